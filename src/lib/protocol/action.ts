@@ -1,0 +1,248 @@
+/**
+ * What a contract action is: a table whose rows say whose turn it is and hold the pure function that takes the step.
+ *
+ * A family exports one table an action. The one runner (`cli/play.ts`) serves them all: it reads a message, finds the
+ * row, gathers what the row needs, calls `take`, asks for consent, commits once, and prints. Nothing here does I/O.
+ * Not here: how messages are signed (`seal.ts`), stored (`home/`) or printed (`cli/`).
+ */
+import { Refusal } from './refusal.ts';
+
+/** A role in a contract: payer, payee, operator, owner … */
+export type Party = string;
+export type Hex = string;
+/** A PSBT in base64. */
+export type Psbt = string;
+export type Psbts = Readonly<Record<string, Psbt>>;
+
+/**
+ * A name by which a record is found and that no second record of this home may hold.
+ * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it.
+ */
+export type Claim = `${'id' | 'key' | 'coin' | 'quote'}:${string}`;
+
+/** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
+export interface Kind<R> {
+  name: string;
+  parse(json: unknown): R;
+  claims(record: R): readonly Claim[];
+  /** What the store holds beside the record, so that its schema can guard it. */
+  row(record: R): RecordRow;
+  /** What becomes of a record whose store was restored from a backup or copied: open offers and proposals end. */
+  restored(record: R): R;
+}
+
+export interface RecordRow {
+  /** The name under which people see it: a contract id, or the own key before there is one. */
+  name: Hex;
+  state: string;
+  /** What the counterparty was paid, or has been signed: the store refuses to lower it. */
+  highSat: bigint;
+  /** The most that `highSat` may reach. */
+  limitSat: bigint;
+  /** Left for good: the store refuses to leave this state for a state that is not left for good. */
+  left: boolean;
+}
+
+/** The records of an action by role: { contract }, { contract, next }. */
+export type Records = Readonly<Record<string, object>>;
+
+/** A place in the home's own wallet (BIP86): chain 0 receives, chain 1 takes change. */
+export interface WalletPath {
+  chain: 0 | 1;
+  index: number;
+}
+export interface OwnAddress extends WalletPath {
+  address: string;
+}
+export interface Coin {
+  sat: bigint;
+  script: Hex;
+  confirmations: number;
+}
+
+/** What a row asks of chain, wallet and clock before `take`. */
+export interface Queries {
+  tip: true;
+  /** Are these outpoints (`txid:vout`) unspent, also by the mempool? */
+  coins: readonly string[];
+  feerate: true;
+  now: true;
+  /** So many fresh addresses of the home; they count as used only once the step is committed. */
+  payout: number;
+  /** Which of these scripts belong to the home's wallet? */
+  ours: readonly Hex[];
+}
+export interface Facts {
+  tip: number | 'not-checked';
+  coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
+  /** Satoshis for a thousand virtual bytes. */
+  feerate: number;
+  /** Unix time, seconds. */
+  now: number;
+  payout: readonly OwnAddress[];
+  ours: ReadonlyMap<Hex, WalletPath>;
+}
+
+/** One open nonce per (record, sighash): opening another voids the older one. */
+export interface NonceId {
+  of: Claim;
+  sighash: Hex;
+}
+export interface OpenNonce extends NonceId {
+  pubnonce: Hex;
+  /** The 97-byte secret nonce of BIP327. */
+  secret: Uint8Array;
+}
+/** Four times 31 random bits: where a contract's keys lie in the home's tree. */
+export type Path = readonly [number, number, number, number];
+
+/** Secrets by the path that each record holds; `nonce` knows the open nonces of the loaded records. */
+export interface Keys {
+  contract(path: Path): Uint8Array;
+  auth(path: Path): Uint8Array;
+  wallet(path: WalletPath): Uint8Array;
+  nonce(id: NonceId): OpenNonce | undefined;
+}
+
+export interface Seen<In, Rs extends Records, I> {
+  message: In;
+  records: Partial<Rs>;
+  input: I;
+  by: Party;
+}
+/** What every step may use besides its message, whatever its table. */
+export interface Hand {
+  keys: Keys;
+  /** PSBTs that came back from another wallet (--merge). */
+  merged: readonly Psbt[];
+  random: (bytes: number) => Uint8Array;
+  network: string;
+  /** The store was restored or copied, and its owner has not accepted that yet. */
+  restored: boolean;
+}
+export interface Given<In, Rs extends Records, I, K extends keyof I, Q extends keyof Facts>
+  extends Seen<In, Rs, I & Required<Pick<I, K>>>, Hand {
+  facts: Pick<Facts, Q>;
+}
+
+/** Asked after `take`, before the commit: nobody is asked about what would be refused. */
+export interface Consent {
+  text: string;
+  /** What --amount must equal. */
+  amountSat: bigint;
+  /** What counts against --max; a retry grows by nothing. */
+  growthSat: bigint;
+}
+/** A public document kept outside the home too, synced before anything is printed (`--refunds`). */
+export interface Copy {
+  name: string;
+  body: object;
+}
+/** Committed in one transaction. `spends` end in a finished signature; `voids` do not. */
+export interface Kept<Rs extends Records> {
+  writes: Partial<Rs>;
+  opens?: readonly OpenNonce[];
+  spends?: readonly NonceId[];
+  voids?: readonly NonceId[];
+  copies?: readonly Copy[];
+  consent?: Consent;
+  /** Checks of this step, printed beside those of the facts. */
+  checks?: Readonly<Record<string, string>>;
+}
+/**
+ * `message`: exit 0, or 3 where the next run is this party's own. `waits`: PSBTs for another wallet, exit 3; the same
+ * command on the same input with --merge goes on from what was kept.
+ */
+export type Outcome<Out, Rs extends Records> = Kept<Rs> & ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
+
+export interface Step {
+  readonly step: string;
+}
+type At<M extends Step, S> = S extends null ? null : Extract<M, { step: S }>;
+export type When<In, Rs extends Records, I> = readonly [words: string, holds: (seen: Seen<In, Rs, I>) => boolean];
+
+/** `asks` are required, `may` optional, `agrees` only agree (a retry may change them); any other flag is a usage error. */
+interface Flags<I, K extends keyof I> {
+  asks?: readonly K[];
+  may?: readonly (keyof I)[];
+  agrees?: readonly (keyof I)[];
+}
+export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, keyof I> {
+  name: M['step'];
+  after: M['step'] | null;
+  by: Party;
+  /** What this run does, in words that follow "the payer". */
+  does: string;
+  when?: When<M | null, Rs, I>;
+  needs?(seen: Seen<M | null, Rs, I>): Partial<Queries>;
+  take(given: Given<M | null, Rs, I, never, keyof Facts>): Outcome<M, Rs>;
+}
+/** `take` gets exactly the message, flags and facts that its row names, and must return the message that it is named after. */
+export type RowOf<M extends Step, Rs extends Records, I> = <
+  const A extends M['step'] | null,
+  const N extends M['step'],
+  const K extends keyof I = never,
+  const Q extends keyof Facts = never,
+>(
+  row: Flags<I, K> & {
+    name: N;
+    after: A;
+    by: Party;
+    does: string;
+    when?: When<At<M, NoInfer<A>>, Rs, I>;
+    needs?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
+    take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): Outcome<At<M, NoInfer<N>>, Rs>;
+  },
+) => Row<M, Rs, I>;
+
+/** What is known before a message is believed. */
+export type First<M extends Step, Rs extends Records, I> = Omit<Seen<M | null, Rs, I>, 'by'>;
+
+export interface Action<M extends Step, Rs extends Records, I> {
+  /** The name of the subcommand. */
+  type: string;
+  kinds: { [K in keyof Rs]: Kind<Rs[K]> };
+  parse(json: unknown): M;
+  /** Where the records lie, by role. Asked again with what was found until it names nothing new. */
+  find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
+  /** Who this home is. */
+  party(first: First<M, Rs, I>): Party;
+  /** The authentication key (32 bytes, x-only) that must have sealed the message; null where there is none to check. */
+  peer(first: First<M, Rs, I>, by: Party): Hex | null;
+  /** Whose authentication key seals the reply; null leaves it unsealed (a document that no counterparty reads). */
+  sealWith(records: Partial<Rs>): Path | null;
+  /** --cancel, from a message or a start; refuses past the point of no return. */
+  cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs>;
+  rows: readonly Row<M, Rs, I>[];
+}
+export const table = <M extends Step, Rs extends Records, I>(
+  head: Omit<Action<M, Rs, I>, 'rows'>,
+  rows: (row: RowOf<M, Rs, I>) => readonly Row<M, Rs, I>[],
+): Action<M, Rs, I> => ({ ...head, rows: rows((row) => row as unknown as Row<M, Rs, I>) });
+
+/** What one row is called in help, drawings and refusals. */
+export const rowWords = (row: { by: Party; name: string; when?: readonly [string, unknown] }): string =>
+  `${row.by}: ${row.name}${row.when ? ` (${row.when[0]})` : ''}`;
+
+/** The rows that may answer a step: who acts next. */
+export const following = <R extends { after: string | null }>(rows: readonly R[], step: string | null): R[] =>
+  rows.filter((row) => row.after === step);
+
+/**
+ * The row that answers what was seen: by step, then party, then `when`.
+ * @throws Refusal `not-your-turn`, `not-now` or `nothing-follows`, in words printed from the rows that did not fit
+ */
+export function turn<M extends Step, Rs extends Records, I>(action: Action<M, Rs, I>, seen: Seen<M | null, Rs, I>): Row<M, Rs, I> {
+  const step = seen.message?.step ?? null;
+  const next = following(action.rows, step);
+  const mine = next.filter((row) => row.by === seen.by);
+  const row = mine.find((r) => !r.when || r.when[1](seen));
+  if (row) return row;
+  const at = step === null ? `starting ${action.type}` : `${action.type} at '${step}'`;
+  const words = next.map(rowWords).join(' or ');
+  if (mine.length > 0) throw new Refusal('not-now', `${at}: expected ${words}`);
+  if (next.length === 0) throw new Refusal('nothing-follows', `${at} is complete; no run follows`);
+  throw new Refusal('not-your-turn', `${at} waits for the ${[...new Set(next.map((r) => r.by))].join(' or the ')}; this home is the ${seen.by}`, {
+    hint: `next is ${words}`,
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * JSON as contracts need it: read strictly, written canonically (for signatures) or readably (for people and pipes).
+ *
+ * Strict: one document, no repeated key, no `__proto__`, whole numbers up to 2^53 - 1; any other number comes back as
+ * `DecimalText`, so that a reader of decimals (BTC amounts) sees the text and every other reader refuses it.
+ * Canonical: RFC 8785 for the values that messages hold (whole numbers, strings, lists, objects): keys sorted by
+ * UTF-16 code unit, no white space. bigint is written as a whole number.
+ */
+import { Refusal } from './refusal.ts';
+
+export type Json = null | boolean | number | bigint | string | DecimalText | readonly Json[] | { readonly [key: string]: Json };
+
+/** A number that is not a whole one within 2^53 - 1, as it was written. */
+export class DecimalText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+const MAX_DEPTH = 32;
+const SPACE = /[ \t\n\r]*/y;
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+
+/** Reads exactly one JSON document. @throws Refusal `malformed-json` */
+export function parseJson(text: string): Json {
+  let at = 0;
+  const token = (form: RegExp): RegExpExecArray | null => {
+    form.lastIndex = at;
+    const found = form.exec(text);
+    if (found) at += found[0].length;
+    return found;
+  };
+  const fail = (expected: string): never => {
+    const seen = at < text.length ? JSON.stringify(text.slice(at, at + 12)) : 'the end of the input';
+    throw new Refusal('malformed-json', `${seen} found at character ${at}, ${expected} expected`);
+  };
+  const string = (expected: string): string => {
+    const found = token(STRING) ?? fail(expected);
+    return JSON.parse(found[0]) as string;
+  };
+  const value = (depth: number): Json => {
+    if (depth > MAX_DEPTH) fail(`at most ${MAX_DEPTH} levels`);
+    token(SPACE);
+    const first = text[at];
+    let made: Json;
+    if (first === '{') made = object(depth);
+    else if (first === '[') made = list(depth);
+    else if (first === '"') made = string('a string');
+    else if (text.startsWith('true', at)) ((made = true), (at += 4));
+    else if (text.startsWith('false', at)) ((made = false), (at += 5));
+    else if (text.startsWith('null', at)) ((made = null), (at += 4));
+    else {
+      const found = token(NUMBER) ?? fail('a value');
+      const number = Number(found[0]);
+      const whole = found[1] === undefined && found[2] === undefined && Number.isSafeInteger(number) && found[0] !== '-0';
+      made = whole ? number : new DecimalText(found[0]);
+    }
+    token(SPACE);
+    return made;
+  };
+  const object = (depth: number): Json => {
+    const made: Record<string, Json> = {};
+    at += 1;
+    token(SPACE);
+    if (text[at] === '}') return ((at += 1), made);
+    for (;;) {
+      token(SPACE);
+      const key = string('a key');
+      if (key === '__proto__') fail('another key than __proto__');
+      if (Object.hasOwn(made, key)) throw new Refusal('malformed-json', `the key ${JSON.stringify(key)} is repeated`);
+      token(SPACE);
+      if (text[at] !== ':') fail('":"');
+      at += 1;
+      made[key] = value(depth + 1);
+      if (text[at] === ',') at += 1;
+      else if (text[at] === '}') return ((at += 1), made);
+      else fail('"," or "}"');
+    }
+  };
+  const list = (depth: number): Json => {
+    const made: Json[] = [];
+    at += 1;
+    token(SPACE);
+    if (text[at] === ']') return ((at += 1), made);
+    for (;;) {
+      made.push(value(depth + 1));
+      if (text[at] === ',') at += 1;
+      else if (text[at] === ']') return ((at += 1), made);
+      else fail('"," or "]"');
+    }
+  };
+  const made = value(0);
+  if (at !== text.length) fail('nothing more');
+  return made;
+}
+
+/** One line, keys in the order in which they were put, bigint as whole numbers; `undefined` fields are left out. */
+export function printJson(value: unknown, indent = ''): string {
+  return write(value, false, indent, '\n');
+}
+
+/** The one text that stands for a value, for hashing and comparing. */
+export function canonicalJson(value: unknown): string {
+  return write(value, true, '', '');
+}
+
+function write(value: unknown, sorted: boolean, indent: string, lead: string): string {
+  if (value === null) return 'null';
+  switch (typeof value) {
+    case 'boolean':
+      return String(value);
+    case 'string':
+      return JSON.stringify(value);
+    case 'bigint':
+      return value.toString();
+    case 'number':
+      if (!Number.isSafeInteger(value)) throw new Refusal('bug', `${value} cannot be written as a whole number`);
+      return String(value);
+    case 'object':
+      break;
+    default:
+      throw new Refusal('bug', `a ${typeof value} cannot be written as JSON`);
+  }
+  if (value instanceof DecimalText) return value.text;
+  const inner = indent ? lead + indent : '';
+  const colon = indent ? ': ' : ':';
+  const join = (open: string, parts: string[], close: string) =>
+    parts.length === 0 ? open + close : open + inner + parts.join(',' + inner) + (indent ? lead : '') + close;
+  if (Array.isArray(value)) return join('[', value.map((v) => write(v, sorted, indent, inner)), ']');
+  const fields = Object.entries(value as object).filter(([, v]) => v !== undefined);
+  if (sorted) fields.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return join('{', fields.map(([k, v]) => JSON.stringify(k) + colon + write(v, sorted, indent, inner)), '}');
+}

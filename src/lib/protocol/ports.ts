@@ -1,0 +1,82 @@
+/**
+ * What the one runner needs from outside, so that the same run works on a laptop, in a server and in a test:
+ * store, chain, prompt, secrets and randomness. Implemented in `home/`, `chain/` and `cli/`.
+ */
+import type { Claim, Consent, Copy, Facts, Hex, Kept, Keys, NonceId, OpenNonce, OwnAddress, Queries, RecordRow, Records, WalletPath } from './action.ts';
+
+export interface Loaded {
+  kind: string;
+  record: unknown;
+  /** Grows with every commit of the record; 0 where there is none yet. */
+  rev: number;
+}
+/** What was printed for one input; the same input gets the same bytes again. */
+export interface Reply {
+  text: string;
+  exit: 0 | 3;
+  hint?: string;
+  row: string;
+  /** Digest of the flags that the answer depended on. */
+  flags: Hex;
+  copies: readonly Copy[];
+}
+export interface Commit {
+  /** Digest of the input, where the answer is to be repeated; null for a start without --request-id. */
+  key: Hex | null;
+  reply: Reply;
+  /** Compare-and-swap: revisions of all that was read, absent ones as 0. */
+  reads: readonly { claim: Claim; rev: number }[];
+  /** `rev` is the one that was read, 0 for a new record. */
+  writes: readonly { kind: string; claim: Claim | null; rev: number; record: object; row: RecordRow; claims: readonly Claim[] }[];
+  opens: readonly OpenNonce[];
+  spends: readonly NonceId[];
+  voids: readonly NonceId[];
+  /** Fresh addresses that the step used; taken by another run meanwhile: the race is lost. */
+  addresses: readonly OwnAddress[];
+}
+
+export interface Store {
+  reply(key: Hex): Promise<Reply | undefined>;
+  load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly OpenNonce[] }>;
+  /**
+   * All or nothing. false: a revision, address or the reply key moved on.
+   * @throws Refusal `already-known` where a claim belongs to another record
+   * @throws Refusal `nonce-consumed` where a spent nonce is no longer open
+   */
+  commit(commit: Commit): Promise<boolean>;
+  /** The next `count` unused receiving addresses. */
+  fresh(count: number): Promise<readonly OwnAddress[]>;
+  ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
+}
+
+/** Chain and clock. `checks` says for each query how it was answered, `not-checked` where it was not. */
+export interface FactSource {
+  facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'feerate' | 'now'>>): Promise<{
+    facts: Partial<Facts>;
+    checks: Readonly<Record<string, string>>;
+  }>;
+}
+
+export interface Prompt {
+  /** Returns when agreed. @throws Refusal `not-agreed`, `amount-differs` or `over-max` */
+  agree(consent: Consent): Promise<void>;
+  /** The step was committed: what it grew by counts against --max. */
+  settled(consent: Consent): void;
+}
+
+export interface Ports {
+  network: string;
+  /** The store was restored or copied, and its owner has not accepted that yet. */
+  restored: boolean;
+  store: Store;
+  source: FactSource;
+  prompt: Prompt;
+  keys(nonces: readonly OpenNonce[]): Keys;
+  /** Fresh randomness for one attempt of one step. */
+  random(): Promise<(bytes: number) => Uint8Array>;
+  /** Writes and syncs the copies outside the home. */
+  copy(copies: readonly Copy[]): Promise<void>;
+  /** A labelled point between two effects, where tests interrupt a run. */
+  point(label: string): void;
+}
+export type { Kept, Records };

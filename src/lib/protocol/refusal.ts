@@ -1,0 +1,119 @@
+/**
+ * Why a run stops: one table of error codes, with exit code and meaning, and the error that carries one.
+ *
+ * Exit codes: 2 usage · 3 valid but incomplete · 65 malformed input · 66 no such input · 69 chain or store unavailable ·
+ * 70 bug · 73 cannot write · 75 state moved on · 76 the counterparty's data or signature is wrong · 77 refused by own policy.
+ * Not here: how a refusal is printed (`cli/errors.ts`).
+ */
+
+export const ERRORS = {
+  // 2: the words of the call are off
+  usage: [2, 'the command line is not understood'],
+  // 65: malformed input
+  malformed: [65, 'the input is not what this command reads'],
+  'malformed-json': [65, 'not one JSON document: a syntax error, a repeated key, or a number that is not a whole one'],
+  'malformed-message': [65, 'a field of the message is missing, of the wrong form, or not known'],
+  'malformed-psbt': [65, 'not a PSBT, or one that breaks BIP174, BIP370 or BIP373'],
+  'malformed-transaction': [65, 'not a Bitcoin transaction'],
+  'malformed-address': [65, 'not an address of a standard script'],
+  'malformed-coins': [65, 'not a list of coins in the shape of listunspent'],
+  'too-large': [65, 'the input is larger than this command reads'],
+  'unknown-type': [65, 'a message of another kind'],
+  'unknown-version': [65, 'a message of a newer or older protocol version'],
+  'unknown-step': [65, 'a message of this kind has no such step'],
+  'wrong-network': [65, 'made for another Bitcoin network than this home'],
+  // 66: what was named is not there
+  'no-input': [66, 'a file that was named is not there or cannot be read'],
+  'no-home': [66, 'no home in that directory'],
+  'unknown-contract': [66, 'no contract of this home has that id, or more than one begins so'],
+  'nothing-to-print': [66, 'the contract has no such transaction'],
+  // 69: try again
+  'chain-unavailable': [69, 'the node does not answer, or answers with an error'],
+  'chain-stale': [69, 'the node is behind: its newest block is too old'],
+  'funding-missing': [69, 'the coin of the contract is not on the chain yet, or spent'],
+  'funding-unconfirmed': [69, 'the coin of the contract has too few confirmations'],
+  'coin-missing': [69, 'an input is not on the chain, or spent'],
+  'store-unavailable': [69, 'the store of the home is locked, damaged, or does not keep its promises'],
+  'node-too-old': [69, 'this Node.js is too old'],
+  // 70
+  bug: [70, 'a fault of this program'],
+  // 73
+  'cannot-write': [73, 'a file or directory cannot be made'],
+  // 75: state moved on
+  'answered-otherwise': [75, 'this message was answered before, with other flags'],
+  concurrent: [75, 'another run of this home was faster'],
+  'not-your-turn': [75, 'the message waits for the other party'],
+  'nothing-follows': [75, 'the action is complete: no step follows this one'],
+  'not-now': [75, 'this step cannot be taken with these flags'],
+  'wrong-state': [75, 'the contract is not in a state that allows this'],
+  'stale-update': [75, 'the update starts from another amount than the one signed last'],
+  'state-moved-on': [75, 'another request was accepted meanwhile'],
+  'paid-moved': [75, 'the paid amount has changed since the action began'],
+  'update-in-flight': [75, 'an update is signed that the payee has not accepted'],
+  'too-late-to-cancel': [75, 'the action is past its point of no return'],
+  'already-known': [75, 'this key, coin or contract is in use by another record of this home'],
+  'funding-dead': [75, 'the funding transaction was replaced: the contract never comes to be'],
+  // 76: the counterparty
+  'bad-seal': [76, "the message is not signed by the counterparty's authentication key, or was altered"],
+  'bad-receipt': [76, 'the receipt in the message is not by the payer'],
+  'terms-differ': [76, 'the message states other terms than the recorded ones'],
+  'transaction-differs': [76, 'the transaction in the PSBT is not the one that the terms give'],
+  'nonce-missing': [76, 'the PSBT holds no public nonce of the counterparty'],
+  'peer-nonce-invalid': [76, "the counterparty's public nonce is no pair of points"],
+  'peer-partial-missing': [76, "the PSBT holds no partial signature of the counterparty"],
+  'peer-partial-invalid': [76, "the counterparty's partial signature does not verify"],
+  'key-rejected': [76, 'a key of the counterparty is no point, equals another key, or belongs to this home'],
+  'key-bound': [76, 'this payee key is bound to another payer key, outpoint or refund'],
+  'sighash-refused': [76, 'a signature with a sighash type other than ALL or DEFAULT'],
+  'unsafe-funding': [76, 'a funding transaction whose id can still change, or that does not pay the contract as agreed'],
+  'signature-invalid': [76, 'a signature does not verify'],
+  // 77: own policy
+  'nonce-consumed': [77, 'the secret nonce of this request was used or erased: ask again'],
+  'below-dust': [77, 'an output would be below the dust limit'],
+  'over-capacity': [77, 'more than the contract can pay'],
+  'amount-not-growing': [77, 'the paid amount would not grow'],
+  'amount-differs': [77, 'another amount than the one agreed to with --amount'],
+  'over-max': [77, 'more than --max allows'],
+  'not-agreed': [77, 'nobody agreed: give --amount or --max, or answer the question'],
+  'out-of-policy': [77, 'outside the bounds that the offer states'],
+  'fee-too-high': [77, 'a fee above a tenth of the inputs, or above what this party agrees to'],
+  'fee-too-low': [77, 'a fee below the relay minimum'],
+  'not-enough-coins': [77, 'the coins do not cover amount and fee'],
+  frozen: [77, 'the contract takes no more updates: too near to its expiry'],
+  expired: [77, 'the contract is past the height up to which this is safe'],
+  'not-final': [77, 'the transaction is not valid yet at this height'],
+  'home-restored': [77, 'the store of this home was restored or copied: exits only, until the owner accepts that'],
+  'contract-restored': [77, 'the contract comes from a restored store: exit, close and rollover only'],
+  'insecure-home': [77, 'a home with an insecure seed works on regtest only'],
+  'secret-exposed': [77, 'a file with secrets can be read by others'],
+  'wrong-passphrase': [77, 'the passphrase does not open this home'],
+  'home-exists': [73, 'there is a home in that directory already'],
+} as const satisfies Record<string, readonly [exit: number, meaning: string]>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface RefusalDetails {
+  /** What to do about it, one sentence. */
+  hint?: string;
+  /** The party whose data is wrong. */
+  blame?: string;
+}
+
+/** A run that stops for a reason in the table: `code`, then in words what was found and what was expected. */
+export class Refusal extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly blame: string | undefined;
+
+  constructor(code: ErrorCode, text: string, details: RefusalDetails = {}) {
+    super(text);
+    this.name = 'Refusal';
+    this.code = code;
+    this.hint = details.hint;
+    this.blame = details.blame;
+  }
+
+  get exit(): number {
+    return ERRORS[this.code][0];
+  }
+}

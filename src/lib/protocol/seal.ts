@@ -1,0 +1,49 @@
+/**
+ * How a message is authenticated: a BIP340 signature by a key that signs nothing but messages of one contract, over
+ * taggedHash("spillway/message", canonical JSON of the message without `checks` and `auth`).
+ *
+ * Not here: whose key a message needs (each family's table).
+ */
+import { schnorr } from '@noble/curves/secp256k1.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { canonicalJson } from './json.ts';
+import { Refusal } from './refusal.ts';
+
+/** BIP340's tagged hash. */
+export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  const prefix = sha256(utf8ToBytes(tag));
+  return sha256(concatBytes(prefix, prefix, ...parts));
+}
+
+/** What a seal covers: the message without `checks` and `auth`. */
+export function messageHash(message: object): Uint8Array {
+  const { auth: _, checks: __, ...rest } = message as Record<string, unknown>;
+  return taggedHash('spillway/message', utf8ToBytes(canonicalJson(rest)));
+}
+
+/** Signs a message; `aux` are 32 random bytes. The result ends with `auth`. */
+export function seal<M extends object>(message: M, secret: Uint8Array, aux: Uint8Array): M & { auth: string } {
+  return { ...message, auth: bytesToHex(schnorr.sign(messageHash(message), secret, aux)) };
+}
+
+/** @throws Refusal `bad-seal` unless `auth` is the signature of `pubkey` (32 bytes, hex) over the message */
+export function checkSeal(message: object, pubkey: string, from: string): void {
+  const auth = (message as { auth?: unknown }).auth;
+  const valid = typeof auth === 'string' && /^[0-9a-f]{128}$/.test(auth) && verifies(auth, messageHash(message), pubkey);
+  if (!valid)
+    throw new Refusal('bad-seal', `the signature of the ${from} over this message does not verify; the message was altered or is not from the ${from}`, {
+      blame: from,
+    });
+}
+
+export function verifies(signature: string, hash: Uint8Array, pubkey: string): boolean {
+  try {
+    return schnorr.verify(hexToBytes(signature), hash, hexToBytes(pubkey));
+  } catch {
+    return false;
+  }
+}
+
+/** The x-only public key (32 bytes, hex) under which `secret` seals. */
+export const sealKey = (secret: Uint8Array): string => bytesToHex(schnorr.getPublicKey(secret));
