@@ -153,7 +153,8 @@ export interface Kept<Rs extends Records> {
  * `message`: exit 0, or 3 where the next run is this party's own. `waits`: PSBTs for another wallet, exit 3; the same
  * command on the same input with --merge goes on from what was kept.
  */
-export type Outcome<Out, Rs extends Records> = Kept<Rs> & ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
+export type Outcome<Out, Rs extends Records> = Kept<Rs> &
+  ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
 
 export interface Step {
   readonly step: string;
@@ -211,6 +212,8 @@ export interface Action<M extends Step, Rs extends Records, I> {
   peer(first: First<M, Rs, I>, by: Party): Hex | null;
   /** Whose authentication key seals the reply; null leaves it unsealed (a document that no counterparty reads). */
   sealWith(records: Partial<Rs>): Path | null;
+  /** No row needs a secret: an encrypted home is not asked for its passphrase. */
+  keyless?: true;
   /** --cancel, from a message or a start; refuses past the point of no return. */
   cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs>;
   rows: readonly Row<M, Rs, I>[];
@@ -232,7 +235,10 @@ export const following = <R extends { after: string | null }>(rows: readonly R[]
  * The row that answers what was seen: by step, then party, then `when`.
  * @throws Refusal `not-your-turn`, `not-now` or `nothing-follows`, in words printed from the rows that did not fit
  */
-export function turn<M extends Step, Rs extends Records, I>(action: Action<M, Rs, I>, seen: Seen<M | null, Rs, I>): Row<M, Rs, I> {
+export function turn<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  seen: Seen<M | null, Rs, I>,
+): Row<M, Rs, I> {
   const step = seen.message?.step ?? null;
   const next = following(action.rows, step);
   const mine = next.filter((row) => row.by === seen.by);
@@ -242,7 +248,11 @@ export function turn<M extends Step, Rs extends Records, I>(action: Action<M, Rs
   const words = next.map(rowWords).join(' or ');
   if (mine.length > 0) throw new Refusal('not-now', `${at}: expected ${words}`);
   if (next.length === 0) throw new Refusal('nothing-follows', `${at} is complete; no run follows`);
-  throw new Refusal('not-your-turn', `${at} waits for the ${[...new Set(next.map((r) => r.by))].join(' or the ')}; this home is the ${seen.by}`, {
-    hint: `next is ${words}`,
-  });
+  throw new Refusal(
+    'not-your-turn',
+    `${at} waits for the ${[...new Set(next.map((r) => r.by))].join(' or the ')}; this home is the ${seen.by}`,
+    {
+      hint: `next is ${words}`,
+    },
+  );
 }

@@ -8,7 +8,8 @@
  */
 import { Refusal } from './refusal.ts';
 
-export type Json = null | boolean | number | bigint | string | DecimalText | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  null | boolean | number | bigint | string | DecimalText | readonly Json[] | { readonly [key: string]: Json };
 
 /** A number that is not a whole one within 2^53 - 1, as it was written. */
 export class DecimalText {
@@ -54,7 +55,8 @@ export function parseJson(text: string): Json {
     else {
       const found = token(NUMBER) ?? fail('a value');
       const number = Number(found[0]);
-      const whole = found[1] === undefined && found[2] === undefined && Number.isSafeInteger(number) && found[0] !== '-0';
+      const whole =
+        found[1] === undefined && found[2] === undefined && Number.isSafeInteger(number) && found[0] !== '-0';
       made = whole ? number : new DecimalText(found[0]);
     }
     token(SPACE);
@@ -128,8 +130,29 @@ function write(value: unknown, sorted: boolean, indent: string, lead: string): s
   const colon = indent ? ': ' : ':';
   const join = (open: string, parts: string[], close: string) =>
     parts.length === 0 ? open + close : open + inner + parts.join(',' + inner) + (indent ? lead : '') + close;
-  if (Array.isArray(value)) return join('[', value.map((v) => write(v, sorted, indent, inner)), ']');
+  if (Array.isArray(value))
+    return join(
+      '[',
+      value.map((v) => write(v, sorted, indent, inner)),
+      ']',
+    );
   const fields = Object.entries(value as object).filter(([, v]) => v !== undefined);
   if (sorted) fields.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return join('{', fields.map(([k, v]) => JSON.stringify(k) + colon + write(v, sorted, indent, inner)), '}');
+  return join(
+    '{',
+    fields.map(([k, v]) => JSON.stringify(k) + colon + write(v, sorted, indent, inner)),
+    '}',
+  );
+}
+
+/** A record as it was before it was printed: fields named `sat`, `…Sat` or `…_sat` are bigint again. */
+export function withSats(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withSats);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, field]) => [
+      key,
+      typeof field === 'number' && /(?:^s|S|_s)at$/.test(key) ? BigInt(field) : withSats(field),
+    ]),
+  );
 }

@@ -2,7 +2,22 @@
  * What the one runner needs from outside, so that the same run works on a laptop, in a server and in a test:
  * store, chain, prompt, secrets and randomness. Implemented in `home/`, `chain/` and `cli/`.
  */
-import type { Claim, Consent, Copy, Facts, Hex, Kept, Keys, NonceId, OpenNonce, OwnAddress, Queries, RecordRow, Records, WalletPath } from './action.ts';
+import type {
+  Claim,
+  Consent,
+  Copy,
+  Facts,
+  Hex,
+  Kept,
+  Keys,
+  NonceId,
+  OpenNonce,
+  OwnAddress,
+  Queries,
+  RecordRow,
+  Records,
+  WalletPath,
+} from './action.ts';
 
 export interface Loaded {
   kind: string;
@@ -27,7 +42,14 @@ export interface Commit {
   /** Compare-and-swap: revisions of all that was read, absent ones as 0. */
   reads: readonly { claim: Claim; rev: number }[];
   /** `rev` is the one that was read, 0 for a new record. */
-  writes: readonly { kind: string; claim: Claim | null; rev: number; record: object; row: RecordRow; claims: readonly Claim[] }[];
+  writes: readonly {
+    kind: string;
+    claim: Claim | null;
+    rev: number;
+    record: object;
+    row: RecordRow;
+    claims: readonly Claim[];
+  }[];
   opens: readonly OpenNonce[];
   spends: readonly NonceId[];
   voids: readonly NonceId[];
@@ -35,9 +57,14 @@ export interface Commit {
   addresses: readonly OwnAddress[];
 }
 
+/** A nonce as it lies in the store: only opening it needs the home's seed. */
+export interface SealedNonce extends NonceId {
+  unseal(): Promise<OpenNonce>;
+}
+
 export interface Store {
   reply(key: Hex): Promise<Reply | undefined>;
-  load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly OpenNonce[] }>;
+  load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }>;
   /**
    * All or nothing. false: a revision, address or the reply key moved on.
    * @throws Refusal `already-known` where a claim belongs to another record
@@ -71,7 +98,7 @@ export interface Ports {
   store: Store;
   source: FactSource;
   prompt: Prompt;
-  keys(nonces: readonly OpenNonce[]): Keys;
+  keys(nonces: readonly SealedNonce[]): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
   random(): Promise<(bytes: number) => Uint8Array>;
   /** Writes and syncs the copies outside the home. */

@@ -60,12 +60,15 @@ export const ERRORS = {
   'transaction-differs': [76, 'the transaction in the PSBT is not the one that the terms give'],
   'nonce-missing': [76, 'the PSBT holds no public nonce of the counterparty'],
   'peer-nonce-invalid': [76, "the counterparty's public nonce is no pair of points"],
-  'peer-partial-missing': [76, "the PSBT holds no partial signature of the counterparty"],
+  'peer-partial-missing': [76, 'the PSBT holds no partial signature of the counterparty'],
   'peer-partial-invalid': [76, "the counterparty's partial signature does not verify"],
   'key-rejected': [76, 'a key of the counterparty is no point, equals another key, or belongs to this home'],
   'key-bound': [76, 'this payee key is bound to another payer key, outpoint or refund'],
   'sighash-refused': [76, 'a signature with a sighash type other than ALL or DEFAULT'],
-  'unsafe-funding': [76, 'a funding transaction whose id can still change, or that does not pay the contract as agreed'],
+  'unsafe-funding': [
+    76,
+    'a funding transaction whose id can still change, or that does not pay the contract as agreed',
+  ],
   'signature-invalid': [76, 'a signature does not verify'],
   // 77: own policy
   'nonce-consumed': [77, 'the secret nonce of this request was used or erased: ask again'],

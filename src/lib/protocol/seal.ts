@@ -22,19 +22,27 @@ export function messageHash(message: object): Uint8Array {
   return taggedHash('spillway/message', utf8ToBytes(canonicalJson(rest)));
 }
 
-/** Signs a message; `aux` are 32 random bytes. The result ends with `auth`. */
-export function seal<M extends object>(message: M, secret: Uint8Array, aux: Uint8Array): M & { auth: string } {
-  return { ...message, auth: bytesToHex(schnorr.sign(messageHash(message), secret, aux)) };
+/** No auxiliary randomness: BIP340's nonce still depends on key and message, and a message printed again is the same bytes. */
+const NO_AUX = new Uint8Array(32);
+
+/** Signs a message. The result ends with `auth`. */
+export function seal<M extends object>(message: M, secret: Uint8Array): M & { auth: string } {
+  return { ...message, auth: bytesToHex(schnorr.sign(messageHash(message), secret, NO_AUX)) };
 }
 
 /** @throws Refusal `bad-seal` unless `auth` is the signature of `pubkey` (32 bytes, hex) over the message */
 export function checkSeal(message: object, pubkey: string, from: string): void {
   const auth = (message as { auth?: unknown }).auth;
-  const valid = typeof auth === 'string' && /^[0-9a-f]{128}$/.test(auth) && verifies(auth, messageHash(message), pubkey);
+  const valid =
+    typeof auth === 'string' && /^[0-9a-f]{128}$/.test(auth) && verifies(auth, messageHash(message), pubkey);
   if (!valid)
-    throw new Refusal('bad-seal', `the signature of the ${from} over this message does not verify; the message was altered or is not from the ${from}`, {
-      blame: from,
-    });
+    throw new Refusal(
+      'bad-seal',
+      `the signature of the ${from} over this message does not verify; the message was altered or is not from the ${from}`,
+      {
+        blame: from,
+      },
+    );
 }
 
 export function verifies(signature: string, hash: Uint8Array, pubkey: string): boolean {

@@ -1,0 +1,83 @@
+/**
+ * The program: which commands there are, and how a command line becomes one of them. Bundled into dist/cli.cjs.
+ * With the manifest oclif needs no command's code but that of the one that runs, so each is evaluated when it is asked
+ * for; a getter does that, because `oclif manifest` reads them all and does not wait.
+ */
+import { readFileSync } from 'node:fs';
+import type { Command } from '@oclif/core/command';
+import type { Config } from '@oclif/core/config';
+import { report } from './lib/cli/errors.ts';
+import { Refusal } from './lib/protocol/refusal.ts';
+
+/** `require` is the bundler's word for "evaluate here". */
+const MODULES: Record<string, () => { default: Command.Class }> = {
+  address: () => require('./commands/address.ts'),
+  // broadcast: () => require('./commands/broadcast.ts'),
+  // bump: () => require('./commands/bump.ts'),
+  'close-credit': () => require('./commands/close-credit.ts'),
+  coins: () => require('./commands/coins.ts'),
+  completion: () => require('./commands/completion.ts'),
+  errors: () => require('./commands/errors.ts'),
+  'exit-credit': () => require('./commands/exit-credit.ts'),
+  init: () => require('./commands/init.ts'),
+  // inspect: () => require('./commands/inspect.ts'),
+  'open-credit': () => require('./commands/open-credit.ts'),
+  restore: () => require('./commands/restore.ts'),
+  rollover: () => require('./commands/rollover.ts'),
+  'sign-update': () => require('./commands/sign-update.ts'),
+  // status: () => require('./commands/status.ts'),
+};
+
+export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(
+  {},
+  Object.fromEntries(
+    Object.entries(MODULES).map(([id, load]) => [id, { enumerable: true, get: () => load().default }]),
+  ),
+);
+
+export type RunOptions = Pick<Config['options'], 'ignoreManifest' | 'pjson'>;
+
+/** Runs one command line; `root` is the package. Never rejects: a failure is printed and becomes the exit code. */
+export async function run(argv: readonly string[], root: string, options: RunOptions = {}): Promise<void> {
+  try {
+    await start(argv, root, options);
+  } catch (error) {
+    process.exitCode = await report(error, argv);
+  }
+}
+
+async function start(argv: readonly string[], root: string, options: RunOptions): Promise<void> {
+  const pjson = options.pjson ?? JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
+  if (argv[0] === '--version') {
+    process.stdout.write(
+      `${pjson.name}/${pjson.version} ${process.platform}-${process.arch} node-${process.version}\n`,
+    );
+    return;
+  }
+  const { Config } = await import('@oclif/core/config');
+  const config = await Config.load({ ...options, root, pjson });
+
+  const [id = '', ...rest] = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+  const command = config.findCommand(id);
+  if (id !== '' && !id.startsWith('-') && !command) throw await unknown(id, config.commandIDs);
+  if (id === '' || wantsHelp([id, ...rest])) {
+    const { SpillwayHelp } = await import('./lib/cli/help.ts');
+    await new SpillwayHelp(config, {}).showHelp(command ? [id] : []);
+    return;
+  }
+  if (!command) throw new Refusal('usage', `${id} found, a command expected`, { hint: 'spillway --help lists them' });
+  await config.runCommand(id, rest, command);
+}
+
+const wantsHelp = (argv: readonly string[]): boolean =>
+  argv
+    .slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)
+    .some((word) => word === '--help' || word === '-h');
+
+async function unknown(id: string, known: readonly string[]): Promise<Refusal> {
+  const { nearest } = await import('./lib/cli/suggest.ts');
+  const near = nearest(id, known);
+  return new Refusal('usage', `${JSON.stringify(id)} found, a command expected`, {
+    hint: near ? `did you mean ${near}?` : 'spillway --help lists them',
+  });
+}

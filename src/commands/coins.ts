@@ -1,0 +1,32 @@
+import { BaseCommand } from '../lib/cli/base.ts';
+import { chainOf } from '../lib/cli/chain.ts';
+import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
+import { note, print } from '../lib/cli/output.ts';
+import { progress } from '../lib/cli/progress.ts';
+import { printJson } from '../lib/protocol/json.ts';
+import { Refusal } from '../lib/protocol/refusal.ts';
+
+const { tip: _, ...nodeFlags } = chainFlags;
+
+export default class Coins extends BaseCommand {
+  static override summary = "The coins of the home's own wallet, in the shape of Bitcoin Core's listunspent";
+  static override description = `Asks a Bitcoin Core node to search its chain (scantxoutset: minutes on mainnet). Listed are confirmed coins that the mempool does not spend and that no live proposal of this home has reserved.`;
+  static override examples = [
+    'Fund a contract from the home\nspillway coins --home user > coins.json\nspillway open-credit --home user --utxo coins.json --amount 1200000 --expires +4320 < offer.json',
+    'What the home holds\nspillway coins --home user | jq "map(.amount) | add"',
+  ];
+  static override flags = { ...homeFlags, ...nodeFlags };
+  static override exits = [0, 2, 65, 66, 69, 70, 73, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Coins);
+    const { rpc } = await chainOf(flags, this.argv);
+    if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
+    const { ownCoins } = await import('../lib/cli/wallet.ts');
+    const line = progress('the node searches its chain …');
+    const { coins, reserved } = await withHome(flags, (home) => ownCoins(home, rpc)).finally(() => line.stop());
+    if (reserved > 0) note(`${reserved} more reserved by live proposals`);
+    await print(printJson(coins));
+  }
+}

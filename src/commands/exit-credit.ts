@@ -1,0 +1,66 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, contractNamed, portsOf, stepsOf } from '../lib/cli/contract.ts';
+import { contractFlag } from '../lib/cli/contract-flags.ts';
+import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
+import { print } from '../lib/cli/output.ts';
+import { dueList, exitCredit } from '../lib/credit/exit.ts';
+import { isFunded, type Credit } from '../lib/credit/records.ts';
+import { outpointOf } from '../lib/credit/update.ts';
+import { printJson, withSats } from '../lib/protocol/json.ts';
+import { Refusal } from '../lib/protocol/refusal.ts';
+
+export default class ExitCredit extends ContractCommand {
+  static override summary =
+    "The unilateral exit: the payee's latest update, or the payer's refund; needs no key and no counterparty";
+  static override description = `Printing the payee's exit freezes the contract for good. --export prints it for a watchtower without freezing: keep such a copy secret and replace it after each payment, for an older one is worth money to the payer. A refund is printed from the height of the expiry on; before, the exit code is 3.`;
+  static override examples = [
+    'The mint takes what it was paid\nspillway exit-credit --home mint --contract "$ID" --tip 5100 | jq -r .hex | xargs bitcoin-cli sendrawtransaction',
+    'From cron: whatever is due within a day\nspillway exit-credit --home mint --due | jq -r \'select(.verdict == "due" or .verdict == "late").contract\' \\\n    | while read -r id; do spillway exit-credit --home mint --contract "$id" | spillway broadcast --network mainnet; done',
+  ];
+  static override steps = stepsOf(exitCredit);
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    ...contractFlag,
+    export: Flags.boolean({ summary: 'Print without freezing the contract', exclusive: ['due'], helpGroup: 'ACTION' }),
+    due: Flags.boolean({
+      summary: 'List contracts whose deadline nears, the nearest first, one JSON object a line',
+      exclusive: ['contract'],
+      helpGroup: 'ACTION',
+    }),
+    within: Flags.integer({
+      summary: 'With --due: how many blocks ahead (default 144)',
+      helpValue: 'BLOCKS',
+      min: 0,
+      max: 1_000_000,
+      dependsOn: ['due'],
+      helpGroup: 'ACTION',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ExitCredit);
+    if (!flags.due) {
+      if (flags.contract === undefined) throw new Refusal('usage', '--contract ID or --due expected');
+      return this.open({
+        flags,
+        file: undefined,
+        table: exitCredit,
+        input: async (home) => ({
+          contract: await contractNamed(home, flags.contract),
+          export: flags.export || undefined,
+        }),
+      });
+    }
+    await withHome(flags, async (home) => {
+      const records = (await home.store.list('credit')).map((r) => withSats(r.record) as Credit).filter(isFunded);
+      const { source } = await portsOf(home, flags, this.argv);
+      const { facts } = await source.facts({ tip: true, coins: records.flatMap(outpointOf) });
+      if (facts.tip === undefined || facts.tip === 'not-checked')
+        throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
+      const lines = dueList(records, facts.tip, flags.within ?? 144, facts.coins ?? 'not-checked');
+      if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
+    });
+  }
+}

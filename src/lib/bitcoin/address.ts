@@ -1,0 +1,32 @@
+/** Addresses of standard scripts, and back. */
+import { Address, OutScript } from '@scure/btc-signer/payment.js';
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { Refusal } from '../protocol/refusal.ts';
+import { NETWORKS, prefixes, type Network } from './network.ts';
+
+/** The output script (hex) of an address. @throws Refusal `malformed-address`, or `wrong-network` where it is another network's */
+export function scriptOf(address: string, network: Network): string {
+  const script = tryScript(address, network);
+  if (script !== undefined) return script;
+  const other = NETWORKS.find((n) => n !== network && tryScript(address, n) !== undefined);
+  const shown = JSON.stringify(address.slice(0, 100));
+  if (other) throw new Refusal('wrong-network', `${shown} is an address of ${other}, one of ${network} expected`);
+  throw new Refusal('malformed-address', `${shown} found, an address of ${network} expected`);
+}
+
+function tryScript(address: string, network: Network): string | undefined {
+  try {
+    return bytesToHex(OutScript.encode(Address(prefixes(network)).decode(address)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The address of an output script (hex), where it has one. */
+export function addressOf(script: string, network: Network): string | undefined {
+  try {
+    return Address(prefixes(network)).encode(OutScript.decode(hexToBytes(script)));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,31 @@
+/** Amounts: satoshis as bigint, and BTC decimals converted through their text, never through a float. */
+import { Refusal } from '../protocol/refusal.ts';
+
+export const COIN = 100_000_000n;
+/** No amount is larger (consensus MAX_MONEY). */
+export const MAX_SAT = 21_000_000n * COIN;
+
+/** Satoshis of a BTC decimal such as `0.00012`, as Bitcoin Core prints it. @throws Refusal `malformed` */
+export function satFromBtc(text: string): bigint {
+  const found = /^(\d{1,8})(?:\.(\d{1,8}))?$/.exec(text);
+  const sat = found ? BigInt(found[1]!) * COIN + BigInt((found[2] ?? '').padEnd(8, '0')) : -1n;
+  if (sat < 0n || sat > MAX_SAT)
+    throw new Refusal(
+      'malformed',
+      `${JSON.stringify(text.slice(0, 30))} found, an amount in BTC with up to eight decimals expected`,
+    );
+  return sat;
+}
+
+/** BTC with eight decimals. */
+export function btcFromSat(sat: bigint): string {
+  const digits = sat.toString().padStart(9, '0');
+  return `${digits.slice(0, -8)}.${digits.slice(-8)}`;
+}
+
+/** Whole satoshis from text: digits only. */
+export function parseSat(text: string): bigint | undefined {
+  if (!/^(0|[1-9]\d{0,15})$/.test(text)) return undefined;
+  const sat = BigInt(text);
+  return sat <= MAX_SAT ? sat : undefined;
+}

@@ -1,0 +1,46 @@
+/** Fees and feerates. A feerate is an integer, satoshis for a thousand virtual bytes. */
+import { Refusal } from '../protocol/refusal.ts';
+
+export const MIN_FEERATE = 1_000;
+/** No feerate that anyone has paid is near this; a larger one is a slip. */
+export const MAX_FEERATE = 5_000_000;
+
+/** The fee for `vsize` virtual bytes, rounded up. */
+export const feeFor = (feerate: number, vsize: number): bigint => (BigInt(feerate) * BigInt(vsize) + 999n) / 1000n;
+
+/** The feerate that a fee comes to, rounded down. */
+export const feerateOf = (fee: bigint, vsize: number): number => Number((fee * 1000n) / BigInt(vsize));
+
+/** sat/vB with up to three decimals, as people write it, to satoshis for a thousand virtual bytes. */
+export function parseFeerate(text: string): number | undefined {
+  const found = /^(\d{1,5})(?:\.(\d{1,3}))?$/.exec(text);
+  if (!found) return undefined;
+  const feerate = Number(found[1]) * 1000 + Number((found[2] ?? '').padEnd(3, '0'));
+  return feerate >= 100 && feerate <= MAX_FEERATE ? feerate : undefined;
+}
+
+/** sat/vB for people. */
+export const feerateText = (feerate: number): string => String(feerate / 1000);
+
+/** @throws Refusal `fee-too-high` above a tenth of the inputs, unless allowed */
+export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
+  if (!allowed && fee * 10n > inputs)
+    throw new Refusal(
+      'fee-too-high',
+      `a fee of ${fee} sat found, at most a tenth of the ${inputs} sat of the inputs expected`,
+      {
+        hint: 'give --allow-fee if this is meant',
+      },
+    );
+}
+
+/** @throws Refusal `fee-too-low` below the relay minimum, `fee-too-high` above any sensible feerate */
+export function boundFeerate(fee: bigint, vsize: number): void {
+  if (fee < feeFor(MIN_FEERATE, vsize))
+    throw new Refusal('fee-too-low', `a fee of ${fee} sat for ${vsize} vB found, at least 1 sat/vB expected`);
+  if (fee > feeFor(MAX_FEERATE, vsize))
+    throw new Refusal(
+      'fee-too-high',
+      `a fee of ${fee} sat for ${vsize} vB found, at most ${MAX_FEERATE / 1000} sat/vB expected`,
+    );
+}

@@ -1,0 +1,31 @@
+/**
+ * Heights, and the ways in which people write an expiry.
+ *
+ * A transaction with nLockTime = h is valid from block h + 1 on, and nodes take it when their tip is h (IsFinalTx).
+ * Contracts lock by height only: median time lags by about an hour and would need a second kind of clock.
+ */
+import { Refusal } from '../protocol/refusal.ts';
+
+/** From this value on, consensus reads nLockTime as a time. */
+export const LOCKTIME_THRESHOLD = 500_000_000;
+export const BLOCKS_A_DAY = 144;
+
+export type Expiry = { height: number } | { blocks: number } | { date: number };
+
+/** `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC). */
+export function parseExpiry(text: string): Expiry | undefined {
+  if (/^\+[1-9]\d{0,6}$/.test(text)) return { blocks: Number(text.slice(1)) };
+  if (/^[1-9]\d{0,8}$/.test(text) && Number(text) < LOCKTIME_THRESHOLD) return { height: Number(text) };
+  const date = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : NaN;
+  return Number.isNaN(date) || new Date(date).toISOString().slice(0, 10) !== text ? undefined : { date: date / 1000 };
+}
+
+/** The height that an expiry means; a date counts 144 blocks a day from now. @throws Refusal `usage`, where the tip is needed and not known */
+export function expiryHeight(expiry: Expiry, tip: number | 'not-checked', now: number): number {
+  if ('height' in expiry) return expiry.height;
+  if (tip === 'not-checked')
+    throw new Refusal('usage', 'an expiry in blocks or as a date found, and no height to count from', {
+      hint: 'give --tip HEIGHT or --chain URL',
+    });
+  return tip + ('blocks' in expiry ? expiry.blocks : Math.ceil(((expiry.date - now) / 86_400) * BLOCKS_A_DAY));
+}

@@ -1,0 +1,159 @@
+/**
+ * PSBTs in and out. A PSBT is a carrier, never an authority: whoever reads one has built the transaction for itself
+ * and compares; only nonces, partial signatures and the signatures of other inputs are taken from it.
+ *
+ * Spec: BIP174, BIP370 (both versions are read, version 0 is written), BIP371, BIP373 (MuSig2 fields).
+ * Not here: making signatures (`signing/`), checking those of wallet inputs (`wallet-inputs.ts`).
+ */
+import { base64 } from '@scure/base';
+import { Transaction } from '@scure/btc-signer/transaction.js';
+import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { difference, KEEP_ALL, toTransaction, type Template } from './transaction.ts';
+
+/** A PSBT larger than this belongs to no contract. */
+const MAX_BASE64 = 700_000;
+
+/** Reads a PSBT from base64. @throws Refusal `malformed-psbt` */
+export function readPsbt(text: string): Transaction {
+  if (text.length > MAX_BASE64)
+    throw new Refusal('too-large', `a PSBT of ${text.length} characters found, at most ${MAX_BASE64} expected`);
+  try {
+    return Transaction.fromPSBT(base64.decode(text), KEEP_ALL);
+  } catch (error) {
+    throw new Refusal('malformed-psbt', `not a PSBT: ${(error as Error).message.slice(0, 200)}`);
+  }
+}
+
+/** Writes a PSBT, version 0, in base64. */
+export const writePsbt = (tx: Transaction): string => base64.encode(tx.toPSBT(0));
+
+/** What a PSBT would sign. Amount and script of an input are 0 and empty where the PSBT does not say them. */
+export function templateOf(tx: Transaction): Template {
+  const inputs = Array.from({ length: tx.inputsLength }, (_, i) => {
+    const { txid, index, sequence, witnessUtxo, nonWitnessUtxo } = tx.getInput(i);
+    const spent = witnessUtxo ?? nonWitnessUtxo?.outputs[index ?? -1];
+    return {
+      txid: bytesToHex(txid ?? new Uint8Array(32)),
+      vout: index ?? 0,
+      sequence: sequence ?? 0xffffffff,
+      sat: spent?.amount ?? 0n,
+      script: spent ? bytesToHex(spent.script) : '',
+    };
+  });
+  const outputs = Array.from({ length: tx.outputsLength }, (_, i) => {
+    const { amount, script } = tx.getOutput(i);
+    return { sat: amount ?? 0n, script: bytesToHex(script ?? new Uint8Array()) };
+  });
+  return { version: tx.version as Template['version'], locktime: tx.lockTime, inputs, outputs };
+}
+
+/**
+ * Reads a PSBT that must hold exactly this transaction, to be signed with the default sighash type.
+ * @throws Refusal `transaction-differs`, naming the first difference, or `sighash-refused`
+ */
+export function readSame(template: Template, psbt: string, from: string): Transaction {
+  const tx = readPsbt(psbt);
+  if (!equalBytes(toTransaction(template).unsignedTx, tx.unsignedTx)) {
+    const words = difference(template, templateOf(tx)) ?? 'an encoding of its own found';
+    throw new Refusal(
+      'transaction-differs',
+      `the PSBT of the ${from} is not the transaction that the terms give: ${words}`,
+      { blame: from },
+    );
+  }
+  for (let i = 0; i < tx.inputsLength; i++) {
+    const type = tx.getInput(i).sighashType;
+    // A taproot input signs ALL only where the PSBT says so; anything else lets outputs or inputs be exchanged.
+    const allowed = template.inputs[i]!.script.startsWith('5120') ? [undefined, 0] : [undefined, 0, 1];
+    if (!allowed.includes(type))
+      throw new Refusal('sighash-refused', `sighash type ${type} found at input ${i}, the default expected`, {
+        blame: from,
+      });
+  }
+  return tx;
+}
+
+/** A MuSig2 key as PSBTs name it (BIP373): participants and aggregates as 33 bytes, hex. */
+export interface MusigKey {
+  /** In the order of aggregation. */
+  participants: readonly string[];
+  /** The aggregate before tweaks. */
+  internalKey: string;
+  /** After the taproot tweak, with its true parity. */
+  outputKey: string;
+}
+/** What one participant has put into a PSBT. */
+export interface Share {
+  /** 66 bytes, hex. */
+  pubnonce?: string | undefined;
+  /** 32 bytes, hex. */
+  partial?: string | undefined;
+}
+export type Shares = Readonly<Record<string, Share>>;
+
+const xOnly = (key: string): Uint8Array => hexToBytes(key.slice(2));
+
+/** Puts a key and its participants' shares into input `index`. */
+export function putMusig(tx: Transaction, index: number, key: MusigKey, shares: Shares): Transaction {
+  const place = (participant: string) => ({
+    participantPubkey: hexToBytes(participant),
+    aggregatePubkey: hexToBytes(key.outputKey),
+  });
+  const nonces = key.participants.flatMap((p) =>
+    shares[p]?.pubnonce ? [[place(p), hexToBytes(shares[p].pubnonce)] as const] : [],
+  );
+  const partials = key.participants.flatMap((p) =>
+    shares[p]?.partial ? [[place(p), hexToBytes(shares[p].partial)] as const] : [],
+  );
+  tx.updateInput(
+    index,
+    {
+      tapInternalKey: xOnly(key.internalKey),
+      musig2ParticipantPubkeys: [[hexToBytes(key.internalKey), key.participants.map((p) => hexToBytes(p))]],
+      ...(nonces.length > 0 && { musig2PubNonce: nonces.map(([k, v]) => [k, v]) }),
+      ...(partials.length > 0 && { musig2PartialSig: partials.map(([k, v]) => [k, v]) }),
+    },
+    true,
+  );
+  return tx;
+}
+
+/** Says of output `index` that it pays a MuSig2 key (PSBT_OUT_MUSIG2_PARTICIPANT_PUBKEYS), for signers that check change. */
+export function putMusigOutput(tx: Transaction, index: number, key: MusigKey): Transaction {
+  tx.updateOutput(
+    index,
+    {
+      tapInternalKey: xOnly(key.internalKey),
+      musig2ParticipantPubkeys: [[hexToBytes(key.internalKey), key.participants.map((p) => hexToBytes(p))]],
+    },
+    true,
+  );
+  return tx;
+}
+
+/** What `participant` has put into input `index` for the output key; nothing where it has put nothing. */
+export function shareOf(tx: Transaction, index: number, key: MusigKey, participant: string): Share {
+  const { musig2PubNonce, musig2PartialSig } = tx.getInput(index);
+  const find = (
+    rows:
+      | readonly (readonly [
+          { participantPubkey: Uint8Array; aggregatePubkey: Uint8Array; leafHash?: Uint8Array },
+          Uint8Array,
+        ])[]
+      | undefined,
+  ) => {
+    const row = rows?.find(
+      ([k]) =>
+        !k.leafHash &&
+        bytesToHex(k.participantPubkey) === participant &&
+        bytesToHex(k.aggregatePubkey) === key.outputKey,
+    );
+    return row ? bytesToHex(row[1]) : undefined;
+  };
+  return { pubnonce: find(musig2PubNonce as never), partial: find(musig2PartialSig as never) };
+}
+
+/** A PSBT for a transaction whose input `index` is spent by a MuSig2 key, with these shares. */
+export const musigPsbt = (template: Template, index: number, key: MusigKey, shares: Shares): string =>
+  writePsbt(putMusig(toTransaction(template), index, key, shares));

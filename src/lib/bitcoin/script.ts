@@ -1,0 +1,38 @@
+/** What an output script is, as far as fees, dust and safety of inputs depend on it. Scripts are hex. */
+
+export type ScriptType = 'p2tr' | 'p2wpkh' | 'p2wsh' | 'p2a' | 'witness' | 'p2pkh' | 'p2sh' | 'op_return' | 'other';
+
+export function scriptType(script: string): ScriptType {
+  if (/^5120[0-9a-f]{64}$/.test(script)) return 'p2tr';
+  if (/^0014[0-9a-f]{40}$/.test(script)) return 'p2wpkh';
+  if (/^0020[0-9a-f]{64}$/.test(script)) return 'p2wsh';
+  if (script === '51024e73') return 'p2a';
+  if (
+    /^(00|5[1-9a-f]|60)(0[2-9a-f]|1[0-9a-f]|2[0-8])/.test(script) &&
+    script.length === 4 + 2 * parseInt(script.slice(2, 4), 16)
+  )
+    return 'witness';
+  if (/^76a914[0-9a-f]{40}88ac$/.test(script)) return 'p2pkh';
+  if (/^a914[0-9a-f]{40}87$/.test(script)) return 'p2sh';
+  return script.startsWith('6a') ? 'op_return' : 'other';
+}
+
+/** Spent without scriptSig, so that the id of the spending transaction is fixed before it is signed. */
+export const isNativeSegwit = (script: string): boolean => ['p2tr', 'p2wpkh', 'p2wsh'].includes(scriptType(script));
+const isWitness = (script: string): boolean =>
+  ['p2tr', 'p2wpkh', 'p2wsh', 'p2a', 'witness'].includes(scriptType(script));
+
+const compactSize = (n: number): number => (n < 253 ? 1 : n < 65_536 ? 3 : 5);
+
+/** Bytes of an output with this script. */
+export const outputSize = (script: string): number => 8 + compactSize(script.length / 2) + script.length / 2;
+
+/**
+ * The least amount that nodes relay in an output: the cost of making and spending it at 3 sat/vB.
+ * Source: Bitcoin Core, policy.cpp GetDustThreshold, DUST_RELAY_TX_FEE.
+ */
+export function dustLimit(script: string): bigint {
+  if (script.startsWith('6a')) return 0n;
+  const spend = isWitness(script) ? 32 + 4 + 1 + Math.floor(107 / 4) + 4 : 32 + 4 + 1 + 107 + 4;
+  return BigInt((outputSize(script) + spend) * 3);
+}

@@ -1,0 +1,138 @@
+/**
+ * Transactions as values: a template says everything that is signed, and each party can build it for itself.
+ *
+ * Spec: BIP144 (serialisation), BIP341 (signature hash of a key-path spend). The encoding itself is @scure/btc-signer's.
+ * Not here: PSBTs (`psbt.ts`), fees (`fee.ts`).
+ */
+import { RawTx } from '@scure/btc-signer/script.js';
+import { Transaction } from '@scure/btc-signer/transaction.js';
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Outpoint } from './outpoint.ts';
+import { outputSize } from './script.ts';
+
+/** An output that is spent, with what BIP341 signs of it. */
+export interface Spent extends Outpoint {
+  sat: bigint;
+  /** The output script, hex. */
+  script: string;
+}
+export interface Input extends Spent {
+  sequence: number;
+}
+export interface Output {
+  sat: bigint;
+  script: string;
+}
+export interface Template {
+  version: 2 | 3;
+  locktime: number;
+  inputs: readonly Input[];
+  outputs: readonly Output[];
+}
+
+/** No relative locktime (bit 31), no replacement signalled, and nLockTime counts. */
+export const SEQUENCE_LOCKTIME = 0xfffffffe;
+/** As wallets set it: replacement signalled, nLockTime counts. */
+export const SEQUENCE_RBF = 0xfffffffd;
+
+/** Options that keep @scure/btc-signer from dropping or judging what a contract decides itself. */
+export const KEEP_ALL = {
+  allowUnknownOutputs: true,
+  allowUnknownInputs: true,
+  disableScriptCheck: true,
+  allowUnknownVersion: true,
+  unknown: 'ignore',
+  proprietary: 'ignore',
+} as const;
+
+/** Outputs in the order of BIP69: amount, then script. A fixed order, so that both parties build the same bytes. */
+export function sortOutputs<O extends Output>(outputs: readonly O[]): O[] {
+  return [...outputs].sort((a, b) =>
+    a.sat < b.sat ? -1 : a.sat > b.sat ? 1 : a.script < b.script ? -1 : a.script > b.script ? 1 : 0,
+  );
+}
+/** Inputs in the order of BIP69: txid in display order, then index. */
+export function sortInputs<O extends Outpoint>(inputs: readonly O[]): O[] {
+  return [...inputs].sort((a, b) => (a.txid < b.txid ? -1 : a.txid > b.txid ? 1 : a.vout - b.vout));
+}
+
+/** The template as a transaction (and PSBT) of the library. */
+export function toTransaction(template: Template): Transaction {
+  const tx = new Transaction({ ...KEEP_ALL, version: template.version, lockTime: template.locktime });
+  for (const { txid, vout, sequence, sat, script } of template.inputs)
+    tx.addInput({ txid, index: vout, sequence, witnessUtxo: { amount: sat, script: hexToBytes(script) } });
+  for (const { sat, script } of template.outputs) tx.addOutput({ amount: sat, script: hexToBytes(script) });
+  return tx;
+}
+
+/** The bytes (hex) that every signature of the transaction commits to, without any witness. */
+export const unsignedHex = (template: Template): string => bytesToHex(toTransaction(template).unsignedTx);
+
+/** The id in display order. It is final where every input is native segwit. */
+export const txidOf = (template: Template): string => toTransaction(template).id;
+
+/** The BIP341 signature hash of input `index`: key path, SIGHASH_DEFAULT, no annex. 32 bytes. */
+export function taprootSighash(template: Template, index: number, tx = toTransaction(template)): Uint8Array {
+  return tx.preimageWitnessV1(
+    index,
+    template.inputs.map((i) => hexToBytes(i.script)),
+    0,
+    template.inputs.map((i) => i.sat),
+  );
+}
+
+/** The finished transaction (hex) with these witness stacks, one an input. */
+export function withWitness(template: Template, stacks: readonly (readonly Uint8Array[])[]): string {
+  const tx = toTransaction(template);
+  stacks.forEach((stack, i) => tx.updateInput(i, { finalScriptWitness: [...stack] }, true));
+  return bytesToHex(tx.extract());
+}
+
+/** Reads a raw transaction. @throws Refusal `malformed-transaction` */
+export function parseTransaction(hex: string): ReturnType<typeof RawTx.decode> {
+  try {
+    return RawTx.decode(hexToBytes(hex));
+  } catch {
+    throw new Refusal('malformed-transaction', `${hex.length / 2} bytes found that are no transaction`);
+  }
+}
+/** The id (display order) of a finished transaction. */
+export const txidOfHex = (hex: string): string => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).id;
+
+/** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
+export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): number {
+  const base = 10 + 41 * template.inputs.length + template.outputs.reduce((sum, o) => sum + outputSize(o.script), 0);
+  return Math.ceil((4 * base + 2 + 66 * template.inputs.length) / 4);
+}
+
+export const sumSat = (parts: readonly { sat: bigint }[]): bigint => parts.reduce((sum, p) => sum + p.sat, 0n);
+export const feeOf = (template: Template): bigint => sumSat(template.inputs) - sumSat(template.outputs);
+
+/** What differs between two unsigned transactions, in words; undefined where they are the same. */
+export function difference(expected: Template, found: Template): string | undefined {
+  const field = (name: string, want: unknown, got: unknown) =>
+    want === got ? undefined : `${name} ${got} found, ${want} expected`;
+  const all: (string | undefined)[] = [
+    field('version', expected.version, found.version),
+    field('nLockTime', expected.locktime, found.locktime),
+    field('number of inputs', expected.inputs.length, found.inputs.length),
+    field('number of outputs', expected.outputs.length, found.outputs.length),
+    ...expected.inputs.flatMap((want, i) => {
+      const got = found.inputs[i];
+      return got
+        ? [
+            field(`outpoint of input ${i}`, `${want.txid}:${want.vout}`, `${got.txid}:${got.vout}`),
+            field(`sequence of input ${i}`, want.sequence, got.sequence),
+          ]
+        : [];
+    }),
+    ...expected.outputs.flatMap((want, i) => {
+      const got = found.outputs[i];
+      return got
+        ? [field(`amount of output ${i}`, want.sat, got.sat), field(`script of output ${i}`, want.script, got.script)]
+        : [];
+    }),
+  ];
+  return all.find((d) => d !== undefined);
+}

@@ -1,0 +1,135 @@
+/**
+ * Inputs that a wallet owns, beside those of contracts: signing them with the home's own keys, taking signatures from
+ * a PSBT that another wallet signed, and checking each before it counts.
+ *
+ * Only native segwit inputs, so that the transaction id is final before anybody signs. A key-path or P2WPKH signature is
+ * verified in full; of any other witness only the sighash types are, since its script is not known here.
+ */
+import { Transaction } from '@scure/btc-signer/transaction.js';
+import { hash160, pubSchnorr } from '@scure/btc-signer/utils.js';
+import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js';
+import { Refusal } from '../protocol/refusal.ts';
+import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
+import { scriptType } from './script.ts';
+import { toTransaction, type Template } from './transaction.ts';
+import { p2wpkh } from '@scure/btc-signer/payment.js';
+
+/** The witness of each input that is signed, by index. */
+export type Witnesses = ReadonlyMap<number, readonly Uint8Array[]>;
+
+/** Signs input `index` with a BIP86 key of the home (untweaked, 32 bytes); `aux` are 32 random bytes. */
+export function signKeyPath(
+  template: Template,
+  index: number,
+  secret: Uint8Array,
+  aux: Uint8Array,
+): readonly Uint8Array[] {
+  const tx = toTransaction(template);
+  tx.updateInput(index, { tapInternalKey: pubSchnorr(secret) }, true);
+  tx.signIdx(secret, index, [0], aux);
+  return [tx.getInput(index).tapKeySig!];
+}
+
+/**
+ * The witnesses that a signed PSBT holds for these inputs, each checked.
+ * @throws Refusal `signature-invalid` or `sighash-refused`
+ */
+export function witnessesOf(template: Template, signed: Transaction, indexes: readonly number[]): Witnesses {
+  const found = new Map<number, readonly Uint8Array[]>();
+  for (const index of indexes) {
+    const stack = stackOf(signed.getInput(index));
+    if (!stack) continue;
+    checkWitness(template, index, stack);
+    found.set(index, stack);
+  }
+  return found;
+}
+
+function stackOf(input: ReturnType<Transaction['getInput']>): Uint8Array[] | undefined {
+  if (input.finalScriptWitness?.length) return [...input.finalScriptWitness];
+  if (input.tapKeySig) return [input.tapKeySig];
+  const [first, ...more] = input.partialSig ?? [];
+  return first &&
+    more.length === 0 &&
+    input.witnessUtxo &&
+    scriptType(bytesToHex(input.witnessUtxo.script)) === 'p2wpkh'
+    ? [first[1], first[0]]
+    : undefined;
+}
+
+/** @throws Refusal `signature-invalid` or `sighash-refused` */
+export function checkWitness(template: Template, index: number, stack: readonly Uint8Array[]): void {
+  const { script, sat } = template.inputs[index]!;
+  const type = scriptType(script);
+  const invalid = (why: string) =>
+    new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
+  const tx = toTransaction(template);
+  const [signature, pubkey] = stack;
+  if (type === 'p2tr' && stack.length === 1 && signature) {
+    const hashType = schnorrType(signature, index);
+    const hash = tx.preimageWitnessV1(
+      index,
+      template.inputs.map((i) => hexToBytes(i.script)),
+      hashType,
+      template.inputs.map((i) => i.sat),
+    );
+    if (!attempt(() => schnorr.verify(signature.subarray(0, 64), hash, hexToBytes(script.slice(4)))))
+      throw invalid('BIP340 refuses it');
+  } else if (type === 'p2wpkh') {
+    if (!signature || !pubkey || stack.length !== 2)
+      throw invalid(`a witness of ${stack.length} elements found, 2 expected`);
+    if (signature.at(-1) !== 1)
+      throw new Refusal('sighash-refused', `sighash type ${signature.at(-1)} found at input ${index}, ALL expected`);
+    if (!equalBytes(hash160(pubkey), hexToBytes(script.slice(4))))
+      throw invalid('another public key than the output asks for');
+    const code = p2wpkhCode(pubkey);
+    const hash = tx.preimageWitnessV0(index, code, 1, sat);
+    if (
+      !attempt(() =>
+        secp256k1.verify(signature.subarray(0, -1), hash, pubkey, { prehash: false, format: 'der', lowS: true }),
+      )
+    )
+      throw invalid('ECDSA refuses it');
+  } else {
+    // Scripts that this program does not know: whatever could be a signature must sign everything.
+    for (const element of type === 'p2tr' ? stack.slice(0, -2) : stack.slice(0, -1)) {
+      if (type === 'p2tr') {
+        if (element.length === 64 || element.length === 65) schnorrType(element, index);
+      } else if (
+        element.length >= 9 &&
+        element.length <= 73 &&
+        element[0] === 0x30 &&
+        element[1] === element.length - 3 &&
+        element.at(-1) !== 1
+      )
+        throw new Refusal('sighash-refused', `sighash type ${element.at(-1)} found at input ${index}, ALL expected`);
+    }
+  }
+}
+
+/** The script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. */
+function p2wpkhCode(pubkey: Uint8Array): Uint8Array {
+  const script = p2wpkh(pubkey).script;
+  return hexToBytes(`76a914${bytesToHex(script.subarray(2))}88ac`);
+}
+
+function schnorrType(signature: Uint8Array, index: number): number {
+  const type = signature.length === 64 ? 0 : signature.length === 65 ? signature[64]! : -1;
+  if (type !== 1 && !(type === 0 && signature.length === 64))
+    throw new Refusal('sighash-refused', `sighash type ${type} found at input ${index}, DEFAULT or ALL expected`);
+  return type;
+}
+
+const attempt = (verify: () => boolean): boolean => {
+  try {
+    return verify();
+  } catch {
+    return false;
+  }
+};
+
+/** Puts the witnesses into a PSBT's inputs as final ones, so that any wallet can extract the transaction. */
+export function putWitnesses(tx: Transaction, witnesses: Witnesses): Transaction {
+  for (const [index, stack] of witnesses) tx.updateInput(index, { finalScriptWitness: [...stack] }, true);
+  return tx;
+}

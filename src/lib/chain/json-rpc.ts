@@ -1,0 +1,168 @@
+/**
+ * JSON-RPC over HTTP as Bitcoin Core and btcd speak it (version 1.0, basic authentication), one call a request.
+ *
+ * Amounts come as decimals: answers are read by `protocol/json.ts`, which keeps a decimal's text, so no sum goes through a
+ * float. User and password never enter an error: they are kept out of URLs, and cut from whatever the node says.
+ * Not here: methods (`rpc.ts`). Not https: put a tunnel in front of a node that is elsewhere.
+ */
+import { readFileSync } from 'node:fs';
+import { parseJson, printJson, type Json } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+const TIMEOUT_MS = 30_000;
+const SHOWN = 300;
+
+export interface RpcOptions {
+  /** `http://[user:password@]host:port[/wallet/NAME]` */
+  url: string;
+  /** The node's cookie file, for `user:password`; read anew where the node no longer takes it. */
+  cookie?: string;
+  /** 30,000 by default. */
+  timeoutMs?: number;
+}
+
+/** The node understood the call and answered with an error. */
+export class RpcError extends Refusal {
+  /** Bitcoin Core's number, such as -5 (not found), -25 to -27 (not accepted), -32601 (no such method). */
+  readonly rpcCode: number;
+  constructor(text: string, rpcCode: number) {
+    super('chain-unavailable', text);
+    this.rpcCode = rpcCode;
+  }
+}
+
+export class JsonRpc {
+  /** host:port, for people. */
+  readonly at: string;
+  readonly #url: string;
+  readonly #cookie: string | undefined;
+  readonly #timeoutMs: number;
+  #login: string | undefined;
+  #calls = 0;
+
+  /** @throws Refusal `usage` for anything but an http URL, without repeating it */
+  constructor({ url, cookie, timeoutMs = TIMEOUT_MS }: RpcOptions) {
+    const parsed = URL.parse(url);
+    if (parsed?.protocol !== 'http:') throw new Refusal('usage', 'the address of the node is no http://host:port');
+    const { username, password } = parsed;
+    try {
+      if (username || password) this.#login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    } catch {
+      throw new Refusal('usage', 'user or password in the address of the node have a broken % escape');
+    }
+    if (this.#login !== undefined && cookie !== undefined)
+      throw new Refusal('usage', 'both a password and a cookie file are given for the node, one expected');
+    this.at = parsed.host;
+    // fetch refuses URLs with credentials.
+    parsed.username = parsed.password = '';
+    this.#url = parsed.href;
+    this.#cookie = cookie;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * @throws RpcError where the node answers with an error
+   * @throws Refusal `chain-unavailable` where it does not answer, or not in JSON; `no-input` without a cookie file
+   */
+  call(method: string, ...params: readonly Json[]): Promise<Json> {
+    return this.callWithin(this.#timeoutMs, method, ...params);
+  }
+
+  /** For calls that may take longer than others. */
+  protected async callWithin(timeoutMs: number, method: string, ...params: readonly Json[]): Promise<Json> {
+    const login = this.#credentials();
+    const { status, text } = await this.#post(
+      method,
+      printJson({ jsonrpc: '1.0', id: ++this.#calls, method, params }),
+      login,
+      timeoutMs,
+    );
+    if (status === 401 || status === 403) {
+      // The cookie changes when the node starts anew.
+      if (this.#cookie !== undefined) this.#login = undefined;
+      throw this.#refusal(
+        method,
+        status === 401 ? 'the node refuses user and password (401)' : 'the node refuses this machine (403)',
+        {
+          hint: 'see --chain and --chain-cookie; rpcuser, rpcauth and rpcallowip of the node',
+        },
+      );
+    }
+    const answer = this.#parse(text, method, status);
+    if (answer.error != null) {
+      const { code, message } = answer.error as { code?: Json; message?: Json };
+      throw new RpcError(
+        this.#clean(`${method}: ${typeof message === 'string' ? message : printJson(answer.error)}`),
+        Number(code),
+      );
+    }
+    if (answer.result === undefined) throw this.#refusal(method, `an answer without a result (status ${status})`);
+    return answer.result;
+  }
+
+  #credentials(): string | undefined {
+    if (this.#login !== undefined || this.#cookie === undefined) return this.#login;
+    try {
+      this.#login = readFileSync(this.#cookie, 'utf8').trim();
+    } catch (error) {
+      throw new Refusal('no-input', `the cookie file of the node cannot be read: ${(error as Error).message}`, {
+        hint: 'Bitcoin Core writes it when it starts, and removes it when it stops',
+      });
+    }
+    return this.#login;
+  }
+
+  async #post(
+    method: string,
+    body: string,
+    login: string | undefined,
+    timeoutMs: number,
+  ): Promise<{ status: number; text: string }> {
+    const authorization =
+      login === undefined ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+    try {
+      const answer = await fetch(this.#url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...authorization },
+        body,
+        redirect: 'error',
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      return { status: answer.status, text: await answer.text() };
+    } catch (error) {
+      const { name, message, cause } = error as Error;
+      if (name === 'TimeoutError') throw this.#refusal(method, `no answer within ${timeoutMs / 1000} s`);
+      const { code, message: reason } = (cause ?? {}) as { code?: string; message?: string };
+      throw this.#refusal(method, code === 'ECONNREFUSED' ? 'nothing listens there' : reason || code || message);
+    }
+  }
+
+  #parse(text: string, method: string, status: number): { result?: Json; error?: Json } {
+    let answer: Json;
+    try {
+      answer = parseJson(text);
+    } catch {
+      throw this.#refusal(method, `an answer that is no JSON (status ${status}): ${text.trim() || 'empty'}`);
+    }
+    if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
+      throw this.#refusal(method, `an answer that is no JSON-RPC (status ${status})`);
+    return answer as { result?: Json; error?: Json };
+  }
+
+  #refusal(method: string, found: string, details: { hint?: string } = {}): Refusal {
+    return new Refusal('chain-unavailable', this.#clean(`${method} at ${this.at}: ${found}`), details);
+  }
+
+  /** What came from outside, fit to print: one line, not endless, and nothing of the login in it. */
+  #clean(text: string): string {
+    const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
+    const short = line.length > SHOWN ? `${this.#hide(line).slice(0, SHOWN)}…` : line;
+    return this.#hide(short);
+  }
+  #hide(text: string): string {
+    if (this.#login === undefined) return text;
+    const password = this.#login.slice(this.#login.indexOf(':') + 1);
+    const secrets = [Buffer.from(this.#login).toString('base64'), this.#login, password, encodeURIComponent(password)];
+    return secrets.filter((secret) => secret !== '').reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
+  }
+}

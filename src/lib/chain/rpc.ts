@@ -1,0 +1,212 @@
+/**
+ * The calls that are made to a Bitcoin node, with answers of known form: Bitcoin Core 28 and newer, and btcd 0.26 for those that it has (no
+ * estimatesmartfee, scantxoutset, generatetoaddress or package relay; it says so with code -32601 or -32602).
+ *
+ * Spec: https://bitcoincore.org/en/doc/. Fields that nobody reads are not checked. Not here: transport (`json-rpc.ts`),
+ * what is concluded from the answers (`source.ts`).
+ */
+import { satFromBtc } from '../bitcoin/amount.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
+import type { Coin, Hex } from '../protocol/action.ts';
+import { DecimalText, type Json } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { JsonRpc, RpcError } from './json-rpc.ts';
+
+export { RpcError, type RpcOptions } from './json-rpc.ts';
+
+/** A scan reads all unspent outputs of the chain. */
+const SCAN_MS = 600_000;
+/** BTC for 1000 vB above which a node refuses; its own default, which btcd wants to hear. */
+const MAX_FEERATE = new DecimalText('0.10');
+const NOT_FOUND = -5;
+
+export interface ChainInfo {
+  /** As the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
+  chain: string;
+  blocks: number;
+  bestBlock: Hex;
+  initialDownload: boolean;
+  /** Of the newest block, Unix seconds; btcd says it only in the block's header. */
+  time: number | undefined;
+}
+export interface ScannedCoin extends Outpoint {
+  script: Hex;
+  sat: bigint;
+  height: number;
+  coinbase: boolean;
+}
+export interface Acceptance {
+  txid: Hex;
+  allowed: boolean;
+  reason?: string;
+}
+export interface PackageResult {
+  /** `success`, or why the package as a whole was refused. */
+  message: string;
+  transactions: readonly { txid: Hex; error?: string }[];
+}
+
+export class Rpc extends JsonRpc {
+  async blockchainInfo(): Promise<ChainInfo> {
+    const info = new Answer('getblockchaininfo', await this.call('getblockchaininfo'));
+    return {
+      chain: info.text('chain'),
+      blocks: info.whole('blocks'),
+      bestBlock: info.text('bestblockhash'),
+      initialDownload: info.has('initialblockdownload') && info.yes('initialblockdownload'),
+      time: info.has('time') ? info.whole('time') : undefined,
+    };
+  }
+
+  /** Unix seconds that the header of a block states. */
+  async blockTime(hash: Hex): Promise<number> {
+    return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
+  }
+
+  /** An output that neither chain nor mempool spends; undefined where it is spent or unknown. */
+  async txOut({ txid, vout }: Outpoint): Promise<Coin | undefined> {
+    const result = await this.call('gettxout', txid, vout, true);
+    if (result === null) return undefined;
+    const out = new Answer('gettxout', result);
+    return {
+      sat: out.sat('value'),
+      script: out.inner('scriptPubKey').text('hex'),
+      confirmations: out.whole('confirmations'),
+    };
+  }
+
+  /** Satoshis for 1000 vB; undefined where the node cannot tell (a young chain, btcd). */
+  async feerate(blocks: number): Promise<number | undefined> {
+    try {
+      const answer = new Answer('estimatesmartfee', await this.call('estimatesmartfee', blocks));
+      return answer.has('feerate') ? Number(answer.sat('feerate')) : undefined;
+    } catch (error) {
+      if (error instanceof RpcError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The txid. @throws RpcError -25 to -27 where the node does not accept it */
+  async sendTransaction(tx: Hex): Promise<Hex> {
+    return text('sendrawtransaction', await this.call('sendrawtransaction', tx));
+  }
+
+  /** Parents first. */
+  async submitPackage(txs: readonly Hex[]): Promise<PackageResult> {
+    const answer = new Answer('submitpackage', await this.call('submitpackage', txs));
+    const transactions = answer
+      .inner('tx-results')
+      .parts()
+      .map((tx) => ({ txid: tx.text('txid'), ...tx.may('error') }));
+    return { message: answer.text('package_msg'), transactions };
+  }
+
+  async testAccept(txs: readonly Hex[]): Promise<readonly Acceptance[]> {
+    const answer = await this.call('testmempoolaccept', txs, MAX_FEERATE);
+    return list('testmempoolaccept', answer).map((tx) => {
+      const { 'reject-reason': reason } = tx.may('reject-reason');
+      // A transaction that was not reached, because another of the package failed, has no `allowed`.
+      return {
+        txid: tx.text('txid'),
+        allowed: tx.has('allowed') && tx.yes('allowed'),
+        ...(reason !== undefined && { reason }),
+      };
+    });
+  }
+
+  /** The coins of descriptors (`tr(…)`, `addr(…)`), from the chain without the mempool. Takes minutes on mainnet. */
+  async scan(descriptors: readonly string[]): Promise<{ height: number; coins: readonly ScannedCoin[] }> {
+    const found = new Answer('scantxoutset', await this.callWithin(SCAN_MS, 'scantxoutset', 'start', descriptors));
+    const coins = found.list('unspents').map((coin) => ({
+      txid: coin.text('txid'),
+      vout: coin.whole('vout'),
+      script: coin.text('scriptPubKey'),
+      sat: coin.sat('amount'),
+      height: coin.whole('height'),
+      coinbase: coin.has('coinbase') && coin.yes('coinbase'),
+    }));
+    return { height: found.whole('height'), coins };
+  }
+
+  /** The transaction in hex; undefined where the node does not know it (without txindex: outside the mempool). */
+  async transaction(txid: Hex): Promise<Hex | undefined> {
+    try {
+      return text('getrawtransaction', await this.call('getrawtransaction', txid));
+    } catch (error) {
+      if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  /** Mines on regtest: hashes of the blocks. btcd has `generate` with an address of its own instead. */
+  async generate(blocks: number, address: string): Promise<readonly Hex[]> {
+    const hashes = await this.call('generatetoaddress', blocks, address);
+    if (!Array.isArray(hashes)) throw odd('generatetoaddress', 'a list');
+    return hashes.map((hash: Json) => text('generatetoaddress', hash));
+  }
+}
+
+/** An object of an answer, whose fields must be of the form that they are read in. @throws Refusal `chain-unavailable` */
+class Answer {
+  readonly #method: string;
+  readonly #fields: { readonly [key: string]: Json };
+
+  constructor(method: string, value: Json | undefined) {
+    const plain =
+      typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof DecimalText);
+    if (!plain) throw odd(method, 'an object');
+    this.#method = method;
+    this.#fields = value as { readonly [key: string]: Json };
+  }
+  has(key: string): boolean {
+    return Object.hasOwn(this.#fields, key) && this.#fields[key] !== null;
+  }
+  text(key: string): string {
+    return text(this.#method, this.#fields[key], key);
+  }
+  may<K extends string>(key: K): { [k in K]?: string } {
+    return this.has(key) ? ({ [key]: this.text(key) } as { [k in K]?: string }) : {};
+  }
+  whole(key: string): number {
+    const value = this.#fields[key];
+    if (typeof value !== 'number') throw odd(this.#method, `a whole number ${key}`);
+    return value;
+  }
+  yes(key: string): boolean {
+    const value = this.#fields[key];
+    if (typeof value !== 'boolean') throw odd(this.#method, `true or false as ${key}`);
+    return value;
+  }
+  sat(key: string): bigint {
+    const value = this.#fields[key];
+    if (typeof value === 'number') return satFromBtc(String(value));
+    if (value instanceof DecimalText) return satFromBtc(withoutExponent(value.text));
+    throw odd(this.#method, `an amount ${key}`);
+  }
+  inner(key: string): Answer {
+    return new Answer(this.#method, this.#fields[key]);
+  }
+  list(key: string): Answer[] {
+    return list(this.#method, this.#fields[key]);
+  }
+  parts(): Answer[] {
+    return Object.values(this.#fields).map((part) => new Answer(this.#method, part));
+  }
+}
+
+function list(method: string, value: Json | undefined): Answer[] {
+  if (!Array.isArray(value)) throw odd(method, 'a list');
+  return value.map((part: Json) => new Answer(method, part));
+}
+function text(method: string, value: Json | undefined, key = ''): string {
+  if (typeof value !== 'string') throw odd(method, `a text ${key}`.trimEnd());
+  return value;
+}
+const odd = (method: string, expected: string): Refusal =>
+  new Refusal('chain-unavailable', `${method}: the node's answer is of another form, ${expected} expected`);
+
+/** btcd writes amounts below 100 sat as 5.4e-7. */
+function withoutExponent(decimal: string): string {
+  const found = /^(\d)(?:\.(\d+))?e-0?(\d)$/i.exec(decimal);
+  return found ? `0.${'0'.repeat(Number(found[3]) - 1)}${found[1]}${found[2] ?? ''}` : decimal;
+}

@@ -1,0 +1,119 @@
+/**
+ * Facts for a step: what the flags give, what a node knows, and what stays unchecked, each named in `checks`.
+ *
+ * An explicit tip wins over the node's. A node is asked for its network and its newest block before it is believed. Not here: the
+ * wallet's facts (the store).
+ */
+import type { Network } from '../bitcoin/network.ts';
+import { parseOutpoint } from '../bitcoin/outpoint.ts';
+import type { Coin, Facts } from '../protocol/action.ts';
+import type { FactSource } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { ChainInfo, Rpc } from './rpc.ts';
+
+const DEFAULT_FEERATE = 2000;
+/** Blocks within which a transaction should confirm. */
+const TARGET = 6;
+const STALE_S = 90 * 60;
+/** Calls at once: Bitcoin Core queues 64 by default and refuses the rest. */
+const PARALLEL = 8;
+
+const NETWORK_OF: Readonly<Record<string, Network>> = {
+  main: 'mainnet',
+  test: 'testnet',
+  testnet4: 'testnet4',
+  signet: 'signet',
+  regtest: 'regtest',
+  mainnet: 'mainnet',
+  testnet3: 'testnet',
+};
+
+export interface SourceOptions {
+  network: Network;
+  /** Height, from --tip. */
+  tip?: number;
+  rpc?: Rpc;
+  /** Satoshis for 1000 vB, from --feerate. */
+  feerate?: number;
+  /** Unix seconds. */
+  now?: () => number;
+}
+
+/** The facts refuse with `wrong-network`, `chain-stale` or `chain-unavailable`. */
+export function factSource({
+  network,
+  tip,
+  rpc,
+  feerate,
+  now = () => Math.floor(Date.now() / 1000),
+}: SourceOptions): FactSource {
+  const believe = async (node: Rpc): Promise<ChainInfo> => {
+    const info = await node.blockchainInfo();
+    const found = NETWORK_OF[info.chain] ?? info.chain;
+    if (found !== network)
+      throw new Refusal('wrong-network', `the node at ${node.at} is on ${found}, ${network} expected`);
+    // A chain of one's own stands still for as long as one likes.
+    if (network !== 'regtest') await refuseStale(node, info, now());
+    return info;
+  };
+  let seen: Promise<ChainInfo> | undefined;
+  const look = (node: Rpc): Promise<ChainInfo> => {
+    const looked = believe(node);
+    seen = looked;
+    looked.catch(() => (seen = undefined));
+    return looked;
+  };
+
+  return {
+    async facts(queries) {
+      const facts: Partial<Facts> = {};
+      const checks: Record<string, string> = {};
+      if (queries.now) facts.now = now();
+      if (queries.tip) {
+        checks['tip'] = tip !== undefined ? 'given' : rpc ? 'chain' : 'not-checked';
+        // Looked at anew each time: a server lives longer than a block.
+        facts.tip = tip ?? (rpc ? (await look(rpc)).blocks : 'not-checked');
+      }
+      if (queries.coins) {
+        checks['coins'] = rpc ? 'chain' : 'not-checked';
+        if (rpc) await (seen ?? look(rpc));
+        facts.coins = rpc ? await coinsOf(rpc, queries.coins) : 'not-checked';
+      }
+      if (queries.feerate) {
+        const node = feerate === undefined ? rpc : undefined;
+        if (node) await (seen ?? look(node));
+        const estimate = await node?.feerate(TARGET);
+        checks['feerate'] = feerate !== undefined ? 'flag' : estimate !== undefined ? 'chain' : 'default';
+        facts.feerate = feerate ?? estimate ?? DEFAULT_FEERATE;
+      }
+      return { facts, checks };
+    },
+  };
+}
+
+async function refuseStale(node: Rpc, info: ChainInfo, now: number): Promise<void> {
+  if (info.initialDownload)
+    throw new Refusal('chain-stale', `the node at ${node.at} is still downloading the chain (block ${info.blocks})`);
+  const age = now - (info.time ?? (await node.blockTime(info.bestBlock)));
+  if (age > STALE_S)
+    throw new Refusal(
+      'chain-stale',
+      `the newest block of the node at ${node.at} is ${Math.floor(age / 60)} minutes old, at most ${STALE_S / 60} expected`,
+      {
+        hint: 'wait until the node has caught up, or give --tip HEIGHT without --chain',
+      },
+    );
+}
+
+async function coinsOf(node: Rpc, outpoints: readonly string[]): Promise<ReadonlyMap<string, Coin | 'missing'>> {
+  const found = new Map<string, Coin | 'missing'>();
+  for (let from = 0; from < outpoints.length; from += PARALLEL)
+    await Promise.all(
+      outpoints.slice(from, from + PARALLEL).map(async (text) => {
+        const outpoint = parseOutpoint(text);
+        if (!outpoint) throw new Refusal('bug', `${text} is no outpoint`);
+        found.set(text, (await node.txOut(outpoint)) ?? 'missing');
+      }),
+    );
+  return found;
+}

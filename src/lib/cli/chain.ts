@@ -1,0 +1,33 @@
+/**
+ * Where a command looks at the chain: what `chainFlags` say, as the options of `factSource`.
+ * Not here: the calls to a node (`chain/rpc.ts`), what follows from its answers (`chain/source.ts`).
+ */
+import type { Rpc } from '../chain/rpc.ts';
+
+/** The values of `chainFlags`. */
+export interface ChainValues {
+  chain?: string | undefined;
+  'chain-cookie'?: string | undefined;
+  tip?: number | undefined;
+}
+
+/** A height in SPILLWAY_TIP counts only where there is no node to ask; --tip as a flag always does. */
+export function tipOf({ chain, tip }: ChainValues, argv: readonly string[]): number | undefined {
+  const asFlag = argv.some((word) => word === '--tip' || word.startsWith('--tip='));
+  return asFlag || chain === undefined ? tip : undefined;
+}
+
+/** To be spread into the options of `factSource`. The client is loaded only where there is a node. */
+export async function chainOf(flags: ChainValues, argv: readonly string[]): Promise<{ tip?: number; rpc?: Rpc }> {
+  const tip = tipOf(flags, argv);
+  const { chain: url, 'chain-cookie': cookie } = flags;
+  return {
+    ...(tip !== undefined && { tip }),
+    ...(url !== undefined && { rpc: await connect(url, cookie) }),
+  };
+}
+
+async function connect(url: string, cookie: string | undefined): Promise<Rpc> {
+  const { Rpc } = await import('../chain/rpc.ts');
+  return new Rpc(cookie === undefined ? { url } : { url, cookie });
+}

@@ -1,0 +1,93 @@
+/**
+ * Completion scripts for bash, zsh and fish, written from the loaded commands, so that they never name what is not
+ * there. Words only: commands, flags, and the values of flags that take one of a few; everything else completes files.
+ */
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+export interface Completed {
+  id: string;
+  summary: string;
+  flags: readonly { name: string; summary: string; takesValue: boolean; options: readonly string[] }[];
+}
+
+export function completionScript(shell: Shell, bin: string, commands: readonly Completed[]): string {
+  return { bash, zsh, fish }[shell](bin, commands);
+}
+
+function bash(bin: string, commands: readonly Completed[]): string {
+  const cases = commands.map(({ id, flags }) => `    ${id}) words='${flags.map((f) => `--${f.name}`).join(' ')}' ;;`);
+  const values = choices(commands).map(([key, options]) => `    ${key}) words='${options}' ;;`);
+  return `# ${bin} completion bash > /etc/bash_completion.d/${bin}
+_${bin}() {
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" command="\${COMP_WORDS[1]}" words=
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W '${commands.map(({ id }) => id).join(' ')} help --help --version' -- "$word"))
+    return
+  fi
+  case "$command $before" in
+${values.join('\n')}
+  esac
+  [ -z "$words" ] && case "$word" in -*) case "$command" in
+${cases.join('\n')}
+  esac ;; esac
+  [ "$command" = help ] && words='${commands.map(({ id }) => id).join(' ')}'
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -o default -F _${bin} ${bin}
+`;
+}
+
+/** For each flag that takes one of a few values: a pattern of command and flag, and the values. */
+const choices = (commands: readonly Completed[]): [string, string][] =>
+  commands.flatMap(({ id, flags }) =>
+    flags
+      .filter((f) => f.options.length > 0)
+      .map((f): [string, string] => [`'${id} --${f.name}'`, f.options.join(' ')]),
+  );
+
+function zsh(bin: string, commands: readonly Completed[]): string {
+  const quoted = (text: string): string => text.replaceAll(/[[\]:\\]/g, '\\$&').replaceAll("'", "'\\''");
+  const value = (f: Completed['flags'][number]): string =>
+    !f.takesValue ? '' : f.options.length > 0 ? `:value:(${f.options.join(' ')})` : ':value:_files';
+  const cases = commands.map(({ id, flags }) => {
+    const specs = flags.map((f) => `'--${f.name}[${quoted(f.summary)}]${value(f)}'`);
+    return `    ${id}) _arguments ${[...specs, "'*:file:_files'"].join(' ')} ;;`;
+  });
+  return `#compdef ${bin}
+# ${bin} completion zsh > "\${fpath[1]}/_${bin}"
+_${bin}() {
+  local -a commands=(
+${commands.map(({ id, summary }) => `    '${id}:${quoted(summary)}'`).join('\n')}
+    'help:Show the help of a command'
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  local command=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $command in
+    help) _describe command commands ;;
+${cases.join('\n')}
+  esac
+}
+compdef _${bin} ${bin}
+`;
+}
+
+function fish(bin: string, commands: readonly Completed[]): string {
+  const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const lines = commands.flatMap(({ id, summary, flags }) => [
+    `complete -c ${bin} -n '__fish_use_subcommand' -f -a ${id} -d ${quoted(summary)}`,
+    `complete -c ${bin} -n '__fish_seen_subcommand_from help' -f -a ${id}`,
+    ...flags.map((f) => {
+      const value = !f.takesValue ? '' : f.options.length > 0 ? ` -x -a ${quoted(f.options.join(' '))}` : ' -r';
+      return `complete -c ${bin} -n '__fish_seen_subcommand_from ${id}' -l ${f.name}${value} -d ${quoted(f.summary)}`;
+    }),
+  ]);
+  const help = `complete -c ${bin} -n '__fish_use_subcommand' -f -a help -d 'Show the help of a command'`;
+  return [`# ${bin} completion fish > ~/.config/fish/completions/${bin}.fish`, ...lines, help, ''].join('\n');
+}

@@ -1,0 +1,176 @@
+/**
+ * What every contract command does: read one message (or start), play its row, print. A command file knows its flags and
+ * words; nothing of signatures, stores or JSON.
+ */
+import { rowWords, type Action } from '../protocol/action.ts';
+import type { Ports } from '../protocol/ports.ts';
+import { parseJson, printJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Home } from '../home/home.ts';
+import { BaseCommand } from './base.ts';
+import { chainOf, type ChainValues } from './chain.ts';
+import { psbtFrom } from './contract-flags.ts';
+import { errorObject, failureOf } from './errors.ts';
+import { withHome, type HomeValues } from './home.ts';
+import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
+import { linesOf } from './lines.ts';
+import { note, print } from './output.ts';
+import { play, type Line, type Printed } from './play.ts';
+import { promptFrom } from './prompt.ts';
+import { sniff } from './sniff.ts';
+
+export interface ContractValues extends HomeValues, ChainValues {
+  merge?: string[] | undefined;
+  psbt?: string | undefined;
+  cancel?: boolean;
+  batch?: boolean;
+  'request-id'?: string | undefined;
+  contract?: string | undefined;
+  as?: string | undefined;
+  amount?: bigint | undefined;
+  max?: bigint | undefined;
+  feerate?: number | undefined;
+}
+
+/** What a command file says of itself: its table, and its flags as the rows' input. */
+export interface Door<I extends object> {
+  flags: ContractValues;
+  /** The message's file; stdin by default. */
+  file: string | undefined;
+  table: Action<any, any, I>;
+  input(home: Home, starts: boolean): Promise<{ [K in keyof I]: I[K] | undefined }>;
+}
+
+export abstract class ContractCommand extends BaseCommand {
+  /** Plays what the flags say. */
+  protected async open<I extends object>({ flags, file, table, input: inputFrom }: Door<I>): Promise<void> {
+    const starts = flags.contract !== undefined || flags.as !== undefined;
+    const batch = flags.batch ?? false;
+    if (starts && file !== undefined)
+      throw new Refusal('usage', `a start and a message (${file}) found; a start reads no message`);
+    if (batch && (starts || flags.merge || flags.psbt !== undefined || flags.cancel))
+      throw new Refusal('usage', '--batch found with a start, --merge, --psbt or --cancel; it only answers messages');
+    if (flags['request-id'] !== undefined && !starts)
+      throw new Refusal('usage', '--request-id names a start; a message names itself');
+    const source = batch ? await openInput(file) : undefined;
+    const json = starts || batch ? null : await message(file);
+    await withHome(flags, async (home) => {
+      const ports = await portsOf(home, flags, this.argv);
+      const input = (await inputFrom(home, starts)) as I;
+      const context = { feerate: flags.feerate };
+      if (source) return this.playLines(table, source, input, context, ports);
+      const line: Line<I> = {
+        json,
+        input,
+        merged: await Promise.all((flags.merge ?? []).map(psbtFrom)),
+        context,
+        requestId: flags['request-id'],
+        cancel: flags.cancel ?? false,
+      };
+      await this.show(await play(table, line, ports), flags.psbt);
+      ports.point('after-print');
+    });
+  }
+
+  private async show(printed: Printed, psbt: string | undefined): Promise<void> {
+    await print(psbt === undefined ? printed.text : await onlyPsbt(printed.text, psbt));
+    if (printed.hint !== undefined) note(printed.hint);
+    process.exitCode = printed.exit;
+  }
+
+  /** One line in, one line out, in order; a refused line gives its error object. */
+  private async playLines<I extends object>(
+    action: Action<any, any, I>,
+    source: AsyncIterable<Uint8Array>,
+    input: I,
+    context: object,
+    ports: Ports,
+  ): Promise<void> {
+    let first: number | undefined;
+    for await (const line of linesOf(source)) {
+      try {
+        if ('refusal' in line) throw line.refusal;
+        const printed = await play(action, { json: parseJson(line.text), input, merged: [], context }, ports);
+        await print(printed.text);
+        first ??= printed.exit === 0 ? undefined : printed.exit;
+      } catch (error) {
+        const failure = failureOf(error);
+        await print(printJson(errorObject(failure)));
+        first ??= failure.exit;
+      }
+    }
+    process.exitCode = first ?? 0;
+  }
+}
+
+/** The message of a run. @throws Refusal `malformed`, `malformed-json` */
+async function message(file: string | undefined): Promise<unknown> {
+  const input = sniff(await readInput(file, MESSAGE_LIMIT));
+  if (input.form !== 'json')
+    throw new Refusal('malformed', 'a PSBT found, a contract message (JSON) expected', {
+      hint: 'PSBTs of other wallets come in with --merge or --funding, beside the message',
+    });
+  return parseJson(input.text);
+}
+
+async function onlyPsbt(text: string, name: string): Promise<string> {
+  const { psbt = {} } = JSON.parse(text) as { psbt?: Record<string, string> };
+  const found = Object.hasOwn(psbt, name) ? psbt[name] : undefined;
+  if (found === undefined)
+    throw new Refusal(
+      'nothing-to-print',
+      `--psbt ${name} found, one of ${Object.keys(psbt).join(', ') || 'none'} expected`,
+    );
+  return found;
+}
+
+/** The ports of a run on this home. */
+export async function portsOf(home: Home, flags: ContractValues, argv: readonly string[]): Promise<Ports> {
+  const { factSource } = await import('../chain/source.ts');
+  return {
+    network: home.network,
+    restored: home.restored,
+    store: home.store,
+    source: factSource({
+      network: home.network,
+      ...(await chainOf(flags, argv)),
+      ...(flags.feerate !== undefined && { feerate: flags.feerate }),
+    }),
+    prompt: promptFrom(flags),
+    keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.unseal()))),
+    random: () => home.random(),
+    copy: (copies) => home.copy(copies),
+    point: stopAt,
+  };
+}
+
+/** Tests interrupt a run here, as a crash or a kill would. */
+export function stopAt(label: string): void {
+  if (process.env['SPILLWAY_STOP_AT'] === label) process.kill(process.pid, 'SIGKILL');
+}
+
+/** The contract of this home whose id begins so. @throws Refusal `usage`, `unknown-contract` */
+export async function contractNamed(home: Home, prefix: string | undefined): Promise<string | undefined> {
+  if (prefix === undefined) return undefined;
+  if (!/^[0-9a-f]{8,64}$/.test(prefix))
+    throw new Refusal(
+      'usage',
+      `--contract ${JSON.stringify(prefix.slice(0, 70))} found, 8 to 64 lowercase hex digits expected`,
+    );
+  const found = await home.store.byName(prefix);
+  const names = [...new Set(found.map((r) => r.name))];
+  if (names.length === 1) return names[0];
+  throw new Refusal(
+    'unknown-contract',
+    names.length === 0
+      ? `no contract of this home begins with ${prefix}`
+      : `${names.length} contracts of this home begin with ${prefix}`,
+    {
+      hint: 'spillway status lists them',
+    },
+  );
+}
+
+/** The rows of a table, a line each, for --help. */
+export const stepsOf = (table: Action<any, any, any>): string[] =>
+  table.rows.map((row) => `${rowWords(row)}: ${row.does}`);

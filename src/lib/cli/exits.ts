@@ -1,0 +1,25 @@
+/**
+ * Exit codes in words: the families of the error table, for `--help`, `errors` and completion.
+ * The error table itself, one code an error: `protocol/refusal.ts`.
+ */
+import { ERRORS, type ErrorCode } from '../protocol/refusal.ts';
+
+export const EXITS = {
+  0: 'done',
+  2: 'usage: the command line is not understood',
+  3: 'valid but incomplete: something is still to be added',
+  65: 'malformed input',
+  66: 'no such input',
+  69: 'chain, store or Node.js unavailable: try again',
+  70: 'a fault of this program',
+  73: 'cannot write',
+  75: 'the state has moved on',
+  76: 'the data or signature of the counterparty is wrong',
+  77: 'refused by own policy',
+} as const;
+
+export type Exit = keyof typeof EXITS;
+
+/** The error codes that end with an exit code. */
+export const codesOf = (exit: Exit): ErrorCode[] =>
+  (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code][0] === exit);

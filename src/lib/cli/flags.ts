@@ -1,0 +1,121 @@
+/**
+ * Flags that many commands share, each with the one way in which its text is read.
+ * A value that is not understood is a usage error (exit 2). Not here: what becomes of the values.
+ */
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { parseSat } from '../bitcoin/amount.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { visible } from './text.ts';
+
+const expected = (words: string, input: string): Refusal =>
+  new Refusal('usage', `${JSON.stringify(visible(input, 60))} found, ${words} expected`);
+
+/** An argument. oclif would fill one that is not given from stdin, within 10 ms: `ignoreStdin` keeps it from that. */
+export const arg = (options: { description: string }) => Args.string({ ...options, ignoreStdin: true });
+
+/** An argument that must be given. */
+export const requiredArg = (options: { description: string }) =>
+  Args.string({ ...options, ignoreStdin: true, required: true });
+
+/** Whole satoshis as bigint: digits only, up to 21 million bitcoin. */
+export const satFlag = Flags.custom<bigint>({
+  helpValue: 'SAT',
+  parse: async (input) => {
+    const sat = parseSat(input);
+    if (sat === undefined) throw expected('whole satoshis, digits only,', input);
+    return sat;
+  },
+});
+
+/** A block height. Heights end where lock times begin to mean seconds. */
+export const heightFlag = Flags.custom<number>({
+  helpValue: 'HEIGHT',
+  parse: async (input) => {
+    if (!/^(0|[1-9]\d{0,8})$/.test(input) || Number(input) >= 500_000_000) throw expected('a block height', input);
+    return Number(input);
+  },
+});
+
+/** sat/vB with up to three decimals, as whole satoshis for a thousand virtual bytes; 0.1 to 10000 sat/vB. */
+export const feerateFlag = Flags.custom<number>({
+  helpValue: 'SAT/VB',
+  parse: async (input) => {
+    const [, whole, decimals = ''] = /^(\d{1,5})(?:\.(\d{1,3}))?$/.exec(input) ?? [];
+    const rate = whole === undefined ? 0 : Number(whole) * 1000 + Number(decimals.padEnd(3, '0'));
+    if (rate < 100 || rate > 10_000_000) throw expected('a fee rate from 0.1 to 10000 sat/vB', input);
+    return rate;
+  },
+});
+
+const group = 'HOME';
+
+/** A passphrase by file descriptor or file. Never as an argument: the command line of a process can be seen by others. */
+export const passphraseFlags = {
+  'passphrase-fd': Flags.integer({
+    summary: 'Read the passphrase of the home from this file descriptor',
+    helpValue: 'N',
+    min: 0,
+    exclusive: ['passphrase-file'],
+    helpGroup: group,
+  }),
+  'passphrase-file': Flags.string({
+    summary: 'Read the passphrase of the home from this file, which nobody else may read',
+    helpValue: 'FILE',
+    helpGroup: group,
+  }),
+};
+
+/** Which home, and how it is opened. */
+export const homeFlags = {
+  home: Flags.string({
+    summary: "Directory of the party's home; by default in the data directory of the platform",
+    env: 'SPILLWAY_HOME',
+    helpValue: 'DIR',
+    helpGroup: group,
+  }),
+  refunds: Flags.string({
+    summary: 'Folder for the copies of refunds that are kept outside the home (default HOME.refunds)',
+    helpValue: 'DIR',
+    helpGroup: group,
+  }),
+  ...passphraseFlags,
+  'insecure-seed': Flags.string({
+    summary: 'Replace randomness, for reproducible runs on regtest',
+    env: 'SPILLWAY_INSECURE_SEED',
+    helpValue: 'HEX',
+    hidden: true,
+  }),
+};
+
+/** Where the chain is looked at. */
+export const chainFlags = {
+  chain: Flags.string({
+    summary: 'Bitcoin Core RPC; a user and password in the URL only through the variable',
+    env: 'SPILLWAY_CHAIN',
+    helpValue: 'URL',
+    helpGroup: 'CHAIN',
+    parse: async (input, context: { argv?: string[] }) => {
+      const url = URL.parse(input);
+      // The text may hold a password, so it is not repeated.
+      if (url?.protocol !== 'http:') throw new Refusal('usage', 'a URL like http://127.0.0.1:8332 expected');
+      const argv = context.argv ?? [];
+      if (url.password && (argv.includes(input) || argv.includes(`--chain=${input}`))) {
+        throw new Refusal('usage', 'a password found on the command line, where others can see it', {
+          hint: 'give the URL in SPILLWAY_CHAIN, or use --chain-cookie',
+        });
+      }
+      return input;
+    },
+  }),
+  'chain-cookie': Flags.string({
+    summary: "File with the node's cookie (.cookie in its data directory)",
+    helpValue: 'FILE',
+    helpGroup: 'CHAIN',
+  }),
+  tip: heightFlag({
+    summary: 'Height of the newest block; as a flag it outdoes that of --chain',
+    env: 'SPILLWAY_TIP',
+    helpGroup: 'CHAIN',
+  }),
+};

@@ -1,0 +1,54 @@
+/** Help as oclif prints it, with two sections more for each command: its steps and its exit codes. */
+import type { Command } from '@oclif/core/command';
+import { CommandHelp, Help } from '@oclif/core/help';
+import { codesOf, EXITS, type Exit } from './exits.ts';
+
+/** What the manifest holds beside oclif's own fields, from `BaseCommand`. */
+interface Additions {
+  exits?: readonly Exit[];
+  steps?: readonly string[];
+}
+
+class SpillwayCommandHelp extends CommandHelp {
+  protected override sections(): ReturnType<CommandHelp['sections']> {
+    const { steps = [], exits = [] } = this.command as Command.Loadable & Additions;
+    const own = super.sections();
+    const examples = own.findIndex(({ header }) => header === 'EXAMPLES');
+    return own.toSpliced(
+      examples < 0 ? own.length : examples + 1,
+      0,
+      { header: 'STEPS', generate: () => steps.map((step, i) => `${i + 1}. ${step}`).join('\n') },
+      { header: 'EXIT CODES', generate: () => this.exitCodes(exits) },
+    );
+  }
+
+  /** The summary stands on top already. */
+  protected override description(): string | undefined {
+    return this.command.description && this.wrap(this.command.description);
+  }
+
+  /** Words, then command lines as they are: whole pipelines that can be copied. */
+  protected override examples(examples: Command.Example[] | string | undefined): string | undefined {
+    return [examples ?? []]
+      .flat()
+      .map((example) => {
+        const [words, ...lines] =
+          typeof example === 'string' ? example.split('\n') : [example.description, example.command];
+        return [words, '', ...lines.map((line) => `  $ ${line}`)].join('\n');
+      })
+      .join('\n\n');
+  }
+
+  private exitCodes(exits: readonly Exit[]): string {
+    const rows = exits.map((exit): [string, string] => {
+      const codes = codesOf(exit);
+      // The error codes of the longer families are what `spillway errors` is for.
+      return [String(exit), EXITS[exit] + (codes.length > 0 && codes.length <= 3 ? ` (${codes.join(', ')})` : '')];
+    });
+    return this.renderList(rows, { stripAnsi: this.opts.stripAnsi ?? false, indentation: 0 });
+  }
+}
+
+export class SpillwayHelp extends Help {
+  protected override CommandHelpClass = SpillwayCommandHelp;
+}

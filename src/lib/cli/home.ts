@@ -1,0 +1,55 @@
+/**
+ * The home that a command works on: where it is, and open for as long as the command needs it.
+ * Not here: what a home is (`home/home.ts`).
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Home } from '../home/home.ts';
+import type { Kind } from '../protocol/action.ts';
+import { readPassphrase, type PassphraseValues } from './secrets.ts';
+
+/** The values of `homeFlags`. */
+export interface HomeValues extends PassphraseValues {
+  home?: string | undefined;
+  refunds?: string | undefined;
+  'insecure-seed'?: string | undefined;
+}
+
+/** The data directory of the platform, for runs without --home and SPILLWAY_HOME. */
+export function defaultHome(
+  platform: NodeJS.Platform = process.platform,
+  env: NodeJS.ProcessEnv = process.env,
+  user: string = homedir(),
+): string {
+  if (platform === 'darwin') return join(user, 'Library', 'Application Support', 'spillway');
+  if (platform === 'win32') return join(env['LOCALAPPDATA'] || join(user, 'AppData', 'Local'), 'spillway');
+  return join(env['XDG_DATA_HOME'] || join(user, '.local', 'share'), 'spillway');
+}
+
+export const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome();
+
+/** What the flags say about a home, in the words of `initHome` and `openHome`. */
+export async function homeOptions(
+  flags: HomeValues,
+): Promise<{ dir: string; refundsDir?: string; insecureSeed?: Uint8Array }> {
+  const { refunds, 'insecure-seed': seed } = flags;
+  return {
+    dir: homeDir(flags),
+    ...(refunds !== undefined && { refundsDir: refunds }),
+    ...(seed !== undefined && { insecureSeed: (await import('../home/random.ts')).parseInsecureSeed(seed) }),
+  };
+}
+
+/** Every kind of record that a home can hold: one line a family. */
+const kinds = async (): Promise<Kind<any>[]> => [(await import('../credit/records.ts')).creditKind];
+
+/** Opens the home for `use` and closes it, whatever comes. */
+export async function withHome<T>(flags: HomeValues, use: (home: Home) => Promise<T>): Promise<T> {
+  const { openHome } = await import('../home/home.ts');
+  const home = await openHome({ ...(await homeOptions(flags)), passphrase: () => readPassphrase(flags), kinds });
+  try {
+    return await use(home);
+  } finally {
+    home.close();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What a run reads: a file, or stdin for `-` and for no name at all, as bytes, with a bound on their number.
+ * Not here: what the bytes are (`sniff.ts`), lines of a batch (`lines.ts`).
+ */
+import type { Readable } from 'node:stream';
+import { createReadStream, fstatSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { Refusal } from '../protocol/refusal.ts';
+
+/** Contract messages are smaller. */
+export const MESSAGE_LIMIT = 1_000_000;
+
+/**
+ * Opens a named file, or stdin.
+ * @throws Refusal `no-input`; `usage` where a person at a terminal would be waited for
+ */
+export async function openInput(name: string | undefined): Promise<Readable> {
+  if (name === undefined || name === '-') {
+    if (process.stdin.isTTY) {
+      throw new Refusal('usage', 'a terminal found as input, a FILE or a pipe expected', {
+        hint: 'give a file name, or pipe the document in; --help shows both',
+      });
+    }
+    return process.stdin;
+  }
+  try {
+    const file = await open(name);
+    if ((await file.stat()).isDirectory()) {
+      await file.close();
+      throw Object.assign(new Error(), { code: 'EISDIR' });
+    }
+    return file.createReadStream();
+  } catch (error) {
+    throw noInput(name, error);
+  }
+}
+
+/**
+ * Opens a file descriptor that the caller handed over (`3< file`).
+ * @throws Refusal `no-input`
+ */
+export function openDescriptor(fd: number): Readable {
+  if (fd === 0) return process.stdin;
+  try {
+    const kind = fstatSync(fd);
+    // A pipe may be set not to block, which the calls for files do not expect.
+    if (kind.isFIFO() || kind.isSocket()) return new Socket({ fd, readable: true, writable: false });
+    return createReadStream('', { fd });
+  } catch (error) {
+    throw noInput(`file descriptor ${fd}`, error);
+  }
+}
+
+/** Reads all of a named file, or of stdin. @throws Refusal `no-input`, `too-large`, `usage` */
+export async function readInput(name: string | undefined, limit = MESSAGE_LIMIT): Promise<Uint8Array> {
+  return readAll(await openInput(name), limit, name ?? 'stdin');
+}
+
+/** Reads a stream to its end. @throws Refusal `no-input`, `too-large` */
+export async function readAll(from: Readable, limit: number, name: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const part of from as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      if (size > limit)
+        throw new Refusal('too-large', `more than ${limit} bytes found in ${name === '-' ? 'stdin' : name}`);
+      parts.push(part);
+    }
+  } catch (error) {
+    throw error instanceof Refusal ? error : noInput(name, error);
+  } finally {
+    from.destroy(); // or a producer that goes on would keep this process alive
+  }
+  return Buffer.concat(parts);
+}
+
+function noInput(name: string, error: unknown): Refusal {
+  return new Refusal('no-input', `${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+}

@@ -1,0 +1,58 @@
+/**
+ * The lines of a batch (NDJSON), one by one and in order, in memory that does not grow with the stream.
+ * A line that cannot be read is yielded as its refusal; the lines behind it are read all the same.
+ */
+import { MESSAGE_LIMIT } from './input.ts';
+import { utf8 } from './sniff.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+/** `number` counts from 1. */
+export type Line = { number: number; text: string } | { number: number; refusal: Refusal };
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+/** Lines end in LF or CRLF; the last may end with the stream. An empty line is a line. */
+export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<Line> {
+  let number = 0;
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  const add = (part: Uint8Array): void => {
+    size += part.length;
+    // Of a line that is too long, nothing is kept but its length. One byte more may be the CR.
+    if (size > limit + 1) parts = [];
+    else if (part.length > 0) parts.push(part);
+  };
+  const take = (): Line => {
+    const bytes = Buffer.concat(parts);
+    const length = size;
+    [parts, size, number] = [[], 0, number + 1];
+    return line(
+      number,
+      length > limit + 1 ? undefined : bytes.at(-1) === RETURN ? bytes.subarray(0, -1) : bytes,
+      limit,
+    );
+  };
+  for await (const chunk of source) {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+      add(chunk.subarray(from, at));
+      yield take();
+      from = at + 1;
+    }
+    add(chunk.subarray(from));
+  }
+  if (size > 0) yield take();
+}
+
+function line(number: number, bytes: Uint8Array | undefined, limit: number): Line {
+  try {
+    if (bytes === undefined || bytes.length > limit) {
+      throw new Refusal('too-large', `line ${number}: more than ${limit} bytes found`);
+    }
+    return { number, text: utf8(bytes) };
+  } catch (error) {
+    if (error instanceof Refusal) return { number, refusal: error };
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What a run hands out: one document on stdout, notes for people on stderr, files that are whole or not there.
+ * Not here: errors (`errors.ts`).
+ */
+import { open, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Refusal } from '../protocol/refusal.ts';
+import { visible } from './text.ts';
+
+/** Writes one document and a newline. Resolves once the system has taken all of it, so that nothing is lost at exit. */
+export function print(text: string): Promise<void> {
+  const document = text.endsWith('\n') ? text : `${text}\n`;
+  return new Promise((done, fail) => process.stdout.write(document, (error) => (error ? fail(error) : done())));
+}
+
+/** A line for people, on stderr. */
+export function note(text: string): void {
+  process.stderr.write(`note: ${visible(text)}\n`);
+}
+
+/**
+ * Puts a file in place in one step: a reader sees the old content or the new, also after a crash.
+ * @throws Refusal `cannot-write`
+ */
+export async function writeFileWhole(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+  // No second run of this process's number makes the same name; node:crypto would cost each start 12 ms.
+  const draft = `${path}.${process.pid}-${process.hrtime.bigint().toString(36)}.tmp`;
+  try {
+    await writeNew(draft, data, mode);
+    await rename(draft, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await unlink(draft).catch(() => {});
+    throw cannotWrite(path, error);
+  }
+}
+
+/**
+ * Makes a file that is not there yet, for what must never replace anything.
+ * @throws Refusal `cannot-write`, also where there is a file of that name
+ */
+export async function createFile(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  try {
+    await writeNew(path, data, mode);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await unlink(path).catch(() => {});
+    throw cannotWrite(path, error);
+  }
+}
+
+async function writeNew(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+  await using file = await open(path, 'wx', mode);
+  await file.writeFile(data);
+  await file.sync();
+}
+
+/** A name is on the disk only once its folder is. Windows has no such call. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  await using folder = await open(path, 'r');
+  await folder.sync();
+}
+
+function cannotWrite(path: string, error: unknown): Refusal {
+  const code = (error as NodeJS.ErrnoException).code;
+  const why = code === 'EEXIST' ? 'there is a file of that name already' : (code ?? String(error));
+  return new Refusal('cannot-write', `${path}: ${why}`);
+}

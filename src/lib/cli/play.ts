@@ -1,0 +1,292 @@
+/**
+ * Plays one row of any table: the only place where a contract command touches store, chain, terminal and randomness.
+ *
+ *   same input answered before? print that reply ─ load the records ─ authenticate ─ whose turn ─ flags of the row ─ facts
+ *   ─ take (pure) ─ consent ─ commit once ─ copies outside the home ─ print
+ *
+ * A lost race starts again at the top. Nothing is printed that was not stored.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  turn,
+  type Action,
+  type Facts,
+  type Given,
+  type Keys,
+  type Kept,
+  type Records,
+  type Row,
+  type Seen,
+  type Step,
+} from '../protocol/action.ts';
+import { canonicalJson, printJson } from '../protocol/json.ts';
+import type { Commit, Ports, Reply } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { checkSeal, seal } from '../protocol/seal.ts';
+
+/** One input of one run. */
+export interface Line<I> {
+  /** The message as it was parsed, null for a start. */
+  json: unknown;
+  input: I;
+  /** PSBTs that came back from another wallet, base64. */
+  merged: readonly string[];
+  /** What else the answer depends on and no row takes, such as the feerate: digested with the flags. */
+  context?: object;
+  requestId?: string | undefined;
+  cancel?: boolean;
+}
+export interface Printed {
+  text: string;
+  exit: 0 | 3;
+  hint?: string | undefined;
+}
+
+const ATTEMPTS = 8;
+
+export async function play<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  line: Line<I>,
+  ports: Ports,
+): Promise<Printed> {
+  const message = line.json === null ? null : action.parse(line.json);
+  checkNetwork(message, ports.network);
+  const key = inputKey(action.type, line);
+  const agreed = new Set<string>();
+  for (let attempt = 1; ; attempt++) {
+    const again = key && !line.cancel ? await ports.store.reply(key) : undefined;
+    if (again) return repeat(action, again, line, ports);
+    const done = await once(action, message, line, ports, key, agreed, attempt);
+    if (done) return done;
+    if (attempt === ATTEMPTS)
+      throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
+        hint: 'run it again',
+      });
+    await sleep(Math.random() * 20 * attempt);
+  }
+}
+
+function checkNetwork(message: Step | null, network: string): void {
+  const found = (message as { network?: string } | null)?.network;
+  if (message && found !== network)
+    throw new Refusal('wrong-network', `a message for ${String(found)} found, this home is for ${network}`);
+}
+
+/** What makes two inputs the same: the message without `checks`, and the PSBTs that came back. */
+function inputKey<I>(type: string, line: Line<I>): string | null {
+  if (line.json === null && line.requestId === undefined) return null;
+  const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
+  return digest([type, message, [...line.merged].sort()]);
+}
+const digest = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
+
+/** The flags that an answer depends on: all but those that only agree. */
+function flagDigest<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  row: string,
+  { input, context = {} }: Line<I>,
+): string {
+  const only = new Set(action.rows.filter((r) => r.name === row).flatMap((r) => (r.agrees ?? []).map(String)));
+  return digest(
+    Object.fromEntries(
+      Object.entries({ ...input, ...context }).filter(([name, value]) => value !== undefined && !only.has(name)),
+    ),
+  );
+}
+
+async function repeat<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  reply: Reply,
+  line: Line<I>,
+  ports: Ports,
+): Promise<Printed> {
+  if (reply.flags !== flagDigest(action, reply.row, line))
+    throw new Refusal('answered-otherwise', 'this input was answered before, with other flags', {
+      hint: 'run it with the same flags, or --cancel the action first',
+    });
+  await ports.copy(reply.copies);
+  return { text: reply.text, exit: reply.exit, hint: reply.hint };
+}
+
+const noKey = (): never => {
+  throw new Refusal('bug', 'a step without keys asks for one');
+};
+const NO_KEYS: Keys = { contract: noKey, auth: noKey, wallet: noKey, nonce: noKey };
+
+/** One attempt; undefined where another run was faster. */
+async function once<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  message: M | null,
+  line: Line<I>,
+  ports: Ports,
+  key: string | null,
+  agreed: Set<string>,
+  attempt: number,
+): Promise<Printed | undefined> {
+  const { records, reads, nonces } = await loadAll(action, message, line.input, ports);
+  const first = { message, records, input: line.input };
+  const by = action.party(first);
+  const peer = action.peer(first, by);
+  if (peer !== null) checkSeal(line.json as object, peer, 'counterparty');
+  const seen: Seen<M | null, Rs, I> = { ...first, by };
+  const hand = {
+    keys: action.keyless ? NO_KEYS : await ports.keys(nonces),
+    merged: line.merged,
+    random: await ports.random(),
+    network: ports.network,
+    restored: ports.restored,
+  };
+
+  if (line.cancel) {
+    if (!action.cancel) throw new Refusal('usage', `${action.type} cannot be cancelled`);
+    const kept = action.cancel({ ...seen, ...hand, facts: {} } as Given<M | null, Rs, I, never, never>);
+    const text = printJson({ type: action.type, version: 1, step: 'cancelled', network: ports.network });
+    const reply: Reply = { text, exit: 0, row: 'cancelled', flags: '', copies: [] };
+    return (await commit(action, kept, null, reply, reads, records, [], ports)) ? { text, exit: 0 } : undefined;
+  }
+
+  const row = turn(action, seen);
+  checkFlags(row, line.input);
+  const { facts, checks } = await factsFor(row, seen, ports);
+  const out = row.take({ ...seen, ...hand, facts } as Parameters<typeof row.take>[0]);
+  if (out.consent && !agreed.has(digest(out.consent))) {
+    // A question is asked once a run: if a lost race changed it, somebody else has to decide again.
+    if (attempt > 1 && agreed.size > 0)
+      throw new Refusal('concurrent', 'another run changed what there is to agree to', { hint: 'run it again' });
+    await ports.prompt.agree(out.consent);
+    agreed.add(digest(out.consent));
+  }
+  const said =
+    'message' in out
+      ? withEnvelope(action.type, out.message)
+      : waiting(action.type, row.name, ports.network, out.waits);
+  const path = 'message' in out ? action.sealWith({ ...records, ...out.writes }) : null;
+  const sealed = path ? seal(said, hand.keys.auth(path)) : said;
+  const text = printJson({ ...sealed, checks: { ...checks, ...out.checks } });
+  const reply: Reply = {
+    text,
+    exit: 'waits' in out ? 3 : (out.exit ?? 0),
+    ...(out.hint !== undefined && { hint: out.hint }),
+    row: row.name,
+    flags: flagDigest(action, row.name, line),
+    copies: out.copies ?? [],
+  };
+  if (!(await commit(action, out, key, reply, reads, records, facts.payout ?? [], ports))) return undefined;
+  if (out.consent) ports.prompt.settled(out.consent);
+  await ports.copy(reply.copies);
+  ports.point('before-print');
+  return { text, exit: reply.exit, hint: reply.hint };
+}
+
+/** Loads what the action names, and again what it names with that in hand. */
+async function loadAll<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  message: M | null,
+  input: I,
+  ports: Ports,
+) {
+  let records: Partial<Rs> = {};
+  for (let known = ''; ;) {
+    const roles = Object.entries(action.find(message, input, records)) as [
+      keyof Rs & string,
+      Commit['reads'][number]['claim'],
+    ][];
+    const { found, nonces } = await ports.store.load(roles.map(([, claim]) => claim));
+    records = {};
+    for (const [role, claim] of roles) {
+      const hit = found.get(claim);
+      if (hit) records[role] = action.kinds[role].parse(hit.record);
+    }
+    const reads = roles.map(([role, claim]) => ({ role, claim, rev: found.get(claim)?.rev ?? 0 }));
+    const now = roles.map(([role, claim]) => `${role}=${claim}`).join();
+    if (now === known) return { records, reads, nonces };
+    known = now;
+  }
+}
+type Reads = Awaited<ReturnType<typeof loadAll>>['reads'];
+
+function checkFlags<M extends Step, Rs extends Records, I extends object>(row: Row<M, Rs, I>, input: I): void {
+  const takes = new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
+  const given = (Object.keys(input) as (keyof I)[]).filter((name) => input[name] !== undefined);
+  const flag = (name: keyof I) => `--${String(name).replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+  const odd = given.filter((name) => !takes.has(name));
+  if (odd.length > 0)
+    throw new Refusal('usage', `${odd.map(flag).join(', ')} found, which '${row.name}' (${row.by}) does not take`);
+  const missing = (row.asks ?? []).filter((name) => input[name] === undefined);
+  if (missing.length > 0) throw new Refusal('usage', `'${row.name}' (${row.by}) needs ${missing.map(flag).join(', ')}`);
+}
+
+async function factsFor<M extends Step, Rs extends Records, I extends object>(
+  row: Row<M, Rs, I>,
+  seen: Seen<M | null, Rs, I>,
+  ports: Ports,
+) {
+  const { payout, ours, ...queries } = row.needs?.(seen) ?? {};
+  const { facts, checks } = await ports.source.facts(queries);
+  const own: Partial<Facts> = {
+    ...(payout !== undefined && { payout: await ports.store.fresh(payout) }),
+    ...(ours && { ours: await ports.store.ours(ours) }),
+  };
+  // How coins were judged is the step's to say.
+  const { coins: _, ...rest } = checks as Record<string, string>;
+  return { facts: { ...facts, ...own }, checks: rest };
+}
+
+/** The envelope in front, in a fixed order; what an older run sealed or checked is left behind. */
+function withEnvelope(type: string, message: Step): object {
+  const {
+    step,
+    network,
+    checks: _,
+    auth: __,
+    type: ___,
+    version: ____,
+    ...rest
+  } = message as Step & Record<string, unknown>;
+  return { type, version: 1, step, network, ...rest };
+}
+const waiting = (type: string, row: string, network: string, psbt: object): object => ({
+  type,
+  version: 1,
+  step: 'waiting',
+  for: row,
+  network,
+  psbt,
+});
+
+async function commit<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  kept: Kept<Rs>,
+  key: string | null,
+  reply: Reply,
+  reads: Reads,
+  records: Partial<Rs>,
+  addresses: Commit['addresses'],
+  ports: Ports,
+): Promise<boolean> {
+  const writes = (Object.entries(kept.writes) as [keyof Rs & string, object][])
+    .filter(([role, record]) => canonicalJson(record) !== canonicalJson(records[role] ?? null))
+    .map(([role, record]) => {
+      const kind = action.kinds[role];
+      const read = reads.find((r) => r.role === role && records[role] !== undefined);
+      return {
+        kind: kind.name,
+        claim: read?.claim ?? null,
+        rev: read?.rev ?? 0,
+        record,
+        row: kind.row(record as never),
+        claims: kind.claims(record as never),
+      };
+    });
+  return ports.store.commit({
+    key,
+    reply,
+    reads: reads.map(({ claim, rev }) => ({ claim, rev })),
+    writes,
+    opens: kept.opens ?? [],
+    spends: kept.spends ?? [],
+    voids: kept.voids ?? [],
+    addresses,
+  });
+}

@@ -1,0 +1,58 @@
+/**
+ * Refunds that were kept outside the home, taken back into it: each is read, and where it pays an address of this
+ * home, that address is marked as used, so that its coins are found.
+ * Not here: how the copies are written (`home/refunds.ts`) and what is in them (`credit/refund-copy.ts`).
+ */
+import * as v from 'valibot';
+import type { Home } from '../home/home.ts';
+
+const Hex = v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{2})+$/));
+const Id = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const RefundCopy = v.object({
+  type: v.literal('refund-copy'),
+  version: v.literal(1),
+  network: v.string(),
+  contract: Id,
+  capacity_sat: Whole,
+  valid_from_height: Whole,
+  txid: Id,
+  hex: Hex,
+  address: v.pipe(v.string(), v.maxLength(100)),
+  path: v.nullable(v.object({ chain: v.picklist([0, 1]), index: v.pipe(Whole, v.maxValue(2 ** 31 - 1)) })),
+});
+
+/** What `restore` prints for one refund. `ours`: it pays an address of this home. */
+export interface RestoredRefund {
+  type: 'restore';
+  version: 1;
+  network: string;
+  contract: string;
+  capacity_sat: number;
+  valid_from_height: number;
+  txid: string;
+  hex: string;
+  address: string;
+  ours: boolean;
+}
+
+/** The names of files that hold no refund of the home's network come back as `unreadable`. */
+export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRefund[]; unreadable: string[] }> {
+  const { copies, unreadable: broken } = home.copies();
+  const refunds: RestoredRefund[] = [];
+  const unreadable = [...broken];
+  for (const { name, body } of copies) {
+    const read = v.safeParse(RefundCopy, body);
+    if (!read.success || read.output.network !== home.network) {
+      unreadable.push(`${name}.json`);
+      continue;
+    }
+    const { path, version, network, contract, capacity_sat, valid_from_height, txid, hex, address } = read.output;
+    const ours = path !== null && (await (await home.keys()).address(path)).address === address;
+    if (ours) await home.store.addAddresses([path]);
+    const amounts = { capacity_sat, valid_from_height };
+    refunds.push({ type: 'restore', version, network, contract, ...amounts, txid, hex, address, ours });
+  }
+  return { refunds, unreadable };
+}

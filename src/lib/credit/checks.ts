@@ -1,0 +1,79 @@
+/** What chain and height allow: checks that a step makes before it signs. A fact that is not known was named in the output. */
+import type { Coin, Facts } from '../protocol/action.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { keysOf, type Contract, type Terms } from './terms.ts';
+
+type Tip = Facts['tip'];
+
+/** From this height on the contract takes no new updates. */
+export const freezeHeight = (terms: Terms): number => terms.expiry - terms.freeze_blocks;
+/** From this height on the payee exits, and nothing that it holds may still change. */
+export const deadlineHeight = (terms: Terms): number => terms.expiry - terms.margin_blocks;
+/** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
+export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;
+
+/** @throws Refusal `frozen` from the height at which updates end */
+export function checkNotFrozen(tip: Tip, terms: Terms): void {
+  if (tip !== 'not-checked' && tip >= freezeHeight(terms))
+    throw new Refusal(
+      'frozen',
+      `height ${tip} found; updates end at ${freezeHeight(terms)}, ${terms.freeze_blocks} blocks before expiry`,
+      {
+        hint: 'roll over or close',
+      },
+    );
+}
+
+/** @throws Refusal `expired` from `limit` on */
+export function checkBefore(tip: Tip, limit: number, what: string): void {
+  if (tip !== 'not-checked' && tip >= limit)
+    throw new Refusal('expired', `height ${tip} found; ${what} only before ${limit}`);
+}
+
+/** Is the contract's coin there, as agreed, deep enough? @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding` */
+export function checkFunding(coins: Facts['coins'], contract: Contract): string {
+  if (coins === 'not-checked') return 'not-checked';
+  const { terms } = contract;
+  const at = outpointText(contract.outpoint);
+  const coin = coins.get(at) ?? 'missing';
+  if (coin === 'missing')
+    throw new Refusal('funding-missing', `the contract's coin ${at} is not among the unspent ones`, {
+      hint: 'broadcast the funding transaction, or wait for a block; if it was there before, it is spent',
+    });
+  if (coin.sat !== terms.capacity_sat || coin.script !== keysOf(terms).script)
+    throw new Refusal(
+      'unsafe-funding',
+      `${at} holds ${coin.sat} sat for script ${coin.script}, not the ${terms.capacity_sat} sat of the contract`,
+      { blame: 'payer' },
+    );
+  if (coin.confirmations < terms.min_conf)
+    throw new Refusal(
+      'funding-unconfirmed',
+      `${coin.confirmations} confirmations of ${at} found, ${terms.min_conf} expected`,
+    );
+  return 'confirmed';
+}
+
+/** Inputs that a party adds: there, confirmed, and what it says they are. @throws Refusal `coin-missing`, `unsafe-funding` */
+export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): string {
+  if (coins === 'not-checked') return 'not-checked';
+  for (const c of claimed) {
+    const at = outpointText(c);
+    const coin: Coin | 'missing' = coins.get(at) ?? 'missing';
+    if (coin === 'missing' || coin.confirmations < 1)
+      throw new Refusal(
+        'coin-missing',
+        `the coin ${at} is ${coin === 'missing' ? 'not among the unspent ones' : 'not confirmed yet'}`,
+      );
+    if (coin.sat !== c.sat || coin.script !== c.script)
+      throw new Refusal(
+        'unsafe-funding',
+        `the coin ${at} holds ${coin.sat} sat for script ${coin.script}, ${c.sat} sat for ${c.script} stated`,
+      );
+  }
+  return claimed.length === 0 ? 'none' : 'confirmed';
+}
+
+export const outpointsOf = (coins: readonly Outpoint[]): string[] => coins.map(outpointText);

@@ -1,0 +1,222 @@
+/**
+ * close-credit: proposed (whoever will broadcast) → signed (the other, last) → complete (the opener).
+ *
+ * Whoever has signed the other's close never leaves closing: no further update, since the close is out of its hands.
+ * An own proposal can be cancelled. The payer signs a close at any amount up to what it has signed for; the payee one
+ * that pays at least what it was paid. Exit and refund stay what they were, for the case that the close never confirms.
+ */
+import * as v from 'valibot';
+import { boundFeerate, feeFor, feerateOf, guardFee } from '../bitcoin/fee.ts';
+import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
+import { table, type Hex } from '../protocol/action.ts';
+import { hexOf, hexText, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { finish, open, signLast } from '../signing/exchange.ts';
+import { closeJob, psbtOf, sharesIn } from './jobs.ts';
+import { checkHome, ONCE, TWICE } from './open.ts';
+import { checkReceipt } from './receipt.ts';
+import { creditKind, idClaim, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
+import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
+import { minPaid, settlementVsize } from './transactions.ts';
+import { checkSame, noncesOf, peerAuth, roleIn } from './update.ts';
+
+const numbers = {
+  contract: contractSchema,
+  opener: v.picklist(['payer', 'payee']),
+  paid_sat: sat,
+  fee_sat: sat,
+  /** The payer's, over `paid_sat`, where the payee opens. */
+  receipt: v.nullable(hexOf(64)),
+};
+const steps = {
+  proposed: { ...numbers, psbt: v.strictObject({ close: psbt }) },
+  signed: { ...numbers, psbt: v.strictObject({ close: psbt }) },
+  complete: { ...numbers, txid: hexOf(32), hex: hexText },
+} as const;
+export type CloseMessage = MessageOf<typeof steps>;
+export interface CloseInput {
+  contract?: Hex;
+  allowFee?: boolean;
+  /** Satoshis for a thousand virtual bytes: the most that the other's proposal may cost. */
+  maxFeerate?: number;
+}
+type Rs = { contract: Credit };
+const MAX_FEERATE = 100_000;
+
+export const closeCredit = table<CloseMessage, Rs, CloseInput>(
+  {
+    type: 'close-credit',
+    kinds: { contract: creditKind },
+    parse: messageParser('close-credit', steps),
+    find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),
+    party: ({ records }) => roleIn(records.contract),
+    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
+    sealWith: ({ contract }) => contract!.own.path,
+    cancel: ({ records }) => {
+      const c = closable(records.contract);
+      if (c.state !== 'closing' || c.closing?.opener !== c.role)
+        throw new Refusal(
+          'too-late-to-cancel',
+          c.state === 'closing' ? "this home has signed the other's close" : 'no own close is proposed',
+        );
+      return {
+        writes: { contract: { ...c, state: 'open', closing: null } as Credit },
+        voids: [{ of: idClaim(c.id), sighash: c.closing.sighash }],
+      };
+    },
+  },
+  (row) =>
+    (['payer', 'payee'] as const).flatMap((opener) => {
+      const other = otherRole(opener);
+      const when = [
+        `of a close that the ${opener} opened`,
+        ({ message }: { message: { opener: Role } }) => message.opener === opener,
+      ] as const;
+      return [
+        row({
+          name: 'proposed',
+          after: null,
+          by: opener,
+          does: 'proposes to close, to broadcast it itself; updates rest meanwhile',
+          asks: ['contract'],
+          may: ['allowFee'],
+          needs: () => ({ feerate: true }),
+          take: ({ records, input, facts, ...hand }) => {
+            if (opener === 'payee') checkHome(hand);
+            const c = closable(records.contract);
+            if (c.state === 'closing' && c.closing?.opener !== opener)
+              throw new Refusal('wrong-state', `this home has signed a close of the ${other}; wait for it, or exit`);
+            const paidSat = paidOf(c);
+            const feeSat = feeFor(facts.feerate, settlementVsize(c.terms));
+            checkFee(c.terms, feeSat, input.allowFee ?? false, undefined);
+            const job = closeJob(c, paidSat, feeSat);
+            const opened = open(hand, job);
+            const closing: Closing = { opener, paidSat, feeSat, sighash: job.nonceId.sighash };
+            const older = c.closing && c.closing.sighash !== closing.sighash ? [c.closing] : [];
+            const kept = {
+              writes: { contract: { ...c, state: 'closing', closing } as Credit },
+              voids: noncesOf(c.id, older),
+            };
+            const close = psbtOf(job, { own: opened?.share });
+            if (!opened) return { waits: { close }, hint: ONCE, ...kept };
+            return {
+              message: {
+                step: 'proposed',
+                network: c.terms.network,
+                contract: viewOf(c),
+                opener,
+                paid_sat: paidSat,
+                fee_sat: feeSat,
+                receipt: c.role === 'payee' ? c.receipt : null,
+                psbt: { close },
+              },
+              opens: opened.opens,
+              ...kept,
+            };
+          },
+        }),
+        row({
+          name: 'signed',
+          after: 'proposed',
+          by: other,
+          does: 'freezes the contract for good and signs last',
+          when,
+          may: ['allowFee', 'maxFeerate'],
+          take: ({ message: m, records, input, ...hand }) => {
+            if (other === 'payee') checkHome(hand);
+            const c = closable(records.contract);
+            checkSame(viewOf(c), m.contract, opener);
+            if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
+              throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
+            checkFee(c.terms, m.fee_sat, input.allowFee ?? false, input.maxFeerate ?? MAX_FEERATE);
+            const counted = other === 'payer' ? checkPayer(c, m) : checkPayee(c, m);
+            const job = closeJob(counted, m.paid_sat, m.fee_sat);
+            const { peer } = sharesIn(job, m.psbt.close);
+            const part = signLast(hand, job, peer);
+            const closing: Closing = { opener, paidSat: m.paid_sat, feeSat: m.fee_sat, sighash: job.nonceId.sighash };
+            const kept = {
+              writes: { contract: { ...counted, state: 'closing', closing, rolling: null } as Credit },
+              voids: openNonces(c),
+            };
+            if (!part) return { waits: { close: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
+            return { message: { ...m, step: 'signed', psbt: { close: psbtOf(job, { own: part, peer }) } }, ...kept };
+          },
+        }),
+        row({
+          name: 'complete',
+          after: 'signed',
+          by: opener,
+          does: 'completes the close, to be broadcast',
+          when,
+          take: ({ message: m, records, ...hand }) => {
+            const c = closable(records.contract);
+            checkSame(viewOf(c), m.contract, other);
+            const own = c.state === 'closing' && c.closing?.opener === opener ? c.closing : undefined;
+            if (!own || own.paidSat !== m.paid_sat || own.feeSat !== m.fee_sat)
+              throw new Refusal('state-moved-on', 'this close is not the one that this home proposed last');
+            const job = closeJob(c, own.paidSat, own.feeSat);
+            const shares = sharesIn(job, m.psbt.close);
+            const done = finish(hand, job, shares.peer);
+            if (!done) return { waits: { close: psbtOf(job, shares) }, hint: ONCE, writes: {} };
+            const hex = withWitness(job.template, [[done.signature]]);
+            const { psbt: _, ...said } = m;
+            return {
+              message: { ...said, step: 'complete', txid: txidOfHex(hex), hex },
+              writes: {
+                contract: {
+                  ...c,
+                  state: 'closed',
+                  tx: hex,
+                  ...(c.role === 'payee' && { live: [] }),
+                  rolling: null,
+                } as Credit,
+              },
+              spends: done.spends,
+              voids: openNonces(c).filter((n) => n.sighash !== own.sighash),
+            };
+          },
+        }),
+      ];
+    }),
+);
+
+const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
+  c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
+
+/** Every nonce that this home has open for the contract. */
+export function openNonces(c: FundedCredit) {
+  const payees = c.role === 'payee' ? [...c.live, ...(c.rolling ? [c.rolling] : [])] : [];
+  return noncesOf(c.id, [...payees, ...(c.closing?.opener === c.role ? [c.closing] : [])]);
+}
+
+/** The payer signs for no more than it has signed before. */
+function checkPayer(c: FundedCredit, m: { paid_sat: bigint; receipt: Hex | null }): FundedCredit {
+  if (c.role !== 'payer' || m.paid_sat <= c.signedMaxSat) return c;
+  checkReceipt(c, m.paid_sat, m.receipt, 'payee');
+  return { ...c, signedMaxSat: m.paid_sat };
+}
+
+function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {
+  if (m.paid_sat < paidOf(c))
+    throw new Refusal(
+      'paid-moved',
+      `a close that pays ${m.paid_sat} sat found, at least the ${paidOf(c)} sat paid expected`,
+      {
+        blame: 'payer',
+        hint: 'open the close from the payee, whose message carries the receipt',
+      },
+    );
+  return c;
+}
+
+function checkFee(terms: Terms, fee: bigint, allowed: boolean, maxFeerate: number | undefined): void {
+  const vsize = settlementVsize(terms);
+  boundFeerate(fee, vsize);
+  guardFee(fee, terms.capacity_sat, allowed);
+  if (maxFeerate !== undefined && feerateOf(fee, vsize) > maxFeerate)
+    throw new Refusal(
+      'fee-too-high',
+      `a close at ${feerateOf(fee, vsize) / 1000} sat/vB found, at most ${maxFeerate / 1000} expected`,
+      { hint: 'give --max-feerate if this is meant' },
+    );
+}

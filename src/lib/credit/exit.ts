@@ -1,0 +1,199 @@
+/**
+ * exit-credit: the unilateral exit. The payee's latest update, or the payer's refund, printed from the store: no key, no
+ * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
+ */
+import { table, type Facts, type Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
+import { openNonces } from './close.ts';
+import { deadlineHeight, freezeHeight } from './checks.ts';
+import {
+  creditKind,
+  idClaim,
+  isFunded,
+  type Credit,
+  type FundedCredit,
+  type PayeeCredit,
+  type PayerCredit,
+} from './records.ts';
+import { payoutScript, viewOf, type ContractView } from './terms.ts';
+import { refund, update } from './transactions.ts';
+import { outpointOf, roleIn } from './update.ts';
+
+/** early: nothing presses · due: act now · late: the other side may be faster · done: the coin is spent · unknown: no height given */
+export type Verdict = 'early' | 'due' | 'late' | 'done' | 'unknown';
+
+interface ExitOf<K extends 'exit' | 'refund'> {
+  step: K;
+  kind: K;
+  network: string;
+  contract: ContractView;
+  /** What it pays to this home. */
+  amount_sat: bigint;
+  txid: Hex;
+  /** Absent while a refund is not valid yet. */
+  hex?: Hex;
+  /** The first block that can hold it; null: any. */
+  valid_from_height: number | null;
+  /** The height by which it should be confirmed; null: none. */
+  deadline_height: number | null;
+  verdict: Verdict;
+}
+export type ExitDocument = ExitOf<'exit'> | ExitOf<'refund'>;
+export interface ExitInput {
+  contract?: Hex;
+  export?: boolean;
+}
+type Rs = { contract: Credit };
+
+export const exitCredit = table<ExitDocument, Rs, ExitInput>(
+  {
+    type: 'exit-credit',
+    kinds: { contract: creditKind },
+    parse: () => {
+      throw new Refusal('usage', 'exit-credit reads no message', { hint: 'give --contract ID' });
+    },
+    find: (_, input) => ({ contract: idClaim(input.contract ?? '') }),
+    party: ({ records }) => roleIn(records.contract),
+    peer: () => null,
+    sealWith: () => null,
+    keyless: true,
+  },
+  (row) => [
+    row({
+      name: 'exit',
+      after: null,
+      by: 'payee',
+      does: 'prints its latest exit, and freezes the contract for good',
+      asks: ['contract'],
+      may: ['export'],
+      needs: ({ records }) => ({ tip: true, coins: outpointOf(records.contract) }),
+      take: ({ records, input, facts }) => {
+        const c = funded(records.contract) as PayeeCredit;
+        if (!c.exit)
+          throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
+        return {
+          message: exitOf(c, c.exit, facts),
+          ...(input.export && {
+            hint: 'an export does not freeze the contract; an older export is worth money to the payer: replace it after each payment and keep it secret',
+          }),
+          writes: input.export ? {} : { contract: { ...c, state: 'exiting', live: [], rolling: null } as Credit },
+          voids: input.export ? [] : openNonces(c),
+        };
+      },
+    }),
+    row({
+      name: 'refund',
+      after: null,
+      by: 'payer',
+      does: 'prints its refund once the contract has expired',
+      asks: ['contract'],
+      may: ['export'],
+      needs: ({ records }) => ({ tip: true, coins: outpointOf(records.contract) }),
+      take: ({ records, facts }) => {
+        const c = funded(records.contract) as PayerCredit;
+        const document = refundOf(c, facts);
+        const missing = facts.coins !== 'not-checked' && facts.coins.get(outpointText(c.outpoint)) === 'missing';
+        if (document.hex !== undefined) return { message: document, writes: {}, ...(missing && { hint: GONE }) };
+        return {
+          message: document,
+          exit: 3,
+          hint: missing
+            ? GONE
+            : `the refund is valid from block ${c.terms.expiry + 1} on; give --tip or --chain once the tip is ${c.terms.expiry}`,
+          writes: {},
+        };
+      },
+    }),
+  ],
+);
+
+const GONE =
+  "the contract's coin is not among the unspent ones: it was spent, or the funding was replaced and this refund is dead";
+
+function funded(c: Credit | undefined): FundedCredit {
+  if (!c || !isFunded(c))
+    throw new Refusal(
+      'nothing-to-print',
+      `the contract is '${c?.state ?? 'unknown'}' in this home: there is no exit and no refund yet`,
+    );
+  return c;
+}
+
+/** The payee's latest update. */
+function exitOf(c: PayeeCredit, hex: Hex, facts: Pick<Facts, 'tip' | 'coins'>): ExitOf<'exit'> {
+  return {
+    step: 'exit',
+    kind: 'exit',
+    network: c.terms.network,
+    contract: viewOf(c),
+    amount_sat: paysTo(update(c, c.paidSat), payoutScript(c.terms, 'payee')),
+    txid: txidOfHex(hex),
+    hex,
+    valid_from_height: null,
+    deadline_height: deadlineHeight(c.terms),
+    verdict: verdictOf(c, facts),
+  };
+}
+
+/** The payer's refund; without its bytes before the height from which nodes take it. */
+function refundOf(c: PayerCredit, facts: Pick<Facts, 'tip' | 'coins'>): ExitOf<'refund'> {
+  const { expiry } = c.terms;
+  return {
+    step: 'refund',
+    kind: 'refund',
+    network: c.terms.network,
+    contract: viewOf(c),
+    amount_sat: paysTo(refund(c), payoutScript(c.terms, 'payer')),
+    txid: txidOfHex(c.refund),
+    ...(facts.tip !== 'not-checked' && facts.tip >= expiry && { hex: c.refund }),
+    valid_from_height: expiry + 1,
+    deadline_height: null,
+    verdict: verdictOf(c, facts),
+  };
+}
+
+const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
+
+export function verdictOf(c: FundedCredit, { tip, coins }: Pick<Facts, 'tip' | 'coins'>): Verdict {
+  if (coins !== 'not-checked' && coins.get(outpointText(c.outpoint)) === 'missing') return 'done';
+  if (c.role === 'payee' && c.paidSat === 0n) return 'done';
+  if (tip === 'not-checked') return 'unknown';
+  const { terms } = c;
+  if (c.role === 'payer') return tip < terms.expiry ? 'early' : 'due';
+  if (tip < freezeHeight(terms)) return 'early';
+  // From the deadline on, an exit that is not confirmed at expiry can be replaced by the refund.
+  return tip <= deadlineHeight(terms) ? 'due' : 'late';
+}
+
+export interface DueLine {
+  type: 'exit-due';
+  version: 1;
+  contract: Hex;
+  role: string;
+  state: string;
+  paid_sat: bigint;
+  expiry: number;
+  deadline_height: number;
+  verdict: Verdict;
+}
+
+/** The contracts whose deadline is at most `within` blocks away, the nearest first. */
+export function dueList(records: readonly Credit[], tip: number, within: number, coins: Facts['coins']): DueLine[] {
+  return records
+    .filter(isFunded)
+    .map((c) => ({
+      type: 'exit-due' as const,
+      version: 1 as const,
+      contract: c.id,
+      role: c.role,
+      state: c.state,
+      paid_sat: c.role === 'payee' ? c.paidSat : c.signedMaxSat,
+      expiry: c.terms.expiry,
+      deadline_height: c.role === 'payee' ? deadlineHeight(c.terms) : c.terms.expiry,
+      verdict: verdictOf(c, { tip, coins }),
+    }))
+    .filter((line) => line.deadline_height - tip <= within)
+    .sort((a, b) => a.deadline_height - b.deadline_height);
+}

@@ -1,0 +1,470 @@
+/**
+ * open-credit: offered (payee) → [addressed (payer) →] proposed (payer) → accepted (payee) → ready (payer).
+ *
+ * The refund is signed before the funding: the payer opens it, the payee signs last, and only once the finished refund
+ * is stored, here and outside the home, does the payer show its funding transaction.
+ * Messages are found by the payee's key from first to last: a contract id exists only from `proposed` on.
+ */
+import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { taprootSighash, withWitness, type Spent } from '../bitcoin/transaction.ts';
+import { table, type Hand, type Outcome } from '../protocol/action.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { finish, open, signLast } from '../signing/exchange.ts';
+import { checkCoins, outpointsOf } from './checks.ts';
+import {
+  contractOutpoint,
+  fundFrom,
+  fundingPsbt,
+  inputScripts,
+  isSigned,
+  readFunding,
+  signFunding,
+} from './funding.ts';
+import { freshSide, psbtOf, refundJob, sharesIn } from './jobs.ts';
+import { creditKind, keyClaim, must, type Credit, type Funding } from './records.ts';
+import { refundCopy } from './refund-copy.ts';
+import {
+  authOf,
+  checkTermsWithin,
+  contractAddress,
+  contractDescriptor,
+  contractId,
+  contractSchema,
+  offerEntries,
+  readContract,
+  termsEntries,
+  termsFrom,
+  viewOf,
+  type Contract,
+  type Offer,
+  type Policy,
+} from './terms.ts';
+import { checkCapacity, refund } from './transactions.ts';
+
+const offer = v.strictObject(offerEntries);
+const steps = {
+  offered: { offer },
+  addressed: {
+    offer,
+    id: hexOf(32),
+    terms: v.strictObject(termsEntries),
+    address: text,
+    descriptor: v.pipe(v.string(), v.maxLength(400)),
+    expiry: height,
+  },
+  proposed: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
+  accepted: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
+  ready: { contract: contractSchema, txid: hexOf(32), psbt: v.strictObject({ funding: psbt }) },
+} as const;
+export type OpenMessage = MessageOf<typeof steps>;
+
+export interface OpenInput {
+  as?: 'payee';
+  policy?: Policy;
+  amount?: bigint;
+  expires?: Expiry;
+  utxo?: readonly Spent[];
+  funding?: string;
+  ownKey?: string;
+  payout?: string;
+  change?: string;
+  allowFee?: boolean;
+}
+type Rs = { contract: Credit };
+
+const payeeKey = (m: OpenMessage): string => ('contract' in m ? m.contract.payee_pubkey : m.offer.pubkey);
+
+export const openCredit = table<OpenMessage, Rs, OpenInput>(
+  {
+    type: 'open-credit',
+    kinds: { contract: creditKind },
+    parse: messageParser('open-credit', steps),
+    find: (m) => (m ? { contract: keyClaim(payeeKey(m)) } : {}),
+    party: ({ records, input, message }) => {
+      if (records.contract) return records.contract.role;
+      if (!message && input.as) return input.as;
+      if (message?.step === 'offered') return 'payer';
+      throw new Refusal('unknown-contract', 'this home takes no part in that opening', {
+        hint: 'start with --as payee, or read an offer',
+      });
+    },
+    peer: ({ message: m, records }, by) => {
+      if (!m) return null;
+      if (m.step === 'offered') return m.offer.auth;
+      // The payer reads its own 'addressed' again: its own key sealed it, but found by its record.
+      if (m.step === 'addressed')
+        return records.contract && 'terms' in records.contract
+          ? authOf(records.contract.terms, 'payer')
+          : m.terms.payer_auth;
+      return by === 'payee' ? m.contract.payer_auth : m.contract.payee_auth;
+    },
+    sealWith: ({ contract }) => contract!.own.path,
+    cancel: ({ records }) => {
+      const c = records.contract;
+      if (c?.state === 'offered')
+        return { writes: { contract: { role: 'payee', state: 'cancelled', own: c.own, key: c.side.pubkey } } };
+      if (c?.role === 'payer' && (c.state === 'addressed' || c.state === 'proposed'))
+        return {
+          writes: { contract: { role: 'payer', state: 'cancelled', own: c.own, key: c.terms.payer_pubkey } },
+          voids: c.state === 'proposed' && c.nonce ? [{ of: `id:${c.id}`, sighash: c.nonce }] : [],
+        };
+      throw new Refusal(
+        'too-late-to-cancel',
+        `the opening is '${c?.state ?? 'unknown'}' in this home; it can be cancelled up to 'proposed' (payer) and 'offered' (payee)`,
+      );
+    },
+  },
+  (row) => [
+    row({
+      name: 'offered',
+      after: null,
+      by: 'payee',
+      does: 'offers fresh keys, a payout address and its policy',
+      asks: ['as', 'policy'],
+      may: ['ownKey', 'payout'],
+      needs: ({ input }) => ({ payout: input.payout ? 0 : 1 }),
+      take: ({ input, facts, ...hand }) => {
+        checkHome(hand);
+        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
+        return {
+          message: { step: 'offered', network: hand.network, offer: { ...side, policy: input.policy } },
+          writes: {
+            contract: {
+              role: 'payee',
+              state: 'offered',
+              network: hand.network,
+              own,
+              side,
+              policy: input.policy,
+              rolls: null,
+            },
+          },
+        };
+      },
+    }),
+    row({
+      name: 'addressed',
+      after: 'offered',
+      by: 'payer',
+      does: 'shows the address that another wallet is to fund, without paying yet',
+      when: ['without --utxo', ({ input }) => !input.utxo],
+      asks: ['amount', 'expires'],
+      may: ['ownKey', 'payout'],
+      needs: ({ input }) => ({ tip: true, now: true, payout: input.payout ? 0 : 1 }),
+      take: ({ message, records, input, facts, ...hand }) => {
+        if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
+        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
+        const terms = agree(message.network, message.offer, side, input, facts);
+        const { network: _, ...rest } = terms;
+        const id = contractId(terms);
+        return {
+          message: {
+            step: 'addressed',
+            network: message.network,
+            offer: message.offer,
+            id,
+            terms: rest,
+            address: contractAddress(terms),
+            descriptor: contractDescriptor(terms),
+            expiry: terms.expiry,
+          },
+          exit: 3,
+          hint: `make a PSBT that pays ${terms.capacity_sat} sat to ${contractAddress(terms)}, do not sign or pay it yet, and give it with --funding FILE on this output`,
+          writes: {
+            contract: {
+              role: 'payer',
+              state: 'addressed',
+              network: message.network,
+              own,
+              offer: message.offer,
+              terms,
+              id,
+            },
+          },
+        };
+      },
+    }),
+    row({
+      name: 'proposed',
+      after: 'addressed',
+      by: 'payer',
+      does: 'proposes the contract that the PSBT of another wallet funds',
+      asks: ['funding'],
+      may: ['allowFee'],
+      needs: () => ({ tip: true }),
+      take: ({ records, input, facts, ...hand }) => {
+        const c = must(records.contract, 'payer', 'addressed', 'proposed');
+        const template = readFunding(c.terms, input.funding, input.allowFee ?? false);
+        const at = contractOutpoint(c.terms, template);
+        if (c.state === 'proposed') {
+          if (outpointText(at) !== outpointText(c.outpoint))
+            throw new Refusal('answered-otherwise', 'another funding transaction was proposed before; --cancel first');
+          return propose(hand, c, c.funding, c.coins);
+        }
+        checkTermsWithin(c.terms, c.offer.policy, facts.tip);
+        const contract = { id: c.id, terms: c.terms, outpoint: at, own: c.own };
+        return propose(hand, contract, { template, witnesses: {} }, []);
+      },
+    }),
+    row({
+      name: 'proposed',
+      after: 'offered',
+      by: 'payer',
+      does: 'proposes a contract funded by its coins, with the nonce of its refund',
+      when: ['with --utxo', ({ input }) => input.utxo !== undefined],
+      asks: ['utxo', 'amount', 'expires'],
+      may: ['ownKey', 'payout', 'change', 'allowFee'],
+      needs: ({ input }) => ({
+        tip: true,
+        now: true,
+        feerate: true,
+        payout: (input.payout ? 0 : 1) + (input.change ? 0 : 1),
+        coins: outpointsOf(input.utxo ?? []),
+      }),
+      take: ({ message, records, input, facts, ...hand }) => {
+        // Waiting for another wallet's nonce: the record holds what was drawn in the first run.
+        if (records.contract?.state === 'proposed' && records.contract.own.outside && hand.merged.length > 0) {
+          const c = must(records.contract, 'payer', 'proposed');
+          return propose(hand, c, c.funding, c.coins);
+        }
+        if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
+        const addresses = facts.payout.map((p) => p.address);
+        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? addresses.shift()!);
+        const terms = agree(message.network, message.offer, side, input, facts);
+        const template = fundFrom(
+          terms,
+          input.utxo,
+          input.change ?? addresses[0]!,
+          facts.feerate,
+          input.allowFee ?? false,
+        );
+        const coins = checkCoins(facts.coins, template.inputs);
+        const contract = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
+        return {
+          ...propose(hand, contract, { template, witnesses: {} }, outpointsOf(template.inputs)),
+          checks: { coins },
+        };
+      },
+    }),
+    row({
+      name: 'accepted',
+      after: 'proposed',
+      by: 'payee',
+      does: 'rebuilds the refund from the terms and signs it last; from here on it serves the contract',
+      needs: () => ({ tip: true }),
+      take: ({ message, records, facts, ...hand }) => {
+        const contract = readContract(message.contract, hand.network as Network, 'payer');
+        const { accepted, part, job, peer } = acceptRefund(
+          hand,
+          contract,
+          records.contract,
+          message.psbt.refund,
+          facts.tip,
+        );
+        const writes = { contract: accepted };
+        if (!part) return { waits: { refund: psbtOf(job, { peer }) }, hint: TWICE, writes };
+        return {
+          message: { ...message, step: 'accepted', psbt: { refund: psbtOf(job, { own: part, peer }) } },
+          writes,
+        };
+      },
+    }),
+    row({
+      name: 'ready',
+      after: 'accepted',
+      by: 'payer',
+      does: 'completes and stores the refund, and only then shows the funding transaction',
+      needs: ({ records }) => ({
+        ours: inputScripts(records.contract && 'funding' in records.contract ? records.contract.funding : null).concat(
+          payerScript(records.contract),
+        ),
+      }),
+      take: ({ message, records, facts, ...hand }) => {
+        const had = must(records.contract, 'payer', 'proposed', 'open');
+        if (canonicalJson(viewOf(had)) !== canonicalJson(message.contract))
+          throw new Refusal('terms-differ', 'the accepted contract is not the one that this home proposed', {
+            blame: 'payee',
+          });
+        const done =
+          had.state === 'open' ? { record: had, spends: [] } : completeRefund(hand, had, message.psbt.refund);
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: ONCE, writes: {} };
+        const copies = [refundCopy(had, done.record.refund, facts.ours)];
+        const { funding } = done.record;
+        if (!funding) throw new Refusal('wrong-state', 'this contract was funded by a rollover');
+        const signed = signFunding(hand, funding, facts.ours);
+        const kept = { writes: { contract: { ...done.record, funding: signed } }, spends: done.spends, copies };
+        const said = {
+          step: 'ready',
+          network: message.network,
+          contract: message.contract,
+          txid: had.outpoint.txid,
+          psbt: { funding: fundingPsbt(signed) },
+        } as const;
+        return isSigned(signed)
+          ? { message: said, ...kept }
+          : {
+              message: said,
+              exit: 3,
+              hint: 'sign psbt.funding in the wallet that owns its inputs; broadcast it there, or give it back with --merge FILE',
+              ...kept,
+            };
+      },
+    }),
+  ],
+);
+
+/** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
+export const TWICE =
+  'let the wallet that holds the key sign this PSBT (twice in a row: nonce, then signature) and give it back with --merge FILE';
+export const ONCE =
+  'let the wallet that holds the key add its nonce to this PSBT (once), and give it back with --merge FILE';
+
+/** A restored payee might offer, or serve, what its lost records contradict. */
+export function checkHome(hand: Pick<Hand, 'restored'>): void {
+  if (hand.restored)
+    throw new Refusal(
+      'home-restored',
+      'the store of this home was restored from a backup or copied; as payee it only exits',
+      {
+        hint: 'spillway restore --accept-restore says what may be lost and goes on',
+      },
+    );
+}
+
+function payerScript(c: Credit | undefined): string[] {
+  return c && c.role === 'payer' && 'terms' in c
+    ? [refund({ ...(c as Contract), outpoint: { txid: '00'.repeat(32), vout: 0 } }).outputs[0]!.script]
+    : [];
+}
+
+function agree(
+  network: string,
+  o: Offer,
+  side: Parameters<typeof termsFrom>[2],
+  input: { amount: bigint; expires: Expiry },
+  facts: { tip: number | 'not-checked'; now: number },
+) {
+  const terms = termsFrom(network, o, side, input.amount, expiryHeight(input.expires, facts.tip, facts.now));
+  checkTermsWithin(terms, o.policy, facts.tip);
+  checkCapacity(terms);
+  return terms;
+}
+
+type Held = Contract & { own: Credit['own'] };
+
+/** The payer opens the refund of a contract that it funds. The rollover does the same for its next one. */
+export function openRefund(hand: Hand, contract: Held) {
+  const job = refundJob({ ...contract, role: 'payer' });
+  const opened = open(hand, job);
+  return { job, opened, nonce: opened && opened.opens.length > 0 ? job.nonceId.sighash : null };
+}
+
+function propose(
+  hand: Hand,
+  held: Held,
+  funding: Funding | null,
+  coins: readonly string[],
+): Outcome<Extract<OpenMessage, { step: 'proposed' }>, Rs> {
+  const { id, terms, outpoint, own } = held;
+  const contract = { id, terms, outpoint };
+  const { job, opened, nonce } = openRefund(hand, { ...contract, own });
+  const writes = { contract: { role: 'payer', state: 'proposed', ...contract, own, funding, coins, nonce } as const };
+  if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
+  return {
+    message: {
+      step: 'proposed',
+      network: terms.network,
+      contract: viewOf(contract),
+      psbt: { refund: psbtOf(job, { own: opened.share }) },
+    },
+    writes,
+    opens: opened.opens,
+  };
+}
+
+/**
+ * The payee signs a refund, last. Its key is bound here to one payer key, one outpoint and one refund sighash, for ever.
+ * @throws Refusal `key-bound`, `terms-differ`, `out-of-policy`, `transaction-differs`
+ */
+export function acceptRefund(
+  hand: Hand,
+  contract: Contract,
+  record: Credit | undefined,
+  refundPsbt: string,
+  tip: number | 'not-checked',
+) {
+  checkHome(hand);
+  const had = must(record, 'payee', 'offered', 'accepted');
+  const { own } = had;
+  const { terms } = contract;
+  if (had.state === 'accepted') {
+    const sighash = bytesToHex(taprootSighash(refund(contract), 0));
+    if (
+      had.id !== contract.id ||
+      outpointText(had.outpoint) !== outpointText(contract.outpoint) ||
+      had.refundSighash !== sighash
+    )
+      throw new Refusal('key-bound', 'this payee key was bound to another payer, outpoint or refund before', {
+        blame: 'payer',
+      });
+  } else {
+    const { side, policy } = had;
+    if (terms.payee_pubkey !== side.pubkey || terms.payee_auth !== side.auth || terms.payee_address !== side.address)
+      throw new Refusal('terms-differ', 'the contract names other keys or another payout address than the offer', {
+        blame: 'payer',
+      });
+    checkTermsWithin(terms, policy, tip);
+    checkCapacity(terms);
+  }
+  const job = refundJob({ ...contract, own, role: 'payee' });
+  const { peer } = sharesIn(job, refundPsbt);
+  const part = signLast(hand, job, peer);
+  const accepted: Extract<Credit, { state: 'accepted' }> =
+    had.state === 'accepted'
+      ? had
+      : {
+          role: 'payee',
+          state: 'accepted',
+          ...contract,
+          own,
+          paidSat: 0n,
+          exit: null,
+          receipt: null,
+          live: [],
+          rolling: null,
+          closing: null,
+          refundSighash: job.nonceId.sighash,
+          restored: false,
+        };
+  return { accepted, part, job, peer };
+}
+
+/** The payer completes the refund that it opened; `wait`: a PSBT for the wallet that holds its key. */
+export function completeRefund(hand: Hand, had: Extract<Credit, { state: 'proposed' }>, refundPsbt: string) {
+  const job = refundJob(had);
+  const shares = sharesIn(job, refundPsbt);
+  const done = finish(hand, job, shares.peer);
+  if (!done) return { wait: psbtOf(job, shares) };
+  const { id, terms, outpoint, own, funding, coins } = had;
+  const record: Extract<Credit, { role: 'payer'; state: 'open' }> = {
+    role: 'payer',
+    state: 'open',
+    id,
+    terms,
+    outpoint,
+    own,
+    funding,
+    coins,
+    refund: withWitness(job.template, [[done.signature]]),
+    signedMaxSat: 0n,
+    rolling: null,
+    closing: null,
+  };
+  return { record, spends: done.spends };
+}

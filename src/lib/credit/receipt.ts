@@ -1,0 +1,29 @@
+/**
+ * The payer's receipt: its signature over (contract, paid in all). The payee shows the latest one in every message that
+ * states `paid`, so that a payer restored from a backup learns how much it had signed instead of refusing for ever.
+ */
+import { schnorr } from '@noble/curves/secp256k1.js';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { taggedHash, verifies } from '../protocol/seal.ts';
+import type { Contract } from './terms.ts';
+
+function receiptHash(id: Hex, paid: bigint): Uint8Array {
+  const amount = new Uint8Array(8);
+  new DataView(amount.buffer).setBigUint64(0, paid);
+  return taggedHash('spillway/receipt', hexToBytes(id), amount);
+}
+
+/** Signs that `paid` was signed for in all, with the payer's authentication key. Deterministic, so that a retry repeats it. */
+export const signReceipt = (id: Hex, paid: bigint, secret: Uint8Array): Hex =>
+  bytesToHex(schnorr.sign(receiptHash(id, paid), secret, new Uint8Array(32)));
+
+/** @throws Refusal `bad-receipt`; nothing paid needs no receipt */
+export function checkReceipt(contract: Contract, paid: bigint, receipt: Hex | null, from: string): void {
+  if (paid === 0n && receipt === null) return;
+  if (receipt === null || !verifies(receipt, receiptHash(contract.id, paid), contract.terms.payer_auth))
+    throw new Refusal('bad-receipt', `no valid receipt of the payer over ${paid} sat found in the message`, {
+      blame: from,
+    });
+}

@@ -1,0 +1,162 @@
+/**
+ * What a home keeps of a credit contract: a union over role and state, so that the paid amount of an open contract
+ * cannot be asked of an exiting one.
+ *
+ *   payee: offered → accepted → open → (closing | rolled | closed | exiting)
+ *   payer: [addressed →] proposed → open → (closing | rolled | closed)
+ *
+ * `cancelled` ends an opening that did not come to be.
+ */
+import type { Template, Spent } from '../bitcoin/transaction.ts';
+import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import { withSats } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Own } from '../signing/exchange.ts';
+import type { Contract, Offer, Policy, Role, Side, Terms } from './terms.ts';
+import { maxPaid } from './transactions.ts';
+
+/** A transaction that a wallet funds: its template, and the witnesses known so far, by input index. */
+export interface Funding {
+  template: Template;
+  witnesses: Readonly<Record<string, readonly Hex[]>>;
+}
+/** An update that was asked for and not yet answered. */
+export interface Live {
+  paidSat: bigint;
+  sighash: Hex;
+  /** null while another wallet has not put its nonce in. */
+  pubnonce: Hex | null;
+}
+/** A rollover under way: what, beside the two contracts, its transaction is made of. */
+export interface Rolling {
+  /** The payee key of the next contract, by which its record is found. */
+  nextKey: Hex;
+  paidSat: bigint;
+  topUps: readonly Spent[];
+  change: { address: string; sat: bigint } | null;
+  sighash: Hex;
+  witnesses: Readonly<Record<string, readonly Hex[]>>;
+}
+/** A close: by whom it was opened, and its numbers. */
+export interface Closing {
+  opener: Role;
+  paidSat: bigint;
+  feeSat: bigint;
+  sighash: Hex;
+}
+
+export interface Held extends Contract {
+  own: Own;
+}
+export interface PayeeFunded extends Held {
+  role: 'payee';
+  paidSat: bigint;
+  /** The finished update, hex: null until something was paid. It never leaves the home but by exit-credit. */
+  exit: Hex | null;
+  /** The payer's signature over `paidSat`. */
+  receipt: Hex | null;
+  live: readonly Live[];
+  rolling: Rolling | null;
+  closing: Closing | null;
+  refundSighash: Hex;
+  /** The record comes from a restored or copied store: no more updates. */
+  restored: boolean;
+}
+export interface PayerFunded extends Held {
+  role: 'payer';
+  /** The finished refund, hex. */
+  refund: Hex;
+  funding: Funding | null;
+  coins: readonly string[];
+  signedMaxSat: bigint;
+  rolling: Rolling | null;
+  closing: Closing | null;
+}
+export type FundedState = 'open' | 'closing' | 'closed' | 'rolled' | 'exiting';
+/** One member of the union a state, so that each can be told from the others. `tx`: the finished rollover or close, hex. */
+type Each<S, X> = S extends string ? { state: S } & X : never;
+
+export type Credit =
+  | { role: 'payee'; state: 'offered'; network: string; own: Own; side: Side; policy: Policy; rolls: Hex | null }
+  | ({ state: 'accepted' } & PayeeFunded)
+  | Each<FundedState, PayeeFunded & { tx?: Hex }>
+  | { role: 'payer'; state: 'addressed'; network: string; own: Own; offer: Offer; terms: Terms; id: Hex }
+  | ({ role: 'payer'; state: 'proposed'; funding: Funding | null; coins: readonly string[]; nonce: Hex | null } & Held)
+  | Each<FundedState, PayerFunded & { tx?: Hex }>
+  | { role: Role; state: 'cancelled'; own: Own; key: Hex };
+
+export type PayeeCredit = Extract<Credit, { role: 'payee'; paidSat: bigint }>;
+export type PayerCredit = Extract<Credit, { role: 'payer'; signedMaxSat: bigint }>;
+export type FundedCredit = PayeeCredit | PayerCredit;
+
+export const idClaim = (id: Hex): Claim => `id:${id}`;
+export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;
+export const coinClaim = (outpoint: { txid: string; vout: number } | string): Claim =>
+  `coin:${typeof outpoint === 'string' ? outpoint : `${outpoint.txid}:${outpoint.vout}`}`;
+
+export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
+/** What was paid (payee), or has been signed for (payer). */
+export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
+
+/** States that a contract never leaves for one that takes updates. */
+export function isLeft(c: Credit): boolean {
+  if (c.state === 'cancelled' || c.state === 'rolled' || c.state === 'closed' || c.state === 'exiting') return true;
+  return c.state === 'closing' && c.closing?.opener !== c.role;
+}
+
+export const creditKind: Kind<Credit> = {
+  name: 'credit',
+  parse: (json) => withSats(json) as Credit,
+  claims(c): readonly Claim[] {
+    switch (c.state) {
+      case 'offered':
+        return [keyClaim(c.side.pubkey)];
+      case 'cancelled':
+        // A key that was shown once is never shown again.
+        return [keyClaim(c.key)];
+      case 'addressed':
+        return [idClaim(c.id), keyClaim(c.terms.payer_pubkey), keyClaim(c.terms.payee_pubkey)];
+      default:
+        return [
+          idClaim(c.id),
+          keyClaim(c.terms.payer_pubkey),
+          keyClaim(c.terms.payee_pubkey),
+          coinClaim(c.outpoint),
+          ...('coins' in c && c.state !== 'closed' ? c.coins.map(coinClaim) : []),
+        ];
+    }
+  },
+  row(c): RecordRow {
+    const name = 'id' in c ? c.id : 'side' in c ? c.side.pubkey : c.key;
+    const limitSat = 'terms' in c ? maxPaid(c.terms) : 0n;
+    return { name, state: c.state, highSat: isFunded(c) ? paidOf(c) : 0n, limitSat, left: isLeft(c) };
+  },
+  restored(c): Credit {
+    if (c.state === 'offered') return { role: c.role, state: 'cancelled', own: c.own, key: c.side.pubkey };
+    if (c.role === 'payer' && (c.state === 'addressed' || c.state === 'proposed'))
+      return { role: c.role, state: 'cancelled', own: c.own, key: c.terms.payer_pubkey };
+    if (!isFunded(c)) return c;
+    // An own close is a proposal whose nonce is gone; one that the other side was given a signature for stays.
+    const reopened =
+      c.state === 'closing' && c.closing?.opener === c.role ? { state: 'open' as const, closing: null } : {};
+    if (c.role === 'payer') return { ...c, ...reopened, rolling: null } as Credit;
+    return { ...c, ...reopened, rolling: null, live: [], restored: true } as Credit;
+  },
+};
+
+/** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */
+export function must<R extends Role, S extends Credit['state']>(
+  c: Credit | undefined,
+  role: R,
+  ...states: S[]
+): Extract<Credit, { role: R; state: S }> {
+  if (!c) throw new Refusal('unknown-contract', 'no such contract in this home');
+  if (c.role !== role)
+    throw new Refusal('not-your-turn', `this home is the ${c.role} of the contract; the ${role} is expected here`);
+  if (!(states as string[]).includes(c.state))
+    throw new Refusal(
+      'wrong-state',
+      `the contract is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+    );
+  return c as Extract<Credit, { role: R; state: S }>;
+}

@@ -1,0 +1,583 @@
+/**
+ * rollover: offered (payee) → proposed (payer) → accepted (payee) → signed (payer) → complete (payee).
+ *
+ * One transaction pays the payee what was paid and funds the next contract, with coins that the payer may add. Two
+ * contracts in every step: the old one is spent by a transaction that the payee opens (it will broadcast), the next one
+ * gets its refund, which the payer opens, before anything of the old one is signed. Updates go on until the payer signs;
+ * accepting one voids the rollover. Every transaction is rebuilt from this home's own records.
+ */
+import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { payFrom } from '../bitcoin/coins.ts';
+import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
+import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { putMusig, putMusigOutput, readSame, writePsbt, type Shares } from '../bitcoin/psbt.ts';
+import { dustLimit, isNativeSegwit } from '../bitcoin/script.ts';
+import {
+  feeOf,
+  keySpendVsize,
+  sumSat,
+  taprootSighash,
+  toTransaction,
+  txidOfHex,
+  withWitness,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
+import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
+import { table, type Facts, type Hand, type Hex } from '../protocol/action.ts';
+import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { finish, open, signLast, type Job } from '../signing/exchange.ts';
+import { checkBefore, checkCoins, checkFunding, deadlineHeight, outpointsOf, topUpHeight } from './checks.ts';
+import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
+import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
+import { acceptRefund, checkHome, completeRefund, ONCE, openRefund, TWICE } from './open.ts';
+import { checkReceipt } from './receipt.ts';
+import { creditKind, idClaim, keyClaim, must, type Credit, type Rolling } from './records.ts';
+import { refundCopy } from './refund-copy.ts';
+import {
+  checkTermsWithin,
+  contractId,
+  contractSchema,
+  keysOf,
+  offerEntries,
+  payoutScript,
+  readContract,
+  termsFrom,
+  viewOf,
+  type Contract,
+  type Policy,
+  type Terms,
+} from './terms.ts';
+import { checkCapacity, contractInput, rollover as rolloverTemplate, rolloverOutputs } from './transactions.ts';
+import { checkSame, noncesOf, outpointOf, peerAuth, roleIn } from './update.ts';
+
+const base = { contract: contractSchema, paid_sat: sat, receipt: v.nullable(hexOf(64)) };
+const pair = {
+  ...base,
+  next_contract: contractSchema,
+  top_ups: v.pipe(
+    v.array(v.strictObject({ ...outpoint.entries, amount_sat: sat, script: v.pipe(hexText, v.maxLength(68)) })),
+    v.maxLength(100),
+  ),
+  change: v.nullable(v.strictObject({ address: text, amount_sat: sat })),
+  fee_sat: sat,
+};
+const both = v.strictObject({ refund: psbt, rollover: psbt });
+const steps = {
+  offered: { ...base, offer: v.strictObject(offerEntries) },
+  proposed: { ...pair, psbt: both },
+  accepted: { ...pair, psbt: both },
+  signed: { ...pair, psbt: both },
+  complete: { ...pair, txid: hexOf(32), hex: hexText },
+} as const;
+export type RollMessage = MessageOf<typeof steps>;
+type Pair = Extract<RollMessage, { step: 'proposed' }>;
+
+export interface RollInput {
+  contract?: Hex;
+  policy?: Policy;
+  amount?: bigint;
+  expires?: Expiry;
+  utxo?: readonly Spent[];
+  ownKey?: string;
+  payout?: string;
+  change?: string;
+  allowFee?: boolean;
+}
+/** `prior`: the next contract of an earlier proposal for the same old one, which a new proposal replaces. */
+type Rs = { contract: Credit; next: Credit; prior: Credit };
+
+const nextKey = (m: RollMessage): Hex => ('offer' in m ? m.offer.pubkey : m.next_contract.payee_pubkey);
+
+export const rollover = table<RollMessage, Rs, RollInput>(
+  {
+    type: 'rollover',
+    kinds: { contract: creditKind, next: creditKind, prior: creditKind },
+    parse: messageParser('rollover', steps),
+    find: (m, input, { contract }) => {
+      const rolling = contract && 'rolling' in contract ? contract.rolling : null;
+      return {
+        contract: idClaim(m?.contract.id ?? input.contract ?? ''),
+        ...(m && { next: keyClaim(nextKey(m)) }),
+        ...(rolling && (!m || rolling.nextKey !== nextKey(m)) && { prior: keyClaim(rolling.nextKey) }),
+      };
+    },
+    party: ({ records }) => roleIn(records.contract),
+    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
+    sealWith: ({ contract }) => contract!.own.path,
+    cancel: ({ records }) => {
+      const c = records.contract;
+      const next = records.next ?? records.prior;
+      if (c?.state === 'open' && c.rolling)
+        return {
+          writes: { contract: { ...c, rolling: null } as Credit, ...cancelled(records.next ? 'next' : 'prior', next) },
+          voids: [...(c.role === 'payee' ? noncesOf(c.id, [c.rolling]) : []), ...refundNonce(next)],
+        };
+      if (next?.state === 'offered') return { writes: cancelled(records.next ? 'next' : 'prior', next) };
+      throw new Refusal(
+        'too-late-to-cancel',
+        c?.state === 'rolled' ? 'the rollover is signed' : 'no rollover is under way',
+      );
+    },
+  },
+  (row) => [
+    row({
+      name: 'offered',
+      after: null,
+      by: 'payee',
+      does: 'states what is paid and offers fresh keys for the next contract',
+      asks: ['contract', 'policy'],
+      may: ['ownKey', 'payout'],
+      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
+      take: ({ records, input, facts, ...hand }) => {
+        checkHome(hand);
+        const c = must(records.contract, 'payee', 'accepted', 'open');
+        checkBefore(facts.tip, deadlineHeight(c.terms), 'a rollover is offered');
+        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
+        return {
+          message: {
+            step: 'offered',
+            network: c.terms.network,
+            contract: viewOf(c),
+            paid_sat: c.paidSat,
+            receipt: c.receipt,
+            offer: { ...side, policy: input.policy },
+          },
+          writes: {
+            next: {
+              role: 'payee',
+              state: 'offered',
+              network: c.terms.network,
+              own,
+              side,
+              policy: input.policy,
+              rolls: c.id,
+            },
+          },
+        };
+      },
+    }),
+    row({
+      name: 'proposed',
+      after: 'offered',
+      by: 'payer',
+      does: 'proposes the next contract and the transaction that rolls into it, with the nonce of its refund',
+      asks: ['expires'],
+      may: ['amount', 'utxo', 'ownKey', 'payout', 'change', 'allowFee'],
+      needs: ({ input }) => ({
+        tip: true,
+        now: true,
+        feerate: true,
+        payout: (input.payout ? 0 : 1) + (input.change ? 0 : 1),
+        coins: outpointsOf(input.utxo ?? []),
+      }),
+      take: ({ message, records, input, facts, ...hand }) => {
+        const c = must(records.contract, 'payer', 'open');
+        checkSame(viewOf(c), message.contract, 'payee');
+        checkReceipt(c, message.paid_sat, message.receipt, 'payee');
+        const signedMaxSat = message.paid_sat > c.signedMaxSat ? message.paid_sat : c.signedMaxSat;
+        if (message.paid_sat !== signedMaxSat)
+          throw new Refusal(
+            'update-in-flight',
+            `the payee states ${message.paid_sat} sat paid, this home has signed for ${signedMaxSat}`,
+            {
+              hint: 'let the payee accept the last update, then offer again',
+            },
+          );
+        if (records.next) {
+          // Waiting for another wallet's nonce: both records hold what was drawn in the first run.
+          const next = must(records.next, 'payer', 'proposed');
+          if (!c.rolling || !next.own.outside || hand.merged.length === 0)
+            throw new Refusal('already-known', 'this offer was answered before');
+          return propose(hand, message, c, c.rolling, next);
+        }
+        if (input.utxo && input.amount === undefined)
+          throw new Refusal('usage', 'new coins (--utxo) found, and no --amount of the next contract');
+        checkRolls(facts.tip, c.terms, (input.utxo ?? []).length);
+        const addresses = facts.payout.map((p) => p.address);
+        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? addresses.shift()!);
+        const expiry = expiryHeight(input.expires, facts.tip, facts.now);
+        const change = input.change ?? addresses[0]!;
+        const plan = planOf(
+          c,
+          message.paid_sat,
+          input.amount,
+          input.utxo ?? [],
+          change,
+          facts.feerate,
+          input.allowFee ?? false,
+        );
+        const terms = termsFrom(message.network, message.offer, side, plan.capacity, expiry);
+        checkTermsWithin(terms, message.offer.policy, facts.tip);
+        checkCapacity(terms);
+        const coins = checkCoins(facts.coins, plan.topUps);
+        const parts = { paidSat: message.paid_sat, topUps: plan.topUps, change: plan.change };
+        const template = rolloverTemplate(c, parts, terms);
+        const rolling: Rolling = {
+          ...parts,
+          nextKey: terms.payee_pubkey,
+          sighash: sighashOf(c, template),
+          witnesses: {},
+        };
+        const next = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
+        const old = { ...c, signedMaxSat, rolling };
+        const proposed = propose(hand, message, old, rolling, {
+          ...next,
+          role: 'payer',
+          state: 'proposed',
+          funding: null,
+          coins: outpointsOf(plan.topUps),
+          nonce: null,
+        });
+        return {
+          ...proposed,
+          writes: { ...proposed.writes, ...cancelled('prior', records.prior) },
+          voids: refundNonce(records.prior),
+          checks: { coins },
+        };
+      },
+    }),
+    row({
+      name: 'accepted',
+      after: 'proposed',
+      by: 'payee',
+      does: 'signs the next refund last, and opens the rollover with its nonce',
+      needs: ({ message, records }) => ({
+        tip: true,
+        coins: [...outpointOf(records.contract), ...outpointsOf(message.top_ups)],
+      }),
+      take: ({ message: m, records, facts, ...hand }) => {
+        const c = must(records.contract, 'payee', 'accepted', 'open');
+        checkSame(viewOf(c), m.contract, 'payer');
+        if (records.next?.state === 'offered' && records.next.rolls !== c.id)
+          throw new Refusal('terms-differ', 'the offer that the message answers is for another contract', {
+            blame: 'payer',
+          });
+        checkPaidStill(c.paidSat, m.paid_sat);
+        const next = readContract(m.next_contract, hand.network as Network, 'payer');
+        const topUps = m.top_ups.map(({ amount_sat, ...rest }) => ({ ...rest, sat: amount_sat }));
+        checkTopUps(c, topUps);
+        checkRolls(facts.tip, c.terms, topUps.length);
+        const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, topUps) };
+        const parts = {
+          paidSat: c.paidSat,
+          topUps,
+          change: m.change && { address: m.change.address, sat: m.change.amount_sat },
+        };
+        const template = rolloverTemplate(c, parts, next.terms);
+        checkShape(template, c, next, m.fee_sat);
+        const job = rolloverJob(c, template);
+        sharesIn(job, m.psbt.rollover);
+        const accepted = acceptRefund(hand, next, records.next, m.psbt.refund, facts.tip);
+        const opened = open(hand, job);
+        const rolling: Rolling = {
+          ...parts,
+          nextKey: next.terms.payee_pubkey,
+          sighash: job.nonceId.sighash,
+          witnesses: {},
+        };
+        const kept = {
+          writes: { contract: { ...c, rolling }, next: accepted.accepted },
+          voids: c.rolling && c.rolling.sighash !== rolling.sighash ? noncesOf(c.id, [c.rolling]) : [],
+          checks,
+        };
+        const refund = psbtOf(accepted.job, { own: accepted.part, peer: accepted.peer });
+        const rolled = rolloverPsbt(job, next.terms, opened ? { [job.pubkey]: opened.share } : {}, {});
+        if (!accepted.part || !opened)
+          return {
+            waits: { ...(!accepted.part && { refund }), ...(!opened && { rollover: rolled }) },
+            hint: accepted.part ? ONCE : TWICE,
+            ...kept,
+            ...(opened && { opens: opened.opens }),
+          };
+        return {
+          message: { ...m, step: 'accepted', psbt: { refund, rollover: rolled } },
+          opens: opened.opens,
+          ...kept,
+        };
+      },
+    }),
+    row({
+      name: 'signed',
+      after: 'accepted',
+      by: 'payer',
+      does: 'stores the next refund, then signs the rollover last: the old contract is frozen for good',
+      needs: ({ records }) => ({
+        tip: true,
+        ours: [
+          ...(records.contract && 'rolling' in records.contract && records.contract.rolling
+            ? records.contract.rolling.topUps.map((c) => c.script)
+            : []),
+          ...(records.next && 'terms' in records.next ? [payoutScript(records.next.terms, 'payer')] : []),
+        ],
+      }),
+      take: ({ message: m, records, facts, ...hand }) => {
+        const c = must(records.contract, 'payer', 'open', 'rolled');
+        const had = must(records.next, 'payer', 'proposed', 'open');
+        const { rolling } = c;
+        if (!rolling || rolling.nextKey !== had.terms.payee_pubkey)
+          throw new Refusal('state-moved-on', 'this home has proposed another rollover since');
+        checkSame(viewOf(c), m.contract, 'payee');
+        checkSame(viewOf(had), m.next_contract, 'payee');
+        if (c.signedMaxSat !== rolling.paidSat || m.paid_sat !== rolling.paidSat)
+          throw new Refusal(
+            'update-in-flight',
+            `the rollover pays ${rolling.paidSat} sat, this home has signed for ${c.signedMaxSat} since`,
+            { hint: 'let the payee offer again' },
+          );
+        checkRolls(facts.tip, c.terms, rolling.topUps.length);
+        const template = rolloverTemplate(c, rolling, had.terms);
+        const job = rolloverJob(c, template);
+        const { peer } = sharesIn(job, m.psbt.rollover);
+        const done = had.state === 'open' ? { record: had, spends: [] } : completeRefund(hand, had, m.psbt.refund);
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: ONCE, writes: {} };
+        // The next refund is kept from here on, also when another wallet has to sign first.
+        const next = done.record;
+        const signed = signFunding(hand, { template, witnesses: rolling.witnesses }, facts.ours, [job.index]);
+        const kept = { spends: done.spends, copies: [refundCopy(next, next.refund, facts.ours)] };
+        const withSigned = { ...c, rolling: { ...rolling, witnesses: signed.witnesses } };
+        if (!isSigned(signed, [job.index]))
+          return {
+            waits: { rollover: writePsbt(putStacks(toTransaction(template), signed.witnesses)) },
+            hint: 'sign the added inputs in the wallet that owns them, and give the PSBT back with --merge FILE',
+            writes: { contract: withSigned, next },
+            ...kept,
+          };
+        // Frozen before another wallet may sign.
+        const writes = { contract: { ...withSigned, state: 'rolled' } as Credit, next };
+        const part = signLast(hand, job, peer);
+        if (!part)
+          return {
+            waits: { rollover: rolloverPsbt(job, had.terms, { [job.peer]: peer }, signed.witnesses) },
+            hint: TWICE,
+            writes,
+            ...kept,
+          };
+        return {
+          message: {
+            ...m,
+            step: 'signed',
+            psbt: {
+              ...m.psbt,
+              rollover: rolloverPsbt(job, had.terms, { [job.peer]: peer, [job.pubkey]: part }, signed.witnesses),
+            },
+          },
+          writes,
+          ...kept,
+        };
+      },
+    }),
+    row({
+      name: 'complete',
+      after: 'signed',
+      by: 'payee',
+      does: 'completes the rollover, to be broadcast: the old contract is frozen for good',
+      needs: ({ records }) => ({
+        tip: true,
+        coins: [
+          ...outpointOf(records.contract),
+          ...outpointsOf(
+            records.contract && 'rolling' in records.contract && records.contract.rolling
+              ? records.contract.rolling.topUps
+              : [],
+          ),
+        ],
+      }),
+      take: ({ message: m, records, facts, ...hand }) => {
+        checkHome(hand);
+        const c = must(records.contract, 'payee', 'accepted', 'open');
+        const next = must(records.next, 'payee', 'accepted', 'open');
+        checkSame(viewOf(c), m.contract, 'payer');
+        const { rolling } = c;
+        checkPaidStill(c.paidSat, m.paid_sat);
+        if (!rolling || rolling.nextKey !== next.terms.payee_pubkey || rolling.paidSat !== c.paidSat)
+          throw new Refusal('paid-moved', 'an update was accepted, or another rollover began, since this one', {
+            hint: 'offer again',
+          });
+        checkRolls(facts.tip, c.terms, rolling.topUps.length);
+        const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, rolling.topUps) };
+        const template = rolloverTemplate(c, rolling, next.terms);
+        const job = rolloverJob(c, template);
+        const shares = sharesIn(job, m.psbt.rollover);
+        const others = template.inputs.map((_, i) => i).filter((i) => i !== job.index);
+        const witnesses = witnessesOf(template, readSame(template, m.psbt.rollover, 'payer'), others);
+        const missing = others.find((i) => !witnesses.has(i));
+        if (missing !== undefined)
+          throw new Refusal('signature-invalid', `input ${missing}, added by the payer, is not signed`, {
+            blame: 'payer',
+          });
+        const done = finish(hand, job, shares.peer);
+        if (!done) return { waits: { rollover: psbtOf(job, shares) }, hint: ONCE, writes: {} };
+        const stacks = template.inputs.map((_, i) => (i === job.index ? [done.signature] : witnesses.get(i)!));
+        const hex = withWitness(template, stacks);
+        const { psbt: _, ...said } = m;
+        return {
+          message: { ...said, step: 'complete', txid: txidOfHex(hex), hex },
+          writes: { contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit },
+          spends: done.spends,
+          voids: noncesOf(c.id, c.live),
+          checks,
+        };
+      },
+    }),
+  ],
+);
+
+const cancelled = <R extends 'next' | 'prior'>(role: R, c: Credit | undefined): { [K in R]?: Credit } => {
+  if (c?.state === 'proposed')
+    return { [role]: { role: 'payer', state: 'cancelled', own: c.own, key: c.terms.payer_pubkey } } as {
+      [K in R]?: Credit;
+    };
+  if (c?.state === 'offered')
+    return { [role]: { role: 'payee', state: 'cancelled', own: c.own, key: c.side.pubkey } } as { [K in R]?: Credit };
+  return {};
+};
+const refundNonce = (c: Credit | undefined) =>
+  c?.state === 'proposed' && c.nonce ? noncesOf(c.id, [{ sighash: c.nonce }]) : [];
+
+/** @throws Refusal `expired`: a rollover must confirm before the deadline of the old contract */
+function checkRolls(tip: Facts['tip'], terms: Terms, topUps: number): void {
+  if (topUps > 0) checkBefore(tip, topUpHeight(terms) + 1, 'a rollover with new inputs is made');
+  checkBefore(tip, deadlineHeight(terms), 'a rollover is made');
+}
+
+function checkPaidStill(own: bigint, stated: bigint): void {
+  if (own !== stated)
+    throw new Refusal('paid-moved', `a rollover that pays ${stated} sat found, ${own} sat are paid`, {
+      hint: 'offer again',
+    });
+}
+
+function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
+  const seen = new Set([outpointText(c.outpoint)]);
+  for (const coin of topUps) {
+    if (!isNativeSegwit(coin.script))
+      throw new Refusal(
+        'unsafe-funding',
+        `input ${outpointText(coin)} is not native segwit: it could change the id of the rollover`,
+        { blame: 'payer' },
+      );
+    if (seen.has(outpointText(coin)))
+      throw new Refusal('unsafe-funding', `input ${outpointText(coin)} is there twice`, { blame: 'payer' });
+    seen.add(outpointText(coin));
+  }
+}
+
+/** The payee's check of what the payer built: fee, change and the place of the next contract. */
+function checkShape(template: Template, old: Contract, next: Contract, feeSat: bigint): void {
+  const fee = feeOf(template);
+  if (fee !== feeSat || fee < 0n)
+    throw new Refusal('transaction-differs', `a fee of ${feeSat} sat stated, inputs and outputs leave ${fee}`, {
+      blame: 'payer',
+    });
+  boundFeerate(fee, keySpendVsize(template));
+  guardFee(fee, sumSat(template.inputs));
+  const dust = template.outputs.find((o) => o.sat < dustLimit(o.script));
+  if (dust)
+    throw new Refusal('below-dust', `an output of ${dust.sat} sat found, at least ${dustLimit(dust.script)} expected`, {
+      blame: 'payer',
+    });
+  const at = contractOutpoint(next.terms, template);
+  if (outpointText(at) !== outpointText(next.outpoint) || next.terms.network !== old.terms.network)
+    throw new Refusal(
+      'transaction-differs',
+      `the next contract is stated at ${outpointText(next.outpoint)}, the rollover makes it at ${outpointText(at)}`,
+      { blame: 'payer' },
+    );
+}
+
+const sighashOf = (c: Contract, template: Template): Hex =>
+  bytesToHex(
+    taprootSighash(
+      template,
+      template.inputs.findIndex((i) => i.script === keysOf(c.terms).script),
+    ),
+  );
+
+/** Which coins, capacity and change: everything that is left where no amount is given. */
+function planOf(
+  c: Contract,
+  paid: bigint,
+  amount: bigint | undefined,
+  utxo: readonly Spent[],
+  change: string,
+  feerate: number,
+  allowFee: boolean,
+) {
+  const own = contractInput(c, 0);
+  if (amount === undefined) {
+    const outputs = rolloverOutputs(c.terms, paid, c.terms.capacity_sat);
+    const fee = feeFor(feerate, keySpendVsize({ inputs: [own], outputs }));
+    guardFee(fee, c.terms.capacity_sat, allowFee);
+    const capacity = c.terms.capacity_sat - paid - fee;
+    if (capacity <= 0n)
+      throw new Refusal(
+        'not-enough-coins',
+        `${c.terms.capacity_sat - paid} sat are left, not enough for the fee of ${fee} sat at ${feerateText(feerate)} sat/vB`,
+      );
+    return { capacity, topUps: [], change: null };
+  }
+  const paidFrom = payFrom({
+    required: [own],
+    coins: utxo,
+    outputs: rolloverOutputs(c.terms, paid, amount),
+    change,
+    feerate,
+    version: 3,
+    network: c.terms.network,
+    allowFee,
+  });
+  const topUps = paidFrom.inputs
+    .filter((i) => outpointText(i) !== outpointText(own))
+    .map(({ sequence: _, ...coin }) => coin);
+  if (topUps.length > 100)
+    throw new Refusal('not-enough-coins', `${topUps.length} coins would be needed, at most 100 fit`);
+  return {
+    capacity: amount,
+    topUps,
+    change: paidFrom.changeSat > 0n ? { address: change, sat: paidFrom.changeSat } : null,
+  };
+}
+
+/** The rollover's PSBT: shares of the old contract's keys, signatures of added inputs, and whose output the next contract is. */
+function rolloverPsbt(job: Job, next: Terms, shares: Shares, witnesses: Rolling['witnesses']): string {
+  const tx = putMusig(toTransaction(job.template), job.index, job.set, shares);
+  const keys = keysOf(next);
+  putMusigOutput(
+    tx,
+    job.template.outputs.findIndex((o) => o.script === keys.script),
+    keys,
+  );
+  return writePsbt(putStacks(tx, witnesses));
+}
+
+function propose(
+  hand: Hand,
+  m: { network: string; paid_sat: bigint; receipt: Hex | null },
+  c: Extract<Credit, { role: 'payer'; state: 'open' }>,
+  rolling: Rolling,
+  next: Extract<Credit, { state: 'proposed' }>,
+) {
+  const template = rolloverTemplate(c, rolling, next.terms);
+  const { job, opened, nonce } = openRefund(hand, next);
+  const writes = { contract: c as Credit, next: { ...next, nonce } as Credit };
+  const rolled = rolloverPsbt(rolloverJob(c, template), next.terms, {}, {});
+  if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
+  const message: Pair = {
+    step: 'proposed',
+    network: m.network,
+    contract: viewOf(c),
+    paid_sat: m.paid_sat,
+    receipt: m.receipt,
+    next_contract: viewOf(next),
+    top_ups: rolling.topUps.map(({ txid, vout, sat: amount, script }) => ({ txid, vout, amount_sat: amount, script })),
+    change: rolling.change && { address: rolling.change.address, amount_sat: rolling.change.sat },
+    fee_sat: feeOf(template),
+    psbt: { refund: psbtOf(job, { own: opened.share }), rollover: rolled },
+  };
+  return { message, writes, opens: opened.opens };
+}

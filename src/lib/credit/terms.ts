@@ -1,0 +1,223 @@
+/**
+ * What two parties agree on when they open a credit contract, and what follows from it alone.
+ *
+ * A one-way (Spillman) channel in a MuSig2 taproot output: the payer funds it, the payee is paid from it by updates
+ * that it could publish at any time, and from `expiry` on the payer has everything back that was not published.
+ * The contract's id is a hash of the terms; the outpoint is not part of it, so that the id exists before the funding.
+ */
+import * as v from 'valibot';
+import { addressOf, scriptOf } from '../bitcoin/address.ts';
+import { withChecksum } from '../bitcoin/descriptor.ts';
+import { isNetwork, type Network } from '../bitcoin/network.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Party } from '../protocol/action.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { taggedHash } from '../protocol/seal.ts';
+import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
+
+export type Role = 'payer' | 'payee';
+export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
+
+/** What a payee is ready to accept, stated in its offer. */
+export interface Policy {
+  min_amount_sat: bigint;
+  max_amount_sat: bigint;
+  /** How far ahead of the tip a contract may expire. */
+  min_blocks: number;
+  max_blocks: number;
+  /** sat/vB, of exit and refund. */
+  exit_feerate: number;
+  min_conf: number;
+  freeze_blocks: number;
+  margin_blocks: number;
+}
+
+export const defaultPolicy = (network: Network): Policy => ({
+  min_amount_sat: 10_000n,
+  max_amount_sat: 100_000_000n,
+  min_blocks: 1_008,
+  max_blocks: 52_560,
+  exit_feerate: 2,
+  min_conf: network === 'regtest' ? 1 : 3,
+  freeze_blocks: 288,
+  margin_blocks: 144,
+});
+
+/** @throws Refusal `usage` for a policy that contradicts itself */
+export function checkPolicy(p: Policy): Policy {
+  const wrong =
+    p.min_amount_sat > p.max_amount_sat
+      ? 'the least amount is above the largest'
+      : p.min_blocks > p.max_blocks
+        ? 'the shortest term is above the longest'
+        : p.freeze_blocks <= p.margin_blocks
+          ? 'updates must end (freeze) more blocks before expiry than the exit begins (margin)'
+          : p.min_blocks <= p.freeze_blocks
+            ? 'the shortest term must be longer than the freeze'
+            : undefined;
+  if (wrong) throw new Refusal('usage', wrong);
+  return p;
+}
+
+/** One side's part of an opening: fresh keys and the address that it is paid to. */
+export interface Side {
+  pubkey: string;
+  /** Authentication key, x-only: seals messages, signs nothing else. */
+  auth: string;
+  address: string;
+}
+export interface Offer extends Side {
+  policy: Policy;
+}
+
+const feerate = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
+const confirmations = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
+const blocks = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000));
+
+export const offerEntries = {
+  pubkey,
+  auth: hexOf(32),
+  address: text,
+  policy: v.strictObject({
+    min_amount_sat: sat,
+    max_amount_sat: sat,
+    min_blocks: blocks,
+    max_blocks: blocks,
+    exit_feerate: feerate,
+    min_conf: confirmations,
+    freeze_blocks: blocks,
+    margin_blocks: blocks,
+  }),
+};
+
+export const termsEntries = {
+  payer_pubkey: pubkey,
+  payee_pubkey: pubkey,
+  payer_auth: hexOf(32),
+  payee_auth: hexOf(32),
+  payer_address: text,
+  payee_address: text,
+  capacity_sat: sat,
+  expiry: height,
+  exit_feerate: feerate,
+  min_conf: confirmations,
+  freeze_blocks: blocks,
+  margin_blocks: blocks,
+  /** Who issues ecash for this contract's sats. */
+  ecash: v.literal('none'),
+  ecash_pubkey: v.null(),
+  mint_url: v.null(),
+};
+const termsSchema = v.strictObject(termsEntries);
+export type Terms = v.InferOutput<typeof termsSchema> & { network: Network };
+
+/** A contract as messages show it: its terms and what follows from them. */
+export const contractEntries = {
+  id: hexOf(32),
+  ...termsEntries,
+  address: text,
+  descriptor: v.pipe(v.string(), v.maxLength(400)),
+  outpoint,
+};
+export const contractSchema = v.strictObject(contractEntries);
+export type ContractView = v.InferOutput<typeof contractSchema>;
+
+/** A contract as records hold it. */
+export interface Contract {
+  id: string;
+  terms: Terms;
+  outpoint: Outpoint;
+}
+
+export const contractId = (terms: Terms): string =>
+  bytesToHex(taggedHash('spillway/terms', new TextEncoder().encode(canonicalJson(terms))));
+
+export const keysOf = (terms: Terms): KeySet => sortedKeySet([terms.payer_pubkey, terms.payee_pubkey]);
+export const pubkeyOf = (terms: Terms, role: Role): string =>
+  role === 'payer' ? terms.payer_pubkey : terms.payee_pubkey;
+export const authOf = (terms: Terms, role: Role): string => (role === 'payer' ? terms.payer_auth : terms.payee_auth);
+export const payoutScript = (terms: Terms, role: Role): string =>
+  scriptOf(role === 'payer' ? terms.payer_address : terms.payee_address, terms.network);
+
+export const contractAddress = (terms: Terms): string => addressOf(keysOf(terms).script, terms.network)!;
+export const contractDescriptor = (terms: Terms): string =>
+  withChecksum(`tr(musig(${keysOf(terms).participants.join()}))`);
+
+/** The contract as messages show it, its fields always in the same order. */
+export function viewOf({ id, terms, outpoint: at }: Contract): ContractView {
+  const all = { ...terms, id, address: contractAddress(terms), descriptor: contractDescriptor(terms), outpoint: at };
+  return Object.fromEntries(
+    Object.keys(contractEntries).map((name) => [name, all[name as keyof typeof all]]),
+  ) as ContractView;
+}
+
+/** The terms of an opening, from the payee's offer and the payer's choice. @throws Refusal `out-of-policy`, `key-rejected` */
+export function termsFrom(network: string, offer: Offer, payer: Side, capacity: bigint, expiry: number): Terms {
+  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
+  const { policy } = offer;
+  checkPolicy(policy);
+  return {
+    network,
+    payer_pubkey: payer.pubkey,
+    payee_pubkey: offer.pubkey,
+    payer_auth: payer.auth,
+    payee_auth: offer.auth,
+    payer_address: payer.address,
+    payee_address: offer.address,
+    capacity_sat: capacity,
+    expiry,
+    exit_feerate: policy.exit_feerate,
+    min_conf: policy.min_conf,
+    freeze_blocks: policy.freeze_blocks,
+    margin_blocks: policy.margin_blocks,
+    ecash: 'none',
+    ecash_pubkey: null,
+    mint_url: null,
+  };
+}
+
+/**
+ * What a party checks of a contract that the other one states, before anything is signed: the terms are those of the
+ * offer, within its bounds, and everything derived is derived from them.
+ */
+export function readContract(view: ContractView, network: Network, from: Party): Contract {
+  const { id, address: _, descriptor: __, outpoint: at, ...terms } = view;
+  const contract = { id, terms: { network, ...terms }, outpoint: at };
+  checkKeys(contract.terms, from);
+  if (contractId(contract.terms) !== id || canonicalJson(viewOf(contract)) !== canonicalJson(view))
+    throw new Refusal('terms-differ', 'id, address or descriptor of the contract do not follow from its terms', {
+      blame: from,
+    });
+  return contract;
+}
+
+/** @throws Refusal `key-rejected` for keys that are no points, are equal, or sum to nothing */
+export function checkKeys(terms: Terms, from: Party): void {
+  const refuse = (why: string) => new Refusal('key-rejected', why, { blame: from });
+  if (terms.payer_pubkey.slice(2) === terms.payee_pubkey.slice(2))
+    throw refuse("payer's and payee's keys are the same point");
+  if (terms.payer_auth === terms.payee_auth) throw refuse("payer's and payee's authentication keys are the same");
+  const signing = [terms.payer_pubkey.slice(2), terms.payee_pubkey.slice(2)];
+  if (signing.includes(terms.payer_auth) || signing.includes(terms.payee_auth))
+    throw refuse('a key is used for signing and for authentication');
+  try {
+    keysOf(terms);
+  } catch {
+    throw refuse('a key of the contract is no point of the curve');
+  }
+}
+
+/** @throws Refusal `out-of-policy` naming the bound that the terms leave */
+export function checkTermsWithin(terms: Terms, policy: Policy, tip: number | 'not-checked'): void {
+  const outside = (what: string, found: bigint | number, low: bigint | number, high: bigint | number) => {
+    if (found < low || found > high)
+      throw new Refusal('out-of-policy', `${what} ${found} found, ${low} to ${high} expected`);
+  };
+  outside('capacity in sat', terms.capacity_sat, policy.min_amount_sat, policy.max_amount_sat);
+  if (tip !== 'not-checked') outside('expiry', terms.expiry, tip + policy.min_blocks, tip + policy.max_blocks);
+  for (const name of ['exit_feerate', 'min_conf', 'freeze_blocks', 'margin_blocks'] as const)
+    outside(name, terms[name], policy[name], policy[name]);
+}

@@ -1,0 +1,140 @@
+/**
+ * The transactions of a credit contract, as pure functions of terms and state: each party builds them for itself.
+ *
+ *   refund    everything to the payer, valid from block expiry + 1 on
+ *   update    `paid` to the payee, the rest to the payer; valid at once, held by the payee alone
+ *   close     the same at a fee agreed when it is made
+ *   rollover  `paid` to the payee, the rest, with the payer's top-ups, into the next contract
+ *
+ * All are version 3 (TRUC): whoever owns an output can pay for it with a child. The payer's remainder bears the fees.
+ * A remainder below dust goes to the payee: it gets less than one dust limit more than it was paid.
+ */
+import { feeFor } from '../bitcoin/fee.ts';
+import { scriptOf } from '../bitcoin/address.ts';
+import { dustLimit } from '../bitcoin/script.ts';
+import {
+  keySpendVsize,
+  SEQUENCE_LOCKTIME,
+  SEQUENCE_RBF,
+  sortInputs,
+  sortOutputs,
+  sumSat,
+  type Input,
+  type Output,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { keysOf, payoutScript, type Contract, type Terms } from './terms.ts';
+
+const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input => ({
+  ...outpoint,
+  sat: terms.capacity_sat,
+  script: keysOf(terms).script,
+  sequence,
+});
+/** The spent input as sizes need it, before there is an outpoint. */
+const anyInput = (terms: Terms): Input[] => [
+  { txid: '00'.repeat(32), vout: 0, sat: terms.capacity_sat, script: '5120' + '00'.repeat(32), sequence: 0 },
+];
+const both = (terms: Terms): Output[] => [
+  { sat: 0n, script: payoutScript(terms, 'payee') },
+  { sat: 0n, script: payoutScript(terms, 'payer') },
+];
+
+/** Virtual size of an update or close with both outputs; fees are set by it also where one is left out. */
+export const settlementVsize = (terms: Terms): number =>
+  keySpendVsize({ inputs: anyInput(terms), outputs: both(terms) });
+export const exitFee = (terms: Terms): bigint => feeFor(terms.exit_feerate * 1000, settlementVsize(terms));
+export const refundVsize = (terms: Terms): number =>
+  keySpendVsize({ inputs: anyInput(terms), outputs: [{ sat: 0n, script: payoutScript(terms, 'payer') }] });
+export const refundFee = (terms: Terms): bigint => feeFor(terms.exit_feerate * 1000, refundVsize(terms));
+
+/** The most that can be paid over the contract. */
+export const maxPaid = (terms: Terms): bigint => terms.capacity_sat - exitFee(terms);
+/** The least that can be paid: below it, the payee's output would not be relayed. */
+export const minPaid = (terms: Terms): bigint => dustLimit(payoutScript(terms, 'payee'));
+
+/** @throws Refusal `below-dust`, `over-capacity`: amounts that no update can carry */
+export function checkPaid(terms: Terms, paid: bigint): void {
+  if (paid < minPaid(terms))
+    throw new Refusal(
+      'below-dust',
+      `${paid} sat paid in all found, at least ${minPaid(terms)} expected: the payee's output would be dust`,
+      {
+        hint: 'let the first payment be larger',
+      },
+    );
+  if (paid > maxPaid(terms))
+    throw new Refusal(
+      'over-capacity',
+      `${paid} sat paid in all found, at most ${maxPaid(terms)} expected (capacity less the exit fee)`,
+    );
+}
+
+/** The capacity must carry a payment at all. @throws Refusal `below-dust` */
+export function checkCapacity(terms: Terms): void {
+  const least = minPaid(terms) + exitFee(terms);
+  if (terms.capacity_sat < least || terms.capacity_sat - refundFee(terms) < dustLimit(payoutScript(terms, 'payer')))
+    throw new Refusal('below-dust', `a capacity of ${terms.capacity_sat} sat found, at least ${least} expected`);
+}
+
+export const refund = (contract: Contract): Template => ({
+  version: 3,
+  locktime: contract.terms.expiry,
+  inputs: [contractCoin(contract, SEQUENCE_LOCKTIME)],
+  outputs: [
+    { sat: contract.terms.capacity_sat - refundFee(contract.terms), script: payoutScript(contract.terms, 'payer') },
+  ],
+});
+
+/** The update that pays `paid` in all. The same function whoever builds it; `checkPaid` is the caller's. */
+export const update = (contract: Contract, paid: bigint): Template => settle(contract, paid, exitFee(contract.terms));
+export const close = (contract: Contract, paid: bigint, fee: bigint): Template => settle(contract, paid, fee);
+
+function settle(contract: Contract, paid: bigint, fee: bigint): Template {
+  const { terms } = contract;
+  const payer = payoutScript(terms, 'payer');
+  const remainder = terms.capacity_sat - paid - fee;
+  if (remainder < 0n)
+    throw new Refusal(
+      'fee-too-high',
+      `a fee of ${fee} sat found, at most ${terms.capacity_sat - paid} sat left to pay it`,
+    );
+  const kept = remainder >= dustLimit(payer) ? remainder : 0n;
+  const toPayee = paid + remainder - kept;
+  const outputs = [
+    { sat: toPayee, script: payoutScript(terms, 'payee') },
+    { sat: kept, script: payer },
+  ].filter((o) => o.sat > 0n);
+  return { version: 3, locktime: 0, inputs: [contractCoin(contract, SEQUENCE_RBF)], outputs: sortOutputs(outputs) };
+}
+
+/** What a rollover adds to the two contracts. */
+export interface RolloverParts {
+  paidSat: bigint;
+  topUps: readonly Spent[];
+  change: { address: string; sat: bigint } | null;
+}
+
+/** The rollover: its fee is what the inputs hold beyond the outputs. */
+export function rollover(old: Contract, parts: RolloverParts, next: Terms): Template {
+  const { network } = old.terms;
+  const outputs: Output[] = [
+    { sat: parts.paidSat, script: payoutScript(old.terms, 'payee') },
+    { sat: next.capacity_sat, script: keysOf(next).script },
+    ...(parts.change ? [{ sat: parts.change.sat, script: scriptOf(parts.change.address, network) }] : []),
+  ].filter((o) => o.sat > 0n);
+  const inputs = [contractCoin(old, SEQUENCE_RBF), ...parts.topUps.map((c) => ({ ...c, sequence: SEQUENCE_RBF }))];
+  return { version: 3, locktime: 0, inputs: sortInputs(inputs), outputs: sortOutputs(outputs) };
+}
+
+/** What a rollover needs before the next contract's keys are known: the script of a taproot output stands for it. */
+export const rolloverOutputs = (old: Terms, paid: bigint, capacity: bigint): Output[] =>
+  [
+    { sat: paid, script: payoutScript(old, 'payee') },
+    { sat: capacity, script: '5120' + '00'.repeat(32) },
+  ].filter((o) => o.sat > 0n);
+
+export const contractInput = contractCoin;
+export { sumSat };

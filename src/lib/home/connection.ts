@@ -1,0 +1,149 @@
+/**
+ * One connection to a SQLite file that keeps its promises: what is committed survives a power cut, what is deleted is
+ * overwritten, and a program older than the file does not touch it.
+ *
+ * Every pragma is read back, for SQLite ignores what it does not know. Not here: tables (`schema.ts`), records (`sqlite.ts`).
+ */
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { Refusal } from '../protocol/refusal.ts';
+
+const BUSY_MS = 10_000;
+
+/**
+ * secure_delete overwrites deleted rows in the file. A copy of such a page may stay in the write-ahead log until the log is
+ * folded back (about every 1000 pages, and when the last connection closes, which deletes the log), and on the medium for
+ * as long as that likes; therefore nonces are encrypted on top (`nonce-box.ts`). No checkpoint of our own: the close of a
+ * one-shot run does it, and in a long run it would cost two syncs for each commit and give nothing that the cipher does not.
+ */
+const PRAGMAS: readonly (readonly [name: string, set: string, readBack: SQLOutputValue])[] = [
+  ['busy_timeout', `${BUSY_MS}`, BUSY_MS],
+  ['journal_mode', 'WAL', 'wal'],
+  ['synchronous', 'FULL', 2],
+  ['secure_delete', 'ON', 1],
+  ['foreign_keys', 'ON', 1],
+];
+
+export type Row = Record<string, SQLOutputValue>;
+
+export class Connection {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Opens the file, which must be there, and brings its schema up to date. @throws Refusal `store-unavailable` */
+  constructor(path: string, migrations: readonly string[]) {
+    this.#path = path;
+    this.#db = this.#guard(() => new DatabaseSync(path, { timeout: BUSY_MS }));
+    try {
+      for (const [name, set, expected] of PRAGMAS) {
+        this.#guard(() => this.#db.exec(`PRAGMA ${name} = ${set}`));
+        const found = this.#pragma(name);
+        if (found !== expected)
+          throw new Refusal('store-unavailable', `${path}: ${name} is ${found}, ${expected} expected`, {
+            hint: 'this disk or this build of SQLite cannot keep the store safe',
+          });
+      }
+      this.#migrate(migrations);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  #pragma(name: string): SQLOutputValue | undefined {
+    const row = this.#guard(() => this.#db.prepare(`PRAGMA ${name}`).get());
+    return row && Object.values(row)[0];
+  }
+
+  #migrate(migrations: readonly string[]): void {
+    const version = () => Number(this.#pragma('user_version'));
+    if (version() > migrations.length)
+      throw new Refusal(
+        'store-unavailable',
+        `${this.#path} has schema ${version()}, at most ${migrations.length} expected`,
+        {
+          hint: 'a newer spillway has used this home; update this one',
+        },
+      );
+    if (version() === migrations.length) return;
+    this.write(() => {
+      // Read again: another process may have been faster.
+      for (const step of migrations.slice(version())) this.#db.exec(step);
+      this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
+    });
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#guard(() => this.#statement(sql).get(...values));
+  }
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#guard(() => this.#statement(sql).all(...values));
+  }
+  /** How many rows it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return this.#guard(() => Number(this.#statement(sql).run(...values).changes));
+  }
+
+  /** The texts of statements are few and fixed: values are always bound. */
+  #statement(sql: string): StatementSync {
+    let made = this.#statements.get(sql);
+    if (!made) this.#statements.set(sql, (made = this.#db.prepare(sql)));
+    return made;
+  }
+
+  /** All of `work` under the write lock, or nothing of it: a throw or `false` rolls back. */
+  write<T>(work: () => T): T {
+    return this.#transaction('BEGIN IMMEDIATE', work);
+  }
+  /** `work` reads one state of the store. */
+  read<T>(work: () => T): T {
+    return this.#transaction('BEGIN', work);
+  }
+  #transaction<T>(begin: string, work: () => T): T {
+    this.run(begin);
+    try {
+      const result = work();
+      this.run(result === false ? 'ROLLBACK' : 'COMMIT');
+      return result;
+    } catch (error) {
+      // After some faults (a full disk) SQLite has rolled back by itself.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** @throws Refusal `store-unavailable` unless SQLite finds the file whole */
+  check(): void {
+    const found = this.#pragma('quick_check');
+    if (found !== 'ok')
+      throw new Refusal('store-unavailable', `${this.#path} is damaged: ${String(found).slice(0, 200)}`);
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw refusalOf(error, this.#path);
+    }
+  }
+}
+
+const BUSY = [5, 6, 15]; // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
+const CONSTRAINT = 19;
+
+function refusalOf(error: unknown, path: string): unknown {
+  const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
+  if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) return error;
+  const primary = errcode & 0xff;
+  if (primary === CONSTRAINT || primary === 1) return new Refusal('bug', `the store refuses a write: ${message}`);
+  if (BUSY.includes(primary))
+    return new Refusal('store-unavailable', `${path} stayed locked by another process for ${BUSY_MS / 1000} s`, {
+      hint: 'try again; should it last, look for a run that hangs',
+    });
+  return new Refusal('store-unavailable', `${path}: ${message}`);
+}

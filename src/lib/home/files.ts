@@ -1,0 +1,117 @@
+/**
+ * Files of a home: private (0600 in 0700), written so that a crash leaves the old or the new one, on a disk of this machine.
+ *
+ * Not here: what is in them. On Windows there are no mode bits to read, so nothing is refused there for being readable.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { Refusal } from '../protocol/refusal.ts';
+
+const POSIX = process.platform !== 'win32';
+
+/** statfs types of file systems on which SQLite's locks and shared memory do not hold. */
+const NETWORK_DISKS: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'nfs'],
+  [0x517b, 'smb'],
+  [0xff534d42, 'cifs'],
+  [0xfe534d42, 'smb2'],
+  [0x01021997, '9p'],
+  [0x5346414f, 'afs'],
+  [0x00c36400, 'ceph'],
+  [0x0bd00bd0, 'lustre'],
+]);
+const FUSE = 0x65735546;
+/** FUSE also carries local disks, so only the mount's name tells. */
+const NETWORK_FUSE = /^fuse\.(sshfs|rclone|s3fs|goofys|davfs|davfs2|glusterfs|gcsfuse|ceph|cephfs|curlftpfs)$/;
+
+/** @throws Refusal `secret-exposed` where group or world may read, write or enter it */
+export function refuseExposed(path: string, mode = statSync(path).mode): void {
+  if (!POSIX || (mode & 0o077) === 0) return;
+  throw new Refusal(
+    'secret-exposed',
+    `${path} has mode ${(mode & 0o777).toString(8)}, access for its owner only expected`,
+    {
+      hint: `chmod go= ${JSON.stringify(path)}`,
+    },
+  );
+}
+
+/**
+ * @param typeOf statfs type of a path; the real one outside tests
+ * @throws Refusal `store-unavailable` for a directory on a network file system (Linux only)
+ */
+export function refuseNetworkDisk(dir: string, typeOf: (dir: string) => number = (at) => statfsSync(at).type): void {
+  if (process.platform !== 'linux') return;
+  const type = typeOf(dir) >>> 0;
+  const name = type === FUSE ? fuseMount(dir) : NETWORK_DISKS.get(type);
+  if (name === undefined) return;
+  throw new Refusal(
+    'store-unavailable',
+    `${dir} is on a network file system (${name}), a disk of this machine expected`,
+    {
+      hint: 'locks do not hold there, and two machines could sign with one nonce; put the home on a local disk',
+    },
+  );
+}
+
+/** The name of the network FUSE that the deepest mount point over `dir` has, if it is one. */
+function fuseMount(dir: string): string | undefined {
+  const at = resolve(dir);
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => ({ point: line.split(' ')[4] ?? '', type: line.split(' - ')[1]?.split(' ')[0] ?? '' }))
+    .filter(({ point }) => point === '/' || at === point || at.startsWith(`${point}/`))
+    .sort((a, b) => b.point.length - a.point.length);
+  const type = mounts[0]?.type ?? '';
+  return NETWORK_FUSE.test(type) ? type : undefined;
+}
+
+/** Writes a new file of mode 0600 and syncs it. Not its directory: see `syncDirectory`. */
+export function writePrivate(path: string, text: string): void {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Puts a file of mode 0600 in the place of what may be there: a reader, and a crash, sees the old or the new text. */
+export function replacePrivate(path: string, text: string): void {
+  const made = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    writePrivate(made, text);
+    renameSync(made, path);
+  } catch (error) {
+    rmSync(made, { force: true });
+    throw error;
+  }
+}
+
+/** Makes the names in a directory last through a power cut. */
+export function syncDirectory(dir: string): void {
+  if (!POSIX) return;
+  const handle = openSync(dir, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Makes the name of `path` itself last. */
+export const syncParent = (path: string): void => syncDirectory(dirname(resolve(path)));
+
+export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';

@@ -1,0 +1,95 @@
+/**
+ * The keys of a home, all from its seed.
+ *
+ *     m/8383'/coin'/a'/b'/c'/d'/0'   signing key of the contract whose record holds the path [a, b, c, d]
+ *     m/8383'/coin'/a'/b'/c'/d'/1'   its authentication key, which seals messages and signs nothing else
+ *     m/86'/coin'/0'/chain/index     the home's own coins (BIP86)
+ *     HKDF-SHA256(seed, "spillway/nonces")   encrypts open nonces in the store
+ *
+ * A contract's path is 124 random bits and never a counter, so that a home restored from a backup cannot repeat a key. All
+ * its levels are hardened, so that no extended key shared by mistake, together with one leaked key, opens another.
+ * Loaded only when a key is needed (`home.ts`). Not here: signing.
+ */
+import { hkdfSync } from 'node:crypto';
+import { HDKey, type Versions } from '@scure/bip32';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { coinType, prefixes, type Network } from '../bitcoin/network.ts';
+import type { Hex, Keys, NonceId, OpenNonce, Path, WalletPath } from '../protocol/action.ts';
+import { hardenedChild, masterNode } from './hardened.ts';
+
+const PURPOSE = 8383;
+const CACHED = 512;
+const TEST_VERSIONS: Versions = { private: 0x04358394, public: 0x043587cf };
+
+/** A place of the home's wallet with its address and output script. */
+export interface WalletScript {
+  address: string;
+  script: Hex;
+}
+
+export interface HomeKeys extends Omit<Keys, 'nonce'> {
+  /** Encrypts open nonces at rest, 32 bytes. */
+  readonly storeKey: Uint8Array;
+  /** The BIP86 address and output script of a place. */
+  address(path: WalletPath): Promise<WalletScript>;
+  /** The account for descriptors: `tr([fingerprint/path]xpub/0/*)`. */
+  account(): { fingerprint: Hex; path: string; xpub: string };
+  /** What a step gets: these keys, and the nonces that were loaded with its records. */
+  keysWith(nonces: readonly OpenNonce[]): Keys;
+}
+
+/** @param seed the 64 bytes of BIP39 */
+export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
+  const coin = coinType(network);
+  const contracts = hardenedChild(hardenedChild(masterNode(seed), PURPOSE), coin);
+  const contractKey = bounded((path: Path, leaf: 0 | 1) => [...path, leaf].reduce(hardenedChild, contracts).key);
+  const master = once(() => HDKey.fromMasterSeed(seed, coin === 0 ? undefined : TEST_VERSIONS));
+  const account = once(() => master().derive(`m/86'/${coin}'/0'`));
+  const place = bounded((chain: 0 | 1, index: number) => account().deriveChild(chain).deriveChild(index));
+
+  // Copies, so that a caller that wipes its key does not wipe the cached one.
+  const contract = (path: Path) => contractKey(path, 0).slice();
+  const auth = (path: Path) => contractKey(path, 1).slice();
+  const wallet = ({ chain, index }: WalletPath) => place(chain, index).privateKey!.slice();
+
+  return {
+    contract,
+    auth,
+    wallet,
+    storeKey: new Uint8Array(hkdfSync('sha256', seed, '', 'spillway/nonces', 32)),
+    async address({ chain, index }) {
+      const { p2tr } = await import('@scure/btc-signer/payment.js');
+      const { address, script } = p2tr(place(chain, index).publicKey!.slice(1), undefined, prefixes(network));
+      return { address: address!, script: bytesToHex(script) };
+    },
+    account: () => ({
+      fingerprint: master().fingerprint.toString(16).padStart(8, '0'),
+      path: `86'/${coin}'/0'`,
+      xpub: account().publicExtendedKey,
+    }),
+    keysWith(nonces) {
+      const open = new Map(nonces.map((nonce) => [nonceText(nonce), nonce]));
+      return { contract, auth, wallet, nonce: (id) => open.get(nonceText(id)) };
+    },
+  };
+}
+
+const nonceText = ({ of, sighash }: NonceId): string => `${of} ${sighash}`;
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** Keeps the newest results: the runs of a batch come back to the same contracts, and memory must not grow with them. */
+function bounded<A extends readonly unknown[], T>(make: (...args: A) => T): (...args: A) => T {
+  const kept = new Map<string, T>();
+  return (...args) => {
+    const key = args.join('/');
+    const value = kept.get(key) ?? make(...args);
+    kept.delete(key);
+    kept.set(key, value);
+    if (kept.size > CACHED) kept.delete(kept.keys().next().value!);
+    return value;
+  };
+}

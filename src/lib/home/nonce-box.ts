@@ -1,0 +1,42 @@
+/**
+ * Secret nonces at rest: AES-256-GCM under a key from the seed, bound to the nonce's place and public half.
+ *
+ * What it gives: a store, journal or disk image that leaks without the seed gives no nonce away, and a row moved to
+ * another place does not open. What it does not: whoever has the seed as well has the contract keys anyway; and a copy of
+ * the whole home can use a nonce twice, which is what `identity.ts` is for.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { NonceId, OpenNonce } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+const ALGORITHM = 'aes-256-gcm';
+const IV = 12;
+const TAG = 16;
+
+const place = (nonce: NonceId & { pubnonce: string }): Buffer =>
+  Buffer.from(`${nonce.of}|${nonce.sighash}|${nonce.pubnonce}`);
+
+/** iv (12 bytes) ‖ ciphertext ‖ tag (16 bytes). The iv is random in insecure homes too: it is never printed. */
+export function sealNonce(nonce: OpenNonce, key: Uint8Array): Uint8Array {
+  const iv = randomBytes(IV);
+  const cipher = createCipheriv(ALGORITHM, key, iv).setAAD(place(nonce));
+  return new Uint8Array(Buffer.concat([iv, cipher.update(nonce.secret), cipher.final(), cipher.getAuthTag()]));
+}
+
+/** @throws Refusal `store-unavailable` where the row was altered or is another seed's */
+export function openNonce(nonce: Omit<OpenNonce, 'secret'>, sealed: Uint8Array, key: Uint8Array): OpenNonce {
+  try {
+    const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV)).setAAD(place(nonce));
+    decipher.setAuthTag(sealed.subarray(-TAG));
+    const secret = Buffer.concat([decipher.update(sealed.subarray(IV, -TAG)), decipher.final()]);
+    return { ...nonce, secret: new Uint8Array(secret) };
+  } catch {
+    throw new Refusal(
+      'store-unavailable',
+      `the open nonce of ${nonce.of} does not decrypt with the seed of this home`,
+      {
+        hint: 'store and seed are not of one home, or the store is damaged',
+      },
+    );
+  }
+}

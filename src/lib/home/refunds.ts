@@ -1,0 +1,59 @@
+/**
+ * Documents kept outside the home too: the refund of every funded contract, which holds no secret and pays an address that
+ * the seed restores. Without it a home restored from before a contract has neither its key nor its refund.
+ *
+ * One file a document, `NAME.json`, 0600, synced before anything is printed. Not here: what is in them (the families).
+ */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Copy } from '../protocol/action.ts';
+import { parseJson, printJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { isMissing, replacePrivate, syncDirectory, syncParent } from './files.ts';
+
+/** Where a home's copies go unless told otherwise: beside it, so that losing the home does not lose them. */
+export const defaultRefunds = (home: string): string => `${home.replace(/\/+$/, '')}.refunds`;
+
+/** Writes the copies, each in place of the one of its name, and syncs them. @throws Refusal `cannot-write` */
+export function writeCopies(dir: string, copies: readonly Copy[]): void {
+  if (copies.length === 0) return;
+  for (const { name } of copies)
+    if (!/^[a-z0-9-]+$/.test(name)) throw new Refusal('bug', `${JSON.stringify(name)} is no name for a file`);
+  try {
+    if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) syncParent(dir);
+    for (const { name, body } of copies) replacePrivate(join(dir, `${name}.json`), printJson(body, '  ') + '\n');
+    syncDirectory(dir);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal('cannot-write', `the copies cannot be written to ${dir}: ${(error as Error).message}`, {
+      hint: 'run the same command again with --refunds DIR: it prints only once they are kept',
+    });
+  }
+}
+
+/** All copies in a folder, by name. One that cannot be read is named in `unreadable`, so that it does not hide the others. */
+export function readCopies(dir: string): { copies: readonly Copy[]; unreadable: readonly string[] } {
+  const copies: Copy[] = [];
+  const unreadable: string[] = [];
+  for (const file of filesOf(dir)) {
+    try {
+      const body = parseJson(readFileSync(join(dir, file), 'utf8'));
+      if (typeof body !== 'object' || body === null) throw new Refusal('malformed-json', 'no object');
+      copies.push({ name: file.slice(0, -'.json'.length), body });
+    } catch {
+      unreadable.push(file);
+    }
+  }
+  return { copies, unreadable };
+}
+
+function filesOf(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+      .filter((file) => /^[a-z0-9-]+\.json$/.test(file))
+      .sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw new Refusal('no-input', `${dir} cannot be read: ${(error as Error).message}`);
+  }
+}

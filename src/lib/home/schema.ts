@@ -1,0 +1,70 @@
+/**
+ * The schema of the store, as migrations: the n-th brings a store of version n to version n + 1 (`PRAGMA user_version`).
+ *
+ * What can be guarded in the schema is, so that no fault of the program above it can undo a payment:
+ * `high_sat` (paid, or signed to be paid) never falls, a record that was left for good stays so, no record is deleted,
+ * a claim has one owner, a place of the wallet is used once.
+ * A nonce knows the reply that showed its public half: voiding it deletes that reply, spending it leaves the reply.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO meta VALUES ('commits', '0');
+
+  CREATE TABLE record(
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    rev INTEGER NOT NULL CHECK (rev > 0),
+    high_sat INTEGER NOT NULL,
+    limit_sat INTEGER NOT NULL,
+    "left" INTEGER NOT NULL CHECK ("left" IN (0, 1)),
+    body TEXT NOT NULL,
+    CHECK (0 <= high_sat AND high_sat <= limit_sat)
+  ) STRICT;
+  CREATE INDEX record_name ON record(name);
+  CREATE TRIGGER record_high BEFORE UPDATE ON record WHEN NEW.high_sat < OLD.high_sat
+    BEGIN SELECT RAISE(ABORT, 'high_sat may not fall'); END;
+  CREATE TRIGGER record_left BEFORE UPDATE ON record WHEN NEW."left" < OLD."left"
+    BEGIN SELECT RAISE(ABORT, 'a record that was left for good may not come back'); END;
+  CREATE TRIGGER record_rev BEFORE UPDATE ON record WHEN NEW.rev < OLD.rev
+    BEGIN SELECT RAISE(ABORT, 'rev may not fall'); END;
+  CREATE TRIGGER record_kept BEFORE DELETE ON record
+    BEGIN SELECT RAISE(ABORT, 'a record may not be deleted'); END;
+
+  CREATE TABLE claim(
+    claim TEXT PRIMARY KEY,
+    record INTEGER NOT NULL REFERENCES record
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claim_record ON claim(record);
+
+  CREATE TABLE reply(
+    key TEXT PRIMARY KEY,
+    text TEXT NOT NULL,
+    exit INTEGER NOT NULL CHECK (exit IN (0, 3)),
+    hint TEXT,
+    row TEXT NOT NULL,
+    flags TEXT NOT NULL,
+    copies TEXT NOT NULL,
+    created INTEGER NOT NULL DEFAULT (unixepoch())
+  ) STRICT;
+
+  CREATE TABLE nonce(
+    of_claim TEXT NOT NULL REFERENCES claim,
+    sighash TEXT NOT NULL,
+    pubnonce TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    reply TEXT,
+    PRIMARY KEY (of_claim, sighash)
+  ) STRICT;
+
+  CREATE TABLE address(
+    chain INTEGER NOT NULL CHECK (chain IN (0, 1)),
+    idx INTEGER NOT NULL CHECK (idx >= 0),
+    script TEXT NOT NULL UNIQUE,
+    address TEXT NOT NULL,
+    PRIMARY KEY (chain, idx)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,51 @@
+/**
+ * What a home asks of its database besides the runner's `Store`: SQLite today, one suite of tests for every other.
+ *
+ * Not here: the database (`schema.ts`, `sqlite.ts`).
+ */
+import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Json } from '../protocol/json.ts';
+import type { Store } from '../protocol/ports.ts';
+import type { WalletScript } from './keys.ts';
+
+export interface Listed {
+  kind: string;
+  name: Hex;
+  state: string;
+  rev: number;
+  record: Json;
+}
+export interface StoredAddress extends OwnAddress {
+  script: Hex;
+}
+
+export interface HomeStore extends Store {
+  /** All records, or those of a kind, oldest first. */
+  list(kind?: string): Promise<readonly Listed[]>;
+  /** The records whose name begins so; none for a prefix of fewer than 8 hex digits. */
+  byName(prefix: string): Promise<readonly Listed[]>;
+  /** The addresses in use, by chain and index. */
+  addresses(): Promise<readonly StoredAddress[]>;
+  /** Marks places as used; those that are already used stay as they are. */
+  addAddresses(paths: readonly WalletPath[]): Promise<void>;
+  meta(key: string): Promise<string | undefined>;
+  setMeta(key: string, value: string): Promise<void>;
+  /** How many commits this store has seen. */
+  commits(): Promise<number>;
+  close(): void;
+}
+
+/** What a store needs from the seed; asked for only when a nonce or an address is at hand. */
+export interface StoreSecrets {
+  /** Encrypts nonces at rest, 32 bytes. */
+  storeKey: Uint8Array;
+  address(path: WalletPath): Promise<WalletScript>;
+}
+
+/** Told of every commit, see `identity.ts`. */
+export interface CommitWatch {
+  /** Before a commit. @throws Refusal where it could not be told of it afterwards */
+  ready(): void;
+  /** After a commit; must not throw, for the commit stands. */
+  rise(commits: number): void;
+}

@@ -1,0 +1,90 @@
+/**
+ * The forms of which messages are made, and the parser that a table is given: by type, version and step, strictly.
+ * A field that is not known is refused: an older reader must not sign what a newer one means by it.
+ */
+import * as v from 'valibot';
+import { Refusal } from './refusal.ts';
+
+/** So many bytes, lowercase hex. */
+export const hexOf = (bytes: number) =>
+  v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `${bytes} bytes in lowercase hex`));
+/** Any bytes, lowercase hex. */
+export const hexText = v.pipe(
+  v.string(),
+  v.regex(/^(?:[0-9a-f]{2})+$/, 'bytes in lowercase hex'),
+  v.maxLength(800_000),
+);
+/** A compressed public key. */
+export const pubkey = v.pipe(v.string(), v.regex(/^0[23][0-9a-f]{64}$/, 'a compressed public key in lowercase hex'));
+/** Satoshis: a whole number in JSON, a bigint inside. */
+export const sat = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.maxValue(2_100_000_000_000_000),
+  v.transform((n: number) => BigInt(n)),
+);
+/** A block height, or a count of blocks. */
+export const height = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(499_999_999));
+export const psbt = v.pipe(v.string(), v.regex(/^cHNid[A-Za-z0-9+/]+=*$/, 'a PSBT in base64'), v.maxLength(700_000));
+export const text = v.pipe(v.string(), v.maxLength(200));
+export const outpoint = v.strictObject({
+  txid: hexOf(32),
+  vout: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff)),
+});
+
+type Entries = v.ObjectEntries;
+/** A message as a parser returns it: the envelope, then the fields of its step. */
+export type MessageOf<S extends Record<string, Entries>> = {
+  [K in keyof S & string]: { step: K; network: string } & v.InferOutput<v.StrictObjectSchema<S[K], undefined>>;
+}[keyof S & string];
+
+/** The parser of one type of message from the fields of each of its steps. */
+export function messageParser<const S extends Record<string, Entries>>(
+  type: string,
+  steps: S,
+): (json: unknown) => MessageOf<S> {
+  const schemas = new Map<string, v.GenericSchema>();
+  return (json) => {
+    const { type: found, version, step } = envelope(json);
+    if (found !== type) throw new Refusal('unknown-type', `a message of type ${shown(found)} found, ${type} expected`);
+    if (version !== 1) throw new Refusal('unknown-version', `version ${shown(version)} found, 1 expected`);
+    if (typeof step !== 'string' || !Object.hasOwn(steps, step))
+      throw new Refusal('unknown-step', `step ${shown(step)} found, one of ${Object.keys(steps).join(', ')} expected`);
+    let schema = schemas.get(step);
+    if (!schema) {
+      schema = v.strictObject({
+        type: v.literal(type),
+        version: v.literal(1),
+        step: v.literal(step),
+        network: text,
+        ...steps[step]!,
+        checks: v.optional(v.record(v.string(), v.string())),
+        auth: hexOf(64),
+      });
+      schemas.set(step, schema);
+    }
+    return parseAs(schema, json) as MessageOf<S>;
+  };
+}
+
+/** @throws Refusal `malformed-message`, naming the field */
+export function parseAs<T>(schema: v.GenericSchema<unknown, T>, json: unknown): T {
+  const result = v.safeParse(schema, json, { abortEarly: true });
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  throw new Refusal(
+    'malformed-message',
+    `${v.getDotPath(issue) ?? 'the message'}: ${shown(issue.received)} found, ${issue.expected ?? issue.message} expected`,
+  );
+}
+
+/** The fields by which a message is recognised. @throws Refusal `malformed-message` */
+export function envelope(json: unknown): { type: unknown; version: unknown; step: unknown } {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new Refusal('malformed-message', 'a message (a JSON object) expected');
+  const { type, version, step } = json as Record<string, unknown>;
+  return { type, version, step };
+}
+
+const shown = (value: unknown): string => (typeof value === 'object' ? 'something else' : String(value).slice(0, 80));

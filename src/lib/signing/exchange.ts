@@ -1,0 +1,217 @@
+/**
+ * The signing law, as three verbs for two parties:
+ *
+ *   Whoever will hold the finished transaction opens with a random nonce and never lets its own partial signature out.
+ *   The other party signs last, with BIP327 DeterministicSign, and stores no nonce.
+ *
+ * `open` draws the nonce of one (sighash, key list, tweaks), `signLast` answers it, `finish` completes: one round trip.
+ * A wrong answer leaves the nonce untouched; the first valid one consumes it. Where a party's key lives in another
+ * wallet, its part is taken from a PSBT that came back (`--merge`) and the verbs answer undefined until it is there.
+ * Not here: sessions of more than two parties.
+ */
+import { readPsbt, shareOf, type Share } from '../bitcoin/psbt.ts';
+import { equalBytes } from '../bitcoin/bytes.ts';
+import { taprootSighash, toTransaction, type Template } from '../bitcoin/transaction.ts';
+import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { bytesToHex, hexToBytes, tagged } from './curve.ts';
+import type { KeySet } from './keyset.ts';
+import {
+  deterministicSign,
+  nonceAgg,
+  nonceGen,
+  parseNonce,
+  partialAgg,
+  partialVerify,
+  session,
+  sign,
+  verifyAggregate,
+} from './musig2.ts';
+
+/** Where a party's key is: in the home, under a path, or in another wallet. */
+export interface Own {
+  path: Path;
+  /** The signing key is in another wallet; the authentication key never is. */
+  outside: boolean;
+}
+
+/** One input to be signed by a key set of two. */
+export interface Job {
+  own: Own;
+  /** This party's key (33 bytes, hex) and the other's. */
+  pubkey: Hex;
+  peer: Hex;
+  /** Who holds the other key, for blame. */
+  peerIs: Party;
+  set: KeySet;
+  template: Template;
+  index: number;
+  nonceId: NonceId;
+}
+
+/** A job from its parts; the nonce belongs to the record `of` and this sighash. */
+export function jobFor(parts: Omit<Job, 'nonceId' | 'index'> & { of: NonceId['of'] }): Job {
+  const { of, ...rest } = parts;
+  const index = rest.template.inputs.findIndex((i) => i.script === rest.set.script);
+  return { ...rest, index, nonceId: { of, sighash: bytesToHex(taprootSighash(rest.template, index)) } };
+}
+
+export interface Opened {
+  share: Share;
+  opens: readonly OpenNonce[];
+}
+
+/** The opener's first move. Undefined: another wallet has to add its nonce first. */
+export function open(hand: Hand, job: Job): Opened | undefined {
+  if (job.own.outside) {
+    const share = mergedShare(hand, job);
+    return share?.pubnonce ? { share: { pubnonce: share.pubnonce }, opens: [] } : undefined;
+  }
+  const { secnonce, pubnonce } = nonceGen({
+    random: hand.random(32),
+    secret: hand.keys.contract(job.own.path),
+    pubkey: hexToBytes(job.pubkey),
+    aggregate: job.set.agg.xQ,
+    message: hexToBytes(job.nonceId.sighash),
+    extra: new TextEncoder().encode(job.nonceId.of),
+  });
+  const share = { pubnonce: bytesToHex(pubnonce) };
+  return { share, opens: [{ ...job.nonceId, pubnonce: share.pubnonce, secret: secnonce }] };
+}
+
+/**
+ * The last signer's answer to the opener's nonce. Undefined: another wallet has to sign first.
+ * @throws Refusal `nonce-missing`, `peer-nonce-invalid`
+ */
+export function signLast(hand: Hand, job: Job, peer: Share): Required<Share> | undefined {
+  const peerNonce = readNonce(job, peer);
+  if (job.own.outside) {
+    const share = mergedShare(hand, job);
+    if (!share?.pubnonce || !share.partial) return undefined;
+    const own = complete(share);
+    if (!partIsValid(job, own, [own.pubnonce, bytesToHex(peerNonce)], job.pubkey))
+      throw new Refusal('signature-invalid', 'the partial signature that came back with --merge does not verify');
+    return own;
+  }
+  // BIP327's own deterministic nonce does not commit to the key list; this `rand` does, and to the tweaks.
+  const rand = tagged('spillway/det-sign', job.set.commitment);
+  const made = deterministicSign(
+    hand.keys.contract(job.own.path),
+    peerNonce,
+    job.set.agg,
+    hexToBytes(job.nonceId.sighash),
+    rand,
+  );
+  const index = job.set.participants.indexOf(job.pubkey);
+  // A fault in this machine must not let a wrong partial out: one could be turned into the key.
+  if (!partialVerify(made.partial, made.pubnonce, index, made.session))
+    throw new Refusal('bug', 'an own partial signature does not verify');
+  return { pubnonce: bytesToHex(made.pubnonce), partial: bytesToHex(made.partial) };
+}
+
+export interface Finished {
+  /** 64 bytes: the whole witness of the input. */
+  signature: Uint8Array;
+  spends: readonly NonceId[];
+}
+
+/**
+ * The opener completes. The peer's partial is verified with its own nonce, then the aggregate by BIP340.
+ * Undefined: another wallet has to sign first.
+ * @throws Refusal `nonce-consumed`, `peer-partial-missing`, `peer-nonce-invalid`, `peer-partial-invalid`
+ */
+export function finish(hand: Hand, job: Job, peer: Share): Finished | undefined {
+  const peerNonce = bytesToHex(readNonce(job, peer));
+  if (!peer.partial)
+    throw new Refusal('peer-partial-missing', `no partial signature of the ${job.peerIs} found`, { blame: job.peerIs });
+  const theirs = { pubnonce: peerNonce, partial: peer.partial };
+  if (job.own.outside) {
+    const share = mergedShare(hand, job);
+    if (!share?.pubnonce || !share.partial) return undefined;
+    const own = complete(share);
+    checkPeer(job, theirs, own.pubnonce);
+    if (!partIsValid(job, own, [own.pubnonce, peerNonce], job.pubkey))
+      throw new Refusal('signature-invalid', 'the partial signature that came back with --merge does not verify');
+    return { signature: aggregate(job, own, theirs), spends: [] };
+  }
+  const nonce = hand.keys.nonce(job.nonceId);
+  if (!nonce)
+    throw new Refusal(
+      'nonce-consumed',
+      'the secret nonce of this request is not there any more: it was used, cancelled or erased',
+      {
+        hint: 'start the action again',
+      },
+    );
+  checkPeer(job, theirs, nonce.pubnonce);
+  const s = session(
+    job.set.agg,
+    nonceAgg([hexToBytes(nonce.pubnonce), hexToBytes(peerNonce)]),
+    hexToBytes(job.nonceId.sighash),
+  );
+  const partial = bytesToHex(sign(nonce.secret, hand.keys.contract(job.own.path), s));
+  return { signature: aggregate(job, { pubnonce: nonce.pubnonce, partial }, theirs), spends: [job.nonceId] };
+}
+
+const complete = (share: Share): Required<Share> & { pubnonce: string; partial: string } =>
+  share as { pubnonce: string; partial: string };
+
+function readNonce(job: Job, peer: Share): Uint8Array {
+  if (!peer.pubnonce)
+    throw new Refusal('nonce-missing', `no public nonce of the ${job.peerIs} found in the PSBT`, { blame: job.peerIs });
+  const bytes = hexToBytes(peer.pubnonce);
+  if (!parseNonce(bytes))
+    throw new Refusal('peer-nonce-invalid', `the public nonce of the ${job.peerIs} is no pair of points`, {
+      blame: job.peerIs,
+    });
+  return bytes;
+}
+
+function sessionOf(job: Job, nonces: readonly [string, string]) {
+  return session(job.set.agg, nonceAgg(nonces.map(hexToBytes)), hexToBytes(job.nonceId.sighash));
+}
+
+function partIsValid(
+  job: Job,
+  part: { pubnonce: string; partial: string },
+  nonces: readonly [string, string],
+  pubkey: Hex,
+): boolean {
+  return (
+    part.partial.length === 64 &&
+    partialVerify(
+      hexToBytes(part.partial),
+      hexToBytes(part.pubnonce),
+      job.set.participants.indexOf(pubkey),
+      sessionOf(job, nonces),
+    )
+  );
+}
+
+function checkPeer(job: Job, theirs: { pubnonce: string; partial: string }, ownNonce: string): void {
+  if (!partIsValid(job, theirs, [ownNonce, theirs.pubnonce], job.peer))
+    throw new Refusal(
+      'peer-partial-invalid',
+      `the partial signature of the ${job.peerIs} does not verify under its key and nonce`,
+      { blame: job.peerIs },
+    );
+}
+
+function aggregate(
+  job: Job,
+  own: { pubnonce: string; partial: string },
+  theirs: { pubnonce: string; partial: string },
+): Uint8Array {
+  const s = sessionOf(job, [own.pubnonce, theirs.pubnonce]);
+  const signature = partialAgg([hexToBytes(own.partial), hexToBytes(theirs.partial)], s);
+  if (!verifyAggregate(signature, s))
+    throw new Refusal('bug', 'the finished signature does not verify, though both partials do');
+  return signature;
+}
+
+/** This party's share in a PSBT that came back from another wallet. @throws Refusal `transaction-differs` where none of them is this transaction */
+function mergedShare(hand: Hand, job: Job): Share | undefined {
+  const unsigned = toTransaction(job.template).unsignedTx;
+  const same = hand.merged.map(readPsbt).filter((tx) => equalBytes(tx.unsignedTx, unsigned));
+  return same.map((tx) => shareOf(tx, job.index, job.set, job.pubkey)).find((share) => share.pubnonce !== undefined);
+}

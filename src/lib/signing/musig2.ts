@@ -1,0 +1,298 @@
+/**
+ * BIP327 (MuSig2): key aggregation with tweaks, nonces, partial signatures, the deterministic last signer.
+ *
+ * The algorithms are the BIP's, under its names. Written here, and not taken from @scure/btc-signer, because that
+ * aggregates the keys again in every session; a key set is aggregated once here and used for all its signatures.
+ * Published vectors and differential tests against @scure keep it honest (`test/signing`).
+ * Not here: who may use which nonce when (`exchange.ts`).
+ */
+import {
+  bigEndian,
+  concatBytes,
+  G,
+  hasEvenY,
+  mod,
+  N,
+  parsePoint,
+  Point,
+  pointBytes,
+  publicTimes,
+  secretTimesG,
+  tagged,
+  toBytes,
+  toNumber,
+  xBytes,
+} from './curve.ts';
+
+/** A contribution that cannot be used, and the index of the signer who made it (null: the aggregator's). */
+export class InvalidContribution extends Error {
+  readonly signer: number | null;
+  readonly part: 'pubkey' | 'pubnonce' | 'aggnonce' | 'psig' | 'aggothernonce';
+  constructor(signer: number | null, part: InvalidContribution['part']) {
+    super(signer === null ? `invalid ${part}` : `invalid ${part} of signer ${signer}`);
+    this.signer = signer;
+    this.part = part;
+  }
+}
+
+export interface Tweak {
+  /** 32 bytes. */
+  tweak: Uint8Array;
+  /** Applied to the key with even y (taproot), or to the key as it is (BIP32). */
+  xOnly: boolean;
+}
+
+/** Keys that sign together, aggregated and tweaked. */
+export interface KeyAgg {
+  readonly pubkeys: readonly Uint8Array[];
+  /** The aggregate after all tweaks. */
+  readonly Q: Point;
+  readonly xQ: Uint8Array;
+  readonly evenQ: boolean;
+  readonly gacc: bigint;
+  readonly tacc: bigint;
+  /** One a key. */
+  readonly coefficients: readonly bigint[];
+  readonly points: readonly Point[];
+}
+
+/** KeySort: the keys in the order of BIP390. */
+export const keySort = (pubkeys: readonly Uint8Array[]): Uint8Array[] =>
+  [...pubkeys].sort((a, b) => Buffer.compare(a, b));
+
+/** KeyAgg. @throws InvalidContribution naming the key that is no point */
+export function keyAgg(pubkeys: readonly Uint8Array[]): KeyAgg {
+  const points = pubkeys.map((bytes, i) => {
+    const point = parsePoint(bytes);
+    if (!point) throw new InvalidContribution(i, 'pubkey');
+    return point;
+  });
+  const list = tagged('KeyAgg list', ...pubkeys);
+  const first = pubkeys[0];
+  const second = pubkeys.find((key) => Buffer.compare(key, first!) !== 0);
+  const coefficients = pubkeys.map((key) =>
+    second && Buffer.compare(key, second) === 0 ? 1n : mod(toNumber(tagged('KeyAgg coefficient', list, key))),
+  );
+  const Q = points.reduce((sum, point, i) => sum.add(publicTimes(point, coefficients[i]!)), Point.ZERO);
+  return made({ pubkeys, points, coefficients, Q, gacc: 1n, tacc: 0n });
+}
+
+function made(key: Omit<KeyAgg, 'xQ' | 'evenQ'>): KeyAgg {
+  // Only keys made against one another (they would break the hash) sum to the point at infinity.
+  if (key.Q.equals(Point.ZERO)) throw new Error('the aggregate key is the point at infinity');
+  return { ...key, xQ: xBytes(key.Q), evenQ: hasEvenY(key.Q) };
+}
+
+/** ApplyTweak. @throws where the tweak is not below the order */
+export function applyTweak(key: KeyAgg, { tweak, xOnly }: Tweak): KeyAgg {
+  const t = toNumber(tweak);
+  if (tweak.length !== 32 || t >= N) throw new Error('a tweak must be 32 bytes below the order of the group');
+  const g = xOnly && !key.evenQ ? N - 1n : 1n;
+  const Q = (g === 1n ? key.Q : key.Q.negate()).add(publicTimes(G, t));
+  return made({ ...key, Q, gacc: mod(g * key.gacc), tacc: mod(t + g * key.tacc) });
+}
+
+export interface NonceInput {
+  /** 32 fresh random bytes. */
+  random: Uint8Array;
+  secret?: Uint8Array | undefined;
+  pubkey: Uint8Array;
+  /** x-only aggregate, after tweaks. */
+  aggregate?: Uint8Array | undefined;
+  message?: Uint8Array | undefined;
+  extra?: Uint8Array | undefined;
+}
+
+/** NonceGen: a 97-byte secret nonce and its 66-byte public nonce. The secret must sign once, and then be erased. */
+export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: NonceInput): {
+  secnonce: Uint8Array;
+  pubnonce: Uint8Array;
+} {
+  const rand = secret ? xor(secret, tagged('MuSig/aux', random)) : random;
+  const prefixed = message ? concatBytes(Uint8Array.of(1), bigEndian(message.length, 8), message) : Uint8Array.of(0);
+  const agg = aggregate ?? new Uint8Array();
+  const more = extra ?? new Uint8Array();
+  const k = (i: number): bigint =>
+    mod(
+      toNumber(
+        tagged(
+          'MuSig/nonce',
+          rand,
+          Uint8Array.of(pubkey.length),
+          pubkey,
+          Uint8Array.of(agg.length),
+          agg,
+          prefixed,
+          bigEndian(more.length, 4),
+          more,
+          Uint8Array.of(i),
+        ),
+      ),
+    );
+  const [k1, k2] = [k(0), k(1)];
+  if (k1 === 0n || k2 === 0n) throw new Error('a nonce of zero, which no one will ever see');
+  return {
+    secnonce: concatBytes(toBytes(k1), toBytes(k2), pubkey),
+    pubnonce: concatBytes(pointBytes(secretTimesG(k1)), pointBytes(secretTimesG(k2))),
+  };
+}
+
+const xor = (a: Uint8Array, b: Uint8Array): Uint8Array => a.map((byte, i) => byte ^ b[i]!);
+
+type Pair = readonly [Point, Point];
+
+/** The two points of a public nonce; undefined where it is none. */
+export function parseNonce(pubnonce: Uint8Array): Pair | undefined {
+  if (pubnonce.length !== 66) return undefined;
+  const first = parsePoint(pubnonce.subarray(0, 33));
+  const second = first && parsePoint(pubnonce.subarray(33));
+  return first && second && [first, second];
+}
+/** An aggregate nonce may hold points at infinity, written as 33 zero bytes. */
+function parseAggNonce(aggnonce: Uint8Array): Pair | undefined {
+  if (aggnonce.length !== 66) return undefined;
+  const half = (bytes: Uint8Array) => (bytes.every((b) => b === 0) ? Point.ZERO : parsePoint(bytes));
+  const first = half(aggnonce.subarray(0, 33));
+  const second = half(aggnonce.subarray(33));
+  return first && second && [first, second];
+}
+const pointBytesExt = (point: Point): Uint8Array => (point.equals(Point.ZERO) ? new Uint8Array(33) : pointBytes(point));
+
+/** NonceAgg. @throws InvalidContribution naming the signer whose nonce is no pair of points */
+export function nonceAgg(pubnonces: readonly Uint8Array[]): Uint8Array {
+  let sum: Pair = [Point.ZERO, Point.ZERO];
+  pubnonces.forEach((pubnonce, i) => {
+    const pair = parseNonce(pubnonce);
+    if (!pair) throw new InvalidContribution(i, 'pubnonce');
+    sum = [sum[0].add(pair[0]), sum[1].add(pair[1])];
+  });
+  return concatBytes(pointBytesExt(sum[0]), pointBytesExt(sum[1]));
+}
+
+/** GetSessionValues: what all partial signatures of one message under one aggregate nonce share. */
+export interface Session {
+  readonly key: KeyAgg;
+  readonly message: Uint8Array;
+  readonly b: bigint;
+  readonly e: bigint;
+  readonly R: Point;
+  readonly evenR: boolean;
+}
+
+/** @throws InvalidContribution where the aggregate nonce is none */
+export function session(key: KeyAgg, aggnonce: Uint8Array, message: Uint8Array): Session {
+  const pair = parseAggNonce(aggnonce);
+  if (!pair) throw new InvalidContribution(null, 'aggnonce');
+  const b = mod(toNumber(tagged('MuSig/noncecoef', aggnonce, key.xQ, message)));
+  const sum = pair[0].add(publicTimes(pair[1], b));
+  const R = sum.equals(Point.ZERO) ? G : sum;
+  const e = mod(toNumber(tagged('BIP0340/challenge', xBytes(R), key.xQ, message)));
+  return { key, message, b, e, R, evenR: hasEvenY(R) };
+}
+
+/** g · gacc of the BIP: the sign with which every secret key enters. */
+const keySign = (key: KeyAgg): bigint => (key.evenQ ? key.gacc : mod(-key.gacc));
+const indexOf = (key: KeyAgg, pubkey: Uint8Array): number =>
+  key.pubkeys.findIndex((k) => Buffer.compare(k, pubkey) === 0);
+
+/**
+ * Sign. Erases `secnonce` in place before it returns. The result is not verified here.
+ * @throws where the nonce was used, belongs to another key, or the key is not in the set
+ */
+export function sign(secnonce: Uint8Array, secret: Uint8Array, s: Session): Uint8Array {
+  const k1 = toNumber(secnonce.subarray(0, 32));
+  const k2 = toNumber(secnonce.subarray(32, 64));
+  const owner = secnonce.slice(64);
+  secnonce.fill(0);
+  if (k1 === 0n || k1 >= N || k2 === 0n || k2 >= N) throw new Error('the secret nonce was used or is out of range');
+  const d = toNumber(secret);
+  if (d === 0n || d >= N) throw new Error('the secret key is out of range');
+  const pubkey = pointBytes(secretTimesG(d));
+  if (Buffer.compare(pubkey, owner) !== 0) throw new Error('the secret nonce belongs to another key');
+  const index = indexOf(s.key, pubkey);
+  if (index < 0) throw new Error('the key is not one of those that sign');
+  return toBytes(combine(s, index, k1, k2, d));
+}
+
+const combine = (s: Session, index: number, k1: bigint, k2: bigint, d: bigint): bigint => {
+  const [n1, n2] = s.evenR ? [k1, k2] : [N - k1, N - k2];
+  return mod(n1 + s.b * n2 + s.e * s.key.coefficients[index]! * keySign(s.key) * d);
+};
+
+/** PartialSigVerify, with the signer's own nonce. */
+export function partialVerify(partial: Uint8Array, pubnonce: Uint8Array, index: number, s: Session): boolean {
+  const value = toNumber(partial);
+  const pair = parseNonce(pubnonce);
+  if (partial.length !== 32 || value >= N || !pair) return false;
+  const sum = pair[0].add(publicTimes(pair[1], s.b));
+  const Re = s.evenR ? sum : sum.negate();
+  const scalar = mod(s.e * s.key.coefficients[index]! * keySign(s.key));
+  return publicTimes(G, value).equals(Re.add(publicTimes(s.key.points[index]!, scalar)));
+}
+
+/** PartialSigAgg: the 64-byte signature. @throws InvalidContribution for a partial out of range */
+export function partialAgg(partials: readonly Uint8Array[], s: Session): Uint8Array {
+  const sum = partials.reduce((total, partial, i) => {
+    const value = toNumber(partial);
+    if (partial.length !== 32 || value >= N) throw new InvalidContribution(i, 'psig');
+    return total + value;
+  }, 0n);
+  const g = s.key.evenQ ? 1n : N - 1n;
+  return concatBytes(xBytes(s.R), toBytes(mod(sum + s.e * g * s.key.tacc)));
+}
+
+/** BIP340 verification of a session's signature, its challenge and nonce point being known: s·G = R + e·Q, both with even y. */
+export function verifyAggregate(signature: Uint8Array, s: Session): boolean {
+  if (Buffer.compare(signature.subarray(0, 32), xBytes(s.R)) !== 0) return false;
+  const value = toNumber(signature.subarray(32));
+  if (value >= N) return false;
+  const even = (point: Point, is: boolean) => (is ? point : point.negate());
+  return publicTimes(G, value).equals(even(s.R, s.evenR).add(publicTimes(even(s.key.Q, s.key.evenQ), s.e)));
+}
+
+/**
+ * DeterministicSign: the last signer's public nonce and partial signature, a function of all that it is given.
+ * `rand` must commit to whatever the BIP's own nonce does not (the key list): see `exchange.ts`.
+ * @throws InvalidContribution `aggothernonce`
+ */
+export function deterministicSign(
+  secret: Uint8Array,
+  aggothernonce: Uint8Array,
+  key: KeyAgg,
+  message: Uint8Array,
+  rand: Uint8Array | undefined,
+): { pubnonce: Uint8Array; partial: Uint8Array; session: Session } {
+  const masked = rand ? xor(secret, tagged('MuSig/aux', rand)) : secret;
+  const k = (i: number): bigint =>
+    mod(
+      toNumber(
+        tagged(
+          'MuSig/deterministic/nonce',
+          masked,
+          aggothernonce,
+          key.xQ,
+          bigEndian(message.length, 8),
+          message,
+          Uint8Array.of(i),
+        ),
+      ),
+    );
+  const [k1, k2] = [k(0), k(1)];
+  const d = toNumber(secret);
+  if (k1 === 0n || k2 === 0n || d === 0n || d >= N) throw new Error('a nonce of zero, or a secret key out of range');
+  const own: Pair = [secretTimesG(k1), secretTimesG(k2)];
+  const other = parseAggNonce(aggothernonce);
+  if (!other) throw new InvalidContribution(null, 'aggothernonce');
+  const aggnonce = concatBytes(pointBytesExt(own[0].add(other[0])), pointBytesExt(own[1].add(other[1])));
+  const s = session(key, aggnonce, message);
+  const index = indexOf(key, pointBytes(secretTimesG(d)));
+  if (index < 0) throw new Error('the key is not one of those that sign');
+  return {
+    pubnonce: concatBytes(pointBytes(own[0]), pointBytes(own[1])),
+    partial: toBytes(combine(s, index, k1, k2, d)),
+    session: s,
+  };
+}
+
+/** The public key (33 bytes) of a secret key. */
+export const publicKey = (secret: Uint8Array): Uint8Array => pointBytes(secretTimesG(toNumber(secret)));

@@ -1,0 +1,147 @@
+/** The built program as a process: the door itself, pipes, terminals and old versions of Node. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { bash, BIN, freshDir, ROOT, spillway, start } from './cli/run.ts';
+
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+
+describe('the command line', () => {
+  it.each([
+    [['--version'], new RegExp(`^spillway/${version} \\S+ node-v`)],
+    [['--help'], /COMMANDS\n/],
+    [[], /COMMANDS\n/],
+    [['help'], /COMMANDS\n/],
+    [['help', 'errors'], /\$ spillway errors/],
+    [['errors', '--help'], /EXIT CODES\n/],
+    [['-h'], /COMMANDS\n/],
+  ])('%j prints to stdout and ends with 0', async (argv, form) => {
+    const ran = await spillway(argv);
+    expect(ran).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(form) });
+  });
+
+  it.each([
+    [['eror'], 'error[usage]: "eror" found, a command expected\nhint: did you mean errors?\n'],
+    [['help', 'eror'], 'error[usage]: "eror" found, a command expected\nhint: did you mean errors?\n'],
+    [['xyzzy'], 'error[usage]: "xyzzy" found, a command expected\nhint: spillway --help lists them\n'],
+    [['\u001b[2J'], 'error[usage]: "\\u001b[2J" found, a command expected\nhint: spillway --help lists them\n'],
+    [['--frob'], 'error[usage]: --frob found, a command expected\nhint: spillway --help lists them\n'],
+    [['errors', '--frob'], 'error[usage]: Nonexistent flag: --frob\nhint: give --help for the flags of a command\n'],
+    [['init'], 'error[usage]: Missing required flag network\nhint: give --help for the flags of a command\n'],
+  ])('%j is a usage error that leaves stdout empty', async (argv, stderr) => {
+    expect(await spillway(argv)).toEqual({ code: 2, stdout: '', stderr });
+  });
+
+  it('--error-format json holds for what oclif does not understand too', async () => {
+    const { code, stdout, stderr } = await spillway(['errors', '--frob', '--error-format', 'json']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr.endsWith('}\n')).toBe(true);
+    expect(JSON.parse(stderr).error).toMatchObject({ code: 'usage', exit: 2, message: 'Nonexistent flag: --frob' });
+  });
+
+  it('every command shows two pipelines and its exit codes', async () => {
+    const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
+      commands: Record<string, { examples: string[]; summary: string; exits: number[] }>;
+    };
+    for (const [id, { examples, exits, summary }] of Object.entries(commands)) {
+      expect(examples.length, id).toBeGreaterThanOrEqual(2);
+      expect(summary, id).toBeTruthy();
+      expect(exits, id).toContain(0);
+    }
+  });
+});
+
+describe('pipes', () => {
+  it('a reader that leaves early is no fault', async () => {
+    const ran = await bash('set -o pipefail; spillway errors | head -1');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout.split('\n')).toHaveLength(2);
+  });
+  it('a reader that never reads is no fault', async () => {
+    expect(await bash('set -o pipefail; spillway errors | true')).toMatchObject({ code: 0, stderr: '' });
+  });
+  it('a slow reader gets every line', async () => {
+    const { stdout } = await bash('spillway errors | (sleep 0.3; cat) | tail -c 200');
+    expect(stdout.endsWith('}\n')).toBe(true);
+  });
+  it('a command that reads nothing does not wait for an open stdin', async () => {
+    // Its stdin stays open until it has ended.
+    const { stdout } = await bash('mkfifo p q; (exec 7>p; cat q) & spillway errors <p | wc -l; echo done; echo >q', {
+      cwd: freshDir(),
+    });
+    expect(stdout).toMatch(/^ *\d+\ndone\n/);
+  });
+  it('a closed stderr does not change the exit code', async () => {
+    expect(await bash('spillway eror 2>&-; echo $?')).toMatchObject({ stdout: '2\n' });
+  });
+});
+
+describe('Node.js', () => {
+  const old = ['/usr/bin/node', '/usr/local/bin/node'].find(
+    (path) => existsSync(path) && /^v(1[89]|20)\./.test(execFileSync(path, ['--version'], { encoding: 'utf8' })),
+  );
+  // An old Node.js as far as run.js can tell, where none is at hand.
+  const fake = join(freshDir(), 'old.cjs');
+  writeFileSync(
+    fake,
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } });\n",
+  );
+  const olds: [string, string, string[]][] = [['simulated', process.execPath, ['-r', fake]]];
+  if (old) olds.push(['real', old, []]);
+
+  /** A package as a consumer has it: no node_modules of its own. */
+  const installed = (): string => {
+    const dir = freshDir();
+    mkdirSync(join(dir, 'bin'));
+    cpSync(BIN, join(dir, 'bin/run.js'));
+    writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+    return dir;
+  };
+
+  it.each(olds)('one that is too old (%s) hands over to the one of the checkout', async (_, node, argv) => {
+    const ran = await start(node, [...argv, BIN, '--version']);
+    expect(ran).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining(process.version) });
+  });
+  it.each(olds)('the exit code comes back through it (%s)', async (_, node, argv) => {
+    expect((await start(node, [...argv, BIN, 'eror'])).code).toBe(2);
+  });
+  it.each(olds)('one that is too old (%s) says so where there is no other', async (_, node, argv) => {
+    const ran = await start(node, [...argv, join(installed(), 'bin/run.js'), '--version']);
+    expect(ran).toMatchObject({
+      code: 69,
+      stdout: '',
+      stderr: expect.stringMatching(/^error\[node-too-old\]: [^\n]*\n$/),
+    });
+  });
+  it.each(olds)('one that is too old (%s) does not start itself for ever', async (_, node, argv) => {
+    const dir = installed();
+    mkdirSync(join(dir, 'node_modules/.bin'), { recursive: true });
+    if (argv.length === 0) symlinkSync(node, join(dir, 'node_modules/.bin/node'));
+    else
+      writeFileSync(join(dir, 'node_modules/.bin/node'), `#!/bin/sh\nexec "${node}" ${argv.join(' ')} "$@"\n`, {
+        mode: 0o755,
+      });
+    expect(await start(node, [...argv, join(dir, 'bin/run.js')])).toMatchObject({ code: 69, stdout: '' });
+  });
+  it('a checkout that was not built says so', async () => {
+    const ran = await start(process.execPath, [join(installed(), 'bin/run.js')]);
+    expect(ran).toMatchObject({ code: 70, stdout: '', stderr: expect.stringMatching(/npm run build/) });
+  });
+});
+
+describe('the bundle', () => {
+  it('evaluates no module of a command for --version, and loads no database or network for errors', async () => {
+    const spy = join(freshDir(), 'spy.cjs');
+    writeFileSync(
+      spy,
+      `const { Module } = require('node:module'); const load = Module._load; const seen = new Set();
+       Module._load = (id, ...rest) => (seen.add(String(id)), load(id, ...rest));
+       process.on('exit', () => process.stderr.write([...seen].join(' ')));`,
+    );
+    const { stderr } = await start(process.execPath, ['-r', spy, BIN, 'errors']);
+    expect(stderr).toMatch(/cli\.cjs/);
+    for (const name of ['node:sqlite', 'node:http', 'node:crypto', 'node:net'])
+      expect(stderr.split(' ')).not.toContain(name);
+  });
+});

@@ -1,0 +1,253 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { Rpc, RpcError } from '../../src/lib/chain/rpc.ts';
+import { fakeNode, PASSWORD, type Answers } from './node.ts';
+
+const TXID = 'ab'.repeat(32);
+const at = async (answers: Answers, timeoutMs?: number) => {
+  const node = await fakeNode(answers);
+  return { ...node, rpc: new Rpc({ url: node.url, ...(timeoutMs && { timeoutMs }) }) };
+};
+const output = (value: string) => `{"value":${value},"confirmations":3,"scriptPubKey":{"hex":"5120aa"}}`;
+
+describe('amounts', () => {
+  it.each([
+    ['0.07999999', 7_999_999n],
+    ['0.00000001', 1n],
+    ['20999999.97690000', 2_099_999_997_690_000n],
+    ['0.29', 29_000_000n],
+    ['50', 5_000_000_000n],
+    ['0.00000000', 0n],
+    // as btcd writes them
+    ['1e-8', 1n],
+    ['5.46e-06', 546n],
+    ['9.9e-7', 99n],
+  ])('%s BTC', async (value, sat) => {
+    const { rpc } = await at({ gettxout: output(value) });
+    expect(await rpc.txOut({ txid: TXID, vout: 1 })).toEqual({ sat, script: '5120aa', confirmations: 3 });
+  });
+
+  it.each(['-0.1', '0.000000001', '21000000.00000001', '1e-9', '1e8'])('%s is none', async (value) => {
+    const { rpc } = await at({ gettxout: output(value) });
+    await expect(rpc.txOut({ txid: TXID, vout: 1 })).rejects.toMatchObject({ code: 'malformed' });
+  });
+});
+
+describe('calls', () => {
+  it('blockchain info, of Core and of btcd', async () => {
+    const core = await at({
+      getblockchaininfo:
+        '{"chain":"main","blocks":9,"bestblockhash":"aa","time":7,"initialblockdownload":true,"difficulty":1.5e3}',
+    });
+    expect(await core.rpc.blockchainInfo()).toEqual({
+      chain: 'main',
+      blocks: 9,
+      bestBlock: 'aa',
+      initialDownload: true,
+      time: 7,
+    });
+    const btcd = await at({
+      getblockchaininfo: '{"chain":"regtest","blocks":2,"bestblockhash":"aa","mediantime":5}',
+      getblockheader: '{"time":6}',
+    });
+    expect(await btcd.rpc.blockchainInfo()).toEqual({
+      chain: 'regtest',
+      blocks: 2,
+      bestBlock: 'aa',
+      initialDownload: false,
+      time: undefined,
+    });
+    expect(await btcd.rpc.blockTime('aa')).toBe(6);
+  });
+
+  it('a coin that is spent, also by the mempool', async () => {
+    const { rpc, asked } = await at({ gettxout: 'null' });
+    expect(await rpc.txOut({ txid: TXID, vout: 1 })).toBeUndefined();
+    expect(asked).toEqual([{ method: 'gettxout', params: [TXID, 1, true] }]);
+  });
+
+  it('feerate: exact, or unknown', async () => {
+    expect(await (await at({ estimatesmartfee: '{"feerate":0.00012345,"blocks":6}' })).rpc.feerate(6)).toBe(12345);
+    expect(
+      await (await at({ estimatesmartfee: '{"errors":["Insufficient data"],"blocks":0}' })).rpc.feerate(6),
+    ).toBeUndefined();
+    expect(await (await at({})).rpc.feerate(6)).toBeUndefined();
+  });
+
+  it('transactions', async () => {
+    const { rpc, asked } = await at({
+      sendrawtransaction: `"${TXID}"`,
+      getrawtransaction: ([txid]) =>
+        txid === TXID ? '"00ff"' : { error: { code: -5, message: 'No such mempool or blockchain transaction' } },
+      testmempoolaccept: `[{"txid":"aa","allowed":true},{"txid":"bb","allowed":false,"reject-reason":"dust"},{"txid":"cc"}]`,
+      submitpackage: `{"package_msg":"transaction failed","tx-results":{"w1":{"txid":"aa"},"w2":{"txid":"bb","error":"dust"}},"replaced-transactions":[]}`,
+      generatetoaddress: '["aa","bb"]',
+      scantxoutset: `{"success":true,"height":7,"unspents":[{"txid":"${TXID}","vout":0,"scriptPubKey":"5120","amount":0.07999999,"coinbase":false,"height":5}],"total_amount":0.07999999}`,
+    });
+    expect(await rpc.sendTransaction('00')).toBe(TXID);
+    expect(await rpc.transaction(TXID)).toBe('00ff');
+    expect(await rpc.transaction('00')).toBeUndefined();
+    expect(await rpc.testAccept(['00', '01', '02'])).toEqual([
+      { txid: 'aa', allowed: true },
+      { txid: 'bb', allowed: false, reason: 'dust' },
+      { txid: 'cc', allowed: false },
+    ]);
+    expect(await rpc.submitPackage(['00', '01'])).toEqual({
+      message: 'transaction failed',
+      transactions: [{ txid: 'aa' }, { txid: 'bb', error: 'dust' }],
+    });
+    expect(await rpc.generate(2, 'bcrt1')).toEqual(['aa', 'bb']);
+    expect(await rpc.scan(['addr(x)'])).toEqual({
+      height: 7,
+      coins: [{ txid: TXID, vout: 0, script: '5120', sat: 7_999_999n, height: 5, coinbase: false }],
+    });
+    expect(asked.find(({ method }) => method === 'testmempoolaccept')!.params).toEqual([['00', '01', '02'], 0.1]);
+    expect(asked.find(({ method }) => method === 'scantxoutset')!.params).toEqual(['start', ['addr(x)']]);
+  });
+
+  it('an answer of another form', async () => {
+    const answers = {
+      getblockchaininfo: '{"chain":"main","blocks":"9"}',
+      gettxout: '[]',
+      sendrawtransaction: '5',
+      testmempoolaccept: '{}',
+      generatetoaddress: '0.5',
+    };
+    const { rpc } = await at(answers);
+    const calls = [
+      rpc.blockchainInfo(),
+      rpc.txOut({ txid: TXID, vout: 0 }),
+      rpc.sendTransaction(''),
+      rpc.testAccept([]),
+      rpc.generate(1, ''),
+    ];
+    for (const call of calls)
+      await expect(call).rejects.toMatchObject({
+        code: 'chain-unavailable',
+        message: expect.stringContaining('expected'),
+      });
+  });
+});
+
+describe('a node that does not answer as it should', () => {
+  it('its own error comes through with its number', async () => {
+    const { rpc } = await at({
+      sendrawtransaction: { error: { code: -26, message: 'min relay fee\u001b[2J not met\n' } },
+    });
+    const found = await rpc.sendTransaction('00').catch((error: unknown) => error);
+    expect(found).toBeInstanceOf(RpcError);
+    expect(found).toMatchObject({
+      code: 'chain-unavailable',
+      exit: 69,
+      rpcCode: -26,
+      message: 'sendrawtransaction: min relay fee [2J not met ',
+    });
+  });
+
+  it.each([
+    ['no JSON', { status: 503, body: 'Work queue depth exceeded' }, '(status 503): Work queue depth exceeded'],
+    ['nothing', { status: 500, body: '' }, 'empty'],
+    ['a page', { status: 200, body: `<html>${'x'.repeat(5000)}</html>` }, '<html>'],
+    ['a list', { status: 200, body: '[]' }, 'no JSON-RPC'],
+    ['no result', { status: 200, body: '{"id":1}' }, 'without a result'],
+    ['a redirect', { status: 302, body: '' }, 'getblockchaininfo'],
+    ['forbidden', { status: 403, body: '' }, 'refuses this machine'],
+  ])('%s', async (_, answer, message) => {
+    const { rpc } = await at({ getblockchaininfo: answer });
+    const found = (await rpc.blockchainInfo().catch((error: unknown) => error)) as Error;
+    expect(found).toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining(message) });
+    expect(found.message.length).toBeLessThan(320);
+  });
+
+  it('nothing in time', async () => {
+    const { rpc } = await at({ getblockchaininfo: 'never' }, 100);
+    await expect(rpc.blockchainInfo()).rejects.toMatchObject({
+      code: 'chain-unavailable',
+      message: expect.stringContaining('within 0.1 s'),
+    });
+  });
+
+  it('nobody there', async () => {
+    const rpc = new Rpc({ url: 'http://127.0.0.1:9' });
+    await expect(rpc.blockchainInfo()).rejects.toMatchObject({
+      code: 'chain-unavailable',
+      message: expect.stringMatching(/127\.0\.0\.1:9/),
+    });
+  });
+});
+
+describe('the password', () => {
+  it('is decoded, sent, and in no error', async () => {
+    const leak = `you sent ${PASSWORD}, user:${PASSWORD}, ${Buffer.from(`user:${PASSWORD}`).toString('base64')}, ${encodeURIComponent(PASSWORD)}`;
+    const node = await fakeNode({
+      ok: 'true',
+      error: { error: { code: -1, message: leak } },
+      plain: { status: 500, body: leak },
+      cut: { status: 500, body: 'x'.repeat(300 - 40) + leak },
+      slow: 'never',
+    });
+    const wrong = await fakeNode({}, 'another');
+    const rpc = new Rpc({ url: node.url, timeoutMs: 100 });
+    expect(await rpc.call('ok')).toBe(true);
+    const errors = await Promise.all(
+      [
+        ...['error', 'plain', 'cut', 'slow'].map((method) => rpc.call(method)),
+        new Rpc({ url: wrong.url }).call('ok'),
+        new Rpc({ url: node.url.replace(/:\d+$/, ':9') }).call('ok'),
+      ].map((call) =>
+        call.then(
+          () => expect.unreachable(),
+          (error: unknown) => error as Error,
+        ),
+      ),
+    );
+    const shown = [
+      ...errors.map((error) => inspect(error, { depth: 9, showHidden: true })),
+      inspect(rpc, { depth: 9 }),
+      JSON.stringify(rpc),
+    ].join('\n');
+    expect(shown).not.toContain('p@ss');
+    expect(shown).not.toContain('p%40ss');
+    expect(shown).not.toContain(Buffer.from(`user:${PASSWORD}`).toString('base64').slice(0, 12));
+    expect(errors[4]).toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining('(401)') });
+  });
+
+  it.each([
+    '',
+    'localhost:8332',
+    'https://user:p@ss@h',
+    'ftp://user:p@ss@h',
+    'http://user:p@ss%zz@h:1',
+    'http://user:p@ss@h:99999',
+  ])('%j is no address', (url) => {
+    const found = (() => {
+      try {
+        return new Rpc({ url });
+      } catch (error) {
+        return error as Error;
+      }
+    })();
+    expect(found).toMatchObject({ code: 'usage' });
+    expect(inspect(found)).not.toContain('p@ss');
+  });
+
+  it('may come from a cookie file, read anew when the node has another', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spillway-cookie-'));
+    try {
+      const node = await fakeNode({ ok: 'true' });
+      const cookie = join(dir, '.cookie');
+      const rpc = new Rpc({ url: `http://127.0.0.1:${node.port}`, cookie });
+      await expect(rpc.call('ok')).rejects.toMatchObject({ code: 'no-input', exit: 66 });
+      writeFileSync(cookie, 'user:old');
+      await expect(rpc.call('ok')).rejects.toMatchObject({ code: 'chain-unavailable' });
+      writeFileSync(cookie, `user:${PASSWORD}\n`);
+      expect(await rpc.call('ok')).toBe(true);
+      expect(() => new Rpc({ url: node.url, cookie })).toThrow(expect.objectContaining({ code: 'usage' }));
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});

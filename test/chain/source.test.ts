@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { factSource, type SourceOptions } from '../../src/lib/chain/source.ts';
+import { fakeNode, type Answers } from './node.ts';
+
+const NOW = 1_800_000_000;
+const A = `${'aa'.repeat(32)}:0`;
+const B = `${'bb'.repeat(32)}:7`;
+const info = (chain: string, more = '') => `{"chain":"${chain}","blocks":105,"bestblockhash":"ff"${more}}`;
+const fresh = `,"time":${NOW - 600},"initialblockdownload":false`;
+
+async function source(answers: Answers, options: Partial<SourceOptions> = {}) {
+  const node = await fakeNode(answers);
+  const made = factSource({ network: 'regtest', rpc: new Rpc({ url: node.url }), now: () => NOW, ...options });
+  return { facts: made.facts, asked: () => node.asked.map(({ method }) => method) };
+}
+
+describe('without a node', () => {
+  it('says what was not checked', async () => {
+    const { facts } = factSource({ network: 'mainnet', now: () => NOW });
+    expect(await facts({ tip: true, coins: [A], feerate: true, now: true })).toEqual({
+      facts: { tip: 'not-checked', coins: 'not-checked', feerate: 2000, now: NOW },
+      checks: { tip: 'not-checked', coins: 'not-checked', feerate: 'default' },
+    });
+  });
+
+  it('takes tip and feerate from the flags, and answers what it is asked only', async () => {
+    const { facts } = factSource({ network: 'mainnet', tip: 0, feerate: 1000 });
+    expect(await facts({ tip: true, feerate: true })).toEqual({
+      facts: { tip: 0, feerate: 1000 },
+      checks: { tip: 'given', feerate: 'flag' },
+    });
+    expect(await facts({})).toEqual({ facts: {}, checks: {} });
+    expect(Math.abs((await facts({ now: true })).facts.now! - Date.now() / 1000)).toBeLessThan(5);
+  });
+});
+
+describe('with a node', () => {
+  it('takes everything from it', async () => {
+    const { facts } = await source({
+      getblockchaininfo: info('regtest'),
+      gettxout: ([txid]) =>
+        txid === 'aa'.repeat(32) ? '{"value":0.07999999,"confirmations":0,"scriptPubKey":{"hex":"51"}}' : 'null',
+      estimatesmartfee: '{"feerate":0.00003001,"blocks":6}',
+    });
+    expect(await facts({ tip: true, coins: [A, B], feerate: true })).toEqual({
+      facts: {
+        tip: 105,
+        coins: new Map<string, unknown>([
+          [A, { sat: 7_999_999n, script: '51', confirmations: 0 }],
+          [B, 'missing'],
+        ]),
+        feerate: 3001,
+      },
+      checks: { tip: 'chain', coins: 'chain', feerate: 'chain' },
+    });
+  });
+
+  it('looks at the tip anew each time, at the network once', async () => {
+    let blocks = 100;
+    const { facts, asked } = await source({
+      getblockchaininfo: () => `{"chain":"regtest","blocks":${blocks++},"bestblockhash":"ff"}`,
+      gettxout: 'null',
+    });
+    expect((await facts({ tip: true })).facts.tip).toBe(100);
+    expect((await facts({ tip: true, coins: [A] })).facts.tip).toBe(101);
+    await facts({ coins: [A] });
+    expect(asked()).toEqual(['getblockchaininfo', 'getblockchaininfo', 'gettxout', 'gettxout']);
+  });
+
+  it('lets an explicit tip and feerate win, and asks nothing for them', async () => {
+    const { facts, asked } = await source(
+      { getblockchaininfo: info('regtest'), gettxout: 'null' },
+      { tip: 7, feerate: 5000 },
+    );
+    expect(await facts({ tip: true, feerate: true })).toEqual({
+      facts: { tip: 7, feerate: 5000 },
+      checks: { tip: 'given', feerate: 'flag' },
+    });
+    expect(asked()).toEqual([]);
+    expect((await facts({ tip: true, coins: [A] })).checks).toEqual({ tip: 'given', coins: 'chain' });
+    expect(asked()).toEqual(['getblockchaininfo', 'gettxout']);
+  });
+
+  it('falls back to the default feerate where the node has none, not where it is gone', async () => {
+    const { facts } = await source({ getblockchaininfo: info('regtest') });
+    expect(await facts({ feerate: true })).toEqual({ facts: { feerate: 2000 }, checks: { feerate: 'default' } });
+    const gone = factSource({ network: 'regtest', rpc: new Rpc({ url: 'http://127.0.0.1:9' }) });
+    await expect(gone.facts({ feerate: true })).rejects.toMatchObject({ code: 'chain-unavailable' });
+  });
+
+  it('asks for many coins, a few at a time', async () => {
+    const coins = Array.from({ length: 30 }, (_, i) => `${'cc'.repeat(32)}:${i}`);
+    const { facts } = await source({ getblockchaininfo: info('regtest'), gettxout: 'null' });
+    expect((await facts({ coins })).facts.coins).toEqual(new Map(coins.map((coin) => [coin, 'missing'])));
+  });
+
+  it.each([
+    ['mainnet', 'main'],
+    ['mainnet', 'mainnet'],
+    ['testnet', 'test'],
+    ['testnet', 'testnet3'],
+    ['testnet4', 'testnet4'],
+    ['signet', 'signet'],
+  ] as const)('%s is called %s', async (network, chain) => {
+    const { facts } = await source({ getblockchaininfo: info(chain, fresh) }, { network });
+    expect((await facts({ tip: true })).facts.tip).toBe(105);
+  });
+
+  it('refuses a node of another network, again and again', async () => {
+    const { facts } = await source({ getblockchaininfo: info('main', fresh), gettxout: 'null' });
+    for (const queries of [{ tip: true }, { coins: [A] }, { coins: [A] }, { feerate: true }] as const)
+      await expect(facts(queries)).rejects.toMatchObject({
+        code: 'wrong-network',
+        message: expect.stringContaining('mainnet, regtest expected'),
+      });
+  });
+
+  it('refuses a node that is behind, and believes it once it has caught up', async () => {
+    let age = 91 * 60;
+    const { facts } = await source(
+      { getblockchaininfo: () => info('main', `,"time":${NOW - age}`) },
+      { network: 'mainnet' },
+    );
+    await expect(facts({ tip: true })).rejects.toMatchObject({
+      code: 'chain-stale',
+      exit: 69,
+      message: expect.stringContaining('91 minutes'),
+    });
+    age = 90 * 60;
+    expect((await facts({ tip: true })).facts.tip).toBe(105);
+  });
+
+  it('refuses a node in its first download, and asks btcd for the time of the block', async () => {
+    const loading = await source(
+      { getblockchaininfo: info('main', `,"time":${NOW},"initialblockdownload":true`) },
+      { network: 'mainnet' },
+    );
+    await expect(loading.facts({ tip: true })).rejects.toMatchObject({ code: 'chain-stale' });
+    const old = await source(
+      { getblockchaininfo: info('mainnet'), getblockheader: `{"time":${NOW - 90 * 60 - 60}}` },
+      { network: 'mainnet' },
+    );
+    await expect(old.facts({ coins: [A] })).rejects.toMatchObject({ code: 'chain-stale' });
+  });
+});

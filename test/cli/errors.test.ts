@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { errorFormat, errorObject, failureOf } from '../../src/lib/cli/errors.ts';
+import { EXITS, codesOf, type Exit } from '../../src/lib/cli/exits.ts';
+import { ERRORS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
+
+describe('failureOf', () => {
+  it('keeps what a refusal says', () => {
+    const refusal = new Refusal('stale-update', '5 found, 6 expected', { hint: 'ask again', blame: 'payee' });
+    expect(failureOf(refusal)).toEqual({
+      code: 'stale-update',
+      exit: 75,
+      message: '5 found, 6 expected',
+      hint: 'ask again',
+      blame: 'payee',
+    });
+  });
+  it('takes an error of oclif with exit 2 as usage, on one line without colours', () => {
+    const error = Object.assign(
+      new Error(
+        'The following error occurred:\n  \u001b[2mMissing required flag network\u001b[22m\nSee more help with --help',
+      ),
+      { oclif: { exit: 2 } },
+    );
+    expect(failureOf(error)).toMatchObject({ code: 'usage', exit: 2, message: 'Missing required flag network' });
+  });
+  it('unwraps what the parser of a flag says', () => {
+    const refusal = new Refusal('usage', 'x');
+    refusal.message = 'Parsing --amount \n\t"1e5" found\nSee more help with --help';
+    expect(failureOf(refusal).message).toBe('--amount: "1e5" found');
+  });
+  it.each([[new TypeError('x is undefined')], ['a string'], [undefined]])('takes %o as a bug', (thrown) => {
+    expect(failureOf(thrown)).toMatchObject({ code: 'bug', exit: 70 });
+  });
+  it('escapes and cuts what an attacker wrote', () => {
+    const { message, hint, blame } = failureOf(
+      new Refusal('malformed', `\u001b[2J${'x'.repeat(9999)}`, { hint: 'a\u0007', blame: 'b\u0007' }),
+    );
+    expect(message.startsWith('\\u001b[2Jxx')).toBe(true);
+    expect(message.length).toBeLessThanOrEqual(500);
+    expect([hint, blame]).toEqual(['a\\u0007', 'b\\u0007']);
+  });
+});
+
+describe('errorFormat', () => {
+  it.each([
+    [['--error-format', 'json'], 'json'],
+    [['x', '--error-format=json', '--bad'], 'json'],
+    [['--error-format', 'text'], 'text'],
+    [['json'], 'text'],
+    [['--', '--error-format=json'], 'text'],
+    [[], 'text'],
+  ] as const)('%j is %s', (argv, format) => expect(errorFormat(argv)).toBe(format));
+});
+
+it('an object of a failure has a stable order', () => {
+  expect(Object.keys((errorObject(failureOf(new Refusal('bug', 'x'))) as { error: object }).error)).toEqual([
+    'code',
+    'exit',
+    'message',
+    'hint',
+    'blame',
+  ]);
+});
+
+it('every error code belongs to a family of exit codes', () => {
+  const known = (Object.keys(EXITS) as unknown as Exit[]).flatMap((exit) => codesOf(Number(exit) as Exit));
+  expect(known.toSorted()).toEqual((Object.keys(ERRORS) as ErrorCode[]).toSorted());
+});

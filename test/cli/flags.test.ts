@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { chainFlags, feerateFlag, heightFlag, homeFlags, satFlag } from '../../src/lib/cli/flags.ts';
+
+/** What a flag makes of a text, as oclif's parser asks it. */
+const parse = async (flag: object, input: string, argv: string[] = []): Promise<unknown> => {
+  const { parse } = flag as { parse(input: string, context: object, options: object): Promise<unknown> };
+  return parse(input, { argv }, {}).catch((error: { code: string }) => error.code);
+};
+
+it('satFlag takes whole satoshis only', async () => {
+  for (const [text, sat] of [
+    ['0', 0n],
+    ['2100000000000000', 2_100_000_000_000_000n],
+  ] as const) {
+    expect(await parse(satFlag(), text)).toBe(sat);
+  }
+  for (const text of ['', '-1', '+1', '1e5', '1.0', '1_000', '1,000', ' 1', '0x10', '01', '2100000000000001', '١']) {
+    expect(await parse(satFlag(), text), text).toBe('usage');
+  }
+});
+
+it('heightFlag ends where lock times mean seconds', async () => {
+  expect(await parse(heightFlag(), '499999999')).toBe(499_999_999);
+  for (const text of ['500000000', '-1', '1.5', '007', '']) expect(await parse(heightFlag(), text), text).toBe('usage');
+});
+
+it('feerateFlag reads decimals through their text', async () => {
+  for (const [text, rate] of [
+    ['0.1', 100],
+    ['1', 1000],
+    ['2.345', 2345],
+    ['1.1', 1100],
+    ['10000', 10_000_000],
+  ] as const) {
+    expect(await parse(feerateFlag(), text)).toBe(rate);
+  }
+  for (const text of ['0', '0.099', '1.2345', '10000.001', '1e3', '-1', '.5', '1.', '']) {
+    expect(await parse(feerateFlag(), text), text).toBe('usage');
+  }
+});
+
+describe('--chain', () => {
+  const secret = 'http://me:secret@127.0.0.1:8332';
+  it('takes a password from the variable', async () => expect(await parse(chainFlags.chain, secret)).toBe(secret));
+  it.each([[['--chain', secret]], [[`--chain=${secret}`]]])('refuses one on the command line: %j', async (argv) => {
+    expect(await parse(chainFlags.chain, secret, argv)).toBe('usage');
+  });
+  it.each(['ftp://x', 'https://x', 'node', ''])('refuses %o', async (url) =>
+    expect(await parse(chainFlags.chain, url)).toBe('usage'),
+  );
+});
+
+it('no flag has a default that a manifest would carry to other machines', () => {
+  for (const flag of Object.values({ ...homeFlags, ...chainFlags })) expect(flag).not.toHaveProperty('default');
+});

@@ -1,0 +1,100 @@
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { freshDir, spillway } from '../cli/run.ts';
+
+const WORDS = `${'abandon '.repeat(11)}about`;
+const make = async (): Promise<{ home: string; refunds: string; first: string }> => {
+  const home = join(freshDir(), 'home');
+  await spillway(['init', '--home', home, '--network', 'regtest', '--mnemonic-fd', '3'], { fd3: WORDS });
+  // Another home of the same words tells the address that this one will get to know.
+  const twin = join(freshDir(), 'twin');
+  await spillway(['init', '--home', twin, '--network', 'regtest', '--mnemonic-fd', '3'], { fd3: WORDS });
+  const { stdout } = await spillway(['address', '--home', twin]);
+  mkdirSync(`${home}.refunds`, { recursive: true });
+  return { home, refunds: `${home}.refunds`, first: stdout.trim() };
+};
+const copy = (name: string, address: string, more: object = {}) => ({
+  type: 'refund-copy',
+  version: 1,
+  network: 'regtest',
+  contract: name,
+  capacity_sat: 5000,
+  expiry: 99,
+  valid_from_height: 100,
+  txid: 'bb'.repeat(32),
+  hex: '03000000',
+  address,
+  path: { chain: 0, index: 0 },
+  ...more,
+});
+const A = 'aa'.repeat(32);
+
+describe('restore', () => {
+  it('prints each refund, and takes its address for used', async () => {
+    const { home, refunds, first } = await make();
+    writeFileSync(join(refunds, `${A}.json`), JSON.stringify(copy(A, first)));
+    const { code, stdout, stderr } = await spillway(['restore', '--home', home]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toEqual({
+      type: 'restore',
+      version: 1,
+      network: 'regtest',
+      contract: A,
+      capacity_sat: 5000,
+      valid_from_height: 100,
+      txid: 'bb'.repeat(32),
+      hex: '03000000',
+      address: first,
+      ours: true,
+    });
+    expect((await spillway(['address', '--home', home])).stdout.trim()).not.toBe(first);
+  });
+  it('prints a refund to another wallet too, and says that it is not ours', async () => {
+    const { home, refunds, first } = await make();
+    const foreign = [copy(A, first, { path: null }), copy('cc'.repeat(32), first, { path: { chain: 1, index: 7 } })];
+    for (const body of foreign) writeFileSync(join(refunds, `${body.contract}.json`), JSON.stringify(body));
+    const { stdout } = await spillway(['restore', '--home', home]);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).ours),
+    ).toEqual([false, false]);
+    expect((await spillway(['address', '--home', home])).stdout.trim()).toBe(first);
+  });
+  it('names files that it cannot use, without letting them hide the others', async () => {
+    const { home, refunds, first } = await make();
+    const bad = {
+      broken: '{',
+      network: JSON.stringify(copy(A, first, { network: 'mainnet' })),
+      field: '{"type":"refund-copy"}',
+    };
+    for (const [name, text] of Object.entries(bad)) writeFileSync(join(refunds, `${name}.json`), text);
+    writeFileSync(join(refunds, `${A}.json`), JSON.stringify(copy(A, first)));
+    const { code, stdout, stderr } = await spillway(['restore', '--home', home]);
+    expect(code).toBe(3);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+    for (const name of Object.keys(bad)) expect(stderr).toContain(`${name}.json is not a refund`);
+  });
+  it('prints nothing where nothing was kept', async () => {
+    const { home } = await make();
+    expect(await spillway(['restore', '--home', home])).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('restore --accept-restore', () => {
+  it('accepts a copied store, after saying what may be lost', async () => {
+    const { home } = await make();
+    await spillway(['address', '--home', home]);
+    cpSync(home, `${home}.copy`, { recursive: true });
+    rmSync(home, { recursive: true });
+    cpSync(`${home}.copy`, home, { recursive: true });
+    const asked = await spillway(['restore', '--home', home]);
+    expect(asked).toMatchObject({ code: 0, stderr: expect.stringMatching(/--accept-restore/) });
+    const accepted = await spillway(['restore', '--home', home, '--accept-restore']);
+    expect(accepted).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/may miss payments/) });
+    const again = await spillway(['restore', '--home', home, '--accept-restore']);
+    expect(again.stderr).toMatch(/nothing to accept/);
+  });
+});

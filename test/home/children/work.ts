@@ -1,0 +1,56 @@
+/**
+ * A process that works on a home: `work.ts MODE HOME TIMES`, one line of JSON for each thing done.
+ * - visit: opens the home, commits, closes, over and over; says what `restored` was
+ * - count: raises the paid amount of one record under compare-and-swap; says how often it lost the race
+ * - commit: commits until it is killed; says the counter after each commit
+ */
+import { writeSync } from 'node:fs';
+import { openHome, type Home } from '../../../src/lib/home/home.ts';
+import { commitOf, hex, nonceOf, thing, things, write, type Thing } from '../things.ts';
+
+const [mode, dir, times] = [process.argv[2]!, process.argv[3]!, Number(process.argv[4])];
+const open = () => openHome({ dir, kinds: async () => [things] });
+const say = (value: object) => writeSync(1, JSON.stringify(value) + '\n');
+
+async function visit(): Promise<void> {
+  for (let i = 0; i < times; i += 1) {
+    const home = await open();
+    const id = `id:${hex(16)}` as const;
+    await home.store.commit(commitOf({ key: hex(32), writes: [write(id, 0, thing(id))] }));
+    say({ restored: home.restored });
+    home.close();
+  }
+}
+
+async function count(): Promise<void> {
+  const home = await open();
+  let lost = 0;
+  for (let done = 0; done < times;) {
+    const { record, rev } = (await home.store.load(['id:shared'])).found.get('id:shared')!;
+    const { paid } = record as Thing;
+    const raised = thing('id:shared', { paid: paid + 1 });
+    const won = await home.store.commit(
+      commitOf({ reads: [{ claim: 'id:shared', rev }], writes: [write('id:shared', rev, raised)] }),
+    );
+    if (won) done += 1;
+    else lost += 1;
+  }
+  say({ lost });
+  home.close();
+}
+
+async function commit(home: Home): Promise<void> {
+  await home.store.commit(commitOf({ writes: [write('id:worker', 0, thing('id:worker'))] }));
+  for (let paid = 1; ; paid += 1) {
+    const { rev } = (await home.store.load(['id:worker'])).found.get('id:worker')!;
+    const nonce = nonceOf('id:worker');
+    await home.store.commit(
+      commitOf({ key: hex(32), writes: [write('id:worker', rev, thing('id:worker', { paid }))], opens: [nonce] }),
+    );
+    say({ paid, commits: await home.store.commits() });
+  }
+}
+
+if (mode === 'visit') await visit();
+else if (mode === 'count') await count();
+else await commit(await open());

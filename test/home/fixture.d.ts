@@ -1,0 +1,2 @@
+export * from './things.ts';
+export declare function tempDir(): string;
