@@ -12,20 +12,20 @@ import { Refusal } from './lib/protocol/refusal.ts';
 /** `require` is the bundler's word for "evaluate here". */
 const MODULES: Record<string, () => { default: Command.Class }> = {
   address: () => require('./commands/address.ts'),
-  // broadcast: () => require('./commands/broadcast.ts'),
-  // bump: () => require('./commands/bump.ts'),
+  broadcast: () => require('./commands/broadcast.ts'),
+  bump: () => require('./commands/bump.ts'),
   'close-credit': () => require('./commands/close-credit.ts'),
   coins: () => require('./commands/coins.ts'),
   completion: () => require('./commands/completion.ts'),
   errors: () => require('./commands/errors.ts'),
   'exit-credit': () => require('./commands/exit-credit.ts'),
   init: () => require('./commands/init.ts'),
-  // inspect: () => require('./commands/inspect.ts'),
+  inspect: () => require('./commands/inspect.ts'),
   'open-credit': () => require('./commands/open-credit.ts'),
   restore: () => require('./commands/restore.ts'),
   rollover: () => require('./commands/rollover.ts'),
   'sign-update': () => require('./commands/sign-update.ts'),
-  // status: () => require('./commands/status.ts'),
+  status: () => require('./commands/status.ts'),
 };
 
 export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(

@@ -4,9 +4,8 @@ import { contractFlag } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { print } from '../lib/cli/output.ts';
-import { dueList, exitCredit } from '../lib/credit/exit.ts';
+import { allQueries, dueList, exitCredit } from '../lib/credit/exit.ts';
 import { isFunded, type Credit } from '../lib/credit/records.ts';
-import { outpointOf } from '../lib/credit/update.ts';
 import { printJson, withSats } from '../lib/protocol/json.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
@@ -56,10 +55,10 @@ export default class ExitCredit extends ContractCommand {
     await withHome(flags, async (home) => {
       const records = (await home.store.list('credit')).map((r) => withSats(r.record) as Credit).filter(isFunded);
       const { source } = await portsOf(home, flags, this.argv);
-      const { facts } = await source.facts({ tip: true, coins: records.flatMap(outpointOf) });
+      const { facts } = await source.facts(allQueries(records));
       if (facts.tip === undefined || facts.tip === 'not-checked')
         throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
-      const lines = dueList(records, facts.tip, flags.within ?? 144, facts.coins ?? 'not-checked');
+      const lines = dueList(records, facts.tip, flags.within ?? 144, { coins: facts.coins!, known: facts.known! });
       if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
     });
   }

@@ -17,6 +17,7 @@ import type { Ports } from '../../src/lib/protocol/ports.ts';
 export interface ChainView {
   tip: number | 'not-checked';
   coins: Map<string, Coin | 'missing'> | 'not-checked';
+  known: Map<string, boolean> | 'not-checked';
   feerate: number;
   now: number;
 }
@@ -44,7 +45,7 @@ export interface RunOptions {
 
 export class TestParty {
   readonly dir: string;
-  readonly chain: ChainView = { tip: 1000, coins: 'not-checked', feerate: 2000, now: 1_800_000_000 };
+  readonly chain: ChainView = { tip: 1000, coins: 'not-checked', known: 'not-checked', feerate: 2000, now: 1_800_000_000 };
   home!: Home;
   readonly #seed: Uint8Array;
 

@@ -100,6 +100,9 @@ export function parseTransaction(hex: string): ReturnType<typeof RawTx.decode> {
 /** The id (display order) of a finished transaction. */
 export const txidOfHex = (hex: string): string => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).id;
 
+/** Virtual size of a finished transaction. */
+export const vsizeOfHex = (hex: string): number => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).vsize;
+
 /** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
 export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): number {
   const base = 10 + 41 * template.inputs.length + template.outputs.reduce((sum, o) => sum + outputSize(o.script), 0);

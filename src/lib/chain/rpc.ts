@@ -19,6 +19,7 @@ const SCAN_MS = 600_000;
 /** BTC for 1000 vB above which a node refuses; its own default, which btcd wants to hear. */
 const MAX_FEERATE = new DecimalText('0.10');
 const NOT_FOUND = -5;
+const NO_SUCH_METHOD = -32601;
 
 export interface ChainInfo {
   /** As the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
@@ -134,6 +135,16 @@ export class Rpc extends JsonRpc {
       return text('getrawtransaction', await this.call('getrawtransaction', txid));
     } catch (error) {
       if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  /** Does the node know every transaction of its chain? btcd says so by refusing `transaction` where it does not. */
+  async hasIndex(): Promise<boolean> {
+    try {
+      return new Answer('getindexinfo', await this.call('getindexinfo')).has('txindex');
+    } catch (error) {
+      if (error instanceof RpcError && error.rpcCode === NO_SUCH_METHOD) return true;
       throw error;
     }
   }

@@ -28,6 +28,9 @@ const NETWORK_OF: Readonly<Record<string, Network>> = {
   testnet3: 'testnet',
 };
 
+/** A network by the name that Bitcoin Core or btcd gives it. */
+export const networkOfNode = (chain: string): string => NETWORK_OF[chain] ?? chain;
+
 export interface SourceOptions {
   network: Network;
   /** Height, from --tip. */
@@ -49,7 +52,7 @@ export function factSource({
 }: SourceOptions): FactSource {
   const believe = async (node: Rpc): Promise<ChainInfo> => {
     const info = await node.blockchainInfo();
-    const found = NETWORK_OF[info.chain] ?? info.chain;
+    const found = networkOfNode(info.chain);
     if (found !== network)
       throw new Refusal('wrong-network', `the node at ${node.at} is on ${found}, ${network} expected`);
     // A chain of one's own stands still for as long as one likes.
@@ -78,6 +81,10 @@ export function factSource({
         checks['coins'] = rpc ? 'chain' : 'not-checked';
         if (rpc) await (seen ?? look(rpc));
         facts.coins = rpc ? await coinsOf(rpc, queries.coins) : 'not-checked';
+      }
+      if (queries.known) {
+        if (rpc) await (seen ?? look(rpc));
+        facts.known = rpc ? await knownOf(rpc, queries.known) : 'not-checked';
       }
       if (queries.feerate) {
         const node = feerate === undefined ? rpc : undefined;
@@ -115,5 +122,14 @@ async function coinsOf(node: Rpc, outpoints: readonly string[]): Promise<Readonl
         found.set(text, (await node.txOut(outpoint)) ?? 'missing');
       }),
     );
+  return found;
+}
+
+async function knownOf(node: Rpc, txids: readonly string[]): Promise<ReadonlyMap<string, boolean>> {
+  const found = new Map<string, boolean>();
+  for (const txid of txids) {
+    if ((await node.transaction(txid)) !== undefined) found.set(txid, true);
+    else if (await node.hasIndex()) found.set(txid, false);
+  }
   return found;
 }

@@ -4,7 +4,7 @@
  */
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
-import { EXITS, type Exit } from './exits.ts';
+import { ALL_EXITS, type Exit } from './exits.ts';
 
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
@@ -15,7 +15,7 @@ export abstract class BaseCommand extends Command {
   };
 
   /** The exit codes that this command ends with, for `--help`. */
-  static exits: readonly Exit[] = Object.keys(EXITS).map((exit) => Number(exit) as Exit);
+  static exits: readonly Exit[] = ALL_EXITS;
 
   /** What each run of a contract action does, one line a step, for `--help`. */
   static steps: readonly string[] = [];

@@ -20,6 +20,8 @@ export const EXITS = {
 
 export type Exit = keyof typeof EXITS;
 
+export const ALL_EXITS: readonly Exit[] = Object.keys(EXITS).map((exit) => Number(exit) as Exit);
+
 /** The error codes that end with an exit code. */
 export const codesOf = (exit: Exit): ErrorCode[] =>
   (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code][0] === exit);

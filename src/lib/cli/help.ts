@@ -1,9 +1,9 @@
 /** Help as oclif prints it, with two sections more for each command: its steps and its exit codes. */
 import type { Command } from '@oclif/core/command';
 import { CommandHelp, Help } from '@oclif/core/help';
-import { codesOf, EXITS, type Exit } from './exits.ts';
+import { ALL_EXITS, codesOf, EXITS, type Exit } from './exits.ts';
 
-/** What the manifest holds beside oclif's own fields, from `BaseCommand`. */
+/** What the manifest holds beside oclif's own fields; not what a class inherits over one that adds nothing. */
 interface Additions {
   exits?: readonly Exit[];
   steps?: readonly string[];
@@ -11,7 +11,7 @@ interface Additions {
 
 class SpillwayCommandHelp extends CommandHelp {
   protected override sections(): ReturnType<CommandHelp['sections']> {
-    const { steps = [], exits = [] } = this.command as Command.Loadable & Additions;
+    const { steps = [], exits = ALL_EXITS } = this.command as Command.Loadable & Additions;
     const own = super.sections();
     const examples = own.findIndex(({ header }) => header === 'EXAMPLES');
     return own.toSpliced(
@@ -27,14 +27,17 @@ class SpillwayCommandHelp extends CommandHelp {
     return this.command.description && this.wrap(this.command.description);
   }
 
-  /** Words, then command lines as they are: whole pipelines that can be copied. */
+  /** Words, then command lines as they are: whole pipelines that can be copied. A line after a backslash goes on. */
   protected override examples(examples: Command.Example[] | string | undefined): string | undefined {
     return [examples ?? []]
       .flat()
       .map((example) => {
         const [words, ...lines] =
           typeof example === 'string' ? example.split('\n') : [example.description, example.command];
-        return [words, '', ...lines.map((line) => `  $ ${line}`)].join('\n');
+        const shown = lines.map((line, i) =>
+          lines[i - 1]?.endsWith('\\') ? `    ${line.trimStart()}` : `  $ ${line}`,
+        );
+        return [words, '', ...shown].join('\n');
       })
       .join('\n\n');
   }

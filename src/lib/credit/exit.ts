@@ -2,7 +2,7 @@
  * exit-credit: the unilateral exit. The payee's latest update, or the payer's refund, printed from the store: no key, no
  * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
  */
-import { table, type Facts, type Hex } from '../protocol/action.ts';
+import { table, type Coin, type Facts, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
@@ -21,8 +21,11 @@ import { payoutScript, viewOf, type ContractView } from './terms.ts';
 import { refund, update } from './transactions.ts';
 import { outpointOf, roleIn } from './update.ts';
 
-/** early: nothing presses · due: act now · late: the other side may be faster · done: the coin is spent · unknown: no height given */
-export type Verdict = 'early' | 'due' | 'late' | 'done' | 'unknown';
+/**
+ * early: nothing presses · due: act now · late: the other side may be faster · done: the coin is spent ·
+ * unfunded: the funding is not on the chain yet · dead: it never will be, another transaction took its inputs · unknown: no height given
+ */
+export type Verdict = 'early' | 'due' | 'late' | 'done' | 'unfunded' | 'dead' | 'unknown';
 
 interface ExitOf<K extends 'exit' | 'refund'> {
   step: K;
@@ -41,6 +44,7 @@ interface ExitOf<K extends 'exit' | 'refund'> {
   verdict: Verdict;
 }
 export type ExitDocument = ExitOf<'exit'> | ExitOf<'refund'>;
+export type ExitFacts = Pick<Facts, 'tip' | 'coins' | 'known'>;
 export interface ExitInput {
   contract?: Hex;
   export?: boolean;
@@ -68,7 +72,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
       does: 'prints its latest exit, and freezes the contract for good',
       asks: ['contract'],
       may: ['export'],
-      needs: ({ records }) => ({ tip: true, coins: outpointOf(records.contract) }),
+      needs: ({ records }) => exitQueries(records.contract),
       take: ({ records, input, facts }) => {
         const c = funded(records.contract) as PayeeCredit;
         if (!c.exit)
@@ -90,18 +94,16 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
       does: 'prints its refund once the contract has expired',
       asks: ['contract'],
       may: ['export'],
-      needs: ({ records }) => ({ tip: true, coins: outpointOf(records.contract) }),
+      needs: ({ records }) => exitQueries(records.contract),
       take: ({ records, facts }) => {
         const c = funded(records.contract) as PayerCredit;
         const document = refundOf(c, facts);
-        const missing = facts.coins !== 'not-checked' && facts.coins.get(outpointText(c.outpoint)) === 'missing';
-        if (document.hex !== undefined) return { message: document, writes: {}, ...(missing && { hint: GONE }) };
+        const words = GONE[document.verdict];
+        if (document.hex !== undefined) return { message: document, writes: {}, ...(words && { hint: words }) };
         return {
           message: document,
           exit: 3,
-          hint: missing
-            ? GONE
-            : `the refund is valid from block ${c.terms.expiry + 1} on; give --tip or --chain once the tip is ${c.terms.expiry}`,
+          hint: words ?? `the refund is valid from block ${c.terms.expiry + 1} on; give --tip or --chain once the tip is ${c.terms.expiry}`,
           writes: {},
         };
       },
@@ -109,8 +111,17 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
   ],
 );
 
-const GONE =
-  "the contract's coin is not among the unspent ones: it was spent, or the funding was replaced and this refund is dead";
+const GONE: Partial<Record<Verdict, string>> = {
+  done: "the contract's coin is spent: by an exit, a close or a rollover",
+  unfunded: 'the funding transaction is not on the chain: broadcast it, or leave it',
+  dead: 'the funding was replaced by another transaction: this contract and its refund are dead',
+};
+
+/** The contract's coin, its transaction, and the inputs of that. */
+export function exitQueries(c: Credit | undefined) {
+  const inputs = c && 'funding' in c && c.funding ? c.funding.template.inputs.map(outpointText) : [];
+  return { tip: true, coins: [...outpointOf(c), ...inputs], known: c && 'outpoint' in c ? [c.outpoint.txid] : [] } as const;
+}
 
 function funded(c: Credit | undefined): FundedCredit {
   if (!c || !isFunded(c))
@@ -122,7 +133,7 @@ function funded(c: Credit | undefined): FundedCredit {
 }
 
 /** The payee's latest update. */
-function exitOf(c: PayeeCredit, hex: Hex, facts: Pick<Facts, 'tip' | 'coins'>): ExitOf<'exit'> {
+function exitOf(c: PayeeCredit, hex: Hex, facts: ExitFacts): ExitOf<'exit'> {
   return {
     step: 'exit',
     kind: 'exit',
@@ -138,7 +149,7 @@ function exitOf(c: PayeeCredit, hex: Hex, facts: Pick<Facts, 'tip' | 'coins'>): 
 }
 
 /** The payer's refund; without its bytes before the height from which nodes take it. */
-function refundOf(c: PayerCredit, facts: Pick<Facts, 'tip' | 'coins'>): ExitOf<'refund'> {
+function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
   const { expiry } = c.terms;
   return {
     step: 'refund',
@@ -156,8 +167,8 @@ function refundOf(c: PayerCredit, facts: Pick<Facts, 'tip' | 'coins'>): ExitOf<'
 
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
-export function verdictOf(c: FundedCredit, { tip, coins }: Pick<Facts, 'tip' | 'coins'>): Verdict {
-  if (coins !== 'not-checked' && coins.get(outpointText(c.outpoint)) === 'missing') return 'done';
+export function verdictOf(c: FundedCredit, { tip, coins, known }: ExitFacts): Verdict {
+  if (coins !== 'not-checked' && coins.get(outpointText(c.outpoint)) === 'missing') return goneVerdict(c, coins, known);
   if (c.role === 'payee' && c.paidSat === 0n) return 'done';
   if (tip === 'not-checked') return 'unknown';
   const { terms } = c;
@@ -165,6 +176,13 @@ export function verdictOf(c: FundedCredit, { tip, coins }: Pick<Facts, 'tip' | '
   if (tip < freezeHeight(terms)) return 'early';
   // From the deadline on, an exit that is not confirmed at expiry can be replaced by the refund.
   return tip <= deadlineHeight(terms) ? 'due' : 'late';
+}
+
+/** Why the contract's coin is not among the unspent ones. */
+function goneVerdict(c: FundedCredit, coins: ReadonlyMap<string, Coin | 'missing'>, known: Facts['known']): Verdict {
+  if (known === 'not-checked' || known.get(c.outpoint.txid) !== false) return 'done';
+  const inputs = 'funding' in c && c.funding ? c.funding.template.inputs : [];
+  return inputs.some((i) => coins.get(outpointText(i)) === 'missing') ? 'dead' : 'unfunded';
 }
 
 export interface DueLine {
@@ -179,8 +197,14 @@ export interface DueLine {
   verdict: Verdict;
 }
 
+/** What to ask the chain about all of these contracts at once. */
+export function allQueries(records: readonly Credit[]) {
+  const each = records.map(exitQueries);
+  return { tip: true, coins: [...new Set(each.flatMap((q) => q.coins))], known: [...new Set(each.flatMap((q) => q.known))] } as const;
+}
+
 /** The contracts whose deadline is at most `within` blocks away, the nearest first. */
-export function dueList(records: readonly Credit[], tip: number, within: number, coins: Facts['coins']): DueLine[] {
+export function dueList(records: readonly Credit[], tip: number, within: number, facts: Omit<ExitFacts, 'tip'>): DueLine[] {
   return records
     .filter(isFunded)
     .map((c) => ({
@@ -192,7 +216,7 @@ export function dueList(records: readonly Credit[], tip: number, within: number,
       paid_sat: c.role === 'payee' ? c.paidSat : c.signedMaxSat,
       expiry: c.terms.expiry,
       deadline_height: c.role === 'payee' ? deadlineHeight(c.terms) : c.terms.expiry,
-      verdict: verdictOf(c, { tip, coins }),
+      verdict: verdictOf(c, { ...facts, tip }),
     }))
     .filter((line) => line.deadline_height - tip <= within)
     .sort((a, b) => a.deadline_height - b.deadline_height);

@@ -65,6 +65,8 @@ export interface Queries {
   tip: true;
   /** Are these outpoints (`txid:vout`) unspent, also by the mempool? */
   coins: readonly string[];
+  /** Has the node seen these transactions, in a block or its mempool? */
+  known: readonly Hex[];
   feerate: true;
   now: true;
   /** So many fresh addresses of the home; they count as used only once the step is committed. */
@@ -75,6 +77,8 @@ export interface Queries {
 export interface Facts {
   tip: number | 'not-checked';
   coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
+  /** Without what the node cannot tell (it keeps no index of transactions). */
+  known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
   feerate: number;
   /** Unix time, seconds. */

@@ -52,7 +52,7 @@ export const ERRORS = {
   'update-in-flight': [75, 'an update is signed that the payee has not accepted'],
   'too-late-to-cancel': [75, 'the action is past its point of no return'],
   'already-known': [75, 'this key, coin or contract is in use by another record of this home'],
-  'funding-dead': [75, 'the funding transaction was replaced: the contract never comes to be'],
+  'inputs-spent': [75, 'an input of the transaction is spent, or was never there'],
   // 76: the counterparty
   'bad-seal': [76, "the message is not signed by the counterparty's authentication key, or was altered"],
   'bad-receipt': [76, 'the receipt in the message is not by the payer'],
@@ -85,6 +85,9 @@ export const ERRORS = {
   frozen: [77, 'the contract takes no more updates: too near to its expiry'],
   expired: [77, 'the contract is past the height up to which this is safe'],
   'not-final': [77, 'the transaction is not valid yet at this height'],
+  'not-signed': [77, 'the transaction is not fully signed yet'],
+  'node-refused': [77, 'the node refuses the transaction by its policy'],
+  'nothing-to-bump': [77, 'no output of the transaction belongs to this home'],
   'home-restored': [77, 'the store of this home was restored or copied: exits only, until the owner accepts that'],
   'contract-restored': [77, 'the contract comes from a restored store: exit, close and rollover only'],
   'insecure-home': [77, 'a home with an insecure seed works on regtest only'],

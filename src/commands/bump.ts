@@ -1,0 +1,51 @@
+import { BaseCommand } from '../lib/cli/base.ts';
+import { bump } from '../lib/cli/bump.ts';
+import { coinsFrom, feeFlags, fundingFlags, psbtFrom, contractFlags } from '../lib/cli/contract-flags.ts';
+import { readDocument, settlement } from '../lib/cli/documents.ts';
+import { arg, chainFlags, homeFlags } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
+import { note, print } from '../lib/cli/output.ts';
+import { portsOf } from '../lib/cli/contract.ts';
+import { printJson } from '../lib/protocol/json.ts';
+import { Refusal } from '../lib/protocol/refusal.ts';
+
+export default class Bump extends BaseCommand {
+  static override summary = 'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
+  static override description = `Reads an exit, refund, complete or ready document, and makes a child of the largest output that belongs to this home, so that both together reach --feerate. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it.`;
+  static override examples = [
+    'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
+    'The same by hand\nspillway bump --home mint --feerate 40 < exit.json | jq -c .package | xargs -0 bitcoin-cli submitpackage',
+  ];
+  static override args = { file: arg({ description: 'The document (default: stdin)' }) };
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    utxo: fundingFlags.utxo,
+    change: fundingFlags.change,
+    merge: contractFlags.merge,
+    psbt: contractFlags.psbt,
+    ...feeFlags,
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(Bump);
+    const read = await readDocument(args.file);
+    if (!('document' in read)) throw new Refusal('malformed', 'a PSBT or transaction found, a document of this program expected: it says what is spent');
+    const stuck = settlement(read.document);
+    const coins = (await coinsFrom(flags.utxo)) ?? [];
+    const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
+    await withHome(flags, async (home) => {
+      if (stuck.network !== home.network) throw new Refusal('wrong-network', `a document for ${stuck.network} found, this home is for ${home.network}`);
+      const { source } = await portsOf(home, flags, this.argv);
+      const { facts, checks } = await source.facts({ feerate: true });
+      const made = await bump(home, stuck, { coins, merged, feerate: facts.feerate!, payTo: flags.change, allowFee: flags['allow-fee'] });
+      if (flags.psbt !== undefined && flags.psbt !== 'child') throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
+      await print(flags.psbt === undefined ? printJson({ type: 'bump', version: 1, network: home.network, ...made.document, checks }) : made.psbt);
+      if (!made.complete) {
+        note('sign psbt.child in the wallet that owns the added coins, and give it back with --merge FILE');
+        process.exitCode = 3;
+      }
+    });
+  }
+}

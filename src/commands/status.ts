@@ -1,0 +1,37 @@
+import { BaseCommand } from '../lib/cli/base.ts';
+import { contractNamed, portsOf } from '../lib/cli/contract.ts';
+import { contractFlag } from '../lib/cli/contract-flags.ts';
+import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
+import { note, print } from '../lib/cli/output.ts';
+import { statusTable } from '../lib/cli/status.ts';
+import { allQueries } from '../lib/credit/exit.ts';
+import type { Credit } from '../lib/credit/records.ts';
+import { statusOf } from '../lib/credit/status.ts';
+import { printJson, withSats } from '../lib/protocol/json.ts';
+
+export default class Status extends BaseCommand {
+  static override summary = 'The contracts of this home: state, amounts, deadlines';
+  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, done, unfunded or dead (its funding was replaced).`;
+  static override examples = [
+    'What is still to be had\nspillway status --home user | jq -s "map(.left_sat // 0) | add"',
+    'Contracts that need attention\nspillway status --home mint --tip 5100 | jq -r \'select(.verdict == "due" or .verdict == "late") | .contract\'',
+  ];
+  static override flags = { ...homeFlags, ...chainFlags, ...contractFlag };
+  static override exits = [0, 2, 65, 66, 69, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Status);
+    await withHome(flags, async (home) => {
+      const wanted = await contractNamed(home, flags.contract);
+      const records = (await home.store.list('credit')).filter((r) => wanted === undefined || r.name === wanted);
+      const contracts = records.map((r) => ({ name: r.name, record: withSats(r.record) as Credit }));
+      const { source } = await portsOf(home, flags, this.argv);
+      const { facts } = await source.facts(allQueries(contracts.map((c) => c.record)));
+      const lines = contracts.map(({ name, record }) => statusOf(name, record, { tip: facts.tip!, coins: facts.coins!, known: facts.known! }));
+      if (home.restored) note('this store was restored or copied: see spillway restore --help');
+      if (process.stdout.isTTY) await print(await statusTable(lines));
+      else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
+    });
+  }
+}

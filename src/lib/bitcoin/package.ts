@@ -1,0 +1,51 @@
+/**
+ * A child that pays for its parent (CPFP): for TRUC parents one child of at most 1,000 vB, as BIP431 allows.
+ *
+ * The child spends one output of the parent that its maker owns, and other coins where that is not enough, and pays
+ * what is left to one output. Not here: signing it, handing both to a node (`submitpackage`).
+ */
+import { Refusal } from '../protocol/refusal.ts';
+import { feeFor, guardFee, MIN_FEERATE } from './fee.ts';
+import { dustLimit, outputSize, scriptType } from './script.ts';
+import { SEQUENCE_RBF, sumSat, type Spent, type Template } from './transaction.ts';
+
+/** BIP431: a child of an unconfirmed TRUC transaction. */
+const MAX_CHILD = 1_000;
+
+export interface Parent {
+  version: 2 | 3;
+  vsize: number;
+  fee: bigint;
+}
+
+/** Virtual bytes that spending an output adds. */
+const inputVsize = (script: string): number => (scriptType(script) === 'p2tr' ? 57.5 : 68);
+
+/**
+ * @param own the parent's output that is spent
+ * @param coins others, taken in their order as far as needed
+ * @param feerate what parent and child are to reach together
+ * @throws Refusal `not-enough-coins`, `fee-too-high`
+ */
+export function childOf(parent: Parent, own: Spent, coins: readonly Spent[], payTo: string, feerate: number, allowFee: boolean): Template & { fee: bigint } {
+  const inputs: Spent[] = [own];
+  for (let next = 0; ; next++) {
+    const vsize = Math.ceil(10.5 + inputs.reduce((sum, i) => sum + inputVsize(i.script), 0) + outputSize(payTo));
+    if (vsize > MAX_CHILD && parent.version === 3) throw new Refusal('not-enough-coins', `the child would be ${vsize} vB, at most ${MAX_CHILD} expected`);
+    const wanted = feeFor(feerate, parent.vsize + vsize) - parent.fee;
+    const least = feeFor(MIN_FEERATE, vsize);
+    const fee = wanted > least ? wanted : least;
+    const left = sumSat(inputs) - fee;
+    if (left >= dustLimit(payTo)) {
+      guardFee(fee, sumSat(inputs), allowFee);
+      const child = { version: parent.version, locktime: 0, inputs: inputs.map((i) => ({ ...i, sequence: SEQUENCE_RBF })), outputs: [{ sat: left, script: payTo }] };
+      return { ...child, fee };
+    }
+    const more = coins[next];
+    if (!more)
+      throw new Refusal('not-enough-coins', `${sumSat(inputs)} sat to spend found, ${fee + dustLimit(payTo)} sat expected for a fee of ${fee} sat`, {
+        hint: 'give more coins with --utxo FILE, or a lower --feerate',
+      });
+    inputs.push(more);
+  }
+}

@@ -1,0 +1,113 @@
+/** Any message, PSBT or transaction in words: what it says, what of that holds, who acts next. Prints nothing secret. */
+import { addressOf } from '../bitcoin/address.ts';
+import { feerateOf, feerateText } from '../bitcoin/fee.ts';
+import { NETWORKS, type Network } from '../bitcoin/network.ts';
+import { readPsbt, templateOf } from '../bitcoin/psbt.ts';
+import { scriptType } from '../bitcoin/script.ts';
+import { feeOf, parseTransaction, txidOf, txidOfHex, vsizeOfHex, type Template } from '../bitcoin/transaction.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { describeCredit, type Fact } from '../credit/describe.ts';
+import { following, rowWords, type Action } from '../protocol/action.ts';
+import { withSats } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Document, Read } from './documents.ts';
+import { tableOf } from './tables.ts';
+import { visible } from './text.ts';
+
+export interface Inspection {
+  of: string;
+  facts: Fact[];
+  checks: Fact[];
+  /** Who acts next, and what that run does. */
+  next: readonly string[];
+  /** A sequence diagram of the action, with the step that was read. */
+  mermaid: string | undefined;
+}
+
+/** @throws Refusal as the parsers do */
+export async function inspect(read: Read, network: Network | undefined): Promise<Inspection> {
+  if ('psbt' in read) return inspectPsbt(read.psbt, network);
+  if ('hex' in read) return inspectHex(read.hex, network);
+  return inspectDocument(read.document);
+}
+
+async function inspectDocument(document: Document): Promise<Inspection> {
+  const { type, step, network } = document;
+  const table = await tableOf(type);
+  if (!table) throw new Refusal('unknown-type', `a document of type ${JSON.stringify(visible(String(type), 40))} found, a contract message expected`);
+  if (step === 'waiting') {
+    const facts: Fact[] = Object.keys(document['psbt'] ?? {}).map((name) => [`psbt.${name}`, 'waits for another wallet; --merge brings it back']);
+    return { of: `${type}, waiting for '${visible(String(document['for']), 40)}'`, facts, checks: [], next: ['the same run again, with --merge FILE'], mermaid: undefined };
+  }
+  // The parser of the table refuses what is no such message; an exit document is only printed, never read back.
+  if (type !== 'exit-credit') table.parse(document);
+  const { facts, checks } = describeCredit(withSats(document) as Document);
+  for (const [name, value] of Object.entries(document['checks'] ?? {})) checks.push([`${name} (by the sender)`, visible(String(value), 60)]);
+  if (type === 'exit-credit') {
+    facts.push(['pays', `${document['amount_sat']} sat`], ['verdict', String(document['verdict'])]);
+    if (document['hex']) facts.push(...templateFacts(...templateOfHex(String(document['hex'])), network));
+  } else if (typeof document['hex'] === 'string') facts.push(...templateFacts(...templateOfHex(document['hex']), network));
+  const next = following(table.rows, step).map((row) => `${rowWords(row)}: ${row.does}`);
+  return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
+}
+
+function inspectPsbt(psbt: string, network: Network | undefined): Inspection {
+  const tx = readPsbt(psbt);
+  const template = templateOf(tx);
+  const facts = templateFacts(template, undefined, network);
+  template.inputs.forEach((input, i) => {
+    const { partialSig, tapKeySig, finalScriptWitness, musig2ParticipantPubkeys, musig2PubNonce, musig2PartialSig } = tx.getInput(i);
+    const signed = finalScriptWitness?.length ? 'final' : tapKeySig || partialSig?.length ? 'signed' : 'not signed';
+    const keys = musig2ParticipantPubkeys?.flatMap(([, keys]) => keys).length ?? 0;
+    const musig = keys > 0 ? `, MuSig2 of ${keys}: ${musig2PubNonce?.length ?? 0} nonces, ${musig2PartialSig?.length ?? 0} partial signatures` : '';
+    facts.push([`input ${i} is`, signed + musig + (input.script ? '' : ', amount and script not stated')]);
+  });
+  return { of: 'a PSBT', facts, checks: [], next: [], mermaid: undefined };
+}
+
+function inspectHex(hex: string, network: Network | undefined): Inspection {
+  return { of: 'a transaction', facts: templateFacts(...templateOfHex(hex), network), checks: [], next: [], mermaid: undefined };
+}
+
+function templateOfHex(hex: string): [Template, string] {
+  const raw = parseTransaction(hex);
+  const inputs = raw.inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index, sequence: i.sequence, sat: 0n, script: '' }));
+  const outputs = raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
+  return [{ version: raw.version as Template['version'], locktime: raw.lockTime, inputs, outputs }, hex];
+}
+
+function templateFacts(template: Template, hex: string | undefined, network: string | undefined): Fact[] {
+  const known = template.inputs.every((i) => i.script !== '');
+  const where = NETWORKS.find((n) => n === network);
+  const facts: Fact[] = [
+    ['transaction', `${hex ? txidOfHex(hex) : txidOf(template)}, version ${template.version}${template.version === 3 ? ' (TRUC)' : ''}${hex ? `, ${vsizeOfHex(hex)} vB` : ''}`],
+    ['locktime', template.locktime === 0 ? 'none' : template.locktime < 500_000_000 ? `valid from block ${template.locktime + 1} on` : `valid after Unix time ${template.locktime}`],
+    ...template.inputs.map((i, n): Fact => [`input ${n}`, `${i.txid}:${i.vout}${i.script ? `, ${i.sat} sat, ${scriptType(i.script)}` : ''}, sequence ${i.sequence.toString(16)}`]),
+    ...template.outputs.map((o, n): Fact => [`output ${n}`, `${o.sat} sat to ${(where && addressOf(o.script, where)) ?? `${scriptType(o.script)} ${o.script}`}`]),
+  ];
+  if (known) facts.push(['fee', `${feeOf(template)} sat${hex ? `, ${feerateText(feerateOf(feeOf(template), vsizeOfHex(hex)))} sat/vB` : ''}`]);
+  return facts;
+}
+
+/** The action's rows as a sequence diagram; what lies behind the given step is solid, what is to come dotted. */
+export function sequence(table: Action<any, any, any>, step: string | null): string {
+  const parties = [...new Set(table.rows.map((row) => row.by))];
+  const other = (by: string) => parties.find((p) => p !== by) ?? by;
+  const past = new Set<string>();
+  for (let at = step; at !== null; ) {
+    past.add(at);
+    at = table.rows.find((row) => row.name === at && !past.has(String(row.after)))?.after ?? null;
+  }
+  const lines = table.rows.map((row) => {
+    const to = table.rows.some((r) => r.after === row.name) ? other(row.by) : row.by;
+    return `  ${row.by}${past.has(row.name) ? '->>' : '-->>'}${to}: ${row.name}${row.when ? ` (${row.when[0]})` : ''}`;
+  });
+  return ['sequenceDiagram', ...parties.map((p) => `  participant ${p}`), ...lines].join('\n');
+}
+
+/** As aligned lines for people. */
+export function inText({ of, facts, checks, next }: Inspection): string {
+  const rows: Fact[] = [...facts, ...checks.map(([label, text]): Fact => [`check: ${label}`, text]), ...next.map((text): Fact => ['next', text])];
+  const width = Math.max(...rows.map(([label]) => label.length), 4);
+  return [of, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${visible(text)}`)].join('\n');
+}

@@ -1,0 +1,13 @@
+/** Every contract action by the type of its messages: one line a table. */
+import type { Action } from '../protocol/action.ts';
+
+const TABLES: Readonly<Record<string, () => Promise<Action<any, any, any>>>> = {
+  'open-credit': async () => (await import('../credit/open.ts')).openCredit,
+  'sign-update': async () => (await import('../credit/update.ts')).signUpdate,
+  rollover: async () => (await import('../credit/rollover.ts')).rollover,
+  'close-credit': async () => (await import('../credit/close.ts')).closeCredit,
+  'exit-credit': async () => (await import('../credit/exit.ts')).exitCredit,
+};
+
+export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>
+  typeof type === 'string' && Object.hasOwn(TABLES, type) ? TABLES[type]!() : undefined;

@@ -1,0 +1,111 @@
+/**
+ * A message of a credit contract in words, and whether what it carries is what its own terms give. Needs no home: whoever
+ * has the message can check it. What only a home knows (its own record) is not checked here.
+ */
+import { readSame } from '../bitcoin/psbt.ts';
+import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
+import { isNetwork } from '../bitcoin/network.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { messageHash, verifies } from '../protocol/seal.ts';
+import { deadlineHeight, freezeHeight } from './checks.ts';
+import { readContract, type Contract, type ContractView } from './terms.ts';
+import { close, refund, refundFee, rollover, update } from './transactions.ts';
+
+/** Label and text. */
+export type Fact = readonly [label: string, text: string];
+export interface Description {
+  facts: Fact[];
+  /** What was checked, and how it came out. */
+  checks: Fact[];
+}
+
+const sats = (n: bigint | number): string => `${n} sat`;
+
+/** @param m a message whose form was checked by its table, its amounts as bigint */
+export function describeCredit(m: Readonly<Record<string, any>>): Description {
+  const facts: Fact[] = [];
+  const checks: Fact[] = [];
+  const contract = m['contract'] ? contractFacts('contract', m['contract'], m['network'], facts, checks) : undefined;
+  if (m['offer']) {
+    const { address, pubkey, policy } = m['offer'];
+    facts.push(['payee offers', `key ${pubkey}, paid to ${address}`]);
+    facts.push(['policy', `${sats(policy.min_amount_sat)} to ${sats(policy.max_amount_sat)}, ${policy.min_blocks} to ${policy.max_blocks} blocks, exit at ${policy.exit_feerate} sat/vB, ${policy.min_conf} confirmations, updates end ${policy.freeze_blocks} and the exit begins ${policy.margin_blocks} blocks before expiry`]);
+  }
+  if (m['step'] === 'addressed') facts.push(['to be funded', `${sats(m['terms'].capacity_sat)} to ${m['address']} (do not pay before the refund is stored)`]);
+  for (const [name, label] of AMOUNTS) if (m[name] !== undefined) facts.push([label, sats(m[name])]);
+  const next = m['next_contract'] ? contractFacts('next contract', m['next_contract'], m['network'], facts, checks) : undefined;
+  if (m['top_ups']) facts.push(['inputs added', m['top_ups'].map((c: any) => `${c.txid}:${c.vout} (${sats(c.amount_sat)})`).join(', ') || 'none']);
+  if (m['change']) facts.push(['change', `${sats(m['change'].amount_sat)} to ${m['change'].address}`]);
+  if (contract) {
+    const templates = transactionsOf(m, contract, next);
+    for (const [role, template] of Object.entries(templates)) {
+      facts.push([`${role} transaction`, `${txidOf(template)}, fee ${sats(feeOf(template))}${template.locktime ? `, valid from block ${template.locktime + 1}` : ''}`]);
+      if (m['psbt']?.[role]) checks.push([`psbt.${role}`, attempt(() => (readSame(template, m['psbt'][role], 'sender'), 'the transaction that the terms give'))]);
+    }
+    checks.push(['seal', sealedBy(m, contract)]);
+  }
+  return { facts, checks };
+}
+
+const AMOUNTS = [
+  ['previous_paid_sat', 'paid before'],
+  ['amount_sat', 'amount'],
+  ['paid_sat', 'paid in all'],
+  ['fee_sat', 'fee'],
+] as const;
+
+function contractFacts(label: string, view: ContractView, network: string, facts: Fact[], checks: Fact[]): Contract | undefined {
+  facts.push([label, view.id]);
+  facts.push(['payer', `key ${view.payer_pubkey}, remainder to ${view.payer_address}`]);
+  facts.push(['payee', `key ${view.payee_pubkey}, paid to ${view.payee_address}`]);
+  facts.push(['capacity', `${sats(view.capacity_sat)} at ${view.outpoint.txid}:${view.outpoint.vout}, ${view.address}`]);
+  const terms = { ...view, network } as unknown as Contract['terms'];
+  facts.push(['expiry', `${view.expiry}: refund valid from block ${view.expiry + 1}; updates end at ${freezeHeight(terms)}, the payee exits by ${deadlineHeight(terms)}`]);
+  let contract: Contract | undefined;
+  checks.push([
+    `${label} id`,
+    attempt(() => {
+      if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
+      contract = readContract(view, network, 'sender');
+      facts.push(['refund fee', sats(refundFee(contract.terms))]);
+      return 'id, address and descriptor follow from the terms';
+    }),
+  ]);
+  return contract;
+}
+
+/** The transactions that a message is about, built from what it states. */
+function transactionsOf(m: Readonly<Record<string, any>>, contract: Contract, next: Contract | undefined): Record<string, Template> {
+  switch (m['type']) {
+    case 'open-credit':
+      return { refund: refund(contract) };
+    case 'sign-update':
+      return { update: update(contract, m['paid_sat']) };
+    case 'close-credit':
+      return { close: close(contract, m['paid_sat'], m['fee_sat']) };
+    case 'rollover': {
+      if (!next) return {};
+      const topUps = m['top_ups'].map(({ amount_sat, ...c }: any) => ({ ...c, sat: amount_sat }));
+      const change = m['change'] && { address: m['change'].address, sat: m['change'].amount_sat };
+      return { refund: refund(next), rollover: rollover(contract, { paidSat: m['paid_sat'], topUps, change }, next.terms) };
+    }
+    default:
+      return {};
+  }
+}
+
+function sealedBy(m: Readonly<Record<string, any>>, { terms }: Contract): string {
+  const hash = messageHash(m);
+  if (typeof m['auth'] !== 'string') return 'none';
+  if (verifies(m['auth'], hash, terms.payer_auth)) return 'by the payer';
+  return verifies(m['auth'], hash, terms.payee_auth) ? 'by the payee' : 'by neither party: altered on the way';
+}
+
+function attempt(check: () => string): string {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof Refusal) return `no: ${error.message}`;
+    throw error;
+  }
+}

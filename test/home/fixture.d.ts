@@ -1,2 +1,0 @@
-export * from './things.ts';
-export declare function tempDir(): string;
