@@ -54,22 +54,26 @@ export abstract class ContractCommand extends BaseCommand {
       throw new Refusal('usage', '--request-id names a start; a message names itself');
     const source = batch ? await openInput(file) : undefined;
     const json = starts || batch ? null : await message(file);
-    await withHome(flags, async (home) => {
-      const ports = await portsOf(home, flags, this.argv);
-      const input = (await inputFrom(home, starts)) as I;
-      const context = { feerate: flags.feerate };
-      if (source) return this.playLines(table, source, input, context, ports);
-      const line: Line<I> = {
-        json,
-        input,
-        merged: await Promise.all((flags.merge ?? []).map(psbtFrom)),
-        context,
-        requestId: flags['request-id'],
-        cancel: flags.cancel ?? false,
-      };
-      await this.show(await play(table, line, ports), flags.psbt);
-      ports.point('after-print');
-    });
+    await withHome(
+      flags,
+      async (home) => {
+        const ports = await portsOf(home, flags, this.argv);
+        const input = (await inputFrom(home, starts)) as I;
+        const context = { feerate: flags.feerate };
+        if (source) return this.playLines(table, source, input, context, ports);
+        const line: Line<I> = {
+          json,
+          input,
+          merged: await Promise.all((flags.merge ?? []).map(psbtFrom)),
+          context,
+          requestId: flags['request-id'],
+          cancel: flags.cancel ?? false,
+        };
+        await this.show(await play(table, line, ports), flags.psbt);
+        ports.point('after-print');
+      },
+      stopAt,
+    );
   }
 
   private async show(printed: Printed, psbt: string | undefined): Promise<void> {

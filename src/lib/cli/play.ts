@@ -279,7 +279,8 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
         claims: kind.claims(record as never),
       };
     });
-  return ports.store.commit({
+  ports.point('before-commit');
+  const done = await ports.store.commit({
     key,
     reply,
     reads: reads.map(({ claim, rev }) => ({ claim, rev })),
@@ -289,4 +290,6 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
     voids: kept.voids ?? [],
     addresses,
   });
+  if (done) ports.point('after-commit');
+  return done;
 }

@@ -5,7 +5,7 @@ import { jobFor, type Job, type Own } from '../signing/exchange.ts';
 import type { Path } from '../protocol/action.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { sealKey } from '../protocol/seal.ts';
+import { xOnlyKey } from '../signing/bip340.ts';
 import type { Hand } from '../protocol/action.ts';
 import { idClaim } from './records.ts';
 import { keysOf, otherRole, pubkeyOf, type Contract, type Role, type Side } from './terms.ts';
@@ -53,7 +53,7 @@ export function freshSide(hand: Hand, ownKey: string | undefined, address: strin
     own,
     side: {
       pubkey: ownKey ?? bytesToHex(publicKey(hand.keys.contract(path))),
-      auth: sealKey(hand.keys.auth(path)),
+      auth: xOnlyKey(hand.keys.auth(path)),
       address,
     },
   };

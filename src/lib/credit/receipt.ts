@@ -2,11 +2,11 @@
  * The payer's receipt: its signature over (contract, paid in all). The payee shows the latest one in every message that
  * states `paid`, so that a payer restored from a backup learns how much it had signed instead of refusing for ever.
  */
-import { schnorr } from '@noble/curves/secp256k1.js';
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash, verifies } from '../protocol/seal.ts';
+import { taggedHash } from '../protocol/seal.ts';
+import { signHash, verifies } from '../signing/bip340.ts';
 import type { Contract } from './terms.ts';
 
 function receiptHash(id: Hex, paid: bigint): Uint8Array {
@@ -16,8 +16,7 @@ function receiptHash(id: Hex, paid: bigint): Uint8Array {
 }
 
 /** Signs that `paid` was signed for in all, with the payer's authentication key. Deterministic, so that a retry repeats it. */
-export const signReceipt = (id: Hex, paid: bigint, secret: Uint8Array): Hex =>
-  bytesToHex(schnorr.sign(receiptHash(id, paid), secret, new Uint8Array(32)));
+export const signReceipt = (id: Hex, paid: bigint, secret: Uint8Array): Hex => signHash(receiptHash(id, paid), secret);
 
 /** @throws Refusal `bad-receipt`; nothing paid needs no receipt */
 export function checkReceipt(contract: Contract, paid: bigint, receipt: Hex | null, from: string): void {

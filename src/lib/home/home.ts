@@ -139,6 +139,8 @@ export interface OpenOptions {
   refundsDir?: string;
   /** The kinds of all families, asked for only where the store was restored or copied. */
   kinds: () => Promise<readonly Kind<any>[]>;
+  /** Labelled points within a commit, where tests interrupt a run. */
+  point?: ((label: string) => void) | undefined;
 }
 
 export interface Home {
@@ -178,7 +180,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     return homeKeys(seed, network);
   });
   const tide = new Tide(refundsDir, id);
-  const store = openStore(dir, keys, tide);
+  const store = openStore(dir, keys, tide, options.point);
   let restored: boolean;
   try {
     if (existsSync(join(dir, SEED_FILE))) refuseExposed(join(dir, SEED_FILE));
@@ -214,9 +216,9 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   };
 }
 
-function openStore(dir: string, keys: () => Promise<HomeKeys>, watch: Tide): SqliteStore {
+function openStore(dir: string, keys: () => Promise<HomeKeys>, watch: Tide, point: OpenOptions['point']): SqliteStore {
   try {
-    return new SqliteStore({ path: join(dir, STORE_FILE), secrets: keys, watch });
+    return new SqliteStore({ path: join(dir, STORE_FILE), secrets: keys, watch, point });
   } catch (error) {
     if (isMissing(error)) throw new Refusal('store-unavailable', `${dir} has a configuration but no ${STORE_FILE}`);
     throw error;

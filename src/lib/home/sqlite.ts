@@ -23,20 +23,24 @@ export interface SqliteOptions {
   path: string;
   secrets: () => Promise<StoreSecrets>;
   watch?: CommitWatch;
+  /** Labelled points within a commit, where tests interrupt a run. */
+  point?: ((label: string) => void) | undefined;
 }
 
 export class SqliteStore implements HomeStore {
   readonly #db: Connection;
   readonly #secrets: () => Promise<StoreSecrets>;
   readonly #watch: CommitWatch | undefined;
+  readonly #point: ((label: string) => void) | undefined;
 
   /** @throws Refusal `store-unavailable`, or `secret-exposed` where others may read the file */
-  constructor({ path, secrets, watch }: SqliteOptions) {
+  constructor({ path, secrets, watch, point }: SqliteOptions) {
     refuseNetworkDisk(dirname(path));
     refuseExposed(path);
     this.#db = new Connection(path, MIGRATIONS);
     this.#secrets = secrets;
     this.#watch = watch;
+    this.#point = point;
   }
 
   /** Makes an empty store; SQLite gives its journals the mode of the file. */
@@ -89,6 +93,7 @@ export class SqliteStore implements HomeStore {
     this.#watch?.ready();
     const number = this.#db.write(() => this.#take(commit, sealed, places));
     if (number === false) return false;
+    this.#point?.('before-tide');
     this.#watch?.rise(number);
     return true;
   }
@@ -136,6 +141,7 @@ export class SqliteStore implements HomeStore {
       );
     if (!places.every((place) => this.#addAddress(place))) return false;
     this.#count(number);
+    this.#point?.('in-commit');
     return number;
   }
 

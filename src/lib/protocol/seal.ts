@@ -4,9 +4,9 @@
  *
  * Not here: whose key a message needs (each family's table).
  */
-import { schnorr } from '@noble/curves/secp256k1.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { signHash, verifies } from '../signing/bip340.ts';
 import { canonicalJson } from './json.ts';
 import { Refusal } from './refusal.ts';
 
@@ -22,12 +22,9 @@ export function messageHash(message: object): Uint8Array {
   return taggedHash('spillway/message', utf8ToBytes(canonicalJson(rest)));
 }
 
-/** No auxiliary randomness: BIP340's nonce still depends on key and message, and a message printed again is the same bytes. */
-const NO_AUX = new Uint8Array(32);
-
 /** Signs a message. The result ends with `auth`. */
 export function seal<M extends object>(message: M, secret: Uint8Array): M & { auth: string } {
-  return { ...message, auth: bytesToHex(schnorr.sign(messageHash(message), secret, NO_AUX)) };
+  return { ...message, auth: signHash(messageHash(message), secret) };
 }
 
 /** @throws Refusal `bad-seal` unless `auth` is the signature of `pubkey` (32 bytes, hex) over the message */
@@ -44,14 +41,3 @@ export function checkSeal(message: object, pubkey: string, from: string): void {
       },
     );
 }
-
-export function verifies(signature: string, hash: Uint8Array, pubkey: string): boolean {
-  try {
-    return schnorr.verify(hexToBytes(signature), hash, hexToBytes(pubkey));
-  } catch {
-    return false;
-  }
-}
-
-/** The x-only public key (32 bytes, hex) under which `secret` seals. */
-export const sealKey = (secret: Uint8Array): string => bytesToHex(schnorr.getPublicKey(secret));

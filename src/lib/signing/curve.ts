@@ -1,11 +1,12 @@
 /**
  * secp256k1 for signing: scalars, points, tagged hashes.
  *
- * Secret scalars meet the base point in @noble/secp256k1, whose multiplication is several times faster than the one of
- * @noble/curves for that case; all arithmetic on public points is @noble/curves'. JavaScript's bigint does not promise
- * constant time: whoever can time single signatures of this process very precisely is outside what it protects from.
+ * The base point is multiplied by @noble/secp256k1, which is several times faster at that than @noble/curves; other
+ * points by @noble/curves, which is faster at those. So only one table of multiples of the base point is ever made: in a
+ * process that signs once, such a table costs more than the signature. JavaScript's bigint does not promise constant
+ * time: whoever can time single signatures of this process very precisely is outside what it protects from.
  */
-import { Point as SecretPoint } from '@noble/secp256k1';
+import { Point as BasePoint } from '@noble/secp256k1';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -23,9 +24,10 @@ export const mod = (n: bigint): bigint => ((n % N) + N) % N;
 export const toNumber = (bytes: Uint8Array): bigint => bytesToNumberBE(bytes);
 export const toBytes = (n: bigint): Uint8Array => numberToBytesBE(n, 32);
 
-/** secret · G. The scalar must be 1 … N - 1. */
-export function secretTimesG(secret: bigint): Point {
-  const { x, y } = SecretPoint.BASE.multiply(secret).toAffine();
+/** scalar · G, also for secret scalars. */
+export function timesG(scalar: bigint): Point {
+  if (scalar === 0n) return Point.ZERO;
+  const { x, y } = BasePoint.BASE.multiply(scalar).toAffine();
   return Point.fromAffine({ x, y });
 }
 /** scalar · point, for public scalars only. */

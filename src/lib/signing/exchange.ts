@@ -56,6 +56,12 @@ export function jobFor(parts: Omit<Job, 'nonceId' | 'index'> & { of: NonceId['of
   return { ...rest, index, nonceId: { of, sighash: bytesToHex(taprootSighash(rest.template, index)) } };
 }
 
+/** Nonce and partial signature of one participant. */
+export interface FullShare {
+  pubnonce: string;
+  partial: string;
+}
+
 export interface Opened {
   share: Share;
   opens: readonly OpenNonce[];
@@ -83,12 +89,12 @@ export function open(hand: Hand, job: Job): Opened | undefined {
  * The last signer's answer to the opener's nonce. Undefined: another wallet has to sign first.
  * @throws Refusal `nonce-missing`, `peer-nonce-invalid`
  */
-export function signLast(hand: Hand, job: Job, peer: Share): Required<Share> | undefined {
+export function signLast(hand: Hand, job: Job, peer: Share): FullShare | undefined {
   const peerNonce = readNonce(job, peer);
   if (job.own.outside) {
     const share = mergedShare(hand, job);
     if (!share?.pubnonce || !share.partial) return undefined;
-    const own = complete(share);
+    const own = { pubnonce: share.pubnonce, partial: share.partial };
     if (!partIsValid(job, own, [own.pubnonce, bytesToHex(peerNonce)], job.pubkey))
       throw new Refusal('signature-invalid', 'the partial signature that came back with --merge does not verify');
     return own;
@@ -128,7 +134,7 @@ export function finish(hand: Hand, job: Job, peer: Share): Finished | undefined 
   if (job.own.outside) {
     const share = mergedShare(hand, job);
     if (!share?.pubnonce || !share.partial) return undefined;
-    const own = complete(share);
+    const own = { pubnonce: share.pubnonce, partial: share.partial };
     checkPeer(job, theirs, own.pubnonce);
     if (!partIsValid(job, own, [own.pubnonce, peerNonce], job.pubkey))
       throw new Refusal('signature-invalid', 'the partial signature that came back with --merge does not verify');
@@ -153,9 +159,6 @@ export function finish(hand: Hand, job: Job, peer: Share): Finished | undefined 
   return { signature: aggregate(job, { pubnonce: nonce.pubnonce, partial }, theirs), spends: [job.nonceId] };
 }
 
-const complete = (share: Share): Required<Share> & { pubnonce: string; partial: string } =>
-  share as { pubnonce: string; partial: string };
-
 function readNonce(job: Job, peer: Share): Uint8Array {
   if (!peer.pubnonce)
     throw new Refusal('nonce-missing', `no public nonce of the ${job.peerIs} found in the PSBT`, { blame: job.peerIs });
@@ -173,7 +176,7 @@ function sessionOf(job: Job, nonces: readonly [string, string]) {
 
 function partIsValid(
   job: Job,
-  part: { pubnonce: string; partial: string },
+  part: FullShare,
   nonces: readonly [string, string],
   pubkey: Hex,
 ): boolean {
@@ -188,7 +191,7 @@ function partIsValid(
   );
 }
 
-function checkPeer(job: Job, theirs: { pubnonce: string; partial: string }, ownNonce: string): void {
+function checkPeer(job: Job, theirs: FullShare, ownNonce: string): void {
   if (!partIsValid(job, theirs, [ownNonce, theirs.pubnonce], job.peer))
     throw new Refusal(
       'peer-partial-invalid',
@@ -199,8 +202,8 @@ function checkPeer(job: Job, theirs: { pubnonce: string; partial: string }, ownN
 
 function aggregate(
   job: Job,
-  own: { pubnonce: string; partial: string },
-  theirs: { pubnonce: string; partial: string },
+  own: FullShare,
+  theirs: FullShare,
 ): Uint8Array {
   const s = sessionOf(job, [own.pubnonce, theirs.pubnonce]);
   const signature = partialAgg([hexToBytes(own.partial), hexToBytes(theirs.partial)], s);

@@ -17,7 +17,7 @@ import {
   Point,
   pointBytes,
   publicTimes,
-  secretTimesG,
+  timesG,
   tagged,
   toBytes,
   toNumber,
@@ -88,7 +88,7 @@ export function applyTweak(key: KeyAgg, { tweak, xOnly }: Tweak): KeyAgg {
   const t = toNumber(tweak);
   if (tweak.length !== 32 || t >= N) throw new Error('a tweak must be 32 bytes below the order of the group');
   const g = xOnly && !key.evenQ ? N - 1n : 1n;
-  const Q = (g === 1n ? key.Q : key.Q.negate()).add(publicTimes(G, t));
+  const Q = (g === 1n ? key.Q : key.Q.negate()).add(timesG(t));
   return made({ ...key, Q, gacc: mod(g * key.gacc), tacc: mod(t + g * key.tacc) });
 }
 
@@ -133,7 +133,7 @@ export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: 
   if (k1 === 0n || k2 === 0n) throw new Error('a nonce of zero, which no one will ever see');
   return {
     secnonce: concatBytes(toBytes(k1), toBytes(k2), pubkey),
-    pubnonce: concatBytes(pointBytes(secretTimesG(k1)), pointBytes(secretTimesG(k2))),
+    pubnonce: concatBytes(pointBytes(timesG(k1)), pointBytes(timesG(k2))),
   };
 }
 
@@ -207,7 +207,7 @@ export function sign(secnonce: Uint8Array, secret: Uint8Array, s: Session): Uint
   if (k1 === 0n || k1 >= N || k2 === 0n || k2 >= N) throw new Error('the secret nonce was used or is out of range');
   const d = toNumber(secret);
   if (d === 0n || d >= N) throw new Error('the secret key is out of range');
-  const pubkey = pointBytes(secretTimesG(d));
+  const pubkey = pointBytes(timesG(d));
   if (Buffer.compare(pubkey, owner) !== 0) throw new Error('the secret nonce belongs to another key');
   const index = indexOf(s.key, pubkey);
   if (index < 0) throw new Error('the key is not one of those that sign');
@@ -227,7 +227,7 @@ export function partialVerify(partial: Uint8Array, pubnonce: Uint8Array, index: 
   const sum = pair[0].add(publicTimes(pair[1], s.b));
   const Re = s.evenR ? sum : sum.negate();
   const scalar = mod(s.e * s.key.coefficients[index]! * keySign(s.key));
-  return publicTimes(G, value).equals(Re.add(publicTimes(s.key.points[index]!, scalar)));
+  return timesG(value).equals(Re.add(publicTimes(s.key.points[index]!, scalar)));
 }
 
 /** PartialSigAgg: the 64-byte signature. @throws InvalidContribution for a partial out of range */
@@ -247,7 +247,7 @@ export function verifyAggregate(signature: Uint8Array, s: Session): boolean {
   const value = toNumber(signature.subarray(32));
   if (value >= N) return false;
   const even = (point: Point, is: boolean) => (is ? point : point.negate());
-  return publicTimes(G, value).equals(even(s.R, s.evenR).add(publicTimes(even(s.key.Q, s.key.evenQ), s.e)));
+  return timesG(value).equals(even(s.R, s.evenR).add(publicTimes(even(s.key.Q, s.key.evenQ), s.e)));
 }
 
 /**
@@ -280,12 +280,12 @@ export function deterministicSign(
   const [k1, k2] = [k(0), k(1)];
   const d = toNumber(secret);
   if (k1 === 0n || k2 === 0n || d === 0n || d >= N) throw new Error('a nonce of zero, or a secret key out of range');
-  const own: Pair = [secretTimesG(k1), secretTimesG(k2)];
+  const own: Pair = [timesG(k1), timesG(k2)];
   const other = parseAggNonce(aggothernonce);
   if (!other) throw new InvalidContribution(null, 'aggothernonce');
   const aggnonce = concatBytes(pointBytesExt(own[0].add(other[0])), pointBytesExt(own[1].add(other[1])));
   const s = session(key, aggnonce, message);
-  const index = indexOf(key, pointBytes(secretTimesG(d)));
+  const index = indexOf(key, pointBytes(timesG(d)));
   if (index < 0) throw new Error('the key is not one of those that sign');
   return {
     pubnonce: concatBytes(pointBytes(own[0]), pointBytes(own[1])),
@@ -295,4 +295,4 @@ export function deterministicSign(
 }
 
 /** The public key (33 bytes) of a secret key. */
-export const publicKey = (secret: Uint8Array): Uint8Array => pointBytes(secretTimesG(toNumber(secret)));
+export const publicKey = (secret: Uint8Array): Uint8Array => pointBytes(timesG(toNumber(secret)));
