@@ -24,7 +24,8 @@ export default class Broadcast extends BaseCommand {
     const { flags, args } = await this.parse(Broadcast);
     const { network, txs } = sendable(await readDocument(args.file));
     const { rpc } = await chainOf(flags, this.argv);
-    if (!rpc) throw new Refusal('usage', 'no node to send through, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
+    if (!rpc)
+      throw new Refusal('usage', 'no node to send through, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const txids = await send(rpc, network, txs);
     await print(printJson({ type: 'broadcast', version: 1, txid: txids.at(-1), txids }));
   }

@@ -10,7 +10,8 @@ import { printJson } from '../lib/protocol/json.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
 export default class Bump extends BaseCommand {
-  static override summary = 'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
+  static override summary =
+    'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
   static override description = `Reads an exit, refund, complete or ready document, and makes a child of the largest output that belongs to this home, so that both together reach --feerate. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it.`;
   static override examples = [
     'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
@@ -31,17 +32,33 @@ export default class Bump extends BaseCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Bump);
     const read = await readDocument(args.file);
-    if (!('document' in read)) throw new Refusal('malformed', 'a PSBT or transaction found, a document of this program expected: it says what is spent');
+    if (!('document' in read))
+      throw new Refusal(
+        'malformed',
+        'a PSBT or transaction found, a document of this program expected: it says what is spent',
+      );
     const stuck = settlement(read.document);
     const coins = (await coinsFrom(flags.utxo)) ?? [];
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
     await withHome(flags, async (home) => {
-      if (stuck.network !== home.network) throw new Refusal('wrong-network', `a document for ${stuck.network} found, this home is for ${home.network}`);
+      if (stuck.network !== home.network)
+        throw new Refusal('wrong-network', `a document for ${stuck.network} found, this home is for ${home.network}`);
       const { source } = await portsOf(home, flags, this.argv);
       const { facts, checks } = await source.facts({ feerate: true });
-      const made = await bump(home, stuck, { coins, merged, feerate: facts.feerate!, payTo: flags.change, allowFee: flags['allow-fee'] });
-      if (flags.psbt !== undefined && flags.psbt !== 'child') throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
-      await print(flags.psbt === undefined ? printJson({ type: 'bump', version: 1, network: home.network, ...made.document, checks }) : made.psbt);
+      const made = await bump(home, stuck, {
+        coins,
+        merged,
+        feerate: facts.feerate!,
+        payTo: flags.change,
+        allowFee: flags['allow-fee'],
+      });
+      if (flags.psbt !== undefined && flags.psbt !== 'child')
+        throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
+      await print(
+        flags.psbt === undefined
+          ? printJson({ type: 'bump', version: 1, network: home.network, ...made.document, checks })
+          : made.psbt,
+      );
       if (!made.complete) {
         note('sign psbt.child in the wallet that owns the added coins, and give it back with --merge FILE');
         process.exitCode = 3;

@@ -28,7 +28,9 @@ export default class Status extends BaseCommand {
       const contracts = records.map((r) => ({ name: r.name, record: withSats(r.record) as Credit }));
       const { source } = await portsOf(home, flags, this.argv);
       const { facts } = await source.facts(allQueries(contracts.map((c) => c.record)));
-      const lines = contracts.map(({ name, record }) => statusOf(name, record, { tip: facts.tip!, coins: facts.coins!, known: facts.known! }));
+      const lines = contracts.map(({ name, record }) =>
+        statusOf(name, record, { tip: facts.tip!, coins: facts.coins!, known: facts.known! }),
+      );
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (process.stdout.isTTY) await print(await statusTable(lines));
       else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));

@@ -21,7 +21,11 @@ export async function batchGrowth(run: string, updates: number): Promise<number>
   const contract = await opened(both, { amount: 90_000_000n });
   both.payer.home.close();
   const env = { ...process.env, SPILLWAY_INSECURE_SEED: Buffer.alloc(32, 106).toString('hex'), SPILLWAY_TIP: '1000' };
-  const child = spawn(process.execPath, [run, 'sign-update', '--home', both.payer.dir, '--batch', '--max', '90000000'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    [run, 'sign-update', '--home', both.payer.dir, '--batch', '--max', '90000000'],
+    { env, stdio: ['pipe', 'pipe', 'inherit'] },
+  );
   const replies = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let warm = 0;
   for (let i = 0; i < updates; i++) {

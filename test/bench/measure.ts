@@ -25,7 +25,11 @@ export async function interleaved(variants: readonly Variant[], rounds: number):
 }
 
 /** Runs a program to its end. @throws where it fails */
-export function runToEnd(command: string, args: readonly string[], options: { input?: string; env?: NodeJS.ProcessEnv; code?: number } = {}): string {
+export function runToEnd(
+  command: string,
+  args: readonly string[],
+  options: { input?: string; env?: NodeJS.ProcessEnv; code?: number } = {},
+): string {
   const { input = '', env = process.env, code = 0 } = options;
   const ran = spawnSync(command, args, { input, env, encoding: 'utf8', maxBuffer: 1e9 });
   if (ran.status !== code) throw new Error(`${command} ${args.join(' ')}: exit ${ran.status}\n${ran.stderr}`);

@@ -20,20 +20,37 @@ const results: boolean[] = [];
   const both = await pair(101);
   const contract = await opened(both);
   const requests: string[] = [];
-  for (let i = rounds + 1; i > 0; i--) requests.push((await both.payee.run(signUpdate, { input: { contract, amount: BigInt(1000 * i) } })).text);
+  for (let i = rounds + 1; i > 0; i--)
+    requests.push((await both.payee.run(signUpdate, { input: { contract, amount: BigInt(1000 * i) } })).text);
   both.payer.home.close();
   const env = { ...process.env, SPILLWAY_INSECURE_SEED: Buffer.alloc(32, 102).toString('hex'), SPILLWAY_TIP: '1000' };
   const times = await interleaved(
     [
       { name: 'node', run: () => void runToEnd(process.execPath, ['-e', '0']) },
       { name: 'version', run: () => void runToEnd(process.execPath, [run, '--version']) },
-      { name: 'sign', run: (round) => void runToEnd(process.execPath, [run, 'sign-update', '--home', both.payer.dir, '--max', '1000000'], { input: requests[round + 1]!, env }) },
+      {
+        name: 'sign',
+        run: (round) =>
+          void runToEnd(process.execPath, [run, 'sign-update', '--home', both.payer.dir, '--max', '1000000'], {
+            input: requests[round + 1]!,
+            env,
+          }),
+      },
     ],
     rounds,
   );
   const node = times.get('node')!;
-  results.push(report({ what: 'spillway --version', ratio: times.get('version')! / node, limit: 2.6, unit: '× node -e 0' }));
-  results.push(report({ what: "the payer's sign-update, a process", ratio: times.get('sign')! / node, limit: 8, unit: '× node -e 0' }));
+  results.push(
+    report({ what: 'spillway --version', ratio: times.get('version')! / node, limit: 2.6, unit: '× node -e 0' }),
+  );
+  results.push(
+    report({
+      what: "the payer's sign-update, a process",
+      ratio: times.get('sign')! / node,
+      limit: 8,
+      unit: '× node -e 0',
+    }),
+  );
   await both.payer.reopen();
   both.close();
 }
@@ -57,10 +74,22 @@ const results: boolean[] = [];
     if (round >= 0) (times.accept.push(accept), times.naive.push(naive));
   }
   results.push(
-    report({ what: "the payee's accept", ratio: median(times.accept) / median(times.naive), limit: 0.6, unit: "× a naive exchange with @scure's musig2" }),
+    report({
+      what: "the payee's accept",
+      ratio: median(times.accept) / median(times.naive),
+      limit: 0.6,
+      unit: "× a naive exchange with @scure's musig2",
+    }),
   );
   both.close();
 }
 
-results.push(report({ what: `memory of a batch over ${updates} updates`, ratio: await batchGrowth(run, updates), limit: 50, unit: 'MB more' }));
+results.push(
+  report({
+    what: `memory of a batch over ${updates} updates`,
+    ratio: await batchGrowth(run, updates),
+    limit: 50,
+    unit: 'MB more',
+  }),
+);
 process.exitCode = results.every(Boolean) ? 0 : 1;

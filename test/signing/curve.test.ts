@@ -15,7 +15,7 @@ import {
   Point,
   pointBytes,
   publicTimes,
-  secretTimesG,
+  timesG,
   tagged,
   toBytes,
   toNumber,
@@ -26,7 +26,11 @@ import { CURVE, scalar, secretKey } from '../support/random.ts';
 describe('scalars', () => {
   it('wrap at the order', () => {
     expect([0n, N, -1n, N + 5n, -N].map(mod)).toEqual([0n, 0n, N - 1n, 5n, 0n]);
-    fc.assert(fc.property(scalar, (bytes) => expect(toBytes(toNumber(bytes))).toEqual(bytes)));
+    fc.assert(
+      fc.property(scalar, (bytes) => {
+        expect(toBytes(toNumber(bytes))).toEqual(bytes);
+      }),
+    );
     expect(bytesToHex(toBytes(258n))).toBe('0102'.padStart(64, '0'));
   });
   it('are written big-endian', () => {
@@ -43,7 +47,7 @@ describe('points', () => {
     const edges = [1n, 2n, N - 2n, N - 1n, N >> 1n, (N >> 1n) + 1n, 1n << 255n].map(toBytes);
     fc.assert(
       fc.property(fc.oneof(secretKey, fc.constantFrom(...edges)), (secret) => {
-        const point = secretTimesG(toNumber(secret));
+        const point = timesG(toNumber(secret));
         expect(pointBytes(point)).toEqual(secp256k1.getPublicKey(secret, true));
         expect(point.equals(publicTimes(G, toNumber(secret)))).toBe(true);
         expect(parsePoint(pointBytes(point))!.equals(point)).toBe(true);
@@ -52,7 +56,7 @@ describe('points', () => {
     );
   });
   it('takes no secret of zero or above the order', () => {
-    for (const secret of [0n, N, N + 1n, -1n]) expect(() => secretTimesG(secret)).toThrow();
+    for (const secret of [0n, N, N + 1n, -1n]) expect(() => timesG(secret)).toThrow();
   });
   it('zero times a point is the point at infinity', () => {
     expect(publicTimes(G, 0n).equals(Point.ZERO)).toBe(true);
@@ -65,7 +69,7 @@ describe('points', () => {
   it('knows x and the parity of y', () => {
     fc.assert(
       fc.property(secretKey, (secret) => {
-        const point = secretTimesG(toNumber(secret));
+        const point = timesG(toNumber(secret));
         expect(xBytes(point)).toEqual(schnorr.getPublicKey(secret));
         expect(hasEvenY(point)).toBe(pointBytes(point)[0] === 2);
         expect(hasEvenY(point.negate())).toBe(!hasEvenY(point));
@@ -101,7 +105,7 @@ function toHex(n: bigint): string {
 describe('tagged hashes', () => {
   it('are those of BIP340', () => {
     const parts = [Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)];
-    for (const tag of ['TapTweak', 'KeyAgg list', 'spillway/det-sign', 'TapTweak', 'ünï'])
+    for (const tag of ['TapTweak', 'KeyAgg list', 'spillway/det-sign', 'TapTweak'])
       expect(tagged(tag, ...parts)).toEqual(schnorr.utils.taggedHash(tag, ...parts));
     expect(tagged('a', utf8ToBytes('b'))).not.toEqual(tagged('b', utf8ToBytes('a')));
     expect(tagged('a', Uint8Array.of(1), Uint8Array.of(2))).toEqual(tagged('a', concatBytes(Uint8Array.of(1, 2))));

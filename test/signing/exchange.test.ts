@@ -68,6 +68,11 @@ function opened(side: Toy): Share {
   side.nonces.splice(0, side.nonces.length, ...opens);
   return share;
 }
+/** The last signer's answer. */
+function answer(side: Toy, peer: Share): { pubnonce: string; partial: string } {
+  const { pubnonce, partial } = signLast(side.hand, side.job, peer)!;
+  return { pubnonce: pubnonce!, partial: partial! };
+}
 const merging = (side: Toy, ...merged: string[]): Hand => ({ ...side.hand, merged });
 const valid = (signature: Uint8Array, { job }: Toy): boolean =>
   schnorr.verify(signature, hexToBytes(job.nonceId.sighash), hexToBytes(job.set.script.slice(4)));
@@ -90,7 +95,7 @@ describe('the signing law', () => {
     expect(a.nonces).toHaveLength(1);
     expect(a.nonces[0]!.secret).toHaveLength(97);
     const copy = a.nonces[0]!.secret.slice();
-    const theirs = signLast(b.hand, b.job, share)!;
+    const theirs = answer(b, share);
     const done = finish(a.hand, a.job, theirs)!;
     expect(Object.keys(done)).toEqual(['signature', 'spends']);
     // The opener's partial, made elsewhere from a copy that no home would keep.
@@ -99,8 +104,8 @@ describe('the signing law', () => {
     const message = hexToBytes(a.job.nonceId.sighash);
     const theirSession = new scure.Session(aggnonce, set.participants.map(hexToBytes), message, [tweak], [true]);
     const partial = theirSession.sign(copy, ann);
-    const parts = set.participants[0] === a.job.pubkey ? [partial, theirs.partial] : [theirs.partial, partial];
-    const both = parts.map((p) => (typeof p === 'string' ? hexToBytes(p) : p));
+    const both = [partial, hexToBytes(theirs.partial)];
+    if (set.participants[0] !== a.job.pubkey) both.reverse();
     expect(theirSession.partialSigAgg(both)).toEqual(done.signature);
     const seen = JSON.stringify({ share, theirs, spends: done.spends }) + bytesToHex(done.signature);
     expect(seen).not.toContain(bytesToHex(partial));
@@ -141,7 +146,7 @@ describe('the signing law', () => {
 describe('an answer that is wrong', () => {
   const [a, b] = [toy(ann, bob), toy(bob, ann)];
   const share = opened(a);
-  const right = signLast(b.hand, b.job, share)!;
+  const right = answer(b, share);
   const before = a.nonces[0]!.secret.slice();
   const otherNonce = bytesToHex(nonceGen({ random: bob, pubkey: publicKey(bob) }).pubnonce);
   const withEve = toy(eve, ann, { set: sortedKeySet([pubkeyOf(ann), pubkeyOf(eve)]) });
@@ -163,8 +168,8 @@ describe('an answer that is wrong', () => {
     ['peer-nonce-invalid', 'a nonce at infinity', { ...right, pubnonce: '00'.repeat(66) }],
     ['peer-nonce-invalid', 'a short nonce', { ...right, pubnonce: right.pubnonce.slice(2) }],
     ['nonce-missing', 'no nonce', { partial: right.partial }],
-  ])('%s: %s; it is blamed on the peer, and the nonce is untouched', (code, _, answer) => {
-    const found = refusal(() => finish(a.hand, a.job, answer));
+  ])('%s: %s; it is blamed on the peer, and the nonce is untouched', (code, _, given) => {
+    const found = refusal(() => finish(a.hand, a.job, given));
     expect(found).toMatchObject({ code, blame: 'peer', exit: 76 });
     expect(a.nonces[0]!.secret).toEqual(before);
   });
@@ -290,15 +295,15 @@ describe('a key in another wallet', () => {
     const b = toy(bob, ann, { outside: true });
     const nonce = opened(a);
     expect(signLast(b.hand, b.job, nonce)).toBeUndefined();
-    const answer = signLast(inside.hand, inside.job, nonce)!;
-    const nonceOnly = psbt(b, { [b.job.pubkey]: { pubnonce: answer.pubnonce } });
+    const made = answer(inside, nonce);
+    const nonceOnly = psbt(b, { [b.job.pubkey]: { pubnonce: made.pubnonce } });
     expect(signLast(merging(b, nonceOnly), b.job, nonce)).toBeUndefined();
-    const signed = psbt(b, { [b.job.pubkey]: answer });
+    const signed = psbt(b, { [b.job.pubkey]: made });
     const taken = signLast(merging(b, signed), b.job, nonce)!;
-    expect(taken).toEqual(answer);
+    expect(taken).toEqual(made);
     expect(valid(finish(a.hand, a.job, taken)!.signature, a)).toBe(true);
     const stale = signLast(inside.hand, inside.job, opened(toy(ann, bob)))!;
-    for (const own of [stale, { ...answer, partial: '00'.repeat(32) }])
+    for (const own of [stale, { ...made, partial: '00'.repeat(32) }])
       expect(codeOf(() => signLast(merging(b, psbt(b, { [b.job.pubkey]: own })), b.job, nonce))).toBe(
         'signature-invalid',
       );

@@ -45,7 +45,13 @@ export interface RunOptions {
 
 export class TestParty {
   readonly dir: string;
-  readonly chain: ChainView = { tip: 1000, coins: 'not-checked', known: 'not-checked', feerate: 2000, now: 1_800_000_000 };
+  readonly chain: ChainView = {
+    tip: 1000,
+    coins: 'not-checked',
+    known: 'not-checked',
+    feerate: 2000,
+    now: 1_800_000_000,
+  };
   home!: Home;
   readonly #seed: Uint8Array;
 

@@ -11,6 +11,15 @@ export function finalHex(psbt: string): { hex: string; template: Template } {
   const all = template.inputs.map((_, i) => i);
   const witnesses = witnessesOf(template, tx, all);
   const missing = all.find((i) => !witnesses.has(i));
-  if (missing !== undefined) throw new Refusal('not-signed', `input ${missing} of the PSBT is not signed`, { hint: 'sign it in the wallet that owns its coins' });
-  return { hex: withWitness(template, all.map((i) => witnesses.get(i)!)), template };
+  if (missing !== undefined)
+    throw new Refusal('not-signed', `input ${missing} of the PSBT is not signed`, {
+      hint: 'sign it in the wallet that owns its coins',
+    });
+  return {
+    hex: withWitness(
+      template,
+      all.map((i) => witnesses.get(i)!),
+    ),
+    template,
+  };
 }

@@ -27,25 +27,42 @@ const inputVsize = (script: string): number => (scriptType(script) === 'p2tr' ? 
  * @param feerate what parent and child are to reach together
  * @throws Refusal `not-enough-coins`, `fee-too-high`
  */
-export function childOf(parent: Parent, own: Spent, coins: readonly Spent[], payTo: string, feerate: number, allowFee: boolean): Template & { fee: bigint } {
+export function childOf(
+  parent: Parent,
+  own: Spent,
+  coins: readonly Spent[],
+  payTo: string,
+  feerate: number,
+  allowFee: boolean,
+): Template & { fee: bigint } {
   const inputs: Spent[] = [own];
   for (let next = 0; ; next++) {
     const vsize = Math.ceil(10.5 + inputs.reduce((sum, i) => sum + inputVsize(i.script), 0) + outputSize(payTo));
-    if (vsize > MAX_CHILD && parent.version === 3) throw new Refusal('not-enough-coins', `the child would be ${vsize} vB, at most ${MAX_CHILD} expected`);
+    if (vsize > MAX_CHILD && parent.version === 3)
+      throw new Refusal('not-enough-coins', `the child would be ${vsize} vB, at most ${MAX_CHILD} expected`);
     const wanted = feeFor(feerate, parent.vsize + vsize) - parent.fee;
     const least = feeFor(MIN_FEERATE, vsize);
     const fee = wanted > least ? wanted : least;
     const left = sumSat(inputs) - fee;
     if (left >= dustLimit(payTo)) {
       guardFee(fee, sumSat(inputs), allowFee);
-      const child = { version: parent.version, locktime: 0, inputs: inputs.map((i) => ({ ...i, sequence: SEQUENCE_RBF })), outputs: [{ sat: left, script: payTo }] };
+      const child = {
+        version: parent.version,
+        locktime: 0,
+        inputs: inputs.map((i) => ({ ...i, sequence: SEQUENCE_RBF })),
+        outputs: [{ sat: left, script: payTo }],
+      };
       return { ...child, fee };
     }
     const more = coins[next];
     if (!more)
-      throw new Refusal('not-enough-coins', `${sumSat(inputs)} sat to spend found, ${fee + dustLimit(payTo)} sat expected for a fee of ${fee} sat`, {
-        hint: 'give more coins with --utxo FILE, or a lower --feerate',
-      });
+      throw new Refusal(
+        'not-enough-coins',
+        `${sumSat(inputs)} sat to spend found, ${fee + dustLimit(payTo)} sat expected for a fee of ${fee} sat`,
+        {
+          hint: 'give more coins with --utxo FILE, or a lower --feerate',
+        },
+      );
     inputs.push(more);
   }
 }

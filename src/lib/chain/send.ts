@@ -11,7 +11,8 @@ import { networkOfNode } from './source.ts';
  */
 export async function send(rpc: Rpc, network: string | undefined, txs: readonly string[]): Promise<string[]> {
   const found = networkOfNode((await rpc.blockchainInfo()).chain);
-  if (network !== undefined && found !== network) throw new Refusal('wrong-network', `the node at ${rpc.at} is on ${found}, the document is for ${network}`);
+  if (network !== undefined && found !== network)
+    throw new Refusal('wrong-network', `the node at ${rpc.at} is on ${found}, the document is for ${network}`);
   const txids = txs.map(txidOfHex);
   if (txs.length === 1) {
     await sendOne(rpc, txs[0]!);
@@ -35,10 +36,14 @@ async function sendOne(rpc: Rpc, tx: string): Promise<void> {
   }
 }
 
-const isKnown = (words: string): boolean => /already in (block chain|mempool|utxo set)|txn-already-(known|in-mempool)|already have transaction|transaction already exists/i.test(words);
+const isKnown = (words: string): boolean =>
+  /already in (block chain|mempool|utxo set)|txn-already-(known|in-mempool)|already have transaction|transaction already exists/i.test(
+    words,
+  );
 
 function inWords(words: string): Refusal {
   if (/non-final|not finalized/i.test(words)) return new Refusal('not-final', `the node says: ${words}`);
-  if (/missing-?or-?spent|missingorspent|missing inputs|orphan transaction|already spent|conflict/i.test(words)) return new Refusal('inputs-spent', `the node says: ${words}`);
+  if (/missing-?or-?spent|missingorspent|missing inputs|orphan transaction|already spent|conflict/i.test(words))
+    return new Refusal('inputs-spent', `the node says: ${words}`);
   return new Refusal('node-refused', `the node says: ${words}`);
 }

@@ -29,8 +29,12 @@ export async function bump(home: Home, stuck: Settlement, options: BumpOptions) 
   const scripts = [...outputs, ...options.coins].map((o) => o.script);
   const ours = await home.store.ours(scripts);
   const own = outputs.filter((o) => ours.has(o.script)).sort((a, b) => (a.sat > b.sat ? -1 : 1))[0];
-  if (!own) throw new Refusal('nothing-to-bump', 'no output of the transaction pays an address of this home', { hint: 'bump it in the wallet that it pays' });
-  if (fee < 0n) throw new Refusal('malformed-message', 'the document states smaller inputs than the transaction has outputs');
+  if (!own)
+    throw new Refusal('nothing-to-bump', 'no output of the transaction pays an address of this home', {
+      hint: 'bump it in the wallet that it pays',
+    });
+  if (fee < 0n)
+    throw new Refusal('malformed-message', 'the document states smaller inputs than the transaction has outputs');
   const payTo = options.payTo === undefined ? own.script : scriptOf(options.payTo, network);
   const version = raw.version === 3 ? 3 : 2;
   const child = childOf({ version, vsize, fee }, own, options.coins, payTo, options.feerate, options.allowFee);

@@ -53,9 +53,13 @@ export function settlement(document: Document): Settlement {
     throw new Refusal('malformed-message', 'a document of the right kind found, with fields missing');
   }
   if (!found)
-    throw new Refusal('malformed-message', `a document of type ${String(document['type']).slice(0, 40)} at '${String(document['step']).slice(0, 40)}' found, one with a transaction expected`, {
-      hint: 'ready, complete, exit-credit or bump',
-    });
+    throw new Refusal(
+      'malformed-message',
+      `a document of type ${String(document['type']).slice(0, 40)} at '${String(document['step']).slice(0, 40)}' found, one with a transaction expected`,
+      {
+        hint: 'ready, complete, exit-credit or bump',
+      },
+    );
   parseTransaction(found.hex);
   return found;
 }

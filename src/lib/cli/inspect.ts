@@ -34,19 +34,34 @@ export async function inspect(read: Read, network: Network | undefined): Promise
 async function inspectDocument(document: Document): Promise<Inspection> {
   const { type, step, network } = document;
   const table = await tableOf(type);
-  if (!table) throw new Refusal('unknown-type', `a document of type ${JSON.stringify(visible(String(type), 40))} found, a contract message expected`);
+  if (!table)
+    throw new Refusal(
+      'unknown-type',
+      `a document of type ${JSON.stringify(visible(String(type), 40))} found, a contract message expected`,
+    );
   if (step === 'waiting') {
-    const facts: Fact[] = Object.keys(document['psbt'] ?? {}).map((name) => [`psbt.${name}`, 'waits for another wallet; --merge brings it back']);
-    return { of: `${type}, waiting for '${visible(String(document['for']), 40)}'`, facts, checks: [], next: ['the same run again, with --merge FILE'], mermaid: undefined };
+    const facts: Fact[] = Object.keys(document['psbt'] ?? {}).map((name) => [
+      `psbt.${name}`,
+      'waits for another wallet; --merge brings it back',
+    ]);
+    return {
+      of: `${type}, waiting for '${visible(String(document['for']), 40)}'`,
+      facts,
+      checks: [],
+      next: ['the same run again, with --merge FILE'],
+      mermaid: undefined,
+    };
   }
   // The parser of the table refuses what is no such message; an exit document is only printed, never read back.
   if (type !== 'exit-credit') table.parse(document);
   const { facts, checks } = describeCredit(withSats(document) as Document);
-  for (const [name, value] of Object.entries(document['checks'] ?? {})) checks.push([`${name} (by the sender)`, visible(String(value), 60)]);
+  for (const [name, value] of Object.entries(document['checks'] ?? {}))
+    checks.push([`${name} (by the sender)`, visible(String(value), 60)]);
   if (type === 'exit-credit') {
     facts.push(['pays', `${document['amount_sat']} sat`], ['verdict', String(document['verdict'])]);
     if (document['hex']) facts.push(...templateFacts(...templateOfHex(String(document['hex'])), network));
-  } else if (typeof document['hex'] === 'string') facts.push(...templateFacts(...templateOfHex(document['hex']), network));
+  } else if (typeof document['hex'] === 'string')
+    facts.push(...templateFacts(...templateOfHex(document['hex']), network));
   const next = following(table.rows, step).map((row) => `${rowWords(row)}: ${row.does}`);
   return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
 }
@@ -56,22 +71,38 @@ function inspectPsbt(psbt: string, network: Network | undefined): Inspection {
   const template = templateOf(tx);
   const facts = templateFacts(template, undefined, network);
   template.inputs.forEach((input, i) => {
-    const { partialSig, tapKeySig, finalScriptWitness, musig2ParticipantPubkeys, musig2PubNonce, musig2PartialSig } = tx.getInput(i);
+    const { partialSig, tapKeySig, finalScriptWitness, musig2ParticipantPubkeys, musig2PubNonce, musig2PartialSig } =
+      tx.getInput(i);
     const signed = finalScriptWitness?.length ? 'final' : tapKeySig || partialSig?.length ? 'signed' : 'not signed';
     const keys = musig2ParticipantPubkeys?.flatMap(([, keys]) => keys).length ?? 0;
-    const musig = keys > 0 ? `, MuSig2 of ${keys}: ${musig2PubNonce?.length ?? 0} nonces, ${musig2PartialSig?.length ?? 0} partial signatures` : '';
+    const musig =
+      keys > 0
+        ? `, MuSig2 of ${keys}: ${musig2PubNonce?.length ?? 0} nonces, ${musig2PartialSig?.length ?? 0} partial signatures`
+        : '';
     facts.push([`input ${i} is`, signed + musig + (input.script ? '' : ', amount and script not stated')]);
   });
   return { of: 'a PSBT', facts, checks: [], next: [], mermaid: undefined };
 }
 
 function inspectHex(hex: string, network: Network | undefined): Inspection {
-  return { of: 'a transaction', facts: templateFacts(...templateOfHex(hex), network), checks: [], next: [], mermaid: undefined };
+  return {
+    of: 'a transaction',
+    facts: templateFacts(...templateOfHex(hex), network),
+    checks: [],
+    next: [],
+    mermaid: undefined,
+  };
 }
 
 function templateOfHex(hex: string): [Template, string] {
   const raw = parseTransaction(hex);
-  const inputs = raw.inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index, sequence: i.sequence, sat: 0n, script: '' }));
+  const inputs = raw.inputs.map((i) => ({
+    txid: bytesToHex(i.txid),
+    vout: i.index,
+    sequence: i.sequence,
+    sat: 0n,
+    script: '',
+  }));
   const outputs = raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
   return [{ version: raw.version as Template['version'], locktime: raw.lockTime, inputs, outputs }, hex];
 }
@@ -80,12 +111,32 @@ function templateFacts(template: Template, hex: string | undefined, network: str
   const known = template.inputs.every((i) => i.script !== '');
   const where = NETWORKS.find((n) => n === network);
   const facts: Fact[] = [
-    ['transaction', `${hex ? txidOfHex(hex) : txidOf(template)}, version ${template.version}${template.version === 3 ? ' (TRUC)' : ''}${hex ? `, ${vsizeOfHex(hex)} vB` : ''}`],
-    ['locktime', template.locktime === 0 ? 'none' : template.locktime < 500_000_000 ? `valid from block ${template.locktime + 1} on` : `valid after Unix time ${template.locktime}`],
-    ...template.inputs.map((i, n): Fact => [`input ${n}`, `${i.txid}:${i.vout}${i.script ? `, ${i.sat} sat, ${scriptType(i.script)}` : ''}, sequence ${i.sequence.toString(16)}`]),
-    ...template.outputs.map((o, n): Fact => [`output ${n}`, `${o.sat} sat to ${(where && addressOf(o.script, where)) ?? `${scriptType(o.script)} ${o.script}`}`]),
+    [
+      'transaction',
+      `${hex ? txidOfHex(hex) : txidOf(template)}, version ${template.version}${template.version === 3 ? ' (TRUC)' : ''}${hex ? `, ${vsizeOfHex(hex)} vB` : ''}`,
+    ],
+    [
+      'locktime',
+      template.locktime === 0
+        ? 'none'
+        : template.locktime < 500_000_000
+          ? `valid from block ${template.locktime + 1} on`
+          : `valid after Unix time ${template.locktime}`,
+    ],
+    ...template.inputs.map((i, n): Fact => [
+      `input ${n}`,
+      `${i.txid}:${i.vout}${i.script ? `, ${i.sat} sat, ${scriptType(i.script)}` : ''}, sequence ${i.sequence.toString(16)}`,
+    ]),
+    ...template.outputs.map((o, n): Fact => [
+      `output ${n}`,
+      `${o.sat} sat to ${(where && addressOf(o.script, where)) ?? `${scriptType(o.script)} ${o.script}`}`,
+    ]),
   ];
-  if (known) facts.push(['fee', `${feeOf(template)} sat${hex ? `, ${feerateText(feerateOf(feeOf(template), vsizeOfHex(hex)))} sat/vB` : ''}`]);
+  if (known)
+    facts.push([
+      'fee',
+      `${feeOf(template)} sat${hex ? `, ${feerateText(feerateOf(feeOf(template), vsizeOfHex(hex)))} sat/vB` : ''}`,
+    ]);
   return facts;
 }
 
@@ -94,7 +145,7 @@ export function sequence(table: Action<any, any, any>, step: string | null): str
   const parties = [...new Set(table.rows.map((row) => row.by))];
   const other = (by: string) => parties.find((p) => p !== by) ?? by;
   const past = new Set<string>();
-  for (let at = step; at !== null; ) {
+  for (let at = step; at !== null;) {
     past.add(at);
     at = table.rows.find((row) => row.name === at && !past.has(String(row.after)))?.after ?? null;
   }
@@ -107,7 +158,11 @@ export function sequence(table: Action<any, any, any>, step: string | null): str
 
 /** As aligned lines for people. */
 export function inText({ of, facts, checks, next }: Inspection): string {
-  const rows: Fact[] = [...facts, ...checks.map(([label, text]): Fact => [`check: ${label}`, text]), ...next.map((text): Fact => ['next', text])];
+  const rows: Fact[] = [
+    ...facts,
+    ...checks.map(([label, text]): Fact => [`check: ${label}`, text]),
+    ...next.map((text): Fact => ['next', text]),
+  ];
   const width = Math.max(...rows.map(([label]) => label.length), 4);
   return [of, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${visible(text)}`)].join('\n');
 }

@@ -10,13 +10,28 @@ export async function statusTable(lines: readonly StatusLine[]): Promise<string>
   const { Chalk } = await import('chalk');
   const chalk = new Chalk(process.env['NO_COLOR'] ? { level: 0 } : {});
   const cells = lines.map((l) =>
-    [l.contract.slice(0, 8), l.role, l.state, l.capacity_sat, l.paid_sat, l.left_sat, l.expiry, l.deadline_height, l.verdict, l.notes.join('; ')].map((c) => String(c ?? '')),
+    [
+      l.contract.slice(0, 8),
+      l.role,
+      l.state,
+      l.capacity_sat,
+      l.paid_sat,
+      l.left_sat,
+      l.expiry,
+      l.deadline_height,
+      l.verdict,
+      l.notes.join('; '),
+    ].map((c) => String(c ?? '')),
   );
   const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i]!.length)));
-  const pad = (row: readonly string[]) => row.map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)));
+  const pad = (row: readonly string[]) =>
+    row.map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)));
   const colour = (row: string[], verdict: string) => {
     const paint = verdict === 'late' || verdict === 'dead' ? chalk.red : verdict === 'due' ? chalk.yellow : undefined;
     return paint ? row.with(8, paint(row[8]!)) : row;
   };
-  return [chalk.bold(pad(HEAD).join('  ').trimEnd()), ...cells.map((row) => colour(pad(row), row[8]!).join('  ').trimEnd())].join('\n');
+  return [
+    chalk.bold(pad(HEAD).join('  ').trimEnd()),
+    ...cells.map((row) => colour(pad(row), row[8]!).join('  ').trimEnd()),
+  ].join('\n');
 }

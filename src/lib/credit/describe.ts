@@ -30,18 +30,38 @@ export function describeCredit(m: Readonly<Record<string, any>>): Description {
   if (m['offer']) {
     const { address, pubkey, policy } = m['offer'];
     facts.push(['payee offers', `key ${pubkey}, paid to ${address}`]);
-    facts.push(['policy', `${sats(policy.min_amount_sat)} to ${sats(policy.max_amount_sat)}, ${policy.min_blocks} to ${policy.max_blocks} blocks, exit at ${policy.exit_feerate} sat/vB, ${policy.min_conf} confirmations, updates end ${policy.freeze_blocks} and the exit begins ${policy.margin_blocks} blocks before expiry`]);
+    facts.push([
+      'policy',
+      `${sats(policy.min_amount_sat)} to ${sats(policy.max_amount_sat)}, ${policy.min_blocks} to ${policy.max_blocks} blocks, exit at ${policy.exit_feerate} sat/vB, ${policy.min_conf} confirmations, updates end ${policy.freeze_blocks} and the exit begins ${policy.margin_blocks} blocks before expiry`,
+    ]);
   }
-  if (m['step'] === 'addressed') facts.push(['to be funded', `${sats(m['terms'].capacity_sat)} to ${m['address']} (do not pay before the refund is stored)`]);
+  if (m['step'] === 'addressed')
+    facts.push([
+      'to be funded',
+      `${sats(m['terms'].capacity_sat)} to ${m['address']} (do not pay before the refund is stored)`,
+    ]);
   for (const [name, label] of AMOUNTS) if (m[name] !== undefined) facts.push([label, sats(m[name])]);
-  const next = m['next_contract'] ? contractFacts('next contract', m['next_contract'], m['network'], facts, checks) : undefined;
-  if (m['top_ups']) facts.push(['inputs added', m['top_ups'].map((c: any) => `${c.txid}:${c.vout} (${sats(c.amount_sat)})`).join(', ') || 'none']);
+  const next = m['next_contract']
+    ? contractFacts('next contract', m['next_contract'], m['network'], facts, checks)
+    : undefined;
+  if (m['top_ups'])
+    facts.push([
+      'inputs added',
+      m['top_ups'].map((c: any) => `${c.txid}:${c.vout} (${sats(c.amount_sat)})`).join(', ') || 'none',
+    ]);
   if (m['change']) facts.push(['change', `${sats(m['change'].amount_sat)} to ${m['change'].address}`]);
   if (contract) {
     const templates = transactionsOf(m, contract, next);
     for (const [role, template] of Object.entries(templates)) {
-      facts.push([`${role} transaction`, `${txidOf(template)}, fee ${sats(feeOf(template))}${template.locktime ? `, valid from block ${template.locktime + 1}` : ''}`]);
-      if (m['psbt']?.[role]) checks.push([`psbt.${role}`, attempt(() => (readSame(template, m['psbt'][role], 'sender'), 'the transaction that the terms give'))]);
+      facts.push([
+        `${role} transaction`,
+        `${txidOf(template)}, fee ${sats(feeOf(template))}${template.locktime ? `, valid from block ${template.locktime + 1}` : ''}`,
+      ]);
+      if (m['psbt']?.[role])
+        checks.push([
+          `psbt.${role}`,
+          attempt(() => (readSame(template, m['psbt'][role], 'sender'), 'the transaction that the terms give')),
+        ]);
     }
     checks.push(['seal', sealedBy(m, contract)]);
   }
@@ -55,13 +75,25 @@ const AMOUNTS = [
   ['fee_sat', 'fee'],
 ] as const;
 
-function contractFacts(label: string, view: ContractView, network: string, facts: Fact[], checks: Fact[]): Contract | undefined {
+function contractFacts(
+  label: string,
+  view: ContractView,
+  network: string,
+  facts: Fact[],
+  checks: Fact[],
+): Contract | undefined {
   facts.push([label, view.id]);
   facts.push(['payer', `key ${view.payer_pubkey}, remainder to ${view.payer_address}`]);
   facts.push(['payee', `key ${view.payee_pubkey}, paid to ${view.payee_address}`]);
-  facts.push(['capacity', `${sats(view.capacity_sat)} at ${view.outpoint.txid}:${view.outpoint.vout}, ${view.address}`]);
+  facts.push([
+    'capacity',
+    `${sats(view.capacity_sat)} at ${view.outpoint.txid}:${view.outpoint.vout}, ${view.address}`,
+  ]);
   const terms = { ...view, network } as unknown as Contract['terms'];
-  facts.push(['expiry', `${view.expiry}: refund valid from block ${view.expiry + 1}; updates end at ${freezeHeight(terms)}, the payee exits by ${deadlineHeight(terms)}`]);
+  facts.push([
+    'expiry',
+    `${view.expiry}: refund valid from block ${view.expiry + 1}; updates end at ${freezeHeight(terms)}, the payee exits by ${deadlineHeight(terms)}`,
+  ]);
   let contract: Contract | undefined;
   checks.push([
     `${label} id`,
@@ -76,7 +108,11 @@ function contractFacts(label: string, view: ContractView, network: string, facts
 }
 
 /** The transactions that a message is about, built from what it states. */
-function transactionsOf(m: Readonly<Record<string, any>>, contract: Contract, next: Contract | undefined): Record<string, Template> {
+function transactionsOf(
+  m: Readonly<Record<string, any>>,
+  contract: Contract,
+  next: Contract | undefined,
+): Record<string, Template> {
   switch (m['type']) {
     case 'open-credit':
       return { refund: refund(contract) };
@@ -88,7 +124,10 @@ function transactionsOf(m: Readonly<Record<string, any>>, contract: Contract, ne
       if (!next) return {};
       const topUps = m['top_ups'].map(({ amount_sat, ...c }: any) => ({ ...c, sat: amount_sat }));
       const change = m['change'] && { address: m['change'].address, sat: m['change'].amount_sat };
-      return { refund: refund(next), rollover: rollover(contract, { paidSat: m['paid_sat'], topUps, change }, next.terms) };
+      return {
+        refund: refund(next),
+        rollover: rollover(contract, { paidSat: m['paid_sat'], topUps, change }, next.terms),
+      };
     }
     default:
       return {};

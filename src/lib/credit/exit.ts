@@ -103,7 +103,9 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
         return {
           message: document,
           exit: 3,
-          hint: words ?? `the refund is valid from block ${c.terms.expiry + 1} on; give --tip or --chain once the tip is ${c.terms.expiry}`,
+          hint:
+            words ??
+            `the refund is valid from block ${c.terms.expiry + 1} on; give --tip or --chain once the tip is ${c.terms.expiry}`,
           writes: {},
         };
       },
@@ -120,7 +122,11 @@ const GONE: Partial<Record<Verdict, string>> = {
 /** The contract's coin, its transaction, and the inputs of that. */
 export function exitQueries(c: Credit | undefined) {
   const inputs = c && 'funding' in c && c.funding ? c.funding.template.inputs.map(outpointText) : [];
-  return { tip: true, coins: [...outpointOf(c), ...inputs], known: c && 'outpoint' in c ? [c.outpoint.txid] : [] } as const;
+  return {
+    tip: true,
+    coins: [...outpointOf(c), ...inputs],
+    known: c && 'outpoint' in c ? [c.outpoint.txid] : [],
+  } as const;
 }
 
 function funded(c: Credit | undefined): FundedCredit {
@@ -200,11 +206,20 @@ export interface DueLine {
 /** What to ask the chain about all of these contracts at once. */
 export function allQueries(records: readonly Credit[]) {
   const each = records.map(exitQueries);
-  return { tip: true, coins: [...new Set(each.flatMap((q) => q.coins))], known: [...new Set(each.flatMap((q) => q.known))] } as const;
+  return {
+    tip: true,
+    coins: [...new Set(each.flatMap((q) => q.coins))],
+    known: [...new Set(each.flatMap((q) => q.known))],
+  } as const;
 }
 
 /** The contracts whose deadline is at most `within` blocks away, the nearest first. */
-export function dueList(records: readonly Credit[], tip: number, within: number, facts: Omit<ExitFacts, 'tip'>): DueLine[] {
+export function dueList(
+  records: readonly Credit[],
+  tip: number,
+  within: number,
+  facts: Omit<ExitFacts, 'tip'>,
+): DueLine[] {
   return records
     .filter(isFunded)
     .map((c) => ({

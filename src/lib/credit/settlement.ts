@@ -15,7 +15,11 @@ export interface Settlement {
   spends: readonly Spent[];
 }
 
-const spentBy = (c: ContractView, network: string): Spent => ({ ...c.outpoint, sat: BigInt(c.capacity_sat), script: keysOf({ ...c, network } as unknown as Terms).script });
+const spentBy = (c: ContractView, network: string): Spent => ({
+  ...c.outpoint,
+  sat: BigInt(c.capacity_sat),
+  script: keysOf({ ...c, network } as unknown as Terms).script,
+});
 
 /** @param document a parsed `ready`, `complete`, `exit` or `refund`; undefined for any other */
 export function settlementOf(document: Readonly<Record<string, any>>): Settlement | undefined {
@@ -26,7 +30,12 @@ export function settlementOf(document: Readonly<Record<string, any>>): Settlemen
   }
   if (!['exit-credit', 'close-credit', 'rollover'].includes(type)) return undefined;
   if (typeof document['hex'] !== 'string')
-    throw new Refusal(step === 'refund' ? 'not-final' : 'not-signed', `a ${type} at '${step}' found, which holds no finished transaction yet`);
-  const topUps = ((document['top_ups'] ?? []) as { txid: Hex; vout: number; amount_sat: number; script: Hex }[]).map(({ amount_sat, ...c }) => ({ ...c, sat: BigInt(amount_sat) }));
+    throw new Refusal(
+      step === 'refund' ? 'not-final' : 'not-signed',
+      `a ${type} at '${step}' found, which holds no finished transaction yet`,
+    );
+  const topUps = ((document['top_ups'] ?? []) as { txid: Hex; vout: number; amount_sat: number; script: Hex }[]).map(
+    ({ amount_sat, ...c }) => ({ ...c, sat: BigInt(amount_sat) }),
+  );
   return { network, hex: document['hex'], spends: [spentBy(document['contract'], network), ...topUps] };
 }

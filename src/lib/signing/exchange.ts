@@ -26,6 +26,7 @@ import {
   session,
   sign,
   verifyAggregate,
+  type Session,
 } from './musig2.ts';
 
 /** Where a party's key is: in the home, under a path, or in another wallet. */
@@ -95,8 +96,7 @@ export function signLast(hand: Hand, job: Job, peer: Share): FullShare | undefin
     const share = mergedShare(hand, job);
     if (!share?.pubnonce || !share.partial) return undefined;
     const own = { pubnonce: share.pubnonce, partial: share.partial };
-    if (!partIsValid(job, own, [own.pubnonce, bytesToHex(peerNonce)], job.pubkey))
-      throw new Refusal('signature-invalid', 'the partial signature that came back with --merge does not verify');
+    checkMerged(job, own, sessionOf(job, own.pubnonce, bytesToHex(peerNonce)));
     return own;
   }
   // BIP327's own deterministic nonce does not commit to the key list; this `rand` does, and to the tweaks.
@@ -135,10 +135,10 @@ export function finish(hand: Hand, job: Job, peer: Share): Finished | undefined 
     const share = mergedShare(hand, job);
     if (!share?.pubnonce || !share.partial) return undefined;
     const own = { pubnonce: share.pubnonce, partial: share.partial };
-    checkPeer(job, theirs, own.pubnonce);
-    if (!partIsValid(job, own, [own.pubnonce, peerNonce], job.pubkey))
-      throw new Refusal('signature-invalid', 'the partial signature that came back with --merge does not verify');
-    return { signature: aggregate(job, own, theirs), spends: [] };
+    const s = sessionOf(job, own.pubnonce, peerNonce);
+    checkPeer(job, theirs, s);
+    checkMerged(job, own, s);
+    return { signature: aggregate(own, theirs, s), spends: [] };
   }
   const nonce = hand.keys.nonce(job.nonceId);
   if (!nonce)
@@ -149,14 +149,10 @@ export function finish(hand: Hand, job: Job, peer: Share): Finished | undefined 
         hint: 'start the action again',
       },
     );
-  checkPeer(job, theirs, nonce.pubnonce);
-  const s = session(
-    job.set.agg,
-    nonceAgg([hexToBytes(nonce.pubnonce), hexToBytes(peerNonce)]),
-    hexToBytes(job.nonceId.sighash),
-  );
+  const s = sessionOf(job, nonce.pubnonce, peerNonce);
+  checkPeer(job, theirs, s);
   const partial = bytesToHex(sign(nonce.secret, hand.keys.contract(job.own.path), s));
-  return { signature: aggregate(job, { pubnonce: nonce.pubnonce, partial }, theirs), spends: [job.nonceId] };
+  return { signature: aggregate({ pubnonce: nonce.pubnonce, partial }, theirs, s), spends: [job.nonceId] };
 }
 
 function readNonce(job: Job, peer: Share): Uint8Array {
@@ -170,29 +166,14 @@ function readNonce(job: Job, peer: Share): Uint8Array {
   return bytes;
 }
 
-function sessionOf(job: Job, nonces: readonly [string, string]) {
-  return session(job.set.agg, nonceAgg(nonces.map(hexToBytes)), hexToBytes(job.nonceId.sighash));
-}
+const sessionOf = (job: Job, ...nonces: readonly [string, string]): Session =>
+  session(job.set.agg, nonceAgg(nonces.map(hexToBytes)), hexToBytes(job.nonceId.sighash));
 
-function partIsValid(
-  job: Job,
-  part: FullShare,
-  nonces: readonly [string, string],
-  pubkey: Hex,
-): boolean {
-  return (
-    part.partial.length === 64 &&
-    partialVerify(
-      hexToBytes(part.partial),
-      hexToBytes(part.pubnonce),
-      job.set.participants.indexOf(pubkey),
-      sessionOf(job, nonces),
-    )
-  );
-}
+const partIsValid = (job: Job, part: FullShare, pubkey: Hex, s: Session): boolean =>
+  partialVerify(hexToBytes(part.partial), hexToBytes(part.pubnonce), job.set.participants.indexOf(pubkey), s);
 
-function checkPeer(job: Job, theirs: FullShare, ownNonce: string): void {
-  if (!partIsValid(job, theirs, [ownNonce, theirs.pubnonce], job.peer))
+function checkPeer(job: Job, theirs: FullShare, s: Session): void {
+  if (!partIsValid(job, theirs, job.peer, s))
     throw new Refusal(
       'peer-partial-invalid',
       `the partial signature of the ${job.peerIs} does not verify under its key and nonce`,
@@ -200,12 +181,12 @@ function checkPeer(job: Job, theirs: FullShare, ownNonce: string): void {
     );
 }
 
-function aggregate(
-  job: Job,
-  own: FullShare,
-  theirs: FullShare,
-): Uint8Array {
-  const s = sessionOf(job, [own.pubnonce, theirs.pubnonce]);
+function checkMerged(job: Job, own: FullShare, s: Session): void {
+  if (!partIsValid(job, own, job.pubkey, s))
+    throw new Refusal('signature-invalid', 'the partial signature that came back with --merge does not verify');
+}
+
+function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
   const signature = partialAgg([hexToBytes(own.partial), hexToBytes(theirs.partial)], s);
   if (!verifyAggregate(signature, s))
     throw new Refusal('bug', 'the finished signature does not verify, though both partials do');
