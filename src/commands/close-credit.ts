@@ -8,7 +8,7 @@ export default class CloseCredit extends ContractCommand {
   static override description = `Whoever will broadcast opens; the other signs last, and is frozen for good from then on. The payer's remainder bears the fee. An own proposal can be given up with --cancel. Until the close confirms, exit and refund stay what they were.`;
   static override examples = [
     'The user closes\nspillway close-credit --home user --contract "$ID" --feerate 3 \\\n    | spillway close-credit --home mint \\\n    | spillway close-credit --home user | jq -r .hex > close.hex',
-    'The mint closes and broadcasts\nspillway close-credit --home mint --contract "$ID" \\\n    | spillway close-credit --home user --max-feerate 20 \\\n    | spillway close-credit --home mint | spillway broadcast --network regtest',
+    'The mint closes and broadcasts\nspillway close-credit --home mint --contract "$ID" \\\n    | spillway close-credit --home user --max-feerate 20 \\\n    | spillway close-credit --home mint | spillway broadcast',
   ];
   static override steps = stepsOf(closeCredit);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

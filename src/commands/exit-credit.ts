@@ -15,7 +15,7 @@ export default class ExitCredit extends ContractCommand {
   static override description = `Printing the payee's exit freezes the contract for good. --export prints it for a watchtower without freezing: keep such a copy secret and replace it after each payment, for an older one is worth money to the payer. A refund is printed from the height of the expiry on; before, the exit code is 3.`;
   static override examples = [
     'The mint takes what it was paid\nspillway exit-credit --home mint --contract "$ID" --tip 5100 | jq -r .hex | xargs bitcoin-cli sendrawtransaction',
-    'From cron: whatever is due within a day\nspillway exit-credit --home mint --due | jq -r \'select(.verdict == "due" or .verdict == "late").contract\' \\\n    | while read -r id; do spillway exit-credit --home mint --contract "$id" | spillway broadcast --network mainnet; done',
+    'From cron: whatever is due within a day\nspillway exit-credit --home mint --due | jq -r \'select(.verdict == "due" or .verdict == "late").contract\' \\\n    | while read -r id; do spillway exit-credit --home mint --contract "$id" | spillway broadcast; done',
   ];
   static override steps = stepsOf(exitCredit);
   static override flags = {

@@ -7,7 +7,7 @@
  */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
+import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash, withWitness, type Spent } from '../bitcoin/transaction.ts';
@@ -175,7 +175,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
             expiry: terms.expiry,
           },
           exit: 3,
-          hint: `make a PSBT that pays ${terms.capacity_sat} sat to ${contractAddress(terms)}, do not sign or pay it yet, and give it with --funding FILE on this output`,
+          hint: `${expiryWords(input.expires, terms.expiry) ?? `the contract expires at height ${terms.expiry}`}; make a PSBT that pays ${terms.capacity_sat} sat to ${contractAddress(terms)}, do not sign or pay it yet, and give it with --funding FILE on this output`,
           writes: {
             contract: {
               role: 'payer',
@@ -247,6 +247,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         const coins = checkCoins(facts.coins, template.inputs);
         const contract = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
         return {
+          ...hintOf(expiryWords(input.expires, terms.expiry)),
           ...propose(hand, contract, { template, witnesses: {} }, outpointsOf(template.inputs)),
           checks: { coins },
         };
@@ -324,6 +325,9 @@ export const TWICE =
   'let the wallet that holds the key sign this PSBT (twice in a row: nonce, then signature) and give it back with --merge FILE';
 export const ONCE =
   'let the wallet that holds the key add its nonce to this PSBT (once), and give it back with --merge FILE';
+
+/** A hint where there is one. */
+export const hintOf = (hint: string | undefined): { hint?: string } => (hint === undefined ? {} : { hint });
 
 /** A restored payee might offer, or serve, what its lost records contradict. */
 export function checkHome(hand: Pick<Hand, 'restored'>): void {

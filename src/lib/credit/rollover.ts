@@ -10,7 +10,7 @@ import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { payFrom } from '../bitcoin/coins.ts';
 import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
-import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
+import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { putMusig, putMusigOutput, readSame, writePsbt, type Shares } from '../bitcoin/psbt.ts';
@@ -34,7 +34,7 @@ import { finish, open, signLast, type Job } from '../signing/exchange.ts';
 import { checkBefore, checkCoins, checkFunding, deadlineHeight, outpointsOf, topUpHeight } from './checks.ts';
 import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
 import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
-import { acceptRefund, checkHome, completeRefund, ONCE, openRefund, TWICE } from './open.ts';
+import { acceptRefund, checkHome, completeRefund, hintOf, ONCE, openRefund, TWICE } from './open.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, keyClaim, must, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
@@ -234,6 +234,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
           nonce: null,
         });
         return {
+          ...hintOf(expiryWords(input.expires, terms.expiry)),
           ...proposed,
           writes: { ...proposed.writes, ...cancelled('prior', records.prior) },
           voids: refundNonce(records.prior),

@@ -1,0 +1,50 @@
+/** The README is executed: its pipelines are those of a runbook, and what it prints is what that runbook prints. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from './cli/run.ts';
+
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const runbook = readFileSync(join(ROOT, 'fixtures/runbooks/credit-month.sh'), 'utf8');
+const blocks = (language: string): string[] => [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
+
+describe('README', () => {
+  it('names the two commands', () => {
+    expect(blocks('sh').slice(0, 2)).toEqual(['npm ci && npm run demo\n', 'npm ci && npm test\n']);
+  });
+
+  it.each(blocks('sh').slice(2).map((block) => [block.split('\n')[0]!, block]))('shows the pipeline of the runbook: %s', (_, block) => {
+    expect(runbook).toContain(block);
+  });
+
+  it('prints what the month really prints, whose sums add up', () => {
+    const ran = spawnSync('bash', [join(ROOT, 'fixtures/runbooks/credit-month.sh')], {
+      env: { ...process.env, SPILLWAY_DEMO_SEED: 'readme', SPILLWAY_CHAIN: '', SPILLWAY_TIP: '' },
+      encoding: 'utf8',
+    });
+    expect(ran.status, ran.stderr).toBe(0);
+    let at = 0;
+    for (const line of blocks('text').flatMap((block) => block.trimEnd().split('\n'))) {
+      const found = ran.stderr.indexOf(`\n${line}\n`, at);
+      expect(found, `${line} after character ${at} of\n${ran.stderr}`).toBeGreaterThanOrEqual(0);
+      at = found;
+    }
+    const summary = JSON.parse(ran.stdout);
+    expect(summary).toMatchObject({ type: 'demo', balanced: true, mint_sat: 62_400, paid_sat: 62_400 });
+    expect(summary.funded_sat).toBe(summary.mint_sat + summary.user_sat + summary.fees_sat);
+    expect(summary.transactions.map((t: { title: string }) => t.title)).toEqual(['funding', 'rollover', 'exit', 'funding', 'refund']);
+  }, 120_000);
+
+  it('lists every command with its summary', () => {
+    const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as { commands: Record<string, { summary: string }> };
+    for (const [id, { summary }] of Object.entries(commands)) expect(readme).toContain(`| \`${id}\` | ${summary} |`);
+  });
+
+  it('shows library code that runs', () => {
+    for (const block of blocks('js')) {
+      const here = block.replace("from 'spillway'", `from ${JSON.stringify(join(ROOT, 'dist/index.js'))}`);
+      execFileSync(process.execPath, ['--input-type=module', '-e', here], { cwd: ROOT });
+    }
+  });
+});

@@ -1,0 +1,12 @@
+/** The suite of `npm test`; what needs a node or a server has configurations of its own beside its tests. */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/node/**', 'node_modules/**'],
+    testTimeout: 60_000,
+    // oclif prints through the console, which vitest would otherwise take.
+    disableConsoleIntercept: true,
+  },
+});
