@@ -7,14 +7,19 @@ import { ROOT } from './cli/run.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const runbook = readFileSync(join(ROOT, 'fixtures/runbooks/credit-month.sh'), 'utf8');
-const blocks = (language: string): string[] => [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
 
 describe('README', () => {
   it('names the two commands', () => {
     expect(blocks('sh').slice(0, 2)).toEqual(['npm ci && npm run demo\n', 'npm ci && npm test\n']);
   });
 
-  it.each(blocks('sh').slice(2).map((block) => [block.split('\n')[0]!, block]))('shows the pipeline of the runbook: %s', (_, block) => {
+  it.each(
+    blocks('sh')
+      .slice(2)
+      .map((block) => [block.split('\n')[0]!, block]),
+  )('shows the pipeline of the runbook: %s', (_, block) => {
     expect(runbook).toContain(block);
   });
 
@@ -33,11 +38,19 @@ describe('README', () => {
     const summary = JSON.parse(ran.stdout);
     expect(summary).toMatchObject({ type: 'demo', balanced: true, mint_sat: 62_400, paid_sat: 62_400 });
     expect(summary.funded_sat).toBe(summary.mint_sat + summary.user_sat + summary.fees_sat);
-    expect(summary.transactions.map((t: { title: string }) => t.title)).toEqual(['funding', 'rollover', 'exit', 'funding', 'refund']);
+    expect(summary.transactions.map((t: { title: string }) => t.title)).toEqual([
+      'funding',
+      'rollover',
+      'exit',
+      'funding',
+      'refund',
+    ]);
   }, 120_000);
 
   it('lists every command with its summary', () => {
-    const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as { commands: Record<string, { summary: string }> };
+    const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
+      commands: Record<string, { summary: string }>;
+    };
     for (const [id, { summary }] of Object.entries(commands)) expect(readme).toContain(`| \`${id}\` | ${summary} |`);
   });
 

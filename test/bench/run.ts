@@ -71,7 +71,9 @@ const results: boolean[] = [];
     signed = (await both.payer.run(signUpdate, { on: requested.text, max: 1000n })).text;
     const accept = await timed(() => both.payee.run(signUpdate, { on: signed }));
     const naive = await timed(naiveExchange);
-    if (round >= 0) (times.accept.push(accept), times.naive.push(naive));
+    if (round < 0) continue;
+    times.accept.push(accept);
+    times.naive.push(naive);
   }
   results.push(
     report({

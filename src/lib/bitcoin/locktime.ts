@@ -33,6 +33,9 @@ export function expiryHeight(expiry: Expiry, tip: number | 'not-checked', now: n
 /** The height that a date or a number of blocks was taken for, in words; undefined for a height. */
 export function expiryWords(expiry: Expiry, height: number): string | undefined {
   if ('height' in expiry) return undefined;
-  const meant = 'blocks' in expiry ? `${expiry.blocks} blocks from now` : `${new Date(expiry.date * 1000).toISOString().slice(0, 10)}, at ${BLOCKS_A_DAY} blocks a day`;
+  const meant =
+    'blocks' in expiry
+      ? `${expiry.blocks} blocks from now`
+      : `${new Date(expiry.date * 1000).toISOString().slice(0, 10)}, at ${BLOCKS_A_DAY} blocks a day`;
   return `the contract expires at height ${height} (${meant})`;
 }

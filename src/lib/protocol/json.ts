@@ -41,24 +41,30 @@ export function parseJson(text: string): Json {
     const found = token(STRING) ?? fail(expected);
     return JSON.parse(found[0]) as string;
   };
+  /** What was just seen, taken. */
+  const word = (seen: string, made: Json): Json => {
+    at += seen.length;
+    return made;
+  };
+  const number = (): Json => {
+    const found = token(NUMBER) ?? fail('a value');
+    const made = Number(found[0]);
+    const whole = found[1] === undefined && found[2] === undefined && Number.isSafeInteger(made) && found[0] !== '-0';
+    return whole ? made : new DecimalText(found[0]);
+  };
+  const bare = (depth: number): Json => {
+    if (text[at] === '{') return object(depth);
+    if (text[at] === '[') return list(depth);
+    if (text[at] === '"') return string('a string');
+    if (text.startsWith('true', at)) return word('true', true);
+    if (text.startsWith('false', at)) return word('false', false);
+    if (text.startsWith('null', at)) return word('null', null);
+    return number();
+  };
   const value = (depth: number): Json => {
     if (depth > MAX_DEPTH) fail(`at most ${MAX_DEPTH} levels`);
     token(SPACE);
-    const first = text[at];
-    let made: Json;
-    if (first === '{') made = object(depth);
-    else if (first === '[') made = list(depth);
-    else if (first === '"') made = string('a string');
-    else if (text.startsWith('true', at)) ((made = true), (at += 4));
-    else if (text.startsWith('false', at)) ((made = false), (at += 5));
-    else if (text.startsWith('null', at)) ((made = null), (at += 4));
-    else {
-      const found = token(NUMBER) ?? fail('a value');
-      const number = Number(found[0]);
-      const whole =
-        found[1] === undefined && found[2] === undefined && Number.isSafeInteger(number) && found[0] !== '-0';
-      made = whole ? number : new DecimalText(found[0]);
-    }
+    const made = bare(depth);
     token(SPACE);
     return made;
   };
@@ -66,7 +72,7 @@ export function parseJson(text: string): Json {
     const made: Record<string, Json> = {};
     at += 1;
     token(SPACE);
-    if (text[at] === '}') return ((at += 1), made);
+    if (text[at] === '}') return word('}', made);
     for (;;) {
       token(SPACE);
       const key = string('a key');
@@ -77,7 +83,7 @@ export function parseJson(text: string): Json {
       at += 1;
       made[key] = value(depth + 1);
       if (text[at] === ',') at += 1;
-      else if (text[at] === '}') return ((at += 1), made);
+      else if (text[at] === '}') return word('}', made);
       else fail('"," or "}"');
     }
   };
@@ -85,11 +91,11 @@ export function parseJson(text: string): Json {
     const made: Json[] = [];
     at += 1;
     token(SPACE);
-    if (text[at] === ']') return ((at += 1), made);
+    if (text[at] === ']') return word(']', made);
     for (;;) {
       made.push(value(depth + 1));
       if (text[at] === ',') at += 1;
-      else if (text[at] === ']') return ((at += 1), made);
+      else if (text[at] === ']') return word(']', made);
       else fail('"," or "]"');
     }
   };
