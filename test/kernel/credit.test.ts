@@ -1,5 +1,5 @@
 /** Every finished transaction of the credit contract, judged by Bitcoin Core's consensus code. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction, txidOfHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
@@ -12,6 +12,7 @@ import { exitFee, maxPaid, minPaid } from '../../src/lib/credit/transactions.ts'
 import { opened, openMessages, ownCoin, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import { judge, type Judge, type Prevout } from '../support/kernel.ts';
 
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 
@@ -100,7 +101,7 @@ describe.skipIf(!kernel)('scripts and signatures', () => {
       expect(parseTransaction(exit!).outputs, name).toHaveLength(outputs);
       await expectJudged(by, exit!, own);
     }
-  }, 60_000);
+  });
 
   it('the funding', async () => {
     const coins = [await ownCoin(both.payer, 900_000n), await ownCoin(both.payer, 600_000n)];
@@ -193,7 +194,7 @@ describe.skipIf(!kernel)('on a chain', () => {
     expect(chain.height()).toBe(expiry + 1);
     expect(await chain.block(payer.refund)).toBe(false);
     both.close();
-  }, 60_000);
+  });
 
   it('an exit that is confirmed first leaves the refund nothing', async () => {
     const { both, chain, tip, id, payer, funding } = await onChain(71);
@@ -213,7 +214,7 @@ describe.skipIf(!kernel)('on a chain', () => {
     expect(await chain.block(payer.refund)).toBe(false);
     expect(await chain.block()).toBe(true);
     both.close();
-  }, 60_000);
+  });
 
   it('a refund that is confirmed first leaves the exit nothing, and no block holds both', async () => {
     const { both, chain, tip, id, payer, funding } = await onChain(81);
@@ -227,5 +228,5 @@ describe.skipIf(!kernel)('on a chain', () => {
     expect(await chain.block(payer.refund)).toBe(true);
     expect(await chain.block(exit!)).toBe(false);
     both.close();
-  }, 60_000);
+  });
 });

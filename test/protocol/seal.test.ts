@@ -4,12 +4,12 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
-import { checkSeal, messageHash, seal, sealKey, taggedHash, verifies } from '../../src/lib/protocol/seal.ts';
+import { checkSeal, messageHash, seal, taggedHash } from '../../src/lib/protocol/seal.ts';
+import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
-import { fixture, vectors } from '../support/vectors.ts';
 
 const secret = new Uint8Array(32).fill(3);
-const key = sealKey(secret);
+const key = xOnlyKey(secret);
 const message = { type: 'x', version: 1, step: 'one', paid_sat: 5n, contract: { id: 'aa', terms: [1, 2] } };
 const sealed = seal(message, secret);
 
@@ -52,7 +52,7 @@ describe('a seal', () => {
     expect(found.message).toContain('of the payer');
   });
   it('of another key, or by a key that is none, is refused', () => {
-    const other = sealKey(new Uint8Array(32).fill(4));
+    const other = xOnlyKey(new Uint8Array(32).fill(4));
     for (const k of [other, 'ff'.repeat(32), '', 'zz', `02${key}`])
       expect(codeOf(() => checkSeal(sealed, k, 'payee'))).toBe('bad-seal');
   });
@@ -65,28 +65,5 @@ describe('a seal', () => {
       }),
       { numRuns: 30 },
     );
-  });
-});
-
-describe('BIP340', () => {
-  interface Row {
-    pubkey: string;
-    message: string;
-    signature: string;
-    valid: boolean;
-  }
-  const check = (row: Row) => expect(verifies(row.signature, hexToBytes(row.message), row.pubkey)).toBe(row.valid);
-  it.each(fixture<{ cases: (Row & { index: number })[] }>('bip340/verify.json').cases)('vector $index: $valid', check);
-
-  const bulk = vectors<Record<string, string>[]>('bip340/test-vectors.csv');
-  it.skipIf(!bulk)('all vectors', () => {
-    expect(bulk!.length).toBeGreaterThan(10);
-    for (const row of bulk!)
-      check({
-        pubkey: row['public key']!,
-        message: row['message']!,
-        signature: row['signature']!,
-        valid: row['verification result'] === 'TRUE',
-      });
   });
 });

@@ -1,7 +1,7 @@
 import { schnorr } from '@noble/curves/secp256k1.js';
 import * as scure from '@scure/btc-signer/musig2.js';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes, N, pointBytes, toBytes } from '../../src/lib/signing/curve.ts';
 import {
   applyTweak,
@@ -24,6 +24,8 @@ import {
 import { fromBip, type Cases, type Tweaked, type Wrong } from '../support/bip327.ts';
 import { bytes32, CURVE, scalar, secretKey } from '../support/random.ts';
 import { fixture, vectors } from '../support/vectors.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const hex = (text: string | null): Uint8Array | undefined => (text === null ? undefined : hexToBytes(text));
 const all = (list: readonly string[]): Uint8Array[] => list.map(hexToBytes);
@@ -223,7 +225,7 @@ describe('beside @scure/btc-signer', () => {
       }),
       CURVE,
     );
-  }, 60_000);
+  });
 
   it('signs deterministically alike, and the nonces sum to a session that verifies', () => {
     fc.assert(
@@ -260,7 +262,7 @@ describe('beside @scure/btc-signer', () => {
       ),
       CURVE,
     );
-  }, 60_000);
+  });
 });
 
 describe('what is refused', () => {

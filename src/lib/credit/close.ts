@@ -13,12 +13,11 @@ import { hexOf, hexText, messageParser, psbt, sat, type MessageOf } from '../pro
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { closeJob, psbtOf, sharesIn } from './jobs.ts';
-import { checkHome, ONCE, TWICE } from './open.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, settlementVsize } from './transactions.ts';
-import { checkSame, noncesOf, peerAuth, roleIn } from './update.ts';
+import { checkHome, checkSame, noncesOf, ONCE, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
 
 const numbers = {
   contract: contractSchema,
@@ -182,12 +181,6 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
 
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
-
-/** Every nonce that this home has open for the contract. */
-export function openNonces(c: FundedCredit) {
-  const payees = c.role === 'payee' ? [...c.live, ...(c.rolling ? [c.rolling] : [])] : [];
-  return noncesOf(c.id, [...payees, ...(c.closing?.opener === c.role ? [c.closing] : [])]);
-}
 
 /** The payer signs for no more than it has signed before. */
 function checkPayer(c: FundedCredit, m: { paid_sat: bigint; receipt: Hex | null }): FundedCredit {

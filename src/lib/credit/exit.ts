@@ -6,7 +6,6 @@ import { table, type Coin, type Facts, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
-import { openNonces } from './close.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
 import {
   creditKind,
@@ -19,7 +18,7 @@ import {
 } from './records.ts';
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
 import { refund, update } from './transactions.ts';
-import { outpointOf, roleIn } from './update.ts';
+import { openNonces, outpointOf, roleIn } from './steps.ts';
 
 /**
  * early: nothing presses · due: act now · late: the other side may be faster · done: the coin is spent ·

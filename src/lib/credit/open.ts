@@ -6,16 +6,14 @@
  * Messages are found by the payee's key from first to last: a contract id exists only from `proposed` on.
  */
 import * as v from 'valibot';
-import { bytesToHex } from '../bitcoin/bytes.ts';
 import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { taprootSighash, withWitness, type Spent } from '../bitcoin/transaction.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
 import { table, type Hand, type Outcome } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast } from '../signing/exchange.ts';
 import { checkCoins, outpointsOf } from './checks.ts';
 import {
   contractOutpoint,
@@ -26,8 +24,10 @@ import {
   readFunding,
   signFunding,
 } from './funding.ts';
-import { freshSide, psbtOf, refundJob, sharesIn } from './jobs.ts';
-import { creditKind, keyClaim, must, type Credit, type Funding } from './records.ts';
+import { freshSide, psbtOf } from './jobs.ts';
+import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
+import { checkHome, hintOf, ONCE, TWICE } from './steps.ts';
+import { cancelled, creditKind, isOpening, keyClaim, must, type Credit, type Funding } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
   authOf,
@@ -107,13 +107,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
     sealWith: ({ contract }) => contract!.own.path,
     cancel: ({ records }) => {
       const c = records.contract;
-      if (c?.state === 'offered')
-        return { writes: { contract: { role: 'payee', state: 'cancelled', own: c.own, key: c.side.pubkey } } };
-      if (c?.role === 'payer' && (c.state === 'addressed' || c.state === 'proposed'))
-        return {
-          writes: { contract: { role: 'payer', state: 'cancelled', own: c.own, key: c.terms.payer_pubkey } },
-          voids: c.state === 'proposed' && c.nonce ? [{ of: `id:${c.id}`, sighash: c.nonce }] : [],
-        };
+      if (isOpening(c)) return { writes: { contract: cancelled(c) }, voids: refundNonce(c) };
       throw new Refusal(
         'too-late-to-cancel',
         `the opening is '${c?.state ?? 'unknown'}' in this home; it can be cancelled up to 'proposed' (payer) and 'offered' (payee)`,
@@ -320,27 +314,6 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
   ],
 );
 
-/** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
-export const TWICE =
-  'let the wallet that holds the key sign this PSBT (twice in a row: nonce, then signature) and give it back with --merge FILE';
-export const ONCE =
-  'let the wallet that holds the key add its nonce to this PSBT (once), and give it back with --merge FILE';
-
-/** A hint where there is one. */
-export const hintOf = (hint: string | undefined): { hint?: string } => (hint === undefined ? {} : { hint });
-
-/** A restored payee might offer, or serve, what its lost records contradict. */
-export function checkHome(hand: Pick<Hand, 'restored'>): void {
-  if (hand.restored)
-    throw new Refusal(
-      'home-restored',
-      'the store of this home was restored from a backup or copied; as payee it only exits',
-      {
-        hint: 'spillway restore --accept-restore says what may be lost and goes on',
-      },
-    );
-}
-
 function payerScript(c: Credit | undefined): string[] {
   return c && c.role === 'payer' && 'terms' in c
     ? [refund({ ...(c as Contract), outpoint: { txid: '00'.repeat(32), vout: 0 } }).outputs[0]!.script]
@@ -358,15 +331,6 @@ function agree(
   checkTermsWithin(terms, o.policy, facts.tip);
   checkCapacity(terms);
   return terms;
-}
-
-type Held = Contract & { own: Credit['own'] };
-
-/** The payer opens the refund of a contract that it funds. The rollover does the same for its next one. */
-export function openRefund(hand: Hand, contract: Held) {
-  const job = refundJob({ ...contract, role: 'payer' });
-  const opened = open(hand, job);
-  return { job, opened, nonce: opened && opened.opens.length > 0 ? job.nonceId.sighash : null };
 }
 
 function propose(
@@ -390,85 +354,4 @@ function propose(
     writes,
     opens: opened.opens,
   };
-}
-
-/**
- * The payee signs a refund, last. Its key is bound here to one payer key, one outpoint and one refund sighash, for ever.
- * @throws Refusal `key-bound`, `terms-differ`, `out-of-policy`, `transaction-differs`
- */
-export function acceptRefund(
-  hand: Hand,
-  contract: Contract,
-  record: Credit | undefined,
-  refundPsbt: string,
-  tip: number | 'not-checked',
-) {
-  checkHome(hand);
-  const had = must(record, 'payee', 'offered', 'accepted');
-  const { own } = had;
-  const { terms } = contract;
-  if (had.state === 'accepted') {
-    const sighash = bytesToHex(taprootSighash(refund(contract), 0));
-    if (
-      had.id !== contract.id ||
-      outpointText(had.outpoint) !== outpointText(contract.outpoint) ||
-      had.refundSighash !== sighash
-    )
-      throw new Refusal('key-bound', 'this payee key was bound to another payer, outpoint or refund before', {
-        blame: 'payer',
-      });
-  } else {
-    const { side, policy } = had;
-    if (terms.payee_pubkey !== side.pubkey || terms.payee_auth !== side.auth || terms.payee_address !== side.address)
-      throw new Refusal('terms-differ', 'the contract names other keys or another payout address than the offer', {
-        blame: 'payer',
-      });
-    checkTermsWithin(terms, policy, tip);
-    checkCapacity(terms);
-  }
-  const job = refundJob({ ...contract, own, role: 'payee' });
-  const { peer } = sharesIn(job, refundPsbt);
-  const part = signLast(hand, job, peer);
-  const accepted: Extract<Credit, { state: 'accepted' }> =
-    had.state === 'accepted'
-      ? had
-      : {
-          role: 'payee',
-          state: 'accepted',
-          ...contract,
-          own,
-          paidSat: 0n,
-          exit: null,
-          receipt: null,
-          live: [],
-          rolling: null,
-          closing: null,
-          refundSighash: job.nonceId.sighash,
-          restored: false,
-        };
-  return { accepted, part, job, peer };
-}
-
-/** The payer completes the refund that it opened; `wait`: a PSBT for the wallet that holds its key. */
-export function completeRefund(hand: Hand, had: Extract<Credit, { state: 'proposed' }>, refundPsbt: string) {
-  const job = refundJob(had);
-  const shares = sharesIn(job, refundPsbt);
-  const done = finish(hand, job, shares.peer);
-  if (!done) return { wait: psbtOf(job, shares) };
-  const { id, terms, outpoint, own, funding, coins } = had;
-  const record: Extract<Credit, { role: 'payer'; state: 'open' }> = {
-    role: 'payer',
-    state: 'open',
-    id,
-    terms,
-    outpoint,
-    own,
-    funding,
-    coins,
-    refund: withWitness(job.template, [[done.signature]]),
-    signedMaxSat: 0n,
-    rolling: null,
-    closing: null,
-  };
-  return { record, spends: done.spends };
 }

@@ -104,6 +104,19 @@ export function isLeft(c: Credit): boolean {
   return c.state === 'closing' && c.closing?.opener !== c.role;
 }
 
+type Opening = Extract<Credit, { state: 'offered' | 'addressed' | 'proposed' }>;
+/** An opening that nobody has signed for yet can be given up. */
+export const isOpening = (c: Credit | undefined): c is Opening =>
+  c?.state === 'offered' || c?.state === 'addressed' || c?.state === 'proposed';
+
+/** What is left of an opening that was given up: its key, so that it is never shown again. */
+export const cancelled = (c: Opening): Credit => ({
+  role: c.role,
+  state: 'cancelled',
+  own: c.own,
+  key: c.state === 'offered' ? c.side.pubkey : c.terms.payer_pubkey,
+});
+
 export const creditKind: Kind<Credit> = {
   name: 'credit',
   parse: (json) => withSats(json) as Credit,
@@ -132,9 +145,7 @@ export const creditKind: Kind<Credit> = {
     return { name, state: c.state, highSat: isFunded(c) ? paidOf(c) : 0n, limitSat, left: isLeft(c) };
   },
   restored(c): Credit {
-    if (c.state === 'offered') return { role: c.role, state: 'cancelled', own: c.own, key: c.side.pubkey };
-    if (c.role === 'payer' && (c.state === 'addressed' || c.state === 'proposed'))
-      return { role: c.role, state: 'cancelled', own: c.own, key: c.terms.payer_pubkey };
+    if (isOpening(c)) return cancelled(c);
     if (!isFunded(c)) return c;
     // An own close is a proposal whose nonce is gone; one that the other side was given a signature for stays.
     const reopened =

@@ -6,98 +6,35 @@
  * gets its refund, which the payer opens, before anything of the old one is signed. Updates go on until the payer signs;
  * accepting one voids the rollover. Every transaction is rebuilt from this home's own records.
  */
-import * as v from 'valibot';
-import { bytesToHex } from '../bitcoin/bytes.ts';
-import { payFrom } from '../bitcoin/coins.ts';
-import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
-import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
+import { expiryHeight, expiryWords } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
-import { putMusig, putMusigOutput, readSame, writePsbt, type Shares } from '../bitcoin/psbt.ts';
-import { dustLimit, isNativeSegwit } from '../bitcoin/script.ts';
-import {
-  feeOf,
-  keySpendVsize,
-  sumSat,
-  taprootSighash,
-  toTransaction,
-  txidOfHex,
-  withWitness,
-  type Spent,
-  type Template,
-} from '../bitcoin/transaction.ts';
+import { readSame, writePsbt } from '../bitcoin/psbt.ts';
+import { feeOf, toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
-import { table, type Facts, type Hand, type Hex } from '../protocol/action.ts';
-import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
+import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast, type Job } from '../signing/exchange.ts';
-import { checkBefore, checkCoins, checkFunding, deadlineHeight, outpointsOf, topUpHeight } from './checks.ts';
+import { finish, open, signLast } from '../signing/exchange.ts';
+import { checkBefore, checkCoins, checkFunding, deadlineHeight, outpointsOf } from './checks.ts';
 import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
 import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
-import { acceptRefund, checkHome, completeRefund, hintOf, ONCE, openRefund, TWICE } from './open.ts';
+import { acceptRefund, completeRefund, openRefund, refundNonce } from './refund.ts';
+import { checkPaidStill, checkRolls, checkShape, checkTopUps, planOf, rolloverPsbt, sighashOf } from './rolling.ts';
+import { checkHome, checkSame, hintOf, noncesOf, ONCE, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, idClaim, keyClaim, must, type Credit, type Rolling } from './records.ts';
+import { cancelled, creditKind, idClaim, isOpening, keyClaim, must, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
-import {
-  checkTermsWithin,
-  contractId,
-  contractSchema,
-  keysOf,
-  offerEntries,
-  payoutScript,
-  readContract,
-  termsFrom,
-  viewOf,
-  type Contract,
-  type Policy,
-  type Terms,
-} from './terms.ts';
-import { checkCapacity, contractInput, rollover as rolloverTemplate, rolloverOutputs } from './transactions.ts';
-import { checkSame, noncesOf, outpointOf, peerAuth, roleIn } from './update.ts';
+import { nextKey, parseRollover, type Pair, type RollInput, type RollMessage } from './rollover-messages.ts';
+import { checkTermsWithin, contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
+import { checkCapacity, rollover as rolloverTemplate } from './transactions.ts';
 
-const base = { contract: contractSchema, paid_sat: sat, receipt: v.nullable(hexOf(64)) };
-const pair = {
-  ...base,
-  next_contract: contractSchema,
-  top_ups: v.pipe(
-    v.array(v.strictObject({ ...outpoint.entries, amount_sat: sat, script: v.pipe(hexText, v.maxLength(68)) })),
-    v.maxLength(100),
-  ),
-  change: v.nullable(v.strictObject({ address: text, amount_sat: sat })),
-  fee_sat: sat,
-};
-const both = v.strictObject({ refund: psbt, rollover: psbt });
-const steps = {
-  offered: { ...base, offer: v.strictObject(offerEntries) },
-  proposed: { ...pair, psbt: both },
-  accepted: { ...pair, psbt: both },
-  signed: { ...pair, psbt: both },
-  complete: { ...pair, txid: hexOf(32), hex: hexText },
-} as const;
-export type RollMessage = MessageOf<typeof steps>;
-type Pair = Extract<RollMessage, { step: 'proposed' }>;
-
-export interface RollInput {
-  contract?: Hex;
-  policy?: Policy;
-  amount?: bigint;
-  expires?: Expiry;
-  utxo?: readonly Spent[];
-  ownKey?: string;
-  payout?: string;
-  change?: string;
-  allowFee?: boolean;
-}
 /** `prior`: the next contract of an earlier proposal for the same old one, which a new proposal replaces. */
 type Rs = { contract: Credit; next: Credit; prior: Credit };
-
-const nextKey = (m: RollMessage): Hex => ('offer' in m ? m.offer.pubkey : m.next_contract.payee_pubkey);
 
 export const rollover = table<RollMessage, Rs, RollInput>(
   {
     type: 'rollover',
     kinds: { contract: creditKind, next: creditKind, prior: creditKind },
-    parse: messageParser('rollover', steps),
+    parse: parseRollover,
     find: (m, input, { contract }) => {
       const rolling = contract && 'rolling' in contract ? contract.rolling : null;
       return {
@@ -114,10 +51,10 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       const next = records.next ?? records.prior;
       if (c?.state === 'open' && c.rolling)
         return {
-          writes: { contract: { ...c, rolling: null } as Credit, ...cancelled(records.next ? 'next' : 'prior', next) },
+          writes: { contract: { ...c, rolling: null } as Credit, ...giveUp(records.next ? 'next' : 'prior', next) },
           voids: [...(c.role === 'payee' ? noncesOf(c.id, [c.rolling]) : []), ...refundNonce(next)],
         };
-      if (next?.state === 'offered') return { writes: cancelled(records.next ? 'next' : 'prior', next) };
+      if (next?.state === 'offered') return { writes: giveUp(records.next ? 'next' : 'prior', next) };
       throw new Refusal(
         'too-late-to-cancel',
         c?.state === 'rolled' ? 'the rollover is signed' : 'no rollover is under way',
@@ -236,7 +173,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         return {
           ...hintOf(expiryWords(input.expires, terms.expiry)),
           ...proposed,
-          writes: { ...proposed.writes, ...cancelled('prior', records.prior) },
+          writes: { ...proposed.writes, ...giveUp('prior', records.prior) },
           voids: refundNonce(records.prior),
           checks: { coins },
         };
@@ -428,133 +365,9 @@ export const rollover = table<RollMessage, Rs, RollInput>(
   ],
 );
 
-const cancelled = <R extends 'next' | 'prior'>(role: R, c: Credit | undefined): { [K in R]?: Credit } => {
-  if (c?.state === 'proposed')
-    return { [role]: { role: 'payer', state: 'cancelled', own: c.own, key: c.terms.payer_pubkey } } as {
-      [K in R]?: Credit;
-    };
-  if (c?.state === 'offered')
-    return { [role]: { role: 'payee', state: 'cancelled', own: c.own, key: c.side.pubkey } } as { [K in R]?: Credit };
-  return {};
-};
-const refundNonce = (c: Credit | undefined) =>
-  c?.state === 'proposed' && c.nonce ? noncesOf(c.id, [{ sighash: c.nonce }]) : [];
-
-/** @throws Refusal `expired`: a rollover must confirm before the deadline of the old contract */
-function checkRolls(tip: Facts['tip'], terms: Terms, topUps: number): void {
-  if (topUps > 0) checkBefore(tip, topUpHeight(terms) + 1, 'a rollover with new inputs is made');
-  checkBefore(tip, deadlineHeight(terms), 'a rollover is made');
-}
-
-function checkPaidStill(own: bigint, stated: bigint): void {
-  if (own !== stated)
-    throw new Refusal('paid-moved', `a rollover that pays ${stated} sat found, ${own} sat are paid`, {
-      hint: 'offer again',
-    });
-}
-
-function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
-  const seen = new Set([outpointText(c.outpoint)]);
-  for (const coin of topUps) {
-    if (!isNativeSegwit(coin.script))
-      throw new Refusal(
-        'unsafe-funding',
-        `input ${outpointText(coin)} is not native segwit: it could change the id of the rollover`,
-        { blame: 'payer' },
-      );
-    if (seen.has(outpointText(coin)))
-      throw new Refusal('unsafe-funding', `input ${outpointText(coin)} is there twice`, { blame: 'payer' });
-    seen.add(outpointText(coin));
-  }
-}
-
-/** The payee's check of what the payer built: fee, change and the place of the next contract. */
-function checkShape(template: Template, old: Contract, next: Contract, feeSat: bigint): void {
-  const fee = feeOf(template);
-  if (fee !== feeSat || fee < 0n)
-    throw new Refusal('transaction-differs', `a fee of ${feeSat} sat stated, inputs and outputs leave ${fee}`, {
-      blame: 'payer',
-    });
-  boundFeerate(fee, keySpendVsize(template));
-  guardFee(fee, sumSat(template.inputs));
-  const dust = template.outputs.find((o) => o.sat < dustLimit(o.script));
-  if (dust)
-    throw new Refusal('below-dust', `an output of ${dust.sat} sat found, at least ${dustLimit(dust.script)} expected`, {
-      blame: 'payer',
-    });
-  const at = contractOutpoint(next.terms, template);
-  if (outpointText(at) !== outpointText(next.outpoint) || next.terms.network !== old.terms.network)
-    throw new Refusal(
-      'transaction-differs',
-      `the next contract is stated at ${outpointText(next.outpoint)}, the rollover makes it at ${outpointText(at)}`,
-      { blame: 'payer' },
-    );
-}
-
-const sighashOf = (c: Contract, template: Template): Hex =>
-  bytesToHex(
-    taprootSighash(
-      template,
-      template.inputs.findIndex((i) => i.script === keysOf(c.terms).script),
-    ),
-  );
-
-/** Which coins, capacity and change: everything that is left where no amount is given. */
-function planOf(
-  c: Contract,
-  paid: bigint,
-  amount: bigint | undefined,
-  utxo: readonly Spent[],
-  change: string,
-  feerate: number,
-  allowFee: boolean,
-) {
-  const own = contractInput(c, 0);
-  if (amount === undefined) {
-    const outputs = rolloverOutputs(c.terms, paid, c.terms.capacity_sat);
-    const fee = feeFor(feerate, keySpendVsize({ inputs: [own], outputs }));
-    guardFee(fee, c.terms.capacity_sat, allowFee);
-    const capacity = c.terms.capacity_sat - paid - fee;
-    if (capacity <= 0n)
-      throw new Refusal(
-        'not-enough-coins',
-        `${c.terms.capacity_sat - paid} sat are left, not enough for the fee of ${fee} sat at ${feerateText(feerate)} sat/vB`,
-      );
-    return { capacity, topUps: [], change: null };
-  }
-  const paidFrom = payFrom({
-    required: [own],
-    coins: utxo,
-    outputs: rolloverOutputs(c.terms, paid, amount),
-    change,
-    feerate,
-    version: 3,
-    network: c.terms.network,
-    allowFee,
-  });
-  const topUps = paidFrom.inputs
-    .filter((i) => outpointText(i) !== outpointText(own))
-    .map(({ sequence: _, ...coin }) => coin);
-  if (topUps.length > 100)
-    throw new Refusal('not-enough-coins', `${topUps.length} coins would be needed, at most 100 fit`);
-  return {
-    capacity: amount,
-    topUps,
-    change: paidFrom.changeSat > 0n ? { address: change, sat: paidFrom.changeSat } : null,
-  };
-}
-
-/** The rollover's PSBT: shares of the old contract's keys, signatures of added inputs, and whose output the next contract is. */
-function rolloverPsbt(job: Job, next: Terms, shares: Shares, witnesses: Rolling['witnesses']): string {
-  const tx = putMusig(toTransaction(job.template), job.index, job.set, shares);
-  const keys = keysOf(next);
-  putMusigOutput(
-    tx,
-    job.template.outputs.findIndex((o) => o.script === keys.script),
-    keys,
-  );
-  return writePsbt(putStacks(tx, witnesses));
-}
+/** The next contract of a rollover that was given up, written under its role. */
+const giveUp = <R extends 'next' | 'prior'>(role: R, c: Credit | undefined): { [K in R]?: Credit } =>
+  (isOpening(c) ? { [role]: cancelled(c) } : {}) as { [K in R]?: Credit };
 
 function propose(
   hand: Hand,

@@ -8,18 +8,16 @@
 import * as v from 'valibot';
 import { withWitness } from '../bitcoin/transaction.ts';
 import { table, type Hex } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
 import { hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { psbtOf, sharesIn, updateJob } from './jobs.ts';
-import { checkHome, ONCE, TWICE } from './open.ts';
+import { checkHome, checkSame, noncesOf, ONCE, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, idClaim, must, type Credit, type Live, type PayeeCredit } from './records.ts';
-import { authOf, contractSchema, otherRole, viewOf, type ContractView, type Role } from './terms.ts';
+import { contractSchema, viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 
 const amounts = {
   contract: contractSchema,
@@ -209,32 +207,6 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
 );
 
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-export const noncesOf = (id: Hex, live: readonly { sighash: Hex }[]) =>
-  live.map((l) => ({ of: idClaim(id), sighash: l.sighash }));
-
-/** The outpoint of a contract that has one, to ask the chain for it. */
-export const outpointOf = (c: Credit | undefined): string[] => (c && 'outpoint' in c ? [outpointText(c.outpoint)] : []);
-
-/** @throws Refusal `unknown-contract` */
-export function roleIn(c: Credit | undefined): Role {
-  if (!c) throw new Refusal('unknown-contract', 'no such contract in this home');
-  return c.role;
-}
-
-/** The counterparty's authentication key. */
-export function peerAuth(c: Credit | undefined): Hex {
-  if (!c || !('terms' in c)) throw new Refusal('unknown-contract', 'no such contract in this home');
-  return authOf(c.terms, otherRole(c.role));
-}
-
-/** @throws Refusal `terms-differ` unless the message states the contract as this home knows it */
-export function checkSame(own: ContractView, stated: ContractView, from: Role): void {
-  if (canonicalJson(own) !== canonicalJson(stated))
-    throw new Refusal('terms-differ', 'the message states other terms for this contract than the recorded ones', {
-      blame: from,
-    });
-}
-
 function checkUpdates(c: PayeeCredit): void {
   if (c.restored)
     throw new Refusal(

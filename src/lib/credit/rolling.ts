@@ -1,0 +1,146 @@
+/**
+ * The transaction of a rollover: which coins and how much, whether what the payer built is acceptable, and its PSBT.
+ * The steps in which the two parties make it: `rollover.ts`. Its template: `transactions.ts`.
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { payFrom } from '../bitcoin/coins.ts';
+import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { putMusig, putMusigOutput, writePsbt, type Shares } from '../bitcoin/psbt.ts';
+import { dustLimit, isNativeSegwit } from '../bitcoin/script.ts';
+import {
+  feeOf,
+  keySpendVsize,
+  sumSat,
+  taprootSighash,
+  toTransaction,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Job } from '../signing/exchange.ts';
+import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
+import { contractOutpoint, putStacks } from './funding.ts';
+import type { Rolling } from './records.ts';
+import { keysOf, type Contract, type Terms } from './terms.ts';
+import { contractInput, rolloverOutputs } from './transactions.ts';
+
+/** @throws Refusal `expired`: a rollover must confirm before the deadline of the old contract */
+export function checkRolls(tip: Facts['tip'], terms: Terms, topUps: number): void {
+  if (topUps > 0) checkBefore(tip, topUpHeight(terms) + 1, 'a rollover with new inputs is made');
+  checkBefore(tip, deadlineHeight(terms), 'a rollover is made');
+}
+
+/** @throws Refusal `paid-moved` */
+export function checkPaidStill(own: bigint, stated: bigint): void {
+  if (own !== stated)
+    throw new Refusal('paid-moved', `a rollover that pays ${stated} sat found, ${own} sat are paid`, {
+      hint: 'offer again',
+    });
+}
+
+/** Inputs that the payer adds: native segwit, each once. @throws Refusal `unsafe-funding` */
+export function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
+  const seen = new Set([outpointText(c.outpoint)]);
+  for (const coin of topUps) {
+    if (!isNativeSegwit(coin.script))
+      throw new Refusal(
+        'unsafe-funding',
+        `input ${outpointText(coin)} is not native segwit: it could change the id of the rollover`,
+        { blame: 'payer' },
+      );
+    if (seen.has(outpointText(coin)))
+      throw new Refusal('unsafe-funding', `input ${outpointText(coin)} is there twice`, { blame: 'payer' });
+    seen.add(outpointText(coin));
+  }
+}
+
+/** The payee's check of what the payer built: fee, change and the place of the next contract. */
+export function checkShape(template: Template, old: Contract, next: Contract, feeSat: bigint): void {
+  const fee = feeOf(template);
+  if (fee !== feeSat || fee < 0n)
+    throw new Refusal('transaction-differs', `a fee of ${feeSat} sat stated, inputs and outputs leave ${fee}`, {
+      blame: 'payer',
+    });
+  boundFeerate(fee, keySpendVsize(template));
+  guardFee(fee, sumSat(template.inputs));
+  const dust = template.outputs.find((o) => o.sat < dustLimit(o.script));
+  if (dust)
+    throw new Refusal('below-dust', `an output of ${dust.sat} sat found, at least ${dustLimit(dust.script)} expected`, {
+      blame: 'payer',
+    });
+  const at = contractOutpoint(next.terms, template);
+  if (outpointText(at) !== outpointText(next.outpoint) || next.terms.network !== old.terms.network)
+    throw new Refusal(
+      'transaction-differs',
+      `the next contract is stated at ${outpointText(next.outpoint)}, the rollover makes it at ${outpointText(at)}`,
+      { blame: 'payer' },
+    );
+}
+
+/** What the keys of the old contract sign. */
+export const sighashOf = (c: Contract, template: Template): Hex =>
+  bytesToHex(
+    taprootSighash(
+      template,
+      template.inputs.findIndex((i) => i.script === keysOf(c.terms).script),
+    ),
+  );
+
+/** Which coins, capacity and change: everything that is left where no amount is given. */
+export function planOf(
+  c: Contract,
+  paid: bigint,
+  amount: bigint | undefined,
+  utxo: readonly Spent[],
+  change: string,
+  feerate: number,
+  allowFee: boolean,
+) {
+  const own = contractInput(c, 0);
+  if (amount === undefined) {
+    const outputs = rolloverOutputs(c.terms, paid, c.terms.capacity_sat);
+    const fee = feeFor(feerate, keySpendVsize({ inputs: [own], outputs }));
+    guardFee(fee, c.terms.capacity_sat, allowFee);
+    const capacity = c.terms.capacity_sat - paid - fee;
+    if (capacity <= 0n)
+      throw new Refusal(
+        'not-enough-coins',
+        `${c.terms.capacity_sat - paid} sat are left, not enough for the fee of ${fee} sat at ${feerateText(feerate)} sat/vB`,
+      );
+    return { capacity, topUps: [], change: null };
+  }
+  const paidFrom = payFrom({
+    required: [own],
+    coins: utxo,
+    outputs: rolloverOutputs(c.terms, paid, amount),
+    change,
+    feerate,
+    version: 3,
+    network: c.terms.network,
+    allowFee,
+  });
+  const topUps = paidFrom.inputs
+    .filter((i) => outpointText(i) !== outpointText(own))
+    .map(({ sequence: _, ...coin }) => coin);
+  if (topUps.length > 100)
+    throw new Refusal('not-enough-coins', `${topUps.length} coins would be needed, at most 100 fit`);
+  return {
+    capacity: amount,
+    topUps,
+    change: paidFrom.changeSat > 0n ? { address: change, sat: paidFrom.changeSat } : null,
+  };
+}
+
+/** The rollover's PSBT: shares of the old contract's keys, signatures of added inputs, and whose output the next contract is. */
+export function rolloverPsbt(job: Job, next: Terms, shares: Shares, witnesses: Rolling['witnesses']): string {
+  const tx = putMusig(toTransaction(job.template), job.index, job.set, shares);
+  const keys = keysOf(next);
+  putMusigOutput(
+    tx,
+    job.template.outputs.findIndex((o) => o.script === keys.script),
+    keys,
+  );
+  return writePsbt(putStacks(tx, witnesses));
+}

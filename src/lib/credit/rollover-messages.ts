@@ -1,0 +1,45 @@
+/** The messages of a rollover, step by step, and the flags that its steps take. The steps themselves: `rollover.ts`. */
+import * as v from 'valibot';
+import type { Expiry } from '../bitcoin/locktime.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
+import { contractSchema, offerEntries, type Policy } from './terms.ts';
+
+const base = { contract: contractSchema, paid_sat: sat, receipt: v.nullable(hexOf(64)) };
+const pair = {
+  ...base,
+  next_contract: contractSchema,
+  top_ups: v.pipe(
+    v.array(v.strictObject({ ...outpoint.entries, amount_sat: sat, script: v.pipe(hexText, v.maxLength(68)) })),
+    v.maxLength(100),
+  ),
+  change: v.nullable(v.strictObject({ address: text, amount_sat: sat })),
+  fee_sat: sat,
+};
+const both = v.strictObject({ refund: psbt, rollover: psbt });
+const steps = {
+  offered: { ...base, offer: v.strictObject(offerEntries) },
+  proposed: { ...pair, psbt: both },
+  accepted: { ...pair, psbt: both },
+  signed: { ...pair, psbt: both },
+  complete: { ...pair, txid: hexOf(32), hex: hexText },
+} as const;
+export type RollMessage = MessageOf<typeof steps>;
+export type Pair = Extract<RollMessage, { step: 'proposed' }>;
+
+export interface RollInput {
+  contract?: Hex;
+  policy?: Policy;
+  amount?: bigint;
+  expires?: Expiry;
+  utxo?: readonly Spent[];
+  ownKey?: string;
+  payout?: string;
+  change?: string;
+  allowFee?: boolean;
+}
+export const parseRollover = messageParser('rollover', steps);
+
+/** The payee's key in the next contract: by it both homes find their record. */
+export const nextKey = (m: RollMessage): Hex => ('offer' in m ? m.offer.pubkey : m.next_contract.payee_pubkey);

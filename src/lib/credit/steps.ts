@@ -1,0 +1,60 @@
+/** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
+import { outpointText } from '../bitcoin/outpoint.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { idClaim, type Credit, type FundedCredit } from './records.ts';
+import { authOf, otherRole, type ContractView, type Role } from './terms.ts';
+
+/** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
+export const TWICE =
+  'let the wallet that holds the key sign this PSBT (twice in a row: nonce, then signature) and give it back with --merge FILE';
+export const ONCE =
+  'let the wallet that holds the key add its nonce to this PSBT (once), and give it back with --merge FILE';
+
+/** A hint where there is one. */
+export const hintOf = (hint: string | undefined): { hint?: string } => (hint === undefined ? {} : { hint });
+
+/** A restored payee might offer, or serve, what its lost records contradict. */
+export function checkHome(hand: Pick<Hand, 'restored'>): void {
+  if (hand.restored)
+    throw new Refusal(
+      'home-restored',
+      'the store of this home was restored from a backup or copied; as payee it only exits',
+      {
+        hint: 'spillway restore --accept-restore says what may be lost and goes on',
+      },
+    );
+}
+
+export const noncesOf = (id: Hex, live: readonly { sighash: Hex }[]) =>
+  live.map((l) => ({ of: idClaim(id), sighash: l.sighash }));
+
+/** The outpoint of a contract that has one, to ask the chain for it. */
+export const outpointOf = (c: Credit | undefined): string[] => (c && 'outpoint' in c ? [outpointText(c.outpoint)] : []);
+
+/** @throws Refusal `unknown-contract` */
+export function roleIn(c: Credit | undefined): Role {
+  if (!c) throw new Refusal('unknown-contract', 'no such contract in this home');
+  return c.role;
+}
+
+/** The counterparty's authentication key. */
+export function peerAuth(c: Credit | undefined): Hex {
+  if (!c || !('terms' in c)) throw new Refusal('unknown-contract', 'no such contract in this home');
+  return authOf(c.terms, otherRole(c.role));
+}
+
+/** @throws Refusal `terms-differ` unless the message states the contract as this home knows it */
+export function checkSame(own: ContractView, stated: ContractView, from: Role): void {
+  if (canonicalJson(own) !== canonicalJson(stated))
+    throw new Refusal('terms-differ', 'the message states other terms for this contract than the recorded ones', {
+      blame: from,
+    });
+}
+
+/** Every nonce that this home has open for the contract. */
+export function openNonces(c: FundedCredit) {
+  const payees = c.role === 'payee' ? [...c.live, ...(c.rolling ? [c.rolling] : [])] : [];
+  return noncesOf(c.id, [...payees, ...(c.closing?.opener === c.role ? [c.closing] : [])]);
+}
