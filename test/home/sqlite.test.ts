@@ -96,13 +96,15 @@ describe('the SQLite file', () => {
     ).toBe(false);
     store.close();
     const foreign = new SqliteStore({ path, secrets: async () => otherKeys });
-    await expect(foreign.load([A])).rejects.toMatchObject({ code: 'store-unavailable' });
+    const [closed] = (await foreign.load([A])).nonces;
+    await expect(closed!.unseal()).rejects.toMatchObject({ code: 'store-unavailable' });
     foreign.close();
     const db = new DatabaseSync(path);
     db.exec(`UPDATE nonce SET of_claim = 'key:01'`);
     db.close();
     const moved = new SqliteStore({ path, secrets });
-    await expect(moved.load([A])).rejects.toMatchObject({ code: 'store-unavailable' });
+    const [misplaced] = (await moved.load([A])).nonces;
+    await expect(misplaced!.unseal()).rejects.toMatchObject({ code: 'store-unavailable' });
     moved.close();
   });
 
@@ -130,7 +132,8 @@ describe('the SQLite file', () => {
     expect(await closed.list()).toHaveLength(2);
     expect((await closed.load(['id:bb'])).found.size).toBe(1);
     expect(await closed.commit(commitOf({ key: 'k' }))).toBe(true);
-    await expect(closed.load([A])).rejects.toThrow('asked');
+    const [sealed] = (await closed.load([A])).nonces;
+    await expect(sealed!.unseal()).rejects.toThrow('asked');
     await expect(closed.fresh(1)).rejects.toThrow('asked');
     closed.close();
   });

@@ -10,7 +10,9 @@ import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
+import { openNonce } from '../../src/lib/home/nonce-box.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
+import type { Claim } from '../../src/lib/protocol/action.ts';
 import { spillway, type Ran } from '../cli/run.ts';
 
 export type Who = 'payee' | 'payer';
@@ -117,7 +119,7 @@ export class World {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  /** All that a home has stored, but for time stamps, the files' own numbers, and ciphertext. */
+  /** All that a home has stored, but for time stamps and the files' own numbers. */
   dump(who: Who): Dump {
     return dumpOf(this.home(who), this.refunds(who));
   }
@@ -128,13 +130,17 @@ export function secretsOf(home: string): string[] {
   const { mnemonic } = parsed(readFileSync(join(home, 'seed'), 'utf8')) as { mnemonic: string };
   const seed = seedOf(mnemonic);
   const keys = homeKeys(seed, 'regtest');
-  const { records, addresses } = dumpOf(home, '');
+  const { records, addresses, nonces } = dumpOf(home, '');
   const paths = records.map((row) => parsed(row['body'])['own'].path);
   const bytes = [
     seed,
     keys.storeKey,
     ...paths.flatMap((path) => [keys.contract(path), keys.auth(path)]),
     ...addresses.map(({ chain, idx }) => keys.wallet({ chain, index: idx })),
+    ...nonces.flatMap(({ of_claim, sighash, pubnonce, sealed }) => {
+      const { secret } = openNonce({ of: of_claim as Claim, sighash, pubnonce }, sealed, keys.storeKey);
+      return [secret.subarray(0, 32), secret.subarray(32, 64)];
+    }),
   ].map((key) => Buffer.from(key));
   const words = mnemonic.split(' ');
   const parts = words.slice(2).map((_, i) => words.slice(i, i + 3).join(' '));
@@ -149,7 +155,7 @@ export interface Dump {
   records: Message[];
   claims: unknown[];
   replies: { key: string; text: string; row: string; exit: number }[];
-  nonces: { of_claim: string; sighash: string; pubnonce: string; reply: string | null }[];
+  nonces: { of_claim: string; sighash: string; pubnonce: string; reply: string | null; sealed: Uint8Array }[];
   addresses: { chain: 0 | 1; idx: number; script: string; address: string }[];
   commits: number;
   restored: string | null;
@@ -169,7 +175,7 @@ export function dumpOf(home: string, refunds: string): Dump {
       records: all('SELECT * FROM record ORDER BY id'),
       claims: all('SELECT * FROM claim ORDER BY claim'),
       replies: all('SELECT key, text, row, exit FROM reply ORDER BY key'),
-      nonces: all('SELECT of_claim, sighash, pubnonce, reply FROM nonce ORDER BY of_claim, sighash'),
+      nonces: all('SELECT * FROM nonce ORDER BY of_claim, sighash'),
       addresses: all('SELECT * FROM address ORDER BY chain, idx'),
       commits: Number(meta('commits')),
       restored: meta('restored'),

@@ -82,11 +82,12 @@ export interface Payment {
 
 /**
  * The transaction that makes these outputs out of these coins. Inputs and outputs are in the order of BIP69; a change
- * below dust goes to the fee. The feerate is rounded up to whole sat/vB.
+ * at or below dust goes to the fee. The feerate is rounded up to whole sat/vB.
  * @throws Refusal `unsafe-funding` for coins that are not native segwit, `not-enough-coins`, `fee-too-high`
  */
 export function payFrom(payment: Payment): Template & { fee: bigint; changeSat: bigint } {
   const { required = [], coins, outputs, change, feerate, version, network } = payment;
+  const script = changeScript(change, network);
   const unsafe = [...required, ...coins].find((c) => !isNativeSegwit(c.script));
   if (unsafe)
     throw new Refusal(
@@ -139,7 +140,7 @@ export function payFrom(payment: Payment): Template & { fee: bigint; changeSat: 
   const spent = outputs.reduce((sum, o) => sum + o.sat, 0n);
   const changeSat = result.change ? total - spent - (result.fee ?? 0n) : 0n;
   guardFee(total - spent - changeSat, total, payment.allowFee);
-  const all = changeSat > 0n ? [...outputs, { sat: changeSat, script: changeScript(change, network) }] : [...outputs];
+  const all = changeSat > 0n ? [...outputs, { sat: changeSat, script }] : [...outputs];
   return {
     version,
     locktime: 0,

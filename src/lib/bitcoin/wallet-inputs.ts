@@ -65,6 +65,9 @@ export function checkWitness(template: Template, index: number, stack: readonly 
     new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
   const tx = toTransaction(template);
   const [signature, pubkey] = stack;
+  if (stack.length === 0) throw invalid('an empty witness found');
+  // An annex is signed by whoever adds it and relayed by nobody; it would hide what the last elements are.
+  if (type === 'p2tr' && stack.length > 1 && stack.at(-1)![0] === 0x50) throw invalid('a witness with an annex found');
   if (type === 'p2tr' && stack.length === 1 && signature) {
     const hashType = schnorrType(signature, index);
     const hash = tx.preimageWitnessV1(

@@ -128,7 +128,6 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const first = { message, records, input: line.input };
   const by = action.party(first);
   const peer = action.peer(first, by);
-  if (peer !== null) checkSeal(line.json as object, peer, 'counterparty');
   const seen: Seen<M | null, Rs, I> = { ...first, by };
   const hand = {
     keys: action.keyless ? NO_KEYS : await ports.keys(nonces),
@@ -139,6 +138,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   };
 
   if (line.cancel) {
+    // Cancelling undoes only what is this home's own: an own message, or the other's, names it equally well.
     if (!action.cancel) throw new Refusal('usage', `${action.type} cannot be cancelled`);
     const kept = action.cancel({ ...seen, ...hand, facts: {} } as Given<M | null, Rs, I, never, never>);
     const text = printJson({ type: action.type, version: 1, step: 'cancelled', network: ports.network });
@@ -147,9 +147,11 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   }
 
   const row = turn(action, seen);
+  if (peer !== null) checkSeal(line.json as object, peer, 'counterparty');
   checkFlags(row, line.input);
   const { facts, checks } = await factsFor(row, seen, ports);
   const out = row.take({ ...seen, ...hand, facts } as Parameters<typeof row.take>[0]);
+  if (line.merged.length > 0) await checkMerged(line.merged, message, out);
   if (out.consent && !agreed.has(digest(out.consent))) {
     // A question is asked once a run: if a lost race changed it, somebody else has to decide again.
     if (attempt > 1 && agreed.size > 0)
@@ -231,6 +233,21 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   // How coins were judged is the step's to say.
   const { coins: _, ...rest } = checks as Record<string, string>;
   return { facts: { ...facts, ...own }, checks: rest };
+}
+
+/** A PSBT that came back must be one of this step's transactions. @throws Refusal `transaction-differs` */
+async function checkMerged(merged: readonly string[], message: Step | null, out: object): Promise<void> {
+  const { readPsbt } = await import('../bitcoin/psbt.ts');
+  const unsigned = (psbt: string) => Buffer.from(readPsbt(psbt).unsignedTx).toString('hex');
+  const { waits, message: said } = out as { waits?: object; message?: { psbt?: object } };
+  const known = [waits, said?.psbt, (message as { psbt?: object } | null)?.psbt].flatMap(
+    (psbts) => Object.values(psbts ?? {}) as string[],
+  );
+  const expected = new Set(known.map(unsigned));
+  if (merged.some((psbt) => !expected.has(unsigned(psbt))))
+    throw new Refusal('transaction-differs', 'the PSBT given with --merge is none of the transactions of this step', {
+      hint: 'sign the PSBT that this command printed, and nothing else',
+    });
 }
 
 /** The envelope in front, in a fixed order; what an older run sealed or checked is left behind. */

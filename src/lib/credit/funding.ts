@@ -6,7 +6,7 @@
 import { payFrom } from '../bitcoin/coins.ts';
 import { guardFee } from '../bitcoin/fee.ts';
 import { readPsbt, readSame, templateOf, writePsbt } from '../bitcoin/psbt.ts';
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { isNativeSegwit, scriptType } from '../bitcoin/script.ts';
 import {
   feeOf,
@@ -95,13 +95,15 @@ export const inputScripts = (funding: Funding | null): Hex[] =>
 
 /**
  * Adds what signatures there are: by the home's own keys, and from PSBTs that came back.
- * @throws Refusal `transaction-differs` where a PSBT that came back is another transaction, `sighash-refused`, `signature-invalid`
+ * @throws Refusal `sighash-refused`, `signature-invalid`
  */
 export function signFunding(hand: Hand, funding: Funding, ours: Facts['ours'], skip: readonly number[] = []): Funding {
   const { template } = funding;
   const witnesses: Record<string, readonly Hex[]> = { ...funding.witnesses };
   const open = template.inputs.map((_, i) => i).filter((i) => !skip.includes(i) && !witnesses[i]);
-  for (const psbt of hand.merged) {
+  const unsigned = toTransaction(template).unsignedTx;
+  // Other PSBTs of the same step (its refund) come back by the same flag; the runner refuses what belongs to none.
+  for (const psbt of hand.merged.filter((text) => equalBytes(readPsbt(text).unsignedTx, unsigned))) {
     const signed = readSame(template, psbt, 'wallet');
     for (const [i, stack] of witnessesOf(template, signed, open)) witnesses[i] = stack.map((part) => bytesToHex(part));
   }

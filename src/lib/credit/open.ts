@@ -45,7 +45,7 @@ import {
   type Offer,
   type Policy,
 } from './terms.ts';
-import { checkCapacity, refund } from './transactions.ts';
+import { checkOffered, refund } from './transactions.ts';
 
 const offer = v.strictObject(offerEntries);
 const steps = {
@@ -149,7 +149,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       does: 'shows the address that another wallet is to fund, without paying yet',
       when: ['without --utxo', ({ input }) => !input.utxo],
       asks: ['amount', 'expires'],
-      may: ['ownKey', 'payout'],
+      may: ['ownKey', 'payout', 'allowFee'],
       needs: ({ input }) => ({ tip: true, now: true, payout: input.payout ? 0 : 1 }),
       take: ({ message, records, input, facts, ...hand }) => {
         if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
@@ -324,12 +324,11 @@ function agree(
   network: string,
   o: Offer,
   side: Parameters<typeof termsFrom>[2],
-  input: { amount: bigint; expires: Expiry },
+  input: { amount: bigint; expires: Expiry; allowFee?: boolean },
   facts: { tip: number | 'not-checked'; now: number },
 ) {
   const terms = termsFrom(network, o, side, input.amount, expiryHeight(input.expires, facts.tip, facts.now));
-  checkTermsWithin(terms, o.policy, facts.tip);
-  checkCapacity(terms);
+  checkOffered(terms, o.policy, facts.tip, input.allowFee ?? false);
   return terms;
 }
 

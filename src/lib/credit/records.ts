@@ -110,7 +110,7 @@ export const isOpening = (c: Credit | undefined): c is Opening =>
   c?.state === 'offered' || c?.state === 'addressed' || c?.state === 'proposed';
 
 /** What is left of an opening that was given up: its key, so that it is never shown again. */
-export const cancelled = (c: Opening): Credit => ({
+export const cancelled = (c: Opening | (PayerFunded & { state: 'open' })): Credit => ({
   role: c.role,
   state: 'cancelled',
   own: c.own,

@@ -7,7 +7,7 @@ import { payFrom } from '../bitcoin/coins.ts';
 import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { putMusig, putMusigOutput, writePsbt, type Shares } from '../bitcoin/psbt.ts';
-import { dustLimit, isNativeSegwit } from '../bitcoin/script.ts';
+import { dustLimit, scriptType } from '../bitcoin/script.ts';
 import {
   feeOf,
   keySpendVsize,
@@ -17,14 +17,16 @@ import {
   type Spent,
   type Template,
 } from '../bitcoin/transaction.ts';
+import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
+import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Job } from '../signing/exchange.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { contractOutpoint, putStacks } from './funding.ts';
 import type { Rolling } from './records.ts';
-import { keysOf, type Contract, type Terms } from './terms.ts';
-import { contractInput, rolloverOutputs } from './transactions.ts';
+import { keysOf, viewOf, type Contract, type Role, type Terms } from './terms.ts';
+import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
 /** @throws Refusal `expired`: a rollover must confirm before the deadline of the old contract */
 export function checkRolls(tip: Facts['tip'], terms: Terms, topUps: number): void {
@@ -40,14 +42,14 @@ export function checkPaidStill(own: bigint, stated: bigint): void {
     });
 }
 
-/** Inputs that the payer adds: native segwit, each once. @throws Refusal `unsafe-funding` */
+/** Inputs that the payer adds: of one key each, so that their signatures can be checked here, and each once. @throws Refusal `unsafe-funding` */
 export function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
   const seen = new Set([outpointText(c.outpoint)]);
   for (const coin of topUps) {
-    if (!isNativeSegwit(coin.script))
+    if (!['p2tr', 'p2wpkh'].includes(scriptType(coin.script)))
       throw new Refusal(
         'unsafe-funding',
-        `input ${outpointText(coin)} is not native segwit: it could change the id of the rollover`,
+        `input ${outpointText(coin)} is ${scriptType(coin.script)}; p2tr or p2wpkh expected`,
         { blame: 'payer' },
       );
     if (seen.has(outpointText(coin)))
@@ -56,13 +58,44 @@ export function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
   }
 }
 
-/** The payee's check of what the payer built: fee, change and the place of the next contract. */
-export function checkShape(template: Template, old: Contract, next: Contract, feeSat: bigint): void {
-  const fee = feeOf(template);
-  if (fee !== feeSat || fee < 0n)
-    throw new Refusal('transaction-differs', `a fee of ${feeSat} sat stated, inputs and outputs leave ${fee}`, {
-      blame: 'payer',
+/** What the messages of a rollover state, from this home's own records: so no word of the other side is passed on unchecked. */
+export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receipt: Hex | null) => ({
+  contract: viewOf(c),
+  paid_sat: parts.paidSat,
+  receipt,
+  next_contract: viewOf(next),
+  top_ups: parts.topUps.map(({ txid, vout, sat, script }) => ({ txid, vout, amount_sat: sat, script })),
+  change: parts.change && { address: parts.change.address, amount_sat: parts.change.sat },
+  fee_sat: feeOf(rollover(c, parts, next.terms)),
+});
+
+/** @throws Refusal `terms-differ` where the message states anything else */
+export function checkPair(own: ReturnType<typeof pairOf>, stated: object, from: Role): void {
+  const differs = Object.entries(own).find(
+    ([name, value]) => canonicalJson(value) !== canonicalJson((stated as Record<string, unknown>)[name]),
+  );
+  if (differs)
+    throw new Refusal('terms-differ', `${differs[0]} of the message is not what this home knows of the rollover`, {
+      blame: from,
     });
+}
+
+/** Every added input is signed by its one key. @throws Refusal `signature-invalid` */
+export function checkSigned(template: Template, added: readonly number[], witnesses: Witnesses): void {
+  for (const i of added) {
+    const stack = witnesses.get(i);
+    if (!stack || (scriptType(template.inputs[i]!.script) === 'p2tr' && stack.length !== 1))
+      throw new Refusal('signature-invalid', `input ${i}, added by the payer, is not signed by its key`, {
+        blame: 'payer',
+      });
+  }
+}
+
+/** The payee's check of what the payer built: fee, change and the place of the next contract. */
+export function checkShape(template: Template, old: Contract, next: Contract): void {
+  const fee = feeOf(template);
+  if (fee < 0n)
+    throw new Refusal('transaction-differs', 'the rollover pays more than its inputs hold', { blame: 'payer' });
   boundFeerate(fee, keySpendVsize(template));
   guardFee(fee, sumSat(template.inputs));
   const dust = template.outputs.find((o) => o.sat < dustLimit(o.script));

@@ -9,7 +9,7 @@
 import { expiryHeight, expiryWords } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { readSame, writePsbt } from '../bitcoin/psbt.ts';
-import { feeOf, toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
+import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -18,14 +18,25 @@ import { checkBefore, checkCoins, checkFunding, deadlineHeight, outpointsOf } fr
 import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
 import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce } from './refund.ts';
-import { checkPaidStill, checkRolls, checkShape, checkTopUps, planOf, rolloverPsbt, sighashOf } from './rolling.ts';
+import {
+  checkPaidStill,
+  checkPair,
+  checkRolls,
+  checkShape,
+  checkSigned,
+  checkTopUps,
+  pairOf,
+  planOf,
+  rolloverPsbt,
+  sighashOf,
+} from './rolling.ts';
 import { checkHome, checkSame, hintOf, noncesOf, ONCE, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
 import { cancelled, creditKind, idClaim, isOpening, keyClaim, must, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import { nextKey, parseRollover, type Pair, type RollInput, type RollMessage } from './rollover-messages.ts';
-import { checkTermsWithin, contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
-import { checkCapacity, rollover as rolloverTemplate } from './transactions.ts';
+import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
+import { checkOffered, rollover as rolloverTemplate } from './transactions.ts';
 
 /** `prior`: the next contract of an earlier proposal for the same old one, which a new proposal replaces. */
 type Rs = { contract: Credit; next: Credit; prior: Credit };
@@ -149,8 +160,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
           input.allowFee ?? false,
         );
         const terms = termsFrom(message.network, message.offer, side, plan.capacity, expiry);
-        checkTermsWithin(terms, message.offer.policy, facts.tip);
-        checkCapacity(terms);
+        checkOffered(terms, message.offer.policy, facts.tip, input.allowFee ?? false);
         const coins = checkCoins(facts.coins, plan.topUps);
         const parts = { paidSat: message.paid_sat, topUps: plan.topUps, change: plan.change };
         const template = rolloverTemplate(c, parts, terms);
@@ -207,7 +217,9 @@ export const rollover = table<RollMessage, Rs, RollInput>(
           change: m.change && { address: m.change.address, sat: m.change.amount_sat },
         };
         const template = rolloverTemplate(c, parts, next.terms);
-        checkShape(template, c, next, m.fee_sat);
+        checkShape(template, c, next);
+        const pair = pairOf(c, next, parts, c.receipt);
+        checkPair(pair, m, 'payer');
         const job = rolloverJob(c, template);
         sharesIn(job, m.psbt.rollover);
         const accepted = acceptRefund(hand, next, records.next, m.psbt.refund, facts.tip);
@@ -233,7 +245,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
             ...(opened && { opens: opened.opens }),
           };
         return {
-          message: { ...m, step: 'accepted', psbt: { refund, rollover: rolled } },
+          message: { step: 'accepted', network: m.network, ...pair, psbt: { refund, rollover: rolled } },
           opens: opened.opens,
           ...kept,
         };
@@ -259,8 +271,9 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         const { rolling } = c;
         if (!rolling || rolling.nextKey !== had.terms.payee_pubkey)
           throw new Refusal('state-moved-on', 'this home has proposed another rollover since');
-        checkSame(viewOf(c), m.contract, 'payee');
-        checkSame(viewOf(had), m.next_contract, 'payee');
+        const pair = pairOf(c, had, rolling, m.receipt);
+        checkPair(pair, m, 'payee');
+        checkReceipt(c, m.paid_sat, m.receipt, 'payee');
         if (c.signedMaxSat !== rolling.paidSat || m.paid_sat !== rolling.paidSat)
           throw new Refusal(
             'update-in-flight',
@@ -297,8 +310,9 @@ export const rollover = table<RollMessage, Rs, RollInput>(
           };
         return {
           message: {
-            ...m,
             step: 'signed',
+            network: m.network,
+            ...pair,
             psbt: {
               ...m.psbt,
               rollover: rolloverPsbt(job, had.terms, { [job.peer]: peer, [job.pubkey]: part }, signed.witnesses),
@@ -329,13 +343,14 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         checkHome(hand);
         const c = must(records.contract, 'payee', 'accepted', 'open');
         const next = must(records.next, 'payee', 'accepted', 'open');
-        checkSame(viewOf(c), m.contract, 'payer');
         const { rolling } = c;
         checkPaidStill(c.paidSat, m.paid_sat);
         if (!rolling || rolling.nextKey !== next.terms.payee_pubkey || rolling.paidSat !== c.paidSat)
           throw new Refusal('paid-moved', 'an update was accepted, or another rollover began, since this one', {
             hint: 'offer again',
           });
+        const pair = pairOf(c, next, rolling, c.receipt);
+        checkPair(pair, m, 'payer');
         checkRolls(facts.tip, c.terms, rolling.topUps.length);
         const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, rolling.topUps) };
         const template = rolloverTemplate(c, rolling, next.terms);
@@ -343,18 +358,13 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         const shares = sharesIn(job, m.psbt.rollover);
         const others = template.inputs.map((_, i) => i).filter((i) => i !== job.index);
         const witnesses = witnessesOf(template, readSame(template, m.psbt.rollover, 'payer'), others);
-        const missing = others.find((i) => !witnesses.has(i));
-        if (missing !== undefined)
-          throw new Refusal('signature-invalid', `input ${missing}, added by the payer, is not signed`, {
-            blame: 'payer',
-          });
+        checkSigned(template, others, witnesses);
         const done = finish(hand, job, shares.peer);
         if (!done) return { waits: { rollover: psbtOf(job, shares) }, hint: ONCE, writes: {} };
         const stacks = template.inputs.map((_, i) => (i === job.index ? [done.signature] : witnesses.get(i)!));
         const hex = withWitness(template, stacks);
-        const { psbt: _, ...said } = m;
         return {
-          message: { ...said, step: 'complete', txid: txidOfHex(hex), hex },
+          message: { step: 'complete', network: m.network, ...pair, txid: txidOfHex(hex), hex },
           writes: { contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit },
           spends: done.spends,
           voids: noncesOf(c.id, c.live),
@@ -365,9 +375,14 @@ export const rollover = table<RollMessage, Rs, RollInput>(
   ],
 );
 
-/** The next contract of a rollover that was given up, written under its role. */
+/**
+ * The next contract of a rollover that was given up, written under its role. It may have its refund already, where the
+ * payer waited for another wallet; without the payer's signature of the rollover it cannot be funded.
+ */
 const giveUp = <R extends 'next' | 'prior'>(role: R, c: Credit | undefined): { [K in R]?: Credit } =>
-  (isOpening(c) ? { [role]: cancelled(c) } : {}) as { [K in R]?: Credit };
+  (isOpening(c) || (c?.role === 'payer' && c.state === 'open') ? { [role]: cancelled(c) } : {}) as {
+    [K in R]?: Credit;
+  };
 
 function propose(
   hand: Hand,
@@ -384,13 +399,7 @@ function propose(
   const message: Pair = {
     step: 'proposed',
     network: m.network,
-    contract: viewOf(c),
-    paid_sat: m.paid_sat,
-    receipt: m.receipt,
-    next_contract: viewOf(next),
-    top_ups: rolling.topUps.map(({ txid, vout, sat: amount, script }) => ({ txid, vout, amount_sat: amount, script })),
-    change: rolling.change && { address: rolling.change.address, amount_sat: rolling.change.sat },
-    fee_sat: feeOf(template),
+    ...pairOf(c, next, rolling, m.receipt),
     psbt: { refund: psbtOf(job, { own: opened.share }), rollover: rolled },
   };
   return { message, writes, opens: opened.opens };

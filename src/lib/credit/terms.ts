@@ -46,8 +46,8 @@ export const defaultPolicy = (network: Network): Policy => ({
   margin_blocks: 144,
 });
 
-/** @throws Refusal `usage` for a policy that contradicts itself */
-export function checkPolicy(p: Policy): Policy {
+/** @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that came in an offer */
+export function checkPolicy(p: Policy, from?: Party): Policy {
   const wrong =
     p.min_amount_sat > p.max_amount_sat
       ? 'the least amount is above the largest'
@@ -58,7 +58,10 @@ export function checkPolicy(p: Policy): Policy {
           : p.min_blocks <= p.freeze_blocks
             ? 'the shortest term must be longer than the freeze'
             : undefined;
-  if (wrong) throw new Refusal('usage', wrong);
+  if (wrong)
+    throw from === undefined
+      ? new Refusal('usage', wrong)
+      : new Refusal('malformed-message', `a policy found in which ${wrong}`, { blame: from });
   return p;
 }
 
@@ -158,7 +161,7 @@ export function viewOf({ id, terms, outpoint: at }: Contract): ContractView {
 export function termsFrom(network: string, offer: Offer, payer: Side, capacity: bigint, expiry: number): Terms {
   if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
   const { policy } = offer;
-  checkPolicy(policy);
+  checkPolicy(policy, 'payee');
   return {
     network,
     payer_pubkey: payer.pubkey,

@@ -9,7 +9,7 @@
  * All are version 3 (TRUC): whoever owns an output can pay for it with a child. The payer's remainder bears the fees.
  * A remainder below dust goes to the payee: it gets less than one dust limit more than it was paid.
  */
-import { feeFor } from '../bitcoin/fee.ts';
+import { feeFor, guardFee } from '../bitcoin/fee.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import {
@@ -18,14 +18,13 @@ import {
   SEQUENCE_RBF,
   sortInputs,
   sortOutputs,
-  sumSat,
   type Input,
   type Output,
   type Spent,
   type Template,
 } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { keysOf, payoutScript, type Contract, type Terms } from './terms.ts';
+import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type Policy, type Terms } from './terms.ts';
 
 const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input => ({
   ...outpoint,
@@ -77,6 +76,17 @@ export function checkCapacity(terms: Terms): void {
   const least = minPaid(terms) + exitFee(terms);
   if (terms.capacity_sat < least || terms.capacity_sat - refundFee(terms) < dustLimit(payoutScript(terms, 'payer')))
     throw new Refusal('below-dust', `a capacity of ${terms.capacity_sat} sat found, at least ${least} expected`);
+}
+
+/**
+ * What a payer checks of terms that follow from an offer, before it draws keys for good.
+ * @throws Refusal `key-rejected`, `out-of-policy`, `below-dust`, `fee-too-high` where exit or refund would burn a tenth
+ */
+export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-checked', allowFee: boolean): void {
+  checkKeys(terms, 'payee');
+  checkTermsWithin(terms, policy, tip);
+  checkCapacity(terms);
+  guardFee(exitFee(terms), terms.capacity_sat, allowFee);
 }
 
 export const refund = (contract: Contract): Template => ({
@@ -137,4 +147,3 @@ export const rolloverOutputs = (old: Terms, paid: bigint, capacity: bigint): Out
   ].filter((o) => o.sat > 0n);
 
 export const contractInput = contractCoin;
-export { sumSat };

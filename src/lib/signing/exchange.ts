@@ -193,9 +193,12 @@ function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
   return signature;
 }
 
-/** This party's share in a PSBT that came back from another wallet. @throws Refusal `transaction-differs` where none of them is this transaction */
+/** This party's share in the PSBTs that came back from another wallet: the fullest one. The runner refuses PSBTs of other transactions. */
 function mergedShare(hand: Hand, job: Job): Share | undefined {
   const unsigned = toTransaction(job.template).unsignedTx;
   const same = hand.merged.map(readPsbt).filter((tx) => equalBytes(tx.unsignedTx, unsigned));
-  return same.map((tx) => shareOf(tx, job.index, job.set, job.pubkey)).find((share) => share.pubnonce !== undefined);
+  const shares = same
+    .map((tx) => shareOf(tx, job.index, job.set, job.pubkey))
+    .filter((share) => share.pubnonce !== undefined);
+  return shares.find((share) => share.partial !== undefined) ?? shares[0];
 }

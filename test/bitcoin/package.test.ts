@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { feeFor } from '../../src/lib/bitcoin/fee.ts';
+import { childOf, type Parent } from '../../src/lib/bitcoin/package.ts';
+import { dustLimit } from '../../src/lib/bitcoin/script.ts';
+import { feeOf } from '../../src/lib/bitcoin/transaction.ts';
+import { refusal } from '../support/refusal.ts';
+import { coinOf, signAll, walletKey } from '../support/wallet.ts';
+
+const parent: Parent = { version: 3, vsize: 154, fee: 308n };
+const own = walletKey('p2tr', 1);
+const payTo = walletKey('p2tr', 9).script;
+
+describe('a child', () => {
+  it('brings both to the feerate and little above, takes no coin that it does not need, and pays no dust', () => {
+    const coin = fc.tuple(fc.constantFrom('p2tr' as const, 'p2wpkh' as const), fc.bigInt({ min: 1000n, max: 50_000n }));
+    let made = 0;
+    fc.assert(
+      fc.property(
+        fc.array(coin, { maxLength: 4 }),
+        fc.bigInt({ min: 400n, max: 60_000n }),
+        fc.integer({ min: 3000, max: 60_000 }),
+        (list, sat, feerate) => {
+          const keys = list.map(([type], i) => walletKey(type, i + 20));
+          const coins = list.map(([, amount], i) => coinOf(keys[i]!, i + 2, amount));
+          const mine = coinOf(own, 1, sat);
+          let child: ReturnType<typeof childOf>;
+          try {
+            child = childOf(parent, mine, coins, payTo, feerate, true);
+          } catch (error) {
+            expect((error as { code: string }).code).toBe('not-enough-coins');
+            return;
+          }
+          made += 1;
+          const taken = [mine, ...coins].slice(0, child.inputs.length);
+          expect(child.inputs).toEqual(taken.map((c) => ({ ...c, sequence: 0xfffffffd })));
+          expect(child.version).toBe(3);
+          expect(feeOf(child)).toBe(child.fee);
+          expect(child.outputs).toHaveLength(1);
+          expect(child.outputs[0]!.sat).toBeGreaterThanOrEqual(dustLimit(payTo));
+          const tx = signAll(child, [own, ...keys]);
+          tx.finalize();
+          const both = feeFor(feerate, parent.vsize + tx.vsize);
+          expect(parent.fee + child.fee).toBeGreaterThanOrEqual(both);
+          expect(parent.fee + child.fee).toBeLessThanOrEqual(both + feeFor(feerate, 2 + taken.length));
+        },
+      ),
+      { numRuns: 40 },
+    );
+    expect(made).toBeGreaterThan(5);
+  }, 60_000);
+
+  it('pays for itself at least, where the parent pays enough', () => {
+    const rich = { ...parent, fee: 100_000n };
+    expect(childOf(rich, coinOf(own, 1, 5000n), [], payTo, 2000, false).fee).toBe(111n);
+  });
+  it('costs at most a tenth unless that is allowed', () => {
+    const work = (allow: boolean) => childOf(parent, coinOf(own, 1, 5000n), [], payTo, 10_000, allow);
+    expect(refusal(() => work(false)).code).toBe('fee-too-high');
+    expect(work(true).fee).toBe(2650n - 308n);
+  });
+  it('of a TRUC parent has at most 1,000 vB', () => {
+    const coins = Array.from({ length: 40 }, (_, i) => coinOf(own, i + 2, 1000n));
+    const found = refusal(() => childOf(parent, coinOf(own, 1, 400n), coins, payTo, 20_000, true));
+    expect(found.code).toBe('not-enough-coins');
+    expect(found.message).toContain('at most 1000 expected');
+    expect(
+      childOf({ ...parent, version: 2 }, coinOf(own, 1, 400n), coins, payTo, 14_000, true).inputs.length,
+    ).toBeGreaterThan(16);
+  });
+  it('that cannot be paid for says what is wanting', () => {
+    const found = refusal(() => childOf(parent, coinOf(own, 1, 400n), [], payTo, 5000, true));
+    expect(found).toMatchObject({
+      code: 'not-enough-coins',
+      hint: 'give more coins with --utxo FILE, or a lower --feerate',
+    });
+  });
+});
