@@ -23,6 +23,11 @@ if (major > 22 || (major === 22 && minor >= 18)) start();
 else handOver();
 
 function start() {
+  // Before 24, Node.js warns of its SQLite at each start; stderr is for the person who runs this.
+  const { emitWarning } = process;
+  process.emitWarning = (warning, ...rest) => {
+    if (!String(warning).startsWith('SQLite is an experimental feature')) emitWarning.call(process, warning, ...rest);
+  };
   delete process.env.SPILLWAY_HANDED_OVER;
   module.enableCompileCache();
   if (!existsSync(`${root}dist/cli.cjs`)) stop('bug', 70, 'dist/cli.cjs is missing: run npm run build');

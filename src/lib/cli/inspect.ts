@@ -143,14 +143,13 @@ function templateFacts(template: Template, hex: string | undefined, network: str
 /** The action's rows as a sequence diagram; what lies behind the given step is solid, what is to come dotted. */
 export function sequence(table: Action<any, any, any>, step: string | null): string {
   const parties = [...new Set(table.rows.map((row) => row.by))];
-  const other = (by: string) => parties.find((p) => p !== by) ?? by;
   const past = new Set<string>();
   for (let at = step; at !== null;) {
     past.add(at);
-    at = table.rows.find((row) => row.name === at && !past.has(String(row.after)))?.after ?? null;
+    at = table.rows.findLast((row) => row.name === at && !past.has(String(row.after)))?.after ?? null;
   }
   const lines = table.rows.map((row) => {
-    const to = table.rows.some((r) => r.after === row.name) ? other(row.by) : row.by;
+    const to = following(table.rows, row.name)[0]?.by ?? row.by;
     return `  ${row.by}${past.has(row.name) ? '->>' : '-->>'}${to}: ${row.name}${row.when ? ` (${row.when[0]})` : ''}`;
   });
   return ['sequenceDiagram', ...parties.map((p) => `  participant ${p}`), ...lines].join('\n');

@@ -48,6 +48,8 @@ import {
 import { checkOffered, refund } from './transactions.ts';
 
 const offer = v.strictObject(offerEntries);
+/** Stands beside the address, for whoever copies it: until the refund is stored, a payment there is lost. */
+const NOTICE = 'do not pay yet';
 const steps = {
   offered: { offer },
   addressed: {
@@ -57,6 +59,7 @@ const steps = {
     address: text,
     descriptor: v.pipe(v.string(), v.maxLength(400)),
     expiry: height,
+    notice: v.literal(NOTICE),
   },
   proposed: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
   accepted: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
@@ -167,6 +170,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
             address: contractAddress(terms),
             descriptor: contractDescriptor(terms),
             expiry: terms.expiry,
+            notice: NOTICE,
           },
           exit: 3,
           hint: `${expiryWords(input.expires, terms.expiry) ?? `the contract expires at height ${terms.expiry}`}; make a PSBT that pays ${terms.capacity_sat} sat to ${contractAddress(terms)}, do not sign or pay it yet, and give it with --funding FILE on this output`,
