@@ -1,4 +1,92 @@
-/** The library: what other programs build on. Families export their tables here, one line each. */
+/**
+ * The library: what other programs build on. Pure functions and tables; nothing here reads a file, a clock or the network,
+ * and randomness is an argument.
+ *
+ * What does this message say, which transaction do both sign, and who acts next?
+ *
+ * ```js
+ * import { readFileSync } from 'node:fs';
+ * import { creditTransactions, following, parseJson, readContract, rowWords, signUpdate, txidOf } from 'spillway';
+ *
+ * const message = signUpdate.parse(parseJson(readFileSync(0, 'utf8'))); // refuses whatever it does not know
+ * const contract = readContract(message.contract, message.network, 'payee'); // id and address follow from the terms
+ * console.log(message.paid_sat, txidOf(creditTransactions.update(contract, message.paid_sat)));
+ * console.log(following(signUpdate.rows, message.step).map(rowWords).join(' or '));
+ * ```
+ *
+ *     spillway sign-update --home mint --contract "$ID" --amount 2100 | node what.mjs
+ *
+ * An action is a table (`openCredit`, `signUpdate`, …): each row says whose turn it is and has the pure function `take`
+ * that takes the step. A program that keeps contracts itself implements `Ports` and commits what `take` returns, all of
+ * it at once, before it shows the message.
+ */
+
+// ── the protocol: tables, rows, whose turn; messages, seals, refusals ─────────────────────────────────────────────────
 export * from './lib/protocol/action.ts';
 export * from './lib/protocol/json.ts';
 export * from './lib/protocol/refusal.ts';
+export { envelope, messageParser, parseAs, type MessageOf } from './lib/protocol/message.ts';
+export { checkSeal, messageHash, seal, taggedHash } from './lib/protocol/seal.ts';
+export type { Commit, FactSource, Loaded, Ports, Prompt, Reply, SealedNonce, Store } from './lib/protocol/ports.ts';
+
+// ── bitcoin: amounts, addresses, transactions, PSBTs, fees ────────────────────────────────────────────────────────────
+export { addressOf, scriptOf } from './lib/bitcoin/address.ts';
+export { btcFromSat, parseSat, satFromBtc } from './lib/bitcoin/amount.ts';
+export { parseCoins, payFrom, type ListedCoin, type Payment } from './lib/bitcoin/coins.ts';
+export { withChecksum } from './lib/bitcoin/descriptor.ts';
+export { feeFor, feerateOf, feerateText, parseFeerate } from './lib/bitcoin/fee.ts';
+export { finalHex } from './lib/bitcoin/finalize.ts';
+export { expiryHeight, parseExpiry, type Expiry } from './lib/bitcoin/locktime.ts';
+export { isNetwork, NETWORKS, type Network } from './lib/bitcoin/network.ts';
+export { outpointText, parseOutpoint, type Outpoint } from './lib/bitcoin/outpoint.ts';
+export { childOf, type Parent } from './lib/bitcoin/package.ts';
+export { musigPsbt, readPsbt, readSame, shareOf, templateOf, writePsbt, type Share } from './lib/bitcoin/psbt.ts';
+export { dustLimit, scriptType, type ScriptType } from './lib/bitcoin/script.ts';
+export {
+  feeOf,
+  parseTransaction,
+  taprootSighash,
+  toTransaction,
+  txidOf,
+  txidOfHex,
+  vsizeOfHex,
+  withWitness,
+  type Input,
+  type Output,
+  type Spent,
+  type Template,
+} from './lib/bitcoin/transaction.ts';
+
+// ── signing: MuSig2 (BIP327), and the exchange in which one side opens and the other signs last ───────────────────────
+export * as exchange from './lib/signing/exchange.ts';
+export * as musig2 from './lib/signing/musig2.ts';
+export { keySet, sortedKeySet, type KeySet } from './lib/signing/keyset.ts';
+
+// ── credit contracts: their actions, terms and transactions ───────────────────────────────────────────────────────────
+export { closeCredit, type CloseInput, type CloseMessage } from './lib/credit/close.ts';
+export { exitCredit, verdictOf, type ExitDocument, type Verdict } from './lib/credit/exit.ts';
+export { openCredit, type OpenInput, type OpenMessage } from './lib/credit/open.ts';
+export { creditKind, type Credit } from './lib/credit/records.ts';
+export { rollover } from './lib/credit/rollover.ts';
+export { signUpdate, type UpdateInput, type UpdateMessage } from './lib/credit/update.ts';
+export { settlementOf, type Settlement } from './lib/credit/settlement.ts';
+export { statusOf, type StatusLine } from './lib/credit/status.ts';
+export {
+  checkPolicy,
+  contractAddress,
+  contractDescriptor,
+  contractId,
+  defaultPolicy,
+  keysOf,
+  readContract,
+  viewOf,
+  type Contract,
+  type ContractView,
+  type Offer,
+  type Policy,
+  type Role,
+  type Side,
+  type Terms,
+} from './lib/credit/terms.ts';
+/** `update`, `refund`, `rollover`, `close`: each transaction as a function of terms and amounts. */
+export * as creditTransactions from './lib/credit/transactions.ts';

@@ -3,11 +3,13 @@
  * with py-bitcoinkernel, or where `test/kernel/install.sh` puts it; where it is missing, one line says so.
  */
 import { execFileSync, spawn } from 'node:child_process';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const here = join(import.meta.dirname, '../kernel');
-const installed = join(import.meta.dirname, '../../node_modules/.cache/spillway-kernel/bin/python');
+const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+const installed = join(process.env['SPILLWAY_KERNEL_DIR'] ?? join(cache, 'spillway-kernel'), 'bin/python');
 
 /** What an input spends. */
 export interface Prevout {

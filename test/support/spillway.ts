@@ -70,7 +70,12 @@ export class World {
     return { SPILLWAY_HOME: this.home(who), SPILLWAY_TIP: String(this.tip), ...insecure };
   }
 
-  async run(who: Who, argv: readonly string[], stdin = '', env: Record<string, string> = {}): Promise<Ran> {
+  async run(
+    who: Who,
+    argv: readonly string[],
+    stdin: string | Uint8Array = '',
+    env: Record<string, string> = {},
+  ): Promise<Ran> {
     const ran = await spillway(argv, { stdin, env: { ...this.env(who), ...env }, cwd: this.dir });
     this.printed.push(ran.stdout, ran.stderr);
     return ran;

@@ -25,8 +25,17 @@ export function readPsbt(text: string): Transaction {
   }
 }
 
-/** Writes a PSBT, version 0, in base64. */
-export const writePsbt = (tx: Transaction): string => base64.encode(tx.toPSBT(0));
+/** Writes a PSBT, version 0, in base64. @throws Refusal `malformed-psbt` for one that only version 2 can say */
+export function writePsbt(tx: Transaction): string {
+  try {
+    return base64.encode(tx.toPSBT(0));
+  } catch (error) {
+    throw new Refusal(
+      'malformed-psbt',
+      `the PSBT cannot be written in version 0: ${(error as Error).message.slice(0, 200)}`,
+    );
+  }
+}
 
 /** What a PSBT would sign. Amount and script of an input are 0 and empty where the PSBT does not say them. */
 export function templateOf(tx: Transaction): Template {

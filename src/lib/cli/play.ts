@@ -169,7 +169,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const reply: Reply = {
     text,
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
-    ...(out.hint !== undefined && { hint: out.hint }),
+    ...(out.hint !== undefined && { hint: stillWaits(line, out) + out.hint }),
     row: row.name,
     flags: flagDigest(action, row.name, line),
     copies: out.copies ?? [],
@@ -234,6 +234,10 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   const { coins: _, ...rest } = checks as Record<string, string>;
   return { facts: { ...facts, ...own }, checks: rest };
 }
+
+/** Two waits in a row: what came back was not enough. */
+const stillWaits = <I>(line: Line<I>, out: object): string =>
+  'waits' in out && line.merged.length > 0 ? 'what came back with --merge is not all that is needed; now ' : '';
 
 /** A PSBT that came back must be one of this step's transactions. @throws Refusal `transaction-differs` */
 async function checkMerged(merged: readonly string[], message: Step | null, out: object): Promise<void> {

@@ -17,7 +17,7 @@ import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, settlementVsize } from './transactions.ts';
-import { checkHome, checkSame, noncesOf, ONCE, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, checkSame, noncesOf, ONCE, SIGN, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
 
 const numbers = {
   contract: contractSchema,
@@ -156,7 +156,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             const job = closeJob(c, own.paidSat, own.feeSat);
             const shares = sharesIn(job, m.psbt.close);
             const done = finish(hand, job, shares.peer);
-            if (!done) return { waits: { close: psbtOf(job, shares) }, hint: ONCE, writes: {} };
+            if (!done) return { waits: { close: psbtOf(job, shares) }, hint: SIGN, writes: {} };
             const hex = withWitness(job.template, [[done.signature]]);
             const { psbt: _, ...said } = m;
             return {

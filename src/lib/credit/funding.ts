@@ -112,7 +112,7 @@ export function signFunding(hand: Hand, funding: Funding, ours: Facts['ours'], s
     if (path && !witnesses[i])
       witnesses[i] = signKeyPath(template, i, hand.keys.wallet(path), hand.random(32)).map((part) => bytesToHex(part));
   }
-  return { template, witnesses };
+  return { ...funding, witnesses };
 }
 
 /** Are all inputs but these signed? */
@@ -123,8 +123,8 @@ const stacks = (witnesses: Funding['witnesses']): Map<number, Uint8Array[]> =>
   new Map(Object.entries(witnesses).map(([i, stack]) => [Number(i), stack.map((part) => hexToBytes(part))]));
 
 /** The funding as a PSBT with what witnesses there are. */
-export const fundingPsbt = ({ template, witnesses }: Funding): string =>
-  writePsbt(putWitnesses(toTransaction(template), stacks(witnesses)));
+export const fundingPsbt = ({ template, witnesses, psbt }: Funding): string =>
+  writePsbt(putWitnesses(psbt === undefined ? toTransaction(template) : readPsbt(psbt), stacks(witnesses)));
 export const putStacks = (tx: Transaction, witnesses: Funding['witnesses']): Transaction =>
   putWitnesses(tx, stacks(witnesses));
 

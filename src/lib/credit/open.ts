@@ -26,7 +26,7 @@ import {
 } from './funding.ts';
 import { freshSide, psbtOf } from './jobs.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
-import { checkHome, hintOf, ONCE, TWICE } from './steps.ts';
+import { checkHome, hintOf, ONCE, SIGN, TWICE } from './steps.ts';
 import { cancelled, creditKind, isOpening, keyClaim, must, type Credit, type Funding } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
@@ -207,7 +207,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         }
         checkTermsWithin(c.terms, c.offer.policy, facts.tip);
         const contract = { id: c.id, terms: c.terms, outpoint: at, own: c.own };
-        return propose(hand, contract, { template, witnesses: {} }, []);
+        return propose(hand, contract, { template, witnesses: {}, psbt: input.funding }, []);
       },
     }),
     row({
@@ -292,7 +292,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           });
         const done =
           had.state === 'open' ? { record: had, spends: [] } : completeRefund(hand, had, message.psbt.refund);
-        if ('wait' in done) return { waits: { refund: done.wait }, hint: ONCE, writes: {} };
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: {} };
         const copies = [refundCopy(had, done.record.refund, facts.ours)];
         const { funding } = done.record;
         if (!funding) throw new Refusal('wrong-state', 'this contract was funded by a rollover');

@@ -19,6 +19,8 @@ import { maxPaid } from './transactions.ts';
 export interface Funding {
   template: Template;
   witnesses: Readonly<Record<string, readonly Hex[]>>;
+  /** As the other wallet made it, with whatever its signers need to know. */
+  psbt?: string;
 }
 /** An update that was asked for and not yet answered. */
 export interface Live {

@@ -146,7 +146,8 @@ export function planOf(
   }
   const paidFrom = payFrom({
     required: [own],
-    coins: utxo,
+    // A wallet that holds the contract's key lists its coin too.
+    coins: utxo.filter((coin) => outpointText(coin) !== outpointText(own)),
     outputs: rolloverOutputs(c.terms, paid, amount),
     change,
     feerate,

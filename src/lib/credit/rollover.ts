@@ -30,7 +30,7 @@ import {
   rolloverPsbt,
   sighashOf,
 } from './rolling.ts';
-import { checkHome, checkSame, hintOf, noncesOf, ONCE, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, checkSame, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
 import { cancelled, creditKind, idClaim, isOpening, keyClaim, must, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
@@ -285,25 +285,33 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         const job = rolloverJob(c, template);
         const { peer } = sharesIn(job, m.psbt.rollover);
         const done = had.state === 'open' ? { record: had, spends: [] } : completeRefund(hand, had, m.psbt.refund);
-        if ('wait' in done) return { waits: { refund: done.wait }, hint: ONCE, writes: {} };
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: {} };
         // The next refund is kept from here on, also when another wallet has to sign first.
         const next = done.record;
         const signed = signFunding(hand, { template, witnesses: rolling.witnesses }, facts.ours, [job.index]);
         const kept = { spends: done.spends, copies: [refundCopy(next, next.refund, facts.ours)] };
         const withSigned = { ...c, rolling: { ...rolling, witnesses: signed.witnesses } };
-        if (!isSigned(signed, [job.index]))
+        const complete = isSigned(signed, [job.index]);
+        if (!complete && !c.own.outside)
           return {
             waits: { rollover: writePsbt(putStacks(toTransaction(template), signed.witnesses)) },
             hint: 'sign the added inputs in the wallet that owns them, and give the PSBT back with --merge FILE',
             writes: { contract: withSigned, next },
             ...kept,
           };
-        // Frozen before another wallet may sign.
+        // Frozen before another wallet may sign; one that holds key and coins gets both to sign in one PSBT.
         const writes = { contract: { ...withSigned, state: 'rolled' } as Credit, next };
         const part = signLast(hand, job, peer);
-        if (!part)
+        if (!part || !complete)
           return {
-            waits: { rollover: rolloverPsbt(job, had.terms, { [job.peer]: peer }, signed.witnesses) },
+            waits: {
+              rollover: rolloverPsbt(
+                job,
+                had.terms,
+                { [job.peer]: peer, ...(part && { [job.pubkey]: part }) },
+                signed.witnesses,
+              ),
+            },
             hint: TWICE,
             writes,
             ...kept,
@@ -360,7 +368,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         const witnesses = witnessesOf(template, readSame(template, m.psbt.rollover, 'payer'), others);
         checkSigned(template, others, witnesses);
         const done = finish(hand, job, shares.peer);
-        if (!done) return { waits: { rollover: psbtOf(job, shares) }, hint: ONCE, writes: {} };
+        if (!done) return { waits: { rollover: psbtOf(job, shares) }, hint: SIGN, writes: {} };
         const stacks = template.inputs.map((_, i) => (i === job.index ? [done.signature] : witnesses.get(i)!));
         const hex = withWitness(template, stacks);
         return {

@@ -12,6 +12,9 @@ export const TWICE =
 export const ONCE =
   'let the wallet that holds the key add its nonce to this PSBT (once), and give it back with --merge FILE';
 
+export const SIGN =
+  'let the wallet that holds the key sign this PSBT (once: its nonce is in it), and give it back with --merge FILE';
+
 /** A hint where there is one. */
 export const hintOf = (hint: string | undefined): { hint?: string } => (hint === undefined ? {} : { hint });
 

@@ -13,7 +13,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { psbtOf, sharesIn, updateJob } from './jobs.ts';
-import { checkHome, checkSame, noncesOf, ONCE, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, idClaim, must, type Credit, type Live, type PayeeCredit } from './records.ts';
 import { contractSchema, viewOf, type Role } from './terms.ts';
@@ -177,7 +177,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const job = updateJob(c, m.paid_sat);
         const shares = sharesIn(job, m.psbt.update);
         const done = finish(hand, job, shares.peer);
-        if (!done) return { waits: { update: psbtOf(job, shares) }, hint: ONCE, writes: {} };
+        if (!done) return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: {} };
         const { psbt: _, ...said } = m;
         return {
           message: { ...said, step: 'accepted' },

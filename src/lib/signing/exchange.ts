@@ -14,6 +14,7 @@ import { equalBytes } from '../bitcoin/bytes.ts';
 import { taprootSighash, toTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { verifies } from './bip340.ts';
 import { bytesToHex, hexToBytes, tagged } from './curve.ts';
 import type { KeySet } from './keyset.ts';
 import {
@@ -132,6 +133,8 @@ export function finish(hand: Hand, job: Job, peer: Share): Finished | undefined 
     throw new Refusal('peer-partial-missing', `no partial signature of the ${job.peerIs} found`, { blame: job.peerIs });
   const theirs = { pubnonce: peerNonce, partial: peer.partial };
   if (job.own.outside) {
+    const whole = mergedSignature(hand, job);
+    if (whole) return { signature: whole, spends: [] };
     const share = mergedShare(hand, job);
     if (!share?.pubnonce || !share.partial) return undefined;
     const own = { pubnonce: share.pubnonce, partial: share.partial };
@@ -193,12 +196,33 @@ function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
   return signature;
 }
 
-/** This party's share in the PSBTs that came back from another wallet: the fullest one. The runner refuses PSBTs of other transactions. */
-function mergedShare(hand: Hand, job: Job): Share | undefined {
+/** The PSBTs that came back and are this transaction. The runner refuses those that belong to no transaction of the step. */
+function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
   const unsigned = toTransaction(job.template).unsignedTx;
-  const same = hand.merged.map(readPsbt).filter((tx) => equalBytes(tx.unsignedTx, unsigned));
-  const shares = same
+  return hand.merged.map(readPsbt).filter((tx) => equalBytes(tx.unsignedTx, unsigned));
+}
+
+/** This party's share in them: the fullest one. */
+function mergedShare(hand: Hand, job: Job): Share | undefined {
+  const shares = mergedHere(hand, job)
     .map((tx) => shareOf(tx, job.index, job.set, job.pubkey))
     .filter((share) => share.pubnonce !== undefined);
   return shares.find((share) => share.partial !== undefined) ?? shares[0];
+}
+
+/**
+ * The whole signature, where the other wallet has put both partials together itself, as Bitcoin Core does unless told not to.
+ * @throws Refusal `signature-invalid`
+ */
+function mergedSignature(hand: Hand, job: Job): Uint8Array | undefined {
+  for (const tx of mergedHere(hand, job)) {
+    const { finalScriptWitness: stack, tapKeySig } = tx.getInput(job.index);
+    const signature = stack?.[0] ?? tapKeySig;
+    if (!signature) continue;
+    const sole = (!stack || stack.length === 1) && signature.length === 64;
+    if (!sole || !verifies(bytesToHex(signature), hexToBytes(job.nonceId.sighash), job.set.script.slice(4)))
+      throw new Refusal('signature-invalid', 'the signature that came back with --merge does not verify');
+    return signature;
+  }
+  return undefined;
 }
