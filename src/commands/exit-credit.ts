@@ -1,12 +1,13 @@
 import * as Flags from '@oclif/core/flags';
 import { ContractCommand, contractNamed, portsOf, stepsOf } from '../lib/cli/contract.ts';
 import { contractFlag } from '../lib/cli/contract-flags.ts';
+import { contractsOf, exitFacts } from '../lib/cli/contracts.ts';
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { print } from '../lib/cli/output.ts';
-import { allQueries, dueList, exitCredit } from '../lib/credit/exit.ts';
-import { isFunded, type Credit } from '../lib/credit/records.ts';
-import { printJson, withSats } from '../lib/protocol/json.ts';
+import { dueList, exitCredit } from '../lib/credit/exit.ts';
+import { isFunded } from '../lib/credit/records.ts';
+import { printJson } from '../lib/protocol/json.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
 export default class ExitCredit extends ContractCommand {
@@ -53,12 +54,17 @@ export default class ExitCredit extends ContractCommand {
       });
     }
     await withHome(flags, async (home) => {
-      const records = (await home.store.list('credit')).map((r) => withSats(r.record) as Credit).filter(isFunded);
+      const contracts = (await contractsOf(home)).filter(({ record }) => isFunded(record));
       const { source } = await portsOf(home, flags, this.argv);
-      const { facts } = await source.facts(allQueries(records));
-      if (facts.tip === undefined || facts.tip === 'not-checked')
+      const { tip, ...facts } = await exitFacts(source, contracts);
+      if (tip === 'not-checked')
         throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
-      const lines = dueList(records, facts.tip, flags.within ?? 144, { coins: facts.coins!, known: facts.known! });
+      const lines = dueList(
+        contracts.map(({ record }) => record),
+        tip,
+        flags.within ?? 144,
+        facts,
+      );
       if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
     });
   }

@@ -1,14 +1,13 @@
 import { BaseCommand } from '../lib/cli/base.ts';
 import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag } from '../lib/cli/contract-flags.ts';
+import { contractsOf, exitFacts } from '../lib/cli/contracts.ts';
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { note, print } from '../lib/cli/output.ts';
 import { statusTable } from '../lib/cli/status.ts';
-import { allQueries } from '../lib/credit/exit.ts';
-import type { Credit } from '../lib/credit/records.ts';
 import { statusOf } from '../lib/credit/status.ts';
-import { printJson, withSats } from '../lib/protocol/json.ts';
+import { printJson } from '../lib/protocol/json.ts';
 
 export default class Status extends BaseCommand {
   static override summary = 'The contracts of this home: state, amounts, deadlines';
@@ -24,13 +23,10 @@ export default class Status extends BaseCommand {
     const { flags } = await this.parse(Status);
     await withHome(flags, async (home) => {
       const wanted = await contractNamed(home, flags.contract);
-      const records = (await home.store.list('credit')).filter((r) => wanted === undefined || r.name === wanted);
-      const contracts = records.map((r) => ({ name: r.name, record: withSats(r.record) as Credit }));
+      const contracts = (await contractsOf(home)).filter(({ name }) => wanted === undefined || name === wanted);
       const { source } = await portsOf(home, flags, this.argv);
-      const { facts } = await source.facts(allQueries(contracts.map((c) => c.record)));
-      const lines = contracts.map(({ name, record }) =>
-        statusOf(name, record, { tip: facts.tip!, coins: facts.coins!, known: facts.known! }),
-      );
+      const facts = await exitFacts(source, contracts);
+      const lines = contracts.map(({ name, record }) => statusOf(name, record, facts));
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (process.stdout.isTTY) await print(await statusTable(lines));
       else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));

@@ -202,16 +202,6 @@ export interface DueLine {
   verdict: Verdict;
 }
 
-/** What to ask the chain about all of these contracts at once. */
-export function allQueries(records: readonly Credit[]) {
-  const each = records.map(exitQueries);
-  return {
-    tip: true,
-    coins: [...new Set(each.flatMap((q) => q.coins))],
-    known: [...new Set(each.flatMap((q) => q.known))],
-  } as const;
-}
-
 /** The contracts whose deadline is at most `within` blocks away, the nearest first. */
 export function dueList(
   records: readonly Credit[],

@@ -1,0 +1,29 @@
+/** The credit contracts of a home, and what the chain says of all of them at once: for `status` and `exit-credit --due`. */
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { exitQueries, type ExitFacts } from '../credit/exit.ts';
+import type { Credit } from '../credit/records.ts';
+import type { Home } from '../home/home.ts';
+import { withSats } from '../protocol/json.ts';
+import type { FactSource } from '../protocol/ports.ts';
+
+export interface Named {
+  name: string;
+  record: Credit;
+}
+
+export const contractsOf = async (home: Home): Promise<Named[]> =>
+  (await home.store.list('credit')).map((r) => ({ name: r.name, record: withSats(r.record) as Credit }));
+
+/** Asks for every coin, and for the transactions of those that are gone. */
+export async function exitFacts(source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> {
+  const queries = contracts.map(({ record }) => exitQueries(record));
+  const { facts } = await source.facts({ tip: true, coins: [...new Set(queries.flatMap((q) => q.coins))] });
+  const { tip = 'not-checked', coins = 'not-checked' } = facts;
+  if (coins === 'not-checked') return { tip, coins, known: 'not-checked' };
+  const gone = contracts.filter(
+    ({ record }) => 'outpoint' in record && coins.get(outpointText(record.outpoint)) === 'missing',
+  );
+  const txids = gone.flatMap(({ record }) => exitQueries(record).known);
+  const { known = 'not-checked' } = (await source.facts({ known: [...new Set(txids)] })).facts;
+  return { tip, coins, known };
+}
