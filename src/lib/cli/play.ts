@@ -57,7 +57,12 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   for (let attempt = 1; ; attempt++) {
     const again = key && !line.cancel ? await ports.store.reply(key) : undefined;
     if (again) return repeat(action, again, line, ports);
-    const done = await once(action, message, line, ports, key, agreed, attempt);
+    const done = await once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
+      // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
+      const taken = error instanceof Refusal && key && !line.cancel ? await ports.store.reply(key) : undefined;
+      if (!taken) throw error;
+      return repeat(action, taken, line, ports);
+    });
     if (done) return done;
     if (attempt === ATTEMPTS)
       throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
@@ -135,6 +140,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     random: await ports.random(),
     network: ports.network,
     restored: ports.restored,
+    requestId: line.requestId,
   };
 
   if (line.cancel) {

@@ -53,14 +53,14 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
     sealWith: ({ contract }) => contract!.own.path,
     cancel: ({ records }) => {
       const c = closable(records.contract);
-      if (c.state !== 'closing' || c.closing?.opener !== c.role)
+      if (!c.closing)
         throw new Refusal(
           'too-late-to-cancel',
-          c.state === 'closing' ? "this home has signed the other's close" : 'no own close is proposed',
+          c.signedClose ? "this home has signed the other's close" : 'no own close is proposed',
         );
       return {
-        writes: { contract: { ...c, state: 'open', closing: null } as Credit },
-        voids: [{ of: idClaim(c.id), sighash: c.closing.sighash }],
+        writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit },
+        voids: noncesOf(c.id, [c.closing]),
       };
     },
   },
@@ -83,14 +83,12 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           take: ({ records, input, facts, ...hand }) => {
             if (opener === 'payee') checkHome(hand);
             const c = closable(records.contract);
-            if (c.state === 'closing' && c.closing?.opener !== opener)
-              throw new Refusal('wrong-state', `this home has signed a close of the ${other}; wait for it, or exit`);
             const paidSat = paidOf(c);
             const feeSat = feeFor(facts.feerate, settlementVsize(c.terms));
             checkFee(c.terms, feeSat, input.allowFee ?? false, undefined);
             const job = closeJob(c, paidSat, feeSat);
             const opened = open(hand, job);
-            const closing: Closing = { opener, paidSat, feeSat, sighash: job.nonceId.sighash };
+            const closing: Closing = { paidSat, feeSat, sighash: job.nonceId.sighash };
             const older = c.closing && c.closing.sighash !== closing.sighash ? [c.closing] : [];
             const kept = {
               writes: { contract: { ...c, state: 'closing', closing } as Credit },
@@ -102,11 +100,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
               message: {
                 step: 'proposed',
                 network: c.terms.network,
-                contract: viewOf(c),
-                opener,
-                paid_sat: paidSat,
-                fee_sat: feeSat,
-                receipt: c.role === 'payee' ? c.receipt : null,
+                ...statedBy(c, opener, closing, receiptOf(c)),
                 psbt: { close },
               },
               opens: opened.opens,
@@ -124,21 +118,36 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           take: ({ message: m, records, input, ...hand }) => {
             if (other === 'payee') checkHome(hand);
             const c = closable(records.contract);
-            checkSame(viewOf(c), m.contract, opener);
+            checkSame({ contract: viewOf(c) }, m, opener);
             if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
               throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
             checkFee(c.terms, m.fee_sat, input.allowFee ?? false, input.maxFeerate ?? MAX_FEERATE);
             const counted = other === 'payer' ? checkPayer(c, m) : checkPayee(c, m);
+            if (opener === 'payer' && m.receipt !== null)
+              throw new Refusal('bad-receipt', 'a receipt found in a message of the payer', { blame: opener });
             const job = closeJob(counted, m.paid_sat, m.fee_sat);
             const { peer } = sharesIn(job, m.psbt.close);
             const part = signLast(hand, job, peer);
-            const closing: Closing = { opener, paidSat: m.paid_sat, feeSat: m.fee_sat, sighash: job.nonceId.sighash };
-            const kept = {
-              writes: { contract: { ...counted, state: 'closing', closing, rolling: null } as Credit },
-              voids: openNonces(c),
+            const signedClose: Closing = { paidSat: m.paid_sat, feeSat: m.fee_sat, sighash: job.nonceId.sighash };
+            const left = {
+              ...counted,
+              ...(counted.role === 'payee' && { live: [] }),
+              state: 'closing',
+              signedClose,
+              rolling: null,
             };
+            // An own proposal stays: updates are over, and of two closes one will confirm.
+            const kept = { writes: { contract: left as Credit }, voids: openNonces({ ...c, closing: null }) };
             if (!part) return { waits: { close: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
-            return { message: { ...m, step: 'signed', psbt: { close: psbtOf(job, { own: part, peer }) } }, ...kept };
+            return {
+              message: {
+                step: 'signed',
+                network: m.network,
+                ...statedBy(c, opener, signedClose, m.receipt),
+                psbt: { close: psbtOf(job, { own: part, peer }) },
+              },
+              ...kept,
+            };
           },
         }),
         row({
@@ -149,18 +158,18 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           when,
           take: ({ message: m, records, ...hand }) => {
             const c = closable(records.contract);
-            checkSame(viewOf(c), m.contract, other);
-            const own = c.state === 'closing' && c.closing?.opener === opener ? c.closing : undefined;
+            const own = c.closing;
             if (!own || own.paidSat !== m.paid_sat || own.feeSat !== m.fee_sat)
               throw new Refusal('state-moved-on', 'this close is not the one that this home proposed last');
+            const said = statedBy(c, opener, own, receiptOf(c));
+            checkSame(said, m, other);
             const job = closeJob(c, own.paidSat, own.feeSat);
             const shares = sharesIn(job, m.psbt.close);
             const done = finish(hand, job, shares.peer);
             if (!done) return { waits: { close: psbtOf(job, shares) }, hint: SIGN, writes: {} };
             const hex = withWitness(job.template, [[done.signature]]);
-            const { psbt: _, ...said } = m;
             return {
-              message: { ...said, step: 'complete', txid: txidOfHex(hex), hex },
+              message: { step: 'complete', network: m.network, ...said, txid: txidOfHex(hex), hex },
               writes: {
                 contract: {
                   ...c,
@@ -182,11 +191,21 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
 
+const receiptOf = (c: FundedCredit): Hex | null => (c.role === 'payee' ? c.receipt : null);
+
+/** What the messages of a close state, from this home's own record. */
+const statedBy = (c: FundedCredit, opener: Role, close: Closing, receipt: Hex | null) => ({
+  contract: viewOf(c),
+  opener,
+  paid_sat: close.paidSat,
+  fee_sat: close.feeSat,
+  receipt,
+});
+
 /** The payer signs for no more than it has signed before. */
 function checkPayer(c: FundedCredit, m: { paid_sat: bigint; receipt: Hex | null }): FundedCredit {
-  if (c.role !== 'payer' || m.paid_sat <= c.signedMaxSat) return c;
   checkReceipt(c, m.paid_sat, m.receipt, 'payee');
-  return { ...c, signedMaxSat: m.paid_sat };
+  return c.role === 'payer' && m.paid_sat > c.signedMaxSat ? { ...c, signedMaxSat: m.paid_sat } : c;
 }
 
 function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {

@@ -290,8 +290,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           throw new Refusal('terms-differ', 'the accepted contract is not the one that this home proposed', {
             blame: 'payee',
           });
-        const done =
-          had.state === 'open' ? { record: had, spends: [] } : completeRefund(hand, had, message.psbt.refund);
+        const done = completeRefund(hand, had, message.psbt.refund);
         if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: {} };
         const copies = [refundCopy(had, done.record.refund, facts.ours)];
         const { funding } = done.record;

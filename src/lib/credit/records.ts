@@ -28,6 +28,8 @@ export interface Live {
   sighash: Hex;
   /** null while another wallet has not put its nonce in. */
   pubnonce: Hex | null;
+  /** Under which --request-id it was asked for: two orders of one amount are not one. */
+  requestId: string | null;
 }
 /** A rollover under way: what, beside the two contracts, its transaction is made of. */
 export interface Rolling {
@@ -39,9 +41,8 @@ export interface Rolling {
   sighash: Hex;
   witnesses: Readonly<Record<string, readonly Hex[]>>;
 }
-/** A close: by whom it was opened, and its numbers. */
+/** A close, own or signed for the other: its numbers. */
 export interface Closing {
-  opener: Role;
   paidSat: bigint;
   feeSat: bigint;
   sighash: Hex;
@@ -59,7 +60,10 @@ export interface PayeeFunded extends Held {
   receipt: Hex | null;
   live: readonly Live[];
   rolling: Rolling | null;
+  /** The own close that is proposed. */
   closing: Closing | null;
+  /** The close of the other that this home has signed: from then on no more updates, for good. */
+  signedClose: Closing | null;
   refundSighash: Hex;
   /** The record comes from a restored or copied store: no more updates. */
   restored: boolean;
@@ -68,11 +72,16 @@ export interface PayerFunded extends Held {
   role: 'payer';
   /** The finished refund, hex. */
   refund: Hex;
+  /** The answer that completed it: a later one must be the same. */
+  refundAnswer: Hex;
   funding: Funding | null;
   coins: readonly string[];
   signedMaxSat: bigint;
   rolling: Rolling | null;
+  /** The own close that is proposed. */
   closing: Closing | null;
+  /** The close of the other that this home has signed: from then on no more updates, for good. */
+  signedClose: Closing | null;
 }
 export type FundedState = 'open' | 'closing' | 'closed' | 'rolled' | 'exiting';
 /** One member of the union a state, so that each can be told from the others. `tx`: the finished rollover or close, hex. */
@@ -97,13 +106,15 @@ export const coinClaim = (outpoint: { txid: string; vout: number } | string): Cl
   `coin:${typeof outpoint === 'string' ? outpoint : `${outpoint.txid}:${outpoint.vout}`}`;
 
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
+/** The rollover under way, where there is one. */
+export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
 /** What was paid (payee), or has been signed for (payer). */
 export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
 
 /** States that a contract never leaves for one that takes updates. */
 export function isLeft(c: Credit): boolean {
   if (c.state === 'cancelled' || c.state === 'rolled' || c.state === 'closed' || c.state === 'exiting') return true;
-  return c.state === 'closing' && c.closing?.opener !== c.role;
+  return c.state === 'closing' && c.signedClose !== null;
 }
 
 type Opening = Extract<Credit, { state: 'offered' | 'addressed' | 'proposed' }>;
@@ -149,9 +160,8 @@ export const creditKind: Kind<Credit> = {
   restored(c): Credit {
     if (isOpening(c)) return cancelled(c);
     if (!isFunded(c)) return c;
-    // An own close is a proposal whose nonce is gone; one that the other side was given a signature for stays.
-    const reopened =
-      c.state === 'closing' && c.closing?.opener === c.role ? { state: 'open' as const, closing: null } : {};
+    // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
+    const reopened = { closing: null, ...(c.state === 'closing' && !c.signedClose && { state: 'open' as const }) };
     if (c.role === 'payer') return { ...c, ...reopened, rolling: null } as Credit;
     return { ...c, ...reopened, rolling: null, live: [], restored: true } as Credit;
   },

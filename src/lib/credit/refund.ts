@@ -7,8 +7,9 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
-import type { Hand, NonceId } from '../protocol/action.ts';
+import type { Hand, Hex, NonceId } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { taggedHash } from '../protocol/seal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { psbtOf, refundJob, sharesIn } from './jobs.ts';
 import { idClaim, must, type Credit } from './records.ts';
@@ -76,14 +77,35 @@ export function acceptRefund(
           live: [],
           rolling: null,
           closing: null,
+          signedClose: null,
           refundSighash: job.nonceId.sighash,
           restored: false,
         };
   return { accepted, part, job, peer };
 }
 
+/** One answer finishes a refund. */
+const answerOf = (refundPsbt: string): Hex =>
+  bytesToHex(taggedHash('spillway/answer', new TextEncoder().encode(refundPsbt)));
+
+/** A refund that is finished answers no second message. @throws Refusal `nonce-consumed` */
+function checkAnswer(c: { refundAnswer: Hex }, refundPsbt: string): void {
+  if (c.refundAnswer !== answerOf(refundPsbt))
+    throw new Refusal('nonce-consumed', 'another answer than the one that completed this refund; its nonce is used', {
+      blame: 'payee',
+    });
+}
+
 /** The payer completes the refund that it opened; `wait`: a PSBT for the wallet that holds its key. */
-export function completeRefund(hand: Hand, had: Extract<Credit, { state: 'proposed' }>, refundPsbt: string) {
+export function completeRefund(
+  hand: Hand,
+  had: Extract<Credit, { role: 'payer'; state: 'proposed' | 'open' }>,
+  refundPsbt: string,
+) {
+  if (had.state === 'open') {
+    checkAnswer(had, refundPsbt);
+    return { record: had, spends: [] };
+  }
   const job = refundJob(had);
   const shares = sharesIn(job, refundPsbt);
   const done = finish(hand, job, shares.peer);
@@ -99,9 +121,11 @@ export function completeRefund(hand: Hand, had: Extract<Credit, { state: 'propos
     funding,
     coins,
     refund: withWitness(job.template, [[done.signature]]),
+    refundAnswer: answerOf(refundPsbt),
     signedMaxSat: 0n,
     rolling: null,
     closing: null,
+    signedClose: null,
   };
   return { record, spends: done.spends };
 }

@@ -19,13 +19,12 @@ import {
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Job } from '../signing/exchange.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { contractOutpoint, putStacks } from './funding.ts';
 import type { Rolling } from './records.ts';
-import { keysOf, viewOf, type Contract, type Role, type Terms } from './terms.ts';
+import { keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
 /** @throws Refusal `expired`: a rollover must confirm before the deadline of the old contract */
@@ -69,17 +68,6 @@ export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receip
   fee_sat: feeOf(rollover(c, parts, next.terms)),
 });
 
-/** @throws Refusal `terms-differ` where the message states anything else */
-export function checkPair(own: ReturnType<typeof pairOf>, stated: object, from: Role): void {
-  const differs = Object.entries(own).find(
-    ([name, value]) => canonicalJson(value) !== canonicalJson((stated as Record<string, unknown>)[name]),
-  );
-  if (differs)
-    throw new Refusal('terms-differ', `${differs[0]} of the message is not what this home knows of the rollover`, {
-      blame: from,
-    });
-}
-
 /** Every added input is signed by its one key. @throws Refusal `signature-invalid` */
 export function checkSigned(template: Template, added: readonly number[], witnesses: Witnesses): void {
   for (const i of added) {
@@ -101,6 +89,11 @@ export function checkShape(template: Template, old: Contract, next: Contract): v
   const dust = template.outputs.find((o) => o.sat < dustLimit(o.script));
   if (dust)
     throw new Refusal('below-dust', `an output of ${dust.sat} sat found, at least ${dustLimit(dust.script)} expected`, {
+      blame: 'payer',
+    });
+  const paying = template.outputs.filter((o) => o.script === keysOf(next.terms).script);
+  if (paying.length !== 1 || paying[0]!.sat !== next.terms.capacity_sat)
+    throw new Refusal('transaction-differs', 'the rollover pays the next contract in more than one output', {
       blame: 'payer',
     });
   const at = contractOutpoint(next.terms, template);

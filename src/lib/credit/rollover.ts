@@ -20,7 +20,6 @@ import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce } from './refund.ts';
 import {
   checkPaidStill,
-  checkPair,
   checkRolls,
   checkShape,
   checkSigned,
@@ -32,7 +31,17 @@ import {
 } from './rolling.ts';
 import { checkHome, checkSame, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
-import { cancelled, creditKind, idClaim, isOpening, keyClaim, must, type Credit, type Rolling } from './records.ts';
+import {
+  cancelled,
+  creditKind,
+  idClaim,
+  isOpening,
+  keyClaim,
+  must,
+  rollingOf,
+  type Credit,
+  type Rolling,
+} from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import { nextKey, parseRollover, type Pair, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
@@ -47,7 +56,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
     kinds: { contract: creditKind, next: creditKind, prior: creditKind },
     parse: parseRollover,
     find: (m, input, { contract }) => {
-      const rolling = contract && 'rolling' in contract ? contract.rolling : null;
+      const rolling = rollingOf(contract);
       return {
         contract: idClaim(m?.contract.id ?? input.contract ?? ''),
         ...(m && { next: keyClaim(nextKey(m)) }),
@@ -125,7 +134,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       }),
       take: ({ message, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
-        checkSame(viewOf(c), message.contract, 'payee');
+        checkSame({ contract: viewOf(c) }, message, 'payee');
         checkReceipt(c, message.paid_sat, message.receipt, 'payee');
         const signedMaxSat = message.paid_sat > c.signedMaxSat ? message.paid_sat : c.signedMaxSat;
         if (message.paid_sat !== signedMaxSat)
@@ -200,7 +209,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       }),
       take: ({ message: m, records, facts, ...hand }) => {
         const c = must(records.contract, 'payee', 'accepted', 'open');
-        checkSame(viewOf(c), m.contract, 'payer');
+        checkSame({ contract: viewOf(c) }, m, 'payer');
         if (records.next?.state === 'offered' && records.next.rolls !== c.id)
           throw new Refusal('terms-differ', 'the offer that the message answers is for another contract', {
             blame: 'payer',
@@ -219,7 +228,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         const template = rolloverTemplate(c, parts, next.terms);
         checkShape(template, c, next);
         const pair = pairOf(c, next, parts, c.receipt);
-        checkPair(pair, m, 'payer');
+        checkSame(pair, m, 'payer');
         const job = rolloverJob(c, template);
         sharesIn(job, m.psbt.rollover);
         const accepted = acceptRefund(hand, next, records.next, m.psbt.refund, facts.tip);
@@ -259,9 +268,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       needs: ({ records }) => ({
         tip: true,
         ours: [
-          ...(records.contract && 'rolling' in records.contract && records.contract.rolling
-            ? records.contract.rolling.topUps.map((c) => c.script)
-            : []),
+          ...(rollingOf(records.contract)?.topUps ?? []).map((c) => c.script),
           ...(records.next && 'terms' in records.next ? [payoutScript(records.next.terms, 'payer')] : []),
         ],
       }),
@@ -272,7 +279,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         if (!rolling || rolling.nextKey !== had.terms.payee_pubkey)
           throw new Refusal('state-moved-on', 'this home has proposed another rollover since');
         const pair = pairOf(c, had, rolling, m.receipt);
-        checkPair(pair, m, 'payee');
+        checkSame(pair, m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
         if (c.signedMaxSat !== rolling.paidSat || m.paid_sat !== rolling.paidSat)
           throw new Refusal(
@@ -284,7 +291,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         const template = rolloverTemplate(c, rolling, had.terms);
         const job = rolloverJob(c, template);
         const { peer } = sharesIn(job, m.psbt.rollover);
-        const done = had.state === 'open' ? { record: had, spends: [] } : completeRefund(hand, had, m.psbt.refund);
+        const done = completeRefund(hand, had, m.psbt.refund);
         if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: {} };
         // The next refund is kept from here on, also when another wallet has to sign first.
         const next = done.record;
@@ -338,14 +345,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       does: 'completes the rollover, to be broadcast: the old contract is frozen for good',
       needs: ({ records }) => ({
         tip: true,
-        coins: [
-          ...outpointOf(records.contract),
-          ...outpointsOf(
-            records.contract && 'rolling' in records.contract && records.contract.rolling
-              ? records.contract.rolling.topUps
-              : [],
-          ),
-        ],
+        coins: [...outpointOf(records.contract), ...outpointsOf(rollingOf(records.contract)?.topUps ?? [])],
       }),
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
@@ -358,7 +358,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
             hint: 'offer again',
           });
         const pair = pairOf(c, next, rolling, c.receipt);
-        checkPair(pair, m, 'payer');
+        checkSame(pair, m, 'payer');
         checkRolls(facts.tip, c.terms, rolling.topUps.length);
         const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, rolling.topUps) };
         const template = rolloverTemplate(c, rolling, next.terms);

@@ -30,8 +30,8 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
   if (!isFunded(c)) return line;
   if (c.rolling) line.notes.push(c.state === 'rolled' ? 'rolled over' : 'a rollover is proposed');
-  if (c.closing)
-    line.notes.push(`a close of the ${c.closing.opener} is ${c.state === 'closed' ? 'complete' : 'under way'}`);
+  if (c.closing) line.notes.push(c.state === 'closed' ? 'closed' : 'an own close is proposed');
+  if (c.signedClose) line.notes.push("signed the other's close");
   if (c.role === 'payee' && c.restored) line.notes.push('from a restored store: no updates');
   return {
     ...line,

@@ -4,7 +4,7 @@ import type { Hand, Hex } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { idClaim, type Credit, type FundedCredit } from './records.ts';
-import { authOf, otherRole, type ContractView, type Role } from './terms.ts';
+import { authOf, otherRole, type Role } from './terms.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
 export const TWICE =
@@ -48,16 +48,17 @@ export function peerAuth(c: Credit | undefined): Hex {
   return authOf(c.terms, otherRole(c.role));
 }
 
-/** @throws Refusal `terms-differ` unless the message states the contract as this home knows it */
-export function checkSame(own: ContractView, stated: ContractView, from: Role): void {
-  if (canonicalJson(own) !== canonicalJson(stated))
-    throw new Refusal('terms-differ', 'the message states other terms for this contract than the recorded ones', {
-      blame: from,
-    });
+/** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
+export function checkSame(own: object, stated: object, from: Role): void {
+  const differs = Object.entries(own).find(
+    ([name, value]) => canonicalJson(value) !== canonicalJson((stated as Record<string, unknown>)[name] ?? null),
+  );
+  if (differs)
+    throw new Refusal('terms-differ', `the message states another ${differs[0]} than this home knows`, { blame: from });
 }
 
 /** Every nonce that this home has open for the contract. */
 export function openNonces(c: FundedCredit) {
   const payees = c.role === 'payee' ? [...c.live, ...(c.rolling ? [c.rolling] : [])] : [];
-  return noncesOf(c.id, [...payees, ...(c.closing?.opener === c.role ? [c.closing] : [])]);
+  return noncesOf(c.id, [...payees, ...(c.closing ? [c.closing] : [])]);
 }

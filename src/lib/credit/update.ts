@@ -83,8 +83,22 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const job = updateJob(c, paidSat);
         // The same amount is the same request: it keeps its nonce and is printed again.
         const known = c.live.find((l) => l.paidSat === paidSat);
+        const requestId = hand.requestId ?? null;
+        if (known && known.requestId !== requestId)
+          throw new Refusal(
+            'already-known',
+            `a request that ends in ${paidSat} sat is open under another --request-id`,
+            {
+              hint: 'wait until it is accepted, or --cancel it; one signature would pay both',
+            },
+          );
         const opened = known?.pubnonce ? { share: { pubnonce: known.pubnonce }, opens: [] } : open(hand, job);
-        const now: Live = { paidSat, sighash: job.nonceId.sighash, pubnonce: opened?.share.pubnonce ?? null };
+        const now: Live = {
+          paidSat,
+          sighash: job.nonceId.sighash,
+          pubnonce: opened?.share.pubnonce ?? null,
+          requestId,
+        };
         const kept = {
           writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] } },
           checks: { funding },
@@ -116,7 +130,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       needs: () => ({ tip: true }),
       take: ({ message: m, records, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
-        checkSame(viewOf(c), m.contract, 'payee');
+        checkSame({ contract: viewOf(c) }, m, 'payee');
         checkNotFrozen(facts.tip, c.terms);
         checkAmounts(m, 'payee');
         checkReceipt(c, m.previous_paid_sat, m.receipt, 'payee');
@@ -161,7 +175,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
         const c = must(records.contract, 'payee', 'open');
-        checkSame(viewOf(c), m.contract, 'payer');
+        checkSame({ contract: viewOf(c) }, m, 'payer');
         checkUpdates(c);
         checkBefore(facts.tip, deadlineHeight(c.terms), 'an update is accepted');
         const funding = checkFunding(facts.coins, c);

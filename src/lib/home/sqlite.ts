@@ -10,7 +10,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Claim, Hex, Kind, NonceId, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { canonicalJson, parseJson } from '../protocol/json.ts';
+import { canonicalJson, parseJson, printJson } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { Connection, type Row } from './connection.ts';
@@ -137,7 +137,7 @@ export class SqliteStore implements HomeStore {
         reply.hint ?? null,
         reply.row,
         reply.flags,
-        canonicalJson(reply.copies),
+        printJson(reply.copies),
       );
     if (!places.every((place) => this.#addAddress(place))) return false;
     this.#count(number);

@@ -123,6 +123,8 @@ export interface Hand {
   network: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */
   restored: boolean;
+  /** The name of a start (--request-id). */
+  requestId?: string | undefined;
 }
 export interface Given<In, Rs extends Records, I, K extends keyof I, Q extends keyof Facts>
   extends Seen<In, Rs, I & Required<Pick<I, K>>>, Hand {
@@ -246,15 +248,17 @@ export function turn<M extends Step, Rs extends Records, I>(
   const step = seen.message?.step ?? null;
   const next = following(action.rows, step);
   const mine = next.filter((row) => row.by === seen.by);
-  const row = mine.find((r) => !r.when || r.when[1](seen));
+  const fits = (r: Row<M, Rs, I>) => !r.when || r.when[1](seen);
+  const row = mine.find(fits);
   if (row) return row;
   const at = step === null ? `starting ${action.type}` : `${action.type} at '${step}'`;
-  const words = next.map(rowWords).join(' or ');
-  if (mine.length > 0) throw new Refusal('not-now', `${at}: expected ${words}`);
   if (next.length === 0) throw new Refusal('nothing-follows', `${at} is complete; no run follows`);
+  const theirs = next.filter((r) => r.by !== seen.by && fits(r));
+  const words = (theirs.length > 0 ? theirs : next).map(rowWords).join(' or ');
+  if (theirs.length === 0) throw new Refusal('not-now', `${at}: expected ${words}`);
   throw new Refusal(
     'not-your-turn',
-    `${at} waits for the ${[...new Set(next.map((r) => r.by))].join(' or the ')}; this home is the ${seen.by}`,
+    `${at} waits for the ${[...new Set(theirs.map((r) => r.by))].join(' or the ')}; this home is the ${seen.by}`,
     {
       hint: `next is ${words}`,
     },

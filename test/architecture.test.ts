@@ -1,0 +1,163 @@
+/** The rules of the house (design, section 5), kept by reading the sources: floors, pure rooms, sizes, words, error codes. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ERRORS, type ErrorCode } from '../src/lib/protocol/refusal.ts';
+import { ROOT } from './cli/run.ts';
+
+const filesIn = (dir: string): string[] =>
+  readdirSync(join(ROOT, dir), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .sort();
+const textOf = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+/** Without comments and the texts in quotes, which may speak of anything. */
+const codeOf = (file: string): string =>
+  textOf(file)
+    .replace(/\/\*[^]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$|\s\/\/ .*$/gm, '')
+    .replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, "''");
+
+const sources = filesIn('src');
+const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.ts');
+
+/** From the ground up. What is on one floor may use what is on it or below it. */
+const GROUND = ['bitcoin', 'signing', 'protocol'];
+const FAMILIES = ['credit'];
+const FLOORS = [GROUND, FAMILIES, ['home', 'chain'], ['cli', 'serve'], ['commands'], ['program']];
+const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
+const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));
+const isPure = (file: string): boolean => [...GROUND, ...FAMILIES].includes(roomOf(file));
+
+interface Import {
+  from: string;
+  to: string;
+  type: boolean;
+}
+const IMPORT =
+  /(?:^|\n)\s*(import|export)(\s+type)?\s[^'"();]*?\sfrom\s+'([^']+)'|\b(?:import|require)\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
+const importsOf = (file: string): Import[] =>
+  [
+    ...textOf(file)
+      .replace(/\/\*[^]*?\*\//g, '')
+      .matchAll(IMPORT),
+  ].map((found) => ({
+    from: file,
+    to: found[3] ?? found[4] ?? found[5]!,
+    type: found[2] !== undefined,
+  }));
+const imports = sources.flatMap(importsOf);
+const targetOf = ({ from, to }: Import): string => relative(ROOT, join(ROOT, dirname(from), to)).replaceAll('\\', '/');
+const inside = imports.filter(({ to }) => to.startsWith('.'));
+
+describe('floors', () => {
+  it('every room has its floor', () => {
+    expect([...new Set(sources.map(roomOf))].filter((room) => floorOf(room) < 0)).toEqual([]);
+  });
+  it('every import is of a file that is there, with its ending', () => {
+    expect(inside.filter((i) => !sources.includes(targetOf(i))).map((i) => `${i.from} ${i.to}`)).toEqual([]);
+    expect(inside.length).toBeGreaterThan(200);
+  });
+  it('nothing reaches up', () => {
+    const up = inside.filter((i) => floorOf(roomOf(targetOf(i))) > floorOf(roomOf(i.from)));
+    expect(up.map((i) => `${i.from} uses ${targetOf(i)}`)).toEqual([]);
+  });
+  it('a family uses itself and the ground floor', () => {
+    const others = inside.filter((i) => {
+      const [here, there] = [roomOf(i.from), roomOf(targetOf(i))];
+      return FAMILIES.includes(here) && there !== here && !GROUND.includes(there);
+    });
+    expect(others.map((i) => `${i.from} uses ${targetOf(i)}`)).toEqual([]);
+  });
+  it('the library brings no room that does I/O', () => {
+    const reached = new Set(['src/index.ts']);
+    for (const file of reached) for (const i of inside.filter(({ from }) => from === file)) reached.add(targetOf(i));
+    const impure = [...reached].filter((file) => file !== 'src/index.ts' && !isPure(file));
+    expect(impure).toEqual([]);
+  });
+  it('no file comes back to itself', () => {
+    const next = Map.groupBy(inside, ({ from }) => from);
+    const cycles: string[] = [];
+    const state = new Map<string, 'open' | 'done'>();
+    const visit = (file: string, way: readonly string[]): void => {
+      if (state.get(file) === 'done') return;
+      if (state.get(file) === 'open') return void cycles.push([...way.slice(way.indexOf(file)), file].join(' → '));
+      state.set(file, 'open');
+      for (const i of next.get(file) ?? []) visit(targetOf(i), [...way, file]);
+      state.set(file, 'done');
+    };
+    sources.forEach((file) => visit(file, []));
+    expect(cycles).toEqual([]);
+  });
+});
+
+describe('families and the ground floor', () => {
+  const pure = sources.filter(isPure);
+  it('are there', () => expect(pure.length).toBeGreaterThan(35));
+  it('use no built-in module of Node.js', () => {
+    const builtIn = imports.filter(
+      ({ from, to }) => isPure(from) && /^node:|^(fs|net|http|https|os|crypto|child_process)$/.test(to),
+    );
+    expect(builtIn.map(({ from, to }) => `${from} uses ${to}`)).toEqual([]);
+  });
+  it('read no clock, no environment, no network, and draw nothing', () => {
+    const WORDS =
+      /Date\.now|new Date\(\)|\bDate\(\)|Math\.random|\bprocess\.|randomBytes|getRandomValues|randomSecretKey|randomUUID|performance\.|setTimeout|setInterval|\bfetch\(|console\.|import\.meta|globalThis/g;
+    expect(pure.flatMap((file) => (codeOf(file).match(WORDS) ?? []).map((word) => `${file}: ${word}`))).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('begin with a block that says what they are', () => {
+    const bare = sources.filter((file) => file.startsWith('src/lib/') && !/^\/\*\*[^]*?\*\/\n/.test(textOf(file)));
+    expect(bare).toEqual([]);
+  });
+  it('are no longer than 400 lines', () => {
+    const long = sources
+      .map((file) => [file, textOf(file).split('\n').length - 1] as const)
+      .filter(([, lines]) => lines >= 400);
+    expect(long).toEqual([]);
+  });
+  it('of commands are doors: about 60 lines', () => {
+    const long = sources.filter((file) => file.startsWith('src/commands/') && textOf(file).split('\n').length > 90);
+    expect(long).toEqual([]);
+  });
+  it('write sats as bigint or integers, never as a fraction of a coin', () => {
+    expect(sources.filter((file) => isPure(file) && /parseFloat|1e8|toFixed/.test(codeOf(file)))).toEqual([]);
+  });
+});
+
+describe('tests', () => {
+  it('none stands alone, is left out or is a plan', () => {
+    const WORDS = /\b(?:it|test|describe|suite)(?:\.\w+)*\.(?:only|skip|todo)\b/;
+    expect(tests.filter((file) => WORDS.test(textOf(file)))).toEqual([]);
+  });
+});
+
+describe('the error table', () => {
+  /** Codes that no test can assert, with the reason. */
+  const UNTESTED: Partial<Record<ErrorCode, string>> = {};
+  /** Codes that are thrown elsewhere than in src, with the place. */
+  const ELSEWHERE: Partial<Record<ErrorCode, string>> = { 'node-too-old': 'bin/run.js' };
+
+  const codes = Object.keys(ERRORS) as ErrorCode[];
+  const thrown = sources
+    .filter((file) => file !== 'src/lib/protocol/refusal.ts')
+    .map(textOf)
+    .join('\n');
+  const asserted = tests.map(textOf).join('\n');
+
+  it.each(codes)('%s is thrown', (code) => {
+    const text = ELSEWHERE[code] === undefined ? thrown : textOf(ELSEWHERE[code]);
+    expect(text.includes(`'${code}'`)).toBe(true);
+  });
+  it.each(codes)('%s is asserted by a test', (code) => {
+    const found = new RegExp(`['"\`[/(|]${code}['"\`\\]\\\\/|)]`).test(asserted);
+    expect(found).toBe(UNTESTED[code] === undefined);
+  });
+  it('no code is thrown that the table does not know', () => {
+    const used = [...thrown.matchAll(/new Refusal\(\s*'([a-z-]+)'/g)].map(([, code]) => code!);
+    expect(used.filter((code) => !Object.hasOwn(ERRORS, code))).toEqual([]);
+    expect(used.length).toBeGreaterThan(100);
+  });
+});

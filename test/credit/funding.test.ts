@@ -1,0 +1,147 @@
+/** The funding transaction: inputs whose signing cannot change its id, one output to the contract, a fee that is meant. */
+import { describe, expect, it } from 'vitest';
+import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { toTransaction, type Spent, type Template } from '../../src/lib/bitcoin/transaction.ts';
+import { contractOutpoint, fundFrom, readFunding } from '../../src/lib/credit/funding.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
+import { keysOf } from '../../src/lib/credit/terms.ts';
+import { ownCoin } from '../support/credit.ts';
+import type { Message } from '../support/party.ts';
+import { parties, policy, refused } from './helpers.ts';
+import { fundingFor } from './scenes.ts';
+import { rewrite, TEMPLATES } from './alter.ts';
+import { ADDRESSES, termsWith } from './things.ts';
+
+const terms = termsWith();
+const { script } = keysOf(terms);
+const coin: Spent = { txid: 'bb'.repeat(32), vout: 0, sat: 1_300_000n, script: '0014' + '11'.repeat(20) };
+const change = { sat: 99_000n, script: '0014' + '22'.repeat(20) };
+const base: Template = {
+  version: 2,
+  locktime: 900,
+  inputs: [{ ...coin, sequence: 0xfffffffd }],
+  outputs: [change, { sat: 1_200_000n, script }],
+};
+const psbt = (t: Template = base): string => writePsbt(toTransaction(t));
+const unsafe = expect.objectContaining({ code: 'unsafe-funding', exit: 76 });
+
+describe('a funding PSBT of another wallet', () => {
+  it('is read whatever the order of its outputs', () => {
+    for (const outputs of [base.outputs, [...base.outputs].reverse()]) {
+      const read = readFunding(terms, psbt({ ...base, outputs }), false);
+      expect(contractOutpoint(terms, read).vout).toBe(outputs.findIndex((o) => o.script === script));
+    }
+  });
+  it.each<[string, string]>([
+    ['p2pkh', '76a914' + '11'.repeat(20) + '88ac'],
+    ['p2sh (perhaps wrapped segwit)', 'a914' + '11'.repeat(20) + '87'],
+    ['a bare script', '21' + '02' + '11'.repeat(32) + 'ac'],
+    ['an anchor', '51024e73'],
+    ['a later witness version', '5220' + '11'.repeat(32)],
+  ])('not with an input of %s', (_, s) => {
+    expect(() => readFunding(terms, psbt({ ...base, inputs: [{ ...base.inputs[0]!, script: s }] }), false)).toThrow(
+      unsafe,
+    );
+  });
+  it.each<[string, Partial<Template>]>([
+    ['that pays too little', { outputs: [change, { sat: 1_199_999n, script }] }],
+    ['that pays too much', { outputs: [change, { sat: 1_200_001n, script }] }],
+    [
+      'that pays twice',
+      {
+        outputs: [
+          { sat: 1_200_000n, script },
+          { sat: 1_000n, script },
+        ],
+      },
+    ],
+    ['that pays another', { outputs: [{ sat: 1_200_000n, script: '5120' + '00'.repeat(32) }] }],
+    ['of version 1', { version: 1 as never }],
+    [
+      'that makes money',
+      {
+        outputs: [
+          { sat: 200_000n, script: change.script },
+          { sat: 1_200_000n, script },
+        ],
+      },
+    ],
+  ])('not one %s', (_, other) => {
+    expect(() => readFunding(terms, psbt({ ...base, ...other }), false)).toThrow(unsafe);
+  });
+  it('not one whose fee is above a tenth, unless that is meant', () => {
+    const dear = psbt({ ...base, inputs: [{ ...base.inputs[0]!, sat: 1_500_000n }] });
+    expect(() => readFunding(terms, dear, false)).toThrow(expect.objectContaining({ code: 'fee-too-high' }));
+    expect(readFunding(terms, dear, true).outputs.length).toBe(2);
+  });
+  it('not one whose input is not described', () => {
+    const tx = toTransaction(base);
+    tx.updateInput(0, { witnessUtxo: undefined } as never, true);
+    expect(() => readFunding(terms, writePsbt(tx), false)).toThrow(expect.objectContaining({ exit: 76 }));
+  });
+});
+
+describe('own coins', () => {
+  it('that are not native segwit are refused', () => {
+    for (const s of ['76a914' + '11'.repeat(20) + '88ac', 'a914' + '11'.repeat(20) + '87'])
+      expect(() => fundFrom(terms, [{ ...coin, script: s }], ADDRESSES.p2tr, 2_000, false)).toThrow(unsafe);
+  });
+  it('that do not reach are too few', () => {
+    expect(() => fundFrom(terms, [{ ...coin, sat: 1_200_050n }], ADDRESSES.p2tr, 2_000, false)).toThrow(
+      expect.objectContaining({ code: 'not-enough-coins' }),
+    );
+  });
+  it('reserved by one proposal cannot fund another', async () => {
+    const { payee, payer } = await parties();
+    const input = { utxo: [await ownCoin(payer, 1_300_000n)], amount: 1_200_000n, expires: { blocks: 4_320 } };
+    const offers: Message[] = [];
+    for (let i = 0; i < 2; i++) offers.push((await payee.run(openCredit, { input: { as: 'payee', policy } })).message);
+    await payer.run(openCredit, { on: offers[0]!, input });
+    await refused(() => payer.run(openCredit, { on: offers[1]!, input }), 'already-known', payer);
+    await payer.run(openCredit, { on: offers[0]!, cancel: true });
+    await payer.run(openCredit, { on: offers[1]!, input });
+  });
+});
+
+describe('the signed funding that comes back', () => {
+  const waiting = async () => {
+    const { payee, payer } = await parties();
+    const stranger = (await parties()).payer;
+    const offered = await payee.run(openCredit, { input: { as: 'payee', policy } });
+    const input = { amount: 1_200_000n, expires: { blocks: 4_320 } };
+    const addressed = await payer.run(openCredit, { on: offered.message, input });
+    const funding = fundingFor(addressed.message, await ownCoin(stranger, 1_206_000n));
+    const proposed = await payer.run(openCredit, { on: addressed.message, input: { funding } });
+    const accepted = await payee.run(openCredit, { on: proposed.message });
+    const ready = await payer.run(openCredit, { on: accepted.message });
+    return { payer, addressed, on: accepted.message, unsigned: ready.message['psbt'].funding as string };
+  };
+
+  it('must be the one that was proposed: its id is in the refund', async () => {
+    const { payer, on, unsigned } = await waiting();
+    for (const [what, template] of Object.entries(TEMPLATES)) {
+      const other = rewrite(unsigned, { template });
+      if (other === rewrite(unsigned, {})) continue;
+      const end = await payer.run(openCredit, { on, merged: [other] }).catch((e: { code: string }) => e.code);
+      expect(end, what).toBe('transaction-differs');
+    }
+  });
+  it('must hold signatures that verify', async () => {
+    const { payer, on, unsigned } = await waiting();
+    const put = (finalScriptWitness: Uint8Array[]) =>
+      rewrite(unsigned, { fields: (f) => ({ ...f, finalScriptWitness }) });
+    const forged = put([new Uint8Array(64).fill(7)]);
+    await refused(() => payer.run(openCredit, { on, merged: [forged] }), 'signature-invalid', payer);
+    const loose = put([Uint8Array.of(...new Uint8Array(64).fill(7), 0x83)]);
+    await refused(() => payer.run(openCredit, { on, merged: [loose] }), 'sighash-refused', payer);
+  });
+  it('another one than proposed needs --cancel first', async () => {
+    const { payer, addressed } = await waiting();
+    const other = fundingFor(addressed.message, await ownCoin(payer, 1_206_000n));
+    await refused(
+      () => payer.run(openCredit, { on: addressed.message, input: { funding: other } }),
+      'answered-otherwise',
+      payer,
+    );
+  });
+});

@@ -1,0 +1,185 @@
+/** open-credit: keys, bounds and outpoints that a counterparty makes up. Altered messages: `attacks.test.ts`. */
+import { describe, expect, it } from 'vitest';
+import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
+import type { Contract, Terms } from '../../src/lib/credit/terms.ts';
+import { refund } from '../../src/lib/credit/transactions.ts';
+import { seal } from '../../src/lib/protocol/seal.ts';
+import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
+import { opened, openMessages, ownCoin, type Pair } from '../support/credit.ts';
+import type { Message } from '../support/party.ts';
+import { FIELDS, rewrite } from './alter.ts';
+import { parties, payeeOf, payerOf, policy, refused, sealedAs, tip } from './helpers.ts';
+import { proposal } from './proposal.ts';
+import { secret, termsWith } from './things.ts';
+
+const start = { input: { as: 'payee', policy } };
+
+const offer = async ({ payee }: Pair): Promise<Message> => (await payee.run(openCredit, start)).message;
+
+describe('what a payee signs', () => {
+  it('a proposal in order', async () => {
+    const both = await parties();
+    const on = proposal(await offer(both));
+    expect((await both.payee.run(openCredit, { on })).message['step']).toBe('accepted');
+  });
+
+  it.each<[string, Partial<Terms>, string]>([
+    ['a shorter freeze', { freeze_blocks: 1 }, 'out-of-policy'],
+    ['no margin to speak of', { margin_blocks: 1 }, 'out-of-policy'],
+    ['a cheaper exit', { exit_feerate: 1 }, 'out-of-policy'],
+    ['more confirmations', { min_conf: 2 }, 'out-of-policy'],
+    ['an expiry that is past', { expiry: 900 }, 'out-of-policy'],
+    ['an expiry too near', { expiry: 2_007 }, 'out-of-policy'],
+    ['too little', { capacity_sat: 9_999n }, 'out-of-policy'],
+    ['another payout of the payee', { payee_address: 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080' }, 'terms-differ'],
+    ['another authentication key of the payee', { payee_auth: xOnlyKey(secret(7)) }, 'terms-differ'],
+    [
+      'a payer address of another network',
+      { payer_address: 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4' },
+      'wrong-network',
+    ],
+  ])('not %s', async (_, change, code) => {
+    const both = await parties();
+    const offered = await offer(both);
+    const build = () => proposal(offered, change);
+    if (code === 'wrong-network') expect(build).toThrow(expect.objectContaining({ code }));
+    else await refused(() => both.payee.run(openCredit, { on: build() }), code as never, both.payee);
+  });
+
+  it('not with the payee’s own key as the payer’s, nor its negation', async () => {
+    const both = await parties();
+    const offered = await offer(both);
+    const own = offered['offer'].pubkey as string;
+    for (const payer_pubkey of [own, (own.startsWith('02') ? '03' : '02') + own.slice(2)])
+      await refused(
+        () => both.payee.run(openCredit, { on: proposal(offered, { payer_pubkey }) }),
+        'key-rejected',
+        both.payee,
+      );
+  });
+
+  it('not with another key of the payee’s home, or a payer key that was seen before', async () => {
+    const both = await parties();
+    const c = await payeeOf(both, await opened(both));
+    for (const payer_pubkey of [c.terms.payee_pubkey, c.terms.payer_pubkey]) {
+      const offered = await offer(both);
+      await refused(
+        () => both.payee.run(openCredit, { on: proposal(offered, { payer_pubkey }) }),
+        'already-known',
+        both.payee,
+      );
+    }
+  });
+
+  it('not on the coin of another contract (a second, earlier refund of it)', async () => {
+    const both = await parties();
+    const c = await payeeOf(both, await opened(both));
+    const offered = await offer(both);
+    await refused(
+      () => both.payee.run(openCredit, { on: proposal(offered, { expiry: 2_100 }, c.outpoint) }),
+      'already-known',
+      both.payee,
+    );
+  });
+
+  it('a key is bound to the first payer, outpoint and refund: any other is key-bound, the same is signed again', async () => {
+    const both = await parties();
+    const offered = await offer(both);
+    const first = proposal(offered);
+    const { message } = await both.payee.run(openCredit, { on: first });
+    for (const other of [
+      proposal(offered, { expiry: 2_100 }),
+      proposal(offered, {}, { txid: 'ab'.repeat(32), vout: 1 }),
+      proposal(offered, {}, { txid: 'cd'.repeat(32), vout: 0 }),
+      proposal(offered, {}, undefined, 41),
+    ])
+      await refused(() => both.payee.run(openCredit, { on: other }), 'key-bound', both.payee);
+    // Another nonce for the same refund: the last signer stores none, and may repeat.
+    const psbt = { refund: rewrite(first['psbt'].refund, { fields: FIELDS['nonce another']! }) };
+    const { auth: _, ...rest } = first;
+    const again = await both.payee.run(openCredit, { on: seal({ ...rest, psbt }, secret(140)) });
+    expect(again.message['psbt'].refund).not.toBe(message['psbt'].refund);
+    expect((await both.payee.home.store.list()).length).toBe(1);
+  });
+
+  it('two proposals at once for one offer: one is accepted, the other key-bound', async () => {
+    const both = await parties();
+    const offered = await offer(both);
+    const ends = await Promise.allSettled(
+      [proposal(offered), proposal(offered, {}, undefined, 41)].map((on) => both.payee.run(openCredit, { on })),
+    );
+    expect(ends.filter((e) => e.status === 'fulfilled').length).toBe(1);
+    expect(ends.find((e) => e.status === 'rejected')).toMatchObject({ reason: { code: 'key-bound' } });
+  });
+
+  it('nothing too late: the height is read when the proposal comes', async () => {
+    const both = await parties();
+    const on = proposal(await offer(both), { expiry: 2_100 });
+    tip(both, 1_100);
+    await refused(() => both.payee.run(openCredit, { on }), 'out-of-policy', both.payee);
+  });
+});
+
+describe('what a payer believes', () => {
+  it('the funding is not shown before the refund is finished and stored', async () => {
+    const both = await parties();
+    const [, proposed, accepted, ready] = await openMessages(both);
+    for (const m of [proposed!, accepted!]) expect(Object.keys(m['psbt'])).toEqual(['refund']);
+    expect(Object.keys(ready!['psbt'])).toEqual(['funding']);
+    const c = await payerOf(both, ready!['contract'].id);
+    expect(c.refund).toMatch(/^03000000/);
+  });
+
+  it('the wrong partial signature of the payee: nothing is shown, and the true one still works', async () => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const offered = await payee.run(openCredit, start);
+    const input = { utxo: [await ownCoin(payer, 1_300_000n)], amount: 1_200_000n, expires: { blocks: 4_320 } };
+    const proposed = await payer.run(openCredit, { on: offered.message, input });
+    const accepted = await payee.run(openCredit, { on: proposed.message });
+    const psbt = { refund: rewrite(accepted.message['psbt'].refund, { fields: FIELDS['partial flipped']! }) };
+    const wrong = await sealedAs(payee, accepted.message, { psbt });
+    await refused(() => payer.run(openCredit, { on: wrong }), 'peer-partial-invalid', payer);
+    const ready = await payer.run(openCredit, { on: accepted.message });
+    expect(ready.message['step']).toBe('ready');
+    // Signing law: later the same answer gets the stored result, any other is refused.
+    expect((await payer.run(openCredit, { on: accepted.message })).text).toBe(ready.text);
+  });
+
+  it('another answer after the first valid one is refused, whatever it holds', async () => {
+    const both = await parties();
+    const [, , accepted] = await openMessages(both);
+    const psbt = { refund: rewrite(accepted!['psbt'].refund, { fields: FIELDS['partial flipped']! }) };
+    const other = await sealedAs(both.payee, accepted!, { psbt });
+    await refused(() => both.payer.run(openCredit, { on: other }), 'nonce-consumed', both.payer);
+  });
+
+  it('a payer answers an offer once', async () => {
+    const both = await parties();
+    const { payer } = both;
+    const on = await offer(both);
+    const input = async () => ({
+      utxo: [await ownCoin(payer, 1_300_000n)],
+      amount: 1_200_000n,
+      expires: { blocks: 4_320 },
+    });
+    const first = await input();
+    await payer.run(openCredit, { on, input: first });
+    const other = await input();
+    await refused(() => payer.run(openCredit, { on, input: other }), 'answered-otherwise', payer);
+    const { auth: _, ...rest } = on;
+    const resealed = await sealedAs(
+      both.payee,
+      { ...rest, auth: on['auth'] },
+      { offer: { ...on['offer'], policy: { ...on['offer'].policy, min_amount_sat: 1 } } },
+    );
+    await refused(() => payer.run(openCredit, { on: resealed, input: other }), 'already-known', payer);
+  });
+
+  it('the refund is bound to the outpoint: another one is another sighash', () => {
+    const contract: Contract = { id: '', terms: termsWith(), outpoint: { txid: 'aa'.repeat(32), vout: 0 } };
+    const moved = { ...contract, outpoint: { ...contract.outpoint, vout: 1 } };
+    expect(taprootSighash(refund(contract), 0)).not.toEqual(taprootSighash(refund(moved), 0));
+  });
+});

@@ -1,0 +1,162 @@
+/** What a home keeps: claims that no second record may hold, states that are never left, and what a restore makes of each. */
+import { describe, expect, it } from 'vitest';
+import { canonicalJson, parseJson } from '../../src/lib/protocol/json.ts';
+import {
+  creditKind,
+  isLeft,
+  must,
+  paidOf,
+  type Closing,
+  type Credit,
+  type FundedCredit,
+} from '../../src/lib/credit/records.ts';
+import { maxPaid } from '../../src/lib/credit/transactions.ts';
+import { defaultPolicy } from '../../src/lib/credit/terms.ts';
+import { contractWith, key, termsWith } from './things.ts';
+
+const own = { path: [1, 2, 3, 4] as const, outside: false };
+const side = { pubkey: key(2), auth: '11'.repeat(32), address: 'a' };
+const contract = contractWith();
+const live = [{ paidSat: 2_100n, sighash: '22'.repeat(32), pubnonce: '33'.repeat(66), requestId: null }];
+const rolling = { nextKey: key(9), paidSat: 1_000n, topUps: [], change: null, sighash: '44'.repeat(32), witnesses: {} };
+const close: Closing = { paidSat: 1_000n, feeSat: 300n, sighash: '55'.repeat(32) };
+const payee = {
+  ...contract,
+  role: 'payee',
+  own,
+  paidSat: 1_000n,
+  exit: '00',
+  receipt: null,
+  live: [],
+  rolling: null,
+  closing: null,
+  signedClose: null,
+  refundSighash: '66'.repeat(32),
+  restored: false,
+} as const;
+const payer = {
+  ...contract,
+  role: 'payer',
+  own,
+  refund: '00',
+  refundAnswer: '77'.repeat(32),
+  funding: null,
+  coins: [`${'bb'.repeat(32)}:0`],
+  signedMaxSat: 2_100n,
+  rolling: null,
+  closing: null,
+  signedClose: null,
+} as const;
+const policy = defaultPolicy('regtest');
+
+const records: Record<string, Credit> = {
+  offered: { role: 'payee', state: 'offered', network: 'regtest', own, side, policy, rolls: null },
+  accepted: { ...payee, state: 'accepted', paidSat: 0n, exit: null },
+  'open, payee': { ...payee, state: 'open', live, rolling },
+  'closing, own of the payee': { ...payee, state: 'closing', closing: close },
+  'closing, the payer’s at the payee': { ...payee, state: 'closing', signedClose: close },
+  'rolled, payee': { ...payee, state: 'rolled', tx: '00' },
+  exiting: { ...payee, state: 'exiting' },
+  addressed: {
+    role: 'payer',
+    state: 'addressed',
+    network: 'regtest',
+    own,
+    offer: { ...side, policy },
+    terms: termsWith(),
+    id: contract.id,
+  },
+  proposed: { ...contract, role: 'payer', state: 'proposed', own, funding: null, coins: [], nonce: null },
+  'open, payer': { ...payer, state: 'open', rolling },
+  'closing, own of the payer': { ...payer, state: 'closing', closing: close },
+  'closing, the payee’s at the payer': { ...payer, state: 'closing', signedClose: close },
+  'closed, payer': { ...payer, state: 'closed', tx: '00' },
+  cancelled: { role: 'payer', state: 'cancelled', own, key: key(1) },
+};
+const of = (name: string): Credit => records[name]!;
+
+describe('a record', () => {
+  it('comes back from the store as it went in', () => {
+    for (const [name, c] of Object.entries(records))
+      expect(creditKind.parse(parseJson(canonicalJson(c))), name).toEqual(c);
+  });
+
+  it('shows the store what it must guard', () => {
+    expect(creditKind.row(of('open, payee'))).toEqual({
+      name: contract.id,
+      state: 'open',
+      highSat: 1_000n,
+      limitSat: maxPaid(contract.terms),
+      left: false,
+    });
+    expect(creditKind.row(of('open, payer')).highSat).toBe(2_100n);
+    expect(creditKind.row(of('offered'))).toMatchObject({ name: key(2), highSat: 0n, limitSat: 0n });
+  });
+
+  it('claims its keys for ever, its coins while they are meant for it', () => {
+    const claims = (name: string) => [...creditKind.claims(of(name))];
+    expect(claims('offered')).toEqual([`key:${key(2)}`]);
+    expect(claims('cancelled')).toEqual([`key:${key(1)}`]);
+    expect(claims('addressed')).toEqual([`id:${contract.id}`, `key:${key(1)}`, `key:${key(2)}`]);
+    expect(claims('open, payer')).toContain(`coin:${'bb'.repeat(32)}:0`);
+    expect(claims('closed, payer')).not.toContain(`coin:${'bb'.repeat(32)}:0`);
+    for (const name of Object.keys(records).filter((n) => 'outpoint' in of(n)))
+      expect(claims(name)).toEqual(
+        expect.arrayContaining([`id:${contract.id}`, `key:${key(1)}`, `key:${key(2)}`, `coin:${'aa'.repeat(32)}:1`]),
+      );
+  });
+
+  it('is left for good once the other holds, or may hold, a transaction that ends it', () => {
+    const left = Object.keys(records).filter((name) => isLeft(of(name)));
+    expect(left).toEqual([
+      'closing, the payer’s at the payee',
+      'rolled, payee',
+      'exiting',
+      'closing, the payee’s at the payer',
+      'closed, payer',
+      'cancelled',
+    ]);
+  });
+});
+
+describe('restored', () => {
+  const after = (name: string) => creditKind.restored(of(name));
+  it.each(['offered', 'addressed', 'proposed'])('%s ends', (name) => {
+    expect(after(name)).toMatchObject({ state: 'cancelled' });
+  });
+  it('no request, rollover or own close survives', () => {
+    expect(after('open, payee')).toMatchObject({ state: 'open', live: [], rolling: null, restored: true });
+    expect(after('accepted')).toMatchObject({ state: 'accepted', restored: true });
+    expect(after('closing, own of the payee')).toMatchObject({ state: 'open', closing: null, restored: true });
+    expect(after('closing, own of the payer')).toMatchObject({ state: 'open', closing: null });
+    expect(after('open, payer')).toMatchObject({ state: 'open', rolling: null, signedMaxSat: 2_100n });
+  });
+  it('what was signed for the other stays signed', () => {
+    for (const name of Object.keys(records).filter((n) => isLeft(of(n)))) expect(isLeft(after(name)), name).toBe(true);
+  });
+  it('neither amounts nor exit nor refund change', () => {
+    for (const name of ['open, payee', 'closing, the payer’s at the payee', 'exiting', 'open, payer']) {
+      const [was, is] = [of(name) as FundedCredit, after(name) as FundedCredit];
+      expect(paidOf(is)).toBe(paidOf(was));
+      expect(is.outpoint).toEqual(was.outpoint);
+    }
+  });
+  it('is harmless twice', () => {
+    for (const name of Object.keys(records)) expect(creditKind.restored(after(name)), name).toEqual(after(name));
+  });
+});
+
+it('a step says which role and state it needs', () => {
+  const code = (f: () => unknown) => {
+    try {
+      f();
+      return undefined;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  expect(code(() => must(undefined, 'payee', 'open'))).toBe('unknown-contract');
+  expect(code(() => must(of('open, payer'), 'payee', 'open'))).toBe('not-your-turn');
+  expect(code(() => must(of('exiting'), 'payee', 'accepted', 'open'))).toBe('wrong-state');
+  expect(must(of('open, payee'), 'payee', 'open')).toBe(of('open, payee'));
+});

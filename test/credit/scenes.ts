@@ -1,0 +1,90 @@
+/** Every credit action played once from end to end, each message through `stage`, where tests look at or attack it. */
+import { toTransaction, type Spent } from '../../src/lib/bitcoin/transaction.ts';
+import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { scriptOf } from '../../src/lib/bitcoin/address.ts';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
+import { rollover } from '../../src/lib/credit/rollover.ts';
+import { defaultPolicy } from '../../src/lib/credit/terms.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import type { Action } from '../../src/lib/protocol/action.ts';
+import { opened, ownCoin, payMessages, type Pair } from '../support/credit.ts';
+import type { Message, RunOptions } from '../support/party.ts';
+
+export type Who = 'payer' | 'payee';
+/** Plays one run; what it printed. */
+export type Stage = (who: Who, table: Action<any, any, any>, options: RunOptions) => Promise<Message>;
+export type Scene = (pair: Pair, stage: Stage) => Promise<void>;
+
+const policy = defaultPolicy('regtest');
+
+/** An unsigned PSBT that pays what 'addressed' asks for, as a wallet makes it. */
+export function fundingFor(addressed: Message, from: Spent, changeSat = 5_000n): string {
+  const { capacity_sat: capacity } = addressed['terms'] as { capacity_sat: number };
+  return writePsbt(
+    toTransaction({
+      version: 2,
+      locktime: 0,
+      inputs: [{ ...from, sequence: 0xfffffffd }],
+      outputs: [
+        { sat: changeSat, script: from.script },
+        { sat: BigInt(capacity), script: scriptOf(addressed['address'], 'regtest') },
+      ],
+    }),
+  );
+}
+
+export const scenes: Record<string, Scene> = {
+  'an opening funded by own coins': async (pair, stage) => {
+    const utxo = [await ownCoin(pair.payer, 1_300_000n)];
+    const offered = await stage('payee', openCredit, { input: { as: 'payee', policy } });
+    const input = { utxo, amount: 1_200_000n, expires: { blocks: 4320 } };
+    const proposed = await stage('payer', openCredit, { on: offered, input });
+    const accepted = await stage('payee', openCredit, { on: proposed });
+    await stage('payer', openCredit, { on: accepted });
+  },
+  'an opening funded by another wallet': async (pair, stage) => {
+    const offered = await stage('payee', openCredit, { input: { as: 'payee', policy } });
+    const addressed = await stage('payer', openCredit, {
+      on: offered,
+      input: { amount: 1_200_000n, expires: { blocks: 4320 } },
+    });
+    const funding = fundingFor(addressed, await ownCoin(pair.payer, 1_206_000n));
+    const proposed = await stage('payer', openCredit, { on: addressed, input: { funding } });
+    const accepted = await stage('payee', openCredit, { on: proposed });
+    await stage('payer', openCredit, { on: accepted });
+  },
+  'two updates': async (pair, stage) => {
+    const contract = await opened(pair);
+    for (const amount of [2_100n, 900n]) {
+      const requested = await stage('payee', signUpdate, { input: { contract, amount } });
+      const signed = await stage('payer', signUpdate, { on: requested, amount });
+      await stage('payee', signUpdate, { on: signed });
+    }
+  },
+  'a rollover with a new coin': async (pair, stage) => {
+    const contract = await opened(pair);
+    await payMessages(pair, contract, 50_000n);
+    const utxo = [await ownCoin(pair.payer, 700_000n)];
+    const offered = await stage('payee', rollover, { input: { contract, policy } });
+    const input = { utxo, amount: 1_500_000n, expires: { blocks: 4320 } };
+    const proposed = await stage('payer', rollover, { on: offered, input });
+    const accepted = await stage('payee', rollover, { on: proposed });
+    const signed = await stage('payer', rollover, { on: accepted });
+    await stage('payee', rollover, { on: signed });
+  },
+  'a close that the payer opens': async (pair, stage) => {
+    const contract = await opened(pair);
+    await payMessages(pair, contract, 50_000n);
+    const proposed = await stage('payer', closeCredit, { input: { contract } });
+    const signed = await stage('payee', closeCredit, { on: proposed });
+    await stage('payer', closeCredit, { on: signed });
+  },
+  'a close that the payee opens': async (pair, stage) => {
+    const contract = await opened(pair);
+    await payMessages(pair, contract, 50_000n);
+    const proposed = await stage('payee', closeCredit, { input: { contract } });
+    const signed = await stage('payer', closeCredit, { on: proposed });
+    await stage('payee', closeCredit, { on: signed });
+  },
+};

@@ -1,0 +1,233 @@
+/**
+ * What a user gets from the registry: the files of the package, the program and the library installed elsewhere from the
+ * packed tarball, and one clear line where Node.js is too old.
+ *
+ * Built in a copy of the checkout, so that neither a stale file in dist/ gets in nor another build is disturbed.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cleanEnv, ROOT, start } from './cli/run.ts';
+
+const NEEDED = ['src', 'bin', 'tools', 'fixtures/runbooks', 'package.json', 'rolldown.config.ts', 'tsconfig.json'];
+const MAY = ['README.md', 'CHANGELOG.md', 'LICENSE'];
+
+const dir = mkdtempSync(join(tmpdir(), 'spillway-pack-'));
+const consumer = join(dir, 'consumer');
+const installed = join(consumer, 'node_modules/spillway');
+let files: string[];
+
+/** The Node.js of this run comes first, whatever `node` is elsewhere. */
+const PATH = [dirname(process.execPath), join(ROOT, 'node_modules/.bin'), process.env['PATH']].join(delimiter);
+const npm = (cwd: string, ...argv: string[]): string =>
+  execFileSync('npm', argv, {
+    cwd,
+    env: { ...process.env, PATH },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+/** A line of bash in the consumer's directory, with the installed program on its path. */
+const shell = (line: string) =>
+  start('bash', ['-c', `set -euo pipefail; ${line}`], {
+    cwd: consumer,
+    env: cleanEnv({
+      PATH: [dirname(process.execPath), join(consumer, 'node_modules/.bin'), '/usr/bin', '/bin'].join(delimiter),
+    }),
+  });
+
+beforeAll(() => {
+  const copy = join(dir, 'copy');
+  for (const name of [...NEEDED, ...MAY.filter((file) => existsSync(join(ROOT, file)))])
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  npm(copy, 'run', 'build');
+  const [packed] = JSON.parse(npm(copy, 'pack', '--ignore-scripts', '--json', '--pack-destination', dir));
+  files = packed.files.map(({ path }: { path: string }) => path);
+  mkdirSync(consumer);
+  writeFileSync(join(consumer, 'package.json'), '{"private":true,"type":"module"}');
+  npm(consumer, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(dir, packed.filename));
+}, 240_000);
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('the package', () => {
+  it('holds the program, the library with its types, the runbooks, and nothing else', () => {
+    const others = files.filter(
+      (path) => !/^dist\/types\/(lib\/[a-z]+\/[a-z0-9-]+|commands\/[a-z-]+|cli|index)\.d\.ts$/.test(path),
+    );
+    const books = others.filter((path) => path.startsWith('fixtures/runbooks/'));
+    expect(books).toContain('fixtures/runbooks/credit-month.sh');
+    expect(others.filter((path) => !books.includes(path) && !MAY.includes(path)).sort()).toEqual([
+      'bin/run.js',
+      'dist/cli.cjs',
+      'dist/index.js',
+      'oclif.manifest.json',
+      'package.json',
+    ]);
+    expect(files.filter((path) => /\btests?\b|\.env|\.db$/.test(path))).toEqual([]);
+  });
+
+  it('names no file that is not in it', () => {
+    const { bin, exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+    for (const path of [bin.spillway, exports['.'].types, exports['.'].default])
+      expect(existsSync(join(installed, path)), path).toBe(true);
+    for (const path of files.filter((file) => /\.(cjs|js|d\.ts)$/.test(file)))
+      for (const [, map] of readFileSync(join(installed, path), 'utf8').matchAll(/^\/\/# sourceMappingURL=(\S+)$/gm))
+        expect(existsSync(join(installed, dirname(path), map!)), `${path} names ${map}`).toBe(true);
+    expect(files.filter((path) => path.endsWith('.map'))).toEqual([]);
+  });
+
+  it('brings few packages with it, none with an install script', () => {
+    const lock = JSON.parse(readFileSync(join(consumer, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { hasInstallScript?: boolean }>;
+    };
+    const scripts = Object.entries(lock.packages).filter(([, found]) => found.hasInstallScript);
+    expect(scripts).toEqual([]);
+    expect(readdirSync(join(consumer, 'node_modules')).length).toBeLessThan(60);
+  });
+});
+
+describe('the installed program', () => {
+  it('says its version, by npx too', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const expected = { code: 0, stdout: expect.stringMatching(new RegExp(`^spillway/${version} `)) };
+    expect(await shell('spillway --version')).toMatchObject(expected);
+    expect(await shell('npx --no-install spillway --version')).toMatchObject(expected);
+    expect((await shell('spillway --help')).stdout).toMatch(/COMMANDS\n/);
+  }, 60_000);
+
+  it('opens a contract and pays over it, in pipelines', async () => {
+    const script = `5120${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
+    const coin = { txid: 'ab'.repeat(32), vout: 0, scriptPubKey: script, confirmations: 6 };
+    writeFileSync(join(consumer, 'coins.json'), JSON.stringify([coin]).replace('"vout"', '"amount":0.02000000,"vout"'));
+    const ran = await shell(`
+      export SPILLWAY_TIP=1000
+      spillway init --home mint --network regtest >/dev/null 2>&1
+      spillway init --home user --network regtest >/dev/null 2>&1
+      spillway open-credit --home mint --as payee |
+        spillway open-credit --home user --amount 1200000 --expires +4320 --utxo coins.json |
+        spillway open-credit --home mint |
+        { spillway open-credit --home user || test $? = 3; } > ready.json
+      id=$(node -p 'JSON.parse(fs.readFileSync("ready.json")).contract.id')
+      spillway sign-update --home mint --contract "$id" --amount 2100 | tee requested.json |
+        spillway sign-update --home user --amount 2100 |
+        spillway sign-update --home mint`);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ type: 'sign-update', step: 'accepted', paid_sat: 2100 });
+  }, 60_000);
+
+  const old = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
+    const [major, minor] = existsSync(path)
+      ? execFileSync(path, ['-p', 'process.versions.node'], { encoding: 'utf8' }).split('.').map(Number)
+      : [99];
+    return major! < 22 || (major === 22 && minor! < 18);
+  });
+  it.runIf(old)('says in one line that Node.js is too old', async () => {
+    for (const argv of [['--version'], ['sign-update', '--home', 'mint']]) {
+      const ran = await start(old!, [join(consumer, 'node_modules/.bin/spillway'), ...argv], { cwd: consumer });
+      expect(ran).toMatchObject({ code: 69, stdout: '' });
+      expect(ran.stderr).toMatch(/^error\[node-too-old\]: Node\.js \S+ found, 22\.18 or newer expected\n$/);
+    }
+  });
+});
+
+describe('the installed library', () => {
+  it('exports the tables, their builders and the ground that they stand on', async () => {
+    const line =
+      "import('spillway').then((m) => console.log(JSON.stringify(Object.entries(m).map(([k, v]) => [k, typeof v]))))";
+    const { code, stdout, stderr } = await shell(`node -e "${line}"`);
+    expect([code, stderr]).toEqual([0, '']);
+    const found = Object.fromEntries(JSON.parse(stdout)) as Record<string, string>;
+    for (const name of [
+      'openCredit',
+      'signUpdate',
+      'rollover',
+      'closeCredit',
+      'exitCredit',
+      'creditKind',
+      'creditTransactions',
+      'musig2',
+      'exchange',
+      'ERRORS',
+    ])
+      expect([name, found[name]]).toEqual([name, 'object']);
+    for (const name of [
+      'table',
+      'turn',
+      'following',
+      'parseJson',
+      'seal',
+      'checkSeal',
+      'readContract',
+      'contractId',
+      'keySet',
+      'readPsbt',
+      'txidOf',
+      'Refusal',
+    ])
+      expect([name, found[name]]).toEqual([name, 'function']);
+  });
+
+  it('loads nothing that reads files, clocks or the network', () => {
+    const text = readFileSync(join(installed, 'dist/index.js'), 'utf8');
+    expect(text.match(/(from|import|require)\s*\(?\s*["']node:[^"']+/g)).toBe(null);
+    expect(text).not.toMatch(/\bprocess\.|Date\.now|Math\.random/);
+  });
+
+  it('has an example on top that runs as it is', async () => {
+    const [, example] = /```js\n([^]*?)```/.exec(readFileSync(join(ROOT, 'src/index.ts'), 'utf8'))!;
+    writeFileSync(join(consumer, 'what.mjs'), example!.replace(/^ \* ?/gm, ''));
+    const { code, stdout, stderr } = await shell('node what.mjs < requested.json');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^2100n [0-9a-f]{64}\npayer: signed\n$/);
+  });
+
+  it('has types that a strict program compiles with', () => {
+    const source = `import { creditTransactions, openCredit, parseJson, readContract, signUpdate, turn, type Action, type Ports, type UpdateMessage } from 'spillway';
+      const message: UpdateMessage = signUpdate.parse(parseJson('{}'));
+      const paid: bigint = message.paid_sat;
+      const tx = creditTransactions.update(readContract(message.contract, 'regtest', 'payee'), paid);
+      const version: 2 | 3 = tx.version;
+      const actions: Action<any, any, any>[] = [openCredit, signUpdate];
+      export { version, actions, turn, type Ports };
+      // @ts-expect-error a step that no message has
+      if (message.step === 'nothing') throw new Error();\n`;
+    writeFileSync(join(consumer, 'types.ts'), source);
+    const argv = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--skipLibCheck',
+      '--types',
+      '',
+      'types.ts',
+    ];
+    const ran = () =>
+      execFileSync(join(ROOT, 'node_modules/.bin/tsc'), argv, {
+        cwd: consumer,
+        env: { ...process.env, PATH },
+        encoding: 'utf8',
+      });
+    let said: string;
+    try {
+      said = ran();
+    } catch (error) {
+      said = (error as { stdout: string }).stdout;
+    }
+    expect(said).toBe('');
+  }, 60_000);
+});
