@@ -23,7 +23,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Job } from '../signing/exchange.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { contractOutpoint, putStacks } from './funding.ts';
-import type { Rolling } from './records.ts';
+import { cancelled, isOpening, type Credit, type Rolling } from './records.ts';
 import { keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
@@ -171,3 +171,12 @@ export function rolloverPsbt(job: Job, next: Terms, shares: Shares, witnesses: R
   );
   return writePsbt(putStacks(tx, witnesses));
 }
+
+/**
+ * The next contract of a rollover that was given up, written under its role. It may have its refund already, where the
+ * payer waited for another wallet; without the payer's signature of the rollover it cannot be funded.
+ */
+export const giveUp = <R extends 'next' | 'prior'>(role: R, c: Credit | undefined): { [K in R]?: Credit } =>
+  (isOpening(c) || (c?.role === 'payer' && c.state === 'open') ? { [role]: cancelled(c) } : {}) as {
+    [K in R]?: Credit;
+  };

@@ -24,6 +24,7 @@ import {
   checkShape,
   checkSigned,
   checkTopUps,
+  giveUp,
   pairOf,
   planOf,
   rolloverPsbt,
@@ -31,17 +32,7 @@ import {
 } from './rolling.ts';
 import { checkHome, checkSame, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
-import {
-  cancelled,
-  creditKind,
-  idClaim,
-  isOpening,
-  keyClaim,
-  must,
-  rollingOf,
-  type Credit,
-  type Rolling,
-} from './records.ts';
+import { creditKind, idClaim, keyClaim, must, rollingOf, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import { nextKey, parseRollover, type Pair, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
@@ -220,11 +211,8 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         checkTopUps(c, topUps);
         checkRolls(facts.tip, c.terms, topUps.length);
         const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, topUps) };
-        const parts = {
-          paidSat: c.paidSat,
-          topUps,
-          change: m.change && { address: m.change.address, sat: m.change.amount_sat },
-        };
+        const change = m.change && { address: m.change.address, sat: m.change.amount_sat };
+        const parts = { paidSat: c.paidSat, topUps, change };
         const template = rolloverTemplate(c, parts, next.terms);
         checkShape(template, c, next);
         const pair = pairOf(c, next, parts, c.receipt);
@@ -382,15 +370,6 @@ export const rollover = table<RollMessage, Rs, RollInput>(
     }),
   ],
 );
-
-/**
- * The next contract of a rollover that was given up, written under its role. It may have its refund already, where the
- * payer waited for another wallet; without the payer's signature of the rollover it cannot be funded.
- */
-const giveUp = <R extends 'next' | 'prior'>(role: R, c: Credit | undefined): { [K in R]?: Credit } =>
-  (isOpening(c) || (c?.role === 'payer' && c.state === 'open') ? { [role]: cancelled(c) } : {}) as {
-    [K in R]?: Credit;
-  };
 
 function propose(
   hand: Hand,
