@@ -26,7 +26,8 @@ export * from './lib/protocol/action.ts';
 export * from './lib/protocol/json.ts';
 export * from './lib/protocol/refusal.ts';
 export { envelope, messageParser, parseAs, type MessageOf } from './lib/protocol/message.ts';
-export { checkSeal, messageHash, seal, taggedHash } from './lib/protocol/seal.ts';
+export { taggedHash } from './lib/signing/curve.ts';
+export { checkSeal, messageHash, seal } from './lib/signing/seal.ts';
 export type { Commit, FactSource, Loaded, Ports, Prompt, Reply, SealedNonce, Store } from './lib/protocol/ports.ts';
 
 // ── bitcoin: amounts, addresses, transactions, PSBTs, fees ────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
  * What an attacker does to a message: fields taken out, changed, added, of another form; other PSBTs inside; and all of
  * it sealed anew with the counterparty's own key, for a malicious counterparty can. `attacks.test.ts` runs it all.
  */
-import { seal, messageHash } from '../../src/lib/protocol/seal.ts';
+import { seal, messageHash } from '../../src/lib/signing/seal.ts';
 import { verifies, xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction, type Template } from '../../src/lib/bitcoin/transaction.ts';

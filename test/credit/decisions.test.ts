@@ -17,7 +17,7 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import type { Credit, PayeeCredit } from '../../src/lib/credit/records.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
-import { taggedHash } from '../../src/lib/protocol/seal.ts';
+import { taggedHash } from '../../src/lib/signing/curve.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { opened, openMessages, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';

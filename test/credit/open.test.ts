@@ -4,7 +4,7 @@ import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { Contract, Terms } from '../../src/lib/credit/terms.ts';
 import { refund } from '../../src/lib/credit/transactions.ts';
-import { seal } from '../../src/lib/protocol/seal.ts';
+import { seal } from '../../src/lib/signing/seal.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { opened, openMessages, ownCoin, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';

@@ -4,7 +4,7 @@ import { musigPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { contractId, keysOf, viewOf, type Contract, type Terms } from '../../src/lib/credit/terms.ts';
 import { refund } from '../../src/lib/credit/transactions.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
-import { seal } from '../../src/lib/protocol/seal.ts';
+import { seal } from '../../src/lib/signing/seal.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { nonceGen } from '../../src/lib/signing/musig2.ts';
 import type { Message } from '../support/party.ts';

@@ -16,7 +16,7 @@ import {
   type Policy,
   type Terms,
 } from '../../src/lib/credit/terms.ts';
-import { seal } from '../../src/lib/protocol/seal.ts';
+import { seal } from '../../src/lib/signing/seal.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { ownCoin } from '../support/credit.ts';
 import { parties, policy, refused } from './helpers.ts';

@@ -16,7 +16,7 @@ import {
   pointBytes,
   publicTimes,
   timesG,
-  tagged,
+  taggedHash,
   toBytes,
   toNumber,
   xBytes,
@@ -103,12 +103,14 @@ function toHex(n: bigint): string {
   return bytesToHex(toBytes(n));
 }
 
-describe('tagged hashes', () => {
+describe('taggedHash hashes', () => {
   it('are those of BIP340', () => {
     const parts = [Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)];
     for (const tag of ['TapTweak', 'KeyAgg list', 'spillway/det-sign', 'TapTweak'])
-      expect(tagged(tag, ...parts)).toEqual(schnorr.utils.taggedHash(tag, ...parts));
-    expect(tagged('a', utf8ToBytes('b'))).not.toEqual(tagged('b', utf8ToBytes('a')));
-    expect(tagged('a', Uint8Array.of(1), Uint8Array.of(2))).toEqual(tagged('a', concatBytes(Uint8Array.of(1, 2))));
+      expect(taggedHash(tag, ...parts)).toEqual(schnorr.utils.taggedHash(tag, ...parts));
+    expect(taggedHash('a', utf8ToBytes('b'))).not.toEqual(taggedHash('b', utf8ToBytes('a')));
+    expect(taggedHash('a', Uint8Array.of(1), Uint8Array.of(2))).toEqual(
+      taggedHash('a', concatBytes(Uint8Array.of(1, 2))),
+    );
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { musigPsbt, readPsbt, shareOf, type Share } from '../../src/lib/bitcoin/psbt.ts';
 import type { Template } from '../../src/lib/bitcoin/transaction.ts';
 import type { Hand, OpenNonce } from '../../src/lib/protocol/action.ts';
-import { bytesToHex, concatBytes, hexToBytes, tagged, toBytes } from '../../src/lib/signing/curve.ts';
+import { bytesToHex, concatBytes, hexToBytes, taggedHash, toBytes } from '../../src/lib/signing/curve.ts';
 import { finish, jobFor, open, signLast, type Job } from '../../src/lib/signing/exchange.ts';
 import { keySet, sortedKeySet, type KeySet } from '../../src/lib/signing/keyset.ts';
 import { nonceGen, publicKey } from '../../src/lib/signing/musig2.ts';
@@ -48,7 +48,7 @@ function toy(
       nonce: ({ of, sighash }) => nonces.find((n) => n.of === of && n.sighash === sighash),
     },
     merged: [],
-    random: (size) => tagged('toy', Uint8Array.of(++drawn)).subarray(0, size),
+    random: (size) => taggedHash('toy', Uint8Array.of(++drawn)).subarray(0, size),
     network: 'regtest',
     restored: false,
   };
@@ -99,7 +99,7 @@ describe('the signing law', () => {
     const done = finish(a.hand, a.job, theirs)!;
     expect(Object.keys(done)).toEqual(['signature', 'spends']);
     // The opener's partial, made elsewhere from a copy that no home would keep.
-    const tweak = tagged('TapTweak', hexToBytes(set.internalKey.slice(2)));
+    const tweak = taggedHash('TapTweak', hexToBytes(set.internalKey.slice(2)));
     const aggnonce = scure.nonceAggregate([hexToBytes(share.pubnonce!), hexToBytes(theirs.pubnonce)]);
     const message = hexToBytes(a.job.nonceId.sighash);
     const theirSession = new scure.Session(aggnonce, set.participants.map(hexToBytes), message, [tweak], [true]);
@@ -324,7 +324,7 @@ describe('a key in another wallet', () => {
   });
 
   function scureSession(job: Job, ...shares: Share[]): scure.Session {
-    const tweak = tagged('TapTweak', hexToBytes(job.set.internalKey.slice(2)));
+    const tweak = taggedHash('TapTweak', hexToBytes(job.set.internalKey.slice(2)));
     const aggnonce = scure.nonceAggregate(shares.map((s) => hexToBytes(s.pubnonce!)));
     const keys = job.set.participants.map(hexToBytes);
     return new scure.Session(aggnonce, keys, hexToBytes(job.nonceId.sighash), [tweak], [true]);

@@ -4,7 +4,7 @@ import { p2tr } from '@scure/btc-signer/payment.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressOf } from '../../src/lib/bitcoin/address.ts';
-import { bytesToHex, concatBytes, hexToBytes, tagged, toBytes } from '../../src/lib/signing/curve.ts';
+import { bytesToHex, concatBytes, hexToBytes, taggedHash, toBytes } from '../../src/lib/signing/curve.ts';
 import { keySet, sortedKeySet } from '../../src/lib/signing/keyset.ts';
 import { applyTweak, InvalidContribution, keyAgg, publicKey } from '../../src/lib/signing/musig2.ts';
 import { CURVE, secretKey } from '../support/random.ts';
@@ -32,7 +32,7 @@ describe('a key set', () => {
 
   it('has the tweak of the BIP341 vector', () => {
     const { internal, tweak, script, address } = fixture('bip341/key-path.json').taproot;
-    expect(bytesToHex(tagged('TapTweak', hexToBytes(internal)))).toBe(tweak);
+    expect(bytesToHex(taggedHash('TapTweak', hexToBytes(internal)))).toBe(tweak);
     // An aggregate of one key without its coefficient is the key itself.
     const key = { ...keyAgg([hexToBytes(`02${internal}`)]) };
     const Q = key.points[0]!;
@@ -53,7 +53,7 @@ describe('a key set', () => {
 
   it('commits to the keys, their order, the tweak and its mode', () => {
     const set = keySet([a!, b!]);
-    const tweak = tagged('TapTweak', hexToBytes(set.internalKey.slice(2)));
+    const tweak = taggedHash('TapTweak', hexToBytes(set.internalKey.slice(2)));
     const parts = [Uint8Array.of(2), hexToBytes(a!), hexToBytes(b!), Uint8Array.of(1), tweak, Uint8Array.of(1)];
     expect(set.commitment).toEqual(concatBytes(...parts));
     expect(keySet([b!, a!]).commitment).not.toEqual(set.commitment);

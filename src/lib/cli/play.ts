@@ -23,7 +23,7 @@ import {
 import { canonicalJson, printJson } from '../protocol/json.ts';
 import type { Commit, Ports, Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkSeal, seal } from '../protocol/seal.ts';
+import { checkSeal, seal } from '../signing/seal.ts';
 
 /** One input of one run. */
 export interface Line<I> {

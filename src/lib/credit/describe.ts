@@ -6,7 +6,7 @@ import { readSame } from '../bitcoin/psbt.ts';
 import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
 import { isNetwork } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { messageHash } from '../protocol/seal.ts';
+import { messageHash } from '../signing/seal.ts';
 import { verifies } from '../signing/bip340.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
 import { readContract, type Contract, type ContractView } from './terms.ts';

@@ -5,7 +5,7 @@
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../protocol/seal.ts';
+import { taggedHash } from '../signing/curve.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
 import type { Contract } from './terms.ts';
 

@@ -9,7 +9,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../protocol/seal.ts';
+import { taggedHash } from '../signing/curve.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { psbtOf, refundJob, sharesIn } from './jobs.ts';
 import { idClaim, must, type Credit } from './records.ts';

@@ -15,7 +15,7 @@ import type { Party } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../protocol/seal.ts';
+import { taggedHash } from '../signing/curve.ts';
 import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
 
 export type Role = 'payer' | 'payee';

@@ -1,5 +1,5 @@
 /**
- * secp256k1 for signing: scalars, points, tagged hashes.
+ * secp256k1 for signing: scalars, points, taggedHash hashes.
  *
  * The base point is multiplied by @noble/secp256k1, which is several times faster at that than @noble/curves; other
  * points by @noble/curves, which is faster at those. So only one table of multiples of the base point is ever made: in a
@@ -50,8 +50,8 @@ export const xBytes = (point: Point): Uint8Array => toBytes(point.toAffine().x);
 
 const prefixes = new Map<string, Uint8Array>();
 
-/** BIP340's tagged hash; the tags are few, so their prefixes are kept. */
-export function tagged(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+/** BIP340's taggedHash hash; the tags are few, so their prefixes are kept. */
+export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
   let prefix = prefixes.get(tag);
   if (!prefix) {
     const half = sha256(utf8ToBytes(tag));

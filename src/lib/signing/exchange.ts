@@ -15,7 +15,7 @@ import { taprootSighash, toTransaction, type Template } from '../bitcoin/transac
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';
-import { bytesToHex, hexToBytes, tagged } from './curve.ts';
+import { bytesToHex, hexToBytes, taggedHash } from './curve.ts';
 import type { KeySet } from './keyset.ts';
 import {
   deterministicSign,
@@ -101,7 +101,7 @@ export function signLast(hand: Hand, job: Job, peer: Share): FullShare | undefin
     return own;
   }
   // BIP327's own deterministic nonce does not commit to the key list; this `rand` does, and to the tweaks.
-  const rand = tagged('spillway/det-sign', job.set.commitment);
+  const rand = taggedHash('spillway/det-sign', job.set.commitment);
   const made = deterministicSign(
     hand.keys.contract(job.own.path),
     peerNonce,

@@ -5,7 +5,7 @@
  * A set is aggregated once and kept: a contract signs many times with the same keys.
  */
 import type { MusigKey } from '../bitcoin/psbt.ts';
-import { bytesToHex, concatBytes, hexToBytes, pointBytes, tagged } from './curve.ts';
+import { bytesToHex, concatBytes, hexToBytes, pointBytes, taggedHash } from './curve.ts';
 import { applyTweak, keyAgg, keySort, type KeyAgg } from './musig2.ts';
 
 export interface KeySet extends MusigKey {
@@ -30,7 +30,7 @@ export function keySet(participants: readonly string[]): KeySet {
   const known = kept.get(name);
   if (known) return known;
   const plain = keyAgg(participants.map(hexToBytes));
-  const tweak = tagged('TapTweak', plain.xQ);
+  const tweak = taggedHash('TapTweak', plain.xQ);
   const agg = applyTweak(plain, { tweak, xOnly: true });
   const made: KeySet = {
     participants,

@@ -18,7 +18,7 @@ import {
   pointBytes,
   publicTimes,
   timesG,
-  tagged,
+  taggedHash,
   toBytes,
   toNumber,
   xBytes,
@@ -67,11 +67,11 @@ export function keyAgg(pubkeys: readonly Uint8Array[]): KeyAgg {
     if (!point) throw new InvalidContribution(i, 'pubkey');
     return point;
   });
-  const list = tagged('KeyAgg list', ...pubkeys);
+  const list = taggedHash('KeyAgg list', ...pubkeys);
   const first = pubkeys[0];
   const second = pubkeys.find((key) => Buffer.compare(key, first!) !== 0);
   const coefficients = pubkeys.map((key) =>
-    second && Buffer.compare(key, second) === 0 ? 1n : mod(toNumber(tagged('KeyAgg coefficient', list, key))),
+    second && Buffer.compare(key, second) === 0 ? 1n : mod(toNumber(taggedHash('KeyAgg coefficient', list, key))),
   );
   const Q = points.reduce((sum, point, i) => sum.add(publicTimes(point, coefficients[i]!)), Point.ZERO);
   return made({ pubkeys, points, coefficients, Q, gacc: 1n, tacc: 0n });
@@ -108,14 +108,14 @@ export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: 
   secnonce: Uint8Array;
   pubnonce: Uint8Array;
 } {
-  const rand = secret ? xor(secret, tagged('MuSig/aux', random)) : random;
+  const rand = secret ? xor(secret, taggedHash('MuSig/aux', random)) : random;
   const prefixed = message ? concatBytes(Uint8Array.of(1), bigEndian(message.length, 8), message) : Uint8Array.of(0);
   const agg = aggregate ?? new Uint8Array();
   const more = extra ?? new Uint8Array();
   const k = (i: number): bigint =>
     mod(
       toNumber(
-        tagged(
+        taggedHash(
           'MuSig/nonce',
           rand,
           Uint8Array.of(pubkey.length),
@@ -183,10 +183,10 @@ export interface Session {
 export function session(key: KeyAgg, aggnonce: Uint8Array, message: Uint8Array): Session {
   const pair = parseAggNonce(aggnonce);
   if (!pair) throw new InvalidContribution(null, 'aggnonce');
-  const b = mod(toNumber(tagged('MuSig/noncecoef', aggnonce, key.xQ, message)));
+  const b = mod(toNumber(taggedHash('MuSig/noncecoef', aggnonce, key.xQ, message)));
   const sum = pair[0].add(publicTimes(pair[1], b));
   const R = sum.equals(Point.ZERO) ? G : sum;
-  const e = mod(toNumber(tagged('BIP0340/challenge', xBytes(R), key.xQ, message)));
+  const e = mod(toNumber(taggedHash('BIP0340/challenge', xBytes(R), key.xQ, message)));
   return { key, message, b, e, R, evenR: hasEvenY(R) };
 }
 
@@ -262,11 +262,11 @@ export function deterministicSign(
   message: Uint8Array,
   rand: Uint8Array | undefined,
 ): { pubnonce: Uint8Array; partial: Uint8Array; session: Session } {
-  const masked = rand ? xor(secret, tagged('MuSig/aux', rand)) : secret;
+  const masked = rand ? xor(secret, taggedHash('MuSig/aux', rand)) : secret;
   const k = (i: number): bigint =>
     mod(
       toNumber(
-        tagged(
+        taggedHash(
           'MuSig/deterministic/nonce',
           masked,
           aggothernonce,

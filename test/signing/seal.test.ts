@@ -4,7 +4,8 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
-import { checkSeal, messageHash, seal, taggedHash } from '../../src/lib/protocol/seal.ts';
+import { taggedHash } from '../../src/lib/signing/curve.ts';
+import { checkSeal, messageHash, seal } from '../../src/lib/signing/seal.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 

@@ -4,17 +4,11 @@
  *
  * Not here: whose key a message needs (each family's table).
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import { signHash, verifies } from '../signing/bip340.ts';
-import { canonicalJson } from './json.ts';
-import { Refusal } from './refusal.ts';
-
-/** BIP340's tagged hash. */
-export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  const prefix = sha256(utf8ToBytes(tag));
-  return sha256(concatBytes(prefix, prefix, ...parts));
-}
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { canonicalJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { signHash, verifies } from './bip340.ts';
+import { taggedHash } from './curve.ts';
 
 /** What a seal covers: the message without `checks` and `auth`. */
 export function messageHash(message: object): Uint8Array {
