@@ -5,6 +5,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { parseSat } from '../bitcoin/amount.ts';
+import { parseFeerate } from '../bitcoin/fee.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { visible } from './text.ts';
 
@@ -37,13 +38,12 @@ export const heightFlag = Flags.custom<number>({
   },
 });
 
-/** sat/vB with up to three decimals, as whole satoshis for a thousand virtual bytes; 0.1 to 10000 sat/vB. */
+/** sat/vB with up to three decimals, as whole satoshis for a thousand virtual bytes; 0.1 to 5000 sat/vB. */
 export const feerateFlag = Flags.custom<number>({
   helpValue: 'SAT/VB',
   parse: async (input) => {
-    const [, whole, decimals = ''] = /^(\d{1,5})(?:\.(\d{1,3}))?$/.exec(input) ?? [];
-    const rate = whole === undefined ? 0 : Number(whole) * 1000 + Number(decimals.padEnd(3, '0'));
-    if (rate < 100 || rate > 10_000_000) throw expected('a fee rate from 0.1 to 10000 sat/vB', input);
+    const rate = parseFeerate(input);
+    if (rate === undefined) throw expected('a fee rate from 0.1 to 5000 sat/vB', input);
     return rate;
   },
 });
