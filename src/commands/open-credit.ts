@@ -1,16 +1,13 @@
 import * as Flags from '@oclif/core/flags';
 import { ContractCommand, stepsOf } from '../lib/cli/contract.ts';
 import {
-  coinsFrom,
   contractFlags,
-  expiryFrom,
   feeFlags,
   fundingFlags,
   keyFlags,
-  ownKeyFrom,
   policyFlags,
-  policyFrom,
   psbtFrom,
+  termsInput,
 } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { openCredit } from '../lib/credit/open.ts';
@@ -50,16 +47,9 @@ export default class OpenCredit extends ContractCommand {
       file: args.file,
       table: openCredit,
       input: async (home, starts) => ({
+        ...(await termsInput(flags, starts, home.network)),
         as: flags.as,
-        policy: await policyFrom(flags, starts, home.network),
-        amount: flags.amount,
-        expires: await expiryFrom(flags.expires),
-        utxo: await coinsFrom(flags.utxo),
         funding: flags.funding === undefined ? undefined : await psbtFrom(flags.funding),
-        ownKey: ownKeyFrom(flags['own-key']),
-        payout: flags.payout,
-        change: flags.change,
-        allowFee: flags['allow-fee'] || undefined,
       }),
     });
   }

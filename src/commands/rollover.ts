@@ -1,15 +1,12 @@
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
 import {
-  coinsFrom,
   contractFlag,
   contractFlags,
-  expiryFrom,
   feeFlags,
   fundingFlags,
   keyFlags,
-  ownKeyFrom,
   policyFlags,
-  policyFrom,
+  termsInput,
 } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { rollover } from '../lib/credit/rollover.ts';
@@ -40,15 +37,8 @@ export default class Rollover extends ContractCommand {
       file: args.file,
       table: rollover,
       input: async (home, starts) => ({
+        ...(await termsInput(flags, starts, home.network)),
         contract: await contractNamed(home, flags.contract),
-        policy: await policyFrom(flags, starts, home.network),
-        amount: flags.amount,
-        expires: await expiryFrom(flags.expires),
-        utxo: await coinsFrom(flags.utxo),
-        ownKey: ownKeyFrom(flags['own-key']),
-        payout: flags.payout,
-        change: flags.change,
-        allowFee: flags['allow-fee'] || undefined,
       }),
     });
   }

@@ -98,7 +98,7 @@ export type PolicyValues = {
 };
 
 /** The policy: at a start with its defaults, otherwise only where a flag was given (and then no row takes it). */
-export async function policyFrom(values: PolicyValues, starts: boolean, network: Network): Promise<Policy | undefined> {
+async function policyFrom(values: PolicyValues, starts: boolean, network: Network): Promise<Policy | undefined> {
   const { checkPolicy, defaultPolicy } = await import('../credit/terms.ts');
   const given = Object.keys(policyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);
   if (!starts && !given) return undefined;
@@ -115,7 +115,7 @@ export async function policyFrom(values: PolicyValues, starts: boolean, network:
   });
 }
 
-export async function expiryFrom(text: string | undefined): Promise<Expiry | undefined> {
+async function expiryFrom(text: string | undefined): Promise<Expiry | undefined> {
   if (text === undefined) return undefined;
   const { parseExpiry } = await import('../bitcoin/locktime.ts');
   const expiry = parseExpiry(text);
@@ -152,8 +152,30 @@ export async function psbtFrom(file: string): Promise<string> {
 }
 
 /** @throws Refusal `usage` */
-export function ownKeyFrom(text: string | undefined): string | undefined {
+function ownKeyFrom(text: string | undefined): string | undefined {
   if (text !== undefined && !/^0[23][0-9a-f]{64}$/.test(text))
     throw new Refusal('usage', '--own-key: a compressed public key (33 bytes in lowercase hex) expected');
   return text;
 }
+
+interface TermsValues extends PolicyValues {
+  amount?: bigint | undefined;
+  expires?: string | undefined;
+  utxo?: string | undefined;
+  change?: string | undefined;
+  'own-key'?: string | undefined;
+  payout?: string | undefined;
+  'allow-fee'?: boolean;
+}
+
+/** What both parties' flags say of a contract that is to be made, by an opening or by a rollover. */
+export const termsInput = async (flags: TermsValues, starts: boolean, network: Network) => ({
+  policy: await policyFrom(flags, starts, network),
+  amount: flags.amount,
+  expires: await expiryFrom(flags.expires),
+  utxo: await coinsFrom(flags.utxo),
+  ownKey: ownKeyFrom(flags['own-key']),
+  payout: flags.payout,
+  change: flags.change,
+  allowFee: flags['allow-fee'] || undefined,
+});
