@@ -21,7 +21,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cleanEnv, ROOT, start } from './cli/run.ts';
 
-const NEEDED = ['src', 'bin', 'tools', 'fixtures/runbooks', 'package.json', 'rolldown.config.ts', 'tsconfig.json'];
+const NEEDED = ['src', 'bin', 'tools', 'package.json', 'rolldown.config.ts', 'tsconfig.json'];
 const MAY = ['README.md', 'CHANGELOG.md', 'LICENSE'];
 
 const dir = mkdtempSync(join(tmpdir(), 'spillway-pack-'));
@@ -62,13 +62,11 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('the package', () => {
-  it('holds the program, the library with its types, the runbooks, and nothing else', () => {
+  it('holds the program, the library with its types, and nothing else', () => {
     const others = files.filter(
       (path) => !/^dist\/types\/(lib\/[a-z]+\/[a-z0-9-]+|commands\/[a-z-]+|cli|index)\.d\.ts$/.test(path),
     );
-    const books = others.filter((path) => path.startsWith('fixtures/runbooks/'));
-    expect(books).toContain('fixtures/runbooks/credit-month.sh');
-    expect(others.filter((path) => !books.includes(path) && !MAY.includes(path)).sort()).toEqual([
+    expect(others.filter((path) => !MAY.includes(path)).sort()).toEqual([
       'bin/run.js',
       'dist/cli.cjs',
       'dist/index.js',

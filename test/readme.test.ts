@@ -55,9 +55,14 @@ describe('README', () => {
   });
 
   it('shows library code that runs', () => {
-    for (const block of blocks('js')) {
-      const here = block.replace("from 'spillway'", `from ${JSON.stringify(join(ROOT, 'dist/index.js'))}`);
-      execFileSync(process.execPath, ['--input-type=module', '-e', here], { cwd: ROOT });
-    }
+    const [block] = blocks('js');
+    const here = block!.replace("from 'spillway'", `from ${JSON.stringify(join(ROOT, 'dist/index.js'))}`);
+    const [requested] = readFileSync(join(ROOT, 'fixtures/snapshots/sign-update.json'), 'utf8').split('\n');
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', here], {
+      cwd: ROOT,
+      input: requested!,
+      encoding: 'utf8',
+    });
+    expect(said).toMatch(/^\d+n [0-9a-f]{64}\npayer: signed\n$/);
   });
 });
