@@ -45,7 +45,8 @@ export function answerTo(
   const digest = sha256Of(onion);
   const malformed = MALFORMED[refusal.code];
   const inside = standing === 'inside';
-  const name = inside || standing === 'introduction' ? 'invalid_onion_blinding' : (malformed ?? codeFor(refusal, final));
+  const name =
+    inside || standing === 'introduction' ? 'invalid_onion_blinding' : (malformed ?? codeFor(refusal, final));
   const code = FAILURES[name]![0];
   const message = concatBytes(writeUint(BigInt(code), 2), dataFor(name, refusal, digest, htlc));
   const said = { ...readFailure(message), failure_message: bytesToHex(message) };
@@ -104,16 +105,21 @@ const WHY: Partial<Record<ErrorCode, string>> = {
   'tlv-duplicate': 'A type stands twice, and readers could disagree about which one counts.',
   'tlv-value': 'The value of a record has not the form of its type, or a number in it has leading zeros.',
   'tlv-unknown-even': 'Even types must be understood ("it is OK to be odd"); --known-type N accepts one.',
-  'onion-field-missing': 'The payload lacks a field that its position needs: a forwarding hop amount, expiry and channel; the final hop amount and expiry.',
+  'onion-field-missing':
+    'The payload lacks a field that its position needs: a forwarding hop amount, expiry and channel; the final hop amount and expiry.',
   'onion-field-forbidden':
     'The payload has a field that its position must not have: the packet was made for another place in the route, or a sender adds fields in a blinded path.',
-  'path-key-twice': 'A path key came beside the packet and in its payload: only the introduction node finds one inside.',
+  'path-key-twice':
+    'A path key came beside the packet and in its payload: only the introduction node finds one inside.',
   'path-key-missing': 'The recipient data is encrypted, and its path key came neither beside the packet nor in it.',
-  'path-key-unexpected': 'A path key came, but this payload is not part of a blinded path. It was sent to the wrong node, or the sender mixed two routes.',
+  'path-key-unexpected':
+    'A path key came, but this payload is not part of a blinded path. It was sent to the wrong node, or the sender mixed two routes.',
   'blinding-failed':
-    'The recipient data does not decrypt: it is for another node, the path key is another hop\'s, or it was altered. Nodes answer invalid_onion_blinding and say no more.',
-  'blinding-feature': 'The recipient allows features that this reader does not know; it must refuse, even if they are odd.',
-  'blinding-constraint': 'The recipient set a smallest amount and a last height for this path; this payment is outside, or the path is too old.',
+    "The recipient data does not decrypt: it is for another node, the path key is another hop's, or it was altered. Nodes answer invalid_onion_blinding and say no more.",
+  'blinding-feature':
+    'The recipient allows features that this reader does not know; it must refuse, even if they are odd.',
+  'blinding-constraint':
+    'The recipient set a smallest amount and a last height for this path; this payment is outside, or the path is too old.',
   'onion-amount': 'The HTLC holds less than the onion asks for: the hop before took too much.',
   'onion-expiry': 'The HTLC expires earlier than the onion asks for: the hop before took too many blocks.',
   'onion-replay': 'A packet with this HMAC was peeled before. Peeling it again would help whoever probes the route.',

@@ -56,12 +56,7 @@ function shifted(data: Uint8Array): Uint8Array {
  * before this hop's own encryption, empty for a payment that succeeded; `data` is absent at the hop that fails.
  * @throws Refusal `error-size`, `malformed-message` for a hold time of more than 4 bytes
  */
-export function attribute(
-  secret: Uint8Array,
-  error: Uint8Array,
-  holdTime: bigint,
-  data?: Uint8Array,
-): Uint8Array {
+export function attribute(secret: Uint8Array, error: Uint8Array, holdTime: bigint, data?: Uint8Array): Uint8Array {
   const out = data ? shifted(checkAttribution(data)) : new Uint8Array(ATTRIBUTION_SIZE);
   out.set(writeUint(holdTime, 4));
   const um = keyFor('um', secret);

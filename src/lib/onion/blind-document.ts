@@ -38,7 +38,11 @@ function parseNode(hop: Fields): Node {
  * every hop but the last has a `payment_relay`. `pad`: fills all to the length of the longest.
  * @throws Refusal `malformed-message`, `wrong-key`; RecordRefusal for `encoded_tlvs` that cannot be read
  */
-export function blindDocument(document: Fields, sessionKey: Uint8Array, options: { secrets?: boolean; pad?: boolean } = {}): object {
+export function blindDocument(
+  document: Fields,
+  sessionKey: Uint8Array,
+  options: { secrets?: boolean; pad?: boolean } = {},
+): object {
   const from = !document.has('hops') && document.has('generate') ? document.object('generate')! : document;
   const given = from.bytes('session_key', 32);
   const finalDelta = from.whole('min_final_cltv_expiry_delta', 0xffffn);
@@ -53,9 +57,10 @@ export function blindDocument(document: Fields, sessionKey: Uint8Array, options:
     version: 1,
     ...pathView.of(path),
     path: bytesToHex(writePath(path)),
-    ...(relays.length > 0 && relays.every((relay) => relay !== undefined) && {
-      payinfo: aggregate(relays as PaymentRelay[], finalDelta),
-    }),
+    ...(relays.length > 0 &&
+      relays.every((relay) => relay !== undefined) && {
+        payinfo: aggregate(relays as PaymentRelay[], finalDelta),
+      }),
     ...(options.secrets && {
       path_keys: secrets.map(({ pathKey }) => bytesToHex(pathKey)),
       path_privkeys: secrets.map(({ pathSecret }) => bytesToHex(toBytes(pathSecret))),
@@ -66,7 +71,7 @@ export function blindDocument(document: Fields, sessionKey: Uint8Array, options:
 
 /** Equal lengths, so that the data does not tell which hop it is for. */
 function padded(nodes: readonly Node[]): Node[] {
-  const bare = nodes.map((node) => writeFields(RECIPIENT_DATA, { ...node.fields, padding: undefined } as RecipientData));
+  const bare = nodes.map(({ fields: { padding: _, ...fields } }) => writeFields(RECIPIENT_DATA, fields));
   const room = Math.max(...bare.map((data) => data.length)) + 2;
   return nodes.map((node, i) => {
     // A record of 253 bytes or more has a longer length in front, so some lengths are reached with one more byte only.
@@ -93,7 +98,9 @@ export function unblindDocument(from: Fields, key: bigint, secrets = false): obj
   const { data, plain, nextPathKey, derivedPathKey } = unblind(blinding, encrypted);
   const relay = data.payment_relay;
   const forward =
-    relay && amountMsat !== undefined && cltvExpiry !== undefined ? relayed({ amountMsat, cltvExpiry }, relay) : undefined;
+    relay && amountMsat !== undefined && cltvExpiry !== undefined
+      ? relayed({ amountMsat, cltvExpiry }, relay)
+      : undefined;
   return {
     type: 'onion-unblind',
     version: 1,

@@ -55,7 +55,10 @@ export function checkAllowed(data: RecipientData, htlc: Htlc | undefined): void 
   const limits = data.payment_constraints;
   if (!limits || !htlc) return;
   if (htlc.cltvExpiry > limits.max_cltv_expiry)
-    throw new Refusal('blinding-constraint', `expiry ${htlc.cltvExpiry} found, at most ${limits.max_cltv_expiry} expected`);
+    throw new Refusal(
+      'blinding-constraint',
+      `expiry ${htlc.cltvExpiry} found, at most ${limits.max_cltv_expiry} expected`,
+    );
   if (htlc.amountMsat < limits.htlc_minimum_msat)
     throw new Refusal(
       'blinding-constraint',

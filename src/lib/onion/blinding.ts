@@ -41,10 +41,13 @@ export interface PathSecret {
  * Blinds a path.
  * @throws Refusal `wrong-key`, `malformed-message`
  */
-export function blindPath(nodes: readonly PathNode[], sessionKey: Uint8Array): { path: BlindedPath; secrets: PathSecret[] } {
+export function blindPath(
+  nodes: readonly PathNode[],
+  sessionKey: Uint8Array,
+): { path: BlindedPath; secrets: PathSecret[] } {
   if (nodes.length === 0) throw new Refusal('malformed-message', 'hops: no hop found, at least one expected');
   const secrets: PathSecret[] = [];
-  for (let start = 0; start < nodes.length; ) {
+  for (let start = 0; start < nodes.length;) {
     let end = start + 1;
     while (end < nodes.length && nodes[end]!.sessionKey === undefined) end++;
     const ids = nodes.slice(start, end).map(({ nodeId }) => nodeId);
@@ -121,7 +124,8 @@ export function writePath({ firstNodeId, firstPathKey, hops }: BlindedPath): Uin
 export function readPath(bytes: Uint8Array): BlindedPath {
   let at = 0;
   const take = (length: number): Uint8Array => {
-    if (at + length > bytes.length) throw new Refusal('tlv-value', `a blinded path found that ends at byte ${bytes.length}`);
+    if (at + length > bytes.length)
+      throw new Refusal('tlv-value', `a blinded path found that ends at byte ${bytes.length}`);
     return bytes.slice(at, (at += length));
   };
   const takePoint = (name: string): Uint8Array => {

@@ -17,7 +17,8 @@ function secretOf(from: Fields, key: bigint | undefined, onion: Uint8Array | und
   if (given) return given;
   if (key === undefined || !onion) return undefined;
   const point = parsePoint(onion.subarray(1, 34));
-  if (!point) throw new Refusal('onion-point', 'onion: its ephemeral key is no point, so nothing is shared with the origin');
+  if (!point)
+    throw new Refusal('onion-point', 'onion: its ephemeral key is no point, so nothing is shared with the origin');
   return ecdh(key, point);
 }
 const noSecret = (): never => {
@@ -85,7 +86,10 @@ export function buildErrorDocument(from: Fields, key?: bigint): object {
 /** @throws Refusal `malformed-message` */
 function onionIn(from: Fields): ErrorOnion {
   const name = from.has('error') ? 'error' : 'reason';
-  return { error: from.need(name, from.bytes(name), 'an error onion in hex'), attribution: from.bytes('attribution_data') };
+  return {
+    error: from.need(name, from.bytes(name), 'an error onion in hex'),
+    attribution: from.bytes('attribution_data'),
+  };
 }
 
 /** A hop on the way back. @throws Refusal `malformed-message`, `error-size` */
@@ -93,7 +97,16 @@ export function wrapErrorDocument(from: Fields, key?: bigint): object {
   const onion = onionIn(from);
   const secret = secretOf(from, key, from.bytes('onion')) ?? noSecret();
   const holdTime = from.whole('hold_time', 0xffffffffn);
-  from.skip('type', 'version', 'failure', 'failure_code', 'failure_message', 'sha256_of_onion', 'associated_data', 'size');
+  from.skip(
+    'type',
+    'version',
+    'failure',
+    'failure_code',
+    'failure_message',
+    'sha256_of_onion',
+    'associated_data',
+    'size',
+  );
   from.end();
   return { type: 'onion-error', version: 1, ...onionDocument(wrapError(secret, onion, holdTime)) };
 }
@@ -103,19 +116,26 @@ export function wrapErrorDocument(from: Fields, key?: bigint): object {
  * @throws Refusal `malformed-message`, `error-size`, `error-unreadable` where nothing says who failed
  */
 export function unwrapErrorDocument(from: Fields): object {
-  const secrets = from
-    .list('shared_secrets', (value, where) => {
-      if (typeof value !== 'string' || !/^[0-9a-fA-F]{64}$/.test(value))
-        throw new Refusal('malformed-message', `${where}: 32 bytes in hex expected`);
-      return hexToBytes(value);
-    });
+  const secrets = from.list('shared_secrets', (value, where) => {
+    if (typeof value !== 'string' || !/^[0-9a-fA-F]{64}$/.test(value))
+      throw new Refusal('malformed-message', `${where}: 32 bytes in hex expected`);
+    return hexToBytes(value);
+  });
   if (!secrets?.length) from.refuse('shared_secrets', 'a list of 32 bytes in hex each, one for each hop');
   const attribution = from.bytes('attribution_data');
   const failed = from.has('error') || from.has('reason');
   if (!failed && !attribution) from.refuse('error', 'an error onion in hex');
   const onion = failed ? onionIn(from) : undefined;
   from.skip('type', 'version', 'onion', 'associated_data', 'size', 'used', 'payload_lengths', 'ephemeral_keys');
-  from.skip('failure', 'failure_code', 'failure_message', 'sha256_of_onion', 'session_key', 'amount_msat', 'cltv_expiry');
+  from.skip(
+    'failure',
+    'failure_code',
+    'failure_message',
+    'sha256_of_onion',
+    'session_key',
+    'amount_msat',
+    'cltv_expiry',
+  );
   from.end();
   const found = onion
     ? unwrapError(secrets!, onion)
@@ -131,7 +151,10 @@ export function unwrapErrorDocument(from: Fields): object {
     ...(found.message && { ...readFailure(found.message), failure_message: bytesToHex(found.message) }),
     ...(attribution && {
       hold_times: found.holdTimes,
-      blame: found.blamed === undefined ? null : { hop: found.blamed, or_before: found.blamed > 0 ? found.blamed - 1 : null },
+      blame:
+        found.blamed === undefined
+          ? null
+          : { hop: found.blamed, or_before: found.blamed > 0 ? found.blamed - 1 : null },
     }),
   };
 }

@@ -113,7 +113,10 @@ function messageOf(body: Uint8Array): Uint8Array {
 }
 
 /** Hold times of a payment that succeeded: attribution data without an error. @throws Refusal `error-size` */
-export function unwrapSuccess(secrets: readonly Uint8Array[], attribution: Uint8Array): Pick<Unwrapped, 'holdTimes' | 'blamed'> {
+export function unwrapSuccess(
+  secrets: readonly Uint8Array[],
+  attribution: Uint8Array,
+): Pick<Unwrapped, 'holdTimes' | 'blamed'> {
   const none = new Uint8Array();
   return attributed(
     secrets,

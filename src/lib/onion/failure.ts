@@ -43,7 +43,11 @@ export const FAILURES: Readonly<Record<string, readonly [code: number, parts: Pa
   final_incorrect_htlc_amount: [19, { incoming_htlc_amt: 'u64' }, 'the HTLC holds less than the onion says'],
   channel_disabled: [UPDATE | 20, { disabled_flags: 'u16', ...update }, 'the channel is disabled'],
   expiry_too_far: [21, {}, 'the expiry is too far in the future'],
-  invalid_onion_payload: [PERM | 22, { type: 'bigsize', offset: 'u16' }, 'the payload of the hop is wrong or incomplete'],
+  invalid_onion_payload: [
+    PERM | 22,
+    { type: 'bigsize', offset: 'u16' },
+    'the payload of the hop is wrong or incomplete',
+  ],
   mpp_timeout: [23, {}, 'the other parts of the payment did not come in time'],
   invalid_onion_blinding: [BADONION | PERM | 24, badOnion, 'an error inside the blinded path'],
 };

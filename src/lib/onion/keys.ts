@@ -45,7 +45,8 @@ export const blindingFactor = (publicKey: Uint8Array, secret: Uint8Array): bigin
 /** @throws Refusal `wrong-key` */
 export function secretScalar(bytes: Uint8Array, name: string): bigint {
   const scalar = parseScalar(bytes);
-  if (scalar === undefined) throw new Refusal('wrong-key', `${name}: 32 bytes from 1 to the order of the curve expected`);
+  if (scalar === undefined)
+    throw new Refusal('wrong-key', `${name}: 32 bytes from 1 to the order of the curve expected`);
   return scalar;
 }
 /** @throws Refusal `wrong-key` */

@@ -21,7 +21,10 @@ const FIELDS = ['amt_to_forward', 'outgoing_cltv_value', 'short_channel_id'];
 export function writeLegacy(payload: Payload, where: string): Uint8Array {
   const other = Object.keys(payload).filter((name) => !FIELDS.includes(name));
   if (other.length > 0)
-    throw new Refusal('malformed-message', `${where}: ${other.join(', ')} found, which the historic frame has no room for`);
+    throw new Refusal(
+      'malformed-message',
+      `${where}: ${other.join(', ')} found, which the historic frame has no room for`,
+    );
   const { amt_to_forward: amount, outgoing_cltv_value: expiry, short_channel_id: channel } = payload;
   if (amount === undefined || expiry === undefined)
     throw new Refusal('malformed-message', `${where}: amt_to_forward and outgoing_cltv_value expected`);

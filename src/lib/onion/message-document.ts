@@ -9,6 +9,7 @@ import { Fields } from './document.ts';
 import { parseFields, pointIn, writeFields } from './fields.ts';
 import { buildMessage, MESSAGE_PAYLOAD, peelMessage, readMessage } from './message.ts';
 import { LARGEST_SIZE } from './packet.ts';
+import { withLength } from './payload.ts';
 import { parsePath } from './path-document.ts';
 import { RECIPIENT_DATA } from './recipient-data.ts';
 
@@ -43,7 +44,10 @@ export function buildMessageDocument(
   if (values.encrypted_recipient_data !== undefined)
     throw new Refusal('malformed-message', 'message.encrypted_recipient_data: found, which the path has already');
   if (reply) {
-    values.reply_path = MESSAGE_PAYLOAD.reply_path.parse(new Fields({ reply_path: from.json('reply_path')! }, '', []), 'reply_path');
+    values.reply_path = MESSAGE_PAYLOAD.reply_path.parse(
+      new Fields({ reply_path: from.json('reply_path')! }, '', []),
+      'reply_path',
+    );
   }
   from.skip('type', 'version');
   from.end();
@@ -69,10 +73,23 @@ export function peelMessageDocument(document: Fields, key: bigint, known: readon
     throw new Refusal('nothing-follows', 'the document of the final node found: no message comes out of it');
   const from = document.object('next') ?? document;
   const whole = from.bytes('onion_message');
-  from.skip('path_key', 'onion', 'type', 'version', 'size', 'first_node_id', 'node_id', 'short_channel_id', 'shared_secrets');
+  from.skip(
+    'path_key',
+    'onion',
+    'type',
+    'version',
+    'size',
+    'first_node_id',
+    'node_id',
+    'short_channel_id',
+    'shared_secrets',
+  );
   const packet = whole
     ? readMessage(whole)
-    : { pathKey: pointIn(from, 'path_key'), onion: from.need('onion', from.bytes('onion', undefined), 'a packet in hex') };
+    : {
+        pathKey: pointIn(from, 'path_key'),
+        onion: from.need('onion', from.bytes('onion', undefined), 'a packet in hex'),
+      };
   from.end();
   if (packet.onion.length > LARGEST_SIZE + 66)
     throw new Refusal('onion-size', `a packet of ${packet.onion.length} bytes found, at most 65535 expected`);
@@ -82,7 +99,7 @@ export function peelMessageDocument(document: Fields, key: bigint, known: readon
     type: 'onion-message',
     version: 1,
     payload,
-    payload_hex: bytesToHex(payloadBytes),
+    payload_hex: bytesToHex(withLength(payloadBytes)),
     recipient_data: data,
     recipient_data_hex: bytesToHex(unblinded.plain),
     final: next === undefined,

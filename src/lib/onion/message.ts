@@ -119,7 +119,10 @@ export function peelMessage(
   if (data.path_id !== undefined)
     throw new Refusal('onion-field-forbidden', 'path_id found in the recipient data of a forwarding hop');
   if (data.next_node_id === undefined && data.short_channel_id === undefined)
-    throw new Refusal('onion-field-missing', 'recipient data of a forwarding hop without next_node_id or short_channel_id');
+    throw new Refusal(
+      'onion-field-missing',
+      'recipient data of a forwarding hop without next_node_id or short_channel_id',
+    );
   const next = { pathKey: unblinded.nextPathKey, onion: layer.next };
   return { ...base, next: { ...next, message: writeMessage(next.pathKey, next.onion) } };
 }

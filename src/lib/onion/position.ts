@@ -64,7 +64,8 @@ function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }:
   needed(read, ['amt_to_forward', 'outgoing_cltv_value'], who);
   const forward = { amountMsat: payload.amt_to_forward!, cltvExpiry: payload.outgoing_cltv_value! };
   if (final) {
-    if (payload.short_channel_id !== undefined) refuse('onion-field-forbidden', read, 'short_channel_id', `${who} has no next channel`);
+    if (payload.short_channel_id !== undefined)
+      refuse('onion-field-forbidden', read, 'short_channel_id', `${who} has no next channel`);
     checkFinal(forward, htlc);
     return { payload };
   }
@@ -74,7 +75,10 @@ function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }:
   if (htlc && htlc.amountMsat < forward.amountMsat)
     throw new Refusal('onion-amount', `${htlc.amountMsat} msat came, ${forward.amountMsat} to be forwarded`);
   if (htlc && htlc.cltvExpiry < forward.cltvExpiry)
-    throw new Refusal('onion-expiry', `an HTLC until ${htlc.cltvExpiry} came, one until ${forward.cltvExpiry} to be forwarded`);
+    throw new Refusal(
+      'onion-expiry',
+      `an HTLC until ${htlc.cltvExpiry} came, one until ${forward.cltvExpiry} to be forwarded`,
+    );
   return { payload, forward };
 }
 
@@ -99,7 +103,10 @@ function placeBlinded(read: ReadFields<typeof PAYLOAD>, { final, key, blinding: 
     return { payload, unblinded };
   }
   if (data.short_channel_id === undefined && data.next_node_id === undefined)
-    throw new Refusal('onion-field-missing', 'recipient data of a forwarding hop without short_channel_id or next_node_id');
+    throw new Refusal(
+      'onion-field-missing',
+      'recipient data of a forwarding hop without short_channel_id or next_node_id',
+    );
   if (!data.payment_relay)
     throw new Refusal('onion-field-missing', 'recipient data of a forwarding hop without payment_relay');
   return { payload, unblinded, ...(htlc && { forward: relayed(htlc, data.payment_relay) }) };

@@ -9,7 +9,16 @@ import { concatBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
 import type { Fields } from './document.ts';
-import { field, hexBytes, point, readFields, shortChannelId, type Kind, type ReadFields, type ValuesOf } from './fields.ts';
+import {
+  field,
+  hexBytes,
+  point,
+  readFields,
+  shortChannelId,
+  type Kind,
+  type ReadFields,
+  type ValuesOf,
+} from './fields.ts';
 import { keyFor } from './keys.ts';
 
 export interface PaymentRelay {
@@ -26,14 +35,16 @@ export interface PaymentConstraints {
 function wholes<K extends string>(from: Fields, name: string, most: Record<K, bigint>): Record<K, bigint> {
   const inner = from.need(name, from.object(name));
   const made = Object.fromEntries(
-    Object.entries<bigint>(most).map(([key, limit]) => [key, inner.need(key, inner.whole(key, limit), 'a whole number')]),
+    Object.entries<bigint>(most).map(([key, limit]) => [
+      key,
+      inner.need(key, inner.whole(key, limit), 'a whole number'),
+    ]),
   );
   inner.end();
   return made as Record<K, bigint>;
 }
 const atLeast = (bytes: Uint8Array, length: number): Uint8Array => {
-  if (bytes.length < length)
-    throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
+  if (bytes.length < length) throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
   return bytes;
 };
 const U32 = 0xffffffffn;

@@ -14,7 +14,10 @@ const U32 = 0xffffffffn;
 function payinfo(from: Fields): NonNullable<Payment['blinded']>['info'] {
   const made = {
     fee_base_msat: from.need('fee_base_msat', from.whole('fee_base_msat', U32)),
-    fee_proportional_millionths: from.need('fee_proportional_millionths', from.whole('fee_proportional_millionths', U32)),
+    fee_proportional_millionths: from.need(
+      'fee_proportional_millionths',
+      from.whole('fee_proportional_millionths', U32),
+    ),
     cltv_expiry_delta: from.need('cltv_expiry_delta', from.whole('cltv_expiry_delta', 0xffffn)),
   };
   from.end();

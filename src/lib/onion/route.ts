@@ -79,7 +79,10 @@ export function route(hops: readonly RouteHop[], payment: Payment): Routed {
     htlcs.unshift({ amountMsat: amount, cltvExpiry: expiry });
     if (i === 0) break;
     if (hop.shortChannelId === undefined)
-      throw new Refusal('malformed-message', `hops[${i}].short_channel_id: nothing found, the channel that leads there expected`);
+      throw new Refusal(
+        'malformed-message',
+        `hops[${i}].short_channel_id: nothing found, the channel that leads there expected`,
+      );
     made.unshift({
       pubkey: hops[i - 1]!.pubkey,
       payload: { amt_to_forward: amount, outgoing_cltv_value: expiry, short_channel_id: hop.shortChannelId },
@@ -109,7 +112,10 @@ function finalHop(hop: RouteHop, payment: Payment): Routed['hops'][number] {
 /** The introduction node is addressed by its own key, with the path key inside; the rest by their blinded ones. */
 function blindedHops({ firstNodeId, firstPathKey, hops }: BlindedPath, payment: Payment): Routed['hops'] {
   if (firstNodeId.length !== 33)
-    throw new Refusal('malformed-message', 'blinded_path.first_node_id: a short channel id found, a public key expected');
+    throw new Refusal(
+      'malformed-message',
+      'blinded_path.first_node_id: a short channel id found, a public key expected',
+    );
   return hops.map(({ blindedNodeId, encryptedData }, i) => ({
     pubkey: i === 0 ? firstNodeId : blindedNodeId,
     payload: {

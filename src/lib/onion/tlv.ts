@@ -42,7 +42,7 @@ export function atRecord<T>(type: bigint, offset: number, work: () => T): T {
  */
 export function readStream(bytes: Uint8Array): TlvRecord[] {
   const records: TlvRecord[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const offset = at;
     const type = atRecord(0n, offset, () => readBigSize(bytes, offset));
     const length = atRecord(type.value, offset, () => readBigSize(bytes, type.end));
