@@ -33,7 +33,7 @@ export function packetAround(plain: Uint8Array, size = 1300): Uint8Array {
 
 /** A peer that answers a line of JSON with a line of JSON. */
 export function peer(kind: 'ldk' | 'electrum', jobs: readonly object[]): any[] {
-  const [program, file] = kind === 'ldk' ? [process.execPath, 'ldk.mjs'] : ['/usr/bin/python3', 'electrum.py'];
+  const [program, file] = kind === 'ldk' ? [process.execPath, 'ldk.mjs'] : ['/usr/bin/python3', 'onion_electrum.py'];
   const args = kind === 'ldk' ? [] : ['-W', 'ignore'];
   const ran = spawnSync(program, [...args, join(import.meta.dirname, 'peers', file)], {
     input: jobs.map((job) => `${JSON.stringify(job)}\n`).join(''),

@@ -37,7 +37,7 @@ export async function peelKeys(flags: KeyValues): Promise<bigint[]> {
 export function rawPacket(text: string): Json | undefined {
   const folded = text.replace(/\s+/g, '');
   if (/^[0-9a-f]{2}0[0-9a-f]{65}[0-9a-f]*$/i.test(folded)) return { onion: folded };
-  if (/^AA[IM][A-Za-z0-9+/]+=*$/.test(folded)) return { onion: Buffer.from(folded, 'base64').toString('hex') };
+  if (/^AA[I-P][A-Za-z0-9+/]+=*$/.test(folded)) return { onion: Buffer.from(folded, 'base64').toString('hex') };
   return undefined;
 }
 

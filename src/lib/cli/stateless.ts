@@ -11,6 +11,7 @@ import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
 import { linesOf } from './lines.ts';
 import { note, print } from './output.ts';
 import { sniff } from './sniff.ts';
+import { visible } from './text.ts';
 
 export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
 
@@ -87,8 +88,11 @@ export async function runStateless({ file, batch = false, raw }: Run, work: Work
 /** @throws Refusal `malformed`, `malformed-json` */
 async function document(file: string | undefined, raw: Run['raw']): Promise<Json> {
   const bytes = await readInput(file, MESSAGE_LIMIT);
-  const found = raw?.(Buffer.from(bytes).toString('latin1').trim());
+  const text = Buffer.from(bytes).toString('latin1').trim();
+  const found = raw?.(text);
   if (found !== undefined) return found;
+  if (/^[^{[\u0080-\u00ff]/.test(text))
+    throw new Refusal('malformed', `${JSON.stringify(visible(text.slice(0, 16)))} found, a JSON document expected`);
   const input = sniff(bytes);
   if (input.form !== 'json') throw new Refusal('malformed', 'a PSBT found, a JSON document expected');
   return parseJson(input.text);

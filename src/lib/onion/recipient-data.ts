@@ -31,14 +31,14 @@ export interface PaymentConstraints {
   htlc_minimum_msat: bigint;
 }
 
-/** Whole numbers of an object, each with its largest value. */
+/** Whole numbers of an object, each with its largest value; truncated ones may be left out for 0. */
 function wholes<K extends string>(from: Fields, name: string, most: Record<K, bigint>): Record<K, bigint> {
   const inner = from.need(name, from.object(name));
   const made = Object.fromEntries(
-    Object.entries<bigint>(most).map(([key, limit]) => [
-      key,
-      inner.need(key, inner.whole(key, limit), 'a whole number'),
-    ]),
+    Object.entries<bigint>(most).map(([key, limit]) => {
+      const zero = key.endsWith('_msat') ? 0n : undefined;
+      return [key, inner.need(key, inner.whole(key, limit) ?? zero, 'a whole number')];
+    }),
   );
   inner.end();
   return made as Record<K, bigint>;
