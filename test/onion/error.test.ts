@@ -194,6 +194,9 @@ describe('onion-error documents', () => {
     const named = build({ failure: 'temporary_node_failure' });
     expect(build({ failure_code: '2002' })).toBe(named);
     expect(build({ failure_message: '2002' })).toBe(named);
+    expect(build({ failure: 'final_incorrect_htlc_amount', data: '0000000000000007' })).toBe(
+      build({ failure: 'final_incorrect_htlc_amount', data: { incoming_htlc_amt: 7 } }),
+    );
     expect(build({ failure: 'temporary_node_failure', pad_to: 1000 }).length).toBe(2 * (36 + 1000));
   });
   it('take the secret from the packet and the key', () => {

@@ -312,6 +312,11 @@ describe('building refuses', () => {
     for (const pubkey of ['05'.repeat(33), '00'.repeat(33), `04${hop.pubkey.slice(2)}`])
       expect(codeOf(() => built({ hops: [{ ...hop, pubkey }] }))).toBe('wrong-key');
   });
+  it('payloads that no reader takes, unless told that they are as they should be', () => {
+    for (const payload of ['', 'aa', {}])
+      expect(codeOf(() => built({ hops: [{ ...hop, payload }] }))).toBe('malformed-message');
+    expect(built({ hops: [{ ...hop, payload: '00', prefixed: true }] }).payload_lengths).toEqual(['given']);
+  });
   it('documents of another form', () => {
     for (const json of [
       {},

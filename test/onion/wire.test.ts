@@ -39,9 +39,12 @@ describe('BigSize', () => {
         );
       else expect(readBigSize(bytes(encoded))).toEqual({ value: BigInt(value), end: encoded.length / 2 });
     });
-  it.each(wire.bigsize.encode)('writes: $name', ({ value, bytes: encoded }) => {
-    expect(hex(writeBigSize(BigInt(value)))).toBe(encoded);
-  });
+  it.each<{ name: string; value: string; bytes: string }>(wire.bigsize.encode)(
+    'writes: $name',
+    ({ value, bytes: encoded }) => {
+      expect(hex(writeBigSize(BigInt(value)))).toBe(encoded);
+    },
+  );
   it('comes back, and needs at least one byte', () => {
     fc.assert(
       fc.property(fc.bigInt(0n, MAX_U64), (n) => {

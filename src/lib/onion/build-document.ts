@@ -69,10 +69,13 @@ function parseHop(hop: Fields, legacy: boolean): GivenHop {
   if (name === 'payload' && typeof raw === 'string') {
     if (legacy) hop.refuse('payload', 'an object of fields for the historic frame');
     const bytes = hop.need('payload', hop.bytes('payload'));
+    // Said to have its length, it is taken as it is, also to try out readers with what they must refuse.
     const given = hop.has('prefixed') ? hop.flag('prefixed') : hasLength(bytes);
+    if (!given && bytes.length < 2) hop.refuse('payload', '2 bytes or more');
     return { pubkey, payload: given ? bytes : withLength(bytes), given: given ? 'given' : 'added', fields: undefined };
   }
   const fields = parseFields(PAYLOAD, hop.object(name!)!);
+  if (Object.keys(fields).length === 0) hop.refuse(name!, 'at least one field');
   return legacy
     ? { pubkey, payload: writeLegacy(fields, hop.path(name!)), given: 'legacy', fields }
     : { pubkey, payload: withLength(writeFields(PAYLOAD, fields)), given: 'typed', fields };

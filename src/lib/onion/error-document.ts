@@ -2,10 +2,11 @@
  * What `onion-error` reads and prints: build at a hop, wrap on the way back, unwrap at the origin.
  * Not here: the packets (`error.ts`), the messages in them (`failure.ts`).
  */
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
+import { writeUint } from './bigsize.ts';
 import { sha256Of } from './answer.ts';
 import { Fields } from './document.ts';
 import { buildError, MESSAGE_AND_PADDING, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
@@ -40,7 +41,10 @@ function messageIn(from: Fields, onion: Uint8Array | undefined): Uint8Array {
   const name = from.text('failure') ?? byCode;
   if (name === undefined) from.refuse('failure', 'the name of a failure of BOLT4');
   if (code !== undefined && byCode !== name) from.refuse('failure_code', `the code of ${name!.slice(0, 60)}`);
+  if (!Object.hasOwn(FAILURES, name!)) from.refuse('failure', 'the name of a failure of BOLT4');
   const json = from.json('data');
+  if (typeof json === 'string')
+    return concatBytes(writeUint(BigInt(FAILURES[name!]?.[0] ?? 0), 2), from.bytes('data')!);
   const named = typeof json === 'object' ? from.object('data')! : new Fields({}, from.path('data'), from.unread);
   const needsDigest = 'sha256_of_onion' in (FAILURES[name!]?.[1] ?? {});
   if (needsDigest && onion && !named.has('sha256_of_onion'))

@@ -31,6 +31,8 @@ export function parsePacket(document: Fields, flags: PacketFlags = {}): Packet {
   const pathKey = from.has('path_key') ? pointIn(from, 'path_key') : undefined;
   const amountMsat = flags.amountMsat ?? from.whole('amount_msat');
   const cltvExpiry = flags.cltvExpiry ?? from.whole('cltv_expiry', 0xffffffffn);
+  if (cltvExpiry !== undefined && cltvExpiry > 0xffffffffn)
+    throw new Refusal('malformed-message', `cltv_expiry: ${cltvExpiry} found, a height expected`);
   if ((amountMsat === undefined) !== (cltvExpiry === undefined))
     throw new Refusal('malformed-message', 'amount_msat and cltv_expiry: one found without the other');
   from.skip('type', 'version', 'used', 'payload_lengths', 'shared_secrets', 'ephemeral_keys', 'session_key');
