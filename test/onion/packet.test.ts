@@ -403,25 +403,10 @@ describe('any route', () => {
       { numRuns: 12 },
     );
   });
-  it('of 27 hops of the least payload fits 1300 bytes', () => {
-    const least = Array.from({ length: 27 }, () =>
-      typed({ amt_to_forward: 1n, outgoing_cltv_value: 1n, short_channel_id: '1x1x1' }),
-    );
-    least[26] = withLength(new Uint8Array(10));
-    expect(() =>
-      checkBudget(
-        least.map(() => new Uint8Array(16)),
-        1300,
-      ),
-    ).not.toThrow();
-    expect(
-      codeOf(() =>
-        checkBudget(
-          Array.from({ length: 28 }, () => new Uint8Array(15)),
-          1300,
-        ),
-      ),
-    ).toBe('onion-overflow');
+  it('of 27 hops fits 1300 bytes, where each has 16 of its own, and of 28 does not', () => {
+    const of = (hops: number) => Array.from({ length: hops }, () => new Uint8Array(16));
+    expect(checkBudget(of(27), 1300)).toBe(1296);
+    expect(codeOf(() => checkBudget(of(28), 1300))).toBe('onion-overflow');
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Peels packets with LDK (lightningdevkit, WASM), a line of JSON for a line of JSON; a process of its own, because what
- * LDK leaves behind keeps a process alive. {key, onion, payment_hash, amount_msat, cltv_expiry, path_key?} in;
+ * LDK leaves behind keeps a process alive. {key, onion, payment_hash, amount_msat, cltv_expiry, height?, path_key?} in;
  * {ok, next?, amount?, expiry?, scid?, total?} or {code} out. `{repeat: N}` beside them times N rounds.
  */
 import { readFileSync } from 'node:fs';
@@ -56,7 +56,8 @@ function htlcOf({ onion, payment_hash, amount_msat, cltv_expiry, path_key }) {
   );
   return read instanceof ldk.Result_UpdateAddHTLCDecodeErrorZ_OK ? read.res : undefined;
 }
-const peel = (htlc, signer) => ldk.UtilMethods.constructor_peel_payment_onion(htlc, signer, logger, 700000, false);
+const peel = (htlc, signer, height = 700000) =>
+  ldk.UtilMethods.constructor_peel_payment_onion(htlc, signer, logger, height, false);
 
 function answer(job) {
   if (job.node_id) {
@@ -71,7 +72,7 @@ function answer(job) {
     for (let i = 0; i < job.repeat; i++) peel(htlc, signer);
     return { milliseconds: (performance.now() - start) / job.repeat, ok: peel(htlc, signer).is_ok() };
   }
-  const found = peel(htlc, signer);
+  const found = peel(htlc, signer, job.height);
   if (!found.is_ok()) return { code: (found.err.get_err_code() & 0xffff).toString(16).padStart(4, '0') };
   const info = found.res;
   const routing = info.get_routing();
