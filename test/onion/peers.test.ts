@@ -117,28 +117,35 @@ describe('LDK', () => {
       expect([i, said[i].code]).toEqual([i, answerTo(ours.refusal, onion, ours.secret, ours).failure_code]);
     });
   });
-  it('peels the introduction of a blinded path as we do', () => {
-    const hop = blinded.decrypt[1];
-    const [said] = peer('ldk', [
-      {
-        key: hop.node_privkey,
-        onion: hop.onion,
+  it('peels a blinded path as we do: its introduction, and the hops inside by their path keys', () => {
+    const associatedData = bytes(blinded.associated_data);
+    let packet: Packet | undefined = {
+      onion: bytes(blinded.onion),
+      associatedData,
+      htlc: { amountMsat: 110125n, cltvExpiry: 749150n },
+    };
+    const jobs: object[] = [];
+    const ours: Packet[] = [];
+    // Dave takes 25 blocks, LDK wants 42 everywhere; Eve's data is a recipient's own, which LDK expects to be LDK's.
+    for (const { node_privkey: key } of blinded.decrypt.slice(0, 3)) {
+      const { amountMsat, cltvExpiry } = packet!.htlc!;
+      jobs.push({
+        key,
+        onion: hex(packet!.onion),
         payment_hash: blinded.associated_data,
-        amount_msat: 110125,
-        cltv_expiry: 749150,
-        height: 749000,
-      },
-    ]);
-    const ours = peel(
-      {
-        onion: bytes(hop.onion),
-        associatedData: bytes(blinded.associated_data),
-        htlc: { amountMsat: 110125n, cltvExpiry: 749150n },
-      },
-      BigInt(`0x${hop.node_privkey}`),
-    );
-    if ('refusal' in ours) throw ours.refusal;
-    expect(said).toMatchObject({ ok: true, next: hex(ours.next!.onion), amount: String(ours.next!.htlc!.amountMsat) });
+        amount_msat: Number(amountMsat),
+        cltv_expiry: Number(cltvExpiry),
+        height: 748900,
+        ...(packet!.pathKey && { path_key: hex(packet!.pathKey) }),
+      });
+      const layer = peel(packet!, BigInt(`0x${key}`));
+      if ('refusal' in layer) throw layer.refusal;
+      ours.push((packet = layer.next)!);
+    }
+    peer('ldk', jobs.slice(1)).forEach((said, i) => {
+      const { onion, htlc } = ours[i + 1]!;
+      expect(said).toMatchObject({ ok: true, next: hex(onion), amount: String(htlc!.amountMsat) });
+    });
   });
 });
 
