@@ -91,3 +91,18 @@ export {
 } from './lib/credit/terms.ts';
 /** `update`, `refund`, `rollover`, `close`: each transaction as a function of terms and amounts. */
 export * as creditTransactions from './lib/credit/transactions.ts';
+
+// ── onions: Sphinx packets, error onions, blinded paths, onion messages, routes ──────────────────────────────────────
+export { answerTo, explain, type Answer } from './lib/onion/answer.ts';
+export { aggregate, relayed, type Htlc, type PayInfo } from './lib/onion/blinded-payment.ts';
+export { blindingFor, blindPath, readPath, unblind, writePath, type BlindedPath } from './lib/onion/blinding.ts';
+export { buildError, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './lib/onion/error.ts';
+export { FAILURES, readFailure, writeFailure } from './lib/onion/failure.ts';
+export { readFields, writeFields } from './lib/onion/fields.ts';
+export { buildMessage, peelMessage, readMessage, writeMessage } from './lib/onion/message.ts';
+export { buildPacket, cutLayer, openPacket, type Hop } from './lib/onion/packet.ts';
+export { PAYLOAD, withLength, type Payload } from './lib/onion/payload.ts';
+export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.ts';
+export { feeFor as routingFee, route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
+export { readStream, writeStream } from './lib/onion/tlv.ts';
+export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';

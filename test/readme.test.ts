@@ -1,4 +1,4 @@
-/** The README is executed: its pipelines are those of a runbook, and what it prints is what that runbook prints. */
+/** The README is executed: its pipelines are those of its runbooks, and what it prints is what they print. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { ROOT } from './cli/run.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const runbook = readFileSync(join(ROOT, 'fixtures/runbooks/credit-month.sh'), 'utf8');
+const runbook = ['credit-month.sh', 'onion.sh']
+  .map((name) => readFileSync(join(ROOT, 'fixtures/runbooks', name), 'utf8'))
+  .join('\n');
 const blocks = (language: string): string[] =>
   [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
 
@@ -45,6 +47,16 @@ describe('README', () => {
       'funding',
       'refund',
     ]);
+  }, 120_000);
+
+  it('shows onions that are peeled as it says', () => {
+    const ran = spawnSync('bash', [join(ROOT, 'fixtures/runbooks/onion.sh')], {
+      env: { PATH: '/usr/bin:/bin' },
+      encoding: 'utf8',
+    });
+    expect(ran.status, ran.stderr).toBe(0);
+    expect(ran.stdout).toMatch(/^proved: /);
+    for (const block of blocks('console')) expect(ran.stderr).toContain(`\n${block}`);
   }, 120_000);
 
   it('lists every command with its summary', () => {

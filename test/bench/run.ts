@@ -1,5 +1,5 @@
 /**
- * npm run bench: start-up, signing and batches, as ratios from this one run. Exit 1 where one is over its limit.
+ * npm run bench: start-up, signing, batches and onions, as ratios from this one run. Exit 1 where one is over its limit.
  * BENCH_ROUNDS (15) and BENCH_UPDATES (10000) make it shorter. Needs the built program.
  */
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { opened, pair } from '../support/credit.ts';
 import { batchGrowth } from './batch.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
+import { benchOnions } from './onion.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
 const updates = Number(process.env['BENCH_UPDATES'] ?? 10_000);
@@ -94,4 +95,5 @@ results.push(
     unit: 'MB more',
   }),
 );
+results.push(await benchOnions(run, Math.min(rounds, 5)));
 process.exitCode = results.every(Boolean) ? 0 : 1;

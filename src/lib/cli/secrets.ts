@@ -3,6 +3,7 @@
  * Never as an argument or variable, which other processes can see.
  */
 import { stat } from 'node:fs/promises';
+import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { openDescriptor, readAll, readInput } from './input.ts';
 import { askPassphrase } from './prompt.ts';
@@ -29,14 +30,44 @@ export async function readSecret(fd: number): Promise<string> {
   return oneLine(await readAll(openDescriptor(fd), LIMIT, name), name);
 }
 
-/** @throws Refusal `secret-exposed` where group or others may read the file */
+/** One line of text from a file. @throws Refusal `secret-exposed` where group or others may read it */
 async function readSecretFile(file: string): Promise<string> {
+  return oneLine(await readGuarded(file), file);
+}
+
+/** @throws Refusal `secret-exposed`, `no-input`, `too-large` */
+async function readGuarded(file: string): Promise<Uint8Array> {
   const found = await stat(file).catch(() => undefined);
   if (found && process.platform !== 'win32' && (found.mode & 0o077) !== 0) {
     const mode = (found.mode & 0o777).toString(8).padStart(3, '0');
     throw new Refusal('secret-exposed', `${file}: mode ${mode} found, 600 expected`, { hint: `chmod 600 ${file}` });
   }
-  return oneLine(await readInput(file, LIMIT), file);
+  return readInput(file, LIMIT);
+}
+
+/**
+ * A secret of 32 bytes in hex, from a descriptor or a file that nobody else may read. Its text is never repeated.
+ * @throws Refusal `wrong-key`, `secret-exposed`, `no-input`, `malformed`
+ */
+export async function readKey(from: {
+  fd?: number | undefined;
+  file?: string | undefined;
+}): Promise<Uint8Array | undefined> {
+  if (from.fd !== undefined) return keyBytes(await readSecret(from.fd), `file descriptor ${from.fd}`);
+  if (from.file !== undefined) return keyBytes(await readSecretFile(from.file), from.file);
+  return undefined;
+}
+
+/** Several of them, from one file: a JSON list, or a line each. @throws Refusal as `readKey`, `malformed-json` */
+export async function readKeys(file: string): Promise<Uint8Array[]> {
+  const text = utf8(await readGuarded(file)).trim();
+  const json = text.startsWith('[') ? parseJson(text) : text.split(/\r?\n/);
+  return (json as unknown[]).map((line, i) => keyBytes(String(line), `${file}: key ${i}`));
+}
+
+function keyBytes(text: string, name: string): Uint8Array {
+  if (!/^[0-9a-fA-F]{64}$/.test(text.trim())) throw new Refusal('wrong-key', `${name}: 32 bytes in hex expected`);
+  return Uint8Array.from(Buffer.from(text.trim(), 'hex'));
 }
 
 function oneLine(bytes: Uint8Array, name: string): string {

@@ -30,6 +30,14 @@ export function timesG(scalar: bigint): Point {
   const { x, y } = BasePoint.BASE.multiply(scalar).toAffine();
   return Point.fromAffine({ x, y });
 }
+/** The public key of a secret scalar from 1 to N − 1, 33 bytes. */
+export const publicBytes = (secret: bigint): Uint8Array => BasePoint.BASE.multiply(secret).toBytes(true);
+/** A secret scalar of 32 bytes; undefined for zero and for what is not below the order. */
+export function parseScalar(bytes: Uint8Array): bigint | undefined {
+  if (bytes.length !== 32) return undefined;
+  const scalar = toNumber(bytes);
+  return scalar === 0n || scalar >= N ? undefined : scalar;
+}
 /** scalar · point, for public scalars only. */
 export const publicTimes = (point: Point, scalar: bigint): Point =>
   scalar === 0n ? Point.ZERO : point.multiplyUnsafe(scalar);

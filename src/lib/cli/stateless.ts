@@ -1,0 +1,99 @@
+/**
+ * The runner of commands that keep nothing: one JSON document in, one out; with `--batch` a line for a line.
+ * Fields that a command does not know are ignored with a warning (design, section 1). Not here: what is done to them.
+ */
+import * as Flags from '@oclif/core/flags';
+import { Fields } from '../onion/document.ts';
+import { parseJson, printJson, type Json } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { errorObject, failureOf } from './errors.ts';
+import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
+import { linesOf } from './lines.ts';
+import { note, print } from './output.ts';
+import { sniff } from './sniff.ts';
+import { visible } from './text.ts';
+
+export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
+
+/** The key of this node, for commands that decrypt. */
+export const keyFlags = {
+  'key-file': Flags.string({
+    summary: "The node's secret key: a file with 32 bytes in hex, which nobody else may read",
+    helpValue: 'FILE',
+  }),
+  'key-fd': Flags.integer({
+    summary: 'Read that key from this file descriptor',
+    helpValue: 'N',
+    min: 0,
+    exclusive: ['key-file'],
+  }),
+};
+export const secretsFlag = Flags.boolean({ summary: 'Also print shared secrets' });
+
+/** Bytes in hex, for what is no secret. */
+export const hexFlag = Flags.custom<Uint8Array>({
+  helpValue: 'HEX',
+  parse: async (input) => {
+    if (!/^(?:[0-9a-fA-F]{2})*$/.test(input)) throw new Refusal('usage', 'hex expected');
+    return Uint8Array.from(Buffer.from(input, 'hex'));
+  },
+});
+/** A whole number as bigint: millisatoshis, heights, types. */
+export const wholeFlag = Flags.custom<bigint>({
+  helpValue: 'N',
+  parse: async (input) => {
+    if (!/^(?:0|[1-9]\d{0,18})$/.test(input)) throw new Refusal('usage', 'a whole number expected');
+    return BigInt(input);
+  },
+});
+
+export interface Run {
+  file: string | undefined;
+  batch?: boolean;
+  /** What a text is that is no JSON; undefined for what it is not either. */
+  raw?: (text: string) => Json | undefined;
+}
+/** Text is printed as it is, an object as JSON. */
+export type Work = (document: Fields) => object | string | Promise<object | string>;
+
+/** Reads, works, prints. Sets the exit code of a batch. @throws Refusal whatever `work` refuses */
+export async function runStateless({ file, batch = false, raw }: Run, work: Work): Promise<void> {
+  const warned = new Set<string>();
+  const one = async (json: Json): Promise<string> => {
+    const unread: string[] = [];
+    const made = await work(new Fields(json, '', unread));
+    for (const name of unread) {
+      // Of a stream, each name once.
+      const kind = name.replace(/\[\d+\]/g, '[]');
+      if (!warned.has(kind) && warned.size < 100) note(`${name} is not known, and ignored`);
+      warned.add(kind);
+    }
+    return typeof made === 'string' ? made : printJson(made);
+  };
+  if (!batch) return print(await one(await document(file, raw)));
+  let first: number | undefined;
+  for await (const line of linesOf(await openInput(file))) {
+    try {
+      if ('refusal' in line) throw line.refusal;
+      await print(await one(raw?.(line.text.trim()) ?? parseJson(line.text)));
+    } catch (error) {
+      const failure = failureOf(error);
+      await print(printJson(errorObject(failure)));
+      first ??= failure.exit;
+    }
+  }
+  process.exitCode = first ?? 0;
+}
+
+/** @throws Refusal `malformed`, `malformed-json` */
+async function document(file: string | undefined, raw: Run['raw']): Promise<Json> {
+  const bytes = await readInput(file, MESSAGE_LIMIT);
+  const text = Buffer.from(bytes).toString('latin1').trim();
+  const found = raw?.(text);
+  if (found !== undefined) return found;
+  if (/^[^{[\u0080-\u00ff]/.test(text))
+    throw new Refusal('malformed', `${JSON.stringify(visible(text.slice(0, 16)))} found, a JSON document expected`);
+  const input = sniff(bytes);
+  if (input.form !== 'json') throw new Refusal('malformed', 'a PSBT found, a JSON document expected');
+  return parseJson(input.text);
+}

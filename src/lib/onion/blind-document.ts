@@ -1,0 +1,132 @@
+/**
+ * What `onion-blind` reads and prints: make a path, unblind one hop of it, add up what it costs.
+ * Not here: the path (`blinding.ts`), the arithmetic (`blinded-payment.ts`).
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { pointBytes, toBytes } from '../signing/curve.ts';
+import { aggregate, relayed } from './blinded-payment.ts';
+import { blindingFor, blindPath, unblind, writePath } from './blinding.ts';
+import type { Fields } from './document.ts';
+import { parseFields, pointIn, readFields, writeFields } from './fields.ts';
+import { pathView } from './path-document.ts';
+import { RECIPIENT_DATA, type PaymentRelay, type RecipientData } from './recipient-data.ts';
+
+interface Node {
+  nodeId: Uint8Array;
+  data: Uint8Array;
+  sessionKey: Uint8Array | undefined;
+  fields: RecipientData;
+}
+
+/** A hop: the node's key, and what it is told, as fields (`tlvs`) or bytes (`encoded_tlvs`). */
+function parseNode(hop: Fields): Node {
+  const nodeId = pointIn(hop, hop.has('node_id') ? 'node_id' : 'pubkey');
+  const sessionKey = hop.bytes('session_key', 32);
+  const encoded = hop.bytes('encoded_tlvs');
+  if (encoded) {
+    hop.skip('tlvs');
+    // Bytes that nobody could read would make a path that fails; records that this reader does not know may stay.
+    return { nodeId, sessionKey, data: encoded, fields: readFields(RECIPIENT_DATA, encoded).values };
+  }
+  const fields = parseFields(RECIPIENT_DATA, hop.need('tlvs', hop.object('tlvs'), 'an object of fields'));
+  return { nodeId, sessionKey, fields, data: writeFields(RECIPIENT_DATA, fields) };
+}
+
+/**
+ * Makes a path. `sessionKey`: 32 random bytes for the first hop, where the document gives none. `payinfo` is printed where
+ * every hop but the last has a `payment_relay`. `pad`: fills all to the length of the longest.
+ * @throws Refusal `malformed-message`, `wrong-key`; RecordRefusal for `encoded_tlvs` that cannot be read
+ */
+export function blindDocument(
+  document: Fields,
+  sessionKey: Uint8Array,
+  options: { secrets?: boolean; pad?: boolean } = {},
+): object {
+  const from = !document.has('hops') && document.has('generate') ? document.object('generate')! : document;
+  const given = from.bytes('session_key', 32);
+  const finalDelta = from.whole('min_final_cltv_expiry_delta', 0xffffn);
+  let nodes = from.objects('hops', parseNode) ?? from.refuse('hops', 'a list of hops');
+  from.skip('type', 'version', 'comment');
+  from.end();
+  if (options.pad) nodes = padded(nodes);
+  const { path, secrets } = blindPath(nodes, given ?? sessionKey);
+  const relays = nodes.slice(0, -1).map(({ fields }) => fields.payment_relay);
+  return {
+    type: 'onion-blind',
+    version: 1,
+    ...pathView.of(path),
+    path: bytesToHex(writePath(path)),
+    ...(relays.length > 0 &&
+      relays.every((relay) => relay !== undefined) && {
+        payinfo: aggregate(relays as PaymentRelay[], finalDelta),
+      }),
+    ...(options.secrets && {
+      path_keys: secrets.map(({ pathKey }) => bytesToHex(pathKey)),
+      path_privkeys: secrets.map(({ pathSecret }) => bytesToHex(toBytes(pathSecret))),
+      shared_secrets: secrets.map(({ secret }) => bytesToHex(secret)),
+    }),
+  };
+}
+
+/** Equal lengths, so that the data does not tell which hop it is for. */
+function padded(nodes: readonly Node[]): Node[] {
+  const bare = nodes.map(({ fields: { padding: _, ...fields } }) => writeFields(RECIPIENT_DATA, fields));
+  const room = Math.max(...bare.map((data) => data.length)) + 2;
+  return nodes.map((node, i) => {
+    // A record of 253 bytes or more has a longer length in front, so some lengths are reached with one more byte only.
+    for (let size = Math.max(0, room - bare[i]!.length - 6); ; size++) {
+      const data = writeFields(RECIPIENT_DATA, { ...node.fields, padding: '00'.repeat(size) });
+      if (data.length >= room) return { ...node, data };
+    }
+  });
+}
+
+/**
+ * Unblinds one hop's data. With `amount_msat` and `cltv_expiry` of the HTLC: what it forwards.
+ * @throws Refusal `malformed-message`, `wrong-key`, `blinding-failed`, `blinding-constraint`; RecordRefusal
+ */
+export function unblindDocument(from: Fields, key: bigint, secrets = false): object {
+  const pathKey = pointIn(from, 'path_key');
+  const name = from.has('encrypted_recipient_data') ? 'encrypted_recipient_data' : 'encrypted_data';
+  const encrypted = from.need(name, from.bytes(name), 'hex');
+  const amountMsat = from.whole('amount_msat');
+  const cltvExpiry = from.whole('cltv_expiry', 0xffffffffn);
+  from.skip('type', 'version');
+  from.end();
+  const blinding = blindingFor(key, pathKey);
+  const { data, plain, nextPathKey, derivedPathKey } = unblind(blinding, encrypted);
+  const relay = data.payment_relay;
+  const forward =
+    relay && amountMsat !== undefined && cltvExpiry !== undefined
+      ? relayed({ amountMsat, cltvExpiry }, relay)
+      : undefined;
+  return {
+    type: 'onion-unblind',
+    version: 1,
+    recipient_data: data,
+    recipient_data_hex: bytesToHex(plain),
+    path_key: bytesToHex(pointBytes(blinding.pathKey)),
+    next_path_key: bytesToHex(nextPathKey),
+    ...(data.next_path_key_override !== undefined && { derived_path_key: bytesToHex(derivedPathKey) }),
+    ...(forward && { forward: { amount_msat: forward.amountMsat, cltv_expiry: forward.cltvExpiry } }),
+    ...(secrets && {
+      shared_secret: bytesToHex(blinding.secret),
+      blinded_privkey: bytesToHex(toBytes(blinding.blindedKey)),
+    }),
+  };
+}
+
+/** What the hops of a path cost together. @throws Refusal `malformed-message` */
+export function payinfoDocument(from: Fields): object {
+  const relays = from.objects('hops', (hop) => ({
+    fee_base_msat: hop.whole('fee_base_msat', 0xffffffffn) ?? 0n,
+    fee_proportional_millionths: hop.whole('fee_proportional_millionths', 0xffffffffn) ?? 0n,
+    cltv_expiry_delta: hop.whole('cltv_expiry_delta', 0xffffn) ?? 0n,
+  }));
+  const finalDelta = from.whole('min_final_cltv_expiry_delta', 0xffffn);
+  from.skip('type', 'version');
+  from.end();
+  if (!relays?.length) throw new Refusal('malformed-message', 'hops: a list of fees and deltas expected');
+  return { type: 'onion-payinfo', version: 1, ...aggregate(relays, finalDelta) };
+}

@@ -1,0 +1,67 @@
+/**
+ * Payments over blinded paths: what the whole path costs, what one hop forwards, and whether it may.
+ *
+ * BOLT4, `payload` format, Requirements (recipient's aggregation, reader's formulas). Amounts in millisatoshis, fees in
+ * millisatoshis and millionths, expiries and deltas in blocks.
+ */
+import { Refusal } from '../protocol/refusal.ts';
+import type { PaymentRelay, RecipientData } from './recipient-data.ts';
+
+const MILLION = 1_000_000n;
+
+/** What a path costs as a whole: `blinded_payinfo`. */
+export type PayInfo = PaymentRelay;
+
+/** The relays of all hops but the last, in the order of the path, and the last hop's own delta. */
+export function aggregate(relays: readonly PaymentRelay[], finalDelta = 0n): PayInfo {
+  let [base, proportional, delta] = [0n, 0n, finalDelta];
+  // From the recipient towards the introduction node; each step rounds up.
+  for (const hop of [...relays].reverse()) {
+    const rate = hop.fee_proportional_millionths;
+    base = (hop.fee_base_msat * MILLION + base * (MILLION + rate) + MILLION - 1n) / MILLION;
+    proportional = ((proportional + rate) * MILLION + proportional * rate + MILLION - 1n) / MILLION;
+    delta += hop.cltv_expiry_delta;
+  }
+  return { cltv_expiry_delta: delta, fee_proportional_millionths: proportional, fee_base_msat: base };
+}
+
+export interface Htlc {
+  amountMsat: bigint;
+  cltvExpiry: bigint;
+}
+
+/**
+ * What a blinded hop forwards of what it got.
+ * @throws Refusal `blinding-constraint` where the amount does not cover the fee, or the expiry the delta
+ */
+export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: PaymentRelay): Htlc {
+  const rate = relay.fee_proportional_millionths;
+  if (amountMsat < relay.fee_base_msat || cltvExpiry < relay.cltv_expiry_delta)
+    throw new Refusal('blinding-constraint', `${amountMsat} msat until ${cltvExpiry} found, less than fee and delta`);
+  const after = amountMsat - relay.fee_base_msat;
+  return {
+    amountMsat: (after * MILLION + MILLION + rate - 1n) / (MILLION + rate),
+    cltvExpiry: cltvExpiry - relay.cltv_expiry_delta,
+  };
+}
+
+/**
+ * Whether the recipient's data allows this payment. Of the features, none is known.
+ * @throws Refusal `blinding-feature`, `blinding-constraint`
+ */
+export function checkAllowed(data: RecipientData, htlc: Htlc | undefined): void {
+  if (data.allowed_features !== undefined && /[1-9a-f]/.test(data.allowed_features))
+    throw new Refusal('blinding-feature', `allowed_features ${data.allowed_features} found, no known feature`);
+  const limits = data.payment_constraints;
+  if (!limits || !htlc) return;
+  if (htlc.cltvExpiry > limits.max_cltv_expiry)
+    throw new Refusal(
+      'blinding-constraint',
+      `expiry ${htlc.cltvExpiry} found, at most ${limits.max_cltv_expiry} expected`,
+    );
+  if (htlc.amountMsat < limits.htlc_minimum_msat)
+    throw new Refusal(
+      'blinding-constraint',
+      `${htlc.amountMsat} msat found, at least ${limits.htlc_minimum_msat} expected`,
+    );
+}

@@ -1,0 +1,111 @@
+/**
+ * What `onion-build` reads and prints: hops in the shape of BOLT4's test files and Core Lightning's `createonion`.
+ *
+ * A payload is hex with or without its length in front, or an object of named fields. Not here: the packet (`packet.ts`).
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { toBytes } from '../signing/curve.ts';
+import type { Fields } from './document.ts';
+import { parseFields, pointIn, writeFields } from './fields.ts';
+import { writeLegacy } from './legacy.ts';
+import { buildPacket, checkBudget, LARGEST_SIZE, PAYMENT_SIZE, type Hop } from './packet.ts';
+import { hasLength, PAYLOAD, withLength, type Payload } from './payload.ts';
+
+export interface BuildFlags {
+  size?: number | undefined;
+  legacy?: boolean;
+  filler?: 'pad' | 'zero';
+  /** Adds shared secrets and ephemeral keys to what is printed. */
+  secrets?: boolean;
+  revealSessionKey?: boolean;
+}
+
+/** How the payload was given: `typed`, `legacy`, or hex whose length was `given` or `added`. */
+export type Given = 'typed' | 'legacy' | 'given' | 'added';
+export interface GivenHop extends Hop {
+  given: Given;
+  fields: Payload | undefined;
+}
+export interface BuildInput {
+  sessionKey: Uint8Array | undefined;
+  associatedData: Uint8Array;
+  size: number;
+  hops: GivenHop[];
+  /** The HTLC that will carry the packet, where a route said it. */
+  htlc: Record<string, bigint>;
+}
+
+/**
+ * Reads the document; also a whole BOLT4 test file, whose input is under `generate`.
+ * @throws Refusal `malformed-message`, `wrong-key`, `tlv-duplicate`
+ */
+export function parseBuild(document: Fields, flags: BuildFlags): BuildInput {
+  const from = !document.has('hops') && document.has('generate') ? document.object('generate')! : document;
+  const size = flags.size ?? Number(from.whole('size', BigInt(LARGEST_SIZE)) ?? PAYMENT_SIZE);
+  const hops = from.objects('hops', (hop) => parseHop(hop, flags.legacy ?? false));
+  const input: BuildInput = {
+    sessionKey: from.bytes('session_key', 32),
+    associatedData: from.bytes('associated_data') ?? new Uint8Array(),
+    size,
+    hops: hops ?? from.refuse('hops', 'a list of hops'),
+    htlc: {},
+  };
+  for (const name of ['amount_msat', 'cltv_expiry']) {
+    const value = from.whole(name);
+    if (value !== undefined) input.htlc[name] = value;
+  }
+  from.skip('type', 'version', 'fees_msat', 'htlcs', 'comment');
+  from.end();
+  return input;
+}
+
+function parseHop(hop: Fields, legacy: boolean): GivenHop {
+  const pubkey = pointIn(hop, 'pubkey');
+  const raw = hop.json('payload');
+  const name = ['legacy', 'tlv', 'payload'].find((key) => hop.has(key));
+  if (name === undefined) hop.refuse('payload', 'hex, or an object of fields');
+  if (name === 'legacy' && !legacy) hop.refuse('legacy', '--legacy, which builds the historic frames,');
+  if (name === 'payload' && typeof raw === 'string') {
+    if (legacy) hop.refuse('payload', 'an object of fields for the historic frame');
+    const bytes = hop.need('payload', hop.bytes('payload'));
+    // Said to have its length, it is taken as it is, also to try out readers with what they must refuse.
+    const given = hop.has('prefixed') ? hop.flag('prefixed') : hasLength(bytes);
+    if (!given && bytes.length < 2) hop.refuse('payload', '2 bytes or more');
+    return { pubkey, payload: given ? bytes : withLength(bytes), given: given ? 'given' : 'added', fields: undefined };
+  }
+  const fields = parseFields(PAYLOAD, hop.object(name!)!);
+  if (Object.keys(fields).length === 0) hop.refuse(name!, 'at least one field');
+  return legacy
+    ? { pubkey, payload: writeLegacy(fields, hop.path(name!)), given: 'legacy', fields }
+    : { pubkey, payload: withLength(writeFields(PAYLOAD, fields)), given: 'typed', fields };
+}
+
+/**
+ * Builds what was read. `sessionKey`: 32 random bytes, used where the document has none.
+ * @throws Refusal `onion-overflow`, `wrong-key`, `malformed-message`
+ */
+export function buildDocument(input: BuildInput, sessionKey: Uint8Array, flags: BuildFlags): object {
+  const { associatedData, size, hops, htlc } = input;
+  if (size < 35) throw new Refusal('malformed-message', `size: ${size} found, 35 or more expected`);
+  const used = checkBudget(
+    hops.map(({ payload }) => payload),
+    size,
+  );
+  const { onion, shared } = buildPacket(hops, { sessionKey, associatedData, size, filler: flags.filler ?? 'pad' });
+  return {
+    type: 'onion-build',
+    version: 1,
+    onion: bytesToHex(onion),
+    associated_data: bytesToHex(associatedData),
+    size,
+    used,
+    payload_lengths: hops.map(({ given }) => given),
+    ...htlc,
+    ...(flags.secrets && {
+      shared_secrets: shared.map(({ secret }) => bytesToHex(secret)),
+      ephemeral_keys: shared.map(({ ephemeralKey }) => bytesToHex(ephemeralKey)),
+    }),
+    ...(flags.revealSessionKey && { session_key: bytesToHex(toBytes(shared[0]!.ephemeralSecret)) }),
+  };
+}

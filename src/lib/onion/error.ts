@@ -1,0 +1,146 @@
+/**
+ * Error onions: made by the hop that fails, wrapped by each hop on the way back, unwrapped by the origin.
+ *
+ * BOLT4, Returning Errors: HMAC with the hop's um key, length, message, padding; each hop adds a stream of its ammag key.
+ * Not here: what a message says (`failure.ts`), the attribution data beside it (`attribution.ts`).
+ */
+import { concatBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { readUint, writeUint } from './bigsize.ts';
+import { attribute, checkAttribution, MAX_HOPS, unattribute } from './attribution.ts';
+import { keyFor, mac, sameMac, stream, xorInto } from './keys.ts';
+
+/** Message and padding together; BOLT4 wants no more and no less, but allows more. */
+export const MESSAGE_AND_PADDING = 256;
+/** As many hops as a packet of 1300 bytes can have: the origin always does this much work. */
+export const ROUNDS = 27;
+const LEAST = 32 + 2 + 2;
+const MOST = 65535;
+
+export interface ErrorOnion {
+  error: Uint8Array;
+  attribution?: Uint8Array | undefined;
+}
+
+const cover = (error: Uint8Array, secret: Uint8Array): Uint8Array =>
+  xorInto(Uint8Array.from(error), stream(keyFor('ammag', secret), error.length));
+
+/** @throws Refusal `error-size` */
+function checkSize(error: Uint8Array): void {
+  if (error.length < LEAST || error.length > MOST)
+    throw new Refusal('error-size', `an error onion of ${error.length} bytes found, ${LEAST} to ${MOST} expected`);
+}
+
+/**
+ * The erring hop's packet, encrypted. `holdTime` (units of 100 ms) asks for attribution data.
+ * @throws Refusal `error-size` for a message that is too long
+ */
+export function buildError(
+  secret: Uint8Array,
+  message: Uint8Array,
+  options: { padTo?: number; holdTime?: bigint | undefined } = {},
+): ErrorOnion {
+  const { padTo = MESSAGE_AND_PADDING, holdTime } = options;
+  const padding = new Uint8Array(Math.max(0, padTo - message.length));
+  if (LEAST + message.length + padding.length > MOST)
+    throw new Refusal('error-size', `a message of ${message.length} bytes found, too long for an error onion`);
+  const body = concatBytes(
+    writeUint(BigInt(message.length), 2),
+    message,
+    writeUint(BigInt(padding.length), 2),
+    padding,
+  );
+  const plain = concatBytes(mac(keyFor('um', secret), body), body);
+  return {
+    error: cover(plain, secret),
+    ...(holdTime !== undefined && { attribution: attribute(secret, plain, holdTime) }),
+  };
+}
+
+/**
+ * A hop on the way back. Attribution data is added where `holdTime` is given, also when none came from downstream.
+ * @throws Refusal `error-size`
+ */
+export function wrapError(secret: Uint8Array, onion: ErrorOnion, holdTime?: bigint): ErrorOnion {
+  checkSize(onion.error);
+  return {
+    error: cover(onion.error, secret),
+    ...(holdTime !== undefined && { attribution: attribute(secret, onion.error, holdTime, onion.attribution) }),
+  };
+}
+
+export interface Unwrapped {
+  /** The hop that failed, counted from 0; undefined where none of the HMACs fits. */
+  hop: number | undefined;
+  /** Its failure message. */
+  message: Uint8Array | undefined;
+  /** Hold times of the hops whose attribution holds, in units of 100 ms. */
+  holdTimes: bigint[];
+  /** The first hop whose attribution does not hold. It, or the hop before it, altered the answer. */
+  blamed: number | undefined;
+}
+
+/**
+ * The origin: finds out which hop failed and why. The same number of rounds for every route and every hop.
+ * @throws Refusal `error-size`
+ */
+export function unwrapError(secrets: readonly Uint8Array[], { error, attribution }: ErrorOnion): Unwrapped {
+  checkSize(error);
+  if (attribution) checkAttribution(attribution);
+  const dummy = new Uint8Array(32);
+  const layers: Uint8Array[] = [];
+  let hop: number | undefined;
+  let found: Uint8Array | undefined;
+  let packet = error;
+  for (let round = 0; round < Math.max(ROUNDS, secrets.length); round++) {
+    const secret = secrets[round] ?? dummy;
+    packet = cover(packet, secret);
+    layers.push(packet);
+    const fits = sameMac(mac(keyFor('um', secret), packet.subarray(32)), packet.subarray(0, 32));
+    if (fits && hop === undefined && round < secrets.length) {
+      hop = round;
+      found = packet;
+    }
+  }
+  const { holdTimes, blamed } = attributed(secrets, layers, attribution, hop);
+  return { hop, message: found && messageOf(found.subarray(32)), holdTimes, blamed };
+}
+
+/** The message without its padding; of a packet whose lengths do not add up, all that follows the first length. */
+function messageOf(body: Uint8Array): Uint8Array {
+  const length = Number(readUint(body.subarray(0, 2)));
+  return body.slice(2, 2 + length);
+}
+
+/** Hold times of a payment that succeeded: attribution data without an error. @throws Refusal `error-size` */
+export function unwrapSuccess(
+  secrets: readonly Uint8Array[],
+  attribution: Uint8Array,
+): Pick<Unwrapped, 'holdTimes' | 'blamed'> {
+  const none = new Uint8Array();
+  return attributed(
+    secrets,
+    secrets.map(() => none),
+    checkAttribution(attribution),
+    secrets.length - 1,
+  );
+}
+
+function attributed(
+  secrets: readonly Uint8Array[],
+  layers: readonly Uint8Array[],
+  attribution: Uint8Array | undefined,
+  failed: number | undefined,
+): Pick<Unwrapped, 'holdTimes' | 'blamed'> {
+  const holdTimes: bigint[] = [];
+  // MACs for positions up to the end of the route hold wherever on it the failure is, since what nobody filled is zero.
+  const last = Math.min(secrets.length, MAX_HOPS) - 1;
+  let data = attribution;
+  for (let hop = 0; data && hop <= Math.min(last, failed ?? last); hop++) {
+    const layer = unattribute(secrets[hop]!, layers[hop]!, data, last - hop);
+    if (!layer) return { holdTimes, blamed: hop };
+    holdTimes.push(layer.holdTime);
+    data = layer.data;
+  }
+  return { holdTimes, blamed: undefined };
+}

@@ -1,0 +1,146 @@
+/**
+ * TLV records with names: how the value of each is written in bytes and in JSON. A namespace (`payload.ts`,
+ * `recipient-data.ts`, `message-payload.ts`) is a table of these; types that it does not name go into `custom`.
+ *
+ * BOLT1, Fundamental Types. Not here: which fields a position needs (`position.ts`).
+ */
+import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { parsePoint } from '../signing/curve.ts';
+import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
+import { Fields } from './document.ts';
+import { atRecord, readStream, RecordRefusal, writeStream } from './tlv.ts';
+
+/** `T` is the value as JSON shows it: numbers as bigint, bytes as hex. */
+export interface Kind<T> {
+  write(value: T): Uint8Array;
+  /** @throws Refusal `tlv-value` */
+  read(bytes: Uint8Array): T;
+  /** @throws Refusal `malformed-message` */
+  parse(from: Fields, name: string): T;
+}
+export interface Field<T> extends Kind<T> {
+  type: bigint;
+}
+export const field = <T>(type: bigint, kind: Kind<T>): Field<T> => ({ type, ...kind });
+
+export type Namespace = Readonly<Record<string, Field<any>>>;
+export type ValuesOf<N extends Namespace> = {
+  -readonly [K in keyof N]?: N[K] extends Field<infer T> ? T : never;
+} & { custom?: Record<string, string> };
+
+const exactly = (bytes: Uint8Array, length: number): Uint8Array => {
+  if (bytes.length !== length) throw new Refusal('tlv-value', `${bytes.length} bytes found, ${length} expected`);
+  return bytes;
+};
+
+export const truncated = (most: 2 | 4 | 8): Kind<bigint> => ({
+  write: (value) => writeTruncated(value, most),
+  read: (bytes) => readTruncated(bytes, most),
+  parse: (from, name) => from.need(name, from.whole(name, (1n << BigInt(8 * most)) - 1n)),
+});
+export const hexBytes = (length?: number): Kind<string> => ({
+  write: (value) => hexToBytes(value),
+  read: (bytes) => bytesToHex(length === undefined ? bytes : exactly(bytes, length)),
+  parse: (from, name) => bytesToHex(from.need(name, from.bytes(name, length))),
+});
+/** A compressed point, checked. */
+export const point: Kind<string> = {
+  ...hexBytes(33),
+  read: (bytes) => {
+    if (!parsePoint(bytes)) throw new Refusal('tlv-value', 'bytes found that are no point of the curve');
+    return bytesToHex(bytes);
+  },
+  parse: (from, name) => bytesToHex(pointIn(from, name)),
+};
+
+/** A compressed public key of a document. @throws Refusal `malformed-message`, `wrong-key` */
+export function pointIn(from: Fields, name: string): Uint8Array {
+  const bytes = from.need(name, from.bytes(name, 33), 'a compressed public key in hex');
+  if (!parsePoint(bytes))
+    throw new Refusal('wrong-key', `${from.path(name)}: bytes found that are no point of the curve`);
+  return bytes;
+}
+
+const SCID = /^(0|[1-9]\d{0,7})x(0|[1-9]\d{0,7})x(0|[1-9]\d{0,4})$/;
+
+/** `BLOCKxTRANSACTIONxOUTPUT` of 8 bytes (BOLT7). */
+export const scidText = (bytes: Uint8Array): string =>
+  `${readUint(bytes.subarray(0, 3))}x${readUint(bytes.subarray(3, 6))}x${readUint(bytes.subarray(6, 8))}`;
+
+/** Its 8 bytes; also from hex. Undefined for other text. */
+export function scidBytes(text: string): Uint8Array | undefined {
+  if (/^[0-9a-fA-F]{16}$/.test(text)) return hexToBytes(text);
+  const [block, transaction, output] = (SCID.exec(text) ?? []).slice(1).map(BigInt);
+  if (block === undefined || block >> 24n || transaction! >> 24n || output! >> 16n) return undefined;
+  return concatBytes(writeUint(block, 3), writeUint(transaction!, 3), writeUint(output!, 2));
+}
+
+export const shortChannelId: Kind<string> = {
+  write: (value) => scidBytes(value)!,
+  read: (bytes) => scidText(exactly(bytes, 8)),
+  parse: (from, name) => {
+    const bytes = scidBytes(from.text(name) ?? '');
+    return scidText(bytes ?? from.refuse(name, 'a short channel id like 800000x12x1'));
+  },
+};
+
+/** The records of a namespace as bytes, types growing. `custom` is by type, in hex. */
+export function writeFields<N extends Namespace>(namespace: N, values: ValuesOf<N>): Uint8Array {
+  const named = Object.entries(namespace).flatMap(([name, kind]) => {
+    const value = (values as Record<string, unknown>)[name];
+    return value === undefined ? [] : [{ type: kind.type, value: kind.write(value) }];
+  });
+  const custom = Object.entries(values.custom ?? {}).map(([type, hex]) => ({
+    type: BigInt(type),
+    value: hexToBytes(hex),
+  }));
+  return writeStream([...named, ...custom]);
+}
+
+export interface ReadFields<N extends Namespace> {
+  values: ValuesOf<N>;
+  /** Type and place of every record, by the name of its field, or by its type. */
+  places: Map<string, { type: bigint; offset: number }>;
+}
+
+/**
+ * Reads a stream. An odd type that the namespace does not name goes into `custom`; an even one only where `known` has it.
+ * @throws RecordRefusal as `readStream`, and `tlv-unknown-even`, `tlv-value`
+ */
+export function readFields<N extends Namespace>(
+  namespace: N,
+  bytes: Uint8Array,
+  known: readonly bigint[] = [],
+): ReadFields<N> {
+  const names = new Map(Object.entries(namespace).map(([name, { type }]) => [type, name]));
+  const values: Record<string, unknown> = {};
+  const custom: Record<string, string> = {};
+  const places: ReadFields<N>['places'] = new Map();
+  for (const { type, value, offset } of readStream(bytes)) {
+    const name = names.get(type);
+    places.set(name ?? String(type), { type, offset });
+    if (name !== undefined) values[name] = atRecord(type, offset, () => namespace[name]!.read(value));
+    else if (type % 2n === 1n || known.includes(type)) custom[String(type)] = bytesToHex(value);
+    else throw new RecordRefusal('tlv-unknown-even', `type ${type} at byte ${offset} is not known`, type, offset);
+  }
+  return {
+    values: { ...values, ...(Object.keys(custom).length > 0 && { custom }) } as ValuesOf<N>,
+    places,
+  };
+}
+
+/** Reads the named form of a document. @throws Refusal `malformed-message`, `wrong-key` */
+export function parseFields<N extends Namespace>(namespace: N, from: Fields): ValuesOf<N> {
+  const values: Record<string, unknown> = {};
+  for (const [name, kind] of Object.entries(namespace)) if (from.has(name)) values[name] = kind.parse(from, name);
+  const custom = from.object('custom');
+  const records: Record<string, string> = {};
+  for (const type of custom?.names() ?? []) {
+    if (!/^(?:0|[1-9]\d{0,19})$/.test(type) || BigInt(type) >> 64n)
+      throw new Refusal('malformed-message', `${custom!.path(type)}: a TLV type as a decimal number expected`);
+    records[type] = bytesToHex(custom!.need(type, custom!.bytes(type)));
+  }
+  from.end();
+  return { ...values, ...(custom && { custom: records }) } as ValuesOf<N>;
+}

@@ -1,0 +1,80 @@
+/**
+ * What Sphinx derives from shared secrets: keys by purpose, key streams, MACs, and the chain of ephemeral keys.
+ *
+ * BOLT4, Key Generation, Pseudo Random Byte Stream, Shared Secret, Blinding Ephemeral Onion Keys.
+ */
+import { chacha20 } from '@noble/ciphers/chacha.js';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { Refusal } from '../protocol/refusal.ts';
+import { mod, parsePoint, parseScalar, publicBytes, toNumber, type Point } from '../signing/curve.ts';
+import { ecdh } from '../signing/ecdh.ts';
+
+export type Purpose = 'rho' | 'mu' | 'um' | 'pad' | 'ammag' | 'ammagext' | 'blinded_node_id';
+
+const NONCE = new Uint8Array(12);
+
+export const mac = (key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array => {
+  const state = hmac.create(sha256, key);
+  for (const part of parts) state.update(part);
+  return state.digest();
+};
+/** HMAC256(purpose, secret). */
+export const keyFor = (purpose: Purpose, secret: Uint8Array): Uint8Array => mac(utf8ToBytes(purpose), secret);
+/** `length` bytes of ChaCha20 with a nonce of zeros. Each key makes one stream only. */
+export const stream = (key: Uint8Array, length: number): Uint8Array => chacha20(key, NONCE, new Uint8Array(length));
+
+/** XORs `from` into `to`, as far as `from` goes. */
+export function xorInto(to: Uint8Array, from: Uint8Array): Uint8Array {
+  for (let i = 0; i < from.length; i++) to[i]! ^= from[i]!;
+  return to;
+}
+
+/** Compares two MACs without an early end. */
+export function sameMac(a: Uint8Array, b: Uint8Array): boolean {
+  let differing = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) differing |= a[i]! ^ (b[i] ?? 0);
+  return differing === 0;
+}
+
+/** SHA256(public key ‖ shared secret): by it the next ephemeral key, or path key, differs from this one. */
+export const blindingFactor = (publicKey: Uint8Array, secret: Uint8Array): bigint =>
+  mod(toNumber(sha256.create().update(publicKey).update(secret).digest()));
+
+/** @throws Refusal `wrong-key` */
+export function secretScalar(bytes: Uint8Array, name: string): bigint {
+  const scalar = parseScalar(bytes);
+  if (scalar === undefined)
+    throw new Refusal('wrong-key', `${name}: 32 bytes from 1 to the order of the curve expected`);
+  return scalar;
+}
+/** @throws Refusal `wrong-key` */
+export function publicPoint(bytes: Uint8Array, name: string): Point {
+  const found = parsePoint(bytes);
+  if (!found) throw new Refusal('wrong-key', `${name}: bytes found that are no point of the curve`);
+  return found;
+}
+
+export interface Shared {
+  /** The ephemeral secret key of this hop: the origin's only. */
+  ephemeralSecret: bigint;
+  ephemeralKey: Uint8Array;
+  secret: Uint8Array;
+}
+
+/**
+ * The chain of ephemeral keys and shared secrets along public keys, from a session key of 32 bytes. Also the chain of
+ * path keys of a blinded route.
+ * @throws Refusal `wrong-key`
+ */
+export function sharedAlong(sessionKey: Uint8Array, pubkeys: readonly Uint8Array[]): Shared[] {
+  let ephemeralSecret = secretScalar(sessionKey, 'the session key');
+  return pubkeys.map((pubkey, hop) => {
+    const ephemeralKey = publicBytes(ephemeralSecret);
+    const secret = ecdh(ephemeralSecret, publicPoint(pubkey, `the public key of hop ${hop}`));
+    const shared = { ephemeralSecret, ephemeralKey, secret };
+    ephemeralSecret = mod(ephemeralSecret * blindingFactor(ephemeralKey, secret));
+    return shared;
+  });
+}

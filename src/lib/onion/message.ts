@@ -1,0 +1,128 @@
+/**
+ * Onion messages: type 513, a path key and a packet whose hops are all blinded, built and peeled; with reply paths.
+ *
+ * BOLT4, Onion Messages. No associated data; 1300 or 32768 bytes of payloads are usual. Not here: what an invoice
+ * request or invoice says (BOLT12), rate limits.
+ */
+import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { readUint, writeUint } from './bigsize.ts';
+import { blindingFor, readPath, unblind, writePath, type BlindedPath, type Unblinded } from './blinding.ts';
+import { checkAllowed } from './blinded-payment.ts';
+import { parsePath, pathView } from './path-document.ts';
+import { field, hexBytes, readFields, writeFields, type Kind, type ValuesOf } from './fields.ts';
+import { withLength } from './payload.ts';
+import { buildPacket, cutLayer, LARGE_MESSAGE_SIZE, openPacket, PAYMENT_SIZE, type Built } from './packet.ts';
+import { parsePoint } from '../signing/curve.ts';
+
+export const MESSAGE_TYPE = 513;
+const NOTHING = new Uint8Array();
+
+const path: Kind<object> = {
+  write: (value) => writePath(pathView.back(value)),
+  read: (bytes) => pathView.of(readPath(bytes)),
+  parse: (from, name) => {
+    const inner = from.need(name, from.object(name));
+    const made = pathView.of(parsePath(inner));
+    inner.end();
+    return made;
+  },
+};
+
+export const MESSAGE_PAYLOAD = {
+  reply_path: field(2n, path),
+  encrypted_recipient_data: field(4n, hexBytes()),
+  invoice_request: field(64n, hexBytes()),
+  invoice: field(66n, hexBytes()),
+  invoice_error: field(68n, hexBytes()),
+};
+export type MessagePayload = ValuesOf<typeof MESSAGE_PAYLOAD>;
+const CONTENTS = ['invoice_request', 'invoice', 'invoice_error'] as const;
+
+/** The whole message: type, path key, length, packet. */
+export const writeMessage = (pathKey: Uint8Array, onion: Uint8Array): Uint8Array =>
+  concatBytes(writeUint(BigInt(MESSAGE_TYPE), 2), pathKey, writeUint(BigInt(onion.length), 2), onion);
+
+/** Reads one. @throws Refusal `onion-size`, `malformed`, `wrong-key` */
+export function readMessage(bytes: Uint8Array): { pathKey: Uint8Array; onion: Uint8Array } {
+  if (bytes.length < 37 || Number(readUint(bytes.subarray(0, 2))) !== MESSAGE_TYPE)
+    throw new Refusal('malformed', `no message of type ${MESSAGE_TYPE} with a path key and a length found`);
+  const pathKey = bytes.slice(2, 35);
+  if (!parsePoint(pathKey)) throw new Refusal('wrong-key', 'the path key is no point of the curve');
+  const length = Number(readUint(bytes.subarray(35, 37)));
+  if (bytes.length !== 37 + length)
+    throw new Refusal('onion-size', `${bytes.length - 37} bytes of packet found, ${length} expected`);
+  return { pathKey, onion: bytes.slice(37) };
+}
+
+/**
+ * Builds a message along a blinded path. The size is 1300 where that is enough, else 32768.
+ * @throws Refusal `onion-overflow`, `wrong-key`, `tlv-duplicate`
+ */
+export function buildMessage(
+  to: BlindedPath,
+  contents: MessagePayload,
+  options: { sessionKey: Uint8Array; size?: number | undefined },
+): Built & { message: Uint8Array; size: number } {
+  const last = to.hops.length - 1;
+  const hops = to.hops.map(({ blindedNodeId, encryptedData }, i) => ({
+    pubkey: blindedNodeId,
+    payload: withLength(
+      writeFields(MESSAGE_PAYLOAD, {
+        ...(i === last && contents),
+        encrypted_recipient_data: bytesToHex(encryptedData),
+      }),
+    ),
+  }));
+  const used = hops.reduce((sum, { payload }) => sum + payload.length + 32, 0);
+  const size = options.size ?? (used <= PAYMENT_SIZE ? PAYMENT_SIZE : LARGE_MESSAGE_SIZE);
+  const built = buildPacket(hops, { sessionKey: options.sessionKey, associatedData: NOTHING, size });
+  return { ...built, size, message: writeMessage(to.firstPathKey, built.onion) };
+}
+
+export interface PeeledMessage {
+  payload: MessagePayload;
+  payloadBytes: Uint8Array;
+  secret: Uint8Array;
+  unblinded: Unblinded;
+  next: { pathKey: Uint8Array; onion: Uint8Array; message: Uint8Array } | undefined;
+}
+
+/**
+ * Peels one layer with a node's secret scalar. What BOLT4 says to ignore is refused here with the reason.
+ * @throws Refusal as `openPacket`, `cutLayer`, `unblind`, and `onion-field-missing`, `onion-field-forbidden`
+ */
+export function peelMessage(
+  { pathKey, onion }: { pathKey: Uint8Array; onion: Uint8Array },
+  key: bigint,
+  known: readonly bigint[] = [],
+): PeeledMessage {
+  const blinding = blindingFor(key, pathKey);
+  const opened = openPacket(onion, blinding.blindedKey, NOTHING, Math.max(0, onion.length - 66));
+  const layer = cutLayer(opened);
+  const { values: payload, places } = readFields(MESSAGE_PAYLOAD, layer.payload, known);
+  if (payload.encrypted_recipient_data === undefined)
+    throw new Refusal('onion-field-missing', 'a message payload without encrypted_recipient_data');
+  const unblinded = unblind(blinding, hexToBytes(payload.encrypted_recipient_data));
+  const { data } = unblinded;
+  checkAllowed(data, undefined);
+  const base = { payload, payloadBytes: layer.payload, secret: opened.secret, unblinded };
+  if (layer.next === undefined) {
+    const contents = CONTENTS.filter((name) => payload[name] !== undefined);
+    if (contents.length > 1)
+      throw new Refusal('onion-field-forbidden', `${contents.join(' and ')} found in one message, one expected`);
+    return { ...base, next: undefined };
+  }
+  const other = [...places.keys()].find((name) => name !== 'encrypted_recipient_data');
+  if (other !== undefined)
+    throw new Refusal('onion-field-forbidden', `${other} found at a forwarding hop of a message`);
+  if (data.path_id !== undefined)
+    throw new Refusal('onion-field-forbidden', 'path_id found in the recipient data of a forwarding hop');
+  if (data.next_node_id === undefined && data.short_channel_id === undefined)
+    throw new Refusal(
+      'onion-field-missing',
+      'recipient data of a forwarding hop without next_node_id or short_channel_id',
+    );
+  const next = { pathKey: unblinded.nextPathKey, onion: layer.next };
+  return { ...base, next: { ...next, message: writeMessage(next.pathKey, next.onion) } };
+}

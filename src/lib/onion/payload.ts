@@ -1,0 +1,64 @@
+/**
+ * The payload of a hop in a payment onion, typed or raw, with its length in front.
+ *
+ * BOLT4 (https://github.com/lightning/bolts/blob/master/04-onion-routing.md), `payload` format; keysend is bLIP-3.
+ * Not here: which fields a position needs (`position.ts`), the historic frame (`legacy.ts`).
+ */
+import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { readBigSize, readTruncated, writeBigSize, writeTruncated } from './bigsize.ts';
+import { field, hexBytes, point, shortChannelId, truncated, type Kind, type ValuesOf } from './fields.ts';
+
+interface PaymentData {
+  payment_secret: string;
+  /** Millisatoshis. */
+  total_msat: bigint;
+}
+const paymentData: Kind<PaymentData> = {
+  write: ({ payment_secret, total_msat }) => concatBytes(hexToBytes(payment_secret), writeTruncated(total_msat, 8)),
+  read: (bytes) => {
+    if (bytes.length < 32)
+      throw new Refusal('tlv-value', `${bytes.length} bytes found, a payment secret of 32 expected`);
+    return {
+      payment_secret: bytesToHex(bytes.subarray(0, 32)),
+      total_msat: readTruncated(bytes.subarray(32), 8),
+    };
+  },
+  parse: (from, name) => {
+    const inner = from.need(name, from.object(name));
+    const made = {
+      payment_secret: bytesToHex(inner.need('payment_secret', inner.bytes('payment_secret', 32))),
+      total_msat: inner.need('total_msat', inner.whole('total_msat')),
+    };
+    inner.end();
+    return made;
+  },
+};
+
+/** Amounts in millisatoshis, expiries in blocks, bytes in hex. */
+export const PAYLOAD = {
+  amt_to_forward: field(2n, truncated(8)),
+  outgoing_cltv_value: field(4n, truncated(4)),
+  short_channel_id: field(6n, shortChannelId),
+  payment_data: field(8n, paymentData),
+  encrypted_recipient_data: field(10n, hexBytes()),
+  current_path_key: field(12n, point),
+  payment_metadata: field(16n, hexBytes()),
+  total_amount_msat: field(18n, truncated(8)),
+  keysend: field(5482373484n, hexBytes(32)),
+};
+export type Payload = ValuesOf<typeof PAYLOAD>;
+
+/** A payload with its length in front, as it stands in the packet. */
+export const withLength = (payload: Uint8Array): Uint8Array =>
+  concatBytes(writeBigSize(BigInt(payload.length)), payload);
+
+/** Do these bytes begin with their own length? */
+export function hasLength(bytes: Uint8Array): boolean {
+  try {
+    const { value, end } = readBigSize(bytes);
+    return value >= 2n && value === BigInt(bytes.length - end);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * What `onion-peel` reads and prints. A document that it printed, or one of `onion-build`, is read as it is: its `next`,
+ * else its `onion`. Not here: the work (`peel.ts`), the log against replays (`cli/replay-log.ts`).
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { answerTo } from './answer.ts';
+import type { Fields } from './document.ts';
+import { pointIn } from './fields.ts';
+import { LARGEST_SIZE, PAYMENT_SIZE } from './packet.ts';
+import { withLength } from './payload.ts';
+import { peel, type Packet, type Peeled, type PeelOptions, type Refused } from './peel.ts';
+
+/** What flags add to, or set against, the document. */
+export interface PacketFlags {
+  associatedData?: Uint8Array | undefined;
+  size?: number | undefined;
+  pathKey?: Uint8Array | undefined;
+  amountMsat?: bigint | undefined;
+  cltvExpiry?: bigint | undefined;
+}
+
+/** @throws Refusal `malformed-message`, `wrong-key`, `nothing-follows` for the document of a final hop */
+export function parsePacket(document: Fields, flags: PacketFlags = {}): Packet {
+  if (document.names().includes('next') && !document.has('next'))
+    throw new Refusal('nothing-follows', 'the document of the final hop found: no packet comes out of it');
+  const from = document.object('next') ?? document;
+  const onion = from.need('onion', from.bytes('onion'), 'a packet in hex');
+  const associatedData = flags.associatedData ?? from.bytes('associated_data') ?? new Uint8Array();
+  const size = flags.size ?? Number(from.whole('size', BigInt(LARGEST_SIZE)) ?? PAYMENT_SIZE);
+  const pathKey = from.has('path_key') ? pointIn(from, 'path_key') : undefined;
+  const amountMsat = flags.amountMsat ?? from.whole('amount_msat');
+  const cltvExpiry = flags.cltvExpiry ?? from.whole('cltv_expiry', 0xffffffffn);
+  if (cltvExpiry !== undefined && cltvExpiry > 0xffffffffn)
+    throw new Refusal('malformed-message', `cltv_expiry: ${cltvExpiry} found, a height expected`);
+  if ((amountMsat === undefined) !== (cltvExpiry === undefined))
+    throw new Refusal('malformed-message', 'amount_msat and cltv_expiry: one found without the other');
+  from.skip('type', 'version', 'used', 'payload_lengths', 'shared_secrets', 'ephemeral_keys', 'session_key');
+  from.end();
+  return {
+    onion,
+    associatedData,
+    size,
+    pathKey: flags.pathKey ?? pathKey,
+    htlc: amountMsat !== undefined && cltvExpiry !== undefined ? { amountMsat, cltvExpiry } : undefined,
+  };
+}
+
+const packetDocument = ({ onion, associatedData, size, pathKey, htlc }: Packet): object => ({
+  onion: bytesToHex(onion),
+  associated_data: bytesToHex(associatedData),
+  ...(size !== undefined && size !== PAYMENT_SIZE && { size }),
+  ...(pathKey && { path_key: bytesToHex(pathKey) }),
+  ...(htlc && { amount_msat: htlc.amountMsat, cltv_expiry: htlc.cltvExpiry }),
+});
+
+/** One layer; shared secrets only where they are asked for. */
+export function layerDocument(peeled: Peeled, secrets: boolean): object {
+  const { payload, payloadBytes, legacy, secret, unblinded, next } = peeled;
+  return {
+    payload,
+    payload_hex: bytesToHex(legacy ? payloadBytes : withLength(payloadBytes)),
+    ...(legacy && { legacy }),
+    ...(unblinded && { recipient_data: unblinded.data, recipient_data_hex: bytesToHex(unblinded.plain) }),
+    final: next === undefined,
+    ...(secrets && { shared_secret: bytesToHex(secret) }),
+    next: next ? packetDocument(next) : null,
+  };
+}
+
+/** A refusal, and the packet that it is about. */
+export interface RefusedPacket extends Refused {
+  packet: Packet;
+  hop: number;
+}
+export type PathResult = { layers: Peeled[] } | RefusedPacket;
+
+/**
+ * Peels as many layers as there are keys. `seen` says of an HMAC that was right whether it came before.
+ * @throws Refusal `nothing-follows` for a key too many
+ */
+export function peelPath(
+  packet: Packet,
+  keys: readonly bigint[],
+  options: PeelOptions,
+  seen: (hmac: Uint8Array) => boolean = () => false,
+): PathResult {
+  const layers: Peeled[] = [];
+  let current: Packet | undefined = packet;
+  for (const [hop, key] of keys.entries()) {
+    if (!current)
+      throw new Refusal('nothing-follows', `${keys.length} keys found for a packet whose final hop is ${hop - 1}`);
+    const done = peel(current, key, options);
+    if (done.hmac && seen(done.hmac)) {
+      const refusal = new Refusal('onion-replay', `a packet with the HMAC ${bytesToHex(done.hmac)} was peeled before`);
+      const standing = current.pathKey ? 'inside' : 'outside';
+      return { refusal, secret: done.secret, hmac: done.hmac, final: false, standing, packet: current, hop };
+    }
+    if ('refusal' in done) return { ...done, packet: current, hop };
+    layers.push(done);
+    current = done.next;
+  }
+  return { layers };
+}
+
+/** What the node must answer, as a document. */
+export function refusalDocument({ refusal, secret, standing, final, packet, hop }: RefusedPacket): object {
+  return {
+    type: 'onion-failure',
+    version: 1,
+    refused: refusal.code,
+    hop,
+    ...answerTo(refusal, packet.onion, secret, { standing, final, htlc: packet.htlc }),
+  };
+}

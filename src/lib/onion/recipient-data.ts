@@ -1,0 +1,128 @@
+/**
+ * What the recipient tells each hop of a blinded path: `encrypted_data_tlv`, and its encryption.
+ *
+ * BOLT4, Inside `encrypted_recipient_data`, and Route Blinding: ChaCha20-Poly1305 with the hop's rho key and a nonce of
+ * zeros. Not here: the path (`blinding.ts`), amounts and expiries (`blinded-payment.ts`).
+ */
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { concatBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
+import type { Fields } from './document.ts';
+import {
+  field,
+  hexBytes,
+  point,
+  readFields,
+  shortChannelId,
+  type Kind,
+  type ReadFields,
+  type ValuesOf,
+} from './fields.ts';
+import { keyFor } from './keys.ts';
+
+export interface PaymentRelay {
+  cltv_expiry_delta: bigint;
+  fee_proportional_millionths: bigint;
+  fee_base_msat: bigint;
+}
+export interface PaymentConstraints {
+  max_cltv_expiry: bigint;
+  htlc_minimum_msat: bigint;
+}
+
+/** Whole numbers of an object, each with its largest value; truncated ones may be left out for 0. */
+function wholes<K extends string>(from: Fields, name: string, most: Record<K, bigint>): Record<K, bigint> {
+  const inner = from.need(name, from.object(name));
+  const made = Object.fromEntries(
+    Object.entries<bigint>(most).map(([key, limit]) => {
+      const zero = key.endsWith('_msat') ? 0n : undefined;
+      return [key, inner.need(key, inner.whole(key, limit) ?? zero, 'a whole number')];
+    }),
+  );
+  inner.end();
+  return made as Record<K, bigint>;
+}
+const atLeast = (bytes: Uint8Array, length: number): Uint8Array => {
+  if (bytes.length < length) throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
+  return bytes;
+};
+const U32 = 0xffffffffn;
+
+const relay: Kind<PaymentRelay> = {
+  write: (value) =>
+    concatBytes(
+      writeUint(value.cltv_expiry_delta, 2),
+      writeUint(value.fee_proportional_millionths, 4),
+      writeTruncated(value.fee_base_msat, 4),
+    ),
+  read: (bytes) => ({
+    cltv_expiry_delta: readUint(atLeast(bytes, 6).subarray(0, 2)),
+    fee_proportional_millionths: readUint(bytes.subarray(2, 6)),
+    fee_base_msat: readTruncated(bytes.subarray(6), 4),
+  }),
+  parse: (from, name) =>
+    wholes(from, name, { cltv_expiry_delta: 0xffffn, fee_proportional_millionths: U32, fee_base_msat: U32 }),
+};
+const constraints: Kind<PaymentConstraints> = {
+  write: (value) => concatBytes(writeUint(value.max_cltv_expiry, 4), writeTruncated(value.htlc_minimum_msat, 8)),
+  read: (bytes) => ({
+    max_cltv_expiry: readUint(atLeast(bytes, 4).subarray(0, 4)),
+    htlc_minimum_msat: readTruncated(bytes.subarray(4), 8),
+  }),
+  parse: (from, name) => wholes(from, name, { max_cltv_expiry: U32, htlc_minimum_msat: (1n << 64n) - 1n }),
+};
+/** Feature bits in hex. BOLT4's vectors write the empty set as `{"features": []}`. */
+const features: Kind<string> = {
+  ...hexBytes(),
+  parse: (from, name) => {
+    const json = from.json(name);
+    if (typeof json !== 'object') return hexBytes().parse(from, name);
+    const inner = from.object(name)!;
+    const bits = inner.list('features', (bit) => Number(bit)) ?? [];
+    inner.end();
+    if (bits.some((bit) => !Number.isInteger(bit) || bit < 0 || bit > 0xffff)) from.refuse(name, 'feature bits');
+    let set = 0n;
+    for (const bit of bits) set |= 1n << BigInt(bit);
+    const hex = set === 0n ? '' : set.toString(16);
+    return hex.length % 2 ? `0${hex}` : hex;
+  },
+};
+
+/** Fees in millisatoshis and millionths, expiries in blocks. */
+export const RECIPIENT_DATA = {
+  padding: field(1n, hexBytes()),
+  short_channel_id: field(2n, shortChannelId),
+  next_node_id: field(4n, point),
+  path_id: field(6n, hexBytes()),
+  next_path_key_override: field(8n, point),
+  payment_relay: field(10n, relay),
+  payment_constraints: field(12n, constraints),
+  allowed_features: field(14n, features),
+};
+export type RecipientData = ValuesOf<typeof RECIPIENT_DATA>;
+
+const NONCE = new Uint8Array(12);
+const cipher = (secret: Uint8Array) => chacha20poly1305(keyFor('rho', secret), NONCE);
+
+/** Encrypts the records of a hop under the secret that it shares with the path's maker; 16 bytes longer. */
+export const encryptData = (plain: Uint8Array, secret: Uint8Array): Uint8Array => cipher(secret).encrypt(plain);
+
+/**
+ * Decrypts and reads them.
+ * @throws Refusal `blinding-failed`; RecordRefusal as `readFields`
+ */
+export function decryptData(
+  encrypted: Uint8Array,
+  secret: Uint8Array,
+): ReadFields<typeof RECIPIENT_DATA> & { plain: Uint8Array } {
+  let plain: Uint8Array;
+  try {
+    plain = cipher(secret).decrypt(encrypted);
+  } catch {
+    throw new Refusal('blinding-failed', `${encrypted.length} bytes of recipient data do not decrypt`, {
+      hint: 'made for another node, or another path key belongs to it',
+    });
+  }
+  return { plain, ...readFields(RECIPIENT_DATA, plain) };
+}

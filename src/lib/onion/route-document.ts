@@ -1,0 +1,78 @@
+/**
+ * What `onion-route` reads and prints: hops with fees and an amount in, the hops of `onion-build` out.
+ * Not here: the arithmetic (`route.ts`).
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Fields } from './document.ts';
+import { pointIn, shortChannelId } from './fields.ts';
+import { parsePath } from './path-document.ts';
+import { MOST_MSAT, route, type Payment } from './route.ts';
+
+const U32 = 0xffffffffn;
+
+/** What the whole blinded path costs, as `onion-blind` prints it and BOLT12 invoices say it. */
+function payinfo(from: Fields): NonNullable<Payment['blinded']>['info'] {
+  const made = {
+    fee_base_msat: from.need('fee_base_msat', from.whole('fee_base_msat', U32)),
+    fee_proportional_millionths: from.need(
+      'fee_proportional_millionths',
+      from.whole('fee_proportional_millionths', U32),
+    ),
+    cltv_expiry_delta: from.need('cltv_expiry_delta', from.whole('cltv_expiry_delta', 0xffffn)),
+  };
+  from.end();
+  return made;
+}
+
+/** @throws Refusal `malformed-message`, `wrong-key`, `route-limit` */
+export function routeDocument(from: Fields): object {
+  const hops =
+    from.objects('hops', (hop) => ({
+      pubkey: pointIn(hop, 'pubkey'),
+      shortChannelId: hop.has('short_channel_id') ? shortChannelId.parse(hop, 'short_channel_id') : undefined,
+      feeBaseMsat: hop.whole('fee_base_msat', U32) ?? 0n,
+      feeProportionalMillionths: hop.whole('fee_proportional_millionths', U32) ?? 0n,
+      cltvExpiryDelta: hop.whole('cltv_expiry_delta', 0xffffn) ?? 0n,
+      htlcMinimumMsat: hop.whole('htlc_minimum_msat'),
+      htlcMaximumMsat: hop.whole('htlc_maximum_msat'),
+    })) ?? from.refuse('hops', 'a list of hops');
+  const hash = from.bytes('payment_hash', 32);
+  const height = from.whole('height', 499_999_999n);
+  const finalDelta = from.whole('final_cltv_delta', 0xffffn);
+  const expiry = from.whole('final_cltv_expiry', 499_999_999n);
+  const finalExpiry = expiry ?? (height !== undefined && finalDelta !== undefined ? height + finalDelta : undefined);
+  const path = from.object('blinded_path');
+  const blinded = path && {
+    path: parsePath(path),
+    info: payinfo(path.has('payinfo') ? path.object('payinfo')! : from.need('payinfo', from.object('payinfo'))),
+  };
+  path?.skip('type', 'version', 'path');
+  path?.end();
+  const hex = (name: string, length?: number) => {
+    const bytes = from.bytes(name, length);
+    return bytes && bytesToHex(bytes);
+  };
+  const payment: Payment = {
+    amountMsat: from.need('amount_msat', from.whole('amount_msat', MOST_MSAT), 'millisatoshis'),
+    finalExpiry: from.need('final_cltv_expiry', finalExpiry, 'a height, or height and final_cltv_delta,'),
+    height,
+    paymentSecret: hex('payment_secret', 32),
+    totalMsat: from.whole('total_msat', MOST_MSAT),
+    paymentMetadata: hex('payment_metadata'),
+    keysend: hex('keysend', 32),
+    blinded,
+  };
+  from.skip('type', 'version');
+  from.end();
+  const made = route(hops, payment);
+  return {
+    type: 'onion-route',
+    version: 1,
+    associated_data: hash ? bytesToHex(hash) : '',
+    hops: made.hops.map(({ pubkey, payload }) => ({ pubkey: bytesToHex(pubkey), payload })),
+    amount_msat: made.amountMsat,
+    cltv_expiry: made.cltvExpiry,
+    fees_msat: made.feesMsat,
+    htlcs: made.htlcs.map(({ amountMsat, cltvExpiry }) => ({ amount_msat: amountMsat, cltv_expiry: cltvExpiry })),
+  };
+}

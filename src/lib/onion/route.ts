@@ -1,0 +1,143 @@
+/**
+ * A route's amounts and expiries, from the payee back to the first hop, and what each hop must be told.
+ *
+ * BOLT7 (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), HTLC Fees: base + amount · millionths /
+ * 1000000, rounded down. Amounts in millisatoshis, expiries in blocks. A channel stands with the hop it leads *to*; its
+ * fees are those of the hop before, so that the first hop's, over our own channel, are not charged.
+ * Not here: finding routes, balances and reserves.
+ */
+import { Refusal } from '../protocol/refusal.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { BlindedPath } from './blinding.ts';
+import type { PayInfo } from './blinded-payment.ts';
+import type { Payload } from './payload.ts';
+
+/** BOLT4: how many blocks ahead an HTLC may expire. */
+export const MAX_HTLC_CLTV = 2016n;
+/** 21 million bitcoin. */
+export const MOST_MSAT = 2_100_000_000_000_000_000n;
+/** Above it an expiry would mean seconds. */
+const HEIGHTS_END = 500_000_000n;
+const MILLION = 1_000_000n;
+
+export interface RouteHop {
+  pubkey: Uint8Array;
+  shortChannelId?: string | undefined;
+  feeBaseMsat: bigint;
+  feeProportionalMillionths: bigint;
+  cltvExpiryDelta: bigint;
+  htlcMinimumMsat?: bigint | undefined;
+  htlcMaximumMsat?: bigint | undefined;
+}
+export interface Payment {
+  amountMsat: bigint;
+  /** Of the HTLC that the payee gets. */
+  finalExpiry: bigint;
+  /** Today's height, for the bound of 2016 blocks. */
+  height?: bigint | undefined;
+  paymentSecret?: string | undefined;
+  /** Of all parts together; `amountMsat` by default. */
+  totalMsat?: bigint | undefined;
+  paymentMetadata?: string | undefined;
+  keysend?: string | undefined;
+  /** A blinded path behind the last hop of the route, which is its introduction node. */
+  blinded?: { path: BlindedPath; info: PayInfo } | undefined;
+}
+export interface Routed {
+  hops: { pubkey: Uint8Array; payload: Payload }[];
+  /** Of the HTLC to the first hop. */
+  amountMsat: bigint;
+  cltvExpiry: bigint;
+  feesMsat: bigint;
+  /** Of the HTLC to each hop. */
+  htlcs: { amountMsat: bigint; cltvExpiry: bigint }[];
+}
+
+/** What a channel charges for an amount that leaves through it. */
+export const feeFor = (amountMsat: bigint, base: bigint, millionths: bigint): bigint =>
+  base + (amountMsat * millionths) / MILLION;
+
+/**
+ * Computes a route.
+ * @throws Refusal `route-limit`, `malformed-message`
+ */
+export function route(hops: readonly RouteHop[], payment: Payment): Routed {
+  const last = hops.length - 1;
+  if (last < 0) throw new Refusal('malformed-message', 'hops: no hop found, at least one expected');
+  const { blinded } = payment;
+  let amount = payment.amountMsat;
+  let expiry = payment.finalExpiry;
+  if (blinded) {
+    amount += feeFor(amount, blinded.info.fee_base_msat, blinded.info.fee_proportional_millionths);
+    expiry += blinded.info.cltv_expiry_delta;
+  }
+  const made: Routed['hops'] = blinded ? blindedHops(blinded.path, payment) : [finalHop(hops[last]!, payment)];
+  const htlcs: Routed['htlcs'] = [];
+  for (let i = last; i >= 0; i--) {
+    const hop = hops[i]!;
+    checkLimits(hop, i, amount, expiry, payment.height);
+    htlcs.unshift({ amountMsat: amount, cltvExpiry: expiry });
+    if (i === 0) break;
+    if (hop.shortChannelId === undefined)
+      throw new Refusal(
+        'malformed-message',
+        `hops[${i}].short_channel_id: nothing found, the channel that leads there expected`,
+      );
+    made.unshift({
+      pubkey: hops[i - 1]!.pubkey,
+      payload: { amt_to_forward: amount, outgoing_cltv_value: expiry, short_channel_id: hop.shortChannelId },
+    });
+    amount += feeFor(amount, hop.feeBaseMsat, hop.feeProportionalMillionths);
+    expiry += hop.cltvExpiryDelta;
+  }
+  return { hops: made, amountMsat: amount, cltvExpiry: expiry, feesMsat: amount - payment.amountMsat, htlcs };
+}
+
+function finalHop(hop: RouteHop, payment: Payment): Routed['hops'][number] {
+  const { amountMsat, finalExpiry, paymentSecret, totalMsat, paymentMetadata, keysend } = payment;
+  return {
+    pubkey: hop.pubkey,
+    payload: {
+      amt_to_forward: amountMsat,
+      outgoing_cltv_value: finalExpiry,
+      ...(paymentSecret !== undefined && {
+        payment_data: { payment_secret: paymentSecret, total_msat: totalMsat ?? amountMsat },
+      }),
+      ...(paymentMetadata !== undefined && { payment_metadata: paymentMetadata }),
+      ...(keysend !== undefined && { keysend }),
+    },
+  };
+}
+
+/** The introduction node is addressed by its own key, with the path key inside; the rest by their blinded ones. */
+function blindedHops({ firstNodeId, firstPathKey, hops }: BlindedPath, payment: Payment): Routed['hops'] {
+  if (firstNodeId.length !== 33)
+    throw new Refusal(
+      'malformed-message',
+      'blinded_path.first_node_id: a short channel id found, a public key expected',
+    );
+  return hops.map(({ blindedNodeId, encryptedData }, i) => ({
+    pubkey: i === 0 ? firstNodeId : blindedNodeId,
+    payload: {
+      ...(i === hops.length - 1 && {
+        amt_to_forward: payment.amountMsat,
+        outgoing_cltv_value: payment.finalExpiry,
+        total_amount_msat: payment.totalMsat ?? payment.amountMsat,
+      }),
+      encrypted_recipient_data: bytesToHex(encryptedData),
+      ...(i === 0 && { current_path_key: bytesToHex(firstPathKey) }),
+    },
+  }));
+}
+
+function checkLimits(hop: RouteHop, i: number, amount: bigint, expiry: bigint, height: bigint | undefined): void {
+  const { htlcMinimumMsat: least = 0n, htlcMaximumMsat: most = MOST_MSAT } = hop;
+  const refuse = (text: string) => {
+    throw new Refusal('route-limit', `the HTLC to hop ${i}: ${text}`);
+  };
+  if (amount < least) refuse(`${amount} msat found, at least ${least} expected`);
+  if (amount > most) refuse(`${amount} msat found, at most ${most} expected`);
+  if (expiry >= HEIGHTS_END) refuse(`expiry ${expiry} found, a height below ${HEIGHTS_END} expected`);
+  if (height !== undefined && expiry > height + MAX_HTLC_CLTV)
+    refuse(`expiry ${expiry} found, at most ${MAX_HTLC_CLTV} blocks above ${height} expected`);
+}

@@ -1,0 +1,275 @@
+/** Blinded paths, payments and onion messages: BOLT4's vectors, and that a path comes back hop by hop. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/onion/blind-document.ts';
+import { aggregate, relayed } from '../../src/lib/onion/blinded-payment.ts';
+import { blindingFor, readPath, unblind, writePath } from '../../src/lib/onion/blinding.ts';
+import { Fields } from '../../src/lib/onion/document.ts';
+import { buildMessageDocument, peelMessageDocument } from '../../src/lib/onion/message-document.ts';
+import { buildMessage, peelMessage, readMessage } from '../../src/lib/onion/message.ts';
+import { parsePath } from '../../src/lib/onion/path-document.ts';
+import { buildPacket } from '../../src/lib/onion/packet.ts';
+import { peel, type Packet } from '../../src/lib/onion/peel.ts';
+import { routeDocument } from '../../src/lib/onion/route-document.ts';
+import { parseBuild, buildDocument } from '../../src/lib/onion/build-document.ts';
+import { withLength } from '../../src/lib/onion/payload.ts';
+import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
+import { bytes, fill, hex, keyOf, pubkeyOf } from '../support/onion.ts';
+import { codeOf } from '../support/refusal.ts';
+import { fixture, vectors } from '../support/vectors.ts';
+
+const route = fixture('onion/blinding.json');
+const payment = fixture('onion/blinded-payment.json');
+const message = fixture('onion/message.json');
+const document = (json: object) => new Fields(parseJson(printJson(json)) as never, '', []);
+const scalar = (key: string) => BigInt(`0x${key}`);
+
+describe("BOLT4's blinded route", () => {
+  it('is made byte for byte, from fields and from bytes', () => {
+    const typed = blindDocument(
+      document({ hops: route.hops.map(({ encoded_tlvs: _, ...hop }: any) => ({ ...hop, tlvs: known(hop.tlvs) })) }),
+      fill(1),
+      { secrets: true },
+    );
+    const raw = blindDocument(document({ hops: route.hops }), fill(1), { secrets: true });
+    for (const made of [typed, raw] as any[]) {
+      expect(made.first_node_id).toBe(route.route.first_node_id);
+      expect(made.first_path_key).toBe(route.route.first_path_key);
+      expect(made.hops).toEqual(
+        route.route.hops.map(({ blinded_node_id, encrypted_data }: any) => ({ blinded_node_id, encrypted_data })),
+      );
+      for (const name of ['path_key', 'path_privkey', 'shared_secret'])
+        expect(made[`${name}s`]).toEqual(route.hops.map((hop: any) => hop[name]));
+    }
+  });
+  it('is unblinded at every hop', () => {
+    route.unblind.forEach((hop: any, i: number) => {
+      const encrypted_data = route.route.hops[i].encrypted_data;
+      const made = unblindDocument(
+        document({ path_key: hop.path_key, encrypted_data }),
+        scalar(hop.node_privkey),
+        true,
+      ) as any;
+      expect(made.recipient_data_hex).toBe(hop.decrypted_data);
+      expect(made.blinded_privkey).toBe(hop.blinded_privkey);
+      expect(made.next_path_key).toBe(hop.next_path_key_override ?? hop.next_path_key);
+      if (hop.next_path_key_override) expect(made.derived_path_key).toBe(hop.next_path_key);
+    });
+  });
+  it('is all that the bulk has', () => {
+    const bulk = vectors('bolt4/route-blinding-test.json');
+    if (bulk) expect(route.unblind).toEqual(bulk.unblind.hops);
+  });
+});
+
+/** The vectors write records without a name as `unknown_tag_N`. */
+const known = (tlvs: Record<string, unknown>): object => {
+  const unknown = Object.entries(tlvs).filter(([name]) => name.startsWith('unknown_tag_'));
+  const custom = Object.fromEntries(unknown.map(([name, value]) => [name.slice(12), value]));
+  const named = Object.fromEntries(Object.entries(tlvs).filter(([name]) => !name.startsWith('unknown_tag_')));
+  return unknown.length ? { ...named, custom } : named;
+};
+
+describe("BOLT4's blinded payment", () => {
+  it('is built byte for byte, from its payloads and from the route', () => {
+    const { session_key, associated_data, full_route: hops } = payment;
+    const json = { session_key, associated_data, hops: hops.map(({ pubkey, payload }: any) => ({ pubkey, payload })) };
+    expect((buildDocument(parseBuild(document(json), {}), bytes(session_key), {}) as any).onion).toBe(payment.onion);
+    const blinded = {
+      ...payment.blinded_route,
+      hops: payment.blinded_route.hops.map(({ blinded_node_id, encrypted_data }: any) => ({
+        blinded_node_id,
+        encrypted_data,
+      })),
+      payinfo: payment.payinfo,
+    };
+    const routed = routeDocument(
+      document({
+        amount_msat: payment.final_amount_msat,
+        final_cltv_expiry: payment.final_cltv,
+        payment_hash: associated_data,
+        hops: [
+          { pubkey: hops[0].pubkey },
+          { pubkey: hops[1].pubkey, short_channel_id: hops[0].tlvs.outgoing_channel_id },
+        ],
+        blinded_path: blinded,
+      }),
+    ) as any;
+    const last = payment.full_route.at(-1).tlvs;
+    expect(routed.amount_msat).toBe(110125n);
+    expect(routed.cltv_expiry).toBe(749150n);
+    if (last.total_amount_msat === payment.final_amount_msat)
+      expect((buildDocument(parseBuild(document(routed), {}), bytes(session_key), {}) as any).onion).toBe(
+        payment.onion,
+      );
+  });
+  it('is peeled at every hop, with amounts, expiries and path keys', () => {
+    let packet: Packet | undefined = {
+      onion: bytes(payment.onion),
+      associatedData: bytes(payment.associated_data),
+      htlc: { amountMsat: 110125n, cltvExpiry: 749150n },
+    };
+    payment.decrypt.forEach((hop: any, i: number) => {
+      expect(hex(packet!.onion)).toBe(hop.onion);
+      const layer = peel(packet!, scalar(hop.node_privkey));
+      if ('refusal' in layer) throw layer.refusal;
+      expect(hex(withLength(layer.payloadBytes))).toBe(payment.full_route[i].payload);
+      if (layer.next && hop.next_path_key) expect(hex(layer.next.pathKey!)).toBe(hop.next_path_key);
+      packet = layer.next;
+    });
+    expect(packet).toBeUndefined();
+  });
+  it('costs what its hops cost', () => {
+    const relays = payment.full_route.flatMap((hop: any) => hop.tlvs.encrypted_recipient_data?.payment_relay ?? []);
+    expect(payinfoDocument(document({ hops: relays }))).toMatchObject({
+      fee_base_msat: BigInt(payment.payinfo.fee_base_msat),
+      fee_proportional_millionths: BigInt(payment.payinfo.fee_proportional_millionths),
+      cltv_expiry_delta: BigInt(payment.payinfo.cltv_expiry_delta),
+    });
+    expect(codeOf(() => payinfoDocument(document({ hops: [] })))).toBe('malformed-message');
+  });
+  it('the aggregate always covers what the hops take', () => {
+    const relay = fc.record({
+      cltv_expiry_delta: fc.bigInt(0n, 1000n),
+      fee_proportional_millionths: fc.bigInt(0n, 50_000n),
+      fee_base_msat: fc.bigInt(0n, 100_000n),
+    });
+    fc.assert(
+      fc.property(fc.array(relay, { minLength: 1, maxLength: 8 }), fc.bigInt(1n, 10n ** 12n), (relays, amount) => {
+        const info = aggregate(relays);
+        const sent = amount + info.fee_base_msat + (amount * info.fee_proportional_millionths) / 1_000_000n;
+        let htlc = { amountMsat: sent, cltvExpiry: 100_000n + info.cltv_expiry_delta };
+        for (const hop of relays) htlc = relayed(htlc, hop);
+        expect(htlc.amountMsat >= amount).toBe(true);
+        expect(htlc.cltvExpiry).toBe(100_000n);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("BOLT4's onion message", () => {
+  const path = parsePath(document(message.route));
+  it('is built byte for byte', () => {
+    const made = buildMessage(path, { custom: message.custom }, { sessionKey: bytes(message.session_key) });
+    expect(hex(made.onion)).toBe(message.onion);
+    expect(hex(made.message)).toBe(message.decrypt[0].onion_message);
+  });
+  it('is peeled at every node', () => {
+    let next: any = { onion_message: message.decrypt[0].onion_message };
+    message.decrypt.forEach((hop: any, i: number) => {
+      expect(next.onion_message).toBe(hop.onion_message);
+      const made = peelMessageDocument(document({ next }), scalar(hop.privkey), []) as any;
+      expect(made.recipient_data_hex).toBe(message.hops[i].encrypted_data_tlv);
+      expect(made.final).toBe(i === 3);
+      if (!made.final) expect(made.next.node_id).toBe(hop.next_node_id);
+      else expect(made.payload.custom).toEqual(message.custom);
+      next = made.next;
+    });
+    expect(next).toBeNull();
+    expect(codeOf(() => peelMessageDocument(document({ type: 'onion-message', next: null }), 5n, []))).toBe(
+      'nothing-follows',
+    );
+  });
+  it('carries a reply path, over nodes that are named', () => {
+    const reply = blindDocument(
+      document({ hops: [2, 0].map((i) => ({ node_id: hex(pubkeyOf(i)), tlvs: { path_id: 'aa' } })) }),
+      fill(3),
+    ) as any;
+    const made = buildMessageDocument(
+      document({
+        nodes: [0, 1, 2].map((i) => hex(pubkeyOf(i))),
+        message: { invoice_request: 'c0ffee' },
+        reply_path: reply,
+      }),
+      { session: fill(4), path: fill(5) },
+    ) as any;
+    let document_: any = made;
+    for (const i of [0, 1, 2]) document_ = peelMessageDocument(document(document_), keyOf(i), []);
+    expect(document_).toMatchObject({
+      final: true,
+      payload: { invoice_request: 'c0ffee', reply_path: { first_node_id: reply.first_node_id, hops: reply.hops } },
+    });
+    expect(hex(writePath(parsePath(document(document_.payload.reply_path))))).toBe(reply.path);
+  });
+  it('grows to 32768 where it must', () => {
+    const made = buildMessage(path, { invoice: 'aa'.repeat(5000) }, { sessionKey: fill(4) });
+    expect([made.size, made.onion.length]).toEqual([32768, 32834]);
+    expect(codeOf(() => buildMessage(path, { invoice: 'aa'.repeat(40000) }, { sessionKey: fill(4) }))).toBe(
+      'onion-overflow',
+    );
+  });
+  it('is refused where BOLT4 has it ignored', () => {
+    const { blindedNodeId } = path.hops[0]!;
+    const around = (payload: Uint8Array, next = false) => {
+      const hops = [
+        { pubkey: blindedNodeId, payload: withLength(payload) },
+        ...(next ? [{ pubkey: pubkeyOf(1), payload: withLength(fill(1, 2)) }] : []),
+      ];
+      return {
+        pathKey: path.firstPathKey,
+        onion: buildPacket(hops, { sessionKey: fill(4), associatedData: new Uint8Array() }).onion,
+      };
+    };
+    const peeled = (payload: Uint8Array, next = false) => codeOf(() => peelMessage(around(payload, next), keyOf(0)));
+    const data = path.hops[0]!.encryptedData;
+    const encrypted = Uint8Array.of(4, data.length, ...data);
+    expect(peeled(bytes('4001aa'))).toBe('onion-field-missing');
+    expect(peeled(bytes('0401aa'))).toBe('blinding-failed');
+    expect(peeled(Uint8Array.of(...encrypted, ...bytes('4001aa4201bb')))).toBe('onion-field-forbidden');
+    expect(peeled(Uint8Array.of(...encrypted, ...bytes('4101aa')), true)).toBe('onion-field-forbidden');
+    expect(peeled(Uint8Array.of(...encrypted, ...bytes('5001aa')))).toBe('tlv-unknown-even');
+    expect(peeled(Uint8Array.of(...bytes('020101'), ...encrypted))).toBe('tlv-value');
+    expect(codeOf(() => readMessage(bytes('0202' + 'aa'.repeat(40))))).toBe('malformed');
+    expect(codeOf(() => readMessage(bytes(message.decrypt[0].onion_message + '00')))).toBe('onion-size');
+    expect(codeOf(() => readMessage(bytes(`0201${'05'.repeat(33)}0000`)))).toBe('wrong-key');
+  });
+});
+
+describe('any blinded path', () => {
+  const hops = [0, 1, 2].map((i) => ({
+    node_id: hex(pubkeyOf(i)),
+    tlvs:
+      i < 2
+        ? {
+            short_channel_id: '1x1x1',
+            payment_relay: { cltv_expiry_delta: 9, fee_proportional_millionths: 10, fee_base_msat: 0 },
+          }
+        : { path_id: 'ab'.repeat(300) },
+  }));
+  it('padded, tells all hops as much', () => {
+    const made = blindDocument(document({ hops }), fill(1), { pad: true }) as any;
+    const lengths = made.hops.map((hop: any) => hop.encrypted_data.length);
+    expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThanOrEqual(4);
+    expect(made.payinfo).toMatchObject({ cltv_expiry_delta: 18n, fee_proportional_millionths: 21n });
+    let pathKey = bytes(made.first_path_key);
+    for (const [i, hop] of made.hops.entries()) {
+      const found = unblind(blindingFor(keyOf(i), pathKey), bytes(hop.encrypted_data));
+      expect(found.data.path_id ?? found.data.short_channel_id).toBe(i < 2 ? '1x1x1' : 'ab'.repeat(300));
+      pathKey = found.nextPathKey;
+    }
+  });
+  it('comes back from the wire; what is cut or added is refused', () => {
+    const { path } = blindDocument(document({ hops }), fill(1)) as any;
+    const whole = bytes(path);
+    expect(writePath(readPath(whole))).toEqual(whole);
+    for (let end = 0; end < whole.length; end += 7)
+      expect(codeOf(() => readPath(whole.subarray(0, end)))).toBe('tlv-value');
+    expect(codeOf(() => readPath(Uint8Array.of(...whole, 0)))).toBe('tlv-value');
+    expect(codeOf(() => readPath(Uint8Array.of(...whole.subarray(0, 66), 0)))).toBe('tlv-value');
+    const channel = Uint8Array.of(1, ...fill(9, 8), ...whole.subarray(33));
+    expect(writePath(readPath(channel))).toEqual(channel);
+  });
+  it('is for its nodes only', () => {
+    const made = blindDocument(document({ hops }), fill(1)) as any;
+    const json = { path_key: made.first_path_key, encrypted_data: made.hops[0].encrypted_data };
+    expect(codeOf(() => unblindDocument(document(json), keyOf(1)))).toBe('blinding-failed');
+    expect(codeOf(() => unblindDocument(document({ ...json, encrypted_data: '' }), keyOf(0)))).toBe('blinding-failed');
+    expect(codeOf(() => unblindDocument(document({ ...json, path_key: '05'.repeat(33) }), keyOf(0)))).toBe('wrong-key');
+    expect(unblindDocument(document({ ...json, amount_msat: 1000, cltv_expiry: 100 }), keyOf(0))).toMatchObject({
+      forward: { amount_msat: 1000n, cltv_expiry: 91n },
+    });
+    expect(unblindDocument(document(json), keyOf(0))).not.toHaveProperty('shared_secret');
+    expect(codeOf(() => blindDocument(document({ hops: [] }), fill(1)))).toBe('malformed-message');
+  });
+});
