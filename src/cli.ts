@@ -18,6 +18,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   coins: () => require('./commands/coins.ts'),
   completion: () => require('./commands/completion.ts'),
   errors: () => require('./commands/errors.ts'),
+  'decode-openassets': () => require('./commands/decode-openassets.ts'),
   'exit-credit': () => require('./commands/exit-credit.ts'),
   init: () => require('./commands/init.ts'),
   inspect: () => require('./commands/inspect.ts'),
