@@ -71,22 +71,35 @@ export interface DecodeValues {
   'emit-missing'?: boolean;
 }
 
+/** What every answer of a decoder has: the parents that it still needs. */
+export type Answer = Pick<Decoded, 'missing'>;
 /** One transaction's decoder: asked again after each parent that was fetched. */
-export type Decoder = (subject: Subject) => Decoded;
+export type Decoder<A extends Answer = Answer> = (subject: Subject) => A;
+
+/** One decoder for all transactions that share parents: what was traced for one is known for the next. */
+export function perParents<D>(make: (parents: Parents) => D): (subject: Subject) => D {
+  const made = new WeakMap<Parents, D>();
+  return ({ parents }) => {
+    const known = made.get(parents) ?? make(parents);
+    made.set(parents, known);
+    return known;
+  };
+}
+
 /** Answers a line of a batch that is no transaction; undefined where it is one. */
 export type Aside = (json: Json) => object | undefined;
 
 export abstract class DecodeCommand extends BaseCommand {
   /** Reads one input, or each line of a batch, and prints what `decoder` makes of it. */
-  protected async decode(
+  protected async decode<A extends Answer>(
     flags: DecodeValues,
     file: string | undefined,
-    decoder: Decoder,
+    decoder: Decoder<A>,
     aside: Aside = () => undefined,
-    show: (document: Decoded, subject: Subject) => string = (document) => printJson(document),
+    show: (document: A, subject: Subject) => string = (document) => printJson(document),
   ): Promise<void> {
     const source = await parentSource(flags);
-    const run = async (subject: Subject): Promise<Decoded> => {
+    const run = async (subject: Subject): Promise<A> => {
       const first = decoder(subject);
       return first.missing.length > 0 && source.fetch ? fetching(subject, decoder, first, source.fetch) : first;
     };
@@ -101,7 +114,12 @@ export abstract class DecodeCommand extends BaseCommand {
 }
 
 /** Fetches what is missing until nothing is, or the node knows it as little. */
-async function fetching(subject: Subject, decoder: Decoder, first: Decoded, fetch: Fetch): Promise<Decoded> {
+export async function fetching<A extends Answer>(
+  subject: Subject,
+  decoder: Decoder<A>,
+  first: A,
+  fetch: Fetch,
+): Promise<A> {
   let document = first;
   while (document.missing.length > 0) {
     const found = await Promise.all(document.missing.map(fetch));
@@ -137,7 +155,7 @@ async function batch(
   from: AsyncIterable<Uint8Array>,
   flags: DecodeValues,
   shared: Parents,
-  run: (subject: Subject) => Promise<Decoded>,
+  run: (subject: Subject) => Promise<Answer>,
   aside: Aside,
 ): Promise<void> {
   let first: number | undefined;
@@ -164,7 +182,7 @@ async function batch(
       const answer = json === undefined ? undefined : aside(json);
       if (answer) put(printJson(answer));
       else {
-              const subject =
+        const subject =
           json === undefined
             ? subjectFrom(Buffer.from(line.text), flags['max-input'], shared)
             : ofJson(json, unknownField, shared);

@@ -10,13 +10,12 @@ import { namesOf, readAddress, readAssetId } from '../assets/openassets/ids.ts';
 import { explainMarker, markerIn } from '../assets/openassets/marker.ts';
 import { returned } from '../assets/script.ts';
 import type { Subject } from '../assets/subject.ts';
-import type { Parents } from '../assets/trace.ts';
 import { addressOf } from '../bitcoin/address.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Aside, Decoder } from './decoding.ts';
+import { perParents, type Aside, type Decoder } from './decoding.ts';
 import { readInput } from './input.ts';
 
 interface Wanted {
@@ -27,15 +26,12 @@ interface Wanted {
 }
 
 /** The decoder for these flags. Lines of a batch without parents of their own share what was traced. */
-export async function openAssetsDecoder(flags: Wanted): Promise<{ decode: Decoder; graph(subject: Subject): string }> {
+export async function openAssetsDecoder(
+  flags: Wanted,
+): Promise<{ decode: Decoder<Decoded>; graph(subject: Subject): string }> {
   const definition = flags.definition === undefined ? undefined : await readInput(flags.definition);
   const options = { allInputs: flags['all-inputs'] ?? false, explain: flags.explain ?? false, definition };
-  const made = new WeakMap<Parents, OpenAssets>();
-  const of = ({ parents }: Subject): OpenAssets => {
-    const known = made.get(parents) ?? new OpenAssets({ network: flags.network, parents });
-    made.set(parents, known);
-    return known;
-  };
+  const of = perParents((parents) => new OpenAssets({ network: flags.network, parents }));
   return {
     decode: (subject) => of(subject).decode(subject.tx, options),
     graph: (subject) => of(subject).graph(subject.tx) ?? 'flowchart LR\n',
