@@ -15,8 +15,10 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   broadcast: () => require('./commands/broadcast.ts'),
   bump: () => require('./commands/bump.ts'),
   'close-credit': () => require('./commands/close-credit.ts'),
+  'check-assets': () => require('./commands/check-assets.ts'),
   coins: () => require('./commands/coins.ts'),
   completion: () => require('./commands/completion.ts'),
+  dividends: () => require('./commands/dividends.ts'),
   errors: () => require('./commands/errors.ts'),
   'decode-assets': () => require('./commands/decode-assets.ts'),
   'decode-colu': () => require('./commands/decode-colu.ts'),
@@ -26,11 +28,13 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'exit-credit': () => require('./commands/exit-credit.ts'),
   init: () => require('./commands/init.ts'),
   inspect: () => require('./commands/inspect.ts'),
+  'issue-openassets': () => require('./commands/issue-openassets.ts'),
   'open-credit': () => require('./commands/open-credit.ts'),
   restore: () => require('./commands/restore.ts'),
   rollover: () => require('./commands/rollover.ts'),
   'sign-update': () => require('./commands/sign-update.ts'),
   status: () => require('./commands/status.ts'),
+  'transfer-openassets': () => require('./commands/transfer-openassets.ts'),
 };
 
 export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(

@@ -20,6 +20,8 @@ export interface TxOutput {
 }
 export interface Tx {
   txid: string;
+  /** As they were given, with witnesses. */
+  bytes: Uint8Array;
   version: number;
   inputs: readonly TxInput[];
   outputs: readonly TxOutput[];
@@ -44,6 +46,7 @@ export function readTx(bytes: Uint8Array): Tx {
   }
   return {
     txid: idOf(raw.segwitFlag ? RawOldTx.encode(raw) : bytes),
+    bytes,
     version: raw.version,
     inputs: raw.inputs.map(({ txid, index, sequence, finalScriptSig }) => ({
       txid: bytesToHex(txid),
