@@ -91,3 +91,15 @@ export {
 } from './lib/credit/terms.ts';
 /** `update`, `refund`, `rollover`, `close`: each transaction as a function of terms and amounts. */
 export * as creditTransactions from './lib/credit/transactions.ts';
+
+// ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
+export { fates, type Fate } from './lib/assets/check.ts';
+export { Colu } from './lib/assets/colu/decode.ts';
+export { decodeCounterparty, readMessage } from './lib/assets/counterparty/decode.ts';
+export { divide, readSnapshot } from './lib/assets/dividends.ts';
+export { Epobc } from './lib/assets/epobc/decode.ts';
+export { AnyAsset } from './lib/assets/guess.ts';
+export { buildIssue, buildTransfer } from './lib/assets/openassets/build.ts';
+export { decodeMarker, OpenAssets } from './lib/assets/openassets/decode.ts';
+export { Parents } from './lib/assets/trace.ts';
+export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';

@@ -37,25 +37,35 @@ export interface Context {
 export const head = (protocol: Protocol, tx: Tx, network: Network, status: Status) =>
   ({ type: `decode-${protocol}`, version: 1, protocol, network, txid: tx.txid, status }) as const;
 
-/** Addresses come again and again in a stream, and each costs two hashes and a long division. */
-const addresses = new Map<string, string | null>();
-const KEPT = 20_000;
-
-export function addressIn(script: string, network: Network): string | null {
-  const key = `${network}:${script}`;
-  let found = addresses.get(key);
-  if (found === undefined) {
-    found = script.startsWith('6a') ? null : (addressOf(script, network) ?? null);
-    if (addresses.size >= KEPT) addresses.clear();
-    if (script.length < 200) addresses.set(key, found);
-  }
-  return found;
+/** Names come again and again in a stream, and each costs two hashes and a long division: kept, up to a bound. */
+export function kept<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
+  const found = new Map<string, R>();
+  return (text, network) => {
+    const key = `${network}:${text}`;
+    const known = found.get(key);
+    if (known !== undefined) return known;
+    const made = make(text, network);
+    if (found.size >= KEPT) found.clear();
+    if (text.length < LONGEST) found.set(key, made);
+    return made;
+  };
 }
+const KEPT = 20_000;
+const LONGEST = 200;
+
+/** The address of a script (hex), null where it has none. */
+export const addressIn = kept((script, network) =>
+  script.startsWith('6a') ? null : (addressOf(script, network) ?? null),
+);
+
+/** Whole numbers are written as such, those that are too large for a double as bigint. */
+export const whole = (sat: bigint): number | bigint => (sat <= SAFE ? Number(sat) : sat);
+const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** An output as every decoder shows it. */
 export function outputOf({ sat, script }: TxOutput, vout: number, network: Network) {
   const hex = bytesToHex(script);
-  return { vout, amount_sat: sat, script: hex, address: addressIn(hex, network) };
+  return { vout, amount_sat: whole(sat), script: hex, address: addressIn(hex, network) };
 }
 
 /** The output that an input spends; undefined where the parent has no such output. */

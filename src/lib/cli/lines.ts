@@ -24,7 +24,8 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAG
     else if (part.length > 0) parts.push(part);
   };
   const take = (): Line => {
-    const bytes = Buffer.concat(parts);
+    const bytes =
+      parts.length === 1 ? Buffer.from(parts[0]!.buffer, parts[0]!.byteOffset, parts[0]!.length) : Buffer.concat(parts);
     const length = size;
     [parts, size, number] = [[], 0, number + 1];
     return line(

@@ -59,10 +59,12 @@ function byteOrderMark(input: Buffer): string | undefined {
 /** Text from which line folds and other white space are taken out. */
 const unfolded = (input: Buffer): string => input.toString('latin1').replace(/[ \t\r\n]+/g, '');
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** @throws Refusal `malformed-json` */
 export function utf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new Refusal('malformed-json', 'bytes found that are not UTF-8');
   }

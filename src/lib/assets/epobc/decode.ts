@@ -4,7 +4,7 @@
  * A tag is only a sequence: 0x25 and 0x33 are also ordinary relative lock times (BIP68), so nothing is called coloured
  * without a genesis, and a tag that leads to none is `possible-epobc`.
  */
-import { head, outputOf, type Context, type Decoded } from '../document.ts';
+import { head, outputOf, whole, type Context, type Decoded } from '../document.ts';
 import { parentColours, parentTx, Trace, type Rule } from '../trace.ts';
 import { isCoinbase, type Tx } from '../transaction.ts';
 import { affecting, heldBy, tagOf, type Tag, type Units } from './kernel.ts';
@@ -85,7 +85,7 @@ export class Epobc {
     ];
     return {
       ...head('epobc', tx, network, !colours ? 'undetermined' : colored ? 'colored' : 'uncolored'),
-      tag: tag ? { kind: tag.kind, padding_code: tag.paddingCode, padding_sat: tag.padding } : null,
+      tag: tag ? { kind: tag.kind, padding_code: tag.paddingCode, padding_sat: whole(tag.padding) } : null,
       outputs: tx.outputs.map((output, vout) => {
         const units = colours?.outputs[vout];
         return {

@@ -179,7 +179,7 @@ export function markerFields({ quantities, metadata }: Marker) {
     quantities: quantities.map(String),
     metadata_hex: hexOf(metadata),
     metadata_text: metadata.length > 0 ? textOf(metadata) : null,
-    pointer: readPointer(metadata) ?? null,
+    pointer: (metadata.length > 0 && readPointer(metadata)) || null,
   };
 }
 

@@ -11,6 +11,7 @@ import { addressOf, scriptOf } from '../../bitcoin/address.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { Refusal } from '../../protocol/refusal.ts';
+import { kept } from '../document.ts';
 
 const base58check = createBase58check(sha256);
 const NAME_SPACE = 19;
@@ -21,8 +22,9 @@ const TEST = 115;
 export const assetHash = (script: Uint8Array): string => bytesToHex(ripemd160(sha256(script)));
 
 /** The printed form of an asset. */
-export const assetId = (hash: string, network: Network): string =>
-  base58check.encode(concatBytes(Uint8Array.of(network === 'mainnet' ? MAIN : TEST), hexToBytes(hash)));
+export const assetId = kept((hash, network): string =>
+  base58check.encode(concatBytes(Uint8Array.of(network === 'mainnet' ? MAIN : TEST), hexToBytes(hash))),
+);
 
 function decoded(text: string, what: string): Uint8Array {
   try {
@@ -50,16 +52,19 @@ export function readAssetId(text: string, network: Network): string {
 }
 
 /** The Open Assets address of a script, where it is pay to public key hash or script hash. */
-export function oaAddressOf(script: Uint8Array, network: Network): string | null {
+export const oaAddressOf = (script: Uint8Array, network: Network): string | null => {
+  const { length } = script;
+  return length === 25 || length === 23 ? oaAddress(bytesToHex(script), network) : null;
+};
+const oaAddress = kept((hex, network): string | null => {
   const { pubKeyHash, scriptHash } = prefixes(network);
-  const hex = bytesToHex(script);
   const key = /^76a914([0-9a-f]{40})88ac$/.exec(hex)?.[1];
   const p2sh = /^a914([0-9a-f]{40})87$/.exec(hex)?.[1];
   const payload = key ?? p2sh;
   if (payload === undefined) return null;
   const version = key ? pubKeyHash : scriptHash;
   return base58check.encode(Uint8Array.of(NAME_SPACE, version, ...hexToBytes(payload)));
-}
+});
 
 /**
  * The script that an Open Assets address, or a base58 address, pays.
