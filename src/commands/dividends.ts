@@ -33,7 +33,12 @@ export default class Dividends extends BaseCommand {
     ...spendFlags,
     total: satFlag({ summary: 'What is divided', required: true }),
     min: satFlag({ summary: 'Smallest payment' }),
-    exclude: Flags.string({ summary: 'Not this holder, such as the issuer', helpValue: 'ADDRESS', multiple: true }),
+    exclude: Flags.string({
+      summary: 'Not this holder, such as the issuer',
+      helpValue: 'ADDRESS',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     remainder: Flags.option({ options: REMAINDERS, default: 'keep' as const })({
       summary: 'Who gets what rounding leaves',
     }),

@@ -39,6 +39,7 @@ export const buildFlags = {
     summary: 'Give so many units to an Open Assets address',
     helpValue: 'ADDRESS=UNITS',
     multiple: true,
+    multipleNonGreedy: true,
     required: true,
   }),
   metadata: Flags.string({ summary: 'Metadata of the marker, such as u=https://…', helpValue: 'TEXT' }),

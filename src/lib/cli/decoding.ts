@@ -40,6 +40,7 @@ export const parentFlags = {
     helpValue: 'FILE|DIR',
     helpGroup: group,
     multiple: true,
+    multipleNonGreedy: true,
   }),
   'prev-fd': Flags.integer({
     summary: 'Parent transactions on this file descriptor, one a line',
