@@ -4,11 +4,10 @@
  */
 import { RawTx } from '@scure/btc-signer/script.js';
 import type { Transaction } from '@scure/btc-signer/transaction.js';
-import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { Parents } from './trace.ts';
-import { readTx, txFromHex, type Tx } from './transaction.ts';
+import { hexBytes, readTx, txFromHex, type Tx } from './transaction.ts';
 
 export interface Subject {
   tx: Tx;
@@ -60,9 +59,7 @@ export function addParentLine(parents: Parents, json: Json): void {
 }
 
 function addHex(parents: Parents, hex: string, txid?: string): void {
-  if (!/^(?:[0-9a-fA-F]{2})+$/.test(hex))
-    throw new Refusal('malformed-transaction', `parent ${txid ?? ''}: pairs of hex digits expected`);
-  parents.add(hexToBytes(hex), txid);
+  parents.add(hexBytes(hex), txid);
 }
 
 function objectOf(json: Json, expected: string): { readonly [key: string]: Json } {

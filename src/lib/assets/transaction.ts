@@ -115,7 +115,14 @@ function read(bytes: Uint8Array): Tx {
 
 /** Reads a transaction from hex. @throws Refusal `malformed-transaction` */
 export function txFromHex(hex: string): Tx {
-  if (!/^(?:[0-9a-fA-F]{2})+$/.test(hex))
+  return readTx(hexBytes(hex));
+}
+
+/** @throws Refusal `malformed-transaction` */
+export function hexBytes(hex: string): Uint8Array {
+  try {
+    return hexToBytes(hex);
+  } catch {
     throw new Refusal('malformed-transaction', 'broken hex found, pairs of hex digits expected');
-  return readTx(hexToBytes(hex));
+  }
 }

@@ -104,7 +104,7 @@ export abstract class DecodeCommand extends BaseCommand {
       const first = decoder(subject);
       return first.missing.length > 0 && source.fetch ? fetching(subject, decoder, first, source.fetch) : first;
     };
-    if (flags.batch) return batch(await openInput(file), flags, source.shared, run, aside);
+    if (flags.batch) return batch(await openInput(file), flags, source.shared, source.fetch ? run : decoder, aside);
     const subject = await readSubject(flags, file, source.shared);
     const document = await run(subject);
     if (flags['emit-missing']) {
@@ -165,7 +165,7 @@ async function batch(
   from: AsyncIterable<Uint8Array>,
   flags: DecodeValues,
   shared: Parents,
-  run: (subject: Subject) => Promise<Answer>,
+  run: (subject: Subject) => Answer | Promise<Answer>,
   aside: Aside,
 ): Promise<void> {
   let first: number | undefined;
@@ -196,7 +196,8 @@ async function batch(
           json === undefined
             ? subjectFrom(Buffer.from(line.text), flags['max-input'], shared)
             : ofJson(json, unknownField, shared);
-        const document = await run(subject);
+        const answered = run(subject);
+        const document = answered instanceof Promise ? await answered : answered;
         if (document.missing.length > 0) first ??= 3;
         if (!flags['emit-missing']) put(fastJson(document));
         else if (document.missing.length > 0) put(document.missing.join('\n'));

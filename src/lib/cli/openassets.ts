@@ -39,9 +39,11 @@ export async function openAssetsDecoder(
 }
 
 function bytesOf(hex: string): Uint8Array {
-  if (!/^(?:[0-9a-fA-F]{2})*$/.test(hex))
+  try {
+    return hexToBytes(hex);
+  } catch {
     throw new Refusal('malformed', 'broken hex found, pairs of hex digits expected');
-  return hexToBytes(hex.toLowerCase());
+  }
 }
 
 /** @throws Refusal `invalid-marker` with the reason */

@@ -19,7 +19,8 @@ const MAIN = 23;
 const TEST = 115;
 
 /** The asset that a script issues: 20 bytes, hex. */
-export const assetHash = (script: Uint8Array): string => bytesToHex(ripemd160(sha256(script)));
+export const assetHash = (script: Uint8Array): string => hashOf(bytesToHex(script), 'mainnet');
+const hashOf = kept((script) => bytesToHex(ripemd160(sha256(hexToBytes(script)))));
 
 /** The printed form of an asset. */
 export const assetId = kept((hash, network): string =>

@@ -33,6 +33,7 @@ export function readPointer(bytes: Uint8Array): Pointer | undefined {
 
 /** Percent escapes are read where all of them are right. */
 function decoded(url: string): string {
+  if (!url.includes('%')) return url;
   try {
     return decodeURIComponent(url);
   } catch {
