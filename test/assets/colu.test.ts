@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ascii, attempt, Cursor, Malformed } from '../../src/lib/assets/bytes.ts';
 import { assetIdOf } from '../../src/lib/assets/colu/colour.ts';
-import { Colu } from '../../src/lib/assets/colu/decode.ts';
+import { Colu, coluPayload } from '../../src/lib/assets/colu/decode.ts';
 import { readFlags, readPayload, readPayment, readSffc, type Payload } from '../../src/lib/assets/colu/payload.ts';
 import { returning } from '../../src/lib/assets/script.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
@@ -176,4 +176,10 @@ describe('colours', () => {
       { numRuns: 1000 },
     );
   });
+});
+
+it('a payload alone', () => {
+  expect(coluPayload({ payload: '434302060f010f50' })).toMatchObject({ status: 'valid', amount: '15' });
+  expect(coluPayload({ payload: '4343' })).toMatchObject({ status: 'invalid', reason: 'truncated' });
+  expect(coluPayload({ tx: '00' })).toBeUndefined();
 });

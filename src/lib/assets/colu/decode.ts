@@ -2,12 +2,12 @@
  * Colu: what a transaction says, as a document. The metadata itself lay on servers and torrents that are gone: only its
  * hashes are printed.
  */
-import { hexOf, Malformed } from '../bytes.ts';
+import { attempt, hexOf, Malformed } from '../bytes.ts';
 import { head, outputOf, sums, type Context, type Decoded } from '../document.ts';
 import { Trace, type Parents } from '../trace.ts';
-import type { Tx } from '../transaction.ts';
+import { hexBytes, type Tx } from '../transaction.ts';
 import { colour, hiddenHashes, payloadIn, type Colours, type Holding } from './colour.ts';
-import type { Metadata, Payload } from './payload.ts';
+import { readPayload, type Metadata, type Payload } from './payload.ts';
 
 const holdingFields = ({ asset, units, divisibility, locked, policy }: Holding) => ({
   asset_id: asset,
@@ -99,4 +99,15 @@ export class Colu {
       ...(payload instanceof Malformed && { reason: payload.reason, found: payload.message }),
     };
   }
+}
+
+/** `{"payload":hex}` by itself: its fields, or why there are none; undefined for anything else. */
+export function coluPayload(json: unknown): object | undefined {
+  const hex = (json as { payload?: unknown } | null)?.payload;
+  if (typeof hex !== 'string') return undefined;
+  const found = attempt(() => readPayload(hexBytes(hex)));
+  const head = { type: 'colu-payload', version: 1 };
+  return found instanceof Malformed
+    ? { ...head, status: 'invalid', reason: found.reason, found: found.message }
+    : { ...head, status: 'valid', ...payloadFields(found) };
 }
