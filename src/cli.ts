@@ -15,12 +15,20 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   broadcast: () => require('./commands/broadcast.ts'),
   bump: () => require('./commands/bump.ts'),
   'close-credit': () => require('./commands/close-credit.ts'),
+  'check-assets': () => require('./commands/check-assets.ts'),
   coins: () => require('./commands/coins.ts'),
   completion: () => require('./commands/completion.ts'),
+  dividends: () => require('./commands/dividends.ts'),
   errors: () => require('./commands/errors.ts'),
+  'decode-assets': () => require('./commands/decode-assets.ts'),
+  'decode-colu': () => require('./commands/decode-colu.ts'),
+  'decode-counterparty': () => require('./commands/decode-counterparty.ts'),
+  'decode-epobc': () => require('./commands/decode-epobc.ts'),
+  'decode-openassets': () => require('./commands/decode-openassets.ts'),
   'exit-credit': () => require('./commands/exit-credit.ts'),
   init: () => require('./commands/init.ts'),
   inspect: () => require('./commands/inspect.ts'),
+  'issue-openassets': () => require('./commands/issue-openassets.ts'),
   'onion-blind': () => require('./commands/onion-blind.ts'),
   'onion-build': () => require('./commands/onion-build.ts'),
   'onion-error': () => require('./commands/onion-error.ts'),
@@ -32,6 +40,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   rollover: () => require('./commands/rollover.ts'),
   'sign-update': () => require('./commands/sign-update.ts'),
   status: () => require('./commands/status.ts'),
+  'transfer-openassets': () => require('./commands/transfer-openassets.ts'),
 };
 
 export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(

@@ -106,3 +106,15 @@ export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.t
 export { feeFor as routingFee, route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
 export { readStream, writeStream } from './lib/onion/tlv.ts';
 export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';
+
+// ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
+export { fates, type Fate } from './lib/assets/check.ts';
+export { Colu } from './lib/assets/colu/decode.ts';
+export { decodeCounterparty, readMessage as readCounterpartyMessage } from './lib/assets/counterparty/decode.ts';
+export { divide, readSnapshot } from './lib/assets/dividends.ts';
+export { Epobc } from './lib/assets/epobc/decode.ts';
+export { AnyAsset } from './lib/assets/guess.ts';
+export { buildIssue, buildTransfer } from './lib/assets/openassets/build.ts';
+export { decodeMarker, OpenAssets } from './lib/assets/openassets/decode.ts';
+export { Parents } from './lib/assets/trace.ts';
+export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';

@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { opened, pair } from '../support/credit.ts';
+import { assetStreams } from './assets.ts';
 import { batchGrowth } from './batch.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
@@ -96,4 +97,5 @@ results.push(
   }),
 );
 results.push(await benchOnions(run, Math.min(rounds, 5)));
+results.push(...(await assetStreams(run, rounds)));
 process.exitCode = results.every(Boolean) ? 0 : 1;

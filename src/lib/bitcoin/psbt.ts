@@ -14,10 +14,10 @@ import { difference, KEEP_ALL, toTransaction, type Template } from './transactio
 /** A PSBT larger than this belongs to no contract. */
 const MAX_BASE64 = 700_000;
 
-/** Reads a PSBT from base64. @throws Refusal `malformed-psbt` */
-export function readPsbt(text: string): Transaction {
-  if (text.length > MAX_BASE64)
-    throw new Refusal('too-large', `a PSBT of ${text.length} characters found, at most ${MAX_BASE64} expected`);
+/** Reads a PSBT from base64, of a contract's size unless told otherwise. @throws Refusal `malformed-psbt`, `too-large` */
+export function readPsbt(text: string, longest = MAX_BASE64): Transaction {
+  if (text.length > longest)
+    throw new Refusal('too-large', `a PSBT of ${text.length} characters found, at most ${longest} expected`);
   try {
     return Transaction.fromPSBT(base64.decode(text), KEEP_ALL);
   } catch (error) {

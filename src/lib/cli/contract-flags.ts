@@ -18,6 +18,7 @@ export const contractFlags = {
     summary: 'A PSBT that another wallet has signed, on the same stdin as before; may be given twice',
     helpValue: 'FILE',
     multiple: true,
+    multipleNonGreedy: true,
     helpGroup: action,
   }),
   psbt: Flags.string({

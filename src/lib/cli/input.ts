@@ -46,6 +46,8 @@ export function openDescriptor(fd: number): Readable {
     const kind = fstatSync(fd);
     // A pipe may be set not to block, which the calls for files do not expect.
     if (kind.isFIFO() || kind.isSocket()) return new Socket({ fd, readable: true, writable: false });
+    // What is neither is no input, such as a descriptor that the runtime itself holds; closing that would end it.
+    if (!kind.isFile() && !kind.isCharacterDevice()) throw Object.assign(new Error(), { code: 'EBADF' });
     return createReadStream('', { fd });
   } catch (error) {
     throw noInput(`file descriptor ${fd}`, error);

@@ -2,6 +2,7 @@
  * The lines of a batch (NDJSON), one by one and in order, in memory that does not grow with the stream.
  * A line that cannot be read is yielded as its refusal; the lines behind it are read all the same.
  */
+import { isAscii } from 'node:buffer';
 import { MESSAGE_LIMIT } from './input.ts';
 import { utf8 } from './sniff.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -24,7 +25,8 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAG
     else if (part.length > 0) parts.push(part);
   };
   const take = (): Line => {
-    const bytes = Buffer.concat(parts);
+    const bytes =
+      parts.length === 1 ? Buffer.from(parts[0]!.buffer, parts[0]!.byteOffset, parts[0]!.length) : Buffer.concat(parts);
     const length = size;
     [parts, size, number] = [[], 0, number + 1];
     return line(
@@ -35,7 +37,27 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAG
   };
   for await (const chunk of source) {
     let from = 0;
-    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+    let at = chunk.indexOf(NEWLINE);
+    if (size > 0 && at >= 0) {
+      add(chunk.subarray(0, at));
+      yield take();
+      from = at + 1;
+      at = chunk.indexOf(NEWLINE, from);
+    }
+    // Most streams are ASCII: then the lines of a chunk are made at once, without a buffer for each.
+    const end = chunk.lastIndexOf(NEWLINE);
+    if (at >= 0 && isAscii(chunk)) {
+      for (const text of Buffer.from(chunk.buffer, chunk.byteOffset + from, end - from)
+        .toString('latin1')
+        .split('\n')) {
+        number += 1;
+        const whole = text.endsWith('\r') ? text.slice(0, -1) : text;
+        yield whole.length > limit ? tooLong(number, limit) : { number, text: whole };
+      }
+      add(chunk.subarray(end + 1));
+      continue;
+    }
+    for (; at >= 0; at = chunk.indexOf(NEWLINE, from)) {
       add(chunk.subarray(from, at));
       yield take();
       from = at + 1;
@@ -45,11 +67,14 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAG
   if (size > 0) yield take();
 }
 
+const tooLong = (number: number, limit: number): Line => ({
+  number,
+  refusal: new Refusal('too-large', `line ${number}: more than ${limit} bytes found`),
+});
+
 function line(number: number, bytes: Uint8Array | undefined, limit: number): Line {
   try {
-    if (bytes === undefined || bytes.length > limit) {
-      throw new Refusal('too-large', `line ${number}: more than ${limit} bytes found`);
-    }
+    if (bytes === undefined || bytes.length > limit) return tooLong(number, limit);
     return { number, text: utf8(bytes) };
   } catch (error) {
     if (error instanceof Refusal) return { number, refusal: error };

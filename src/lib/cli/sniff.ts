@@ -3,6 +3,7 @@
  * is reported as a damaged PSBT. Source of the magic bytes: BIP174.
  * Not here: whether a PSBT, transaction or message holds together.
  */
+import { isAscii } from 'node:buffer';
 import { Refusal } from '../protocol/refusal.ts';
 import { visible } from './text.ts';
 
@@ -59,10 +60,14 @@ function byteOrderMark(input: Buffer): string | undefined {
 /** Text from which line folds and other white space are taken out. */
 const unfolded = (input: Buffer): string => input.toString('latin1').replace(/[ \t\r\n]+/g, '');
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** @throws Refusal `malformed-json` */
 export function utf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    // Nearly all input is ASCII, which needs no decoding.
+    if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+    return UTF8.decode(bytes);
   } catch {
     throw new Refusal('malformed-json', 'bytes found that are not UTF-8');
   }

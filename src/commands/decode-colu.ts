@@ -1,0 +1,24 @@
+import { Colu, coluPayload } from '../lib/assets/colu/decode.ts';
+import { DecodeCommand, decodeFlags, perParents } from '../lib/cli/decoding.ts';
+import { arg } from '../lib/cli/flags.ts';
+
+export default class DecodeColu extends DecodeCommand {
+  static override summary =
+    "Read a transaction as Colu's Colored Coins: issuance, payments, asset ids, hidden metadata";
+  static override description = `Follows assets back through parent transactions as the network did, overflow to the last output included. Where a needed parent is not there the status is "undetermined", its id is in "missing", and the exit code is 3. A line {"payload":hex} of a batch is read alone, from 4343 on.`;
+  static override examples = [
+    'One transaction, parents from your node\nbitcoin-cli getrawtransaction "$TXID" | spillway decode-colu --chain http://127.0.0.1:8332',
+    'What was issued, of many\nspillway decode-colu --batch < txs.hex | jq -r "select(.asset_id) | [.txid, .asset_id, .payload.amount] | @tsv"',
+  ];
+  static override args = {
+    file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
+  };
+  static override flags = decodeFlags;
+  static override exits = [0, 2, 3, 65, 66, 69, 70] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(DecodeColu);
+    const colu = perParents((parents) => new Colu({ network: flags.network, parents }));
+    await this.decode(flags, args.file, (subject) => colu(subject).decode(subject.tx), coluPayload);
+  }
+}

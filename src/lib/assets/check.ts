@@ -1,0 +1,82 @@
+/**
+ * What a transaction that is about to be signed would do to coloured units, in each protocol that colours outputs:
+ * which it moves, and which it destroys. Counterparty is not among them: its balances belong to addresses.
+ */
+import { assetId } from './openassets/ids.ts';
+import { colour as openAssets } from './openassets/colour.ts';
+import { colour as colu } from './colu/colour.ts';
+import { sums, type Context, type Protocol } from './document.ts';
+import { colour as epobc } from './epobc/decode.ts';
+import { Trace, type Rule } from './trace.ts';
+import type { Tx } from './transaction.ts';
+
+export interface Fate {
+  protocol: Protocol;
+  asset: string;
+  /** Units that the inputs carry, that outputs get, and that are lost. */
+  spent: bigint;
+  kept: bigint;
+  destroyed: bigint;
+  vins: readonly number[];
+  vouts: readonly number[];
+}
+type Held = readonly (readonly [asset: string, units: bigint])[];
+
+interface Way {
+  protocol: Protocol;
+  /** What each output of a transaction holds, only what it moved there if so asked; undefined where a parent is `missing`. */
+  held(tx: Tx, missing: Set<string>, moved?: boolean): readonly Held[] | undefined;
+}
+
+function way<C extends { outputs: readonly unknown[] }>(
+  protocol: Protocol,
+  rule: Rule<C>,
+  { parents }: Context,
+  of: (output: C['outputs'][number]) => Held,
+  isIssued: (output: C['outputs'][number]) => boolean = () => false,
+): Way {
+  const trace = new Trace(rule, parents);
+  return {
+    protocol,
+    held(tx, missing, moved = false) {
+      const traced = trace.of(tx);
+      if (!('missing' in traced))
+        return traced.colours.outputs.map((output) => (output && !(moved && isIssued(output)) ? of(output) : []));
+      missing.add(traced.missing);
+      return undefined;
+    },
+  };
+}
+
+/** The fate of units, or the parents that are needed to tell. */
+export function fates(tx: Tx, context: Context): { fates: Fate[] } | { missing: string[] } {
+  const { network, parents } = context;
+  const ways = [
+    way(
+      'openassets',
+      openAssets,
+      context,
+      (units) => [[assetId(units!.asset, network), units!.units]],
+      (units) => units!.type === 'issuance',
+    ),
+    way('colu', colu, context, (holdings) => holdings.map(({ asset, units }) => [asset, units] as const)),
+    way('epobc', epobc, context, (units) => [[units!.colour, units!.units]]),
+  ];
+  const missing = new Set<string>();
+  const found = ways.flatMap(({ protocol, held }) => {
+    const before = tx.inputs.map(({ txid, vout }) => {
+      const parent = parents.get(txid);
+      if (!parent) missing.add(txid);
+      return (parent && held(parent, missing)?.[vout]) ?? [];
+    });
+    const after = held(tx, missing, true) ?? [];
+    return sums(before.flat()).map(([asset, spent]): Fate => {
+      const has = (list: readonly Held[]): number[] =>
+        list.flatMap((h, i) => (h.some(([name]) => name === asset) ? [i] : []));
+      const kept = sums(after.flat()).find(([name]) => name === asset)?.[1] ?? 0n;
+      const destroyed = kept < spent ? spent - kept : 0n;
+      return { protocol, asset, spent, kept, destroyed, vins: has(before), vouts: has(after) };
+    });
+  });
+  return missing.size > 0 ? { missing: [...missing] } : { fates: found };
+}

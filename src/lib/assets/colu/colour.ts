@@ -1,0 +1,150 @@
+/**
+ * Which output gets what in Colu's protocol, as a rule for one transaction (`trace.ts` walks the parents).
+ *
+ * Source: npm cc-get-assets-outputs 1.2.1. Payments take assets in the order of the inputs' lists; an issuance puts the new
+ * asset in front of input 0's. What cannot be paid makes the whole transfer overflow: everything goes to the last output.
+ * What is left over goes there too.
+ */
+import { createBase58check } from '@scure/base';
+import { ripemd160 } from '@noble/hashes/legacy.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { ascii, attempt, Malformed } from '../bytes.ts';
+import { spentOutput } from '../document.ts';
+import { multisigKeys, returned } from '../script.ts';
+import { parentColours, type Rule, type Walk } from '../trace.ts';
+import { isCoinbase, type Tx } from '../transaction.ts';
+import { readPayload, type Flags, type Issuance, type Payload, type Payment, type Policy } from './payload.ts';
+
+export interface Holding extends Flags {
+  asset: string;
+  units: bigint;
+}
+export interface Colours {
+  vout: number | undefined;
+  payload: Payload | Malformed | undefined;
+  /** What each output holds, in order. */
+  outputs: readonly (readonly Holding[])[];
+  burned: readonly Holding[];
+  /** Why the payments did not hold and everything went to the last output. */
+  overflow: string | undefined;
+  issued: string | undefined;
+}
+
+const base58check = createBase58check(sha256);
+const PREFIX: Record<'locked' | 'unlocked', Record<Policy, number>> = {
+  locked: { aggregatable: 0x20ce, hybrid: 0x2102, dispersed: 0x20e4, reserved: 0 },
+  unlocked: { aggregatable: 0x2e37, hybrid: 0x2e6b, dispersed: 0x2e4e, reserved: 0 },
+};
+
+/** The id of an asset: a locked one by the first outpoint spent (`txid:vout` in ASCII), another by the script spent there. */
+export function assetIdOf({ locked, policy, divisibility }: Flags, origin: Uint8Array): string {
+  const prefix = PREFIX[locked ? 'locked' : 'unlocked'][policy];
+  const hash = ripemd160(sha256(origin));
+  return base58check.encode(Uint8Array.of(prefix >> 8, prefix & 0xff, ...hash, 0, divisibility));
+}
+
+/** The payload of the first output that has one. */
+export function payloadIn(tx: Tx): Pick<Colours, 'vout' | 'payload'> {
+  for (const [vout, { script }] of tx.outputs.entries()) {
+    const data = returned(script)?.pushes[0];
+    if (data && data[0] === 0x43 && data[1] === 0x43) return { vout, payload: attempt(() => readPayload(data)) };
+  }
+  return { vout: undefined, payload: undefined };
+}
+
+/** Hashes that are hidden in the keys of a bare multisig output, by index of the key. */
+export function hiddenHashes(tx: Tx): { vout: number; keys: readonly Uint8Array[] } | undefined {
+  for (const [vout, { script }] of tx.outputs.entries()) {
+    const multisig = multisigKeys(script);
+    if (multisig?.required === 1 && (multisig.keys.length === 2 || multisig.keys.length === 3))
+      return { vout, keys: multisig.keys };
+  }
+  return undefined;
+}
+
+export const colour: Rule<Colours> = function* (tx) {
+  const { vout, payload } = payloadIn(tx);
+  const bare = { vout, payload, outputs: tx.outputs.map(() => []), burned: [], overflow: undefined, issued: undefined };
+  if (payload === undefined || payload instanceof Malformed || isCoinbase(tx) || tx.inputs.length === 0) return bare;
+  const inputs: Holding[][] = [];
+  for (const input of tx.inputs) {
+    const { outputs } = yield* parentColours<Colours>(input.txid);
+    inputs.push((outputs[input.vout] ?? []).map((holding) => ({ ...holding })));
+  }
+  let issued: string | undefined;
+  if (payload.kind === 'issuance') {
+    issued = yield* issuedBy(tx, payload);
+    const { divisibility, locked, policy, amount } = payload;
+    inputs[0]!.unshift({ asset: issued, units: amount, divisibility, locked, policy });
+  }
+  const whole = inputs.map((list) => list.map((holding) => ({ ...holding })));
+  const paid = pay(payload.payments, inputs, tx.outputs.length);
+  const { outputs, burned } =
+    typeof paid === 'string' ? { outputs: tx.outputs.map((): Holding[] => []), burned: [] } : paid;
+  outputs.at(-1)!.push(...gathered((typeof paid === 'string' ? whole : inputs).flat()));
+  return { vout, payload, outputs, burned, overflow: typeof paid === 'string' ? paid : undefined, issued };
+};
+
+function* issuedBy(tx: Tx, issuance: Issuance): Walk<string> {
+  const { txid, vout } = tx.inputs[0]!;
+  if (issuance.locked) return assetIdOf(issuance, ascii(`${txid}:${vout}`));
+  return assetIdOf(issuance, (yield* spentOutput(tx, 0))?.script ?? new Uint8Array());
+}
+
+/** Carries out payments, taking from `inputs`; or says why it cannot. */
+function pay(
+  payments: readonly Payment[],
+  inputs: readonly Holding[][],
+  count: number,
+): { outputs: Holding[][]; burned: Holding[] } | string {
+  const outputs = Array.from({ length: count }, (): Holding[] => []);
+  const burned: Holding[] = [];
+  let [vin, at, from] = [0, 0, 0];
+  for (const payment of payments) {
+    if (payment.range) return 'range-payment';
+    if (payment.percent) return 'percent-payment';
+    if (from >= inputs.length) return 'no-such-input';
+    if (!payment.burn && payment.output >= count) return 'no-such-output';
+    const wanted = from;
+    if (payment.skip) from += 1;
+    if (payment.amount === 0n) continue;
+    if (vin < wanted) [vin, at] = [wanted, 0];
+    let left = payment.amount;
+    let given: Holding | undefined;
+    while (left > 0n) {
+      const holding = inputs[vin]?.[at];
+      if (!holding) return 'not-enough-units';
+      const units = holding.units < left ? holding.units : left;
+      if (given && !payment.burn) {
+        if (given.asset !== holding.asset || holding.policy !== 'aggregatable') return 'two-assets-in-one-payment';
+        given.units += units;
+      } else {
+        given = { ...holding, units };
+        (payment.burn ? burned : outputs[payment.output]!).push(given);
+      }
+      holding.units -= units;
+      left -= units;
+      if (holding.units > 0n) continue;
+      at += 1;
+      while (vin < inputs.length && at >= inputs[vin]!.length) [vin, at] = [vin + 1, 0];
+    }
+  }
+  return { outputs, burned };
+}
+
+/** What is left, added up where the policy of the asset allows it. */
+function gathered(holdings: readonly Holding[]): Holding[] {
+  const found: Holding[] = [];
+  const first = new Map<string, Holding>();
+  for (const holding of holdings) {
+    if (holding.units === 0n) continue;
+    const known = holding.policy === 'aggregatable' ? first.get(holding.asset) : undefined;
+    if (known) known.units += holding.units;
+    else {
+      const copy = { ...holding };
+      first.set(holding.asset, copy);
+      found.push(copy);
+    }
+  }
+  return found;
+}

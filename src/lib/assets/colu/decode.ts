@@ -1,0 +1,113 @@
+/**
+ * Colu: what a transaction says, as a document. The metadata itself lay on servers and torrents that are gone: only its
+ * hashes are printed.
+ */
+import { attempt, hexOf, Malformed } from '../bytes.ts';
+import { head, outputOf, sums, type Context, type Decoded } from '../document.ts';
+import { Trace, type Parents } from '../trace.ts';
+import { hexBytes, type Tx } from '../transaction.ts';
+import { colour, hiddenHashes, payloadIn, type Colours, type Holding } from './colour.ts';
+import { readPayload, type Metadata, type Payload } from './payload.ts';
+
+const holdingFields = ({ asset, units, divisibility, locked, policy }: Holding) => ({
+  asset_id: asset,
+  quantity: String(units),
+  divisibility,
+  locked,
+  policy,
+});
+
+export function payloadFields(payload: Payload): object {
+  const { kind, version, opcode, rules, metadata, payments } = payload;
+  return {
+    kind,
+    protocol_version: version,
+    opcode: opcode.toString(16).padStart(2, '0'),
+    rules,
+    metadata,
+    ...(payload.kind === 'issuance' && {
+      amount: String(payload.amount),
+      divisibility: payload.divisibility,
+      locked: payload.locked,
+      policy: payload.policy,
+    }),
+    payments: payments.map((payment) => ({ ...payment, amount: String(payment.amount) })),
+  };
+}
+
+/** Reads hidden hashes out of the keys of the multisig output: the last bytes of the second and third key. */
+function revealed(metadata: Metadata, tx: Tx): { metadata: Metadata; found: boolean } {
+  const hidden = hiddenHashes(tx);
+  const hashIn = (key: number | undefined, size: number): string | null => {
+    const bytes = key === undefined ? undefined : hidden?.keys[key];
+    return bytes && bytes.length >= size ? hexOf(bytes.subarray(-size)) : null;
+  };
+  const { torrent, sha256 } = metadata;
+  const read: Metadata = {
+    torrent: torrent.in === 'multisig' ? { ...torrent, hash: hashIn(torrent.key, 20) } : torrent,
+    sha256: sha256?.in === 'multisig' ? { ...sha256, hash: hashIn(sha256.key, 32) } : sha256,
+  };
+  return { metadata: read, found: read.torrent.hash !== null && (read.sha256 === null || read.sha256.hash !== null) };
+}
+
+export class Colu {
+  readonly #context: Context;
+  readonly #trace: Trace<Colours>;
+  constructor(context: { network: Context['network']; parents: Parents }) {
+    this.#context = context;
+    this.#trace = new Trace(colour, context.parents);
+  }
+
+  decode(tx: Tx): Decoded {
+    const { network, parents } = this.#context;
+    const { vout, payload } = payloadIn(tx);
+    const traced = this.#trace.of(tx);
+    const missing = 'missing' in traced ? [traced.missing] : [];
+    const colours = 'missing' in traced ? undefined : traced.colours;
+    if (!parents.holds(tx.txid)) this.#trace.forget(tx.txid);
+    const good = payload === undefined || payload instanceof Malformed ? undefined : payload;
+    const meta = good?.metadata ? revealed(good.metadata, tx) : undefined;
+    const status = !colours
+      ? 'undetermined'
+      : colours.outputs.some((held) => held.length > 0)
+        ? 'colored'
+        : payload instanceof Malformed
+          ? 'invalid'
+          : 'uncolored';
+    const warnings = [
+      ...(colours?.overflow ? [`overflow:${colours.overflow}`] : []),
+      ...(meta && !meta.found ? ['hidden-metadata-not-found'] : []),
+    ];
+    return {
+      ...head('colu', tx, network, status),
+      payload: good ? { vout, ...payloadFields(good), ...(meta && { metadata: meta.metadata }) } : null,
+      asset_id: colours?.issued ?? null,
+      outputs: tx.outputs.map((output, i) => ({
+        ...outputOf(output, i, network),
+        type: i === vout ? 'payload' : 'output',
+        assets: colours ? colours.outputs[i]!.map(holdingFields) : null,
+      })),
+      burned: sums((colours?.burned ?? []).map(({ asset, units }) => [asset, units] as const)).map(
+        ([asset, units]) => ({
+          asset_id: asset,
+          quantity: String(units),
+        }),
+      ),
+      overflow: colours ? colours.overflow !== undefined : null,
+      missing,
+      warnings,
+      ...(payload instanceof Malformed && { reason: payload.reason, found: payload.message }),
+    };
+  }
+}
+
+/** `{"payload":hex}` by itself: its fields, or why there are none; undefined for anything else. */
+export function coluPayload(json: unknown): object | undefined {
+  const hex = (json as { payload?: unknown } | null)?.payload;
+  if (typeof hex !== 'string') return undefined;
+  const found = attempt(() => readPayload(hexBytes(hex)));
+  const head = { type: 'colu-payload', version: 1 };
+  return found instanceof Malformed
+    ? { ...head, status: 'invalid', reason: found.reason, found: found.message }
+    : { ...head, status: 'valid', ...payloadFields(found) };
+}

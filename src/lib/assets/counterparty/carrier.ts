@@ -1,0 +1,157 @@
+/**
+ * How a Counterparty message travels: in OP_RETURN, in the keys of bare multisig, in a public key hash, in the redeem
+ * scripts of P2SH inputs (blocks 585538 to 902000) or in the tapscript that input 0 reveals (from 902000 on).
+ *
+ * Source: counterparty-core gettxinfo, p2sh encoding, taproot reveals. RC4 with the txid of input 0 (display order) as key,
+ * begun anew for each output. Not here: what the message says (`messages.ts`).
+ */
+import { hexToBytes } from '../../bitcoin/bytes.ts';
+import { ascii, startsWith } from '../bytes.ts';
+import { multisigKeys, readScript, type Op } from '../script.ts';
+import type { Tx } from '../transaction.ts';
+import { rc4 } from './rc4.ts';
+
+export type Encoding = 'opreturn' | 'multisig' | 'pubkeyhash' | 'p2sh' | 'taproot';
+export interface Carried {
+  encoding: Encoding;
+  /** Hidden by RC4? Early messages in multisig are in clear. */
+  obfuscated: boolean;
+  /** Outputs that hold data. */
+  vouts: readonly number[];
+  /** Behind the prefix. */
+  message: Uint8Array;
+  /** In an inscription: what stands beside its metadata. */
+  inscription?: { mime: string; content: Uint8Array };
+  /** Outputs before the first with data: whom a message without an address of its own pays. */
+  destinations: readonly number[];
+}
+
+const PREFIX = ascii('CNTRPRTY');
+const ORD = ascii('ord');
+const P2SH = ascii('P2SH');
+
+interface Chunk {
+  encoding: 'opreturn' | 'multisig' | 'pubkeyhash';
+  obfuscated: boolean;
+  data: Uint8Array;
+}
+
+const withoutPrefix = (bytes: Uint8Array): Uint8Array | undefined =>
+  startsWith(bytes, PREFIX) ? bytes.subarray(PREFIX.length) : undefined;
+
+/** A length byte, then prefix and data. */
+function counted(bytes: Uint8Array): Uint8Array | undefined {
+  const size = bytes[0] ?? 0;
+  return size >= PREFIX.length && size < bytes.length ? withoutPrefix(bytes.subarray(1, 1 + size)) : undefined;
+}
+
+function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
+  const either = (
+    encoding: Chunk['encoding'],
+    bytes: Uint8Array,
+    read: (bytes: Uint8Array) => Uint8Array | undefined,
+  ): Chunk | undefined => {
+    const hidden = read(rc4(key, bytes));
+    const data = hidden ?? read(bytes);
+    return data && { encoding, obfuscated: hidden !== undefined, data };
+  };
+  if (script[0] === 0x6a) {
+    const { ops, truncated } = readScript(script, 1);
+    const data = ops[0]?.data;
+    return !truncated && ops.length === 1 && data ? either('opreturn', data, withoutPrefix) : undefined;
+  }
+  const multisig = multisigKeys(script);
+  if (multisig && (multisig.keys.length === 2 || multisig.keys.length === 3)) {
+    const inner = multisig.keys.slice(0, -1).map((pubkey) => pubkey.subarray(1, -1));
+    return either('multisig', joined(inner), counted);
+  }
+  const hash = script.length === 25 && script[0] === 0x76 && script[24] === 0xac ? script.subarray(3, 23) : undefined;
+  const found = hash && counted(rc4(key, hash));
+  return found && { encoding: 'pubkeyhash', obfuscated: true, data: found };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** The message in a transaction; undefined where it has none. */
+export function carriedBy(tx: Tx): Carried | undefined {
+  const first = tx.inputs[0];
+  if (!first) return undefined;
+  const key = hexToBytes(first.txid);
+  const chunks: Chunk[] = [];
+  const vouts: number[] = [];
+  const destinations: number[] = [];
+  for (const [vout, { script }] of tx.outputs.entries()) {
+    const chunk = chunkIn(script, key);
+    if (chunk) {
+      chunks.push(chunk);
+      vouts.push(vout);
+    } else if (chunks.length > 0 && script[0] !== 0x6a && !multisigKeys(script)) break;
+    else if (chunks.length === 0 && script[0] !== 0x6a) destinations.push(vout);
+  }
+  const [chunk] = chunks;
+  if (!chunk) return undefined;
+  const { encoding, obfuscated } = chunk;
+  const message = joined(chunks.map(({ data }) => data));
+  const plain = encoding === 'opreturn' && !obfuscated && message.length === 0;
+  const revealed = plain ? taproot(tx) : undefined;
+  if (revealed) return { encoding: 'taproot', obfuscated: false, vouts, destinations, ...revealed };
+  if (message.length === P2SH.length && startsWith(message, P2SH))
+    return { encoding: 'p2sh', obfuscated, vouts, destinations, message: inRedeemScripts(tx) };
+  return { encoding, obfuscated, vouts, destinations, message };
+}
+
+/** What the inputs push before their redeem scripts, or in them, behind the prefix. */
+function inRedeemScripts(tx: Tx): Uint8Array {
+  const parts = tx.inputs.flatMap(({ scriptSig }) => {
+    const pushes = readScript(scriptSig).ops.flatMap(({ data }) => (data ? [data] : []));
+    const redeem = pushes.at(-1) ?? new Uint8Array();
+    const inner = readScript(redeem).ops.flatMap(({ data }) => (data ? [data] : []));
+    const found = [...pushes.slice(0, -1), ...inner].map(withoutPrefix).find((data) => data !== undefined);
+    return found ? [found] : [];
+  });
+  return joined(parts);
+}
+
+const small = ({ code, data }: Op): Uint8Array | undefined =>
+  data ?? (code > 0x50 && code <= 0x60 ? Uint8Array.of(code - 0x50) : undefined);
+
+/** The envelope `OP_FALSE OP_IF … OP_ENDIF <key> OP_CHECKSIG` in item 1 of the three of input 0's witness. */
+function taproot(tx: Tx): Pick<Carried, 'message' | 'inscription'> | undefined {
+  const stack = tx.witnesses[0];
+  if (stack?.length !== 3) return undefined;
+  const { ops } = readScript(stack[1]!);
+  const end = ops.findIndex(({ code }) => code === 0x68);
+  if (ops[0]?.code !== 0 || ops[1]?.code !== 0x63 || end < 0) return undefined;
+  const pushes = ops.slice(2, end).flatMap((op) => {
+    const data = small(op);
+    return data ? [data] : [];
+  });
+  if (pushes[0] && pushes[0].length === ORD.length && startsWith(pushes[0], ORD)) return inscription(pushes.slice(1));
+  const message = joined(pushes);
+  return { message: withoutPrefix(message) ?? message };
+}
+
+/** An `ord` envelope: tag 1 the media type, 5 metadata (the message), 7 the metaprotocol; after an empty push the content. */
+function inscription(pushes: readonly Uint8Array[]): Pick<Carried, 'message' | 'inscription'> {
+  const tags = new Map<number, Uint8Array[]>();
+  let at = 0;
+  for (; at + 1 < pushes.length && pushes[at]!.length > 0; at += 2) {
+    const tag = pushes[at]![0]!;
+    const known = tags.get(tag);
+    if (known) known.push(pushes[at + 1]!);
+    else tags.set(tag, [pushes[at + 1]!]);
+  }
+  const text = (tag: number): string => new TextDecoder().decode(joined(tags.get(tag) ?? []));
+  return {
+    message: joined(tags.get(5) ?? []),
+    inscription: { mime: text(1), content: joined(pushes.slice(at + 1)) },
+  };
+}

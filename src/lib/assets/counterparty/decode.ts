@@ -1,0 +1,162 @@
+/**
+ * Counterparty: the message in a transaction, as a document. Whether the sender had what it sends only the whole ledger
+ * knows: `validity` is always `not-evaluated`.
+ *
+ * From block 902000 on a message is CBOR, before that a packed structure. Without `--height` both are tried: CBOR is
+ * believed where its form is that of the type, else both readings are given.
+ */
+import type { Network } from '../../bitcoin/network.ts';
+import { attempt, Cursor, hexOf, Malformed } from '../bytes.ts';
+import { addressIn, head, outputOf, type Decoded } from '../document.ts';
+import { bytesToHex } from '../../bitcoin/bytes.ts';
+import type { Tx } from '../transaction.ts';
+import { carriedBy, type Carried } from './carrier.ts';
+import { cborList, plain, readCbor } from './cbor.ts';
+import { textOrHex, type Fields } from './fields.ts';
+import { readLegacy } from './legacy.ts';
+
+const TYPES: Readonly<Record<number, string>> = {
+  0: 'send',
+  2: 'enhanced_send',
+  3: 'mpma_send',
+  4: 'sweep',
+  10: 'order',
+  11: 'btcpay',
+  12: 'dispenser',
+  13: 'dispense',
+  20: 'issuance',
+  21: 'subasset_issuance',
+  22: 'issuance',
+  23: 'subasset_issuance',
+  30: 'broadcast',
+  40: 'bet',
+  50: 'dividend',
+  60: 'burn',
+  70: 'cancel',
+  80: 'rps',
+  81: 'rps_resolve',
+  90: 'fairminter',
+  91: 'fairmint',
+  100: 'utxo',
+  101: 'attach',
+  102: 'detach',
+  110: 'destroy',
+};
+
+/** Since then a type other than 0 takes one byte. */
+const SHORT_IDS = 489_956;
+const CBOR = 902_000;
+
+export interface Message {
+  type_id: number;
+  message_type: string;
+  format: 'packed' | 'cbor' | 'unknown';
+  fields: Fields | null;
+  /** Why there are no fields. */
+  reason?: string;
+  data_hex: string;
+  /** What else it could be, where nothing decides. */
+  alternatives?: { format: string; fields: unknown }[];
+}
+
+/** Reads a message behind its prefix. Never fails; `height` decides between forms. */
+export function readMessage(bytes: Uint8Array, network: Network, height?: number): Message {
+  const { type, body } = typeAndBody(bytes, height);
+  const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: hexOf(body) };
+  const list = height === undefined || height >= CBOR ? cborList(body) : undefined;
+  const cbor = list && attempt(() => readCbor(type, list, network));
+  if (cbor && !(cbor instanceof Malformed)) return { ...common, format: 'cbor', fields: printable(cbor) };
+  const packed = attempt(() => readLegacy(type, body, network));
+  const other = list && attempt(() => plain(list));
+  const alternatives =
+    other && !(other instanceof Malformed) ? { alternatives: [{ format: 'cbor', fields: other }] } : {};
+  if (packed && !(packed instanceof Malformed))
+    return { ...common, format: 'packed', fields: printable(packed), ...alternatives };
+  const reason = packed?.reason ?? (TYPES[type] ? 'type-not-read' : 'unknown-type');
+  return { ...common, format: 'unknown', fields: null, reason, ...alternatives };
+}
+
+function typeAndBody(bytes: Uint8Array, height = Infinity): { type: number; body: Uint8Array } {
+  const first = bytes[0] ?? 0;
+  if (first > 0 && height >= SHORT_IDS) return { type: first, body: bytes.subarray(1) };
+  const head = attempt(() => new Cursor(bytes).num(4, 'type'));
+  return head instanceof Malformed ? { type: first, body: bytes.subarray(1) } : { type: head, body: bytes.subarray(4) };
+}
+
+/** Whole numbers as decimal strings, at any depth. */
+function printable(fields: Fields): Fields {
+  const print = (value: unknown): unknown =>
+    typeof value === 'bigint'
+      ? String(value)
+      : Array.isArray(value)
+        ? value.map(print)
+        : typeof value === 'object' && value !== null
+          ? printable(value as Fields)
+          : value;
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, print(value)]));
+}
+
+/** The message of an inscription: a list of its type and fields, whose text is the inscription's content. */
+function inscribed({ message, inscription }: Carried, network: Network): Message {
+  const list = cborList(message);
+  const [type, ...values] = list ?? [];
+  if (typeof type !== 'number')
+    return {
+      type_id: -1,
+      message_type: 'unknown',
+      format: 'unknown',
+      fields: null,
+      reason: 'bad-metadata',
+      data_hex: hexOf(message),
+    };
+  const { mime, content } = inscription!;
+  const read =
+    attempt(() => readCbor(type, values, network)) ??
+    attempt(() => readCbor(type, [...values, mime, content], network));
+  const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: hexOf(message) };
+  if (read && !(read instanceof Malformed)) return { ...common, format: 'cbor', fields: printable(read) };
+  const values_ = attempt(() => plain(values));
+  return {
+    ...common,
+    format: 'unknown',
+    fields: null,
+    reason: 'unknown-form',
+    alternatives: values_ instanceof Malformed ? [] : [{ format: 'cbor', fields: values_ }],
+  };
+}
+
+export function decodeCounterparty(tx: Tx, network: Network, height?: number): Decoded {
+  const carried = carriedBy(tx);
+  const message =
+    carried && (carried.inscription ? inscribed(carried, network) : readMessage(carried.message, network, height));
+  const destinations = (carried?.destinations ?? []).map((vout) =>
+    addressIn(bytesToHex(tx.outputs[vout]!.script), network),
+  );
+  const status = !carried
+    ? 'uncolored'
+    : message!.fields || message!.reason === 'type-not-read'
+      ? 'message'
+      : 'invalid';
+  const warnings = [
+    ...(message?.alternatives?.length ? ['more-than-one-reading'] : []),
+    ...(carried && !carried.obfuscated && carried.encoding === 'opreturn' ? ['not-obfuscated'] : []),
+    ...(message?.type_id === 0 && destinations.length > 1 ? ['more-than-one-destination'] : []),
+  ];
+  return {
+    ...head('counterparty', tx, network, status),
+    encoding: carried?.encoding ?? null,
+    data_vouts: carried?.vouts ?? [],
+    destinations,
+    message: message ?? null,
+    ...(carried?.inscription && {
+      inscription: { mime_type: carried.inscription.mime, content: textOrHex(carried.inscription.content) },
+    }),
+    validity: 'not-evaluated',
+    outputs: tx.outputs.map((output, vout) => ({
+      ...outputOf(output, vout, network),
+      type: carried?.vouts.includes(vout) ? 'data' : 'output',
+    })),
+    missing: [],
+    warnings,
+  };
+}

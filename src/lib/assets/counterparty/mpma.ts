@@ -1,0 +1,61 @@
+/**
+ * Counterparty's "multi peer, multi asset" send (type 3): a table of addresses, then bit-packed lists of sends.
+ * Source: counterparty-core messages/versions/mpma, utils/mpmaencoding.
+ */
+import type { Network } from '../../bitcoin/network.ts';
+import { Cursor, Malformed } from '../bytes.ts';
+import { memoOf, type Fields, type Memo } from './fields.ts';
+import { assetName, shortAddress } from './names.ts';
+
+class Bits {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+  take(count: number): bigint {
+    if (this.#at + count > this.#bytes.length * 8) throw new Malformed('truncated', 'a list of sends that is cut off');
+    let value = 0n;
+    for (let i = 0; i < count; i++, this.#at++)
+      value = (value << 1n) | BigInt((this.#bytes[this.#at >> 3]! >> (7 - (this.#at & 7))) & 1);
+    return value;
+  }
+  yes(): boolean {
+    return this.take(1) === 1n;
+  }
+}
+
+function memo(bits: Bits): Memo {
+  if (!bits.yes()) return null;
+  const binary = bits.yes();
+  const size = Number(bits.take(6));
+  return memoOf(
+    Uint8Array.from({ length: size }, () => Number(bits.take(8))),
+    !binary,
+  );
+}
+
+/** @throws Malformed `truncated`, `bad-address`, `bad-asset` */
+export function readMpma(body: Uint8Array, network: Network): Fields {
+  const cursor = new Cursor(body);
+  const count = cursor.num(2, 'number of addresses');
+  if (count === 0) throw new Malformed('no-address', 'no address found');
+  if (count * 21 > cursor.left)
+    throw new Malformed('truncated', `${cursor.left} bytes left, ${count} addresses expected`);
+  const table = Array.from({ length: count }, () => shortAddress(cursor.take(21, 'address'), network).address);
+  const width = Math.ceil(Math.log2(count));
+  const bits = new Bits(cursor.rest());
+  const shared = memo(bits);
+  const sends: object[] = [];
+  while (bits.yes()) {
+    const asset = assetName(bits.take(64));
+    const recipients = width > 0 ? Number(bits.take(width)) + 1 : 1;
+    for (let i = 0; i < recipients; i++) {
+      const index = width > 0 ? Number(bits.take(width)) : 0;
+      if (index >= count) throw new Malformed('bad-address', `address ${index} of ${count} found`);
+      const quantity = bits.take(64);
+      sends.push({ asset, address: table[index], quantity, memo: memo(bits) ?? shared });
+    }
+  }
+  return { sends };
+}

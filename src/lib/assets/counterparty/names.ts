@@ -1,0 +1,83 @@
+/**
+ * Names in Counterparty messages: assets as numbers (base 26, or `A…` above), subassets, and packed addresses.
+ *
+ * Source: counterparty-core ledger/issuances, utils/address.
+ */
+import { addressOf } from '../../bitcoin/address.ts';
+import { prefixes, type Network } from '../../bitcoin/network.ts';
+import { Cursor, hexOf, Malformed } from '../bytes.ts';
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+/** Four letters, of which the first is not A. */
+const LEAST = 26n ** 3n;
+/** Above it ids are numbers: A95428956661682177 and so on. */
+const NUMERIC = 26n ** 12n + 1n;
+
+/** @throws Malformed `bad-asset` */
+export function assetName(id: bigint): string {
+  if (id === 0n) return 'BTC';
+  if (id === 1n) return 'XCP';
+  if (id < LEAST || id > 0xffffffffffffffffn) throw new Malformed('bad-asset', `asset id ${id} found`);
+  if (id >= NUMERIC) return `A${id}`;
+  let name = '';
+  for (let left = id; left > 0n; left /= 26n) name = LETTERS[Number(left % 26n)]! + name;
+  return name;
+}
+
+/** @throws Malformed `bad-asset` */
+export function assetNumber(name: string): bigint {
+  const refuse = (why: string): never => {
+    throw new Malformed('bad-asset', `${JSON.stringify(name.slice(0, 40))} found: ${why}`);
+  };
+  if (name === 'BTC') return 0n;
+  if (name === 'XCP') return 1n;
+  if (/^A\d{17,20}$/.test(name)) {
+    const id = BigInt(name.slice(1));
+    return id >= NUMERIC && id <= 0xffffffffffffffffn ? id : refuse('the number is out of range');
+  }
+  if (!/^[B-Z][A-Z]{3,11}$/.test(name)) return refuse('4 to 12 capital letters, the first not A, expected');
+  return [...name].reduce((sum, letter) => sum * 26n + BigInt(LETTERS.indexOf(letter)), 0n);
+}
+
+const SUBASSET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@!';
+/** A subasset's long name is at most 250 characters. */
+const LONGEST = 200;
+
+/** The long name of a subasset from its number in base 68. @throws Malformed `bad-asset` */
+export function subassetName(bytes: Uint8Array): string {
+  if (bytes.length > LONGEST) throw new Malformed('bad-asset', `a name of ${bytes.length} bytes found`);
+  let left = new Cursor(bytes).be(bytes.length, 'subasset');
+  let name = '';
+  for (; left > 0n; left /= 68n) name = (SUBASSET[Number(left % 68n) - 1] ?? '?') + name;
+  return name;
+}
+
+export interface Address {
+  address: string | null;
+  script: string;
+}
+const paying = (script: string, network: Network): Address => ({ address: addressOf(script, network) ?? null, script });
+
+const segwit = (version: number, program: Uint8Array): string =>
+  hexOf(Uint8Array.of(version === 0 ? 0 : 0x50 + version, program.length, ...program));
+
+/** Since block 902000: 01 and a key's hash, 02 and a script's, 03 and a witness program. @throws Malformed `bad-address` */
+export function packedAddress(bytes: Uint8Array, network: Network): Address {
+  const body = bytes.subarray(1);
+  if (bytes[0] === 1 && body.length === 20) return paying(`76a914${hexOf(body)}88ac`, network);
+  if (bytes[0] === 2 && body.length === 20) return paying(`a914${hexOf(body)}87`, network);
+  if (bytes[0] === 3 && body.length >= 3 && body.length <= 41 && body[0]! <= 16)
+    return paying(segwit(body[0]!, body.subarray(1)), network);
+  throw new Malformed('bad-address', `packed address ${hexOf(bytes.subarray(0, 42))} found`);
+}
+
+/** 21 bytes: version and hash, or 80 and more for a witness program. @throws Malformed `bad-address` */
+export function shortAddress(bytes: Uint8Array, network: Network): Address {
+  const { pubKeyHash, scriptHash } = prefixes(network);
+  const hash = hexOf(bytes.subarray(1));
+  const [version = 0xff] = bytes;
+  if (version === pubKeyHash) return paying(`76a914${hash}88ac`, network);
+  if (version === scriptHash) return paying(`a914${hash}87`, network);
+  if (version >= 0x80 && version <= 0x90) return paying(segwit(version - 0x80, bytes.subarray(1)), network);
+  throw new Malformed('bad-address', `address version ${version} found, none of ${network}`);
+}

@@ -1,0 +1,82 @@
+/**
+ * What the documents of all four decoders have in common: the head, the outputs, the words for what was found.
+ * Quantities are decimal strings, satoshis whole numbers, scripts and hashes hex, txids in display order.
+ */
+import { addressOf } from '../bitcoin/address.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { parentTx, type Parents, type Walk } from './trace.ts';
+import type { Tx, TxOutput } from './transaction.ts';
+
+export type Protocol = 'openassets' | 'colu' | 'epobc' | 'counterparty';
+
+/**
+ * `colored`: outputs carry units · `message`: a Counterparty message, whose validity the ledger decides · `uncolored`: nothing of
+ * this protocol · `invalid`: meant, but against the rules · `undetermined`: parents are needed that are not there.
+ */
+export type Status = 'colored' | 'message' | 'uncolored' | 'invalid' | 'undetermined';
+
+export interface Decoded {
+  type: string;
+  version: 1;
+  protocol: Protocol;
+  network: Network;
+  txid: string;
+  status: Status;
+  /** Txids to be supplied, so that the answer can be given. */
+  missing: readonly string[];
+  warnings: readonly string[];
+  [field: string]: unknown;
+}
+
+export interface Context {
+  network: Network;
+  parents: Parents;
+}
+
+export const head = (protocol: Protocol, tx: Tx, network: Network, status: Status) =>
+  ({ type: `decode-${protocol}`, version: 1, protocol, network, txid: tx.txid, status }) as const;
+
+/** Names come again and again in a stream, and each costs two hashes and a long division: kept, up to a bound. */
+export function kept<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
+  const found = new Map<string, R>();
+  return (text, network) => {
+    const key = `${network}:${text}`;
+    const known = found.get(key);
+    if (known !== undefined) return known;
+    const made = make(text, network);
+    if (found.size >= KEPT) found.clear();
+    if (text.length < LONGEST) found.set(key, made);
+    return made;
+  };
+}
+const KEPT = 20_000;
+const LONGEST = 200;
+
+/** The address of a script (hex), null where it has none. */
+export const addressIn = kept((script, network) =>
+  script.startsWith('6a') ? null : (addressOf(script, network) ?? null),
+);
+
+/** Whole numbers are written as such, those that are too large for a double as bigint. */
+export const whole = (sat: bigint): number | bigint => (sat <= SAFE ? Number(sat) : sat);
+const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** An output as every decoder shows it. */
+export function outputOf({ sat, script }: TxOutput, vout: number, network: Network) {
+  const hex = bytesToHex(script);
+  return { vout, amount_sat: whole(sat), script: hex, address: addressIn(hex, network) };
+}
+
+/** The output that an input spends; undefined where the parent has no such output. */
+export function* spentOutput(tx: Tx, vin: number): Walk<TxOutput | undefined> {
+  const { txid, vout } = tx.inputs[vin]!;
+  return (yield* parentTx(txid)).outputs[vout];
+}
+
+/** Sums by name, in the order of the first of each; what came to nothing is left out. */
+export function sums(parts: Iterable<readonly [name: string, amount: bigint]>): [string, bigint][] {
+  const found = new Map<string, bigint>();
+  for (const [name, amount] of parts) found.set(name, (found.get(name) ?? 0n) + amount);
+  return [...found].filter(([, amount]) => amount > 0n);
+}

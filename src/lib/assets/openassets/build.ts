@@ -1,0 +1,227 @@
+/**
+ * Open Assets transactions to be signed elsewhere: issuances and transfers in the canonical order of the reference builder.
+ *
+ *   issuance  in: issuer, others · out: units…, marker, change
+ *   transfer  in: coins of the asset, others · out: marker, units…, units back, change
+ *
+ * Coins that carry units are spent only to be sent on; what would be left over is refused, unless burning is meant.
+ * Not here: signing. The result is read back by the decoder before it is given out.
+ */
+import { KEEP_ALL, SEQUENCE_RBF, type Output, type Spent } from '../../bitcoin/transaction.ts';
+import { Transaction } from '@scure/btc-signer/transaction.js';
+import { bytesToHex, hexToBytes } from '../../bitcoin/bytes.ts';
+import { feeFor, guardFee } from '../../bitcoin/fee.ts';
+import type { Network } from '../../bitcoin/network.ts';
+import { outpointText } from '../../bitcoin/outpoint.ts';
+import { writePsbt } from '../../bitcoin/psbt.ts';
+import { dustLimit, outputSize, scriptType } from '../../bitcoin/script.ts';
+import { Refusal } from '../../protocol/refusal.ts';
+import { returning } from '../script.ts';
+import type { Parents } from '../trace.ts';
+import { readTx } from '../transaction.ts';
+import type { Units } from './colour.ts';
+import { OpenAssets } from './decode.ts';
+import { assetId } from './ids.ts';
+import { writeMarker } from './marker.ts';
+
+export interface Grant {
+  /** Hex. */
+  script: string;
+  units: bigint;
+}
+interface Common {
+  coins: readonly Spent[];
+  parents: Parents;
+  network: Network;
+  /** Hex. */
+  change: string;
+  /** Satoshis for 1000 vB. */
+  feerate: number;
+  allowFee?: boolean;
+  burn?: boolean;
+  grants: readonly Grant[];
+  metadata?: Uint8Array;
+}
+export interface Issue extends Common {
+  /** `txid:vout` of the coin whose script issues; the first coin by default. */
+  issuer?: string | undefined;
+}
+export interface TransferUnits extends Common {
+  /** The asset's hash, hex. */
+  asset: string;
+  /** Where units that are left over go; the script of the first coin of the asset by default. Hex. */
+  unitsChange?: string | undefined;
+}
+
+export interface Built {
+  txid: string;
+  psbt: string;
+  fee: bigint;
+  asset: string;
+  destroyed: readonly { asset_id: string; quantity: string }[];
+  inputs: readonly Spent[];
+  outputs: readonly Output[];
+}
+export type Building = Built | { missing: readonly string[] };
+
+/** Virtual bytes of a signed input; scripts of unknown size are taken as 2-of-3. */
+const INPUT: Readonly<Record<string, number>> = { p2pkh: 148, p2wpkh: 68, p2tr: 58, p2sh: 297, p2wsh: 105 };
+
+const sizeOf = (inputs: readonly Spent[], outputs: readonly Output[]): number =>
+  11 +
+  inputs.reduce((sum, { script }) => sum + (INPUT[scriptType(script)] ?? 297), 0) +
+  outputs.reduce((sum, { script }) => sum + outputSize(script), 0);
+
+/** What a coin carries; its amount and script must be those that its transaction says. */
+type Sorted = { coin: Spent; units: Units | undefined } | { coin: Spent; missing: string };
+
+function sortCoins(coins: readonly Spent[], { parents, network }: Common): Sorted[] {
+  const open = new OpenAssets({ network, parents });
+  return coins.map((coin) => {
+    const tx = parents.get(coin.txid);
+    if (!tx) return { coin, missing: coin.txid };
+    const output = tx.outputs[coin.vout];
+    if (!output || output.sat !== coin.sat || bytesToHex(output.script) !== coin.script)
+      throw new Refusal('malformed-coins', `coin ${outpointText(coin)} is not what its transaction says`);
+    const traced = open.colours(tx);
+    return 'missing' in traced ? { coin, missing: traced.missing } : { coin, units: traced.colours.outputs[coin.vout] };
+  });
+}
+
+const dusted = (grants: readonly Grant[]): Output[] => grants.map(({ script }) => ({ script, sat: dustLimit(script) }));
+const markerOf = (quantities: readonly bigint[], metadata: Uint8Array = new Uint8Array()): Output => ({
+  sat: 0n,
+  script: bytesToHex(returning(writeMarker({ quantities, metadata }))),
+});
+
+/** An issuance of one asset. @throws Refusal `not-enough-coins`, `units-destroyed`, `fee-too-high`, `malformed-coins` */
+export function buildIssue(issue: Issue): Building {
+  const { coins, grants, metadata } = issue;
+  const named = issue.issuer === undefined ? 0 : coins.findIndex((coin) => outpointText(coin) === issue.issuer);
+  const first = coins[named];
+  if (!first) throw new Refusal('not-enough-coins', `no coin ${issue.issuer ?? ''} found to issue from`);
+  const [issuer, ...others] = sortCoins([first, ...coins.filter((coin) => coin !== first)], issue);
+  if (!issue.burn) {
+    if ('missing' in issuer!) return { missing: [issuer.missing] };
+    if (issuer!.units)
+      throw new Refusal(
+        'units-destroyed',
+        `the issuing coin carries ${issuer!.units.units} units that an issuance would destroy`,
+        {
+          hint: '--burn if this is meant, --issuer to name another coin',
+        },
+      );
+  }
+  const outputs = [
+    ...dusted(grants),
+    markerOf(
+      grants.map(({ units }) => units),
+      metadata,
+    ),
+  ];
+  return finish(issue, [first], others, outputs);
+}
+
+/** A transfer of units of one asset. @throws Refusal `not-enough-units`, `not-enough-coins`, `fee-too-high`, `malformed-coins` */
+export function buildTransfer(transfer: TransferUnits): Building {
+  const { grants, asset, network, burn, metadata } = transfer;
+  const sorted = sortCoins(transfer.coins, transfer);
+  const wanted = grants.reduce((sum, { units }) => sum + units, 0n);
+  const taken: Spent[] = [];
+  let held = 0n;
+  for (const entry of sorted) {
+    if (held >= wanted || 'missing' in entry || entry.units?.asset !== asset) continue;
+    taken.push(entry.coin);
+    held += entry.units.units;
+  }
+  if (held < wanted) {
+    const missing = [...new Set(sorted.flatMap((entry) => ('missing' in entry ? [entry.missing] : [])))];
+    if (missing.length > 0) return { missing };
+    throw new Refusal('not-enough-units', `${held} units of ${assetId(asset, network)} found, ${wanted} expected`);
+  }
+  const back = transfer.unitsChange ?? taken[0]!.script;
+  const all = held > wanted && !burn ? [...grants, { script: back, units: held - wanted }] : grants;
+  const outputs = [
+    markerOf(
+      all.map(({ units }) => units),
+      metadata,
+    ),
+    ...dusted(all),
+  ];
+  return finish(
+    transfer,
+    taken,
+    sorted.filter(({ coin }) => !taken.includes(coin)),
+    outputs,
+  );
+}
+
+/** Adds coins without units for the fee, and the change; then reads the result back. */
+function finish(common: Common, taken: readonly Spent[], others: readonly Sorted[], made: readonly Output[]): Building {
+  const { feerate, change, network, parents } = common;
+  const inputs = [...taken];
+  const plain = others.flatMap((entry) => ('missing' in entry || entry.units ? [] : [entry.coin]));
+  const sum = (list: readonly { sat: bigint }[]): bigint => list.reduce((total, { sat }) => total + sat, 0n);
+  const needed = (): bigint => sum(made) + feeFor(feerate, sizeOf(inputs, made)) - sum(inputs);
+  while (needed() > 0n) {
+    const next = plain.shift();
+    if (next) {
+      inputs.push(next);
+      continue;
+    }
+    const missing = [...new Set(others.flatMap((entry) => ('missing' in entry ? [entry.missing] : [])))];
+    if (missing.length > 0) return { missing };
+    throw new Refusal('not-enough-coins', `${needed()} sat more expected, in coins without units`);
+  }
+  const withChange = [...made, { script: change, sat: 0n }];
+  const rest = sum(inputs) - sum(made) - feeFor(feerate, sizeOf(inputs, withChange));
+  const outputs = rest >= dustLimit(change) ? [...made, { script: change, sat: rest }] : [...made];
+  const fee = sum(inputs) - sum(outputs);
+  guardFee(fee, sum(inputs), common.allowFee);
+  return checked(inputs, outputs, fee, network, parents, common.burn ?? false, common);
+}
+
+function checked(
+  inputs: readonly Spent[],
+  outputs: readonly Output[],
+  fee: bigint,
+  network: Network,
+  parents: Parents,
+  burn: boolean,
+  { grants }: Common,
+): Building {
+  const tx = new Transaction({ ...KEEP_ALL, version: 2 });
+  for (const { txid, vout, sat, script } of inputs) {
+    const legacy = !['p2wpkh', 'p2wsh', 'p2tr', 'witness'].includes(scriptType(script));
+    const parent = parents.get(txid);
+    if (legacy && !parent) return { missing: [txid] };
+    const spent = legacy
+      ? { nonWitnessUtxo: parent!.bytes }
+      : { witnessUtxo: { amount: sat, script: hexToBytes(script) } };
+    tx.addInput({ txid, index: vout, sequence: SEQUENCE_RBF, ...spent });
+  }
+  for (const { sat, script } of outputs) tx.addOutput({ amount: sat, script: hexToBytes(script) });
+  const read = readTx(tx.unsignedTx);
+  const document = new OpenAssets({ network, parents }).decode(read, { allInputs: !burn });
+  if (document.missing.length > 0) return { missing: document.missing };
+  const given = (document['outputs'] as { asset_hash160: string | null; quantity: string }[]).filter(
+    (o) => o.asset_hash160,
+  );
+  const destroyed = document['destroyed'] as Built['destroyed'];
+  const wanted = grants.every(({ units }, i) => given[i]?.quantity === String(units));
+  if (!wanted) throw new Refusal('bug', 'the transaction that was built reads otherwise than it was meant');
+  const lost = destroyed[0];
+  if (lost && !burn)
+    throw new Refusal('units-destroyed', `${lost.quantity} units of ${lost.asset_id} would be destroyed`, {
+      hint: '--burn if this is meant',
+    });
+  return {
+    txid: read.txid,
+    psbt: writePsbt(tx),
+    fee,
+    asset: given[0]?.asset_hash160 ?? '',
+    destroyed,
+    inputs,
+    outputs,
+  };
+}

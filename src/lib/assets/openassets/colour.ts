@@ -1,0 +1,151 @@
+/**
+ * The order-based colouring of Open Assets, as a rule for one transaction (`trace.ts` walks the parents).
+ *
+ * Spec: specification.mediawiki, "Colouring". Outputs before the marker are issued by the script that input 0 spends;
+ * outputs behind it take units from the inputs in order, one asset an output. A marker that asks for more than there is is
+ * no marker, and the next one is tried, as the reference implementation does. Only what decides is asked of parents.
+ * Not here: documents (`decode.ts`).
+ */
+import { bytesToHex } from '../../bitcoin/bytes.ts';
+import { Malformed } from '../bytes.ts';
+import { parentColours, parentTx, type Rule, type Walk } from '../trace.ts';
+import { isCoinbase, type Tx } from '../transaction.ts';
+import { assetHash } from './ids.ts';
+import { markerIn, type FoundMarker } from './marker.ts';
+
+/** Units of one asset (its hash, hex) in an output. */
+export interface Units {
+  asset: string;
+  units: bigint;
+}
+export interface Source {
+  vin: number;
+  units: bigint;
+}
+export interface Coloured extends Units {
+  type: 'issuance' | 'transfer';
+  /** Empty for an issuance. */
+  sources: readonly Source[];
+}
+export interface Rejected {
+  vout: number;
+  /** Does it carry the tag, so that it was meant as a marker? */
+  tagged: boolean;
+  reason: string;
+  text: string;
+}
+export interface Candidate {
+  vout: number;
+  marker: FoundMarker;
+}
+export interface Colours {
+  /** The marker that holds. */
+  marker: Candidate | undefined;
+  rejected: readonly Rejected[];
+  /** One entry an output; undefined where it carries nothing. */
+  outputs: readonly (Coloured | undefined)[];
+  /** How many inputs, from the first, were looked at for units. */
+  looked: number;
+}
+
+/** The outputs that could be markers, each readable or with the reason why not. */
+export function candidates(tx: Tx): { markers: Candidate[]; rejected: Rejected[] } {
+  const markers: Candidate[] = [];
+  const rejected: Rejected[] = [];
+  const barred = isCoinbase(tx) || tx.inputs.length === 0;
+  tx.outputs.forEach(({ script }, vout) => {
+    const found = markerIn(script);
+    if (found === undefined) return;
+    if (found instanceof Malformed)
+      rejected.push({
+        vout,
+        tagged: found.reason !== 'no-tag' && hasTag(script),
+        reason: found.reason,
+        text: found.message,
+      });
+    else if (barred)
+      rejected.push({ vout, tagged: true, reason: 'coinbase', text: 'a coinbase or a transaction without inputs' });
+    else if (found.quantities.length > tx.outputs.length - 1)
+      rejected.push({
+        vout,
+        tagged: true,
+        reason: 'too-many-quantities',
+        text: `${found.quantities.length} quantities found for ${tx.outputs.length - 1} outputs`,
+      });
+    else markers.push({ vout, marker: found });
+  });
+  return { markers, rejected };
+}
+const hasTag = (script: Uint8Array): boolean => bytesToHex(script.subarray(0, 12)).includes('4f41');
+
+/** What an input brings: the units of the output that it spends. */
+export function* unitsSpent(tx: Tx, vin: number): Walk<Units | undefined> {
+  const { txid, vout } = tx.inputs[vin]!;
+  const { outputs } = yield* parentColours<Colours>(txid);
+  return outputs[vout];
+}
+
+/** The colours of one transaction. */
+export const colour: Rule<Colours> = function* (tx) {
+  const { markers, rejected } = candidates(tx);
+  const bare = { marker: undefined, outputs: tx.outputs.map(() => undefined), looked: 0 };
+  if (markers.length === 0) return { ...bare, rejected };
+  const spent: (Units | undefined)[] = [];
+  for (const candidate of markers) {
+    const outputs = yield* assign(tx, candidate, spent);
+    if (!(outputs instanceof Malformed)) return { marker: candidate, rejected, outputs, looked: spent.length };
+    rejected.push({ vout: candidate.vout, tagged: true, reason: outputs.reason, text: outputs.message });
+  }
+  return { ...bare, rejected, looked: spent.length };
+};
+
+/** What a marker gives each output, or why it is none. `spent` is what inputs are known to bring, for the next marker too. */
+function* assign(
+  tx: Tx,
+  { vout: at, marker: { quantities } }: Candidate,
+  spent: (Units | undefined)[],
+): Walk<(Coloured | undefined)[] | Malformed> {
+  const outputs: (Coloured | undefined)[] = tx.outputs.map(() => undefined);
+  let issued: string | undefined;
+  for (let vout = 0; vout < at; vout++) {
+    const units = quantities[vout] ?? 0n;
+    if (units === 0n) continue;
+    issued ??= yield* issuer(tx);
+    outputs[vout] = { type: 'issuance', asset: issued, units, sources: [] };
+  }
+  let vin = 0;
+  let left = 0n;
+  for (let vout = at + 1; vout < tx.outputs.length; vout++) {
+    let wanted = quantities[vout - 1] ?? 0n;
+    if (wanted === 0n) continue;
+    let asset: string | undefined;
+    const [units, sources] = [wanted, [] as Source[]];
+    while (wanted > 0n) {
+      if (left === 0n) {
+        if (vin === tx.inputs.length)
+          return new Malformed('not-enough-units', `output ${vout}: ${wanted} of ${units} units found in no input`);
+        if (vin === spent.length) spent.push(yield* unitsSpent(tx, vin));
+        left = spent[vin]?.units ?? 0n;
+        vin += 1;
+        continue;
+      }
+      const from = spent[vin - 1]!;
+      asset ??= from.asset;
+      if (asset !== from.asset)
+        return new Malformed('mixed-assets', `output ${vout}: units of two assets found, of one expected`);
+      const taken = left < wanted ? left : wanted;
+      sources.push({ vin: vin - 1, units: taken });
+      left -= taken;
+      wanted -= taken;
+    }
+    outputs[vout] = { type: 'transfer', asset: asset!, units, sources };
+  }
+  return outputs;
+}
+
+/** The asset that input 0 may issue. A parent without that output cannot be a parent: nothing is issued by nobody. */
+function* issuer(tx: Tx): Walk<string> {
+  const { txid, vout } = tx.inputs[0]!;
+  const parent = yield* parentTx(txid);
+  return assetHash(parent.outputs[vout]?.script ?? new Uint8Array());
+}

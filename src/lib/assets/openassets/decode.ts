@@ -1,0 +1,240 @@
+/**
+ * Open Assets: what a transaction, a marker or a script says, as a document.
+ *
+ * Where implementations disagree the specification holds, and a warning names the point: `multi-push` (the reference wants one
+ * push), `earlier-marker-rejected` (NBitcoin and the npm package give up at the first bad marker), `second-marker-colored`
+ * (openassets-ruby leaves out every OP_RETURN), `over-2^53` (the npm package rounds).
+ * Not here: reading the input, exit codes (`cli/`).
+ */
+import type { Network } from '../../bitcoin/network.ts';
+import { hexOf, Malformed, textOf } from '../bytes.ts';
+import { head, outputOf, sums, type Context, type Decoded, type Status } from '../document.ts';
+import { OP_RETURN } from '../script.ts';
+import { Trace } from '../trace.ts';
+import type { Tx } from '../transaction.ts';
+import { candidates, colour, type Colours } from './colour.ts';
+import { assetId, oaAddressOf } from './ids.ts';
+import { explainMarker, markerIn, readMarker, type FoundMarker, type Marker } from './marker.ts';
+import { mermaid, pathOf, type Stage } from './path.ts';
+import { checkDefinition, embeddedPointer, readPointer, type Pointer } from './pointer.ts';
+
+export interface Options {
+  /** Parents of inputs that decide nothing are wanted too, so that all destroyed units are known. */
+  allInputs?: boolean;
+  /** A byte table of the marker. */
+  explain?: boolean;
+  /** The bytes of a definition file. */
+  definition?: Uint8Array | undefined;
+}
+
+/** Decodes transactions that share parents; what was traced for one is known for the next. */
+export class OpenAssets {
+  readonly #context: Context;
+  readonly #trace: Trace<Colours>;
+  constructor(context: Context) {
+    this.#context = context;
+    this.#trace = new Trace(colour, context.parents);
+  }
+
+  decode(tx: Tx, options: Options = {}): Decoded {
+    const { network } = this.#context;
+    const traced = this.#trace.of(tx);
+    if ('missing' in traced) return this.#undetermined(tx, [traced.missing]);
+    const { colours } = traced;
+    const { destroyed, unchecked } = this.#destroyed(tx, colours);
+    if (options.allInputs && unchecked.length > 0)
+      return this.#undetermined(tx, [...new Set(unchecked.map(({ missing }) => missing))]);
+    const { marker, rejected, outputs } = colours;
+    const status: Status = outputs.some((units) => units)
+      ? 'colored'
+      : rejected.some(({ tagged }) => tagged) && !marker
+        ? 'invalid'
+        : 'uncolored';
+    const definitions = this.#definitions(tx, options);
+    // In a long stream only parents are worth keeping.
+    if (!this.#context.parents.holds(tx.txid)) this.#trace.forget(tx.txid);
+    return {
+      ...head('openassets', tx, network, status),
+      marker: marker ? { vout: marker.vout, ...markerFields(marker.marker) } : null,
+      outputs: tx.outputs.map((output, vout) => {
+        const units = outputs[vout];
+        return {
+          ...outputOf(output, vout, network),
+          type: !marker ? 'uncolored' : vout === marker.vout ? 'marker' : vout < marker.vout ? 'issuance' : 'transfer',
+          asset_id: units ? assetId(units.asset, network) : null,
+          asset_hash160: units?.asset ?? null,
+          quantity: String(units?.units ?? 0n),
+          oa_address: oaAddressOf(output.script, network),
+          sources: (units?.sources ?? []).map((source) => ({ vin: source.vin, units: String(source.units) })),
+        };
+      }),
+      destroyed: destroyed.map(([asset, units]) => ({
+        asset_id: assetId(asset, network),
+        asset_hash160: asset,
+        quantity: String(units),
+      })),
+      unchecked_inputs: unchecked.map(({ vin }) => vin),
+      definitions,
+      missing: [],
+      warnings: warningsOf(tx, colours),
+      rejected_markers: rejected.map(({ vout, reason, text }) => ({ vout, reason, found: text })),
+      ...(options.explain && { explain: explained(tx, colours) }),
+    };
+  }
+
+  /** The way of the units in this transaction, as a mermaid chart; undefined where it has not been traced to its end. */
+  graph(tx: Tx): string | undefined {
+    return 'missing' in this.#trace.of(tx) ? undefined : mermaid(this.#path(tx), this.#context.network);
+  }
+
+  /** Colours of a transaction, for what is built on them. */
+  colours(tx: Tx): ReturnType<Trace<Colours>['of']> {
+    return this.#trace.of(tx);
+  }
+
+  #path(tx: Tx): Stage[] {
+    const known = (txid: string): Colours | undefined => this.#trace.known(txid);
+    return pathOf(tx, known, this.#context.parents);
+  }
+
+  #undetermined(tx: Tx, missing: readonly string[]): Decoded {
+    const { network } = this.#context;
+    const { markers, rejected } = candidates(tx);
+    const [first] = markers;
+    return {
+      ...head('openassets', tx, network, 'undetermined'),
+      marker: first ? { vout: first.vout, ...markerFields(first.marker) } : null,
+      outputs: tx.outputs.map((output, vout) => ({
+        ...outputOf(output, vout, network),
+        type: vout === first?.vout ? 'marker' : 'undetermined',
+        asset_id: null,
+        asset_hash160: null,
+        quantity: null,
+        oa_address: oaAddressOf(output.script, network),
+        sources: [],
+      })),
+      destroyed: [],
+      unchecked_inputs: tx.inputs.map((_, vin) => vin),
+      definitions: [],
+      missing,
+      warnings: [],
+      rejected_markers: rejected.map(({ vout, reason, text }) => ({ vout, reason, found: text })),
+    };
+  }
+
+  /** Units that inputs bring and no output takes; and the inputs of which nobody can say, for want of parents. */
+  #destroyed(tx: Tx, { outputs }: Colours) {
+    const unchecked: { vin: number; missing: string }[] = [];
+    const left: [string, bigint][] = [];
+    const taken = new Map<number, bigint>();
+    for (const { vin, units } of outputs.flatMap((o) => o?.sources ?? []))
+      taken.set(vin, (taken.get(vin) ?? 0n) + units);
+    tx.inputs.forEach(({ txid, vout }, vin) => {
+      const traced = this.#parent(txid);
+      if ('missing' in traced) return void unchecked.push({ vin, missing: traced.missing });
+      const units = traced.colours?.outputs[vout];
+      if (units) left.push([units.asset, units.units - (taken.get(vin) ?? 0n)]);
+    });
+    return { destroyed: sums(left), unchecked };
+  }
+
+  #parent(txid: string): { colours: Colours | undefined } | { missing: string } {
+    if (txid === '00'.repeat(32)) return { colours: undefined };
+    const known = this.#trace.known(txid);
+    if (known) return { colours: known };
+    const tx = this.#context.parents.get(txid);
+    return tx ? this.#trace.of(tx) : { missing: txid };
+  }
+
+  /** The pointers at each issuance that the units come from; this transaction's own first. */
+  #definitions(tx: Tx, { definition }: Options): object[] {
+    const { network } = this.#context;
+    const found = new Map<string, object>();
+    for (const stage of this.#path(tx)) {
+      const issued = [...stage.vouts]
+        .map((vout) => stage.colours.outputs[vout]!)
+        .find(({ type }) => type === 'issuance');
+      if (!issued) continue;
+      const embedded = embeddedPointer(stage.tx);
+      const pointer: Pointer | undefined = embedded?.pointer ?? readPointer(stage.colours.marker!.marker.metadata);
+      if (!pointer && !definition) continue;
+      const hash = embedded?.definedHash ?? issued.asset;
+      const key = JSON.stringify([issued.asset, pointer]);
+      if (found.has(key)) continue;
+      found.set(key, {
+        asset_id: assetId(issued.asset, network),
+        txid: stage.tx.txid,
+        from: embedded ? 'p2sh' : pointer ? 'marker' : null,
+        pointer: pointer ?? null,
+        ...(embedded && { defined_asset_id: assetId(hash, network) }),
+        ...(definition && { definition: checkDefinition(definition, pointer, [assetId(hash, network)]) }),
+      });
+    }
+    return [...found.values()];
+  }
+}
+
+export function markerFields({ quantities, metadata }: Marker) {
+  return {
+    quantities: quantities.map(String),
+    metadata_hex: hexOf(metadata),
+    metadata_text: metadata.length > 0 ? textOf(metadata) : null,
+    pointer: (metadata.length > 0 && readPointer(metadata)) || null,
+  };
+}
+
+const BIG = 2n ** 53n;
+
+function warningsOf(tx: Tx, { marker, rejected, outputs }: Colours): string[] {
+  if (!marker) return [];
+  const found: string[] = [];
+  if (marker.marker.multiPush) found.push('multi-push');
+  if (rejected.some(({ vout, tagged }) => tagged && vout < marker.vout)) found.push('earlier-marker-rejected');
+  if (outputs.some((units, vout) => units && tx.outputs[vout]!.script[0] === OP_RETURN))
+    found.push('second-marker-colored');
+  if (marker.marker.quantities.some((units) => units > BIG)) found.push('over-2^53');
+  return found;
+}
+
+/** Byte tables of the marker, or of what was meant as one. */
+function explained(tx: Tx, { marker, rejected }: Colours): object {
+  const vout = marker?.vout ?? rejected.find(({ tagged }) => tagged)?.vout;
+  if (vout === undefined) return [];
+  const payload = marker?.marker.payload ?? tx.outputs[vout]!.script.subarray(2);
+  return explainMarker(payload).pieces;
+}
+
+/** A marker alone, from its payload on. @throws Malformed */
+export function decodeMarker(payload: Uint8Array, explain = false): object {
+  const marker = readMarker(payload);
+  return {
+    type: 'openassets-marker',
+    version: 1,
+    ...markerFields(marker),
+    warnings: [],
+    ...(explain && { explain: explainMarker(payload).pieces }),
+  };
+}
+
+/** The marker in an output script. @throws Malformed */
+export function decodeMarkerScript(script: Uint8Array, explain = false): object {
+  const found: FoundMarker | Malformed | undefined = markerIn(script);
+  if (found === undefined) throw new Malformed('no-op-return', 'a script found that does not begin with OP_RETURN');
+  if (found instanceof Malformed) throw found;
+  return {
+    type: 'openassets-marker',
+    version: 1,
+    ...markerFields(found),
+    warnings: found.multiPush ? ['multi-push'] : [],
+    ...(explain && { explain: explainMarker(found.payload).pieces }),
+  };
+}
+
+/** The names of an asset or of an address, in each of their forms. */
+export const assetNames = (hash: string, network: Network): object => ({
+  type: 'openassets-asset',
+  version: 1,
+  network,
+  asset_id: assetId(hash, network),
+  asset_hash160: hash,
+});

@@ -1,0 +1,152 @@
+/**
+ * The Open Assets marker: the payload of an OP_RETURN output, which lists how many units each output gets.
+ *
+ * Spec: https://github.com/OpenAssets/open-assets-protocol/blob/master/specification.mediawiki
+ *   4f41 · 0100 · CompactSize n · n × LEB128 · CompactSize m · m bytes of metadata · end
+ * Not here: whether the marker fits its transaction (`colour.ts`), what the metadata points to (`pointer.ts`).
+ */
+import { Cursor, hexOf, Malformed, type Piece } from '../bytes.ts';
+import { isPush, returned } from '../script.ts';
+
+export interface Marker {
+  /** Units, one an output that is not the marker; 0 to 2^63 - 1. */
+  quantities: readonly bigint[];
+  metadata: Uint8Array;
+}
+
+/** Nine groups of seven bits: 2^63 - 1. */
+const LONGEST = 9;
+
+function leb128(cursor: Cursor, index: number): bigint {
+  const start = cursor.at;
+  let low = 0;
+  for (let i = 0; i < 4; i++) {
+    const byte = cursor.u8(`quantity ${index}`);
+    low += (byte & 0x7f) * 2 ** (7 * i);
+    if (byte < 0x80) return BigInt(low);
+  }
+  let value = BigInt(low);
+  for (let i = 4; i < LONGEST; i++) {
+    const byte = cursor.u8(`quantity ${index}`);
+    value |= BigInt(byte & 0x7f) << BigInt(7 * i);
+    if (byte < 0x80) return value;
+  }
+  throw new Malformed('quantity-too-large', `quantity ${index} at offset ${start} has more than ${LONGEST} bytes`);
+}
+
+/** @throws Malformed `no-tag`, `unknown-version`, `truncated`, `quantity-too-large`, `trailing-bytes` */
+export function readMarker(payload: Uint8Array, piece?: (from: number, to: number, means: string) => void): Marker {
+  const cursor = new Cursor(payload);
+  const read = <T>(take: () => T, means: (value: T) => string): T => {
+    const from = cursor.at;
+    const value = take();
+    piece?.(from, cursor.at, means(value));
+    return value;
+  };
+  if (payload[0] !== 0x4f || payload[1] !== 0x41)
+    throw new Malformed('no-tag', `${hexOf(payload.subarray(0, 4)) || 'nothing'} found, 4f41 expected`);
+  read(
+    () => cursor.take(2, 'tag'),
+    () => 'tag "OA"',
+  );
+  const version = read(
+    () => cursor.take(2, 'version'),
+    () => 'version 1',
+  );
+  if (version[0] !== 1 || version[1] !== 0)
+    throw new Malformed('unknown-version', `version ${hexOf(version)} found, 0100 expected`);
+  const count = read(
+    () => cursor.compactSize('number of quantities'),
+    (n) => `${n} quantities`,
+  );
+  // A quantity is at least a byte: a count that cannot be true is refused before anything is made for it.
+  if (count > cursor.left)
+    throw new Malformed('truncated', `${cursor.left} bytes left at offset ${cursor.at}, ${count} quantities expected`);
+  const quantities: bigint[] = [];
+  for (let i = 0; i < count; i++)
+    quantities.push(
+      piece
+        ? read(
+            () => leb128(cursor, i),
+            (units) => `quantity ${i}: ${units} units`,
+          )
+        : leb128(cursor, i),
+    );
+  const size = read(
+    () => cursor.compactSize('length of metadata'),
+    (n) => `${n} bytes of metadata`,
+  );
+  const metadata = read(
+    () => cursor.take(size, 'metadata'),
+    () => 'metadata',
+  );
+  cursor.end();
+  return { quantities, metadata };
+}
+
+/** What each byte of a marker means, as far as it can be read. */
+export function explainMarker(payload: Uint8Array): { pieces: Piece[]; fault?: Malformed } {
+  const pieces: Piece[] = [];
+  let end = 0;
+  try {
+    readMarker(payload, (from, to, means) => {
+      if (to > from) pieces.push({ offset: from, hex: hexOf(payload.subarray(from, to)), means });
+      end = to;
+    });
+    return { pieces };
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    if (end < payload.length)
+      pieces.push({ offset: end, hex: hexOf(payload.subarray(end)), means: `not read: ${error.reason}` });
+    return { pieces, fault: error };
+  }
+}
+
+function writeLeb128(units: bigint): number[] {
+  const bytes: number[] = [];
+  let left = units;
+  do {
+    const low = Number(left & 0x7fn);
+    left >>= 7n;
+    bytes.push(left > 0n ? low | 0x80 : low);
+  } while (left > 0n);
+  return bytes;
+}
+const writeSize = (n: number): number[] => (n < 0xfd ? [n] : [0xfd, n & 0xff, n >> 8]);
+
+/** The payload of a marker. Quantities of 0 at the end are left out, since 0 is what an output without one gets. */
+export function writeMarker({ quantities, metadata }: Marker): Uint8Array {
+  let count = quantities.length;
+  while (count > 0 && quantities[count - 1] === 0n) count--;
+  const list = quantities.slice(0, count).flatMap(writeLeb128);
+  return Uint8Array.of(0x4f, 0x41, 1, 0, ...writeSize(count), ...list, ...writeSize(metadata.length), ...metadata);
+}
+
+export interface FoundMarker extends Marker {
+  payload: Uint8Array;
+  /** The payload is not the only push of its output. */
+  multiPush: boolean;
+}
+
+/**
+ * The marker in an output script, by the specification: the first push that can be read wins, in whatever form it is
+ * pushed; a push that is cut off ends the search. undefined where the script does not begin with OP_RETURN.
+ */
+export function markerIn(script: Uint8Array): FoundMarker | Malformed | undefined {
+  const found = returned(script);
+  if (!found) return undefined;
+  const { pushes, ops, truncated } = found;
+  // Bytes behind the data that push nothing are no list of pushes.
+  if (!ops.every(isPush)) return new Malformed('not-push-only', 'an opcode found that pushes nothing');
+  let fault: Malformed | undefined;
+  for (const payload of pushes) {
+    try {
+      return { ...readMarker(payload), payload, multiPush: ops.length > 1 || truncated };
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      // The reason that says most: of a push that has the tag.
+      if (!fault || fault.reason === 'no-tag') fault = error;
+    }
+  }
+  return fault ?? new Malformed(truncated ? 'truncated' : 'no-push', truncated ? 'a push is cut off' : 'no push found');
+}

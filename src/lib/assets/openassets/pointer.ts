@@ -1,0 +1,104 @@
+/**
+ * Where an asset is defined: a pointer in the marker's metadata or in the P2SH script that issues, and a definition file
+ * that somebody has kept, checked against it. Nothing is fetched.
+ *
+ * Spec: asset-definition-protocol.mediawiki: `u=<url>`, `u=<url>&sha256=<hex>`, `h` and 20 bytes of HASH160;
+ * embedded: redeem script = PUSH(pointer) OP_DROP rest.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { ripemd160 } from '@noble/hashes/legacy.js';
+import { parseJson } from '../../protocol/json.ts';
+import { hexOf, textOf } from '../bytes.ts';
+import { readScript } from '../script.ts';
+import type { Tx } from '../transaction.ts';
+import { assetHash } from './ids.ts';
+
+export interface Pointer {
+  form: 'url' | 'hash';
+  url?: string;
+  /** Of the definition file, where the pointer says it. */
+  sha256?: string;
+  hash160?: string;
+}
+
+/** Reads a pointer from metadata; undefined where it is none. */
+export function readPointer(bytes: Uint8Array): Pointer | undefined {
+  if (bytes.length === 21 && bytes[0] === 0x68) return { form: 'hash', hash160: hexOf(bytes.subarray(1)) };
+  const text = bytes[0] === 0x75 && bytes[1] === 0x3d ? textOf(bytes.subarray(2)) : null;
+  if (!text) return undefined;
+  const hash = /&sha256=([0-9a-fA-F]{64})$/.exec(text);
+  const url = decoded(hash ? text.slice(0, hash.index) : text);
+  return { form: 'url', url, ...(hash && { sha256: hash[1]!.toLowerCase() }) };
+}
+
+/** Percent escapes are read where all of them are right. */
+function decoded(url: string): string {
+  if (!url.includes('%')) return url;
+  try {
+    return decodeURIComponent(url);
+  } catch {
+    return url;
+  }
+}
+
+export interface Embedded {
+  pointer: Pointer;
+  /** The asset id that the definition file names: that of the redeem script without its pointer. */
+  definedHash: string;
+}
+
+const OP_DROP = 0x75;
+
+/** The pointer in the P2SH script that input 0 reveals: it cannot be changed later, and goes before the marker's. */
+export function embeddedPointer(tx: Tx): Embedded | undefined {
+  const input = tx.inputs[0];
+  const redeem = input && readScript(input.scriptSig).ops.at(-1)?.data;
+  if (!redeem) return undefined;
+  const { ops } = readScript(redeem);
+  const [first, drop] = ops;
+  const pointer = first?.data && drop?.code === OP_DROP ? readPointer(first.data) : undefined;
+  if (!pointer) return undefined;
+  const rest = redeem.subarray(first!.data!.byteOffset - redeem.byteOffset + first!.data!.length + 1);
+  return { pointer, definedHash: assetHash(rest) };
+}
+
+export interface DefinitionCheck {
+  sha256: string;
+  /** Does the file have the hash that the pointer states? `not-stated` where the pointer states none. */
+  hash: 'matches' | 'differs' | 'not-stated';
+  /** Does the file list the asset? Ids are compared byte for byte. */
+  asset_ids: 'listed' | 'not-listed' | 'unreadable';
+  name: string | null;
+  divisibility: number | null;
+}
+
+/** Compares a definition file with the pointer and with the ids that may stand in it. */
+export function checkDefinition(
+  file: Uint8Array,
+  pointer: Pointer | undefined,
+  ids: readonly string[],
+): DefinitionCheck {
+  const digest = hexOf(sha256(file));
+  const stated = pointer?.sha256 ?? pointer?.hash160;
+  const found = pointer?.hash160 ? hexOf(ripemd160(sha256(file))) : digest;
+  const read = definition(file);
+  const listed = Array.isArray(read?.['asset_ids']) ? read['asset_ids'] : undefined;
+  const name = read?.['name'];
+  const divisibility = read?.['divisibility'];
+  return {
+    sha256: digest,
+    hash: stated === undefined ? 'not-stated' : stated === found ? 'matches' : 'differs',
+    asset_ids: !listed ? 'unreadable' : ids.some((id) => listed.includes(id)) ? 'listed' : 'not-listed',
+    name: typeof name === 'string' ? name : null,
+    divisibility: typeof divisibility === 'number' ? divisibility : null,
+  };
+}
+
+function definition(file: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const read = parseJson(textOf(file) ?? '');
+    return typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as never) : undefined;
+  } catch {
+    return undefined;
+  }
+}

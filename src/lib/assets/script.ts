@@ -1,0 +1,67 @@
+/**
+ * Scripts as the asset protocols read them: opcode by opcode, up to where the bytes end, whatever they mean to consensus.
+ * Not here: addresses (`bitcoin/address.ts`), what a type of script is (`bitcoin/script.ts`).
+ */
+
+export interface Op {
+  code: number;
+  /** What is pushed; undefined for every opcode that pushes no bytes of its own. */
+  data: Uint8Array | undefined;
+}
+export interface Script {
+  ops: readonly Op[];
+  /** The last push says more bytes than there are; it is not among `ops`. */
+  truncated: boolean;
+}
+
+export const OP_RETURN = 0x6a;
+const OP_16 = 0x60;
+
+/** Reads a script. Never fails; as many entries as there are opcodes. */
+export function readScript(script: Uint8Array, from = 0): Script {
+  const ops: Op[] = [];
+  let at = from;
+  while (at < script.length) {
+    const code = script[at++]!;
+    let size = code <= 75 ? code : 0;
+    if (code >= 76 && code <= 78) {
+      const width = code === 76 ? 1 : code === 77 ? 2 : 4;
+      if (at + width > script.length) return { ops, truncated: true };
+      for (let i = width - 1; i >= 0; i--) size = size * 256 + script[at + i]!;
+      at += width;
+    }
+    if (at + size > script.length) return { ops, truncated: true };
+    ops.push({ code, data: code <= 78 ? script.subarray(at, at + size) : undefined });
+    at += size;
+  }
+  return { ops, truncated: false };
+}
+
+/** Does the opcode push something, if only a small number? */
+export const isPush = ({ code }: Op): boolean => code <= OP_16 && code !== 0x50;
+
+/** The pushes behind the OP_RETURN of an output script, or undefined where it does not begin with one. */
+export function returned(script: Uint8Array): (Script & { pushes: readonly Uint8Array[] }) | undefined {
+  if (script[0] !== OP_RETURN) return undefined;
+  const read = readScript(script, 1);
+  return { ...read, pushes: read.ops.flatMap(({ data }) => (data ? [data] : [])) };
+}
+
+/** The script that pushes these bytes after an OP_RETURN, in the shortest form that the size allows. */
+export function returning(data: Uint8Array): Uint8Array {
+  const { length } = data;
+  const head = length <= 75 ? [length] : length <= 0xff ? [76, length] : [77, length & 0xff, length >> 8];
+  return Uint8Array.of(OP_RETURN, ...head, ...data);
+}
+
+/** The keys of a bare m-of-n output, as bytes of any form, or undefined. */
+export function multisigKeys(script: Uint8Array): { required: number; keys: readonly Uint8Array[] } | undefined {
+  if (script[script.length - 1] !== 0xae) return undefined;
+  const { ops, truncated } = readScript(script);
+  const small = (op: Op | undefined): number => (op && op.code > 0x50 && op.code <= OP_16 ? op.code - 0x50 : 0);
+  const keys = ops.slice(1, -2).map(({ data }) => data);
+  const [required, total] = [small(ops[0]), small(ops.at(-2))];
+  if (truncated || required === 0 || total !== keys.length || !keys.every((key) => key !== undefined && key.length > 0))
+    return undefined;
+  return { required, keys: keys as Uint8Array[] };
+}

@@ -1,0 +1,69 @@
+/**
+ * What a decoder is given about one transaction: itself, and the parents that came with it.
+ * Not here: where the bytes come from (`cli/`).
+ */
+import { RawTx } from '@scure/btc-signer/script.js';
+import type { Transaction } from '@scure/btc-signer/transaction.js';
+import type { Json } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { Parents } from './trace.ts';
+import { hexBytes, readTx, txFromHex, type Tx } from './transaction.ts';
+
+export interface Subject {
+  tx: Tx;
+  parents: Parents;
+}
+
+/** The transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`). */
+export function ofPsbt(psbt: Transaction, shared: Parents): Subject {
+  const parents = new Parents((txid) => shared.get(txid));
+  for (let i = 0; i < psbt.inputsLength; i++) {
+    const { nonWitnessUtxo } = psbt.getInput(i);
+    if (nonWitnessUtxo) parents.add(RawTx.encode(nonWitnessUtxo as never));
+  }
+  return { tx: readTx(psbt.unsignedTx), parents };
+}
+
+/**
+ * `{"tx":hex,"prev":{txid:hex}}`; `unknown` is told of each other field.
+ * @throws Refusal `malformed`, `malformed-transaction`, `parent-differs`
+ */
+export function ofJson(json: Json, unknown: (field: string) => void, shared: Parents): Subject {
+  if (typeof json === 'string') return { tx: txFromHex(json), parents: shared };
+  const fields = objectOf(json, 'an object {"tx":hex,"prev":{txid:hex}}');
+  for (const field of Object.keys(fields)) if (field !== 'tx' && field !== 'prev') unknown(field);
+  if (typeof fields['tx'] !== 'string')
+    throw new Refusal('malformed', 'a document without tx, a transaction in hex, found');
+  const tx = txFromHex(fields['tx']);
+  if (fields['prev'] === undefined) return { tx, parents: shared };
+  const parents = new Parents((txid) => shared.get(txid));
+  addParents(parents, fields['prev']);
+  return { tx, parents };
+}
+
+/** Adds `{txid:hex}`. @throws Refusal `malformed`, `malformed-transaction`, `parent-differs` */
+export function addParents(parents: Parents, json: Json): void {
+  for (const [txid, hex] of Object.entries(objectOf(json, 'parents as {txid:hex}'))) {
+    if (typeof hex !== 'string')
+      throw new Refusal('malformed', `parent ${txid.slice(0, 70)}: a transaction in hex expected`);
+    addHex(parents, hex, txid);
+  }
+}
+
+/** One line of parents: hex, `{"hex":…,"txid":…}` as `getrawtransaction` prints it, or `{txid:hex}`. */
+export function addParentLine(parents: Parents, json: Json): void {
+  if (typeof json === 'string') return void addHex(parents, json);
+  const { hex, txid } = objectOf(json, 'a parent') as { hex?: Json; txid?: Json };
+  if (typeof hex === 'string') return void addHex(parents, hex, typeof txid === 'string' ? txid : undefined);
+  addParents(parents, json);
+}
+
+function addHex(parents: Parents, hex: string, txid?: string): void {
+  parents.add(hexBytes(hex), txid);
+}
+
+function objectOf(json: Json, expected: string): { readonly [key: string]: Json } {
+  if (typeof json !== 'object' || json === null || Array.isArray(json) || 'text' in json)
+    throw new Refusal('malformed', `${expected} expected`);
+  return json as { readonly [key: string]: Json };
+}

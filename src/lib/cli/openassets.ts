@@ -1,0 +1,115 @@
+/**
+ * What `decode-openassets` has beside a decoder's usual ways: markers, scripts and names alone, tables and drawings.
+ * Not here: the protocol (`assets/openassets/`).
+ */
+import type { Piece } from '../assets/bytes.ts';
+import { Malformed } from '../assets/bytes.ts';
+import type { Decoded } from '../assets/document.ts';
+import { assetNames, decodeMarker, decodeMarkerScript, OpenAssets } from '../assets/openassets/decode.ts';
+import { namesOf, readAddress, readAssetId } from '../assets/openassets/ids.ts';
+import { explainMarker, markerIn } from '../assets/openassets/marker.ts';
+import { returned } from '../assets/script.ts';
+import type { Subject } from '../assets/subject.ts';
+import { addressOf } from '../bitcoin/address.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { printJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { perParents, type Aside, type Decoder } from './decoding.ts';
+import { readInput } from './input.ts';
+
+interface Wanted {
+  network: Network;
+  'all-inputs'?: boolean;
+  explain?: boolean;
+  definition?: string | undefined;
+}
+
+/** The decoder for these flags. Lines of a batch without parents of their own share what was traced. */
+export async function openAssetsDecoder(
+  flags: Wanted,
+): Promise<{ decode: Decoder<Decoded>; graph(subject: Subject): string }> {
+  const definition = flags.definition === undefined ? undefined : await readInput(flags.definition);
+  const options = { allInputs: flags['all-inputs'] ?? false, explain: flags.explain ?? false, definition };
+  const of = perParents((parents) => new OpenAssets({ network: flags.network, parents }));
+  return {
+    decode: (subject) => of(subject).decode(subject.tx, options),
+    graph: (subject) => of(subject).graph(subject.tx) ?? 'flowchart LR\n',
+  };
+}
+
+function bytesOf(hex: string): Uint8Array {
+  try {
+    return hexToBytes(hex);
+  } catch {
+    throw new Refusal('malformed', 'broken hex found, pairs of hex digits expected');
+  }
+}
+
+/** @throws Refusal `invalid-marker` with the reason */
+function refusing<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw new Refusal('invalid-marker', `${error.reason}: ${error.message}`);
+  }
+}
+
+/** A payload or a script by itself, as a document or as a byte table. @throws Refusal `invalid-marker`, `malformed` */
+export function markerAlone(given: {
+  marker: string | undefined;
+  script: string | undefined;
+  network: Network;
+  explain: boolean;
+}): string {
+  const bytes = bytesOf(given.marker ?? given.script!);
+  if (given.explain) {
+    const found = given.marker === undefined ? markerIn(bytes) : undefined;
+    const payload =
+      given.marker !== undefined
+        ? bytes
+        : found && !(found instanceof Malformed)
+          ? found.payload
+          : (returned(bytes)?.pushes[0] ?? new Uint8Array());
+    return table(explainMarker(payload).pieces);
+  }
+  return printJson(refusing(() => alone(bytes, given.marker === undefined, given.network)));
+}
+
+function alone(bytes: Uint8Array, isScript: boolean, network: Network): object {
+  if (!isScript) return decodeMarker(bytes);
+  const issues = bytes[0] !== 0x6a && addressOf(Buffer.from(bytes).toString('hex'), network) !== undefined;
+  return issues ? namesOf(bytes, network) : decodeMarkerScript(bytes);
+}
+
+/** `{"marker":hex}` and `{"script":hex}` in a batch. */
+export const asideOpenAssets =
+  (network: Network): Aside =>
+  (json) => {
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
+    const { marker, script } = json as { marker?: unknown; script?: unknown };
+    const hex = marker ?? script;
+    if (typeof hex !== 'string') return undefined;
+    return refusing(() => alone(bytesOf(hex), marker === undefined, network));
+  };
+
+/** @throws Refusal `bad-checksum`, `malformed-address`, `wrong-network` */
+export function addressDocument(address: string | undefined, assetId: string | undefined, network: Network): object {
+  if (address === undefined) return assetNames(readAssetId(assetId!, network), network);
+  return namesOf(hexToBytes(readAddress(address, network).script), network);
+}
+
+const table = (pieces: readonly Piece[]): string => {
+  if (pieces.length === 0) return 'offset  bytes  meaning\n';
+  const cut = (hex: string): string => (hex.length > 40 ? `${hex.slice(0, 37)}...` : hex);
+  const width = Math.max(5, ...pieces.map(({ hex }) => cut(hex).length));
+  const row = (offset: string, hex: string, means: string): string =>
+    `${offset.padStart(6)}  ${hex.padEnd(width)}  ${means}`;
+  return [row('offset', 'bytes', 'meaning'), ...pieces.map((p) => row(String(p.offset), cut(p.hex), p.means))].join(
+    '\n',
+  );
+};
+
+/** The byte table of a decoded transaction's marker. */
+export const tableOf = (document: Decoded): string => table((document['explain'] ?? []) as Piece[]);

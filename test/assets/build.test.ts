@@ -1,0 +1,217 @@
+/** Issuances and transfers read back by the decoder; the guard; dividends that add up. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fates } from '../../src/lib/assets/check.ts';
+import { divide, readSnapshot, REMAINDERS } from '../../src/lib/assets/dividends.ts';
+import { buildIssue, buildTransfer, type Built } from '../../src/lib/assets/openassets/build.ts';
+import { OpenAssets } from '../../src/lib/assets/openassets/decode.ts';
+import { assetHash } from '../../src/lib/assets/openassets/ids.ts';
+import { ofPsbt } from '../../src/lib/assets/subject.ts';
+import { Parents } from '../../src/lib/assets/trace.ts';
+import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { codeOf } from '../support/refusal.ts';
+import { coloured, marker, P2PKH, readTxOf, script, txBytes } from './make.ts';
+
+const hex = (n: number) => bytesToHex(script(n));
+const parents = new Parents();
+const money = parents.add(
+  txBytes(
+    [{ txid: 'aa'.repeat(32), vout: 0 }],
+    [
+      { sat: 500_000n, script: script(1) },
+      { sat: 300_000n, script: script(2) },
+    ],
+  ),
+);
+const coin = (txid: string, vout: number, sat: bigint, bytes: Uint8Array) => ({
+  txid,
+  vout,
+  sat,
+  script: bytesToHex(bytes),
+});
+const plain = [coin(money.txid, 0, 500_000n, script(1)), coin(money.txid, 1, 300_000n, script(2))];
+const common = { parents, network: 'mainnet', change: hex(9), feerate: 2000 } as const;
+const issued = buildIssue({
+  ...common,
+  coins: plain,
+  grants: [
+    { script: hex(3), units: 60n },
+    { script: hex(4), units: 40n },
+  ],
+  metadata: Buffer.from('u=https://a.b'),
+}) as Built;
+const asset = assetHash(script(1));
+const decode = (built: Built): any => {
+  const subject = ofPsbt(readPsbt(built.psbt), parents);
+  return new OpenAssets({ network: 'mainnet', parents: subject.parents }).decode(subject.tx);
+};
+
+describe('issue', () => {
+  it('units, marker, change; the decoder reads what was meant', () => {
+    expect(decode(issued)).toMatchObject({
+      status: 'colored',
+      txid: issued.txid,
+      destroyed: [],
+      marker: { vout: 2, metadata_text: 'u=https://a.b' },
+    });
+    expect(decode(issued).outputs.map((o: any) => [o.type, o.quantity, o.asset_hash160])).toEqual([
+      ['issuance', '60', asset],
+      ['issuance', '40', asset],
+      ['marker', '0', null],
+      ['transfer', '0', null],
+    ]);
+  });
+  it('needs to know its coins, names the issuer, and refuses to burn', () => {
+    expect(
+      buildIssue({ ...common, parents: new Parents(), coins: plain, grants: [{ script: hex(3), units: 1n }] }),
+    ).toEqual({ missing: [money.txid] });
+    const other = buildIssue({
+      ...common,
+      coins: plain,
+      issuer: `${money.txid}:1`,
+      grants: [{ script: hex(3), units: 1n }],
+    }) as Built;
+    expect(other.asset).toBe(assetHash(script(2)));
+    const { tx, parents: known } = coloured([[5n]], { quantities: [5n] }, [P2PKH]);
+    known.add(tx.bytes);
+    const carrying = [coin(tx.txid, 1, 600n, P2PKH)];
+    const attempt = (burn: boolean) =>
+      buildIssue({ ...common, parents: known, coins: carrying, burn, grants: [{ script: hex(3), units: 1n }] });
+    expect(codeOf(() => attempt(false))).toBe('units-destroyed');
+    expect(codeOf(() => attempt(true))).toBe('not-enough-coins');
+  });
+  it('refuses coins that are other than their transaction says', () => {
+    expect(
+      codeOf(() =>
+        buildIssue({ ...common, coins: [{ ...plain[0]!, sat: 9_000_000n }], grants: [{ script: hex(3), units: 1n }] }),
+      ),
+    ).toBe('malformed-coins');
+  });
+});
+
+describe('transfer', () => {
+  const subject = ofPsbt(readPsbt(issued.psbt), parents);
+  parents.add(subject.tx.bytes);
+  const coins = subject.tx.outputs
+    .flatMap((o, vout) => (vout === 2 ? [] : [coin(issued.txid, vout, o.sat, o.script)]))
+    .concat(plain[1]!);
+  const transfer = (units: bigint, more: object = {}) =>
+    buildTransfer({ ...common, asset, coins, grants: [{ script: hex(5), units }], ...more }) as Built;
+
+  it('marker, units, units back, change', () => {
+    expect(decode(transfer(70n)).outputs.map((o: any) => [o.type, o.quantity])).toEqual([
+      ['marker', '0'],
+      ['transfer', '70'],
+      ['transfer', '30'],
+      ['transfer', '0'],
+    ]);
+  });
+  it('takes only as many coins of the asset as it needs', () => {
+    expect(transfer(10n).inputs.filter(({ txid }) => txid === issued.txid).length).toBeLessThan(3);
+  });
+  it('burns only if told to, and says what', () => {
+    const burnt = transfer(70n, { burn: true });
+    expect(burnt.destroyed).toMatchObject([{ quantity: '30' }]);
+    expect(codeOf(() => transfer(101n))).toBe('not-enough-units');
+    expect(codeOf(() => transfer(70n, { coins: coins.slice(0, 2) }))).toBe('not-enough-coins');
+    expect(codeOf(() => transfer(70n, { feerate: 4_000_000 }))).toMatch(/fee-too-high|not-enough-coins/);
+  });
+  it('every split comes back from the decoder as it was meant', () => {
+    fc.assert(
+      fc.property(fc.array(fc.bigInt(1n, 30n), { minLength: 1, maxLength: 3 }), (list) => {
+        const grants = list.map((units, i) => ({ script: hex(20 + i), units }));
+        const found = decode(buildTransfer({ ...common, asset, coins, grants }) as Built);
+        expect(found.outputs.slice(1, 1 + list.length).map((o: any) => BigInt(o.quantity))).toEqual(list);
+        expect(found.destroyed).toEqual([]);
+      }),
+      { numRuns: 50 },
+    );
+  });
+  it('the guard sees what moves and what is lost', () => {
+    const moved: any = fates(ofPsbt(readPsbt(transfer(70n).psbt), parents).tx, { network: 'mainnet', parents });
+    expect(moved.fates).toMatchObject([{ protocol: 'openassets', spent: 100n, kept: 100n, destroyed: 0n }]);
+    const naive = readTxOf([{ txid: issued.txid, vout: 0 }], [{ sat: 500n, script: P2PKH }]);
+    const lost: any = fates(naive.tx, { network: 'mainnet', parents });
+    expect(lost.fates).toMatchObject([{ spent: 60n, destroyed: 60n, vins: [0] }]);
+    expect(fates(naive.tx, { network: 'mainnet', parents: new Parents() })).toEqual({ missing: [issued.txid] });
+    // Issuing the same asset anew does not make up for what is lost.
+    const own = readTxOf([{ txid: 'bb'.repeat(32), vout: 0 }], [{ sat: 600n, script: script(1) }]);
+    parents.add(own.bytes);
+    const again = readTxOf(
+      [
+        { txid: own.tx.txid, vout: 0 },
+        { txid: issued.txid, vout: 0 },
+      ],
+      [
+        { sat: 600n, script: P2PKH },
+        { sat: 0n, script: marker([60n]) },
+      ],
+    );
+    expect(fates(again.tx, { network: 'mainnet', parents })).toMatchObject({
+      fates: [{ spent: 60n, kept: 0n, destroyed: 60n }],
+    });
+  });
+});
+
+describe('dividends', () => {
+  const A = '16UwLL9Risc3QfPqBUvKofHmBQ7wMtjvM';
+  const B = '1BvvRfz4XnxSWJ524TusetYKrtZnAbgV3r';
+  it('reads JSON and CSV, adds up one holder under two names', () => {
+    const list = readSnapshot(
+      `[{"address":"${A}","quantity":"3"},{"address":"akB4NBW9UuCmHuepksob6yfZs6naHtRCPNy","units":4}]`,
+      'mainnet',
+    );
+    expect(list).toMatchObject([{ address: A, units: 7n }]);
+    expect(readSnapshot(`{"${A}":"3","${B}":2}`, 'mainnet')).toMatchObject([{ units: 3n }, { units: 2n }]);
+    expect(readSnapshot(`address,quantity\r\n"${A}",3\n${B},2\n\n`, 'mainnet')).toMatchObject([
+      { units: 3n },
+      { units: 2n },
+    ]);
+  });
+  it.each([`${A},1.5`, `${A},-1`, `${A},1,2`, `${A}`, '[{"quantity":"1"}]', `{"${A}":null}`, `{"${A}":1.5}`])(
+    'refuses %s',
+    (text) => {
+      expect(codeOf(() => readSnapshot(text, 'mainnet'))).toBe('malformed-snapshot');
+    },
+  );
+  it('sums are exact under every rule', () => {
+    const holder = fc.bigInt(0n, 2n ** 63n);
+    fc.assert(
+      fc.property(
+        fc.array(holder, { minLength: 1, maxLength: 20 }),
+        fc.bigInt(0n, 10n ** 9n),
+        fc.bigInt(0n, 10n ** 6n),
+        fc.constantFrom(...REMAINDERS),
+        (list, total, min, remainder) => {
+          const holders = list.map((units, i) => ({ address: '', script: hex(i + 1), units }));
+          try {
+            const plan = divide(holders, { total, min, exclude: [hex(1)], remainder });
+            const sum = (rows: readonly { sat: bigint }[]) => rows.reduce((all, { sat }) => all + sat, 0n);
+            expect(sum(plan.payouts)).toBe(plan.paid);
+            expect(plan.paid + plan.kept).toBe(total);
+            expect(plan.kept).toBeGreaterThanOrEqual(0n);
+            expect(plan.payouts.length + plan.skipped.length).toBe(holders.length);
+            expect(plan.payouts.every(({ sat, script: paid }) => sat >= min && paid !== hex(1))).toBe(true);
+            if (remainder !== 'keep') expect(sum(plan.payouts) + sum(plan.skipped)).toBe(total);
+          } catch (error) {
+            expect((error as { code: string }).code).toBe('nobody-to-pay');
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+  it('says who is left out and why', () => {
+    const holders = [1n, 1_000_000n, 5n, 0n].map((units, i) => ({ address: `${i}`, script: hex(i + 1), units }));
+    const plan = divide(holders, { total: 1_000_000n, exclude: [hex(3)], remainder: 'keep' });
+    expect(plan.skipped.map(({ address, reason }) => [address, reason])).toEqual([
+      ['2', 'excluded'],
+      ['3', 'nothing'],
+      ['0', 'nothing'],
+    ]);
+    expect(codeOf(() => divide(holders.slice(2), { total: 5n, exclude: [hex(3)], remainder: 'keep' }))).toBe(
+      'nobody-to-pay',
+    );
+  });
+});

@@ -1,0 +1,113 @@
+/**
+ * Decoding coloured coins beside the npm packages, the same NDJSON through each: markers and full decodes beside `openassets`,
+ * payloads beside `cc-transaction`. Then what each answers where they differ. The peers are installed here, scripts off.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { interleaved, report } from './measure.ts';
+
+const here = import.meta.dirname;
+const LINES = Number(process.env['BENCH_LINES'] ?? 30_000);
+
+/** A stream through a process, from file to file as a user would; its output. */
+function through(args: readonly string[], input: string, output: string): void {
+  const [from, to] = [openSync(input, 'r'), openSync(output, 'w')];
+  const ran = spawnSync(process.execPath, ['--no-deprecation', ...args], { stdio: [from, to, 'ignore'] });
+  closeSync(from);
+  closeSync(to);
+  if (ran.error) throw ran.error;
+}
+
+const fixture = (name: string) => JSON.parse(readFileSync(join(here, '../../fixtures/assets', name), 'utf8'));
+
+/** Ratios below 1 are ahead of the peer. */
+export async function assetStreams(run: string, rounds: number): Promise<boolean[]> {
+  if (!existsSync(join(here, 'node_modules/cc-transaction')))
+    spawnSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-save', '--no-package-lock'], {
+      cwd: here,
+      stdio: 'ignore',
+    });
+  if (!existsSync(join(here, 'node_modules/cc-transaction'))) {
+    console.log('skipped: coloured coins (their peers cannot be installed)');
+    return [];
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'spillway-bench-'));
+  const peer = (kind: string): string[] => [join(here, 'peers/asset-stream.cjs'), kind, here];
+  const [{ tx, prev_txs: prev }] = fixture('openassets.json').transactions;
+  const repeat = (name: string, line: object): string => {
+    const path = join(dir, name);
+    writeFileSync(path, `${JSON.stringify(line)}\n`.repeat(LINES));
+    return path;
+  };
+  const streams = [
+    {
+      what: 'Open Assets markers',
+      kind: 'oa-marker',
+      args: ['decode-openassets', '--batch'],
+      input: repeat('markers', { marker: fixture('openassets.json').markers.valid.at(-1).payload }),
+    },
+    {
+      what: 'Open Assets transactions',
+      kind: 'oa-full',
+      args: ['decode-openassets', '--batch'],
+      input: repeat('full', { tx, prev }),
+    },
+    {
+      what: 'Colu payloads',
+      kind: 'cc-payload',
+      args: ['decode-colu', '--batch'],
+      input: repeat('colu', { payload: '434302060f010f50' }),
+    },
+  ];
+  const results: boolean[] = [];
+  for (const { what, kind, args, input } of streams) {
+    const times = await interleaved(
+      [
+        { name: 'ours', run: () => through([run, ...args], input, join(dir, 'ours')) },
+        { name: 'peer', run: () => through(peer(kind), input, join(dir, 'peer')) },
+      ],
+      Math.min(rounds, 5),
+    );
+    const [ours, other] = [times.get('ours')!, times.get('peer')!];
+    const rate = (ms: number): string => `${Math.round((LINES / ms) * 1000)}/s`;
+    results.push(
+      report({
+        what: `${what}, ${rate(ours)} beside ${rate(other)}`,
+        ratio: ours / other,
+        limit: 1,
+        unit: '× the npm package',
+      }),
+    );
+  }
+  table(run, peer, dir);
+  return results;
+}
+
+/** Cases in which implementations are known to differ, and what the specification says. */
+const CASES: readonly (readonly [string, string, string])[] = [
+  ['trailing byte', '4f410100010100ff', 'invalid'],
+  ['metadata length missing', '4f41010001ee05753d68747470733a2f2f6370722e736d2f61', 'invalid'],
+  ['quantity of ten bytes', '4f410100018180808080808080800000', 'invalid'],
+  ['2^53 + 1', '4f41010001818080808080801000', '9007199254740993'],
+  ['2^63 - 1', '4f41010001ffffffffffffffff7f00', '9223372036854775807'],
+];
+
+function table(run: string, peer: (kind: string) => string[], dir: string): void {
+  const input = join(dir, 'cases');
+  writeFileSync(input, CASES.map(([, marker]) => `${JSON.stringify({ marker })}\n`).join(''));
+  through([run, 'decode-openassets', '--batch'], input, join(dir, 'a'));
+  through(peer('oa-marker'), input, join(dir, 'b'));
+  const answers = (name: string): string[] =>
+    readFileSync(join(dir, name), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line).quantities ?? ['invalid']).join(','));
+  const [ours, theirs] = [answers('a'), answers('b')];
+  console.log('      case                     | specification        | spillway             | npm openassets');
+  CASES.forEach(([name, , right], i) => {
+    console.log(`      ${name.padEnd(25)}| ${right.padEnd(21)}| ${ours[i]!.padEnd(21)}| ${theirs[i]}`);
+    if (ours[i] !== right) throw new Error(`${name}: ${ours[i]} found, ${right} expected`);
+  });
+}
