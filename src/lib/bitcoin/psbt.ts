@@ -14,8 +14,8 @@ import { difference, KEEP_ALL, toTransaction, type Template } from './transactio
 /** A PSBT larger than this belongs to no contract. */
 const MAX_BASE64 = 700_000;
 
-/** Reads a PSBT from base64, of a contract's size unless told otherwise. @throws Refusal `malformed-psbt`, `too-large` */
-export function readPsbt(text: string, longest = MAX_BASE64): Transaction {
+/** Reads a PSBT from base64, of a contract's size unless told otherwise (in characters). @throws Refusal `malformed-psbt`, `too-large` */
+export function readPsbt(text: string, { longest = MAX_BASE64 }: { longest?: number } = {}): Transaction {
   if (text.length > longest)
     throw new Refusal('too-large', `a PSBT of ${text.length} characters found, at most ${longest} expected`);
   try {

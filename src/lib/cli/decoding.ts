@@ -146,7 +146,7 @@ function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): Subject
   const input = sniff(bytes, { transaction: true });
   if (input.form === 'json') return ofJson(parseJson(input.text), unknownField, shared);
   if (input.form === 'transaction') return { tx: readTx(input.bytes), parents: shared };
-  return ofPsbt(readPsbt(Buffer.from(input.bytes).toString('base64'), limit * 2), shared);
+  return ofPsbt(readPsbt(Buffer.from(input.bytes).toString('base64'), { longest: limit * 2 }), shared);
 }
 
 /** As `printJson`, by the engine where it can: it refuses only the bigint of an absurd amount. */

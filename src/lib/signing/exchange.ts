@@ -199,7 +199,7 @@ function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
 /** The PSBTs that came back and are this transaction. The runner refuses those that belong to no transaction of the step. */
 function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
   const unsigned = toTransaction(job.template).unsignedTx;
-  return hand.merged.map(readPsbt).filter((tx) => equalBytes(tx.unsignedTx, unsigned));
+  return hand.merged.map((text) => readPsbt(text)).filter((tx) => equalBytes(tx.unsignedTx, unsigned));
 }
 
 /** This party's share in them: the fullest one. */
