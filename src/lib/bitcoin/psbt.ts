@@ -57,13 +57,17 @@ export function templateOf(tx: Transaction): Template {
   return { version: tx.version as Template['version'], locktime: tx.lockTime, inputs, outputs };
 }
 
+/** Does the PSBT hold exactly this transaction, byte for byte? */
+export const holds = (tx: Transaction, template: Template): boolean =>
+  equalBytes(toTransaction(template).unsignedTx, tx.unsignedTx);
+
 /**
  * Reads a PSBT that must hold exactly this transaction, to be signed with the default sighash type.
  * @throws Refusal `transaction-differs`, naming the first difference, or `sighash-refused`
  */
 export function readSame(template: Template, psbt: string, from: string): Transaction {
   const tx = readPsbt(psbt);
-  if (!equalBytes(toTransaction(template).unsignedTx, tx.unsignedTx)) {
+  if (!holds(tx, template)) {
     const words = difference(template, templateOf(tx)) ?? 'an encoding of its own found';
     throw new Refusal(
       'transaction-differs',

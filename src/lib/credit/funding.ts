@@ -5,8 +5,8 @@
  */
 import { payFrom } from '../bitcoin/coins.ts';
 import { guardFee } from '../bitcoin/fee.ts';
-import { readPsbt, readSame, templateOf, writePsbt } from '../bitcoin/psbt.ts';
-import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { holds, readPsbt, readSame, templateOf, writePsbt } from '../bitcoin/psbt.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { isNativeSegwit, scriptType } from '../bitcoin/script.ts';
 import {
   feeOf,
@@ -101,9 +101,8 @@ export function signFunding(hand: Hand, funding: Funding, ours: Facts['ours'], s
   const { template } = funding;
   const witnesses: Record<string, readonly Hex[]> = { ...funding.witnesses };
   const open = template.inputs.map((_, i) => i).filter((i) => !skip.includes(i) && !witnesses[i]);
-  const unsigned = toTransaction(template).unsignedTx;
   // Other PSBTs of the same step (its refund) come back by the same flag; the runner refuses what belongs to none.
-  for (const psbt of hand.merged.filter((text) => equalBytes(readPsbt(text).unsignedTx, unsigned))) {
+  for (const psbt of hand.merged.filter((text) => holds(readPsbt(text), template))) {
     const signed = readSame(template, psbt, 'wallet');
     for (const [i, stack] of witnessesOf(template, signed, open)) witnesses[i] = stack.map((part) => bytesToHex(part));
   }

@@ -9,9 +9,8 @@
  * wallet, its part is taken from a PSBT that came back (`--merge`) and the verbs answer undefined until it is there.
  * Not here: sessions of more than two parties.
  */
-import { readPsbt, shareOf, type Share } from '../bitcoin/psbt.ts';
-import { equalBytes } from '../bitcoin/bytes.ts';
-import { taprootSighash, toTransaction, type Template } from '../bitcoin/transaction.ts';
+import { holds, readPsbt, shareOf, type Share } from '../bitcoin/psbt.ts';
+import { taprootSighash, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';
@@ -198,8 +197,7 @@ function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
 
 /** The PSBTs that came back and are this transaction. The runner refuses those that belong to no transaction of the step. */
 function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
-  const unsigned = toTransaction(job.template).unsignedTx;
-  return hand.merged.map((text) => readPsbt(text)).filter((tx) => equalBytes(tx.unsignedTx, unsigned));
+  return hand.merged.map((text) => readPsbt(text)).filter((tx) => holds(tx, job.template));
 }
 
 /** This party's share in them: the fullest one. */
