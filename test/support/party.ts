@@ -9,7 +9,7 @@ import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { creditKind, type Credit } from '../../src/lib/credit/records.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
-import type { Action, Coin, Facts } from '../../src/lib/protocol/action.ts';
+import { permitServed, type Action, type Coin, type Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
 import type { Ports } from '../../src/lib/protocol/ports.ts';
 
@@ -39,6 +39,8 @@ export interface RunOptions {
   max?: bigint;
   requestId?: string;
   cancel?: boolean;
+  /** Played as a server would, with these standing orders. */
+  served?: object;
   /** Called at each labelled point of the runner. */
   point?: (label: string) => void;
 }
@@ -84,6 +86,7 @@ export class TestParty {
         facts: async () => ({ facts, checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' } }),
       },
       prompt: promptFrom({ amount: options.amount, max: options.max }),
+      permit: options.served ? permitServed : () => {},
       keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal()))),
       random: () => home.random(),
       copy: (copies) => home.copy(copies),
@@ -101,6 +104,7 @@ export class TestParty {
       merged: options.merged ?? [],
       requestId: options.requestId,
       cancel: options.cancel ?? false,
+      ...(options.served && { standing: options.served }),
     };
     const printed: Printed = await play(table, line, this.ports(options));
     return { message: JSON.parse(printed.text) as Message, text: printed.text, exit: printed.exit, hint: printed.hint };

@@ -141,6 +141,8 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
     }),
     prompt: promptFrom(flags),
+    // Whoever runs a command is there to answer for it.
+    permit: () => {},
     keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.unseal()))),
     random: () => home.random(),
     copy: (copies) => home.copy(copies),

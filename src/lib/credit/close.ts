@@ -45,6 +45,7 @@ const MAX_FEERATE = 100_000;
 export const closeCredit = table<CloseMessage, Rs, CloseInput>(
   {
     type: 'close-credit',
+    server: 'payee',
     kinds: { contract: creditKind },
     parse: messageParser('close-credit', steps),
     find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),

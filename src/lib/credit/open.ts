@@ -86,6 +86,7 @@ const payeeKey = (m: OpenMessage): string => ('contract' in m ? m.contract.payee
 export const openCredit = table<OpenMessage, Rs, OpenInput>(
   {
     type: 'open-credit',
+    server: 'payee',
     kinds: { contract: creditKind },
     parse: messageParser('open-credit', steps),
     find: (m) => (m ? { contract: keyClaim(payeeKey(m)) } : {}),

@@ -44,6 +44,7 @@ type Rs = { contract: Credit; next: Credit; prior: Credit };
 export const rollover = table<RollMessage, Rs, RollInput>(
   {
     type: 'rollover',
+    server: 'payee',
     kinds: { contract: creditKind, next: creditKind, prior: creditKind },
     parse: parseRollover,
     find: (m, input, { contract }) => {

@@ -45,6 +45,7 @@ type Rs = { contract: Credit };
 export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
   {
     type: 'sign-update',
+    server: 'payee',
     kinds: { contract: creditKind },
     parse: messageParser('sign-update', steps),
     find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),

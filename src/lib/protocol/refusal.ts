@@ -131,6 +131,7 @@ export const ERRORS = {
   'insecure-home': [77, 'a home with an insecure seed works on regtest only'],
   'secret-exposed': [77, 'a file with secrets can be read by others'],
   'wrong-passphrase': [77, 'the passphrase does not open this home'],
+  'not-served': [77, 'a step that waits for a person: a server does not take it'],
   'home-exists': [73, 'there is a home in that directory already'],
 } as const satisfies Record<string, readonly [exit: number, meaning: string]>;
 
