@@ -38,6 +38,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'open-credit': () => require('./commands/open-credit.ts'),
   restore: () => require('./commands/restore.ts'),
   rollover: () => require('./commands/rollover.ts'),
+  serve: () => require('./commands/serve.ts'),
   'sign-update': () => require('./commands/sign-update.ts'),
   status: () => require('./commands/status.ts'),
   'transfer-openassets': () => require('./commands/transfer-openassets.ts'),

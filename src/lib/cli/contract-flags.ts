@@ -99,7 +99,7 @@ export type PolicyValues = {
 };
 
 /** The policy: at a start with its defaults, otherwise only where a flag was given (and then no row takes it). */
-async function policyFrom(values: PolicyValues, starts: boolean, network: Network): Promise<Policy | undefined> {
+export async function policyFrom(values: PolicyValues, starts: boolean, network: Network): Promise<Policy | undefined> {
   const { checkPolicy, defaultPolicy } = await import('../credit/terms.ts');
   const given = Object.keys(policyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);
   if (!starts && !given) return undefined;
