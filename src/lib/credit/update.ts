@@ -17,15 +17,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
-import {
-  arrivalNotes,
-  checkInflight,
-  checkIssue,
-  keysetOf,
-  outputNotes,
-  payForEcash,
-  receiveEcash,
-} from './ecash.ts';
+import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
 import { psbtOf, sharesIn, updateJob } from './jobs.ts';
 import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
@@ -50,6 +42,7 @@ type Rs = { contract: Credit; keyset: KeysetRecord };
 export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
   {
     type: 'sign-update',
+    server: 'payee',
     kinds: { contract: creditKind, keyset: keysetKind },
     parse: parseUpdate,
     find: (m, input, { contract }) => {
@@ -118,6 +111,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       after: 'requested',
       by: 'payer',
       does: 'checks what it agreed to, counts it, and signs last',
+      unattended: true,
       may: ['ecash', 'maxInflight'],
       agrees: ['amount', 'max'],
       needs: () => ({ tip: true, now: true }),
