@@ -362,9 +362,11 @@ describe('a server', () => {
 
   it('takes no row of the other party, no start and no table that names none: not-served', async () => {
     const id = await opened(both);
-    const on = await ask(id);
+    const { message: on } = await both.payee.run(rollover, { input: { contract: id } });
     const [before, payees] = [await both.payer.state(), await both.payee.state()];
-    expect(await codeOf(both.payer.run(signUpdate, { on, amount: 2_100n, served }))).toBe('not-served');
+    expect(await codeOf(both.payer.run(rollover, { on, input: { expires: { blocks: 4320 } }, served }))).toBe(
+      'not-served',
+    );
     const starts = [
       [signUpdate, { contract: id, amount: 2_100n }],
       [rollover, { contract: id, policy }],

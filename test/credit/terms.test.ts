@@ -123,7 +123,8 @@ describe('the contract as messages show it', () => {
 describe('an offer that a payee made up', () => {
   const made = (change: object, bounds: object = {}) => {
     const auth = xOnlyKey(secret(9));
-    const offer = { pubkey: key(30), auth, address: ADDRESSES.p2tr, ...change, policy: { ...shown, ...bounds } };
+    const side = { pubkey: key(30), auth, address: ADDRESSES.p2tr };
+    const offer = { ...side, ecash: 'none', mint_url: null, ...change, policy: { ...shown, ...bounds } };
     return seal({ type: 'open-credit', version: 1, step: 'offered', network: 'regtest', offer }, secret(9));
   };
   const shown = { ...policy, min_amount_sat: 10_000, max_amount_sat: 100_000_000 };
@@ -176,7 +177,14 @@ describe('an offer that a payee made up', () => {
 });
 
 it('terms come from the offer, and from nothing else of the payer but keys, amount and expiry', () => {
-  const offer = { pubkey: key(2), auth: xOnlyKey(secret(102)), address: ADDRESSES.p2tr, policy, ecash: 'none', mint_url: null } as const;
+  const offer = {
+    pubkey: key(2),
+    auth: xOnlyKey(secret(102)),
+    address: ADDRESSES.p2tr,
+    policy,
+    ecash: 'none',
+    mint_url: null,
+  } as const;
   const payer = { pubkey: key(1), auth: xOnlyKey(secret(101)), address: ADDRESSES.p2wpkh, ecash: () => key(3) };
   expect(termsFrom('regtest', offer, payer, 1_200_000n, 5_320)).toEqual(termsWith());
   expect(code(() => termsFrom('elsewhere', offer, payer, 1n, 1))).toBe('wrong-network');

@@ -331,6 +331,11 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
         claims: kind.claims(record as never),
       };
     });
+  // Nothing to keep, and nothing to repeat: what was printed is worked out anew.
+  const keeps = [writes, kept.opens, kept.spends, kept.voids, kept.notes, addresses].some(
+    (list) => list && list.length > 0,
+  );
+  if (key === null && !keeps) return true;
   ports.point('before-commit');
   const done = await ports.store.commit({
     key,
