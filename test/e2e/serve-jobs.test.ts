@@ -112,16 +112,17 @@ describe('with workers', () => {
     const updates = [];
     for (const contract of ids) updates.push(await signed(contract));
     const closes: string[] = [];
-    for (const contract of ids) closes.push((await both.payer.run(closeCredit, { input: { contract } })).text);
+    // A close is signed only once the update before it is accepted.
+    const closing = ids.slice(0, 40);
+    for (const contract of closing) closes.push((await both.payer.run(closeCredit, { input: { contract } })).text);
     const server = await serve(['--stdio', '--jobs', '2']);
     expect(server.workers()).toHaveLength(2);
-    // A close is signed only once the update before it is accepted.
     server.write(...updates, ...closes);
     server.child.stdin!.end();
     let kills = 0;
     for (const [step, contracts] of [
       ['accepted', ids],
-      ['signed', ids],
+      ['signed', closing],
     ] as const)
       for (const [i, contract] of contracts.entries()) {
         const line = await server.line();
@@ -137,7 +138,9 @@ describe('with workers', () => {
     expect(notes.length).toBeLessThanOrEqual(kills);
     for (const contract of ids)
       expect(await both.payee.record(contract)).toMatchObject({ state: 'closing', paidSat: 1_000n });
-    expect(server.stderr.match(/ (?:accepted|signed|proposed) [0-9a-f]{8} ok /g)).toHaveLength(2 * CONTRACTS);
+    expect(server.stderr.match(/ (?:accepted|signed|proposed) [0-9a-f]{8} ok /g)).toHaveLength(
+      ids.length + closing.length,
+    );
   }, 300_000);
 
   const LABELS = ['before-commit', 'in-commit', 'before-tide', 'after-commit', 'before-print'] as const;
