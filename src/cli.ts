@@ -19,6 +19,8 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   coins: () => require('./commands/coins.ts'),
   completion: () => require('./commands/completion.ts'),
   dividends: () => require('./commands/dividends.ts'),
+  'ecash-keyset': () => require('./commands/ecash-keyset.ts'),
+  'ecash-restore': () => require('./commands/ecash-restore.ts'),
   errors: () => require('./commands/errors.ts'),
   'decode-assets': () => require('./commands/decode-assets.ts'),
   'decode-colu': () => require('./commands/decode-colu.ts'),

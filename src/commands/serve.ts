@@ -56,7 +56,7 @@ The first line on stdout says where it listens; each request is a line on stderr
           throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
         await home.keys(); // asks for the passphrase, where there is one
         const ports = await portsOf(home, flags, this.argv);
-        const standing = { policy: await policyFrom(flags, true, home.network), maxFeerate: flags['max-feerate'] };
+        const standing = { policy: await policyFrom(flags, home.network), maxFeerate: flags['max-feerate'] };
         const pool = jobs === undefined ? undefined : { jobs, command: workerCommand(raw, passphrase), passphrase };
         const limits = { queue, connections, timeoutMs: timeout * 1000 };
         await serveHome({ home, ports, standing, stdio, http, pool, worker, ...limits });

@@ -229,6 +229,7 @@ describe('races', () => {
       reply: ports.store.reply.bind(ports.store),
       load: ports.store.load.bind(ports.store),
       fresh: ports.store.fresh.bind(ports.store),
+      notes: ports.store.notes.bind(ports.store),
       ours: ports.store.ours.bind(ports.store),
       commit: async () => ((tries += 1), false),
     };
@@ -256,6 +257,7 @@ describe('consent', () => {
             reply: ports.store.reply.bind(ports.store),
             load: ports.store.load.bind(ports.store),
             fresh: ports.store.fresh.bind(ports.store),
+            notes: ports.store.notes.bind(ports.store),
             ours: ports.store.ours.bind(ports.store),
             commit: async (given) => (lost-- > 0 ? false : ports.store.commit(given)),
           },

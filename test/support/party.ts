@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { creditKind, type Credit } from '../../src/lib/credit/records.ts';
+import { keysetKind } from '../../src/lib/ecash/keyset.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { permitServed, type Action, type Coin, type Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
 import type { Ports } from '../../src/lib/protocol/ports.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
 
 /** What the party's chain shows; a test may change it between runs. */
 export interface ChainView {
@@ -39,6 +41,8 @@ export interface RunOptions {
   max?: bigint;
   requestId?: string;
   cancel?: boolean;
+  /** Stands for the program that --signer names. */
+  outside?: (body: object) => unknown;
   /** Played as a server would, with these standing orders. */
   served?: object;
   /** Called at each labelled point of the runner. */
@@ -72,7 +76,7 @@ export class TestParty {
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds: async () => [creditKind] });
+    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds: async () => [creditKind, keysetKind] });
   }
 
   ports(options: RunOptions = {}): Ports {
@@ -84,6 +88,10 @@ export class TestParty {
       store: home.store,
       source: {
         facts: async () => ({ facts, checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' } }),
+      },
+      outside: async (program, body) => {
+        if (!options.outside) throw new Refusal('usage', `no program for --${program}`);
+        return options.outside(body);
       },
       prompt: promptFrom({ amount: options.amount, max: options.max }),
       permit: options.served ? permitServed : () => {},

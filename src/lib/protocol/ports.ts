@@ -11,6 +11,7 @@ import type {
   Kept,
   Keys,
   NonceId,
+  Note,
   OpenNonce,
   OwnAddress,
   Queries,
@@ -20,6 +21,7 @@ import type {
   ServedRow,
   WalletPath,
 } from './action.ts';
+import type { Json } from './json.ts';
 
 export interface Loaded {
   kind: string;
@@ -55,6 +57,7 @@ export interface Commit {
   opens: readonly OpenNonce[];
   spends: readonly NonceId[];
   voids: readonly NonceId[];
+  notes: readonly Note[];
   /** Fresh addresses that the step used; taken by another run meanwhile: the race is lost. */
   addresses: readonly OwnAddress[];
 }
@@ -69,10 +72,12 @@ export interface Store {
   load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }>;
   /**
    * All or nothing. false: a revision, address or the reply key moved on.
-   * @throws Refusal `already-known` where a claim belongs to another record
+   * @throws Refusal `already-known` where a claim belongs to another record, or a note was made before
    * @throws Refusal `nonce-consumed` where a spent nonce is no longer open
    */
   commit(commit: Commit): Promise<boolean>;
+  /** What was noted under these names. */
+  notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
   /** The next `count` unused receiving addresses. */
   fresh(count: number): Promise<readonly OwnAddress[]>;
   ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
@@ -105,6 +110,8 @@ export interface Ports {
   keys(nonces: readonly SealedNonce[]): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
   random(): Promise<(bytes: number) => Uint8Array>;
+  /** Asks a program that the user named, JSON in and JSON out. */
+  outside(program: string, body: object): Promise<unknown>;
   /** Writes and syncs the copies outside the home. */
   copy(copies: readonly Copy[]): Promise<void>;
   /** A labelled point between two effects, where tests interrupt a run. */
