@@ -11,6 +11,7 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { contractAddress, defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
+import { printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode, PASSWORD, type Answers } from '../chain/node.ts';
 import { freshDir, spillway } from '../cli/run.ts';
 import { opened, ownCoin, pair, type Pair } from '../support/credit.ts';
@@ -94,15 +95,30 @@ describe('over HTTP', () => {
     await both.payer.run(closeCredit, { input: { contract: id }, cancel: true });
   });
 
-  it('takes an opening by its standing policy', async () => {
-    const server = await serve(['--http', '0']);
-    const offered = await both.payee.run(openCredit, { input: { as: 'payee', policy: defaultPolicy('regtest') } });
+  it('offers what its flags say to a payer that asks, and takes the opening', async () => {
+    const server = await serve(['--http', '0', '--min-amount', '700000', '--ecash', 'home']);
+    const asked = await both.payer.run(openCredit, { input: { as: 'payer' } });
+    const offered = await server.post(asked.message);
+    expect(told(offered)).toEqual(['offered', 200]);
+    const policy = { ...defaultPolicy('regtest'), min_amount_sat: 700_000 };
+    expect(offered.message['offer']).toMatchObject({ policy: JSON.parse(printJson(policy)), ecash: 'home' });
     const utxo = [await ownCoin(both.payer, 900_000n)];
     const input = { utxo, amount: 800_000n, expires: { blocks: 4_320 } };
-    const proposed = await both.payer.run(openCredit, { on: offered.message, input });
+    const proposed = await both.payer.run(openCredit, { on: offered.text, input });
     const accepted = await server.post(proposed.message);
     expect(told(accepted)).toEqual(['accepted', 200]);
     expect((await both.payer.run(openCredit, { on: accepted.text })).message['step']).toBe('ready');
+  });
+
+  it('is asked by the payer, who pays without a person at the other end', async () => {
+    const server = await serve(['--http', '0']);
+    const before = await paid();
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 600n } });
+    const requested = await server.post(asked.message);
+    expect(told(requested)).toEqual(['requested', 200]);
+    const signed = await both.payer.run(signUpdate, { on: requested.text });
+    expect(told(await server.post(signed.message))).toEqual(['accepted', 200]);
+    expect(await paid()).toBe(before + 600n);
   });
 
   it('writes one line of log for each request: no message, no secret', async () => {
@@ -241,14 +257,15 @@ describe('refused, by code and status, with nothing stored', () => {
 const alienOf = (on: Message): Message => ({ ...on, contract: { ...on['contract'], id: 'ab'.repeat(32) } });
 
 describe('what waits for a person', () => {
-  it('an offer to this home, and a request for its money: not-served, 403, nothing stored', async () => {
+  it('an offer to this home, and a request for its money: 403, nothing stored', async () => {
     const { payee, payer } = both;
     const server = await Server.start(['--home', payer.dir, '--http', '0'], env({}, SEED + 1));
     running.push(server);
     const before = await payer.state();
     const offer = await payee.run(openCredit, { input: { as: 'payee', policy: defaultPolicy('regtest') } });
     const asked = await payee.run(signUpdate, { input: { contract: id, amount: 7n } });
-    for (const { message } of [offer, asked]) expect(told(await server.post(message))).toEqual(['not-served', 403]);
+    expect(told(await server.post(offer.message))).toEqual(['not-served', 403]);
+    expect(told(await server.post(asked.message))).toEqual(['not-agreed', 403]);
     // What its owner has answered by command is repeated.
     expect(await payer.state()).toEqual(before);
     const signed = await payer.run(signUpdate, { on: asked.message, amount: 7n });

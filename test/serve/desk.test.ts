@@ -67,7 +67,7 @@ describe('a desk', () => {
     const contract = (await openMessages(both))[3]!['contract'].id as string;
     const requested = await both.payee.run(signUpdate, { input: { contract, amount: 2_100n } });
     const before = await both.payer.state();
-    const ports = { ...served(both.payer.ports()), permit: () => {} };
+    const ports = served(both.payer.ports());
     const entries: Entry[] = [];
     const answer = desk(workHere(ports, {}), (entry) => entries.push(entry));
     const line = await answer(requested.text, 'test');
@@ -76,5 +76,14 @@ describe('a desk', () => {
     });
     expect(entries).toMatchObject([{ from: 'test', code: 'not-agreed' }]);
     expect(await both.payer.state()).toEqual(before);
+  });
+
+  it('gives an action no standing orders of another: the ecash of an offer is not the ecash of a payment', async () => {
+    const contract = (await openMessages(both))[3]!['contract'].id as string;
+    const asked = await both.payer.run(signUpdate, { input: { contract, amount: 500n } });
+    const requested = await both.payee.run(signUpdate, { on: asked.message });
+    const work = workHere(served(both.payer.ports()), { 'open-credit': { ecash: 'home' } });
+    const line = await desk(work, () => {})(requested.text, 'test');
+    expect(JSON.parse(line)).toMatchObject({ step: 'signed', amount_sat: 500, ecash: null });
   });
 });
