@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { tipOf } from '../lib/cli/chain.ts';
 import { portsOf, stopAt } from '../lib/cli/contract.ts';
-import { policyFlags, policyFrom } from '../lib/cli/contract-flags.ts';
+import { issuerFlags, policyFlags, policyFrom, programFlags } from '../lib/cli/contract-flags.ts';
 import { addressFlag, chainFlags, feerateFlag, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { readPassphrase } from '../lib/cli/secrets.ts';
@@ -39,12 +39,14 @@ The first line on stdout says where it listens; each request is a line on stderr
       helpGroup: 'POLICY',
     }),
     ...policyFlags,
+    ...issuerFlags,
+    ...programFlags,
     worker: Flags.boolean({ summary: 'A worker of another serve', hidden: true, dependsOn: ['stdio'] }),
   };
 
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
-    const { stdio, http, jobs, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
+    const { stdio, http, jobs, notify, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
     if (!stdio && !http) throw new Refusal('usage', '--stdio or --http [HOST:]PORT expected');
     if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
@@ -56,10 +58,15 @@ The first line on stdout says where it listens; each request is a line on stderr
           throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
         await home.keys(); // asks for the passphrase, where there is one
         const ports = await portsOf(home, flags, this.argv);
-        const standing = { policy: await policyFrom(flags, home.network), maxFeerate: flags['max-feerate'] };
+        const offers = { policy: await policyFrom(flags, home.network), ecash: flags.ecash, mint: flags.mint };
+        const standing = {
+          'open-credit': offers,
+          rollover: offers,
+          'close-credit': { maxFeerate: flags['max-feerate'] },
+        };
         const pool = jobs === undefined ? undefined : { jobs, command: workerCommand(raw, passphrase), passphrase };
         const limits = { queue, connections, timeoutMs: timeout * 1000 };
-        await serveHome({ home, ports, standing, stdio, http, pool, worker, ...limits });
+        await serveHome({ home, ports, standing, stdio, http, pool, worker, notify, ...limits });
       },
       stopAt,
       async () => (passphrase = await readPassphrase(flags)),

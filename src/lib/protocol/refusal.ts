@@ -99,6 +99,7 @@ export const ERRORS = {
     76,
     'a funding transaction whose id can still change, or that does not pay the contract as agreed',
   ],
+  'peer-refused': [76, 'the other side answered with a refusal instead of a message'],
   'signature-invalid': [76, 'a signature does not verify'],
   'keyset-differs': [76, 'a keyset whose id does not follow from its keys'],
   'keyset-unknown': [76, 'ecash of a keyset that was not asked for'],

@@ -162,6 +162,7 @@ const OWN_FLAGS = [
   'connections',
   'timeout',
   'worker',
+  'notify',
   'passphrase-fd',
   'passphrase-file',
 ];
