@@ -20,6 +20,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   completion: () => require('./commands/completion.ts'),
   dividends: () => require('./commands/dividends.ts'),
   errors: () => require('./commands/errors.ts'),
+  'ecash-token': () => require('./commands/ecash-token.ts'),
   'decode-assets': () => require('./commands/decode-assets.ts'),
   'decode-colu': () => require('./commands/decode-colu.ts'),
   'decode-counterparty': () => require('./commands/decode-counterparty.ts'),

@@ -40,6 +40,8 @@ export const ERRORS = {
   'onion-no-hmac': [65, 'fewer than 32 bytes behind a hop payload, where the next HMAC belongs'],
   'onion-overflow': [65, 'the payloads of the hops do not fit into the packet'],
   'error-size': [65, 'an error onion or attribution data of a size that none has'],
+  'malformed-token': [65, 'not a Cashu token, with the reason'],
+  'malformed-keyset': [65, "not a list of a mint's public keys"],
   'wrong-network': [65, 'made for another Bitcoin network than this home'],
   // 66: what was named is not there
   'no-input': [66, 'a file that was named is not there or cannot be read'],
@@ -103,6 +105,12 @@ export const ERRORS = {
   'onion-amount': [76, 'an HTLC of another amount than its onion says'],
   'onion-expiry': [76, 'an HTLC of another expiry than its onion says'],
   'error-unreadable': [76, 'an error onion that none of these hops has made'],
+  'duplicate-secret': [76, 'a token that holds one coin twice'],
+  'keyset-id-differs': [76, 'a keyset whose id is not that of its keys'],
+  'keyset-ambiguous': [76, 'a short keyset id that begins the ids of two keysets'],
+  'unit-differs': [76, 'ecash of another unit than its keyset'],
+  'amount-unknown': [76, 'ecash of an amount for which its keyset has no key'],
+  'dleq-invalid': [76, "ecash whose DLEQ proof does not show that the mint's key signed it"],
   // 77: own policy
   'nonce-consumed': [77, 'the secret nonce of this request was used or erased: ask again'],
   'below-dust': [77, 'an output would be below the dust limit'],
