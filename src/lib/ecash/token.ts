@@ -163,6 +163,7 @@ function readJson(bytes: Uint8Array): Token {
 }
 
 const CBOR: DecodeOptions = {
+  allowBigInt: true,
   allowIndefinite: false,
   allowUndefined: false,
   rejectDuplicateMapKeys: true,
