@@ -30,6 +30,7 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
       summary: "The mint's public keys, as GET /v1/keys answers; also completes short keyset ids",
       helpValue: 'FILE',
       multiple: true,
+      multipleNonGreedy: true,
     }),
     redact: Flags.boolean({ summary: 'Leave the secrets out of what decode prints' }),
     v3: Flags.boolean({ summary: 'Write cashuA, the older format' }),

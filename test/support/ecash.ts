@@ -1,5 +1,8 @@
-/** A mint with known keys, and coins that it signed. */
+/** A mint with known keys, coins that it signed, and nutshell as a second reader. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import {
   blindMessage,
   createBlindSignature,
@@ -40,5 +43,26 @@ export function testMint(name: string, version: 0 | 1 = 1, unit = 'sat', count =
       const dleq = { e: hex(e), s: hex(s), r: r.toString(16).padStart(64, '0') };
       return { id, amount, secret, C: C.toHex(true), dleq };
     },
+  };
+}
+
+const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+const venv = process.env['SPILLWAY_NUTSHELL_DIR'] ?? join(cache, 'spillway-nutshell');
+
+/** Lines of JSON answered by nutshell's code; undefined, and one line that says so, where it is not installed. */
+export function nutshell(): ((jobs: readonly object[]) => unknown[]) | undefined {
+  const python = join(venv, 'bin/python');
+  if (spawnSync(python, ['-c', 'import cashu.core.base']).status !== 0) {
+    console.log('skipped: tokens read and made by nutshell itself (test/ecash/install.sh)');
+    return undefined;
+  }
+  return (jobs) => {
+    const ran = spawnSync(python, [join(import.meta.dirname, 'peers/cashu_nutshell.py')], {
+      input: jobs.map((job) => `${JSON.stringify(job)}\n`).join(''),
+      encoding: 'utf8',
+    });
+    const lines = ran.stdout.split('\n').filter((line) => line.startsWith('{'));
+    if (lines.length !== jobs.length) throw new Error(`nutshell: ${ran.stderr || ran.stdout}`);
+    return lines.map((line) => JSON.parse(line));
   };
 }
