@@ -107,7 +107,8 @@ export { feeFor as routingFee, route, type Payment as RoutePayment, type RouteHo
 export { readStream, writeStream } from './lib/onion/tlv.ts';
 export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';
 
-// ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys ────────────────────────────────
+// ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
+export { loadCashu } from './lib/ecash/library.ts';
 export { keysetOf, readMintKeys, type MintKeys } from './lib/ecash/mint-keys.ts';
 export {
   readToken,

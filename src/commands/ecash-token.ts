@@ -4,6 +4,7 @@ import { BaseCommand } from '../lib/cli/base.ts';
 import { rawToken, readKeysets, refuseTokenAsFile } from '../lib/cli/ecash.ts';
 import { arg } from '../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../lib/cli/stateless.ts';
+import { loadCashu } from '../lib/ecash/library.ts';
 import { decodeDocument, encodeDocument, verifyDocument } from '../lib/ecash/token-document.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
@@ -44,6 +45,7 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
     if (flags.redact && action !== 'decode')
       throw new Refusal('usage', `--redact found with ${action}, decode expected`);
     if (flags.v3 && action !== 'encode') throw new Refusal('usage', `--v3 found with ${action}, encode expected`);
+    if (action !== 'decode' || flags.redact || flags.keyset) await loadCashu();
     const keysets = await readKeysets(flags.keyset);
     let complete = true;
     await runStateless({ file, batch: flags.batch, raw: rawToken }, (document) => {

@@ -11,6 +11,7 @@ import {
   pointFromHex,
   unblindSignature,
 } from '@cashu/cashu-ts';
+import { loadCashu } from '../../src/lib/ecash/library.ts';
 import type { MintKeys } from '../../src/lib/ecash/mint-keys.ts';
 import type { Proof } from '../../src/lib/ecash/token.ts';
 import { publicBytes } from '../../src/lib/signing/curve.ts';
@@ -23,6 +24,8 @@ export interface TestMint {
   /** A coin as a wallet keeps it, with its DLEQ proof. */
   coin(amount: bigint, secret?: string): Proof;
 }
+
+await loadCashu();
 
 /** Keys for 1, 2, 4, … of a keyset whose id is of version 00 or 01. */
 export function testMint(name: string, version: 0 | 1 = 1, unit = 'sat', count = 12): TestMint {

@@ -5,11 +5,11 @@
  * NUT-01 and NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md), ids of version 00 and 01, by @cashu/cashu-ts.
  * Not here: is the keyset active, and is it this mint's (ask the mint), secret keys.
  */
-import { deriveKeysetId } from '@cashu/cashu-ts';
 import * as v from 'valibot';
 import type { Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { amountText, formed, inHex, list, object, someText } from './forms.ts';
+import { cashu } from './library.ts';
 import { isShortId } from './token.ts';
 
 export interface MintKeys {
@@ -36,7 +36,7 @@ const mintKeys = object({
 
 /**
  * Reads one keyset, a list of them, or `{keysets: [...]}`.
- * @throws Refusal `malformed-keyset`; `keyset-id-differs` where the id is not that of the keys
+ * @throws Refusal `malformed-keyset`; `keyset-differs` where the id is not that of the keys
  */
 export function readMintKeys(document: Json): MintKeys[] {
   const found = document as { keysets?: Json } | null;
@@ -49,14 +49,14 @@ export function readMintKeys(document: Json): MintKeys[] {
 
 function checked({ id, unit, input_fee_ppk, final_expiry, keys }: v.InferOutput<typeof mintKeys>): MintKeys {
   if (Object.keys(keys).length === 0) throw new Refusal('malformed-keyset', `keyset ${id}: no key found`);
-  const found = deriveKeysetId(keys, {
+  const found = cashu().deriveKeysetId(keys, {
     versionByte: id.startsWith('00') ? 0 : 1,
     unit,
     input_fee_ppk: input_fee_ppk ?? 0,
     ...(typeof final_expiry === 'number' && { expiry: final_expiry }),
   });
   if (found !== id)
-    throw new Refusal('keyset-id-differs', `keyset ${id} found, whose keys make ${found}`, { blame: 'mint' });
+    throw new Refusal('keyset-differs', `keyset ${id} found, whose keys make ${found}`, { blame: 'mint' });
   return { id, unit, keys };
 }
 

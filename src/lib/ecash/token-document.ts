@@ -67,7 +67,7 @@ export function decodeDocument(document: Fields, keysets: readonly MintKeys[], r
     token = resolved(readToken(text), keysets);
   } catch (error) {
     if (!(error instanceof Refusal) || error.code === 'bug') throw error;
-    return { ...envelope, valid: false, error: error.code, reason: error.message };
+    return { ...envelope, valid: false, reason: error.code, found: error.message };
   }
   const short = [...new Set(token.proofs.map(({ id }) => id).filter(isShortId))];
   return {

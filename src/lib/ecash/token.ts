@@ -6,7 +6,6 @@
  * base64 and text that is not UTF-8, and so one token as two. Unknown fields are ignored, as NUT-00 has it.
  * Not here: did the mint sign (`verify.ts`), is it spent (only the mint knows), BLS keysets (ids `02…`).
  */
-import { Amount, getEncodedToken } from '@cashu/cashu-ts';
 import { base64url, base64urlnopad } from '@scure/base';
 import { decode, Tokenizer, Type, type DecodeOptions } from 'cborg';
 import * as v from 'valibot';
@@ -14,6 +13,7 @@ import { hexToBytes } from '../bitcoin/bytes.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { amount, formed, inBytes, inHex, list, object, someText, text } from './forms.ts';
+import { cashu } from './library.ts';
 
 /** The mint's proof that it signed with its published key, scalars in hex; without `r` only the mint's customer can check it. */
 export interface Dleq {
@@ -221,7 +221,7 @@ function writeJson({ mint, unit, memo, proofs }: Omit<Token, 'format'>): string 
 }
 
 function writeCbor({ mint, unit, memo, proofs }: Omit<Token, 'format'>): string {
-  return getEncodedToken({
+  return cashu().getEncodedToken({
     mint,
     unit,
     ...(memo && { memo }),
@@ -232,7 +232,7 @@ function writeCbor({ mint, unit, memo, proofs }: Omit<Token, 'format'>): string 
         throw new Refusal('malformed-message', `proofs.${i}.dleq.r: nothing found, 32 bytes expected in a V4 token`);
       return {
         ...rest,
-        amount: Amount.from(amount),
+        amount: cashu().Amount.from(amount),
         ...(dleq && { dleq: { e: dleq.e, s: dleq.s, r: dleq.r! } }),
         // The library writes a witness as JSON, also one that is JSON already.
         ...(witness !== undefined && { witness: witnessOf(witness, i) }),

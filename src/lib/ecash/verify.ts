@@ -5,8 +5,8 @@
  * NUT-12 (https://github.com/cashubtc/nuts/blob/main/12.md), by @cashu/cashu-ts. Secrets of a token are unique already
  * (`token.ts`). Not here: is it spent, and do its spending conditions allow it (only the mint knows).
  */
-import { Amount, hashToCurve, hasValidDleq } from '@cashu/cashu-ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { cashu } from './library.ts';
 import { keysetOf, type MintKeys } from './mint-keys.ts';
 import type { Proof, Token } from './token.ts';
 
@@ -19,7 +19,7 @@ export interface Finding {
 }
 
 /** The point that a secret stands for, hex: what mints store of spent proofs (NUT-07), and no secret. */
-export const pointOf = (secret: string): string => hashToCurve(new TextEncoder().encode(secret)).toHex(true);
+export const pointOf = (secret: string): string => cashu().hashToCurve(new TextEncoder().encode(secret)).toHex(true);
 
 /**
  * Checks every proof. @throws Refusal with the first reason against it: `keyset-ambiguous`, `unit-differs`,
@@ -37,7 +37,7 @@ export function verifyToken(token: Token, keysets: readonly MintKeys[]): Finding
       throw against('amount-unknown', `its keyset has no key for the amount ${proof.amount}`);
     if (proof.dleq?.r === undefined) return { proof, keyset, dleq: 'missing' };
     const { e, s, r } = proof.dleq;
-    if (!hasValidDleq({ ...proof, amount: Amount.from(proof.amount), dleq: { e, s, r } }, keyset))
+    if (!cashu().hasValidDleq({ ...proof, amount: cashu().Amount.from(proof.amount), dleq: { e, s, r } }, keyset))
       throw against('dleq-invalid', "its DLEQ proof does not show that the mint's key for this amount signed it");
     return { proof, keyset, dleq: 'valid' };
   });
