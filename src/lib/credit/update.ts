@@ -230,7 +230,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         if (keyset.path) return accept(signBlindly(hand.keys, keyset.path, outs));
         return {
           asks: { program: 'signer', body: { contract: c.id, paid_sat: m.paid_sat, outputs: outs } },
-          then: (answer) => accept(readSigned(answer, keyset.keyset, outs)),
+          answered: (answer) => accept(readSigned(answer, keyset.keyset, outs)),
         };
       },
     }),
