@@ -69,7 +69,8 @@ export { exitCredit, verdictOf, type ExitDocument, type Verdict } from './lib/cr
 export { openCredit, type OpenInput, type OpenMessage } from './lib/credit/open.ts';
 export { creditKind, type Credit } from './lib/credit/records.ts';
 export { rollover } from './lib/credit/rollover.ts';
-export { signUpdate, type UpdateInput, type UpdateMessage } from './lib/credit/update.ts';
+export { signUpdate } from './lib/credit/update.ts';
+export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts';
 export { settlementOf, type Settlement } from './lib/credit/settlement.ts';
 export { statusOf, type StatusLine } from './lib/credit/status.ts';
 export {

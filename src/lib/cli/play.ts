@@ -117,7 +117,15 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
 const noKey = (): never => {
   throw new Refusal('bug', 'a step without keys asks for one');
 };
-const NO_KEYS: Keys = { contract: noKey, auth: noKey, wallet: noKey, nonce: noKey };
+const NO_KEYS: Keys = {
+  contract: noKey,
+  auth: noKey,
+  ecash: noKey,
+  mint: noKey,
+  cashu: noKey,
+  wallet: noKey,
+  nonce: noKey,
+};
 
 /** One attempt; undefined where another run was faster. */
 async function once<M extends Step, Rs extends Records, I extends object>(
@@ -156,7 +164,9 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   if (peer !== null) checkSeal(line.json as object, peer, 'counterparty');
   checkFlags(row, line.input);
   const { facts, checks } = await factsFor(row, seen, ports);
-  const out = row.take({ ...seen, ...hand, facts } as Parameters<typeof row.take>[0]);
+  await row.loads?.(seen);
+  const taken = row.take({ ...seen, ...hand, facts } as Parameters<typeof row.take>[0]);
+  const out = 'asks' in taken ? taken.then(await ports.outside(taken.asks.program, taken.asks.body)) : taken;
   if (line.merged.length > 0) await checkMerged(line.merged, message, out);
   if (out.consent && !agreed.has(digest(out.consent))) {
     // A question is asked once a run: if a lost race changed it, somebody else has to decide again.
@@ -180,7 +190,8 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     flags: flagDigest(action, row.name, line),
     copies: out.copies ?? [],
   };
-  if (!(await commit(action, out, key, reply, reads, records, facts.payout ?? [], ports))) return undefined;
+  if (!(await commit(action, out, row.secret ? null : key, reply, reads, records, facts.payout ?? [], ports)))
+    return undefined;
   if (out.consent) ports.prompt.settled(out.consent);
   await ports.copy(reply.copies);
   ports.point('before-print');
@@ -230,11 +241,12 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   seen: Seen<M | null, Rs, I>,
   ports: Ports,
 ) {
-  const { payout, ours, ...queries } = row.needs?.(seen) ?? {};
+  const { payout, ours, notes, ...queries } = row.needs?.(seen) ?? {};
   const { facts, checks } = await ports.source.facts(queries);
   const own: Partial<Facts> = {
     ...(payout !== undefined && { payout: await ports.store.fresh(payout) }),
     ...(ours && { ours: await ports.store.ours(ours) }),
+    ...(notes && { notes: await ports.store.notes(notes) }),
   };
   // How coins were judged is the step's to say.
   const { coins: _, ...rest } = checks as Record<string, string>;
@@ -315,6 +327,7 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
     opens: kept.opens ?? [],
     spends: kept.spends ?? [],
     voids: kept.voids ?? [],
+    notes: kept.notes ?? [],
     addresses,
   });
   if (done) ports.point('after-commit');

@@ -20,7 +20,7 @@ export async function freshAddress(home: Home): Promise<OwnAddress> {
     const addresses = await home.store.fresh(1);
     const { address } = addresses[0]!;
     const reply = { text: address, exit: 0, row: 'address', flags: '', copies: [] } as const;
-    const nothing = { key: null, reads: [], writes: [], opens: [], spends: [], voids: [] };
+    const nothing = { key: null, reads: [], writes: [], opens: [], spends: [], voids: [], notes: [] };
     if (await home.store.commit({ ...nothing, reply, addresses })) return addresses[0]!;
   }
   throw new Refusal('concurrent', 'each fresh address was taken by another run first', { hint: 'run it again' });

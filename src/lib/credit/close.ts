@@ -14,10 +14,10 @@ import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { closeJob, psbtOf, sharesIn } from './jobs.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, idClaim, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
+import { creditKind, idClaim, must, paidOf, signedUpTo, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, settlementVsize } from './transactions.ts';
-import { checkHome, checkSame, noncesOf, ONCE, SIGN, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, checkSame, checkSettled, noncesOf, ONCE, SIGN, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
 
 const numbers = {
   contract: contractSchema,
@@ -83,6 +83,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           take: ({ records, input, facts, ...hand }) => {
             if (opener === 'payee') checkHome(hand);
             const c = closable(records.contract);
+            checkSettled(c);
             const paidSat = paidOf(c);
             const feeSat = feeFor(facts.feerate, settlementVsize(c.terms));
             checkFee(c.terms, feeSat, input.allowFee ?? false, undefined);
@@ -119,6 +120,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             if (other === 'payee') checkHome(hand);
             const c = closable(records.contract);
             checkSame({ contract: viewOf(c) }, m, opener);
+            checkSettled(c);
             if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
               throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
             checkFee(c.terms, m.fee_sat, input.allowFee ?? false, input.maxFeerate ?? MAX_FEERATE);
@@ -205,7 +207,7 @@ const statedBy = (c: FundedCredit, opener: Role, close: Closing, receipt: Hex | 
 /** The payer signs for no more than it has signed before. */
 function checkPayer(c: FundedCredit, m: { paid_sat: bigint; receipt: Hex | null }): FundedCredit {
   checkReceipt(c, m.paid_sat, m.receipt, 'payee');
-  return c.role === 'payer' && m.paid_sat > c.signedMaxSat ? { ...c, signedMaxSat: m.paid_sat } : c;
+  return c.role === 'payer' ? signedUpTo(c, m.paid_sat) : c;
 }
 
 function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {

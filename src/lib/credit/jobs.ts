@@ -2,11 +2,11 @@
 import { musigPsbt, readSame, shareOf, type Share } from '../bitcoin/psbt.ts';
 import type { Template } from '../bitcoin/transaction.ts';
 import { jobFor, type Job, type Own } from '../signing/exchange.ts';
-import type { Path } from '../protocol/action.ts';
+import { freshPath } from '../protocol/path.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { xOnlyKey } from '../signing/bip340.ts';
-import type { Hand } from '../protocol/action.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
 import { idClaim } from './records.ts';
 import { keysOf, otherRole, pubkeyOf, type Contract, type Role, type Side } from './terms.ts';
 import * as tx from './transactions.ts';
@@ -43,11 +43,12 @@ export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
   return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
 }
 
-/** Fresh keys for one contract: 4 × 31 random bits, never a counter, so that a restored home cannot repeat them. */
+/** The payer's key to which the contract's ecash quotes are locked. */
+export const ecashKey = (hand: Hand, own: Own): Hex => bytesToHex(publicKey(hand.keys.ecash(own.path)));
+
+/** Fresh keys for one contract. */
 export function freshSide(hand: Hand, ownKey: string | undefined, address: string): { own: Own; side: Side } {
-  const bytes = hand.random(16);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const path = [0, 4, 8, 12].map((at) => view.getUint32(at) & 0x7fffffff) as unknown as Path;
+  const path = freshPath(hand);
   const own: Own = { path, outside: ownKey !== undefined };
   return {
     own,

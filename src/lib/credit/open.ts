@@ -1,5 +1,5 @@
 /**
- * open-credit: offered (payee) → [addressed (payer) →] proposed (payer) → accepted (payee) → ready (payer).
+ * open-credit: [asked (payer) →] offered (payee) → [addressed (payer) →] proposed (payer) → accepted (payee) → ready (payer).
  *
  * The refund is signed before the funding: the payer opens it, the payee signs last, and only once the finished refund
  * is stored, here and outside the home, does the payer show its funding transaction.
@@ -8,9 +8,10 @@
 import * as v from 'valibot';
 import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
-import { table, type Hand, type Outcome } from '../protocol/action.ts';
+import { table, type Done, type Hand } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -24,9 +25,10 @@ import {
   readFunding,
   signFunding,
 } from './funding.ts';
-import { freshSide, psbtOf } from './jobs.ts';
+import { ecashKey, freshSide, psbtOf } from './jobs.ts';
+import { offerOpening, type OfferInput } from './offer.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
-import { checkHome, hintOf, ONCE, SIGN, TWICE } from './steps.ts';
+import { hintOf, ONCE, SIGN, TWICE } from './steps.ts';
 import { cancelled, creditKind, isOpening, keyClaim, must, type Credit, type Funding } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
@@ -43,7 +45,7 @@ import {
   viewOf,
   type Contract,
   type Offer,
-  type Policy,
+  type Role,
 } from './terms.ts';
 import { checkOffered, refund } from './transactions.ts';
 
@@ -51,6 +53,8 @@ const offer = v.strictObject(offerEntries);
 /** Stands beside the address, for whoever copies it: until the refund is stored, a payment there is lost. */
 const NOTICE = 'do not pay yet';
 const steps = {
+  /** Only a number, so that two are not one: there are no keys yet that could sign it, and nothing to be bound to. */
+  asked: { asked: hexOf(16) },
   offered: { offer },
   addressed: {
     offer,
@@ -67,9 +71,8 @@ const steps = {
 } as const;
 export type OpenMessage = MessageOf<typeof steps>;
 
-export interface OpenInput {
-  as?: 'payee';
-  policy?: Policy;
+export interface OpenInput extends OfferInput {
+  as?: Role;
   amount?: bigint;
   expires?: Expiry;
   utxo?: readonly Spent[];
@@ -81,24 +84,26 @@ export interface OpenInput {
 }
 type Rs = { contract: Credit };
 
-const payeeKey = (m: OpenMessage): string => ('contract' in m ? m.contract.payee_pubkey : m.offer.pubkey);
+const payeeKey = (m: Exclude<OpenMessage, { step: 'asked' }>): string =>
+  'contract' in m ? m.contract.payee_pubkey : m.offer.pubkey;
 
 export const openCredit = table<OpenMessage, Rs, OpenInput>(
   {
     type: 'open-credit',
     kinds: { contract: creditKind },
-    parse: messageParser('open-credit', steps),
-    find: (m) => (m ? { contract: keyClaim(payeeKey(m)) } : {}),
+    parse: messageParser('open-credit', steps, 'asked'),
+    find: (m) => (m && m.step !== 'asked' ? { contract: keyClaim(payeeKey(m)) } : {}),
     party: ({ records, input, message }) => {
       if (records.contract) return records.contract.role;
       if (!message && input.as) return input.as;
+      if (message?.step === 'asked') return 'payee';
       if (message?.step === 'offered') return 'payer';
       throw new Refusal('unknown-contract', 'this home takes no part in that opening', {
-        hint: 'start with --as payee, or read an offer',
+        hint: 'start with --as payee or --as payer, or read an offer',
       });
     },
     peer: ({ message: m, records }, by) => {
-      if (!m) return null;
+      if (!m || m.step === 'asked') return null;
       if (m.step === 'offered') return m.offer.auth;
       // The payer reads its own 'addressed' again: its own key sealed it, but found by its record.
       if (m.step === 'addressed')
@@ -107,7 +112,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           : m.terms.payer_auth;
       return by === 'payee' ? m.contract.payer_auth : m.contract.payee_auth;
     },
-    sealWith: ({ contract }) => contract!.own.path,
+    sealWith: ({ contract }) => contract?.own.path ?? null,
     cancel: ({ records }) => {
       const c = records.contract;
       if (isOpening(c)) return { writes: { contract: cancelled(c) }, voids: refundNonce(c) };
@@ -119,31 +124,35 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
   },
   (row) => [
     row({
+      name: 'asked',
+      after: null,
+      by: 'payer',
+      does: 'asks for an offer',
+      when: ['with --as payer', ({ input }) => input.as === 'payer'],
+      asks: ['as'],
+      take: (hand) => ({
+        message: { step: 'asked', network: hand.network, asked: bytesToHex(hand.random(16)) },
+        writes: {},
+      }),
+    }),
+    row({
       name: 'offered',
       after: null,
       by: 'payee',
-      does: 'offers fresh keys, a payout address and its policy',
-      asks: ['as', 'policy'],
-      may: ['ownKey', 'payout'],
+      does: 'offers fresh keys, a payout address, its policy, and who issues ecash for what will be paid',
+      asks: ['as'],
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
       needs: ({ input }) => ({ payout: input.payout ? 0 : 1 }),
-      take: ({ input, facts, ...hand }) => {
-        checkHome(hand);
-        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
-        return {
-          message: { step: 'offered', network: hand.network, offer: { ...side, policy: input.policy } },
-          writes: {
-            contract: {
-              role: 'payee',
-              state: 'offered',
-              network: hand.network,
-              own,
-              side,
-              policy: input.policy,
-              rolls: null,
-            },
-          },
-        };
-      },
+      take: (given) => offerOpening(given),
+    }),
+    row({
+      name: 'offered',
+      after: 'asked',
+      by: 'payee',
+      does: 'offers, as above, because the payer asked',
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
+      needs: ({ input }) => ({ payout: input.payout ? 0 : 1 }),
+      take: (given) => offerOpening(given),
     }),
     row({
       name: 'addressed',
@@ -157,7 +166,13 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       take: ({ message, records, input, facts, ...hand }) => {
         if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
         const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
-        const terms = agree(message.network, message.offer, side, input, facts);
+        const terms = agree(
+          message.network,
+          message.offer,
+          { ...side, ecash: () => ecashKey(hand, own) },
+          input,
+          facts,
+        );
         const { network: _, ...rest } = terms;
         const id = contractId(terms);
         return {
@@ -234,7 +249,13 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
         const addresses = facts.payout.map((p) => p.address);
         const { own, side } = freshSide(hand, input.ownKey, input.payout ?? addresses.shift()!);
-        const terms = agree(message.network, message.offer, side, input, facts);
+        const terms = agree(
+          message.network,
+          message.offer,
+          { ...side, ecash: () => ecashKey(hand, own) },
+          input,
+          facts,
+        );
         const template = fundFrom(
           terms,
           input.utxo,
@@ -340,7 +361,7 @@ function propose(
   held: Held,
   funding: Funding | null,
   coins: readonly string[],
-): Outcome<Extract<OpenMessage, { step: 'proposed' }>, Rs> {
+): Done<Extract<OpenMessage, { step: 'proposed' }>, Rs> {
   const { id, terms, outpoint, own } = held;
   const contract = { id, terms, outpoint };
   const { job, opened, nonce } = openRefund(hand, { ...contract, own });

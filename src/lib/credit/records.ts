@@ -12,7 +12,7 @@ import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
-import type { Contract, Offer, Policy, Role, Side, Terms } from './terms.ts';
+import { isReverse, type Contract, type Offer, type Role, type Terms } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
 /** A transaction that a wallet funds: its template, and the witnesses known so far, by input index. */
@@ -30,7 +30,33 @@ export interface Live {
   pubnonce: Hex | null;
   /** Under which --request-id it was asked for: two orders of one amount are not one. */
   requestId: string | null;
+  /** Which of the payer's `asked` it answers, until when that holds (Unix time), and which quote of a mint it pays. */
+  asked: Asked | null;
+  /** The keyset of the ecash that it may become, as it was when it was asked for. */
+  keyset: Hex | null;
 }
+export interface Asked {
+  id: Hex;
+  until: number;
+  quote: string | null;
+}
+/** What the payer asked to pay, and has agreed to by that; `paidSat`: what it signed for it in all, once it has. */
+export interface Asking {
+  id: Hex;
+  amountSat: bigint;
+  until: number;
+  quote: string | null;
+  paidSat: bigint | null;
+}
+/** Ecash that was paid for and has not arrived: from these counters its secrets can be made again. */
+export interface Awaited {
+  paidSat: bigint;
+  amountSat: bigint;
+  keyset: Hex;
+  counter: number;
+}
+/** A list of at most so many requests that a payer asked for: the oldest gives way. */
+export const MOST_ASKED = 16;
 /** A rollover under way: what, beside the two contracts, its transaction is made of. */
 export interface Rolling {
   /** The payee key of the next contract, by which its record is found. */
@@ -59,6 +85,10 @@ export interface PayeeFunded extends Held {
   /** The payer's signature over `paidSat`. */
   receipt: Hex | null;
   live: readonly Live[];
+  /** What of `paidSat` became ecash, or was reported to its issuer. */
+  issuedSat: bigint;
+  /** What of `paidSat` belongs to no quote of a running mint yet. */
+  waitingSat: bigint;
   rolling: Rolling | null;
   /** The own close that is proposed. */
   closing: Closing | null;
@@ -77,6 +107,12 @@ export interface PayerFunded extends Held {
   funding: Funding | null;
   coins: readonly string[];
   signedMaxSat: bigint;
+  asked: readonly Asking[];
+  awaited: readonly Awaited[];
+  /** How much came back as ecash. */
+  receivedSat: bigint;
+  /** What this home owes in all over a reverse contract, signed or not; null for any other. */
+  owedSat: bigint | null;
   rolling: Rolling | null;
   /** The own close that is proposed. */
   closing: Closing | null;
@@ -88,7 +124,7 @@ export type FundedState = 'open' | 'closing' | 'closed' | 'rolled' | 'exiting';
 type Each<S, X> = S extends string ? { state: S } & X : never;
 
 export type Credit =
-  | { role: 'payee'; state: 'offered'; network: string; own: Own; side: Side; policy: Policy; rolls: Hex | null }
+  | { role: 'payee'; state: 'offered'; network: string; own: Own; offer: Offer; rolls: Hex | null }
   | ({ state: 'accepted' } & PayeeFunded)
   | Each<FundedState, PayeeFunded & { tx?: Hex }>
   | { role: 'payer'; state: 'addressed'; network: string; own: Own; offer: Offer; terms: Terms; id: Hex }
@@ -108,6 +144,23 @@ export const coinClaim = (outpoint: { txid: string; vout: number } | string): Cl
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
 /** The rollover under way, where there is one. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
+/** What a funded record begins with. */
+export const NOTHING_PAID = {
+  paidSat: 0n,
+  exit: null,
+  receipt: null,
+  live: [],
+  issuedSat: 0n,
+  waitingSat: 0n,
+} as const;
+export const nothingSigned = (terms: Terms) =>
+  ({ signedMaxSat: 0n, asked: [], awaited: [], receivedSat: 0n, owedSat: isReverse(terms) ? 0n : null }) as const;
+/** The payer's record once it has signed for so much, or learnt by its receipt that it had. What was signed is owed too. */
+export const signedUpTo = <C extends PayerCredit>(c: C, sat: bigint): C => ({
+  ...c,
+  signedMaxSat: sat > c.signedMaxSat ? sat : c.signedMaxSat,
+  owedSat: c.owedSat === null ? null : sat > c.owedSat ? sat : c.owedSat,
+});
 /** What was paid (payee), or has been signed for (payer). */
 export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
 
@@ -127,7 +180,7 @@ export const cancelled = (c: Opening | (PayerFunded & { state: 'open' })): Credi
   role: c.role,
   state: 'cancelled',
   own: c.own,
-  key: c.state === 'offered' ? c.side.pubkey : c.terms.payer_pubkey,
+  key: c.state === 'offered' ? c.offer.pubkey : c.terms.payer_pubkey,
 });
 
 export const creditKind: Kind<Credit> = {
@@ -136,7 +189,7 @@ export const creditKind: Kind<Credit> = {
   claims(c): readonly Claim[] {
     switch (c.state) {
       case 'offered':
-        return [keyClaim(c.side.pubkey)];
+        return [keyClaim(c.offer.pubkey)];
       case 'cancelled':
         // A key that was shown once is never shown again.
         return [keyClaim(c.key)];
@@ -153,16 +206,25 @@ export const creditKind: Kind<Credit> = {
     }
   },
   row(c): RecordRow {
-    const name = 'id' in c ? c.id : 'side' in c ? c.side.pubkey : c.key;
+    const name = 'id' in c ? c.id : c.state === 'offered' ? c.offer.pubkey : c.key;
     const limitSat = 'terms' in c ? maxPaid(c.terms) : 0n;
-    return { name, state: c.state, highSat: isFunded(c) ? paidOf(c) : 0n, limitSat, left: isLeft(c) };
+    return {
+      name,
+      state: c.state,
+      highSat: isFunded(c) ? paidOf(c) : 0n,
+      limitSat,
+      left: isLeft(c),
+      ...('terms' in c && { issuer: c.terms.ecash }),
+      ...('issuedSat' in c && { issuedSat: c.issuedSat }),
+      ...('owedSat' in c && c.owedSat !== null && { owedSat: c.owedSat }),
+    };
   },
   restored(c): Credit {
     if (isOpening(c)) return cancelled(c);
     if (!isFunded(c)) return c;
     // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
     const reopened = { closing: null, ...(c.state === 'closing' && !c.signedClose && { state: 'open' as const }) };
-    if (c.role === 'payer') return { ...c, ...reopened, rolling: null } as Credit;
+    if (c.role === 'payer') return { ...c, ...reopened, rolling: null, asked: [] } as Credit;
     return { ...c, ...reopened, rolling: null, live: [], restored: true } as Credit;
   },
 };

@@ -12,7 +12,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { psbtOf, refundJob, sharesIn } from './jobs.ts';
-import { idClaim, must, type Credit } from './records.ts';
+import { idClaim, must, NOTHING_PAID, nothingSigned, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
 import { checkTermsWithin, type Contract } from './terms.ts';
 import { checkCapacity, refund } from './transactions.ts';
@@ -52,12 +52,22 @@ export function acceptRefund(
         blame: 'payer',
       });
   } else {
-    const { side, policy } = had;
-    if (terms.payee_pubkey !== side.pubkey || terms.payee_auth !== side.auth || terms.payee_address !== side.address)
-      throw new Refusal('terms-differ', 'the contract names other keys or another payout address than the offer', {
-        blame: 'payer',
-      });
-    checkTermsWithin(terms, policy, tip);
+    const { offer } = had;
+    const same =
+      terms.payee_pubkey === offer.pubkey &&
+      terms.payee_auth === offer.auth &&
+      terms.payee_address === offer.address &&
+      terms.ecash === offer.ecash &&
+      terms.mint_url === offer.mint_url;
+    if (!same)
+      throw new Refusal(
+        'terms-differ',
+        'the contract names other keys, another payout address or mint than the offer',
+        {
+          blame: 'payer',
+        },
+      );
+    checkTermsWithin(terms, offer.policy, tip);
     checkCapacity(terms);
   }
   const job = refundJob({ ...contract, own, role: 'payee' });
@@ -71,10 +81,7 @@ export function acceptRefund(
           state: 'accepted',
           ...contract,
           own,
-          paidSat: 0n,
-          exit: null,
-          receipt: null,
-          live: [],
+          ...NOTHING_PAID,
           rolling: null,
           closing: null,
           signedClose: null,
@@ -122,7 +129,7 @@ export function completeRefund(
     coins,
     refund: withWitness(job.template, [[done.signature]]),
     refundAnswer: answerOf(refundPsbt),
-    signedMaxSat: 0n,
+    ...nothingSigned(terms),
     rolling: null,
     closing: null,
     signedClose: null,

@@ -4,7 +4,8 @@ import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
-import { contractSchema, offerEntries, type Policy } from './terms.ts';
+import type { OfferInput } from './offer.ts';
+import { contractSchema, offerEntries } from './terms.ts';
 
 const base = { contract: contractSchema, paid_sat: sat, receipt: v.nullable(hexOf(64)) };
 const pair = {
@@ -19,6 +20,8 @@ const pair = {
 };
 const both = v.strictObject({ refund: psbt, rollover: psbt });
 const steps = {
+  /** A number, so that two are not one. */
+  asked: { contract: contractSchema, asked: hexOf(16) },
   offered: { ...base, offer: v.strictObject(offerEntries) },
   proposed: { ...pair, psbt: both },
   accepted: { ...pair, psbt: both },
@@ -28,9 +31,8 @@ const steps = {
 export type RollMessage = MessageOf<typeof steps>;
 export type Pair = Extract<RollMessage, { step: 'proposed' }>;
 
-export interface RollInput {
+export interface RollInput extends OfferInput {
   contract?: Hex;
-  policy?: Policy;
   amount?: bigint;
   expires?: Expiry;
   utxo?: readonly Spent[];
@@ -42,4 +44,5 @@ export interface RollInput {
 export const parseRollover = messageParser('rollover', steps);
 
 /** The payee's key in the next contract: by it both homes find their record. */
-export const nextKey = (m: RollMessage): Hex => ('offer' in m ? m.offer.pubkey : m.next_contract.payee_pubkey);
+export const nextKey = (m: Exclude<RollMessage, { step: 'asked' }>): Hex =>
+  'offer' in m ? m.offer.pubkey : m.next_contract.payee_pubkey;

@@ -1,11 +1,12 @@
 /**
- * rollover: offered (payee) → proposed (payer) → accepted (payee) → signed (payer) → complete (payee).
+ * rollover: [asked (payer) →] offered (payee) → proposed (payer) → accepted (payee) → signed (payer) → complete (payee).
  *
  * One transaction pays the payee what was paid and funds the next contract, with coins that the payer may add. Two
  * contracts in every step: the old one is spent by a transaction that the payee opens (it will broadcast), the next one
  * gets its refund, which the payer opens, before anything of the old one is signed. Updates go on until the payer signs;
  * accepting one voids the rollover. Every transaction is rebuilt from this home's own records.
  */
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { expiryHeight, expiryWords } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { readSame, writePsbt } from '../bitcoin/psbt.ts';
@@ -14,9 +15,10 @@ import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
-import { checkBefore, checkCoins, checkFunding, deadlineHeight, outpointsOf } from './checks.ts';
+import { checkCoins, checkFunding, outpointsOf } from './checks.ts';
 import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
-import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
+import { ecashKey, freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
+import { offerRollover } from './offer.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce } from './refund.ts';
 import {
   checkPaidStill,
@@ -30,9 +32,9 @@ import {
   rolloverPsbt,
   sighashOf,
 } from './rolling.ts';
-import { checkHome, checkSame, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, checkSame, checkSettled, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, idClaim, keyClaim, must, rollingOf, type Credit, type Rolling } from './records.ts';
+import { creditKind, idClaim, keyClaim, must, rollingOf, signedUpTo, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import { nextKey, parseRollover, type Pair, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
@@ -48,10 +50,11 @@ export const rollover = table<RollMessage, Rs, RollInput>(
     parse: parseRollover,
     find: (m, input, { contract }) => {
       const rolling = rollingOf(contract);
+      const next = m && m.step !== 'asked' ? nextKey(m) : undefined;
       return {
         contract: idClaim(m?.contract.id ?? input.contract ?? ''),
-        ...(m && { next: keyClaim(nextKey(m)) }),
-        ...(rolling && (!m || rolling.nextKey !== nextKey(m)) && { prior: keyClaim(rolling.nextKey) }),
+        ...(next !== undefined && { next: keyClaim(next) }),
+        ...(rolling && rolling.nextKey !== next && { prior: keyClaim(rolling.nextKey) }),
       };
     },
     party: ({ records }) => roleIn(records.contract),
@@ -74,39 +77,37 @@ export const rollover = table<RollMessage, Rs, RollInput>(
   },
   (row) => [
     row({
+      name: 'asked',
+      after: null,
+      by: 'payer',
+      does: 'asks for an offer',
+      asks: ['contract'],
+      take: ({ records, ...hand }) => {
+        const c = must(records.contract, 'payer', 'open');
+        const asked = bytesToHex(hand.random(16));
+        return { message: { step: 'asked', network: c.terms.network, contract: viewOf(c), asked }, writes: {} };
+      },
+    }),
+    row({
       name: 'offered',
       after: null,
       by: 'payee',
       does: 'states what is paid and offers fresh keys for the next contract',
-      asks: ['contract', 'policy'],
-      may: ['ownKey', 'payout'],
+      asks: ['contract'],
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
       needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
-      take: ({ records, input, facts, ...hand }) => {
-        checkHome(hand);
-        const c = must(records.contract, 'payee', 'accepted', 'open');
-        checkBefore(facts.tip, deadlineHeight(c.terms), 'a rollover is offered');
-        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
-        return {
-          message: {
-            step: 'offered',
-            network: c.terms.network,
-            contract: viewOf(c),
-            paid_sat: c.paidSat,
-            receipt: c.receipt,
-            offer: { ...side, policy: input.policy },
-          },
-          writes: {
-            next: {
-              role: 'payee',
-              state: 'offered',
-              network: c.terms.network,
-              own,
-              side,
-              policy: input.policy,
-              rolls: c.id,
-            },
-          },
-        };
+      take: (given) => offerRollover(given),
+    }),
+    row({
+      name: 'offered',
+      after: 'asked',
+      by: 'payee',
+      does: 'offers, as above, because the payer asked',
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
+      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
+      take: ({ message, records, ...given }) => {
+        checkSame({ contract: viewOf(must(records.contract, 'payee', 'accepted', 'open')) }, message, 'payer');
+        return offerRollover({ records, ...given });
       },
     }),
     row({
@@ -126,12 +127,13 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       take: ({ message, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
         checkSame({ contract: viewOf(c) }, message, 'payee');
+        checkSettled(c);
         checkReceipt(c, message.paid_sat, message.receipt, 'payee');
-        const signedMaxSat = message.paid_sat > c.signedMaxSat ? message.paid_sat : c.signedMaxSat;
-        if (message.paid_sat !== signedMaxSat)
+        const counted = signedUpTo(c, message.paid_sat);
+        if (message.paid_sat !== counted.signedMaxSat)
           throw new Refusal(
             'update-in-flight',
-            `the payee states ${message.paid_sat} sat paid, this home has signed for ${signedMaxSat}`,
+            `the payee states ${message.paid_sat} sat paid, this home has signed for ${counted.signedMaxSat}`,
             {
               hint: 'let the payee accept the last update, then offer again',
             },
@@ -159,7 +161,8 @@ export const rollover = table<RollMessage, Rs, RollInput>(
           facts.feerate,
           input.allowFee ?? false,
         );
-        const terms = termsFrom(message.network, message.offer, side, plan.capacity, expiry);
+        const payer = { ...side, ecash: () => ecashKey(hand, own) };
+        const terms = termsFrom(message.network, message.offer, payer, plan.capacity, expiry);
         checkOffered(terms, message.offer.policy, facts.tip, input.allowFee ?? false);
         const coins = checkCoins(facts.coins, plan.topUps);
         const parts = { paidSat: message.paid_sat, topUps: plan.topUps, change: plan.change };
@@ -171,7 +174,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
           witnesses: {},
         };
         const next = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
-        const old = { ...c, signedMaxSat, rolling };
+        const old = { ...counted, rolling };
         const proposed = propose(hand, message, old, rolling, {
           ...next,
           role: 'payer',
@@ -263,6 +266,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       take: ({ message: m, records, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open', 'rolled');
         const had = must(records.next, 'payer', 'proposed', 'open');
+        checkSettled(c);
         const { rolling } = c;
         if (!rolling || rolling.nextKey !== had.terms.payee_pubkey)
           throw new Refusal('state-moved-on', 'this home has proposed another rollover since');

@@ -48,6 +48,14 @@ export function peerAuth(c: Credit | undefined): Hex {
   return authOf(c.terms, otherRole(c.role));
 }
 
+/** A payer whose debt others may raise settles it before it signs the end of a contract. @throws Refusal `owed-unsettled` */
+export function checkSettled(c: FundedCredit): void {
+  if (c.role === 'payer' && c.owedSat !== null && c.owedSat > c.signedMaxSat)
+    throw new Refusal('owed-unsettled', `${c.owedSat} sat are owed, ${c.signedMaxSat} sat are signed`, {
+      hint: 'the payee first takes what it is owed: sign-update',
+    });
+}
+
 /** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
 export function checkSame(own: object, stated: object, from: Role): void {
   const differs = Object.entries(own).find(

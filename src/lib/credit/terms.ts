@@ -19,6 +19,12 @@ import { taggedHash } from '../signing/curve.ts';
 import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
 
 export type Role = 'payer' | 'payee';
+/**
+ * Who issues ecash for a contract's sats, fixed by its terms: the payee's home itself, a signer that it asks, a mint that
+ * it tells of totals by a program, a cdk-mintd whose payment backend it is, or nobody.
+ */
+export const ISSUERS = ['none', 'home', 'signer', 'notify', 'cdk'] as const;
+export type Issuer = (typeof ISSUERS)[number];
 export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
 
 /** What a payee is ready to accept, stated in its offer. */
@@ -74,11 +80,22 @@ export interface Side {
 }
 export interface Offer extends Side {
   policy: Policy;
+  ecash: Issuer;
+  /** The mint behind the contract; a contract without ecash that names one is paid by that mint (reverse). */
+  mint_url: string | null;
 }
 
 const feerate = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
 const confirmations = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
 const blocks = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000));
+
+const issuer = v.picklist(ISSUERS);
+/** An http(s) URL without user, query or fragment, without a slash at its end: one mint is written in one way. */
+export const mintUrl = v.pipe(
+  v.string(),
+  v.maxLength(200),
+  v.regex(/^https?:\/\/[a-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~-]+)*$/, 'the URL of a mint'),
+);
 
 export const offerEntries = {
   pubkey,
@@ -94,6 +111,8 @@ export const offerEntries = {
     freeze_blocks: blocks,
     margin_blocks: blocks,
   }),
+  ecash: issuer,
+  mint_url: v.nullable(mintUrl),
 };
 
 export const termsEntries = {
@@ -109,10 +128,10 @@ export const termsEntries = {
   min_conf: confirmations,
   freeze_blocks: blocks,
   margin_blocks: blocks,
-  /** Who issues ecash for this contract's sats. */
-  ecash: v.literal('none'),
-  ecash_pubkey: v.null(),
-  mint_url: v.null(),
+  ecash: issuer,
+  /** To it the contract's quotes are locked (NUT-20); the payer's. */
+  ecash_pubkey: v.nullable(pubkey),
+  mint_url: v.nullable(mintUrl),
 };
 const termsSchema = v.strictObject(termsEntries);
 export type Terms = v.InferOutput<typeof termsSchema> & { network: Network };
@@ -157,8 +176,14 @@ export function viewOf({ id, terms, outpoint: at }: Contract): ContractView {
   ) as ContractView;
 }
 
-/** The terms of an opening, from the payee's offer and the payer's choice. @throws Refusal `out-of-policy`, `key-rejected` */
-export function termsFrom(network: string, offer: Offer, payer: Side, capacity: bigint, expiry: number): Terms {
+/** The terms of an opening, from the payee's offer and the payer's choice; `ecash`: the payer's key, made where it is needed. @throws Refusal `out-of-policy`, `key-rejected` */
+export function termsFrom(
+  network: string,
+  offer: Offer,
+  payer: Side & { ecash: () => string },
+  capacity: bigint,
+  expiry: number,
+): Terms {
   if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
   const { policy } = offer;
   checkPolicy(policy, 'payee');
@@ -176,10 +201,24 @@ export function termsFrom(network: string, offer: Offer, payer: Side, capacity: 
     min_conf: policy.min_conf,
     freeze_blocks: policy.freeze_blocks,
     margin_blocks: policy.margin_blocks,
-    ecash: 'none',
-    ecash_pubkey: null,
-    mint_url: null,
+    ecash: offer.ecash,
+    ecash_pubkey: offer.ecash === 'none' ? null : payer.ecash(),
+    mint_url: offer.mint_url,
   };
+}
+
+/** A contract over which a mint pays a merchant: others may raise what its payer owes. */
+export const isReverse = (terms: Terms): boolean => terms.ecash === 'none' && terms.mint_url !== null;
+
+/** @throws Refusal `terms-differ` for an issuer without what it needs, or with what it cannot use */
+function checkEcash(terms: Terms, from: Party): void {
+  const wrong =
+    (terms.ecash === 'none') !== (terms.ecash_pubkey === null)
+      ? 'an ecash key belongs to a contract with ecash, and to no other'
+      : terms.ecash === 'cdk' && terms.mint_url === null
+        ? 'a contract whose sats a running mint issues names its URL'
+        : undefined;
+  if (wrong) throw new Refusal('terms-differ', wrong, { blame: from });
 }
 
 /**
@@ -203,7 +242,10 @@ export function checkKeys(terms: Terms, from: Party): void {
   if (terms.payer_pubkey.slice(2) === terms.payee_pubkey.slice(2))
     throw refuse("payer's and payee's keys are the same point");
   if (terms.payer_auth === terms.payee_auth) throw refuse("payer's and payee's authentication keys are the same");
+  checkEcash(terms, from);
   const signing = [terms.payer_pubkey.slice(2), terms.payee_pubkey.slice(2)];
+  if (terms.ecash_pubkey && [...signing, terms.payer_auth, terms.payee_auth].includes(terms.ecash_pubkey.slice(2)))
+    throw refuse('the ecash key is used for something else too');
   if (signing.includes(terms.payer_auth) || signing.includes(terms.payee_auth))
     throw refuse('a key is used for signing and for authentication');
   try {

@@ -1,59 +1,67 @@
 /**
- * sign-update: requested (payee) → signed (payer) → accepted (payee).
+ * sign-update: [asked (payer) →] requested (payee) → signed (payer) → accepted (payee) [→ received (payer)].
  *
  * The payee opens every update and holds the finished exit; the payer signs last and can never obtain a signed update.
  * The payer counts (`signed_max`) before it answers; the payee stores the exit, raises `paid` and erases the nonce in one
- * commit. Of several live requests one is accepted, and voids the rest.
+ * commit. Of several live requests one is accepted, and voids the rest. Where the payment becomes ecash, the payee's blind
+ * signatures are part of that commit, and `received` makes the token of them.
  */
-import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
-import { table, type Hex } from '../protocol/action.ts';
-import { hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
+import { keysetKind, type KeysetRecord } from '../ecash/keyset.ts';
+import { loadCashu } from '../ecash/library.ts';
+import { promiseNotes, readSigned, signBlindly } from '../ecash/promise.ts';
+import type { BlindPromise } from '../ecash/outputs.ts';
+import { table, type Done, type Facts, type Hand } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
+import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
+import {
+  arrivalNotes,
+  checkInflight,
+  checkIssue,
+  keysetOf,
+  outputNotes,
+  payForEcash,
+  receiveEcash,
+} from './ecash.ts';
 import { psbtOf, sharesIn, updateJob } from './jobs.ts';
 import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
-import { creditKind, idClaim, must, type Credit, type Live, type PayeeCredit } from './records.ts';
-import { contractSchema, viewOf, type Role } from './terms.ts';
+import {
+  creditKind,
+  idClaim,
+  MOST_ASKED,
+  must,
+  signedUpTo,
+  type Asked,
+  type Credit,
+  type Live,
+  type PayeeCredit,
+  type PayerCredit,
+} from './records.ts';
+import { viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
+import { parseUpdate, type UpdateAt, type UpdateInput, type UpdateMessage } from './update-messages.ts';
 
-const amounts = {
-  contract: contractSchema,
-  previous_paid_sat: sat,
-  amount_sat: sat,
-  paid_sat: sat,
-  receipt: v.nullable(hexOf(64)),
-};
-const steps = {
-  /** `receipt` covers `previous_paid_sat`. */
-  requested: { ...amounts, psbt: v.strictObject({ update: psbt }) },
-  /** From here on `receipt` covers `paid_sat`. */
-  signed: { ...amounts, psbt: v.strictObject({ update: psbt }) },
-  accepted: amounts,
-} as const;
-export type UpdateMessage = MessageOf<typeof steps>;
-
-export interface UpdateInput {
-  contract?: Hex;
-  amount?: bigint;
-  max?: bigint;
-}
-type Rs = { contract: Credit };
+type Rs = { contract: Credit; keyset: KeysetRecord };
 
 export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
   {
     type: 'sign-update',
-    kinds: { contract: creditKind },
-    parse: messageParser('sign-update', steps),
-    find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),
+    kinds: { contract: creditKind, keyset: keysetKind },
+    parse: parseUpdate,
+    find: (m, input, { contract }) => {
+      const keyset = keysetOf(m, contract);
+      return { contract: idClaim(m?.contract.id ?? input.contract ?? ''), ...(keyset && { keyset }) };
+    },
     party: ({ records }) => roleIn(records.contract),
     peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
     sealWith: ({ contract }) => contract!.own.path,
     cancel: ({ records, message }) => {
       const c = must(records.contract, 'payee', 'open');
-      const gone = c.live.filter((l) => !message || l.paidSat === message.paid_sat);
+      const gone = c.live.filter((l) => !message || ('paid_sat' in message && l.paidSat === message.paid_sat));
       if (gone.length === 0) throw new Refusal('too-late-to-cancel', 'no such request is open');
       return {
         writes: { contract: { ...c, live: c.live.filter((l) => !gone.includes(l)) } },
@@ -63,62 +71,46 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
   },
   (row) => [
     row({
+      name: 'asked',
+      after: null,
+      by: 'payer',
+      does: 'asks to pay an amount, and agrees to it by that, for ten minutes',
+      asks: ['contract', 'amount'],
+      may: ['quote'],
+      needs: () => ({ tip: true, now: true }),
+      take: ({ records, input, facts, ...hand }) => {
+        const c = must(records.contract, 'payer', 'open');
+        checkNotFrozen(facts.tip, c.terms);
+        checkGrows(input.amount);
+        checkPaid(c.terms, c.signedMaxSat + input.amount);
+        const until = facts.now + ASKED_SECONDS;
+        const asked = { id: bytesToHex(hand.random(16)), until, quote: input.quote ?? null };
+        return {
+          message: { step: 'asked', network: c.terms.network, contract: viewOf(c), amount_sat: input.amount, asked },
+          writes: { contract: { ...c, asked: withAsking(c, input.amount, asked, facts.now) } },
+        };
+      },
+    }),
+    row({
       name: 'requested',
       after: null,
       by: 'payee',
       does: 'asks for an amount, with the nonce of the update that would pay it',
       asks: ['contract', 'amount'],
-      needs: ({ records }) => ({ tip: true, coins: outpointOf(records.contract) }),
-      take: ({ records, input, facts, ...hand }) => {
-        checkHome(hand);
-        const had = must(records.contract, 'payee', 'accepted', 'open');
-        const funding = checkFunding(facts.coins, had);
-        checkUpdates(had);
-        checkNotFrozen(facts.tip, had.terms);
-        if (input.amount <= 0n)
-          throw new Refusal('amount-not-growing', `an amount of ${input.amount} sat found, more than nothing expected`);
-        const c: PayeeCredit & { state: 'open' } = { ...had, state: 'open' };
-        const paidSat = c.paidSat + input.amount;
-        checkPaid(c.terms, paidSat);
-        const job = updateJob(c, paidSat);
-        // The same amount is the same request: it keeps its nonce and is printed again.
-        const known = c.live.find((l) => l.paidSat === paidSat);
-        const requestId = hand.requestId ?? null;
-        if (known && known.requestId !== requestId)
-          throw new Refusal(
-            'already-known',
-            `a request that ends in ${paidSat} sat is open under another --request-id`,
-            {
-              hint: 'wait until it is accepted, or --cancel it; one signature would pay both',
-            },
-          );
-        const opened = known?.pubnonce ? { share: { pubnonce: known.pubnonce }, opens: [] } : open(hand, job);
-        const now: Live = {
-          paidSat,
-          sighash: job.nonceId.sighash,
-          pubnonce: opened?.share.pubnonce ?? null,
-          requestId,
-        };
-        const kept = {
-          writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] } },
-          checks: { funding },
-        };
-        const update = psbtOf(job, { own: opened?.share });
-        if (!opened) return { waits: { update }, hint: ONCE, ...kept };
-        return {
-          message: {
-            step: 'requested',
-            network: c.terms.network,
-            contract: viewOf(c),
-            previous_paid_sat: c.paidSat,
-            amount_sat: input.amount,
-            paid_sat: paidSat,
-            receipt: c.receipt,
-            psbt: { update },
-          },
-          opens: opened.opens,
-          ...kept,
-        };
+      needs: ({ records }) => ({ tip: true, now: true, coins: outpointOf(records.contract) }),
+      take: ({ input, ...given }) => request(given, input.amount, null),
+    }),
+    row({
+      name: 'requested',
+      after: 'asked',
+      by: 'payee',
+      does: 'takes up what the payer asked to pay, as above',
+      needs: ({ records }) => ({ tip: true, now: true, coins: outpointOf(records.contract) }),
+      take: ({ message: m, ...given }) => {
+        const c = must(given.records.contract, 'payee', 'accepted', 'open');
+        checkSame({ contract: viewOf(c) }, m, 'payer');
+        checkUntil(m.asked, given.facts.now);
+        return request(given, m.amount_sat, m.asked);
       },
     }),
     row({
@@ -126,9 +118,11 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       after: 'requested',
       by: 'payer',
       does: 'checks what it agreed to, counts it, and signs last',
+      may: ['ecash', 'maxInflight'],
       agrees: ['amount', 'max'],
-      needs: () => ({ tip: true }),
-      take: ({ message: m, records, facts, ...hand }) => {
+      needs: () => ({ tip: true, now: true }),
+      loads: ({ message: m, input }) => (m.ecash && input.ecash ? loadCashu() : undefined),
+      take: ({ message: m, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
         checkSame({ contract: viewOf(c) }, m, 'payee');
         checkNotFrozen(facts.tip, c.terms);
@@ -146,32 +140,47 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
               hint: 'let the payee accept the update that was signed last, then ask again',
             },
           );
+        if (growthSat > 0n) checkInflight(c, m, input.maxInflight);
+        const asked = m.asked ? consume(c, m, facts.now) : c.asked;
         const job = updateJob(c, m.paid_sat);
         const { peer } = sharesIn(job, m.psbt.update);
         const part = signLast(hand, job, peer);
+        const paid = input.ecash ? payForEcash(hand, c, m, records.keyset) : undefined;
+        const contract: PayerCredit = {
+          ...signedUpTo(c, counted + growthSat),
+          asked,
+          ...(paid && { awaited: paid.awaited }),
+        };
+        // By asking, or by what others raised in this home's name, it is agreed to already.
+        const covered = m.asked !== null || (c.owedSat !== null && m.paid_sat <= c.owedSat);
         const kept = {
-          writes: { contract: { ...c, signedMaxSat: counted + growthSat } },
-          consent: {
-            text: `Pay ${m.amount_sat} sat over contract ${c.id.slice(0, 8)} (${m.paid_sat} of ${c.terms.capacity_sat} sat paid then)?`,
-            amountSat: m.amount_sat,
-            growthSat,
-          },
+          writes: { contract, ...(paid && { keyset: paid.keyset }) },
+          ...(!covered && {
+            consent: {
+              text: `Pay ${m.amount_sat} sat over contract ${c.id.slice(0, 8)} (${m.paid_sat} of ${c.terms.capacity_sat} sat paid then)?`,
+              amountSat: m.amount_sat,
+              growthSat,
+            },
+          }),
         };
         // Counted before another wallet may sign.
         if (!part) return { waits: { update: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
         const receipt = signReceipt(c.id, m.paid_sat, hand.keys.auth(c.own.path));
-        return {
-          message: { ...m, step: 'signed', receipt, psbt: { update: psbtOf(job, { own: part, peer }) } },
-          ...kept,
-        };
+        const psbt = { update: psbtOf(job, { own: part, peer }) };
+        return { message: { ...m, step: 'signed', receipt, ecash: paid?.ecash ?? null, psbt }, ...kept };
       },
     }),
     row({
       name: 'accepted',
       after: 'signed',
       by: 'payee',
-      does: 'completes the update and keeps it: its exit',
-      needs: ({ records }) => ({ tip: true, coins: outpointOf(records.contract) }),
+      does: 'completes the update and keeps it: its exit; signs the ecash that it becomes',
+      needs: ({ records, message }) => ({
+        tip: true,
+        coins: outpointOf(records.contract),
+        notes: outputNotes(message),
+      }),
+      loads: ({ message }) => (message.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
         const c = must(records.contract, 'payee', 'open');
@@ -180,31 +189,38 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         checkBefore(facts.tip, deadlineHeight(c.terms), 'an update is accepted');
         const funding = checkFunding(facts.coins, c);
         const live = c.live.find((l) => l.paidSat === m.paid_sat);
-        if (!live || m.previous_paid_sat !== c.paidSat)
+        if (!live || m.previous_paid_sat !== c.paidSat || !sameAsked(live.asked, m.asked))
           throw new Refusal(
             'state-moved-on',
-            `no request for ${m.paid_sat} sat in all is open; ${c.paidSat} sat are paid`,
+            `no such request for ${m.paid_sat} sat in all is open; ${c.paidSat} sat are paid`,
             { hint: 'ask again' },
           );
         checkAmounts(m, 'payer');
         checkReceipt(c, m.paid_sat, m.receipt, 'payer');
+        const issue = checkIssue(c, live, m, records.keyset, facts.notes);
         const job = updateJob(c, m.paid_sat);
         const shares = sharesIn(job, m.psbt.update);
         const done = finish(hand, job, shares.peer);
         if (!done) return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: {} };
         const { psbt: _, ...said } = m;
-        return {
-          message: { ...said, step: 'accepted' },
+        const accept = (promises: readonly BlindPromise[] | null): Done<UpdateAt<'accepted'>, Rs> => ({
+          message: {
+            ...said,
+            step: 'accepted',
+            ecash: promises && { keyset_id: m.ecash!.keyset_id, promises: [...promises] },
+          },
           writes: {
             contract: {
               ...c,
               paidSat: m.paid_sat,
               exit: withWitness(job.template, [[done.signature]]),
               receipt: m.receipt,
+              issuedSat: c.issuedSat + (promises ? m.amount_sat : 0n),
               live: [],
               rolling: null,
             },
           },
+          ...(promises && { notes: promiseNotes(c.id, issue!.outs, promises) }),
           spends: done.spends,
           voids: [
             ...noncesOf(
@@ -214,12 +230,104 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
             ...(c.rolling ? [{ of: idClaim(c.id), sighash: c.rolling.sighash }] : []),
           ],
           checks: { funding },
+        });
+        if (!issue) return accept(null);
+        const { outs, keyset } = issue;
+        if (keyset.path) return accept(signBlindly(hand.keys, keyset.path, outs));
+        return {
+          asks: { program: 'signer', body: { contract: c.id, paid_sat: m.paid_sat, outputs: outs } },
+          then: (answer) => accept(readSigned(answer, keyset.keyset, outs)),
         };
+      },
+    }),
+    row({
+      name: 'received',
+      after: 'accepted',
+      by: 'payer',
+      does: 'checks and unblinds the ecash: prints the token, which is money',
+      secret: true,
+      needs: ({ message }) => ({ notes: arrivalNotes(message) }),
+      loads: () => loadCashu(),
+      take: ({ message: m, records, facts, ...hand }) => {
+        const c = must(records.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        checkSame({ contract: viewOf(c) }, m, 'payee');
+        const { token, contract, notes } = receiveEcash(hand, c, m, records.keyset, facts.notes);
+        const { ecash: _, ...said } = m;
+        return { message: { ...said, step: 'received', token }, writes: { contract }, notes };
       },
     }),
   ],
 );
 
+/** Payee: a request, its nonce opened; of the same amount asked for again, the one that is open. */
+function request(
+  given: Hand & { records: Partial<Rs>; facts: Pick<Facts, 'tip' | 'now' | 'coins'> },
+  amount: bigint,
+  asked: Asked | null,
+): Done<UpdateAt<'requested'>, Rs> {
+  const { records, facts, ...hand } = given;
+  checkHome(hand);
+  const had = must(records.contract, 'payee', 'accepted', 'open');
+  const funding = checkFunding(facts.coins, had);
+  checkUpdates(had);
+  checkNotFrozen(facts.tip, had.terms);
+  checkGrows(amount);
+  const paidSat = had.paidSat + amount;
+  checkPaid(had.terms, paidSat);
+  const gone = lapsed(had.live, facts.now, MOST_ASKED);
+  const c: PayeeCredit & { state: 'open' } = { ...had, state: 'open', live: had.live.filter((l) => !gone.includes(l)) };
+  const job = updateJob(c, paidSat);
+  const requestId = hand.requestId ?? null;
+  const known = c.live.find((l) => l.paidSat === paidSat);
+  const same = known && known.requestId === requestId && sameAsked(known.asked, asked);
+  // One signature would pay both. A wish that another wish of the payer replaces was not signed for yet, or is told so.
+  if (known && !same && !(known.asked && asked))
+    throw new Refusal('already-known', `another request that ends in ${paidSat} sat is open`, {
+      hint: 'wait until it is accepted, or --cancel it; one signature would pay both',
+    });
+  // The same amount is the same request: it keeps its nonce and is printed again.
+  const opened = same && known.pubnonce ? { share: { pubnonce: known.pubnonce }, opens: [] } : open(hand, job);
+  const keyset = records.keyset?.role === 'mint' ? records.keyset.keyset : null;
+  const now: Live = {
+    paidSat,
+    sighash: job.nonceId.sighash,
+    pubnonce: opened?.share.pubnonce ?? null,
+    requestId,
+    asked,
+    keyset: keyset?.id ?? null,
+  };
+  const kept = {
+    writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] } },
+    voids: noncesOf(
+      c.id,
+      gone.filter((l) => l.sighash !== now.sighash),
+    ),
+    checks: { funding },
+  };
+  const update = psbtOf(job, { own: opened?.share });
+  if (!opened) return { waits: { update }, hint: ONCE, ...kept };
+  return {
+    message: {
+      step: 'requested',
+      network: c.terms.network,
+      contract: viewOf(c),
+      previous_paid_sat: c.paidSat,
+      amount_sat: amount,
+      paid_sat: paidSat,
+      receipt: c.receipt,
+      asked,
+      ecash: keyset && { keyset },
+      psbt: { update },
+    },
+    opens: opened.opens,
+    ...kept,
+  };
+}
+
+function checkGrows(amount: bigint): void {
+  if (amount <= 0n)
+    throw new Refusal('amount-not-growing', `an amount of ${amount} sat found, more than nothing expected`);
+}
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 function checkUpdates(c: PayeeCredit): void {
   if (c.restored)

@@ -3,8 +3,11 @@
  *
  *     m/8383'/coin'/a'/b'/c'/d'/0'   signing key of the contract whose record holds the path [a, b, c, d]
  *     m/8383'/coin'/a'/b'/c'/d'/1'   its authentication key, which seals messages and signs nothing else
+ *     m/8383'/coin'/a'/b'/c'/d'/2'   its ecash key, to which quotes are locked (NUT-20)
+ *     m/8383'/coin'/a'/b'/c'/d'/3'/i'   the mint's key for 2^i of the keyset whose record holds the path
  *     m/86'/coin'/0'/chain/index     the home's own coins (BIP86)
  *     HKDF-SHA256(seed, "spillway/nonces")   encrypts open nonces in the store
+ *     the seed itself                 secrets of the home's own ecash (NUT-13), as any Cashu wallet with these words makes them
  *
  * A contract's path is 124 random bits and never a counter, so that a home restored from a backup cannot repeat a key. All
  * its levels are hardened, so that no extended key shared by mistake, together with one leaked key, opens another.
@@ -42,7 +45,9 @@ export interface HomeKeys extends Omit<Keys, 'nonce'> {
 export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
   const coin = coinType(network);
   const contracts = hardenedChild(hardenedChild(masterNode(seed), PURPOSE), coin);
-  const contractKey = bounded((path: Path, leaf: 0 | 1) => [...path, leaf].reduce(hardenedChild, contracts).key);
+  const contractKey = bounded(
+    (path: Path, ...leaf: readonly number[]) => [...path, ...leaf].reduce(hardenedChild, contracts).key,
+  );
   const master = once(() => HDKey.fromMasterSeed(seed, coin === 0 ? undefined : TEST_VERSIONS));
   const account = once(() => master().derive(`m/86'/${coin}'/0'`));
   const place = bounded((chain: 0 | 1, index: number) => account().deriveChild(chain).deriveChild(index));
@@ -50,11 +55,17 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
   // Copies, so that a caller that wipes its key does not wipe the cached one.
   const contract = (path: Path) => contractKey(path, 0).slice();
   const auth = (path: Path) => contractKey(path, 1).slice();
+  const ecash = (path: Path) => contractKey(path, 2).slice();
+  const mint = (path: Path, index: number) => contractKey(path, 3, index).slice();
+  const cashu = () => seed.slice();
   const wallet = ({ chain, index }: WalletPath) => place(chain, index).privateKey!.slice();
 
   return {
     contract,
     auth,
+    ecash,
+    mint,
+    cashu,
     wallet,
     storeKey: new Uint8Array(hkdfSync('sha256', seed, '', 'spillway/nonces', 32)),
     async address({ chain, index }) {
@@ -69,7 +80,7 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
     }),
     keysWith(nonces) {
       const open = new Map(nonces.map((nonce) => [nonceText(nonce), nonce]));
-      return { contract, auth, wallet, nonce: (id) => open.get(nonceText(id)) };
+      return { contract, auth, ecash, mint, cashu, wallet, nonce: (id) => open.get(nonceText(id)) };
     },
   };
 }

@@ -4,6 +4,8 @@
  * What can be guarded in the schema is, so that no fault of the program above it can undo a payment:
  * `high_sat` (paid, or signed to be paid) never falls, a record that was left for good stays so, no record is deleted,
  * a claim has one owner, a place of the wallet is used once.
+ * What was issued as ecash, or reported to an issuer, never exceeds what was paid, and its issuer never changes; what is
+ * owed never falls below what was signed. A note is written once.
  * A nonce knows the reply that showed its public half: voiding it deletes that reply, spending it leaves the reply.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -66,5 +68,25 @@ export const MIGRATIONS: readonly string[] = [
     address TEXT NOT NULL,
     PRIMARY KEY (chain, idx)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE record ADD COLUMN issuer TEXT;
+  ALTER TABLE record ADD COLUMN issued_sat INTEGER NOT NULL DEFAULT 0 CHECK (0 <= issued_sat AND issued_sat <= high_sat);
+  ALTER TABLE record ADD COLUMN owed_sat INTEGER CHECK (high_sat <= owed_sat AND owed_sat <= limit_sat);
+  CREATE TRIGGER record_issued BEFORE UPDATE ON record WHEN NEW.issued_sat < OLD.issued_sat
+    BEGIN SELECT RAISE(ABORT, 'issued_sat may not fall'); END;
+  CREATE TRIGGER record_issuer BEFORE UPDATE ON record WHEN OLD.issuer IS NOT NULL AND NEW.issuer IS NOT OLD.issuer
+    BEGIN SELECT RAISE(ABORT, 'the issuer may not change'); END;
+  CREATE TRIGGER record_owed BEFORE UPDATE ON record WHEN OLD.owed_sat IS NOT NULL AND
+    (NEW.owed_sat IS NULL OR NEW.owed_sat < OLD.owed_sat)
+    BEGIN SELECT RAISE(ABORT, 'owed_sat may not fall'); END;
+  CREATE INDEX record_kind ON record(kind, state);
+
+  CREATE TABLE note(
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER note_fixed BEFORE UPDATE ON note BEGIN SELECT RAISE(ABORT, 'a note may not be changed'); END;
+  CREATE TRIGGER note_kept BEFORE DELETE ON note BEGIN SELECT RAISE(ABORT, 'a note may not be deleted'); END;
   `,
 ];

@@ -10,7 +10,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Claim, Hex, Kind, NonceId, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { canonicalJson, parseJson, printJson } from '../protocol/json.ts';
+import { canonicalJson, parseJson, printJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { Connection, type Row } from './connection.ts';
@@ -100,7 +100,7 @@ export class SqliteStore implements HomeStore {
 
   /** One commit within its transaction: its number, or false where something moved on. */
   #take(commit: Commit, sealed: readonly Uint8Array[], places: readonly StoredAddress[]): number | false {
-    const { key, reply, reads, writes, opens, spends, voids } = commit;
+    const { key, reply, reads, writes, opens, spends, voids, notes } = commit;
     if (key !== null && this.#db.get('SELECT 1 FROM reply WHERE key = ?', key)) return false;
     const current = ({ claim, rev }: { claim: Claim; rev: number }) => (this.#owner(claim)?.rev ?? 0) === rev;
     if (!reads.every(current)) return false;
@@ -117,6 +117,11 @@ export class SqliteStore implements HomeStore {
     }
     for (const nonce of voids) this.#voidNonce(nonce, number);
     this.#writeRecords(writes, number);
+    for (const { name, body } of notes) {
+      const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING';
+      if (this.#db.run(sql, name, canonicalJson(body)) !== 1)
+        throw new Refusal('already-known', `${name} was noted before, under another request`);
+    }
     opens.forEach((nonce, i) => {
       this.#voidNonce(nonce, number);
       this.#db.run(
@@ -174,12 +179,15 @@ export class SqliteStore implements HomeStore {
       row.highSat,
       row.limitSat,
       Number(row.left),
+      row.issuer ?? null,
+      row.issuedSat ?? 0n,
+      row.owedSat ?? null,
       canonicalJson(record),
     ];
     const sql =
       id === undefined
-        ? 'INSERT INTO record(kind, name, state, rev, high_sat, limit_sat, "left", body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id'
-        : 'UPDATE record SET kind = ?, name = ?, state = ?, rev = ?, high_sat = ?, limit_sat = ?, "left" = ?, body = ? WHERE id = ? RETURNING id';
+        ? 'INSERT INTO record(kind, name, state, rev, high_sat, limit_sat, "left", issuer, issued_sat, owed_sat, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id'
+        : 'UPDATE record SET kind = ?, name = ?, state = ?, rev = ?, high_sat = ?, limit_sat = ?, "left" = ?, issuer = ?, issued_sat = ?, owed_sat = ?, body = ? WHERE id = ? RETURNING id';
     return this.#db.get(sql, ...values, ...(id === undefined ? [] : [id]))!['id'] as number;
   }
 
@@ -222,12 +230,19 @@ export class SqliteStore implements HomeStore {
     if (reply !== null) this.#db.run('DELETE FROM reply WHERE key = ?', reply);
   }
 
-  async list(kind?: string): Promise<readonly Listed[]> {
-    const rows =
-      kind === undefined
-        ? this.#db.all('SELECT kind, name, state, rev, body FROM record ORDER BY id')
-        : this.#db.all('SELECT kind, name, state, rev, body FROM record WHERE kind = ? ORDER BY id', kind);
-    return rows.map(listed);
+  async notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>> {
+    const found = new Map<string, Json>();
+    for (const name of names) {
+      const row = this.#db.get('SELECT body FROM note WHERE name = ?', name);
+      if (row) found.set(name, parseJson(row['body'] as string));
+    }
+    return found;
+  }
+
+  async list(kind?: string, state?: string): Promise<readonly Listed[]> {
+    const where = [kind !== undefined && 'kind = ?', state !== undefined && 'state = ?'].filter((w) => w !== false);
+    const sql = `SELECT kind, name, state, rev, body FROM record ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY id`;
+    return this.#db.all(sql, ...[kind, state].filter((v) => v !== undefined)).map(listed);
   }
 
   async byName(prefix: string): Promise<readonly Listed[]> {

@@ -20,8 +20,8 @@ export interface StoredAddress extends OwnAddress {
 }
 
 export interface HomeStore extends Store {
-  /** All records, or those of a kind, oldest first. */
-  list(kind?: string): Promise<readonly Listed[]>;
+  /** All records, or those of a kind, or of a kind in one state, oldest first. */
+  list(kind?: string, state?: string): Promise<readonly Listed[]>;
   /** The records whose name begins so; none for a prefix of fewer than 8 hex digits. */
   byName(prefix: string): Promise<readonly Listed[]>;
   /** The addresses in use, by chain and index. */

@@ -5,6 +5,7 @@
  * row, gathers what the row needs, calls `take`, asks for consent, commits once, and prints. Nothing here does I/O.
  * Not here: how messages are signed (`seal.ts`), stored (`home/`) or printed (`cli/`).
  */
+import type { Json } from './json.ts';
 import { Refusal } from './refusal.ts';
 
 /** A role in a contract: payer, payee, operator, owner … */
@@ -18,7 +19,7 @@ export type Psbts = Readonly<Record<string, Psbt>>;
  * A name by which a record is found and that no second record of this home may hold.
  * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it.
  */
-export type Claim = `${'id' | 'key' | 'coin' | 'quote'}:${string}`;
+export type Claim = `${'id' | 'key' | 'coin' | 'quote' | 'keyset'}:${string}`;
 
 /** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
 export interface Kind<R> {
@@ -39,6 +40,12 @@ export interface RecordRow {
   highSat: bigint;
   /** The most that `highSat` may reach. */
   limitSat: bigint;
+  /** Ecash that was issued, or reported to its issuer, for what was paid: never above `highSat`, never lower than before. */
+  issuedSat?: bigint;
+  /** Who issues it: fixed with the record. */
+  issuer?: string;
+  /** What a payer owes in all, where others may raise it: never below `highSat` nor above `limitSat`, never lower than before. */
+  owedSat?: bigint;
   /** Left for good: the store refuses to leave this state for a state that is not left for good. */
   left: boolean;
 }
@@ -73,6 +80,8 @@ export interface Queries {
   payout: number;
   /** Which of these scripts belong to the home's wallet? */
   ours: readonly Hex[];
+  /** Which of these names were noted before (`Kept.notes`), and what was noted? */
+  notes: readonly string[];
 }
 export interface Facts {
   tip: number | 'not-checked';
@@ -85,6 +94,7 @@ export interface Facts {
   now: number;
   payout: readonly OwnAddress[];
   ours: ReadonlyMap<Hex, WalletPath>;
+  notes: ReadonlyMap<string, Json>;
 }
 
 /** One open nonce per (record, sighash): opening another voids the older one. */
@@ -104,6 +114,12 @@ export type Path = readonly [number, number, number, number];
 export interface Keys {
   contract(path: Path): Uint8Array;
   auth(path: Path): Uint8Array;
+  /** The key to which the contract's ecash quotes are locked (NUT-20). */
+  ecash(path: Path): Uint8Array;
+  /** The mint's key for one amount of a keyset: 2^index. */
+  mint(path: Path, index: number): Uint8Array;
+  /** The seed of the wallet's own ecash secrets (NUT-13), 64 bytes. */
+  cashu(): Uint8Array;
   wallet(path: WalletPath): Uint8Array;
   nonce(id: NonceId): OpenNonce | undefined;
 }
@@ -144,6 +160,11 @@ export interface Copy {
   name: string;
   body: object;
 }
+/** Something that may happen once in the life of a home, and what is to be known of it. */
+export interface Note {
+  name: string;
+  body: object;
+}
 /** Committed in one transaction. `spends` end in a finished signature; `voids` do not. */
 export interface Kept<Rs extends Records> {
   writes: Partial<Rs>;
@@ -151,6 +172,8 @@ export interface Kept<Rs extends Records> {
   spends?: readonly NonceId[];
   voids?: readonly NonceId[];
   copies?: readonly Copy[];
+  /** Written once and never changed: a name that was noted before refuses the step (`already-known`). */
+  notes?: readonly Note[];
   consent?: Consent;
   /** Checks of this step, printed beside those of the facts. */
   checks?: Readonly<Record<string, string>>;
@@ -159,8 +182,14 @@ export interface Kept<Rs extends Records> {
  * `message`: exit 0, or 3 where the next run is this party's own. `waits`: PSBTs for another wallet, exit 3; the same
  * command on the same input with --merge goes on from what was kept.
  */
-export type Outcome<Out, Rs extends Records> = Kept<Rs> &
+export type Outcome<Out, Rs extends Records> = Done<Out, Rs> | Asking<Out, Rs>;
+export type Done<Out, Rs extends Records> = Kept<Rs> &
   ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
+/** Every check has passed; a program outside (`Ports.outside`) is asked, and the step goes on with its answer. */
+export interface Asking<Out, Rs extends Records> {
+  asks: { program: string; body: object };
+  then(answer: unknown): Done<Out, Rs>;
+}
 
 export interface Step {
   readonly step: string;
@@ -182,6 +211,10 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   does: string;
   when?: When<M | null, Rs, I>;
   needs?(seen: Seen<M | null, Rs, I>): Partial<Queries>;
+  /** Loads code that this step needs and most runs do not. */
+  loads?(seen: Seen<M | null, Rs, I>): Promise<unknown> | undefined;
+  /** What it prints is a secret of this home, and a function of message and record: worked out again, never stored. */
+  secret?: true;
   take(given: Given<M | null, Rs, I, never, keyof Facts>): Outcome<M, Rs>;
 }
 /** `take` gets exactly the message, flags and facts that its row names, and must return the message that it is named after. */
@@ -198,6 +231,8 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     does: string;
     when?: When<At<M, NoInfer<A>>, Rs, I>;
     needs?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
+    loads?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;
+    secret?: true;
     take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): Outcome<At<M, NoInfer<N>>, Rs>;
   },
 ) => Row<M, Rs, I>;

@@ -39,10 +39,14 @@ export type MessageOf<S extends Record<string, Entries>> = {
   [K in keyof S & string]: { step: K; network: string } & v.InferOutput<v.StrictObjectSchema<S[K], undefined>>;
 }[keyof S & string];
 
-/** The parser of one type of message from the fields of each of its steps. */
+/**
+ * The parser of one type of message from the fields of each of its steps. `unsealed`: a step that comes before the parties
+ * have keys, and asks for nothing but an answer.
+ */
 export function messageParser<const S extends Record<string, Entries>>(
   type: string,
   steps: S,
+  unsealed?: keyof S,
 ): (json: unknown) => MessageOf<S> {
   const schemas = new Map<string, v.GenericSchema>();
   return (json) => {
@@ -60,7 +64,7 @@ export function messageParser<const S extends Record<string, Entries>>(
         network: text,
         ...steps[step]!,
         checks: v.optional(v.record(v.string(), v.string())),
-        auth: hexOf(64),
+        auth: step === unsealed ? v.optional(v.never()) : hexOf(64),
       });
       schemas.set(step, schema);
     }

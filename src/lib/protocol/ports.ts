@@ -11,6 +11,7 @@ import type {
   Kept,
   Keys,
   NonceId,
+  Note,
   OpenNonce,
   OwnAddress,
   Queries,
@@ -18,6 +19,7 @@ import type {
   Records,
   WalletPath,
 } from './action.ts';
+import type { Json } from './json.ts';
 
 export interface Loaded {
   kind: string;
@@ -53,6 +55,7 @@ export interface Commit {
   opens: readonly OpenNonce[];
   spends: readonly NonceId[];
   voids: readonly NonceId[];
+  notes: readonly Note[];
   /** Fresh addresses that the step used; taken by another run meanwhile: the race is lost. */
   addresses: readonly OwnAddress[];
 }
@@ -67,10 +70,12 @@ export interface Store {
   load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }>;
   /**
    * All or nothing. false: a revision, address or the reply key moved on.
-   * @throws Refusal `already-known` where a claim belongs to another record
+   * @throws Refusal `already-known` where a claim belongs to another record, or a note was made before
    * @throws Refusal `nonce-consumed` where a spent nonce is no longer open
    */
   commit(commit: Commit): Promise<boolean>;
+  /** What was noted under these names. */
+  notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
   /** The next `count` unused receiving addresses. */
   fresh(count: number): Promise<readonly OwnAddress[]>;
   ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
@@ -101,6 +106,8 @@ export interface Ports {
   keys(nonces: readonly SealedNonce[]): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
   random(): Promise<(bytes: number) => Uint8Array>;
+  /** Asks a program that the user named, JSON in and JSON out. */
+  outside(program: string, body: object): Promise<unknown>;
   /** Writes and syncs the copies outside the home. */
   copy(copies: readonly Copy[]): Promise<void>;
   /** A labelled point between two effects, where tests interrupt a run. */

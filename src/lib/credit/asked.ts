@@ -1,0 +1,58 @@
+/**
+ * What a payer asks to pay: it agrees by asking, once, to one amount, for ten minutes. The first signature fixes what it
+ * comes to in all; later ones only repeat that. A restore forgets it (`records.ts`).
+ */
+import { Refusal } from '../protocol/refusal.ts';
+import type { Asked, Asking, PayerCredit } from './records.ts';
+import type { UpdateAt } from './update-messages.ts';
+
+export const ASKED_SECONDS = 600;
+
+/** Still to be kept: what may yet be signed, and the last that was, which may have to be signed again. */
+const kept = (asked: readonly Asking[], now: number, signedMaxSat: bigint): Asking[] =>
+  asked.filter((a) => (a.paidSat === null ? a.until >= now : a.paidSat >= signedMaxSat));
+
+export const withAsking = (c: PayerCredit, amountSat: bigint, { id, until, quote }: Asked, now: number): Asking[] => [
+  ...kept(c.asked, now, c.signedMaxSat),
+  { id, amountSat, until, quote, paidSat: null },
+];
+
+/** @throws Refusal `asked-expired` */
+export function checkUntil(asked: Asked, now: number): void {
+  if (now > asked.until)
+    throw new Refusal('asked-expired', `what the payer asked for ended ${now - asked.until} seconds ago`, {
+      hint: 'ask again: sign-update --contract ID --amount SAT',
+    });
+}
+
+/**
+ * The wish that a request fulfils, consumed by what is about to be signed.
+ * @returns the payer's wishes as they are then
+ * @throws Refusal `asked-unknown` where there is none, or it was for another amount, quote or sum; `asked-expired`
+ */
+export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): Asking[] {
+  const { asked } = m;
+  const mine = c.asked.find((a) => a.id === asked!.id);
+  if (!mine || mine.amountSat !== m.amount_sat || mine.quote !== asked!.quote || mine.until !== asked!.until)
+    throw new Refusal('asked-unknown', `a request for ${m.amount_sat} sat found that this home has not asked for`, {
+      blame: 'payee',
+      hint: 'a restored home forgets what it asked for: ask again',
+    });
+  if (mine.paidSat === null) checkUntil(mine, now);
+  else if (mine.paidSat !== m.paid_sat)
+    throw new Refusal(
+      'asked-unknown',
+      `what was asked for came to ${mine.paidSat} sat in all when it was signed; ${m.paid_sat} sat found`,
+      { hint: 'ask again' },
+    );
+  return kept(c.asked, now, c.signedMaxSat).map((a) => (a.id === mine.id ? { ...a, paidSat: m.paid_sat } : a));
+}
+
+/** Of the requests that payers asked for: which end, because they lapsed or are too many. */
+export function lapsed<L extends { asked: Asked | null }>(live: readonly L[], now: number, most: number): L[] {
+  const asked = live.filter((l) => l.asked !== null);
+  return asked.filter((l, i) => l.asked!.until < now || i < asked.length - most);
+}
+
+export const sameAsked = (a: Asked | null, b: Asked | null): boolean =>
+  a === b || (a !== null && b !== null && a.id === b.id && a.until === b.until && a.quote === b.quote);

@@ -1,0 +1,53 @@
+/** The messages of an update, step by step, and the flags that its steps take. The steps themselves: `update.ts`. */
+import * as v from 'valibot';
+import { keysetId, keysetSchema } from '../ecash/keyset.ts';
+import { outputs, promises } from '../ecash/outputs.ts';
+import type { Hex } from '../protocol/action.ts';
+import { hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
+import { contractSchema } from './terms.ts';
+
+/** Which wish of the payer an update fulfils, until when (Unix time), and which quote of a mint it pays. */
+export const askedSchema = v.strictObject({
+  id: hexOf(16),
+  until: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffffff)),
+  quote: v.nullable(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,100}$/, 'the id of a quote'))),
+});
+
+const amounts = {
+  contract: contractSchema,
+  previous_paid_sat: sat,
+  amount_sat: sat,
+  paid_sat: sat,
+  receipt: v.nullable(hexOf(64)),
+  asked: v.nullable(askedSchema),
+};
+const update = v.strictObject({ update: psbt });
+const steps = {
+  asked: { contract: contractSchema, amount_sat: sat, asked: askedSchema },
+  /** `receipt` covers `previous_paid_sat`. */
+  requested: { ...amounts, ecash: v.nullable(v.strictObject({ keyset: keysetSchema })), psbt: update },
+  /** From here on `receipt` covers `paid_sat`. */
+  signed: {
+    ...amounts,
+    ecash: v.nullable(v.strictObject({ keyset_id: keysetId, outputs, signature: hexOf(64) })),
+    psbt: update,
+  },
+  accepted: { ...amounts, ecash: v.nullable(v.strictObject({ keyset_id: keysetId, promises })) },
+  /** `token` is money: whoever reads it can spend it. */
+  received: { ...amounts, token: v.pipe(v.string(), v.startsWith('cashuB'), v.maxLength(100_000)) },
+} as const;
+export type UpdateMessage = MessageOf<typeof steps>;
+export type UpdateAt<S extends UpdateMessage['step']> = Extract<UpdateMessage, { step: S }>;
+
+export interface UpdateInput {
+  contract?: Hex;
+  amount?: bigint;
+  max?: bigint;
+  /** The quote that an `asked` is to pay. */
+  quote?: string;
+  /** Payer: have the payment come back as ecash. */
+  ecash?: true;
+  /** Payer: how much may be paid whose ecash has not arrived; without it, one update. */
+  maxInflight?: bigint;
+}
+export const parseUpdate = messageParser('sign-update', steps);

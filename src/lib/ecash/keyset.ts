@@ -1,0 +1,86 @@
+/**
+ * Keysets: the public keys under which a mint issues ecash, one key an amount, and the id that commits to them.
+ *
+ * NUT-01, NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md). Made here: ids of version 2 (`01…`), amounts 2^0 to
+ * 2^31, no input fee, no expiry. A keyset is read only with an id that follows from its keys, so that a mint cannot give
+ * one user keys of his own under a known name.
+ * Not here: secret keys (`home/keys.ts`), signing (`promise.ts`).
+ */
+import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Claim, Hex, Keys, Kind, Path } from '../protocol/action.ts';
+import { pubkey } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { cashu } from './library.ts';
+
+/** Amounts of a keyset made here: 2^0 to 2^(AMOUNTS - 1). */
+export const AMOUNTS = 32;
+
+export const keysetId = v.pipe(v.string(), v.regex(/^01[0-9a-f]{64}$/, 'a keyset id of version 2'));
+/** A keyset as messages and files hold it: secret keys are nowhere in it. */
+export const keysetSchema = v.strictObject({
+  id: keysetId,
+  unit: v.literal('sat'),
+  /** By amount, in decimal. */
+  keys: v.pipe(
+    v.record(v.pipe(v.string(), v.regex(/^[1-9]\d{0,15}$/, 'an amount')), pubkey),
+    v.check((keys) => Object.keys(keys).length <= 64, 'at most 64 keys'),
+  ),
+});
+export type Keyset = v.InferOutput<typeof keysetSchema>;
+
+/**
+ * What a home keeps of a keyset. `mint`: the home issues under it, its keys lie at `path`, or with a signer outside where
+ * that is null. `wallet`: another mint's, with the first counter of NUT-13 that was never used.
+ */
+export type KeysetRecord =
+  | { role: 'mint'; keyset: Keyset; path: Path | null; active: boolean }
+  | { role: 'wallet'; keyset: Keyset; counter: number; restored: boolean };
+
+export const ACTIVE: Claim = 'keyset:mint/active';
+export const keysetClaim = (role: KeysetRecord['role'], id: Hex): Claim => `keyset:${role}/${id}`;
+
+export const keysetKind: Kind<KeysetRecord> = {
+  name: 'keyset',
+  parse: (json) => json as KeysetRecord,
+  claims: (r) => [keysetClaim(r.role, r.keyset.id), ...(r.role === 'mint' && r.active ? [ACTIVE] : [])],
+  // The counter stands where the store lets nothing fall: a secret is never made twice.
+  row: (r) => ({
+    name: `${r.role}/${r.keyset.id}`,
+    state: r.role === 'wallet' ? 'known' : r.active ? 'active' : 'inactive',
+    highSat: r.role === 'wallet' ? BigInt(r.counter) : 0n,
+    limitSat: BigInt(0x7fffffff),
+    left: false,
+  }),
+  // Secrets after the backup's last may be in use: they are to be found at the mint first (`ecash-restore`).
+  restored: (r) => (r.role === 'wallet' ? { ...r, restored: true } : r),
+};
+
+/** A new keyset of this home, from keys at `path`. */
+export function makeKeyset(keys: Pick<Keys, 'mint'>, path: Path): Keyset {
+  const made = Object.fromEntries(
+    Array.from({ length: AMOUNTS }, (_, i) => {
+      const secret = keys.mint(path, i);
+      return [String(2n ** BigInt(i)), bytesToHex(cashu().getPubKeyFromPrivKey(secret))];
+    }),
+  );
+  return { id: cashu().deriveKeysetId(made, { unit: 'sat', versionByte: 1 }), unit: 'sat', keys: made };
+}
+
+/** @throws Refusal `keyset-differs` where the id does not follow from the keys, or an amount is no power of two */
+export function checkKeyset(keyset: Keyset, from?: string): Keyset {
+  const blame = from === undefined ? {} : { blame: from };
+  const odd = Object.keys(keyset.keys).find((amount) => (BigInt(amount) & (BigInt(amount) - 1n)) !== 0n);
+  if (odd !== undefined)
+    throw new Refusal('keyset-differs', `a key for ${odd} sat found, powers of two expected`, blame);
+  const id = cashu().deriveKeysetId(keyset.keys, { unit: keyset.unit, versionByte: 1 });
+  if (id !== keyset.id)
+    throw new Refusal('keyset-differs', `a keyset named ${keyset.id} found, whose keys give ${id}`, blame);
+  for (const key of Object.values(keyset.keys))
+    try {
+      cashu().pointFromHex(key);
+    } catch {
+      throw new Refusal('keyset-differs', `${key} found in keyset ${keyset.id}, a point of the curve expected`, blame);
+    }
+  return keyset;
+}

@@ -1,0 +1,17 @@
+/**
+ * The Cashu library, loaded where a step needs it: it brings tables of the curve that most runs do without.
+ *
+ * A step says so with `loads: loadCashu`; from then on `cashu()` has it. Curve work and encodings of ecash are all its.
+ */
+import { Refusal } from '../protocol/refusal.ts';
+
+type Library = typeof import('@cashu/cashu-ts');
+let library: Library | undefined;
+
+export const loadCashu = async (): Promise<Library> => (library ??= await import('@cashu/cashu-ts'));
+
+/** @throws Refusal `bug` where nothing has loaded it */
+export function cashu(): Library {
+  if (!library) throw new Refusal('bug', 'the Cashu library is not loaded');
+  return library;
+}

@@ -1,0 +1,113 @@
+/**
+ * The wallet's side of a payment that becomes ecash: blinded outputs, the signature that ties them to one request, and
+ * the token that comes of the mint's blind signatures.
+ *
+ * NUT-00, NUT-12 (DLEQ), NUT-13 (secrets from seed and counter, so that they can be found again), NUT-20 (the request is
+ * signed, so that no relay can put outputs of its own in): https://github.com/cashubtc/nuts
+ * Not here: the mint's side (`promise.ts`), tokens of others (`token.ts`).
+ */
+import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Hex } from '../protocol/action.ts';
+import { hexOf, pubkey, sat } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { keysetId, type Keyset } from './keyset.ts';
+import { cashu } from './library.ts';
+
+export const output = v.strictObject({ amount_sat: sat, id: keysetId, B_: pubkey });
+/** A blinded message of NUT-00. */
+export type BlindedOutput = v.InferOutput<typeof output>;
+export const MOST_OUTPUTS = 64;
+export const outputs = v.pipe(v.array(output), v.minLength(1), v.maxLength(MOST_OUTPUTS));
+
+export const promise = v.strictObject({
+  amount_sat: sat,
+  id: keysetId,
+  C_: pubkey,
+  dleq: v.strictObject({ e: hexOf(32), s: hexOf(32) }),
+});
+/** A blind signature of NUT-00 with its proof of NUT-12, which is never left out here. */
+export type BlindPromise = v.InferOutput<typeof promise>;
+export const promises = v.pipe(v.array(promise), v.minLength(1), v.maxLength(MOST_OUTPUTS));
+
+/** Where secrets of one payment come from: the first counter, and the amounts in their order. */
+export interface Batch {
+  keyset: Hex;
+  counter: number;
+  amounts: readonly bigint[];
+}
+
+/**
+ * Powers of two that the keyset has and that sum up to `amount`, smallest first: the order tells nothing.
+ * @throws Refusal `over-capacity` where the keyset has no such amounts
+ */
+export function amountsFor(amount: bigint, keyset: Keyset): bigint[] {
+  const amounts: bigint[] = [];
+  const known = Object.keys(keyset.keys)
+    .map(BigInt)
+    .sort((a, b) => (a < b ? 1 : -1));
+  let left = amount;
+  for (const each of known) for (; left >= each && amounts.length < MOST_OUTPUTS; left -= each) amounts.push(each);
+  if (left !== 0n || amounts.length === 0)
+    throw new Refusal('over-capacity', `no ${MOST_OUTPUTS} amounts of keyset ${keyset.id} make ${amount} sat`);
+  return amounts.reverse();
+}
+
+const dataOf = (seed: Uint8Array, { keyset, counter, amounts }: Batch) =>
+  amounts.map((amount, i) => cashu().OutputData.createSingleDeterministicData(amount, seed, counter + i, keyset));
+
+/** @param seed 64 bytes. The outputs of a batch, the same each time. */
+export const outputsOf = (seed: Uint8Array, batch: Batch): BlindedOutput[] =>
+  dataOf(seed, batch).map(({ blindedMessage: m }, i) => ({ amount_sat: batch.amounts[i]!, id: m.id, B_: m.B_ }));
+
+const asMessages = (outs: readonly BlindedOutput[]) =>
+  outs.map(({ amount_sat, id, B_ }) => ({ amount: cashu().Amount.from(amount_sat), id, B_ }));
+
+/** The payer's signature over a quote and all its outputs (NUT-20). Deterministic. */
+export const signOutputs = (secret: Uint8Array, quote: string, outs: readonly BlindedOutput[]): Hex =>
+  cashu().signMintQuote(bytesToHex(secret), quote, asMessages(outs));
+
+/** @throws Refusal `outputs-unsigned` */
+export function checkOutputsSigned(key: Hex, quote: string, outs: readonly BlindedOutput[], signature: Hex): void {
+  if (!cashu().verifyMintQuoteSignature(key, quote, asMessages(outs), signature))
+    throw new Refusal('outputs-unsigned', 'the blinded outputs are not signed by the ecash key of the contract', {
+      blame: 'payer',
+    });
+}
+
+/**
+ * The token of a batch: every blind signature is checked against the keyset's own key (DLEQ) and unblinded.
+ * @returns a `cashuB…` text (V4) with the proofs' DLEQ, for whoever receives it
+ * @throws Refusal `promises-differ` where amounts or keyset are others; `dleq-invalid` where a signature is not by the key
+ */
+export function tokenOf(
+  seed: Uint8Array,
+  batch: Batch,
+  keyset: Keyset,
+  signed: readonly BlindPromise[],
+  mint: string,
+): string {
+  const blame = { blame: 'payee' };
+  const data = dataOf(seed, batch);
+  if (signed.length !== data.length)
+    throw new Refusal('promises-differ', `${signed.length} blind signatures found, ${data.length} expected`, blame);
+  const proofs = data.map((one, i) => {
+    const { amount_sat, id, C_, dleq } = signed[i]!;
+    if (amount_sat !== batch.amounts[i] || id !== keyset.id)
+      throw new Refusal(
+        'promises-differ',
+        `a blind signature for ${amount_sat} sat of keyset ${id} found, ${batch.amounts[i]} sat of ${keyset.id} expected`,
+        blame,
+      );
+    try {
+      return one.toProof({ id, amount: cashu().Amount.from(amount_sat), C_, dleq }, keyset);
+    } catch {
+      throw new Refusal(
+        'dleq-invalid',
+        `the blind signature for ${amount_sat} sat is not by the mint's key for it`,
+        blame,
+      );
+    }
+  });
+  return cashu().getEncodedToken({ mint, unit: keyset.unit, proofs });
+}

@@ -1,0 +1,104 @@
+/**
+ * The mint's side: which blinded outputs it signs, and its blind signatures with their proofs (NUT-00, NUT-12).
+ *
+ * The proof's nonce is derived from its inputs, so the same outputs get the same bytes.
+ * Not here: that an output is signed once (noted in the commit that signs it), and for how much (`credit/`).
+ */
+import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Hex, Keys, Note, Path } from '../protocol/action.ts';
+import { parseAs } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Keyset } from './keyset.ts';
+import { cashu } from './library.ts';
+import { promises, type BlindedOutput, type BlindPromise } from './outputs.ts';
+
+export const outputNote = (B_: Hex): string => `output/${B_}`;
+
+/**
+ * Outputs that may be signed for exactly `amount`.
+ * @throws Refusal `keyset-unknown`, `outputs-differ` (sum or amounts), `outputs-repeated`, `wrong-key` for no point
+ */
+export function checkOutputs(outs: readonly BlindedOutput[], keyset: Keyset, amount: bigint): void {
+  const blame = { blame: 'payer' };
+  const other = outs.find((o) => o.id !== keyset.id);
+  if (other) throw new Refusal('keyset-unknown', `an output of keyset ${other.id} found, ${keyset.id} expected`, blame);
+  const odd = outs.find((o) => !Object.hasOwn(keyset.keys, String(o.amount_sat)));
+  if (odd)
+    throw new Refusal(
+      'outputs-differ',
+      `an output of ${odd.amount_sat} sat found, which the keyset has no key for`,
+      blame,
+    );
+  const sum = outs.reduce((all, o) => all + o.amount_sat, 0n);
+  if (sum !== amount) throw new Refusal('outputs-differ', `outputs of ${sum} sat found, ${amount} sat are paid`, blame);
+  if (new Set(outs.map((o) => o.B_)).size !== outs.length)
+    throw new Refusal('outputs-repeated', 'the same blinded output found twice', blame);
+  for (const { B_ } of outs)
+    try {
+      cashu().pointFromHex(B_);
+    } catch {
+      throw new Refusal('outputs-differ', `${B_} found, a point of the curve expected`, blame);
+    }
+}
+
+/** @throws Refusal `outputs-repeated` where one was signed before, for whatever request */
+export function checkUnsigned(outs: readonly BlindedOutput[], notes: ReadonlyMap<string, unknown>): void {
+  const known = outs.find(({ B_ }) => notes.has(outputNote(B_)));
+  if (known)
+    throw new Refusal('outputs-repeated', `the blinded output ${known.B_} was signed before, under another request`, {
+      blame: 'payer',
+      hint: 'a restored wallet first finds what it used: spillway ecash-restore',
+    });
+}
+
+/** Signs each output with the key for its amount. */
+export function signBlindly(keys: Pick<Keys, 'mint'>, path: Path, outs: readonly BlindedOutput[]): BlindPromise[] {
+  return outs.map(({ amount_sat, id, B_ }) => {
+    const secret = keys.mint(path, amount_sat.toString(2).length - 1);
+    const point = cashu().pointFromHex(B_);
+    const { e, s } = cashu().createDLEQProof(point, secret);
+    const { C_ } = cashu().createBlindSignature(point, secret, id);
+    return { amount_sat, id, C_: C_.toHex(true), dleq: { e: bytesToHex(e), s: bytesToHex(s) } };
+  });
+}
+
+/**
+ * What a signer outside answered, checked against the public keys before it is kept.
+ * @throws Refusal `malformed-message`, `promises-differ`, `dleq-invalid`
+ */
+export function readSigned(answer: unknown, keyset: Keyset, outs: readonly BlindedOutput[]): BlindPromise[] {
+  const { signatures } = parseAs(v.looseObject({ signatures: promises }), answer);
+  if (signatures.length !== outs.length)
+    throw new Refusal('promises-differ', `the signer gave ${signatures.length} signatures, ${outs.length} expected`);
+  signatures.forEach(({ amount_sat, id, C_, dleq }, i) => {
+    const { B_, amount_sat: asked } = outs[i]!;
+    if (amount_sat !== asked || id !== keyset.id)
+      throw new Refusal(
+        'promises-differ',
+        `the signer signed ${amount_sat} sat of ${id}, ${asked} sat of ${keyset.id} expected`,
+      );
+    if (!provenBy({ B_, C_, dleq, key: keyset.keys[String(amount_sat)]! }))
+      throw new Refusal('dleq-invalid', `the signer's signature for ${amount_sat} sat is not by the key of the keyset`);
+  });
+  return signatures;
+}
+
+/** NUT-12, as Alice checks it: the same secret is behind the public key and the blind signature. */
+function provenBy({ B_, C_, dleq, key }: { B_: Hex; C_: Hex; dleq: { e: Hex; s: Hex }; key: Hex }): boolean {
+  const { Amount, OutputData } = cashu();
+  try {
+    // Unblinding checks the proof; with factor one and a fixed secret nothing of the result is used.
+    new OutputData({ amount: Amount.from(1), id: 'x', B_ }, 1n, new Uint8Array(1)).toProof(
+      { id: 'x', amount: Amount.from(1), C_, dleq },
+      { id: 'x', keys: { 1: key } },
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is noted of signed outputs, each under its own name: whoever lost a reply finds them again. */
+export const promiseNotes = (contract: Hex, outs: readonly BlindedOutput[], signed: readonly BlindPromise[]): Note[] =>
+  outs.map(({ B_ }, i) => ({ name: outputNote(B_), body: { contract, ...signed[i]! } }));
