@@ -5,7 +5,7 @@
  * melting (`wallet.ts`).
  */
 import * as v from 'valibot';
-import type { Hex } from '../protocol/action.ts';
+import type { Hex, MintQuote } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { parseAs, pubkey, sat } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -14,18 +14,6 @@ import { quoteId } from '../ecash/request.ts';
 const TIMEOUT_MS = 10_000;
 /** No answer that is read here is longer. */
 const LONGEST = 200_000;
-
-export interface MintQuote {
-  id: string;
-  /** null: for any amount, again and again. */
-  amountSat: bigint | null;
-  /** The key to which it is locked (NUT-20); null where whoever knows the id may mint. */
-  pubkey: Hex | null;
-  paidSat: bigint;
-  issuedSat: bigint;
-  /** Unix seconds. */
-  expiry: number | null;
-}
 
 const quoteSchema = v.object({
   quote: quoteId,

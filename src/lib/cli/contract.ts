@@ -139,6 +139,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       network: home.network,
       ...(await chainOf(flags, argv)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
+      mintQuote: async (mint, id) => (await import('../cashu/quotes.ts')).mintQuote(mint, id),
     }),
     prompt: promptFrom(flags),
     keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.unseal()))),

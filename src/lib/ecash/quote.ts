@@ -7,7 +7,7 @@
  * A figure that is neither of the two stops the quote for good: mint or home came back from an older copy, and what is
  * told again would be credited twice. Not here: the contract that pays (`credit/`), asking the mint (`cashu/`).
  */
-import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import type { Claim, Hex, Kind, MintQuote, RecordRow } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -30,6 +30,8 @@ export interface Quote {
   stopped: Stop | null;
   /** The operator gave it up after it had stopped: it is no longer the contract's. */
   retired: boolean;
+  /** Until then (Unix time) an `asked` keeps others from it; null once it is bound. */
+  reserved: number | null;
 }
 export interface PaymentEvent {
   beforeSat: bigint;
@@ -67,7 +69,7 @@ export const quoteKind: Kind<Quote> = {
     left: q.retired,
   }),
   // What the lost tail had reported is not known here.
-  restored: (q) => (q.retired ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
+  restored: (q) => (q.retired || q.reserved !== null ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
 };
 
 /** By this a server finds its work. */
@@ -85,7 +87,61 @@ export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'
   issuedSat: 0n,
   stopped: null,
   retired: false,
+  reserved: null,
 });
+
+/**
+ * What the mint must say of a quote before it becomes a contract's.
+ * @param expected `amountSat` null: the reusable quote, locked to `pubkey`, the contract's own
+ * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`, `quote-used`
+ */
+export function checkUnpaid(
+  found: MintQuote | 'unknown' | 'not-checked',
+  { amountSat, pubkey }: { amountSat: bigint | null; pubkey: Hex | null },
+): MintQuote {
+  if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
+  if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
+  if (found.amountSat !== amountSat)
+    throw new Refusal(
+      'quote-amount',
+      `quote ${found.id} is for ${found.amountSat ?? 'any amount of'} sat, ${amountSat ?? 'any amount of'} sat expected`,
+    );
+  if (found.pubkey === null || (pubkey !== null && found.pubkey !== pubkey))
+    throw new Refusal('quote-unlocked', `quote ${found.id} is locked to ${found.pubkey ?? 'no key'} (NUT-20)`);
+  if (found.paidSat !== 0n || found.issuedSat !== 0n)
+    throw new Refusal('quote-used', `${found.paidSat} sat are paid on quote ${found.id} already`);
+  return found;
+}
+
+/** What a contract wants of a quote for one amount, and until when. */
+export interface Wish {
+  id: string;
+  contract: Hex;
+  mint: string;
+  amountSat: bigint;
+  until: number;
+}
+
+/**
+ * Keeps a quote of any wallet for one `asked` of one contract, until that lapses.
+ * @param known what this home holds of the quote
+ * @throws Refusal `quote-bound` where another contract has it; `quote-amount`; as `checkUnpaid`
+ */
+export function reserve(
+  known: Quote | undefined,
+  { id, contract, mint, amountSat, until }: Wish,
+  found: MintQuote | 'unknown' | 'not-checked',
+  now: number,
+): Quote {
+  // The reusable quote of the contract takes every payment anyway.
+  if (known && known.contract === contract && known.amountSat === null) return known;
+  const free = known === undefined || (known.creditedSat === 0n && known.reserved !== null && known.reserved < now);
+  if (known && !free && known.contract !== contract)
+    throw new Refusal('quote-bound', `quote ${id} belongs to another contract of this home, or is reserved for it`);
+  if (known && known.creditedSat > 0n) throw new Refusal('quote-amount', `quote ${id} is paid already`);
+  checkUnpaid(found, { amountSat, pubkey: null });
+  return { ...newQuote({ id, contract, mint, amountSat }), reserved: until };
+}
 
 const WHY: Readonly<Record<Stop, (id: string) => string>> = {
   'mint-behind': (id) => `the mint shows less on quote ${id} than it had acknowledged`,
@@ -115,7 +171,7 @@ export function creditQuote(q: Quote, amountSat: bigint): Quote {
         ? `quote ${q.id} is paid already`
         : `${amountSat} sat found for quote ${q.id}, which takes exactly ${q.amountSat} sat`,
     );
-  return { ...q, creditedSat: q.creditedSat + amountSat };
+  return { ...q, creditedSat: q.creditedSat + amountSat, reserved: null };
 }
 
 /** The next event: all that was paid and not yet shown. undefined while one is under way, or nothing is to be told. */

@@ -6,7 +6,7 @@
  * certain is UNKNOWN. Not here: the service that asks (`serve/`), the update that settles what is owed (`credit/`).
  */
 import { checkFunding, checkNotFrozen } from '../credit/checks.ts';
-import { type Credit, type PayerCredit } from '../credit/records.ts';
+import type { Credit, PayerCredit } from '../credit/records.ts';
 import { authOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import type { Facts, Hex } from '../protocol/action.ts';

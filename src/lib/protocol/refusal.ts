@@ -41,6 +41,9 @@ export const ERRORS = {
   'onion-overflow': [65, 'the payloads of the hops do not fit into the packet'],
   'error-size': [65, 'an error onion or attribution data of a size that none has'],
   'wrong-network': [65, 'made for another Bitcoin network than this home'],
+  'malformed-request': [65, 'not the payment request of a mint quote of the method credit'],
+  'malformed-invoice': [65, "not a merchant's invoice, or longer than one may be"],
+  'wrong-unit': [65, 'ecash of another unit than sat, or a payment of another method than credit'],
   // 66: what was named is not there
   'no-input': [66, 'a file that was named is not there or cannot be read'],
   'no-home': [66, 'no home in that directory'],
@@ -54,6 +57,8 @@ export const ERRORS = {
   'coin-missing': [69, 'an input is not on the chain, or spent'],
   'store-unavailable': [69, 'the store of the home is locked, damaged, or does not keep its promises'],
   'node-too-old': [69, 'this Node.js is too old'],
+  'mint-unavailable': [69, 'the mint does not answer, or not as mints do'],
+  'cannot-listen': [69, 'the address to listen on is in use, or not of this machine'],
   // 70
   bug: [70, 'a fault of this program'],
   // 73
@@ -71,6 +76,9 @@ export const ERRORS = {
   'update-in-flight': [75, 'an update is signed that the payee has not accepted'],
   'too-late-to-cancel': [75, 'the action is past its point of no return'],
   'already-known': [75, 'this key, coin or contract is in use by another record of this home'],
+  'quote-bound': [75, 'the quote of the mint belongs to another contract, or is reserved for one'],
+  'quote-used': [75, 'the quote of the mint was paid before: it is never newly bound'],
+  'invoice-paid': [75, 'the invoice is paid already'],
   'asked-expired': [75, 'what the payer asked for has lapsed: ask again'],
   'asked-unknown': [75, 'the payer has not asked for this, or has paid it already'],
   'inputs-spent': [75, 'an input of the transaction is spent, or was never there'],
@@ -86,6 +94,14 @@ export const ERRORS = {
   'key-rejected': [76, 'a key of the counterparty is no point, equals another key, or belongs to this home'],
   'key-bound': [76, 'this payee key is bound to another payer key, outpoint or refund'],
   'sighash-refused': [76, 'a signature with a sighash type other than ALL or DEFAULT'],
+  'quote-unlocked': [76, 'a quote of a mint without a key (NUT-20), or locked to another one'],
+  'quote-unknown': [76, 'the mint does not know the quote'],
+  'not-an-invoice': [76, 'a request for ecash, or an invoice over another contract, network or mint'],
+  'mint-behind': [76, 'the mint shows less than it had acknowledged: it came back from an older copy'],
+  'mint-ahead': [76, 'the mint shows more than was reported: this home came back from an older copy'],
+  'mint-refused': [76, 'the mint refuses, with the reason that it gives'],
+  'wrong-mint': [76, 'the mint at the URL does not have this home as its payment backend'],
+  'wrong-certificate': [76, 'a caller without the certificate of the mint'],
   'unsafe-funding': [
     76,
     'a funding transaction whose id can still change, or that does not pay the contract as agreed',
@@ -146,6 +162,10 @@ export const ERRORS = {
   'insecure-home': [77, 'a home with an insecure seed works on regtest only'],
   'secret-exposed': [77, 'a file with secrets can be read by others'],
   'wrong-passphrase': [77, 'the passphrase does not open this home'],
+  'quote-amount': [77, 'the quote of the mint is for another amount, or was paid already'],
+  'invoice-expired': [77, 'the invoice has expired'],
+  'invoices-unsettled': [77, 'too many paid invoices wait for the merchant to settle them'],
+  'insecure-mint': [77, 'a payment backend without TLS works on regtest and loopback only'],
   'home-exists': [73, 'there is a home in that directory already'],
 } as const satisfies Record<string, readonly [exit: number, meaning: string]>;
 

@@ -131,16 +131,16 @@ export function report(
   figures: Figures | 'unknown',
 ): { writes: { quote: Quote; contract?: Credit }; result: Step } {
   const seen = acknowledge(quote, figures);
-  const cut = contract.role === 'payee' && 'ecash' in contract && !contract.restored ? cutEvent(seen) : undefined;
+  const payee = contract.role === 'payee' && 'issuedSat' in contract && !contract.restored ? contract : undefined;
+  const cut = payee && cutEvent(seen);
   const result = {
     cut: cut && receivedOf(cut),
     moved: seen.ackSat !== quote.ackSat,
     stopped: seen.stopped === quote.stopped ? null : seen.stopped,
   };
   if (!cut) return { writes: { quote: seen }, result };
-  const { ecash } = contract as Credit & { ecash: { issuedSat: bigint } };
-  const issuedSat = ecash.issuedSat + cut.event!.afterSat - cut.event!.beforeSat;
-  return { writes: { quote: cut, contract: { ...contract, ecash: { ...ecash, issuedSat } } as Credit }, result };
+  const issuedSat = payee.issuedSat + cut.event!.afterSat - cut.event!.beforeSat;
+  return { writes: { quote: cut, contract: { ...payee, issuedSat } }, result };
 }
 
 /** The row as the mint is shown it; nothing where none is under way. */
