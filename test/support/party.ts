@@ -5,9 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
-import { creditKind, type Credit } from '../../src/lib/credit/records.ts';
+import { kinds } from '../../src/lib/cli/home.ts';
+import type { Credit } from '../../src/lib/credit/records.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action, Coin, Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
@@ -53,6 +55,8 @@ export class TestParty {
     now: 1_800_000_000,
   };
   home!: Home;
+  /** What a mint says of a quote; a test may put another answer in. */
+  askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) => mintQuote(mint, id);
   readonly #seed: Uint8Array;
 
   private constructor(dir: string, seed: number) {
@@ -70,7 +74,7 @@ export class TestParty {
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds: async () => [creditKind] });
+    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds });
   }
 
   ports(options: RunOptions = {}): Ports {
@@ -81,11 +85,17 @@ export class TestParty {
       restored: home.restored,
       store: home.store,
       source: {
-        facts: async () => ({ facts, checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' } }),
+        facts: async ({ quote }) => ({
+          facts: { ...facts, ...(quote !== undefined && { quote: quote ? await this.askMint(quote) : 'not-checked' }) },
+          checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' },
+        }),
       },
       prompt: promptFrom({ amount: options.amount, max: options.max }),
       keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal()))),
       random: () => home.random(),
+      outside: async (program) => {
+        throw new Error(`no ${program} here`);
+      },
       copy: (copies) => home.copy(copies),
       point: options.point ?? (() => {}),
     };
