@@ -5,6 +5,7 @@ import {
   feeFlags,
   fundingFlags,
   keyFlags,
+  issuerFlags,
   policyFlags,
   psbtFrom,
   termsInput,
@@ -24,8 +25,8 @@ export default class OpenCredit extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    as: Flags.option({ options: ['payee'] as const })({
-      summary: 'Start: offer a contract in which this home is paid',
+    as: Flags.option({ options: ['payee', 'payer'] as const })({
+      summary: 'Start: offer a contract in which this home is paid, or ask the other for an offer',
       helpGroup: 'ACTION',
     }),
     amount: satFlag({ summary: 'Capacity of the contract', helpGroup: 'FUNDING' }),
@@ -37,6 +38,7 @@ export default class OpenCredit extends ContractCommand {
     }),
     ...keyFlags,
     ...feeFlags,
+    ...issuerFlags,
     ...policyFlags,
   };
 
@@ -46,8 +48,8 @@ export default class OpenCredit extends ContractCommand {
       flags,
       file: args.file,
       table: openCredit,
-      input: async (home, starts) => ({
-        ...(await termsInput(flags, starts, home.network)),
+      input: async (home) => ({
+        ...(await termsInput(flags, home.network)),
         as: flags.as,
         funding: flags.funding === undefined ? undefined : await psbtFrom(flags.funding),
       }),

@@ -5,6 +5,7 @@ import {
   feeFlags,
   fundingFlags,
   keyFlags,
+  issuerFlags,
   policyFlags,
   termsInput,
 } from '../lib/cli/contract-flags.ts';
@@ -27,6 +28,7 @@ export default class Rollover extends ContractCommand {
     ...fundingFlags,
     ...keyFlags,
     ...feeFlags,
+    ...issuerFlags,
     ...policyFlags,
   };
 
@@ -36,8 +38,8 @@ export default class Rollover extends ContractCommand {
       flags,
       file: args.file,
       table: rollover,
-      input: async (home, starts) => ({
-        ...(await termsInput(flags, starts, home.network)),
+      input: async (home) => ({
+        ...(await termsInput(flags, home.network)),
         contract: await contractNamed(home, flags.contract),
       }),
     });

@@ -1,13 +1,15 @@
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
-import { contractFlag, contractFlags } from '../lib/cli/contract-flags.ts';
+import * as Flags from '@oclif/core/flags';
+import { contractFlag, contractFlags, programFlags } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { signUpdate } from '../lib/credit/update.ts';
 
 export default class SignUpdate extends ContractCommand {
   static override summary = 'Pay over an open credit contract, one signed update at a time';
-  static override description = `The payee asks, the payer signs, the payee accepts. The payer agrees by --amount (exactly this much), by --max (no more than this over the whole run), or by answering the question on its terminal. The finished update stays in the payee's home: exit-credit prints it.`;
+  static override description = `The payee asks, the payer signs, the payee accepts. The payer may ask first, and agrees by that. With --ecash the payment comes back as ecash: the payer's last run prints the token, which is money. The payer agrees by --amount (exactly this much), by --max (no more than this over the whole run), or by answering the question on its terminal. The finished update stays in the payee's home: exit-credit prints it.`;
   static override examples = [
     'One payment of 2100 sat\nspillway sign-update --home mint --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home user --amount 2100 \\\n    | spillway sign-update --home mint | jq .paid_sat',
+    'The payer asks, and gets ecash for what it pays\nspillway sign-update --home user --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user --ecash \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user | jq -r .token > token.txt',
     'A file of requests, at most 50000 sat in all\nspillway sign-update --home user --batch --max 50000 < requested.ndjson \\\n    | spillway sign-update --home mint --batch > accepted.ndjson',
   ];
   static override steps = stepsOf(signUpdate);
@@ -16,10 +18,16 @@ export default class SignUpdate extends ContractCommand {
     ...contractFlags,
     ...contractFlag,
     amount: satFlag({
-      summary: 'Payee: the amount asked for; payer: the one amount that is agreed to',
+      summary: 'At a start the amount to be paid; on a request the one amount that the payer agrees to',
       helpGroup: 'ACTION',
     }),
     max: satFlag({ summary: 'Payer: agree to every amount up to this sum over the run', helpGroup: 'ACTION' }),
+    ecash: Flags.boolean({ summary: 'Payer: have this payment come back as ecash', helpGroup: 'ECASH' }),
+    'max-inflight': satFlag({
+      summary: 'Payer: how much may be paid whose ecash has not arrived (default: one update)',
+      helpGroup: 'ECASH',
+    }),
+    ...programFlags,
   };
 
   async run(): Promise<void> {
@@ -32,6 +40,8 @@ export default class SignUpdate extends ContractCommand {
         contract: await contractNamed(home, flags.contract),
         amount: flags.amount,
         max: flags.max,
+        ecash: flags.ecash || undefined,
+        maxInflight: flags['max-inflight'],
       }),
     });
   }

@@ -218,8 +218,8 @@ describe('the sizes of the credit contract', () => {
     id: '00'.repeat(32),
     terms: termsFrom(
       'regtest',
-      { ...side(1, p2tr), policy: defaultPolicy('regtest') },
-      side(2, payerScript),
+      { ...side(1, p2tr), policy: defaultPolicy('regtest'), ecash: 'none', mint_url: null },
+      { ...side(2, payerScript), ecash: () => '' },
       1_000_000n,
       5000,
     ),

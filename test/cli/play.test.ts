@@ -229,6 +229,7 @@ describe('races', () => {
       reply: ports.store.reply.bind(ports.store),
       load: ports.store.load.bind(ports.store),
       fresh: ports.store.fresh.bind(ports.store),
+      notes: ports.store.notes.bind(ports.store),
       ours: ports.store.ours.bind(ports.store),
       commit: async () => ((tries += 1), false),
     };
@@ -256,6 +257,7 @@ describe('consent', () => {
             reply: ports.store.reply.bind(ports.store),
             load: ports.store.load.bind(ports.store),
             fresh: ports.store.fresh.bind(ports.store),
+            notes: ports.store.notes.bind(ports.store),
             ours: ports.store.ours.bind(ports.store),
             commit: async (given) => (lost-- > 0 ? false : ports.store.commit(given)),
           },
@@ -345,5 +347,50 @@ describe('refused before anything is loaded', () => {
         both.payer.run(signUpdate, { on: JSON.stringify(on).replace('"amount_sat":2100', '"amount_sat":2100.0') }),
       ),
     ).toBe('malformed-message');
+  });
+});
+
+describe('a server', () => {
+  const served = {};
+  it('takes the rows of the party that it plays, and gives the bytes that the command gives', async () => {
+    const id = await opened(both);
+    const signed = await both.payer.run(signUpdate, { on: await ask(id), amount: 2_100n });
+    const first = await both.payee.run(signUpdate, { on: signed.message, served });
+    expect(first.message).toMatchObject({ step: 'accepted', paid_sat: 2_100 });
+    expect((await both.payee.run(signUpdate, { on: signed.message })).text).toBe(first.text);
+  });
+
+  it('takes no row of the other party, no start and no table that names none: not-served', async () => {
+    const id = await opened(both);
+    const on = await ask(id);
+    const [before, payees] = [await both.payer.state(), await both.payee.state()];
+    expect(await codeOf(both.payer.run(signUpdate, { on, amount: 2_100n, served }))).toBe('not-served');
+    const starts = [
+      [signUpdate, { contract: id, amount: 2_100n }],
+      [rollover, { contract: id, policy }],
+      [closeCredit, { contract: id }],
+      [openCredit, { as: 'payee', policy }],
+      [exitCredit, { contract: id }],
+    ] as const;
+    for (const [table, input] of starts)
+      expect(await codeOf(both.payee.run(table, { input, served })), table.type).toBe('not-served');
+    expect([await both.payer.state(), await both.payee.state()]).toEqual([before, payees]);
+  });
+
+  it('takes a row of the other party that is marked for it', async () => {
+    const on = await ask(await opened(both));
+    const rows = signUpdate.rows.map((row) => (row.name === 'signed' ? { ...row, unattended: true as const } : row));
+    const signed = await both.payer.run({ ...signUpdate, rows }, { on, amount: 2_100n, served });
+    expect(signed.message['step']).toBe('signed');
+  });
+
+  it('gives its standing orders to the rows that take them, and repeats an answer once they have changed', async () => {
+    const id = await opened(both);
+    const close = await both.payer.run(closeCredit, { input: { contract: id } });
+    const strict = { maxFeerate: 100, policy };
+    expect(await codeOf(both.payee.run(closeCredit, { on: close.message, served: strict }))).toBe('fee-too-high');
+    const signed = await both.payee.run(closeCredit, { on: close.message, served: { maxFeerate: 5_000, policy } });
+    expect(signed.message['step']).toBe('signed');
+    expect((await both.payee.run(closeCredit, { on: close.message, served: strict })).text).toBe(signed.text);
   });
 });

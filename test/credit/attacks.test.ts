@@ -195,6 +195,7 @@ function withoutCommit(party: TestParty): TestParty {
         reply: (key) => store.reply(key),
         load: (claims) => store.load(claims),
         fresh: (count) => store.fresh(count),
+        notes: (names) => store.notes(names),
         ours: (scripts) => store.ours(scripts),
         commit,
       },

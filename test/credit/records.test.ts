@@ -17,7 +17,7 @@ import { contractWith, key, termsWith } from './things.ts';
 const own = { path: [1, 2, 3, 4] as const, outside: false };
 const side = { pubkey: key(2), auth: '11'.repeat(32), address: 'a' };
 const contract = contractWith();
-const live = [{ paidSat: 2_100n, sighash: '22'.repeat(32), pubnonce: '33'.repeat(66), requestId: null }];
+const live = [{ paidSat: 2_100n, sighash: '22'.repeat(32), pubnonce: '33'.repeat(66), requestId: null, asked: null, keyset: null }];
 const rolling = { nextKey: key(9), paidSat: 1_000n, topUps: [], change: null, sighash: '44'.repeat(32), witnesses: {} };
 const close: Closing = { paidSat: 1_000n, feeSat: 300n, sighash: '55'.repeat(32) };
 const payee = {
@@ -28,6 +28,8 @@ const payee = {
   exit: '00',
   receipt: null,
   live: [],
+  issuedSat: 0n,
+  waitingSat: 0n,
   rolling: null,
   closing: null,
   signedClose: null,
@@ -43,14 +45,19 @@ const payer = {
   funding: null,
   coins: [`${'bb'.repeat(32)}:0`],
   signedMaxSat: 2_100n,
+  asked: [],
+  awaited: [],
+  receivedSat: 0n,
+  owedSat: null,
+  restored: false,
   rolling: null,
   closing: null,
   signedClose: null,
 } as const;
-const policy = defaultPolicy('regtest');
+const offer = { ...side, policy: defaultPolicy('regtest'), ecash: 'none', mint_url: null } as const;
 
 const records: Record<string, Credit> = {
-  offered: { role: 'payee', state: 'offered', network: 'regtest', own, side, policy, rolls: null },
+  offered: { role: 'payee', state: 'offered', network: 'regtest', own, offer, rolls: null },
   accepted: { ...payee, state: 'accepted', paidSat: 0n, exit: null },
   'open, payee': { ...payee, state: 'open', live, rolling },
   'closing, own of the payee': { ...payee, state: 'closing', closing: close },
@@ -62,7 +69,7 @@ const records: Record<string, Credit> = {
     state: 'addressed',
     network: 'regtest',
     own,
-    offer: { ...side, policy },
+    offer,
     terms: termsWith(),
     id: contract.id,
   },

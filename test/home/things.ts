@@ -52,6 +52,7 @@ export const commitOf = (more: Partial<Commit> = {}): Commit => ({
   opens: [],
   spends: [],
   voids: [],
+  notes: [],
   addresses: [],
   ...more,
 });

@@ -44,6 +44,9 @@ function toy(
     keys: {
       contract: () => (options.outside ? none() : secret),
       auth: none,
+      ecash: none,
+      mint: none,
+      cashu: none,
       wallet: none,
       nonce: ({ of, sighash }) => nonces.find((n) => n.of === of && n.sighash === sighash),
     },

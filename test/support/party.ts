@@ -11,9 +11,10 @@ import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
-import type { Action, Coin, Facts } from '../../src/lib/protocol/action.ts';
+import { permitServed, type Action, type Coin, type Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
 import type { Ports } from '../../src/lib/protocol/ports.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
 
 /** What the party's chain shows; a test may change it between runs. */
 export interface ChainView {
@@ -41,6 +42,10 @@ export interface RunOptions {
   max?: bigint;
   requestId?: string;
   cancel?: boolean;
+  /** Stands for the program that --signer names. */
+  outside?: (body: object) => unknown;
+  /** Played as a server would, with these standing orders. */
+  served?: object;
   /** Called at each labelled point of the runner. */
   point?: (label: string) => void;
 }
@@ -90,12 +95,14 @@ export class TestParty {
           checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' },
         }),
       },
+      outside: async (program, body) => {
+        if (!options.outside) throw new Refusal('usage', `no program for --${program}`);
+        return options.outside(body);
+      },
       prompt: promptFrom({ amount: options.amount, max: options.max }),
+      permit: options.served ? permitServed : () => {},
       keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal()))),
       random: () => home.random(),
-      outside: async (program) => {
-        throw new Error(`no ${program} here`);
-      },
       copy: (copies) => home.copy(copies),
       point: options.point ?? (() => {}),
     };
@@ -111,6 +118,7 @@ export class TestParty {
       merged: options.merged ?? [],
       requestId: options.requestId,
       cancel: options.cancel ?? false,
+      ...(options.served && { standing: options.served }),
     };
     const printed: Printed = await play(table, line, this.ports(options));
     return { message: JSON.parse(printed.text) as Message, text: printed.text, exit: printed.exit, hint: printed.hint };

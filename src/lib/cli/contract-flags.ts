@@ -4,6 +4,7 @@ import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Policy } from '../credit/terms.ts';
+import { ISSUERS, type Issuer } from '../credit/issuer.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { chainFlags, feerateFlag, homeFlags, satFlag } from './flags.ts';
 import { readInput } from './input.ts';
@@ -75,6 +76,33 @@ export const fundingFlags = {
   }),
 };
 
+const ecash = 'ECASH';
+/** What a payee says of the ecash that payments may become, when it offers a contract. */
+export const issuerFlags = {
+  ecash: Flags.option({ options: ISSUERS })({
+    summary: 'Payee: who issues ecash for what is paid (default none)',
+    helpGroup: ecash,
+  }),
+  mint: Flags.string({
+    summary: 'Payee: URL of the mint behind the contract; needed for --ecash cdk',
+    helpValue: 'URL',
+    helpGroup: ecash,
+  }),
+};
+/** Programs outside, for a payee whose mint is not in its home. */
+export const programFlags = {
+  signer: Flags.string({
+    summary: 'Payee: program that signs blinded outputs, JSON in and out, for --ecash signer',
+    helpValue: 'COMMAND',
+    helpGroup: ecash,
+  }),
+  notify: Flags.string({
+    summary: 'Payee: program that is told what a contract was paid in total, for --ecash notify',
+    helpValue: 'COMMAND',
+    helpGroup: ecash,
+  }),
+};
+
 const count = (summary: string) =>
   Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'POLICY' });
 /** The payee's policy, a flag for each bound. */
@@ -98,11 +126,11 @@ export type PolicyValues = {
   [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
 };
 
-/** The policy: at a start with its defaults, otherwise only where a flag was given (and then no row takes it). */
-async function policyFrom(values: PolicyValues, starts: boolean, network: Network): Promise<Policy | undefined> {
+/** The policy where a flag of it was given: whatever is not said is as by default. */
+export async function policyFrom(values: PolicyValues, network: Network): Promise<Policy | undefined> {
   const { checkPolicy, defaultPolicy } = await import('../credit/terms.ts');
   const given = Object.keys(policyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);
-  if (!starts && !given) return undefined;
+  if (!given) return undefined;
   const standard = defaultPolicy(network);
   return checkPolicy({
     min_amount_sat: values['min-amount'] ?? standard.min_amount_sat,
@@ -160,6 +188,8 @@ function ownKeyFrom(text: string | undefined): string | undefined {
 }
 
 interface TermsValues extends PolicyValues {
+  ecash?: Issuer | undefined;
+  mint?: string | undefined;
   amount?: bigint | undefined;
   expires?: string | undefined;
   utxo?: string | undefined;
@@ -170,8 +200,10 @@ interface TermsValues extends PolicyValues {
 }
 
 /** What both parties' flags say of a contract that is to be made, by an opening or by a rollover. */
-export const termsInput = async (flags: TermsValues, starts: boolean, network: Network) => ({
-  policy: await policyFrom(flags, starts, network),
+export const termsInput = async (flags: TermsValues, network: Network) => ({
+  policy: await policyFrom(flags, network),
+  ecash: flags.ecash,
+  mint: flags.mint,
   amount: flags.amount,
   expires: await expiryFrom(flags.expires),
   utxo: await coinsFrom(flags.utxo),

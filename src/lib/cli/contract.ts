@@ -15,6 +15,7 @@ import { withHome, type HomeValues } from './home.ts';
 import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
 import { linesOf } from './lines.ts';
 import { note, print } from './output.ts';
+import { programsFrom } from './outside.ts';
 import { play, type Line, type Printed } from './play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from './sniff.ts';
@@ -30,6 +31,8 @@ export interface ContractValues extends HomeValues, ChainValues {
   amount?: bigint | undefined;
   max?: bigint | undefined;
   feerate?: number | undefined;
+  signer?: string | undefined;
+  notify?: string | undefined;
 }
 
 /** What a command file says of itself: its table, and its flags as the rows' input. */
@@ -38,7 +41,7 @@ export interface Door<I extends object> {
   /** The message's file; stdin by default. */
   file: string | undefined;
   table: Action<any, any, I>;
-  input(home: Home, starts: boolean): Promise<{ [K in keyof I]: I[K] | undefined }>;
+  input(home: Home): Promise<{ [K in keyof I]: I[K] | undefined }>;
 }
 
 export abstract class ContractCommand extends BaseCommand {
@@ -58,9 +61,10 @@ export abstract class ContractCommand extends BaseCommand {
       flags,
       async (home) => {
         const ports = await portsOf(home, flags, this.argv);
-        const input = (await inputFrom(home, starts)) as I;
+        const input = (await inputFrom(home)) as I;
         const context = { feerate: flags.feerate };
-        if (source) return this.playLines(table, source, input, context, ports);
+        if (source) await this.playLines(table, source, input, context, ports);
+        if (source) return tell(home, flags);
         const line: Line<I> = {
           json,
           input,
@@ -71,6 +75,7 @@ export abstract class ContractCommand extends BaseCommand {
         };
         await this.show(await play(table, line, ports), flags.psbt);
         ports.point('after-print');
+        await tell(home, flags);
       },
       stopAt,
     );
@@ -105,6 +110,11 @@ export abstract class ContractCommand extends BaseCommand {
     }
     process.exitCode = first ?? 0;
   }
+}
+
+/** Tells the mint what is due to be told, also what an earlier run could not. */
+async function tell(home: Home, { notify }: ContractValues): Promise<void> {
+  if (notify !== undefined) await (await import('./notify.ts')).notifyPaid(home, notify);
 }
 
 /** The message of a run. @throws Refusal `malformed`, `malformed-json` */
@@ -142,6 +152,9 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       mintQuote: async (mint, id) => (await import('../cashu/quotes.ts')).mintQuote(mint, id),
     }),
     prompt: promptFrom(flags),
+    outside: programsFrom(flags),
+    // Whoever runs a command is there to answer for it.
+    permit: () => {},
     keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.unseal()))),
     random: () => home.random(),
     copy: (copies) => home.copy(copies),

@@ -48,6 +48,16 @@ export const feerateFlag = Flags.custom<number>({
   },
 });
 
+/** Where a server listens: `PORT`, `HOST:PORT` or `[::1]:PORT`; 127.0.0.1 where no host is given. */
+export const addressFlag = Flags.custom<{ host: string; port: number }>({
+  helpValue: '[HOST:]PORT',
+  parse: async (input) => {
+    const [, bracketed, plain, port] = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(input) ?? [];
+    if (port === undefined || Number(port) > 65_535) throw expected('[HOST:]PORT', input);
+    return { host: bracketed ?? plain ?? '127.0.0.1', port: Number(port) };
+  },
+});
+
 const group = 'HOME';
 
 /** A passphrase by file descriptor or file. Never as an argument: the command line of a process can be seen by others. */

@@ -53,14 +53,18 @@ export async function kinds(): Promise<Kind<any>[]> {
   return [credit.creditKind, keyset.keysetKind, quote.quoteKind, invoiceKind, meltKind, tabKind, purse.purseKind];
 }
 
-/** Opens the home for `use` and closes it, whatever comes. `point`: labelled points, where tests interrupt a run. */
+/**
+ * Opens the home for `use` and closes it, whatever comes. `point`: labelled points, where tests interrupt a run.
+ * `passphrase`: where it comes from, if not from where the flags say.
+ */
 export async function withHome<T>(
   flags: HomeValues,
   use: (home: Home) => Promise<T>,
   point?: (label: string) => void,
+  passphrase = (): Promise<string> => readPassphrase(flags),
 ): Promise<T> {
   const { openHome } = await import('../home/home.ts');
-  const home = await openHome({ ...(await homeOptions(flags)), passphrase: () => readPassphrase(flags), kinds, point });
+  const home = await openHome({ ...(await homeOptions(flags)), passphrase, kinds, point });
   try {
     return await use(home);
   } finally {

@@ -30,6 +30,8 @@ export interface Line<I> {
   /** The message as it was parsed, null for a start. */
   json: unknown;
   input: I;
+  /** What rows may take besides, each what it names: the standing orders of a server, which no digest covers. */
+  standing?: Partial<I>;
   /** PSBTs that came back from another wallet, base64. */
   merged: readonly string[];
   /** What else the answer depends on and no row takes, such as the feerate: digested with the flags. */
@@ -138,10 +140,10 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   attempt: number,
 ): Promise<Printed | undefined> {
   const { records, reads, nonces } = await loadAll(action, message, line.input, ports);
-  const first = { message, records, input: line.input };
-  const by = action.party(first);
-  const peer = action.peer(first, by);
-  const seen: Seen<M | null, Rs, I> = { ...first, by };
+  const unread = { message, records, input: line.input };
+  const by = action.party(unread);
+  const peer = action.peer(unread, by);
+  const seen: Seen<M | null, Rs, I> = { ...unread, by };
   const hand = {
     keys: action.keyless ? NO_KEYS : await ports.keys(nonces),
     merged: line.merged,
@@ -161,12 +163,14 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   }
 
   const row = turn(action, seen);
+  ports.permit(action, row);
   if (peer !== null) checkSeal(line.json as object, peer, 'counterparty');
-  checkFlags(row, line.input);
-  const { facts, checks } = await factsFor(row, seen, ports);
-  await row.loads?.(seen);
-  const taken = row.take({ ...seen, ...hand, facts } as Parameters<typeof row.take>[0]);
-  const out = 'asks' in taken ? taken.then(await ports.outside(taken.asks.program, taken.asks.body)) : taken;
+  const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };
+  checkFlags(row, given.input);
+  const { facts, checks } = await factsFor(row, given, ports);
+  await row.loads?.(given);
+  const first = row.take({ ...given, ...hand, facts } as Parameters<typeof row.take>[0]);
+  const out = 'asks' in first ? first.then(await ports.outside(first.asks.program, first.asks.body)) : first;
   if (line.merged.length > 0) await checkMerged(line.merged, message, out);
   if (out.consent && !agreed.has(digest(out.consent))) {
     // A question is asked once a run: if a lost race changed it, somebody else has to decide again.
@@ -225,11 +229,20 @@ async function loadAll<M extends Step, Rs extends Records, I extends object>(
 }
 type Reads = Awaited<ReturnType<typeof loadAll>>['reads'];
 
+const takes = <I>(row: Row<any, any, I>): Set<keyof I> =>
+  new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
+
+/** Of the standing orders, those that the row takes. */
+function taken<I extends object>(row: Row<any, any, I>, standing: Partial<I> = {}): Partial<I> {
+  const names = takes(row);
+  return Object.fromEntries(Object.entries(standing).filter(([name]) => names.has(name as keyof I))) as Partial<I>;
+}
+
 function checkFlags<M extends Step, Rs extends Records, I extends object>(row: Row<M, Rs, I>, input: I): void {
-  const takes = new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
+  const known = takes(row);
   const given = (Object.keys(input) as (keyof I)[]).filter((name) => input[name] !== undefined);
   const flag = (name: keyof I) => `--${String(name).replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-  const odd = given.filter((name) => !takes.has(name));
+  const odd = given.filter((name) => !known.has(name));
   if (odd.length > 0)
     throw new Refusal('usage', `${odd.map(flag).join(', ')} found, which '${row.name}' (${row.by}) does not take`);
   const missing = (row.asks ?? []).filter((name) => input[name] === undefined);

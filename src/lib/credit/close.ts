@@ -14,10 +14,30 @@ import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { closeJob, psbtOf, sharesIn } from './jobs.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, idClaim, must, paidOf, signedUpTo, type Closing, type Credit, type FundedCredit } from './records.ts';
+import {
+  creditKind,
+  idClaim,
+  must,
+  paidOf,
+  signedUpTo,
+  type Closing,
+  type Credit,
+  type FundedCredit,
+} from './records.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, settlementVsize } from './transactions.ts';
-import { checkHome, checkSame, checkSettled, noncesOf, ONCE, SIGN, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
+import {
+  checkHome,
+  checkSame,
+  checkSettled,
+  noncesOf,
+  ONCE,
+  SIGN,
+  openNonces,
+  peerAuth,
+  roleIn,
+  TWICE,
+} from './steps.ts';
 
 const numbers = {
   contract: contractSchema,
@@ -45,6 +65,7 @@ const MAX_FEERATE = 100_000;
 export const closeCredit = table<CloseMessage, Rs, CloseInput>(
   {
     type: 'close-credit',
+    server: 'payee',
     kinds: { contract: creditKind },
     parse: messageParser('close-credit', steps),
     find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),

@@ -6,7 +6,15 @@
  * `ecash/`. Contracts whose sats a running mint issues: not here.
  */
 import { ACTIVE, checkKeyset, keysetClaim, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
-import { amountsFor, checkOutputsSigned, outputsOf, signOutputs, tokenOf, type Batch } from '../ecash/outputs.ts';
+import {
+  amountsFor,
+  checkOutputsSigned,
+  outputsOf,
+  placesFrom,
+  signOutputs,
+  tokenOf,
+  type Place,
+} from '../ecash/outputs.ts';
 import { checkOutputs, checkUnsigned, outputNote } from '../ecash/promise.ts';
 import type { Claim, Hand, Hex, Note } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
@@ -17,6 +25,9 @@ import type { UpdateAt, UpdateMessage } from './update-messages.ts';
 
 /** Does the payee itself answer a payment with blind signatures? */
 export const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
+
+/** The mint that a token names. One in a home has no address: its customers know it by the contract. */
+export const mintOf = (terms: Terms): string => terms.mint_url ?? `spillway:${terms.payee_pubkey}`;
 
 /** What the payer signs with its outputs: they are for one sum of one contract. */
 const quoteOf = (id: Hex, paid: bigint): string => `spillway/${id}/${paid}`;
@@ -36,11 +47,9 @@ export function keysetOf(m: UpdateMessage | null, c: Credit | undefined): Claim 
 export const outputNotes = (m: UpdateAt<'signed'>): string[] =>
   (m.ecash?.outputs ?? []).map(({ B_ }) => outputNote(B_));
 
-const batchOf = ({ keyset, counter, amountSat }: Awaited, known: Keyset): Batch => ({
-  keyset,
-  counter,
-  amounts: amountsFor(amountSat, known),
-});
+/** The secrets of a payment, as they were drawn. */
+export const placesOf = ({ counter, amountSat }: Awaited, keyset: Keyset): Place[] =>
+  placesFrom(counter, amountsFor(amountSat, keyset));
 
 /**
  * Payer: outputs for the payment, from counters that were never used, or again those that this payment was given before.
@@ -71,13 +80,13 @@ export function payForEcash(hand: Hand, c: PayerCredit, m: UpdateAt<'requested'>
     keyset: keyset.id,
     counter: record.counter,
   };
-  const batch = batchOf(now, keyset);
-  const outs = outputsOf(hand.keys.cashu(), batch);
+  const places = placesOf(now, keyset);
+  const outs = outputsOf(hand.keys.cashu(), keyset.id, places);
   const signature = signOutputs(hand.keys.ecash(c.own.path), quoteOf(c.id, m.paid_sat), outs);
   return {
     ecash: { keyset_id: keyset.id, outputs: outs, signature },
     awaited: had ? c.awaited : [...c.awaited, now],
-    keyset: had ? record : { ...record, counter: record.counter + batch.amounts.length },
+    keyset: had ? record : { ...record, counter: record.counter + places.length },
   };
 }
 
@@ -159,8 +168,7 @@ export function receiveEcash(
     throw new Refusal('promises-differ', 'blind signatures found for outputs that this home has not sent', {
       blame: 'payee',
     });
-  const mint = c.terms.mint_url ?? `spillway:${c.terms.payee_pubkey}`;
-  const token = tokenOf(hand.keys.cashu(), batchOf(due, known.keyset), known.keyset, promises, mint);
+  const token = tokenOf(hand.keys.cashu(), placesOf(due, known.keyset), known.keyset, promises, mintOf(c.terms));
   if (before) return { token, contract: c, notes: [] };
   const left = c.awaited.filter((a) => a.paidSat !== m.paid_sat);
   return {

@@ -10,7 +10,8 @@ import { checkBefore, deadlineHeight } from './checks.ts';
 import { freshSide } from './jobs.ts';
 import { must, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
-import { defaultPolicy, mintUrl, viewOf, type Issuer, type Offer, type Policy, type Terms } from './terms.ts';
+import type { Issuer } from './issuer.ts';
+import { defaultPolicy, mintUrl, viewOf, type Offer, type Policy, type Terms } from './terms.ts';
 
 /** Whatever is not said is as by default, or as in the contract that is rolled over. */
 export interface OfferInput {

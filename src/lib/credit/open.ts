@@ -90,6 +90,7 @@ const payeeKey = (m: Exclude<OpenMessage, { step: 'asked' }>): string =>
 export const openCredit = table<OpenMessage, Rs, OpenInput>(
   {
     type: 'open-credit',
+    server: 'payee',
     kinds: { contract: creditKind },
     parse: messageParser('open-credit', steps, 'asked'),
     find: (m) => (m && m.step !== 'asked' ? { contract: keyClaim(payeeKey(m)) } : {}),

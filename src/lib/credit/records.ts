@@ -216,8 +216,7 @@ export const creditKind: Kind<Credit> = {
       highSat: isFunded(c) ? paidOf(c) : 0n,
       limitSat,
       left: isLeft(c),
-      ...('terms' in c && { issuer: c.terms.ecash }),
-      ...('issuedSat' in c && { issuedSat: c.issuedSat }),
+      ...('issuedSat' in c && { issuer: c.terms.ecash, issuedSat: c.issuedSat }),
       ...('owedSat' in c && c.owedSat !== null && { owedSat: c.owedSat }),
     };
   },

@@ -32,7 +32,19 @@ import {
   rolloverPsbt,
   sighashOf,
 } from './rolling.ts';
-import { checkHome, checkSame, checkSettled, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import {
+  checkHome,
+  checkSame,
+  checkSettled,
+  hintOf,
+  noncesOf,
+  ONCE,
+  SIGN,
+  outpointOf,
+  peerAuth,
+  roleIn,
+  TWICE,
+} from './steps.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, keyClaim, must, rollingOf, signedUpTo, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
@@ -46,6 +58,7 @@ type Rs = { contract: Credit; next: Credit; prior: Credit };
 export const rollover = table<RollMessage, Rs, RollInput>(
   {
     type: 'rollover',
+    server: 'payee',
     kinds: { contract: creditKind, next: creditKind, prior: creditKind },
     parse: parseRollover,
     find: (m, input, { contract }) => {

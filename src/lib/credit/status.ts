@@ -4,6 +4,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type ExitFacts, type Verdict } from './exit.ts';
 import { isFunded, paidOf, type Credit } from './records.ts';
+import { maxPaid } from './transactions.ts';
 
 export interface StatusLine {
   type: 'status';
@@ -16,12 +17,40 @@ export interface StatusLine {
   paid_sat?: bigint;
   /** What the payer still has: what was not signed away. */
   left_sat?: bigint;
+  /** What the payer got back as ecash, and what it has paid for and not got. */
+  ecash_sat?: bigint;
+  ecash_awaited_sat?: bigint;
+  /** With --float: how much of the balance is in tokens, and how much more (less, where negative) would be the share wished. */
+  float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
+  /** Payer of a reverse contract: what it owes in all. */
+  owed_sat?: bigint;
+  /** Payee: what of the payments became ecash, or was reported to its issuer. */
+  issued_sat?: bigint;
   outpoint?: string;
   expiry?: number;
   deadline_height?: number;
   verdict?: Verdict;
   /** A proposed rollover or close, or a restored record. */
   notes: string[];
+}
+
+/**
+ * How much of a payer's balance is in tokens, which somebody else keeps, beside what the contract still holds for it.
+ * @param tokens what the wallet holds in tokens of this contract; all that came, where it does not say
+ */
+export function floatOf(
+  c: Extract<Credit, { signedMaxSat: bigint }>,
+  wanted: number,
+  tokens = c.receivedSat,
+): NonNullable<StatusLine['float']> {
+  const balance = maxPaid(c.terms) - c.signedMaxSat + tokens;
+  const percent = balance === 0n ? 0 : Number((tokens * 1000n) / balance / 10n);
+  return {
+    tokens_sat: tokens,
+    percent,
+    wanted_percent: wanted,
+    swap_sat: (balance * BigInt(wanted)) / 100n - tokens,
+  };
 }
 
 export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
@@ -32,6 +61,17 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
   if (c.rolling) line.notes.push(c.state === 'rolled' ? 'rolled over' : 'a rollover is proposed');
   if (c.closing) line.notes.push(c.state === 'closed' ? 'closed' : 'an own close is proposed');
   if (c.signedClose) line.notes.push("signed the other's close");
+  if (c.role === 'payer' && c.owedSat !== null) {
+    line.owed_sat = c.owedSat;
+    if (c.owedSat > c.signedMaxSat) line.notes.push(`${c.owedSat - c.signedMaxSat} sat are owed and not signed`);
+  }
+  if (c.terms.ecash !== 'none')
+    Object.assign(
+      line,
+      c.role === 'payee'
+        ? { issued_sat: c.issuedSat }
+        : { ecash_sat: c.receivedSat, ecash_awaited_sat: c.awaited.reduce((sum, a) => sum + a.amountSat, 0n) },
+    );
   if (c.role === 'payee' && c.restored) line.notes.push('from a restored store: no updates');
   return {
     ...line,

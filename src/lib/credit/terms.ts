@@ -15,16 +15,11 @@ import type { Party } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { ISSUERS, type Issuer } from './issuer.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
 
 export type Role = 'payer' | 'payee';
-/**
- * Who issues ecash for a contract's sats, fixed by its terms: the payee's home itself, a signer that it asks, a mint that
- * it tells of totals by a program, a cdk-mintd whose payment backend it is, or nobody.
- */
-export const ISSUERS = ['none', 'home', 'signer', 'notify', 'cdk'] as const;
-export type Issuer = (typeof ISSUERS)[number];
 export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
 
 /** What a payee is ready to accept, stated in its offer. */

@@ -18,15 +18,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
-import {
-  arrivalNotes,
-  checkInflight,
-  checkIssue,
-  keysetOf,
-  outputNotes,
-  payForEcash,
-  receiveEcash,
-} from './ecash.ts';
+import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
 import { checkTakesQuotes, creditPayment, quoteOf, quoteQuery, reserveAsked } from './quotes.ts';
 import { psbtOf, sharesIn, updateJob } from './jobs.ts';
 import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
@@ -52,6 +44,7 @@ type Rs = { contract: Credit; keyset: KeysetRecord; quote: Quote };
 export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
   {
     type: 'sign-update',
+    server: 'payee',
     kinds: { contract: creditKind, keyset: keysetKind, quote: quoteKind },
     parse: parseUpdate,
     find: (m, input, { contract }) => {
@@ -133,6 +126,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       after: 'requested',
       by: 'payer',
       does: 'checks what it agreed to, counts it, and signs last',
+      unattended: true,
       may: ['ecash', 'maxInflight'],
       agrees: ['amount', 'max'],
       needs: () => ({ tip: true, now: true }),

@@ -30,12 +30,14 @@ export const promise = v.strictObject({
 export type BlindPromise = v.InferOutput<typeof promise>;
 export const promises = v.pipe(v.array(promise), v.minLength(1), v.maxLength(MOST_OUTPUTS));
 
-/** Where secrets of one payment come from: the first counter, and the amounts in their order. */
-export interface Batch {
-  keyset: Hex;
+/** Where a secret comes from. The amount is not part of it. */
+export interface Place {
   counter: number;
-  amounts: readonly bigint[];
+  amountSat: bigint;
 }
+/** The secrets of one payment: from a first counter on, the amounts in their order. */
+export const placesFrom = (counter: number, amounts: readonly bigint[]): Place[] =>
+  amounts.map((amountSat, i) => ({ counter: counter + i, amountSat }));
 
 /**
  * Powers of two that the keyset has and that sum up to `amount`, smallest first: the order tells nothing.
@@ -53,17 +55,23 @@ export function amountsFor(amount: bigint, keyset: Keyset): bigint[] {
   return amounts.reverse();
 }
 
-const dataOf = (seed: Uint8Array, { keyset, counter, amounts }: Batch) =>
-  amounts.map((amount, i) => cashu().OutputData.createSingleDeterministicData(amount, seed, counter + i, keyset));
+const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]) =>
+  places.map(({ counter, amountSat }) =>
+    cashu().OutputData.createSingleDeterministicData(amountSat, seed, counter, keyset),
+  );
 
-/** @param seed 64 bytes. The outputs of a batch, the same each time. */
-export const outputsOf = (seed: Uint8Array, batch: Batch): BlindedOutput[] =>
-  dataOf(seed, batch).map(({ blindedMessage: m }, i) => ({ amount_sat: batch.amounts[i]!, id: m.id, B_: m.B_ }));
+/** @param seed 64 bytes. The outputs of these places, the same each time. */
+export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]): BlindedOutput[] =>
+  dataOf(seed, keyset, places).map(({ blindedMessage: m }, i) => ({
+    amount_sat: places[i]!.amountSat,
+    id: m.id,
+    B_: m.B_,
+  }));
 
 const asMessages = (outs: readonly BlindedOutput[]) =>
   outs.map(({ amount_sat, id, B_ }) => ({ amount: cashu().Amount.from(amount_sat), id, B_ }));
 
-/** The payer's signature over a quote and all its outputs (NUT-20). Deterministic. */
+/** The payer's signature over a quote and all its outputs (NUT-20). */
 export const signOutputs = (secret: Uint8Array, quote: string, outs: readonly BlindedOutput[]): Hex =>
   cashu().signMintQuote(bytesToHex(secret), quote, asMessages(outs));
 
@@ -76,27 +84,28 @@ export function checkOutputsSigned(key: Hex, quote: string, outs: readonly Blind
 }
 
 /**
- * The token of a batch: every blind signature is checked against the keyset's own key (DLEQ) and unblinded.
+ * The token of outputs that were signed: every blind signature is checked against the keyset's own key (DLEQ) and unblinded.
  * @returns a `cashuB…` text (V4) with the proofs' DLEQ, for whoever receives it
  * @throws Refusal `promises-differ` where amounts or keyset are others; `dleq-invalid` where a signature is not by the key
  */
 export function tokenOf(
   seed: Uint8Array,
-  batch: Batch,
+  places: readonly Place[],
   keyset: Keyset,
   signed: readonly BlindPromise[],
   mint: string,
 ): string {
   const blame = { blame: 'payee' };
-  const data = dataOf(seed, batch);
+  const data = dataOf(seed, keyset.id, places);
   if (signed.length !== data.length)
     throw new Refusal('promises-differ', `${signed.length} blind signatures found, ${data.length} expected`, blame);
   const proofs = data.map((one, i) => {
     const { amount_sat, id, C_, dleq } = signed[i]!;
-    if (amount_sat !== batch.amounts[i] || id !== keyset.id)
+    const { amountSat } = places[i]!;
+    if (amount_sat !== amountSat || id !== keyset.id)
       throw new Refusal(
         'promises-differ',
-        `a blind signature for ${amount_sat} sat of keyset ${id} found, ${batch.amounts[i]} sat of ${keyset.id} expected`,
+        `a blind signature for ${amount_sat} sat of keyset ${id} found, ${amountSat} sat of ${keyset.id} expected`,
         blame,
       );
     try {

@@ -81,6 +81,7 @@ export const MIGRATIONS: readonly string[] = [
     (NEW.owed_sat IS NULL OR NEW.owed_sat < OLD.owed_sat)
     BEGIN SELECT RAISE(ABORT, 'owed_sat may not fall'); END;
   CREATE INDEX record_kind ON record(kind, state);
+  CREATE INDEX record_unissued ON record(issuer) WHERE issued_sat < high_sat;
 
   CREATE TABLE note(
     name TEXT PRIMARY KEY,

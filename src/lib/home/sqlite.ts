@@ -245,6 +245,12 @@ export class SqliteStore implements HomeStore {
     return this.#db.all(sql, ...[kind, state].filter((v) => v !== undefined)).map(listed);
   }
 
+  async unissued(issuer: string): Promise<readonly Listed[]> {
+    const sql =
+      'SELECT kind, name, state, rev, body FROM record WHERE issuer = ? AND issued_sat < high_sat ORDER BY id';
+    return this.#db.all(sql, issuer).map(listed);
+  }
+
   async byName(prefix: string): Promise<readonly Listed[]> {
     if (!/^[0-9a-f]{8,}$/.test(prefix)) return [];
     // 'g' follows every hex digit.

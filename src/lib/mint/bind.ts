@@ -39,6 +39,7 @@ type Rs = { contract: Credit; quote: Quote; named: Quote; purse: Purse };
 export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
   {
     type: 'ecash-quote',
+    server: 'payee',
     kinds: { contract: creditKind, quote: quoteKind, named: quoteKind, purse: purseKind },
     parse: messageParser('ecash-quote', steps),
     find: (m, input, { contract }) => {

@@ -4,10 +4,12 @@
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
-import type { BlindPromise, Batch } from '../ecash/outputs.ts';
+import type { BlindPromise, Place } from '../ecash/outputs.ts';
 
 /** Outputs that were sent to the mint, or are about to be: kept first, so that they are sent again and never others. */
-export interface Minting extends Batch {
+export interface Minting {
+  keyset: Hex;
+  places: readonly Place[];
   /** What the mint had issued on the quote before. */
   fromSat: bigint;
   /** The mint's blind signatures, once they are here. */
@@ -25,12 +27,7 @@ export const purseClaim = (contract: Hex): Claim => `key:purse/${contract}`;
 
 export const purseKind: Kind<Purse> = {
   name: 'purse',
-  parse: (json) => {
-    const purse = withSats(json) as Purse;
-    const { minting } = purse;
-    // A list of amounts, which no name tells from other numbers.
-    return minting ? { ...purse, minting: { ...minting, amounts: minting.amounts.map(BigInt) } } : purse;
-  },
+  parse: (json) => withSats(json) as Purse,
   claims: (p) => [purseClaim(p.contract)],
   row: (p): RecordRow => ({ name: `purse ${p.contract}`, state: 'open', highSat: 0n, limitSat: 0n, left: false }),
   // Which outputs were sent last may be missing: the mint's own figures and NUT-09 say.

@@ -36,6 +36,7 @@ type Rs = { contract: Credit; invoice: InvoiceRecord; tab: Tab };
 export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
   {
     type: 'credit-invoice',
+    server: 'payer',
     kinds: { contract: creditKind, invoice: invoiceKind, tab: tabKind },
     parse: messageParser('credit-invoice', steps),
     find: (m, input) => {

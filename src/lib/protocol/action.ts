@@ -225,6 +225,8 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   by: Party;
   /** What this run does, in words that follow "the payer". */
   does: string;
+  /** A server takes this row too, though it is not of the party that it plays: `take` itself bounds what it can cost. */
+  unattended?: true;
   when?: When<M | null, Rs, I>;
   needs?(seen: Seen<M | null, Rs, I>): Partial<Queries>;
   /** Loads code that this step needs and most runs do not. */
@@ -245,6 +247,7 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     after: A;
     by: Party;
     does: string;
+    unattended?: true;
     when?: When<At<M, NoInfer<A>>, Rs, I>;
     needs?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
     loads?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;
@@ -271,6 +274,8 @@ export interface Action<M extends Step, Rs extends Records, I> {
   sealWith(records: Partial<Rs>): Path | null;
   /** No row needs a secret: an encrypted home is not asked for its passphrase. */
   keyless?: true;
+  /** The party that a server plays: it takes the rows of this party, without a person, and no start. None: not served. */
+  server?: Party;
   /** --cancel, from a message or a start; refuses past the point of no return. */
   cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs>;
   rows: readonly Row<M, Rs, I>[];
@@ -314,4 +319,19 @@ export function turn<M extends Step, Rs extends Records, I>(
       hint: `next is ${words}`,
     },
   );
+}
+
+/** What decides whether a server takes a row. */
+export type ServedAction = Pick<Action<any, any, any>, 'type' | 'server'>;
+export type ServedRow = Pick<Row<any, any, any>, 'name' | 'by' | 'after' | 'unattended'>;
+
+/**
+ * What a server takes: the rows of the party that it plays and those marked for it, and no start.
+ * @throws Refusal `not-served`
+ */
+export function permitServed({ type, server }: ServedAction, row: ServedRow): void {
+  if (server !== undefined && row.after !== null && (row.by === server || row.unattended)) return;
+  throw new Refusal('not-served', `${type}: '${row.name}' (${row.by}) waits for a person`, {
+    hint: 'the owner of this home takes the step with the command of that name',
+  });
 }

@@ -17,6 +17,8 @@ import type {
   Queries,
   RecordRow,
   Records,
+  ServedAction,
+  ServedRow,
   WalletPath,
 } from './action.ts';
 import type { Json } from './json.ts';
@@ -103,6 +105,8 @@ export interface Ports {
   store: Store;
   source: FactSource;
   prompt: Prompt;
+  /** Whether the row may be taken here, asked as soon as it is known whose turn it is. @throws Refusal `not-served` */
+  permit(action: ServedAction, row: ServedRow): void;
   keys(nonces: readonly SealedNonce[]): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
   random(): Promise<(bytes: number) => Uint8Array>;

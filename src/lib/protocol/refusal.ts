@@ -40,6 +40,8 @@ export const ERRORS = {
   'onion-no-hmac': [65, 'fewer than 32 bytes behind a hop payload, where the next HMAC belongs'],
   'onion-overflow': [65, 'the payloads of the hops do not fit into the packet'],
   'error-size': [65, 'an error onion or attribution data of a size that none has'],
+  'wrong-content-type': [65, 'a request whose body is not declared as application/json'],
+  'wrong-method': [65, 'a request of another method than this path has'],
   'wrong-network': [65, 'made for another Bitcoin network than this home'],
   'malformed-request': [65, 'not the payment request of a mint quote of the method credit'],
   'malformed-invoice': [65, "not a merchant's invoice, or longer than one may be"],
@@ -48,6 +50,7 @@ export const ERRORS = {
   'no-input': [66, 'a file that was named is not there or cannot be read'],
   'no-home': [66, 'no home in that directory'],
   'unknown-contract': [66, 'no contract of this home has that id, or more than one begins so'],
+  'unknown-path': [66, 'a request for a path that this server does not have'],
   'nothing-to-print': [66, 'the contract has no such transaction'],
   // 69: try again
   'chain-unavailable': [69, 'the node does not answer, or answers with an error'],
@@ -56,9 +59,14 @@ export const ERRORS = {
   'funding-unconfirmed': [69, 'the coin of the contract has too few confirmations'],
   'coin-missing': [69, 'an input is not on the chain, or spent'],
   'store-unavailable': [69, 'the store of the home is locked, damaged, or does not keep its promises'],
+  'outside-failed': [69, 'a program that was named with --signer or --notify has failed'],
   'node-too-old': [69, 'this Node.js is too old'],
   'mint-unavailable': [69, 'the mint does not answer, or not as mints do'],
-  'cannot-listen': [69, 'the address to listen on is in use, or not of this machine'],
+  'cannot-listen': [69, 'the address to listen at is in use, or not of this machine'],
+  busy: [69, 'the server has as much to do as it takes: try again'],
+  stopping: [69, 'the server is stopping: try again'],
+  'too-slow': [69, 'the request did not arrive in time'],
+  'worker-lost': [69, 'a worker process of the server ended over this: try again'],
   // 70
   bug: [70, 'a fault of this program'],
   // 73
@@ -150,7 +158,6 @@ export const ERRORS = {
   'ecash-awaited': [77, 'ecash that was paid for has not arrived: nothing more is signed until it has'],
   'ecash-restore-first': [77, 'the wallet was restored: it may make secrets again that it has used'],
   'owed-unsettled': [77, 'more is owed over this contract than was signed'],
-  'outside-failed': [77, 'a program that was named to help has failed'],
   frozen: [77, 'the contract takes no more updates: too near to its expiry'],
   expired: [77, 'the contract is past the height up to which this is safe'],
   'not-final': [77, 'the transaction is not valid yet at this height'],
@@ -166,6 +173,8 @@ export const ERRORS = {
   'invoice-expired': [77, 'the invoice has expired'],
   'invoices-unsettled': [77, 'too many paid invoices wait for the merchant to settle them'],
   'insecure-mint': [77, 'a payment backend without TLS works on regtest and loopback only'],
+  'from-browser': [77, 'a request with an Origin header: no web page may speak to a home'],
+  'not-served': [77, 'a step that waits for a person: a server does not take it'],
   'home-exists': [73, 'there is a home in that directory already'],
 } as const satisfies Record<string, readonly [exit: number, meaning: string]>;
 

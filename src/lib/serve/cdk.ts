@@ -6,6 +6,7 @@
  * one at the URL: it is asked for a quote, and its own CreatePayment must come in here before anything is reported or melted.
  * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`cdk-report.ts`), sockets (`cdk-listen.ts`).
  */
+import { note } from '../cli/output.ts';
 import { mintQuote, mintUrl, newMintQuote } from '../cashu/quotes.ts';
 import { quoteClaim, quoteKind } from '../ecash/quote.ts';
 import { printRequest } from '../ecash/request.ts';
@@ -19,6 +20,7 @@ import { listen, type Handlers } from './cdk-listen.ts';
 import { Melts } from './cdk-melts.ts';
 import type { Identifier, Requests } from './cdk-proto.ts';
 import { receivedOf, Reporter } from './cdk-report.ts';
+import type { Listener } from './listener.ts';
 
 /** One line of the server's log: what a mint hides from its wallets, by error code. */
 export type Log = (entry: { code: ErrorCode | 'info'; text: string }) => void;
@@ -125,6 +127,22 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
       await reporter.stop();
       await server.stop();
     },
+  };
+}
+
+/** A line on stderr. */
+export const cdkLine: Log = ({ code, text }) => note(`cdk ${code}: ${text}`);
+
+/** The backend as a way by which a server is reached; it ends by itself where the mint is the wrong one. */
+export async function cdkListener(options: CdkOptions): Promise<Listener> {
+  const cdk = await startCdk(options);
+  const ended = Promise.withResolvers<void>();
+  ended.promise.catch(() => {}); // heard in `run`
+  cdk.proved.catch((error: unknown) => ended.reject(error));
+  return {
+    said: { cdk: cdk.address },
+    run: () => ended.promise.finally(() => cdk.stop()),
+    stop: () => ended.resolve(),
   };
 }
 

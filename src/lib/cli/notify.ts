@@ -1,0 +1,54 @@
+/**
+ * Tells a mint what its contracts have been paid, through the program of `--notify`: for contracts whose issuer is 'notify'.
+ *
+ * The record is the outbox: what was paid above what was reported is due. The program is told the total, never a delta,
+ * and again until it has ended well: at least once. `reported` rises after that, to what it was told.
+ */
+import { creditKind, type PayeeCredit } from '../credit/records.ts';
+import type { Home } from '../home/home.ts';
+import { withSats } from '../protocol/json.ts';
+import { askProgram } from './outside.ts';
+
+/** Tells all that is due. @returns how many contracts were told of @throws Refusal `outside-failed` at the first that fails */
+export async function notifyPaid(home: Home, command: string): Promise<number> {
+  let told = 0;
+  for (const { record } of await home.store.unissued('notify')) {
+    const c = withSats(record) as PayeeCredit;
+    const { id, terms, paidSat } = c;
+    await askProgram(command, {
+      type: 'credit-paid',
+      version: 1,
+      network: terms.network,
+      contract: id,
+      ecash_pubkey: terms.ecash_pubkey,
+      mint: terms.mint_url,
+      paid_sat: paidSat,
+    });
+    await reported(home, id, paidSat);
+    told += 1;
+  }
+  return told;
+}
+
+/** Another run may write the contract meanwhile; what was told stays told. */
+async function reported(home: Home, id: string, paidSat: bigint): Promise<void> {
+  for (;;) {
+    const claim = `id:${id}` as const;
+    const { found } = await home.store.load([claim]);
+    const { record, rev } = found.get(claim)!;
+    const c = creditKind.parse(record) as PayeeCredit;
+    if (c.issuedSat >= paidSat) return;
+    const now = { ...c, issuedSat: paidSat };
+    const write = {
+      kind: creditKind.name,
+      claim,
+      rev,
+      record: now,
+      row: creditKind.row(now),
+      claims: creditKind.claims(now),
+    };
+    const reply = { text: '', exit: 0, row: 'reported', flags: '', copies: [] } as const;
+    const nothing = { key: null, opens: [], spends: [], voids: [], notes: [], addresses: [] };
+    if (await home.store.commit({ ...nothing, reply, reads: [{ claim, rev }], writes: [write] })) return;
+  }
+}

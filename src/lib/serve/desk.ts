@@ -1,0 +1,96 @@
+/**
+ * The one desk of a server: a message in, a line out, whoever brought it. It reads the message, finds the table of its
+ * type, has the work done in the order of its contract, and writes a line of log.
+ *
+ * A refusal is a line too: the object of `--error-format json`. Of its own faults (chain, store, a bug) a server tells
+ * only the code: the words, which may name files and hosts, go to stderr.
+ * Not here: who brings messages (`stdio.ts`, `http.ts`), and the work itself (`play.ts`, here or in a process of `pool.ts`).
+ */
+import { errorObject, failureOf, type Failure } from '../cli/errors.ts';
+import { note } from '../cli/output.ts';
+import { tableOf } from '../cli/tables.ts';
+import type { Action } from '../protocol/action.ts';
+import { parseJson, printJson, type Json } from '../protocol/json.ts';
+import { envelope } from '../protocol/message.ts';
+import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+
+/** What a message says of itself; nothing of it is believed yet. */
+export interface Received {
+  text: string;
+  json: Json;
+  action: Action<any, any, any>;
+  step: string;
+  /** The first record that it names: messages of one contract keep their order. */
+  key: string;
+}
+
+/** @throws Refusal as the parser of its table, `unknown-type` */
+export async function receive(text: string): Promise<Received> {
+  const json = parseJson(text);
+  const { type } = envelope(json);
+  const action = await tableOf(type);
+  if (!action) throw new Refusal('unknown-type', 'a message of no contract action found');
+  const message = action.parse(json);
+  // A message that names no record yet has only itself to follow.
+  const [key = message.auth] = Object.values<string>(action.find(message, {}, {}) as Record<string, string>);
+  return { text, json, action, step: message.step, key };
+}
+
+/** One request in the log. */
+export interface Entry {
+  from: string;
+  received?: Received | undefined;
+  code: string;
+  ms: number;
+}
+export type Log = (entry: Entry) => void;
+
+/** A line on stderr: when, by which way, type, step, the beginning of the contract's id or key, how it ended, how long it took. */
+export const logLine: Log = ({ from, received, code, ms }) => {
+  const { action, step = '-', key = '' } = received ?? {};
+  const contract = /:([0-9a-f]{8})/.exec(key)?.[1] ?? '-';
+  process.stderr.write(
+    `${new Date().toISOString()} ${from} ${action?.type ?? '-'} ${step} ${contract} ${code} ${ms.toFixed(1)} ms\n`,
+  );
+};
+
+/** The line that answers a message. */
+export type Work = (received: Received) => Promise<string>;
+/** The line for a text, a refusal's too. `from`: the way it came, for the log. Never rejects. */
+export type Desk = (text: string, from: string) => Promise<string>;
+
+export function desk(work: Work, log: Log): Desk {
+  return async (text, from) => {
+    const start = performance.now();
+    let received: Received | undefined;
+    let line: string;
+    try {
+      received = await receive(text);
+      line = await work(received);
+    } catch (error) {
+      line = errorLine(error);
+    }
+    log({ from, received, code: codeOf(line) ?? 'ok', ms: performance.now() - start });
+    return line;
+  };
+}
+
+/** Exit codes of what is not the caller's fault. */
+const OWN: ReadonlySet<number> = new Set([69, 70, 73]);
+
+export function errorLine(error: unknown): string {
+  const failure = failureOf(error);
+  const meaning = ERRORS[failure.code][1];
+  if (!OWN.has(failure.exit) || failure.message === meaning) return printJson(errorObject(failure));
+  note(`${failure.code}: ${failure.message}`);
+  return printJson(errorObject({ code: failure.code, exit: failure.exit, message: meaning }));
+}
+
+/** The failure that a line tells, if it does. */
+export const failureIn = (line: string): Failure | undefined =>
+  line.startsWith('{"error":') ? (JSON.parse(line) as { error: Failure }).error : undefined;
+
+/** Undefined for an answer; `waits` for one that another wallet has to complete first. */
+export const codeOf = (line: string): ErrorCode | 'waits' | undefined =>
+  failureIn(line)?.code ?? (WAITS.test(line) ? 'waits' : undefined);
+const WAITS = /^\{"type":"[a-z-]+","version":1,"step":"waiting",/;

@@ -1,0 +1,185 @@
+/**
+ * Worker processes that sign: each is `serve --stdio` of this program on the same home. A contract's messages go to one
+ * worker, so they keep their order; a worker answers its lines in theirs.
+ *
+ * A worker that ends is started again and asked again what it had not answered: a message that it had taken gets the
+ * stored reply. A message at which workers end three times is refused with `worker-lost`.
+ * Workers end when their stdin does, and so with this process, however it ends.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { note } from '../cli/output.ts';
+import { ERRORS, Refusal } from '../protocol/refusal.ts';
+
+export interface PoolOptions {
+  jobs: number;
+  /** The program and its arguments. */
+  command: readonly [string, ...string[]];
+  /** Written to file descriptor 3 of each worker. */
+  passphrase?: string | undefined;
+}
+
+export class Pool {
+  readonly #workers: readonly Worker[];
+
+  private constructor(workers: readonly Worker[]) {
+    this.#workers = workers;
+  }
+
+  /** Resolves once every worker is ready. @throws Refusal `worker-lost` */
+  static async start(options: PoolOptions): Promise<Pool> {
+    const workers = Array.from({ length: options.jobs }, (_, i) => new Worker(i + 1, options));
+    const pool = new Pool(workers);
+    try {
+      await Promise.all(workers.map((worker) => worker.ready));
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+    return pool;
+  }
+
+  /** The line that answers a message on one line. @throws Refusal `worker-lost` */
+  ask(key: string, text: string): Promise<string> {
+    return this.#workers[numberOf(key) % this.#workers.length]!.ask(text);
+  }
+
+  /** Ends the workers, each after what it was asked. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+  }
+}
+
+/** Keys end in digits of hashes or points, which are spread evenly. */
+const numberOf = (key: string): number => Number.parseInt(key.slice(-8), 16) || 0;
+
+interface Asked {
+  text: string;
+  tries: number;
+  done(line: string): void;
+  fail(error: Refusal): void;
+}
+
+const TRIES = 3;
+const lost = (): Refusal => new Refusal('worker-lost', ERRORS['worker-lost'][1]);
+
+class Worker {
+  readonly #number: number;
+  readonly #options: PoolOptions;
+  readonly #ended: Promise<void>;
+  /** Asked and not answered, in the order in which the worker answers. */
+  #asked: Asked[] = [];
+  #stdin: Writable | undefined;
+  #closing = false;
+  /** Rejects where it never gets so far. */
+  readonly ready: Promise<void>;
+
+  constructor(number: number, options: PoolOptions) {
+    this.#number = number;
+    this.#options = options;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.#ended = this.#live(resolve, reject);
+  }
+
+  ask(text: string): Promise<string> {
+    return new Promise((done, fail) => {
+      this.#asked.push({ text, tries: 0, done, fail });
+      this.#stdin?.write(`${text}\n`);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#stdin?.end();
+    await this.#ended;
+  }
+
+  /** One process after the other, as long as they are needed. */
+  async #live(ready: () => void, failed: (error: Refusal) => void): Promise<void> {
+    for (let idle = 0; ; idle++) {
+      let started = false;
+      const how = await this.#process((line) => {
+        if (!started) return ((started = true), ready());
+        idle = -1;
+        this.#asked.shift()?.done(line);
+      });
+      if (this.#closing && this.#asked.length === 0) return;
+      if (!started) failed(lost());
+      note(`worker ${this.#number} ended (${how}), and is started again`);
+      for (const asked of this.#asked) asked.tries += 1;
+      const [given, kept] = [this.#asked.filter((a) => a.tries >= TRIES), this.#asked.filter((a) => a.tries < TRIES)];
+      this.#asked = kept;
+      for (const { fail } of given) fail(lost());
+      // Not at once for ever, where it cannot even start.
+      await sleep(Math.min(50 * 2 ** idle, 5_000));
+    }
+  }
+
+  /** One process from its start to its end; says how it ended. */
+  async #process(line: (text: string) => void): Promise<string> {
+    const { command, passphrase } = this.#options;
+    const [program, ...argv] = command;
+    const child = spawn(program, argv, {
+      stdio: ['pipe', 'pipe', 'inherit', passphrase === undefined ? 'ignore' : 'pipe'],
+    });
+    if (passphrase !== undefined) handOver(child, `${passphrase}\n`);
+    const stdin = child.stdin!;
+    stdin.on('error', () => {}); // it may be gone
+    for (const { text } of this.#asked) stdin.write(`${text}\n`);
+    this.#stdin = stdin;
+    if (this.#closing) stdin.end();
+    // What stands behind the last newline is half a reply of a worker that was killed: it is asked for again.
+    let rest = '';
+    child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      lines.forEach(line);
+    });
+    return new Promise((ended) => {
+      child.on('error', ({ message }) => ended(message));
+      child.on('close', (code, signal) => ended(signal ?? `exit ${code}`));
+    }).then((how) => {
+      this.#stdin = undefined;
+      return how as string;
+    });
+  }
+}
+
+function handOver(child: ChildProcess, secret: string): void {
+  const to = child.stdio[3] as Writable;
+  to.on('error', () => {});
+  to.end(secret);
+}
+
+/** Flags that are not handed on: a worker has one listener, and its passphrase from descriptor 3. */
+const OWN_FLAGS = ['cdk', 'mint', 'cdk-tls-dir', 'cdk-insecure', 
+  'stdio',
+  'http',
+  'jobs',
+  'queue',
+  'connections',
+  'timeout',
+  'worker',
+  'passphrase-fd',
+  'passphrase-file',
+];
+
+/** How a worker is started: this very program with the flags of this run, as they were written. */
+export function workerCommand(
+  raw: readonly { type: string; flag?: string; input: string }[],
+  passphrase: string | undefined,
+): [string, ...string[]] {
+  const flags = raw.filter(({ type, flag }) => type === 'flag' && !OWN_FLAGS.includes(flag!));
+  return [
+    process.execPath,
+    ...process.execArgv,
+    process.argv[1]!,
+    'serve',
+    '--stdio',
+    '--worker',
+    ...flags.map(({ flag, input }) => `--${flag}=${input}`),
+    ...(passphrase === undefined ? [] : ['--passphrase-fd', '3']),
+  ];
+}

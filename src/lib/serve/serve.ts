@@ -1,0 +1,63 @@
+/**
+ * A server put together: one home, one desk before it, and the listeners that bring it messages. `cli` has the flags.
+ *
+ * A further way to be reached is one more `Listener` in `listenersOf`: it has the desk for contract messages, and home and
+ * ports for work of its own.
+ */
+import type { Home } from '../home/home.ts';
+import type { Ports } from '../protocol/ports.ts';
+import { cdkListener, cdkLine, type CdkOptions } from './cdk.ts';
+import { desk, logLine, type Desk, type Log } from './desk.ts';
+import { httpListener, type Address } from './http.ts';
+import { runListeners, SIGNALS, type Listener } from './listener.ts';
+import { Pool, type PoolOptions } from './pool.ts';
+import { stdioListener } from './stdio.ts';
+import { healthOf, served, workHere, workIn } from './work.ts';
+
+export interface ServeOptions {
+  home: Home;
+  ports: Ports;
+  /** What rows may take besides their message, see `Line.standing`. */
+  standing: object;
+  stdio: boolean;
+  http: Address | undefined;
+  /** The payment backend of a running mint. */
+  cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
+  /** Workers, and how to start one; undefined where this process does the work. */
+  pool: PoolOptions | undefined;
+  /** This process is a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
+  worker: boolean;
+  connections: number;
+  queue: number;
+  timeoutMs: number;
+}
+
+/** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */
+export async function serveHome(options: ServeOptions): Promise<void> {
+  const { home, ports, worker } = options;
+  if (worker) for (const signal of SIGNALS) process.on(signal, () => {});
+  const health = healthOf(home, ports);
+  await health();
+  const pool = options.pool && (await Pool.start(options.pool));
+  try {
+    const log: Log = worker ? () => {} : logLine;
+    const work = pool ? workIn(pool) : workHere(served(ports), options.standing);
+    const listeners = await listenersOf(options, desk(work, log), log, health);
+    await runListeners(home.network, listeners, worker ? [] : SIGNALS);
+  } finally {
+    await pool?.close();
+  }
+}
+
+async function listenersOf(
+  { stdio, http, cdk, home, ports, ...limits }: ServeOptions,
+  answer: Desk,
+  log: Log,
+  health: () => Promise<object>,
+): Promise<Listener[]> {
+  return [
+    ...(cdk ? [await cdkListener({ ...cdk, home, source: ports.source, log: cdkLine })] : []),
+    ...(http ? [await httpListener({ ...limits, ...http, desk: answer, log, health })] : []),
+    ...(stdio ? [stdioListener(answer, process.stdin)] : []),
+  ];
+}

@@ -1,0 +1,46 @@
+/**
+ * Messages on stdin, a line each; replies on stdout in the same order, a line each, whatever becomes of it.
+ *
+ * Several lines are worked at once; while the oldest waits for its turn, for a slow node or for a slow reader, no more
+ * than a window of lines is read.
+ */
+import type { Readable } from 'node:stream';
+import { linesOf } from '../cli/lines.ts';
+import { print } from '../cli/output.ts';
+import { errorLine, type Desk } from './desk.ts';
+import type { Listener } from './listener.ts';
+
+const WINDOW = 64;
+
+export function stdioListener(desk: Desk, stdin: Readable): Listener {
+  let stopped = false;
+  const run = async (): Promise<void> => {
+    const open: Promise<void>[] = [];
+    let last = Promise.resolve();
+    const reply = async (line: Promise<string>, before: Promise<void>): Promise<void> => {
+      const text = await line;
+      await before;
+      await print(text);
+    };
+    try {
+      for await (const line of linesOf(stdin)) {
+        last = reply('text' in line ? desk(line.text, 'stdio') : Promise.resolve(errorLine(line.refusal)), last);
+        last.catch(() => {}); // told at the end
+        open.push(last);
+        if (open.length >= WINDOW) await open.shift();
+        if (stopped) break;
+      }
+    } catch (error) {
+      if (!stopped) throw error;
+    }
+    await last;
+  };
+  return {
+    said: { stdio: true },
+    run,
+    stop() {
+      stopped = true;
+      stdin.destroy();
+    },
+  };
+}

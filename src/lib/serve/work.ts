@@ -1,0 +1,60 @@
+/**
+ * The work of a server on its home: every message through the one runner, with nobody to ask, and by no more rows than
+ * the tables mark for a server.
+ */
+import { play } from '../cli/play.ts';
+import type { Home } from '../home/home.ts';
+import { permitServed } from '../protocol/action.ts';
+import type { Ports, Prompt } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Work } from './desk.ts';
+import { Lanes } from './lanes.ts';
+import type { Pool } from './pool.ts';
+
+/** Messages worked at once: more would only wait for the node, which queues no more than 64 calls. */
+const AT_ONCE = 16;
+/** How long one look at store and chain answers for `health`. */
+const HEALTH_MS = 1_000;
+
+const nobody: Prompt = {
+  agree: async ({ text }) => {
+    throw new Refusal('not-agreed', `waits for a person: ${text}`);
+  },
+  settled: () => {},
+};
+
+/** The ports of a command, without its person. */
+export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, permit: permitServed });
+
+/** `standing`: what rows may take besides their message, such as the policy of offers. */
+export function workHere(ports: Ports, standing: object): Work {
+  const lanes = new Lanes(AT_ONCE);
+  return ({ action, json, key }) =>
+    lanes.run(key, async () => (await play(action, { json, input: {}, standing, merged: [] }, ports)).text);
+}
+
+/** Has it done by the workers; a message travels on one line. */
+export const workIn =
+  (pool: Pool): Work =>
+  ({ key, text }) =>
+    pool.ask(key, text.replace(/[\r\n]+/g, ' '));
+
+/** Says that store and chain answer. The function returned throws what they refuse. */
+export function healthOf(
+  { network, store }: Home,
+  { source }: Ports,
+  now = () => performance.now(),
+): () => Promise<object> {
+  let asked = -Infinity;
+  let found: Promise<object>;
+  const look = async (): Promise<object> => {
+    await store.commits();
+    const { facts, checks } = await source.facts({ tip: true });
+    return { type: 'health', version: 1, network, tip: facts.tip, checks };
+  };
+  return () => {
+    if (now() - asked < HEALTH_MS) return found;
+    asked = now();
+    return (found = look());
+  };
+}
