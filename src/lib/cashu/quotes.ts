@@ -9,7 +9,11 @@ import type { Hex, MintQuote } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { parseAs, pubkey, sat } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { creditKind, idClaim, must } from '../credit/records.ts';
 import { quoteId } from '../ecash/request.ts';
+import { mintOf } from '../mint/bind.ts';
+import { purseClaim, purseKind } from '../mint/purse.ts';
+import type { Store } from '../protocol/ports.ts';
 
 const TIMEOUT_MS = 10_000;
 /** No answer that is read here is longer. */
@@ -62,6 +66,22 @@ export async function newMintQuote(mint: string, key: Hex, amountSat?: bigint): 
       `the mint at ${mint} makes no quote of the method credit (status ${status}): ${JSON.stringify(json).slice(0, 200)}`,
     );
   return quoteOf(json, mint);
+}
+
+/**
+ * The quote that ecash-quote names: the one that is bound already, else a new one, locked to the contract's ecash key.
+ * @param mint where it was given, it must be the contract's
+ */
+export async function quoteFor(store: Pick<Store, 'load'>, contract: Hex, mint: string | undefined): Promise<string> {
+  const [id, purse] = [idClaim(contract), purseClaim(contract)];
+  const { found } = await store.load([id, purse]);
+  const hit = found.get(id);
+  const { terms } = must(hit && creditKind.parse(hit.record), 'payer', 'open');
+  const url = mintOf(terms);
+  if (mint !== undefined && mintUrl(mint) !== url)
+    throw new Refusal('usage', `--mint ${mint} found, the contract's mint is ${url}`);
+  const known = found.get(purse);
+  return known ? purseKind.parse(known.record).quote : (await newMintQuote(url, terms.ecash_pubkey!)).id;
 }
 
 function quoteOf(json: Json, mint: string): NewMintQuote {
