@@ -1,7 +1,11 @@
+import * as Flags from '@oclif/core/flags';
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
 import { contractFlag, contractFlags } from '../lib/cli/contract-flags.ts';
 import { arg } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
 import { mintFlag } from '../lib/cli/mint-flags.ts';
+import { print } from '../lib/cli/output.ts';
+import { printJson } from '../lib/protocol/json.ts';
 import { ecashQuote } from '../lib/mint/bind.ts';
 
 export default class EcashQuote extends ContractCommand {
@@ -16,10 +20,29 @@ export default class EcashQuote extends ContractCommand {
     ...contractFlags,
     ...contractFlag,
     mint: mintFlag("Start: the mint; must be the contract's"),
+    confirm: Flags.boolean({
+      summary: 'Operator, after a restore: take the figures of the mint as they are, and go on',
+      helpGroup: 'MINT',
+    }),
+    quote: Flags.string({
+      summary: 'With --confirm: a quote of the contract that the restored home has lost; may be given often',
+      helpValue: 'ID',
+      multiple: true,
+      multipleNonGreedy: true,
+      dependsOn: ['confirm'],
+      helpGroup: 'MINT',
+    }),
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(EcashQuote);
+    if (flags.confirm) {
+      const { confirmFigures } = await import('../lib/cashu/confirm.ts');
+      return withHome(flags, async (home) => {
+        const contract = (await contractNamed(home, flags.contract)) ?? '';
+        await print(printJson(await confirmFigures(home.store, contract, flags.quote ?? [])));
+      });
+    }
     await this.open({
       flags,
       file: args.file,

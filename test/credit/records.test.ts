@@ -35,6 +35,7 @@ const payee = {
   signedClose: null,
   refundSighash: '66'.repeat(32),
   restored: false,
+  unconfirmed: false,
 } as const;
 const payer = {
   ...contract,

@@ -97,6 +97,8 @@ export interface PayeeFunded extends Held {
   refundSighash: Hex;
   /** The record comes from a restored or copied store: no more updates. */
   restored: boolean;
+  /** And what was reported to a mint since is not known: nothing is, until the operator has confirmed its figures. */
+  unconfirmed: boolean;
 }
 export interface PayerFunded extends Held {
   role: 'payer';
@@ -154,6 +156,7 @@ export const NOTHING_PAID = {
   live: [],
   issuedSat: 0n,
   waitingSat: 0n,
+  unconfirmed: false,
 } as const;
 export const nothingSigned = (terms: Terms) =>
   ({ signedMaxSat: 0n, asked: [], awaited: [], receivedSat: 0n, owedSat: isReverse(terms) ? 0n : null, restored: false }) as const;
@@ -227,7 +230,7 @@ export const creditKind: Kind<Credit> = {
     const reopened = { closing: null, ...(c.state === 'closing' && !c.signedClose && { state: 'open' as const }) };
     if (c.role === 'payer')
       return { ...c, ...reopened, rolling: null, asked: [], restored: c.restored || c.owedSat !== null } as Credit;
-    return { ...c, ...reopened, rolling: null, live: [], restored: true } as Credit;
+    return { ...c, ...reopened, rolling: null, live: [], restored: true, unconfirmed: true } as Credit;
   },
 };
 

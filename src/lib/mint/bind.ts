@@ -82,8 +82,10 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         checkHome(hand);
         const c = must(records.contract, 'payee', 'accepted', 'open');
         checkSame({ contract: viewOf(c), mint: mintOf(c.terms) }, m, 'payer');
-        if (c.restored)
-          throw new Refusal('contract-restored', 'this contract comes from a restored store: nothing is bound to it');
+        if (c.unconfirmed)
+          throw new Refusal('contract-restored', 'this contract comes from a restored store: nothing is bound to it', {
+            hint: 'the operator compares the figures, and goes on with ecash-quote --confirm',
+          });
         const bound = (quote: string) => ({ ...m, step: 'bound', quote }) as const;
         if (records.quote) {
           checkNotStopped(records.quote);

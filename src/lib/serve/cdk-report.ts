@@ -7,8 +7,9 @@
  */
 import { creditKind, idClaim, type Credit } from '../credit/records.ts';
 import { acknowledge, cutEvent, paymentId, quoteClaim, quoteKind, type Figures, type Quote } from '../ecash/quote.ts';
-import { change } from '../home/change.ts';
+import { change, type FindOf } from '../home/change.ts';
 import type { HomeStore } from '../home/store.ts';
+import { canonicalJson } from '../protocol/json.ts';
 import type { Log } from './cdk.ts';
 import { logged } from './cdk-melts.ts';
 import type { Received } from './cdk-proto.ts';
@@ -92,15 +93,13 @@ export class Reporter {
   async #advance(id: string): Promise<void> {
     const { store, log, point } = this.#o;
     try {
-      const { cut, moved, stopped } = await change<{ quote: Quote; contract: Credit }, Step>(
-        store,
-        { quote: quoteKind, contract: creditKind },
-        ({ quote }) => ({ quote: quoteClaim(id), contract: quote && idClaim(quote.contract) }),
-        async ({ quote, contract }) => {
-          const step = report(quote!, contract!, await this.#o.figures(id));
-          point('report-before-commit');
-          return step;
-        },
+      const find: FindOf<Rs> = ({ quote }) => ({ quote: quoteClaim(id), contract: quote && idClaim(quote.contract) });
+      const before = await change(store, KINDS, find, ({ quote }) => ({ writes: {}, result: standOf(quote!) }));
+      const figures = await this.#o.figures(id);
+      point('report-before-commit');
+      const { cut, moved, stopped } = await change(store, KINDS, find, ({ quote, contract }) =>
+        // Figures say nothing of a row that was cut or acknowledged after they were read.
+        standOf(quote!) === before ? report(quote!, contract!, figures) : { writes: {}, result: NOTHING },
       );
       if (stopped) log({ code: stopped, text: `quote ${id}: nothing more is reported, accepted or melted on it` });
       if (cut) {
@@ -118,11 +117,18 @@ export class Reporter {
   }
 }
 
+type Rs = { quote: Quote; contract: Credit };
+const KINDS = { quote: quoteKind, contract: creditKind };
+const standOf = ({ ackSat, event, issuedSat, stopped, retired }: Quote): string =>
+  canonicalJson([ackSat, event, issuedSat, stopped, retired]);
+
 interface Step {
   cut: Received | undefined;
   moved: boolean;
   stopped: Quote['stopped'];
 }
+
+const NOTHING: Step = { cut: undefined, moved: false, stopped: null };
 
 /** One step of one quote: the figures acknowledge or stop it; if then something waits, the next row, counted as reported. */
 export function report(
@@ -131,7 +137,7 @@ export function report(
   figures: Figures | 'unknown',
 ): { writes: { quote: Quote; contract?: Credit }; result: Step } {
   const seen = acknowledge(quote, figures);
-  const payee = contract.role === 'payee' && 'issuedSat' in contract && !contract.restored ? contract : undefined;
+  const payee = contract.role === 'payee' && 'issuedSat' in contract && !contract.unconfirmed ? contract : undefined;
   const cut = payee && cutEvent(seen);
   const result = {
     cut: cut && receivedOf(cut),
