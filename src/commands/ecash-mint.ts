@@ -21,11 +21,15 @@ export default class EcashMint extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(EcashMint);
-    await withHome(flags, async (home) => {
-      const contract = await contractNamed(home, flags.contract);
-      if (contract === undefined) throw new Refusal('usage', '--contract ID expected');
-      const { mintEcash } = await import('../lib/cashu/wallet.ts');
-      await print(await mintEcash({ home, contract, amountSat: flags.amount, point: stopAt }));
-    }, stopAt);
+    await withHome(
+      flags,
+      async (home) => {
+        const contract = await contractNamed(home, flags.contract);
+        if (contract === undefined) throw new Refusal('usage', '--contract ID expected');
+        const { mintEcash } = await import('../lib/cashu/wallet.ts');
+        await print(await mintEcash({ home, contract, amountSat: flags.amount, point: stopAt }));
+      },
+      stopAt,
+    );
   }
 }

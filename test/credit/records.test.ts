@@ -17,7 +17,9 @@ import { contractWith, key, termsWith } from './things.ts';
 const own = { path: [1, 2, 3, 4] as const, outside: false };
 const side = { pubkey: key(2), auth: '11'.repeat(32), address: 'a' };
 const contract = contractWith();
-const live = [{ paidSat: 2_100n, sighash: '22'.repeat(32), pubnonce: '33'.repeat(66), requestId: null, asked: null, keyset: null }];
+const live = [
+  { paidSat: 2_100n, sighash: '22'.repeat(32), pubnonce: '33'.repeat(66), requestId: null, asked: null, keyset: null },
+];
 const rolling = { nextKey: key(9), paidSat: 1_000n, topUps: [], change: null, sighash: '44'.repeat(32), witnesses: {} };
 const close: Closing = { paidSat: 1_000n, feeSat: 300n, sighash: '55'.repeat(32) };
 const payee = {

@@ -176,7 +176,14 @@ describe('an offer that a payee made up', () => {
 });
 
 it('terms come from the offer, and from nothing else of the payer but keys, amount and expiry', () => {
-  const offer = { pubkey: key(2), auth: xOnlyKey(secret(102)), address: ADDRESSES.p2tr, policy, ecash: 'none', mint_url: null } as const;
+  const offer = {
+    pubkey: key(2),
+    auth: xOnlyKey(secret(102)),
+    address: ADDRESSES.p2tr,
+    policy,
+    ecash: 'none',
+    mint_url: null,
+  } as const;
   const payer = { pubkey: key(1), auth: xOnlyKey(secret(101)), address: ADDRESSES.p2wpkh, ecash: () => key(3) };
   expect(termsFrom('regtest', offer, payer, 1_200_000n, 5_320)).toEqual(termsWith());
   expect(code(() => termsFrom('elsewhere', offer, payer, 1n, 1))).toBe('wrong-network');

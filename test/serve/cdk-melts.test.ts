@@ -76,7 +76,15 @@ describe('invoices', () => {
 
   it('that are none are refused', async () => {
     const line = await market.invoice(reverse, 1_000n);
-    for (const text of ['', '{}', '[]', 'lnbc1', line.replace('"id"', '"ID"'), line + line, `${line}${' '.repeat(700)}`])
+    for (const text of [
+      '',
+      '{}',
+      '[]',
+      'lnbc1',
+      line.replace('"id"', '"ID"'),
+      line + line,
+      `${line}${' '.repeat(700)}`,
+    ])
       expect(() => parseInvoice(text)).toThrow(expect.objectContaining({ code: 'malformed-invoice' }));
     await unquoted('lnbc1', 'malformed-invoice');
   });
@@ -86,9 +94,9 @@ describe('GetPaymentQuote accepts nothing but a valid, unpaid, payable invoice o
   it('above all no credit-request, which the mint would settle inside', async () => {
     const pubkey = `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
     const { request } = await market.mint.newQuote({ amount: 1_000, pubkey });
-    await expect(
-      market.mint.call('GetPaymentQuote', { request, unit: 'sat', quoteId: 'm' }),
-    ).rejects.toThrow('not-an-invoice');
+    await expect(market.mint.call('GetPaymentQuote', { request, unit: 'sat', quoteId: 'm' })).rejects.toThrow(
+      'not-an-invoice',
+    );
     // However it is dressed up.
     await unquoted(request.replace('{', '{ '), 'not-an-invoice');
   });
@@ -114,9 +122,9 @@ describe('GetPaymentQuote accepts nothing but a valid, unpaid, payable invoice o
   it('not one for another amount or unit than the wallet names', async () => {
     const line = await market.invoice(reverse, 1_000n);
     await expect(market.mint.newMelt(line, 999)).rejects.toThrow('amount-differs');
-    await expect(
-      market.mint.call('GetPaymentQuote', { request: line, unit: 'usd', quoteId: 'm' }),
-    ).rejects.toThrow('wrong-unit');
+    await expect(market.mint.call('GetPaymentQuote', { request: line, unit: 'usd', quoteId: 'm' })).rejects.toThrow(
+      'wrong-unit',
+    );
     expect((await market.mint.newMelt(line, 1_000)).amount).toBe(1_000);
   });
 
@@ -251,10 +259,15 @@ describe('MakePayment', () => {
       amountSat: 1n,
       owedSat: BigInt(i + 1),
     }));
-    await change(store, { tab: tabKind }, () => ({ tab: tabClaim(reverse) }), () => ({
-      writes: { tab: { contract: reverse, due } },
-      result: undefined,
-    }));
+    await change(
+      store,
+      { tab: tabKind },
+      () => ({ tab: tabClaim(reverse) }),
+      () => ({
+        writes: { tab: { contract: reverse, due } },
+        result: undefined,
+      }),
+    );
     await failed(await market.invoice(reverse, 1_000n), 'invoices-unsettled', () => {});
   });
 
@@ -384,9 +397,7 @@ describe('while a quote of the mint has stopped', () => {
     const melt = await market.mint.newMelt(line);
     market.mint.state.quotes.find(({ id }) => id === quote)!.paid = 7;
     await market.pay(contract, 2_100n);
-    await expect
-      .poll(async () => (await market.quote(quote)).stopped, { timeout: 5_000 })
-      .toBe('mint-ahead');
+    await expect.poll(async () => (await market.quote(quote)).stopped, { timeout: 5_000 }).toBe('mint-ahead');
     await unquoted(await market.invoice(reverse, 700n), 'mint-ahead');
     expect((await make(line, melt.id)).status).toBe('FAILED');
     expect(await owed()).toBe(0n);
@@ -468,9 +479,9 @@ describe('owed', () => {
       code: 'bad-receipt',
     });
     const forward = await market.forward();
-    await expect(
-      show(await market.invoice(reverse, 1_000n, { contract: forward }), melt.proof!),
-    ).rejects.toMatchObject({ code: 'not-an-invoice' });
+    await expect(show(await market.invoice(reverse, 1_000n, { contract: forward }), melt.proof!)).rejects.toMatchObject(
+      { code: 'not-an-invoice' },
+    );
   });
 
   it("the home's signature on a close commits owed and stops melts", async () => {

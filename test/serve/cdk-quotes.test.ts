@@ -140,8 +140,7 @@ describe('quotes', () => {
       const message = await made(contract, quote);
       return market.operator.run(ecashQuote, { on: message });
     };
-    const keyOf = async (contract: string) =>
-      ((await market.user.record(contract)) as PayerCredit).terms.ecash_pubkey!;
+    const keyOf = async (contract: string) => ((await market.user.record(contract)) as PayerCredit).terms.ecash_pubkey!;
 
     it('is one per contract, and told to the payer whenever it asks', async () => {
       const contract = await market.forward();

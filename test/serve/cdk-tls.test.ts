@@ -60,7 +60,7 @@ function caller(address: string, ca = 'ca', name?: string): Promise<void> {
   mints.push(mint);
   const read = (file: string) => readFileSync(at(file));
   const own = name === undefined ? [] : ([read(`${name}.key`), read(`${name}.pem`)] as const);
-  return mint.connect(address, credentials.createSsl(read(`${ca}.pem`), ...own));
+  return mint.connect(address.replace('127.0.0.1', 'localhost'), credentials.createSsl(read(`${ca}.pem`), ...own));
 }
 
 describe('mutual TLS', () => {

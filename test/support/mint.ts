@@ -92,7 +92,9 @@ export class TestMint {
           (answer) => response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)),
           (error: Error) => {
             response.statusCode = 400;
-            response.end(JSON.stringify({ code: error instanceof MintError ? error.code : 50_000, detail: error.message }));
+            response.end(
+              JSON.stringify({ code: error instanceof MintError ? error.code : 50_000, detail: error.message }),
+            );
           },
         );
       });

@@ -27,7 +27,8 @@ export async function confirmFigures(store: HomeStore, contract: Hex, others: re
         const { owedSat } = c;
         return { writes: { contract: { ...c, restored: false } as never }, result: said({ owed_sat: owedSat }) };
       }
-      if (c?.role !== 'payee' || !('issuedSat' in c)) throw new Refusal('unknown-contract', 'no such contract in this home');
+      if (c?.role !== 'payee' || !('issuedSat' in c))
+        throw new Refusal('unknown-contract', 'no such contract in this home');
       const mint = mintOf(c.terms);
       const quotes = await Promise.all(
         ids.map(async (id) => ({ quote: found[id] as Quote, figures: await mintQuote(mint, id) })),

@@ -102,8 +102,7 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
           : `the invoice was not paid; the ecash came back to this wallet`,
         { hint: 'run it again with the same files' },
       );
-    if (change.length > 0)
-      await keepChange?.(getEncodedToken({ mint, unit: 'sat', proofs: [...change] }));
+    if (change.length > 0) await keepChange?.(getEncodedToken({ mint, unit: 'sat', proofs: [...change] }));
     await journal.remove();
     return {
       quote: paid.quote,
@@ -126,4 +125,3 @@ function readNote(text: string, invoice: string): { seed: string; quote: string 
     });
   return { seed, quote };
 }
-

@@ -68,13 +68,18 @@ export interface MintEcash {
  */
 export async function mintEcash({ home, contract, amountSat, point }: MintEcash): Promise<string> {
   const { store } = home;
-  const purse = await change<Rs, Purse>(store, KINDS, () => ({ contract: idClaim(contract), purse: purseClaim(contract) }), (found) => {
-    if (!found.purse)
-      throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
-        hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
-      });
-    return { writes: {}, result: found.purse };
-  });
+  const purse = await change<Rs, Purse>(
+    store,
+    KINDS,
+    () => ({ contract: idClaim(contract), purse: purseClaim(contract) }),
+    (found) => {
+      if (!found.purse)
+        throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
+          hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
+        });
+      return { writes: {}, result: found.purse };
+    },
+  );
   const keys = await home.keys();
   const wallet = await walletOf(purse.mint);
   const kept = await prepare();
@@ -128,10 +133,15 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
     const outs = outputsOf(keys.cashu(), minting.keyset, minting.places);
     const had = await asked(purse.mint, () => signaturesOf(wallet.mint, outs));
     if (had) return had;
-    const owner = await change<Rs, Credit>(store, KINDS, () => ({ contract: idClaim(contract) }), (found) => ({
-      writes: {},
-      result: found.contract!,
-    }));
+    const owner = await change<Rs, Credit>(
+      store,
+      KINDS,
+      () => ({ contract: idClaim(contract) }),
+      (found) => ({
+        writes: {},
+        result: found.contract!,
+      }),
+    );
     const { own } = must(owner, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
     const signature = signOutputs(keys.ecash(own.path), purse.quote, outs);
     const { signatures } = (await asked(purse.mint, () =>
@@ -143,10 +153,15 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
   /** What the mint refuses it has not signed: the next run may send other outputs, under another keyset. */
   async function forget(error: unknown): Promise<never> {
     if (error instanceof Refusal && error.code === 'mint-refused')
-      await change<Rs, void>(store, KINDS, () => ({ purse: purseClaim(contract) }), ({ purse: now }) => ({
-        writes: now?.minting && !now.minting.promises ? { purse: { ...now, minting: null } } : {},
-        result: undefined,
-      }));
+      await change<Rs, void>(
+        store,
+        KINDS,
+        () => ({ purse: purseClaim(contract) }),
+        ({ purse: now }) => ({
+          writes: now?.minting && !now.minting.promises ? { purse: { ...now, minting: null } } : {},
+          result: undefined,
+        }),
+      );
     throw error;
   }
 
@@ -155,10 +170,16 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
     const { id, unit, keys: known } = wallet.getKeyset(minting.keyset);
     const keyset: Keyset = { id, unit: unit as 'sat', keys: asText(known) };
     const text = tokenOf(keys.cashu(), minting.places, keyset, promises, purse.mint);
-    await change<Rs, void>(store, KINDS, () => ({ purse: purseClaim(contract) }), ({ purse: now }) => ({
-      writes: now?.minting && !now.minting.promises ? { purse: { ...now, minting: { ...now.minting, promises } } } : {},
-      result: undefined,
-    }));
+    await change<Rs, void>(
+      store,
+      KINDS,
+      () => ({ purse: purseClaim(contract) }),
+      ({ purse: now }) => ({
+        writes:
+          now?.minting && !now.minting.promises ? { purse: { ...now, minting: { ...now.minting, promises } } } : {},
+        result: undefined,
+      }),
+    );
     point('mint-kept');
     return text;
   }
@@ -170,7 +191,7 @@ const asText = (keys: Readonly<Record<string, string>>): Record<string, string> 
 
 /** Waits a moment for what was just paid. */
 async function reported(purse: Purse, patience: number): Promise<MintQuote> {
-  for (const end = performance.now() + patience; ; ) {
+  for (const end = performance.now() + patience; ;) {
     const figures = await mintQuote(purse.mint, purse.quote);
     if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint does not know quote ${purse.quote}`);
     if (figures.paidSat > figures.issuedSat || performance.now() > end) return figures;

@@ -159,7 +159,14 @@ export const NOTHING_PAID = {
   unconfirmed: false,
 } as const;
 export const nothingSigned = (terms: Terms) =>
-  ({ signedMaxSat: 0n, asked: [], awaited: [], receivedSat: 0n, owedSat: isReverse(terms) ? 0n : null, restored: false }) as const;
+  ({
+    signedMaxSat: 0n,
+    asked: [],
+    awaited: [],
+    receivedSat: 0n,
+    owedSat: isReverse(terms) ? 0n : null,
+    restored: false,
+  }) as const;
 /** The payer's record once it has signed for so much, or learnt by its receipt that it had. What was signed is owed too. */
 export const signedUpTo = <C extends PayerCredit>(c: C, sat: bigint): C => ({
   ...c,

@@ -55,10 +55,7 @@ const NO_LIMIT = 2_100_000_000_000_000n;
 export const quoteKind: Kind<Quote> = {
   name: 'quote',
   parse: (json) => withSats(json) as Quote,
-  claims: (q) => [
-    quoteClaim(q.id),
-    ...(q.amountSat === null && !q.retired ? [reusableClaim(q.contract)] : []),
-  ],
+  claims: (q) => [quoteClaim(q.id), ...(q.amountSat === null && !q.retired ? [reusableClaim(q.contract)] : [])],
   /** The schema guards the chain: what was shown to the mint never falls and never exceeds what was paid. */
   row: (q): RecordRow => ({
     name: `quote ${q.id}`,

@@ -36,7 +36,11 @@ export async function loadRecords<Rs extends Records>(
     }
     const now = roles.map(([role, claim]) => `${role}=${claim}`).join();
     if (now === known)
-      return { records, reads: roles.map(([role, claim]) => ({ role, claim, rev: found.get(claim)?.rev ?? 0 })), nonces };
+      return {
+        records,
+        reads: roles.map(([role, claim]) => ({ role, claim, rev: found.get(claim)?.rev ?? 0 })),
+        nonces,
+      };
     known = now;
   }
 }
@@ -92,7 +96,9 @@ export async function change<Rs extends Records, T>(
     const reads = loaded.reads.map(({ claim, rev }) => ({ claim, rev }));
     if (writes.length === 0 || (await store.commit(plainCommit({ reads, writes })))) return result;
     if (attempt === ATTEMPTS)
-      throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, { hint: 'run it again' });
+      throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
+        hint: 'run it again',
+      });
     await sleep(Math.random() * 20 * attempt);
   }
 }

@@ -24,7 +24,10 @@ export function confirmQuotes(
   const paidOn = (f: Figures | 'unknown'): bigint => (f === 'unknown' ? 0n : f.paidSat);
   const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
   const shown = sum([...quotes.map(({ figures }) => paidOn(figures)), ...others.map(paidOn)]);
-  const counted = sum([...quotes.map(({ quote, figures }) => max(paidOn(figures), shownSat(quote))), ...others.map(paidOn)]);
+  const counted = sum([
+    ...quotes.map(({ quote, figures }) => max(paidOn(figures), shownSat(quote))),
+    ...others.map(paidOn),
+  ]);
   const issuedSat = min(max(c.issuedSat, counted), c.paidSat);
   const after = quotes.map(({ quote }) => (quote.stopped ? { ...quote, retired: true } : quote));
   const kept = sum(after.filter((q) => !q.retired).map((q) => q.creditedSat - shownSat(q)));

@@ -42,7 +42,9 @@ type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
 /** The merchant's contract that an invoice is paid over. @throws Refusal `not-an-invoice` where this home serves none such */
 function reverseOf(c: Credit | undefined, invoice: Invoice, now: Now): Reverse {
   const ours =
-    c?.role === 'payer' && c.state === 'open' && c.owedSat !== null && c.id === invoice.contract ? (c as Reverse) : null;
+    c?.role === 'payer' && c.state === 'open' && c.owedSat !== null && c.id === invoice.contract
+      ? (c as Reverse)
+      : null;
   if (!ours || invoice.network !== now.network || invoice.mint !== now.mint || ours.terms.mint_url !== now.mint)
     throw new Refusal('not-an-invoice', 'an invoice over another contract, network or mint than this home serves');
   checkInvoice(invoice, authOf(ours.terms, 'payee'));
@@ -53,9 +55,13 @@ function reverseOf(c: Credit | undefined, invoice: Invoice, now: Now): Reverse {
 function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { facts, stopped }: Now): void {
   if (stopped) throw stopped;
   if (c.restored)
-    throw new Refusal('contract-restored', 'this contract comes from a restored store: what it owed last may be missing', {
-      hint: 'compare with the merchant, then ecash-quote --confirm',
-    });
+    throw new Refusal(
+      'contract-restored',
+      'this contract comes from a restored store: what it owed last may be missing',
+      {
+        hint: 'compare with the merchant, then ecash-quote --confirm',
+      },
+    );
   if (facts.now >= expiry)
     throw new Refusal('invoice-expired', `the invoice ended at ${expiry}, it is ${facts.now} (Unix seconds)`);
   if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
@@ -91,7 +97,12 @@ const isNew = (melt: Melt, invoice: InvoiceRecord): boolean => melt.state === 'n
  * @param parse reads the request of the melt; what it throws refuses the melt
  * @param secret the home's authentication key of the contract
  */
-export function payMelt(found: Found, parse: () => Invoice, now: Now, secret: (c: PayerCredit) => Uint8Array): Taken<Verdict> {
+export function payMelt(
+  found: Found,
+  parse: () => Invoice,
+  now: Now,
+  secret: (c: PayerCredit) => Uint8Array,
+): Taken<Verdict> {
   const { contract, invoice, melt, tab } = found;
   // A home that does not know what it has quoted may have paid it before it was restored.
   if (!melt || !invoice || !contract) return { writes: {}, result: { status: 'unknown' } };
@@ -128,7 +139,8 @@ export function payMelt(found: Found, parse: () => Invoice, now: Now, secret: (c
 
 /** CheckOutgoingPayment, by the digest alone: an invoice that is not paid will not be paid by what was quoted so far. */
 export function checkMelt({ invoice, contract }: Found): Taken<Verdict> {
-  const unsure = !invoice || (!invoice.paid && (contract?.role !== 'payer' || !('restored' in contract) || contract.restored));
+  const unsure =
+    !invoice || (!invoice.paid && (contract?.role !== 'payer' || !('restored' in contract) || contract.restored));
   if (unsure) return { writes: {}, result: { status: 'unknown' } };
   if (invoice.paid) return { writes: {}, result: verdictOf(invoice) };
   return {

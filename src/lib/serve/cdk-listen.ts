@@ -7,12 +7,21 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createPlain, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createServer as createSecure } from 'node:tls';
+import { createServer as createSecure, type TLSSocket } from 'node:tls';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
 import type { CdkOptions } from './cdk.ts';
 import { logged } from './cdk-melts.ts';
-import { DESCRIPTOR, LOADER, PACKAGE, SERVICE, type Method, type Received, type Replies, type Requests } from './cdk-proto.ts';
+import {
+  DESCRIPTOR,
+  LOADER,
+  PACKAGE,
+  SERVICE,
+  type Method,
+  type Received,
+  type Replies,
+  type Requests,
+} from './cdk-proto.ts';
 
 /** The longest request is a melt quote's, whose invoice has at most 1,024 bytes; wallets may add fields of their own. */
 const LONGEST = 64 * 1024;
@@ -35,20 +44,28 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
   const service = grpc.loadPackageDefinition(fromJSON(DESCRIPTOR as never, LOADER)) as any;
   const server = new grpc.Server({ 'grpc.max_receive_message_length': LONGEST });
   server.addService(service[PACKAGE][SERVICE].service, {
-    ...Object.fromEntries(Object.entries(options.handlers).map(([name, handle]) => [name, unary(handle as Handler, log)])),
+    ...Object.fromEntries(
+      Object.entries(options.handlers).map(([name, handle]) => [name, unary(handle as Handler, log)]),
+    ),
     WaitPaymentEvent: stream(options.events, log),
   });
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-  const sockets = new Set<Socket>();
-  const take = (socket: Socket): void => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket)).on('error', () => {});
-    injector.injectConnection(socket);
-  };
+  const take = (socket: Socket): void => injector.injectConnection(socket.on('error', () => {}));
   const door: Server = tls
-    ? createSecure({ ...tls, requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_MS }, take)
+    ? createSecure(
+        { ...tls, requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_MS },
+        take,
+      )
     : createPlain(take);
-  door.on('tlsClientError', (error: Error) => log({ code: 'wrong-certificate', text: `a caller is turned away: ${error.message}` }));
+  const sockets = new Set<Socket>();
+  door.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  door.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    log({ code: 'wrong-certificate', text: `a caller is turned away: ${error.message}` });
+    socket.destroy();
+  });
   await new Promise<void>((done, fail) => {
     door.once('error', (error) => fail(new Refusal('cannot-listen', `${options.address}: ${error.message}`)));
     door.listen(port, host, done);
@@ -82,7 +99,8 @@ const unary =
   };
 
 const stream =
-  (events: ListenOptions['events'], log: ListenOptions['log']) => (call: ServerWritableStream<object, object>): void => {
+  (events: ListenOptions['events'], log: ListenOptions['log']) =>
+  (call: ServerWritableStream<object, object>): void => {
     events((paymentReceived) => call.write({ paymentReceived })).then(
       (end) => {
         for (const over of ['cancelled', 'close', 'error'] as const) call.on(over, end);
@@ -122,7 +140,8 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 
 /** @throws Refusal `usage`, `insecure-mint`, `no-input` */
 function tlsOf({ tlsDir, insecure, network }: ListenOptions, host: string) {
-  if (tlsDir !== undefined && insecure) throw new Refusal('usage', '--cdk-tls-dir and --cdk-insecure found, one expected');
+  if (tlsDir !== undefined && insecure)
+    throw new Refusal('usage', '--cdk-tls-dir and --cdk-insecure found, one expected');
   if (tlsDir === undefined) {
     if (insecure && network === 'regtest' && LOOPBACK.test(host)) return undefined;
     throw new Refusal('insecure-mint', 'a payment backend without TLS found; whoever can call it can melt', {

@@ -64,7 +64,12 @@ export class Melts {
         async (found) => {
           const now = await this.#now(found);
           this.#o.point('melt-before-commit');
-          return payMelt(found, () => parseInvoice(text), now, (c) => keys.auth(c.own.path));
+          return payMelt(
+            found,
+            () => parseInvoice(text),
+            now,
+            (c) => keys.auth(c.own.path),
+          );
         },
       );
     });
@@ -91,7 +96,10 @@ export class Melts {
     return outgoing(digest, verdict);
   }
 
-  #change<T>(find: FindOf<MeltRecords>, take: (found: Partial<MeltRecords>) => Taken<T> | Promise<Taken<T>>): Promise<T> {
+  #change<T>(
+    find: FindOf<MeltRecords>,
+    take: (found: Partial<MeltRecords>) => Taken<T> | Promise<Taken<T>>,
+  ): Promise<T> {
     return change(this.#o.home.store, KINDS, find, take);
   }
 
@@ -129,4 +137,3 @@ function outgoing(digest: Hex, verdict: Verdict): Outgoing {
     totalSpent: { value: String(paid?.amountSat ?? 0), unit: 'sat' },
   };
 }
-

@@ -10,7 +10,12 @@ const message = (fields: Readonly<Record<string, Field>>, oneof?: readonly strin
   fields: Object.fromEntries(
     Object.entries(fields).map(([name, [type, id, kind]]) => [
       name,
-      { type, id, ...(kind === 'repeated' && { rule: kind }), ...(kind === 'optional' && { options: { proto3_optional: true } }) },
+      {
+        type,
+        id,
+        ...(kind === 'repeated' && { rule: kind }),
+        ...(kind === 'optional' && { options: { proto3_optional: true } }),
+      },
     ]),
   ),
   oneofs: {
@@ -52,7 +57,16 @@ const nested = {
     },
   },
   PaymentIdentifierType: {
-    values: { UNSPECIFIED: 0, PAYMENT_HASH: 1, OFFER_ID: 2, LABEL: 3, BOLT12_PAYMENT_HASH: 4, CUSTOM_ID: 5, PAYMENT_ID: 6, QUOTE_ID: 7 },
+    values: {
+      UNSPECIFIED: 0,
+      PAYMENT_HASH: 1,
+      OFFER_ID: 2,
+      LABEL: 3,
+      BOLT12_PAYMENT_HASH: 4,
+      CUSTOM_ID: 5,
+      PAYMENT_ID: 6,
+      QUOTE_ID: 7,
+    },
   },
   QuoteState: { values: { UNSPECIFIED: 0, UNPAID: 1, PAID: 2, PENDING: 3, UNKNOWN: 4, FAILED: 5, ISSUED: 6 } },
   PaymentIdentifier: message({ type: ['PaymentIdentifierType', 1], id: ['string', 3] }),

@@ -171,4 +171,3 @@ function idOf(found: Identifier | undefined, type: Identifier['type']): string {
     throw new Refusal('malformed-message', `an identifier of type ${String(found?.type)} found, ${type} expected`);
   return found.id;
 }
-

@@ -154,7 +154,11 @@ function handOver(child: ChildProcess, secret: string): void {
 }
 
 /** Flags that are not handed on: a worker has one listener, and its passphrase from descriptor 3. */
-const OWN_FLAGS = ['cdk', 'mint', 'cdk-tls-dir', 'cdk-insecure', 
+const OWN_FLAGS = [
+  'cdk',
+  'mint',
+  'cdk-tls-dir',
+  'cdk-insecure',
   'stdio',
   'http',
   'jobs',
