@@ -26,6 +26,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'ecash-mint': () => require('./commands/ecash-mint.ts'),
   'ecash-quote': () => require('./commands/ecash-quote.ts'),
   errors: () => require('./commands/errors.ts'),
+  'ecash-token': () => require('./commands/ecash-token.ts'),
   'decode-assets': () => require('./commands/decode-assets.ts'),
   'decode-colu': () => require('./commands/decode-colu.ts'),
   'decode-counterparty': () => require('./commands/decode-counterparty.ts'),

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { tipOf } from '../lib/cli/chain.ts';
 import { portsOf, stopAt } from '../lib/cli/contract.ts';
-import { policyFlags, policyFrom } from '../lib/cli/contract-flags.ts';
+import { issuerFlags, policyFlags, policyFrom, programFlags } from '../lib/cli/contract-flags.ts';
 import { addressFlag, chainFlags, feerateFlag, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { readPassphrase } from '../lib/cli/secrets.ts';
@@ -30,13 +30,11 @@ The first line on stdout says where it listens; each request is a line on stderr
       summary: 'Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one',
       helpGroup: group,
     }),
-    cdk: Flags.string({
+    cdk: addressFlag({
       summary: "Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)",
-      helpValue: 'HOST:PORT',
       dependsOn: ['mint'],
       helpGroup: group,
     }),
-    mint: Flags.string({ summary: 'URL of that mint', helpValue: 'URL', dependsOn: ['cdk'], helpGroup: group }),
     'cdk-tls-dir': Flags.string({
       summary: 'Folder with ca.pem, server.pem and server.key: mutual TLS with the mint',
       helpValue: 'DIR',
@@ -52,16 +50,18 @@ The first line on stdout says where it listens; each request is a line on stderr
       helpGroup: 'POLICY',
     }),
     ...policyFlags,
+    ...issuerFlags,
+    ...programFlags,
     worker: Flags.boolean({ summary: 'A worker of another serve', hidden: true, dependsOn: ['stdio'] }),
   };
 
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
-    const { stdio, http, jobs, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
+    const { stdio, http, jobs, notify, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
     const { cdk: address, mint = '', 'cdk-tls-dir': tlsDir, 'cdk-insecure': insecure = false } = flags;
     if (!stdio && !http && address === undefined)
-      throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk HOST:PORT expected');
-    const cdk = address === undefined ? undefined : { address, mint, tlsDir, insecure, point: stopAt };
+      throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
+    const cdk = address && { address, mint, tlsDir, insecure, point: stopAt };
     if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
     await withHome(
@@ -72,10 +72,16 @@ The first line on stdout says where it listens; each request is a line on stderr
           throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
         await home.keys(); // asks for the passphrase, where there is one
         const ports = await portsOf(home, flags, this.argv);
-        const standing = { policy: await policyFrom(flags, home.network), maxFeerate: flags['max-feerate'] };
+        const ecash = flags.ecash ?? (cdk && 'cdk');
+        const offers = { policy: await policyFrom(flags, home.network), ecash, mint: flags.mint };
+        const standing = {
+          'open-credit': offers,
+          rollover: offers,
+          'close-credit': { maxFeerate: flags['max-feerate'] },
+        };
         const pool = jobs === undefined ? undefined : { jobs, command: workerCommand(raw, passphrase), passphrase };
         const limits = { queue, connections, timeoutMs: timeout * 1000 };
-        await serveHome({ home, ports, standing, stdio, http, cdk, pool, worker, ...limits });
+        await serveHome({ home, ports, standing, stdio, http, cdk, pool, worker, notify, ...limits });
       },
       stopAt,
       async () => (passphrase = await readPassphrase(flags)),

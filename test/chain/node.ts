@@ -6,7 +6,7 @@ import { afterEach } from 'vitest';
 
 /** The text of `result`, so that a decimal is sent as it is written; or the whole answer; or `never` for none. */
 export type Answer = string | { status: number; body: string } | { error: { code: number; message: string } } | 'never';
-export type Answers = Record<string, Answer | ((params: unknown[]) => Answer)>;
+export type Answers = Record<string, Answer | ((params: unknown[]) => Answer | Promise<Answer>)>;
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
@@ -22,7 +22,7 @@ export async function fakeNode(answers: Answers, password = PASSWORD) {
     asked.push({ method, params });
     if (request.headers.authorization !== expected) return { status: 401, body: '' };
     const told = answers[method] ?? { error: { code: -32601, message: 'Method not found' } };
-    const given = typeof told === 'function' ? told(params) : told;
+    const given = typeof told === 'function' ? await told(params) : told;
     if (given === 'never') return given;
     if (typeof given === 'string') return { status: 200, body: `{"result":${given},"error":null,"id":1}` };
     return 'error' in given ? { status: 500, body: JSON.stringify({ result: null, ...given, id: 1 }) } : given;

@@ -363,8 +363,12 @@ describe('a server', () => {
   it('takes no row of the other party, no start and no table that names none: not-served', async () => {
     const id = await opened(both);
     const on = await ask(id);
+    const offered = await both.payee.run(openCredit, { input: { as: 'payee', policy } });
     const [before, payees] = [await both.payer.state(), await both.payee.state()];
-    expect(await codeOf(both.payer.run(signUpdate, { on, amount: 2_100n, served }))).toBe('not-served');
+    const input = { amount: 1_200_000n, expires: { blocks: 4_320 } };
+    expect(await codeOf(both.payer.run(openCredit, { on: offered.message, input, served }))).toBe('not-served');
+    const rows = signUpdate.rows.map(({ unattended: _, ...row }) => row);
+    expect(await codeOf(both.payer.run({ ...signUpdate, rows }, { on, amount: 2_100n, served }))).toBe('not-served');
     const starts = [
       [signUpdate, { contract: id, amount: 2_100n }],
       [rollover, { contract: id, policy }],
@@ -379,8 +383,7 @@ describe('a server', () => {
 
   it('takes a row of the other party that is marked for it', async () => {
     const on = await ask(await opened(both));
-    const rows = signUpdate.rows.map((row) => (row.name === 'signed' ? { ...row, unattended: true as const } : row));
-    const signed = await both.payer.run({ ...signUpdate, rows }, { on, amount: 2_100n, served });
+    const signed = await both.payer.run(signUpdate, { on, amount: 2_100n, served });
     expect(signed.message['step']).toBe('signed');
   });
 

@@ -128,4 +128,15 @@ describe('the forms of fields', () => {
   it('a long value is cut where it is shown', () => {
     expect(refusal(() => parseAs(hexOf(32), 'x'.repeat(100_000))).message.length).toBeLessThan(400);
   });
+  it('the refusal of a server in place of a message is said as such', () => {
+    const said = { error: { code: 'stale-update', exit: 75, message: 'an update from 7 sat found' } };
+    expect(refusal(() => envelope(said))).toMatchObject({
+      code: 'peer-refused',
+      message: 'the other side answered: stale-update: an update from 7 sat found',
+    });
+    expect(refusal(() => envelope({ error: { code: {}, message: 'x'.repeat(10_000) } })).message.length).toBeLessThan(
+      400,
+    );
+    expect(envelope({ type: 'a', version: 1, step: 'b', error: {} })).toEqual({ type: 'a', version: 1, step: 'b' });
+  });
 });

@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 async function start(change: Partial<ListenOptions> = {}): Promise<string> {
   server = await listen({
-    address: '127.0.0.1:0',
+    address: { host: '127.0.0.1', port: 0 },
     tlsDir: dir,
     network: 'mainnet',
     handlers,

@@ -44,7 +44,7 @@ export class Market {
     this.cdk = await startCdk({
       home: this.operator.home,
       source: this.source,
-      address: '127.0.0.1:0',
+      address: { host: '127.0.0.1', port: 0 },
       mint: this.mint.url,
       insecure: true,
       log: (entry) => void this.log.push(entry),

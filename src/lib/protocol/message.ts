@@ -83,12 +83,18 @@ export function parseAs<T>(schema: v.GenericSchema<unknown, T>, json: unknown): 
   );
 }
 
-/** The fields by which a message is recognised. @throws Refusal `malformed-message` */
+/** The fields by which a message is recognised. @throws Refusal `malformed-message`, `peer-refused` */
 export function envelope(json: unknown): { type: unknown; version: unknown; step: unknown } {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new Refusal('malformed-message', 'a message (a JSON object) expected');
-  const { type, version, step } = json as Record<string, unknown>;
+  const { type, version, step, error } = json as Record<string, unknown>;
+  // What `curl` brings from a server that refuses.
+  if (type === undefined && typeof error === 'object' && error !== null) {
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    throw new Refusal('peer-refused', `the other side answered: ${shown(code)}: ${shown(message, 300)}`);
+  }
   return { type, version, step };
 }
 
-const shown = (value: unknown): string => (typeof value === 'object' ? 'something else' : String(value).slice(0, 80));
+const shown = (value: unknown, longest = 80): string =>
+  typeof value === 'object' ? 'something else' : String(value).slice(0, longest);

@@ -38,7 +38,7 @@ export interface ListenOptions extends Pick<CdkOptions, 'address' | 'tlsDir' | '
 
 export async function listen(options: ListenOptions): Promise<{ address: string; stop(): Promise<void> }> {
   const { log } = options;
-  const { host, port } = hostPort(options.address);
+  const { host, port } = options.address;
   const tls = tlsOf(options, host);
   const [grpc, { fromJSON }] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')]);
   const service = grpc.loadPackageDefinition(fromJSON(DESCRIPTOR as never, LOADER)) as any;
@@ -67,7 +67,7 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
     socket.destroy();
   });
   await new Promise<void>((done, fail) => {
-    door.once('error', (error) => fail(new Refusal('cannot-listen', `${options.address}: ${error.message}`)));
+    door.once('error', (error) => fail(new Refusal('cannot-listen', `${host} port ${port}: ${error.message}`)));
     door.listen(port, host, done);
   });
   const at = door.address() as AddressInfo;
@@ -126,14 +126,6 @@ function statusOf(error: unknown): Error & { code: number; details: string; meta
     code: exit === 70 ? INTERNAL : exit === 69 ? UNAVAILABLE : INVALID_ARGUMENT,
     details,
   });
-}
-
-/** @throws Refusal `usage` */
-function hostPort(address: string): { host: string; port: number } {
-  const found = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(address);
-  if (!found || Number(found[3]) > 65_535)
-    throw new Refusal('usage', `--cdk ${JSON.stringify(address.slice(0, 80))} found, HOST:PORT expected`);
-  return { host: found[1] ?? found[2]!, port: Number(found[3]) };
 }
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;

@@ -16,6 +16,7 @@ import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { bytesToHex, publicBytes, parseScalar } from '../signing/curve.ts';
+import type { Address } from './http.ts';
 import { listen, type Handlers } from './cdk-listen.ts';
 import { Melts } from './cdk-melts.ts';
 import type { Identifier, Requests } from './cdk-proto.ts';
@@ -28,8 +29,7 @@ export type Log = (entry: { code: ErrorCode | 'info'; text: string }) => void;
 export interface CdkOptions {
   home: Home;
   source: FactSource;
-  /** HOST:PORT; port 0 picks one. */
-  address: string;
+  address: Address;
   /** URL of the mint. */
   mint: string;
   /** Folder with ca.pem, server.pem and server.key; none: plaintext, on regtest and loopback only. */

@@ -156,7 +156,6 @@ function handOver(child: ChildProcess, secret: string): void {
 /** Flags that are not handed on: a worker has one listener, and its passphrase from descriptor 3. */
 const OWN_FLAGS = [
   'cdk',
-  'mint',
   'cdk-tls-dir',
   'cdk-insecure',
   'stdio',
@@ -166,6 +165,7 @@ const OWN_FLAGS = [
   'connections',
   'timeout',
   'worker',
+  'notify',
   'passphrase-fd',
   'passphrase-file',
 ];

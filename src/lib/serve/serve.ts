@@ -6,25 +6,28 @@
  */
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
+import { notifyPaid } from '../cli/notify.ts';
 import { cdkListener, cdkLine, type CdkOptions } from './cdk.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
 import { httpListener, type Address } from './http.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
+import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { stdioListener } from './stdio.ts';
-import { healthOf, served, workHere, workIn } from './work.ts';
+import { healthOf, served, workHere, workIn, type Standing } from './work.ts';
 
 export interface ServeOptions {
   home: Home;
   ports: Ports;
-  /** What rows may take besides their message, see `Line.standing`. */
-  standing: object;
+  standing: Standing;
   stdio: boolean;
   http: Address | undefined;
   /** The payment backend of a running mint. */
   cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
   pool: PoolOptions | undefined;
+  /** Program that is told what contracts were paid (`notify.ts`). */
+  notify: string | undefined;
   /** This process is a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
   worker: boolean;
   connections: number;
@@ -34,18 +37,22 @@ export interface ServeOptions {
 
 /** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */
 export async function serveHome(options: ServeOptions): Promise<void> {
-  const { home, ports, worker } = options;
+  const { home, ports, worker, notify } = options;
   if (worker) for (const signal of SIGNALS) process.on(signal, () => {});
   const health = healthOf(home, ports);
   await health();
+  const outbox = new Outbox(async () => notify !== undefined && notifyPaid(home, notify));
   const pool = options.pool && (await Pool.start(options.pool));
   try {
     const log: Log = worker ? () => {} : logLine;
     const work = pool ? workIn(pool) : workHere(served(ports), options.standing);
-    const listeners = await listenersOf(options, desk(work, log), log, health);
+    const answer = desk(work, (entry) => (log(entry), outbox.nudge()));
+    const listeners = await listenersOf(options, answer, log, health);
+    outbox.nudge(); // what an earlier process could not
     await runListeners(home.network, listeners, worker ? [] : SIGNALS);
   } finally {
     await pool?.close();
+    await outbox.close();
   }
 }
 

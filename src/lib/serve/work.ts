@@ -26,11 +26,15 @@ const nobody: Prompt = {
 /** The ports of a command, without its person. */
 export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, permit: permitServed });
 
-/** `standing`: what rows may take besides their message, such as the policy of offers. */
-export function workHere(ports: Ports, standing: object): Work {
+/** By action, what its rows may take besides their message (`Line.standing`), such as the policy of offers. */
+export type Standing = Readonly<Record<string, object>>;
+
+export function workHere(ports: Ports, standing: Standing): Work {
   const lanes = new Lanes(AT_ONCE);
-  return ({ action, json, key }) =>
-    lanes.run(key, async () => (await play(action, { json, input: {}, standing, merged: [] }, ports)).text);
+  return ({ action, json, key }) => {
+    const line = { json, input: {}, standing: standing[action.type] ?? {}, merged: [] };
+    return lanes.run(key, async () => (await play(action, line, ports)).text);
+  };
 }
 
 /** Has it done by the workers; a message travels on one line. */

@@ -1,0 +1,400 @@
+/**
+ * `serve --http` through the built program: each refusal by its code and status, with nothing stored; slow, broken and
+ * crowding clients; a graceful end.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { scriptOf } from '../../src/lib/bitcoin/address.ts';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
+import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { contractAddress, defaultPolicy } from '../../src/lib/credit/terms.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { printJson } from '../../src/lib/protocol/json.ts';
+import { fakeNode, PASSWORD, type Answers } from '../chain/node.ts';
+import { freshDir, spillway } from '../cli/run.ts';
+import { opened, ownCoin, pair, type Pair } from '../support/credit.ts';
+import type { Message } from '../support/party.ts';
+import { Server, type Replied } from '../support/server.ts';
+
+const SEED = 230;
+let both: Pair;
+let id: string;
+beforeAll(async () => {
+  both = await pair(SEED);
+  id = await opened(both);
+}, 60_000);
+afterAll(() => both.close());
+
+const running: Server[] = [];
+afterEach(() => running.splice(0).forEach(({ child }) => child.kill('SIGKILL')));
+
+const env = (more: Record<string, string> = {}, seed = SEED): Record<string, string> => ({
+  SPILLWAY_INSECURE_SEED: Buffer.alloc(32, seed).toString('hex'),
+  SPILLWAY_TIP: '1000',
+  ...more,
+});
+/** A server on the payee's home. */
+async function serve(argv: readonly string[], more?: Record<string, string>): Promise<Server> {
+  const server = await Server.start(['--home', both.payee.dir, ...argv], env(more));
+  running.push(server);
+  return server;
+}
+/** The payer's signature for a new request over a contract. */
+async function signed(contract = id, amount = 1_000n): Promise<Message> {
+  const requested = await both.payee.run(signUpdate, { input: { contract, amount } });
+  return (await both.payer.run(signUpdate, { on: requested.message, amount })).message;
+}
+const commits = (): Promise<number> => both.payee.home.store.commits();
+const paid = async (contract = id): Promise<bigint> => ((await both.payee.record(contract)) as PayeeCredit).paidSat;
+const told = ({ status, message }: Replied): unknown[] => [message['error']?.code ?? message['step'], status];
+
+/** A node that can be made to fail, or to answer late. */
+let down = false;
+let lateMs = 0;
+const NODE: Answers = {
+  getblockchaininfo: async () => {
+    await sleep(lateMs);
+    return down
+      ? { error: { code: -28, message: 'Loading block index…' } }
+      : '{"chain":"regtest","blocks":1000,"bestblockhash":"aa","mediantime":5,"initialblockdownload":false}';
+  },
+  gettxout: async () => {
+    const { terms } = (await both.payee.record(id)) as PayeeCredit;
+    const script = scriptOf(contractAddress(terms), 'regtest');
+    return `{"bestblock":"aa","confirmations":9,"value":0.0${terms.capacity_sat / 100n},"scriptPubKey":{"hex":"${script}"},"coinbase":false}`;
+  },
+};
+const chain = (url: string): Record<string, string> => ({ SPILLWAY_CHAIN: url, SPILLWAY_TIP: '' });
+
+describe('over HTTP', () => {
+  it('answers the payee’s steps as the commands do, the same message with the same bytes', async () => {
+    const server = await serve(['--http', '0']);
+    expect(server.first).toEqual({
+      type: 'serve',
+      version: 1,
+      network: 'regtest',
+      http: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    });
+    const on = await signed();
+    const before = await paid();
+    const reply = await server.post(on);
+    expect(told(reply)).toEqual(['accepted', 200]);
+    expect(reply.headers.get('content-type')).toBe('application/json');
+    expect(await paid()).toBe(before + 1_000n);
+    const stored = await commits();
+    // Written otherwise, and asked for through the command.
+    for (const again of [JSON.stringify(on, null, 2), Object.fromEntries(Object.entries(on).reverse())])
+      expect((await server.post(again)).text).toBe(reply.text);
+    expect((await both.payee.run(signUpdate, { on })).text).toBe(reply.text);
+    expect(await commits()).toBe(stored);
+
+    const close = await both.payer.run(closeCredit, { input: { contract: id } });
+    expect(told(await server.post({ ...close.message, fee_sat: 7 }))).toEqual(['bad-seal', 422]);
+    await both.payer.run(closeCredit, { input: { contract: id }, cancel: true });
+  });
+
+  it('offers what its flags say to a payer that asks, and takes the opening', async () => {
+    const server = await serve(['--http', '0', '--min-amount', '700000', '--ecash', 'home']);
+    const asked = await both.payer.run(openCredit, { input: { as: 'payer' } });
+    const offered = await server.post(asked.message);
+    expect(told(offered)).toEqual(['offered', 200]);
+    const policy = { ...defaultPolicy('regtest'), min_amount_sat: 700_000 };
+    expect(offered.message['offer']).toMatchObject({ policy: JSON.parse(printJson(policy)), ecash: 'home' });
+    const utxo = [await ownCoin(both.payer, 900_000n)];
+    const input = { utxo, amount: 800_000n, expires: { blocks: 4_320 } };
+    const proposed = await both.payer.run(openCredit, { on: offered.text, input });
+    const accepted = await server.post(proposed.message);
+    expect(told(accepted)).toEqual(['accepted', 200]);
+    expect((await both.payer.run(openCredit, { on: accepted.text })).message['step']).toBe('ready');
+  });
+
+  it('is asked by the payer, who pays without a person at the other end', async () => {
+    const server = await serve(['--http', '0']);
+    const before = await paid();
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 600n } });
+    const requested = await server.post(asked.message);
+    expect(told(requested)).toEqual(['requested', 200]);
+    const signed = await both.payer.run(signUpdate, { on: requested.text });
+    expect(told(await server.post(signed.message))).toEqual(['accepted', 200]);
+    expect(await paid()).toBe(before + 600n);
+  });
+
+  it('writes one line of log for each request: no message, no secret', async () => {
+    const server = await serve(['--http', '0']);
+    const on = await signed();
+    await server.post(on);
+    await server.post(on, { origin: 'http://localhost' });
+    await server.post({ ...on, type: 'a\u001b[2J\n' });
+    await server.post({ ...on, amount_sat: 1 });
+    await server.fetch('/healthz');
+    expect(await server.stop()).toBe(0);
+    const line = (words: string) => expect.stringMatching(new RegExp(`^\\d{4}-\\S+Z ${words} \\d+\\.\\d ms$`));
+    expect(server.stderr.trimEnd().split('\n')).toEqual([
+      line(`http sign-update signed ${id.slice(0, 8)} ok`),
+      line('http - - - from-browser'),
+      line('http - - - unknown-type'),
+      line(`http sign-update signed ${id.slice(0, 8)} bad-seal`),
+      line('http - - - ok'),
+    ]);
+  });
+
+  it('says at /healthz that store and chain answer, or 503', async () => {
+    const server = await serve(['--http', '0']);
+    expect((await server.fetch('/healthz')).message).toEqual({
+      type: 'health',
+      version: 1,
+      network: 'regtest',
+      tip: 1000,
+      checks: { tip: 'given' },
+    });
+    expect(await server.fetch('/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, text: '' });
+
+    const node = await fakeNode(NODE);
+    const good = await serve(['--http', '0'], chain(node.url));
+    expect((await good.fetch('/healthz')).message).toMatchObject({ tip: 1000, checks: { tip: 'chain' } });
+    down = true;
+    await sleep(1_100);
+    const sick = await good.fetch('/healthz');
+    down = false;
+    expect(told(sick)).toEqual(['chain-unavailable', 503]);
+    expect(sick.headers.get('retry-after')).toBe('1');
+    // What the node says is nothing for a client.
+    expect(sick.text).not.toContain('Loading');
+    expect(good.stderr).toContain('note: chain-unavailable: getblockchaininfo: Loading block index…');
+    expect(good.stderr + sick.text).not.toContain(PASSWORD);
+  });
+});
+
+describe('refused, by code and status, with nothing stored', () => {
+  let server: Server;
+  let on: Message;
+  let before: unknown;
+  beforeAll(async () => {
+    server = await Server.start(['--home', both.payee.dir, '--http', '0', '--timeout', '1'], env());
+    on = await signed();
+    before = await both.payee.state();
+  }, 60_000);
+  afterAll(async () => {
+    expect(await both.payee.state()).toEqual(before);
+    expect(told(await server.post(on))).toEqual(['accepted', 200]);
+    expect(await server.stop()).toBe(0);
+  });
+  const json = { 'content-type': 'application/json' };
+
+  it.each([
+    ['from a web page', { origin: 'https://evil.example' }, 'from-browser', 403],
+    ['from a web page of this machine', { origin: 'null' }, 'from-browser', 403],
+    ['as a form', { 'content-type': 'text/plain' }, 'wrong-content-type', 415],
+    ['as no JSON in particular', { 'content-type': 'application/jsonp' }, 'wrong-content-type', 415],
+    ['in another encoding', { 'content-type': 'application/json; charset=utf-16' }, 'wrong-content-type', 415],
+    ['compressed', { 'content-encoding': 'gzip' }, 'wrong-content-type', 415],
+  ])('a message %s', async (_, headers, code, status) => {
+    expect(told(await server.post(on, headers))).toEqual([code, status]);
+  });
+
+  const BODIES: [string, () => Message | string | Uint8Array, string, number][] = [
+    ['nothing', () => '', 'malformed-json', 400],
+    ['null, which would be a start', () => 'null', 'malformed-message', 400],
+    ['a list', () => '[]', 'malformed-message', 400],
+    ['a truncated message', () => JSON.stringify(on).slice(0, -10), 'malformed-json', 400],
+    ['bytes that are no UTF-8', () => new Uint8Array([0x7b, 0xff, 0x7d]), 'malformed-json', 400],
+    ['two messages', () => `${JSON.stringify(on)}\n${JSON.stringify(on)}`, 'malformed-json', 400],
+    ['another type', () => ({ ...on, type: 'init' }), 'unknown-type', 400],
+    ['another step', () => ({ ...on, step: 'paid' }), 'unknown-step', 400],
+    ['a field more', () => ({ ...on, contract_id: id }), 'malformed-message', 400],
+    ['another network', () => ({ ...on, network: 'mainnet' }), 'wrong-network', 400],
+    ['an altered amount', () => ({ ...on, amount_sat: 2 }), 'bad-seal', 422],
+    ['another seal', () => ({ ...on, auth: '00'.repeat(64) }), 'bad-seal', 422],
+    ['a contract of nobody here', () => alienOf(on), 'unknown-contract', 404],
+    ['one byte too many', () => JSON.stringify(on).padEnd(1_000_001), 'too-large', 413],
+    ['far too many bytes', () => ' '.repeat(5_000_000), 'too-large', 413],
+  ];
+  it.each(BODIES)('%s', async (_, body, code, status) => {
+    expect(told(await server.post(body()))).toEqual([code, status]);
+  });
+
+  it('other methods and paths', async () => {
+    const get = await server.fetch('/');
+    expect([...told(get), get.headers.get('allow')]).toEqual(['wrong-method', 405, 'POST']);
+    expect(told(await server.fetch('/', { method: 'OPTIONS' }))).toEqual(['wrong-method', 405]);
+    expect(told(await server.fetch('/healthz', { method: 'POST', body: '{}', headers: json }))).toEqual([
+      'wrong-method',
+      405,
+    ]);
+    expect(told(await server.fetch('/constructor', { method: 'POST', body: '{}', headers: json }))).toEqual([
+      'unknown-path',
+      404,
+    ]);
+  });
+
+  it('slow clients: nothing, half a header, half a body', async () => {
+    const whole = JSON.stringify(on);
+    const head = (length: number) =>
+      `POST / HTTP/1.1\r\nhost: mint\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+    const [none, half, body] = await Promise.all([
+      server.raw(''),
+      server.raw('POST / HTTP/1.1\r\nhost: mint\r\ncontent-'),
+      server.raw(head(whole.length) + whole.slice(0, -5)),
+    ]);
+    for (const said of [none, half, body]) expect(said).toMatch(/^HTTP\/1\.1 408 [^]*"too-slow"/);
+  });
+
+  it('what is no HTTP, headers without end, and a chunked body without end', async () => {
+    expect(await server.raw('hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [^]*"malformed"/);
+    expect(await server.raw(`GET / HTTP/1.1\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 413 [^]*"too-large"/,
+    );
+    const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
+    const head =
+      'POST / HTTP/1.1\r\nhost: mint\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n';
+    expect(await server.raw(head + chunk.repeat(140))).toMatch(/^HTTP\/1\.1 413 [^]*"too-large"/);
+  });
+});
+
+/** The message for a contract that this home does not know. */
+const alienOf = (on: Message): Message => ({ ...on, contract: { ...on['contract'], id: 'ab'.repeat(32) } });
+
+describe('what waits for a person', () => {
+  it('an offer to this home, and a request for its money: 403, nothing stored', async () => {
+    const { payee, payer } = both;
+    const server = await Server.start(['--home', payer.dir, '--http', '0'], env({}, SEED + 1));
+    running.push(server);
+    const before = await payer.state();
+    const offer = await payee.run(openCredit, { input: { as: 'payee', policy: defaultPolicy('regtest') } });
+    const asked = await payee.run(signUpdate, { input: { contract: id, amount: 7n } });
+    expect(told(await server.post(offer.message))).toEqual(['not-served', 403]);
+    expect(told(await server.post(asked.message))).toEqual(['not-agreed', 403]);
+    // What its owner has answered by command is repeated.
+    expect(await payer.state()).toEqual(before);
+    const signed = await payer.run(signUpdate, { on: asked.message, amount: 7n });
+    expect((await server.post(asked.message)).text).toBe(signed.text);
+    await payee.run(signUpdate, { on: signed.message });
+  });
+
+  it('a close that costs more than --max-feerate', async () => {
+    const server = await serve(['--http', '0', '--max-feerate', '1']);
+    const close = await both.payer.run(closeCredit, { input: { contract: id } });
+    expect(told(await server.post(close.message))).toEqual(['fee-too-high', 403]);
+    await both.payer.run(closeCredit, { input: { contract: id }, cancel: true });
+  });
+});
+
+describe('many at once', () => {
+  it('the same message from ten clients: one takes the step, all read the same bytes', async () => {
+    const server = await serve(['--http', '0']);
+    const on = await signed();
+    const before = await commits();
+    const replies = await Promise.all(Array.from({ length: 10 }, () => server.post(on)));
+    expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
+    expect(told(replies[0]!)).toEqual(['accepted', 200]);
+    expect(await commits()).toBe(before + 1);
+  });
+
+  it('the same message to two servers on one home', async () => {
+    const servers = [await serve(['--http', '0']), await serve(['--http', '0'])];
+    const on = await signed();
+    const before = await commits();
+    const replies = await Promise.all([...servers, ...servers].map((server) => server.post(on)));
+    expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
+    expect(await commits()).toBe(before + 1);
+  });
+
+  it('more than --queue: busy, 503 with Retry-After, and the same later is answered', async () => {
+    const node = await fakeNode(NODE);
+    const server = await serve(['--http', '0', '--queue', '2'], chain(node.url));
+    const on = await signed();
+    lateMs = 500;
+    const replies = await Promise.all(Array.from({ length: 5 }, () => server.post(on)));
+    lateMs = 0;
+    expect(replies.map(({ status }) => status).sort()).toEqual([200, 200, 503, 503, 503]);
+    const busy = replies.find(({ status }) => status === 503)!;
+    expect([...told(busy), busy.headers.get('retry-after')]).toEqual(['busy', 503, '1']);
+    expect(told(await server.post(on))).toEqual(['accepted', 200]);
+  });
+
+  it('more than --connections: closed, and open to the next when one goes', async () => {
+    const server = await serve(['--http', '0', '--connections', '2', '--timeout', '1']);
+    const idle = [server.raw('POST'), server.raw('POST')];
+    await sleep(200);
+    expect(await server.raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')).toBe('');
+    expect((await Promise.all(idle)).join()).toContain('too-slow');
+    expect((await server.fetch('/healthz')).status).toBe(200);
+  });
+});
+
+describe('SIGTERM', () => {
+  it.each([['SIGTERM'], ['SIGINT']] as const)(
+    '%s in mid-request: it is answered, new ones are not, exit 0',
+    async (signal) => {
+      const node = await fakeNode(NODE);
+      const server = await serve(['--http', '0'], chain(node.url));
+      const on = await signed();
+      await server.fetch('/healthz');
+      lateMs = 800;
+      const slow = server.post(on);
+      await sleep(300);
+      // Its headers are there before the end begins, its body is not.
+      const whole = JSON.stringify(on);
+      const head = `POST / HTTP/1.1\r\nhost: mint\r\ncontent-type: application/json\r\ncontent-length: ${whole.length}\r\n\r\n`;
+      const late = server.raw(head, whole, 300);
+      await sleep(100);
+      const ended = server.stop(signal);
+      await sleep(100);
+      await expect(server.fetch('/healthz')).rejects.toThrow('fetch failed');
+      expect(told(await slow)).toEqual(['accepted', 200]);
+      expect(await late).toMatch(/^HTTP\/1\.1 503 [^]*"stopping"/);
+      expect(await ended).toBe(0);
+      lateMs = 0;
+    },
+  );
+});
+
+describe('where it cannot begin', () => {
+  const refused = (argv: readonly string[], more: Record<string, string> = {}): Promise<string> =>
+    serve(argv, more).then(
+      () => 'it serves',
+      ({ message }: Error) => message,
+    );
+
+  it('without a listener, or with one that is no address', async () => {
+    expect(await refused([])).toMatch(/^serve ended with 2: error\[usage\]: --stdio or --http /);
+    for (const address of ['', 'x', '70000', '1.2.3.4:', '::1:80', '[::1]'])
+      expect(await refused(['--http', address])).toMatch(
+        /^serve ended with 2: error\[usage\]: --http: .* \[HOST:\]PORT expected/,
+      );
+  });
+  it('without a node, but for a fixed height on regtest', async () => {
+    expect(await refused(['--http', '0'], { SPILLWAY_TIP: '' })).toContain(
+      'error[usage]: a node (--chain URL) expected',
+    );
+    const dir = freshDir();
+    await spillway(['init', '--home', join(dir, 'home'), '--network', 'signet']);
+    const argv = ['serve', '--home', join(dir, 'home'), '--http', '0', '--tip', '1000'];
+    expect(await spillway(argv)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('on regtest only'),
+    });
+  });
+  it('with a node that does not answer, or of another network', async () => {
+    const node = await fakeNode({
+      getblockchaininfo: '{"chain":"main","blocks":9,"bestblockhash":"aa","mediantime":5}',
+    });
+    expect(await refused(['--http', '0'], chain(node.url))).toContain('error[wrong-network]');
+    expect(await refused(['--http', '0'], chain('http://127.0.0.1:1'))).toContain('error[chain-unavailable]');
+  });
+  it('where another server listens', async () => {
+    const first = await serve(['--http', '0']);
+    const { port } = new URL(first.url);
+    expect(await refused(['--http', port])).toMatch(
+      /^serve ended with 69: error\[cannot-listen\]: 127\.0\.0\.1 port \d+: EADDRINUSE/,
+    );
+  });
+  it('beyond loopback it says so, and serves', async () => {
+    const server = await serve(['--http', '0.0.0.0:0']);
+    expect(server.stderr).toContain('note: 0.0.0.0 can be reached from other machines');
+    expect((await server.fetch('/healthz')).status).toBe(200);
+  });
+});

@@ -1,0 +1,230 @@
+/**
+ * `serve --stdio` and `--jobs` through the built program: order, lines that are broken, a reader that stops; workers that are
+ * killed at every labelled store point and at random; an encrypted home.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { opened, pair, type Pair } from '../support/credit.ts';
+import type { Message } from '../support/party.ts';
+import { Server } from '../support/server.ts';
+import { openOwn, World } from '../support/spillway.ts';
+
+const SEED = 232;
+const CONTRACTS = Number(process.env['SPILLWAY_CONTRACTS'] ?? 200);
+let both: Pair;
+let id: string;
+beforeAll(async () => {
+  both = await pair(SEED);
+  id = await opened(both);
+}, 60_000);
+afterAll(() => both.close());
+
+const running: Server[] = [];
+afterEach(() => running.splice(0).forEach(({ child }) => child.kill('SIGKILL')));
+
+async function serve(argv: readonly string[], more: Record<string, string> = {}): Promise<Server> {
+  const env = { SPILLWAY_INSECURE_SEED: Buffer.alloc(32, SEED).toString('hex'), SPILLWAY_TIP: '1000', ...more };
+  const server = await Server.start(['--home', both.payee.dir, ...argv], env);
+  running.push(server);
+  return server;
+}
+async function signed(contract = id, amount = 1_000n): Promise<string> {
+  const requested = await both.payee.run(signUpdate, { input: { contract, amount } });
+  return (await both.payer.run(signUpdate, { on: requested.message, amount })).text;
+}
+const paid = async (contract = id): Promise<bigint> => ((await both.payee.record(contract)) as PayeeCredit).paidSat;
+const told = (line: string | undefined): unknown => {
+  const { error, step } = JSON.parse(line!) as Message;
+  return error?.code ?? step;
+};
+
+describe('over stdio', () => {
+  it('answers each line in its order, whatever becomes of it, and ends with its input', async () => {
+    const server = await serve(['--stdio']);
+    expect(server.first).toEqual({ type: 'serve', version: 1, network: 'regtest', stdio: true });
+    const on = await signed();
+    server.write('', 'null', on, '{"type":"sign-update"', on.replace(/.$/, ' '.repeat(1_000_001)), on);
+    const lines = [];
+    for (let i = 0; i < 6; i++) lines.push(await server.line());
+    expect(lines.map(told)).toEqual([
+      'malformed-json',
+      'malformed-message',
+      'accepted',
+      'malformed-json',
+      'too-large',
+      'accepted',
+    ]);
+    expect(lines[5]).toBe(lines[2]);
+    // The last line is cut: the connection that brought it broke.
+    server.child.stdin!.end(on.slice(0, -20));
+    expect(told(await server.line())).toBe('malformed-json');
+    expect([await server.line(), await server.ended]).toEqual([undefined, 0]);
+  });
+
+  it('reads no further than a window while nobody reads its replies', async () => {
+    const server = await serve(['--stdio']);
+    const on = await signed();
+    let written = 0;
+    const stdin = server.child.stdin!;
+    server.child.stdout!.pause();
+    // Lines are let in until the pipes are full: then nothing moves.
+    for (let still = 0; still < 10 && written < 100_000; still = stdin.writableNeedDrain ? still + 1 : 0) {
+      if (!stdin.writableNeedDrain) written += Number(stdin.write(`${on}\n`) || 1);
+      else await sleep(100);
+    }
+    expect(written).toBeLessThan(2_000);
+    expect(await paid()).toBeGreaterThan(0n);
+    server.child.stdout!.resume();
+    stdin.end();
+    for (let i = 0; i < written; i++) expect(told(await server.line())).toBe('accepted');
+    expect([await server.line(), await server.ended]).toEqual([undefined, 0]);
+  });
+
+  it('with --http beside it, it goes on after its input ends', async () => {
+    const server = await serve(['--stdio', '--http', '0']);
+    expect(Object.keys(server.first)).toEqual(['type', 'version', 'network', 'http', 'stdio']);
+    const on = await signed();
+    server.write(on);
+    const line = await server.line();
+    server.child.stdin!.end();
+    await sleep(200);
+    expect((await server.post(on)).text).toBe(line);
+    expect(await server.stop()).toBe(0);
+  });
+
+  it('SIGTERM: what was taken is answered, exit 0', async () => {
+    const server = await serve(['--stdio', '--jobs', '1']);
+    server.write(await signed());
+    expect(told(await server.line())).toBe('accepted');
+    expect(await server.stop()).toBe(0);
+  });
+});
+
+describe('with workers', () => {
+  it(`${CONTRACTS} contracts interleaved over two workers, one killed again and again: all in order, nothing lost`, async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < CONTRACTS; i++) ids.push(await opened(both));
+    const updates = [];
+    for (const contract of ids) updates.push(await signed(contract));
+    const closes: string[] = [];
+    // A close is signed only once the update before it is accepted.
+    const closing = ids.slice(0, 40);
+    for (const contract of closing) closes.push((await both.payer.run(closeCredit, { input: { contract } })).text);
+    const server = await serve(['--stdio', '--jobs', '2']);
+    expect(server.workers()).toHaveLength(2);
+    server.write(...updates, ...closes);
+    server.child.stdin!.end();
+    let kills = 0;
+    for (const [step, contracts] of [
+      ['accepted', ids],
+      ['signed', closing],
+    ] as const)
+      for (const [i, contract] of contracts.entries()) {
+        const line = await server.line();
+        expect([told(line), (JSON.parse(line!) as Message)['contract'].id]).toEqual([step, contract]);
+        if (step === 'accepted' && i % 37 === 5) {
+          process.kill(server.workers()[0]!, 'SIGKILL');
+          kills += 1;
+        }
+      }
+    expect([await server.line(), await server.ended]).toEqual([undefined, 0]);
+    const notes = server.stderr.match(/note: worker \d ended \(SIGKILL\), and is started again\n/g) ?? [];
+    expect(notes.length).toBeGreaterThan(0);
+    expect(notes.length).toBeLessThanOrEqual(kills);
+    for (const contract of ids)
+      expect(await both.payee.record(contract)).toMatchObject({ state: 'closing', paidSat: 1_000n });
+    expect(server.stderr.match(/ (?:accepted|signed|proposed) [0-9a-f]{8} ok /g)).toHaveLength(
+      ids.length + closing.length,
+    );
+  }, 300_000);
+
+  const LABELS = ['before-commit', 'in-commit', 'before-tide', 'after-commit', 'before-print'] as const;
+  it.each(LABELS)('a worker that is killed %s', async (label) => {
+    const on = await signed();
+    const [had, commits] = [await paid(), await both.payee.home.store.commits()];
+    const server = await serve(['--http', '0', '--jobs', '1'], { SPILLWAY_STOP_AT: label });
+    const reply = await server.post(on);
+    const committed = LABELS.indexOf(label) >= LABELS.indexOf('before-tide');
+    if (committed) {
+      // Asked again, the next worker prints what is stored.
+      expect([reply.status, told(reply.text)]).toEqual([200, 'accepted']);
+    } else {
+      expect([reply.status, told(reply.text), reply.headers.get('retry-after')]).toEqual([503, 'worker-lost', '1']);
+      expect(await both.payee.home.store.commits()).toBe(commits);
+    }
+    expect((await server.fetch('/healthz')).status).toBe(200);
+    expect(await server.stop()).toBe(0);
+    const healthy = await serve(['--http', '0', '--jobs', '1']);
+    const again = await healthy.post(on);
+    expect([again.status, told(again.text)]).toEqual([200, 'accepted']);
+    if (committed) expect(again.text).toBe(reply.text);
+    expect([await paid(), await both.payee.home.store.commits()]).toEqual([had + 1_000n, commits + 1]);
+  });
+
+  it('end with the server, also where it is killed', async () => {
+    const server = await serve(['--http', '0', '--jobs', '2']);
+    const workers = server.workers();
+    expect(await server.stop('SIGKILL')).toBe(null);
+    const alive = (pid: number): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    for (let i = 0; i < 50 && workers.some(alive); i++) await sleep(100);
+    expect(workers.filter(alive)).toEqual([]);
+  });
+
+  it('do not mind signals that are meant for the server: Ctrl-C goes to all of them', async () => {
+    const server = await serve(['--http', '0', '--jobs', '1']);
+    for (const pid of server.workers()) process.kill(pid, 'SIGINT');
+    const reply = server.post(await signed());
+    for (const pid of server.workers()) process.kill(pid, 'SIGTERM');
+    expect(told((await reply).text)).toBe('accepted');
+    expect(await server.stop('SIGINT')).toBe(0);
+    expect(server.stderr).not.toContain('worker');
+  });
+});
+
+describe('an encrypted home', () => {
+  it('is opened once, and its workers get the passphrase by descriptor only', async () => {
+    const world = await World.make();
+    const passphrase = 'correct horse battery';
+    const file = join(world.dir, 'passphrase');
+    writeFileSync(file, passphrase, { mode: 0o600 });
+    const home = join(world.dir, 'locked');
+    const locked = ['--home', home, '--passphrase-file', file];
+    await world.said('payee', ['init', '--network', 'regtest', '--encrypt', ...locked]);
+    const story = openOwn(await world.coin(1_300_000));
+    const offer = story.next().value as { argv: string[] };
+    const offered = await world.said('payee', [...offer.argv, ...locked]);
+    const proposed = await world.take(story.next(offered).value as never);
+
+    const env = { SPILLWAY_TIP: '1000' };
+    await expect(Server.start(['--home', home, '--http', '0', '--passphrase-fd', '3'], env, 'wrong\n')).rejects.toThrow(
+      /ended with 77: error\[wrong-passphrase\]/,
+    );
+    const server = await Server.start(
+      ['--home', home, '--http', '0', '--jobs', '1', '--passphrase-fd', '3'],
+      env,
+      `${passphrase}\n`,
+    );
+    running.push(server);
+    expect(told((await server.post(proposed)).text)).toBe('accepted');
+    for (const pid of [server.child.pid!, ...server.workers()])
+      for (const what of ['cmdline', 'environ'])
+        expect(readFileSync(`/proc/${pid}/${what}`, 'utf8')).not.toContain('correct horse');
+    expect(readdirSync(home)).not.toContain('passphrase');
+    process.kill(server.workers()[0]!, 'SIGKILL');
+    await sleep(200);
+    expect(told((await server.post(proposed)).text)).toBe('accepted');
+    expect(await server.stop()).toBe(0);
+    world.remove();
+  }, 120_000);
+});
