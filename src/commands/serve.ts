@@ -58,10 +58,10 @@ The first line on stdout says where it listens; each request is a line on stderr
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
     const { stdio, http, jobs, notify, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
-    const { cdk: address, mint = '', 'cdk-tls-dir': tlsDir, 'cdk-insecure': insecure = false } = flags;
+    const { cdk: address, mint, 'cdk-tls-dir': tlsDir, 'cdk-insecure': insecure = false } = flags;
     if (!stdio && !http && address === undefined)
       throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
-    const cdk = address && { address, mint, tlsDir, insecure, point: stopAt };
+    const cdk = address && { address, mint: mint!, tlsDir, insecure, point: stopAt };
     if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
     await withHome(
@@ -72,8 +72,7 @@ The first line on stdout says where it listens; each request is a line on stderr
           throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
         await home.keys(); // asks for the passphrase, where there is one
         const ports = await portsOf(home, flags, this.argv);
-        const ecash = flags.ecash ?? (cdk && 'cdk');
-        const offers = { policy: await policyFrom(flags, home.network), ecash, mint: flags.mint };
+        const offers = { policy: await policyFrom(flags, home.network), ecash: flags.ecash ?? (cdk && 'cdk'), mint };
         const standing = {
           'open-credit': offers,
           rollover: offers,

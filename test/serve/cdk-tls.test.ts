@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Handlers, type ListenOptions } from '../../src/lib/serve/cdk-listen.ts';
-import type { Log } from '../../src/lib/serve/cdk.ts';
+import type { Log } from '../../src/lib/serve/cdk-log.ts';
 import { TestMint } from '../support/mint.ts';
 import { until } from '../support/mint-home.ts';
 

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { createServer as createSecure, type TLSSocket } from 'node:tls';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
-import type { CdkOptions } from './cdk.ts';
-import { logged } from './cdk-melts.ts';
+import { logged, type Log } from './cdk-log.ts';
+import type { Address } from './http.ts';
 import {
   DESCRIPTOR,
   LOADER,
@@ -29,7 +29,12 @@ const HANDSHAKE_MS = 5_000;
 const GRACE_MS = 2_000;
 
 export type Handlers = { [M in Method]: (request: Requests[M]) => Promise<Replies[M]> };
-export interface ListenOptions extends Pick<CdkOptions, 'address' | 'tlsDir' | 'insecure' | 'log'> {
+export interface ListenOptions {
+  address: Address;
+  /** Folder with ca.pem, server.pem and server.key; none: plaintext, on regtest and loopback only. */
+  tlsDir?: string | undefined;
+  insecure?: boolean;
+  log: Log;
   network: string;
   handlers: Handlers;
   /** Called for each stream of events; returns what ends it. */

@@ -2,7 +2,6 @@
  * Melts of merchants' invoices as the mint asks for them: facts gathered, the rules applied (`mint/melt.ts`), committed, and
  * only then answered. A store or chain that fails leaves the question open: UNKNOWN keeps the ecash where it is.
  */
-import { failureOf } from '../cli/errors.ts';
 import { creditKind, idClaim } from '../credit/records.ts';
 import { outpointOf } from '../credit/steps.ts';
 import { checkNotStopped, quoteKind } from '../ecash/quote.ts';
@@ -14,7 +13,7 @@ import { invoiceClaim, invoiceKind, meltClaim, meltKind, tabClaim, tabKind } fro
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Log } from './cdk.ts';
+import { logged, type Log } from './cdk-log.ts';
 import type { Amount, Outgoing } from './cdk-proto.ts';
 
 export interface MeltsOptions {
@@ -121,12 +120,6 @@ export class Melts {
 
 const restored = (): Refusal =>
   new Refusal('home-restored', 'the store of this home was restored from a backup or copied; it melts nothing');
-
-/** One line of the log for what was thrown. */
-export function logged(error: unknown): Parameters<Log>[0] {
-  const { code, message } = failureOf(error);
-  return { code, text: message };
-}
 
 function outgoing(digest: Hex, verdict: Verdict): Outgoing {
   const paid = verdict.status === 'paid' ? verdict : undefined;

@@ -10,8 +10,7 @@ import { acknowledge, cutEvent, paymentId, quoteClaim, quoteKind, type Figures, 
 import { change, type FindOf } from '../home/change.ts';
 import type { HomeStore } from '../home/store.ts';
 import { canonicalJson } from '../protocol/json.ts';
-import type { Log } from './cdk.ts';
-import { logged } from './cdk-melts.ts';
+import { logged, type Log } from './cdk-log.ts';
 import type { Received } from './cdk-proto.ts';
 
 const TICK_MS = 200;

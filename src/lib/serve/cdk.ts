@@ -6,7 +6,6 @@
  * one at the URL: it is asked for a quote, and its own CreatePayment must come in here before anything is reported or melted.
  * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`cdk-report.ts`), sockets (`cdk-listen.ts`).
  */
-import { note } from '../cli/output.ts';
 import { mintQuote, mintUrl, newMintQuote } from '../cashu/quotes.ts';
 import { quoteClaim, quoteKind } from '../ecash/quote.ts';
 import { printRequest } from '../ecash/request.ts';
@@ -14,28 +13,19 @@ import type { Home } from '../home/home.ts';
 import { realRandom } from '../home/random.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, publicBytes, parseScalar } from '../signing/curve.ts';
-import type { Address } from './http.ts';
-import { listen, type Handlers } from './cdk-listen.ts';
+import { listen, type Handlers, type ListenOptions } from './cdk-listen.ts';
 import { Melts } from './cdk-melts.ts';
 import type { Identifier, Requests } from './cdk-proto.ts';
 import { receivedOf, Reporter } from './cdk-report.ts';
 import type { Listener } from './listener.ts';
 
-/** One line of the server's log: what a mint hides from its wallets, by error code. */
-export type Log = (entry: { code: ErrorCode | 'info'; text: string }) => void;
-
-export interface CdkOptions {
+export interface CdkOptions extends Pick<ListenOptions, 'address' | 'tlsDir' | 'insecure' | 'log'> {
   home: Home;
   source: FactSource;
-  address: Address;
   /** URL of the mint. */
   mint: string;
-  /** Folder with ca.pem, server.pem and server.key; none: plaintext, on regtest and loopback only. */
-  tlsDir?: string | undefined;
-  insecure?: boolean;
-  log: Log;
   /** Labelled points, where tests interrupt a run. */
   point?: (label: string) => void;
 }
@@ -129,9 +119,6 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
     },
   };
 }
-
-/** A line on stderr. */
-export const cdkLine: Log = ({ code, text }) => note(`cdk ${code}: ${text}`);
 
 /** The backend as a way by which a server is reached; it ends by itself where the mint is the wrong one. */
 export async function cdkListener(options: CdkOptions): Promise<Listener> {

@@ -7,7 +7,8 @@
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { notifyPaid } from '../cli/notify.ts';
-import { cdkListener, cdkLine, type CdkOptions } from './cdk.ts';
+import { cdkListener, type CdkOptions } from './cdk.ts';
+import { cdkLine } from './cdk-log.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
 import { httpListener, type Address } from './http.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
