@@ -44,14 +44,15 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
   const found = await journal.read();
   const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), quote: null } : readNote(found, invoice);
   const wallet = await walletOf(mint, hexToBytes(note.seed));
-  const quote = note.quote ? await check(note.quote) : await newQuote();
-  if (!note.quote) await journal.write(printJson({ seed: note.seed, quote: quote.quote, invoice }));
+  const before = note.quote === null ? undefined : await check(note.quote);
+  if (before?.state === 'PAID' || before?.state === 'PENDING') return finish(before, await restored());
+  // One that was tried and not paid is refused for good: the same invoice gets another.
+  const quote = await newQuote();
+  await journal.write(printJson({ seed: note.seed, quote: quote.quote, invoice }));
   point('melt-quoted');
-  if (quote.state === 'PAID') return finish(quote, await restored());
 
   const due = Amount.from(quote.amount).add(Amount.from((quote as { fee_reserve?: number }).fee_reserve ?? 0));
-  const own = found === undefined ? [] : await restored();
-  const pot = own.length > 0 ? own : proofsOf();
+  const pot = found === undefined ? proofsOf() : await restored();
   const held = sum(pot);
   if (held < BigInt(due.toString()))
     throw new Refusal('not-enough-ecash', `a token of ${held} sat found, ${due.toString()} sat expected`);
@@ -83,13 +84,12 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
       throw new Refusal('wrong-mint', `a token of the mint at ${from} found, one of ${mint} expected`);
     return proofs;
   }
-  /** What came of the seed and is not spent: after a run that was cut off. */
+  /** What came of the seed, and what of the token was not needed then: all that is not spent after a run that was cut off. */
   async function restored(): Promise<Proof[]> {
-    if (found === undefined) return [];
     const { proofs, lastCounterWithSignature } = await asked(mint, () => wallet.batchRestore(100, 100, 0));
     if (lastCounterWithSignature !== undefined)
       await wallet.counters.advanceToAtLeast(wallet.keysetId, lastCounterWithSignature + 1);
-    return proofs.length === 0 ? [] : (await asked(mint, () => wallet.groupProofsByState(proofs))).unspent;
+    return (await asked(mint, () => wallet.groupProofsByState([...proofs, ...proofsOf()]))).unspent;
   }
 
   async function finish(paid: MeltQuoteBaseResponse, change: readonly Proof[]): Promise<Melted> {

@@ -144,25 +144,31 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
     );
     const { own } = must(owner, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
     const signature = signOutputs(keys.ecash(own.path), purse.quote, outs);
-    const { signatures } = (await asked(purse.mint, () =>
-      wallet.mint.mint('credit', { quote: purse.quote, outputs: outs.map(messageOf), signature } as never),
-    ).catch(forget)) as unknown as { signatures: readonly Signature[] };
-    return signatures.map(promiseOf);
+    try {
+      const { signatures } = (await asked(purse.mint, () =>
+        wallet.mint.mint('credit', { quote: purse.quote, outputs: outs.map(messageOf), signature } as never),
+      )) as unknown as { signatures: readonly Signature[] };
+      return signatures.map(promiseOf);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'mint-refused') throw error;
+      const late = await asked(purse.mint, () => signaturesOf(wallet.mint, outs));
+      if (late) return late;
+      await forget();
+      throw error;
+    }
   }
 
-  /** What the mint refuses it has not signed: the next run may send other outputs, under another keyset. */
-  async function forget(error: unknown): Promise<never> {
-    if (error instanceof Refusal && error.code === 'mint-refused')
-      await change<Rs, void>(
-        store,
-        KINDS,
-        () => ({ purse: purseClaim(contract) }),
-        ({ purse: now }) => ({
-          writes: now?.minting && !now.minting.promises ? { purse: { ...now, minting: null } } : {},
-          result: undefined,
-        }),
-      );
-    throw error;
+  /** What the mint refuses and has not signed: the next run may send other outputs, under another keyset. */
+  function forget(): Promise<void> {
+    return change<Rs, void>(
+      store,
+      KINDS,
+      () => ({ purse: purseClaim(contract) }),
+      ({ purse: now }) => ({
+        writes: now?.minting && !now.minting.promises ? { purse: { ...now, minting: null } } : {},
+        result: undefined,
+      }),
+    );
   }
 
   /** Checked before it is kept: what does not verify is asked for again. */

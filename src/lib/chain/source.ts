@@ -76,7 +76,8 @@ export function factSource({
       const checks: Record<string, string> = {};
       if (queries.now) facts.now = now();
       if (queries.quote !== undefined)
-        facts.quote = queries.quote && mintQuote ? await mintQuote(queries.quote.mint, queries.quote.id) : 'not-checked';
+        facts.quote =
+          queries.quote && mintQuote ? await mintQuote(queries.quote.mint, queries.quote.id) : 'not-checked';
       if (queries.tip) {
         checks['tip'] = tip !== undefined ? 'given' : rpc ? 'chain' : 'not-checked';
         // Looked at anew each time: a server lives longer than a block.
