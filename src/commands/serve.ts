@@ -30,6 +30,17 @@ The first line on stdout says where it listens; each request is a line on stderr
       summary: 'Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one',
       helpGroup: group,
     }),
+    cdk: addressFlag({
+      summary: "Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)",
+      dependsOn: ['mint'],
+      helpGroup: group,
+    }),
+    'cdk-tls-dir': Flags.string({
+      summary: 'Folder with ca.pem, server.pem and server.key: mutual TLS with the mint',
+      helpValue: 'DIR',
+      helpGroup: group,
+    }),
+    'cdk-insecure': Flags.boolean({ summary: 'No TLS, on regtest and 127.0.0.1 only', helpGroup: group }),
     jobs: count('Worker processes that sign (default: none, this process signs)', 64),
     queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
     connections: count('HTTP: connections at once; more are closed (default 256)', 10_000),
@@ -47,7 +58,10 @@ The first line on stdout says where it listens; each request is a line on stderr
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
     const { stdio, http, jobs, notify, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
-    if (!stdio && !http) throw new Refusal('usage', '--stdio or --http [HOST:]PORT expected');
+    const { cdk: address, mint, 'cdk-tls-dir': tlsDir, 'cdk-insecure': insecure = false } = flags;
+    if (!stdio && !http && address === undefined)
+      throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
+    const cdk = address && { address, mint: mint!, tlsDir, insecure, point: stopAt };
     if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
     await withHome(
@@ -58,7 +72,7 @@ The first line on stdout says where it listens; each request is a line on stderr
           throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
         await home.keys(); // asks for the passphrase, where there is one
         const ports = await portsOf(home, flags, this.argv);
-        const offers = { policy: await policyFrom(flags, home.network), ecash: flags.ecash, mint: flags.mint };
+        const offers = { policy: await policyFrom(flags, home.network), ecash: flags.ecash ?? (cdk && 'cdk'), mint };
         const standing = {
           'open-credit': offers,
           rollover: offers,
@@ -66,7 +80,7 @@ The first line on stdout says where it listens; each request is a line on stderr
         };
         const pool = jobs === undefined ? undefined : { jobs, command: workerCommand(raw, passphrase), passphrase };
         const limits = { queue, connections, timeoutMs: timeout * 1000 };
-        await serveHome({ home, ports, standing, stdio, http, pool, worker, notify, ...limits });
+        await serveHome({ home, ports, standing, stdio, http, cdk, pool, worker, notify, ...limits });
       },
       stopAt,
       async () => (passphrase = await readPassphrase(flags)),

@@ -155,6 +155,9 @@ function handOver(child: ChildProcess, secret: string): void {
 
 /** Flags that are not handed on: a worker has one listener, and its passphrase from descriptor 3. */
 const OWN_FLAGS = [
+  'cdk',
+  'cdk-tls-dir',
+  'cdk-insecure',
   'stdio',
   'http',
   'jobs',
