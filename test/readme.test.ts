@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ROOT } from './cli/run.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const runbook = ['credit-month.sh', 'onion.sh', 'assets.sh']
+const runbook = ['credit-month.sh', 'serve.sh', 'onion.sh', 'assets.sh']
   .map((name) => readFileSync(join(ROOT, 'fixtures/runbooks', name), 'utf8'))
   .join('\n');
 const blocks = (language: string, text = readme): string[] =>
@@ -32,7 +32,7 @@ describe('README', () => {
     });
     expect(ran.status, ran.stderr).toBe(0);
     let at = 0;
-    const month = readme.slice(0, readme.indexOf('## Coloured coins'));
+    const month = readme.slice(0, readme.indexOf('## A mint behind HTTP'));
     for (const line of blocks('text', month).flatMap((block) => block.trimEnd().split('\n'))) {
       const found = ran.stderr.indexOf(`\n${line}\n`, at);
       expect(found, `${line} after character ${at} of\n${ran.stderr}`).toBeGreaterThanOrEqual(0);
@@ -48,6 +48,17 @@ describe('README', () => {
       'funding',
       'refund',
     ]);
+  }, 120_000);
+
+  it('serves a mint as the runbook does', () => {
+    const ran = spawnSync('bash', [join(ROOT, 'fixtures/runbooks/serve.sh')], {
+      env: { PATH: process.env['PATH'] },
+      encoding: 'utf8',
+    });
+    expect(ran.status, ran.stderr).toBe(0);
+    const section = readme.slice(readme.indexOf('## A mint behind HTTP'), readme.indexOf('## Onions'));
+    for (const line of blocks('text', section)) expect(ran.stderr).toContain(`\n${line}`);
+    expect(ran.stdout).toMatch(/^proved: /);
   }, 120_000);
 
   it('shows onions that are peeled as it says', () => {
