@@ -22,6 +22,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'ecash-keyset': () => require('./commands/ecash-keyset.ts'),
   'ecash-restore': () => require('./commands/ecash-restore.ts'),
   errors: () => require('./commands/errors.ts'),
+  'ecash-token': () => require('./commands/ecash-token.ts'),
   'decode-assets': () => require('./commands/decode-assets.ts'),
   'decode-colu': () => require('./commands/decode-colu.ts'),
   'decode-counterparty': () => require('./commands/decode-counterparty.ts'),

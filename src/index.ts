@@ -108,6 +108,20 @@ export { feeFor as routingFee, route, type Payment as RoutePayment, type RouteHo
 export { readStream, writeStream } from './lib/onion/tlv.ts';
 export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';
 
+// ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
+export { loadCashu } from './lib/ecash/library.ts';
+export { keysetOf, readMintKeys, type MintKeys } from './lib/ecash/mint-keys.ts';
+export {
+  readToken,
+  totalOf,
+  writeToken,
+  type Dleq,
+  type Proof,
+  type Token,
+  type TokenFormat,
+} from './lib/ecash/token.ts';
+export { pointOf, verifyToken, type Finding } from './lib/ecash/verify.ts';
+
 // ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
 export { fates, type Fate } from './lib/assets/check.ts';
 export { Colu } from './lib/assets/colu/decode.ts';

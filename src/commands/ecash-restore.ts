@@ -20,6 +20,13 @@ export default class EcashRestore extends ContractCommand {
       helpValue: 'ID',
       helpGroup: 'ECASH',
     }),
+    from: Flags.integer({
+      summary: 'Start: look again from this counter on (default: the first that the wallet has not used)',
+      helpValue: 'COUNTER',
+      min: 0,
+      max: 2_000_000_000,
+      helpGroup: 'ECASH',
+    }),
   };
 
   async run(): Promise<void> {
@@ -28,7 +35,11 @@ export default class EcashRestore extends ContractCommand {
       flags,
       file: args.file,
       table: ecashRestore,
-      input: async (home) => ({ contract: await contractNamed(home, flags.contract), keyset: flags.keyset }),
+      input: async (home) => ({
+        contract: await contractNamed(home, flags.contract),
+        keyset: flags.keyset,
+        from: flags.from,
+      }),
     });
   }
 }

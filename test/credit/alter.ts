@@ -20,7 +20,9 @@ export interface Altered {
 export async function sealSecret(party: TestParty, message: Message): Promise<Uint8Array> {
   const keys = await party.home.keys();
   for (const { record } of await party.home.store.list()) {
-    const { path } = (record as unknown as Credit).own;
+    const { own } = record as unknown as Credit;
+    if (!own) continue;
+    const { path } = own;
     const secret = keys.auth(path as unknown as Path);
     if (verifies(message['auth'], messageHash(message), xOnlyKey(secret))) return secret;
   }
@@ -53,24 +55,35 @@ function* fields(value: unknown, path: Step[] = []): Generator<Step[]> {
 }
 
 /** Fields that may be null and mean something then. */
-const nullable = new Set<Step>(['receipt', 'change']);
+const NULLABLE = new Set(['receipt', 'change', 'asked', 'ecash', 'token', 'quote', 'mint_url', 'ecash_pubkey']);
+const isNullable = (path: readonly Step[]): boolean =>
+  NULLABLE.has(String(path.at(-1))) && (path.length === 1 || !['ecash', 'asked'].includes(String(path.at(-1))));
+/** What stands there in place of null; nothing for what has another form at each step. */
+const INSTEAD: Readonly<Record<string, unknown>> = {
+  receipt: 'ab'.repeat(64),
+  quote: 'another',
+  mint_url: 'http://mint.example',
+};
 
 /** Another value of the same form. */
 function another(value: unknown, key: Step): unknown {
   if (typeof value === 'number') return key === 'version' ? 2 : value + 1;
   if (value === null)
-    return nullable.has(key) === false
-      ? 'ab'.repeat(33)
-      : key === 'change'
-        ? { address: ADDRESS, amount_sat: 1000 }
-        : 'ab'.repeat(64);
+    return key === 'change'
+      ? { address: ADDRESS, amount_sat: 1000 }
+      : key === 'ecash_pubkey'
+        ? '03' + GENERATOR
+        : INSTEAD[key];
+  if (key === 'mint_url') return 'http://mint.example';
+  if (key === 'outputs') return [...(value as object[]), { ...(value as object[])[0], B_: '03' + GENERATOR }];
+  if (key === 'promises' || key === 'found') return (value as unknown[]).slice(1);
   if (Array.isArray(value))
     return [...value, { txid: 'ee'.repeat(32), vout: 0, amount_sat: 5000, script: '5120' + GENERATOR }];
   if (typeof value !== 'string') return undefined;
   if (key === 'address') return ADDRESS;
   if (key === 'network') return 'mainnet';
   if (key === 'opener') return value === 'payer' ? 'payee' : 'payer';
-  if (key === 'ecash') return 'cashu';
+  if (key === 'ecash') return value === 'home' ? 'signer' : 'home';
   if (String(key).endsWith('pubkey')) return '03' + GENERATOR;
   if (key === 'type') return value === 'sign-update' ? 'rollover' : 'sign-update';
   if (key === 'step') return 'elsewhere';
@@ -78,13 +91,15 @@ function another(value: unknown, key: Step): unknown {
   return value.startsWith('cHNid') ? undefined : value + 'x';
 }
 const otherForm = (value: unknown): unknown =>
-  typeof value === 'number'
-    ? String(value)
-    : typeof value === 'string'
-      ? 7
-      : typeof value === 'object'
-        ? 'text'
-        : value;
+  value === null
+    ? 7
+    : typeof value === 'number'
+      ? String(value)
+      : typeof value === 'string'
+        ? 7
+        : typeof value === 'object'
+          ? 'text'
+          : value;
 
 /** Fields taken out, changed, of another form or added; `reseal` is the counterparty's. */
 export function* alterFields(message: Message, secret: Uint8Array): Generator<Altered> {
@@ -100,8 +115,7 @@ export function* alterFields(message: Message, secret: Uint8Array): Generator<Al
     const value = at(message, path);
     if (typeof key === 'string') {
       yield { what: `${name} removed`, message: edit((o) => delete o[key]) };
-      if (!nullable.has(key))
-        yield { what: `${name} null`, message: edit((o) => (o[key] = value === null ? 0 : null)) };
+      if (!isNullable(path)) yield { what: `${name} null`, message: edit((o) => (o[key] = value === null ? 0 : null)) };
     }
     yield { what: `${name} of another form`, message: edit((o) => (o[key] = otherForm(value))) };
     if (typeof value === 'number') {
@@ -110,16 +124,16 @@ export function* alterFields(message: Message, secret: Uint8Array): Generator<Al
     }
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       yield { what: `${name} with another field`, message: edit((o) => (o[key]['extra'] = 1)) };
-    const changed = another(value, key);
-    if (changed === undefined) continue;
-    yield { what: `${name} changed`, message: edit((o) => (o[key] = changed)) };
     const put = (to: unknown): Message =>
       reseal(
         edit((o) => (o[key] = to)),
         secret,
       );
+    if (isNullable(path) && value !== null) yield { what: `${name} null, resealed`, message: put(null) };
+    const changed = another(value, key);
+    if (changed === undefined) continue;
+    yield { what: `${name} changed`, message: edit((o) => (o[key] = changed)) };
     yield { what: `${name} changed, resealed`, message: put(changed) };
-    if (nullable.has(key) && value !== null) yield { what: `${name} null, resealed`, message: put(null) };
     if (key !== 'version' && typeof value === 'number' && value !== 0)
       yield { what: `${name} zero, resealed`, message: put(0) };
     if (String(key).endsWith('pubkey') && value !== null)

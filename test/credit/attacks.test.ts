@@ -27,10 +27,14 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
   [/^type /, 'unknown-type'],
   [/^version /, 'unknown-version'],
   [/^step /, 'unknown-step'],
-  [/^network changed/, 'wrong-network'],
+  [/^network changed/, ['wrong-network', 'malformed-message']],
+  // a message that nothing seals: a seal is no field of it, and its number says nothing
+  [/^asked (changed, resealed|removed|of another form)/, 'malformed-message'],
+  [/^ecash\.keyset\.unit/, ['malformed-message', 'bad-seal']],
+  // a keyset may have any amounts: the id tells, and the seal before it
+  [/^ecash\.keyset\.keys\.\d+ removed/, 'bad-seal'],
   // forms
   [/ (removed|null|of another form|negative|largest|with another field)$|^another field$/, 'malformed-message'],
-  [/\.(ecash|ecash_pubkey|mint_url) changed/, 'malformed-message'],
   [/(exit_feerate|min_conf|\w+_blocks) zero/, 'malformed-message'],
   // fixed words, and fields by which the turn is found
   [/^notice changed/, 'malformed-message'],
@@ -41,6 +45,32 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
     ['unknown-contract', 'bad-seal'],
   ],
   [/ changed$/, 'bad-seal'],
+  // ecash, under the counterparty's own seal
+  [
+    /^asked null, resealed$/,
+    {
+      'sign-update/requested': 'not-agreed',
+      'sign-update/signed': 'state-moved-on',
+      '*': 'malformed-message',
+    },
+  ],
+  [
+    /^asked\.until zero/,
+    { 'sign-update/asked': 'asked-expired', 'sign-update/signed': 'state-moved-on', '*': 'asked-unknown' },
+  ],
+  [/^asked\./, { 'sign-update/requested': 'asked-unknown', 'sign-update/signed': 'state-moved-on' }],
+  [/^ecash null, resealed$/, { 'sign-update/requested': 'no-keyset', 'sign-update/accepted': 'not-now' }],
+  [/^ecash\.keyset\./, 'keyset-differs'],
+  [/^ecash\.keyset_id/, { 'sign-update/signed': 'keyset-unknown', 'sign-update/accepted': 'no-ecash' }],
+  [/^ecash\.outputs\.0\.id/, 'keyset-unknown'],
+  [/^ecash\.outputs\.0\.B_/, ['outputs-differ', 'outputs-unsigned']],
+  [/^ecash\.outputs/, 'outputs-differ'],
+  [/^ecash\.signature/, 'outputs-unsigned'],
+  [/^(ecash\.promises|found)\.0\.(C_|dleq)/, 'dleq-invalid'],
+  [/^found\.0\.amount_sat/, 'dleq-invalid'],
+  [/^(ecash\.promises|found)/, 'promises-differ'],
+  [/^keyset_id/, 'no-keyset'],
+  [/^outputs/, 'promises-differ'],
   // what a counterparty says under its own seal
   [/^offer\.auth changed, resealed$/, { 'open-credit/offered': 'bad-seal' }],
   [
@@ -82,6 +112,9 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
     {
       'sign-update/requested': ['amount-not-growing', 'bad-receipt'],
       'sign-update/signed': ['amount-not-growing', 'state-moved-on'],
+      'sign-update/asked': 'amount-not-growing',
+      'sign-update/accepted': ['amount-not-growing', 'bad-receipt'],
+      'ecash-restore/answered': 'bad-receipt',
       'rollover/offered': 'bad-receipt',
       'rollover/proposed': 'paid-moved',
       'rollover/accepted': 'terms-differ',
@@ -133,13 +166,13 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
 /** What its sender may say, and what nobody reads: not refused, and why. */
 const ALLOWED: readonly (readonly [RegExp, RegExp, why: string])[] = [
   [
-    /^offer\.((pubkey|address|policy\.\w+) changed|policy\.min_amount_sat zero), resealed$/,
+    /^offer\.((pubkey|address|ecash|mint_url|policy\.\w+) changed|mint_url null|policy\.min_amount_sat zero), resealed$/,
     /^(open-credit|rollover)\/offered$/,
     'an offer is the payee’s to make; `terms.test.ts` has what a payer refuses in one',
   ],
   [/^offer\.auth changed, resealed$/, /^rollover\/offered$/, 'the same: the next contract’s authentication key'],
   [
-    /^(sealed by the victim itself|offer\.(auth|address|policy)|id|terms|address|descriptor|expiry)/,
+    /^(sealed by the victim itself|offer\.(auth|address|policy|ecash|mint_url)|id|terms|address|descriptor|expiry)/,
     /^open-credit\/addressed$/,
     'the payer’s own message: its record counts, the message only finds it',
   ],
@@ -150,6 +183,22 @@ const ALLOWED: readonly (readonly [RegExp, RegExp, why: string])[] = [
     /^top_ups\.0\.script/,
     /^rollover\/proposed$/,
     'only a chain knows it; with one: unsafe-funding (`checks.test.ts`), without one the input’s signature never verifies on the chain',
+  ],
+  [/^asked changed$/, /^open-credit\/asked$/, 'a number of the payer, so that two are not one'],
+  [/^asked changed, resealed$/, /^rollover\/asked$/, 'the same'],
+  [/^(amount_sat|asked\.\w+) changed, resealed$/, /^sign-update\/asked$/, 'what the payer asks is the payer’s choice'],
+  [/^ecash null, resealed$/, /^sign-update\/signed$/, 'a payer may pay without ecash'],
+  [/^asked/, /^sign-update\/accepted$/, 'the payee’s word for what was asked changes nothing that is paid'],
+  [
+    /^(keyset_id|first_counter|outputs)/,
+    /^ecash-restore\/asked$/,
+    'whatever outputs it shows, it gets what was signed of them',
+  ],
+  [/^outputs/, /^ecash-restore\/answered$/, 'its own words again: the outputs are made anew'],
+  [
+    /^found changed, resealed$/,
+    /^ecash-restore\/answered$/,
+    'a payee that keeps ecash back; the search can be repeated',
   ],
 ];
 
@@ -227,11 +276,14 @@ async function attack(name: string, both: Pair, stranger: TestParty): Promise<vo
       const on = options.on as Message;
       const at = stepOf(table, on);
       // A party reads one of its own messages again only where it has to act next itself.
-      const secret = await sealSecret(attacker, on).catch(() => sealSecret(victim, on));
+      const sealed = on['auth'] !== undefined;
+      const secret = sealed
+        ? await sealSecret(attacker, on).catch(() => sealSecret(victim, on))
+        : new Uint8Array(32).fill(5);
       const before = canonicalJson(await victim.state());
       const commits = await victim.home.store.commits();
       const all: Altered[] = [
-        ...alterSeal(on, await anySecret(victim)),
+        ...(sealed ? alterSeal(on, await anySecret(victim)) : []),
         ...alterFields(on, secret),
         ...alterPsbts(on, secret),
       ];
@@ -241,8 +293,9 @@ async function attack(name: string, both: Pair, stranger: TestParty): Promise<vo
         ended.push({ at, what, code, changed: (await victim.home.store.commits()) !== commits });
       }
       expect(canonicalJson(await victim.state()), `${at}: the victim’s home`).toBe(before);
-      misused.push({ at, case: 'a stranger', code: await outcome(withoutCommit(stranger).run(table, { on })) });
-      if (at !== 'open-credit/addressed')
+      if (sealed)
+        misused.push({ at, case: 'a stranger', code: await outcome(withoutCommit(stranger).run(table, { on })) });
+      if (sealed && at !== 'open-credit/addressed')
         misused.push({ at, case: 'its own sender', code: await outcome(withoutCommit(attacker).run(table, { on })) });
     }
     const ran = await victim.run(table, options);
@@ -266,7 +319,7 @@ async function attack(name: string, both: Pair, stranger: TestParty): Promise<vo
 
 /** One of the victim's own authentication keys. */
 async function anySecret(victim: TestParty): Promise<Uint8Array> {
-  const [first] = await victim.home.store.list();
+  const [first] = await victim.home.store.list('credit');
   const keys = await victim.home.keys();
   return first ? keys.auth((first.record as any).own.path) : new Uint8Array(32).fill(3);
 }

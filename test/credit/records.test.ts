@@ -96,6 +96,8 @@ describe('a record', () => {
       highSat: 1_000n,
       limitSat: maxPaid(contract.terms),
       left: false,
+      issuer: 'none',
+      issuedSat: 0n,
     });
     expect(creditKind.row(of('open, payer')).highSat).toBe(2_100n);
     expect(creditKind.row(of('offered'))).toMatchObject({ name: key(2), highSat: 0n, limitSat: 0n });

@@ -223,16 +223,19 @@ describe('giving up', () => {
   });
 });
 
+const askRollover = async (both: Pair, contract: string) =>
+  (await both.payer.run(rollover, { input: { contract } })).message;
+
 describe('order', () => {
-  it('a payer that starts is told to wait for the payee', async () => {
+  it('a payer that starts asks: the payee offers, each time anew', async () => {
     const both = await parties();
     const id = await paidContract(both);
-    const error = await refused(
-      () => both.payer.run(rollover, { input: { contract: id, policy } }),
-      'not-your-turn',
-      both.payer,
-    );
-    expect(error.message).toContain('waits for the payee');
+    const [one, two] = [await askRollover(both, id), await askRollover(both, id)];
+    expect(one['asked']).not.toBe(two['asked']);
+    const offered = await both.payee.run(rollover, { on: one });
+    expect((await both.payee.run(rollover, { on: one })).text).toBe(offered.text);
+    const other = await both.payee.run(rollover, { on: two });
+    expect(other.message['offer'].pubkey).not.toBe(offered.message['offer'].pubkey);
   });
 
   it('an offer for one contract does not roll another', async () => {

@@ -8,7 +8,9 @@ import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
-import { opened, ownCoin, payMessages, type Pair } from '../support/credit.ts';
+import { keysetsOf } from '../../src/lib/cli/keysets.ts';
+import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
+import { lostMessages, opened, openedMint, ownCoin, payMessages, type Pair } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
 
 export type Who = 'payer' | 'payee';
@@ -61,6 +63,36 @@ export const scenes: Record<string, Scene> = {
       const signed = await stage('payer', signUpdate, { on: requested, amount });
       await stage('payee', signUpdate, { on: signed });
     }
+  },
+  'payments that become ecash': async (pair, stage) => {
+    const contract = await openedMint(pair);
+    for (const amount of [2_101n, 900n]) {
+      const asked = await stage('payer', signUpdate, { input: { contract, amount } });
+      const requested = await stage('payee', signUpdate, { on: asked });
+      const signed = await stage('payer', signUpdate, { on: requested, input: { ecash: true } });
+      const accepted = await stage('payee', signUpdate, { on: signed });
+      await stage('payer', signUpdate, { on: accepted });
+    }
+  },
+  'ecash that was lost': async (pair, stage) => {
+    const contract = await openedMint(pair);
+    await lostMessages(pair, contract, 1_001n);
+    const { keyset } = (await keysetsOf(pair.payee.home))[0]!;
+    const asked = await stage('payer', ecashRestore, { input: { contract, keyset: keyset.id } });
+    const answered = await stage('payee', ecashRestore, { on: asked });
+    await stage('payer', ecashRestore, { on: answered });
+  },
+  'an opening and a rollover that the payer asks for': async (pair, stage) => {
+    const wanted = await stage('payer', openCredit, { input: { as: 'payer' } });
+    const offer = await stage('payee', openCredit, { on: wanted, input: { ecash: 'home' } });
+    const utxo = [await ownCoin(pair.payer, 1_300_000n)];
+    const input = { utxo, amount: 1_200_000n, expires: { blocks: 4320 } };
+    const proposed = await pair.payer.run(openCredit, { on: offer, input });
+    const accepted = await pair.payee.run(openCredit, { on: proposed.message });
+    const ready = await pair.payer.run(openCredit, { on: accepted.message });
+    const asked = await stage('payer', rollover, { input: { contract: ready.message['contract'].id } });
+    const offered = await stage('payee', rollover, { on: asked });
+    await pair.payer.run(rollover, { on: offered, input: { expires: { blocks: 4320 } } });
   },
   'a rollover with a new coin': async (pair, stage) => {
     const contract = await opened(pair);

@@ -123,7 +123,8 @@ describe('the contract as messages show it', () => {
 describe('an offer that a payee made up', () => {
   const made = (change: object, bounds: object = {}) => {
     const auth = xOnlyKey(secret(9));
-    const offer = { pubkey: key(30), auth, address: ADDRESSES.p2tr, ...change, policy: { ...shown, ...bounds } };
+    const side = { pubkey: key(30), auth, address: ADDRESSES.p2tr };
+    const offer = { ...side, ecash: 'none', mint_url: null, ...change, policy: { ...shown, ...bounds } };
     return seal({ type: 'open-credit', version: 1, step: 'offered', network: 'regtest', offer }, secret(9));
   };
   const shown = { ...policy, min_amount_sat: 10_000, max_amount_sat: 100_000_000 };

@@ -254,20 +254,16 @@ describe('two requests for the same amount', () => {
 });
 
 describe('whose turn', () => {
-  it('a start by the payer names who it waits for', async () => {
+  it('the payer does not answer what it asked itself', async () => {
     const both = await parties();
-    const id = await opened(both);
-    const error = await refused(
-      () => both.payer.run(signUpdate, { input: { contract: id, amount: 5n } }),
-      'not-your-turn',
-      both.payer,
-    );
+    const asked = await both.payer.run(signUpdate, { input: { contract: await opened(both), amount: 5_000n } });
+    const error = await refused(() => both.payer.run(signUpdate, { on: asked.message }), 'not-your-turn', both.payer);
     expect(error.message).toContain('waits for the payee');
   });
-  it('nothing follows ‘accepted’', async () => {
+  it('nothing follows ‘accepted’ where nothing became ecash', async () => {
     const both = await parties();
     const [, , accepted] = await payMessages(both, await opened(both), 2_100n);
-    await refused(() => both.payer.run(signUpdate, { on: accepted! }), 'nothing-follows', both.payer);
+    await refused(() => both.payer.run(signUpdate, { on: accepted! }), 'not-now', both.payer);
   });
   it('a late signature is refused at the freeze by the payer alone, at the deadline by the payee', async () => {
     const both = await parties();

@@ -1,7 +1,7 @@
 /** Route arithmetic: BOLT7's example, the plan of `notes/lightning.md`, bounds. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Fields } from '../../src/lib/onion/document.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
 import { feeFor, route } from '../../src/lib/onion/route.ts';
 import { routeDocument } from '../../src/lib/onion/route-document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';

@@ -1,9 +1,10 @@
 /** Credit contracts made through the real steps, for tests that begin in the middle. */
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
-import { openCredit } from '../../src/lib/credit/open.ts';
+import { openCredit, type OpenInput } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
+import { addKeyset } from '../../src/lib/cli/keysets.ts';
 import { TestParty, type Message } from './party.ts';
 
 export interface Pair {
@@ -27,7 +28,12 @@ export async function ownCoin(party: TestParty, sat: bigint): Promise<Spent> {
   return { txid: (++coins).toString(16).padStart(64, '0'), vout: 0, sat, script };
 }
 
+/** What a payee whose home is a mint offers. */
+export const HOME_MINT = { ecash: 'home' } as const;
+
 export interface OpenOptions {
+  /** What the payee's offer says besides. */
+  offer?: Pick<OpenInput, 'ecash' | 'mint'>;
   amount?: bigint;
   /** Blocks ahead of the tip. */
   blocks?: number;
@@ -36,9 +42,9 @@ export interface OpenOptions {
 
 /** The messages of an opening, in order. */
 export async function openMessages({ payee, payer }: Pair, options: OpenOptions = {}): Promise<Message[]> {
-  const { amount = 1_200_000n, blocks = 4320 } = options;
+  const { amount = 1_200_000n, blocks = 4320, offer } = options;
   const utxo = options.utxo ?? [await ownCoin(payer, amount + 100_000n)];
-  const offered = await payee.run(openCredit, { input: { as: 'payee', policy: defaultPolicy('regtest') } });
+  const offered = await payee.run(openCredit, { input: { as: 'payee', policy: defaultPolicy('regtest'), ...offer } });
   const proposed = await payer.run(openCredit, { on: offered.message, input: { utxo, amount, expires: { blocks } } });
   const accepted = await payee.run(openCredit, { on: proposed.message });
   const ready = await payer.run(openCredit, { on: accepted.message });
@@ -48,6 +54,27 @@ export async function openMessages({ payee, payer }: Pair, options: OpenOptions 
 /** An open contract; its id. */
 export async function opened(both: Pair, options: OpenOptions = {}): Promise<string> {
   return (await openMessages(both, options))[3]!['contract'].id;
+}
+
+/** A contract whose payee issues ecash from its home, with a keyset. */
+export async function openedMint(both: Pair, options: OpenOptions = {}): Promise<string> {
+  await addKeyset(both.payee.home, undefined);
+  return opened(both, { offer: HOME_MINT, ...options });
+}
+
+/** The messages of a payment that the payer asks for and gets ecash for. */
+export async function ecashMessages(both: Pair, contract: string, amount: bigint): Promise<Message[]> {
+  const sent = await lostMessages(both, contract, amount);
+  const received = await both.payer.run(signUpdate, { on: sent[3]! });
+  return [...sent, received.message];
+}
+/** The same, but the last one never arrives. */
+export async function lostMessages({ payee, payer }: Pair, contract: string, amount: bigint): Promise<Message[]> {
+  const asked = await payer.run(signUpdate, { input: { contract, amount } });
+  const requested = await payee.run(signUpdate, { on: asked.message });
+  const signed = await payer.run(signUpdate, { on: requested.message, input: { ecash: true } });
+  const accepted = await payee.run(signUpdate, { on: signed.message });
+  return [asked, requested, signed, accepted].map((ran) => ran.message);
 }
 
 /** The messages of one payment. */

@@ -170,7 +170,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const { facts, checks } = await factsFor(row, given, ports);
   await row.loads?.(given);
   const first = row.take({ ...given, ...hand, facts } as Parameters<typeof row.take>[0]);
-  const out = 'asks' in first ? first.then(await ports.outside(first.asks.program, first.asks.body)) : first;
+  const out = 'asks' in first ? first.answered(await ports.outside(first.asks.program, first.asks.body)) : first;
   if (line.merged.length > 0) await checkMerged(line.merged, message, out);
   if (out.consent && !agreed.has(digest(out.consent))) {
     // A question is asked once a run: if a lost race changed it, somebody else has to decide again.
@@ -331,6 +331,11 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
         claims: kind.claims(record as never),
       };
     });
+  // Nothing to keep, and nothing to repeat: what was printed is worked out anew.
+  const keeps = [writes, kept.opens, kept.spends, kept.voids, kept.notes, addresses].some(
+    (list) => list && list.length > 0,
+  );
+  if (key === null && !keeps) return true;
   ports.point('before-commit');
   const done = await ports.store.commit({
     key,

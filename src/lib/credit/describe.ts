@@ -30,6 +30,8 @@ export function describeCredit(m: Readonly<Record<string, any>>): Description {
   if (m['offer']) {
     const { address, pubkey, policy } = m['offer'];
     facts.push(['payee offers', `key ${pubkey}, paid to ${address}`]);
+    if (m['offer'].ecash !== 'none') facts.push(['ecash', `issued by '${m['offer'].ecash}'`]);
+    if (m['offer'].mint_url) facts.push(['mint', m['offer'].mint_url]);
     facts.push([
       'policy',
       `${sats(policy.min_amount_sat)} to ${sats(policy.max_amount_sat)}, ${policy.min_blocks} to ${policy.max_blocks} blocks, exit at ${policy.exit_feerate} sat/vB, ${policy.min_conf} confirmations, updates end ${policy.freeze_blocks} and the exit begins ${policy.margin_blocks} blocks before expiry`,
@@ -40,6 +42,7 @@ export function describeCredit(m: Readonly<Record<string, any>>): Description {
       'to be funded',
       `${sats(m['terms'].capacity_sat)} to ${m['address']} (do not pay before the refund is stored)`,
     ]);
+  facts.push(...ecashFacts(m));
   for (const [name, label] of AMOUNTS) if (m[name] !== undefined) facts.push([label, sats(m[name])]);
   const next = m['next_contract']
     ? contractFacts('next contract', m['next_contract'], m['network'], facts, checks)
@@ -75,6 +78,26 @@ const AMOUNTS = [
   ['fee_sat', 'fee'],
 ] as const;
 
+/** What the payer asked for, and the ecash that a payment may become; of a token only that it is there. */
+function ecashFacts(m: Readonly<Record<string, any>>): Fact[] {
+  const facts: Fact[] = [];
+  const { asked, ecash, outputs, found } = m;
+  if (typeof asked === 'object' && asked !== null)
+    facts.push([
+      'asked for',
+      `${asked.id}, until ${new Date(asked.until * 1000).toISOString()}${asked.quote ? `, for quote ${asked.quote}` : ''}`,
+    ]);
+  if (ecash?.keyset) facts.push(['ecash', `of keyset ${ecash.keyset.id}`]);
+  if (ecash?.outputs)
+    facts.push(['ecash wanted', `${ecash.outputs.length} blinded outputs of keyset ${ecash.keyset_id}`]);
+  if (ecash?.promises)
+    facts.push(['ecash signed', `${ecash.promises.length} blind signatures of keyset ${ecash.keyset_id}`]);
+  if (outputs) facts.push(['looks for', `${outputs.length} blinded outputs of keyset ${m['keyset_id']}`]);
+  if (found) facts.push(['found', `${found.length} of them were signed`]);
+  if (m['token'] !== undefined) facts.push(['token', m['token'] === null ? 'none' : 'money, not shown']);
+  return facts;
+}
+
 function contractFacts(
   label: string,
   view: ContractView,
@@ -90,6 +113,8 @@ function contractFacts(
     `${sats(view.capacity_sat)} at ${view.outpoint.txid}:${view.outpoint.vout}, ${view.address}`,
   ]);
   const terms = { ...view, network } as unknown as Contract['terms'];
+  if (view.ecash !== 'none') facts.push(['ecash', `issued by '${view.ecash}', locked to key ${view.ecash_pubkey}`]);
+  if (view.mint_url) facts.push(['mint', view.mint_url]);
   facts.push([
     'expiry',
     `${view.expiry}: refund valid from block ${view.expiry + 1}; updates end at ${freezeHeight(terms)}, the payee exits by ${deadlineHeight(terms)}`,
@@ -117,7 +142,7 @@ function transactionsOf(
     case 'open-credit':
       return { refund: refund(contract) };
     case 'sign-update':
-      return { update: update(contract, m['paid_sat']) };
+      return m['paid_sat'] === undefined ? {} : { update: update(contract, m['paid_sat']) };
     case 'close-credit':
       return { close: close(contract, m['paid_sat'], m['fee_sat']) };
     case 'rollover': {

@@ -24,12 +24,12 @@ import { contractSchema, viewOf } from './terms.ts';
 const WINDOW = 100;
 const GAP = 50;
 
+const counter = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0x7fffffff));
 const signedOutput = v.strictObject({ B_: pubkey, ...promise.entries });
 const base = {
   contract: contractSchema,
   keyset_id: keysetId,
-  first_counter: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0x7fffffff - WINDOW)),
-  outputs: v.pipe(v.array(pubkey), v.maxLength(1000)),
+  outputs: v.pipe(v.array(v.strictObject({ counter, B_: pubkey })), v.minLength(1), v.maxLength(1000)),
 };
 const answer = {
   ...base,
@@ -44,7 +44,7 @@ const steps = {
   restored: {
     contract: contractSchema,
     keyset_id: keysetId,
-    next_counter: base.first_counter,
+    next_counter: counter,
     search: v.picklist(['complete', 'more']),
     token_sat: sat,
     token: v.nullable(v.pipe(v.string(), v.startsWith('cashuB'))),
@@ -54,6 +54,8 @@ export type EcashRestoreMessage = MessageOf<typeof steps>;
 export interface EcashRestoreInput {
   contract?: Hex;
   keyset?: Hex;
+  /** Look again from this counter on. */
+  from?: number;
 }
 type Rs = { contract: Credit; keyset: KeysetRecord };
 
@@ -82,19 +84,20 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       by: 'payer',
       does: 'shows the blinded outputs that it may have used',
       asks: ['contract', 'keyset'],
+      may: ['from'],
       loads: () => loadCashu(),
-      take: ({ records, ...hand }) => {
+      take: ({ records, input, ...hand }) => {
         const c = payerOf(records.contract);
         const keyset = walletOf(records.keyset);
-        const places = placesOfSearch(c, keyset);
+        const places = [...awaitedPlaces(c, keyset), ...nextPlaces(input.from ?? keyset.counter)];
+        const made = outputsOf(hand.keys.cashu(), keyset.keyset.id, places);
         return {
           message: {
             step: 'asked',
             network: c.terms.network,
             contract: viewOf(c),
             keyset_id: keyset.keyset.id,
-            first_counter: keyset.counter,
-            outputs: outputsOf(hand.keys.cashu(), keyset.keyset.id, places).map(({ B_ }) => B_),
+            outputs: made.map(({ B_ }, i) => ({ counter: places[i]!.counter, B_ })),
           },
           writes: {},
         };
@@ -105,13 +108,13 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       after: 'asked',
       by: 'payee',
       does: 'gives back what it has signed of them',
-      needs: ({ message }) => ({ notes: message.outputs.map(outputNote) }),
+      needs: ({ message }) => ({ notes: message.outputs.map(({ B_ }) => outputNote(B_)) }),
       take: ({ message: m, records, facts }) => {
         const c = records.contract;
         if (c?.role !== 'payee' || !('paidSat' in c))
           throw new Refusal('wrong-state', 'nothing was paid over this contract');
         checkSame({ contract: viewOf(c) }, m, 'payer');
-        const found = m.outputs.flatMap((B_) => {
+        const found = m.outputs.flatMap(({ B_ }) => {
           const note = facts.notes.get(outputNote(B_));
           if (!note) return [];
           const { contract: _, ...signed } = withSats(note) as BlindPromise & { contract: Hex };
@@ -133,19 +136,16 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         checkReceipt(had, m.paid_sat, m.receipt, 'payee');
         const c = signedUpTo(had, m.paid_sat);
         const wallet = walletOf(records.keyset);
-        const { keyset, counter } = wallet;
-        // The message may be an older one: its counters are read again, but never lead back.
-        const places = [...awaitedPlaces(c, wallet), ...nextPlaces(m.first_counter)];
-        const byOutput = new Map(
-          outputsOf(hand.keys.cashu(), keyset.id, places).map(({ B_ }, i) => [B_, places[i]!.counter]),
-        );
+        const { keyset } = wallet;
+        // Its own outputs are made anew: so an older message, or a repeated one, is read just as the first time.
+        const counters = new Map(m.outputs.map((o) => [o.B_, o.counter]));
         const mine = m.found.map(({ B_, ...signed }) => {
-          const at = byOutput.get(B_);
-          if (at === undefined)
+          const place: Place = { counter: counters.get(B_) ?? -1, amountSat: signed.amount_sat };
+          if (place.counter < 0 || outputsOf(hand.keys.cashu(), keyset.id, [place])[0]!.B_ !== B_)
             throw new Refusal('promises-differ', `the blinded output ${B_} found, which this home has not shown`, {
               blame: 'payee',
             });
-          return { place: { counter: at, amountSat: signed.amount_sat } satisfies Place, signed };
+          return { place, signed };
         });
         const token =
           mine.length === 0
@@ -158,8 +158,8 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
                 mintOf(c.terms),
               );
         const last = Math.max(-1, ...mine.map(({ place }) => place.counter));
-        const next = Math.max(counter, last + 1);
-        const more = last >= m.first_counter + WINDOW - GAP;
+        const next = Math.max(wallet.counter, last + 1);
+        const more = last > Math.max(...counters.values()) - GAP;
         const found = new Set(mine.map(({ place }) => place.counter));
         const arrived = c.awaited.filter((a) => a.keyset === keyset.id && found.has(a.counter));
         // What was paid by another update, or has come, comes no more.
@@ -199,7 +199,3 @@ const nextPlaces = (first: number): Place[] =>
   Array.from({ length: WINDOW }, (_, i) => ({ counter: first + i, amountSat: 1n }));
 const awaitedPlaces = (c: PayerCredit, { keyset }: { keyset: Extract<KeysetRecord, { role: 'wallet' }>['keyset'] }) =>
   c.awaited.filter((a) => a.keyset === keyset.id).flatMap((a) => placesOf(a, keyset));
-const placesOfSearch = (c: PayerCredit, wallet: Extract<KeysetRecord, { role: 'wallet' }>): Place[] => [
-  ...awaitedPlaces(c, wallet),
-  ...nextPlaces(wallet.counter),
-];

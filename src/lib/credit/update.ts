@@ -230,7 +230,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         if (keyset.path) return accept(signBlindly(hand.keys, keyset.path, outs));
         return {
           asks: { program: 'signer', body: { contract: c.id, paid_sat: m.paid_sat, outputs: outs } },
-          then: (answer) => accept(readSigned(answer, keyset.keyset, outs)),
+          answered: (answer) => accept(readSigned(answer, keyset.keyset, outs)),
         };
       },
     }),
@@ -239,12 +239,15 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       after: 'accepted',
       by: 'payer',
       does: 'checks and unblinds the ecash: prints the token, which is money',
+      when: ['of a payment that became ecash', ({ message }) => message.ecash !== null],
       secret: true,
       needs: ({ message }) => ({ notes: arrivalNotes(message) }),
       loads: () => loadCashu(),
       take: ({ message: m, records, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
         checkSame({ contract: viewOf(c) }, m, 'payee');
+        checkAmounts(m, 'payee');
+        checkReceipt(c, m.paid_sat, m.receipt, 'payee');
         const { token, contract, notes } = receiveEcash(hand, c, m, records.keyset, facts.notes);
         const { ecash: _, ...said } = m;
         return { message: { ...said, step: 'received', token }, writes: { contract }, notes };

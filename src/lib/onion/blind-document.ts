@@ -7,7 +7,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { pointBytes, toBytes } from '../signing/curve.ts';
 import { aggregate, relayed } from './blinded-payment.ts';
 import { blindingFor, blindPath, unblind, writePath } from './blinding.ts';
-import type { Fields } from './document.ts';
+import type { Fields } from '../protocol/document.ts';
 import { parseFields, pointIn, readFields, writeFields } from './fields.ts';
 import { pathView } from './path-document.ts';
 import { RECIPIENT_DATA, type PaymentRelay, type RecipientData } from './recipient-data.ts';

@@ -6,7 +6,7 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { toBytes } from '../signing/curve.ts';
-import type { Fields } from './document.ts';
+import type { Fields } from '../protocol/document.ts';
 import { parseFields, pointIn, writeFields } from './fields.ts';
 import { writeLegacy } from './legacy.ts';
 import { buildPacket, checkBudget, LARGEST_SIZE, PAYMENT_SIZE, type Hop } from './packet.ts';

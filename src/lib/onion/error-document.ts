@@ -8,7 +8,7 @@ import { parsePoint } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
 import { writeUint } from './bigsize.ts';
 import { sha256Of } from './answer.ts';
-import { Fields } from './document.ts';
+import { Fields } from '../protocol/document.ts';
 import { buildError, MESSAGE_AND_PADDING, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
 import { FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';
 

@@ -7,7 +7,7 @@
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readBigSize, readUint, writeBigSize, writeUint } from './bigsize.ts';
-import { Fields } from './document.ts';
+import { Fields } from '../protocol/document.ts';
 import { readStream } from './tlv.ts';
 
 const [BADONION, PERM, NODE, UPDATE] = [0x8000, 0x4000, 0x2000, 0x1000];

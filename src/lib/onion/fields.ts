@@ -8,7 +8,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
-import { Fields } from './document.ts';
+import { Fields } from '../protocol/document.ts';
 import { atRecord, readStream, RecordRefusal, writeStream } from './tlv.ts';
 
 /** `T` is the value as JSON shows it: numbers as bigint, bytes as hex. */

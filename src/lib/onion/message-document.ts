@@ -5,7 +5,7 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { blindPath, type BlindedPath } from './blinding.ts';
-import { Fields } from './document.ts';
+import { Fields } from '../protocol/document.ts';
 import { parseFields, pointIn, writeFields } from './fields.ts';
 import { buildMessage, MESSAGE_PAYLOAD, peelMessage, readMessage } from './message.ts';
 import { LARGEST_SIZE } from './packet.ts';

@@ -4,7 +4,7 @@
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { BlindedPath } from './blinding.ts';
-import type { Fields } from './document.ts';
+import type { Fields } from '../protocol/document.ts';
 import { pointIn } from './fields.ts';
 
 interface PathJson {

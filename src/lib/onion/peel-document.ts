@@ -5,7 +5,7 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerTo } from './answer.ts';
-import type { Fields } from './document.ts';
+import type { Fields } from '../protocol/document.ts';
 import { pointIn } from './fields.ts';
 import { LARGEST_SIZE, PAYMENT_SIZE } from './packet.ts';
 import { withLength } from './payload.ts';

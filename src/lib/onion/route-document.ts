@@ -3,7 +3,7 @@
  * Not here: the arithmetic (`route.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import type { Fields } from './document.ts';
+import type { Fields } from '../protocol/document.ts';
 import { pointIn, shortChannelId } from './fields.ts';
 import { parsePath } from './path-document.ts';
 import { MOST_MSAT, route, type Payment } from './route.ts';

@@ -188,7 +188,7 @@ export type Done<Out, Rs extends Records> = Kept<Rs> &
 /** Every check has passed; a program outside (`Ports.outside`) is asked, and the step goes on with its answer. */
 export interface Asking<Out, Rs extends Records> {
   asks: { program: string; body: object };
-  then(answer: unknown): Done<Out, Rs>;
+  answered(answer: unknown): Done<Out, Rs>;
 }
 
 export interface Step {

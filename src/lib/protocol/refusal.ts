@@ -42,6 +42,8 @@ export const ERRORS = {
   'error-size': [65, 'an error onion or attribution data of a size that none has'],
   'wrong-content-type': [65, 'a request whose body is not declared as application/json'],
   'wrong-method': [65, 'a request of another method than this path has'],
+  'malformed-token': [65, 'not a Cashu token, with the reason'],
+  'malformed-keyset': [65, "not a list of a mint's public keys"],
   'wrong-network': [65, 'made for another Bitcoin network than this home'],
   // 66: what was named is not there
   'no-input': [66, 'a file that was named is not there or cannot be read'],
@@ -122,6 +124,10 @@ export const ERRORS = {
   'onion-amount': [76, 'an HTLC of another amount than its onion says'],
   'onion-expiry': [76, 'an HTLC of another expiry than its onion says'],
   'error-unreadable': [76, 'an error onion that none of these hops has made'],
+  'duplicate-secret': [76, 'a token that holds one coin twice'],
+  'keyset-ambiguous': [76, 'a short keyset id that begins the ids of two keysets'],
+  'unit-differs': [76, 'ecash of another unit than its keyset'],
+  'amount-unknown': [76, 'ecash of an amount for which its keyset has no key'],
   // 77: own policy
   'nonce-consumed': [77, 'the secret nonce of this request was used or erased: ask again'],
   'below-dust': [77, 'an output would be below the dust limit'],

@@ -1,12 +1,11 @@
 /**
- * JSON documents as the onion commands read them: a field at a time, each checked, and a list of the fields that nobody
- * asked for, which are ignored with a warning (stateless commands; contract messages refuse them).
- * Not here: parsing JSON (`protocol/json.ts`), what the fields mean.
+ * JSON documents as stateless commands read them: a field at a time, each checked, and a list of the fields that nobody
+ * asked for, which are ignored with a warning (contract messages refuse them: `message.ts`).
+ * Not here: parsing JSON (`json.ts`), what the fields mean.
  */
-import { hexToBytes } from '../bitcoin/bytes.ts';
-import { DecimalText, type Json } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import { MAX_U64 } from './bigsize.ts';
+import { hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
+import { DecimalText, type Json } from './json.ts';
+import { Refusal } from './refusal.ts';
 
 const KINDS: Record<string, string> = { string: 'text', number: 'a number', boolean: 'true or false' };
 const kind = (value: Json | undefined): string =>

@@ -1,0 +1,112 @@
+/**
+ * What `ecash-token` reads and prints: a token as a JSON document and back, its secrets left out where asked, and the
+ * findings of a verification. Proofs have the names of NUT-00, so that a wallet takes them as they are.
+ */
+import type { Fields } from '../protocol/document.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { keysetOf, type MintKeys } from './mint-keys.ts';
+import {
+  isShortId,
+  proofsOf,
+  readToken,
+  totalOf,
+  writeToken,
+  type Proof,
+  type Token,
+  type TokenFormat,
+} from './token.ts';
+import { pointOf, verifyToken } from './verify.ts';
+
+const envelope = { type: 'ecash-token', version: 1 };
+const head = (token: Token): object => ({
+  mint: token.mint,
+  unit: token.unit,
+  memo: token.memo ?? null,
+  [token.unit === 'sat' ? 'total_sat' : 'total']: totalOf(token),
+});
+
+/** Instead of the secrets: the points that they stand for, and what else the proof has. */
+const redacted = ({ id, amount, secret, dleq, witness }: Proof): object => ({
+  id,
+  amount,
+  Y: pointOf(secret),
+  has_dleq: dleq !== undefined,
+  has_witness: witness !== undefined,
+});
+
+/** Whole ids instead of short ones, where the keysets are known. @throws Refusal `keyset-ambiguous` */
+const resolved = (token: Token, keysets: readonly MintKeys[]): Token => ({
+  ...token,
+  proofs: token.proofs.map((proof) => ({ ...proof, id: keysetOf(proof.id, keysets)?.id ?? proof.id })),
+});
+
+/** A token in text, or the document of one. @throws Refusal `malformed-message`, `malformed-token`, `duplicate-secret` */
+function tokenIn(document: Fields): Token {
+  const written = document.text('token');
+  if (written !== undefined) {
+    document.end();
+    return readToken(written);
+  }
+  if (document.json('valid') === false)
+    throw new Refusal('malformed-message', 'the document of a token that is not valid found');
+  const mint = document.need('mint', document.text('mint') || undefined, 'the URL of the mint');
+  const unit = document.text('unit') || 'sat';
+  const memo = document.text('memo');
+  const proofs = proofsOf(document.need('proofs', document.json('proofs'), 'a list'));
+  document.skip('type', 'version', 'format', 'total_sat', 'total', 'short_ids');
+  document.end();
+  return { format: 'V4', mint, unit, ...(memo && { memo }), proofs };
+}
+
+/** What a token holds; one that is not valid is an answer too, with the reason. @throws Refusal `malformed-message` */
+export function decodeDocument(document: Fields, keysets: readonly MintKeys[], redact: boolean): object {
+  const text = document.need('token', document.text('token'), 'a token');
+  document.end();
+  let token: Token;
+  try {
+    token = resolved(readToken(text), keysets);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+    return { ...envelope, valid: false, reason: error.code, found: error.message };
+  }
+  const short = [...new Set(token.proofs.map(({ id }) => id).filter(isShortId))];
+  return {
+    ...envelope,
+    valid: true,
+    format: token.format,
+    ...head(token),
+    proofs: redact ? token.proofs.map(redacted) : token.proofs,
+    ...(short.length > 0 && { short_ids: short }),
+  };
+}
+
+/** The token of a document, or another token, in this format. @throws Refusal as `tokenIn` and `writeToken` do */
+export function encodeDocument(document: Fields, keysets: readonly MintKeys[], format: TokenFormat): string {
+  return writeToken(resolved(tokenIn(document), keysets), format);
+}
+
+/**
+ * What was found of each proof, without its secret, and what is missing to tell.
+ * @throws Refusal as `tokenIn` and `verifyToken` do
+ */
+export function verifyDocument(
+  document: Fields,
+  keysets: readonly MintKeys[],
+): { document: object; complete: boolean } {
+  const token = tokenIn(document);
+  const found = verifyToken(token, keysets);
+  const missing = {
+    keysets: [...new Set(found.filter(({ keyset }) => !keyset).map(({ proof }) => proof.id))],
+    dleq: found.flatMap(({ dleq }, i) => (dleq === 'missing' ? [i] : [])),
+  };
+  const complete = found.every(({ dleq }) => dleq === 'valid');
+  const findings = found.map(({ proof, keyset, dleq }) => ({
+    id: keyset?.id ?? proof.id,
+    amount: proof.amount,
+    Y: pointOf(proof.secret),
+    keyset: keyset ? 'known' : 'missing',
+    dleq,
+  }));
+  const status = complete ? 'verified' : 'undetermined';
+  return { complete, document: { ...envelope, status, ...head(token), findings, missing } };
+}

@@ -1,0 +1,44 @@
+/**
+ * Is this token what it says? Each proof against the mint's public keys: the keyset is known and of the token's unit, it
+ * has a key for the amount, and the DLEQ proof shows that the mint signed with that very key.
+ *
+ * NUT-12 (https://github.com/cashubtc/nuts/blob/main/12.md), by @cashu/cashu-ts. Secrets of a token are unique already
+ * (`token.ts`). Not here: is it spent, and do its spending conditions allow it (only the mint knows).
+ */
+import { Refusal } from '../protocol/refusal.ts';
+import { cashu } from './library.ts';
+import { keysetOf, type MintKeys } from './mint-keys.ts';
+import type { Proof, Token } from './token.ts';
+
+/** What was found of one proof; a check that could not be made is named. */
+export interface Finding {
+  proof: Proof;
+  /** Undefined where the keyset is not among those given. */
+  keyset: MintKeys | undefined;
+  dleq: 'valid' | 'missing' | 'not-checked';
+}
+
+/** The point that a secret stands for, hex: what mints store of spent proofs (NUT-07), and no secret. */
+export const pointOf = (secret: string): string => cashu().hashToCurve(new TextEncoder().encode(secret)).toHex(true);
+
+/**
+ * Checks every proof. @throws Refusal with the first reason against it: `keyset-ambiguous`, `unit-differs`,
+ * `amount-unknown`, `dleq-invalid`
+ */
+export function verifyToken(token: Token, keysets: readonly MintKeys[]): Finding[] {
+  return token.proofs.map((proof, i) => {
+    const keyset = keysetOf(proof.id, keysets);
+    const against = (code: 'unit-differs' | 'amount-unknown' | 'dleq-invalid', why: string): Refusal =>
+      new Refusal(code, `proof ${i}: ${why}`, { blame: 'sender' });
+    if (!keyset) return { proof, keyset, dleq: 'not-checked' };
+    if (keyset.unit !== token.unit)
+      throw against('unit-differs', `the unit of its keyset is ${keyset.unit}, and the token says ${token.unit}`);
+    if (!Object.hasOwn(keyset.keys, String(proof.amount)))
+      throw against('amount-unknown', `its keyset has no key for the amount ${proof.amount}`);
+    if (proof.dleq?.r === undefined) return { proof, keyset, dleq: 'missing' };
+    const { e, s, r } = proof.dleq;
+    if (!cashu().hasValidDleq({ ...proof, amount: cashu().Amount.from(proof.amount), dleq: { e, s, r } }, keyset))
+      throw against('dleq-invalid', "its DLEQ proof does not show that the mint's key for this amount signed it");
+    return { proof, keyset, dleq: 'valid' };
+  });
+}

@@ -1,0 +1,135 @@
+/** The payer's first step: it agrees by asking, once, to one amount, for ten minutes (decisions.md 11). */
+import { describe, expect, it } from 'vitest';
+import { ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { opened, payMessages, type Pair } from '../support/credit.ts';
+import type { Message } from '../support/party.ts';
+import { backUp, parties, payeeOf, payerOf, refused, restore, sealedAs } from './helpers.ts';
+
+const ask = async (both: Pair, contract: string, amount: bigint, quote?: string): Promise<Message> =>
+  (await both.payer.run(signUpdate, { input: { contract, amount, quote } })).message;
+const request = async (both: Pair, on: Message): Promise<Message> => (await both.payee.run(signUpdate, { on })).message;
+const sign = async (both: Pair, on: Message): Promise<Message> => (await both.payer.run(signUpdate, { on })).message;
+const accept = async (both: Pair, on: Message): Promise<Message> => (await both.payee.run(signUpdate, { on })).message;
+const later = (both: Pair, seconds: number): void => {
+  for (const party of [both.payee, both.payer]) party.chain.now += seconds;
+};
+
+describe('a payer that asks', () => {
+  it('needs no second consent, for exactly that amount', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const requested = await request(both, await ask(both, id, 2_100n, 'q-1'));
+    expect(requested).toMatchObject({ amount_sat: 2_100, paid_sat: 2_100, asked: { quote: 'q-1' } });
+    const accepted = await accept(both, await sign(both, requested));
+    expect(accepted).toMatchObject({ step: 'accepted', paid_sat: 2_100, asked: requested['asked'] });
+    expect((await payerOf(both, id)).signedMaxSat).toBe(2_100n);
+  });
+
+  it('a payee that turns it into another amount, quote or time is refused: asked-unknown', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const asked = await ask(both, id, 2_100n);
+    for (const change of [{ quote: 'theirs' }, { until: asked['asked'].until + 1 }, { id: 'ab'.repeat(16) }]) {
+      const requested = await sealedAs(both.payee, await request(both, asked), {
+        asked: { ...asked['asked'], ...change },
+      });
+      await refused(() => sign(both, requested), 'asked-unknown', both.payer);
+    }
+  });
+
+  it('is asked in the end where the payee names no wish of it: not-agreed', async () => {
+    const both = await parties();
+    const asked = await ask(both, await opened(both), 2_100n);
+    const requested = await sealedAs(both.payee, await request(both, asked), { asked: null });
+    await refused(() => sign(both, requested), 'not-agreed', both.payer);
+  });
+
+  it('has asked once: what it has signed for it is repeated, and nothing beyond', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const asked = await ask(both, id, 2_100n);
+    const requested = await request(both, asked);
+    const signed = await sign(both, requested);
+    expect(await sign(both, requested)).toEqual(signed);
+    await accept(both, signed);
+    // The payee makes the same wish into a second payment.
+    const again = await both.payee.run(signUpdate, { input: { contract: id, amount: 2_100n } });
+    const second = await sealedAs(both.payee, again.message, { asked: asked['asked'] });
+    await refused(() => sign(both, second), 'asked-unknown', both.payer);
+  });
+
+  it('signs the same sum for a new nonce of the payee', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const requested = await request(both, await ask(both, id, 2_100n));
+    await sign(both, requested);
+    await both.payee.run(signUpdate, { input: { contract: id }, cancel: true });
+    const anew = await both.payee.run(signUpdate, { input: { contract: id, amount: 2_100n } });
+    const signed = await sign(both, await sealedAs(both.payee, anew.message, { asked: requested['asked'] }));
+    expect(signed['paid_sat']).toBe(2_100);
+    expect((await payerOf(both, id)).signedMaxSat).toBe(2_100n);
+  });
+
+  it('wants it within ten minutes: asked-expired, at the payee and at the payer', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const [one, two] = [await ask(both, id, 2_100n), await ask(both, id, 3_000n)];
+    const requested = await request(both, one);
+    later(both, ASKED_SECONDS + 1);
+    await refused(() => request(both, two), 'asked-expired', both.payee);
+    await refused(() => sign(both, requested), 'asked-expired', both.payer);
+    // What has lapsed blocks nothing.
+    const anew = await both.payee.run(signUpdate, { input: { contract: id, amount: 2_100n } });
+    expect(anew.message).toMatchObject({ asked: null, paid_sat: 2_100 });
+    expect((await payeeOf(both, id)).live).toHaveLength(1);
+  });
+
+  it('whose home was restored has asked nothing: asked-unknown', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const requested = await request(both, await ask(both, id, 2_100n));
+    const backup = backUp(both.payer);
+    await restore(both.payer, backup);
+    await both.payer.home.acceptRestore();
+    await refused(() => sign(both, requested), 'asked-unknown', both.payer);
+  });
+
+  it('and asks twice for one sum has it paid once', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const [one, two] = [await ask(both, id, 2_100n), await ask(both, id, 2_100n)];
+    const first = await request(both, one);
+    const second = await request(both, two);
+    const signed = await sign(both, second);
+    await accept(both, signed);
+    expect((await payeeOf(both, id)).paidSat).toBe(2_100n);
+    // Signed for the first wish too, it is the same update: it costs nothing, and pays nothing.
+    await sign(both, first);
+    expect((await payerOf(both, id)).signedMaxSat).toBe(2_100n);
+    const third = await request(both, await ask(both, id, 2_100n));
+    await accept(both, await sign(both, third));
+    expect((await payeeOf(both, id)).paidSat).toBe(4_200n);
+  });
+
+  it('cannot fill the payee’s store with wishes', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    for (let i = 0n; i < 24n; i++) await request(both, await ask(both, id, 1_000n + i));
+    expect((await payeeOf(both, id)).live.length).toBeLessThanOrEqual(17);
+    const { nonces } = await both.payee.home.store.load([`id:${id}`]);
+    expect(nonces.length).toBe((await payeeOf(both, id)).live.length);
+  });
+
+  it('a request of the payee for that sum is another one: already-known', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    await payMessages(both, id, 1_000n);
+    await request(both, await ask(both, id, 2_100n));
+    await refused(
+      () => both.payee.run(signUpdate, { input: { contract: id, amount: 2_100n } }),
+      'already-known',
+      both.payee,
+    );
+  });
+});

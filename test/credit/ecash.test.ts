@@ -1,0 +1,369 @@
+/** Payments that become ecash: issued once, in the commit that counts them, and found again after any loss. */
+import { describe, expect, it } from 'vitest';
+import { deriveKeysetId, getDecodedToken, getTokenMetadata, hasValidDleq } from '@cashu/cashu-ts';
+import { addKeyset, keysetsOf, retireKeyset } from '../../src/lib/cli/keysets.ts';
+import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
+import { floatOf } from '../../src/lib/credit/status.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import type { Keyset } from '../../src/lib/ecash/keyset.ts';
+import { loadCashu } from '../../src/lib/ecash/library.ts';
+import { signBlindly } from '../../src/lib/ecash/promise.ts';
+import { ecashMessages, lostMessages, opened, openedMint, payMessages, type Pair } from '../support/credit.ts';
+import type { Message, RunOptions } from '../support/party.ts';
+import { backUp, parties, payeeOf, payerOf, refused, restore, sealedAs } from './helpers.ts';
+
+const keysetOf = async (both: Pair): Promise<Keyset> => (await keysetsOf(both.payee.home))[0]!.keyset;
+const step = async (both: Pair, who: 'payer' | 'payee', on: Message, more: RunOptions = {}): Promise<Message> =>
+  (await both[who].run(signUpdate, { on, ...more })).message;
+/** The messages up to `signed`. */
+async function signedFor(both: Pair, contract: string, amount: bigint): Promise<Message> {
+  const asked = await both.payer.run(signUpdate, { input: { contract, amount } });
+  return step(both, 'payer', await step(both, 'payee', asked.message), { input: { ecash: true } });
+}
+const sumOf = (token: string): bigint => getTokenMetadata(token).amount.toBigInt();
+
+describe('a payment with --ecash', () => {
+  it('comes back as a token of exactly its amount, whose DLEQ proofs verify under an id of version 2', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const messages = await ecashMessages(both, id, 2_101n);
+    const keyset = await keysetOf(both);
+    const { proofs, mint, unit } = getDecodedToken(messages[4]!['token'], [keyset.id]);
+    expect(proofs.reduce((sum, { amount }) => sum + amount.toBigInt(), 0n)).toBe(2_101n);
+    expect([mint, unit]).toEqual([`spillway:${messages[0]!['contract'].payee_pubkey}`, 'sat']);
+    expect(proofs.every((p) => p.id === keyset.id && hasValidDleq(p, keyset, { require: true }))).toBe(true);
+    expect(deriveKeysetId(keyset.keys, { unit: 'sat', versionByte: 1 })).toBe(keyset.id);
+    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 2_101n, issuedSat: 2_101n });
+    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 2_101n, receivedSat: 2_101n, awaited: [] });
+  });
+
+  it('repeated at any step gives the same bytes, the token too, and commits nothing', async () => {
+    const both = await parties();
+    const [asked, requested, signed, accepted, received] = await ecashMessages(both, await openedMint(both), 700n);
+    const before = [await both.payee.home.store.commits(), await both.payer.home.store.commits()];
+    expect(await step(both, 'payee', asked!)).toEqual(requested);
+    expect(await step(both, 'payer', requested!, { input: { ecash: true } })).toEqual(signed);
+    expect(await step(both, 'payee', signed!)).toEqual(accepted);
+    expect(await step(both, 'payer', accepted!)).toEqual(received);
+    expect([await both.payee.home.store.commits(), await both.payer.home.store.commits()]).toEqual(before);
+  });
+
+  it('keeps no token in the payer’s store', async () => {
+    const both = await parties();
+    const [, , , , received] = await ecashMessages(both, await openedMint(both), 700n);
+    const rows = JSON.stringify(await both.payer.home.store.list(), (_, v) => (typeof v === 'bigint' ? `${v}` : v));
+    const { incompleteProofs } = getTokenMetadata(received!['token']);
+    expect(incompleteProofs).not.toHaveLength(0);
+    for (const { secret } of incompleteProofs) expect(rows).not.toContain(secret);
+  });
+
+  it('a payment without it leaves what it paid unissued', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await payMessages(both, id, 1_000n);
+    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_000n, issuedSat: 0n });
+    await ecashMessages(both, id, 500n);
+    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_500n, issuedSat: 500n });
+  });
+
+  it('where nobody issues ecash, or the mint has no keyset: no-ecash, no-keyset, and nothing is signed', async () => {
+    const both = await parties();
+    const ask = async (contract: string) => {
+      const asked = await both.payer.run(signUpdate, { input: { contract, amount: 1_000n } });
+      return step(both, 'payee', asked.message);
+    };
+    const plain = await ask(await opened(both));
+    await refused(() => step(both, 'payer', plain, { input: { ecash: true } }), 'no-ecash', both.payer);
+    const bare = await ask(await opened(both, { offer: { ecash: 'home' } }));
+    await refused(() => step(both, 'payer', bare, { input: { ecash: true } }), 'no-keyset', both.payer);
+  });
+
+  it('a second payment waits for the first one’s ecash, or for --max-inflight', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const [, , , accepted] = await lostMessages(both, id, 600n);
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 500n } });
+    const requested = await step(both, 'payee', asked.message);
+    const error = await refused(
+      () => step(both, 'payer', requested, { input: { ecash: true } }),
+      'ecash-awaited',
+      both.payer,
+    );
+    expect(error.hint).toContain('--max-inflight');
+    const most = (maxInflight: bigint) => ({ input: { ecash: true as const, maxInflight } });
+    await refused(() => step(both, 'payer', requested, most(1_099n)), 'ecash-awaited', both.payer);
+    const signed = await step(both, 'payer', requested, most(1_100n));
+    const second = await step(both, 'payee', signed);
+    expect(sumOf((await step(both, 'payer', second))['token'])).toBe(500n);
+    expect(sumOf((await step(both, 'payer', accepted!))['token'])).toBe(600n);
+    expect((await payerOf(both, id)).receivedSat).toBe(1_100n);
+  });
+
+  it('a retired keyset signs what it was offered for; a new one is offered next', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const old = await keysetOf(both);
+    const signed = await signedFor(both, id, 600n);
+    const next = await addKeyset(both.payee.home, undefined);
+    expect(next.keyset.id).not.toBe(old.id);
+    const accepted = await step(both, 'payee', signed);
+    expect(accepted['ecash'].keyset_id).toBe(old.id);
+    await step(both, 'payer', accepted);
+    const later = await signedFor(both, id, 400n);
+    expect(later['ecash'].keyset_id).toBe(next.keyset.id);
+    await retireKeyset(both.payee.home, next.keyset.id);
+    await step(both, 'payee', later);
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 100n } });
+    expect((await step(both, 'payee', asked.message))['ecash']).toBe(null);
+  });
+});
+
+describe('what the mint refuses, with nothing issued and nothing paid', () => {
+  const attack = async (change: (ecash: any, both: Pair) => object | Promise<object>) => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const signed = await signedFor(both, id, 2_101n);
+    const message = await sealedAs(both.payer, signed, { ecash: await change(structuredClone(signed['ecash']), both) });
+    return { both, id, run: () => step(both, 'payee', message) };
+  };
+  const first = (ecash: any, to: object) => ({
+    ...ecash,
+    outputs: [{ ...ecash.outputs[0], ...to }, ...ecash.outputs.slice(1)],
+  });
+
+  it.each([
+    ['over-issue', 'outputs-differ', (e: any) => first(e, { amount_sat: 2 })],
+    ['less than was paid', 'outputs-differ', (e: any) => ({ ...e, outputs: e.outputs.slice(1) })],
+    ['an amount without a key', 'outputs-differ', (e: any) => first(e, { amount_sat: 3 })],
+    [
+      'the same output twice',
+      'outputs-repeated',
+      (e: any) => ({
+        ...e,
+        outputs: [{ ...e.outputs[0], amount_sat: 1 }, { ...e.outputs[0], amount_sat: 4 }, ...e.outputs.slice(2)],
+      }),
+    ],
+    ['another keyset', 'keyset-unknown', (e: any) => ({ ...e, keyset_id: `01${'ab'.repeat(32)}` })],
+    ['an output of another keyset', 'keyset-unknown', (e: any) => first(e, { id: `01${'ab'.repeat(32)}` })],
+    ['an output that is no point', 'outputs-differ', (e: any) => first(e, { B_: `02${'ff'.repeat(32)}` })],
+    [
+      'outputs of a relay',
+      'outputs-unsigned',
+      (e: any) => first(e, { B_: `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}` }),
+    ],
+    ['no signature of the ecash key', 'outputs-unsigned', (e: any) => ({ ...e, signature: '00'.repeat(64) })],
+  ] as const)('%s: %s', async (_, code, change) => {
+    const { both, run } = await attack(change);
+    await refused(run, code, both.payee);
+  });
+
+  it('a signature for another payment of the same contract: outputs-unsigned', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const one = await signedFor(both, id, 500n);
+    await step(both, 'payer', await step(both, 'payee', one));
+    const two = await signedFor(both, id, 500n);
+    const swapped = await sealedAs(both.payer, two, { ecash: { ...two['ecash'], signature: one['ecash'].signature } });
+    await refused(() => step(both, 'payee', swapped), 'outputs-unsigned', both.payee);
+  });
+
+  it('an output that was signed under another request, of whatever contract: outputs-repeated', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const backup = backUp(both.payer);
+    await ecashMessages(both, id, 512n);
+    // The wallet comes back from before, and its owner takes the mark off: the same secrets for another payment.
+    await restore(both.payer, backup);
+    await both.payer.home.acceptRestore();
+    const signed = await signedFor(both, id, 512n);
+    const error = await refused(() => step(both, 'payee', signed), 'outputs-repeated', both.payee);
+    expect(error.hint).toContain('ecash-restore');
+  });
+
+  it('a keyset that the payee made for one payer alone: keyset-differs', async () => {
+    const both = await parties();
+    const asked = await both.payer.run(signUpdate, { input: { contract: await openedMint(both), amount: 500n } });
+    const requested = await step(both, 'payee', asked.message);
+    const { keyset } = requested['ecash'];
+    const keys = { ...keyset.keys, 1: keyset.keys[2] };
+    const tagged = await sealedAs(both.payee, requested, { ecash: { keyset: { ...keyset, keys } } });
+    await refused(() => step(both, 'payer', tagged, { input: { ecash: true } }), 'keyset-differs', both.payer);
+  });
+
+  it('a forged DLEQ: dleq-invalid, and the ecash stays awaited', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const accepted = (await lostMessages(both, id, 512n))[3]!;
+    const [promise] = accepted['ecash'].promises;
+    const forged = { ...promise, dleq: { ...promise.dleq, s: '11'.repeat(32) } };
+    const message = await sealedAs(both.payee, accepted, { ecash: { ...accepted['ecash'], promises: [forged] } });
+    await refused(() => step(both, 'payer', message), 'dleq-invalid', both.payer);
+    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+  });
+});
+
+describe('--signer', () => {
+  const setUp = async () => {
+    const [both, other] = [await parties(), await parties()];
+    const { keyset, path } = await addKeyset(other.payee.home, undefined);
+    await addKeyset(both.payee.home, JSON.parse(JSON.stringify(keyset)));
+    const id = await opened(both, { offer: { ecash: 'signer' } });
+    await loadCashu();
+    const keys = await other.payee.home.keys();
+    const sign = (body: any) => ({
+      signatures: signBlindly(keys, path!, body.outputs).map((s) => ({ ...s, amount_sat: Number(s.amount_sat) })),
+    });
+    return { both, id, sign };
+  };
+
+  it('signs after every check and before the commit', async () => {
+    const { both, id, sign } = await setUp();
+    const signed = await signedFor(both, id, 700n);
+    const asked: any[] = [];
+    const accepted = await step(both, 'payee', signed, { outside: (body) => (asked.push(body), sign(body)) });
+    expect(asked).toHaveLength(1);
+    expect(sumOf((await step(both, 'payer', accepted))['token'])).toBe(700n);
+    expect((await payeeOf(both, id)).issuedSat).toBe(700n);
+    // A repetition does not ask again.
+    expect(await step(both, 'payee', signed)).toEqual(accepted);
+  });
+
+  it('is not asked for what is refused', async () => {
+    const { both, id, sign } = await setUp();
+    const signed = await signedFor(both, id, 700n);
+    const bad = await sealedAs(both.payer, signed, { ecash: { ...signed['ecash'], signature: '00'.repeat(64) } });
+    let asked = 0;
+    await refused(
+      () => step(both, 'payee', bad, { outside: (body) => ((asked += 1), sign(body)) }),
+      'outputs-unsigned',
+      both.payee,
+    );
+    expect(asked).toBe(0);
+  });
+
+  it('that signs something else, or with another key, changes nothing: promises-differ, dleq-invalid', async () => {
+    const { both, id, sign } = await setUp();
+    const signed = await signedFor(both, id, 700n);
+    const answers = (change: (all: any[]) => any[]) => ({
+      outside: (body: object) => ({ signatures: change(sign(body).signatures) }),
+    });
+    await refused(
+      () =>
+        step(
+          both,
+          'payee',
+          signed,
+          answers((all) => all.slice(1)),
+        ),
+      'promises-differ',
+      both.payee,
+    );
+    await refused(
+      () =>
+        step(
+          both,
+          'payee',
+          signed,
+          answers((all) => [...all].reverse()),
+        ),
+      'promises-differ',
+      both.payee,
+    );
+    await refused(
+      () =>
+        step(
+          both,
+          'payee',
+          signed,
+          answers((all) => all.map((s) => ({ ...s, C_: all[0].C_ }))),
+        ),
+      'dleq-invalid',
+      both.payee,
+    );
+    await refused(() => step(both, 'payee', signed), 'usage', both.payee);
+  });
+});
+
+describe('ecash-restore', () => {
+  const search = async (both: Pair, contract: string, from?: number) => {
+    const { id: keyset } = await keysetOf(both);
+    const asked = await both.payer.run(ecashRestore, { input: { contract, keyset, from } });
+    const answered = await both.payee.run(ecashRestore, { on: asked.message });
+    return both.payer.run(ecashRestore, { on: answered.message });
+  };
+
+  it('gives a restored wallet what it had lost, and lets it pay again with new secrets', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await ecashMessages(both, id, 400n);
+    const backup = backUp(both.payer);
+    await ecashMessages(both, id, 511n);
+    await lostMessages(both, id, 64n);
+    await restore(both.payer, backup);
+    await both.payer.home.acceptRestore();
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 100n } });
+    const requested = await step(both, 'payee', asked.message);
+    await refused(() => step(both, 'payer', requested, { input: { ecash: true } }), 'ecash-restore-first', both.payer);
+    const found = await search(both, id);
+    expect(found.message).toMatchObject({ search: 'complete', token_sat: 575, step: 'restored' });
+    expect(sumOf(found.message['token'])).toBe(575n);
+    expect((await payerOf(both, id)).signedMaxSat).toBe(975n);
+    const [, , , , received] = await ecashMessages(both, id, 1_023n);
+    expect(sumOf(received!['token'])).toBe(1_023n);
+  });
+
+  it('finds what never arrived, and frees the next payment', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await lostMessages(both, id, 777n);
+    const found = await search(both, id);
+    expect(sumOf(found.message['token'])).toBe(777n);
+    expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 777n });
+    const again = await search(both, id);
+    expect(again.message).toMatchObject({ token: null, token_sat: 0 });
+    // The coins are still to be had, by a search from the start.
+    expect(sumOf((await search(both, id, 0)).message['token'])).toBe(777n);
+  });
+
+  it('says that there may be more where the last counters of the search are in use', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await ecashMessages(both, id, 400n);
+    const backup = backUp(both.payer);
+    for (let i = 0; i < 6; i++) await ecashMessages(both, id, 1_023n);
+    await restore(both.payer, backup);
+    await both.payer.home.acceptRestore();
+    const found = await search(both, id);
+    expect([found.message['search'], found.message['token_sat'], found.exit]).toEqual(['more', 6 * 1_023, 3]);
+    const rest = await search(both, id);
+    expect([rest.message['search'], rest.message['token'], rest.exit]).toEqual(['complete', null, 0]);
+    await ecashMessages(both, id, 100n);
+  });
+
+  it('waits no longer for outputs that can never be signed', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const signed = await signedFor(both, id, 500n);
+    // The payee takes the payment without its outputs, as a payer may ask it to.
+    const bare = await sealedAs(both.payer, signed, { ecash: null });
+    await step(both, 'payee', bare);
+    const found = await search(both, id);
+    expect(found.message).toMatchObject({ token: null });
+    expect((await payerOf(both, id)).awaited).toEqual([]);
+  });
+});
+
+describe('the float', () => {
+  it('compares what is in tokens with the share that is wished', async () => {
+    const both = await parties();
+    const id = await openedMint(both, { amount: 1_000_000n });
+    await ecashMessages(both, id, 50_000n);
+    const payer = await payerOf(both, id);
+    const { tokens_sat, wanted_percent, swap_sat } = floatOf(payer, 10);
+    expect([tokens_sat, wanted_percent]).toEqual([50_000n, 10]);
+    // The exit fee is nobody's: what is left counts without it.
+    expect(swap_sat).toBeGreaterThan(49_000n);
+    expect(swap_sat).toBeLessThan(50_000n);
+    expect(floatOf(payer, 5, 80_000n).swap_sat).toBeLessThan(0n);
+  });
+});
