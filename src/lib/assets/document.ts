@@ -2,7 +2,7 @@
  * What the documents of all four decoders have in common: the head, the outputs, the words for what was found.
  * Quantities are decimal strings, satoshis whole numbers, scripts and hashes hex, txids in display order.
  */
-import { addressOf } from '../bitcoin/address.ts';
+import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { parentTx, type Parents, type Walk } from './trace.ts';

@@ -7,7 +7,7 @@
  * Where a parent is missing the walk stands still; given the parent, it goes on from there.
  */
 import { Refusal } from '../protocol/refusal.ts';
-import { readTx, type Tx } from './transaction.ts';
+import { readTx, type Sha256, type Tx } from './transaction.ts';
 
 /** What a rule asks for, about one transaction. */
 export type Ask = { of: 'tx'; txid: string } | { of: 'colours'; txid: string };
@@ -33,13 +33,23 @@ export class Parents {
   readonly #known = new Map<string, Tx>();
   /** A place that holds more than is needed, such as a folder. */
   readonly #more: More | undefined;
+  readonly #hash: Sha256 | undefined;
 
-  constructor(more?: More) {
+  constructor(more?: More, hash?: Sha256) {
     this.#more = more;
+    this.#hash = hash;
+  }
+  /** Others in front of these, for one transaction. */
+  over(): Parents {
+    return new Parents((txid) => this.get(txid), this.#hash);
+  }
+  /** Reads a transaction that is nobody's parent. @throws Refusal `malformed-transaction` */
+  read(bytes: Uint8Array): Tx {
+    return readTx(bytes, this.#hash);
   }
   /** @throws Refusal `malformed-transaction`; `parent-differs` where it hashes to another id than the one it was given as */
   add(bytes: Uint8Array, named?: string): Tx {
-    const tx = readTx(bytes);
+    const tx = this.read(bytes);
     if (named !== undefined && named !== tx.txid)
       throw new Refusal('parent-differs', `a parent given as ${named} found to be transaction ${tx.txid}`);
     this.#known.set(tx.txid, tx);

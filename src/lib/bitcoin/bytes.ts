@@ -1,3 +1,3 @@
 /** Bytes and hex, under the names that the rest of this room uses. */
 export { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
-export { equalBytes } from '@scure/btc-signer/utils.js';
+export { equalBytes } from '@noble/ciphers/utils.js';

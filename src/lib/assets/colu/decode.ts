@@ -105,7 +105,7 @@ export class Colu {
 export function coluPayload(json: unknown): object | undefined {
   const hex = (json as { payload?: unknown } | null)?.payload;
   if (typeof hex !== 'string') return undefined;
-  const found = attempt(() => readPayload(hexBytes(hex)));
+  const found = attempt(() => readPayload(hexBytes(hex, 'malformed')));
   const head = { type: 'colu-payload', version: 1 };
   return found instanceof Malformed
     ? { ...head, status: 'invalid', reason: found.reason, found: found.message }

@@ -204,30 +204,18 @@ function explained(tx: Tx, { marker, rejected }: Colours): object {
   return explainMarker(payload).pieces;
 }
 
+const markerDocument = (marker: Marker, warnings: readonly string[]) =>
+  Object.assign({ type: 'openassets-marker', version: 1 }, markerFields(marker), { warnings });
+
 /** A marker alone, from its payload on. @throws Malformed */
-export function decodeMarker(payload: Uint8Array, explain = false): object {
-  const marker = readMarker(payload);
-  return {
-    type: 'openassets-marker',
-    version: 1,
-    ...markerFields(marker),
-    warnings: [],
-    ...(explain && { explain: explainMarker(payload).pieces }),
-  };
-}
+export const decodeMarker = (payload: Uint8Array): object => markerDocument(readMarker(payload), []);
 
 /** The marker in an output script. @throws Malformed */
-export function decodeMarkerScript(script: Uint8Array, explain = false): object {
+export function decodeMarkerScript(script: Uint8Array): object {
   const found: FoundMarker | Malformed | undefined = markerIn(script);
   if (found === undefined) throw new Malformed('no-op-return', 'a script found that does not begin with OP_RETURN');
   if (found instanceof Malformed) throw found;
-  return {
-    type: 'openassets-marker',
-    version: 1,
-    ...markerFields(found),
-    warnings: found.multiPush ? ['multi-push'] : [],
-    ...(explain && { explain: explainMarker(found.payload).pieces }),
-  };
+  return markerDocument(found, found.multiPush ? ['multi-push'] : []);
 }
 
 /** The names of an asset or of an address, in each of their forms. */

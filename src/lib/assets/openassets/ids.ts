@@ -7,7 +7,7 @@
 import { createBase58check } from '@scure/base';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
-import { addressOf, scriptOf } from '../../bitcoin/address.ts';
+import { addressOf, hashPaid } from '../../bitcoin/address-text.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { Refusal } from '../../protocol/refusal.ts';
@@ -58,13 +58,8 @@ export const oaAddressOf = (script: Uint8Array, network: Network): string | null
   return length === 25 || length === 23 ? oaAddress(bytesToHex(script), network) : null;
 };
 const oaAddress = kept((hex, network): string | null => {
-  const { pubKeyHash, scriptHash } = prefixes(network);
-  const key = /^76a914([0-9a-f]{40})88ac$/.exec(hex)?.[1];
-  const p2sh = /^a914([0-9a-f]{40})87$/.exec(hex)?.[1];
-  const payload = key ?? p2sh;
-  if (payload === undefined) return null;
-  const version = key ? pubKeyHash : scriptHash;
-  return base58check.encode(Uint8Array.of(NAME_SPACE, version, ...hexToBytes(payload)));
+  const paid = hashPaid(hex, network);
+  return paid ? base58check.encode(Uint8Array.of(NAME_SPACE, ...paid)) : null;
 });
 
 /**
@@ -83,12 +78,6 @@ export function readOaAddress(text: string, network: Network): { script: string;
   const shown = JSON.stringify(text.slice(0, 60));
   if (known) throw new Refusal('wrong-network', `${shown} is an address of another network, ${network} expected`);
   throw new Refusal('malformed-address', `${shown} found, an Open Assets address expected`);
-}
-
-/** The script of an address in any form. @throws Refusal as `readOaAddress` and `scriptOf` do */
-export function readAddress(text: string, network: Network): { script: string; oa: boolean } {
-  const bech32 = /^(?:bc|tb|bcrt)1/i.test(text);
-  return bech32 ? { script: scriptOf(text, network), oa: false } : readOaAddress(text, network);
 }
 
 /** All names of a script: what it is paid by, and the asset that it issues. */
