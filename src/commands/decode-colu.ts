@@ -13,6 +13,6 @@ export default class DecodeColu extends DecodeCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(DecodeColu);
     const { network } = flags;
-    await this.decode(flags, args.file, (parents) => new Colu({ network, parents }), coluPayload);
+    await this.decode(flags, args.file, (parents) => new Colu({ network, parents }), { payload: coluPayload });
   }
 }

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { addressDocument, asideOpenAssets, markerAlone, openAssetsDecoder } from '../lib/cli/openassets.ts';
+import { addressDocument, asidesOf, markerAlone, openAssetsDecoder } from '../lib/cli/openassets.ts';
 import { DecodeCommand, decodeFlags } from '../lib/cli/decoding.ts';
 import { print } from '../lib/cli/output.ts';
 import { printJson } from '../lib/protocol/json.ts';
@@ -42,6 +42,6 @@ export default class DecodeOpenassets extends DecodeCommand {
     if (marker !== undefined || script !== undefined) return print(markerAlone({ marker, script, network, explain }));
     if (address !== undefined || flags['asset-id'] !== undefined)
       return print(printJson(await addressDocument(address, flags['asset-id'], network)));
-    await this.decode(flags, args.file, await openAssetsDecoder(flags), asideOpenAssets(network));
+    await this.decode(flags, args.file, await openAssetsDecoder(flags), asidesOf(network));
   }
 }

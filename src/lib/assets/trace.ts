@@ -16,14 +16,10 @@ export type Walk<R> = Generator<Ask, R, any>;
 /** The colours of a transaction, as its protocol says them. */
 export type Rule<C> = (tx: Tx) => Walk<C>;
 
-/** A parent's transaction. To be delegated to with `yield*`. */
-export function* parentTx(txid: string): Walk<Tx> {
-  return yield { of: 'tx', txid };
-}
-/** A parent's colours. To be delegated to with `yield*`. */
-export function* parentColours<C>(txid: string): Walk<C> {
-  return yield { of: 'colours', txid };
-}
+/** Asks for a parent's transaction: `const parent: Tx = yield parentTx(txid)`. */
+export const parentTx = (txid: string): Ask => ({ of: 'tx', txid });
+/** Asks for a parent's colours: `const colours: Colours = yield parentColours(txid)`. */
+export const parentColours = (txid: string): Ask => ({ of: 'colours', txid });
 
 /** Another place where a parent may be, as bytes or read already. */
 export type More = (txid: string) => Uint8Array | Tx | undefined;

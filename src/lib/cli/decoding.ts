@@ -82,8 +82,8 @@ export interface Decoder<A extends Answer = Answer> {
   show?(document: A, tx: Tx): string;
 }
 
-/** Answers a line of a batch that is no transaction; undefined where it is one. */
-export type Aside = (json: Json) => object | undefined;
+/** What answers a line of a batch that is no transaction but `{field: hex}`, by field. */
+export type Asides = { readonly [field: string]: (hex: string) => object };
 
 export abstract class DecodeCommand extends BaseCommand {
   static override args = {
@@ -97,12 +97,12 @@ export abstract class DecodeCommand extends BaseCommand {
     flags: DecodeValues,
     file: string | undefined,
     make: (parents: Parents) => Decoder<A>,
-    aside: Aside = () => undefined,
+    asides: Asides = {},
   ): Promise<void> {
     const { shared, fetch } = await parentSource(flags);
     const common = make(shared);
     const over = (parents: Parents): Decoder<A> => (parents === shared ? common : make(parents));
-    if (flags.batch) return batch(await openInput(file), flags, shared, over, fetch, aside);
+    if (flags.batch) return batch(await openInput(file), flags, shared, over, fetch, asides);
     const { tx, parents } = await readSubject(flags, file, shared);
     const decoder = over(parents);
     const document = await fetching(parents, () => decoder.decode(tx), fetch);
@@ -162,8 +162,17 @@ function fastJson(document: object): string {
   }
 }
 
-/** An object of one field in hex, as most lines are, needs no parser. */
-const ONE_FIELD = /^\{"(tx|marker|script|payload)": ?"([0-9a-f]*)"\}$/;
+/** An object of one field in hex needs no parser. */
+const ONE_FIELD = /^\{"([a-z]+)": ?"([0-9a-f]*)"\}$/;
+
+/** The answer to a document that is no transaction; undefined where it may be one. */
+function answerAside(json: Json, asides: Asides): object | undefined {
+  for (const [field, answer] of Object.entries(asides)) {
+    const hex = (json as { [field: string]: Json } | null)?.[field];
+    if (typeof hex === 'string') return answer(hex);
+  }
+  return undefined;
+}
 
 /** As many characters as one write takes, where a piece of the input has more answers. */
 const CHUNK = 65_536;
@@ -174,7 +183,7 @@ async function batch(
   shared: Parents,
   over: (parents: Parents) => Decoder,
   fetch: Fetch | undefined,
-  aside: Aside,
+  asides: Asides,
 ): Promise<void> {
   let first: number | undefined;
   let held = '';
@@ -195,9 +204,10 @@ async function batch(
   /** What a line is answered with: a document, or ids that are missing. */
   const answer = (line: Line): string | Promise<string> => {
     if ('refusal' in line) throw line.refusal;
-    const one = ONE_FIELD.exec(line.text);
-    const json = one ? { [one[1]!]: one[2]! } : /^\s*[{["]/.test(line.text) ? parseJson(line.text) : undefined;
-    const known = json === undefined ? undefined : aside(json);
+    const [, field = '', hex = ''] = (line.text.endsWith('"}') && ONE_FIELD.exec(line.text)) || [];
+    if (Object.hasOwn(asides, field)) return `${fastJson(asides[field]!(hex))}\n`;
+    const json = /^\s*[{["]/.test(line.text) ? parseJson(line.text) : undefined;
+    const known = json === undefined ? undefined : answerAside(json, asides);
     if (known) return `${fastJson(known)}\n`;
     const subject =
       json === undefined

@@ -16,7 +16,7 @@ import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Aside, Decoder } from './decoding.ts';
+import type { Asides, Decoder } from './decoding.ts';
 import { readInput } from './input.ts';
 
 interface Wanted {
@@ -80,15 +80,10 @@ function alone(bytes: Uint8Array, isScript: boolean, network: Network): object {
 }
 
 /** `{"marker":hex}` and `{"script":hex}` in a batch. */
-export const asideOpenAssets =
-  (network: Network): Aside =>
-  (json) => {
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-    const { marker, script } = json as { marker?: unknown; script?: unknown };
-    const hex = marker ?? script;
-    if (typeof hex !== 'string') return undefined;
-    return refusing(() => alone(hexBytes(hex, 'malformed'), marker === undefined, network));
-  };
+export const asidesOf = (network: Network): Asides => ({
+  marker: (hex) => refusing(() => alone(hexBytes(hex, 'malformed'), false, network)),
+  script: (hex) => refusing(() => alone(hexBytes(hex, 'malformed'), true, network)),
+});
 
 /** @throws Refusal `bad-checksum`, `malformed-address`, `wrong-network` */
 export async function addressDocument(

@@ -52,13 +52,9 @@ export function readAssetId(text: string, network: Network): string {
   return bytesToHex(bytes.subarray(1));
 }
 
-/** The Open Assets address of a script, where it is pay to public key hash or script hash. */
-export const oaAddressOf = (script: Uint8Array, network: Network): string | null => {
-  const { length } = script;
-  return length === 25 || length === 23 ? oaAddress(bytesToHex(script), network) : null;
-};
-const oaAddress = kept((hex, network): string | null => {
-  const paid = hashPaid(hex, network);
+/** The Open Assets address of a script (hex), where it is pay to public key hash or script hash. */
+export const oaAddressOf = kept((script, network): string | null => {
+  const paid = hashPaid(script, network);
   return paid ? base58check.encode(Uint8Array.of(NAME_SPACE, ...paid)) : null;
 });
 
@@ -90,7 +86,7 @@ export function namesOf(script: Uint8Array, network: Network): object {
     network,
     script: hex,
     address: addressOf(hex, network) ?? null,
-    oa_address: oaAddressOf(script, network),
+    oa_address: oaAddressOf(hex, network),
     asset_id: assetId(hash, network),
     asset_hash160: hash,
   };
