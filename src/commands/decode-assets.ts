@@ -1,5 +1,5 @@
 import { AnyAsset } from '../lib/assets/guess.ts';
-import { DecodeCommand, decodeFlags } from '../lib/cli/decoding.ts';
+import { DecodeCommand, decodeArgs, decodeFlags } from '../lib/cli/decoding.ts';
 import { heightFlag } from '../lib/cli/flags.ts';
 
 export default class DecodeAssets extends DecodeCommand {
@@ -9,6 +9,7 @@ export default class DecodeAssets extends DecodeCommand {
     'One transaction\nbitcoin-cli getrawtransaction "$TXID" | spillway decode-assets | jq -c ".protocols[] | [.protocol, .verdict, .why]"',
     'Candidates in a block\nbitcoin-cli getblock "$HASH" 2 | jq -r ".tx[].hex" | spillway decode-assets --batch | jq -r "select(any(.protocols[]; .verdict != \\"no\\")) | .txid"',
   ];
+  static override args = decodeArgs;
   static override flags = {
     ...decodeFlags,
     height: heightFlag({ summary: 'Block of the transaction, which decides between forms of Counterparty messages' }),

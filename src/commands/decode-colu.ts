@@ -1,5 +1,5 @@
 import { Colu, coluPayload } from '../lib/assets/colu/decode.ts';
-import { DecodeCommand } from '../lib/cli/decoding.ts';
+import { DecodeCommand, decodeArgs } from '../lib/cli/decoding.ts';
 
 export default class DecodeColu extends DecodeCommand {
   static override summary =
@@ -9,6 +9,7 @@ export default class DecodeColu extends DecodeCommand {
     'One transaction, parents from your node\nbitcoin-cli getrawtransaction "$TXID" | spillway decode-colu --chain http://127.0.0.1:8332',
     'What was issued, of many\nspillway decode-colu --batch < txs.hex | jq -r "select(.asset_id) | [.txid, .asset_id, .payload.amount] | @tsv"',
   ];
+  static override args = decodeArgs;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(DecodeColu);

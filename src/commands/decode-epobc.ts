@@ -1,5 +1,5 @@
 import { Epobc } from '../lib/assets/epobc/decode.ts';
-import { DecodeCommand } from '../lib/cli/decoding.ts';
+import { DecodeCommand, decodeArgs } from '../lib/cli/decoding.ts';
 
 export default class DecodeEpobc extends DecodeCommand {
   static override summary = 'Read a transaction as EPOBC: tag, padding, and what the kernel gives each output';
@@ -8,6 +8,7 @@ export default class DecodeEpobc extends DecodeCommand {
     'One transaction, parents from your node\nbitcoin-cli getrawtransaction "$TXID" | spillway decode-epobc --chain http://127.0.0.1:8332',
     'Where the kernel made units from nothing\nspillway decode-epobc --batch --prev parents.hex < txs.hex | jq -r "select(.conservation == false) | .txid"',
   ];
+  static override args = decodeArgs;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(DecodeEpobc);

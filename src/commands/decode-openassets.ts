@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { addressDocument, asidesOf, markerAlone, openAssetsDecoder } from '../lib/cli/openassets.ts';
-import { DecodeCommand, decodeFlags } from '../lib/cli/decoding.ts';
+import { DecodeCommand, decodeArgs, decodeFlags } from '../lib/cli/decoding.ts';
 import { print } from '../lib/cli/output.ts';
 import { printJson } from '../lib/protocol/json.ts';
 
@@ -12,6 +12,7 @@ export default class DecodeOpenassets extends DecodeCommand {
     'Which parents are needed next?\nspillway decode-openassets --emit-missing --prev parents.hex < tx.hex | xargs -n1 bitcoin-cli getrawtransaction >> parents.hex',
     'A marker by itself\nspillway decode-openassets --marker 4f41010001141b753d68747470733a2f2f6370722e736d2f466f796b777248365559 | jq -r .metadata_text',
   ];
+  static override args = decodeArgs;
   static override flags = {
     ...decodeFlags,
     'all-inputs': Flags.boolean({ summary: 'Want the parents of every input, so that all destroyed units are known' }),

@@ -173,11 +173,12 @@ it('a definition file', async () => {
 });
 
 describe('siblings', () => {
-  it.each(['decode-colu', 'decode-epobc', 'decode-counterparty', 'decode-assets'])(
-    '%s answers and takes batches',
+  it.each(['decode-openassets', 'decode-colu', 'decode-epobc', 'decode-counterparty', 'decode-assets'])(
+    '%s answers, from stdin or a file, and takes batches',
     async (name) => {
       const one = await spillway([name, '--prev', hexes], { stdin: tx });
       expect([one.code, read(one.stdout).type, one.stderr]).toEqual([0, name, '']);
+      expect((await spillway([name, '--prev', hexes, file('tx.hex', tx)])).stdout).toBe(one.stdout);
       const two = await spillway([name, '--prev', hexes, '--batch'], { stdin: `${tx}\n${tx}\n` });
       expect(two.stdout).toBe(`${one.stdout}${one.stdout}`);
     },

@@ -50,7 +50,7 @@ export function kept<R>(make: (text: string, network: Network) => R): (text: str
     return made;
   };
 }
-const KEPT = 20_000;
+const KEPT = 4_000;
 const LONGEST = 200;
 
 /** The address of a script (hex), null where it has none. */

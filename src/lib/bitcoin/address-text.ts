@@ -12,18 +12,19 @@ import { prefixes, type Network } from './network.ts';
 const base58check = createBase58check(sha256);
 const P2A = '51024e73';
 
-/** Version byte and hash of a script (hex) that pays to a public key's hash or a script's: what base58 addresses are made of. */
-export function hashPaid(script: string, network: Network): Uint8Array | undefined {
-  const [, key, redeem] = /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87)$/.exec(script) ?? [];
+/** Version byte and hash (hex) of a script that pays to a public key's hash or a script's: what base58 addresses are made of. */
+export function hashPaid(script: string, network: Network): string | undefined {
   const { pubKeyHash, scriptHash } = prefixes(network);
-  if (key !== undefined) return Uint8Array.of(pubKeyHash, ...hexToBytes(key));
-  return redeem === undefined ? undefined : Uint8Array.of(scriptHash, ...hexToBytes(redeem));
+  const [, key, redeem] = /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87)$/.exec(script) ?? [];
+  if (key !== undefined) return byte(pubKeyHash) + key;
+  return redeem === undefined ? undefined : byte(scriptHash) + redeem;
 }
+const byte = (value: number): string => value.toString(16).padStart(2, '0');
 
 /** The address of an output script (hex), where it has one. */
 export function addressOf(script: string, network: Network): string | undefined {
   const hash = hashPaid(script, network);
-  if (hash) return base58check.encode(hash);
+  if (hash !== undefined) return base58check.encode(hexToBytes(hash));
   const known = /^(?:0014[0-9a-f]{40}|(?:0020|5120)[0-9a-f]{64})$/.test(script) || script === P2A;
   if (!known) return undefined;
   const [version, coder] = script.startsWith('00') ? ([0, bech32] as const) : ([1, bech32m] as const);

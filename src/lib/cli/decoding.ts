@@ -34,6 +34,10 @@ export const inputFlags = {
     helpValue: 'BYTES',
   }),
 };
+/** To be named in each command: oclif reads the arguments of a class itself, not those that it inherits. */
+export const decodeArgs = {
+  file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
+};
 export const parentFlags = {
   prev: Flags.string({
     summary: 'Parent transactions: a file with one a line (hex or JSON), or a folder of TXID.hex',
@@ -86,9 +90,6 @@ export interface Decoder<A extends Answer = Answer> {
 export type Asides = { readonly [field: string]: (hex: string) => object };
 
 export abstract class DecodeCommand extends BaseCommand {
-  static override args = {
-    file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
-  };
   static override flags: typeof decodeFlags = decodeFlags;
   static override exits: readonly Exit[] = [0, 2, 3, 65, 66, 69, 70];
 

@@ -14,7 +14,7 @@ import { Refusal } from '../../protocol/refusal.ts';
 import { kept } from '../document.ts';
 
 const base58check = createBase58check(sha256);
-const NAME_SPACE = 19;
+const NAME_SPACE = 0x13;
 const MAIN = 23;
 const TEST = 115;
 
@@ -55,7 +55,7 @@ export function readAssetId(text: string, network: Network): string {
 /** The Open Assets address of a script (hex), where it is pay to public key hash or script hash. */
 export const oaAddressOf = kept((script, network): string | null => {
   const paid = hashPaid(script, network);
-  return paid ? base58check.encode(Uint8Array.of(NAME_SPACE, ...paid)) : null;
+  return paid === undefined ? null : base58check.encode(hexToBytes(NAME_SPACE.toString(16) + paid));
 });
 
 /**
