@@ -181,8 +181,12 @@ describe('carriers', () => {
     const found = carriedBy(reveal(enveloped(push(MESSAGE.subarray(0, 9)), push(MESSAGE.subarray(9)))));
     expect(found).toMatchObject({ encoding: 'taproot', message: MESSAGE });
   });
-  it('an inscription, whose content is the description', () => {
-    const metadata = encode([22, 2_686_206_940_625_221, 5, true, false, false]);
+  const issuance = [22, 2_686_206_940_625_221, 5, true, false, false];
+  it.each([
+    ['metadata', issuance],
+    ['metadata beside that of ordinals', { artist: 'nobody', xcp: issuance }],
+  ])('an inscription, whose content is the description, with a list as %s', (_, written) => {
+    const metadata = encode(written);
     const envelope = enveloped(
       push(ascii('ord')),
       Uint8Array.of(0x57),
