@@ -76,7 +76,7 @@ describe('addresses', () => {
     fc.assert(
       fc.property(script, (text) => {
         // An output of version 1 whose key is on no curve has an address all the same: Bitcoin Core shows it.
-        if (/^5120/.test(text) && peer(text) === undefined) expect(addressOf(text, 'mainnet')).toMatch(/^bc1p/);
+        if (text.startsWith('5120') && peer(text) === undefined) expect(addressOf(text, 'mainnet')).toMatch(/^bc1p/);
         else expect(addressOf(text, 'mainnet')).toBe(peer(text));
       }),
       { numRuns: 500 },

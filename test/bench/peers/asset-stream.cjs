@@ -13,10 +13,11 @@ Module._load = function (name, ...rest) {
 const [, , kind, dir] = process.argv;
 const from = Module.createRequire(`${dir}/`);
 
-/** Colours a transaction; `show` makes an output's fields. */
-const full = (show) => () => {
+/** Colours transactions; an output's fields are what `shower()` makes of it. */
+const full = (shower) => () => {
   const { ColoringEngine } = from('openassets');
   const Transaction = from('bitcore/lib/transaction');
+  const show = shower();
   return ({ tx, prev }, done) => {
     const engine = new ColoringEngine((txid, cb) => cb(null, { result: prev[txid] }));
     engine.colorTransaction(new Transaction(Buffer.from(tx, 'hex')), (error, outputs) =>
@@ -25,16 +26,18 @@ const full = (show) => () => {
   };
 };
 const bare = (o) => ({ asset: o.assetId ? o.assetId.toString('hex') : null, quantity: String(o.assetQuantity ?? 0) });
-function named(o) {
+function naming() {
   const { encode } = from('bitcore/lib/encoding/base58check');
   const name = (versions, hash) => encode(Buffer.concat([Buffer.from(versions), hash]));
-  const paid = o.script.length === 25 && o.script[0] === 0x76 ? o.script.subarray(3, 23) : null;
-  return {
-    ...bare(o),
-    script: o.script.toString('hex'),
-    asset_id: o.assetId ? name([23], o.assetId) : null,
-    address: paid && name([0], paid),
-    oa_address: paid && name([19, 0], paid),
+  return (o) => {
+    const paid = o.script.length === 25 && o.script[0] === 0x76 ? o.script.subarray(3, 23) : null;
+    return {
+      ...bare(o),
+      script: o.script.toString('hex'),
+      asset_id: o.assetId ? name([23], o.assetId) : null,
+      address: paid && name([0], paid),
+      oa_address: paid && name([19, 0], paid),
+    };
   };
 }
 
@@ -52,8 +55,8 @@ const makers = {
       });
     };
   },
-  'oa-full': full(bare),
-  'oa-names': full(named),
+  'oa-full': full(() => bare),
+  'oa-names': full(naming),
   'cc-payload': () => {
     const { fromHex } = from('cc-transaction');
     return ({ payload }, done) => done(fromHex(payload).toJson());
