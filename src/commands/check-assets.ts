@@ -28,7 +28,7 @@ export default class CheckAssets extends BaseCommand {
       const found = fates(subject.tx, { network, parents: subject.parents });
       return { missing: [] as string[], fates: [], ...found };
     };
-    const { missing, fates: all } = fetch ? await fetching(subject, look, look(), fetch) : look();
+    const { missing, fates: all } = await fetching(subject.parents, look, fetch);
     const lost = all.filter(({ destroyed }) => destroyed > 0n);
     if (lost.length > 0)
       throw new Refusal(

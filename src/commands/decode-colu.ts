@@ -1,6 +1,5 @@
 import { Colu, coluPayload } from '../lib/assets/colu/decode.ts';
-import { DecodeCommand, decodeFlags, perParents } from '../lib/cli/decoding.ts';
-import { arg } from '../lib/cli/flags.ts';
+import { DecodeCommand, decodeArgs } from '../lib/cli/decoding.ts';
 
 export default class DecodeColu extends DecodeCommand {
   static override summary =
@@ -10,15 +9,11 @@ export default class DecodeColu extends DecodeCommand {
     'One transaction, parents from your node\nbitcoin-cli getrawtransaction "$TXID" | spillway decode-colu --chain http://127.0.0.1:8332',
     'What was issued, of many\nspillway decode-colu --batch < txs.hex | jq -r "select(.asset_id) | [.txid, .asset_id, .payload.amount] | @tsv"',
   ];
-  static override args = {
-    file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
-  };
-  static override flags = decodeFlags;
-  static override exits = [0, 2, 3, 65, 66, 69, 70] as const;
+  static override args = decodeArgs;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(DecodeColu);
-    const colu = perParents((parents) => new Colu({ network: flags.network, parents }));
-    await this.decode(flags, args.file, (subject) => colu(subject).decode(subject.tx), coluPayload);
+    const { network } = flags;
+    await this.decode(flags, args.file, (parents) => new Colu({ network, parents }), { payload: coluPayload });
   }
 }

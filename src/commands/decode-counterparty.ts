@@ -1,4 +1,5 @@
 import { decodeCounterparty } from '../lib/assets/counterparty/decode.ts';
+import type { Tx } from '../lib/assets/transaction.ts';
 import { DecodeCommand, decodeFlags } from '../lib/cli/decoding.ts';
 import { arg, heightFlag } from '../lib/cli/flags.ts';
 
@@ -20,6 +21,7 @@ export default class DecodeCounterparty extends DecodeCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(DecodeCounterparty);
-    await this.decode(flags, args.file, ({ tx }) => decodeCounterparty(tx, flags.network, flags.height));
+    const decode = (tx: Tx) => decodeCounterparty(tx, flags.network, flags.height);
+    await this.decode(flags, args.file, () => ({ decode }));
   }
 }

@@ -1,7 +1,6 @@
 import * as Flags from '@oclif/core/flags';
-import { addressDocument, asideOpenAssets, markerAlone, openAssetsDecoder, tableOf } from '../lib/cli/openassets.ts';
-import { DecodeCommand, decodeFlags } from '../lib/cli/decoding.ts';
-import { arg } from '../lib/cli/flags.ts';
+import { addressDocument, asidesOf, markerAlone, openAssetsDecoder } from '../lib/cli/openassets.ts';
+import { DecodeCommand, decodeArgs, decodeFlags } from '../lib/cli/decoding.ts';
 import { print } from '../lib/cli/output.ts';
 import { printJson } from '../lib/protocol/json.ts';
 
@@ -13,9 +12,7 @@ export default class DecodeOpenassets extends DecodeCommand {
     'Which parents are needed next?\nspillway decode-openassets --emit-missing --prev parents.hex < tx.hex | xargs -n1 bitcoin-cli getrawtransaction >> parents.hex',
     'A marker by itself\nspillway decode-openassets --marker 4f41010001141b753d68747470733a2f2f6370722e736d2f466f796b777248365559 | jq -r .metadata_text',
   ];
-  static override args = {
-    file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
-  };
+  static override args = decodeArgs;
   static override flags = {
     ...decodeFlags,
     'all-inputs': Flags.boolean({ summary: 'Want the parents of every input, so that all destroyed units are known' }),
@@ -39,17 +36,13 @@ export default class DecodeOpenassets extends DecodeCommand {
     }),
     'asset-id': Flags.string({ summary: 'Convert an asset id', helpValue: 'ID' }),
   };
-  static override exits = [0, 2, 3, 65, 66, 69, 70] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(DecodeOpenassets);
     const { marker, script, address, network, explain } = flags;
     if (marker !== undefined || script !== undefined) return print(markerAlone({ marker, script, network, explain }));
     if (address !== undefined || flags['asset-id'] !== undefined)
-      return print(printJson(addressDocument(address, flags['asset-id'], network)));
-    const { decode, graph } = await openAssetsDecoder(flags);
-    await this.decode(flags, args.file, decode, asideOpenAssets(network), (document, subject) =>
-      explain ? tableOf(document) : flags.graph ? graph(subject) : printJson(document),
-    );
+      return print(printJson(await addressDocument(address, flags['asset-id'], network)));
+    await this.decode(flags, args.file, await openAssetsDecoder(flags), asidesOf(network));
   }
 }

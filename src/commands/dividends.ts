@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { divide, readSnapshot, REMAINDERS, type Holder } from '../lib/assets/dividends.ts';
-import { readAddress } from '../lib/assets/openassets/ids.ts';
+import { readAddress } from '../lib/assets/openassets/payee.ts';
 import { payFrom } from '../lib/bitcoin/coins.ts';
 import { writePsbt } from '../lib/bitcoin/psbt.ts';
 import { toTransaction, txidOf } from '../lib/bitcoin/transaction.ts';

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { buildTransfer } from '../lib/assets/openassets/build.ts';
-import { readAddress, readAssetId } from '../lib/assets/openassets/ids.ts';
+import { readAssetId } from '../lib/assets/openassets/ids.ts';
+import { readAddress } from '../lib/assets/openassets/payee.ts';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { build, buildFlags } from '../lib/cli/asset-building.ts';
 

@@ -6,7 +6,7 @@ import { divide, readSnapshot, REMAINDERS } from '../../src/lib/assets/dividends
 import { buildIssue, buildTransfer, type Built } from '../../src/lib/assets/openassets/build.ts';
 import { OpenAssets } from '../../src/lib/assets/openassets/decode.ts';
 import { assetHash } from '../../src/lib/assets/openassets/ids.ts';
-import { ofPsbt } from '../../src/lib/assets/subject.ts';
+import { ofPsbt } from '../../src/lib/assets/psbt.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';

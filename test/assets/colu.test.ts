@@ -8,6 +8,7 @@ import { readFlags, readPayload, readPayment, readSffc, type Payload } from '../
 import { returning } from '../../src/lib/assets/script.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { codeOf } from '../support/refusal.ts';
 import { fixture, vectors } from '../support/vectors.ts';
 import { P2PKH, readTxOf, txBytes } from './make.ts';
 
@@ -179,7 +180,7 @@ describe('colours', () => {
 });
 
 it('a payload alone', () => {
-  expect(coluPayload({ payload: '434302060f010f50' })).toMatchObject({ status: 'valid', amount: '15' });
-  expect(coluPayload({ payload: '4343' })).toMatchObject({ status: 'invalid', reason: 'truncated' });
-  expect(coluPayload({ tx: '00' })).toBeUndefined();
+  expect(coluPayload('434302060f010f50')).toMatchObject({ status: 'valid', amount: '15' });
+  expect(coluPayload('4343')).toMatchObject({ status: 'invalid', reason: 'truncated' });
+  expect(codeOf(() => coluPayload('zz'))).toBe('malformed');
 });

@@ -1,5 +1,7 @@
 /** Counterparty against the published messages and transactions; carriers, CBOR or packed, random bytes. */
 import fc from 'fast-check';
+import { p2tr } from '@scure/btc-signer/payment.js';
+import { RawTx } from '@scure/btc-signer/script.js';
 import { encode } from 'cborg';
 import { describe, expect, it } from 'vitest';
 import { ascii, attempt, Malformed } from '../../src/lib/assets/bytes.ts';
@@ -14,13 +16,23 @@ import {
 } from '../../src/lib/assets/counterparty/names.ts';
 import { rc4 } from '../../src/lib/assets/counterparty/rc4.ts';
 import { readScript, returning } from '../../src/lib/assets/script.ts';
-import { txFromHex, type Tx } from '../../src/lib/assets/transaction.ts';
+import { readTx, txFromHex, type Tx } from '../../src/lib/assets/transaction.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { fixture, vectors } from '../support/vectors.ts';
 import { makeTx, P2PKH } from './make.ts';
 
 const small = fixture('assets/counterparty.json');
 const both = (name: string): any[] => [...small[name], ...((vectors(`counterparty/${name}.json`) as any[]) ?? [])];
+/** A reveal as Counterparty Core composes it, unsigned, with the script that its input will show. */
+interface Revealed {
+  commit: string;
+  reveal: string;
+  envelope: string;
+  control_block: string;
+  data: string;
+  message_type: string;
+  sends?: Record<string, string>;
+}
 const hex = (text: string) => hexToBytes(text);
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
@@ -169,8 +181,12 @@ describe('carriers', () => {
     const found = carriedBy(reveal(enveloped(push(MESSAGE.subarray(0, 9)), push(MESSAGE.subarray(9)))));
     expect(found).toMatchObject({ encoding: 'taproot', message: MESSAGE });
   });
-  it('an inscription, whose content is the description', () => {
-    const metadata = encode([22, 2_686_206_940_625_221, 5, true, false, false]);
+  const issuance = [22, 2_686_206_940_625_221, 5, true, false, false];
+  it.each([
+    ['metadata', issuance],
+    ['metadata beside that of ordinals', { artist: 'nobody', xcp: issuance }],
+  ])('an inscription, whose content is the description, with a list as %s', (_, written) => {
+    const metadata = encode(written);
     const envelope = enveloped(
       push(ascii('ord')),
       Uint8Array.of(0x57),
@@ -192,6 +208,21 @@ describe('carriers', () => {
       },
       inscription: { content: 'hello' },
     });
+  });
+  it.each(small.taproot as Revealed[])('$what: $source', (composed) => {
+    const [envelope, control, unsigned] = [composed.envelope, composed.control_block, composed.reveal].map(hex);
+    // The commit pays this script: what is revealed is what was composed.
+    const { script } = p2tr(control!.subarray(1), { script: envelope! }, undefined, true);
+    const [funding, bare] = [txFromHex(composed.commit), readTx(unsigned!)];
+    expect([bare.inputs[0]!.txid, hexOf(funding.outputs[0]!.script)]).toEqual([funding.txid, hexOf(script)]);
+    const witnesses = [[new Uint8Array(64), envelope!, control!]];
+    const reveals = readTx(RawTx.encode({ ...RawTx.decode(unsigned!), segwitFlag: true, witnesses }));
+    const found: any = decodeCounterparty(reveals, 'regtest');
+    const { message_type, sends } = composed;
+    expect(found).toMatchObject({ txid: bare.txid, encoding: 'taproot', message: { message_type } });
+    expect(found.message.fields).toEqual(readMessage(hex(composed.data).subarray(8), 'regtest').fields);
+    if (sends)
+      expect(Object.fromEntries(found.message.fields.sends.map((s: any) => [s.address, s.quantity]))).toEqual(sends);
   });
   it('nothing: an ordinary payment', () => {
     expect(decodeCounterparty(makeTx([{ txid, vout: 0 }], [to]), 'mainnet')).toMatchObject({

@@ -6,6 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { marker, P2PKH, readTxOf, script } from '../assets/make.ts';
 import { interleaved, report } from './measure.ts';
 
 const here = import.meta.dirname;
@@ -21,6 +23,69 @@ function through(args: readonly string[], input: string, output: string): void {
 }
 
 const fixture = (name: string) => JSON.parse(readFileSync(join(here, '../../fixtures/assets', name), 'utf8'));
+
+/** As many transactions with a parent each, every script a new one, so that nothing is known from the line before. */
+function different(path: string): string {
+  const scriptSig = new Uint8Array(107);
+  const lines = Array.from({ length: LINES }, (_, i) => {
+    const [issuer, holder, change] = [3 * i, 3 * i + 1, 3 * i + 2].map(script) as [Uint8Array, Uint8Array, Uint8Array];
+    const parent = readTxOf([{ txid: 'ee'.repeat(32), vout: i, scriptSig }], [{ sat: 10_000n, script: issuer }]);
+    const { txid } = parent.tx;
+    const outputs = [
+      { sat: 600n, script: holder },
+      { sat: 0n, script: marker([BigInt(i + 1)]) },
+      { sat: 9000n, script: change },
+    ];
+    const { bytes } = readTxOf([{ txid, vout: 0, scriptSig }], outputs);
+    return `${JSON.stringify({ tx: bytesToHex(bytes), prev: { [txid]: bytesToHex(parent.bytes) } })}\n`;
+  });
+  writeFileSync(path, lines.join(''));
+  return path;
+}
+
+const COINS = [{ sat: 600n, script: P2PKH }];
+
+/** A transaction whose units came through `length` others, each spending `width` outputs of the one before; and its parents. */
+function ancestry(length: number, width: number): { tx: string; parents: string } {
+  const outputs = Array.from({ length: width }, () => COINS[0]!);
+  const quantities = outputs.map(() => 5n);
+  const root = readTxOf([{ txid: 'ee'.repeat(32), vout: 0 }], COINS);
+  let at = readTxOf([{ txid: root.tx.txid, vout: 0 }], [...outputs, { sat: 0n, script: marker(quantities) }]);
+  const parents = [bytesToHex(root.bytes)];
+  for (let i = 0; i < length; i++) {
+    parents.push(bytesToHex(at.bytes));
+    const { txid } = at.tx;
+    const inputs = outputs.map((_, vout) => ({ txid, vout: i === 0 ? vout : vout + 1 }));
+    at = readTxOf(inputs, [{ sat: 0n, script: marker(quantities) }, ...outputs]);
+  }
+  return { tx: bytesToHex(at.bytes), parents: `${parents.join('\n')}\n` };
+}
+
+/** The back-trace beside start-up: milliseconds, of a bound of one second. */
+async function ancestries(run: string, rounds: number, dir: string): Promise<boolean[]> {
+  const traced = [
+    { name: 'a chain of 20,000', ...ancestry(20_000, 1) },
+    { name: '2,000 levels of two inputs each', ...ancestry(2000, 2) },
+  ].map(({ name, tx, parents }, i) => {
+    const [input, prev] = [join(dir, `tx${i}`), join(dir, `parents${i}`)];
+    writeFileSync(input, tx);
+    writeFileSync(prev, parents);
+    return { name, run: () => through([run, 'decode-openassets', '--prev', prev], input, join(dir, `traced${i}`)) };
+  });
+  const nothing = join(dir, 'nothing');
+  writeFileSync(nothing, '');
+  const start = {
+    name: 'start',
+    run: () => through([run, 'decode-openassets', '--batch'], nothing, join(dir, 'none')),
+  };
+  const times = await interleaved([start, ...traced], Math.min(rounds, 5));
+  return traced.map(({ name }, i) => {
+    const { status, outputs } = JSON.parse(readFileSync(join(dir, `traced${i}`), 'utf8'));
+    if (status !== 'colored' || outputs[1].quantity !== '5') throw new Error(`${name}: ${status} found`);
+    const ratio = times.get(name)! - times.get('start')!;
+    return report({ what: name, ratio, limit: 1000, unit: 'ms beside start-up' });
+  });
+}
 
 /** Ratios below 1 are ahead of the peer. */
 export async function assetStreams(run: string, rounds: number): Promise<boolean[]> {
@@ -55,6 +120,14 @@ export async function assetStreams(run: string, rounds: number): Promise<boolean
       input: repeat('full', { tx, prev }),
     },
     {
+      what: 'Open Assets transactions, no two alike, names by both',
+      kind: 'oa-names',
+      args: ['decode-openassets', '--batch'],
+      input: different(join(dir, 'different')),
+      // Five base58 names a line are most of the work, and they are the same for both.
+      limit: 1.25,
+    },
+    {
       what: 'Colu payloads',
       kind: 'cc-payload',
       args: ['decode-colu', '--batch'],
@@ -62,7 +135,7 @@ export async function assetStreams(run: string, rounds: number): Promise<boolean
     },
   ];
   const results: boolean[] = [];
-  for (const { what, kind, args, input } of streams) {
+  for (const { what, kind, args, input, limit = 1 } of streams) {
     const times = await interleaved(
       [
         { name: 'ours', run: () => through([run, ...args], input, join(dir, 'ours')) },
@@ -76,13 +149,13 @@ export async function assetStreams(run: string, rounds: number): Promise<boolean
       report({
         what: `${what}, ${rate(ours)} beside ${rate(other)}`,
         ratio: ours / other,
-        limit: 1,
+        limit,
         unit: '× the npm package',
       }),
     );
   }
   table(run, peer, dir);
-  return results;
+  return [...results, ...(await ancestries(run, rounds, dir))];
 }
 
 /** Cases in which implementations are known to differ, and what the specification says. */

@@ -1,6 +1,9 @@
+import { Address, OutScript } from '@scure/btc-signer/payment.js';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressOf, scriptOf } from '../../src/lib/bitcoin/address.ts';
-import type { Network } from '../../src/lib/bitcoin/network.ts';
+import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { prefixes, type Network } from '../../src/lib/bitcoin/network.ts';
 import { refusal } from '../support/refusal.ts';
 
 /** BIP173, BIP350 and Bitcoin Core's key_io_valid.json. */
@@ -49,6 +52,35 @@ describe('addresses', () => {
     'BC1S0XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ54WELL',
   ])('%j is refused', (text) => {
     expect(refusal(() => scriptOf(text, 'mainnet'))).toMatchObject({ code: 'malformed-address', exit: 65 });
+  });
+  it('are written as @scure/btc-signer writes them, also where the script has none', () => {
+    const hex = (length: number) => fc.uint8Array({ minLength: length, maxLength: length }).map((b) => bytesToHex(b));
+    const script = fc.oneof(
+      hex(20).map((hash) => `76a914${hash}88ac`),
+      hex(20).map((hash) => `a914${hash}87`),
+      hex(20).map((hash) => `0014${hash}`),
+      hex(32).map((hash) => `0020${hash}`),
+      fc
+        .tuple(fc.constantFrom('51', '52', '60'), fc.integer({ min: 2, max: 40 }).chain(hex))
+        .map(([version, program]) => `${version}${(program.length / 2).toString(16).padStart(2, '0')}${program}`),
+      fc.constantFrom('51024e73', '6a00', '', '76a914'),
+      hex(25),
+    );
+    const peer = (text: string): string | undefined => {
+      try {
+        return Address(prefixes('mainnet')).encode(OutScript.decode(hexToBytes(text)));
+      } catch {
+        return undefined;
+      }
+    };
+    fc.assert(
+      fc.property(script, (text) => {
+        // An output of version 1 whose key is on no curve has an address all the same: Bitcoin Core shows it.
+        if (text.startsWith('5120') && peer(text) === undefined) expect(addressOf(text, 'mainnet')).toMatch(/^bc1p/);
+        else expect(addressOf(text, 'mainnet')).toBe(peer(text));
+      }),
+      { numRuns: 500 },
+    );
   });
   it('a long text is cut where it is shown', () => {
     expect(refusal(() => scriptOf('x'.repeat(100_000), 'mainnet')).message.length).toBeLessThan(200);

@@ -21,6 +21,14 @@ const file = (name: string, text: string): string => {
 const hexes = file('parents.hex', Object.values(parents).join('\n'));
 const decode = (argv: string[], more: object = {}) => spillway(['decode-openassets', ...argv], more);
 const read = (text: string) => JSON.parse(text);
+/** Spends an output of the issuance without units, which it carries. */
+const psbt = (() => {
+  const child = new Transaction({ allowUnknownOutputs: true, disableScriptCheck: true });
+  const issuance = Object.entries(parents).find(([txid]) => tx.includes(txid.match(/../g)!.reverse().join('')))!;
+  child.addInput({ txid: issuance[0], index: 1, nonWitnessUtxo: hexToBytes(issuance[1]) });
+  child.addOutput({ script: P2PKH, amount: 300n });
+  return Buffer.from(child.toPSBT(0)).toString('base64');
+})();
 
 describe('alone', () => {
   it('marker, script, address, asset id', async () => {
@@ -101,20 +109,18 @@ describe('parents', () => {
     expect(ids.stdout.trim()).toBe(read(whole.stdout).missing.join('\n'));
     expect(await decode(['--emit-missing', '--prev', hexes], { stdin: tx })).toMatchObject({ code: 0, stdout: '' });
   });
-  it('a wrong parent is refused', async () => {
-    const swapped = JSON.stringify({ tx, prev: { ['11'.repeat(32)]: Object.values(parents)[0] } });
-    expect(await decode([], { stdin: swapped })).toMatchObject({
-      code: 65,
-      stdout: '',
-      stderr: expect.stringMatching(/parent-differs/),
-    });
+  it('a wrong parent is refused, wherever it comes from', async () => {
+    const wrong = { ['11'.repeat(32)]: Object.values(parents)[0] };
+    const swapped = JSON.stringify({ tx, prev: wrong });
+    const refused = { code: 65, stdout: '', stderr: expect.stringMatching(/parent-differs/) };
+    expect(await decode([], { stdin: swapped })).toMatchObject(refused);
+    const prev = file('wrong.json', `${JSON.stringify(wrong)}\n`);
+    expect(await decode(['--prev', prev], { stdin: tx })).toMatchObject(refused);
+    const { code, stdout } = await decode(['--batch'], { stdin: `${swapped}\n` });
+    expect([code, read(stdout).error.code]).toEqual([65, 'parent-differs']);
   });
   it("a PSBT's own", async () => {
-    const child = new Transaction({ allowUnknownOutputs: true, disableScriptCheck: true });
-    const issuance = Object.entries(parents).find(([txid]) => tx.includes(txid.match(/../g)!.reverse().join('')))!;
-    child.addInput({ txid: issuance[0], index: 1, nonWitnessUtxo: hexToBytes(issuance[1]) });
-    child.addOutput({ script: P2PKH, amount: 300n });
-    const { code, stdout } = await decode([], { stdin: Buffer.from(child.toPSBT(0)).toString('base64') });
+    const { code, stdout } = await decode([], { stdin: psbt });
     expect([code, read(stdout).status]).toEqual([0, 'uncolored']);
   });
 });
@@ -124,6 +130,10 @@ it('a batch of everything, in order, each with its answer', async () => {
     tx,
     JSON.stringify({ tx, prev: parents }),
     JSON.stringify({ marker: TEXTBOOK }),
+    JSON.stringify({ script: `6a22${TEXTBOOK}`.toUpperCase(), note: 1 }),
+    '{"marker":"zz"}',
+    '{"marker":"4f41"}',
+    psbt,
     'zz',
     '{"tx":1}',
     JSON.stringify(tx),
@@ -135,6 +145,10 @@ it('a batch of everything, in order, each with its answer', async () => {
     'undetermined',
     'colored',
     'openassets-marker',
+    'openassets-marker',
+    'malformed',
+    'invalid-marker',
+    'uncolored',
     'malformed',
     'malformed',
     'undetermined',
@@ -159,11 +173,12 @@ it('a definition file', async () => {
 });
 
 describe('siblings', () => {
-  it.each(['decode-colu', 'decode-epobc', 'decode-counterparty', 'decode-assets'])(
-    '%s answers and takes batches',
+  it.each(['decode-openassets', 'decode-colu', 'decode-epobc', 'decode-counterparty', 'decode-assets'])(
+    '%s answers, from stdin or a file, and takes batches',
     async (name) => {
       const one = await spillway([name, '--prev', hexes], { stdin: tx });
       expect([one.code, read(one.stdout).type, one.stderr]).toEqual([0, name, '']);
+      expect((await spillway([name, '--prev', hexes, file('tx.hex', tx)])).stdout).toBe(one.stdout);
       const two = await spillway([name, '--prev', hexes, '--batch'], { stdin: `${tx}\n${tx}\n` });
       expect(two.stdout).toBe(`${one.stdout}${one.stdout}`);
     },

@@ -4,7 +4,7 @@
  *
  * A snapshot is JSON (`[{"address","quantity"}]` or `{address: quantity}`) or CSV (`address,quantity`).
  */
-import { readAddress } from './openassets/ids.ts';
+import { readAddress } from './openassets/payee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import type { Json } from '../protocol/json.ts';

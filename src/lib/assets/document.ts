@@ -2,10 +2,10 @@
  * What the documents of all four decoders have in common: the head, the outputs, the words for what was found.
  * Quantities are decimal strings, satoshis whole numbers, scripts and hashes hex, txids in display order.
  */
-import { addressOf } from '../bitcoin/address.ts';
+import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import type { Network } from '../bitcoin/network.ts';
-import { parentTx, type Parents, type Walk } from './trace.ts';
+import { NETWORKS, type Network } from '../bitcoin/network.ts';
+import type { Parents } from './trace.ts';
 import type { Tx, TxOutput } from './transaction.ts';
 
 export type Protocol = 'openassets' | 'colu' | 'epobc' | 'counterparty';
@@ -39,18 +39,18 @@ export const head = (protocol: Protocol, tx: Tx, network: Network, status: Statu
 
 /** Names come again and again in a stream, and each costs two hashes and a long division: kept, up to a bound. */
 export function kept<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
-  const found = new Map<string, R>();
+  const found = new Map(NETWORKS.map((network) => [network, new Map<string, R>()]));
   return (text, network) => {
-    const key = `${network}:${text}`;
-    const known = found.get(key);
+    const names = found.get(network)!;
+    const known = names.get(text);
     if (known !== undefined) return known;
     const made = make(text, network);
-    if (found.size >= KEPT) found.clear();
-    if (text.length < LONGEST) found.set(key, made);
+    if (names.size >= KEPT) names.clear();
+    if (text.length < LONGEST) names.set(text, made);
     return made;
   };
 }
-const KEPT = 20_000;
+const KEPT = 4_000;
 const LONGEST = 200;
 
 /** The address of a script (hex), null where it has none. */
@@ -66,12 +66,6 @@ const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 export function outputOf({ sat, script }: TxOutput, vout: number, network: Network) {
   const hex = bytesToHex(script);
   return { vout, amount_sat: whole(sat), script: hex, address: addressIn(hex, network) };
-}
-
-/** The output that an input spends; undefined where the parent has no such output. */
-export function* spentOutput(tx: Tx, vin: number): Walk<TxOutput | undefined> {
-  const { txid, vout } = tx.inputs[vin]!;
-  return (yield* parentTx(txid)).outputs[vout];
 }
 
 /** Sums by name, in the order of the first of each; what came to nothing is left out. */

@@ -1,27 +1,15 @@
 /**
  * What a decoder is given about one transaction: itself, and the parents that came with it.
- * Not here: where the bytes come from (`cli/`).
+ * Not here: where the bytes come from (`cli/`), PSBTs (`psbt.ts`).
  */
-import { RawTx } from '@scure/btc-signer/script.js';
-import type { Transaction } from '@scure/btc-signer/transaction.js';
 import type { Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { Parents } from './trace.ts';
-import { hexBytes, readTx, txFromHex, type Tx } from './transaction.ts';
+import type { Parents } from './trace.ts';
+import { hexBytes, type Tx } from './transaction.ts';
 
 export interface Subject {
   tx: Tx;
   parents: Parents;
-}
-
-/** The transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`). */
-export function ofPsbt(psbt: Transaction, shared: Parents): Subject {
-  const parents = new Parents((txid) => shared.get(txid));
-  for (let i = 0; i < psbt.inputsLength; i++) {
-    const { nonWitnessUtxo } = psbt.getInput(i);
-    if (nonWitnessUtxo) parents.add(RawTx.encode(nonWitnessUtxo as never));
-  }
-  return { tx: readTx(psbt.unsignedTx), parents };
 }
 
 /**
@@ -29,14 +17,14 @@ export function ofPsbt(psbt: Transaction, shared: Parents): Subject {
  * @throws Refusal `malformed`, `malformed-transaction`, `parent-differs`
  */
 export function ofJson(json: Json, unknown: (field: string) => void, shared: Parents): Subject {
-  if (typeof json === 'string') return { tx: txFromHex(json), parents: shared };
+  if (typeof json === 'string') return { tx: shared.read(hexBytes(json)), parents: shared };
   const fields = objectOf(json, 'an object {"tx":hex,"prev":{txid:hex}}');
   for (const field of Object.keys(fields)) if (field !== 'tx' && field !== 'prev') unknown(field);
   if (typeof fields['tx'] !== 'string')
     throw new Refusal('malformed', 'a document without tx, a transaction in hex, found');
-  const tx = txFromHex(fields['tx']);
+  const tx = shared.read(hexBytes(fields['tx']));
   if (fields['prev'] === undefined) return { tx, parents: shared };
-  const parents = new Parents((txid) => shared.get(txid));
+  const parents = shared.over();
   addParents(parents, fields['prev']);
   return { tx, parents };
 }

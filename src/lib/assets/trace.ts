@@ -7,7 +7,7 @@
  * Where a parent is missing the walk stands still; given the parent, it goes on from there.
  */
 import { Refusal } from '../protocol/refusal.ts';
-import { readTx, type Tx } from './transaction.ts';
+import { readTx, type Sha256, type Tx } from './transaction.ts';
 
 /** What a rule asks for, about one transaction. */
 export type Ask = { of: 'tx'; txid: string } | { of: 'colours'; txid: string };
@@ -16,14 +16,10 @@ export type Walk<R> = Generator<Ask, R, any>;
 /** The colours of a transaction, as its protocol says them. */
 export type Rule<C> = (tx: Tx) => Walk<C>;
 
-/** A parent's transaction. To be delegated to with `yield*`. */
-export function* parentTx(txid: string): Walk<Tx> {
-  return yield { of: 'tx', txid };
-}
-/** A parent's colours. To be delegated to with `yield*`. */
-export function* parentColours<C>(txid: string): Walk<C> {
-  return yield { of: 'colours', txid };
-}
+/** Asks for a parent's transaction: `const parent: Tx = yield parentTx(txid)`. */
+export const parentTx = (txid: string): Ask => ({ of: 'tx', txid });
+/** Asks for a parent's colours: `const colours: Colours = yield parentColours(txid)`. */
+export const parentColours = (txid: string): Ask => ({ of: 'colours', txid });
 
 /** Another place where a parent may be, as bytes or read already. */
 export type More = (txid: string) => Uint8Array | Tx | undefined;
@@ -33,13 +29,23 @@ export class Parents {
   readonly #known = new Map<string, Tx>();
   /** A place that holds more than is needed, such as a folder. */
   readonly #more: More | undefined;
+  readonly #hash: Sha256 | undefined;
 
-  constructor(more?: More) {
+  constructor(more?: More, hash?: Sha256) {
     this.#more = more;
+    this.#hash = hash;
+  }
+  /** Others in front of these, for one transaction. */
+  over(): Parents {
+    return new Parents((txid) => this.get(txid), this.#hash);
+  }
+  /** Reads a transaction that is nobody's parent. @throws Refusal `malformed-transaction` */
+  read(bytes: Uint8Array): Tx {
+    return readTx(bytes, this.#hash);
   }
   /** @throws Refusal `malformed-transaction`; `parent-differs` where it hashes to another id than the one it was given as */
   add(bytes: Uint8Array, named?: string): Tx {
-    const tx = readTx(bytes);
+    const tx = this.read(bytes);
     if (named !== undefined && named !== tx.txid)
       throw new Refusal('parent-differs', `a parent given as ${named} found to be transaction ${tx.txid}`);
     this.#known.set(tx.txid, tx);

@@ -6,7 +6,7 @@
  * do not fill. Not here: templates and PSBTs that are made (`bitcoin/`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export interface TxInput {
@@ -35,8 +35,11 @@ const NOBODY = '00'.repeat(32);
 
 export const isCoinbase = ({ inputs }: Tx): boolean => inputs.length === 1 && inputs[0]!.txid === NOBODY;
 
+/** SHA-256 of bytes: 32 bytes, newly made. Whoever has a native one hands it in, since ids are most of the work of a stream. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+
 /** The id (display order) that these bytes, without witness, hash to. */
-const idOf = (bytes: Uint8Array): string => bytesToHex(sha256(sha256(bytes)).reverse());
+const idOf = (bytes: Uint8Array, hash: Sha256): string => bytesToHex(hash(hash(bytes)).reverse());
 
 class Reader {
   readonly bytes: Uint8Array;
@@ -84,22 +87,22 @@ class Reader {
 }
 
 /** Reads a transaction and computes its id. @throws Refusal `malformed-transaction` */
-export function readTx(bytes: Uint8Array): Tx {
+export function readTx(bytes: Uint8Array, hash: Sha256 = sha256): Tx {
   try {
-    return read(bytes);
+    return read(bytes, hash);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new Refusal('malformed-transaction', `${bytes.length} bytes found that are no transaction`);
   }
 }
 
-function read(bytes: Uint8Array): Tx {
+function read(bytes: Uint8Array, hash: Sha256): Tx {
   const reader = new Reader(bytes);
   const version = reader.u32() | 0;
   const segwit = bytes[4] === 0 && bytes[5] === 1;
   if (segwit) reader.take(2);
   const inputs = reader.list(() => ({
-    txid: bytesToHex(reader.take(32).slice().reverse()),
+    txid: bytesToHex(reader.take(32).toReversed()),
     vout: reader.u32(),
     scriptSig: reader.script(),
     sequence: reader.u32(),
@@ -110,7 +113,7 @@ function read(bytes: Uint8Array): Tx {
   const locktime = reader.take(4);
   if (reader.at !== bytes.length) throw new RangeError('bytes behind the end');
   const plain = segwit ? concatBytes(bytes.subarray(0, 4), bytes.subarray(6, end), locktime) : bytes;
-  return { txid: idOf(plain), bytes, version, inputs, outputs, witnesses };
+  return { txid: idOf(plain, hash), bytes, version, inputs, outputs, witnesses };
 }
 
 /** Reads a transaction from hex. @throws Refusal `malformed-transaction` */
@@ -118,11 +121,13 @@ export function txFromHex(hex: string): Tx {
   return readTx(hexBytes(hex));
 }
 
-/** @throws Refusal `malformed-transaction` */
-export function hexBytes(hex: string): Uint8Array {
-  try {
-    return hexToBytes(hex);
-  } catch {
-    throw new Refusal('malformed-transaction', 'broken hex found, pairs of hex digits expected');
-  }
+/** Bytes from hex. @throws Refusal `code` */
+export function hexBytes(
+  hex: string,
+  code: 'malformed' | 'malformed-transaction' = 'malformed-transaction',
+): Uint8Array {
+  // The engine's reader, twice as fast as others, stops at what is no digit.
+  const read = Buffer.from(hex, 'hex');
+  if (read.length * 2 !== hex.length) throw new Refusal(code, 'broken hex found, pairs of hex digits expected');
+  return new Uint8Array(read.buffer, read.byteOffset, read.length);
 }

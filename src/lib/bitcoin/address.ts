@@ -1,8 +1,10 @@
-/** Addresses of standard scripts, and back. */
+/** Reading addresses. Writing them (`address-text.ts`) is handed on, so that whoever does both needs one name. */
 import { Address, OutScript } from '@scure/btc-signer/payment.js';
-import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
 import { NETWORKS, prefixes, type Network } from './network.ts';
+
+export { addressOf } from './address-text.ts';
 
 /** The output script (hex) of an address. @throws Refusal `malformed-address`, or `wrong-network` where it is another network's */
 export function scriptOf(address: string, network: Network): string {
@@ -17,15 +19,6 @@ export function scriptOf(address: string, network: Network): string {
 function tryScript(address: string, network: Network): string | undefined {
   try {
     return bytesToHex(OutScript.encode(Address(prefixes(network)).decode(address)));
-  } catch {
-    return undefined;
-  }
-}
-
-/** The address of an output script (hex), where it has one. */
-export function addressOf(script: string, network: Network): string | undefined {
-  try {
-    return Address(prefixes(network)).encode(OutScript.decode(hexToBytes(script)));
   } catch {
     return undefined;
   }

@@ -4,7 +4,8 @@
  */
 import * as Flags from '@oclif/core/flags';
 import type { Building, Built, Grant } from '../assets/openassets/build.ts';
-import { assetId, readAddress } from '../assets/openassets/ids.ts';
+import { assetId } from '../assets/openassets/ids.ts';
+import { readAddress } from '../assets/openassets/payee.ts';
 import type { Parents } from '../assets/trace.ts';
 import { addressIn } from '../assets/document.ts';
 import { scriptOf } from '../bitcoin/address.ts';
@@ -13,7 +14,7 @@ import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { chainOf } from './chain.ts';
 import { coinsFrom } from './contract-flags.ts';
-import { inputFlags, parentFlags, type DecodeValues } from './decoding.ts';
+import { fetching, inputFlags, parentFlags, type DecodeValues } from './decoding.ts';
 import { feerateFlag } from './flags.ts';
 import { note, print } from './output.ts';
 import { parentSource } from './parents.ts';
@@ -119,14 +120,11 @@ export async function build(
     grants,
     metadata: Buffer.from(flags.metadata ?? ''),
   };
-  let built = make(common);
-  while ('missing' in built && fetch) {
-    const found = await Promise.all(built.missing.map(fetch));
-    if (found.every((bytes) => bytes === undefined)) break;
-    const { missing } = built;
-    found.forEach((bytes, i) => bytes && shared.add(bytes, missing[i]!));
-    built = make(common);
-  }
+  const look = () => {
+    const built = make(common);
+    return { built, missing: 'missing' in built ? built.missing : [] };
+  };
+  const { built } = await fetching(shared, look, fetch);
   if ('missing' in built) {
     note('parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen');
     await print(printJson({ type, version: 1, network, missing: built.missing }));

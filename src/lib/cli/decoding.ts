@@ -5,17 +5,17 @@
  */
 import * as Flags from '@oclif/core/flags';
 import type { Decoded } from '../assets/document.ts';
-import { ofJson, ofPsbt, type Subject } from '../assets/subject.ts';
+import { ofJson, type Subject } from '../assets/subject.ts';
 import type { Parents } from '../assets/trace.ts';
-import { readTx } from '../assets/transaction.ts';
+import type { Tx } from '../assets/transaction.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
-import { readPsbt } from '../bitcoin/psbt.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { BaseCommand } from './base.ts';
 import { errorObject, failureOf } from './errors.ts';
-import { chainFlags } from './flags.ts';
+import type { Exit } from './exits.ts';
+import { arg, chainFlags } from './flags.ts';
 import { openInput, readInput } from './input.ts';
-import { linesOf } from './lines.ts';
+import { groupsOf, type Line } from './lines.ts';
 import { note, print } from './output.ts';
 import { parentSource, type Fetch } from './parents.ts';
 import { sniff } from './sniff.ts';
@@ -33,6 +33,10 @@ export const inputFlags = {
     min: 1,
     helpValue: 'BYTES',
   }),
+};
+/** To be named in each command: oclif reads the arguments of a class itself, not those that it inherits. */
+export const decodeArgs = {
+  file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
 };
 export const parentFlags = {
   prev: Flags.string({
@@ -74,61 +78,57 @@ export interface DecodeValues {
 
 /** What every answer of a decoder has: the parents that it still needs. */
 export type Answer = Pick<Decoded, 'missing'>;
-/** One transaction's decoder: asked again after each parent that was fetched. */
-export type Decoder<A extends Answer = Answer> = (subject: Subject) => A;
-
-/** One decoder for all transactions that share parents: what was traced for one is known for the next. */
-export function perParents<D>(make: (parents: Parents) => D): (subject: Subject) => D {
-  const made = new WeakMap<Parents, D>();
-  return ({ parents }) => {
-    const known = made.get(parents) ?? make(parents);
-    made.set(parents, known);
-    return known;
-  };
+/** Decodes transactions that share parents: what was traced for one is known for the next. */
+export interface Decoder<A extends Answer = Answer> {
+  /** Asked again after each parent that was fetched. */
+  decode(tx: Tx): A;
+  /** The text of an answer, where it is not the document itself. */
+  show?(document: A, tx: Tx): string;
 }
 
-/** Answers a line of a batch that is no transaction; undefined where it is one. */
-export type Aside = (json: Json) => object | undefined;
+/** What answers a line of a batch that is no transaction but `{field: hex}`, by field. */
+export type Asides = { readonly [field: string]: (hex: string) => object };
 
 export abstract class DecodeCommand extends BaseCommand {
-  /** Reads one input, or each line of a batch, and prints what `decoder` makes of it. */
+  static override flags: typeof decodeFlags = decodeFlags;
+  static override exits: readonly Exit[] = [0, 2, 3, 65, 66, 69, 70];
+
+  /** Reads one input, or each line of a batch, and prints what a decoder over its parents makes of it. */
   protected async decode<A extends Answer>(
     flags: DecodeValues,
     file: string | undefined,
-    decoder: Decoder<A>,
-    aside: Aside = () => undefined,
-    show: (document: A, subject: Subject) => string = (document) => printJson(document),
+    make: (parents: Parents) => Decoder<A>,
+    asides: Asides = {},
   ): Promise<void> {
-    const source = await parentSource(flags);
-    const run = async (subject: Subject): Promise<A> => {
-      const first = decoder(subject);
-      return first.missing.length > 0 && source.fetch ? fetching(subject, decoder, first, source.fetch) : first;
-    };
-    if (flags.batch) return batch(await openInput(file), flags, source.shared, source.fetch ? run : decoder, aside);
-    const subject = await readSubject(flags, file, source.shared);
-    const document = await run(subject);
+    const { shared, fetch } = await parentSource(flags);
+    const common = make(shared);
+    const over = (parents: Parents): Decoder<A> => (parents === shared ? common : make(parents));
+    if (flags.batch) return batch(await openInput(file), flags, shared, over, fetch, asides);
+    const { tx, parents } = await readSubject(flags, file, shared);
+    const decoder = over(parents);
+    const document = await fetching(parents, () => decoder.decode(tx), fetch);
     if (flags['emit-missing']) {
       if (document.missing.length > 0) await print(document.missing.join('\n'));
-    } else await print(show(document, subject));
+    } else await print(decoder.show?.(document, tx) ?? printJson(document));
     process.exitCode = document.missing.length > 0 ? 3 : 0;
   }
 }
 
-/** Fetches what is missing until nothing is, or the node knows it as little. */
+/** Looks, and fetches what is missing, until nothing is or the node knows it as little. */
 export async function fetching<A extends Answer>(
-  subject: Subject,
-  decoder: Decoder<A>,
-  first: A,
-  fetch: Fetch,
+  parents: Parents,
+  look: () => A,
+  fetch: Fetch | undefined,
 ): Promise<A> {
-  let document = first;
-  while (document.missing.length > 0) {
-    const found = await Promise.all(document.missing.map(fetch));
-    if (found.every((bytes) => bytes === undefined)) return document;
-    found.forEach((bytes, i) => bytes && subject.parents.add(bytes, document.missing[i]!));
-    document = decoder(subject);
+  let found = look();
+  while (fetch && found.missing.length > 0) {
+    const { missing } = found;
+    const fetched = await Promise.all(missing.map(fetch));
+    if (fetched.every((bytes) => bytes === undefined)) break;
+    fetched.forEach((bytes, i) => bytes && parents.add(bytes, missing[i]!));
+    found = look();
   }
-  return document;
+  return found;
 }
 
 /** A transaction from a file or stdin, with the parents that come with it and those that all share. */
@@ -142,11 +142,16 @@ export async function readSubject(
 
 const unknownField = (field: string): void => note(`field ${JSON.stringify(field)} is not known and was ignored`);
 
-function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): Subject {
+function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): Subject | Promise<Subject> {
   const input = sniff(bytes, { transaction: true });
   if (input.form === 'json') return ofJson(parseJson(input.text), unknownField, shared);
-  if (input.form === 'transaction') return { tx: readTx(input.bytes), parents: shared };
-  return ofPsbt(readPsbt(Buffer.from(input.bytes).toString('base64'), { longest: limit * 2 }), shared);
+  if (input.form === 'transaction') return { tx: shared.read(input.bytes), parents: shared };
+  return fromPsbt(input.bytes, limit, shared);
+}
+
+async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Promise<Subject> {
+  const [{ readPsbt }, { ofPsbt }] = await Promise.all([import('../bitcoin/psbt.ts'), import('../assets/psbt.ts')]);
+  return ofPsbt(readPsbt(Buffer.from(bytes).toString('base64'), { longest: limit * 2 }), shared);
 }
 
 /** As `printJson`, by the engine where it can: it refuses only the bigint of an absurd amount. */
@@ -158,61 +163,72 @@ function fastJson(document: object): string {
   }
 }
 
-/** An object of one field in hex, as most lines are, needs no parser. */
-const ONE_FIELD = /^\{"(tx|marker|script|payload)": ?"([0-9a-f]*)"\}$/;
+/** An object of one field in hex needs no parser. */
+const ONE_FIELD = /^\{"([a-z]+)": ?"([0-9a-f]*)"\}$/;
 
-/** As many characters as one write takes; a stream that waits for its input gets each line at once all the same. */
+/** The answer to a document that is no transaction; undefined where it may be one. */
+function answerAside(json: Json, asides: Asides): object | undefined {
+  for (const [field, answer] of Object.entries(asides)) {
+    const hex = (json as { [field: string]: Json } | null)?.[field];
+    if (typeof hex === 'string') return answer(hex);
+  }
+  return undefined;
+}
+
+/** As many characters as one write takes, where a piece of the input has more answers. */
 const CHUNK = 65_536;
 
 async function batch(
   from: AsyncIterable<Uint8Array>,
   flags: DecodeValues,
   shared: Parents,
-  run: (subject: Subject) => Answer | Promise<Answer>,
-  aside: Aside,
+  over: (parents: Parents) => Decoder,
+  fetch: Fetch | undefined,
+  asides: Asides,
 ): Promise<void> {
   let first: number | undefined;
   let held = '';
-  let writing: Promise<void> = Promise.resolve();
-  const flush = (): Promise<void> => {
+  const flush = async (): Promise<void> => {
     const text = held;
     held = '';
-    if (text !== '') writing = writing.then(() => print(text));
-    return writing;
+    if (text !== '') await print(text);
   };
-  let waiting: NodeJS.Immediate | undefined;
-  const put = (text: string): void => {
-    held += `${text}\n`;
-    waiting ??= setImmediate(() => {
-      waiting = undefined;
-      void flush();
-    });
+  const text = (document: Answer): string => {
+    const { missing } = document;
+    if (missing.length > 0) first ??= 3;
+    return flags['emit-missing'] ? missing.map((txid) => `${txid}\n`).join('') : `${fastJson(document)}\n`;
   };
-  for await (const line of linesOf(from, flags['max-input'])) {
-    try {
-      if ('refusal' in line) throw line.refusal;
-      const one = ONE_FIELD.exec(line.text);
-      const json = one ? { [one[1]!]: one[2]! } : /^\s*[{["]/.test(line.text) ? parseJson(line.text) : undefined;
-      const answer = json === undefined ? undefined : aside(json);
-      if (answer) put(fastJson(answer));
-      else {
-        const subject =
-          json === undefined
-            ? subjectFrom(Buffer.from(line.text), flags['max-input'], shared)
-            : ofJson(json, unknownField, shared);
-        const answered = run(subject);
-        const document = answered instanceof Promise ? await answered : answered;
-        if (document.missing.length > 0) first ??= 3;
-        if (!flags['emit-missing']) put(fastJson(document));
-        else if (document.missing.length > 0) put(document.missing.join('\n'));
+  const decoded = ({ tx, parents }: Subject): string | Promise<string> => {
+    const decoder = over(parents);
+    return fetch ? fetching(parents, () => decoder.decode(tx), fetch).then(text) : text(decoder.decode(tx));
+  };
+  /** What a line is answered with: a document, or ids that are missing. */
+  const answer = (line: Line): string | Promise<string> => {
+    if ('refusal' in line) throw line.refusal;
+    const [, field = '', hex = ''] = (line.text.endsWith('"}') && ONE_FIELD.exec(line.text)) || [];
+    if (Object.hasOwn(asides, field)) return `${fastJson(asides[field]!(hex))}\n`;
+    const json = /^\s*[{["]/.test(line.text) ? parseJson(line.text) : undefined;
+    const known = json === undefined ? undefined : answerAside(json, asides);
+    if (known) return `${fastJson(known)}\n`;
+    const subject =
+      json === undefined
+        ? subjectFrom(Buffer.from(line.text), flags['max-input'], shared)
+        : ofJson(json, unknownField, shared);
+    return subject instanceof Promise ? subject.then(decoded) : decoded(subject);
+  };
+  for await (const lines of groupsOf(from, flags['max-input'])) {
+    for (const line of lines) {
+      try {
+        const text = answer(line);
+        held += typeof text === 'string' ? text : await text;
+      } catch (error) {
+        const failure = failureOf(error);
+        held += `${printJson(errorObject(failure))}\n`;
+        first ??= failure.exit;
       }
-    } catch (error) {
-      const failure = failureOf(error);
-      put(printJson(errorObject(failure)));
-      first ??= failure.exit;
+      if (fetch || held.length > CHUNK) await flush();
     }
-    if (held.length > CHUNK) await flush();
+    await flush();
   }
-  await flush();
   process.exitCode = first ?? 0;
 }

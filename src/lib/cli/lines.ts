@@ -15,6 +15,11 @@ const RETURN = 0x0d;
 
 /** Lines end in LF or CRLF; the last may end with the stream. An empty line is a line. */
 export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<Line> {
+  for await (const lines of groupsOf(source, limit)) yield* lines;
+}
+
+/** The same lines, those together that one piece of the stream ends: nothing is waited for between them. */
+export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<Line[]> {
   let number = 0;
   let parts: Uint8Array[] = [];
   let size = 0;
@@ -36,35 +41,35 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAG
     );
   };
   for await (const chunk of source) {
+    const lines: Line[] = [];
     let from = 0;
     let at = chunk.indexOf(NEWLINE);
     if (size > 0 && at >= 0) {
       add(chunk.subarray(0, at));
-      yield take();
+      lines.push(take());
       from = at + 1;
       at = chunk.indexOf(NEWLINE, from);
     }
-    // Most streams are ASCII: then the lines of a chunk are made at once, without a buffer for each.
-    const end = chunk.lastIndexOf(NEWLINE);
     if (at >= 0 && isAscii(chunk)) {
-      for (const text of Buffer.from(chunk.buffer, chunk.byteOffset + from, end - from)
-        .toString('latin1')
-        .split('\n')) {
+      // Most streams are ASCII: then the lines of a chunk are made at once, without a buffer for each.
+      const end = chunk.lastIndexOf(NEWLINE);
+      const whole = Buffer.from(chunk.buffer, chunk.byteOffset + from, end - from).toString('latin1');
+      for (const each of whole.split('\n')) {
         number += 1;
-        const whole = text.endsWith('\r') ? text.slice(0, -1) : text;
-        yield whole.length > limit ? tooLong(number, limit) : { number, text: whole };
+        const text = each.endsWith('\r') ? each.slice(0, -1) : each;
+        lines.push(text.length > limit ? tooLong(number, limit) : { number, text });
       }
-      add(chunk.subarray(end + 1));
-      continue;
-    }
-    for (; at >= 0; at = chunk.indexOf(NEWLINE, from)) {
-      add(chunk.subarray(from, at));
-      yield take();
-      from = at + 1;
-    }
+      from = end + 1;
+    } else
+      for (; at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+        add(chunk.subarray(from, at));
+        lines.push(take());
+        from = at + 1;
+      }
     add(chunk.subarray(from));
+    if (lines.length > 0) yield lines;
   }
-  if (size > 0) yield take();
+  if (size > 0) yield [take()];
 }
 
 const tooLong = (number: number, limit: number): Line => ({

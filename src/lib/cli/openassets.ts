@@ -6,16 +6,17 @@ import type { Piece } from '../assets/bytes.ts';
 import { Malformed } from '../assets/bytes.ts';
 import type { Decoded } from '../assets/document.ts';
 import { assetNames, decodeMarker, decodeMarkerScript, OpenAssets } from '../assets/openassets/decode.ts';
-import { namesOf, readAddress, readAssetId } from '../assets/openassets/ids.ts';
+import { namesOf, readAssetId } from '../assets/openassets/ids.ts';
 import { explainMarker, markerIn } from '../assets/openassets/marker.ts';
 import { returned } from '../assets/script.ts';
-import type { Subject } from '../assets/subject.ts';
-import { addressOf } from '../bitcoin/address.ts';
+import type { Parents } from '../assets/trace.ts';
+import { hexBytes } from '../assets/transaction.ts';
+import { addressOf } from '../bitcoin/address-text.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { perParents, type Aside, type Decoder } from './decoding.ts';
+import type { Asides, Decoder } from './decoding.ts';
 import { readInput } from './input.ts';
 
 interface Wanted {
@@ -23,27 +24,22 @@ interface Wanted {
   'all-inputs'?: boolean;
   explain?: boolean;
   definition?: string | undefined;
+  graph?: 'mermaid' | undefined;
 }
 
-/** The decoder for these flags. Lines of a batch without parents of their own share what was traced. */
-export async function openAssetsDecoder(
-  flags: Wanted,
-): Promise<{ decode: Decoder<Decoded>; graph(subject: Subject): string }> {
+/** The decoder for these flags, over any parents. */
+export async function openAssetsDecoder(flags: Wanted): Promise<(parents: Parents) => Decoder<Decoded>> {
+  const { network, explain = false, graph } = flags;
   const definition = flags.definition === undefined ? undefined : await readInput(flags.definition);
-  const options = { allInputs: flags['all-inputs'] ?? false, explain: flags.explain ?? false, definition };
-  const of = perParents((parents) => new OpenAssets({ network: flags.network, parents }));
-  return {
-    decode: (subject) => of(subject).decode(subject.tx, options),
-    graph: (subject) => of(subject).graph(subject.tx) ?? 'flowchart LR\n',
+  const options = { allInputs: flags['all-inputs'] ?? false, explain, definition };
+  return (parents) => {
+    const open = new OpenAssets({ network, parents });
+    return {
+      decode: (tx) => open.decode(tx, options),
+      show: (document, tx) =>
+        explain ? tableOf(document) : graph ? (open.graph(tx) ?? 'flowchart LR\n') : printJson(document),
+    };
   };
-}
-
-function bytesOf(hex: string): Uint8Array {
-  try {
-    return hexToBytes(hex);
-  } catch {
-    throw new Refusal('malformed', 'broken hex found, pairs of hex digits expected');
-  }
 }
 
 /** @throws Refusal `invalid-marker` with the reason */
@@ -63,7 +59,7 @@ export function markerAlone(given: {
   network: Network;
   explain: boolean;
 }): string {
-  const bytes = bytesOf(given.marker ?? given.script!);
+  const bytes = hexBytes(given.marker ?? given.script!, 'malformed');
   if (given.explain) {
     const found = given.marker === undefined ? markerIn(bytes) : undefined;
     const payload =
@@ -84,19 +80,19 @@ function alone(bytes: Uint8Array, isScript: boolean, network: Network): object {
 }
 
 /** `{"marker":hex}` and `{"script":hex}` in a batch. */
-export const asideOpenAssets =
-  (network: Network): Aside =>
-  (json) => {
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-    const { marker, script } = json as { marker?: unknown; script?: unknown };
-    const hex = marker ?? script;
-    if (typeof hex !== 'string') return undefined;
-    return refusing(() => alone(bytesOf(hex), marker === undefined, network));
-  };
+export const asidesOf = (network: Network): Asides => ({
+  marker: (hex) => refusing(() => alone(hexBytes(hex, 'malformed'), false, network)),
+  script: (hex) => refusing(() => alone(hexBytes(hex, 'malformed'), true, network)),
+});
 
 /** @throws Refusal `bad-checksum`, `malformed-address`, `wrong-network` */
-export function addressDocument(address: string | undefined, assetId: string | undefined, network: Network): object {
+export async function addressDocument(
+  address: string | undefined,
+  assetId: string | undefined,
+  network: Network,
+): Promise<object> {
   if (address === undefined) return assetNames(readAssetId(assetId!, network), network);
+  const { readAddress } = await import('../assets/openassets/payee.ts');
   return namesOf(hexToBytes(readAddress(address, network).script), network);
 }
 
@@ -112,4 +108,4 @@ const table = (pieces: readonly Piece[]): string => {
 };
 
 /** The byte table of a decoded transaction's marker. */
-export const tableOf = (document: Decoded): string => table((document['explain'] ?? []) as Piece[]);
+const tableOf = (document: Decoded): string => table((document['explain'] ?? []) as Piece[]);

@@ -9,9 +9,8 @@ import { createBase58check } from '@scure/base';
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ascii, attempt, Malformed } from '../bytes.ts';
-import { spentOutput } from '../document.ts';
 import { multisigKeys, returned } from '../script.ts';
-import { parentColours, type Rule, type Walk } from '../trace.ts';
+import { parentColours, parentTx, type Rule, type Walk } from '../trace.ts';
 import { isCoinbase, type Tx } from '../transaction.ts';
 import { readPayload, type Flags, type Issuance, type Payload, type Payment, type Policy } from './payload.ts';
 
@@ -68,7 +67,7 @@ export const colour: Rule<Colours> = function* (tx) {
   if (payload === undefined || payload instanceof Malformed || isCoinbase(tx) || tx.inputs.length === 0) return bare;
   const inputs: Holding[][] = [];
   for (const input of tx.inputs) {
-    const { outputs } = yield* parentColours<Colours>(input.txid);
+    const { outputs }: Colours = yield parentColours(input.txid);
     inputs.push((outputs[input.vout] ?? []).map((holding) => ({ ...holding })));
   }
   let issued: string | undefined;
@@ -88,7 +87,8 @@ export const colour: Rule<Colours> = function* (tx) {
 function* issuedBy(tx: Tx, issuance: Issuance): Walk<string> {
   const { txid, vout } = tx.inputs[0]!;
   if (issuance.locked) return assetIdOf(issuance, ascii(`${txid}:${vout}`));
-  return assetIdOf(issuance, (yield* spentOutput(tx, 0))?.script ?? new Uint8Array());
+  const parent: Tx = yield parentTx(txid);
+  return assetIdOf(issuance, parent.outputs[vout]?.script ?? new Uint8Array());
 }
 
 /** Carries out payments, taking from `inputs`; or says why it cannot. */

@@ -101,11 +101,9 @@ export class Colu {
   }
 }
 
-/** `{"payload":hex}` by itself: its fields, or why there are none; undefined for anything else. */
-export function coluPayload(json: unknown): object | undefined {
-  const hex = (json as { payload?: unknown } | null)?.payload;
-  if (typeof hex !== 'string') return undefined;
-  const found = attempt(() => readPayload(hexBytes(hex)));
+/** A payload (hex) by itself: its fields, or why there are none. @throws Refusal `malformed` */
+export function coluPayload(hex: string): object {
+  const found = attempt(() => readPayload(hexBytes(hex, 'malformed')));
   const head = { type: 'colu-payload', version: 1 };
   return found instanceof Malformed
     ? { ...head, status: 'invalid', reason: found.reason, found: found.message }

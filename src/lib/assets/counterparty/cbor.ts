@@ -13,9 +13,20 @@ import { assetName, packedAddress, subassetName } from './names.ts';
 export function cborList(bytes: Uint8Array): unknown[] | undefined {
   // An array of up to 23, or with its length in the next byte. Deeper input than a message has is not worth the stack.
   if (bytes.length === 0 || bytes[0]! < 0x80 || bytes[0]! > 0x98) return undefined;
+  const found = decoded(bytes);
+  return Array.isArray(found) ? found : undefined;
+}
+
+/** The list in an inscription's metadata: all of it, or `xcp` in a map of what ordinals show (`ordinals_metadata_support`). */
+export function metadataList(bytes: Uint8Array): unknown[] | undefined {
+  const found = decoded(bytes);
+  const list = found instanceof Map ? (found.get('xcp') as unknown) : found;
+  return Array.isArray(list) ? list : undefined;
+}
+
+function decoded(bytes: Uint8Array): unknown {
   try {
-    const found: unknown = decode(bytes, { allowBigInt: true, useMaps: true, rejectDuplicateMapKeys: true });
-    return Array.isArray(found) ? found : undefined;
+    return decode(bytes, { allowBigInt: true, useMaps: true, rejectDuplicateMapKeys: true });
   } catch {
     return undefined;
   }

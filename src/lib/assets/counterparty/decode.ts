@@ -11,7 +11,7 @@ import { addressIn, head, outputOf, type Decoded } from '../document.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
 import type { Tx } from '../transaction.ts';
 import { carriedBy, type Carried } from './carrier.ts';
-import { cborList, plain, readCbor } from './cbor.ts';
+import { cborList, metadataList, plain, readCbor } from './cbor.ts';
 import { textOrHex, type Fields } from './fields.ts';
 import { readLegacy } from './legacy.ts';
 
@@ -98,7 +98,7 @@ function printable(fields: Fields): Fields {
 
 /** The message of an inscription: a list of its type and fields, whose text is the inscription's content. */
 function inscribed({ message, inscription }: Carried, network: Network): Message {
-  const list = cborList(message);
+  const list = metadataList(message);
   const [type, ...values] = list ?? [];
   if (typeof type !== 'number')
     return {

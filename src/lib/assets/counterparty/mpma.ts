@@ -1,11 +1,12 @@
 /**
- * Counterparty's "multi peer, multi asset" send (type 3): a table of addresses, then bit-packed lists of sends.
- * Source: counterparty-core messages/versions/mpma, utils/mpmaencoding.
+ * Counterparty's "multi peer, multi asset" send (type 3): a table of addresses, then bit-packed lists of sends. The addresses are
+ * short ones of 21 bytes, or from block 971700 on (`mpma_taproot_support`) packed ones behind their length; the first byte tells.
+ * Source: counterparty-core messages/versions/mpma, utils/mpmaencoding; release notes of 11.4.
  */
 import type { Network } from '../../bitcoin/network.ts';
 import { Cursor, Malformed } from '../bytes.ts';
 import { memoOf, type Fields, type Memo } from './fields.ts';
-import { assetName, shortAddress } from './names.ts';
+import { assetName, packedAddress, shortAddress } from './names.ts';
 
 class Bits {
   readonly #bytes: Uint8Array;
@@ -35,14 +36,18 @@ function memo(bits: Bits): Memo {
   );
 }
 
+/** Is it the length of a packed address? No version of a short one is, but that of P2SH, and no program is so short. */
+const isLength = (first = 0): boolean => first >= 4 && first <= 42 && first !== 5;
+
 /** @throws Malformed `truncated`, `bad-address`, `bad-asset` */
 export function readMpma(body: Uint8Array, network: Network): Fields {
   const cursor = new Cursor(body);
   const count = cursor.num(2, 'number of addresses');
   if (count === 0) throw new Malformed('no-address', 'no address found');
-  if (count * 21 > cursor.left)
-    throw new Malformed('truncated', `${cursor.left} bytes left, ${count} addresses expected`);
-  const table = Array.from({ length: count }, () => shortAddress(cursor.take(21, 'address'), network).address);
+  const address = isLength(body[2])
+    ? () => packedAddress(cursor.take(cursor.u8('length of an address'), 'address'), network).address
+    : () => shortAddress(cursor.take(21, 'address'), network).address;
+  const table = Array.from({ length: count }, address);
   const width = Math.ceil(Math.log2(count));
   const bits = new Bits(cursor.rest());
   const shared = memo(bits);

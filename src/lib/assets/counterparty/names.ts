@@ -3,7 +3,7 @@
  *
  * Source: counterparty-core ledger/issuances, utils/address.
  */
-import { addressOf } from '../../bitcoin/address.ts';
+import { addressOf } from '../../bitcoin/address-text.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { Cursor, hexOf, Malformed } from '../bytes.ts';
 

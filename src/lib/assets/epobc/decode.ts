@@ -38,7 +38,7 @@ export const colour: Rule<Colours> = function* (tx) {
   const inputs: bigint[] = [];
   for (let sum = 0n; inputs.length < tx.inputs.length && sum < reach; sum += inputs.at(-1)!) {
     const { txid, vout } = tx.inputs[inputs.length]!;
-    const parent = yield* parentTx(txid);
+    const parent: Tx = yield parentTx(txid);
     const made = tagIn(parent);
     const value = made ? (parent.outputs[vout]?.sat ?? 0n) - made.padding : 0n;
     if (value <= 0n) break;
@@ -51,7 +51,8 @@ export const colour: Rule<Colours> = function* (tx) {
   );
   for (const vin of new Set(from.flat())) {
     const { txid, vout } = tx.inputs[vin]!;
-    spent.set(vin, (yield* parentColours<Colours>(txid)).outputs[vout]);
+    const parent: Colours = yield parentColours(txid);
+    spent.set(vin, parent.outputs[vout]);
   }
   const outputs = from.map((vins, vout) =>
     heldBy(

@@ -78,13 +78,6 @@ export function candidates(tx: Tx): { markers: Candidate[]; rejected: Rejected[]
 }
 const hasTag = (script: Uint8Array): boolean => bytesToHex(script.subarray(0, 12)).includes('4f41');
 
-/** What an input brings: the units of the output that it spends. */
-export function* unitsSpent(tx: Tx, vin: number): Walk<Units | undefined> {
-  const { txid, vout } = tx.inputs[vin]!;
-  const { outputs } = yield* parentColours<Colours>(txid);
-  return outputs[vout];
-}
-
 /** The colours of one transaction. */
 export const colour: Rule<Colours> = function* (tx) {
   const { markers, rejected } = candidates(tx);
@@ -124,7 +117,10 @@ function* assign(
       if (left === 0n) {
         if (vin === tx.inputs.length)
           return new Malformed('not-enough-units', `output ${vout}: ${wanted} of ${units} units found in no input`);
-        if (vin === spent.length) spent.push(yield* unitsSpent(tx, vin));
+        if (vin === spent.length) {
+          const parent: Colours = yield parentColours(tx.inputs[vin]!.txid);
+          spent.push(parent.outputs[tx.inputs[vin]!.vout]);
+        }
         left = spent[vin]?.units ?? 0n;
         vin += 1;
         continue;
@@ -146,6 +142,6 @@ function* assign(
 /** The asset that input 0 may issue. A parent without that output cannot be a parent: nothing is issued by nobody. */
 function* issuer(tx: Tx): Walk<string> {
   const { txid, vout } = tx.inputs[0]!;
-  const parent = yield* parentTx(txid);
+  const parent: Tx = yield parentTx(txid);
   return assetHash(parent.outputs[vout]?.script ?? new Uint8Array());
 }

@@ -6,6 +6,7 @@
  * (openassets-ruby leaves out every OP_RETURN), `over-2^53` (the npm package rounds).
  * Not here: reading the input, exit codes (`cli/`).
  */
+import { bytesToHex } from '../../bitcoin/bytes.ts';
 import type { Network } from '../../bitcoin/network.ts';
 import { hexOf, Malformed, textOf } from '../bytes.ts';
 import { head, outputOf, sums, type Context, type Decoded, type Status } from '../document.ts';
@@ -55,16 +56,17 @@ export class OpenAssets {
     if (!this.#context.parents.holds(tx.txid)) this.#trace.forget(tx.txid);
     return {
       ...head('openassets', tx, network, status),
-      marker: marker ? { vout: marker.vout, ...markerFields(marker.marker) } : null,
+      marker: marker ? markerFields({ vout: marker.vout }, marker.marker) : null,
       outputs: tx.outputs.map((output, vout) => {
         const units = outputs[vout];
+        const shown = outputOf(output, vout, network);
         return {
-          ...outputOf(output, vout, network),
+          ...shown,
           type: !marker ? 'uncolored' : vout === marker.vout ? 'marker' : vout < marker.vout ? 'issuance' : 'transfer',
           asset_id: units ? assetId(units.asset, network) : null,
           asset_hash160: units?.asset ?? null,
           quantity: String(units?.units ?? 0n),
-          oa_address: oaAddressOf(output.script, network),
+          oa_address: oaAddressOf(shown.script, network),
           sources: (units?.sources ?? []).map((source) => ({ vin: source.vin, units: String(source.units) })),
         };
       }),
@@ -103,14 +105,14 @@ export class OpenAssets {
     const [first] = markers;
     return {
       ...head('openassets', tx, network, 'undetermined'),
-      marker: first ? { vout: first.vout, ...markerFields(first.marker) } : null,
+      marker: first ? markerFields({ vout: first.vout }, first.marker) : null,
       outputs: tx.outputs.map((output, vout) => ({
         ...outputOf(output, vout, network),
         type: vout === first?.vout ? 'marker' : 'undetermined',
         asset_id: null,
         asset_hash160: null,
         quantity: null,
-        oa_address: oaAddressOf(output.script, network),
+        oa_address: oaAddressOf(bytesToHex(output.script), network),
         sources: [],
       })),
       destroyed: [],
@@ -159,7 +161,7 @@ export class OpenAssets {
       const pointer: Pointer | undefined = embedded?.pointer ?? readPointer(stage.colours.marker!.marker.metadata);
       if (!pointer && !definition) continue;
       const hash = embedded?.definedHash ?? issued.asset;
-      const key = JSON.stringify([issued.asset, pointer]);
+      const key = [issued.asset, ...Object.values(pointer ?? {})].join();
       if (found.has(key)) continue;
       found.set(key, {
         asset_id: assetId(issued.asset, network),
@@ -174,8 +176,9 @@ export class OpenAssets {
   }
 }
 
-export function markerFields({ quantities, metadata }: Marker) {
+function markerFields<T extends object>(first: T, { quantities, metadata }: Marker) {
   return {
+    ...first,
     quantities: quantities.map(String),
     metadata_hex: hexOf(metadata),
     metadata_text: metadata.length > 0 ? textOf(metadata) : null,
@@ -204,30 +207,20 @@ function explained(tx: Tx, { marker, rejected }: Colours): object {
   return explainMarker(payload).pieces;
 }
 
+const markerDocument = (marker: Marker, warnings: readonly string[]) => ({
+  ...markerFields({ type: 'openassets-marker', version: 1 }, marker),
+  warnings,
+});
+
 /** A marker alone, from its payload on. @throws Malformed */
-export function decodeMarker(payload: Uint8Array, explain = false): object {
-  const marker = readMarker(payload);
-  return {
-    type: 'openassets-marker',
-    version: 1,
-    ...markerFields(marker),
-    warnings: [],
-    ...(explain && { explain: explainMarker(payload).pieces }),
-  };
-}
+export const decodeMarker = (payload: Uint8Array): object => markerDocument(readMarker(payload), []);
 
 /** The marker in an output script. @throws Malformed */
-export function decodeMarkerScript(script: Uint8Array, explain = false): object {
+export function decodeMarkerScript(script: Uint8Array): object {
   const found: FoundMarker | Malformed | undefined = markerIn(script);
   if (found === undefined) throw new Malformed('no-op-return', 'a script found that does not begin with OP_RETURN');
   if (found instanceof Malformed) throw found;
-  return {
-    type: 'openassets-marker',
-    version: 1,
-    ...markerFields(found),
-    warnings: found.multiPush ? ['multi-push'] : [],
-    ...(explain && { explain: explainMarker(found.payload).pieces }),
-  };
+  return markerDocument(found, found.multiPush ? ['multi-push'] : []);
 }
 
 /** The names of an asset or of an address, in each of their forms. */

@@ -7,14 +7,14 @@
 import { createBase58check } from '@scure/base';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
-import { addressOf, scriptOf } from '../../bitcoin/address.ts';
+import { addressOf, hashPaid } from '../../bitcoin/address-text.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { Refusal } from '../../protocol/refusal.ts';
 import { kept } from '../document.ts';
 
 const base58check = createBase58check(sha256);
-const NAME_SPACE = 19;
+const NAME_SPACE = 0x13;
 const MAIN = 23;
 const TEST = 115;
 
@@ -52,19 +52,10 @@ export function readAssetId(text: string, network: Network): string {
   return bytesToHex(bytes.subarray(1));
 }
 
-/** The Open Assets address of a script, where it is pay to public key hash or script hash. */
-export const oaAddressOf = (script: Uint8Array, network: Network): string | null => {
-  const { length } = script;
-  return length === 25 || length === 23 ? oaAddress(bytesToHex(script), network) : null;
-};
-const oaAddress = kept((hex, network): string | null => {
-  const { pubKeyHash, scriptHash } = prefixes(network);
-  const key = /^76a914([0-9a-f]{40})88ac$/.exec(hex)?.[1];
-  const p2sh = /^a914([0-9a-f]{40})87$/.exec(hex)?.[1];
-  const payload = key ?? p2sh;
-  if (payload === undefined) return null;
-  const version = key ? pubKeyHash : scriptHash;
-  return base58check.encode(Uint8Array.of(NAME_SPACE, version, ...hexToBytes(payload)));
+/** The Open Assets address of a script (hex), where it is pay to public key hash or script hash. */
+export const oaAddressOf = kept((script, network): string | null => {
+  const paid = hashPaid(script, network);
+  return paid === undefined ? null : base58check.encode(hexToBytes(NAME_SPACE.toString(16) + paid));
 });
 
 /**
@@ -85,12 +76,6 @@ export function readOaAddress(text: string, network: Network): { script: string;
   throw new Refusal('malformed-address', `${shown} found, an Open Assets address expected`);
 }
 
-/** The script of an address in any form. @throws Refusal as `readOaAddress` and `scriptOf` do */
-export function readAddress(text: string, network: Network): { script: string; oa: boolean } {
-  const bech32 = /^(?:bc|tb|bcrt)1/i.test(text);
-  return bech32 ? { script: scriptOf(text, network), oa: false } : readOaAddress(text, network);
-}
-
 /** All names of a script: what it is paid by, and the asset that it issues. */
 export function namesOf(script: Uint8Array, network: Network): object {
   const hash = assetHash(script);
@@ -101,7 +86,7 @@ export function namesOf(script: Uint8Array, network: Network): object {
     network,
     script: hex,
     address: addressOf(hex, network) ?? null,
-    oa_address: oaAddressOf(script, network),
+    oa_address: oaAddressOf(hex, network),
     asset_id: assetId(hash, network),
     asset_hash160: hash,
   };

@@ -34,52 +34,34 @@ function leb128(cursor: Cursor, index: number): bigint {
   throw new Malformed('quantity-too-large', `quantity ${index} at offset ${start} has more than ${LONGEST} bytes`);
 }
 
-/** @throws Malformed `no-tag`, `unknown-version`, `truncated`, `quantity-too-large`, `trailing-bytes` */
-export function readMarker(payload: Uint8Array, piece?: (from: number, to: number, means: string) => void): Marker {
-  const cursor = new Cursor(payload);
-  const read = <T>(take: () => T, means: (value: T) => string): T => {
-    const from = cursor.at;
-    const value = take();
-    piece?.(from, cursor.at, means(value));
-    return value;
-  };
+/**
+ * `tell` hears what the bytes from the last end to `to` mean.
+ * @throws Malformed `no-tag`, `unknown-version`, `truncated`, `quantity-too-large`, `trailing-bytes`
+ */
+export function readMarker(payload: Uint8Array, tell?: (to: number, means: string) => void): Marker {
   if (payload[0] !== 0x4f || payload[1] !== 0x41)
     throw new Malformed('no-tag', `${hexOf(payload.subarray(0, 4)) || 'nothing'} found, 4f41 expected`);
-  read(
-    () => cursor.take(2, 'tag'),
-    () => 'tag "OA"',
-  );
-  const version = read(
-    () => cursor.take(2, 'version'),
-    () => 'version 1',
-  );
-  if (version[0] !== 1 || version[1] !== 0)
-    throw new Malformed('unknown-version', `version ${hexOf(version)} found, 0100 expected`);
-  const count = read(
-    () => cursor.compactSize('number of quantities'),
-    (n) => `${n} quantities`,
-  );
+  const cursor = new Cursor(payload);
+  cursor.at = 2;
+  tell?.(cursor.at, 'tag "OA"');
+  if (cursor.u8('version') + cursor.u8('version') * 256 !== 1)
+    throw new Malformed('unknown-version', `version ${hexOf(payload.subarray(2, 4))} found, 0100 expected`);
+  tell?.(cursor.at, 'version 1');
+  const count = cursor.compactSize('number of quantities');
+  tell?.(cursor.at, `${count} quantities`);
   // A quantity is at least a byte: a count that cannot be true is refused before anything is made for it.
   if (count > cursor.left)
     throw new Malformed('truncated', `${cursor.left} bytes left at offset ${cursor.at}, ${count} quantities expected`);
   const quantities: bigint[] = [];
-  for (let i = 0; i < count; i++)
-    quantities.push(
-      piece
-        ? read(
-            () => leb128(cursor, i),
-            (units) => `quantity ${i}: ${units} units`,
-          )
-        : leb128(cursor, i),
-    );
-  const size = read(
-    () => cursor.compactSize('length of metadata'),
-    (n) => `${n} bytes of metadata`,
-  );
-  const metadata = read(
-    () => cursor.take(size, 'metadata'),
-    () => 'metadata',
-  );
+  for (let i = 0; i < count; i++) {
+    const units = leb128(cursor, i);
+    quantities.push(units);
+    tell?.(cursor.at, `quantity ${i}: ${units} units`);
+  }
+  const size = cursor.compactSize('length of metadata');
+  tell?.(cursor.at, `${size} bytes of metadata`);
+  const metadata = cursor.take(size, 'metadata');
+  tell?.(cursor.at, 'metadata');
   cursor.end();
   return { quantities, metadata };
 }
@@ -88,16 +70,16 @@ export function readMarker(payload: Uint8Array, piece?: (from: number, to: numbe
 export function explainMarker(payload: Uint8Array): { pieces: Piece[]; fault?: Malformed } {
   const pieces: Piece[] = [];
   let end = 0;
+  const tell = (to: number, means: string): void => {
+    if (to > end) pieces.push({ offset: end, hex: hexOf(payload.subarray(end, to)), means });
+    end = to;
+  };
   try {
-    readMarker(payload, (from, to, means) => {
-      if (to > from) pieces.push({ offset: from, hex: hexOf(payload.subarray(from, to)), means });
-      end = to;
-    });
+    readMarker(payload, tell);
     return { pieces };
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    if (end < payload.length)
-      pieces.push({ offset: end, hex: hexOf(payload.subarray(end)), means: `not read: ${error.reason}` });
+    tell(payload.length, `not read: ${error.reason}`);
     return { pieces, fault: error };
   }
 }

@@ -24,11 +24,11 @@ export interface Pointer {
 /** Reads a pointer from metadata; undefined where it is none. */
 export function readPointer(bytes: Uint8Array): Pointer | undefined {
   if (bytes.length === 21 && bytes[0] === 0x68) return { form: 'hash', hash160: hexOf(bytes.subarray(1)) };
-  const text = bytes[0] === 0x75 && bytes[1] === 0x3d ? textOf(bytes.subarray(2)) : null;
-  if (!text) return undefined;
+  const text = bytes.length > 2 && bytes[0] === 0x75 && bytes[1] === 0x3d ? textOf(bytes.subarray(2)) : null;
+  if (text === null) return undefined;
   const hash = /&sha256=([0-9a-fA-F]{64})$/.exec(text);
-  const url = decoded(hash ? text.slice(0, hash.index) : text);
-  return { form: 'url', url, ...(hash && { sha256: hash[1]!.toLowerCase() }) };
+  if (!hash) return { form: 'url', url: decoded(text) };
+  return { form: 'url', url: decoded(text.slice(0, hash.index)), sha256: hash[1]!.toLowerCase() };
 }
 
 /** Percent escapes are read where all of them are right. */

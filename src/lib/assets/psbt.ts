@@ -1,0 +1,17 @@
+/**
+ * A PSBT as a decoder's subject. In a file of its own, because it brings @scure/btc-signer, which no other input needs.
+ */
+import { RawTx } from '@scure/btc-signer/script.js';
+import type { Transaction } from '@scure/btc-signer/transaction.js';
+import type { Subject } from './subject.ts';
+import type { Parents } from './trace.ts';
+
+/** The transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`). */
+export function ofPsbt(psbt: Transaction, shared: Parents): Subject {
+  const parents = shared.over();
+  for (let i = 0; i < psbt.inputsLength; i++) {
+    const { nonWitnessUtxo } = psbt.getInput(i);
+    if (nonWitnessUtxo) parents.add(RawTx.encode(nonWitnessUtxo as never));
+  }
+  return { tx: parents.read(psbt.unsignedTx), parents };
+}
