@@ -148,7 +148,9 @@ describe('inspect', () => {
     }
     const { next } = await inspect({ document: paid[0]! }, undefined);
     expect(next).toEqual(['payer: signed: checks what it agreed to, counts it, and signs last']);
-    expect((await inspect({ document: paid[2]! }, undefined)).next).toEqual([]);
+    expect((await inspect({ document: paid[2]! }, undefined)).next).toEqual([
+      'payer: received (of a payment that became ecash): checks and unblinds the ecash: prints the token, which is money',
+    ]);
   });
   it('sees an altered amount, and a PSBT of other terms', async () => {
     const altered = { ...paid[0]!, paid_sat: 2_200, amount_sat: 2_200 };
@@ -173,8 +175,9 @@ describe('inspect', () => {
   });
   it('draws what was and what is to come', () => {
     expect(sequence(openCredit, 'proposed')).toBe(`sequenceDiagram
-  participant payee
   participant payer
+  participant payee
+  payer-->>payee: asked (with --as payer)
   payee->>payer: offered
   payer-->>payer: addressed (without --utxo)
   payer->>payee: proposed

@@ -22,6 +22,7 @@ import { BIN, cleanEnv } from '../cli/run.ts';
 import {
   close,
   exit,
+  findEcash,
   openOwn,
   parsed,
   pay,
@@ -46,11 +47,12 @@ const copied = (label: Label): boolean => LABELS.indexOf(label) >= LABELS.indexO
 
 /** Every step of every action. The exit comes last: it takes no name for its start, so a repeated one is a new commit. */
 async function story(world: World, stage: Stage): Promise<void> {
-  await world.run('payee', ['ecash-keyset']);
+  const { keyset } = parsed(await world.said('payee', ['ecash-keyset']));
   const one = await world.play(openOwn(await world.coin(1_300_000), 1_200_000, ['--ecash', 'home']), stage);
   const { id } = one['contract'];
   await world.play(pay(id, 2_100), stage);
   await world.play(payForEcash(id, 700), stage);
+  await world.play(findEcash(id, keyset.id), stage);
   const rolled = await world.play(roll(id, await world.coin(700_000)), stage);
   await world.play(close(rolled['next_contract'].id, 'payer'), stage);
   await world.play(exit(id), stage);
@@ -82,7 +84,8 @@ describe('killed at a labelled point', () => {
     const counts = Map.groupBy(told, ({ name }) => name.split(' ')[0]!);
     expect([...counts].map(([action, steps]) => [action, steps.length])).toEqual([
       ['open-credit', 4],
-      ['sign-update', 7],
+      ['sign-update', 8],
+      ['ecash-restore', 3],
       ['rollover', 5],
       ['close-credit', 3],
       ['exit-credit', 2],

@@ -12,7 +12,7 @@ import { tableOf } from '../../src/lib/cli/tables.ts';
 import { wholeStory, World } from '../support/spillway.ts';
 
 const SNAPSHOTS = join(ROOT, 'fixtures/snapshots');
-const ACTIONS = ['open-credit', 'sign-update', 'rollover', 'close-credit', 'exit-credit'];
+const ACTIONS = ['open-credit', 'sign-update', 'rollover', 'close-credit', 'exit-credit', 'ecash-restore'];
 const seen = new Map<string, string[]>(ACTIONS.map((action) => [action, []]));
 let world: World;
 

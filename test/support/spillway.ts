@@ -66,6 +66,7 @@ export class World {
   env(who: Who): Record<string, string> {
     const insecure = this.#seed && {
       SPILLWAY_INSECURE_SEED: Buffer.from(`${who}/${this.#seed}`).toString('hex').padEnd(64, '0'),
+      SPILLWAY_NOW: '1800000000',
     };
     return { SPILLWAY_HOME: this.home(who), SPILLWAY_TIP: String(this.tip), ...insecure };
   }
@@ -136,11 +137,14 @@ export function secretsOf(home: string): string[] {
   const seed = seedOf(mnemonic);
   const keys = homeKeys(seed, 'regtest');
   const { records, addresses, nonces } = dumpOf(home, '');
-  const paths = records.map((row) => parsed(row['body'])['own'].path);
+  const bodies = records.map((row) => parsed(row['body']));
+  const paths = bodies.flatMap((body) => (body['own'] ? [body['own'].path] : []));
+  const keysets = bodies.flatMap((body) => (body['keyset'] && body['path'] ? [body['path']] : []));
   const bytes = [
     seed,
     keys.storeKey,
-    ...paths.flatMap((path) => [keys.contract(path), keys.auth(path)]),
+    ...paths.flatMap((path) => [keys.contract(path), keys.auth(path), keys.ecash(path)]),
+    ...keysets.flatMap((path) => Array.from({ length: 32 }, (_, i) => keys.mint(path, i))),
     ...addresses.map(({ chain, idx }) => keys.wallet({ chain, index: idx })),
     ...nonces.flatMap(({ of_claim, sighash, pubnonce, sealed }) => {
       const { secret } = openNonce({ of: of_claim as Claim, sighash, pubnonce }, sealed, keys.storeKey);
@@ -220,11 +224,19 @@ const turn = (
   exit,
 });
 
+/** An opening that the payer asks for, of a contract whose payments may become ecash; the ready message. */
+export function* openAsked(coins: string, amount = 600_000): Story<Message> {
+  const asked = yield turn('payer', 'open-credit', 'asked', ['--as', 'payer', '--request-id', `ask ${amount}`]);
+  const offered = yield turn('payee', 'open-credit', 'offered', ['--ecash', 'home'], asked);
+  return yield* fundOffer(offered, coins, amount);
+}
 /** An opening funded by own coins; the ready message. */
 export function* openOwn(coins: string, amount = 1_200_000, offer: readonly string[] = []): Story<Message> {
-  const funds = ['--amount', String(amount), '--expires', '+4320', '--utxo', coins];
   const start = ['--as', 'payee', '--request-id', `open ${amount}`, ...offer];
-  const offered = yield turn('payee', 'open-credit', 'offered', start);
+  return yield* fundOffer(yield turn('payee', 'open-credit', 'offered', start), coins, amount);
+}
+function* fundOffer(offered: string, coins: string, amount: number): Story<Message> {
+  const funds = ['--amount', String(amount), '--expires', '+4320', '--utxo', coins];
   const proposed = yield turn('payer', 'open-credit', 'proposed', funds, offered);
   const accepted = yield turn('payee', 'open-credit', 'accepted', [], proposed);
   return parsed(yield turn('payer', 'open-credit', 'ready', [], accepted));
@@ -249,24 +261,36 @@ export function* pay(contract: string, amount: number): Story<Message> {
   return parsed(yield turn('payee', 'sign-update', 'accepted', [], signed));
 }
 
-/** One payment that becomes ecash; the message with the token. What a payer asks holds until a time of day: not repeatable. */
+/** One payment that the payer asks for and gets ecash for; the message with the token. */
 export function* payForEcash(contract: string, amount: number): Story<Message> {
-  const asks = ['--contract', contract, '--amount', String(amount), '--request-id', `pay ${contract} ${amount}`];
-  const requested = yield turn('payee', 'sign-update', 'requested', asks);
-  const signed = yield turn('payer', 'sign-update', 'signed', ['--amount', String(amount), '--ecash'], requested);
+  const asks = ['--contract', contract, '--amount', String(amount), '--request-id', `ask ${contract} ${amount}`];
+  const asked = yield turn('payer', 'sign-update', 'asked', asks);
+  const requested = yield turn('payee', 'sign-update', 'requested', [], asked);
+  const signed = yield turn('payer', 'sign-update', 'signed', ['--ecash'], requested);
   const accepted = yield turn('payee', 'sign-update', 'accepted', [], signed);
   return parsed(yield turn('payer', 'sign-update', 'received', [], accepted));
+}
+/** What a wallet looks for after a loss; the message with the token. */
+export function* findEcash(contract: string, keyset: string): Story<Message> {
+  const start = ['--contract', contract, '--keyset', keyset, '--request-id', `find ${contract}`];
+  const asked = yield turn('payer', 'ecash-restore', 'asked', [...start, '--from', '0']);
+  const answered = yield turn('payee', 'ecash-restore', 'answered', [], asked);
+  return parsed(yield turn('payer', 'ecash-restore', 'restored', [], answered));
 }
 
 /** A rollover, with a new coin where one is given; the complete message. */
 export function* roll(contract: string, coins?: string, amount = 1_500_000): Story<Message> {
   const more = coins === undefined ? [] : ['--amount', String(amount), '--utxo', coins];
-  const offered = yield turn('payee', 'rollover', 'offered', [
-    '--contract',
-    contract,
-    '--request-id',
-    `roll ${contract}`,
-  ]);
+  const start = ['--contract', contract, '--request-id', `roll ${contract}`];
+  return yield* takeOffer(yield turn('payee', 'rollover', 'offered', start), more);
+}
+/** The same, but the payer asks for it. */
+export function* rollAsked(contract: string): Story<Message> {
+  const start = ['--contract', contract, '--request-id', `roll ${contract}`];
+  const asked = yield turn('payer', 'rollover', 'asked', start);
+  return yield* takeOffer(yield turn('payee', 'rollover', 'offered', [], asked), []);
+}
+function* takeOffer(offered: string, more: readonly string[]): Story<Message> {
   const proposed = yield turn('payer', 'rollover', 'proposed', ['--expires', '+4320', ...more], offered);
   const accepted = yield turn('payee', 'rollover', 'accepted', [], proposed);
   const signed = yield turn('payer', 'rollover', 'signed', [], accepted);
@@ -318,6 +342,11 @@ export async function wholeStory(world: World, stage: Stage): Promise<void> {
   await tell(close(two['contract'].id, 'payer'));
   const three = await tell(openOwn(await world.coin(400_000), 300_000));
   await tell(close(three['contract'].id, 'payee'));
+  const { keyset } = parsed(await world.said('payee', ['ecash-keyset']));
+  const four = await tell(openAsked(await world.coin(700_000)));
+  await tell(payForEcash(four['contract'].id, 2_101));
+  await tell(findEcash(four['contract'].id, keyset.id));
+  await tell(rollAsked(four['contract'].id));
   await tell(refund(next, false));
   await tell(exit(next));
   world.tip = rolled['next_contract'].expiry;

@@ -149,6 +149,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       network: home.network,
       ...(await chainOf(flags, argv)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
+      ...clockOf(flags),
       mintQuote: async (mint, id) => (await import('../cashu/quotes.ts')).mintQuote(mint, id),
     }),
     prompt: promptFrom(flags),
@@ -160,6 +161,12 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
     copy: (copies) => home.copy(copies),
     point: stopAt,
   };
+}
+
+/** Runs whose randomness can be repeated may repeat their time of day too. */
+function clockOf(flags: HomeValues): { now?: () => number } {
+  const fixed = Number(process.env['SPILLWAY_NOW']);
+  return flags['insecure-seed'] !== undefined && fixed > 0 ? { now: () => fixed } : {};
 }
 
 /** Tests interrupt a run here, as a crash or a kill would. */

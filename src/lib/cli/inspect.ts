@@ -152,7 +152,7 @@ export function sequence(table: Action<any, any, any>, step: string | null): str
     const to = following(table.rows, row.name)[0]?.by ?? row.by;
     return `  ${row.by}${past.has(row.name) ? '->>' : '-->>'}${to}: ${row.name}${row.when ? ` (${row.when[0]})` : ''}`;
   });
-  return ['sequenceDiagram', ...parties.map((p) => `  participant ${p}`), ...lines].join('\n');
+  return ['sequenceDiagram', ...parties.map((p) => `  participant ${p}`), ...new Set(lines)].join('\n');
 }
 
 /** As aligned lines for people. */

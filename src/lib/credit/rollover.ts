@@ -104,6 +104,18 @@ export const rollover = table<RollMessage, Rs, RollInput>(
     }),
     row({
       name: 'offered',
+      after: 'asked',
+      by: 'payee',
+      does: 'offers, as below, because the payer asked',
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
+      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
+      take: ({ message, records, ...given }) => {
+        checkSame({ contract: viewOf(must(records.contract, 'payee', 'accepted', 'open')) }, message, 'payer');
+        return offerRollover({ records, ...given });
+      },
+    }),
+    row({
+      name: 'offered',
       after: null,
       by: 'payee',
       does: 'states what is paid and offers fresh keys for the next contract',
@@ -111,18 +123,6 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
       needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
       take: (given) => offerRollover(given),
-    }),
-    row({
-      name: 'offered',
-      after: 'asked',
-      by: 'payee',
-      does: 'offers, as above, because the payer asked',
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
-      take: ({ message, records, ...given }) => {
-        checkSame({ contract: viewOf(must(records.contract, 'payee', 'accepted', 'open')) }, message, 'payer');
-        return offerRollover({ records, ...given });
-      },
     }),
     row({
       name: 'proposed',

@@ -94,18 +94,9 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
     }),
     row({
       name: 'requested',
-      after: null,
-      by: 'payee',
-      does: 'asks for an amount, with the nonce of the update that would pay it',
-      asks: ['contract', 'amount'],
-      needs: ({ records }) => ({ tip: true, now: true, coins: outpointOf(records.contract) }),
-      take: ({ input, ...given }) => request(given, input.amount, null),
-    }),
-    row({
-      name: 'requested',
       after: 'asked',
       by: 'payee',
-      does: 'takes up what the payer asked to pay, as above',
+      does: 'takes up what the payer asked to pay, as below',
       needs: ({ records, message }) => ({
         tip: true,
         now: true,
@@ -120,6 +111,15 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const reserved = reserveAsked(c, m.asked, m.amount_sat, given.records.quote, given.facts);
         return { ...out, writes: { ...out.writes, ...reserved } };
       },
+    }),
+    row({
+      name: 'requested',
+      after: null,
+      by: 'payee',
+      does: 'asks for an amount, with the nonce of the update that would pay it',
+      asks: ['contract', 'amount'],
+      needs: ({ records }) => ({ tip: true, now: true, coins: outpointOf(records.contract) }),
+      take: ({ input, ...given }) => request(given, input.amount, null),
     }),
     row({
       name: 'signed',
