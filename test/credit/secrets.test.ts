@@ -50,9 +50,16 @@ function watchNonces(party: TestParty): OpenNonce[] {
 
 async function secretsOf(party: TestParty, nonces: OpenNonce[]): Promise<Map<string, string>> {
   const keys = await party.home.keys();
-  const secrets = new Map<string, string>([['store key', bytesToHex(keys.storeKey)]]);
+  const secrets = new Map<string, string>([
+    ['store key', bytesToHex(keys.storeKey)],
+    ['seed', bytesToHex(keys.cashu())],
+  ]);
   for (const { record, name } of await party.home.store.list()) {
-    const { path } = (record as unknown as { own: { path: Path } }).own;
+    const { own, keyset, path: of } = record as unknown as { own?: { path: Path }; keyset?: object; path?: Path };
+    if (keyset && of) for (let i = 0; i < 32; i++) secrets.set(`${name} key ${i}`, bytesToHex(keys.mint(of, i)));
+    if (!own) continue;
+    const { path } = own;
+    secrets.set(`${name} ecash`, bytesToHex(keys.ecash(path)));
     secrets.set(`${name} key`, bytesToHex(keys.contract(path)));
     secrets.set(`${name} auth`, bytesToHex(keys.auth(path)));
   }
