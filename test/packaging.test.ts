@@ -173,6 +173,9 @@ describe('the installed library', () => {
       'readPsbt',
       'txidOf',
       'Refusal',
+      'readToken',
+      'verifyToken',
+      'loadCashu',
     ])
       expect([name, found[name]]).toEqual([name, 'function']);
   });

@@ -9,6 +9,7 @@ const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 /** Runbooks whose lines, and what they print, a section shows. */
 const SECTIONS = [
   ['ecash.sh', 'Credits become ecash'],
+  ['serve.sh', 'A mint behind HTTP'],
   ['ecash-token.sh', 'Cashu tokens, looked into'],
   ['onion.sh', 'Onions on the shell'],
   ['assets.sh', 'Coloured coins, for archivists'],

@@ -7,7 +7,7 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import { opened, pair } from '../support/credit.ts';
 
 /** Resident megabytes of a process. */
-function resident(pid: number): number {
+export function resident(pid: number): number {
   try {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
   } catch {

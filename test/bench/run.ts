@@ -1,6 +1,6 @@
 /**
  * npm run bench: start-up, signing, batches and onions, as ratios from this one run. Exit 1 where one is over its limit.
- * BENCH_ROUNDS (15) and BENCH_UPDATES (10000) make it shorter. Needs the built program.
+ * BENCH_ROUNDS (15), BENCH_UPDATES (10000) and BENCH_MESSAGES (50000) make it shorter. Needs the built program.
  */
 import { fileURLToPath } from 'node:url';
 import { signUpdate } from '../../src/lib/credit/update.ts';
@@ -10,6 +10,7 @@ import { batchGrowth } from './batch.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
 import { benchOnions } from './onion.ts';
+import { benchServe } from './serve.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
 const updates = Number(process.env['BENCH_UPDATES'] ?? 10_000);
@@ -96,6 +97,7 @@ results.push(
     unit: 'MB more',
   }),
 );
+results.push(...(await benchServe(run, Math.min(rounds, 10))));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
 results.push(...(await assetStreams(run, rounds)));
 process.exitCode = results.every(Boolean) ? 0 : 1;

@@ -15,7 +15,7 @@ skip() {
   exit 0
 }
 works() { "$venv/bin/python" -c 'import cashu.core.base, cashu.core.crypto.b_dhke, cashu.core.crypto.keys' 2>/dev/null; }
-bounded() { if command -v timeout >/dev/null 2>&1; then timeout 300 "$@"; else "$@"; fi; }
+bounded() { if command -v timeout >/dev/null 2>&1; then timeout 150 "$@"; else "$@"; fi; }
 pip() { bounded "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "$@" >/dev/null 2>&1; }
 
 if [ -x "$venv/bin/python" ] && works; then exit 0; fi

@@ -88,74 +88,75 @@ const cut = (hexText: string, from: string, to: string): string => {
 /** A point whose x is on no point of the curve. */
 const OFF_CURVE = `02${'0'.repeat(63)}5`;
 
+const longest = (n: number) => `cashuB${base64(new Uint8Array(n).fill(0x81))}`;
+const refusedTokens: [name: string, token: string, why: RegExp][] = [
+  ['nothing', '', /no cashuA or cashuB/],
+  ['without its prefix', good.slice(6), /no cashuA or cashuB/],
+  ['of a later version', `cashuC${good.slice(6)}`, /no cashuA or cashuB/],
+  ['in capitals', good.toUpperCase(), /no cashuA or cashuB/],
+  ['cut', good.slice(0, -3), /^the CBOR|^broken base64/],
+  ['cut within a letter', good.slice(0, -1), /^the CBOR|^broken base64/],
+  ['with a letter that is none', `${good}!`, /^broken base64/],
+  ['with the other alphabet', 'cashuB+/+/', /^broken base64/],
+  ['with too much padding', `${good}====`, /^broken base64/],
+  ['with set bits behind the last byte', 'cashuBgR', /^broken base64/],
+  ['of nothing', 'cashuB', /^the CBOR/],
+  ['with bytes behind it', `cashuB${base64(Buffer.concat([bytes, Buffer.of(0)]))}`, /^the CBOR/],
+  ['with a key twice', cut(hex(bytes), '61756373617', '616d6373617'), /^the CBOR/],
+  ['with a list without end', cut(hex(bytes), '617481', '61749f'), /^the CBOR/],
+  ['with a tag', `cashuB${base64(Buffer.from('c1a0', 'hex'))}`, /^the CBOR/],
+  ['with a float as amount', cut(hex(bytes), '616108', '6161fb4020000000000000'), /^the CBOR/],
+  ['with text that is not UTF-8', cut(hex(bytes), '6373617', '63ff617'), /^the CBOR/],
+  ['as deep as it is long', longest(700_000), /^the CBOR/],
+  ['with a list longer than memory', `cashuB${base64(Buffer.from('9affffffff', 'hex'))}`, /^the CBOR/],
+  ['with bytes longer than memory', `cashuB${base64(Buffer.from('5bffffffffffffffff', 'hex'))}`, /^the CBOR/],
+  ['that is a list', v4([]), /^the document: an object|^m: |Object/],
+  ['without mint', v4(tokenCbor({}, {}, { m: '' })), /^m: text that is not empty/],
+  ['with a number as mint', v4(tokenCbor({}, {}, { m: 1 })), /^m: text expected/],
+  ['without unit', v4(tokenCbor({}, {}, { u: null })), /^u: .*text expected/],
+  ['without proofs', v4(tokenCbor({}, { p: [] })), /^no proof found/],
+  ['without entries', v4(tokenCbor({}, {}, { t: [] })), /^no proof found/],
+  ['with an id in text', v4(tokenCbor({}, { i: coin.id })), /^t\.0\.i: a byte string/],
+  ['with an id of 9 bytes', v4(tokenCbor({}, { i: hexToBytes('010203040506070809') })), /^t\.0\.i: a keyset id/],
+  ['with an id of version 02', v4(tokenCbor({}, { i: hexToBytes('0203040506070809') })), /^t\.0\.i: a keyset id/],
+  ['with a negative amount', v4(tokenCbor({ a: -1 })), /^t\.0\.p\.0\.a: a whole amount/],
+  ['with amount 0', v4(tokenCbor({ a: 0 })), /^t\.0\.p\.0\.a: a whole amount/],
+  ['with an amount in text', v4(tokenCbor({ a: '8' })), /^t\.0\.p\.0\.a: a whole amount/],
+  ['with a signature in text', v4(tokenCbor({ c: coin.C })), /^t\.0\.p\.0\.c: a byte string/],
+  ['with a signature of 32 bytes', v4(tokenCbor({ c: new Uint8Array(32) })), /^t\.0\.p\.0\.c: 33 bytes/],
+  ['with a signature off the curve', v4(tokenCbor({ c: hexToBytes(OFF_CURVE) })), /a point of the curve/],
+  ['with a secret in bytes', v4(tokenCbor({ s: new Uint8Array(32) })), /^t\.0\.p\.0\.s: text/],
+  ['with an empty secret', v4(tokenCbor({ s: '' })), /^t\.0\.p\.0\.s: text that is not empty/],
+  ['with half a DLEQ proof', v4(tokenCbor({ d: { e: new Uint8Array(32) } })), /^t\.0\.p\.0\.d\.s: nothing found/],
+  ['with a short DLEQ scalar', v4(tokenCbor({ d: { e: new Uint8Array(31) } })), /^t\.0\.p\.0\.d\.e: 32 bytes/],
+  ['with a witness in a map', v4(tokenCbor({ w: {} })), /^t\.0\.p\.0\.w: text/],
+  ['V3 that is no JSON', `cashuA${base64(Buffer.from('{"token":'))}`, /^the JSON/],
+  ['V3 with a key twice', `cashuA${base64(Buffer.from('{"token":[],"token":[]}'))}`, /^the JSON/],
+  ['V3 with two documents', `cashuA${base64(Buffer.from('{}{}'))}`, /^the JSON/],
+  ['V3 that is not UTF-8', `cashuA${base64(Buffer.from('{"memo":"\xff"}', 'latin1'))}`, /^the JSON/],
+  ['V3 with half a character', v3(tokenJson({ secret: '\ud800' })), /secret: text in Unicode/],
+  [
+    'V3 of two mints',
+    v3({ token: [tokenJson(), tokenJson({}, { mint: 'x' })].flatMap((t: any) => t.token) }),
+    /several mints/,
+  ],
+  ['V3 with a fraction', v3(tokenJson({ amount: 0.5 })), /amount: a whole amount/],
+  [
+    'V3 with 2^64',
+    `cashuA${base64(Buffer.from(JSON.stringify(tokenJson()).replace(':8}', ':18446744073709551616}')))}`,
+    /amount: a whole amount/,
+  ],
+  ['V3 with an amount in text', v3(tokenJson({ amount: '8' })), /amount: a whole amount/],
+  ['V3 with hex that is none', v3(tokenJson({ C: 'zz'.repeat(33) })), /C: hex/],
+  ['V3 with an id of 13 letters', v3(tokenJson({ id: 'I2yN+iRYfkzTx' })), /id: a keyset id/],
+];
+
 describe('a token is refused', () => {
   it('not as long as it is good', () => {
     expect(readToken(good).proofs).toEqual([{ id: coin.id, amount: 8n, secret: coin.secret, C: coin.C }]);
     expect(readToken(v3(tokenJson())).proofs).toEqual([coin]);
   });
-  const longest = (n: number) => `cashuB${base64(new Uint8Array(n).fill(0x81))}`;
-  const cases: [name: string, token: string, why: RegExp][] = [
-    ['nothing', '', /no cashuA or cashuB/],
-    ['without its prefix', good.slice(6), /no cashuA or cashuB/],
-    ['of a later version', `cashuC${good.slice(6)}`, /no cashuA or cashuB/],
-    ['in capitals', good.toUpperCase(), /no cashuA or cashuB/],
-    ['cut', good.slice(0, -3), /^the CBOR|^broken base64/],
-    ['cut within a letter', good.slice(0, -1), /^the CBOR|^broken base64/],
-    ['with a letter that is none', `${good}!`, /^broken base64/],
-    ['with the other alphabet', 'cashuB+/+/', /^broken base64/],
-    ['with too much padding', `${good}====`, /^broken base64/],
-    ['with set bits behind the last byte', 'cashuBgR', /^broken base64/],
-    ['of nothing', 'cashuB', /^the CBOR/],
-    ['with bytes behind it', `cashuB${base64(Buffer.concat([bytes, Buffer.of(0)]))}`, /^the CBOR/],
-    ['with a key twice', cut(hex(bytes), '61756373617', '616d6373617'), /^the CBOR/],
-    ['with a list without end', cut(hex(bytes), '617481', '61749f'), /^the CBOR/],
-    ['with a tag', `cashuB${base64(Buffer.from('c1a0', 'hex'))}`, /^the CBOR/],
-    ['with a float as amount', cut(hex(bytes), '616108', '6161fb4020000000000000'), /^the CBOR/],
-    ['with text that is not UTF-8', cut(hex(bytes), '6373617', '63ff617'), /^the CBOR/],
-    ['as deep as it is long', longest(700_000), /^the CBOR/],
-    ['with a list longer than memory', `cashuB${base64(Buffer.from('9affffffff', 'hex'))}`, /^the CBOR/],
-    ['with bytes longer than memory', `cashuB${base64(Buffer.from('5bffffffffffffffff', 'hex'))}`, /^the CBOR/],
-    ['that is a list', v4([]), /^the document: an object|^m: |Object/],
-    ['without mint', v4(tokenCbor({}, {}, { m: '' })), /^m: text that is not empty/],
-    ['with a number as mint', v4(tokenCbor({}, {}, { m: 1 })), /^m: text expected/],
-    ['without unit', v4(tokenCbor({}, {}, { u: null })), /^u: .*text expected/],
-    ['without proofs', v4(tokenCbor({}, { p: [] })), /^no proof found/],
-    ['without entries', v4(tokenCbor({}, {}, { t: [] })), /^no proof found/],
-    ['with an id in text', v4(tokenCbor({}, { i: coin.id })), /^t\.0\.i: a byte string/],
-    ['with an id of 9 bytes', v4(tokenCbor({}, { i: hexToBytes('010203040506070809') })), /^t\.0\.i: a keyset id/],
-    ['with an id of version 02', v4(tokenCbor({}, { i: hexToBytes('0203040506070809') })), /^t\.0\.i: a keyset id/],
-    ['with a negative amount', v4(tokenCbor({ a: -1 })), /^t\.0\.p\.0\.a: a whole amount/],
-    ['with amount 0', v4(tokenCbor({ a: 0 })), /^t\.0\.p\.0\.a: a whole amount/],
-    ['with an amount in text', v4(tokenCbor({ a: '8' })), /^t\.0\.p\.0\.a: a whole amount/],
-    ['with a signature in text', v4(tokenCbor({ c: coin.C })), /^t\.0\.p\.0\.c: a byte string/],
-    ['with a signature of 32 bytes', v4(tokenCbor({ c: new Uint8Array(32) })), /^t\.0\.p\.0\.c: 33 bytes/],
-    ['with a signature off the curve', v4(tokenCbor({ c: hexToBytes(OFF_CURVE) })), /a point of the curve/],
-    ['with a secret in bytes', v4(tokenCbor({ s: new Uint8Array(32) })), /^t\.0\.p\.0\.s: text/],
-    ['with an empty secret', v4(tokenCbor({ s: '' })), /^t\.0\.p\.0\.s: text that is not empty/],
-    ['with half a DLEQ proof', v4(tokenCbor({ d: { e: new Uint8Array(32) } })), /^t\.0\.p\.0\.d\.s: nothing found/],
-    ['with a short DLEQ scalar', v4(tokenCbor({ d: { e: new Uint8Array(31) } })), /^t\.0\.p\.0\.d\.e: 32 bytes/],
-    ['with a witness in a map', v4(tokenCbor({ w: {} })), /^t\.0\.p\.0\.w: text/],
-    ['V3 that is no JSON', `cashuA${base64(Buffer.from('{"token":'))}`, /^the JSON/],
-    ['V3 with a key twice', `cashuA${base64(Buffer.from('{"token":[],"token":[]}'))}`, /^the JSON/],
-    ['V3 with two documents', `cashuA${base64(Buffer.from('{}{}'))}`, /^the JSON/],
-    ['V3 that is not UTF-8', `cashuA${base64(Buffer.from('{"memo":"\xff"}', 'latin1'))}`, /^the JSON/],
-    ['V3 with half a character', v3(tokenJson({ secret: '\ud800' })), /secret: text in Unicode/],
-    [
-      'V3 of two mints',
-      v3({ token: [tokenJson(), tokenJson({}, { mint: 'x' })].flatMap((t: any) => t.token) }),
-      /several mints/,
-    ],
-    ['V3 with a fraction', v3(tokenJson({ amount: 0.5 })), /amount: a whole amount/],
-    [
-      'V3 with 2^64',
-      `cashuA${base64(Buffer.from(JSON.stringify(tokenJson()).replace(':8}', ':18446744073709551616}')))}`,
-      /amount: a whole amount/,
-    ],
-    ['V3 with an amount in text', v3(tokenJson({ amount: '8' })), /amount: a whole amount/],
-    ['V3 with hex that is none', v3(tokenJson({ C: 'zz'.repeat(33) })), /C: hex/],
-    ['V3 with an id of 13 letters', v3(tokenJson({ id: 'I2yN+iRYfkzTx' })), /id: a keyset id/],
-  ];
-  it.each(cases)('%s', (name, token, why) => {
+  it.each(refusedTokens)('%s', (name, token, why) => {
     const found = refusal(() => readToken(token));
     expect([found.code, found.message]).toEqual(['malformed-token', expect.stringMatching(why)]);
     expect(found.message).not.toContain(coin.secret.slice(0, 12));
@@ -173,6 +174,18 @@ describe('a token is refused', () => {
     });
     expect(readToken(marked).proofs[1]!.secret).toBe(`\ufeff${coin.secret}`);
   });
+});
+
+it('cashu-ts takes what is refused here, which is why it does not read', () => {
+  const loose = [
+    'with bytes behind it',
+    'with a key twice',
+    'with an amount in text',
+    'with text that is not UTF-8',
+    'with a letter that is none',
+  ];
+  for (const [name, token] of refusedTokens)
+    if (loose.includes(name)) expect(getDecodedToken(token, [coin.id]).proofs, name).toHaveLength(1);
 });
 
 describe('what a token may hold besides', () => {

@@ -1,5 +1,6 @@
 /** What a desk tells: refusals in full, own faults by their code only; and which messages follow each other. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openCredit } from '../../src/lib/credit/open.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { ERRORS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
@@ -57,6 +58,8 @@ describe('order', () => {
     const { id } = opening[3]!['contract'];
     const keyOf = async (message: object) => (await receive(printJson(message))).key;
     expect(await Promise.all(opening.map(keyOf))).toEqual(opening.map(() => `key:${opening[0]!['offer'].pubkey}`));
+    const asked = await both.payer.run(openCredit, { input: { as: 'payer' } });
+    expect(await keyOf(asked.message)).toMatch(/^[0-9a-f]{64}$/);
     const more = [...(await payMessages(both, id, 1_000n)), ...(await rollMessages(both, id))];
     expect(await Promise.all(more.map(keyOf))).toEqual(more.map(() => `id:${id}`));
   });

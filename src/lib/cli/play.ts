@@ -20,6 +20,7 @@ import {
   type Seen,
   type Step,
 } from '../protocol/action.ts';
+import { loadRecords, writesOf, type LoadedRecords } from '../home/change.ts';
 import { canonicalJson, printJson } from '../protocol/json.ts';
 import type { Commit, Ports, Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -139,7 +140,8 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   agreed: Set<string>,
   attempt: number,
 ): Promise<Printed | undefined> {
-  const { records, reads, nonces } = await loadAll(action, message, line.input, ports);
+  const loaded = await loadRecords<Rs>(ports.store, action.kinds, (found) => action.find(message, line.input, found));
+  const { records, nonces } = loaded;
   const unread = { message, records, input: line.input };
   const by = action.party(unread);
   const peer = action.peer(unread, by);
@@ -159,7 +161,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     const kept = action.cancel({ ...seen, ...hand, facts: {} } as Given<M | null, Rs, I, never, never>);
     const text = printJson({ type: action.type, version: 1, step: 'cancelled', network: ports.network });
     const reply: Reply = { text, exit: 0, row: 'cancelled', flags: '', copies: [] };
-    return (await commit(action, kept, null, reply, reads, records, [], ports)) ? { text, exit: 0 } : undefined;
+    return (await commit(action, kept, null, reply, loaded, [], ports)) ? { text, exit: 0 } : undefined;
   }
 
   const row = turn(action, seen);
@@ -194,40 +196,15 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     flags: flagDigest(action, row.name, line),
     copies: out.copies ?? [],
   };
-  if (!(await commit(action, out, row.secret ? null : key, reply, reads, records, facts.payout ?? [], ports)))
-    return undefined;
+  // A secret that is worked out once more, with nothing new to keep, writes nothing.
+  const again = row.secret && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
+  const replyKey = row.secret ? null : key;
+  if (!again && !(await commit(action, out, replyKey, reply, loaded, facts.payout ?? [], ports))) return undefined;
   if (out.consent) ports.prompt.settled(out.consent);
   await ports.copy(reply.copies);
   ports.point('before-print');
   return { text, exit: reply.exit, hint: reply.hint };
 }
-
-/** Loads what the action names, and again what it names with that in hand. */
-async function loadAll<M extends Step, Rs extends Records, I extends object>(
-  action: Action<M, Rs, I>,
-  message: M | null,
-  input: I,
-  ports: Ports,
-) {
-  let records: Partial<Rs> = {};
-  for (let known = ''; ;) {
-    const roles = Object.entries(action.find(message, input, records)) as [
-      keyof Rs & string,
-      Commit['reads'][number]['claim'],
-    ][];
-    const { found, nonces } = await ports.store.load(roles.map(([, claim]) => claim));
-    records = {};
-    for (const [role, claim] of roles) {
-      const hit = found.get(claim);
-      if (hit) records[role] = action.kinds[role].parse(hit.record);
-    }
-    const reads = roles.map(([role, claim]) => ({ role, claim, rev: found.get(claim)?.rev ?? 0 }));
-    const now = roles.map(([role, claim]) => `${role}=${claim}`).join();
-    if (now === known) return { records, reads, nonces };
-    known = now;
-  }
-}
-type Reads = Awaited<ReturnType<typeof loadAll>>['reads'];
 
 const takes = <I>(row: Row<any, any, I>): Set<keyof I> =>
   new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
@@ -312,36 +289,16 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
   kept: Kept<Rs>,
   key: string | null,
   reply: Reply,
-  reads: Reads,
-  records: Partial<Rs>,
+  loaded: LoadedRecords<Rs>,
   addresses: Commit['addresses'],
   ports: Ports,
 ): Promise<boolean> {
-  const writes = (Object.entries(kept.writes) as [keyof Rs & string, object][])
-    .filter(([role, record]) => canonicalJson(record) !== canonicalJson(records[role] ?? null))
-    .map(([role, record]) => {
-      const kind = action.kinds[role];
-      const read = reads.find((r) => r.role === role && records[role] !== undefined);
-      return {
-        kind: kind.name,
-        claim: read?.claim ?? null,
-        rev: read?.rev ?? 0,
-        record,
-        row: kind.row(record as never),
-        claims: kind.claims(record as never),
-      };
-    });
-  // Nothing to keep, and nothing to repeat: what was printed is worked out anew.
-  const keeps = [writes, kept.opens, kept.spends, kept.voids, kept.notes, addresses].some(
-    (list) => list && list.length > 0,
-  );
-  if (key === null && !keeps) return true;
   ports.point('before-commit');
   const done = await ports.store.commit({
     key,
     reply,
-    reads: reads.map(({ claim, rev }) => ({ claim, rev })),
-    writes,
+    reads: loaded.reads.map(({ claim, rev }) => ({ claim, rev })),
+    writes: writesOf(action.kinds, loaded, kept.writes),
     opens: kept.opens ?? [],
     spends: kept.spends ?? [],
     voids: kept.voids ?? [],

@@ -2,8 +2,9 @@
  * Cashu tokens as text: `cashuA…` (V3, JSON) and `cashuB…` (V4, CBOR), read strictly and written.
  *
  * NUT-00 (https://github.com/cashubtc/nuts/blob/main/00.md), short keyset ids NUT-02, DLEQ NUT-12, blinded keys NUT-28.
- * Written by @cashu/cashu-ts. Read here, because its reader takes trailing bytes, repeated keys, amounts as text, broken
- * base64 and text that is not UTF-8, and so one token as two. Unknown fields are ignored, as NUT-00 has it.
+ * Written by @cashu/cashu-ts. Read here, because its reader takes bytes behind the end, repeated keys, amounts as text,
+ * letters that are no base64 and text that is not UTF-8: two programs could see two tokens in one. Unknown fields are
+ * ignored, as NUT-00 has it.
  * Not here: did the mint sign (`verify.ts`), is it spent (only the mint knows), BLS keysets (ids `02…`).
  */
 import { base64url, base64urlnopad } from '@scure/base';

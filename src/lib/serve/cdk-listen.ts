@@ -45,8 +45,8 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
   const { log } = options;
   const { host, port } = options.address;
   const tls = tlsOf(options, host);
-  const [grpc, { fromJSON }] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')]);
-  const service = grpc.loadPackageDefinition(fromJSON(DESCRIPTOR as never, LOADER)) as any;
+  const grpc = await import('./grpc.ts');
+  const service = grpc.loadPackageDefinition(grpc.fromJSON(DESCRIPTOR as never, LOADER)) as any;
   const server = new grpc.Server({ 'grpc.max_receive_message_length': LONGEST });
   server.addService(service[PACKAGE][SERVICE].service, {
     ...Object.fromEntries(

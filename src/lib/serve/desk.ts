@@ -6,6 +6,7 @@
  * only the code: the words, which may name files and hosts, go to stderr.
  * Not here: who brings messages (`stdio.ts`, `http.ts`), and the work itself (`play.ts`, here or in a process of `pool.ts`).
  */
+import { createHash } from 'node:crypto';
 import { errorObject, failureOf, type Failure } from '../cli/errors.ts';
 import { note } from '../cli/output.ts';
 import { tableOf } from '../cli/tables.ts';
@@ -31,9 +32,9 @@ export async function receive(text: string): Promise<Received> {
   const action = await tableOf(type);
   if (!action) throw new Refusal('unknown-type', 'a message of no contract action found');
   const message = action.parse(json);
+  const [claim] = Object.values<string>(action.find(message, {}, {}) as Record<string, string>);
   // A message that names no record yet has only itself to follow.
-  const [key = message.auth] = Object.values<string>(action.find(message, {}, {}) as Record<string, string>);
-  return { text, json, action, step: message.step, key };
+  return { text, json, action, step: message.step, key: claim ?? createHash('sha256').update(text).digest('hex') };
 }
 
 /** One request in the log. */
