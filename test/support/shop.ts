@@ -123,8 +123,8 @@ export class Shop {
     return JSON.parse(await this.said(payee, ['rollover'], signed));
   }
 
-  async bind(contract: string): Promise<string> {
-    const made = await this.said('user', ['ecash-quote', '--mint', this.url, '--contract', contract]);
+  async bind(contract: string, ...more: string[]): Promise<string> {
+    const made = await this.said('user', ['ecash-quote', '--mint', this.url, '--contract', contract, ...more]);
     return JSON.parse(await this.said('user', ['ecash-quote'], await this.post(made))).quote;
   }
   /** One payment of the customer, through the server; or by processes of the operator, where nothing serves. */
