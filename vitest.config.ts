@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/node/**', 'node_modules/**'],
+    exclude: ['test/node/**', 'test/mint/**', 'node_modules/**'],
     testTimeout: 60_000,
     // oclif prints through the console, which vitest would otherwise take.
     disableConsoleIntercept: true,

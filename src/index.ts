@@ -122,6 +122,14 @@ export {
 } from './lib/ecash/token.ts';
 export { pointOf, verifyToken, type Finding } from './lib/ecash/verify.ts';
 
+// ── a running mint behind a home: payment requests, quotes and their events, merchants' invoices and melts ────────────
+export { parseRequest, printRequest, type CreditRequest } from './lib/ecash/request.ts';
+export { acknowledge, creditQuote, cutEvent, newQuote, type PaymentEvent, type Quote } from './lib/ecash/quote.ts';
+export { checkInvoice, isInvoiceReceipt, parseInvoice, signInvoice, type Invoice } from './lib/mint/invoice.ts';
+export { checkMelt, payMelt, quoteMelt, type Verdict as MeltVerdict } from './lib/mint/melt.ts';
+export { creditInvoice } from './lib/mint/settle.ts';
+export { ecashQuote } from './lib/mint/bind.ts';
+
 // ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
 export { fates, type Fate } from './lib/assets/check.ts';
 export { Colu } from './lib/assets/colu/decode.ts';

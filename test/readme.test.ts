@@ -14,7 +14,8 @@ const SECTIONS = [
   ['onion.sh', 'Onions on the shell'],
   ['assets.sh', 'Coloured coins, for archivists'],
 ] as const;
-const runbook = ['credit-month.sh', ...SECTIONS.map(([name]) => name)]
+/** `running-mint.sh` needs a mint: `npm run test:mint` runs it. */
+const runbook = ['credit-month.sh', 'running-mint.sh', ...SECTIONS.map(([name]) => name)]
   .map((name) => readFileSync(join(ROOT, 'fixtures/runbooks', name), 'utf8'))
   .join('\n');
 const blocks = (language: string, text = readme): string[] =>

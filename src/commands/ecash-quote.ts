@@ -20,6 +20,10 @@ export default class EcashQuote extends ContractCommand {
     ...contractFlags,
     ...contractFlag,
     mint: mintFlag("Start: the mint; must be the contract's"),
+    renew: Flags.boolean({
+      summary: 'Start: make another quote than the one that is known, because it was given up',
+      helpGroup: 'MINT',
+    }),
     confirm: Flags.boolean({
       summary: 'Operator, after a restore: take the figures of the mint as they are, and go on',
       helpGroup: 'MINT',
@@ -51,7 +55,7 @@ export default class EcashQuote extends ContractCommand {
         const contract = await contractNamed(home, flags.contract);
         if (contract === undefined) return { contract, quote: undefined };
         const { quoteFor } = await import('../lib/cashu/quotes.ts');
-        return { contract, quote: await quoteFor(home.store, contract, flags.mint) };
+        return { contract, quote: await quoteFor(home.store, contract, flags) };
       },
     });
   }

@@ -139,18 +139,18 @@ describe('ecash-mint', () => {
 describe('ecash-quote', () => {
   it('finds the quote that is bound already, and makes none', async () => {
     const before = market.mint.state.quotes.length;
-    expect(await quoteFor(market.user.home.store, contract, undefined)).toBe(quote);
-    expect(await quoteFor(market.user.home.store, contract, `${market.mint.url}/`)).toBe(quote);
+    expect(await quoteFor(market.user.home.store, contract)).toBe(quote);
+    expect(await quoteFor(market.user.home.store, contract, { mint: `${market.mint.url}/` })).toBe(quote);
     expect(market.mint.state.quotes).toHaveLength(before);
   });
 
   it("at another mint than the contract's is refused", () =>
-    refuses(() => quoteFor(market.user.home.store, contract, 'https://other.example'), 'usage'));
+    refuses(() => quoteFor(market.user.home.store, contract, { mint: 'https://other.example' }), 'usage'));
 
   it('for a contract without a mint, or of nobody, is refused', async () => {
     const reverse = await market.reverse();
-    await refuses(() => quoteFor(market.operator.home.store, reverse, undefined), 'wrong-state');
-    await refuses(() => quoteFor(market.user.home.store, 'ab'.repeat(32), undefined), 'unknown-contract');
+    await refuses(() => quoteFor(market.operator.home.store, reverse), 'wrong-state');
+    await refuses(() => quoteFor(market.user.home.store, 'ab'.repeat(32)), 'unknown-contract');
   });
 
   it('where the mint makes no such quotes it says so', async () => {
@@ -158,6 +158,6 @@ describe('ecash-quote', () => {
     market.mint.newQuote = async () => {
       throw new MintError('Unsupported unit', 11_013);
     };
-    await refuses(() => quoteFor(market.user.home.store, contract, undefined), 'mint-refused');
+    await refuses(() => quoteFor(market.user.home.store, contract), 'mint-refused');
   });
 });

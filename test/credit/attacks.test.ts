@@ -195,6 +195,10 @@ const ALLOWED: readonly (readonly [RegExp, RegExp, why: string])[] = [
     'whatever outputs it shows, it gets what was signed of them',
   ],
   [/^outputs/, /^ecash-restore\/answered$/, 'its own words again: the outputs are made anew'],
+  [/^id changed/, /^(ecash-quote|credit-invoice)\//, 'a number of its sender, so that two questions are not one'],
+  [/^quote changed, resealed$/, /^ecash-quote\//, 'which quote it is the mint says, and whose key may mint from it'],
+  [/^paid_sat/, /^credit-invoice\//, 'from where on invoices are listed: what is owed does not depend on it'],
+  [/^owed_sat/, /^credit-invoice\/stated$/, 'the home’s word, which it has to sign for by sign-update'],
   [
     /^found changed, resealed$/,
     /^ecash-restore\/answered$/,

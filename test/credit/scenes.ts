@@ -6,6 +6,9 @@ import { closeCredit } from '../../src/lib/credit/close.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
+import { ecashQuote } from '../../src/lib/mint/bind.ts';
+import { creditInvoice } from '../../src/lib/mint/settle.ts';
+import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { keysetsOf } from '../../src/lib/cli/keysets.ts';
@@ -19,6 +22,7 @@ export type Stage = (who: Who, table: Action<any, any, any>, options: RunOptions
 export type Scene = (pair: Pair, stage: Stage) => Promise<void>;
 
 const policy = defaultPolicy('regtest');
+const MINT = 'https://mint.example.com';
 
 /** An unsigned PSBT that pays what 'addressed' asks for, as a wallet makes it. */
 export function fundingFor(addressed: Message, from: Spent, changeSat = 5_000n): string {
@@ -93,6 +97,21 @@ export const scenes: Record<string, Scene> = {
     const asked = await stage('payer', rollover, { input: { contract: ready.message['contract'].id } });
     const offered = await stage('payee', rollover, { on: asked });
     await pair.payer.run(rollover, { on: offered, input: { expires: { blocks: 4320 } } });
+  },
+  'a quote of a running mint': async (pair, stage) => {
+    const contract = await opened(pair, { offer: { ecash: 'cdk', mint: MINT } });
+    const { terms } = (await pair.payer.record(contract)) as PayerCredit;
+    const known = { amountSat: null, pubkey: terms.ecash_pubkey, paidSat: 0n, issuedSat: 0n, expiry: null };
+    for (const party of [pair.payee, pair.payer]) party.askMint = async ({ id }) => ({ id, ...known });
+    const made = await stage('payer', ecashQuote, { input: { contract, quote: 'a-quote' } });
+    const bound = await stage('payee', ecashQuote, { on: made });
+    await stage('payer', ecashQuote, { on: bound });
+  },
+  'a merchant asks what is owed': async (pair, stage) => {
+    const contract = await opened(pair, { offer: { mint: MINT } });
+    const queried = await stage('payee', creditInvoice, { input: { contract } });
+    const stated = await stage('payer', creditInvoice, { on: queried });
+    await stage('payee', creditInvoice, { on: stated });
   },
   'a rollover with a new coin': async (pair, stage) => {
     const contract = await opened(pair);

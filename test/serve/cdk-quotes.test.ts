@@ -479,6 +479,9 @@ describe('a mint or a home put back from an older copy', () => {
       waiting_sat: 900n,
       given_up: [quote],
     });
+    // The one that was given up is no quote any more.
+    const made = await market.user.run(ecashQuote, { input: { contract, quote } });
+    await refused(() => market.operator.run(ecashQuote, { on: made.message }), 'quote-used', market.operator);
     const next = await market.bind(contract);
     expect(next).not.toBe(quote);
     await market.arrived(next, 900);

@@ -70,9 +70,13 @@ export async function newMintQuote(mint: string, key: Hex, amountSat?: bigint): 
 
 /**
  * The quote that ecash-quote names: the one that is bound already, else a new one, locked to the contract's ecash key.
- * @param mint where it was given, it must be the contract's
+ * `mint`: where it was given, it must be the contract's. `renew`: a new one in any case.
  */
-export async function quoteFor(store: Pick<Store, 'load'>, contract: Hex, mint: string | undefined): Promise<string> {
+export async function quoteFor(
+  store: Pick<Store, 'load'>,
+  contract: Hex,
+  { mint, renew = false }: { mint?: string | undefined; renew?: boolean | undefined } = {},
+): Promise<string> {
   const [id, purse] = [idClaim(contract), purseClaim(contract)];
   const { found } = await store.load([id, purse]);
   const hit = found.get(id);
@@ -80,7 +84,7 @@ export async function quoteFor(store: Pick<Store, 'load'>, contract: Hex, mint: 
   const url = mintOf(terms);
   if (mint !== undefined && mintUrl(mint) !== url)
     throw new Refusal('usage', `--mint ${mint} found, the contract's mint is ${url}`);
-  const known = found.get(purse);
+  const known = renew ? undefined : found.get(purse);
   return known ? purseKind.parse(known.record).quote : (await newMintQuote(url, terms.ecash_pubkey!)).id;
 }
 

@@ -75,6 +75,7 @@ const AMOUNTS = [
   ['previous_paid_sat', 'paid before'],
   ['amount_sat', 'amount'],
   ['paid_sat', 'paid in all'],
+  ['owed_sat', 'owed in all'],
   ['fee_sat', 'fee'],
 ] as const;
 
@@ -92,6 +93,8 @@ function ecashFacts(m: Readonly<Record<string, any>>): Fact[] {
     facts.push(['ecash wanted', `${ecash.outputs.length} blinded outputs of keyset ${ecash.keyset_id}`]);
   if (ecash?.promises)
     facts.push(['ecash signed', `${ecash.promises.length} blind signatures of keyset ${ecash.keyset_id}`]);
+  if (m['quote'] !== undefined) facts.push(['quote', `${m['quote']} of the mint at ${m['mint']}`]);
+  if (m['invoices']) facts.push(['invoices paid, not settled', String(m['invoices'].length)]);
   if (outputs) facts.push(['looks for', `${outputs.length} blinded outputs of keyset ${m['keyset_id']}`]);
   if (found) facts.push(['found', `${found.length} of them were signed`]);
   if (m['token'] !== undefined) facts.push(['token', m['token'] === null ? 'none' : 'money, not shown']);

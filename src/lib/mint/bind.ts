@@ -6,6 +6,7 @@
  * on every payment goes to it. Asked again, the payee tells which one is bound.
  */
 import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { must, creditKind, idClaim, type Credit } from '../credit/records.ts';
 import { checkHome, checkSame, peerAuth, roleIn } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
@@ -20,11 +21,12 @@ import {
 } from '../ecash/quote.ts';
 import { quoteId } from '../ecash/request.ts';
 import { table, type Hex } from '../protocol/action.ts';
-import { messageParser, type MessageOf } from '../protocol/message.ts';
+import { hexOf, messageParser, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { purseClaim, purseKind, type Purse } from './purse.ts';
 
-const said = { contract: contractSchema, mint: v.pipe(v.string(), v.maxLength(200)), quote: quoteId };
+/** `id` is new each time: what was bound before may have been given up since. */
+const said = { contract: contractSchema, id: hexOf(16), mint: v.pipe(v.string(), v.maxLength(200)), quote: quoteId };
 const steps = { made: said, bound: said, stored: said } as const;
 export type QuoteMessage = MessageOf<typeof steps>;
 
@@ -61,11 +63,12 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       by: 'payer',
       does: 'makes a quote at the mint, locked to the ecash key of the contract',
       asks: ['contract', 'quote'],
-      take: ({ records, input }) => {
+      take: ({ records, input, random }) => {
         const c = must(records.contract, 'payer', 'open');
-        const mint = mintOf(c.terms);
+        const named = { mint: mintOf(c.terms), quote: input.quote };
+        const id = bytesToHex(random(16));
         return {
-          message: { step: 'made', network: c.terms.network, contract: viewOf(c), mint, quote: input.quote },
+          message: { step: 'made', network: c.terms.network, contract: viewOf(c), id, ...named },
           writes: {},
         };
       },
@@ -91,6 +94,14 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           checkNotStopped(records.quote);
           return { message: bound(records.quote.id), writes: {} };
         }
+        if (records.named?.retired && records.named.contract === c.id)
+          throw new Refusal(
+            'quote-used',
+            `quote ${m.quote} was given up when mint or home came back from an older copy`,
+            {
+              hint: 'mint what it still holds, then make another: ecash-quote --renew',
+            },
+          );
         if (records.named)
           throw new Refusal('quote-bound', `quote ${m.quote} belongs to another contract, or to one payment`);
         checkUnpaid(facts.quote, { amountSat: null, pubkey: c.terms.ecash_pubkey });

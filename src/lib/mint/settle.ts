@@ -5,6 +5,7 @@
  * asks for the difference by `sign-update`. A receipt that a customer shows raises what a restored home owes, once.
  */
 import * as v from 'valibot';
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { creditKind, idClaim, must, type Credit, type PayerCredit } from '../credit/records.ts';
 import { checkSame, peerAuth, roleIn } from '../credit/steps.ts';
 import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
@@ -16,7 +17,8 @@ import { checkInvoice, INVOICE_LIMIT, isInvoiceReceipt, parseInvoice, type Invoi
 import { invoiceClaim, invoiceKind, tabClaim, tabKind, type InvoiceRecord, type Tab } from './records.ts';
 
 const shown = v.nullable(v.strictObject({ text: v.pipe(v.string(), v.maxLength(INVOICE_LIMIT)), receipt: hexOf(64) }));
-const asked = { contract: contractSchema, paid_sat: sat, shown };
+/** `id` is new each time: the same question again is another one, with another answer. */
+const asked = { contract: contractSchema, id: hexOf(16), paid_sat: sat, shown };
 const answered = {
   ...asked,
   owed_sat: sat,
@@ -59,7 +61,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       does: 'asks which invoices are paid and how much is owed',
       asks: ['contract'],
       may: ['shown'],
-      take: ({ records, input }) => {
+      take: ({ records, input, random }) => {
         const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
         checkReverse(c.terms);
         return {
@@ -67,6 +69,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
             step: 'queried',
             network: c.terms.network,
             contract: viewOf(c),
+            id: bytesToHex(random(16)),
             paid_sat: c.paidSat,
             shown: input.shown ?? null,
           },

@@ -16,6 +16,7 @@ import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, publicBytes, parseScalar } from '../signing/curve.ts';
 import { listen, type Handlers, type ListenOptions } from './cdk-listen.ts';
+import { logged } from './cdk-log.ts';
 import { Melts } from './cdk-melts.ts';
 import type { Identifier, Requests } from './cdk-proto.ts';
 import { receivedOf, Reporter } from './cdk-report.ts';
@@ -89,7 +90,7 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
   });
   let stopped = false;
   const prove = async (): Promise<void> => {
-    for (;;) {
+    for (let told = ''; ;) {
       try {
         const { id } = await newMintQuote(mint, proof.key);
         if (proof.ids.has(id)) break;
@@ -97,8 +98,11 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
           hint: 'is --mint the URL of the mint that has this home as its payment backend?',
         });
       } catch (error) {
-        if (!(error instanceof Refusal) || error.code !== 'mint-unavailable') throw error;
-        // It may be about to start: it needs this service before it answers.
+        const waits = error instanceof Refusal && (error.code === 'mint-unavailable' || error.code === 'mint-refused');
+        if (!waits) throw error;
+        if (error.code !== told) log(logged(error));
+        told = error.code;
+        // It may be about to start, or to find this service again, which it needs before it makes a quote.
         await new Promise((done) => setTimeout(done, RETRY_MS));
         if (stopped) return;
       }

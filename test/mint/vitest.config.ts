@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/mint/*.test.ts'],
+    globalSetup: ['test/mint/announce.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+    // One mint at a time: each is three processes.
+    fileParallelism: false,
+  },
+});
