@@ -388,6 +388,7 @@ describe('where it cannot begin', () => {
   it('where another server listens', async () => {
     const first = await serve(['--http', '0']);
     const { port } = new URL(first.url);
+    expect(await refused(['--stdio', '--jobs', '1', '--http', port])).toContain('ended with 69: error[cannot-listen]');
     expect(await refused(['--http', port])).toMatch(
       /^serve ended with 69: error\[cannot-listen\]: 127\.0\.0\.1 port \d+: EADDRINUSE/,
     );

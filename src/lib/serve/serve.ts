@@ -53,14 +53,20 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   }
 }
 
+/** All or none: where one cannot begin, those before it end. */
 async function listenersOf(
   { stdio, http, ...limits }: ServeOptions,
   answer: Desk,
   log: Log,
   health: () => Promise<object>,
 ): Promise<Listener[]> {
-  return [
-    ...(http ? [await httpListener({ ...limits, ...http, desk: answer, log, health })] : []),
-    ...(stdio ? [stdioListener(answer, process.stdin)] : []),
-  ];
+  const begun: Listener[] = [];
+  try {
+    if (http) begun.push(await httpListener({ ...limits, ...http, desk: answer, log, health }));
+    if (stdio) begun.push(stdioListener(answer, process.stdin));
+    return begun;
+  } catch (error) {
+    for (const listener of begun) listener.stop();
+    throw error;
+  }
 }
