@@ -34,6 +34,7 @@ The first line on stdout says where it listens; each request is a line on stderr
     queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
     connections: count('HTTP: connections at once; more are closed (default 256)', 10_000),
     timeout: count('HTTP: seconds that a request may take to arrive (default 10)', 3_600),
+    offers: count('Offers to strangers who ask for one, a minute; more get 503 (default 60)', 100_000),
     'max-feerate': feerateFlag({
       summary: "The most that the other's close may cost (default 100)",
       helpGroup: 'POLICY',
@@ -46,7 +47,18 @@ The first line on stdout says where it listens; each request is a line on stderr
 
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
-    const { stdio, http, jobs, notify, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
+    const {
+      stdio,
+      http,
+      jobs,
+      notify,
+      worker = false,
+      chain,
+      queue = 256,
+      connections = 256,
+      timeout = 10,
+      offers = 60,
+    } = flags;
     if (!stdio && !http) throw new Refusal('usage', '--stdio or --http [HOST:]PORT expected');
     if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
@@ -58,14 +70,14 @@ The first line on stdout says where it listens; each request is a line on stderr
           throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
         await home.keys(); // asks for the passphrase, where there is one
         const ports = await portsOf(home, flags, this.argv);
-        const offers = { policy: await policyFrom(flags, home.network), ecash: flags.ecash, mint: flags.mint };
+        const offer = { policy: await policyFrom(flags, home.network), ecash: flags.ecash, mint: flags.mint };
         const standing = {
-          'open-credit': offers,
-          rollover: offers,
+          'open-credit': offer,
+          rollover: offer,
           'close-credit': { maxFeerate: flags['max-feerate'] },
         };
         const pool = jobs === undefined ? undefined : { jobs, command: workerCommand(raw, passphrase), passphrase };
-        const limits = { queue, connections, timeoutMs: timeout * 1000 };
+        const limits = { queue, connections, offers, timeoutMs: timeout * 1000 };
         await serveHome({ home, ports, standing, stdio, http, pool, worker, notify, ...limits });
       },
       stopAt,

@@ -160,6 +160,7 @@ const OWN_FLAGS = [
   'jobs',
   'queue',
   'connections',
+  'offers',
   'timeout',
   'worker',
   'notify',

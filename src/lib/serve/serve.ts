@@ -12,6 +12,7 @@ import { httpListener, type Address } from './http.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
 import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
+import { Rate } from './rate.ts';
 import { stdioListener } from './stdio.ts';
 import { healthOf, served, workHere, workIn, type Standing } from './work.ts';
 
@@ -29,6 +30,8 @@ export interface ServeOptions {
   worker: boolean;
   connections: number;
   queue: number;
+  /** Messages of strangers a minute. */
+  offers: number;
   timeoutMs: number;
 }
 
@@ -43,7 +46,9 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   try {
     const log: Log = worker ? () => {} : logLine;
     const work = pool ? workIn(pool) : workHere(served(ports), options.standing);
-    const answer = desk(work, (entry) => (log(entry), outbox.nudge()));
+    // What a worker is asked has been let in already.
+    const strangers = worker ? undefined : new Rate(options.offers);
+    const answer = desk(work, (entry) => (log(entry), outbox.nudge()), strangers);
     const listeners = await listenersOf(options, answer, log, health);
     outbox.nudge(); // what an earlier process could not
     await runListeners(home.network, listeners, worker ? [] : SIGNALS);
