@@ -2,6 +2,7 @@ import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts'
 import * as Flags from '@oclif/core/flags';
 import { contractFlag, contractFlags, programFlags } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
+import { quoteIn } from '../lib/cli/mint-flags.ts';
 import { signUpdate } from '../lib/credit/update.ts';
 
 export default class SignUpdate extends ContractCommand {
@@ -23,6 +24,11 @@ export default class SignUpdate extends ContractCommand {
     }),
     max: satFlag({ summary: 'Payer: agree to every amount up to this sum over the run', helpGroup: 'ACTION' }),
     ecash: Flags.boolean({ summary: 'Payer: have this payment come back as ecash', helpGroup: 'ECASH' }),
+    request: Flags.string({
+      summary: 'Payer: pay this quote of a running mint (its payment request, or a file that holds it)',
+      helpValue: 'TEXT|FILE',
+      helpGroup: 'ECASH',
+    }),
     'max-inflight': satFlag({
       summary: 'Payer: how much may be paid whose ecash has not arrived (default: one update)',
       helpGroup: 'ECASH',
@@ -39,6 +45,7 @@ export default class SignUpdate extends ContractCommand {
       input: async (home) => ({
         contract: await contractNamed(home, flags.contract),
         amount: flags.amount,
+        quote: flags.request === undefined ? undefined : await quoteIn(flags.request),
         max: flags.max,
         ecash: flags.ecash || undefined,
         maxInflight: flags['max-inflight'],

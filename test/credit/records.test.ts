@@ -37,6 +37,7 @@ const payee = {
   signedClose: null,
   refundSighash: '66'.repeat(32),
   restored: false,
+  unconfirmed: false,
 } as const;
 const payer = {
   ...contract,
@@ -51,6 +52,7 @@ const payer = {
   awaited: [],
   receivedSat: 0n,
   owedSat: null,
+  restored: false,
   rolling: null,
   closing: null,
   signedClose: null,

@@ -1,8 +1,15 @@
 /** Reverse contracts: a mint that is paid by its customers pays its merchants, with the same commands and one home. */
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { creditKind, idClaim, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { rollover } from '../../src/lib/credit/rollover.ts';
+import { statusOf } from '../../src/lib/credit/status.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { change } from '../../src/lib/home/change.ts';
 import { opened, pair, payMessages } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
+import { refused } from './helpers.ts';
 
 const both = await pair(71);
 const merchant = await TestParty.make(73);
@@ -31,5 +38,70 @@ it('one home is payee of one contract and payer of another', async () => {
   expect((await mint.run(exitCredit, { input: { contract: forward } })).message).toMatchObject({
     kind: 'exit',
     amount_sat: 5_000,
+  });
+});
+
+/** As a melt does it: others raise what the mint's home owes. */
+const owe = (home: TestParty, id: string, sat: bigint): Promise<void> =>
+  change(
+    home.home.store,
+    { contract: creditKind },
+    () => ({ contract: idClaim(id) }),
+    ({ contract }) => {
+      const c = contract as PayerCredit;
+      return { writes: { contract: { ...c, owedSat: c.owedSat! + sat } }, result: undefined };
+    },
+  );
+
+describe('what is owed over a reverse contract', () => {
+  const served = {};
+  const reverse = async () => {
+    const pair = { payee: await TestParty.make(75), payer: await TestParty.make(76), close: () => {} };
+    const id = await opened(pair, { offer: { mint: 'http://127.0.0.1:3338' } });
+    return {
+      ...pair,
+      id,
+      request: (amount: bigint) => pair.payee.run(signUpdate, { input: { contract: id, amount } }),
+    };
+  };
+  it('is signed without a person, to the satoshi; beyond it waits for one', async () => {
+    const { payee, payer, id, request } = await reverse();
+    await owe(payer, id, 3_000n);
+    const signed = await payer.run(signUpdate, { on: (await request(3_000n)).message, served });
+    await payee.run(signUpdate, { on: signed.message });
+    const beyond = await request(1n);
+    await refused(() => payer.run(signUpdate, { on: beyond.message, served }), 'not-agreed', payer);
+    const agreed = await payer.run(signUpdate, { on: beyond.message, amount: 1n });
+    await payee.run(signUpdate, { on: agreed.message });
+    // What a person agreed to is owed, too.
+    expect(await payer.record(id)).toMatchObject({ signedMaxSat: 3_001n, owedSat: 3_001n });
+  });
+  it('is settled before a rollover or a close is signed: owed-unsettled', async () => {
+    const { payee, payer, id, request } = await reverse();
+    await owe(payer, id, 3_000n);
+    const offered = await payee.run(rollover, { input: { contract: id } });
+    const input = { expires: { blocks: 4_320 } };
+    await refused(() => payer.run(rollover, { on: offered.message, input }), 'owed-unsettled', payer);
+    await refused(() => payer.run(closeCredit, { input: { contract: id } }), 'owed-unsettled', payer);
+    const close = await payee.run(closeCredit, { input: { contract: id } });
+    await refused(() => payer.run(closeCredit, { on: close.message }), 'owed-unsettled', payer);
+    await payee.run(closeCredit, { input: { contract: id }, cancel: true });
+    const signed = await payer.run(signUpdate, { on: (await request(3_000n)).message, served });
+    await payee.run(signUpdate, { on: signed.message });
+    const again = await payee.run(rollover, { input: { contract: id } });
+    const proposed = await payer.run(rollover, { on: again.message, input });
+    const accepted = await payee.run(rollover, { on: proposed.message });
+    // Raised between proposal and signature: not signed either.
+    await owe(payer, id, 1n);
+    await refused(() => payer.run(rollover, { on: accepted.message }), 'owed-unsettled', payer);
+  });
+  it('is a debt once the contract has ended otherwise, and status says so', async () => {
+    const { payer, id } = await reverse();
+    await owe(payer, id, 3_000n);
+    const facts = { tip: 5_320, coins: 'not-checked', known: 'not-checked' } as const;
+    expect(statusOf(id, await payer.record(id), facts)).toMatchObject({
+      owed_sat: 3_000n,
+      notes: ['3000 sat are owed and not signed'],
+    });
   });
 });

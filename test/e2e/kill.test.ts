@@ -14,6 +14,7 @@ import { play } from '../../src/lib/cli/play.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind } from '../../src/lib/credit/records.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
+import { keysetKind } from '../../src/lib/ecash/keyset.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
@@ -24,6 +25,7 @@ import {
   openOwn,
   parsed,
   pay,
+  payForEcash,
   refund,
   roll,
   WHO,
@@ -44,9 +46,11 @@ const copied = (label: Label): boolean => LABELS.indexOf(label) >= LABELS.indexO
 
 /** Every step of every action. The exit comes last: it takes no name for its start, so a repeated one is a new commit. */
 async function story(world: World, stage: Stage): Promise<void> {
-  const one = await world.play(openOwn(await world.coin(1_300_000)), stage);
+  await world.run('payee', ['ecash-keyset']);
+  const one = await world.play(openOwn(await world.coin(1_300_000), 1_200_000, ['--ecash', 'home']), stage);
   const { id } = one['contract'];
   await world.play(pay(id, 2_100), stage);
+  await world.play(payForEcash(id, 700), stage);
   const rolled = await world.play(roll(id, await world.coin(700_000)), stage);
   await world.play(close(rolled['next_contract'].id, 'payer'), stage);
   await world.play(exit(id), stage);
@@ -78,7 +82,7 @@ describe('killed at a labelled point', () => {
     const counts = Map.groupBy(told, ({ name }) => name.split(' ')[0]!);
     expect([...counts].map(([action, steps]) => [action, steps.length])).toEqual([
       ['open-credit', 4],
-      ['sign-update', 3],
+      ['sign-update', 7],
       ['rollover', 5],
       ['close-credit', 3],
       ['exit-credit', 2],
@@ -138,7 +142,7 @@ async function isRestored(world: World, who: Who): Promise<boolean> {
   const home = await openHome({
     dir: world.home(who),
     ...(insecure !== undefined && { insecureSeed: new Uint8Array(Buffer.from(insecure, 'hex')) }),
-    kinds: async () => [creditKind],
+    kinds: async () => [creditKind, keysetKind],
   });
   home.close();
   return home.restored;
@@ -164,7 +168,7 @@ class Tortured {
   static async make(kills: number): Promise<Tortured> {
     const made = new Tortured(await World.make(), kills);
     for (const who of WHO)
-      made.#homes[who] = await openHome({ dir: made.world.home(who), kinds: async () => [creditKind] });
+      made.#homes[who] = await openHome({ dir: made.world.home(who), kinds: async () => [creditKind, keysetKind] });
     return made;
   }
 

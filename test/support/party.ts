@@ -5,10 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
-import { creditKind, type Credit } from '../../src/lib/credit/records.ts';
-import { keysetKind } from '../../src/lib/ecash/keyset.ts';
+import { kinds } from '../../src/lib/cli/home.ts';
+import type { Credit } from '../../src/lib/credit/records.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { permitServed, type Action, type Coin, type Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
@@ -59,6 +60,8 @@ export class TestParty {
     now: 1_800_000_000,
   };
   home!: Home;
+  /** What a mint says of a quote; a test may put another answer in. */
+  askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) => mintQuote(mint, id);
   readonly #seed: Uint8Array;
 
   private constructor(dir: string, seed: number) {
@@ -76,7 +79,7 @@ export class TestParty {
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds: async () => [creditKind, keysetKind] });
+    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds });
   }
 
   ports(options: RunOptions = {}): Ports {
@@ -87,7 +90,10 @@ export class TestParty {
       restored: home.restored,
       store: home.store,
       source: {
-        facts: async () => ({ facts, checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' } }),
+        facts: async ({ quote }) => ({
+          facts: { ...facts, ...(quote !== undefined && { quote: quote ? await this.askMint(quote) : 'not-checked' }) },
+          checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' },
+        }),
       },
       outside: async (program, body) => {
         if (!options.outside) throw new Refusal('usage', `no program for --${program}`);

@@ -162,6 +162,7 @@ export interface Dump {
   replies: { key: string; text: string; row: string; exit: number }[];
   nonces: { of_claim: string; sighash: string; pubnonce: string; reply: string | null; sealed: Uint8Array }[];
   addresses: { chain: 0 | 1; idx: number; script: string; address: string }[];
+  notes: unknown[];
   commits: number;
   restored: string | null;
   /** The copies outside the home, by file name. */
@@ -182,6 +183,7 @@ export function dumpOf(home: string, refunds: string): Dump {
       replies: all('SELECT key, text, row, exit FROM reply ORDER BY key'),
       nonces: all('SELECT * FROM nonce ORDER BY of_claim, sighash'),
       addresses: all('SELECT * FROM address ORDER BY chain, idx'),
+      notes: all('SELECT * FROM note ORDER BY name'),
       commits: Number(meta('commits')),
       restored: meta('restored'),
       copies: copiesIn(refunds),
@@ -219,9 +221,10 @@ const turn = (
 });
 
 /** An opening funded by own coins; the ready message. */
-export function* openOwn(coins: string, amount = 1_200_000): Story<Message> {
+export function* openOwn(coins: string, amount = 1_200_000, offer: readonly string[] = []): Story<Message> {
   const funds = ['--amount', String(amount), '--expires', '+4320', '--utxo', coins];
-  const offered = yield turn('payee', 'open-credit', 'offered', ['--as', 'payee', '--request-id', `open ${amount}`]);
+  const start = ['--as', 'payee', '--request-id', `open ${amount}`, ...offer];
+  const offered = yield turn('payee', 'open-credit', 'offered', start);
   const proposed = yield turn('payer', 'open-credit', 'proposed', funds, offered);
   const accepted = yield turn('payee', 'open-credit', 'accepted', [], proposed);
   return parsed(yield turn('payer', 'open-credit', 'ready', [], accepted));
@@ -244,6 +247,15 @@ export function* pay(contract: string, amount: number): Story<Message> {
   const requested = yield turn('payee', 'sign-update', 'requested', asks);
   const signed = yield turn('payer', 'sign-update', 'signed', ['--amount', String(amount)], requested);
   return parsed(yield turn('payee', 'sign-update', 'accepted', [], signed));
+}
+
+/** One payment that becomes ecash; the message with the token. What a payer asks holds until a time of day: not repeatable. */
+export function* payForEcash(contract: string, amount: number): Story<Message> {
+  const asks = ['--contract', contract, '--amount', String(amount), '--request-id', `pay ${contract} ${amount}`];
+  const requested = yield turn('payee', 'sign-update', 'requested', asks);
+  const signed = yield turn('payer', 'sign-update', 'signed', ['--amount', String(amount), '--ecash'], requested);
+  const accepted = yield turn('payee', 'sign-update', 'accepted', [], signed);
+  return parsed(yield turn('payer', 'sign-update', 'received', [], accepted));
 }
 
 /** A rollover, with a new coin where one is given; the complete message. */

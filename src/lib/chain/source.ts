@@ -6,7 +6,7 @@
  */
 import type { Network } from '../bitcoin/network.ts';
 import { parseOutpoint } from '../bitcoin/outpoint.ts';
-import type { Coin, Facts } from '../protocol/action.ts';
+import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
@@ -40,15 +40,18 @@ export interface SourceOptions {
   feerate?: number;
   /** Unix seconds. */
   now?: () => number;
+  /** Asks a mint for its figures of a quote. */
+  mintQuote?: (mint: string, id: string) => Promise<MintQuote | 'unknown'>;
 }
 
-/** The facts refuse with `wrong-network`, `chain-stale` or `chain-unavailable`. */
+/** The facts refuse with `wrong-network`, `chain-stale`, `chain-unavailable` or `mint-unavailable`. */
 export function factSource({
   network,
   tip,
   rpc,
   feerate,
   now = () => Math.floor(Date.now() / 1000),
+  mintQuote,
 }: SourceOptions): FactSource {
   const believe = async (node: Rpc): Promise<ChainInfo> => {
     const info = await node.blockchainInfo();
@@ -72,6 +75,9 @@ export function factSource({
       const facts: Partial<Facts> = {};
       const checks: Record<string, string> = {};
       if (queries.now) facts.now = now();
+      if (queries.quote !== undefined)
+        facts.quote =
+          queries.quote && mintQuote ? await mintQuote(queries.quote.mint, queries.quote.id) : 'not-checked';
       if (queries.tip) {
         checks['tip'] = tip !== undefined ? 'given' : rpc ? 'chain' : 'not-checked';
         // Looked at anew each time: a server lives longer than a block.

@@ -149,6 +149,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       network: home.network,
       ...(await chainOf(flags, argv)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
+      mintQuote: async (mint, id) => (await import('../cashu/quotes.ts')).mintQuote(mint, id),
     }),
     prompt: promptFrom(flags),
     outside: programsFrom(flags),

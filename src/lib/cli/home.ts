@@ -40,11 +40,18 @@ export async function homeOptions(
   };
 }
 
-/** Every kind of record that a home can hold: one line a family. */
-const kinds = async (): Promise<Kind<any>[]> => [
-  (await import('../credit/records.ts')).creditKind,
-  (await import('../ecash/keyset.ts')).keysetKind,
-];
+/** Every kind of record that a home can hold: one line a room. */
+export async function kinds(): Promise<Kind<any>[]> {
+  const [credit, keyset, quote, mint, purse] = await Promise.all([
+    import('../credit/records.ts'),
+    import('../ecash/keyset.ts'),
+    import('../ecash/quote.ts'),
+    import('../mint/records.ts'),
+    import('../mint/purse.ts'),
+  ]);
+  const { invoiceKind, meltKind, tabKind } = mint;
+  return [credit.creditKind, keyset.keysetKind, quote.quoteKind, invoiceKind, meltKind, tabKind, purse.purseKind];
+}
 
 /**
  * Opens the home for `use` and closes it, whatever comes. `point`: labelled points, where tests interrupt a run.

@@ -9,12 +9,11 @@ import {
   type KeysetRecord,
 } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
+import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import type { Claim } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
 import { parseAs } from '../protocol/message.ts';
 import { freshPath } from '../protocol/path.ts';
-import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 type MintKeyset = Extract<KeysetRecord, { role: 'mint' }>;
@@ -31,6 +30,9 @@ export const keysetDocument = (r: KeysetRecord): object => ({
 export const keysetsOf = async (home: Home): Promise<KeysetRecord[]> =>
   (await home.store.list(keysetKind.name)).map((r) => keysetKind.parse(r.record));
 
+type Rs = { active: KeysetRecord; keyset: KeysetRecord };
+const KINDS = { active: keysetKind, keyset: keysetKind };
+
 /** A new keyset with keys of the home, or with those of a signer outside, becomes the active one. @throws Refusal `keyset-differs`, `already-known` */
 export async function addKeyset(home: Home, outside: Json | undefined): Promise<MintKeyset> {
   await loadCashu();
@@ -38,48 +40,26 @@ export async function addKeyset(home: Home, outside: Json | undefined): Promise<
   const path = outside === undefined ? freshPath({ random: await home.random() }) : null;
   const keyset = path ? makeKeyset(keys, path) : checkKeyset(parseAs(keysetSchema, outside));
   const made: MintKeyset = { role: 'mint', keyset, path, active: true };
-  await change(home, [ACTIVE], (found) => {
-    const before = found.get(ACTIVE);
-    return [...(before ? [{ ...before, active: false }] : []), made];
-  });
-  return made;
+  return change<Rs, MintKeyset>(
+    home.store,
+    KINDS,
+    () => ({ active: ACTIVE }),
+    ({ active }) => ({
+      writes: { ...(active && { active: { ...active, active: false } as MintKeyset }), keyset: made },
+      result: made,
+    }),
+  );
 }
 
 /** It signs what it was offered for, and nothing new. @throws Refusal `no-keyset` */
-export async function retireKeyset(home: Home, id: string): Promise<MintKeyset> {
-  const claim = keysetClaim('mint', id);
-  const [retired] = await change(home, [claim], (found) => {
-    const keyset = found.get(claim);
-    if (!keyset) throw new Refusal('no-keyset', `this home has no keyset ${id}`);
-    return [{ ...keyset, active: false }];
-  });
-  return retired!;
-}
-
-/** Reads, changes and writes keysets, again where another run was faster. */
-async function change(
-  home: Home,
-  claims: readonly Claim[],
-  make: (found: ReadonlyMap<Claim, MintKeyset>) => readonly MintKeyset[],
-): Promise<readonly MintKeyset[]> {
-  for (;;) {
-    const { found } = await home.store.load(claims);
-    const known = new Map([...found].map(([claim, { record }]) => [claim, keysetKind.parse(record) as MintKeyset]));
-    const made = make(known);
-    const writes = made.map((record): Commit['writes'][number] => {
-      const read = claims.find((claim) => known.get(claim)?.keyset.id === record.keyset.id);
-      return {
-        kind: keysetKind.name,
-        claim: read ?? null,
-        rev: read ? found.get(read)!.rev : 0,
-        record,
-        row: keysetKind.row(record),
-        claims: keysetKind.claims(record),
-      };
-    });
-    const reply = { text: '', exit: 0, row: 'keyset', flags: '', copies: [] } as const;
-    const nothing = { key: null, opens: [], spends: [], voids: [], notes: [], addresses: [] };
-    const reads = claims.map((claim) => ({ claim, rev: found.get(claim)?.rev ?? 0 }));
-    if (await home.store.commit({ ...nothing, reply, reads, writes })) return made;
-  }
-}
+export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
+  change<Rs, MintKeyset>(
+    home.store,
+    KINDS,
+    () => ({ keyset: keysetClaim('mint', id) }),
+    ({ keyset }) => {
+      if (keyset?.role !== 'mint') throw new Refusal('no-keyset', `this home has no keyset ${id}`);
+      const retired = { ...keyset, active: false };
+      return { writes: { keyset: retired }, result: retired };
+    },
+  );

@@ -4,7 +4,8 @@
  * The record is the outbox: what was paid above what was reported is due. The program is told the total, never a delta,
  * and again until it has ended well: at least once. `reported` rises after that, to what it was told.
  */
-import { creditKind, type PayeeCredit } from '../credit/records.ts';
+import { creditKind, idClaim, type PayeeCredit } from '../credit/records.ts';
+import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { withSats } from '../protocol/json.ts';
 import { askProgram } from './outside.ts';
@@ -31,24 +32,13 @@ export async function notifyPaid(home: Home, command: string): Promise<number> {
 }
 
 /** Another run may write the contract meanwhile; what was told stays told. */
-async function reported(home: Home, id: string, paidSat: bigint): Promise<void> {
-  for (;;) {
-    const claim = `id:${id}` as const;
-    const { found } = await home.store.load([claim]);
-    const { record, rev } = found.get(claim)!;
-    const c = creditKind.parse(record) as PayeeCredit;
-    if (c.issuedSat >= paidSat) return;
-    const now = { ...c, issuedSat: paidSat };
-    const write = {
-      kind: creditKind.name,
-      claim,
-      rev,
-      record: now,
-      row: creditKind.row(now),
-      claims: creditKind.claims(now),
-    };
-    const reply = { text: '', exit: 0, row: 'reported', flags: '', copies: [] } as const;
-    const nothing = { key: null, opens: [], spends: [], voids: [], notes: [], addresses: [] };
-    if (await home.store.commit({ ...nothing, reply, reads: [{ claim, rev }], writes: [write] })) return;
-  }
-}
+const reported = (home: Home, id: string, paidSat: bigint): Promise<void> =>
+  change(
+    home.store,
+    { contract: creditKind },
+    () => ({ contract: idClaim(id) }),
+    ({ contract }) => {
+      const c = contract as PayeeCredit;
+      return { writes: c.issuedSat < paidSat ? { contract: { ...c, issuedSat: paidSat } } : {}, result: undefined };
+    },
+  );

@@ -194,7 +194,9 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     flags: flagDigest(action, row.name, line),
     copies: out.copies ?? [],
   };
-  if (!(await commit(action, out, row.secret ? null : key, reply, reads, records, facts.payout ?? [], ports)))
+  // A secret that is worked out once more, with nothing new to keep, writes nothing.
+  const again = row.secret && !keepsNews(out, records);
+  if (!again && !(await commit(action, out, row.secret ? null : key, reply, reads, records, facts.payout ?? [], ports)))
     return undefined;
   if (out.consent) ports.prompt.settled(out.consent);
   await ports.copy(reply.copies);
@@ -285,6 +287,11 @@ async function checkMerged(merged: readonly string[], message: Step | null, out:
     });
 }
 
+const isNews = (record: object, before: object | undefined): boolean =>
+  canonicalJson(record) !== canonicalJson(before ?? null);
+const keepsNews = <Rs extends Records>({ writes, notes = [] }: Kept<Rs>, records: Partial<Rs>): boolean =>
+  notes.length > 0 || Object.entries(writes).some(([role, record]) => isNews(record as object, records[role]));
+
 /** The envelope in front, in a fixed order; what an older run sealed or checked is left behind. */
 function withEnvelope(type: string, message: Step): object {
   const {
@@ -318,7 +325,7 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
   ports: Ports,
 ): Promise<boolean> {
   const writes = (Object.entries(kept.writes) as [keyof Rs & string, object][])
-    .filter(([role, record]) => canonicalJson(record) !== canonicalJson(records[role] ?? null))
+    .filter(([role, record]) => isNews(record, records[role]))
     .map(([role, record]) => {
       const kind = action.kinds[role];
       const read = reads.find((r) => r.role === role && records[role] !== undefined);
@@ -331,11 +338,6 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
         claims: kind.claims(record as never),
       };
     });
-  // Nothing to keep, and nothing to repeat: what was printed is worked out anew.
-  const keeps = [writes, kept.opens, kept.spends, kept.voids, kept.notes, addresses].some(
-    (list) => list && list.length > 0,
-  );
-  if (key === null && !keeps) return true;
   ports.point('before-commit');
   const done = await ports.store.commit({
     key,

@@ -7,6 +7,8 @@ const TABLES: Readonly<Record<string, () => Promise<Action<any, any, any>>>> = {
   rollover: async () => (await import('../credit/rollover.ts')).rollover,
   'close-credit': async () => (await import('../credit/close.ts')).closeCredit,
   'exit-credit': async () => (await import('../credit/exit.ts')).exitCredit,
+  'ecash-quote': async () => (await import('../mint/bind.ts')).ecashQuote,
+  'credit-invoice': async () => (await import('../mint/settle.ts')).creditInvoice,
   'ecash-restore': async () => (await import('../credit/ecash-restore.ts')).ecashRestore,
 };
 

@@ -97,6 +97,8 @@ export interface PayeeFunded extends Held {
   refundSighash: Hex;
   /** The record comes from a restored or copied store: no more updates. */
   restored: boolean;
+  /** And what was reported to a mint since is not known: nothing is, until the operator has confirmed its figures. */
+  unconfirmed: boolean;
 }
 export interface PayerFunded extends Held {
   role: 'payer';
@@ -113,6 +115,8 @@ export interface PayerFunded extends Held {
   receivedSat: bigint;
   /** What this home owes in all over a reverse contract, signed or not; null for any other. */
   owedSat: bigint | null;
+  /** The record comes from a restored or copied store: what it owed last may be missing, so nothing more is melted. */
+  restored: boolean;
   rolling: Rolling | null;
   /** The own close that is proposed. */
   closing: Closing | null;
@@ -152,9 +156,17 @@ export const NOTHING_PAID = {
   live: [],
   issuedSat: 0n,
   waitingSat: 0n,
+  unconfirmed: false,
 } as const;
 export const nothingSigned = (terms: Terms) =>
-  ({ signedMaxSat: 0n, asked: [], awaited: [], receivedSat: 0n, owedSat: isReverse(terms) ? 0n : null }) as const;
+  ({
+    signedMaxSat: 0n,
+    asked: [],
+    awaited: [],
+    receivedSat: 0n,
+    owedSat: isReverse(terms) ? 0n : null,
+    restored: false,
+  }) as const;
 /** The payer's record once it has signed for so much, or learnt by its receipt that it had. What was signed is owed too. */
 export const signedUpTo = <C extends PayerCredit>(c: C, sat: bigint): C => ({
   ...c,
@@ -223,8 +235,9 @@ export const creditKind: Kind<Credit> = {
     if (!isFunded(c)) return c;
     // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
     const reopened = { closing: null, ...(c.state === 'closing' && !c.signedClose && { state: 'open' as const }) };
-    if (c.role === 'payer') return { ...c, ...reopened, rolling: null, asked: [] } as Credit;
-    return { ...c, ...reopened, rolling: null, live: [], restored: true } as Credit;
+    if (c.role === 'payer')
+      return { ...c, ...reopened, rolling: null, asked: [], restored: c.restored || c.owedSat !== null } as Credit;
+    return { ...c, ...reopened, rolling: null, live: [], restored: true, unconfirmed: true } as Credit;
   },
 };
 

@@ -18,12 +18,16 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
-import type { Facts, Hex } from '../protocol/action.ts';
+import type { Facts, Hand, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Job } from '../signing/exchange.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { contractOutpoint, putStacks } from './funding.ts';
+import { psbtOf, rolloverJob } from './jobs.ts';
 import { cancelled, isOpening, type Credit, type Rolling } from './records.ts';
+import { openRefund } from './refund.ts';
+import type { Pair } from './rollover-messages.ts';
+import { ONCE } from './steps.ts';
 import { keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
@@ -180,3 +184,25 @@ export const giveUp = <R extends 'next' | 'prior'>(role: R, c: Credit | undefine
   (isOpening(c) || (c?.role === 'payer' && c.state === 'open') ? { [role]: cancelled(c) } : {}) as {
     [K in R]?: Credit;
   };
+
+/** The payer's proposal: the next contract, the nonce of its refund, and the transaction that rolls into it. */
+export function propose(
+  hand: Hand,
+  m: { network: string; paid_sat: bigint; receipt: Hex | null },
+  c: Extract<Credit, { role: 'payer'; state: 'open' }>,
+  rolling: Rolling,
+  next: Extract<Credit, { state: 'proposed' }>,
+) {
+  const template = rollover(c, rolling, next.terms);
+  const { job, opened, nonce } = openRefund(hand, next);
+  const writes = { contract: c as Credit, next: { ...next, nonce } as Credit };
+  const rolled = rolloverPsbt(rolloverJob(c, template), next.terms, {}, {});
+  if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
+  const message: Pair = {
+    step: 'proposed',
+    network: m.network,
+    ...pairOf(c, next, rolling, m.receipt),
+    psbt: { refund: psbtOf(job, { own: opened.share }), rollover: rolled },
+  };
+  return { message, writes, opens: opened.opens };
+}

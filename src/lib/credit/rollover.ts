@@ -12,14 +12,14 @@ import type { Network } from '../bitcoin/network.ts';
 import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
-import { table, type Hand, type Hex } from '../protocol/action.ts';
+import { table } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { checkCoins, checkFunding, outpointsOf } from './checks.ts';
 import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
 import { ecashKey, freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
 import { offerRollover } from './offer.ts';
-import { acceptRefund, completeRefund, openRefund, refundNonce } from './refund.ts';
+import { acceptRefund, completeRefund, refundNonce } from './refund.ts';
 import {
   checkPaidStill,
   checkRolls,
@@ -29,6 +29,7 @@ import {
   giveUp,
   pairOf,
   planOf,
+  propose,
   rolloverPsbt,
   sighashOf,
 } from './rolling.ts';
@@ -48,7 +49,7 @@ import {
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, keyClaim, must, rollingOf, signedUpTo, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
-import { nextKey, parseRollover, type Pair, type RollInput, type RollMessage } from './rollover-messages.ts';
+import { nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
 import { checkOffered, rollover as rolloverTemplate } from './transactions.ts';
 
@@ -387,24 +388,3 @@ export const rollover = table<RollMessage, Rs, RollInput>(
     }),
   ],
 );
-
-function propose(
-  hand: Hand,
-  m: { network: string; paid_sat: bigint; receipt: Hex | null },
-  c: Extract<Credit, { role: 'payer'; state: 'open' }>,
-  rolling: Rolling,
-  next: Extract<Credit, { state: 'proposed' }>,
-) {
-  const template = rolloverTemplate(c, rolling, next.terms);
-  const { job, opened, nonce } = openRefund(hand, next);
-  const writes = { contract: c as Credit, next: { ...next, nonce } as Credit };
-  const rolled = rolloverPsbt(rolloverJob(c, template), next.terms, {}, {});
-  if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
-  const message: Pair = {
-    step: 'proposed',
-    network: m.network,
-    ...pairOf(c, next, rolling, m.receipt),
-    psbt: { refund: psbtOf(job, { own: opened.share }), rollover: rolled },
-  };
-  return { message, writes, opens: opened.opens };
-}

@@ -10,6 +10,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
 import { keysetKind, type KeysetRecord } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
+import { quoteKind, type Quote } from '../ecash/quote.ts';
 import { promiseNotes, readSigned, signBlindly } from '../ecash/promise.ts';
 import type { BlindPromise } from '../ecash/outputs.ts';
 import { table, type Done, type Facts, type Hand } from '../protocol/action.ts';
@@ -18,6 +19,7 @@ import { finish, open, signLast } from '../signing/exchange.ts';
 import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
+import { checkTakesQuotes, creditPayment, quoteOf, quoteQuery, reserveAsked } from './quotes.ts';
 import { psbtOf, sharesIn, updateJob } from './jobs.ts';
 import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
@@ -37,17 +39,22 @@ import { viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import { parseUpdate, type UpdateAt, type UpdateInput, type UpdateMessage } from './update-messages.ts';
 
-type Rs = { contract: Credit; keyset: KeysetRecord };
+type Rs = { contract: Credit; keyset: KeysetRecord; quote: Quote };
 
 export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
   {
     type: 'sign-update',
     server: 'payee',
-    kinds: { contract: creditKind, keyset: keysetKind },
+    kinds: { contract: creditKind, keyset: keysetKind, quote: quoteKind },
     parse: parseUpdate,
     find: (m, input, { contract }) => {
       const keyset = keysetOf(m, contract);
-      return { contract: idClaim(m?.contract.id ?? input.contract ?? ''), ...(keyset && { keyset }) };
+      const quote = quoteOf(m, contract);
+      return {
+        contract: idClaim(m?.contract.id ?? input.contract ?? ''),
+        ...(keyset && { keyset }),
+        ...(quote && { quote }),
+      };
     },
     party: ({ records }) => roleIn(records.contract),
     peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
@@ -75,6 +82,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const c = must(records.contract, 'payer', 'open');
         checkNotFrozen(facts.tip, c.terms);
         checkGrows(input.amount);
+        if (input.quote !== undefined) checkTakesQuotes(c.terms);
         checkPaid(c.terms, c.signedMaxSat + input.amount);
         const until = facts.now + ASKED_SECONDS;
         const asked = { id: bytesToHex(hand.random(16)), until, quote: input.quote ?? null };
@@ -98,12 +106,19 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       after: 'asked',
       by: 'payee',
       does: 'takes up what the payer asked to pay, as above',
-      needs: ({ records }) => ({ tip: true, now: true, coins: outpointOf(records.contract) }),
+      needs: ({ records, message }) => ({
+        tip: true,
+        now: true,
+        coins: outpointOf(records.contract),
+        quote: quoteQuery(message),
+      }),
       take: ({ message: m, ...given }) => {
         const c = must(given.records.contract, 'payee', 'accepted', 'open');
         checkSame({ contract: viewOf(c) }, m, 'payer');
         checkUntil(m.asked, given.facts.now);
-        return request(given, m.amount_sat, m.asked);
+        const out = request(given, m.amount_sat, m.asked);
+        const reserved = reserveAsked(c, m.asked, m.amount_sat, given.records.quote, given.facts);
+        return { ...out, writes: { ...out.writes, ...reserved } };
       },
     }),
     row({
@@ -173,6 +188,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         tip: true,
         coins: outpointOf(records.contract),
         notes: outputNotes(message),
+        quote: quoteQuery(message),
       }),
       loads: ({ message }) => (message.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, facts, ...hand }) => {
@@ -197,6 +213,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const done = finish(hand, job, shares.peer);
         if (!done) return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: {} };
         const { psbt: _, ...said } = m;
+        const { waitingSat, ...credited } = creditPayment(c, m.asked, m.amount_sat, records.quote, facts.quote);
         const accept = (promises: readonly BlindPromise[] | null): Done<UpdateAt<'accepted'>, Rs> => ({
           message: {
             ...said,
@@ -210,9 +227,11 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
               exit: withWitness(job.template, [[done.signature]]),
               receipt: m.receipt,
               issuedSat: c.issuedSat + (promises ? m.amount_sat : 0n),
+              waitingSat,
               live: [],
               rolling: null,
             },
+            ...credited,
           },
           ...(promises && { notes: promiseNotes(c.id, issue!.outs, promises) }),
           spends: done.spends,

@@ -7,10 +7,10 @@
  * Not here: the mint's side (`promise.ts`), tokens of others (`token.ts`).
  */
 import * as v from 'valibot';
-import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';
 import { hexOf, pubkey, sat } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { signHash } from '../signing/bip340.ts';
 import { keysetId, type Keyset } from './keyset.ts';
 import { cashu } from './library.ts';
 
@@ -71,9 +71,9 @@ export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[
 const asMessages = (outs: readonly BlindedOutput[]) =>
   outs.map(({ amount_sat, id, B_ }) => ({ amount: cashu().Amount.from(amount_sat), id, B_ }));
 
-/** The payer's signature over a quote and all its outputs (NUT-20). */
+/** The payer's signature over a quote and all its outputs (NUT-20). Deterministic, so that a retry repeats it. */
 export const signOutputs = (secret: Uint8Array, quote: string, outs: readonly BlindedOutput[]): Hex =>
-  cashu().signMintQuote(bytesToHex(secret), quote, asMessages(outs));
+  signHash(cashu().computeMessageDigest(quote + outs.map(({ B_ }) => B_).join('')), secret);
 
 /** @throws Refusal `outputs-unsigned` */
 export function checkOutputsSigned(key: Hex, quote: string, outs: readonly BlindedOutput[], signature: Hex): void {

@@ -82,6 +82,20 @@ export interface Queries {
   ours: readonly Hex[];
   /** Which of these names were noted before (`Kept.notes`), and what was noted? */
   notes: readonly string[];
+  /** What does the mint say of this quote? null: nothing is asked. */
+  quote: { mint: string; id: string } | null;
+}
+/** A running mint's own figures of one of its quotes. */
+export interface MintQuote {
+  id: string;
+  /** null: for any amount, again and again. */
+  amountSat: bigint | null;
+  /** The key to which it is locked (NUT-20); null where whoever knows the id may mint. */
+  pubkey: Hex | null;
+  paidSat: bigint;
+  issuedSat: bigint;
+  /** Unix seconds. */
+  expiry: number | null;
 }
 export interface Facts {
   tip: number | 'not-checked';
@@ -95,6 +109,8 @@ export interface Facts {
   payout: readonly OwnAddress[];
   ours: ReadonlyMap<Hex, WalletPath>;
   notes: ReadonlyMap<string, Json>;
+  /** 'unknown': the mint knows no such quote. */
+  quote: MintQuote | 'unknown' | 'not-checked';
 }
 
 /** One open nonce per (record, sighash): opening another voids the older one. */

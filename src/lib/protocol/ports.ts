@@ -85,7 +85,7 @@ export interface Store {
 
 /** Chain and clock. `checks` says for each query how it was answered, `not-checked` where it was not. */
 export interface FactSource {
-  facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now'>>): Promise<{
+  facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'quote'>>): Promise<{
     facts: Partial<Facts>;
     checks: Readonly<Record<string, string>>;
   }>;

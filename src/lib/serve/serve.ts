@@ -7,6 +7,8 @@
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { notifyPaid } from '../cli/notify.ts';
+import { cdkListener, type CdkOptions } from './cdk.ts';
+import { cdkLine } from './cdk-log.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
 import { httpListener, type Address } from './http.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
@@ -22,6 +24,8 @@ export interface ServeOptions {
   standing: Standing;
   stdio: boolean;
   http: Address | undefined;
+  /** The payment backend of a running mint. */
+  cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
   pool: PoolOptions | undefined;
   /** Program that is told what contracts were paid (`notify.ts`). */
@@ -60,13 +64,14 @@ export async function serveHome(options: ServeOptions): Promise<void> {
 
 /** All or none: where one cannot begin, those before it end. */
 async function listenersOf(
-  { stdio, http, ...limits }: ServeOptions,
+  { stdio, http, cdk, home, ports, ...limits }: ServeOptions,
   answer: Desk,
   log: Log,
   health: () => Promise<object>,
 ): Promise<Listener[]> {
   const begun: Listener[] = [];
   try {
+    if (cdk) begun.push(await cdkListener({ ...cdk, home, source: ports.source, log: cdkLine }));
     if (http) begun.push(await httpListener({ ...limits, ...http, desk: answer, log, health }));
     if (stdio) begun.push(stdioListener(answer, process.stdin));
     return begun;

@@ -1,0 +1,139 @@
+/**
+ * A running mint's quotes of the method `credit`, over HTTP (NUT-04, NUT-20): made, and read as the mint's own figures.
+ *
+ * Whatever the mint says is a stranger's word: read strictly, and only the figures that are needed. Not here: minting and
+ * melting (`wallet.ts`).
+ */
+import * as v from 'valibot';
+import type { Hex, MintQuote } from '../protocol/action.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
+import { parseAs, pubkey, sat } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { creditKind, idClaim, must } from '../credit/records.ts';
+import { quoteId } from '../ecash/request.ts';
+import { mintOf } from '../mint/bind.ts';
+import { purseClaim, purseKind } from '../mint/purse.ts';
+import type { Store } from '../protocol/ports.ts';
+
+const TIMEOUT_MS = 10_000;
+/** No answer that is read here is longer. */
+const LONGEST = 200_000;
+
+const quoteSchema = v.object({
+  quote: quoteId,
+  request: v.pipe(v.string(), v.maxLength(20_000)),
+  unit: v.optional(v.nullable(v.literal('sat'))),
+  amount: v.optional(v.nullable(sat)),
+  pubkey: v.optional(v.nullable(pubkey)),
+  amount_paid: sat,
+  amount_issued: sat,
+  expiry: v.optional(v.nullable(v.number())),
+});
+export interface NewMintQuote extends MintQuote {
+  /** The line that the mint's home wrote for it. */
+  request: string;
+}
+
+/** A mint's URL as contracts, quotes and invoices state it: http(s), without a slash at its end. @throws Refusal `usage` */
+export function mintUrl(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
+    throw new Refusal('usage', `${JSON.stringify(text.slice(0, 100))} found, the URL of a mint expected`);
+  return url.href.replace(/\/+$/, '');
+}
+
+/** The mint's figures of one quote. @throws Refusal `mint-unavailable` where it does not answer, or not as mints do */
+export async function mintQuote(mint: string, id: string): Promise<MintQuote | 'unknown'> {
+  const { ok, status, json } = await call(mint, `/v1/mint/quote/credit/${encodeURIComponent(id)}`);
+  if (ok) {
+    const read = quoteOf(json, mint);
+    if (read.id !== id) throw unavailable(mint, `it answers with quote ${read.id} when asked for ${id}`);
+    return read;
+  }
+  // Mints have no error code of their own for it: cdk says "Unknown quote", nutshell "quote not found".
+  const detail = String((json as { detail?: unknown } | null)?.detail ?? '');
+  if (/unknown quote|quote not found/i.test(detail)) return 'unknown';
+  throw unavailable(mint, `it answers with status ${status}: ${detail.slice(0, 200)}`);
+}
+
+/** Asks for a quote that is locked to a key. @throws Refusal `mint-unavailable`, `mint-refused` */
+export async function newMintQuote(mint: string, key: Hex, amountSat?: bigint): Promise<NewMintQuote> {
+  const body = { unit: 'sat', pubkey: key, ...(amountSat !== undefined && { amount: Number(amountSat) }) };
+  const { ok, status, json } = await call(mint, '/v1/mint/quote/credit', body);
+  if (!ok)
+    throw new Refusal(
+      'mint-refused',
+      `the mint at ${mint} makes no quote of the method credit (status ${status}): ${JSON.stringify(json).slice(0, 200)}`,
+    );
+  return quoteOf(json, mint);
+}
+
+/**
+ * The quote that ecash-quote names: the one that is bound already, else a new one, locked to the contract's ecash key.
+ * @param mint where it was given, it must be the contract's
+ */
+export async function quoteFor(store: Pick<Store, 'load'>, contract: Hex, mint: string | undefined): Promise<string> {
+  const [id, purse] = [idClaim(contract), purseClaim(contract)];
+  const { found } = await store.load([id, purse]);
+  const hit = found.get(id);
+  const { terms } = must(hit && creditKind.parse(hit.record), 'payer', 'open');
+  const url = mintOf(terms);
+  if (mint !== undefined && mintUrl(mint) !== url)
+    throw new Refusal('usage', `--mint ${mint} found, the contract's mint is ${url}`);
+  const known = found.get(purse);
+  return known ? purseKind.parse(known.record).quote : (await newMintQuote(url, terms.ecash_pubkey!)).id;
+}
+
+function quoteOf(json: Json, mint: string): NewMintQuote {
+  try {
+    const q = parseAs(quoteSchema, json);
+    return {
+      id: q.quote,
+      request: q.request,
+      amountSat: q.amount ?? null,
+      pubkey: q.pubkey ?? null,
+      paidSat: q.amount_paid,
+      issuedSat: q.amount_issued,
+      expiry: q.expiry ?? null,
+    };
+  } catch (error) {
+    throw unavailable(mint, (error as Error).message);
+  }
+}
+
+const unavailable = (mint: string, why: string): Refusal =>
+  new Refusal('mint-unavailable', `the mint at ${mint}: ${why}`, { hint: 'is it running, and is this its URL?' });
+
+async function call(mint: string, path: string, body?: object): Promise<{ ok: boolean; status: number; json: Json }> {
+  let answer: Response;
+  let text: string;
+  try {
+    answer = await fetch(mint + path, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'error',
+      ...(body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    text = await bounded(answer);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw unavailable(mint, `no answer (${cause instanceof Error ? cause.message : message})`);
+  }
+  let json: Json = null;
+  try {
+    json = parseJson(text);
+  } catch {
+    if (answer.ok) throw unavailable(mint, 'an answer that is not JSON');
+  }
+  return { ok: answer.ok, status: answer.status, json };
+}
+
+async function bounded(answer: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of answer.body ?? []) {
+    size += part.length;
+    if (size > LONGEST) throw new Error(`more than ${LONGEST} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}

@@ -1,0 +1,44 @@
+/** A merchant's invoice as its command makes it: from the contract's record and key, with an id of its own; and drawn. */
+import type { Home } from '../home/home.ts';
+import { change } from '../home/change.ts';
+import { creditKind, idClaim, must, type Credit } from '../credit/records.ts';
+import { isReverse } from '../credit/terms.ts';
+import { signInvoice } from '../mint/invoice.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+export interface InvoiceOptions {
+  contract: Hex;
+  amountSat: bigint;
+  /** For how long it can be paid. */
+  seconds: number;
+  memo?: string | undefined;
+}
+
+/** One line. @throws Refusal `wrong-state` for a contract that no mint pays over, `amount-not-growing`, `usage` for a long memo */
+export async function makeInvoice(home: Home, { contract, amountSat, seconds, memo }: InvoiceOptions): Promise<string> {
+  const c = await change<{ contract: Credit }, Credit | undefined>(
+    home.store,
+    { contract: creditKind },
+    () => ({ contract: idClaim(contract) }),
+    ({ contract: found }) => ({ writes: {}, result: found }),
+  );
+  const { terms, own } = must(c, 'payee', 'accepted', 'open');
+  if (!isReverse(terms))
+    throw new Refusal('wrong-state', 'a contract found that no mint pays over, a reverse one with --mint expected');
+  if (amountSat <= 0n) throw new Refusal('amount-not-growing', 'an invoice of nothing found');
+  const id = Buffer.from((await home.random())(16)).toString('hex');
+  const expiry = Math.floor(Date.now() / 1000) + seconds;
+  const { network, mint_url: mint } = terms;
+  const secret = (await home.keys()).auth(own.path);
+  return signInvoice({ network, mint: mint!, contract, amountSat, id, expiry, memo }, secret);
+}
+
+/** Drawn in half blocks, dark on light, on stderr: stdout has the line alone. */
+export async function printQr(line: string): Promise<void> {
+  const { default: qrcode } = await import('qrcode-generator');
+  const code = qrcode(0, 'L');
+  code.addData(line, 'Byte');
+  code.make();
+  await new Promise<void>((done) => process.stderr.write(`${code.createASCII(1, 2)}\n`, () => done()));
+}

@@ -1,0 +1,193 @@
+/**
+ * One quote of a running mint that is bound to one contract: what accepted updates paid to it, and how that is told to
+ * the mint so that no satoshi is told twice.
+ *
+ * An event is (quote, total before, total after). One is under way per quote; it is stored before anyone sees it, shown
+ * again and again as the very same row, and done when the mint's own figure says so; only then is the next one cut.
+ * A figure that is neither of the two stops the quote for good: mint or home came back from an older copy, and what is
+ * told again would be credited twice. Not here: the contract that pays (`credit/`), asking the mint (`cashu/`).
+ */
+import type { Claim, Hex, Kind, MintQuote, RecordRow } from '../protocol/action.ts';
+import { withSats } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+export interface Quote {
+  id: string;
+  contract: Hex;
+  /** URL of the mint. */
+  mint: string;
+  /** null: the contract's reusable quote, for whatever is paid. */
+  amountSat: bigint | null;
+  /** What accepted updates have paid to it. */
+  creditedSat: bigint;
+  /** Reported, and not acknowledged yet. */
+  event: PaymentEvent | null;
+  /** The mint's figure that was acknowledged last. */
+  ackSat: bigint;
+  /** What the mint had issued when it was last asked. */
+  issuedSat: bigint;
+  /** Why nothing more is reported, accepted or melted on it. */
+  stopped: Stop | null;
+  /** The operator gave it up after it had stopped: it is no longer the contract's. */
+  retired: boolean;
+  /** Until then (Unix time) an `asked` keeps others from it; null once it is bound. */
+  reserved: number | null;
+}
+export interface PaymentEvent {
+  beforeSat: bigint;
+  afterSat: bigint;
+}
+/** The mint is behind what it had acknowledged, or ahead of what it was told; or this record is from a restored home. */
+export type Stop = 'mint-behind' | 'mint-ahead' | 'home-restored';
+
+/** The mint's own figures of a quote. */
+export interface Figures {
+  paidSat: bigint;
+  issuedSat: bigint;
+}
+
+export const quoteClaim = (id: string): Claim => `quote:${id}`;
+/** Held by the reusable quote of the contract, so that there is one. */
+export const reusableClaim = (contract: Hex): Claim => `key:quote/${contract}`;
+/** More than there is: the limit of a quote that has none. */
+const NO_LIMIT = 2_100_000_000_000_000n;
+
+export const quoteKind: Kind<Quote> = {
+  name: 'quote',
+  parse: (json) => withSats(json) as Quote,
+  claims: (q) => [quoteClaim(q.id), ...(q.amountSat === null && !q.retired ? [reusableClaim(q.contract)] : [])],
+  /** The schema guards the chain: what was shown to the mint never falls and never exceeds what was paid. */
+  row: (q): RecordRow => ({
+    name: `quote ${q.id}`,
+    state: stateOf(q),
+    highSat: q.creditedSat,
+    limitSat: q.amountSat ?? NO_LIMIT,
+    issuedSat: shownSat(q),
+    left: q.retired,
+  }),
+  // What the lost tail had reported is not known here.
+  restored: (q) => (q.retired || q.reserved !== null ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
+};
+
+/** By this a server finds its work. */
+export const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
+  q.retired ? 'retired' : q.stopped ? 'stopped' : q.event || q.creditedSat > q.ackSat ? 'pending' : 'idle';
+
+/** All that the mint was ever shown: counted as reported, arrived or not. */
+export const shownSat = (q: Quote): bigint => q.event?.afterSat ?? q.ackSat;
+
+export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'>): Quote => ({
+  ...q,
+  creditedSat: 0n,
+  event: null,
+  ackSat: 0n,
+  issuedSat: 0n,
+  stopped: null,
+  retired: false,
+  reserved: null,
+});
+
+/**
+ * What the mint must say of a quote before it becomes a contract's.
+ * @param expected `amountSat` null: the reusable quote, locked to `pubkey`, the contract's own
+ * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`, `quote-used`
+ */
+export function checkUnpaid(
+  found: MintQuote | 'unknown' | 'not-checked',
+  { amountSat, pubkey }: { amountSat: bigint | null; pubkey: Hex | null },
+): MintQuote {
+  if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
+  if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
+  if (found.amountSat !== amountSat)
+    throw new Refusal(
+      'quote-amount',
+      `quote ${found.id} is for ${found.amountSat ?? 'any amount of'} sat, ${amountSat ?? 'any amount of'} sat expected`,
+    );
+  if (found.pubkey === null || (pubkey !== null && found.pubkey !== pubkey))
+    throw new Refusal('quote-unlocked', `quote ${found.id} is locked to ${found.pubkey ?? 'no key'} (NUT-20)`);
+  if (found.paidSat !== 0n || found.issuedSat !== 0n)
+    throw new Refusal('quote-used', `${found.paidSat} sat are paid on quote ${found.id} already`);
+  return found;
+}
+
+/** What a contract wants of a quote for one amount, and until when. */
+export interface Wish {
+  id: string;
+  contract: Hex;
+  mint: string;
+  amountSat: bigint;
+  until: number;
+}
+
+/**
+ * Keeps a quote of any wallet for one `asked` of one contract, until that lapses.
+ * @param known what this home holds of the quote
+ * @throws Refusal `quote-bound` where another contract has it; `quote-amount`; as `checkUnpaid`
+ */
+export function reserve(
+  known: Quote | undefined,
+  { id, contract, mint, amountSat, until }: Wish,
+  found: MintQuote | 'unknown' | 'not-checked',
+  now: number,
+): Quote {
+  // The reusable quote of the contract takes every payment anyway.
+  if (known && known.contract === contract && known.amountSat === null) return known;
+  const free = known === undefined || (known.creditedSat === 0n && known.reserved !== null && known.reserved < now);
+  if (known && !free && known.contract !== contract)
+    throw new Refusal('quote-bound', `quote ${id} belongs to another contract of this home, or is reserved for it`);
+  if (known && known.creditedSat > 0n) throw new Refusal('quote-amount', `quote ${id} is paid already`);
+  checkUnpaid(found, { amountSat, pubkey: null });
+  return { ...newQuote({ id, contract, mint, amountSat }), reserved: until };
+}
+
+const WHY: Readonly<Record<Stop, (id: string) => string>> = {
+  'mint-behind': (id) => `the mint shows less on quote ${id} than it had acknowledged`,
+  'mint-ahead': (id) => `the mint shows more on quote ${id} than this home has reported`,
+  'home-restored': (id) => `quote ${id} comes from a restored store: what was reported last may be missing here`,
+};
+
+/** @throws Refusal `mint-behind`, `mint-ahead`, `home-restored` */
+export function checkNotStopped(q: Quote): void {
+  const stopped = q.stopped ?? (q.retired ? 'mint-behind' : null);
+  if (stopped)
+    throw new Refusal(stopped, WHY[stopped](q.id), {
+      hint: 'the operator compares the figures, and goes on with ecash-quote --confirm',
+    });
+}
+
+/**
+ * An accepted update paid so much to it.
+ * @throws Refusal `quote-amount` where a quote of a fixed amount gets another one, or gets it twice; as `checkNotStopped`
+ */
+export function creditQuote(q: Quote, amountSat: bigint): Quote {
+  checkNotStopped(q);
+  if (q.amountSat !== null && (amountSat !== q.amountSat || q.creditedSat > 0n))
+    throw new Refusal(
+      'quote-amount',
+      q.creditedSat > 0n
+        ? `quote ${q.id} is paid already`
+        : `${amountSat} sat found for quote ${q.id}, which takes exactly ${q.amountSat} sat`,
+    );
+  return { ...q, creditedSat: q.creditedSat + amountSat, reserved: null };
+}
+
+/** The next event: all that was paid and not yet shown. undefined while one is under way, or nothing is to be told. */
+export function cutEvent(q: Quote): Quote | undefined {
+  if (q.event || q.stopped || q.retired || q.creditedSat <= q.ackSat) return undefined;
+  return { ...q, event: { beforeSat: q.ackSat, afterSat: q.creditedSat } };
+}
+
+/** Names quote, before and after: the same event has the same name for ever, another never has. */
+export const paymentId = (q: Quote, event: PaymentEvent): string => `${q.id}:${event.beforeSat}:${event.afterSat}`;
+
+/** What the mint's figures say of the quote. @param figures 'unknown' where the mint does not know the quote */
+export function acknowledge(q: Quote, figures: Figures | 'unknown'): Quote {
+  if (q.stopped || q.retired) return q;
+  if (figures === 'unknown') return { ...q, stopped: 'mint-behind' };
+  const { paidSat, issuedSat } = figures;
+  if (issuedSat < q.issuedSat) return { ...q, stopped: 'mint-behind' };
+  const seen = { ...q, issuedSat };
+  if (paidSat === shownSat(q)) return { ...seen, event: null, ackSat: paidSat };
+  if (paidSat === q.ackSat) return seen;
+  return { ...q, stopped: paidSat < shownSat(q) ? 'mint-behind' : 'mint-ahead' };
+}

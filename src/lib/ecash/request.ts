@@ -1,0 +1,52 @@
+/**
+ * The payment request of a mint quote of the method `credit`: one line that the mint's wallet shows, and that the payer of a
+ * credit contract gives to `sign-update --request` or `ecash-quote`.
+ *
+ * It only names the quote. What the quote is, whoever acts on it reads from the mint: amount and key here are for people.
+ */
+import * as v from 'valibot';
+import type { Hex } from '../protocol/action.ts';
+import { parseJson, printJson } from '../protocol/json.ts';
+import { hexOf, parseAs, sat, text } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+/** Mints make UUIDs or base64url; a longer id is none. */
+export const quoteId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a quote'));
+
+const schema = v.strictObject({
+  type: v.literal('credit-request'),
+  version: v.literal(1),
+  network: text,
+  quote: quoteId,
+  amount_sat: v.nullable(sat),
+  mint: text,
+  home: hexOf(16),
+});
+
+export interface CreditRequest {
+  network: string;
+  quote: string;
+  /** null: a quote for any amount, again and again. */
+  amountSat: bigint | null;
+  /** URL of the mint. */
+  mint: string;
+  /** The home that serves the mint. */
+  home: Hex;
+}
+
+/** One line. The id of the quote makes it unlike any other. */
+export const printRequest = ({ network, quote, amountSat, mint, home }: CreditRequest): string =>
+  printJson({ type: 'credit-request', version: 1, network, quote, amount_sat: amountSat, mint, home });
+
+/** Is this meant to be a request? An answer to it must never be a melt. */
+export const looksLikeRequest = (line: string): boolean => line.includes('"credit-request"');
+
+/** @throws Refusal `malformed-request` */
+export function parseRequest(line: string): CreditRequest {
+  try {
+    const { network, quote, amount_sat: amountSat, mint, home } = parseAs(schema, parseJson(line.trim()));
+    return { network, quote, amountSat, mint, home };
+  } catch (error) {
+    throw new Refusal('malformed-request', `no request of a credit quote: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * A merchant's invoice: one line that a wallet pays in ecash at the mint (a melt of the method `credit`), whereupon the
+ * mint's home owes the amount over the merchant's contract.
+ *
+ * The merchant makes it alone: nothing is stored and nobody is asked. Its authentication key of the contract signs it as it
+ * signs messages (`signing/seal.ts`); the digest that is signed names the invoice everywhere, however its text is spaced.
+ */
+import * as v from 'valibot';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Hex } from '../protocol/action.ts';
+import { parseJson, printJson } from '../protocol/json.ts';
+import { hexOf, parseAs, sat, text } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { signHash, verifies } from '../signing/bip340.ts';
+import { taggedHash } from '../signing/curve.ts';
+import { checkSeal, messageHash, seal } from '../signing/seal.ts';
+import { looksLikeRequest } from '../ecash/request.ts';
+
+/** Mints take 1,024 bytes; a wallet may wrap the line in a field of its own. */
+export const INVOICE_LIMIT = 700;
+
+const schema = v.strictObject({
+  type: v.literal('invoice'),
+  version: v.literal(1),
+  network: text,
+  mint: text,
+  contract: hexOf(32),
+  amount_sat: sat,
+  id: hexOf(16),
+  expiry: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  memo: v.optional(v.pipe(v.string(), v.maxLength(120))),
+  auth: hexOf(64),
+});
+
+export interface InvoiceTerms {
+  network: string;
+  /** URL of the mint that takes the ecash. */
+  mint: string;
+  /** The reverse contract over which the merchant is paid. */
+  contract: Hex;
+  amountSat: bigint;
+  /** 16 random bytes. */
+  id: Hex;
+  /** Unix seconds. */
+  expiry: number;
+  memo?: string | undefined;
+}
+export interface Invoice extends InvoiceTerms {
+  /** What names it: 32 bytes. */
+  digest: Hex;
+  /** As it was signed. */
+  document: object;
+}
+
+/** The line. @param secret the merchant's authentication key of the contract @throws Refusal `usage` for one that is too long */
+export function signInvoice(terms: InvoiceTerms, secret: Uint8Array): string {
+  const { network, mint, contract, amountSat, id, expiry, memo } = terms;
+  const body = { type: 'invoice', version: 1, network, mint, contract, amount_sat: amountSat, id, expiry };
+  const line = printJson(seal({ ...body, ...(memo !== undefined && { memo }) }, secret));
+  const bytes = new TextEncoder().encode(line).length;
+  if (bytes > INVOICE_LIMIT)
+    throw new Refusal('usage', `an invoice of ${bytes} bytes found, at most ${INVOICE_LIMIT} expected`, {
+      hint: 'shorten --memo',
+    });
+  return line;
+}
+
+/** Reads an invoice; whose it is and whether it is signed says `checkInvoice`. @throws Refusal `not-an-invoice`, `malformed-invoice` */
+export function parseInvoice(line: string): Invoice {
+  // Settled inside the mint, a request for ecash would be paid without any contract.
+  if (looksLikeRequest(line))
+    throw new Refusal('not-an-invoice', 'a request for ecash found, an invoice of a merchant expected');
+  try {
+    if (new TextEncoder().encode(line).length > INVOICE_LIMIT) throw new Error(`more than ${INVOICE_LIMIT} bytes`);
+    const document = parseJson(line.trim());
+    const { amount_sat: amountSat, type: _, version: __, auth: ___, ...rest } = parseAs(schema, document);
+    return { ...rest, amountSat, digest: bytesToHex(messageHash(document as object)), document: document as object };
+  } catch (error) {
+    throw new Refusal('malformed-invoice', `no invoice: ${(error as Error).message}`);
+  }
+}
+
+/** @param auth the merchant's authentication key of the contract @throws Refusal `bad-seal` for one that was altered */
+export const checkInvoice = (invoice: Invoice, auth: Hex): void => checkSeal(invoice.document, auth, 'merchant');
+
+const receiptHash = (digest: Hex, contract: Hex): Uint8Array =>
+  taggedHash('spillway/invoice-receipt', hexToBytes(digest), hexToBytes(contract));
+
+/** The home's word that it owes an invoice: the melt's payment proof. Deterministic: the same for ever. */
+export const signInvoiceReceipt = (digest: Hex, contract: Hex, secret: Uint8Array): Hex =>
+  signHash(receiptHash(digest, contract), secret);
+
+/** @param auth the home's authentication key of the contract */
+export const isInvoiceReceipt = (receipt: Hex, digest: Hex, contract: Hex, auth: Hex): boolean =>
+  verifies(receipt, receiptHash(digest, contract), auth);

@@ -1,0 +1,165 @@
+/**
+ * A merchant's invoice is paid in ecash at the mint: what the home answers to GetPaymentQuote, MakePayment and
+ * CheckOutgoingPayment, each as a pure function of its records and of what the chain says.
+ *
+ * Whoever is told FAILED gets ecash back: so nothing that was told FAILED can be paid afterwards, and what is not known for
+ * certain is UNKNOWN. Not here: the service that asks (`serve/`), the update that settles what is owed (`credit/`).
+ */
+import { checkFunding, checkNotFrozen } from '../credit/checks.ts';
+import type { Credit, PayerCredit } from '../credit/records.ts';
+import { authOf } from '../credit/terms.ts';
+import { checkPaid } from '../credit/transactions.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
+import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { checkInvoice, signInvoiceReceipt, type Invoice } from './invoice.ts';
+import type { Due, InvoiceRecord, Melt, Tab } from './records.ts';
+
+/** More invoices than these wait for no merchant: it settles first. */
+const MOST_DUE = 500;
+
+export type MeltRecords = { contract: Credit; invoice: InvoiceRecord; melt: Melt; tab: Tab };
+type Found = Partial<MeltRecords>;
+/** What the home knows when it is asked. */
+export interface Now {
+  network: string;
+  /** URL of the mint that asks. */
+  mint: string;
+  facts: Pick<Facts, 'tip' | 'coins' | 'now'>;
+  /** A quote of this mint has stopped, or the home was restored: nothing is melted. */
+  stopped: Refusal | null;
+}
+export interface Taken<T> {
+  writes: Found;
+  result: T;
+}
+export type Verdict =
+  | { status: 'paid'; digest: Hex; proof: Hex; amountSat: bigint }
+  | { status: 'failed'; digest: Hex; code?: ErrorCode | undefined }
+  | { status: 'unknown' };
+
+type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
+
+/** The merchant's contract that an invoice is paid over. @throws Refusal `not-an-invoice` where this home serves none such */
+function reverseOf(c: Credit | undefined, invoice: Invoice, now: Now): Reverse {
+  const ours =
+    c?.role === 'payer' && c.state === 'open' && c.owedSat !== null && c.id === invoice.contract
+      ? (c as Reverse)
+      : null;
+  if (!ours || invoice.network !== now.network || invoice.mint !== now.mint || ours.terms.mint_url !== now.mint)
+    throw new Refusal('not-an-invoice', 'an invoice over another contract, network or mint than this home serves');
+  checkInvoice(invoice, authOf(ours.terms, 'payee'));
+  return ours;
+}
+
+/** Can the contract owe so much more? @throws Refusal `frozen`, `funding-missing`, `below-dust`, `over-capacity`, … */
+function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { facts, stopped }: Now): void {
+  if (stopped) throw stopped;
+  if (c.restored)
+    throw new Refusal(
+      'contract-restored',
+      'this contract comes from a restored store: what it owed last may be missing',
+      {
+        hint: 'compare with the merchant, then ecash-quote --confirm',
+      },
+    );
+  if (facts.now >= expiry)
+    throw new Refusal('invoice-expired', `the invoice ended at ${expiry}, it is ${facts.now} (Unix seconds)`);
+  if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
+  checkNotFrozen(facts.tip, c.terms);
+  checkFunding(facts.coins, c);
+  if (amountSat <= 0n) throw new Refusal('amount-not-growing', 'an invoice of nothing found');
+  checkPaid(c.terms, c.owedSat + amountSat);
+}
+
+/** GetPaymentQuote. @throws Refusal for all that is not a valid, unpaid, payable invoice of this home */
+export function quoteMelt(found: Found, quote: string, invoice: Invoice, now: Now): Taken<{ amountSat: bigint }> {
+  const { digest, id, contract, amountSat } = invoice;
+  const c = reverseOf(found.contract, invoice, now);
+  const known = found.invoice ?? { digest, id, contract, amountSat, round: 0, quoted: false, paid: null };
+  if (known.paid) throw new Refusal('invoice-paid', 'the invoice is paid already');
+  checkPayable(c, amountSat, invoice.expiry, now);
+  if (found.melt && (found.melt.digest !== digest || !isNew(found.melt, known)))
+    throw new Refusal('already-known', `melt quote ${quote} was answered before`);
+  return {
+    writes: {
+      invoice: { ...known, quoted: true },
+      melt: { quote, digest, contract, round: known.round, state: 'new' },
+    },
+    result: { amountSat },
+  };
+}
+
+const isNew = (melt: Melt, invoice: InvoiceRecord): boolean => melt.state === 'new' && melt.round === invoice.round;
+
+/**
+ * MakePayment: invoice open → paid, melt → paid, and what is owed rises, in one commit. A melt that fails is refused for
+ * good in the commit that comes before the answer.
+ * @param parse reads the request of the melt; what it throws refuses the melt
+ * @param secret the home's authentication key of the contract
+ */
+export function payMelt(
+  found: Found,
+  parse: () => Invoice,
+  now: Now,
+  secret: (c: PayerCredit) => Uint8Array,
+): Taken<Verdict> {
+  const { contract, invoice, melt, tab } = found;
+  // A home that does not know what it has quoted may have paid it before it was restored.
+  if (!melt || !invoice || !contract) return { writes: {}, result: { status: 'unknown' } };
+  const { digest, amountSat } = invoice;
+  if (melt.state === 'paid') return { writes: {}, result: verdictOf(invoice) };
+  if (!isNew(melt, invoice)) return { writes: {}, result: { status: 'failed', digest } };
+  try {
+    const asked = parse();
+    const c = reverseOf(contract, asked, now);
+    if (asked.digest !== digest) throw new Refusal('not-an-invoice', 'another invoice than the one that was quoted');
+    if (invoice.paid) throw new Refusal('invoice-paid', 'the invoice is paid already');
+    checkPayable(c, amountSat, asked.expiry, now);
+    const due = checkDue(tab?.due ?? [], c.signedMaxSat);
+    const proof = signInvoiceReceipt(digest, c.id, secret(c));
+    const owedSat = c.owedSat + amountSat;
+    const paid: InvoiceRecord = { ...invoice, paid: { by: melt.quote, proof } };
+    return {
+      writes: {
+        contract: { ...c, owedSat },
+        invoice: paid,
+        melt: { ...melt, state: 'paid' },
+        tab: { contract: c.id, due: [...due, { id: invoice.id, amountSat, owedSat }] },
+      },
+      result: verdictOf(paid),
+    };
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+    return {
+      writes: { melt: { ...melt, state: 'refused' } },
+      result: { status: 'failed', digest, code: error.code },
+    };
+  }
+}
+
+/** CheckOutgoingPayment, by the digest alone: an invoice that is not paid will not be paid by what was quoted so far. */
+export function checkMelt({ invoice, contract }: Found): Taken<Verdict> {
+  const unsure =
+    !invoice || (!invoice.paid && (contract?.role !== 'payer' || !('restored' in contract) || contract.restored));
+  if (unsure) return { writes: {}, result: { status: 'unknown' } };
+  if (invoice.paid) return { writes: {}, result: verdictOf(invoice) };
+  return {
+    writes: invoice.quoted ? { invoice: { ...invoice, round: invoice.round + 1, quoted: false } } : {},
+    result: { status: 'failed', digest: invoice.digest },
+  };
+}
+
+const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): Verdict => ({
+  status: 'paid',
+  digest,
+  amountSat,
+  proof: paid!.proof,
+});
+
+/** What is still due; settled ones make room. @throws Refusal `invoices-unsettled` */
+function checkDue(due: readonly Due[], settledSat: bigint): readonly Due[] {
+  const left = due.length < MOST_DUE ? due : due.filter(({ owedSat }) => owedSat > settledSat);
+  if (left.length >= MOST_DUE)
+    throw new Refusal('invoices-unsettled', `${left.length} paid invoices wait for the merchant to settle them`);
+  return left;
+}

@@ -1,0 +1,151 @@
+/**
+ * credit-invoice --check: queried (merchant, the payee) → stated (the home, the payer) → checked (merchant).
+ *
+ * The home states what it owes in all and which paid invoices the merchant has not had an update for; with that the merchant
+ * asks for the difference by `sign-update`. A receipt that a customer shows raises what a restored home owes, once.
+ */
+import * as v from 'valibot';
+import { creditKind, idClaim, must, type Credit, type PayerCredit } from '../credit/records.ts';
+import { checkSame, peerAuth, roleIn } from '../credit/steps.ts';
+import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
+import { checkPaid } from '../credit/transactions.ts';
+import { table, type Hex } from '../protocol/action.ts';
+import { hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { checkInvoice, INVOICE_LIMIT, isInvoiceReceipt, parseInvoice, type Invoice } from './invoice.ts';
+import { invoiceClaim, invoiceKind, tabClaim, tabKind, type InvoiceRecord, type Tab } from './records.ts';
+
+const shown = v.nullable(v.strictObject({ text: v.pipe(v.string(), v.maxLength(INVOICE_LIMIT)), receipt: hexOf(64) }));
+const asked = { contract: contractSchema, paid_sat: sat, shown };
+const answered = {
+  ...asked,
+  owed_sat: sat,
+  /** Oldest first; `owed_sat`: what was owed in all once it was. */
+  invoices: v.pipe(v.array(v.strictObject({ id: hexOf(16), amount_sat: sat, owed_sat: sat })), v.maxLength(500)),
+};
+const steps = { queried: asked, stated: answered, checked: answered } as const;
+export type SettleMessage = MessageOf<typeof steps>;
+
+export interface SettleInput {
+  contract?: Hex;
+  /** An invoice, and the receipt for it that its customer got. */
+  shown?: { text: string; receipt: Hex };
+}
+type Rs = { contract: Credit; invoice: InvoiceRecord; tab: Tab };
+
+export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
+  {
+    type: 'credit-invoice',
+    server: 'payer',
+    kinds: { contract: creditKind, invoice: invoiceKind, tab: tabKind },
+    parse: messageParser('credit-invoice', steps),
+    find: (m, input) => {
+      const id = m?.contract.id ?? input.contract ?? '';
+      return {
+        contract: idClaim(id),
+        tab: tabClaim(id),
+        ...(m?.shown && { invoice: invoiceClaim(parseInvoice(m.shown.text).digest) }),
+      };
+    },
+    party: ({ records }) => roleIn(records.contract),
+    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
+    sealWith: ({ contract }) => contract!.own.path,
+  },
+  (row) => [
+    row({
+      name: 'queried',
+      after: null,
+      by: 'payee',
+      does: 'asks which invoices are paid and how much is owed',
+      asks: ['contract'],
+      may: ['shown'],
+      take: ({ records, input }) => {
+        const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        checkReverse(c.terms);
+        return {
+          message: {
+            step: 'queried',
+            network: c.terms.network,
+            contract: viewOf(c),
+            paid_sat: c.paidSat,
+            shown: input.shown ?? null,
+          },
+          writes: {},
+        };
+      },
+    }),
+    row({
+      name: 'stated',
+      after: 'queried',
+      by: 'payer',
+      does: 'states what it owes, invoice by invoice',
+      take: ({ message: m, records }) => {
+        const c = must(records.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        checkSame({ contract: viewOf(c) }, m, 'payee');
+        checkReverse(c.terms);
+        const { contract, tab, invoice } = m.shown
+          ? takeReceipt(c, records, parseInvoice(m.shown.text), m.shown.receipt)
+          : { contract: c, tab: records.tab, invoice: undefined };
+        const due = (tab?.due ?? []).filter(({ owedSat }) => owedSat > m.paid_sat);
+        return {
+          message: {
+            ...m,
+            step: 'stated',
+            owed_sat: contract.owedSat!,
+            invoices: due.map(({ id, amountSat, owedSat }) => ({ id, amount_sat: amountSat, owed_sat: owedSat })),
+          },
+          writes: { contract, ...(tab && { tab }), ...(invoice && { invoice }) },
+        };
+      },
+    }),
+    row({
+      name: 'checked',
+      after: 'stated',
+      by: 'payee',
+      does: "reads the home's answer",
+      take: ({ message: m, records }) => {
+        const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        checkSame({ contract: viewOf(c) }, m, 'payer');
+        const due = m.owed_sat - c.paidSat;
+        return {
+          message: { ...m, step: 'checked' },
+          writes: {},
+          ...(due > 0n && {
+            hint: `${due} sat are due: spillway sign-update --contract ${c.id.slice(0, 8)} --amount ${due}`,
+          }),
+        };
+      },
+    }),
+  ],
+);
+
+function checkReverse(terms: Parameters<typeof isReverse>[0]): void {
+  if (!isReverse(terms))
+    throw new Refusal('wrong-state', 'a contract found that no mint pays over, a reverse one with --mint expected');
+}
+
+/**
+ * The home's own receipt: what it owes, also where the store that knew it is lost. Shown again it changes nothing.
+ * @throws Refusal `not-an-invoice`, `bad-seal`, `bad-receipt`, `over-capacity`
+ */
+export function takeReceipt<C extends PayerCredit>(
+  c: C,
+  { tab, invoice: known }: { tab?: Tab | undefined; invoice?: InvoiceRecord | undefined },
+  invoice: Invoice,
+  receipt: Hex,
+): { contract: C; tab: Tab | undefined; invoice: InvoiceRecord } {
+  const { digest, id, contract, amountSat } = invoice;
+  if (contract !== c.id) throw new Refusal('not-an-invoice', 'an invoice over another contract found');
+  checkInvoice(invoice, authOf(c.terms, 'payee'));
+  if (!isInvoiceReceipt(receipt, digest, contract, authOf(c.terms, 'payer')))
+    throw new Refusal('bad-receipt', 'a receipt found that this home has not signed', { blame: 'payee' });
+  if (known?.paid) return { contract: c, tab, invoice: known };
+  const owedSat = c.owedSat! + amountSat;
+  checkPaid(c.terms, owedSat);
+  const lost = known ?? { digest, id, contract, amountSat, round: 0, quoted: false, paid: null };
+  return {
+    contract: { ...c, owedSat },
+    tab: { contract: c.id, due: [...(tab?.due ?? []), { id, amountSat, owedSat }] },
+    invoice: { ...lost, paid: { by: 'receipt', proof: receipt } },
+  };
+}

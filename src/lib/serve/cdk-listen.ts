@@ -1,0 +1,156 @@
+/**
+ * The gRPC listener of the payment backend: mutual TLS, or plaintext on regtest and loopback; bounded messages; a refusal
+ * becomes a status with the error code in front, and a line of the log.
+ *
+ * TLS ends here and not in the gRPC library, which would drop a caller with a wrong certificate without a word.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer as createPlain, type AddressInfo, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createServer as createSecure, type TLSSocket } from 'node:tls';
+import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import { ERRORS, Refusal } from '../protocol/refusal.ts';
+import { logged, type Log } from './cdk-log.ts';
+import type { Address } from './http.ts';
+import {
+  DESCRIPTOR,
+  LOADER,
+  PACKAGE,
+  SERVICE,
+  type Method,
+  type Received,
+  type Replies,
+  type Requests,
+} from './cdk-proto.ts';
+
+/** The longest request is a melt quote's, whose invoice has at most 1,024 bytes; wallets may add fields of their own. */
+const LONGEST = 64 * 1024;
+const HANDSHAKE_MS = 5_000;
+const GRACE_MS = 2_000;
+
+export type Handlers = { [M in Method]: (request: Requests[M]) => Promise<Replies[M]> };
+export interface ListenOptions {
+  address: Address;
+  /** Folder with ca.pem, server.pem and server.key; none: plaintext, on regtest and loopback only. */
+  tlsDir?: string | undefined;
+  insecure?: boolean;
+  log: Log;
+  network: string;
+  handlers: Handlers;
+  /** Called for each stream of events; returns what ends it. */
+  events(show: (event: Received) => void): Promise<() => void>;
+}
+
+export async function listen(options: ListenOptions): Promise<{ address: string; stop(): Promise<void> }> {
+  const { log } = options;
+  const { host, port } = options.address;
+  const tls = tlsOf(options, host);
+  const [grpc, { fromJSON }] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')]);
+  const service = grpc.loadPackageDefinition(fromJSON(DESCRIPTOR as never, LOADER)) as any;
+  const server = new grpc.Server({ 'grpc.max_receive_message_length': LONGEST });
+  server.addService(service[PACKAGE][SERVICE].service, {
+    ...Object.fromEntries(
+      Object.entries(options.handlers).map(([name, handle]) => [name, unary(handle as Handler, log)]),
+    ),
+    WaitPaymentEvent: stream(options.events, log),
+  });
+  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+  const take = (socket: Socket): void => injector.injectConnection(socket.on('error', () => {}));
+  const door: Server = tls
+    ? createSecure(
+        { ...tls, requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_MS },
+        take,
+      )
+    : createPlain(take);
+  const sockets = new Set<Socket>();
+  door.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  door.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    log({ code: 'wrong-certificate', text: `a caller is turned away: ${error.message}` });
+    socket.destroy();
+  });
+  await new Promise<void>((done, fail) => {
+    door.once('error', (error) => fail(new Refusal('cannot-listen', `${host} port ${port}: ${error.message}`)));
+    door.listen(port, host, done);
+  });
+  const at = door.address() as AddressInfo;
+  return {
+    address: `${at.family === 'IPv6' ? `[${at.address}]` : at.address}:${at.port}`,
+    async stop() {
+      const closed = new Promise<void>((done) => door.close(() => done()));
+      injector.drain(GRACE_MS);
+      const forced = setTimeout(() => sockets.forEach((socket) => socket.destroy()), GRACE_MS);
+      await closed;
+      clearTimeout(forced);
+      server.forceShutdown();
+    },
+  };
+}
+
+type Handler = (request: object) => Promise<object>;
+
+const unary =
+  (handle: Handler, log: ListenOptions['log']) =>
+  (call: ServerUnaryCall<object, object>, reply: sendUnaryData<object>): void => {
+    handle(call.request).then(
+      (answer) => reply(null, answer),
+      (error: unknown) => {
+        log(logged(error));
+        reply(statusOf(error));
+      },
+    );
+  };
+
+const stream =
+  (events: ListenOptions['events'], log: ListenOptions['log']) =>
+  (call: ServerWritableStream<object, object>): void => {
+    events((paymentReceived) => call.write({ paymentReceived })).then(
+      (end) => {
+        for (const over of ['cancelled', 'close', 'error'] as const) call.on(over, end);
+        if (call.cancelled) end();
+      },
+      (error: unknown) => {
+        log(logged(error));
+        call.destroy(statusOf(error));
+      },
+    );
+  };
+
+const INVALID_ARGUMENT = 3;
+const UNAVAILABLE = 14;
+const INTERNAL = 13;
+
+/** The code in front, so that a log of the mint says it too. */
+function statusOf(error: unknown): Error & { code: number; details: string; metadata?: Metadata } {
+  const { code, text } = logged(error);
+  const exit = code === 'info' ? 70 : ERRORS[code][0];
+  const details = `${code}: ${text}`;
+  return Object.assign(new Error(details), {
+    code: exit === 70 ? INTERNAL : exit === 69 ? UNAVAILABLE : INVALID_ARGUMENT,
+    details,
+  });
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
+
+/** @throws Refusal `usage`, `insecure-mint`, `no-input` */
+function tlsOf({ tlsDir, insecure, network }: ListenOptions, host: string) {
+  if (tlsDir !== undefined && insecure)
+    throw new Refusal('usage', '--cdk-tls-dir and --cdk-insecure found, one expected');
+  if (tlsDir === undefined) {
+    if (insecure && network === 'regtest' && LOOPBACK.test(host)) return undefined;
+    throw new Refusal('insecure-mint', 'a payment backend without TLS found; whoever can call it can melt', {
+      hint: '--cdk-tls-dir DIR with ca.pem, server.pem and server.key; --cdk-insecure on regtest and 127.0.0.1 only',
+    });
+  }
+  const read = (name: string): Buffer => {
+    try {
+      return readFileSync(join(tlsDir, name));
+    } catch (error) {
+      throw new Refusal('no-input', `--cdk-tls-dir: ${(error as Error).message}`);
+    }
+  };
+  return { ca: read('ca.pem'), cert: read('server.pem'), key: read('server.key') };
+}

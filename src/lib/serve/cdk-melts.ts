@@ -1,0 +1,132 @@
+/**
+ * Melts of merchants' invoices as the mint asks for them: facts gathered, the rules applied (`mint/melt.ts`), committed, and
+ * only then answered. A store or chain that fails leaves the question open: UNKNOWN keeps the ecash where it is.
+ */
+import { creditKind, idClaim } from '../credit/records.ts';
+import { outpointOf } from '../credit/steps.ts';
+import { checkNotStopped, quoteKind } from '../ecash/quote.ts';
+import { change, type FindOf } from '../home/change.ts';
+import type { Home } from '../home/home.ts';
+import { parseInvoice } from '../mint/invoice.ts';
+import { checkMelt, payMelt, quoteMelt, type MeltRecords, type Now, type Taken, type Verdict } from '../mint/melt.ts';
+import { invoiceClaim, invoiceKind, meltClaim, meltKind, tabClaim, tabKind } from '../mint/records.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { FactSource } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { logged, type Log } from './cdk-log.ts';
+import type { Amount, Outgoing } from './cdk-proto.ts';
+
+export interface MeltsOptions {
+  home: Home;
+  mint: string;
+  source: FactSource;
+  point(label: string): void;
+}
+
+const KINDS = { contract: creditKind, invoice: invoiceKind, melt: meltKind, tab: tabKind };
+
+export class Melts {
+  readonly #o: MeltsOptions;
+  constructor(options: MeltsOptions) {
+    this.#o = options;
+  }
+
+  /** GetPaymentQuote. @throws Refusal for all that is no valid, unpaid, payable invoice of this home */
+  async quote(quote: string, text: string, amount: Amount | undefined): Promise<{ digest: Hex; amountSat: bigint }> {
+    const invoice = parseInvoice(text);
+    if (this.#o.home.restored) throw restored();
+    if (amount && BigInt(amount.value ?? 0) !== invoice.amountSat)
+      throw new Refusal('amount-differs', `${amount.value} sat found for an invoice of ${invoice.amountSat} sat`);
+    const { amountSat } = await this.#change(
+      () => ({ contract: idClaim(invoice.contract), invoice: invoiceClaim(invoice.digest), melt: meltClaim(quote) }),
+      async (found) => quoteMelt(found, quote, invoice, await this.#now(found)),
+    );
+    return { digest: invoice.digest, amountSat };
+  }
+
+  /** MakePayment: paid once it is committed, failed once it can no longer be paid. */
+  async pay(quote: string, text: string, proved: boolean, log: Log): Promise<Outgoing> {
+    // The mint keeps whatever identifier comes back: it must be the one of the quote.
+    const { digest } = parseInvoice(text);
+    return this.#answer(digest, log, async () => {
+      if (!proved || this.#o.home.restored) return { status: 'unknown' };
+      const keys = await this.#o.home.keys();
+      return this.#change(
+        ({ melt }) => ({
+          melt: meltClaim(quote),
+          ...(melt && {
+            invoice: invoiceClaim(melt.digest),
+            contract: idClaim(melt.contract),
+            tab: tabClaim(melt.contract),
+          }),
+        }),
+        async (found) => {
+          const now = await this.#now(found);
+          this.#o.point('melt-before-commit');
+          return payMelt(
+            found,
+            () => parseInvoice(text),
+            now,
+            (c) => keys.auth(c.own.path),
+          );
+        },
+      );
+    });
+  }
+
+  /** CheckOutgoingPayment. */
+  check(digest: Hex, log: Log): Promise<Outgoing> {
+    return this.#answer(digest, log, async () => {
+      if (this.#o.home.restored) return { status: 'unknown' };
+      return this.#change(
+        ({ invoice }) => ({ invoice: invoiceClaim(digest), contract: invoice && idClaim(invoice.contract) }),
+        (found) => checkMelt(found),
+      );
+    });
+  }
+
+  async #answer(digest: Hex, log: Log, decide: () => Promise<Verdict>): Promise<Outgoing> {
+    const verdict = await decide().catch((error: unknown): Verdict => {
+      log(logged(error));
+      return { status: 'unknown' };
+    });
+    if (verdict.status === 'failed' && verdict.code) log({ code: verdict.code, text: `invoice ${digest} is not paid` });
+    this.#o.point('melt-before-answer');
+    return outgoing(digest, verdict);
+  }
+
+  #change<T>(
+    find: FindOf<MeltRecords>,
+    take: (found: Partial<MeltRecords>) => Taken<T> | Promise<Taken<T>>,
+  ): Promise<T> {
+    return change(this.#o.home.store, KINDS, find, take);
+  }
+
+  /** What holds at this moment; what cannot be found out refuses, and is no reason to be unsure. */
+  async #now({ contract }: Partial<MeltRecords>): Promise<Now> {
+    const { home, mint, source } = this.#o;
+    const unknown = { tip: 'not-checked', coins: 'not-checked' } as const;
+    const now = Math.floor(Date.now() / 1000);
+    try {
+      for (const { record } of await home.store.list('quote', 'stopped')) checkNotStopped(quoteKind.parse(record));
+      const { facts } = await source.facts({ tip: true, coins: outpointOf(contract) });
+      return { network: home.network, mint, facts: { ...unknown, ...facts, now }, stopped: null };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { network: home.network, mint, facts: { ...unknown, now }, stopped: error };
+    }
+  }
+}
+
+const restored = (): Refusal =>
+  new Refusal('home-restored', 'the store of this home was restored from a backup or copied; it melts nothing');
+
+function outgoing(digest: Hex, verdict: Verdict): Outgoing {
+  const paid = verdict.status === 'paid' ? verdict : undefined;
+  return {
+    paymentIdentifier: { type: 'CUSTOM_ID', id: digest },
+    ...(paid && { paymentProof: paid.proof }),
+    status: ({ paid: 'PAID', failed: 'FAILED', unknown: 'UNKNOWN' } as const)[verdict.status],
+    totalSpent: { value: String(paid?.amountSat ?? 0), unit: 'sat' },
+  };
+}

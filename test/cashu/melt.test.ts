@@ -1,0 +1,145 @@
+/** Ecash pays a merchant's invoice at a running mint: exact sums, change kept first, runs that were cut off go on. */
+import { getDecodedToken } from '@cashu/cashu-ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { meltEcash, type Melted } from '../../src/lib/cashu/melt.ts';
+import { mintEcash } from '../../src/lib/cashu/wallet.ts';
+import { isInvoiceReceipt, parseInvoice } from '../../src/lib/mint/invoice.ts';
+import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
+import { KEYSET } from '../support/mint.ts';
+import { Market } from '../support/mint-home.ts';
+
+let market: Market;
+let reverse: string;
+let token: string;
+/** What the command keeps in files. */
+let note: string | undefined;
+let change: string | undefined;
+
+beforeEach(async () => {
+  note = change = undefined;
+  market = await Market.make();
+  reverse = await market.reverse();
+  const contract = await market.forward();
+  const quote = await market.bind(contract);
+  await market.pay(contract, 2_100n);
+  await market.arrived(quote, 2_100);
+  token = await mintEcash({ home: market.user.home, contract, point: () => {} });
+});
+afterEach(() => market.close());
+
+const melt = (invoice: string, options: { keep?: boolean; point?: (label: string) => void } = {}): Promise<Melted> =>
+  meltEcash({
+    mint: market.mint.url,
+    token,
+    invoice,
+    journal: {
+      read: async () => note,
+      write: async (text) => void (note = text),
+      remove: async () => void (note = undefined),
+    },
+    keepChange: options.keep === false ? undefined : async (text) => void (change = text),
+    point: options.point ?? (() => {}),
+  });
+const sumOf = (text: string): number =>
+  getDecodedToken(text, [KEYSET.id]).proofs.reduce((all, { amount }) => all + Number(amount.toString()), 0);
+const owed = async () => (await market.payer(reverse)).owedSat;
+const refuses = (run: () => Promise<unknown>, code: ErrorCode) => expect(run()).rejects.toMatchObject({ code });
+
+describe('ecash-melt', () => {
+  it('swaps to the exact sum, keeps the rest, and brings the receipt', async () => {
+    const invoice = await market.invoice(reverse, 1_500n);
+    const done = await melt(invoice);
+    expect(done).toMatchObject({ amountSat: 1_500n, changeSat: 600n });
+    expect(sumOf(change!)).toBe(600);
+    expect(note).toBe(undefined);
+    const { terms } = await market.payer(reverse);
+    expect(isInvoiceReceipt(done.receipt, parseInvoice(invoice).digest, reverse, terms.payer_auth)).toBe(true);
+    expect(await owed()).toBe(1_500n);
+  });
+
+  it('a token of exactly the sum needs no change', async () => {
+    const done = await melt(await market.invoice(reverse, 2_100n), { keep: false });
+    expect(done.changeSat).toBe(0n);
+    expect(change).toBe(undefined);
+  });
+
+  it('change without a place for it is refused before anything is spent', async () => {
+    await refuses(async () => melt(await market.invoice(reverse, 1_500n), { keep: false }), 'usage');
+    expect(market.mint.state.spent).toEqual([]);
+  });
+
+  it('a token that holds too little is refused', () =>
+    refuses(async () => melt(await market.invoice(reverse, 2_101n)), 'not-enough-ecash'));
+
+  it('a token of another mint is refused', async () => {
+    const other = await market.invoice(reverse, 1_500n);
+    market.mint.url = market.mint.url.replace('127.0.0.1', 'localhost');
+    await refuses(() => melt(other), 'wrong-mint');
+  });
+
+  it('what is no invoice, or one that the home does not pay, is refused', async () => {
+    await refuses(() => melt('lnbc1'), 'malformed-invoice');
+    const { request } = market.mint.state.quotes[0]!;
+    await refuses(() => melt(request), 'not-an-invoice');
+    const invoice = await market.invoice(reverse, 1_500n);
+    await refuses(() => melt(invoice.replace('1500', '1501')), 'mint-refused');
+    expect(await owed()).toBe(0n);
+  });
+
+  it.each(['melt-quoted', 'melt-swapped', 'melt-sent'])('cut off at %s, the same run goes on', async (label) => {
+    const invoice = await market.invoice(reverse, 1_500n);
+    const cut = new Error('cut off');
+    const point = (found: string) => {
+      if (found === label) throw cut;
+    };
+    await expect(melt(invoice, { point })).rejects.toBe(cut);
+    const done = await melt(invoice);
+    expect(done.amountSat).toBe(1_500n);
+    expect(await owed()).toBe(1_500n);
+    expect(sumOf(change!)).toBe(600);
+    expect(note).toBe(undefined);
+  });
+
+  it('a mint that cannot say yet leaves it pending; the same run ends it', async () => {
+    const invoice = await market.invoice(reverse, 1_500n);
+    const call = market.mint.call.bind(market.mint);
+    market.mint.call = async (method, request) => {
+      const answer = await call(method, request);
+      if (method === 'MakePayment' || method === 'CheckOutgoingPayment') throw new Error('the line is down');
+      return answer;
+    };
+    await refuses(() => melt(invoice), 'melt-pending');
+    await refuses(() => melt(invoice), 'melt-pending');
+    market.mint.call = call;
+    await market.mint.recover();
+    expect((await melt(invoice)).amountSat).toBe(1_500n);
+    expect(await owed()).toBe(1_500n);
+    expect(sumOf(change!)).toBe(600);
+  });
+
+  it('what was refused comes back, and the same run pays it later', async () => {
+    const invoice = await market.invoice(reverse, 1_500n);
+    const point = (label: string) => {
+      if (label === 'melt-swapped') market.operator.chain.tip = 5_100;
+    };
+    await refuses(() => melt(invoice, { point }), 'mint-refused');
+    expect(await owed()).toBe(0n);
+    market.operator.chain.tip = 1_000;
+    expect((await melt(invoice)).amountSat).toBe(1_500n);
+    expect(await owed()).toBe(1_500n);
+    expect(sumOf(change!)).toBe(600);
+  });
+
+  it('goes on with its own invoice only', async () => {
+    const invoice = await market.invoice(reverse, 1_500n);
+    const cut = new Error('cut off');
+    await expect(
+      melt(invoice, {
+        point: () => {
+          throw cut;
+        },
+      }),
+    ).rejects.toBe(cut);
+    await refuses(async () => melt(await market.invoice(reverse, 1_500n)), 'malformed');
+  });
+});

@@ -1,0 +1,505 @@
+/**
+ * Invoices and melts against a mint that behaves as cdk-mintd does: the rules of the protocol with a running mint, each
+ * test named after its rule.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { backUp, refused } from '../credit/helpers.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { maxPaid } from '../../src/lib/credit/transactions.ts';
+import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
+import { INVOICE_LIMIT, isInvoiceReceipt, parseInvoice } from '../../src/lib/mint/invoice.ts';
+import { creditInvoice } from '../../src/lib/mint/settle.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import type { PayerCredit } from '../../src/lib/credit/records.ts';
+import type { Outgoing } from '../../src/lib/serve/cdk-proto.ts';
+import { Market } from '../support/mint-home.ts';
+
+let market: Market;
+let reverse: string;
+beforeEach(async () => {
+  market = await Market.make();
+  reverse = await market.reverse();
+});
+afterEach(() => market.close());
+
+const make = (offer: string, quoteId: string): Promise<Outgoing> =>
+  market.mint.call('MakePayment', { paymentOptions: { custom: { offer, quoteId } }, unit: 'sat' });
+const check = (id: string): Promise<Outgoing> =>
+  market.mint.call('CheckOutgoingPayment', { requestIdentifier: { type: 'CUSTOM_ID', id } });
+const owed = async (): Promise<bigint> => (await market.payer(reverse)).owedSat!;
+const digestOf = (line: string): string => parseInvoice(line).digest;
+/** GetPaymentQuote is refused with this code, and the home is as it was. */
+async function unquoted(line: string, code: string): Promise<void> {
+  const before = await market.operator.state();
+  await expect(market.mint.newMelt(line)).rejects.toThrow(`${code}:`);
+  expect(await market.operator.state()).toEqual(before);
+  expect(market.codes().at(-1)).toBe(code);
+}
+/** A melt that was quoted before is refused: failed, for good, nothing owed. */
+async function failed(line: string, code: string, change: () => void | Promise<void>): Promise<void> {
+  const melt = await market.mint.newMelt(line);
+  const before = await owed();
+  await change();
+  expect((await make(line, melt.id)).status).toBe('FAILED');
+  expect(market.codes().at(-1)).toBe(code);
+  expect(await owed()).toBe(before);
+}
+
+describe('invoices', () => {
+  it('are made by the merchant alone: one line of at most 700 bytes', async () => {
+    const line = await market.invoice(reverse, 1_000n, { memo: 'x'.repeat(120) });
+    expect(line).not.toContain('\n');
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(INVOICE_LIMIT);
+    expect(parseInvoice(line)).toMatchObject({
+      network: 'regtest',
+      mint: market.mint.url,
+      contract: reverse,
+      amountSat: 1_000n,
+      expiry: market.soon,
+    });
+    const mint = `https://${'m'.repeat(180)}.example`;
+    await expect(market.invoice(reverse, 1_000n, { memo: 'ü'.repeat(120), mint })).rejects.toMatchObject({
+      code: 'usage',
+    });
+  });
+
+  it('are named by a digest of what they say, however their text is spaced', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const spaced = line.replaceAll(',"', ', "');
+    expect(digestOf(spaced)).toBe(digestOf(line));
+    const melt = await market.mint.newMelt(line);
+    expect(melt.lookup).toBe(digestOf(line));
+    await market.mint.melt(melt);
+    await unquoted(spaced, 'invoice-paid');
+  });
+
+  it('that are none are refused', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    for (const text of [
+      '',
+      '{}',
+      '[]',
+      'lnbc1',
+      line.replace('"id"', '"ID"'),
+      line + line,
+      `${line}${' '.repeat(700)}`,
+    ])
+      expect(() => parseInvoice(text)).toThrow(expect.objectContaining({ code: 'malformed-invoice' }));
+    await unquoted('lnbc1', 'malformed-invoice');
+  });
+});
+
+describe('GetPaymentQuote accepts nothing but a valid, unpaid, payable invoice of this home', () => {
+  it('above all no credit-request, which the mint would settle inside', async () => {
+    const pubkey = `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
+    const { request } = await market.mint.newQuote({ amount: 1_000, pubkey });
+    await expect(market.mint.call('GetPaymentQuote', { request, unit: 'sat', quoteId: 'm' })).rejects.toThrow(
+      'not-an-invoice',
+    );
+    // However it is dressed up.
+    await unquoted(request.replace('{', '{ '), 'not-an-invoice');
+  });
+
+  it('not one that was altered', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    await unquoted(line.replace('1000', '1001'), 'bad-seal');
+    await unquoted(line.replace(/"expiry":\d+/, '"expiry":4000000000'), 'bad-seal');
+  });
+
+  it('not one that has expired', async () => {
+    await unquoted(await market.invoice(reverse, 1_000n, { expiry: market.soon - 3_601 }), 'invoice-expired');
+  });
+
+  it('not one of another network, mint or contract', async () => {
+    await unquoted(await market.invoice(reverse, 1_000n, { network: 'signet' }), 'not-an-invoice');
+    await unquoted(await market.invoice(reverse, 1_000n, { mint: 'https://other.example' }), 'not-an-invoice');
+    await unquoted(await market.invoice(reverse, 1_000n, { contract: 'ab'.repeat(32) }), 'not-an-invoice');
+    const forward = await market.forward();
+    await unquoted(await market.invoice(reverse, 1_000n, { contract: forward }), 'not-an-invoice');
+  });
+
+  it('not one for another amount or unit than the wallet names', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    await expect(market.mint.newMelt(line, 999)).rejects.toThrow('amount-differs');
+    await expect(market.mint.call('GetPaymentQuote', { request: line, unit: 'usd', quoteId: 'm' })).rejects.toThrow(
+      'wrong-unit',
+    );
+    expect((await market.mint.newMelt(line, 1_000)).amount).toBe(1_000);
+  });
+
+  it('not one that the contract cannot owe: below the dust limit, beyond the capacity, frozen, spent', async () => {
+    await unquoted(await market.invoice(reverse, 100n), 'below-dust');
+    await unquoted(await market.invoice(reverse, 0n), 'amount-not-growing');
+    const { terms } = await market.payer(reverse);
+    await unquoted(await market.invoice(reverse, maxPaid(terms) + 1n), 'over-capacity');
+    await market.show(reverse, 'missing');
+    const line = await market.invoice(reverse, 1_000n);
+    await unquoted(line, 'funding-missing');
+    await market.show(reverse);
+    market.operator.chain.tip = terms.expiry - terms.freeze_blocks;
+    await unquoted(line, 'frozen');
+    market.operator.chain.tip = 'not-checked';
+    await unquoted(line, 'chain-unavailable');
+  });
+
+  it('not with a tip older than 90 minutes', async () => {
+    market.chainError = new Refusal('chain-stale', 'the newest block is 91 minutes old');
+    await unquoted(await market.invoice(reverse, 1_000n), 'chain-stale');
+  });
+});
+
+describe('MakePayment', () => {
+  it('in one transaction: invoice paid, melt paid, owed raised; repeated, PAID again with the same proof', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    const commits = await market.operator.home.store.commits();
+    const first = await make(line, melt.id);
+    expect(first).toMatchObject({ status: 'PAID', totalSpent: { value: '1000', unit: 'sat' } });
+    expect(await market.operator.home.store.commits()).toBe(commits + 1);
+    expect(await owed()).toBe(1_000n);
+    const { terms } = await market.payer(reverse);
+    expect(isInvoiceReceipt(first.paymentProof!, melt.lookup, reverse, terms.payer_auth)).toBe(true);
+    expect(await make(line, melt.id)).toEqual(first);
+    expect(await check(melt.lookup)).toEqual(first);
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('two at once for one quote, as when the mint asks again: owed rises once', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    const answers = await Promise.all([make(line, melt.id), make(line, melt.id), make(line, melt.id)]);
+    expect(answers.map(({ status }) => status)).toEqual(['PAID', 'PAID', 'PAID']);
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('an invoice paid by two wallets at once is owed once; the other keeps its ecash', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const [one, two] = [await market.mint.newMelt(line), await market.mint.newMelt(line)];
+    const done = await Promise.allSettled([market.mint.melt(one, ['a']), market.mint.melt(two, ['b'])]);
+    expect(done.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await owed()).toBe(1_000n);
+    expect(market.mint.state.spent).toHaveLength(1);
+    // A mint that asked nevertheless would be told no.
+    expect((await make(line, two.id)).status).toBe('FAILED');
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('20 invoices by two wallets at once: sums equal to the satoshi', async () => {
+    const lines = await Promise.all(Array.from({ length: 20 }, (_, i) => market.invoice(reverse, 1_000n + BigInt(i))));
+    const wallet = async (): Promise<number> => {
+      let paid = 0;
+      for (const line of lines) {
+        const melt = await market.mint.newMelt(line).catch(() => undefined);
+        const done = melt && (await market.mint.melt(melt).catch(() => undefined));
+        if (done?.state === 'PAID') paid += melt!.amount;
+      }
+      return paid;
+    };
+    const [one, two] = await Promise.all([wallet(), wallet()]);
+    expect(one + two).toBe(20 * 1_000 + 190);
+    expect(await owed()).toBe(20_190n);
+  });
+
+  const refusals: [string, string, (line: string) => void | Promise<void>][] = [
+    ['frozen', 'frozen', () => void (market.operator.chain.tip = 5_100)],
+    ['outpoint spent', 'funding-missing', () => market.show(reverse, 'missing')],
+    [
+      'stale tip',
+      'chain-stale',
+      () => void (market.chainError = new Refusal('chain-stale', 'the newest block is 91 minutes old')),
+    ],
+    ['no tip', 'chain-unavailable', () => void (market.operator.chain.tip = 'not-checked')],
+  ];
+  it.each(refusals)('refusals are status FAILED, never a gRPC error: %s', async (_, code, change) => {
+    const line = await market.invoice(reverse, 1_000n);
+    await failed(line, code, () => change(line));
+    // For good: nothing pays it once it was failed.
+    market.operator.chain.tip = 1_000;
+    market.operator.chain.coins = 'not-checked';
+    market.chainError = undefined;
+    const again = await make(line, market.mint.state.melts.at(-1)!.id);
+    expect(again.status).toBe('FAILED');
+    expect(await owed()).toBe(0n);
+  });
+
+  it('refusals are status FAILED, never a gRPC error: expired', async () => {
+    const line = await market.invoice(reverse, 1_000n, { expiry: Math.floor(Date.now() / 1000) + 2 });
+    await failed(line, 'invoice-expired', () => new Promise((done) => setTimeout(done, 2_500)));
+  });
+
+  it('refusals are status FAILED, never a gRPC error: altered, or another invoice than the one quoted', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    expect((await make(line.replace('1000', '1001'), melt.id)).status).toBe('FAILED');
+    expect(market.codes().at(-1)).toBe('bad-seal');
+    const other = await market.mint.newMelt(line);
+    expect((await make(await market.invoice(reverse, 1_000n), other.id)).status).toBe('FAILED');
+    expect(market.codes().at(-1)).toBe('not-an-invoice');
+    expect(await owed()).toBe(0n);
+  });
+
+  it('refusals are status FAILED, never a gRPC error: totals above capacity', async () => {
+    const { terms } = await market.payer(reverse);
+    const big = await market.invoice(reverse, maxPaid(terms) - 500n);
+    const line = await market.invoice(reverse, 1_000n);
+    await failed(line, 'over-capacity', async () => {
+      await market.mint.melt(await market.mint.newMelt(big));
+    }).catch(() => {});
+    expect(market.codes()).toContain('over-capacity');
+    expect(await owed()).toBe(maxPaid(terms) - 500n);
+  });
+
+  it('a merchant that does not settle gets no more than 500 invoices', async () => {
+    const { store } = market.operator.home;
+    const { tabKind, tabClaim } = await import('../../src/lib/mint/records.ts');
+    const { change } = await import('../../src/lib/home/change.ts');
+    const due = Array.from({ length: 500 }, (_, i) => ({
+      id: i.toString(16).padStart(32, '0'),
+      amountSat: 1n,
+      owedSat: BigInt(i + 1),
+    }));
+    await change(
+      store,
+      { tab: tabKind },
+      () => ({ tab: tabClaim(reverse) }),
+      () => ({
+        writes: { tab: { contract: reverse, due } },
+        result: undefined,
+      }),
+    );
+    await failed(await market.invoice(reverse, 1_000n), 'invoices-unsettled', () => {});
+  });
+
+  it('what the home has never quoted is UNKNOWN', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    expect((await make(line, 'never-quoted')).status).toBe('UNKNOWN');
+    expect(await owed()).toBe(0n);
+  });
+
+  it('a store that fails leaves it UNKNOWN, and the ecash pending', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    const { store } = market.operator.home;
+    const { commit } = store;
+    store.commit = async () => {
+      throw new Refusal('store-unavailable', 'the disk is full');
+    };
+    await market.mint.melt(melt, ['secret']);
+    store.commit = commit;
+    expect(melt.state).toBe('PENDING');
+    expect(market.codes()).toContain('store-unavailable');
+    expect(await owed()).toBe(0n);
+    // Asked again once the store is back: it will not be paid, so the ecash goes back.
+    await market.mint.recover();
+    expect(melt.state).toBe('UNPAID');
+    expect((await make(line, melt.id)).status).toBe('FAILED');
+  });
+});
+
+describe('CheckOutgoingPayment', () => {
+  it('invoice paid: PAID with the same proof and total_spent equal to the quote, for ever', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    const paid = await make(line, melt.id);
+    await market.settle(reverse, 1_000n);
+    market.operator.chain.tip = 5_300;
+    await market.restart();
+    expect(await check(melt.lookup)).toEqual(paid);
+  });
+
+  it('invoice open: all its new melts become refused, FAILED; a wallet may then make a new melt quote', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melts = [await market.mint.newMelt(line), await market.mint.newMelt(line)];
+    expect((await check(melts[0]!.lookup)).status).toBe('FAILED');
+    for (const { id } of melts) expect((await make(line, id)).status).toBe('FAILED');
+    expect(await owed()).toBe(0n);
+    const next = await market.mint.newMelt(line);
+    expect((await make(line, next.id)).status).toBe('PAID');
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('whoever got ecash back was not paid on: a handler that still runs finds its melt refused', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    let answered: Promise<Outgoing> | undefined;
+    // The mint was killed while the home was about to commit, and asks what became of it.
+    market.at('melt-before-commit', () => void (answered = check(melt.lookup)));
+    const made = await make(line, melt.id);
+    const told = await answered!;
+    if (told.status === 'FAILED') {
+      expect(made.status).toBe('FAILED');
+      expect(await owed()).toBe(0n);
+    } else {
+      expect(made.status).toBe('PAID');
+      expect(told).toEqual(made);
+      expect(await owed()).toBe(1_000n);
+    }
+  });
+
+  it('anything doubtful is UNKNOWN, never UNPAID: an unknown digest', async () => {
+    expect((await check('ab'.repeat(32))).status).toBe('UNKNOWN');
+  });
+
+  it('anything doubtful is UNKNOWN, never UNPAID: a restored home', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    await market.stop();
+    const copy = backUp(market.operator);
+    await market.start();
+    expect((await make(line, melt.id)).status).toBe('PAID');
+    await market.stop();
+    await market.operator.reopen(copy);
+    await market.start();
+    expect((await check(melt.lookup)).status).toBe('UNKNOWN');
+    expect((await make(line, melt.id)).status).toBe('UNKNOWN');
+    await expect(market.mint.newMelt(line)).rejects.toThrow('home-restored');
+    await market.operator.home.acceptRestore();
+    // Accepted, but the contract is older than the restore: still unsure, and nothing is melted over it.
+    expect((await check(melt.lookup)).status).toBe('UNKNOWN');
+    await expect(market.mint.newMelt(await market.invoice(reverse, 700n))).rejects.toThrow('contract-restored');
+    const said = await confirmFigures(market.operator.home.store, reverse, []);
+    expect(said).toMatchObject({ owed_sat: 0n });
+    expect((await market.mint.newMelt(await market.invoice(reverse, 700n))).amount).toBe(700);
+  });
+
+  it('anything doubtful is UNKNOWN, never UNPAID: a store error', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    const { store } = market.operator.home;
+    const { load } = store;
+    store.load = async () => {
+      throw new Refusal('store-unavailable', 'the disk is gone');
+    };
+    expect((await check(melt.lookup)).status).toBe('UNKNOWN');
+    store.load = load;
+  });
+
+  it('a mint killed in mid-melt recovers: paid once or given back, never both', async () => {
+    for (const label of ['melt-before-commit', 'melt-before-answer']) {
+      const line = await market.invoice(reverse, 1_000n);
+      const melt = await market.mint.newMelt(line);
+      const before = await owed();
+      market.at(label, () => market.mint.disconnect());
+      await market.mint.melt(melt, [`secret ${label}`]).catch(() => {});
+      await market.mint.connect(market.cdk.address);
+      const rose = (await owed()) - before;
+      expect([melt.state, rose]).toEqual(rose === 0n ? ['UNPAID', 0n] : ['PAID', 1_000n]);
+    }
+  });
+});
+
+describe('while a quote of the mint has stopped', () => {
+  it('nothing is melted', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    market.mint.state.quotes.find(({ id }) => id === quote)!.paid = 7;
+    await market.pay(contract, 2_100n);
+    await expect.poll(async () => (await market.quote(quote)).stopped, { timeout: 5_000 }).toBe('mint-ahead');
+    await unquoted(await market.invoice(reverse, 700n), 'mint-ahead');
+    expect((await make(line, melt.id)).status).toBe('FAILED');
+    expect(await owed()).toBe(0n);
+  });
+});
+
+describe('owed', () => {
+  it('is cumulative and only grows; the home signs if and only if paid is at most owed', async () => {
+    for (const amount of [1_000n, 500n])
+      await market.mint.melt(await market.mint.newMelt(await market.invoice(reverse, amount)));
+    expect(await owed()).toBe(1_500n);
+    const served = async (amount: bigint) => {
+      const requested = await market.merchant.run(signUpdate, { input: { contract: reverse, amount } });
+      return market.operator.run(signUpdate, { on: requested.message, served: {} });
+    };
+    await expect(served(1_501n)).rejects.toMatchObject({ code: 'not-agreed' });
+    const signed = await served(1_500n);
+    await market.merchant.run(signUpdate, { on: signed.message });
+    expect(await market.payer(reverse)).toMatchObject({ signedMaxSat: 1_500n, owedSat: 1_500n });
+  });
+
+  it('updates that a person agreed to raise it too', async () => {
+    const requested = await market.merchant.run(signUpdate, { input: { contract: reverse, amount: 3_000n } });
+    const signed = await market.operator.run(signUpdate, { on: requested.message, amount: 3_000n });
+    await market.merchant.run(signUpdate, { on: signed.message });
+    expect(await market.payer(reverse)).toMatchObject({ signedMaxSat: 3_000n, owedSat: 3_000n });
+  });
+
+  it('the merchant asks; the home answers with a signed list of its paid invoices and owed', async () => {
+    const lines = [await market.invoice(reverse, 1_000n), await market.invoice(reverse, 500n)];
+    for (const line of lines) await market.mint.melt(await market.mint.newMelt(line));
+    const ask = async () => {
+      const queried = await market.merchant.run(creditInvoice, { input: { contract: reverse } });
+      const stated = await market.operator.run(creditInvoice, { on: queried.message, served: {} });
+      return market.merchant.run(creditInvoice, { on: stated.message });
+    };
+    const checked = await ask();
+    expect(checked.message).toMatchObject({
+      step: 'checked',
+      owed_sat: 1_500,
+      invoices: [
+        { id: parseInvoice(lines[0]!).id, amount_sat: 1_000, owed_sat: 1_000 },
+        { id: parseInvoice(lines[1]!).id, amount_sat: 500, owed_sat: 1_500 },
+      ],
+    });
+    expect(checked.hint).toContain('1500 sat are due');
+    await market.settle(reverse, 1_500n);
+    expect((await ask()).message).toMatchObject({ owed_sat: 1_500, invoices: [] });
+  });
+
+  it('a forged statement is refused', async () => {
+    const queried = await market.merchant.run(creditInvoice, { input: { contract: reverse } });
+    const stated = await market.operator.run(creditInvoice, { on: queried.message });
+    const forged = { ...stated.message, owed_sat: 5_000 };
+    await refused(() => market.merchant.run(creditInvoice, { on: forged }), 'bad-seal', market.merchant);
+  });
+
+  it('the receipt raises owed again, once, in a restored home', async () => {
+    await market.stop();
+    const copy = backUp(market.operator);
+    await market.start();
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.melt(await market.mint.newMelt(line));
+    await market.stop();
+    await market.operator.reopen(copy);
+    await market.operator.home.acceptRestore();
+    await market.start();
+    expect(await owed()).toBe(0n);
+    const show = async (text: string, receipt: string) => {
+      const queried = await market.merchant.run(creditInvoice, {
+        input: { contract: reverse, shown: { text, receipt } },
+      });
+      return market.operator.run(creditInvoice, { on: queried.message, served: {} });
+    };
+    expect((await show(line, melt.proof!)).message).toMatchObject({ owed_sat: 1_000 });
+    expect((await show(line, melt.proof!)).message).toMatchObject({ owed_sat: 1_000 });
+    expect(await owed()).toBe(1_000n);
+    await expect(show(await market.invoice(reverse, 1_000n), melt.proof!)).rejects.toMatchObject({
+      code: 'bad-receipt',
+    });
+    const forward = await market.forward();
+    await expect(show(await market.invoice(reverse, 1_000n, { contract: forward }), melt.proof!)).rejects.toMatchObject(
+      { code: 'not-an-invoice' },
+    );
+  });
+
+  it("the home's signature on a close commits owed and stops melts", async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    await market.mint.melt(await market.mint.newMelt(await market.invoice(reverse, 2_000n)));
+    await market.settle(reverse, 2_000n);
+    const proposed = await market.merchant.run(closeCredit, { input: { contract: reverse } });
+    await market.operator.run(closeCredit, { on: proposed.message, amount: 2_000n });
+    expect((await make(line, melt.id)).status).toBe('FAILED');
+    expect(await owed()).toBe(2_000n);
+    await unquoted(await market.invoice(reverse, 700n), 'not-an-invoice');
+  });
+
+  it('belongs to reverse contracts only', async () => {
+    const contract = await market.forward();
+    const input = { contract };
+    await expect(market.operator.run(creditInvoice, { input })).rejects.toMatchObject({ code: 'wrong-state' });
+    expect(((await market.user.record(contract)) as PayerCredit).owedSat).toBe(null);
+  });
+});

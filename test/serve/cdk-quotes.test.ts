@@ -1,0 +1,538 @@
+/**
+ * Quotes and reporting against a mint that behaves as cdk-mintd does: the rules of the protocol with a running mint, each
+ * test named after its rule.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { backUp, refused } from '../credit/helpers.ts';
+import { ecashQuote } from '../../src/lib/mint/bind.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { newMintQuote } from '../../src/lib/cashu/quotes.ts';
+import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
+import { parseRequest } from '../../src/lib/ecash/request.ts';
+import { startCdk } from '../../src/lib/serve/cdk.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import type { PayerCredit } from '../../src/lib/credit/records.ts';
+import { Market, until } from '../support/mint-home.ts';
+import { TestMint } from '../support/mint.ts';
+
+let market: Market;
+beforeEach(async () => {
+  market = await Market.make();
+});
+afterEach(() => market.close());
+
+const KEY = `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
+const paidAt = (quote: string): number => market.mint.state.quotes.find(({ id }) => id === quote)!.paid;
+/** Two ticks of the loop. */
+const moment = () => new Promise((done) => setTimeout(done, 500));
+
+describe('what the home is to the mint', () => {
+  it('at its start the home must see its own CreatePayment, else it stops: wrong mint', async () => {
+    const other = new TestMint();
+    await other.serve();
+    await other.connect(market.cdk.address);
+    const wrong = await startCdk({
+      home: market.operator.home,
+      source: market.source,
+      address: { host: '127.0.0.1', port: 0 },
+      mint: other.url,
+      insecure: true,
+      log: () => {},
+    });
+    await expect(wrong.proved).rejects.toMatchObject({ code: 'wrong-mint' });
+    await wrong.stop();
+    await other.stop();
+  });
+
+  it('before the mint has proved itself nothing is quoted, paid or reported', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.stop();
+    const { url } = market.mint;
+    const late = await startCdk({
+      home: market.operator.home,
+      source: market.source,
+      address: { host: '127.0.0.1', port: 0 },
+      mint: 'http://127.0.0.1:1',
+      insecure: true,
+      log: () => {},
+    });
+    await market.pay(contract, 2_100n);
+    const caller = new TestMint();
+    await caller.connect(late.address);
+    const reverse = await market.reverse();
+    const invoice = await market.invoice(reverse, 1_000n);
+    await expect(caller.call('GetPaymentQuote', { request: invoice, unit: 'sat', quoteId: 'm' })).rejects.toThrow(
+      'mint-unavailable',
+    );
+    const offer = { paymentOptions: { custom: { offer: invoice, quoteId: 'm' } } };
+    expect((await caller.call('MakePayment', offer)).status).toBe('UNKNOWN');
+    await moment();
+    expect(caller.shown).toEqual([]);
+    expect(paidAt(quote)).toBe(0);
+    await caller.stop();
+    await late.stop();
+    expect(url).toBe(market.mint.url);
+    await market.start();
+  });
+
+  it('an address that is in use, and plaintext elsewhere than on regtest and loopback, are refused', async () => {
+    const with_ = (change: object) =>
+      startCdk({
+        home: market.operator.home,
+        source: market.source,
+        address: { host: '127.0.0.1', port: 0 },
+        mint: market.mint.url,
+        insecure: true,
+        log: () => {},
+        ...change,
+      });
+    await expect(
+      with_({ address: { host: '127.0.0.1', port: Number(market.cdk.address.split(':')[1]) } }),
+    ).rejects.toMatchObject({ code: 'cannot-listen' });
+    await expect(with_({ address: { host: '0.0.0.0', port: 0 } })).rejects.toMatchObject({ code: 'insecure-mint' });
+    await expect(with_({ insecure: false })).rejects.toMatchObject({ code: 'insecure-mint' });
+    await expect(with_({ tlsDir: '/nowhere', insecure: false })).rejects.toMatchObject({ code: 'no-input' });
+    const mainnet = Object.create(market.operator.home, { network: { value: 'mainnet' } });
+    await expect(with_({ home: mainnet })).rejects.toMatchObject({ code: 'insecure-mint' });
+  });
+});
+
+describe('quotes', () => {
+  it('CreatePayment stores nothing and refuses a quote without NUT-20 key', async () => {
+    const before = await market.operator.state();
+    await expect(market.mint.newQuote({ amount: 33 })).rejects.toThrow('quote-unlocked');
+    await market.mint.newQuote({ amount: 33, pubkey: KEY });
+    await expect(market.mint.newQuote({ amount: 33, pubkey: KEY, unit: 'usd' })).rejects.toThrow('wrong-unit');
+    expect(await market.operator.state()).toEqual(before);
+    expect(market.codes()).toEqual(['quote-unlocked', 'wrong-unit']);
+  });
+
+  it('its request is one line that names network, quote, amount, mint and home', async () => {
+    const fixed = await market.mint.newQuote({ amount: 33, pubkey: KEY });
+    const open = await market.mint.newQuote({ pubkey: KEY });
+    expect(fixed.request).not.toContain('\n');
+    const { id: home } = market.operator.home;
+    expect(parseRequest(fixed.request)).toEqual({
+      network: 'regtest',
+      quote: fixed.id,
+      amountSat: 33n,
+      mint: market.mint.url,
+      home,
+    });
+    expect(parseRequest(open.request).amountSat).toBe(null);
+    for (const text of ['', '{}', fixed.request.replace('33', '3.3'), fixed.request.replace('"quote"', '"id"')])
+      expect(() => parseRequest(text)).toThrow(expect.objectContaining({ code: 'malformed-request' }));
+  });
+
+  it('a quote without amount has no expiry', async () => {
+    const custom = { quoteId: 'q', pubkey: KEY, unixExpiry: '1900000000' };
+    expect((await market.mint.call('CreatePayment', { options: { custom } })).expiry).toBe(undefined);
+    const amount = { value: '5', unit: 'sat' };
+    expect((await market.mint.call('CreatePayment', { options: { custom: { ...custom, amount } } })).expiry).toBe(
+      '1900000000',
+    );
+  });
+
+  describe('the reusable quote', () => {
+    const made = async (contract: string, quote: string) =>
+      (await market.user.run(ecashQuote, { input: { contract, quote } })).message;
+    const bound = async (contract: string, quote: string) => {
+      const message = await made(contract, quote);
+      return market.operator.run(ecashQuote, { on: message });
+    };
+    const keyOf = async (contract: string) => ((await market.user.record(contract)) as PayerCredit).terms.ecash_pubkey!;
+
+    it('is one per contract, and told to the payer whenever it asks', async () => {
+      const contract = await market.forward();
+      const quote = await market.bind(contract);
+      const again = await market.bind(contract);
+      expect(again).toBe(quote);
+      expect(market.mint.state.quotes.filter(({ id }) => id === quote)).toHaveLength(1);
+    });
+
+    it('is locked to the ecash key of the contract: a foreign key, or none, is refused', async () => {
+      const contract = await market.forward();
+      const { id } = await newMintQuote(market.mint.url, KEY);
+      await refused(() => bound(contract, id), 'quote-unlocked', market.operator);
+      market.operator.askMint = async () => ({
+        id,
+        amountSat: null,
+        pubkey: null,
+        paidSat: 0n,
+        issuedSat: 0n,
+        expiry: null,
+      });
+      await refused(() => bound(contract, id), 'quote-unlocked', market.operator);
+    });
+
+    it('has no amount', async () => {
+      const contract = await market.forward();
+      const { id } = await newMintQuote(market.mint.url, await keyOf(contract), 500n);
+      await refused(() => bound(contract, id), 'quote-amount', market.operator);
+    });
+
+    it('is known to the mint, which must answer', async () => {
+      const contract = await market.forward();
+      await refused(() => bound(contract, 'nobody-knows'), 'quote-unknown', market.operator);
+      await market.mint.stop();
+      await refused(() => bound(contract, 'nobody-knows'), 'mint-unavailable', market.operator);
+      await market.mint.serve(Number(new URL(market.mint.url).port));
+    });
+
+    it('whose amount_paid is not 0 is never newly bound', async () => {
+      const contract = await market.forward();
+      const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
+      market.mint.state.quotes.find((q) => q.id === id)!.paid = 1;
+      await refused(() => bound(contract, id), 'quote-used', market.operator);
+    });
+
+    it('of another contract is refused', async () => {
+      const [one, two] = [await market.forward(), await market.forward()];
+      const quote = await market.bind(one);
+      await refused(() => bound(two, quote), 'quote-bound', market.operator);
+    });
+
+    it('is checked by the payer, too', async () => {
+      const contract = await market.forward();
+      const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
+      const told = (await bound(contract, id)).message;
+      market.user.askMint = async () => ({
+        id,
+        amountSat: null,
+        pubkey: KEY,
+        paidSat: 0n,
+        issuedSat: 0n,
+        expiry: null,
+      });
+      await refused(() => market.user.run(ecashQuote, { on: told }), 'quote-unlocked', market.user);
+      market.user.askMint = async () => 'unknown';
+      await refused(() => market.user.run(ecashQuote, { on: told }), 'quote-unknown', market.user);
+      market.user.askMint = async () => 'not-checked';
+      await refused(() => market.user.run(ecashQuote, { on: told }), 'mint-unavailable', market.user);
+    });
+
+    it('belongs to contracts with a running mint only', async () => {
+      const reverse = await market.reverse();
+      await refused(
+        () => market.operator.run(ecashQuote, { input: { contract: reverse, quote: 'q' } }),
+        'wrong-state',
+        market.operator,
+      );
+    });
+  });
+
+  describe('an amount quote of any wallet', () => {
+    const foreign = (amount: number) => market.mint.newQuote({ amount, pubkey: KEY });
+
+    it('named in asked --request, is bound in the transaction that accepts the update, at exactly its amount', async () => {
+      const contract = await market.forward();
+      const { id } = await foreign(2_100);
+      const accepted = await market.pay(contract, 2_100n, id);
+      expect(accepted['asked'].quote).toBe(id);
+      expect(await market.quote(id)).toMatchObject({ contract, creditedSat: 2_100n, reserved: null });
+      await market.arrived(id, 2_100);
+    });
+
+    it('for another amount, already paid, unlocked or unknown is refused before anything is signed', async () => {
+      const contract = await market.forward();
+      const ask = async (amount: bigint, quote: string) => {
+        const asked = await market.user.run(signUpdate, { input: { contract, amount, quote } });
+        return market.operator.run(signUpdate, { on: asked.message });
+      };
+      const { id } = await foreign(2_100);
+      await refused(() => ask(2_000n, id), 'quote-amount', market.operator);
+      await refused(() => ask(2_100n, 'nobody-knows'), 'quote-unknown', market.operator);
+      market.mint.state.quotes.find((q) => q.id === id)!.paid = 5;
+      await refused(() => ask(2_100n, id), 'quote-used', market.operator);
+    });
+
+    it('is only reserved by earlier asked, until they lapse; then another contract may have it', async () => {
+      const [one, two] = [await market.forward(), await market.forward()];
+      const { id } = await foreign(2_100);
+      const ask = async (contract: string) => {
+        const asked = await market.user.run(signUpdate, { input: { contract, amount: 2_100n, quote: id } });
+        return (await market.operator.run(signUpdate, { on: asked.message })).message;
+      };
+      const first = await ask(one);
+      await refused(() => ask(two), 'quote-bound', market.operator);
+      const signed = await market.user.run(signUpdate, { on: first });
+      for (const party of [market.user, market.operator]) party.chain.now += 601;
+      const second = await ask(two);
+      // What was signed for it meanwhile is not lost: it is asked for again, without the quote.
+      await refused(() => market.operator.run(signUpdate, { on: signed.message }), 'quote-bound', market.operator);
+      const done = await market.user.run(signUpdate, { on: second });
+      await market.operator.run(signUpdate, { on: done.message });
+      expect(await market.quote(id)).toMatchObject({ contract: two, creditedSat: 2_100n });
+    });
+
+    it('is paid once: used twice it is refused', async () => {
+      const contract = await market.forward();
+      const { id } = await foreign(2_100);
+      await market.pay(contract, 2_100n, id);
+      await market.arrived(id, 2_100);
+      await expect(market.pay(contract, 2_100n, id)).rejects.toMatchObject({ code: 'quote-amount' });
+      const other = await market.forward();
+      await expect(market.pay(other, 2_100n, id)).rejects.toMatchObject({ code: 'quote-bound' });
+    });
+
+    it('needs a contract with a running mint', async () => {
+      const reverse = await market.reverse();
+      const input = { contract: reverse, amount: 2_100n, quote: 'q' };
+      await expect(market.operator.run(signUpdate, { input })).rejects.toMatchObject({ code: 'usage' });
+    });
+  });
+});
+
+describe('reporting', () => {
+  it('an accepted update arrives at the mint within a second, whichever process accepted it', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.pay(contract, 2_100n);
+    const began = performance.now();
+    await market.arrived(quote, 2_100);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    await market.pay(contract, 900n);
+    await market.arrived(quote, 3_000);
+  });
+
+  it('each accepted update belongs to one quote, written in its own transaction', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const asked = await market.user.run(signUpdate, { input: { contract, amount: 2_100n } });
+    const requested = await market.operator.run(signUpdate, { on: asked.message });
+    const signed = await market.user.run(signUpdate, { on: requested.message });
+    const before = await market.operator.home.store.commits();
+    await market.operator.run(signUpdate, { on: signed.message });
+    expect(await market.quote(quote)).toMatchObject({ creditedSat: 2_100n });
+    // One commit of the update; whatever came after it is the report.
+    const { paidSat, waitingSat } = await market.payee(contract);
+    expect([paidSat, waitingSat]).toEqual([2_100n, 0n]);
+    expect(await market.operator.home.store.commits()).toBeGreaterThan(before);
+  });
+
+  it('what was paid before a quote exists waits as one sum', async () => {
+    const contract = await market.forward();
+    await market.pay(contract, 2_100n);
+    await market.pay(contract, 900n);
+    expect(await market.payee(contract)).toMatchObject({ waitingSat: 3_000n, issuedSat: 0n });
+    const quote = await market.bind(contract);
+    await market.arrived(quote, 3_000);
+    expect(await market.payee(contract)).toMatchObject({ waitingSat: 0n, issuedSat: 3_000n });
+    expect(market.mint.shown.map(({ paymentId }) => paymentId)).toEqual([`${quote}:0:3000`]);
+  });
+
+  it('an event is a stored row, committed before anyone sees it', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    let seen: unknown;
+    market.at('report-committed', () => void (seen = [market.mint.shown.length, paidAt(quote)]));
+    await market.pay(contract, 2_100n);
+    await market.arrived(quote, 2_100);
+    expect(seen).toEqual([0, 0]);
+    expect(await market.payee(contract)).toMatchObject({ issuedSat: 2_100n });
+  });
+
+  it('stream and CheckIncomingPayment show exactly that row, on every new stream again, and nothing older', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.pay(contract, 2_100n);
+    await market.arrived(quote, 2_100);
+    await until(async () => (await market.quote(quote)).event === null, 'the acknowledgement');
+    // The mint goes down after the row was cut and before it has counted it.
+    market.at('report-committed', () => market.mint.disconnect());
+    await market.pay(contract, 900n);
+    await until(async () => (await market.quote(quote)).event !== null, 'the next row');
+    expect(paidAt(quote)).toBe(2_100);
+    market.mint.shown.length = 0;
+    await market.mint.connect(market.cdk.address);
+    await until(() => market.mint.shown.length > 0, 'the row again');
+    expect(market.mint.shown[0]).toEqual({
+      paymentIdentifier: { type: 'QUOTE_ID', id: quote },
+      paymentAmount: { value: '900', unit: 'sat' },
+      paymentId: `${quote}:2100:3000`,
+    });
+    await market.arrived(quote, 3_000);
+    const listed = await market.mint.call('CheckIncomingPayment', {
+      requestIdentifier: { type: 'QUOTE_ID', id: quote },
+    });
+    expect((listed.payments ?? []).every(({ paymentId }) => paymentId === `${quote}:2100:3000`)).toBe(true);
+    await until(async () => (await market.quote(quote)).event === null, 'the acknowledgement');
+    const none = await market.mint.call('CheckIncomingPayment', {
+      requestIdentifier: { type: 'QUOTE_ID', id: quote },
+    });
+    expect(none.payments ?? []).toEqual([]);
+  });
+
+  it("the mint's own figure is the acknowledgement; the next row is cut only then", async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    market.at('report-committed', () => market.mint.disconnect());
+    await market.pay(contract, 2_100n);
+    await until(async () => (await market.quote(quote)).event !== null, 'the row');
+    for (const amount of [300n, 200n, 100n]) await market.pay(contract, amount);
+    await moment();
+    expect(await market.quote(quote)).toMatchObject({
+      creditedSat: 2_700n,
+      ackSat: 0n,
+      event: { beforeSat: 0n, afterSat: 2_100n },
+    });
+    await market.mint.connect(market.cdk.address);
+    await market.arrived(quote, 2_700);
+    // What came while one was under way is one row.
+    const ids = [...new Set(market.mint.shown.map(({ paymentId }) => paymentId))];
+    expect(ids).toEqual([`${quote}:0:2100`, `${quote}:2100:2700`]);
+  });
+
+  it('a quote with many payments answers as one with few: with one row', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.stop();
+    for (let i = 0; i < 12; i++) await market.pay(contract, 1_000n);
+    await market.start();
+    await market.arrived(quote, 12_000);
+    expect([...new Set(market.mint.shown.map(({ paymentId }) => paymentId))]).toEqual([`${quote}:0:12000`]);
+  });
+
+  it('another identifier than a quote is refused', async () => {
+    await expect(
+      market.mint.call('CheckIncomingPayment', { requestIdentifier: { type: 'CUSTOM_ID', id: 'x' } }),
+    ).rejects.toThrow('malformed-message');
+  });
+});
+
+describe('a mint or a home put back from an older copy', () => {
+  const stopped = async (quote: string) => (await market.quote(quote)).stopped;
+
+  it('mint lower than acknowledged: mint-behind; nothing more is reported or accepted on it', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const older = market.mint.backUp();
+    await market.pay(contract, 2_100n);
+    await market.arrived(quote, 2_100);
+    await until(async () => (await market.quote(quote)).ackSat === 2_100n, 'the acknowledgement');
+    await market.stop();
+    market.mint.state = older;
+    await market.start();
+    await until(async () => (await stopped(quote)) === 'mint-behind', 'mint-behind');
+    expect(market.codes()).toContain('mint-behind');
+    await expect(market.pay(contract, 900n)).rejects.toMatchObject({ code: 'mint-behind' });
+    await moment();
+    expect(paidAt(quote)).toBe(0);
+  });
+
+  it('amount_issued fallen: mint-behind', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.pay(contract, 2_100n);
+    await market.arrived(quote, 2_100);
+    const at = market.mint.state.quotes.find(({ id }) => id === quote)!;
+    at.issued = 2_000;
+    await market.pay(contract, 900n);
+    await until(async () => (await market.quote(quote)).issuedSat === 2_000n, 'the figure');
+    await market.arrived(quote, 3_000);
+    at.issued = 0;
+    await market.restart();
+    await until(async () => (await stopped(quote)) === 'mint-behind', 'mint-behind');
+  });
+
+  it('a quote that the mint no longer knows: mint-behind', async () => {
+    const older = market.mint.backUp();
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.stop();
+    market.mint.state = older;
+    await market.start();
+    await until(async () => (await stopped(quote)) === 'mint-behind', 'mint-behind');
+  });
+
+  it('neither before nor after: the quote stops; higher than told is mint-ahead', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const at = market.mint.state.quotes.find(({ id }) => id === quote)!;
+    at.paid = 50_000;
+    await market.pay(contract, 2_100n);
+    await until(async () => (await stopped(quote)) === 'mint-ahead', 'mint-ahead');
+    expect(market.codes()).toContain('mint-ahead');
+    await expect(market.pay(contract, 900n)).rejects.toMatchObject({ code: 'mint-ahead' });
+    expect((await market.payee(contract)).issuedSat).toBe(0n);
+  });
+
+  it('until the operator has confirmed the figures: then what was never told waits for a new quote', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const older = market.mint.backUp();
+    await market.pay(contract, 2_100n);
+    await market.arrived(quote, 2_100);
+    await until(async () => (await market.quote(quote)).ackSat === 2_100n, 'the acknowledgement');
+    await market.stop();
+    await market.pay(contract, 900n);
+    market.mint.state = older;
+    await market.start();
+    await until(async () => (await stopped(quote)) === 'mint-behind', 'mint-behind');
+    const said = await confirmFigures(market.operator.home.store, contract, []);
+    expect(said).toMatchObject({
+      step: 'confirmed',
+      paid_sat: 3_000n,
+      at_the_mint_sat: 0n,
+      reported_sat: 2_100n,
+      waiting_sat: 900n,
+      given_up: [quote],
+    });
+    const next = await market.bind(contract);
+    expect(next).not.toBe(quote);
+    await market.arrived(next, 900);
+    expect((await market.payee(contract)).issuedSat).toBe(3_000n);
+    await market.pay(contract, 100n);
+    await market.arrived(next, 1_000);
+  });
+
+  it('a home restored with a missing tail: every older contract is exit-only for ecash, until confirmed', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.pay(contract, 1_000n);
+    await market.arrived(quote, 1_000);
+    await market.stop();
+    const copy = backUp(market.operator);
+    await market.start();
+    await market.pay(contract, 2_000n);
+    await market.arrived(quote, 3_000);
+    await market.stop();
+    await market.operator.reopen(copy);
+    await market.operator.home.acceptRestore();
+    await market.start();
+    expect(await market.quote(quote)).toMatchObject({ stopped: 'home-restored' });
+    await expect(market.bind(contract)).rejects.toMatchObject({ code: 'contract-restored' });
+    await expect(market.pay(contract, 500n)).rejects.toMatchObject({ code: 'contract-restored' });
+    await moment();
+    expect(paidAt(quote)).toBe(3_000);
+    const said = await confirmFigures(market.operator.home.store, contract, []);
+    expect(said).toMatchObject({ paid_sat: 1_000n, at_the_mint_sat: 3_000n, reported_sat: 1_000n, waiting_sat: 0n });
+    expect(await market.payee(contract)).toMatchObject({ unconfirmed: false, issuedSat: 1_000n });
+  });
+
+  it('figures of quotes that the restored home has lost are counted where the operator names them', async () => {
+    const contract = await market.forward();
+    await market.pay(contract, 1_000n);
+    await market.stop();
+    const copy = backUp(market.operator);
+    await market.start();
+    const quote = await market.bind(contract);
+    await market.arrived(quote, 1_000);
+    await market.stop();
+    await market.operator.reopen(copy);
+    await market.operator.home.acceptRestore();
+    await market.start();
+    const said = await confirmFigures(market.operator.home.store, contract, [quote]);
+    expect(said).toMatchObject({ reported_sat: 1_000n, waiting_sat: 0n });
+  });
+
+  it('a home that is not accepted yet binds and accepts nothing', async () => {
+    const contract = await market.forward();
+    await market.stop();
+    await market.operator.reopen(backUp(market.operator));
+    await market.start();
+    await expect(market.bind(contract)).rejects.toBeInstanceOf(Refusal);
+    await expect(market.bind(contract)).rejects.toMatchObject({ code: 'home-restored' });
+  });
+});
