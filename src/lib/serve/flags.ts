@@ -2,9 +2,9 @@
 import * as Flags from '@oclif/core/flags';
 import { addressFlag, feerateFlag } from '../cli/flags.ts';
 
-const group = 'LISTENERS';
+const group = 'LISTEN';
 const count = (summary: string, max: number) =>
-  Flags.integer({ summary, helpValue: 'N', min: 1, max, helpGroup: 'LIMITS' });
+  Flags.integer({ summary, helpValue: 'N', min: 1, max, helpGroup: 'LIMIT' });
 
 export const serveFlags = {
   stdio: Flags.boolean({ summary: 'Read messages from stdin, a line each, and answer on stdout', helpGroup: group }),
