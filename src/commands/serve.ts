@@ -1,22 +1,18 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { tipOf } from '../lib/cli/chain.ts';
 import { portsOf, stopAt } from '../lib/cli/contract.ts';
 import { issuerFlags, policyFlags, policyFrom, programFlags } from '../lib/cli/contract-flags.ts';
-import { addressFlag, chainFlags, feerateFlag, homeFlags } from '../lib/cli/flags.ts';
+import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { readPassphrase } from '../lib/cli/secrets.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
+import { limitsFrom, serveFlags } from '../lib/serve/flags.ts';
 import { workerCommand } from '../lib/serve/pool.ts';
 import { serveHome } from '../lib/serve/serve.ts';
 
-const group = 'LISTENERS';
-const count = (summary: string, max: number) =>
-  Flags.integer({ summary, helpValue: 'N', min: 1, max, helpGroup: 'LIMITS' });
-
 export default class Serve extends BaseCommand {
   static override summary = "Answer counterparties without a person: the payee's steps, over HTTP or a pipe";
-  static override description = `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing and pays nothing by itself.
+  static override description = `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing, and pays only what the home already owes.
 The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, and GET /healthz. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`;
   static override examples = [
     "A mint behind HTTP, and a customer's signed update\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 &\ncurl -s --json @signed.json http://127.0.0.1:8090/ | jq .paid_sat",
@@ -25,39 +21,15 @@ The first line on stdout says where it listens; each request is a line on stderr
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    stdio: Flags.boolean({ summary: 'Read messages from stdin, a line each, and answer on stdout', helpGroup: group }),
-    http: addressFlag({
-      summary: 'Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one',
-      helpGroup: group,
-    }),
-    cdk: addressFlag({
-      summary: "Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)",
-      dependsOn: ['mint'],
-      helpGroup: group,
-    }),
-    'cdk-tls-dir': Flags.string({
-      summary: 'Folder with ca.pem, server.pem and server.key: mutual TLS with the mint',
-      helpValue: 'DIR',
-      helpGroup: group,
-    }),
-    'cdk-insecure': Flags.boolean({ summary: 'No TLS, on regtest and 127.0.0.1 only', helpGroup: group }),
-    jobs: count('Worker processes that sign (default: none, this process signs)', 64),
-    queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
-    connections: count('HTTP: connections at once; more are closed (default 256)', 10_000),
-    timeout: count('HTTP: seconds that a request may take to arrive (default 10)', 3_600),
-    'max-feerate': feerateFlag({
-      summary: "The most that the other's close may cost (default 100)",
-      helpGroup: 'POLICY',
-    }),
+    ...serveFlags,
     ...policyFlags,
     ...issuerFlags,
     ...programFlags,
-    worker: Flags.boolean({ summary: 'A worker of another serve', hidden: true, dependsOn: ['stdio'] }),
   };
 
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
-    const { stdio, http, jobs, notify, worker = false, chain, queue = 256, connections = 256, timeout = 10 } = flags;
+    const { stdio, http, jobs, notify, worker = false, chain } = flags;
     const { cdk: address, mint, 'cdk-tls-dir': tlsDir, 'cdk-insecure': insecure = false } = flags;
     if (!stdio && !http && address === undefined)
       throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
@@ -72,15 +44,16 @@ The first line on stdout says where it listens; each request is a line on stderr
           throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
         await home.keys(); // asks for the passphrase, where there is one
         const ports = await portsOf(home, flags, this.argv);
-        const offers = { policy: await policyFrom(flags, home.network), ecash: flags.ecash ?? (cdk && 'cdk'), mint };
+        const ecash = flags.ecash ?? (cdk && 'cdk');
+        const offer = { policy: await policyFrom(flags, home.network), ecash, mint };
         const standing = {
-          'open-credit': offers,
-          rollover: offers,
+          'open-credit': offer,
+          rollover: offer,
           'close-credit': { maxFeerate: flags['max-feerate'] },
         };
-        const pool = jobs === undefined ? undefined : { jobs, command: workerCommand(raw, passphrase), passphrase };
-        const limits = { queue, connections, timeoutMs: timeout * 1000 };
-        await serveHome({ home, ports, standing, stdio, http, cdk, pool, worker, notify, ...limits });
+        const command = workerCommand(raw, { ecash, 'passphrase-fd': passphrase === undefined ? undefined : 3 });
+        const pool = jobs === undefined ? undefined : { jobs, command, passphrase };
+        await serveHome({ home, ports, standing, stdio, http, cdk, pool, worker, notify, ...limitsFrom(flags) });
       },
       stopAt,
       async () => (passphrase = await readPassphrase(flags)),

@@ -305,7 +305,7 @@ describe('many at once', () => {
     const node = await fakeNode(NODE);
     const server = await serve(['--http', '0', '--queue', '2'], chain(node.url));
     const on = await signed();
-    lateMs = 500;
+    lateMs = 1_500;
     const replies = await Promise.all(Array.from({ length: 5 }, () => server.post(on)));
     lateMs = 0;
     expect(replies.map(({ status }) => status).sort()).toEqual([200, 200, 503, 503, 503]);
@@ -315,9 +315,9 @@ describe('many at once', () => {
   });
 
   it('more than --connections: closed, and open to the next when one goes', async () => {
-    const server = await serve(['--http', '0', '--connections', '2', '--timeout', '1']);
+    const server = await serve(['--http', '0', '--connections', '2', '--timeout', '5']);
     const idle = [server.raw('POST'), server.raw('POST')];
-    await sleep(200);
+    await sleep(1_000);
     expect(await server.raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')).toBe('');
     expect((await Promise.all(idle)).join()).toContain('too-slow');
     expect((await server.fetch('/healthz')).status).toBe(200);
@@ -332,13 +332,13 @@ describe('SIGTERM', () => {
       const server = await serve(['--http', '0'], chain(node.url));
       const on = await signed();
       await server.fetch('/healthz');
-      lateMs = 800;
+      lateMs = 2_500;
       const slow = server.post(on);
       await sleep(300);
       // Its headers are there before the end begins, its body is not.
       const whole = JSON.stringify(on);
       const head = `POST / HTTP/1.1\r\nhost: mint\r\ncontent-type: application/json\r\ncontent-length: ${whole.length}\r\n\r\n`;
-      const late = server.raw(head, whole, 300);
+      const late = server.raw(head, whole, 1_500);
       await sleep(100);
       const ended = server.stop(signal);
       await sleep(100);
@@ -359,7 +359,7 @@ describe('where it cannot begin', () => {
     );
 
   it('without a listener, or with one that is no address', async () => {
-    expect(await refused([])).toMatch(/^serve ended with 2: error\[usage\]: --stdio or --http /);
+    expect(await refused([])).toMatch(/^serve ended with 2: error\[usage\]: --stdio, --http /);
     for (const address of ['', 'x', '70000', '1.2.3.4:', '::1:80', '[::1]'])
       expect(await refused(['--http', address])).toMatch(
         /^serve ended with 2: error\[usage\]: --http: .* \[HOST:\]PORT expected/,
@@ -388,6 +388,7 @@ describe('where it cannot begin', () => {
   it('where another server listens', async () => {
     const first = await serve(['--http', '0']);
     const { port } = new URL(first.url);
+    expect(await refused(['--stdio', '--jobs', '1', '--http', port])).toContain('ended with 69: error[cannot-listen]');
     expect(await refused(['--http', port])).toMatch(
       /^serve ended with 69: error\[cannot-listen\]: 127\.0\.0\.1 port \d+: EADDRINUSE/,
     );

@@ -2,14 +2,15 @@
  * `serve --stdio` and `--jobs` through the built program: order, lines that are broken, a reader that stops; workers that are
  * killed at every labelled store point and at random; an encrypted home.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { opened, pair, type Pair } from '../support/credit.ts';
+import { freshDir } from '../cli/run.ts';
+import { opened, openedMint, pair, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { Server } from '../support/server.ts';
 import { openOwn, World } from '../support/spillway.ts';
@@ -189,6 +190,42 @@ describe('with workers', () => {
     expect(told((await reply).text)).toBe('accepted');
     expect(await server.stop('SIGINT')).toBe(0);
     expect(server.stderr).not.toContain('worker');
+  });
+});
+
+describe('ecash', () => {
+  it('is issued for a payment, by a worker, and arrives', async () => {
+    const contract = await openedMint(both);
+    const server = await serve(['--stdio', '--jobs', '1']);
+    const answer = async (message: Message): Promise<string> => {
+      server.write(JSON.stringify(message));
+      return (await server.line())!;
+    };
+    const asked = await both.payer.run(signUpdate, { input: { contract, amount: 2_100n } });
+    const signed = await both.payer.run(signUpdate, { on: await answer(asked.message), input: { ecash: true } });
+    const received = await both.payer.run(signUpdate, { on: await answer(signed.message) });
+    expect(received.message).toMatchObject({ step: 'received', token: expect.stringMatching(/^cashuB/) });
+    expect(await server.stop()).toBe(0);
+    expect(server.stderr).not.toContain(received.message['token']);
+  });
+
+  it('of another mint: it is told each total, also by a server that starts after a payment', async () => {
+    const contract = await opened(both, { offer: { ecash: 'notify' } });
+    const told = join(freshDir(), 'told');
+    const notify = ['--notify', `cat >> ${told}`];
+    await both.payee.run(signUpdate, { on: await signed(contract) });
+    const server = await serve(['--stdio', '--jobs', '1', ...notify]);
+    const totals = (): unknown[] =>
+      existsSync(told)
+        ? readFileSync(told, 'utf8')
+            .trim()
+            .split('\n')
+            .map((line) => (JSON.parse(line) as Message)['paid_sat'])
+        : [];
+    await vi.waitFor(() => expect(totals()).toEqual([1_000]), 20_000);
+    server.write(await signed(contract, 500n));
+    await vi.waitFor(() => expect(totals()).toEqual([1_000, 1_500]), 20_000);
+    expect(await server.stop()).toBe(0);
   });
 });
 

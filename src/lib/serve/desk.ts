@@ -14,6 +14,7 @@ import type { Action } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { envelope } from '../protocol/message.ts';
 import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import type { Rate } from './rate.ts';
 
 /** What a message says of itself; nothing of it is believed yet. */
 export interface Received {
@@ -23,6 +24,8 @@ export interface Received {
   step: string;
   /** The first record that it names: messages of one contract keep their order. */
   key: string;
+  /** It names no record: anybody can send it, and taking it may make one. */
+  stranger: boolean;
 }
 
 /** @throws Refusal as the parser of its table, `unknown-type` */
@@ -34,7 +37,8 @@ export async function receive(text: string): Promise<Received> {
   const message = action.parse(json);
   const [claim] = Object.values<string>(action.find(message, {}, {}) as Record<string, string>);
   // A message that names no record yet has only itself to follow.
-  return { text, json, action, step: message.step, key: claim ?? createHash('sha256').update(text).digest('hex') };
+  const key = claim ?? createHash('sha256').update(text).digest('hex');
+  return { text, json, action, step: message.step, key, stranger: claim === undefined };
 }
 
 /** One request in the log. */
@@ -60,13 +64,15 @@ export type Work = (received: Received) => Promise<string>;
 /** The line for a text, a refusal's too. `from`: the way it came, for the log. Never rejects. */
 export type Desk = (text: string, from: string) => Promise<string>;
 
-export function desk(work: Work, log: Log): Desk {
+/** `strangers` bounds how fast they can fill the store. */
+export function desk(work: Work, log: Log, strangers?: Rate): Desk {
   return async (text, from) => {
     const start = performance.now();
     let received: Received | undefined;
     let line: string;
     try {
       received = await receive(text);
+      if (received.stranger && strangers && !strangers.take()) throw new Refusal('busy', ERRORS.busy[1]);
       line = await work(received);
     } catch (error) {
       line = errorLine(error);

@@ -102,6 +102,8 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
         line = errorLine(error);
       }
       if (!logged) options.log({ from: 'http', code: codeOf(line) ?? 'ok', ms: performance.now() - start });
+      // Whoever does not read its answer does not keep the connection.
+      request.socket.setTimeout(timeoutMs);
       answer(request, response, line, stopping);
     },
   );

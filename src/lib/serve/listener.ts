@@ -24,13 +24,16 @@ export async function runListeners(
 ): Promise<void> {
   const stop = (): void => listeners.forEach((listener) => listener.stop());
   for (const signal of signals) process.once(signal, stop);
+  let runs: readonly Promise<void>[] = [];
   try {
     await print(
       printJson({ type: 'serve', version: 1, network, ...Object.assign({}, ...listeners.map((l) => l.said)) }),
     );
-    await Promise.all(listeners.map((listener) => listener.run()));
+    runs = listeners.map((listener) => listener.run());
+    await Promise.all(runs);
   } finally {
     stop();
+    await Promise.allSettled(runs); // where one has failed, the others still have what they took
     for (const signal of signals) process.off(signal, stop);
   }
 }

@@ -11,6 +11,7 @@ import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { note } from '../cli/output.ts';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
+import { NOT_FOR_WORKERS } from './flags.ts';
 
 export interface PoolOptions {
   jobs: number;
@@ -153,37 +154,15 @@ function handOver(child: ChildProcess, secret: string): void {
   to.end(secret);
 }
 
-/** Flags that are not handed on: a worker has one listener, and its passphrase from descriptor 3. */
-const OWN_FLAGS = [
-  'cdk',
-  'cdk-tls-dir',
-  'cdk-insecure',
-  'stdio',
-  'http',
-  'jobs',
-  'queue',
-  'connections',
-  'timeout',
-  'worker',
-  'notify',
-  'passphrase-fd',
-  'passphrase-file',
-];
-
-/** How a worker is started: this very program with the flags of this run, as they were written. */
+/** How a worker is started: this very program with the flags of this run as they were written, and others in their place. */
 export function workerCommand(
   raw: readonly { type: string; flag?: string; input: string }[],
-  passphrase: string | undefined,
+  own: Readonly<Record<string, string | number | undefined>>,
 ): [string, ...string[]] {
-  const flags = raw.filter(({ type, flag }) => type === 'flag' && !OWN_FLAGS.includes(flag!));
-  return [
-    process.execPath,
-    ...process.execArgv,
-    process.argv[1]!,
-    'serve',
-    '--stdio',
-    '--worker',
-    ...flags.map(({ flag, input }) => `--${flag}=${input}`),
-    ...(passphrase === undefined ? [] : ['--passphrase-fd', '3']),
-  ];
+  const given = raw.filter(({ type, flag }) => type === 'flag' && !NOT_FOR_WORKERS.includes(flag!));
+  const flags = [
+    ...given.map(({ flag, input }) => [flag!, input] as const),
+    ...Object.entries(own).filter(([, value]) => value !== undefined),
+  ].map(([name, value]) => `--${name}=${value}`);
+  return [process.execPath, ...process.execArgv, process.argv[1]!, 'serve', '--stdio', '--worker', ...flags];
 }

@@ -14,6 +14,7 @@ import { httpListener, type Address } from './http.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
 import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
+import { Rate } from './rate.ts';
 import { stdioListener } from './stdio.ts';
 import { healthOf, served, workHere, workIn, type Standing } from './work.ts';
 
@@ -33,6 +34,8 @@ export interface ServeOptions {
   worker: boolean;
   connections: number;
   queue: number;
+  /** Messages of strangers a minute. */
+  offers: number;
   timeoutMs: number;
 }
 
@@ -47,7 +50,9 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   try {
     const log: Log = worker ? () => {} : logLine;
     const work = pool ? workIn(pool) : workHere(served(ports), options.standing);
-    const answer = desk(work, (entry) => (log(entry), outbox.nudge()));
+    // What a worker is asked has been let in already.
+    const strangers = worker ? undefined : new Rate(options.offers);
+    const answer = desk(work, (entry) => (log(entry), outbox.nudge()), strangers);
     const listeners = await listenersOf(options, answer, log, health);
     outbox.nudge(); // what an earlier process could not
     await runListeners(home.network, listeners, worker ? [] : SIGNALS);
@@ -57,15 +62,21 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   }
 }
 
+/** All or none: where one cannot begin, those before it end. */
 async function listenersOf(
   { stdio, http, cdk, home, ports, ...limits }: ServeOptions,
   answer: Desk,
   log: Log,
   health: () => Promise<object>,
 ): Promise<Listener[]> {
-  return [
-    ...(cdk ? [await cdkListener({ ...cdk, home, source: ports.source, log: cdkLine })] : []),
-    ...(http ? [await httpListener({ ...limits, ...http, desk: answer, log, health })] : []),
-    ...(stdio ? [stdioListener(answer, process.stdin)] : []),
-  ];
+  const begun: Listener[] = [];
+  try {
+    if (cdk) begun.push(await cdkListener({ ...cdk, home, source: ports.source, log: cdkLine }));
+    if (http) begun.push(await httpListener({ ...limits, ...http, desk: answer, log, health }));
+    if (stdio) begun.push(stdioListener(answer, process.stdin));
+    return begun;
+  } catch (error) {
+    for (const listener of begun) listener.stop();
+    throw error;
+  }
 }

@@ -1,0 +1,54 @@
+/** The flags of a server, and what they come to where they are not given. Not here: flags that other commands have too. */
+import * as Flags from '@oclif/core/flags';
+import { addressFlag, feerateFlag } from '../cli/flags.ts';
+
+const group = 'LISTEN';
+const count = (summary: string, max: number) =>
+  Flags.integer({ summary, helpValue: 'N', min: 1, max, helpGroup: 'LIMIT' });
+
+export const serveFlags = {
+  stdio: Flags.boolean({ summary: 'Read messages from stdin, a line each, and answer on stdout', helpGroup: group }),
+  http: addressFlag({
+    summary: 'Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one',
+    helpGroup: group,
+  }),
+  cdk: addressFlag({
+    summary: "Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)",
+    dependsOn: ['mint'],
+    helpGroup: group,
+  }),
+  'cdk-tls-dir': Flags.string({
+    summary: 'Folder with ca.pem, server.pem and server.key: mutual TLS with the mint',
+    helpValue: 'DIR',
+    helpGroup: group,
+  }),
+  'cdk-insecure': Flags.boolean({ summary: 'No TLS, on regtest and 127.0.0.1 only', helpGroup: group }),
+  jobs: count('Worker processes that sign (default: none, this process signs)', 64),
+  queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
+  connections: count('HTTP: connections at once; more are closed (default 256)', 10_000),
+  timeout: count('HTTP: seconds that a request may take to arrive (default 10)', 3_600),
+  offers: count('Offers to strangers who ask for one, a minute; more get 503 (default 60)', 100_000),
+  'max-feerate': feerateFlag({
+    summary: "The most that the other's close may cost (default 100)",
+    helpGroup: 'POLICY',
+  }),
+  worker: Flags.boolean({ summary: 'A worker of another serve', hidden: true, dependsOn: ['stdio'] }),
+};
+
+/** Flags that a worker is not given as they were written (`workerCommand`). */
+export const NOT_FOR_WORKERS: readonly string[] = [
+  ...Object.keys(serveFlags).filter((name) => name !== 'max-feerate'),
+  'ecash',
+  'notify',
+  'passphrase-fd',
+  'passphrase-file',
+];
+
+type Limits = { [K in 'queue' | 'connections' | 'timeout' | 'offers']?: number | undefined };
+
+export const limitsFrom = ({ queue = 256, connections = 256, timeout = 10, offers = 60 }: Limits) => ({
+  queue,
+  connections,
+  offers,
+  timeoutMs: timeout * 1000,
+});
