@@ -45,6 +45,7 @@ function toy(
       contract: () => (options.outside ? none() : secret),
       auth: none,
       wallet: none,
+      share: none,
       nonce: ({ of, sighash }) => nonces.find((n) => n.of === of && n.sighash === sighash),
     },
     merged: [],

@@ -84,7 +84,9 @@ export class TestParty {
         facts: async () => ({ facts, checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' } }),
       },
       prompt: promptFrom({ amount: options.amount, max: options.max }),
-      keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal()))),
+      shares: home.shares,
+      keys: async (nonces, shares) =>
+        (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal())), shares),
       random: () => home.random(),
       copy: (copies) => home.copy(copies),
       point: options.point ?? (() => {}),

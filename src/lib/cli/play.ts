@@ -11,10 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   turn,
   type Action,
+  type Claim,
   type Facts,
   type Given,
   type Keys,
   type Kept,
+  type Party,
   type Records,
   type Row,
   type Seen,
@@ -60,8 +62,10 @@ export async function play<M extends Step, Rs extends Records, I extends object>
     const done = await once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
       const taken = error instanceof Refusal && key && !line.cancel ? await ports.store.reply(key) : undefined;
-      if (!taken) throw error;
-      return repeat(action, taken, line, ports);
+      if (taken) return repeat(action, taken, line, ports);
+      // A faster run may have destroyed a share between our two looks.
+      if (error instanceof Refusal && error.code === 'share-missing' && attempt < 3) return undefined;
+      throw error;
     });
     if (done) return done;
     if (attempt === ATTEMPTS)
@@ -117,7 +121,7 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
 const noKey = (): never => {
   throw new Refusal('bug', 'a step without keys asks for one');
 };
-const NO_KEYS: Keys = { contract: noKey, auth: noKey, wallet: noKey, nonce: noKey };
+const NO_KEYS: Keys = { contract: noKey, auth: noKey, wallet: noKey, nonce: noKey, share: noKey };
 
 /** One attempt; undefined where another run was faster. */
 async function once<M extends Step, Rs extends Records, I extends object>(
@@ -129,13 +133,13 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   agreed: Set<string>,
   attempt: number,
 ): Promise<Printed | undefined> {
-  const { records, reads, nonces } = await loadAll(action, message, line.input, ports);
+  const { records, reads, nonces, shares } = await loadAll(action, message, line.input, ports);
   const first = { message, records, input: line.input };
   const by = action.party(first);
   const peer = action.peer(first, by);
   const seen: Seen<M | null, Rs, I> = { ...first, by };
   const hand = {
-    keys: action.keyless ? NO_KEYS : await ports.keys(nonces),
+    keys: action.keyless ? NO_KEYS : await ports.keys(nonces, shares),
     merged: line.merged,
     random: await ports.random(),
     network: ports.network,
@@ -147,9 +151,12 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     // Cancelling undoes only what is this home's own: an own message, or the other's, names it equally well.
     if (!action.cancel) throw new Refusal('usage', `${action.type} cannot be cancelled`);
     const kept = action.cancel({ ...seen, ...hand, facts: {} } as Given<M | null, Rs, I, never, never>);
-    const text = printJson({ type: action.type, version: 1, step: 'cancelled', network: ports.network });
-    const reply: Reply = { text, exit: 0, row: 'cancelled', flags: '', copies: [] };
-    return (await commit(action, kept, null, reply, reads, records, [], ports)) ? { text, exit: 0 } : undefined;
+    const said = kept.message
+      ? sealed(action, withEnvelope(action.type, kept.message), { ...records, ...kept.writes }, by, hand.keys)
+      : { type: action.type, version: 1, step: 'cancelled', network: ports.network };
+    const reply: Reply = { text: printJson(said), exit: 0, row: 'cancelled', flags: '', copies: [] };
+    const done = await commit(action, kept, null, reply, reads, records, [], ports);
+    return done ? { text: reply.text, exit: 0, hint: kept.hint } : undefined;
   }
 
   const row = turn(action, seen);
@@ -169,9 +176,8 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     'message' in out
       ? withEnvelope(action.type, out.message)
       : waiting(action.type, row.name, ports.network, out.waits);
-  const path = 'message' in out ? action.sealWith({ ...records, ...out.writes }) : null;
-  const sealed = path ? seal(said, hand.keys.auth(path)) : said;
-  const text = printJson({ ...sealed, checks: { ...checks, ...out.checks } });
+  const signed = 'message' in out ? sealed(action, said, { ...records, ...out.writes }, by, hand.keys) : said;
+  const text = printJson({ ...signed, checks: { ...checks, ...out.checks } });
   const reply: Reply = {
     text,
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
@@ -186,6 +192,21 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   ports.point('before-print');
   return { text, exit: reply.exit, hint: reply.hint };
 }
+
+function sealed<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  said: object,
+  records: Partial<Rs>,
+  by: Party,
+  keys: Keys,
+): object {
+  const path = action.sealWith(records, by);
+  return path ? seal(said, keys.auth(path)) : said;
+}
+
+/** The names of the shares that a record claims. */
+const sharesOf = (claims: readonly Claim[]): string[] =>
+  claims.filter((claim) => claim.startsWith('share:')).map((claim) => claim.slice('share:'.length));
 
 /** Loads what the action names, and again what it names with that in hand. */
 async function loadAll<M extends Step, Rs extends Records, I extends object>(
@@ -208,7 +229,10 @@ async function loadAll<M extends Step, Rs extends Records, I extends object>(
     }
     const reads = roles.map(([role, claim]) => ({ role, claim, rev: found.get(claim)?.rev ?? 0 }));
     const now = roles.map(([role, claim]) => `${role}=${claim}`).join();
-    if (now === known) return { records, reads, nonces };
+    if (now === known) {
+      const claims = Object.entries(records).flatMap(([role, record]) => action.kinds[role]!.claims(record as never));
+      return { records, reads, nonces, shares: await ports.shares.read(sharesOf(claims)) };
+    }
     known = now;
   }
 }
@@ -292,31 +316,41 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
   addresses: Commit['addresses'],
   ports: Ports,
 ): Promise<boolean> {
-  const writes = (Object.entries(kept.writes) as [keyof Rs & string, object][])
-    .filter(([role, record]) => canonicalJson(record) !== canonicalJson(records[role] ?? null))
-    .map(([role, record]) => {
-      const kind = action.kinds[role];
-      const read = reads.find((r) => r.role === role && records[role] !== undefined);
-      return {
-        kind: kind.name,
-        claim: read?.claim ?? null,
-        rev: read?.rev ?? 0,
-        record,
-        row: kind.row(record as never),
-        claims: kind.claims(record as never),
-      };
-    });
-  ports.point('before-commit');
-  const done = await ports.store.commit({
-    key,
-    reply,
-    reads: reads.map(({ claim, rev }) => ({ claim, rev })),
-    writes,
-    opens: kept.opens ?? [],
-    spends: kept.spends ?? [],
-    voids: kept.voids ?? [],
-    addresses,
+  const changed = (Object.entries(kept.writes) as [keyof Rs & string, object][]).filter(
+    ([role, record]) => canonicalJson(record) !== canonicalJson(records[role] ?? null),
+  );
+  const writes = changed.map(([role, record]) => {
+    const kind = action.kinds[role];
+    const read = reads.find((r) => r.role === role && records[role] !== undefined);
+    return {
+      kind: kind.name,
+      claim: read?.claim ?? null,
+      rev: read?.rev ?? 0,
+      record,
+      row: kind.row(record as never),
+      claims: kind.claims(record as never),
+    };
   });
-  if (done) ports.point('after-commit');
-  return done;
+  const take = async (): Promise<boolean> => {
+    ports.point('before-commit');
+    const done = await ports.store.commit({
+      key,
+      reply,
+      reads: reads.map(({ claim, rev }) => ({ claim, rev })),
+      writes,
+      opens: kept.opens ?? [],
+      spends: kept.spends ?? [],
+      voids: kept.voids ?? [],
+      addresses,
+    });
+    if (done) ports.point('after-commit');
+    return done;
+  };
+  const claimed = new Set(writes.flatMap(({ claims }) => sharesOf(claims)));
+  const had = changed.flatMap(([role]) =>
+    records[role] ? sharesOf(action.kinds[role].claims(records[role] as never)) : [],
+  );
+  const gone = had.filter((name) => !claimed.has(name));
+  const made = kept.shares ?? [];
+  return made.length + gone.length === 0 ? take() : ports.shares.around(made, gone, take);
 }

@@ -16,9 +16,10 @@ export type Psbts = Readonly<Record<string, Psbt>>;
 
 /**
  * A name by which a record is found and that no second record of this home may hold.
- * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it.
+ * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it; `share:NAME` is a file with a secret that
+ * the store must never hold, and is destroyed when no record names it any more.
  */
-export type Claim = `${'id' | 'key' | 'coin' | 'quote'}:${string}`;
+export type Claim = `${'id' | 'key' | 'coin' | 'quote' | 'share'}:${string}`;
 
 /** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
 export interface Kind<R> {
@@ -100,12 +101,21 @@ export interface OpenNonce extends NonceId {
 /** Four times 31 random bits: where a contract's keys lie in the home's tree. */
 export type Path = readonly [number, number, number, number];
 
-/** Secrets by the path that each record holds; `nonce` knows the open nonces of the loaded records. */
+/** A secret that no seed gives back, kept in a file of its own while a record claims `share:NAME`. */
+export interface ShareFile {
+  /** 32 lowercase hex digits, drawn at random. */
+  name: string;
+  secret: Uint8Array;
+}
+
+/** Secrets by the path that each record holds; `nonce` and `share` know those of the loaded records. */
 export interface Keys {
   contract(path: Path): Uint8Array;
   auth(path: Path): Uint8Array;
   wallet(path: WalletPath): Uint8Array;
   nonce(id: NonceId): OpenNonce | undefined;
+  /** @throws Refusal `share-missing` */
+  share(name: string): Uint8Array;
 }
 
 export interface Seen<In, Rs extends Records, I> {
@@ -150,6 +160,8 @@ export interface Kept<Rs extends Records> {
   opens?: readonly OpenNonce[];
   spends?: readonly NonceId[];
   voids?: readonly NonceId[];
+  /** New shares, each claimed by a record that is written; on disk before the commit. */
+  shares?: readonly ShareFile[];
   copies?: readonly Copy[];
   consent?: Consent;
   /** Checks of this step, printed beside those of the facts. */
@@ -217,11 +229,11 @@ export interface Action<M extends Step, Rs extends Records, I> {
   /** The authentication key (32 bytes, x-only) that must have sealed the message; null where there is none to check. */
   peer(first: First<M, Rs, I>, by: Party): Hex | null;
   /** Whose authentication key seals the reply; null leaves it unsealed (a document that no counterparty reads). */
-  sealWith(records: Partial<Rs>): Path | null;
+  sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** No row needs a secret: an encrypted home is not asked for its passphrase. */
   keyless?: true;
-  /** --cancel, from a message or a start; refuses past the point of no return. */
-  cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs>;
+  /** --cancel, from a message or a start; refuses past the point of no return. `message`: where the other must hear of it. */
+  cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs> & { message?: M; hint?: string };
   rows: readonly Row<M, Rs, I>[];
 }
 export const table = <M extends Step, Rs extends Records, I>(

@@ -9,6 +9,7 @@
 export const ERRORS = {
   // 2: the words of the call are off
   usage: [2, 'the command line is not understood'],
+  'tip-required': [2, 'this step needs the height of the newest block, and none was given'],
   // 65: malformed input
   malformed: [65, 'the input is not what this command reads'],
   'malformed-json': [65, 'not one JSON document: a syntax error, a repeated key, or a number that is not a whole one'],
@@ -53,6 +54,7 @@ export const ERRORS = {
   'funding-unconfirmed': [69, 'the coin of the contract has too few confirmations'],
   'coin-missing': [69, 'an input is not on the chain, or spent'],
   'store-unavailable': [69, 'the store of the home is locked, damaged, or does not keep its promises'],
+  'share-missing': [69, "the file with the operator's share of a statecoin is not there"],
   'node-too-old': [69, 'this Node.js is too old'],
   // 70
   bug: [70, 'a fault of this program'],
@@ -72,9 +74,28 @@ export const ERRORS = {
   'too-late-to-cancel': [75, 'the action is past its point of no return'],
   'already-known': [75, 'this key, coin or contract is in use by another record of this home'],
   'inputs-spent': [75, 'an input of the transaction is spent, or was never there'],
+  'coin-frozen': [75, 'the statecoin is frozen for a transfer'],
+  'coin-closed': [75, 'the statecoin was withdrawn: nothing more is signed for it'],
+  'count-moved': [75, 'the operator has signed for the statecoin since its record was checked'],
+  'stale-record': [75, "the operator's record is of another opening, or too old"],
   // 76: the counterparty
   'bad-seal': [76, "the message is not signed by the counterparty's authentication key, or was altered"],
-  'bad-receipt': [76, 'the receipt in the message is not by the payer'],
+  'bad-receipt': [76, 'the receipt in the message is not by whom it should be, or not for this'],
+  'operator-differs': [76, 'another operator than the pinned one'],
+  'bad-record': [76, "the operator's record of a statecoin is not signed by it, or contradicts itself"],
+  'keyagg-mismatch': [76, 'keys and offset do not sum to the key of the statecoin'],
+  'x-mismatch': [76, "the operator's blinding number is not the one of its point"],
+  'm1-mismatch': [76, "the sender's half of a key update does not fit its key"],
+  'm2-mismatch': [76, "the receiver's half of a key update leads to another key"],
+  'scalar-range': [76, 'a number that is not below the order of the group'],
+  'sealed-unreadable': [76, 'a secret field does not open: for another reader, or of another message'],
+  'transfer-signature': [76, 'the sender has not signed this transfer'],
+  'signature-count': [76, 'the operator has signed more, or less, than the history shows'],
+  'sighash-unknown': [76, 'the operator has signed something that the history does not show'],
+  'chain-gap': [76, 'a backup of the history is missing'],
+  'chain-duplicate': [76, 'a backup, key or sighash occurs twice in the history'],
+  'locktime-step': [76, 'a backup whose locktime is not one step below the one before'],
+  'not-mine': [76, 'the statecoin, or its transfer, is not for the keys of this home'],
   'terms-differ': [76, 'the message states other terms than the recorded ones'],
   'transaction-differs': [76, 'the transaction in the PSBT is not the one that the terms give'],
   'nonce-missing': [76, 'the PSBT holds no public nonce of the counterparty'],
@@ -104,6 +125,7 @@ export const ERRORS = {
   'onion-expiry': [76, 'an HTLC of another expiry than its onion says'],
   'error-unreadable': [76, 'an error onion that none of these hops has made'],
   // 77: own policy
+  undeclined: [77, 'a transfer was cancelled after its secret half had left, and the receiver has not declined'],
   'nonce-consumed': [77, 'the secret nonce of this request was used or erased: ask again'],
   'below-dust': [77, 'an output would be below the dust limit'],
   'over-capacity': [77, 'more than the contract can pay'],
