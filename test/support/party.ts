@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
-import { creditKind, type Credit } from '../../src/lib/credit/records.ts';
+import { kinds } from '../../src/lib/cli/home.ts';
+import type { Credit } from '../../src/lib/credit/records.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action, Coin, Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
@@ -70,7 +71,7 @@ export class TestParty {
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds: async () => [creditKind] });
+    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds });
   }
 
   ports(options: RunOptions = {}): Ports {

@@ -7,6 +7,11 @@ const TABLES: Readonly<Record<string, () => Promise<Action<any, any, any>>>> = {
   rollover: async () => (await import('../credit/rollover.ts')).rollover,
   'close-credit': async () => (await import('../credit/close.ts')).closeCredit,
   'exit-credit': async () => (await import('../credit/exit.ts')).exitCredit,
+  'statechain-open': async () => (await import('../statechain/open.ts')).openStatechain,
+  'statechain-transfer': async () => (await import('../statechain/transfer.ts')).transferStatechain,
+  'statechain-withdraw': async () => (await import('../statechain/withdraw.ts')).withdrawStatechain,
+  'statechain-exit': async () => (await import('../statechain/exit.ts')).exitStatechain,
+  'statechain-audit': async () => (await import('../statechain/audit.ts')).auditStatechain,
 };
 
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>

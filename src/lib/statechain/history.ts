@@ -83,7 +83,7 @@ function checkEntries(coin: Coin, entries: readonly Entry[]): Finding[] {
 }
 
 /** Point 6: what the operator has signed is one backup an owner, in order, and nothing else but a withdrawal (point 11). */
-function checkCount({ signed, count, entries, state }: PublicRecord): Finding[] {
+export function checkCount({ signed, count, entries, state }: PublicRecord): Finding[] {
   const found: Finding[] = [];
   const add = (point: number, code: ErrorCode, text: string) => found.push({ point, code, text });
   const distinct = new Set(signed.map((s) => s.sighash));
@@ -125,7 +125,7 @@ function checkBackups(coin: Coin, entries: readonly Entry[], backups: readonly H
 }
 
 /** @throws Refusal `transaction-differs`, `signature-invalid`, `malformed-transaction`, `malformed-address` */
-export function checkBackup(coin: Coin, e: Entry, hex: Hex): void {
+export function checkBackup(coin: Coin, e: Pick<Entry, 'address' | 'locktime' | 'sighash'>, hex: Hex): void {
   const template = backup(coin, e);
   const tx = toTransaction(template);
   if (bytesToHex(taprootSighash(template, 0, tx)) !== e.sighash)

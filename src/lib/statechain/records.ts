@@ -149,13 +149,20 @@ function claimsOf(c: Statecoin): readonly Claim[] {
     case 'gone':
       return [keyClaim(c.side.pubkey)];
     case 'addressed':
-      return [idClaim(c.id), keyClaim(c.side.pubkey)];
+      return ownerClaims(c);
     default:
       return c.role === 'operator'
         ? operatorClaims(c)
-        : [idClaim(c.id), keyClaim(c.side.pubkey), ...(c.state === 'closed' ? [] : c.coins.map(coinClaim))];
+        : [...ownerClaims(c), ...(c.state === 'closed' ? [] : c.coins.map(coinClaim))];
   }
 }
+
+/** An opening is found by the operator's key, whatever its message holds. */
+const ownerClaims = (c: { id: Hex; side: Side; terms: Terms; entries?: readonly Entry[] }): Claim[] => [
+  idClaim(c.id),
+  keyClaim(c.side.pubkey),
+  ...((c.entries ?? []).length < 2 ? [keyClaim(c.terms.operator_pubkey)] : []),
+];
 
 /** Every key that was ever shown for the coin, so that none comes twice. */
 function operatorClaims(c: OperatorRecord): readonly Claim[] {
