@@ -1,7 +1,7 @@
 import { BaseCommand } from '../lib/cli/base.ts';
 import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag } from '../lib/cli/contract-flags.ts';
-import { contractsOf, exitFacts } from '../lib/cli/contracts.ts';
+import { contractsOf, exitFacts, statecoinLines } from '../lib/cli/contracts.ts';
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { note, print } from '../lib/cli/output.ts';
@@ -11,7 +11,7 @@ import { printJson } from '../lib/protocol/json.ts';
 
 export default class Status extends BaseCommand {
   static override summary = 'The contracts of this home: state, amounts, deadlines';
-  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, done, unfunded or dead (its funding was replaced).`;
+  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, done, unfunded or dead (its funding was replaced). For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`;
   static override examples = [
     'What is still to be had\nspillway status --home user | jq -s "map(.left_sat // 0) | add"',
     'Contracts that need attention\nspillway status --home mint --tip 5100 | jq -r \'select(.verdict == "due" or .verdict == "late") | .contract\'',
@@ -26,7 +26,8 @@ export default class Status extends BaseCommand {
       const contracts = (await contractsOf(home)).filter(({ name }) => wanted === undefined || name === wanted);
       const { source } = await portsOf(home, flags, this.argv);
       const facts = await exitFacts(source, contracts);
-      const lines = contracts.map(({ name, record }) => statusOf(name, record, facts));
+      const coins = (await statecoinLines(home, source)).filter((l) => wanted === undefined || l.contract === wanted);
+      const lines = [...contracts.map(({ name, record }) => statusOf(name, record, facts)), ...coins];
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (process.stdout.isTTY) await print(await statusTable(lines));
       else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));

@@ -3,7 +3,7 @@
  * backups where they are with it. All findings are said.
  */
 import * as v from 'valibot';
-import { isNetwork } from '../bitcoin/network.ts';
+import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { hexText, parseAs } from '../protocol/message.ts';
@@ -13,7 +13,7 @@ import { recordSchema } from './statements.ts';
 import { readCoin, transfersLeft, type Coin } from './terms.ts';
 
 export interface Readable extends History {
-  network: string;
+  network: Network;
   /** The document holds the backups too. */
   whole: boolean;
 }
