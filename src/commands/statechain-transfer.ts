@@ -9,7 +9,7 @@ export default class StatechainTransfer extends ContractCommand {
   static override summary =
     'Hand a statecoin to its next owner (experimental): no transaction, the operator changes its share';
   static override description = `Seven runs of receiver, sender and operator. For the receiver the coin counts as payment at 'owned', which prints its finished backup; for the sender the receipt in 'moved' proves it (give it that message: 'paid').
-Up to 'opened' sender and operator may give it up with --cancel. After 'sent' a cancel is final only with the receiver's 'declined' (--decline on its message): hand it to the operator, and the operator's answer to the sender. A home may send to itself, to renew its keys.
+Up to 'opened' sender and operator may give it up with --cancel. After 'sent' a cancel is final only with the receiver's 'declined' (its --cancel of that message): hand it to the operator, and the operator's answer to the sender. A home may send to itself, to renew its keys.
 
 ${EXPERIMENTAL}`;
   static override examples = [
@@ -32,7 +32,6 @@ ${EXPERIMENTAL}`;
     ...operatorFlag,
     payout: keyFlags.payout,
     'min-remaining': remainingFlag('As receiver: blocks that the own backup must be away'),
-    decline: Flags.boolean({ summary: "As receiver of 'sent': give the transfer up for good", helpGroup: 'ACTION' }),
   };
 
   async run(): Promise<void> {
@@ -49,7 +48,6 @@ ${EXPERIMENTAL}`;
         contract: await contractNamed(home, flags.contract),
         payout: flags.payout,
         minRemaining: flags['min-remaining'],
-        decline: flags.decline || undefined,
       }),
     });
   }

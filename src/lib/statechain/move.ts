@@ -229,11 +229,11 @@ function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, tip: num
 export function free(m: At<'declined'> | At<'cancelled'>, { coin }: Records): Out<'freed'> {
   if (!isOperators(coin)) throw new Refusal('unknown-contract', 'this home is not the operator of such a coin');
   checkCoinIs(coin, m.coin, 'sender');
-  const declined = m.step === 'declined' ? declinedIn(coin, m) : null;
   const names = (e: { operator_pubkey: string; owner_pubkey: string }): boolean =>
     e.operator_pubkey === m.opening.operator_pubkey && e.owner_pubkey === m.invite.pubkey;
   if (coin.entries.some(names))
     throw new Refusal('state-moved-on', 'the coin has moved in this opening: it belongs to the receiver');
+  const declined = m.step === 'declined' ? declinedIn(coin, m) : null;
   const under = coin.state === 'frozen' && names({ ...coin.frozen.opening, owner_pubkey: coin.frozen.invite.pubkey });
   const after = under ? freed(coin) : coin;
   const found = after.cancelled.find(names);

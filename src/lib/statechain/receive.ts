@@ -316,21 +316,21 @@ function say(c: OwnerRecord, m: At<'moved'>, tip: number, { ours }: Pick<Facts, 
   };
 }
 
-/** It will not complete the opening: its nonce is erased, and its signature says so for good. */
-export function decline(hand: Hand, m: At<'sent'>, { next }: Records): Out<'declined'> {
+/** --cancel: it will not complete the opening. Its nonce is erased, and its signature says so for good. */
+export function decline(hand: Hand, m: Extract<TransferMessage, { opening: unknown }>, next: Statecoin | undefined) {
   const had = must(next, 'owner', 'invited', 'received', 'declined');
   const { invite: to, opening, coin, network } = m;
   checkMine(had.side, to);
-  if (isPending(had) && !same(had.opening, opening))
+  if (isPending(had) && (had.id !== coin.id || !same(had.opening, opening)))
     throw new Refusal('state-moved-on', 'this home has answered another opening');
-  const signature = signStatement(
+  const declined = signStatement(
     'declined',
     declineOf(coin.id, to, opening.operator_pubkey),
     hand.keys.auth(had.own.path),
   );
   const left: Statecoin = isPending(had) ? { ...had, state: 'declined', nonce: null } : cancelled(had);
   return {
-    message: { step: 'declined', network, coin, invite: to, opening, declined: signature },
+    message: { step: 'declined', network, coin, invite: to, opening, declined } as const,
     writes: { next: left },
     voids: backupNonce(had),
   };

@@ -47,7 +47,7 @@ function checkExposed(c: OwnerRecord, receiver: Statecoin | undefined): void {
     'undeclined',
     'an earlier transfer of this coin was cancelled after its secret half had left, and its receiver has not declined',
     {
-      hint: 'let that receiver run --decline on its message; or withdraw, exit, or transfer the coin to this home itself',
+      hint: 'let that receiver give it up with --cancel, and hand on its answer; or withdraw, exit, or transfer the coin to this home itself',
     },
   );
 }

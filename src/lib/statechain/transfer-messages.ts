@@ -8,7 +8,7 @@
  *   received   receiver   all checked; the nonce of its own backup; m2 for the operator
  *   moved      operator   t', receipt, its partial signature
  *   owned      receiver   the finished backup              paid       sender   the receipt, kept
- *   declined   receiver   it will not complete the opening
+ *   declined   receiver   (--cancel) it will not complete the opening
  *   cancelled  sender     (--cancel) it gives the opening up
  *   freed      operator   the opening is destroyed         kept       sender   the coin is its own again
  */
@@ -89,7 +89,6 @@ export interface TransferInput {
   contract?: string;
   payout?: string;
   minRemaining?: number;
-  decline?: boolean;
 }
 export type TransferRecords = { coin: Statecoin; next: Statecoin };
 

@@ -95,10 +95,9 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
     cancel: ({ message: m, records: { coin, next }, by, ...hand }) => {
       if (by === 'operator' && isOperators(coin)) return dropOpening(coin, m, hand.network);
       if (by === 'sender' && isOwners(coin)) return takeBack(hand, m, coin);
+      if (by === 'receiver' && m && 'opening' in m) return decline(hand, m, next);
       if (by === 'receiver' && next?.state === 'invited') return { writes: { next: cancelled(next) } };
-      throw new Refusal('too-late-to-cancel', `nothing to cancel as ${by}`, {
-        hint: "a receiver that has read 'sent' gives it up with --decline",
-      });
+      throw new Refusal('too-late-to-cancel', `nothing to cancel as ${by}`);
     },
   },
   (row) => [
@@ -144,19 +143,9 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       after: 'sent',
       by: 'receiver',
       does: 'checks everything, answers with its half and the nonce of its own backup',
-      when: ['without --decline', ({ input }) => !input.decline],
       may: ['minRemaining'],
       needs: ({ message }) => coinOf(message),
       take: ({ message, records, input, facts, ...hand }) => receive(hand, message, records, facts, input),
-    }),
-    row({
-      name: 'declined',
-      after: 'sent',
-      by: 'receiver',
-      does: 'gives the transfer up for good; its nonce is erased',
-      when: ['with --decline', ({ input }) => input.decline === true],
-      asks: ['decline'],
-      take: ({ message, records, ...hand }) => decline(hand, message, records),
     }),
     row({
       name: 'moved',
