@@ -137,7 +137,8 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       take: ({ message: m, records, ...hand }) => {
         const c = holding(records.coin);
         const { withdrawal } = c;
-        if (!withdrawal || withdrawal.address !== m.address || withdrawal.feeSat !== m.fee_sat)
+        const own = withdrawal && withdrawal.address === m.address && withdrawal.feeSat === m.fee_sat;
+        if (!own || m.owner_pubkey !== c.side.pubkey)
           throw new Refusal('state-moved-on', 'this withdrawal is not the one that this home asked for last');
         checkCoinIs(c, m.coin, 'operator');
         const job = jobOf(c, withdrawal);
