@@ -117,7 +117,10 @@ export function parseTransaction(hex: string): ReturnType<typeof RawTx.decode> {
 export const txidOfHex = (hex: string): string => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).id;
 
 /** Virtual size of a finished transaction. */
-export const vsizeOfHex = (hex: string): number => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).vsize;
+export function vsizeOfHex(hex: string): number {
+  const bare = RawTx.encode({ ...RawTx.decode(hexToBytes(hex)), segwitFlag: false, witnesses: undefined });
+  return Math.ceil((3 * bare.length + hex.length / 2) / 4);
+}
 
 /** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
 export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): number {
