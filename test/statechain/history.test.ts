@@ -269,12 +269,10 @@ describe('over random histories', () => {
       return hex.slice(0, i) + (parseInt(hex[i]!, 16) ^ by).toString(16) + hex.slice(i + 1);
     };
     const dishonest: fc.Arbitrary<(h: History) => History> = fc.oneof(
-      fc
-        .tuple(fc.nat(), hexAt)
-        .map(([n, at]) => (h: History) => ({
-          ...h,
-          backups: h.backups.with(n % h.backups.length, twist(h.backups[n % h.backups.length]!, at)),
-        })),
+      fc.tuple(fc.nat(), hexAt).map(([n, at]) => (h: History) => ({
+        ...h,
+        backups: h.backups.with(n % h.backups.length, twist(h.backups[n % h.backups.length]!, at)),
+      })),
       fc.nat().map((n) => (h: History) => ({ ...h, backups: h.backups.toSpliced(n % h.backups.length, 1) })),
       fc.nat().map((n) => (h: History) => ({ ...h, backups: [...h.backups, h.backups[n % h.backups.length]!] })),
       fc
