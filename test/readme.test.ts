@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ROOT } from './cli/run.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const runbook = ['credit-month.sh', 'onion.sh', 'assets.sh']
+const runbook = ['credit-month.sh', 'onion.sh', 'assets.sh', 'statechain.sh']
   .map((name) => readFileSync(join(ROOT, 'fixtures/runbooks', name), 'utf8'))
   .join('\n');
 const blocks = (language: string, text = readme): string[] =>
@@ -32,7 +32,7 @@ describe('README', () => {
     });
     expect(ran.status, ran.stderr).toBe(0);
     let at = 0;
-    const month = readme.slice(0, readme.indexOf('## Coloured coins'));
+    const month = readme.slice(0, readme.indexOf('## Statecoins'));
     for (const line of blocks('text', month).flatMap((block) => block.trimEnd().split('\n'))) {
       const found = ran.stderr.indexOf(`\n${line}\n`, at);
       expect(found, `${line} after character ${at} of\n${ran.stderr}`).toBeGreaterThanOrEqual(0);
@@ -58,6 +58,14 @@ describe('README', () => {
     expect(ran.status, ran.stderr).toBe(0);
     expect(ran.stdout).toMatch(/^proved: /);
     for (const block of blocks('console')) expect(ran.stderr).toContain(`\n${block}`);
+  }, 120_000);
+
+  it('hands a statecoin from owner to owner as it says', () => {
+    const ran = spawnSync('bash', [join(ROOT, 'fixtures/runbooks/statechain.sh')], { encoding: 'utf8' });
+    expect(ran.status, ran.stderr).toBe(0);
+    expect(ran.stdout).toMatch(/^proved: [^\n]+\n$/);
+    const section = readme.slice(readme.indexOf('## Statecoins'), readme.indexOf('## Onions'));
+    for (const line of blocks('text', section)) expect(ran.stderr).toContain(`\n${line}`);
   }, 120_000);
 
   it('decodes coloured coins as the runbook does', () => {

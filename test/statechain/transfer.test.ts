@@ -4,7 +4,8 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { N, mod, toBytes, toNumber } from '../../src/lib/signing/curve.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
-import { openIn } from '../../src/lib/statechain/transfer-messages.ts';
+import { evenKey } from '../../src/lib/signing/sealed-field.ts';
+import { openIn, sealIn } from '../../src/lib/statechain/transfer-messages.ts';
 import type { OperatorRecord, OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import {
@@ -212,6 +213,22 @@ describe('the sender', () => {
       },
     );
     await refused(() => step(alice, open), 'state-moved-on', alice);
+  });
+
+  it('an x that is not behind X, sealed by the operator itself, is refused', async () => {
+    const all = await parties();
+    const id = await opened(all);
+    const open = (await transferMessages(all.operator, all.alice, all.bob, id, 'opened'))[2]!;
+    const record = (await coinOf(all.operator, id)) as OperatorRecord & { frozen: { share: string } };
+    const drawn = (await all.operator.home.shares.read([record.frozen.share])).get(record.frozen.share)!;
+    const { x: _, auth: __, checks: ___, ...rest } = open;
+    const sealing = (x: Uint8Array) => sealIn('x', rest, x, drawn.slice(64), evenKey(record.entries[0]!.owner_auth));
+    const other = await sealedAs(all.operator, open, { x: sealing(toBytes(5n)) });
+    await refused(() => step(all.alice, other), 'x-mismatch', all.alice);
+    const zero = await sealedAs(all.operator, open, { x: sealing(toBytes(0n)) });
+    await refused(() => step(all.alice, zero), 'scalar-range', all.alice);
+    const same = await sealedAs(all.operator, open, { x: sealing(drawn.slice(32, 64)) });
+    expect((await step(all.alice, same)).message['step']).toBe('sent');
   });
 
   it('without --contract it hears what is missing; with it somebody else’s coin is unknown', async () => {
