@@ -28,7 +28,17 @@ export * from './lib/protocol/refusal.ts';
 export { envelope, messageParser, parseAs, type MessageOf } from './lib/protocol/message.ts';
 export { taggedHash } from './lib/signing/curve.ts';
 export { checkSeal, messageHash, seal } from './lib/signing/seal.ts';
-export type { Commit, FactSource, Loaded, Ports, Prompt, Reply, SealedNonce, Shares, Store } from './lib/protocol/ports.ts';
+export type {
+  Commit,
+  FactSource,
+  Loaded,
+  Ports,
+  Prompt,
+  Reply,
+  SealedNonce,
+  Shares,
+  Store,
+} from './lib/protocol/ports.ts';
 
 // ── bitcoin: amounts, addresses, transactions, PSBTs, fees ────────────────────────────────────────────────────────────
 export { addressOf, scriptOf } from './lib/bitcoin/address.ts';

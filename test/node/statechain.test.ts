@@ -96,7 +96,7 @@ describe.skipIf(!able)('a statecoin on a chain', () => {
     expect(warned).toMatchObject({ verdict: 'due', deadline_height: c.locktime });
     expect(warned['notes'].join()).toMatch(`not confirmed before ${c.locktime} can be replaced`);
     // A low fee, and nobody mines it: blocks without it until Alice's backup is final.
-    await p.json(exit('bob', c.id, 1));
+    await p.json(exit('bob', c.id, 3));
     const low = (await p.json('spillway broadcast exit-bob.json'))['txids'];
     const empty = async (): Promise<void> => void (await node.rpc('generateblock', 'raw(51)', []));
     while ((await node.height()) < c.locktime) await empty();

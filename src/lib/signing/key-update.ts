@@ -25,7 +25,7 @@ import {
   toNumber,
   type Point,
 } from './curve.ts';
-import { keyAgg, type KeyAgg } from './musig2.ts';
+import { keyAgg, keyAggCoefficients } from './musig2.ts';
 
 /** [operator, owner], unsorted: 33 bytes each, hex. */
 export type Pair = readonly [operator: string, owner: string];
@@ -43,7 +43,9 @@ export function parseResidue(bytes: Uint8Array): bigint | undefined {
   return bytes.length === 32 && n < N ? n : undefined;
 }
 
-const aggOf = (pair: Pair): KeyAgg => keyAgg(pair.map(hexToBytes));
+const sumOf = (pair: Pair): Point => keyAgg(pair.map(hexToBytes)).Q;
+/** [c of the operator, c of the owner]: that of the owner, who stands second, is 1. */
+const coefficients = (pair: Pair): [bigint, bigint] => keyAggCoefficients(pair.map(hexToBytes)) as [bigint, bigint];
 const scalar = (secret: Uint8Array): bigint => {
   const found = parseScalar(secret);
   if (found === undefined) throw new Error('a secret key out of range');
@@ -56,7 +58,7 @@ export function coinKey(pair: Pair, offset: string): string | undefined {
   const t = parseResidue(hexToBytes(offset));
   if (t === undefined || !pair.every(pointOf)) return undefined;
   try {
-    return bytesToHex(pointBytes(aggOf(pair).Q.add(timesG(t))));
+    return bytesToHex(pointBytes(sumOf(pair).add(timesG(t))));
   } catch {
     return undefined;
   }
@@ -65,7 +67,7 @@ export function coinKey(pair: Pair, offset: string): string | undefined {
 /** T' = P − KeyAgg([S', O']): the point of the offset that the next pair needs, 33 bytes, hex; undefined as above. */
 export function offsetPoint(key: string, next: Pair): string | undefined {
   try {
-    return bytesToHex(pointBytes(pointOf(key)!.subtract(aggOf(next).Q)));
+    return bytesToHex(pointBytes(pointOf(key)!.subtract(sumOf(next))));
   } catch {
     return undefined;
   }
@@ -73,7 +75,7 @@ export function offsetPoint(key: string, next: Pair): string | undefined {
 
 /** m1, 32 bytes: what the old owner says of its key, blinded by the operator's x. */
 export const firstMessage = (pair: Pair, owner: Uint8Array, x: Uint8Array): Uint8Array =>
-  toBytes(mod(aggOf(pair).coefficients[1]! * scalar(owner) + scalar(x)));
+  toBytes(mod(coefficients(pair)[1] * scalar(owner) + scalar(x)));
 
 /** Is m1·G = c_O·O + X? */
 export function firstMessageFits(pair: Pair, m1: Uint8Array, xPubkey: string): boolean {
@@ -81,12 +83,12 @@ export function firstMessageFits(pair: Pair, m1: Uint8Array, xPubkey: string): b
   const X = pointOf(xPubkey);
   const O = pointOf(pair[1]);
   if (value === undefined || !X || !O) return false;
-  return timesG(value).equals(publicTimes(O, aggOf(pair).coefficients[1]!).add(X));
+  return timesG(value).equals(publicTimes(O, coefficients(pair)[1]).add(X));
 }
 
 /** m2, 32 bytes. */
 export function secondMessage(m1: Uint8Array, next: Pair, owner: Uint8Array): Uint8Array {
-  return toBytes(mod(toNumber(m1) - aggOf(next).coefficients[1]! * scalar(owner)));
+  return toBytes(mod(toNumber(m1) - coefficients(next)[1] * scalar(owner)));
 }
 
 /** t', 32 bytes, hex. Whether it is the right one, only `coinKey` tells. */
@@ -97,7 +99,7 @@ export function nextOffset(
   x: Uint8Array,
 ): string {
   const t = toNumber(hexToBytes(from.offset));
-  const old = aggOf(from.pair).coefficients[0]! * scalar(from.share);
-  const fresh = aggOf(next.pair).coefficients[0]! * scalar(next.share);
+  const old = coefficients(from.pair)[0] * scalar(from.share);
+  const fresh = coefficients(next.pair)[0] * scalar(next.share);
   return bytesToHex(toBytes(mod(t + old + toNumber(m2) - scalar(x) - fresh)));
 }
