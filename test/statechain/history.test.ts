@@ -12,6 +12,7 @@ import { NO_OFFSET } from '../../src/lib/statechain/terms.ts';
 import { withdraw } from '../../src/lib/statechain/transactions.ts';
 import { readHistory, verify } from '../../src/lib/statechain/verify.ts';
 import { ADDRESSES } from '../credit/things.ts';
+import { refusal } from '../support/refusal.ts';
 import { opened, transferMessages } from '../support/statechain.ts';
 import { honest, pub, recordOf, secret } from '../support/histories.ts';
 import { parties } from './helpers.ts';
@@ -56,6 +57,11 @@ describe('a history', () => {
     [
       'an altered amount',
       (h) => ({ ...h, backups: h.backups.with(2, h.backups[2]!.replace('40420f00', '41420f00')) }),
+      ['transaction-differs'],
+    ],
+    [
+      'a final sequence, which would switch its locktime off',
+      (h) => ({ ...h, backups: h.backups.with(1, h.backups[1]!.replace('fdffffff', 'ffffffff')) }),
       ['transaction-differs'],
     ],
     ['no transaction', (h) => ({ ...h, backups: h.backups.with(0, 'ab') }), ['malformed-transaction']],
@@ -172,6 +178,11 @@ describe('the verification by anyone', () => {
     ]);
     expect(check({ tip: 19_700 })).toEqual(['9 expired', '1 stale-record']);
     expect(check({ tip: 1_000 }, 18_701)).toEqual(['9 expired']);
+  });
+  it('a locktime that would mean a time is none', () => {
+    const entries = four.record.entries.map((e) => ({ ...e, locktime: 500_000_000 }));
+    const bad = document(four, { record: { ...four.record, entries } });
+    expect(refusal(() => readHistory(bad))).toMatchObject({ code: 'malformed-message' });
   });
   it('refuses what is no document with a history', () => {
     for (const bad of [

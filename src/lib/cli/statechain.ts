@@ -7,7 +7,7 @@ import { satFlag } from './flags.ts';
 
 /** Stands in the help of every command of the family. */
 export const EXPERIMENTAL = `Experimental: no published analysis covers this use of the BIP327 tweak.
-What the operator and a previous owner can do together: spend the coin at once, whoever owns it, if both kept the keys of that owner's time. Deletion is an assumption; no receipt proves it. The operator alone can refuse to sign, so that the owner waits for its backup; a previous owner alone can use its own backup once that is valid, so the present owner must be confirmed before.
+What the operator and a previous owner can do together: spend the coin at once, whoever owns it, if both kept the keys of that owner's time. So can the operator and a receiver to whom the coin was sent, until it is theirs or the receiver has declined. Deletion is an assumption; no receipt proves it. The operator alone can refuse to sign, so that the owner waits for its backup; a previous owner alone can use its own backup once that is valid, so the present owner must be confirmed before.
 An image of a whole machine put back, of the operator or of a receiver, is not noticed and breaks the scheme. The operator's shares lie in HOME.shares beside its home: no backup may hold them, and a home that was restored or copied only states what it knows.`;
 
 const count = (summary: string) =>

@@ -44,7 +44,8 @@ export function checkHistory({ coin, record, backups }: History, operator: Hex):
   ];
 }
 
-function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): Finding[] {
+/** Point 1. */
+export function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): Finding[] {
   const found: Finding[] = [];
   if (coin.terms.operator !== operator)
     found.push({ point: 1, code: 'operator-differs', text: `the coin is of the operator ${coin.terms.operator}` });

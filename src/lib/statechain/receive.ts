@@ -16,7 +16,7 @@ import { publicKey } from '../signing/musig2.ts';
 import { evenSecret } from '../signing/sealed-field.ts';
 import { freshSide, type Side } from '../signing/side.ts';
 import { answerOf, backupCopy, bundleOf } from './backup.ts';
-import { checkChain, checkHistory, refuseFindings, type Finding } from './history.ts';
+import { checkChain, checkHistory, checkRecord, refuseFindings, type Finding } from './history.ts';
 import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
 import {
@@ -84,6 +84,8 @@ export function receive(
     throw new Refusal('state-moved-on', 'another transfer to these keys was answered before');
   const operator = isPending(had) ? had.terms.operator : had.operator;
   knownTip(facts.tip);
+  // First what costs little: anybody can send a long history that no operator has signed.
+  refuseFindings(checkRecord(coin, record, operator), 'sender');
   const { terms } = coin;
   const least = terms.step_blocks + Math.max(minRemaining, terms.margin_blocks);
   refuseFindings(
