@@ -47,6 +47,12 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   rollover: () => require('./commands/rollover.ts'),
   serve: () => require('./commands/serve.ts'),
   'sign-update': () => require('./commands/sign-update.ts'),
+  'statechain-audit': () => require('./commands/statechain-audit.ts'),
+  'statechain-exit': () => require('./commands/statechain-exit.ts'),
+  'statechain-open': () => require('./commands/statechain-open.ts'),
+  'statechain-transfer': () => require('./commands/statechain-transfer.ts'),
+  'statechain-verify': () => require('./commands/statechain-verify.ts'),
+  'statechain-withdraw': () => require('./commands/statechain-withdraw.ts'),
   status: () => require('./commands/status.ts'),
   'transfer-openassets': () => require('./commands/transfer-openassets.ts'),
 };

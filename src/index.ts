@@ -28,7 +28,17 @@ export * from './lib/protocol/refusal.ts';
 export { envelope, messageParser, parseAs, type MessageOf } from './lib/protocol/message.ts';
 export { taggedHash } from './lib/signing/curve.ts';
 export { checkSeal, messageHash, seal } from './lib/signing/seal.ts';
-export type { Commit, FactSource, Loaded, Ports, Prompt, Reply, SealedNonce, Store } from './lib/protocol/ports.ts';
+export type {
+  Commit,
+  FactSource,
+  Loaded,
+  Ports,
+  Prompt,
+  Reply,
+  SealedNonce,
+  Shares,
+  Store,
+} from './lib/protocol/ports.ts';
 
 // ── bitcoin: amounts, addresses, transactions, PSBTs, fees ────────────────────────────────────────────────────────────
 export { addressOf, scriptOf } from './lib/bitcoin/address.ts';
@@ -93,6 +103,22 @@ export {
 /** `update`, `refund`, `rollover`, `close`: each transaction as a function of terms and amounts. */
 export * as creditTransactions from './lib/credit/transactions.ts';
 
+// ── statecoins (experimental): their actions, the check of a history, the key update ─────────────────────────────────
+export { auditStatechain, type AuditDocument } from './lib/statechain/audit.ts';
+export { exitStatechain, parseBundle, type ExitDocument as StatechainExit } from './lib/statechain/exit.ts';
+export { checkHistory, type Finding as HistoryFinding, type History } from './lib/statechain/history.ts';
+export { openStatechain } from './lib/statechain/open.ts';
+export { statecoinKind, type Statecoin } from './lib/statechain/records.ts';
+export type { PublicRecord, Receipt } from './lib/statechain/statements.ts';
+export { statechainStatus, type StatechainStatus } from './lib/statechain/status.ts';
+export { coinKey, firstMessage, nextOffset, secondMessage, type Pair } from './lib/signing/key-update.ts';
+export { transferStatechain } from './lib/statechain/transfer.ts';
+export type { TransferMessage } from './lib/statechain/transfer-messages.ts';
+export { readHistory, verify as verifyHistory, type Verification } from './lib/statechain/verify.ts';
+export { withdrawStatechain } from './lib/statechain/withdraw.ts';
+/** `backup`, `withdraw`: each transaction as a function of terms and state. */
+export * as statechainTransactions from './lib/statechain/transactions.ts';
+
 // ── onions: Sphinx packets, error onions, blinded paths, onion messages, routes ──────────────────────────────────────
 export { answerTo, explain, type Answer } from './lib/onion/answer.ts';
 export { aggregate, relayed, type Htlc, type PayInfo } from './lib/onion/blinded-payment.ts';
@@ -120,7 +146,7 @@ export {
   type Token,
   type TokenFormat,
 } from './lib/ecash/token.ts';
-export { pointOf, verifyToken, type Finding } from './lib/ecash/verify.ts';
+export { pointOf, verifyToken, type Finding as TokenFinding } from './lib/ecash/verify.ts';
 
 // ── a running mint behind a home: payment requests, quotes and their events, merchants' invoices and melts ────────────
 export { parseRequest, printRequest, type CreditRequest } from './lib/ecash/request.ts';

@@ -8,6 +8,7 @@ import { ROOT } from './cli/run.ts';
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 /** Runbooks whose lines, and what they print, a section shows. */
 const SECTIONS = [
+  ['statechain.sh', 'Statecoins (experimental)'],
   ['ecash.sh', 'Credits become ecash'],
   ['serve.sh', 'A mint behind HTTP'],
   ['ecash-token.sh', 'Cashu tokens, looked into'],
@@ -41,7 +42,7 @@ describe('README', () => {
     });
     expect(ran.status, ran.stderr).toBe(0);
     let at = 0;
-    const month = readme.slice(0, readme.indexOf('## Onions'));
+    const month = readme.slice(0, readme.indexOf('## Statecoins'));
     for (const line of blocks('text', month).flatMap((block) => block.trimEnd().split('\n'))) {
       const found = ran.stderr.indexOf(`\n${line}\n`, at);
       expect(found, `${line} after character ${at} of\n${ran.stderr}`).toBeGreaterThanOrEqual(0);

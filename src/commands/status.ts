@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag } from '../lib/cli/contract-flags.ts';
-import { contractsOf, exitFacts } from '../lib/cli/contracts.ts';
+import { contractsOf, exitFacts, statecoinLines } from '../lib/cli/contracts.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { note, print } from '../lib/cli/output.ts';
@@ -12,7 +12,7 @@ import { printJson } from '../lib/protocol/json.ts';
 
 export default class Status extends BaseCommand {
   static override summary = 'The contracts of this home: state, amounts, deadlines';
-  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, done, unfunded or dead (its funding was replaced).`;
+  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, done, unfunded or dead (its funding was replaced). For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`;
   static override examples = [
     'What is still to be had\nspillway status --home user | jq -s "map(.left_sat // 0) | add"',
     'Is more of the balance in tokens than 5 percent?\nspillway status --home user --contract "$ID" --float 5 | jq .float',
@@ -44,12 +44,14 @@ export default class Status extends BaseCommand {
       const contracts = (await contractsOf(home)).filter(({ name }) => wanted === undefined || name === wanted);
       const { source } = await portsOf(home, flags, this.argv);
       const facts = await exitFacts(source, contracts);
-      const lines = contracts.map(({ name, record }) => {
+      const credits = contracts.map(({ name, record }) => {
         const line = statusOf(name, record, facts);
         if (flags.float !== undefined && 'receivedSat' in record)
           line.float = floatOf(record, flags.float, flags.tokens);
         return line;
       });
+      const coins = (await statecoinLines(home, source)).filter((l) => wanted === undefined || l.contract === wanted);
+      const lines = [...credits, ...coins];
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (process.stdout.isTTY) await print(await statusTable(lines));
       else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));

@@ -1,5 +1,5 @@
 /**
- * npm run bench: start-up, signing, batches and onions, as ratios from this one run. Exit 1 where one is over its limit.
+ * npm run bench: start-up, signing, batches, onions and statecoins, as ratios from this one run. Exit 1 where one is over its limit.
  * BENCH_ROUNDS (15), BENCH_UPDATES (10000) and BENCH_MESSAGES (50000) make it shorter. Needs the built program.
  */
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
 import { benchOnions } from './onion.ts';
 import { benchServe } from './serve.ts';
+import { benchStatechain } from './statechain.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
 const updates = Number(process.env['BENCH_UPDATES'] ?? 10_000);
@@ -100,4 +101,5 @@ results.push(
 results.push(...(await benchServe(run, Math.min(rounds, 10))));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
 results.push(...(await assetStreams(run, rounds)));
+results.push(...(await benchStatechain(rounds)));
 process.exitCode = results.every(Boolean) ? 0 : 1;

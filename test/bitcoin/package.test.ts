@@ -26,7 +26,7 @@ describe('a child', () => {
           const mine = coinOf(own, 1, sat);
           let child: ReturnType<typeof childOf>;
           try {
-            child = childOf(parent, mine, coins, payTo, feerate, true);
+            child = childOf(parent, [mine], coins, payTo, feerate, true);
           } catch (error) {
             expect((error as { code: string }).code).toBe('not-enough-coins');
             return;
@@ -52,24 +52,24 @@ describe('a child', () => {
 
   it('pays for itself at least, where the parent pays enough', () => {
     const rich = { ...parent, fee: 100_000n };
-    expect(childOf(rich, coinOf(own, 1, 5000n), [], payTo, 2000, false).fee).toBe(111n);
+    expect(childOf(rich, [coinOf(own, 1, 5000n)], [], payTo, 2000, false).fee).toBe(111n);
   });
   it('costs at most a tenth unless that is allowed', () => {
-    const work = (allow: boolean) => childOf(parent, coinOf(own, 1, 5000n), [], payTo, 10_000, allow);
+    const work = (allow: boolean) => childOf(parent, [coinOf(own, 1, 5000n)], [], payTo, 10_000, allow);
     expect(refusal(() => work(false)).code).toBe('fee-too-high');
     expect(work(true).fee).toBe(2650n - 308n);
   });
   it('of a TRUC parent has at most 1,000 vB', () => {
     const coins = Array.from({ length: 40 }, (_, i) => coinOf(own, i + 2, 1000n));
-    const found = refusal(() => childOf(parent, coinOf(own, 1, 400n), coins, payTo, 20_000, true));
+    const found = refusal(() => childOf(parent, [coinOf(own, 1, 400n)], coins, payTo, 20_000, true));
     expect(found.code).toBe('not-enough-coins');
     expect(found.message).toContain('at most 1000 expected');
     expect(
-      childOf({ ...parent, version: 2 }, coinOf(own, 1, 400n), coins, payTo, 14_000, true).inputs.length,
+      childOf({ ...parent, version: 2 }, [coinOf(own, 1, 400n)], coins, payTo, 14_000, true).inputs.length,
     ).toBeGreaterThan(16);
   });
   it('that cannot be paid for says what is wanting', () => {
-    const found = refusal(() => childOf(parent, coinOf(own, 1, 400n), [], payTo, 5000, true));
+    const found = refusal(() => childOf(parent, [coinOf(own, 1, 400n)], [], payTo, 5000, true));
     expect(found).toMatchObject({
       code: 'not-enough-coins',
       hint: 'give more coins with --utxo FILE, or a lower --feerate',

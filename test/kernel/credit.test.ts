@@ -10,55 +10,18 @@ import type { Credit, FundedCredit, PayeeCredit, PayerCredit } from '../../src/l
 import { defaultPolicy, keysOf, type Policy, type Role } from '../../src/lib/credit/terms.ts';
 import { exitFee, maxPaid, minPaid } from '../../src/lib/credit/transactions.ts';
 import { opened, openMessages, ownCoin, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
-import { judge, type Judge, type Prevout } from '../support/kernel.ts';
+import { expectJudged, known } from '../support/judged.ts';
+import { judge } from '../support/kernel.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 
-type Known = Map<string, Prevout>;
-const at = ({ txid, vout }: { txid: string; vout: number }): string => `${txid}:${vout}`;
 const contractCoin = (c: FundedCredit): Spent => ({
   ...c.outpoint,
   sat: c.terms.capacity_sat,
   script: keysOf(c.terms).script,
 });
-const known = (...coins: readonly Spent[]): Known => new Map(coins.map((c) => [at(c), c]));
-/** What the transaction spends, in the order of its inputs. */
-const prevouts = (hex: string, coins: Known): Prevout[] =>
-  parseTransaction(hex).inputs.map((i) => {
-    const coin = coins.get(`${bytesToHex(i.txid)}:${i.index}`);
-    if (!coin) throw new Error('an input that this test does not know');
-    return coin;
-  });
-const altered = (hex: string, byte: number): string => {
-  const bytes = Buffer.from(hex, 'hex');
-  bytes[byte]! ^= 1;
-  return bytes.toString('hex');
-};
-
-/** Valid as it is; invalid where a signature, what it spends or what it pays is another. */
-async function expectJudged(by: Judge, hex: string, coins: Known): Promise<void> {
-  const spent = prevouts(hex, coins);
-  const { outputs, witnesses } = parseTransaction(hex);
-  expect(await by.scripts(hex, spent)).toBe(true);
-  for (const [i, stack] of witnesses!.entries()) {
-    expect(stack.map((part) => part.length)).toEqual([64]);
-    const place = hex.indexOf(bytesToHex(stack[0]!)) / 2;
-    for (const byte of [0, 31, 32, 63]) expect(await by.scripts(altered(hex, place + byte), spent)).toBe(false);
-    const otherAmount = spent.map((p, k) => (k === i ? { ...p, sat: p.sat - 1n } : p));
-    expect(await by.scripts(hex, otherAmount)).toBe(false);
-  }
-  for (const { amount, script } of outputs) {
-    const amountHex = Buffer.alloc(8);
-    amountHex.writeBigUInt64LE(amount);
-    const output = amountHex.toString('hex') + (script.length.toString(16).padStart(2, '0') + bytesToHex(script));
-    const place = hex.indexOf(output) / 2;
-    expect(place).toBeGreaterThan(0);
-    expect(await by.scripts(altered(hex, place), spent)).toBe(false);
-    expect(await by.scripts(altered(hex, place + output.length / 2 - 1), spent)).toBe(false);
-  }
-}
 
 const payerOf = async (both: Pair, id: string): Promise<PayerCredit> => (await both.payer.record(id)) as PayerCredit;
 const payeeOf = async (both: Pair, id: string): Promise<PayeeCredit> => (await both.payee.record(id)) as PayeeCredit;

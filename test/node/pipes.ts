@@ -53,7 +53,9 @@ export class Pipes {
     const ran = await this.run(line);
     expect(ran, `${line}\n${ran.stderr}`).toMatchObject({ code });
     const printed = JSON.parse(ran.stdout) as Printed;
-    for (const { payee_address: payee } of [printed['contract'], printed['next_contract']].filter(Boolean))
+    for (const { payee_address: payee } of [printed['contract'], printed['next_contract']].filter(
+      (c) => c?.payee_address,
+    ))
       this.payees.add(scriptOf(payee));
     return printed;
   }

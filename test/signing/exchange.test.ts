@@ -48,6 +48,7 @@ function toy(
       mint: none,
       cashu: none,
       wallet: none,
+      share: none,
       nonce: ({ of, sighash }) => nonces.find((n) => n.of === of && n.sighash === sighash),
     },
     merged: [],

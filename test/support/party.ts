@@ -101,7 +101,9 @@ export class TestParty {
       },
       prompt: promptFrom({ amount: options.amount, max: options.max }),
       permit: options.served ? permitServed : () => {},
-      keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal()))),
+      shares: home.shares,
+      keys: async (nonces, shares) =>
+        (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal())), shares),
       random: () => home.random(),
       copy: (copies) => home.copy(copies),
       point: options.point ?? (() => {}),

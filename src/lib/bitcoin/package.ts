@@ -1,8 +1,8 @@
 /**
  * A child that pays for its parent (CPFP): for TRUC parents one child of at most 1,000 vB, as BIP431 allows.
  *
- * The child spends one output of the parent that its maker owns, and other coins where that is not enough, and pays
- * what is left to one output. Not here: signing it, handing both to a node (`submitpackage`).
+ * The child spends the outputs of the parent that its maker may spend (its own, and an anchor, P2A), and other coins where
+ * they are not enough, and pays what is left to one output. Not here: signing it, handing both to a node (`submitpackage`).
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { feeFor, guardFee, MIN_FEERATE } from './fee.ts';
@@ -12,6 +12,9 @@ import { SEQUENCE_RBF, sumSat, type Spent, type Template } from './transaction.t
 /** BIP431: a child of an unconfirmed TRUC transaction. */
 const MAX_CHILD = 1_000;
 
+/** An output that anyone may spend, without a witness, to pay for its transaction (pay-to-anchor). */
+export const isAnchor = (output: { script: string }): boolean => scriptType(output.script) === 'p2a';
+
 export interface Parent {
   version: 2 | 3;
   vsize: number;
@@ -19,23 +22,23 @@ export interface Parent {
 }
 
 /** Virtual bytes that spending an output adds. */
-const inputVsize = (script: string): number => (scriptType(script) === 'p2tr' ? 57.5 : 68);
+const inputVsize = (script: string): number => ({ p2tr: 57.5, p2a: 41.25 })[scriptType(script) as string] ?? 68;
 
 /**
- * @param own the parent's output that is spent
+ * @param own the parent's outputs that are spent
  * @param coins others, taken in their order as far as needed
  * @param feerate what parent and child are to reach together
  * @throws Refusal `not-enough-coins`, `fee-too-high`
  */
 export function childOf(
   parent: Parent,
-  own: Spent,
+  own: readonly Spent[],
   coins: readonly Spent[],
   payTo: string,
   feerate: number,
   allowFee: boolean,
 ): Template & { fee: bigint } {
-  const inputs: Spent[] = [own];
+  const inputs: Spent[] = [...own];
   for (let next = 0; ; next++) {
     const vsize = Math.ceil(10.5 + inputs.reduce((sum, i) => sum + inputVsize(i.script), 0) + outputSize(payTo));
     if (vsize > MAX_CHILD && parent.version === 3)

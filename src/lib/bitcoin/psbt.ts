@@ -91,7 +91,9 @@ export function readSame(template: Template, psbt: string, from: string): Transa
 export interface MusigKey {
   /** In the order of aggregation. */
   participants: readonly string[];
-  /** The aggregate before tweaks. */
+  /** The aggregate before any tweak, under which the participants stand. */
+  aggregateKey: string;
+  /** The key before the taproot tweak: the aggregate, or with a plain tweak the sum of both. */
   internalKey: string;
   /** After the taproot tweak, with its true parity. */
   outputKey: string;
@@ -123,7 +125,7 @@ export function putMusig(tx: Transaction, index: number, key: MusigKey, shares: 
     index,
     {
       tapInternalKey: xOnly(key.internalKey),
-      musig2ParticipantPubkeys: [[hexToBytes(key.internalKey), key.participants.map((p) => hexToBytes(p))]],
+      musig2ParticipantPubkeys: [[hexToBytes(key.aggregateKey), key.participants.map((p) => hexToBytes(p))]],
       ...(nonces.length > 0 && { musig2PubNonce: nonces.map(([k, v]) => [k, v]) }),
       ...(partials.length > 0 && { musig2PartialSig: partials.map(([k, v]) => [k, v]) }),
     },
@@ -138,7 +140,7 @@ export function putMusigOutput(tx: Transaction, index: number, key: MusigKey): T
     index,
     {
       tapInternalKey: xOnly(key.internalKey),
-      musig2ParticipantPubkeys: [[hexToBytes(key.internalKey), key.participants.map((p) => hexToBytes(p))]],
+      musig2ParticipantPubkeys: [[hexToBytes(key.aggregateKey), key.participants.map((p) => hexToBytes(p))]],
     },
     true,
   );

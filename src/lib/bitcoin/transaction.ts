@@ -82,11 +82,27 @@ export function taprootSighash(template: Template, index: number, tx = toTransac
   );
 }
 
-/** The finished transaction (hex) with these witness stacks, one an input. */
-export function withWitness(template: Template, stacks: readonly (readonly Uint8Array[])[]): string {
-  const tx = toTransaction(template);
-  stacks.forEach((stack, i) => tx.updateInput(i, { finalScriptWitness: [...stack] }, true));
-  return bytesToHex(tx.extract());
+/** The finished transaction (hex) with these witness stacks, one an input; that of an anchor is empty. */
+export function withWitness(
+  { version, locktime, inputs, outputs }: Template,
+  stacks: readonly (readonly Uint8Array[])[],
+): string {
+  const finalScriptSig = new Uint8Array();
+  return bytesToHex(
+    RawTx.encode({
+      version,
+      segwitFlag: true,
+      inputs: inputs.map(({ txid, vout, sequence }) => ({
+        txid: hexToBytes(txid),
+        index: vout,
+        finalScriptSig,
+        sequence,
+      })),
+      outputs: outputs.map(({ sat, script }) => ({ amount: sat, script: hexToBytes(script) })),
+      witnesses: inputs.map((_, i) => [...stacks[i]!]),
+      lockTime: locktime,
+    }),
+  );
 }
 
 /** Reads a raw transaction. @throws Refusal `malformed-transaction` */
@@ -101,7 +117,10 @@ export function parseTransaction(hex: string): ReturnType<typeof RawTx.decode> {
 export const txidOfHex = (hex: string): string => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).id;
 
 /** Virtual size of a finished transaction. */
-export const vsizeOfHex = (hex: string): number => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).vsize;
+export function vsizeOfHex(hex: string): number {
+  const bare = RawTx.encode({ ...RawTx.decode(hexToBytes(hex)), segwitFlag: false, witnesses: undefined });
+  return Math.ceil((3 * bare.length + hex.length / 2) / 4);
+}
 
 /** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
 export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): number {

@@ -131,8 +131,9 @@ const attempt = (verify: () => boolean): boolean => {
   }
 };
 
-/** Puts the witnesses into a PSBT's inputs as final ones, so that any wallet can extract the transaction. */
+/** Puts the witnesses into a PSBT's inputs as final ones, so that any wallet can extract the transaction; an anchor has none to put. */
 export function putWitnesses(tx: Transaction, witnesses: Witnesses): Transaction {
-  for (const [index, stack] of witnesses) tx.updateInput(index, { finalScriptWitness: [...stack] }, true);
+  for (const [index, stack] of witnesses)
+    if (stack.length > 0) tx.updateInput(index, { finalScriptWitness: [...stack] }, true);
   return tx;
 }

@@ -1,10 +1,10 @@
 /** A child for a stuck transaction, out of the home's own output and other coins. Not here: sizes and fees (`bitcoin/package.ts`). */
 import { scriptOf } from '../bitcoin/address.ts';
 import { feerateOf, feerateText } from '../bitcoin/fee.ts';
-import { childOf } from '../bitcoin/package.ts';
+import { childOf, isAnchor } from '../bitcoin/package.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { fundingHex, fundingPsbt, isSigned, signFunding } from '../credit/funding.ts';
+import { fundingHex, fundingPsbt, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
 import type { Settlement } from '../credit/settlement.ts';
 import type { Home } from '../home/home.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -29,15 +29,22 @@ export async function bump(home: Home, stuck: Settlement, options: BumpOptions) 
   const scripts = [...outputs, ...options.coins].map((o) => o.script);
   const ours = await home.store.ours(scripts);
   const own = outputs.filter((o) => ours.has(o.script)).sort((a, b) => (a.sat > b.sat ? -1 : 1))[0];
-  if (!own)
+  const anchor = outputs.find(isAnchor);
+  if (!own && !anchor)
     throw new Refusal('nothing-to-bump', 'no output of the transaction pays an address of this home', {
       hint: 'bump it in the wallet that it pays',
     });
   if (fee < 0n)
     throw new Refusal('malformed-message', 'the document states smaller inputs than the transaction has outputs');
-  const payTo = options.payTo === undefined ? own.script : scriptOf(options.payTo, network);
+  if (!own && options.payTo === undefined)
+    throw new Refusal(
+      'usage',
+      'only the anchor can be spent here: --change ADDRESS expected, for what is left of --utxo',
+    );
+  const payTo = options.payTo === undefined ? own!.script : scriptOf(options.payTo, network);
   const version = raw.version === 3 ? 3 : 2;
-  const child = childOf({ version, vsize, fee }, own, options.coins, payTo, options.feerate, options.allowFee);
+  const spent = [anchor, own].filter((output) => output !== undefined);
+  const child = childOf({ version, vsize, fee }, spent, options.coins, payTo, options.feerate, options.allowFee);
   const hand = {
     keys: (await home.keys()).keysWith([]),
     merged: options.merged,
@@ -45,7 +52,7 @@ export async function bump(home: Home, stuck: Settlement, options: BumpOptions) 
     network,
     restored: home.restored,
   };
-  const signed = signFunding(hand, { template: child, witnesses: {} }, ours);
+  const signed = signFunding(hand, withAnchors(child), ours);
   const psbt = fundingPsbt(signed);
   const complete = isSigned(signed);
   const hex = complete ? fundingHex(signed) : undefined;

@@ -41,13 +41,15 @@ export interface Door<I extends object> {
   /** The message's file; stdin by default. */
   file: string | undefined;
   table: Action<any, any, I>;
+  /** Said by --as or --contract, where the command does not say it otherwise. */
+  starts?: boolean;
   input(home: Home): Promise<{ [K in keyof I]: I[K] | undefined }>;
 }
 
 export abstract class ContractCommand extends BaseCommand {
   /** Plays what the flags say. */
-  protected async open<I extends object>({ flags, file, table, input: inputFrom }: Door<I>): Promise<void> {
-    const starts = flags.contract !== undefined || flags.as !== undefined;
+  protected async open<I extends object>({ flags, file, table, input: inputFrom, ...door }: Door<I>): Promise<void> {
+    const starts = door.starts ?? (flags.contract !== undefined || flags.as !== undefined);
     const batch = flags.batch ?? false;
     if (starts && file !== undefined)
       throw new Refusal('usage', `a start and a message (${file}) found; a start reads no message`);
@@ -156,7 +158,9 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
     outside: programsFrom(flags),
     // Whoever runs a command is there to answer for it.
     permit: () => {},
-    keys: async (nonces) => (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.unseal()))),
+    shares: home.shares,
+    keys: async (nonces, shares) =>
+      (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.unseal())), shares),
     random: () => home.random(),
     copy: (copies) => home.copy(copies),
     point: stopAt,

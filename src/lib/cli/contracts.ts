@@ -1,10 +1,12 @@
-/** The credit contracts of a home, and what the chain says of all of them at once: for `status` and `exit-credit --due`. */
+/** The contracts of a home, and what the chain says of all of them at once: for `status` and `exit-credit --due`. */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { exitQueries, type ExitFacts } from '../credit/exit.ts';
 import type { Credit } from '../credit/records.ts';
 import type { Home } from '../home/home.ts';
 import { withSats } from '../protocol/json.ts';
 import type { FactSource } from '../protocol/ports.ts';
+import type { Statecoin } from '../statechain/records.ts';
+import { statechainStatus, type StatechainStatus } from '../statechain/status.ts';
 
 export interface Named {
   name: string;
@@ -26,4 +28,18 @@ export async function exitFacts(source: FactSource, contracts: readonly Named[])
   const txids = gone.flatMap(({ record }) => exitQueries(record).known);
   const { known = 'not-checked' } = (await source.facts({ known: [...new Set(txids)] })).facts;
   return { tip, coins, known };
+}
+
+/** A line for each statecoin; those that are only a key by now are left out. */
+export async function statecoinLines(home: Home, source: FactSource): Promise<StatechainStatus[]> {
+  const coins = (await home.store.list('statecoin')).map((r) => ({
+    name: r.name,
+    record: withSats(r.record) as Statecoin,
+  }));
+  if (coins.length === 0) return [];
+  const outpoints = coins.flatMap(({ record }) => ('outpoint' in record ? [outpointText(record.outpoint)] : []));
+  const { facts } = await source.facts({ tip: true, coins: [...new Set(outpoints)], feerate: true });
+  return coins.map(({ name, record }) =>
+    statechainStatus(name, record, facts as Parameters<typeof statechainStatus>[2]),
+  );
 }

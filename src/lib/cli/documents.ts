@@ -2,6 +2,7 @@
 import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import { settlementOf, type Settlement } from '../credit/settlement.ts';
+import { statechainSettlement } from '../statechain/settlement.ts';
 import { parseJson } from '../protocol/json.ts';
 import { envelope } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -35,7 +36,7 @@ export function sendable(read: Read): Sendable {
     return { txs: [read.hex] };
   }
   const { document } = read;
-  if (document['type'] === 'bump' && Array.isArray(document['package'])) {
+  if (['bump', 'statechain-exit'].includes(document['type']) && Array.isArray(document['package'])) {
     document['package'].forEach((hex) => parseTransaction(String(hex)));
     return { network: document['network'], txs: document['package'] };
   }
@@ -47,7 +48,7 @@ export function sendable(read: Read): Sendable {
 export function settlement(document: Document): Settlement {
   let found: Settlement | undefined;
   try {
-    found = settlementOf(document);
+    found = settlementOf(document) ?? statechainSettlement(document);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal('malformed-message', 'a document of the right kind found, with fields missing');
@@ -57,7 +58,7 @@ export function settlement(document: Document): Settlement {
       'malformed-message',
       `a document of type ${String(document['type']).slice(0, 40)} at '${String(document['step']).slice(0, 40)}' found, one with a transaction expected`,
       {
-        hint: 'ready, complete, exit-credit or bump',
+        hint: 'ready, complete, owned, an exit or bump',
       },
     );
   parseTransaction(found.hex);

@@ -7,6 +7,7 @@ import { scriptType } from '../bitcoin/script.ts';
 import { feeOf, parseTransaction, txidOf, txidOfHex, vsizeOfHex, type Template } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { describeCredit, type Fact } from '../credit/describe.ts';
+import { describeStatechain } from '../statechain/describe.ts';
 import { following, rowWords, type Action } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -31,6 +32,8 @@ export async function inspect(read: Read, network: Network | undefined): Promise
   return inspectDocument(read.document);
 }
 
+const PRINTED = new Set(['exit-credit', 'statechain-exit', 'statechain-audit']);
+
 async function inspectDocument(document: Document): Promise<Inspection> {
   const { type, step, network } = document;
   const table = await tableOf(type);
@@ -52,13 +55,15 @@ async function inspectDocument(document: Document): Promise<Inspection> {
       mermaid: undefined,
     };
   }
-  // The parser of the table refuses what is no such message; an exit document is only printed, never read back.
-  if (type !== 'exit-credit') table.parse(document);
-  const { facts, checks } = describeCredit(withSats(document) as Document);
+  // The parser of the table refuses what is no such message; these documents are only printed, never read back.
+  if (!PRINTED.has(type)) table.parse(document);
+  const describe = String(type).startsWith('statechain-') ? describeStatechain : describeCredit;
+  const { facts, checks } = describe(withSats(document) as Document);
   for (const [name, value] of Object.entries(document['checks'] ?? {}))
     checks.push([`${name} (by the sender)`, visible(String(value), 60)]);
-  if (type === 'exit-credit') {
-    facts.push(['pays', `${document['amount_sat']} sat`], ['verdict', String(document['verdict'])]);
+  if (document['verdict'] !== undefined) {
+    if (document['amount_sat'] !== undefined) facts.push(['pays', `${document['amount_sat']} sat`]);
+    facts.push(['verdict', visible(String(document['verdict']), 40)]);
     if (document['hex']) facts.push(...templateFacts(...templateOfHex(String(document['hex'])), network));
   } else if (typeof document['hex'] === 'string')
     facts.push(...templateFacts(...templateOfHex(document['hex']), network));

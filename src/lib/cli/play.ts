@@ -11,10 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   turn,
   type Action,
+  type Claim,
   type Facts,
   type Given,
   type Keys,
   type Kept,
+  type Party,
   type Records,
   type Row,
   type Seen,
@@ -63,8 +65,10 @@ export async function play<M extends Step, Rs extends Records, I extends object>
     const done = await once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
       const taken = error instanceof Refusal && key && !line.cancel ? await ports.store.reply(key) : undefined;
-      if (!taken) throw error;
-      return repeat(action, taken, line, ports);
+      if (taken) return repeat(action, taken, line, ports);
+      // A faster run may have destroyed a share between our two looks.
+      if (error instanceof Refusal && error.code === 'share-missing' && attempt < 3) return undefined;
+      throw error;
     });
     if (done) return done;
     if (attempt === ATTEMPTS)
@@ -128,6 +132,7 @@ const NO_KEYS: Keys = {
   cashu: noKey,
   wallet: noKey,
   nonce: noKey,
+  share: noKey,
 };
 
 /** One attempt; undefined where another run was faster. */
@@ -142,12 +147,13 @@ async function once<M extends Step, Rs extends Records, I extends object>(
 ): Promise<Printed | undefined> {
   const loaded = await loadRecords<Rs>(ports.store, action.kinds, (found) => action.find(message, line.input, found));
   const { records, nonces } = loaded;
+  const shares = await ports.shares.read(sharesOf(claimsOf(action, records)));
   const unread = { message, records, input: line.input };
   const by = action.party(unread);
   const peer = action.peer(unread, by);
   const seen: Seen<M | null, Rs, I> = { ...unread, by };
   const hand = {
-    keys: action.keyless ? NO_KEYS : await ports.keys(nonces),
+    keys: action.keyless ? NO_KEYS : await ports.keys(nonces, shares),
     merged: line.merged,
     random: await ports.random(),
     network: ports.network,
@@ -159,9 +165,12 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     // Cancelling undoes only what is this home's own: an own message, or the other's, names it equally well.
     if (!action.cancel) throw new Refusal('usage', `${action.type} cannot be cancelled`);
     const kept = action.cancel({ ...seen, ...hand, facts: {} } as Given<M | null, Rs, I, never, never>);
-    const text = printJson({ type: action.type, version: 1, step: 'cancelled', network: ports.network });
-    const reply: Reply = { text, exit: 0, row: 'cancelled', flags: '', copies: [] };
-    return (await commit(action, kept, null, reply, loaded, [], ports)) ? { text, exit: 0 } : undefined;
+    const said = kept.message
+      ? sealed(action, withEnvelope(action.type, kept.message), { ...records, ...kept.writes }, by, hand.keys)
+      : { type: action.type, version: 1, step: 'cancelled', network: ports.network };
+    const reply: Reply = { text: printJson(said), exit: 0, row: 'cancelled', flags: '', copies: [] };
+    const done = await commit(action, kept, null, reply, loaded, [], ports);
+    return done ? { text: reply.text, exit: 0, hint: kept.hint } : undefined;
   }
 
   const row = turn(action, seen);
@@ -185,9 +194,8 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     'message' in out
       ? withEnvelope(action.type, out.message)
       : waiting(action.type, row.name, ports.network, out.waits);
-  const path = 'message' in out ? action.sealWith({ ...records, ...out.writes }) : null;
-  const sealed = path ? seal(said, hand.keys.auth(path)) : said;
-  const text = printJson({ ...sealed, checks: { ...checks, ...out.checks } });
+  const signed = 'message' in out ? sealed(action, said, { ...records, ...out.writes }, by, hand.keys) : said;
+  const text = printJson({ ...signed, checks: { ...checks, ...out.checks } });
   const reply: Reply = {
     text,
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
@@ -205,6 +213,24 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   ports.point('before-print');
   return { text, exit: reply.exit, hint: reply.hint };
 }
+
+function sealed<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  said: object,
+  records: Partial<Rs>,
+  by: Party,
+  keys: Keys,
+): object {
+  const path = action.sealWith(records, by);
+  return path ? seal(said, keys.auth(path)) : said;
+}
+
+/** The names of the shares that a record claims. */
+const sharesOf = (claims: readonly Claim[]): string[] =>
+  claims.filter((claim) => claim.startsWith('share:')).map((claim) => claim.slice('share:'.length));
+
+const claimsOf = <M extends Step, Rs extends Records, I>(action: Action<M, Rs, I>, records: Partial<Rs>): Claim[] =>
+  Object.entries(records).flatMap(([role, record]) => action.kinds[role]!.claims(record as never));
 
 const takes = <I>(row: Row<any, any, I>): Set<keyof I> =>
   new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
@@ -293,18 +319,28 @@ async function commit<M extends Step, Rs extends Records, I extends object>(
   addresses: Commit['addresses'],
   ports: Ports,
 ): Promise<boolean> {
-  ports.point('before-commit');
-  const done = await ports.store.commit({
-    key,
-    reply,
-    reads: loaded.reads.map(({ claim, rev }) => ({ claim, rev })),
-    writes: writesOf(action.kinds, loaded, kept.writes),
-    opens: kept.opens ?? [],
-    spends: kept.spends ?? [],
-    voids: kept.voids ?? [],
-    notes: kept.notes ?? [],
-    addresses,
-  });
-  if (done) ports.point('after-commit');
-  return done;
+  const writes = writesOf(action.kinds, loaded, kept.writes);
+  const take = async (): Promise<boolean> => {
+    ports.point('before-commit');
+    const done = await ports.store.commit({
+      key,
+      reply,
+      reads: loaded.reads.map(({ claim, rev }) => ({ claim, rev })),
+      writes,
+      opens: kept.opens ?? [],
+      spends: kept.spends ?? [],
+      voids: kept.voids ?? [],
+      notes: kept.notes ?? [],
+      addresses,
+    });
+    if (done) ports.point('after-commit');
+    return done;
+  };
+  const claimed = new Set(writes.flatMap(({ claims }) => sharesOf(claims)));
+  const written = Object.fromEntries(
+    Object.keys(kept.writes).flatMap((role) => (loaded.records[role] ? [[role, loaded.records[role]]] : [])),
+  ) as Partial<Rs>;
+  const gone = sharesOf(claimsOf(action, written)).filter((name) => !claimed.has(name));
+  const made = kept.shares ?? [];
+  return made.length + gone.length === 0 ? take() : ports.shares.around(made, gone, take);
 }

@@ -1,11 +1,15 @@
 /** The table of `status` for a terminal. */
 import type { StatusLine } from '../credit/status.ts';
+import type { StatechainStatus } from '../statechain/status.ts';
 
 const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', ''];
 /** Columns that hold numbers. */
 const RIGHT = new Set([3, 4, 5, 6, 7]);
 
-export async function statusTable(lines: readonly StatusLine[]): Promise<string> {
+/** A line of any family: what one of them does not have is left empty. */
+type Line = Partial<Record<keyof (StatusLine & StatechainStatus), unknown>> & { contract: string; notes: string[] };
+
+export async function statusTable(lines: readonly Line[]): Promise<string> {
   if (lines.length === 0) return 'no contracts';
   const { Chalk } = await import('chalk');
   const chalk = new Chalk(process.env['NO_COLOR'] ? { level: 0 } : {});

@@ -10,6 +10,11 @@ const TABLES: Readonly<Record<string, () => Promise<Action<any, any, any>>>> = {
   'ecash-quote': async () => (await import('../mint/bind.ts')).ecashQuote,
   'credit-invoice': async () => (await import('../mint/settle.ts')).creditInvoice,
   'ecash-restore': async () => (await import('../credit/ecash-restore.ts')).ecashRestore,
+  'statechain-open': async () => (await import('../statechain/open.ts')).openStatechain,
+  'statechain-transfer': async () => (await import('../statechain/transfer.ts')).transferStatechain,
+  'statechain-withdraw': async () => (await import('../statechain/withdraw.ts')).withdrawStatechain,
+  'statechain-exit': async () => (await import('../statechain/exit.ts')).exitStatechain,
+  'statechain-audit': async () => (await import('../statechain/audit.ts')).auditStatechain,
 };
 
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>

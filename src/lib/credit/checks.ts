@@ -1,9 +1,10 @@
 /** What chain and height allow: checks that a step makes before it signs. A fact that is not known was named in the output. */
-import type { Coin, Facts } from '../protocol/action.ts';
-import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
-import type { Spent } from '../bitcoin/transaction.ts';
+import { checkCoin } from '../bitcoin/coin-checks.ts';
+import type { Facts } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
+
+export { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
 
 type Tip = Facts['tip'];
 
@@ -33,47 +34,9 @@ export function checkBefore(tip: Tip, limit: number, what: string): void {
 }
 
 /** Is the contract's coin there, as agreed, deep enough? @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding` */
-export function checkFunding(coins: Facts['coins'], contract: Contract): string {
-  if (coins === 'not-checked') return 'not-checked';
-  const { terms } = contract;
-  const at = outpointText(contract.outpoint);
-  const coin = coins.get(at) ?? 'missing';
-  if (coin === 'missing')
-    throw new Refusal('funding-missing', `the contract's coin ${at} is not among the unspent ones`, {
-      hint: 'broadcast the funding transaction, or wait for a block; if it was there before, it is spent',
-    });
-  if (coin.sat !== terms.capacity_sat || coin.script !== keysOf(terms).script)
-    throw new Refusal(
-      'unsafe-funding',
-      `${at} holds ${coin.sat} sat for script ${coin.script}, not the ${terms.capacity_sat} sat of the contract`,
-      { blame: 'payer' },
-    );
-  if (coin.confirmations < terms.min_conf)
-    throw new Refusal(
-      'funding-unconfirmed',
-      `${coin.confirmations} confirmations of ${at} found, ${terms.min_conf} expected`,
-    );
-  return 'confirmed';
-}
-
-/** Inputs that a party adds: there, confirmed, and what it says they are. @throws Refusal `coin-missing`, `unsafe-funding` */
-export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): string {
-  if (coins === 'not-checked') return 'not-checked';
-  for (const c of claimed) {
-    const at = outpointText(c);
-    const coin: Coin | 'missing' = coins.get(at) ?? 'missing';
-    if (coin === 'missing' || coin.confirmations < 1)
-      throw new Refusal(
-        'coin-missing',
-        `the coin ${at} is ${coin === 'missing' ? 'not among the unspent ones' : 'not confirmed yet'}`,
-      );
-    if (coin.sat !== c.sat || coin.script !== c.script)
-      throw new Refusal(
-        'unsafe-funding',
-        `the coin ${at} holds ${coin.sat} sat for script ${coin.script}, ${c.sat} sat for ${c.script} stated`,
-      );
-  }
-  return claimed.length === 0 ? 'none' : 'confirmed';
-}
-
-export const outpointsOf = (coins: readonly Outpoint[]): string[] => coins.map(outpointText);
+export const checkFunding = (coins: Facts['coins'], { terms, outpoint }: Contract): string =>
+  checkCoin(
+    coins,
+    { ...outpoint, sat: terms.capacity_sat, script: keysOf(terms).script },
+    { minConf: terms.min_conf, blame: 'payer' },
+  );

@@ -1,137 +1,25 @@
-/**
- * The transaction that funds a contract, from the home's coins or out of another wallet, and its signatures.
- *
- * Every input is native segwit: the id is final before the refund is signed, and the funding is signed last.
- */
-import { payFrom } from '../bitcoin/coins.ts';
-import { guardFee } from '../bitcoin/fee.ts';
-import { holds, readPsbt, readSame, templateOf, writePsbt } from '../bitcoin/psbt.ts';
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
-import { isNativeSegwit, scriptType } from '../bitcoin/script.ts';
-import {
-  feeOf,
-  sumSat,
-  toTransaction,
-  txidOf,
-  withWitness,
-  type Spent,
-  type Template,
-} from '../bitcoin/transaction.ts';
-import { putWitnesses, signKeyPath, witnessesOf } from '../bitcoin/wallet-inputs.ts';
-import { Transaction } from '@scure/btc-signer/transaction.js';
-import type { Facts, Hand, Hex } from '../protocol/action.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import type { Funding } from './records.ts';
+/** The transaction that funds a credit contract. Its making and its signatures: `bitcoin/funding.ts`. */
+import { outpointIn, payContract, readPayment } from '../bitcoin/funding.ts';
+import type { Output, Spent, Template } from '../bitcoin/transaction.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
+export { fundingHex, fundingPsbt, inputScripts, isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
+
+const outputOf = (terms: Terms): Output => ({ sat: terms.capacity_sat, script: keysOf(terms).script });
+
 /** Funds the contract from coins of a wallet; what is left goes to `change`. */
-export function fundFrom(
+export const fundFrom = (
   terms: Terms,
   coins: readonly Spent[],
   change: string,
   feerate: number,
   allowFee: boolean,
-): Template {
-  return payFrom({
-    coins,
-    outputs: [{ sat: terms.capacity_sat, script: keysOf(terms).script }],
-    change,
-    feerate,
-    version: 2,
-    network: terms.network,
-    allowFee,
-  });
-}
+): Template => payContract(outputOf(terms), { coins, change, feerate, network: terms.network, allowFee });
 
-/**
- * Reads the PSBT that another wallet made to fund the contract: any order of outputs, not signed yet.
- * @throws Refusal `unsafe-funding`, `fee-too-high`
- */
-export function readFunding(terms: Terms, psbt: string, allowFee: boolean): Template {
-  const tx = readPsbt(psbt);
-  const template = templateOf(tx);
-  const { script } = keysOf(terms);
-  const unsafe = (why: string) => new Refusal('unsafe-funding', `the funding PSBT ${why}`);
-  if (template.version !== 2 && template.version !== 3)
-    throw unsafe(`has version ${String(template.version)}; 2 or 3 expected`);
-  template.inputs.forEach((input, i) => {
-    if (input.script === '') throw unsafe(`does not say what input ${i} spends (witness_utxo)`);
-    if (!isNativeSegwit(input.script))
-      throw unsafe(
-        `spends a ${scriptType(input.script)} output at input ${i}; native segwit expected, whose spending cannot change its id`,
-      );
-    checkPrevious(tx, i, input);
-  });
-  const paying = template.outputs.filter((o) => o.script === script);
-  if (paying.length !== 1 || paying[0]!.sat !== terms.capacity_sat)
-    throw unsafe(
-      `pays ${paying.map((o) => `${o.sat} sat`).join(' and ') || 'nothing'} to the contract's address; one output of ${terms.capacity_sat} sat expected`,
-    );
-  if (feeOf(template) < 0n) throw unsafe('spends more than its inputs hold');
-  guardFee(feeOf(template), sumSat(template.inputs), allowFee);
-  return template;
-}
-
-/** Where a PSBT holds the whole previous transaction, it proves amount and script. */
-function checkPrevious(tx: Transaction, index: number, stated: Spent): void {
-  const previous = tx.getInput(index).nonWitnessUtxo;
-  if (!previous) return;
-  const output = previous.outputs[stated.vout];
-  if (!output || output.amount !== stated.sat || bytesToHex(output.script) !== stated.script)
-    throw new Refusal(
-      'unsafe-funding',
-      `the funding PSBT states another amount or script for input ${index} than its previous transaction`,
-    );
-}
+/** The PSBT that another wallet made to fund the contract, checked. */
+export const readFunding = (terms: Terms, psbt: string, allowFee: boolean): Template =>
+  readPayment(outputOf(terms), psbt, allowFee);
 
 /** Where the contract's output lies in its funding transaction. */
-export function contractOutpoint(terms: Terms, template: Template): Contract['outpoint'] {
-  return { txid: txidOf(template), vout: template.outputs.findIndex((o) => o.script === keysOf(terms).script) };
-}
-
-/** The scripts of all inputs, to ask which are the home's own. */
-export const inputScripts = (funding: Funding | null): Hex[] =>
-  funding ? funding.template.inputs.map((i) => i.script) : [];
-
-/**
- * Adds what signatures there are: by the home's own keys, and from PSBTs that came back.
- * @throws Refusal `sighash-refused`, `signature-invalid`
- */
-export function signFunding(hand: Hand, funding: Funding, ours: Facts['ours'], skip: readonly number[] = []): Funding {
-  const { template } = funding;
-  const witnesses: Record<string, readonly Hex[]> = { ...funding.witnesses };
-  const open = template.inputs.map((_, i) => i).filter((i) => !skip.includes(i) && !witnesses[i]);
-  // Other PSBTs of the same step (its refund) come back by the same flag; the runner refuses what belongs to none.
-  for (const psbt of hand.merged.filter((text) => holds(readPsbt(text), template))) {
-    const signed = readSame(template, psbt, 'wallet');
-    for (const [i, stack] of witnessesOf(template, signed, open)) witnesses[i] = stack.map((part) => bytesToHex(part));
-  }
-  for (const i of open) {
-    const path = ours.get(template.inputs[i]!.script);
-    if (path && !witnesses[i])
-      witnesses[i] = signKeyPath(template, i, hand.keys.wallet(path), hand.random(32)).map((part) => bytesToHex(part));
-  }
-  return { ...funding, witnesses };
-}
-
-/** Are all inputs but these signed? */
-export const isSigned = ({ template, witnesses }: Funding, skip: readonly number[] = []): boolean =>
-  template.inputs.every((_, i) => skip.includes(i) || witnesses[i] !== undefined);
-
-const stacks = (witnesses: Funding['witnesses']): Map<number, Uint8Array[]> =>
-  new Map(Object.entries(witnesses).map(([i, stack]) => [Number(i), stack.map((part) => hexToBytes(part))]));
-
-/** The funding as a PSBT with what witnesses there are. */
-export const fundingPsbt = ({ template, witnesses, psbt }: Funding): string =>
-  writePsbt(putWitnesses(psbt === undefined ? toTransaction(template) : readPsbt(psbt), stacks(witnesses)));
-export const putStacks = (tx: Transaction, witnesses: Funding['witnesses']): Transaction =>
-  putWitnesses(tx, stacks(witnesses));
-
-/** The finished transaction, hex. */
-export const fundingHex = ({ template, witnesses }: Funding): Hex => {
-  const all = stacks(witnesses);
-  return withWitness(
-    template,
-    template.inputs.map((_, i) => all.get(i)!),
-  );
-};
+export const contractOutpoint = (terms: Terms, template: Template): Contract['outpoint'] =>
+  outpointIn(template, keysOf(terms).script);

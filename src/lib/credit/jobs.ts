@@ -1,14 +1,13 @@
 /** The contract's signing jobs: which transaction, which keys, whose turn, as `signing/exchange` takes them. */
-import { musigPsbt, readSame, shareOf, type Share } from '../bitcoin/psbt.ts';
 import type { Template } from '../bitcoin/transaction.ts';
 import { jobFor, type Job, type Own } from '../signing/exchange.ts';
-import { freshPath } from '../protocol/path.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { xOnlyKey } from '../signing/bip340.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
+export { psbtOf, sharesIn } from '../signing/exchange.ts';
+export { freshSide } from '../signing/side.ts';
 import { idClaim } from './records.ts';
-import { keysOf, otherRole, pubkeyOf, type Contract, type Role, type Side } from './terms.ts';
+import { keysOf, otherRole, pubkeyOf, type Contract, type Role } from './terms.ts';
 import * as tx from './transactions.ts';
 
 const job = (contract: Contract, own: Own, role: Role, template: Template): Job =>
@@ -29,33 +28,5 @@ export const updateJob = (c: Held, paid: bigint): Job => job(c, c.own, c.role, t
 export const closeJob = (c: Held, paid: bigint, fee: bigint): Job => job(c, c.own, c.role, tx.close(c, paid, fee));
 export const rolloverJob = (c: Held, template: Template): Job => job(c, c.own, c.role, template);
 
-/** The job's PSBT with these shares, by whose they are. */
-export const psbtOf = (j: Job, shares: { own?: Share | undefined; peer?: Share | undefined }): string =>
-  musigPsbt(j.template, j.index, j.set, {
-    ...(shares.own && { [j.pubkey]: shares.own }),
-    ...(shares.peer && { [j.peer]: shares.peer }),
-  });
-
-/** What both have put into a message's PSBT, which must hold exactly the job's transaction. Of the own share only the nonce is read. */
-export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
-  const tx = readSame(j.template, psbt, j.peerIs);
-  const { pubnonce } = shareOf(tx, j.index, j.set, j.pubkey);
-  return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
-}
-
 /** The payer's key to which the contract's ecash quotes are locked. */
 export const ecashKey = (hand: Hand, own: Own): Hex => bytesToHex(publicKey(hand.keys.ecash(own.path)));
-
-/** Fresh keys for one contract. */
-export function freshSide(hand: Hand, ownKey: string | undefined, address: string): { own: Own; side: Side } {
-  const path = freshPath(hand);
-  const own: Own = { path, outside: ownKey !== undefined };
-  return {
-    own,
-    side: {
-      pubkey: ownKey ?? bytesToHex(publicKey(hand.keys.contract(path))),
-      auth: xOnlyKey(hand.keys.auth(path)),
-      address,
-    },
-  };
-}

@@ -7,6 +7,7 @@
  */
 import * as v from 'valibot';
 import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
+import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -29,7 +30,7 @@ import { ecashKey, freshSide, psbtOf } from './jobs.ts';
 import { offerOpening, type OfferInput } from './offer.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
 import { hintOf, ONCE, SIGN, TWICE } from './steps.ts';
-import { cancelled, creditKind, isOpening, keyClaim, must, type Credit, type Funding } from './records.ts';
+import { cancelled, creditKind, isOpening, keyClaim, must, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
   authOf,

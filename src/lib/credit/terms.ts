@@ -18,6 +18,9 @@ import { Refusal } from '../protocol/refusal.ts';
 import { ISSUERS, type Issuer } from './issuer.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
+import type { Side } from '../signing/side.ts';
+
+export type { Side };
 
 export type Role = 'payer' | 'payee';
 export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
@@ -66,13 +69,6 @@ export function checkPolicy(p: Policy, from?: Party): Policy {
   return p;
 }
 
-/** One side's part of an opening: fresh keys and the address that it is paid to. */
-export interface Side {
-  pubkey: string;
-  /** Authentication key, x-only: seals messages, signs nothing else. */
-  auth: string;
-  address: string;
-}
 export interface Offer extends Side {
   policy: Policy;
   ecash: Issuer;

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -78,10 +79,10 @@ function fuseMount(dir: string): string | undefined {
 }
 
 /** Writes a new file of mode 0600 and syncs it. Not its directory: see `syncDirectory`. */
-export function writePrivate(path: string, text: string): void {
+export function writePrivate(path: string, content: string | Uint8Array): void {
   const file = openSync(path, 'wx', 0o600);
   try {
-    writeSync(file, text);
+    writeSync(file, Buffer.from(content as Uint8Array));
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -97,6 +98,22 @@ export function replacePrivate(path: string, text: string): void {
   } catch (error) {
     rmSync(made, { force: true });
     throw error;
+  }
+}
+
+/** Overwrites a file, syncs it and removes it; one that is not there is gone already. What the medium keeps, it keeps. */
+export function destroyFile(path: string): void {
+  try {
+    const file = openSync(path, 'r+');
+    try {
+      writeSync(file, new Uint8Array(fstatSync(file).size), 0, undefined, 0);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    rmSync(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
 import type { Copy, Kind } from '../protocol/action.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
+import type { Shares } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { isMissing, refuseExposed, syncDirectory, syncParent, writePrivate } from './files.ts';
 import { checkIdentity, IDENTITY_FILE, identityOf, STORE_FILE, Tide } from './identity.ts';
@@ -17,6 +18,7 @@ import type { HomeKeys } from './keys.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, readCopies, writeCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, writeSeed } from './seed.ts';
+import { ShareFolder, sharesBeside } from './shares.ts';
 import { SqliteStore } from './sqlite.ts';
 import type { HomeStore } from './store.ts';
 
@@ -151,6 +153,7 @@ export interface Home {
   /** The store was restored or copied, and its owner has not accepted that yet. */
   readonly restored: boolean;
   readonly store: HomeStore;
+  readonly shares: Shares;
   /** Reads the seed the first time. @throws Refusal `wrong-passphrase`, `secret-exposed` or `store-unavailable` */
   keys(): Promise<HomeKeys>;
   /** Randomness for one attempt of one step. */
@@ -181,11 +184,18 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   });
   const tide = new Tide(refundsDir, id);
   const store = openStore(dir, keys, tide, options.point);
+  const shares = new ShareFolder({
+    dir: sharesBeside(dir),
+    homeId: id,
+    key: async () => (await keys()).storeKey,
+    point: options.point,
+  });
   let restored: boolean;
   try {
     if (existsSync(join(dir, SEED_FILE))) refuseExposed(join(dir, SEED_FILE));
     await checkIdentity(dir, store, tide, options.kinds);
     restored = (await store.meta('restored')) === 'pending';
+    await shares.sweep(store);
   } catch (error) {
     store.close();
     tide.close();
@@ -197,6 +207,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     network,
     refundsDir,
     store,
+    shares,
     keys,
     get restored() {
       return restored;

@@ -18,6 +18,7 @@ import { HDKey, type Versions } from '@scure/bip32';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { coinType, prefixes, type Network } from '../bitcoin/network.ts';
 import type { Hex, Keys, NonceId, OpenNonce, Path, WalletPath } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { hardenedChild, masterNode } from './hardened.ts';
 
 const PURPOSE = 8383;
@@ -30,15 +31,15 @@ export interface WalletScript {
   script: Hex;
 }
 
-export interface HomeKeys extends Omit<Keys, 'nonce'> {
+export interface HomeKeys extends Omit<Keys, 'nonce' | 'share'> {
   /** Encrypts open nonces at rest, 32 bytes. */
   readonly storeKey: Uint8Array;
   /** The BIP86 address and output script of a place. */
   address(path: WalletPath): Promise<WalletScript>;
   /** The account for descriptors: `tr([fingerprint/path]xpub/0/*)`. */
   account(): { fingerprint: Hex; path: string; xpub: string };
-  /** What a step gets: these keys, and the nonces that were loaded with its records. */
-  keysWith(nonces: readonly OpenNonce[]): Keys;
+  /** What a step gets: these keys, and the nonces and shares that were loaded with its records. */
+  keysWith(nonces: readonly OpenNonce[], shares?: ReadonlyMap<string, Uint8Array>): Keys;
 }
 
 /** @param seed the 64 bytes of BIP39 */
@@ -78,9 +79,17 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
       path: `86'/${coin}'/0'`,
       xpub: account().publicExtendedKey,
     }),
-    keysWith(nonces) {
+    keysWith(nonces, shares) {
       const open = new Map(nonces.map((nonce) => [nonceText(nonce), nonce]));
-      return { contract, auth, ecash, mint, cashu, wallet, nonce: (id) => open.get(nonceText(id)) };
+      const share = (name: string): Uint8Array => {
+        const found = shares?.get(name);
+        if (!found)
+          throw new Refusal('share-missing', `the file of the share ${name} is not there`, {
+            hint: 'it lies beside the home, in HOME.shares; a home that was copied or restored has none and only exits',
+          });
+        return found;
+      };
+      return { contract, auth, ecash, mint, cashu, wallet, nonce: (id) => open.get(nonceText(id)), share };
     },
   };
 }

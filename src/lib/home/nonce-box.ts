@@ -1,7 +1,8 @@
 /**
- * Secret nonces at rest: AES-256-GCM under a key from the seed, bound to the nonce's place and public half.
+ * Secrets at rest: AES-256-GCM under a key from the seed. A secret nonce is bound to its place and public half, a share to
+ * its name.
  *
- * What it gives: a store, journal or disk image that leaks without the seed gives no nonce away, and a row moved to
+ * What it gives: a store, journal or disk image that leaks without the seed gives no secret away, and one moved to
  * another place does not open. What it does not: whoever has the seed as well has the contract keys anyway; and a copy of
  * the whole home can use a nonce twice, which is what `identity.ts` is for.
  */
@@ -17,19 +18,25 @@ const place = (nonce: NonceId & { pubnonce: string }): Buffer =>
   Buffer.from(`${nonce.of}|${nonce.sighash}|${nonce.pubnonce}`);
 
 /** iv (12 bytes) ‖ ciphertext ‖ tag (16 bytes). The iv is random in insecure homes too: it is never printed. */
-export function sealNonce(nonce: OpenNonce, key: Uint8Array): Uint8Array {
+export function lock(secret: Uint8Array, at: Uint8Array, key: Uint8Array): Uint8Array {
   const iv = randomBytes(IV);
-  const cipher = createCipheriv(ALGORITHM, key, iv).setAAD(place(nonce));
-  return new Uint8Array(Buffer.concat([iv, cipher.update(nonce.secret), cipher.final(), cipher.getAuthTag()]));
+  const cipher = createCipheriv(ALGORITHM, key, iv).setAAD(at);
+  return new Uint8Array(Buffer.concat([iv, cipher.update(secret), cipher.final(), cipher.getAuthTag()]));
 }
+
+/** @throws where it was altered, is another seed's, or lay elsewhere */
+export function unlock(sealed: Uint8Array, at: Uint8Array, key: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV)).setAAD(at);
+  decipher.setAuthTag(sealed.subarray(-TAG));
+  return new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(IV, -TAG)), decipher.final()]));
+}
+
+export const sealNonce = (nonce: OpenNonce, key: Uint8Array): Uint8Array => lock(nonce.secret, place(nonce), key);
 
 /** @throws Refusal `store-unavailable` where the row was altered or is another seed's */
 export function openNonce(nonce: Omit<OpenNonce, 'secret'>, sealed: Uint8Array, key: Uint8Array): OpenNonce {
   try {
-    const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV)).setAAD(place(nonce));
-    decipher.setAuthTag(sealed.subarray(-TAG));
-    const secret = Buffer.concat([decipher.update(sealed.subarray(IV, -TAG)), decipher.final()]);
-    return { ...nonce, secret: new Uint8Array(secret) };
+    return { ...nonce, secret: unlock(sealed, place(nonce), key) };
   } catch {
     throw new Refusal(
       'store-unavailable',

@@ -17,9 +17,10 @@ export type Psbts = Readonly<Record<string, Psbt>>;
 
 /**
  * A name by which a record is found and that no second record of this home may hold.
- * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it.
+ * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it; `share:NAME` is a file with a secret that
+ * the store must never hold, and is destroyed when no record names it any more.
  */
-export type Claim = `${'id' | 'key' | 'coin' | 'quote' | 'keyset'}:${string}`;
+export type Claim = `${'id' | 'key' | 'coin' | 'quote' | 'keyset' | 'share'}:${string}`;
 
 /** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
 export interface Kind<R> {
@@ -126,7 +127,14 @@ export interface OpenNonce extends NonceId {
 /** Four times 31 random bits: where a contract's keys lie in the home's tree. */
 export type Path = readonly [number, number, number, number];
 
-/** Secrets by the path that each record holds; `nonce` knows the open nonces of the loaded records. */
+/** A secret that no seed gives back, kept in a file of its own while a record claims `share:NAME`. */
+export interface ShareFile {
+  /** 32 lowercase hex digits, drawn at random. */
+  name: string;
+  secret: Uint8Array;
+}
+
+/** Secrets by the path that each record holds; `nonce` and `share` know those of the loaded records. */
 export interface Keys {
   contract(path: Path): Uint8Array;
   auth(path: Path): Uint8Array;
@@ -138,6 +146,8 @@ export interface Keys {
   cashu(): Uint8Array;
   wallet(path: WalletPath): Uint8Array;
   nonce(id: NonceId): OpenNonce | undefined;
+  /** @throws Refusal `share-missing` */
+  share(name: string): Uint8Array;
 }
 
 export interface Seen<In, Rs extends Records, I> {
@@ -187,6 +197,8 @@ export interface Kept<Rs extends Records> {
   opens?: readonly OpenNonce[];
   spends?: readonly NonceId[];
   voids?: readonly NonceId[];
+  /** New shares, each claimed by a record that is written; on disk before the commit. */
+  shares?: readonly ShareFile[];
   copies?: readonly Copy[];
   /** Written once and never changed: a name that was noted before refuses the step (`already-known`). */
   notes?: readonly Note[];
@@ -271,13 +283,13 @@ export interface Action<M extends Step, Rs extends Records, I> {
   /** The authentication key (32 bytes, x-only) that must have sealed the message; null where there is none to check. */
   peer(first: First<M, Rs, I>, by: Party): Hex | null;
   /** Whose authentication key seals the reply; null leaves it unsealed (a document that no counterparty reads). */
-  sealWith(records: Partial<Rs>): Path | null;
+  sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** No row needs a secret: an encrypted home is not asked for its passphrase. */
   keyless?: true;
   /** The party that a server plays: it takes the rows of this party, without a person, and no start. None: not served. */
   server?: Party;
-  /** --cancel, from a message or a start; refuses past the point of no return. */
-  cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs>;
+  /** --cancel, from a message or a start; refuses past the point of no return. `message`: where the other must hear of it. */
+  cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs> & { message?: M; hint?: string };
   rows: readonly Row<M, Rs, I>[];
 }
 export const table = <M extends Step, Rs extends Records, I>(

@@ -19,6 +19,7 @@ import type {
   Records,
   ServedAction,
   ServedRow,
+  ShareFile,
   WalletPath,
 } from './action.ts';
 import type { Json } from './json.ts';
@@ -83,6 +84,17 @@ export interface Store {
   ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
 }
 
+/** Secrets outside the store, each sealed in a file of its own. */
+export interface Shares {
+  /** Without those that are not there. */
+  read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
+  /**
+   * Under one exclusive lock: new files are synced, then `commit` runs; where it stands the files of `gone` are destroyed,
+   * where it does not the new ones. What a crash leaves behind is destroyed when the home is opened next.
+   */
+  around(made: readonly ShareFile[], gone: readonly string[], commit: () => Promise<boolean>): Promise<boolean>;
+}
+
 /** Chain and clock. `checks` says for each query how it was answered, `not-checked` where it was not. */
 export interface FactSource {
   facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'quote'>>): Promise<{
@@ -107,7 +119,8 @@ export interface Ports {
   prompt: Prompt;
   /** Whether the row may be taken here, asked as soon as it is known whose turn it is. @throws Refusal `not-served` */
   permit(action: ServedAction, row: ServedRow): void;
-  keys(nonces: readonly SealedNonce[]): Promise<Keys>;
+  shares: Shares;
+  keys(nonces: readonly SealedNonce[], shares: ReadonlyMap<string, Uint8Array>): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
   random(): Promise<(bytes: number) => Uint8Array>;
   /** Asks a program that the user named, JSON in and JSON out. */

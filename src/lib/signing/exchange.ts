@@ -9,7 +9,7 @@
  * wallet, its part is taken from a PSBT that came back (`--merge`) and the verbs answer undefined until it is there.
  * Not here: sessions of more than two parties.
  */
-import { holds, readPsbt, shareOf, type Share } from '../bitcoin/psbt.ts';
+import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type Share } from '../bitcoin/psbt.ts';
 import { taprootSighash, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -48,10 +48,16 @@ export interface Job {
   template: Template;
   index: number;
   nonceId: NonceId;
+  /** The signing key where it does not come from the home's seed. */
+  secret?: Uint8Array;
 }
+/** A job before its key list is known to the end, as the opener of a key update has it: the output key is. */
+export type Opening = Omit<Job, 'set' | 'secret'> & { set: MusigKey & Pick<KeySet, 'script'> };
 
 /** A job from its parts; the nonce belongs to the record `of` and this sighash. */
-export function jobFor(parts: Omit<Job, 'nonceId' | 'index'> & { of: NonceId['of'] }): Job {
+export function jobFor<J extends Omit<Opening, 'nonceId' | 'index'>>(
+  parts: J & { of: NonceId['of'] },
+): Omit<J & { of: NonceId['of'] }, 'of'> & Pick<Job, 'nonceId' | 'index'> {
   const { of, ...rest } = parts;
   const index = rest.template.inputs.findIndex((i) => i.script === rest.set.script);
   return { ...rest, index, nonceId: { of, sighash: bytesToHex(taprootSighash(rest.template, index)) } };
@@ -61,6 +67,20 @@ export function jobFor(parts: Omit<Job, 'nonceId' | 'index'> & { of: NonceId['of
 export interface FullShare {
   pubnonce: string;
   partial: string;
+}
+
+/** The job's PSBT with these shares, by whose they are. */
+export const psbtOf = (j: Opening, shares: { own?: Share | undefined; peer?: Share | undefined }): string =>
+  musigPsbt(j.template, j.index, j.set, {
+    ...(shares.own && { [j.pubkey]: shares.own }),
+    ...(shares.peer && { [j.peer]: shares.peer }),
+  });
+
+/** What both have put into a message's PSBT, which must hold exactly the job's transaction. Of the own share only the nonce is read. */
+export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
+  const tx = readSame(j.template, psbt, j.peerIs);
+  const { pubnonce } = shareOf(tx, j.index, j.set, j.pubkey);
+  return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
 }
 
 export interface Opened {
@@ -74,13 +94,18 @@ export function open(hand: Hand, job: Job): Opened | undefined {
     const share = mergedShare(hand, job);
     return share?.pubnonce ? { share: { pubnonce: share.pubnonce }, opens: [] } : undefined;
   }
+  return drawNonce(hand, job);
+}
+
+/** A fresh nonce for a key of the home; `bound` names what else it is for. */
+export function drawNonce(hand: Hand, job: Opening, bound = ''): Opened {
   const { secnonce, pubnonce } = nonceGen({
     random: hand.random(32),
     secret: hand.keys.contract(job.own.path),
     pubkey: hexToBytes(job.pubkey),
-    aggregate: job.set.agg.xQ,
+    aggregate: hexToBytes(job.set.outputKey.slice(2)),
     message: hexToBytes(job.nonceId.sighash),
-    extra: new TextEncoder().encode(job.nonceId.of),
+    extra: new TextEncoder().encode(job.nonceId.of + bound),
   });
   const share = { pubnonce: bytesToHex(pubnonce) };
   return { share, opens: [{ ...job.nonceId, pubnonce: share.pubnonce, secret: secnonce }] };
@@ -102,7 +127,7 @@ export function signLast(hand: Hand, job: Job, peer: Share): FullShare | undefin
   // BIP327's own deterministic nonce does not commit to the key list; this `rand` does, and to the tweaks.
   const rand = taggedHash('spillway/det-sign', job.set.commitment);
   const made = deterministicSign(
-    hand.keys.contract(job.own.path),
+    job.secret ?? hand.keys.contract(job.own.path),
     peerNonce,
     job.set.agg,
     hexToBytes(job.nonceId.sighash),

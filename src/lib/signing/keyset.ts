@@ -1,12 +1,13 @@
 /**
- * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak (no script tree).
+ * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak (no script tree), where wanted after a
+ * plain tweak (an offset) by which other keys come to the same output.
  *
  * Spec: BIP327, BIP341 (the tweak), BIP390 (order of the keys), BIP373 (how PSBTs name them).
  * A set is aggregated once and kept: a contract signs many times with the same keys.
  */
 import type { MusigKey } from '../bitcoin/psbt.ts';
 import { bytesToHex, concatBytes, hexToBytes, pointBytes, taggedHash } from './curve.ts';
-import { applyTweak, keyAgg, keySort, type KeyAgg } from './musig2.ts';
+import { applyTweak, keyAgg, keySort, type KeyAgg, type Tweak } from './musig2.ts';
 
 export interface KeySet extends MusigKey {
   /** Aggregate and tweak, as signing needs them. */
@@ -24,16 +25,23 @@ const kept = new Map<string, KeySet>();
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 
-/** The set of these keys in the given order. */
-export function keySet(participants: readonly string[]): KeySet {
-  const name = participants.join();
+/**
+ * The set of these keys in the given order; `offset` (32 bytes below the order, hex) is added to their aggregate.
+ * @throws InvalidContribution for a key that is no point, Error for an offset out of range or a sum at infinity
+ */
+export function keySet(participants: readonly string[], offset?: string): KeySet {
+  const name = [...participants, offset ?? ''].join();
   const known = kept.get(name);
   if (known) return known;
-  const plain = keyAgg(participants.map(hexToBytes));
-  const tweak = taggedHash('TapTweak', plain.xQ);
-  const agg = applyTweak(plain, { tweak, xOnly: true });
+  const aggregate = keyAgg(participants.map(hexToBytes));
+  const offsets: Tweak[] = offset === undefined ? [] : [{ tweak: hexToBytes(offset), xOnly: false }];
+  const plain = offsets.reduce(applyTweak, aggregate);
+  const taproot: Tweak = { tweak: taggedHash('TapTweak', plain.xQ), xOnly: true };
+  const tweaks = [...offsets, taproot];
+  const agg = applyTweak(plain, taproot);
   const made: KeySet = {
     participants,
+    aggregateKey: bytesToHex(pointBytes(aggregate.Q)),
     internalKey: bytesToHex(pointBytes(plain.Q)),
     outputKey: bytesToHex(pointBytes(agg.Q)),
     agg,
@@ -41,9 +49,8 @@ export function keySet(participants: readonly string[]): KeySet {
     commitment: concatBytes(
       Uint8Array.of(participants.length),
       ...participants.map(hexToBytes),
-      Uint8Array.of(1),
-      tweak,
-      Uint8Array.of(1),
+      Uint8Array.of(tweaks.length),
+      ...tweaks.flatMap(({ tweak, xOnly }) => [tweak, Uint8Array.of(Number(xOnly))]),
     ),
   };
   if (kept.size >= KEPT) kept.delete(kept.keys().next().value!);

@@ -60,6 +60,15 @@ export interface KeyAgg {
 export const keySort = (pubkeys: readonly Uint8Array[]): Uint8Array[] =>
   [...pubkeys].sort((a, b) => Buffer.compare(a, b));
 
+/** KeyAggCoefficient of each key: hashes alone, the keys need not be points. */
+export function keyAggCoefficients(pubkeys: readonly Uint8Array[]): bigint[] {
+  const list = taggedHash('KeyAgg list', ...pubkeys);
+  const second = pubkeys.find((key) => Buffer.compare(key, pubkeys[0]!) !== 0);
+  return pubkeys.map((key) =>
+    second && Buffer.compare(key, second) === 0 ? 1n : mod(toNumber(taggedHash('KeyAgg coefficient', list, key))),
+  );
+}
+
 /** KeyAgg. @throws InvalidContribution naming the key that is no point */
 export function keyAgg(pubkeys: readonly Uint8Array[]): KeyAgg {
   const points = pubkeys.map((bytes, i) => {
@@ -67,12 +76,7 @@ export function keyAgg(pubkeys: readonly Uint8Array[]): KeyAgg {
     if (!point) throw new InvalidContribution(i, 'pubkey');
     return point;
   });
-  const list = taggedHash('KeyAgg list', ...pubkeys);
-  const first = pubkeys[0];
-  const second = pubkeys.find((key) => Buffer.compare(key, first!) !== 0);
-  const coefficients = pubkeys.map((key) =>
-    second && Buffer.compare(key, second) === 0 ? 1n : mod(toNumber(taggedHash('KeyAgg coefficient', list, key))),
-  );
+  const coefficients = keyAggCoefficients(pubkeys);
   const Q = points.reduce((sum, point, i) => sum.add(publicTimes(point, coefficients[i]!)), Point.ZERO);
   return made({ pubkeys, points, coefficients, Q, gacc: 1n, tacc: 0n });
 }

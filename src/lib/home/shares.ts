@@ -1,0 +1,146 @@
+/**
+ * Secrets that no seed gives back and that must be able to end: an operator's shares of statecoins. Each lies sealed
+ * (`nonce-box.ts`) in a file of its own, `HOME-ID-NAME.share` in HOME.shares beside the home: outside the database with its
+ * journal, and outside every copy of the home. A record holds one by the claim `share:NAME`.
+ *
+ * New files are synced before the commit that claims them, and files that lost their claim are destroyed after it. All
+ * that, and the sweep of files that no record claims when a home is opened, happens under one exclusive lock: otherwise a
+ * second process would take the new file of the first for one that a crash has left behind. The lock is a transaction
+ * of SQLite on a file of its own, which the system ends with its process.
+ * Not promised: what a file system with snapshots, or a flash disk, keeps of a file that was overwritten and removed.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Claim, ShareFile } from '../protocol/action.ts';
+import type { Shares } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { destroyFile, isMissing, refuseExposed, syncDirectory, syncParent, writePrivate } from './files.ts';
+import { lock, unlock } from './nonce-box.ts';
+import type { HomeStore } from './store.ts';
+
+const WAIT_MS = 10_000;
+
+/** Where a home's shares lie. */
+export const sharesBeside = (home: string): string => `${home.replace(/\/+$/, '')}.shares`;
+
+const place = (name: string): Uint8Array => Buffer.from(`share|${name}`);
+
+export interface ShareOptions {
+  dir: string;
+  homeId: string;
+  key: () => Promise<Uint8Array>;
+  point?: ((label: string) => void) | undefined;
+}
+
+export class ShareFolder implements Shares {
+  readonly #dir: string;
+  readonly #prefix: string;
+  readonly #key: () => Promise<Uint8Array>;
+  readonly #point: (label: string) => void;
+
+  constructor({ dir, homeId, key, point }: ShareOptions) {
+    this.#dir = dir;
+    this.#prefix = `${homeId}-`;
+    this.#key = key;
+    this.#point = point ?? (() => {});
+  }
+
+  #path(name: string): string {
+    if (!/^[0-9a-f]{32}$/.test(name)) throw new Refusal('bug', `${JSON.stringify(name)} is no name for a share`);
+    return join(this.#dir, `${this.#prefix}${name}.share`);
+  }
+
+  async read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+    const found = new Map<string, Uint8Array>();
+    for (const name of names) {
+      const path = this.#path(name);
+      let sealed: Uint8Array;
+      try {
+        refuseExposed(path);
+        sealed = readFileSync(path);
+      } catch (error) {
+        if (isMissing(error)) continue;
+        throw error;
+      }
+      const key = await this.#key();
+      try {
+        found.set(name, unlock(sealed, place(name), key));
+      } catch {
+        throw new Refusal('store-unavailable', `${path} does not decrypt with the seed of this home`);
+      }
+    }
+    return found;
+  }
+
+  async around(made: readonly ShareFile[], gone: readonly string[], commit: () => Promise<boolean>): Promise<boolean> {
+    const key = await this.#key();
+    return this.#locked(async () => {
+      // Names are drawn at random: only a home whose randomness repeats meets its own file of a faster run.
+      if (made.some(({ name }) => existsSync(this.#path(name)))) return false;
+      for (const { name, secret } of made) writePrivate(this.#path(name), lock(secret, place(name), key));
+      if (made.length > 0) syncDirectory(this.#dir);
+      this.#point('share-synced');
+      // Where this throws, nobody knows whether the commit stands: the next sweep does.
+      const stands = await commit();
+      this.#destroy((stands ? gone : made.map(({ name }) => name)).map((name) => this.#path(name)));
+      this.#point('share-destroyed');
+      return stands;
+    });
+  }
+
+  /** Destroys the files that no record of the store claims: left by a crash, or put back with a backup. */
+  async sweep(store: Pick<HomeStore, 'load'>): Promise<void> {
+    if (this.#files().length === 0) return;
+    await this.#locked(async () => {
+      const files = this.#files();
+      const claims = files.map((file): Claim => `share:${file.slice(this.#prefix.length, -'.share'.length)}`);
+      const { found } = await store.load(claims);
+      this.#destroy(files.filter((_, i) => !found.has(claims[i]!)).map((file) => join(this.#dir, file)));
+    });
+  }
+
+  #files(): string[] {
+    try {
+      return readdirSync(this.#dir).filter((file) => file.startsWith(this.#prefix) && file.endsWith('.share'));
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
+  #destroy(paths: readonly string[]): void {
+    if (paths.length === 0) return;
+    paths.forEach(destroyFile);
+    syncDirectory(this.#dir);
+  }
+
+  async #locked<T>(work: () => Promise<T>): Promise<T> {
+    const { DatabaseSync } = await import('node:sqlite');
+    try {
+      if (mkdirSync(this.#dir, { recursive: true, mode: 0o700 }) !== undefined) syncParent(this.#dir);
+    } catch (error) {
+      throw new Refusal('cannot-write', `${this.#dir} cannot be made: ${(error as Error).message}`);
+    }
+    refuseExposed(this.#dir);
+    // Without a wait of its own, which would hold up other runs of this process too.
+    const db = new DatabaseSync(join(this.#dir, `${this.#prefix}lock`), { timeout: 0 });
+    try {
+      for (const end = performance.now() + WAIT_MS; ;) {
+        try {
+          db.exec('BEGIN EXCLUSIVE');
+          break;
+        } catch (error) {
+          if (performance.now() > end)
+            throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_MS / 1000} s`, {
+              hint: `try again; should it last, look for a run that hangs (${(error as Error).message})`,
+            });
+          await sleep(2 + Math.random() * 10);
+        }
+      }
+      return await work();
+    } finally {
+      db.close();
+    }
+  }
+}

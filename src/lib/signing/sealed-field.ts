@@ -1,0 +1,65 @@
+/**
+ * A secret field of a message, encrypted to exactly one reader: ECDH on secp256k1, then ChaCha20-Poly1305 with the
+ * public part of the message as associated data, so that a ciphertext opens in no other message.
+ *
+ *   key = taggedHash("spillway/sealed/" + field, ECDH(sender, reader) ‖ sender ‖ reader), one for one message: the sender's
+ *   key, or the reader's, is drawn for it alone; therefore the nonce of the cipher is zero
+ *
+ * Keys are 33 bytes; an authentication key (x-only) is read as the point with even y. Not here: who may see what.
+ */
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
+import {
+  bytesToHex,
+  hexToBytes,
+  N,
+  parsePoint,
+  parseScalar,
+  pointBytes,
+  taggedHash,
+  timesG,
+  toBytes,
+} from './curve.ts';
+import { ecdh } from './ecdh.ts';
+
+const NONCE = new Uint8Array(12);
+const TAG = 16;
+
+/** An x-only key as the point with even y, 33 bytes, hex. */
+export const evenKey = (xOnly: string): string => `02${xOnly}`;
+/** The secret of that point. */
+export function evenSecret(secret: Uint8Array): Uint8Array {
+  const d = parseScalar(secret)!;
+  return pointBytes(timesG(d))[0] === 2 ? secret : toBytes(N - d);
+}
+
+interface Ends {
+  field: string;
+  /** Of the message that carries the field, without it. */
+  hash: Uint8Array;
+}
+
+function cipher({ field, hash }: Ends, shared: Uint8Array, sender: Uint8Array, reader: Uint8Array) {
+  const key = taggedHash(`spillway/sealed/${field}`, shared, sender, reader);
+  return chacha20poly1305(key, NONCE, hash);
+}
+
+/** Ciphertext and tag, hex. @param reader 33 bytes, hex, known to be a point */
+export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, reader: string): string {
+  const d = parseScalar(sender)!;
+  const to = hexToBytes(reader);
+  const shared = ecdh(d, parsePoint(to)!);
+  return bytesToHex(cipher(ends, shared, pointBytes(timesG(d)), to).encrypt(plain));
+}
+
+/** What was sealed; undefined where it does not open. @param sender 33 bytes, hex */
+export function openField(ends: Ends, sealed: string, reader: Uint8Array, sender: string): Uint8Array | undefined {
+  const d = parseScalar(reader);
+  const from = parsePoint(hexToBytes(sender));
+  if (d === undefined || !from || sealed.length < 2 * TAG) return undefined;
+  try {
+    const to = pointBytes(timesG(d));
+    return cipher(ends, ecdh(d, from), hexToBytes(sender), to).decrypt(hexToBytes(sealed));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * A finished backup as documents show it: without secrets, paying an address that the owner's seed restores. It is what an
+ * owner needs when operator and home are gone, what a watchtower takes, and what is kept outside the home.
+ */
+import * as v from 'valibot';
+import { txidOf } from '../bitcoin/transaction.ts';
+import type { Copy, Facts, Hex } from '../protocol/action.ts';
+import { scriptOf } from '../bitcoin/address.ts';
+import { height, hexOf, hexText, text } from '../protocol/message.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { taggedHash } from '../signing/curve.ts';
+import type { Entry } from './statements.ts';
+import { coinSchema, confirmBefore, viewOf, type Coin } from './terms.ts';
+import { backup } from './transactions.ts';
+
+export const bundleEntries = {
+  coin: coinSchema,
+  /** How many owners the coin has had, this one included. */
+  owners: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
+  address: text,
+  /** Where the address lies in the owner's wallet; null for an address of another wallet. */
+  path: v.nullable(
+    v.strictObject({
+      chain: v.picklist([0, 1]),
+      index: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1)),
+    }),
+  ),
+  /** The first block that can hold it. */
+  valid_from_height: height,
+  /** It must be in a block below this one, or the backup of the owner before may replace it; null: there was none. */
+  confirm_before_height: v.nullable(height),
+  txid: hexOf(32),
+  hex: hexText,
+};
+const bundleSchema = v.strictObject(bundleEntries);
+export type Bundle = v.InferOutput<typeof bundleSchema>;
+
+export function bundleOf(coin: Coin, entries: readonly Entry[], hex: Hex, ours: Facts['ours']): Bundle {
+  const { address, locktime } = entries.at(-1)!;
+  const owners = entries.length;
+  return {
+    coin: viewOf(coin),
+    owners,
+    address,
+    path: ours.get(scriptOf(address, coin.terms.network)) ?? null,
+    valid_from_height: locktime + 1,
+    confirm_before_height: confirmBefore(coin.terms, owners - 1),
+    txid: txidOf(backup(coin, { address, locktime })),
+    hex,
+  };
+}
+
+/** The copy outside the home, in the form of every refund. */
+export function backupCopy({ coin, owners: _, confirm_before_height, ...bundle }: Bundle, network: string): Copy {
+  const body = {
+    type: 'refund-copy',
+    version: 1,
+    network,
+    contract: coin.id,
+    capacity_sat: coin.amount_sat,
+    expiry: bundle.valid_from_height - 1,
+    ...bundle,
+    confirm_before_height,
+  };
+  return { name: `${coin.id}-${bundle.valid_from_height}`, body };
+}
+
+/** One answer finishes a backup. */
+export const answerOf = (psbt: string): Hex =>
+  bytesToHex(taggedHash('spillway/answer', new TextEncoder().encode(psbt)));

@@ -1,0 +1,114 @@
+/**
+ * A message of a statecoin in words, and whether what it carries is what its own terms give. Needs no home: what only a
+ * home knows (its own record, the operator that it trusts) is not checked here. Sealed fields are not shown.
+ */
+import { isNetwork } from '../bitcoin/network.ts';
+import { readSame } from '../bitcoin/psbt.ts';
+import { txidOf } from '../bitcoin/transaction.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { verifies } from '../signing/bip340.ts';
+import { messageHash } from '../signing/seal.ts';
+import { checkHistory } from './history.ts';
+import { isSignedBy, type PublicRecord } from './statements.ts';
+import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
+import { backup, withdraw } from './transactions.ts';
+
+/** Label and text. */
+type Fact = readonly [label: string, text: string];
+
+/** @param m a message whose form was checked by its table, its amounts as bigint */
+export function describeStatechain(m: Readonly<Record<string, any>>): { facts: Fact[]; checks: Fact[] } {
+  const facts: Fact[] = [];
+  const checks: Fact[] = [];
+  const attempt = (label: string, check: () => string): void => {
+    try {
+      checks.push([label, check()]);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      checks.push([label, `no: ${error.message}`]);
+    }
+  };
+  if (m['offer']) {
+    const { operator, pubkey, policy } = m['offer'];
+    facts.push(['operator offers', `share ${pubkey}, its own key ${operator}`]);
+    facts.push([
+      'policy',
+      `${policy.min_amount_sat} to ${policy.max_amount_sat} sat, first backup after ${policy.initial_blocks} blocks, ${policy.step_blocks} a step, margin ${policy.margin_blocks}, at least ${policy.min_remaining_blocks} left at a transfer`,
+    ]);
+  }
+  let coin: Coin | undefined;
+  const view = m['coin'] ?? m['record']?.coin;
+  if (view) {
+    facts.push(['coin', `${view.id}, ${view.amount_sat} sat at ${view.outpoint.txid}:${view.outpoint.vout}`]);
+    facts.push(['operator', view.operator]);
+    facts.push([
+      'first backup',
+      `valid from block ${view.locktime + 1}, ${view.step_blocks} blocks earlier for each owner`,
+    ]);
+    attempt('coin id', () => {
+      if (!isNetwork(m['network'])) throw new Refusal('wrong-network', `network ${m['network']} is not known`);
+      coin = readCoin(view, m['network'], 'sender');
+      return 'id, address and descriptor follow from the terms';
+    });
+  }
+  if (m['invite']) facts.push(['receiver', `key ${m['invite'].pubkey}, backup to ${m['invite'].address}`]);
+  if (m['opening']) facts.push(['opening', `new share ${m['opening'].operator_pubkey}`]);
+  if (m['address'] && m['fee_sat'] !== undefined)
+    facts.push(['withdrawal', `to ${m['address']}, fee ${m['fee_sat']} sat`]);
+  if (m['receipt']) facts.push(['receipt', m['receipt'].text]);
+  if (coin) transactionFacts(m, coin, facts, attempt);
+  const record = m['record'] as PublicRecord | undefined;
+  if (coin && record) {
+    facts.push([
+      'record',
+      `${record.state}, ${record.entries.length} owners, ${record.count} signatures, at height ${record.height}`,
+    ]);
+    checks.push([
+      'record',
+      isSignedBy('record', record, coin.terms.operator) ? 'signed by the operator' : 'no: not signed',
+    ]);
+    if (m['backups']) {
+      const found = checkHistory({ coin, record, backups: m['backups'] }, coin.terms.operator);
+      checks.push(['history', found.length === 0 ? 'whole' : `no: ${found.map((f) => f.text).join('; ')}`]);
+    }
+  }
+  if (view && typeof m['auth'] === 'string') checks.push(['seal', sealedBy(m, view)]);
+  return { facts, checks };
+}
+
+function transactionFacts(
+  m: Readonly<Record<string, any>>,
+  coin: Coin,
+  facts: Fact[],
+  attempt: (label: string, check: () => string) => void,
+): void {
+  if (m['psbt']?.withdraw) {
+    const template = withdraw(coin, m['address'], m['fee_sat']);
+    attempt('psbt.withdraw', () => (readSame(template, m['psbt'].withdraw, 'sender'), 'what the message states'));
+  }
+  if (!m['psbt']?.backup) return;
+  // Before the move the operator's record is not with the message: the PSBT says which locktime it has.
+  const first = { address: coin.terms.owner_address, locktime: coin.terms.locktime };
+  const owners = m['record'] ? m['record'].entries.length : m['expected_count'] + (m['m2'] === null ? 0 : 1);
+  const position = m['invite'] ? owners - 1 : 0;
+  const to = m['invite'] ? { address: m['invite'].address, locktime: locktimeAt(coin.terms, position) } : first;
+  const template = backup(coin, to);
+  const before = confirmBefore(coin.terms, position);
+  facts.push([
+    'backup',
+    `${txidOf(template)}, valid from block ${to.locktime + 1}${before === null ? '' : `, to be confirmed before ${before}`}`,
+  ]);
+  attempt('psbt.backup', () => (readSame(template, m['psbt'].backup, 'sender'), 'the backup that the terms give'));
+}
+
+function sealedBy(m: Readonly<Record<string, any>>, view: { operator: string; owner_auth: string }): string {
+  const hash = messageHash(m);
+  const keys: Fact[] = [
+    ['operator', view.operator],
+    ['first owner', view.owner_auth],
+    ...(m['invite'] ? [['receiver', m['invite'].auth] as const] : []),
+    ...(m['record'] ? [['owner', m['record'].entries.at(-1).owner_auth] as const] : []),
+  ];
+  const by = keys.findLast(([, key]) => verifies(m['auth'], hash, key));
+  return by ? `by the ${by[0]}` : 'by nobody whom this message names';
+}

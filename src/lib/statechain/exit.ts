@@ -1,0 +1,210 @@
+/**
+ * statechain-exit: the unilateral exit. The owner's backup at its height, with the child that pays for both (a TRUC package);
+ * or as a bundle without secrets, for a watchtower and for the day when the home is gone.
+ *
+ * A backup must be in a block before the backup of the owner before becomes final: unconfirmed, it can be replaced by that one.
+ */
+import * as v from 'valibot';
+import { scriptOf } from '../bitcoin/address.ts';
+import { fundingHex, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { childOf } from '../bitcoin/package.ts';
+import { txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
+import { table, type Facts, type Hand, type Hex } from '../protocol/action.ts';
+import { parseAs } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { bundleEntries, bundleOf, type Bundle } from './backup.ts';
+import { checkBackup } from './history.ts';
+import { idClaim, isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
+import { readCoin, type Coin } from './terms.ts';
+import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.ts';
+
+/**
+ * early: not final yet · due: it can confirm, and nobody else's can · late: so can the backup of the owner before ·
+ * done: the coin is spent · unknown: no height given
+ */
+export type Verdict = 'early' | 'due' | 'late' | 'done' | 'unknown';
+
+export type ExitDocument =
+  | ({ step: 'bundle'; network: string; verdict: Verdict } & Bundle)
+  | ({ step: 'exit'; network: string; verdict: Verdict } & Omit<Bundle, 'hex'> &
+      Partial<{
+        hex: Hex;
+        /** Parent and child, for submitpackage. */
+        package: readonly [Hex, Hex];
+        txids: readonly [Hex, Hex];
+        fee_sat: bigint;
+        amount_sat: bigint;
+      }>);
+export interface ExitInput {
+  contract?: Hex;
+  /** Print the bundle and nothing else. */
+  bundle?: true;
+  /** A bundle, in place of a record. */
+  from?: Bundle & { network: string };
+  utxo?: readonly Spent[];
+  allowFee?: boolean;
+}
+type Rs = { coin: Statecoin };
+
+export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
+  {
+    type: 'statechain-exit',
+    kinds: { coin: statecoinKind },
+    parse: () => {
+      throw new Refusal('bug', 'statechain-exit takes a bundle as its input');
+    },
+    find: (_, { contract }) => (contract === undefined ? {} : { coin: idClaim(contract) }),
+    party: ({ records: { coin }, input }) => {
+      if (!coin && !input.from) throw new Refusal('unknown-contract', 'no such coin in this home');
+      return coin?.role ?? 'owner';
+    },
+    peer: () => null,
+    sealWith: () => null,
+  },
+  (row) => [
+    row({
+      name: 'bundle',
+      after: null,
+      by: 'owner',
+      does: 'prints the finished backup, without secrets and whatever the height',
+      when: ['with --bundle and --contract', ({ input }) => input.bundle === true && !input.from],
+      asks: ['contract', 'bundle'],
+      needs: ({ records: { coin } }) => ({ ...chainOf(coin), ours: scriptsOf(coin) }),
+      take: ({ records, facts, network }) => {
+        const c = holder(records.coin);
+        const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, facts.ours);
+        return { message: { step: 'bundle', network, ...bundle, verdict: verdictOf(c, bundle, facts) }, writes: {} };
+      },
+    }),
+    row({
+      name: 'exit',
+      after: null,
+      by: 'owner',
+      does: 'prints backup and child as a package, from the height of the backup on',
+      when: ['without --bundle, or from a bundle', ({ input }) => !input.bundle || input.from !== undefined],
+      may: ['contract', 'from', 'utxo', 'allowFee'],
+      needs: ({ records: { coin }, input: { from, utxo = [] } }) => ({
+        ...(from ? { tip: true as const, coins: [outpointText(from.coin.outpoint)] } : chainOf(coin)),
+        feerate: true as const,
+        ours: [
+          ...scriptsOf(coin),
+          ...utxo.map((u) => u.script),
+          ...(from ? [scriptOf(from.address, from.network as Network)] : []),
+        ],
+      }),
+      take: ({ records, input, facts, ...hand }) => {
+        const { coin, bundle } = input.from
+          ? readBundle(input.from, hand.network as Network)
+          : ownBundle(holder(records.coin), facts.ours);
+        const { hex, ...rest } = bundle;
+        const verdict = verdictOf(coin, bundle, facts);
+        const said = { step: 'exit', network: hand.network, ...rest, verdict } as const;
+        if (facts.tip === 'not-checked' || facts.tip < bundle.valid_from_height - 1)
+          return {
+            message: said,
+            exit: 3,
+            hint: `the backup is valid from block ${bundle.valid_from_height} on; give --tip or --chain once the tip is ${bundle.valid_from_height - 1}`,
+            writes: {},
+          };
+        const made = packageOf(hand, coin, bundle, input, facts);
+        if (!made)
+          return {
+            message: { ...said, hex },
+            exit: 3,
+            hint: 'the backup pays another wallet: let that wallet spend its output and the anchor, or pay from the anchor alone with spillway bump --utxo FILE --change ADDRESS',
+            writes: {},
+          };
+        return {
+          message: { ...said, hex, ...made },
+          writes: {},
+          ...(verdict === 'late' && { hint: LATE }),
+          ...(verdict === 'due' &&
+            bundle.confirm_before_height !== null && {
+              hint: `it must be in a block below ${bundle.confirm_before_height}: watch it, and run this again with a higher --feerate`,
+            }),
+        };
+      },
+    }),
+  ],
+);
+
+const LATE =
+  'the backup of the owner before is valid too: whichever confirms first wins, and the higher fee replaces the other';
+
+/** What must be known of the chain. */
+export const chainOf = (c: Statecoin | undefined) => ({
+  tip: true as const,
+  coins: c && 'outpoint' in c ? [outpointText(c.outpoint)] : [],
+});
+const scriptsOf = (c: Statecoin | undefined): Hex[] =>
+  isOwners(c) ? [scriptOf(c.entries.at(-1)!.address, c.terms.network)] : [];
+
+/** @throws Refusal `nothing-to-print` */
+function holder(c: Statecoin | undefined): OwnerRecord {
+  if (!isOwners(c) || c.state === 'gone')
+    throw new Refusal(
+      'nothing-to-print',
+      `the coin is '${c?.state ?? 'unknown'}' in this home: there is no backup of its own to exit with`,
+    );
+  return c;
+}
+const ownBundle = (c: OwnerRecord, ours: Facts['ours']): { coin: Coin; bundle: Bundle } => ({
+  coin: c,
+  bundle: bundleOf(c, c.entries, c.backups.at(-1)!, ours),
+});
+
+/** A bundle from outside, believed only as far as it proves itself. @throws Refusal `terms-differ`, `transaction-differs`, … */
+function readBundle(from: Bundle & { network: string }, network: Network): { coin: Coin; bundle: Bundle } {
+  if (from.network !== network)
+    throw new Refusal('wrong-network', `a bundle for ${from.network} found, this home is for ${network}`);
+  const { network: _, ...bundle } = from;
+  const coin = readCoin(bundle.coin, network, 'bundle');
+  const to = { address: bundle.address, locktime: bundle.valid_from_height - 1 };
+  checkBackup(coin, { ...to, sighash: backupSighash(coin, to) }, bundle.hex);
+  return { coin, bundle };
+}
+
+/** What `statechain-exit --bundle FILE` reads: a bundle, an `owned` or `ready` message; their other fields are left. */
+export function parseBundle(json: unknown): Bundle & { network: string } {
+  return parseAs(v.object({ network: v.string(), ...bundleEntries }), json);
+}
+
+/** Parent and child; undefined where nothing of the parent belongs to this home. */
+function packageOf(
+  hand: Hand,
+  coin: Coin,
+  bundle: Bundle,
+  { utxo = [], allowFee = false }: ExitInput,
+  facts: Pick<Facts, 'feerate' | 'ours'>,
+) {
+  const script = scriptOf(bundle.address, coin.terms.network);
+  const path = facts.ours.get(script) ?? bundle.path;
+  if (!path) return undefined;
+  const output = { txid: bundle.txid, vout: PAYOUT_VOUT, sat: coin.terms.amount_sat, script };
+  const anchor = { txid: bundle.txid, vout: ANCHOR_VOUT, ...ANCHOR };
+  const parent = { version: 3, vsize: vsizeOfHex(bundle.hex), fee: 0n } as const;
+  const child = childOf(parent, [anchor, output], utxo, script, facts.feerate, allowFee);
+  const signed = signFunding(hand, withAnchors(child), new Map([...facts.ours, [script, path]]));
+  if (!isSigned(signed)) throw new Refusal('not-signed', 'a coin of --utxo is not of this home');
+  const hex = fundingHex(signed);
+  return {
+    package: [bundle.hex, hex] as const,
+    txids: [bundle.txid, txidOfHex(hex)] as const,
+    fee_sat: child.fee,
+    amount_sat: child.outputs[0]!.sat,
+  };
+}
+
+export function verdictOf(
+  coin: Coin,
+  bundle: Pick<Bundle, 'valid_from_height' | 'confirm_before_height'>,
+  { tip, coins }: Pick<Facts, 'tip' | 'coins'>,
+): Verdict {
+  if (coins !== 'not-checked' && coins.get(outpointText(coin.outpoint)) === 'missing') return 'done';
+  if (tip === 'not-checked') return 'unknown';
+  if (tip < bundle.valid_from_height - 1) return 'early';
+  // The backup of the owner before is mined from the block after its locktime on.
+  return bundle.confirm_before_height === null || tip < bundle.confirm_before_height ? 'due' : 'late';
+}

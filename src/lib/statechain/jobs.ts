@@ -1,0 +1,62 @@
+/** The signing jobs of a statecoin: which transaction, which keys, whose turn. Owners open, the operator signs last. */
+import type { Template } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import { jobFor, type Job, type Opening as OpeningJob, type Own } from '../signing/exchange.ts';
+import type { Pair } from '../signing/key-update.ts';
+import { keySet } from '../signing/keyset.ts';
+import { OPERATOR } from './operator.ts';
+import { keyClaim } from './records.ts';
+import { firstKeys, type Coin } from './terms.ts';
+
+/** Who signs with whom: the pair and its offset. */
+export interface Keys {
+  operator_pubkey: Hex;
+  owner_pubkey: Hex;
+  offset: Hex;
+}
+const pairOf = (k: Omit<Keys, 'offset'>): Pair => [k.operator_pubkey, k.owner_pubkey];
+const setOf = (k: Keys) => keySet(pairOf(k), k.offset);
+
+/** An owner's job: its nonces stand under its key. */
+export const ownerJob = (own: Own, keys: Keys, template: Template): Job =>
+  jobFor({
+    own,
+    pubkey: keys.owner_pubkey,
+    peer: keys.operator_pubkey,
+    peerIs: 'operator',
+    set: setOf(keys),
+    template,
+    of: keyClaim(keys.owner_pubkey),
+  });
+
+/** The operator's, with its share. */
+export const operatorJob = (secret: Uint8Array, keys: Keys, template: Template): Job =>
+  jobFor({
+    own: OPERATOR,
+    secret,
+    pubkey: keys.operator_pubkey,
+    peer: keys.owner_pubkey,
+    peerIs: 'owner',
+    set: setOf(keys),
+    template,
+    of: keyClaim(keys.operator_pubkey),
+  });
+
+/**
+ * A receiver's job for its own backup before the offset is known. The output key is the coin's whatever the offset, so the
+ * nonce can be drawn; `aggregate` is that of the new pair.
+ */
+export const receiverJob = (coin: Coin, own: Own, keys: Omit<Keys, 'offset'>, template: Template): OpeningJob => {
+  const { internalKey, outputKey, script } = firstKeys(coin.terms);
+  const participants = pairOf(keys);
+  const { aggregateKey } = keySet(participants);
+  return jobFor({
+    own,
+    pubkey: keys.owner_pubkey,
+    peer: keys.operator_pubkey,
+    peerIs: 'operator',
+    set: { participants, aggregateKey, internalKey, outputKey, script },
+    template,
+    of: keyClaim(keys.owner_pubkey),
+  });
+};

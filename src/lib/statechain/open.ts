@@ -1,0 +1,305 @@
+/**
+ * statechain-open: offered (operator) → [addressed (owner) →] proposed (owner) → accepted (operator) → ready (owner).
+ *
+ * The first backup is signed before the funding: the owner opens it, the operator signs last, and only once the finished
+ * backup is stored, here and outside the home, does the owner show its funding transaction. The operator's share is bound
+ * to the first outpoint and backup that it has signed for.
+ */
+import * as v from 'valibot';
+import {
+  fundingPsbt,
+  inputScripts,
+  isSigned,
+  outpointIn,
+  payContract,
+  readPayment,
+  signFunding,
+} from '../bitcoin/funding.ts';
+import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { scriptOf } from '../bitcoin/address.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { type Spent } from '../bitcoin/transaction.ts';
+import { table } from '../protocol/action.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
+import { publicKey } from '../signing/musig2.ts';
+import { freshSide } from '../signing/side.ts';
+import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
+import { agree, checkOffered, complete, firstEntry, outputOf, propose } from './opening.ts';
+import { operatorJob } from './jobs.ts';
+import { checkServes, drawName, drawSecret, OPERATOR, operatorKey } from './operator.ts';
+import { backupNonce, cancelled, keyClaim, must, statecoinKind, type Statecoin } from './records.ts';
+import {
+  coinAddress,
+  coinDescriptor,
+  coinId,
+  coinSchema,
+  knownTip,
+  offerSchema,
+  readCoin,
+  scriptOfCoin,
+  termsEntries,
+  viewOf,
+  type Policy,
+} from './terms.ts';
+import { backup } from './transactions.ts';
+
+const NOTICE = 'do not pay yet';
+const steps = {
+  offered: { offer: offerSchema },
+  addressed: {
+    offer: offerSchema,
+    id: hexOf(32),
+    terms: v.strictObject(termsEntries),
+    address: text,
+    descriptor: text,
+    locktime: height,
+    notice: v.literal(NOTICE),
+  },
+  proposed: { coin: coinSchema, psbt: v.strictObject({ backup: psbt }) },
+  accepted: { coin: coinSchema, psbt: v.strictObject({ backup: psbt }) },
+  ready: { ...bundleEntries, funding_txid: hexOf(32), psbt: v.strictObject({ funding: psbt }) },
+} as const;
+export type OpenMessage = MessageOf<typeof steps>;
+
+export interface OpenInput {
+  as?: 'operator';
+  policy?: Policy;
+  operator?: string;
+  amount?: bigint;
+  utxo?: readonly Spent[];
+  funding?: string;
+  payout?: string;
+  change?: string;
+  allowFee?: boolean;
+}
+type Rs = { coin: Statecoin };
+
+const operatorPubkey = (m: OpenMessage): string => ('coin' in m ? m.coin.operator_pubkey : m.offer.pubkey);
+
+export const openStatechain = table<OpenMessage, Rs, OpenInput>(
+  {
+    type: 'statechain-open',
+    kinds: { coin: statecoinKind },
+    parse: messageParser('statechain-open', steps),
+    // By the operator's key from first to last: an id exists only from `addressed` or `proposed` on.
+    find: (m) => (m ? { coin: keyClaim(operatorPubkey(m)) } : {}),
+    party: ({ records, input, message }) => {
+      if (records.coin) return records.coin.role;
+      if (!message && input.as) return input.as;
+      if (message?.step === 'offered') return 'owner';
+      throw new Refusal('unknown-contract', 'this home takes no part in that opening', {
+        hint: 'start with --as operator, or read an offer',
+      });
+    },
+    peer: ({ message: m, records: { coin } }, by) => {
+      if (!m) return null;
+      if (m.step === 'offered') return m.offer.operator;
+      // The owner reads its own 'addressed' again.
+      if (m.step === 'addressed') return coin && 'side' in coin ? coin.side.auth : m.terms.owner_auth;
+      return by === 'operator' ? m.coin.owner_auth : m.coin.operator;
+    },
+    sealWith: ({ coin }) => coin!.own.path,
+    cancel: ({ records }) => {
+      const c = records.coin;
+      if (c && (c.state === 'offered' || c.state === 'addressed' || c.state === 'proposed'))
+        return { writes: { coin: cancelled(c) }, voids: backupNonce(c) };
+      throw new Refusal(
+        'too-late-to-cancel',
+        `the coin is '${c?.state ?? 'unknown'}' in this home; an opening can be cancelled up to 'proposed' (owner) and 'offered' (operator)`,
+      );
+    },
+  },
+  (row) => [
+    row({
+      name: 'offered',
+      after: null,
+      by: 'operator',
+      does: 'draws a share and offers it, with its policy',
+      asks: ['as', 'policy'],
+      take: ({ input, ...hand }) => {
+        checkServes(hand);
+        const secret = drawSecret(hand);
+        const share = drawName(hand);
+        const offer = { operator: operatorKey(hand), pubkey: bytesToHex(publicKey(secret)), policy: input.policy };
+        return {
+          message: { step: 'offered', network: hand.network, offer },
+          writes: { coin: { role: 'operator', state: 'offered', network: hand.network, own: OPERATOR, offer, share } },
+          shares: [{ name: share, secret }],
+        };
+      },
+    }),
+    row({
+      name: 'addressed',
+      after: 'offered',
+      by: 'owner',
+      does: 'shows the address that another wallet is to fund, without paying yet',
+      when: ['without --utxo', ({ input }) => !input.utxo],
+      asks: ['amount'],
+      may: ['payout', 'operator'],
+      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
+      take: ({ message, records, input, facts, ...hand }) => {
+        if (records.coin) throw new Refusal('already-known', 'this offer was answered before');
+        const { own, side } = freshSide(hand, undefined, input.payout ?? facts.payout[0]!.address);
+        const terms = agree(message.network as Network, message.offer, side, input, facts.tip);
+        const { network: _, ...rest } = terms;
+        const id = coinId(terms);
+        const address = coinAddress(terms);
+        return {
+          message: {
+            step: 'addressed',
+            network: message.network,
+            offer: message.offer,
+            id,
+            terms: rest,
+            address,
+            descriptor: coinDescriptor(terms),
+            locktime: terms.locktime,
+            notice: NOTICE,
+          },
+          exit: 3,
+          hint: `make a PSBT that pays ${terms.amount_sat} sat to ${address}, do not sign or pay it yet, and give it with --funding FILE on this output`,
+          writes: { coin: { role: 'owner', state: 'addressed', own, side, offer: message.offer, terms, id } },
+        };
+      },
+    }),
+    row({
+      name: 'proposed',
+      after: 'addressed',
+      by: 'owner',
+      does: 'proposes the coin that the PSBT of another wallet funds',
+      asks: ['funding'],
+      may: ['allowFee'],
+      take: ({ records, input, ...hand }) => {
+        const c = must(records.coin, 'owner', 'addressed');
+        const template = readPayment(outputOf(c.terms), input.funding, input.allowFee ?? false);
+        const coin = { id: c.id, terms: c.terms, outpoint: outpointIn(template, scriptOfCoin(c.terms)) };
+        return propose(hand, { ...c, ...coin }, { template, witnesses: {}, psbt: input.funding }, []);
+      },
+    }),
+    row({
+      name: 'proposed',
+      after: 'offered',
+      by: 'owner',
+      does: 'proposes a coin funded by its own, with the nonce of its backup',
+      when: ['with --utxo', ({ input }) => input.utxo !== undefined],
+      asks: ['utxo', 'amount'],
+      may: ['payout', 'change', 'allowFee', 'operator'],
+      needs: ({ input }) => ({
+        tip: true,
+        feerate: true,
+        payout: (input.payout ? 0 : 1) + (input.change ? 0 : 1),
+        coins: outpointsOf(input.utxo ?? []),
+      }),
+      take: ({ message, records, input, facts, ...hand }) => {
+        if (records.coin) throw new Refusal('already-known', 'this offer was answered before');
+        const addresses = facts.payout.map((p) => p.address);
+        const { own, side } = freshSide(hand, undefined, input.payout ?? addresses.shift()!);
+        const terms = agree(message.network as Network, message.offer, side, input, facts.tip);
+        const template = payContract(outputOf(terms), {
+          coins: input.utxo,
+          change: input.change ?? addresses[0]!,
+          feerate: facts.feerate,
+          network: terms.network,
+          allowFee: input.allowFee ?? false,
+        });
+        const coins = checkCoins(facts.coins, template.inputs);
+        const coin = { id: coinId(terms), terms, outpoint: outpointIn(template, scriptOfCoin(terms)) };
+        const proposed = propose(
+          hand,
+          { ...coin, own, side },
+          { template, witnesses: {} },
+          outpointsOf(template.inputs),
+        );
+        return { ...proposed, checks: { coins } };
+      },
+    }),
+    row({
+      name: 'accepted',
+      after: 'proposed',
+      by: 'operator',
+      does: 'rebuilds the backup from the terms, counts it and signs it last; from here on it serves the coin',
+      needs: () => ({ tip: true }),
+      take: ({ message, records, facts, ...hand }) => {
+        checkServes(hand);
+        const coin = readCoin(message.coin, hand.network as Network, 'owner');
+        const had = must(records.coin, 'operator', 'offered', 'open');
+        const entry = firstEntry(coin);
+        if (had.state === 'open') {
+          checkServes(hand, had);
+          const same = had.id === coin.id && outpointText(had.outpoint) === outpointText(coin.outpoint);
+          if (!same || had.entries.length !== 1)
+            throw new Refusal('key-bound', 'this share was bound to another owner, outpoint or backup before', {
+              blame: 'owner',
+            });
+        } else checkOffered(had.offer, coin.terms, knownTip(facts.tip));
+        const job = operatorJob(hand.keys.share(had.share!), entry, backup(coin, entry));
+        const { peer } = sharesIn(job, message.psbt.backup);
+        const part = signLast(hand, job, peer)!;
+        const opened: Statecoin =
+          had.state === 'open'
+            ? had
+            : {
+                role: 'operator',
+                state: 'open',
+                ...coin,
+                own: OPERATOR,
+                entries: [entry],
+                signed: [{ kind: 'backup', sighash: entry.sighash }],
+                share: had.share,
+                cancelled: [],
+                restored: false,
+              };
+        return {
+          message: { ...message, step: 'accepted', psbt: { backup: psbtOf(job, { own: part, peer }) } },
+          writes: { coin: opened },
+        };
+      },
+    }),
+    row({
+      name: 'ready',
+      after: 'accepted',
+      by: 'owner',
+      does: 'completes and stores the backup, and only then shows the funding transaction',
+      needs: ({ records: { coin } }) => ({
+        ours: [
+          ...inputScripts(coin && 'funding' in coin ? coin.funding : null),
+          ...(coin && 'terms' in coin ? [scriptOf(coin.terms.owner_address, coin.terms.network)] : []),
+        ],
+      }),
+      take: ({ message, records, facts, ...hand }) => {
+        const had = must(records.coin, 'owner', 'proposed', 'owned');
+        if (canonicalJson(viewOf(had)) !== canonicalJson(message.coin))
+          throw new Refusal('terms-differ', 'the accepted coin is not the one that this home proposed', {
+            blame: 'operator',
+          });
+        const done = complete(hand, had, message.psbt.backup);
+        const { record } = done;
+        if (!record.funding) throw new Refusal('wrong-state', 'this coin came by a transfer');
+        const funding = signFunding(hand, record.funding, facts.ours);
+        const bundle = bundleOf(had, record.entries, record.backups[0]!, facts.ours);
+        const said = {
+          step: 'ready',
+          network: message.network,
+          ...bundle,
+          funding_txid: had.outpoint.txid,
+          psbt: { funding: fundingPsbt(funding) },
+        } as const;
+        return {
+          message: said,
+          writes: { coin: { ...record, funding } },
+          spends: done.spends,
+          copies: [backupCopy(bundle, message.network)],
+          ...(!isSigned(funding) && {
+            exit: 3,
+            hint: 'sign psbt.funding in the wallet that owns its inputs; broadcast it there, or give it back with --merge FILE',
+          }),
+        };
+      },
+    }),
+  ],
+);

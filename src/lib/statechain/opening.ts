@@ -1,0 +1,144 @@
+/**
+ * What an opening is made of: terms out of an offer, the first owner's entry, the backup that the owner opens and completes.
+ * The steps themselves: `open.ts`.
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import type { Funding } from '../bitcoin/funding.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { dustLimit } from '../bitcoin/script.ts';
+import { withWitness, type Output } from '../bitcoin/transaction.ts';
+import type { Hand, Outcome } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { finish, open, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { answerOf } from './backup.ts';
+import { ownerJob } from './jobs.ts';
+import { isOwners, type OwnerRecord, type Statecoin } from './records.ts';
+import type { Entry } from './statements.ts';
+import {
+  checkKeys,
+  checkTermsWithin,
+  knownTip,
+  NO_OFFSET,
+  scriptOfCoin,
+  termsFrom,
+  viewOf,
+  type Coin,
+  type CoinView,
+  type Offer,
+  type Terms,
+} from './terms.ts';
+import { backup, backupSighash } from './transactions.ts';
+
+export const outputOf = (terms: Terms): Output => ({ sat: terms.amount_sat, script: scriptOfCoin(terms) });
+
+/** The first owner, as the terms have it. */
+export function firstEntry(coin: Coin): Entry {
+  const { operator_pubkey, owner_pubkey, owner_auth, owner_address: address, locktime } = coin.terms;
+  const sighash = backupSighash(coin, { address, locktime });
+  return { operator_pubkey, owner_pubkey, owner_auth, offset: NO_OFFSET, address, locktime, sighash };
+}
+
+export function agree(
+  network: Network,
+  offer: Offer,
+  side: Parameters<typeof termsFrom>[2],
+  input: { amount: bigint; operator?: string },
+  tip: number | 'not-checked',
+): Terms {
+  if (input.operator !== undefined && input.operator !== offer.operator)
+    throw new Refusal(
+      'operator-differs',
+      `an offer of the operator ${offer.operator} found, ${input.operator} expected`,
+      {
+        blame: 'operator',
+      },
+    );
+  const at = knownTip(tip);
+  const terms = termsFrom(network, offer, side, input.amount, at);
+  checkKeys(terms, 'operator');
+  checkTermsWithin(terms, offer.policy, at);
+  checkDust(terms);
+  return terms;
+}
+
+/** What the operator checks of a coin that answers its offer. @throws Refusal `terms-differ`, `out-of-policy`, `below-dust` */
+export function checkOffered(offer: Offer, terms: Terms, tip: number): void {
+  if (terms.operator !== offer.operator || terms.operator_pubkey !== offer.pubkey)
+    throw new Refusal('terms-differ', 'the coin names other keys than the offer', { blame: 'owner' });
+  checkTermsWithin(terms, offer.policy, tip);
+  checkDust(terms);
+}
+function checkDust(terms: Terms): void {
+  const least = dustLimit(scriptOf(terms.owner_address, terms.network));
+  if (terms.amount_sat < least)
+    throw new Refusal('below-dust', `a coin of ${terms.amount_sat} sat found, at least ${least} expected`);
+}
+
+interface Proposed {
+  step: 'proposed';
+  network: string;
+  coin: CoinView;
+  psbt: { backup: string };
+}
+type Proposing = Coin & Pick<Extract<Statecoin, { state: 'proposed' }>, 'own' | 'side'>;
+
+export function propose(
+  hand: Hand,
+  { id, terms, outpoint, own, side }: Proposing,
+  funding: Funding,
+  coins: readonly string[],
+): Outcome<Proposed, { coin: Statecoin }> {
+  const coin = { id, terms, outpoint };
+  const entry = firstEntry(coin);
+  const job = ownerJob(own, entry, backup(coin, entry));
+  const { share, opens } = open(hand, job)!;
+  return {
+    message: {
+      step: 'proposed',
+      network: terms.network,
+      coin: viewOf(coin),
+      psbt: { backup: psbtOf(job, { own: share }) },
+    },
+    writes: { coin: { role: 'owner', state: 'proposed', ...coin, own, side, funding, coins, nonce: entry.sighash } },
+    opens,
+  };
+}
+
+/** The owner completes the backup that it opened. @throws Refusal `nonce-consumed` for another answer than the first */
+export function complete(
+  hand: Hand,
+  had: Extract<Statecoin, { role: 'owner'; state: 'proposed' | 'owned' }>,
+  answer: string,
+) {
+  if (isOwners(had)) {
+    if (had.answer !== answerOf(answer))
+      throw new Refusal('nonce-consumed', 'another answer than the one that completed this backup; its nonce is used', {
+        blame: 'operator',
+      });
+    return { record: had, spends: [] };
+  }
+  const { id, terms, outpoint, own, side, funding, coins } = had;
+  const entry = firstEntry(had);
+  const job = ownerJob(own, entry, backup(had, entry));
+  const { signature, spends } = finish(hand, job, sharesIn(job, answer).peer)!;
+  const record: Extract<OwnerRecord, { state: 'owned' }> = {
+    role: 'owner',
+    state: 'owned',
+    id,
+    terms,
+    outpoint,
+    own,
+    side,
+    entries: [entry],
+    backups: [withWitness(job.template, [[signature]])],
+    cancelled: [],
+    receipt: null,
+    answer: answerOf(answer),
+    funding,
+    coins,
+    given: [],
+    withdrawal: null,
+    restored: false,
+  };
+  return { record, spends };
+}

@@ -1,0 +1,77 @@
+/**
+ * The operator's side of every action: its one key, its signed record, its receipts.
+ *
+ * One authentication key for all its coins, at a fixed place in the tree of its home, so that receivers can pin it; it
+ * signs messages, records and receipts, never a transaction. Its shares are random and in no seed.
+ */
+import type { Hand, Hex, Path } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Own } from '../signing/exchange.ts';
+import { xOnlyKey } from '../signing/bip340.ts';
+import { bytesToHex, parseScalar } from '../signing/curve.ts';
+import type { OperatorRecord } from './records.ts';
+import { RECEIPT_TEXT, signStatement, type PublicRecord, type Receipt } from './statements.ts';
+import { viewOf } from './terms.ts';
+
+/** Contract paths are 124 random bits; nobody draws this one. */
+const PATH: Path = [0, 0, 0, 0];
+export const OPERATOR: Own = { path: PATH, outside: false };
+
+const secretOf = (hand: Pick<Hand, 'keys'>): Uint8Array => hand.keys.auth(PATH);
+export const operatorKey = (hand: Pick<Hand, 'keys'>): Hex => xOnlyKey(secretOf(hand));
+
+/** A secret scalar from the random generator, never from the seed: what is to end must not be there to be derived again. */
+export function drawSecret(hand: Pick<Hand, 'random'>): Uint8Array {
+  for (;;) {
+    const drawn = hand.random(32);
+    if (parseScalar(drawn) !== undefined) return drawn;
+  }
+}
+/** The name of a new share's file. */
+export const drawName = (hand: Pick<Hand, 'random'>): string => bytesToHex(hand.random(16));
+
+/** A share is used by the operator's own, whole home only. @throws Refusal `home-restored`, `contract-restored` */
+export function checkServes(hand: Pick<Hand, 'restored'>, c?: OperatorRecord): void {
+  if (hand.restored)
+    throw new Refusal(
+      'home-restored',
+      'the store of this home was restored from a backup or copied; it signs nothing as operator',
+      { hint: 'spillway restore --accept-restore says what may be lost and goes on' },
+    );
+  if (c?.restored)
+    throw new Refusal('contract-restored', 'this coin is from a restored store: its share is gone, its owner exits');
+}
+
+/** What the operator states of a coin, signed. */
+export function publicRecord(hand: Pick<Hand, 'keys'>, c: OperatorRecord, tip: number): PublicRecord {
+  const { frozen } = c.state === 'frozen' ? c : { frozen: undefined };
+  const statement: Omit<PublicRecord, 'signature'> = {
+    coin: viewOf(c),
+    state: c.restored ? 'exit-only' : c.state,
+    entries: [...c.entries],
+    signed: [...c.signed],
+    count: new Set(c.signed.map((s) => s.sighash)).size,
+    opening: frozen ? { ...frozen.opening, owner_pubkey: frozen.invite.pubkey, owner_auth: frozen.invite.auth } : null,
+    cancelled: [...c.cancelled],
+    height: tip,
+  };
+  return { ...statement, signature: signStatement('record', statement, secretOf(hand)) };
+}
+
+/** The proof of payment of whoever sent the coin to its present owner. */
+export function receiptOf(hand: Pick<Hand, 'keys'>, c: OperatorRecord): Receipt {
+  const last = c.entries.at(-1)!;
+  const statement = {
+    text: RECEIPT_TEXT,
+    coin: c.id,
+    owners: c.entries.length,
+    from_pubkey: c.entries.at(-2)!.owner_pubkey,
+    owner_pubkey: last.owner_pubkey,
+    owner_auth: last.owner_auth,
+    operator_pubkey: last.operator_pubkey,
+    offset: last.offset,
+    count: c.entries.length,
+    sighash: last.sighash,
+  } as const;
+  return { ...statement, signature: signStatement('receipt', statement, secretOf(hand)) };
+}

@@ -1,0 +1,339 @@
+/**
+ * The receiver's steps of a transfer: keys for it, all checks before it answers, the last one before it counts as paid.
+ *
+ * For the receiver only `owned` is payment: the operator has counted its signature, and the coin was seen on the chain once
+ * more. Until then the sender may be faster with its own backup.
+ */
+import { checkCoin } from '../bitcoin/coin-checks.ts';
+import { withWitness } from '../bitcoin/transaction.ts';
+import type { Network } from '../bitcoin/network.ts';
+import type { Facts, Hand, Hex, Outcome } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { bytesToHex } from '../signing/curve.ts';
+import { drawNonce, finish, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { coinKey, firstMessageFits, offsetPoint, parseResidue, secondMessage } from '../signing/key-update.ts';
+import { publicKey } from '../signing/musig2.ts';
+import { evenSecret } from '../signing/sealed-field.ts';
+import { freshSide, type Side } from '../signing/side.ts';
+import { answerOf, backupCopy, bundleOf } from './backup.ts';
+import { checkChain, checkHistory, checkRecord, refuseFindings, type Finding } from './history.ts';
+import { ownerJob, receiverJob } from './jobs.ts';
+import { drawSecret } from './operator.ts';
+import {
+  backupNonce,
+  cancelled,
+  isOwners,
+  isPending,
+  must,
+  type OwnerRecord,
+  type Pending,
+  type PendingRecord,
+  type Statecoin,
+} from './records.ts';
+import {
+  checkReceipt,
+  declineOf,
+  isSignedBy,
+  isStatement,
+  signStatement,
+  transferOf,
+  type Entry,
+} from './statements.ts';
+import { knownTip, locktimeAt, pointOf, readCoin, spentCoin, type Coin } from './terms.ts';
+import {
+  checkCoinIs,
+  isOpenFor,
+  nextEntry,
+  openIn,
+  same,
+  sealIn,
+  type At,
+  type TransferInput,
+  type TransferMessage,
+  type TransferRecords,
+} from './transfer-messages.ts';
+import { backup, backupSighash } from './transactions.ts';
+
+type Out<S extends TransferMessage['step']> = Outcome<At<S>, TransferRecords>;
+type Records = Partial<TransferRecords>;
+type Chain = Pick<Facts, 'tip' | 'coins'>;
+
+export function invite(hand: Hand, operator: Hex, address: string): Out<'invited'> {
+  const { own, side } = freshSide(hand, undefined, address);
+  return {
+    message: { step: 'invited', network: hand.network, operator, invite: side },
+    writes: { next: { role: 'owner', state: 'invited', network: hand.network, own, side, operator } },
+  };
+}
+
+/** Points 1 to 11; m2 and the nonce only where none of them found anything. */
+export function receive(
+  hand: Hand,
+  m: At<'sent'>,
+  { next }: Records,
+  facts: Chain,
+  { minRemaining = 0 }: TransferInput,
+): Out<'received'> {
+  const had = must(next, 'owner', 'invited', 'received');
+  const { invite: to, opening, record } = m;
+  checkMine(had.side, to);
+  const coin = readCoin(m.coin, hand.network as Network, 'sender');
+  if (!same(record.coin, m.coin))
+    throw new Refusal('bad-record', "the operator's record is of another coin", { blame: 'sender' });
+  if (isPending(had) && (had.id !== coin.id || !same(had.opening, opening)))
+    throw new Refusal('state-moved-on', 'another transfer to these keys was answered before');
+  const operator = isPending(had) ? had.terms.operator : had.operator;
+  knownTip(facts.tip);
+  // First what costs little: anybody can send a long history that no operator has signed.
+  refuseFindings(checkRecord(coin, record, operator), 'sender');
+  const { terms } = coin;
+  const least = terms.step_blocks + Math.max(minRemaining, terms.margin_blocks);
+  refuseFindings(
+    [
+      ...checkHistory({ coin, record, backups: m.backups }, operator),
+      ...checkChain({ coin, record }, facts, least),
+      ...checkTransfer(coin, m),
+    ],
+    'sender',
+  );
+  const last = record.entries.at(-1)!;
+  const m1 = openIn('m1', m, m.m1, evenSecret(hand.keys.auth(had.own.path)), 'sender');
+  if (parseResidue(m1) === undefined)
+    throw new Refusal('scalar-range', "the sender's half of the key update is out of range", { blame: 'sender' });
+  if (!firstMessageFits([last.operator_pubkey, last.owner_pubkey], m1, opening.x_pubkey))
+    throw new Refusal('m1-mismatch', "m1·G is not c·O + X of the sender's key", { blame: 'sender' });
+
+  const pending: Pending = {
+    role: 'owner',
+    id: coin.id,
+    terms,
+    outpoint: coin.outpoint,
+    own: had.own,
+    side: had.side,
+    opening,
+    entries: record.entries,
+    backups: m.backups,
+    cancelled: record.cancelled,
+    locktime: locktimeAt(terms, record.entries.length),
+    nonce: null,
+  };
+  const opened = openBackup(hand, pending);
+  const said: Omit<At<'received'>, 'm2'> = {
+    step: 'received',
+    network: m.network,
+    coin: m.coin,
+    invite: to,
+    opening,
+    transfer_signature: m.transfer_signature,
+    expected_count: record.count,
+    psbt: { backup: opened.psbt },
+  };
+  const oneTime = drawSecret(hand);
+  const m2 = secondMessage(m1, [opening.operator_pubkey, to.pubkey], hand.keys.contract(had.own.path));
+  const sealed = sealIn('m2', said, m2, oneTime, opening.one_time_pubkey);
+  return {
+    message: { ...said, m2: { key: bytesToHex(publicKey(oneTime)), sealed } },
+    writes: { next: { ...pending, state: 'received', nonce: opened.sighash } },
+    opens: opened.opens,
+    checks: { coins: facts.coins === 'not-checked' ? 'not-checked' : 'confirmed' },
+  };
+}
+
+/** Is the message for this home's keys? @throws Refusal `not-mine` */
+function checkMine(side: Side, to: At<'sent'>['invite']): void {
+  if (!same(side, to))
+    throw new Refusal('not-mine', 'the transfer names other keys, or another address, than this home has invited to', {
+      blame: 'sender',
+    });
+}
+
+/** Points 5 and 11: the sender has signed for these keys, and the operator is frozen for them; the new pair leads to P. */
+function checkTransfer(coin: Coin, { invite: to, opening, record, transfer_signature }: At<'sent'>): Finding[] {
+  const found: Finding[] = [];
+  const { entries } = record;
+  const consent = transferOf(coin, entries.length, to, opening);
+  if (!isStatement('transfer', consent, transfer_signature, entries.at(-1)!.owner_auth))
+    found.push({ point: 5, code: 'transfer-signature', text: 'the sender has not signed this transfer' });
+  if (!isOpenFor(record, opening, to))
+    found.push({ point: 11, code: 'stale-record', text: 'the operator is not frozen for these keys' });
+  const old = entries.flatMap((e) => [e.operator_pubkey, e.owner_pubkey]);
+  const fresh = [opening.operator_pubkey, to.pubkey];
+  if (fresh.some((key) => old.includes(key)) || !offsetPoint(pointOf(coin.terms), [fresh[0]!, fresh[1]!]))
+    found.push({ point: 4, code: 'key-rejected', text: 'a key of the new pair was used before, or is no point' });
+  return found;
+}
+
+/** The nonce of the own backup under the new keys, bound to T' = P − KeyAgg([S', O']): t' itself is not known yet. */
+function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: Pending) {
+  const keys = { operator_pubkey: opening.operator_pubkey, owner_pubkey: side.pubkey };
+  const job = receiverJob(coin, own, keys, backup(coin, { address: side.address, locktime }));
+  const bound = offsetPoint(pointOf(coin.terms), [keys.operator_pubkey, keys.owner_pubkey])!;
+  const { share, opens } = drawNonce(hand, job, bound);
+  return { psbt: psbtOf(job, { own: share }), sighash: job.nonceId.sighash, opens };
+}
+
+/** After the move: a home whose nonce is gone asks for the same backup with a new one. */
+export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out<'received'> {
+  const had = must(next, 'owner', 'received', 'declined');
+  const { entry, record } = movedTo(had, m);
+  const opened = openBackup(hand, had);
+  const { state: _, ...pending } = had;
+  return {
+    message: {
+      step: 'received',
+      network: m.network,
+      coin: m.coin,
+      invite: m.invite,
+      opening: m.opening,
+      transfer_signature: m.transfer_signature,
+      expected_count: record.count,
+      m2: null,
+      psbt: { backup: opened.psbt },
+    },
+    writes: { next: { ...pending, state: 'received', nonce: entry.sighash } },
+    opens: opened.opens,
+  };
+}
+
+/**
+ * Point 12: the coin has moved to exactly these keys, and nothing else was signed meanwhile.
+ * @throws Refusal `terms-differ`, `state-moved-on`, `keyagg-mismatch`, `bad-receipt`, `bad-record`, `signature-count`, …
+ */
+function movedTo(had: PendingRecord, m: At<'moved'>): { entry: Entry; record: At<'moved'>['record'] } {
+  checkCoinIs(had, m.coin, 'operator');
+  checkMine(had.side, m.invite);
+  if (!same(had.opening, m.opening))
+    throw new Refusal('state-moved-on', 'this home has answered another opening', { blame: 'operator' });
+  const { offset, record, receipt } = m;
+  const locked = nextEntry(m.invite, m.opening, had.locktime);
+  const entry: Entry = { ...locked, offset, sighash: backupSighash(had, locked) };
+  if (coinKey([entry.operator_pubkey, entry.owner_pubkey], offset) !== pointOf(had.terms))
+    throw new Refusal('keyagg-mismatch', 'the new keys and their offset do not sum to the key of the coin', {
+      blame: 'operator',
+    });
+  const owners = had.entries.length + 1;
+  checkReceipt(receipt, had.terms.operator, {
+    coin: had.id,
+    owners,
+    from_pubkey: had.entries.at(-1)!.owner_pubkey,
+    owner_pubkey: entry.owner_pubkey,
+    owner_auth: entry.owner_auth,
+    operator_pubkey: entry.operator_pubkey,
+    offset,
+    count: owners,
+    sighash: entry.sighash,
+  });
+  if (!isSignedBy('record', record, had.terms.operator) || !same(record.coin, m.coin))
+    throw new Refusal('bad-record', "the operator's record is of another coin, or not signed", { blame: 'operator' });
+  const signed = [...had.entries, entry].map(({ sighash }) => ({ kind: 'backup', sighash }));
+  if (record.count !== owners || !same(record.signed, signed))
+    throw new Refusal('signature-count', 'the operator has signed more, or something else, since the check', {
+      blame: 'operator',
+    });
+  if (record.state !== 'open' || !same(record.entries, [...had.entries, entry]))
+    throw new Refusal('bad-record', "the operator's record is not the checked history with this owner added", {
+      blame: 'operator',
+    });
+  return { entry, record };
+}
+
+/** The coin is this home's: the chain looked at again, the backup finished, stored and printed. */
+export function own(
+  hand: Hand,
+  m: At<'moved'>,
+  { next, coin: before }: Records,
+  facts: Chain & Pick<Facts, 'ours'>,
+): Out<'owned'> {
+  const tip = knownTip(facts.tip);
+  if (isOwners(next)) return ownedBefore(next, m, tip, facts);
+  const had = must(next, 'owner', 'received');
+  const { entry, record } = movedTo(had, m);
+  const { terms } = had;
+  const coins = checkCoin(facts.coins, spentCoin(had), { minConf: terms.min_conf, blame: 'sender' });
+  const job = ownerJob(had.own, entry, backup(had, entry));
+  const { signature, spends } = finish(hand, job, sharesIn(job, m.psbt.backup).peer)!;
+  const owned: Extract<OwnerRecord, { state: 'owned' }> = {
+    role: 'owner',
+    state: 'owned',
+    id: had.id,
+    terms,
+    outpoint: had.outpoint,
+    own: had.own,
+    side: had.side,
+    entries: [...had.entries, entry],
+    backups: [...had.backups, withWitness(job.template, [[signature]])],
+    cancelled: record.cancelled,
+    receipt: m.receipt,
+    answer: answerOf(m.psbt.backup),
+    funding: null,
+    coins: [],
+    given: [],
+    withdrawal: null,
+    restored: false,
+  };
+  // The home had the coin before: as its sender, or long ago.
+  const left: Partial<TransferRecords> = isOwners(before) && before.state !== 'closed' ? { coin: gone(before) } : {};
+  return {
+    ...say(owned, m, tip, facts),
+    writes: { ...left, next: owned },
+    spends,
+    checks: { coins },
+  };
+}
+
+const gone = (c: OwnerRecord): Statecoin => {
+  const { to: _, ...rest } = c as Extract<Statecoin, { state: 'sent' }>;
+  return { ...rest, state: 'gone' };
+};
+
+function ownedBefore(c: OwnerRecord, m: At<'moved'>, tip: number, facts: Pick<Facts, 'ours'>): Out<'owned'> {
+  if (c.answer !== answerOf(m.psbt.backup))
+    throw new Refusal('nonce-consumed', 'another answer than the one that completed this backup; its nonce is used', {
+      blame: 'operator',
+    });
+  return { ...say(c, m, tip, facts), writes: {} };
+}
+
+function say(c: OwnerRecord, m: At<'moved'>, tip: number, { ours }: Pick<Facts, 'ours'>) {
+  const { terms } = c;
+  const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, ours);
+  const remaining = c.entries.at(-1)!.locktime - tip;
+  const message: At<'owned'> = {
+    step: 'owned',
+    network: m.network,
+    ...bundle,
+    record: m.record,
+    backups: [...c.backups],
+    receipt: m.receipt,
+    remaining_blocks: remaining,
+  };
+  const late = remaining < terms.margin_blocks;
+  return {
+    message,
+    copies: [backupCopy(bundle, m.network)],
+    ...(late && {
+      exit: 3 as const,
+      hint: `only ${remaining} blocks are left: do not count this as payment before the coin is withdrawn or exited and confirmed`,
+    }),
+  };
+}
+
+/** --cancel: it will not complete the opening. Its nonce is erased, and its signature says so for good. */
+export function decline(hand: Hand, m: Extract<TransferMessage, { opening: unknown }>, next: Statecoin | undefined) {
+  const had = must(next, 'owner', 'invited', 'received', 'declined');
+  const { invite: to, opening, coin, network } = m;
+  checkMine(had.side, to);
+  if (isPending(had) && (had.id !== coin.id || !same(had.opening, opening)))
+    throw new Refusal('state-moved-on', 'this home has answered another opening');
+  const declined = signStatement(
+    'declined',
+    declineOf(coin.id, to, opening.operator_pubkey),
+    hand.keys.auth(had.own.path),
+  );
+  const left: Statecoin = isPending(had) ? { ...had, state: 'declined', nonce: null } : cancelled(had);
+  return {
+    message: { step: 'declined', network, coin, invite: to, opening, declined } as const,
+    writes: { next: left },
+    voids: backupNonce(had),
+  };
+}

@@ -1,0 +1,230 @@
+/**
+ * What a home keeps of a statecoin: a union over role and state.
+ *
+ *   operator  offered → open ⇄ frozen, open → closed
+ *   owner     [addressed →] proposed → owned          the first
+ *             invited → received → owned              a later one
+ *             owned → offering → sent → gone          as sender; back to owned by a cancel
+ *             owned → withdrawing → closed
+ *
+ * An operator's share is no part of its record: the record names the file (`share:NAME`). A home that was restored or
+ * copied names none any more, so that its files end, and as operator it only states what it knows: exit-only.
+ */
+import type { Funding } from '../bitcoin/funding.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import type { Claim, Hex, Kind, NonceId, RecordRow } from '../protocol/action.ts';
+import { withSats } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Own } from '../signing/exchange.ts';
+import type { Side } from '../signing/side.ts';
+import type { Cancelled, Entry, Invite, Opening, PublicRecord, Receipt } from './statements.ts';
+import type { Coin, Offer, Terms } from './terms.ts';
+
+export type Role = 'operator' | 'owner';
+
+export interface OperatorCoin extends Coin {
+  role: 'operator';
+  own: Own;
+  entries: readonly Entry[];
+  signed: PublicRecord['signed'];
+  /** The file of the present share; null in a restored home. */
+  share: string | null;
+  cancelled: readonly Cancelled[];
+  restored: boolean;
+}
+/** A transfer under way at the operator. `share`: the file with S', x and E. */
+export interface Frozen {
+  invite: Invite;
+  opening: Opening;
+  share: string;
+}
+
+/** An opening that this owner has answered, or given up. */
+export interface Given {
+  operator_pubkey: Hex;
+  owner_pubkey: Hex;
+  /** m1 has left the home. */
+  sent: boolean;
+  declined: boolean;
+}
+export interface Withdrawal {
+  address: string;
+  feeSat: bigint;
+  sighash: Hex;
+}
+export interface OwnerCoin extends Coin {
+  role: 'owner';
+  own: Own;
+  side: Side;
+  entries: readonly Entry[];
+  /** The finished backups, hex, one an entry; the last is this owner's. */
+  backups: readonly Hex[];
+  cancelled: readonly Cancelled[];
+  receipt: Receipt | null;
+  /** The answer that completed the backup: a later one must be the same. */
+  answer: Hex;
+  funding: Funding | null;
+  coins: readonly string[];
+  given: readonly Given[];
+  withdrawal: Withdrawal | null;
+  /** The record comes from a restored or copied store. */
+  restored: boolean;
+}
+/** A receiver's, before the coin is its own. */
+export interface Pending extends Coin {
+  role: 'owner';
+  own: Own;
+  side: Side;
+  opening: Opening;
+  /** As the operator's record had it. */
+  entries: readonly Entry[];
+  backups: readonly Hex[];
+  cancelled: readonly Cancelled[];
+  locktime: number;
+  /** Of the open nonce; null where it was erased. */
+  nonce: Hex | null;
+}
+export type HeldState = 'owned' | 'withdrawing' | 'closed' | 'gone';
+type Each<S, X> = S extends string ? { state: S } & X : never;
+
+export type Statecoin =
+  | { role: 'operator'; state: 'offered'; network: string; own: Own; offer: Offer; share: string }
+  | Each<'open' | 'closed', OperatorCoin>
+  | ({ state: 'frozen'; frozen: Frozen } & OperatorCoin)
+  | { role: 'owner'; state: 'invited'; network: string; own: Own; side: Side; operator: Hex }
+  | { role: 'owner'; state: 'addressed'; own: Own; side: Side; offer: Offer; terms: Terms; id: Hex }
+  | ({
+      role: 'owner';
+      state: 'proposed';
+      own: Own;
+      side: Side;
+      funding: Funding;
+      coins: readonly string[];
+      nonce: Hex;
+    } & Coin)
+  | Each<'received' | 'declined', Pending>
+  | Each<HeldState, OwnerCoin & { tx?: Hex }>
+  | Each<'offering' | 'sent', OwnerCoin & { to: Invite }>
+  | { role: Role; state: 'cancelled'; own: Own; key: Hex };
+
+export type OperatorRecord = Extract<Statecoin, { role: 'operator'; signed: unknown }>;
+export type OwnerRecord = Extract<Statecoin, { role: 'owner'; given: unknown }>;
+export type PendingRecord = Extract<Statecoin, { state: 'received' | 'declined' }>;
+
+export const idClaim = (id: Hex): Claim => `id:${id}`;
+export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;
+const coinClaim = (outpoint: string): Claim => `coin:${outpoint}`;
+const shareClaim = (name: string): Claim => `share:${name}`;
+
+export const isOperators = (c: Statecoin | undefined): c is OperatorRecord => c?.role === 'operator' && 'signed' in c;
+export const isOwners = (c: Statecoin | undefined): c is OwnerRecord => c?.role === 'owner' && 'given' in c;
+export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
+  c?.state === 'received' || c?.state === 'declined';
+
+type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'addressed' | 'proposed' }>;
+const isBeginning = (c: Statecoin): c is Beginning => ['offered', 'invited', 'addressed', 'proposed'].includes(c.state);
+const keyOf = (c: Beginning): Hex => (c.state === 'offered' ? c.offer.pubkey : c.side.pubkey);
+
+/** What is left of a beginning that was given up: its key, so that it is never shown again. */
+export const cancelled = (c: Beginning): Statecoin => ({
+  role: c.role,
+  state: 'cancelled',
+  own: c.own,
+  key: keyOf(c),
+});
+
+/** The nonce of a backup that is open, to be voided with what opened it. */
+export const backupNonce = (c: Statecoin | undefined): NonceId[] =>
+  c && 'nonce' in c && c.nonce ? [{ of: keyClaim(c.side.pubkey), sighash: c.nonce }] : [];
+
+function claimsOf(c: Statecoin): readonly Claim[] {
+  switch (c.state) {
+    case 'offered':
+      return [keyClaim(c.offer.pubkey), shareClaim(c.share)];
+    case 'cancelled':
+      return [keyClaim(c.key)];
+    case 'invited':
+    case 'received':
+    case 'declined':
+    case 'gone':
+      return [keyClaim(c.side.pubkey)];
+    case 'addressed':
+      return ownerClaims(c);
+    default:
+      return c.role === 'operator'
+        ? operatorClaims(c)
+        : [...ownerClaims(c), ...(c.state === 'closed' ? [] : c.coins.map(coinClaim))];
+  }
+}
+
+/** An opening is found by the operator's key, whatever its message holds. */
+const ownerClaims = (c: { id: Hex; side: Side; terms: Terms; entries?: readonly Entry[] }): Claim[] => [
+  idClaim(c.id),
+  keyClaim(c.side.pubkey),
+  ...((c.entries ?? []).length < 2 ? [keyClaim(c.terms.operator_pubkey)] : []),
+];
+
+/** Every key that was ever shown for the coin, so that none comes twice. */
+function operatorClaims(c: OperatorRecord): readonly Claim[] {
+  const frozen = c.state === 'frozen' ? c.frozen : undefined;
+  const keys = [
+    ...c.entries.flatMap((e) => [e.operator_pubkey, e.owner_pubkey]),
+    ...c.cancelled.flatMap((e) => [e.operator_pubkey, e.owner_pubkey]),
+    ...(frozen ? [frozen.opening.operator_pubkey, frozen.invite.pubkey] : []),
+  ];
+  const shares = [c.share, frozen?.share].filter((name): name is string => typeof name === 'string');
+  return [
+    idClaim(c.id),
+    coinClaim(outpointText(c.outpoint)),
+    ...[...new Set(keys)].map(keyClaim),
+    ...shares.map(shareClaim),
+  ];
+}
+
+export const statecoinKind: Kind<Statecoin> = {
+  name: 'statecoin',
+  parse: (json) => withSats(json) as Statecoin,
+  claims: claimsOf,
+  row(c): RecordRow {
+    const name = 'id' in c ? c.id : c.state === 'cancelled' ? c.key : keyOf(c);
+    // Signatures given are never fewer: the store keeps that too.
+    const count = isOperators(c) ? BigInt(c.signed.length) : 0n;
+    const left = c.state === 'cancelled' || c.state === 'gone' || (c.state === 'closed' && c.role === 'operator');
+    return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left };
+  },
+  restored(c): Statecoin {
+    if (c.state === 'invited') return c;
+    if (isBeginning(c)) return cancelled(c);
+    if (isPending(c)) return { ...c, nonce: null };
+    if (isOperators(c)) return { ...(c.state === 'frozen' ? freed(c) : c), share: null, restored: true };
+    if (!isOwners(c)) return c;
+    if (c.state === 'withdrawing') return { ...c, state: 'owned', withdrawal: null, restored: true };
+    return { ...c, restored: true };
+  },
+};
+
+/** The coin without the transfer that was under way; its opening is known for good. */
+export function freed(
+  c: Extract<OperatorRecord, { state: 'frozen' }>,
+): Extract<Statecoin, { state: 'open' }> & OperatorCoin {
+  const { frozen, state: _, ...coin } = c;
+  const { operator_pubkey } = frozen.opening;
+  const { pubkey: owner_pubkey, auth: owner_auth } = frozen.invite;
+  const ended: Cancelled = { operator_pubkey, owner_pubkey, owner_auth, owners: c.entries.length, declined: null };
+  return { ...coin, state: 'open', cancelled: [...c.cancelled, ended] };
+}
+
+/** The record, known to be in one of these states. @throws Refusal `unknown-contract`, `wrong-state` */
+export function must<S extends Statecoin['state'], R extends Role>(
+  c: Statecoin | undefined,
+  role: R,
+  ...states: S[]
+): Extract<Statecoin, { role: R; state: S }> {
+  if (!c || c.role !== role) throw new Refusal('unknown-contract', `this home knows no such coin as ${role}`);
+  if (!(states as string[]).includes(c.state))
+    throw new Refusal(
+      'wrong-state',
+      `the coin is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+    );
+  return c as Extract<Statecoin, { role: R; state: S }>;
+}

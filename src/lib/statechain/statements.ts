@@ -1,0 +1,130 @@
+/**
+ * What a party of a statecoin signs beside its messages, so that others can show it later: each a BIP340 signature over
+ * taggedHash("spillway/statechain/" + kind, canonical JSON of the statement).
+ *
+ *   record    the operator: keys, offsets, locktimes, everything signed, and the state of the coin
+ *   receipt   the operator: the coin has moved to the next owner
+ *   transfer  the owner: the coin may move to these keys
+ *   declined  a receiver: it will not complete this opening
+ */
+import * as v from 'valibot';
+import { height, hexOf, pubkey, text } from '../protocol/message.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { signHash, verifies } from '../signing/bip340.ts';
+import { taggedHash } from '../signing/curve.ts';
+import { coinSchema, viewOf, type Coin } from './terms.ts';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+
+/** What an owner asks the coin to be moved to. */
+export const inviteSchema = v.strictObject({ pubkey, auth: hexOf(32), address: text });
+export type Invite = v.InferOutput<typeof inviteSchema>;
+
+/** What the operator draws for one transfer: S', X and E. */
+export const openingSchema = v.strictObject({ operator_pubkey: pubkey, x_pubkey: pubkey, one_time_pubkey: pubkey });
+export type Opening = v.InferOutput<typeof openingSchema>;
+
+/** One owner of the coin. */
+export const entrySchema = v.strictObject({
+  operator_pubkey: pubkey,
+  owner_pubkey: pubkey,
+  owner_auth: hexOf(32),
+  /** t: KeyAgg([operator, owner]) + t·G is the coin's key. */
+  offset: hexOf(32),
+  address: text,
+  locktime: height,
+  /** Of its backup. */
+  sighash: hexOf(32),
+});
+export type Entry = v.InferOutput<typeof entrySchema>;
+
+/** An opening that was given up. */
+export const cancelledSchema = v.strictObject({
+  operator_pubkey: pubkey,
+  owner_pubkey: pubkey,
+  owner_auth: hexOf(32),
+  /** Who was to send it: the number of owners then. */
+  owners: count,
+  /** The receiver's signature that it will not complete it. */
+  declined: v.nullable(hexOf(64)),
+});
+export type Cancelled = v.InferOutput<typeof cancelledSchema>;
+
+const recordEntries = {
+  coin: coinSchema,
+  state: v.picklist(['open', 'frozen', 'closed', 'exit-only']),
+  entries: v.pipe(v.array(entrySchema), v.minLength(1), v.maxLength(2_000)),
+  /** Every sighash that it has signed for the coin, each once, in order. */
+  signed: v.pipe(
+    v.array(v.strictObject({ kind: v.picklist(['backup', 'withdraw']), sighash: hexOf(32) })),
+    v.maxLength(4_000),
+  ),
+  count,
+  opening: v.nullable(v.strictObject({ ...openingSchema.entries, owner_pubkey: pubkey, owner_auth: hexOf(32) })),
+  cancelled: v.pipe(v.array(cancelledSchema), v.maxLength(4_000)),
+  /** The tip when it was written. */
+  height,
+};
+export const recordSchema = v.strictObject({ ...recordEntries, signature: hexOf(64) });
+export type PublicRecord = v.InferOutput<typeof recordSchema>;
+
+/** It says what it proves and what it does not. */
+export const RECEIPT_TEXT =
+  'the operator has moved the coin to this owner and states that it destroyed the former share; deletion is an assumption, this receipt is evidence and no proof of it';
+const receiptEntries = {
+  text: v.literal(RECEIPT_TEXT),
+  coin: hexOf(32),
+  /** The number of owners, this one included. */
+  owners: count,
+  from_pubkey: pubkey,
+  owner_pubkey: pubkey,
+  owner_auth: hexOf(32),
+  operator_pubkey: pubkey,
+  offset: hexOf(32),
+  count,
+  sighash: hexOf(32),
+};
+export const receiptSchema = v.strictObject({ ...receiptEntries, signature: hexOf(64) });
+export type Receipt = v.InferOutput<typeof receiptSchema>;
+
+type Kind = 'record' | 'receipt' | 'transfer' | 'declined';
+const hashOf = (kind: Kind, statement: object): Uint8Array =>
+  taggedHash(`spillway/statechain/${kind}`, new TextEncoder().encode(canonicalJson(statement)));
+
+export const signStatement = (kind: Kind, statement: object, secret: Uint8Array): string =>
+  signHash(hashOf(kind, statement), secret);
+export const isStatement = (kind: Kind, statement: object, signature: string, key: string): boolean =>
+  verifies(signature, hashOf(kind, statement), key);
+
+/** Is it the operator's? */
+export function isSignedBy(kind: 'record' | 'receipt', signed: PublicRecord | Receipt, operator: string): boolean {
+  const { signature, ...statement } = signed;
+  return isStatement(kind, statement, signature, operator);
+}
+
+/** What the sender agrees to: these keys, this opening. */
+export const transferOf = (coin: Coin, owners: number, invite: Invite, opening: Opening) => ({
+  coin: viewOf(coin),
+  owners,
+  invite,
+  operator_pubkey: opening.operator_pubkey,
+});
+/** What a receiver gives up. Naming S' keeps it from being shown for the next opening. */
+export const declineOf = (id: string, owner: { pubkey: string }, operatorPubkey: string) => ({
+  coin: id,
+  owner_pubkey: owner.pubkey,
+  operator_pubkey: operatorPubkey,
+});
+export const isDeclined = (id: string, c: Cancelled): boolean =>
+  c.declined !== null &&
+  isStatement('declined', declineOf(id, { pubkey: c.owner_pubkey }, c.operator_pubkey), c.declined, c.owner_auth);
+
+/** @throws Refusal `bad-receipt` unless the operator signed it and it says this */
+export function checkReceipt(receipt: Receipt, operator: string, says: Partial<Receipt>): void {
+  const same = Object.entries(says).every(([name, value]) => receipt[name as keyof Receipt] === value);
+  if (!same || !isSignedBy('receipt', receipt, operator))
+    throw new Refusal('bad-receipt', "the operator's receipt is not for this transfer, or not signed by it", {
+      blame: 'operator',
+    });
+}

@@ -1,0 +1,89 @@
+/** How a statecoin stands, in one line: for `status`. */
+import { feeFor } from '../bitcoin/fee.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { vsizeOfHex } from '../bitcoin/transaction.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
+import { verdictOf, type Verdict } from './exit.ts';
+import { isOperators, isOwners, type OwnerRecord, type Statecoin } from './records.ts';
+import { exposed } from './send.ts';
+import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
+
+export interface StatechainStatus {
+  type: 'status';
+  version: 1;
+  /** The coin's id; the own key before there is one. */
+  contract: Hex;
+  role: string;
+  state: string;
+  capacity_sat?: bigint;
+  outpoint?: string;
+  owners?: number;
+  /** nLockTime of the present owner's backup. */
+  expiry?: number;
+  /** By then the backup must be confirmed; null: no earlier owner. */
+  deadline_height?: number | null;
+  /** How many more owners the coin can have; it falls as blocks pass. */
+  transfers_left?: number;
+  /** Backup and its child. */
+  exit_vbytes?: number;
+  exit_fee_sat?: bigint;
+  verdict?: Verdict;
+  notes: string[];
+}
+
+/** Of a child that spends anchor and payout and pays to one taproot output. */
+const CHILD_VSIZE = 153;
+
+export function statechainStatus(
+  name: Hex,
+  c: Statecoin,
+  facts: Pick<Facts, 'tip' | 'coins'> & { feerate: number },
+): StatechainStatus {
+  const line: StatechainStatus = {
+    type: 'status',
+    version: 1,
+    contract: name,
+    role: c.role,
+    state: c.state,
+    notes: [],
+  };
+  if ('terms' in c) line.capacity_sat = c.terms.amount_sat;
+  if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
+  if (!isOwners(c) && !isOperators(c)) return line;
+  const position = c.entries.length - 1;
+  const expiry = locktimeAt(c.terms, position);
+  const held: StatechainStatus = {
+    ...line,
+    owners: c.entries.length,
+    expiry,
+    deadline_height: confirmBefore(c.terms, position),
+    ...(facts.tip !== 'not-checked' && { transfers_left: transfersLeft(c.terms, position, facts.tip) }),
+  };
+  if (c.restored) held.notes.push('from a restored store');
+  if (isOperators(c)) {
+    if (c.state === 'frozen') held.notes.push(`frozen for ${c.frozen.invite.pubkey.slice(0, 16)}`);
+    return held;
+  }
+  if (c.state === 'gone') return held;
+  const exit_vbytes = vsizeOfHex(c.backups.at(-1)!) + CHILD_VSIZE;
+  const bundle = { valid_from_height: expiry + 1, confirm_before_height: held.deadline_height! };
+  const verdict = verdictOf(c, bundle, facts);
+  return {
+    ...held,
+    exit_vbytes,
+    exit_fee_sat: feeFor(facts.feerate, exit_vbytes),
+    verdict,
+    notes: [...held.notes, ...notesOf(c, verdict)],
+  };
+}
+
+function notesOf(c: OwnerRecord, verdict: Verdict): string[] {
+  const before = confirmBefore(c.terms, c.entries.length - 1);
+  const notes: string[] = [];
+  if (exposed(c).length > 0 && c.state === 'owned')
+    notes.push('a cancelled transfer is not declined: exit, withdraw or renew');
+  if (verdict === 'due' && before !== null)
+    notes.push(`exit now: an exit that is not confirmed before ${before} can be replaced by the owner before`);
+  if (verdict === 'late') notes.push('the owner before can take the coin: the higher fee wins');
+  return notes;
+}

@@ -1,0 +1,237 @@
+/**
+ * What owner and operator agree on when they open a statecoin, and what follows from it alone.
+ *
+ * A statecoin is one taproot output whose key two parties share: an operator and whoever owns the coin. Its point P never
+ * changes; the shares do, with each owner (`signing/key-update.ts`). Owner n holds a backup that pays everything to it from
+ * height locktime − n·step on, so that each owner can leave without the operator before all earlier ones can.
+ * The coin's id is a hash of the terms; the outpoint is not part of it, so that the id exists before the funding.
+ */
+import * as v from 'valibot';
+import { addressOf } from '../bitcoin/address.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { withChecksum } from '../bitcoin/descriptor.ts';
+import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
+import type { Network } from '../bitcoin/network.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import type { Facts, Party } from '../protocol/action.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { taggedHash } from '../signing/curve.ts';
+import { keySet, type KeySet } from '../signing/keyset.ts';
+
+/** What an operator is ready to serve, stated in its offer. */
+export interface Policy {
+  min_amount_sat: bigint;
+  max_amount_sat: bigint;
+  /** How far ahead of the tip the first backup becomes valid. */
+  initial_blocks: number;
+  /** By how much each owner's backup comes before the one of the owner before. */
+  step_blocks: number;
+  /** A transfer under way ends where the new backup would be valid in fewer blocks. */
+  margin_blocks: number;
+  /** A transfer begins only where the new backup is at least so many blocks away. */
+  min_remaining_blocks: number;
+  min_conf: number;
+}
+
+export const defaultPolicy = (network: Network): Policy => ({
+  min_amount_sat: 10_000n,
+  max_amount_sat: 100_000_000n,
+  initial_blocks: 10_000,
+  step_blocks: 100,
+  margin_blocks: 144,
+  min_remaining_blocks: 288,
+  min_conf: network === 'regtest' ? 1 : 3,
+});
+
+/** @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that came in an offer */
+export function checkPolicy(p: Policy, from?: Party): Policy {
+  const wrong =
+    p.min_amount_sat > p.max_amount_sat
+      ? 'the least amount is above the largest'
+      : p.min_remaining_blocks < p.margin_blocks
+        ? 'a transfer may begin (minimum remaining) nearer to the lock than it must end (margin)'
+        : p.initial_blocks < p.step_blocks + p.min_remaining_blocks
+          ? 'the initial lock leaves no room for one transfer'
+          : undefined;
+  if (wrong)
+    throw from === undefined
+      ? new Refusal('usage', wrong)
+      : new Refusal('malformed-message', `a policy found in which ${wrong}`, { blame: from });
+  return p;
+}
+
+const blocks = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000));
+const confirmations = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
+
+export const offerSchema = v.strictObject({
+  /** The operator's own key (x-only), one for all its coins: it seals its messages, records and receipts. */
+  operator: hexOf(32),
+  pubkey,
+  policy: v.strictObject({
+    min_amount_sat: sat,
+    max_amount_sat: sat,
+    initial_blocks: blocks,
+    step_blocks: blocks,
+    margin_blocks: blocks,
+    min_remaining_blocks: blocks,
+    min_conf: confirmations,
+  }),
+});
+export type Offer = v.InferOutput<typeof offerSchema>;
+
+export const termsEntries = {
+  operator: hexOf(32),
+  operator_pubkey: pubkey,
+  owner_pubkey: pubkey,
+  owner_auth: hexOf(32),
+  owner_address: text,
+  amount_sat: sat,
+  /** nLockTime of the first backup. */
+  locktime: height,
+  step_blocks: blocks,
+  margin_blocks: blocks,
+  min_remaining_blocks: blocks,
+  min_conf: confirmations,
+};
+const termsSchema = v.strictObject(termsEntries);
+export type Terms = v.InferOutput<typeof termsSchema> & { network: Network };
+
+/** A coin as messages show it: its terms and what follows from them. */
+const coinEntries = {
+  id: hexOf(32),
+  ...termsEntries,
+  address: text,
+  descriptor: text,
+  outpoint,
+};
+export const coinSchema = v.strictObject(coinEntries);
+export type CoinView = v.InferOutput<typeof coinSchema>;
+
+/** A coin as records hold it. */
+export interface Coin {
+  id: string;
+  terms: Terms;
+  outpoint: Outpoint;
+}
+
+/** The offset of the first pair: P is then its plain aggregate. */
+export const NO_OFFSET = '00'.repeat(32);
+
+export const coinId = (terms: Terms): string =>
+  bytesToHex(taggedHash('spillway/statechain/terms', new TextEncoder().encode(canonicalJson(terms))));
+
+/** The first pair; every later one comes to the same output. */
+export const firstKeys = (terms: Terms): KeySet => keySet([terms.operator_pubkey, terms.owner_pubkey], NO_OFFSET);
+/** P, 33 bytes, hex: what the taproot tweak is applied to. */
+export const pointOf = (terms: Terms): string => firstKeys(terms).internalKey;
+export const scriptOfCoin = (terms: Terms): string => firstKeys(terms).script;
+export const coinAddress = (terms: Terms): string => addressOf(scriptOfCoin(terms), terms.network)!;
+/** For wallets that watch: they see one key. */
+export const coinDescriptor = (terms: Terms): string => withChecksum(`tr(${pointOf(terms).slice(2)})`);
+export const spentCoin = ({ terms, outpoint: at }: Coin): Spent => ({
+  ...at,
+  sat: terms.amount_sat,
+  script: scriptOfCoin(terms),
+});
+
+/** The coin as messages show it, its fields always in the same order. */
+export function viewOf({ id, terms, outpoint: at }: Coin): CoinView {
+  const all = { ...terms, id, address: coinAddress(terms), descriptor: coinDescriptor(terms), outpoint: at };
+  return Object.fromEntries(Object.keys(coinEntries).map((name) => [name, all[name as keyof typeof all]])) as CoinView;
+}
+
+/** A coin that another party states: everything derived follows from its terms. @throws Refusal `key-rejected`, `terms-differ` */
+export function readCoin(view: CoinView, network: Network, from: Party): Coin {
+  const { id, address: _, descriptor: __, outpoint: at, ...terms } = view;
+  const coin = { id, terms: { network, ...terms }, outpoint: at };
+  checkKeys(coin.terms, from);
+  if (coinId(coin.terms) !== id || canonicalJson(viewOf(coin)) !== canonicalJson(view))
+    throw new Refusal('terms-differ', 'id, address or descriptor of the coin do not follow from its terms', {
+      blame: from,
+    });
+  return coin;
+}
+
+/** @throws Refusal `key-rejected` for keys that are no points, are equal, or sum to nothing */
+export function checkKeys(terms: Terms, from: Party): void {
+  const refuse = (why: string) => new Refusal('key-rejected', why, { blame: from });
+  const signing = [terms.operator_pubkey.slice(2), terms.owner_pubkey.slice(2)];
+  if (signing[0] === signing[1]) throw refuse("operator's and owner's keys are the same point");
+  if ([terms.operator, terms.owner_auth].some((key) => signing.includes(key)))
+    throw refuse('a key is used for signing and for authentication');
+  try {
+    firstKeys(terms);
+  } catch {
+    throw refuse('a key of the coin is no point of the curve');
+  }
+}
+
+/** The height from which owner `position`'s backup is final; a block later it can be mined. */
+export const locktimeAt = (terms: Terms, position: number): number => terms.locktime - position * terms.step_blocks;
+/** From this height on the owner before could replace an unconfirmed backup; null: there was none before. */
+export const confirmBefore = (terms: Terms, position: number): number | null =>
+  position === 0 ? null : locktimeAt(terms, position - 1);
+/** How many more owners the coin can have at this height. */
+export const transfersLeft = (terms: Terms, position: number, tip: number): number =>
+  Math.max(0, Math.floor((locktimeAt(terms, position) - tip - terms.min_remaining_blocks) / terms.step_blocks));
+
+/** Heights are never guessed. @throws Refusal `tip-required` */
+export function knownTip(tip: Facts['tip']): number {
+  if (tip !== 'not-checked') return tip;
+  throw new Refusal('tip-required', 'no height found, and locktimes matter here', {
+    hint: 'give --tip HEIGHT or --chain URL',
+  });
+}
+
+/** @throws Refusal `expired` where owner `position`'s backup would be valid in fewer than `least` blocks */
+export function checkRemaining(terms: Terms, position: number, tip: number, least: number): void {
+  const remaining = locktimeAt(terms, position) - tip;
+  if (remaining < least)
+    throw new Refusal('expired', `${remaining} blocks until the backup of owner ${position} found, ${least} expected`, {
+      hint: 'withdraw, or exit with the backup at its height',
+    });
+}
+
+/** The terms of an opening, from the operator's offer and the owner's choice. @throws Refusal `malformed-message` */
+export function termsFrom(
+  network: Network,
+  offer: Offer,
+  owner: { pubkey: string; auth: string; address: string },
+  amount: bigint,
+  tip: number,
+): Terms {
+  const { policy } = offer;
+  checkPolicy(policy, 'operator');
+  return {
+    network,
+    operator: offer.operator,
+    operator_pubkey: offer.pubkey,
+    owner_pubkey: owner.pubkey,
+    owner_auth: owner.auth,
+    owner_address: owner.address,
+    amount_sat: amount,
+    locktime: tip + policy.initial_blocks,
+    step_blocks: policy.step_blocks,
+    margin_blocks: policy.margin_blocks,
+    min_remaining_blocks: policy.min_remaining_blocks,
+    min_conf: policy.min_conf,
+  };
+}
+
+/** @throws Refusal `out-of-policy` naming the bound that the terms leave; a tip of the other's may differ by the margin */
+export function checkTermsWithin(terms: Terms, policy: Policy, tip: number): void {
+  const outside = (what: string, found: bigint | number, low: bigint | number, high: bigint | number) => {
+    if (found < low || found > high)
+      throw new Refusal('out-of-policy', `${what} ${found} found, ${low} to ${high} expected`);
+  };
+  outside('amount in sat', terms.amount_sat, policy.min_amount_sat, policy.max_amount_sat);
+  const lock = tip + policy.initial_blocks;
+  const least = tip + policy.step_blocks + policy.min_remaining_blocks;
+  outside('locktime', terms.locktime, Math.max(lock - policy.margin_blocks, least), lock + policy.margin_blocks);
+  outside('locktime', terms.locktime, 1, LOCKTIME_THRESHOLD - 1);
+  for (const name of ['step_blocks', 'margin_blocks', 'min_remaining_blocks', 'min_conf'] as const)
+    outside(name, terms[name], policy[name], policy[name]);
+}

@@ -1,0 +1,142 @@
+/**
+ * The messages of a transfer, and what all its steps begin with.
+ *
+ *   invited    receiver   fresh keys O' and A', an address
+ *   offered    sender     this coin, to these keys
+ *   opened     operator   the coin is frozen; S', X, E, its record; x for the sender
+ *   sent       sender     the backups, its signature; m1 for the receiver
+ *   received   receiver   all checked; the nonce of its own backup; m2 for the operator
+ *   moved      operator   t', receipt, its partial signature
+ *   owned      receiver   the finished backup              paid       sender   the receipt, kept
+ *   declined   receiver   (--cancel) it will not complete the opening
+ *   cancelled  sender     (--cancel) it gives the opening up
+ *   freed      operator   the opening is destroyed         kept       sender   the coin is its own again
+ */
+import * as v from 'valibot';
+import { canonicalJson } from '../protocol/json.ts';
+import { height, hexOf, hexText, messageParser, psbt, pubkey, type MessageOf } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { messageHash } from '../signing/seal.ts';
+import { openField, sealField } from '../signing/sealed-field.ts';
+import { bundleEntries } from './backup.ts';
+import type { Role, Statecoin } from './records.ts';
+import {
+  cancelledSchema,
+  inviteSchema,
+  openingSchema,
+  receiptSchema,
+  recordSchema,
+  type Entry,
+  type Invite,
+  type Opening,
+  type PublicRecord,
+} from './statements.ts';
+import { coinSchema, viewOf, type Coin, type CoinView } from './terms.ts';
+
+/** A number of 32 bytes for one reader, with the public key that was drawn to seal it. */
+const sealedBy = v.strictObject({ key: pubkey, sealed: hexOf(48) });
+const history = v.pipe(v.array(hexText), v.minLength(1), v.maxLength(2_000));
+const backupPsbt = v.strictObject({ backup: psbt });
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+const named = { coin: coinSchema, invite: inviteSchema };
+const opened = { ...named, opening: openingSchema };
+
+const steps = {
+  invited: { operator: hexOf(32), invite: inviteSchema },
+  offered: named,
+  opened: { ...opened, record: recordSchema, x: hexOf(48) },
+  sent: { ...opened, record: recordSchema, backups: history, transfer_signature: hexOf(64), m1: sealedBy },
+  received: {
+    ...opened,
+    transfer_signature: hexOf(64),
+    /** What the operator must have signed so far, and not one more. */
+    expected_count: count,
+    /** null: the coin has moved already, only the nonce is new. */
+    m2: v.nullable(sealedBy),
+    psbt: backupPsbt,
+  },
+  moved: {
+    ...opened,
+    transfer_signature: hexOf(64),
+    record: recordSchema,
+    offset: hexOf(32),
+    receipt: receiptSchema,
+    psbt: backupPsbt,
+  },
+  owned: {
+    ...bundleEntries,
+    record: recordSchema,
+    backups: history,
+    receipt: receiptSchema,
+    /** Blocks until the backup is final, by the height of this run. */
+    remaining_blocks: v.pipe(v.number(), v.integer()),
+  },
+  paid: { ...opened, receipt: receiptSchema },
+  declined: { ...opened, declined: hexOf(64) },
+  cancelled: { ...opened, final: v.boolean() },
+  freed: { coin: coinSchema, cancelled: cancelledSchema },
+  kept: { coin: coinSchema, cancelled: cancelledSchema, final: v.boolean(), locktime: height },
+} as const;
+
+export type TransferMessage = MessageOf<typeof steps>;
+export type At<S extends TransferMessage['step']> = Extract<TransferMessage, { step: S }>;
+export const TYPE = 'statechain-transfer';
+export const parseTransfer = messageParser(TYPE, steps);
+
+export interface TransferInput {
+  as?: 'receiver';
+  operator?: string;
+  contract?: string;
+  payout?: string;
+  minRemaining?: number;
+}
+export type TransferRecords = { coin: Statecoin; next: Statecoin };
+
+/** What a sealed field is bound to: the whole public message that carries it. */
+const ends = (field: 'x' | 'm1' | 'm2', message: object) => ({
+  field,
+  hash: messageHash({ ...message, type: TYPE, version: 1, [field]: undefined }),
+});
+export const sealIn = (field: 'x' | 'm1' | 'm2', message: object, plain: Uint8Array, by: Uint8Array, to: string) =>
+  sealField(ends(field, message), plain, by, to);
+
+/** @throws Refusal `sealed-unreadable` */
+export function openIn(
+  field: 'x' | 'm1' | 'm2',
+  message: object,
+  { key, sealed }: { key: string; sealed: string },
+  reader: Uint8Array,
+  from: string,
+): Uint8Array {
+  const plain = openField(ends(field, message), sealed, reader, key);
+  if (plain?.length === 32) return plain;
+  throw new Refusal('sealed-unreadable', `the sealed ${field} of the ${from} does not open in this message`, {
+    blame: from,
+  });
+}
+
+export const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
+
+/** @throws Refusal `terms-differ` */
+export function checkCoinIs(own: Coin, stated: CoinView, from: Role | 'sender' | 'receiver'): void {
+  if (!same(viewOf(own), stated))
+    throw new Refusal('terms-differ', 'the message states another coin than this home knows', { blame: from });
+}
+
+/** Is the operator frozen for exactly this transfer? */
+export const isOpenFor = (record: PublicRecord, opening: Opening, invite: Invite): boolean =>
+  record.state === 'frozen' &&
+  same(record.opening, { ...opening, owner_pubkey: invite.pubkey, owner_auth: invite.auth });
+
+/** The pair and address of the next owner, as its entry will have them; only the offset is wanting. */
+export const nextEntry = (
+  invite: Invite,
+  opening: Opening,
+  locktime: number,
+): Pick<Entry, 'operator_pubkey' | 'owner_pubkey' | 'owner_auth' | 'address' | 'locktime'> => ({
+  operator_pubkey: opening.operator_pubkey,
+  owner_pubkey: invite.pubkey,
+  owner_auth: invite.auth,
+  address: invite.address,
+  locktime,
+});

@@ -1,0 +1,207 @@
+/**
+ * statechain-transfer: invited (receiver) → offered (sender) → opened (operator) → sent (sender) → received (receiver) →
+ * moved (operator) → owned (receiver). The messages: `transfer-messages.ts`; the steps, by who takes them: `send.ts`,
+ * `receive.ts`, `move.ts`. Sender and receiver may be one home: then it renews its keys.
+ */
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { scriptOf } from '../bitcoin/address.ts';
+import { table, type Party } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { dropOpening, free, freeze, move } from './move.ts';
+import { OPERATOR } from './operator.ts';
+import {
+  cancelled,
+  idClaim,
+  isOperators,
+  isOwners,
+  isPending,
+  keyClaim,
+  statecoinKind,
+  type Statecoin,
+} from './records.ts';
+import { decline, invite, own, receive, receiveAgain } from './receive.ts';
+import { keep, offer, pay, send, takeBack } from './send.ts';
+import {
+  parseTransfer,
+  TYPE,
+  type TransferInput,
+  type TransferMessage,
+  type TransferRecords,
+} from './transfer-messages.ts';
+
+type Found = Partial<TransferRecords>;
+
+/** The receiver's key that a message names, where it is not told by `owned` alone. */
+const invited = (m: TransferMessage): string | undefined =>
+  'invite' in m ? m.invite.pubkey : 'cancelled' in m ? m.cancelled.owner_pubkey : undefined;
+
+function partyOf(m: TransferMessage | null, input: TransferInput, { coin, next }: Found): Party {
+  if (!m && input.as) return input.as;
+  if (coin?.role === 'operator') return 'operator';
+  const receives = next?.role === 'owner';
+  const sends = coin?.role === 'owner';
+  if (m?.step === 'invited') return receives && !sends ? 'receiver' : 'sender';
+  const first = m && ['sent', 'received', 'moved'].includes(m.step) ? 'receiver' : 'sender';
+  if (receives && (first === 'receiver' || !sends)) return 'receiver';
+  if (sends) return 'sender';
+  throw new Refusal('unknown-contract', 'this home takes no part in that transfer', {
+    hint: 'start with --as receiver, or answer an invitation with --contract ID',
+  });
+}
+
+/** The coin as the chain should show it. */
+const coinOf = (m: { coin: { outpoint: { txid: string; vout: number } } }) => ({
+  tip: true as const,
+  coins: [outpointText(m.coin.outpoint)],
+});
+const erased = ({ records: { next } }: { records: Found }): boolean => isPending(next) && next.nonce === null;
+
+export const transferStatechain = table<TransferMessage, TransferRecords, TransferInput>(
+  {
+    type: TYPE,
+    kinds: { coin: statecoinKind, next: statecoinKind },
+    parse: parseTransfer,
+    find(m, input) {
+      const id = m && 'coin' in m ? m.coin.id : input.contract;
+      const key = m && invited(m);
+      return { ...(id !== undefined && { coin: idClaim(id) }), ...(key && { next: keyClaim(key) }) };
+    },
+    party: ({ message, input, records }) => partyOf(message, input, records),
+    peer: ({ message: m, records: { coin, next } }, by) => {
+      if (!m) return null;
+      const operator = (c: Statecoin | undefined): string =>
+        c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';
+      const owner = isOperators(coin) ? coin.entries.at(-1)!.owner_auth : '';
+      switch (m.step) {
+        case 'offered':
+        case 'cancelled':
+          return owner;
+        case 'opened':
+        case 'freed':
+          return operator(coin);
+        case 'moved':
+          return operator(by === 'receiver' ? next : coin);
+        case 'sent':
+          return m.record.entries.at(-1)!.owner_auth;
+        case 'invited':
+        case 'received':
+        case 'declined':
+          return m.invite.auth;
+        default:
+          return null;
+      }
+    },
+    sealWith: ({ coin, next }, by) => (by === 'operator' ? OPERATOR : by === 'sender' ? coin!.own : next!.own).path,
+    cancel: ({ message: m, records: { coin, next }, by, ...hand }) => {
+      if (by === 'operator' && isOperators(coin)) return dropOpening(coin, m, hand.network);
+      if (by === 'sender' && isOwners(coin)) return takeBack(hand, m, coin);
+      if (by === 'receiver' && m && 'opening' in m) return decline(hand, m, next);
+      if (by === 'receiver' && next?.state === 'invited') return { writes: { next: cancelled(next) } };
+      throw new Refusal('too-late-to-cancel', `nothing to cancel as ${by}`);
+    },
+  },
+  (row) => [
+    row({
+      name: 'invited',
+      after: null,
+      by: 'receiver',
+      does: 'shows fresh keys and an address, and the operator that it trusts',
+      asks: ['as', 'operator'],
+      may: ['payout'],
+      needs: ({ input }) => ({ payout: input.payout ? 0 : 1 }),
+      take: ({ input, facts, ...hand }) => {
+        const address = input.payout ?? facts.payout[0]!.address;
+        scriptOf(address, hand.network as Parameters<typeof scriptOf>[1]);
+        return invite(hand, input.operator, address);
+      },
+    }),
+    row({
+      name: 'offered',
+      after: 'invited',
+      by: 'sender',
+      does: 'offers this coin to those keys',
+      asks: ['contract'],
+      take: ({ message, records }) => offer(message, records),
+    }),
+    row({
+      name: 'opened',
+      after: 'offered',
+      by: 'operator',
+      does: 'freezes the coin and draws a new share for it; its record, signed',
+      needs: ({ message }) => coinOf(message),
+      take: ({ message, records, facts, ...hand }) => freeze(hand, message, records, facts),
+    }),
+    row({
+      name: 'sent',
+      after: 'opened',
+      by: 'sender',
+      does: 'hands on the backups and its half of the key update; from here a cancel needs the receiver',
+      take: ({ message, records, ...hand }) => send(hand, message, records),
+    }),
+    row({
+      name: 'received',
+      after: 'sent',
+      by: 'receiver',
+      does: 'checks everything, answers with its half and the nonce of its own backup',
+      may: ['minRemaining'],
+      needs: ({ message }) => coinOf(message),
+      take: ({ message, records, input, facts, ...hand }) => receive(hand, message, records, facts, input),
+    }),
+    row({
+      name: 'moved',
+      after: 'received',
+      by: 'operator',
+      does: 'replaces its share, counts and signs the new backup, destroys the old share; the receipt',
+      needs: ({ message }) => coinOf(message),
+      take: ({ message, records, facts, ...hand }) => move(hand, message, records, facts),
+    }),
+    row({
+      name: 'received',
+      after: 'moved',
+      by: 'receiver',
+      does: 'asks for its backup again, with a new nonce',
+      when: ['where its nonce was erased', erased],
+      take: ({ message, records, ...hand }) => receiveAgain(hand, message, records),
+    }),
+    row({
+      name: 'owned',
+      after: 'moved',
+      by: 'receiver',
+      does: 'looks at the chain again, completes its backup and prints it: now it is paid',
+      when: ['with its nonce', (seen) => !erased(seen)],
+      needs: ({ message }) => ({
+        ...coinOf(message),
+        ours: [scriptOf(message.invite.address, message.network as never)],
+      }),
+      take: ({ message, records, facts, ...hand }) => own(hand, message, records, facts),
+    }),
+    row({
+      name: 'paid',
+      after: 'moved',
+      by: 'sender',
+      does: 'keeps the receipt: it has paid',
+      take: ({ message, records }) => pay(message, records),
+    }),
+    row({
+      name: 'freed',
+      after: 'declined',
+      by: 'operator',
+      does: 'destroys what it drew for the transfer; the coin is free',
+      take: ({ message, records }) => free(message, records),
+    }),
+    row({
+      name: 'freed',
+      after: 'cancelled',
+      by: 'operator',
+      does: 'destroys what it drew for the transfer; the coin is free',
+      take: ({ message, records }) => free(message, records),
+    }),
+    row({
+      name: 'kept',
+      after: 'freed',
+      by: 'sender',
+      does: 'has the coin again; says whether the cancel is final',
+      take: ({ message, records }) => keep(message, records),
+    }),
+  ],
+);

@@ -1,0 +1,129 @@
+/** Shares in files of their own: made before the commit, destroyed after it, swept, under one lock. */
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Claim } from '../../src/lib/protocol/action.ts';
+import { sharesBeside, ShareFolder } from '../../src/lib/home/shares.ts';
+import { destroyFile } from '../../src/lib/home/files.ts';
+
+const ID = 'ab'.repeat(16);
+const [A, B] = ['0a'.repeat(16), '0b'.repeat(16)] as [string, string];
+const secret = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+const key = new Uint8Array(32).fill(7);
+let dir: string;
+beforeEach(() => {
+  dir = join(mkdtempSync(join(tmpdir(), 'spillway-shares-')), 'home.shares');
+});
+const folder = (homeId = ID, point?: (label: string) => void) =>
+  new ShareFolder({ dir, homeId, key: async () => key, point });
+const files = (): string[] =>
+  existsSync(dir)
+    ? readdirSync(dir)
+        .filter((f) => f.endsWith('.share'))
+        .sort()
+    : [];
+/** A store that claims these names. */
+const claiming = (...names: string[]) => ({
+  load: async (claims: readonly Claim[]) => ({
+    found: new Map(claims.filter((c) => names.includes(c.slice(6))).map((c) => [c, { kind: 'k', record: {}, rev: 1 }])),
+    nonces: [],
+  }),
+});
+
+describe('the shares of a home', () => {
+  it('lie beside it, whatever slash its name ends with', () => {
+    expect([sharesBeside('/x/home'), sharesBeside('/x/home/')]).toEqual(['/x/home.shares', '/x/home.shares']);
+  });
+
+  it('are there before the commit, sealed, and gone after the commit that drops them', async () => {
+    const shares = folder();
+    const commit = async () => {
+      expect(files()).toEqual([`${ID}-${A}.share`]);
+      expect(readFileSync(join(dir, files()[0]!)).includes(Buffer.from(secret(1)))).toBe(false);
+      return true;
+    };
+    expect(await shares.around([{ name: A, secret: secret(1) }], [], commit)).toBe(true);
+    expect(await shares.read([A, B])).toEqual(new Map([[A, secret(1)]]));
+    expect(await shares.around([{ name: B, secret: secret(2) }], [A], async () => true)).toBe(true);
+    expect(await shares.read([A, B])).toEqual(new Map([[B, secret(2)]]));
+  });
+
+  it('a commit that does not stand leaves the old ones and no new one', async () => {
+    const shares = folder();
+    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
+    expect(await shares.around([{ name: B, secret: secret(2) }], [A], async () => false)).toBe(false);
+    expect(files()).toEqual([`${ID}-${A}.share`]);
+  });
+
+  it('a name that is there is a lost race, and its file is left alone', async () => {
+    const shares = folder();
+    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
+    expect(await shares.around([{ name: A, secret: secret(9) }], [], async () => expect.fail('no commit'))).toBe(false);
+    expect(await shares.read([A])).toEqual(new Map([[A, secret(1)]]));
+  });
+
+  it('a commit that throws leaves both to the next sweep, which knows', async () => {
+    const shares = folder();
+    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
+    const failing = async (): Promise<boolean> => {
+      throw new Error('a disk');
+    };
+    await expect(shares.around([{ name: B, secret: secret(2) }], [A], failing)).rejects.toThrow('a disk');
+    expect(files()).toHaveLength(2);
+    await shares.sweep(claiming(B));
+    expect(files()).toEqual([`${ID}-${B}.share`]);
+  });
+
+  it('a sweep destroys what no record claims, and nothing of another home', async () => {
+    await folder().around([{ name: A, secret: secret(1) }], [], async () => true);
+    await folder('cd'.repeat(16)).around([{ name: A, secret: secret(1) }], [], async () => true);
+    await folder().sweep(claiming());
+    expect(files()).toEqual([`${'cd'.repeat(16)}-${A}.share`]);
+  });
+
+  it('5.7.6: a sweep waits for a move that is between its file and its commit', async () => {
+    let commits = () => {};
+    const held = new Promise<void>((resolve) => (commits = resolve));
+    const claimed: string[] = [];
+    const moving = folder().around([{ name: A, secret: secret(1) }], [], async () => {
+      await held;
+      claimed.push(A);
+      return true;
+    });
+    while (files().length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    const store = { load: (claims: readonly Claim[]) => claiming(...claimed).load(claims) };
+    const sweeping = folder().sweep(store);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(files()).toHaveLength(1);
+    commits();
+    await Promise.all([moving, sweeping]);
+    expect(files()).toHaveLength(1);
+  });
+
+  it('open for their home alone: another seed, an altered file, another place, group access', async () => {
+    const shares = folder();
+    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
+    const path = join(dir, files()[0]!);
+    const other = new ShareFolder({ dir, homeId: ID, key: async () => new Uint8Array(32) });
+    await expect(other.read([A])).rejects.toMatchObject({ code: 'store-unavailable' });
+    cpSync(path, join(dir, `${ID}-${B}.share`));
+    await expect(shares.read([B])).rejects.toMatchObject({ code: 'store-unavailable' });
+    const bytes = readFileSync(path);
+    bytes[20]! ^= 1;
+    writeFileSync(path, bytes);
+    await expect(shares.read([A])).rejects.toMatchObject({ code: 'store-unavailable' });
+    chmodSync(path, 0o640);
+    await expect(shares.read([A])).rejects.toMatchObject({ code: 'secret-exposed' });
+    await expect(shares.read(['../x'])).rejects.toMatchObject({ code: 'bug' });
+  });
+
+  it('a folder that cannot be made is 73', async () => {
+    writeFileSync(dir, 'a file');
+    await expect(folder().around([{ name: A, secret: secret(1) }], [], async () => true)).rejects.toMatchObject({
+      code: 'cannot-write',
+    });
+  });
+
+  it('destroying a file that is gone is done', () => expect(() => destroyFile(join(dir, 'nothing'))).not.toThrow());
+});

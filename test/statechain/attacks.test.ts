@@ -1,0 +1,269 @@
+/**
+ * Every message of every statechain action, altered in every way that `alter.ts` knows, and sealed anew by its true sender:
+ * refused with a named error, nothing changed, and the true message still works afterwards. What is not refused is in
+ * `ALLOWED`, with the reason. A row that no scene plays fails the first test.
+ */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { rowWords, type Action } from '../../src/lib/protocol/action.ts';
+import { canonicalJson } from '../../src/lib/protocol/json.ts';
+import { ERRORS, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
+import { openStatechain } from '../../src/lib/statechain/open.ts';
+import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
+import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
+import { alterFields, alterPsbts, alterSeal, sealSecret } from '../credit/alter.ts';
+import { fundingFor } from '../credit/scenes.ts';
+import { ownCoin } from '../support/credit.ts';
+import { TestParty, type Message, type RunOptions } from '../support/party.ts';
+import { cast, opened, operatorKey, POLICY, transferMessages, type Cast, type Name } from '../support/statechain.ts';
+
+type Play = (who: Name, table: Action<any, any, any>, options: RunOptions) => Promise<Message>;
+
+const scenes: Record<string, (all: Cast, play: Play) => Promise<void>> = {
+  'an opening by own coins': async ({ alice }, play) => {
+    const utxo = [await ownCoin(alice, 2_000_000n)];
+    const offered = await play('operator', openStatechain, { input: { as: 'operator', policy: POLICY } });
+    const proposed = await play('alice', openStatechain, { on: offered, input: { utxo, amount: 1_000_000n } });
+    const accepted = await play('operator', openStatechain, { on: proposed });
+    await play('alice', openStatechain, { on: accepted });
+  },
+  'an opening by another wallet': async ({ alice }, play) => {
+    const offered = await play('operator', openStatechain, { input: { as: 'operator', policy: POLICY } });
+    const addressed = await play('alice', openStatechain, { on: offered, input: { amount: 1_000_000n } });
+    const { terms, address } = addressed as { terms: { amount_sat: number }; address: string };
+    const asked = { terms: { capacity_sat: terms.amount_sat }, address } as unknown as Message;
+    const funding = fundingFor(asked, await ownCoin(alice, 1_006_000n));
+    const proposed = await play('alice', openStatechain, { on: addressed, input: { funding } });
+    const accepted = await play('operator', openStatechain, { on: proposed });
+    await play('alice', openStatechain, { on: accepted });
+  },
+  'a transfer and its receipt': async (all, play) => {
+    const id = await opened(all);
+    const input = { as: 'receiver', operator: await operatorKey(all.operator) };
+    const invited = await play('bob', transferStatechain, { input });
+    const offered = await play('alice', transferStatechain, { on: invited, input: { contract: id } });
+    const open = await play('operator', transferStatechain, { on: offered });
+    const sent = await play('alice', transferStatechain, { on: open });
+    const received = await play('bob', transferStatechain, { on: sent });
+    const moved = await play('operator', transferStatechain, { on: received });
+    await play('alice', transferStatechain, { on: moved });
+    await play('bob', transferStatechain, { on: moved });
+  },
+  'a transfer that the receiver declines': async (all, play) => {
+    const id = await opened(all);
+    const said = await transferMessages(all.operator, all.alice, all.bob, id, 'received');
+    const declined = (await all.bob.run(transferStatechain, { on: said[3], cancel: true })).message;
+    const freed = await play('operator', transferStatechain, { on: declined });
+    await play('alice', transferStatechain, { on: freed });
+  },
+  'a transfer that the sender cancels': async (all, play) => {
+    const id = await opened(all);
+    const said = await transferMessages(all.operator, all.alice, all.bob, id, 'opened');
+    const cancelled = (await all.alice.run(transferStatechain, { on: said[2], cancel: true })).message;
+    const freed = await play('operator', transferStatechain, { on: cancelled });
+    await play('alice', transferStatechain, { on: freed });
+  },
+  'a receiver that lost its nonce': async (all, play) => {
+    const id = await opened(all);
+    const said = await transferMessages(all.operator, all.alice, all.bob, id, 'moved');
+    await all.bob.run(transferStatechain, { on: said[3], cancel: true });
+    const again = await play('bob', transferStatechain, { on: said[5] });
+    const moved = await play('operator', transferStatechain, { on: again });
+    await play('bob', transferStatechain, { on: moved });
+  },
+  'a withdrawal': async (all, play) => {
+    const contract = await opened(all);
+    const requested = await play('alice', withdrawStatechain, { input: { contract } });
+    const signed = await play('operator', withdrawStatechain, { on: requested });
+    await play('alice', withdrawStatechain, { on: signed });
+  },
+};
+
+/** What its sender may say, and what the reader does not read. */
+const ALLOWED: readonly (readonly [what: RegExp, at: RegExp, why: string])[] = [
+  [
+    /^offer\.(pubkey|policy\.\w+) (changed|zero), resealed$|^offer\.pubkey no point, resealed$/,
+    /^statechain-open\/offered/,
+    'an offer is the operator’s to make, and its bounds are judged (`open.test.ts`)',
+  ],
+  [
+    /^(sealed by the victim itself|offer|id|terms|address|descriptor|locktime)/,
+    /^statechain-open\/addressed/,
+    'the owner’s own message: its record counts',
+  ],
+  [
+    /^invite\.(pubkey|address|auth)|^operator/,
+    /^statechain-transfer\/invited/,
+    'an invitation is the receiver’s to make; a key that is no point is refused by the operator',
+  ],
+  [/^invite\.(pubkey|address|auth)/, /^statechain-transfer\/offered/, 'the sender may offer the coin to whom it likes'],
+  [/: nonce another$/, /\/(proposed|requested|received)$/, 'the opener’s nonce is the opener’s choice'],
+  [
+    /^(transfer_signature|expected_count|invite\.auth)/,
+    /\/received$/,
+    'asked again after the move, only the keys count: nothing is signed but the same backup',
+  ],
+  [
+    /^(m2|transfer_signature|opening\.(x|one_time)_pubkey)/,
+    /\/(received|moved)$/,
+    'not read again: the coin has moved, or the home has what it checked',
+  ],
+  [
+    /^transfer_signature/,
+    /^statechain-transfer\/moved/,
+    'it was for the operator, which has checked it: whoever reads it back has the receipt',
+  ],
+  [/^backup: /, /^statechain-transfer\/moved:lost/, 'the answer to a nonce that is gone is not read'],
+  [/^(receipt|record|offset|psbt|backup)/, /^statechain-transfer\/moved:alice/, 'the sender reads the receipt alone'],
+  [/^opening\./, /^statechain-transfer\/(moved:alice|declined|cancelled)/, 'its other points are not read any more'],
+  [
+    /^(invite\.(address|auth)|final)/,
+    /^statechain-transfer\/(moved:alice|cancelled|declined)/,
+    'not read: the opening is named by its keys',
+  ],
+  [
+    /^(address|fee_sat)/,
+    /^statechain-withdraw\/requested/,
+    'the owner says where to and for how much: then the PSBT differs',
+  ],
+  [
+    /^cancelled\./,
+    /^statechain-transfer\/freed/,
+    'the operator may say what it likes: what has no signature of the receiver declines nothing',
+  ],
+];
+
+interface Ended {
+  at: string;
+  what: string;
+  code: string | undefined;
+  changed: boolean;
+}
+const ended: Ended[] = [];
+const strangers: { at: string; code: string | undefined }[] = [];
+const played = new Set<string>();
+const repeats: { at: string; same: boolean }[] = [];
+const fits = ({ what, at }: { what: string; at: string }) => ALLOWED.some(([w, a]) => w.test(what) && a.test(at));
+
+class NotRefused extends Error {}
+/** The same party, whose store takes no commit. */
+function withoutCommit(party: TestParty): TestParty {
+  const dry = Object.create(party) as TestParty;
+  dry.ports = (options) => {
+    const ports = party.ports(options);
+    const { store } = ports;
+    const dryStore = Object.create(store) as typeof store;
+    for (const name of ['reply', 'load', 'fresh', 'ours'] as const)
+      (dryStore as any)[name] = (...args: unknown[]) => (store as any)[name](...args);
+    dryStore.commit = () => Promise.reject(new NotRefused());
+    return {
+      ...ports,
+      store: dryStore,
+      shares: { read: (names) => ports.shares.read(names), around: (_, __, commit) => commit() },
+    };
+  };
+  return dry;
+}
+async function outcome(run: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await run;
+    return undefined;
+  } catch (error) {
+    return error instanceof NotRefused ? undefined : ((error as { code?: string }).code ?? `crash: ${String(error)}`);
+  }
+}
+
+async function attack(name: string, all: Cast, stranger: TestParty): Promise<void> {
+  const lost = name === 'a receiver that lost its nonce';
+  const said: { who: Name; table: Action<any, any, any>; options: RunOptions; text: string; at: string }[] = [];
+  await scenes[name]!(all, async (who, table, options) => {
+    const victim = all[who];
+    const on = options.on as Message | undefined;
+    const reader = on?.['step'] !== 'moved' ? '' : lost && said.length === 0 ? ':lost' : `:${who}`;
+    const at = on ? `${table.type}/${on['step']}${reader}` : table.type;
+    if (on) {
+      let secret: Uint8Array | undefined;
+      for (const party of all.all) secret ??= await sealSecret(party, on).catch(() => undefined);
+      const before = canonicalJson(await victim.state());
+      const commits = await victim.home.store.commits();
+      const own = (await victim.home.keys()).auth([1, 2, 3, 4]);
+      const altered = [...alterSeal(on, own), ...alterFields(on, secret!), ...alterPsbts(on, secret!)];
+      for (const { what, message } of altered) {
+        const code = await outcome(withoutCommit(victim).run(table, { ...options, on: message }));
+        ended.push({ at, what, code, changed: (await victim.home.store.commits()) !== commits });
+      }
+      expect(canonicalJson(await victim.state()), `${at}: the victim’s home`).toBe(before);
+      strangers.push({
+        at,
+        code: await outcome(withoutCommit(stranger).run(table, { on, input: options.input ?? {} })),
+      });
+    }
+    const ran = await victim.run(table, options);
+    const row = table.rows.find((r) => r.name === ran.message['step'] && r.after === (on?.['step'] ?? null))!;
+    played.add(`${table.type} ${row.after ?? 'start'} → ${rowWords(row)}`);
+    if (on) said.push({ who, table, options, text: ran.text, at });
+    return ran.message;
+  });
+  for (const { who, table, options, text, at } of said.reverse()) {
+    const commits = await all[who].home.store.commits();
+    const again = await all[who].run(table, options);
+    repeats.push({ at, same: again.text === text && commits === (await all[who].home.store.commits()) });
+  }
+}
+
+beforeAll(async () => {
+  const stranger = await TestParty.make(249);
+  let seed = 120;
+  for (const name of Object.keys(scenes)) {
+    const all = await cast((seed += 4));
+    await attack(name, all, stranger);
+    all.close();
+  }
+  stranger.close();
+}, 400_000);
+
+describe('altered messages', () => {
+  it('every row that answers a message is played, and so attacked', () => {
+    const rows = [openStatechain, transferStatechain, withdrawStatechain].flatMap((t: Action<any, any, any>) =>
+      t.rows.filter((r) => r.after !== null).map((r) => `${t.type} ${r.after} → ${rowWords(r)}`),
+    );
+    const names = [...played].map((p) => p.replace(/ \(.*$/, ''));
+    expect(rows.filter((row) => !names.includes(row.replace(/ \(.*$/, '')))).toEqual([]);
+    expect(ended.length).toBeGreaterThan(1_500);
+  });
+
+  it('each is refused, and changes nothing', () => {
+    const wrong = ended.filter((e) => e.changed || (e.code === undefined && !fits(e))).map((e) => `${e.at} ${e.what}`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('none ends as a fault of the program', () => {
+    expect(ended.filter((e) => e.code && (!(e.code in ERRORS) || e.code === 'bug'))).toEqual([]);
+  });
+
+  it('the exit code is 65, 66, 75, 76 or 77: an attack never looks like success or like a slip of the user', () => {
+    const exits = new Set(ended.filter((e) => e.code).map((e) => ERRORS[e.code as ErrorCode][0] as number));
+    expect([...exits].filter((exit) => ![65, 66, 75, 76, 77].includes(exit))).toEqual([]);
+  });
+
+  it('what is said under a wrong seal is refused for that', () => {
+    const seals = ended.filter((e) => /^seal |^sealed by/.test(e.what) && !fits(e));
+    expect(seals.length).toBeGreaterThan(40);
+    expect(seals.filter((e) => !['bad-seal', 'malformed-message'].includes(e.code!))).toEqual([]);
+  });
+
+  it('what its sender may say is said with reason', () => {
+    for (const [what, at, why] of ALLOWED)
+      expect(ended.filter((e) => what.test(e.what) && at.test(e.at)).length, why).toBeGreaterThan(0);
+  });
+});
+
+describe('true messages in the wrong hands, or again', () => {
+  it('a stranger is no party', () => {
+    const open = strangers.filter((s) => s.code !== 'unknown-contract');
+    expect(open.map(({ at }) => at)).toEqual(['statechain-open/offered', 'statechain-open/offered']);
+  });
+  it('each message given once more after all later ones prints the same bytes and commits nothing', () => {
+    expect(repeats.length).toBeGreaterThan(15);
+    expect(repeats.filter((r) => !r.same)).toEqual([]);
+  });
+});
