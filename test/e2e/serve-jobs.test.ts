@@ -139,8 +139,8 @@ describe('with workers', () => {
     server.child.stdin!.end();
     expect([await server.line(), await server.ended]).toEqual([undefined, 0]);
     expect(kills).toBeGreaterThan(0);
-    for (const contract of ids)
-      expect(await both.payee.record(contract)).toMatchObject({ state: 'closing', paidSat: 1_000n });
+    for (const contract of ids) expect(await paid(contract)).toBe(1_000n);
+    for (const contract of closing) expect(await both.payee.record(contract)).toMatchObject({ state: 'closing' });
     expect(server.stderr.match(/ (?:accepted|signed|proposed) [0-9a-f]{8} ok /g)).toHaveLength(
       ids.length + closing.length,
     );
