@@ -144,7 +144,7 @@ describe('with workers', () => {
     expect(server.stderr.match(/ (?:accepted|signed|proposed) [0-9a-f]{8} ok /g)).toHaveLength(
       ids.length + closing.length,
     );
-  }, 300_000);
+  }, 600_000);
 
   const LABELS = ['before-commit', 'in-commit', 'before-tide', 'after-commit', 'before-print'] as const;
   it.each(LABELS)('a worker that is killed %s', async (label) => {
