@@ -3,7 +3,7 @@
  * worker, so they keep their order; a worker answers its lines in theirs.
  *
  * A worker that ends is started again and asked again what it had not answered: a message that it had taken gets the
- * stored reply. A message at which workers end three times is refused with `worker-lost`.
+ * stored reply. Where workers end three times without any answer, what was asked first is refused with `worker-lost`.
  * Workers end when their stdin does, and so with this process, however it ends.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -57,7 +57,6 @@ const numberOf = (key: string): number => Number.parseInt(key.slice(-8), 16) || 
 
 interface Asked {
   text: string;
-  tries: number;
   done(line: string): void;
   fail(error: Refusal): void;
 }
@@ -86,7 +85,7 @@ class Worker {
 
   ask(text: string): Promise<string> {
     return new Promise((done, fail) => {
-      this.#asked.push({ text, tries: 0, done, fail });
+      this.#asked.push({ text, done, fail });
       this.#stdin?.write(`${text}\n`);
     });
   }
@@ -99,7 +98,7 @@ class Worker {
 
   /** One process after the other, as long as they are needed. */
   async #live(ready: () => void, failed: (error: Refusal) => void): Promise<void> {
-    for (let idle = 0; ; idle++) {
+    for (let idle = 0; ;) {
       let started = false;
       const how = await this.#process((line) => {
         if (!started) return ((started = true), ready());
@@ -109,10 +108,12 @@ class Worker {
       if (this.#closing && this.#asked.length === 0) return;
       if (!started) failed(lost());
       note(`worker ${this.#number} ended (${how}), and is started again`);
-      for (const asked of this.#asked) asked.tries += 1;
-      const [given, kept] = [this.#asked.filter((a) => a.tries >= TRIES), this.#asked.filter((a) => a.tries < TRIES)];
-      this.#asked = kept;
-      for (const { fail } of given) fail(lost());
+      idle += 1;
+      // What ends them again and again before any answer is most likely what they were asked first.
+      if (idle >= TRIES && this.#asked.length > 0) {
+        this.#asked.shift()!.fail(lost());
+        idle = 0;
+      }
       // Not at once for ever, where it cannot even start.
       await sleep(Math.min(50 * 2 ** idle, 5_000));
     }
