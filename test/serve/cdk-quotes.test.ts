@@ -279,7 +279,7 @@ describe('quotes', () => {
     it('needs a contract with a running mint', async () => {
       const reverse = await market.reverse();
       const input = { contract: reverse, amount: 2_100n, quote: 'q' };
-      await expect(market.operator.run(signUpdate, { input })).rejects.toMatchObject({ code: 'usage' });
+      await expect(market.operator.run(signUpdate, { input })).rejects.toMatchObject({ code: 'no-ecash' });
     });
   });
 });

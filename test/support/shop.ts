@@ -142,9 +142,9 @@ export class Shop {
     const rest = `${file}.rest`;
     const argv = ['ecash-melt', '--mint', this.url, '--token-file', file, '--invoice', invoice, '--change-out', rest];
     const ran = await this.run('user', argv);
-    if (ran.code === 0 && existsSync(rest)) {
-      cpSync(rest, file);
-      rmSync(rest);
+    if (ran.code === 0 && existsSync(this.path(rest))) {
+      cpSync(this.path(rest), this.path(file));
+      rmSync(this.path(rest));
     }
     return ran;
   }

@@ -27,10 +27,10 @@ export function quoteQuery(m: UpdateMessage | null): Queries['quote'] {
   return id && mint ? { mint, id } : null;
 }
 
-/** @throws Refusal `usage` where a quote is named and the contract's ecash comes from elsewhere */
+/** @throws Refusal `no-ecash` where a quote is named and the contract's ecash comes from elsewhere */
 export function checkTakesQuotes(terms: Terms): void {
   if (terms.ecash !== 'cdk')
-    throw new Refusal('usage', `a quote found for a contract with ecash '${terms.ecash}', 'cdk' expected`);
+    throw new Refusal('no-ecash', `a quote found for a contract with ecash '${terms.ecash}', 'cdk' expected`);
 }
 
 /** The payer asks for a quote: kept for it until the wish lapses. @throws Refusal as `reserve` */
