@@ -130,7 +130,7 @@ export class Shop {
   /** One payment of the customer, through the server; or by processes of the operator, where nothing serves. */
   async pay(contract: string, amount: number, through = (text: string) => this.post(text)): Promise<Message> {
     const asked = await this.said('user', ['sign-update', '--contract', contract, '--amount', String(amount)]);
-    const signed = await this.said('user', ['sign-update'], await through(asked));
+    const signed = await this.said('user', ['sign-update', '--max-inflight', '10000000'], await through(asked));
     return JSON.parse(await through(signed));
   }
   byHand = (text: string): Promise<string> => this.said('mint', ['sign-update'], text);
