@@ -12,7 +12,7 @@ import { Refusal } from '../lib/protocol/refusal.ts';
 export default class Bump extends BaseCommand {
   static override summary =
     'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
-  static override description = `Reads an exit, refund, complete or ready document, and makes a child of the largest output that belongs to this home, so that both together reach --feerate. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it.`;
+  static override description = `Reads an exit, refund, complete or ready document, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it.`;
   static override examples = [
     'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
     'The same by hand\nspillway bump --home mint --feerate 40 < exit.json | jq -c .package | xargs -0 bitcoin-cli submitpackage',

@@ -10,6 +10,7 @@ const LOST = [
   'every open nonce, offer and proposal of this home is erased: ask again',
   'contracts made after the backup are known by their refunds only',
   'a payee may miss payments that were signed after the backup: exit, close or roll over, but no more updates',
+  'an operator of statecoins signs nothing more for those of the restored store: their shares are destroyed, their owners exit',
   'if the other copy still runs, stop it: two copies of a home give keys away',
 ];
 

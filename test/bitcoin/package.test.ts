@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { feeFor } from '../../src/lib/bitcoin/fee.ts';
-import { childOf, type Parent } from '../../src/lib/bitcoin/package.ts';
+import { childOf, isAnchor, type Parent } from '../../src/lib/bitcoin/package.ts';
 import { dustLimit } from '../../src/lib/bitcoin/script.ts';
-import { feeOf } from '../../src/lib/bitcoin/transaction.ts';
+import { feeOf, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { refusal } from '../support/refusal.ts';
 import { coinOf, signAll, walletKey } from '../support/wallet.ts';
 
@@ -53,6 +53,15 @@ describe('a child', () => {
   it('pays for itself at least, where the parent pays enough', () => {
     const rich = { ...parent, fee: 100_000n };
     expect(childOf(rich, [coinOf(own, 1, 5000n)], [], payTo, 2000, false).fee).toBe(111n);
+  });
+  it('spends an anchor beside its own output, and its size is the real one', () => {
+    const anchor = { txid: 'aa'.repeat(32), vout: 0, sat: 0n, script: '51024e73' };
+    const truc = { version: 3, vsize: 124, fee: 0n } as const;
+    const child = childOf(truc, [anchor, coinOf(own, 1, 1_000_000n)], [], payTo, 5000, false);
+    expect(child.inputs.map((i) => i.script)).toEqual([anchor.script, own.script]);
+    const vsize = vsizeOfHex(withWitness(child, [[], [new Uint8Array(64)]]));
+    expect([child.fee, feeOf(child)]).toEqual([BigInt((124 + vsize) * 5), child.fee]);
+    expect(isAnchor(anchor)).toBe(true);
   });
   it('costs at most a tenth unless that is allowed', () => {
     const work = (allow: boolean) => childOf(parent, [coinOf(own, 1, 5000n)], [], payTo, 10_000, allow);

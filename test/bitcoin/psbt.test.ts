@@ -189,6 +189,14 @@ describe('MuSig2 fields', () => {
     expect(input.sighashType).toBeUndefined();
   });
 
+  it('of a key with an offset, the participants stay under their plain aggregate', () => {
+    const moved = keySet([first, second], '11'.repeat(32));
+    expect([moved.aggregateKey, moved.internalKey === keys.internalKey]).toEqual([keys.aggregateKey, false]);
+    const input = readPsbt(musigPsbt(template, 0, moved, shares)).getInput(0);
+    expect(bytesToHex(input.tapInternalKey!)).toBe(moved.internalKey.slice(2));
+    expect(input.musig2ParticipantPubkeys!.map(([key]) => bytesToHex(key))).toEqual([moved.aggregateKey]);
+  });
+
   it('are read for a participant and this key alone', () => {
     const tx = readPsbt(musigPsbt(template, 0, keys, shares));
     expect(shareOf(tx, 0, keys, first)).toEqual(shares[first]);

@@ -37,6 +37,7 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
   [/ (removed|null|of another form|negative|largest|with another field)$|^another field$/, 'malformed-message'],
   [/(exit_feerate|min_conf|\w+_blocks) zero/, 'malformed-message'],
   // fixed words, and fields by which the turn is found
+  [/^invoices changed/, 'malformed-message'],
   [/^notice changed/, 'malformed-message'],
   [/^opener changed/, ['not-now', 'not-your-turn', 'bad-seal']],
   // fields by which the record is found, then fields that only the seal guards
@@ -58,6 +59,14 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
     /^asked\.until zero/,
     { 'sign-update/asked': 'asked-expired', 'sign-update/signed': 'state-moved-on', '*': 'asked-unknown' },
   ],
+  [
+    /^asked\.quote changed, resealed/,
+    {
+      'sign-update/asked': 'no-ecash',
+      'sign-update/requested': 'asked-unknown',
+      'sign-update/signed': 'state-moved-on',
+    },
+  ],
   [/^asked\./, { 'sign-update/requested': 'asked-unknown', 'sign-update/signed': 'state-moved-on' }],
   [/^ecash null, resealed$/, { 'sign-update/requested': 'no-keyset', 'sign-update/accepted': 'not-now' }],
   [/^ecash\.keyset\./, 'keyset-differs'],
@@ -71,6 +80,9 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
   [/^(ecash\.promises|found)/, 'promises-differ'],
   [/^keyset_id/, 'no-keyset'],
   [/^outputs/, 'promises-differ'],
+  // a quote of a running mint
+  [/^mint changed, resealed$/, 'terms-differ'],
+  [/^quote null, resealed$/, 'malformed-message'],
   // what a counterparty says under its own seal
   [/^offer\.auth changed, resealed$/, { 'open-credit/offered': 'bad-seal' }],
   [

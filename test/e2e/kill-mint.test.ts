@@ -121,20 +121,8 @@ describe('the round, by processes', () => {
     expect(token).toMatch(/^cashuB[^\n]+\n$/);
     expect(await shop.mintToken(contract)).toBe(token);
     const reverse = await shop.reverse();
-    const { code, stdout, stderr } = await shop.run('merchant', [
-      ...[
-        'credit-invoice',
-        '--contract',
-        reverse,
-        '--amount',
-        '1500',
-        '--memo',
-        'two cups',
-        '--expires-in',
-        '60',
-        '--qr',
-      ],
-    ]);
+    const asks = ['--amount', '1500', '--memo', 'two cups', '--expires-in', '60', '--qr'];
+    const { code, stdout, stderr } = await shop.run('merchant', ['credit-invoice', '--contract', reverse, ...asks]);
     expect([code, stdout.trim().split('\n').length]).toEqual([0, 1]);
     expect(stderr).toMatch(/[█▀▄]{20}/);
     expect(JSON.parse(stdout)).toMatchObject({ type: 'invoice', amount_sat: 1_500, memo: 'two cups' });

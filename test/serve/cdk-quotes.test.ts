@@ -279,8 +279,56 @@ describe('quotes', () => {
     it('needs a contract with a running mint', async () => {
       const reverse = await market.reverse();
       const input = { contract: reverse, amount: 2_100n, quote: 'q' };
-      await expect(market.operator.run(signUpdate, { input })).rejects.toMatchObject({ code: 'usage' });
+      await expect(market.operator.run(signUpdate, { input })).rejects.toMatchObject({ code: 'no-ecash' });
     });
+  });
+});
+
+describe('--max-inflight counts what was paid and has not arrived', () => {
+  const pay = async (contract: string, amount: bigint, input: object = {}, quote?: string) => {
+    const asks = { contract, amount, ...(quote !== undefined && { quote }) };
+    const asked = await market.user.run(signUpdate, { input: asks });
+    const requested = await market.operator.run(signUpdate, { on: asked.message });
+    const signed = await market.user.run(signUpdate, { on: requested.message, input });
+    return market.operator.run(signUpdate, { on: signed.message });
+  };
+
+  it('by default one update: no further one until the mint shows it', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    market.at('report-committed', () => market.mint.disconnect());
+    await pay(contract, 2_100n);
+    await until(async () => (await market.quote(quote)).event !== null, 'the row');
+    await expect(pay(contract, 900n)).rejects.toMatchObject({ code: 'ecash-awaited' });
+    await pay(contract, 900n, { maxInflight: 3_000n });
+    await expect(pay(contract, 1n, { maxInflight: 3_000n })).rejects.toMatchObject({ code: 'ecash-awaited' });
+    await market.mint.connect(market.cdk.address);
+    await market.arrived(quote, 3_000);
+    await pay(contract, 100n);
+  });
+
+  it("for a foreign wallet's quote arrived is the mint's amount_paid", async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const { id } = await market.mint.newQuote({ amount: 2_100, pubkey: KEY });
+    market.at('report-committed', () => market.mint.disconnect());
+    await pay(contract, 2_100n, {}, id);
+    await until(async () => (await market.quote(id)).event !== null, 'the row');
+    await expect(pay(contract, 900n)).rejects.toMatchObject({ code: 'ecash-awaited' });
+    await market.mint.connect(market.cdk.address);
+    await market.arrived(id, 2_100);
+    await pay(contract, 900n);
+    await market.arrived(quote, 900);
+    await pay(contract, 100n);
+  });
+
+  it('before a quote is bound nothing arrives', async () => {
+    const contract = await market.forward();
+    await pay(contract, 2_100n);
+    await expect(pay(contract, 900n)).rejects.toMatchObject({ code: 'ecash-awaited' });
+    const quote = await market.bind(contract);
+    await market.arrived(quote, 2_100);
+    await pay(contract, 900n);
   });
 });
 

@@ -130,7 +130,7 @@ export class Shop {
   /** One payment of the customer, through the server; or by processes of the operator, where nothing serves. */
   async pay(contract: string, amount: number, through = (text: string) => this.post(text)): Promise<Message> {
     const asked = await this.said('user', ['sign-update', '--contract', contract, '--amount', String(amount)]);
-    const signed = await this.said('user', ['sign-update'], await through(asked));
+    const signed = await this.said('user', ['sign-update', '--max-inflight', '10000000'], await through(asked));
     return JSON.parse(await through(signed));
   }
   byHand = (text: string): Promise<string> => this.said('mint', ['sign-update'], text);
@@ -142,9 +142,9 @@ export class Shop {
     const rest = `${file}.rest`;
     const argv = ['ecash-melt', '--mint', this.url, '--token-file', file, '--invoice', invoice, '--change-out', rest];
     const ran = await this.run('user', argv);
-    if (ran.code === 0 && existsSync(rest)) {
-      cpSync(rest, file);
-      rmSync(rest);
+    if (ran.code === 0 && existsSync(this.path(rest))) {
+      cpSync(this.path(rest), this.path(file));
+      rmSync(this.path(rest));
     }
     return ran;
   }

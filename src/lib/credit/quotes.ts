@@ -6,9 +6,9 @@
 import { checkUnpaid, creditQuote, quoteClaim, reserve, reusableClaim, type Quote } from '../ecash/quote.ts';
 import type { Claim, Facts, Queries } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Asked, Credit, PayeeCredit } from './records.ts';
+import type { Asked, Credit, Inflight, PayeeCredit, PayerCredit } from './records.ts';
 import type { Terms } from './terms.ts';
-import type { UpdateMessage } from './update-messages.ts';
+import type { UpdateAt, UpdateMessage } from './update-messages.ts';
 
 type Named = Pick<Asked, 'id' | 'until' | 'quote'> | null;
 const askedIn = (m: UpdateMessage | null): Named => (m && 'asked' in m ? m.asked : null);
@@ -27,10 +27,10 @@ export function quoteQuery(m: UpdateMessage | null): Queries['quote'] {
   return id && mint ? { mint, id } : null;
 }
 
-/** @throws Refusal `usage` where a quote is named and the contract's ecash comes from elsewhere */
+/** @throws Refusal `no-ecash` where a quote is named and the contract's ecash comes from elsewhere */
 export function checkTakesQuotes(terms: Terms): void {
   if (terms.ecash !== 'cdk')
-    throw new Refusal('usage', `a quote found for a contract with ecash '${terms.ecash}', 'cdk' expected`);
+    throw new Refusal('no-ecash', `a quote found for a contract with ecash '${terms.ecash}', 'cdk' expected`);
 }
 
 /** The payer asks for a quote: kept for it until the wish lapses. @throws Refusal as `reserve` */
@@ -66,4 +66,45 @@ export function creditPayment(
     throw new Refusal('quote-bound', `quote ${asked?.quote} is not this contract's any more`, { hint: 'ask again' });
   if (known.reserved !== null) checkUnpaid(found, { amountSat, pubkey: null });
   return { waitingSat, quote: creditQuote(known, amountSat) };
+}
+
+// ── the payer's side: what was paid and has not arrived at the mint ──────────────────────────────────────────────────
+
+/** Which figure tells the payer what of its payments has arrived: that of the oldest one. */
+export function inflightQuery(c: Credit | undefined): Queries['quote'] {
+  if (c?.role !== 'payer' || !('inflight' in c) || c.terms.mint_url === null) return null;
+  const [oldest] = c.inflight;
+  const id = oldest && (oldest.quote ?? c.quote);
+  return id ? { mint: c.terms.mint_url, id } : null;
+}
+
+/**
+ * The payer's record with one more payment under way, less those that the mint's own figure shows as arrived.
+ * @param m what is about to be signed, @param most `--max-inflight`; without it, one payment
+ * @throws Refusal `ecash-awaited`
+ */
+export function payForQuote(
+  c: PayerCredit,
+  m: UpdateAt<'requested'>,
+  found: Facts['quote'],
+  most: bigint | undefined,
+): Pick<PayerCredit, 'inflight' | 'foreignSat'> {
+  const { inflight, foreignSat } = c;
+  if (c.terms.ecash !== 'cdk' || m.paid_sat <= c.signedMaxSat) return { inflight, foreignSat };
+  const arrived = (p: Inflight): boolean =>
+    typeof found === 'object' && found.id === (p.quote ?? c.quote) && found.paidSat >= p.arrivesSat;
+  const left = inflight.filter((p) => !arrived(p));
+  const sum = left.reduce((all, p) => all + p.amountSat, 0n);
+  if (most === undefined ? left.length > 0 : sum + m.amount_sat > most)
+    throw new Refusal('ecash-awaited', `${sum} sat were paid and have not arrived at the mint`, {
+      hint:
+        c.quote === null ? 'tie a quote of the mint to the contract: ecash-quote' : 'or allow more: --max-inflight SAT',
+    });
+  const named = m.asked?.quote && m.asked.quote !== c.quote ? m.asked.quote : null;
+  const foreign = named === null ? foreignSat : foreignSat + m.amount_sat;
+  const arrivesSat = named === null ? m.paid_sat - foreignSat : m.amount_sat;
+  return {
+    foreignSat: foreign,
+    inflight: [...left, { paidSat: m.paid_sat, amountSat: m.amount_sat, quote: named, arrivesSat }],
+  };
 }

@@ -49,6 +49,13 @@ export interface Awaited {
   keyset: Hex;
   counter: number;
 }
+/** It has arrived once the mint shows so much as paid on the quote; `quote` null: the contract's reusable one. */
+export interface Inflight {
+  paidSat: bigint;
+  amountSat: bigint;
+  quote: string | null;
+  arrivesSat: bigint;
+}
 /** A list of at most so many requests that a payer asked for: the oldest gives way. */
 export const MOST_ASKED = 16;
 /** A rollover under way: what, beside the two contracts, its transaction is made of. */
@@ -105,6 +112,12 @@ export interface PayerFunded extends Held {
   signedMaxSat: bigint;
   asked: readonly Asking[];
   awaited: readonly Awaited[];
+  /** The reusable quote of the contract's running mint, once it is bound. */
+  quote: string | null;
+  /** What was signed for quotes of other wallets. */
+  foreignSat: bigint;
+  /** Payments to a running mint whose arrival there was not seen yet, oldest first. */
+  inflight: readonly Inflight[];
   /** How much came back as ecash. */
   receivedSat: bigint;
   /** What this home owes in all over a reverse contract, signed or not; null for any other. */
@@ -157,6 +170,9 @@ export const nothingSigned = (terms: Terms) =>
     signedMaxSat: 0n,
     asked: [],
     awaited: [],
+    quote: null,
+    foreignSat: 0n,
+    inflight: [],
     receivedSat: 0n,
     owedSat: isReverse(terms) ? 0n : null,
     restored: false,

@@ -19,7 +19,15 @@ import { finish, open, signLast } from '../signing/exchange.ts';
 import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
-import { checkTakesQuotes, creditPayment, quoteOf, quoteQuery, reserveAsked } from './quotes.ts';
+import {
+  checkTakesQuotes,
+  creditPayment,
+  inflightQuery,
+  payForQuote,
+  quoteOf,
+  quoteQuery,
+  reserveAsked,
+} from './quotes.ts';
 import { psbtOf, sharesIn, updateJob } from './jobs.ts';
 import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
@@ -129,7 +137,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       unattended: true,
       may: ['ecash', 'maxInflight'],
       agrees: ['amount', 'max'],
-      needs: () => ({ tip: true, now: true }),
+      needs: ({ records }) => ({ tip: true, now: true, quote: inflightQuery(records.contract) }),
       loads: ({ message: m, input }) => (m.ecash && input.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
@@ -157,6 +165,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const paid = input.ecash ? payForEcash(hand, c, m, records.keyset) : undefined;
         const contract: PayerCredit = {
           ...signedUpTo(c, counted + growthSat),
+          ...payForQuote(c, m, facts.quote, input.maxInflight),
           asked,
           ...(paid && { awaited: paid.awaited }),
         };

@@ -132,7 +132,10 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         const had = records.purse?.quote === m.quote ? records.purse : undefined;
         return {
           message: { ...m, step: 'stored' },
-          writes: { purse: had ?? { contract: c.id, mint: m.mint, quote: m.quote, minting: null } },
+          writes: {
+            contract: { ...c, quote: m.quote },
+            purse: had ?? { contract: c.id, mint: m.mint, quote: m.quote, minting: null },
+          },
         };
       },
     }),
