@@ -42,6 +42,7 @@ export { isNetwork, NETWORKS, type Network } from './lib/bitcoin/network.ts';
 export { outpointText, parseOutpoint, type Outpoint } from './lib/bitcoin/outpoint.ts';
 export { childOf, type Parent } from './lib/bitcoin/package.ts';
 export { musigPsbt, readPsbt, readSame, shareOf, templateOf, writePsbt, type Share } from './lib/bitcoin/psbt.ts';
+export { routingFee } from './lib/bitcoin/routing.ts';
 export { dustLimit, scriptType, type ScriptType } from './lib/bitcoin/script.ts';
 export {
   feeOf,
@@ -103,7 +104,7 @@ export { buildMessage, peelMessage, readMessage, writeMessage } from './lib/onio
 export { buildPacket, cutLayer, openPacket, type Hop } from './lib/onion/packet.ts';
 export { PAYLOAD, withLength, type Payload } from './lib/onion/payload.ts';
 export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.ts';
-export { feeFor as routingFee, route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
+export { route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
 export { readStream, writeStream } from './lib/onion/tlv.ts';
 export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/onion/blind-document.ts';
 import { aggregate, relayed } from '../../src/lib/onion/blinded-payment.ts';
 import { blindingFor, readPath, unblind, writePath } from '../../src/lib/onion/blinding.ts';
-import { Fields } from '../../src/lib/onion/document.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../src/lib/onion/message-document.ts';
 import { buildMessage, peelMessage, readMessage } from '../../src/lib/onion/message.ts';
 import { parsePath } from '../../src/lib/onion/path-document.ts';

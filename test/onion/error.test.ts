@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { ATTRIBUTION_SIZE } from '../../src/lib/onion/attribution.ts';
-import { Fields } from '../../src/lib/onion/document.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
 import { buildError, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from '../../src/lib/onion/error.ts';
 import { attribute } from '../../src/lib/onion/attribution.ts';
 import { buildErrorDocument, unwrapErrorDocument, wrapErrorDocument } from '../../src/lib/onion/error-document.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
-import { Fields } from '../../src/lib/onion/document.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
 import { answerTo, explain } from '../../src/lib/onion/answer.ts';
 import { drawLayers } from '../../src/lib/onion/graph.ts';
 import { buildPacket, checkBudget, cutLayer, LARGEST_SIZE, openPacket } from '../../src/lib/onion/packet.ts';

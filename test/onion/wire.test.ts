@@ -1,14 +1,7 @@
 /** BigSize and TLV streams: BOLT1, Appendix A and B, and that there is one encoding of everything. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  MAX_U64,
-  readBigSize,
-  readTruncated,
-  writeBigSize,
-  writeTruncated,
-  writeUint,
-} from '../../src/lib/onion/bigsize.ts';
+import { readBigSize, readTruncated, writeBigSize, writeTruncated, writeUint } from '../../src/lib/onion/bigsize.ts';
 import {
   field,
   hexBytes,
@@ -20,7 +13,7 @@ import {
   writeFields,
   type Kind,
 } from '../../src/lib/onion/fields.ts';
-import { Fields } from '../../src/lib/onion/document.ts';
+import { Fields, MAX_U64 } from '../../src/lib/protocol/document.ts';
 import { readStream, writeStream } from '../../src/lib/onion/tlv.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';

@@ -4,7 +4,7 @@ import { feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { childOf } from '../bitcoin/package.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { fundingHex, fundingPsbt, isSigned, signFunding } from '../credit/funding.ts';
+import { fundingHex, fundingPsbt, isSigned, signFunding } from '../signing/funding.ts';
 import type { Settlement } from '../credit/settlement.ts';
 import type { Home } from '../home/home.ts';
 import { Refusal } from '../protocol/refusal.ts';

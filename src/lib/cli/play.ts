@@ -204,7 +204,11 @@ async function loadAll<M extends Step, Rs extends Records, I extends object>(
     records = {};
     for (const [role, claim] of roles) {
       const hit = found.get(claim);
-      if (hit) records[role] = action.kinds[role].parse(hit.record);
+      if (!hit) continue;
+      const { name, parse } = action.kinds[role];
+      if (hit.kind !== name)
+        throw new Refusal('unknown-contract', `a record of kind ${hit.kind} found there, one of kind ${name} expected`);
+      records[role] = parse(hit.record);
     }
     const reads = roles.map(([role, claim]) => ({ role, claim, rev: found.get(claim)?.rev ?? 0 }));
     const now = roles.map(([role, claim]) => `${role}=${claim}`).join();

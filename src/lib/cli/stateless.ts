@@ -3,7 +3,7 @@
  * Fields that a command does not know are ignored with a warning (design, section 1). Not here: what is done to them.
  */
 import * as Flags from '@oclif/core/flags';
-import { Fields } from '../onion/document.ts';
+import { Fields } from '../protocol/document.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { errorObject, failureOf } from './errors.ts';

@@ -1,27 +1,17 @@
 /**
- * The transaction that funds a contract, from the home's coins or out of another wallet, and its signatures.
+ * The transaction that funds a contract, from the home's coins or out of another wallet.
  *
  * Every input is native segwit: the id is final before the refund is signed, and the funding is signed last.
+ * Not here: its signatures (`signing/funding.ts`).
  */
 import { payFrom } from '../bitcoin/coins.ts';
 import { guardFee } from '../bitcoin/fee.ts';
-import { holds, readPsbt, readSame, templateOf, writePsbt } from '../bitcoin/psbt.ts';
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { readPsbt, templateOf } from '../bitcoin/psbt.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { isNativeSegwit, scriptType } from '../bitcoin/script.ts';
-import {
-  feeOf,
-  sumSat,
-  toTransaction,
-  txidOf,
-  withWitness,
-  type Spent,
-  type Template,
-} from '../bitcoin/transaction.ts';
-import { putWitnesses, signKeyPath, witnessesOf } from '../bitcoin/wallet-inputs.ts';
-import { Transaction } from '@scure/btc-signer/transaction.js';
-import type { Facts, Hand, Hex } from '../protocol/action.ts';
+import { feeOf, sumSat, txidOf, type Spent, type Template } from '../bitcoin/transaction.ts';
+import type { Transaction } from '@scure/btc-signer/transaction.js';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Funding } from './records.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
 /** Funds the contract from coins of a wallet; what is left goes to `change`. */
@@ -88,50 +78,3 @@ function checkPrevious(tx: Transaction, index: number, stated: Spent): void {
 export function contractOutpoint(terms: Terms, template: Template): Contract['outpoint'] {
   return { txid: txidOf(template), vout: template.outputs.findIndex((o) => o.script === keysOf(terms).script) };
 }
-
-/** The scripts of all inputs, to ask which are the home's own. */
-export const inputScripts = (funding: Funding | null): Hex[] =>
-  funding ? funding.template.inputs.map((i) => i.script) : [];
-
-/**
- * Adds what signatures there are: by the home's own keys, and from PSBTs that came back.
- * @throws Refusal `sighash-refused`, `signature-invalid`
- */
-export function signFunding(hand: Hand, funding: Funding, ours: Facts['ours'], skip: readonly number[] = []): Funding {
-  const { template } = funding;
-  const witnesses: Record<string, readonly Hex[]> = { ...funding.witnesses };
-  const open = template.inputs.map((_, i) => i).filter((i) => !skip.includes(i) && !witnesses[i]);
-  // Other PSBTs of the same step (its refund) come back by the same flag; the runner refuses what belongs to none.
-  for (const psbt of hand.merged.filter((text) => holds(readPsbt(text), template))) {
-    const signed = readSame(template, psbt, 'wallet');
-    for (const [i, stack] of witnessesOf(template, signed, open)) witnesses[i] = stack.map((part) => bytesToHex(part));
-  }
-  for (const i of open) {
-    const path = ours.get(template.inputs[i]!.script);
-    if (path && !witnesses[i])
-      witnesses[i] = signKeyPath(template, i, hand.keys.wallet(path), hand.random(32)).map((part) => bytesToHex(part));
-  }
-  return { ...funding, witnesses };
-}
-
-/** Are all inputs but these signed? */
-export const isSigned = ({ template, witnesses }: Funding, skip: readonly number[] = []): boolean =>
-  template.inputs.every((_, i) => skip.includes(i) || witnesses[i] !== undefined);
-
-const stacks = (witnesses: Funding['witnesses']): Map<number, Uint8Array[]> =>
-  new Map(Object.entries(witnesses).map(([i, stack]) => [Number(i), stack.map((part) => hexToBytes(part))]));
-
-/** The funding as a PSBT with what witnesses there are. */
-export const fundingPsbt = ({ template, witnesses, psbt }: Funding): string =>
-  writePsbt(putWitnesses(psbt === undefined ? toTransaction(template) : readPsbt(psbt), stacks(witnesses)));
-export const putStacks = (tx: Transaction, witnesses: Funding['witnesses']): Transaction =>
-  putWitnesses(tx, stacks(witnesses));
-
-/** The finished transaction, hex. */
-export const fundingHex = ({ template, witnesses }: Funding): Hex => {
-  const all = stacks(witnesses);
-  return withWitness(
-    template,
-    template.inputs.map((_, i) => all.get(i)!),
-  );
-};

@@ -2,10 +2,7 @@
 import { musigPsbt, readSame, shareOf, type Share } from '../bitcoin/psbt.ts';
 import type { Template } from '../bitcoin/transaction.ts';
 import { jobFor, type Job, type Own } from '../signing/exchange.ts';
-import type { Path } from '../protocol/action.ts';
-import { publicKey } from '../signing/musig2.ts';
-import { bytesToHex } from '../bitcoin/bytes.ts';
-import { xOnlyKey } from '../signing/bip340.ts';
+import { freshKeys } from '../signing/fresh.ts';
 import type { Hand } from '../protocol/action.ts';
 import { idClaim } from './records.ts';
 import { keysOf, otherRole, pubkeyOf, type Contract, type Role, type Side } from './terms.ts';
@@ -43,18 +40,8 @@ export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
   return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
 }
 
-/** Fresh keys for one contract: 4 × 31 random bits, never a counter, so that a restored home cannot repeat them. */
+/** Fresh keys for one contract, and where its side is paid. */
 export function freshSide(hand: Hand, ownKey: string | undefined, address: string): { own: Own; side: Side } {
-  const bytes = hand.random(16);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const path = [0, 4, 8, 12].map((at) => view.getUint32(at) & 0x7fffffff) as unknown as Path;
-  const own: Own = { path, outside: ownKey !== undefined };
-  return {
-    own,
-    side: {
-      pubkey: ownKey ?? bytesToHex(publicKey(hand.keys.contract(path))),
-      auth: xOnlyKey(hand.keys.auth(path)),
-      address,
-    },
-  };
+  const { own, pubkey, auth } = freshKeys(hand, ownKey);
+  return { own, side: { pubkey, auth, address } };
 }

@@ -14,20 +14,13 @@ import { table, type Hand, type Outcome } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { fundingPsbt, inputScripts, isSigned, signFunding, type Funding } from '../signing/funding.ts';
 import { checkCoins, outpointsOf } from './checks.ts';
-import {
-  contractOutpoint,
-  fundFrom,
-  fundingPsbt,
-  inputScripts,
-  isSigned,
-  readFunding,
-  signFunding,
-} from './funding.ts';
+import { contractOutpoint, fundFrom, readFunding } from './funding.ts';
 import { freshSide, psbtOf } from './jobs.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
 import { checkHome, hintOf, ONCE, SIGN, TWICE } from './steps.ts';
-import { cancelled, creditKind, isOpening, keyClaim, must, type Credit, type Funding } from './records.ts';
+import { cancelled, creditKind, isOpening, keyClaim, must, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
   authOf,

@@ -7,21 +7,15 @@
  *
  * `cancelled` ends an opening that did not come to be.
  */
-import type { Template, Spent } from '../bitcoin/transaction.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
+import type { Funding } from '../signing/funding.ts';
 import type { Contract, Offer, Policy, Role, Side, Terms } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
-/** A transaction that a wallet funds: its template, and the witnesses known so far, by input index. */
-export interface Funding {
-  template: Template;
-  witnesses: Readonly<Record<string, readonly Hex[]>>;
-  /** As the other wallet made it, with whatever its signers need to know. */
-  psbt?: string;
-}
 /** An update that was asked for and not yet answered. */
 export interface Live {
   paidSat: bigint;

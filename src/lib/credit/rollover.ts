@@ -15,7 +15,8 @@ import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast } from '../signing/exchange.ts';
 import { checkBefore, checkCoins, checkFunding, deadlineHeight, outpointsOf } from './checks.ts';
-import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
+import { isSigned, putStacks, signFunding } from '../signing/funding.ts';
+import { contractOutpoint } from './funding.ts';
 import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce } from './refund.ts';
 import {

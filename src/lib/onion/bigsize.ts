@@ -6,8 +6,6 @@
  */
 import { Refusal } from '../protocol/refusal.ts';
 
-export const MAX_U64 = (1n << 64n) - 1n;
-
 /** `size` big-endian bytes. @throws Refusal `malformed-message` where the number does not fit */
 export function writeUint(value: bigint, size: number): Uint8Array {
   if (value < 0n || value >> BigInt(8 * size) !== 0n)

@@ -1,5 +1,5 @@
 /**
- * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak (no script tree).
+ * Keys that share one taproot output: `tr(musig(A,B))`, with the BIP86-style tweak or over a script tree.
  *
  * Spec: BIP327, BIP341 (the tweak), BIP390 (order of the keys), BIP373 (how PSBTs name them).
  * A set is aggregated once and kept: a contract signs many times with the same keys.
@@ -24,13 +24,13 @@ const kept = new Map<string, KeySet>();
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 
-/** The set of these keys in the given order. */
-export function keySet(participants: readonly string[]): KeySet {
-  const name = participants.join();
+/** The set of these keys in the given order; `merkleRoot` (32 bytes) commits to a script tree. */
+export function keySet(participants: readonly string[], merkleRoot = new Uint8Array()): KeySet {
+  const name = [...participants, bytesToHex(merkleRoot)].join();
   const known = kept.get(name);
   if (known) return known;
   const plain = keyAgg(participants.map(hexToBytes));
-  const tweak = taggedHash('TapTweak', plain.xQ);
+  const tweak = taggedHash('TapTweak', plain.xQ, merkleRoot);
   const agg = applyTweak(plain, { tweak, xOnly: true });
   const made: KeySet = {
     participants,

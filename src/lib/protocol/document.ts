@@ -1,12 +1,14 @@
 /**
- * JSON documents as the onion commands read them: a field at a time, each checked, and a list of the fields that nobody
- * asked for, which are ignored with a warning (stateless commands; contract messages refuse them).
- * Not here: parsing JSON (`protocol/json.ts`), what the fields mean.
+ * JSON documents as stateless commands read them: a field at a time, each checked, and a list of the fields that nobody
+ * asked for, which are ignored with a warning (contract messages refuse them).
+ * Not here: parsing JSON (`json.ts`), what the fields mean.
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
-import { DecimalText, type Json } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import { MAX_U64 } from './bigsize.ts';
+import { parsePoint } from '../signing/curve.ts';
+import { DecimalText, type Json } from './json.ts';
+import { Refusal } from './refusal.ts';
+
+export const MAX_U64 = (1n << 64n) - 1n;
 
 const KINDS: Record<string, string> = { string: 'text', number: 'a number', boolean: 'true or false' };
 const kind = (value: Json | undefined): string =>
@@ -114,4 +116,12 @@ export class Fields {
     if (value === undefined) this.refuse(name, expected);
     return value as T;
   }
+}
+
+/** A compressed public key of a document. @throws Refusal `malformed-message`, `wrong-key` */
+export function pointIn(from: Fields, name: string): Uint8Array {
+  const bytes = from.need(name, from.bytes(name, 33), 'a compressed public key in hex');
+  if (!parsePoint(bytes))
+    throw new Refusal('wrong-key', `${from.path(name)}: bytes found that are no point of the curve`);
+  return bytes;
 }
