@@ -23,7 +23,7 @@ const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.
 
 /** From the ground up. What is on one floor may use what is on it or below it. */
 const GROUND = ['bitcoin', 'signing', 'protocol'];
-const FAMILIES = ['credit', 'onion', 'assets'];
+const FAMILIES = ['credit', 'onion', 'assets', 'htlc'];
 const FLOORS = [GROUND, FAMILIES, ['home', 'chain'], ['cli', 'serve'], ['commands'], ['program']];
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
 const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));

@@ -39,8 +39,18 @@ export function sendable(read: Read): Sendable {
     document['package'].forEach((hex) => parseTransaction(String(hex)));
     return { network: document['network'], txs: document['package'] };
   }
-  const found = settlement(document);
+  const found = spendOf(document) ?? settlement(document);
   return { network: found.network, txs: [found.hex] };
+}
+
+/** What `htlc fund`, `claim` and `refund` print. @throws Refusal `not-signed` while signatures are missing */
+function spendOf(document: Document): { network: string; hex: string } | undefined {
+  const { type, network, hex } = document;
+  if (!/^htlc-(?:fund|claim|refund)$/.test(String(type))) return undefined;
+  if (typeof hex !== 'string')
+    throw new Refusal('not-signed', `the transaction of this ${type} is not fully signed yet`);
+  parseTransaction(hex);
+  return { network, hex };
 }
 
 /** @throws Refusal `malformed-message` for a document that no transaction comes with */

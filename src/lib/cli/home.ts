@@ -41,7 +41,10 @@ export async function homeOptions(
 }
 
 /** Every kind of record that a home can hold: one line a family. */
-const kinds = async (): Promise<Kind<any>[]> => [(await import('../credit/records.ts')).creditKind];
+const kinds = async (): Promise<Kind<any>[]> => [
+  (await import('../credit/records.ts')).creditKind,
+  (await import('../htlc/records.ts')).htlcKeyKind,
+];
 
 /** Opens the home for `use` and closes it, whatever comes. `point`: labelled points, where tests interrupt a run. */
 export async function withHome<T>(

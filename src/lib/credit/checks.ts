@@ -1,7 +1,6 @@
 /** What chain and height allow: checks that a step makes before it signs. A fact that is not known was named in the output. */
-import type { Coin, Facts } from '../protocol/action.ts';
-import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
-import type { Spent } from '../bitcoin/transaction.ts';
+import type { Facts } from '../protocol/action.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
@@ -55,25 +54,3 @@ export function checkFunding(coins: Facts['coins'], contract: Contract): string 
     );
   return 'confirmed';
 }
-
-/** Inputs that a party adds: there, confirmed, and what it says they are. @throws Refusal `coin-missing`, `unsafe-funding` */
-export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): string {
-  if (coins === 'not-checked') return 'not-checked';
-  for (const c of claimed) {
-    const at = outpointText(c);
-    const coin: Coin | 'missing' = coins.get(at) ?? 'missing';
-    if (coin === 'missing' || coin.confirmations < 1)
-      throw new Refusal(
-        'coin-missing',
-        `the coin ${at} is ${coin === 'missing' ? 'not among the unspent ones' : 'not confirmed yet'}`,
-      );
-    if (coin.sat !== c.sat || coin.script !== c.script)
-      throw new Refusal(
-        'unsafe-funding',
-        `the coin ${at} holds ${coin.sat} sat for script ${coin.script}, ${c.sat} sat for ${c.script} stated`,
-      );
-  }
-  return claimed.length === 0 ? 'none' : 'confirmed';
-}
-
-export const outpointsOf = (coins: readonly Outpoint[]): string[] => coins.map(outpointText);

@@ -25,7 +25,7 @@ export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 
 /** The set of these keys in the given order; `merkleRoot` (32 bytes) commits to a script tree. */
-export function keySet(participants: readonly string[], merkleRoot = new Uint8Array()): KeySet {
+export function keySet(participants: readonly string[], merkleRoot: Uint8Array = new Uint8Array()): KeySet {
   const name = [...participants, bytesToHex(merkleRoot)].join();
   const known = kept.get(name);
   if (known) return known;
