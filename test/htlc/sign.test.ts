@@ -94,7 +94,7 @@ describe('what comes back wrong', () => {
     ...made.template,
     inputs: [{ ...made.template.inputs[0]!, sequence: n }],
   });
-  const partial = (made: typeof refund, who: PathName, signature: Uint8Array) => ({
+  const partial = (who: PathName, signature: Uint8Array) => ({
     partialSig: [[hexToBytes(PUBKEYS[who]), signature]],
   });
   const other = altered(refund, { outputs: [{ sat: 1000n, script: TO }] });
@@ -132,19 +132,17 @@ describe('what comes back wrong', () => {
     [
       'a signature with another sighash type',
       () =>
-        merged(refund, [
-          psbt(refund.template, partial(refund, 'refund', signatureBy(refund, SECRETS.refund).with(-1, 0x81))),
-        ]),
+        merged(refund, [psbt(refund.template, partial('refund', signatureBy(refund, SECRETS.refund).with(-1, 0x81)))]),
       'sighash-refused',
     ],
     [
       'a signature of another transaction',
-      () => merged(refund, [psbt(refund.template, partial(refund, 'refund', signatureBy(other, SECRETS.refund)))]),
+      () => merged(refund, [psbt(refund.template, partial('refund', signatureBy(other, SECRETS.refund)))]),
       'signature-invalid',
     ],
     [
       'a signature of another key',
-      () => merged(refund, [psbt(refund.template, partial(refund, 'refund', signatureBy(refund, secret(9))))]),
+      () => merged(refund, [psbt(refund.template, partial('refund', signatureBy(refund, secret(9))))]),
       'signature-invalid',
     ],
     ['a signature that is none', () => checkSignature(refund, 'refund', Uint8Array.of(1)), 'signature-invalid'],

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { creditKind, type Credit } from '../../src/lib/credit/records.ts';
+import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
+import { swapKind } from '../../src/lib/htlc/swap-records.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action, Coin, Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
@@ -70,7 +72,11 @@ export class TestParty {
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds: async () => [creditKind] });
+    this.home = await openHome({
+      dir,
+      insecureSeed: this.#seed,
+      kinds: async () => [creditKind, htlcKeyKind, swapKind],
+    });
   }
 
   ports(options: RunOptions = {}): Ports {

@@ -116,7 +116,7 @@ async function policyFrom(values: PolicyValues, starts: boolean, network: Networ
   });
 }
 
-async function expiryFrom(text: string | undefined): Promise<Expiry | undefined> {
+export async function expiryFrom(text: string | undefined): Promise<Expiry | undefined> {
   if (text === undefined) return undefined;
   const { parseExpiry } = await import('../bitcoin/locktime.ts');
   const expiry = parseExpiry(text);

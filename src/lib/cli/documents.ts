@@ -43,10 +43,13 @@ export function sendable(read: Read): Sendable {
   return { network: found.network, txs: [found.hex] };
 }
 
-/** What `htlc fund`, `claim` and `refund` print. @throws Refusal `not-signed` while signatures are missing */
+/** What the `htlc` commands print. @throws Refusal `not-signed` while signatures are missing */
 function spendOf(document: Document): { network: string; hex: string } | undefined {
-  const { type, network, hex } = document;
-  if (!/^htlc-(?:fund|claim|refund)$/.test(String(type))) return undefined;
+  const { type, step, network, hex } = document;
+  if (!/^htlc-(?:fund|claim|refund|cooperate|swap)$/.test(String(type))) return undefined;
+  const funding = type === 'htlc-swap' && (step === 'funded' || step === 'matched');
+  if (funding)
+    return { network, hex: finalHex(String(document['psbt']?.[step === 'funded' ? 'first' : 'second'])).hex };
   if (typeof hex !== 'string')
     throw new Refusal('not-signed', `the transaction of this ${type} is not fully signed yet`);
   parseTransaction(hex);

@@ -44,6 +44,7 @@ export async function homeOptions(
 const kinds = async (): Promise<Kind<any>[]> => [
   (await import('../credit/records.ts')).creditKind,
   (await import('../htlc/records.ts')).htlcKeyKind,
+  (await import('../htlc/swap-records.ts')).swapKind,
 ];
 
 /** Opens the home for `use` and closes it, whatever comes. `point`: labelled points, where tests interrupt a run. */

@@ -15,10 +15,10 @@ import { carrier, finish, merged, missing, ownerOf, signatureBy, type Known } fr
 import { spend, type Spend } from '../htlc/spend.ts';
 import { checkPreimage, type Htlc } from '../htlc/terms.ts';
 import { htlcEntries, readHtlc } from '../htlc/view.ts';
-import type { Fields } from '../protocol/document.ts';
+import { Fields } from '../protocol/document.ts';
 import type { Facts } from '../protocol/action.ts';
 import { checkCoins } from '../protocol/coins.ts';
-import type { Json } from '../protocol/json.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Home } from '../home/home.ts';
 import { chainOf, type ChainValues } from './chain.ts';
@@ -29,6 +29,7 @@ import { preimageFor, secretBehind } from './htlc-home.ts';
 import { readInput } from './input.ts';
 import { note } from './output.ts';
 import { readHex, readKey } from './secrets.ts';
+import { utf8 } from './sniff.ts';
 import { runStateless } from './stateless.ts';
 
 /** A transaction of the largest block, in hex. */
@@ -111,6 +112,11 @@ export function htlcIn(from: Fields): Htlc {
   from.end();
   // `null` counts as absent there; here it says that anyone can claim.
   return readHtlc({ ...view, claim_pubkey: view['claim_pubkey'] ?? null });
+}
+
+/** The HTLC in a file. @throws Refusal as `readHtlc`, `no-input` */
+export async function htlcFrom(file: string): Promise<Htlc> {
+  return htlcIn(new Fields(parseJson(utf8(await readInput(file))), file));
 }
 
 /** @throws Refusal `usage` */

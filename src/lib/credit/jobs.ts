@@ -1,5 +1,4 @@
 /** The contract's signing jobs: which transaction, which keys, whose turn, as `signing/exchange` takes them. */
-import { musigPsbt, readSame, shareOf, type Share } from '../bitcoin/psbt.ts';
 import type { Template } from '../bitcoin/transaction.ts';
 import { jobFor, type Job, type Own } from '../signing/exchange.ts';
 import { freshKeys } from '../signing/fresh.ts';
@@ -25,20 +24,6 @@ export const refundJob = (c: Held): Job => job(c, c.own, c.role, tx.refund(c));
 export const updateJob = (c: Held, paid: bigint): Job => job(c, c.own, c.role, tx.update(c, paid));
 export const closeJob = (c: Held, paid: bigint, fee: bigint): Job => job(c, c.own, c.role, tx.close(c, paid, fee));
 export const rolloverJob = (c: Held, template: Template): Job => job(c, c.own, c.role, template);
-
-/** The job's PSBT with these shares, by whose they are. */
-export const psbtOf = (j: Job, shares: { own?: Share | undefined; peer?: Share | undefined }): string =>
-  musigPsbt(j.template, j.index, j.set, {
-    ...(shares.own && { [j.pubkey]: shares.own }),
-    ...(shares.peer && { [j.peer]: shares.peer }),
-  });
-
-/** What both have put into a message's PSBT, which must hold exactly the job's transaction. Of the own share only the nonce is read. */
-export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
-  const tx = readSame(j.template, psbt, j.peerIs);
-  const { pubnonce } = shareOf(tx, j.index, j.set, j.pubkey);
-  return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
-}
 
 /** Fresh keys for one contract, and where its side is paid. */
 export function freshSide(hand: Hand, ownKey: string | undefined, address: string): { own: Own; side: Side } {

@@ -12,13 +12,14 @@ import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
+import { checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast } from '../signing/exchange.ts';
+import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { checkCoins, outpointsOf } from '../protocol/coins.ts';
 import { checkBefore, checkFunding, deadlineHeight } from './checks.ts';
 import { isSigned, putStacks, signFunding } from '../signing/funding.ts';
 import { contractOutpoint } from './funding.ts';
-import { freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
+import { freshSide, rolloverJob } from './jobs.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce } from './refund.ts';
 import {
   checkPaidStill,
@@ -32,7 +33,7 @@ import {
   rolloverPsbt,
   sighashOf,
 } from './rolling.ts';
-import { checkHome, checkSame, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, keyClaim, must, rollingOf, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';

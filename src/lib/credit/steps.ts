@@ -1,7 +1,6 @@
 /** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { idClaim, type Credit, type FundedCredit } from './records.ts';
 import { authOf, otherRole, type Role } from './terms.ts';
@@ -46,15 +45,6 @@ export function roleIn(c: Credit | undefined): Role {
 export function peerAuth(c: Credit | undefined): Hex {
   if (!c || !('terms' in c)) throw new Refusal('unknown-contract', 'no such contract in this home');
   return authOf(c.terms, otherRole(c.role));
-}
-
-/** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
-export function checkSame(own: object, stated: object, from: Role): void {
-  const differs = Object.entries(own).find(
-    ([name, value]) => canonicalJson(value) !== canonicalJson((stated as Record<string, unknown>)[name] ?? null),
-  );
-  if (differs)
-    throw new Refusal('terms-differ', `the message states another ${differs[0]} than this home knows`, { blame: from });
 }
 
 /** Every nonce that this home has open for the contract. */

@@ -8,12 +8,12 @@
 import * as v from 'valibot';
 import { withWitness } from '../bitcoin/transaction.ts';
 import { table, type Hex } from '../protocol/action.ts';
-import { hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
+import { checkSame, hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast } from '../signing/exchange.ts';
+import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
-import { psbtOf, sharesIn, updateJob } from './jobs.ts';
-import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { updateJob } from './jobs.ts';
+import { checkHome, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, idClaim, must, type Credit, type Live, type PayeeCredit } from './records.ts';
 import { contractSchema, viewOf, type Role } from './terms.ts';

@@ -9,7 +9,7 @@
  * wallet, its part is taken from a PSBT that came back (`--merge`) and the verbs answer undefined until it is there.
  * Not here: sessions of more than two parties.
  */
-import { holds, readPsbt, shareOf, type Share } from '../bitcoin/psbt.ts';
+import { holds, musigPsbt, readPsbt, readSame, shareOf, type Share } from '../bitcoin/psbt.ts';
 import { taprootSighash, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -55,6 +55,20 @@ export function jobFor(parts: Omit<Job, 'nonceId' | 'index'> & { of: NonceId['of
   const { of, ...rest } = parts;
   const index = rest.template.inputs.findIndex((i) => i.script === rest.set.script);
   return { ...rest, index, nonceId: { of, sighash: bytesToHex(taprootSighash(rest.template, index)) } };
+}
+
+/** The job's PSBT with these shares, by whose they are. */
+export const psbtOf = (j: Job, shares: { own?: Share | undefined; peer?: Share | undefined }): string =>
+  musigPsbt(j.template, j.index, j.set, {
+    ...(shares.own && { [j.pubkey]: shares.own }),
+    ...(shares.peer && { [j.peer]: shares.peer }),
+  });
+
+/** What both have put into a message's PSBT, which must hold exactly the job's transaction. Of the own share only the nonce is read. */
+export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
+  const tx = readSame(j.template, psbt, j.peerIs);
+  const { pubnonce } = shareOf(tx, j.index, j.set, j.pubkey);
+  return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
 }
 
 /** Nonce and partial signature of one participant. */
