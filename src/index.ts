@@ -108,6 +108,20 @@ export { route, type Payment as RoutePayment, type RouteHop } from './lib/onion/
 export { readStream, writeStream } from './lib/onion/tlv.ts';
 export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';
 
+// ── hashed time locks: scripts, spends, recognition, routes, cooperative spends, swaps ───────────────────────────────
+export { htlcCooperate, type CooperateInput, type CooperateMessage } from './lib/htlc/cooperate.ts';
+export { createHtlc, type CreateInput, type PartyKey } from './lib/htlc/create.ts';
+export { identifyScript, identifyTransaction, identifyWitness, type Identified } from './lib/htlc/identify.ts';
+export { parseLock, type Lock, type ValidFrom } from './lib/htlc/lock.ts';
+export { planRoute, type Channel, type RoutePlan } from './lib/htlc/route.ts';
+export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './lib/htlc/scripts.ts';
+export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
+export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
+export { spend, type Spend } from './lib/htlc/spend.ts';
+export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
+export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
+export { readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
+
 // ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
 export { fates, type Fate } from './lib/assets/check.ts';
 export { Colu } from './lib/assets/colu/decode.ts';

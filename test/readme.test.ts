@@ -6,11 +6,18 @@ import { describe, expect, it } from 'vitest';
 import { ROOT } from './cli/run.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const runbook = ['credit-month.sh', 'onion.sh', 'assets.sh']
+const runbook = ['credit-month.sh', 'onion.sh', 'assets.sh', 'htlc.sh']
   .map((name) => readFileSync(join(ROOT, 'fixtures/runbooks', name), 'utf8'))
   .join('\n');
 const blocks = (language: string, text = readme): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
+
+/** From a heading to the next of its kind. */
+const sectionOf = (heading: string): string => {
+  const from = readme.indexOf(heading);
+  expect(from).toBeGreaterThan(0);
+  return readme.slice(from, readme.indexOf('\n## ', from));
+};
 
 describe('README', () => {
   it('names the two commands', () => {
@@ -57,7 +64,20 @@ describe('README', () => {
     });
     expect(ran.status, ran.stderr).toBe(0);
     expect(ran.stdout).toMatch(/^proved: /);
-    for (const block of blocks('console')) expect(ran.stderr).toContain(`\n${block}`);
+    const section = sectionOf('## Onions on the shell');
+    for (const block of blocks('console', section)) expect(ran.stderr).toContain(`\n${block}`);
+  }, 120_000);
+
+  it('makes, claims, refunds and swaps hashed time locks as the runbook does', () => {
+    const ran = spawnSync('bash', [join(ROOT, 'fixtures/runbooks/htlc.sh')], {
+      env: { ...process.env, SPILLWAY_CHAIN: '', SPILLWAY_TIP: '', SPILLWAY_HOME: '' },
+      encoding: 'utf8',
+    });
+    expect(ran.status, ran.stderr).toBe(0);
+    expect(ran.stdout).toMatch(/^proved: /);
+    const section = sectionOf('## Hashed time locks');
+    expect(blocks('console', section).length).toBeGreaterThan(1);
+    for (const block of blocks('console', section)) expect(ran.stderr).toContain(`\n${block}`);
   }, 120_000);
 
   it('decodes coloured coins as the runbook does', () => {
@@ -72,7 +92,8 @@ describe('README', () => {
     const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
       commands: Record<string, { summary: string }>;
     };
-    for (const [id, { summary }] of Object.entries(commands)) expect(readme).toContain(`| \`${id}\` | ${summary} |`);
+    for (const [id, { summary }] of Object.entries(commands))
+      expect(readme).toContain(`| \`${id.replace(':', ' ')}\` | ${summary} |`);
   });
 
   it('shows library code that runs', () => {

@@ -52,6 +52,13 @@ function* fields(value: unknown, path: Step[] = []): Generator<Step[]> {
   }
 }
 
+const OTHER_PARTY: Record<string, string> = {
+  payer: 'payee',
+  payee: 'payer',
+  claimer: 'refunder',
+  refunder: 'claimer',
+};
+
 /** Fields that may be null and mean something then. */
 const nullable = new Set<Step>(['receipt', 'change']);
 
@@ -69,7 +76,7 @@ function another(value: unknown, key: Step): unknown {
   if (typeof value !== 'string') return undefined;
   if (key === 'address') return ADDRESS;
   if (key === 'network') return 'mainnet';
-  if (key === 'opener') return value === 'payer' ? 'payee' : 'payer';
+  if (key === 'opener') return OTHER_PARTY[value];
   if (key === 'ecash') return 'cashu';
   if (String(key).endsWith('pubkey')) return '03' + GENERATOR;
   if (key === 'type') return value === 'sign-update' ? 'rollover' : 'sign-update';

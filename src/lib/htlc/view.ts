@@ -16,24 +16,24 @@ import { pathsOf } from './paths.ts';
 import { SCRIPT_TYPES, VARIANTS, type PathName } from './scripts.ts';
 import { build, checkHtlc, type Built, type Htlc } from './terms.ts';
 
-const leaf = v.object({ script: hexText, control_block: hexText });
+const leaf = v.strictObject({ script: hexText, control_block: hexText });
 export const htlcEntries = {
   type: v.literal('htlc'),
   version: v.literal(1),
   network: v.picklist(NETWORKS),
   variant: v.picklist(VARIANTS),
   script_type: v.picklist(SCRIPT_TYPES),
-  hash: v.object({ sha256: v.nullable(hexOf(32)), hash160: hexOf(20) }),
+  hash: v.strictObject({ sha256: v.nullable(hexOf(32)), hash160: hexOf(20) }),
   claim_pubkey: v.nullable(pubkey),
   refund_pubkey: pubkey,
   revocation_pubkey: v.optional(pubkey),
   anchors: v.optional(v.boolean()),
-  locktime: v.object({ kind: v.picklist(LOCK_KINDS), value: v.number() }),
+  locktime: v.strictObject({ kind: v.picklist(LOCK_KINDS), value: v.number() }),
   script: v.optional(hexText),
   internal_key: v.optional(hexOf(32)),
-  participants: v.optional(v.nullable(v.tuple([pubkey, pubkey]))),
+  participants: v.optional(v.nullable(v.strictTuple([pubkey, pubkey]))),
   merkle_root: v.optional(hexOf(32)),
-  leaves: v.optional(v.object({ claim: leaf, refund: leaf })),
+  leaves: v.optional(v.strictObject({ claim: leaf, refund: leaf })),
   address: text,
   output_script: hexText,
   paths: v.optional(v.record(v.string(), v.any())),
