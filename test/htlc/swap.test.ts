@@ -1,7 +1,7 @@
 /** Swaps and cooperative spends, step by step: what is refused, what is kept, and every transaction by Core's consensus code. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
+import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { freshKey } from '../../src/lib/cli/htlc-home.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
@@ -14,7 +14,10 @@ import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
+import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
+import { swapKind } from '../../src/lib/htlc/swap-records.ts';
 import { ownCoin } from '../support/credit.ts';
+import { coinOf, signAll, walletKey } from '../support/wallet.ts';
 import { judge, type Prevout } from '../support/kernel.ts';
 import type { Message } from '../support/party.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -155,6 +158,19 @@ describe('the order of heights', () => {
     expect(await two.bob.state()).toEqual(before);
     two.close();
   });
+  it("the margin and the confirmations that are enough are each side's own", async () => {
+    const offered = await both.alice.run(htlcSwap, { input: { ...OFFER, margin: 5 } });
+    const accept = (more: object) =>
+      both.bob.run(htlcSwap, {
+        on: offered.message,
+        amount: WANT,
+        input: { expires: { blocks: 144 }, amount: WANT, ...more },
+      });
+    expect(await refused(accept({}))).toBe('unsafe-expiry');
+    expect(await refused(accept({ margin: 6 }))).toBe('unsafe-expiry');
+    expect((await accept({ margin: 5 })).message['step']).toBe('accepted');
+    expect(offered.message['offer'].min_conf).toBeUndefined();
+  });
   it('an offer that expires too soon is not made', async () => {
     expect(await refused(both.alice.run(htlcSwap, { input: { ...OFFER, expires: { blocks: 144 } } }))).toBe(
       'unsafe-expiry',
@@ -225,6 +241,9 @@ describe('what a node says of the other side', () => {
       expect(await refused(match())).toBe(code);
     }
     two.bob.chain.coins = new Map([own, ...paid(funded, 'first', GIVE)]);
+    expect(await refused(two.bob.run(htlcSwap, { on: funded, input: { utxo: [coin], minConf: 2 } }))).toBe(
+      'funding-unconfirmed',
+    );
     two.bob.chain.tip = 1072;
     expect(await refused(match())).toBe('expired');
     expect(await two.bob.state()).toEqual(before);
@@ -251,6 +270,65 @@ describe('what a node says of the other side', () => {
     expect(claimed['checks'].second).toBe('confirmed');
     expect((await two.bob.run(htlcSwap, { on: claimed })).message['step']).toBe('settled');
     two.close();
+  });
+
+  it('two runs at once pay once, and print the same', async () => {
+    const two = await pair((seed += 2));
+    const stage = straight(two);
+    const offered = await stage('alice', htlcSwap, { input: OFFER });
+    const accepted = await stage('bob', htlcSwap, {
+      on: offered,
+      amount: WANT,
+      input: { expires: { blocks: 144 }, amount: WANT },
+    });
+    const utxo = [await ownCoin(two.alice, 150_000n)];
+    const both = await Promise.all([1, 2].map(() => two.alice.run(htlcSwap, { on: accepted, input: { utxo } })));
+    expect(both[0]!.text).toBe(both[1]!.text);
+    // Another agreement on the same offer finds it paid.
+    const other = await pair((seed += 2));
+    const again = await other.bob.run(htlcSwap, {
+      on: offered,
+      amount: WANT,
+      input: { expires: { blocks: 144 }, amount: WANT },
+    });
+    expect(await refused(two.alice.run(htlcSwap, { on: again.message, input: { utxo } }))).toBe('bad-seal');
+    for (const p of [two, other]) p.close();
+  });
+
+  it('a coin of another wallet: the PSBT waits for its signature, and comes back with --merge', async () => {
+    const two = await pair((seed += 2));
+    const stage = straight(two);
+    const offered = await stage('alice', htlcSwap, { input: OFFER });
+    const accepted = await stage('bob', htlcSwap, {
+      on: offered,
+      amount: WANT,
+      input: { expires: { blocks: 144 }, amount: WANT },
+    });
+    const key = walletKey('p2wpkh', 5);
+    const input = { utxo: [coinOf(key, 9, 150_000n)] };
+    const waiting = await two.alice.run(htlcSwap, { on: accepted, input });
+    expect([waiting.exit, waiting.message['step']]).toEqual([3, 'funded']);
+    const signed = writePsbt(signAll(templateOf(readPsbt(waiting.message['psbt'].first)), [key]));
+    const done = await two.alice.run(htlcSwap, { on: accepted, input, merged: [signed] });
+    expect([done.exit, done.message['first']]).toEqual([0, waiting.message['first']]);
+    const { hex, prevouts } = extracted(done.message['psbt'].first);
+    await judged(hex, ...prevouts);
+    two.close();
+  });
+
+  it('a restored home pays nothing that it may have paid before, and still claims and refunds', async () => {
+    const record = {
+      role: 'initiator',
+      state: 'offered',
+      network: 'regtest',
+      own: { path: [0, 0, 0, 0], outside: false },
+      offer: { hash: 'ab'.repeat(32) },
+    };
+    expect(swapKind.restored(record as never)).toMatchObject({ state: 'cancelled' });
+    const paid = { ...record, state: 'funded' };
+    expect(swapKind.restored(paid as never)).toEqual(paid);
+    const key = { proposal: { sighash: 'ab' }, pubkey: '02' };
+    expect(htlcKeyKind.restored(key as never)).toEqual({ ...key, proposal: null });
   });
 
   it('an offer and an agreement can be given up, a payment cannot', async () => {

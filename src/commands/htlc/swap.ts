@@ -22,14 +22,14 @@ export default class HtlcSwap extends ContractCommand {
     give: satFlag({ summary: 'Start: what this home locks', helpGroup: 'ACTION' }),
     want: satFlag({ summary: 'Start: what the other side is to lock', helpGroup: 'ACTION' }),
     margin: Flags.integer({
-      summary: 'Start: blocks between one deadline and the next (default 36)',
+      summary: 'Blocks between one deadline and the next: those offered, or the fewest accepted (default 36)',
       helpValue: 'N',
       min: 1,
       max: 10_000,
       helpGroup: 'ACTION',
     }),
     'min-conf': Flags.integer({
-      summary: "Start: confirmations of the other's coin (default 3, on regtest 1)",
+      summary: "Confirmations of the other's coin that this home waits for (default 3, on regtest 1)",
       helpValue: 'N',
       min: 1,
       max: 10_000,

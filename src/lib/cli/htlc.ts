@@ -198,6 +198,14 @@ export async function runSpend(
       const seen = checkCoins(facts.coins, [spent]);
       const known = await gather(made, merged(made, psbts), { secret, preimage, home });
       const previous = await previousOf(flags.prev, spent);
+      if (htlc.type === 'p2sh' && !previous && facts.coins === 'not-checked')
+        throw new Refusal(
+          'amount-unproven',
+          `${spent.sat} sat stated for a p2sh coin, and nothing proves it: what it holds beyond would be fee`,
+          {
+            hint: 'give --prev FILE with the transaction that made the coin, or --chain URL',
+          },
+        );
       warnEarly(made, facts.tip);
       return { ...shown(made, known, previous), checks: { ...checks, coins: seen } };
     });

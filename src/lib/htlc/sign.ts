@@ -15,6 +15,7 @@ import { toTransaction, txidOfHex } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
+import { parseScalar } from '../signing/curve.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { finalsOf, finishedHex, putFinals, type Signatures } from './finalize.ts';
 import { LEAF_VERSION } from './taproot.ts';
@@ -39,6 +40,7 @@ const keyOf = ({ htlc }: Spend, who: PathName): Hex => (who === 'claim' ? htlc.c
 
 /** Whose key this is in the path. @throws Refusal `wrong-key` */
 export function ownerOf(spend: Spend, secret: Uint8Array): PathName {
+  if (parseScalar(secret) === undefined) throw new Refusal('wrong-key', 'a number found that is no secret key');
   const pubkey = bytesToHex(publicKey(secret));
   // A leaf holds no parity.
   const same = (key: Hex): boolean => (spend.built.type === 'p2tr' ? key.slice(2) === pubkey.slice(2) : key === pubkey);

@@ -40,7 +40,6 @@ export const offerSchema = v.strictObject({
   /** When the initiator's coin can be taken back. */
   expiry: height,
   margin_blocks: blocks,
-  min_conf: blocks,
   side,
 });
 export const answerSchema = v.strictObject({ expiry: height, side });
@@ -118,6 +117,20 @@ export function checkTime(tip: Tip, by: number, what: string): void {
   if (tip !== 'not-checked' && tip >= by)
     throw new Refusal('expired', `height ${tip} found; ${what} only before ${by}`, {
       hint: 'nothing is lost: what was funded is refunded at its expiry',
+    });
+}
+
+/** Blocks between deadlines, unless both say less. */
+export const MARGIN = 36;
+/** Confirmations that a home waits for, unless told otherwise. */
+export const minConfOf = (network: string): number => (network === 'regtest' ? 1 : 3);
+
+/** The initiator states the margin; how little of it is enough is each side's own policy. @throws Refusal `unsafe-expiry` */
+export function checkMargin({ margin_blocks: margin }: Offer, least: number): void {
+  if (margin < least)
+    throw new Refusal('unsafe-expiry', `a margin of ${margin} blocks found, at least ${least} expected`, {
+      blame: 'initiator',
+      hint: 'give --margin if less is meant',
     });
 }
 

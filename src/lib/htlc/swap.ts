@@ -32,13 +32,16 @@ import {
 } from './swap-steps.ts';
 import {
   answerSchema,
+  checkMargin,
   checkOffer,
   checkPaid,
   checkTime,
   claimBy,
   htlcsOf,
   htlcsSchema,
+  MARGIN,
   matchBy,
+  minConfOf,
   offerSchema,
   swapViews,
   type Answer,
@@ -77,7 +80,6 @@ export interface SwapInput {
   max?: bigint;
 }
 type Rs = { swap: Swap; claiming: HtlcKey; refunding: HtlcKey };
-const MARGIN = 36;
 
 const ownSide = (swap: Swap): Side | undefined =>
   swap.role === 'initiator' ? swap.offer.side : 'answer' in swap ? swap.answer.side : undefined;
@@ -124,7 +126,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       by: 'initiator',
       does: 'draws a preimage and offers amounts, expiry and keys',
       asks: ['as', 'give', 'want', 'expires'],
-      may: ['margin', 'minConf'],
+      may: ['margin'],
       needs: () => ({ tip: true, now: true }),
       take: ({ input, facts, ...hand }) => {
         const { own, side, keys } = drawn(hand);
@@ -134,7 +136,6 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           want_sat: input.want,
           expiry: expiryHeight(input.expires, facts.tip, facts.now),
           margin_blocks: input.margin ?? MARGIN,
-          min_conf: input.minConf ?? (hand.network === 'regtest' ? 1 : 3),
           side,
         };
         checkOffer(offer, facts.tip);
@@ -155,10 +156,12 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       by: 'responder',
       does: 'agrees to amounts and order of expiries, with keys of its own',
       asks: ['expires'],
+      may: ['margin'],
       agrees: ['amount', 'max'],
       needs: () => ({ tip: true, now: true }),
       take: ({ message: { offer, network }, records, input, facts, ...hand }) => {
         if (records.swap) throw new Refusal('already-known', 'this offer was answered before, or its hash was used');
+        checkMargin(offer, input.margin ?? MARGIN);
         const { own, side, keys } = drawn(hand);
         const answer: Answer = { expiry: expiryHeight(input.expires, facts.tip, facts.now), side };
         const terms = checked({ network: networkOf(network), offer, answer }, facts.tip, 'initiator');
@@ -221,7 +224,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       by: 'responder',
       does: "waits for the initiator's coin to confirm, and pays its own HTLC",
       asks: ['utxo'],
-      may: ['change', 'allowFee', 'unchecked'],
+      may: ['change', 'allowFee', 'minConf', 'unchecked'],
       needs: ({ input, message }) => fundingNeeds(input, [message.first]),
       take: ({ message: m, records, input, facts, ...hand }) => {
         const had = mustSwap(records.swap, 'responder', 'accepted', 'funded');
@@ -231,7 +234,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         const paid = checkPaid(
           facts.coins,
           coinOf(first, m.first, had.offer.give_sat),
-          had.offer.min_conf,
+          input.minConf ?? minConfOf(hand.network),
           'initiator',
           input.unchecked ?? false,
         );
@@ -257,7 +260,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       after: 'matched',
       by: 'initiator',
       does: "waits for the responder's coin to confirm, and claims it: the preimage is public from here on",
-      may: ['to', 'allowFee', 'unchecked'],
+      may: ['to', 'allowFee', 'minConf', 'unchecked'],
       needs: ({ input, message }) => ({ ...claimNeeds(input), coins: outpointsOf([message.second]) }),
       take: ({ message: m, records, input, facts, ...hand }) => {
         const had = mustSwap(records.swap, 'initiator', 'funded');
@@ -267,7 +270,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         const paid = checkPaid(
           facts.coins,
           coinOf(second, m.second, had.offer.want_sat),
-          had.offer.min_conf,
+          input.minConf ?? minConfOf(hand.network),
           'responder',
           input.unchecked ?? false,
         );

@@ -131,6 +131,7 @@ export const ERRORS = {
   expired: [77, 'the contract is past the height up to which this is safe'],
   'funding-unchecked': [77, 'no node says that the counterparty has paid, and --unchecked was not given'],
   'unsafe-expiry': [77, 'expiries so near to each other, or to the tip, that one side could lose both'],
+  'amount-unproven': [77, 'a coin whose amount its signature does not cover, and nothing proves'],
   'anyone-can-claim': [77, 'a script that anyone with the preimage can take'],
   'no-key-path': [77, 'an HTLC without a MuSig2 internal key, or without sealing keys, has no cooperative path'],
   'not-final': [77, 'the transaction is not valid yet at this height'],
