@@ -21,7 +21,20 @@ import { coinOf, signAll, walletKey } from '../support/wallet.ts';
 import { judge, type Prevout } from '../support/kernel.ts';
 import type { Message } from '../support/party.ts';
 import { codeOf } from '../support/refusal.ts';
-import { COIN, cooperation, GIVE, OFFER, pair, sharedHtlc, straight, swapMessages, WANT, type Pair } from './scenes.ts';
+import {
+  COIN,
+  cooperation,
+  GIVE,
+  OFFER,
+  pair,
+  scenes,
+  sharedHtlc,
+  straight,
+  swapMessages,
+  WANT,
+  type Pair,
+  type Stage,
+} from './scenes.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const kernel = await judge();
@@ -433,5 +446,36 @@ describe('a cooperative spend', () => {
     expect((await both.bob.run(htlcCooperate, { on: signed, cancel: true })).message['step']).toBe('cancelled');
     expect(await refused(both.bob.run(htlcCooperate, { on: signed }))).toBe('state-moved-on');
     expect(await refused(both.bob.run(htlcCooperate, { on: signed, cancel: true }))).toBe('too-late-to-cancel');
+  });
+});
+
+/** The process ends here, as a crash or a kill would end it. */
+class Killed extends Error {}
+describe('killed at any point, and run again', () => {
+  it.each(['before-commit', 'after-commit', 'before-print'])('%s', async (point) => {
+    const two = await pair((seed += 2));
+    const said: string[] = [];
+    const stage: Stage = async (who, table, options) => {
+      const before = await two[who].state();
+      const stop = (label: string) => {
+        if (label === point) throw new Killed();
+      };
+      // A start has no input to be known by: after a kill it is begun anew.
+      const named = options.on === undefined ? { ...options, requestId: `${table.type} ${said.length}` } : options;
+      await expect(two[who].run(table, { ...named, point: stop })).rejects.toThrow(Killed);
+      if (point === 'before-commit') expect(await two[who].state()).toEqual(before);
+      await two[who].reopen();
+      const again = await two[who].run(table, named);
+      const commits = await two[who].home.store.commits();
+      expect((await two[who].run(table, named)).text).toBe(again.text);
+      expect(await two[who].home.store.commits()).toBe(commits);
+      said.push(again.text);
+      return again.message;
+    };
+    for (const [name, scene] of Object.entries(scenes)) {
+      await scene(two, stage);
+      expect(said.length, name).toBeGreaterThan(2);
+    }
+    two.close();
   });
 });

@@ -9,6 +9,7 @@ import type { Spend } from '../../src/lib/htlc/spend.ts';
 import { viewOf } from '../../src/lib/htlc/view.ts';
 import { finished, FORMS, formName, htlcOf, spendOf, type Form } from '../support/htlc.ts';
 import { findNode, TestNode } from './node.ts';
+import { Pipes } from './pipes.ts';
 
 const found = findNode();
 const SAT = 100_000n;
@@ -127,5 +128,71 @@ describe.skipIf(found?.kind !== 'bitcoind')('HTLCs on a node', () => {
       expect(made.validFrom).toEqual({ seconds: value });
       await confirm([made]);
     }
+  });
+
+  it('two homes swap, by pipelines and what the node says; one that was left is refunded', async () => {
+    const p = new Pipes(node);
+    await p.homes();
+    const coin = async (home: string, sat: bigint): Promise<void> => {
+      await node.fund(await p.text(`spillway address --home ${home}`), sat);
+      await p.text(`spillway coins --home ${home} > ${home}.coins`);
+    };
+    const agree = `spillway htlc swap --home user --as initiator --give 100000 --want 98000 --expires +60 --margin 5 \
+      | spillway htlc swap --home mint --amount 98000 --expires +30 --margin 5 \
+      | spillway htlc swap --home user --utxo user.coins`;
+    const match = 'spillway htlc swap --home mint --utxo mint.coins';
+    const claim = 'spillway htlc swap --home user';
+    await coin('user', 150_000n);
+    await coin('mint', 140_000n);
+
+    await p.json(`${agree} | tee funded.json`);
+    await p.refused(`${match} funded.json`, 69, 'funding-missing');
+    await p.broadcast('funded.json');
+    await p.refused(`${match} funded.json`, 69, 'funding-unconfirmed');
+    await node.mine();
+    expect((await p.json(`${match} funded.json | tee matched.json`))['checks']).toMatchObject({ first: 'confirmed' });
+    await p.refused(`${claim} matched.json`, 69, 'funding-missing');
+    await p.confirm('matched.json');
+    await p.json(`${claim} matched.json | tee claimed.json`);
+    await p.confirm('claimed.json');
+    await p.json('spillway htlc swap --home mint claimed.json | tee settled.json');
+    await p.confirm('settled.json');
+
+    // The initiator pays and is left alone: its coin comes back at its expiry.
+    await coin('user', 150_000n);
+    await p.json(`${agree} | tee left.json`);
+    await p.confirm('left.json');
+    const { first, htlcs } = p.read('left.json');
+    p.write('htlc.json', htlcs.first);
+    const refund = `spillway htlc refund --home user --utxo ${first.txid}:${first.vout}:100000 htlc.json | tee refund.json`;
+    await p.json(refund);
+    await node.mineTo(htlcs.first.locktime.value - 1);
+    await p.refused('spillway broadcast refund.json', 77, 'not-final');
+    await node.mine();
+    await p.confirm('refund.json');
+  });
+
+  it('both spend together: one signature, and the node takes it before any lock', async () => {
+    const p = new Pipes(node);
+    await p.homes();
+    await p.text('spillway htlc key --home user > user.key; spillway htlc key --home mint > mint.key');
+    const { address } = await p.json(
+      `spillway htlc create --home mint --claim-key mint.key --refund-key user.key --expires +100 \
+        --internal-key musig --hash $(node -p 'JSON.parse(fs.readFileSync("mint.key")).hash.sha256') | tee htlc.json`,
+    );
+    const { txid, vout } = await node.fund(address, SAT);
+    await p.refused(
+      `spillway htlc cooperate --home user --as refunder --htlc htlc.json --utxo ${txid}:${vout}:99999`,
+      76,
+      'unsafe-funding',
+    );
+    await p.json(
+      `spillway htlc cooperate --home user --as refunder --htlc htlc.json --utxo ${txid}:${vout}:${SAT} \
+        | spillway htlc cooperate --home mint --amount ${SAT} \
+        | spillway htlc cooperate --home user | tee together.json`,
+    );
+    await p.confirm('together.json');
+    const spent = await node.rpc('getrawtransaction', p.read('together.json')['txid'], 1);
+    expect(spent.vin[0].txinwitness).toEqual([expect.stringMatching(/^[0-9a-f]{128}$/)]);
   });
 });

@@ -221,7 +221,7 @@ function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes:
     elements.every((element, i) => {
       const part = stack[i]!;
       if (element === '0') return part.length === 0;
-      if (element === '1') return part.length > 0 && part.some((byte) => byte !== 0);
+      if (element === '1') return part.some((byte) => byte !== 0);
       if (element === 'preimage') return equalBytes(hash160(part), holes.hash!);
       if (element === 'refund-key') return equalBytes(hash160(part), holes['refund-hash']!);
       return part.length > 0;
