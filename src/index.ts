@@ -120,7 +120,7 @@ export { carrier, finish, merged, signatureBy, type Finished, type Known } from 
 export { spend, type Spend } from './lib/htlc/spend.ts';
 export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
 export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
-export { readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
+export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
 
 // ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
 export { fates, type Fate } from './lib/assets/check.ts';

@@ -44,7 +44,6 @@ const REFUSED: readonly (readonly [RegExp, RegExp, Codes])[] = [
   // a counterparty under its own seal: the documents
   [/^htlc\.(claim_auth|refund_auth) /, /./, ['bad-seal', 'terms-differ', 'key-rejected']],
   [/^htlc\.locktime\.value (zero|changed)/, /./, ['locktime-kind', 'terms-differ']],
-  [/^htlc\.paths/, /./, 'terms-differ'],
   [/^htlc\./, /./, ['terms-differ', 'key-rejected', 'malformed-message']],
   [/^(utxo|amount_sat|address|fee_sat)/, /cooperate\/signed/, 'state-moved-on'],
   [/^amount_sat zero/, /cooperate\/proposed/, ['fee-too-high', 'below-dust']],
@@ -80,7 +79,6 @@ const ALLOWED: readonly (readonly [RegExp, RegExp, why: string])[] = [
     'an offer is the initiator’s to make; what is unsafe in it is refused',
   ],
   [/: nonce another$/, /cooperate\/proposed/, 'the opener’s nonce is the opener’s choice'],
-  [/^htlc\.paths/, /cooperate\/(proposed|signed)/, 'words for people: what a home prints it derives itself'],
   [
     /^(first|second): /,
     /swap/,

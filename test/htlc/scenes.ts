@@ -63,7 +63,7 @@ export async function swapMessages(pair: Pair, stage: Stage = straight(pair)): P
   const accepted = await stage('bob', htlcSwap, {
     on: offered,
     amount: WANT,
-    input: { expires: { blocks: 144 }, amount: WANT },
+    input: { want: GIVE, expires: { blocks: 144 }, amount: WANT },
   });
   const funded = await stage('alice', htlcSwap, { on: accepted, input: { utxo: [await ownCoin(alice, 150_000n)] } });
   const utxo = [await ownCoin(bob, 140_000n)];

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
+import { closeCredit } from '../../src/lib/credit/close.ts';
 import { freshKey } from '../../src/lib/cli/htlc-home.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { describeHtlc } from '../../src/lib/htlc/describe.ts';
@@ -110,7 +111,11 @@ describe('a swap', () => {
     expect(await refused(both.alice.run(htlcSwap, { on: at(3), input: {}, cancel: true }))).toBe('too-late-to-cancel');
     expect(
       await refused(
-        both.bob.run(htlcSwap, { on: at(0), amount: WANT, input: { expires: { blocks: 140 }, amount: WANT } }),
+        both.bob.run(htlcSwap, {
+          on: at(0),
+          amount: WANT,
+          input: { want: GIVE, expires: { blocks: 140 }, amount: WANT },
+        }),
       ),
     ).toBe('answered-otherwise');
   });
@@ -166,7 +171,9 @@ describe('the order of heights', () => {
     two.bob.chain.tip = tip;
     const before = await two.bob.state();
     expect(
-      await refused(two.bob.run(htlcSwap, { on: offered.message, amount: WANT, input: { ...input, amount: WANT } })),
+      await refused(
+        two.bob.run(htlcSwap, { on: offered.message, amount: WANT, input: { want: GIVE, ...input, amount: WANT } }),
+      ),
     ).toBe(code);
     expect(await two.bob.state()).toEqual(before);
     two.close();
@@ -177,12 +184,22 @@ describe('the order of heights', () => {
       both.bob.run(htlcSwap, {
         on: offered.message,
         amount: WANT,
-        input: { expires: { blocks: 144 }, amount: WANT, ...more },
+        input: { want: GIVE, expires: { blocks: 144 }, amount: WANT, ...more },
       });
     expect(await refused(accept({}))).toBe('unsafe-expiry');
     expect(await refused(accept({ margin: 6 }))).toBe('unsafe-expiry');
     expect((await accept({ margin: 5 })).message['step']).toBe('accepted');
     expect(offered.message['offer'].min_conf).toBeUndefined();
+  });
+  it('an offer of less than is wanted is refused, whatever it asks for', async () => {
+    const offered = await both.alice.run(htlcSwap, { input: { ...OFFER, give: 5_000n } });
+    const input = { want: GIVE, expires: { blocks: 144 }, amount: WANT };
+    expect(await refused(both.bob.run(htlcSwap, { on: offered.message, amount: WANT, input }))).toBe('amount-differs');
+  });
+  it('an action of another family finds no contract where a swap is', async () => {
+    const offered = await both.alice.run(htlcSwap, { input: OFFER });
+    const contract = offered.message['offer'].hash;
+    expect(await refused(both.alice.run(closeCredit, { input: { contract } }))).toBe('unknown-contract');
   });
   it('an offer that expires too soon is not made', async () => {
     expect(await refused(both.alice.run(htlcSwap, { input: { ...OFFER, expires: { blocks: 144 } } }))).toBe(
@@ -200,14 +217,14 @@ describe('the order of heights', () => {
         both.bob.run(htlcSwap, {
           on: offered.message,
           amount: want,
-          input: { expires: { blocks: 144 }, amount: want },
+          input: { want: give, expires: { blocks: 144 }, amount: want },
         }),
       ),
     ).toMatch(/fee-too-high|below-dust/);
   });
   it('nobody agreed, or to another amount', async () => {
     const offered = await both.alice.run(htlcSwap, { input: OFFER });
-    const input = { expires: { blocks: 144 } };
+    const input = { want: GIVE, expires: { blocks: 144 } };
     expect(await refused(both.bob.run(htlcSwap, { on: offered.message, input }))).toBe('not-agreed');
     expect(await refused(both.bob.run(htlcSwap, { on: offered.message, input, amount: WANT + 1n }))).toBe(
       'amount-differs',
@@ -231,7 +248,7 @@ describe('what a node says of the other side', () => {
     const accepted = await stage('bob', htlcSwap, {
       on: offered,
       amount: WANT,
-      input: { expires: { blocks: 144 }, amount: WANT },
+      input: { want: GIVE, expires: { blocks: 144 }, amount: WANT },
     });
     const funded = await stage('alice', htlcSwap, {
       on: accepted,
@@ -292,7 +309,7 @@ describe('what a node says of the other side', () => {
     const accepted = await stage('bob', htlcSwap, {
       on: offered,
       amount: WANT,
-      input: { expires: { blocks: 144 }, amount: WANT },
+      input: { want: GIVE, expires: { blocks: 144 }, amount: WANT },
     });
     const utxo = [await ownCoin(two.alice, 150_000n)];
     const both = await Promise.all([1, 2].map(() => two.alice.run(htlcSwap, { on: accepted, input: { utxo } })));
@@ -302,7 +319,7 @@ describe('what a node says of the other side', () => {
     const again = await other.bob.run(htlcSwap, {
       on: offered,
       amount: WANT,
-      input: { expires: { blocks: 144 }, amount: WANT },
+      input: { want: GIVE, expires: { blocks: 144 }, amount: WANT },
     });
     expect(await refused(two.alice.run(htlcSwap, { on: again.message, input: { utxo } }))).toBe('bad-seal');
     for (const p of [two, other]) p.close();
@@ -315,7 +332,7 @@ describe('what a node says of the other side', () => {
     const accepted = await stage('bob', htlcSwap, {
       on: offered,
       amount: WANT,
-      input: { expires: { blocks: 144 }, amount: WANT },
+      input: { want: GIVE, expires: { blocks: 144 }, amount: WANT },
     });
     const key = walletKey('p2wpkh', 5);
     const input = { utxo: [coinOf(key, 9, 150_000n)] };
@@ -351,7 +368,7 @@ describe('what a node says of the other side', () => {
     const accepted = await stage('bob', htlcSwap, {
       on: offered,
       amount: WANT,
-      input: { expires: { blocks: 144 }, amount: WANT },
+      input: { want: GIVE, expires: { blocks: 144 }, amount: WANT },
     });
     expect((await two.bob.run(htlcSwap, { on: offered, cancel: true })).message['step']).toBe('cancelled');
     expect((await two.alice.run(htlcSwap, { on: accepted, cancel: true })).message['step']).toBe('cancelled');
@@ -360,7 +377,11 @@ describe('what a node says of the other side', () => {
     ).toBe('wrong-state');
     expect(
       await refused(
-        two.bob.run(htlcSwap, { on: offered, amount: WANT, input: { expires: { blocks: 144 }, amount: WANT } }),
+        two.bob.run(htlcSwap, {
+          on: offered,
+          amount: WANT,
+          input: { want: GIVE, expires: { blocks: 144 }, amount: WANT },
+        }),
       ),
     ).toMatch(/already-known|answered-otherwise|not refused/);
     two.close();

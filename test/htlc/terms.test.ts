@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { checkAhead, checkLock, lockWords, parseLock, type Lock } from '../../src/lib/htlc/lock.ts';
 import { checkHtlc, checkPreimage, hashFrom, hashOf, type Htlc } from '../../src/lib/htlc/terms.ts';
-import { htlcId, readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
+import { documentOf, htlcId, readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { FORMS, formName, htlcOf, LOCKS, PREIMAGE, PUBKEYS, secret } from '../support/htlc.ts';
 import { codeOf } from '../support/refusal.ts';
 
 const P2WSH = { variant: 'standard', type: 'p2wsh', lock: LOCKS[0]! } as const;
-const printed = (htlc: Htlc): any => parseJson(printJson(viewOf(htlc)));
+const printed = (htlc: Htlc): any => parseJson(printJson(documentOf(htlc)));
 
 describe('documents', () => {
   it.each(FORMS.map((f) => [formName(f), f] as const))('%s is read as it was written', (_, form) => {

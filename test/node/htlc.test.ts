@@ -138,7 +138,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('HTLCs on a node', () => {
       await p.text(`spillway coins --home ${home} > ${home}.coins`);
     };
     const agree = `spillway htlc swap --home user --as initiator --give 100000 --want 98000 --expires +60 --margin 5 \
-      | spillway htlc swap --home mint --amount 98000 --expires +30 --margin 5 \
+      | spillway htlc swap --home mint --want 100000 --amount 98000 --expires +30 --margin 5 \
       | spillway htlc swap --home user --utxo user.coins`;
     const match = 'spillway htlc swap --home mint --utxo mint.coins';
     const claim = 'spillway htlc swap --home user';

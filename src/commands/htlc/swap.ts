@@ -8,7 +8,7 @@ export default class HtlcSwap extends ContractCommand {
   static override summary = 'Swap coins with somebody by two HTLCs on one hash, in six messages handed round';
   static override description = `The initiator knows the preimage, pays first and claims first; the responder claims with what that shows. Each run checks the order of expiries, the height, and on the chain that the other side has paid. Whoever stops is refunded at the expiry of its own HTLC: its document is in the messages (.htlcs).`;
   static override examples = [
-    'Agreed on one machine\nspillway htlc swap --home alice --as initiator --give 100000 --want 98000 --expires +288 \\\n    | spillway htlc swap --home bob --amount 98000 --expires +144 \\\n    | spillway htlc swap --home alice --utxo coins.json > funded.json',
+    'Agreed on one machine\nspillway htlc swap --home alice --as initiator --give 100000 --want 98000 --expires +288 \\\n    | spillway htlc swap --home bob --want 100000 --amount 98000 --expires +144 \\\n    | spillway htlc swap --home alice --utxo coins.json > funded.json',
     'Taken back where the other side has stopped\njq .htlcs.first funded.json | spillway htlc refund --home alice --utxo "$TXID:0:100000" | spillway broadcast',
   ];
   static override steps = stepsOf(htlcSwap);
@@ -20,7 +20,7 @@ export default class HtlcSwap extends ContractCommand {
       helpGroup: 'ACTION',
     }),
     give: satFlag({ summary: 'Start: what this home locks', helpGroup: 'ACTION' }),
-    want: satFlag({ summary: 'Start: what the other side is to lock', helpGroup: 'ACTION' }),
+    want: satFlag({ summary: 'What the other side is to lock; the responder says the least', helpGroup: 'ACTION' }),
     margin: Flags.integer({
       summary: 'Blocks between one deadline and the next: those offered, or the fewest accepted (default 36)',
       helpValue: 'N',

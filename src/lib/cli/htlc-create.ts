@@ -5,7 +5,7 @@ import { createHtlc, KEY_ORDERS, type CreateInput, type KeyOrder, type PartyKey 
 import { checkAhead, parseLock } from '../htlc/lock.ts';
 import { isBolt3, SCRIPT_TYPES, VARIANTS, type ScriptType, type Variant } from '../htlc/scripts.ts';
 import { hashFrom, hashOf, type Hash, type Htlc } from '../htlc/terms.ts';
-import { viewOf } from '../htlc/view.ts';
+import { documentOf } from '../htlc/view.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -182,5 +182,5 @@ async function show({ htlc, reused }: Made, checks: Record<string, string>): Pro
     note('this script takes a preimage of any length; spillway claims with 32 bytes only');
   if (reused) note('this hash was in another HTLC before: whoever claims that one can claim this one');
   const hash = reused === undefined ? 'not-checked' : reused ? 'reused' : 'fresh';
-  await print(printJson({ ...viewOf(htlc), checks: { ...checks, hash } }));
+  await print(printJson({ ...documentOf(htlc), checks: { ...checks, hash } }));
 }

@@ -109,7 +109,7 @@ interface SpendValues extends ChainValues, HomeValues {
 export function htlcIn(from: Fields): Htlc {
   const view: Record<string, Json | undefined> = {};
   for (const name of Object.keys(htlcEntries)) view[name] = from.json(name);
-  from.skip('checks');
+  from.skip('paths', 'checks');
   from.end();
   // `null` counts as absent there; here it says that anyone can claim.
   return readHtlc({ ...view, claim_pubkey: view['claim_pubkey'] ?? null });

@@ -155,12 +155,14 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       after: 'offered',
       by: 'responder',
       does: 'agrees to amounts and order of expiries, with keys of its own',
-      asks: ['expires'],
+      asks: ['want', 'expires'],
       may: ['margin'],
       agrees: ['amount', 'max'],
       needs: () => ({ tip: true, now: true }),
       take: ({ message: { offer, network }, records, input, facts, ...hand }) => {
         if (records.swap) throw new Refusal('already-known', 'this offer was answered before, or its hash was used');
+        if (offer.give_sat < input.want)
+          throw new Refusal('amount-differs', `${offer.give_sat} sat offered, at least ${input.want} sat wanted`);
         checkMargin(offer, input.margin ?? MARGIN);
         const { own, side, keys } = drawn(hand);
         const answer: Answer = { expiry: expiryHeight(input.expires, facts.tip, facts.now), side };
@@ -288,7 +290,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         return {
           message: { ...known, step: 'claimed', ...done },
           checks: { second: paid },
-          hint: `broadcast it now: it must confirm before block ${terms.answer.expiry}`,
+          hint: `broadcast it now, before it is handed on: it must confirm before block ${terms.answer.expiry}`,
           writes: { swap: { ...had, state: 'claimed', theirs: m.second, tx: done.hex } },
         };
       },

@@ -36,16 +36,22 @@ export const htlcEntries = {
   leaves: v.optional(v.strictObject({ claim: leaf, refund: leaf })),
   address: text,
   output_script: hexText,
-  paths: v.optional(v.record(v.string(), v.any())),
   claim_auth: v.optional(hexOf(32)),
   refund_auth: v.optional(hexOf(32)),
 };
-/** Of a stateless document, whose unknown fields are ignored; messages are strict. */
+/** Of a stateless document, whose unknown fields are ignored, and so its words about paths; messages are strict. */
 const schema = v.object(htlcEntries);
 export const htlcSchema = v.strictObject(htlcEntries);
+/** Terms, and what follows from them. */
 export type HtlcView = v.InferOutput<typeof schema>;
 
-/** The document. */
+/** The document: the terms, and in words what each path needs. */
+export const documentOf = (htlc: Htlc): HtlcView & { paths: object } => ({
+  ...viewOf(htlc),
+  paths: pathsOf(htlc, build(htlc)),
+});
+
+/** As messages show it. */
 export function viewOf(htlc: Htlc): HtlcView {
   const built = build(htlc);
   return {
@@ -69,7 +75,6 @@ export function viewOf(htlc: Htlc): HtlcView {
       : { script: bytesToHex(built.script) }),
     address: addressOf(built.output, htlc.network)!,
     output_script: built.output,
-    paths: pathsOf(htlc, built),
     ...(htlc.claimAuth !== null && { claim_auth: htlc.claimAuth }),
     ...(htlc.refundAuth !== null && { refund_auth: htlc.refundAuth }),
   } as HtlcView;
@@ -80,7 +85,7 @@ const leafView = (built: Extract<Built, { type: 'p2tr' }>, path: PathName) => ({
   control_block: bytesToHex(built.tree.control[path]),
 });
 
-/** Reads a document. What follows from its terms must follow from them; words about its paths are left alone. */
+/** Reads a document. What follows from its terms must follow from them. */
 export function readHtlc(json: unknown): Htlc {
   const view = parseAs(schema as v.GenericSchema<unknown, HtlcView>, json);
   const htlc = checkHtlc({
@@ -97,8 +102,7 @@ export function readHtlc(json: unknown): Htlc {
     claimAuth: view.claim_auth ?? null,
     refundAuth: view.refund_auth ?? null,
   });
-  const { paths: _, ...derived } = viewOf(htlc);
-  for (const [name, value] of Object.entries({ script: undefined, leaves: undefined, ...derived })) {
+  for (const [name, value] of Object.entries({ script: undefined, leaves: undefined, ...viewOf(htlc) })) {
     const stated = view[name as keyof HtlcView];
     if (canonicalJson(value ?? null) !== canonicalJson(stated ?? null))
       throw new Refusal('terms-differ', `${name} does not follow from the terms of the HTLC`);
@@ -107,7 +111,5 @@ export function readHtlc(json: unknown): Htlc {
 }
 
 /** What stands for these terms alone. */
-export function htlcId(htlc: Htlc): Hex {
-  const { paths: _, ...terms } = viewOf(htlc);
-  return bytesToHex(taggedHash('spillway/htlc', new TextEncoder().encode(canonicalJson(terms))));
-}
+export const htlcId = (htlc: Htlc): Hex =>
+  bytesToHex(taggedHash('spillway/htlc', new TextEncoder().encode(canonicalJson(viewOf(htlc)))));
