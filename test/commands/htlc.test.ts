@@ -144,6 +144,28 @@ describe('create', () => {
       [...REGTEST, ...KEYS, '--hash', sha256!, '--expires', '900', '--variant', 'book', '--accept-anyone-can-claim'],
     ],
     [
+      'an order of keys that are not put together',
+      'usage',
+      [...REGTEST, ...KEYS, '--hash', sha256!, '--expires', '900', '--key-order', 'sorted'],
+    ],
+    [
+      "a cooperative book's",
+      'usage',
+      [
+        ...REGTEST,
+        ...KEYS.slice(2),
+        '--hash',
+        sha256!,
+        '--expires',
+        '900',
+        '--variant',
+        'book',
+        '--accept-anyone-can-claim',
+        '--internal-key',
+        'musig',
+      ],
+    ],
+    [
       'musig outside taproot',
       'usage',
       [...REGTEST, ...KEYS, '--hash', sha256!, '--expires', '900', '--type', 'p2wsh', '--internal-key', 'musig'],

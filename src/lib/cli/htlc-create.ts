@@ -2,14 +2,15 @@
 import * as Flags from '@oclif/core/flags';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { createHtlc, KEY_ORDERS, type CreateInput, type KeyOrder, type PartyKey } from '../htlc/create.ts';
-import { checkAhead, parseLock } from '../htlc/lock.ts';
-import { isBolt3, SCRIPT_TYPES, VARIANTS, type ScriptType, type Variant } from '../htlc/scripts.ts';
+import { checkAhead, parseLock, type Lock } from '../htlc/lock.ts';
+import { isBolt3, SCRIPT_TYPES, typesOf, VARIANTS, type ScriptType, type Variant } from '../htlc/scripts.ts';
 import { hashFrom, hashOf, type Hash, type Htlc } from '../htlc/terms.ts';
 import { documentOf } from '../htlc/view.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex } from '../signing/curve.ts';
+import type { Home } from '../home/home.ts';
 import type { ChainValues } from './chain.ts';
 import { withHome, type HomeValues } from './home.ts';
 import { createInHome } from './htlc-home.ts';
@@ -87,7 +88,7 @@ export function hashFlag(text: string): Hash {
 }
 
 /** A public key, or the output of `htlc key` in a file. @throws Refusal `usage`, `wrong-key`, `no-input`, `wrong-network` */
-async function keyFrom(name: string, text: string, network: Network | undefined): Promise<PartyKey> {
+async function keyFrom(name: string, text: string, network: Network): Promise<PartyKey> {
   if (/^0[23][0-9a-f]{64}$/.test(text)) return { pubkey: text, auth: null };
   if (/^[0-9a-fA-F]{64,}$/.test(text))
     throw new Refusal(
@@ -96,75 +97,13 @@ async function keyFrom(name: string, text: string, network: Network | undefined)
     );
   const from = new Fields(parseJson(utf8(await readInput(text))), text);
   const of = from.text('network');
-  if (of !== undefined && network !== undefined && of !== network)
+  if (of !== undefined && of !== network)
     throw new Refusal('wrong-network', `${text} is a key for ${of}, one for ${network} expected`);
   const auth = from.bytes('auth', 32);
   return { pubkey: bytesToHex(pointIn(from, 'pubkey')), auth: auth ? bytesToHex(auth) : null };
 }
 
-export async function runCreate(flags: CreateValues, argv: readonly string[]): Promise<void> {
-  const { variant, 'secret-out': secretOut } = flags;
-  const optional = async (name: 'claim-key' | 'refund-key' | 'revocation-key', network: Network | undefined) =>
-    flags[name] === undefined ? undefined : keyFrom(name, flags[name], network);
-  const withNetwork = async (network: Network, make: (parts: Parts) => Promise<Made>): Promise<void> => {
-    if ((flags['internal-key'] === 'musig' || flags['key-order']) && (flags.type ?? 'p2tr') !== 'p2tr')
-      throw new Refusal('usage', '--internal-key and --key-order are for p2tr');
-    if (isBolt3(variant) !== (flags['revocation-key'] !== undefined))
-      throw new Refusal('usage', `variant ${variant} ${isBolt3(variant) ? 'needs' : 'takes no'} --revocation-key`);
-    if (variant === 'book' && flags['claim-key'] !== undefined)
-      throw new Refusal('usage', 'variant book takes no --claim-key: whoever has the preimage can claim');
-    const { facts, checks } = await factsFor(flags, network, argv);
-    const lock = parseLock(flags.expires, facts.tip);
-    const ahead = checkAhead(lock, facts.tip, facts.now);
-    const made = await make({
-      network,
-      variant,
-      type: flags.type,
-      lock,
-      revocation: (await optional('revocation-key', network))?.pubkey,
-      anchors: flags.anchors ?? false,
-      cooperative: flags['internal-key'] === 'musig',
-      order: flags['key-order'] ?? 'sorted',
-      acceptAnyone: flags['accept-anyone-can-claim'] ?? false,
-      claim: variant === 'book' ? null : await optional('claim-key', network),
-      refund: await optional('refund-key', network),
-      hash: flags.hash === undefined ? undefined : hashFlag(flags.hash),
-    });
-    await show(made, { tip: checks['tip']!, expiry: ahead });
-  };
-  if (flags.home !== undefined)
-    return withHome(flags, (home) => {
-      if (flags.network !== undefined && flags.network !== home.network)
-        throw new Refusal('wrong-network', `--network ${flags.network} found, the home is for ${home.network}`);
-      return withNetwork(home.network, async (parts) => {
-        if (parts.claim === undefined && !parts.refund)
-          throw new Refusal('usage', 'no key of the counterparty', { hint: 'give --claim-key or --refund-key' });
-        const drawn = secretOut === undefined ? undefined : crypto.getRandomValues(new Uint8Array(32));
-        const made = await createInHome(home, { ...parts, hash: drawn ? hashOf(drawn) : parts.hash });
-        if (drawn) await createFile(secretOut!, `${bytesToHex(drawn)}\n`);
-        return made;
-      });
-    });
-  if (flags.network === undefined)
-    throw new Refusal('usage', 'no network', { hint: `give --network, one of ${NETWORKS.join(', ')}, or --home DIR` });
-  return withNetwork(flags.network, async (parts) => {
-    const { claim, refund } = parts;
-    if (claim === undefined || !refund)
-      throw new Refusal('usage', `no ${claim === undefined ? 'claim' : 'refund'} key`, {
-        hint: 'give --claim-key and --refund-key, or --home DIR for the own one',
-      });
-    if (parts.hash) return { htlc: createHtlc({ ...parts, claim, refund, hash: parts.hash }), reused: undefined };
-    if (secretOut === undefined)
-      throw new Refusal('usage', 'no hash', {
-        hint: 'give --hash HEX, --secret-out FILE for a fresh preimage, or --home DIR',
-      });
-    const preimage = crypto.getRandomValues(new Uint8Array(32));
-    const htlc = createHtlc({ ...parts, claim, refund, hash: hashOf(preimage) });
-    await createFile(secretOut, `${bytesToHex(preimage)}\n`);
-    return { htlc, reused: false };
-  });
-}
-
+/** What the flags say; keys and hash that they leave open are the home's, or drawn. */
 type Parts = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   hash: Hash | undefined;
   claim: PartyKey | null | undefined;
@@ -175,6 +114,92 @@ interface Made {
   htlc: Htlc;
   reused: boolean | undefined;
 }
+
+export async function runCreate(flags: CreateValues, argv: readonly string[]): Promise<void> {
+  checkFlags(flags);
+  const make = async (network: Network, from: (parts: Parts, secretOut: string | undefined) => Promise<Made>) => {
+    const { facts, checks } = await factsFor(flags, network, argv);
+    const lock = parseLock(flags.expires, facts.tip);
+    const expiry = checkAhead(lock, facts.tip, facts.now);
+    await show(await from(await partsOf(flags, network, lock), flags['secret-out']), { tip: checks['tip']!, expiry });
+  };
+  if (flags.home === undefined) {
+    if (flags.network === undefined)
+      throw new Refusal('usage', 'no network', {
+        hint: `give --network, one of ${NETWORKS.join(', ')}, or --home DIR`,
+      });
+    return make(flags.network, withoutHome);
+  }
+  return withHome(flags, (home) => {
+    if (flags.network !== undefined && flags.network !== home.network)
+      throw new Refusal('wrong-network', `--network ${flags.network} found, the home is for ${home.network}`);
+    return make(home.network, (parts, secretOut) => fromHome(home, parts, secretOut));
+  });
+}
+
+/** @throws Refusal `usage` for flags that contradict each other */
+function checkFlags(flags: CreateValues): void {
+  const { variant, type = typesOf(variant)[0], 'internal-key': internal, 'key-order': order } = flags;
+  const refuse = (text: string): never => {
+    throw new Refusal('usage', text);
+  };
+  if (internal && type !== 'p2tr') refuse(`--internal-key found, and an output of type ${type}, which has none`);
+  if (order && internal !== 'musig') refuse('--key-order found without --internal-key musig');
+  if (isBolt3(variant) !== (flags['revocation-key'] !== undefined))
+    refuse(`variant ${variant} ${isBolt3(variant) ? 'needs' : 'takes no'} --revocation-key`);
+  if (variant === 'book' && flags['claim-key'] !== undefined)
+    refuse('variant book takes no --claim-key: whoever has the preimage can claim');
+}
+
+async function partsOf(flags: CreateValues, network: Network, lock: Lock): Promise<Parts> {
+  const key = async (name: 'claim-key' | 'refund-key' | 'revocation-key') =>
+    flags[name] === undefined ? undefined : keyFrom(name, flags[name], network);
+  return {
+    network,
+    variant: flags.variant,
+    type: flags.type,
+    lock,
+    revocation: (await key('revocation-key'))?.pubkey,
+    anchors: flags.anchors ?? false,
+    cooperative: flags['internal-key'] === 'musig',
+    order: flags['key-order'] ?? 'sorted',
+    acceptAnyone: flags['accept-anyone-can-claim'] ?? false,
+    claim: flags.variant === 'book' ? null : await key('claim-key'),
+    refund: await key('refund-key'),
+    hash: flags.hash === undefined ? undefined : hashFlag(flags.hash),
+  };
+}
+
+async function withoutHome(parts: Parts, secretOut: string | undefined): Promise<Made> {
+  const { claim, refund, hash } = parts;
+  if (claim === undefined || !refund)
+    throw new Refusal('usage', `no ${claim === undefined ? 'claim' : 'refund'} key`, {
+      hint: 'give --claim-key and --refund-key, or --home DIR for the own one',
+    });
+  if (hash) return { htlc: createHtlc({ ...parts, claim, refund, hash }), reused: undefined };
+  if (secretOut === undefined)
+    throw new Refusal('usage', 'no hash', {
+      hint: 'give --hash HEX, --secret-out FILE for a fresh preimage, or --home DIR',
+    });
+  const preimage = freshPreimage();
+  const htlc = createHtlc({ ...parts, claim, refund, hash: hashOf(preimage) });
+  await writePreimage(secretOut, preimage);
+  return { htlc, reused: false };
+}
+
+async function fromHome(home: Home, parts: Parts, secretOut: string | undefined): Promise<Made> {
+  if (parts.claim === undefined && !parts.refund)
+    throw new Refusal('usage', 'no key of the counterparty', { hint: 'give --claim-key or --refund-key' });
+  if (secretOut === undefined) return createInHome(home, parts);
+  const preimage = freshPreimage();
+  const made = await createInHome(home, { ...parts, hash: hashOf(preimage) });
+  await writePreimage(secretOut, preimage);
+  return made;
+}
+
+const freshPreimage = (): Uint8Array => crypto.getRandomValues(new Uint8Array(32));
+const writePreimage = (file: string, preimage: Uint8Array): Promise<void> =>
+  createFile(file, `${bytesToHex(preimage)}\n`);
 
 async function show({ htlc, reused }: Made, checks: Record<string, string>): Promise<void> {
   if (htlc.variant === 'book') note('whoever sees the preimage can take this coin, also from a claim in the mempool');

@@ -37,21 +37,27 @@ export function timingFor(htlc: Htlc, path: PathName, script: string): Timing {
   return block && htlc.anchors ? { ...timing, sequence: NEXT_BLOCK.sequence } : timing;
 }
 
+/** The first moment at which a spend by this path is valid; null: at once. */
+export function momentOf(htlc: Htlc, path: PathName, { sequence }: Timing): ValidFrom | null {
+  if (path === 'refund') return validFrom(htlc.lock);
+  return sequence === NEXT_BLOCK.sequence ? { confirmations: 1 } : null;
+}
+
 export function pathsOf(htlc: Htlc, built: Built): Record<string, unknown> {
   const one = (path: PathName): PathView => {
     const form = formOf(built, path);
     const elements = elementsOf(form.witness);
     const signers = signersOf(elements);
     const timing = timingFor(htlc, path, form.script);
-    const late = path === 'refund' ? validFrom(htlc.lock) : timing.sequence === 1 ? { confirmations: 1 } : null;
+    const from = momentOf(htlc, path, timing);
     return {
       by: signers.length === 0 ? 'anyone' : signers.map((s) => (s === 'claim' ? htlc.claim! : htlc.refund)),
       needs: [
         ...(elements.includes('preimage') ? [`the preimage of ${htlc.hash.hash160}`] : []),
         ...signers.map((s) => `a signature of ${s}_pubkey`),
-        ...(path === 'refund' ? [lockWords(htlc.lock)] : late ? ['a coin with one confirmation'] : []),
+        ...(path === 'refund' ? [lockWords(htlc.lock)] : from ? ['a coin with one confirmation'] : []),
       ],
-      from: late,
+      from,
       ...timing,
       witness: [
         ...elements.map((e) => PARTS[e]),

@@ -3,14 +3,15 @@
  * asks for. Not here: its signatures (`sign.ts`).
  */
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
+import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import { vsizeOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
 import { templateOf, readPsbt } from '../bitcoin/psbt.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finishedHex } from './finalize.ts';
-import { isRelative, validFrom, type ValidFrom } from './lock.ts';
-import { signersOf, timingFor } from './paths.ts';
+import { isRelative, type ValidFrom } from './lock.ts';
+import { momentOf, signersOf, timingFor } from './paths.ts';
 import { elementsOf, type Element, type PathName } from './scripts.ts';
 import { build, formOf, type Built, type Htlc } from './terms.ts';
 
@@ -42,11 +43,11 @@ export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, allowFee 
   const built = build(htlc);
   const form = formOf(built, path);
   const elements = elementsOf(form.witness);
-  const { locktime, sequence } = timingFor(htlc, path, form.script);
+  const timing = timingFor(htlc, path, form.script);
   const template = (sat: bigint): Template => ({
     version: 2,
-    locktime,
-    inputs: [{ ...coin, script: built.output, sequence }],
+    locktime: timing.locktime,
+    inputs: [{ ...coin, script: built.output, sequence: timing.sequence }],
     outputs: [{ sat, script: to }],
   });
   const made = { htlc, path, built, elements, signers: signersOf(elements) };
@@ -70,7 +71,7 @@ export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, allowFee 
     ...made,
     template: template(left),
     feeSat,
-    validFrom: path === 'refund' ? validFrom(htlc.lock) : sequence === 1 ? { confirmations: 1 } : null,
+    validFrom: momentOf(htlc, path, timing),
   };
 }
 
@@ -90,7 +91,7 @@ export function checkTiming({ htlc, template, path }: Spend, psbt: string): void
     );
   if (input.sequence === 0xffffffff && (template.locktime !== 0 || relative))
     throw new Refusal('final-sequence', 'a final sequence (ffffffff) found: the lock would not count');
-  const isTime = (n: number): boolean => n >= 500_000_000;
+  const isTime = (n: number): boolean => n >= LOCKTIME_THRESHOLD;
   if (path === 'refund' && !isRelative(htlc.lock) && isTime(found.locktime) !== isTime(template.locktime))
     throw new Refusal(
       'locktime-kind',
