@@ -33,6 +33,16 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'decode-epobc': () => require('./commands/decode-epobc.ts'),
   'decode-openassets': () => require('./commands/decode-openassets.ts'),
   'exit-credit': () => require('./commands/exit-credit.ts'),
+  'htlc:claim': () => require('./commands/htlc/claim.ts'),
+  'htlc:cooperate': () => require('./commands/htlc/cooperate.ts'),
+  'htlc:create': () => require('./commands/htlc/create.ts'),
+  'htlc:fund': () => require('./commands/htlc/fund.ts'),
+  'htlc:identify': () => require('./commands/htlc/identify.ts'),
+  'htlc:key': () => require('./commands/htlc/key.ts'),
+  'htlc:refund': () => require('./commands/htlc/refund.ts'),
+  'htlc:route': () => require('./commands/htlc/route.ts'),
+  'htlc:secret': () => require('./commands/htlc/secret.ts'),
+  'htlc:swap': () => require('./commands/htlc/swap.ts'),
   init: () => require('./commands/init.ts'),
   inspect: () => require('./commands/inspect.ts'),
   'issue-openassets': () => require('./commands/issue-openassets.ts'),
@@ -86,16 +96,24 @@ async function start(argv: readonly string[], root: string, options: RunOptions)
   const { Config } = await import('@oclif/core/config');
   const config = await Config.load({ ...options, root, pjson });
 
-  const [id = '', ...rest] = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+  const [id = '', ...rest] = joined(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, config.commandIDs);
   const command = config.findCommand(id);
-  if (id !== '' && !id.startsWith('-') && !command) throw await unknown(id, config.commandIDs);
-  if (id === '' || wantsHelp([id, ...rest])) {
+  const topic = config.commandIDs.some((known) => known.startsWith(`${id}:`));
+  if (id !== '' && !id.startsWith('-') && !command && !topic) throw await unknown(id, config.commandIDs);
+  if (id === '' || topic || wantsHelp([id, ...rest])) {
     const { SpillwayHelp } = await import('./lib/cli/help.ts');
-    await new SpillwayHelp(config, {}).showHelp(command ? [id] : []);
+    await new SpillwayHelp(config, {}).showHelp(command || topic ? [id] : []);
     return;
   }
   if (!command) throw new Refusal('usage', `${id} found, a command expected`, { hint: 'spillway --help lists them' });
   await config.runCommand(id, rest, command);
+}
+
+/** The two words of a command under a topic (`htlc create`) as its one id. */
+function joined(argv: readonly string[], known: readonly string[]): readonly string[] {
+  const [topic, verb, ...rest] = argv;
+  const isTopic = topic !== undefined && known.some((id) => id.startsWith(`${topic}:`));
+  return isTopic && verb !== undefined && !verb.startsWith('-') ? [`${topic}:${verb}`, ...rest] : argv;
 }
 
 const wantsHelp = (argv: readonly string[]): boolean =>
@@ -105,8 +123,8 @@ const wantsHelp = (argv: readonly string[]): boolean =>
 
 async function unknown(id: string, known: readonly string[]): Promise<Refusal> {
   const { nearest } = await import('./lib/cli/suggest.ts');
-  const near = nearest(id, known);
-  return new Refusal('usage', `${JSON.stringify(id)} found, a command expected`, {
+  const near = nearest(id, known)?.replace(':', ' ');
+  return new Refusal('usage', `${JSON.stringify(id.replace(':', ' '))} found, a command expected`, {
     hint: near ? `did you mean ${near}?` : 'spillway --help lists them',
   });
 }

@@ -52,6 +52,7 @@ export { isNetwork, NETWORKS, type Network } from './lib/bitcoin/network.ts';
 export { outpointText, parseOutpoint, type Outpoint } from './lib/bitcoin/outpoint.ts';
 export { childOf, type Parent } from './lib/bitcoin/package.ts';
 export { musigPsbt, readPsbt, readSame, shareOf, templateOf, writePsbt, type Share } from './lib/bitcoin/psbt.ts';
+export { routingFee } from './lib/bitcoin/routing.ts';
 export { dustLimit, scriptType, type ScriptType } from './lib/bitcoin/script.ts';
 export {
   feeOf,
@@ -130,7 +131,7 @@ export { buildMessage, peelMessage, readMessage, writeMessage } from './lib/onio
 export { buildPacket, cutLayer, openPacket, type Hop } from './lib/onion/packet.ts';
 export { PAYLOAD, withLength, type Payload } from './lib/onion/payload.ts';
 export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.ts';
-export { feeFor as routingFee, route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
+export { route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
 export { readStream, writeStream } from './lib/onion/tlv.ts';
 export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';
 
@@ -155,6 +156,19 @@ export { checkInvoice, isInvoiceReceipt, parseInvoice, signInvoice, type Invoice
 export { checkMelt, payMelt, quoteMelt, type Verdict as MeltVerdict } from './lib/mint/melt.ts';
 export { creditInvoice } from './lib/mint/settle.ts';
 export { ecashQuote } from './lib/mint/bind.ts';
+// ── hashed time locks: scripts, spends, recognition, routes, cooperative spends, swaps ───────────────────────────────
+export { htlcCooperate, type CooperateInput, type CooperateMessage } from './lib/htlc/cooperate.ts';
+export { createHtlc, type CreateInput, type PartyKey } from './lib/htlc/create.ts';
+export { identifyScript, identifyTransaction, identifyWitness, type Identified } from './lib/htlc/identify.ts';
+export { parseLock, type Lock, type ValidFrom } from './lib/htlc/lock.ts';
+export { planRoute, type Channel, type RoutePlan } from './lib/htlc/route.ts';
+export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './lib/htlc/scripts.ts';
+export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
+export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
+export { spend, type Spend } from './lib/htlc/spend.ts';
+export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
+export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
+export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
 
 // ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
 export { fates, type Fate } from './lib/assets/check.ts';

@@ -23,7 +23,7 @@ const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.
 
 /** From the ground up. What is on one floor may use what is on it or below it. */
 const GROUND = ['bitcoin', 'signing', 'protocol'];
-const FAMILIES = ['credit', 'ecash', 'mint', 'statechain', 'onion', 'assets'];
+const FAMILIES = ['credit', 'ecash', 'mint', 'statechain', 'htlc', 'onion', 'assets'];
 const FLOORS = [GROUND, FAMILIES, ['home', 'chain', 'cashu'], ['cli', 'serve'], ['commands'], ['program']];
 /** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
 const BUILDS_ON: Readonly<Record<string, readonly string[]>> = { credit: ['ecash'], mint: ['credit', 'ecash'] };

@@ -64,7 +64,10 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 describe('the package', () => {
   it('holds the program, the library with its types, and nothing else', () => {
     const others = files.filter(
-      (path) => !/^dist\/types\/(lib\/[a-z]+\/(?:[a-z]+\/)?[a-z0-9-]+|commands\/[a-z-]+|cli|index)\.d\.ts$/.test(path),
+      (path) =>
+        !/^dist\/types\/(lib\/[a-z]+\/(?:[a-z]+\/)?[a-z0-9-]+|commands\/(?:[a-z]+\/)?[a-z-]+|cli|index)\.d\.ts$/.test(
+          path,
+        ),
     );
     expect(others.filter((path) => !MAY.includes(path)).sort()).toEqual([
       'bin/run.js',

@@ -8,6 +8,7 @@ import { ROOT } from './cli/run.ts';
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 /** Runbooks whose lines, and what they print, a section shows. */
 const SECTIONS = [
+  ['htlc.sh', 'Hashed time locks'],
   ['statechain.sh', 'Statecoins (experimental)'],
   ['ecash.sh', 'Credits become ecash'],
   ['serve.sh', 'A mint behind HTTP'],
@@ -22,6 +23,7 @@ const runbook = ['credit-month.sh', 'running-mint.sh', ...SECTIONS.map(([name]) 
 const blocks = (language: string, text = readme): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
 
+/** From a heading to the next of its kind. */
 describe('README', () => {
   it('names the two commands', () => {
     expect(blocks('sh').slice(0, 2)).toEqual(['npm ci && npm run demo\n', 'npm ci && npm test\n']);
@@ -81,7 +83,8 @@ describe('README', () => {
     const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
       commands: Record<string, { summary: string }>;
     };
-    for (const [id, { summary }] of Object.entries(commands)) expect(readme).toContain(`| \`${id}\` | ${summary} |`);
+    for (const [id, { summary }] of Object.entries(commands))
+      expect(readme).toContain(`| \`${id.replace(':', ' ')}\` | ${summary} |`);
   });
 
   it('shows library code that runs', () => {

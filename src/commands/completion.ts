@@ -19,7 +19,7 @@ export default class Completion extends BaseCommand {
     const shell = SHELLS.find((name) => name === args.shell);
     if (!shell) throw new Refusal('usage', `${JSON.stringify(args.shell)} found, ${SHELLS.join(', ')} expected`);
     const commands = this.config.commands.map(({ id, summary = '', flags }) => ({
-      id,
+      id: id.replace(':', ' '),
       summary,
       flags: Object.values(flags)
         .filter(({ hidden }) => !hidden)

@@ -190,7 +190,7 @@ describe('MuSig2 fields', () => {
   });
 
   it('of a key with an offset, the participants stay under their plain aggregate', () => {
-    const moved = keySet([first, second], '11'.repeat(32));
+    const moved = keySet([first, second], { offset: '11'.repeat(32) });
     expect([moved.aggregateKey, moved.internalKey === keys.internalKey]).toEqual([keys.aggregateKey, false]);
     const input = readPsbt(musigPsbt(template, 0, moved, shares)).getInput(0);
     expect(bytesToHex(input.tapInternalKey!)).toBe(moved.internalKey.slice(2));

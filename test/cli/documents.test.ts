@@ -9,7 +9,7 @@ import { bump } from '../../src/lib/cli/bump.ts';
 import { sendable, settlement } from '../../src/lib/cli/documents.ts';
 import { inspect, inText, sequence } from '../../src/lib/cli/inspect.ts';
 import { statusTable } from '../../src/lib/cli/status.ts';
-import { fundingPsbt, signFunding } from '../../src/lib/credit/funding.ts';
+import { fundingPsbt, signFunding } from '../../src/lib/bitcoin/funding.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';

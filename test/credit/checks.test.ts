@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   checkBefore,
-  checkCoins,
   checkFunding,
   checkNotFrozen,
   deadlineHeight,
@@ -14,6 +13,7 @@ import { rollover } from '../../src/lib/credit/rollover.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
+import { checkCoins } from '../../src/lib/bitcoin/coin-checks.ts';
 import { opened, ownCoin, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, policy, refused, show, tip } from './helpers.ts';
 import { contractWith } from './things.ts';

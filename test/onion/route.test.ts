@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fields } from '../../src/lib/protocol/document.ts';
-import { feeFor, route } from '../../src/lib/onion/route.ts';
+import { routingFee } from '../../src/lib/bitcoin/routing.ts';
+import { route } from '../../src/lib/onion/route.ts';
 import { routeDocument } from '../../src/lib/onion/route-document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { fill, hex, pubkeyOf } from '../support/onion.ts';
@@ -19,7 +20,7 @@ const hop = (i: number, base = 0, ppm = 0, delta = 0) => ({
 
 describe('a route', () => {
   it("costs what BOLT7's example says", () => {
-    expect(feeFor(4_999_999n, 200n, 2000n)).toBe(10_199n);
+    expect(routingFee(4_999_999n, 200n, 2000n)).toBe(10_199n);
     const made = routeDocument(
       document({ amount_msat: 4_999_999, final_cltv_expiry: 100, hops: [hop(0), hop(1, 200, 2000, 20)] }),
     );
@@ -70,7 +71,7 @@ describe('a route', () => {
           if (!next) return expect(htlc).toEqual({ amountMsat, cltvExpiry: 1000n });
           const { feeBaseMsat, feeProportionalMillionths, cltvExpiryDelta } = hops[i + 1]!;
           expect(htlc.amountMsat - next.amountMsat).toBe(
-            feeFor(next.amountMsat, feeBaseMsat, feeProportionalMillionths),
+            routingFee(next.amountMsat, feeBaseMsat, feeProportionalMillionths),
           );
           expect(htlc.cltvExpiry - next.cltvExpiry).toBe(cltvExpiryDelta);
         });

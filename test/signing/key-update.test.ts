@@ -54,7 +54,7 @@ describe('a key update', () => {
         (s, o, next) => {
           let owner = first(s, o);
           const P = coinKey(owner.pair, ZERO)!;
-          const script = keySet(owner.pair, ZERO).script;
+          const script = keySet(owner.pair, { offset: ZERO }).script;
           for (const [s2, o2, x] of next) {
             const { m1, owner: after } = update(owner, s2, o2, x);
             expect(firstMessageFits(owner.pair, m1, pub(x))).toBe(true);
@@ -62,7 +62,7 @@ describe('a key update', () => {
             expect(offsetPoint(P, after.pair) === undefined).toBe(false);
             owner = after;
           }
-          const set = keySet(owner.pair, owner.offset);
+          const set = keySet(owner.pair, { offset: owner.offset });
           expect([set.script, set.internalKey]).toEqual([script, P]);
           const message = taggedHash('message', owner.s);
           const nonces = [owner.s, owner.o].map((key, i) =>
@@ -89,7 +89,11 @@ describe('a key update', () => {
     const nonces = pubkeys.map((key, i) => scureNonce(key, secrets[i]!));
     const theirs = new Session(nonceAggregate(nonces.map((n) => n.public)), pubkeys, message, tweaks, [false, true]);
     const signature = theirs.partialSigAgg(nonces.map((n, i) => theirs.sign(n.secret, secrets[i]!, true)));
-    const ours = session(keySet(owner.pair, owner.offset).agg, nonceAgg(nonces.map((n) => n.public)), message);
+    const ours = session(
+      keySet(owner.pair, { offset: owner.offset }).agg,
+      nonceAgg(nonces.map((n) => n.public)),
+      message,
+    );
     expect(verifyAggregate(signature, ours)).toBe(true);
   });
 

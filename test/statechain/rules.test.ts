@@ -303,7 +303,7 @@ describe("5.7.10: the receiver's nonce is bound to T′, for t′ is not known w
     const T = offsetPoint(pointOf(coin.terms), [operator_pubkey, pubkey])!;
     const { found } = await bob.home.store.load([`key:${pubkey}`]);
     const { own } = [...found.values()][0]!.record as { own: { path: [number, number, number, number] } };
-    const set = keySet([coin.terms.operator_pubkey, coin.terms.owner_pubkey], '00'.repeat(32));
+    const set = keySet([coin.terms.operator_pubkey, coin.terms.owner_pubkey], { offset: '00'.repeat(32) });
     const shown = shareOf(tx, 0, { ...set, participants: [operator_pubkey, pubkey] }, pubkey).pubnonce;
     const keys = await bob.home.keys();
     const made = drawn

@@ -57,7 +57,7 @@ export function honest(owners: number): History {
       ...to,
       sighash,
     });
-    const agg = keySet(pair, offset).agg;
+    const agg = keySet(pair, { offset }).agg;
     const nonces = [s, o].map((key, i) =>
       nonceGen({ random: secret(100 + n * 2 + i), secret: key, pubkey: publicKey(key), message: hexToBytes(sighash) }),
     );

@@ -144,7 +144,7 @@ export async function policyFrom(values: PolicyValues, network: Network): Promis
   });
 }
 
-async function expiryFrom(text: string | undefined): Promise<Expiry | undefined> {
+export async function expiryFrom(text: string | undefined): Promise<Expiry | undefined> {
   if (text === undefined) return undefined;
   const { parseExpiry } = await import('../bitcoin/locktime.ts');
   const expiry = parseExpiry(text);

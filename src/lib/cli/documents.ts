@@ -40,8 +40,21 @@ export function sendable(read: Read): Sendable {
     document['package'].forEach((hex) => parseTransaction(String(hex)));
     return { network: document['network'], txs: document['package'] };
   }
-  const found = settlement(document);
+  const found = spendOf(document) ?? settlement(document);
   return { network: found.network, txs: [found.hex] };
+}
+
+/** What the `htlc` commands print. @throws Refusal `not-signed` while signatures are missing */
+function spendOf(document: Document): { network: string; hex: string } | undefined {
+  const { type, step, network, hex } = document;
+  if (!/^htlc-(?:fund|claim|refund|cooperate|swap)$/.test(String(type))) return undefined;
+  const funding = type === 'htlc-swap' && (step === 'funded' || step === 'matched');
+  if (funding)
+    return { network, hex: finalHex(String(document['psbt']?.[step === 'funded' ? 'first' : 'second'])).hex };
+  if (typeof hex !== 'string')
+    throw new Refusal('not-signed', `the transaction of this ${type} is not fully signed yet`);
+  parseTransaction(hex);
+  return { network, hex };
 }
 
 /** @throws Refusal `malformed-message` for a document that no transaction comes with */

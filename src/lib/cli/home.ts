@@ -42,17 +42,20 @@ export async function homeOptions(
 
 /** Every kind of record that a home can hold: one line a room. */
 export async function kinds(): Promise<Kind<any>[]> {
-  const [credit, keyset, quote, mint, purse, statechain] = await Promise.all([
+  const [credit, keyset, quote, mint, purse, statechain, htlc, swap] = await Promise.all([
     import('../credit/records.ts'),
     import('../ecash/keyset.ts'),
     import('../ecash/quote.ts'),
     import('../mint/records.ts'),
     import('../mint/purse.ts'),
     import('../statechain/records.ts'),
+    import('../htlc/records.ts'),
+    import('../htlc/swap-records.ts'),
   ]);
   const { invoiceKind, meltKind, tabKind } = mint;
   const ofMint = [quote.quoteKind, invoiceKind, meltKind, tabKind, purse.purseKind];
-  return [credit.creditKind, keyset.keysetKind, ...ofMint, statechain.statecoinKind];
+  const others = [statechain.statecoinKind, htlc.htlcKeyKind, swap.swapKind];
+  return [credit.creditKind, keyset.keysetKind, ...ofMint, ...others];
 }
 
 /**

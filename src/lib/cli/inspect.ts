@@ -6,13 +6,12 @@ import { readPsbt, templateOf } from '../bitcoin/psbt.ts';
 import { scriptType } from '../bitcoin/script.ts';
 import { feeOf, parseTransaction, txidOf, txidOfHex, vsizeOfHex, type Template } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { describeCredit, type Fact } from '../credit/describe.ts';
-import { describeStatechain } from '../statechain/describe.ts';
 import { following, rowWords, type Action } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import type { Fact } from '../signing/description.ts';
 import type { Document, Read } from './documents.ts';
-import { tableOf } from './tables.ts';
+import { describerOf, tableOf } from './tables.ts';
 import { visible } from './text.ts';
 
 export interface Inspection {
@@ -57,8 +56,7 @@ async function inspectDocument(document: Document): Promise<Inspection> {
   }
   // The parser of the table refuses what is no such message; these documents are only printed, never read back.
   if (!PRINTED.has(type)) table.parse(document);
-  const describe = String(type).startsWith('statechain-') ? describeStatechain : describeCredit;
-  const { facts, checks } = describe(withSats(document) as Document);
+  const { facts, checks } = (await describerOf(type))(withSats(document) as Document);
   for (const [name, value] of Object.entries(document['checks'] ?? {}))
     checks.push([`${name} (by the sender)`, visible(String(value), 60)]);
   if (document['verdict'] !== undefined) {

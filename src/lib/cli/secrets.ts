@@ -58,6 +58,23 @@ export async function readKey(from: {
   return undefined;
 }
 
+/** A secret in hex, of any length, from a descriptor or such a file. @throws Refusal `malformed`, and as `readKey` */
+export async function readHex(from: {
+  fd?: number | undefined;
+  file?: string | undefined;
+}): Promise<Uint8Array | undefined> {
+  const name = from.file ?? `file descriptor ${from.fd}`;
+  const text =
+    from.fd !== undefined
+      ? await readSecret(from.fd)
+      : from.file !== undefined
+        ? await readSecretFile(from.file)
+        : undefined;
+  if (text === undefined) return undefined;
+  if (!/^(?:[0-9a-fA-F]{2})+$/.test(text.trim())) throw new Refusal('malformed', `${name}: bytes in hex expected`);
+  return Uint8Array.from(Buffer.from(text.trim(), 'hex'));
+}
+
 /** Several of them, from one file: a JSON list, or a line each. @throws Refusal as `readKey`, `malformed-json` */
 export async function readKeys(file: string): Promise<Uint8Array[]> {
   const text = utf8(await readGuarded(file)).trim();

@@ -50,6 +50,8 @@ export const wholeFlag = Flags.custom<bigint>({
 export interface Run {
   file: string | undefined;
   batch?: boolean;
+  /** Bytes of one document at most. */
+  limit?: number;
   /** What a text is that is no JSON; undefined for what it is not either. */
   raw?: (text: string) => Json | undefined;
 }
@@ -57,7 +59,10 @@ export interface Run {
 export type Work = (document: Fields) => object | string | Promise<object | string>;
 
 /** Reads, works, prints. Sets the exit code of a batch. @throws Refusal whatever `work` refuses */
-export async function runStateless({ file, batch = false, raw }: Run, work: Work): Promise<void> {
+export async function runStateless(
+  { file, batch = false, raw, limit = MESSAGE_LIMIT }: Run,
+  work: Work,
+): Promise<void> {
   const warned = new Set<string>();
   const one = async (json: Json): Promise<string> => {
     const unread: string[] = [];
@@ -70,9 +75,9 @@ export async function runStateless({ file, batch = false, raw }: Run, work: Work
     }
     return typeof made === 'string' ? made : printJson(made);
   };
-  if (!batch) return print(await one(await document(file, raw)));
+  if (!batch) return print(await one(await document(file, raw, limit)));
   let first: number | undefined;
-  for await (const line of linesOf(await openInput(file))) {
+  for await (const line of linesOf(await openInput(file), limit)) {
     try {
       if ('refusal' in line) throw line.refusal;
       await print(await one(raw?.(line.text.trim()) ?? parseJson(line.text)));
@@ -86,8 +91,8 @@ export async function runStateless({ file, batch = false, raw }: Run, work: Work
 }
 
 /** @throws Refusal `malformed`, `malformed-json` */
-async function document(file: string | undefined, raw: Run['raw']): Promise<Json> {
-  const bytes = await readInput(file, MESSAGE_LIMIT);
+async function document(file: string | undefined, raw: Run['raw'], limit: number): Promise<Json> {
+  const bytes = await readInput(file, limit);
   const text = Buffer.from(bytes).toString('latin1').trim();
   const found = raw?.(text);
   if (found !== undefined) return found;

@@ -1,11 +1,14 @@
-/** Every contract action by the type of its messages: one line a table. */
+/** Every contract action by the type of its messages: one line a table; and who puts its messages into words. */
 import type { Action } from '../protocol/action.ts';
+import type { Description } from '../signing/description.ts';
 
 const TABLES: Readonly<Record<string, () => Promise<Action<any, any, any>>>> = {
   'open-credit': async () => (await import('../credit/open.ts')).openCredit,
   'sign-update': async () => (await import('../credit/update.ts')).signUpdate,
   rollover: async () => (await import('../credit/rollover.ts')).rollover,
   'close-credit': async () => (await import('../credit/close.ts')).closeCredit,
+  'htlc-cooperate': async () => (await import('../htlc/cooperate.ts')).htlcCooperate,
+  'htlc-swap': async () => (await import('../htlc/swap.ts')).htlcSwap,
   'exit-credit': async () => (await import('../credit/exit.ts')).exitCredit,
   'ecash-quote': async () => (await import('../mint/bind.ts')).ecashQuote,
   'credit-invoice': async () => (await import('../mint/settle.ts')).creditInvoice,
@@ -19,3 +22,10 @@ const TABLES: Readonly<Record<string, () => Promise<Action<any, any, any>>>> = {
 
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>
   typeof type === 'string' && Object.hasOwn(TABLES, type) ? TABLES[type]!() : undefined;
+
+type Describer = (message: Readonly<Record<string, any>>) => Description;
+export async function describerOf(type: string): Promise<Describer> {
+  if (type.startsWith('htlc-')) return (await import('../htlc/describe.ts')).describeHtlc;
+  if (type.startsWith('statechain-')) return (await import('../statechain/describe.ts')).describeStatechain;
+  return (await import('../credit/describe.ts')).describeCredit;
+}

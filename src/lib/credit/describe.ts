@@ -6,19 +6,10 @@ import { readSame } from '../bitcoin/psbt.ts';
 import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
 import { isNetwork } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { messageHash } from '../signing/seal.ts';
-import { verifies } from '../signing/bip340.ts';
+import { attempt, sealedBy, type Description, type Fact } from '../signing/description.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
 import { readContract, type Contract, type ContractView } from './terms.ts';
 import { close, refund, refundFee, rollover, update } from './transactions.ts';
-
-/** Label and text. */
-export type Fact = readonly [label: string, text: string];
-export interface Description {
-  facts: Fact[];
-  /** What was checked, and how it came out. */
-  checks: Fact[];
-}
 
 const sats = (n: bigint | number): string => `${n} sat`;
 
@@ -66,7 +57,7 @@ export function describeCredit(m: Readonly<Record<string, any>>): Description {
           attempt(() => (readSame(template, m['psbt'][role], 'sender'), 'the transaction that the terms give')),
         ]);
     }
-    checks.push(['seal', sealedBy(m, contract)]);
+    checks.push(['seal', sealedBy(m, { payer: contract.terms.payer_auth, payee: contract.terms.payee_auth })]);
   }
   return { facts, checks };
 }
@@ -159,21 +150,5 @@ function transactionsOf(
     }
     default:
       return {};
-  }
-}
-
-function sealedBy(m: Readonly<Record<string, any>>, { terms }: Contract): string {
-  const hash = messageHash(m);
-  if (typeof m['auth'] !== 'string') return 'none';
-  if (verifies(m['auth'], hash, terms.payer_auth)) return 'by the payer';
-  return verifies(m['auth'], hash, terms.payee_auth) ? 'by the payee' : 'by neither party: altered on the way';
-}
-
-function attempt(check: () => string): string {
-  try {
-    return check();
-  } catch (error) {
-    if (error instanceof Refusal) return `no: ${error.message}`;
-    throw error;
   }
 }

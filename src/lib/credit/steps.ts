@@ -1,10 +1,11 @@
 /** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { idClaim, type Credit, type FundedCredit } from './records.ts';
 import { authOf, otherRole, type Role } from './terms.ts';
+
+export { checkSame } from '../protocol/message.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
 export const TWICE =
@@ -54,15 +55,6 @@ export function checkSettled(c: FundedCredit): void {
     throw new Refusal('owed-unsettled', `${c.owedSat} sat are owed, ${c.signedMaxSat} sat are signed`, {
       hint: 'the payee first takes what it is owed: sign-update',
     });
-}
-
-/** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
-export function checkSame(own: object, stated: object, from: Role): void {
-  const differs = Object.entries(own).find(
-    ([name, value]) => canonicalJson(value) !== canonicalJson((stated as Record<string, unknown>)[name] ?? null),
-  );
-  if (differs)
-    throw new Refusal('terms-differ', `the message states another ${differs[0]} than this home knows`, { blame: from });
 }
 
 /** Every nonce that this home has open for the contract. */

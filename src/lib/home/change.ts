@@ -32,7 +32,11 @@ export async function loadRecords<Rs extends Records>(
     records = {};
     for (const [role, claim] of roles) {
       const hit = found.get(claim);
-      if (hit) records[role as keyof Rs] = kinds[role as keyof Rs].parse(hit.record);
+      if (!hit) continue;
+      const { name, parse } = kinds[role as keyof Rs];
+      if (hit.kind !== name)
+        throw new Refusal('unknown-contract', `a record of kind ${hit.kind} found there, one of kind ${name} expected`);
+      records[role as keyof Rs] = parse(hit.record);
     }
     const now = roles.map(([role, claim]) => `${role}=${claim}`).join();
     if (now === known)

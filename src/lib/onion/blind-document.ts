@@ -3,12 +3,12 @@
  * Not here: the path (`blinding.ts`), the arithmetic (`blinded-payment.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pointBytes, toBytes } from '../signing/curve.ts';
 import { aggregate, relayed } from './blinded-payment.ts';
 import { blindingFor, blindPath, unblind, writePath } from './blinding.ts';
-import type { Fields } from '../protocol/document.ts';
-import { parseFields, pointIn, readFields, writeFields } from './fields.ts';
+import { parseFields, readFields, writeFields } from './fields.ts';
 import { pathView } from './path-document.ts';
 import { RECIPIENT_DATA, type PaymentRelay, type RecipientData } from './recipient-data.ts';
 

@@ -4,10 +4,10 @@
  * A payload is hex with or without its length in front, or an object of named fields. Not here: the packet (`packet.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { toBytes } from '../signing/curve.ts';
-import type { Fields } from '../protocol/document.ts';
-import { parseFields, pointIn, writeFields } from './fields.ts';
+import { parseFields, writeFields } from './fields.ts';
 import { writeLegacy } from './legacy.ts';
 import { buildPacket, checkBudget, LARGEST_SIZE, PAYMENT_SIZE, type Hop } from './packet.ts';
 import { hasLength, PAYLOAD, withLength, type Payload } from './payload.ts';

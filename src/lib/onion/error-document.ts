@@ -3,12 +3,12 @@
  * Not here: the packets (`error.ts`), the messages in them (`failure.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
 import { writeUint } from './bigsize.ts';
 import { sha256Of } from './answer.ts';
-import { Fields } from '../protocol/document.ts';
 import { buildError, MESSAGE_AND_PADDING, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
 import { FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';
 

@@ -5,9 +5,9 @@
  * versions of the text are read by name too. Not here: encrypting them (`error.ts`), which one a node must choose (`answer.ts`).
  */
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
+import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readBigSize, readUint, writeBigSize, writeUint } from './bigsize.ts';
-import { Fields } from '../protocol/document.ts';
 import { readStream } from './tlv.ts';
 
 const [BADONION, PERM, NODE, UPDATE] = [0x8000, 0x4000, 0x2000, 0x1000];

@@ -5,10 +5,10 @@
  * BOLT1, Fundamental Types. Not here: which fields a position needs (`position.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { Fields, pointIn } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
-import { Fields } from '../protocol/document.ts';
 import { atRecord, readStream, RecordRefusal, writeStream } from './tlv.ts';
 
 /** `T` is the value as JSON shows it: numbers as bigint, bytes as hex. */
@@ -53,14 +53,6 @@ export const point: Kind<string> = {
   },
   parse: (from, name) => bytesToHex(pointIn(from, name)),
 };
-
-/** A compressed public key of a document. @throws Refusal `malformed-message`, `wrong-key` */
-export function pointIn(from: Fields, name: string): Uint8Array {
-  const bytes = from.need(name, from.bytes(name, 33), 'a compressed public key in hex');
-  if (!parsePoint(bytes))
-    throw new Refusal('wrong-key', `${from.path(name)}: bytes found that are no point of the curve`);
-  return bytes;
-}
 
 const SCID = /^(0|[1-9]\d{0,7})x(0|[1-9]\d{0,7})x(0|[1-9]\d{0,4})$/;
 

@@ -3,10 +3,10 @@
  * Not here: the messages (`message.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { Fields, pointIn } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { blindPath, type BlindedPath } from './blinding.ts';
-import { Fields } from '../protocol/document.ts';
-import { parseFields, pointIn, writeFields } from './fields.ts';
+import { parseFields, writeFields } from './fields.ts';
 import { buildMessage, MESSAGE_PAYLOAD, peelMessage, readMessage } from './message.ts';
 import { LARGEST_SIZE } from './packet.ts';
 import { withLength } from './payload.ts';

@@ -3,9 +3,8 @@
  * Not here: making and unblinding them (`blinding.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
 import type { BlindedPath } from './blinding.ts';
-import type { Fields } from '../protocol/document.ts';
-import { pointIn } from './fields.ts';
 
 interface PathJson {
   first_node_id: string;

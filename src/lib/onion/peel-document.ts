@@ -3,10 +3,9 @@
  * else its `onion`. Not here: the work (`peel.ts`), the log against replays (`cli/replay-log.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerTo } from './answer.ts';
-import type { Fields } from '../protocol/document.ts';
-import { pointIn } from './fields.ts';
 import { LARGEST_SIZE, PAYMENT_SIZE } from './packet.ts';
 import { withLength } from './payload.ts';
 import { peel, type Packet, type Peeled, type PeelOptions, type Refused } from './peel.ts';

@@ -6,9 +6,9 @@
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { concatBytes } from '../bitcoin/bytes.ts';
+import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
-import type { Fields } from '../protocol/document.ts';
 import {
   field,
   hexBytes,

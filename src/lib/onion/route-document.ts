@@ -3,10 +3,11 @@
  * Not here: the arithmetic (`route.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import type { Fields } from '../protocol/document.ts';
-import { pointIn, shortChannelId } from './fields.ts';
+import { MOST_MSAT } from '../bitcoin/routing.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
+import { shortChannelId } from './fields.ts';
 import { parsePath } from './path-document.ts';
-import { MOST_MSAT, route, type Payment } from './route.ts';
+import { route, type Payment } from './route.ts';
 
 const U32 = 0xffffffffn;
 

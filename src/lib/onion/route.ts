@@ -8,17 +8,13 @@
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
 import type { BlindedPath } from './blinding.ts';
 import type { PayInfo } from './blinded-payment.ts';
 import type { Payload } from './payload.ts';
 
-/** BOLT4: how many blocks ahead an HTLC may expire. */
-export const MAX_HTLC_CLTV = 2016n;
-/** 21 million bitcoin. */
-export const MOST_MSAT = 2_100_000_000_000_000_000n;
 /** Above it an expiry would mean seconds. */
 const HEIGHTS_END = 500_000_000n;
-const MILLION = 1_000_000n;
 
 export interface RouteHop {
   pubkey: Uint8Array;
@@ -53,10 +49,6 @@ export interface Routed {
   htlcs: { amountMsat: bigint; cltvExpiry: bigint }[];
 }
 
-/** What a channel charges for an amount that leaves through it. */
-export const feeFor = (amountMsat: bigint, base: bigint, millionths: bigint): bigint =>
-  base + (amountMsat * millionths) / MILLION;
-
 /**
  * Computes a route.
  * @throws Refusal `route-limit`, `malformed-message`
@@ -68,7 +60,7 @@ export function route(hops: readonly RouteHop[], payment: Payment): Routed {
   let amount = payment.amountMsat;
   let expiry = payment.finalExpiry;
   if (blinded) {
-    amount += feeFor(amount, blinded.info.fee_base_msat, blinded.info.fee_proportional_millionths);
+    amount += routingFee(amount, blinded.info.fee_base_msat, blinded.info.fee_proportional_millionths);
     expiry += blinded.info.cltv_expiry_delta;
   }
   const made: Routed['hops'] = blinded ? blindedHops(blinded.path, payment) : [finalHop(hops[last]!, payment)];
@@ -87,7 +79,7 @@ export function route(hops: readonly RouteHop[], payment: Payment): Routed {
       pubkey: hops[i - 1]!.pubkey,
       payload: { amt_to_forward: amount, outgoing_cltv_value: expiry, short_channel_id: hop.shortChannelId },
     });
-    amount += feeFor(amount, hop.feeBaseMsat, hop.feeProportionalMillionths);
+    amount += routingFee(amount, hop.feeBaseMsat, hop.feeProportionalMillionths);
     expiry += hop.cltvExpiryDelta;
   }
   return { hops: made, amountMsat: amount, cltvExpiry: expiry, feesMsat: amount - payment.amountMsat, htlcs };

@@ -4,6 +4,7 @@
  * Not here: parsing JSON (`json.ts`), what the fields mean.
  */
 import { hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
+import { parsePoint } from '../signing/curve.ts';
 import { DecimalText, type Json } from './json.ts';
 import { Refusal } from './refusal.ts';
 
@@ -113,4 +114,12 @@ export class Fields {
     if (value === undefined) this.refuse(name, expected);
     return value as T;
   }
+}
+
+/** A compressed public key of a document. @throws Refusal `malformed-message`, `wrong-key` */
+export function pointIn(from: Fields, name: string): Uint8Array {
+  const bytes = from.need(name, from.bytes(name, 33), 'a compressed public key in hex');
+  if (!parsePoint(bytes))
+    throw new Refusal('wrong-key', `${from.path(name)}: bytes found that are no point of the curve`);
+  return bytes;
 }

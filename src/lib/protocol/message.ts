@@ -3,6 +3,8 @@
  * A field that is not known is refused: an older reader must not sign what a newer one means by it.
  */
 import * as v from 'valibot';
+import type { Party } from './action.ts';
+import { canonicalJson } from './json.ts';
 import { Refusal } from './refusal.ts';
 
 /** So many bytes, lowercase hex. */
@@ -94,6 +96,15 @@ export function envelope(json: unknown): { type: unknown; version: unknown; step
     throw new Refusal('peer-refused', `the other side answered: ${shown(code)}: ${shown(message, 300)}`);
   }
   return { type, version, step };
+}
+
+/** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
+export function checkSame(own: object, stated: object, from: Party): void {
+  const differs = Object.entries(own).find(
+    ([name, value]) => canonicalJson(value) !== canonicalJson((stated as Record<string, unknown>)[name] ?? null),
+  );
+  if (differs)
+    throw new Refusal('terms-differ', `the message states another ${differs[0]} than this home knows`, { blame: from });
 }
 
 const shown = (value: unknown, longest = 80): string =>

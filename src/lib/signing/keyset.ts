@@ -1,6 +1,6 @@
 /**
- * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak (no script tree), where wanted after a
- * plain tweak (an offset) by which other keys come to the same output.
+ * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak or over a script tree, where wanted after
+ * a plain tweak (an offset) by which other keys come to the same output.
  *
  * Spec: BIP327, BIP341 (the tweak), BIP390 (order of the keys), BIP373 (how PSBTs name them).
  * A set is aggregated once and kept: a contract signs many times with the same keys.
@@ -25,18 +25,25 @@ const kept = new Map<string, KeySet>();
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 
+/** What beside the keys makes the output: `offset` (32 bytes below the order, hex) is added to their aggregate; `merkleRoot` commits to a script tree. */
+export interface KeySetParts {
+  offset?: string | undefined;
+  merkleRoot?: Uint8Array;
+}
+
 /**
- * The set of these keys in the given order; `offset` (32 bytes below the order, hex) is added to their aggregate.
+ * The set of these keys in the given order.
  * @throws InvalidContribution for a key that is no point, Error for an offset out of range or a sum at infinity
  */
-export function keySet(participants: readonly string[], offset?: string): KeySet {
-  const name = [...participants, offset ?? ''].join();
+export function keySet(participants: readonly string[], { offset, merkleRoot }: KeySetParts = {}): KeySet {
+  const root = merkleRoot ?? new Uint8Array();
+  const name = [...participants, offset ?? '', bytesToHex(root)].join();
   const known = kept.get(name);
   if (known) return known;
   const aggregate = keyAgg(participants.map(hexToBytes));
   const offsets: Tweak[] = offset === undefined ? [] : [{ tweak: hexToBytes(offset), xOnly: false }];
   const plain = offsets.reduce(applyTweak, aggregate);
-  const taproot: Tweak = { tweak: taggedHash('TapTweak', plain.xQ), xOnly: true };
+  const taproot: Tweak = { tweak: taggedHash('TapTweak', plain.xQ, root), xOnly: true };
   const tweaks = [...offsets, taproot];
   const agg = applyTweak(plain, taproot);
   const made: KeySet = {

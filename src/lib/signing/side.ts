@@ -1,6 +1,7 @@
 /** One party's part of an opening: fresh keys of its home, and the address that it is paid to. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import type { Hand, Path } from '../protocol/action.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
+import { freshPath } from '../protocol/path.ts';
 import { xOnlyKey } from './bip340.ts';
 import type { Own } from './exchange.ts';
 import { publicKey } from './musig2.ts';
@@ -12,18 +13,17 @@ export interface Side {
   address: string;
 }
 
-/** Fresh keys for one contract: 4 × 31 random bits, never a counter, so that a restored home cannot repeat them. */
-export function freshSide(hand: Hand, ownKey: string | undefined, address: string): { own: Own; side: Side } {
-  const bytes = hand.random(16);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const path = [0, 4, 8, 12].map((at) => view.getUint32(at) & 0x7fffffff) as unknown as Path;
-  const own: Own = { path, outside: ownKey !== undefined };
+/** Fresh keys for one contract: where they lie, and the two public keys, for signing (33 bytes, or `ownKey` of another wallet) and for sealing (32). */
+export function freshKeys(hand: Pick<Hand, 'keys' | 'random'>, ownKey?: Hex): { own: Own; pubkey: Hex; auth: Hex } {
+  const path = freshPath(hand);
   return {
-    own,
-    side: {
-      pubkey: ownKey ?? bytesToHex(publicKey(hand.keys.contract(path))),
-      auth: xOnlyKey(hand.keys.auth(path)),
-      address,
-    },
+    own: { path, outside: ownKey !== undefined },
+    pubkey: ownKey ?? bytesToHex(publicKey(hand.keys.contract(path))),
+    auth: xOnlyKey(hand.keys.auth(path)),
   };
+}
+
+export function freshSide(hand: Hand, ownKey: string | undefined, address: string): { own: Own; side: Side } {
+  const { own, pubkey, auth } = freshKeys(hand, ownKey);
+  return { own, side: { pubkey, auth, address } };
 }

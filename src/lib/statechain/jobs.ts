@@ -15,7 +15,7 @@ export interface Keys {
   offset: Hex;
 }
 const pairOf = (k: Omit<Keys, 'offset'>): Pair => [k.operator_pubkey, k.owner_pubkey];
-const setOf = (k: Keys) => keySet(pairOf(k), k.offset);
+const setOf = (k: Keys) => keySet(pairOf(k), { offset: k.offset });
 
 /** An owner's job: its nonces stand under its key. */
 export const ownerJob = (own: Own, keys: Keys, template: Template): Job =>

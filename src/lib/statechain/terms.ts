@@ -124,7 +124,8 @@ export const coinId = (terms: Terms): string =>
   bytesToHex(taggedHash('spillway/statechain/terms', new TextEncoder().encode(canonicalJson(terms))));
 
 /** The first pair; every later one comes to the same output. */
-export const firstKeys = (terms: Terms): KeySet => keySet([terms.operator_pubkey, terms.owner_pubkey], NO_OFFSET);
+export const firstKeys = (terms: Terms): KeySet =>
+  keySet([terms.operator_pubkey, terms.owner_pubkey], { offset: NO_OFFSET });
 /** P, 33 bytes, hex: what the taproot tweak is applied to. */
 export const pointOf = (terms: Terms): string => firstKeys(terms).internalKey;
 export const scriptOfCoin = (terms: Terms): string => firstKeys(terms).script;

@@ -1,0 +1,38 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { feeFlags } from '../../lib/cli/contract-flags.ts';
+import { arg, chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { runFund } from '../../lib/cli/htlc-fund.ts';
+
+export default class HtlcFund extends BaseCommand {
+  static override summary = 'Pay an HTLC: a PSBT to its address from the coins that are given';
+  static override description = `Reads the document of htlc create. Signs the coins that are the home's; others are signed by the wallet that owns them. utxo is what htlc claim and htlc refund want to know: keep it, with the document, before the transaction is sent.`;
+  static override examples = [
+    'From a Bitcoin Core wallet\nbitcoin-cli listunspent > coins.json\nspillway htlc fund --amount 100000 --utxo coins.json --change "$CHANGE" htlc.json | jq -r .psbt | xargs bitcoin-cli walletprocesspsbt',
+    "From the home's own coins\nspillway coins --home alice > coins.json\nspillway htlc fund --home alice --amount 100000 --utxo coins.json htlc.json | tee funded.json | spillway broadcast",
+  ];
+  static override args = { file: arg({ description: 'The HTLC (default: stdin)' }) };
+  static override flags = {
+    amount: satFlag({ summary: 'What the HTLC holds', required: true, helpGroup: 'FUNDING' }),
+    utxo: Flags.string({
+      summary: "Coins to take from, in the shape of Bitcoin Core's listunspent",
+      helpValue: 'FILE',
+      required: true,
+      helpGroup: 'FUNDING',
+    }),
+    change: Flags.string({
+      summary: "Address for the change (default: a fresh one of the home's)",
+      helpValue: 'ADDRESS',
+      helpGroup: 'FUNDING',
+    }),
+    ...feeFlags,
+    ...homeFlags,
+    ...chainFlags,
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(HtlcFund);
+    await runFund(flags, args.file, this.argv);
+  }
+}

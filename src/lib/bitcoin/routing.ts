@@ -1,0 +1,14 @@
+/**
+ * What a payment over channels costs and how far it may reach: BOLT7 (HTLC Fees) and BOLT4. Amounts in millisatoshis.
+ * Not here: planning a route (`onion/route.ts` for packets, `htlc/route.ts` for balances).
+ */
+
+/** BOLT4: how many blocks ahead an HTLC may expire. */
+export const MAX_HTLC_CLTV = 2016n;
+/** 21 million bitcoin. */
+export const MOST_MSAT = 2_100_000_000_000_000_000n;
+const MILLION = 1_000_000n;
+
+/** What a channel charges for an amount that leaves through it, rounded down. */
+export const routingFee = (amountMsat: bigint, base: bigint, millionths: bigint): bigint =>
+  base + (amountMsat * millionths) / MILLION;

@@ -1,0 +1,272 @@
+/**
+ * What the stateless `htlc` commands share: documents, keys by flag, coins as TXID:VOUT:SAT, and the one way in which a
+ * claim and a refund are made. Not here: the transactions (`htlc/`), homes (`htlc-home.ts`).
+ */
+import * as Flags from '@oclif/core/flags';
+import { scriptOf } from '../bitcoin/address.ts';
+import { parseSat } from '../bitcoin/amount.ts';
+import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
+import { parseTransaction, txidOf, txidOfHex, type Spent } from '../bitcoin/transaction.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { isRelative } from '../htlc/lock.ts';
+import type { PathName } from '../htlc/scripts.ts';
+import { carrier, finish, merged, missing, ownerOf, signatureBy, type Known } from '../htlc/sign.ts';
+import { spend, type Spend } from '../htlc/spend.ts';
+import { checkPreimage, type Htlc } from '../htlc/terms.ts';
+import { htlcEntries, readHtlc } from '../htlc/view.ts';
+import { Fields } from '../protocol/document.ts';
+import type { Facts } from '../protocol/action.ts';
+import { checkCoins } from '../bitcoin/coin-checks.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Home } from '../home/home.ts';
+import { chainOf, type ChainValues } from './chain.ts';
+import { psbtFrom } from './contract-flags.ts';
+import { chainFlags, feerateFlag, homeFlags } from './flags.ts';
+import { withHome, type HomeValues } from './home.ts';
+import { preimageFor, secretBehind } from './htlc-home.ts';
+import { readInput } from './input.ts';
+import { note } from './output.ts';
+import { readHex, readKey } from './secrets.ts';
+import { utf8 } from './sniff.ts';
+import { runStateless } from './stateless.ts';
+
+/** A transaction of the largest block, in hex. */
+export const TRANSACTION_LIMIT = 8_100_000;
+const group = 'SPEND';
+
+export const spendFlags = {
+  utxo: Flags.string({
+    summary: 'The coin that is spent',
+    helpValue: 'TXID:VOUT:SAT',
+    required: true,
+    helpGroup: group,
+  }),
+  to: Flags.string({
+    summary: "Address to be paid to (default: a fresh one of the home's)",
+    helpValue: 'ADDRESS',
+    helpGroup: group,
+  }),
+  prev: Flags.string({
+    summary: 'The transaction that made the coin, in hex: proves its amount, and other signers of p2sh need it',
+    helpValue: 'FILE',
+    helpGroup: group,
+  }),
+  merge: Flags.string({
+    summary: 'The PSBT that this command printed, signed elsewhere; may be given twice',
+    helpValue: 'FILE',
+    multiple: true,
+    multipleNonGreedy: true,
+    helpGroup: group,
+  }),
+  'key-file': Flags.string({
+    summary: 'The secret key that signs: a file with 32 bytes in hex, which nobody else may read',
+    helpValue: 'FILE',
+    helpGroup: group,
+  }),
+  'key-fd': Flags.integer({
+    summary: 'Read that key from this file descriptor',
+    helpValue: 'N',
+    min: 0,
+    exclusive: ['key-file'],
+    helpGroup: group,
+  }),
+  feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
+  'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coin', helpGroup: 'FEES' }),
+  ...homeFlags,
+  ...chainFlags,
+};
+export const preimageFlags = {
+  'preimage-file': Flags.string({
+    summary: 'The preimage: a file with 32 bytes in hex, which nobody else may read',
+    helpValue: 'FILE',
+    helpGroup: group,
+  }),
+  'preimage-fd': Flags.integer({
+    summary: 'Read the preimage from this file descriptor',
+    helpValue: 'N',
+    min: 0,
+    exclusive: ['preimage-file'],
+    helpGroup: group,
+  }),
+};
+
+interface SpendValues extends ChainValues, HomeValues {
+  utxo: string;
+  to?: string | undefined;
+  prev?: string | undefined;
+  merge?: string[] | undefined;
+  'key-file'?: string | undefined;
+  'key-fd'?: number | undefined;
+  'preimage-file'?: string | undefined;
+  'preimage-fd'?: number | undefined;
+  feerate?: number | undefined;
+  'allow-fee'?: boolean;
+}
+
+/** The document of an HTLC. @throws Refusal as `readHtlc` */
+export function htlcIn(from: Fields): Htlc {
+  const view: Record<string, Json | undefined> = {};
+  for (const name of Object.keys(htlcEntries)) view[name] = from.json(name);
+  from.skip('paths', 'checks');
+  from.end();
+  // `null` counts as absent there; here it says that anyone can claim.
+  return readHtlc({ ...view, claim_pubkey: view['claim_pubkey'] ?? null });
+}
+
+/** The HTLC in a file. @throws Refusal as `readHtlc`, `no-input` */
+export async function htlcFrom(file: string): Promise<Htlc> {
+  return htlcIn(new Fields(parseJson(utf8(await readInput(file))), file));
+}
+
+/** @throws Refusal `usage` */
+export function coinFrom(text: string): Omit<Spent, 'script'> {
+  const at = text.lastIndexOf(':');
+  const outpoint = parseOutpoint(text.slice(0, at));
+  const sat = parseSat(text.slice(at + 1));
+  if (!outpoint || sat === undefined || sat === 0n)
+    throw new Refusal('usage', `--utxo ${JSON.stringify(text.slice(0, 100))} found, TXID:VOUT:SAT expected`);
+  return { ...outpoint, sat };
+}
+
+/** The transaction that made a coin. @throws Refusal `parent-differs`, `unsafe-funding`, `malformed-transaction` */
+async function previousOf(file: string | undefined, coin: Spent): Promise<Uint8Array | undefined> {
+  if (file === undefined) return undefined;
+  const hex = Buffer.from(await readInput(file, TRANSACTION_LIMIT))
+    .toString('latin1')
+    .trim();
+  const { outputs } = parseTransaction(hex);
+  const txid = txidOfHex(hex);
+  if (txid !== coin.txid)
+    throw new Refusal('parent-differs', `${file}: transaction ${txid} found, ${coin.txid} expected`);
+  const output = outputs[coin.vout];
+  if (!output || output.amount !== coin.sat || bytesToHex(output.script) !== coin.script)
+    throw new Refusal('unsafe-funding', `output ${coin.vout} of ${txid} is not ${coin.sat} sat for this HTLC`);
+  return hexToBytes(hex);
+}
+
+export type ChainFacts = Pick<Facts, 'tip' | 'coins' | 'feerate' | 'now'>;
+
+/** What chain and clock say. */
+export async function factsFor(
+  flags: ChainValues & { feerate?: number | undefined },
+  network: Network,
+  argv: readonly string[],
+  coins: readonly string[] = [],
+): Promise<{ facts: ChainFacts; checks: Record<string, string> }> {
+  const { factSource } = await import('../chain/source.ts');
+  const { feerate } = flags;
+  const source = factSource({ network, ...(await chainOf(flags, argv)), ...(feerate !== undefined && { feerate }) });
+  const { facts, checks } = await source.facts({ tip: true, coins, feerate: true, now: true });
+  return { facts: facts as ChainFacts, checks };
+}
+
+/** Runs with the home that the flags name, or with none. @throws Refusal `wrong-network` */
+export const withOwnHome = <T>(
+  flags: HomeValues,
+  network: Network,
+  use: (home: Home | undefined) => Promise<T>,
+): Promise<T> =>
+  flags.home === undefined
+    ? use(undefined)
+    : withHome(flags, (home) => {
+        if (home.network !== network)
+          throw new Refusal('wrong-network', `a home of ${home.network} found, one of ${network} expected`);
+        return use(home);
+      });
+
+/** Reads an HTLC, spends it by one path, prints; exit 3 while something is missing. */
+export async function runSpend(
+  path: PathName,
+  flags: SpendValues,
+  file: string | undefined,
+  argv: readonly string[],
+): Promise<void> {
+  const secret = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
+  const given = await readHex({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
+  const psbts = await Promise.all((flags.merge ?? []).map(psbtFrom));
+  const coin = coinFrom(flags.utxo);
+  await runStateless({ file }, async (document) => {
+    const htlc = htlcIn(document);
+    const preimage = given && checkPreimage(given, htlc.hash);
+    const { facts, checks } = await factsFor(flags, htlc.network, argv, [outpointText(coin)]);
+    return withOwnHome(flags, htlc.network, async (home) => {
+      const to = scriptOf(await payoutOf(flags, home), htlc.network);
+      const made = spend(htlc, path, { coin, to, feerate: facts.feerate, allowFee: flags['allow-fee'] ?? false });
+      const spent = made.template.inputs[0]!;
+      const seen = checkCoins(facts.coins, [spent]);
+      const known = await gather(made, merged(made, psbts), { secret, preimage, home });
+      const previous = await previousOf(flags.prev, spent);
+      if (htlc.type === 'p2sh' && !previous && facts.coins === 'not-checked')
+        throw new Refusal(
+          'amount-unproven',
+          `${spent.sat} sat stated for a p2sh coin, and nothing proves it: what it holds beyond would be fee`,
+          {
+            hint: 'give --prev FILE with the transaction that made the coin, or --chain URL',
+          },
+        );
+      warnEarly(made, facts.tip);
+      return { ...shown(made, known, previous), checks: { ...checks, coins: seen } };
+    });
+  });
+}
+
+async function payoutOf({ to, merge }: SpendValues, home: Home | undefined): Promise<string> {
+  if (to !== undefined) return to;
+  if (merge) throw new Refusal('usage', 'no address to pay to', { hint: 'with --merge give the --to of the PSBT' });
+  if (!home) throw new Refusal('usage', 'no address to pay to', { hint: 'give --to ADDRESS, or --home DIR' });
+  const { freshAddress } = await import('./wallet.ts');
+  return (await freshAddress(home)).address;
+}
+
+/** Adds the own signatures and the preimage to what came back from elsewhere. */
+async function gather(
+  made: Spend,
+  known: Known,
+  own: { secret: Uint8Array | undefined; preimage: Uint8Array | undefined; home: Home | undefined },
+): Promise<Known> {
+  const signatures = { ...known.signatures };
+  if (own.secret) signatures[ownerOf(made, own.secret)] = signatureBy(made, own.secret);
+  else if (own.home)
+    for (const who of made.signers) {
+      const secret = await secretBehind(own.home, who === 'claim' ? made.htlc.claim! : made.htlc.refund);
+      if (secret) signatures[who] = signatureBy(made, secret);
+    }
+  const needed = made.elements.includes('preimage');
+  const preimage =
+    own.preimage ?? known.preimage ?? (needed && own.home ? await preimageFor(own.home, made.htlc.hash) : undefined);
+  return { signatures, preimage };
+}
+
+function shown(made: Spend, known: Known, previous: Uint8Array | undefined): object {
+  const { htlc, path, template, feeSat, validFrom } = made;
+  const lacks = missing(made, known);
+  const done = lacks.length === 0 ? finish(made, known, previous) : undefined;
+  if (!done) {
+    note(`still missing: ${lacks.join(', ')}; let another wallet sign the PSBT, and give it back with --merge FILE`);
+    process.exitCode = 3;
+  }
+  return {
+    type: `htlc-${path}`,
+    version: 1,
+    network: htlc.network,
+    psbt: done?.psbt ?? carrier(made, known, previous),
+    hex: done?.hex ?? null,
+    // A scriptSig is part of the id.
+    txid: done?.txid ?? (htlc.type === 'p2tr' || htlc.type === 'p2wsh' ? txidOf(template) : null),
+    valid_from: validFrom,
+    amount_sat: template.outputs[0]!.sat,
+    fee_sat: feeSat,
+    missing: lacks,
+  };
+}
+
+/** Says what a height already tells: a refund that is not valid yet, a claim that races with the refund. */
+function warnEarly({ htlc, path }: Spend, tip: number | 'not-checked'): void {
+  if (tip === 'not-checked' || isRelative(htlc.lock) || htlc.lock.kind !== 'height') return;
+  const { value } = htlc.lock;
+  if (path === 'refund' && tip < value) note(`valid from block ${value + 1} on; the tip is ${tip}`);
+  if (path === 'claim' && tip >= value)
+    note(`the refund is valid since block ${value + 1}: whoever confirms first has the coin`);
+}

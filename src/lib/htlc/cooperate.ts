@@ -1,0 +1,329 @@
+/**
+ * htlc-cooperate: proposed (whoever will broadcast) → signed (the other, last) → complete (the opener).
+ *
+ * The key path of a taproot HTLC: both sign one transaction together (MuSig2), at once, and the chain shows no HTLC. Each
+ * keeps what it had: until the transaction confirms, claim and refund stay valid. Whoever signs last gives its own path
+ * up to an address that it sees, so it is asked.
+ */
+import * as v from 'valibot';
+import { scriptOf } from '../bitcoin/address.ts';
+import { feeFor, feerateOf, guardFee, boundFeerate } from '../bitcoin/fee.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { dustLimit } from '../bitcoin/script.ts';
+import {
+  keySpendVsize,
+  SEQUENCE_RBF,
+  txidOfHex,
+  withWitness,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
+import { table, type Hand, type Hex } from '../protocol/action.ts';
+import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { finish, jobFor, open, psbtOf, sharesIn, signLast, type Job } from '../signing/exchange.ts';
+import { htlcKeyKind, keyClaim, type HtlcKey, type Proposal } from './records.ts';
+import { cooperativeKeys } from './taproot.ts';
+import { build, type Htlc } from './terms.ts';
+import { htlcId, htlcSchema, readHtlc, viewOf, type HtlcView } from './view.ts';
+
+export type Cooperator = 'claimer' | 'refunder';
+const other = (who: Cooperator): Cooperator => (who === 'claimer' ? 'refunder' : 'claimer');
+
+const said = {
+  htlc: htlcSchema,
+  opener: v.picklist(['claimer', 'refunder']),
+  utxo: outpoint,
+  amount_sat: sat,
+  address: text,
+  fee_sat: sat,
+};
+const steps = {
+  proposed: { ...said, psbt: v.strictObject({ spend: psbt }) },
+  signed: { ...said, psbt: v.strictObject({ spend: psbt }) },
+  complete: { ...said, txid: hexOf(32), hex: hexText },
+} as const;
+export type CooperateMessage = MessageOf<typeof steps>;
+export interface CooperateInput {
+  as?: Cooperator;
+  htlc?: Htlc;
+  utxo?: Omit<Spent, 'script'>;
+  to?: string;
+  allowFee?: boolean;
+  /** Satoshis for a thousand virtual bytes: the most that the other's proposal may cost. */
+  maxFeerate?: number;
+  amount?: bigint;
+  max?: bigint;
+}
+type Rs = { claimer: HtlcKey; refunder: HtlcKey };
+const MAX_FEERATE = 100_000;
+
+export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
+  {
+    type: 'htlc-cooperate',
+    kinds: { claimer: htlcKeyKind, refunder: htlcKeyKind },
+    parse: messageParser('htlc-cooperate', steps),
+    find: (m, input) => {
+      const [claim, refund] = m ? [m.htlc.claim_pubkey, m.htlc.refund_pubkey] : [input.htlc?.claim, input.htlc?.refund];
+      return { ...(claim && { claimer: keyClaim(claim) }), ...(refund && { refunder: keyClaim(refund) }) };
+    },
+    party: ({ records, input }) => roleIn(records, input.as),
+    // No key is as good as a wrong one: an empty text is nobody's.
+    peer: ({ message: m }, by) => (m ? ((by === 'claimer' ? m.htlc.refund_auth : m.htlc.claim_auth) ?? '') : null),
+    sealWith: ({ claimer, refunder }) => (claimer ?? refunder)!.own.path,
+    cancel: ({ records, by }) => {
+      const who = by as Cooperator;
+      const record = records[who]!;
+      if (!record.proposal) throw new Refusal('too-late-to-cancel', 'no own proposal is open');
+      return { writes: { [who]: { ...record, proposal: null } }, voids: voidsOf(record) };
+    },
+  },
+  (row) =>
+    (['claimer', 'refunder'] as const).flatMap((opener) => {
+      const signer = other(opener);
+      const when = [
+        `of a spend that the ${opener} opened`,
+        ({ message }: { message: { opener: Cooperator } }) => message.opener === opener,
+      ] as const;
+      return [
+        row({
+          name: 'proposed',
+          after: null,
+          by: opener,
+          does: 'proposes to spend the HTLC together, to broadcast it itself',
+          asks: ['as', 'htlc', 'utxo'],
+          may: ['to', 'allowFee'],
+          needs: ({ input }) => ({
+            feerate: true,
+            payout: input.to === undefined ? 1 : 0,
+            coins: outpointsOf(input.utxo ? [input.utxo] : []),
+          }),
+          take: ({ records, input, facts, ...hand }) => {
+            const { htlc, utxo } = input;
+            const record = bound(records, opener, htlc, hand);
+            const address = input.to ?? facts.payout[0]!.address;
+            const terms = {
+              ...utxo,
+              amountSat: utxo.sat,
+              address,
+              feeSat: feeFor(facts.feerate, vsizeOf(htlc, address)),
+            };
+            checkFee(htlc, terms, input.allowFee ?? false, undefined);
+            const seen = checkCoins(facts.coins, [coinOf(htlc, utxo)]);
+            const job = jobOf(record, opener, htlc, terms);
+            const opened = open(hand, job)!;
+            const { txid, vout, amountSat, feeSat } = terms;
+            const proposal: Proposal = { txid, vout, amountSat, address, feeSat, sighash: job.nonceId.sighash };
+            return {
+              message: {
+                step: 'proposed',
+                network: htlc.network,
+                ...statedBy(htlc, opener, proposal),
+                psbt: { spend: psbtOf(job, { own: opened.share }) },
+              },
+              writes: { [opener]: { ...record, proposal } },
+              opens: opened.opens,
+              voids: voidsOf(record).filter((n) => n.sighash !== proposal.sighash),
+              checks: { coins: seen },
+            };
+          },
+        }),
+        row({
+          name: 'signed',
+          after: 'proposed',
+          by: signer,
+          does: `signs last, and lets the ${opener} have the coin`,
+          when,
+          agrees: ['amount', 'max'],
+          may: ['allowFee', 'maxFeerate'],
+          take: ({ message: m, records, input, ...hand }) => {
+            const htlc = read(m, hand);
+            const record = bound(records, signer, htlc, hand);
+            const terms = termsIn(m);
+            checkFee(htlc, terms, input.allowFee ?? false, input.maxFeerate ?? MAX_FEERATE);
+            const job = jobOf(record, signer, htlc, terms);
+            const { peer } = sharesIn(job, m.psbt.spend);
+            const own = signLast(hand, job, peer)!;
+            return {
+              message: {
+                step: 'signed',
+                network: m.network,
+                ...statedBy(htlc, opener, terms),
+                psbt: { spend: psbtOf(job, { own, peer }) },
+              },
+              writes: { [signer]: record },
+              consent: {
+                text: `Give up the ${signer === 'claimer' ? 'claim' : 'refund'} of ${m.amount_sat} sat at ${outpointText(m.utxo)}, so that the ${opener} sends them to ${m.address} (fee ${m.fee_sat} sat)?`,
+                amountSat: m.amount_sat,
+                growthSat: m.amount_sat,
+              },
+            };
+          },
+        }),
+        row({
+          name: 'complete',
+          after: 'signed',
+          by: opener,
+          does: 'completes the spend, to be broadcast',
+          when,
+          take: ({ message: m, records, ...hand }) => {
+            const htlc = read(m, hand);
+            const record = bound(records, opener, htlc, hand);
+            const { proposal } = record;
+            const own = proposal && statedBy(htlc, opener, proposal);
+            if (!own || NUMBERS.some((name) => canonicalJson(own[name]) !== canonicalJson(m[name])))
+              throw new Refusal('state-moved-on', 'this spend is not the one that this home proposed last');
+            const job = jobOf(record, opener, htlc, proposal);
+            const done = finish(hand, job, sharesIn(job, m.psbt.spend).peer)!;
+            const hex = withWitness(job.template, [[done.signature]]);
+            return {
+              message: {
+                step: 'complete',
+                network: m.network,
+                ...own,
+                txid: txidOfHex(hex),
+                hex,
+              },
+              writes: { [opener]: record },
+              spends: done.spends,
+            };
+          },
+        }),
+      ];
+    }),
+);
+
+/** @throws Refusal `unknown-contract`, `key-rejected`, `usage` */
+function roleIn({ claimer, refunder }: Partial<Rs>, as: Cooperator | undefined): Cooperator {
+  if (claimer && refunder)
+    throw new Refusal('key-rejected', 'both keys of the HTLC are of this home: htlc claim and htlc refund spend it');
+  if (!claimer && !refunder)
+    throw new Refusal('unknown-contract', 'no key of that HTLC is of this home', { hint: 'keys come from htlc key' });
+  const found = claimer ? 'claimer' : 'refunder';
+  if (as && as !== found) throw new Refusal('usage', `--as ${as} found; this home is the ${found}`);
+  return found;
+}
+
+/** The HTLC that a message is about. */
+function read(m: { network: string; htlc: HtlcView }, hand: Pick<Hand, 'network'>): Htlc {
+  const htlc = readHtlc(m.htlc);
+  checkNetwork(htlc, hand);
+  return htlc;
+}
+function checkNetwork({ network }: Htlc, hand: Pick<Hand, 'network'>): void {
+  if (network !== hand.network)
+    throw new Refusal('wrong-network', `an HTLC on ${network} found, this home is for ${hand.network}`);
+}
+
+/**
+ * The own record, its key bound for ever to this one HTLC, by whose sealing keys both know each other.
+ * @throws Refusal `no-key-path`, `terms-differ`
+ */
+function bound(records: Partial<Rs>, who: Cooperator, htlc: Htlc, hand: Pick<Hand, 'network'>): HtlcKey {
+  const record = records[who]!;
+  checkNetwork(htlc, hand);
+  if (!htlc.internal)
+    throw new Refusal('no-key-path', 'the internal key of this HTLC is not both keys together', {
+      hint: 'htlc create --type p2tr --internal-key musig makes one that is',
+    });
+  const [own, peer] = who === 'claimer' ? [htlc.claimAuth, htlc.refundAuth] : [htlc.refundAuth, htlc.claimAuth];
+  if (peer === null)
+    throw new Refusal('no-key-path', `the HTLC names no sealing key of the ${other(who)}`, {
+      hint: 'give htlc create the outputs of htlc key, not public keys alone',
+    });
+  const id = htlcId(htlc);
+  if (own !== record.auth || (record.bound !== null && record.bound !== id))
+    throw new Refusal('terms-differ', 'the key of this home is in another HTLC, or with another sealing key', {
+      blame: other(who),
+    });
+  return { ...record, bound: id };
+}
+
+/** What a proposal says beside the HTLC. */
+const NUMBERS = ['utxo', 'amount_sat', 'address', 'fee_sat'] as const;
+type Terms = Omit<Proposal, 'sighash'>;
+const termsIn = (m: {
+  utxo: { txid: Hex; vout: number };
+  amount_sat: bigint;
+  address: string;
+  fee_sat: bigint;
+}): Terms => ({
+  ...m.utxo,
+  amountSat: m.amount_sat,
+  address: m.address,
+  feeSat: m.fee_sat,
+});
+
+const statedBy = (htlc: Htlc, opener: Cooperator, p: Terms) => ({
+  htlc: viewOf(htlc),
+  opener,
+  utxo: { txid: p.txid, vout: p.vout },
+  amount_sat: p.amountSat,
+  address: p.address,
+  fee_sat: p.feeSat,
+});
+
+const coinOf = (htlc: Htlc, { txid, vout, sat: amount }: Omit<Spent, 'script'>) => ({
+  txid,
+  vout,
+  sat: amount,
+  script: build(htlc).output,
+  sequence: SEQUENCE_RBF,
+});
+
+/** The one transaction that these terms give. */
+export function cooperativeSpend(htlc: Htlc, { txid, vout, amountSat, address, feeSat }: Terms): Template {
+  return {
+    version: 3,
+    locktime: 0,
+    inputs: [coinOf(htlc, { txid, vout, sat: amountSat })],
+    outputs: [{ sat: amountSat - feeSat, script: scriptOf(address, htlc.network as Network) }],
+  };
+}
+
+function jobOf(record: HtlcKey, who: Cooperator, htlc: Htlc, terms: Terms): Job {
+  const built = build(htlc);
+  if (built.type !== 'p2tr') throw new Refusal('bug', 'a cooperative spend without leaves');
+  return jobFor({
+    own: record.own,
+    pubkey: record.pubkey,
+    peer: who === 'claimer' ? htlc.refund : htlc.claim!,
+    peerIs: other(who),
+    set: cooperativeKeys(htlc.internal!, built.tree.merkleRoot),
+    template: cooperativeSpend(htlc, terms),
+    of: keyClaim(record.pubkey),
+  });
+}
+
+const vsizeOf = (htlc: Htlc, address: string): number =>
+  keySpendVsize({
+    inputs: [coinOf(htlc, { txid: '', vout: 0, sat: 0n })],
+    outputs: [{ sat: 0n, script: scriptOf(address, htlc.network) }],
+  });
+
+const voidsOf = ({ pubkey, proposal }: HtlcKey) =>
+  proposal ? [{ of: keyClaim(pubkey), sighash: proposal.sighash }] : [];
+
+/** @throws Refusal `fee-too-high`, `fee-too-low`, `below-dust` */
+function checkFee(htlc: Htlc, { amountSat, address, feeSat }: Terms, allowed: boolean, most: number | undefined): void {
+  const script = scriptOf(address, htlc.network);
+  const vsize = vsizeOf(htlc, address);
+  boundFeerate(feeSat, vsize);
+  guardFee(feeSat, amountSat, allowed);
+  if (most !== undefined && feerateOf(feeSat, vsize) > most)
+    throw new Refusal(
+      'fee-too-high',
+      `a spend at ${feerateOf(feeSat, vsize) / 1000} sat/vB found, at most ${most / 1000} expected`,
+      {
+        hint: 'give --max-feerate if this is meant',
+      },
+    );
+  if (amountSat - feeSat < dustLimit(script))
+    throw new Refusal(
+      'below-dust',
+      `an output of ${amountSat - feeSat} sat found, at least ${dustLimit(script)} expected`,
+    );
+}

@@ -1,0 +1,65 @@
+/** A new HTLC from what its maker says; with what is left out chosen as the variant has it. */
+import type { Network } from '../bitcoin/network.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Lock } from './lock.ts';
+import { typesOf, type ScriptType, type Variant } from './scripts.ts';
+import type { Internal } from './taproot.ts';
+import { checkHtlc, type Hash, type Htlc } from './terms.ts';
+
+/** A party's key, and the one that seals its messages where it keeps a home. */
+export interface PartyKey {
+  pubkey: Hex;
+  auth: Hex | null;
+}
+export const KEY_ORDERS = ['sorted', 'claim-first', 'refund-first'] as const;
+export type KeyOrder = (typeof KEY_ORDERS)[number];
+
+export interface CreateInput {
+  network: Network;
+  variant: Variant;
+  /** By default the variant's first. */
+  type?: ScriptType | undefined;
+  hash: Hash;
+  /** null: whoever has the preimage. */
+  claim: PartyKey | null;
+  refund: PartyKey;
+  lock: Lock;
+  revocation?: Hex | undefined;
+  anchors?: boolean;
+  /** Taproot: may both spend together by one signature? */
+  cooperative?: boolean;
+  order?: KeyOrder;
+  acceptAnyone?: boolean;
+}
+
+/** @throws Refusal `anyone-can-claim`, and as `checkHtlc` */
+export function createHtlc(input: CreateInput): Htlc {
+  const { variant, claim, refund } = input;
+  if (variant === 'book' && !input.acceptAnyone)
+    throw new Refusal(
+      'anyone-can-claim',
+      'variant book found: whoever sees the preimage, in a mempool for one, can take the coin',
+      { hint: 'give --accept-anyone-can-claim if this is meant, or take variant standard' },
+    );
+  return checkHtlc({
+    network: input.network,
+    variant,
+    type: input.type ?? typesOf(variant)[0]!,
+    hash: input.hash,
+    claim: claim?.pubkey ?? null,
+    refund: refund.pubkey,
+    lock: input.lock,
+    revocation: input.revocation ?? null,
+    anchors: input.anchors ?? false,
+    internal: input.cooperative && claim ? ordered(claim.pubkey, refund.pubkey, input.order ?? 'sorted') : null,
+    claimAuth: claim?.auth ?? null,
+    refundAuth: refund.auth,
+  });
+}
+
+/** The order of keys is part of the address: Lightning sorts them, boltz-core takes them as they come. */
+function ordered(claim: Hex, refund: Hex, order: KeyOrder): Internal {
+  if (order === 'refund-first' || (order === 'sorted' && refund < claim)) return [refund, claim];
+  return [claim, refund];
+}

@@ -1,0 +1,261 @@
+/**
+ * Any script or witness: which form of HTLC it is, every constraint in it, who can spend it when, and, of a witness,
+ * which way was taken. The other direction of `scripts.ts`: the same texts.
+ *
+ * A leaf alone says one path; the other lies behind its hash. Not here: scripts of other contracts (`unknown-witness`).
+ */
+import { Script } from '@scure/btc-signer/script.js';
+import { hash160 } from '@scure/btc-signer/utils.js';
+import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { parseTransaction } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { lockWords, validFrom, type Lock, type ValidFrom } from './lock.ts';
+import {
+  elementsOf,
+  isBolt3,
+  leafForm,
+  PATHS,
+  readScript,
+  scriptWords,
+  VARIANTS,
+  waitsForBlock,
+  wholeForm,
+  type Element,
+  type Holes,
+  type PathName,
+  type ScriptType,
+  type Variant,
+} from './scripts.ts';
+import { LEAF_VERSION, NUMS } from './taproot.ts';
+
+/** Who can spend by a path, and from when. A key that a script holds by its hash only is named by that. */
+export interface Way {
+  by: string;
+  needs: readonly string[];
+  from: ValidFrom | null;
+  when: string;
+}
+export interface Identified {
+  variant: Variant;
+  /** Other variants with the same bytes. */
+  same_as?: readonly Variant[];
+  script_type: ScriptType | null;
+  /** Is it one leaf of two? Then this path is known alone. */
+  leaf?: PathName;
+  hash160: Hex | null;
+  preimage_size: 32 | 'any' | null;
+  claim_pubkey: Hex | null;
+  refund_pubkey: Hex | null;
+  refund_pubkey_hash?: Hex;
+  revocation_pubkey_hash?: Hex;
+  anchors?: boolean;
+  locktime: Lock | null;
+  internal_key?: Hex;
+  /** Can the internal key spend? */
+  key_path?: 'nobody' | 'possible';
+  ways: Partial<Record<PathName | 'penalty', Way>>;
+  script: Hex;
+  words: string;
+  /** Of a witness: the way that was taken; null where it is none that the script has. */
+  path?: PathName | 'penalty' | null;
+  preimage?: Hex;
+}
+
+interface Match {
+  variant: Variant;
+  anchors: boolean;
+  leaf?: PathName;
+  text: string;
+  holes: Holes;
+  /** Witness of each path that the script holds. */
+  witness: Partial<Record<PathName, string>>;
+}
+
+function matches(script: Uint8Array, leaf: boolean): Match[] {
+  const tried = VARIANTS.flatMap((variant): Omit<Match, 'holes'>[] => {
+    if (leaf) {
+      const form = leafForm(variant);
+      return form
+        ? PATHS.map((path) => ({
+            variant,
+            anchors: false,
+            leaf: path,
+            text: form[path].script,
+            witness: { [path]: form[path].witness },
+          }))
+        : [];
+    }
+    return [false, true].flatMap((anchors) => {
+      const form = wholeForm(variant, anchors);
+      return form ? [{ variant, anchors, text: form.script, witness: { claim: form.claim, refund: form.refund } }] : [];
+    });
+  });
+  return tried.flatMap((match) => {
+    const holes = readScript(match.text, script);
+    return holes ? [{ ...match, holes }] : [];
+  });
+}
+
+const unknown = (what: string): Refusal =>
+  new Refusal('unknown-witness', `${what} found, a known form of HTLC expected: ${VARIANTS.join(', ')}`);
+
+/** @throws Refusal `unknown-witness` */
+export function identifyScript(script: Uint8Array, type: ScriptType | null = null): Identified {
+  return describe(script, found(script, type), type);
+}
+
+/** No known script is longer, and what is long costs time to read. */
+const LONGEST = 520;
+
+function found(script: Uint8Array, type: ScriptType | null): Match[] {
+  if (script.length > LONGEST) throw unknown(`a script of ${script.length} bytes`);
+  const all = [
+    ...(type === 'p2tr' ? [] : matches(script, false)),
+    ...(type === null || type === 'p2tr' ? matches(script, true) : []),
+  ];
+  if (all.length === 0) throw unknown(`a script of ${script.length} bytes`);
+  return all;
+}
+
+const hexOf = (bytes: Uint8Array | undefined): Hex | null => (bytes ? bytesToHex(bytes) : null);
+
+function describe(script: Uint8Array, all: readonly Match[], type: ScriptType | null): Identified {
+  const { variant, anchors, leaf, text, holes, witness } = all[0]!;
+  const others = [...new Set(all.map((m) => m.variant))].filter((v) => v !== variant);
+  return {
+    variant,
+    ...(others.length > 0 && { same_as: others }),
+    script_type: type ?? (leaf ? 'p2tr' : null),
+    ...(leaf && { leaf }),
+    hash160: hexOf(holes.hash),
+    preimage_size: !holes.hash ? null : text.includes('SIZE 32') ? 32 : 'any',
+    claim_pubkey: hexOf(holes.claim ?? holes['claim-x']),
+    refund_pubkey: hexOf(holes.refund ?? holes['refund-x']),
+    ...(holes['refund-hash'] && { refund_pubkey_hash: bytesToHex(holes['refund-hash']) }),
+    ...(holes['revocation-hash'] && { revocation_pubkey_hash: bytesToHex(holes['revocation-hash']) }),
+    ...(isBolt3(variant) && { anchors }),
+    locktime: holes.lock ?? null,
+    ways: waysOf(all[0]!, witness),
+    script: bytesToHex(script),
+    words: scriptWords(script),
+  };
+}
+
+function waysOf({ variant, holes, text, anchors }: Match, witness: Match['witness']): Identified['ways'] {
+  const key = (who: PathName): string =>
+    hexOf(holes[who] ?? holes[`${who}-x`]) ??
+    (holes['refund-hash'] ? `the key of HASH160 ${bytesToHex(holes['refund-hash'])}` : '');
+  const way = (path: PathName, elements: readonly Element[]): Way => {
+    const signers = PATHS.filter((who) => elements.includes(`${who}-sig`));
+    const block = waitsForBlock(text) && (path === 'claim' || anchors);
+    const from = path === 'refund' && holes.lock ? validFrom(holes.lock) : block ? { confirmations: 1 } : null;
+    return {
+      by: signers.length === 0 ? 'anyone' : signers.map(key).join(' and '),
+      needs: [
+        ...(elements.includes('preimage') ? [`the preimage of ${hexOf(holes.hash)}`] : []),
+        ...signers.map((who) => `a signature of ${key(who)}`),
+      ],
+      from,
+      when:
+        path === 'refund' && holes.lock
+          ? lockWords(holes.lock)
+          : path === 'refund' && variant === 'bolt3-offered'
+            ? 'from the nLockTime on that both have signed'
+            : block
+              ? 'once the coin has a confirmation'
+              : 'at once',
+    };
+  };
+  const ways: Identified['ways'] = {};
+  for (const path of PATHS) if (witness[path] !== undefined) ways[path] = way(path, elementsOf(witness[path]));
+  if (holes['revocation-hash']) {
+    const by = `the key of HASH160 ${bytesToHex(holes['revocation-hash'])}`;
+    const from = anchors ? { confirmations: 1 } : null;
+    ways.penalty = {
+      by,
+      needs: [`a signature of ${by}`],
+      from,
+      when: anchors ? 'once the coin has a confirmation' : 'at once',
+    };
+  }
+  return ways;
+}
+
+/** A witness stack, script and control block included. @throws Refusal `unknown-witness` */
+export function identifyWitness(witness: readonly Uint8Array[], type: ScriptType = 'p2wsh'): Identified {
+  // An annex is signed and means nothing.
+  const stack = witness.length > 1 && witness.at(-1)![0] === 0x50 ? witness.slice(0, -1) : witness;
+  const last = stack.at(-1);
+  if (!last) throw unknown('an empty witness');
+  const control = last.length % 32 === 1 && last.length >= 33 && (last[0]! & 0xfe) === LEAF_VERSION;
+  if (!control) return withPath(stack.slice(0, -1), last, type);
+  const script = stack.at(-2);
+  if (!script) throw unknown('a control block without a script');
+  const key = bytesToHex(last.subarray(1, 33));
+  return {
+    ...withPath(stack.slice(0, -2), script, 'p2tr'),
+    internal_key: key,
+    key_path: key === NUMS ? 'nobody' : 'possible',
+  };
+}
+
+function withPath(stack: readonly Uint8Array[], script: Uint8Array, type: ScriptType): Identified {
+  const all = found(script, type);
+  const { holes, witness } = all[0]!;
+  const at = (path: PathName): number => elementsOf(witness[path]!).indexOf('preimage');
+  const path = PATHS.find((p) => witness[p] !== undefined && fits(elementsOf(witness[p]), stack, holes));
+  const penalty =
+    stack.length === 2 && holes['revocation-hash'] && equalBytes(hash160(stack[1]!), holes['revocation-hash']);
+  return {
+    ...describe(script, all, type),
+    path: path ?? (penalty ? 'penalty' : null),
+    ...(path === 'claim' && { preimage: bytesToHex(stack[at(path)]!) }),
+  };
+}
+
+/** Does a stack have what the path's script takes? Signatures are not verified here. */
+function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes: Holes): boolean {
+  return (
+    elements.length === stack.length &&
+    elements.every((element, i) => {
+      const part = stack[i]!;
+      if (element === '0') return part.length === 0;
+      if (element === '1') return part.some((byte) => byte !== 0);
+      if (element === 'preimage') return equalBytes(hash160(part), holes.hash!);
+      if (element === 'refund-key') return equalBytes(hash160(part), holes['refund-hash']!);
+      return part.length > 0;
+    })
+  );
+}
+
+/** Pushes of a scriptSig; undefined where it holds other opcodes or is cut short. */
+export function pushesOf(scriptSig: Uint8Array): Uint8Array[] | undefined {
+  try {
+    return Script.decode(scriptSig).map((item) => {
+      if (item instanceof Uint8Array) return item;
+      if (typeof item !== 'number') throw new Error('an opcode');
+      return item === 0 ? new Uint8Array() : Uint8Array.of(item);
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The inputs of a transaction (hex) that spend an HTLC. @throws Refusal `unknown-witness` where none does */
+export function identifyTransaction(hex: Hex): (Identified & { input: number })[] {
+  const { inputs, witnesses } = parseTransaction(hex);
+  const all = inputs.flatMap(({ finalScriptSig }, input) => {
+    const stack = witnesses?.[input] ?? [];
+    const pushes = pushesOf(finalScriptSig ?? new Uint8Array()) ?? [];
+    try {
+      if (stack.length > 0) return [{ input, ...identifyWitness(stack, pushes.length > 0 ? 'p2sh-p2wsh' : 'p2wsh') }];
+      return pushes.length > 0 ? [{ input, ...withPath(pushes.slice(0, -1), pushes.at(-1)!, 'p2sh') }] : [];
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'unknown-witness') return [];
+      throw error;
+    }
+  });
+  if (all.length === 0) throw unknown(`a transaction with ${inputs.length} inputs`);
+  return all;
+}

@@ -1,0 +1,210 @@
+/**
+ * The known forms of HTLC scripts, each as the text that its specification has, with holes. The same text writes a
+ * script and recognises one, and beside it stands the witness of each path.
+ *
+ *   standard         named recipient, 32-byte preimage
+ *   book             the textbook's: whoever has the preimage can take the coin; the claim leaves an element of its own
+ *   boltz            reverse swaps of boltz-core; `boltz-submarine` its submarine swaps, which do not check the size
+ *   loop             Lightning Loop: V2 (P2WSH), V3 (P2TR)
+ *   bolt3-offered    BOLT3, Offered and Received HTLC Outputs, with `1 CSV` where channels have anchors
+ *
+ * Not here: addresses (`terms.ts`), trees (`taproot.ts`), signatures (`sign.ts`).
+ */
+import { OP, Script, ScriptNum } from '@scure/btc-signer/script.js';
+import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { lockFrom, lockNumber, lockOpcode, type Lock, type LockKind } from './lock.ts';
+
+export const VARIANTS = [
+  'standard',
+  'book',
+  'boltz',
+  'boltz-submarine',
+  'loop',
+  'bolt3-offered',
+  'bolt3-received',
+] as const;
+export type Variant = (typeof VARIANTS)[number];
+export const SCRIPT_TYPES = ['p2tr', 'p2wsh', 'p2sh-p2wsh', 'p2sh'] as const;
+export type ScriptType = (typeof SCRIPT_TYPES)[number];
+export const PATHS = ['claim', 'refund'] as const;
+export type PathName = (typeof PATHS)[number];
+
+/** What stands in a script's holes: keys of 33 bytes, or 32 with `-x`; hashes of 20. */
+export type HoleName = 'hash' | 'claim' | 'refund' | 'claim-x' | 'refund-x' | 'refund-hash' | 'revocation-hash';
+export type Holes = { [K in HoleName]?: Uint8Array } & { lock?: Lock };
+const SIZES: Record<HoleName, number> = {
+  hash: 20,
+  claim: 33,
+  refund: 33,
+  'claim-x': 32,
+  'refund-x': 32,
+  'refund-hash': 20,
+  'revocation-hash': 20,
+};
+
+/** A script and the witness of each of its paths, without the script itself. */
+export interface WholeForm {
+  script: string;
+  claim: string;
+  refund: string;
+}
+/** A leaf a path. */
+export interface LeafForm {
+  claim: { script: string; witness: string };
+  refund: { script: string; witness: string };
+}
+
+const offered = (anchors: string): WholeForm => ({
+  script: `DUP HASH160 <revocation-hash> EQUAL IF CHECKSIG ELSE <claim> SWAP SIZE 32 EQUAL NOTIF DROP 2 SWAP <refund> 2 CHECKMULTISIG ELSE HASH160 <hash> EQUALVERIFY CHECKSIG ENDIF ${anchors}ENDIF`,
+  claim: '<claim-sig> <preimage>',
+  refund: '0 <claim-sig> <refund-sig> 0',
+});
+const received = (anchors: string): WholeForm => ({
+  script: `DUP HASH160 <revocation-hash> EQUAL IF CHECKSIG ELSE <refund> SWAP SIZE 32 EQUAL IF HASH160 <hash> EQUALVERIFY 2 SWAP <claim> 2 CHECKMULTISIG ELSE DROP <lock> DROP CHECKSIG ENDIF ${anchors}ENDIF`,
+  claim: '0 <refund-sig> <claim-sig> <preimage>',
+  refund: '<refund-sig> 0',
+});
+const ANCHORS = '1 CHECKSEQUENCEVERIFY DROP ';
+
+/** One script for both paths. */
+const WHOLE: Record<Variant, WholeForm> = {
+  standard: {
+    script:
+      'IF SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY <claim> CHECKSIG ELSE <lock> DROP <refund> CHECKSIG ENDIF',
+    claim: '<claim-sig> <preimage> 1',
+    refund: '<refund-sig> 0',
+  },
+  book: {
+    script: 'IF HASH160 <hash> EQUALVERIFY ELSE <lock> DROP <refund> CHECKSIG ENDIF',
+    claim: '1 <preimage> 1',
+    refund: '<refund-sig> 0',
+  },
+  boltz: {
+    script: 'SIZE 32 EQUAL IF HASH160 <hash> EQUALVERIFY <claim> ELSE DROP <lock> DROP <refund> ENDIF CHECKSIG',
+    claim: '<claim-sig> <preimage>',
+    refund: '<refund-sig> 0',
+  },
+  'boltz-submarine': {
+    script: 'HASH160 <hash> EQUAL IF <claim> ELSE <lock> DROP <refund> ENDIF CHECKSIG',
+    claim: '<claim-sig> <preimage>',
+    refund: '<refund-sig> 0',
+  },
+  loop: {
+    script:
+      '<claim> CHECKSIG NOTIF DUP HASH160 <refund-hash> EQUALVERIFY CHECKSIGVERIFY <lock> ELSE SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY 1 CHECKSEQUENCEVERIFY ENDIF',
+    claim: '<preimage> <claim-sig>',
+    refund: '<refund-sig> <refund-key> 0',
+  },
+  'bolt3-offered': offered(''),
+  'bolt3-received': received(''),
+};
+const WITH_ANCHORS: Partial<Record<Variant, WholeForm>> = {
+  'bolt3-offered': offered(ANCHORS),
+  'bolt3-received': received(ANCHORS),
+};
+
+const REFUND_LEAF = { script: '<refund-x> CHECKSIGVERIFY <lock>', witness: '<refund-sig>' };
+const CLAIM_LEAF = {
+  script: 'SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY <claim-x> CHECKSIG',
+  witness: '<claim-sig> <preimage>',
+};
+/** A leaf a path; boltz-core's reverse swaps have the standard leaves. */
+const LEAVES: Partial<Record<Variant, LeafForm>> = {
+  standard: { claim: CLAIM_LEAF, refund: REFUND_LEAF },
+  boltz: { claim: CLAIM_LEAF, refund: REFUND_LEAF },
+  'boltz-submarine': {
+    claim: { script: 'HASH160 <hash> EQUALVERIFY <claim-x> CHECKSIG', witness: '<claim-sig> <preimage>' },
+    refund: REFUND_LEAF,
+  },
+  loop: {
+    claim: {
+      script: '<claim-x> CHECKSIGVERIFY SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY 1 CHECKSEQUENCEVERIFY',
+      witness: '<preimage> <claim-sig>',
+    },
+    refund: REFUND_LEAF,
+  },
+};
+
+export const wholeForm = (variant: Variant, anchors: boolean): WholeForm | undefined =>
+  anchors ? WITH_ANCHORS[variant] : WHOLE[variant];
+export const leafForm = (variant: Variant): LeafForm | undefined => LEAVES[variant];
+export const isBolt3 = (variant: Variant): boolean => variant.startsWith('bolt3-');
+
+/** The output types that a variant is made as; BOLT3's and Loop's scripts live in P2WSH only, beside Loop's leaves. */
+export const typesOf = (variant: Variant): readonly ScriptType[] =>
+  isBolt3(variant)
+    ? ['p2wsh']
+    : variant === 'loop'
+      ? ['p2wsh', 'p2tr']
+      : SCRIPT_TYPES.filter((type) => type !== 'p2tr' || LEAVES[variant] !== undefined);
+/** The kinds of locks that a variant is made with. */
+export const locksOf = (variant: Variant): readonly LockKind[] =>
+  variant === 'standard' || variant === 'book' ? ['height', 'time', 'blocks', 'seconds'] : ['height'];
+
+/** Does the claim's witness need a coin that has confirmed (`1 CHECKSEQUENCEVERIFY`)? */
+export const waitsForBlock = (script: string): boolean => script.includes('1 CHECKSEQUENCEVERIFY');
+
+const words = (text: string): string[] => text.split(' ');
+const holeOf = (word: string): HoleName | 'lock' | undefined =>
+  word.startsWith('<') ? (word.slice(1, -1) as HoleName | 'lock') : undefined;
+
+/** The script of a text with its holes filled. */
+export function writeScript(text: string, holes: Holes): Uint8Array {
+  return Script.encode(
+    words(text).flatMap((word): (string | number | Uint8Array)[] => {
+      const hole = holeOf(word);
+      if (hole === 'lock') return [lockNumber(holes.lock!), lockOpcode(holes.lock!)];
+      if (hole) return [holes[hole]!];
+      return /^\d+$/.test(word) ? [Number(word)] : [word];
+    }) as Parameters<typeof Script.encode>[0],
+  );
+}
+
+/** What stands in the holes of a script; undefined for a script of another form, or one that is written otherwise. */
+export function readScript(text: string, script: Uint8Array): Holes | undefined {
+  const found = decoded(script);
+  if (!found) return undefined;
+  const holes: Holes = {};
+  let at = 0;
+  for (const word of words(text)) {
+    const item = found[at++];
+    const hole = holeOf(word);
+    if (hole === 'lock') {
+      const lock = lockFrom(String(found[at++]), numberOf(item));
+      if (!lock) return undefined;
+      holes.lock = lock;
+    } else if (hole) {
+      if (!(item instanceof Uint8Array) || item.length !== SIZES[hole]) return undefined;
+      holes[hole] = item;
+    } else if (/^\d+$/.test(word) ? numberOf(item) !== Number(word) : item !== word) return undefined;
+  }
+  // Pushes that are not the shortest would read the same and be another script.
+  return at === found.length && equalBytes(writeScript(text, holes), script) ? holes : undefined;
+}
+
+function decoded(script: Uint8Array): readonly (string | number | Uint8Array)[] | undefined {
+  try {
+    return Script.decode(script) as (keyof typeof OP | number | Uint8Array)[];
+  } catch {
+    return undefined;
+  }
+}
+
+function numberOf(item: string | number | Uint8Array | undefined): number {
+  if (typeof item === 'number') return item;
+  if (!(item instanceof Uint8Array) || item.length > 5) return NaN;
+  try {
+    return Number(ScriptNum(5).decode(item));
+  } catch {
+    return NaN;
+  }
+}
+
+/** A script in words: opcodes by name, numbers, pushes in hex. */
+export const scriptWords = (script: Uint8Array): string =>
+  (decoded(script) ?? []).map((item) => (item instanceof Uint8Array ? bytesToHex(item) : String(item))).join(' ');
+
+/** What a witness element of a path is. */
+export type Element = 'claim-sig' | 'refund-sig' | 'preimage' | 'refund-key' | '0' | '1';
+export const elementsOf = (witness: string): Element[] =>
+  words(witness).map((word) => word.replace(/[<>]/g, '') as Element);

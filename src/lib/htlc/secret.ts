@@ -1,0 +1,49 @@
+/**
+ * The preimage that a claim reveals, found by its hash: in any witness element or push of any input, whatever the script
+ * is. Not here: which script it was (`identify.ts`).
+ */
+import { hash160, sha256 } from '@scure/btc-signer/utils.js';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { parseTransaction } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { pushesOf } from './identify.ts';
+
+export interface Secret {
+  preimage: Hex;
+  /** As it was asked for. */
+  hash: Hex;
+  /** Only a claim reveals it. */
+  path: 'claim';
+  input: number;
+}
+
+/** Consensus takes no longer element in these scripts. */
+const LONGEST = 520;
+
+/** Is it the preimage of this hash: SHA256 of 32 bytes, HASH160 of 20? */
+export const opens = (preimage: Uint8Array, hash: Hex): boolean =>
+  bytesToHex(hash.length === 64 ? sha256(preimage) : hash160(preimage)) === hash;
+
+/** What an input shows: elements of its witness, pushes of its scriptSig. */
+export type Shown = readonly Uint8Array[];
+
+/** @throws Refusal `no-preimage` */
+export function secretIn(shown: readonly Shown[], hash: Hex): Secret {
+  for (const [input, elements] of shown.entries()) {
+    const preimage = elements.find((element) => element.length <= LONGEST && opens(element, hash));
+    if (preimage) return { preimage: bytesToHex(preimage), hash, path: 'claim', input };
+  }
+  throw new Refusal('no-preimage', `${shown.length} inputs found, none of which reveals a preimage of ${hash}`, {
+    hint: 'a refund or a cooperative spend reveals none',
+  });
+}
+
+/** What the inputs of a transaction (hex) show. @throws Refusal `malformed-transaction` */
+export function shownBy(hex: Hex): Shown[] {
+  const { inputs, witnesses } = parseTransaction(hex);
+  return inputs.map(({ finalScriptSig }, i) => [
+    ...(witnesses?.[i] ?? []),
+    ...(pushesOf(finalScriptSig ?? new Uint8Array()) ?? []),
+  ]);
+}

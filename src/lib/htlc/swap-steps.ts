@@ -1,0 +1,176 @@
+/** What the steps of a swap have in common: fresh keys, terms that are believed, paying an HTLC and claiming one. */
+import { scriptOf } from '../bitcoin/address.ts';
+import { payFrom } from '../bitcoin/coins.ts';
+import { expiryWords, type Expiry } from '../bitcoin/locktime.ts';
+import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import { txidOf, type Spent } from '../bitcoin/transaction.ts';
+import type { Facts, Hand, Hex } from '../protocol/action.ts';
+import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { freshKeys } from '../signing/side.ts';
+import { isSigned, signFunding, type Funding } from '../bitcoin/funding.ts';
+import { keyRecord, type HtlcKey } from './records.ts';
+import { finish, signatureBy } from './sign.ts';
+import { spend } from './spend.ts';
+import type { Swap } from './swap-records.ts';
+import {
+  checkAmounts,
+  checkOrder,
+  checkSides,
+  checkTime,
+  fundBy,
+  swapViews,
+  type Answer,
+  type Side,
+  type Swapper,
+  type SwapTerms,
+} from './swap-terms.ts';
+import { build, type Htlc } from './terms.ts';
+
+/** The flags of its rows, as far as these helpers read them. */
+interface Paying {
+  utxo?: readonly Spent[];
+  change?: string;
+  to?: string;
+  allowFee?: boolean;
+}
+
+/** Two fresh keys: one to claim with, whose sealing key seals, and one for the refund. */
+export function drawn(hand: Hand) {
+  const [claiming, refunding] = [freshKeys(hand), freshKeys(hand)];
+  const side: Side = {
+    claim_pubkey: claiming.pubkey,
+    claim_auth: claiming.auth,
+    refund_pubkey: refunding.pubkey,
+    refund_auth: refunding.auth,
+  };
+  const keys = { claiming: keyRecord(hand.keys, claiming), refunding: keyRecord(hand.keys, refunding) };
+  return { own: claiming.own, side, keys };
+}
+
+export function hinted(expires: Expiry, at: number): { hint?: string } {
+  const words = expiryWords(expires, at);
+  return words === undefined ? {} : { hint: words };
+}
+
+/** @throws Refusal `wrong-network` */
+export function networkOf(network: string): Network {
+  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
+  return network;
+}
+
+/** Terms that came from the other side, believed only so far. */
+export function checked(terms: SwapTerms, tip: Facts['tip'], from: Swapper): SwapTerms {
+  checkSides(terms.offer, terms.answer, from);
+  checkOrder(terms);
+  checkTime(tip, fundBy(terms), 'a swap begins');
+  checkAmounts(terms);
+  return terms;
+}
+
+type Agreed = Extract<Swap, { answer: Answer }>;
+export const recorded = ({ network, offer, answer }: Agreed): SwapTerms => ({
+  network: networkOf(network),
+  offer,
+  answer,
+});
+/** What every message from `accepted` on states. */
+export const statedBy = (terms: SwapTerms) => ({ offer: terms.offer, answer: terms.answer, htlcs: swapViews(terms) });
+
+export const coinOf = (htlc: Htlc, at: Outpoint, amount: bigint): Spent => ({
+  ...at,
+  sat: amount,
+  script: build(htlc).output,
+});
+
+export const fundingNeeds = (input: Paying, others: readonly Outpoint[]) =>
+  ({
+    tip: true,
+    feerate: true,
+    payout: input.change === undefined ? 1 : 0,
+    coins: outpointsOf([...others, ...(input.utxo ?? [])]),
+    ours: (input.utxo ?? []).map(({ script }) => script),
+  }) as const;
+
+/** Pays an HTLC, or goes on with what was paid before and comes back signed. */
+export function pay(
+  hand: Hand,
+  had: Swap,
+  terms: SwapTerms,
+  htlc: Htlc,
+  amount: bigint,
+  input: Paying & { utxo: readonly Spent[] },
+  facts: Pick<Facts, 'feerate' | 'payout' | 'coins' | 'ours'>,
+) {
+  const { output } = build(htlc);
+  const again = 'funding' in had;
+  if (again && hand.merged.length === 0)
+    throw new Refusal('wrong-state', 'this home has paid its HTLC before; a second payment would be lost to a refund', {
+      hint: 'the same message with the same flags prints the same again',
+    });
+  if (!again && hand.restored)
+    throw new Refusal(
+      'home-restored',
+      'the store of this home was restored or copied: what it has paid it cannot know',
+    );
+  const template = again
+    ? had.funding.template
+    : payFrom({
+        coins: input.utxo,
+        outputs: [{ sat: amount, script: output }],
+        change: input.change ?? facts.payout[0]!.address,
+        feerate: facts.feerate,
+        version: 2,
+        network: terms.network,
+        allowFee: input.allowFee ?? false,
+      });
+  const coins = checkCoins(again ? 'not-checked' : facts.coins, template.inputs);
+  const funding: Funding = signFunding(hand, again ? had.funding : { template, witnesses: {} }, facts.ours);
+  const paid = {
+    txid: txidOf(template),
+    vout: template.outputs.findIndex((o) => o.script === output && o.sat === amount),
+  };
+  const { role, network, own, offer } = had;
+  return {
+    swap: {
+      role,
+      state: 'funded' as const,
+      network,
+      own,
+      offer,
+      answer: terms.answer,
+      funding,
+      coins: template.inputs.map(outpointText),
+      paid,
+      theirs: null,
+    },
+    outcome: {
+      checks: { coins } as Record<string, string>,
+      ...(!isSigned(funding) && {
+        exit: 3 as const,
+        hint: 'sign the PSBT in the wallet that owns its inputs; broadcast it there, or give it back with --merge FILE',
+      }),
+    },
+  };
+}
+
+export const claimNeeds = (input: Paying) =>
+  ({ tip: true, feerate: true, payout: input.to === undefined ? 1 : 0 }) as const;
+
+/** The finished claim of the other side's HTLC. */
+export function claim(
+  hand: Hand,
+  claiming: HtlcKey,
+  htlc: Htlc,
+  coin: Omit<Spent, 'script'>,
+  preimage: Uint8Array,
+  input: Paying,
+  facts: Pick<Facts, 'feerate' | 'payout'>,
+): { txid: Hex; hex: Hex } {
+  const to = scriptOf(input.to ?? facts.payout[0]!.address, htlc.network);
+  const made = spend(htlc, 'claim', { coin, to, feerate: facts.feerate, allowFee: input.allowFee ?? false });
+  const signature = signatureBy(made, hand.keys.contract(claiming.own.path));
+  const { txid, hex } = finish(made, { signatures: { claim: signature }, preimage });
+  return { txid, hex };
+}

@@ -1,0 +1,202 @@
+/**
+ * What two parties agree on when they swap coins: two HTLCs on one hash, the initiator's and the responder's, and the
+ * order of heights that keeps either from losing both.
+ *
+ *   tip … fund by … match by … claim by … second expires … first expires
+ *          s − 3m     s − 2m     s − m          s            ≥ s + m
+ *
+ * The initiator knows the preimage and funds first; it must have claimed the second HTLC before that can be refunded, and
+ * the responder then has at least m blocks to claim the first. Between any two deadlines lie m blocks to confirm.
+ */
+import * as v from 'valibot';
+import type { Network } from '../bitcoin/network.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import type { Facts, Party } from '../protocol/action.ts';
+import { height, hexOf, pubkey, sat } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { createHtlc } from './create.ts';
+import { spend } from './spend.ts';
+import { hashFrom, type Htlc } from './terms.ts';
+import { htlcSchema, viewOf } from './view.ts';
+
+export type Swapper = 'initiator' | 'responder';
+
+/** One side's fresh keys. */
+const side = v.strictObject({
+  claim_pubkey: pubkey,
+  claim_auth: hexOf(32),
+  refund_pubkey: pubkey,
+  refund_auth: hexOf(32),
+});
+export type Side = v.InferOutput<typeof side>;
+
+const blocks = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000));
+export const offerSchema = v.strictObject({
+  /** SHA256 of the preimage that the initiator knows. */
+  hash: hexOf(32),
+  /** What the initiator locks, and what it wants to be locked for it. */
+  give_sat: sat,
+  want_sat: sat,
+  /** When the initiator's coin can be taken back. */
+  expiry: height,
+  margin_blocks: blocks,
+  side,
+});
+export const answerSchema = v.strictObject({ expiry: height, side });
+export const htlcsSchema = v.strictObject({ first: htlcSchema, second: htlcSchema });
+export type Offer = v.InferOutput<typeof offerSchema>;
+export type Answer = v.InferOutput<typeof answerSchema>;
+
+export interface SwapTerms {
+  network: Network;
+  offer: Offer;
+  answer: Answer;
+}
+/** `first` is locked by the initiator, `second` by the responder. */
+export interface SwapHtlcs {
+  first: Htlc;
+  second: Htlc;
+}
+
+/** Both HTLCs follow from the terms. @throws Refusal `key-rejected` */
+export function htlcsOf({ network, offer, answer }: SwapTerms): SwapHtlcs {
+  const one = (claimer: Side, refunder: Side, expiry: number): Htlc =>
+    createHtlc({
+      network,
+      variant: 'standard',
+      type: 'p2tr',
+      hash: hashFrom(offer.hash),
+      claim: { pubkey: claimer.claim_pubkey, auth: claimer.claim_auth },
+      refund: { pubkey: refunder.refund_pubkey, auth: refunder.refund_auth },
+      lock: { kind: 'height', value: expiry },
+      cooperative: true,
+    });
+  return {
+    first: one(answer.side, offer.side, offer.expiry),
+    second: one(offer.side, answer.side, answer.expiry),
+  };
+}
+
+export function swapViews(terms: SwapTerms) {
+  const { first, second } = htlcsOf(terms);
+  return { first: viewOf(first), second: viewOf(second) };
+}
+
+/** All keys of both sides are different. @throws Refusal `key-rejected` */
+export function checkSides(offer: Offer, answer: Answer, from: Party): void {
+  const keys = [offer.side, answer.side].flatMap((s) => [
+    s.claim_pubkey.slice(2),
+    s.refund_pubkey.slice(2),
+    s.claim_auth,
+    s.refund_auth,
+  ]);
+  if (new Set(keys).size !== keys.length)
+    throw new Refusal('key-rejected', 'a key of the swap is used twice', { blame: from });
+}
+
+type Tip = Facts['tip'];
+export const fundBy = ({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>): number =>
+  answer.expiry - 3 * offer.margin_blocks;
+export const matchBy = ({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>): number =>
+  answer.expiry - 2 * offer.margin_blocks;
+export const claimBy = ({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>): number =>
+  answer.expiry - offer.margin_blocks;
+
+/** @throws Refusal `unsafe-expiry`: the responder must have time to claim after the initiator's last moment */
+export function checkOrder({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>): void {
+  const { margin_blocks: margin } = offer;
+  if (offer.expiry < answer.expiry + margin)
+    throw new Refusal(
+      'unsafe-expiry',
+      `expiries ${offer.expiry} (initiator) and ${answer.expiry} (responder) found, ${answer.expiry + margin} or later expected for the initiator's: the responder claims last and needs ${margin} blocks`,
+    );
+}
+
+/** @throws Refusal `expired` from the height on at which a step would leave too little time */
+export function checkTime(tip: Tip, by: number, what: string): void {
+  if (tip !== 'not-checked' && tip >= by)
+    throw new Refusal('expired', `height ${tip} found; ${what} only before ${by}`, {
+      hint: 'nothing is lost: what was funded is refunded at its expiry',
+    });
+}
+
+/** Blocks between deadlines, unless both say less. */
+export const MARGIN = 36;
+/** Confirmations that a home waits for, unless told otherwise. */
+export const minConfOf = (network: string): number => (network === 'regtest' ? 1 : 3);
+
+/** The initiator states the margin; how little of it is enough is each side's own policy. @throws Refusal `unsafe-expiry` */
+export function checkMargin({ margin_blocks: margin }: Offer, least: number): void {
+  if (margin < least)
+    throw new Refusal('unsafe-expiry', `a margin of ${margin} blocks found, at least ${least} expected`, {
+      blame: 'initiator',
+      hint: 'give --margin if less is meant',
+    });
+}
+
+/** An offer must leave room for a responder's expiry before its own. @throws Refusal `unsafe-expiry` */
+export function checkOffer({ expiry, margin_blocks: margin }: Offer, tip: Tip): void {
+  if (tip !== 'not-checked' && expiry <= tip + 4 * margin)
+    throw new Refusal(
+      'unsafe-expiry',
+      `an expiry at ${expiry} found, later than ${tip + 4 * margin} expected: four times ${margin} blocks from now`,
+    );
+}
+
+/** Either coin must be worth claiming. @throws Refusal `below-dust`, `fee-too-high` */
+export function checkAmounts(terms: SwapTerms): void {
+  const { first, second } = htlcsOf(terms);
+  for (const [htlc, amount] of [
+    [first, terms.offer.give_sat],
+    [second, terms.offer.want_sat],
+  ] as const)
+    spend(htlc, 'refund', {
+      coin: { txid: '00'.repeat(32), vout: 0, sat: amount },
+      to: `5120${'00'.repeat(32)}`,
+      feerate: 1000,
+    });
+}
+
+/**
+ * Has the counterparty paid its HTLC? Without a node nobody knows, and going on could give the own coin away: then only
+ * with `unchecked`.
+ * @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding`, `funding-unchecked`
+ */
+export function checkPaid(
+  coins: Facts['coins'],
+  coin: Spent,
+  minConf: number,
+  from: Swapper,
+  unchecked: boolean,
+): string {
+  const at = `${coin.txid}:${coin.vout}`;
+  if (coins === 'not-checked') {
+    if (unchecked) return 'not-checked';
+    throw new Refusal(
+      'funding-unchecked',
+      `no node says that the ${from} has paid ${coin.sat} sat to its HTLC at ${at}`,
+      {
+        hint: 'give --chain URL; --unchecked goes on all the same, and loses everything where it is not so',
+      },
+    );
+  }
+  const found = coins.get(at) ?? 'missing';
+  if (found === 'missing')
+    throw new Refusal('funding-missing', `the coin ${at} of the ${from} is not among the unspent ones`, {
+      hint: 'wait for a block; if it was there before, it is spent',
+    });
+  if (found.sat !== coin.sat || found.script !== coin.script)
+    throw new Refusal(
+      'unsafe-funding',
+      `${at} holds ${found.sat} sat for script ${found.script}, not the ${coin.sat} sat of the swap`,
+      {
+        blame: from,
+      },
+    );
+  if (found.confirmations < minConf)
+    throw new Refusal(
+      'funding-unconfirmed',
+      `${found.confirmations} confirmations of ${at} found, ${minConf} expected`,
+    );
+  return 'confirmed';
+}
