@@ -359,7 +359,7 @@ describe('where it cannot begin', () => {
     );
 
   it('without a listener, or with one that is no address', async () => {
-    expect(await refused([])).toMatch(/^serve ended with 2: error\[usage\]: --stdio or --http /);
+    expect(await refused([])).toMatch(/^serve ended with 2: error\[usage\]: --stdio, --http /);
     for (const address of ['', 'x', '70000', '1.2.3.4:', '::1:80', '[::1]'])
       expect(await refused(['--http', address])).toMatch(
         /^serve ended with 2: error\[usage\]: --http: .* \[HOST:\]PORT expected/,
