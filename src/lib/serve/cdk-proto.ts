@@ -6,7 +6,7 @@
  */
 
 type Field = readonly [type: string, id: number, kind?: 'repeated' | 'optional'];
-const message = (fields: Readonly<Record<string, Field>>, oneof?: readonly string[]) => ({
+const message = (fields: Readonly<Record<string, Field>>) => ({
   fields: Object.fromEntries(
     Object.entries(fields).map(([name, [type, id, kind]]) => [
       name,
@@ -18,14 +18,12 @@ const message = (fields: Readonly<Record<string, Field>>, oneof?: readonly strin
       },
     ]),
   ),
-  oneofs: {
-    ...(oneof && { options: { oneof } }),
-    ...Object.fromEntries(
-      Object.entries(fields)
-        .filter(([, [, , kind]]) => kind === 'optional')
-        .map(([name]) => [`_${name}`, { oneof: [name] }]),
-    ),
-  },
+  // How protobuf writes down that a field may be absent.
+  oneofs: Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, [, , kind]]) => kind === 'optional')
+      .map(([name]) => [`_${name}`, { oneof: [name] }]),
+  ),
 });
 const method = (requestType: string, responseType: string, responseStream = false) => ({
   requestType,
@@ -115,7 +113,7 @@ const nested = {
     paymentId: ['string', 3],
   }),
   CheckIncomingPaymentResponse: message({ payments: ['PaymentReceived', 1, 'repeated'] }),
-  PaymentEventResponse: message({ paymentReceived: ['PaymentReceived', 1] }, ['paymentReceived']),
+  PaymentEventResponse: message({ paymentReceived: ['PaymentReceived', 1] }),
 };
 
 /** As protobufjs' `Root.fromJSON` takes it. */

@@ -45,7 +45,7 @@ const SAT = 'sat';
 export async function startCdk(options: CdkOptions): Promise<Cdk> {
   const { home, log, point = () => {} } = options;
   const mint = mintUrl(options.mint);
-  const proof = await proofOf();
+  const proof = proofOf();
   let proved = false;
   const reporter = new Reporter({ store: home.store, mint, figures: (id) => mintQuote(mint, id), log, point });
   const melts = new Melts({ home, mint, source: options.source, point });
@@ -107,6 +107,7 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
         if (stopped) return;
       }
     }
+    if (stopped) return;
     proved = true;
     reporter.start();
     log({ code: 'info', text: `the mint at ${mint} is this home's` });
@@ -141,7 +142,7 @@ const unproved = (): Refusal =>
   new Refusal('mint-unavailable', 'the mint has not proved yet that it is the one at --mint');
 
 /** A key that nobody knows the secret of: the quote that is locked to it is never minted. */
-async function proofOf(): Promise<{ key: Hex; ids: ReadonlySet<string>; seen(id: string): void }> {
+function proofOf(): { key: Hex; ids: ReadonlySet<string>; seen(id: string): void } {
   const ids = new Set<string>();
   const key = bytesToHex(publicBytes(parseScalar(realRandom(32))!));
   return { key, ids, seen: (id) => void ids.add(id) };
