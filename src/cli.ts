@@ -36,6 +36,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   init: () => require('./commands/init.ts'),
   inspect: () => require('./commands/inspect.ts'),
   'issue-openassets': () => require('./commands/issue-openassets.ts'),
+  liquidity: () => require('./commands/liquidity.ts'),
   'onion-blind': () => require('./commands/onion-blind.ts'),
   'onion-build': () => require('./commands/onion-build.ts'),
   'onion-error': () => require('./commands/onion-error.ts'),
@@ -49,6 +50,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'sign-update': () => require('./commands/sign-update.ts'),
   status: () => require('./commands/status.ts'),
   'transfer-openassets': () => require('./commands/transfer-openassets.ts'),
+  watch: () => require('./commands/watch.ts'),
 };
 
 export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(
