@@ -53,7 +53,11 @@ describe('the sums', () => {
     await payMessages(both, id, 50_000n);
     const c = await payeeOf(both, id);
     const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
-    const chain = { tip: 1_000, coins: new Map([[at, 'missing' as const]]), known: new Map([[c.outpoint.txid, false]]) };
+    const chain = {
+      tip: 1_000,
+      coins: new Map([[at, 'missing' as const]]),
+      known: new Map([[c.outpoint.txid, false]]),
+    };
     expect(liquidity('regtest', [c], chain)).toMatchObject({ contracts: 1, holds_sat: 50_000n, settle_now_sat: 0n });
   });
   it('say what ecash is out', async () => {
@@ -118,7 +122,13 @@ describe('a mass exit', () => {
     await payMessages(both, rich, 500_000n);
     await payMessages(both, poor, 1_000n);
     const live = exitable([await payeeOf(both, rich), await payeeOf(both, poor)], facts);
-    expect(massExit(live, 2_000, '2')).toMatchObject({ exits: 2, alone: 2, children: 0, child_fees_sat: 0n, coins: [] });
+    expect(massExit(live, 2_000, '2')).toMatchObject({
+      exits: 2,
+      alone: 2,
+      children: 0,
+      child_fees_sat: 0n,
+      coins: [],
+    });
     // 154 vB at 2 sat/vB and a child of 111 vB, to 40 sat/vB: 10600 - 308; with a coin beside: 168.5 → 169 vB.
     const spike = massExit(live, 40_000, '40');
     expect(spike).toMatchObject({ alone: 0, children: 2, child_fees_sat: 10_292n + 12_612n });

@@ -67,9 +67,7 @@ describe("the payee's ladder", () => {
     expect(due(payee({ offers: false }), seen(712))).toBe('warn');
   });
   it('does nothing where nothing was paid', () => {
-    expect([712, 856, 1_000].map((h) => due(payee({ own: null }), seen(h)))).toEqual(
-      Array(3).fill('nothing-to-exit'),
-    );
+    expect([712, 856, 1_000].map((h) => due(payee({ own: null }), seen(h)))).toEqual(Array(3).fill('nothing-to-exit'));
   });
   it('sends an exit again that was printed and is in no mempool, at any height', () => {
     expect(due(payee({ exiting: true }), seen(100))).toBe('rebroadcast');
@@ -243,7 +241,8 @@ describe('whatever the order of facts', () => {
     fc.assert(
       fc.property(contract, facts, budgets, (w, s, r) => {
         const d = decide(w, s, r);
-        if (w.role === 'payee' && s.tip < dueAt(w) && !w.exiting) expect('tx' in d && d.tx === w.own && s.coin === 'unspent').toBe(false);
+        if (w.role === 'payee' && s.tip < dueAt(w) && !w.exiting)
+          expect('tx' in d && d.tx === w.own && s.coin === 'unspent').toBe(false);
         if (w.role === 'payer' && s.tip < w.terms.expiry) expect(d.do).not.toBe('refund');
       }),
       { numRuns: 2_000 },

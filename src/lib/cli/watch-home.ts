@@ -2,7 +2,15 @@
 import { contractInput } from '../credit/transactions.ts';
 import { closeCredit } from '../credit/close.ts';
 import { exitCredit } from '../credit/exit.ts';
-import { creditKind, idClaim, isFunded, rollingOf, settledAs, type Credit, type FundedCredit } from '../credit/records.ts';
+import {
+  creditKind,
+  idClaim,
+  isFunded,
+  rollingOf,
+  settledAs,
+  type Credit,
+  type FundedCredit,
+} from '../credit/records.ts';
 import { openNonces } from '../credit/steps.ts';
 import { watchedOf } from '../credit/watched.ts';
 import { change } from '../home/change.ts';
@@ -38,7 +46,10 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     async freeze({ id }) {
       await start(exitCredit, id);
       const all = await records();
-      const { own } = watched(all.find((c): c is FundedCredit => isFunded(c) && c.id === id)!, all);
+      const { own } = watched(
+        all.find((c): c is FundedCredit => isFunded(c) && c.id === id)!,
+        all,
+      );
       if (!own) throw new Refusal('bug', `contract ${id} has no exit after it was printed`);
       return own;
     },

@@ -81,8 +81,7 @@ async function seenBy(rpc: Rpc, w: Watched, tip: number, feerate: number): Promi
   return { tip, coin, spend: spend && { ...spend, by }, conflicted, feerate };
 }
 
-const inputsOf = (hex: Hex) =>
-  parseTransaction(hex).inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index }));
+const inputsOf = (hex: Hex) => parseTransaction(hex).inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index }));
 
 interface Said {
   /** undefined: nothing worth a line. */

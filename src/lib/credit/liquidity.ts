@@ -123,7 +123,10 @@ export function spread(
   most: number,
   count: number,
 ): NewContract[] {
-  const [first, last] = [tip + policy.min_blocks - policy.margin_blocks, tip + policy.max_blocks - policy.margin_blocks];
+  const [first, last] = [
+    tip + policy.min_blocks - policy.margin_blocks,
+    tip + policy.max_blocks - policy.margin_blocks,
+  ];
   const exits = new Map<number, number>();
   for (let day = dayOf(first); day <= last; day += DAY) exits.set(day, 0);
   for (const height of deadlines) {

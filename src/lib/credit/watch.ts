@@ -107,7 +107,7 @@ export function decide(w: Watched, seen: Seen, rules: Rules): Due {
       ? wait('confirming')
       : { do: 'settled', by: spend.by, txid: spend.txid };
   }
-  if (coin === 'absent') return wait('unfunded');
+  if (coin === 'absent') return wait(w.own ? 'unfunded' : 'nothing-to-exit');
   if (spend) return onPending(w, seen, spend, rules);
   if (coin === 'spent') return wait('spent-otherwise');
   return onUnspent(w, seen, rules);

@@ -89,7 +89,8 @@ export function watchedDocument(document: unknown): { network: string; watched: 
   const { kind, network, hex } = read;
   if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network.slice(0, 40)} is not known`);
   const contract = readContract(read.contract, network, 'payee');
-  if (hex === undefined) throw new Refusal('not-final', 'a refund without its bytes found: export it from its expiry on');
+  if (hex === undefined)
+    throw new Refusal('not-final', 'a refund without its bytes found: export it from its expiry on');
   const template = kind === 'refund' ? refund(contract) : updateIn(contract, hex);
   checkSigned(contract, template, hex);
   const role = kind === 'refund' ? 'payer' : 'payee';
