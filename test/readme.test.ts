@@ -10,6 +10,7 @@ const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const SECTIONS = [
   ['ecash.sh', 'Credits become ecash'],
   ['serve.sh', 'A mint behind HTTP'],
+  ['watch.sh', 'Deadlines, watched'],
   ['ecash-token.sh', 'Cashu tokens, looked into'],
   ['onion.sh', 'Onions on the shell'],
   ['assets.sh', 'Coloured coins, for archivists'],
