@@ -42,10 +42,20 @@ const seen = (height: number, more: Partial<Seen> = {}): Seen => ({
   feerate: 2_000,
   ...more,
 });
-const spent = (by: 'exit' | 'refund' | 'close' | 'rollover' | 'other', confirmations: number, feerate = 2_000) =>
+const spent = (
+  by: 'exit' | 'refund' | 'close' | 'rollover' | 'other',
+  confirmations: number,
+  feerate = 2_000,
+  feeSat = 500n,
+) =>
   ({
     coin: 'spent',
-    spend: { by, txid: by === 'other' ? 'dd' : `${by}-txid`, confirmations, feerate: confirmations ? null : feerate },
+    spend: {
+      by,
+      txid: by === 'other' ? 'dd' : `${by}-txid`,
+      confirmations,
+      paying: confirmations ? null : { feerate, feeSat },
+    },
   }) as const;
 const rules: Rules = { confirmations: 6, feeBudgetSat: 20_000n };
 const due = (w: Watched, s: Seen, r = rules) => {
@@ -97,6 +107,9 @@ describe('a rollover or close that does not confirm', () => {
     expect(stuck(928)).toMatchObject({ do: 'exit', tx: { by: 'exit' }, feerate: 9_000 });
     // More than what is replaced, also in calm times.
     expect(decide(w, seen(928, spent('rollover', 0, 8_000)), rules)).toMatchObject({ do: 'exit', feerate: 11_000 });
+    // Also more in all, where what is replaced is larger: 5,300 sat and 2 sat/vB over 265 vB.
+    const large = spent('rollover', 0, 8_000, 5_300n);
+    expect(decide(w, seen(928, large), rules)).toMatchObject({ do: 'exit', feerate: 22_000 });
   });
   it('gives way at the deadline where another of its inputs is spent', () => {
     expect(due(w, seen(855, { conflicted: true }))).toBe('rebroadcast');
@@ -185,7 +198,12 @@ describe('whatever the order of facts', () => {
         fc.record({
           by,
           confirmations: fc.integer({ min: 0, max: 12 }),
-          feerate: fc.option(fc.integer({ min: 0, max: 500_000 })),
+          paying: fc.option(
+            fc.record({
+              feerate: fc.integer({ min: 0, max: 500_000 }),
+              feeSat: fc.bigInt({ min: 0n, max: 200_000n }),
+            }),
+          ),
           known: fc.boolean(),
         }),
       ),

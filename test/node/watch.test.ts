@@ -16,7 +16,7 @@ import { findNode, TestNode } from './node.ts';
 const found = findNode();
 const SEED = 91;
 const COUNT = 30;
-const POLICY = { ...defaultPolicy('regtest'), min_blocks: 30, freeze_blocks: 20, margin_blocks: 10 };
+const POLICY = { ...defaultPolicy('regtest'), min_blocks: 40, freeze_blocks: 30, margin_blocks: 20 };
 /** sat/vB that blocks take at least while fees are high, and what the watchers pay then. */
 const SPIKE = { mined: 20, paid: 25 };
 /** What becomes of the contracts, by their number. */
@@ -92,7 +92,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
 
   let first: number;
   it('are opened, paid over, and some rolled over or closed', async () => {
-    first = (await node.height()) + 90;
+    first = (await node.height()) + 110;
     for (let i = 0; i < COUNT; i++) ids.push(await open(first + (i % 3)));
     await node.mine(1);
     await setTip();

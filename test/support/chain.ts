@@ -33,6 +33,8 @@ export class FakeChain {
   up = true;
   readonly #roots = new Map<string, Spent>();
   readonly #blocks: { height: number; txs: Tx[] }[] = [];
+  /** In blocks that were taken back, which an index goes on to know. */
+  readonly #stale = new Set<string>();
   mempool: Tx[] = [];
 
   constructor(tip: number) {
@@ -84,6 +86,7 @@ export class FakeChain {
   reorganise(depth: number, forget = false): void {
     const gone = this.#blocks.filter(({ height }) => height > this.tip - depth);
     this.#blocks.splice(this.#blocks.length - gone.length, gone.length);
+    for (const { txs } of gone) for (const { txid } of txs) this.#stale.add(txid);
     if (!forget) this.mempool = [...gone.flatMap(({ txs }) => txs), ...this.mempool];
   }
 
@@ -125,8 +128,9 @@ export class FakeChain {
       }),
       getrawtransaction: up(([txid, verbose]) => {
         const n = this.confirmations(txid) ?? ([...this.#roots.values()].some((c) => c.txid === txid) ? 6 : undefined);
+        if (n === undefined && index && this.#stale.has(txid)) return `{"blockhash":"ff","confirmations":0}`;
         if (n === undefined || (n > 0 && !index)) return refuse(-5, 'No such mempool or blockchain transaction');
-        return verbose === 1 ? `{"txid":"${txid}"${n > 0 ? `,"confirmations":${n}` : ''}}` : '"00"';
+        return verbose === 1 ? `{"txid":"${txid}"${n > 0 ? `,"blockhash":"ff","confirmations":${n}` : ''}}` : '"00"';
       }),
       getindexinfo: up(() => (index ? '{"txindex":{"synced":true}}' : '{}')),
       gettxspendingprevout: up(([[{ txid, vout }]]) => {

@@ -144,7 +144,9 @@ export class Rpc extends JsonRpc {
   async confirmations(txid: Hex): Promise<number | undefined> {
     try {
       const tx = new Answer('getrawtransaction', await this.call('getrawtransaction', txid, 1));
-      return tx.has('confirmations') ? tx.whole('confirmations') : 0;
+      if (!tx.has('blockhash')) return 0;
+      // The index still knows blocks that a reorganisation took back: there, confirmations are 0.
+      return tx.whole('confirmations') || undefined;
     } catch (error) {
       if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
       throw error;
@@ -162,11 +164,12 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** Satoshis for 1000 vB of a transaction in the mempool with all that spend it; undefined where the node does not say. */
-  async mempoolFeerate(txid: Hex): Promise<number | undefined> {
+  /** What a transaction in the mempool pays with all that spend it, satoshis and satoshis for 1000 vB; undefined where the node does not say. */
+  async mempoolFee(txid: Hex): Promise<{ feeSat: bigint; feerate: number } | undefined> {
     try {
       const entry = new Answer('getmempoolentry', await this.call('getmempoolentry', txid));
-      return feerateOf(entry.inner('fees').sat('descendant'), entry.whole('descendantsize'));
+      const feeSat = entry.inner('fees').sat('descendant');
+      return { feeSat, feerate: feerateOf(feeSat, entry.whole('descendantsize')) };
     } catch (error) {
       if (error instanceof RpcError) return undefined;
       throw error;

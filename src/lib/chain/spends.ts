@@ -13,7 +13,7 @@ const OUTPUTS = [0, 1, 2];
 export interface Found {
   coin: 'unspent' | 'spent' | 'absent';
   /** `txid` null: the node does not say which. */
-  spend: { txid: Hex | null; confirmations: number; feerate: number | null } | null;
+  spend: { txid: Hex | null; confirmations: number; paying: { feeSat: bigint; feerate: number } | null } | null;
 }
 
 /** @param ways the txids of what may spend it */
@@ -22,13 +22,13 @@ export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>)
   for (const txid of ways) {
     const confirmations = await depth(rpc, txid);
     if (confirmations === undefined) continue;
-    const feerate = confirmations === 0 ? ((await rpc.mempoolFeerate(txid)) ?? null) : null;
-    return { coin: 'spent', spend: { txid, confirmations, feerate } };
+    const paying = confirmations === 0 ? ((await rpc.mempoolFee(txid)) ?? null) : null;
+    return { coin: 'spent', spend: { txid, confirmations, paying } };
   }
   const spender = await rpc.mempoolSpender(outpoint);
   if (spender !== undefined || (await rpc.txOut(outpoint, false))) {
-    const feerate = spender === undefined ? null : ((await rpc.mempoolFeerate(spender)) ?? null);
-    return { coin: 'spent', spend: { txid: spender ?? null, confirmations: 0, feerate } };
+    const paying = spender === undefined ? null : ((await rpc.mempoolFee(spender)) ?? null);
+    return { coin: 'spent', spend: { txid: spender ?? null, confirmations: 0, paying } };
   }
   // Gone from the chain, or never there: the node knows its transaction, or one of its other outputs, or it does not.
   const there = (await depth(rpc, outpoint.txid)) !== undefined || !(await rpc.hasIndex());

@@ -28,6 +28,7 @@ const STATES = new Set([
   'unfunded',
   'over-budget',
   'needs-bump',
+  'refused',
 ]);
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** Waits no longer than this for a node that is gone. */
@@ -47,8 +48,9 @@ export async function watchLoop({ post, node, rules, everySeconds }: LoopOptions
         all = await look(post, node, rules, tell, () => stop.signal.aborted);
       } catch (error) {
         const failure = failureOf(error);
-        // What a later look may find better: the node, the store, a bundle that is being replaced.
-        if (pause === undefined || !(error instanceof Refusal) || failure.exit === 70) throw error;
+        // What a later look may find better: the node and its cookie, the store, a bundle that is being replaced.
+        const lasting = !(error instanceof Refusal) || failure.exit === 70 || failure.code === 'wrong-network';
+        if (pause === undefined || lasting) throw error;
         log(`${failure.code}: ${failure.message}`);
         await print(printJson({ type: 'watch', version: 1, event: failure.code, message: failure.message }));
         pause = Math.min(pause, RETRY_S);

@@ -69,9 +69,10 @@ export async function look(
   return all;
 }
 
-/** Without the node, or its chain, no contract can be looked at. An answer with an error is about one contract. */
+/** Without the node, its cookie or its chain no contract can be looked at. An answer with an error is about one contract. */
 const endsLook = (error: Refusal): boolean =>
-  ['chain-unavailable', 'chain-stale', 'wrong-network'].includes(error.code) && !(error instanceof RpcError);
+  ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code) &&
+  !(error instanceof RpcError);
 
 async function seenBy(rpc: Rpc, w: Watched, tip: number, feerate: number): Promise<Seen> {
   const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys());

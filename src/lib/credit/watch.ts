@@ -56,8 +56,8 @@ export interface Spend {
   txid: Hex | null;
   /** 0: in the mempool. */
   confirmations: number;
-  /** In the mempool: satoshis for 1000 vB, of it and its children; null where the node does not say. */
-  feerate: number | null;
+  /** In the mempool: what it and its children pay, in satoshis and in satoshis for 1000 vB; null where the node does not say. */
+  paying: { feeSat: bigint; feerate: number } | null;
 }
 export interface Seen {
   tip: number;
@@ -138,13 +138,17 @@ function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
     // A rollover or close may hang until margin/2; a refund, or what nobody knows, is outbid from the deadline on.
     const patient = spend.by === 'rollover' || spend.by === 'close' || spend.by === 'exit';
     if (tip >= (patient ? lastAt(w.terms) : dueAt(w)))
-      return sendOwn(w, own, Math.max(seen.feerate, outbidding(spend)), rules);
+      return sendOwn(w, own, Math.max(seen.feerate, outbidding(spend, own)), rules);
   }
   if (!mine || (mine === pending && tip < dueAt(w))) return wait('in-mempool');
-  return bumped(mine, spend.feerate, seen.feerate, rules);
+  return bumped(mine, spend.paying?.feerate ?? null, seen.feerate, rules);
 }
 
-const outbidding = ({ feerate }: Spend): number => (feerate === null ? 0 : Math.ceil((feerate * 5) / 4) + STEP);
+/** A replacement pays a higher feerate, and more in all than what it replaces, with its own relay on top. */
+function outbidding({ paying }: Spend, { vsize, childVsize }: Ready): number {
+  if (!paying) return 0;
+  return Math.max(Math.ceil((paying.feerate * 5) / 4), feerateOf(paying.feeSat, vsize + childVsize) + STEP) + STEP;
+}
 
 const sendOwn = (w: Watched, tx: Ready, wanted: number, rules: Rules): Due => ({
   do: w.role === 'payer' ? 'refund' : w.exiting ? 'rebroadcast' : 'exit',
