@@ -18,7 +18,7 @@ const { tip: _, ...nodeFlags } = chainFlags;
 export default class Watch extends BaseCommand {
   static override summary =
     'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
-  static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. The payee's: a close is offered from the freeze height on, the exit goes out at the deadline, also against a rollover or close that hangs at half the margin. The payer's: the refund at expiry. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. A contract counts as settled at --confirmations, not before.
+  static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. The payee's: a warning from the freeze height on, a close offered halfway to the deadline, the exit at it, also against a rollover or close that hangs at half the margin. The payer's: the refund at expiry. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. A contract counts as settled at --confirmations, not before.
 Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export are watched, without home and key: sent, not bumped. With --once the exit code is 3 where something due could not be done.`;
   static override examples = [
     "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",

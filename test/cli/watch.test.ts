@@ -61,11 +61,13 @@ async function judged(chain: FakeChain, c: FundedCredit): Promise<void> {
 }
 
 describe("a mint's home", () => {
-  it('offers a close once, exits at the deadline, and is settled at six confirmations', async () => {
+  it('warns, offers a close once, exits at the deadline, and is settled at six confirmations', async () => {
     const { both, id, chain, c, at, names, lookAs, post } = await scene();
     at(5_031);
     expect(await names(both.payee)).toEqual([]);
     at(5_032);
+    expect(await names(both.payee)).toEqual(['warn']);
+    at(5_104);
     const [offer] = await lookAs(post(both.payee));
     expect(offer).toMatchObject({
       event: 'propose-close',
@@ -90,7 +92,7 @@ describe("a mint's home", () => {
   });
   it('the close that it offers can be signed and goes through, in place of an exit', async () => {
     const { both, id, chain, at, names, lookAs, post } = await scene();
-    at(5_040);
+    at(5_110);
     const [offer] = await lookAs(post(both.payee));
     const signed = await both.payer.run(closeCredit, { on: offer!['message'] as object });
     const complete = await both.payee.run(closeCredit, { on: signed.message });

@@ -64,9 +64,11 @@ const due = (w: Watched, s: Seen, r = rules) => {
 };
 
 describe("the payee's ladder", () => {
-  it('offers a close from the freeze height on, exits from the deadline on', () => {
-    expect([711, 712, 855, 856, 1_000].map((h) => due(payee(), seen(h)))).toEqual([
+  it('warns from the freeze height on, offers a close halfway to the deadline, exits from there on', () => {
+    expect([711, 712, 783, 784, 855, 856, 1_000].map((h) => due(payee(), seen(h)))).toEqual([
       'early',
+      'warn',
+      'warn',
       'propose-close',
       'propose-close',
       'exit',
@@ -74,7 +76,7 @@ describe("the payee's ladder", () => {
     ]);
   });
   it('warns only, where a close cannot be offered', () => {
-    expect(due(payee({ offers: false }), seen(712))).toBe('warn');
+    expect(due(payee({ offers: false }), seen(800))).toBe('warn');
   });
   it('does nothing where nothing was paid', () => {
     expect([712, 856, 1_000].map((h) => due(payee({ own: null }), seen(h)))).toEqual(Array(3).fill('nothing-to-exit'));

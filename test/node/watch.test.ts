@@ -115,7 +115,8 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
     await watch('payee', 2);
     await watch('payer', 2);
     await node.rpc('generateblock', address, []);
-    while ((await node.height()) < first - POLICY.freeze_blocks) await node.rpc('generateblock', address, []);
+    const offered = first - (POLICY.freeze_blocks + POLICY.margin_blocks) / 2;
+    while ((await node.height()) < offered) await node.rpc('generateblock', address, []);
     await watch('payee', 2);
     expect(events.filter(({ event }) => event === 'propose-close').length).toBe(6); // of the first expiry
     while ((await node.height()) < first - POLICY.margin_blocks) await node.rpc('generateblock', address, []);

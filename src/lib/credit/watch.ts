@@ -3,7 +3,7 @@
  * cost. Whoever watches acts on it (`cli/watch.ts`) and asks again: nothing here remembers, so that a restart, a
  * reorganisation or a second watchtower changes nothing.
  *
- *   payee   freeze → offer a close · deadline → exit · margin/2 → exit also against a rollover or close that hangs
+ *   payee   freeze → warn · halfway from there to the deadline → offer a close · deadline → exit · margin/2 → exit also against a rollover or close that hangs
  *   payer   expiry → refund
  *
  * Whatever is sent is sent again while it is in no mempool, and paid for by a child while its feerate is too low. The
@@ -93,6 +93,8 @@ export type Due =
 /** More than a replacement must pay for its own relay (BIP125, rule 4), in satoshis for 1000 vB. */
 const STEP = 1_000;
 
+/** An offered close keeps a rollover out, so the first half of the time between freeze and deadline is left to that. */
+export const offerAt = (t: Terms): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
 /** When the party sends what is its own: the payee at the deadline, the payer once nodes take the refund. */
 export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
   w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
@@ -124,7 +126,8 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
     return { do: 'rebroadcast', tx: pending, feerate: due ? withChild(pending, seen.feerate, rules) : null };
   if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, seen.feerate, rules);
   if (role === 'payee' && !own) return wait('nothing-to-exit');
-  if (role === 'payee' && tip >= freezeHeight(terms)) return w.offers ? { do: 'propose-close' } : { do: 'warn' };
+  if (role === 'payee' && tip >= offerAt(terms) && w.offers) return { do: 'propose-close' };
+  if (role === 'payee' && tip >= freezeHeight(terms)) return { do: 'warn' };
   return wait('early');
 }
 
