@@ -73,7 +73,7 @@ describe('README', () => {
       for (const block of blocks('(?:text|console)', section)) expect(ran.stderr).toContain(`\n${block}`);
       expect(ran.stdout.trim().split('\n').at(-1)).toMatch(/^proved: /);
     },
-    120_000,
+    240_000,
   );
 
   it('lists every command with its summary', () => {
