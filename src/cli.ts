@@ -46,6 +46,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   init: () => require('./commands/init.ts'),
   inspect: () => require('./commands/inspect.ts'),
   'issue-openassets': () => require('./commands/issue-openassets.ts'),
+  liquidity: () => require('./commands/liquidity.ts'),
   'onion-blind': () => require('./commands/onion-blind.ts'),
   'onion-build': () => require('./commands/onion-build.ts'),
   'onion-error': () => require('./commands/onion-error.ts'),
@@ -65,6 +66,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'statechain-withdraw': () => require('./commands/statechain-withdraw.ts'),
   status: () => require('./commands/status.ts'),
   'transfer-openassets': () => require('./commands/transfer-openassets.ts'),
+  watch: () => require('./commands/watch.ts'),
 };
 
 export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(

@@ -77,6 +77,15 @@ export { keySet, sortedKeySet, type KeySet } from './lib/signing/keyset.ts';
 // ── credit contracts: their actions, terms and transactions ───────────────────────────────────────────────────────────
 export { closeCredit, type CloseInput, type CloseMessage } from './lib/credit/close.ts';
 export { exitCredit, verdictOf, type ExitDocument, type Verdict } from './lib/credit/exit.ts';
+export {
+  crowded,
+  exitable,
+  liquidity,
+  massExit,
+  spread,
+  type Liquidity,
+  type MassExit,
+} from './lib/credit/liquidity.ts';
 export { openCredit, type OpenInput, type OpenMessage } from './lib/credit/open.ts';
 export { creditKind, type Credit } from './lib/credit/records.ts';
 export { rollover } from './lib/credit/rollover.ts';
@@ -84,6 +93,8 @@ export { signUpdate } from './lib/credit/update.ts';
 export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts';
 export { settlementOf, type Settlement } from './lib/credit/settlement.ts';
 export { statusOf, type StatusLine } from './lib/credit/status.ts';
+export { decide, type Due, type Rules, type Seen, type Watched } from './lib/credit/watch.ts';
+export { watchedDocument, watchedOf } from './lib/credit/watched.ts';
 export {
   checkPolicy,
   contractAddress,

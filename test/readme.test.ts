@@ -12,6 +12,7 @@ const SECTIONS = [
   ['statechain.sh', 'Statecoins (experimental)'],
   ['ecash.sh', 'Credits become ecash'],
   ['serve.sh', 'A mint behind HTTP'],
+  ['watch.sh', 'Deadlines, watched'],
   ['ecash-token.sh', 'Cashu tokens, looked into'],
   ['onion.sh', 'Onions on the shell'],
   ['assets.sh', 'Coloured coins, for archivists'],
@@ -76,7 +77,7 @@ describe('README', () => {
       for (const block of blocks('(?:text|console)', section)) expect(ran.stderr).toContain(`\n${block}`);
       expect(ran.stdout.trim().split('\n').at(-1)).toMatch(/^proved: /);
     },
-    120_000,
+    240_000,
   );
 
   it('lists every command with its summary', () => {

@@ -54,6 +54,13 @@ function* fields(value: unknown, path: Step[] = []): Generator<Step[]> {
   }
 }
 
+const OTHER_PARTY: Readonly<Record<string, string>> = {
+  payer: 'payee',
+  payee: 'payer',
+  claimer: 'refunder',
+  refunder: 'claimer',
+};
+
 /** Fields that may be null and mean something then. */
 const NULLABLE = new Set(['receipt', 'change', 'asked', 'ecash', 'token', 'quote', 'mint_url', 'ecash_pubkey']);
 const isNullable = (path: readonly Step[]): boolean =>
@@ -82,7 +89,7 @@ function another(value: unknown, key: Step): unknown {
   if (typeof value !== 'string') return undefined;
   if (key === 'address') return ADDRESS;
   if (key === 'network') return 'mainnet';
-  if (key === 'opener') return value === 'payer' ? 'payee' : 'payer';
+  if (key === 'opener') return OTHER_PARTY[value];
   if (key === 'ecash') return value === 'home' ? 'signer' : 'home';
   if (String(key).endsWith('pubkey')) return '03' + GENERATOR;
   if (key === 'type') return value === 'sign-update' ? 'rollover' : 'sign-update';

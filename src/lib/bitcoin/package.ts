@@ -24,6 +24,17 @@ export interface Parent {
 /** Virtual bytes that spending an output adds. */
 const inputVsize = (script: string): number => ({ p2tr: 57.5, p2a: 41.25 })[scriptType(script) as string] ?? 68;
 
+/** Virtual size of a child, at most: key-path spends of these scripts into one output. */
+export const childVsize = (scripts: readonly string[], payTo: string): number =>
+  Math.ceil(10.5 + scripts.reduce((sum, script) => sum + inputVsize(script), 0) + outputSize(payTo));
+
+/** What a child of that size pays, so that parent and child together reach the feerate; at least what relays it alone. */
+export function childFee(parent: Omit<Parent, 'version'>, vsize: number, feerate: number): bigint {
+  const wanted = feeFor(feerate, parent.vsize + vsize) - parent.fee;
+  const least = feeFor(MIN_FEERATE, vsize);
+  return wanted > least ? wanted : least;
+}
+
 /**
  * @param own the parent's outputs that are spent
  * @param coins others, taken in their order as far as needed
@@ -40,12 +51,13 @@ export function childOf(
 ): Template & { fee: bigint } {
   const inputs: Spent[] = [...own];
   for (let next = 0; ; next++) {
-    const vsize = Math.ceil(10.5 + inputs.reduce((sum, i) => sum + inputVsize(i.script), 0) + outputSize(payTo));
+    const vsize = childVsize(
+      inputs.map((i) => i.script),
+      payTo,
+    );
     if (vsize > MAX_CHILD && parent.version === 3)
       throw new Refusal('not-enough-coins', `the child would be ${vsize} vB, at most ${MAX_CHILD} expected`);
-    const wanted = feeFor(feerate, parent.vsize + vsize) - parent.fee;
-    const least = feeFor(MIN_FEERATE, vsize);
-    const fee = wanted > least ? wanted : least;
+    const fee = childFee(parent, vsize, feerate);
     const left = sumSat(inputs) - fee;
     if (left >= dustLimit(payTo)) {
       guardFee(fee, sumSat(inputs), allowFee);

@@ -6,6 +6,7 @@
  * what is concluded from the answers (`source.ts`).
  */
 import { satFromBtc } from '../bitcoin/amount.ts';
+import { feerateOf } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Coin, Hex } from '../protocol/action.ts';
 import { DecimalText, type Json } from '../protocol/json.ts';
@@ -64,9 +65,9 @@ export class Rpc extends JsonRpc {
     return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
   }
 
-  /** An output that neither chain nor mempool spends; undefined where it is spent or unknown. */
-  async txOut({ txid, vout }: Outpoint): Promise<Coin | undefined> {
-    const result = await this.call('gettxout', txid, vout, true);
+  /** An output that neither chain nor mempool (`mempool` false: nor the chain) spends; undefined where it is spent or unknown. */
+  async txOut({ txid, vout }: Outpoint, mempool = true): Promise<Coin | undefined> {
+    const result = await this.call('gettxout', txid, vout, mempool);
     if (result === null) return undefined;
     const out = new Answer('gettxout', result);
     return {
@@ -135,6 +136,42 @@ export class Rpc extends JsonRpc {
       return text('getrawtransaction', await this.call('getrawtransaction', txid));
     } catch (error) {
       if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  /** In how many blocks, 0 for the mempool; undefined where the node does not know it (without txindex: outside the mempool). */
+  async confirmations(txid: Hex): Promise<number | undefined> {
+    try {
+      const tx = new Answer('getrawtransaction', await this.call('getrawtransaction', txid, 1));
+      if (!tx.has('blockhash')) return 0;
+      // The index still knows blocks that a reorganisation took back: there, confirmations are 0.
+      return tx.whole('confirmations') || undefined;
+    } catch (error) {
+      if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  /** The transaction in the mempool that spends an output; undefined where there is none, or the node does not say (btcd). */
+  async mempoolSpender({ txid, vout }: Outpoint): Promise<Hex | undefined> {
+    try {
+      const answer = await this.call('gettxspendingprevout', [{ txid, vout }]);
+      return list('gettxspendingprevout', answer)[0]?.may('spendingtxid').spendingtxid;
+    } catch (error) {
+      if (error instanceof RpcError) return undefined;
+      throw error;
+    }
+  }
+
+  /** What a transaction in the mempool pays with all that spend it, satoshis and satoshis for 1000 vB; undefined where the node does not say. */
+  async mempoolFee(txid: Hex): Promise<{ feeSat: bigint; feerate: number } | undefined> {
+    try {
+      const entry = new Answer('getmempoolentry', await this.call('getmempoolentry', txid));
+      const feeSat = entry.inner('fees').sat('descendant');
+      return { feeSat, feerate: feerateOf(feeSat, entry.whole('descendantsize')) };
+    } catch (error) {
+      if (error instanceof RpcError) return undefined;
       throw error;
     }
   }

@@ -5,6 +5,7 @@
  *   payee: offered → accepted → open → (closing | rolled | closed | exiting)
  *   payer: [addressed →] proposed → open → (closing | rolled | closed)
  *
+ * What the chain has settled without such a step is `exiting` on both sides: left for good.
  * `cancelled` ends an opening that did not come to be.
  */
 import type { Funding } from '../bitcoin/funding.ts';
@@ -75,8 +76,16 @@ export interface Closing {
   sighash: Hex;
 }
 
+/** How a contract's coin was spent in the end, deep enough in the chain: no state, for it follows from no step. */
+export interface Settled {
+  by: 'exit' | 'refund' | 'close' | 'rollover';
+  txid: Hex;
+}
+
 export interface Held extends Contract {
   own: Own;
+  /** Absent while the chain has not settled it, as far as `watch` has seen. */
+  settled?: Settled;
 }
 export interface PayeeFunded extends Held {
   role: 'payee';
@@ -190,6 +199,12 @@ export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidS
 export function isLeft(c: Credit): boolean {
   if (c.state === 'cancelled' || c.state === 'rolled' || c.state === 'closed' || c.state === 'exiting') return true;
   return c.state === 'closing' && c.signedClose !== null;
+}
+
+/** The record once the chain has settled it: left for good, whatever it was. */
+export function settledAs(c: FundedCredit, settled: Settled): Credit {
+  const left = c.state === 'closed' || c.state === 'rolled' ? {} : { state: 'exiting' as const, rolling: null };
+  return { ...c, ...(c.role === 'payee' && { live: [] }), ...left, settled } as Credit;
 }
 
 type Opening = Extract<Credit, { state: 'offered' | 'addressed' | 'proposed' }>;

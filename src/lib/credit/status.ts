@@ -58,6 +58,7 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
   if ('terms' in c) Object.assign(line, { capacity_sat: c.terms.capacity_sat, expiry: c.terms.expiry });
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
   if (!isFunded(c)) return line;
+  if (c.settled) line.notes.push(`settled by ${c.settled.by}`);
   if (c.rolling) line.notes.push(c.state === 'rolled' ? 'rolled over' : 'a rollover is proposed');
   if (c.closing) line.notes.push(c.state === 'closed' ? 'closed' : 'an own close is proposed');
   if (c.signedClose) line.notes.push("signed the other's close");

@@ -70,8 +70,8 @@ export const writesOf = <Rs extends Records>(
       };
     });
 
-/** A commit that answers no message: no reply is kept, no nonce touched. */
-export const plainCommit = (parts: Pick<Commit, 'reads' | 'writes'>): Commit => ({
+/** A commit that answers no message: no reply is kept, no nonce used. */
+export const plainCommit = (parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'voids'>>): Commit => ({
   key: null,
   reply: { text: '', exit: 0, row: '', flags: '', copies: [] },
   opens: [],
@@ -82,6 +82,13 @@ export const plainCommit = (parts: Pick<Commit, 'reads' | 'writes'>): Commit => 
   ...parts,
 });
 
+/** `voids`: nonces that end with the change. */
+interface Changed<Rs extends Records, T> {
+  writes: Partial<Rs>;
+  result: T;
+  voids?: Commit['voids'];
+}
+
 /**
  * @param take decides on the records that are there; what it asks of others it asks after they were loaded, so that the
  * commit stands only if nothing moved on meanwhile
@@ -91,14 +98,14 @@ export async function change<Rs extends Records, T>(
   store: Pick<Store, 'load' | 'commit'>,
   kinds: KindsOf<Rs>,
   find: FindOf<Rs>,
-  take: (records: Partial<Rs>) => Promise<{ writes: Partial<Rs>; result: T }> | { writes: Partial<Rs>; result: T },
+  take: (records: Partial<Rs>) => Promise<Changed<Rs, T>> | Changed<Rs, T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const loaded = await loadRecords(store, kinds, find);
-    const { writes: decided, result } = await take(loaded.records);
+    const { writes: decided, result, voids = [] } = await take(loaded.records);
     const writes = writesOf(kinds, loaded, decided);
     const reads = loaded.reads.map(({ claim, rev }) => ({ claim, rev }));
-    if (writes.length === 0 || (await store.commit(plainCommit({ reads, writes })))) return result;
+    if (writes.length === 0 || (await store.commit(plainCommit({ reads, writes, voids })))) return result;
     if (attempt === ATTEMPTS)
       throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
         hint: 'run it again',

@@ -1,0 +1,73 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../lib/cli/base.ts';
+import { feerateText } from '../lib/bitcoin/fee.ts';
+import { portsOf } from '../lib/cli/contract.ts';
+import { feeFlags, policyFlags, policyFrom } from '../lib/cli/contract-flags.ts';
+import { contractsOf, exitFacts } from '../lib/cli/contracts.ts';
+import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
+import { liquidityTable, type Planned } from '../lib/cli/liquidity.ts';
+import { print } from '../lib/cli/output.ts';
+import { crowded, exitable, liquidity, massExit, spread } from '../lib/credit/liquidity.ts';
+import { deadlineHeight } from '../lib/credit/checks.ts';
+import { isFunded } from '../lib/credit/records.ts';
+import { defaultPolicy } from '../lib/credit/terms.ts';
+import { printJson } from '../lib/protocol/json.ts';
+import { Refusal } from '../lib/protocol/refusal.ts';
+
+const group = 'PLAN';
+const { 'max-blocks': max, 'min-blocks': min, margin, freeze } = policyFlags;
+
+export default class Liquidity extends BaseCommand {
+  static override summary = 'What this home holds, owes and could settle now, and when it falls due';
+  static override description = `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two.`;
+  static override examples = [
+    'What is held and what is owed\nspillway liquidity --home mint | jq "{holds_sat, issued_sat}"',
+    'Ten more contracts, at most three exits a day\nspillway liquidity --home mint --plan 3 --new 10 --feerate 50 | jq ".plan.new[].expiry"',
+  ];
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    plan: Flags.integer({ summary: 'The most exits that a day may have', helpValue: 'N', min: 1, helpGroup: group }),
+    new: Flags.integer({
+      summary: 'For how many new contracts (default 10)',
+      helpValue: 'N',
+      min: 0,
+      max: 10_000,
+      dependsOn: ['plan'],
+      helpGroup: group,
+    }),
+    feerate: feeFlags.feerate,
+    'min-blocks': min,
+    'max-blocks': max,
+    freeze,
+    margin,
+  };
+  static override exits = [0, 2, 65, 66, 69, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Liquidity);
+    await withHome(flags, async (home) => {
+      const { source } = await portsOf(home, flags, this.argv);
+      const contracts = (await contractsOf(home)).filter(({ record }) => isFunded(record));
+      const facts = await exitFacts(source, contracts);
+      const records = contracts.map(({ record }) => record);
+      const found: Planned = liquidity(home.network, records, facts);
+      if (flags.plan !== undefined) {
+        const { plan: most, new: wanted = 10 } = flags;
+        if (facts.tip === 'not-checked')
+          throw new Refusal('usage', 'no height to plan from', { hint: 'give --tip HEIGHT or --chain URL' });
+        const policy = (await policyFrom(flags, home.network)) ?? defaultPolicy(home.network);
+        const live = exitable(records, facts);
+        const deadlines = live.map((c) => deadlineHeight(c.terms));
+        const made = spread(deadlines, facts.tip, policy, most, wanted);
+        const feerate = (await source.facts({ feerate: true })).facts.feerate!;
+        const mass_exit = massExit(live, feerate, feerateText(feerate));
+        const over = crowded(found.days, most);
+        found.plan = { most_a_day: most, new: made, unplaced: wanted - made.length, crowded: over, mass_exit };
+      }
+      const checks = { coins: facts.coins === 'not-checked' ? 'not-checked' : 'chain' };
+      await print(process.stdout.isTTY ? liquidityTable(found) : printJson({ ...found, checks }));
+    });
+  }
+}

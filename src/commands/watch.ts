@@ -1,0 +1,81 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../lib/cli/base.ts';
+import { chainOf } from '../lib/cli/chain.ts';
+import { contractNamed, portsOf } from '../lib/cli/contract.ts';
+import { contractFlag, feeFlags } from '../lib/cli/contract-flags.ts';
+import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
+import { bundlePost, readBundle } from '../lib/cli/watch-bundle.ts';
+import { homePost } from '../lib/cli/watch-home.ts';
+import { watchLoop, type LoopOptions } from '../lib/cli/watch-loop.ts';
+import { factSource } from '../lib/chain/source.ts';
+import type { Network } from '../lib/bitcoin/network.ts';
+import { Refusal } from '../lib/protocol/refusal.ts';
+
+const group = 'WATCH';
+const { tip: _, ...nodeFlags } = chainFlags;
+
+export default class Watch extends BaseCommand {
+  static override summary =
+    'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
+  static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. The payee's: a warning from the freeze height on, a close offered halfway to the deadline, the exit at it, also against a rollover or close that hangs at half the margin. The payer's: the refund at expiry. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. A contract counts as settled at --confirmations, not before.
+Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export are watched, without home and key: sent, not bumped. With --once the exit code is 3 where something due could not be done.`;
+  static override examples = [
+    "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",
+    'A watchtower, without a key\nspillway exit-credit --home mint --contract "$ID" --export > tower/exit.json\nspillway watch --bundle tower/exit.json --every 60',
+  ];
+  static override flags = {
+    ...homeFlags,
+    ...nodeFlags,
+    ...contractFlag,
+    bundle: Flags.string({
+      summary: 'Watch what exit-credit --export printed, a line each, in place of a home; read again at each look',
+      helpValue: 'FILE',
+      multiple: true,
+      exclusive: ['contract'],
+      helpGroup: group,
+    }),
+    once: Flags.boolean({ summary: 'Look once', exclusive: ['every'], helpGroup: group }),
+    every: Flags.integer({
+      summary: 'Seconds between two looks (default 30)',
+      helpValue: 'S',
+      min: 1,
+      max: 86_400,
+      helpGroup: group,
+    }),
+    confirmations: Flags.integer({
+      summary: 'From how many on the chain has settled a contract (default 6)',
+      helpValue: 'N',
+      min: 1,
+      max: 1_000,
+      helpGroup: group,
+    }),
+    'fee-budget': satFlag({
+      summary: 'The most that a child may pay, for each contract (default a tenth of what its parent pays this home)',
+      helpGroup: 'FEES',
+    }),
+    feerate: feeFlags.feerate,
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Watch);
+    const { bundle, once, every = 30, confirmations = 6, 'fee-budget': feeBudgetSat = null } = flags;
+    const { rpc } = await chainOf(flags, this.argv);
+    if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
+    const rules = { confirmations, feeBudgetSat };
+    const watch = async (post: LoopOptions['post'], source: LoopOptions['node']['source']) => {
+      const all = await watchLoop({ post, node: { rpc, source }, rules, everySeconds: once ? undefined : every });
+      process.exitCode = once && !all ? 3 : 0;
+    };
+    if (bundle) {
+      const network = (await readBundle(bundle)).network as Network;
+      const feerate = flags.feerate === undefined ? {} : { feerate: flags.feerate };
+      return watch(bundlePost(network, bundle), factSource({ network, rpc, ...feerate }));
+    }
+    await withHome(flags, async (home) => {
+      await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
+      const ports = await portsOf(home, flags, this.argv);
+      await watch(homePost(home, ports, await contractNamed(home, flags.contract)), ports.source);
+    });
+  }
+}

@@ -1,0 +1,52 @@
+/** What `liquidity` shows on a terminal: the sums, and a bar a day. Not here: what the sums are (`credit/liquidity.ts`). */
+import type { Crowded, Liquidity, MassExit, NewContract } from '../credit/liquidity.ts';
+
+export interface Planned extends Liquidity {
+  plan?: { most_a_day: number; new: NewContract[]; unplaced: number; crowded: Crowded[]; mass_exit: MassExit };
+}
+
+const BAR = 40;
+
+export function liquidityTable(l: Planned): string {
+  const sums: [string, bigint, string][] = [
+    ['locked', l.locked_sat, `in ${l.contracts} contracts`],
+    ['holds', l.holds_sat, 'paid, not settled'],
+    ['settles now', l.settle_now_sat, 'by exits that a node takes'],
+    ['settled', l.settled_sat, 'by the chain'],
+    ['ecash', l.issued_sat, `issued, ${l.unissued_sat} to be issued`],
+    ['owes', l.owed_sat, `over reverse contracts, ${l.signed_sat} signed, ${l.left_sat} left`],
+  ];
+  const width = Math.max(...sums.map(([, sat]) => String(sat).length));
+  return [
+    ...sums.map(([name, sat, words]) => `${name.padEnd(12)}${String(sat).padStart(width)} sat  ${words}`),
+    ...bars(l),
+    ...plan(l),
+  ].join('\n');
+}
+
+/** A line a day; the longest bar is the day with the most paid. */
+function bars({ days }: Planned): string[] {
+  if (days.length === 0) return [];
+  const most = days.reduce((max, { paid_sat: sat }) => (sat > max ? sat : max), 1n);
+  const [exits, sats] = [Math.max(5, ...days.map((d) => `${d.exits}`.length)), Math.max(3, `${most}`.length)];
+  return [
+    '',
+    `${'deadlines from'.padEnd(15)}${'exits'.padStart(exits)}  ${'sat'.padStart(sats)}`,
+    ...days.map(({ from_height: from, exits: n, paid_sat: sat }) => {
+      const bar = '█'.repeat(Math.max(1, Number((sat * BigInt(BAR)) / most)));
+      return `${`${from}`.padEnd(15)}${`${n}`.padStart(exits)}  ${`${sat}`.padStart(sats)}  ${bar}`;
+    }),
+  ];
+}
+
+function plan({ plan: p }: Planned): string[] {
+  if (!p) return [];
+  const { mass_exit: m } = p;
+  return [
+    '',
+    ...p.new.map(({ expiry, deadline_height: deadline }) => `new: --expires ${expiry} (deadline ${deadline})`),
+    ...(p.unplaced > 0 ? [`${p.unplaced} more do not fit into the policy at ${p.most_a_day} exits a day`] : []),
+    ...p.crowded.map((d) => `from ${d.from_height}: ${d.exits} exits, ${d.over} too many: roll over or close earlier`),
+    `all ${m.exits} exits at ${m.feerate} sat/vB: ${m.children} children for ${m.child_fees_sat} sat, ${m.coins.length} of them with a coin of its own`,
+  ];
+}

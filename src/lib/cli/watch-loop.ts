@@ -1,0 +1,86 @@
+/**
+ * Looking again and again, for as long as the process lives: events as JSON on stdout, a line each for people on stderr.
+ * The node may go away and come back. SIGTERM and SIGINT end it once the contract at hand is done.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { printJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Rules } from '../credit/watch.ts';
+import { failureOf } from './errors.ts';
+import { print } from './output.ts';
+import { visible } from './text.ts';
+import { look, type Node, type Post, type Tell, type WatchEvent } from './watch.ts';
+
+export interface LoopOptions {
+  post: Post;
+  node: Node;
+  rules: Rules;
+  /** undefined: look once. */
+  everySeconds: number | undefined;
+}
+
+/** States of a contract, which are told when they change; what was done is told each time. */
+const STATES = new Set([
+  'warn',
+  'in-mempool',
+  'confirming',
+  'spent-otherwise',
+  'unfunded',
+  'over-budget',
+  'needs-bump',
+  'refused',
+]);
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** Waits no longer than this for a node that is gone. */
+const RETRY_S = 60;
+
+/** @returns whether all that was due could be done at the last look @throws Refusal where it looks once, as `look` does */
+export async function watchLoop({ post, node, rules, everySeconds }: LoopOptions): Promise<boolean> {
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  for (const signal of SIGNALS) process.once(signal, onSignal);
+  const tell = teller(post.network);
+  try {
+    for (;;) {
+      let all = false;
+      let pause = everySeconds;
+      try {
+        all = await look(post, node, rules, tell, () => stop.signal.aborted);
+      } catch (error) {
+        const failure = failureOf(error);
+        // What a later look may find better: the node and its cookie, the store, a bundle that is being replaced.
+        const lasting = !(error instanceof Refusal) || failure.exit === 70 || failure.code === 'wrong-network';
+        if (pause === undefined || lasting) throw error;
+        log(`${failure.code}: ${failure.message}`);
+        await print(printJson({ type: 'watch', version: 1, event: failure.code, message: failure.message }));
+        pause = Math.min(pause, RETRY_S);
+      }
+      if (pause === undefined || stop.signal.aborted) return all;
+      await sleep(pause * 1000, undefined, { signal: stop.signal }).catch(() => {});
+      if (stop.signal.aborted) return all;
+    }
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+}
+
+function teller(network: string): Tell {
+  const last = new Map<string, string>();
+  return async (tip, said) => {
+    const { contract, event } = said;
+    const key = JSON.stringify(said, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
+    if (STATES.has(event) && last.get(contract) === key) return;
+    last.set(contract, key);
+    log(`${contract.slice(0, 8)} ${event} ${words(said)}at ${tip}`);
+    await print(printJson({ type: 'watch', version: 1, network, tip, ...said }));
+  };
+}
+
+const words = ({ by, txid, code, message }: WatchEvent): string =>
+  [by, txid, code, typeof message === 'string' ? message : undefined]
+    .filter((word) => word !== undefined)
+    .map((word) => `${String(word)} `)
+    .join('');
+
+const log = (line: string): void =>
+  void process.stderr.write(`${new Date().toISOString()} watch ${visible(line.trim())}\n`);

@@ -1,0 +1,186 @@
+/**
+ * What is due for a credit contract, as data: a pure function of what is watched, what the chain shows and what fees may
+ * cost. Whoever watches acts on it (`cli/watch.ts`) and asks again: nothing here remembers, so that a restart, a
+ * reorganisation or a second watchtower changes nothing.
+ *
+ *   payee   freeze → warn · halfway from there to the deadline → offer a close · deadline → exit · margin/2 → exit also against a rollover or close that hangs
+ *   payer   expiry → refund
+ *
+ * Whatever is sent is sent again while it is in no mempool, and paid for by a child while its feerate is too low. The
+ * chain has settled a contract once its coin is spent by a known transaction that is deep enough; an exit is never
+ * proposed against a transaction that is in a block. Not here: which transactions can spend the coin (`watched.ts`).
+ */
+import { feeFor, feerateOf } from '../bitcoin/fee.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
+import type { Hex } from '../protocol/action.ts';
+import { deadlineHeight, freezeHeight } from './checks.ts';
+import type { Settled } from './records.ts';
+import type { Role, Terms } from './terms.ts';
+
+/** `other`: a transaction that the watcher does not know. */
+export type Way = Settled['by'] | 'other';
+
+/** A finished transaction that the watcher can send. */
+export interface Ready {
+  by: Settled['by'];
+  hex: Hex;
+  txid: Hex;
+  vsize: number;
+  fee: bigint;
+  /** What it pays to the party that watches. */
+  paysSat: bigint;
+  /** Virtual bytes of a child that spends that output to its own script. */
+  childVsize: number;
+}
+export interface Watched {
+  id: Hex;
+  role: Role;
+  terms: Terms;
+  outpoint: Outpoint;
+  /** Exit or refund; null: nothing was paid. */
+  own: Ready | null;
+  /** A rollover or close that this party has finished: it goes first. */
+  pending: Ready | null;
+  /** The exit was printed or sent: it is right at any height. */
+  exiting: boolean;
+  /** Can this party offer a close? */
+  offers: boolean;
+  /** What may spend the coin, by txid. */
+  ways: ReadonlyMap<Hex, Settled['by']>;
+}
+
+/** What spends the coin. */
+export interface Spend {
+  by: Way;
+  /** null: the node does not say. */
+  txid: Hex | null;
+  /** 0: in the mempool. */
+  confirmations: number;
+  /** In the mempool: what it and its children pay, in satoshis and in satoshis for 1000 vB; null where the node does not say. */
+  paying: { feeSat: bigint; feerate: number } | null;
+}
+export interface Seen {
+  tip: number;
+  /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more */
+  coin: 'unspent' | 'spent' | 'absent';
+  /** null for a coin that is spent: by a transaction in a block that the watcher does not know. */
+  spend: Spend | null;
+  /** Another input of `pending` is spent by another transaction. */
+  conflicted: boolean;
+  /** To confirm soon, satoshis for 1000 vB. */
+  feerate: number;
+}
+export interface Rules {
+  /** From so many on a spend is final. */
+  confirmations: number;
+  /** The most that a child may pay, for each contract; null: a tenth of what its parent pays this party. */
+  feeBudgetSat: bigint | null;
+}
+
+export type Waiting = 'early' | 'in-mempool' | 'confirming' | 'spent-otherwise' | 'unfunded' | 'nothing-to-exit';
+export type Due =
+  | { do: 'wait'; why: Waiting }
+  /** Payments have ended: roll over, or close. */
+  | { do: 'warn' }
+  | { do: 'propose-close' }
+  /** `feerate`: together with a child; null: alone. */
+  | { do: 'exit' | 'refund' | 'rebroadcast'; tx: Ready; feerate: number | null }
+  | { do: 'bump'; tx: Ready; feerate: number }
+  /** It should be bumped, and the budget is spent. */
+  | { do: 'over-budget'; tx: Ready; wanted: number }
+  | { do: 'settled'; by: Settled['by']; txid: Hex };
+
+/** More than a replacement must pay for its own relay (BIP125, rule 4), in satoshis for 1000 vB. */
+const STEP = 1_000;
+
+/** An offered close keeps a rollover out, so the first half of the time between freeze and deadline is left to that. */
+export const offerAt = (t: Terms): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
+/** When the party sends what is its own: the payee at the deadline, the payer once nodes take the refund. */
+export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
+  w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
+/** From here on the payee waits for no rollover and no close. */
+export const lastAt = (t: Terms): number => t.expiry - Math.floor(t.margin_blocks / 2);
+
+export function decide(w: Watched, seen: Seen, rules: Rules): Due {
+  const { spend, coin } = seen;
+  if (spend && spend.confirmations > 0) {
+    if (spend.by === 'other' || spend.txid === null) return wait('spent-otherwise');
+    return spend.confirmations < rules.confirmations
+      ? wait('confirming')
+      : { do: 'settled', by: spend.by, txid: spend.txid };
+  }
+  if (coin === 'absent') return wait(w.own ? 'unfunded' : 'nothing-to-exit');
+  if (spend) return onPending(w, seen, spend, rules);
+  if (coin === 'spent') return wait('spent-otherwise');
+  return onUnspent(w, seen, rules);
+}
+
+const wait = (why: Waiting): Due => ({ do: 'wait', why });
+
+function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
+  const { tip, conflicted } = seen;
+  const { own, pending, role, terms } = w;
+  const due = tip >= dueAt(w);
+  const givenUp = role === 'payee' ? tip >= lastAt(terms) || (due && conflicted) : due;
+  if (pending && !givenUp)
+    return { do: 'rebroadcast', tx: pending, feerate: due ? withChild(pending, seen.feerate, rules) : null };
+  if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, seen.feerate, rules);
+  if (role === 'payee' && !own) return wait('nothing-to-exit');
+  if (role === 'payee' && tip >= offerAt(terms) && w.offers) return { do: 'propose-close' };
+  if (role === 'payee' && tip >= freezeHeight(terms)) return { do: 'warn' };
+  return wait('early');
+}
+
+/** Something in the mempool spends the coin. */
+function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
+  const { tip } = seen;
+  const { own, pending } = w;
+  const mine = [own, pending].find((tx) => tx?.txid === spend.txid);
+  // The payer replaces nothing: whatever else spends the coin was signed by it.
+  if (w.role === 'payee' && own && mine !== own) {
+    // A rollover or close may hang until margin/2; a refund, or what nobody knows, is outbid from the deadline on.
+    const patient = spend.by === 'rollover' || spend.by === 'close' || spend.by === 'exit';
+    if (tip >= (patient ? lastAt(w.terms) : dueAt(w)))
+      return sendOwn(w, own, Math.max(seen.feerate, outbidding(spend, own)), rules);
+  }
+  if (!mine || (mine === pending && tip < dueAt(w))) return wait('in-mempool');
+  return bumped(mine, spend.paying?.feerate ?? null, seen.feerate, rules);
+}
+
+/** A replacement pays a higher feerate, and more in all than what it replaces, with its own relay on top. */
+function outbidding({ paying }: Spend, { vsize, childVsize }: Ready): number {
+  if (!paying) return 0;
+  return Math.max(Math.ceil((paying.feerate * 5) / 4), feerateOf(paying.feeSat, vsize + childVsize) + STEP) + STEP;
+}
+
+const sendOwn = (w: Watched, tx: Ready, wanted: number, rules: Rules): Due => ({
+  do: w.role === 'payer' ? 'refund' : w.exiting ? 'rebroadcast' : 'exit',
+  tx,
+  feerate: withChild(tx, wanted, rules),
+});
+
+/** The feerate of a child that goes along; null where the transaction pays enough, or nothing more may be paid. */
+function withChild(tx: Ready, wanted: number, rules: Rules): number | null {
+  const feerate = Math.min(wanted, affordable(tx, rules));
+  return feerate > feerateOf(tx.fee, tx.vsize) ? feerate : null;
+}
+
+/** A transaction in the mempool. Each child replaces the one before, which takes a step. */
+function bumped(tx: Ready, found: number | null, wanted: number, rules: Rules): Due {
+  const now = found ?? feerateOf(tx.fee, tx.vsize);
+  if (wanted < now + STEP) return wait('in-mempool');
+  const feerate = Math.min(wanted, affordable(tx, rules));
+  return feerate >= now + STEP ? { do: 'bump', tx, feerate } : { do: 'over-budget', tx, wanted };
+}
+
+/** What a child may pay. */
+export function budgetOf(tx: Ready, { feeBudgetSat }: Rules): bigint {
+  return feeBudgetSat ?? tx.paysSat / 10n;
+}
+
+/** The highest feerate that parent and child reach within the budget. */
+function affordable(tx: Ready, rules: Rules): number {
+  const feerate = feerateOf(tx.fee + budgetOf(tx, rules), tx.vsize + tx.childVsize);
+  // A child that cannot pay for its own relay is none.
+  return budgetOf(tx, rules) < feeFor(STEP, tx.childVsize) ? 0 : feerate;
+}

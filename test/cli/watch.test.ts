@@ -1,0 +1,272 @@
+/** watch, in process: homes and bundles against a chain in memory that mines, reorganises and goes away. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { factSource } from '../../src/lib/chain/source.ts';
+import { bundlePost, readBundle } from '../../src/lib/cli/watch-bundle.ts';
+import { homePost } from '../../src/lib/cli/watch-home.ts';
+import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
+import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { contractInput } from '../../src/lib/credit/transactions.ts';
+import type { FundedCredit } from '../../src/lib/credit/records.ts';
+import { fakeNode } from '../chain/node.ts';
+import { parties, payeeOf, payerOf, refused, tip } from '../credit/helpers.ts';
+import { FakeChain } from '../support/chain.ts';
+import { opened, payMessages, rollMessages, type Pair } from '../support/credit.ts';
+import { judge } from '../support/kernel.ts';
+import type { TestParty } from '../support/party.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+const kernel = await judge();
+afterAll(() => kernel?.close());
+
+const RULES = { confirmations: 6, feeBudgetSat: null };
+
+/** A contract over which something was paid, on a chain, and both parties' watchers. */
+async function scene({ paid = 50_000n, index = true } = {}) {
+  const both = await parties();
+  const id = await opened(both);
+  if (paid > 0n) await payMessages(both, id, paid);
+  const chain = new FakeChain(1_000);
+  const c = await payerOf(both, id);
+  chain.give(contractInput(c, 0));
+  const { url } = await fakeNode(chain.answers(index));
+  const rpc = new Rpc({ url });
+  const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
+  const lookAs = async (post: Post, rules: object = {}): Promise<WatchEvent[]> => {
+    const events: WatchEvent[] = [];
+    tip(both, chain.tip);
+    await look(post, node, { ...RULES, ...rules }, async (_, event) => void events.push(event));
+    return events;
+  };
+  const post = (party: TestParty) => homePost(party.home, party.ports(), undefined);
+  const at = (height: number) => chain.mine(height - chain.tip);
+  const names = async (party: TestParty, rules = {}) => (await lookAs(post(party), rules)).map(({ event }) => event);
+  return { both, id, chain, c, node, lookAs, post, at, names };
+}
+/** Consensus code has the last word on whatever reached the mempool. */
+async function judged(chain: FakeChain, c: FundedCredit): Promise<void> {
+  const coins = new Map([
+    [`${c.outpoint.txid}:${c.outpoint.vout}`, contractInput(c, 0) as { sat: bigint; script: string }],
+  ]);
+  for (const tx of chain.mempool) tx.outputs.forEach((o, vout) => coins.set(`${tx.txid}:${vout}`, o));
+  for (const tx of chain.mempool) {
+    const spent = tx.inputs.map((i) => coins.get(`${i.txid}:${i.vout}`)!);
+    if (kernel) expect(await kernel.scripts(tx.hex, spent)).toBe(true);
+  }
+}
+
+describe("a mint's home", () => {
+  it('warns, offers a close once, exits at the deadline, and is settled at six confirmations', async () => {
+    const { both, id, chain, c, at, names, lookAs, post } = await scene();
+    at(5_031);
+    expect(await names(both.payee)).toEqual([]);
+    at(5_032);
+    expect(await names(both.payee)).toEqual(['warn']);
+    at(5_104);
+    const [offer] = await lookAs(post(both.payee));
+    expect(offer).toMatchObject({
+      event: 'propose-close',
+      contract: id,
+      role: 'payee',
+      message: { type: 'close-credit', step: 'proposed' },
+    });
+    expect(await names(both.payee)).toEqual(['warn']);
+    at(5_176);
+    const [exit] = await lookAs(post(both.payee));
+    expect(exit).toMatchObject({ event: 'exit', by: 'exit' });
+    expect(await payeeOf(both, id)).toMatchObject({ state: 'exiting' });
+    expect(chain.confirmations(exit!['txid'] as string)).toBe(0);
+    await judged(chain, c);
+    expect(await names(both.payee)).toEqual(['in-mempool']);
+    at(5_181);
+    expect(await names(both.payee)).toEqual(['confirming']);
+    at(5_182);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'settled', by: 'exit', txid: exit!['txid'] }]);
+    expect(await payeeOf(both, id)).toMatchObject({ state: 'exiting', settled: { by: 'exit' } });
+    expect(await names(both.payee)).toEqual([]);
+  });
+  it('the close that it offers can be signed and goes through, in place of an exit', async () => {
+    const { both, id, chain, at, names, lookAs, post } = await scene();
+    at(5_110);
+    const [offer] = await lookAs(post(both.payee));
+    const signed = await both.payer.run(closeCredit, { on: offer!['message'] as object });
+    const complete = await both.payee.run(closeCredit, { on: signed.message });
+    expect(await lookAs(post(both.payee))).toMatchObject([
+      { event: 'rebroadcast', by: 'close', txid: complete.message['txid'] },
+    ]);
+    chain.mine(6);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'settled', by: 'close' }]);
+    expect(await names(both.payer)).toEqual(['settled']);
+    expect(await payeeOf(both, id)).toMatchObject({ state: 'closed', settled: { by: 'close' } });
+  });
+  it('pays for its exit in a fee spike, and more as it grows, within the budget', async () => {
+    const { both, chain, c, at, lookAs, post } = await scene();
+    at(5_176);
+    chain.feerate = 10_000;
+    const first = await lookAs(post(both.payee));
+    expect(first).toMatchObject([{ event: 'exit', feerate: '10', child_fee_sat: 2_342n }]);
+    await judged(chain, c);
+    chain.feerate = 15_000;
+    const more = await lookAs(post(both.payee));
+    expect(more).toMatchObject([{ event: 'bump', feerate: '15', child_fee_sat: 3_667n }]);
+    expect(chain.mempool.length).toBe(2);
+    await judged(chain, c);
+    chain.feerate = 90_000;
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'bump', feerate: '20.03' }]);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'over-budget', wanted: '90' }]);
+    expect(await lookAs(post(both.payee), { feeBudgetSat: 30_000n })).toMatchObject([{ event: 'bump', feerate: '90' }]);
+    await judged(chain, c);
+    chain.mine();
+    expect(chain.mempool).toEqual([]);
+  });
+  it('sends its exit again after a reorganisation of three blocks that forgot it', async () => {
+    const { both, chain, at, names, lookAs, post } = await scene();
+    at(5_176);
+    const [exit] = await lookAs(post(both.payee));
+    chain.mine(3);
+    expect(await names(both.payee)).toEqual(['confirming']);
+    chain.reorganise(3, true);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'rebroadcast', by: 'exit', txid: exit!['txid'] }]);
+    chain.mine(6);
+    expect(await names(both.payee)).toEqual(['settled']);
+  });
+  it('exits over a rollover that hangs, from half the margin on', async () => {
+    const { both, id, chain, at, lookAs, post, names } = await scene();
+    const complete = (await rollMessages(both, id)).at(-1)!;
+    at(5_000);
+    expect(await lookAs(post(both.payee))).toMatchObject([
+      { event: 'rebroadcast', by: 'rollover', txid: complete['txid'] },
+    ]);
+    chain.feerate = 30_000;
+    at(5_175);
+    expect(await names(both.payee)).toEqual(['in-mempool']);
+    at(5_176);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'bump', by: 'rollover' }]);
+    chain.feerate = 60_000;
+    at(5_248);
+    expect(await lookAs(post(both.payee), { feeBudgetSat: 40_000n })).toMatchObject([
+      { event: 'exit', by: 'exit', feerate: '60' },
+    ]);
+    chain.mine(6);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ contract: id, event: 'settled', by: 'exit' }]);
+  });
+  it('frees the nonces of a contract that the payer had back, and takes no update of it', async () => {
+    const { both, id, chain, names } = await scene();
+    const requested = await both.payee.run(signUpdate, { input: { contract: id, amount: 900n } });
+    const signed = await both.payer.run(signUpdate, { on: requested.message, amount: 900n });
+    tip(both, 5_320);
+    const refund = await both.payer.run(exitCredit, { input: { contract: id } });
+    expect(chain.accept([refund.message['hex']])).toBe(undefined);
+    chain.mine(6);
+    expect(await names(both.payee)).toEqual(['settled']);
+    expect(await payeeOf(both, id)).toMatchObject({ state: 'exiting', live: [], settled: { by: 'refund' } });
+    const { nonces } = await both.payee.home.store.load([`id:${id}`]);
+    expect(nonces).toEqual([]);
+    tip(both, 1_000);
+    await refused(() => both.payee.run(signUpdate, { on: signed.message }), 'wrong-state', both.payee);
+  });
+  it('works without an index of transactions', async () => {
+    const { both, chain, at, names } = await scene({ index: false });
+    at(5_176);
+    expect(await names(both.payee)).toEqual(['exit']);
+    chain.mine(6);
+    expect(await names(both.payee)).toEqual(['settled']);
+    expect(await names(both.payer)).toEqual(['settled']);
+  });
+  it('one contract whose exit a node refuses does not keep the others from theirs', async () => {
+    const { both, id, chain, at, lookAs, post } = await scene();
+    const other = await opened(both);
+    await payMessages(both, other, 9_000n);
+    chain.give(contractInput(await payeeOf(both, other), 0));
+    at(5_176);
+    const accept = chain.accept.bind(chain);
+    let first = true;
+    chain.accept = (hexes) => (first ? ((first = false), 'min relay fee not met') : accept(hexes));
+    const events = await lookAs(post(both.payee));
+    expect(events.map((e) => [e.contract, e.event, e['code']])).toEqual([
+      [id, 'refused', 'node-refused'],
+      [other, 'exit', undefined],
+    ]);
+    expect((await lookAs(post(both.payee)))[0]).toMatchObject({ event: 'rebroadcast', contract: id });
+  });
+  it('a node that is away ends the look; nothing is lost by it', async () => {
+    const { both, chain, at, names } = await scene();
+    at(5_176);
+    chain.up = false;
+    await refused(() => names(both.payee), 'chain-unavailable', both.payee);
+    chain.up = true;
+    expect(await names(both.payee)).toEqual(['exit']);
+  });
+});
+
+describe("a payer's home", () => {
+  it('takes its refund at the expiry and bumps it', async () => {
+    const { both, id, chain, c, at, lookAs, post, names } = await scene({ paid: 0n });
+    at(5_319);
+    expect(await names(both.payer)).toEqual([]);
+    at(5_320);
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'refund', role: 'payer', by: 'refund' }]);
+    chain.feerate = 12_000;
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'bump', by: 'refund', feerate: '12' }]);
+    await judged(chain, c);
+    chain.mine(6);
+    expect(await names(both.payer)).toEqual(['settled']);
+    expect(await payerOf(both, id)).toMatchObject({ state: 'exiting', settled: { by: 'refund' } });
+  });
+  it("leaves the mint's exit alone", async () => {
+    const { both, chain, at, names } = await scene();
+    at(5_176);
+    await names(both.payee);
+    chain.feerate = 50_000;
+    at(5_330);
+    expect(await names(both.payer)).toEqual(['in-mempool']);
+  });
+});
+
+describe('a watchtower', () => {
+  const file = (...documents: object[]): string => {
+    const path = join(mkdtempSync(join(tmpdir(), 'spillway-bundle-')), 'bundle.ndjson');
+    writeFileSync(path, documents.map((d) => `${JSON.stringify(d)}\n`).join(''));
+    return path;
+  };
+  const exported = async (both: Pair, contract: string) =>
+    (await both.payee.run(exitCredit, { input: { contract, export: true } })).message;
+
+  it('sends an exported exit at the deadline, with no key, and says where one would bump', async () => {
+    const { both, id, chain, at, lookAs } = await scene();
+    const post = bundlePost('regtest', [file(await exported(both, id))]);
+    at(5_175);
+    expect(await lookAs(post)).toMatchObject([{ event: 'warn', deadline_height: 5_176 }]);
+    at(5_176);
+    chain.feerate = 9_000;
+    expect(await lookAs(post)).toMatchObject([{ event: 'exit', contract: id, by: 'exit' }]);
+    expect(await lookAs(post)).toMatchObject([{ event: 'needs-bump' }]);
+    chain.feerate = 2_000;
+    chain.mine(6);
+    expect(await lookAs(post)).toMatchObject([{ event: 'settled', by: 'exit' }]);
+    expect(await lookAs(post)).toEqual([]);
+  });
+  it('takes the newer of two exports, and a newer file at the next look', async () => {
+    const { both, id } = await scene();
+    const old = await exported(both, id);
+    await payMessages(both, id, 9_000n);
+    const path = file(await exported(both, id), old);
+    expect((await readBundle([path])).watched.map((w) => w.own!.paysSat)).toEqual([59_000n]);
+    const post = bundlePost('regtest', [path]);
+    await payMessages(both, id, 1_000n);
+    writeFileSync(path, JSON.stringify(await exported(both, id), null, 2));
+    expect((await post.list()).map((w) => w.own!.paysSat)).toEqual([60_000n]);
+  });
+  it('refuses an empty bundle and two networks in one', async () => {
+    const empty = file();
+    writeFileSync(empty, '\n');
+    await refused(() => readBundle([empty]), 'malformed');
+    await refused(() => readBundle([file({ type: 'status' })]), 'malformed-message');
+    await refused(() => readBundle(['/nowhere/bundle']), 'no-input');
+  });
+});

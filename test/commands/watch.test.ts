@@ -1,0 +1,153 @@
+/** watch and liquidity as programs: flags, streams, exit codes, a node that goes away, signals, a terminal. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { contractInput } from '../../src/lib/credit/transactions.ts';
+import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { fakeNode } from '../chain/node.ts';
+import { BIN, cleanEnv, hasTerminal, onTerminal, spillway } from '../cli/run.ts';
+import { FakeChain } from '../support/chain.ts';
+import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const open: Pair[] = [];
+afterEach(() => open.splice(0).forEach((both) => both.close()));
+
+const SEED = 201;
+async function scene() {
+  const both = await pair(SEED);
+  open.push(both);
+  const id = await opened(both);
+  await payMessages(both, id, 50_000n);
+  const chain = new FakeChain(5_176);
+  chain.give(contractInput((await both.payee.record(id)) as PayeeCredit, 0));
+  const { url } = await fakeNode(chain.answers());
+  const env = { SPILLWAY_CHAIN: url, SPILLWAY_INSECURE_SEED: Buffer.alloc(32, SEED).toString('hex') };
+  return { both, id, chain, env, home: both.payee.dir };
+}
+const lines = (text: string): any[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+
+describe('watch', () => {
+  it('looks once: events on stdout, a line each; log lines on stderr', async () => {
+    const { id, env, home, chain } = await scene();
+    const ran = await spillway(['watch', '--home', home, '--once'], { env });
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(lines(ran.stdout)).toEqual([
+      {
+        type: 'watch',
+        version: 1,
+        network: 'regtest',
+        tip: 5_176,
+        event: 'exit',
+        contract: id,
+        role: 'payee',
+        by: 'exit',
+        txid: chain.mempool[0]!.txid,
+      },
+    ]);
+    expect(ran.stderr).toMatch(new RegExp(`^\\S+Z watch ${id.slice(0, 8)} exit exit [0-9a-f]{64} at 5176\n$`));
+    chain.mine(6);
+    expect(lines((await spillway(['watch', '--home', home, '--once'], { env })).stdout)).toMatchObject([
+      { event: 'settled', by: 'exit' },
+    ]);
+    const status = await spillway(['status', '--home', home, '--tip', '5182'], { env });
+    expect(JSON.parse(status.stdout).notes).toEqual(['settled by exit']);
+    const sums = await spillway(['liquidity', '--home', home], { env });
+    expect(JSON.parse(sums.stdout)).toMatchObject({ contracts: 0, holds_sat: 0, settled_sat: 50_000, days: [] });
+  });
+
+  it('survives a node that goes away, and ends by SIGTERM with exit 0', async () => {
+    const { env, home, chain } = await scene();
+    chain.up = false;
+    const child = spawn(process.execPath, [BIN, 'watch', '--home', home, '--every', '1'], { env: cleanEnv(env) });
+    const ended = once(child, 'close');
+    const events = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const next = async () => JSON.parse((await events.next()).value as string);
+    expect(await next()).toMatchObject({ type: 'watch', event: 'chain-unavailable' });
+    chain.up = true;
+    let event = await next();
+    while (event.event === 'chain-unavailable') event = await next();
+    expect(event).toMatchObject({ event: 'exit', tip: 5_176 });
+    expect(await next()).toMatchObject({ event: 'in-mempool' });
+    chain.mine(6);
+    expect(await next()).toMatchObject({ event: 'settled', tip: 5_182 });
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  });
+
+  it('watches a bundle with no home; exit 3 where something due could not be done', async () => {
+    const { both, id, env, chain } = await scene();
+    const { text } = await both.payee.run(exitCredit, { input: { contract: id, export: true } });
+    const bundle = join(mkdtempSync(join(tmpdir(), 'spillway-tower-')), 'exit.json');
+    writeFileSync(bundle, text);
+    const tower = () =>
+      spillway(['watch', '--bundle', bundle, '--once'], { env: { SPILLWAY_CHAIN: env.SPILLWAY_CHAIN } });
+    const sent = await tower();
+    expect([sent.code, lines(sent.stdout)]).toMatchObject([0, [{ event: 'exit', contract: id }]]);
+    chain.feerate = 50_000;
+    const stuck = await tower();
+    expect([stuck.code, lines(stuck.stdout)]).toMatchObject([3, [{ event: 'needs-bump' }]]);
+  });
+
+  it('wants a node, and one that answers where it looks once', async () => {
+    const { env, home, chain } = await scene();
+    const bare = { SPILLWAY_INSECURE_SEED: env.SPILLWAY_INSECURE_SEED };
+    const without = await spillway(['watch', '--home', home, '--once'], { env: bare });
+    expect(without).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/--chain URL expected/) });
+    chain.up = false;
+    const away = await spillway(['watch', '--home', home, '--once'], { env });
+    expect(away).toMatchObject({ code: 69, stdout: '', stderr: expect.stringMatching(/error\[chain-unavailable\]/) });
+  });
+});
+
+describe('liquidity', () => {
+  it('says in JSON what is held, and plans new contracts', async () => {
+    const { env, home, id } = await scene();
+    const bare = { SPILLWAY_INSECURE_SEED: env.SPILLWAY_INSECURE_SEED };
+    const plain = await spillway(['liquidity', '--home', home], { env: bare });
+    expect(JSON.parse(plain.stdout)).toMatchObject({
+      type: 'liquidity',
+      tip: null,
+      contracts: 1,
+      holds_sat: 50_000,
+      days: [{ from_height: 5_040, exits: 1, paid_sat: 50_000 }],
+      checks: { coins: 'not-checked' },
+    });
+    const argv = ['--plan', '1', '--new', '3', '--feerate', '40', '--min-blocks', '1008', '--max-blocks', '1300'];
+    const planned = await spillway(['liquidity', '--home', home, '--tip', '4100', ...argv], { env: bare });
+    expect(JSON.parse(planned.stdout).plan, planned.stderr).toEqual({
+      most_a_day: 1,
+      // Deadlines from 4964 to 5256: the day from 5040 is taken.
+      new: [
+        { expiry: 5_108, deadline_height: 4_964 },
+        { expiry: 5_328, deadline_height: 5_184 },
+      ],
+      unplaced: 1,
+      crowded: [],
+      mass_exit: { feerate: '40', exits: 1, alone: 0, children: 1, child_fees_sat: 10_292, coins: [] },
+    });
+    expect(id).toBeTruthy();
+    const blind = await spillway(['liquidity', '--home', home, '--plan', '1'], { env: bare });
+    expect(blind).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/no height to plan from/) });
+  });
+
+  it.skipIf(!hasTerminal)('draws bars on a terminal', async () => {
+    const { env, home } = await scene();
+    const seed = `SPILLWAY_INSECURE_SEED=${env.SPILLWAY_INSECURE_SEED}`;
+    const line = `${seed} ${process.execPath} ${BIN} liquidity --home ${home} --tip 4100 --plan 1 --new 1`;
+    const { stdout } = await onTerminal(line);
+    expect(stdout).toMatch(/holds +50000 sat/);
+    expect(stdout).toMatch(/5040 +1 +50000 {2}█{40}/);
+    expect(stdout).toContain('new: --expires ');
+  });
+});

@@ -1,0 +1,162 @@
+/**
+ * A chain in memory behind the fake node: coins, a mempool, blocks that a test mines and takes back, and a fee market that
+ * the test sets. It judges nothing: what a node would refuse, consensus kernel and bitcoind say elsewhere.
+ */
+import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
+import { btcFromSat } from '../../src/lib/bitcoin/amount.ts';
+import { outpointText, type Outpoint } from '../../src/lib/bitcoin/outpoint.ts';
+import type { Answer, Answers } from '../chain/node.ts';
+
+interface Tx {
+  txid: string;
+  hex: string;
+  inputs: Outpoint[];
+  outputs: { sat: bigint; script: string }[];
+}
+const read = (hex: string): Tx => {
+  const { inputs, outputs } = parseTransaction(hex);
+  return {
+    txid: txidOfHex(hex),
+    hex,
+    inputs: inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index })),
+    outputs: outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
+  };
+};
+const refuse = (code: number, message: string): Answer => ({ error: { code, message } });
+
+export class FakeChain {
+  tip: number;
+  /** Satoshis for 1000 vB that a block takes at least; also the node's estimate. */
+  feerate = 2_000;
+  /** Whether the node answers at all. */
+  up = true;
+  readonly #roots = new Map<string, Spent>();
+  readonly #blocks: { height: number; txs: Tx[] }[] = [];
+  /** In blocks that were taken back, which an index goes on to know. */
+  readonly #stale = new Set<string>();
+  mempool: Tx[] = [];
+
+  constructor(tip: number) {
+    this.tip = tip;
+  }
+
+  /** A coin that is there from the beginning. */
+  give(coin: Spent): void {
+    this.#roots.set(outpointText(coin), coin);
+  }
+
+  #coin({ txid, vout }: Outpoint): { sat: bigint; script: string } | undefined {
+    const made = [...this.#mined(), ...this.mempool].find((tx) => tx.txid === txid)?.outputs[vout];
+    return made ?? this.#roots.get(`${txid}:${vout}`);
+  }
+  #mined = (): Tx[] => this.#blocks.flatMap(({ txs }) => txs);
+  #spender = (o: Outpoint, among: readonly Tx[]): Tx | undefined =>
+    among.find((tx) => tx.inputs.some((i) => outpointText(i) === outpointText(o)));
+
+  fee(tx: Tx): bigint {
+    return sumSat(tx.inputs.map((i) => this.#coin(i)!)) - sumSat(tx.outputs);
+  }
+  /** Of a transaction with its children, satoshis for 1000 vB. */
+  #package(tx: Tx): number {
+    const all = [tx, ...this.mempool.filter((c) => c.inputs.some((i) => i.txid === tx.txid))];
+    const fee = all.reduce((sum, one) => sum + this.fee(one), 0n);
+    return Number((fee * 1000n) / BigInt(all.reduce((sum, one) => sum + vsizeOfHex(one.hex), 0)));
+  }
+
+  confirmations(txid: string): number | undefined {
+    const block = this.#blocks.find(({ txs }) => txs.some((tx) => tx.txid === txid));
+    if (block) return this.tip - block.height + 1;
+    return this.mempool.some((tx) => tx.txid === txid) ? 0 : undefined;
+  }
+
+  /** Blocks of whatever pays the feerate, with its children. */
+  mine(blocks = 1): void {
+    for (let n = 0; n < blocks; n++) {
+      this.tip += 1;
+      const paying = this.mempool.filter((tx) => this.#package(tx) >= this.feerate);
+      const txs = this.mempool.filter(
+        (tx) => paying.includes(tx) || paying.some((p) => tx.inputs.some((i) => i.txid === p.txid)),
+      );
+      this.mempool = this.mempool.filter((tx) => !txs.includes(tx));
+      if (txs.length > 0) this.#blocks.push({ height: this.tip, txs });
+    }
+  }
+  /** Another branch, as long, without the last blocks' transactions; `forget`: neither in its mempool. */
+  reorganise(depth: number, forget = false): void {
+    const gone = this.#blocks.filter(({ height }) => height > this.tip - depth);
+    this.#blocks.splice(this.#blocks.length - gone.length, gone.length);
+    for (const { txs } of gone) for (const { txid } of txs) this.#stale.add(txid);
+    if (!forget) this.mempool = [...gone.flatMap(({ txs }) => txs), ...this.mempool];
+  }
+
+  /** Takes a transaction, in place of those that it conflicts with where it pays more. @returns why not */
+  accept(hexes: readonly string[]): string | undefined {
+    const had = this.mempool;
+    for (const tx of hexes.map(read)) {
+      if (this.confirmations(tx.txid) !== undefined) continue;
+      const lost = tx.inputs.find((i) => !this.#coin(i) || this.#spender(i, this.#mined()));
+      const conflicts = this.mempool.filter((m) =>
+        tx.inputs.some((i) => m.inputs.some((j) => outpointText(i) === outpointText(j))),
+      );
+      const before = conflicts.reduce((sum, m) => sum + this.fee(m), 0n);
+      if (lost || (conflicts.length > 0 && hexes.length === 1 && this.fee(tx) <= before)) {
+        this.mempool = had;
+        return lost ? 'bad-txns-inputs-missingorspent' : 'insufficient fee, rejecting replacement';
+      }
+      const children = this.mempool.filter((m) => m.inputs.some((i) => conflicts.some((c) => c.txid === i.txid)));
+      this.mempool = [...this.mempool.filter((m) => !conflicts.includes(m) && !children.includes(m)), tx];
+    }
+    return undefined;
+  }
+
+  /** For `fakeNode`. `index`: the node keeps an index of transactions. */
+  answers(index = true): Answers {
+    const up = (answer: (params: any[]) => Answer) => (params: unknown[]) =>
+      this.up ? answer(params as any[]) : { status: 503, body: 'starting' };
+    return {
+      getblockchaininfo: up(
+        () => `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"ff","initialblockdownload":false,"time":1}`,
+      ),
+      estimatesmartfee: up(() => `{"feerate":${btcFromSat(BigInt(this.feerate))}}`),
+      gettxout: up(([txid, vout, mempool]) => {
+        const coin = this.#coin({ txid, vout });
+        const n = this.confirmations(txid) ?? (coin ? 6 : 0);
+        const spent = this.#spender({ txid, vout }, mempool ? [...this.#mined(), ...this.mempool] : this.#mined());
+        if (!coin || spent || (n === 0 && !mempool)) return 'null';
+        return `{"value":${btcFromSat(coin.sat)},"confirmations":${n},"scriptPubKey":{"hex":"${coin.script}"}}`;
+      }),
+      getrawtransaction: up(([txid, verbose]) => {
+        const n = this.confirmations(txid) ?? ([...this.#roots.values()].some((c) => c.txid === txid) ? 6 : undefined);
+        if (n === undefined && index && this.#stale.has(txid)) return `{"blockhash":"ff","confirmations":0}`;
+        if (n === undefined || (n > 0 && !index)) return refuse(-5, 'No such mempool or blockchain transaction');
+        return verbose === 1 ? `{"txid":"${txid}"${n > 0 ? `,"blockhash":"ff","confirmations":${n}` : ''}}` : '"00"';
+      }),
+      getindexinfo: up(() => (index ? '{"txindex":{"synced":true}}' : '{}')),
+      gettxspendingprevout: up(([[{ txid, vout }]]) => {
+        const by = this.#spender({ txid, vout }, this.mempool);
+        return JSON.stringify([{ txid, vout, ...(by && { spendingtxid: by.txid }) }]);
+      }),
+      getmempoolentry: up(([txid]) => {
+        const tx = this.mempool.find((m) => m.txid === txid);
+        if (!tx) return refuse(-5, 'Transaction not in mempool');
+        const all = [tx, ...this.mempool.filter((c) => c.inputs.some((i) => i.txid === txid))];
+        const fee = all.reduce((sum, one) => sum + this.fee(one), 0n);
+        const size = all.reduce((sum, one) => sum + vsizeOfHex(one.hex), 0);
+        return `{"descendantsize":${size},"fees":{"descendant":${btcFromSat(fee)}}}`;
+      }),
+      sendrawtransaction: up(([hex]) => {
+        const why = this.accept([hex]);
+        return why === undefined ? `"${txidOfHex(hex)}"` : refuse(-26, why);
+      }),
+      submitpackage: up(([hexes]) => {
+        const why = this.accept(hexes);
+        const results = hexes.map((hex: string) => [
+          txidOfHex(hex),
+          { txid: txidOfHex(hex), ...(why !== undefined && { error: why }) },
+        ]);
+        return JSON.stringify({ package_msg: why ?? 'success', 'tx-results': Object.fromEntries(results) });
+      }),
+    };
+  }
+}
