@@ -11,6 +11,7 @@ export default class EcashMint extends BaseCommand {
   static override description = `Prints the token alone: money, whoever reads it can spend it. What it holds was reported to the mint and not minted before; a payment of a moment ago is waited for. Where nothing is new it prints the last token again.`;
   static override examples = [
     'Pay, and have the ecash\nspillway sign-update --home user --contract "$ID" --amount 2100 \\\n    | curl -s --json @- "$HOME_URL" | spillway sign-update --home user | curl -s --json @- "$HOME_URL" > accepted.json \\\n    && spillway ecash-mint --home user --contract "$ID"',
+    'Only a part of it, looked into\nspillway ecash-mint --home user --contract "$ID" --amount 500 | spillway ecash-token decode --redact | jq .total_sat',
   ];
   static override flags = {
     ...homeFlags,

@@ -13,6 +13,7 @@ export default class EcashQuote extends ContractCommand {
   static override description = `For contracts whose ecash comes from a running mint (open-credit --ecash cdk --mint URL). The payer makes a quote at the mint that only its own key can mint from; the payee asks the mint what it is, and binds it. Run again, it finds the quote that is bound already. ecash-mint then makes the tokens.`;
   static override examples = [
     'Once for each contract\nspillway ecash-quote --home user --mint https://mint.example.com --contract "$ID" \\\n    | curl -s --json @- "$HOME_URL" | spillway ecash-quote --home user',
+    'The operator, after home or mint came back from an older copy\nspillway ecash-quote --home mint --contract "$ID" --confirm | jq .waiting_sat',
   ];
   static override steps = stepsOf(ecashQuote);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
