@@ -138,16 +138,16 @@ describe('the SQLite file', () => {
     closed.close();
   });
 
-  it('says that a damaged file is damaged', () => {
+  it('says that a damaged file is damaged', async () => {
     const { path, secrets } = options();
     SqliteStore.create({ path, secrets }).close();
     const bytes = readFileSync(path);
     bytes.fill(0x5a, 4096, 4096 * 4);
     writeFileSync(path, bytes);
     copyFileSync(path, `${path}.kept`);
-    expect(() => new SqliteStore({ path, secrets }).settle('other', 0, [])).toThrow(
-      expect.objectContaining({ code: 'store-unavailable' }),
-    );
+    const store = new SqliteStore({ path, secrets });
+    await expect(store.settle('other', 0, [])).rejects.toMatchObject({ code: 'store-unavailable' });
+    store.close();
   });
 
   it('gives up on a lock with 69', async () => {

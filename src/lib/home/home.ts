@@ -184,7 +184,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   let restored: boolean;
   try {
     if (existsSync(join(dir, SEED_FILE))) refuseExposed(join(dir, SEED_FILE));
-    await checkIdentity(dir, store, tide, options.kinds);
+    await checkIdentity(identityOf(dir), store, tide, options.kinds);
     restored = (await store.meta('restored')) === 'pending';
   } catch (error) {
     store.close();

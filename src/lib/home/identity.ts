@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import type { Kind } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { isMissing } from './files.ts';
-import type { SqliteStore } from './sqlite.ts';
+import type { SqlStore } from './sql-store.ts';
 import type { CommitWatch } from './store.ts';
 
 export const STORE_FILE = 'store.db';
@@ -35,20 +35,20 @@ export function identityOf(dir: string): string {
 }
 
 /**
- * Compares both marks, and where one differs makes the store harmless (`SqliteStore.settle`).
+ * Compares both marks, and where one differs makes the store harmless (`SqlStore.settle`).
+ * @param identity what the store is now
  * @param kinds asked for only then, so that a healthy home loads no family
  */
 export async function checkIdentity(
-  dir: string,
-  store: SqliteStore,
+  identity: string,
+  store: SqlStore,
   tide: Tide,
   kinds: () => Promise<readonly Kind<any>[]>,
 ): Promise<void> {
-  const identity = identityOf(dir);
   const high = tide.read();
-  if (store.isSame(identity, high)) return;
+  if (await store.isSame(identity, high)) return;
   tide.ready();
-  store.settle(identity, high, await kinds());
+  await store.settle(identity, high, await kinds());
   tide.rise(await store.commits());
 }
 
