@@ -8,10 +8,10 @@ import { defineConfig, type Plugin } from 'rolldown';
 const LAZY = '\0lazy:';
 
 /**
- * What stays outside: built-ins, and the Cashu library, an eighth of the bundle that every start would read for the few
- * runs that need it. It brings a curve of its own, so bytes and hex are handed over, never points.
+ * What stays outside: built-ins, the client of PostgreSQL, and the Cashu library, an eighth of the bundle that every start
+ * would read for the few runs that need it. That one brings a curve of its own, so bytes and hex are handed over, never points.
  */
-const OUTSIDE = /^node:|^@cashu\/cashu-ts$/;
+const OUTSIDE = /^node:|^@cashu\/cashu-ts$|^pg$/;
 
 /**
  * A bundler lifts every `import … from 'node:x'` to the top of the file, so that each run would pay for node:sqlite or

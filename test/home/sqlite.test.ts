@@ -46,7 +46,7 @@ describe('the SQLite file', () => {
 
   it('refuses a disk that keeps no write-ahead log', () => {
     expect(() => new Connection(':memory:', MIGRATIONS)).toThrow(
-      expect.objectContaining({ code: 'store-unavailable', message: expect.stringContaining('journal_mode') }),
+      expect.objectContaining({ code: 'store-unsafe', message: expect.stringContaining('journal_mode') }),
     );
   });
 
@@ -57,7 +57,7 @@ describe('the SQLite file', () => {
     db.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`);
     db.close();
     expect(() => new SqliteStore({ path, secrets })).toThrow(
-      expect.objectContaining({ code: 'store-unavailable', hint: expect.stringContaining('newer') }),
+      expect.objectContaining({ code: 'store-newer', hint: expect.stringContaining('newer') }),
     );
     writeFileSync(path, 'no database, but long enough to be one, were it one. '.repeat(100));
     expect(() => new SqliteStore({ path, secrets })).toThrow(expect.objectContaining({ code: 'store-unavailable' }));
@@ -171,7 +171,7 @@ describe.runIf(process.platform === 'linux')('refuseNetworkDisk', () => {
   it('refuses file systems of other machines only', () => {
     for (const type of [0x6969, 0x517b, -0xacb2be, -0x1acb2be, 0x01021997])
       expect(() => refuseNetworkDisk('/', () => type)).toThrow(
-        expect.objectContaining({ code: 'store-unavailable', hint: expect.stringContaining('local') }),
+        expect.objectContaining({ code: 'store-unsafe', hint: expect.stringContaining('local') }),
       );
     expect(() => refuseNetworkDisk('/', () => 0xef53)).not.toThrow();
     // FUSE, but no mount of sshfs or the like at /

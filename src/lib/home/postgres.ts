@@ -42,7 +42,7 @@ export async function createPostgres(url: string, homeId: string): Promise<void>
   try {
     await db.migrate(homeId, true);
     const identity = await db.identity();
-    await db.write([], () => setMeta('identity', identity));
+    await db.write(['meta:identity'], () => setMeta('identity', identity));
   } finally {
     db.close();
   }
@@ -86,7 +86,9 @@ class Postgres implements Database {
       idle_in_transaction_session_timeout: WAIT_MS,
       options: '-c search_path=public',
       pipeline: true,
-      types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) },
+      types: {
+        getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')),
+      },
     });
     // An idle connection that breaks is replaced by the next use.
     this.#pool.on('error', () => {});
@@ -98,31 +100,23 @@ class Postgres implements Database {
   }
 
   async read<T>(work: () => Sql<T>): Promise<T> {
-    const done = await this.#transaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', [], async (client) => ({
-      result: await run(client, work()),
-    }));
-    return (done as { result: T }).result;
+    return this.#transaction(READ, [], (client) => run(client, work()));
   }
 
   async write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false> {
-    const locks = names === 'all' ? [LOCK_ALL] : names.length > 0 ? locksOf(names) : [];
-    try {
-      return await this.#transaction('BEGIN ISOLATION LEVEL READ COMMITTED', locks, (client) => run(client, work()));
-    } catch (error) {
-      if (error instanceof Refusal && RACES.includes((error.cause as { code?: string } | undefined)?.code ?? ''))
-        return false;
-      throw error;
-    }
+    const locks = names === 'all' ? [LOCK_ALL] : [lockNames(names), lockRecords(names)];
+    return this.#transaction(WRITE, locks, (client) => run(client, work()));
   }
 
   /** Brings the schema up to date, once, whoever else does it at the same time. */
   async migrate(homeId: string, create: boolean): Promise<void> {
-    const newest = POSTGRES_MIGRATIONS.length;
-    await this.write(['migrate'], () => this.#migrate(homeId, create, newest));
+    const migrated = (client: pg.PoolClient) => run(client, this.#migrate(homeId, create));
+    await this.#transaction(WRITE, [lockNames(['migrate'])], migrated);
     this.#identity = await this.identity();
     await this.#use((client) => client.query(SWEEP));
   }
-  *#migrate(homeId: string, create: boolean, newest: number): Sql<void> {
+  *#migrate(homeId: string, create: boolean): Sql<void> {
+    const newest = POSTGRES_MIGRATIONS.length;
     const { there } = (yield* get(`SELECT to_regclass('meta') IS NOT NULL AS there`)) as { there: boolean };
     if (there && create)
       throw new Refusal('home-exists', `${this.#place} holds the store of another home`, {
@@ -151,7 +145,12 @@ class Postgres implements Database {
     void this.#pool.end().catch(() => {});
   }
 
-  async #transaction<T>(begin: string, locks: readonly Query[], work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #transaction<T>(
+    begin: string,
+    locks: readonly Query[],
+    work: (client: pg.PoolClient) => Promise<T>,
+  ): Promise<T>;
+  async #transaction<T>(begin: string, locks: readonly Query[], work: (client: pg.PoolClient) => Promise<T | false>) {
     return this.#use(async (client) => {
       // Sent together: the work waits for the last of them.
       const opened = [begin, ...locks].map((query) => client.query(query as string));
@@ -163,6 +162,7 @@ class Postgres implements Database {
       } catch (error) {
         await Promise.allSettled(opened);
         await client.query('ROLLBACK');
+        if (RACES.includes((error as { code?: string }).code ?? '')) return false;
         throw error;
       }
     });
@@ -177,8 +177,8 @@ class Postgres implements Database {
       client.release();
       return result;
     } catch (error) {
-      // What failed may be in any state.
-      client?.release(true);
+      // A connection on which the server has answered is as it was before; any other may be in any state.
+      client?.release(!(error instanceof Refusal || error instanceof pg.DatabaseError));
       throw refusalOf(error, this.#place);
     }
   }
@@ -234,25 +234,25 @@ const STATE = `
 const markOf = ({ system, timeline, database, meta }: State): string =>
   `cluster ${system} timeline ${timeline} database ${database} table ${meta}`;
 
+const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+const WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 type Query = string | { name: string; text: string; values: unknown[] };
 const LOCK_ALL = 'LOCK TABLE record, claim, nonce, reply, meta IN EXCLUSIVE MODE';
-/** In the order of their hashes, then of their ids: whoever locks more than one does so in the same order. */
-const locksOf = (names: readonly string[]): Query[] => [
-  {
-    name: 'names',
-    text: `SELECT pg_advisory_xact_lock(hash) FROM
-      (SELECT DISTINCT hashtextextended(name, 0) AS hash FROM unnest($1::text[]) AS name ORDER BY hash) AS sorted`,
-    values: [names],
-  },
-  {
-    name: 'records',
-    text: `SELECT id FROM record WHERE id IN (SELECT record FROM claim WHERE claim = ANY($1::text[])) ORDER BY id FOR UPDATE`,
-    values: [names],
-  },
-];
+/** Both in one order, by hash and by id: whoever locks more than one does so in the same order. */
+const lockNames = (names: readonly string[]): Query => ({
+  name: 'names',
+  text: `SELECT pg_advisory_xact_lock(hash) FROM
+    (SELECT DISTINCT hashtextextended(name, 0) AS hash FROM unnest($1::text[]) AS name ORDER BY hash) AS sorted`,
+  values: [names],
+});
+const lockRecords = (names: readonly string[]): Query => ({
+  name: 'records',
+  text: `SELECT id FROM record WHERE id IN (SELECT record FROM claim WHERE claim = ANY($1::text[])) ORDER BY id FOR UPDATE`,
+  values: [names],
+});
 
 async function run<T>(client: pg.PoolClient, work: Sql<T>): Promise<T> {
-  for (let rows: Row[] = []; ; ) {
+  for (let rows: Row[] = []; ;) {
     const step = work.next(rows);
     if (step.done) return step.value;
     rows = (await client.query(prepared(step.value))).rows;
@@ -281,11 +281,10 @@ function refusalOf(error: unknown, place: string): unknown {
   if (error instanceof Refusal || !(error instanceof Error)) return error;
   const { code, message } = error as { code?: string; message: string };
   if (error instanceof pg.DatabaseError && FAULTS.test(code ?? '') && code !== '42501')
-    return new Refusal('bug', `the store refuses a write: ${message}`, { cause: error });
+    return new Refusal('bug', `the store refuses a write: ${message}`);
   if (code === LOCKED)
     return new Refusal('store-unavailable', `${place} stayed locked by another process for ${WAIT_MS / 1000} s`, {
       hint: 'try again; should it last, look for a run that hangs',
-      cause: error,
     });
-  return new Refusal('store-unavailable', `${place}: ${message || code}`, { cause: error });
+  return new Refusal('store-unavailable', `${place}: ${message || code}`);
 }

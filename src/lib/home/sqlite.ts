@@ -58,7 +58,7 @@ class Sqlite implements Database {
     return this.#connection.write(() => this.#run(work()));
   }
   #run<T>(work: Sql<T>): T {
-    for (let rows: Row[] = []; ; ) {
+    for (let rows: Row[] = []; ;) {
       const step = work.next(rows);
       if (step.done) return step.value;
       rows = this.#connection.all(step.value.sql, ...step.value.values);
