@@ -75,6 +75,25 @@ describe('the SQLite file', () => {
     db.close();
   });
 
+  it.each(MIGRATIONS.map((_, i) => i + 1))('opens a store of schema %d, with what it holds', async (version) => {
+    const { path, secrets } = options();
+    closeSync(openSync(path, 'wx', 0o600));
+    const old = new Connection(path, MIGRATIONS.slice(0, version));
+    old.run(
+      `INSERT INTO record(kind, name, state, rev, high_sat, limit_sat, "left", body) VALUES ('thing', 'aabbccdd', 'open', 1, 5, 9, 0, '{"paid":5}')`,
+    );
+    old.run(`INSERT INTO claim SELECT 'id:aa', id FROM record`);
+    old.run(`UPDATE meta SET value = '1' WHERE key = 'commits'`);
+    old.close();
+    const store = new SqliteStore({ path, secrets });
+    expect((await store.load([A])).found.get(A)).toEqual({ kind: 'thing', record: { paid: 5 }, rev: 1 });
+    const commit = commitOf({ writes: [write(A, 1, thing(A, { paid: 6 }))], notes: [{ name: 'n', body: {} }] });
+    expect(await store.commit(commit)).toBe(true);
+    expect(await store.commits()).toBe(2);
+    expect(await store.unissued('home')).toEqual([]);
+    store.close();
+  });
+
   it('lets no record be deleted', () => {
     const { path, secrets } = options();
     SqliteStore.create({ path, secrets }).close();

@@ -22,7 +22,8 @@ const user = isRoot && BIN ? { uid: idOf('-u'), gid: idOf('-g') } : {};
 
 /** Says in one line where it is not installed. */
 export const havePostgres = BIN !== undefined;
-if (!havePostgres) process.stderr.write('PostgreSQL is not installed (apt-get install postgresql): its tests do not run\n');
+if (!havePostgres)
+  process.stderr.write('PostgreSQL is not installed (apt-get install postgresql): its tests do not run\n');
 
 export interface Cluster {
   readonly dir: string;
