@@ -5,6 +5,8 @@
  * Two marks, each compared at every opening:
  * - Identity: the inode of `store.db`, and inode and ctime of the file `identity`, which is never written again. A copy has
  *   other inodes; a restore into the same files has another ctime. Not the device number, which changes on reboot.
+ *   In PostgreSQL (`postgres.ts`): the cluster's system identifier, its timeline (a promotion or a recovery begins another),
+ *   the database and the table `meta` (a dump makes new ones).
  * - Tide: the commit counter, written after each commit into the refunds folder, outside the home. A store whose counter is
  *   below its tide was put back.
  *

@@ -111,11 +111,12 @@ class Postgres implements Database {
   /** Brings the schema up to date, once, whoever else does it at the same time. */
   async migrate(homeId: string, create: boolean): Promise<void> {
     const migrated = (client: pg.PoolClient) => run(client, this.#migrate(homeId, create));
-    await this.#transaction(WRITE, [lockNames(['migrate'])], migrated);
+    if (!(await this.#transaction(WRITE, [lockNames(['migrate'])], migrated)))
+      throw new Refusal('concurrent', `${this.#place} is changed by another run`, { hint: 'run it again' });
     this.#identity = await this.identity();
     await this.#use((client) => client.query(SWEEP));
   }
-  *#migrate(homeId: string, create: boolean): Sql<void> {
+  *#migrate(homeId: string, create: boolean): Sql<true> {
     const newest = POSTGRES_MIGRATIONS.length;
     const { there } = (yield* get(`SELECT to_regclass('meta') IS NOT NULL AS there`)) as { there: boolean };
     if (there && create)
@@ -136,6 +137,7 @@ class Postgres implements Database {
     if (create) yield* setMeta('home', homeId);
     if ((yield* getMeta('home')) !== homeId)
       throw new Refusal('store-unavailable', `${this.#place} holds the store of another home than this one`);
+    return true;
   }
 
   async check(): Promise<void> {

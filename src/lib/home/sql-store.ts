@@ -198,7 +198,7 @@ export class SqlStore implements HomeStore {
     return this.#db.read(() => getMeta(key));
   }
   async setMeta(key: string, value: string): Promise<void> {
-    await this.#db.write([`meta:${key}`], () => setMeta(key, value));
+    await this.#surely([`meta:${key}`], () => setMeta(key, value));
   }
   async commits(): Promise<number> {
     return this.#db.read(() => this.#db.counter.get());
@@ -220,7 +220,7 @@ export class SqlStore implements HomeStore {
   async settle(identity: string, tide: number, kinds: readonly Kind<unknown>[]): Promise<void> {
     await this.#db.check();
     const known = new Map(kinds.map((kind) => [kind.name, kind]));
-    await this.#db.write('all', () => this.#settle(identity, tide, known));
+    await this.#surely('all', () => this.#settle(identity, tide, known));
   }
   *#settle(identity: string, tide: number, known: ReadonlyMap<string, Kind<unknown>>): Sql<void> {
     const { counter } = this.#db;
@@ -232,6 +232,12 @@ export class SqlStore implements HomeStore {
     yield* setMeta('restored', 'pending');
     yield* setMeta('identity', identity);
     yield* counter.set(number);
+  }
+
+  /** For writes that nothing replaces where they lose a race. */
+  async #surely(names: readonly string[] | 'all', work: () => Sql<void>): Promise<void> {
+    if ((await this.#db.write(names, work)) === false)
+      throw new Refusal('concurrent', 'another run of this home was faster', { hint: 'run it again' });
   }
 
   close(): void {
