@@ -69,7 +69,9 @@ describe('the package', () => {
     expect(others.filter((path) => !MAY.includes(path)).sort()).toEqual([
       'bin/run.js',
       'dist/cli.cjs',
+      'dist/grpc.cjs',
       'dist/index.js',
+      'dist/pg.cjs',
       'oclif.manifest.json',
       'package.json',
     ]);
