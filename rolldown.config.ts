@@ -1,17 +1,18 @@
 /**
- * Three bundles: dist/cli.cjs, the program in one file that evaluates only what a run needs; dist/grpc.cjs, which
- * `serve --cdk` alone loads; and dist/index.js, the library, whose dependencies stay outside. One CommonJS file with the compile cache (`bin/run.js`) and a manifest
+ * Four bundles: dist/cli.cjs, the program in one file that evaluates only what a run needs; dist/grpc.cjs, which
+ * `serve --cdk` alone loads; dist/pg.cjs, PostgreSQL's client, for runs with `--store`; and dist/index.js, the library, whose dependencies stay outside. One CommonJS file with the compile cache (`bin/run.js`) and a manifest
  * starts fastest; what the plugins below spare was measured with `errors`, in times of `node -e 0`.
  */
 import { defineConfig, type Plugin } from 'rolldown';
 
 const LAZY = '\0lazy:';
+const PG = './pg.cjs';
 
 /**
- * What stays outside: built-ins, and the Cashu library, an eighth of the bundle that every start would read for the few
- * runs that need it. It brings a curve of its own, so bytes and hex are handed over, never points.
+ * What stays outside: built-ins, PostgreSQL's client, and the Cashu library, an eighth of the bundle that every start
+ * would read for the few runs that need it. That one brings a curve of its own, so bytes and hex are handed over, never points.
  */
-const OUTSIDE = /^node:|^@cashu\/cashu-ts$/;
+const OUTSIDE = /^node:|^@cashu\/cashu-ts$|^pg$/;
 
 /**
  * A bundler lifts every `import … from 'node:x'` to the top of the file, so that each run would pay for node:sqlite or
@@ -21,7 +22,7 @@ const lazyOutside: Plugin = {
   name: 'lazy-outside',
   resolveId(id, importer) {
     if (!OUTSIDE.test(id)) return null;
-    if (importer?.startsWith(LAZY)) return { id, external: true };
+    if (importer?.startsWith(LAZY)) return { id: id === 'pg' ? PG : id, external: true };
     return `${LAZY}${id}`;
   },
   load(id) {
@@ -78,6 +79,19 @@ export default defineConfig([
     transform,
     output: {
       file: 'dist/grpc.cjs',
+      format: 'cjs',
+      codeSplitting: false,
+      comments: { legal: true, jsdoc: false, annotation: false },
+    },
+  },
+  {
+    input: 'node_modules/pg/lib/index.js',
+    platform: 'node',
+    // What pg tries to load in other surroundings.
+    external: /^(pg-native|pg-cloudflare|cloudflare:.*)$/,
+    transform,
+    output: {
+      file: 'dist/pg.cjs',
       format: 'cjs',
       codeSplitting: false,
       comments: { legal: true, jsdoc: false, annotation: false },

@@ -74,6 +74,7 @@ describe('the package', () => {
       'dist/cli.cjs',
       'dist/grpc.cjs',
       'dist/index.js',
+      'dist/pg.cjs',
       'oclif.manifest.json',
       'package.json',
     ]);

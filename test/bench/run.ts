@@ -7,6 +7,7 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import { opened, pair } from '../support/credit.ts';
 import { assetStreams } from './assets.ts';
 import { batchGrowth } from './batch.ts';
+import { benchFleet } from './fleet.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
 import { benchOnions } from './onion.ts';
@@ -99,6 +100,7 @@ results.push(
   }),
 );
 results.push(...(await benchServe(run, Math.min(rounds, 10))));
+results.push(...(await benchFleet(run, Math.min(rounds, 10))));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
 results.push(...(await assetStreams(run, rounds)));
 results.push(...(await benchStatechain(rounds)));

@@ -20,16 +20,14 @@ const CONTRACTS = 16;
 const AMOUNT = 1_000n;
 
 /** A server on the payee's home, asked line by line. */
-class Served {
+export class Served {
   readonly child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(run: string, dir: string, seed: number) {
-    const env = {
-      ...process.env,
-      SPILLWAY_INSECURE_SEED: Buffer.alloc(32, seed).toString('hex'),
-      SPILLWAY_TIP: '1000',
-    };
+  /** @param seed of a home whose randomness is repeatable */
+  constructor(run: string, dir: string, seed?: number) {
+    const insecure = seed !== undefined && { SPILLWAY_INSECURE_SEED: Buffer.alloc(32, seed).toString('hex') };
+    const env = { ...process.env, ...insecure, SPILLWAY_TIP: '1000' };
     this.child = spawn(process.execPath, [run, 'serve', '--home', dir, '--stdio'], {
       env,
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -56,7 +54,7 @@ class Served {
   }
 }
 
-async function signedFor({ payee, payer }: Pair, contract: string, ecash: boolean): Promise<string> {
+export async function signedFor({ payee, payer }: Pair, contract: string, ecash: boolean): Promise<string> {
   const asked = await payer.run(signUpdate, { input: { contract, amount: AMOUNT } });
   const requested = await payee.run(signUpdate, { on: asked.text });
   const input = ecash ? { ecash: true, maxInflight: 1_000_000_000n } : {};

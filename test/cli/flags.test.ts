@@ -50,6 +50,21 @@ describe('--chain', () => {
   );
 });
 
+describe('--store', () => {
+  const secret = 'postgres://me:secret@127.0.0.1/mint';
+  it('takes a password from the variable', async () => expect(await parse(homeFlags.store, secret)).toBe(secret));
+  it('takes a URL without one', async () => {
+    for (const url of ['postgresql://me@host:5433/mint', 'postgres:///mint?host=/run/postgresql'])
+      expect(await parse(homeFlags.store, url, ['--store', url])).toBe(url);
+  });
+  it.each([[['--store', secret]], [[`--store=${secret}`]]])('refuses one on the command line: %j', async (argv) => {
+    expect(await parse(homeFlags.store, secret, argv)).toBe('usage');
+  });
+  it.each(['http://x', 'mysql://x/y', 'store.db', ''])('refuses %o', async (url) =>
+    expect(await parse(homeFlags.store, url)).toBe('usage'),
+  );
+});
+
 it('no flag has a default that a manifest would carry to other machines', () => {
   for (const flag of Object.values({ ...homeFlags, ...chainFlags })) expect(flag).not.toHaveProperty('default');
 });

@@ -46,7 +46,7 @@ describe('the SQLite file', () => {
 
   it('refuses a disk that keeps no write-ahead log', () => {
     expect(() => new Connection(':memory:', MIGRATIONS)).toThrow(
-      expect.objectContaining({ code: 'store-unavailable', message: expect.stringContaining('journal_mode') }),
+      expect.objectContaining({ code: 'store-unsafe', message: expect.stringContaining('journal_mode') }),
     );
   });
 
@@ -57,7 +57,7 @@ describe('the SQLite file', () => {
     db.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`);
     db.close();
     expect(() => new SqliteStore({ path, secrets })).toThrow(
-      expect.objectContaining({ code: 'store-unavailable', hint: expect.stringContaining('newer') }),
+      expect.objectContaining({ code: 'store-newer', hint: expect.stringContaining('newer') }),
     );
     writeFileSync(path, 'no database, but long enough to be one, were it one. '.repeat(100));
     expect(() => new SqliteStore({ path, secrets })).toThrow(expect.objectContaining({ code: 'store-unavailable' }));
@@ -73,6 +73,25 @@ describe('the SQLite file', () => {
     expect(db.get('PRAGMA user_version')).toMatchObject({ user_version: next.length });
     expect(db.all('SELECT * FROM later')).toEqual([]);
     db.close();
+  });
+
+  it.each(MIGRATIONS.map((_, i) => i + 1))('opens a store of schema %d, with what it holds', async (version) => {
+    const { path, secrets } = options();
+    closeSync(openSync(path, 'wx', 0o600));
+    const old = new Connection(path, MIGRATIONS.slice(0, version));
+    old.run(
+      `INSERT INTO record(kind, name, state, rev, high_sat, limit_sat, "left", body) VALUES ('thing', 'aabbccdd', 'open', 1, 5, 9, 0, '{"paid":5}')`,
+    );
+    old.run(`INSERT INTO claim SELECT 'id:aa', id FROM record`);
+    old.run(`UPDATE meta SET value = '1' WHERE key = 'commits'`);
+    old.close();
+    const store = new SqliteStore({ path, secrets });
+    expect((await store.load([A])).found.get(A)).toEqual({ kind: 'thing', record: { paid: 5 }, rev: 1 });
+    const commit = commitOf({ writes: [write(A, 1, thing(A, { paid: 6 }))], notes: [{ name: 'n', body: {} }] });
+    expect(await store.commit(commit)).toBe(true);
+    expect(await store.commits()).toBe(2);
+    expect(await store.unissued('home')).toEqual([]);
+    store.close();
   });
 
   it('lets no record be deleted', () => {
@@ -138,16 +157,16 @@ describe('the SQLite file', () => {
     closed.close();
   });
 
-  it('says that a damaged file is damaged', () => {
+  it('says that a damaged file is damaged', async () => {
     const { path, secrets } = options();
     SqliteStore.create({ path, secrets }).close();
     const bytes = readFileSync(path);
     bytes.fill(0x5a, 4096, 4096 * 4);
     writeFileSync(path, bytes);
     copyFileSync(path, `${path}.kept`);
-    expect(() => new SqliteStore({ path, secrets }).settle('other', 0, [])).toThrow(
-      expect.objectContaining({ code: 'store-unavailable' }),
-    );
+    const store = new SqliteStore({ path, secrets });
+    await expect(store.settle('other', 0, [])).rejects.toMatchObject({ code: 'store-unavailable' });
+    store.close();
   });
 
   it('gives up on a lock with 69', async () => {
@@ -171,7 +190,7 @@ describe.runIf(process.platform === 'linux')('refuseNetworkDisk', () => {
   it('refuses file systems of other machines only', () => {
     for (const type of [0x6969, 0x517b, -0xacb2be, -0x1acb2be, 0x01021997])
       expect(() => refuseNetworkDisk('/', () => type)).toThrow(
-        expect.objectContaining({ code: 'store-unavailable', hint: expect.stringContaining('local') }),
+        expect.objectContaining({ code: 'store-unsafe', hint: expect.stringContaining('local') }),
       );
     expect(() => refuseNetworkDisk('/', () => 0xef53)).not.toThrow();
     // FUSE, but no mount of sshfs or the like at /

@@ -110,6 +110,62 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
       );
     });
 
+    test('never issues more than was paid, keeps the issuer, and never lowers what is issued or owed', async (store) => {
+      await add(store, A, { paid: 10 });
+      const put = async (more: object) => {
+        const written = write(A, await revOf(store, A), thing(A, { paid: 10 }));
+        return store.commit(commitOf({ writes: [{ ...written, row: { ...written.row, ...more } }] }));
+      };
+      const good = { issuer: 'home', issuedSat: 7n, owedSat: 20n };
+      expect(await put(good)).toBe(true);
+      expect(await store.unissued('home')).toHaveLength(1);
+      for (const bad of [
+        { issuedSat: 11n },
+        { issuedSat: 6n },
+        { issuer: 'cdk' },
+        { issuer: undefined },
+        { owedSat: 19n },
+        { owedSat: undefined },
+        { owedSat: 9n },
+        { owedSat: 1_000_001n },
+      ])
+        await expect(put({ ...good, ...bad }), JSON.stringify(Object.keys(bad))).rejects.toMatchObject({ code: 'bug' });
+      expect(await put({ ...good, issuedSat: 10n })).toBe(true);
+      expect(await store.unissued('home')).toEqual([]);
+    });
+
+    test('notes a name once', async (store) => {
+      expect(await store.commit(commitOf({ notes: [{ name: 'n', body: { a: 1 } }] }))).toBe(true);
+      const again = commitOf({ key: 'k', notes: [{ name: 'n', body: { a: 2 } }] });
+      await expect(store.commit(again)).rejects.toMatchObject({ code: 'already-known' });
+      expect(await store.reply('k')).toBeUndefined();
+      expect(await store.notes(['n', 'm'])).toEqual(new Map([['n', { a: 1 }]]));
+    });
+
+    test('lets one of many win who write at once, and none wait in a circle', async (store) => {
+      await add(store, A);
+      await add(store, B);
+      const [a, b] = [await revOf(store, A), await revOf(store, B)];
+      const both = (i: number) => {
+        const pair = [write(A, a, thing(A, { paid: 1 })), write(B, b, thing(B, { paid: 1 }))];
+        return commitOf({ key: `k${i}`, writes: i % 2 === 0 ? pair : pair.reverse() });
+      };
+      const won = await Promise.all(Array.from({ length: 12 }, (_, i) => store.commit(both(i))));
+      expect(won.filter((one) => one)).toHaveLength(1);
+    });
+
+    test('lets one of two win who each write what the other has read as absent', async (store) => {
+      for (let i = 0; i < 5; i += 1) {
+        const [one, two] = [`id:1${i}`, `id:2${i}`] as const;
+        const commits = [
+          commitOf({ reads: [{ claim: two, rev: 0 }], writes: [write(one, 0, thing(one))] }),
+          commitOf({ reads: [{ claim: one, rev: 0 }], writes: [write(two, 0, thing(two))] }),
+        ];
+        const won = await Promise.all(commits.map((commit) => store.commit(commit)));
+        expect(won.filter((one) => one)).toHaveLength(1);
+      }
+    });
+
     test('repeats a reply, once', async (store) => {
       const reply = {
         text: '{"ä":"\\n"}\n',

@@ -62,24 +62,27 @@ export class TestParty {
   home!: Home;
   /** What a mint says of a quote; a test may put another answer in. */
   askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) => mintQuote(mint, id);
-  readonly #seed: Uint8Array;
+  readonly #seed: { insecureSeed?: Uint8Array };
 
-  private constructor(dir: string, seed: number) {
+  private constructor(dir: string, seed: number | undefined) {
     this.dir = dir;
-    this.#seed = new Uint8Array(32).fill(seed);
+    this.#seed = seed === undefined ? {} : { insecureSeed: new Uint8Array(32).fill(seed) };
   }
 
-  /** A new home; `seed` makes its randomness repeatable and must differ between parties. */
-  static async make(seed: number): Promise<TestParty> {
+  /**
+   * A new home; `seed` makes its randomness repeatable and must differ between parties; without one it is real.
+   * @param store the URL of an empty PostgreSQL database
+   */
+  static async make(seed?: number, store?: string): Promise<TestParty> {
     const party = new TestParty(join(mkdtempSync(join(tmpdir(), 'spillway-party-')), 'home'), seed);
-    await initHome({ dir: party.dir, network: 'regtest', insecureSeed: party.#seed });
+    await initHome({ dir: party.dir, network: 'regtest', ...party.#seed, ...(store !== undefined && { store }) });
     await party.reopen();
     return party;
   }
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, insecureSeed: this.#seed, kinds });
+    this.home = await openHome({ dir, ...this.#seed, kinds });
   }
 
   ports(options: RunOptions = {}): Ports {

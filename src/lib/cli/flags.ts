@@ -58,6 +58,19 @@ export const addressFlag = Flags.custom<{ host: string; port: number }>({
   },
 });
 
+/** Reads a URL that may hold a password, but not where others can see it. */
+const urlFlag =
+  (flag: string, protocols: readonly string[], example: string, hint: string) =>
+  async (input: string, context: { argv?: string[] }): Promise<string> => {
+    const url = URL.parse(input);
+    // The text may hold a password, so it is not repeated.
+    if (!url || !protocols.includes(url.protocol)) throw new Refusal('usage', `a URL like ${example} expected`);
+    const argv = context.argv ?? [];
+    if (url.password && (argv.includes(input) || argv.includes(`--${flag}=${input}`)))
+      throw new Refusal('usage', 'a password found on the command line, where others can see it', { hint });
+    return input;
+  };
+
 const group = 'HOME';
 
 /** A passphrase by file descriptor or file. Never as an argument: the command line of a process can be seen by others. */
@@ -89,6 +102,19 @@ export const homeFlags = {
     helpValue: 'DIR',
     helpGroup: group,
   }),
+  store: Flags.string({
+    summary:
+      'PostgreSQL database that holds the store in place of a file; a password in the URL only through the variable',
+    env: 'SPILLWAY_STORE',
+    helpValue: 'URL',
+    helpGroup: group,
+    parse: urlFlag(
+      'store',
+      ['postgres:', 'postgresql:'],
+      'postgres://mint@127.0.0.1/mint',
+      'give the URL in SPILLWAY_STORE, or the password in ~/.pgpass',
+    ),
+  }),
   ...passphraseFlags,
   'insecure-seed': Flags.string({
     summary: 'Replace randomness, for reproducible runs on regtest',
@@ -105,18 +131,12 @@ export const chainFlags = {
     env: 'SPILLWAY_CHAIN',
     helpValue: 'URL',
     helpGroup: 'CHAIN',
-    parse: async (input, context: { argv?: string[] }) => {
-      const url = URL.parse(input);
-      // The text may hold a password, so it is not repeated.
-      if (url?.protocol !== 'http:') throw new Refusal('usage', 'a URL like http://127.0.0.1:8332 expected');
-      const argv = context.argv ?? [];
-      if (url.password && (argv.includes(input) || argv.includes(`--chain=${input}`))) {
-        throw new Refusal('usage', 'a password found on the command line, where others can see it', {
-          hint: 'give the URL in SPILLWAY_CHAIN, or use --chain-cookie',
-        });
-      }
-      return input;
-    },
+    parse: urlFlag(
+      'chain',
+      ['http:'],
+      'http://127.0.0.1:8332',
+      'give the URL in SPILLWAY_CHAIN, or use --chain-cookie',
+    ),
   }),
   'chain-cookie': Flags.string({
     summary: "File with the node's cookie (.cookie in its data directory)",

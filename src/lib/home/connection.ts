@@ -2,7 +2,7 @@
  * One connection to a SQLite file that keeps its promises: what is committed survives a power cut, what is deleted is
  * overwritten, and a program older than the file does not touch it.
  *
- * Every pragma is read back, for SQLite ignores what it does not know. Not here: tables (`schema.ts`), records (`sqlite.ts`).
+ * Every pragma is read back, for SQLite ignores what it does not know. Not here: tables (`schema.ts`), records (`sql-store.ts`).
  */
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { Refusal } from '../protocol/refusal.ts';
@@ -30,7 +30,7 @@ export class Connection {
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens the file, which must be there, and brings its schema up to date. @throws Refusal `store-unavailable` */
+  /** Opens the file, which must be there, and brings its schema up to date. @throws Refusal `store-unavailable`, `store-unsafe`, `store-newer` */
   constructor(path: string, migrations: readonly string[]) {
     this.#path = path;
     this.#db = this.#guard(() => new DatabaseSync(path, { timeout: BUSY_MS }));
@@ -39,7 +39,7 @@ export class Connection {
         this.#guard(() => this.#db.exec(`PRAGMA ${name} = ${set}`));
         const found = this.#pragma(name);
         if (found !== expected)
-          throw new Refusal('store-unavailable', `${path}: ${name} is ${found}, ${expected} expected`, {
+          throw new Refusal('store-unsafe', `${path}: ${name} is ${found}, ${expected} expected`, {
             hint: 'this disk or this build of SQLite cannot keep the store safe',
           });
       }
@@ -58,13 +58,9 @@ export class Connection {
   #migrate(migrations: readonly string[]): void {
     const version = () => Number(this.#pragma('user_version'));
     if (version() > migrations.length)
-      throw new Refusal(
-        'store-unavailable',
-        `${this.#path} has schema ${version()}, at most ${migrations.length} expected`,
-        {
-          hint: 'a newer spillway has used this home; update this one',
-        },
-      );
+      throw new Refusal('store-newer', `${this.#path} has schema ${version()}, at most ${migrations.length} expected`, {
+        hint: 'a newer spillway has used this home; update this one',
+      });
     if (version() === migrations.length) return;
     this.write(() => {
       // Read again: another process may have been faster.

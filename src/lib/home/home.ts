@@ -1,5 +1,6 @@
 /**
- * A party's home: a directory (0700) with `config.json`, the seed, the store and the file `identity`.
+ * A party's home: a directory (0700) with `config.json`, the seed, and the store with the file `identity`, unless that is in
+ * a PostgreSQL database.
  *
  * Opening it reads no secret: the seed is read, and its passphrase asked for, when a key, a nonce or an address is needed.
  * Not here: what a command does with a home (`cli/`).
@@ -19,6 +20,7 @@ import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, readCopies, writeCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, writeSeed } from './seed.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
+import type { SqlStore, StoreOptions } from './sql-store.ts';
 import { SqliteStore } from './sqlite.ts';
 import type { HomeStore } from './store.ts';
 
@@ -35,6 +37,8 @@ interface Config {
   insecure: boolean;
   /** Where its refunds go, if not beside it. */
   refunds?: string;
+  /** The URL of its PostgreSQL database without a password, if its store is not in the directory. */
+  store?: string;
 }
 
 export interface InitOptions {
@@ -47,6 +51,8 @@ export interface InitOptions {
   insecureSeed?: Uint8Array;
   /** Recorded as the home's own; beside it otherwise. */
   refundsDir?: string;
+  /** The URL of an empty PostgreSQL database, recorded without its password; a SQLite file in the home otherwise. */
+  store?: string;
   random?: Random;
 }
 
@@ -56,7 +62,7 @@ export interface InitOptions {
  * @throws Refusal `home-exists`, `cannot-write`, `insecure-home`, `usage` for an unknown network, `malformed` for wrong words
  */
 export async function initHome(options: InitOptions): Promise<{ id: string; mnemonic: string }> {
-  const { network, passphrase, insecureSeed, refundsDir } = options;
+  const { network, passphrase, insecureSeed, refundsDir, store } = options;
   const dir = resolve(options.dir);
   const { isNetwork, NETWORKS } = await import('../bitcoin/network.ts');
   if (!isNetwork(network))
@@ -72,6 +78,7 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
     id,
     insecure: insecureSeed !== undefined,
     ...(refundsDir !== undefined && { refunds: resolve(refundsDir) }),
+    ...(store !== undefined && { store: withoutPassword(store) }),
   };
   const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
   try {
@@ -79,7 +86,8 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
     mkdirSync(made, { mode: 0o700 });
     writePrivate(join(made, CONFIG_FILE), printJson(config, '  ') + '\n');
     await writeSeed(join(made, SEED_FILE), mnemonic, passphrase);
-    await makeStore(made, id);
+    if (store === undefined) await makeStore(made, id);
+    else await (await import('./postgres.ts')).createPostgres(store, id);
     syncDirectory(made);
     renameSync(made, dir);
     syncParent(dir);
@@ -91,6 +99,12 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
     throw new Refusal('cannot-write', `no home can be made at ${dir}: ${(error as Error).message}`);
   }
   return { id, mnemonic };
+}
+
+function withoutPassword(store: string): string {
+  const url = new URL(store);
+  url.password = '';
+  return url.href;
 }
 
 async function makeStore(dir: string, id: string): Promise<void> {
@@ -139,6 +153,8 @@ export interface OpenOptions {
   passphrase?: () => Promise<string>;
   insecureSeed?: Uint8Array;
   refundsDir?: string;
+  /** The URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
+  store?: string;
   /** The kinds of all families, asked for only where the store was restored or copied. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Labelled points within a commit, where tests interrupt a run. */
@@ -170,7 +186,7 @@ export interface Home {
 /** @throws Refusal `no-home`, `secret-exposed`, `insecure-home` or `store-unavailable` */
 export async function openHome(options: OpenOptions): Promise<Home> {
   const dir = resolve(options.dir);
-  const { id, network, insecure, refunds } = readConfig(dir);
+  const { id, network, insecure, refunds, store: recorded } = readConfig(dir);
   refuseExposed(dir);
   checkInsecure(dir, network, insecure, options.insecureSeed);
   const refundsDir = resolve(options.refundsDir ?? refunds ?? defaultRefunds(dir));
@@ -183,7 +199,10 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     return homeKeys(seed, network);
   });
   const tide = new Tide(refundsDir, id);
-  const store = openStore(dir, keys, tide, options.point);
+  const url = options.store ?? recorded;
+  const within = { secrets: keys, watch: tide, point: options.point };
+  const { store, identity } =
+    url === undefined ? openSqlite(dir, within) : await (await import('./postgres.ts')).openPostgres(url, id, within);
   const shares = new ShareFolder({
     dir: sharesBeside(dir),
     homeId: id,
@@ -193,7 +212,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   let restored: boolean;
   try {
     if (existsSync(join(dir, SEED_FILE))) refuseExposed(join(dir, SEED_FILE));
-    await checkIdentity(dir, store, tide, options.kinds);
+    await checkIdentity(identity, store, tide, options.kinds);
     restored = (await store.meta('restored')) === 'pending';
     await shares.sweep(store);
   } catch (error) {
@@ -227,9 +246,9 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   };
 }
 
-function openStore(dir: string, keys: () => Promise<HomeKeys>, watch: Tide, point: OpenOptions['point']): SqliteStore {
+function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; identity: string } {
   try {
-    return new SqliteStore({ path: join(dir, STORE_FILE), secrets: keys, watch, point });
+    return { store: new SqliteStore({ path: join(dir, STORE_FILE), ...options }), identity: identityOf(dir) };
   } catch (error) {
     if (isMissing(error)) throw new Refusal('store-unavailable', `${dir} has a configuration but no ${STORE_FILE}`);
     throw error;

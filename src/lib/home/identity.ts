@@ -5,6 +5,8 @@
  * Two marks, each compared at every opening:
  * - Identity: the inode of `store.db`, and inode and ctime of the file `identity`, which is never written again. A copy has
  *   other inodes; a restore into the same files has another ctime. Not the device number, which changes on reboot.
+ *   In PostgreSQL (`postgres.ts`): the cluster's system identifier, its timeline (a promotion or a recovery begins another),
+ *   the database and the table `meta` (a dump makes new ones).
  * - Tide: the commit counter, written after each commit into the refunds folder, outside the home. A store whose counter is
  *   below its tide was put back.
  *
@@ -21,7 +23,7 @@ import { join } from 'node:path';
 import type { Kind } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { isMissing } from './files.ts';
-import type { SqliteStore } from './sqlite.ts';
+import type { SqlStore } from './sql-store.ts';
 import type { CommitWatch } from './store.ts';
 
 export const STORE_FILE = 'store.db';
@@ -35,20 +37,20 @@ export function identityOf(dir: string): string {
 }
 
 /**
- * Compares both marks, and where one differs makes the store harmless (`SqliteStore.settle`).
+ * Compares both marks, and where one differs makes the store harmless (`SqlStore.settle`).
+ * @param identity what the store is now
  * @param kinds asked for only then, so that a healthy home loads no family
  */
 export async function checkIdentity(
-  dir: string,
-  store: SqliteStore,
+  identity: string,
+  store: SqlStore,
   tide: Tide,
   kinds: () => Promise<readonly Kind<any>[]>,
 ): Promise<void> {
-  const identity = identityOf(dir);
   const high = tide.read();
-  if (store.isSame(identity, high)) return;
+  if (await store.isSame(identity, high)) return;
   tide.ready();
-  store.settle(identity, high, await kinds());
+  await store.settle(identity, high, await kinds());
   tide.rise(await store.commits());
 }
 

@@ -1,5 +1,6 @@
 /**
  * The schema of the store, as migrations: the n-th brings a store of version n to version n + 1 (`PRAGMA user_version`).
+ * `schema-postgres.ts` has the same tables; a test compares them.
  *
  * What can be guarded in the schema is, so that no fault of the program above it can undo a payment:
  * `high_sat` (paid, or signed to be paid) never falls, a record that was left for good stays so, no record is deleted,

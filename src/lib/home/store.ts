@@ -1,7 +1,7 @@
 /**
- * What a home asks of its database besides the runner's `Store`: SQLite today, one suite of tests for every other.
+ * What a home asks of its store besides the runner's `Store`; one suite of tests for every database.
  *
- * Not here: the database (`schema.ts`, `sqlite.ts`).
+ * Not here: the logic (`sql-store.ts`), the databases (`sqlite.ts`, `postgres.ts`).
  */
 import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';

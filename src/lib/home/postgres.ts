@@ -1,0 +1,292 @@
+/**
+ * The store of a home in a PostgreSQL database of its own, so that many workers share it.
+ *
+ * READ COMMITTED, and locks taken in one order before anything is read: an advisory lock for every name that the commit
+ * touches (claims that no record has yet can be locked in no other way), then the records themselves. From there on nobody
+ * else moves what this commit compares, so compare-and-swap holds as under SQLite's one writer, and two commits never wait for
+ * each other in a circle. Not SERIALIZABLE: it watches whole index pages, so commits of strangers would fail each other.
+ * The counter of commits is a sequence, for a row would hold every commit back until the one before it is synced.
+ *
+ * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), nonces that
+ * a crash of the server has taken. A connection lost in a commit leaves it open whether that stands: the same input again is
+ * answered by the reply that was kept, or worked anew.
+ * Not here: the logic (`sql-store.ts`), tables (`schema-postgres.ts`). A nonce's row stays in its page until vacuum; it is
+ * encrypted (`nonce-box.ts`).
+ */
+import pg from 'pg';
+import { Refusal } from '../protocol/refusal.ts';
+import { get, all, type Counter, type Database, type Row, type Sql, type Statement } from './database.ts';
+import { POSTGRES_MIGRATIONS, SWEEP } from './schema-postgres.ts';
+import { getMeta, setMeta, SqlStore, type StoreOptions } from './sql-store.ts';
+
+const WAIT_MS = 10_000;
+const CONNECTIONS = 4;
+const INT8 = 20;
+
+const counter: Counter = {
+  *next() {
+    return (yield* get(`SELECT nextval('commit_number') AS number`))!['number'] as number;
+  },
+  *get() {
+    const sql = 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number FROM commit_number';
+    return (yield* get(sql))!['number'] as number;
+  },
+  *set(number) {
+    yield* all(`SELECT setval('commit_number', ?)`, number);
+  },
+};
+
+/** Puts the schema into an empty database. @throws Refusal `home-exists` where a home has its store there */
+export async function createPostgres(url: string, homeId: string): Promise<void> {
+  const db = new Postgres(url);
+  try {
+    await db.migrate(homeId, true);
+    const identity = await db.identity();
+    await db.write(['meta:identity'], () => setMeta('identity', identity));
+  } finally {
+    db.close();
+  }
+}
+
+/** @throws Refusal `store-unavailable`, `store-unsafe`, `store-newer` */
+export async function openPostgres(
+  url: string,
+  homeId: string,
+  options: StoreOptions,
+): Promise<{ store: SqlStore; identity: string }> {
+  const db = new Postgres(url);
+  try {
+    await db.migrate(homeId, false);
+    return { store: new SqlStore(db, options), identity: await db.identity() };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+class Postgres implements Database {
+  readonly counter = counter;
+  readonly #pool: pg.Pool;
+  /** For messages: without user and password. */
+  readonly #place: string;
+  readonly #examined = new WeakSet<pg.PoolClient>();
+  #identity: string | undefined;
+
+  constructor(url: string) {
+    const { host, pathname } = new URL(url);
+    this.#place = `PostgreSQL at ${host || 'the local socket'}${pathname}`;
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      application_name: 'spillway',
+      max: CONNECTIONS,
+      allowExitOnIdle: true,
+      connectionTimeoutMillis: WAIT_MS,
+      lock_timeout: WAIT_MS,
+      // A worker that hangs in a commit holds up nobody for longer than this.
+      idle_in_transaction_session_timeout: WAIT_MS,
+      options: '-c search_path=public',
+      pipeline: true,
+      types: {
+        getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')),
+      },
+    });
+    // An idle connection that breaks is replaced by the next use.
+    this.#pool.on('error', () => {});
+  }
+
+  /** What tells this store from a copy of it: see `identity.ts`. */
+  async identity(): Promise<string> {
+    return this.#use(async (client) => markOf(await this.#state(client)));
+  }
+
+  async read<T>(work: () => Sql<T>): Promise<T> {
+    return this.#transaction(READ, [], (client) => run(client, work()));
+  }
+
+  async write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false> {
+    const locks = names === 'all' ? [LOCK_ALL] : [lockNames(names), lockRecords(names)];
+    return this.#transaction(WRITE, locks, (client) => run(client, work()));
+  }
+
+  /** Brings the schema up to date, once, whoever else does it at the same time. */
+  async migrate(homeId: string, create: boolean): Promise<void> {
+    const migrated = (client: pg.PoolClient) => run(client, this.#migrate(homeId, create));
+    if (!(await this.#transaction(WRITE, [lockNames(['migrate'])], migrated)))
+      throw new Refusal('concurrent', `${this.#place} is changed by another run`, { hint: 'run it again' });
+    this.#identity = await this.identity();
+    await this.#use((client) => client.query(SWEEP));
+  }
+  *#migrate(homeId: string, create: boolean): Sql<true> {
+    const newest = POSTGRES_MIGRATIONS.length;
+    const { there } = (yield* get(`SELECT to_regclass('meta') IS NOT NULL AS there`)) as { there: boolean };
+    if (there && create)
+      throw new Refusal('home-exists', `${this.#place} holds the store of another home`, {
+        hint: 'take an empty database; a store is never overwritten',
+      });
+    if (!there && !create)
+      throw new Refusal('store-unavailable', `${this.#place} holds no store of a home`, {
+        hint: 'spillway init --store URL makes one, with its home',
+      });
+    const version = there ? Number(yield* getMeta('schema')) : 0;
+    if (version > newest)
+      throw new Refusal('store-newer', `${this.#place} has schema ${version}, at most ${newest} expected`, {
+        hint: 'a newer spillway has used this home; update this one',
+      });
+    for (const step of POSTGRES_MIGRATIONS.slice(version)) yield* all(step);
+    if (version < newest) yield* setMeta('schema', String(newest));
+    if (create) yield* setMeta('home', homeId);
+    if ((yield* getMeta('home')) !== homeId)
+      throw new Refusal('store-unavailable', `${this.#place} holds the store of another home than this one`);
+    return true;
+  }
+
+  async check(): Promise<void> {
+    // PostgreSQL checks what it reads (initdb --data-checksums); there is no cheap check of the whole.
+  }
+  close(): void {
+    void this.#pool.end().catch(() => {});
+  }
+
+  async #transaction<T>(
+    begin: string,
+    locks: readonly Query[],
+    work: (client: pg.PoolClient) => Promise<T>,
+  ): Promise<T>;
+  async #transaction<T>(begin: string, locks: readonly Query[], work: (client: pg.PoolClient) => Promise<T | false>) {
+    return this.#use(async (client) => {
+      // Sent together: the work waits for the last of them.
+      const opened = [begin, ...locks].map((query) => client.query(query as string));
+      try {
+        await Promise.all(opened);
+        const result = await work(client);
+        await client.query(result === false ? 'ROLLBACK' : 'COMMIT');
+        return result;
+      } catch (error) {
+        await Promise.allSettled(opened);
+        await client.query('ROLLBACK');
+        if (RACES.includes((error as { code?: string }).code ?? '')) return false;
+        throw error;
+      }
+    });
+  }
+
+  async #use<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient | undefined;
+    try {
+      client = await this.#pool.connect();
+      if (!this.#examined.has(client)) await this.#examine(client);
+      const result = await work(client);
+      client.release();
+      return result;
+    } catch (error) {
+      // A connection on which the server has answered is as it was before; any other may be in any state.
+      client?.release(!(error instanceof Refusal || error instanceof pg.DatabaseError));
+      throw refusalOf(error, this.#place);
+    }
+  }
+
+  /** @throws Refusal where this server, or the cluster behind its address, is not to be worked with */
+  async #examine(client: pg.PoolClient): Promise<void> {
+    // Without a listener, a connection that breaks while nothing is asked of it would end the process.
+    client.on('error', () => {});
+    const state = await this.#state(client);
+    if (state.standby)
+      throw new Refusal('store-unavailable', `${this.#place} is a standby, the primary expected`, {
+        hint: 'a replica is for reading by other programs and for failover only',
+      });
+    for (const [name, found, expected] of [
+      ['synchronous_commit', state.sync, ['on', 'remote_write', 'remote_apply']],
+      ['fsync', state.fsync, ['on']],
+    ] as const)
+      if (!(expected as readonly string[]).includes(found))
+        throw new Refusal('store-unsafe', `${this.#place}: ${name} is ${found}, ${expected.join(' or ')} expected`, {
+          hint: 'a payment that was acknowledged could be lost in a crash',
+        });
+    if (this.#identity !== undefined) {
+      if (markOf(state) !== this.#identity)
+        throw new Refusal('store-unavailable', `${this.#place} is another cluster than before: failover or restore`, {
+          hint: 'start again: the store is then looked at as a restored one',
+        });
+      await client.query(SWEEP);
+    }
+    this.#examined.add(client);
+  }
+
+  async #state(client: pg.PoolClient): Promise<State> {
+    return (await client.query<State>(STATE)).rows[0]!;
+  }
+}
+
+interface State {
+  sync: string;
+  fsync: string;
+  standby: boolean;
+  system: string;
+  timeline: string | null;
+  database: string;
+  meta: string | null;
+}
+/** The timeline from the log that is written now: `pg_control` still has the old one just after a promotion. */
+const STATE = `
+  SELECT current_setting('synchronous_commit') AS sync, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
+    (SELECT system_identifier::text FROM pg_control_system()) AS system,
+    CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline,
+    (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
+    to_regclass('meta')::oid::text AS meta`;
+const markOf = ({ system, timeline, database, meta }: State): string =>
+  `cluster ${system} timeline ${timeline} database ${database} table ${meta}`;
+
+const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+const WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+type Query = string | { name: string; text: string; values: unknown[] };
+const LOCK_ALL = 'LOCK TABLE record, claim, nonce, reply, meta IN EXCLUSIVE MODE';
+/** Both in one order, by hash and by id: whoever locks more than one does so in the same order. */
+const lockNames = (names: readonly string[]): Query => ({
+  name: 'names',
+  text: `SELECT pg_advisory_xact_lock(hash) FROM
+    (SELECT DISTINCT hashtextextended(name, 0) AS hash FROM unnest($1::text[]) AS name ORDER BY hash) AS sorted`,
+  values: [names],
+});
+const lockRecords = (names: readonly string[]): Query => ({
+  name: 'records',
+  text: `SELECT id FROM record WHERE id IN (SELECT record FROM claim WHERE claim = ANY($1::text[])) ORDER BY id FOR UPDATE`,
+  values: [names],
+});
+
+async function run<T>(client: pg.PoolClient, work: Sql<T>): Promise<T> {
+  for (let rows: Row[] = []; ;) {
+    const step = work.next(rows);
+    if (step.done) return step.value;
+    rows = (await client.query(prepared(step.value))).rows;
+  }
+}
+
+/** Statements by their text, which are few and fixed, with `$1` for `?`; one without values may be several in one. */
+const texts = new Map<string, { name: string; text: string }>();
+function prepared({ sql, values }: Statement): pg.QueryConfig {
+  if (values.length === 0) return { text: sql };
+  let known = texts.get(sql);
+  if (!known) {
+    let place = 0;
+    known = { name: `s${texts.size}`, text: sql.replaceAll('?', () => `$${(place += 1)}`) };
+    texts.set(sql, known);
+  }
+  return { ...known, values: [...values] };
+}
+
+const RACES = ['40001', '40P01']; // serialization_failure, deadlock_detected
+const LOCKED = '55P03';
+/** Data, constraints, syntax and RAISE: what the program must not have asked. */
+const FAULTS = /^(22|23|42|P0)/;
+
+function refusalOf(error: unknown, place: string): unknown {
+  if (error instanceof Refusal || !(error instanceof Error)) return error;
+  const { code, message } = error as { code?: string; message: string };
+  if (error instanceof pg.DatabaseError && FAULTS.test(code ?? '') && code !== '42501')
+    return new Refusal('bug', `the store refuses a write: ${message}`);
+  if (code === LOCKED)
+    return new Refusal('store-unavailable', `${place} stayed locked by another process for ${WAIT_MS / 1000} s`, {
+      hint: 'try again; should it last, look for a run that hangs',
+    });
+  return new Refusal('store-unavailable', `${place}: ${message || code}`);
+}

@@ -1,0 +1,395 @@
+/**
+ * The store of a home in SQL: records with their claims, open nonces, replies and used addresses, and the one commit that
+ * changes them together. One logic for every database (`database.ts`).
+ *
+ * A revision is the number of the commit that wrote the record last, so no revision comes twice in a store. Opening or
+ * ending a nonce counts as writing its record: whoever read the older nonce loses the race.
+ * Secrets are asked for only where a nonce or an address is at hand, so that listing never needs a passphrase.
+ * Not here: the databases (`sqlite.ts`, `postgres.ts`), the schema's promises (`schema.ts`), copies and restores
+ * (`identity.ts`).
+ */
+import type { Claim, Hex, Kind, NonceId, OwnAddress, WalletPath } from '../protocol/action.ts';
+import { canonicalJson, parseJson, printJson, type Json } from '../protocol/json.ts';
+import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { all, get, marks, type Database, type Sql } from './database.ts';
+import { openNonce, sealNonce } from './nonce-box.ts';
+import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
+
+export interface StoreOptions {
+  secrets: () => Promise<StoreSecrets>;
+  watch?: CommitWatch;
+  /** Labelled points within a commit, where tests interrupt a run. */
+  point?: ((label: string) => void) | undefined;
+}
+
+interface Owner {
+  id: number;
+  kind: string;
+  rev: number;
+  body: string;
+}
+
+export class SqlStore implements HomeStore {
+  readonly #db: Database;
+  readonly #secrets: () => Promise<StoreSecrets>;
+  readonly #watch: CommitWatch | undefined;
+  readonly #point: ((label: string) => void) | undefined;
+
+  constructor(db: Database, { secrets, watch, point }: StoreOptions) {
+    this.#db = db;
+    this.#secrets = secrets;
+    this.#watch = watch;
+    this.#point = point;
+  }
+
+  async reply(key: Hex): Promise<Reply | undefined> {
+    const row = await this.#db.read(() =>
+      get('SELECT text, exit, hint, "row", flags, copies FROM reply WHERE key = ?', key),
+    );
+    if (!row) return undefined;
+    const { hint, copies, ...rest } = row;
+    return { ...rest, ...(hint !== null && { hint }), copies: parseJson(copies as string) } as unknown as Reply;
+  }
+
+  async load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }> {
+    if (claims.length === 0) return { found: new Map(), nonces: [] };
+    const { owners, sealed } = await this.#db.read(function* () {
+      const owners = yield* ownersOf(claims);
+      const ids = [...new Set([...owners.values()].map(({ id }) => id))];
+      const sql = `SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${marks(ids)})`;
+      return { owners, sealed: ids.length === 0 ? [] : yield* all(sql, ...ids) };
+    });
+    const loaded = ({ kind, body, rev }: Owner): Loaded => ({ kind, record: parseJson(body), rev });
+    const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
+    const nonces = sealed.map((row): SealedNonce => {
+      const id = { of: row['of_claim'] as Claim, sighash: row['sighash'] as Hex, pubnonce: row['pubnonce'] as Hex };
+      const unseal = async () => openNonce(id, row['sealed'] as Uint8Array, (await this.#secrets()).storeKey);
+      return { of: id.of, sighash: id.sighash, unseal };
+    });
+    return { found, nonces };
+  }
+
+  async commit(commit: Commit): Promise<boolean> {
+    const { opens, addresses } = commit;
+    // Whatever waits comes before the transaction: inside it there are statements only.
+    const secrets = opens.length + addresses.length > 0 ? await this.#secrets() : undefined;
+    const sealed = opens.map((nonce) => sealNonce(nonce, secrets!.storeKey));
+    const places = await Promise.all(addresses.map((own) => placeOf(own, secrets!)));
+    this.#watch?.ready();
+    const number = await this.#db.write(namesOf(commit), () => this.#take(commit, sealed, places));
+    if (number === false) return false;
+    this.#point?.('before-tide');
+    this.#watch?.rise(number);
+    return true;
+  }
+
+  /** One commit within its transaction: its number, or false where something moved on. */
+  *#take(commit: Commit, sealed: readonly Uint8Array[], places: readonly StoredAddress[]): Sql<number | false> {
+    const { key, reply, reads, writes, opens, spends, voids, notes } = commit;
+    if (key !== null && (yield* get('SELECT 1 FROM reply WHERE key = ?', key))) return false;
+    const compared = [...reads, ...writes].flatMap(({ claim, rev }) => (claim === null ? [] : [{ claim, rev }]));
+    const owners = yield* ownersOf([...new Set(compared.map(({ claim }) => claim))]);
+    if (!compared.every(({ claim, rev }) => (owners.get(claim)?.rev ?? 0) === rev)) return false;
+
+    // Nonces end before claims are dropped: afterwards they could no longer be found.
+    for (const nonce of spends)
+      if (!(yield* endNonce(nonce)))
+        throw new Refusal('nonce-consumed', `the secret nonce of ${nonce.of} for this request is no longer open`, {
+          hint: 'start the request anew',
+        });
+    const number = yield* this.#db.counter.next();
+    for (const nonce of spends) yield* touch(nonce, number);
+    for (const nonce of voids) yield* voidNonce(nonce, number);
+    yield* writeRecords(writes, owners, number);
+    for (const { name, body } of notes) {
+      const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
+      if (!(yield* get(sql, name, canonicalJson(body))))
+        throw new Refusal('already-known', `${name} was noted before, under another request`);
+    }
+    for (const [i, nonce] of opens.entries()) {
+      yield* voidNonce(nonce, number);
+      const sql = 'INSERT INTO nonce(of_claim, sighash, pubnonce, sealed, reply) VALUES (?, ?, ?, ?, ?)';
+      yield* all(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!, key);
+    }
+    if (key !== null)
+      yield* all(
+        'INSERT INTO reply(key, text, exit, hint, "row", flags, copies) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        key,
+        reply.text,
+        reply.exit,
+        reply.hint ?? null,
+        reply.row,
+        reply.flags,
+        printJson(reply.copies),
+      );
+    for (const place of places) if (!(yield* addAddress(place))) return false;
+    this.#point?.('in-commit');
+    return number;
+  }
+
+  async notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>> {
+    if (names.length === 0) return new Map();
+    const sql = `SELECT name, body FROM note WHERE name IN (${marks(names)})`;
+    const rows = await this.#db.read(() => all(sql, ...names));
+    return new Map(rows.map(({ name, body }) => [name as string, parseJson(body as string)]));
+  }
+
+  async list(kind?: string, state?: string): Promise<readonly Listed[]> {
+    const where = [kind !== undefined && 'kind = ?', state !== undefined && 'state = ?'].filter((w) => w !== false);
+    const values = [kind, state].filter((v) => v !== undefined);
+    return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
+  }
+
+  async unissued(issuer: string): Promise<readonly Listed[]> {
+    return this.#listed('WHERE issuer = ? AND issued_sat < high_sat', issuer);
+  }
+
+  async byName(prefix: string): Promise<readonly Listed[]> {
+    if (!/^[0-9a-f]{8,}$/.test(prefix)) return [];
+    // 'g' follows every hex digit.
+    return this.#listed('WHERE name >= ? AND name < ?', prefix, `${prefix}g`);
+  }
+
+  async #listed(where: string, ...values: string[]): Promise<readonly Listed[]> {
+    const sql = `SELECT kind, name, state, rev, body FROM record ${where} ORDER BY id`;
+    const rows = await this.#db.read(() => all(sql, ...values));
+    return rows.map(({ body, ...row }) => ({ ...row, record: parseJson(body as string) }) as unknown as Listed);
+  }
+
+  async fresh(count: number): Promise<readonly OwnAddress[]> {
+    if (count === 0) return [];
+    const sql = 'SELECT coalesce(max(idx) + 1, 0) AS next FROM address WHERE chain = 0';
+    const { next } = (await this.#db.read(() => get(sql))) as { next: number };
+    const { address } = await this.#secrets();
+    const paths = Array.from({ length: count }, (_, i): WalletPath => ({ chain: 0, index: next + i }));
+    return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
+  }
+
+  async ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>> {
+    if (scripts.length === 0) return new Map();
+    const sql = `SELECT script, chain, idx FROM address WHERE script IN (${marks(scripts)})`;
+    const rows = await this.#db.read(() => all(sql, ...scripts));
+    return new Map(
+      rows.map(({ script, chain, idx }) => [script as Hex, { chain: chain as 0 | 1, index: idx as number }]),
+    );
+  }
+
+  async addresses(): Promise<readonly StoredAddress[]> {
+    const sql = 'SELECT chain, idx AS "index", address, script FROM address ORDER BY chain, idx';
+    const rows = await this.#db.read(() => all(sql));
+    return rows.map((row) => ({ ...row }) as unknown as StoredAddress);
+  }
+
+  async addAddresses(paths: readonly WalletPath[]): Promise<void> {
+    const { address } = await this.#secrets();
+    const places = await Promise.all(paths.map(async (path) => ({ ...path, ...(await address(path)) })));
+    this.#watch?.ready();
+    const { counter } = this.#db;
+    const number = await this.#db.write([ADDRESSES], function* () {
+      let added = false;
+      for (const place of places) added = (yield* addAddress(place)) || added;
+      return added && (yield* counter.next());
+    });
+    if (number !== false) this.#watch?.rise(number);
+  }
+
+  async meta(key: string): Promise<string | undefined> {
+    return this.#db.read(() => getMeta(key));
+  }
+  async setMeta(key: string, value: string): Promise<void> {
+    await this.#surely([`meta:${key}`], () => setMeta(key, value));
+  }
+  async commits(): Promise<number> {
+    return this.#db.read(() => this.#db.counter.get());
+  }
+
+  /** Is this the store that the home had last? `identity.ts` says what both figures are. */
+  async isSame(identity: string, tide: number): Promise<boolean> {
+    return this.#db.read(() => this.#same(identity, tide));
+  }
+  *#same(identity: string, tide: number): Sql<boolean> {
+    return (yield* getMeta('identity')) === identity && (yield* this.#db.counter.get()) >= tide;
+  }
+
+  /**
+   * Makes a copied or restored store harmless, in one transaction: no open nonce, no reply that showed one, every record as
+   * its kind says, `restored` pending, and the identity that it has from now on. Does nothing where another process did it.
+   * @throws Refusal `store-unavailable` for a damaged file or a record of an unknown kind
+   */
+  async settle(identity: string, tide: number, kinds: readonly Kind<unknown>[]): Promise<void> {
+    await this.#db.check();
+    const known = new Map(kinds.map((kind) => [kind.name, kind]));
+    await this.#surely('all', () => this.#settle(identity, tide, known));
+  }
+  *#settle(identity: string, tide: number, known: ReadonlyMap<string, Kind<unknown>>): Sql<void> {
+    const { counter } = this.#db;
+    if (yield* this.#same(identity, tide)) return;
+    const number = Math.max(yield* counter.get(), tide) + 1;
+    yield* all('DELETE FROM reply WHERE key IN (SELECT reply FROM nonce)');
+    yield* all('DELETE FROM nonce');
+    for (const { id } of yield* all('SELECT id FROM record ORDER BY id')) yield* restore(id as number, known, number);
+    yield* setMeta('restored', 'pending');
+    yield* setMeta('identity', identity);
+    yield* counter.set(number);
+  }
+
+  /** For writes that nothing replaces where they lose a race. */
+  async #surely(names: readonly string[] | 'all', work: () => Sql<void>): Promise<void> {
+    if ((await this.#db.write(names, work)) === false)
+      throw new Refusal('concurrent', 'another run of this home was faster', { hint: 'run it again' });
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+/** The name under which commits that use addresses wait for each other. */
+const ADDRESSES = 'addresses';
+
+/** All that a commit touches, by name: see `Database.write`. */
+function namesOf({ key, reads, writes, opens, spends, voids, notes, addresses }: Commit): string[] {
+  return [
+    ...(key === null ? [] : [`reply:${key}`]),
+    ...[...reads, ...writes].flatMap(({ claim }) => claim ?? []),
+    ...writes.flatMap(({ claims }) => claims),
+    ...[...opens, ...spends, ...voids].map(({ of }) => of),
+    ...notes.map(({ name }) => `note:${name}`),
+    ...(addresses.length > 0 ? [ADDRESSES] : []),
+  ];
+}
+
+/** The records behind these claims. */
+function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
+  if (claims.length === 0) return new Map();
+  const sql = `SELECT claim, id, kind, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
+  const rows = yield* all(sql, ...claims);
+  return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
+}
+
+function* writeRecords(writes: Commit['writes'], owners: ReadonlyMap<Claim, Owner>, number: number): Sql<void> {
+  const kept: { id: number | undefined; held: ReadonlySet<string> }[] = [];
+  // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
+  for (const { claim, claims, rev, kind } of writes) {
+    const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
+    if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
+    kept.push({ id, held: id === undefined ? new Set() : yield* dropClaims(id, new Set(claims), number) });
+  }
+  for (const [i, { kind, record, row, claims }] of writes.entries()) {
+    const { id: old, held } = kept[i]!;
+    const id = yield* putRecord(old, kind, record, row, number);
+    for (const claim of claims) if (!held.has(claim)) yield* addClaim(claim, id);
+  }
+}
+
+const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
+const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
+const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ? RETURNING id`;
+
+function* putRecord(
+  id: number | undefined,
+  kind: string,
+  record: object,
+  row: Commit['writes'][number]['row'],
+  number: number,
+): Sql<number> {
+  const values = [
+    kind,
+    row.name,
+    row.state,
+    number,
+    row.highSat,
+    row.limitSat,
+    Number(row.left),
+    row.issuer ?? null,
+    row.issuedSat ?? 0n,
+    row.owedSat ?? null,
+    canonicalJson(record),
+  ];
+  const put = yield* id === undefined ? get(INSERT, ...values) : get(UPDATE, ...values, id);
+  return put!['id'] as number;
+}
+
+/** Which of its claims the record still holds. */
+function* dropClaims(id: number, kept: ReadonlySet<string>, number: number): Sql<ReadonlySet<string>> {
+  const held = new Set<string>();
+  for (const row of yield* all('SELECT claim FROM claim WHERE record = ?', id)) {
+    const claim = row['claim'] as Claim;
+    if (kept.has(claim)) {
+      held.add(claim);
+      continue;
+    }
+    for (const nonce of yield* all('SELECT sighash FROM nonce WHERE of_claim = ?', claim))
+      yield* voidNonce({ of: claim, sighash: nonce['sighash'] as Hex }, number);
+    yield* all('DELETE FROM claim WHERE claim = ?', claim);
+  }
+  return held;
+}
+
+function* addClaim(claim: Claim, id: number): Sql<void> {
+  const sql = 'INSERT INTO claim(claim, record) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING record';
+  if (yield* get(sql, claim, id)) return;
+  if ((yield* ownersOf([claim])).get(claim)?.id !== id)
+    throw new Refusal('already-known', `${claim} is in use by another record of this home`);
+}
+
+/** Whoever loaded the record of this nonce before now loses its race, also where the record itself stays as it was. */
+function* touch({ of }: NonceId, number: number): Sql<void> {
+  yield* all('UPDATE record SET rev = ? WHERE id = (SELECT record FROM claim WHERE claim = ?)', number, of);
+}
+
+function* endNonce({ of, sighash }: NonceId): Sql<{ reply: string | null } | undefined> {
+  const ended = yield* get('DELETE FROM nonce WHERE of_claim = ? AND sighash = ? RETURNING reply', of, sighash);
+  return ended as { reply: string | null } | undefined;
+}
+
+/** Erases a nonce that may be there, and the reply that showed it, so that the same input is worked anew. */
+function* voidNonce(nonce: NonceId, number: number): Sql<void> {
+  yield* touch(nonce, number);
+  const reply = (yield* endNonce(nonce))?.reply ?? null;
+  if (reply !== null) yield* all('DELETE FROM reply WHERE key = ?', reply);
+}
+
+/** false where the place is in use. */
+function* addAddress({ chain, index, script, address }: StoredAddress): Sql<boolean> {
+  const sql =
+    'INSERT INTO address(chain, idx, script, address) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING idx';
+  return (yield* get(sql, chain, index, script, address)) !== undefined;
+}
+
+function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number: number): Sql<void> {
+  const { kind: name, body } = (yield* get('SELECT kind, body FROM record WHERE id = ?', id)) as {
+    kind: string;
+    body: string;
+  };
+  const kind = known.get(name);
+  if (!kind)
+    throw new Refusal(
+      'store-unavailable',
+      `this store was restored or copied, and holds a record of the unknown kind '${name}'`,
+      {
+        hint: 'open it with the version of spillway that wrote it',
+      },
+    );
+  const record = kind.restored(kind.parse(parseJson(body)));
+  const claims = kind.claims(record);
+  const held = yield* dropClaims(id, new Set(claims), number);
+  yield* putRecord(id, name, record as object, kind.row(record), number);
+  for (const claim of claims) if (!held.has(claim)) yield* addClaim(claim, id);
+}
+
+export function* getMeta(key: string): Sql<string | undefined> {
+  return (yield* get('SELECT value FROM meta WHERE key = ?', key))?.['value'] as string | undefined;
+}
+export function* setMeta(key: string, value: string): Sql<void> {
+  const sql = 'INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value';
+  yield* all(sql, key, value);
+}
+
+async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {
+  const made = await address(own);
+  if (made.address !== own.address)
+    throw new Refusal('bug', `${own.address} is not the address at ${own.chain}/${own.index}`);
+  return { ...own, script: made.script };
+}

@@ -1,0 +1,314 @@
+/** The store in PostgreSQL: the suite of every store, and what only a server can do to it. */
+import { spawn } from 'node:child_process';
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Connection } from '../../src/lib/home/connection.ts';
+import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
+import { homeKeys } from '../../src/lib/home/keys.ts';
+import { createPostgres, openPostgres } from '../../src/lib/home/postgres.ts';
+import { MIGRATIONS } from '../../src/lib/home/schema.ts';
+import { seedOf } from '../../src/lib/home/seed.ts';
+import { SqliteStore } from '../../src/lib/home/sqlite.ts';
+import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
+import { commitOf, hex, nonceOf, tempDir, thing, things, write } from './fixture.ts';
+import { storeSuite } from './store-suite.ts';
+
+const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about';
+const keys = homeKeys(seedOf(WORDS), 'regtest');
+const ID = 'ab'.repeat(16);
+const A = 'id:aa';
+
+describe.runIf(havePostgres)('PostgreSQL', () => {
+  let cluster: Cluster;
+  beforeAll(async () => void (cluster = await startPostgres()), 60_000);
+  afterAll(() => cluster.end(), 60_000);
+
+  const options = { secrets: async () => keys };
+  const made = async (url: string) => {
+    await createPostgres(url, ID);
+    return (await openPostgres(url, ID, options)).store;
+  };
+  storeSuite('its store', async () => made(await cluster.database()));
+
+  const newHome = async (url: string): Promise<string> => {
+    const dir = join(tempDir(), 'home');
+    await initHome({ dir, network: 'regtest', store: url });
+    return dir;
+  };
+  const open = (dir: string, store?: string) =>
+    openHome({ dir, kinds: async () => [things], ...(store !== undefined && { store }) });
+  const using = async <T>(home: Home, use: (home: Home) => Promise<T>): Promise<T> => {
+    try {
+      return await use(home);
+    } finally {
+      home.close();
+    }
+  };
+  /** As in `identity.test.ts`: an offer that reserves a coin, a paid contract, an open nonce with its reply, a spent one. */
+  const used = async (url: string): Promise<string> => {
+    const dir = await newHome(url);
+    await using(await open(dir), async ({ store }) => {
+      const offer = thing('id:offer', { state: 'offered', claims: ['id:offer', 'coin:aa:0'] });
+      await store.commit(commitOf({ writes: [write(null, 0, offer), write(null, 0, thing('id:paid', { paid: 5 }))] }));
+      await store.commit(commitOf({ key: 'opened', opens: [nonceOf('id:paid')] }));
+      await store.commit(commitOf({ key: 'opened-spent', opens: [nonceOf('id:paid', 'bb')] }));
+      await store.commit(commitOf({ key: 'spent', spends: [{ of: 'id:paid', sighash: 'bb' }] }));
+    });
+    return dir;
+  };
+  const expectHealthy = (dir: string, store?: string) =>
+    open(dir, store).then((home) =>
+      using(home, async (it) => {
+        expect(it.restored).toBe(false);
+        expect((await it.store.load(['id:paid'])).nonces).toHaveLength(1);
+        expect(await it.store.reply('opened')).toBeDefined();
+      }),
+    );
+  const expectRestored = (dir: string, store?: string) =>
+    open(dir, store).then((home) =>
+      using(home, async (it) => {
+        expect(it.restored).toBe(true);
+        expect((await it.store.load(['id:paid'])).nonces).toEqual([]);
+        expect(await it.store.reply('opened')).toBeUndefined();
+        expect(await it.store.reply('spent')).toBeDefined();
+        const { found } = await it.store.load(['id:offer', 'coin:aa:0', 'id:paid']);
+        expect(found.get('id:offer')!.record).toMatchObject({ state: 'ended' });
+        expect(found.has('coin:aa:0')).toBe(false);
+        expect(found.get('id:paid')!.record).toMatchObject({ paid: 5 });
+        expect(Number((await it.store.meta('identity'))!.length)).toBeGreaterThan(20);
+      }),
+    );
+
+  describe('the database', () => {
+    it('has the tables and columns of the file', async () => {
+      const url = await cluster.database();
+      await createPostgres(url, ID);
+      const path = join(tempDir(), 'store.db');
+      SqliteStore.create({ path, ...options }).close();
+      const db = new Connection(path, MIGRATIONS);
+      const file = db.all(
+        `SELECT m.name AS "table", c.name AS "column", c."notnull" = 1 OR c.pk > 0 AS needed
+         FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'`,
+      );
+      db.close();
+      const server = await cluster.sql(
+        url,
+        `SELECT table_name AS "table", column_name AS "column", CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS needed
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN ('opened', 'commit_number')`,
+      );
+      const sorted = (rows: Record<string, unknown>[]) =>
+        rows.map((row) => `${row['table']}.${row['column']} ${row['needed']}`).sort();
+      expect(sorted(server)).toEqual(sorted(file));
+      expect(server.length).toBeGreaterThan(25);
+    });
+
+    it('keeps nonces out of the write-ahead log, sealed', async () => {
+      const url = await cluster.database();
+      const store = await made(url);
+      const nonce = {
+        ...nonceOf(A),
+        secret: new TextEncoder().encode('a secret nonce that nobody may find in a file'),
+      };
+      await store.commit(commitOf({ writes: [write(null, 0, thing(A))], opens: [nonce] }));
+      store.close();
+      const [table] = await cluster.sql(url, `SELECT relpersistence AS kind FROM pg_class WHERE relname = 'nonce'`);
+      expect(table).toEqual({ kind: 'u' });
+      const [row] = await cluster.sql(url, 'SELECT sealed FROM nonce');
+      expect(row.sealed.includes('nobody may find')).toBe(false);
+      const dump = await cluster.run('pg_dump', '--no-unlogged-table-data', url);
+      expect(dump).toContain('COPY public.record');
+      expect(dump).not.toContain(nonce.pubnonce);
+    });
+
+    it('refuses a second home, a home of another store, and a database without a store', async () => {
+      const url = await cluster.database();
+      const dir = await newHome(url);
+      await expect(newHome(url)).rejects.toMatchObject({ code: 'home-exists', exit: 73 });
+      const other = await newHome(await cluster.database());
+      await expect(open(other, url)).rejects.toMatchObject({
+        code: 'store-unavailable',
+        message: expect.stringContaining('another home'),
+      });
+      await expect(open(dir, await cluster.database())).rejects.toMatchObject({
+        code: 'store-unavailable',
+        message: expect.stringContaining('no store'),
+      });
+    });
+
+    it('refuses a newer schema', async () => {
+      const url = await cluster.database();
+      const dir = await newHome(url);
+      await cluster.sql(url, `UPDATE meta SET value = '99' WHERE key = 'schema'`);
+      await expect(open(dir)).rejects.toMatchObject({ code: 'store-newer', exit: 69 });
+    });
+
+    it.each(['off', 'local'])('refuses synchronous_commit=%s', async (value) => {
+      const url = await cluster.database();
+      const dir = await newHome(url);
+      await cluster.sql(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = ${value}`);
+      await expect(open(dir)).rejects.toMatchObject({
+        code: 'store-unsafe',
+        message: expect.stringContaining(`synchronous_commit is ${value}`),
+      });
+    });
+
+    it('refuses a server that does not sync', async () => {
+      const careless = await startPostgres(undefined, ['fsync=off']);
+      try {
+        await expect(newHome(await careless.database())).rejects.toMatchObject({
+          code: 'store-unsafe',
+          message: expect.stringContaining('fsync is off'),
+        });
+      } finally {
+        await careless.end();
+      }
+    }, 60_000);
+
+    it('records its URL without the password, and says where it is without it', async () => {
+      const url = new URL(await cluster.database());
+      url.password = 'hunter2';
+      const dir = await newHome(url.href);
+      expect(readFileSync(join(dir, 'config.json'), 'utf8')).toContain(url.pathname);
+      expect(readFileSync(join(dir, 'config.json'), 'utf8')).not.toContain('hunter2');
+      url.port = '1';
+      const error = await open(dir, url.href).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'store-unavailable', exit: 69 });
+      expect(String(error)).not.toContain('hunter2');
+    });
+
+    it('gives up on a lock with 69', async () => {
+      const url = await cluster.database();
+      const store = await made(url);
+      await store.commit(commitOf({ writes: [write(null, 0, thing(A))] }));
+      const other = new pg.Client(url);
+      await other.connect();
+      await other.query('BEGIN');
+      await other.query('LOCK TABLE record');
+      const late = commitOf({ reads: [{ claim: A, rev: 1 }] });
+      await expect(store.commit(late)).rejects.toMatchObject({
+        code: 'store-unavailable',
+        message: expect.stringContaining('locked'),
+      });
+      await other.end();
+      expect(await store.commit(late)).toBe(true);
+      store.close();
+    }, 30_000);
+  });
+
+  describe('a home with its store there', () => {
+    const WORK = fileURLToPath(new URL('./children/work.ts', import.meta.url));
+    const start = (mode: string, dir: string, times: number) =>
+      spawn(process.execPath, ['--disable-warning=ExperimentalWarning', WORK, mode, dir, String(times)]);
+
+    it('loses no update of processes that race for one record', async () => {
+      const dir = await newHome(await cluster.database());
+      const home = await open(dir);
+      await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:shared'))] }));
+      const children = Array.from({ length: 4 }, () => start('count', dir, 15));
+      expect((await Promise.all(children.map((child) => text(child.stderr)))).join('')).toBe('');
+      expect((await home.store.load(['id:shared'])).found.get('id:shared')!.record).toMatchObject({ paid: 60 });
+      home.close();
+    }, 120_000);
+
+    it('is healthy after a restart, with its nonces', async () => {
+      const dir = await used(await cluster.database());
+      await cluster.stop();
+      await expect(open(dir)).rejects.toMatchObject({ code: 'store-unavailable', exit: 69 });
+      await cluster.start();
+      await expectHealthy(dir);
+    }, 60_000);
+
+    it('goes on over a restart without being opened again', async () => {
+      const url = await cluster.database();
+      const home = await open(await newHome(url));
+      await home.store.commit(commitOf({ writes: [write(null, 0, thing(A))] }));
+      await cluster.stop();
+      await expect(home.store.commits()).rejects.toMatchObject({ code: 'store-unavailable' });
+      await cluster.start();
+      expect(await home.store.commit(commitOf({ key: 'k' }))).toBe(true);
+      home.close();
+    }, 60_000);
+
+    it('after a crash of the server has no nonces, and works the same inputs anew', async () => {
+      const url = await cluster.database();
+      const dir = await used(url);
+      await using(await open(dir), async (home) => {
+        await cluster.stop('immediate');
+        await cluster.start();
+        expect(home.restored).toBe(false);
+        expect(await home.store.reply('opened').catch(() => home.store.reply('opened'))).toBeUndefined();
+        expect(await home.store.reply('opened-spent')).toBeDefined();
+        expect((await home.store.load(['id:paid'])).nonces).toEqual([]);
+        const [first, second] = [nonceOf('id:paid'), commitOf({ key: 'opened', opens: [nonceOf('id:paid')] })];
+        await expect(home.store.commit(commitOf({ spends: [first] }))).rejects.toMatchObject({
+          code: 'nonce-consumed',
+        });
+        expect(await home.store.commit(second)).toBe(true);
+      });
+      await expectHealthy(dir);
+    }, 60_000);
+
+    it('counts as restored from a dump, in another database or in the same', async () => {
+      const url = await cluster.database();
+      const dir = await used(url);
+      const file = join(cluster.dir, '..', `dump-${hex(4)}`);
+      await cluster.run('pg_dump', '-Fc', '-f', file, url);
+      const other = await cluster.database();
+      await cluster.run('pg_restore', '-d', other, file);
+      cpSync(dir, `${dir}2`, { recursive: true });
+      await expectRestored(`${dir}2`, other);
+      await expectHealthy(dir);
+      await cluster.run('pg_restore', '--clean', '-d', url, file);
+      await expectRestored(dir);
+    }, 60_000);
+
+    it('counts as restored by its tide alone, where rows were put back', async () => {
+      const url = await cluster.database();
+      const dir = await used(url);
+      await cluster.sql(url, `SELECT setval('commit_number', 1)`);
+      await expectRestored(dir);
+      await expectRestored(dir);
+    });
+
+    it('on a replica is refused, and counts as restored once that is promoted', async () => {
+      const url = await cluster.database();
+      const dir = await used(url);
+      const copy = join(cluster.dir, '..', 'replica');
+      await cluster.run('pg_basebackup', '--no-sync', '-R', '-X', 'stream', '-c', 'fast', '-D', copy, '-d', url);
+      const replica = await startPostgres(copy);
+      try {
+        const at = url.replace(`:${cluster.port}/`, `:${replica.port}/`);
+        await expect(open(dir, at)).rejects.toMatchObject({
+          code: 'store-unavailable',
+          message: expect.stringContaining('standby'),
+        });
+        await replica.run('pg_ctl', '-D', replica.dir, '-w', 'promote');
+        await expectRestored(dir, at);
+      } finally {
+        await replica.end();
+      }
+    }, 120_000);
+
+    it('does not go on with another cluster behind the same address', async () => {
+      const two = await startPostgres();
+      const url = await two.database();
+      const home = await open(await newHome(url));
+      try {
+        await two.stop();
+        await two.run('pg_resetwal', '--next-wal-file=00000002000000000000000A', '-f', two.dir);
+        await two.start();
+        await expect(home.store.commits().catch(() => home.store.commits())).rejects.toMatchObject({
+          code: 'store-unavailable',
+          message: expect.stringContaining('another cluster'),
+        });
+      } finally {
+        home.close();
+        await two.end();
+      }
+    }, 60_000);
+  });
+});

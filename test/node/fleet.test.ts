@@ -1,0 +1,14 @@
+/** Eight workers on one PostgreSQL store: every update once, whatever dies. Needs PostgreSQL, no node. */
+import { describe, expect, it } from 'vitest';
+import { fleetSize, playFleet } from '../support/fleet.ts';
+import { havePostgres } from '../support/postgres.ts';
+
+describe.runIf(havePostgres)('a fleet', () => {
+  it('pays every update once, with workers killed at random and the database restarted', async () => {
+    const size = fleetSize({ contracts: 200, updates: 5_000, workers: 8 });
+    const counts = await playFleet(size);
+    expect(counts.accepted).toBe(size.updates);
+    expect(counts.restarts).toBe(1);
+    expect(counts.kills).toBeGreaterThan(0);
+  }, 3_600_000);
+});

@@ -1,0 +1,285 @@
+/**
+ * A fleet: worker processes (`serve --stdio`) on one PostgreSQL store, and customers that send them updates in random order,
+ * with duplicates and stale amounts, while workers are killed and the database is restarted.
+ */
+import { schnorr } from '@noble/curves/secp256k1.js';
+import { hexToBytes } from '@noble/hashes/utils.js';
+import { Transaction } from '@scure/btc-signer';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
+import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { keysOf } from '../../src/lib/credit/terms.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { HOME_MINT, opened, type Pair } from './credit.ts';
+import { judge } from './kernel.ts';
+import { TestParty, type Message } from './party.ts';
+import { startPostgres, type Cluster } from './postgres.ts';
+import { Server } from './server.ts';
+
+export interface FleetSize {
+  contracts: number;
+  updates: number;
+  workers: number;
+}
+/** `SPILLWAY_FLEET=CONTRACTS,UPDATES,WORKERS`, else what is given. */
+export function fleetSize(otherwise: FleetSize): FleetSize {
+  const [contracts, updates, workers] = (process.env['SPILLWAY_FLEET'] ?? '').split(',').map(Number);
+  return contracts && updates && workers ? { contracts, updates, workers } : otherwise;
+}
+
+const TRY_AGAIN = ['store-unavailable', 'concurrent'];
+/** Customers that wait for an answer at the same time. */
+const AT_ONCE = 24;
+
+const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)]!;
+const shuffled = <T>(list: readonly T[]): T[] =>
+  list
+    .map((value) => [Math.random(), value] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, value]) => value);
+
+/** One worker process; its replies come in the order of its lines. */
+class Worker {
+  readonly #server: Server;
+  readonly #waiting: ((line: string | undefined) => void)[] = [];
+  private constructor(server: Server) {
+    this.#server = server;
+    void this.#read();
+  }
+  static async start(dir: string): Promise<Worker> {
+    return new Worker(await Server.start(['--home', dir, '--stdio'], { SPILLWAY_TIP: '1000' }));
+  }
+  async #read(): Promise<void> {
+    for (let line; (line = await this.#server.line()) !== undefined;) this.#waiting.shift()?.(line);
+    for (const lost of this.#waiting.splice(0)) lost(undefined);
+    this.ended = true;
+  }
+  ended = false;
+  /** undefined: it died over this. */
+  ask(text: string): Promise<string | undefined> {
+    if (this.ended) return Promise.resolve(undefined);
+    return new Promise((done) => {
+      this.#waiting.push(done);
+      this.#server.write(text.trim());
+    });
+  }
+  kill(): void {
+    this.#server.child.kill('SIGKILL');
+  }
+}
+
+export class Fleet {
+  readonly counts = { accepted: 0, sent: 0, duplicates: 0, stale: 0, again: 0, kills: 0, restarts: 0 };
+  readonly #size: FleetSize;
+  readonly #cluster: Cluster;
+  readonly #both: Pair;
+  readonly #workers: Worker[] = [];
+  /** The message that showed each public nonce of the payee. */
+  readonly #nonces = new Map<string, string>();
+  readonly #paid = new Map<string, { paid: bigint; ecash: boolean }>();
+  #restarting: Promise<void> | undefined;
+
+  private constructor(size: FleetSize, cluster: Cluster, both: Pair) {
+    this.#size = size;
+    this.#cluster = cluster;
+    this.#both = both;
+  }
+
+  static async start(size: FleetSize): Promise<Fleet> {
+    const cluster = await startPostgres();
+    const [payee, payer] = [await TestParty.make(undefined, await cluster.database()), await TestParty.make()];
+    await addKeyset(payee.home, undefined);
+    const fleet = new Fleet(size, cluster, { payee, payer, close: () => (payee.close(), payer.close()) });
+    for (let i = 0; i < size.workers; i += 1) fleet.#workers.push(await Worker.start(payee.dir));
+    return fleet;
+  }
+
+  async end(): Promise<void> {
+    for (const worker of this.#workers) worker.kill();
+    this.#both.close();
+    await this.#cluster.end();
+  }
+
+  /** All customers, some at once, each with its share of the updates. */
+  async run(): Promise<void> {
+    const { contracts, updates } = this.#size;
+    const customers: (() => Promise<void>)[] = [];
+    for (let i = 0; i < contracts; i += 1) {
+      const ecash = i % 2 === 0;
+      const id = await opened(this.#both, ecash ? { offer: HOME_MINT } : {});
+      this.#paid.set(id, { paid: 0n, ecash });
+      const steps = ecash ? this.#ecashUpdate(id) : this.#plainUpdate(id);
+      for (let n = 0; n < updates / contracts; n += 1) customers.push(async () => void (await steps()));
+    }
+    const queue = shuffled(customers);
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        for (let next; (next = queue.pop());) {
+          await next();
+          await this.#disturb();
+        }
+      }),
+    );
+  }
+
+  /** Workers die at random; the database is restarted once, half way. */
+  async #disturb(): Promise<void> {
+    const { updates, workers } = this.#size;
+    if (this.counts.accepted >= updates / 2 && !this.#restarting) {
+      this.counts.restarts += 1;
+      this.#restarting = this.#cluster.stop().then(() => this.#cluster.start());
+      await this.#restarting;
+    }
+    if (Math.random() * updates > workers * 2) return;
+    this.counts.kills += 1;
+    const at = Math.floor(Math.random() * this.#workers.length);
+    this.#workers[at]!.kill();
+    await this.#restarting;
+    this.#workers[at] = await Worker.start(this.#both.payee.dir);
+  }
+
+  /** Asks some worker until one answers. */
+  async #ask(text: string): Promise<{ line: string; message: Message }> {
+    for (let tries = 0; tries < 500; tries += 1) {
+      this.counts.sent += 1;
+      const line = await pick(this.#workers).ask(text);
+      const message = line === undefined ? undefined : (JSON.parse(line) as Message);
+      if (message && !TRY_AGAIN.includes(message['error']?.code)) return { line: line!, message };
+      this.counts.again += 1;
+      await sleep(20 + Math.random() * 200);
+    }
+    throw new Error('no worker answers');
+  }
+  /** To one worker, or to several at once: all must say the same. */
+  async #send(text: string): Promise<Message> {
+    const times = Math.random() < 0.25 ? 3 : 1;
+    this.counts.duplicates += times - 1;
+    const answers = await Promise.all(Array.from({ length: times }, () => this.#ask(text)));
+    expect(new Set(answers.map(({ line }) => line)).size).toBe(1);
+    return answers[0]!.message;
+  }
+  async #atHome<T>(work: () => Promise<T>): Promise<T> {
+    for (;;)
+      try {
+        return await work();
+      } catch (error) {
+        if (!TRY_AGAIN.includes((error as { code: string }).code)) throw error;
+        await sleep(100);
+      }
+  }
+
+  #shown(requested: Message): void {
+    const view = requested['contract'];
+    const { pubnonce } = shareOf(readPsbt(requested['psbt'].update), 0, keysOf(view), view.payee_pubkey);
+    const text = JSON.stringify(requested);
+    expect(this.#nonces.get(pubnonce!) ?? text, 'a nonce is shown by one message').toBe(text);
+    this.#nonces.set(pubnonce!, text);
+  }
+
+  #took(id: string, amount: bigint): void {
+    this.#paid.get(id)!.paid += amount;
+    this.counts.accepted += 1;
+  }
+
+  /** The steps of one contract, one after another whoever asks for them. */
+  #inTurn(step: () => Promise<void>): () => Promise<void> {
+    let last = Promise.resolve();
+    return () => (last = last.then(step));
+  }
+
+  /** Two amounts are requested and signed at once: one is accepted, the other is stale. */
+  #plainUpdate(contract: string): () => Promise<void> {
+    const { payee, payer } = this.#both;
+    const old: { text: string; line: string }[] = [];
+    let ahead = 0n;
+    return this.#inTurn(async () => {
+      // A payer that has signed more than was taken signs that again, before it signs more.
+      const amounts = ahead > 0n ? [ahead] : [1_000n + BigInt(Math.floor(Math.random() * 400)), 600n];
+      const signed: string[] = [];
+      for (const amount of amounts) {
+        const requested = await this.#atHome(() => payee.run(signUpdate, { input: { contract, amount } }));
+        this.#shown(requested.message);
+        signed.push((await payer.run(signUpdate, { on: requested.text, max: 1_000_000n })).text);
+      }
+      const replies = await Promise.all(shuffled(signed).map((text) => this.#send(text)));
+      const accepted = replies.filter((reply) => reply['step'] === 'accepted');
+      expect(accepted).toHaveLength(1);
+      for (const { error } of replies.filter((reply) => reply['error'])) {
+        expect(error.code).toBe('state-moved-on');
+        this.counts.stale += 1;
+      }
+      const took = BigInt(accepted[0]!['paid_sat']) - this.#paid.get(contract)!.paid;
+      ahead = amounts[0]! - took;
+      this.#took(contract, took);
+      if (old.length > 0) {
+        const { text, line } = pick(old);
+        this.counts.stale += 1;
+        expect((await this.#ask(text)).line, 'an old update gets its old answer').toBe(line);
+      }
+      const winner = signed.find((text) => JSON.parse(text).paid_sat === accepted[0]!['paid_sat'])!;
+      old.push({ text: winner, line: (await this.#ask(winner)).line });
+    });
+  }
+
+  /** The customer asks, pays, and gets ecash for it. */
+  #ecashUpdate(contract: string): () => Promise<void> {
+    const { payer } = this.#both;
+    return this.#inTurn(async () => {
+      const amount = 1_000n + BigInt(Math.floor(Math.random() * 1_000));
+      const asked = await payer.run(signUpdate, { input: { contract, amount } });
+      const requested = await this.#send(asked.text);
+      expect(requested['error']).toBeUndefined();
+      this.#shown(requested);
+      const signed = await payer.run(signUpdate, { on: requested, input: { ecash: true } });
+      const accepted = await this.#send(signed.text);
+      expect(accepted['step'], JSON.stringify(accepted['error'])).toBe('accepted');
+      expect((await payer.run(signUpdate, { on: accepted })).message['step']).toBe('received');
+      this.#took(contract, amount);
+    });
+  }
+
+  /** What the store holds is what the customers know. @returns sums, for a line */
+  async check(): Promise<{ paid: bigint; issued: bigint; nonces: number }> {
+    const kernel = await judge();
+    let [paid, issued] = [0n, 0n];
+    for (const [id, known] of this.#paid) {
+      const c = (await this.#both.payee.record(id)) as PayeeCredit;
+      expect([c.paidSat, c.issuedSat]).toEqual([known.paid, known.ecash ? known.paid : 0n]);
+      const tx = Transaction.fromRaw(hexToBytes(c.exit!), { allowUnknownVersion: true });
+      const script = hexToBytes(keysOf(c.terms).script);
+      const hash = tx.preimageWitnessV1(0, [script], 0, [c.terms.capacity_sat]);
+      expect(tx.getOutput(0).amount).toBe(known.paid);
+      expect(schnorr.verify(tx.getInput(0).finalScriptWitness![0]!, hash, script.subarray(2))).toBe(true);
+      const coin = { sat: c.terms.capacity_sat, script: keysOf(c.terms).script };
+      if (kernel) expect(await kernel.scripts(c.exit!, [coin])).toBe(true);
+      paid += c.paidSat;
+      issued += c.issuedSat;
+    }
+    kernel?.close();
+    const { store } = this.#both.payee.home;
+    expect((await store.list('credit')).length).toBe(this.#size.contracts);
+    return { paid, issued, nonces: this.#nonces.size };
+  }
+}
+
+/** Plays it, and prints the counts. */
+export async function playFleet(size: FleetSize): Promise<Fleet['counts']> {
+  const fleet = await Fleet.start(size);
+  try {
+    const start = performance.now();
+    await fleet.run();
+    const seconds = ((performance.now() - start) / 1000).toFixed(0);
+    const { paid, issued, nonces } = await fleet.check();
+    const { accepted, sent, duplicates, stale, again, kills, restarts } = fleet.counts;
+    console.log(
+      `fleet: ${size.workers} workers, ${size.contracts} contracts, ${accepted} updates accepted in ${seconds} s; ${sent} messages sent, ` +
+        `${duplicates} of them twice, ${stale} stale, ${again} sent again; ${kills} workers killed, ${restarts} restart of the database; ` +
+        `${paid} sat paid, ${issued} sat issued, ${nonces} nonces, none shown twice`,
+    );
+    return fleet.counts;
+  } finally {
+    await fleet.end();
+  }
+}
