@@ -84,6 +84,7 @@ const operatorPubkey = (m: OpenMessage): string => ('coin' in m ? m.coin.operato
 export const openStatechain = table<OpenMessage, Rs, OpenInput>(
   {
     type: 'statechain-open',
+    server: 'operator',
     kinds: { coin: statecoinKind },
     parse: messageParser('statechain-open', steps),
     // By the operator's key from first to last: an id exists only from `addressed` or `proposed` on.

@@ -59,6 +59,7 @@ const erased = ({ records: { next } }: { records: Found }): boolean => isPending
 export const transferStatechain = table<TransferMessage, TransferRecords, TransferInput>(
   {
     type: TYPE,
+    server: 'operator',
     kinds: { coin: statecoinKind, next: statecoinKind },
     parse: parseTransfer,
     find(m, input) {

@@ -45,6 +45,7 @@ type Rs = { coin: Statecoin };
 export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
   {
     type: 'statechain-withdraw',
+    server: 'operator',
     kinds: { coin: statecoinKind },
     parse: messageParser('statechain-withdraw', steps),
     find: (m, input) => ({ coin: idClaim(m?.coin.id ?? input.contract ?? '') }),
