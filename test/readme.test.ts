@@ -45,7 +45,7 @@ describe('README', () => {
     });
     expect(ran.status, ran.stderr).toBe(0);
     let at = 0;
-    const month = readme.slice(0, readme.indexOf('## Statecoins'));
+    const month = readme.slice(0, readme.indexOf('\n## ', readme.indexOf('## A month')));
     for (const line of blocks('text', month).flatMap((block) => block.trimEnd().split('\n'))) {
       const found = ran.stderr.indexOf(`\n${line}\n`, at);
       expect(found, `${line} after character ${at} of\n${ran.stderr}`).toBeGreaterThanOrEqual(0);
