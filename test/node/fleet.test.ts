@@ -1,11 +1,15 @@
-/** Eight workers on one PostgreSQL store: every update once, whatever dies. Needs PostgreSQL, no node. */
+/**
+ * Eight workers on one PostgreSQL store: every update once, whatever dies. Needs PostgreSQL, no node. SPILLWAY_SLOW=1 plays
+ * 200 contracts and 5,000 updates, SPILLWAY_FLEET=CONTRACTS,UPDATES,WORKERS any other size.
+ */
 import { describe, expect, it } from 'vitest';
 import { fleetSize, playFleet } from '../support/fleet.ts';
 import { havePostgres } from '../support/postgres.ts';
 
 describe.runIf(havePostgres)('a fleet', () => {
   it('pays every update once, with workers killed at random and the database restarted', async () => {
-    const size = fleetSize({ contracts: 200, updates: 5_000, workers: 8 });
+    const whole = process.env['SPILLWAY_SLOW'] ? { contracts: 200, updates: 5_000 } : { contracts: 40, updates: 400 };
+    const size = fleetSize({ ...whole, workers: 8 });
     const counts = await playFleet(size);
     expect(counts.accepted).toBe(size.updates);
     expect(counts.restarts).toBe(1);
