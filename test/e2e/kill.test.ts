@@ -26,6 +26,7 @@ import {
   openOwn,
   parsed,
   pay,
+  payAndLose,
   payForEcash,
   refund,
   roll,
@@ -52,6 +53,7 @@ async function story(world: World, stage: Stage): Promise<void> {
   const { id } = one['contract'];
   await world.play(pay(id, 2_100), stage);
   await world.play(payForEcash(id, 700), stage);
+  await world.play(payAndLose(id, 300), stage);
   await world.play(findEcash(id, keyset.id), stage);
   const rolled = await world.play(roll(id, await world.coin(700_000)), stage);
   await world.play(close(rolled['next_contract'].id, 'payer'), stage);
@@ -84,7 +86,7 @@ describe('killed at a labelled point', () => {
     const counts = Map.groupBy(told, ({ name }) => name.split(' ')[0]!);
     expect([...counts].map(([action, steps]) => [action, steps.length])).toEqual([
       ['open-credit', 4],
-      ['sign-update', 8],
+      ['sign-update', 12],
       ['ecash-restore', 3],
       ['rollover', 5],
       ['close-credit', 3],
