@@ -210,7 +210,12 @@ describe.skipIf(!kernel)('for any terms, exactly the intended party spends at ex
     fc.integer({ min: 2, max: 65_534 }).map((n): Lock => ({ kind: 'seconds', value: n * 512 })),
   );
   const type = fc.constantFrom('p2tr', 'p2wsh', 'p2sh-p2wsh', 'p2sh' as const);
-  const keys = fc.uniqueArray(secretKey, { minLength: 3, maxLength: 3, selector: bytesToHex });
+  // In taproot a key and its negation are one.
+  const keys = fc.uniqueArray(secretKey, {
+    minLength: 3,
+    maxLength: 3,
+    selector: (k) => bytesToHex(publicKey(k)).slice(2),
+  });
 
   it('standard', async () => {
     await fc.assert(
