@@ -6,8 +6,8 @@ import { opened, payMessages, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { backUp, parties, payeeOf, payerOf, refused, restore, sealedAs } from './helpers.ts';
 
-const ask = async (both: Pair, contract: string, amount: bigint, quote?: string): Promise<Message> =>
-  (await both.payer.run(signUpdate, { input: { contract, amount, quote } })).message;
+const ask = async (both: Pair, contract: string, amount: bigint): Promise<Message> =>
+  (await both.payer.run(signUpdate, { input: { contract, amount } })).message;
 const request = async (both: Pair, on: Message): Promise<Message> => (await both.payee.run(signUpdate, { on })).message;
 const sign = async (both: Pair, on: Message): Promise<Message> => (await both.payer.run(signUpdate, { on })).message;
 const accept = async (both: Pair, on: Message): Promise<Message> => (await both.payee.run(signUpdate, { on })).message;
@@ -19,8 +19,8 @@ describe('a payer that asks', () => {
   it('needs no second consent, for exactly that amount', async () => {
     const both = await parties();
     const id = await opened(both);
-    const requested = await request(both, await ask(both, id, 2_100n, 'q-1'));
-    expect(requested).toMatchObject({ amount_sat: 2_100, paid_sat: 2_100, asked: { quote: 'q-1' } });
+    const requested = await request(both, await ask(both, id, 2_100n));
+    expect(requested).toMatchObject({ amount_sat: 2_100, paid_sat: 2_100, asked: { quote: null } });
     const accepted = await accept(both, await sign(both, requested));
     expect(accepted).toMatchObject({ step: 'accepted', paid_sat: 2_100, asked: requested['asked'] });
     expect((await payerOf(both, id)).signedMaxSat).toBe(2_100n);
