@@ -184,7 +184,10 @@ describe.runIf(there)('cdk-mintd behind a home', () => {
     await mintd.start();
     await until(() => shop.log.includes('mint-behind'), 'mint-behind', 60_000);
     const asked = await shop.said('user', ['sign-update', '--contract', contract, '--amount', '700']);
-    const signed = await shop.said('user', ['sign-update'], await shop.post(asked));
+    const requested = await shop.post(asked);
+    // To the customer what it paid has not arrived: it pays no further unless it says so.
+    expect((await shop.run('user', ['sign-update'], requested)).stderr).toContain('error[ecash-awaited]');
+    const signed = await shop.said('user', ['sign-update', '--max-inflight', '5000'], requested);
     expect(JSON.parse(await shop.post(signed)).error.code).toBe('mint-behind');
     // The quote that the mint may issue from again is given up; what was never told goes to a new one.
     await shop.said('mint', ['ecash-quote', '--contract', contract, '--confirm']);
