@@ -7,27 +7,17 @@ import { readSame } from '../bitcoin/psbt.ts';
 import { txidOf } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
+import { attempt, type Description, type Fact } from '../signing/description.ts';
 import { messageHash } from '../signing/seal.ts';
 import { checkHistory } from './history.ts';
 import { isSignedBy, type PublicRecord } from './statements.ts';
 import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
 import { backup, withdraw } from './transactions.ts';
 
-/** Label and text. */
-type Fact = readonly [label: string, text: string];
-
 /** @param m a message whose form was checked by its table, its amounts as bigint */
-export function describeStatechain(m: Readonly<Record<string, any>>): { facts: Fact[]; checks: Fact[] } {
+export function describeStatechain(m: Readonly<Record<string, any>>): Description {
   const facts: Fact[] = [];
   const checks: Fact[] = [];
-  const attempt = (label: string, check: () => string): void => {
-    try {
-      checks.push([label, check()]);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      checks.push([label, `no: ${error.message}`]);
-    }
-  };
   if (m['offer']) {
     const { operator, pubkey, policy } = m['offer'];
     facts.push(['operator offers', `share ${pubkey}, its own key ${operator}`]);
@@ -45,18 +35,19 @@ export function describeStatechain(m: Readonly<Record<string, any>>): { facts: F
       'first backup',
       `valid from block ${view.locktime + 1}, ${view.step_blocks} blocks earlier for each owner`,
     ]);
-    attempt('coin id', () => {
+    const id = attempt(() => {
       if (!isNetwork(m['network'])) throw new Refusal('wrong-network', `network ${m['network']} is not known`);
       coin = readCoin(view, m['network'], 'sender');
       return 'id, address and descriptor follow from the terms';
     });
+    checks.push(['coin id', id]);
   }
   if (m['invite']) facts.push(['receiver', `key ${m['invite'].pubkey}, backup to ${m['invite'].address}`]);
   if (m['opening']) facts.push(['opening', `new share ${m['opening'].operator_pubkey}`]);
   if (m['address'] && m['fee_sat'] !== undefined)
     facts.push(['withdrawal', `to ${m['address']}, fee ${m['fee_sat']} sat`]);
   if (m['receipt']) facts.push(['receipt', m['receipt'].text]);
-  if (coin) transactionFacts(m, coin, facts, attempt);
+  if (coin) transactionFacts(m, coin, { facts, checks });
   const record = m['record'] as PublicRecord | undefined;
   if (coin && record) {
     facts.push([
@@ -76,15 +67,11 @@ export function describeStatechain(m: Readonly<Record<string, any>>): { facts: F
   return { facts, checks };
 }
 
-function transactionFacts(
-  m: Readonly<Record<string, any>>,
-  coin: Coin,
-  facts: Fact[],
-  attempt: (label: string, check: () => string) => void,
-): void {
+function transactionFacts(m: Readonly<Record<string, any>>, coin: Coin, { facts, checks }: Description): void {
   if (m['psbt']?.withdraw) {
     const template = withdraw(coin, m['address'], m['fee_sat']);
-    attempt('psbt.withdraw', () => (readSame(template, m['psbt'].withdraw, 'sender'), 'what the message states'));
+    const same = attempt(() => (readSame(template, m['psbt'].withdraw, 'sender'), 'what the message states'));
+    checks.push(['psbt.withdraw', same]);
   }
   if (!m['psbt']?.backup) return;
   // Before the move the operator's record is not with the message: the PSBT says which locktime it has.
@@ -98,7 +85,8 @@ function transactionFacts(
     'backup',
     `${txidOf(template)}, valid from block ${to.locktime + 1}${before === null ? '' : `, to be confirmed before ${before}`}`,
   ]);
-  attempt('psbt.backup', () => (readSame(template, m['psbt'].backup, 'sender'), 'the backup that the terms give'));
+  const same = attempt(() => (readSame(template, m['psbt'].backup, 'sender'), 'the backup that the terms give'));
+  checks.push(['psbt.backup', same]);
 }
 
 function sealedBy(m: Readonly<Record<string, any>>, view: { operator: string; owner_auth: string }): string {
