@@ -4,8 +4,6 @@ import type { Facts } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
-export { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
-
 type Tip = Facts['tip'];
 
 /** From this height on the contract takes no new updates. */

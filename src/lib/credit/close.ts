@@ -9,10 +9,10 @@ import * as v from 'valibot';
 import { boundFeerate, feeFor, feerateOf, guardFee } from '../bitcoin/fee.ts';
 import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
 import { table, type Hex } from '../protocol/action.ts';
-import { hexOf, hexText, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
+import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast } from '../signing/exchange.ts';
-import { closeJob, psbtOf, sharesIn } from './jobs.ts';
+import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { closeJob } from './jobs.ts';
 import { checkReceipt } from './receipt.ts';
 import {
   creditKind,
@@ -26,18 +26,7 @@ import {
 } from './records.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, settlementVsize } from './transactions.ts';
-import {
-  checkHome,
-  checkSame,
-  checkSettled,
-  noncesOf,
-  ONCE,
-  SIGN,
-  openNonces,
-  peerAuth,
-  roleIn,
-  TWICE,
-} from './steps.ts';
+import { checkHome, checkSettled, noncesOf, ONCE, SIGN, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
 
 const numbers = {
   contract: contractSchema,

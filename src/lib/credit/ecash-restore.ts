@@ -12,12 +12,12 @@ import { outputsOf, promise, tokenOf, type BlindPromise, type Place } from '../e
 import { outputNote } from '../ecash/promise.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
-import { hexOf, messageParser, pubkey, sat, type MessageOf } from '../protocol/message.ts';
+import { hexOf, messageParser, pubkey, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mintOf, placesOf } from './ecash.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, must, signedUpTo, type Credit, type PayerCredit } from './records.ts';
-import { checkSame, peerAuth, roleIn } from './steps.ts';
+import { peerAuth, roleIn } from './steps.ts';
 import { contractSchema, viewOf } from './terms.ts';
 
 /** So many counters are looked at in one round, and so many unused ones in a row end the search. */

@@ -3,8 +3,6 @@ import { outpointIn, payContract, readPayment } from '../bitcoin/funding.ts';
 import type { Output, Spent, Template } from '../bitcoin/transaction.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
-export { fundingHex, fundingPsbt, inputScripts, isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
-
 const outputOf = (terms: Terms): Output => ({ sat: terms.capacity_sat, script: keysOf(terms).script });
 
 /** Funds the contract from coins of a wallet; what is left goes to `change`. */

@@ -4,8 +4,6 @@ import { jobFor, type Job, type Own } from '../signing/exchange.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
-export { psbtOf, sharesIn } from '../signing/exchange.ts';
-export { freshSide } from '../signing/side.ts';
 import { idClaim } from './records.ts';
 import { keysOf, otherRole, pubkeyOf, type Contract, type Role } from './terms.ts';
 import * as tx from './transactions.ts';

@@ -7,7 +7,7 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hand } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkBefore, deadlineHeight } from './checks.ts';
-import { freshSide } from './jobs.ts';
+import { freshSide } from '../signing/side.ts';
 import { must, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
 import type { Issuer } from './issuer.ts';

@@ -16,17 +16,12 @@ import { table, type Done, type Hand } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkCoins, outpointsOf } from './checks.ts';
-import {
-  contractOutpoint,
-  fundFrom,
-  fundingPsbt,
-  inputScripts,
-  isSigned,
-  readFunding,
-  signFunding,
-} from './funding.ts';
-import { ecashKey, freshSide, psbtOf } from './jobs.ts';
+import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { fundingPsbt, inputScripts, isSigned, signFunding } from '../bitcoin/funding.ts';
+import { contractOutpoint, fundFrom, readFunding } from './funding.ts';
+import { freshSide } from '../signing/side.ts';
+import { psbtOf } from '../signing/exchange.ts';
+import { ecashKey } from './jobs.ts';
 import { offerOpening, type OfferInput } from './offer.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
 import { hintOf, ONCE, SIGN, TWICE } from './steps.ts';

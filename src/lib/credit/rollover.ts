@@ -14,10 +14,13 @@ import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast } from '../signing/exchange.ts';
-import { checkCoins, checkFunding, outpointsOf } from './checks.ts';
-import { contractOutpoint, isSigned, putStacks, signFunding } from './funding.ts';
-import { ecashKey, freshSide, psbtOf, rolloverJob, sharesIn } from './jobs.ts';
+import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { checkFunding } from './checks.ts';
+import { isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
+import { contractOutpoint } from './funding.ts';
+import { freshSide } from '../signing/side.ts';
+import { ecashKey, rolloverJob } from './jobs.ts';
 import { offerRollover } from './offer.ts';
 import { acceptRefund, completeRefund, refundNonce } from './refund.ts';
 import {
@@ -33,19 +36,8 @@ import {
   rolloverPsbt,
   sighashOf,
 } from './rolling.ts';
-import {
-  checkHome,
-  checkSame,
-  checkSettled,
-  hintOf,
-  noncesOf,
-  ONCE,
-  SIGN,
-  outpointOf,
-  peerAuth,
-  roleIn,
-  TWICE,
-} from './steps.ts';
+import { checkSame } from '../protocol/message.ts';
+import { checkHome, checkSettled, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, keyClaim, must, rollingOf, signedUpTo, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';

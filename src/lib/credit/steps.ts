@@ -5,8 +5,6 @@ import { Refusal } from '../protocol/refusal.ts';
 import { idClaim, type Credit, type FundedCredit } from './records.ts';
 import { authOf, otherRole, type Role } from './terms.ts';
 
-export { checkSame } from '../protocol/message.ts';
-
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
 export const TWICE =
   'let the wallet that holds the key sign this PSBT (twice in a row: nonce, then signature) and give it back with --merge FILE';

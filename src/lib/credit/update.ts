@@ -15,7 +15,7 @@ import { promiseNotes, readSigned, signBlindly } from '../ecash/promise.ts';
 import type { BlindPromise } from '../ecash/outputs.ts';
 import { table, type Done, type Facts, type Hand } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast } from '../signing/exchange.ts';
+import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
@@ -28,8 +28,9 @@ import {
   quoteQuery,
   reserveAsked,
 } from './quotes.ts';
-import { psbtOf, sharesIn, updateJob } from './jobs.ts';
-import { checkHome, checkSame, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { updateJob } from './jobs.ts';
+import { checkSame } from '../protocol/message.ts';
+import { checkHome, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import {
   creditKind,

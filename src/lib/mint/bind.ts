@@ -8,7 +8,8 @@
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { must, creditKind, idClaim, type Credit } from '../credit/records.ts';
-import { checkHome, checkSame, peerAuth, roleIn } from '../credit/steps.ts';
+import { checkSame, hexOf, messageParser, type MessageOf } from '../protocol/message.ts';
+import { checkHome, peerAuth, roleIn } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import {
   checkNotStopped,
@@ -21,7 +22,6 @@ import {
 } from '../ecash/quote.ts';
 import { quoteId } from '../ecash/request.ts';
 import { table, type Hex } from '../protocol/action.ts';
-import { hexOf, messageParser, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { purseClaim, purseKind, type Purse } from './purse.ts';
 

@@ -7,11 +7,11 @@
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { creditKind, idClaim, must, type Credit, type PayerCredit } from '../credit/records.ts';
-import { checkSame, peerAuth, roleIn } from '../credit/steps.ts';
+import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
+import { peerAuth, roleIn } from '../credit/steps.ts';
 import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import { table, type Hex } from '../protocol/action.ts';
-import { hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkInvoice, INVOICE_LIMIT, isInvoiceReceipt, parseInvoice, type Invoice } from './invoice.ts';
 import { invoiceClaim, invoiceKind, tabClaim, tabKind, type InvoiceRecord, type Tab } from './records.ts';
