@@ -12,6 +12,7 @@ import { Refusal } from './lib/protocol/refusal.ts';
 /** `require` is the bundler's word for "evaluate here". */
 const MODULES: Record<string, () => { default: Command.Class }> = {
   address: () => require('./commands/address.ts'),
+  backup: () => require('./commands/backup.ts'),
   broadcast: () => require('./commands/broadcast.ts'),
   bump: () => require('./commands/bump.ts'),
   'close-credit': () => require('./commands/close-credit.ts'),
@@ -54,6 +55,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'onion-peel': () => require('./commands/onion-peel.ts'),
   'onion-route': () => require('./commands/onion-route.ts'),
   'open-credit': () => require('./commands/open-credit.ts'),
+  reconcile: () => require('./commands/reconcile.ts'),
   restore: () => require('./commands/restore.ts'),
   rollover: () => require('./commands/rollover.ts'),
   serve: () => require('./commands/serve.ts'),

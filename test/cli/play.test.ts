@@ -228,6 +228,7 @@ describe('races', () => {
     const store = {
       reply: ports.store.reply.bind(ports.store),
       load: ports.store.load.bind(ports.store),
+      flush: ports.store.flush.bind(ports.store),
       fresh: ports.store.fresh.bind(ports.store),
       notes: ports.store.notes.bind(ports.store),
       ours: ports.store.ours.bind(ports.store),
@@ -256,6 +257,7 @@ describe('consent', () => {
           store: {
             reply: ports.store.reply.bind(ports.store),
             load: ports.store.load.bind(ports.store),
+            flush: ports.store.flush.bind(ports.store),
             fresh: ports.store.fresh.bind(ports.store),
             notes: ports.store.notes.bind(ports.store),
             ours: ports.store.ours.bind(ports.store),

@@ -259,6 +259,7 @@ function withoutCommit(party: TestParty): TestParty {
       store: {
         reply: (key) => store.reply(key),
         load: (claims) => store.load(claims),
+        flush: () => store.flush(),
         fresh: (count) => store.fresh(count),
         notes: (names) => store.notes(names),
         ours: (scripts) => store.ours(scripts),

@@ -32,6 +32,7 @@ describe('initHome', () => {
     expect(JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8'))).toEqual({
       version: 1,
       network: 'regtest',
+      journal_key: expect.stringMatching(/^[0-9a-f]{64}$/),
       id,
       insecure: false,
     });

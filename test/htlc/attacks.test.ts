@@ -122,6 +122,7 @@ function dry(both: Pair, who: Who): Pair[Who] {
       store: {
         reply: (key) => store.reply(key),
         load: (claims) => store.load(claims),
+        flush: () => store.flush(),
         fresh: (count) => store.fresh(count),
         notes: (names) => store.notes(names),
         ours: (scripts) => store.ours(scripts),

@@ -29,3 +29,6 @@ export function parseSat(text: string): bigint | undefined {
   const sat = BigInt(text);
   return sat <= MAX_SAT ? sat : undefined;
 }
+
+export const maxSat = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+export const minSat = (a: bigint, b: bigint): bigint => (a < b ? a : b);

@@ -102,6 +102,11 @@ export const homeFlags = {
     helpValue: 'DIR',
     helpGroup: group,
   }),
+  'journal-dir': Flags.string({
+    summary: 'Folder for the journal of what is committed, best on another disk (default HOME.journal)',
+    helpValue: 'DIR',
+    helpGroup: group,
+  }),
   store: Flags.string({
     summary:
       'PostgreSQL database that holds the store in place of a file; a password in the URL only through the variable',

@@ -12,6 +12,7 @@ import { readPassphrase, type PassphraseValues } from './secrets.ts';
 export interface HomeValues extends PassphraseValues {
   home?: string | undefined;
   refunds?: string | undefined;
+  'journal-dir'?: string | undefined;
   store?: string | undefined;
   'insecure-seed'?: string | undefined;
 }
@@ -32,11 +33,12 @@ export const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome(
 /** What the flags say about a home, in the words of `initHome` and `openHome`. */
 export async function homeOptions(
   flags: HomeValues,
-): Promise<{ dir: string; refundsDir?: string; store?: string; insecureSeed?: Uint8Array }> {
-  const { refunds, store, 'insecure-seed': seed } = flags;
+): Promise<{ dir: string; refundsDir?: string; journalDir?: string; store?: string; insecureSeed?: Uint8Array }> {
+  const { refunds, 'journal-dir': journal, store, 'insecure-seed': seed } = flags;
   return {
     dir: homeDir(flags),
     ...(refunds !== undefined && { refundsDir: refunds }),
+    ...(journal !== undefined && { journalDir: journal }),
     ...(store !== undefined && { store }),
     ...(seed !== undefined && { insecureSeed: (await import('../home/random.ts')).parseInsecureSeed(seed) }),
   };

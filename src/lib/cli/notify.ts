@@ -16,6 +16,8 @@ export async function notifyPaid(home: Home, command: string): Promise<number> {
   for (const { record } of await home.store.unissued('notify')) {
     const c = withSats(record) as PayeeCredit;
     const { id, terms, paidSat } = c;
+    // From a restored store: what it was told last may be missing here, and is the operator's to say.
+    if (c.unconfirmed) continue;
     await askProgram(command, {
       type: 'credit-paid',
       version: 1,

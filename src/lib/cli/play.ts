@@ -61,11 +61,11 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   const agreed = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     const again = key && !line.cancel ? await ports.store.reply(key) : undefined;
-    if (again) return repeat(action, again, line, ports);
+    if (again) return repeat(action, again, message, line, ports);
     const done = await once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
       const taken = error instanceof Refusal && key && !line.cancel ? await ports.store.reply(key) : undefined;
-      if (taken) return repeat(action, taken, line, ports);
+      if (taken) return repeat(action, taken, message, line, ports);
       // A faster run may have destroyed a share between our two looks.
       if (error instanceof Refusal && error.code === 'share-missing' && attempt < 3) return undefined;
       throw error;
@@ -110,6 +110,7 @@ function flagDigest<M extends Step, Rs extends Records, I extends object>(
 async function repeat<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   reply: Reply,
+  message: M | null,
   line: Line<I>,
   ports: Ports,
 ): Promise<Printed> {
@@ -117,7 +118,10 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
     throw new Refusal('answered-otherwise', 'this input was answered before, with other flags', {
       hint: 'run it with the same flags, or --cancel the action first',
     });
+  // The run that made it may have died before it had kept anything outside the store.
   await ports.copy(reply.copies);
+  await loadRecords<Rs>(ports.store, action.kinds, (found) => action.find(message, line.input, found));
+  await ports.store.flush();
   return { text: reply.text, exit: reply.exit, hint: reply.hint };
 }
 
@@ -207,7 +211,8 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   // A secret that is worked out once more, with nothing new to keep, writes nothing.
   const again = row.secret && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
   const replyKey = row.secret ? null : key;
-  if (!again && !(await commit(action, out, replyKey, reply, loaded, facts.payout ?? [], ports))) return undefined;
+  if (again) await ports.store.flush();
+  else if (!(await commit(action, out, replyKey, reply, loaded, facts.payout ?? [], ports))) return undefined;
   if (out.consent) ports.prompt.settled(out.consent);
   await ports.copy(reply.copies);
   ports.point('before-print');

@@ -11,7 +11,7 @@ import { dustLimit } from '../bitcoin/script.ts';
 import type { Hex } from '../protocol/action.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type ExitFacts } from './exit.ts';
-import { isFunded, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
+import { isFunded, issuedOf, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
 import { payoutScript, type Policy } from './terms.ts';
 import { exitFee, settlementVsize } from './transactions.ts';
 
@@ -84,8 +84,8 @@ export function liquidity(network: string, records: readonly Credit[], facts: Ex
     holds_sat: holds,
     settle_now_sat: total(there, (c) => c.paidSat),
     settled_sat: total(payee, (c) => c.paidSat) - holds,
-    issued_sat: total(withEcash, (c) => c.issuedSat),
-    unissued_sat: total(withEcash, (c) => c.paidSat - c.issuedSat),
+    issued_sat: total(withEcash, issuedOf),
+    unissued_sat: total(withEcash, (c) => c.paidSat - issuedOf(c)),
     signed_sat: total(payer, (c) => c.signedMaxSat),
     owed_sat: total(payer, (c) => (c.owedSat === null ? 0n : c.owedSat - c.signedMaxSat)),
     left_sat: total(payer, (c) => c.terms.capacity_sat - c.signedMaxSat),

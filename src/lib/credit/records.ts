@@ -8,6 +8,7 @@
  * What the chain has settled without such a step is `exiting` on both sides: left for good.
  * `cancelled` ends an opening that did not come to be.
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
@@ -150,7 +151,16 @@ export type Credit =
   | { role: 'payer'; state: 'addressed'; network: string; own: Own; offer: Offer; terms: Terms; id: Hex }
   | ({ role: 'payer'; state: 'proposed'; funding: Funding | null; coins: readonly string[]; nonce: Hex | null } & Held)
   | Each<FundedState, PayerFunded & { tx?: Hex }>
-  | { role: Role; state: 'cancelled'; own: Own; key: Hex };
+  | Cancelled;
+
+/** `lost`: given up because its store was restored; the journal may know that it went on. */
+interface Cancelled {
+  role: Role;
+  state: 'cancelled';
+  own: Own;
+  key: Hex;
+  lost?: true;
+}
 
 export type PayeeCredit = Extract<Credit, { role: 'payee'; paidSat: bigint }>;
 export type PayerCredit = Extract<Credit, { role: 'payer'; signedMaxSat: bigint }>;
@@ -189,15 +199,19 @@ export const nothingSigned = (terms: Terms) =>
 /** The payer's record once it has signed for so much, or learnt by its receipt that it had. What was signed is owed too. */
 export const signedUpTo = <C extends PayerCredit>(c: C, sat: bigint): C => ({
   ...c,
-  signedMaxSat: sat > c.signedMaxSat ? sat : c.signedMaxSat,
-  owedSat: c.owedSat === null ? null : sat > c.owedSat ? sat : c.owedSat,
+  signedMaxSat: maxSat(sat, c.signedMaxSat),
+  owedSat: c.owedSat === null ? null : maxSat(sat, c.owedSat),
 });
+/** What of the payments counts as ecash: all, while the end of a lost store's journal may be missing. */
+export const issuedOf = (c: PayeeCredit): bigint =>
+  c.unconfirmed && c.terms.ecash !== 'none' ? c.paidSat : c.issuedSat;
 /** What was paid (payee), or has been signed for (payer). */
 export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
 
 /** States that a contract never leaves for one that takes updates. */
 export function isLeft(c: Credit): boolean {
-  if (c.state === 'cancelled' || c.state === 'rolled' || c.state === 'closed' || c.state === 'exiting') return true;
+  if (c.state === 'cancelled') return !c.lost;
+  if (c.state === 'rolled' || c.state === 'closed' || c.state === 'exiting') return true;
   return c.state === 'closing' && c.signedClose !== null;
 }
 
@@ -213,12 +227,51 @@ export const isOpening = (c: Credit | undefined): c is Opening =>
   c?.state === 'offered' || c?.state === 'addressed' || c?.state === 'proposed';
 
 /** What is left of an opening that was given up: its key, so that it is never shown again. */
-export const cancelled = (c: Opening | (PayerFunded & { state: 'open' })): Credit => ({
+export const cancelled = (c: Opening | (PayerFunded & { state: 'open' })): Cancelled => ({
   role: c.role,
   state: 'cancelled',
   own: c.own,
   key: c.state === 'offered' ? c.offer.pubkey : c.terms.payer_pubkey,
 });
+
+/** How far a funded contract has come. */
+const RANK = { accepted: 0, open: 1, closing: 2, closed: 3, rolled: 3, exiting: 3 } as const;
+
+/** Which of two versions of a funded contract is further; the first where both are equal. */
+function further<C extends FundedCredit>(a: C, b: C): C {
+  if (RANK[a.state] !== RANK[b.state]) return RANK[b.state] > RANK[a.state] ? b : a;
+  if (paidOf(a) !== paidOf(b)) return paidOf(b) > paidOf(a) ? b : a;
+  return b.role === 'payer' && b.receivedSat > (a as PayerCredit).receivedSat ? b : a;
+}
+
+/** See `Kind.merged`: the largest payment with its exit, the largest sums issued and owed, and no way back. */
+function merged(a: Credit, b: Credit): Credit {
+  if (!isFunded(a) || !isFunded(b)) {
+    const ended = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
+    const funded = [a, b].find(isFunded);
+    return (ended && !(funded && paidOf(funded) > 0n) ? ended : funded) ?? a;
+  }
+  const both = {
+    signedClose: a.signedClose ?? b.signedClose,
+    ...((a.settled ?? b.settled) && { settled: (a.settled ?? b.settled)! }),
+  };
+  if (a.role === 'payer' && b.role === 'payer')
+    return {
+      ...further(a, b),
+      ...both,
+      signedMaxSat: maxSat(a.signedMaxSat, b.signedMaxSat),
+      owedSat: a.owedSat === null || b.owedSat === null ? a.owedSat : maxSat(a.owedSat, b.owedSat),
+      receivedSat: maxSat(a.receivedSat, b.receivedSat),
+      foreignSat: maxSat(a.foreignSat, b.foreignSat),
+      restored: a.restored || b.restored,
+    } as Credit;
+  if (a.role === 'payer' || b.role === 'payer') return a;
+  const { paidSat, exit, receipt, waitingSat } = b.paidSat > a.paidSat ? b : a;
+  const issuedSat = maxSat(a.issuedSat, b.issuedSat);
+  const known = further(a, b) === a && paidSat === a.paidSat && issuedSat === a.issuedSat;
+  const doubtful = { restored: a.restored || !known, unconfirmed: a.unconfirmed || !known };
+  return { ...further(a, b), ...both, paidSat, exit, receipt, waitingSat, issuedSat, ...doubtful } as Credit;
+}
 
 export const creditKind: Kind<Credit> = {
   name: 'credit',
@@ -256,7 +309,7 @@ export const creditKind: Kind<Credit> = {
     };
   },
   restored(c): Credit {
-    if (isOpening(c)) return cancelled(c);
+    if (isOpening(c)) return { ...cancelled(c), lost: true };
     if (!isFunded(c)) return c;
     // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
     const reopened = { closing: null, ...(c.state === 'closing' && !c.signedClose && { state: 'open' as const }) };
@@ -264,6 +317,7 @@ export const creditKind: Kind<Credit> = {
       return { ...c, ...reopened, rolling: null, asked: [], restored: c.restored || c.owedSat !== null } as Credit;
     return { ...c, ...reopened, rolling: null, live: [], restored: true, unconfirmed: true } as Credit;
   },
+  merged,
 };
 
 /** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */

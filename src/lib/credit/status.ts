@@ -3,7 +3,7 @@ import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type ExitFacts, type Verdict } from './exit.ts';
-import { isFunded, paidOf, type Credit } from './records.ts';
+import { isFunded, issuedOf, paidOf, type Credit } from './records.ts';
 import { maxPaid } from './transactions.ts';
 
 export interface StatusLine {
@@ -70,10 +70,12 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
     Object.assign(
       line,
       c.role === 'payee'
-        ? { issued_sat: c.issuedSat }
+        ? { issued_sat: issuedOf(c) }
         : { ecash_sat: c.receivedSat, ecash_awaited_sat: c.awaited.reduce((sum, a) => sum + a.amountSat, 0n) },
     );
   if (c.role === 'payee' && c.restored) line.notes.push('from a restored store: no updates');
+  if (c.role === 'payee' && c.unconfirmed && c.terms.ecash !== 'none')
+    line.notes.push('how much is issued is not confirmed: all that was paid counts');
   return {
     ...line,
     paid_sat: paidOf(c),

@@ -6,6 +6,7 @@
  * commit. Of several live requests one is accepted, and voids the rest. Where the payment becomes ecash, the payee's blind
  * signatures are part of that commit, and `received` makes the token of them.
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
 import { keysetKind, type KeysetRecord } from '../ecash/keyset.ts';
@@ -148,8 +149,8 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         checkReceipt(c, m.previous_paid_sat, m.receipt, 'payee');
         checkPaid(c.terms, m.paid_sat);
         // A payer restored from a backup learns from its own receipt what it had signed.
-        const counted = max(c.signedMaxSat, m.previous_paid_sat);
-        const growthSat = max(m.paid_sat - counted, 0n);
+        const counted = maxSat(c.signedMaxSat, m.previous_paid_sat);
+        const growthSat = maxSat(m.paid_sat - counted, 0n);
         if (growthSat > 0n && m.previous_paid_sat !== counted)
           throw new Refusal(
             'stale-update',
@@ -354,7 +355,6 @@ function checkGrows(amount: bigint): void {
   if (amount <= 0n)
     throw new Refusal('amount-not-growing', `an amount of ${amount} sat found, more than nothing expected`);
 }
-const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 function checkUpdates(c: PayeeCredit): void {
   if (c.restored)
     throw new Refusal(

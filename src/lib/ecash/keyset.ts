@@ -54,6 +54,11 @@ export const keysetKind: Kind<KeysetRecord> = {
   }),
   // Secrets after the backup's last may be in use: they are to be found at the mint first (`ecash-restore`).
   restored: (r) => (r.role === 'wallet' ? { ...r, restored: true } : r),
+  merged(a, b) {
+    if (a.role === 'wallet' && b.role === 'wallet')
+      return { ...a, counter: Math.max(a.counter, b.counter), restored: a.restored || b.counter > a.counter };
+    return a.role === 'mint' && b.role === 'mint' ? { ...a, active: a.active && b.active } : a;
+  },
 };
 
 /** A new keyset of this home, from keys at `path`. */

@@ -7,6 +7,7 @@
  * A figure that is neither of the two stops the quote for good: mint or home came back from an older copy, and what is
  * told again would be credited twice. Not here: the contract that pays (`credit/`), asking the mint (`cashu/`).
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import type { Claim, Hex, Kind, MintQuote, RecordRow } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -67,6 +68,19 @@ export const quoteKind: Kind<Quote> = {
   }),
   // What the lost tail had reported is not known here.
   restored: (q) => (q.retired || q.reserved !== null ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
+  merged(a, b) {
+    const { event } = shownSat(b) > shownSat(a) ? b : a;
+    return {
+      ...a,
+      creditedSat: maxSat(a.creditedSat, b.creditedSat),
+      event: event && event.afterSat > maxSat(a.ackSat, b.ackSat) ? event : null,
+      ackSat: maxSat(a.ackSat, b.ackSat),
+      issuedSat: maxSat(a.issuedSat, b.issuedSat),
+      stopped: a.stopped ?? b.stopped,
+      retired: a.retired || b.retired,
+      reserved: a.reserved === null || b.reserved === null ? null : Math.max(a.reserved, b.reserved),
+    };
+  },
 };
 
 /** By this a server finds its work. */

@@ -71,7 +71,9 @@ export const writesOf = <Rs extends Records>(
     });
 
 /** A commit that answers no message: no reply is kept, no nonce used. */
-export const plainCommit = (parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'voids'>>): Commit => ({
+export const plainCommit = (
+  parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'voids' | 'notes'>>,
+): Commit => ({
   key: null,
   reply: { text: '', exit: 0, row: '', flags: '', copies: [] },
   opens: [],
@@ -95,7 +97,7 @@ interface Changed<Rs extends Records, T> {
  * @throws Refusal `concurrent` where others are faster again and again, and whatever `take` throws
  */
 export async function change<Rs extends Records, T>(
-  store: Pick<Store, 'load' | 'commit'>,
+  store: Pick<Store, 'load' | 'commit' | 'flush'>,
   kinds: KindsOf<Rs>,
   find: FindOf<Rs>,
   take: (records: Partial<Rs>) => Promise<Changed<Rs, T>> | Changed<Rs, T>,
@@ -105,7 +107,11 @@ export async function change<Rs extends Records, T>(
     const { writes: decided, result, voids = [] } = await take(loaded.records);
     const writes = writesOf(kinds, loaded, decided);
     const reads = loaded.reads.map(({ claim, rev }) => ({ claim, rev }));
-    if (writes.length === 0 || (await store.commit(plainCommit({ reads, writes, voids })))) return result;
+    if (writes.length === 0) {
+      await store.flush();
+      return result;
+    }
+    if (await store.commit(plainCommit({ reads, writes, voids }))) return result;
     if (attempt === ATTEMPTS)
       throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
         hint: 'run it again',

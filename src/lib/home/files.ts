@@ -113,6 +113,16 @@ export function destroyFile(path: string): void {
   }
 }
 
+/** Makes what was written to a file last through a power cut. */
+export function syncFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Makes the names in a directory last through a power cut. */
 export function syncDirectory(dir: string): void {
   if (!POSIX) return;

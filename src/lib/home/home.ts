@@ -5,41 +5,27 @@
  * Opening it reads no secret: the seed is read, and its passphrase asked for, when a key, a nonce or an address is needed.
  * Not here: what a command does with a home (`cli/`).
  */
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
 import type { Copy, Kind } from '../protocol/action.ts';
-import { parseJson, printJson } from '../protocol/json.ts';
 import type { Shares } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { isMissing, refuseExposed, syncDirectory, syncParent, writePrivate } from './files.ts';
-import { checkIdentity, IDENTITY_FILE, identityOf, STORE_FILE, Tide } from './identity.ts';
+import { CONFIG_VERSION, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
+import { makeDirectory, refuseOccupied } from './directory.ts';
+import { isMissing, refuseExposed, writePrivate } from './files.ts';
+import type { Backup } from './backup.ts';
+import { checkIdentity, IDENTITY_FILE, identityOf, identityText, STORE_FILE, Tide } from './identity.ts';
+import { Journal, journalBeside } from './journal.ts';
 import type { HomeKeys } from './keys.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, readCopies, writeCopies } from './refunds.ts';
-import { checkMnemonic, makeMnemonic, readSeed, writeSeed } from './seed.ts';
+import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed.ts';
+import type { Gathered, Outcome } from './reconcile.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
 import type { SqlStore, StoreOptions } from './sql-store.ts';
 import { SqliteStore } from './sqlite.ts';
 import type { HomeStore } from './store.ts';
-
-const VERSION = 1;
-const CONFIG_FILE = 'config.json';
-const SEED_FILE = 'seed';
-
-interface Config {
-  version: number;
-  network: Network;
-  /** 32 random hex digits: names the home in its refunds folder. */
-  id: string;
-  /** Its randomness is `--insecure-seed`. */
-  insecure: boolean;
-  /** Where its refunds go, if not beside it. */
-  refunds?: string;
-  /** The URL of its PostgreSQL database without a password, if its store is not in the directory. */
-  store?: string;
-}
 
 export interface InitOptions {
   dir: string;
@@ -51,6 +37,8 @@ export interface InitOptions {
   insecureSeed?: Uint8Array;
   /** Recorded as the home's own; beside it otherwise. */
   refundsDir?: string;
+  /** Recorded as the home's own; beside it otherwise. */
+  journalDir?: string;
   /** The URL of an empty PostgreSQL database, recorded without its password; a SQLite file in the home otherwise. */
   store?: string;
   random?: Random;
@@ -62,7 +50,7 @@ export interface InitOptions {
  * @throws Refusal `home-exists`, `cannot-write`, `insecure-home`, `usage` for an unknown network, `malformed` for wrong words
  */
 export async function initHome(options: InitOptions): Promise<{ id: string; mnemonic: string }> {
-  const { network, passphrase, insecureSeed, refundsDir, store } = options;
+  const { network, passphrase, insecureSeed, refundsDir, journalDir, store } = options;
   const dir = resolve(options.dir);
   const { isNetwork, NETWORKS } = await import('../bitcoin/network.ts');
   if (!isNetwork(network))
@@ -72,46 +60,28 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
   const random = options.random ?? (insecureSeed ? insecureRandom(insecureSeed, 'init', 0) : realRandom);
   const mnemonic = options.mnemonic === undefined ? await makeMnemonic(random) : await checkMnemonic(options.mnemonic);
   const id = Buffer.from(random(16)).toString('hex');
+  const { homeKeys } = await import('./keys.ts');
   const config: Config = {
-    version: VERSION,
+    version: CONFIG_VERSION,
     network,
     id,
     insecure: insecureSeed !== undefined,
     ...(refundsDir !== undefined && { refunds: resolve(refundsDir) }),
+    ...(journalDir !== undefined && { journal: resolve(journalDir) }),
+    journal_key: Buffer.from(homeKeys(seedOf(mnemonic), network).journalKey).toString('hex'),
     ...(store !== undefined && { store: withoutPassword(store) }),
   };
-  const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    mkdirSync(dirname(dir), { recursive: true });
-    mkdirSync(made, { mode: 0o700 });
-    writePrivate(join(made, CONFIG_FILE), printJson(config, '  ') + '\n');
+  await makeDirectory(dir, async (made) => {
+    writeConfig(made, config);
     await writeSeed(join(made, SEED_FILE), mnemonic, passphrase);
     if (store === undefined) await makeStore(made, id);
     else await (await import('./postgres.ts')).createPostgres(store, id);
-    syncDirectory(made);
-    renameSync(made, dir);
-    syncParent(dir);
-  } catch (error) {
-    rmSync(made, { recursive: true, force: true });
-    if (error instanceof Refusal) throw error;
-    // Another process may have made one meanwhile.
-    refuseOccupied(dir);
-    throw new Refusal('cannot-write', `no home can be made at ${dir}: ${(error as Error).message}`);
-  }
+  });
   return { id, mnemonic };
 }
 
-function withoutPassword(store: string): string {
-  const url = new URL(store);
-  url.password = '';
-  return url.href;
-}
-
 async function makeStore(dir: string, id: string): Promise<void> {
-  writePrivate(
-    join(dir, IDENTITY_FILE),
-    `${id}\nNever write to this file: its time stamp tells this home from a restored copy.\n`,
-  );
+  writePrivate(join(dir, IDENTITY_FILE), identityText(id));
   const store = SqliteStore.create({
     path: join(dir, STORE_FILE),
     secrets: () => Promise.reject(new Refusal('bug', 'an empty store has no secrets')),
@@ -122,22 +92,6 @@ async function makeStore(dir: string, id: string): Promise<void> {
   } finally {
     store.close();
   }
-}
-
-function refuseOccupied(dir: string): void {
-  if (existsSync(join(dir, CONFIG_FILE)))
-    throw new Refusal('home-exists', `there is a home at ${dir}`, {
-      hint: 'take another directory; a home is never overwritten',
-    });
-  let found: string[];
-  try {
-    found = readdirSync(dir);
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw new Refusal('cannot-write', `no home can be made at ${dir}: ${(error as Error).message}`);
-  }
-  if (found.length > 0)
-    throw new Refusal('cannot-write', `${dir} holds other files, an empty or a new directory expected`);
 }
 
 function refuseInsecure(network: string): void {
@@ -153,12 +107,18 @@ export interface OpenOptions {
   passphrase?: () => Promise<string>;
   insecureSeed?: Uint8Array;
   refundsDir?: string;
+  journalDir?: string;
   /** The URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
   store?: string;
   /** The kinds of all families, asked for only where the store was restored or copied. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
+}
+
+export interface Reconciled {
+  gathered: Gathered;
+  outcomes: readonly Outcome[];
 }
 
 export interface Home {
@@ -170,6 +130,9 @@ export interface Home {
   readonly restored: boolean;
   readonly store: HomeStore;
   readonly shares: Shares;
+  /** Where its journal goes. */
+  readonly journalDir: string;
+  journalKey(): Promise<Uint8Array>;
   /** Reads the seed the first time. @throws Refusal `wrong-passphrase`, `secret-exposed` or `store-unavailable` */
   keys(): Promise<HomeKeys>;
   /** Randomness for one attempt of one step. */
@@ -178,6 +141,10 @@ export interface Home {
   copy(copies: readonly Copy[]): Promise<void>;
   /** What was kept outside the home. */
   copies(): ReturnType<typeof readCopies>;
+  /** A consistent copy of the home in a new directory, while others work. @throws Refusal `home-exists`, `cannot-write` */
+  backup(to: string, options: { seed: boolean }): Promise<Backup>;
+  /** Brings in what journals know. @throws Refusal as `gather`; `nothing-to-reconcile` for a home that lost nothing */
+  reconcile(journals: readonly string[]): Promise<Reconciled>;
   /** The owner knows what a restore may have lost, and goes on. */
   acceptRestore(): Promise<void>;
   close(): void;
@@ -186,7 +153,8 @@ export interface Home {
 /** @throws Refusal `no-home`, `secret-exposed`, `insecure-home` or `store-unavailable` */
 export async function openHome(options: OpenOptions): Promise<Home> {
   const dir = resolve(options.dir);
-  const { id, network, insecure, refunds, store: recorded } = readConfig(dir);
+  const config = readConfig(dir);
+  const { id, network, insecure, refunds } = config;
   refuseExposed(dir);
   checkInsecure(dir, network, insecure, options.insecureSeed);
   const refundsDir = resolve(options.refundsDir ?? refunds ?? defaultRefunds(dir));
@@ -199,8 +167,17 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     return homeKeys(seed, network);
   });
   const tide = new Tide(refundsDir, id);
-  const url = options.store ?? recorded;
-  const within = { secrets: keys, watch: tide, point: options.point };
+  const journalKey = async () =>
+    config.journal_key === undefined
+      ? (await keys()).journalKey
+      : new Uint8Array(Buffer.from(config.journal_key, 'hex'));
+  const journal = new Journal({
+    dir: resolve(options.journalDir ?? config.journal ?? journalBeside(dir)),
+    key: journalKey,
+    point: options.point,
+  });
+  const url = options.store ?? config.store;
+  const within = { secrets: keys, watch: tide, journal, point: options.point };
   const { store, identity } =
     url === undefined ? openSqlite(dir, within) : await (await import('./postgres.ts')).openPostgres(url, id, within);
   const shares = new ShareFolder({
@@ -220,6 +197,10 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     tide.close();
     throw error;
   }
+  const accept = async (): Promise<void> => {
+    await store.setMeta('restored', 'accepted');
+    restored = false;
+  };
   return {
     dir,
     id,
@@ -228,20 +209,33 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     store,
     shares,
     keys,
+    journalDir: journal.dir,
+    journalKey,
     get restored() {
       return restored;
     },
     random: async () =>
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
+    backup: async (to, { seed }) =>
+      (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
+    async reconcile(journals) {
+      const { gather, reconcile } = await import('./reconcile.ts');
+      // A home made again from its words has lost everything, and knows nothing of it.
+      const lost = (await store.meta('restored')) !== undefined || (await store.list()).length === 0;
+      if (!lost)
+        throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all');
+      const gathered = gather(journals, await journalKey(), await options.kinds());
+      const outcomes = await reconcile(store, gathered);
+      await accept();
+      return { gathered, outcomes };
+    },
     copy: async (copies) => writeCopies(refundsDir, copies),
     copies: () => readCopies(refundsDir),
-    async acceptRestore() {
-      await store.setMeta('restored', 'accepted');
-      restored = false;
-    },
+    acceptRestore: accept,
     close() {
       store.close();
       tide.close();
+      void journal.close();
     },
   };
 }
@@ -253,40 +247,6 @@ function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; iden
     if (isMissing(error)) throw new Refusal('store-unavailable', `${dir} has a configuration but no ${STORE_FILE}`);
     throw error;
   }
-}
-
-function readConfig(dir: string): Config {
-  const path = join(dir, CONFIG_FILE);
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES') throw new Refusal('store-unavailable', message);
-    throw new Refusal(
-      'no-home',
-      statSync(dir, { throwIfNoEntry: false }) ? `${dir} is no home` : `there is no ${dir}`,
-      {
-        hint: `spillway init --home ${dir} --network regtest`,
-      },
-    );
-  }
-  let config: Partial<Config>;
-  try {
-    config = parseJson(text) as Partial<Config>;
-  } catch (error) {
-    throw new Refusal('store-unavailable', `${path} is damaged: ${(error as Error).message}`);
-  }
-  if (config.version !== VERSION)
-    throw new Refusal('store-unavailable', `${path} has version ${String(config.version)}, ${VERSION} expected`, {
-      hint: 'a newer spillway has made this home; update this one',
-    });
-  const whole =
-    typeof config.network === 'string' &&
-    /^[0-9a-f]{32}$/.test(config.id ?? '') &&
-    typeof config.insecure === 'boolean';
-  if (!whole) throw new Refusal('store-unavailable', `${path} is damaged: network, id and insecure expected`);
-  return config as Config;
 }
 
 function checkInsecure(dir: string, network: string, insecure: boolean, seed: Uint8Array | undefined): void {

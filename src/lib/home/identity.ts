@@ -29,6 +29,10 @@ import type { CommitWatch } from './store.ts';
 export const STORE_FILE = 'store.db';
 export const IDENTITY_FILE = 'identity';
 
+/** What the file `identity` says to whoever finds it. */
+export const identityText = (homeId: string): string =>
+  `${homeId}\nNever write to this file: its time stamp tells this home from a restored copy.\n`;
+
 /** What tells this home from a copy of it. A missing file is a difference too. */
 export function identityOf(dir: string): string {
   const mark = statSync(join(dir, IDENTITY_FILE), { bigint: true, throwIfNoEntry: false });

@@ -7,6 +7,7 @@
  *     m/8383'/coin'/a'/b'/c'/d'/3'/i'   the mint's key for 2^i of the keyset whose record holds the path
  *     m/86'/coin'/0'/chain/index     the home's own coins (BIP86)
  *     HKDF-SHA256(seed, "spillway/nonces")   encrypts open nonces in the store
+ *     HKDF-SHA256(seed, "spillway/journal")  encrypts the journal
  *     the seed itself                 secrets of the home's own ecash (NUT-13), as any Cashu wallet with these words makes them
  *
  * A contract's path is 124 random bits and never a counter, so that a home restored from a backup cannot repeat a key. All
@@ -34,6 +35,8 @@ export interface WalletScript {
 export interface HomeKeys extends Omit<Keys, 'nonce' | 'share'> {
   /** Encrypts open nonces at rest, 32 bytes. */
   readonly storeKey: Uint8Array;
+  /** Encrypts the journal, 32 bytes. */
+  readonly journalKey: Uint8Array;
   /** The BIP86 address and output script of a place. */
   address(path: WalletPath): Promise<WalletScript>;
   /** The account for descriptors: `tr([fingerprint/path]xpub/0/*)`. */
@@ -59,6 +62,7 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
   const ecash = (path: Path) => contractKey(path, 2).slice();
   const mint = (path: Path, index: number) => contractKey(path, 3, index).slice();
   const cashu = () => seed.slice();
+  const stretched = (what: string) => new Uint8Array(hkdfSync('sha256', seed, '', `spillway/${what}`, 32));
   const wallet = ({ chain, index }: WalletPath) => place(chain, index).privateKey!.slice();
 
   return {
@@ -68,7 +72,8 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
     mint,
     cashu,
     wallet,
-    storeKey: new Uint8Array(hkdfSync('sha256', seed, '', 'spillway/nonces', 32)),
+    storeKey: stretched('nonces'),
+    journalKey: stretched('journal'),
     async address({ chain, index }) {
       const { p2tr } = await import('@scure/btc-signer/payment.js');
       const { address, script } = p2tr(place(chain, index).publicKey!.slice(1), undefined, prefixes(network));

@@ -36,13 +36,17 @@ const counter: Counter = {
   },
 };
 
-/** Puts the schema into an empty database. @throws Refusal `home-exists` where a home has its store there */
-export async function createPostgres(url: string, homeId: string): Promise<void> {
+/**
+ * Puts the schema into an empty database.
+ * @param fill what it holds from the start: the store of a backup, with the identity that it had there
+ * @throws Refusal `home-exists` where a home has its store there
+ */
+export async function createPostgres(url: string, homeId: string, fill?: () => Sql<void>): Promise<void> {
   const db = new Postgres(url);
   try {
     await db.migrate(homeId, true);
     const identity = await db.identity();
-    await db.write(['meta:identity'], () => setMeta('identity', identity));
+    await db.write('all', fill ?? (() => setMeta('identity', identity)));
   } finally {
     db.close();
   }

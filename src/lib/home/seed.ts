@@ -12,7 +12,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { isMissing, refuseExposed, writePrivate } from './files.ts';
 import type { Random } from './random.ts';
 
-const ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----';
+export const ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----';
 
 /** 24 new words. */
 export async function makeMnemonic(random: Random): Promise<string> {

@@ -8,17 +8,20 @@
  * Not here: the databases (`sqlite.ts`, `postgres.ts`), the schema's promises (`schema.ts`), copies and restores
  * (`identity.ts`).
  */
-import type { Claim, Hex, Kind, NonceId, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Claim, Hex, Kind, NonceId, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
 import { canonicalJson, parseJson, printJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, type Database, type Sql } from './database.ts';
+import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
 import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
 
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
   watch?: CommitWatch;
+  /** Where commits go outside the store; none for a store that is in work itself (`backup.ts`). */
+  journal?: Journal;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
 }
@@ -26,6 +29,7 @@ export interface StoreOptions {
 interface Owner {
   id: number;
   kind: string;
+  name: string;
   rev: number;
   body: string;
 }
@@ -34,12 +38,14 @@ export class SqlStore implements HomeStore {
   readonly #db: Database;
   readonly #secrets: () => Promise<StoreSecrets>;
   readonly #watch: CommitWatch | undefined;
+  readonly #journal: Journal | undefined;
   readonly #point: ((label: string) => void) | undefined;
 
-  constructor(db: Database, { secrets, watch, point }: StoreOptions) {
+  constructor(db: Database, { secrets, watch, journal, point }: StoreOptions) {
     this.#db = db;
     this.#secrets = secrets;
     this.#watch = watch;
+    this.#journal = journal;
     this.#point = point;
   }
 
@@ -62,6 +68,8 @@ export class SqlStore implements HomeStore {
     });
     const loaded = ({ kind, body, rev }: Owner): Loaded => ({ kind, record: parseJson(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
+    for (const [claim, { kind, name, rev }] of owners)
+      this.#journal?.saw({ kind, name, rev, record: found.get(claim)!.record });
     const nonces = sealed.map((row): SealedNonce => {
       const id = { of: row['of_claim'] as Claim, sighash: row['sighash'] as Hex, pubnonce: row['pubnonce'] as Hex };
       const unseal = async () => openNonce(id, row['sealed'] as Uint8Array, (await this.#secrets()).storeKey);
@@ -76,9 +84,16 @@ export class SqlStore implements HomeStore {
     const secrets = opens.length + addresses.length > 0 ? await this.#secrets() : undefined;
     const sealed = opens.map((nonce) => sealNonce(nonce, secrets!.storeKey));
     const places = await Promise.all(addresses.map((own) => placeOf(own, secrets!)));
-    this.#watch?.ready();
+    await this.#ready();
     const number = await this.#db.write(namesOf(commit), () => this.#take(commit, sealed, places));
     if (number === false) return false;
+    this.#point?.('before-journal');
+    await this.#journal?.append({
+      commit: number,
+      records: commit.writes.map(({ kind, row, record }) => ({ kind, name: row.name, rev: number, record })),
+      notes: commit.notes,
+      addresses: addresses.map(({ chain, index }) => ({ chain, index })),
+    });
     this.#point?.('before-tide');
     this.#watch?.rise(number);
     return true;
@@ -132,7 +147,12 @@ export class SqlStore implements HomeStore {
     if (names.length === 0) return new Map();
     const sql = `SELECT name, body FROM note WHERE name IN (${marks(names)})`;
     const rows = await this.#db.read(() => all(sql, ...names));
-    return new Map(rows.map(({ name, body }) => [name as string, parseJson(body as string)]));
+    const notes = rows.map(({ name, body }): Note => ({
+      name: name as string,
+      body: parseJson(body as string) as object,
+    }));
+    for (const note of notes) this.#journal?.saw(note);
+    return new Map(notes.map(({ name, body }) => [name, body as Json]));
   }
 
   async list(kind?: string, state?: string): Promise<readonly Listed[]> {
@@ -184,14 +204,27 @@ export class SqlStore implements HomeStore {
   async addAddresses(paths: readonly WalletPath[]): Promise<void> {
     const { address } = await this.#secrets();
     const places = await Promise.all(paths.map(async (path) => ({ ...path, ...(await address(path)) })));
-    this.#watch?.ready();
+    await this.#ready();
     const { counter } = this.#db;
     const number = await this.#db.write([ADDRESSES], function* () {
       let added = false;
       for (const place of places) added = (yield* addAddress(place)) || added;
       return added && (yield* counter.next());
     });
-    if (number !== false) this.#watch?.rise(number);
+    if (number === false) return;
+    const addresses = places.map(({ chain, index }) => ({ chain, index }));
+    await this.#journal?.append({ commit: number, records: [], notes: [], addresses });
+    this.#watch?.rise(number);
+  }
+
+  /** Whatever follows a commit outside the store can follow it. */
+  async #ready(): Promise<void> {
+    this.#watch?.ready();
+    await this.#journal?.ready();
+  }
+
+  async flush(): Promise<void> {
+    await this.#journal?.flush();
   }
 
   async meta(key: string): Promise<string | undefined> {
@@ -202,6 +235,18 @@ export class SqlStore implements HomeStore {
   }
   async commits(): Promise<number> {
     return this.#db.read(() => this.#db.counter.get());
+  }
+
+  async atLeast(number: number): Promise<void> {
+    const { counter } = this.#db;
+    await this.#surely('all', function* () {
+      if ((yield* counter.get()) < number) yield* counter.set(number);
+    });
+  }
+
+  /** Reads of one moment, for a backup. */
+  async snapshot<T>(work: (counter: Database['counter']) => Sql<T>): Promise<T> {
+    return this.#db.read(() => work(this.#db.counter));
   }
 
   /** Is this the store that the home had last? `identity.ts` says what both figures are. */
@@ -263,7 +308,7 @@ function namesOf({ key, reads, writes, opens, spends, voids, notes, addresses }:
 /** The records behind these claims. */
 function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
   if (claims.length === 0) return new Map();
-  const sql = `SELECT claim, id, kind, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
+  const sql = `SELECT claim, id, kind, name, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
   const rows = yield* all(sql, ...claims);
   return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
 }

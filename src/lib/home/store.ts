@@ -34,6 +34,8 @@ export interface HomeStore extends Store {
   setMeta(key: string, value: string): Promise<void>;
   /** How many commits this store has seen. */
   commits(): Promise<number>;
+  /** The next commit has a number above this one. */
+  atLeast(number: number): Promise<void>;
   close(): void;
 }
 

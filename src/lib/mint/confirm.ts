@@ -5,6 +5,7 @@
  * On the safe side of the mint: all that was ever shown counts as reported, arrived or not. What a customer lost by that
  * the operator makes good by hand. Not here: reading the figures (`cashu/`), asking the operator (the command).
  */
+import { maxSat, minSat } from '../bitcoin/amount.ts';
 import type { PayeeCredit } from '../credit/records.ts';
 import { shownSat, type Figures, type Quote } from '../ecash/quote.ts';
 
@@ -25,18 +26,15 @@ export function confirmQuotes(
   const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
   const shown = sum([...quotes.map(({ figures }) => paidOn(figures)), ...others.map(paidOn)]);
   const counted = sum([
-    ...quotes.map(({ quote, figures }) => max(paidOn(figures), shownSat(quote))),
+    ...quotes.map(({ quote, figures }) => maxSat(paidOn(figures), shownSat(quote))),
     ...others.map(paidOn),
   ]);
-  const issuedSat = min(max(c.issuedSat, counted), c.paidSat);
+  const issuedSat = minSat(maxSat(c.issuedSat, counted), c.paidSat);
   const after = quotes.map(({ quote }) => (quote.stopped ? { ...quote, retired: true } : quote));
   const kept = sum(after.filter((q) => !q.retired).map((q) => q.creditedSat - shownSat(q)));
   return {
-    contract: { ...c, issuedSat, waitingSat: max(c.paidSat - issuedSat - kept, 0n), unconfirmed: false },
+    contract: { ...c, issuedSat, waitingSat: maxSat(c.paidSat - issuedSat - kept, 0n), unconfirmed: false },
     quotes: after,
     shownSat: shown,
   };
 }
-
-const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);

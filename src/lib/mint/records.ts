@@ -60,6 +60,12 @@ export const invoiceKind: Kind<InvoiceRecord> = {
   claims: (r) => [invoiceClaim(r.digest)],
   row: (r) => row(`invoice ${r.digest}`, r.paid ? 'paid' : 'open', r.paid !== null),
   restored: (r) => r,
+  merged: (a, b) => ({
+    ...a,
+    round: Math.max(a.round, b.round),
+    quoted: a.quoted || b.quoted,
+    paid: a.paid ?? b.paid,
+  }),
 };
 export const meltKind: Kind<Melt> = {
   name: 'melt',
@@ -67,6 +73,8 @@ export const meltKind: Kind<Melt> = {
   claims: (m) => [meltClaim(m.quote)],
   row: (m) => row(`melt ${m.quote}`, m.state, m.state !== 'new'),
   restored: (m) => m,
+  // Paid outdoes refused: both at once there is not.
+  merged: (a, b) => ({ ...(b.state === 'paid' || a.state === 'new' ? b : a), round: Math.max(a.round, b.round) }),
 };
 export const tabKind: Kind<Tab> = {
   name: 'tab',
@@ -74,4 +82,8 @@ export const tabKind: Kind<Tab> = {
   claims: (t) => [tabClaim(t.contract)],
   row: (t) => row(`tab ${t.contract}`, 'open'),
   restored: (t) => t,
+  merged(a, b) {
+    const more = b.due.filter(({ id }) => !a.due.some((known) => known.id === id));
+    return { ...a, due: [...a.due, ...more].sort((x, y) => Number(x.owedSat - y.owedSat)) };
+  },
 };

@@ -31,6 +31,11 @@ export interface Kind<R> {
   row(record: R): RecordRow;
   /** What becomes of a record whose store was restored from a backup or copied: open offers and proposals end. */
   restored(record: R): R;
+  /**
+   * What two versions of one record know together, where neither is surely the newer: one of a restored store, one of its
+   * journal, both as `restored` left them. Whatever only grows is the larger. Absent: the one that is further, by its row.
+   */
+  merged?(mine: R, other: R): R;
 }
 
 export interface RecordRow {

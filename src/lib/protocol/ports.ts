@@ -77,6 +77,8 @@ export interface Store {
    * @throws Refusal `nonce-consumed` where a spent nonce is no longer open
    */
   commit(commit: Commit): Promise<boolean>;
+  /** Before anything is shown that no commit of this run wrote: what it was read from is in the journal. */
+  flush(): Promise<void>;
   /** What was noted under these names. */
   notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
   /** The next `count` unused receiving addresses. */

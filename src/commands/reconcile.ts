@@ -1,0 +1,62 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../lib/cli/base.ts';
+import { contractNamed } from '../lib/cli/contract.ts';
+import { contractFlag } from '../lib/cli/contract-flags.ts';
+import { homeFlags, satFlag } from '../lib/cli/flags.ts';
+import { withHome } from '../lib/cli/home.ts';
+import { note, print } from '../lib/cli/output.ts';
+import { printJson } from '../lib/protocol/json.ts';
+import { Refusal } from '../lib/protocol/refusal.ts';
+
+export default class Reconcile extends BaseCommand {
+  static override summary = 'Bring what the journal knows into a home that was restored from a backup';
+  static override description = `Each file of the journal is read whole, and refused where a line was altered or is of another home. Of all versions of a record the largest payment with its exit transaction, the largest sums issued and owed, and every output and invoice are kept; contracts that the backup does not know come back. Once more changes nothing. Then the home works again, but contracts of the lost store take no more updates: exit, close or roll over.
+Whether the end of a journal is missing cannot be seen. So all that was paid counts as issued until the operator confirms each contract: with --confirm, or with ecash-quote --confirm where a running mint issues.`;
+  static override examples = [
+    'A home that was made of last night\'s backup learns what came after it\nspillway restore --from backups/2026-11-20 --home mint\nspillway reconcile --home mint --journal mint.journal | jq -c "select(.kind == \\"credit\\")"',
+    'The mint\'s own books say that 4,200 sat of a contract became ecash\nspillway reconcile --home mint --confirm --contract "$ID" --issued 4200',
+  ];
+  static override flags = {
+    ...homeFlags,
+    journal: Flags.string({
+      summary: 'Journal of the lost home, or the folder that holds it; may be several',
+      helpValue: 'FILE',
+      multiple: true,
+      exclusive: ['confirm'],
+    }),
+    confirm: Flags.boolean({ summary: 'Say that the figures of a contract are known', dependsOn: ['contract'] }),
+    ...contractFlag,
+    issued: satFlag({
+      summary: 'With --confirm: what of the payments became ecash or was reported (default: all)',
+      dependsOn: ['confirm'],
+    }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Reconcile);
+    const { confirmIssued, journalsIn, reconcileDocuments } = await import('../lib/cli/reconcile.ts');
+    if (!flags.confirm && !flags.journal) throw new Refusal('usage', '--journal FILE or --confirm expected');
+    await withHome(flags, async (home) => {
+      if (flags.confirm) {
+        const contract = (await contractNamed(home, flags.contract))!;
+        return print(printJson(await confirmIssued(home, contract, flags.issued)));
+      }
+      const files = journalsIn(flags.journal!);
+      if (files.length === 0) throw new Refusal('no-input', 'no journal found there');
+      const done = await home.reconcile(files);
+      for (const file of done.gathered.cut) note(`${file} ends within a line: its process died there, or it was cut`);
+      await print(
+        reconcileDocuments(home.network, files.length, done)
+          .map((document) => printJson(document))
+          .join('\n'),
+      );
+      if (done.outcomes.some(({ kind }) => kind === 'credit'))
+        note('contracts of the lost store take no more updates: exit, close or roll over');
+      if (done.outcomes.some(({ outcome }) => outcome === 'conflict')) {
+        note('in a conflict the store keeps its own record: look at these by hand');
+        process.exitCode = 3;
+      }
+    });
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * What `reconcile` finds and prints: journals by name or by folder, what became of each record, and how much of a
+ * contract's payments was issued, once its operator has looked.
+ * Not here: how records are merged (`home/reconcile.ts`).
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { creditKind, idClaim, isFunded, paidOf, type Credit } from '../credit/records.ts';
+import { change } from '../home/change.ts';
+import type { Home, Reconciled } from '../home/home.ts';
+import type { Outcome } from '../home/reconcile.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+/** Files as they are, folders as the journals in them. @throws Refusal `no-input` */
+export function journalsIn(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    try {
+      if (!statSync(path).isDirectory()) return [path];
+      return readdirSync(path)
+        .filter((name) => name.endsWith('.journal'))
+        .sort()
+        .map((name) => join(path, name));
+    } catch (error) {
+      throw new Refusal('no-input', `${path} cannot be read: ${(error as Error).message}`);
+    }
+  });
+}
+
+/** A document for each record that is not as it was, and one that sums up. */
+export function reconcileDocuments(network: string, files: number, { gathered, outcomes }: Reconciled): object[] {
+  const head = { type: 'reconcile', version: 1, network } as const;
+  const count = (outcome: Outcome['outcome']) => outcomes.filter((o) => o.outcome === outcome).length;
+  const { lines, cut, newest } = gathered;
+  return [
+    ...outcomes
+      .filter(({ outcome }) => outcome !== 'same')
+      .map(({ kind, name, outcome, record }) => ({ ...head, kind, name, outcome, ...figuresOf(kind, record) })),
+    {
+      ...head,
+      files,
+      lines,
+      cut,
+      newest: lines === 0 ? null : { commit: newest.commit, at: new Date(newest.at * 1000).toISOString() },
+      added: count('added'),
+      raised: count('raised'),
+      same: count('same'),
+      conflicts: count('conflict'),
+    },
+  ];
+}
+
+function figuresOf(kind: string, record: unknown): object {
+  if (kind !== creditKind.name) return {};
+  const c = record as Credit;
+  if (!isFunded(c)) return { role: c.role, state: c.state };
+  const owed = 'owedSat' in c && c.owedSat !== null ? { owed_sat: c.owedSat } : {};
+  return { role: c.role, state: c.state, paid_sat: paidOf(c), ...owed };
+}
+
+/**
+ * The operator has looked how much of a contract's payments became ecash, or was reported.
+ * @param issued all that was paid, where it is not given
+ * @throws Refusal `unknown-contract`, `wrong-state`, `amount-differs`
+ */
+export async function confirmIssued(
+  { store, network }: Home,
+  contract: Hex,
+  issued: bigint | undefined,
+): Promise<object> {
+  return change<{ contract: Credit }, object>(
+    store,
+    { contract: creditKind },
+    () => ({ contract: idClaim(contract) }),
+    ({ contract: c }) => {
+      if (c?.role !== 'payee' || !('issuedSat' in c))
+        throw new Refusal('unknown-contract', 'a contract of which this home is the payee expected');
+      if (c.terms.ecash === 'cdk')
+        throw new Refusal('wrong-state', "the figures of a running mint's contract are read from the mint", {
+          hint: `spillway ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,
+        });
+      if (!c.unconfirmed) throw new Refusal('wrong-state', 'nothing is to be confirmed for this contract');
+      const issuedSat = issued ?? c.paidSat;
+      if (issuedSat < c.issuedSat || issuedSat > c.paidSat)
+        throw new Refusal('amount-differs', `${issuedSat} sat found, ${c.issuedSat} to ${c.paidSat} sat expected`, {
+          hint: 'less than is known was not issued, and nothing above what was paid',
+        });
+      return {
+        writes: { contract: { ...c, issuedSat, unconfirmed: false } },
+        result: {
+          type: 'reconcile',
+          version: 1,
+          network,
+          kind: creditKind.name,
+          name: c.id,
+          outcome: 'confirmed',
+          paid_sat: c.paidSat,
+          issued_sat: issuedSat,
+        },
+      };
+    },
+  );
+}

@@ -1,0 +1,213 @@
+/**
+ * A backup: a consistent copy of a home, taken while it works, and a home made of one again.
+ *
+ * It is a directory like a home, always with a SQLite store, whatever database the home has; so it also moves a home from one
+ * database to another. Open nonces are not in it, nor replies that showed one, nor shares of statecoins (`shares.ts`).
+ * A home made of a backup opens as every restored one does (`identity.ts`): exits only, until its journal is brought in.
+ * Not here: what came after it (`journal.ts`, `reconcile.ts`).
+ */
+import { chmodSync, closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Refusal } from '../protocol/refusal.ts';
+import { BACKUP_FILE, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
+import { Connection } from './connection.ts';
+import { all, get, marks, type Row, type Sql, type Value } from './database.ts';
+import { makeDirectory } from './directory.ts';
+import { syncFile, writePrivate } from './files.ts';
+import { IDENTITY_FILE, identityText, STORE_FILE } from './identity.ts';
+import type { Journal } from './journal.ts';
+import { MIGRATIONS } from './schema.ts';
+import { ARMOR, checkMnemonic, seedOf, writeSeed } from './seed.ts';
+import type { SqlStore } from './sql-store.ts';
+
+/** What is copied, each table after those that it refers to, page by page along its key. */
+const TABLES = [
+  {
+    table: 'record',
+    key: 'id',
+    columns: 'id kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' '),
+  },
+  { table: 'claim', key: 'claim', columns: ['claim', 'record'] },
+  {
+    table: 'reply',
+    key: 'key',
+    columns: 'key text exit hint "row" flags copies created'.split(' '),
+    but: 'key NOT IN (SELECT reply FROM nonce WHERE reply IS NOT NULL)',
+  },
+  { table: 'address', key: 'script', columns: ['chain', 'idx', 'script', 'address'] },
+  { table: 'note', key: 'name', columns: ['name', 'body'] },
+  { table: 'meta', key: 'key', columns: ['key', 'value'], but: "key NOT IN ('commits', 'schema', 'home')" },
+] as const satisfies readonly { table: string; key: string; columns: readonly string[]; but?: string }[];
+const PAGE = 500;
+
+export interface Backup {
+  dir: string;
+  /** The newest commit in it. */
+  commit: number;
+  /** Records by kind. */
+  records: Readonly<Record<string, number>>;
+  seed: 'encrypted' | 'plain' | 'left-out';
+  open_nonces: number;
+  shares: number;
+  /** Files of the journal of which it holds every line. */
+  covered: readonly string[];
+}
+
+export interface BackupOptions {
+  dir: string;
+  to: string;
+  seed: boolean;
+  config: Config;
+  store: SqlStore;
+  journal: Journal;
+}
+
+/** @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
+export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
+  const { store: _, ...copied } = config;
+  const probe = journal.probe();
+  let made: Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
+  try {
+    await makeDirectory(to, async (at) => {
+      writeConfig(at, copied, BACKUP_FILE);
+      if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
+      made = await copyStore(store, join(at, STORE_FILE));
+    });
+    return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered: await probe.covered() };
+  } finally {
+    probe.end();
+  }
+}
+
+const seedForm = (dir: string) =>
+  readFileSync(join(dir, SEED_FILE), 'utf8').startsWith(ARMOR) ? ('encrypted' as const) : ('plain' as const);
+
+/** A new SQLite file with all of the store at one moment, but for what must not be in a copy. */
+async function copyStore(store: SqlStore, path: string) {
+  closeSync(openSync(path, 'wx', 0o600));
+  const target = new Connection(path, MIGRATIONS);
+  try {
+    const copied = await store.snapshot(function* (counter): Sql<Omit<Backup, 'dir' | 'seed' | 'covered'>> {
+      const commit = yield* counter.get();
+      for (const copied of TABLES)
+        yield* pages(copied, (rows) =>
+          target.write(() => rows.forEach((row) => target.run(insertInto(copied), ...valuesOf(copied, row)))),
+        );
+      target.run('UPDATE meta SET value = ? WHERE key = ?', String(commit), 'commits');
+      const kinds = yield* all('SELECT kind, count(*) AS n FROM record GROUP BY kind ORDER BY kind');
+      const { n: nonces } = (yield* get('SELECT count(*) AS n FROM nonce'))!;
+      const { n: shares } = (yield* get("SELECT count(*) AS n FROM claim WHERE claim LIKE 'share:%'"))!;
+      return {
+        commit,
+        records: Object.fromEntries(kinds.map(({ kind, n }) => [kind, Number(n)])),
+        open_nonces: Number(nonces),
+        shares: Number(shares),
+      };
+    });
+    target.check();
+    return copied;
+  } finally {
+    target.close();
+  }
+}
+
+type Copied = (typeof TABLES)[number];
+
+function* pages({ table, key, columns, ...rest }: Copied, take: (rows: readonly Row[]) => void): Sql<void> {
+  for (let last: Value | undefined; ;) {
+    const where = ['but' in rest && rest.but, last !== undefined && `${key} > ?`].filter((part) => part !== false);
+    const from = `FROM ${table} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}`;
+    const values = last === undefined ? [] : [last];
+    const rows = yield* all(`SELECT ${columns.join(', ')} ${from} ORDER BY ${key} LIMIT ${PAGE}`, ...values);
+    take(rows);
+    if (rows.length < PAGE) return;
+    last = rows.at(-1)![key] as Value;
+  }
+}
+
+const insertInto = ({ table, columns }: Copied, more = ''): string =>
+  `INSERT INTO ${table}(${columns.join(', ')}) ${more} VALUES (${marks(columns)})`;
+const valuesOf = ({ columns }: Copied, row: Row): Value[] =>
+  columns.map((column) => row[column.replaceAll('"', '')] as Value);
+
+export interface RestoreOptions {
+  /** A backup. */
+  from: string;
+  dir: string;
+  /** The URL of an empty PostgreSQL database; a SQLite file otherwise. */
+  store?: string;
+  /** The words, where the backup was made without them. */
+  mnemonic?: string;
+  passphrase?: string;
+}
+
+/**
+ * Makes a home of a backup, whole or not at all.
+ * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-newer`; `usage` where it has no seed
+ * and no words are given, or both; `wrong-seed` for words of another home
+ */
+export async function restoreHome({ from, dir, store, mnemonic, passphrase }: RestoreOptions): Promise<Config> {
+  const config = readConfig(resolve(from), BACKUP_FILE);
+  const seed = join(from, SEED_FILE);
+  if (existsSync(seed) === (mnemonic !== undefined))
+    throw new Refusal('usage', mnemonic ? 'words found for a backup with a seed' : `${from} holds no seed`, {
+      hint: mnemonic ? 'leave --mnemonic-fd out' : 'give the words with --mnemonic-fd',
+    });
+  const path = join(from, STORE_FILE);
+  if (!existsSync(path)) throw new Refusal('store-unavailable', `${from} holds no ${STORE_FILE}`);
+  const made: Config = { ...config, ...(store !== undefined && { store: withoutPassword(store) }) };
+  await makeDirectory(resolve(dir), async (at) => {
+    writeConfig(at, made);
+    if (mnemonic === undefined) writePrivate(join(at, SEED_FILE), readFileSync(seed));
+    else {
+      const words = await checkMnemonic(mnemonic);
+      await checkWords(words, config);
+      await writeSeed(join(at, SEED_FILE), words, passphrase);
+    }
+    const copy = join(at, STORE_FILE);
+    // Never in the backup itself: opening a file of SQLite writes to it.
+    copyFileSync(path, copy);
+    chmodSync(copy, 0o600);
+    const source = new Connection(copy, MIGRATIONS);
+    try {
+      source.check();
+      if (store !== undefined)
+        await (await import('./postgres.ts')).createPostgres(store, config.id, () => fill(source));
+    } finally {
+      source.close();
+    }
+    if (store !== undefined) rmSync(copy);
+    else {
+      syncFile(copy);
+      writePrivate(join(at, IDENTITY_FILE), identityText(config.id));
+    }
+  });
+  return made;
+}
+
+async function checkWords(words: string, { network, journal_key: key }: Config): Promise<void> {
+  const { homeKeys } = await import('./keys.ts');
+  const found = Buffer.from(homeKeys(seedOf(words), network).journalKey).toString('hex');
+  if (key !== undefined && found !== key)
+    throw new Refusal('wrong-seed', 'the words are not those of the home of this backup');
+}
+
+/** Statements that put all of a SQLite store into an empty PostgreSQL one. */
+function* fill(source: Connection): Sql<void> {
+  for (const copied of TABLES) {
+    const sql = insertInto(copied, copied.table === 'record' ? 'OVERRIDING SYSTEM VALUE' : '');
+    const rows: Row[] = [];
+    const reading = pages(copied, (page) => rows.push(...page));
+    for (
+      let step = reading.next([]);
+      !step.done;
+      step = reading.next(source.all(step.value.sql, ...step.value.values))
+    );
+    for (const row of rows) yield* all(sql, ...valuesOf(copied, row));
+  }
+  const { value } = source.get("SELECT value FROM meta WHERE key = 'commits'")!;
+  if (Number(value) > 0) yield* all("SELECT setval('commit_number', ?)", Number(value));
+  yield* all(
+    "SELECT setval(pg_get_serial_sequence('record', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM record), false)",
+  );
+}

@@ -1,0 +1,91 @@
+/**
+ * What a home is, in its file `config.json`: network, name, and where the rest lies. In a backup the same file is called
+ * `backup.json`, so that nobody takes it for a home and runs two copies of one.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Network } from '../bitcoin/network.ts';
+import { parseJson, printJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { writePrivate } from './files.ts';
+
+export const CONFIG_VERSION = 1;
+export const CONFIG_FILE = 'config.json';
+export const BACKUP_FILE = 'backup.json';
+/** The words, beside it. */
+export const SEED_FILE = 'seed';
+
+export interface Config {
+  version: number;
+  network: Network;
+  /** 32 random hex digits: names the home in its refunds folder. */
+  id: string;
+  /** Its randomness is `--insecure-seed`. */
+  insecure: boolean;
+  /** Where its refunds go, if not beside it. */
+  refunds?: string;
+  /** Where its journal goes, if not beside it. */
+  journal?: string;
+  /**
+   * Encrypts the journal, hex: with it a run that needs no key needs no seed and no passphrase either. Whoever can read it
+   * here can read the store. A home from before there was a journal has none, and asks its seed.
+   */
+  journal_key?: string;
+  /** The URL of its PostgreSQL database without a password, if its store is not in the directory. */
+  store?: string;
+}
+
+export const writeConfig = (dir: string, config: Config, file = CONFIG_FILE): void =>
+  writePrivate(join(dir, file), printJson(config, '  ') + '\n');
+
+/** A URL as a configuration holds it. */
+export function withoutPassword(store: string): string {
+  const url = new URL(store);
+  url.password = '';
+  return url.href;
+}
+
+/** @throws Refusal `no-home`, `store-unavailable` */
+export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
+  const path = join(dir, file);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') throw new Refusal('store-unavailable', message);
+    throw noHome(dir, file);
+  }
+  let config: Partial<Config>;
+  try {
+    config = parseJson(text) as Partial<Config>;
+  } catch (error) {
+    throw new Refusal('store-unavailable', `${path} is damaged: ${(error as Error).message}`);
+  }
+  if (config.version !== CONFIG_VERSION)
+    throw new Refusal(
+      'store-unavailable',
+      `${path} has version ${String(config.version)}, ${CONFIG_VERSION} expected`,
+      {
+        hint: 'a newer spillway has made this home; update this one',
+      },
+    );
+  const whole =
+    typeof config.network === 'string' &&
+    /^[0-9a-f]{32}$/.test(config.id ?? '') &&
+    typeof config.insecure === 'boolean';
+  if (!whole) throw new Refusal('store-unavailable', `${path} is damaged: network, id and insecure expected`);
+  return config as Config;
+}
+
+function noHome(dir: string, file: string): Refusal {
+  if (!statSync(dir, { throwIfNoEntry: false }))
+    return new Refusal('no-home', `there is no ${dir}`, { hint: inits(dir) });
+  if (file === BACKUP_FILE) return new Refusal('no-home', `${dir} is no backup of a home`);
+  if (existsSync(join(dir, BACKUP_FILE)))
+    return new Refusal('no-home', `${dir} is the backup of a home, a home expected`, {
+      hint: `spillway restore --from ${dir} --home DIR makes one of it`,
+    });
+  return new Refusal('no-home', `${dir} is no home`, { hint: inits(dir) });
+}
+const inits = (dir: string): string => `spillway init --home ${dir} --network regtest`;
