@@ -68,13 +68,16 @@ export class Market {
     for (const party of [this.operator, this.user, this.merchant]) party.close();
   }
 
-  /** At this point of the backend something happens; once. */
-  at(label: string, happen: () => void): void {
-    this.#point = (found) => {
-      if (found !== label) return;
-      this.#point = () => {};
-      happen();
-    };
+  /** At this point of the backend something happens, once. @returns when it has */
+  at(label: string, happen: () => void): Promise<void> {
+    return new Promise((happened) => {
+      this.#point = (found) => {
+        if (found !== label) return;
+        this.#point = () => {};
+        happen();
+        happened();
+      };
+    });
   }
 
   /** What the operator's chain says: the party's own view. */
