@@ -2,7 +2,7 @@
  * A party under test: a real home in a temporary directory, played in process through the one runner, with chain facts
  * that the test sets. Child processes of the built program: `spillway.ts` beside this file.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
@@ -10,6 +10,7 @@ import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
+import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { permitServed, type Action, type Coin, type Facts } from '../../src/lib/protocol/action.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
@@ -62,6 +63,7 @@ export class TestParty {
   home!: Home;
   /** What a mint says of a quote; a test may put another answer in. */
   askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) => mintQuote(mint, id);
+  #backups = 0;
   readonly #seed: { insecureSeed?: Uint8Array };
 
   private constructor(dir: string, seed: number | undefined) {
@@ -83,6 +85,27 @@ export class TestParty {
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
     this.home = await openHome({ dir, ...this.#seed, kinds });
+  }
+
+  /** A backup of the home; its directory. */
+  async backUp(): Promise<string> {
+    const to = join(this.dir, '..', `backup-${(this.#backups += 1)}`);
+    await this.home.backup(to, { seed: true });
+    return to;
+  }
+
+  /** The home's directory is lost, and made again of a backup; journal and refunds are still there. */
+  async lose(backup: string): Promise<void> {
+    this.home.close();
+    rmSync(this.dir, { recursive: true });
+    await restoreHome({ from: backup, dir: this.dir });
+    await this.reopen();
+  }
+
+  /** The files of the journal. */
+  journal(): string[] {
+    const dir = this.home.journalDir;
+    return readdirSync(dir).map((file) => join(dir, file));
   }
 
   ports(options: RunOptions = {}): Ports {

@@ -235,7 +235,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     close() {
       store.close();
       tide.close();
-      void journal.close();
+      journal.close();
     },
   };
 }

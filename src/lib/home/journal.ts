@@ -15,6 +15,8 @@ import { hkdfSync, randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fdatasync,
+  fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,9 +24,10 @@ import {
   readSync,
   rmSync,
   statSync,
+  write,
 } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -81,7 +84,8 @@ export interface JournalOptions {
 }
 
 interface OpenFile {
-  handle: FileHandle;
+  /** A number, not a FileHandle: a process may end without closing it. */
+  fd: number;
   key: Uint8Array;
   lines: number;
   bytes: number;
@@ -160,14 +164,15 @@ export class Journal {
       return `${Buffer.from(lock(Buffer.from(canonicalJson(line)), place(file.lines), file.key)).toString('base64')}\n`;
     });
     try {
-      const { bytesWritten } = await file.handle.write(text.join(''));
-      file.bytes += bytesWritten;
+      const bytes = Buffer.from(text.join(''));
+      for (let done = 0; done < bytes.length;) done += (await written(file.fd, bytes, done)).bytesWritten;
+      file.bytes += bytes.length;
       this.#point('in-journal');
-      await file.handle.datasync();
+      await synced(file.fd);
     } catch (error) {
       // What of it is on disk nobody knows: the file ends here, and the lines come again in another.
       this.#file = undefined;
-      await file.handle.close().catch(() => {});
+      closeSync(file.fd);
       throw error;
     }
     this.#lines = this.#lines.filter((line) => !lines.includes(line));
@@ -190,8 +195,8 @@ export class Journal {
     const file = this.#file;
     if (file) {
       const worn = file.bytes > ROTATE_BYTES || performance.now() - file.since > ROTATE_MS;
-      if (!worn && (await file.handle.stat()).nlink > 0) return file;
-      await file.handle.close();
+      if (!worn && fstatSync(file.fd).nlink > 0) return file;
+      closeSync(file.fd);
     }
     return (this.#file = await this.#begin());
   }
@@ -200,18 +205,15 @@ export class Journal {
     const home = await this.#key();
     if (mkdirSync(this.dir, { recursive: true, mode: 0o700 }) !== undefined) syncParent(this.dir);
     const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
-    const handle = await open(join(this.dir, `${time}-${randomBytes(6).toString('hex')}.journal`), 'ax', 0o600);
-    const header: Header = {
-      type: 'journal',
-      version: VERSION,
-      of: markOf(home),
-      salt: randomBytes(16).toString('hex'),
-    };
-    const { bytesWritten } = await handle.write(`${JSON.stringify(header)}\n`);
-    await handle.sync();
+    const path = join(this.dir, `${time}-${randomBytes(6).toString('hex')}.journal`);
+    const salt = randomBytes(16).toString('hex');
+    const header: Header = { type: 'journal', version: VERSION, of: markOf(home), salt };
+    writePrivate(path, `${JSON.stringify(header)}\n`);
     syncDirectory(this.dir);
-    const key = derived(home, header.salt, 'file', 32);
-    return { handle, key, lines: 0, bytes: bytesWritten, since: performance.now() };
+    const fd = openSync(path, 'a');
+    const bytes = fstatSync(fd).size;
+    const key = derived(home, salt, 'file', 32);
+    return { fd, key, lines: 0, bytes, since: performance.now() };
   }
 
   async #guard(work: () => Promise<void>): Promise<void> {
@@ -248,13 +250,19 @@ export class Journal {
     };
   }
 
-  async close(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.handle.close();
+  /** After what is being written. */
+  close(): void {
+    void this.#writing
+      .catch(() => {})
+      .then(() => {
+        if (this.#file) closeSync(this.#file.fd);
+        this.#file = undefined;
+      });
   }
 }
 
+const written = promisify(write<Buffer>);
+const synced = promisify(fdatasync);
 const idOf = (thing: JournalRecord | Note): string => ('rev' in thing ? `${thing.kind} ${thing.name}` : thing.name);
 /** A note has one version. */
 const revOf = (thing: JournalRecord | Note): number => ('rev' in thing ? thing.rev : 0);

@@ -1,0 +1,261 @@
+/** A backup and the home that is made of it: what is in it, of which moment, and what it must not hold. */
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Claim } from '../../src/lib/protocol/action.ts';
+import { restoreHome } from '../../src/lib/home/backup.ts';
+import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
+import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
+import { commitOf, nonceOf, tempDir, thing, things, write } from './fixture.ts';
+
+const A: Claim = 'id:aa';
+const B: Claim = 'id:bb';
+const kinds = async () => [things];
+
+let cluster: Cluster | undefined;
+beforeAll(async () => void (cluster = havePostgres ? await startPostgres() : undefined), 60_000);
+afterAll(async () => cluster?.end());
+
+async function home(store?: string, more: object = {}): Promise<Home & { words: string }> {
+  const dir = join(tempDir(), 'home');
+  const { mnemonic } = await initHome({ dir, network: 'regtest', ...(store !== undefined && { store }), ...more });
+  return Object.assign(await openHome({ dir, kinds }), { words: mnemonic });
+}
+const paidOf = async ({ store }: Home, claim: Claim) =>
+  ((await store.load([claim])).found.get(claim)?.record as { paid: number } | undefined)?.paid;
+async function pay({ store }: Pick<Home, 'store'>, claims: Claim[], paid: number): Promise<boolean> {
+  const { found } = await store.load(claims);
+  const writes = claims.map((claim) => {
+    const rev = found.get(claim)?.rev ?? 0;
+    return write(rev === 0 ? null : claim, rev, thing(claim, { paid, name: claim.slice(3).repeat(32) }));
+  });
+  return store.commit(commitOf({ writes }));
+}
+const made = (options: Parameters<typeof restoreHome>[0]) =>
+  restoreHome(options).then(() => openHome({ dir: options.dir, kinds }));
+
+const DATABASES = ['a SQLite file', ...(havePostgres ? ['PostgreSQL'] : [])];
+
+describe.each(DATABASES)('of a home in %s', (database) => {
+  const store = async () => (database === 'PostgreSQL' ? cluster!.database() : undefined);
+
+  it('holds records, notes, replies and addresses, and no nonce nor a reply that showed one', async () => {
+    const from = await home(await store());
+    await pay(from, [A], 7);
+    const reply = { text: '{"a":1}', exit: 0 as const, row: 'r', flags: '00', copies: [] };
+    const nonce = nonceOf(A);
+    await from.store.commit(commitOf({ key: 'shown', reply: { ...reply, text: nonce.pubnonce }, opens: [nonce] }));
+    await from.store.commit(commitOf({ key: 'kept', reply, notes: [{ name: 'n', body: { b: 2 } }] }));
+    const [address] = await from.store.fresh(1);
+    await from.store.addAddresses([address!]);
+    const to = join(tempDir(), 'backup');
+    const said = await from.backup(to, { seed: true });
+    expect(said).toMatchObject({ records: { thing: 1 }, open_nonces: 1, shares: 0, seed: 'plain' });
+    expect(readdirSync(to).sort()).toEqual(['backup.json', 'seed', 'store.db']);
+    expect(statSync(to).mode & 0o777).toBe(0o700);
+    for (const file of readdirSync(to)) {
+      expect(statSync(join(to, file)).mode & 0o777).toBe(0o600);
+      expect(readFileSync(join(to, file), 'latin1')).not.toContain(nonce.pubnonce);
+    }
+    const db = new DatabaseSync(join(to, 'store.db'));
+    expect(db.prepare('SELECT count(*) AS n FROM nonce').get()).toEqual({ n: 0 });
+    db.close();
+
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    expect(again.restored).toBe(true);
+    expect(again.id).toBe(from.id);
+    expect(await paidOf(again, A)).toBe(7);
+    expect(await again.store.reply('shown')).toBeUndefined();
+    expect(await again.store.reply('kept')).toMatchObject({ text: '{"a":1}' });
+    expect(await again.store.notes(['n'])).toEqual(new Map([['n', { b: 2 }]]));
+    expect(await again.store.addresses()).toEqual(await from.store.addresses());
+    expect(await again.store.commits()).toBeGreaterThan(await from.store.commits());
+    from.close();
+    again.close();
+  });
+
+  it('is of one moment, while another process commits', async () => {
+    const from = await home(await store());
+    await pay(from, [A, B], 1);
+    let stop = false;
+    let paid = 1;
+    const writer = await openHome({ dir: from.dir, kinds });
+    const writing = (async () => {
+      while (!stop) if (await pay(writer, [A, B], paid + 1)) paid += 1;
+    })();
+    const found: number[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      const to = join(tempDir(), 'backup');
+      await from.backup(to, { seed: false });
+      const db = new DatabaseSync(join(to, 'store.db'));
+      const rows = db.prepare('SELECT body, high_sat FROM record').all() as { body: string; high_sat: number }[];
+      db.close();
+      const sums = new Set(rows.map(({ body }) => (JSON.parse(body) as { paid: number }).paid));
+      expect(rows).toHaveLength(2);
+      expect(sums.size).toBe(1);
+      found.push([...sums][0]!);
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    stop = true;
+    await writing;
+    expect(found.at(-1)).toBeGreaterThan(found[0]!);
+    writer.close();
+    from.close();
+  });
+
+  it('goes into either database, and goes on counting there', async () => {
+    const from = await home(await store());
+    for (let i = 0; i < 3; i += 1) await pay(from, [`id:${i}${i}`], i);
+    const to = join(tempDir(), 'backup');
+    await from.backup(to, { seed: true });
+    for (const target of DATABASES) {
+      const at = target === 'PostgreSQL' ? await cluster!.database() : undefined;
+      const again = await made({ from: to, dir: join(tempDir(), 'again'), ...(at !== undefined && { store: at }) });
+      expect(again.restored).toBe(true);
+      expect(await Promise.all([0, 1, 2].map((i) => paidOf(again, `id:${i}${i}`)))).toEqual([0, 1, 2]);
+      await again.acceptRestore();
+      expect(await pay(again, ['id:11'], 9)).toBe(true);
+      expect(await pay(again, ['id:77'], 4)).toBe(true);
+      expect(await again.store.list()).toHaveLength(4);
+      again.close();
+      const later = await openHome({ dir: again.dir, kinds });
+      expect(later.restored).toBe(false);
+      later.close();
+    }
+    from.close();
+  });
+
+  it('takes a home up to date from its journal alone', async () => {
+    const from = await home(await store());
+    await pay(from, [A], 3);
+    const to = join(tempDir(), 'backup');
+    await from.backup(to, { seed: true });
+    await pay(from, [A], 5);
+    await pay(from, [B], 8);
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    const files = readdirSync(from.journalDir).map((file) => join(from.journalDir, file));
+    const { outcomes } = await again.reconcile(files);
+    expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['added', 'raised']);
+    expect([await paidOf(again, A), await paidOf(again, B)]).toEqual([5, 8]);
+    expect(again.restored).toBe(false);
+    const { outcomes: twice } = await again.reconcile(files);
+    expect(twice.map(({ outcome }) => outcome)).toEqual(['same', 'same']);
+    // Its own commits come after all that the lost store had.
+    expect(await again.store.commits()).toBeGreaterThan(await from.store.commits());
+    from.close();
+    again.close();
+  });
+});
+
+describe('a backup', () => {
+  it('is whole or not there, and never in place of something', async () => {
+    const from = await home();
+    const at = tempDir();
+    writeFileSync(join(at, 'mine'), 'x');
+    await expect(from.backup(at, { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
+    await expect(from.backup(from.dir, { seed: true })).rejects.toMatchObject({ code: 'home-exists' });
+    await expect(from.backup(join(at, 'mine', 'deep'), { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
+    expect(readdirSync(at)).toEqual(['mine']);
+    from.close();
+  });
+
+  it('is no home, and a home is no backup', async () => {
+    const from = await home();
+    const to = join(tempDir(), 'backup');
+    await from.backup(to, { seed: true });
+    await expect(openHome({ dir: to, kinds })).rejects.toMatchObject({
+      code: 'no-home',
+      hint: expect.stringContaining('restore --from') as string,
+    });
+    const dir = join(tempDir(), 'again');
+    await expect(restoreHome({ from: from.dir, dir })).rejects.toMatchObject({ code: 'no-home' });
+    await expect(restoreHome({ from: to, dir: from.dir })).rejects.toMatchObject({ code: 'home-exists' });
+    expect(existsSync(dir)).toBe(false);
+    from.close();
+  });
+
+  it('without the seed comes back with the words of its home, and with no others', async () => {
+    const from = await home();
+    const to = join(tempDir(), 'backup');
+    expect(await from.backup(to, { seed: false })).toMatchObject({ seed: 'left-out' });
+    const dir = join(tempDir(), 'again');
+    await expect(restoreHome({ from: to, dir })).rejects.toMatchObject({ code: 'usage' });
+    const other = await home();
+    await expect(restoreHome({ from: to, dir, mnemonic: other.words })).rejects.toMatchObject({ code: 'wrong-seed' });
+    const again = await made({ from: to, dir, mnemonic: from.words });
+    expect((await again.keys()).account()).toEqual((await from.keys()).account());
+    for (const one of [from, other, again]) one.close();
+  });
+
+  it('that is damaged, or newer than the program, makes no home', async () => {
+    const from = await home();
+    const dir = join(tempDir(), 'again');
+    const newer = join(tempDir(), 'backup');
+    await from.backup(newer, { seed: true });
+    const db = new DatabaseSync(join(newer, 'store.db'));
+    db.exec('PRAGMA user_version = 99');
+    db.close();
+    await expect(restoreHome({ from: newer, dir })).rejects.toMatchObject({ code: 'store-newer' });
+    const damaged = join(tempDir(), 'backup');
+    await from.backup(damaged, { seed: true });
+    writeFileSync(join(damaged, 'store.db'), 'no database');
+    await expect(restoreHome({ from: damaged, dir })).rejects.toMatchObject({ code: 'store-unavailable' });
+    expect(existsSync(dir)).toBe(false);
+    from.close();
+  });
+});
+
+describe('reconcile', () => {
+  it('is refused to a home that lost nothing', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
+    await expect(one.reconcile(files)).rejects.toMatchObject({ code: 'nothing-to-reconcile' });
+    one.close();
+  });
+
+  it('changes nothing where one file is altered or foreign', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    await pay(one, [A], 2);
+    one.close();
+    const other = await home();
+    await pay(other, [B], 1);
+    const filesOf = ({ journalDir }: Home) => readdirSync(journalDir).map((file) => join(journalDir, file));
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    await expect(again.reconcile([...filesOf(one), ...filesOf(other)])).rejects.toMatchObject({
+      code: 'journal-foreign',
+    });
+    const [file] = filesOf(one);
+    const text = readFileSync(file!, 'utf8');
+    const altered = join(tempDir(), 'altered.journal');
+    writeFileSync(altered, text.slice(0, -10) + (text.at(-10) === 'A' ? 'B' : 'A') + text.slice(-9));
+    await expect(again.reconcile([file!, altered])).rejects.toMatchObject({ code: 'journal-altered' });
+    expect(await paidOf(again, A)).toBe(1);
+    expect(again.restored).toBe(true);
+    again.close();
+    other.close();
+  });
+
+  it('keeps its own record where the journal has another one in its place', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    await one.store.commit(
+      commitOf({ writes: [write(null, 0, thing('key:x', { name: '11'.repeat(32), claims: ['key:x', 'coin:1:0'] }))] }),
+    );
+    one.close();
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    await again.store.commit(
+      commitOf({ writes: [write(null, 0, thing('key:y', { name: '22'.repeat(32), claims: ['key:y', 'coin:1:0'] }))] }),
+    );
+    const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
+    const { outcomes } = await again.reconcile(files);
+    expect(outcomes.find(({ name }) => name === '11'.repeat(32))).toMatchObject({ outcome: 'conflict' });
+    again.close();
+  });
+});
