@@ -7,8 +7,12 @@
  * Random times: batch processes that live long, with real randomness. SPILLWAY_KILLS sets how many of them are killed.
  */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { kinds } from '../../src/lib/cli/home.ts';
+import { journalsIn } from '../../src/lib/cli/reconcile.ts';
 import { portsOf } from '../../src/lib/cli/contract.ts';
 import { play } from '../../src/lib/cli/play.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -16,11 +20,12 @@ import { creditKind } from '../../src/lib/credit/records.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { keysetKind } from '../../src/lib/ecash/keyset.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { openHome, type Home } from '../../src/lib/home/home.ts';
+import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { BIN, cleanEnv } from '../cli/run.ts';
 import {
   close,
+  dumpOf,
   exit,
   findEcash,
   openOwn,
@@ -38,12 +43,19 @@ import {
 } from '../support/spillway.ts';
 
 /** Where a run can be stopped, in the order in which it gets there. */
-const LABELS = ['before-commit', 'in-commit', 'before-tide', 'after-commit', 'before-print', 'after-print'] as const;
+const LABELS = [
+  'before-commit',
+  'in-commit',
+  'before-journal',
+  'after-commit',
+  'before-print',
+  'after-print',
+] as const;
 /** A script of nobody here. */
 const FOREIGN = `5120${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
 
 type Label = (typeof LABELS)[number];
-const stands = (label: Label): boolean => LABELS.indexOf(label) >= LABELS.indexOf('before-tide');
+const stands = (label: Label): boolean => LABELS.indexOf(label) >= LABELS.indexOf('before-journal');
 const copied = (label: Label): boolean => LABELS.indexOf(label) >= LABELS.indexOf('before-print');
 
 /** Every step of every action. The exit comes last: it takes no name for its start, so a repeated one is a new commit. */
@@ -135,11 +147,36 @@ describe('killed at a labelled point', () => {
       });
       expect(at).toBe(told.length);
       expect(world.leaks()).toEqual([]);
+      for (const who of WHO) await expectInJournal(world, who);
       world.remove();
     },
-    150_000,
+    300_000,
   );
 });
+
+/** A home of the same words learns from the journal alone all that the store guards, and every output. */
+async function expectInJournal(world: World, who: Who): Promise<void> {
+  const dir = join(world.dir, `${who}-again`);
+  const { mnemonic } = parsed(readFileSync(join(world.home(who), 'seed'), 'utf8')) as { mnemonic: string };
+  await initHome({ dir, network: 'regtest', mnemonic });
+  const home = await openHome({ dir, kinds });
+  await home.reconcile(journalsIn([`${world.home(who)}.journal`]));
+  home.close();
+  const figures = ({ records, notes }: Dump) => ({
+    notes,
+    records: records
+      .map(({ kind, name, high_sat, issued_sat, owed_sat, left }) => ({
+        kind,
+        name,
+        high_sat,
+        issued_sat,
+        owed_sat,
+        left,
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  });
+  expect(figures(dumpOf(dir, ''))).toEqual(figures(world.dump(who)));
+}
 
 /** Opens the home in this process, as the next run will. */
 async function isRestored(world: World, who: Who): Promise<boolean> {

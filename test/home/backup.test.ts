@@ -1,4 +1,6 @@
 /** A backup and the home that is made of it: what is in it, of which moment, and what it must not hold. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,6 +11,7 @@ import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { commitOf, nonceOf, tempDir, thing, things, write } from './fixture.ts';
 
+const WORK = join(import.meta.dirname, 'children', 'work.ts');
 const A: Claim = 'id:aa';
 const B: Claim = 'id:bb';
 const kinds = async () => [things];
@@ -78,12 +81,8 @@ describe.each(DATABASES)('of a home in %s', (database) => {
   it('is of one moment, while another process commits', async () => {
     const from = await home(await store());
     await pay(from, [A, B], 1);
-    let stop = false;
-    let paid = 1;
-    const writer = await openHome({ dir: from.dir, kinds });
-    const writing = (async () => {
-      while (!stop) if (await pay(writer, [A, B], paid + 1)) paid += 1;
-    })();
+    const writer = spawn(process.execPath, [WORK, 'pair', from.dir, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(writer.stdout, 'data');
     const found: number[] = [];
     for (let i = 0; i < 5; i += 1) {
       const to = join(tempDir(), 'backup');
@@ -95,12 +94,10 @@ describe.each(DATABASES)('of a home in %s', (database) => {
       expect(rows).toHaveLength(2);
       expect(sums.size).toBe(1);
       found.push([...sums][0]!);
-      await new Promise((done) => setTimeout(done, 20));
+      await once(writer.stdout, 'data');
     }
-    stop = true;
-    await writing;
+    writer.kill('SIGKILL');
     expect(found.at(-1)).toBeGreaterThan(found[0]!);
-    writer.close();
     from.close();
   });
 

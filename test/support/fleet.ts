@@ -5,15 +5,21 @@
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { Transaction } from '@scure/btc-signer';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
+import { kinds } from '../../src/lib/cli/home.ts';
 import { addKeyset } from '../../src/lib/cli/keysets.ts';
-import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { restoreHome } from '../../src/lib/home/backup.ts';
+import { openHome } from '../../src/lib/home/home.ts';
+import { readJournal } from '../../src/lib/home/journal.ts';
+import { creditKind, issuedOf, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { HOME_MINT, opened, type Pair } from './credit.ts';
-import { judge } from './kernel.ts';
+import { judge, type Judge } from './kernel.ts';
 import { TestParty, type Message } from './party.ts';
 import { startPostgres, type Cluster } from './postgres.ts';
 import { Server } from './server.ts';
@@ -80,6 +86,7 @@ export class Fleet {
   readonly #nonces = new Map<string, string>();
   readonly #paid = new Map<string, { paid: bigint; ecash: boolean }>();
   #restarting: Promise<void> | undefined;
+  #backup: Promise<string> | undefined;
 
   private constructor(size: FleetSize, cluster: Cluster, both: Pair) {
     this.#size = size;
@@ -124,9 +131,10 @@ export class Fleet {
     );
   }
 
-  /** Workers die at random; the database is restarted once, half way. */
+  /** Workers die at random; the database is restarted once, half way; a little before, a backup is taken. */
   async #disturb(): Promise<void> {
     const { updates, workers } = this.#size;
+    if (this.counts.accepted >= updates / 3) this.#backup ??= this.#both.payee.backUp();
     if (this.counts.accepted >= updates / 2 && !this.#restarting) {
       this.counts.restarts += 1;
       this.#restarting = this.#cluster.stop().then(() => this.#cluster.start());
@@ -247,13 +255,7 @@ export class Fleet {
     for (const [id, known] of this.#paid) {
       const c = (await this.#both.payee.record(id)) as PayeeCredit;
       expect([c.paidSat, c.issuedSat]).toEqual([known.paid, known.ecash ? known.paid : 0n]);
-      const tx = Transaction.fromRaw(hexToBytes(c.exit!), { allowUnknownVersion: true });
-      const script = hexToBytes(keysOf(c.terms).script);
-      const hash = tx.preimageWitnessV1(0, [script], 0, [c.terms.capacity_sat]);
-      expect(tx.getOutput(0).amount).toBe(known.paid);
-      expect(schnorr.verify(tx.getInput(0).finalScriptWitness![0]!, hash, script.subarray(2))).toBe(true);
-      const coin = { sat: c.terms.capacity_sat, script: keysOf(c.terms).script };
-      if (kernel) expect(await kernel.scripts(c.exit!, [coin])).toBe(true);
+      await this.#exits(c, kernel);
       paid += c.paidSat;
       issued += c.issuedSat;
     }
@@ -261,6 +263,64 @@ export class Fleet {
     const { store } = this.#both.payee.home;
     expect((await store.list('credit')).length).toBe(this.#size.contracts);
     return { paid, issued, nonces: this.#nonces.size };
+  }
+
+  /** Its exit pays what was paid, and consensus takes it. */
+  async #exits({ exit, terms, paidSat }: PayeeCredit, kernel: Judge | undefined): Promise<void> {
+    const tx = Transaction.fromRaw(hexToBytes(exit!), { allowUnknownVersion: true });
+    const script = hexToBytes(keysOf(terms).script);
+    const hash = tx.preimageWitnessV1(0, [script], 0, [terms.capacity_sat]);
+    expect(tx.getOutput(0).amount).toBe(paidSat);
+    expect(schnorr.verify(tx.getInput(0).finalScriptWitness![0]!, hash, script.subarray(2))).toBe(true);
+    if (kernel)
+      expect(await kernel.scripts(exit!, [{ sat: terms.capacity_sat, script: keysOf(terms).script }])).toBe(true);
+  }
+
+  /**
+   * The database is lost: a new one is made of the backup and of the journals of all workers, without their last lines. What
+   * those lines did not touch is there to the satoshi; for every contract, what was issued can be exited or is flagged.
+   * @returns how many contracts are behind
+   */
+  async restore(missing: number): Promise<{ behind: number; lines: number }> {
+    const { payee } = this.#both;
+    for (const worker of this.#workers) worker.kill();
+    const key = await payee.home.journalKey();
+    const files = payee.journal().map((path) => ({ path, lines: [...readJournal(path, key).lines] }));
+    const touched = new Set<string>();
+    for (let n = 0; n < missing; n += 1) {
+      const last = files.reduce((a, b) => ((b.lines.at(-1)?.commit ?? -1) > (a.lines.at(-1)?.commit ?? -1) ? b : a));
+      for (const { name } of last.lines.pop()!.records) touched.add(name);
+      writeFileSync(
+        last.path,
+        readFileSync(last.path, 'utf8')
+          .split('\n')
+          .slice(0, last.lines.length + 1)
+          .join('\n') + '\n',
+      );
+    }
+    const dir = join(payee.dir, '..', 'elsewhere');
+    await restoreHome({ from: (await this.#backup)!, dir, store: await this.#cluster.database() });
+    const home = await openHome({ dir, kinds });
+    try {
+      expect(home.restored).toBe(true);
+      const { gathered } = await home.reconcile(files.map(({ path }) => path));
+      const kernel = await judge();
+      let behind = 0;
+      for (const [id, known] of this.#paid) {
+        const c = creditKind.parse((await home.store.byName(id))[0]?.record) as PayeeCredit;
+        const what = `contract ${id}, paid ${known.paid}`;
+        expect(c.restored && c.unconfirmed, what).toBe(true);
+        expect(c.paidSat <= known.paid && issuedOf(c) >= c.issuedSat, what).toBe(true);
+        if (c.exit) await this.#exits(c, kernel);
+        if (!touched.has(id))
+          expect([c.paidSat, c.issuedSat], what).toEqual([known.paid, known.ecash ? known.paid : 0n]);
+        else if (c.paidSat < known.paid) behind += 1;
+      }
+      kernel?.close();
+      return { behind, lines: gathered.lines };
+    } finally {
+      home.close();
+    }
   }
 }
 
@@ -277,6 +337,10 @@ export async function playFleet(size: FleetSize): Promise<Fleet['counts']> {
       `fleet: ${size.workers} workers, ${size.contracts} contracts, ${accepted} updates accepted in ${seconds} s; ${sent} messages sent, ` +
         `${duplicates} of them twice, ${stale} stale, ${again} sent again; ${kills} workers killed, ${restarts} restart of the database; ` +
         `${paid} sat paid, ${issued} sat issued, ${nonces} nonces, none shown twice`,
+    );
+    const { behind, lines } = await fleet.restore(20);
+    console.log(
+      `fleet: restored from a backup of its middle and ${lines} journal lines, 20 missing: ${behind} contracts behind and flagged`,
     );
     return fleet.counts;
   } finally {

@@ -2,7 +2,7 @@
  * A party under test: a real home in a temporary directory, played in process through the one runner, with chain facts
  * that the test sets. Child processes of the built program: `spillway.ts` beside this file.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
@@ -99,6 +99,15 @@ export class TestParty {
     this.home.close();
     rmSync(this.dir, { recursive: true });
     await restoreHome({ from: backup, dir: this.dir });
+    await this.reopen();
+  }
+
+  /** Only the words are left, beside journal and refunds. */
+  async fromWords(): Promise<void> {
+    this.home.close();
+    const { mnemonic } = JSON.parse(readFileSync(join(this.dir, 'seed'), 'utf8')) as { mnemonic: string };
+    rmSync(this.dir, { recursive: true });
+    await initHome({ dir: this.dir, network: 'regtest', mnemonic, ...this.#seed });
     await this.reopen();
   }
 

@@ -143,6 +143,7 @@ export function secretsOf(home: string): string[] {
   const bytes = [
     seed,
     keys.storeKey,
+    keys.journalKey,
     ...paths.flatMap((path) => [keys.contract(path), keys.auth(path), keys.ecash(path)]),
     ...keysets.flatMap((path) => Array.from({ length: 32 }, (_, i) => keys.mint(path, i))),
     ...addresses.map(({ chain, idx }) => keys.wallet({ chain, index: idx })),

@@ -118,9 +118,14 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
     throw new Refusal('answered-otherwise', 'this input was answered before, with other flags', {
       hint: 'run it with the same flags, or --cancel the action first',
     });
-  // The run that made it may have died before it had kept anything outside the store.
+  // The run that made it may have died before it had kept anything outside the store: what it says is read again, and kept.
   await ports.copy(reply.copies);
-  await loadRecords<Rs>(ports.store, action.kinds, (found) => action.find(message, line.input, found));
+  const { records } = await loadRecords<Rs>(ports.store, action.kinds, (found) =>
+    action.find(message, line.input, found),
+  );
+  const seen = { message, records, input: line.input };
+  const row = action.rows.find(({ name, after }) => name === reply.row && after === (message?.step ?? null));
+  await ports.store.notes(row?.needs?.({ ...seen, by: action.party(seen) }).notes ?? []);
   await ports.store.flush();
   return { text: reply.text, exit: reply.exit, hint: reply.hint };
 }

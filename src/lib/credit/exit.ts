@@ -72,12 +72,15 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
       asks: ['contract'],
       may: ['export'],
       needs: ({ records }) => exitQueries(records.contract),
-      take: ({ records, input, facts }) => {
+      take: ({ records, input, facts, restored }) => {
         const c = funded(records.contract) as PayeeCredit;
         if (!c.exit)
           throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
         return {
           message: exitOf(c, c.exit, facts),
+          ...(restored && {
+            hint: 'this home was restored: its journal may know an exit that pays more; where there is time, run spillway reconcile first',
+          }),
           ...(input.export && {
             hint: 'an export does not freeze the contract; an older export is worth money to the payer: replace it after each payment and keep it secret',
           }),

@@ -96,13 +96,16 @@ export async function reconcile(
   await store.atLeast(newest.commit);
   const outcomes: Outcome[] = [];
   const lost: Merged[] = [];
-  // What the store has lost comes last: by then others have let go of the claims that it takes over.
+  // What the store has lost comes last: by then others have let go of the claims that it takes over. Of that, what holds most
+  // claims comes first, so that an opening finds the contract that it became.
+  const claimsOf = ({ kind, record }: Merged): number => kind.claims(record).length;
   for (const entry of records.values()) {
     const outcome = await into(store, entry.kind, entry.name, entry.record, false);
     if (outcome) outcomes.push(outcome);
     else lost.push(entry);
   }
-  for (const { kind, name, record } of lost) outcomes.push((await into(store, kind, name, record, true))!);
+  for (const { kind, name, record } of lost.sort((a, b) => claimsOf(b) - claimsOf(a)))
+    outcomes.push((await into(store, kind, name, record, true))!);
   await unite(store, [...notes.values()]);
   await store.addAddresses([...addresses.values()]);
   return outcomes;

@@ -2,6 +2,7 @@
  * A process that works on a home: `work.ts MODE HOME TIMES`, one line of JSON for each thing done.
  * - visit: opens the home, commits, closes, over and over; says what `restored` was
  * - count: raises the paid amount of one record under compare-and-swap; says how often it lost the race
+ * - pair: raises two records in one commit, until it is killed; says the amount after each
  * - commit: commits until it is killed; says the counter after each commit
  */
 import { writeSync } from 'node:fs';
@@ -51,6 +52,19 @@ async function commit(home: Home): Promise<void> {
   }
 }
 
+async function pair(home: Home): Promise<void> {
+  const claims = ['id:aa', 'id:bb'] as const;
+  for (;;) {
+    const { found } = await home.store.load(claims);
+    const paid = (found.get('id:aa')!.record as Thing).paid + 1;
+    const writes = claims.map((claim) =>
+      write(claim, found.get(claim)!.rev, { ...(found.get(claim)!.record as Thing), paid }),
+    );
+    if (await home.store.commit(commitOf({ writes }))) say({ paid });
+  }
+}
+
 if (mode === 'visit') await visit();
 else if (mode === 'count') await count();
+else if (mode === 'pair') await pair(await open());
 else await commit(await open());
