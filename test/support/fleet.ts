@@ -14,7 +14,7 @@ import { kinds } from '../../src/lib/cli/home.ts';
 import { addKeyset } from '../../src/lib/cli/keysets.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { openHome } from '../../src/lib/home/home.ts';
-import { readJournal } from '../../src/lib/home/journal.ts';
+import { readJournal, type JournalLine } from '../../src/lib/home/journal.ts';
 import { creditKind, issuedOf, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
@@ -75,6 +75,10 @@ class Worker {
     this.#server.child.kill('SIGKILL');
   }
 }
+
+/** The newest commit of which a line tells. */
+const newestIn = (line: JournalLine | undefined): number =>
+  line ? Math.max(line.commit, ...line.records.map(({ rev }) => rev)) : -1;
 
 export class Fleet {
   readonly counts = { accepted: 0, sent: 0, duplicates: 0, stale: 0, again: 0, kills: 0, restarts: 0 };
@@ -288,7 +292,7 @@ export class Fleet {
     const files = payee.journal().map((path) => ({ path, lines: [...readJournal(path, key).lines] }));
     const touched = new Set<string>();
     for (let n = 0; n < missing; n += 1) {
-      const last = files.reduce((a, b) => ((b.lines.at(-1)?.commit ?? -1) > (a.lines.at(-1)?.commit ?? -1) ? b : a));
+      const last = files.reduce((a, b) => (newestIn(b.lines.at(-1)) > newestIn(a.lines.at(-1)) ? b : a));
       for (const { name } of last.lines.pop()!.records) touched.add(name);
       writeFileSync(
         last.path,
