@@ -75,6 +75,7 @@ describe('the package', () => {
       'dist/grpc.cjs',
       'dist/index.js',
       'dist/pg.cjs',
+      'dist/prometheus.cjs',
       'oclif.manifest.json',
       'package.json',
     ]);

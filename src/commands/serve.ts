@@ -29,7 +29,7 @@ The first line on stdout says where it listens; each request is a line on stderr
 
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
-    const { stdio, http, jobs, notify, worker = false, chain } = flags;
+    const { stdio, http, metrics, jobs, notify, worker = false, chain } = flags;
     const { cdk: address, mint, 'cdk-tls-dir': tlsDir, 'cdk-insecure': insecure = false } = flags;
     if (!stdio && !http && address === undefined)
       throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
@@ -53,7 +53,8 @@ The first line on stdout says where it listens; each request is a line on stderr
         };
         const command = workerCommand(raw, { ecash, 'passphrase-fd': passphrase === undefined ? undefined : 3 });
         const pool = jobs === undefined ? undefined : { jobs, command, passphrase };
-        await serveHome({ home, ports, standing, stdio, http, cdk, pool, worker, notify, ...limitsFrom(flags) });
+        const listen = { stdio, http, metrics, cdk };
+        await serveHome({ home, ports, standing, ...listen, pool, worker, notify, ...limitsFrom(flags) });
       },
       stopAt,
       async () => (passphrase = await readPassphrase(flags)),
