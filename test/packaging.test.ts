@@ -92,6 +92,20 @@ describe('the package', () => {
     expect(files.filter((path) => path.endsWith('.map'))).toEqual([]);
   });
 
+  it('keeps what single listeners need out of the bundle that every run reads', () => {
+    const text = (name: string): string => readFileSync(join(installed, 'dist', name), 'utf8');
+    for (const [name, words] of [
+      ['grpc', 'Http2SubchannelConnector'],
+      ['prometheus', 'process_resident_memory_bytes'],
+    ] as const) {
+      expect(text(`${name}.cjs`)).toContain(words);
+      expect(text('cli.cjs')).not.toContain(words);
+      expect(text('cli.cjs').match(new RegExp(`.*\\./${name}\\.cjs.*`, 'g'))).toEqual([
+        expect.stringContaining(`await import("./${name}.cjs")`),
+      ]);
+    }
+  });
+
   it('brings few packages with it, none with an install script', () => {
     const lock = JSON.parse(readFileSync(join(consumer, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { hasInstallScript?: boolean }>;
