@@ -3,6 +3,7 @@
  * many scrape; who is told; a node and a store that go away; two servers on one store.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
@@ -129,6 +130,24 @@ describe('who is told', () => {
     expect(
       (await scrape(server)).get('spillway_messages_total', { type: 'none', step: 'none', code: 'not-local' }),
     ).toBe(undefined);
+  });
+
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((at) => at?.family === 'IPv4' && !at.internal)?.address;
+  it.runIf(outside)('on a port that others can reach: not those who come over the network', async () => {
+    const server = await Server.start(['--home', both.payee.dir, '--http', '0.0.0.0:0'], ENV);
+    running.push(server);
+    const { port } = new URL(server.url);
+    const from = async (host: string) => (await fetch(`http://${host}:${port}/metrics`)).status;
+    expect([await from('127.0.0.1'), await from(outside!)]).toEqual([200, 403]);
+    const forged = await server.raw(
+      `GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`,
+      '',
+      0,
+      outside!,
+    );
+    expect(forged).toMatch(/^HTTP\/1\.1 403 [^]*"not-local"/);
   });
 
   it('as everywhere: HEAD without the text, no other method', async () => {
