@@ -5,7 +5,7 @@
  * A label never holds what a peer wrote: type and step are of the tables, codes of `ERRORS`. A scrape is always answered: what
  * store or node do not say within a while is left out, and `spillway_store_up` or `spillway_chain_up` is 0.
  */
-import { contractsOf, exitFacts } from '../cli/contracts.ts';
+import { contractsReader, exitFacts } from '../cli/contracts.ts';
 import { failureOf } from '../cli/errors.ts';
 import { note } from '../cli/output.ts';
 import { allTables } from '../cli/tables.ts';
@@ -90,7 +90,7 @@ export async function metricsOf(look: () => Promise<Looked>): Promise<Metrics> {
 /** Looks at store and chain for as many scrapes as there are at a time. Never rejects: what fails is told on stderr. */
 export function lookAt(home: Home, source: FactSource): () => Promise<Looked> {
   const held = onceABlock(source);
-  const contracts = shared(() => contractsOf(home), LOOK_MS);
+  const contracts = shared(contractsReader(home), LOOK_MS);
   const facts = shared(async () => {
     const open = (await contracts().catch(() => [])).filter(({ record }) => !('settled' in record && record.settled));
     return exitFacts(held, open);
