@@ -1,7 +1,9 @@
 /**
- * Four bundles: dist/cli.cjs, the program in one file that evaluates only what a run needs; dist/grpc.cjs, which
- * `serve --cdk` alone loads; dist/pg.cjs, PostgreSQL's client, for runs with `--store`; and dist/index.js, the library, whose dependencies stay outside. One CommonJS file with the compile cache (`bin/run.js`) and a manifest
- * starts fastest; what the plugins below spare was measured with `errors`, in times of `node -e 0`.
+ * Five bundles: dist/cli.cjs, the program in one file that evaluates only what a run needs; dist/grpc.cjs, which
+ * `serve --cdk` alone loads, and dist/prometheus.cjs, for `serve --http`; dist/pg.cjs, PostgreSQL's client, for runs with
+ * `--store`; and dist/index.js, the library, whose dependencies stay outside. One CommonJS file with the compile cache
+ * (`bin/run.js`) and a manifest starts fastest; what the plugins below spare was measured with `errors`, in times of
+ * `node -e 0`.
  */
 import { defineConfig, type Plugin } from 'rolldown';
 
@@ -30,12 +32,16 @@ const lazyOutside: Plugin = {
   },
 };
 
-const GRPC = './grpc.cjs';
-
-/** gRPC lies beside the program: a quarter of the bundle for one listener, and packages that would run scripts when installed. */
-const grpcBeside: Plugin = {
-  name: 'grpc-beside',
-  resolveId: (id) => (id.endsWith('/grpc.ts') ? { id: GRPC, external: true } : null),
+/**
+ * gRPC and the Prometheus client lie beside the program: a quarter of the bundle for single listeners, and packages that
+ * would run scripts when installed.
+ */
+const besideProgram: Plugin = {
+  name: 'beside-program',
+  resolveId(id) {
+    const [, name] = /\/(grpc|prometheus)\.ts$/.exec(id) ?? [];
+    return name === undefined ? null : { id: `./${name}.cjs`, external: true };
+  },
 };
 
 const EDITOR = '@inquirer/external-editor';
@@ -64,7 +70,7 @@ export default defineConfig([
   {
     input: 'src/cli.ts',
     platform: 'node',
-    plugins: [grpcBeside, lazyOutside, noEditor, plainSort],
+    plugins: [besideProgram, lazyOutside, noEditor, plainSort],
     transform,
     output: {
       file: 'dist/cli.cjs',
@@ -73,17 +79,17 @@ export default defineConfig([
       comments: { legal: true, jsdoc: false, annotation: false },
     },
   },
-  {
-    input: 'src/lib/serve/grpc.ts',
-    platform: 'node',
+  ...['grpc', 'prometheus'].map((name) => ({
+    input: `src/lib/serve/${name}.ts`,
+    platform: 'node' as const,
     transform,
     output: {
-      file: 'dist/grpc.cjs',
-      format: 'cjs',
+      file: `dist/${name}.cjs`,
+      format: 'cjs' as const,
       codeSplitting: false,
       comments: { legal: true, jsdoc: false, annotation: false },
     },
-  },
+  })),
   {
     input: 'node_modules/pg/lib/index.js',
     platform: 'node',

@@ -75,6 +75,7 @@ describe('the package', () => {
       'dist/grpc.cjs',
       'dist/index.js',
       'dist/pg.cjs',
+      'dist/prometheus.cjs',
       'oclif.manifest.json',
       'package.json',
     ]);
@@ -89,6 +90,20 @@ describe('the package', () => {
       for (const [, map] of readFileSync(join(installed, path), 'utf8').matchAll(/^\/\/# sourceMappingURL=(\S+)$/gm))
         expect(existsSync(join(installed, dirname(path), map!)), `${path} names ${map}`).toBe(true);
     expect(files.filter((path) => path.endsWith('.map'))).toEqual([]);
+  });
+
+  it('keeps what single listeners need out of the bundle that every run reads', () => {
+    const text = (name: string): string => readFileSync(join(installed, 'dist', name), 'utf8');
+    for (const [name, words] of [
+      ['grpc', 'Http2SubchannelConnector'],
+      ['prometheus', 'process_resident_memory_bytes'],
+    ] as const) {
+      expect(text(`${name}.cjs`)).toContain(words);
+      expect(text('cli.cjs')).not.toContain(words);
+      expect(text('cli.cjs').match(new RegExp(`.*\\./${name}\\.cjs.*`, 'g'))).toEqual([
+        expect.stringContaining(`await import("./${name}.cjs")`),
+      ]);
+    }
   });
 
   it('brings few packages with it, none with an install script', () => {

@@ -13,9 +13,10 @@ import { serveHome } from '../lib/serve/serve.ts';
 export default class Serve extends BaseCommand {
   static override summary = "Answer counterparties without a person: the payee's steps, over HTTP or a pipe";
   static override description = `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing, and pays only what the home already owes.
-The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, and GET /healthz. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`;
+The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, GET /healthz, and GET /metrics for Prometheus: to requests that come straight from this machine, or with --metrics at an address of its own, to whoever reaches it. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`;
   static override examples = [
     "A mint behind HTTP, and a customer's signed update\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 &\ncurl -s --json @signed.json http://127.0.0.1:8090/ | jq .paid_sat",
+    'Figures at an address of their own, behind a proxy for the messages\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 --metrics 9464 &\ncurl -s http://127.0.0.1:9464/metrics | grep -E "^spillway_(next_deadline_blocks|chain_up)"',
     'A pipe in place of a network: a line in, a line out\nssh mint spillway serve --home mint --stdio --jobs 2 < signed.ndjson | tail -n +2 > accepted.ndjson',
   ];
   static override flags = {
@@ -29,7 +30,7 @@ The first line on stdout says where it listens; each request is a line on stderr
 
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
-    const { stdio, http, jobs, notify, worker = false, chain } = flags;
+    const { stdio, http, metrics, jobs, notify, worker = false, chain } = flags;
     const { cdk: address, mint, 'cdk-tls-dir': tlsDir, 'cdk-insecure': insecure = false } = flags;
     if (!stdio && !http && address === undefined)
       throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
@@ -53,7 +54,8 @@ The first line on stdout says where it listens; each request is a line on stderr
         };
         const command = workerCommand(raw, { ecash, 'passphrase-fd': passphrase === undefined ? undefined : 3 });
         const pool = jobs === undefined ? undefined : { jobs, command, passphrase };
-        await serveHome({ home, ports, standing, stdio, http, cdk, pool, worker, notify, ...limitsFrom(flags) });
+        const listen = { stdio, http, metrics, cdk };
+        await serveHome({ home, ports, standing, ...listen, pool, worker, notify, ...limitsFrom(flags) });
       },
       stopAt,
       async () => (passphrase = await readPassphrase(flags)),

@@ -80,8 +80,8 @@ export class Server {
   }
 
   /** Sends bytes on a connection of their own, and more of them later; what comes back until it is closed. */
-  async raw(bytes: string, later = '', ms = 0): Promise<string> {
-    const socket = connect(Number(new URL(this.url).port), '127.0.0.1');
+  async raw(bytes: string, later = '', ms = 0, host = '127.0.0.1'): Promise<string> {
+    const socket = connect(Number(new URL(this.url).port), host);
     let said = '';
     const closed = new Promise<void>((done) => socket.on('error', () => done()).on('close', () => done()));
     socket.setEncoding('utf8').on('data', (data: string) => (said += data));

@@ -13,8 +13,20 @@ export interface Named {
   record: Credit;
 }
 
-export const contractsOf = async (home: Home): Promise<Named[]> =>
-  (await home.store.list('credit')).map((r) => ({ name: r.name, record: withSats(r.record) as Credit }));
+export const contractsOf = (home: Home): Promise<Named[]> => contractsReader(home)();
+
+/** For who asks again and again: a contract is read anew only where it has changed. */
+export function contractsReader({ store }: Home): () => Promise<Named[]> {
+  let held: ReadonlyMap<string, Named> = new Map();
+  return async () => {
+    const listed = (await store.list('credit')).map((row) => {
+      const revision = `${row.name} ${row.rev}`;
+      return [revision, held.get(revision) ?? { name: row.name, record: withSats(row.record) as Credit }] as const;
+    });
+    held = new Map(listed);
+    return [...held.values()];
+  };
+}
 
 /** Asks for every coin, and for the transactions of those that are gone. */
 export async function exitFacts(source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> {

@@ -23,6 +23,9 @@ const TABLES: Readonly<Record<string, () => Promise<Action<any, any, any>>>> = {
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>
   typeof type === 'string' && Object.hasOwn(TABLES, type) ? TABLES[type]!() : undefined;
 
+export const allTables = (): Promise<Action<any, any, any>[]> =>
+  Promise.all(Object.values(TABLES).map((load) => load()));
+
 type Describer = (message: Readonly<Record<string, any>>) => Description;
 export async function describerOf(type: string): Promise<Describer> {
   if (type.startsWith('htlc-')) return (await import('../htlc/describe.ts')).describeHtlc;

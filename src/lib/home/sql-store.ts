@@ -174,7 +174,9 @@ export class SqlStore implements HomeStore {
   async #listed(where: string, ...values: string[]): Promise<readonly Listed[]> {
     const sql = `SELECT kind, name, state, rev, body FROM record ${where} ORDER BY id`;
     const rows = await this.#db.read(() => all(sql, ...values));
-    return rows.map(({ body, ...row }) => ({ ...row, record: parseJson(body as string) }) as unknown as Listed);
+    const lazily = (row: object, body: string) =>
+      Object.defineProperty(row, 'record', { get: () => parseJson(body), enumerable: true }) as Listed;
+    return rows.map(({ body, ...row }) => lazily(row, body as string));
   }
 
   async fresh(count: number): Promise<readonly OwnAddress[]> {

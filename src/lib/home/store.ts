@@ -13,7 +13,8 @@ export interface Listed {
   name: Hex;
   state: string;
   rev: number;
-  record: Json;
+  /** Parsed when it is asked for: most looks at many find few that have changed. */
+  readonly record: Json;
 }
 export interface StoredAddress extends OwnAddress {
   script: Hex;

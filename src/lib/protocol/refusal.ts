@@ -224,6 +224,7 @@ export const ERRORS = {
   'invoices-unsettled': [77, 'too many paid invoices wait for the merchant to settle them'],
   'insecure-mint': [77, 'a payment backend without TLS works on regtest and loopback only'],
   'from-browser': [77, 'a request with an Origin header: no web page may speak to a home'],
+  'not-local': [77, 'the figures of a home are told to requests that come straight from its machine'],
   'not-served': [77, 'a step that waits for a person: a server does not take it'],
   'home-exists': [73, 'there is a home in that directory already'],
 } as const satisfies Record<string, readonly [exit: number, meaning: string]>;

@@ -11,7 +11,7 @@ import { createServer as createSecure, type TLSSocket } from 'node:tls';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
 import { logged, type Log } from './cdk-log.ts';
-import type { Address } from './http.ts';
+import { isLoopback, type Address } from './http.ts';
 import {
   DESCRIPTOR,
   LOADER,
@@ -133,14 +133,12 @@ function statusOf(error: unknown): Error & { code: number; details: string; meta
   });
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
-
 /** @throws Refusal `usage`, `insecure-mint`, `no-input` */
 function tlsOf({ tlsDir, insecure, network }: ListenOptions, host: string) {
   if (tlsDir !== undefined && insecure)
     throw new Refusal('usage', '--cdk-tls-dir and --cdk-insecure found, one expected');
   if (tlsDir === undefined) {
-    if (insecure && network === 'regtest' && LOOPBACK.test(host)) return undefined;
+    if (insecure && network === 'regtest' && isLoopback(host)) return undefined;
     throw new Refusal('insecure-mint', 'a payment backend without TLS found; whoever can call it can melt', {
       hint: '--cdk-tls-dir DIR with ca.pem, server.pem and server.key; --cdk-insecure on regtest and 127.0.0.1 only',
     });

@@ -47,6 +47,10 @@ export interface Entry {
   received?: Received | undefined;
   code: string;
   ms: number;
+  /** What of it the runner took for its answer, without waiting for its turn. */
+  workMs?: number | undefined;
+  /** Health or figures were asked for: no message was brought. */
+  look?: true;
 }
 export type Log = (entry: Entry) => void;
 
@@ -59,8 +63,12 @@ export const logLine: Log = ({ from, received, code, ms }) => {
   );
 };
 
-/** The line that answers a message. */
-export type Work = (received: Received) => Promise<string>;
+/** The line that answers a message, and how long the runner took for it; a worker that refuses does not say. */
+export interface Worked {
+  line: string;
+  workMs?: number | undefined;
+}
+export type Work = (received: Received) => Promise<Worked>;
 /** The line for a text, a refusal's too. `from`: the way it came, for the log. Never rejects. */
 export type Desk = (text: string, from: string) => Promise<string>;
 
@@ -70,14 +78,15 @@ export function desk(work: Work, log: Log, strangers?: Rate): Desk {
     const start = performance.now();
     let received: Received | undefined;
     let line: string;
+    let workMs: number | undefined;
     try {
       received = await receive(text);
       if (received.stranger && strangers && !strangers.take()) throw new Refusal('busy', ERRORS.busy[1]);
-      line = await work(received);
+      ({ line, workMs } = await work(received));
     } catch (error) {
       line = errorLine(error);
     }
-    log({ from, received, code: codeOf(line) ?? 'ok', ms: performance.now() - start });
+    log({ from, received, code: codeOf(line) ?? 'ok', ms: performance.now() - start, workMs });
     return line;
   };
 }

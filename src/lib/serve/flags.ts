@@ -12,6 +12,11 @@ export const serveFlags = {
     summary: 'Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one',
     helpGroup: group,
   }),
+  metrics: addressFlag({
+    summary: 'GET /metrics at an address of its own, for whoever reaches it, instead of at --http for this machine',
+    dependsOn: ['http'],
+    helpGroup: group,
+  }),
   cdk: addressFlag({
     summary: "Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)",
     dependsOn: ['mint'],

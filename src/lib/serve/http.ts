@@ -1,19 +1,14 @@
 /**
- * Messages over HTTP: `POST /` with one message as `application/json`, answered by one; `GET /healthz`. A refusal is the
- * object of `--error-format json` with a status that fits its exit code.
+ * HTTP: a listener with its bounds on size, time and number. Each path says what it takes and what it answers
+ * (`http-paths.ts`); a refusal is the object of `--error-format json` with a status that fits its exit code.
  *
- * Whoever can reach the port can send: a message is believed for its seal, not for where it comes from. What a web page
- * sends is refused (Origin), and size, time and number are bounded. No TLS: put a proxy in front where the way is not
- * private.
+ * Whoever can reach the port can send. No TLS: put a proxy in front where the way is not private.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { MESSAGE_LIMIT } from '../cli/input.ts';
 import { note } from '../cli/output.ts';
-import { utf8 } from '../cli/sniff.ts';
-import { printJson } from '../protocol/json.ts';
 import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { codeOf, errorLine, failureIn, type Desk, type Log } from './desk.ts';
+import { codeOf, errorLine, failureIn, type Log } from './desk.ts';
 import type { Listener } from './listener.ts';
 
 export interface Address {
@@ -21,15 +16,28 @@ export interface Address {
   /** 0 picks one. */
   port: number;
 }
+/** A document that is no line of JSON. */
+export interface Page {
+  type: string;
+  text: string;
+}
+export interface Path {
+  methods: readonly string[];
+  /** The path of messages, which are counted and logged where they are answered. */
+  messages?: true;
+  /** A line of JSON, or a page. @throws Refusal */
+  answer(request: IncomingMessage, isStopping: () => boolean): Promise<string | Page>;
+}
+export type Paths = Readonly<Record<string, Path>>;
 export interface HttpOptions extends Address {
-  desk: Desk;
+  /** Its name in the first line on stdout. */
+  name: string;
+  paths: Paths;
+  /** What to mind where other machines can reach it. */
+  advice: string;
   log: Log;
-  /** What `GET /healthz` says. @throws Refusal where the server cannot serve */
-  health(): Promise<object>;
   /** Connections at once; more are closed. */
   connections: number;
-  /** Messages at once, waiting ones included; more get 503. */
-  queue: number;
   /** How long a request may take to arrive. */
   timeoutMs: number;
 }
@@ -59,29 +67,10 @@ export function statusOf(line: string): number {
   return codeOf(line) === 'waits' ? 202 : 200;
 }
 
-/** Methods by path. */
-const PATHS: Readonly<Record<string, readonly string[]>> = { '/': ['POST'], '/healthz': ['GET', 'HEAD'] };
-
 /** Listens, and answers from now on. @throws Refusal `cannot-listen` */
 export async function httpListener(options: HttpOptions): Promise<Listener> {
-  const { host, port, timeoutMs } = options;
+  const { name, host, port, timeoutMs, paths } = options;
   let stopping = false;
-  let running = 0;
-
-  /** @throws Refusal */
-  const message = async (request: IncomingMessage): Promise<string> => {
-    const refusal = refusalOf(request.headers);
-    const body = await bodyOf(request, timeoutMs); // read in any case, or its sender would not see the answer
-    if (refusal) throw refusal;
-    if (stopping) throw generic('stopping');
-    if (running >= options.queue) throw generic('busy');
-    running += 1;
-    try {
-      return await options.desk(utf8(body), 'http');
-    } finally {
-      running -= 1;
-    }
-  };
 
   const server = createServer(
     {
@@ -93,18 +82,25 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
     },
     async (request, response) => {
       const start = performance.now();
-      let line: string;
+      const path = pathOf(request, paths);
+      let said: string | Page;
       let logged = false;
       try {
-        if (checkedPath(request) === '/') [line, logged] = [await message(request), true];
-        else line = printJson({ ...(await options.health()) });
+        said = await checked(request, path, paths).answer(request, () => stopping);
+        logged = path?.messages === true;
       } catch (error) {
-        line = errorLine(error);
+        said = errorLine(error);
       }
-      if (!logged) options.log({ from: 'http', code: codeOf(line) ?? 'ok', ms: performance.now() - start });
+      if (!logged)
+        options.log({
+          from: 'http',
+          code: (typeof said === 'string' && codeOf(said)) || 'ok',
+          ms: performance.now() - start,
+          ...(path && !path.messages && { look: true }),
+        });
       // Whoever does not read its answer does not keep the connection.
       request.socket.setTimeout(timeoutMs);
-      answer(request, response, line, stopping);
+      answer(request, response, said, path, stopping);
     },
   );
   server.maxConnections = options.connections;
@@ -114,12 +110,12 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
     refuseRaw(socket, line);
   });
   await listening(server, host, port);
-  if (!isLoopback(host)) note(`${host} can be reached from other machines: put a proxy with TLS in front`);
+  if (!isLoopback(host)) note(`${host} can be reached from other machines: ${options.advice}`);
 
   const closed = new Promise<void>((done) => server.on('close', done));
   const { port: bound } = server.address() as AddressInfo;
   return {
-    said: { http: `http://${host.includes(':') ? `[${host}]` : host}:${bound}` },
+    said: { [name]: `http://${host.includes(':') ? `[${host}]` : host}:${bound}` },
     run: () => closed,
     stop() {
       stopping = true;
@@ -130,7 +126,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
 }
 
 /** A refusal in the words of the table. */
-const generic = (code: ErrorCode): Refusal => new Refusal(code, ERRORS[code][1]);
+export const generic = (code: ErrorCode): Refusal => new Refusal(code, ERRORS[code][1]);
 
 /** What Node.js finds wrong before there is a request. */
 const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -138,67 +134,39 @@ const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'too-large',
 };
 
-const pathIn = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0]!;
-const methodsOf = (path: string): readonly string[] => (Object.hasOwn(PATHS, path) ? PATHS[path]! : []);
+function pathOf({ url = '' }: IncomingMessage, paths: Paths): Path | undefined {
+  const name = url.split('?', 1)[0]!;
+  return Object.hasOwn(paths, name) ? paths[name] : undefined;
+}
 
 /** @throws Refusal `unknown-path`, `wrong-method` */
-function checkedPath(request: IncomingMessage): string {
-  const path = pathIn(request);
-  const methods = methodsOf(path);
-  if (methods.length === 0) throw new Refusal('unknown-path', 'POST / or GET /healthz expected');
-  if (!methods.includes(request.method ?? '')) throw new Refusal('wrong-method', `${methods.join(' or ')} expected`);
+function checked({ method = '' }: IncomingMessage, path: Path | undefined, paths: Paths): Path {
+  const words = Object.entries(paths).map(([name, { methods }]) => `${methods[0]} ${name}`);
+  if (!path) throw new Refusal('unknown-path', `${words.join(' or ')} expected`);
+  if (!path.methods.includes(method)) throw new Refusal('wrong-method', `${path.methods.join(' or ')} expected`);
   return path;
 }
 
-/** What is wrong with the headers of a message. */
-function refusalOf({
-  origin,
-  'content-type': type,
-  'content-encoding': encoding,
-}: IncomingMessage['headers']): Refusal | undefined {
-  if (origin !== undefined) return generic('from-browser');
-  if (!/^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i.test(type ?? ''))
-    return new Refusal('wrong-content-type', 'content-type: application/json expected');
-  if (encoding !== undefined && encoding !== 'identity')
-    return new Refusal('wrong-content-type', 'a content-encoding found, none expected');
-  return undefined;
-}
-
-/** How much more than the limit is read and forgotten, so that the sender reads why it is refused. */
-const PATIENCE = 8 * MESSAGE_LIMIT;
-
-/** @throws Refusal `too-large`, `too-slow`, `malformed` where it breaks off */
-function bodyOf(request: IncomingMessage, timeoutMs: number): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const tooLarge = () => new Refusal('too-large', `more than ${MESSAGE_LIMIT} bytes found`);
-  const timer = setTimeout(() => reject(generic('too-slow')), timeoutMs);
-  let parts: Uint8Array[] = [];
-  let size = 0;
-  request.on('data', (part: Uint8Array) => {
-    size += part.length;
-    if (size <= MESSAGE_LIMIT) parts.push(part);
-    else parts = [];
-    if (size > PATIENCE) reject(tooLarge());
-  });
-  request.on('end', () => (size > MESSAGE_LIMIT ? reject(tooLarge()) : resolve(Buffer.concat(parts))));
-  request.on('error', () => reject(new Refusal('malformed', 'the request broke off')));
-  return promise.finally(() => clearTimeout(timer));
-}
-
-function answer(request: IncomingMessage, response: ServerResponse, line: string, last: boolean): void {
-  const status = statusOf(line);
-  const body = `${line}\n`;
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  said: string | Page,
+  path: Path | undefined,
+  last: boolean,
+): void {
+  const [status, { type, text }] =
+    typeof said === 'string' ? [statusOf(said), { type: 'application/json', text: `${said}\n` }] : [200, said];
   response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
+    'content-type': type,
+    'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...(status === 503 && { 'retry-after': '1' }),
-    ...(status === 405 && { allow: methodsOf(pathIn(request)).join(', ') }),
+    ...(status === 405 && { allow: path?.methods.join(', ') }),
     // A body that was not read to its end is not waited for.
     ...((last || !request.complete) && { connection: 'close' }),
   });
-  response.end(request.method === 'HEAD' ? '' : body);
+  response.end(request.method === 'HEAD' ? '' : text);
 }
 
 /** For a connection on which no request is being answered; any other is closed. */

@@ -11,12 +11,14 @@ import { cdkListener, type CdkOptions } from './cdk.ts';
 import { cdkLine } from './cdk-log.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
 import { httpListener, type Address } from './http.ts';
+import { healthPath, messagePath, metricsPath } from './http-paths.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
+import { lookAt, metricsOf, type Metrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { Rate } from './rate.ts';
 import { stdioListener } from './stdio.ts';
-import { healthOf, served, workHere, workIn, type Standing } from './work.ts';
+import { healthOf, served, workHere, workIn, workTimed, type Standing } from './work.ts';
 
 export interface ServeOptions {
   home: Home;
@@ -24,6 +26,8 @@ export interface ServeOptions {
   standing: Standing;
   stdio: boolean;
   http: Address | undefined;
+  /** Where the figures are, if not at `http`. */
+  metrics: Address | undefined;
   /** The payment backend of a running mint. */
   cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
@@ -48,12 +52,14 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   const outbox = new Outbox(async () => notify !== undefined && notifyPaid(home, notify));
   const pool = options.pool && (await Pool.start(options.pool));
   try {
-    const log: Log = worker ? () => {} : logLine;
-    const work = pool ? workIn(pool) : workHere(served(ports), options.standing);
+    const metrics = options.http && (await metricsOf(lookAt(home, ports.source)));
+    const log: Log = worker ? () => {} : (entry) => (logLine(entry), metrics?.count(entry));
+    const here = workHere(served(ports), options.standing);
+    const work = pool ? workIn(pool) : worker ? workTimed(here) : here;
     // What a worker is asked has been let in already.
     const strangers = worker ? undefined : new Rate(options.offers);
     const answer = desk(work, (entry) => (log(entry), outbox.nudge()), strangers);
-    const listeners = await listenersOf(options, answer, log, health);
+    const listeners = await listenersOf(options, answer, log, health, metrics);
     outbox.nudge(); // what an earlier process could not
     await runListeners(home.network, listeners, worker ? [] : SIGNALS);
   } finally {
@@ -64,16 +70,30 @@ export async function serveHome(options: ServeOptions): Promise<void> {
 
 /** All or none: where one cannot begin, those before it end. */
 async function listenersOf(
-  { stdio, http, cdk, home, ports, ...limits }: ServeOptions,
-  answer: Desk,
+  { stdio, http, metrics: apart, cdk, home, ports, ...limits }: ServeOptions,
+  desk: Desk,
   log: Log,
   health: () => Promise<object>,
+  metrics: Metrics | undefined,
 ): Promise<Listener[]> {
   const begun: Listener[] = [];
   try {
     if (cdk) begun.push(await cdkListener({ ...cdk, home, source: ports.source, log: cdkLine }));
-    if (http) begun.push(await httpListener({ ...limits, ...http, desk: answer, log, health }));
-    if (stdio) begun.push(stdioListener(answer, process.stdin));
+    if (http && metrics) {
+      const paths = {
+        '/': messagePath({ ...limits, desk }),
+        '/healthz': healthPath(health),
+        ...(!apart && { '/metrics': metricsPath(metrics, true) }),
+      };
+      const advice = 'put a proxy with TLS in front';
+      begun.push(await httpListener({ ...limits, ...http, name: 'http', paths, log, advice }));
+    }
+    if (apart && metrics) {
+      const paths = { '/metrics': metricsPath(metrics, false) };
+      const advice = 'whoever reaches it reads the figures of this home';
+      begun.push(await httpListener({ ...limits, ...apart, name: 'metrics', paths, log, advice }));
+    }
+    if (stdio) begun.push(stdioListener(desk, process.stdin));
     return begun;
   } catch (error) {
     for (const listener of begun) listener.stop();

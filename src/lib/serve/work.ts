@@ -7,9 +7,10 @@ import type { Home } from '../home/home.ts';
 import { permitServed } from '../protocol/action.ts';
 import type { Ports, Prompt } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Work } from './desk.ts';
+import type { Work, Worked } from './desk.ts';
 import { Lanes } from './lanes.ts';
 import type { Pool } from './pool.ts';
+import { shared } from './shared.ts';
 
 /** Messages worked at once: more would only wait for the node, which queues no more than 64 calls. */
 const AT_ONCE = 16;
@@ -33,32 +34,39 @@ export function workHere(ports: Ports, standing: Standing): Work {
   const lanes = new Lanes(AT_ONCE);
   return ({ action, json, key }) => {
     const line = { json, input: {}, standing: standing[action.type] ?? {}, merged: [] };
-    return lanes.run(key, async () => (await play(action, line, ports)).text);
+    return lanes.run(key, async () => {
+      const start = performance.now();
+      const { text } = await play(action, line, ports);
+      return { line: text, workMs: performance.now() - start };
+    });
   };
 }
 
 /** Has it done by the workers; a message travels on one line. */
 export const workIn =
   (pool: Pool): Work =>
-  ({ key, text }) =>
-    pool.ask(key, text.replace(/[\r\n]+/g, ' '));
+  async ({ key, text }) =>
+    untimed(await pool.ask(key, text.replace(/[\r\n]+/g, ' ')));
+
+/** As a worker, which tells its server how long it took, in front of the line. */
+export const workTimed =
+  (work: Work): Work =>
+  async (received) => {
+    const { line, workMs = 0 } = await work(received);
+    return { line: `${workMs.toFixed(3)} ${line}` };
+  };
+/** A refusal has no time in front. */
+function untimed(told: string): Worked {
+  const ms = /^\d+\.\d+ /.exec(told)?.[0];
+  return ms === undefined ? { line: told } : { line: told.slice(ms.length), workMs: Number(ms) };
+}
 
 /** Says that store and chain answer. The function returned throws what they refuse. */
-export function healthOf(
-  { network, store }: Home,
-  { source }: Ports,
-  now = () => performance.now(),
-): () => Promise<object> {
-  let asked = -Infinity;
-  let found: Promise<object>;
+export function healthOf({ network, store }: Home, { source }: Ports): () => Promise<object> {
   const look = async (): Promise<object> => {
     await store.commits();
     const { facts, checks } = await source.facts({ tip: true });
     return { type: 'health', version: 1, network, tip: facts.tip, checks };
   };
-  return () => {
-    if (now() - asked < HEALTH_MS) return found;
-    asked = now();
-    return (found = look());
-  };
+  return shared(look, HEALTH_MS);
 }

@@ -1,0 +1,113 @@
+/**
+ * What the paths of a server take and answer: `POST /` one message as `application/json`, `GET /healthz`, and `GET /metrics`.
+ *
+ * A message is believed for its seal, not for where it comes from; what a web page sends is refused (Origin). Figures are
+ * told on the port of messages only to what comes straight from this machine: the proxy that belongs in front of it must
+ * not carry them out by its defaults. Not here: listening (`http.ts`).
+ */
+import type { IncomingMessage } from 'node:http';
+import { MESSAGE_LIMIT } from '../cli/input.ts';
+import { utf8 } from '../cli/sniff.ts';
+import { printJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Desk } from './desk.ts';
+import { generic, isLoopback, type Path } from './http.ts';
+import { METRICS_TYPE, type Metrics } from './metrics.ts';
+
+export interface MessageOptions {
+  desk: Desk;
+  /** Messages at once, waiting ones included; more get 503. */
+  queue: number;
+  /** How long a message may take to arrive. */
+  timeoutMs: number;
+}
+
+export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
+  let running = 0;
+  return {
+    methods: ['POST'],
+    messages: true,
+    async answer(request, isStopping) {
+      const refusal = refusalOf(request.headers);
+      const body = await bodyOf(request, timeoutMs); // read in any case, or its sender would not see the answer
+      if (refusal) throw refusal;
+      if (isStopping()) throw generic('stopping');
+      if (running >= queue) throw generic('busy');
+      running += 1;
+      try {
+        return await desk(utf8(body), 'http');
+      } finally {
+        running -= 1;
+      }
+    },
+  };
+}
+
+/** @param health what it says. @throws Refusal where the server cannot serve */
+export const healthPath = (health: () => Promise<object>): Path => ({
+  methods: ['GET', 'HEAD'],
+  answer: async () => printJson({ ...(await health()) }),
+});
+
+/** @param local whether only this machine is told */
+export const metricsPath = ({ scrape }: Metrics, local: boolean): Path => ({
+  methods: ['GET', 'HEAD'],
+  async answer(request) {
+    if (request.headers.origin !== undefined) throw generic('from-browser');
+    if (local) checkLocal(request);
+    return { type: METRICS_TYPE, text: await scrape() };
+  },
+});
+
+/** What the common proxies add. */
+const PROXIED = /^(?:via|forwarded|x-forwarded-.*|x-real-ip)$/;
+
+/**
+ * A name in `host` that is not of this machine may be one that a web page has bound to its address. nginx, left to its
+ * defaults, shows by nothing but HTTP/1.0 that it carries the request of another machine.
+ * @throws Refusal `not-local`
+ */
+function checkLocal({ socket, headers, httpVersion }: IncomingMessage): void {
+  const peer = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+  const name = headers.host?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') ?? '';
+  const proxied = httpVersion === '1.0' || Object.keys(headers).some((header) => PROXIED.test(header));
+  if (isLoopback(peer) && isLoopback(name) && !proxied) return;
+  throw new Refusal('not-local', 'a request that does not come straight from this machine found', {
+    hint: '--metrics [HOST:]PORT gives the figures an address of their own',
+  });
+}
+
+/** What is wrong with the headers of a message. */
+function refusalOf({
+  origin,
+  'content-type': type,
+  'content-encoding': encoding,
+}: IncomingMessage['headers']): Refusal | undefined {
+  if (origin !== undefined) return generic('from-browser');
+  if (!/^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i.test(type ?? ''))
+    return new Refusal('wrong-content-type', 'content-type: application/json expected');
+  if (encoding !== undefined && encoding !== 'identity')
+    return new Refusal('wrong-content-type', 'a content-encoding found, none expected');
+  return undefined;
+}
+
+/** How much more than the limit is read and forgotten, so that the sender reads why it is refused. */
+const PATIENCE = 8 * MESSAGE_LIMIT;
+
+/** @throws Refusal `too-large`, `too-slow`, `malformed` where it breaks off */
+function bodyOf(request: IncomingMessage, timeoutMs: number): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const tooLarge = () => new Refusal('too-large', `more than ${MESSAGE_LIMIT} bytes found`);
+  const timer = setTimeout(() => reject(generic('too-slow')), timeoutMs);
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  request.on('data', (part: Uint8Array) => {
+    size += part.length;
+    if (size <= MESSAGE_LIMIT) parts.push(part);
+    else parts = [];
+    if (size > PATIENCE) reject(tooLarge());
+  });
+  request.on('end', () => (size > MESSAGE_LIMIT ? reject(tooLarge()) : resolve(Buffer.concat(parts))));
+  request.on('error', () => reject(new Refusal('malformed', 'the request broke off')));
+  return promise.finally(() => clearTimeout(timer));
+}

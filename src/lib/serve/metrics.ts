@@ -1,0 +1,120 @@
+/**
+ * `GET /metrics`: what a server has answered and how long it took (counted in this process), and how its home stands (looked
+ * at when asked), in Prometheus' text format.
+ *
+ * A label never holds what a peer wrote: type and step are of the tables, codes of `ERRORS`. A scrape is always answered: what
+ * store or node do not say within a while is left out, and `spillway_store_up` or `spillway_chain_up` is 0.
+ */
+import { contractsReader, exitFacts } from '../cli/contracts.ts';
+import { failureOf } from '../cli/errors.ts';
+import { note } from '../cli/output.ts';
+import { allTables } from '../cli/tables.ts';
+import type { Home } from '../home/home.ts';
+import { isServed } from '../protocol/action.ts';
+import type { FactSource } from '../protocol/ports.ts';
+import type { Entry } from './desk.ts';
+import { gaugesOf, type Looked } from './figures.ts';
+import { onceABlock } from './once-a-block.ts';
+import { shared } from './shared.ts';
+
+export interface Metrics {
+  /** A message was answered. */
+  count(entry: Entry): void;
+  /** The whole text. */
+  scrape(): Promise<string>;
+}
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** How long one look at store and chain answers for the figures, and how long a scrape waits for one: Prometheus gives up after 10 s. */
+const LOOK_MS = 1_000;
+const PATIENCE_MS = 4_000;
+/** Gauges of the client that are named like counters, and are the sums of others. */
+const MISNAMED = ['resources', 'handles', 'requests'].map((what) => `nodejs_active_${what}_total`);
+/** Of a message that was refused before it was read. */
+const NONE = { type: 'none', step: 'none' } as const;
+/** Seconds: a signature takes a few milliseconds, a check on a busy node a second, and a node that hangs up to 30. */
+const BUCKETS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export async function metricsOf(look: () => Promise<Looked>): Promise<Metrics> {
+  const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = await import('./prometheus.ts');
+  const ofProcess = new Registry();
+  collectDefaultMetrics({ register: ofProcess });
+  for (const name of MISNAMED) ofProcess.removeSingleMetric(name);
+  const registers = [ofProcess];
+  const messages = new Counter({
+    name: 'spillway_messages_total',
+    help: 'Messages answered, by type, step and how it ended: ok, waits (for another wallet), or the code of the refusal.',
+    labelNames: ['type', 'step', 'code'],
+    registers,
+  });
+  const signing = new Histogram({
+    name: 'spillway_signing_seconds',
+    help: 'Time from taking up a message that was accepted to its stored answer: checks, signatures and commit.',
+    labelNames: ['type', 'step'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const queue = new Histogram({
+    name: 'spillway_queue_seconds',
+    help: 'Time for which a message that was accepted waited until it was taken up.',
+    buckets: BUCKETS,
+    registers,
+  });
+  // A counter that begins at its first message would hide that message from rate().
+  for (const action of await allTables())
+    for (const row of action.rows.filter((row) => isServed(action, row)))
+      messages.inc({ type: action.type, step: row.after!, code: 'ok' }, 0);
+
+  return {
+    count({ received, code, ms, workMs, look: looked }) {
+      if (looked) return;
+      const labels = received ? { type: received.action.type, step: received.step } : NONE;
+      messages.inc({ ...labels, code });
+      if (!received || code !== 'ok' || workMs === undefined) return;
+      signing.observe(labels, workMs / 1000);
+      queue.observe(Math.max(0, ms - workMs) / 1000);
+    },
+    async scrape() {
+      // Made anew each time, so that nothing of the last look can stay.
+      const ofHome = new Registry();
+      for (const { name, help, values } of gaugesOf(await look())) {
+        const labelNames = Object.keys(values[0]?.labels ?? {});
+        const gauge = new Gauge({ name, help, labelNames, registers: [ofHome] });
+        for (const { labels = {}, value } of values) gauge.set(labels, value);
+      }
+      return Registry.merge([ofHome, ofProcess]).metrics();
+    },
+  };
+}
+
+/** Looks at store and chain for as many scrapes as there are at a time. Never rejects: what fails is told on stderr. */
+export function lookAt(home: Home, source: FactSource): () => Promise<Looked> {
+  const held = onceABlock(source);
+  const contracts = shared(contractsReader(home), LOOK_MS);
+  const facts = shared(async () => {
+    const open = (await contracts().catch(() => [])).filter(({ record }) => !('settled' in record && record.settled));
+    return exitFacts(held, open);
+  }, LOOK_MS);
+  return shared(async () => {
+    const [records, chain] = await Promise.all([patient('the store', contracts()), patient('the node', facts())]);
+    return { network: home.network, records: records?.map(({ record }) => record), facts: chain };
+  }, LOOK_MS);
+}
+
+/** What comes within a while; else undefined, and a line that says so. */
+async function patient<T>(what: string, promise: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    note(`metrics: ${what} does not answer within ${PATIENCE_MS / 1000} s`);
+    late.resolve(undefined);
+  }, PATIENCE_MS);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } catch (error) {
+    const { code, message } = failureOf(error);
+    note(`metrics: ${code}: ${message}`);
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}

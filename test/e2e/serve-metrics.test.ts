@@ -1,0 +1,273 @@
+/**
+ * `GET /metrics` of the built program, as Prometheus reads it: what was accepted and refused, also by workers and while
+ * many scrape; who is told; a node and a store that go away; two servers on one store.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { deadlineHeight } from '../../src/lib/credit/checks.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { fakeNode, type Answers } from '../chain/node.ts';
+import { opened, pair, type Pair } from '../support/credit.ts';
+import { Scraped } from '../support/exposition.ts';
+import { TestParty, type Message } from '../support/party.ts';
+import { havePostgres, startPostgres } from '../support/postgres.ts';
+import { Server } from '../support/server.ts';
+
+const SEED = 272;
+let both: Pair;
+let id: string;
+beforeAll(async () => {
+  both = await pair(SEED);
+  id = await opened(both);
+}, 60_000);
+afterAll(() => both.close());
+
+const running: Server[] = [];
+afterEach(() => running.splice(0).forEach(({ child }) => child.kill('SIGKILL')));
+
+const ENV = { SPILLWAY_INSECURE_SEED: Buffer.alloc(32, SEED).toString('hex'), SPILLWAY_TIP: '1000' };
+/** A server on the payee's home. */
+async function serve(argv: readonly string[], env: Record<string, string> = {}): Promise<Server> {
+  const server = await Server.start(['--home', both.payee.dir, '--http', '0', ...argv], { ...ENV, ...env });
+  running.push(server);
+  return server;
+}
+async function signed(amount = 1_000n): Promise<Message> {
+  const requested = await both.payee.run(signUpdate, { input: { contract: id, amount } });
+  return (await both.payer.run(signUpdate, { on: requested.message, amount })).message;
+}
+const urlOf = (server: Server): string => `${(server.first['metrics'] as string | undefined) ?? server.url}/metrics`;
+async function scrape(server: Server): Promise<Scraped> {
+  const reply = await fetch(urlOf(server));
+  expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
+  return new Scraped(await reply.text());
+}
+const SIGNED = { type: 'sign-update', step: 'signed' };
+const accepted = (found: Scraped): unknown => found.get('spillway_messages_total', { ...SIGNED, code: 'ok' });
+/** Longer than one look answers for. */
+const nextLook = (): Promise<void> => sleep(1_100);
+
+describe.each([
+  ['in one process', []],
+  ['with two workers', ['--jobs', '2']],
+] as const)('%s', (_, argv) => {
+  it('counts what is accepted and refused, times it, and says how the home stands', async () => {
+    const server = await serve(argv);
+    const before = await scrape(server);
+    const { paidSat, terms } = (await both.payee.record(id)) as PayeeCredit;
+    expect([accepted(before), before.get('spillway_queue_seconds_count')]).toEqual([0, 0]);
+    const on = await signed();
+    for (let i = 0; i < 2; i++) expect((await server.post(on)).status).toBe(200);
+    expect((await server.post({ ...on, amount_sat: 7 })).status).toBe(422);
+    expect((await server.post(on, { origin: 'http://x' })).status).toBe(403);
+    expect((await server.post('{')).status).toBe(400);
+    expect((await server.fetch('/healthz')).status).toBe(200);
+    await nextLook();
+    const after = await scrape(server);
+    const total = (type: string, step: string, code: string) =>
+      after.get('spillway_messages_total', { type, step, code });
+    expect(accepted(after)).toBe(2);
+    expect(total('sign-update', 'signed', 'bad-seal')).toBe(1);
+    expect([total('none', 'none', 'from-browser'), total('none', 'none', 'malformed-json')]).toEqual([1, 1]);
+    expect(total('none', 'none', 'ok')).toBe(undefined);
+    expect(after.get('spillway_signing_seconds_count', SIGNED)).toBe(2);
+    expect(after.get('spillway_queue_seconds_count')).toBe(2);
+    const seconds = after.get('spillway_signing_seconds_sum', SIGNED)!;
+    expect(seconds).toBeGreaterThan(0.000_1);
+    expect(seconds).toBeLessThan(60);
+    expect(after.get('spillway_contracts', { role: 'payee', state: 'open' })).toBe(1);
+    expect(after.get('spillway_holds_sats')).toBe(Number(paidSat) + 1_000);
+    expect(after.get('spillway_next_deadline_blocks')).toBe(deadlineHeight(terms) - 1_000);
+    expect([after.get('spillway_store_up'), after.get('spillway_chain_up')]).toEqual([1, 1]);
+    expect(after.get('process_start_time_seconds')).toBeGreaterThan(1_500_000_000);
+    expect(await server.stop()).toBe(0);
+    expect(server.stderr).not.toContain('worker');
+  });
+
+  it('answers while fifty scrape at once, and misses nothing', async () => {
+    const server = await serve(argv);
+    const messages: Message[] = [];
+    for (let i = 0; i < 5; i++) messages.push(await signed());
+    // Each takes up what the one before has left: the newest is the only one that still stands.
+    const replies = [
+      ...Array.from({ length: 50 }, () => scrape(server)),
+      ...messages.map((on) => server.post(on).then(({ status }) => status)),
+    ];
+    const statuses = (await Promise.all(replies)).slice(50) as number[];
+    const found = await scrape(server);
+    const counts = found.families.get('spillway_messages_total')!.samples.filter(({ value }) => value > 0);
+    expect(counts.reduce((sum, { value }) => sum + value, 0)).toBe(5);
+    expect(accepted(found)).toBe(statuses.filter((status) => status === 200).length);
+    expect(await server.stop()).toBe(0);
+  });
+});
+
+describe('who is told', () => {
+  const refused = async (server: Server, headers: Record<string, string>): Promise<unknown> => {
+    const reply = await server.fetch('/metrics', { headers });
+    return [reply.message['error']?.code, reply.status];
+  };
+  it('on the port of messages: what comes straight from this machine, and from no web page', async () => {
+    const server = await serve([]);
+    const port = new URL(server.url).port;
+    for (const headers of [{ via: '1.1 proxy' }, { forwarded: 'for=1.2.3.4' }, { 'x-real-ip': '1.2.3.4' }])
+      expect(await refused(server, headers as Record<string, string>)).toEqual(['not-local', 403]);
+    for (const name of ['X-Forwarded-For', 'x-forwarded-host', 'x-forwarded-proto'])
+      expect(await refused(server, { [name]: 'x' })).toEqual(['not-local', 403]);
+    expect(await refused(server, { origin: 'null' })).toEqual(['from-browser', 403]);
+    const raw = (version: string, host: string) =>
+      server.raw(`GET /metrics HTTP/${version}\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    expect(await raw('1.1', `127.0.0.1:${port}`)).toMatch(/^HTTP\/1\.1 200 [^]*spillway_store_up 1\n/);
+    expect(await raw('1.1', `localhost:${port}`)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await raw('1.1', `[::1]:${port}`)).toMatch(/^HTTP\/1\.1 200 /);
+    // A name that a web page has bound to this address; nginx by its defaults.
+    expect(await raw('1.1', `mint.example:${port}`)).toMatch(/^HTTP\/1\.1 403 [^]*"not-local"/);
+    expect(await raw('1.1', '127.0.0.1.example')).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await raw('1.0', `127.0.0.1:${port}`)).toMatch(/^HTTP\/1\.1 403 [^]*"not-local"/);
+    expect(
+      (await scrape(server)).get('spillway_messages_total', { type: 'none', step: 'none', code: 'not-local' }),
+    ).toBe(undefined);
+  });
+
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((at) => at?.family === 'IPv4' && !at.internal)?.address;
+  it.runIf(outside)('on a port that others can reach: not those who come over the network', async () => {
+    const server = await Server.start(['--home', both.payee.dir, '--http', '0.0.0.0:0'], ENV);
+    running.push(server);
+    const { port } = new URL(server.url);
+    const from = async (host: string) => (await fetch(`http://${host}:${port}/metrics`)).status;
+    expect([await from('127.0.0.1'), await from(outside!)]).toEqual([200, 403]);
+    const forged = await server.raw(
+      `GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`,
+      '',
+      0,
+      outside!,
+    );
+    expect(forged).toMatch(/^HTTP\/1\.1 403 [^]*"not-local"/);
+  });
+
+  it('as everywhere: HEAD without the text, no other method', async () => {
+    const server = await serve([]);
+    const head = await fetch(urlOf(server), { method: 'HEAD' });
+    expect([head.status, await head.text(), Number(head.headers.get('content-length')) > 1_000]).toEqual([
+      200,
+      '',
+      true,
+    ]);
+    const post = await server.fetch('/metrics', { method: 'POST', body: '{}' });
+    expect([post.message['error'].code, post.status, post.headers.get('allow')]).toEqual([
+      'wrong-method',
+      405,
+      'GET, HEAD',
+    ]);
+  });
+
+  it('at an address of its own: whoever reaches it, and nobody on the port of messages', async () => {
+    const server = await serve(['--metrics', '0']);
+    expect(server.first['metrics']).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(server.first['metrics']).not.toBe(server.url);
+    const forwarded = await fetch(urlOf(server), { headers: { 'x-forwarded-for': '1.2.3.4' } });
+    expect(new Scraped(await forwarded.text()).get('spillway_store_up')).toBe(1);
+    expect(await refused(server, {})).toEqual(['unknown-path', 404]);
+    const other = async (path: string, init: RequestInit) => {
+      const reply = await fetch(`${server.first['metrics'] as string}${path}`, init);
+      return [((await reply.json()) as Message)['error'].code, reply.status];
+    };
+    expect(await other('/metrics', { headers: { origin: 'http://x' } })).toEqual(['from-browser', 403]);
+    expect(await other('/', { method: 'POST', body: JSON.stringify(await signed()) })).toEqual(['unknown-path', 404]);
+    expect(await server.stop()).toBe(0);
+  });
+
+  it('beyond loopback with a word of warning; never without --http', async () => {
+    const server = await serve(['--metrics', '0.0.0.0:0']);
+    expect(server.stderr).toBe(
+      'note: 0.0.0.0 can be reached from other machines: whoever reaches it reads the figures of this home\n',
+    );
+    const { port } = new URL(server.url);
+    await expect(serve(['--metrics', port])).rejects.toThrow('error[cannot-listen]');
+    const stdio = ['--home', both.payee.dir, '--stdio', '--metrics', '0'];
+    await expect(Server.start(stdio, ENV)).rejects.toThrow(/ended with 2: error\[usage\]: .*--http/);
+  });
+});
+
+describe('what goes away', () => {
+  it('a node: 0, its figures gone and the scrape answered; and back again', async () => {
+    let down = false;
+    let asked = 0;
+    const NODE: Answers = {
+      getblockchaininfo: () =>
+        down
+          ? { error: { code: -28, message: 'Loading block index…' } }
+          : '{"chain":"regtest","blocks":1000,"bestblockhash":"aa","mediantime":5,"initialblockdownload":false}',
+      gettxout: () => {
+        asked += 1;
+        return '{"bestblock":"aa","confirmations":9,"value":0.012,"scriptPubKey":{"hex":"51"},"coinbase":false}';
+      },
+    };
+    const node = await fakeNode(NODE);
+    const server = await serve([], { SPILLWAY_CHAIN: node.url, SPILLWAY_TIP: '' });
+    const good = await scrape(server);
+    expect([good.get('spillway_chain_up'), good.get('spillway_tip_height')]).toEqual([1, 1_000]);
+    expect(good.get('spillway_holds_sats')).toBeGreaterThan(0);
+    const coins = asked;
+    expect(coins).toBeGreaterThan(0);
+    down = true;
+    await nextLook();
+    const bad = await scrape(server);
+    expect([bad.get('spillway_chain_up'), bad.get('spillway_store_up')]).toEqual([0, 1]);
+    expect([bad.get('spillway_tip_height'), bad.get('spillway_holds_sats')]).toEqual([undefined, undefined]);
+    expect(bad.get('spillway_contracts', { role: 'payee', state: 'open' })).toBe(1);
+    down = false;
+    await nextLook();
+    expect((await scrape(server)).get('spillway_holds_sats')).toBe(good.get('spillway_holds_sats'));
+    // No block has come: no coin is looked at again.
+    expect(asked).toBe(coins);
+    expect(server.stderr).toContain('note: metrics: chain-unavailable: getblockchaininfo: Loading block index…');
+  });
+
+  it.runIf(havePostgres)('a store; and two servers on it say the same of it, each its own counts', async () => {
+    const cluster = await startPostgres();
+    try {
+      const payee = await TestParty.make(undefined, await cluster.database());
+      const payer = await TestParty.make();
+      const contract = await opened({ payee, payer, close: () => {} });
+      const asked = await payer.run(signUpdate, { input: { contract, amount: 5_000n } });
+      const argv = ['--home', payee.dir, '--http', '0'];
+      const servers = [await Server.start(argv, ENV_TIP), await Server.start(argv, ENV_TIP)] as const;
+      running.push(...servers);
+      const requested = await servers[0].post(asked.message);
+      const update = await payer.run(signUpdate, { on: requested.text });
+      expect((await servers[1].post(update.message)).status).toBe(200);
+      await nextLook();
+      const [first, second] = [await scrape(servers[0]), await scrape(servers[1])];
+      for (const found of [first, second]) {
+        expect(found.get('spillway_holds_sats')).toBe(5_000);
+        expect(found.get('spillway_contracts', { role: 'payee', state: 'open' })).toBe(1);
+      }
+      expect([accepted(first), accepted(second)]).toEqual([0, 1]);
+      payee.close();
+      await cluster.stop('immediate');
+      await nextLook();
+      const down = await scrape(servers[0]);
+      expect([down.get('spillway_store_up'), down.get('spillway_holds_sats')]).toEqual([0, undefined]);
+      payer.close();
+    } finally {
+      await cluster.end();
+    }
+  });
+});
+const ENV_TIP = { SPILLWAY_TIP: '1000' };
+
+const havePromtool = spawnSync('promtool', ['--version']).status === 0;
+describe.runIf(havePromtool)('promtool', () => {
+  it('finds nothing to say of the names and the form', async () => {
+    const server = await serve([]);
+    await server.post(await signed());
+    const input = await (await fetch(urlOf(server))).text();
+    expect(execFileSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toBe('');
+  });
+});
