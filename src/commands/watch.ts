@@ -6,10 +6,10 @@ import { contractFlag, feeFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { bundlePost, readBundle } from '../lib/cli/watch-bundle.ts';
+import { note } from '../lib/cli/output.ts';
 import { homePost } from '../lib/cli/watch-home.ts';
 import { watchLoop, type LoopOptions } from '../lib/cli/watch-loop.ts';
 import { factSource } from '../lib/chain/source.ts';
-import type { Network } from '../lib/bitcoin/network.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
 const group = 'WATCH';
@@ -68,7 +68,8 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       process.exitCode = once && !all ? 3 : 0;
     };
     if (bundle) {
-      const network = (await readBundle(bundle)).network as Network;
+      const { network, left } = await readBundle(bundle);
+      if (left > 0) note(`${left} copies of statecoins' backups are not watched`);
       const feerate = flags.feerate === undefined ? {} : { feerate: flags.feerate };
       return watch(bundlePost(network, bundle), factSource({ network, rpc, ...feerate }));
     }
