@@ -4,13 +4,11 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
-import { openCredit } from '../../src/lib/credit/open.ts';
 import { isFunded, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { defaultPolicy, payoutScript } from '../../src/lib/credit/terms.ts';
-import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
 import { spillway } from '../cli/run.ts';
 import { pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
-import type { Message } from '../support/party.ts';
+import { openOn, setTip } from './funded.ts';
 import { findNode, TestNode } from './node.ts';
 
 const found = findNode();
@@ -37,8 +35,6 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
   const ids: string[] = [];
   const events: Record<string, any>[] = [];
 
-  const setTip = async (): Promise<number> => (both.payee.chain.tip = both.payer.chain.tip = await node.height());
-
   /** A block of all that pays, a parent by its child too; `least` in sat/vB. */
   async function mine(least: number): Promise<void> {
     const pool = await node.rpc<Record<string, Entry>>('getrawmempool', true);
@@ -64,22 +60,6 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
     expect([ran.code, short], ran.stderr).toEqual([0, []]);
   }
 
-  async function open(expiry: number): Promise<string> {
-    const { payee, payer } = both;
-    const [at] = await payer.home.store.fresh(1);
-    await payer.home.store.addAddresses([at!]);
-    const coin = await node.fund(at!.address, 210_000n);
-    await setTip();
-    const utxo = [{ txid: coin.txid, vout: coin.vout, sat: 210_000n, script: coin.scriptPubKey }];
-    const offered = await payee.run(openCredit, { input: { as: 'payee', policy: POLICY } });
-    const input = { utxo, amount: 200_000n, expires: { height: expiry } };
-    const proposed = await payer.run(openCredit, { on: offered.message, input });
-    const accepted = await payee.run(openCredit, { on: proposed.message });
-    const ready: Message = (await payer.run(openCredit, { on: accepted.message })).message;
-    await node.rpc('sendrawtransaction', finalHex(ready['psbt'].funding).hex);
-    return ready['contract'].id as string;
-  }
-
   beforeAll(async () => {
     node = await TestNode.start(found!);
     both = await pair(SEED);
@@ -93,9 +73,9 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
   let first: number;
   it('are opened, paid over, and some rolled over or closed', async () => {
     first = (await node.height()) + 110;
-    for (let i = 0; i < COUNT; i++) ids.push(await open(first + (i % 3)));
+    for (let i = 0; i < COUNT; i++) ids.push(await openOn(node, both, POLICY, first + (i % 3)));
     await node.mine(1);
-    await setTip();
+    await setTip(node, both);
     for (const [i, id] of ids.entries()) {
       const kind = kindOf(i);
       if (kind !== 'unpaid') await payMessages(both, id, 60_000n + BigInt(i));
