@@ -33,6 +33,7 @@ const payee = (more: Partial<Watched> = {}): Watched => ({
   exiting: false,
   offers: true,
   ways,
+  knowsAll: true,
   ...more,
 });
 const payer = (more: Partial<Watched> = {}) => payee({ role: 'payer', own: ready('refund'), ...more });
@@ -181,6 +182,15 @@ describe('fees', () => {
       expect(stuck(200_000, 100_000)).toMatchObject({ do: 'over-budget', wanted: 200_000 });
       expect(stuck(31_000, 30_000, { ...any, feeBudgetSat: children[1]!.fee })).toMatchObject({ do: 'over-budget' });
     });
+    it('what it does not know may be a rollover or close, and is waited for until half the margin', () => {
+      const w = { ...tower(), knowsAll: false };
+      expect([856, 927, 928].map((h) => due(w, seen(h, spent('other', 0))))).toEqual([
+        'in-mempool',
+        'in-mempool',
+        'exit',
+      ]);
+      expect(due(w, seen(1_000, spent('refund', 0)))).toBe('exit');
+    });
     it('without children it is said that somebody must bump', () => {
       const bare = tower({ children: [] });
       expect(decide(bare, seen(856, { feerate: 9_000 }), any)).toMatchObject({ do: 'exit', feerate: null });
@@ -284,9 +294,10 @@ describe('whatever the order of facts', () => {
       pending: fc.constantFrom(null, 'close', 'rollover'),
       exiting: fc.boolean(),
       offers: fc.boolean(),
+      knowsAll: fc.boolean(),
     })
-    .map(({ role, pending, exiting, offers }) =>
-      (role === 'payee' ? payee : payer)({ pending: pending && ready(pending), exiting, offers }),
+    .map(({ role, pending, ...more }) =>
+      (role === 'payee' ? payee : payer)({ pending: pending && ready(pending), ...more }),
     );
   const budgets = fc.record({
     confirmations: fc.integer({ min: 1, max: 8 }),

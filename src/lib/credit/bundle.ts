@@ -122,6 +122,7 @@ const watching = (
   exiting: false,
   offers: false,
   ways: new Map([...ways, [own.txid, own.by]]),
+  knowsAll: false,
 });
 
 /** The update that pays the payee as much as this transaction does. */

@@ -61,6 +61,8 @@ export interface Watched {
   offers: boolean;
   /** What may spend the coin, by txid. */
   ways: ReadonlyMap<Hex, Settled['by']>;
+  /** Whether a rollover or close would be among them. */
+  knowsAll: boolean;
 }
 
 /** What spends the coin. */
@@ -155,8 +157,8 @@ function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
   const mine = [own, pending].find((tx) => tx?.txid === spend.txid);
   // The payer replaces nothing: whatever else spends the coin was signed by it.
   if (w.role === 'payee' && own && mine !== own) {
-    // A rollover or close may hang until margin/2; a refund, or what nobody knows, is outbid from the deadline on.
-    const patient = spend.by === 'rollover' || spend.by === 'close' || spend.by === 'exit';
+    // A rollover or close may hang until margin/2; a refund, or what can be neither, is outbid from the deadline on.
+    const patient = spend.by === 'other' ? !w.knowsAll : spend.by !== 'refund';
     if (tip >= (patient ? lastAt(w.terms) : dueAt(w)))
       return sendOwn(w, own, Math.max(seen.feerate, outbidding(spend, own)), rules);
   }

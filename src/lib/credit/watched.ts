@@ -39,6 +39,7 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined): Watched 
     exiting: c.state === 'exiting',
     offers: canOffer(c),
     ways,
+    knowsAll: true,
   };
 }
 
