@@ -98,6 +98,17 @@ export class Rpc extends JsonRpc {
     }
   }
 
+  /** Satoshis for 1000 vB below which its mempool takes nothing; undefined where the node does not say (btcd). */
+  async leastFeerate(): Promise<number | undefined> {
+    try {
+      const info = new Answer('getmempoolinfo', await this.call('getmempoolinfo'));
+      return info.has('mempoolminfee') ? Number(info.sat('mempoolminfee')) : undefined;
+    } catch (error) {
+      if (error instanceof RpcError) return undefined;
+      throw error;
+    }
+  }
+
   /** The txid. @throws RpcError -25 to -27 where the node does not accept it */
   async sendTransaction(tx: Hex): Promise<Hex> {
     return text('sendrawtransaction', await this.call('sendrawtransaction', tx));
