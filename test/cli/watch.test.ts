@@ -348,9 +348,14 @@ describe('a watchtower', () => {
     const good = file(await exported(both, id));
     const bad = file({ type: 'exit-credit' });
     const post = bundlePost('regtest', [bad, good]);
+    await refused(() => bundlePost('signet', [good]).list(), 'wrong-network');
     at(5_032);
     const named = { event: 'refused', file: bad, code: 'malformed-message' };
     expect(await lookAs(post)).toMatchObject([named, { event: 'warn', contract: id }]);
+    // Put in place while it is read, beside a line that is good.
+    writeFileSync(good, `{"half\n${JSON.stringify(await exported(both, id))}\n`);
+    const half = { file: `${good}:1`, code: 'malformed-json' };
+    expect(await lookAs(post)).toMatchObject([named, half, { event: 'warn' }]);
     writeFileSync(good, '{"half');
     at(5_176);
     expect(await lookAs(post)).toMatchObject([named, { file: good, code: 'malformed-json' }, { event: 'exit' }]);

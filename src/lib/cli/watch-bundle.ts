@@ -22,67 +22,82 @@ export interface Bundle {
   watched: Bundled['watched'][];
   /** Copies of statecoins' backups, which are not watched. */
   left: number;
-  /** Files that cannot be read, or not in full. */
   bad: readonly Bad[];
 }
+/** A folder, file, or line of a file that cannot be read. */
 export interface Bad {
   file: string;
   why: Refusal;
 }
+/** What each file held when it was last good, which stands in for it while it is not. */
+type Last = Map<string, readonly Bundled[]>;
 
 /**
- * One bad file does not keep the contracts of the others from what is due for them: it is named.
- * @param last what each file held when it was last good, which stands in for it while it is not
+ * One bad document does not keep the contracts of the others from what is due for them: it is named.
+ * @param network the only one that counts; undefined: there must be one only
  * @throws Refusal as `readBundled` does where nothing is good, `malformed` for an empty bundle, `wrong-network` for two networks
  */
-export async function readBundle(names: readonly string[], last = new Map<string, Bundled[]>()): Promise<Bundle> {
-  const found = new Map<string, Bundled>();
+export async function readBundle(names: readonly string[], network?: string, last: Last = new Map()): Promise<Bundle> {
   const bad: Bad[] = [];
+  const found: Bundled[] = [];
   let left = 0;
-  const tolerant = async <T>(file: string, read: () => Promise<T>, otherwise: T): Promise<T> => {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      bad.push({ file, why: error });
-      return otherwise;
-    }
-  };
   for (const name of names)
-    for (const file of await tolerant(name, () => filesOf(name), [...last.keys()].filter(isIn(name)))) {
-      const read = await tolerant(file, () => readFile(file), undefined);
-      const good = read ? read.filter((one) => one !== null) : (last.get(file) ?? []);
-      left += read ? read.length - good.length : 0;
-      last.set(file, good);
-      for (const one of good) {
-        // A home may be the payer of one contract and the payee of another, and both of one that it has with itself.
-        const key = `${one.watched.role} ${one.watched.id}`;
-        const had = found.get(key)?.watched.own;
-        if (!had || isBetter(one.watched.own, had)) found.set(key, one);
+    for (const file of (await tolerant(bad, name, () => filesOf(name))) ?? [...last.keys()].filter(isIn(name))) {
+      const before = bad.length;
+      const good: Bundled[] = [];
+      for (const [at, text] of (await tolerant(bad, file, () => documentsOf(file))) ?? []) {
+        const read = await tolerant(bad, at, () => readOne(text, network));
+        if (read) good.push(read);
+        else if (read === null) left += 1;
       }
+      if (bad.length > before) good.push(...(last.get(file) ?? []));
+      last.set(file, good);
+      found.push(...good);
     }
-  const networks = [...new Set([...found.values()].map(({ network }) => network))];
-  if (networks.length === 0)
+  const networks = [...new Set(found.map((one) => one.network))];
+  if (networks.length > 1) throw new Refusal('wrong-network', `exports for ${networks.join(' and ')} in one bundle`);
+  if (!networks[0])
     throw (
       bad[0]?.why ??
       new Refusal('malformed', 'an empty bundle found, exports of exit-credit or copies of refunds expected')
     );
-  if (networks.length > 1) throw new Refusal('wrong-network', `exports for ${networks.join(' and ')} in one bundle`);
-  return { network: networks[0]!, watched: [...found.values()].map(({ watched }) => watched), left, bad };
+  return { network: networks[0], watched: newest(found), left, bad };
+}
+
+/** undefined: it is refused. */
+async function tolerant<T>(bad: Bad[], file: string, read: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    bad.push({ file, why: error });
+    return undefined;
+  }
+}
+
+function readOne(text: string, network: string | undefined): Bundled | null {
+  const read = readBundled(parseJson(text));
+  if (read && network !== undefined && read.network !== network)
+    throw new Refusal('wrong-network', `a document for ${read.network} found, ${network} expected`);
+  return read;
+}
+
+/** Of two exports of one contract the larger is the newer. Of one contract, the sides of both parties may be here. */
+function newest(found: readonly Bundled[]): Bundled['watched'][] {
+  const all = new Map<string, Bundled['watched']>();
+  for (const { watched } of found) {
+    const had = all.get(`${watched.role} ${watched.id}`)?.own;
+    const { paysSat, children } = watched.own;
+    if (!had || paysSat > had.paysSat || (paysSat === had.paysSat && children!.length > had.children!.length))
+      all.set(`${watched.role} ${watched.id}`, watched);
+  }
+  return [...all.values()];
 }
 
 const isIn =
   (name: string) =>
   (file: string): boolean =>
     file === name || dirname(file) === name;
-
-const readFile = async (file: string): Promise<(Bundled | null)[]> =>
-  documents(utf8(await readInput(file, LIMIT))).map((text) => readBundled(parseJson(text)));
-
-/** Of two exports of one contract the larger is the newer. */
-type Own = Bundled['watched']['own'];
-const isBetter = (a: Own, b: Own): boolean =>
-  a.paysSat > b.paysSat || (a.paysSat === b.paysSat && a.children!.length > b.children!.length);
 
 /** The file, or the documents of a folder. @throws Refusal `no-input` */
 async function filesOf(name: string): Promise<string[]> {
@@ -98,18 +113,23 @@ async function filesOf(name: string): Promise<string[]> {
   }
 }
 
-/** One document over many lines, or one a line. */
-const documents = (text: string): string[] =>
-  /^\s*\{\s*\n/.test(text) ? [text] : text.split('\n').filter((line) => line.trim() !== '');
+/** One document over many lines, or one a line; each with its place. */
+async function documentsOf(file: string): Promise<(readonly [at: string, text: string])[]> {
+  const text = utf8(await readInput(file, LIMIT));
+  if (/^\s*\{\s*\n/.test(text)) return [[file, text]];
+  const lines = text.split('\n').map((line, n) => [`${file}:${n + 1}`, line] as const);
+  const full = lines.filter(([, line]) => line.trim() !== '');
+  return full.length === 1 ? [[file, full[0]![1]]] : full;
+}
 
 export function bundlePost(network: string, names: readonly string[]): Post {
   /** What this process has seen settled; another process sees it again. */
   const settled = new Set<string>();
-  const last = new Map<string, Bundled[]>();
+  const last: Last = new Map();
   return {
     network,
     async list() {
-      const { watched, bad } = await readBundle(names, last);
+      const { watched, bad } = await readBundle(names, network, last);
       return { watched: watched.filter(({ own }) => !settled.has(own.txid)), bad };
     },
     freeze: async ({ own }) => own!,
