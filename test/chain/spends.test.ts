@@ -10,8 +10,9 @@ const out = (confirmations: number) => `{"value":1,"confirmations":${confirmatio
 const UNKNOWN = { error: { code: -5, message: 'No such mempool or blockchain transaction' } };
 const NO_METHOD = { error: { code: -32601, message: 'Method not found' } };
 
-/** The newest three; the one below is pruned. */
+/** The newest; what is below the last is pruned. */
 const blocks: Record<string, string> = {
+  b4: `{"tx":["${COIN}"],"previousblockhash":"b3"}`,
   b3: `{"tx":["${OTHER}"],"previousblockhash":"b2"}`,
   b2: `{"tx":["${OTHER}","${SPENDER}"],"previousblockhash":"b1"}`,
   b1: `{"tx":[],"previousblockhash":"b0"}`,
@@ -61,7 +62,8 @@ describe('a coin', () => {
   it('is found without an index and without an output left, in the newest blocks, once for all', async () => {
     const found = await asked({ getindexinfo: '{}' });
     expect(found).toEqual({ coin: 'spent', spend: { txid: SPENDER, confirmations: 2, paying: null } });
-    const { url, asked: calls } = await fakeNode({ getindexinfo: '{}', getblockchaininfo: INFO, getblock });
+    let best = INFO;
+    const { url, asked: calls } = await fakeNode({ getindexinfo: '{}', getblockchaininfo: () => best, getblock });
     const recent = recentBlocks(new Rpc({ url }), new Set([SPENDER, COIN]));
     expect([await recent(SPENDER), await recent(COIN), await recent(SPENDER)]).toEqual([2, undefined, 2]);
     // As far as they are kept, each once.
@@ -72,7 +74,10 @@ describe('a coin', () => {
       'b2',
       'b1',
       'b0',
+      'getblockchaininfo',
     ]);
+    best = INFO.replace('b3', 'b4'); // a block that came since
+    expect([await recent(COIN), await recent(SPENDER)]).toEqual([1, 3]);
   });
   it('is spent in the mempool by a stranger', async () => {
     const found = await asked({

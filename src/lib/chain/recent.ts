@@ -16,9 +16,11 @@ export type Recent = (txid: Hex) => Promise<number | undefined>;
 
 /** @param wanted all that may be asked for */
 export function recentBlocks(rpc: Rpc, wanted: ReadonlySet<Hex>): Recent {
+  let index: boolean | undefined;
+  let top: Hex | undefined;
   const found = new Map<Hex, number>();
-  /** The next block to read, and how deep it is; null: all are read. Not begun: undefined. */
-  let next: { hash: Hex; depth: number } | null | undefined;
+  /** The next block to read, and how deep it is; null: all are read. */
+  let next: { hash: Hex; depth: number } | null = null;
 
   async function readNext({ hash, depth }: { hash: Hex; depth: number }): Promise<typeof next> {
     try {
@@ -32,9 +34,17 @@ export function recentBlocks(rpc: Rpc, wanted: ReadonlySet<Hex>): Recent {
   }
 
   return async (txid) => {
-    if (next === undefined)
-      next = (await rpc.hasIndex()) ? null : { hash: (await rpc.blockchainInfo()).bestBlock, depth: 1 };
-    while (next && !found.has(txid)) next = await readNext(next);
+    index ??= await rpc.hasIndex();
+    while (!index) {
+      while (next && !found.has(txid)) next = await readNext(next);
+      if (found.has(txid)) break;
+      // What was in the mempool a moment ago may be in a block that came since.
+      const { bestBlock } = await rpc.blockchainInfo();
+      if (bestBlock === top) break;
+      top = bestBlock;
+      found.clear();
+      next = { hash: top, depth: 1 };
+    }
     return found.get(txid);
   };
 }
