@@ -87,6 +87,7 @@ export {
   type MassExit,
 } from './lib/credit/liquidity.ts';
 export { openCredit, type OpenInput, type OpenMessage } from './lib/credit/open.ts';
+export { readBundled, type Bundled } from './lib/credit/bundle.ts';
 export { creditKind, type Credit } from './lib/credit/records.ts';
 export { rollover } from './lib/credit/rollover.ts';
 export { signUpdate } from './lib/credit/update.ts';
@@ -94,7 +95,7 @@ export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts
 export { settlementOf, type Settlement } from './lib/credit/settlement.ts';
 export { statusOf, type StatusLine } from './lib/credit/status.ts';
 export { decide, type Due, type Rules, type Seen, type Watched } from './lib/credit/watch.ts';
-export { watchedDocument, watchedOf } from './lib/credit/watched.ts';
+export { watchedOf } from './lib/credit/watched.ts';
 export {
   checkPolicy,
   contractAddress,

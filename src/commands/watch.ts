@@ -6,10 +6,10 @@ import { contractFlag, feeFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { bundlePost, readBundle } from '../lib/cli/watch-bundle.ts';
+import { note } from '../lib/cli/output.ts';
 import { homePost } from '../lib/cli/watch-home.ts';
 import { watchLoop, type LoopOptions } from '../lib/cli/watch-loop.ts';
 import { factSource } from '../lib/chain/source.ts';
-import type { Network } from '../lib/bitcoin/network.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
 const group = 'WATCH';
@@ -18,19 +18,21 @@ const { tip: _, ...nodeFlags } = chainFlags;
 export default class Watch extends BaseCommand {
   static override summary =
     'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
-  static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. The payee's: a warning from the freeze height on, a close offered halfway to the deadline, the exit at it, also against a rollover or close that hangs at half the margin. The payer's: the refund at expiry. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. A contract counts as settled at --confirmations, not before.
-Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export are watched, without home and key: sent, not bumped. With --once the exit code is 3 where something due could not be done.`;
+  static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered halfway to the deadline, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. A contract counts as settled at --confirmations, not before.
+Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. With --once the exit code is 3 where something due could not be done.`;
   static override examples = [
     "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",
-    'A watchtower, without a key\nspillway exit-credit --home mint --contract "$ID" --export > tower/exit.json\nspillway watch --bundle tower/exit.json --every 60',
+    'A watchtower, without a key\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
+    'The same for a payer\nspillway watch --bundle user.refunds --every 60',
   ];
   static override flags = {
     ...homeFlags,
     ...nodeFlags,
     ...contractFlag,
     bundle: Flags.string({
-      summary: 'Watch what exit-credit --export printed, a line each, in place of a home; read again at each look',
-      helpValue: 'FILE',
+      summary:
+        'In place of a home: what exit-credit --export printed, copies of refunds, or folders of them; read at each look',
+      helpValue: 'FILE|DIR',
       multiple: true,
       exclusive: ['contract'],
       helpGroup: group,
@@ -51,7 +53,8 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       helpGroup: group,
     }),
     'fee-budget': satFlag({
-      summary: 'The most that a child may pay, for each contract (default a tenth of what its parent pays this home)',
+      summary:
+        'The most that a child may pay, for each contract (default a tenth of what its parent pays this home; with --bundle any child)',
       helpGroup: 'FEES',
     }),
     feerate: feeFlags.feerate,
@@ -68,7 +71,8 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       process.exitCode = once && !all ? 3 : 0;
     };
     if (bundle) {
-      const network = (await readBundle(bundle)).network as Network;
+      const { network, left } = await readBundle(bundle);
+      if (left > 0) note(`${left} copies of statecoins' backups are not watched`);
       const feerate = flags.feerate === undefined ? {} : { feerate: flags.feerate };
       return watch(bundlePost(network, bundle), factSource({ network, rpc, ...feerate }));
     }

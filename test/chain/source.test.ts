@@ -89,6 +89,14 @@ describe('with a node', () => {
     await expect(gone.facts({ feerate: true })).rejects.toMatchObject({ code: 'chain-unavailable' });
   });
 
+  it('takes what a full mempool asks for where there is no estimate', async () => {
+    const least = (btc: string) => ({ getmempoolinfo: `{"size":9,"mempoolminfee":${btc}}` });
+    const { facts } = await source({ getblockchaininfo: info('regtest'), ...least('0.00012345') });
+    expect(await facts({ feerate: true })).toEqual({ facts: { feerate: 12_345 }, checks: { feerate: 'chain' } });
+    const calm = await source({ getblockchaininfo: info('regtest'), ...least('0.00001000') });
+    expect(await calm.facts({ feerate: true })).toEqual({ facts: { feerate: 2000 }, checks: { feerate: 'default' } });
+  });
+
   it('asks for many coins, a few at a time', async () => {
     const coins = Array.from({ length: 30 }, (_, i) => `${'cc'.repeat(32)}:${i}`);
     const { facts } = await source({ getblockchaininfo: info('regtest'), gettxout: 'null' });

@@ -1,6 +1,7 @@
 /** What became of a coin, as far as a node says, with and without an index of transactions. */
 import { describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { recentBlocks } from '../../src/lib/chain/recent.ts';
 import { anyMissing, spendOf } from '../../src/lib/chain/spends.ts';
 import { fakeNode, type Answers } from './node.ts';
 
@@ -9,16 +10,30 @@ const out = (confirmations: number) => `{"value":1,"confirmations":${confirmatio
 const UNKNOWN = { error: { code: -5, message: 'No such mempool or blockchain transaction' } };
 const NO_METHOD = { error: { code: -32601, message: 'Method not found' } };
 
+/** The newest; what is below the last is pruned. */
+const blocks: Record<string, string> = {
+  b4: `{"tx":["${COIN}"],"previousblockhash":"b3"}`,
+  b3: `{"tx":["${OTHER}"],"previousblockhash":"b2"}`,
+  b2: `{"tx":["${OTHER}","${SPENDER}"],"previousblockhash":"b1"}`,
+  b1: `{"tx":[],"previousblockhash":"b0"}`,
+};
+const getblock = ([hash]: unknown[]) =>
+  blocks[String(hash)] ?? { error: { code: -1, message: 'Block not available (pruned data)' } };
+const INFO = '{"chain":"regtest","blocks":3,"bestblockhash":"b3"}';
+
 async function asked(answers: Answers) {
   const { url } = await fakeNode({
     gettxout: 'null',
     getrawtransaction: UNKNOWN,
     getindexinfo: '{"txindex":{"synced":true}}',
+    getblockchaininfo: INFO,
+    getblock,
     gettxspendingprevout: `[{"txid":"${COIN}","vout":0}]`,
     getmempoolentry: '{"descendantsize":250,"fees":{"descendant":0.00001000}}',
     ...answers,
   });
-  return spendOf(new Rpc({ url }), { txid: COIN, vout: 0 }, [SPENDER]);
+  const rpc = new Rpc({ url });
+  return spendOf(rpc, { txid: COIN, vout: 0 }, [SPENDER], recentBlocks(rpc, new Set([SPENDER])));
 }
 const tx = (txid: string, said: string) => (params: unknown[]) => (params[0] === txid ? said : UNKNOWN);
 
@@ -44,6 +59,26 @@ describe('a coin', () => {
     const found = await asked({ gettxout, getindexinfo: '{}' });
     expect(found).toEqual({ coin: 'spent', spend: { txid: SPENDER, confirmations: 2, paying: null } });
   });
+  it('is found without an index and without an output left, in the newest blocks, once for all', async () => {
+    const found = await asked({ getindexinfo: '{}' });
+    expect(found).toEqual({ coin: 'spent', spend: { txid: SPENDER, confirmations: 2, paying: null } });
+    let best = INFO;
+    const { url, asked: calls } = await fakeNode({ getindexinfo: '{}', getblockchaininfo: () => best, getblock });
+    const recent = recentBlocks(new Rpc({ url }), new Set([SPENDER, COIN]));
+    expect([await recent(SPENDER), await recent(COIN), await recent(SPENDER)]).toEqual([2, undefined, 2]);
+    // As far as they are kept, each once.
+    expect(calls.map(({ method, params }) => (method === 'getblock' ? params[0] : method))).toEqual([
+      'getindexinfo',
+      'getblockchaininfo',
+      'b3',
+      'b2',
+      'b1',
+      'b0',
+      'getblockchaininfo',
+    ]);
+    best = INFO.replace('b3', 'b4'); // a block that came since
+    expect([await recent(COIN), await recent(SPENDER)]).toEqual([1, 3]);
+  });
   it('is spent in the mempool by a stranger', async () => {
     const found = await asked({
       gettxspendingprevout: `[{"txid":"${COIN}","vout":0,"spendingtxid":"${OTHER}"}]`,
@@ -59,7 +94,7 @@ describe('a coin', () => {
   it('is spent by a stranger, or absent: an index tells', async () => {
     const spent = { coin: 'spent', spend: null };
     expect(await asked({ getrawtransaction: tx(COIN, '{"blockhash":"ff","confirmations":9}') })).toEqual(spent);
-    expect(await asked({ getindexinfo: '{}' })).toEqual(spent);
+    expect(await asked({ getindexinfo: '{}', getblock: blocks['b1']! })).toEqual(spent);
     expect(await asked({})).toEqual({ coin: 'absent', spend: null });
   });
   it('one of several missing is a conflict, but the contract’s own', async () => {

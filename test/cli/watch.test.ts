@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost, readBundle } from '../../src/lib/cli/watch-bundle.ts';
+import { withChildren } from '../../src/lib/cli/exit-children.ts';
 import { homePost } from '../../src/lib/cli/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
@@ -13,6 +14,7 @@ import { closeCredit } from '../../src/lib/credit/close.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
+import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode } from '../chain/node.ts';
 import { parties, payeeOf, payerOf, refused, tip } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
@@ -194,6 +196,26 @@ describe("a mint's home", () => {
     ]);
     expect((await lookAs(post(both.payee)))[0]).toMatchObject({ event: 'rebroadcast', contract: id });
   });
+  it('an exit whose child no node takes goes out without it, and it is said', async () => {
+    const { both, chain, at, lookAs, post, names } = await scene();
+    at(5_176);
+    chain.feerate = 9_000;
+    const accept = chain.accept.bind(chain);
+    chain.accept = (hexes) => (hexes.length > 1 ? 'package-not-child-with-unconfirmed-parents' : accept(hexes));
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'exit', code: 'node-refused' }]);
+    expect(chain.mempool.length).toBe(1);
+    expect(await names(both.payee)).toEqual(['refused']); // the bump
+    chain.accept = accept;
+    expect(await names(both.payee)).toEqual(['bump']);
+  });
+  it('a node that is starting ends the look', async () => {
+    const { both, id, chain, at, names } = await scene();
+    await payMessages(both, id, 9_000n);
+    at(5_176);
+    chain.starting = 2; // the height is known, the next call comes in the next life of the node
+    await refused(() => names(both.payee), 'chain-unavailable', both.payee);
+    expect(await names(both.payee)).toEqual(['exit']);
+  });
   it('a node that is away ends the look; nothing is lost by it', async () => {
     const { both, chain, at, names } = await scene();
     at(5_176);
@@ -207,8 +229,12 @@ describe("a mint's home", () => {
 describe("a payer's home", () => {
   it('takes its refund at the expiry and bumps it', async () => {
     const { both, id, chain, c, at, lookAs, post, names } = await scene({ paid: 0n });
-    at(5_319);
+    at(5_031);
     expect(await names(both.payer)).toEqual([]);
+    at(5_032);
+    expect(await names(both.payer)).toEqual(['warn']);
+    at(5_319);
+    expect(await names(both.payer)).toEqual(['warn']);
     at(5_320);
     expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'refund', role: 'payer', by: 'refund' }]);
     chain.feerate = 12_000;
@@ -217,6 +243,35 @@ describe("a payer's home", () => {
     chain.mine(6);
     expect(await names(both.payer)).toEqual(['settled']);
     expect(await payerOf(both, id)).toMatchObject({ state: 'exiting', settled: { by: 'refund' } });
+  });
+  it('offers a close halfway to the deadline, which the mint signs, and pays for it from the deadline on', async () => {
+    const { both, chain, c, at, lookAs, post, names } = await scene();
+    at(5_104);
+    const [offer] = await lookAs(post(both.payer));
+    expect(offer).toMatchObject({ event: 'propose-close', role: 'payer', message: { step: 'proposed' } });
+    const signed = await both.payee.run(closeCredit, { on: offer!['message'] as object });
+    await both.payer.run(closeCredit, { on: signed.message });
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'rebroadcast', by: 'close' }]);
+    chain.feerate = 30_000;
+    at(5_175);
+    expect(await names(both.payer)).toEqual(['in-mempool']);
+    at(5_176);
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'bump', by: 'close', feerate: '30' }]);
+    expect(await names(both.payee)).toEqual(['in-mempool']);
+    await judged(chain, c);
+    chain.mine(6);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'settled', by: 'close' }]);
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'settled', by: 'close' }]);
+  });
+  it('without an index, sees its refund also where it was mined together with its child', async () => {
+    const { both, chain, at, lookAs, post, names } = await scene({ paid: 0n, index: false });
+    at(5_320);
+    chain.feerate = 12_000;
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'refund', feerate: '12' }]);
+    chain.mine(5);
+    expect(await names(both.payer)).toEqual(['confirming']);
+    chain.mine(1);
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'settled', by: 'refund' }]);
   });
   it("leaves the mint's exit alone", async () => {
     const { both, chain, at, names } = await scene();
@@ -251,6 +306,60 @@ describe('a watchtower', () => {
     expect(await lookAs(post)).toMatchObject([{ event: 'settled', by: 'exit' }]);
     expect(await lookAs(post)).toEqual([]);
   });
+  it('pays for the exit with children that were signed beforehand, the dearer in place of the cheaper', async () => {
+    const { both, id, chain, c, at, lookAs } = await scene();
+    const text = await withChildren(both.payee.home, printJson(await exported(both, id)), [8_000, 20_000], false);
+    const post = bundlePost('regtest', [file(parseJson(text) as object)]);
+    at(5_176);
+    chain.feerate = 7_000;
+    expect(await lookAs(post)).toMatchObject([{ event: 'exit', feerate: '8', child_fee_sat: 1_812n }]);
+    expect(await lookAs(post)).toMatchObject([{ event: 'in-mempool' }]);
+    await judged(chain, c);
+    chain.feerate = 15_000;
+    expect(await lookAs(post)).toMatchObject([{ event: 'bump', feerate: '20', child_fee_sat: 4_992n }]);
+    expect(chain.mempool.length).toBe(2);
+    await judged(chain, c);
+    chain.feerate = 40_000;
+    expect(await lookAs(post)).toMatchObject([{ event: 'over-budget', wanted: '40', expiry: 5_320 }]);
+    chain.feerate = 20_000;
+    chain.mine(6);
+    expect(await lookAs(post)).toMatchObject([{ event: 'settled', by: 'exit' }]);
+  });
+  it("watches the folder of a payer's refunds, and a new contract's from the next look on", async () => {
+    const { both, chain, c, at, lookAs } = await scene({ paid: 0n });
+    const folder = `${both.payer.dir}.refunds`;
+    const post = bundlePost('regtest', [folder]);
+    at(5_319);
+    expect(await lookAs(post)).toEqual([]);
+    const other = await opened(both);
+    chain.give(contractInput(await payerOf(both, other), 0));
+    expect((await post.list()).watched.map(({ id }) => id).sort()).toEqual([c.id, other].sort());
+    at(5_320);
+    expect(await lookAs(post)).toMatchObject([{ event: 'refund', role: 'payer', contract: c.id, by: 'refund' }]);
+    await judged(chain, c);
+    chain.feerate = 9_000;
+    expect(await lookAs(post)).toMatchObject([{ event: 'needs-bump', by: 'refund', wanted: '9', expiry: 5_320 }]);
+    chain.feerate = 2_000;
+    chain.mine(6);
+    expect(await lookAs(post)).toMatchObject([{ event: 'settled', by: 'refund' }]);
+  });
+  it('a bad file is named, and keeps no other from what is due; what it held when it was good stands in for it', async () => {
+    const { both, id, at, lookAs } = await scene();
+    const good = file(await exported(both, id));
+    const bad = file({ type: 'exit-credit' });
+    const post = bundlePost('regtest', [bad, good]);
+    await refused(() => bundlePost('signet', [good]).list(), 'wrong-network');
+    at(5_032);
+    const named = { event: 'refused', file: bad, code: 'malformed-message' };
+    expect(await lookAs(post)).toMatchObject([named, { event: 'warn', contract: id }]);
+    // Put in place while it is read, beside a line that is good.
+    writeFileSync(good, `{"half\n${JSON.stringify(await exported(both, id))}\n`);
+    const half = { file: `${good}:1`, code: 'malformed-json' };
+    expect(await lookAs(post)).toMatchObject([named, half, { event: 'warn' }]);
+    writeFileSync(good, '{"half');
+    at(5_176);
+    expect(await lookAs(post)).toMatchObject([named, { file: good, code: 'malformed-json' }, { event: 'exit' }]);
+  });
   it('takes the newer of two exports, and a newer file at the next look', async () => {
     const { both, id } = await scene();
     const old = await exported(both, id);
@@ -260,7 +369,7 @@ describe('a watchtower', () => {
     const post = bundlePost('regtest', [path]);
     await payMessages(both, id, 1_000n);
     writeFileSync(path, JSON.stringify(await exported(both, id), null, 2));
-    expect((await post.list()).map((w) => w.own!.paysSat)).toEqual([60_000n]);
+    expect((await post.list()).watched.map((w) => w.own!.paysSat)).toEqual([60_000n]);
   });
   it('refuses an empty bundle and two networks in one', async () => {
     const empty = file();

@@ -1,16 +1,18 @@
 /** What is due for a watched contract: each rung of the ladder, and two properties over histories of a chain. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { withChildren } from '../../src/lib/cli/exit-children.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { settledAs } from '../../src/lib/credit/records.ts';
 import { dueAt, decide, lastAt, type Due, type Rules, type Seen, type Watched } from '../../src/lib/credit/watch.ts';
-import { watchedDocument, watchedOf } from '../../src/lib/credit/watched.ts';
+import { readBundled } from '../../src/lib/credit/bundle.ts';
+import { watchedOf } from '../../src/lib/credit/watched.ts';
 import { printJson, parseJson } from '../../src/lib/protocol/json.ts';
 import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, refused, tip } from './helpers.ts';
 
-const TX = { vsize: 154, fee: 308n, paysSat: 50_000n, childVsize: 111 };
+const TX = { vsize: 154, fee: 308n, paysSat: 50_000n, spareSat: 49_670n, childVsize: 111, children: null };
 const ready = (by: 'exit' | 'refund' | 'close' | 'rollover', more: object = {}) => ({
   by,
   hex: by,
@@ -31,9 +33,10 @@ const payee = (more: Partial<Watched> = {}): Watched => ({
   exiting: false,
   offers: true,
   ways,
+  knowsAll: true,
   ...more,
 });
-const payer = (more: Partial<Watched> = {}) => payee({ role: 'payer', own: ready('refund'), offers: false, ...more });
+const payer = (more: Partial<Watched> = {}) => payee({ role: 'payer', own: ready('refund'), ...more });
 const seen = (height: number, more: Partial<Seen> = {}): Seen => ({
   tip: height,
   coin: 'unspent',
@@ -146,6 +149,55 @@ describe('fees', () => {
     expect(at(0n, 2_000)).toMatchObject({ do: 'over-budget' });
     expect(at(110n, 2_000)).toMatchObject({ do: 'over-budget' });
   });
+  it('a child leaves something of the output that it spends, whatever the budget', () => {
+    const small = ready('exit', { paysSat: 1_000n, spareSat: 670n });
+    // (308 + 670) sat over 265 vB
+    expect(decide(payee({ own: small }), seen(856, { feerate: 90_000 }), rules)).toMatchObject({ feerate: 3_690 });
+    const dust = ready('exit', { paysSat: 330n, spareSat: 0n });
+    expect(decide(payee({ own: dust }), seen(856, { feerate: 90_000 }), rules)).toMatchObject({ feerate: null });
+  });
+  it('what pays this party nothing is not for it to pay for', () => {
+    const w = payee({ pending: ready('rollover', { paysSat: 0n, spareSat: 0n }), own: null });
+    expect(decide(w, seen(856, { feerate: 9_000 }), rules)).toMatchObject({ do: 'rebroadcast', feerate: null });
+    expect(due(w, seen(856, { ...spent('rollover', 0), feerate: 9_000 }))).toBe('in-mempool');
+  });
+  describe('without a key', () => {
+    const child = (feerate: number) => ({ hex: 'cc', fee: BigInt((feerate * 265) / 1000) - 308n, feerate });
+    const children = [10_000, 30_000, 100_000].map(child);
+    const tower = (more: object = {}) => payee({ offers: false, own: ready('exit', { children, ...more }) });
+    const any: Rules = { ...rules, feeBudgetSat: null };
+    const sent = (feerate: number, r = any) => decide(tower(), seen(856, { feerate }), r);
+    const stuck = (feerate: number, now: number, r = any) =>
+      decide(tower(), seen(860, { ...spent('exit', 0, now), feerate }), r);
+    it('the cheapest child that is dear enough goes along, else the dearest', () => {
+      expect([2_000, 2_001, 10_000, 10_001, 31_000, 200_000].map((f) => sent(f))).toMatchObject(
+        [null, 10_000, 10_000, 30_000, 100_000, 100_000].map((feerate) => ({ do: 'exit', feerate })),
+      );
+      expect(sent(31_000, { ...any, feeBudgetSat: children[1]!.fee })).toMatchObject({ feerate: 30_000 });
+      expect(sent(31_000, { ...any, feeBudgetSat: 1n })).toMatchObject({ do: 'exit', feerate: null });
+    });
+    it('a dearer one replaces it, until there is none', () => {
+      expect(stuck(12_000, 10_000)).toMatchObject({ do: 'bump', feerate: 30_000 });
+      expect(stuck(200_000, 30_000)).toMatchObject({ do: 'bump', feerate: 100_000 });
+      expect(stuck(200_000, 100_000)).toMatchObject({ do: 'over-budget', wanted: 200_000 });
+      expect(stuck(31_000, 30_000, { ...any, feeBudgetSat: children[1]!.fee })).toMatchObject({ do: 'over-budget' });
+    });
+    it('what it does not know may be a rollover or close, and is waited for until half the margin', () => {
+      const w = { ...tower(), knowsAll: false };
+      expect([856, 927, 928].map((h) => due(w, seen(h, spent('other', 0))))).toEqual([
+        'in-mempool',
+        'in-mempool',
+        'exit',
+      ]);
+      expect(due(w, seen(1_000, spent('refund', 0)))).toBe('exit');
+    });
+    it('without children it is said that somebody must bump', () => {
+      const bare = tower({ children: [] });
+      expect(decide(bare, seen(856, { feerate: 9_000 }), any)).toMatchObject({ do: 'exit', feerate: null });
+      const later = decide(bare, seen(860, { ...spent('exit', 0), feerate: 9_000 }), any);
+      expect(later).toMatchObject({ do: 'needs-bump', wanted: 9_000 });
+    });
+  });
   it('an exit goes out alone where the budget is too small, rather than not', () => {
     const broke = { ...rules, feeBudgetSat: 0n };
     expect(decide(payee(), seen(856, { feerate: 90_000 }), broke)).toMatchObject({ do: 'exit', feerate: null });
@@ -153,8 +205,20 @@ describe('fees', () => {
 });
 
 describe('the payer', () => {
-  it('takes its refund at the expiry, not before, and bumps it', () => {
-    expect([712, 856, 999, 1_000].map((h) => due(payer(), seen(h)))).toEqual(['early', 'early', 'early', 'refund']);
+  it('warns, offers a close until the payee exits, and takes its refund at the expiry, not before', () => {
+    expect([711, 712, 783, 784, 855, 856, 999, 1_000].map((h) => due(payer(), seen(h)))).toEqual([
+      'early',
+      'warn',
+      'warn',
+      'propose-close',
+      'propose-close',
+      'warn',
+      'warn',
+      'refund',
+    ]);
+    expect(due(payer({ offers: false }), seen(800))).toBe('warn');
+  });
+  it('bumps its refund', () => {
     expect(due(payer(), seen(1_002, { ...spent('refund', 0), feerate: 9_000 }))).toBe('bump');
   });
   it('replaces nothing that it has signed', () => {
@@ -164,6 +228,15 @@ describe('the payer', () => {
   it('sends its own close again until the expiry', () => {
     const w = payer({ pending: ready('close') });
     expect([500, 999, 1_000].map((h) => due(w, seen(h)))).toEqual(['rebroadcast', 'rebroadcast', 'refund']);
+  });
+  it('pays for its own close from the deadline on, when the payee begins to lose patience, within the budget', () => {
+    const w = payer({ pending: ready('close') });
+    const stuck = (h: number, r = rules) => decide(w, seen(h, { ...spent('close', 0), feerate: 9_000 }), r);
+    expect(stuck(855)).toEqual({ do: 'wait', why: 'in-mempool' });
+    expect(stuck(856)).toMatchObject({ do: 'bump', tx: { by: 'close' }, feerate: 9_000 });
+    expect(stuck(1_000)).toMatchObject({ do: 'bump', tx: { by: 'close' } });
+    expect(stuck(856, { ...rules, feeBudgetSat: 0n })).toMatchObject({ do: 'over-budget', wanted: 9_000 });
+    expect(decide(w, seen(856, { feerate: 9_000 }), rules)).toMatchObject({ do: 'rebroadcast', feerate: 9_000 });
   });
 });
 
@@ -221,9 +294,10 @@ describe('whatever the order of facts', () => {
       pending: fc.constantFrom(null, 'close', 'rollover'),
       exiting: fc.boolean(),
       offers: fc.boolean(),
+      knowsAll: fc.boolean(),
     })
-    .map(({ role, pending, exiting, offers }) =>
-      (role === 'payee' ? payee : payer)({ pending: pending && ready(pending), exiting, offers }),
+    .map(({ role, pending, ...more }) =>
+      (role === 'payee' ? payee : payer)({ pending: pending && ready(pending), ...more }),
     );
   const budgets = fc.record({
     confirmations: fc.integer({ min: 1, max: 8 }),
@@ -273,7 +347,8 @@ describe('whatever the order of facts', () => {
       fc.property(contract, facts, budgets, (w, s, r) => {
         const d = decide(w, s, r);
         if (!('feerate' in d) || d.feerate === null) return;
-        const budget = r.feeBudgetSat ?? d.tx.paysSat / 10n;
+        const chosen = r.feeBudgetSat ?? d.tx.paysSat / 10n;
+        const budget = chosen < d.tx.spareSat ? chosen : d.tx.spareSat;
         const fee = (BigInt(d.feerate) * BigInt(d.tx.vsize + d.tx.childVsize) + 999n) / 1000n - d.tx.fee;
         expect(fee).toBeLessThanOrEqual(budget);
       }),
@@ -339,12 +414,13 @@ describe('a bundle', () => {
     const { message } = await both.payee.run(exitCredit, { input: { contract: id, export: true } });
     return { both, id, document: message };
   };
-  const read = (document: object) => watchedDocument(parseJson(printJson(document)));
+  const read = (document: object) => readBundled(parseJson(printJson(document)))!;
 
   it('is what the home itself would watch', async () => {
     const { both, id, document } = await exported();
     const { network, watched } = read(document);
-    expect([network, watched.own]).toEqual(['regtest', watchedOf(await payeeOf(both, id), undefined).own]);
+    const own = { ...watchedOf(await payeeOf(both, id), undefined).own, children: [] };
+    expect([network, watched.own]).toEqual(['regtest', own]);
     expect(due(watched, seen(5_176))).toBe('exit');
   });
   it('is refused where it would not do on the day', async () => {
@@ -363,5 +439,67 @@ describe('a bundle', () => {
     tip(both, 5_320);
     const late = await both.payer.run(exitCredit, { input: { contract: id } });
     expect(due(read(late.message).watched, seen(5_320))).toBe('refund');
+  });
+  it('holds children that are signed for its output, or is refused', async () => {
+    const { both, document } = await exported();
+    const text = await withChildren(both.payee.home, printJson(document), [20_000, 10_000, 10_000], false);
+    const full = parseJson(text) as any;
+    expect(full.children.map((c: any) => [c.feerate, c.fee_sat])).toEqual([
+      ['10', 2_342],
+      ['20', 4_992],
+    ]);
+    const { own } = read(full).watched;
+    expect(own.children!.map(({ feerate, fee }) => [feerate, fee])).toEqual([
+      [10_000, 2_342n],
+      [20_000, 4_992n],
+    ]);
+    const [cheap, dear] = full.children as { hex: string }[];
+    const at = dear!.hex.length - 8 - 128;
+    const forged = `${dear!.hex.slice(0, at)}${cheap!.hex.slice(at)}`;
+    const bad = (hex: string) => async () => read({ ...full, children: [cheap, { hex }] });
+    await refused(bad(forged), 'signature-invalid');
+    await refused(bad(document['hex']), 'transaction-differs');
+    await refused(bad('00'), 'malformed-transaction');
+    // Above a tenth of what the exit pays: only where that is meant.
+    await refused(() => withChildren(both.payee.home, printJson(document), [90_000], false), 'fee-too-high');
+  });
+});
+
+describe("the copy of a payer's refund", () => {
+  const copied = async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const [copy] = both.payer.home.copies().copies;
+    return { both, id, copy: copy!.body as any };
+  };
+  const read = (document: object) => readBundled(parseJson(printJson(document)));
+
+  it('is watched for what it is: due at the expiry, not before', async () => {
+    const { both, id, copy } = await copied();
+    const { network, watched } = read(copy)!;
+    const home = watchedOf(await payerOf(both, id), undefined);
+    expect([network, watched.own]).toEqual(['regtest', { ...home.own, children: [] }]);
+    expect([watched.id, watched.role, watched.outpoint]).toEqual([home.id, home.role, home.outpoint]);
+    expect([1_000, 5_032, 5_319, 5_320].map((h) => due(watched, seen(h)))).toEqual([
+      'early',
+      'early',
+      'early',
+      'refund',
+    ]);
+  });
+  it('is refused where it would not do on the day', async () => {
+    const { copy } = await copied();
+    const bad = (more: object) => async () => read({ ...copy, ...more });
+    const at = copy.hex.length - 8 - 128;
+    await refused(bad({ hex: `${copy.hex.slice(0, at)}${'00'.repeat(64)}${copy.hex.slice(-8)}` }), 'signature-invalid');
+    await refused(bad({ capacity_sat: copy.capacity_sat + 1 }), 'signature-invalid');
+    await refused(bad({ expiry: copy.expiry - 1 }), 'transaction-differs');
+    await refused(bad({ hex: '03000000' }), 'malformed-transaction');
+    await refused(bad({ script: undefined }), 'malformed-message');
+    await refused(bad({ network: 'mainnet' }), 'wrong-network');
+  });
+  it("of a statecoin's backup is left to its owner", async () => {
+    const { copy } = await copied();
+    expect(read({ ...copy, coin: {}, confirm_before_height: null })).toBe(null);
   });
 });

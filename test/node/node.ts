@@ -7,7 +7,7 @@
  * BITCOIND and BTCD name the programs, NODE_SUITE=bitcoind or =btcd forces one.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -92,28 +92,33 @@ export class TestNode {
   readonly url: string;
   /** `bitcoin-cli …` of this node, where it is Bitcoin Core. */
   readonly cli: string;
-  readonly #process: ChildProcess;
+  /** Its cookie file, where it is Bitcoin Core: another one after each start. */
+  readonly cookie: string;
+  readonly #argv: readonly string[];
+  /** The shells that hold it, one for each start. */
+  readonly #shells: ChildProcess[] = [];
   readonly #key = randomBytes(32);
   readonly #payment = p2tr(pubSchnorr(this.#key), undefined, REGTEST);
   readonly #login = `suite:${randomBytes(12).toString('hex')}`;
   /** Of the suite's own wallet; `from` is the height at which a coin can be spent. */
   readonly #coins: { txid: string; vout: number; sat: bigint; from: number }[] = [];
 
-  private constructor(found: Found, ports: readonly number[]) {
+  private constructor(found: Found, port: number, conf: readonly string[]) {
     this.found = found;
     this.kind = found.kind;
     this.dir = mkdtempSync(join(tmpdir(), `spillway-${found.kind}-`));
-    this.port = ports[0]!;
+    this.port = port;
     const [user, password] = this.#login.split(':');
     this.url = `http://${this.#login}@127.0.0.1:${this.port}`;
     this.cli = `${found.path.replace(/bitcoind$/, 'bitcoin-cli')} -regtest -datadir=${this.dir}`;
-    const conf = join(this.dir, found.kind === 'btcd' ? 'btcd.conf' : 'bitcoin.conf');
-    const argv =
+    this.cookie = join(this.dir, 'regtest', '.cookie');
+    const file = join(this.dir, found.kind === 'btcd' ? 'btcd.conf' : 'bitcoin.conf');
+    this.#argv =
       found.kind === 'btcd'
-        ? [`--configfile=${conf}`, `--datadir=${this.dir}/data`, `--logdir=${this.dir}/log`]
+        ? [`--configfile=${file}`, `--datadir=${this.dir}/data`, `--logdir=${this.dir}/log`]
         : [`-datadir=${this.dir}`];
     writeFileSync(
-      conf,
+      file,
       found.kind === 'btcd'
         ? `[Application Options]
 regtest=1
@@ -127,27 +132,32 @@ miningaddr=${this.#payment.address}
 `
         : `regtest=1
 [regtest]
-txindex=1
+${conf.join('\n')}
 server=1
 listen=0
 dnsseed=0
 fallbackfee=0.0001
 minrelaytxfee=${MIN_RELAY}
-rpcuser=${user}
-rpcpassword=${password}
+rpcauth=${user}:00$${createHmac('sha256', '00').update(password!).digest('hex')}
 rpcport=${this.port}
 rpcbind=127.0.0.1
 rpcallowip=127.0.0.1
 `,
     );
-    this.#process = spawn('bash', ['-c', SWEEPER, this.dir, found.path, ...argv], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
+    this.#spawn();
   }
 
-  /** Starts a node, and mines until the suite's wallet has coins. */
-  static async start(found: Found): Promise<TestNode> {
-    const node = new TestNode(found, [await freePort()]);
+  #spawn(): void {
+    const argv = ['-c', SWEEPER, this.dir, this.found.path, ...this.#argv];
+    this.#shells.push(spawn('bash', argv, { stdio: ['pipe', 'ignore', 'ignore'] }));
+  }
+
+  /**
+   * Starts a node, and mines until the suite's wallet has coins.
+   * @param conf of Bitcoin Core; by default it keeps an index, which `isMined` asks
+   */
+  static async start(found: Found, conf: readonly string[] = ['txindex=1']): Promise<TestNode> {
+    const node = new TestNode(found, await freePort(), conf);
     try {
       await node.#ready();
       await node.mine(MATURE + 20);
@@ -171,12 +181,26 @@ rpcallowip=127.0.0.1
     }
   }
 
+  /** Ends Bitcoin Core in order, as a machine does that goes down. Its directory stays. */
+  async goDown(): Promise<void> {
+    const pid = Number(readFileSync(join(this.dir, 'regtest', 'bitcoind.pid'), 'utf8'));
+    await this.rpc('stop');
+    while (isRunning(pid)) await sleep(50);
+  }
+  /** Starts it again, on the same port. */
+  async comeBack(): Promise<void> {
+    this.#spawn();
+    await this.#ready();
+  }
+
   /** Ends the node and removes its directory. */
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    const ended = new Promise((done) => this.#process.once('exit', done));
-    this.#process.stdin!.end();
-    await ended;
+    for (const shell of this.#shells.reverse()) {
+      if (shell.exitCode !== null) continue;
+      const ended = new Promise((done) => shell.once('exit', done));
+      shell.stdin!.end();
+      await ended;
+    }
   }
 
   /** The last lines of its log. */
@@ -212,7 +236,7 @@ rpcallowip=127.0.0.1
       : this.rpc<string[]>('generatetoaddress', n, this.#payment.address));
     for (const hash of hashes) {
       const { tx, height } = await this.rpc('getblock', hash, 1);
-      const { outputs } = await this.tx(tx[0]);
+      const { outputs } = await this.tx(tx[0], hash);
       this.#coins.push({ txid: tx[0], vout: 0, sat: outputs[0]!.sat, from: height + MATURE });
     }
     return hashes;
@@ -224,8 +248,10 @@ rpcallowip=127.0.0.1
     if (missing > 0) await this.mine(missing);
   }
 
-  async tx(txid: string): Promise<Tx> {
-    const tx = parse(await this.rpc<string>('getrawtransaction', txid));
+  /** @param block where it is, for a node without an index */
+  async tx(txid: string, block?: string): Promise<Tx> {
+    const where = block !== undefined && this.kind === 'bitcoind' ? [0, block] : [];
+    const tx = parse(await this.rpc<string>('getrawtransaction', txid, ...where));
     const each = <T>(n: number, of: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => of(i));
     return {
       txid,
@@ -313,6 +339,15 @@ const parse = (hex: string): Transaction =>
     allowUnknownInputs: true,
     disableScriptCheck: true,
   });
+
+/** A zombie that nobody has waited for has ended too. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 export const satOf = (btc: number): bigint => BigInt(Math.round(btc * 1e8));
 

@@ -4,13 +4,12 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
-import { openCredit } from '../../src/lib/credit/open.ts';
+import { sumSat } from '../../src/lib/bitcoin/transaction.ts';
 import { isFunded, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { defaultPolicy, payoutScript } from '../../src/lib/credit/terms.ts';
-import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
 import { spillway } from '../cli/run.ts';
 import { pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
-import type { Message } from '../support/party.ts';
+import { openOn, setTip } from './funded.ts';
 import { findNode, TestNode } from './node.ts';
 
 const found = findNode();
@@ -19,9 +18,19 @@ const COUNT = 30;
 const POLICY = { ...defaultPolicy('regtest'), min_blocks: 40, freeze_blocks: 30, margin_blocks: 20 };
 /** sat/vB that blocks take at least while fees are high, and what the watchers pay then. */
 const SPIKE = { mined: 20, paid: 25 };
+/** The most that a child may pay. */
+const BUDGET = 20_000;
 /** What becomes of the contracts, by their number. */
 const kindOf = (i: number): 'open' | 'unpaid' | 'rolled' | 'closed' | 'closed-by-payer' =>
   i < 18 ? 'open' : i < 22 ? 'unpaid' : i < 26 ? 'rolled' : i < 28 ? 'closed' : 'closed-by-payer';
+/** And what is to settle them. */
+const SETTLES = {
+  open: 'exit',
+  unpaid: 'refund',
+  rolled: 'rollover',
+  closed: 'close',
+  'closed-by-payer': 'close',
+} as const;
 
 interface Entry {
   fees: { base: number; descendant: number };
@@ -37,8 +46,6 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
   const ids: string[] = [];
   const events: Record<string, any>[] = [];
 
-  const setTip = async (): Promise<number> => (both.payee.chain.tip = both.payer.chain.tip = await node.height());
-
   /** A block of all that pays, a parent by its child too; `least` in sat/vB. */
   async function mine(least: number): Promise<void> {
     const pool = await node.rpc<Record<string, Entry>>('getrawmempool', true);
@@ -53,31 +60,30 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
     await node.rpc('invalidateblock', first);
     for (let n = 0; n <= depth; n++) await node.rpc('generateblock', address, []);
   }
+  /** How many of the contracts' coins are spent in blocks. */
+  async function spent(): Promise<number> {
+    const coins = await Promise.all(ids.map(async (id) => ((await both.payee.record(id)) as PayeeCredit).outpoint));
+    const found = await Promise.all(coins.map(({ txid, vout }) => node.rpc('gettxout', txid, vout, false)));
+    return found.filter((coin) => coin === null).length;
+  }
   async function watch(party: 'payee' | 'payer', feerate: number): Promise<void> {
     const seed = Buffer.alloc(32, party === 'payee' ? SEED : SEED + 1).toString('hex');
-    const argv = ['watch', '--home', both[party].dir, '--once', '--fee-budget', '20000', '--feerate', String(feerate)];
+    const argv = [
+      'watch',
+      '--home',
+      both[party].dir,
+      '--once',
+      '--fee-budget',
+      String(BUDGET),
+      '--feerate',
+      String(feerate),
+    ];
     const env = { SPILLWAY_CHAIN: node.url, SPILLWAY_INSECURE_SEED: seed };
     const ran = await spillway([...argv, '--confirmations', '6'], { env });
     const told = ran.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
     events.push(...told.map((event) => ({ ...event, party })));
     const short = told.filter(({ event }) => event === 'refused' || event === 'over-budget');
     expect([ran.code, short], ran.stderr).toEqual([0, []]);
-  }
-
-  async function open(expiry: number): Promise<string> {
-    const { payee, payer } = both;
-    const [at] = await payer.home.store.fresh(1);
-    await payer.home.store.addAddresses([at!]);
-    const coin = await node.fund(at!.address, 210_000n);
-    await setTip();
-    const utxo = [{ txid: coin.txid, vout: coin.vout, sat: 210_000n, script: coin.scriptPubKey }];
-    const offered = await payee.run(openCredit, { input: { as: 'payee', policy: POLICY } });
-    const input = { utxo, amount: 200_000n, expires: { height: expiry } };
-    const proposed = await payer.run(openCredit, { on: offered.message, input });
-    const accepted = await payee.run(openCredit, { on: proposed.message });
-    const ready: Message = (await payer.run(openCredit, { on: accepted.message })).message;
-    await node.rpc('sendrawtransaction', finalHex(ready['psbt'].funding).hex);
-    return ready['contract'].id as string;
   }
 
   beforeAll(async () => {
@@ -93,9 +99,9 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
   let first: number;
   it('are opened, paid over, and some rolled over or closed', async () => {
     first = (await node.height()) + 110;
-    for (let i = 0; i < COUNT; i++) ids.push(await open(first + (i % 3)));
+    for (let i = 0; i < COUNT; i++) ids.push(await openOn(node, both, POLICY, first + (i % 3)));
     await node.mine(1);
-    await setTip();
+    await setTip(node, both);
     for (const [i, id] of ids.entries()) {
       const kind = kindOf(i);
       if (kind !== 'unpaid') await payMessages(both, id, 60_000n + BigInt(i));
@@ -121,18 +127,27 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
     expect(events.filter(({ event }) => event === 'propose-close').length).toBe(6); // of the first expiry
     while ((await node.height()) < first - POLICY.margin_blocks) await node.rpc('generateblock', address, []);
     await watch('payee', SPIKE.mined - 10);
-    await mine(SPIKE.mined); // not enough: nothing of it is in a block
+    await watch('payer', SPIKE.mined - 10);
+    await mine(SPIKE.mined);
+    expect(await spent()).toBe(0); // it paid for none
+    await watch('payee', SPIKE.paid);
+    await watch('payer', SPIKE.paid);
+    await mine(SPIKE.mined);
     await watch('payee', SPIKE.paid);
     await mine(SPIKE.mined);
-    await watch('payee', SPIKE.paid);
     await mine(SPIKE.mined);
-    await mine(SPIKE.mined);
+    // The deadlines of two thirds have come: exits, rollovers and closes in three blocks, which are taken back.
+    expect(await spent()).toBeGreaterThanOrEqual(16);
     await reorganise(3);
+    expect(await spent()).toBe(0);
     await watch('payee', SPIKE.paid);
     await mine(SPIKE.mined);
     await watch('payee', SPIKE.paid);
+    await watch('payer', SPIKE.paid);
     await mine(SPIKE.mined);
+    expect(await spent()).toBe(COUNT - 4); // all but the unpaid
     await reorganise(2);
+    expect(await spent()).toBe(0);
     while ((await node.height()) < first + 3) {
       await watch('payee', SPIKE.paid);
       await watch('payer', SPIKE.paid);
@@ -153,19 +168,24 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
       if (!isFunded(user)) throw new Error('not funded');
       const by = mint.settled?.by ?? 'not settled';
       counts[`${kind}: ${by}`] = (counts[`${kind}: ${by}`] ?? 0) + 1;
-      expect([i, user.settled], `${kind}: ${by}`).toEqual([i, mint.settled]);
-      expect(await node.isMined(mint.settled!.txid)).toBe(true);
-      const { inputs, outputs } = await node.tx(mint.settled!.txid);
+      expect([i, by]).toEqual([i, SETTLES[kind]]);
+      expect([i, user.settled]).toEqual([i, mint.settled]);
+      const { txid } = mint.settled!;
+      const { inputs, outputs } = await node.tx(txid);
       expect(inputs).toContainEqual(mint.outpoint);
-      const paid = outputs.find((o) => o.script === payoutScript(mint.terms, 'payee'))?.sat ?? 0n;
-      if (kind === 'unpaid') expect([by, paid]).toEqual(['refund', 0n]);
-      else expect(paid).toBeGreaterThanOrEqual(60_000n + BigInt(i));
+      const { blockhash } = await node.rpc('getrawtransaction', txid, 1);
+      const { height } = await node.rpc('getblockheader', blockhash);
+      const { expiry } = mint.terms;
+      // To the satoshi, and before the refund could have taken it; the refund in no block before its first.
+      const paid = sumSat(outputs.filter((o) => o.script === payoutScript(mint.terms, 'payee')));
+      expect([i, paid]).toEqual([i, kind === 'unpaid' ? 0n : 60_000n + BigInt(i)]);
+      expect([i, kind === 'unpaid' ? height > expiry : height <= expiry]).toEqual([i, true]);
+      const fees = events.filter((event) => event.contract === id && 'child_fee_sat' in event);
+      for (const { child_fee_sat: fee } of fees) expect(fee).toBeLessThanOrEqual(BUDGET);
     }
-    const told = Object.entries(Object.groupBy(events, ({ event }) => event as string)).map(
-      ([e, all]) => `${e} ${all!.length}`,
-    );
-    console.log(`${JSON.stringify(counts)}; events: ${told.join(', ')}`);
-    expect(counts['open: exit']).toBe(18);
-    expect(counts['unpaid: refund']).toBe(4);
+    const told = Object.groupBy(events, ({ event }) => event as string);
+    const summary = Object.entries(told).map(([event, all]) => `${event} ${all!.length}`);
+    console.log(`${JSON.stringify(counts)}; events: ${summary.join(', ')}`);
+    expect(Object.values(counts)).toEqual([18, 4, 4, 2, 2]);
   }, 60_000);
 });

@@ -31,6 +31,8 @@ export class FakeChain {
   feerate = 2_000;
   /** Whether the node answers at all. */
   up = true;
+  /** After so many calls the node says once that it is starting. */
+  starting = Infinity;
   readonly #roots = new Map<string, Spent>();
   readonly #blocks: { height: number; txs: Tx[] }[] = [];
   /** In blocks that were taken back, which an index goes on to know. */
@@ -112,12 +114,22 @@ export class FakeChain {
 
   /** For `fakeNode`. `index`: the node keeps an index of transactions. */
   answers(index = true): Answers {
-    const up = (answer: (params: any[]) => Answer) => (params: unknown[]) =>
-      this.up ? answer(params as any[]) : { status: 503, body: 'starting' };
+    const up = (answer: (params: any[]) => Answer) => (params: unknown[]) => {
+      if (!this.up) return { status: 503, body: 'starting' };
+      if (this.starting-- > 0) return answer(params as any[]);
+      this.starting = Infinity;
+      return refuse(-28, 'Loading block index…');
+    };
     return {
       getblockchaininfo: up(
-        () => `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"ff","initialblockdownload":false,"time":1}`,
+        () =>
+          `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"${this.tip}","initialblockdownload":false,"time":1}`,
       ),
+      // Blocks are called by their heights.
+      getblock: up(([height]) => {
+        const txs = this.#blocks.filter((block) => block.height === Number(height)).flatMap((block) => block.txs);
+        return JSON.stringify({ tx: txs.map(({ txid }) => txid), previousblockhash: String(Number(height) - 1) });
+      }),
       estimatesmartfee: up(() => `{"feerate":${btcFromSat(BigInt(this.feerate))}}`),
       gettxout: up(([txid, vout, mempool]) => {
         const coin = this.#coin({ txid, vout });

@@ -21,6 +21,10 @@ const SCAN_MS = 600_000;
 const MAX_FEERATE = new DecimalText('0.10');
 const NOT_FOUND = -5;
 const NO_SUCH_METHOD = -32601;
+const IN_WARMUP = -28;
+
+/** Does the node say that it is still starting? */
+export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
 
 export interface ChainInfo {
   /** As the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
@@ -60,6 +64,12 @@ export class Rpc extends JsonRpc {
     };
   }
 
+  /** The transactions of a block. @throws RpcError where it is pruned */
+  async block(hash: Hex): Promise<{ txids: readonly Hex[]; previous: Hex | undefined }> {
+    const block = new Answer('getblock', await this.call('getblock', hash, 1));
+    return { txids: block.texts('tx'), previous: block.may('previousblockhash').previousblockhash };
+  }
+
   /** Unix seconds that the header of a block states. */
   async blockTime(hash: Hex): Promise<number> {
     return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
@@ -82,6 +92,17 @@ export class Rpc extends JsonRpc {
     try {
       const answer = new Answer('estimatesmartfee', await this.call('estimatesmartfee', blocks));
       return answer.has('feerate') ? Number(answer.sat('feerate')) : undefined;
+    } catch (error) {
+      if (error instanceof RpcError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Satoshis for 1000 vB below which its mempool takes nothing; undefined where the node does not say (btcd). */
+  async leastFeerate(): Promise<number | undefined> {
+    try {
+      const info = new Answer('getmempoolinfo', await this.call('getmempoolinfo'));
+      return info.has('mempoolminfee') ? Number(info.sat('mempoolminfee')) : undefined;
     } catch (error) {
       if (error instanceof RpcError) return undefined;
       throw error;
@@ -188,9 +209,7 @@ export class Rpc extends JsonRpc {
 
   /** Mines on regtest: hashes of the blocks. btcd has `generate` with an address of its own instead. */
   async generate(blocks: number, address: string): Promise<readonly Hex[]> {
-    const hashes = await this.call('generatetoaddress', blocks, address);
-    if (!Array.isArray(hashes)) throw odd('generatetoaddress', 'a list');
-    return hashes.map((hash: Json) => text('generatetoaddress', hash));
+    return texts('generatetoaddress', await this.call('generatetoaddress', blocks, address));
   }
 }
 
@@ -237,15 +256,22 @@ class Answer {
   list(key: string): Answer[] {
     return list(this.#method, this.#fields[key]);
   }
+  texts(key: string): string[] {
+    return texts(this.#method, this.#fields[key]);
+  }
   parts(): Answer[] {
     return Object.values(this.#fields).map((part) => new Answer(this.#method, part));
   }
 }
 
-function list(method: string, value: Json | undefined): Answer[] {
+function parts(method: string, value: Json | undefined): Json[] {
   if (!Array.isArray(value)) throw odd(method, 'a list');
-  return value.map((part: Json) => new Answer(method, part));
+  return value;
 }
+const list = (method: string, value: Json | undefined): Answer[] =>
+  parts(method, value).map((part) => new Answer(method, part));
+const texts = (method: string, value: Json | undefined): string[] =>
+  parts(method, value).map((part) => text(method, part));
 function text(method: string, value: Json | undefined, key = ''): string {
   if (typeof value !== 'string') throw odd(method, `a text ${key}`.trimEnd());
   return value;

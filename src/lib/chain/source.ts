@@ -95,7 +95,7 @@ export function factSource({
       if (queries.feerate) {
         const node = feerate === undefined ? rpc : undefined;
         if (node) await (seen ?? look(node));
-        const estimate = await node?.feerate(TARGET);
+        const estimate = (await node?.feerate(TARGET)) ?? (await node?.leastFeerate().then(aboveDefault));
         checks['feerate'] = feerate !== undefined ? 'flag' : estimate !== undefined ? 'chain' : 'default';
         facts.feerate = feerate ?? estimate ?? DEFAULT_FEERATE;
       }
@@ -103,6 +103,10 @@ export function factSource({
     },
   };
 }
+
+/** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */
+const aboveDefault = (least: number | undefined): number | undefined =>
+  least !== undefined && least > DEFAULT_FEERATE ? least : undefined;
 
 async function refuseStale(node: Rpc, info: ChainInfo, now: number): Promise<void> {
   if (info.initialDownload)

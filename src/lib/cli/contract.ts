@@ -43,6 +43,8 @@ export interface Door<I extends object> {
   table: Action<any, any, I>;
   /** Said by --as or --contract, where the command does not say it otherwise. */
   starts?: boolean;
+  /** What becomes of the printed document, where it is not printed as it is. */
+  print?(home: Home, text: string): Promise<string>;
   input(home: Home): Promise<{ [K in keyof I]: I[K] | undefined }>;
 }
 
@@ -75,7 +77,9 @@ export abstract class ContractCommand extends BaseCommand {
           requestId: flags['request-id'],
           cancel: flags.cancel ?? false,
         };
-        await this.show(await play(table, line, ports), flags.psbt);
+        const printed = await play(table, line, ports);
+        const text = (await door.print?.(home, printed.text)) ?? printed.text;
+        await this.show({ ...printed, text }, flags.psbt);
         ports.point('after-print');
         await tell(home, flags);
       },

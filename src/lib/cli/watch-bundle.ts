@@ -1,11 +1,15 @@
 /**
- * Exported exits, watched by whoever has no key and no home: the files are read at each look, so that a newer export can be
- * put in place of an older one. A watchtower sends; it signs nothing, so it makes no child and offers no close.
+ * Documents watched by whoever has no key and no home: exports of `exit-credit --export`, and the copies of refunds that a
+ * payer's home keeps outside. Files and folders are read at each look, so that a newer export can be put in place of an
+ * older one, and a new contract's copy counts from the next look on. A watchtower sends; it signs nothing: of children it
+ * has those that were signed with the export, and it offers no close.
  */
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { watchedDocument } from '../credit/watched.ts';
-import type { Watched } from '../credit/watch.ts';
+import { readBundled, type Bundled } from '../credit/bundle.ts';
+import type { Network } from '../bitcoin/network.ts';
 import { readInput } from './input.ts';
 import { utf8 } from './sniff.ts';
 import type { Post } from './watch.ts';
@@ -13,36 +17,127 @@ import type { Post } from './watch.ts';
 /** As many exports as a folder of contracts has; a line each. */
 const LIMIT = 256_000_000;
 
-/** @throws Refusal as `watchedDocument` does, `malformed` for an empty bundle, `wrong-network` for one of two networks */
-export async function readBundle(files: readonly string[]): Promise<{ network: string; watched: Watched[] }> {
-  const found = new Map<string, ReturnType<typeof watchedDocument>>();
-  for (const file of files) {
-    for (const text of documents(utf8(await readInput(file, LIMIT)))) {
-      const one = watchedDocument(parseJson(text));
-      const had = found.get(one.watched.id)?.watched.own;
-      // Of two exports of one contract the larger is the newer.
-      if (!had || one.watched.own!.paysSat > had.paysSat) found.set(one.watched.id, one);
+export interface Bundle {
+  network: Network;
+  watched: Bundled['watched'][];
+  /** Copies of statecoins' backups, which are not watched. */
+  left: number;
+  bad: readonly Bad[];
+}
+/** A folder, file, or line of a file that cannot be read. */
+export interface Bad {
+  file: string;
+  why: Refusal;
+}
+/** What each file held when it was last good, which stands in for it while it is not. */
+type Last = Map<string, readonly Bundled[]>;
+
+/**
+ * One bad document does not keep the contracts of the others from what is due for them: it is named.
+ * @param network the only one that counts; undefined: there must be one only
+ * @throws Refusal as `readBundled` does where nothing is good, `malformed` for an empty bundle, `wrong-network` for two networks
+ */
+export async function readBundle(names: readonly string[], network?: string, last: Last = new Map()): Promise<Bundle> {
+  const bad: Bad[] = [];
+  const found: Bundled[] = [];
+  let left = 0;
+  for (const name of names)
+    for (const file of (await tolerant(bad, name, () => filesOf(name))) ?? [...last.keys()].filter(isIn(name))) {
+      const before = bad.length;
+      const good: Bundled[] = [];
+      for (const [at, text] of (await tolerant(bad, file, () => documentsOf(file))) ?? []) {
+        const read = await tolerant(bad, at, () => readOne(text, network));
+        if (read) good.push(read);
+        else if (read === null) left += 1;
+      }
+      if (bad.length > before) good.push(...(last.get(file) ?? []));
+      last.set(file, good);
+      found.push(...good);
     }
-  }
-  const networks = [...new Set([...found.values()].map(({ network }) => network))];
-  if (networks.length === 0) throw new Refusal('malformed', 'an empty bundle found, exports of exit-credit expected');
+  const networks = [...new Set(found.map((one) => one.network))];
   if (networks.length > 1) throw new Refusal('wrong-network', `exports for ${networks.join(' and ')} in one bundle`);
-  return { network: networks[0]!, watched: [...found.values()].map(({ watched }) => watched) };
+  if (!networks[0])
+    throw (
+      bad[0]?.why ??
+      new Refusal('malformed', 'an empty bundle found, exports of exit-credit or copies of refunds expected')
+    );
+  return { network: networks[0], watched: newest(found), left, bad };
 }
 
-/** One document over many lines, or one a line. */
-const documents = (text: string): string[] =>
-  /^\s*\{\s*\n/.test(text) ? [text] : text.split('\n').filter((line) => line.trim() !== '');
+/** undefined: it is refused. */
+async function tolerant<T>(bad: Bad[], file: string, read: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    bad.push({ file, why: error });
+    return undefined;
+  }
+}
 
-export function bundlePost(network: string, files: readonly string[]): Post {
+function readOne(text: string, network: string | undefined): Bundled | null {
+  const read = readBundled(parseJson(text));
+  if (read && network !== undefined && read.network !== network)
+    throw new Refusal('wrong-network', `a document for ${read.network} found, ${network} expected`);
+  return read;
+}
+
+/** Of two exports of one contract the larger is the newer. Of one contract, the sides of both parties may be here. */
+function newest(found: readonly Bundled[]): Bundled['watched'][] {
+  const all = new Map<string, Bundled['watched']>();
+  for (const { watched } of found) {
+    const had = all.get(`${watched.role} ${watched.id}`)?.own;
+    const { paysSat, children } = watched.own;
+    if (!had || paysSat > had.paysSat || (paysSat === had.paysSat && children!.length > had.children!.length))
+      all.set(`${watched.role} ${watched.id}`, watched);
+  }
+  return [...all.values()];
+}
+
+const isIn =
+  (name: string) =>
+  (file: string): boolean =>
+    file === name || dirname(file) === name;
+
+/** The file, or the documents of a folder. @throws Refusal `no-input` */
+async function filesOf(name: string): Promise<string[]> {
+  try {
+    if (!(await stat(name)).isDirectory()) return [name];
+    const inside = await readdir(name);
+    return inside
+      .filter((file) => /\.(nd)?json$/.test(file))
+      .sort()
+      .map((file) => join(name, file));
+  } catch (error) {
+    throw new Refusal('no-input', `${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+}
+
+/** One document over many lines, or one a line; each with its place. */
+async function documentsOf(file: string): Promise<(readonly [at: string, text: string])[]> {
+  const text = utf8(await readInput(file, LIMIT));
+  if (/^\s*\{\s*\n/.test(text)) return [[file, text]];
+  const lines = text.split('\n').map((line, n) => [`${file}:${n + 1}`, line] as const);
+  const full = lines.filter(([, line]) => line.trim() !== '');
+  return full.length === 1 ? [[file, full[0]![1]]] : full;
+}
+
+export function bundlePost(network: string, names: readonly string[]): Post {
   /** What this process has seen settled; another process sees it again. */
   const settled = new Set<string>();
+  const last: Last = new Map();
   return {
     network,
-    list: async () => (await readBundle(files)).watched.filter(({ id }) => !settled.has(id)),
+    async list() {
+      const { watched, bad } = await readBundle(names, network, last);
+      return { watched: watched.filter(({ own }) => !settled.has(own.txid)), bad };
+    },
     freeze: async ({ own }) => own!,
-    withChild: async () => undefined,
+    async withChild(_, { hex, children }, feerate) {
+      const child = children!.find((one) => one.feerate === feerate)!;
+      return { txs: [hex, child.hex], fee_sat: child.fee };
+    },
     propose: async () => undefined,
-    settle: async ({ id }) => void settled.add(id),
+    settle: async ({ own }) => void settled.add(own!.txid),
   };
 }

@@ -27,6 +27,8 @@ import type { Post } from './watch.ts';
 /** @param only the contract that is watched; undefined: all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
   const records = async (): Promise<Credit[]> => (await contractsOf(home)).map(({ record }) => record);
+  const funded = async (id: string): Promise<FundedCredit> =>
+    (await records()).find((c): c is FundedCredit => isFunded(c) && c.id === id)!;
   const watched = (c: FundedCredit, all: readonly Credit[]) => {
     const key = rollingOf(c)?.nextKey;
     const next = key === undefined ? undefined : all.find((n) => 'terms' in n && n.terms.payee_pubkey === key);
@@ -38,30 +40,25 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     network: home.network,
     async list() {
       const all = await records();
-      return all
-        .filter(isFunded)
-        .filter((c) => !c.settled && (only === undefined || c.id === only))
-        .map((c) => watched(c, all));
+      const live = all.filter(isFunded).filter((c) => !c.settled && (only === undefined || c.id === only));
+      return { watched: live.map((c) => watched(c, all)), bad: [] };
     },
     async freeze({ id }) {
       await start(exitCredit, id);
-      const all = await records();
-      const { own } = watched(
-        all.find((c): c is FundedCredit => isFunded(c) && c.id === id)!,
-        all,
-      );
+      const { own } = watched(await funded(id), await records());
       if (!own) throw new Refusal('bug', `contract ${id} has no exit after it was printed`);
       return own;
     },
-    async withChild({ terms, outpoint, id }, tx, feerate) {
-      const record = (await records()).find((c) => isFunded(c) && c.id === id);
+    async withChild({ id }, tx, feerate) {
+      const record = await funded(id);
       const topUps = tx.by === 'rollover' ? (rollingOf(record)?.topUps ?? []) : [];
-      const spends = [contractInput({ id, terms, outpoint }, 0), ...topUps];
+      const spends = [contractInput(record, 0), ...topUps];
       const stuck = { network: home.network, hex: tx.hex, spends };
       // The budget has bounded the feerate; a tenth of what a small contract pays may be too little to save it.
       const options = { coins: [], merged: [], feerate, payTo: undefined, allowFee: true };
       const { document } = await bump(home, stuck, options);
-      return document.package && { txs: document.package, fee_sat: document.fee_sat };
+      if (!document.package) throw new Refusal('not-signed', 'the child spends what this home has no key for');
+      return { txs: document.package, fee_sat: document.fee_sat };
     },
     async propose({ id }) {
       return parseJson((await start(closeCredit, id)).text) as object;

@@ -19,7 +19,7 @@ export interface LoopOptions {
   everySeconds: number | undefined;
 }
 
-/** States of a contract, which are told when they change; what was done is told each time. */
+/** States of a contract or file, which are told when they change; what was done is told each time. */
 const STATES = new Set([
   'warn',
   'in-mempool',
@@ -67,11 +67,13 @@ export async function watchLoop({ post, node, rules, everySeconds }: LoopOptions
 function teller(network: string): Tell {
   const last = new Map<string, string>();
   return async (tip, said) => {
-    const { contract, event } = said;
+    const { contract, file, event } = said;
+    const about = contract?.slice(0, 8) ?? file ?? '';
+    const of = contract ?? `file ${file}`;
     const key = JSON.stringify(said, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
-    if (STATES.has(event) && last.get(contract) === key) return;
-    last.set(contract, key);
-    log(`${contract.slice(0, 8)} ${event} ${words(said)}at ${tip}`);
+    if (STATES.has(event) && last.get(of) === key) return;
+    last.set(of, key);
+    log(`${about} ${event} ${words(said)}at ${tip}`);
     await print(printJson({ type: 'watch', version: 1, network, tip, ...said }));
   };
 }

@@ -7,7 +7,8 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText } from '../bitcoin/fee.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import { RpcError, type Rpc } from '../chain/rpc.ts';
+import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
+import { recentBlocks, type Recent } from '../chain/recent.ts';
 import { send } from '../chain/send.ts';
 import { anyMissing, spendOf } from '../chain/spends.ts';
 import { decide, dueAt, type Due, type Ready, type Rules, type Seen, type Watched } from '../credit/watch.ts';
@@ -19,11 +20,12 @@ import { Refusal } from '../protocol/refusal.ts';
 /** Whose contracts they are, and what can be done for them beside sending. */
 export interface Post {
   network: string;
-  list(): Promise<readonly Watched[]>;
+  /** `bad`: documents that cannot be read. */
+  list(): Promise<{ watched: readonly Watched[]; bad: readonly { file: string; why: Refusal }[] }>;
   /** Before an exit is sent. @returns the exit, which may be newer than what was watched */
   freeze(w: Watched): Promise<Ready>;
-  /** The transaction with a child, parents first; undefined where there is no key for one. */
-  withChild(w: Watched, tx: Ready, feerate: number): Promise<{ txs: Hex[]; fee_sat: bigint } | undefined>;
+  /** The transaction with a child, parents first. @throws Refusal where there can be none */
+  withChild(w: Watched, tx: Ready, feerate: number): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
   /** A close for the payer to sign; undefined where there is no key. */
   propose(w: Watched): Promise<object | undefined>;
   settle(w: Watched, settled: Settled): Promise<void>;
@@ -32,11 +34,12 @@ export interface Node {
   rpc: Rpc;
   source: FactSource;
 }
-/** What is told of one contract. */
+/** What is told of one contract, or of a file that is to be watched. */
 export interface WatchEvent {
   event: string;
-  contract: Hex;
-  role: string;
+  contract?: Hex;
+  role?: string;
+  file?: string;
   [more: string]: unknown;
 }
 export type Tell = (tip: number, event: WatchEvent) => Promise<void>;
@@ -51,12 +54,15 @@ export async function look(
 ): Promise<boolean> {
   const { facts } = await source.facts({ tip: true, feerate: true });
   const tip = facts.tip as number;
-  let all = true;
-  for (const w of await post.list()) {
+  const { watched, bad } = await post.list();
+  let all = bad.length === 0;
+  for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
+  const recent = recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()])));
+  for (const w of watched) {
     if (stopped()) break;
     const about = { contract: w.id, role: w.role };
     try {
-      const due = decide(w, await seenBy(rpc, w, tip, facts.feerate!), rules);
+      const due = decide(w, await seenBy(rpc, recent, w, tip, facts.feerate!), rules);
       const said = await act(post, rpc, w, due);
       all &&= !said.short;
       if (said.event !== undefined) await tell(tip, { event: said.event, ...about, ...said.more });
@@ -69,13 +75,14 @@ export async function look(
   return all;
 }
 
-/** Without the node, its cookie or its chain no contract can be looked at. An answer with an error is about one contract. */
+/** Without the node, its cookie or its chain no contract can be looked at. Another answer with an error is about one contract. */
 const endsLook = (error: Refusal): boolean =>
-  ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code) &&
-  !(error instanceof RpcError);
+  error instanceof RpcError
+    ? isStarting(error)
+    : ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code);
 
-async function seenBy(rpc: Rpc, w: Watched, tip: number, feerate: number): Promise<Seen> {
-  const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys());
+async function seenBy(rpc: Rpc, recent: Recent, w: Watched, tip: number, feerate: number): Promise<Seen> {
+  const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys(), recent);
   const by = (spend?.txid != null && w.ways.get(spend.txid)) || 'other';
   const conflicted =
     coin === 'unspent' && w.pending !== null && (await anyMissing(rpc, inputsOf(w.pending.hex), w.outpoint));
@@ -106,7 +113,11 @@ async function act(post: Post, rpc: Rpc, w: Watched, due: Due): Promise<Said> {
       await post.settle(w, { by: due.by, txid: due.txid });
       return { event: 'settled', more: { by: due.by, txid: due.txid } };
     case 'over-budget':
-      return { event: 'over-budget', short: true, more: { txid: due.tx.txid, wanted: feerateText(due.wanted) } };
+    case 'needs-bump': {
+      const { by, txid } = due.tx;
+      const wanted = feerateText(due.wanted);
+      return { event: due.do, short: true, more: { by, txid, wanted, expiry: w.terms.expiry } };
+    }
     case 'exit':
     case 'refund':
     case 'rebroadcast': {
@@ -128,10 +139,27 @@ async function sendOut(
   tx: Ready,
   feerate: number | null,
 ): Promise<Said> {
-  const made = feerate === null ? undefined : await post.withChild(w, tx, feerate);
-  // A watchtower without a key can send, and not pay.
-  if (!made && event === 'bump') return { event: 'needs-bump', short: true, more: { by: tx.by, txid: tx.txid } };
-  const txids = await send(rpc, post.network, made?.txs ?? [tx.hex]);
+  const { made, why } = feerate === null ? {} : await withChild(post, rpc, w, event, tx, feerate);
+  const txids = made?.txids ?? (await send(rpc, post.network, [tx.hex]));
   const child = made && { child_txid: txids[1], child_fee_sat: made.fee_sat, feerate: feerateText(feerate!) };
-  return { event, more: { by: tx.by, txid: tx.txid, ...child } };
+  const alone = why && { code: why.code, message: why.message };
+  return { event, short: why !== undefined, more: { by: tx.by, txid: tx.txid, ...child, ...alone } };
+}
+
+/** Sends both. What is not in the mempool yet is rather sent without its child than not at all: then it is said why. */
+async function withChild(
+  post: Post,
+  rpc: Rpc,
+  w: Watched,
+  event: string,
+  tx: Ready,
+  feerate: number,
+): Promise<{ made?: { txids: string[]; fee_sat: bigint }; why?: Refusal }> {
+  try {
+    const { txs, fee_sat } = await post.withChild(w, tx, feerate);
+    return { made: { txids: await send(rpc, post.network, txs), fee_sat } };
+  } catch (error) {
+    if (event === 'bump' || !(error instanceof Refusal) || endsLook(error)) throw error;
+    return { why: error };
+  }
 }

@@ -5,11 +5,13 @@ import { Refusal } from '../protocol/refusal.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
 type Tip = Facts['tip'];
+/** What the heights of a contract follow from. */
+export type Heights = Pick<Terms, 'expiry' | 'freeze_blocks' | 'margin_blocks'>;
 
 /** From this height on the contract takes no new updates. */
-export const freezeHeight = (terms: Terms): number => terms.expiry - terms.freeze_blocks;
+export const freezeHeight = (terms: Heights): number => terms.expiry - terms.freeze_blocks;
 /** From this height on the payee exits, and nothing that it holds may still change. */
-export const deadlineHeight = (terms: Terms): number => terms.expiry - terms.margin_blocks;
+export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
 /** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
 export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;
 

@@ -4,7 +4,7 @@
  */
 import { txidOf } from '../bitcoin/transaction.ts';
 import type { Copy, Facts, Hex } from '../protocol/action.ts';
-import { payoutScript, type Contract } from './terms.ts';
+import { keysOf, payoutScript, type Contract } from './terms.ts';
 import { refund } from './transactions.ts';
 
 export interface RefundCopy {
@@ -14,6 +14,8 @@ export interface RefundCopy {
   contract: Hex;
   capacity_sat: bigint;
   expiry: number;
+  /** Of the contract's coin, by whose key the refund is signed. */
+  script: Hex;
   /** The first block that can hold the refund. */
   valid_from_height: number;
   txid: Hex;
@@ -32,6 +34,7 @@ export function refundCopy(contract: Contract, hex: Hex, ours: Facts['ours']): C
     contract: contract.id,
     capacity_sat: terms.capacity_sat,
     expiry: terms.expiry,
+    script: keysOf(terms).script,
     valid_from_height: terms.expiry + 1,
     txid: txidOf(refund(contract)),
     hex,

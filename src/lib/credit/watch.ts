@@ -3,8 +3,11 @@
  * cost. Whoever watches acts on it (`cli/watch.ts`) and asks again: nothing here remembers, so that a restart, a
  * reorganisation or a second watchtower changes nothing.
  *
- *   payee   freeze → warn · halfway from there to the deadline → offer a close · deadline → exit · margin/2 → exit also against a rollover or close that hangs
- *   payer   expiry → refund
+ *   freeze            both warn: payments have ended, roll over or close
+ *   halfway           both offer a close. Not before: an offered close keeps a rollover out, which is made until the deadline
+ *   deadline          the payee exits; a rollover or close that hangs is paid for by a child
+ *   half the margin   the payee exits also against a rollover or close that hangs
+ *   expiry            the payer takes its refund
  *
  * Whatever is sent is sent again while it is in no mempool, and paid for by a child while its feerate is too low. The
  * chain has settled a contract once its coin is spent by a known transaction that is deep enough; an exit is never
@@ -13,13 +16,20 @@
 import { feeFor, feerateOf } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
-import { deadlineHeight, freezeHeight } from './checks.ts';
+import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
 import type { Settled } from './records.ts';
-import type { Role, Terms } from './terms.ts';
+import type { Role } from './terms.ts';
 
 /** `other`: a transaction that the watcher does not know. */
 export type Way = Settled['by'] | 'other';
 
+/** A child that was signed beforehand, for whoever has no key. */
+export interface Child {
+  hex: Hex;
+  fee: bigint;
+  /** What parent and child pay together, satoshis for 1000 vB. */
+  feerate: number;
+}
 /** A finished transaction that the watcher can send. */
 export interface Ready {
   by: Settled['by'];
@@ -29,13 +39,17 @@ export interface Ready {
   fee: bigint;
   /** What it pays to the party that watches. */
   paysSat: bigint;
+  /** How much of that a child can spend on fees: what is left of it is no dust. */
+  spareSat: bigint;
   /** Virtual bytes of a child that spends that output to its own script. */
   childVsize: number;
+  /** The only children that there are; null: the watcher can sign any. */
+  children: readonly Child[] | null;
 }
 export interface Watched {
   id: Hex;
   role: Role;
-  terms: Terms;
+  terms: Heights;
   outpoint: Outpoint;
   /** Exit or refund; null: nothing was paid. */
   own: Ready | null;
@@ -47,6 +61,8 @@ export interface Watched {
   offers: boolean;
   /** What may spend the coin, by txid. */
   ways: ReadonlyMap<Hex, Settled['by']>;
+  /** Whether a rollover or close would be among them. */
+  knowsAll: boolean;
 }
 
 /** What spends the coin. */
@@ -73,7 +89,7 @@ export interface Seen {
 export interface Rules {
   /** From so many on a spend is final. */
   confirmations: number;
-  /** The most that a child may pay, for each contract; null: a tenth of what its parent pays this party. */
+  /** The most that a child may pay, for each contract; null: a tenth of what its parent pays this party, or any that was signed beforehand. */
   feeBudgetSat: bigint | null;
 }
 
@@ -86,20 +102,22 @@ export type Due =
   /** `feerate`: together with a child; null: alone. */
   | { do: 'exit' | 'refund' | 'rebroadcast'; tx: Ready; feerate: number | null }
   | { do: 'bump'; tx: Ready; feerate: number }
-  /** It should be bumped, and the budget is spent. */
+  /** It should be bumped, and the budget, or the last child that was signed, is spent. */
   | { do: 'over-budget'; tx: Ready; wanted: number }
+  /** It should be bumped, and there is neither key nor child. */
+  | { do: 'needs-bump'; tx: Ready; wanted: number }
   | { do: 'settled'; by: Settled['by']; txid: Hex };
 
 /** More than a replacement must pay for its own relay (BIP125, rule 4), in satoshis for 1000 vB. */
 const STEP = 1_000;
 
-/** An offered close keeps a rollover out, so the first half of the time between freeze and deadline is left to that. */
-export const offerAt = (t: Terms): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
+/** Halfway from the freeze height to the deadline. */
+export const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
 /** When the party sends what is its own: the payee at the deadline, the payer once nodes take the refund. */
 export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
   w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
 /** From here on the payee waits for no rollover and no close. */
-export const lastAt = (t: Terms): number => t.expiry - Math.floor(t.margin_blocks / 2);
+export const lastAt = (t: Heights): number => t.expiry - Math.floor(t.margin_blocks / 2);
 
 export function decide(w: Watched, seen: Seen, rules: Rules): Due {
   const { spend, coin } = seen;
@@ -121,13 +139,14 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
   const { tip, conflicted } = seen;
   const { own, pending, role, terms } = w;
   const due = tip >= dueAt(w);
+  const late = tip >= deadlineHeight(terms);
   const givenUp = role === 'payee' ? tip >= lastAt(terms) || (due && conflicted) : due;
   if (pending && !givenUp)
-    return { do: 'rebroadcast', tx: pending, feerate: due ? withChild(pending, seen.feerate, rules) : null };
+    return { do: 'rebroadcast', tx: pending, feerate: late ? withChild(pending, seen.feerate, rules) : null };
   if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, seen.feerate, rules);
   if (role === 'payee' && !own) return wait('nothing-to-exit');
-  if (role === 'payee' && tip >= offerAt(terms) && w.offers) return { do: 'propose-close' };
-  if (role === 'payee' && tip >= freezeHeight(terms)) return { do: 'warn' };
+  if (tip >= offerAt(terms) && !late && w.offers) return { do: 'propose-close' };
+  if (tip >= freezeHeight(terms)) return { do: 'warn' };
   return wait('early');
 }
 
@@ -138,12 +157,12 @@ function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
   const mine = [own, pending].find((tx) => tx?.txid === spend.txid);
   // The payer replaces nothing: whatever else spends the coin was signed by it.
   if (w.role === 'payee' && own && mine !== own) {
-    // A rollover or close may hang until margin/2; a refund, or what nobody knows, is outbid from the deadline on.
-    const patient = spend.by === 'rollover' || spend.by === 'close' || spend.by === 'exit';
+    // A rollover or close may hang until margin/2; a refund, or what can be neither, is outbid from the deadline on.
+    const patient = spend.by === 'other' ? !w.knowsAll : spend.by !== 'refund';
     if (tip >= (patient ? lastAt(w.terms) : dueAt(w)))
       return sendOwn(w, own, Math.max(seen.feerate, outbidding(spend, own)), rules);
   }
-  if (!mine || (mine === pending && tip < dueAt(w))) return wait('in-mempool');
+  if (!mine || (mine === pending && tip < deadlineHeight(w.terms))) return wait('in-mempool');
   return bumped(mine, spend.paying?.feerate ?? null, seen.feerate, rules);
 }
 
@@ -161,26 +180,37 @@ const sendOwn = (w: Watched, tx: Ready, wanted: number, rules: Rules): Due => ({
 
 /** The feerate of a child that goes along; null where the transaction pays enough, or nothing more may be paid. */
 function withChild(tx: Ready, wanted: number, rules: Rules): number | null {
-  const feerate = Math.min(wanted, affordable(tx, rules));
-  return feerate > feerateOf(tx.fee, tx.vsize) ? feerate : null;
+  const alone = feerateOf(tx.fee, tx.vsize);
+  if (wanted <= alone) return null;
+  const feerate = reachable(tx, wanted, rules);
+  return feerate > alone ? feerate : null;
 }
 
 /** A transaction in the mempool. Each child replaces the one before, which takes a step. */
 function bumped(tx: Ready, found: number | null, wanted: number, rules: Rules): Due {
   const now = found ?? feerateOf(tx.fee, tx.vsize);
-  if (wanted < now + STEP) return wait('in-mempool');
-  const feerate = Math.min(wanted, affordable(tx, rules));
+  // What pays this party nothing is the other's to pay for.
+  if (wanted < now + STEP || tx.paysSat === 0n) return wait('in-mempool');
+  if (tx.children?.length === 0) return { do: 'needs-bump', tx, wanted };
+  const feerate = reachable(tx, wanted, rules);
   return feerate >= now + STEP ? { do: 'bump', tx, feerate } : { do: 'over-budget', tx, wanted };
 }
 
-/** What a child may pay. */
+/** What a child may pay: never so much that nothing is left of the output that it spends. */
 export function budgetOf(tx: Ready, { feeBudgetSat }: Rules): bigint {
-  return feeBudgetSat ?? tx.paysSat / 10n;
+  const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
+  return most < tx.spareSat ? most : tx.spareSat;
 }
 
-/** The highest feerate that parent and child reach within the budget. */
-function affordable(tx: Ready, rules: Rules): number {
-  const feerate = feerateOf(tx.fee + budgetOf(tx, rules), tx.vsize + tx.childVsize);
+/** The feerate that parent and child reach within the budget: the wanted one, or what comes nearest to it; 0: none. */
+function reachable(tx: Ready, wanted: number, rules: Rules): number {
+  const budget = budgetOf(tx, rules);
+  if (tx.children) {
+    const rates = tx.children.filter(({ fee }) => fee <= budget).map(({ feerate }) => feerate);
+    const enough = rates.filter((feerate) => feerate >= wanted);
+    return enough.length > 0 ? Math.min(...enough) : Math.max(0, ...rates);
+  }
   // A child that cannot pay for its own relay is none.
-  return budgetOf(tx, rules) < feeFor(STEP, tx.childVsize) ? 0 : feerate;
+  if (budget < feeFor(STEP, tx.childVsize)) return 0;
+  return Math.min(wanted, feerateOf(tx.fee + budget, tx.vsize + tx.childVsize));
 }

@@ -1,28 +1,16 @@
 /**
- * A contract as the watcher sees it: what this party can send, and every transaction by which the coin may be spent. From
- * a home's record, or from an exported exit alone (`exit-credit --export`), which needs no home and no key.
+ * A contract as the watcher sees it, from a home's record: what this party can send, and every transaction by which the
+ * coin may be spent. Not here: the same from documents, without a home (`bundle.ts`).
  */
-import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { isNetwork } from '../bitcoin/network.ts';
 import { childVsize } from '../bitcoin/package.ts';
-import {
-  parseTransaction,
-  sumSat,
-  taprootSighash,
-  txidOf,
-  txidOfHex,
-  vsizeOfHex,
-  type Template,
-} from '../bitcoin/transaction.ts';
+import { dustLimit } from '../bitcoin/script.ts';
+import { parseTransaction, sumSat, txidOf, txidOfHex, vsizeOfHex, type Output } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import { hexText, parseAs } from '../protocol/message.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import { verifies } from '../signing/bip340.ts';
-import type { FundedCredit, PayeeCredit, Settled } from './records.ts';
-import { contractSchema, keysOf, payoutScript, readContract, type Contract, type Role } from './terms.ts';
+import type { FundedCredit, Settled } from './records.ts';
+import { payoutScript, type Contract } from './terms.ts';
 import { close, refund, update } from './transactions.ts';
-import type { Ready, Watched } from './watch.ts';
+import type { Child, Ready, Watched } from './watch.ts';
 
 /** @param next the contract into which it is rolled over, where there is one: the rollover is its funding */
 export function watchedOf(c: FundedCredit, next: Contract | undefined): Watched {
@@ -39,88 +27,50 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined): Watched 
   if (c.signedClose) ways.set(txidOf(close(c, c.signedClose.paidSat, c.signedClose.feeSat)), 'close');
   const way = c.state === 'rolled' ? 'rollover' : 'close';
   if (tx !== undefined) ways.set(txidOfHex(tx), next?.outpoint.txid === txidOfHex(tx) ? 'rollover' : way);
+  const script = payoutScript(c.terms, c.role);
+  const ready = (kind: Settled['by'], hex: Hex, inputsSat: bigint) => readyOf(kind, hex, inputsSat, script, null);
   return {
     id: c.id,
     role: c.role,
     terms: c.terms,
     outpoint: c.outpoint,
-    own: own === null ? null : readyOf(c, c.role, by, own, 0n),
-    pending: finished === null ? null : readyOf(c, c.role, way, finished, topUps),
+    own: own === null ? null : ready(by, own, c.terms.capacity_sat),
+    pending: finished === null ? null : ready(way, finished, c.terms.capacity_sat + topUps),
     exiting: c.state === 'exiting',
-    offers: c.role === 'payee' && canOffer(c),
+    offers: canOffer(c),
     ways,
+    knowsAll: true,
   };
 }
 
 /** An own close that is proposed, or a rollover under way, is not proposed again over the operator's head. */
-const canOffer = (c: PayeeCredit): boolean =>
+const canOffer = (c: FundedCredit): boolean =>
   (c.state === 'open' || c.state === 'accepted') && !c.closing && !c.rolling && !c.signedClose;
 
-function readyOf(contract: Contract, role: Role, by: Settled['by'], hex: Hex, topUpsSat: bigint): Ready {
-  const script = payoutScript(contract.terms, role);
-  const outputs = parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
+export const outputsOf = (hex: Hex): Output[] =>
+  parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
+
+/** @param script of the party that watches @param children all that there are; null: it can sign any */
+export function readyOf(
+  by: Settled['by'],
+  hex: Hex,
+  inputsSat: bigint,
+  script: Hex,
+  children: readonly Child[] | null,
+): Ready {
+  const outputs = outputsOf(hex);
+  const own = outputs.filter((o) => o.script === script);
+  const largest = own.reduce((most, { sat }) => (sat > most ? sat : most), 0n);
+  const dust = dustLimit(script);
   return {
     by,
     hex,
     txid: txidOfHex(hex),
     vsize: vsizeOfHex(hex),
-    fee: contract.terms.capacity_sat + topUpsSat - sumSat(outputs),
-    paysSat: sumSat(outputs.filter((o) => o.script === script)),
+    fee: inputsSat - sumSat(outputs),
+    paysSat: sumSat(own),
+    spareSat: largest > dust ? largest - dust : 0n,
     childVsize: childVsize([script], script),
+    children,
   };
-}
-
-const exported = v.object({
-  type: v.literal('exit-credit'),
-  version: v.literal(1),
-  kind: v.picklist(['exit', 'refund']),
-  network: v.string(),
-  contract: contractSchema,
-  hex: v.optional(hexText),
-});
-
-/**
- * Reads what `exit-credit --export` printed. A refund is exported with its bytes once it is final, not before.
- * @throws Refusal `malformed-message`, `terms-differ`, `transaction-differs`, `signature-invalid`, `not-final`: a bundle
- * that would not do on the day is refused on the day that it is given
- */
-export function watchedDocument(document: unknown): { network: string; watched: Watched } {
-  const read = parseAs(exported, document);
-  const { kind, network, hex } = read;
-  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network.slice(0, 40)} is not known`);
-  const contract = readContract(read.contract, network, 'payee');
-  if (hex === undefined)
-    throw new Refusal('not-final', 'a refund without its bytes found: export it from its expiry on');
-  const template = kind === 'refund' ? refund(contract) : updateIn(contract, hex);
-  checkSigned(contract, template, hex);
-  const role = kind === 'refund' ? 'payer' : 'payee';
-  const own = readyOf(contract, role, kind, hex, 0n);
-  const ways = new Map<Hex, Settled['by']>([
-    [txidOf(refund(contract)), 'refund'],
-    [own.txid, kind],
-  ]);
-  const { id, terms, outpoint } = contract;
-  // Nothing of a bundle is frozen, closed or rolled over: whoever exported it keeps it up to date.
-  const watched = { id, role, terms, outpoint, own, pending: null, exiting: false, offers: false, ways } as const;
-  return { network, watched };
-}
-
-/** The update that pays the payee as much as this transaction does. */
-function updateIn(contract: Contract, hex: Hex): Template {
-  const script = payoutScript(contract.terms, 'payee');
-  const paid = sumSat(
-    parseTransaction(hex)
-      .outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }))
-      .filter((o) => o.script === script),
-  );
-  return update(contract, paid);
-}
-
-function checkSigned(contract: Contract, template: Template, hex: Hex): void {
-  if (txidOf(template) !== txidOfHex(hex))
-    throw new Refusal('transaction-differs', 'the transaction in the bundle is not one of its contract');
-  const [signature] = parseTransaction(hex).witnesses?.[0] ?? [];
-  const key = keysOf(contract.terms).script.slice(4);
-  if (!signature || !verifies(bytesToHex(signature), taprootSighash(template, 0), key))
-    throw new Refusal('signature-invalid', 'the transaction in the bundle is not signed by both parties');
 }

@@ -1,0 +1,37 @@
+/**
+ * An export with children that are signed beforehand, so that a watchtower, which has no key, can pay for the exit in a fee
+ * spike. Each spends the exit's output of this home to the same address, and replaces any other of them.
+ *
+ * Whoever has the export can burn what the dearest child pays, and no more. Not here: choosing one (`credit/watch.ts`).
+ */
+import { feerateText } from '../bitcoin/fee.ts';
+import { txidOfHex } from '../bitcoin/transaction.ts';
+import { settlementOf } from '../credit/settlement.ts';
+import type { Home } from '../home/home.ts';
+import { parseJson, printJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { bump } from './bump.ts';
+
+/**
+ * @param text a printed export @param feerates of parent and child together, satoshis for 1000 vB
+ * @returns the export with `children`, the cheapest first
+ * @throws Refusal `not-final` for a refund without its bytes, and as `bump` does
+ */
+export async function withChildren(
+  home: Home,
+  text: string,
+  feerates: readonly number[],
+  allowFee: boolean,
+): Promise<string> {
+  const document = parseJson(text) as Record<string, unknown>;
+  const stuck = settlementOf(document)!;
+  const children = [];
+  for (const feerate of [...new Set(feerates)].sort((a, b) => a - b)) {
+    const options = { coins: [], merged: [], feerate, payTo: undefined, allowFee };
+    const made = (await bump(home, stuck, options)).document;
+    const hex = made.package?.[1];
+    if (hex === undefined) throw new Refusal('not-signed', 'the child spends what this home has no key for');
+    children.push({ feerate: feerateText(feerate), fee_sat: made.fee_sat, txid: txidOfHex(hex), hex });
+  }
+  return printJson({ ...document, children });
+}

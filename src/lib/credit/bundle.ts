@@ -1,0 +1,150 @@
+/**
+ * A contract to watch without home and key, from a document alone: an exit or refund that `exit-credit --export` printed,
+ * with children signed beforehand where there are any, or the copy of a refund that a payer's home keeps outside
+ * (`refund-copy.ts`). What would not do on the day is refused on the day that it is given: each transaction must be one of
+ * its contract, and signed.
+ */
+import * as v from 'valibot';
+import { scriptOf } from '../bitcoin/address.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { feerateOf } from '../bitcoin/fee.ts';
+import { isNetwork, type Network } from '../bitcoin/network.ts';
+import {
+  parseTransaction,
+  SEQUENCE_LOCKTIME,
+  SEQUENCE_RBF,
+  sumSat,
+  taprootSighash,
+  txidOf,
+  txidOfHex,
+  vsizeOfHex,
+  type Template,
+} from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import { height, hexOf, hexText, parseAs, sat, text } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { verifies } from '../signing/bip340.ts';
+import type { Settled } from './records.ts';
+import { contractSchema, payoutScript, readContract, type Contract } from './terms.ts';
+import { refund, update } from './transactions.ts';
+import type { Child, Ready, Watched } from './watch.ts';
+import { outputsOf, readyOf } from './watched.ts';
+
+export interface Bundled {
+  network: Network;
+  watched: Watched & { own: Ready };
+}
+
+const exported = v.object({
+  type: v.literal('exit-credit'),
+  version: v.literal(1),
+  kind: v.picklist(['exit', 'refund']),
+  network: v.string(),
+  contract: contractSchema,
+  hex: v.optional(hexText),
+  children: v.optional(v.array(v.object({ hex: hexText }))),
+});
+const copied = v.object({
+  type: v.literal('refund-copy'),
+  version: v.literal(1),
+  network: v.string(),
+  contract: hexOf(32),
+  capacity_sat: sat,
+  expiry: height,
+  script: hexOf(34),
+  address: text,
+  hex: hexText,
+});
+
+/**
+ * @returns null for the copy of a statecoin's backup: it has a height of its own before which it must confirm, and its owner
+ * may have passed the coin on
+ * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`, `signature-invalid`, `not-final`
+ */
+export function readBundled(document: unknown): Bundled | null {
+  const isCopy = (document as { type?: unknown } | null)?.type === 'refund-copy';
+  if (!isCopy) return readExport(document);
+  return 'confirm_before_height' in (document as object) ? null : readCopy(document);
+}
+
+/** A refund is exported with its bytes once it is final, not before. */
+function readExport(document: unknown): Bundled {
+  const { kind, network: name, hex, ...read } = parseAs(exported, document);
+  const network = known(name);
+  const contract = readContract(read.contract, network, 'payee');
+  if (hex === undefined)
+    throw new Refusal('not-final', 'a refund without its bytes found: export it from its expiry on');
+  const role = kind === 'refund' ? 'payer' : 'payee';
+  const script = payoutScript(contract.terms, role);
+  const template = kind === 'refund' ? refund(contract) : updateIn(contract, hex, script);
+  checkSigned(template, hex);
+  const { id, terms, outpoint } = contract;
+  const parent = readyOf(kind, hex, terms.capacity_sat, script, []);
+  const children = (read.children ?? []).map((child) => readChild(child.hex, parent, script));
+  const ways = [[txidOf(refund(contract)), 'refund'] as const];
+  return { network, watched: watching({ id, role, terms, outpoint }, { ...parent, children }, ways) };
+}
+
+/** Its refund is all that a copy knows of its contract: what else spends the coin is another transaction of the payer's. */
+function readCopy(document: unknown): Bundled {
+  const { network: name, contract: id, capacity_sat, expiry, script, address, hex } = parseAs(copied, document);
+  const network = known(name);
+  const pays = scriptOf(address, network);
+  const [input] = parseTransaction(hex).inputs;
+  if (!input) throw new Refusal('transaction-differs', 'a refund without inputs found');
+  const outpoint = { txid: bytesToHex(input.txid), vout: input.index };
+  const template: Template = {
+    version: 3,
+    locktime: expiry,
+    inputs: [{ ...outpoint, sat: capacity_sat, script, sequence: SEQUENCE_LOCKTIME }],
+    outputs: [{ sat: sumSat(outputsOf(hex)), script: pays }],
+  };
+  checkSigned(template, hex);
+  const own = readyOf('refund', hex, capacity_sat, pays, []);
+  const terms = { expiry, freeze_blocks: 0, margin_blocks: 0 };
+  return { network, watched: watching({ id, role: 'payer', terms, outpoint }, own, []) };
+}
+
+function known(network: string): Network {
+  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network.slice(0, 40)} is not known`);
+  return network;
+}
+
+/** Nothing of a bundle is frozen, closed or rolled over: whoever exported it keeps it up to date. */
+const watching = (
+  which: Pick<Watched, 'id' | 'role' | 'terms' | 'outpoint'>,
+  own: Ready,
+  ways: readonly (readonly [Hex, Settled['by']])[],
+): Bundled['watched'] => ({
+  ...which,
+  own,
+  pending: null,
+  exiting: false,
+  offers: false,
+  ways: new Map([...ways, [own.txid, own.by]]),
+  knowsAll: false,
+});
+
+/** The update that pays the payee as much as this transaction does. */
+const updateIn = (contract: Contract, hex: Hex, script: Hex): Template =>
+  update(contract, sumSat(outputsOf(hex).filter((o) => o.script === script)));
+
+/** A child of one input, which spends the party's output and pays the rest of it to the same script. */
+function readChild(hex: Hex, parent: Ready, script: Hex): Child {
+  const vout = outputsOf(parent.hex).findIndex((o) => o.script === script);
+  const spent = { txid: parent.txid, vout, sat: parent.paysSat, script, sequence: SEQUENCE_RBF };
+  const left = sumSat(outputsOf(hex));
+  checkSigned({ version: 3, locktime: 0, inputs: [spent], outputs: [{ sat: left, script }] }, hex);
+  const fee = parent.paysSat - left;
+  return { hex, fee, feerate: feerateOf(parent.fee + fee, parent.vsize + vsizeOfHex(hex)) };
+}
+
+/** One input, spent by the key of its taproot output. */
+function checkSigned(template: Template, hex: Hex): void {
+  if (txidOf(template) !== txidOfHex(hex))
+    throw new Refusal('transaction-differs', 'a transaction in the bundle is not one of its contract');
+  const [signature] = parseTransaction(hex).witnesses?.[0] ?? [];
+  const key = template.inputs[0]!.script.slice(4);
+  if (!signature || !verifies(bytesToHex(signature), taprootSighash(template, 0), key))
+    throw new Refusal('signature-invalid', 'a transaction in the bundle is not signed by the key of what it spends');
+}
