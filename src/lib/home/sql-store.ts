@@ -8,11 +8,11 @@
  * Not here: the databases (`sqlite.ts`, `postgres.ts`), the schema's promises (`schema.ts`), copies and restores
  * (`identity.ts`).
  */
-import type { Claim, Hex, Kind, NonceId, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Claim, Hex, Kind, NonceId, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
 import { canonicalJson, parseJson, printJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, type Database, type Sql } from './database.ts';
+import { all, get, marks, put, together, type Database, type Row, type Sql } from './database.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
 import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
 
@@ -54,12 +54,7 @@ export class SqlStore implements HomeStore {
 
   async load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }> {
     if (claims.length === 0) return { found: new Map(), nonces: [] };
-    const { owners, sealed } = await this.#db.read(function* () {
-      const owners = yield* ownersOf(claims);
-      const ids = [...new Set([...owners.values()].map(({ id }) => id))];
-      const sql = `SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${marks(ids)})`;
-      return { owners, sealed: ids.length === 0 ? [] : yield* all(sql, ...ids) };
-    });
+    const [owners, sealed] = await this.#db.read(() => together(ownersOf(claims), noncesOf(claims)));
     const loaded = ({ kind, body, rev }: Owner): Loaded => ({ kind, record: parseJson(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
     const nonces = sealed.map((row): SealedNonce => {
@@ -87,33 +82,37 @@ export class SqlStore implements HomeStore {
   /** One commit within its transaction: its number, or false where something moved on. */
   *#take(commit: Commit, sealed: readonly Uint8Array[], places: readonly StoredAddress[]): Sql<number | false> {
     const { key, reply, reads, writes, opens, spends, voids, notes } = commit;
-    if (key !== null && (yield* get('SELECT 1 FROM reply WHERE key = ?', key))) return false;
     const compared = [...reads, ...writes].flatMap(({ claim, rev }) => (claim === null ? [] : [{ claim, rev }]));
-    const owners = yield* ownersOf([...new Set(compared.map(({ claim }) => claim))]);
+    const [owners, spendable, answered] = yield* together(
+      ownersOf([...new Set(compared.map(({ claim }) => claim))]),
+      together(...spends.map(isOpen)),
+      isAnswered(key),
+    );
+    if (answered) return false;
     if (!compared.every(({ claim, rev }) => (owners.get(claim)?.rev ?? 0) === rev)) return false;
-
-    // Nonces end before claims are dropped: afterwards they could no longer be found.
-    for (const nonce of spends)
-      if (!(yield* endNonce(nonce)))
-        throw new Refusal('nonce-consumed', `the secret nonce of ${nonce.of} for this request is no longer open`, {
+    for (const [i, { of }] of spends.entries())
+      if (!spendable[i])
+        throw new Refusal('nonce-consumed', `the secret nonce of ${of} for this request is no longer open`, {
           hint: 'start the request anew',
         });
-    const number = yield* this.#db.counter.next();
-    for (const nonce of spends) yield* touch(nonce, number);
-    for (const nonce of voids) yield* voidNonce(nonce, number);
-    yield* writeRecords(writes, owners, number);
-    for (const { name, body } of notes) {
-      const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
-      if (!(yield* get(sql, name, canonicalJson(body))))
-        throw new Refusal('already-known', `${name} was noted before, under another request`);
+
+    const written = writes.map((write) => idOf(write, owners));
+    const [number, held] = yield* together(this.#db.counter.next(), claimsOf(written));
+    // Nonces end before claims are dropped: afterwards they could no longer be found.
+    for (const nonce of spends) {
+      yield* touch(nonce, number);
+      yield* endNonce(nonce);
     }
+    for (const nonce of voids) yield* voidNonce(nonce, number);
+    yield* writeRecords(writes, written, held, number);
+    yield* together(...notes.map(addNote));
     for (const [i, nonce] of opens.entries()) {
       yield* voidNonce(nonce, number);
       const sql = 'INSERT INTO nonce(of_claim, sighash, pubnonce, sealed, reply) VALUES (?, ?, ?, ?, ?)';
-      yield* all(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!, key);
+      yield* put(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!, key);
     }
     if (key !== null)
-      yield* all(
+      yield* put(
         'INSERT INTO reply(key, text, exit, hint, "row", flags, copies) VALUES (?, ?, ?, ?, ?, ?, ?)',
         key,
         reply.text,
@@ -123,7 +122,7 @@ export class SqlStore implements HomeStore {
         reply.flags,
         printJson(reply.copies),
       );
-    for (const place of places) if (!(yield* addAddress(place))) return false;
+    if ((yield* together(...places.map(addAddress))).includes(false)) return false;
     this.#point?.('in-commit');
     return number;
   }
@@ -187,9 +186,8 @@ export class SqlStore implements HomeStore {
     this.#watch?.ready();
     const { counter } = this.#db;
     const number = await this.#db.write([ADDRESSES], function* () {
-      let added = false;
-      for (const place of places) added = (yield* addAddress(place)) || added;
-      return added && (yield* counter.next());
+      const added = yield* together(...places.map(addAddress));
+      return added.includes(true) && (yield* counter.next());
     });
     if (number !== false) this.#watch?.rise(number);
   }
@@ -209,7 +207,8 @@ export class SqlStore implements HomeStore {
     return this.#db.read(() => this.#same(identity, tide));
   }
   *#same(identity: string, tide: number): Sql<boolean> {
-    return (yield* getMeta('identity')) === identity && (yield* this.#db.counter.get()) >= tide;
+    const [last, commits] = yield* together(getMeta('identity'), this.#db.counter.get());
+    return last === identity && commits >= tide;
   }
 
   /**
@@ -226,8 +225,8 @@ export class SqlStore implements HomeStore {
     const { counter } = this.#db;
     if (yield* this.#same(identity, tide)) return;
     const number = Math.max(yield* counter.get(), tide) + 1;
-    yield* all('DELETE FROM reply WHERE key IN (SELECT reply FROM nonce)');
-    yield* all('DELETE FROM nonce');
+    yield* put('DELETE FROM reply WHERE key IN (SELECT reply FROM nonce)');
+    yield* put('DELETE FROM nonce');
     for (const { id } of yield* all('SELECT id FROM record ORDER BY id')) yield* restore(id as number, known, number);
     yield* setMeta('restored', 'pending');
     yield* setMeta('identity', identity);
@@ -260,6 +259,10 @@ function namesOf({ key, reads, writes, opens, spends, voids, notes, addresses }:
   ];
 }
 
+function* isAnswered(key: Hex | null): Sql<boolean> {
+  return key !== null && (yield* get('SELECT 1 FROM reply WHERE key = ?', key)) !== undefined;
+}
+
 /** The records behind these claims. */
 function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
   if (claims.length === 0) return new Map();
@@ -268,30 +271,55 @@ function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
   return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
 }
 
-function* writeRecords(writes: Commit['writes'], owners: ReadonlyMap<Claim, Owner>, number: number): Sql<void> {
-  const kept: { id: number | undefined; held: ReadonlySet<string> }[] = [];
+/** Sealed nonces of the records behind these claims, whichever of a record's claims each is for. */
+function* noncesOf(claims: readonly Claim[]): Sql<Row[]> {
+  const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
+  return yield* all(`SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${records})`, ...claims);
+}
+
+type Write = Commit['writes'][number];
+/** Of the record that it is written over, if any. */
+function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Owner>): number | undefined {
+  const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
+  if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
+  return id;
+}
+
+/** Each record's claims. */
+function* claimsOf(ids: readonly (number | undefined)[]): Sql<ReadonlyMap<number | undefined, ReadonlySet<Claim>>> {
+  const known = ids.filter((id) => id !== undefined);
+  if (known.length === 0) return new Map();
+  const rows = yield* all(`SELECT record, claim FROM claim WHERE record IN (${marks(known)})`, ...known);
+  const held = Map.groupBy(rows, ({ record }) => record as number);
+  return new Map([...held].map(([id, its]) => [id, new Set(its.map(({ claim }) => claim as Claim))]));
+}
+
+/** @param ids of the records that are written over, with the claims that they `held` */
+function* writeRecords(
+  writes: readonly Write[],
+  ids: readonly (number | undefined)[],
+  held: ReadonlyMap<number | undefined, ReadonlySet<Claim>>,
+  number: number,
+): Sql<void> {
+  const before = ids.map((id) => held.get(id) ?? new Set<Claim>());
   // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
-  for (const { claim, claims, rev, kind } of writes) {
-    const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
-    if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
-    kept.push({ id, held: id === undefined ? new Set() : yield* dropClaims(id, new Set(claims), number) });
-  }
+  for (const [i, { claims }] of writes.entries())
+    yield* dropClaims([...before[i]!].filter((claim) => !claims.includes(claim)));
   for (const [i, { kind, record, row, claims }] of writes.entries()) {
-    const { id: old, held } = kept[i]!;
-    const id = yield* putRecord(old, kind, record, row, number);
-    for (const claim of claims) if (!held.has(claim)) yield* addClaim(claim, id);
+    const id = yield* putRecord(ids[i], kind, record, row, number);
+    yield* together(...claims.filter((claim) => !before[i]!.has(claim)).map((claim) => addClaim(claim, id)));
   }
 }
 
 const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
 const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
-const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ? RETURNING id`;
+const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
 
 function* putRecord(
   id: number | undefined,
   kind: string,
   record: object,
-  row: Commit['writes'][number]['row'],
+  row: Write['row'],
   number: number,
 ): Sql<number> {
   const values = [
@@ -307,24 +335,18 @@ function* putRecord(
     row.owedSat ?? null,
     canonicalJson(record),
   ];
-  const put = yield* id === undefined ? get(INSERT, ...values) : get(UPDATE, ...values, id);
-  return put!['id'] as number;
+  if (id === undefined) return (yield* get(INSERT, ...values))!['id'] as number;
+  yield* put(UPDATE, ...values, id);
+  return id;
 }
 
-/** Which of its claims the record still holds. */
-function* dropClaims(id: number, kept: ReadonlySet<string>, number: number): Sql<ReadonlySet<string>> {
-  const held = new Set<string>();
-  for (const row of yield* all('SELECT claim FROM claim WHERE record = ?', id)) {
-    const claim = row['claim'] as Claim;
-    if (kept.has(claim)) {
-      held.add(claim);
-      continue;
-    }
-    for (const nonce of yield* all('SELECT sighash FROM nonce WHERE of_claim = ?', claim))
-      yield* voidNonce({ of: claim, sighash: nonce['sighash'] as Hex }, number);
-    yield* all('DELETE FROM claim WHERE claim = ?', claim);
-  }
-  return held;
+/** With the nonces that were open for them, and the replies that showed these. */
+function* dropClaims(dropped: readonly Claim[]): Sql<void> {
+  if (dropped.length === 0) return;
+  const these = `(${marks(dropped)})`;
+  yield* put(`DELETE FROM reply WHERE key IN (SELECT reply FROM nonce WHERE of_claim IN ${these})`, ...dropped);
+  yield* put(`DELETE FROM nonce WHERE of_claim IN ${these}`, ...dropped);
+  yield* put(`DELETE FROM claim WHERE claim IN ${these}`, ...dropped);
 }
 
 function* addClaim(claim: Claim, id: number): Sql<void> {
@@ -334,21 +356,28 @@ function* addClaim(claim: Claim, id: number): Sql<void> {
     throw new Refusal('already-known', `${claim} is in use by another record of this home`);
 }
 
-/** Whoever loaded the record of this nonce before now loses its race, also where the record itself stays as it was. */
-function* touch({ of }: NonceId, number: number): Sql<void> {
-  yield* all('UPDATE record SET rev = ? WHERE id = (SELECT record FROM claim WHERE claim = ?)', number, of);
+function* addNote({ name, body }: Note): Sql<void> {
+  const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
+  if (!(yield* get(sql, name, canonicalJson(body))))
+    throw new Refusal('already-known', `${name} was noted before, under another request`);
 }
 
-function* endNonce({ of, sighash }: NonceId): Sql<{ reply: string | null } | undefined> {
-  const ended = yield* get('DELETE FROM nonce WHERE of_claim = ? AND sighash = ? RETURNING reply', of, sighash);
-  return ended as { reply: string | null } | undefined;
-}
+/** Whoever loaded the record of this nonce before now loses its race, also where the record itself stays as it was. */
+const touch = ({ of }: NonceId, number: number): Sql<void> =>
+  put('UPDATE record SET rev = ? WHERE id = (SELECT record FROM claim WHERE claim = ?)', number, of);
+
+const isOpen = ({ of, sighash }: NonceId): Sql<Row | undefined> =>
+  get('SELECT 1 FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
+
+const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
+  put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
 
 /** Erases a nonce that may be there, and the reply that showed it, so that the same input is worked anew. */
 function* voidNonce(nonce: NonceId, number: number): Sql<void> {
   yield* touch(nonce, number);
-  const reply = (yield* endNonce(nonce))?.reply ?? null;
-  if (reply !== null) yield* all('DELETE FROM reply WHERE key = ?', reply);
+  const reply = 'SELECT reply FROM nonce WHERE of_claim = ? AND sighash = ?';
+  yield* put(`DELETE FROM reply WHERE key = (${reply})`, nonce.of, nonce.sighash);
+  yield* endNonce(nonce);
 }
 
 /** false where the place is in use. */
@@ -373,10 +402,12 @@ function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number:
       },
     );
   const record = kind.restored(kind.parse(parseJson(body)));
-  const claims = kind.claims(record);
-  const held = yield* dropClaims(id, new Set(claims), number);
-  yield* putRecord(id, name, record as object, kind.row(record), number);
-  for (const claim of claims) if (!held.has(claim)) yield* addClaim(claim, id);
+  yield* writeRecords(
+    [{ kind: name, claim: null, rev: 0, record: record as object, row: kind.row(record), claims: kind.claims(record) }],
+    [id],
+    yield* claimsOf([id]),
+    number,
+  );
 }
 
 export function* getMeta(key: string): Sql<string | undefined> {
@@ -384,7 +415,7 @@ export function* getMeta(key: string): Sql<string | undefined> {
 }
 export function* setMeta(key: string, value: string): Sql<void> {
   const sql = 'INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value';
-  yield* all(sql, key, value);
+  yield* put(sql, key, value);
 }
 
 async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {

@@ -58,10 +58,10 @@ class Sqlite implements Database {
     return this.#connection.write(() => this.#run(work()));
   }
   #run<T>(work: Sql<T>): T {
-    for (let rows: Row[] = []; ;) {
+    for (let rows: Row[][] = []; ;) {
       const step = work.next(rows);
       if (step.done) return step.value;
-      rows = this.#connection.all(step.value.sql, ...step.value.values);
+      rows = step.value.map(({ sql, values }) => this.#connection.all(sql, ...values));
     }
   }
   async check(): Promise<void> {
