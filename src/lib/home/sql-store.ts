@@ -98,16 +98,14 @@ export class SqlStore implements HomeStore {
 
     const written = writes.map((write) => idOf(write, owners));
     const [number, held] = yield* together(this.#db.counter.next(), claimsOf(written));
+    yield* touch([...spends, ...voids, ...opens], writes, number);
     // Nonces end before claims are dropped: afterwards they could no longer be found.
-    for (const nonce of spends) {
-      yield* touch(nonce, number);
-      yield* endNonce(nonce);
-    }
-    for (const nonce of voids) yield* voidNonce(nonce, number);
+    for (const nonce of spends) yield* endNonce(nonce);
+    for (const nonce of voids) yield* voidNonce(nonce);
     yield* writeRecords(writes, written, held, number);
     yield* together(...notes.map(addNote));
     for (const [i, nonce] of opens.entries()) {
-      yield* voidNonce(nonce, number);
+      yield* voidNonce(nonce);
       const sql = 'INSERT INTO nonce(of_claim, sighash, pubnonce, sealed, reply) VALUES (?, ?, ?, ?, ?)';
       yield* put(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!, key);
     }
@@ -362,9 +360,14 @@ function* addNote({ name, body }: Note): Sql<void> {
     throw new Refusal('already-known', `${name} was noted before, under another request`);
 }
 
-/** Whoever loaded the record of this nonce before now loses its race, also where the record itself stays as it was. */
-const touch = ({ of }: NonceId, number: number): Sql<void> =>
-  put('UPDATE record SET rev = ? WHERE id = (SELECT record FROM claim WHERE claim = ?)', number, of);
+/** Whoever loaded the record of one of these nonces before now loses its race, also where the record itself stays as it was. */
+function* touch(nonces: readonly NonceId[], writes: readonly Write[], number: number): Sql<void> {
+  const written = new Set(writes.flatMap(({ claims }) => claims));
+  const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));
+  if (claims.length === 0) return;
+  const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
+  yield* put(`UPDATE record SET rev = ? WHERE id IN (${records})`, number, ...claims);
+}
 
 const isOpen = ({ of, sighash }: NonceId): Sql<Row | undefined> =>
   get('SELECT 1 FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
@@ -373,8 +376,7 @@ const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
 
 /** Erases a nonce that may be there, and the reply that showed it, so that the same input is worked anew. */
-function* voidNonce(nonce: NonceId, number: number): Sql<void> {
-  yield* touch(nonce, number);
+function* voidNonce(nonce: NonceId): Sql<void> {
   const reply = 'SELECT reply FROM nonce WHERE of_claim = ? AND sighash = ?';
   yield* put(`DELETE FROM reply WHERE key = (${reply})`, nonce.of, nonce.sighash);
   yield* endNonce(nonce);
