@@ -58,8 +58,10 @@ export interface Counter {
 
 export interface Database {
   readonly counter: Counter;
-  /** `work` reads one state of the store, with all its statements sent at once. */
+  /** `work` reads one state of the store. */
   read<T>(work: () => Sql<T>): Promise<T>;
+  /** The same in one round trip: `work` sends all its statements at once. */
+  ask<T>(work: () => Sql<T>): Promise<T>;
   /**
    * All of `work` or nothing of it: a throw or `false` rolls back, and `false` also says that the race was lost.
    * @param names what it reads and writes: no other `work` that shares one runs meanwhile; 'all': none runs at all

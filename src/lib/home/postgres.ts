@@ -7,7 +7,7 @@
  * each other in a circle. Not SERIALIZABLE: it watches whole index pages, so commits of strangers would fail each other.
  * The counter of commits is a sequence, for a row would hold every commit back until the one before it is synced.
  *
- * A round trip is what costs: statements that need no answer of each other travel together, those of a `read` all at once, and
+ * A round trip is what costs: statements that need no answer of each other travel together, those of an `ask` all at once, and
  * a commit's first reads with BEGIN and the locks, its last writes with COMMIT. The server works them in order, so they see
  * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then); and nothing that writes
  * is sent before BEGIN and the locks are answered, so none of it can ever stand alone.
@@ -105,6 +105,10 @@ class Postgres implements Database {
   }
 
   async read<T>(work: () => Sql<T>): Promise<T> {
+    return this.#transaction(READ, [], work()) as Promise<T>;
+  }
+
+  async ask<T>(work: () => Sql<T>): Promise<T> {
     const asking = work();
     const step = asking.next([]);
     if (step.done) return step.value;
@@ -113,17 +117,18 @@ class Postgres implements Database {
     const queries = [...before, ...step.value.map(prepared), ...after];
     const rows = await this.#use((client) => answers(queries.map((query) => client.query(query as string))));
     const end = asking.next(rows.slice(before.length, before.length + step.value.length));
-    if (!end.done) throw new Refusal('bug', 'a read of the store asks a second time');
+    if (!end.done) throw new Refusal('bug', 'the store is asked a second time where it was to be asked once');
     return end.value;
   }
 
   async write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false> {
-    return this.#transaction(names === 'all' ? [LOCK_ALL] : [lockNames(names), lockRecords(names)], work());
+    const locks = names === 'all' ? [LOCK_ALL] : [lockNames(names), lockRecords(names)];
+    return this.#transaction(WRITE, locks, work());
   }
 
   /** Brings the schema up to date, once, whoever else does it at the same time. */
   async migrate(homeId: string, create: boolean): Promise<void> {
-    if (!(await this.#transaction([lockNames(['migrate'])], this.#migrate(homeId, create))))
+    if (!(await this.#transaction(WRITE, [lockNames(['migrate'])], this.#migrate(homeId, create))))
       throw new Refusal('concurrent', `${this.#place} is changed by another run`, { hint: 'run it again' });
     this.#identity = await this.identity();
     await this.#use((client) => client.query(SWEEP));
@@ -160,11 +165,11 @@ class Postgres implements Database {
   }
 
   /** false: `work` says so, or has lost a race that the server noticed. */
-  async #transaction<T>(locks: readonly Query[], work: Sql<T>): Promise<T | false> {
+  async #transaction<T>(begin: string, locks: readonly Query[], work: Sql<T>): Promise<T | false> {
     return this.#use(async (client) => {
       const sent: Promise<pg.QueryResult>[] = [];
       const send = (query: Query) => void sent.push(client.query(query as string));
-      const opening = [WRITE, ...locks];
+      const opening = [begin, ...locks];
       try {
         opening.forEach(send);
         for (let rows: Row[][] = []; ;) {

@@ -5,15 +5,30 @@
  * A revision is the number of the commit that wrote the record last, so no revision comes twice in a store. Opening or
  * ending a nonce counts as writing its record: whoever read the older nonce loses the race.
  * Secrets are asked for only where a nonce or an address is at hand, so that listing never needs a passphrase.
- * Not here: the databases (`sqlite.ts`, `postgres.ts`), the schema's promises (`schema.ts`), copies and restores
+ * Not here: statements that make up a commit (`sql-pieces.ts`), the databases (`sqlite.ts`, `postgres.ts`), the schema's promises (`schema.ts`), copies and restores
  * (`identity.ts`).
  */
-import type { Claim, Hex, Kind, NonceId, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { canonicalJson, parseJson, printJson, type Json } from '../protocol/json.ts';
+import type { Claim, Hex, Kind, OwnAddress, WalletPath } from '../protocol/action.ts';
+import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, put, together, type Database, type Row, type Sql } from './database.ts';
+import { all, get, marks, put, together, type Database, type Sql } from './database.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
+import {
+  addAddress,
+  addNote,
+  claimsOf,
+  consumedOf,
+  endNonce,
+  idOf,
+  isAnswered,
+  noncesOf,
+  ownersOf,
+  touch,
+  voidNonce,
+  writeRecords,
+  type Owner,
+} from './sql-pieces.ts';
 import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
 
 export interface StoreOptions {
@@ -21,13 +36,6 @@ export interface StoreOptions {
   watch?: CommitWatch;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
-}
-
-interface Owner {
-  id: number;
-  kind: string;
-  rev: number;
-  body: string;
 }
 
 export class SqlStore implements HomeStore {
@@ -44,7 +52,7 @@ export class SqlStore implements HomeStore {
   }
 
   async reply(key: Hex): Promise<Reply | undefined> {
-    const row = await this.#db.read(() =>
+    const row = await this.#db.ask(() =>
       get('SELECT text, exit, hint, "row", flags, copies FROM reply WHERE key = ?', key),
     );
     if (!row) return undefined;
@@ -54,7 +62,7 @@ export class SqlStore implements HomeStore {
 
   async load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }> {
     if (claims.length === 0) return { found: new Map(), nonces: [] };
-    const [owners, sealed] = await this.#db.read(() => together(ownersOf(claims), noncesOf(claims)));
+    const [owners, sealed] = await this.#db.ask(() => together(ownersOf(claims), noncesOf(claims)));
     const loaded = ({ kind, body, rev }: Owner): Loaded => ({ kind, record: parseJson(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
     const nonces = sealed.map((row): SealedNonce => {
@@ -83,18 +91,17 @@ export class SqlStore implements HomeStore {
   *#take(commit: Commit, sealed: readonly Uint8Array[], places: readonly StoredAddress[]): Sql<number | false> {
     const { key, reply, reads, writes, opens, spends, voids, notes } = commit;
     const compared = [...reads, ...writes].flatMap(({ claim, rev }) => (claim === null ? [] : [{ claim, rev }]));
-    const [owners, spendable, answered] = yield* together(
+    const [owners, consumed, answered] = yield* together(
       ownersOf([...new Set(compared.map(({ claim }) => claim))]),
-      together(...spends.map(isOpen)),
+      consumedOf(spends),
       isAnswered(key),
     );
     if (answered) return false;
     if (!compared.every(({ claim, rev }) => (owners.get(claim)?.rev ?? 0) === rev)) return false;
-    for (const [i, { of }] of spends.entries())
-      if (!spendable[i])
-        throw new Refusal('nonce-consumed', `the secret nonce of ${of} for this request is no longer open`, {
-          hint: 'start the request anew',
-        });
+    if (consumed)
+      throw new Refusal('nonce-consumed', `the secret nonce of ${consumed.of} for this request is no longer open`, {
+        hint: 'start the request anew',
+      });
 
     const written = writes.map((write) => idOf(write, owners));
     const [number, held] = yield* together(this.#db.counter.next(), claimsOf(written));
@@ -128,7 +135,7 @@ export class SqlStore implements HomeStore {
   async notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>> {
     if (names.length === 0) return new Map();
     const sql = `SELECT name, body FROM note WHERE name IN (${marks(names)})`;
-    const rows = await this.#db.read(() => all(sql, ...names));
+    const rows = await this.#db.ask(() => all(sql, ...names));
     return new Map(rows.map(({ name, body }) => [name as string, parseJson(body as string)]));
   }
 
@@ -150,14 +157,14 @@ export class SqlStore implements HomeStore {
 
   async #listed(where: string, ...values: string[]): Promise<readonly Listed[]> {
     const sql = `SELECT kind, name, state, rev, body FROM record ${where} ORDER BY id`;
-    const rows = await this.#db.read(() => all(sql, ...values));
+    const rows = await this.#db.ask(() => all(sql, ...values));
     return rows.map(({ body, ...row }) => ({ ...row, record: parseJson(body as string) }) as unknown as Listed);
   }
 
   async fresh(count: number): Promise<readonly OwnAddress[]> {
     if (count === 0) return [];
     const sql = 'SELECT coalesce(max(idx) + 1, 0) AS next FROM address WHERE chain = 0';
-    const { next } = (await this.#db.read(() => get(sql))) as { next: number };
+    const { next } = (await this.#db.ask(() => get(sql))) as { next: number };
     const { address } = await this.#secrets();
     const paths = Array.from({ length: count }, (_, i): WalletPath => ({ chain: 0, index: next + i }));
     return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
@@ -166,7 +173,7 @@ export class SqlStore implements HomeStore {
   async ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>> {
     if (scripts.length === 0) return new Map();
     const sql = `SELECT script, chain, idx FROM address WHERE script IN (${marks(scripts)})`;
-    const rows = await this.#db.read(() => all(sql, ...scripts));
+    const rows = await this.#db.ask(() => all(sql, ...scripts));
     return new Map(
       rows.map(({ script, chain, idx }) => [script as Hex, { chain: chain as 0 | 1, index: idx as number }]),
     );
@@ -174,7 +181,7 @@ export class SqlStore implements HomeStore {
 
   async addresses(): Promise<readonly StoredAddress[]> {
     const sql = 'SELECT chain, idx AS "index", address, script FROM address ORDER BY chain, idx';
-    const rows = await this.#db.read(() => all(sql));
+    const rows = await this.#db.ask(() => all(sql));
     return rows.map((row) => ({ ...row }) as unknown as StoredAddress);
   }
 
@@ -191,13 +198,13 @@ export class SqlStore implements HomeStore {
   }
 
   async meta(key: string): Promise<string | undefined> {
-    return this.#db.read(() => getMeta(key));
+    return this.#db.ask(() => getMeta(key));
   }
   async setMeta(key: string, value: string): Promise<void> {
     await this.#surely([`meta:${key}`], () => setMeta(key, value));
   }
   async commits(): Promise<number> {
-    return this.#db.read(() => this.#db.counter.get());
+    return this.#db.ask(() => this.#db.counter.get());
   }
 
   /** Is this the store that the home had last? `identity.ts` says what both figures are. */
@@ -205,8 +212,7 @@ export class SqlStore implements HomeStore {
     return this.#db.read(() => this.#same(identity, tide));
   }
   *#same(identity: string, tide: number): Sql<boolean> {
-    const [last, commits] = yield* together(getMeta('identity'), this.#db.counter.get());
-    return last === identity && commits >= tide;
+    return (yield* getMeta('identity')) === identity && (yield* this.#db.counter.get()) >= tide;
   }
 
   /**
@@ -255,138 +261,6 @@ function namesOf({ key, reads, writes, opens, spends, voids, notes, addresses }:
     ...notes.map(({ name }) => `note:${name}`),
     ...(addresses.length > 0 ? [ADDRESSES] : []),
   ];
-}
-
-function* isAnswered(key: Hex | null): Sql<boolean> {
-  return key !== null && (yield* get('SELECT 1 FROM reply WHERE key = ?', key)) !== undefined;
-}
-
-/** The records behind these claims. */
-function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
-  if (claims.length === 0) return new Map();
-  const sql = `SELECT claim, id, kind, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
-  const rows = yield* all(sql, ...claims);
-  return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
-}
-
-/** Sealed nonces of the records behind these claims, whichever of a record's claims each is for. */
-function* noncesOf(claims: readonly Claim[]): Sql<Row[]> {
-  const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
-  return yield* all(`SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${records})`, ...claims);
-}
-
-type Write = Commit['writes'][number];
-/** Of the record that it is written over, if any. */
-function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Owner>): number | undefined {
-  const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
-  if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
-  return id;
-}
-
-/** Each record's claims. */
-function* claimsOf(ids: readonly (number | undefined)[]): Sql<ReadonlyMap<number | undefined, ReadonlySet<Claim>>> {
-  const known = ids.filter((id) => id !== undefined);
-  if (known.length === 0) return new Map();
-  const rows = yield* all(`SELECT record, claim FROM claim WHERE record IN (${marks(known)})`, ...known);
-  const held = Map.groupBy(rows, ({ record }) => record as number);
-  return new Map([...held].map(([id, its]) => [id, new Set(its.map(({ claim }) => claim as Claim))]));
-}
-
-/** @param ids of the records that are written over, with the claims that they `held` */
-function* writeRecords(
-  writes: readonly Write[],
-  ids: readonly (number | undefined)[],
-  held: ReadonlyMap<number | undefined, ReadonlySet<Claim>>,
-  number: number,
-): Sql<void> {
-  const before = ids.map((id) => held.get(id) ?? new Set<Claim>());
-  // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
-  for (const [i, { claims }] of writes.entries())
-    yield* dropClaims([...before[i]!].filter((claim) => !claims.includes(claim)));
-  for (const [i, { kind, record, row, claims }] of writes.entries()) {
-    const id = yield* putRecord(ids[i], kind, record, row, number);
-    yield* together(...claims.filter((claim) => !before[i]!.has(claim)).map((claim) => addClaim(claim, id)));
-  }
-}
-
-const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
-const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
-const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
-
-function* putRecord(
-  id: number | undefined,
-  kind: string,
-  record: object,
-  row: Write['row'],
-  number: number,
-): Sql<number> {
-  const values = [
-    kind,
-    row.name,
-    row.state,
-    number,
-    row.highSat,
-    row.limitSat,
-    Number(row.left),
-    row.issuer ?? null,
-    row.issuedSat ?? 0n,
-    row.owedSat ?? null,
-    canonicalJson(record),
-  ];
-  if (id === undefined) return (yield* get(INSERT, ...values))!['id'] as number;
-  yield* put(UPDATE, ...values, id);
-  return id;
-}
-
-/** With the nonces that were open for them, and the replies that showed these. */
-function* dropClaims(dropped: readonly Claim[]): Sql<void> {
-  if (dropped.length === 0) return;
-  const these = `(${marks(dropped)})`;
-  yield* put(`DELETE FROM reply WHERE key IN (SELECT reply FROM nonce WHERE of_claim IN ${these})`, ...dropped);
-  yield* put(`DELETE FROM nonce WHERE of_claim IN ${these}`, ...dropped);
-  yield* put(`DELETE FROM claim WHERE claim IN ${these}`, ...dropped);
-}
-
-function* addClaim(claim: Claim, id: number): Sql<void> {
-  const sql = 'INSERT INTO claim(claim, record) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING record';
-  if (yield* get(sql, claim, id)) return;
-  if ((yield* ownersOf([claim])).get(claim)?.id !== id)
-    throw new Refusal('already-known', `${claim} is in use by another record of this home`);
-}
-
-function* addNote({ name, body }: Note): Sql<void> {
-  const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
-  if (!(yield* get(sql, name, canonicalJson(body))))
-    throw new Refusal('already-known', `${name} was noted before, under another request`);
-}
-
-/** Whoever loaded the record of one of these nonces before now loses its race, also where the record itself stays as it was. */
-function* touch(nonces: readonly NonceId[], writes: readonly Write[], number: number): Sql<void> {
-  const written = new Set(writes.flatMap(({ claims }) => claims));
-  const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));
-  if (claims.length === 0) return;
-  const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
-  yield* put(`UPDATE record SET rev = ? WHERE id IN (${records})`, number, ...claims);
-}
-
-const isOpen = ({ of, sighash }: NonceId): Sql<Row | undefined> =>
-  get('SELECT 1 FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
-
-const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
-  put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
-
-/** Erases a nonce that may be there, and the reply that showed it, so that the same input is worked anew. */
-function* voidNonce(nonce: NonceId): Sql<void> {
-  const reply = 'SELECT reply FROM nonce WHERE of_claim = ? AND sighash = ?';
-  yield* put(`DELETE FROM reply WHERE key = (${reply})`, nonce.of, nonce.sighash);
-  yield* endNonce(nonce);
-}
-
-/** false where the place is in use. */
-function* addAddress({ chain, index, script, address }: StoredAddress): Sql<boolean> {
-  const sql =
-    'INSERT INTO address(chain, idx, script, address) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING idx';
-  return (yield* get(sql, chain, index, script, address)) !== undefined;
 }
 
 function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number: number): Sql<void> {

@@ -54,6 +54,9 @@ class Sqlite implements Database {
   async read<T>(work: () => Sql<T>): Promise<T> {
     return this.#connection.read(() => this.#run(work()));
   }
+  async ask<T>(work: () => Sql<T>): Promise<T> {
+    return this.read(work);
+  }
   async write<T>(_names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false> {
     return this.#connection.write(() => this.#run(work()));
   }
