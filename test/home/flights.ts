@@ -1,11 +1,11 @@
 /** Between a store and its PostgreSQL server: counts round trips, and spoils what is sent. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** What is answered within this time counts as one answer: longer than a step of the client or of the server. */
+/** So long is an answer on its way: longer than a client takes to send what it has. */
 const FLIGHT_MS = 50;
 
 export class Flights {
-  /** Times that the server's answers were let through: what the client sent before them was sent without waiting. */
+  /** Times that a client sent something on having an answer. */
   count = 0;
   /** Changes what the client sends, in place. */
   spoil: (bytes: Buffer) => void = () => {};
@@ -17,11 +17,17 @@ export class Flights {
       const postgres = connect(port, '127.0.0.1');
       this.#sockets.push(client, postgres);
       let held: Buffer[] = [];
-      client.on('data', (bytes) => (this.spoil(bytes as Buffer), postgres.write(bytes)));
+      let answered = true;
+      client.on('data', (bytes) => {
+        if (answered) this.count += 1;
+        answered = false;
+        this.spoil(bytes as Buffer);
+        postgres.write(bytes);
+      });
       postgres.on('data', (bytes) => {
         if (held.push(bytes as Buffer) > 1) return;
         setTimeout(() => {
-          this.count += 1;
+          answered = true;
           client.write(Buffer.concat(held));
           held = [];
         }, FLIGHT_MS);
