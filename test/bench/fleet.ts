@@ -1,12 +1,20 @@
-/** Two workers on one PostgreSQL store against one, on the same kind of pre-made updates. */
+/**
+ * Two workers on one PostgreSQL store against one, on the same kind of pre-made updates.
+ *
+ * Both workers are warmed alike, and take turns at being the one. Each has all of its lines from the start, so that what it
+ * waits for the database it works on others, and this process only reads replies. The fastest round of each counts: whatever
+ * else takes a core for a while slows two workers, which need both, and not one.
+ */
 import { opened } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
 import { havePostgres, startPostgres } from '../support/postgres.ts';
-import { median, report } from './measure.ts';
+import { report } from './measure.ts';
 import { Served, signedFor } from './serve.ts';
 
 /** Updates of one round, each over a contract of its own. */
 const CONTRACTS = 64;
+/** Rounds until the workers' code is compiled. */
+const WARM = 4;
 
 /** @returns nothing where PostgreSQL is not installed */
 export async function benchFleet(run: string, rounds: number): Promise<boolean[]> {
@@ -18,23 +26,26 @@ export async function benchFleet(run: string, rounds: number): Promise<boolean[]
   for (const worker of workers) await worker.line();
   const contracts: string[] = [];
   while (contracts.length < CONTRACTS) contracts.push(await opened(both));
-  const ratios: number[] = [];
-  for (let round = -1; round < rounds; round += 1) {
-    const took: number[] = [];
-    for (const count of [1, 2]) {
-      const texts: string[] = [];
-      for (const contract of contracts) texts.push(await signedFor(both, contract, false));
+  const times = { one: [] as number[], two: [] as number[] };
+  for (let round = -WARM; round < rounds; round += 1)
+    for (const [name, team] of [
+      ['one', [workers[Math.abs(round) % 2]!]],
+      ['two', workers],
+    ] as const) {
+      const signed: string[] = [];
+      for (const contract of contracts) signed.push(await signedFor(both, contract, false));
       const start = performance.now();
-      const shares = workers
-        .slice(0, count)
-        .map((worker, i) => worker.answers(texts.filter((_, n) => n % count === i)));
-      await Promise.all(shares);
-      took.push(performance.now() - start);
+      const answers = await Promise.all(
+        team.map((worker, i) => worker.answers(signed.filter((_, n) => n % team.length === i))),
+      );
+      const took = performance.now() - start;
+      for (const reply of answers.flatMap(({ replies }) => replies))
+        if (!reply.includes('"step":"accepted"')) throw new Error(reply);
+      if (round >= 0) times[name].push(took);
     }
-    if (round >= 0) ratios.push(took[1]! / took[0]!);
-  }
   for (const worker of workers) await worker.end();
   both.close();
   await cluster.end();
-  return [report({ what: 'two workers on one PostgreSQL store', ratio: median(ratios), limit: 0.67, unit: '× one' })];
+  const [one, two] = [Math.min(...times.one), Math.min(...times.two)];
+  return [report({ what: 'two workers on one PostgreSQL store', ratio: two / one, limit: 0.67, unit: '× one' })];
 }

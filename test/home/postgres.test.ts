@@ -13,7 +13,9 @@ import { createPostgres, openPostgres } from '../../src/lib/home/postgres.ts';
 import { MIGRATIONS } from '../../src/lib/home/schema.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { SqliteStore } from '../../src/lib/home/sqlite.ts';
+import type { HomeStore } from '../../src/lib/home/store.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
+import { Flights } from './flights.ts';
 import { commitOf, hex, nonceOf, tempDir, thing, things, write } from './fixture.ts';
 import { storeSuite } from './store-suite.ts';
 
@@ -197,6 +199,71 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       expect(await store.commit(late)).toBe(true);
       store.close();
     }, 30_000);
+  });
+
+  describe('a connection', () => {
+    const far = async (use: (store: HomeStore, flights: Flights) => Promise<void>) => {
+      const url = await cluster.database();
+      await createPostgres(url, ID);
+      const { flights, through } = await Flights.over(url);
+      const { store } = await openPostgres(through, ID, options);
+      try {
+        await store.commit(commitOf({ writes: [write(null, 0, thing(A))], opens: [nonceOf(A)] }));
+        await use(store, flights);
+      } finally {
+        store.close();
+        flights.close();
+      }
+    };
+    const revOf = async (store: HomeStore) => (await store.load([A])).found.get(A)!.rev;
+
+    it('takes one round trip to read, and three to commit', () =>
+      far(async (store, flights) => {
+        expect(await flights.of(() => store.reply('k'))).toBe(1);
+        const rev = await revOf(store);
+        expect(await flights.of(() => store.load([A]))).toBe(1);
+        const update = commitOf({
+          key: 'k',
+          reads: [{ claim: A, rev }],
+          writes: [write(A, rev, thing(A, { paid: 1 }))],
+          spends: [nonceOf(A)],
+          opens: [nonceOf(A, 'bb')],
+        });
+        expect(await flights.of(() => store.commit(update))).toBe(3);
+        expect((await store.load([A])).found.get(A)!.record).toMatchObject({ paid: 1 });
+      }));
+
+    it('is as it was after a write that was refused, with nothing of that commit', () =>
+      far(async (store, flights) => {
+        const rev = await revOf(store);
+        const less = { ...write(A, rev, thing(A, { paid: 1 })), row: { ...write(A, rev, thing(A)).row, highSat: -1n } };
+        const commit = (written: typeof less) =>
+          store.commit(commitOf({ key: 'k', writes: [written], opens: [nonceOf(A, 'bb')] }));
+        await expect(commit(less)).rejects.toMatchObject({ code: 'bug', message: expect.stringContaining('high_sat') });
+        expect(await store.reply('k')).toBeUndefined();
+        expect((await store.load([A])).nonces).toHaveLength(1);
+        expect(await flights.of(() => commit(write(A, rev, thing(A, { paid: 1 }))))).toBe(3);
+      }));
+
+    it('writes nothing where the transaction was not begun', () =>
+      far(async (store, flights) => {
+        const rev = await revOf(store);
+        flights.spoil = (bytes) => {
+          const at = bytes.indexOf('BEGIN');
+          if (at >= 0) bytes.write('BEGUN', at);
+        };
+        for (const work of [
+          () => store.setMeta('x', '1'),
+          () => store.commit(commitOf({ voids: [nonceOf(A)] })),
+          () => store.commit(commitOf({ key: 'k', writes: [write(A, rev, thing(A, { paid: 1 }))] })),
+        ])
+          await expect(work()).rejects.toMatchObject({ code: 'bug', message: expect.stringContaining('BEGUN') });
+        flights.spoil = () => {};
+        expect(await store.meta('x')).toBeUndefined();
+        expect(await revOf(store)).toBe(rev);
+        expect((await store.load([A])).nonces).toHaveLength(1);
+        expect(await store.commit(commitOf({ key: 'k' }))).toBe(true);
+      }));
   });
 
   describe('a home with its store there', () => {

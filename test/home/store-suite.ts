@@ -201,6 +201,15 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
       expect(await revOf(store, B)).toBe(0);
     });
 
+    test('spends a nonce once in a commit too', async (store) => {
+      await add(store, A);
+      const nonce = nonceOf(A);
+      await store.commit(commitOf({ opens: [nonce] }));
+      const twice = commitOf({ spends: [nonce, nonce] });
+      await expect(store.commit(twice)).rejects.toMatchObject({ code: 'nonce-consumed' });
+      expect((await store.load([A])).nonces).toHaveLength(1);
+    });
+
     test('lets whoever read an older nonce lose the race, though nobody wrote the record', async (store) => {
       await add(store, A);
       const first = nonceOf(A);

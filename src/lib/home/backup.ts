@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 import { BACKUP_FILE, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
 import { Connection } from './connection.ts';
-import { all, get, marks, type Row, type Sql, type Value } from './database.ts';
+import { all, get, marks, put, type Row, type Sql, type Value } from './database.ts';
 import { makeDirectory } from './directory.ts';
 import { syncFile, writePrivate } from './files.ts';
 import { IDENTITY_FILE, identityText, STORE_FILE } from './identity.ts';
@@ -198,12 +198,9 @@ function* fill(source: Connection): Sql<void> {
     const sql = insertInto(copied, copied.table === 'record' ? 'OVERRIDING SYSTEM VALUE' : '');
     const rows: Row[] = [];
     const reading = pages(copied, (page) => rows.push(...page));
-    for (
-      let step = reading.next([]);
-      !step.done;
-      step = reading.next(source.all(step.value.sql, ...step.value.values))
-    );
-    for (const row of rows) yield* all(sql, ...valuesOf(copied, row));
+    for (let step = reading.next([]); !step.done;)
+      step = reading.next(step.value.map(({ sql: asked, values }) => source.all(asked, ...values)));
+    for (const row of rows) yield* put(sql, ...valuesOf(copied, row));
   }
   const { value } = source.get("SELECT value FROM meta WHERE key = 'commits'")!;
   if (Number(value) > 0) yield* all("SELECT setval('commit_number', ?)", Number(value));

@@ -3,6 +3,8 @@
  *
  * A piece of logic is a generator that yields statements and is handed their rows. So it is written once for a database that
  * answers at once (`sqlite.ts`) and for one that is waited for (`postgres.ts`), and can do nothing else in between.
+ * Waiting is what costs there: pieces that do not need each other's rows go `together`, and what is only `put` is waited for
+ * with whatever comes next. In either case they are worked in the order in which they are written.
  * Placeholders are `?`; the dialect is what both understand. Not here: the logic (`sql-store.ts`), tables (`schema.ts`).
  */
 export type Value = string | number | bigint | Uint8Array | null;
@@ -10,14 +12,36 @@ export type Row = Record<string, unknown>;
 export interface Statement {
   sql: string;
   values: readonly Value[];
+  /** Its rows are used. */
+  read: boolean;
 }
-export type Sql<T> = Generator<Statement, T, Row[]>;
+/** Yields statements to send at once, and is handed the rows of each: none of one that is not read. */
+export type Sql<T> = Generator<readonly Statement[], T, readonly Row[][]>;
 
 export function* all(sql: string, ...values: Value[]): Sql<Row[]> {
-  return yield { sql, values };
+  return (yield [{ sql, values, read: true }])[0]!;
 }
 export function* get(sql: string, ...values: Value[]): Sql<Row | undefined> {
-  return (yield { sql, values })[0];
+  return (yield* all(sql, ...values))[0];
+}
+/** A change: where it fails, so does the transaction, though perhaps not before something is read or the end. */
+export function* put(sql: string, ...values: Value[]): Sql<void> {
+  yield [{ sql, values, read: false }];
+}
+
+/** What all of them return, which need none of each other's rows: the first statements of each, the second ones, and so on. */
+export function* together<T extends readonly unknown[]>(
+  ...works: { readonly [K in keyof T]: Sql<T[K]> }
+): Sql<{ -readonly [K in keyof T]: T[K] }> {
+  const steps = works.map((work) => work.next([]));
+  for (;;) {
+    const asked = steps.map((step) => (step.done ? [] : step.value));
+    if (steps.every((step) => step.done)) return steps.map((step) => step.value) as { -readonly [K in keyof T]: T[K] };
+    const rows = yield asked.flat();
+    let at = 0;
+    for (const [i, { length }] of asked.entries())
+      if (!steps[i]!.done) steps[i] = works[i]!.next(rows.slice(at, (at += length)));
+  }
 }
 
 /** `?, ?, ?` for an IN list. */
@@ -36,6 +60,8 @@ export interface Database {
   readonly counter: Counter;
   /** `work` reads one state of the store. */
   read<T>(work: () => Sql<T>): Promise<T>;
+  /** The same in one round trip: `work` sends all its statements at once. */
+  ask<T>(work: () => Sql<T>): Promise<T>;
   /**
    * All of `work` or nothing of it: a throw or `false` rolls back, and `false` also says that the race was lost.
    * @param names what it reads and writes: no other `work` that shares one runs meanwhile; 'all': none runs at all

@@ -7,6 +7,11 @@
  * each other in a circle. Not SERIALIZABLE: it watches whole index pages, so commits of strangers would fail each other.
  * The counter of commits is a sequence, for a row would hold every commit back until the one before it is synced.
  *
+ * A round trip is what costs: statements that need no answer of each other travel together, those of an `ask` all at once, and
+ * a commit's first reads with BEGIN and the locks, its last writes with COMMIT. The server works them in order, so they see
+ * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then); and nothing that writes
+ * is sent before BEGIN and the locks are answered, so none of it can ever stand alone.
+ *
  * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), nonces that
  * a crash of the server has taken. A connection lost in a commit leaves it open whether that stands: the same input again is
  * answered by the reply that was kept, or worked anew.
@@ -15,7 +20,7 @@
  */
 import pg from 'pg';
 import { Refusal } from '../protocol/refusal.ts';
-import { get, all, type Counter, type Database, type Row, type Sql, type Statement } from './database.ts';
+import { get, put, type Counter, type Database, type Row, type Sql, type Statement } from './database.ts';
 import { POSTGRES_MIGRATIONS, SWEEP } from './schema-postgres.ts';
 import { getMeta, setMeta, SqlStore, type StoreOptions } from './sql-store.ts';
 
@@ -32,7 +37,7 @@ const counter: Counter = {
     return (yield* get(sql))!['number'] as number;
   },
   *set(number) {
-    yield* all(`SELECT setval('commit_number', ?)`, number);
+    yield* put(`SELECT setval('commit_number', ?)`, number);
   },
 };
 
@@ -104,18 +109,30 @@ class Postgres implements Database {
   }
 
   async read<T>(work: () => Sql<T>): Promise<T> {
-    return this.#transaction(READ, [], (client) => run(client, work()));
+    return this.#transaction(READ, [], work()) as Promise<T>;
+  }
+
+  async ask<T>(work: () => Sql<T>): Promise<T> {
+    const asking = work();
+    const step = asking.next([]);
+    if (step.done) return step.value;
+    // A single statement sees one state of the store by itself.
+    const [before, after]: [Query[], Query[]] = step.value.length === 1 ? [[], []] : [[READ], ['COMMIT']];
+    const queries = [...before, ...step.value.map(prepared), ...after];
+    const rows = await this.#use((client) => answers(queries.map((query) => client.query(query as string))));
+    const end = asking.next(rows.slice(before.length, before.length + step.value.length));
+    if (!end.done) throw new Refusal('bug', 'the store is asked a second time where it was to be asked once');
+    return end.value;
   }
 
   async write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false> {
     const locks = names === 'all' ? [LOCK_ALL] : [lockNames(names), lockRecords(names)];
-    return this.#transaction(WRITE, locks, (client) => run(client, work()));
+    return this.#transaction(WRITE, locks, work());
   }
 
   /** Brings the schema up to date, once, whoever else does it at the same time. */
   async migrate(homeId: string, create: boolean): Promise<void> {
-    const migrated = (client: pg.PoolClient) => run(client, this.#migrate(homeId, create));
-    if (!(await this.#transaction(WRITE, [lockNames(['migrate'])], migrated)))
+    if (!(await this.#transaction(WRITE, [lockNames(['migrate'])], this.#migrate(homeId, create))))
       throw new Refusal('concurrent', `${this.#place} is changed by another run`, { hint: 'run it again' });
     this.#identity = await this.identity();
     await this.#use((client) => client.query(SWEEP));
@@ -136,7 +153,7 @@ class Postgres implements Database {
       throw new Refusal('store-newer', `${this.#place} has schema ${version}, at most ${newest} expected`, {
         hint: 'a newer spillway has used this home; update this one',
       });
-    for (const step of POSTGRES_MIGRATIONS.slice(version)) yield* all(step);
+    for (const step of POSTGRES_MIGRATIONS.slice(version)) yield* put(step);
     if (version < newest) yield* setMeta('schema', String(newest));
     if (create) yield* setMeta('home', homeId);
     if ((yield* getMeta('home')) !== homeId)
@@ -151,22 +168,27 @@ class Postgres implements Database {
     void this.#pool.end().catch(() => {});
   }
 
-  async #transaction<T>(
-    begin: string,
-    locks: readonly Query[],
-    work: (client: pg.PoolClient) => Promise<T>,
-  ): Promise<T>;
-  async #transaction<T>(begin: string, locks: readonly Query[], work: (client: pg.PoolClient) => Promise<T | false>) {
+  /** false: `work` says so, or has lost a race that the server noticed. */
+  async #transaction<T>(begin: string, locks: readonly Query[], work: Sql<T>): Promise<T | false> {
     return this.#use(async (client) => {
-      // Sent together: the work waits for the last of them.
-      const opened = [begin, ...locks].map((query) => client.query(query as string));
+      const sent: Promise<pg.QueryResult>[] = [];
+      const send = (query: Query) => void sent.push(client.query(query as string));
+      const opening = [begin, ...locks];
       try {
-        await Promise.all(opened);
-        const result = await work(client);
-        await client.query(result === false ? 'ROLLBACK' : 'COMMIT');
-        return result;
+        opening.forEach(send);
+        for (let rows: Row[][] = []; ;) {
+          const step = work.next(rows);
+          if (step.done) {
+            send(step.value === false ? 'ROLLBACK' : 'COMMIT');
+            await answers(sent);
+            return step.value;
+          }
+          if (!step.value.every(({ sql }) => sql.startsWith('SELECT'))) await answers(sent.slice(0, opening.length));
+          step.value.map(prepared).forEach(send);
+          rows = step.value.some(({ read }) => read) ? (await answers(sent)).slice(-step.value.length) : [];
+        }
       } catch (error) {
-        await Promise.allSettled(opened);
+        await Promise.allSettled(sent);
         await client.query('ROLLBACK');
         if (RACES.includes((error as { code?: string }).code ?? '')) return false;
         throw error;
@@ -242,7 +264,7 @@ const markOf = ({ system, timeline, database, meta }: State): string =>
 
 const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED';
-type Query = string | { name: string; text: string; values: unknown[] };
+type Query = string | pg.QueryConfig;
 const LOCK_ALL = 'LOCK TABLE record, claim, nonce, reply, meta IN EXCLUSIVE MODE';
 /** Both in one order, by hash and by id: whoever locks more than one does so in the same order. */
 const lockNames = (names: readonly string[]): Query => ({
@@ -257,12 +279,10 @@ const lockRecords = (names: readonly string[]): Query => ({
   values: [names],
 });
 
-async function run<T>(client: pg.PoolClient, work: Sql<T>): Promise<T> {
-  for (let rows: Row[] = []; ;) {
-    const step = work.next(rows);
-    if (step.done) return step.value;
-    rows = (await client.query(prepared(step.value))).rows;
-  }
+/** The rows of each. @throws what the first that failed says: those behind it say no more than that it did */
+async function answers(sent: readonly Promise<pg.QueryResult>[]): Promise<Row[][]> {
+  await Promise.allSettled(sent);
+  return (await Promise.all(sent)).map(({ rows }) => rows as Row[]);
 }
 
 /** Statements by their text, which are few and fixed, with `$1` for `?`; one without values may be several in one. */

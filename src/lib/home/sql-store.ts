@@ -5,16 +5,31 @@
  * A revision is the number of the commit that wrote the record last, so no revision comes twice in a store. Opening or
  * ending a nonce counts as writing its record: whoever read the older nonce loses the race.
  * Secrets are asked for only where a nonce or an address is at hand, so that listing never needs a passphrase.
- * Not here: the databases (`sqlite.ts`, `postgres.ts`), the schema's promises (`schema.ts`), copies and restores
- * (`identity.ts`).
+ * Not here: statements that make up a commit (`sql-pieces.ts`), the databases (`sqlite.ts`, `postgres.ts`), the schema's
+ * promises (`schema.ts`), copies and restores (`identity.ts`).
  */
-import type { Claim, Hex, Kind, NonceId, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { canonicalJson, parseJson, printJson, type Json } from '../protocol/json.ts';
+import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
+import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, type Database, type Sql } from './database.ts';
+import { all, get, marks, put, together, type Database, type Sql } from './database.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
+import {
+  addAddress,
+  addNote,
+  claimsOf,
+  consumedOf,
+  endNonce,
+  idOf,
+  isAnswered,
+  noncesOf,
+  ownersOf,
+  touch,
+  voidNonce,
+  writeRecords,
+  type Owner,
+} from './sql-pieces.ts';
 import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
 
 export interface StoreOptions {
@@ -24,14 +39,6 @@ export interface StoreOptions {
   journal?: Journal;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
-}
-
-interface Owner {
-  id: number;
-  kind: string;
-  name: string;
-  rev: number;
-  body: string;
 }
 
 export class SqlStore implements HomeStore {
@@ -50,7 +57,7 @@ export class SqlStore implements HomeStore {
   }
 
   async reply(key: Hex): Promise<Reply | undefined> {
-    const row = await this.#db.read(() =>
+    const row = await this.#db.ask(() =>
       get('SELECT text, exit, hint, "row", flags, copies FROM reply WHERE key = ?', key),
     );
     if (!row) return undefined;
@@ -60,12 +67,7 @@ export class SqlStore implements HomeStore {
 
   async load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }> {
     if (claims.length === 0) return { found: new Map(), nonces: [] };
-    const { owners, sealed } = await this.#db.read(function* () {
-      const owners = yield* ownersOf(claims);
-      const ids = [...new Set([...owners.values()].map(({ id }) => id))];
-      const sql = `SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${marks(ids)})`;
-      return { owners, sealed: ids.length === 0 ? [] : yield* all(sql, ...ids) };
-    });
+    const [owners, sealed] = await this.#db.ask(() => together(ownersOf(claims), noncesOf(claims)));
     const loaded = ({ kind, body, rev }: Owner): Loaded => ({ kind, record: parseJson(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
     for (const [claim, { kind, name, rev }] of owners)
@@ -102,33 +104,34 @@ export class SqlStore implements HomeStore {
   /** One commit within its transaction: its number, or false where something moved on. */
   *#take(commit: Commit, sealed: readonly Uint8Array[], places: readonly StoredAddress[]): Sql<number | false> {
     const { key, reply, reads, writes, opens, spends, voids, notes } = commit;
-    if (key !== null && (yield* get('SELECT 1 FROM reply WHERE key = ?', key))) return false;
     const compared = [...reads, ...writes].flatMap(({ claim, rev }) => (claim === null ? [] : [{ claim, rev }]));
-    const owners = yield* ownersOf([...new Set(compared.map(({ claim }) => claim))]);
+    const [owners, consumed, answered] = yield* together(
+      ownersOf([...new Set(compared.map(({ claim }) => claim))]),
+      consumedOf(spends),
+      isAnswered(key),
+    );
+    if (answered) return false;
     if (!compared.every(({ claim, rev }) => (owners.get(claim)?.rev ?? 0) === rev)) return false;
+    if (consumed)
+      throw new Refusal('nonce-consumed', `the secret nonce of ${consumed.of} for this request is no longer open`, {
+        hint: 'start the request anew',
+      });
 
+    const written = writes.map((write) => idOf(write, owners));
+    const [number, held] = yield* together(this.#db.counter.next(), claimsOf(written));
+    yield* touch([...spends, ...voids, ...opens], writes, number);
     // Nonces end before claims are dropped: afterwards they could no longer be found.
-    for (const nonce of spends)
-      if (!(yield* endNonce(nonce)))
-        throw new Refusal('nonce-consumed', `the secret nonce of ${nonce.of} for this request is no longer open`, {
-          hint: 'start the request anew',
-        });
-    const number = yield* this.#db.counter.next();
-    for (const nonce of spends) yield* touch(nonce, number);
-    for (const nonce of voids) yield* voidNonce(nonce, number);
-    yield* writeRecords(writes, owners, number);
-    for (const { name, body } of notes) {
-      const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
-      if (!(yield* get(sql, name, canonicalJson(body))))
-        throw new Refusal('already-known', `${name} was noted before, under another request`);
-    }
+    for (const nonce of spends) yield* endNonce(nonce);
+    for (const nonce of voids) yield* voidNonce(nonce);
+    yield* writeRecords(writes, written, held, number);
+    yield* together(...notes.map(addNote));
     for (const [i, nonce] of opens.entries()) {
-      yield* voidNonce(nonce, number);
+      yield* voidNonce(nonce);
       const sql = 'INSERT INTO nonce(of_claim, sighash, pubnonce, sealed, reply) VALUES (?, ?, ?, ?, ?)';
-      yield* all(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!, key);
+      yield* put(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!, key);
     }
     if (key !== null)
-      yield* all(
+      yield* put(
         'INSERT INTO reply(key, text, exit, hint, "row", flags, copies) VALUES (?, ?, ?, ?, ?, ?, ?)',
         key,
         reply.text,
@@ -138,7 +141,7 @@ export class SqlStore implements HomeStore {
         reply.flags,
         printJson(reply.copies),
       );
-    for (const place of places) if (!(yield* addAddress(place))) return false;
+    if ((yield* together(...places.map(addAddress))).includes(false)) return false;
     this.#point?.('in-commit');
     return number;
   }
@@ -146,7 +149,7 @@ export class SqlStore implements HomeStore {
   async notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>> {
     if (names.length === 0) return new Map();
     const sql = `SELECT name, body FROM note WHERE name IN (${marks(names)})`;
-    const rows = await this.#db.read(() => all(sql, ...names));
+    const rows = await this.#db.ask(() => all(sql, ...names));
     const notes = rows.map(({ name, body }): Note => ({
       name: name as string,
       body: parseJson(body as string) as object,
@@ -173,7 +176,7 @@ export class SqlStore implements HomeStore {
 
   async #listed(where: string, ...values: string[]): Promise<readonly Listed[]> {
     const sql = `SELECT kind, name, state, rev, body FROM record ${where} ORDER BY id`;
-    const rows = await this.#db.read(() => all(sql, ...values));
+    const rows = await this.#db.ask(() => all(sql, ...values));
     const lazily = (row: object, body: string) =>
       Object.defineProperty(row, 'record', { get: () => parseJson(body), enumerable: true }) as Listed;
     return rows.map(({ body, ...row }) => lazily(row, body as string));
@@ -182,7 +185,7 @@ export class SqlStore implements HomeStore {
   async fresh(count: number): Promise<readonly OwnAddress[]> {
     if (count === 0) return [];
     const sql = 'SELECT coalesce(max(idx) + 1, 0) AS next FROM address WHERE chain = 0';
-    const { next } = (await this.#db.read(() => get(sql))) as { next: number };
+    const { next } = (await this.#db.ask(() => get(sql))) as { next: number };
     const { address } = await this.#secrets();
     const paths = Array.from({ length: count }, (_, i): WalletPath => ({ chain: 0, index: next + i }));
     return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
@@ -191,7 +194,7 @@ export class SqlStore implements HomeStore {
   async ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>> {
     if (scripts.length === 0) return new Map();
     const sql = `SELECT script, chain, idx FROM address WHERE script IN (${marks(scripts)})`;
-    const rows = await this.#db.read(() => all(sql, ...scripts));
+    const rows = await this.#db.ask(() => all(sql, ...scripts));
     return new Map(
       rows.map(({ script, chain, idx }) => [script as Hex, { chain: chain as 0 | 1, index: idx as number }]),
     );
@@ -199,7 +202,7 @@ export class SqlStore implements HomeStore {
 
   async addresses(): Promise<readonly StoredAddress[]> {
     const sql = 'SELECT chain, idx AS "index", address, script FROM address ORDER BY chain, idx';
-    const rows = await this.#db.read(() => all(sql));
+    const rows = await this.#db.ask(() => all(sql));
     return rows.map((row) => ({ ...row }) as unknown as StoredAddress);
   }
 
@@ -209,9 +212,8 @@ export class SqlStore implements HomeStore {
     await this.#ready();
     const { counter } = this.#db;
     const number = await this.#db.write([ADDRESSES], function* () {
-      let added = false;
-      for (const place of places) added = (yield* addAddress(place)) || added;
-      return added && (yield* counter.next());
+      const added = yield* together(...places.map(addAddress));
+      return added.includes(true) && (yield* counter.next());
     });
     if (number === false) return;
     const addresses = places.map(({ chain, index }) => ({ chain, index }));
@@ -230,13 +232,13 @@ export class SqlStore implements HomeStore {
   }
 
   async meta(key: string): Promise<string | undefined> {
-    return this.#db.read(() => getMeta(key));
+    return this.#db.ask(() => getMeta(key));
   }
   async setMeta(key: string, value: string): Promise<void> {
     await this.#surely([`meta:${key}`], () => setMeta(key, value));
   }
   async commits(): Promise<number> {
-    return this.#db.read(() => this.#db.counter.get());
+    return this.#db.ask(() => this.#db.counter.get());
   }
 
   async atLeast(number: number): Promise<void> {
@@ -273,8 +275,8 @@ export class SqlStore implements HomeStore {
     const { counter } = this.#db;
     if (yield* this.#same(identity, tide)) return;
     const number = Math.max(yield* counter.get(), tide) + 1;
-    yield* all('DELETE FROM reply WHERE key IN (SELECT reply FROM nonce)');
-    yield* all('DELETE FROM nonce');
+    yield* put('DELETE FROM reply WHERE key IN (SELECT reply FROM nonce)');
+    yield* put('DELETE FROM nonce');
     for (const { id } of yield* all('SELECT id FROM record ORDER BY id')) yield* restore(id as number, known, number);
     yield* setMeta('restored', 'pending');
     yield* setMeta('identity', identity);
@@ -307,104 +309,6 @@ function namesOf({ key, reads, writes, opens, spends, voids, notes, addresses }:
   ];
 }
 
-/** The records behind these claims. */
-function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
-  if (claims.length === 0) return new Map();
-  const sql = `SELECT claim, id, kind, name, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
-  const rows = yield* all(sql, ...claims);
-  return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
-}
-
-function* writeRecords(writes: Commit['writes'], owners: ReadonlyMap<Claim, Owner>, number: number): Sql<void> {
-  const kept: { id: number | undefined; held: ReadonlySet<string> }[] = [];
-  // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
-  for (const { claim, claims, rev, kind } of writes) {
-    const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
-    if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
-    kept.push({ id, held: id === undefined ? new Set() : yield* dropClaims(id, new Set(claims), number) });
-  }
-  for (const [i, { kind, record, row, claims }] of writes.entries()) {
-    const { id: old, held } = kept[i]!;
-    const id = yield* putRecord(old, kind, record, row, number);
-    for (const claim of claims) if (!held.has(claim)) yield* addClaim(claim, id);
-  }
-}
-
-const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
-const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
-const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ? RETURNING id`;
-
-function* putRecord(
-  id: number | undefined,
-  kind: string,
-  record: object,
-  row: Commit['writes'][number]['row'],
-  number: number,
-): Sql<number> {
-  const values = [
-    kind,
-    row.name,
-    row.state,
-    number,
-    row.highSat,
-    row.limitSat,
-    Number(row.left),
-    row.issuer ?? null,
-    row.issuedSat ?? 0n,
-    row.owedSat ?? null,
-    canonicalJson(record),
-  ];
-  const put = yield* id === undefined ? get(INSERT, ...values) : get(UPDATE, ...values, id);
-  return put!['id'] as number;
-}
-
-/** Which of its claims the record still holds. */
-function* dropClaims(id: number, kept: ReadonlySet<string>, number: number): Sql<ReadonlySet<string>> {
-  const held = new Set<string>();
-  for (const row of yield* all('SELECT claim FROM claim WHERE record = ?', id)) {
-    const claim = row['claim'] as Claim;
-    if (kept.has(claim)) {
-      held.add(claim);
-      continue;
-    }
-    for (const nonce of yield* all('SELECT sighash FROM nonce WHERE of_claim = ?', claim))
-      yield* voidNonce({ of: claim, sighash: nonce['sighash'] as Hex }, number);
-    yield* all('DELETE FROM claim WHERE claim = ?', claim);
-  }
-  return held;
-}
-
-function* addClaim(claim: Claim, id: number): Sql<void> {
-  const sql = 'INSERT INTO claim(claim, record) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING record';
-  if (yield* get(sql, claim, id)) return;
-  if ((yield* ownersOf([claim])).get(claim)?.id !== id)
-    throw new Refusal('already-known', `${claim} is in use by another record of this home`);
-}
-
-/** Whoever loaded the record of this nonce before now loses its race, also where the record itself stays as it was. */
-function* touch({ of }: NonceId, number: number): Sql<void> {
-  yield* all('UPDATE record SET rev = ? WHERE id = (SELECT record FROM claim WHERE claim = ?)', number, of);
-}
-
-function* endNonce({ of, sighash }: NonceId): Sql<{ reply: string | null } | undefined> {
-  const ended = yield* get('DELETE FROM nonce WHERE of_claim = ? AND sighash = ? RETURNING reply', of, sighash);
-  return ended as { reply: string | null } | undefined;
-}
-
-/** Erases a nonce that may be there, and the reply that showed it, so that the same input is worked anew. */
-function* voidNonce(nonce: NonceId, number: number): Sql<void> {
-  yield* touch(nonce, number);
-  const reply = (yield* endNonce(nonce))?.reply ?? null;
-  if (reply !== null) yield* all('DELETE FROM reply WHERE key = ?', reply);
-}
-
-/** false where the place is in use. */
-function* addAddress({ chain, index, script, address }: StoredAddress): Sql<boolean> {
-  const sql =
-    'INSERT INTO address(chain, idx, script, address) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING idx';
-  return (yield* get(sql, chain, index, script, address)) !== undefined;
-}
-
 function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number: number): Sql<void> {
   const { kind: name, body } = (yield* get('SELECT kind, body FROM record WHERE id = ?', id)) as {
     kind: string;
@@ -420,10 +324,12 @@ function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number:
       },
     );
   const record = kind.restored(kind.parse(parseJson(body)));
-  const claims = kind.claims(record);
-  const held = yield* dropClaims(id, new Set(claims), number);
-  yield* putRecord(id, name, record as object, kind.row(record), number);
-  for (const claim of claims) if (!held.has(claim)) yield* addClaim(claim, id);
+  yield* writeRecords(
+    [{ kind: name, claim: null, rev: 0, record: record as object, row: kind.row(record), claims: kind.claims(record) }],
+    [id],
+    yield* claimsOf([id]),
+    number,
+  );
 }
 
 export function* getMeta(key: string): Sql<string | undefined> {
@@ -431,7 +337,7 @@ export function* getMeta(key: string): Sql<string | undefined> {
 }
 export function* setMeta(key: string, value: string): Sql<void> {
   const sql = 'INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value';
-  yield* all(sql, key, value);
+  yield* put(sql, key, value);
 }
 
 async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {

@@ -54,14 +54,17 @@ class Sqlite implements Database {
   async read<T>(work: () => Sql<T>): Promise<T> {
     return this.#connection.read(() => this.#run(work()));
   }
+  async ask<T>(work: () => Sql<T>): Promise<T> {
+    return this.read(work);
+  }
   async write<T>(_names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false> {
     return this.#connection.write(() => this.#run(work()));
   }
   #run<T>(work: Sql<T>): T {
-    for (let rows: Row[] = []; ;) {
+    for (let rows: Row[][] = []; ;) {
       const step = work.next(rows);
       if (step.done) return step.value;
-      rows = this.#connection.all(step.value.sql, ...step.value.values);
+      rows = step.value.map(({ sql, values }) => this.#connection.all(sql, ...values));
     }
   }
   async check(): Promise<void> {

@@ -1,0 +1,153 @@
+/**
+ * The pieces of a commit in SQL: records with their claims, nonces, notes and addresses.
+ * Not here: in which order a commit has them, and what it compares (`sql-store.ts`).
+ */
+import type { Claim, Hex, NonceId, Note } from '../protocol/action.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import type { Commit } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
+import type { StoredAddress } from './store.ts';
+
+export interface Owner {
+  id: number;
+  kind: string;
+  name: string;
+  rev: number;
+  body: string;
+}
+
+export function* isAnswered(key: Hex | null): Sql<boolean> {
+  return key !== null && (yield* get('SELECT 1 FROM reply WHERE key = ?', key)) !== undefined;
+}
+
+/** The records behind these claims. */
+export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
+  if (claims.length === 0) return new Map();
+  const sql = `SELECT claim, id, kind, name, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
+  const rows = yield* all(sql, ...claims);
+  return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
+}
+
+/** Sealed nonces of the records behind these claims, whichever of a record's claims each is for. */
+export function* noncesOf(claims: readonly Claim[]): Sql<Row[]> {
+  const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
+  return yield* all(`SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${records})`, ...claims);
+}
+
+export type Write = Commit['writes'][number];
+/** Of the record that it is written over, if any. */
+export function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Owner>): number | undefined {
+  const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
+  if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
+  return id;
+}
+
+/** The claims of each of these records: none of one that is not there yet. */
+export function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlySet<Claim>[]> {
+  const known = ids.filter((id) => id !== undefined);
+  if (known.length === 0) return ids.map(() => new Set());
+  const rows = yield* all(`SELECT record, claim FROM claim WHERE record IN (${marks(known)})`, ...known);
+  return ids.map((id) => new Set(rows.filter(({ record }) => record === id).map(({ claim }) => claim as Claim)));
+}
+
+/** @param ids of the records that are written over, with the claims that each `held` */
+export function* writeRecords(
+  writes: readonly Write[],
+  ids: readonly (number | undefined)[],
+  held: readonly ReadonlySet<Claim>[],
+  number: number,
+): Sql<void> {
+  // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
+  for (const [i, { claims }] of writes.entries())
+    yield* dropClaims([...held[i]!].filter((claim) => !claims.includes(claim)));
+  for (const [i, { kind, record, row, claims }] of writes.entries()) {
+    const id = yield* putRecord(ids[i], kind, record, row, number);
+    yield* together(...claims.filter((claim) => !held[i]!.has(claim)).map((claim) => addClaim(claim, id)));
+  }
+}
+
+const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
+const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
+const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
+
+function* putRecord(
+  id: number | undefined,
+  kind: string,
+  record: object,
+  row: Write['row'],
+  number: number,
+): Sql<number> {
+  const values = [
+    kind,
+    row.name,
+    row.state,
+    number,
+    row.highSat,
+    row.limitSat,
+    Number(row.left),
+    row.issuer ?? null,
+    row.issuedSat ?? 0n,
+    row.owedSat ?? null,
+    canonicalJson(record),
+  ];
+  if (id === undefined) return (yield* get(INSERT, ...values))!['id'] as number;
+  yield* put(UPDATE, ...values, id);
+  return id;
+}
+
+/** With the nonces that were open for them, and the replies that showed these. */
+function* dropClaims(dropped: readonly Claim[]): Sql<void> {
+  if (dropped.length === 0) return;
+  const these = `(${marks(dropped)})`;
+  yield* put(`DELETE FROM reply WHERE key IN (SELECT reply FROM nonce WHERE of_claim IN ${these})`, ...dropped);
+  yield* put(`DELETE FROM nonce WHERE of_claim IN ${these}`, ...dropped);
+  yield* put(`DELETE FROM claim WHERE claim IN ${these}`, ...dropped);
+}
+
+function* addClaim(claim: Claim, id: number): Sql<void> {
+  const sql = 'INSERT INTO claim(claim, record) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING record';
+  if (yield* get(sql, claim, id)) return;
+  if ((yield* ownersOf([claim])).get(claim)?.id !== id)
+    throw new Refusal('already-known', `${claim} is in use by another record of this home`);
+}
+
+export function* addNote({ name, body }: Note): Sql<void> {
+  const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
+  if (!(yield* get(sql, name, canonicalJson(body))))
+    throw new Refusal('already-known', `${name} was noted before, under another request`);
+}
+
+/** Whoever loaded the record of one of these nonces before now loses its race, also where the record itself stays as it was. */
+export function* touch(nonces: readonly NonceId[], writes: readonly Write[], number: number): Sql<void> {
+  const written = new Set(writes.flatMap(({ claims }) => claims));
+  const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));
+  if (claims.length === 0) return;
+  const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
+  yield* put(`UPDATE record SET rev = ? WHERE id IN (${records})`, number, ...claims);
+}
+
+/** The first of these nonces that is not open, or stands there twice. */
+export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined> {
+  const sql = 'SELECT 1 FROM nonce WHERE of_claim = ? AND sighash = ?';
+  const open = yield* together(...spends.map(({ of, sighash }) => get(sql, of, sighash)));
+  const isSame = (one: NonceId, other: NonceId) => one.of === other.of && one.sighash === other.sighash;
+  return spends.find((nonce, i) => !open[i] || spends.slice(0, i).some((other) => isSame(nonce, other)));
+}
+
+export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
+  put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
+
+/** Erases a nonce that may be there, and the reply that showed it, so that the same input is worked anew. */
+export function* voidNonce(nonce: NonceId): Sql<void> {
+  const reply = 'SELECT reply FROM nonce WHERE of_claim = ? AND sighash = ?';
+  yield* put(`DELETE FROM reply WHERE key = (${reply})`, nonce.of, nonce.sighash);
+  yield* endNonce(nonce);
+}
+
+/** false where the place is in use. */
+export function* addAddress({ chain, index, script, address }: StoredAddress): Sql<boolean> {
+  const sql =
+    'INSERT INTO address(chain, idx, script, address) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING idx';
+  return (yield* get(sql, chain, index, script, address)) !== undefined;
+}
