@@ -72,12 +72,14 @@ With --accept-restore a home whose store was restored or copied works again with
 
   private async make(from: string, flags: HomeValues & { 'mnemonic-fd'?: number | undefined; encrypt: boolean }) {
     const { restoreHome } = await import('../lib/home/backup.ts');
-    const { dir, store } = await homeOptions(flags);
+    const { dir, store, refundsDir, journalDir } = await homeOptions(flags);
     const fd = flags['mnemonic-fd'];
     const { network, id } = await restoreHome({
       from,
       dir,
       ...(store !== undefined && { store }),
+      ...(refundsDir !== undefined && { refundsDir }),
+      ...(journalDir !== undefined && { journalDir }),
       ...(fd !== undefined && { mnemonic: await readSecret(fd) }),
       ...(flags.encrypt && { passphrase: await readPassphrase(flags, true) }),
     });
