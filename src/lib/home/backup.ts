@@ -65,18 +65,14 @@ export interface BackupOptions {
 /** @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
 export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
   const { store: _, ...copied } = config;
-  const probe = journal.probe();
+  const covered = await journal.seal();
   let made: Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
-  try {
-    await makeDirectory(to, async (at) => {
-      writeConfig(at, copied, BACKUP_FILE);
-      if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
-      made = await copyStore(store, join(at, STORE_FILE));
-    });
-    return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered: await probe.covered() };
-  } finally {
-    probe.end();
-  }
+  await makeDirectory(to, async (at) => {
+    writeConfig(at, copied, BACKUP_FILE);
+    if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
+    made = await copyStore(store, join(at, STORE_FILE));
+  });
+  return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered };
 }
 
 const seedForm = (dir: string) =>
