@@ -13,6 +13,7 @@ const SECTIONS = [
   ['ecash.sh', 'Credits become ecash'],
   ['serve.sh', 'A mint behind HTTP'],
   ['watch.sh', 'Deadlines, watched'],
+  ['mint-operator.sh', "An operator's month"],
   ['ecash-token.sh', 'Cashu tokens, looked into'],
   ['onion.sh', 'Onions on the shell'],
   ['assets.sh', 'Coloured coins, for archivists'],

@@ -10,7 +10,7 @@ export default class Backup extends BaseCommand {
   static override description = `Makes a new directory with the records, the settings and the seed as the home holds it, always with a SQLite file, whatever database the home has. Others may work on the home meanwhile. Shares of statecoins are in no copy.
 A backup is no home: restore --from makes one of it, on this machine or another, and reconcile --journal brings in what came after. Keep the journal (HOME.journal) on another disk, and copy backup, journal and HOME.refunds off the machine.`;
   static override examples = [
-    'Every night; what the backup covers of the journal may go\nspillway backup --home mint --to "backups/$(date +%F)" | jq -r ".covered[]" | xargs -r rm',
+    'Every night; what the backup covers of the journal may go\nspillway backup --home mint --to "backups/$(date +%F)" | jq -r ".covered[] | @sh" | xargs -r rm',
     'A home in a file moves to PostgreSQL\nspillway backup --home mint --to moved\nspillway restore --from moved --home fleet --store postgres://127.0.0.1/mint',
   ];
   static override flags = {

@@ -13,7 +13,7 @@ const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as cons
 
 export default class Init extends BaseCommand {
   static override summary = "Make a party's home: a seed and a store";
-  static override description = `The words restore the plain coins of the home and nothing else. Contracts need a backup of the whole directory, and their refunds are kept in HOME.refunds: copy that folder off the machine.
+  static override description = `The words restore the plain coins of the home and nothing else. Contracts need what spillway backup makes, and the journal since (HOME.journal, best on another disk); refunds are kept in HOME.refunds. Copy all three off the machine.
 Never run two copies of a home, and never put back an image of a machine with an older one: a secret nonce used twice gives a contract's key away.`;
   static override examples = [
     'A home on regtest, and an address to fund it\nspillway init --home user --network regtest | jq -r .id\nspillway address --home user | xargs bitcoin-cli -regtest -generate 101',
@@ -54,7 +54,7 @@ Never run two copies of a home, and never put back an image of a machine with an
     const home = resolve(options.dir);
     if (out !== undefined) await writeFileWhole(out, `${mnemonic}\n`, 0o600);
     else if (fd === undefined) showOnce(mnemonic, home);
-    note('the words restore the plain coins of this home; contracts need a backup of the home itself');
+    note('the words restore the plain coins of this home; contracts need its backup and its journal');
     await print(printJson({ type: 'init', version: 1, network, home, id }));
   }
 }

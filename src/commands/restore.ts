@@ -72,17 +72,18 @@ With --accept-restore a home whose store was restored or copied works again with
 
   private async make(from: string, flags: HomeValues & { 'mnemonic-fd'?: number | undefined; encrypt: boolean }) {
     const { restoreHome } = await import('../lib/home/backup.ts');
-    const { dir, store } = await homeOptions(flags);
+    const options = await homeOptions(flags);
     const fd = flags['mnemonic-fd'];
     const { network, id } = await restoreHome({
+      ...options,
       from,
-      dir,
-      ...(store !== undefined && { store }),
       ...(fd !== undefined && { mnemonic: await readSecret(fd) }),
       ...(flags.encrypt && { passphrase: await readPassphrase(flags, true) }),
     });
     note('this home only exits until its journal is brought in: spillway reconcile --journal');
     note('if the lost home still runs somewhere, stop it: two copies of a home give keys away');
-    await print(printJson({ type: 'restore', version: 1, network, home: resolve(dir), id, from: resolve(from) }));
+    await print(
+      printJson({ type: 'restore', version: 1, network, home: resolve(options.dir), id, from: resolve(from) }),
+    );
   }
 }

@@ -19,7 +19,7 @@ describe('init', () => {
     expect(stdout.split('\n')).toHaveLength(2);
     expect(statSync(home).mode & 0o777).toBe(0o700);
     expect(stderr).toMatch(/seed file in .* is the only copy/);
-    expect(stderr).toMatch(/contracts need a backup of the home itself/);
+    expect(stderr).toMatch(/contracts need its backup and its journal/);
     const { mnemonic } = JSON.parse(readFileSync(join(home, 'seed'), 'utf8'));
     expect(stdout + stderr).not.toContain(mnemonic.split(' ').slice(0, 3).join(' '));
   });

@@ -1,5 +1,5 @@
 /** The journal: what is in it when, what of it is noticed when it was touched, and how it ends. */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Journal, readJournal, type JournalLine } from '../../src/lib/home/journal.ts';
@@ -192,7 +192,7 @@ describe('reading', () => {
 });
 
 describe('what a backup covers', () => {
-  it('is every file of this home to which nothing was written since', async () => {
+  it('is every file of this home that was begun before it, of other processes too', async () => {
     const dir = join(tempDir(), 'journal');
     mkdirSync(dir);
     const [old, busy] = [made(dir), made(dir)];
@@ -201,29 +201,35 @@ describe('what a backup covers', () => {
     const foreign = new Journal({ dir, key: async () => new Uint8Array(32).fill(8) });
     await foreign.append(lineOf(1));
     writeFileSync(join(dir, 'strange.journal'), 'hello');
-    await new Promise((done) => setTimeout(done, 20));
-    const probe = old.probe();
+    const covered = await old.seal();
     await busy.append(lineOf(3));
-    const covered = await probe.covered();
-    probe.end();
-    expect(covered).toHaveLength(1);
-    expect(readJournal(covered[0]!, KEY).lines.map(({ commit }) => commit)).toEqual([1]);
-    expect(readdirSync(dir).filter((file) => file.startsWith('.mark'))).toEqual([]);
+    const found = covered.flatMap((file) => readJournal(file, KEY).lines);
+    expect(found.map(({ commit }) => commit).sort()).toEqual([1, 2]);
+    expect(await old.seal()).toEqual(expect.arrayContaining(covered));
   });
 
   it('is nothing where there is no journal yet', async () => {
-    const probe = made().probe();
-    expect(await probe.covered()).toEqual([]);
-    probe.end();
+    expect(await made().seal()).toEqual([]);
   });
 
-  it('never a file that grows again afterwards: its process has it open', async () => {
+  it('is never a file that grows afterwards, though its process has it open', async () => {
     const journal = made();
     await journal.append(lineOf(1));
-    const [file] = filesOf(journal);
-    appendFileSync(file!, '');
-    rmSync(file!);
+    const covered = await journal.seal();
     await journal.append(lineOf(2));
-    expect(commits(journal)).toEqual([2]);
+    covered.forEach((file) => rmSync(file));
+    expect([covered.length, commits(journal)]).toEqual([1, [2]]);
+  });
+
+  it('loses no line that was being written when the backup began', async () => {
+    const dir = join(tempDir(), 'journal');
+    const other = made(dir);
+    let covered: Promise<string[]> | undefined;
+    const journal = made(dir, () => void (covered ??= other.seal()));
+    await journal.append(lineOf(1));
+    const files = (await covered)!;
+    expect(files.flatMap((file) => readJournal(file, KEY).lines)).toHaveLength(1);
+    files.forEach((file) => rmSync(file));
+    expect(commits(journal)).toEqual([1]);
   });
 });

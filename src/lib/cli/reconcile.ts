@@ -55,7 +55,9 @@ function figuresOf(kind: string, record: unknown): object {
   const c = record as Credit;
   if (!isFunded(c)) return { role: c.role, state: c.state };
   const owed = 'owedSat' in c && c.owedSat !== null ? { owed_sat: c.owedSat } : {};
-  return { role: c.role, state: c.state, paid_sat: paidOf(c), ...owed };
+  // What is known to be issued: status counts all that was paid until it is confirmed.
+  const issued = 'issuedSat' in c && c.terms.ecash !== 'none' ? { issued_sat: c.issuedSat } : {};
+  return { role: c.role, state: c.state, paid_sat: paidOf(c), ...issued, ...owed };
 }
 
 /**

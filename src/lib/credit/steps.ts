@@ -24,7 +24,7 @@ export function checkHome(hand: Pick<Hand, 'restored'>): void {
       'home-restored',
       'the store of this home was restored from a backup or copied; as payee it only exits',
       {
-        hint: 'spillway restore --accept-restore says what may be lost and goes on',
+        hint: 'spillway reconcile --journal brings in what came after; restore --accept-restore goes on without',
       },
     );
 }

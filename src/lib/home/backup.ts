@@ -65,18 +65,14 @@ export interface BackupOptions {
 /** @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
 export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
   const { store: _, ...copied } = config;
-  const probe = journal.probe();
+  const covered = await journal.seal();
   let made: Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
-  try {
-    await makeDirectory(to, async (at) => {
-      writeConfig(at, copied, BACKUP_FILE);
-      if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
-      made = await copyStore(store, join(at, STORE_FILE));
-    });
-    return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered: await probe.covered() };
-  } finally {
-    probe.end();
-  }
+  await makeDirectory(to, async (at) => {
+    writeConfig(at, copied, BACKUP_FILE);
+    if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
+    made = await copyStore(store, join(at, STORE_FILE));
+  });
+  return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered };
 }
 
 const seedForm = (dir: string) =>
@@ -134,6 +130,9 @@ export interface RestoreOptions {
   /** A backup. */
   from: string;
   dir: string;
+  /** Recorded as the home's own in place of those of the lost one. */
+  refundsDir?: string;
+  journalDir?: string;
   /** The URL of an empty PostgreSQL database; a SQLite file otherwise. */
   store?: string;
   /** The words, where the backup was made without them. */
@@ -146,7 +145,8 @@ export interface RestoreOptions {
  * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-newer`; `usage` where it has no seed
  * and no words are given, or both; `wrong-seed` for words of another home
  */
-export async function restoreHome({ from, dir, store, mnemonic, passphrase }: RestoreOptions): Promise<Config> {
+export async function restoreHome(options: RestoreOptions): Promise<Config> {
+  const { from, dir, store, refundsDir, journalDir, mnemonic, passphrase } = options;
   const config = readConfig(resolve(from), BACKUP_FILE);
   const seed = join(from, SEED_FILE);
   if (existsSync(seed) === (mnemonic !== undefined))
@@ -155,7 +155,12 @@ export async function restoreHome({ from, dir, store, mnemonic, passphrase }: Re
     });
   const path = join(from, STORE_FILE);
   if (!existsSync(path)) throw new Refusal('store-unavailable', `${from} holds no ${STORE_FILE}`);
-  const made: Config = { ...config, ...(store !== undefined && { store: withoutPassword(store) }) };
+  const made: Config = {
+    ...config,
+    ...(refundsDir !== undefined && { refunds: resolve(refundsDir) }),
+    ...(journalDir !== undefined && { journal: resolve(journalDir) }),
+    ...(store !== undefined && { store: withoutPassword(store) }),
+  };
   await makeDirectory(resolve(dir), async (at) => {
     writeConfig(at, made);
     if (mnemonic === undefined) writePrivate(join(at, SEED_FILE), readFileSync(seed));

@@ -14,6 +14,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasync,
   fstatSync,
@@ -22,8 +23,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
-  rmSync,
-  statSync,
+  renameSync,
   write,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { syncDirectory, syncParent, writePrivate } from './files.ts';
+import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
 import { lock, unlock } from './nonce-box.ts';
 
 /** Where a home's journal lies unless told otherwise. */
@@ -61,6 +61,9 @@ const ROTATE_BYTES = 64_000_000;
 /** Versions that a process remembers to have written: more would only be written twice. */
 const REMEMBERED = 20_000;
 
+const ENDS = '.journal';
+/** Sealed by a backup: whoever has it open begins another. */
+const SEALED = `.sealed${ENDS}`;
 const HEADER_BEGINS = '{"type":"journal"';
 interface Header {
   type: 'journal';
@@ -84,6 +87,7 @@ export interface JournalOptions {
 }
 
 interface OpenFile {
+  path: string;
   /** A number, not a FileHandle: a process may end without closing it. */
   fd: number;
   key: Uint8Array;
@@ -175,6 +179,8 @@ export class Journal {
       closeSync(file.fd);
       throw error;
     }
+    // A backup that began meanwhile may tell that this file can go: then the lines go into one that it does not know.
+    if (!existsSync(file.path)) return this.#write();
     this.#lines = this.#lines.filter((line) => !lines.includes(line));
     for (const thing of read) {
       if (this.#read.get(idOf(thing)) === thing) this.#read.delete(idOf(thing));
@@ -190,12 +196,13 @@ export class Journal {
     if (this.#versions.size > REMEMBERED) this.#versions.delete(this.#versions.keys().next().value!);
   }
 
-  /** The file to write to: not one that was removed, or is full. */
+  /** The file to write to: not one that was removed or sealed, or is full. */
   async #current(): Promise<OpenFile> {
     const file = this.#file;
     if (file) {
       const worn = file.bytes > ROTATE_BYTES || performance.now() - file.since > ROTATE_MS;
-      if (!worn && fstatSync(file.fd).nlink > 0) return file;
+      if (!worn && existsSync(file.path)) return file;
+      this.#file = undefined;
       closeSync(file.fd);
     }
     return (this.#file = await this.#begin());
@@ -205,15 +212,21 @@ export class Journal {
     const home = await this.#key();
     if (mkdirSync(this.dir, { recursive: true, mode: 0o700 }) !== undefined) syncParent(this.dir);
     const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
-    const path = join(this.dir, `${time}-${randomBytes(6).toString('hex')}.journal`);
+    const path = join(this.dir, `${time}-${randomBytes(6).toString('hex')}${ENDS}`);
     const salt = randomBytes(16).toString('hex');
     const header: Header = { type: 'journal', version: VERSION, of: markOf(home), salt };
     writePrivate(path, `${JSON.stringify(header)}\n`);
     syncDirectory(this.dir);
-    const fd = openSync(path, 'a');
+    let fd: number;
+    try {
+      fd = openSync(path, constants.O_WRONLY | constants.O_APPEND);
+    } catch (error) {
+      if (isMissing(error)) return this.#begin(); // sealed already
+      throw error;
+    }
     const bytes = fstatSync(fd).size;
     const key = derived(home, salt, 'file', 32);
-    return { fd, key, lines: 0, bytes, since: performance.now() };
+    return { path, fd, key, lines: 0, bytes, since: performance.now() };
   }
 
   async #guard(work: () => Promise<void>): Promise<void> {
@@ -228,26 +241,27 @@ export class Journal {
   }
 
   /**
-   * Marks this moment in the folder, by the clock of its disk. `covered`: the files of this home, oldest first, to which
-   * nothing was written since: all their commits were done by then.
+   * Ends all files of this home, before a backup reads the store. What was written into one, and not once more into another,
+   * was committed before: a process that writes looks afterwards whether its file was sealed.
+   * @returns the files that are ended, oldest first: the backup holds every line of them
+   * @throws Refusal `cannot-write`
    */
-  probe(): { covered(): Promise<string[]>; end(): void } {
-    const mark = join(this.dir, `.mark-${randomBytes(6).toString('hex')}`);
-    const there = existsSync(this.dir);
-    if (there) writePrivate(mark, '');
-    return {
-      covered: async () => {
-        if (!there) return [];
-        const { mtimeMs } = statSync(mark);
-        const begins = `${HEADER_BEGINS},"version":${VERSION},"of":"${markOf(await this.#key())}"`;
-        return readdirSync(this.dir)
-          .filter((name) => name.endsWith('.journal'))
-          .map((name) => join(this.dir, name))
-          .filter((path) => statSync(path).mtimeMs < mtimeMs && beginOf(path, begins.length) === begins)
-          .sort();
-      },
-      end: () => rmSync(mark, { force: true }),
-    };
+  async seal(): Promise<string[]> {
+    if (!existsSync(this.dir)) return [];
+    const begins = `${HEADER_BEGINS},"version":${VERSION},"of":"${markOf(await this.#key())}"`;
+    const files = (): string[] =>
+      readdirSync(this.dir)
+        .filter((name) => name.endsWith(ENDS))
+        .map((name) => join(this.dir, name))
+        .filter((path) => beginOf(path, begins.length) === begins)
+        .sort();
+    let sealed: string[] = [];
+    await this.#guard(async () => {
+      for (const path of files().filter((path) => !path.endsWith(SEALED)))
+        renameSync(path, path.slice(0, -ENDS.length) + SEALED);
+      sealed = files().filter((path) => path.endsWith(SEALED));
+    });
+    return sealed;
   }
 
   /** After what is being written. */

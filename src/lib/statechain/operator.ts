@@ -36,7 +36,7 @@ export function checkServes(hand: Pick<Hand, 'restored'>, c?: OperatorRecord): v
     throw new Refusal(
       'home-restored',
       'the store of this home was restored from a backup or copied; it signs nothing as operator',
-      { hint: 'spillway restore --accept-restore says what may be lost and goes on' },
+      { hint: 'spillway reconcile --journal brings in what came after; restore --accept-restore goes on without' },
     );
   if (c?.restored)
     throw new Refusal('contract-restored', 'this coin is from a restored store: its share is gone, its owner exits');
