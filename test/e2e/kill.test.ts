@@ -43,14 +43,7 @@ import {
 } from '../support/spillway.ts';
 
 /** Where a run can be stopped, in the order in which it gets there. */
-const LABELS = [
-  'before-commit',
-  'in-commit',
-  'before-journal',
-  'after-commit',
-  'before-print',
-  'after-print',
-] as const;
+const LABELS = ['before-commit', 'in-commit', 'before-journal', 'after-commit', 'before-print', 'after-print'] as const;
 /** A script of nobody here. */
 const FOREIGN = `5120${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
 
