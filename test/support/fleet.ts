@@ -122,7 +122,8 @@ export class Fleet {
       const id = await opened(this.#both, ecash ? { offer: HOME_MINT } : {});
       this.#paid.set(id, { paid: 0n, ecash });
       const steps = ecash ? this.#ecashUpdate(id) : this.#plainUpdate(id);
-      for (let n = 0; n < updates / contracts; n += 1) customers.push(async () => void (await steps()));
+      const share = Math.floor(((i + 1) * updates) / contracts) - Math.floor((i * updates) / contracts);
+      for (let n = 0; n < share; n += 1) customers.push(async () => void (await steps()));
     }
     const queue = shuffled(customers);
     await Promise.all(
