@@ -2,7 +2,7 @@
  * A party under test: a real home in a temporary directory, played in process through the one runner, with chain facts
  * that the test sets. Child processes of the built program: `spillway.ts` beside this file.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
@@ -111,10 +111,13 @@ export class TestParty {
     await this.reopen();
   }
 
-  /** The files of the journal. */
+  /** The files of the journal; the one that was written last comes last. */
   journal(): string[] {
     const dir = this.home.journalDir;
-    return readdirSync(dir).map((file) => join(dir, file));
+    const at = (file: string): number => statSync(file).mtimeMs;
+    return readdirSync(dir)
+      .map((file) => join(dir, file))
+      .sort((a, b) => at(a) - at(b));
   }
 
   ports(options: RunOptions = {}): Ports {
