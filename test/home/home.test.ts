@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { initHome, openHome, type OpenOptions } from '../../src/lib/home/home.ts';
+import { readJournal } from '../../src/lib/home/journal.ts';
 import { commitOf, tempDir, thing, things, write } from './fixture.ts';
 
 const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about';
@@ -114,6 +115,19 @@ describe('openHome', () => {
     }
   });
 
+  it('opens one from before there was a journal, and keeps one from then on', async () => {
+    const dir = join(tempDir(), 'home');
+    await initHome({ dir, network: 'regtest' });
+    const path = join(dir, 'config.json');
+    const { journal_key: key, ...config } = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify(config));
+    const home = await open(dir);
+    await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:aa'))] }));
+    const [file] = readdirSync(home.journalDir);
+    expect(readJournal(join(home.journalDir, file!), Buffer.from(key, 'hex')).lines).toHaveLength(1);
+    home.close();
+  });
+
   it('refuses a configuration that is newer or damaged', async () => {
     const dir = join(tempDir(), 'home');
     await initHome({ dir, network: 'regtest' });
@@ -124,6 +138,7 @@ describe('openHome', () => {
       '{}',
       JSON.stringify({ ...config, version: 2 }),
       JSON.stringify({ ...config, id: '../x' }),
+      JSON.stringify({ ...config, journal_key: 'ab' }),
     ]) {
       writeFileSync(path, text);
       await expect(open(dir)).rejects.toMatchObject({ code: 'store-unavailable' });

@@ -153,7 +153,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       const dir = await newHome(url);
       await cluster.sql(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = ${value}`);
       await expect(open(dir)).rejects.toMatchObject({
-        code: 'store-unsafe',
+        code: 'commit-unsynced',
         message: expect.stringContaining(`synchronous_commit is ${value}`),
       });
     });
@@ -162,7 +162,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       const careless = await startPostgres(undefined, ['fsync=off']);
       try {
         await expect(newHome(await careless.database())).rejects.toMatchObject({
-          code: 'store-unsafe',
+          code: 'commit-unsynced',
           message: expect.stringContaining('fsync is off'),
         });
       } finally {

@@ -190,7 +190,7 @@ describe.runIf(process.platform === 'linux')('refuseNetworkDisk', () => {
   it('refuses file systems of other machines only', () => {
     for (const type of [0x6969, 0x517b, -0xacb2be, -0x1acb2be, 0x01021997])
       expect(() => refuseNetworkDisk('/', () => type)).toThrow(
-        expect.objectContaining({ code: 'store-unsafe', hint: expect.stringContaining('local') }),
+        expect.objectContaining({ code: 'network-disk', hint: expect.stringContaining('local') }),
       );
     expect(() => refuseNetworkDisk('/', () => 0xef53)).not.toThrow();
     // FUSE, but no mount of sshfs or the like at /

@@ -123,11 +123,24 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
   const { records } = await loadRecords<Rs>(ports.store, action.kinds, (found) =>
     action.find(message, line.input, found),
   );
-  const seen = { message, records, input: line.input };
-  const row = action.rows.find(({ name, after }) => name === reply.row && after === (message?.step ?? null));
-  await ports.store.notes(row?.needs?.({ ...seen, by: action.party(seen) }).notes ?? []);
+  await ports.store.notes(notesOf(action, reply, { message, records, input: line.input }));
   await ports.store.flush();
   return { text: reply.text, exit: reply.exit, hint: reply.hint };
+}
+
+/** The notes that an answer rests on, found as its step found them; none where the records have moved on too far for that. */
+function notesOf<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  reply: Reply,
+  seen: Omit<Seen<M | null, Rs, I>, 'by'>,
+): readonly string[] {
+  const row = action.rows.find(({ name, after }) => name === reply.row && after === (seen.message?.step ?? null));
+  try {
+    return row?.needs?.({ ...seen, by: action.party(seen) }).notes ?? [];
+  } catch (error) {
+    if (error instanceof Refusal) return [];
+    throw error;
+  }
 }
 
 const noKey = (): never => {

@@ -73,8 +73,10 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
   const whole =
     typeof config.network === 'string' &&
     /^[0-9a-f]{32}$/.test(config.id ?? '') &&
-    typeof config.insecure === 'boolean';
-  if (!whole) throw new Refusal('store-unavailable', `${path} is damaged: network, id and insecure expected`);
+    typeof config.insecure === 'boolean' &&
+    (config.journal_key === undefined || /^[0-9a-f]{64}$/.test(config.journal_key));
+  if (!whole)
+    throw new Refusal('store-unavailable', `${path} is damaged: network, id, insecure and journal_key expected`);
   return config as Config;
 }
 

@@ -50,14 +50,14 @@ export function refuseExposed(path: string, mode = statSync(path).mode): void {
 
 /**
  * @param typeOf statfs type of a path; the real one outside tests
- * @throws Refusal `store-unsafe` for a directory on a network file system (Linux only)
+ * @throws Refusal `network-disk` for a directory on a network file system (Linux only)
  */
 export function refuseNetworkDisk(dir: string, typeOf: (dir: string) => number = (at) => statfsSync(at).type): void {
   if (process.platform !== 'linux') return;
   const type = typeOf(dir) >>> 0;
   const name = type === FUSE ? fuseMount(dir) : NETWORK_DISKS.get(type);
   if (name === undefined) return;
-  throw new Refusal('store-unsafe', `${dir} is on a network file system (${name}), a disk of this machine expected`, {
+  throw new Refusal('network-disk', `${dir} is on a network file system (${name}), a disk of this machine expected`, {
     hint: 'locks do not hold there, and two machines could sign with one nonce; put the home on a local disk',
   });
 }

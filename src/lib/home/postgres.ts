@@ -57,7 +57,7 @@ export async function createPostgres(url: string, homeId: string, fill?: () => S
   }
 }
 
-/** @throws Refusal `store-unavailable`, `store-unsafe`, `store-newer` */
+/** @throws Refusal `store-unavailable`, `commit-unsynced`, `store-newer` */
 export async function openPostgres(
   url: string,
   homeId: string,
@@ -225,7 +225,7 @@ class Postgres implements Database {
       ['fsync', state.fsync, ['on']],
     ] as const)
       if (!(expected as readonly string[]).includes(found))
-        throw new Refusal('store-unsafe', `${this.#place}: ${name} is ${found}, ${expected.join(' or ')} expected`, {
+        throw new Refusal('commit-unsynced', `${this.#place}: ${name} is ${found}, ${expected.join(' or ')} expected`, {
           hint: 'a payment that was acknowledged could be lost in a crash',
         });
     if (this.#identity !== undefined) {
