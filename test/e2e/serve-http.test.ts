@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -14,38 +14,17 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode, PASSWORD, type Answers } from '../chain/node.ts';
 import { freshDir, spillway } from '../cli/run.ts';
-import { opened, ownCoin, pair, type Pair } from '../support/credit.ts';
+import { ownCoin, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
+import { servedPair } from '../support/served.ts';
 import { Server, type Replied } from '../support/server.ts';
 
 const SEED = 230;
 let both: Pair;
 let id: string;
-beforeAll(async () => {
-  both = await pair(SEED);
-  id = await opened(both);
-}, 60_000);
-afterAll(() => both.close());
-
-const running: Server[] = [];
-afterEach(() => running.splice(0).forEach(({ child }) => child.kill('SIGKILL')));
-
-const env = (more: Record<string, string> = {}, seed = SEED): Record<string, string> => ({
-  SPILLWAY_INSECURE_SEED: Buffer.alloc(32, seed).toString('hex'),
-  SPILLWAY_TIP: '1000',
-  ...more,
+const { env, ends, serve, signed } = servedPair(SEED, (pair, contract) => {
+  [both, id] = [pair, contract];
 });
-/** A server on the payee's home. */
-async function serve(argv: readonly string[], more?: Record<string, string>): Promise<Server> {
-  const server = await Server.start(['--home', both.payee.dir, ...argv], env(more));
-  running.push(server);
-  return server;
-}
-/** The payer's signature for a new request over a contract. */
-async function signed(contract = id, amount = 1_000n): Promise<Message> {
-  const requested = await both.payee.run(signUpdate, { input: { contract, amount } });
-  return (await both.payer.run(signUpdate, { on: requested.message, amount })).message;
-}
 const commits = (): Promise<number> => both.payee.home.store.commits();
 const paid = async (contract = id): Promise<bigint> => ((await both.payee.record(contract)) as PayeeCredit).paidSat;
 const told = ({ status, message }: Replied): unknown[] => [message['error']?.code ?? message['step'], status];
@@ -77,7 +56,7 @@ describe('over HTTP', () => {
       network: 'regtest',
       http: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     });
-    const on = await signed();
+    const on = (await signed()).message;
     const before = await paid();
     const reply = await server.post(on);
     expect(told(reply)).toEqual(['accepted', 200]);
@@ -123,7 +102,7 @@ describe('over HTTP', () => {
 
   it('writes one line of log for each request: no message, no secret', async () => {
     const server = await serve(['--http', '0']);
-    const on = await signed();
+    const on = (await signed()).message;
     await server.post(on);
     await server.post(on, { origin: 'http://localhost' });
     await server.post({ ...on, type: 'a\u001b[2J\n' });
@@ -173,7 +152,7 @@ describe('refused, by code and status, with nothing stored', () => {
   let before: unknown;
   beforeAll(async () => {
     server = await Server.start(['--home', both.payee.dir, '--http', '0', '--timeout', '1'], env());
-    on = await signed();
+    on = (await signed()).message;
     before = await both.payee.state();
   }, 60_000);
   afterAll(async () => {
@@ -259,8 +238,7 @@ const alienOf = (on: Message): Message => ({ ...on, contract: { ...on['contract'
 describe('what waits for a person', () => {
   it('an offer to this home, and a request for its money: 403, nothing stored', async () => {
     const { payee, payer } = both;
-    const server = await Server.start(['--home', payer.dir, '--http', '0'], env({}, SEED + 1));
-    running.push(server);
+    const server = ends(await Server.start(['--home', payer.dir, '--http', '0'], env({}, SEED + 1)));
     const before = await payer.state();
     const offer = await payee.run(openCredit, { input: { as: 'payee', policy: defaultPolicy('regtest') } });
     const asked = await payee.run(signUpdate, { input: { contract: id, amount: 7n } });
@@ -284,7 +262,7 @@ describe('what waits for a person', () => {
 describe('many at once', () => {
   it('the same message from ten clients: one takes the step, all read the same bytes', async () => {
     const server = await serve(['--http', '0']);
-    const on = await signed();
+    const on = (await signed()).message;
     const before = await commits();
     const replies = await Promise.all(Array.from({ length: 10 }, () => server.post(on)));
     expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
@@ -294,7 +272,7 @@ describe('many at once', () => {
 
   it('the same message to two servers on one home', async () => {
     const servers = [await serve(['--http', '0']), await serve(['--http', '0'])];
-    const on = await signed();
+    const on = (await signed()).message;
     const before = await commits();
     const replies = await Promise.all([...servers, ...servers].map((server) => server.post(on)));
     expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
@@ -304,7 +282,7 @@ describe('many at once', () => {
   it('more than --queue: busy, 503 with Retry-After, and the same later is answered', async () => {
     const node = await fakeNode(NODE);
     const server = await serve(['--http', '0', '--queue', '2'], chain(node.url));
-    const on = await signed();
+    const on = (await signed()).message;
     lateMs = 1_500;
     const replies = await Promise.all(Array.from({ length: 5 }, () => server.post(on)));
     lateMs = 0;
@@ -330,7 +308,7 @@ describe('SIGTERM', () => {
     async (signal) => {
       const node = await fakeNode(NODE);
       const server = await serve(['--http', '0'], chain(node.url));
-      const on = await signed();
+      const on = (await signed()).message;
       await server.fetch('/healthz');
       lateMs = 2_500;
       const slow = server.post(on);

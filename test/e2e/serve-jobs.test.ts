@@ -5,13 +5,14 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { freshDir } from '../cli/run.ts';
-import { opened, openedMint, pair, type Pair } from '../support/credit.ts';
+import { opened, openedMint, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
+import { servedPair } from '../support/served.ts';
 import { Server } from '../support/server.ts';
 import { openOwn, World } from '../support/spillway.ts';
 
@@ -19,25 +20,9 @@ const SEED = 232;
 const CONTRACTS = Number(process.env['SPILLWAY_CONTRACTS'] ?? 200);
 let both: Pair;
 let id: string;
-beforeAll(async () => {
-  both = await pair(SEED);
-  id = await opened(both);
-}, 60_000);
-afterAll(() => both.close());
-
-const running: Server[] = [];
-afterEach(() => running.splice(0).forEach(({ child }) => child.kill('SIGKILL')));
-
-async function serve(argv: readonly string[], more: Record<string, string> = {}): Promise<Server> {
-  const env = { SPILLWAY_INSECURE_SEED: Buffer.alloc(32, SEED).toString('hex'), SPILLWAY_TIP: '1000', ...more };
-  const server = await Server.start(['--home', both.payee.dir, ...argv], env);
-  running.push(server);
-  return server;
-}
-async function signed(contract = id, amount = 1_000n): Promise<string> {
-  const requested = await both.payee.run(signUpdate, { input: { contract, amount } });
-  return (await both.payer.run(signUpdate, { on: requested.message, amount })).text;
-}
+const { ends, serve, signed } = servedPair(SEED, (pair, contract) => {
+  [both, id] = [pair, contract];
+});
 const paid = async (contract = id): Promise<bigint> => ((await both.payee.record(contract)) as PayeeCredit).paidSat;
 const told = (line: string | undefined): unknown => {
   const { error, step } = JSON.parse(line!) as Message;
@@ -48,7 +33,7 @@ describe('over stdio', () => {
   it('answers each line in its order, whatever becomes of it, and ends with its input', async () => {
     const server = await serve(['--stdio']);
     expect(server.first).toEqual({ type: 'serve', version: 1, network: 'regtest', stdio: true });
-    const on = await signed();
+    const on = (await signed()).text;
     server.write('', 'null', on, '{"type":"sign-update"', on.replace(/.$/, ' '.repeat(1_000_001)), on);
     const lines = [];
     for (let i = 0; i < 6; i++) lines.push(await server.line());
@@ -69,7 +54,7 @@ describe('over stdio', () => {
 
   it('reads no further than a window while nobody reads its replies', async () => {
     const server = await serve(['--stdio']);
-    const on = await signed();
+    const on = (await signed()).text;
     let written = 0;
     const stdin = server.child.stdin!;
     server.child.stdout!.pause();
@@ -89,7 +74,7 @@ describe('over stdio', () => {
   it('with --http beside it, it goes on after its input ends', async () => {
     const server = await serve(['--stdio', '--http', '0']);
     expect(Object.keys(server.first)).toEqual(['type', 'version', 'network', 'http', 'stdio']);
-    const on = await signed();
+    const on = (await signed()).text;
     server.write(on);
     const line = await server.line();
     server.child.stdin!.end();
@@ -100,7 +85,7 @@ describe('over stdio', () => {
 
   it('SIGTERM: what was taken is answered, exit 0', async () => {
     const server = await serve(['--stdio', '--jobs', '1']);
-    server.write(await signed());
+    server.write((await signed()).text);
     expect(told(await server.line())).toBe('accepted');
     expect(await server.stop()).toBe(0);
   });
@@ -113,7 +98,7 @@ describe('with workers', () => {
     const ids: string[] = [];
     for (let i = 0; i < CONTRACTS; i++) ids.push(await opened(both));
     const updates = [];
-    for (const contract of ids) updates.push(await signed(contract));
+    for (const contract of ids) updates.push((await signed(contract)).text);
     const closes: string[] = [];
     // A close is signed only once the update before it is accepted.
     const closing = ids.slice(0, 40);
@@ -148,7 +133,7 @@ describe('with workers', () => {
 
   const LABELS = ['before-commit', 'in-commit', 'before-tide', 'after-commit', 'before-print'] as const;
   it.each(LABELS)('a worker that is killed %s', async (label) => {
-    const on = await signed();
+    const on = (await signed()).text;
     const [had, commits] = [await paid(), await both.payee.home.store.commits()];
     const server = await serve(['--http', '0', '--jobs', '1'], { SPILLWAY_STOP_AT: label });
     const reply = await server.post(on);
@@ -187,7 +172,7 @@ describe('with workers', () => {
   it('do not mind signals that are meant for the server: Ctrl-C goes to all of them', async () => {
     const server = await serve(['--http', '0', '--jobs', '1']);
     for (const pid of server.workers()) process.kill(pid, 'SIGINT');
-    const reply = server.post(await signed());
+    const reply = server.post((await signed()).text);
     for (const pid of server.workers()) process.kill(pid, 'SIGTERM');
     expect(told((await reply).text)).toBe('accepted');
     expect(await server.stop('SIGINT')).toBe(0);
@@ -215,7 +200,7 @@ describe('ecash', () => {
     const contract = await opened(both, { offer: { ecash: 'notify' } });
     const told = join(freshDir(), 'told');
     const notify = ['--notify', `cat >> ${told}`];
-    await both.payee.run(signUpdate, { on: await signed(contract) });
+    await both.payee.run(signUpdate, { on: (await signed(contract)).text });
     const server = await serve(['--stdio', '--jobs', '1', ...notify]);
     const totals = (): unknown[] =>
       existsSync(told)
@@ -225,7 +210,7 @@ describe('ecash', () => {
             .map((line) => (JSON.parse(line) as Message)['paid_sat'])
         : [];
     await vi.waitFor(() => expect(totals()).toEqual([1_000]), 20_000);
-    server.write(await signed(contract, 500n));
+    server.write((await signed(contract, 500n)).text);
     await vi.waitFor(() => expect(totals()).toEqual([1_000, 1_500]), 20_000);
     expect(await server.stop()).toBe(0);
   });
@@ -254,7 +239,7 @@ describe('an encrypted home', () => {
       env,
       `${passphrase}\n`,
     );
-    running.push(server);
+    ends(server);
     expect(told((await server.post(proposed)).text)).toBe('accepted');
     for (const pid of [server.child.pid!, ...server.workers()])
       for (const what of ['cmdline', 'environ'])

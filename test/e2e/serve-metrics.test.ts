@@ -5,40 +5,30 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
-import { opened, pair, type Pair } from '../support/credit.ts';
+import { opened, type Pair } from '../support/credit.ts';
 import { Scraped } from '../support/exposition.ts';
 import { TestParty, type Message } from '../support/party.ts';
 import { havePostgres, startPostgres } from '../support/postgres.ts';
+import { servedPair } from '../support/served.ts';
 import { Server } from '../support/server.ts';
 
 const SEED = 272;
 let both: Pair;
 let id: string;
-beforeAll(async () => {
-  both = await pair(SEED);
-  id = await opened(both);
-}, 60_000);
-afterAll(() => both.close());
-
-const running: Server[] = [];
-afterEach(() => running.splice(0).forEach(({ child }) => child.kill('SIGKILL')));
-
-const ENV = { SPILLWAY_INSECURE_SEED: Buffer.alloc(32, SEED).toString('hex'), SPILLWAY_TIP: '1000' };
-/** A server on the payee's home. */
-async function serve(argv: readonly string[], env: Record<string, string> = {}): Promise<Server> {
-  const server = await Server.start(['--home', both.payee.dir, '--http', '0', ...argv], { ...ENV, ...env });
-  running.push(server);
-  return server;
-}
-async function signed(amount = 1_000n): Promise<Message> {
-  const requested = await both.payee.run(signUpdate, { input: { contract: id, amount } });
-  return (await both.payer.run(signUpdate, { on: requested.message, amount })).message;
-}
+const {
+  ends,
+  env,
+  serve: serveWith,
+  signed,
+} = servedPair(SEED, (pair, contract) => {
+  [both, id] = [pair, contract];
+});
+const serve = (argv: readonly string[], more?: Record<string, string>) => serveWith(['--http', '0', ...argv], more);
 const urlOf = (server: Server): string => `${(server.first['metrics'] as string | undefined) ?? server.url}/metrics`;
 async function scrape(server: Server): Promise<Scraped> {
   const reply = await fetch(urlOf(server));
@@ -59,7 +49,7 @@ describe.each([
     const before = await scrape(server);
     const { paidSat, terms } = (await both.payee.record(id)) as PayeeCredit;
     expect([accepted(before), before.get('spillway_queue_seconds_count')]).toEqual([0, 0]);
-    const on = await signed();
+    const on = (await signed()).message;
     for (let i = 0; i < 2; i++) expect((await server.post(on)).status).toBe(200);
     expect((await server.post({ ...on, amount_sat: 7 })).status).toBe(422);
     expect((await server.post(on, { origin: 'http://x' })).status).toBe(403);
@@ -90,7 +80,7 @@ describe.each([
   it('answers while fifty scrape at once, and misses nothing', async () => {
     const server = await serve(argv);
     const messages: Message[] = [];
-    for (let i = 0; i < 5; i++) messages.push(await signed());
+    for (let i = 0; i < 5; i++) messages.push((await signed()).message);
     // Each takes up what the one before has left: the newest is the only one that still stands.
     const replies = [
       ...Array.from({ length: 50 }, () => scrape(server)),
@@ -136,8 +126,8 @@ describe('who is told', () => {
     .flat()
     .find((at) => at?.family === 'IPv4' && !at.internal)?.address;
   it.runIf(outside)('on a port that others can reach: not those who come over the network', async () => {
-    const server = await Server.start(['--home', both.payee.dir, '--http', '0.0.0.0:0'], ENV);
-    running.push(server);
+    const server = await Server.start(['--home', both.payee.dir, '--http', '0.0.0.0:0'], env());
+    ends(server);
     const { port } = new URL(server.url);
     const from = async (host: string) => (await fetch(`http://${host}:${port}/metrics`)).status;
     expect([await from('127.0.0.1'), await from(outside!)]).toEqual([200, 403]);
@@ -178,7 +168,10 @@ describe('who is told', () => {
       return [((await reply.json()) as Message)['error'].code, reply.status];
     };
     expect(await other('/metrics', { headers: { origin: 'http://x' } })).toEqual(['from-browser', 403]);
-    expect(await other('/', { method: 'POST', body: JSON.stringify(await signed()) })).toEqual(['unknown-path', 404]);
+    expect(await other('/', { method: 'POST', body: JSON.stringify((await signed()).message) })).toEqual([
+      'unknown-path',
+      404,
+    ]);
     expect(await server.stop()).toBe(0);
   });
 
@@ -190,7 +183,7 @@ describe('who is told', () => {
     const { port } = new URL(server.url);
     await expect(serve(['--metrics', port])).rejects.toThrow('error[cannot-listen]');
     const stdio = ['--home', both.payee.dir, '--stdio', '--metrics', '0'];
-    await expect(Server.start(stdio, ENV)).rejects.toThrow(/ended with 2: error\[usage\]: .*--http/);
+    await expect(Server.start(stdio, env())).rejects.toThrow(/ended with 2: error\[usage\]: .*--http/);
   });
 });
 
@@ -238,7 +231,7 @@ describe('what goes away', () => {
       const asked = await payer.run(signUpdate, { input: { contract, amount: 5_000n } });
       const argv = ['--home', payee.dir, '--http', '0'];
       const servers = [await Server.start(argv, ENV_TIP), await Server.start(argv, ENV_TIP)] as const;
-      running.push(...servers);
+      servers.forEach(ends);
       const requested = await servers[0].post(asked.message);
       const update = await payer.run(signUpdate, { on: requested.text });
       expect((await servers[1].post(update.message)).status).toBe(200);
@@ -266,7 +259,7 @@ const havePromtool = spawnSync('promtool', ['--version']).status === 0;
 describe.runIf(havePromtool)('promtool', () => {
   it('finds nothing to say of the names and the form', async () => {
     const server = await serve([]);
-    await server.post(await signed());
+    await server.post((await signed()).message);
     const input = await (await fetch(urlOf(server))).text();
     expect(execFileSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toBe('');
   });
