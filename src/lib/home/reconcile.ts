@@ -23,7 +23,7 @@ interface Merged {
 }
 /** All that some journals say. */
 export interface Gathered {
-  /** By kind and name, merged over their versions. */
+  /** By kind and key or name, merged over their versions. */
   records: ReadonlyMap<string, Merged>;
   notes: ReadonlyMap<string, Note>;
   addresses: ReadonlyMap<string, WalletPath>;
@@ -50,8 +50,9 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds):
       for (const { kind: sort, name, rev, record: written } of line.records) {
         const kind = kindOf(sort, kinds, path);
         const record = kind.restored(kind.parse(written));
-        const known = records.get(`${sort} ${name}`);
-        records.set(`${sort} ${name}`, { kind, name, record: known ? merge(kind, known.record, record) : record });
+        const id = `${sort} ${kind.key?.(record) ?? name}`;
+        const known = records.get(id);
+        records.set(id, { kind, name, record: known ? merge(kind, known.record, record) : record });
         if (rev > newest.commit) newest = { commit: rev, at: line.at };
       }
       for (const note of line.notes) notes.set(note.name, note);
@@ -81,7 +82,7 @@ function merge<R>(kind: Kind<R>, mine: R, other: R): R {
 export interface Outcome {
   kind: string;
   name: string;
-  /** `conflict`: the store holds another record in its place, and keeps that. */
+  /** `conflict`: the store holds another record in its place, or has left for good what the journal has not, and keeps that. */
   outcome: 'added' | 'raised' | 'same' | 'conflict';
   /** As it is now; in a conflict as the journal has it. */
   record: unknown;
@@ -128,6 +129,8 @@ async function into(
     const merged = same ? merge(kind, mine, record) : record;
     if (same && canonicalJson(merged) === canonicalJson(mine))
       return { kind: kind.name, name, outcome: 'same', record: mine };
+    if (same && kind.row(mine).left && !kind.row(merged).left)
+      return { kind: kind.name, name, outcome: 'conflict', record };
     const [claim, rev]: [Claim | null, number] = same ? [same[0], same[1].rev] : [null, 0];
     const write = {
       kind: kind.name,
@@ -149,6 +152,7 @@ async function into(
 
 /** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */
 function isSame(kind: Kind<any>, mine: unknown, other: unknown): boolean {
+  if (kind.key) return kind.key(mine) === kind.key(other);
   if (kind.row(mine).name === kind.row(other).name) return true;
   const [a, b] = [kind.claims(mine), kind.claims(other)];
   return a.every((claim) => b.includes(claim)) || b.every((claim) => a.includes(claim));
