@@ -146,6 +146,41 @@ describe.each(DATABASES)('of a home in %s', (database) => {
 });
 
 describe('a backup', () => {
+  const filesOf = ({ journalDir }: Home) => readdirSync(journalDir).map((file) => join(journalDir, file));
+
+  it('covers nothing of the journal while its home has not got back what that knows', async () => {
+    const from = await home();
+    await pay(from, [A], 1);
+    const to = join(tempDir(), 'backup');
+    const { covered } = await from.backup(to, { seed: true });
+    expect(covered).toHaveLength(1);
+    await pay(from, [A], 2);
+    from.close();
+    const next = () => join(tempDir(), 'next');
+    const again = await made({ from: to, dir: join(tempDir(), 'again'), journalDir: from.journalDir });
+    expect(await again.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    await again.reconcile(filesOf(again));
+    expect((await again.backup(next(), { seed: true })).covered.length).toBeGreaterThan(1);
+    again.close();
+    const dir = join(tempDir(), 'words');
+    await initHome({ dir, network: 'regtest', mnemonic: from.words, journalDir: from.journalDir });
+    const words = await openHome({ dir, kinds });
+    expect(await words.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    words.close();
+  });
+
+  it('cannot say in which database the home that is made of it has its store', async () => {
+    const from = await home();
+    const to = join(tempDir(), 'backup');
+    await from.backup(to, { seed: true });
+    from.close();
+    const path = join(to, 'backup.json');
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), store: 'postgres://x.invalid/x' }));
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    expect(readFileSync(join(again.dir, 'config.json'), 'utf8')).not.toContain('x.invalid');
+    again.close();
+  });
+
   it('is whole or not there, and never in place of something', async () => {
     const from = await home();
     const at = tempDir();
@@ -210,6 +245,69 @@ describe('reconcile', () => {
     const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
     await expect(one.reconcile(files)).rejects.toMatchObject({ code: 'nothing-to-reconcile' });
     one.close();
+  });
+
+  it('goes on where it was interrupted, in a home that was made again of its words', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    await pay(one, [B], 2);
+    one.close();
+    const dir = join(tempDir(), 'words');
+    await initHome({ dir, network: 'regtest', mnemonic: one.words });
+    let commits = 0;
+    const point = (label: string): void => {
+      if (label === 'before-journal' && (commits += 1) === 1) throw new Error('the machine stops');
+    };
+    const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
+    const first = await openHome({ dir, kinds, point });
+    await expect(first.reconcile(files)).rejects.toThrow('the machine stops');
+    expect(await first.store.list()).toHaveLength(1);
+    first.close();
+    const again = await openHome({ dir, kinds });
+    expect(again.restored).toBe(true);
+    await again.reconcile(files);
+    expect([await paidOf(again, A), await paidOf(again, B), again.restored]).toEqual([1, 2, false]);
+    again.close();
+  });
+
+  it('tells what the store has left for good, and the journal has not', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    await pay(one, [A], 2);
+    await pay(one, [B], 3);
+    one.close();
+    const left: typeof things = { ...things, merged: (mine, other) => (mine.state === 'left' ? other : mine) };
+    const dir = join(tempDir(), 'again');
+    await restoreHome({ from: to, dir });
+    const again = await openHome({ dir, kinds: async () => [left] });
+    const { found } = await again.store.load([A]);
+    const gone = thing(A, { state: 'left', paid: 1, name: 'aa'.repeat(32) });
+    await again.store.commit(commitOf({ writes: [write(A, found.get(A)!.rev, gone)] }));
+    const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
+    const { outcomes } = await again.reconcile(files);
+    expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['added', 'conflict']);
+    again.close();
+  });
+
+  it('is done by two runs at once', async () => {
+    const one = await home();
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    for (let i = 10; i < 40; i += 1) {
+      await pay(one, [`id:${i}`], i);
+      await one.store.commit(commitOf({ notes: [{ name: `n${i}`, body: { i } }] }));
+    }
+    one.close();
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    const other = await openHome({ dir: again.dir, kinds });
+    const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
+    const done = await Promise.all([again.reconcile(files), other.reconcile(files)]);
+    expect(done.flatMap(({ outcomes }) => outcomes).filter(({ outcome }) => outcome === 'conflict')).toEqual([]);
+    expect((await again.store.notes(Array.from({ length: 30 }, (_, i) => `n${i + 10}`))).size).toBe(30);
+    again.close();
+    other.close();
   });
 
   it('changes nothing where one file is altered or foreign', async () => {

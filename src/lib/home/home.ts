@@ -221,10 +221,12 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     async reconcile(journals) {
       const { gather, reconcile } = await import('./reconcile.ts');
       // A home made again from its words has lost everything, and knows nothing of it.
-      const lost = (await store.meta('restored')) !== undefined || (await store.list()).length === 0;
-      if (!lost)
+      const fromWords = (await store.meta('restored')) === undefined;
+      if (fromWords && (await store.list()).length > 0)
         throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all');
       const gathered = gather(journals, await journalKey(), await options.kinds());
+      // Where this is interrupted, what is in the store by then must not pass for all there was.
+      if (fromWords) await store.setMeta('restored', 'pending');
       const outcomes = await reconcile(store, gathered);
       await accept();
       return { gathered, outcomes };

@@ -121,7 +121,7 @@ async function into(
   add: boolean,
 ): Promise<Outcome | undefined> {
   const claims = kind.claims(record);
-  for (;;) {
+  for (let again = false; ; again = true) {
     const { found } = await store.load(claims);
     const same = [...found].find(([, hit]) => hit.kind === kind.name && isSame(kind, kind.parse(hit.record), record));
     if (!same && !add) return undefined;
@@ -144,8 +144,8 @@ async function into(
       if (await store.commit(plainCommit({ reads: [], writes: [write] })))
         return { kind: kind.name, name, outcome: same ? 'raised' : 'added', record: merged };
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'already-known') throw error;
-      return { kind: kind.name, name, outcome: 'conflict', record };
+      // Another run may have added the very same: then the next look finds it.
+      if (faster(error) || again) return { kind: kind.name, name, outcome: 'conflict', record };
     }
   }
 }
@@ -158,13 +158,21 @@ function isSame(kind: Kind<any>, mine: unknown, other: unknown): boolean {
   return a.every((claim) => b.includes(claim)) || b.every((claim) => a.includes(claim));
 }
 
+/** Another run has meanwhile written what this one was about to add: look again. @returns false, as a race that was lost */
+function faster(error: unknown): false {
+  if (error instanceof Refusal && error.code === 'already-known') return false;
+  throw error;
+}
+
 const NOTES_AT_ONCE = 500;
 
 async function unite(store: HomeStore, notes: readonly Note[]): Promise<void> {
   for (let from = 0; from < notes.length; from += NOTES_AT_ONCE) {
     const some = notes.slice(from, from + NOTES_AT_ONCE);
-    const known = await store.notes(some.map(({ name }) => name));
-    const lost = some.filter(({ name }) => !known.has(name));
-    if (lost.length > 0) await store.commit(plainCommit({ reads: [], writes: [], notes: lost }));
+    for (let done = false; !done;) {
+      const known = await store.notes(some.map(({ name }) => name));
+      const lost = some.filter(({ name }) => !known.has(name));
+      done = lost.length === 0 || (await store.commit(plainCommit({ reads: [], writes: [], notes: lost })).catch(faster));
+    }
   }
 }
