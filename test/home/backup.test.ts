@@ -310,6 +310,23 @@ describe('reconcile', () => {
     other.close();
   });
 
+  it('is refused the journal of a home of the same words on another network, which no backup covers', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const dir = join(tempDir(), 'other');
+    const { words: mnemonic, journalDir } = one;
+    await initHome({ dir, network: 'signet', mnemonic, journalDir });
+    const other = await openHome({ dir, kinds });
+    const files = readdirSync(journalDir).map((file) => join(journalDir, file));
+    await expect(other.reconcile(files)).rejects.toMatchObject({ code: 'journal-foreign' });
+    await pay(other, [B], 1);
+    const { covered } = await other.backup(join(tempDir(), 'backup'), { seed: true });
+    expect(covered).toHaveLength(1);
+    expect(files).not.toContain(covered[0]!.replace('.sealed', ''));
+    one.close();
+    other.close();
+  });
+
   it('changes nothing where one file is altered or foreign', async () => {
     const one = await home();
     await pay(one, [A], 1);

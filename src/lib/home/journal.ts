@@ -307,7 +307,7 @@ export function readJournal(path: string, key: Uint8Array): JournalFile {
       return parseJson(Buffer.from(plain).toString()) as unknown as JournalLine;
     } catch {
       throw new Refusal('journal-altered', `line ${i + 2} of ${path} was altered, or one before it is missing`, {
-        hint: 'bring the file from another copy of the journal; without it give the others',
+        hint: `bring the file from another copy of the journal; without one, its lines before that: head -n ${i + 1}`,
       });
     }
   });

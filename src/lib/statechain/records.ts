@@ -108,7 +108,7 @@ export type Statecoin =
   | Ended;
 
 /** `lost`: given up because its store was restored; the journal may know that it went on. */
-interface Ended {
+export interface Ended {
   role: Role;
   state: 'cancelled';
   own: Own;
