@@ -253,12 +253,12 @@ export class Journal {
       readdirSync(this.dir)
         .filter((name) => name.endsWith(ENDS))
         .map((name) => join(this.dir, name))
-        .filter((path) => beginOf(path, begins.length) === begins)
+        .filter((path) => unlessGone(() => beginOf(path, begins.length)) === begins)
         .sort();
     let sealed: string[] = [];
     await this.#guard(async () => {
       for (const path of files().filter((path) => !path.endsWith(SEALED)))
-        renameSync(path, path.slice(0, -ENDS.length) + SEALED);
+        unlessGone(() => renameSync(path, path.slice(0, -ENDS.length) + SEALED));
       sealed = files().filter((path) => path.endsWith(SEALED));
     });
     return sealed;
@@ -272,6 +272,16 @@ export class Journal {
         if (this.#file) closeSync(this.#file.fd);
         this.#file = undefined;
       });
+  }
+}
+
+/** undefined where the file is gone: another backup has sealed it, or its owner removed it. */
+function unlessGone<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 
