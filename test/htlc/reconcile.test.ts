@@ -42,7 +42,8 @@ it('a hash that was used since the backup is known as used', () =>
     const backup = await alice.backUp();
     const refund = await freshKey(both.bob.home);
     const given = { network: 'regtest', variant: 'standard', hash, claim: undefined, refund } as const;
-    const make = () => createInHome(alice.home, { ...given, lock: { kind: 'height', value: 1144 }, cooperative: false });
+    const make = () =>
+      createInHome(alice.home, { ...given, lock: { kind: 'height', value: 1144 }, cooperative: false });
     expect((await make()).reused).toBe(false);
     await alice.lose(backup);
     await alice.home.reconcile(alice.journal());

@@ -91,7 +91,9 @@ describe('an operator that lost its home', () => {
       expect(record).toMatchObject({ state: 'exit-only', signed, entries });
     }
     await refused(() => transferMessages(operator, bob, alice, id), 'contract-restored', operator);
-    const names = (await operator.home.store.list('statecoin')).map(({ record }) => (record as { share: unknown }).share);
+    const names = (await operator.home.store.list('statecoin')).map(
+      ({ record }) => (record as { share: unknown }).share,
+    );
     expect(new Set(names)).toEqual(new Set([null]));
   });
 });

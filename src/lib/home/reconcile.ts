@@ -172,7 +172,8 @@ async function unite(store: HomeStore, notes: readonly Note[]): Promise<void> {
     for (let done = false; !done;) {
       const known = await store.notes(some.map(({ name }) => name));
       const lost = some.filter(({ name }) => !known.has(name));
-      done = lost.length === 0 || (await store.commit(plainCommit({ reads: [], writes: [], notes: lost })).catch(faster));
+      done =
+        lost.length === 0 || (await store.commit(plainCommit({ reads: [], writes: [], notes: lost })).catch(faster));
     }
   }
 }

@@ -228,7 +228,8 @@ export const statecoinKind: Kind<Statecoin> = {
     const name = 'id' in c ? c.id : c.state === 'cancelled' ? c.key : keyOf(c);
     // Signatures given are never fewer: the store keeps that too.
     const count = isOperators(c) ? BigInt(c.signed.length) : 0n;
-    const left = (c.state === 'cancelled' && !c.lost) || c.state === 'gone' || (c.state === 'closed' && c.role === 'operator');
+    const left =
+      (c.state === 'cancelled' && !c.lost) || c.state === 'gone' || (c.state === 'closed' && c.role === 'operator');
     return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left };
   },
   restored(c): Statecoin {
