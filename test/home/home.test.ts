@@ -124,6 +124,7 @@ describe('openHome', () => {
       '{}',
       JSON.stringify({ ...config, version: 2 }),
       JSON.stringify({ ...config, id: '../x' }),
+      JSON.stringify({ ...config, journal: ['x'] }),
     ]) {
       writeFileSync(path, text);
       await expect(open(dir)).rejects.toMatchObject({ code: 'store-unavailable' });

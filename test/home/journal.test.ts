@@ -203,6 +203,7 @@ describe('what a backup covers', () => {
     const foreign = new Journal({ dir, key: async () => new Uint8Array(32).fill(8) });
     await foreign.append(lineOf(1));
     writeFileSync(join(dir, 'strange.journal'), 'hello');
+    mkdirSync(join(dir, 'a folder.journal'));
     const covered = await old.seal();
     await busy.append(lineOf(3));
     const found = covered.flatMap((file) => readJournal(file, KEY).lines);

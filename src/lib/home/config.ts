@@ -73,8 +73,15 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
   const whole =
     typeof config.network === 'string' &&
     /^[0-9a-f]{32}$/.test(config.id ?? '') &&
-    typeof config.insecure === 'boolean';
-  if (!whole) throw new Refusal('store-unavailable', `${path} is damaged: network, id and insecure expected`);
+    typeof config.insecure === 'boolean' &&
+    [config.refunds, config.journal, config.journal_key, config.store].every(
+      (text) => typeof (text ?? '') === 'string',
+    );
+  if (!whole)
+    throw new Refusal(
+      'store-unavailable',
+      `${path} is damaged: network, id and insecure expected, and paths that are text`,
+    );
   return config as Config;
 }
 

@@ -250,9 +250,9 @@ export class Journal {
     if (!existsSync(this.dir)) return [];
     const begins = `${HEADER_BEGINS},"version":${VERSION},"of":"${markOf(await this.#key())}"`;
     const files = (): string[] =>
-      readdirSync(this.dir)
-        .filter((name) => name.endsWith(ENDS))
-        .map((name) => join(this.dir, name))
+      readdirSync(this.dir, { withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.name.endsWith(ENDS))
+        .map(({ name }) => join(this.dir, name))
         .filter((path) => unlessGone(() => beginOf(path, begins.length)) === begins)
         .sort();
     let sealed: string[] = [];
