@@ -38,6 +38,8 @@ async function pay({ store }: Pick<Home, 'store'>, claims: Claim[], paid: number
 const made = (options: Parameters<typeof restoreHome>[0]) =>
   restoreHome(options).then(() => openHome({ dir: options.dir, kinds }));
 
+const filesOf = ({ journalDir }: Home) => readdirSync(journalDir).map((file) => join(journalDir, file));
+
 const DATABASES = ['a SQLite file', ...(havePostgres ? ['PostgreSQL'] : [])];
 
 describe.each(DATABASES)('of a home in %s', (database) => {
@@ -131,7 +133,7 @@ describe.each(DATABASES)('of a home in %s', (database) => {
     await pay(from, [A], 5);
     await pay(from, [B], 8);
     const again = await made({ from: to, dir: join(tempDir(), 'again') });
-    const files = readdirSync(from.journalDir).map((file) => join(from.journalDir, file));
+    const files = filesOf(from);
     const { outcomes } = await again.reconcile(files);
     expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['added', 'raised']);
     expect([await paidOf(again, A), await paidOf(again, B)]).toEqual([5, 8]);
@@ -146,6 +148,39 @@ describe.each(DATABASES)('of a home in %s', (database) => {
 });
 
 describe('a backup', () => {
+  it('covers nothing of the journal while its home has not got back what that knows', async () => {
+    const from = await home();
+    await pay(from, [A], 1);
+    const to = join(tempDir(), 'backup');
+    const { covered } = await from.backup(to, { seed: true });
+    expect(covered).toHaveLength(1);
+    await pay(from, [A], 2);
+    from.close();
+    const next = () => join(tempDir(), 'next');
+    const again = await made({ from: to, dir: join(tempDir(), 'again'), journalDir: from.journalDir });
+    expect(await again.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    await again.reconcile(filesOf(again));
+    expect((await again.backup(next(), { seed: true })).covered.length).toBeGreaterThan(1);
+    again.close();
+    const dir = join(tempDir(), 'words');
+    await initHome({ dir, network: 'regtest', mnemonic: from.words, journalDir: from.journalDir });
+    const words = await openHome({ dir, kinds });
+    expect(await words.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    words.close();
+  });
+
+  it('cannot say in which database the home that is made of it has its store', async () => {
+    const from = await home();
+    const to = join(tempDir(), 'backup');
+    await from.backup(to, { seed: true });
+    from.close();
+    const path = join(to, 'backup.json');
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), store: 'postgres://x.invalid/x' }));
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    expect(readFileSync(join(again.dir, 'config.json'), 'utf8')).not.toContain('x.invalid');
+    again.close();
+  });
+
   it('is whole or not there, and never in place of something', async () => {
     const from = await home();
     const at = tempDir();
@@ -207,9 +242,106 @@ describe('reconcile', () => {
   it('is refused to a home that lost nothing', async () => {
     const one = await home();
     await pay(one, [A], 1);
-    const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
+    const files = filesOf(one);
     await expect(one.reconcile(files)).rejects.toMatchObject({ code: 'nothing-to-reconcile' });
     one.close();
+  });
+
+  it('goes on where it was interrupted, in a home that was made again of its words', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    await pay(one, [B], 2);
+    one.close();
+    const dir = join(tempDir(), 'words');
+    await initHome({ dir, network: 'regtest', mnemonic: one.words });
+    let commits = 0;
+    const point = (label: string): void => {
+      if (label === 'before-journal' && (commits += 1) === 1) throw new Error('the machine stops');
+    };
+    const files = filesOf(one);
+    const first = await openHome({ dir, kinds, point });
+    await expect(first.reconcile(files)).rejects.toThrow('the machine stops');
+    expect(await first.store.list()).toHaveLength(1);
+    first.close();
+    const again = await openHome({ dir, kinds });
+    expect(again.restored).toBe(true);
+    await again.reconcile(files);
+    expect([await paidOf(again, A), await paidOf(again, B), again.restored]).toEqual([1, 2, false]);
+    again.close();
+  });
+
+  it('tells what the store has left for good, and the journal has not', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    await pay(one, [A], 2);
+    await pay(one, [B], 3);
+    one.close();
+    const left: typeof things = { ...things, merged: (mine, other) => (mine.state === 'left' ? other : mine) };
+    const dir = join(tempDir(), 'again');
+    await restoreHome({ from: to, dir });
+    const again = await openHome({ dir, kinds: async () => [left] });
+    const { found } = await again.store.load([A]);
+    const gone = thing(A, { state: 'left', paid: 1, name: 'aa'.repeat(32) });
+    await again.store.commit(commitOf({ writes: [write(A, found.get(A)!.rev, gone)] }));
+    const files = filesOf(one);
+    const { outcomes } = await again.reconcile(files);
+    expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['added', 'conflict']);
+    again.close();
+  });
+
+  it('is done by two runs at once', async () => {
+    const one = await home();
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    for (let i = 10; i < 40; i += 1) {
+      await pay(one, [`id:${i}`], i);
+      await one.store.commit(commitOf({ notes: [{ name: `n${i}`, body: { i } }] }));
+    }
+    one.close();
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    const other = await openHome({ dir: again.dir, kinds });
+    const files = filesOf(one);
+    const done = await Promise.all([again.reconcile(files), other.reconcile(files)]);
+    expect(done.flatMap(({ outcomes }) => outcomes).filter(({ outcome }) => outcome === 'conflict')).toEqual([]);
+    expect((await again.store.notes(Array.from({ length: 30 }, (_, i) => `n${i + 10}`))).size).toBe(30);
+    again.close();
+    other.close();
+  });
+
+  it('is refused the journal of a home of the same words on another network, which no backup covers', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const dir = join(tempDir(), 'other');
+    const { words: mnemonic, journalDir } = one;
+    await initHome({ dir, network: 'signet', mnemonic, journalDir });
+    const other = await openHome({ dir, kinds });
+    const files = readdirSync(journalDir).map((file) => join(journalDir, file));
+    await expect(other.reconcile(files)).rejects.toMatchObject({ code: 'journal-foreign' });
+    await pay(other, [B], 1);
+    const { covered } = await other.backup(join(tempDir(), 'backup'), { seed: true });
+    expect(covered).toHaveLength(1);
+    expect(files).not.toContain(covered[0]!.replace('.sealed', ''));
+    one.close();
+    other.close();
+  });
+
+  it('names the files of the journal that were not given', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    await pay(one, [A], 2);
+    one.close();
+    const files = filesOf(one).sort();
+    expect(files.length).toBeGreaterThan(1);
+    const dir = join(tempDir(), 'again');
+    await restoreHome({ from: to, dir, journalDir: one.journalDir });
+    const again = await openHome({ dir, kinds });
+    expect((await again.reconcile(files.slice(1))).notGiven).toEqual([files[0]]);
+    expect((await again.reconcile(filesOf(one))).notGiven).toEqual([]);
+    again.close();
   });
 
   it('changes nothing where one file is altered or foreign', async () => {
@@ -221,7 +353,6 @@ describe('reconcile', () => {
     one.close();
     const other = await home();
     await pay(other, [B], 1);
-    const filesOf = ({ journalDir }: Home) => readdirSync(journalDir).map((file) => join(journalDir, file));
     const again = await made({ from: to, dir: join(tempDir(), 'again') });
     await expect(again.reconcile([...filesOf(one), ...filesOf(other)])).rejects.toMatchObject({
       code: 'journal-foreign',
@@ -250,7 +381,7 @@ describe('reconcile', () => {
     await again.store.commit(
       commitOf({ writes: [write(null, 0, thing('key:y', { name: '22'.repeat(32), claims: ['key:y', 'coin:1:0'] }))] }),
     );
-    const files = readdirSync(one.journalDir).map((file) => join(one.journalDir, file));
+    const files = filesOf(one);
     const { outcomes } = await again.reconcile(files);
     expect(outcomes.find(({ name }) => name === '11'.repeat(32))).toMatchObject({ outcome: 'conflict' });
     again.close();

@@ -115,6 +115,16 @@ describe('openHome', () => {
     }
   });
 
+  it('refuses the seed of another home', async () => {
+    const [dir, other] = [join(tempDir(), 'home'), join(tempDir(), 'home')];
+    for (const one of [dir, other]) await initHome({ dir: one, network: 'regtest' });
+    writeFileSync(join(dir, 'seed'), readFileSync(join(other, 'seed')));
+    const home = await open(dir);
+    await expect(home.keys()).rejects.toMatchObject({ code: 'wrong-seed', exit: 77 });
+    await expect(home.store.fresh(1)).rejects.toMatchObject({ code: 'wrong-seed' });
+    home.close();
+  });
+
   it('opens one from before there was a journal, and keeps one from then on', async () => {
     const dir = join(tempDir(), 'home');
     await initHome({ dir, network: 'regtest' });
@@ -139,6 +149,7 @@ describe('openHome', () => {
       JSON.stringify({ ...config, version: 2 }),
       JSON.stringify({ ...config, id: '../x' }),
       JSON.stringify({ ...config, journal_key: 'ab' }),
+      JSON.stringify({ ...config, journal: ['x'] }),
     ]) {
       writeFileSync(path, text);
       await expect(open(dir)).rejects.toMatchObject({ code: 'store-unavailable' });

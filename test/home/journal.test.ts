@@ -1,6 +1,8 @@
 /** The journal: what is in it when, what of it is noticed when it was touched, and how it ends. */
+import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Journal, readJournal, type JournalLine } from '../../src/lib/home/journal.ts';
 import { tempDir } from './fixture.ts';
@@ -201,11 +203,25 @@ describe('what a backup covers', () => {
     const foreign = new Journal({ dir, key: async () => new Uint8Array(32).fill(8) });
     await foreign.append(lineOf(1));
     writeFileSync(join(dir, 'strange.journal'), 'hello');
+    mkdirSync(join(dir, 'a folder.journal'));
     const covered = await old.seal();
     await busy.append(lineOf(3));
     const found = covered.flatMap((file) => readJournal(file, KEY).lines);
     expect(found.map(({ commit }) => commit).sort()).toEqual([1, 2]);
     expect(await old.seal()).toEqual(expect.arrayContaining(covered));
+  });
+
+  it('is the same for backups of several processes at once', async () => {
+    const dir = join(tempDir(), 'journal');
+    for (let i = 0; i < 300; i += 1) await made(dir).ready();
+    const program = `import { Journal } from ${JSON.stringify(join(import.meta.dirname, '../../src/lib/home/journal.ts'))};
+      const journal = new Journal({ dir: ${JSON.stringify(dir)}, key: async () => new Uint8Array(32).fill(7) });
+      console.log((await journal.seal()).length);`;
+    const run = promisify(execFile);
+    const said = await Promise.all(
+      Array.from({ length: 4 }, () => run(process.execPath, ['--input-type=module', '-e', program])),
+    );
+    expect(said.map(({ stdout }) => Number(stdout))).toEqual([300, 300, 300, 300]);
   });
 
   it('is nothing where there is no journal yet', async () => {

@@ -28,7 +28,11 @@ export function journalsIn(paths: readonly string[]): string[] {
 }
 
 /** A document for each record that is not as it was, and one that sums up. */
-export function reconcileDocuments(network: string, files: number, { gathered, outcomes }: Reconciled): object[] {
+export function reconcileDocuments(
+  network: string,
+  files: number,
+  { gathered, outcomes, notGiven }: Reconciled,
+): object[] {
   const head = { type: 'reconcile', version: 1, network } as const;
   const count = (outcome: Outcome['outcome']) => outcomes.filter((o) => o.outcome === outcome).length;
   const { lines, cut, newest } = gathered;
@@ -41,6 +45,7 @@ export function reconcileDocuments(network: string, files: number, { gathered, o
       files,
       lines,
       cut,
+      not_given: notGiven,
       newest: lines === 0 ? null : { commit: newest.commit, at: new Date(newest.at * 1000).toISOString() },
       added: count('added'),
       raised: count('raised'),

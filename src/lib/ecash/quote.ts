@@ -71,7 +71,7 @@ export const quoteKind: Kind<Quote> = {
   merged(a, b) {
     const { event } = shownSat(b) > shownSat(a) ? b : a;
     return {
-      ...a,
+      ...holder(a, b),
       creditedSat: maxSat(a.creditedSat, b.creditedSat),
       event: event && event.afterSat > maxSat(a.ackSat, b.ackSat) ? event : null,
       ackSat: maxSat(a.ackSat, b.ackSat),
@@ -81,6 +81,12 @@ export const quoteKind: Kind<Quote> = {
       reserved: a.reserved === null || b.reserved === null ? null : Math.max(a.reserved, b.reserved),
     };
   },
+};
+
+/** A quote that was only reserved may have gone to another contract since: the bound one knows which, or the later wish. */
+const holder = (a: Quote, b: Quote): Quote => {
+  if (a.reserved === null || b.reserved === null) return a.reserved === null ? a : b;
+  return b.reserved > a.reserved ? b : a;
 };
 
 /** By this a server finds its work. */

@@ -49,7 +49,7 @@ export interface Backup {
   seed: 'encrypted' | 'plain' | 'left-out';
   open_nonces: number;
   shares: number;
-  /** Files of the journal of which it holds every line. */
+  /** Files of the journal of which it holds every line; none while the home may lack some itself. */
   covered: readonly string[];
 }
 
@@ -65,7 +65,8 @@ export interface BackupOptions {
 /** @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
 export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
   const { store: _, ...copied } = config;
-  const covered = await journal.seal();
+  // A home that has not got back what its journal knows covers none of it.
+  const covered = (await mayLack(store)) ? [] : await journal.seal();
   let made: Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
   await makeDirectory(to, async (at) => {
     writeConfig(at, copied, BACKUP_FILE);
@@ -74,6 +75,10 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
   });
   return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered };
 }
+
+/** Restored, or made again of its words, and not reconciled yet. */
+const mayLack = async (store: SqlStore): Promise<boolean> =>
+  (await store.meta('restored')) === 'pending' || (await store.list()).length === 0;
 
 const seedForm = (dir: string) =>
   readFileSync(join(dir, SEED_FILE), 'utf8').startsWith(ARMOR) ? ('encrypted' as const) : ('plain' as const);
@@ -147,7 +152,8 @@ export interface RestoreOptions {
  */
 export async function restoreHome(options: RestoreOptions): Promise<Config> {
   const { from, dir, store, refundsDir, journalDir, mnemonic, passphrase } = options;
-  const config = readConfig(resolve(from), BACKUP_FILE);
+  // No backup names a database: this one has its store in itself.
+  const { store: _, ...config } = readConfig(resolve(from), BACKUP_FILE);
   const seed = join(from, SEED_FILE);
   if (existsSync(seed) === (mnemonic !== undefined))
     throw new Refusal('usage', mnemonic ? 'words found for a backup with a seed' : `${from} holds no seed`, {

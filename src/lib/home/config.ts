@@ -74,9 +74,13 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
     typeof config.network === 'string' &&
     /^[0-9a-f]{32}$/.test(config.id ?? '') &&
     typeof config.insecure === 'boolean' &&
-    (config.journal_key === undefined || /^[0-9a-f]{64}$/.test(config.journal_key));
+    (config.journal_key === undefined || /^[0-9a-f]{64}$/.test(config.journal_key)) &&
+    [config.refunds, config.journal, config.store].every((text) => typeof (text ?? '') === 'string');
   if (!whole)
-    throw new Refusal('store-unavailable', `${path} is damaged: network, id, insecure and journal_key expected`);
+    throw new Refusal(
+      'store-unavailable',
+      `${path} is damaged: network, id, insecure and journal_key expected, and paths that are text`,
+    );
   return config as Config;
 }
 

@@ -14,6 +14,7 @@ import {
   rmSync,
   statfsSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -78,7 +79,7 @@ function fuseMount(dir: string): string | undefined {
 export function writePrivate(path: string, content: string | Uint8Array): void {
   const file = openSync(path, 'wx', 0o600);
   try {
-    writeSync(file, Buffer.from(content as Uint8Array));
+    writeFileSync(file, content);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -68,7 +68,7 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
     insecure: insecureSeed !== undefined,
     ...(refundsDir !== undefined && { refunds: resolve(refundsDir) }),
     ...(journalDir !== undefined && { journal: resolve(journalDir) }),
-    journal_key: Buffer.from(homeKeys(seedOf(mnemonic), network).journalKey).toString('hex'),
+    journal_key: hexOf(homeKeys(seedOf(mnemonic), network).journalKey),
     ...(store !== undefined && { store: withoutPassword(store) }),
   };
   await makeDirectory(dir, async (made) => {
@@ -119,6 +119,8 @@ export interface OpenOptions {
 export interface Reconciled {
   gathered: Gathered;
   outcomes: readonly Outcome[];
+  /** Files of this home in the folder of its journal that were not among them: a backup would say that they can go. */
+  notGiven: readonly string[];
 }
 
 export interface Home {
@@ -150,6 +152,8 @@ export interface Home {
   close(): void;
 }
 
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
 /** @throws Refusal `no-home`, `secret-exposed`, `insecure-home` or `store-unavailable` */
 export async function openHome(options: OpenOptions): Promise<Home> {
   const dir = resolve(options.dir);
@@ -164,7 +168,12 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       readSeed(join(dir, SEED_FILE), options.passphrase),
       import('./keys.ts'),
     ]);
-    return homeKeys(seed, network);
+    const made = homeKeys(seed, network);
+    if (config.journal_key !== undefined && hexOf(made.journalKey) !== config.journal_key)
+      throw new Refusal('wrong-seed', `the seed in ${dir} is not that of this home`, {
+        hint: 'bring both, configuration and seed, from one backup',
+      });
+    return made;
   });
   const tide = new Tide(refundsDir, id);
   const journalKey = async () =>
@@ -221,13 +230,17 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     async reconcile(journals) {
       const { gather, reconcile } = await import('./reconcile.ts');
       // A home made again from its words has lost everything, and knows nothing of it.
-      const lost = (await store.meta('restored')) !== undefined || (await store.list()).length === 0;
-      if (!lost)
+      const fromWords = (await store.meta('restored')) === undefined;
+      if (fromWords && (await store.list()).length > 0)
         throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all');
       const gathered = gather(journals, await journalKey(), await options.kinds());
+      // Where this is interrupted, what is in the store by then must not pass for all there was.
+      if (fromWords) await store.setMeta('restored', 'pending');
+      const given = new Set(journals.map((path) => resolve(path)));
+      const notGiven = (await journal.files()).filter((path) => !given.has(path));
       const outcomes = await reconcile(store, gathered);
       await accept();
-      return { gathered, outcomes };
+      return { gathered, outcomes, notGiven };
     },
     copy: async (copies) => writeCopies(refundsDir, copies),
     copies: () => readCopies(refundsDir),

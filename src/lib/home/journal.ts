@@ -247,21 +247,24 @@ export class Journal {
    * @throws Refusal `cannot-write`
    */
   async seal(): Promise<string[]> {
-    if (!existsSync(this.dir)) return [];
-    const begins = `${HEADER_BEGINS},"version":${VERSION},"of":"${markOf(await this.#key())}"`;
-    const files = (): string[] =>
-      readdirSync(this.dir)
-        .filter((name) => name.endsWith(ENDS))
-        .map((name) => join(this.dir, name))
-        .filter((path) => beginOf(path, begins.length) === begins)
-        .sort();
     let sealed: string[] = [];
     await this.#guard(async () => {
-      for (const path of files().filter((path) => !path.endsWith(SEALED)))
-        renameSync(path, path.slice(0, -ENDS.length) + SEALED);
-      sealed = files().filter((path) => path.endsWith(SEALED));
+      for (const path of (await this.files()).filter((path) => !path.endsWith(SEALED)))
+        unlessGone(() => renameSync(path, path.slice(0, -ENDS.length) + SEALED));
+      sealed = (await this.files()).filter((path) => path.endsWith(SEALED));
     });
     return sealed;
+  }
+
+  /** All files of this home in the folder, oldest first. */
+  async files(): Promise<string[]> {
+    if (!existsSync(this.dir)) return [];
+    const begins = `${HEADER_BEGINS},"version":${VERSION},"of":"${markOf(await this.#key())}"`;
+    return readdirSync(this.dir, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith(ENDS))
+      .map(({ name }) => join(this.dir, name))
+      .filter((path) => unlessGone(() => beginOf(path, begins.length)) === begins)
+      .sort();
   }
 
   /** After what is being written. */
@@ -272,6 +275,16 @@ export class Journal {
         if (this.#file) closeSync(this.#file.fd);
         this.#file = undefined;
       });
+  }
+}
+
+/** undefined where the file is gone: another backup has sealed it, or its owner removed it. */
+function unlessGone<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 
@@ -307,7 +320,7 @@ export function readJournal(path: string, key: Uint8Array): JournalFile {
       return parseJson(Buffer.from(plain).toString()) as unknown as JournalLine;
     } catch {
       throw new Refusal('journal-altered', `line ${i + 2} of ${path} was altered, or one before it is missing`, {
-        hint: 'bring the file from another copy of the journal; without it give the others',
+        hint: `bring the file from another copy of the journal; without one, its lines before that: head -n ${i + 1}`,
       });
     }
   });

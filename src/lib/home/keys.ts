@@ -7,7 +7,7 @@
  *     m/8383'/coin'/a'/b'/c'/d'/3'/i'   the mint's key for 2^i of the keyset whose record holds the path
  *     m/86'/coin'/0'/chain/index     the home's own coins (BIP86)
  *     HKDF-SHA256(seed, "spillway/nonces")   encrypts open nonces in the store
- *     HKDF-SHA256(seed, "spillway/journal")  encrypts the journal
+ *     HKDF-SHA256(seed, "spillway/journal/NETWORK")  encrypts the journal: words may have a home on each network
  *     the seed itself                 secrets of the home's own ecash (NUT-13), as any Cashu wallet with these words makes them
  *
  * A contract's path is 124 random bits and never a counter, so that a home restored from a backup cannot repeat a key. All
@@ -73,7 +73,7 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
     cashu,
     wallet,
     storeKey: stretched('nonces'),
-    journalKey: stretched('journal'),
+    journalKey: stretched(`journal/${network}`),
     async address({ chain, index }) {
       const { p2tr } = await import('@scure/btc-signer/payment.js');
       const { address, script } = p2tr(place(chain, index).publicKey!.slice(1), undefined, prefixes(network));

@@ -23,7 +23,7 @@ interface Merged {
 }
 /** All that some journals say. */
 export interface Gathered {
-  /** By kind and name, merged over their versions. */
+  /** By kind and key or name, merged over their versions. */
   records: ReadonlyMap<string, Merged>;
   notes: ReadonlyMap<string, Note>;
   addresses: ReadonlyMap<string, WalletPath>;
@@ -50,8 +50,9 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds):
       for (const { kind: sort, name, rev, record: written } of line.records) {
         const kind = kindOf(sort, kinds, path);
         const record = kind.restored(kind.parse(written));
-        const known = records.get(`${sort} ${name}`);
-        records.set(`${sort} ${name}`, { kind, name, record: known ? merge(kind, known.record, record) : record });
+        const id = `${sort} ${kind.key?.(record) ?? name}`;
+        const known = records.get(id);
+        records.set(id, { kind, name, record: known ? merge(kind, known.record, record) : record });
         if (rev > newest.commit) newest = { commit: rev, at: line.at };
       }
       for (const note of line.notes) notes.set(note.name, note);
@@ -81,7 +82,7 @@ function merge<R>(kind: Kind<R>, mine: R, other: R): R {
 export interface Outcome {
   kind: string;
   name: string;
-  /** `conflict`: the store holds another record in its place, and keeps that. */
+  /** `conflict`: the store holds another record in its place, or has left for good what the journal has not, and keeps that. */
   outcome: 'added' | 'raised' | 'same' | 'conflict';
   /** As it is now; in a conflict as the journal has it. */
   record: unknown;
@@ -120,7 +121,7 @@ async function into(
   add: boolean,
 ): Promise<Outcome | undefined> {
   const claims = kind.claims(record);
-  for (;;) {
+  for (let again = false; ; again = true) {
     const { found } = await store.load(claims);
     const same = [...found].find(([, hit]) => hit.kind === kind.name && isSame(kind, kind.parse(hit.record), record));
     if (!same && !add) return undefined;
@@ -128,6 +129,8 @@ async function into(
     const merged = same ? merge(kind, mine, record) : record;
     if (same && canonicalJson(merged) === canonicalJson(mine))
       return { kind: kind.name, name, outcome: 'same', record: mine };
+    if (same && kind.row(mine).left && !kind.row(merged).left)
+      return { kind: kind.name, name, outcome: 'conflict', record };
     const [claim, rev]: [Claim | null, number] = same ? [same[0], same[1].rev] : [null, 0];
     const write = {
       kind: kind.name,
@@ -141,17 +144,24 @@ async function into(
       if (await store.commit(plainCommit({ reads: [], writes: [write] })))
         return { kind: kind.name, name, outcome: same ? 'raised' : 'added', record: merged };
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'already-known') throw error;
-      return { kind: kind.name, name, outcome: 'conflict', record };
+      refuseUnlessKnown(error);
+      // Another run may have added the very same: then the next look finds it.
+      if (again) return { kind: kind.name, name, outcome: 'conflict', record };
     }
   }
 }
 
 /** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */
 function isSame(kind: Kind<any>, mine: unknown, other: unknown): boolean {
+  if (kind.key) return kind.key(mine) === kind.key(other);
   if (kind.row(mine).name === kind.row(other).name) return true;
   const [a, b] = [kind.claims(mine), kind.claims(other)];
   return a.every((claim) => b.includes(claim)) || b.every((claim) => a.includes(claim));
+}
+
+/** Throws what is more than that the store has got something meanwhile that was about to be added. */
+function refuseUnlessKnown(error: unknown): void {
+  if (!(error instanceof Refusal) || error.code !== 'already-known') throw error;
 }
 
 const NOTES_AT_ONCE = 500;
@@ -159,8 +169,12 @@ const NOTES_AT_ONCE = 500;
 async function unite(store: HomeStore, notes: readonly Note[]): Promise<void> {
   for (let from = 0; from < notes.length; from += NOTES_AT_ONCE) {
     const some = notes.slice(from, from + NOTES_AT_ONCE);
-    const known = await store.notes(some.map(({ name }) => name));
-    const lost = some.filter(({ name }) => !known.has(name));
-    if (lost.length > 0) await store.commit(plainCommit({ reads: [], writes: [], notes: lost }));
+    for (let done = false; !done;) {
+      const known = await store.notes(some.map(({ name }) => name));
+      const lost = some.filter(({ name }) => !known.has(name));
+      // A race that was lost, or notes that came meanwhile: look again.
+      const commit = () => store.commit(plainCommit({ reads: [], writes: [], notes: lost }));
+      done = lost.length === 0 || ((await commit().catch(refuseUnlessKnown)) ?? false);
+    }
   }
 }

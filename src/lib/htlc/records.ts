@@ -55,4 +55,6 @@ export const htlcKeyKind: Kind<HtlcKey> = {
   row: (k): RecordRow => ({ name: k.pubkey, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
   // The nonce of a proposal is gone with the store.
   restored: (k) => ({ ...k, proposal: null }),
+  // What a key or a preimage was used for once, it was used for.
+  merged: (a, b) => ({ ...a, used: a.used || b.used, met: a.met ?? b.met, bound: a.bound ?? b.bound }),
 };

@@ -36,7 +36,8 @@ export type Swap =
   | ({ role: 'responder'; state: 'accepted' } & Agreed)
   | ({ role: Swapper; state: 'funded' } & Funded)
   | ({ role: Swapper; state: 'claimed' | 'settled'; tx: Hex } & Funded)
-  | ({ role: Swapper; state: 'cancelled' } & Held);
+  /** `lost`: given up because its store was restored; the journal may know that it went on. */
+  | ({ role: Swapper; state: 'cancelled'; lost?: true } & Held);
 
 export const swapClaim = (hash: Hex): Claim => `id:${hash}`;
 
@@ -52,13 +53,24 @@ export const swapKind: Kind<Swap> = {
     state: s.state,
     highSat: 0n,
     limitSat: 0n,
-    left: s.state === 'cancelled' || s.state === 'claimed' || s.state === 'settled',
+    left: (s.state === 'cancelled' && !s.lost) || s.state === 'claimed' || s.state === 'settled',
   }),
   // Who paid cannot be told any more from before it paid; keys and preimage stay where they are.
-  restored: (s) => (s.state === 'offered' || s.state === 'accepted' ? cancelledSwap(s) : s),
+  restored: (s) => (s.state === 'offered' || s.state === 'accepted' ? { ...cancelledSwap(s), lost: true } : s),
+  merged(a, b) {
+    const ahead = progress(b) > progress(a) ? b : a;
+    const theirs = [a, b].flatMap((s) => ('theirs' in s && s.theirs) || [])[0];
+    return 'theirs' in ahead && theirs ? { ...ahead, theirs } : ahead;
+  },
 };
 
-export const cancelledSwap = ({ role, network, own, offer }: Swap): Swap => ({
+/** How far a restored swap has come. */
+function progress(s: Swap): number {
+  if (s.state === 'cancelled') return s.lost ? 0 : 1;
+  return s.state === 'funded' ? 2 : 3;
+}
+
+export const cancelledSwap = ({ role, network, own, offer }: Swap): Extract<Swap, { state: 'cancelled' }> => ({
   role,
   state: 'cancelled',
   network,

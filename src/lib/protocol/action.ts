@@ -27,6 +27,8 @@ export interface Kind<R> {
   name: string;
   parse(json: unknown): R;
   claims(record: R): readonly Claim[];
+  /** The claim that a record holds from first to last and no other ever does, where two records may have one name. */
+  key?(record: R): Claim;
   /** What the store holds beside the record, so that its schema can guard it. */
   row(record: R): RecordRow;
   /** What becomes of a record whose store was restored from a backup or copied: open offers and proposals end. */

@@ -212,7 +212,7 @@ export const ERRORS = {
   'not-signed': [77, 'the transaction is not fully signed yet'],
   'node-refused': [77, 'the node refuses the transaction by its policy'],
   'nothing-to-bump': [77, 'no output of the transaction belongs to this home'],
-  'wrong-seed': [77, 'words of another home than the one that is to be restored'],
+  'wrong-seed': [77, 'words or a seed of another home than this one'],
   'journal-foreign': [77, 'a journal of another home than this one'],
   'nothing-to-reconcile': [77, 'the home was neither restored nor copied: a journal tells it nothing'],
   'home-restored': [77, 'the store of this home was restored or copied: exits only, until the owner accepts that'],

@@ -63,8 +63,8 @@ export const metricsPath = ({ scrape }: Metrics, local: boolean): Path => ({
 const PROXIED = /^(?:via|forwarded|x-forwarded-.*|x-real-ip)$/;
 
 /**
- * A name in `host` that is not of this machine may be one that a web page has bound to its address. nginx, left to its
- * defaults, shows by nothing but HTTP/1.0 that it carries the request of another machine.
+ * A name in `host` that is not of this machine may be one that a web page has bound to its address. nginx before 1.29.7, left
+ * to its defaults, shows by nothing but HTTP/1.0 that it carries the request of another machine; a newer one by nothing at all.
  * @throws Refusal `not-local`
  */
 function checkLocal({ socket, headers, httpVersion }: IncomingMessage): void {

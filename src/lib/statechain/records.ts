@@ -105,7 +105,16 @@ export type Statecoin =
   | Each<'received' | 'declined', Pending>
   | Each<HeldState, OwnerCoin & { tx?: Hex }>
   | Each<'offering' | 'sent', OwnerCoin & { to: Invite }>
-  | { role: Role; state: 'cancelled'; own: Own; key: Hex };
+  | Ended;
+
+/** `lost`: given up because its store was restored; the journal may know that it went on. */
+export interface Ended {
+  role: Role;
+  state: 'cancelled';
+  own: Own;
+  key: Hex;
+  lost?: true;
+}
 
 export type OperatorRecord = Extract<Statecoin, { role: 'operator'; signed: unknown }>;
 export type OwnerRecord = Extract<Statecoin, { role: 'owner'; given: unknown }>;
@@ -126,7 +135,7 @@ const isBeginning = (c: Statecoin): c is Beginning => ['offered', 'invited', 'ad
 const keyOf = (c: Beginning): Hex => (c.state === 'offered' ? c.offer.pubkey : c.side.pubkey);
 
 /** What is left of a beginning that was given up: its key, so that it is never shown again. */
-export const cancelled = (c: Beginning): Statecoin => ({
+export const cancelled = (c: Beginning): Ended => ({
   role: c.role,
   state: 'cancelled',
   own: c.own,
@@ -181,26 +190,58 @@ function operatorClaims(c: OperatorRecord): readonly Claim[] {
   ];
 }
 
+/** The own key that the record began with: a coin that comes back to its owner is another record of the same name. */
+function firstKey(c: Statecoin): Hex {
+  if (c.state === 'cancelled') return c.key;
+  if (c.role === 'owner') return c.side.pubkey;
+  return c.state === 'offered' ? c.offer.pubkey : c.terms.operator_pubkey;
+}
+
+const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as const;
+/** A transfer under way ends by a cancel (`owned`), and the next one begins. */
+const TURN = { sent: 0, owned: 1, offering: 2 } as const;
+
+/** How far a restored record has come: the first number that differs decides. */
+function progress(c: Statecoin): readonly number[] {
+  if (c.state === 'cancelled') return [c.lost ? 0 : 3];
+  const stage = (STAGE as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 4;
+  const turn = (TURN as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 0;
+  if (isOwners(c)) return [stage, c.given.length, turn];
+  if (!isOperators(c)) return [stage];
+  const declined = c.cancelled.filter((ended) => ended.declined !== null);
+  return [stage, c.signed.length + c.entries.length + c.cancelled.length + declined.length];
+}
+
+/** See `Kind.merged`: the one that is further, the first where both are equal. */
+function merged(a: Statecoin, b: Statecoin): Statecoin {
+  const [mine, other] = [progress(a), progress(b)];
+  const at = mine.findIndex((n, i) => n !== other[i]);
+  return at >= 0 && (other[at] ?? 0) > mine[at]! ? b : a;
+}
+
 export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
   parse: (json) => withSats(json) as Statecoin,
   claims: claimsOf,
+  key: (c) => keyClaim(firstKey(c)),
   row(c): RecordRow {
     const name = 'id' in c ? c.id : c.state === 'cancelled' ? c.key : keyOf(c);
     // Signatures given are never fewer: the store keeps that too.
     const count = isOperators(c) ? BigInt(c.signed.length) : 0n;
-    const left = c.state === 'cancelled' || c.state === 'gone' || (c.state === 'closed' && c.role === 'operator');
+    const left =
+      (c.state === 'cancelled' && !c.lost) || c.state === 'gone' || (c.state === 'closed' && c.role === 'operator');
     return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left };
   },
   restored(c): Statecoin {
     if (c.state === 'invited') return c;
-    if (isBeginning(c)) return cancelled(c);
+    if (isBeginning(c)) return { ...cancelled(c), lost: true };
     if (isPending(c)) return { ...c, nonce: null };
     if (isOperators(c)) return { ...(c.state === 'frozen' ? freed(c) : c), share: null, restored: true };
     if (!isOwners(c)) return c;
     if (c.state === 'withdrawing') return { ...c, state: 'owned', withdrawal: null, restored: true };
     return { ...c, restored: true };
   },
+  merged,
 };
 
 /** The coin without the transfer that was under way; its opening is known for good. */

@@ -1,0 +1,99 @@
+/** Statecoins of a home that was lost and made of its backup: what its journal brings back, as owner and as operator. */
+import { describe, expect, it } from 'vitest';
+import { printJson } from '../../src/lib/protocol/json.ts';
+import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
+import { audit, coinOf, opened, openMessages, transferMessages, type Cast, type Name } from '../support/statechain.ts';
+import { parties, refused, stateOf } from './helpers.ts';
+
+/** The home's directory is lost with its shares, and comes back from a backup of before `what` and from its journal. */
+async function after(all: Cast, name: Name, what: () => Promise<unknown>): Promise<void> {
+  const party = all[name];
+  const backup = await party.backUp();
+  await what();
+  await party.lose(backup);
+  await party.home.reconcile(party.journal());
+}
+
+describe('an owner that lost its home', () => {
+  it('has the backup of a coin that it has opened since', async () => {
+    const all = await parties();
+    let id = '';
+    let before: unknown;
+    await after(all, 'alice', async () => {
+      id = await opened(all);
+      before = await coinOf(all.alice, id);
+    });
+    expect(await coinOf(all.alice, id)).toEqual({ ...(before as object), restored: true });
+  });
+
+  it('has the backup of a coin that it has received since', async () => {
+    const all = await parties();
+    const id = await opened(all);
+    let before: unknown;
+    await after(all, 'bob', async () => {
+      await transferMessages(all.operator, all.alice, all.bob, id);
+      before = await coinOf(all.bob, id);
+    });
+    expect(await coinOf(all.bob, id)).toEqual({ ...(before as object), restored: true });
+  });
+
+  it('knows that it has sent a coin, and has one that came back', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const [sent, back] = [await opened(all), await opened(all)];
+    let before: unknown;
+    await after(all, 'alice', async () => {
+      await transferMessages(operator, alice, bob, sent);
+      await transferMessages(operator, alice, bob, back);
+      await transferMessages(operator, bob, alice, back);
+      before = await coinOf(alice, back);
+    });
+    expect(await stateOf(alice, sent)).toBe('sent');
+    const held = (await alice.home.store.list('statecoin', 'owned')).map(({ record }) => record);
+    expect(held).toEqual([{ ...JSON.parse(printJson(before)), restored: true }]);
+  });
+
+  it('knows what it has sent, and that it is free of a transfer that was declined', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    let before: unknown;
+    await after(all, 'alice', async () => {
+      const sent = (await transferMessages(operator, alice, bob, id, 'sent')).at(-1)!;
+      const declined = await bob.run(transferStatechain, { on: sent, cancel: true });
+      const cancelled = await operator.run(transferStatechain, { on: declined.message });
+      await alice.run(transferStatechain, { on: cancelled.message });
+      before = await coinOf(alice, id);
+      expect(before).toMatchObject({ state: 'owned', given: [{ sent: true, declined: true }] });
+    });
+    expect(await coinOf(alice, id)).toEqual({ ...(before as object), restored: true });
+  });
+});
+
+describe('an operator that lost its home', () => {
+  it('states the whole history of coins of before and since, and holds no share', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const old = await opened(all);
+    const [offered] = await openMessages(all);
+    let id = '';
+    let before: readonly object[] = [];
+    await after(all, 'operator', async () => {
+      id = await opened(all);
+      await transferMessages(operator, alice, bob, old);
+      await transferMessages(operator, alice, bob, id);
+      before = await Promise.all([old, id].map((one) => audit(operator, one)));
+    });
+    expect(offered).toBeDefined();
+    const restored = await Promise.all([old, id].map((one) => audit(operator, one)));
+    for (const [i, record] of restored.entries()) {
+      const { signed, entries } = before[i] as Record<string, unknown>;
+      expect(record).toMatchObject({ state: 'exit-only', signed, entries });
+    }
+    await refused(() => transferMessages(operator, bob, alice, id), 'contract-restored', operator);
+    const names = (await operator.home.store.list('statecoin')).map(
+      ({ record }) => (record as { share: unknown }).share,
+    );
+    expect(new Set(names)).toEqual(new Set([null]));
+  });
+});
