@@ -3,6 +3,8 @@
  * many scrape; who is told; a node and a store that go away; two servers on one store.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -93,6 +95,22 @@ describe.each([
     expect(accepted(found)).toBe(statuses.filter((status) => status === 200).length);
     expect(await server.stop()).toBe(0);
   });
+});
+
+it('counts nobody who hangs up without a word', async () => {
+  const server = await serve([]);
+  const { port } = new URL(server.url);
+  await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const socket = connect(Number(port), '127.0.0.1');
+      await once(socket, 'connect');
+      socket.resetAndDestroy();
+    }),
+  );
+  await server.fetch('/healthz');
+  expect((await scrape(server)).get('spillway_messages_total', { type: 'none', step: 'none', code: 'malformed' })).toBe(
+    undefined,
+  );
 });
 
 describe('who is told', () => {

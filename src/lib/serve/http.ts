@@ -105,6 +105,8 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
   );
   server.maxConnections = options.connections;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // Whoever hangs up has asked nothing, and hears nothing.
+    if (error.code === 'ECONNRESET') return void socket.destroy();
     const line = errorLine(generic(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed'));
     options.log({ from: 'http', code: codeOf(line)!, ms: 0 });
     refuseRaw(socket, line);
