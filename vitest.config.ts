@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/node/**', 'test/mint/**', 'node_modules/**'],
     testTimeout: 60_000,
+    // Much of it waits for the processes that it starts: no core is left to itself.
+    maxWorkers: '100%',
     // oclif prints through the console, which vitest would otherwise take.
     disableConsoleIntercept: true,
   },
