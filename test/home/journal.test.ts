@@ -53,6 +53,13 @@ describe('writing', () => {
     expect(() => readdirSync(journal.dir)).toThrow('ENOENT');
   });
 
+  it('makes one file for commits that begin at once', async () => {
+    const journal = made();
+    await Promise.all(Array.from({ length: 5 }, () => journal.ready()));
+    await journal.append(lineOf(1));
+    expect(filesOf(journal)).toHaveLength(1);
+  });
+
   it('shares a sync among those that write at once, and loses none', async () => {
     let syncs = 0;
     const journal = made(undefined, (label) => void (syncs += label === 'in-journal' ? 1 : 0));

@@ -101,6 +101,7 @@ export class Journal {
   readonly #key: () => Promise<Uint8Array>;
   readonly #point: (label: string) => void;
   #file: OpenFile | undefined;
+  #opening: Promise<OpenFile> | undefined;
   /** Newest version of each record that is in this process's files, or on its way there. */
   readonly #versions = new Map<string, number>();
   /** Versions and notes that were read and are in none of them. */
@@ -123,7 +124,7 @@ export class Journal {
 
   /** Before a commit: it can be followed by its line. @throws Refusal `cannot-write` */
   async ready(): Promise<void> {
-    if (this.#file === undefined) await this.#guard(async () => void (this.#file = await this.#begin()));
+    if (this.#file === undefined) await this.#guard(async () => void (await this.#open()));
   }
 
   /** The line of a commit, written and synced. @throws Refusal `cannot-write`, and keeps the line for the next try */
@@ -205,7 +206,15 @@ export class Journal {
       this.#file = undefined;
       closeSync(file.fd);
     }
-    return (this.#file = await this.#begin());
+    return this.#open();
+  }
+
+  /** A new file: one, also for those that ask for it at the same time. */
+  #open(): Promise<OpenFile> {
+    this.#opening ??= this.#begin()
+      .then((file) => (this.#file = file))
+      .finally(() => (this.#opening = undefined));
+    return this.#opening;
   }
 
   async #begin(): Promise<OpenFile> {
