@@ -25,6 +25,14 @@ async function home(store?: string, more: object = {}): Promise<Home & { words: 
   const { mnemonic } = await initHome({ dir, network: 'regtest', ...(store !== undefined && { store }), ...more });
   return Object.assign(await openHome({ dir, kinds }), { words: mnemonic });
 }
+/** A home with a payment, and a backup of it. */
+async function backedUp(): Promise<{ one: Awaited<ReturnType<typeof home>>; to: string }> {
+  const one = await home();
+  await pay(one, [A], 1);
+  const to = join(tempDir(), 'backup');
+  await one.backup(to, { seed: true });
+  return { one, to };
+}
 const paidOf = async ({ store }: Home, claim: Claim) =>
   ((await store.load([claim])).found.get(claim)?.record as { paid: number } | undefined)?.paid;
 async function pay({ store }: Pick<Home, 'store'>, claims: Claim[], paid: number): Promise<boolean> {
@@ -271,10 +279,7 @@ describe('reconcile', () => {
   });
 
   it('tells what the store has left for good, and the journal has not', async () => {
-    const one = await home();
-    await pay(one, [A], 1);
-    const to = join(tempDir(), 'backup');
-    await one.backup(to, { seed: true });
+    const { one, to } = await backedUp();
     await pay(one, [A], 2);
     await pay(one, [B], 3);
     one.close();
@@ -317,7 +322,7 @@ describe('reconcile', () => {
     const { words: mnemonic, journalDir } = one;
     await initHome({ dir, network: 'signet', mnemonic, journalDir });
     const other = await openHome({ dir, kinds });
-    const files = readdirSync(journalDir).map((file) => join(journalDir, file));
+    const files = filesOf(one);
     await expect(other.reconcile(files)).rejects.toMatchObject({ code: 'journal-foreign' });
     await pay(other, [B], 1);
     const { covered } = await other.backup(join(tempDir(), 'backup'), { seed: true });
@@ -328,10 +333,7 @@ describe('reconcile', () => {
   });
 
   it('names the files of the journal that were not given', async () => {
-    const one = await home();
-    await pay(one, [A], 1);
-    const to = join(tempDir(), 'backup');
-    await one.backup(to, { seed: true });
+    const { one, to } = await backedUp();
     await pay(one, [A], 2);
     one.close();
     const files = filesOf(one).sort();
@@ -345,10 +347,7 @@ describe('reconcile', () => {
   });
 
   it('changes nothing where one file is altered or foreign', async () => {
-    const one = await home();
-    await pay(one, [A], 1);
-    const to = join(tempDir(), 'backup');
-    await one.backup(to, { seed: true });
+    const { one, to } = await backedUp();
     await pay(one, [A], 2);
     one.close();
     const other = await home();
@@ -369,10 +368,7 @@ describe('reconcile', () => {
   });
 
   it('keeps its own record where the journal has another one in its place', async () => {
-    const one = await home();
-    await pay(one, [A], 1);
-    const to = join(tempDir(), 'backup');
-    await one.backup(to, { seed: true });
+    const { one, to } = await backedUp();
     await one.store.commit(
       commitOf({ writes: [write(null, 0, thing('key:x', { name: '11'.repeat(32), claims: ['key:x', 'coin:1:0'] }))] }),
     );

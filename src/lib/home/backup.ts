@@ -9,7 +9,7 @@
 import { chmodSync, closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
-import { BACKUP_FILE, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
+import { BACKUP_FILE, checkSeed, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
 import { Connection } from './connection.ts';
 import { all, get, marks, put, type Row, type Sql, type Value } from './database.ts';
 import { makeDirectory } from './directory.ts';
@@ -18,6 +18,7 @@ import { IDENTITY_FILE, identityText, STORE_FILE } from './identity.ts';
 import type { Journal } from './journal.ts';
 import { MIGRATIONS } from './schema.ts';
 import { ARMOR, checkMnemonic, seedOf, writeSeed } from './seed.ts';
+import { COLUMNS } from './sql-pieces.ts';
 import type { SqlStore } from './sql-store.ts';
 
 /** What is copied, each table after those that it refers to, page by page along its key. */
@@ -25,7 +26,7 @@ const TABLES = [
   {
     table: 'record',
     key: 'id',
-    columns: 'id kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' '),
+    columns: ['id', ...COLUMNS],
   },
   { table: 'claim', key: 'claim', columns: ['claim', 'record'] },
   {
@@ -78,7 +79,7 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
 
 /** Restored, or made again of its words, and not reconciled yet. */
 const mayLack = async (store: SqlStore): Promise<boolean> =>
-  (await store.meta('restored')) === 'pending' || (await store.list()).length === 0;
+  (await store.meta('restored')) === 'pending' || (await store.isEmpty());
 
 const seedForm = (dir: string) =>
   readFileSync(join(dir, SEED_FILE), 'utf8').startsWith(ARMOR) ? ('encrypted' as const) : ('plain' as const);
@@ -172,7 +173,8 @@ export async function restoreHome(options: RestoreOptions): Promise<Config> {
     if (mnemonic === undefined) writePrivate(join(at, SEED_FILE), readFileSync(seed));
     else {
       const words = await checkMnemonic(mnemonic);
-      await checkWords(words, config);
+      const { homeKeys } = await import('./keys.ts');
+      checkSeed(config, homeKeys(seedOf(words), config.network), 'the words are');
       await writeSeed(join(at, SEED_FILE), words, passphrase);
     }
     const copy = join(at, STORE_FILE);
@@ -194,13 +196,6 @@ export async function restoreHome(options: RestoreOptions): Promise<Config> {
     }
   });
   return made;
-}
-
-async function checkWords(words: string, { network, journal_key: key }: Config): Promise<void> {
-  const { homeKeys } = await import('./keys.ts');
-  const found = Buffer.from(homeKeys(seedOf(words), network).journalKey).toString('hex');
-  if (key !== undefined && found !== key)
-    throw new Refusal('wrong-seed', 'the words are not those of the home of this backup');
 }
 
 /** Statements that put all of a SQLite store into an empty PostgreSQL one. */

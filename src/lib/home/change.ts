@@ -49,6 +49,16 @@ export async function loadRecords<Rs extends Records>(
   }
 }
 
+/** @param claim one under which the record was read, at `rev`; null and 0 for a new one */
+export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: number): Commit['writes'][number] => ({
+  kind: kind.name,
+  claim,
+  rev,
+  record: record as object,
+  row: kind.row(record),
+  claims: kind.claims(record),
+});
+
 /** The writes of a commit: what differs from what was loaded. */
 export const writesOf = <Rs extends Records>(
   kinds: KindsOf<Rs>,
@@ -58,16 +68,8 @@ export const writesOf = <Rs extends Records>(
   (Object.entries(writes) as [keyof Rs & string, object][])
     .filter(([role, record]) => canonicalJson(record) !== canonicalJson(records[role] ?? null))
     .map(([role, record]) => {
-      const kind = kinds[role];
       const read = records[role] === undefined ? undefined : reads.find((r) => r.role === role);
-      return {
-        kind: kind.name,
-        claim: read?.claim ?? null,
-        rev: read?.rev ?? 0,
-        record,
-        row: kind.row(record as never),
-        claims: kind.claims(record as never),
-      };
+      return writeOf(kinds[role], record as never, read?.claim ?? null, read?.rev ?? 0);
     });
 
 /** A commit that answers no message: no reply is kept, no nonce used. */

@@ -8,6 +8,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { writePrivate } from './files.ts';
+import type { HomeKeys } from './keys.ts';
 
 export const CONFIG_VERSION = 1;
 export const CONFIG_FILE = 'config.json';
@@ -37,6 +38,18 @@ export interface Config {
 
 export const writeConfig = (dir: string, config: Config, file = CONFIG_FILE): void =>
   writePrivate(join(dir, file), printJson(config, '  ') + '\n');
+
+/** As a configuration holds it. */
+export const journalKeyText = ({ journalKey }: Pick<HomeKeys, 'journalKey'>): string =>
+  Buffer.from(journalKey).toString('hex');
+
+/** @param what is looked at: `the seed is` @throws Refusal `wrong-seed` for keys of another seed than made the home */
+export function checkSeed(config: Config, keys: Pick<HomeKeys, 'journalKey'>, what: string): void {
+  if (config.journal_key !== undefined && journalKeyText(keys) !== config.journal_key)
+    throw new Refusal('wrong-seed', `${what} not of the home that the configuration describes`, {
+      hint: 'bring both, configuration and seed, from one home',
+    });
+}
 
 /** A URL as a configuration holds it. */
 export function withoutPassword(store: string): string {

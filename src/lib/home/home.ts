@@ -11,7 +11,16 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Copy, Kind } from '../protocol/action.ts';
 import type { Shares } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { CONFIG_VERSION, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
+import {
+  checkSeed,
+  CONFIG_VERSION,
+  journalKeyText,
+  readConfig,
+  SEED_FILE,
+  withoutPassword,
+  writeConfig,
+  type Config,
+} from './config.ts';
 import { makeDirectory, refuseOccupied } from './directory.ts';
 import { isMissing, refuseExposed, writePrivate } from './files.ts';
 import type { Backup } from './backup.ts';
@@ -68,7 +77,7 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
     insecure: insecureSeed !== undefined,
     ...(refundsDir !== undefined && { refunds: resolve(refundsDir) }),
     ...(journalDir !== undefined && { journal: resolve(journalDir) }),
-    journal_key: hexOf(homeKeys(seedOf(mnemonic), network).journalKey),
+    journal_key: journalKeyText(homeKeys(seedOf(mnemonic), network)),
     ...(store !== undefined && { store: withoutPassword(store) }),
   };
   await makeDirectory(dir, async (made) => {
@@ -152,8 +161,6 @@ export interface Home {
   close(): void;
 }
 
-const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-
 /** @throws Refusal `no-home`, `secret-exposed`, `insecure-home` or `store-unavailable` */
 export async function openHome(options: OpenOptions): Promise<Home> {
   const dir = resolve(options.dir);
@@ -169,10 +176,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       import('./keys.ts'),
     ]);
     const made = homeKeys(seed, network);
-    if (config.journal_key !== undefined && hexOf(made.journalKey) !== config.journal_key)
-      throw new Refusal('wrong-seed', `the seed in ${dir} is not that of this home`, {
-        hint: 'bring both, configuration and seed, from one backup',
-      });
+    checkSeed(config, made, `the seed in ${dir} is`);
     return made;
   });
   const tide = new Tide(refundsDir, id);
@@ -231,7 +235,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       const { gather, reconcile } = await import('./reconcile.ts');
       // A home made again from its words has lost everything, and knows nothing of it.
       const fromWords = (await store.meta('restored')) === undefined;
-      if (fromWords && (await store.list()).length > 0)
+      if (fromWords && !(await store.isEmpty()))
         throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all');
       const gathered = gather(journals, await journalKey(), await options.kinds());
       // Where this is interrupted, what is in the store by then must not pass for all there was.

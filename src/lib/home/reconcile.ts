@@ -7,10 +7,10 @@
  * Nobody can tell whether the end of a journal is missing; what follows from that is in the records (`restored`,
  * `unconfirmed`). Not here: reading files (`journal.ts`), what a family makes of its record.
  */
-import type { Claim, Kind, Note, WalletPath } from '../protocol/action.ts';
+import type { Kind, Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { plainCommit } from './change.ts';
+import { plainCommit, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
 import type { HomeStore } from './store.ts';
 
@@ -131,15 +131,7 @@ async function into(
       return { kind: kind.name, name, outcome: 'same', record: mine };
     if (same && kind.row(mine).left && !kind.row(merged).left)
       return { kind: kind.name, name, outcome: 'conflict', record };
-    const [claim, rev]: [Claim | null, number] = same ? [same[0], same[1].rev] : [null, 0];
-    const write = {
-      kind: kind.name,
-      claim,
-      rev,
-      record: merged as object,
-      row: kind.row(merged),
-      claims: kind.claims(merged),
-    };
+    const write = same ? writeOf(kind, merged, same[0], same[1].rev) : writeOf(kind, merged, null, 0);
     try {
       if (await store.commit(plainCommit({ reads: [], writes: [write] })))
         return { kind: kind.name, name, outcome: same ? 'raised' : 'added', record: merged };

@@ -67,7 +67,8 @@ export function* writeRecords(
   }
 }
 
-const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
+/** Of a record, but for its id. */
+export const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
 const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
 const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
 

@@ -12,6 +12,7 @@ import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { writeOf } from './change.ts';
 import { all, get, marks, put, together, type Database, type Sql } from './database.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
@@ -162,6 +163,10 @@ export class SqlStore implements HomeStore {
     const where = [kind !== undefined && 'kind = ?', state !== undefined && 'state = ?'].filter((w) => w !== false);
     const values = [kind, state].filter((v) => v !== undefined);
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.#db.ask(() => get('SELECT 1 FROM record LIMIT 1'))) === undefined;
   }
 
   async unissued(issuer: string): Promise<readonly Listed[]> {
@@ -324,12 +329,7 @@ function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number:
       },
     );
   const record = kind.restored(kind.parse(parseJson(body)));
-  yield* writeRecords(
-    [{ kind: name, claim: null, rev: 0, record: record as object, row: kind.row(record), claims: kind.claims(record) }],
-    [id],
-    yield* claimsOf([id]),
-    number,
-  );
+  yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* claimsOf([id]), number);
 }
 
 export function* getMeta(key: string): Sql<string | undefined> {
