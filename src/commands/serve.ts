@@ -5,8 +5,10 @@ import { issuerFlags, policyFlags, policyFrom, programFlags } from '../lib/cli/c
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { readPassphrase } from '../lib/cli/secrets.ts';
+import type { Home } from '../lib/home/home.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 import { limitsFrom, serveFlags } from '../lib/serve/flags.ts';
+import { onceStoreAnswers } from '../lib/serve/patience.ts';
 import { workerCommand } from '../lib/serve/pool.ts';
 import { serveHome } from '../lib/serve/serve.ts';
 
@@ -37,28 +39,38 @@ The first line on stdout says where it listens; each request is a line on stderr
     const cdk = address && { address, mint: mint!, tlsDir, insecure, point: stopAt };
     if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
-    await withHome(
-      flags,
-      async (home) => {
-        const fixed = tipOf(flags, this.argv) !== undefined;
-        if (fixed ? home.network !== 'regtest' : chain === undefined)
-          throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
-        await home.keys(); // asks for the passphrase, where there is one
-        const ports = await portsOf(home, flags, this.argv);
-        const ecash = flags.ecash ?? (cdk && 'cdk');
-        const offer = { policy: await policyFrom(flags, home.network), ecash, mint };
-        const standing = {
-          'open-credit': offer,
-          rollover: offer,
-          'close-credit': { maxFeerate: flags['max-feerate'] },
-        };
-        const command = workerCommand(raw, { ecash, 'passphrase-fd': passphrase === undefined ? undefined : 3 });
-        const pool = jobs === undefined ? undefined : { jobs, command, passphrase };
-        const listen = { stdio, http, metrics, cdk };
-        await serveHome({ home, ports, standing, ...listen, pool, worker, notify, ...limitsFrom(flags) });
-      },
-      stopAt,
-      async () => (passphrase = await readPassphrase(flags)),
-    );
+    let begun = false;
+    const start = async (home: Home): Promise<void> => {
+      const fixed = tipOf(flags, this.argv) !== undefined;
+      if (fixed ? home.network !== 'regtest' : chain === undefined)
+        throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
+      await home.keys(); // asks for the passphrase, where there is one
+      const ports = await portsOf(home, flags, this.argv);
+      const ecash = flags.ecash ?? (cdk && 'cdk');
+      const offer = { policy: await policyFrom(flags, home.network), ecash, mint };
+      const standing = {
+        'open-credit': offer,
+        rollover: offer,
+        'close-credit': { maxFeerate: flags['max-feerate'] },
+      };
+      const command = workerCommand(raw, { ecash, 'passphrase-fd': passphrase === undefined ? undefined : 3 });
+      const pool = jobs === undefined ? undefined : { jobs, command, passphrase };
+      const listen = { stdio, http, metrics, cdk };
+      await serveHome({
+        home,
+        ports,
+        standing,
+        ...listen,
+        pool,
+        worker,
+        notify,
+        begun: () => (begun = true),
+        ...limitsFrom(flags),
+      });
+    };
+    const open = (): Promise<void> =>
+      withHome(flags, start, stopAt, async () => (passphrase ??= await readPassphrase(flags)));
+    // A worker is started again by its parent.
+    await (worker ? open() : onceStoreAnswers(open, () => begun));
   }
 }

@@ -240,7 +240,7 @@ describe('a backup', () => {
     const damaged = join(tempDir(), 'backup');
     await from.backup(damaged, { seed: true });
     writeFileSync(join(damaged, 'store.db'), 'no database');
-    await expect(restoreHome({ from: damaged, dir })).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(restoreHome({ from: damaged, dir })).rejects.toMatchObject({ code: 'store-damaged' });
     expect(existsSync(dir)).toBe(false);
     from.close();
   });

@@ -146,14 +146,16 @@ describe('openHome', () => {
     for (const text of [
       '{',
       '{}',
-      JSON.stringify({ ...config, version: 2 }),
+      JSON.stringify({ ...config, version: '1' }),
       JSON.stringify({ ...config, id: '../x' }),
       JSON.stringify({ ...config, journal_key: 'ab' }),
       JSON.stringify({ ...config, journal: ['x'] }),
     ]) {
       writeFileSync(path, text);
-      await expect(open(dir)).rejects.toMatchObject({ code: 'store-unavailable' });
+      await expect(open(dir)).rejects.toMatchObject({ code: 'store-damaged' });
     }
+    writeFileSync(path, JSON.stringify({ ...config, version: 2 }));
+    await expect(open(dir)).rejects.toMatchObject({ code: 'store-newer' });
   });
 
   it('needs the passphrase for keys only, and takes another after a wrong one', async () => {

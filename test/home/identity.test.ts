@@ -246,7 +246,7 @@ describe('a home that was copied or put back', () => {
     const dir = await used();
     cpSync(dir, `${dir}2`, { recursive: true });
     await expect(openHome({ dir: `${dir}2`, kinds: async () => [] })).rejects.toMatchObject({
-      code: 'store-unavailable',
+      code: 'store-newer',
       message: expect.stringContaining("'thing'"),
     });
     await expectRestored(`${dir}2`);

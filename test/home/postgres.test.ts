@@ -132,11 +132,11 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await expect(newHome(url)).rejects.toMatchObject({ code: 'home-exists', exit: 73 });
       const other = await newHome(await cluster.database());
       await expect(open(other, url)).rejects.toMatchObject({
-        code: 'store-unavailable',
+        code: 'store-foreign',
         message: expect.stringContaining('another home'),
       });
       await expect(open(dir, await cluster.database())).rejects.toMatchObject({
-        code: 'store-unavailable',
+        code: 'store-damaged',
         message: expect.stringContaining('no store'),
       });
     });
@@ -350,7 +350,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       try {
         const at = url.replace(`:${cluster.port}/`, `:${replica.port}/`);
         await expect(open(dir, at)).rejects.toMatchObject({
-          code: 'store-unavailable',
+          code: 'store-foreign',
           message: expect.stringContaining('standby'),
         });
         await replica.run('pg_ctl', '-D', replica.dir, '-w', 'promote');
@@ -369,7 +369,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         await two.run('pg_resetwal', '--next-wal-file=00000002000000000000000A', '-f', two.dir);
         await two.start();
         await expect(home.store.commits().catch(() => home.store.commits())).rejects.toMatchObject({
-          code: 'store-unavailable',
+          code: 'store-foreign',
           message: expect.stringContaining('another cluster'),
         });
       } finally {

@@ -76,12 +76,12 @@ describe('the seed file', () => {
       const path = join(tempDir(), 'seed');
       writeFileSync(path, text, { mode: 0o600 });
       const found = await readSeed(path, async () => 'pass').catch((error: Error) => error);
-      expect(found).toMatchObject({ code: 'store-unavailable' });
+      expect(found).toMatchObject({ code: 'store-damaged' });
       expect(JSON.stringify([found, (found as Error).message])).not.toContain('zebra');
     },
   );
 
   it('missing', async () => {
-    await expect(readSeed(join(tempDir(), 'seed'))).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(readSeed(join(tempDir(), 'seed'))).rejects.toMatchObject({ code: 'store-damaged' });
   });
 });

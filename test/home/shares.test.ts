@@ -106,13 +106,13 @@ describe('the shares of a home', () => {
     await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
     const path = join(dir, files()[0]!);
     const other = new ShareFolder({ dir, homeId: ID, key: async () => new Uint8Array(32) });
-    await expect(other.read([A])).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(other.read([A])).rejects.toMatchObject({ code: 'store-damaged' });
     cpSync(path, join(dir, `${ID}-${B}.share`));
-    await expect(shares.read([B])).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(shares.read([B])).rejects.toMatchObject({ code: 'store-damaged' });
     const bytes = readFileSync(path);
     bytes[20]! ^= 1;
     writeFileSync(path, bytes);
-    await expect(shares.read([A])).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(shares.read([A])).rejects.toMatchObject({ code: 'store-damaged' });
     chmodSync(path, 0o640);
     await expect(shares.read([A])).rejects.toMatchObject({ code: 'secret-exposed' });
     await expect(shares.read(['../x'])).rejects.toMatchObject({ code: 'bug' });

@@ -60,7 +60,7 @@ describe('the SQLite file', () => {
       expect.objectContaining({ code: 'store-newer', hint: expect.stringContaining('newer') }),
     );
     writeFileSync(path, 'no database, but long enough to be one, were it one. '.repeat(100));
-    expect(() => new SqliteStore({ path, secrets })).toThrow(expect.objectContaining({ code: 'store-unavailable' }));
+    expect(() => new SqliteStore({ path, secrets })).toThrow(expect.objectContaining({ code: 'store-damaged' }));
   });
 
   it('brings an older file up to date once', () => {
@@ -116,14 +116,14 @@ describe('the SQLite file', () => {
     store.close();
     const foreign = new SqliteStore({ path, secrets: async () => otherKeys });
     const [closed] = (await foreign.load([A])).nonces;
-    await expect(closed!.unseal()).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(closed!.unseal()).rejects.toMatchObject({ code: 'store-damaged' });
     foreign.close();
     const db = new DatabaseSync(path);
     db.exec(`UPDATE nonce SET of_claim = 'key:01'`);
     db.close();
     const moved = new SqliteStore({ path, secrets });
     const [misplaced] = (await moved.load([A])).nonces;
-    await expect(misplaced!.unseal()).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(misplaced!.unseal()).rejects.toMatchObject({ code: 'store-damaged' });
     moved.close();
   });
 
@@ -165,7 +165,7 @@ describe('the SQLite file', () => {
     writeFileSync(path, bytes);
     copyFileSync(path, `${path}.kept`);
     const store = new SqliteStore({ path, secrets });
-    await expect(store.settle('other', 0, [])).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(store.settle('other', 0, [])).rejects.toMatchObject({ code: 'store-damaged' });
     store.close();
   });
 

@@ -148,7 +148,7 @@ export interface RestoreOptions {
 
 /**
  * Makes a home of a backup, whole or not at all.
- * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-newer`; `usage` where it has no seed
+ * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-damaged`, `store-newer`; `usage` where it has no seed
  * and no words are given, or both; `wrong-seed` for words of another home
  */
 export async function restoreHome(options: RestoreOptions): Promise<Config> {
@@ -161,7 +161,7 @@ export async function restoreHome(options: RestoreOptions): Promise<Config> {
       hint: mnemonic ? 'leave --mnemonic-fd out' : 'give the words with --mnemonic-fd',
     });
   const path = join(from, STORE_FILE);
-  if (!existsSync(path)) throw new Refusal('store-unavailable', `${from} holds no ${STORE_FILE}`);
+  if (!existsSync(path)) throw new Refusal('store-damaged', `${from} holds no ${STORE_FILE}`);
   const made: Config = {
     ...config,
     ...(refundsDir !== undefined && { refunds: resolve(refundsDir) }),

@@ -58,7 +58,7 @@ export function withoutPassword(store: string): string {
   return url.href;
 }
 
-/** @throws Refusal `no-home`, `store-unavailable` */
+/** @throws Refusal `no-home`, `store-damaged`, `store-newer`; `store-unavailable` where it may not be read */
 export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
   const path = join(dir, file);
   let text: string;
@@ -73,17 +73,14 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
   try {
     config = parseJson(text) as Partial<Config>;
   } catch (error) {
-    throw new Refusal('store-unavailable', `${path} is damaged: ${(error as Error).message}`);
+    throw new Refusal('store-damaged', `${path} is damaged: ${(error as Error).message}`);
   }
-  if (config.version !== CONFIG_VERSION)
-    throw new Refusal(
-      'store-unavailable',
-      `${path} has version ${String(config.version)}, ${CONFIG_VERSION} expected`,
-      {
-        hint: 'a newer spillway has made this home; update this one',
-      },
-    );
+  if (Number(config.version) > CONFIG_VERSION)
+    throw new Refusal('store-newer', `${path} has version ${String(config.version)}, ${CONFIG_VERSION} expected`, {
+      hint: 'a newer spillway has made this home; update this one',
+    });
   const whole =
+    config.version === CONFIG_VERSION &&
     typeof config.network === 'string' &&
     /^[0-9a-f]{32}$/.test(config.id ?? '') &&
     typeof config.insecure === 'boolean' &&
@@ -91,8 +88,8 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
     [config.refunds, config.journal, config.store].every((text) => typeof (text ?? '') === 'string');
   if (!whole)
     throw new Refusal(
-      'store-unavailable',
-      `${path} is damaged: network, id, insecure and journal_key expected, and paths that are text`,
+      'store-damaged',
+      `${path} is damaged: version, network, id, insecure and journal_key expected, and paths that are text`,
     );
   return config as Config;
 }

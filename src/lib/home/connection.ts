@@ -30,7 +30,7 @@ export class Connection {
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens the file, which must be there, and brings its schema up to date. @throws Refusal `store-unavailable`, `store-unsafe`, `store-newer` */
+  /** Opens the file, which must be there, and brings its schema up to date. @throws Refusal `store-unavailable`, `store-damaged`, `store-unsafe`, `store-newer` */
   constructor(path: string, migrations: readonly string[]) {
     this.#path = path;
     this.#db = this.#guard(() => new DatabaseSync(path, { timeout: BUSY_MS }));
@@ -108,11 +108,10 @@ export class Connection {
     }
   }
 
-  /** @throws Refusal `store-unavailable` unless SQLite finds the file whole */
+  /** @throws Refusal `store-damaged` unless SQLite finds the file whole */
   check(): void {
     const found = this.#pragma('quick_check');
-    if (found !== 'ok')
-      throw new Refusal('store-unavailable', `${this.#path} is damaged: ${String(found).slice(0, 200)}`);
+    if (found !== 'ok') throw new Refusal('store-damaged', `${this.#path} is damaged: ${String(found).slice(0, 200)}`);
   }
 
   close(): void {
@@ -130,6 +129,7 @@ export class Connection {
 }
 
 const BUSY = [5, 6, 15]; // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
+const DAMAGED = [11, 26]; // SQLITE_CORRUPT, SQLITE_NOTADB
 const CONSTRAINT = 19;
 
 function refusalOf(error: unknown, path: string): unknown {
@@ -141,5 +141,5 @@ function refusalOf(error: unknown, path: string): unknown {
     return new Refusal('store-unavailable', `${path} stayed locked by another process for ${BUSY_MS / 1000} s`, {
       hint: 'try again; should it last, look for a run that hangs',
     });
-  return new Refusal('store-unavailable', `${path}: ${message}`);
+  return new Refusal(DAMAGED.includes(primary) ? 'store-damaged' : 'store-unavailable', `${path}: ${message}`);
 }

@@ -67,7 +67,7 @@ export interface Database {
    * @param names what it reads and writes: no other `work` that shares one runs meanwhile; 'all': none runs at all
    */
   write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false>;
-  /** @throws Refusal `store-unavailable` where the database itself finds damage */
+  /** @throws Refusal `store-damaged` where the database itself finds damage */
   check(): Promise<void>;
   close(): void;
 }

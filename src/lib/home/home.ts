@@ -144,7 +144,7 @@ export interface Home {
   /** Where its journal goes. */
   readonly journalDir: string;
   journalKey(): Promise<Uint8Array>;
-  /** Reads the seed the first time. @throws Refusal `wrong-passphrase`, `secret-exposed` or `store-unavailable` */
+  /** Reads the seed the first time. @throws Refusal `wrong-passphrase`, `secret-exposed` or `store-damaged` */
   keys(): Promise<HomeKeys>;
   /** Randomness for one attempt of one step. */
   random(): Promise<Random>;
@@ -161,7 +161,7 @@ export interface Home {
   close(): void;
 }
 
-/** @throws Refusal `no-home`, `secret-exposed`, `insecure-home` or `store-unavailable` */
+/** @throws Refusal `no-home`, `secret-exposed`, `insecure-home`, `store-unavailable`, `store-damaged` or `store-newer` */
 export async function openHome(options: OpenOptions): Promise<Home> {
   const dir = resolve(options.dir);
   const config = readConfig(dir);
@@ -261,7 +261,7 @@ function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; iden
   try {
     return { store: new SqliteStore({ path: join(dir, STORE_FILE), ...options }), identity: identityOf(dir) };
   } catch (error) {
-    if (isMissing(error)) throw new Refusal('store-unavailable', `${dir} has a configuration but no ${STORE_FILE}`);
+    if (isMissing(error)) throw new Refusal('store-damaged', `${dir} has a configuration but no ${STORE_FILE}`);
     throw error;
   }
 }

@@ -33,17 +33,13 @@ export function unlock(sealed: Uint8Array, at: Uint8Array, key: Uint8Array): Uin
 
 export const sealNonce = (nonce: OpenNonce, key: Uint8Array): Uint8Array => lock(nonce.secret, place(nonce), key);
 
-/** @throws Refusal `store-unavailable` where the row was altered or is another seed's */
+/** @throws Refusal `store-damaged` where the row was altered or is another seed's */
 export function openNonce(nonce: Omit<OpenNonce, 'secret'>, sealed: Uint8Array, key: Uint8Array): OpenNonce {
   try {
     return { ...nonce, secret: unlock(sealed, place(nonce), key) };
   } catch {
-    throw new Refusal(
-      'store-unavailable',
-      `the open nonce of ${nonce.of} does not decrypt with the seed of this home`,
-      {
-        hint: 'store and seed are not of one home, or the store is damaged',
-      },
-    );
+    throw new Refusal('store-damaged', `the open nonce of ${nonce.of} does not decrypt with the seed of this home`, {
+      hint: 'store and seed are not of one home, or the store is damaged',
+    });
   }
 }

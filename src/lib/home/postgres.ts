@@ -57,7 +57,7 @@ export async function createPostgres(url: string, homeId: string, fill?: () => S
   }
 }
 
-/** @throws Refusal `store-unavailable`, `commit-unsynced`, `store-newer` */
+/** @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-newer` */
 export async function openPostgres(
   url: string,
   homeId: string,
@@ -145,7 +145,7 @@ class Postgres implements Database {
         hint: 'take an empty database; a store is never overwritten',
       });
     if (!there && !create)
-      throw new Refusal('store-unavailable', `${this.#place} holds no store of a home`, {
+      throw new Refusal('store-damaged', `${this.#place} holds no store of a home`, {
         hint: 'spillway init --store URL makes one, with its home',
       });
     const version = there ? Number(yield* getMeta('schema')) : 0;
@@ -157,7 +157,7 @@ class Postgres implements Database {
     if (version < newest) yield* setMeta('schema', String(newest));
     if (create) yield* setMeta('home', homeId);
     if ((yield* getMeta('home')) !== homeId)
-      throw new Refusal('store-unavailable', `${this.#place} holds the store of another home than this one`);
+      throw new Refusal('store-foreign', `${this.#place} holds the store of another home than this one`);
     return true;
   }
 
@@ -217,7 +217,7 @@ class Postgres implements Database {
     client.on('error', () => {});
     const state = await this.#state(client);
     if (state.standby)
-      throw new Refusal('store-unavailable', `${this.#place} is a standby, the primary expected`, {
+      throw new Refusal('store-foreign', `${this.#place} is a standby, the primary expected`, {
         hint: 'a replica is for reading by other programs and for failover only',
       });
     for (const [name, found, expected] of [
@@ -230,7 +230,7 @@ class Postgres implements Database {
         });
     if (this.#identity !== undefined) {
       if (markOf(state) !== this.#identity)
-        throw new Refusal('store-unavailable', `${this.#place} is another cluster than before: failover or restore`, {
+        throw new Refusal('store-foreign', `${this.#place} is another cluster than before: failover or restore`, {
           hint: 'start again: the store is then looked at as a restored one',
         });
       await client.query(SWEEP);

@@ -34,7 +34,7 @@ export interface Gathered {
   newest: { commit: number; at: number };
 }
 
-/** @throws Refusal as `readJournal`; `store-unavailable` for a kind that this program does not know */
+/** @throws Refusal as `readJournal`; `store-newer` for a kind that this program does not know */
 export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds): Gathered {
   const records = new Map<string, Merged>();
   const notes = new Map<string, Note>();
@@ -66,7 +66,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds):
 function kindOf(name: string, kinds: Kinds, path: string): Kind<any> {
   const kind = kinds.find((k) => k.name === name);
   if (!kind)
-    throw new Refusal('store-unavailable', `${path} holds a record of the unknown kind '${name}'`, {
+    throw new Refusal('store-newer', `${path} holds a record of the unknown kind '${name}'`, {
       hint: 'read it with the version of spillway that wrote it',
     });
   return kind;

@@ -56,7 +56,7 @@ export async function writeSeed(path: string, mnemonic: string, passphrase?: str
 /**
  * The BIP39 seed, 64 bytes.
  * @param passphrase asked only where the file is encrypted
- * @throws Refusal `secret-exposed`, `wrong-passphrase`, or `store-unavailable` where there is no seed in the file
+ * @throws Refusal `secret-exposed`, `wrong-passphrase`, or `store-damaged` where there is no seed in the file
  */
 export async function readSeed(path: string, passphrase?: () => Promise<string>): Promise<Uint8Array> {
   const text = readPrivate(path);
@@ -114,6 +114,6 @@ async function decrypt(path: string, text: string, passphrase?: () => Promise<st
 }
 
 const damaged = (path: string, found: string): Refusal =>
-  new Refusal('store-unavailable', `${path}: ${found}, the seed of this home expected`, {
+  new Refusal('store-damaged', `${path}: ${found}, the seed of this home expected`, {
     hint: 'bring the file back from a backup, or make a home from the words with spillway init',
   });

@@ -67,7 +67,7 @@ export class ShareFolder implements Shares {
       try {
         found.set(name, unlock(sealed, place(name), key));
       } catch {
-        throw new Refusal('store-unavailable', `${path} does not decrypt with the seed of this home`);
+        throw new Refusal('store-damaged', `${path} does not decrypt with the seed of this home`);
       }
     }
     return found;

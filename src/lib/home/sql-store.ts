@@ -269,7 +269,7 @@ export class SqlStore implements HomeStore {
   /**
    * Makes a copied or restored store harmless, in one transaction: no open nonce, no reply that showed one, every record as
    * its kind says, `restored` pending, and the identity that it has from now on. Does nothing where another process did it.
-   * @throws Refusal `store-unavailable` for a damaged file or a record of an unknown kind
+   * @throws Refusal `store-damaged`; `store-newer` for a record of an unknown kind
    */
   async settle(identity: string, tide: number, kinds: readonly Kind<unknown>[]): Promise<void> {
     await this.#db.check();
@@ -322,7 +322,7 @@ function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number:
   const kind = known.get(name);
   if (!kind)
     throw new Refusal(
-      'store-unavailable',
+      'store-newer',
       `this store was restored or copied, and holds a record of the unknown kind '${name}'`,
       {
         hint: 'open it with the version of spillway that wrote it',

@@ -18,7 +18,7 @@ export interface SqliteOptions extends StoreOptions {
 }
 
 export class SqliteStore extends SqlStore {
-  /** @throws Refusal `store-unavailable`, or `secret-exposed` where others may read the file */
+  /** @throws Refusal `network-disk`, as `Connection`, or `secret-exposed` where others may read the file */
   constructor({ path, ...options }: SqliteOptions) {
     refuseNetworkDisk(dirname(path));
     refuseExposed(path);

@@ -36,6 +36,8 @@ export interface ServeOptions {
   notify: string | undefined;
   /** This process is a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
   worker: boolean;
+  /** Called once nothing can keep it from serving any more. */
+  begun(): void;
   connections: number;
   queue: number;
   /** Messages of strangers a minute. */
@@ -60,6 +62,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     const strangers = worker ? undefined : new Rate(options.offers);
     const answer = desk(work, (entry) => (log(entry), outbox.nudge()), strangers);
     const listeners = await listenersOf(options, answer, log, health, metrics);
+    options.begun();
     outbox.nudge(); // what an earlier process could not
     await runListeners(home.network, listeners, worker ? [] : SIGNALS);
   } finally {
