@@ -317,6 +317,17 @@ describe('what is refused', () => {
     );
     const above = concatBytes(signature.subarray(0, 32), toBytes(N));
     expect(verifyAggregate(above, s)).toBe(false);
+    const longer = concatBytes(signature.subarray(0, 32), new Uint8Array(1), signature.subarray(32));
+    expect(verifyAggregate(longer, s)).toBe(false);
+  });
+
+  it('randomness, or a secret, of another length than 32 bytes', () => {
+    const good = { random: new Uint8Array(32).fill(1), secret: secrets[0]!, pubkey: pubkeys[0]! };
+    for (const length of [0, 31, 33]) {
+      expect(() => nonceGen({ ...good, random: new Uint8Array(length).fill(1) })).toThrow(/32 random bytes/);
+      expect(() => nonceGen({ ...good, secret: new Uint8Array(length).fill(1) })).toThrow(/out of range/);
+    }
+    expect(nonceGen(good).secnonce).toHaveLength(97);
   });
 
   it('tweaks that are no scalars of 32 bytes', () => {

@@ -7,10 +7,9 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
-import type { Hand, Hex, NonceId } from '../protocol/action.ts';
+import type { Hand, NonceId } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../signing/curve.ts';
-import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { answerOf, checkAnswer, finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { refundJob } from './jobs.ts';
 import { idClaim, must, NOTHING_PAID, nothingSigned, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
@@ -91,18 +90,6 @@ export function acceptRefund(
   return { accepted, part, job, peer };
 }
 
-/** One answer finishes a refund. */
-const answerOf = (refundPsbt: string): Hex =>
-  bytesToHex(taggedHash('spillway/answer', new TextEncoder().encode(refundPsbt)));
-
-/** A refund that is finished answers no second message. @throws Refusal `nonce-consumed` */
-function checkAnswer(c: { refundAnswer: Hex }, refundPsbt: string): void {
-  if (c.refundAnswer !== answerOf(refundPsbt))
-    throw new Refusal('nonce-consumed', 'another answer than the one that completed this refund; its nonce is used', {
-      blame: 'payee',
-    });
-}
-
 /** The payer completes the refund that it opened; `wait`: a PSBT for the wallet that holds its key. */
 export function completeRefund(
   hand: Hand,
@@ -110,7 +97,7 @@ export function completeRefund(
   refundPsbt: string,
 ) {
   if (had.state === 'open') {
-    checkAnswer(had, refundPsbt);
+    checkAnswer(had.refundAnswer, refundPsbt, 'refund', 'payee');
     return { record: had, spends: [] };
   }
   const job = refundJob(had);

@@ -16,7 +16,7 @@ import { canonicalJson } from '../protocol/json.ts';
 import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ISSUERS, type Issuer } from './issuer.ts';
-import { taggedHash } from '../signing/curve.ts';
+import { taggedTextHash } from '../signing/curve.ts';
 import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
 import type { Side } from '../signing/side.ts';
 
@@ -145,8 +145,7 @@ export interface Contract {
   outpoint: Outpoint;
 }
 
-export const contractId = (terms: Terms): string =>
-  bytesToHex(taggedHash('spillway/terms', new TextEncoder().encode(canonicalJson(terms))));
+export const contractId = (terms: Terms): string => bytesToHex(taggedTextHash('spillway/terms', canonicalJson(terms)));
 
 export const keysOf = (terms: Terms): KeySet => sortedKeySet([terms.payer_pubkey, terms.payee_pubkey]);
 export const pubkeyOf = (terms: Terms, role: Role): string =>

@@ -10,7 +10,7 @@ import type { Hex } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { hexOf, hexText, parseAs, pubkey, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../signing/curve.ts';
+import { taggedTextHash } from '../signing/curve.ts';
 import { LOCK_KINDS } from './lock.ts';
 import { pathsOf } from './paths.ts';
 import { SCRIPT_TYPES, VARIANTS, type PathName } from './scripts.ts';
@@ -111,5 +111,4 @@ export function readHtlc(json: unknown): Htlc {
 }
 
 /** What stands for these terms alone. */
-export const htlcId = (htlc: Htlc): Hex =>
-  bytesToHex(taggedHash('spillway/htlc', new TextEncoder().encode(canonicalJson(viewOf(htlc)))));
+export const htlcId = (htlc: Htlc): Hex => bytesToHex(taggedTextHash('spillway/htlc', canonicalJson(viewOf(htlc))));

@@ -5,10 +5,10 @@
  * `update_fulfill_htlc`. 20 hold times of 4 bytes in units of 100 ms, then 20 + 19 + … + 1 = 210 MACs of 4 bytes: for
  * each hop one MAC per position at which it could stand. Routes longer than 20 hops have none behind the 20th.
  */
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from './bigsize.ts';
-import { keyFor, mac, sameMac, stream, xorInto } from './keys.ts';
+import { keyFor, mac, stream, xorInto } from './keys.ts';
 
 export const MAX_HOPS = 20;
 const MAC = 4;
@@ -83,7 +83,7 @@ export function unattribute(
 ): Attributed | undefined {
   const plain = cover(data, secret);
   const found = plain.subarray(macAt(0, position), macAt(0, position) + MAC);
-  if (!sameMac(macOf(keyFor('um', secret), error, plain, position), found)) return undefined;
+  if (!equalBytes(macOf(keyFor('um', secret), error, plain, position), found)) return undefined;
   return { holdTime: readUint(plain.subarray(0, 4)), data: unshifted(plain) };
 }
 

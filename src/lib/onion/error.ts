@@ -4,11 +4,11 @@
  * BOLT4, Returning Errors: HMAC with the hop's um key, length, message, padding; each hop adds a stream of its ammag key.
  * Not here: what a message says (`failure.ts`), the attribution data beside it (`attribution.ts`).
  */
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from './bigsize.ts';
 import { attribute, checkAttribution, MAX_HOPS, unattribute } from './attribution.ts';
-import { keyFor, mac, sameMac, stream, xorInto } from './keys.ts';
+import { keyFor, mac, stream, xorInto } from './keys.ts';
 
 /** Message and padding together; BOLT4 wants no more and no less, but allows more. */
 export const MESSAGE_AND_PADDING = 256;
@@ -96,7 +96,7 @@ export function unwrapError(secrets: readonly Uint8Array[], { error, attribution
     const secret = secrets[round] ?? dummy;
     packet = cover(packet, secret);
     layers.push(packet);
-    const fits = sameMac(mac(keyFor('um', secret), packet.subarray(32)), packet.subarray(0, 32));
+    const fits = equalBytes(mac(keyFor('um', secret), packet.subarray(32)), packet.subarray(0, 32));
     if (fits && hop === undefined && round < secrets.length) {
       hop = round;
       found = packet;

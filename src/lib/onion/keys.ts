@@ -31,13 +31,6 @@ export function xorInto(to: Uint8Array, from: Uint8Array): Uint8Array {
   return to;
 }
 
-/** Compares two MACs without an early end. */
-export function sameMac(a: Uint8Array, b: Uint8Array): boolean {
-  let differing = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) differing |= a[i]! ^ (b[i] ?? 0);
-  return differing === 0;
-}
-
 /** SHA256(public key ‖ shared secret): by it the next ephemeral key, or path key, differs from this one. */
 export const blindingFactor = (publicKey: Uint8Array, secret: Uint8Array): bigint =>
   mod(toNumber(sha256.create().update(publicKey).update(secret).digest()));

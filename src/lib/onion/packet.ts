@@ -5,12 +5,12 @@
  * Compact and Provably Secure Mix Format". Version byte, ephemeral key (33), hop payloads (1300 or another size), HMAC.
  * Not here: what a payload holds, and whether it fits its position (`payload.ts`, `position.ts`).
  */
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mod, parsePoint, pointBytes, toNumber, type Point } from '../signing/curve.ts';
 import { ecdh, secretTimes } from '../signing/ecdh.ts';
 import { readBigSize } from './bigsize.ts';
-import { blindingFactor, keyFor, mac, sameMac, sharedAlong, stream, xorInto, type Shared } from './keys.ts';
+import { blindingFactor, keyFor, mac, sharedAlong, stream, xorInto, type Shared } from './keys.ts';
 import { LEGACY_LENGTH } from './legacy.ts';
 
 export const PAYMENT_SIZE = 1300;
@@ -126,7 +126,7 @@ export function openPacket(onion: Uint8Array, key: bigint, associatedData: Uint8
   const secret = ecdh(key, ephemeralKey);
   const frame = onion.subarray(34, 34 + size);
   const hmac = onion.subarray(34 + size);
-  if (!sameMac(mac(keyFor('mu', secret), frame, associatedData), hmac))
+  if (!equalBytes(mac(keyFor('mu', secret), frame, associatedData), hmac))
     throw new Refusal('onion-hmac', 'the HMAC does not fit the packet', {
       hint: 'another key, path key or associated data than it was made for, or altered on the way',
     });
@@ -159,7 +159,7 @@ export function cutLayer(opened: Opened, legacy = false): Layer {
     throw new Refusal('onion-no-hmac', `${size - end} bytes found behind the payload, ${HMAC} of an HMAC expected`);
   const hmac = frame.subarray(end, end + HMAC);
   const payload = frame.subarray(start, end);
-  if (sameMac(hmac, new Uint8Array(HMAC))) return { payload, legacy: old, next: undefined };
+  if (equalBytes(hmac, new Uint8Array(HMAC))) return { payload, legacy: old, next: undefined };
   const factor = blindingFactor(pointBytes(ephemeralKey), secret);
   const nextKey = pointBytes(secretTimes(ephemeralKey, factor));
   const shifted = plain.subarray(end + HMAC, end + HMAC + size);

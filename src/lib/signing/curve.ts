@@ -1,5 +1,5 @@
 /**
- * secp256k1 for signing: scalars, points, taggedHash hashes.
+ * secp256k1 for signing: scalars, points, tagged hashes.
  *
  * The base point is multiplied by @noble/secp256k1, which is several times faster at that than @noble/curves; other
  * points by @noble/curves, which is faster at those. So only one table of multiples of the base point is ever made: in a
@@ -38,6 +38,12 @@ export function parseScalar(bytes: Uint8Array): bigint | undefined {
   const scalar = toNumber(bytes);
   return scalar === 0n || scalar >= N ? undefined : scalar;
 }
+/** A secret key of the home's own, of which nothing else is possible. @throws Error where it is out of range all the same */
+export function secretScalar(bytes: Uint8Array): bigint {
+  const scalar = parseScalar(bytes);
+  if (scalar === undefined) throw new Error('the secret key is out of range');
+  return scalar;
+}
 /** scalar · point, for public scalars only. */
 export const publicTimes = (point: Point, scalar: bigint): Point =>
   scalar === 0n ? Point.ZERO : point.multiplyUnsafe(scalar);
@@ -58,7 +64,7 @@ export const xBytes = (point: Point): Uint8Array => toBytes(point.toAffine().x);
 
 const prefixes = new Map<string, Uint8Array>();
 
-/** BIP340's taggedHash hash; the tags are few, so their prefixes are kept. */
+/** BIP340's tagged hash; the tags are few, so their prefixes are kept. */
 export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
   let prefix = prefixes.get(tag);
   if (!prefix) {
@@ -67,6 +73,9 @@ export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8A
   }
   return sha256(concatBytes(prefix, ...parts));
 }
+
+/** The tagged hash of a text in UTF-8. */
+export const taggedTextHash = (tag: string, text: string): Uint8Array => taggedHash(tag, utf8ToBytes(text));
 
 /** A number as `size` big-endian bytes. */
 export const bigEndian = (n: number, size: number): Uint8Array => numberToBytesBE(n, size);

@@ -14,7 +14,7 @@ import { taprootSighash, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';
-import { bytesToHex, hexToBytes, taggedHash } from './curve.ts';
+import { bytesToHex, hexToBytes, taggedHash, taggedTextHash } from './curve.ts';
 import type { KeySet } from './keyset.ts';
 import {
   deterministicSign,
@@ -138,6 +138,17 @@ export function signLast(hand: Hand, job: Job, peer: Share): FullShare | undefin
   if (!partialVerify(made.partial, made.pubnonce, index, made.session))
     throw new Refusal('bug', 'an own partial signature does not verify');
   return { pubnonce: bytesToHex(made.pubnonce), partial: bytesToHex(made.partial) };
+}
+
+/** By this a record knows the one answer (a PSBT) that has finished its signature. 32 bytes, hex. */
+export const answerOf = (psbt: string): Hex => bytesToHex(taggedTextHash('spillway/answer', psbt));
+
+/** What is finished answers no second message. @param known `answerOf` the first @throws Refusal `nonce-consumed` */
+export function checkAnswer(known: Hex, psbt: string, what: 'refund' | 'backup', from: Party): void {
+  if (known !== answerOf(psbt))
+    throw new Refusal('nonce-consumed', `another answer than the one that completed this ${what}; its nonce is used`, {
+      blame: from,
+    });
 }
 
 export interface Finished {

@@ -17,9 +17,9 @@ import {
   mod,
   N,
   parsePoint,
-  parseScalar,
   pointBytes,
   publicTimes,
+  secretScalar,
   timesG,
   toBytes,
   toNumber,
@@ -46,11 +46,6 @@ export function parseResidue(bytes: Uint8Array): bigint | undefined {
 const sumOf = (pair: Pair): Point => keyAgg(pair.map(hexToBytes)).Q;
 /** [c of the operator, c of the owner]: that of the owner, who stands second, is 1. */
 const coefficients = (pair: Pair): [bigint, bigint] => keyAggCoefficients(pair.map(hexToBytes)) as [bigint, bigint];
-const scalar = (secret: Uint8Array): bigint => {
-  const found = parseScalar(secret);
-  if (found === undefined) throw new Error('a secret key out of range');
-  return found;
-};
 const pointOf = (hex: string): Point | undefined => parsePoint(hexToBytes(hex));
 
 /** KeyAgg([S, O]) + t·G, 33 bytes, hex. Undefined where a key is no point, t is out of range, or the sum is infinity. */
@@ -75,7 +70,7 @@ export function offsetPoint(key: string, next: Pair): string | undefined {
 
 /** m1, 32 bytes: what the old owner says of its key, blinded by the operator's x. */
 export const firstMessage = (pair: Pair, owner: Uint8Array, x: Uint8Array): Uint8Array =>
-  toBytes(mod(coefficients(pair)[1] * scalar(owner) + scalar(x)));
+  toBytes(mod(coefficients(pair)[1] * secretScalar(owner) + secretScalar(x)));
 
 /** Is m1·G = c_O·O + X? */
 export function firstMessageFits(pair: Pair, m1: Uint8Array, xPubkey: string): boolean {
@@ -88,7 +83,7 @@ export function firstMessageFits(pair: Pair, m1: Uint8Array, xPubkey: string): b
 
 /** m2, 32 bytes. */
 export function secondMessage(m1: Uint8Array, next: Pair, owner: Uint8Array): Uint8Array {
-  return toBytes(mod(toNumber(m1) - coefficients(next)[1] * scalar(owner)));
+  return toBytes(mod(toNumber(m1) - coefficients(next)[1] * secretScalar(owner)));
 }
 
 /** t', 32 bytes, hex. Whether it is the right one, only `coinKey` tells. */
@@ -99,7 +94,7 @@ export function nextOffset(
   x: Uint8Array,
 ): string {
   const t = toNumber(hexToBytes(from.offset));
-  const old = coefficients(from.pair)[0] * scalar(from.share);
-  const fresh = coefficients(next.pair)[0] * scalar(next.share);
-  return bytesToHex(toBytes(mod(t + old + toNumber(m2) - scalar(x) - fresh)));
+  const old = coefficients(from.pair)[0] * secretScalar(from.share);
+  const fresh = coefficients(next.pair)[0] * secretScalar(next.share);
+  return bytesToHex(toBytes(mod(t + old + toNumber(m2) - secretScalar(x) - fresh)));
 }

@@ -6,6 +6,7 @@
  * Published vectors and differential tests against @scure keep it honest (`test/signing`).
  * Not here: who may use which nonce when (`exchange.ts`).
  */
+import { equalBytes } from '../bitcoin/bytes.ts';
 import {
   bigEndian,
   concatBytes,
@@ -16,7 +17,9 @@ import {
   parsePoint,
   Point,
   pointBytes,
+  publicBytes,
   publicTimes,
+  secretScalar,
   timesG,
   taggedHash,
   toBytes,
@@ -63,9 +66,9 @@ export const keySort = (pubkeys: readonly Uint8Array[]): Uint8Array[] =>
 /** KeyAggCoefficient of each key: hashes alone, the keys need not be points. */
 export function keyAggCoefficients(pubkeys: readonly Uint8Array[]): bigint[] {
   const list = taggedHash('KeyAgg list', ...pubkeys);
-  const second = pubkeys.find((key) => Buffer.compare(key, pubkeys[0]!) !== 0);
+  const second = pubkeys.find((key) => !equalBytes(key, pubkeys[0]!));
   return pubkeys.map((key) =>
-    second && Buffer.compare(key, second) === 0 ? 1n : mod(toNumber(taggedHash('KeyAgg coefficient', list, key))),
+    second && equalBytes(key, second) ? 1n : mod(toNumber(taggedHash('KeyAgg coefficient', list, key))),
   );
 }
 
@@ -107,12 +110,16 @@ export interface NonceInput {
   extra?: Uint8Array | undefined;
 }
 
-/** NonceGen: a 97-byte secret nonce and its 66-byte public nonce. The secret must sign once, and then be erased. */
+/**
+ * NonceGen: a 97-byte secret nonce and its 66-byte public nonce. The secret must sign once, and then be erased.
+ * @throws where `random` is not 32 bytes, or the secret key is out of range
+ */
 export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: NonceInput): {
   secnonce: Uint8Array;
   pubnonce: Uint8Array;
 } {
-  const rand = secret ? xor(secret, taggedHash('MuSig/aux', random)) : random;
+  if (random.length !== 32) throw new Error('a nonce is drawn from 32 random bytes');
+  const rand = secret ? xor(toBytes(secretScalar(secret)), taggedHash('MuSig/aux', random)) : random;
   const prefixed = message ? concatBytes(Uint8Array.of(1), bigEndian(message.length, 8), message) : Uint8Array.of(0);
   const agg = aggregate ?? new Uint8Array();
   const more = extra ?? new Uint8Array();
@@ -196,8 +203,12 @@ export function session(key: KeyAgg, aggnonce: Uint8Array, message: Uint8Array):
 
 /** g · gacc of the BIP: the sign with which every secret key enters. */
 const keySign = (key: KeyAgg): bigint => (key.evenQ ? key.gacc : mod(-key.gacc));
-const indexOf = (key: KeyAgg, pubkey: Uint8Array): number =>
-  key.pubkeys.findIndex((k) => Buffer.compare(k, pubkey) === 0);
+/** @throws where the key is not in the set */
+function indexOf(key: KeyAgg, pubkey: Uint8Array): number {
+  const index = key.pubkeys.findIndex((k) => equalBytes(k, pubkey));
+  if (index < 0) throw new Error('the key is not one of those that sign');
+  return index;
+}
 
 /**
  * Sign. Erases `secnonce` in place before it returns. The result is not verified here.
@@ -209,13 +220,10 @@ export function sign(secnonce: Uint8Array, secret: Uint8Array, s: Session): Uint
   const owner = secnonce.slice(64);
   secnonce.fill(0);
   if (k1 === 0n || k1 >= N || k2 === 0n || k2 >= N) throw new Error('the secret nonce was used or is out of range');
-  const d = toNumber(secret);
-  if (d === 0n || d >= N) throw new Error('the secret key is out of range');
-  const pubkey = pointBytes(timesG(d));
-  if (Buffer.compare(pubkey, owner) !== 0) throw new Error('the secret nonce belongs to another key');
-  const index = indexOf(s.key, pubkey);
-  if (index < 0) throw new Error('the key is not one of those that sign');
-  return toBytes(combine(s, index, k1, k2, d));
+  const d = secretScalar(secret);
+  const pubkey = publicBytes(d);
+  if (!equalBytes(pubkey, owner)) throw new Error('the secret nonce belongs to another key');
+  return toBytes(combine(s, indexOf(s.key, pubkey), k1, k2, d));
 }
 
 const combine = (s: Session, index: number, k1: bigint, k2: bigint, d: bigint): bigint => {
@@ -247,7 +255,7 @@ export function partialAgg(partials: readonly Uint8Array[], s: Session): Uint8Ar
 
 /** BIP340 verification of a session's signature, its challenge and nonce point being known: s·G = R + e·Q, both with even y. */
 export function verifyAggregate(signature: Uint8Array, s: Session): boolean {
-  if (Buffer.compare(signature.subarray(0, 32), xBytes(s.R)) !== 0) return false;
+  if (signature.length !== 64 || !equalBytes(signature.subarray(0, 32), xBytes(s.R))) return false;
   const value = toNumber(signature.subarray(32));
   if (value >= N) return false;
   const even = (point: Point, is: boolean) => (is ? point : point.negate());
@@ -266,6 +274,7 @@ export function deterministicSign(
   message: Uint8Array,
   rand: Uint8Array | undefined,
 ): { pubnonce: Uint8Array; partial: Uint8Array; session: Session } {
+  const d = secretScalar(secret);
   const masked = rand ? xor(secret, taggedHash('MuSig/aux', rand)) : secret;
   const k = (i: number): bigint =>
     mod(
@@ -282,21 +291,18 @@ export function deterministicSign(
       ),
     );
   const [k1, k2] = [k(0), k(1)];
-  const d = toNumber(secret);
-  if (k1 === 0n || k2 === 0n || d === 0n || d >= N) throw new Error('a nonce of zero, or a secret key out of range');
+  if (k1 === 0n || k2 === 0n) throw new Error('a nonce of zero, which no one will ever see');
   const own: Pair = [timesG(k1), timesG(k2)];
   const other = parseAggNonce(aggothernonce);
   if (!other) throw new InvalidContribution(null, 'aggothernonce');
   const aggnonce = concatBytes(pointBytesExt(own[0].add(other[0])), pointBytesExt(own[1].add(other[1])));
   const s = session(key, aggnonce, message);
-  const index = indexOf(key, pointBytes(timesG(d)));
-  if (index < 0) throw new Error('the key is not one of those that sign');
   return {
     pubnonce: concatBytes(pointBytes(own[0]), pointBytes(own[1])),
-    partial: toBytes(combine(s, index, k1, k2, d)),
+    partial: toBytes(combine(s, indexOf(key, publicBytes(d)), k1, k2, d)),
     session: s,
   };
 }
 
 /** The public key (33 bytes) of a secret key. */
-export const publicKey = (secret: Uint8Array): Uint8Array => pointBytes(timesG(toNumber(secret)));
+export const publicKey = (secret: Uint8Array): Uint8Array => publicBytes(secretScalar(secret));

@@ -4,16 +4,15 @@
  *
  * Not here: whose key a message needs (each family's table).
  */
-import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from './bip340.ts';
-import { taggedHash } from './curve.ts';
+import { taggedTextHash } from './curve.ts';
 
 /** What a seal covers: the message without `checks` and `auth`. */
 export function messageHash(message: object): Uint8Array {
   const { auth: _, checks: __, ...rest } = message as Record<string, unknown>;
-  return taggedHash('spillway/message', utf8ToBytes(canonicalJson(rest)));
+  return taggedTextHash('spillway/message', canonicalJson(rest));
 }
 
 /** Signs a message. The result ends with `auth`. */

@@ -14,9 +14,9 @@ import {
   N,
   parsePoint,
   parseScalar,
-  pointBytes,
+  publicBytes,
+  secretScalar,
   taggedHash,
-  timesG,
   toBytes,
 } from './curve.ts';
 import { ecdh } from './ecdh.ts';
@@ -28,8 +28,8 @@ const TAG = 16;
 export const evenKey = (xOnly: string): string => `02${xOnly}`;
 /** The secret of that point. */
 export function evenSecret(secret: Uint8Array): Uint8Array {
-  const d = parseScalar(secret)!;
-  return pointBytes(timesG(d))[0] === 2 ? secret : toBytes(N - d);
+  const d = secretScalar(secret);
+  return publicBytes(d)[0] === 2 ? secret : toBytes(N - d);
 }
 
 interface Ends {
@@ -45,10 +45,10 @@ function cipher({ field, hash }: Ends, shared: Uint8Array, sender: Uint8Array, r
 
 /** Ciphertext and tag, hex. @param reader 33 bytes, hex, known to be a point */
 export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, reader: string): string {
-  const d = parseScalar(sender)!;
+  const d = secretScalar(sender);
   const to = hexToBytes(reader);
   const shared = ecdh(d, parsePoint(to)!);
-  return bytesToHex(cipher(ends, shared, pointBytes(timesG(d)), to).encrypt(plain));
+  return bytesToHex(cipher(ends, shared, publicBytes(d), to).encrypt(plain));
 }
 
 /** What was sealed; undefined where it does not open. @param sender 33 bytes, hex */
@@ -57,8 +57,7 @@ export function openField(ends: Ends, sealed: string, reader: Uint8Array, sender
   const from = parsePoint(hexToBytes(sender));
   if (d === undefined || !from || sealed.length < 2 * TAG) return undefined;
   try {
-    const to = pointBytes(timesG(d));
-    return cipher(ends, ecdh(d, from), hexToBytes(sender), to).decrypt(hexToBytes(sealed));
+    return cipher(ends, ecdh(d, from), hexToBytes(sender), publicBytes(d)).decrypt(hexToBytes(sealed));
   } catch {
     return undefined;
   }

@@ -7,8 +7,6 @@ import { txidOf } from '../bitcoin/transaction.ts';
 import type { Copy, Facts, Hex } from '../protocol/action.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { height, hexOf, hexText, text } from '../protocol/message.ts';
-import { bytesToHex } from '../bitcoin/bytes.ts';
-import { taggedHash } from '../signing/curve.ts';
 import type { Entry } from './statements.ts';
 import { coinSchema, confirmBefore, viewOf, type Coin } from './terms.ts';
 import { backup } from './transactions.ts';
@@ -64,7 +62,3 @@ export function backupCopy({ coin, owners: _, confirm_before_height, ...bundle }
   };
   return { name: `${coin.id}-${bundle.valid_from_height}`, body };
 }
-
-/** One answer finishes a backup. */
-export const answerOf = (psbt: string): Hex =>
-  bytesToHex(taggedHash('spillway/answer', new TextEncoder().encode(psbt)));

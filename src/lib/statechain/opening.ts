@@ -9,8 +9,7 @@ import { dustLimit } from '../bitcoin/script.ts';
 import { withWitness, type Output } from '../bitcoin/transaction.ts';
 import type { Hand, Outcome } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, psbtOf, sharesIn } from '../signing/exchange.ts';
-import { answerOf } from './backup.ts';
+import { answerOf, checkAnswer, finish, open, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { ownerJob } from './jobs.ts';
 import { isOwners, type OwnerRecord, type Statecoin } from './records.ts';
 import type { Entry } from './statements.ts';
@@ -111,10 +110,7 @@ export function complete(
   answer: string,
 ) {
   if (isOwners(had)) {
-    if (had.answer !== answerOf(answer))
-      throw new Refusal('nonce-consumed', 'another answer than the one that completed this backup; its nonce is used', {
-        blame: 'operator',
-      });
+    checkAnswer(had.answer, answer, 'backup', 'operator');
     return { record: had, spends: [] };
   }
   const { id, terms, outpoint, own, side, funding, coins } = had;

@@ -10,12 +10,12 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hand, Hex, Outcome } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex } from '../signing/curve.ts';
-import { drawNonce, finish, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { answerOf, checkAnswer, drawNonce, finish, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { coinKey, firstMessageFits, offsetPoint, parseResidue, secondMessage } from '../signing/key-update.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { evenSecret } from '../signing/sealed-field.ts';
 import { freshSide, type Side } from '../signing/side.ts';
-import { answerOf, backupCopy, bundleOf } from './backup.ts';
+import { backupCopy, bundleOf } from './backup.ts';
 import { checkChain, checkHistory, checkRecord, refuseFindings, type Finding } from './history.ts';
 import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
@@ -287,10 +287,7 @@ const gone = (c: OwnerRecord): Statecoin => {
 };
 
 function ownedBefore(c: OwnerRecord, m: At<'moved'>, tip: number, facts: Pick<Facts, 'ours'>): Out<'owned'> {
-  if (c.answer !== answerOf(m.psbt.backup))
-    throw new Refusal('nonce-consumed', 'another answer than the one that completed this backup; its nonce is used', {
-      blame: 'operator',
-    });
+  checkAnswer(c.answer, m.psbt.backup, 'backup', 'operator');
   return { ...say(c, m, tip, facts), writes: {} };
 }
 

@@ -12,7 +12,7 @@ import { height, hexOf, pubkey, text } from '../protocol/message.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
-import { taggedHash } from '../signing/curve.ts';
+import { taggedTextHash } from '../signing/curve.ts';
 import { coinSchema, viewOf, type Coin } from './terms.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
@@ -90,7 +90,7 @@ export type Receipt = v.InferOutput<typeof receiptSchema>;
 
 type Kind = 'record' | 'receipt' | 'transfer' | 'declined';
 const hashOf = (kind: Kind, statement: object): Uint8Array =>
-  taggedHash(`spillway/statechain/${kind}`, new TextEncoder().encode(canonicalJson(statement)));
+  taggedTextHash(`spillway/statechain/${kind}`, canonicalJson(statement));
 
 export const signStatement = (kind: Kind, statement: object, secret: Uint8Array): string =>
   signHash(hashOf(kind, statement), secret);

@@ -18,7 +18,7 @@ import type { Facts, Party } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../signing/curve.ts';
+import { taggedTextHash } from '../signing/curve.ts';
 import { keySet, type KeySet } from '../signing/keyset.ts';
 
 /** What an operator is ready to serve, stated in its offer. */
@@ -121,7 +121,7 @@ export interface Coin {
 export const NO_OFFSET = '00'.repeat(32);
 
 export const coinId = (terms: Terms): string =>
-  bytesToHex(taggedHash('spillway/statechain/terms', new TextEncoder().encode(canonicalJson(terms))));
+  bytesToHex(taggedTextHash('spillway/statechain/terms', canonicalJson(terms)));
 
 /** The first pair; every later one comes to the same output. */
 export const firstKeys = (terms: Terms): KeySet =>
