@@ -13,7 +13,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { table, type Done, type Hand } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { sameJson } from '../protocol/json.ts';
 import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
@@ -304,7 +304,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       }),
       take: ({ message, records, facts, ...hand }) => {
         const had = must(records.contract, 'payer', 'proposed', 'open');
-        if (canonicalJson(viewOf(had)) !== canonicalJson(message.contract))
+        if (!sameJson(viewOf(had), message.contract))
           throw new Refusal('terms-differ', 'the accepted contract is not the one that this home proposed', {
             blame: 'payee',
           });

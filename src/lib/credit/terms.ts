@@ -12,8 +12,9 @@ import { isNetwork, type Network } from '../bitcoin/network.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Party } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
-import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { canonicalJson, sameJson } from '../protocol/json.ts';
+import { height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ISSUERS, type Issuer } from './issuer.ts';
 import { taggedTextHash } from '../signing/curve.ts';
@@ -62,10 +63,7 @@ export function checkPolicy(p: Policy, from?: Party): Policy {
           : p.min_blocks <= p.freeze_blocks
             ? 'the shortest term must be longer than the freeze'
             : undefined;
-  if (wrong)
-    throw from === undefined
-      ? new Refusal('usage', wrong)
-      : new Refusal('malformed-message', `a policy found in which ${wrong}`, { blame: from });
+  checkSound(wrong, from);
   return p;
 }
 
@@ -161,9 +159,7 @@ export const contractDescriptor = (terms: Terms): string =>
 /** The contract as messages show it, its fields always in the same order. */
 export function viewOf({ id, terms, outpoint: at }: Contract): ContractView {
   const all = { ...terms, id, address: contractAddress(terms), descriptor: contractDescriptor(terms), outpoint: at };
-  return Object.fromEntries(
-    Object.keys(contractEntries).map((name) => [name, all[name as keyof typeof all]]),
-  ) as ContractView;
+  return inOrder(contractEntries, all) as ContractView;
 }
 
 /** The terms of an opening, from the payee's offer and the payer's choice; `ecash`: the payer's key, made where it is needed. @throws Refusal `out-of-policy`, `key-rejected` */
@@ -219,7 +215,7 @@ export function readContract(view: ContractView, network: Network, from: Party):
   const { id, address: _, descriptor: __, outpoint: at, ...terms } = view;
   const contract = { id, terms: { network, ...terms }, outpoint: at };
   checkKeys(contract.terms, from);
-  if (contractId(contract.terms) !== id || canonicalJson(viewOf(contract)) !== canonicalJson(view))
+  if (contractId(contract.terms) !== id || !sameJson(viewOf(contract), view))
     throw new Refusal('terms-differ', 'id, address or descriptor of the contract do not follow from its terms', {
       blame: from,
     });
@@ -247,12 +243,8 @@ export function checkKeys(terms: Terms, from: Party): void {
 
 /** @throws Refusal `out-of-policy` naming the bound that the terms leave */
 export function checkTermsWithin(terms: Terms, policy: Policy, tip: number | 'not-checked'): void {
-  const outside = (what: string, found: bigint | number, low: bigint | number, high: bigint | number) => {
-    if (found < low || found > high)
-      throw new Refusal('out-of-policy', `${what} ${found} found, ${low} to ${high} expected`);
-  };
-  outside('capacity in sat', terms.capacity_sat, policy.min_amount_sat, policy.max_amount_sat);
-  if (tip !== 'not-checked') outside('expiry', terms.expiry, tip + policy.min_blocks, tip + policy.max_blocks);
+  checkWithin('capacity in sat', terms.capacity_sat, policy.min_amount_sat, policy.max_amount_sat);
+  if (tip !== 'not-checked') checkWithin('expiry', terms.expiry, tip + policy.min_blocks, tip + policy.max_blocks);
   for (const name of ['exit_feerate', 'min_conf', 'freeze_blocks', 'margin_blocks'] as const)
-    outside(name, terms[name], policy[name], policy[name]);
+    checkWithin(name, terms[name], policy[name], policy[name]);
 }

@@ -21,7 +21,7 @@ import {
 } from '../bitcoin/transaction.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { sameJson } from '../protocol/json.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, jobFor, open, psbtOf, sharesIn, signLast, type Job } from '../signing/exchange.ts';
@@ -174,7 +174,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const record = bound(records, opener, htlc, hand);
             const { proposal } = record;
             const own = proposal && statedBy(htlc, opener, proposal);
-            if (!own || NUMBERS.some((name) => canonicalJson(own[name]) !== canonicalJson(m[name])))
+            if (!own || NUMBERS.some((name) => !sameJson(own[name], m[name])))
               throw new Refusal('state-moved-on', 'this spend is not the one that this home proposed last');
             const job = jobOf(record, opener, htlc, proposal);
             const done = finish(hand, job, sharesIn(job, m.psbt.spend).peer)!;

@@ -5,7 +5,7 @@
 import { readSame } from '../bitcoin/psbt.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { attempt, sealedBy, type Description, type Fact } from '../signing/description.ts';
 import { cooperativeSpend } from './cooperate.ts';
@@ -82,7 +82,7 @@ function describeSwap(m: Message, facts: Fact[], checks: Fact[]): void {
     checks.push([
       'both HTLCs',
       attempt(() => {
-        if (canonicalJson(swapViews(terms)) !== canonicalJson(m['htlcs']))
+        if (!sameJson(swapViews(terms), m['htlcs']))
           throw new Refusal('terms-differ', 'they do not follow from offer and answer');
         return 'follow from offer and answer';
       }),

@@ -7,7 +7,7 @@ import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { NETWORKS } from '../bitcoin/network.ts';
 import type { Hex } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { canonicalJson, sameJson } from '../protocol/json.ts';
 import { hexOf, hexText, parseAs, pubkey, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedTextHash } from '../signing/curve.ts';
@@ -104,7 +104,7 @@ export function readHtlc(json: unknown): Htlc {
   });
   for (const [name, value] of Object.entries({ script: undefined, leaves: undefined, ...viewOf(htlc) })) {
     const stated = view[name as keyof HtlcView];
-    if (canonicalJson(value ?? null) !== canonicalJson(stated ?? null))
+    if (!sameJson(value ?? null, stated ?? null))
       throw new Refusal('terms-differ', `${name} does not follow from the terms of the HTLC`);
   }
   return htlc;

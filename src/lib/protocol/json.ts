@@ -127,6 +127,9 @@ export function canonicalJson(value: unknown): string {
   return write(value, true, '', '');
 }
 
+/** Do two values have the same canonical text? */
+export const sameJson = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
+
 function write(value: unknown, sorted: boolean, indent: string, lead: string): string {
   if (value === null) return 'null';
   switch (typeof value) {

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import type { Party } from './action.ts';
-import { canonicalJson } from './json.ts';
+import { sameJson } from './json.ts';
 import { Refusal } from './refusal.ts';
 
 /** So many bytes, lowercase hex. */
@@ -74,6 +74,10 @@ export function messageParser<const S extends Record<string, Entries>>(
   };
 }
 
+/** An object with the fields of these entries, in their order: what is derived is stated in one way only. */
+export const inOrder = <E extends Entries>(entries: E, all: { readonly [K in keyof E]: unknown }): object =>
+  Object.fromEntries(Object.keys(entries).map((name) => [name, all[name]]));
+
 /** @throws Refusal `malformed-message`, naming the field */
 export function parseAs<T>(schema: v.GenericSchema<unknown, T>, json: unknown): T {
   const result = v.safeParse(schema, json, { abortEarly: true });
@@ -101,7 +105,7 @@ export function envelope(json: unknown): { type: unknown; version: unknown; step
 /** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
 export function checkSame(own: object, stated: object, from: Party): void {
   const differs = Object.entries(own).find(
-    ([name, value]) => canonicalJson(value) !== canonicalJson((stated as Record<string, unknown>)[name] ?? null),
+    ([name, value]) => !sameJson(value, (stated as Record<string, unknown>)[name] ?? null),
   );
   if (differs)
     throw new Refusal('terms-differ', `the message states another ${differs[0]} than this home knows`, { blame: from });

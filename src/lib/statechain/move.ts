@@ -8,6 +8,7 @@ import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Facts, Hand, Outcome } from '../protocol/action.ts';
+import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, concatBytes, hexToBytes, parsePoint } from '../signing/curve.ts';
 import { psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
@@ -31,7 +32,6 @@ import {
   checkCoinIs,
   nextEntry,
   openIn,
-  same,
   sealIn,
   type At,
   type TransferMessage,
@@ -122,7 +122,7 @@ export function move(hand: Hand, m: At<'received'>, { coin }: Records, facts: Ch
   const tip = knownTip(facts.tip);
   if (coin.state !== 'frozen') return moveAgain(hand, m, coin, tip);
   const { frozen } = coin;
-  if (!same(frozen.invite, m.invite) || !same(frozen.opening, m.opening))
+  if (!sameJson(frozen.invite, m.invite) || !sameJson(frozen.opening, m.opening))
     throw new Refusal('stale-record', 'the message is of another opening than the one for which the coin is frozen', {
       blame: 'receiver',
     });
@@ -216,7 +216,7 @@ function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, tip: num
   const mine =
     c.entries.length > 1 &&
     last.operator_pubkey === m.opening.operator_pubkey &&
-    same([last.owner_pubkey, last.owner_auth, last.address], [m.invite.pubkey, m.invite.auth, m.invite.address]);
+    sameJson([last.owner_pubkey, last.owner_auth, last.address], [m.invite.pubkey, m.invite.auth, m.invite.address]);
   if (!mine)
     throw new Refusal('stale-record', 'the coin is not frozen for this transfer: it was cancelled, or has moved on', {
       blame: 'receiver',
@@ -266,8 +266,8 @@ export function dropOpening(coin: OperatorRecord, m: TransferMessage | null, net
     throw new Refusal('too-late-to-cancel', `the coin is '${coin.state}' in this home: no transfer is under way`);
   const other =
     m &&
-    (('opening' in m && !same(m.opening, coin.frozen.opening)) ||
-      ('invite' in m && !same(m.invite, coin.frozen.invite)));
+    (('opening' in m && !sameJson(m.opening, coin.frozen.opening)) ||
+      ('invite' in m && !sameJson(m.invite, coin.frozen.invite)));
   if (other) throw new Refusal('stale-record', 'the message is of another transfer than the one under way');
   const after = freed(coin);
   return {

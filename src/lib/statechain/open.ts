@@ -22,7 +22,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { type Spent } from '../bitcoin/transaction.ts';
 import { table } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
@@ -274,7 +274,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       }),
       take: ({ message, records, facts, ...hand }) => {
         const had = must(records.coin, 'owner', 'proposed', 'owned');
-        if (canonicalJson(viewOf(had)) !== canonicalJson(message.coin))
+        if (!sameJson(viewOf(had), message.coin))
           throw new Refusal('terms-differ', 'the accepted coin is not the one that this home proposed', {
             blame: 'operator',
           });

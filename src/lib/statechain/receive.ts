@@ -8,6 +8,7 @@ import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hand, Hex, Outcome } from '../protocol/action.ts';
+import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex } from '../signing/curve.ts';
 import { answerOf, checkAnswer, drawNonce, finish, psbtOf, sharesIn } from '../signing/exchange.ts';
@@ -45,7 +46,6 @@ import {
   isOpenFor,
   nextEntry,
   openIn,
-  same,
   sealIn,
   type At,
   type TransferInput,
@@ -78,9 +78,9 @@ export function receive(
   const { invite: to, opening, record } = m;
   checkMine(had.side, to);
   const coin = readCoin(m.coin, hand.network as Network, 'sender');
-  if (!same(record.coin, m.coin))
+  if (!sameJson(record.coin, m.coin))
     throw new Refusal('bad-record', "the operator's record is of another coin", { blame: 'sender' });
-  if (isPending(had) && (had.id !== coin.id || !same(had.opening, opening)))
+  if (isPending(had) && (had.id !== coin.id || !sameJson(had.opening, opening)))
     throw new Refusal('state-moved-on', 'another transfer to these keys was answered before');
   const operator = isPending(had) ? had.terms.operator : had.operator;
   knownTip(facts.tip);
@@ -141,7 +141,7 @@ export function receive(
 
 /** Is the message for this home's keys? @throws Refusal `not-mine` */
 function checkMine(side: Side, to: At<'sent'>['invite']): void {
-  if (!same(side, to))
+  if (!sameJson(side, to))
     throw new Refusal('not-mine', 'the transfer names other keys, or another address, than this home has invited to', {
       blame: 'sender',
     });
@@ -202,7 +202,7 @@ export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out
 function movedTo(had: PendingRecord, m: At<'moved'>): { entry: Entry; record: At<'moved'>['record'] } {
   checkCoinIs(had, m.coin, 'operator');
   checkMine(had.side, m.invite);
-  if (!same(had.opening, m.opening))
+  if (!sameJson(had.opening, m.opening))
     throw new Refusal('state-moved-on', 'this home has answered another opening', { blame: 'operator' });
   const { offset, record, receipt } = m;
   const locked = nextEntry(m.invite, m.opening, had.locktime);
@@ -223,14 +223,14 @@ function movedTo(had: PendingRecord, m: At<'moved'>): { entry: Entry; record: At
     count: owners,
     sighash: entry.sighash,
   });
-  if (!isSignedBy('record', record, had.terms.operator) || !same(record.coin, m.coin))
+  if (!isSignedBy('record', record, had.terms.operator) || !sameJson(record.coin, m.coin))
     throw new Refusal('bad-record', "the operator's record is of another coin, or not signed", { blame: 'operator' });
   const signed = [...had.entries, entry].map(({ sighash }) => ({ kind: 'backup', sighash }));
-  if (record.count !== owners || !same(record.signed, signed))
+  if (record.count !== owners || !sameJson(record.signed, signed))
     throw new Refusal('signature-count', 'the operator has signed more, or something else, since the check', {
       blame: 'operator',
     });
-  if (record.state !== 'open' || !same(record.entries, [...had.entries, entry]))
+  if (record.state !== 'open' || !sameJson(record.entries, [...had.entries, entry]))
     throw new Refusal('bad-record', "the operator's record is not the checked history with this owner added", {
       blame: 'operator',
     });
@@ -320,7 +320,7 @@ export function decline(hand: Hand, m: Extract<TransferMessage, { opening: unkno
   const had = must(next, 'owner', 'invited', 'received', 'declined');
   const { invite: to, opening, coin, network } = m;
   checkMine(had.side, to);
-  if (isPending(had) && (had.id !== coin.id || !same(had.opening, opening)))
+  if (isPending(had) && (had.id !== coin.id || !sameJson(had.opening, opening)))
     throw new Refusal('state-moved-on', 'this home has answered another opening');
   const declined = signStatement(
     'declined',

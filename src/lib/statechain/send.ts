@@ -6,6 +6,7 @@
  * declined it sends the coin to nobody but itself. What a restored home does not remember, it takes for sent.
  */
 import type { Hand, Outcome } from '../protocol/action.ts';
+import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, parseScalar } from '../signing/curve.ts';
 import { firstMessage } from '../signing/key-update.ts';
@@ -28,7 +29,6 @@ import {
   checkCoinIs,
   isOpenFor,
   openIn,
-  same,
   sealIn,
   type At,
   type TransferMessage,
@@ -73,7 +73,7 @@ export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<Transf
   const c = must(coin, 'owner', 'offering');
   checkCoinIs(c, m.coin, 'operator');
   const { invite, opening, record } = m;
-  if (!same(c.to, invite) || c.given.some((g) => g.operator_pubkey === opening.operator_pubkey))
+  if (!sameJson(c.to, invite) || c.given.some((g) => g.operator_pubkey === opening.operator_pubkey))
     throw new Refusal('state-moved-on', 'this opening is not for the transfer that this home offered last');
   checkRecord(c, m);
   const x = openIn('x', m, { key: opening.one_time_pubkey, sealed: m.x }, readerKey(hand, c), 'operator');
@@ -120,8 +120,8 @@ const givenOf = ({ invite, opening }: Pick<At<'opened'>, 'invite' | 'opening'>, 
 function checkRecord(c: OwnerRecord, { record, invite, opening }: At<'opened'>): void {
   if (
     !isSignedBy('record', record, c.terms.operator) ||
-    !same(record.coin, viewOf(c)) ||
-    !same(record.entries, c.entries)
+    !sameJson(record.coin, viewOf(c)) ||
+    !sameJson(record.entries, c.entries)
   )
     throw new Refusal('bad-record', "the operator's record is not the history of this owner, or not signed", {
       blame: 'operator',

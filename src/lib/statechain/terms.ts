@@ -15,8 +15,9 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Party } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
-import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { canonicalJson, sameJson } from '../protocol/json.ts';
+import { height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import { keySet, type KeySet } from '../signing/keyset.ts';
@@ -56,10 +57,7 @@ export function checkPolicy(p: Policy, from?: Party): Policy {
         : p.initial_blocks < p.step_blocks + p.min_remaining_blocks
           ? 'the initial lock leaves no room for one transfer'
           : undefined;
-  if (wrong)
-    throw from === undefined
-      ? new Refusal('usage', wrong)
-      : new Refusal('malformed-message', `a policy found in which ${wrong}`, { blame: from });
+  checkSound(wrong, from);
   return p;
 }
 
@@ -141,7 +139,7 @@ export const spentCoin = ({ terms, outpoint: at }: Coin): Spent => ({
 /** The coin as messages show it, its fields always in the same order. */
 export function viewOf({ id, terms, outpoint: at }: Coin): CoinView {
   const all = { ...terms, id, address: coinAddress(terms), descriptor: coinDescriptor(terms), outpoint: at };
-  return Object.fromEntries(Object.keys(coinEntries).map((name) => [name, all[name as keyof typeof all]])) as CoinView;
+  return inOrder(coinEntries, all) as CoinView;
 }
 
 /** A coin that another party states: everything derived follows from its terms. @throws Refusal `key-rejected`, `terms-differ` */
@@ -149,7 +147,7 @@ export function readCoin(view: CoinView, network: Network, from: Party): Coin {
   const { id, address: _, descriptor: __, outpoint: at, ...terms } = view;
   const coin = { id, terms: { network, ...terms }, outpoint: at };
   checkKeys(coin.terms, from);
-  if (coinId(coin.terms) !== id || canonicalJson(viewOf(coin)) !== canonicalJson(view))
+  if (coinId(coin.terms) !== id || !sameJson(viewOf(coin), view))
     throw new Refusal('terms-differ', 'id, address or descriptor of the coin do not follow from its terms', {
       blame: from,
     });
@@ -224,15 +222,11 @@ export function termsFrom(
 
 /** @throws Refusal `out-of-policy` naming the bound that the terms leave; a tip of the other's may differ by the margin */
 export function checkTermsWithin(terms: Terms, policy: Policy, tip: number): void {
-  const outside = (what: string, found: bigint | number, low: bigint | number, high: bigint | number) => {
-    if (found < low || found > high)
-      throw new Refusal('out-of-policy', `${what} ${found} found, ${low} to ${high} expected`);
-  };
-  outside('amount in sat', terms.amount_sat, policy.min_amount_sat, policy.max_amount_sat);
+  checkWithin('amount in sat', terms.amount_sat, policy.min_amount_sat, policy.max_amount_sat);
   const lock = tip + policy.initial_blocks;
   const least = tip + policy.step_blocks + policy.min_remaining_blocks;
-  outside('locktime', terms.locktime, Math.max(lock - policy.margin_blocks, least), lock + policy.margin_blocks);
-  outside('locktime', terms.locktime, 1, LOCKTIME_THRESHOLD - 1);
+  checkWithin('locktime', terms.locktime, Math.max(lock - policy.margin_blocks, least), lock + policy.margin_blocks);
+  checkWithin('locktime', terms.locktime, 1, LOCKTIME_THRESHOLD - 1);
   for (const name of ['step_blocks', 'margin_blocks', 'min_remaining_blocks', 'min_conf'] as const)
-    outside(name, terms[name], policy[name], policy[name]);
+    checkWithin(name, terms[name], policy[name], policy[name]);
 }

@@ -13,7 +13,7 @@
  *   freed      operator   the opening is destroyed         kept       sender   the coin is its own again
  */
 import * as v from 'valibot';
-import { canonicalJson } from '../protocol/json.ts';
+import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, hexText, messageParser, psbt, pubkey, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { messageHash } from '../signing/seal.ts';
@@ -115,18 +115,16 @@ export function openIn(
   });
 }
 
-export const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
-
 /** @throws Refusal `terms-differ` */
 export function checkCoinIs(own: Coin, stated: CoinView, from: Role | 'sender' | 'receiver'): void {
-  if (!same(viewOf(own), stated))
+  if (!sameJson(viewOf(own), stated))
     throw new Refusal('terms-differ', 'the message states another coin than this home knows', { blame: from });
 }
 
 /** Is the operator frozen for exactly this transfer? */
 export const isOpenFor = (record: PublicRecord, opening: Opening, invite: Invite): boolean =>
   record.state === 'frozen' &&
-  same(record.opening, { ...opening, owner_pubkey: invite.pubkey, owner_auth: invite.auth });
+  sameJson(record.opening, { ...opening, owner_pubkey: invite.pubkey, owner_auth: invite.auth });
 
 /** The pair and address of the next owner, as its entry will have them; only the offset is wanting. */
 export const nextEntry = (
