@@ -34,6 +34,31 @@ export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
     );
 }
 
+/** The most that a transaction which the other side proposes may cost, unless more is allowed. */
+export const MAX_PROPOSED = 100_000;
+
+/**
+ * The fee of a transaction that one side proposes and both sign.
+ * @param what it is, for people @param most of the feerate; undefined for a proposal of one's own
+ * @throws Refusal `fee-too-low`, `fee-too-high`
+ */
+export function checkProposed(
+  what: string,
+  { fee, vsize, inputs }: { fee: bigint; vsize: number; inputs: bigint },
+  allowed: boolean | undefined,
+  most: number | undefined,
+): void {
+  boundFeerate(fee, vsize);
+  guardFee(fee, inputs, allowed);
+  const found = feerateOf(fee, vsize);
+  if (most !== undefined && found > most)
+    throw new Refusal(
+      'fee-too-high',
+      `${what} at ${feerateText(found)} sat/vB found, at most ${feerateText(most)} expected`,
+      { hint: 'give --max-feerate if this is meant' },
+    );
+}
+
 /** @throws Refusal `fee-too-low` below the relay minimum, `fee-too-high` above any sensible feerate */
 export function boundFeerate(fee: bigint, vsize: number): void {
   if (fee < feeFor(MIN_FEERATE, vsize))

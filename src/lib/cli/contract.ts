@@ -4,16 +4,15 @@
  */
 import { rowWords, type Action } from '../protocol/action.ts';
 import type { Ports } from '../protocol/ports.ts';
-import { parseJson, printJson } from '../protocol/json.ts';
+import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Home } from '../home/home.ts';
 import { BaseCommand } from './base.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
-import { errorObject, failureOf } from './errors.ts';
 import { withHome, type HomeValues } from './home.ts';
 import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
-import { linesOf } from './lines.ts';
+import { answerLines } from './lines.ts';
 import { note, print } from './output.ts';
 import { programsFrom } from './outside.ts';
 import { play, type Line, type Printed } from './play.ts';
@@ -67,8 +66,12 @@ export abstract class ContractCommand extends BaseCommand {
         const ports = await portsOf(home, flags, this.argv);
         const input = (await inputFrom(home)) as I;
         const context = { feerate: flags.feerate };
-        if (source) await this.playLines(table, source, input, context, ports);
-        if (source) return tell(home, flags);
+        if (source) {
+          await answerLines(source, (text) =>
+            play(table, { json: parseJson(text), input, merged: [], context }, ports),
+          );
+          return tell(home, flags);
+        }
         const line: Line<I> = {
           json,
           input,
@@ -91,30 +94,6 @@ export abstract class ContractCommand extends BaseCommand {
     await print(psbt === undefined ? printed.text : await onlyPsbt(printed.text, psbt));
     if (printed.hint !== undefined) note(printed.hint);
     process.exitCode = printed.exit;
-  }
-
-  /** One line in, one line out, in order; a refused line gives its error object. */
-  private async playLines<I extends object>(
-    action: Action<any, any, I>,
-    source: AsyncIterable<Uint8Array>,
-    input: I,
-    context: object,
-    ports: Ports,
-  ): Promise<void> {
-    let first: number | undefined;
-    for await (const line of linesOf(source)) {
-      try {
-        if ('refusal' in line) throw line.refusal;
-        const printed = await play(action, { json: parseJson(line.text), input, merged: [], context }, ports);
-        await print(printed.text);
-        first ??= printed.exit === 0 ? undefined : printed.exit;
-      } catch (error) {
-        const failure = failureOf(error);
-        await print(printJson(errorObject(failure)));
-        first ??= failure.exit;
-      }
-    }
-    process.exitCode = first ?? 0;
   }
 }
 

@@ -3,7 +3,10 @@
  * A line that cannot be read is yielded as its refusal; the lines behind it are read all the same.
  */
 import { isAscii } from 'node:buffer';
+import { printJson } from '../protocol/json.ts';
+import { errorObject, failureOf } from './errors.ts';
 import { MESSAGE_LIMIT } from './input.ts';
+import { print } from './output.ts';
 import { utf8 } from './sniff.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -70,6 +73,31 @@ export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSA
     if (lines.length > 0) yield lines;
   }
   if (size > 0) yield [take()];
+}
+
+/**
+ * Answers a stream of lines, one line out for each in, in order; a refused line gives its error object, and the lines behind
+ * it are answered all the same. Sets the exit code: that of the first answer that was not 0.
+ */
+export async function answerLines(
+  source: AsyncIterable<Uint8Array>,
+  answer: (text: string) => Promise<{ text: string; exit: number }>,
+  limit?: number,
+): Promise<void> {
+  let first = 0;
+  for await (const line of linesOf(source, limit)) {
+    try {
+      if ('refusal' in line) throw line.refusal;
+      const { text, exit } = await answer(line.text);
+      await print(text);
+      first ||= exit;
+    } catch (error) {
+      const failure = failureOf(error);
+      await print(printJson(errorObject(failure)));
+      first ||= failure.exit;
+    }
+  }
+  process.exitCode = first;
 }
 
 const tooLong = (number: number, limit: number): Line => ({

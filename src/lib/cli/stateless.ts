@@ -6,9 +6,8 @@ import * as Flags from '@oclif/core/flags';
 import { Fields } from '../protocol/document.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { errorObject, failureOf } from './errors.ts';
 import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
-import { linesOf } from './lines.ts';
+import { answerLines } from './lines.ts';
 import { note, print } from './output.ts';
 import { sniff } from './sniff.ts';
 import { visible } from './text.ts';
@@ -76,18 +75,8 @@ export async function runStateless(
     return typeof made === 'string' ? made : printJson(made);
   };
   if (!batch) return print(await one(await document(file, raw, limit)));
-  let first: number | undefined;
-  for await (const line of linesOf(await openInput(file), limit)) {
-    try {
-      if ('refusal' in line) throw line.refusal;
-      await print(await one(raw?.(line.text.trim()) ?? parseJson(line.text)));
-    } catch (error) {
-      const failure = failureOf(error);
-      await print(printJson(errorObject(failure)));
-      first ??= failure.exit;
-    }
-  }
-  process.exitCode = first ?? 0;
+  const each = async (line: string) => ({ text: await one(raw?.(line.trim()) ?? parseJson(line)), exit: 0 });
+  await answerLines(await openInput(file), each, limit);
 }
 
 /** @throws Refusal `malformed`, `malformed-json` */

@@ -6,7 +6,7 @@
  * that pays at least what it was paid. Exit and refund stay what they were, for the case that the close never confirms.
  */
 import * as v from 'valibot';
-import { boundFeerate, feeFor, feerateOf, guardFee } from '../bitcoin/fee.ts';
+import { feeFor, checkProposed, MAX_PROPOSED } from '../bitcoin/fee.ts';
 import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
@@ -49,7 +49,6 @@ export interface CloseInput {
   maxFeerate?: number;
 }
 type Rs = { contract: Credit };
-const MAX_FEERATE = 100_000;
 
 export const closeCredit = table<CloseMessage, Rs, CloseInput>(
   {
@@ -96,7 +95,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             checkSettled(c);
             const paidSat = paidOf(c);
             const feeSat = feeFor(facts.feerate, settlementVsize(c.terms));
-            checkFee(c.terms, feeSat, input.allowFee ?? false, undefined);
+            checkFee(c.terms, feeSat, input.allowFee, undefined);
             const job = closeJob(c, paidSat, feeSat);
             const opened = open(hand, job);
             const closing: Closing = { paidSat, feeSat, sighash: job.nonceId.sighash };
@@ -133,7 +132,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             checkSettled(c);
             if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
               throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
-            checkFee(c.terms, m.fee_sat, input.allowFee ?? false, input.maxFeerate ?? MAX_FEERATE);
+            checkFee(c.terms, m.fee_sat, input.allowFee, input.maxFeerate ?? MAX_PROPOSED);
             const counted = other === 'payer' ? checkPayer(c, m) : checkPayee(c, m);
             if (opener === 'payer' && m.receipt !== null)
               throw new Refusal('bad-receipt', 'a receipt found in a message of the payer', { blame: opener });
@@ -233,14 +232,5 @@ function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {
   return c;
 }
 
-function checkFee(terms: Terms, fee: bigint, allowed: boolean, maxFeerate: number | undefined): void {
-  const vsize = settlementVsize(terms);
-  boundFeerate(fee, vsize);
-  guardFee(fee, terms.capacity_sat, allowed);
-  if (maxFeerate !== undefined && feerateOf(fee, vsize) > maxFeerate)
-    throw new Refusal(
-      'fee-too-high',
-      `a close at ${feerateOf(fee, vsize) / 1000} sat/vB found, at most ${maxFeerate / 1000} expected`,
-      { hint: 'give --max-feerate if this is meant' },
-    );
-}
+const checkFee = (terms: Terms, fee: bigint, allowed: boolean | undefined, most: number | undefined): void =>
+  checkProposed('a close', { fee, vsize: settlementVsize(terms), inputs: terms.capacity_sat }, allowed, most);

@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hand } from '../protocol/action.ts';
+import { addressesFor } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkBefore, deadlineHeight } from './checks.ts';
 import { freshSide } from '../signing/side.ts';
@@ -32,7 +33,8 @@ function makeOffer({ input, facts, ...hand }: Given, old?: Terms) {
     throw new Refusal('usage', '--ecash cdk found without the URL of that mint', { hint: 'give --mint URL' });
   if (mint !== null && !v.is(mintUrl, mint))
     throw new Refusal('usage', '--mint: a URL like https://mint.example.com expected, without a slash at its end');
-  const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
+  const [payout] = addressesFor([input.payout], facts.payout);
+  const { own, side } = freshSide(hand, input.ownKey, payout);
   const policy = input.policy ?? defaultPolicy(hand.network as Network);
   return { own, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
 }

@@ -15,6 +15,7 @@ import type { Spent } from '../bitcoin/transaction.ts';
 import { table, type Done, type Hand } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { fundingPsbt, inputScripts, isSigned, signFunding } from '../bitcoin/funding.ts';
@@ -138,7 +139,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       by: 'payee',
       does: 'offers, as below, because the payer asked',
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ payout: input.payout ? 0 : 1 }),
+      needs: ({ input }) => ({ payout: unnamed(input.payout) }),
       take: (given) => offerOpening(given),
     }),
     row({
@@ -148,7 +149,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       does: 'offers fresh keys, a payout address, its policy, and who issues ecash for what will be paid',
       asks: ['as'],
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ payout: input.payout ? 0 : 1 }),
+      needs: ({ input }) => ({ payout: unnamed(input.payout) }),
       take: (given) => offerOpening(given),
     }),
     row({
@@ -159,10 +160,11 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       when: ['without --utxo', ({ input }) => !input.utxo],
       asks: ['amount', 'expires'],
       may: ['ownKey', 'payout', 'allowFee'],
-      needs: ({ input }) => ({ tip: true, now: true, payout: input.payout ? 0 : 1 }),
+      needs: ({ input }) => ({ tip: true, now: true, payout: unnamed(input.payout) }),
       take: ({ message, records, input, facts, ...hand }) => {
         if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
-        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? facts.payout[0]!.address);
+        const [payout] = addressesFor([input.payout], facts.payout);
+        const { own, side } = freshSide(hand, input.ownKey, payout);
         const terms = agree(
           message.network,
           message.offer,
@@ -234,7 +236,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         tip: true,
         now: true,
         feerate: true,
-        payout: (input.payout ? 0 : 1) + (input.change ? 0 : 1),
+        payout: unnamed(input.payout, input.change),
         coins: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
@@ -244,8 +246,8 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           return propose(hand, c, c.funding, c.coins);
         }
         if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
-        const addresses = facts.payout.map((p) => p.address);
-        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? addresses.shift()!);
+        const [payout, change] = addressesFor([input.payout, input.change], facts.payout);
+        const { own, side } = freshSide(hand, input.ownKey, payout);
         const terms = agree(
           message.network,
           message.offer,
@@ -253,13 +255,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           input,
           facts,
         );
-        const template = fundFrom(
-          terms,
-          input.utxo,
-          input.change ?? addresses[0]!,
-          facts.feerate,
-          input.allowFee ?? false,
-        );
+        const template = fundFrom(terms, input.utxo, change, facts.feerate, input.allowFee ?? false);
         const coins = checkCoins(facts.coins, template.inputs);
         const contract = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
         return {

@@ -13,6 +13,7 @@ import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table } from '../protocol/action.ts';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
@@ -100,7 +101,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       by: 'payee',
       does: 'offers, as below, because the payer asked',
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
+      needs: ({ input }) => ({ tip: true, payout: unnamed(input.payout) }),
       take: ({ message, records, ...given }) => {
         checkSame({ contract: viewOf(must(records.contract, 'payee', 'accepted', 'open')) }, message, 'payer');
         return offerRollover({ records, ...given });
@@ -113,7 +114,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       does: 'states what is paid and offers fresh keys for the next contract',
       asks: ['contract'],
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
+      needs: ({ input }) => ({ tip: true, payout: unnamed(input.payout) }),
       take: (given) => offerRollover(given),
     }),
     row({
@@ -127,7 +128,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         tip: true,
         now: true,
         feerate: true,
-        payout: (input.payout ? 0 : 1) + (input.change ? 0 : 1),
+        payout: unnamed(input.payout, input.change),
         coins: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
@@ -154,10 +155,9 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         if (input.utxo && input.amount === undefined)
           throw new Refusal('usage', 'new coins (--utxo) found, and no --amount of the next contract');
         checkRolls(facts.tip, c.terms, (input.utxo ?? []).length);
-        const addresses = facts.payout.map((p) => p.address);
-        const { own, side } = freshSide(hand, input.ownKey, input.payout ?? addresses.shift()!);
+        const [payout, change] = addressesFor([input.payout, input.change], facts.payout);
+        const { own, side } = freshSide(hand, input.ownKey, payout);
         const expiry = expiryHeight(input.expires, facts.tip, facts.now);
-        const change = input.change ?? addresses[0]!;
         const plan = planOf(
           c,
           message.paid_sat,

@@ -7,7 +7,7 @@
  */
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
-import { feeFor, feerateOf, guardFee, boundFeerate } from '../bitcoin/fee.ts';
+import { feeFor, checkProposed, MAX_PROPOSED } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { dustLimit } from '../bitcoin/script.ts';
@@ -23,6 +23,7 @@ import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { sameJson } from '../protocol/json.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, jobFor, open, psbtOf, sharesIn, signLast, type Job } from '../signing/exchange.ts';
 import { htlcKeyKind, keyClaim, type HtlcKey, type Proposal } from './records.ts';
@@ -59,7 +60,6 @@ export interface CooperateInput {
   max?: bigint;
 }
 type Rs = { claimer: HtlcKey; refunder: HtlcKey };
-const MAX_FEERATE = 100_000;
 
 export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
   {
@@ -98,20 +98,20 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
           may: ['to', 'allowFee'],
           needs: ({ input }) => ({
             feerate: true,
-            payout: input.to === undefined ? 1 : 0,
+            payout: unnamed(input.to),
             coins: outpointsOf(input.utxo ? [input.utxo] : []),
           }),
           take: ({ records, input, facts, ...hand }) => {
             const { htlc, utxo } = input;
             const record = bound(records, opener, htlc, hand);
-            const address = input.to ?? facts.payout[0]!.address;
+            const [address] = addressesFor([input.to], facts.payout);
             const terms = {
               ...utxo,
               amountSat: utxo.sat,
               address,
               feeSat: feeFor(facts.feerate, vsizeOf(htlc, address)),
             };
-            checkFee(htlc, terms, input.allowFee ?? false, undefined);
+            checkFee(htlc, terms, input.allowFee, undefined);
             const seen = checkCoins(facts.coins, [coinOf(htlc, utxo)]);
             const job = jobOf(record, opener, htlc, terms);
             const opened = open(hand, job)!;
@@ -143,7 +143,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const htlc = read(m, hand);
             const record = bound(records, signer, htlc, hand);
             const terms = termsIn(m);
-            checkFee(htlc, terms, input.allowFee ?? false, input.maxFeerate ?? MAX_FEERATE);
+            checkFee(htlc, terms, input.allowFee, input.maxFeerate ?? MAX_PROPOSED);
             const job = jobOf(record, signer, htlc, terms);
             const { peer } = sharesIn(job, m.psbt.spend);
             const own = signLast(hand, job, peer)!;
@@ -308,19 +308,15 @@ const voidsOf = ({ pubkey, proposal }: HtlcKey) =>
   proposal ? [{ of: keyClaim(pubkey), sighash: proposal.sighash }] : [];
 
 /** @throws Refusal `fee-too-high`, `fee-too-low`, `below-dust` */
-function checkFee(htlc: Htlc, { amountSat, address, feeSat }: Terms, allowed: boolean, most: number | undefined): void {
+function checkFee(
+  htlc: Htlc,
+  { amountSat, address, feeSat }: Terms,
+  allowed: boolean | undefined,
+  most: number | undefined,
+): void {
   const script = scriptOf(address, htlc.network);
   const vsize = vsizeOf(htlc, address);
-  boundFeerate(feeSat, vsize);
-  guardFee(feeSat, amountSat, allowed);
-  if (most !== undefined && feerateOf(feeSat, vsize) > most)
-    throw new Refusal(
-      'fee-too-high',
-      `a spend at ${feerateOf(feeSat, vsize) / 1000} sat/vB found, at most ${most / 1000} expected`,
-      {
-        hint: 'give --max-feerate if this is meant',
-      },
-    );
+  checkProposed('a spend', { fee: feeSat, vsize, inputs: amountSat }, allowed, most);
   if (amountSat - feeSat < dustLimit(script))
     throw new Refusal(
       'below-dust',

@@ -7,6 +7,7 @@ import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { txidOf, type Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex } from '../protocol/action.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
 import { isSigned, signFunding, type Funding } from '../bitcoin/funding.ts';
@@ -88,7 +89,7 @@ export const fundingNeeds = (input: Paying, others: readonly Outpoint[]) =>
   ({
     tip: true,
     feerate: true,
-    payout: input.change === undefined ? 1 : 0,
+    payout: unnamed(input.change),
     coins: outpointsOf([...others, ...(input.utxo ?? [])]),
     ours: (input.utxo ?? []).map(({ script }) => script),
   }) as const;
@@ -119,7 +120,7 @@ export function pay(
     : payFrom({
         coins: input.utxo,
         outputs: [{ sat: amount, script: output }],
-        change: input.change ?? facts.payout[0]!.address,
+        change: addressesFor([input.change], facts.payout)[0],
         feerate: facts.feerate,
         version: 2,
         network: terms.network,
@@ -155,8 +156,7 @@ export function pay(
   };
 }
 
-export const claimNeeds = (input: Paying) =>
-  ({ tip: true, feerate: true, payout: input.to === undefined ? 1 : 0 }) as const;
+export const claimNeeds = (input: Paying) => ({ tip: true, feerate: true, payout: unnamed(input.to) }) as const;
 
 /** The finished claim of the other side's HTLC. */
 export function claim(
@@ -168,7 +168,7 @@ export function claim(
   input: Paying,
   facts: Pick<Facts, 'feerate' | 'payout'>,
 ): { txid: Hex; hex: Hex } {
-  const to = scriptOf(input.to ?? facts.payout[0]!.address, htlc.network);
+  const to = scriptOf(addressesFor([input.to], facts.payout)[0], htlc.network);
   const made = spend(htlc, 'claim', { coin, to, feerate: facts.feerate, allowFee: input.allowFee ?? false });
   const signature = signatureBy(made, hand.keys.contract(claiming.own.path));
   const { txid, hex } = finish(made, { signatures: { claim: signature }, preimage });

@@ -24,6 +24,7 @@ import { type Spent } from '../bitcoin/transaction.ts';
 import { table } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
 import { publicKey } from '../signing/musig2.ts';
@@ -142,10 +143,11 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       when: ['without --utxo', ({ input }) => !input.utxo],
       asks: ['amount'],
       may: ['payout', 'operator'],
-      needs: ({ input }) => ({ tip: true, payout: input.payout ? 0 : 1 }),
+      needs: ({ input }) => ({ tip: true, payout: unnamed(input.payout) }),
       take: ({ message, records, input, facts, ...hand }) => {
         if (records.coin) throw new Refusal('already-known', 'this offer was answered before');
-        const { own, side } = freshSide(hand, undefined, input.payout ?? facts.payout[0]!.address);
+        const [payout] = addressesFor([input.payout], facts.payout);
+        const { own, side } = freshSide(hand, undefined, payout);
         const terms = agree(message.network as Network, message.offer, side, input, facts.tip);
         const { network: _, ...rest } = terms;
         const id = coinId(terms);
@@ -193,17 +195,17 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       needs: ({ input }) => ({
         tip: true,
         feerate: true,
-        payout: (input.payout ? 0 : 1) + (input.change ? 0 : 1),
+        payout: unnamed(input.payout, input.change),
         coins: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
         if (records.coin) throw new Refusal('already-known', 'this offer was answered before');
-        const addresses = facts.payout.map((p) => p.address);
-        const { own, side } = freshSide(hand, undefined, input.payout ?? addresses.shift()!);
+        const [payout, change] = addressesFor([input.payout, input.change], facts.payout);
+        const { own, side } = freshSide(hand, undefined, payout);
         const terms = agree(message.network as Network, message.offer, side, input, facts.tip);
         const template = payContract(outputOf(terms), {
           coins: input.utxo,
-          change: input.change ?? addresses[0]!,
+          change,
           feerate: facts.feerate,
           network: terms.network,
           allowFee: input.allowFee ?? false,

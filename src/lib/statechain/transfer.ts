@@ -6,6 +6,7 @@
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { table, type Party } from '../protocol/action.ts';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { dropOpening, free, freeze, move } from './move.ts';
 import { OPERATOR } from './operator.ts';
@@ -109,9 +110,9 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       does: 'shows fresh keys and an address, and the operator that it trusts',
       asks: ['as', 'operator'],
       may: ['payout'],
-      needs: ({ input }) => ({ payout: input.payout ? 0 : 1 }),
+      needs: ({ input }) => ({ payout: unnamed(input.payout) }),
       take: ({ input, facts, ...hand }) => {
-        const address = input.payout ?? facts.payout[0]!.address;
+        const [address] = addressesFor([input.payout], facts.payout);
         scriptOf(address, hand.network as Parameters<typeof scriptOf>[1]);
         return invite(hand, input.operator, address);
       },

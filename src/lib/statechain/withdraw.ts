@@ -3,11 +3,12 @@
  * ends the coin: the operator signs nothing else for it afterwards, and no receiver takes it any more.
  */
 import { scriptOf } from '../bitcoin/address.ts';
-import { boundFeerate, guardFee } from '../bitcoin/fee.ts';
+import { checkProposed } from '../bitcoin/fee.ts';
 import { txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { table, type Hex, type NonceId } from '../protocol/action.ts';
 import { hexOf, hexText, messageParser, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import * as v from 'valibot';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
 import { operatorJob, ownerJob } from './jobs.ts';
@@ -78,14 +79,14 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       does: 'asks for everything less a fee, to its own or another address',
       asks: ['contract'],
       may: ['to', 'allowFee'],
-      needs: ({ input }) => ({ feerate: true, payout: input.to === undefined ? 1 : 0 }),
+      needs: ({ input }) => ({ feerate: true, payout: unnamed(input.to) }),
       take: ({ records, input, facts, ...hand }) => {
         const c = holding(records.coin);
-        const address = input.to ?? facts.payout[0]!.address;
+        const [address] = addressesFor([input.to], facts.payout);
         scriptOf(address, c.terms.network);
         const feeSat = withdrawFee(c, address, facts.feerate);
-        boundFeerate(feeSat, withdrawVsize(c, address));
-        guardFee(feeSat, c.terms.amount_sat, input.allowFee);
+        const vsize = withdrawVsize(c, address);
+        checkProposed('a withdrawal', { fee: feeSat, vsize, inputs: c.terms.amount_sat }, input.allowFee, undefined);
         const job = jobOf(c, { address, feeSat });
         const { share, opens } = open(hand, job)!;
         const withdrawal: Withdrawal = { address, feeSat, sighash: job.nonceId.sighash };
