@@ -34,7 +34,8 @@ const isPure = (file: string): boolean => [...GROUND, ...FAMILIES].includes(room
 interface Import {
   from: string;
   to: string;
-  type: boolean;
+  /** Not single names. */
+  whole: boolean;
 }
 const IMPORT =
   /(?:^|\n)\s*(import|export)(\s+type)?\s[^'"();]*?\sfrom\s+'([^']+)'|\b(?:import|require)\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
@@ -46,7 +47,7 @@ const importsOf = (file: string): Import[] =>
   ].map((found) => ({
     from: file,
     to: found[3] ?? found[4] ?? found[5]!,
-    type: found[2] !== undefined,
+    whole: /^\s*(?:import|export)\s+\*/.test(found[0]),
   }));
 const imports = sources.flatMap(importsOf);
 const targetOf = ({ from, to }: Import): string => relative(ROOT, join(ROOT, dirname(from), to)).replaceAll('\\', '/');
@@ -90,6 +91,26 @@ describe('floors', () => {
     };
     sources.forEach((file) => visit(file, []));
     expect(cycles).toEqual([]);
+  });
+});
+
+describe('exports', () => {
+  /** Files that are handed out whole: by src/index.ts, or to the program that starts. */
+  const whole = new Set([...inside.filter(({ whole }) => whole).map(targetOf), 'src/cli.ts']);
+  it('each value is used by another file, or by a test', () => {
+    const users = [...inside, ...tests.flatMap(importsOf).filter(({ to }) => to.startsWith('.'))];
+    const readBy = Map.groupBy(users, targetOf);
+    const codes = new Map([...sources, ...tests].map((file) => [file, codeOf(file)]));
+    const unused = sources
+      .filter((file) => !whole.has(file))
+      .flatMap((file) => {
+        const readers = [...new Set((readBy.get(file) ?? []).map(({ from }) => from))].map((from) => codes.get(from)!);
+        return [...textOf(file).matchAll(/^export (?:async )?(?:const|function\*?|(?:abstract )?class) (\w+)/gm)]
+          .map(([, name]) => name!)
+          .filter((name) => !readers.some((code) => new RegExp(`\\b${name}\\b`).test(code)))
+          .map((name) => `${file}: ${name}`);
+      });
+    expect(unused).toEqual([]);
   });
 });
 

@@ -30,7 +30,7 @@ export function ofJson(json: Json, unknown: (field: string) => void, shared: Par
 }
 
 /** Adds `{txid:hex}`. @throws Refusal `malformed`, `malformed-transaction`, `parent-differs` */
-export function addParents(parents: Parents, json: Json): void {
+function addParents(parents: Parents, json: Json): void {
   for (const [txid, hex] of Object.entries(objectOf(json, 'parents as {txid:hex}'))) {
     if (typeof hex !== 'string')
       throw new Refusal('malformed', `parent ${txid.slice(0, 70)}: a transaction in hex expected`);

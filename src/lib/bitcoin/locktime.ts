@@ -8,7 +8,7 @@ import { Refusal } from '../protocol/refusal.ts';
 
 /** From this value on, consensus reads nLockTime as a time. */
 export const LOCKTIME_THRESHOLD = 500_000_000;
-export const BLOCKS_A_DAY = 144;
+const BLOCKS_A_DAY = 144;
 
 export type Expiry = { height: number } | { blocks: number } | { date: number };
 

@@ -61,7 +61,7 @@ interface BuildValues extends DecodeValues {
 }
 
 /** @throws Refusal `usage`, `plain-address`, or as addresses do */
-export function grantsOf(to: readonly string[], network: Network, plain: boolean): Grant[] {
+function grantsOf(to: readonly string[], network: Network, plain: boolean): Grant[] {
   return to.map((text) => {
     const [, address, units] = /^([^=]+)=([1-9]\d{0,18})$/.exec(text) ?? [];
     if (address === undefined || BigInt(units!) >= 2n ** 63n)

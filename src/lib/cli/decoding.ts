@@ -20,7 +20,7 @@ import { note, print } from './output.ts';
 import { parentSource, type Fetch } from './parents.ts';
 import { sniff } from './sniff.ts';
 
-export const DECODER_LIMIT = 256_000_000;
+const DECODER_LIMIT = 256_000_000;
 const group = 'PARENTS';
 
 export const inputFlags = {

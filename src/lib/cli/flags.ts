@@ -74,7 +74,7 @@ const urlFlag =
 const group = 'HOME';
 
 /** A passphrase by file descriptor or file. Never as an argument: the command line of a process can be seen by others. */
-export const passphraseFlags = {
+const passphraseFlags = {
   'passphrase-fd': Flags.integer({
     summary: 'Read the passphrase of the home from this file descriptor',
     helpValue: 'N',

@@ -18,7 +18,7 @@ export interface HomeValues extends PassphraseValues {
 }
 
 /** The data directory of the platform, for runs without --home and SPILLWAY_HOME. */
-export function defaultHome(
+function defaultHome(
   platform: NodeJS.Platform = process.platform,
   env: NodeJS.ProcessEnv = process.env,
   user: string = homedir(),
@@ -28,7 +28,7 @@ export function defaultHome(
   return join(env['XDG_DATA_HOME'] || join(user, '.local', 'share'), 'spillway');
 }
 
-export const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome();
+const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome();
 
 /** What the flags say about a home, in the words of `initHome` and `openHome`. */
 export async function homeOptions(

@@ -16,7 +16,7 @@ import { runStateless } from './stateless.ts';
 const TRANSACTION = /^0[123]000000/;
 
 /** What comes without JSON around it, told by its first bytes. */
-export function rawHtlc(text: string): Json | undefined {
+function rawHtlc(text: string): Json | undefined {
   const folded = text.replace(/\s+/g, '');
   if (folded.startsWith('cHNidP')) return { psbt: folded };
   if (!/^(?:[0-9a-f]{2})+$/i.test(folded)) return undefined;

@@ -24,7 +24,7 @@ import type { Terms } from './terms.ts';
 import type { UpdateAt, UpdateMessage } from './update-messages.ts';
 
 /** Does the payee itself answer a payment with blind signatures? */
-export const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
+const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
 
 /** The mint that a token names. One in a home has no address: its customers know it by the contract. */
 export const mintOf = (terms: Terms): string => terms.mint_url ?? `spillway:${terms.payee_pubkey}`;

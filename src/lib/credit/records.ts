@@ -168,7 +168,7 @@ export type FundedCredit = PayeeCredit | PayerCredit;
 
 export const idClaim = (id: Hex): Claim => `id:${id}`;
 export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;
-export const coinClaim = (outpoint: { txid: string; vout: number } | string): Claim =>
+const coinClaim = (outpoint: { txid: string; vout: number } | string): Claim =>
   `coin:${typeof outpoint === 'string' ? outpoint : `${outpoint.txid}:${outpoint.vout}`}`;
 
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;

@@ -126,7 +126,7 @@ const termsSchema = v.strictObject(termsEntries);
 export type Terms = v.InferOutput<typeof termsSchema> & { network: Network };
 
 /** A contract as messages show it: its terms and what follows from them. */
-export const contractEntries = {
+const contractEntries = {
   id: hexOf(32),
   ...termsEntries,
   address: text,

@@ -7,7 +7,7 @@ import { hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/mes
 import { contractSchema } from './terms.ts';
 
 /** Which wish of the payer an update fulfils, until when (Unix time), and which quote of a mint it pays. */
-export const askedSchema = v.strictObject({
+const askedSchema = v.strictObject({
   id: hexOf(16),
   until: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffffff)),
   quote: v.nullable(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,100}$/, 'the id of a quote'))),

@@ -112,7 +112,7 @@ export type Due =
 const STEP = 1_000;
 
 /** Halfway from the freeze height to the deadline. */
-export const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
+const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
 /** When the party sends what is its own: the payee at the deadline, the payer once nodes take the refund. */
 export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
   w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
@@ -197,7 +197,7 @@ function bumped(tx: Ready, found: number | null, wanted: number, rules: Rules): 
 }
 
 /** What a child may pay: never so much that nothing is left of the output that it spends. */
-export function budgetOf(tx: Ready, { feeBudgetSat }: Rules): bigint {
+function budgetOf(tx: Ready, { feeBudgetSat }: Rules): bigint {
   const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
   return most < tx.spareSat ? most : tx.spareSat;
 }

@@ -14,7 +14,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { cashu } from './library.ts';
 
 /** Amounts of a keyset made here: 2^0 to 2^(AMOUNTS - 1). */
-export const AMOUNTS = 32;
+const AMOUNTS = 32;
 
 export const keysetId = v.pipe(v.string(), v.regex(/^01[0-9a-f]{64}$/, 'a keyset id of version 2'));
 /** A keyset as messages and files hold it: secret keys are nowhere in it. */

@@ -17,7 +17,7 @@ import { cashu } from './library.ts';
 export const output = v.strictObject({ amount_sat: sat, id: keysetId, B_: pubkey });
 /** A blinded message of NUT-00. */
 export type BlindedOutput = v.InferOutput<typeof output>;
-export const MOST_OUTPUTS = 64;
+const MOST_OUTPUTS = 64;
 export const outputs = v.pipe(v.array(output), v.minLength(1), v.maxLength(MOST_OUTPUTS));
 
 export const promise = v.strictObject({

@@ -90,7 +90,7 @@ const holder = (a: Quote, b: Quote): Quote => {
 };
 
 /** By this a server finds its work. */
-export const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
+const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
   q.retired ? 'retired' : q.stopped ? 'stopped' : q.event || q.creditedSat > q.ackSat ? 'pending' : 'idle';
 
 /** All that the mint was ever shown: counted as reported, arrived or not. */

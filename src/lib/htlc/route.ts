@@ -12,8 +12,8 @@ import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** BOLT2: 3R + 2G + 2S with R = 2, G = 2, S = 12, and the least for the payee. */
-export const SAFE_DELTA = 34n;
-export const SAFE_FINAL_DELTA = 18n;
+const SAFE_DELTA = 34n;
+const SAFE_FINAL_DELTA = 18n;
 /** BOLT4: more hops fit no packet. */
 const MOST_HOPS = 27;
 const U32 = 0xffffffffn;

@@ -22,7 +22,7 @@ export interface Secret {
 const LONGEST = 520;
 
 /** Is it the preimage of this hash: SHA256 of 32 bytes, HASH160 of 20? */
-export const opens = (preimage: Uint8Array, hash: Hex): boolean =>
+const opens = (preimage: Uint8Array, hash: Hex): boolean =>
   bytesToHex(hash.length === 64 ? sha256(preimage) : hash160(preimage)) === hash;
 
 /** What an input shows: elements of its witness, pushes of its scriptSig. */

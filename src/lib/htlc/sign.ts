@@ -26,7 +26,7 @@ import { checkPreimage, witnessProgram } from './terms.ts';
 const ALL = 1;
 
 /** What is signed, 32 bytes. */
-export function sighashOf({ built, path, template }: Spend): Uint8Array {
+function sighashOf({ built, path, template }: Spend): Uint8Array {
   const tx = toTransaction(template);
   const { sat, script } = template.inputs[0]!;
   if (built.type === 'p2tr')

@@ -74,7 +74,7 @@ export function checkPreimage(preimage: Uint8Array, hash: Pick<Hash, 'hash160'>)
 }
 
 /** What fills the holes of its scripts. */
-export function holesOf(htlc: Htlc): Holes {
+function holesOf(htlc: Htlc): Holes {
   const refund = hexToBytes(htlc.refund);
   return {
     hash: hexToBytes(htlc.hash.hash160),
@@ -112,7 +112,7 @@ const p2sh = (redeem: Uint8Array): Hex => `a914${bytesToHex(hash160(redeem))}87`
 /** The P2WSH program of a script. */
 export const witnessProgram = (script: Uint8Array): Uint8Array => hexToBytes(`0020${bytesToHex(sha256(script))}`);
 
-export function outputOf(type: Exclude<ScriptType, 'p2tr'>, script: Uint8Array): Hex {
+function outputOf(type: Exclude<ScriptType, 'p2tr'>, script: Uint8Array): Hex {
   if (type === 'p2sh') return p2sh(script);
   const program = witnessProgram(script);
   return type === 'p2wsh' ? bytesToHex(program) : p2sh(program);

@@ -131,7 +131,7 @@ function checkReverse(terms: Parameters<typeof isReverse>[0]): void {
  * The home's own receipt: what it owes, also where the store that knew it is lost. Shown again it changes nothing.
  * @throws Refusal `not-an-invoice`, `bad-seal`, `bad-receipt`, `over-capacity`
  */
-export function takeReceipt<C extends PayerCredit>(
+function takeReceipt<C extends PayerCredit>(
   c: C,
   { tab, invoice: known }: { tab?: Tab | undefined; invoice?: InvoiceRecord | undefined },
   invoice: Invoice,

@@ -13,7 +13,7 @@ import { keyFor, mac, stream, xorInto } from './keys.ts';
 /** Message and padding together; BOLT4 wants no more and no less, but allows more. */
 export const MESSAGE_AND_PADDING = 256;
 /** As many hops as a packet of 1300 bytes can have: the origin always does this much work. */
-export const ROUNDS = 27;
+const ROUNDS = 27;
 const LEAST = 32 + 2 + 2;
 const MOST = 65535;
 

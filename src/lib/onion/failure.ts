@@ -55,12 +55,12 @@ export const FAILURES: Readonly<Record<string, readonly [code: number, parts: Pa
 const names = new Map(Object.entries(FAILURES).map(([name, [code]]) => [code, name]));
 
 /** Four hex digits, as the documents have it. */
-export const codeText = (code: number): string => code.toString(16).padStart(4, '0');
-export const nameOf = (code: number): string | undefined => names.get(code);
+const codeText = (code: number): string => code.toString(16).padStart(4, '0');
+const nameOf = (code: number): string | undefined => names.get(code);
 export const isBadOnion = (code: number): boolean => (code & BADONION) !== 0;
 
 /** The flags of a code, in words. */
-export const flagsOf = (code: number): string[] =>
+const flagsOf = (code: number): string[] =>
   (
     [
       ['badonion', BADONION],

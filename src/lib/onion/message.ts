@@ -15,7 +15,7 @@ import { withLength } from './payload.ts';
 import { buildPacket, cutLayer, LARGE_MESSAGE_SIZE, openPacket, PAYMENT_SIZE, type Built } from './packet.ts';
 import { parsePoint } from '../signing/curve.ts';
 
-export const MESSAGE_TYPE = 513;
+const MESSAGE_TYPE = 513;
 const NOTHING = new Uint8Array();
 
 const path: Kind<object> = {

@@ -7,7 +7,7 @@ import { note } from '../cli/output.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** How long a start waits before it gives up: as supervisors of processes do by default. */
-export const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 90_000;
 
 /**
  * Runs `start` again, for as long as it is refused with `store-unavailable` before it has `begun`.

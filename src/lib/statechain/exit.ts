@@ -134,7 +134,7 @@ const LATE =
   'the backup of the owner before is valid too: whichever confirms first wins, and the higher fee replaces the other';
 
 /** What must be known of the chain. */
-export const chainOf = (c: Statecoin | undefined) => ({
+const chainOf = (c: Statecoin | undefined) => ({
   tip: true as const,
   coins: c && 'outpoint' in c ? [outpointText(c.outpoint)] : [],
 });

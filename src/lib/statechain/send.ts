@@ -195,7 +195,7 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
   };
 }
 
-export const WHO_COULD =
+const WHO_COULD =
   'the secret half of this transfer has left this home and its receiver has not declined: an operator that only pretends to have destroyed its part could still complete it with that receiver, and sell the coin twice; until a `declined` of the receiver is here, the coin can be withdrawn, exited with its backup at its height, or transferred to this home itself (which does not help against the operator)';
 
 function ownAgain(c: OwnerRecord): OwnerRecord {

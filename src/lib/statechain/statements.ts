@@ -26,7 +26,7 @@ export const openingSchema = v.strictObject({ operator_pubkey: pubkey, x_pubkey:
 export type Opening = v.InferOutput<typeof openingSchema>;
 
 /** One owner of the coin. */
-export const entrySchema = v.strictObject({
+const entrySchema = v.strictObject({
   operator_pubkey: pubkey,
   owner_pubkey: pubkey,
   owner_auth: hexOf(32),

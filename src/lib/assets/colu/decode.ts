@@ -17,7 +17,7 @@ const holdingFields = ({ asset, units, divisibility, locked, policy }: Holding) 
   policy,
 });
 
-export function payloadFields(payload: Payload): object {
+function payloadFields(payload: Payload): object {
   const { kind, version, opcode, rules, metadata, payments } = payload;
   return {
     kind,

@@ -59,7 +59,7 @@ export function readPayment(cursor: Cursor, burns: boolean): Payment {
   };
 }
 
-export const POLICIES = ['aggregatable', 'hybrid', 'dispersed', 'reserved'] as const;
+const POLICIES = ['aggregatable', 'hybrid', 'dispersed', 'reserved'] as const;
 export type Policy = (typeof POLICIES)[number];
 export interface Flags {
   divisibility: number;

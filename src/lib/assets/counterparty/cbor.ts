@@ -153,9 +153,6 @@ const SHAPES: Readonly<Record<number, Shape>> = {
 };
 const SAME: Readonly<Record<number, number>> = { 23: 21 };
 
-/** Does a type have a known form in CBOR? */
-export const hasShape = (type: number): boolean => (SAME[type] ?? type) in SHAPES;
-
 /** The fields of a list; undefined where their number or kinds are not the type's. @throws Malformed for a bad name */
 export function readCbor(type: number, values: readonly unknown[], network: Network): Fields | undefined {
   const shape = SHAPES[SAME[type] ?? type];

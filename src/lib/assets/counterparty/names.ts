@@ -24,21 +24,6 @@ export function assetName(id: bigint): string {
   return name;
 }
 
-/** @throws Malformed `bad-asset` */
-export function assetNumber(name: string): bigint {
-  const refuse = (why: string): never => {
-    throw new Malformed('bad-asset', `${JSON.stringify(name.slice(0, 40))} found: ${why}`);
-  };
-  if (name === 'BTC') return 0n;
-  if (name === 'XCP') return 1n;
-  if (/^A\d{17,20}$/.test(name)) {
-    const id = BigInt(name.slice(1));
-    return id >= NUMERIC && id <= 0xffffffffffffffffn ? id : refuse('the number is out of range');
-  }
-  if (!/^[B-Z][A-Z]{3,11}$/.test(name)) return refuse('4 to 12 capital letters, the first not A, expected');
-  return [...name].reduce((sum, letter) => sum * 26n + BigInt(LETTERS.indexOf(letter)), 0n);
-}
-
 const SUBASSET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@!';
 /** A subasset's long name is at most 250 characters. */
 const LONGEST = 200;

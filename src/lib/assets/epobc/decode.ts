@@ -17,7 +17,7 @@ export interface Colours {
   spent: ReadonlyMap<number, Units | undefined>;
 }
 
-export const tagIn = (tx: Tx): Tag | undefined =>
+const tagIn = (tx: Tx): Tag | undefined =>
   isCoinbase(tx) || tx.inputs.length === 0 ? undefined : tagOf(tx.inputs[0]!.sequence);
 
 const genesisOf = (tx: Tx): string => `epobc:${tx.txid}:0`;

@@ -25,13 +25,6 @@ export function tagOf(sequence: number): Tag | undefined {
   return { kind: low === GENESIS ? 'genesis' : 'transfer', paddingCode, padding };
 }
 
-/** The smallest padding code that gives at least so many satoshis. */
-export function paddingCodeFor(least: bigint): number {
-  let code = 0;
-  while ((code === 0 ? 0n : 1n << BigInt(code)) < least) code += 1;
-  return code;
-}
-
 /** First and last input that an output's units come from; undefined where it has none. */
 export type Affecting = readonly [first: number, last: number] | undefined;
 
