@@ -1,7 +1,8 @@
 import { HDKey } from '@scure/bip32';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { p2tr } from '@scure/btc-signer/payment.js';
 import { describe, expect, it } from 'vitest';
-import { hardenedChild, masterNode } from '../../src/lib/home/hardened.ts';
+import { hardenedChild, masterNode, normalChild } from '../../src/lib/home/hardened.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { nonceOf } from './fixture.ts';
@@ -71,12 +72,27 @@ describe('contract keys', () => {
       const expected = HDKey.fromMasterSeed(some).derive(`m/${i}'/${2 ** 31 - 1 - i}'`);
       expect(node.key).toEqual(expected.privateKey);
       expect(node.chain).toEqual(expected.chainCode);
+      const [below, beside] = [normalChild(node, i), expected.deriveChild(i)];
+      expect([below.key, below.chain]).toEqual([beside.privateKey, beside.chainCode]);
     }
+  });
+
+  it('pay to the address that @scure/btc-signer makes of them, whichever point is the even one', async () => {
+    const account = HDKey.fromMasterSeed(seed).derive("m/86'/0'/0'");
+    const first = new Set<number>();
+    for (let index = 0; index < 24; index += 1) {
+      const pubkey = account.deriveChild(1).deriveChild(index).publicKey!;
+      first.add(pubkey[0]!);
+      const { address, script } = p2tr(pubkey.slice(1));
+      expect(await keys.address({ chain: 1, index })).toEqual({ address, script: bytesToHex(script) });
+    }
+    expect([...first].sort()).toEqual([2, 3]);
   });
 
   it('refuses levels of more than 31 bits', () => {
     for (const level of [2 ** 31, -1, 0.5, Number.NaN])
-      expect(() => keys.contract([0, 0, 0, level])).toThrow(expect.objectContaining({ code: 'bug' }));
+      for (const derive of [() => keys.contract([0, 0, 0, level]), () => normalChild(masterNode(seed), level)])
+        expect(derive).toThrow(expect.objectContaining({ code: 'bug' }));
   });
 
   it('gives copies, and the same key after the cache was overrun', () => {

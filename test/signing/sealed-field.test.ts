@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
-import { bytesToHex, N, taggedHash, toBytes } from '../../src/lib/signing/curve.ts';
+import { bytesToHex, N, taggedHash, toBytes, evenSecret } from '../../src/lib/signing/curve.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
-import { evenKey, evenSecret, openField, sealField } from '../../src/lib/signing/sealed-field.ts';
+import { evenKey, openField, sealField } from '../../src/lib/signing/sealed-field.ts';
 
 const secret = fc.bigInt({ min: 1n, max: N - 1n }).map(toBytes);
 const pub = (s: Uint8Array): string => bytesToHex(publicKey(s));

@@ -3,11 +3,11 @@
  * restores and stalls loses a coin.
  */
 import { describe, expect, it } from 'vitest';
-import { bytesToHex, hexToBytes } from '../../src/lib/signing/curve.ts';
+import { bytesToHex, hexToBytes, evenSecret } from '../../src/lib/signing/curve.ts';
 import { offsetPoint } from '../../src/lib/signing/key-update.ts';
 import { keySet } from '../../src/lib/signing/keyset.ts';
 import { nonceGen } from '../../src/lib/signing/musig2.ts';
-import { evenKey, evenSecret, openField } from '../../src/lib/signing/sealed-field.ts';
+import { evenKey, openField } from '../../src/lib/signing/sealed-field.ts';
 import { messageHash } from '../../src/lib/signing/seal.ts';
 import { readPsbt, shareOf, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';

@@ -16,11 +16,12 @@
  */
 import { hkdfSync } from 'node:crypto';
 import { HDKey, type Versions } from '@scure/bip32';
-import { bytesToHex } from '../bitcoin/bytes.ts';
-import { coinType, prefixes, type Network } from '../bitcoin/network.ts';
+import { addressOf } from '../bitcoin/address-text.ts';
+import { coinType, type Network } from '../bitcoin/network.ts';
 import type { Hex, Keys, NonceId, OpenNonce, Path, WalletPath } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { hardenedChild, masterNode } from './hardened.ts';
+import { keyPathScript } from '../signing/keyset.ts';
+import { hardenedChild, masterNode, normalChild } from './hardened.ts';
 
 const PURPOSE = 8383;
 const CACHED = 512;
@@ -53,8 +54,8 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
     (path: Path, ...leaf: readonly number[]) => [...path, ...leaf].reduce(hardenedChild, contracts).key,
   );
   const master = once(() => HDKey.fromMasterSeed(seed, coin === 0 ? undefined : TEST_VERSIONS));
-  const account = once(() => master().derive(`m/86'/${coin}'/0'`));
-  const place = bounded((chain: 0 | 1, index: number) => account().deriveChild(chain).deriveChild(index));
+  const account = once(() => [86, coin, 0].reduce(hardenedChild, masterNode(seed)));
+  const place = bounded((chain: 0 | 1, index: number) => [chain, index].reduce(normalChild, account()).key);
 
   // Copies, so that a caller that wipes its key does not wipe the cached one.
   const contract = (path: Path) => contractKey(path, 0).slice();
@@ -63,7 +64,7 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
   const mint = (path: Path, index: number) => contractKey(path, 3, index).slice();
   const cashu = () => seed.slice();
   const stretched = (what: string) => new Uint8Array(hkdfSync('sha256', seed, '', `spillway/${what}`, 32));
-  const wallet = ({ chain, index }: WalletPath) => place(chain, index).privateKey!.slice();
+  const wallet = ({ chain, index }: WalletPath) => place(chain, index).slice();
 
   return {
     contract,
@@ -75,14 +76,13 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
     storeKey: stretched('nonces'),
     journalKey: stretched(`journal/${network}`),
     async address({ chain, index }) {
-      const { p2tr } = await import('@scure/btc-signer/payment.js');
-      const { address, script } = p2tr(place(chain, index).publicKey!.slice(1), undefined, prefixes(network));
-      return { address: address!, script: bytesToHex(script) };
+      const script = keyPathScript(place(chain, index));
+      return { address: addressOf(script, network)!, script };
     },
     account: () => ({
       fingerprint: master().fingerprint.toString(16).padStart(8, '0'),
       path: `86'/${coin}'/0'`,
-      xpub: account().publicExtendedKey,
+      xpub: master().derive(`m/86'/${coin}'/0'`).publicExtendedKey,
     }),
     keysWith(nonces, shares) {
       const open = new Map(nonces.map((nonce) => [nonceText(nonce), nonce]));

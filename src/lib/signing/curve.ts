@@ -44,6 +44,11 @@ export function secretScalar(bytes: Uint8Array): bigint {
   if (scalar === undefined) throw new Error('the secret key is out of range');
   return scalar;
 }
+/** Of a secret key and its negative the one whose point has even y: that of the x-only key. */
+export function evenSecret(secret: Uint8Array): Uint8Array {
+  const d = secretScalar(secret);
+  return publicBytes(d)[0] === 2 ? secret : toBytes(N - d);
+}
 /** scalar · point, for public scalars only. */
 export const publicTimes = (point: Point, scalar: bigint): Point =>
   scalar === 0n ? Point.ZERO : point.multiplyUnsafe(scalar);

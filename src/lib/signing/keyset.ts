@@ -6,7 +6,17 @@
  * A set is aggregated once and kept: a contract signs many times with the same keys.
  */
 import type { MusigKey } from '../bitcoin/psbt.ts';
-import { bytesToHex, concatBytes, hexToBytes, pointBytes, taggedHash } from './curve.ts';
+import {
+  bytesToHex,
+  concatBytes,
+  evenSecret,
+  hexToBytes,
+  mod,
+  pointBytes,
+  publicBytes,
+  secretScalar,
+  taggedHash,
+} from './curve.ts';
 import { applyTweak, keyAgg, keySort, type KeyAgg, type Tweak } from './musig2.ts';
 
 export interface KeySet extends MusigKey {
@@ -24,6 +34,13 @@ const kept = new Map<string, KeySet>();
 /** The set of these keys (33 bytes, hex), in BIP390's order. @throws InvalidContribution for a key that is no point */
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
+
+/** The output script, hex, of one key without a script tree (BIP86), from its secret. @throws Error for a secret out of range */
+export function keyPathScript(secret: Uint8Array): string {
+  const d = secretScalar(evenSecret(secret));
+  const tweak = taggedHash('TapTweak', publicBytes(d).subarray(1));
+  return `5120${bytesToHex(publicBytes(mod(d + secretScalar(tweak))).subarray(1))}`;
+}
 
 /** What beside the keys makes the output: `offset` (32 bytes below the order, hex) is added to their aggregate; `merkleRoot` commits to a script tree. */
 export interface KeySetParts {

@@ -8,17 +8,7 @@
  * Keys are 33 bytes; an authentication key (x-only) is read as the point with even y. Not here: who may see what.
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import {
-  bytesToHex,
-  hexToBytes,
-  N,
-  parsePoint,
-  parseScalar,
-  publicBytes,
-  secretScalar,
-  taggedHash,
-  toBytes,
-} from './curve.ts';
+import { bytesToHex, hexToBytes, parsePoint, parseScalar, publicBytes, secretScalar, taggedHash } from './curve.ts';
 import { ecdh } from './ecdh.ts';
 
 const NONCE = new Uint8Array(12);
@@ -26,11 +16,6 @@ const TAG = 16;
 
 /** An x-only key as the point with even y, 33 bytes, hex. */
 export const evenKey = (xOnly: string): string => `02${xOnly}`;
-/** The secret of that point. */
-export function evenSecret(secret: Uint8Array): Uint8Array {
-  const d = secretScalar(secret);
-  return publicBytes(d)[0] === 2 ? secret : toBytes(N - d);
-}
 
 interface Ends {
   field: string;

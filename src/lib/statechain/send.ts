@@ -8,10 +8,10 @@
 import type { Hand, Outcome } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { bytesToHex, parseScalar } from '../signing/curve.ts';
+import { bytesToHex, evenSecret, parseScalar } from '../signing/curve.ts';
 import { firstMessage } from '../signing/key-update.ts';
 import { publicKey } from '../signing/musig2.ts';
-import { evenKey, evenSecret } from '../signing/sealed-field.ts';
+import { evenKey } from '../signing/sealed-field.ts';
 import { refuseFindings, checkCount } from './history.ts';
 import { drawSecret } from './operator.ts';
 import { isOwners, must, type Given, type OwnerRecord, type Statecoin } from './records.ts';
