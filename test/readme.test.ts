@@ -1,9 +1,9 @@
 /** The README is executed: its pipelines are those of its runbooks, and what it prints is what they print. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from './cli/run.ts';
+import { ROOT, start, type Ran } from './cli/run.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 /** Runbooks whose lines, and what they print, a section shows. */
@@ -25,7 +25,10 @@ const runbook = ['credit-month.sh', 'running-mint.sh', ...SECTIONS.map(([name]) 
 const blocks = (language: string, text = readme): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
 
-/** From a heading to the next of its kind. */
+/** Runs a runbook, in nothing of the environment of the tests but what finds the tools. */
+const run = (name: string, env: Record<string, string> = {}): Promise<Ran> =>
+  start('bash', [join(ROOT, 'fixtures/runbooks', name)], { env: { HOME: process.env['HOME'] ?? '', ...env } });
+
 describe('README', () => {
   it('names the two commands', () => {
     expect(blocks('sh').slice(0, 2)).toEqual(['npm ci && npm run demo\n', 'npm ci && npm test\n']);
@@ -39,39 +42,39 @@ describe('README', () => {
     expect(runbook).toContain(block);
   });
 
-  it('prints what the month really prints, whose sums add up', () => {
-    const ran = spawnSync('bash', [join(ROOT, 'fixtures/runbooks/credit-month.sh')], {
-      env: { ...process.env, SPILLWAY_DEMO_SEED: 'readme', SPILLWAY_CHAIN: '', SPILLWAY_TIP: '' },
-      encoding: 'utf8',
-    });
-    expect(ran.status, ran.stderr).toBe(0);
-    let at = 0;
-    const month = readme.slice(0, readme.indexOf('\n## ', readme.indexOf('## A month')));
-    for (const line of blocks('text', month).flatMap((block) => block.trimEnd().split('\n'))) {
-      const found = ran.stderr.indexOf(`\n${line}\n`, at);
-      expect(found, `${line} after character ${at} of\n${ran.stderr}`).toBeGreaterThanOrEqual(0);
-      at = found;
-    }
-    const summary = JSON.parse(ran.stdout);
-    expect(summary).toMatchObject({ type: 'demo', balanced: true, mint_sat: 62_400, paid_sat: 62_400 });
-    expect(summary.funded_sat).toBe(summary.mint_sat + summary.user_sat + summary.fees_sat);
-    expect(summary.transactions.map((t: { title: string }) => t.title)).toEqual([
-      'funding',
-      'rollover',
-      'exit',
-      'funding',
-      'refund',
-    ]);
-  }, 120_000);
+  // Each has homes of its own: they run beside one another.
+  it.concurrent(
+    'prints what the month really prints, whose sums add up',
+    async () => {
+      const ran = await run('credit-month.sh', { SPILLWAY_DEMO_SEED: 'readme' });
+      expect(ran.code, ran.stderr).toBe(0);
+      let at = 0;
+      const month = readme.slice(0, readme.indexOf('\n## ', readme.indexOf('## A month')));
+      for (const line of blocks('text', month).flatMap((block) => block.trimEnd().split('\n'))) {
+        const found = ran.stderr.indexOf(`\n${line}\n`, at);
+        expect(found, `${line} after character ${at} of\n${ran.stderr}`).toBeGreaterThanOrEqual(0);
+        at = found;
+      }
+      const summary = JSON.parse(ran.stdout);
+      expect(summary).toMatchObject({ type: 'demo', balanced: true, mint_sat: 62_400, paid_sat: 62_400 });
+      expect(summary.funded_sat).toBe(summary.mint_sat + summary.user_sat + summary.fees_sat);
+      expect(summary.transactions.map((t: { title: string }) => t.title)).toEqual([
+        'funding',
+        'rollover',
+        'exit',
+        'funding',
+        'refund',
+      ]);
+    },
+    240_000,
+  );
 
-  it.each(SECTIONS)(
+  it.concurrent.each(SECTIONS)(
     'shows what %s prints, under ‘%s’',
-    (name, title) => {
-      const ran = spawnSync('bash', [join(ROOT, 'fixtures/runbooks', name)], {
-        env: { HOME: process.env['HOME'], PATH: process.env['PATH'] },
-        encoding: 'utf8',
-      });
-      expect(ran.status, ran.stderr).toBe(0);
+    async (name, title) => {
+      const ran = await run(name);
+      expect(ran.code, ran.stderr).toBe(0);
+      // From its heading to the next of its kind.
       const from = readme.indexOf(`\n## ${title}\n`);
       expect(from).toBeGreaterThan(0);
       const section = readme.slice(from, readme.indexOf('\n## ', from + 1));
