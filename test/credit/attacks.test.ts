@@ -12,6 +12,7 @@ import { ERRORS, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { pair, type Pair } from '../support/credit.ts';
 import { TestParty, type Message } from '../support/party.ts';
 import { alterFields, alterPsbts, alterSeal, sealSecret, type Altered } from './alter.ts';
+import { outcome, withoutCommit } from '../support/attack.ts';
 import { scenes } from './scenes.ts';
 
 /** `type/step` of the message that is altered, `:opener` where both parties may begin. */
@@ -246,39 +247,6 @@ const codesFor = ({ what, at }: { what: string; at: At }): readonly string[] => 
       : codes;
   return found === undefined ? [] : ([found].flat() as string[]);
 };
-
-/** A run that may do everything but commit: shows what would be done, and changes nothing. */
-function withoutCommit(party: TestParty): TestParty {
-  const dry = Object.create(party) as TestParty;
-  dry.ports = (options) => {
-    const ports = party.ports(options);
-    const { store } = ports;
-    const commit = () => Promise.reject(new NotRefused());
-    return {
-      ...ports,
-      store: {
-        reply: (key) => store.reply(key),
-        load: (claims) => store.load(claims),
-        flush: () => store.flush(),
-        fresh: (count) => store.fresh(count),
-        notes: (names) => store.notes(names),
-        ours: (scripts) => store.ours(scripts),
-        commit,
-      },
-    };
-  };
-  return dry;
-}
-class NotRefused extends Error {}
-
-async function outcome(run: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await run;
-    return undefined;
-  } catch (error) {
-    return error instanceof NotRefused ? undefined : ((error as { code?: string }).code ?? `crash: ${String(error)}`);
-  }
-}
 
 const stepOf = (table: Action<any, any, any>, m: Message): At =>
   `${table.type}/${m['step']}${m['opener'] ? `:${m['opener']}` : ''}`;

@@ -9,6 +9,7 @@ import { ERRORS, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { alterFields, alterPsbts, alterSeal, sealSecret, type Altered } from '../credit/alter.ts';
+import { outcome, withoutCommit } from '../support/attack.ts';
 import type { Message } from '../support/party.ts';
 import { pair, scenes, type Pair, type Who } from './scenes.ts';
 
@@ -100,38 +101,6 @@ interface Ended {
 const ended: Ended[] = [];
 const played = new Set<string>();
 const repeats: { at: string; same: boolean }[] = [];
-class NotRefused extends Error {}
-
-const codeOf = async (run: Promise<unknown>): Promise<string | undefined> => {
-  try {
-    await run;
-    return undefined;
-  } catch (error) {
-    return error instanceof NotRefused ? undefined : ((error as { code?: string }).code ?? `crash: ${String(error)}`);
-  }
-};
-
-/** A run that may do everything but commit. */
-function dry(both: Pair, who: Who): Pair[Who] {
-  const made = Object.create(both[who]) as Pair[Who];
-  made.ports = (options) => {
-    const ports = both[who].ports(options);
-    const { store } = ports;
-    return {
-      ...ports,
-      store: {
-        reply: (key) => store.reply(key),
-        load: (claims) => store.load(claims),
-        flush: () => store.flush(),
-        fresh: (count) => store.fresh(count),
-        notes: (names) => store.notes(names),
-        ours: (scripts) => store.ours(scripts),
-        commit: () => Promise.reject(new NotRefused()),
-      },
-    };
-  };
-  return made;
-}
 
 async function attack(name: string, both: Pair): Promise<void> {
   const said: { who: Who; table: Action<any, any, any>; options: object; text: string }[] = [];
@@ -149,7 +118,7 @@ async function attack(name: string, both: Pair): Promise<void> {
         ({ what }) => !what.startsWith('htlcs.second.'),
       );
       for (const { what, message } of all) {
-        const code = await codeOf(dry(both, who).run(table, { ...options, on: message }));
+        const code = await outcome(withoutCommit(both[who]).run(table, { ...options, on: message }));
         ended.push({ at, what, code, changed: false });
       }
       expect(canonicalJson(await both[who].state()), `${at}: the victim’s home`).toBe(before);

@@ -11,6 +11,7 @@ import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { alterFields, alterPsbts, alterSeal, sealSecret } from '../credit/alter.ts';
+import { outcome, withoutCommit } from '../support/attack.ts';
 import { fundingFor } from '../credit/scenes.ts';
 import { ownCoin } from '../support/credit.ts';
 import { TestParty, type Message, type RunOptions } from '../support/party.ts';
@@ -143,34 +144,6 @@ const strangers: { at: string; code: string | undefined }[] = [];
 const played = new Set<string>();
 const repeats: { at: string; same: boolean }[] = [];
 const fits = ({ what, at }: { what: string; at: string }) => ALLOWED.some(([w, a]) => w.test(what) && a.test(at));
-
-class NotRefused extends Error {}
-/** The same party, whose store takes no commit. */
-function withoutCommit(party: TestParty): TestParty {
-  const dry = Object.create(party) as TestParty;
-  dry.ports = (options) => {
-    const ports = party.ports(options);
-    const { store } = ports;
-    const dryStore = Object.create(store) as typeof store;
-    for (const name of ['reply', 'load', 'fresh', 'ours'] as const)
-      (dryStore as any)[name] = (...args: unknown[]) => (store as any)[name](...args);
-    dryStore.commit = () => Promise.reject(new NotRefused());
-    return {
-      ...ports,
-      store: dryStore,
-      shares: { read: (names) => ports.shares.read(names), around: (_, __, commit) => commit() },
-    };
-  };
-  return dry;
-}
-async function outcome(run: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await run;
-    return undefined;
-  } catch (error) {
-    return error instanceof NotRefused ? undefined : ((error as { code?: string }).code ?? `crash: ${String(error)}`);
-  }
-}
 
 async function attack(name: string, all: Cast, stranger: TestParty): Promise<void> {
   const lost = name === 'a receiver that lost its nonce';

@@ -1,0 +1,37 @@
+/** What the attacks on every family have in common: a party whose store takes no commit, and how a run ended. */
+import type { TestParty } from './party.ts';
+
+class NotRefused extends Error {}
+
+/** The same party in a run that may do everything but commit: it shows what would be done, and changes nothing. */
+export function withoutCommit<P extends TestParty>(party: P): P {
+  const dry = Object.create(party) as P;
+  dry.ports = (options) => {
+    const ports = party.ports(options);
+    const { store, shares } = ports;
+    return {
+      ...ports,
+      store: {
+        reply: (key) => store.reply(key),
+        load: (claims) => store.load(claims),
+        flush: () => store.flush(),
+        fresh: (count) => store.fresh(count),
+        notes: (names) => store.notes(names),
+        ours: (scripts) => store.ours(scripts),
+        commit: () => Promise.reject(new NotRefused()),
+      },
+      shares: { read: (names) => shares.read(names), around: (_, __, commit) => commit() },
+    };
+  };
+  return dry;
+}
+
+/** The code with which a run was refused; undefined where it was not. */
+export async function outcome(run: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await run;
+    return undefined;
+  } catch (error) {
+    return error instanceof NotRefused ? undefined : ((error as { code?: string }).code ?? `crash: ${String(error)}`);
+  }
+}
