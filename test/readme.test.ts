@@ -31,6 +31,12 @@ describe('README', () => {
     expect(blocks('sh').slice(0, 2)).toEqual(['npm ci && npm run demo\n', 'npm ci && npm test\n']);
   });
 
+  it('closes every block of code before prose goes on', () => {
+    const fences = readme.match(/^```.*$/gm)!;
+    expect(fences.filter((fence, i) => (i % 2 === 0) !== /^```[a-z]+$/.test(fence))).toEqual([]);
+    expect(fences.length % 2).toBe(0);
+  });
+
   it.each(
     blocks('sh')
       .slice(2)
