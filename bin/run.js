@@ -10,9 +10,9 @@ import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 // Before anything writes: `spillway … | head -1` is no fault, and what nobody reads need not be finished.
-process.stdout.on('error', (error) => {
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
+process.stdout.on('error', ({ code, message }) => {
+  if (code !== 'EPIPE') stop('cannot-write', 73, `stdout: ${message}`);
+  process.exit();
 });
 
 const require = module.createRequire(import.meta.url);
