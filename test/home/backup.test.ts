@@ -209,7 +209,11 @@ describe('a backup', () => {
       hint: expect.stringContaining('restore --from') as string,
     });
     const dir = join(tempDir(), 'again');
-    await expect(restoreHome({ from: from.dir, dir })).rejects.toMatchObject({ code: 'no-home' });
+    for (const other of [from.dir, join(tempDir(), 'nothing')])
+      await expect(restoreHome({ from: other, dir })).rejects.toMatchObject({
+        code: 'no-home',
+        hint: expect.stringContaining('spillway backup') as string, // and not how to make a home there
+      });
     await expect(restoreHome({ from: to, dir: from.dir })).rejects.toMatchObject({ code: 'home-exists' });
     expect(existsSync(dir)).toBe(false);
     from.close();

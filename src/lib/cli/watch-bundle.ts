@@ -7,7 +7,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { readBundled, type Bundled } from '../credit/bundle.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { readInput } from './input.ts';
@@ -109,7 +109,7 @@ async function filesOf(name: string): Promise<string[]> {
       .sort()
       .map((file) => join(name, file));
   } catch (error) {
-    throw new Refusal('no-input', `${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw unreadable(name, error);
   }
 }
 
