@@ -55,7 +55,11 @@ function handOver() {
 }
 
 function tooOld() {
-  stop('node-too-old', 69, `Node.js ${process.versions.node} found, 22.18 or newer expected`);
+  stop(
+    'node-too-old',
+    69,
+    `Node.js ${process.versions.node} found, 22.18 or newer expected (in a checkout npm ci brings it)`,
+  );
 }
 
 function stop(code, exit, text) {

@@ -88,7 +88,7 @@ describe('the command line', () => {
       );
       expect(usage.match(/--[a-z][a-z0-9-]*/g)!.sort()).toEqual(flags.map(([name]) => `--${name}`).sort());
       // Nothing is nested, and nothing is empty.
-    expect(usage.replaceAll('[HOST:]PORT', 'PORT')).not.toMatch(/\[[^\]]*\[|\| *[|\]]|[ …]\]/);
+      expect(usage.replaceAll('[HOST:]PORT', 'PORT')).not.toMatch(/\[[^\]]*\[|\| *[|\]]|[ …]\]/);
     },
   );
   it('what excludes each other is a choice in the usage; what depends on another is not nested', async () => {

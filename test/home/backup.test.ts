@@ -195,6 +195,9 @@ describe('a backup', () => {
     writeFileSync(join(at, 'mine'), 'x');
     await expect(from.backup(at, { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
     await expect(from.backup(from.dir, { seed: true })).rejects.toMatchObject({ code: 'home-exists' });
+    await expect(from.backup(join(from.dir, 'inside'), { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
+    expect(readdirSync(from.dir)).not.toContain('inside');
+    await from.backup(`${from.dir}.backup`, { seed: true });
     await expect(from.backup(join(at, 'mine', 'deep'), { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
     expect(readdirSync(at)).toEqual(['mine']);
     from.close();
