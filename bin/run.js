@@ -55,11 +55,8 @@ function handOver() {
 }
 
 function tooOld() {
-  stop(
-    'node-too-old',
-    69,
-    `Node.js ${process.versions.node} found, 22.18 or newer expected (in a checkout npm ci brings it)`,
-  );
+  const remedy = existsSync(`${root}package-lock.json`) ? ': npm ci brings it' : '';
+  stop('node-too-old', 69, `Node.js ${process.versions.node} found, 22.18 or newer expected${remedy}`);
 }
 
 function stop(code, exit, text) {

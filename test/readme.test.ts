@@ -37,6 +37,18 @@ describe('README', () => {
     expect(fences.length % 2).toBe(0);
   });
 
+  it('leads to headings that there are', () => {
+    const anchors = [...readme.matchAll(/^## (.*)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^a-z0-9 -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    const links = [...readme.matchAll(/\]\(#([^)]*)\)/g)].map(([, to]) => to!);
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.filter((to) => !anchors.includes(to))).toEqual([]);
+  });
+
   it.each(
     blocks('sh')
       .slice(2)

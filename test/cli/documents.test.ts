@@ -170,8 +170,9 @@ describe('inspect', () => {
   it.each([
     [{ type: 'sign-update', version: 1, step: 'requested' }, 'malformed-message'],
     [{ type: 'other' }, 'unknown-type'],
-  ])('refuses %j', async (document, code) => {
-    await expect(inspect({ document }, undefined)).rejects.toMatchObject({ code });
+    [{ type: 'other', hex: '00' }, 'unknown-type', 'its transaction: jq -r .hex | spillway inspect --network …'],
+  ])('refuses %j', async (document, code, hint?: string) => {
+    await expect(inspect({ document }, undefined)).rejects.toMatchObject({ code, hint });
   });
   it('draws what was and what is to come', () => {
     expect(sequence(openCredit, 'proposed')).toBe(`sequenceDiagram

@@ -113,12 +113,13 @@ async function filesOf(name: string): Promise<string[]> {
   }
 }
 
-/** One document over many lines, or one a line; each with its place. */
+/** One document over many lines, or one a line; each with its place. @throws Refusal `malformed` where there is none: what wrote it failed */
 async function documentsOf(file: string): Promise<(readonly [at: string, text: string])[]> {
   const text = utf8(await readInput(file, LIMIT));
   if (/^\s*\{\s*\n/.test(text)) return [[file, text]];
   const lines = text.split('\n').map((line, n) => [`${file}:${n + 1}`, line] as const);
   const full = lines.filter(([, line]) => line.trim() !== '');
+  if (full.length === 0) throw new Refusal('malformed', 'an empty file found, exports or copies of refunds expected');
   return full.length === 1 ? [[file, full[0]![1]]] : full;
 }
 
