@@ -68,7 +68,7 @@ export default class Liquidity extends BaseCommand {
       }
       const checks = { coins: facts.coins === 'not-checked' ? 'not-checked' : 'chain' };
       await print(
-        process.stdout.isTTY ? liquidityTable(found, process.stdout.columns) : printJson({ ...found, checks }),
+        process.stdout.isTTY ? liquidityTable(found, process.stdout.columns || 80) : printJson({ ...found, checks }),
       );
     });
   }

@@ -24,8 +24,8 @@ const found: Planned = {
 };
 
 it('fits its bars into the terminal, the longest as wide as there is room', () => {
-  const bars = (columns?: number) => liquidityTable(found, columns).match(/█+$/gm);
-  expect(bars()!.map((bar) => bar.length)).toEqual([40, 1]);
+  const bars = (columns: number) => liquidityTable(found, columns).match(/█+$/gm);
+  expect(bars(80)!.map((bar) => bar.length)).toEqual([40, 1]);
   for (const columns of [40, 50, 60])
     expect(
       Math.max(
@@ -41,7 +41,7 @@ it('fits its bars into the terminal, the longest as wide as there is room', () =
 it('counts in words that fit one', () => {
   const mass_exit = { feerate: '2', exits: 1, children: 1, child_fees_sat: 222n, coins: [] };
   const plan = { most_a_day: 1, new: [], unplaced: 0, crowded: [], mass_exit } as unknown as Planned['plan'];
-  const table = liquidityTable({ ...found, ...(plan && { plan }) });
+  const table = liquidityTable({ ...found, ...(plan && { plan }) }, 80);
   expect(table).toContain('in 1 contract\n');
   expect(table).toMatch(/^all exits \(1\) at 2 sat\/vB: 1 child for 222 sat; coins needed beside: 0$/m);
 });

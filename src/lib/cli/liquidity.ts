@@ -9,7 +9,7 @@ export interface Planned extends Liquidity {
 const BAR = 40;
 
 /** @param columns of the terminal */
-export function liquidityTable(l: Planned, columns = 80): string {
+export function liquidityTable(l: Planned, columns: number): string {
   const sums: [string, bigint, string][] = [
     ['locked', l.locked_sat, `in ${counted(l.contracts, 'contract')}`],
     ['holds', l.holds_sat, 'paid, not settled'],
