@@ -10,9 +10,9 @@ import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 // Before anything writes: `spillway … | head -1` is no fault, and what nobody reads need not be finished.
-process.stdout.on('error', (error) => {
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
+process.stdout.on('error', ({ code, message }) => {
+  if (code !== 'EPIPE') stop('cannot-write', 73, `stdout: ${message}`);
+  process.exit();
 });
 
 const require = module.createRequire(import.meta.url);
@@ -55,7 +55,8 @@ function handOver() {
 }
 
 function tooOld() {
-  stop('node-too-old', 69, `Node.js ${process.versions.node} found, 22.18 or newer expected`);
+  const remedy = existsSync(`${root}package-lock.json`) ? ': npm ci brings it' : '';
+  stop('node-too-old', 69, `Node.js ${process.versions.node} found, 22.18 or newer expected${remedy}`);
 }
 
 function stop(code, exit, text) {

@@ -27,17 +27,47 @@ describe('the command line', () => {
     [['xyzzy'], 'error[usage]: "xyzzy" found, a command expected\nhint: spillway --help lists them\n'],
     [['\u001b[2J'], 'error[usage]: "\\u001b[2J" found, a command expected\nhint: spillway --help lists them\n'],
     [['--frob'], 'error[usage]: --frob found, a command expected\nhint: spillway --help lists them\n'],
-    [['errors', '--frob'], 'error[usage]: Nonexistent flag: --frob\nhint: give --help for the flags of a command\n'],
-    [['init'], 'error[usage]: Missing required flag network\nhint: give --help for the flags of a command\n'],
+    [
+      ['errors', '--frob'],
+      'error[usage]: --frob found, a flag of this command expected\nhint: give --help for the flags of a command\n',
+    ],
+    [
+      ['sign-update', '--amuont', '5'],
+      'error[usage]: --amuont found, a flag of this command expected\nhint: did you mean --amount?\n',
+    ],
+    [
+      ['init', '--insecure-sed', '5'],
+      'error[usage]: --insecure-sed found, a flag of this command expected\nhint: give --help for the flags of a command\n',
+    ],
+    [['init'], 'error[usage]: --network is missing\nhint: give --help for the flags of a command\n'],
+    [
+      ['init', '--network', 'regtst'],
+      'error[usage]: --network: "regtst" found, one of mainnet, testnet, testnet4, signet, regtest expected\nhint: give --help for the flags of a command\n',
+    ],
+    [['init', '--network'], /^error\[usage\]: --network found without a value, one of mainnet, .* expected\n/],
+    [['status', '--float'], /^error\[usage\]: --float found without a value\n/],
+    [['errors', 'a', 'b'], /^error\[usage\]: a, b found, no such argument expected\n/],
+    [['completion'], /^error\[usage\]: no shell found, bash, zsh, fish expected\n/],
+    [['onion-error'], /^error\[usage\]: no action found, build\|wrap\|unwrap expected\n/],
+    [['exit-credit', '--children', '5'], /^error\[usage\]: --children found without --export\n/],
+    [
+      ['reconcile', '--confirm', '--contract', '01234567', '--journal', 'x'],
+      /^error\[usage\]: --confirm and --journal found, one of them expected\n/,
+    ],
   ])('%j is a usage error that leaves stdout empty', async (argv, stderr) => {
-    expect(await spillway(argv)).toEqual({ code: 2, stdout: '', stderr });
+    const said = typeof stderr === 'string' ? stderr : expect.stringMatching(stderr);
+    expect(await spillway(argv)).toEqual({ code: 2, stdout: '', stderr: said });
   });
 
   it('--error-format json holds for what oclif does not understand too', async () => {
     const { code, stdout, stderr } = await spillway(['errors', '--frob', '--error-format', 'json']);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr.endsWith('}\n')).toBe(true);
-    expect(JSON.parse(stderr).error).toMatchObject({ code: 'usage', exit: 2, message: 'Nonexistent flag: --frob' });
+    expect(JSON.parse(stderr).error).toMatchObject({
+      code: 'usage',
+      exit: 2,
+      message: '--frob found, a flag of this command expected',
+    });
   });
 
   const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'));
@@ -47,6 +77,25 @@ describe('the command line', () => {
     expect(stdout.match(/^ {4}\$ .*spillway/gm)?.length).toBeGreaterThanOrEqual(2);
     expect(stdout).toMatch(/^EXIT CODES\n {2}0 +done\n {2}2 +usage/m);
     expect(stdout).not.toContain('insecure-seed');
+  });
+  it.each(Object.keys(manifest.commands))(
+    '%s names in its usage every flag once, and brackets that close',
+    async (id) => {
+      const { stdout } = await spillway(['help', id]);
+      const usage = /^USAGE\n([^]*?)\n\n/m.exec(stdout)![1]!.replace(/\s+/g, ' ');
+      const flags = Object.entries<{ hidden?: boolean }>(manifest.commands[id].flags).filter(
+        ([, { hidden }]) => !hidden,
+      );
+      expect(usage.match(/--[a-z][a-z0-9-]*/g)!.sort()).toEqual(flags.map(([name]) => `--${name}`).sort());
+      // Nothing is nested, and nothing is empty.
+      expect(usage.replaceAll('[HOST:]PORT', 'PORT')).not.toMatch(/\[[^\]]*\[|\| *[|\]]|[ …]\]/);
+    },
+  );
+  it('what excludes each other is a choice in the usage; what depends on another is not nested', async () => {
+    const { stdout } = await spillway(['exit-credit', '--help']);
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      'exit-credit [--contract ID | --due] [--export] [--children SAT/VB...] [--allow-fee] [--within BLOCKS] [--error-format',
+    );
   });
 });
 
@@ -69,6 +118,13 @@ describe('pipes', () => {
       cwd: freshDir(),
     });
     expect(stdout).toMatch(/^ *\d+\ndone\n/);
+  });
+  it.runIf(existsSync('/dev/full'))('a full disk is an error of its own, not a fault of the program', async () => {
+    expect(await bash('spillway errors >/dev/full')).toEqual({
+      code: 73,
+      stdout: '',
+      stderr: 'error[cannot-write]: stdout: ENOSPC: no space left on device, write\n',
+    });
   });
   it('a closed stderr does not change the exit code', async () => {
     expect(await bash('spillway eror 2>&-; echo $?')).toMatchObject({ stdout: '2\n' });

@@ -34,6 +34,24 @@ describe('README', () => {
     expect(blocks('sh').slice(0, 2)).toEqual(['npm ci && npm run demo\n', 'npm ci && npm test\n']);
   });
 
+  it('closes every block of code before prose goes on', () => {
+    const fences = readme.match(/^```.*$/gm)!;
+    expect(fences.filter((fence, i) => (i % 2 === 0) !== /^```[a-z]+$/.test(fence))).toEqual([]);
+    expect(fences.length % 2).toBe(0);
+  });
+
+  it('leads to headings that there are', () => {
+    const anchors = [...readme.matchAll(/^## (.*)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^a-z0-9 -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    const links = [...readme.matchAll(/\]\(#([^)]*)\)/g)].map(([, to]) => to!);
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.filter((to) => !anchors.includes(to))).toEqual([]);
+  });
+
   it.each(
     blocks('sh')
       .slice(2)

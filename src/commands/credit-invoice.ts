@@ -21,7 +21,7 @@ export default class CreditInvoice extends ContractCommand {
   static override flags = {
     ...contractFlags,
     ...contractFlag,
-    amount: satFlag({ summary: 'Of an invoice', helpGroup: 'INVOICE' }),
+    amount: satFlag({ summary: 'What the invoice asks for', helpGroup: 'INVOICE' }),
     'expires-in': Flags.integer({
       summary: 'Seconds for which it can be paid (default 3600)',
       helpValue: 'S',

@@ -15,7 +15,7 @@ export default class EcashMelt extends BaseCommand {
   static override description = `Needs no home. The token is swapped to the exact sum, the rest goes to --change-out before the invoice is paid, and the receipt is printed: the signature of the mint's home that it owes the invoice to the merchant. A run that was cut off leaves TOKENFILE.melting; the same command goes on from there.`;
   static override examples = [
     'A token pays an invoice\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --invoice "$INVOICE" --change-out rest.txt | jq -r .receipt',
-    'A token of exactly the sum, and the invoice in a file\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --invoice invoice.json | jq -r .amount_sat',
+    'A token of exactly the sum, and the invoice in a file\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --invoice invoice.txt | jq -r .amount_sat',
   ];
   static override flags = {
     mint: Flags.string({

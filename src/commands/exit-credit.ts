@@ -17,7 +17,7 @@ export default class ExitCredit extends ContractCommand {
   static override description = `Printing the payee's exit freezes the contract for good. --export prints it for a watchtower without freezing: keep such a copy secret and replace it after each payment, for an older one is worth money to the payer. With --children it also holds children that this home has signed, one for each fee rate, with which a watchtower pays for the exit in a fee spike; whoever has the export can burn what the dearest costs. A refund is printed from the height of the expiry on; before, the exit code is 3.`;
   static override examples = [
     'The mint takes what it was paid\nspillway exit-credit --home mint --contract "$ID" --tip 5100 | jq -r .hex | xargs bitcoin-cli sendrawtransaction',
-    'For a watchtower: with children for a fee spike\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json',
+    'For a watchtower: with children for a fee spike\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > exit.new && mv exit.new tower/exit.json',
     'From cron: whatever is due within a day\nspillway exit-credit --home mint --due | jq -r \'select(.verdict == "due" or .verdict == "late").contract\' \\\n    | while read -r id; do spillway exit-credit --home mint --contract "$id" | spillway broadcast; done',
   ];
   static override steps = stepsOf(exitCredit);
@@ -28,8 +28,7 @@ export default class ExitCredit extends ContractCommand {
     export: Flags.boolean({ summary: 'Print without freezing the contract', exclusive: ['due'], helpGroup: 'ACTION' }),
     children: feerateFlag({
       summary:
-        'With --export: also sign a child for each of these fee rates, for a watchtower without a key to bump with',
-      helpValue: 'SAT/VB,…',
+        'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',
       multiple: true,
       delimiter: ',',
       dependsOn: ['export'],

@@ -67,7 +67,9 @@ export default class Liquidity extends BaseCommand {
         found.plan = { most_a_day: most, new: made, unplaced: wanted - made.length, crowded: over, mass_exit };
       }
       const checks = { coins: facts.coins === 'not-checked' ? 'not-checked' : 'chain' };
-      await print(process.stdout.isTTY ? liquidityTable(found) : printJson({ ...found, checks }));
+      await print(
+        process.stdout.isTTY ? liquidityTable(found, process.stdout.columns || 80) : printJson({ ...found, checks }),
+      );
     });
   }
 }

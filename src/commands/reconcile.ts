@@ -43,7 +43,7 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
         return print(printJson(await confirmIssued(home, contract, flags.issued)));
       }
       const files = journalsIn(flags.journal!);
-      if (files.length === 0) throw new Refusal('no-input', 'no journal found there');
+      if (files.length === 0) throw new Refusal('no-input', `no journal found in ${flags.journal!.join(', ')}`);
       await home.keys(); // addresses need them: asked for before anything is brought in, for its outcome is told once
       const done = await home.reconcile(files);
       for (const file of done.gathered.cut) note(`${file} ends within a line: its process died there, or it was cut`);

@@ -80,7 +80,7 @@ With --accept-restore a home whose store was restored or copied works again with
       ...(fd !== undefined && { mnemonic: await readSecret(fd) }),
       ...(flags.encrypt && { passphrase: await readPassphrase(flags, true) }),
     });
-    note('this home only exits until its journal is brought in: spillway reconcile --journal');
+    note(`this home only exits until spillway reconcile --home ${options.dir} --journal DIR brings its journal in`);
     note('if the lost home still runs somewhere, stop it: two copies of a home give keys away');
     await print(
       printJson({ type: 'restore', version: 1, network, home: resolve(options.dir), id, from: resolve(from) }),

@@ -212,7 +212,11 @@ describe('the password', () => {
     expect(shown).not.toContain('p@ss');
     expect(shown).not.toContain('p%40ss');
     expect(shown).not.toContain(Buffer.from(`user:${PASSWORD}`).toString('base64').slice(0, 12));
-    expect(errors[4]).toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining('(401)') });
+    expect(errors[4]).toMatchObject({
+      code: 'chain-unavailable',
+      message: expect.stringContaining('(401)'),
+      hint: expect.stringContaining('--chain-cookie'),
+    });
   });
 
   it.each([

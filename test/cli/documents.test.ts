@@ -170,8 +170,9 @@ describe('inspect', () => {
   it.each([
     [{ type: 'sign-update', version: 1, step: 'requested' }, 'malformed-message'],
     [{ type: 'other' }, 'unknown-type'],
-  ])('refuses %j', async (document, code) => {
-    await expect(inspect({ document }, undefined)).rejects.toMatchObject({ code });
+    [{ type: 'other', hex: '00' }, 'unknown-type', 'its transaction: jq -r .hex | spillway inspect --network …'],
+  ])('refuses %j', async (document, code, hint?: string) => {
+    await expect(inspect({ document }, undefined)).rejects.toMatchObject({ code, hint });
   });
   it('draws what was and what is to come', () => {
     expect(sequence(openCredit, 'proposed')).toBe(`sequenceDiagram
@@ -203,6 +204,9 @@ describe('status', () => {
     expect(line).toMatchObject({ state: 'open', paid_sat: 0n, left_sat: 1_200_000n, verdict: 'early' });
     expect((await statusTable([line])).split('\n')).toHaveLength(2);
     expect(await statusTable([])).toBe('no contracts');
+    const float = { tokens_sat: 2_800n, percent: 0, wanted_percent: 5, swap_sat: 57_200n };
+    expect(await statusTable([{ ...line, float }])).toMatch(/ 2800 sat in tokens: 0 percent, 57200 sat more for 5$/);
+    expect(await statusTable([{ ...line, float: { ...float, swap_sat: -3n } }])).toMatch(/, 3 sat too much for 5$/);
   });
   it('tells a funding that never was from one that was replaced and one that is spent', async () => {
     const id = await opened(both);

@@ -21,7 +21,7 @@ describe('failureOf', () => {
       ),
       { oclif: { exit: 2 } },
     );
-    expect(failureOf(error)).toMatchObject({ code: 'usage', exit: 2, message: 'Missing required flag network' });
+    expect(failureOf(error)).toMatchObject({ code: 'usage', exit: 2, message: '--network is missing' });
   });
   it('unwraps what the parser of a flag says', () => {
     const refusal = new Refusal('usage', 'x');

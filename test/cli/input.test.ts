@@ -16,7 +16,10 @@ describe('readInput', () => {
     await expect(readInput(file, 9)).rejects.toMatchObject({ code: 'too-large' });
   });
   it.each([join(dir, 'absent'), dir])('has no input in %s', (name) =>
-    expect(readInput(name)).rejects.toMatchObject({ code: 'no-input' }),
+    expect(readInput(name)).rejects.toMatchObject({
+      code: 'no-input',
+      message: expect.stringMatching(/^there is no \/|^\/.* is a directory, a file expected$/) as string,
+    }),
   );
 });
 

@@ -371,6 +371,17 @@ describe('a watchtower', () => {
     writeFileSync(path, JSON.stringify(await exported(both, id), null, 2));
     expect((await post.list()).watched.map((w) => w.own!.paysSat)).toEqual([60_000n]);
   });
+  it('tells a file that a failed export has emptied, and watches on what it held', async () => {
+    const { both, id } = await scene();
+    const other = await scene();
+    const path = file(await exported(both, id));
+    const post = bundlePost('regtest', [path, file(await exported(other.both, other.id))]);
+    expect((await post.list()).watched).toHaveLength(2);
+    writeFileSync(path, '');
+    const { watched, bad } = await post.list();
+    expect(watched.map((w) => w.id).sort()).toEqual([id, other.id].sort());
+    expect(bad).toMatchObject([{ file: path, why: { code: 'malformed' } }]);
+  });
   it('refuses an empty bundle and two networks in one', async () => {
     const empty = file();
     writeFileSync(empty, '\n');

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { freshDir, spillway } from '../cli/run.ts';
 
 /** A node that answers what the test says. Amounts are JSON text, as Bitcoin Core writes them. */
 let answers: Record<string, (params: unknown[]) => string> = {};
+let login: string | undefined;
 let node: Server;
 let chain: string;
 const home = join(freshDir(), 'home');
@@ -31,6 +33,7 @@ const scan = (unspents: object[], amount = '0.10000001') =>
 
 beforeAll(async () => {
   node = createServer(async (request, response) => {
+    login = request.headers.authorization;
     const { method, params } = (await json(request)) as { method: string; params: unknown[] };
     response.end(`{"result":${answers[method]?.(params) ?? 'null'},"error":null,"id":1}`);
   });
@@ -75,6 +78,16 @@ describe('coins', () => {
         safe: true,
       },
     ]);
+  });
+  it('asks the node with the cookie of SPILLWAY_CHAIN_COOKIE', async () => {
+    const env = { SPILLWAY_CHAIN_COOKIE: join(freshDir(), '.cookie') };
+    expect(await spillway(['coins', '--home', home, '--chain', chain], { env })).toMatchObject({
+      code: 66,
+      stderr: expect.stringContaining(env.SPILLWAY_CHAIN_COOKIE),
+    });
+    writeFileSync(env.SPILLWAY_CHAIN_COOKIE, '__cookie__:secret');
+    expect(await spillway(['coins', '--home', home, '--chain', chain], { env })).toMatchObject({ code: 0, stderr: '' });
+    expect(login).toBe(`Basic ${btoa('__cookie__:secret')}`);
   });
   it('from then on its address counts as used', async () => {
     expect((await spillway(['address', '--home', home])).stdout).toMatch(

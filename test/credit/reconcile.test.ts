@@ -212,6 +212,8 @@ describe('what stays in doubt', () => {
     await payMessages(both, id, 400n);
     const backup = await payee.backUp();
     await payee.lose(backup);
+    // The journal knows of more than the backup: what is confirmed before it is read would be too little.
+    await refused(() => confirmIssued(payee.home, id, 0n), 'home-restored', payee);
     await bringIn(payee);
     const facts = { tip: 1000, coins: 'not-checked', known: 'not-checked' } as const;
     const shown = async () => {
@@ -227,6 +229,15 @@ describe('what stays in doubt', () => {
     await refused(() => confirmIssued(payee.home, id, undefined), 'wrong-state', payee);
     // Still no update: confirming says what was issued, not that nothing else is missing.
     await refused(() => payee.run(signUpdate, { input: { contract: id, amount: 5n } }), 'contract-restored', payee);
+  });
+
+  it('of a contract without ecash nothing is to be confirmed', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    await payMessages(both, id, 400n);
+    await both.payee.lose(await both.payee.backUp());
+    await bringIn(both.payee);
+    await refused(() => confirmIssued(both.payee.home, id, undefined), 'wrong-state', both.payee);
   });
 
   it('nothing is told to a mint of its own books before that', async () => {

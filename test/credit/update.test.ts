@@ -264,6 +264,9 @@ describe('whose turn', () => {
     const both = await parties();
     const [, , accepted] = await payMessages(both, await opened(both), 2_100n);
     await refused(() => both.payer.run(signUpdate, { on: accepted! }), 'not-now', both.payer);
+    await expect(both.payer.run(signUpdate, { on: accepted! })).rejects.toThrow(
+      "sign-update at 'accepted': nothing follows but payer: received (of a payment that became ecash)",
+    );
   });
   it('a late signature is refused at the freeze by the payer alone, at the deadline by the payee', async () => {
     const both = await parties();

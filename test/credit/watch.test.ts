@@ -462,6 +462,12 @@ describe('a bundle', () => {
     await refused(bad('00'), 'malformed-transaction');
     // Above a tenth of what the exit pays: only where that is meant.
     await refused(() => withChildren(both.payee.home, printJson(document), [90_000], false), 'fee-too-high');
+    // There is no other coin to give: what must go is the fee rate.
+    await expect(withChildren(both.payee.home, printJson(document), [10_000, 900_000], true)).rejects.toMatchObject({
+      code: 'not-enough-coins',
+      message: expect.stringMatching(/^a child for 900 sat\/vB: /) as string,
+      hint: 'leave this fee rate out of --children',
+    });
   });
 });
 

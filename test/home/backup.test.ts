@@ -195,6 +195,9 @@ describe('a backup', () => {
     writeFileSync(join(at, 'mine'), 'x');
     await expect(from.backup(at, { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
     await expect(from.backup(from.dir, { seed: true })).rejects.toMatchObject({ code: 'home-exists' });
+    await expect(from.backup(join(from.dir, 'inside'), { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
+    expect(readdirSync(from.dir)).not.toContain('inside');
+    await from.backup(`${from.dir}.backup`, { seed: true });
     await expect(from.backup(join(at, 'mine', 'deep'), { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
     expect(readdirSync(at)).toEqual(['mine']);
     from.close();
@@ -209,7 +212,11 @@ describe('a backup', () => {
       hint: expect.stringContaining('restore --from') as string,
     });
     const dir = join(tempDir(), 'again');
-    await expect(restoreHome({ from: from.dir, dir })).rejects.toMatchObject({ code: 'no-home' });
+    for (const other of [from.dir, join(tempDir(), 'nothing')])
+      await expect(restoreHome({ from: other, dir })).rejects.toMatchObject({
+        code: 'no-home',
+        hint: expect.stringContaining('spillway backup') as string, // and not how to make a home there
+      });
     await expect(restoreHome({ from: to, dir: from.dir })).rejects.toMatchObject({ code: 'home-exists' });
     expect(existsSync(dir)).toBe(false);
     from.close();

@@ -67,6 +67,10 @@ describe('the operator', () => {
       .run(withdrawStatechain, { input: { contract: id } })
       .catch((e: { code: string }) => e.code);
     expect(requested).toBe('coin-frozen');
+    await expect(step(alice, invites[1], { input: { contract: id } })).rejects.toMatchObject({
+      code: 'wrong-state',
+      hint: expect.stringContaining('--contract ID --cancel') as string, // the offer itself may be lost in a pipe
+    });
     await step(operator, toBob);
     // Alice takes her offer back without telling, and offers the coin to Carol: two transfers of one coin.
     await step(alice, undefined, { input: { contract: id }, cancel: true });

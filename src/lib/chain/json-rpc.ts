@@ -80,13 +80,11 @@ export class JsonRpc {
     if (status === 401 || status === 403) {
       // The cookie changes when the node starts anew.
       if (this.#cookie !== undefined) this.#login = undefined;
-      throw this.#refusal(
-        method,
-        status === 401 ? 'the node refuses user and password (401)' : 'the node refuses this machine (403)',
-        {
-          hint: 'see --chain and --chain-cookie; rpcuser, rpcauth and rpcallowip of the node',
-        },
-      );
+      throw status === 401
+        ? this.#refusal(method, 'the node refuses user and password (401)', {
+            hint: "name the node's cookie with --chain-cookie FILE (SPILLWAY_CHAIN_COOKIE), or give user and password in the URL of SPILLWAY_CHAIN",
+          })
+        : this.#refusal(method, 'the node refuses this machine (403)', { hint: 'see rpcallowip of the node' });
     }
     const answer = this.#parse(text, method, status);
     if (answer.error != null) {

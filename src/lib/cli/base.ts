@@ -4,6 +4,7 @@
  */
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
+import { Refusal } from '../protocol/refusal.ts';
 import { ALL_EXITS, type Exit } from './exits.ts';
 
 export abstract class BaseCommand extends Command {
@@ -20,8 +21,21 @@ export abstract class BaseCommand extends Command {
   /** What each run of a contract action does, one line a step, for `--help`. */
   static steps: readonly string[] = [];
 
-  /** oclif would set an exit code of its own here, and stop a spinner that it never started. */
-  protected override async catch(error: Error): Promise<never> {
-    throw error;
+  /**
+   * oclif would set an exit code of its own here, and stop a spinner that it never started. Of flags that are not
+   * known it says no more than their names.
+   */
+  protected override async catch(error: Error & { flags?: readonly string[] }): Promise<never> {
+    const unknown = error.flags?.[0];
+    if (unknown === undefined) throw error;
+    const { nearest } = await import('./suggest.ts');
+    const known = Object.entries({ ...this.ctor.baseFlags, ...this.ctor.flags }).filter(([, flag]) => !flag.hidden);
+    const near = nearest(
+      unknown,
+      known.map(([name]) => `--${name}`),
+    );
+    throw new Refusal('usage', `${unknown} found, a flag of this command expected`, {
+      hint: near ? `did you mean ${near}?` : 'give --help for the flags of a command',
+    });
   }
 }

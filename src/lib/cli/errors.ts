@@ -51,11 +51,28 @@ const shown = (text: string): string => visible(text, LONGEST);
 const unwrapped = (message: string): string =>
   message.replace(/\nSee more help with --help$/, '').replace(/^Parsing (--\S+) \n\t/, '$1: ');
 
-/** What oclif says itself has colours and several lines. */
-const oneLine = (message: string): string =>
-  stripVTControlCharacters(message)
-    .replace(/^The following errors? occurred:\s+/, '')
+/** Whatever oclif says in words of its own, as this program says such things. */
+const REWORDED: readonly [RegExp, string][] = [
+  [/^Missing required flag (\S+)$/, '--$1 is missing'],
+  [/^Missing \d+ required args?:\n(\S+) +\(?([^)]*)\)?[^]*$/, 'no $1 found, $2 expected'],
+  [/^Unexpected arguments?: ([^]*)$/, '$1 found, no such argument expected'],
+  [/^Flag (--\S+) expects one of these values: (.*)$/, '$1 found without a value, one of $2 expected'],
+  [/^Flag (--\S+) expects a value$/, '$1 found without a value'],
+  [/^Flag (--\S+) can only be specified once$/, '$1 found twice'],
+  [/^Expected (--\S+)=([^]*) to be one of: (.*)$/, '$1: "$2" found, one of $3 expected'],
+  [/^All of the following must be provided when using (--\S+): (.*)$/, '$1 found without $2'],
+  [/^(--[^\s=]+)(?:=[^]*)? cannot also be provided when using (--\S+)$/, '$1 and $2 found, one of them expected'],
+];
+
+/** What oclif says has colours and several lines, one for each fault. */
+const oneLine = (message: string): string => {
+  const plain = stripVTControlCharacters(message);
+  const faults = /^The following errors? occurred:\s+([^]*)$/.exec(plain)?.[1]?.split(/\s*\n\s*/) ?? [plain];
+  return faults
+    .map((fault) => REWORDED.reduce((words, [oclifs, ours]) => words.replace(oclifs, ours), fault))
+    .join('; ')
     .replace(/\s*\n\s*/g, '; ');
+};
 
 /** The object that stands for a failure in JSON: of a run on stderr, of a line in a batch on stdout. */
 export const errorObject = ({ code, exit, message, hint, blame }: Failure): object => ({

@@ -28,10 +28,22 @@ export async function withChildren(
   const children = [];
   for (const feerate of [...new Set(feerates)].sort((a, b) => a - b)) {
     const options = { coins: [], merged: [], feerate, payTo: undefined, allowFee };
-    const made = (await bump(home, stuck, options)).document;
+    const made = (
+      await bump(home, stuck, options).catch((error: unknown) => {
+        throw atRate(error, feerate);
+      })
+    ).document;
     const hex = made.package?.[1];
     if (hex === undefined) throw new Refusal('not-signed', 'the child spends what this home has no key for');
     children.push({ feerate: feerateText(feerate), fee_sat: made.fee_sat, txid: txidOfHex(hex), hex });
   }
   return printJson({ ...document, children });
 }
+
+/** A child has no other coins: what one fee rate takes too much of is said with that rate. */
+const atRate = (error: unknown, feerate: number): unknown =>
+  error instanceof Refusal && (error.code === 'not-enough-coins' || error.code === 'fee-too-high')
+    ? new Refusal(error.code, `a child for ${feerateText(feerate)} sat/vB: ${error.message}`, {
+        hint: `leave this fee rate out of --children${error.code === 'fee-too-high' ? ', or give --allow-fee' : ''}`,
+      })
+    : error;

@@ -140,11 +140,12 @@ export const chainFlags = {
       'chain',
       ['http:'],
       'http://127.0.0.1:8332',
-      'give the URL in SPILLWAY_CHAIN, or use --chain-cookie',
+      'give the URL in SPILLWAY_CHAIN, or the cookie file with --chain-cookie',
     ),
   }),
   'chain-cookie': Flags.string({
     summary: "File with the node's cookie (.cookie in its data directory)",
+    env: 'SPILLWAY_CHAIN_COOKIE',
     helpValue: 'FILE',
     helpGroup: 'CHAIN',
   }),

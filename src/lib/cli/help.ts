@@ -9,6 +9,18 @@ interface Additions {
   steps?: readonly string[];
 }
 
+/** Groups of flags that many commands have. */
+const SHARED = new Set(['HOME', 'CHAIN', 'GLOBAL']);
+
+const excludes = (a: Command.Flag.Any, b: Command.Flag.Any): boolean =>
+  (a.exclusive ?? []).includes(b.name) || (b.exclusive ?? []).includes(a.name);
+
+function flagUsage(flag: Command.Flag.Any): string {
+  if (flag.type === 'boolean') return `--${flag.name}`;
+  const value = flag.helpValue ?? flag.options?.join('|') ?? 'VALUE';
+  return `--${flag.name} ${value}${flag.multiple ? '...' : ''}`;
+}
+
 class SpillwayCommandHelp extends CommandHelp {
   protected override sections(): ReturnType<CommandHelp['sections']> {
     const { steps = [], exits = ALL_EXITS } = this.command as Command.Loadable & Additions;
@@ -20,6 +32,28 @@ class SpillwayCommandHelp extends CommandHelp {
       { header: 'STEPS', generate: () => steps.map((step, i) => `${i + 1}. ${step}`).join('\n') },
       { header: 'EXIT CODES', generate: () => this.exitCodes(exits) },
     );
+  }
+
+  /** Required flags first, shared ones last. oclif's own nests what depends on each other in ways that no parser takes. */
+  protected override defaultUsage(): string {
+    const { id, args, flags } = this.command;
+    const shown = Object.values(flags)
+      .filter(({ hidden }) => !hidden)
+      .map((flag) => ({ flag, late: SHARED.has(flag.helpGroup ?? '') ? 2 : flag.required ? 0 : 1 }))
+      .sort((a, b) => a.late - b.late)
+      .map(({ flag }) => flag);
+    const placed = new Set<string>();
+    const words = shown.flatMap((flag) => {
+      if (placed.has(flag.name)) return [];
+      const choice = shown
+        .filter((f) => f !== flag && !placed.has(f.name))
+        .reduce((chosen, f) => (chosen.every((other) => excludes(f, other)) ? [...chosen, f] : chosen), [flag]);
+      for (const { name } of choice) placed.add(name);
+      const text = choice.map(flagUsage).join(' | ');
+      return [flag.required ? text : `[${text}]`];
+    });
+    const names = Object.values(args).map(({ name, required }) => (required ? name : `[${name}]`).toUpperCase());
+    return [id, ...names, ...words].join(' ');
   }
 
   /** The summary stands on top already. */

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { createReadStream, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 
 /** Contract messages are smaller. */
 export const MESSAGE_LIMIT = 1_000_000;
@@ -28,11 +28,11 @@ export async function openInput(name: string | undefined): Promise<Readable> {
     const file = await open(name);
     if ((await file.stat()).isDirectory()) {
       await file.close();
-      throw Object.assign(new Error(), { code: 'EISDIR' });
+      throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' });
     }
     return file.createReadStream();
   } catch (error) {
-    throw noInput(name, error);
+    throw unreadable(name, error);
   }
 }
 
@@ -47,10 +47,10 @@ export function openDescriptor(fd: number): Readable {
     // A pipe may be set not to block, which the calls for files do not expect.
     if (kind.isFIFO() || kind.isSocket()) return new Socket({ fd, readable: true, writable: false });
     // What is neither is no input, such as a descriptor that the runtime itself holds; closing that would end it.
-    if (!kind.isFile() && !kind.isCharacterDevice()) throw Object.assign(new Error(), { code: 'EBADF' });
+    if (!kind.isFile() && !kind.isCharacterDevice()) throw Object.assign(new Error('EBADF'), { code: 'EBADF' });
     return createReadStream('', { fd });
   } catch (error) {
-    throw noInput(`file descriptor ${fd}`, error);
+    throw unreadable(`file descriptor ${fd}`, error);
   }
 }
 
@@ -71,13 +71,9 @@ export async function readAll(from: Readable, limit: number, name: string): Prom
       parts.push(part);
     }
   } catch (error) {
-    throw error instanceof Refusal ? error : noInput(name, error);
+    throw error instanceof Refusal ? error : unreadable(name, error);
   } finally {
     from.destroy(); // or a producer that goes on would keep this process alive
   }
   return Buffer.concat(parts);
-}
-
-function noInput(name: string, error: unknown): Refusal {
-  return new Refusal('no-input', `${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
 }

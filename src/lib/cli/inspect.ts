@@ -40,6 +40,7 @@ async function inspectDocument(document: Document): Promise<Inspection> {
     throw new Refusal(
       'unknown-type',
       `a document of type ${JSON.stringify(visible(String(type), 40))} found, a contract message expected`,
+      typeof document['hex'] === 'string' ? { hint: 'its transaction: jq -r .hex | spillway inspect --network …' } : {},
     );
   if (step === 'waiting') {
     const facts: Fact[] = Object.keys(document['psbt'] ?? {}).map((name) => [

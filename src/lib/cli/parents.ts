@@ -10,7 +10,7 @@ import type { Sha256 } from '../assets/transaction.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { parseJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { openDescriptor, openInput } from './input.ts';
 import { linesOf } from './lines.ts';
 
@@ -62,7 +62,7 @@ async function readLines(
     }
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal('no-input', `${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw unreadable(name, error);
   }
 }
 
@@ -86,7 +86,9 @@ async function node(flags: SourceFlags): Promise<Fetch | undefined> {
   const { networkOfNode } = await import('../chain/source.ts');
   const found = networkOfNode((await rpc.blockchainInfo()).chain);
   if (found !== flags.network)
-    throw new Refusal('wrong-network', `the node at ${rpc.at} is on ${found}, ${flags.network} expected`);
+    throw new Refusal('wrong-network', `the node at ${rpc.at} is on ${found}, ${flags.network} expected`, {
+      hint: `give --network ${found}, or another node with --chain`,
+    });
   return async (txid) => {
     const hex = await rpc.transaction(txid);
     return hex === undefined ? undefined : hexToBytes(hex);

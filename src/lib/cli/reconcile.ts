@@ -10,7 +10,7 @@ import { change } from '../home/change.ts';
 import type { Home, Reconciled } from '../home/home.ts';
 import type { Outcome } from '../home/reconcile.ts';
 import type { Hex } from '../protocol/action.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 
 /** Files as they are, folders as the journals in them. @throws Refusal `no-input` */
 export function journalsIn(paths: readonly string[]): string[] {
@@ -22,7 +22,7 @@ export function journalsIn(paths: readonly string[]): string[] {
         .sort()
         .map((name) => join(path, name));
     } catch (error) {
-      throw new Refusal('no-input', `${path} cannot be read: ${(error as Error).message}`);
+      throw unreadable(path, error);
     }
   });
 }
@@ -68,13 +68,17 @@ function figuresOf(kind: string, record: unknown): object {
 /**
  * The operator has looked how much of a contract's payments became ecash, or was reported.
  * @param issued all that was paid, where it is not given
- * @throws Refusal `unknown-contract`, `wrong-state`, `amount-differs`
+ * @throws Refusal `home-restored`, `unknown-contract`, `wrong-state`, `amount-differs`
  */
 export async function confirmIssued(
-  { store, network }: Home,
+  { store, network, restored }: Home,
   contract: Hex,
   issued: bigint | undefined,
 ): Promise<object> {
+  if (restored)
+    throw new Refusal('home-restored', 'the journal may know of more that was paid and issued than this store', {
+      hint: 'spillway reconcile --journal first, or restore --accept-restore where there is no journal',
+    });
   return change<{ contract: Credit }, object>(
     store,
     { contract: creditKind },
@@ -86,7 +90,8 @@ export async function confirmIssued(
         throw new Refusal('wrong-state', "the figures of a running mint's contract are read from the mint", {
           hint: `spillway ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,
         });
-      if (!c.unconfirmed) throw new Refusal('wrong-state', 'nothing is to be confirmed for this contract');
+      if (!c.unconfirmed || c.terms.ecash === 'none')
+        throw new Refusal('wrong-state', 'nothing is to be confirmed for this contract');
       const issuedSat = issued ?? c.paidSat;
       if (issuedSat < c.issuedSat || issuedSat > c.paidSat)
         throw new Refusal('amount-differs', `${issuedSat} sat found, ${c.issuedSat} to ${c.paidSat} sat expected`, {

@@ -7,7 +7,16 @@ const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry',
 const RIGHT = new Set([3, 4, 5, 6, 7]);
 
 /** A line of any family: what one of them does not have is left empty. */
-type Line = Partial<Record<keyof (StatusLine & StatechainStatus), unknown>> & { contract: string; notes: string[] };
+type Line = Partial<Record<Exclude<keyof (StatusLine & StatechainStatus), 'float'>, unknown>> &
+  Pick<StatusLine, 'float' | 'contract' | 'notes'>;
+
+/** Its notes, and with --float what that has no column for. */
+const notesOf = ({ notes, float }: Line): string[] => {
+  if (!float) return notes;
+  const { tokens_sat, percent, wanted_percent, swap_sat } = float;
+  const change = swap_sat < 0n ? `${-swap_sat} sat too much` : `${swap_sat} sat more`;
+  return [...notes, `${tokens_sat} sat in tokens: ${percent} percent, ${change} for ${wanted_percent}`];
+};
 
 export async function statusTable(lines: readonly Line[]): Promise<string> {
   if (lines.length === 0) return 'no contracts';
@@ -24,7 +33,7 @@ export async function statusTable(lines: readonly Line[]): Promise<string> {
       l.expiry,
       l.deadline_height,
       l.verdict,
-      l.notes.join('; '),
+      notesOf(l).join('; '),
     ].map((c) => String(c ?? '')),
   );
   const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i]!.length)));

@@ -7,7 +7,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { readBundled, type Bundled } from '../credit/bundle.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { readInput } from './input.ts';
@@ -109,16 +109,17 @@ async function filesOf(name: string): Promise<string[]> {
       .sort()
       .map((file) => join(name, file));
   } catch (error) {
-    throw new Refusal('no-input', `${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw unreadable(name, error);
   }
 }
 
-/** One document over many lines, or one a line; each with its place. */
+/** One document over many lines, or one a line; each with its place. @throws Refusal `malformed` where there is none: what wrote it failed */
 async function documentsOf(file: string): Promise<(readonly [at: string, text: string])[]> {
   const text = utf8(await readInput(file, LIMIT));
   if (/^\s*\{\s*\n/.test(text)) return [[file, text]];
   const lines = text.split('\n').map((line, n) => [`${file}:${n + 1}`, line] as const);
   const full = lines.filter(([, line]) => line.trim() !== '');
+  if (full.length === 0) throw new Refusal('malformed', 'an empty file found, exports or copies of refunds expected');
   return full.length === 1 ? [[file, full[0]![1]]] : full;
 }
 

@@ -107,7 +107,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
           exit: 3,
           hint:
             words ??
-            `the refund is valid from block ${c.terms.expiry + 1} on; give --tip or --chain once the tip is ${c.terms.expiry}`,
+            `the refund is valid from block ${c.terms.expiry + 1} on: ${facts.tip === 'not-checked' ? 'give --tip or --chain' : 'run this again'} once the tip is ${c.terms.expiry}`,
           writes: {},
         };
       },

@@ -7,7 +7,7 @@
  * Not here: what came after it (`journal.ts`, `reconcile.ts`).
  */
 import { chmodSync, closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 import { BACKUP_FILE, checkSeed, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
 import { Connection } from './connection.ts';
@@ -65,6 +65,8 @@ export interface BackupOptions {
 
 /** @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
 export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
+  if (isWithin(dir, to))
+    throw new Refusal('cannot-write', `${to} lies in the home itself, a place that outlives it expected`);
   const { store: _, ...copied } = config;
   // A home that has not got back what its journal knows covers none of it.
   const covered = (await mayLack(store)) ? [] : await journal.seal();
@@ -75,6 +77,11 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
     made = await copyStore(store, join(at, STORE_FILE));
   });
   return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered };
+}
+
+function isWithin(dir: string, path: string): boolean {
+  const way = relative(dir, path);
+  return way !== '' && way.split(sep)[0] !== '..' && !isAbsolute(way);
 }
 
 /** Restored, or made again of its words, and not reconciled yet. */

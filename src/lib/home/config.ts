@@ -95,9 +95,12 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
 }
 
 function noHome(dir: string, file: string): Refusal {
-  if (!statSync(dir, { throwIfNoEntry: false }))
-    return new Refusal('no-home', `there is no ${dir}`, { hint: inits(dir) });
-  if (file === BACKUP_FILE) return new Refusal('no-home', `${dir} is no backup of a home`);
+  const missing = !statSync(dir, { throwIfNoEntry: false });
+  if (file === BACKUP_FILE)
+    return new Refusal('no-home', missing ? `there is no ${dir}` : `${dir} is no backup of a home`, {
+      hint: 'give the directory that spillway backup --to made',
+    });
+  if (missing) return new Refusal('no-home', `there is no ${dir}`, { hint: inits(dir) });
   if (existsSync(join(dir, BACKUP_FILE)))
     return new Refusal('no-home', `${dir} is the backup of a home, a home expected`, {
       hint: `spillway restore --from ${dir} --home DIR makes one of it`,

@@ -30,7 +30,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
 import { lock, unlock } from './nonce-box.ts';
 
@@ -350,7 +350,7 @@ function textOf(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch (error) {
-    throw new Refusal('no-input', `${path} cannot be read: ${(error as Error).message}`);
+    throw unreadable(path, error);
   }
 }
 

@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Copy } from '../protocol/action.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { isMissing, replacePrivate, syncDirectory, syncParent } from './files.ts';
 
 /** Where a home's copies go unless told otherwise: beside it, so that losing the home does not lose them. */
@@ -54,6 +54,6 @@ function filesOf(dir: string): string[] {
       .sort();
   } catch (error) {
     if (isMissing(error)) return [];
-    throw new Refusal('no-input', `${dir} cannot be read: ${(error as Error).message}`);
+    throw unreadable(dir, error);
   }
 }

@@ -330,7 +330,8 @@ export function turn<M extends Step, Rs extends Records, I>(
   if (next.length === 0) throw new Refusal('nothing-follows', `${at} is complete; no run follows`);
   const theirs = next.filter((r) => r.by !== seen.by && fits(r));
   const words = (theirs.length > 0 ? theirs : next).map(rowWords).join(' or ');
-  if (theirs.length === 0) throw new Refusal('not-now', `${at}: expected ${words}`);
+  if (theirs.length === 0)
+    throw new Refusal('not-now', step === null ? `${at}: expected ${words}` : `${at}: nothing follows but ${words}`);
   throw new Refusal(
     'not-your-turn',
     `${at} waits for the ${[...new Set(theirs.map((r) => r.by))].join(' or the ')}; this home is the ${seen.by}`,

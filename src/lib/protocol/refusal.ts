@@ -260,3 +260,11 @@ export class Refusal extends Error {
     return ERRORS[this.code][0];
   }
 }
+
+/** What is said of a file that cannot be read, from the error of the system. */
+export function unreadable(name: string, error: unknown): Refusal {
+  const { code, message = String(error) } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return new Refusal('no-input', `there is no ${name}`);
+  if (code === 'EISDIR') return new Refusal('no-input', `${name} is a directory, a file expected`);
+  return new Refusal('no-input', `${name} cannot be read: ${message}`);
+}

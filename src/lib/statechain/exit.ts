@@ -105,7 +105,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
           return {
             message: said,
             exit: 3,
-            hint: `the backup is valid from block ${bundle.valid_from_height} on; give --tip or --chain once the tip is ${bundle.valid_from_height - 1}`,
+            hint: `the backup is valid from block ${bundle.valid_from_height} on: ${facts.tip === 'not-checked' ? 'give --tip or --chain' : 'run this again'} once the tip is ${bundle.valid_from_height - 1}`,
             writes: {},
           };
         const made = packageOf(hand, coin, bundle, input, facts);

@@ -266,6 +266,9 @@ export function must<S extends Statecoin['state'], R extends Role>(
     throw new Refusal(
       'wrong-state',
       `the coin is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+      c.state === 'offering'
+        ? { hint: 'spillway statechain-transfer --contract ID --cancel takes the offer back' }
+        : {},
     );
   return c as Extract<Statecoin, { role: R; state: S }>;
 }

@@ -170,7 +170,7 @@ function holding(c: Statecoin | undefined): Holding {
   if (!isOwners(c)) throw new Refusal('unknown-contract', 'this home is not the owner of such a coin');
   if (c.state === 'offering' || c.state === 'sent')
     throw new Refusal('coin-frozen', 'the coin is offered to a receiver: the operator is frozen for it', {
-      hint: 'give the transfer up first: statechain-transfer --cancel',
+      hint: 'give the transfer up first: spillway statechain-transfer --contract ID --cancel',
     });
   if (c.state !== 'owned' && c.state !== 'withdrawing')
     throw new Refusal('wrong-state', `the coin is '${c.state}' in this home, 'owned' expected`);
