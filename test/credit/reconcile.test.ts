@@ -188,6 +188,28 @@ describe('a payee that lost its home', () => {
   });
 });
 
+describe('a journal that is read again', () => {
+  it('puts nothing in doubt that was confirmed, or made since', async () => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const id = await openedMint(both);
+    await ecashMessages(both, id, 1_000n);
+    const backup = await payee.backUp();
+    await ecashMessages(both, id, 2_000n);
+    await payee.lose(backup);
+    await bringIn(payee);
+    await confirmIssued(payee.home, id, undefined);
+    const reverse = await opened({ payee: payer, payer: payee }, { offer: { mint: 'http://127.0.0.1:3338' } });
+    const forward = await opened(both);
+    await payMessages(both, forward, 700n);
+    const again = await bringIn(payee);
+    expect(again.outcomes.filter(({ outcome }) => outcome !== 'same')).toEqual([]);
+    expect(await payee.record(reverse)).toMatchObject({ restored: false });
+    expect(await payeeOf(both, id)).toMatchObject({ unconfirmed: false, issuedSat: 3_000n });
+    expect(await payeeOf(both, forward)).toMatchObject({ restored: false, unconfirmed: false });
+  });
+});
+
 describe('what stays in doubt', () => {
   /** The one that goes on; a backup has sealed the others. */
   const file = (party: TestParty) => party.journal().find((path) => !path.endsWith('.sealed.journal'))!;
