@@ -199,7 +199,7 @@ describe('a journal that is read again', () => {
     await payee.lose(backup);
     await bringIn(payee);
     await confirmIssued(payee.home, id, undefined);
-    const reverse = await opened({ payee: payer, payer: payee }, { offer: { mint: 'http://127.0.0.1:3338' } });
+    const reverse = await opened({ ...both, payee: payer, payer: payee }, { offer: { mint: 'http://127.0.0.1:3338' } });
     const forward = await opened(both);
     await payMessages(both, forward, 700n);
     const again = await bringIn(payee);
@@ -208,6 +208,21 @@ describe('a journal that is read again', () => {
     expect(await payeeOf(both, id)).toMatchObject({ unconfirmed: false, issuedSat: 3_000n });
     expect(await payeeOf(both, forward)).toMatchObject({ restored: false, unconfirmed: false });
   });
+});
+
+it('an exit that came after a rollover outlasts it, in either order', async () => {
+  const both = await parties();
+  const id = await opened(both);
+  await payMessages(both, id, 1_000n);
+  await rollMessages(both, id);
+  const rolled = await payeeOf(both, id);
+  await both.payee.run(exitCredit, { input: { contract: id } });
+  const exiting = await payeeOf(both, id);
+  for (const [a, b] of [
+    [rolled, exiting],
+    [exiting, rolled],
+  ] as const)
+    expect(creditKind.merged!(a, b)).toMatchObject({ state: 'exiting', paidSat: 1_000n });
 });
 
 describe('what stays in doubt', () => {

@@ -176,7 +176,10 @@ function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
 export function verdictOf(c: FundedCredit, { tip, coins, known }: ExitFacts): Verdict {
-  if (coins !== 'not-checked' && coins.get(outpointText(c.outpoint)) === 'missing') return goneVerdict(c, coins, known);
+  const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(c.outpoint));
+  // What has settled it stands, unless the chain shows the coin again.
+  if (c.settled && (coin === undefined || coin === 'missing')) return 'done';
+  if (coins !== 'not-checked' && coin === 'missing') return goneVerdict(c, coins, known);
   if (c.role === 'payee' && c.paidSat === 0n) return 'done';
   if (tip === 'not-checked') return 'unknown';
   const { terms } = c;
