@@ -98,6 +98,15 @@ export function replacePrivate(path: string, text: string): void {
   }
 }
 
+/**
+ * All of a file that somebody else may have put there: a pipe, socket or device in its place would be waited for, or never end.
+ * @throws as `readFileSync` does
+ */
+export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {
+  if (!statSync(path).isFile()) throw new Error(`${path} is no file`);
+  return readFileSync(path, encoding);
+}
+
 /** Overwrites a file, syncs it and removes it; one that is not there is gone already. What the medium keeps, it keeps. */
 export function destroyFile(path: string): void {
   try {

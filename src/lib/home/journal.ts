@@ -21,7 +21,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   write,
@@ -31,7 +30,7 @@ import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
+import { isMissing, readPlain, syncDirectory, syncParent, writePrivate } from './files.ts';
 import { lock, unlock } from './nonce-box.ts';
 
 /** Where a home's journal lies unless told otherwise. */
@@ -348,7 +347,7 @@ function beginOf(path: string, bytes: number): string {
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'latin1');
+    return readPlain(path, 'latin1');
   } catch (error) {
     throw new Refusal('no-input', `${path} cannot be read: ${(error as Error).message}`);
   }
