@@ -71,8 +71,8 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
   let made: Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
   await makeDirectory(to, async (at) => {
     writeConfig(at, copied, BACKUP_FILE);
-    if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
     made = await copyStore(store, join(at, STORE_FILE));
+    if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
   });
   return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered };
 }
