@@ -244,10 +244,7 @@ function further<C extends FundedCredit>(a: C, b: C): C {
   return b.role === 'payer' && b.receivedSat > (a as PayerCredit).receivedSat ? b : a;
 }
 
-/**
- * See `Kind.merged`: the largest payment with its exit, the largest sums issued and owed, and no way back. What the other
- * knows no more of stays as confirmed as it is.
- */
+/** See `Kind.merged`: the largest payment with its exit, the largest sums issued and owed, and no way back. */
 function merged(a: Credit, b: Credit): Credit {
   if (!isFunded(a) || !isFunded(b)) {
     const ended = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
@@ -258,20 +255,16 @@ function merged(a: Credit, b: Credit): Credit {
     signedClose: a.signedClose ?? b.signedClose,
     ...((a.settled ?? b.settled) && { settled: (a.settled ?? b.settled)! }),
   };
-  if (a.role === 'payer' && b.role === 'payer') {
-    const signedMaxSat = maxSat(a.signedMaxSat, b.signedMaxSat);
-    const owedSat = a.owedSat === null || b.owedSat === null ? a.owedSat : maxSat(a.owedSat, b.owedSat);
-    const known = further(a, b) === a && signedMaxSat === a.signedMaxSat && owedSat === a.owedSat;
+  if (a.role === 'payer' && b.role === 'payer')
     return {
       ...further(a, b),
       ...both,
-      signedMaxSat,
-      owedSat,
+      signedMaxSat: maxSat(a.signedMaxSat, b.signedMaxSat),
+      owedSat: a.owedSat === null || b.owedSat === null ? a.owedSat : maxSat(a.owedSat, b.owedSat),
       receivedSat: maxSat(a.receivedSat, b.receivedSat),
       foreignSat: maxSat(a.foreignSat, b.foreignSat),
-      restored: a.restored || (b.restored && !known),
+      restored: a.restored || b.restored,
     } as Credit;
-  }
   if (a.role === 'payer' || b.role === 'payer') return a;
   const { paidSat, exit, receipt, waitingSat } = b.paidSat > a.paidSat ? b : a;
   const issuedSat = maxSat(a.issuedSat, b.issuedSat);

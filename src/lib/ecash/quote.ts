@@ -70,19 +70,13 @@ export const quoteKind: Kind<Quote> = {
   restored: (q) => (q.retired || q.reserved !== null ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
   merged(a, b) {
     const { event } = shownSat(b) > shownSat(a) ? b : a;
-    const creditedSat = maxSat(a.creditedSat, b.creditedSat);
-    const ackSat = maxSat(a.ackSat, b.ackSat);
-    const issuedSat = maxSat(a.issuedSat, b.issuedSat);
-    const grew = creditedSat > a.creditedSat || ackSat > a.ackSat || issuedSat > a.issuedSat;
-    // What the other knows no more of goes on: a journal that is read again stops nothing anew.
-    const known = holder(a, b) === a && !grew && shownSat(b) <= shownSat(a);
     return {
       ...holder(a, b),
-      creditedSat,
-      event: event && event.afterSat > ackSat ? event : null,
-      ackSat,
-      issuedSat,
-      stopped: a.stopped ?? (known ? null : b.stopped),
+      creditedSat: maxSat(a.creditedSat, b.creditedSat),
+      event: event && event.afterSat > maxSat(a.ackSat, b.ackSat) ? event : null,
+      ackSat: maxSat(a.ackSat, b.ackSat),
+      issuedSat: maxSat(a.issuedSat, b.issuedSat),
+      stopped: a.stopped ?? b.stopped,
       retired: a.retired || b.retired,
       reserved: a.reserved === null || b.reserved === null ? null : Math.max(a.reserved, b.reserved),
     };

@@ -127,7 +127,7 @@ async function into(
     if (!same && !add) return undefined;
     const mine = same && kind.parse(same[1].record);
     const merged = same ? merge(kind, mine, record) : record;
-    if (same && canonicalJson(merged) === canonicalJson(mine))
+    if (same && (isEqual(merged, mine) || isCovered(kind, mine, record)))
       return { kind: kind.name, name, outcome: 'same', record: mine };
     if (same && kind.row(mine).left && !kind.row(merged).left)
       return { kind: kind.name, name, outcome: 'conflict', record };
@@ -141,6 +141,17 @@ async function into(
       if (again) return { kind: kind.name, name, outcome: 'conflict', record };
     }
   }
+}
+
+const isEqual = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
+
+/**
+ * Would the store's record, had it been lost too, learn nothing from that of the journal? Then it stays as it is: what was
+ * confirmed or made since the home was lost is not in doubt because a journal is read again.
+ */
+function isCovered(kind: Kind<any>, mine: unknown, record: unknown): boolean {
+  const lost = kind.restored(mine);
+  return isEqual(merge(kind, lost, record), lost);
 }
 
 /** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */
