@@ -1,7 +1,7 @@
 /** A backup and the home that is made of it: what is in it, of which moment, and what it must not hold. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -174,7 +174,35 @@ describe('a backup', () => {
     await initHome({ dir, network: 'regtest', mnemonic: from.words, journalDir: from.journalDir });
     const words = await openHome({ dir, kinds });
     expect(await words.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    // Nor once it has a record of its own.
+    await pay(words, [B], 1);
+    expect(await words.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    await words.reconcile(filesOf(words));
+    expect((await words.backup(next(), { seed: true })).covered).toHaveLength(filesOf(words).length);
     words.close();
+  });
+
+  it.each(['reconcile', 'accept'] as const)('covers no file that was not brought in: %s', async (way) => {
+    const { one, to } = await backedUp();
+    await pay(one, [A], 2);
+    one.close();
+    const files = filesOf(one).sort();
+    const dir = join(tempDir(), 'again');
+    await restoreHome({ from: to, dir, journalDir: one.journalDir });
+    const again = await openHome({ dir, kinds });
+    await (way === 'accept' ? again.acceptRestore() : again.reconcile([files[0]!]));
+    await pay(again, [B], 1);
+    const unread = way === 'accept' ? files : files.slice(1);
+    const next = () => again.backup(join(tempDir(), 'next'), { seed: true });
+    const stem = (file: string) => file.replace('.sealed', '');
+    const { covered, unread: found } = await next();
+    expect(found.map(stem).sort()).toEqual(unread.map(stem));
+    expect(covered.map(stem)).not.toEqual(expect.arrayContaining([expect.stringContaining(stem(unread[0]!))]));
+    covered.forEach((file) => rmSync(file));
+    await again.reconcile(filesOf(again));
+    expect(await paidOf(again, A)).toBe(2);
+    expect(await next()).toMatchObject({ unread: [] });
+    again.close();
   });
 
   it('cannot say in which database the home that is made of it has its store', async () => {
@@ -255,6 +283,25 @@ describe('reconcile', () => {
     one.close();
   });
 
+  it('is taken by a home that was made of its words and used since, which keeps what it has', async () => {
+    const one = await home();
+    await pay(one, [A], 5);
+    one.close();
+    const dir = join(tempDir(), 'words');
+    await initHome({ dir, network: 'regtest', mnemonic: one.words });
+    const again = await openHome({ dir, kinds });
+    expect(again.restored).toBe(false);
+    await pay(again, [B], 2);
+    const nonce = nonceOf(B);
+    await again.store.commit(commitOf({ key: 'open', opens: [nonce] }));
+    const files = filesOf(one);
+    expect((await again.reconcile(files)).outcomes.map(({ outcome }) => outcome)).toEqual(['added']);
+    expect([await paidOf(again, A), await paidOf(again, B), again.restored]).toEqual([5, 2, false]);
+    expect((await again.store.load([B])).nonces).toHaveLength(1);
+    expect(await again.store.reply('open')).toBeDefined();
+    again.close();
+  });
+
   it('goes on where it was interrupted, in a home that was made again of its words', async () => {
     const one = await home();
     await pay(one, [A], 1);
@@ -324,6 +371,7 @@ describe('reconcile', () => {
     const other = await openHome({ dir, kinds });
     const files = filesOf(one);
     await expect(other.reconcile(files)).rejects.toMatchObject({ code: 'journal-foreign' });
+    await other.acceptRestore();
     await pay(other, [B], 1);
     const { covered } = await other.backup(join(tempDir(), 'backup'), { seed: true });
     expect(covered).toHaveLength(1);

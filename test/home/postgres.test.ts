@@ -11,6 +11,7 @@ import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { createPostgres, openPostgres } from '../../src/lib/home/postgres.ts';
 import { MIGRATIONS } from '../../src/lib/home/schema.ts';
+import { setMeta } from '../../src/lib/home/sql-store.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { SqliteStore } from '../../src/lib/home/sqlite.ts';
 import type { HomeStore } from '../../src/lib/home/store.ts';
@@ -30,8 +31,9 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
   afterAll(() => cluster.end(), 60_000);
 
   const options = { secrets: async () => keys };
+  const begin = (identity: string) => setMeta('identity', identity);
   const made = async (url: string) => {
-    await createPostgres(url, ID);
+    await createPostgres(url, ID, begin);
     return (await openPostgres(url, ID, options)).store;
   };
   storeSuite('its store', async () => made(await cluster.database()));
@@ -88,7 +90,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
   describe('the database', () => {
     it('has the tables and columns of the file', async () => {
       const url = await cluster.database();
-      await createPostgres(url, ID);
+      await createPostgres(url, ID, begin);
       const path = join(tempDir(), 'store.db');
       SqliteStore.create({ path, ...options }).close();
       const db = new Connection(path, MIGRATIONS);
@@ -204,7 +206,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
   describe('a connection', () => {
     const far = async (use: (store: HomeStore, flights: Flights) => Promise<void>) => {
       const url = await cluster.database();
-      await createPostgres(url, ID);
+      await createPostgres(url, ID, begin);
       const { flights, through } = await Flights.over(url);
       const { store } = await openPostgres(through, ID, options);
       try {

@@ -275,6 +275,11 @@ export class Journal {
       .sort();
   }
 
+  /** But for the one that this process writes. */
+  async others(): Promise<string[]> {
+    return (await this.files()).filter((path) => path !== this.#file?.path);
+  }
+
   /** After what is being written. */
   close(): void {
     void this.#writing
