@@ -175,6 +175,20 @@ describe('a payee that lost its home', () => {
     expect(await payee.home.store.notes(names)).toEqual(notes);
   });
 
+  it('has the keysets of the journal beside one that it made before it read that', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const backup = await payee.backUp();
+    const lost = await addKeyset(payee.home, undefined);
+    await payee.lose(backup);
+    const made = await addKeyset(payee.home, undefined);
+    expect((await bringIn(payee)).outcomes.map(({ outcome }) => outcome).sort()).toEqual(['added', 'same']);
+    const keysets = new Map((await keysetsOf(payee.home)).map((k) => [k.keyset.id, k]));
+    expect(keysets.get(lost.keyset.id)).toEqual({ ...lost, active: false });
+    expect(keysets.get(made.keyset.id)).toEqual(made);
+    expect((await bringIn(payee)).outcomes.map(({ outcome }) => outcome)).toEqual(['same', 'same']);
+  });
+
   it('comes back from its words and the journal alone', async () => {
     const both = await parties();
     const { payee } = both;

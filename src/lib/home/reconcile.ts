@@ -138,7 +138,10 @@ async function into(
     } catch (error) {
       refuseUnlessKnown(error);
       // Another run may have added the very same: then the next look finds it.
-      if (again) return { kind: kind.name, name, outcome: 'conflict', record };
+      if (!again) continue;
+      const beside = kind.beside?.(record) ?? record;
+      if (isEqual(beside, record)) return { kind: kind.name, name, outcome: 'conflict', record };
+      return into(store, kind, name, beside, add);
     }
   }
 }
