@@ -3,7 +3,7 @@
  * repetition or missing end of the journal makes it forget what it knows or claim what it does not.
  */
 import fc from 'fast-check';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
@@ -291,6 +291,18 @@ describe('what stays in doubt', () => {
     expect(await notifyPaid(payee.home, 'false')).toBe(0);
     await confirmIssued(payee.home, id, 0n);
     expect(await notifyPaid(payee.home, 'true')).toBe(1);
+  });
+
+  it('nor what the journal does not hold, though the process that accepted the payment died before it had written that', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const id = await opened(both, { offer: { ecash: 'notify' } });
+    await payMessages(both, id, 1_000n);
+    payee.journal().forEach((path) => rmSync(path));
+    await payee.reopen();
+    await expect(notifyPaid(payee.home, 'false')).rejects.toMatchObject({ code: 'outside-failed' });
+    const found = (await linesOf(payee, payee.journal())).flatMap(({ records }) => records);
+    expect(found).toMatchObject([{ kind: 'credit', name: id, record: { paidSat: 1_000 } }]);
   });
 
   it('the end of the journal is lost: the exit before it stands, and the contract is flagged', async () => {

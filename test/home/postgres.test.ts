@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Connection } from '../../src/lib/home/connection.ts';
+import type { Sql } from '../../src/lib/home/database.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { createPostgres, openPostgres } from '../../src/lib/home/postgres.ts';
@@ -37,6 +38,19 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
     return (await openPostgres(url, ID, options)).store;
   };
   storeSuite('its store', async () => made(await cluster.database()));
+
+  it('is made whole or not at all: what breaks off can be done once more', async () => {
+    const url = await cluster.database();
+    const broken = function* (identity: string): Sql<void> {
+      yield* begin(identity);
+      throw new Error('the machine stops');
+    };
+    await expect(createPostgres(url, ID, broken)).rejects.toThrow('the machine stops');
+    const store = await made(url);
+    expect(await store.commits()).toBe(0);
+    store.close();
+    await expect(createPostgres(url, ID, begin)).rejects.toMatchObject({ code: 'home-exists' });
+  });
 
   const newHome = async (url: string): Promise<string> => {
     const dir = join(tempDir(), 'home');

@@ -49,8 +49,12 @@ interface Draft {
 /** Held before it is made: what is there and not held was left behind. */
 async function newDraft(dir: string): Promise<Draft> {
   const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
-  let free: (() => void) | undefined;
-  while (!free) free = await hold(made + HELD);
+  const free = await hold(made + HELD);
+  // A sweep that came between the file and its lock has taken it for one that was left.
+  if (!free || !existsSync(made + HELD)) {
+    free?.();
+    return newDraft(dir);
+  }
   const end = (): void => {
     free();
     rmSync(made + HELD, { force: true, maxRetries: 3 });
@@ -68,8 +72,8 @@ async function newDraft(dir: string): Promise<Draft> {
 async function sweep(parent: string): Promise<void> {
   for (const name of readdirSync(parent).filter((file) => file.endsWith(HELD))) {
     const made = join(parent, name.slice(0, -HELD.length));
-    if (!DRAFT.test(made) || !existsSync(made)) continue;
-    const free = await hold(made + HELD).catch(() => undefined);
+    if (!DRAFT.test(made)) continue;
+    const free = await hold(made + HELD, false).catch(() => undefined);
     if (!free) continue;
     try {
       rmSync(made, { recursive: true, force: true });
