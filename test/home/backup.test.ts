@@ -415,6 +415,32 @@ describe('reconcile', () => {
     other.close();
   });
 
+  it('hands a claim from one record to another, whichever of them the journal has first', async () => {
+    const one = await home();
+    const [c, d] = ['id:cc', 'id:dd'] as const;
+    const put = (dir: string, more: object, claim: Claim, paid: number) =>
+      openHome({ dir, kinds }).then(async (each) => {
+        const rev = (await each.store.load([claim])).found.get(claim)?.rev ?? 0;
+        const record = thing(claim, { name: claim.slice(3).repeat(32), paid, ...more });
+        await each.store.commit(commitOf({ writes: [write(rev ? claim : null, rev, record)] }));
+        each.close();
+      });
+    await put(one.dir, {}, c, 1);
+    await put(one.dir, { claims: [d, 'coin:1:0'] }, d, 1);
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    const before = new Set(filesOf(one));
+    await put(one.dir, { claims: [d] }, d, 2);
+    await put(one.dir, { claims: [c, 'coin:1:0'] }, c, 2);
+    one.close();
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    const files = filesOf(one).filter((file) => !before.has(file));
+    const { outcomes } = await again.reconcile(files.sort().reverse());
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['raised', 'raised']);
+    expect(await paidOf(again, 'coin:1:0')).toBe(2);
+    again.close();
+  });
+
   it('keeps its own record where the journal has another one in its place', async () => {
     const { one, to } = await backedUp();
     await one.store.commit(

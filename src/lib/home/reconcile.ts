@@ -100,12 +100,15 @@ export async function reconcile(
   // What the store has lost comes last: by then others have let go of the claims that it takes over. Of that, what holds most
   // claims comes first, so that an opening finds the contract that it became.
   const claimsOf = ({ kind, record }: Merged): number => kind.claims(record).length;
+  const stuck: Merged[] = [];
   for (const entry of records.values()) {
     const outcome = await into(store, entry.kind, entry.name, entry.record, false);
-    if (outcome) outcomes.push(outcome);
-    else lost.push(entry);
+    if (!outcome) lost.push(entry);
+    else if (outcome.outcome === 'conflict') stuck.push(entry);
+    else outcomes.push(outcome);
   }
-  for (const { kind, name, record } of lost.sort((a, b) => claimsOf(b) - claimsOf(a)))
+  // A record that was looked at later may have let go of what one of these needs.
+  for (const { kind, name, record } of [...lost.sort((a, b) => claimsOf(b) - claimsOf(a)), ...stuck])
     outcomes.push((await into(store, kind, name, record, true))!);
   await unite(store, [...notes.values()]);
   await store.addAddresses([...addresses.values()]);
