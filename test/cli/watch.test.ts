@@ -64,6 +64,20 @@ async function judged(chain: FakeChain, c: FundedCredit): Promise<void> {
 }
 
 describe("a mint's home", () => {
+  it('that was restored sends no older exit than its journal knows', async () => {
+    const { both, id, chain, at, lookAs, post } = await scene();
+    const { payee } = both;
+    const backup = await payee.backUp();
+    await payMessages(both, id, 9_000n);
+    await payee.lose(backup);
+    const watching = post(payee);
+    at(5_176);
+    expect(await lookAs(watching)).toMatchObject([{ event: 'restored', contract: id, exits_at: 5_248 }]);
+    expect(chain.mempool).toEqual([]);
+    await payee.home.reconcile(payee.journal());
+    expect(await lookAs(watching)).toMatchObject([{ event: 'exit' }]);
+    expect(chain.mempool[0]!.outputs.map(({ sat }) => sat)).toContain(59_000n);
+  });
   it('warns, offers a close once, exits at the deadline, and is settled at six confirmations', async () => {
     const { both, id, chain, c, at, names, lookAs, post } = await scene();
     at(5_031);
