@@ -28,7 +28,7 @@ import { checkIdentity, IDENTITY_FILE, identityOf, identityText, STORE_FILE, Tid
 import { Journal, journalBeside } from './journal.ts';
 import type { Sql } from './database.ts';
 import type { HomeKeys } from './keys.ts';
-import { goOn, lostOf, mayLack, type Lost } from './lost.ts';
+import { goOn, lostOf, mayLack, unreadOf, type Lost } from './lost.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, readCopies, writeCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed.ts';
@@ -262,7 +262,9 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
       // store by then must not pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
-      const notGiven = await besides(journals);
+      // Once its owner goes on, what the home itself has written since is no lost part of its journal.
+      const others = await besides(journals);
+      const notGiven = before === 'accepted' ? await unreadOf(store, others) : others;
       const outcomes = await reconcile(store, gathered);
       await accept(notGiven);
       return { gathered, outcomes, notGiven };
