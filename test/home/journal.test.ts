@@ -113,6 +113,16 @@ describe('writing', () => {
     expect(commits(journal)).toEqual([1, 2]);
   });
 
+  it.runIf(process.platform !== 'win32')('leaves no file that it could not begin, as on a full disk', async () => {
+    const dir = join(tempDir(), 'journal');
+    const program = `import { Journal } from ${JSON.stringify(join(import.meta.dirname, '../../src/lib/home/journal.ts'))};
+      const journal = new Journal({ dir: ${JSON.stringify(dir)}, key: async () => new Uint8Array(32).fill(7) });
+      await journal.ready().catch(({ code }) => console.log(code));`;
+    const line = `trap '' XFSZ; ulimit -f 0; exec "$0" --input-type=module -e "$1"`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', line, process.execPath, program]);
+    expect([stdout.trim(), readdirSync(dir)]).toEqual(['cannot-write', []]);
+  });
+
   it('ends a file in which a write has failed', async () => {
     let fail = true;
     const journal = made(undefined, () => {

@@ -75,12 +75,15 @@ function fuseMount(dir: string): string | undefined {
   return NETWORK_FUSE.test(type) ? type : undefined;
 }
 
-/** Writes a new file of mode 0600 and syncs it. Not its directory: see `syncDirectory`. */
+/** Writes a new file of mode 0600 and syncs it; on a full disk, none. Not its directory: see `syncDirectory`. */
 export function writePrivate(path: string, content: string | Uint8Array): void {
   const file = openSync(path, 'wx', 0o600);
   try {
     writeFileSync(file, content);
     fsyncSync(file);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
   } finally {
     closeSync(file);
   }
