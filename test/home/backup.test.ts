@@ -1,13 +1,14 @@
 /** A backup and the home that is made of it: what is in it, of which moment, and what it must not hold. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
+import { without } from '../../src/lib/home/lost.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { commitOf, nonceOf, tempDir, thing, things, write } from './fixture.ts';
 
@@ -394,6 +395,14 @@ describe('reconcile', () => {
     expect((await again.reconcile(files.slice(1))).notGiven).toEqual([files[0]]);
     expect((await again.reconcile(filesOf(one))).notGiven).toEqual([]);
     again.close();
+  });
+
+  it('knows a file by its folder and its name, whatever the folder is called, and though a backup seals it meanwhile', () => {
+    const [dir, elsewhere] = [tempDir(), tempDir()];
+    const link = join(elsewhere, 'link');
+    symlinkSync(dir, link);
+    const files = [join(dir, 'x.sealed.journal'), join(dir, 'y.journal')];
+    expect(without(files, [join(link, 'x.journal'), join(elsewhere, 'y.journal')])).toEqual([files[1]]);
   });
 
   it('changes nothing where one file is altered or foreign', async () => {

@@ -5,7 +5,7 @@
  * Opening it reads no secret: the seed is read, and its passphrase asked for, when a key, a nonce or an address is needed.
  * Not here: what a command does with a home (`cli/`).
  */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
 import type { Copy, Kind } from '../protocol/action.ts';
@@ -28,7 +28,7 @@ import { checkIdentity, IDENTITY_FILE, identityOf, identityText, STORE_FILE, Tid
 import { Journal, journalBeside } from './journal.ts';
 import type { Sql } from './database.ts';
 import type { HomeKeys } from './keys.ts';
-import { goOn, lostOf, mayLack, unreadOf, type Lost } from './lost.ts';
+import { goOn, lostOf, mayLack, unreadOf, without, type Lost } from './lost.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, readCopies, writeCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed.ts';
@@ -222,11 +222,6 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     tide.close();
     throw error;
   }
-  /** Of the journal, what other processes wrote and is not among these files. */
-  const besides = async (given: readonly string[]): Promise<readonly string[]> => {
-    const known = new Set(given.map((path) => realpathSync(path)));
-    return (await journal.others()).filter((path) => !known.has(realpathSync(path)));
-  };
   const accept = async (unread: readonly string[]): Promise<void> => {
     await goOn(store, unread);
     lost = 'accepted';
@@ -263,7 +258,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       // store by then must not pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
       // Once its owner goes on, what the home itself has written since is no lost part of its journal.
-      const others = await besides(journals);
+      const others = without(await journal.others(), journals);
       const notGiven = before === 'accepted' ? await unreadOf(store, others) : others;
       const outcomes = await reconcile(store, gathered);
       await accept(notGiven);
@@ -271,7 +266,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     },
     copy: async (copies) => writeCopies(refundsDir, copies),
     copies: () => readCopies(refundsDir),
-    acceptRestore: async () => accept(await besides([])),
+    acceptRestore: async () => accept(await journal.others()),
     close() {
       store.close();
       tide.close();

@@ -7,7 +7,8 @@
  *
  * Until there is nothing of the kind no backup covers them: whoever removes what one covers would lose them for good.
  */
-import { basename } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { HomeStore } from './store.ts';
 
 export type Lost = 'words' | 'pending' | 'accepted';
@@ -20,6 +21,13 @@ export const mayLack = (lost: Lost | undefined): boolean => lost === 'words' || 
 
 /** A file keeps this part of its name when a backup seals it. */
 const stem = (path: string): string => basename(path).split('.')[0]!;
+
+/** Of these files, those that are none of the others, whichever of them a backup seals meanwhile. */
+export function without(files: readonly string[], others: readonly string[]): readonly string[] {
+  const place = (path: string): string => join(realpathSync(dirname(path)), stem(path));
+  const known = new Set(others.map(place));
+  return files.filter((path) => !known.has(place(path)));
+}
 
 /** Of these files of the journal, those that are still to be brought in. */
 export async function unreadOf(store: Marks, files: readonly string[]): Promise<readonly string[]> {
