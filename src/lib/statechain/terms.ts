@@ -16,7 +16,7 @@ import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Party } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
-import { height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { checkDerived, height, hexOf, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { keySet, type KeySet } from '../signing/keyset.ts';
@@ -146,13 +146,11 @@ export function viewOf({ id, terms, outpoint: at }: Coin): CoinView {
 
 /** A coin that another party states: everything derived follows from its terms. @throws Refusal `key-rejected`, `terms-differ` */
 export function readCoin(view: CoinView, network: Network, from: Party): Coin {
-  const { id, address: _, descriptor: __, outpoint: at, ...terms } = view;
-  const coin = { id, terms: { network, ...terms }, outpoint: at };
-  checkKeys(coin.terms, from);
-  if (coinId(coin.terms) !== id || canonicalJson(viewOf(coin)) !== canonicalJson(view))
-    throw new Refusal('terms-differ', 'id, address or descriptor of the coin do not follow from its terms', {
-      blame: from,
-    });
+  const { id: _, address: __, descriptor: ___, outpoint: at, ...stated } = view;
+  const terms = { network, ...stated };
+  checkKeys(terms, from);
+  const coin = { id: coinId(terms), terms, outpoint: at };
+  checkDerived('coin', viewOf(coin), view, from);
   return coin;
 }
 
