@@ -61,6 +61,8 @@ describe('a payee that lost its home', () => {
     await payMessages(both, id, 1_000n);
     const backup = await both.payee.backUp();
     await both.payee.lose(backup);
+    const exported = await both.payee.run(exitCredit, { input: { contract: id, export: true } });
+    expect(exported.hint).toMatch(/reconcile.*does not freeze/);
     const out = await both.payee.run(exitCredit, { input: { contract: id } });
     expect(out.hint).toContain('reconcile');
     // Left for good, but not behind: a later exit of the journal replaces it.
