@@ -20,7 +20,7 @@ export const lostOf = async (store: Marks): Promise<Lost | undefined> =>
 export const mayLack = (lost: Lost | undefined): boolean => lost === 'words' || lost === 'pending';
 
 /** A file keeps this part of its name when a backup seals it. */
-const stem = (path: string): string => basename(path).split('.')[0]!;
+const stem = (path: string): string => basename(path).replace(/(\.sealed)?\.journal$/, '');
 
 /** Of these files, those that are none of the others, whichever of them a backup seals meanwhile. */
 export function without(files: readonly string[], others: readonly string[]): readonly string[] {
