@@ -29,8 +29,12 @@ A backup is no home: restore --from makes one of it, on this machine or another,
     await withHome(flags, async (home) => {
       const { dir, ...made } = await home.backup(flags.to, { seed: !flags['no-seed'] });
       if (made.seed === 'plain') note('the seed in it is not encrypted: keep the backup as safe as the home');
-      if (home.restored)
-        note('until reconcile --journal, this home may lack what its journal knows: no file of it is covered');
+      if (home.mayLack)
+        note(
+          'this home was restored, or made of its words, and may lack what its journal knows: no file of that is covered until reconcile --journal, or restore --accept-restore where there is none',
+        );
+      for (const file of made.unread)
+        note(`${file} is of this home's journal, and was never brought in: reconcile --journal reads it`);
       if (made.shares > 0)
         note(`${made.shares} shares of statecoins are in no backup: once restored, their owners can only exit`);
       await print(printJson({ type: 'backup', version: 1, network: home.network, id: home.id, to: dir, ...made }));

@@ -48,7 +48,7 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
       const done = await home.reconcile(files);
       for (const file of done.gathered.cut) note(`${file} ends within a line: its process died there, or it was cut`);
       for (const file of done.notGiven)
-        note(`${file} is of this home's journal too, and was not given: give it before a backup says that it can go`);
+        note(`${file} is of this home's journal too, and was not given: no backup covers it until it is`);
       await print(
         reconcileDocuments(home.network, files.length, done)
           .map((document) => printJson(document))

@@ -7,10 +7,11 @@ import { note, print } from '../lib/cli/output.ts';
 import { readPassphrase, readSecret } from '../lib/cli/secrets.ts';
 import { printJson } from '../lib/protocol/json.ts';
 
+const BY_REFUNDS = 'contracts that no backup has are known by their refunds only';
 /** What the owner of a restored or copied store must know before going on. */
 const LOST = [
   'every open nonce, offer and proposal of this home is erased: ask again',
-  'contracts made after the backup are known by their refunds only',
+  BY_REFUNDS,
   'a payee may miss payments that were signed after the backup: exit, close or roll over, but no more updates',
   'an operator of statecoins signs nothing more for those of the restored store: their shares are destroyed, their owners exit',
   'if the other copy still runs, stop it: two copies of a home give keys away',
@@ -53,8 +54,8 @@ With --accept-restore a home whose store was restored or copied works again with
     const { restoreRefunds } = await import('../lib/cli/refunds.ts');
     const { refunds, unreadable } = await withHome(flags, async (home) => {
       const found = await restoreRefunds(home);
-      if (flags['accept-restore'] && home.restored) {
-        LOST.forEach(note);
+      if (flags['accept-restore'] && home.mayLack) {
+        (home.restored ? LOST : [BY_REFUNDS]).forEach(note);
         await home.acceptRestore();
       } else if (home.restored) {
         note(

@@ -1,7 +1,7 @@
 /** watch, in process: homes and bundles against a chain in memory that mines, reorganises and goes away. */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
@@ -18,6 +18,7 @@ import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode } from '../chain/node.ts';
 import { parties, payeeOf, payerOf, refused, tip } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
+import { pipeAt } from '../home/fixture.ts';
 import { opened, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import { judge } from '../support/kernel.ts';
 import type { TestParty } from '../support/party.ts';
@@ -63,6 +64,20 @@ async function judged(chain: FakeChain, c: FundedCredit): Promise<void> {
 }
 
 describe("a mint's home", () => {
+  it('that was restored sends no older exit than its journal knows', async () => {
+    const { both, id, chain, at, lookAs, post } = await scene();
+    const { payee } = both;
+    const backup = await payee.backUp();
+    await payMessages(both, id, 9_000n);
+    await payee.lose(backup);
+    const watching = post(payee);
+    at(5_176);
+    expect(await lookAs(watching)).toMatchObject([{ event: 'restored', contract: id, exits_at: 5_248 }]);
+    expect(chain.mempool).toEqual([]);
+    await payee.home.reconcile(payee.journal());
+    expect(await lookAs(watching)).toMatchObject([{ event: 'exit' }]);
+    expect(chain.mempool[0]!.outputs.map(({ sat }) => sat)).toContain(59_000n);
+  });
   it('warns, offers a close once, exits at the deadline, and is settled at six confirmations', async () => {
     const { both, id, chain, c, at, names, lookAs, post } = await scene();
     at(5_031);
@@ -388,5 +403,12 @@ describe('a watchtower', () => {
     await refused(() => readBundle([empty]), 'malformed');
     await refused(() => readBundle([file({ type: 'status' })]), 'malformed-message');
     await refused(() => readBundle(['/nowhere/bundle']), 'no-input');
+  });
+  it('waits for no pipe that lies in the folder', async () => {
+    const { both, id } = await scene();
+    const dir = dirname(file(await exported(both, id)));
+    pipeAt(join(dir, 'pipe.json'));
+    const { watched, bad } = await readBundle([dir]);
+    expect([watched.map((w) => w.id), bad.map(({ why }) => why.code)]).toEqual([[id], ['no-input']]);
   });
 });

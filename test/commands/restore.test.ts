@@ -97,4 +97,22 @@ describe('restore --accept-restore', () => {
     const again = await spillway(['restore', '--home', home, '--accept-restore']);
     expect(again.stderr).toMatch(/nothing to accept/);
   });
+  it('goes on with a home that was made of its words, for which a backup covers no journal before', async () => {
+    const { home } = await make();
+    await spillway(['address', '--home', home]);
+    const backup = async (to: string) => {
+      const { stdout, stderr } = await spillway(['backup', '--home', home, '--to', join(home, '..', to)]);
+      return { ...(JSON.parse(stdout) as { covered: string[]; unread: string[] }), stderr };
+    };
+    const before = await backup('one');
+    expect([before.covered, before.stderr]).toEqual([[], expect.stringMatching(/made of its words/)]);
+    const accepted = await spillway(['restore', '--home', home, '--accept-restore']);
+    expect(accepted).toMatchObject({ code: 0, stderr: expect.stringMatching(/known by their refunds only/) });
+    const after = await backup('two');
+    expect([after.unread.length, after.stderr]).toEqual([1, expect.stringMatching(/never brought in/)]);
+    const journal = `${home}.journal`;
+    expect((await spillway(['reconcile', '--home', home, '--journal', journal])).code).toBe(0);
+    const { covered, unread } = await backup('three');
+    expect([covered.length > 0, unread]).toEqual([true, []]);
+  });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { dueList, exitCredit, verdictOf } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
+import { settledAs } from '../../src/lib/credit/records.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
@@ -139,6 +140,21 @@ describe('verdicts', () => {
     expect(verdict('missing', true)).toBe('done');
     expect(verdict(unspent, false)).toBe('unfunded');
     expect(verdict('missing', false)).toBe('dead');
+  });
+  it('of what the chain has settled is done, whatever is not asked or not found, unless its coin is there again', async () => {
+    const both = await parties();
+    const contract = await opened(both);
+    await payMessages(both, contract, 50_000n);
+    const settled = { by: 'close', txid: '00'.repeat(32) } as const;
+    for (const c of [await payeeOf(both, contract), await payerOf(both, contract)]) {
+      const done = settledAs(c, settled) as typeof c;
+      expect(verdictOf(done, { tip: 9_999, ...none })).toBe('done');
+      show(both, c, 'missing');
+      const gone = { ...both[c.role].chain, known: new Map([[c.outpoint.txid, false]]) };
+      expect(verdictOf(done, { ...gone, tip: 9_999 })).toBe('done');
+      show(both, c);
+      expect(verdictOf(done, { ...both[c.role].chain, tip: 9_999 })).toBe(c.role === 'payee' ? 'late' : 'due');
+    }
   });
   it('a list of what is due is sorted by deadline and leaves out what is far', async () => {
     const both = await parties();

@@ -3,7 +3,7 @@
  * repetition or missing end of the journal makes it forget what it knows or claim what it does not.
  */
 import fc from 'fast-check';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
@@ -61,6 +61,8 @@ describe('a payee that lost its home', () => {
     await payMessages(both, id, 1_000n);
     const backup = await both.payee.backUp();
     await both.payee.lose(backup);
+    const exported = await both.payee.run(exitCredit, { input: { contract: id, export: true } });
+    expect(exported.hint).toMatch(/reconcile.*does not freeze/);
     const out = await both.payee.run(exitCredit, { input: { contract: id } });
     expect(out.hint).toContain('reconcile');
     // Left for good, but not behind: a later exit of the journal replaces it.
@@ -175,6 +177,20 @@ describe('a payee that lost its home', () => {
     expect(await payee.home.store.notes(names)).toEqual(notes);
   });
 
+  it('has the keysets of the journal beside one that it made before it read that', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const backup = await payee.backUp();
+    const lost = await addKeyset(payee.home, undefined);
+    await payee.lose(backup);
+    const made = await addKeyset(payee.home, undefined);
+    expect((await bringIn(payee)).outcomes.map(({ outcome }) => outcome).sort()).toEqual(['added', 'same']);
+    const keysets = new Map((await keysetsOf(payee.home)).map((k) => [k.keyset.id, k]));
+    expect(keysets.get(lost.keyset.id)).toEqual({ ...lost, active: false });
+    expect(keysets.get(made.keyset.id)).toEqual(made);
+    expect((await bringIn(payee)).outcomes.map(({ outcome }) => outcome)).toEqual(['same', 'same']);
+  });
+
   it('comes back from its words and the journal alone', async () => {
     const both = await parties();
     const { payee } = both;
@@ -186,6 +202,43 @@ describe('a payee that lost its home', () => {
     expect(outcomeOf(await bringIn(payee), id)).toBe('added');
     expect(await payeeOf(both, id)).toMatchObject({ exit, paidSat: 1_500n, restored: true });
   });
+});
+
+describe('a journal that is read again', () => {
+  it('puts nothing in doubt that was confirmed, or made since', async () => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const id = await openedMint(both);
+    await ecashMessages(both, id, 1_000n);
+    const backup = await payee.backUp();
+    await ecashMessages(both, id, 2_000n);
+    await payee.lose(backup);
+    await bringIn(payee);
+    await confirmIssued(payee.home, id, undefined);
+    const reverse = await opened({ ...both, payee: payer, payer: payee }, { offer: { mint: 'http://127.0.0.1:3338' } });
+    const forward = await opened(both);
+    await payMessages(both, forward, 700n);
+    const again = await bringIn(payee);
+    expect(again.outcomes.filter(({ outcome }) => outcome !== 'same')).toEqual([]);
+    expect(await payee.record(reverse)).toMatchObject({ restored: false });
+    expect(await payeeOf(both, id)).toMatchObject({ unconfirmed: false, issuedSat: 3_000n });
+    expect(await payeeOf(both, forward)).toMatchObject({ restored: false, unconfirmed: false });
+  });
+});
+
+it('an exit that came after a rollover outlasts it, in either order', async () => {
+  const both = await parties();
+  const id = await opened(both);
+  await payMessages(both, id, 1_000n);
+  await rollMessages(both, id);
+  const rolled = await payeeOf(both, id);
+  await both.payee.run(exitCredit, { input: { contract: id } });
+  const exiting = await payeeOf(both, id);
+  for (const [a, b] of [
+    [rolled, exiting],
+    [exiting, rolled],
+  ] as const)
+    expect(creditKind.merged!(a, b)).toMatchObject({ state: 'exiting', paidSat: 1_000n });
 });
 
 describe('what stays in doubt', () => {
@@ -251,6 +304,18 @@ describe('what stays in doubt', () => {
     expect(await notifyPaid(payee.home, 'false')).toBe(0);
     await confirmIssued(payee.home, id, 0n);
     expect(await notifyPaid(payee.home, 'true')).toBe(1);
+  });
+
+  it('nor what the journal does not hold, though the process that accepted the payment died before it had written that', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const id = await opened(both, { offer: { ecash: 'notify' } });
+    await payMessages(both, id, 1_000n);
+    payee.journal().forEach((path) => rmSync(path));
+    await payee.reopen();
+    await expect(notifyPaid(payee.home, 'false')).rejects.toMatchObject({ code: 'outside-failed' });
+    const found = (await linesOf(payee, payee.journal())).flatMap(({ records }) => records);
+    expect(found).toMatchObject([{ kind: 'credit', name: id, record: { paidSat: 1_000 } }]);
   });
 
   it('the end of the journal is lost: the exit before it stands, and the contract is flagged', async () => {

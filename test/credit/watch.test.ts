@@ -34,6 +34,7 @@ const payee = (more: Partial<Watched> = {}): Watched => ({
   offers: true,
   ways,
   knowsAll: true,
+  behind: false,
   ...more,
 });
 const payer = (more: Partial<Watched> = {}) => payee({ role: 'payer', own: ready('refund'), ...more });
@@ -67,6 +68,13 @@ const due = (w: Watched, s: Seen, r = rules) => {
 };
 
 describe("the payee's ladder", () => {
+  it('in a restored home waits for its journal, but not longer than half the margin', () => {
+    const heights = [711, 712, 856, 927, 928, 1_000];
+    const at = (more: Partial<Watched>) => heights.map((h) => due(payee({ behind: true, ...more }), seen(h)));
+    expect(at({})).toEqual(['early', 'restored', 'restored', 'restored', 'exit', 'exit']);
+    expect(at({ own: null }).slice(1)).toEqual(Array(5).fill('restored'));
+    expect(at({ pending: ready('close') }).slice(0, 4)).toEqual(Array(4).fill('rebroadcast'));
+  });
   it('warns from the freeze height on, offers a close halfway to the deadline, exits from there on', () => {
     expect([711, 712, 783, 784, 855, 856, 1_000].map((h) => due(payee(), seen(h)))).toEqual([
       'early',
@@ -295,9 +303,14 @@ describe('whatever the order of facts', () => {
       exiting: fc.boolean(),
       offers: fc.boolean(),
       knowsAll: fc.boolean(),
+      behind: fc.boolean(),
     })
     .map(({ role, pending, ...more }) =>
-      (role === 'payee' ? payee : payer)({ pending: pending && ready(pending), ...more }),
+      (role === 'payee' ? payee : payer)({
+        pending: pending && ready(pending),
+        ...more,
+        behind: more.behind && role === 'payee' && !more.exiting,
+      }),
     );
   const budgets = fc.record({
     confirmations: fc.integer({ min: 1, max: 8 }),
@@ -313,7 +326,7 @@ describe('whatever the order of facts', () => {
         const mempool = s.spend?.confirmations === 0 ? s.spend : null;
         const given = w.role === 'payee' ? s.tip >= lastAt(w.terms) : true;
         if (s.coin === 'unspent' && given) expect(sends(d) && 'tx' in d && d.tx === w.own).toBe(true);
-        if (s.coin === 'unspent') expect(sends(d)).toBe(true);
+        if (s.coin === 'unspent' && (given || !w.behind)) expect(sends(d)).toBe(true);
         // In the mempool: from half the margin on nothing but the exit itself is left alone by the payee.
         if (w.role === 'payee' && mempool && given && mempool.txid !== 'exit-txid')
           expect(sends(d) && 'tx' in d && d.tx === w.own).toBe(true);

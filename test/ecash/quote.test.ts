@@ -30,3 +30,11 @@ it('is kept for the wish that lapses last', () => {
   expect(merged(wish(A, 100), wish(B, 200))).toEqual(wish(B, 200));
   expect(merged(wish(B, 200), wish(A, 100))).toEqual(wish(B, 200));
 });
+
+it('learns nothing from what it was before', () => {
+  const bound = creditQuote(wish(A, 100), 500n);
+  const shown = cutEvent(bound)!;
+  const versions = [wish(A, 100), bound, shown, { ...shown, event: null, ackSat: 500n }];
+  for (const [i, mine] of versions.entries())
+    for (const earlier of versions.slice(0, i + 1)) expect(merged(mine, earlier)).toEqual(quoteKind.restored(mine));
+});

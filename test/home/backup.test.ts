@@ -1,13 +1,14 @@
 /** A backup and the home that is made of it: what is in it, of which moment, and what it must not hold. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
+import { without } from '../../src/lib/home/lost.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { commitOf, nonceOf, tempDir, thing, things, write } from './fixture.ts';
 
@@ -174,7 +175,37 @@ describe('a backup', () => {
     await initHome({ dir, network: 'regtest', mnemonic: from.words, journalDir: from.journalDir });
     const words = await openHome({ dir, kinds });
     expect(await words.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    // Nor once it has a record of its own.
+    await pay(words, [B], 1);
+    expect(await words.backup(next(), { seed: true })).toMatchObject({ covered: [] });
+    await words.reconcile(filesOf(words));
+    expect((await words.backup(next(), { seed: true })).covered).toHaveLength(filesOf(words).length);
     words.close();
+  });
+
+  it.each(['reconcile', 'accept'] as const)('covers no file that was not brought in: %s', async (way) => {
+    const { one, to } = await backedUp();
+    await pay(one, [A], 2);
+    one.close();
+    const files = filesOf(one).sort();
+    const dir = join(tempDir(), 'again');
+    await restoreHome({ from: to, dir, journalDir: one.journalDir });
+    const again = await openHome({ dir, kinds });
+    await (way === 'accept' ? again.acceptRestore() : again.reconcile([files[0]!]));
+    await pay(again, [B], 1);
+    const unread = way === 'accept' ? files : files.slice(1);
+    const next = () => again.backup(join(tempDir(), 'next'), { seed: true });
+    const stem = (file: string) => file.replace('.sealed', '');
+    const { covered, unread: found } = await next();
+    expect(found.map(stem).sort()).toEqual(unread.map(stem));
+    expect(covered.map(stem)).not.toEqual(expect.arrayContaining([expect.stringContaining(stem(unread[0]!))]));
+    covered.forEach((file) => rmSync(file));
+    // One after another, they are all brought in.
+    for (const [i, file] of found.entries())
+      expect((await again.reconcile([file])).notGiven).toEqual(found.slice(i + 1));
+    expect(await paidOf(again, A)).toBe(2);
+    expect(await next()).toMatchObject({ unread: [] });
+    again.close();
   });
 
   it('cannot say in which database the home that is made of it has its store', async () => {
@@ -262,6 +293,25 @@ describe('reconcile', () => {
     one.close();
   });
 
+  it('is taken by a home that was made of its words and used since, which keeps what it has', async () => {
+    const one = await home();
+    await pay(one, [A], 5);
+    one.close();
+    const dir = join(tempDir(), 'words');
+    await initHome({ dir, network: 'regtest', mnemonic: one.words });
+    const again = await openHome({ dir, kinds });
+    expect(again.restored).toBe(false);
+    await pay(again, [B], 2);
+    const nonce = nonceOf(B);
+    await again.store.commit(commitOf({ key: 'open', opens: [nonce] }));
+    const files = filesOf(one);
+    expect((await again.reconcile(files)).outcomes.map(({ outcome }) => outcome)).toEqual(['added']);
+    expect([await paidOf(again, A), await paidOf(again, B), again.restored]).toEqual([5, 2, false]);
+    expect((await again.store.load([B])).nonces).toHaveLength(1);
+    expect(await again.store.reply('open')).toBeDefined();
+    again.close();
+  });
+
   it('goes on where it was interrupted, in a home that was made again of its words', async () => {
     const one = await home();
     await pay(one, [A], 1);
@@ -331,6 +381,7 @@ describe('reconcile', () => {
     const other = await openHome({ dir, kinds });
     const files = filesOf(one);
     await expect(other.reconcile(files)).rejects.toMatchObject({ code: 'journal-foreign' });
+    await other.acceptRestore();
     await pay(other, [B], 1);
     const { covered } = await other.backup(join(tempDir(), 'backup'), { seed: true });
     expect(covered).toHaveLength(1);
@@ -353,6 +404,15 @@ describe('reconcile', () => {
     again.close();
   });
 
+  it('knows a file by its folder and its name, whatever the folder is called, and though a backup seals it meanwhile', () => {
+    const [dir, elsewhere] = [tempDir(), tempDir()];
+    const link = join(elsewhere, 'link');
+    symlinkSync(dir, link);
+    const files = [join(dir, 'x.sealed.journal'), join(dir, 'y.journal')];
+    const given = [join(link, 'x.journal'), join(elsewhere, 'y.journal'), join(dir, 'y.cut.journal')];
+    expect(without(files, given)).toEqual([files[1]]);
+  });
+
   it('changes nothing where one file is altered or foreign', async () => {
     const { one, to } = await backedUp();
     await pay(one, [A], 2);
@@ -372,6 +432,32 @@ describe('reconcile', () => {
     expect(again.restored).toBe(true);
     again.close();
     other.close();
+  });
+
+  it('hands a claim from one record to another, whichever of them the journal has first', async () => {
+    const one = await home();
+    const [c, d] = ['id:cc', 'id:dd'] as const;
+    const put = (dir: string, more: object, claim: Claim, paid: number) =>
+      openHome({ dir, kinds }).then(async (each) => {
+        const rev = (await each.store.load([claim])).found.get(claim)?.rev ?? 0;
+        const record = thing(claim, { name: claim.slice(3).repeat(32), paid, ...more });
+        await each.store.commit(commitOf({ writes: [write(rev ? claim : null, rev, record)] }));
+        each.close();
+      });
+    await put(one.dir, {}, c, 1);
+    await put(one.dir, { claims: [d, 'coin:1:0'] }, d, 1);
+    const to = join(tempDir(), 'backup');
+    await one.backup(to, { seed: true });
+    const before = new Set(filesOf(one));
+    await put(one.dir, { claims: [d] }, d, 2);
+    await put(one.dir, { claims: [c, 'coin:1:0'] }, c, 2);
+    one.close();
+    const again = await made({ from: to, dir: join(tempDir(), 'again') });
+    const files = filesOf(one).filter((file) => !before.has(file));
+    const { outcomes } = await again.reconcile(files.sort().reverse());
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['raised', 'raised']);
+    expect(await paidOf(again, 'coin:1:0')).toBe(2);
+    again.close();
   });
 
   it('keeps its own record where the journal has another one in its place', async () => {

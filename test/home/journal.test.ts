@@ -1,11 +1,12 @@
 /** The journal: what is in it when, what of it is noticed when it was touched, and how it ends. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Journal, readJournal, type JournalLine } from '../../src/lib/home/journal.ts';
-import { tempDir } from './fixture.ts';
+import { journalsIn } from '../../src/lib/cli/reconcile.ts';
+import { pipeAt, tempDir } from './fixture.ts';
 
 const KEY = new Uint8Array(32).fill(7);
 const made = (dir = join(tempDir(), 'journal'), point?: (label: string) => void) =>
@@ -112,6 +113,16 @@ describe('writing', () => {
     expect(commits(journal)).toEqual([1, 2]);
   });
 
+  it.runIf(process.platform !== 'win32')('leaves no file that it could not begin, as on a full disk', async () => {
+    const dir = join(tempDir(), 'journal');
+    const program = `import { Journal } from ${JSON.stringify(join(import.meta.dirname, '../../src/lib/home/journal.ts'))};
+      const journal = new Journal({ dir: ${JSON.stringify(dir)}, key: async () => new Uint8Array(32).fill(7) });
+      await journal.ready().catch(({ code }) => console.log(code));`;
+    const line = `trap '' XFSZ; ulimit -f 0; exec "$0" --input-type=module -e "$1"`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', line, process.execPath, program]);
+    expect([stdout.trim(), readdirSync(dir)]).toEqual(['cannot-write', []]);
+  });
+
   it('ends a file in which a write has failed', async () => {
     let fail = true;
     const journal = made(undefined, () => {
@@ -189,6 +200,23 @@ describe('reading', () => {
     }
     expect(() => readJournal(join(file, 'nothing'), KEY)).toThrow(expect.objectContaining({ code: 'no-input' }));
   });
+
+  it.runIf(process.platform !== 'win32')(
+    'waits for no pipe: named it is refused, in a folder passed over',
+    async () => {
+      const { journal, file } = await three();
+      const pipe = pipeAt(join(journal.dir, 'pipe.journal'));
+      expect(() => readJournal(pipe, KEY)).toThrow(expect.objectContaining({ code: 'no-input' }));
+      mkdirSync(join(journal.dir, 'a folder.journal'));
+      expect(journalsIn([journal.dir])).toEqual([file]);
+      // The end of a link is a file like any other; one that leads nowhere is a part that is missing.
+      const elsewhere = tempDir();
+      symlinkSync(file, join(elsewhere, 'link.journal'));
+      expect(readJournal(journalsIn([elsewhere])[0]!, KEY).lines).toHaveLength(3);
+      rmSync(file);
+      expect(() => journalsIn([elsewhere])).toThrow(expect.objectContaining({ code: 'no-input' }));
+    },
+  );
 
   it('refuses a header of this home on the lines of another', async () => {
     const { file, text } = await three();

@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Connection } from '../../src/lib/home/connection.ts';
+import type { Sql } from '../../src/lib/home/database.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { createPostgres, openPostgres } from '../../src/lib/home/postgres.ts';
 import { MIGRATIONS } from '../../src/lib/home/schema.ts';
+import { setMeta } from '../../src/lib/home/sql-store.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { SqliteStore } from '../../src/lib/home/sqlite.ts';
 import type { HomeStore } from '../../src/lib/home/store.ts';
@@ -30,11 +32,25 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
   afterAll(() => cluster.end(), 60_000);
 
   const options = { secrets: async () => keys };
+  const begin = (identity: string) => setMeta('identity', identity);
   const made = async (url: string) => {
-    await createPostgres(url, ID);
+    await createPostgres(url, ID, begin);
     return (await openPostgres(url, ID, options)).store;
   };
   storeSuite('its store', async () => made(await cluster.database()));
+
+  it('is made whole or not at all: what breaks off can be done once more', async () => {
+    const url = await cluster.database();
+    const broken = function* (identity: string): Sql<void> {
+      yield* begin(identity);
+      throw new Error('the machine stops');
+    };
+    await expect(createPostgres(url, ID, broken)).rejects.toThrow('the machine stops');
+    const store = await made(url);
+    expect(await store.commits()).toBe(0);
+    store.close();
+    await expect(createPostgres(url, ID, begin)).rejects.toMatchObject({ code: 'home-exists' });
+  });
 
   const newHome = async (url: string): Promise<string> => {
     const dir = join(tempDir(), 'home');
@@ -88,7 +104,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
   describe('the database', () => {
     it('has the tables and columns of the file', async () => {
       const url = await cluster.database();
-      await createPostgres(url, ID);
+      await createPostgres(url, ID, begin);
       const path = join(tempDir(), 'store.db');
       SqliteStore.create({ path, ...options }).close();
       const db = new Connection(path, MIGRATIONS);
@@ -204,7 +220,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
   describe('a connection', () => {
     const far = async (use: (store: HomeStore, flights: Flights) => Promise<void>) => {
       const url = await cluster.database();
-      await createPostgres(url, ID);
+      await createPostgres(url, ID, begin);
       const { flights, through } = await Flights.over(url);
       const { store } = await openPostgres(through, ID, options);
       try {

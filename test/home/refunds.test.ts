@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defaultRefunds, readCopies, writeCopies } from '../../src/lib/home/refunds.ts';
-import { tempDir } from './fixture.ts';
+import { pipeAt, tempDir } from './fixture.ts';
 
 describe('copies outside the home', () => {
   it('come back as they were written, the newest of each name', () => {
@@ -37,6 +37,13 @@ describe('copies outside the home', () => {
     writeFileSync(join(dir, '.tide-aa'), 'x');
     expect(readCopies(dir)).toEqual({ copies: [{ name: 'good', body: {} }], unreadable: ['bad.json', 'list.json'] });
     expect(readCopies(join(dir, 'none'))).toEqual({ copies: [], unreadable: [] });
+    pipeAt(join(dir, 'pipe.json'));
+    const begun = performance.now();
+    expect(readCopies(dir)).toMatchObject({
+      copies: [{ name: 'good' }],
+      unreadable: ['bad.json', 'list.json', 'pipe.json'],
+    });
+    expect(performance.now() - begun).toBeLessThan(2_000);
   });
 
   it.each(['', '../x', 'A', 'a.b', 'a/b'])('refuses the name %j', (name) => {

@@ -2,6 +2,7 @@
  * Quotes and reporting against a mint that behaves as cdk-mintd does: the rules of the protocol with a running mint, each
  * test named after its rule.
  */
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backUp, refused } from '../credit/helpers.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
@@ -9,7 +10,9 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import { newMintQuote } from '../../src/lib/cashu/quotes.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { parseRequest } from '../../src/lib/ecash/request.ts';
+import { readJournal } from '../../src/lib/home/journal.ts';
 import { startCdk } from '../../src/lib/serve/cdk.ts';
+import { rowOf } from '../../src/lib/serve/cdk-report.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import { Market, until } from '../support/mint-home.ts';
@@ -379,6 +382,23 @@ describe('reporting', () => {
     await market.arrived(quote, 2_100);
     expect(seen).toEqual([0, 0]);
     expect(await market.payee(contract)).toMatchObject({ issuedSat: 2_100n });
+  });
+
+  it('no row is shown that is not in the journal with its payments, though the process that cut it died before that', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const down = market.at('report-committed', () => market.mint.disconnect());
+    await market.pay(contract, 2_100n);
+    await down;
+    const { operator } = market;
+    await market.stop();
+    operator.journal().forEach((file) => rmSync(file));
+    await operator.reopen();
+    expect(await rowOf(operator.home.store, quote)).toMatchObject({ paymentId: `${quote}:0:2100` });
+    const key = await operator.home.journalKey();
+    const records = operator.journal().flatMap((file) => readJournal(file, key).lines.flatMap((line) => line.records));
+    expect(records.map(({ kind }) => kind).sort()).toEqual(['credit', 'quote']);
+    await market.start();
   });
 
   it('stream and CheckIncomingPayment show exactly that row, on every new stream again, and nothing older', async () => {

@@ -96,4 +96,16 @@ describe('an operator that lost its home', () => {
     );
     expect(new Set(names)).toEqual(new Set([null]));
   });
+
+  it('that reads its journal again goes on with what it began since', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    await after(all, 'operator', () => opened(all));
+    const id = await opened(all);
+    await transferMessages(operator, alice, bob, id, 'opened');
+    const before = await coinOf(operator, id);
+    expect(before).toMatchObject({ state: 'frozen' });
+    await operator.home.reconcile(operator.journal());
+    expect(await coinOf(operator, id)).toEqual(before);
+  });
 });

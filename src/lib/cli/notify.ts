@@ -14,10 +14,10 @@ import { askProgram } from './outside.ts';
 export async function notifyPaid(home: Home, command: string): Promise<number> {
   let told = 0;
   for (const { record } of await home.store.unissued('notify')) {
-    const c = withSats(record) as PayeeCredit;
-    const { id, terms, paidSat } = c;
+    const { id, terms } = withSats(record) as PayeeCredit;
+    const { paidSat, unconfirmed } = await kept(home, id);
     // From a restored store: what it was told last may be missing here, and is the operator's to say.
-    if (c.unconfirmed) continue;
+    if (unconfirmed) continue;
     await askProgram(command, {
       type: 'credit-paid',
       version: 1,
@@ -33,14 +33,17 @@ export async function notifyPaid(home: Home, command: string): Promise<number> {
   return told;
 }
 
+/** As it is now, and in the journal: the process that accepted the payment may have died before it had written that. */
+const kept = ({ store }: Home, id: string): Promise<PayeeCredit> =>
+  change(store, { contract: creditKind }, named(id), ({ contract }) => ({
+    writes: {},
+    result: contract as PayeeCredit,
+  }));
+const named = (id: string) => () => ({ contract: idClaim(id) });
+
 /** Another run may write the contract meanwhile; what was told stays told. */
 const reported = (home: Home, id: string, paidSat: bigint): Promise<void> =>
-  change(
-    home.store,
-    { contract: creditKind },
-    () => ({ contract: idClaim(id) }),
-    ({ contract }) => {
-      const c = contract as PayeeCredit;
-      return { writes: c.issuedSat < paidSat ? { contract: { ...c, issuedSat: paidSat } } : {}, result: undefined };
-    },
-  );
+  change(home.store, { contract: creditKind }, named(id), ({ contract }) => {
+    const c = contract as PayeeCredit;
+    return { writes: c.issuedSat < paidSat ? { contract: { ...c, issuedSat: paidSat } } : {}, result: undefined };
+  });

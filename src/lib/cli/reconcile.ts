@@ -12,7 +12,7 @@ import type { Outcome } from '../home/reconcile.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 
-/** Files as they are, folders as the journals in them. @throws Refusal `no-input` */
+/** Files as they are, folders as the journals in them: whatever else has such a name there is passed over. @throws Refusal `no-input` */
 export function journalsIn(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     try {
@@ -20,7 +20,8 @@ export function journalsIn(paths: readonly string[]): string[] {
       return readdirSync(path)
         .filter((name) => name.endsWith('.journal'))
         .sort()
-        .map((name) => join(path, name));
+        .map((name) => join(path, name))
+        .filter((file) => statSync(file).isFile());
     } catch (error) {
       throw unreadable(path, error);
     }

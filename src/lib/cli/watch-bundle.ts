@@ -115,6 +115,9 @@ async function filesOf(name: string): Promise<string[]> {
 
 /** One document over many lines, or one a line; each with its place. @throws Refusal `malformed` where there is none: what wrote it failed */
 async function documentsOf(file: string): Promise<(readonly [at: string, text: string])[]> {
+  // A pipe in the folder would hold up all that is due.
+  const kind = await stat(file).catch(() => undefined);
+  if (kind && !kind.isFile()) throw new Refusal('no-input', `${file} is no file`);
   const text = utf8(await readInput(file, LIMIT));
   if (/^\s*\{\s*\n/.test(text)) return [[file, text]];
   const lines = text.split('\n').map((line, n) => [`${file}:${n + 1}`, line] as const);

@@ -15,6 +15,7 @@ import { openNonces } from '../credit/steps.ts';
 import { watchedOf } from '../credit/watched.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
+import { lostOf } from '../home/lost.ts';
 import type { Action } from '../protocol/action.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
@@ -29,19 +30,21 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
   const records = async (): Promise<Credit[]> => (await contractsOf(home)).map(({ record }) => record);
   const funded = async (id: string): Promise<FundedCredit> =>
     (await records()).find((c): c is FundedCredit => isFunded(c) && c.id === id)!;
-  const watched = (c: FundedCredit, all: readonly Credit[]) => {
+  const watched = (c: FundedCredit, all: readonly Credit[], restored = false) => {
     const key = rollingOf(c)?.nextKey;
     const next = key === undefined ? undefined : all.find((n) => 'terms' in n && n.terms.payee_pubkey === key);
-    return watchedOf(c, next && 'outpoint' in next ? next : undefined);
+    return watchedOf(c, next && 'outpoint' in next ? next : undefined, restored);
   };
   const start = (table: Action<any, any, any>, contract: string) =>
     play(table, { json: null, input: { contract }, merged: [] }, ports);
   return {
     network: home.network,
     async list() {
+      // Looked at each time: another process reconciles.
+      const restored = (await lostOf(home.store)) === 'pending';
       const all = await records();
       const live = all.filter(isFunded).filter((c) => !c.settled && (only === undefined || c.id === only));
-      return { watched: live.map((c) => watched(c, all)), bad: [] };
+      return { watched: live.map((c) => watched(c, all, restored)), bad: [] };
     },
     async freeze({ id }) {
       await start(exitCredit, id);

@@ -26,6 +26,7 @@ const STATES = new Set([
   'confirming',
   'spent-otherwise',
   'unfunded',
+  'restored',
   'over-budget',
   'needs-bump',
   'refused',

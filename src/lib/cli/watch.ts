@@ -11,7 +11,7 @@ import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
 import { recentBlocks, type Recent } from '../chain/recent.ts';
 import { send } from '../chain/send.ts';
 import { anyMissing, spendOf } from '../chain/spends.ts';
-import { decide, dueAt, type Due, type Ready, type Rules, type Seen, type Watched } from '../credit/watch.ts';
+import { decide, dueAt, lastAt, type Due, type Ready, type Rules, type Seen, type Watched } from '../credit/watch.ts';
 import type { Settled } from '../credit/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
@@ -102,6 +102,7 @@ interface Said {
 async function act(post: Post, rpc: Rpc, w: Watched, due: Due): Promise<Said> {
   switch (due.do) {
     case 'wait':
+      if (due.why === 'restored') return { event: due.why, short: true, more: { exits_at: lastAt(w.terms) } };
       return due.why === 'early' || due.why === 'nothing-to-exit' ? {} : { event: due.why };
     case 'warn':
       return warning(w);

@@ -123,6 +123,7 @@ const watching = (
   offers: false,
   ways: new Map([...ways, [own.txid, own.by]]),
   knowsAll: false,
+  behind: false,
 });
 
 /** The update that pays the payee as much as this transaction does. */

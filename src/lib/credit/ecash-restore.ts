@@ -14,7 +14,7 @@ import { table, type Hex } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { hexOf, messageParser, pubkey, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { mintOf, placesOf } from './ecash.ts';
+import { tokenMint, placesOf } from './ecash.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, idClaim, must, signedUpTo, type Credit, type PayerCredit } from './records.ts';
 import { peerAuth, roleIn } from './steps.ts';
@@ -155,7 +155,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
                 mine.map(({ place }) => place),
                 keyset,
                 mine.map(({ signed }) => signed),
-                mintOf(c.terms),
+                tokenMint(c.terms),
               );
         const last = Math.max(-1, ...mine.map(({ place }) => place.counter));
         const next = Math.max(wallet.counter, last + 1);

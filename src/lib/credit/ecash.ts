@@ -27,7 +27,7 @@ import type { UpdateAt, UpdateMessage } from './update-messages.ts';
 const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
 
 /** The mint that a token names. One in a home has no address: its customers know it by the contract. */
-export const mintOf = (terms: Terms): string => terms.mint_url ?? `spillway:${terms.payee_pubkey}`;
+export const tokenMint = (terms: Terms): string => terms.mint_url ?? `spillway:${terms.payee_pubkey}`;
 
 /** What the payer signs with its outputs: they are for one sum of one contract. */
 const quoteOf = (id: Hex, paid: bigint): string => `spillway/${id}/${paid}`;
@@ -168,7 +168,7 @@ export function receiveEcash(
     throw new Refusal('promises-differ', 'blind signatures found for outputs that this home has not sent', {
       blame: 'payee',
     });
-  const token = tokenOf(hand.keys.cashu(), placesOf(due, known.keyset), known.keyset, promises, mintOf(c.terms));
+  const token = tokenOf(hand.keys.cashu(), placesOf(due, known.keyset), known.keyset, promises, tokenMint(c.terms));
   if (before) return { token, contract: c, notes: [] };
   const left = c.awaited.filter((a) => a.paidSat !== m.paid_sat);
   return {

@@ -76,14 +76,10 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
         const c = funded(records.contract) as PayeeCredit;
         if (!c.exit)
           throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
+        const hints = [...(restored ? [MAY_KNOW_MORE] : []), ...(input.export ? [NO_FREEZE] : [])];
         return {
           message: exitOf(c, c.exit, facts),
-          ...(restored && {
-            hint: 'this home was restored: its journal may know an exit that pays more; where there is time, run spillway reconcile first',
-          }),
-          ...(input.export && {
-            hint: 'an export does not freeze the contract; an older export is worth money to the payer: replace it after each payment and keep it secret',
-          }),
+          ...(hints.length > 0 && { hint: hints.join('; ') }),
           writes: input.export ? {} : { contract: { ...c, state: 'exiting', live: [], rolling: null } as Credit },
           voids: input.export ? [] : openNonces(c),
         };
@@ -114,6 +110,11 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
     }),
   ],
 );
+
+const MAY_KNOW_MORE =
+  'this home was restored: its journal may know an exit that pays more; where there is time, run spillway reconcile first';
+const NO_FREEZE =
+  'an export does not freeze the contract; an older export is worth money to the payer: replace it after each payment and keep it secret';
 
 const GONE: Partial<Record<Verdict, string>> = {
   done: "the contract's coin is spent: by an exit, a close or a rollover",
@@ -176,7 +177,10 @@ function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
 export function verdictOf(c: FundedCredit, { tip, coins, known }: ExitFacts): Verdict {
-  if (coins !== 'not-checked' && coins.get(outpointText(c.outpoint)) === 'missing') return goneVerdict(c, coins, known);
+  const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(c.outpoint));
+  // What has settled it stands, unless the chain shows the coin again.
+  if (c.settled && (coin === undefined || coin === 'missing')) return 'done';
+  if (coins !== 'not-checked' && coin === 'missing') return goneVerdict(c, coins, known);
   if (c.role === 'payee' && c.paidSat === 0n) return 'done';
   if (tip === 'not-checked') return 'unknown';
   const { terms } = c;

@@ -234,8 +234,8 @@ export const cancelled = (c: Opening | (PayerFunded & { state: 'open' })): Cance
   key: c.state === 'offered' ? c.offer.pubkey : c.terms.payer_pubkey,
 });
 
-/** How far a funded contract has come. */
-const RANK = { accepted: 0, open: 1, closing: 2, closed: 3, rolled: 3, exiting: 3 } as const;
+/** How far a funded contract has come: against a rollover or close that hangs, the payee exits. */
+const RANK = { accepted: 0, open: 1, closing: 2, closed: 3, rolled: 3, exiting: 4 } as const;
 
 /** Which of two versions of a funded contract is further; the first where both are equal. */
 function further<C extends FundedCredit>(a: C, b: C): C {

@@ -12,8 +12,8 @@ import { isNetwork, type Network } from '../bitcoin/network.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Party } from '../protocol/action.ts';
-import { canonicalJson, sameJson } from '../protocol/json.ts';
-import { height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { checkDerived, height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ISSUERS, type Issuer } from './issuer.ts';
@@ -212,13 +212,11 @@ function checkEcash(terms: Terms, from: Party): void {
  * offer, within its bounds, and everything derived is derived from them.
  */
 export function readContract(view: ContractView, network: Network, from: Party): Contract {
-  const { id, address: _, descriptor: __, outpoint: at, ...terms } = view;
-  const contract = { id, terms: { network, ...terms }, outpoint: at };
-  checkKeys(contract.terms, from);
-  if (contractId(contract.terms) !== id || !sameJson(viewOf(contract), view))
-    throw new Refusal('terms-differ', 'id, address or descriptor of the contract do not follow from its terms', {
-      blame: from,
-    });
+  const { id: _, address: __, descriptor: ___, outpoint: at, ...stated } = view;
+  const terms = { network, ...stated };
+  checkKeys(terms, from);
+  const contract = { id: contractId(terms), terms, outpoint: at };
+  checkDerived('contract', viewOf(contract), view, from);
   return contract;
 }
 

@@ -6,7 +6,7 @@
  *   freeze            both warn: payments have ended, roll over or close
  *   halfway           both offer a close. Not before: an offered close keeps a rollover out, which is made until the deadline
  *   deadline          the payee exits; a rollover or close that hangs is paid for by a child
- *   half the margin   the payee exits also against a rollover or close that hangs
+ *   half the margin   the payee exits also against a rollover or close that hangs, or from a store that may be behind
  *   expiry            the payer takes its refund
  *
  * Whatever is sent is sent again while it is in no mempool, and paid for by a child while its feerate is too low. The
@@ -63,6 +63,8 @@ export interface Watched {
   ways: ReadonlyMap<Hex, Settled['by']>;
   /** Whether a rollover or close would be among them. */
   knowsAll: boolean;
+  /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
+  behind: boolean;
 }
 
 /** What spends the coin. */
@@ -93,7 +95,15 @@ export interface Rules {
   feeBudgetSat: bigint | null;
 }
 
-export type Waiting = 'early' | 'in-mempool' | 'confirming' | 'spent-otherwise' | 'unfunded' | 'nothing-to-exit';
+export type Waiting =
+  | 'early'
+  | 'in-mempool'
+  | 'confirming'
+  | 'spent-otherwise'
+  | 'unfunded'
+  | 'nothing-to-exit'
+  /** For its journal: the exit that is known may be an older one. */
+  | 'restored';
 export type Due =
   | { do: 'wait'; why: Waiting }
   /** Payments have ended: roll over, or close. */
@@ -116,7 +126,7 @@ const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze
 /** When the party sends what is its own: the payee at the deadline, the payer once nodes take the refund. */
 export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
   w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
-/** From here on the payee waits for no rollover and no close. */
+/** From here on the payee waits for no rollover, no close and no journal. */
 export const lastAt = (t: Heights): number => t.expiry - Math.floor(t.margin_blocks / 2);
 
 export function decide(w: Watched, seen: Seen, rules: Rules): Due {
@@ -143,6 +153,7 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
   const givenUp = role === 'payee' ? tip >= lastAt(terms) || (due && conflicted) : due;
   if (pending && !givenUp)
     return { do: 'rebroadcast', tx: pending, feerate: late ? withChild(pending, seen.feerate, rules) : null };
+  if (w.behind && tip >= freezeHeight(terms) && (!own || tip < lastAt(terms))) return wait('restored');
   if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, seen.feerate, rules);
   if (role === 'payee' && !own) return wait('nothing-to-exit');
   if (tip >= offerAt(terms) && !late && w.offers) return { do: 'propose-close' };

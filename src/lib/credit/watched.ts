@@ -12,8 +12,11 @@ import { payoutScript, type Contract } from './terms.ts';
 import { close, refund, update } from './transactions.ts';
 import type { Child, Ready, Watched } from './watch.ts';
 
-/** @param next the contract into which it is rolled over, where there is one: the rollover is its funding */
-export function watchedOf(c: FundedCredit, next: Contract | undefined): Watched {
+/**
+ * @param next the contract into which it is rolled over, where there is one: the rollover is its funding
+ * @param restored the home has not read its journal yet
+ */
+export function watchedOf(c: FundedCredit, next: Contract | undefined, restored = false): Watched {
   const own = c.role === 'payer' ? c.refund : c.exit;
   const by = c.role === 'payer' ? 'refund' : 'exit';
   const { tx } = c as { tx?: Hex };
@@ -40,6 +43,7 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined): Watched 
     offers: canOffer(c),
     ways,
     knowsAll: true,
+    behind: restored && c.role === 'payee' && c.state !== 'exiting',
   };
 }
 

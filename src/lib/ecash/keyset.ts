@@ -59,6 +59,8 @@ export const keysetKind: Kind<KeysetRecord> = {
       return { ...a, counter: Math.max(a.counter, b.counter), restored: a.restored || b.counter > a.counter };
     return a.role === 'mint' && b.role === 'mint' ? { ...a, active: a.active && b.active } : a;
   },
+  // The home issues under another one by now; what was issued under this one is still worth something.
+  beside: (r) => (r.role === 'mint' ? { ...r, active: false } : r),
 };
 
 /** A new keyset of this home, from keys at `path`. */

@@ -16,6 +16,7 @@ import { makeDirectory } from './directory.ts';
 import { syncFile, writePrivate } from './files.ts';
 import { IDENTITY_FILE, identityText, STORE_FILE } from './identity.ts';
 import type { Journal } from './journal.ts';
+import { lostOf, mayLack, unreadOf } from './lost.ts';
 import { MIGRATIONS } from './schema.ts';
 import { ARMOR, checkMnemonic, seedOf, writeSeed } from './seed.ts';
 import { COLUMNS } from './sql-pieces.ts';
@@ -50,8 +51,10 @@ export interface Backup {
   seed: 'encrypted' | 'plain' | 'left-out';
   open_nonces: number;
   shares: number;
-  /** Files of the journal of which it holds every line; none while the home may lack some itself. */
+  /** Files of the journal of which it holds every line; none while the home may lack some itself (`lost.ts`). */
   covered: readonly string[];
+  /** Files of the journal that the home has never read. */
+  unread: readonly string[];
 }
 
 export interface BackupOptions {
@@ -68,25 +71,23 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
   if (isWithin(dir, to))
     throw new Refusal('cannot-write', `${to} lies in the home itself, a place that outlives it expected`);
   const { store: _, ...copied } = config;
-  // A home that has not got back what its journal knows covers none of it.
-  const covered = (await mayLack(store)) ? [] : await journal.seal();
+  // A home that has not got back what its journal knows covers none of that.
+  const sealed = mayLack(await lostOf(store)) ? [] : await journal.seal();
+  const unread = await unreadOf(store, sealed);
+  const covered = sealed.filter((file) => !unread.includes(file));
   let made: Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
   await makeDirectory(to, async (at) => {
     writeConfig(at, copied, BACKUP_FILE);
-    if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
     made = await copyStore(store, join(at, STORE_FILE));
+    if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
   });
-  return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered };
+  return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered, unread };
 }
 
 function isWithin(dir: string, path: string): boolean {
   const way = relative(dir, path);
   return way !== '' && way.split(sep)[0] !== '..' && !isAbsolute(way);
 }
-
-/** Restored, or made again of its words, and not reconciled yet. */
-const mayLack = async (store: SqlStore): Promise<boolean> =>
-  (await store.meta('restored')) === 'pending' || (await store.isEmpty());
 
 const seedForm = (dir: string) =>
   readFileSync(join(dir, SEED_FILE), 'utf8').startsWith(ARMOR) ? ('encrypted' as const) : ('plain' as const);
@@ -96,7 +97,9 @@ async function copyStore(store: SqlStore, path: string) {
   closeSync(openSync(path, 'wx', 0o600));
   const target = new Connection(path, MIGRATIONS);
   try {
-    const copied = await store.snapshot(function* (counter): Sql<Omit<Backup, 'dir' | 'seed' | 'covered'>> {
+    const copied = await store.snapshot(function* (counter): Sql<
+      Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>
+    > {
       const commit = yield* counter.get();
       for (const copied of TABLES)
         yield* pages(copied, (rows) =>

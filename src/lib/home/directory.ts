@@ -8,27 +8,81 @@ import { dirname, join } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 import { CONFIG_FILE } from './config.ts';
 import { isMissing, syncDirectory, syncParent } from './files.ts';
+import { hold } from './hold.ts';
+
+/** Where a run works, and beside it what it holds for as long as it lives. */
+const DRAFT = /\.[0-9a-f]{12}\.tmp$/;
+const HELD = '.spillway-lock';
 
 /**
+ * Before that, what runs that were killed have left in the same place is removed: it may hold a seed.
  * @param fill writes the files, and syncs each
  * @throws Refusal `home-exists`, `cannot-write`, and whatever `fill` refuses
  */
 export async function makeDirectory(dir: string, fill: (made: string) => Promise<void>): Promise<void> {
   refuseOccupied(dir);
-  const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
+  let draft: Draft | undefined;
   try {
     mkdirSync(dirname(dir), { recursive: true });
-    mkdirSync(made, { mode: 0o700 });
-    await fill(made);
-    syncDirectory(made);
-    renameSync(made, dir);
+    await sweep(dirname(dir));
+    draft = await newDraft(dir);
+    await fill(draft.made);
+    syncDirectory(draft.made);
+    renameSync(draft.made, dir);
     syncParent(dir);
   } catch (error) {
-    rmSync(made, { recursive: true, force: true });
+    if (draft) rmSync(draft.made, { recursive: true, force: true });
     if (error instanceof Refusal) throw error;
     // Another process may have made one meanwhile.
     refuseOccupied(dir);
     throw new Refusal('cannot-write', `${dir} cannot be made: ${(error as Error).message}`);
+  } finally {
+    draft?.end();
+  }
+}
+
+interface Draft {
+  made: string;
+  end(): void;
+}
+
+/** Held before it is made: what is there and not held was left behind. */
+async function newDraft(dir: string): Promise<Draft> {
+  const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
+  const free = await hold(made + HELD);
+  // A sweep that came between the file and its lock has taken it for one that was left.
+  if (!free || !existsSync(made + HELD)) {
+    free?.();
+    return newDraft(dir);
+  }
+  const end = (): void => {
+    free();
+    rmSync(made + HELD, { force: true, maxRetries: 3 });
+  };
+  try {
+    mkdirSync(made, { mode: 0o700 });
+    return { made, end };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+/** Removes the drafts that no process holds. Never refuses: other runs may be at it too. */
+async function sweep(parent: string): Promise<void> {
+  for (const name of readdirSync(parent).filter((file) => file.endsWith(HELD))) {
+    const made = join(parent, name.slice(0, -HELD.length));
+    if (!DRAFT.test(made)) continue;
+    const free = await hold(made + HELD, false).catch(() => undefined);
+    if (!free) continue;
+    try {
+      rmSync(made, { recursive: true, force: true });
+      rmSync(made + HELD, { force: true });
+    } catch {
+      // Of another user: it stays as it is.
+    } finally {
+      free();
+    }
   }
 }
 

@@ -75,12 +75,15 @@ function fuseMount(dir: string): string | undefined {
   return NETWORK_FUSE.test(type) ? type : undefined;
 }
 
-/** Writes a new file of mode 0600 and syncs it. Not its directory: see `syncDirectory`. */
+/** Writes a new file of mode 0600 and syncs it; on a full disk, none. Not its directory: see `syncDirectory`. */
 export function writePrivate(path: string, content: string | Uint8Array): void {
   const file = openSync(path, 'wx', 0o600);
   try {
     writeFileSync(file, content);
     fsyncSync(file);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
   } finally {
     closeSync(file);
   }
@@ -96,6 +99,15 @@ export function replacePrivate(path: string, text: string): void {
     rmSync(made, { force: true });
     throw error;
   }
+}
+
+/**
+ * All of a file that somebody else may have put there: a pipe, socket or device in its place would be waited for, or never end.
+ * @throws as `readFileSync` does
+ */
+export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {
+  if (!statSync(path).isFile()) throw new Error(`${path} is no file`);
+  return readFileSync(path, encoding);
 }
 
 /** Overwrites a file, syncs it and removes it; one that is not there is gone already. What the medium keeps, it keeps. */

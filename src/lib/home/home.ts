@@ -26,13 +26,15 @@ import { isMissing, refuseExposed, writePrivate } from './files.ts';
 import type { Backup } from './backup.ts';
 import { checkIdentity, IDENTITY_FILE, identityOf, identityText, STORE_FILE, Tide } from './identity.ts';
 import { Journal, journalBeside } from './journal.ts';
+import type { Sql } from './database.ts';
 import type { HomeKeys } from './keys.ts';
+import { goOn, lostOf, mayLack, unreadOf, without, type Lost } from './lost.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, readCopies, writeCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed.ts';
 import type { Gathered, Outcome } from './reconcile.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
-import type { SqlStore, StoreOptions } from './sql-store.ts';
+import { setMeta, type SqlStore, type StoreOptions } from './sql-store.ts';
 import { SqliteStore } from './sqlite.ts';
 import type { HomeStore } from './store.ts';
 
@@ -83,13 +85,20 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
   await makeDirectory(dir, async (made) => {
     writeConfig(made, config);
     await writeSeed(join(made, SEED_FILE), mnemonic, passphrase);
-    if (store === undefined) await makeStore(made, id);
-    else await (await import('./postgres.ts')).createPostgres(store, id);
+    const lost = options.mnemonic === undefined ? undefined : ('words' as const);
+    if (store === undefined) await makeStore(made, id, lost);
+    else await (await import('./postgres.ts')).createPostgres(store, id, (identity) => begin(identity, lost));
   });
   return { id, mnemonic };
 }
 
-async function makeStore(dir: string, id: string): Promise<void> {
+/** What a new store begins with. */
+function* begin(identity: string, lost: Lost | undefined): Sql<void> {
+  yield* setMeta('identity', identity);
+  if (lost) yield* setMeta('restored', lost);
+}
+
+async function makeStore(dir: string, id: string, lost: Lost | undefined): Promise<void> {
   writePrivate(join(dir, IDENTITY_FILE), identityText(id));
   const store = SqliteStore.create({
     path: join(dir, STORE_FILE),
@@ -98,6 +107,7 @@ async function makeStore(dir: string, id: string): Promise<void> {
   try {
     // Inodes and ctimes outlive the move of the directory to its place.
     await store.setMeta('identity', identityOf(dir));
+    if (lost) await store.setMeta('restored', lost);
   } finally {
     store.close();
   }
@@ -128,7 +138,7 @@ export interface OpenOptions {
 export interface Reconciled {
   gathered: Gathered;
   outcomes: readonly Outcome[];
-  /** Files of this home in the folder of its journal that were not among them: a backup would say that they can go. */
+  /** Files of this home in the folder of its journal that were not among them: no backup covers them until they are. */
   notGiven: readonly string[];
 }
 
@@ -139,6 +149,8 @@ export interface Home {
   readonly refundsDir: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */
   readonly restored: boolean;
+  /** That, or it was made of its words: its journal may know what its store does not. */
+  readonly mayLack: boolean;
   readonly store: HomeStore;
   readonly shares: Shares;
   /** Where its journal goes. */
@@ -199,20 +211,20 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     key: async () => (await keys()).storeKey,
     point: options.point,
   });
-  let restored: boolean;
+  let lost: Lost | undefined;
   try {
     if (existsSync(join(dir, SEED_FILE))) refuseExposed(join(dir, SEED_FILE));
     await checkIdentity(identity, store, tide, options.kinds);
-    restored = (await store.meta('restored')) === 'pending';
+    lost = await lostOf(store);
     await shares.sweep(store);
   } catch (error) {
     store.close();
     tide.close();
     throw error;
   }
-  const accept = async (): Promise<void> => {
-    await store.setMeta('restored', 'accepted');
-    restored = false;
+  const accept = async (unread: readonly string[]): Promise<void> => {
+    await goOn(store, unread);
+    lost = 'accepted';
   };
   return {
     dir,
@@ -225,7 +237,10 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     journalDir: journal.dir,
     journalKey,
     get restored() {
-      return restored;
+      return lost === 'pending';
+    },
+    get mayLack() {
+      return mayLack(lost);
     },
     random: async () =>
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
@@ -233,22 +248,25 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
     async reconcile(journals) {
       const { gather, reconcile } = await import('./reconcile.ts');
-      // A home made again from its words has lost everything, and knows nothing of it.
-      const fromWords = (await store.meta('restored')) === undefined;
-      if (fromWords && !(await store.isEmpty()))
-        throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all');
+      const before = await lostOf(store);
+      if (before === undefined)
+        throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all', {
+          hint: 'a journal is brought into a home made of a backup (restore --from) or of the words (init --mnemonic-fd)',
+        });
       const gathered = gather(journals, await journalKey(), await options.kinds());
-      // Where this is interrupted, what is in the store by then must not pass for all there was.
-      if (fromWords) await store.setMeta('restored', 'pending');
-      const given = new Set(journals.map((path) => resolve(path)));
-      const notGiven = (await journal.files()).filter((path) => !given.has(path));
+      // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
+      // store by then must not pass for all there was.
+      if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
+      // Once its owner goes on, what the home itself has written since is no lost part of its journal.
+      const others = without(await journal.others(), journals);
+      const notGiven = before === 'accepted' ? await unreadOf(store, others) : others;
       const outcomes = await reconcile(store, gathered);
-      await accept();
+      await accept(notGiven);
       return { gathered, outcomes, notGiven };
     },
     copy: async (copies) => writeCopies(refundsDir, copies),
     copies: () => readCopies(refundsDir),
-    acceptRestore: accept,
+    acceptRestore: async () => accept(await journal.others()),
     close() {
       store.close();
       tide.close();

@@ -21,7 +21,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   write,
@@ -31,7 +30,7 @@ import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
-import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
+import { isMissing, readPlain, syncDirectory, syncParent, writePrivate } from './files.ts';
 import { lock, unlock } from './nonce-box.ts';
 
 /** Where a home's journal lies unless told otherwise. */
@@ -276,6 +275,11 @@ export class Journal {
       .sort();
   }
 
+  /** But for the one that this process writes. */
+  async others(): Promise<string[]> {
+    return (await this.files()).filter((path) => path !== this.#file?.path);
+  }
+
   /** After what is being written. */
   close(): void {
     void this.#writing
@@ -348,7 +352,7 @@ function beginOf(path: string, bytes: number): string {
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'latin1');
+    return readPlain(path, 'latin1');
   } catch (error) {
     throw unreadable(path, error);
   }

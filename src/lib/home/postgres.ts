@@ -42,16 +42,18 @@ const counter: Counter = {
 };
 
 /**
- * Puts the schema into an empty database.
- * @param fill what it holds from the start: the store of a backup, with the identity that it had there
+ * Puts the schema into an empty database, and what the store holds from the start: all of it or nothing.
+ * @param begin is given the identity that the store has there (`identity.ts`)
  * @throws Refusal `home-exists` where a home has its store there
  */
-export async function createPostgres(url: string, homeId: string, fill?: () => Sql<void>): Promise<void> {
+export async function createPostgres(
+  url: string,
+  homeId: string,
+  begin: (identity: string) => Sql<void>,
+): Promise<void> {
   const db = new Postgres(url);
   try {
-    await db.migrate(homeId, true);
-    const identity = await db.identity();
-    await db.write('all', fill ?? (() => setMeta('identity', identity)));
+    await db.create(homeId, begin);
   } finally {
     db.close();
   }
@@ -65,7 +67,7 @@ export async function openPostgres(
 ): Promise<{ store: SqlStore; identity: string }> {
   const db = new Postgres(url);
   try {
-    await db.migrate(homeId, false);
+    await db.migrate(homeId);
     return { store: new SqlStore(db, options), identity: await db.identity() };
   } catch (error) {
     db.close();
@@ -131,18 +133,29 @@ class Postgres implements Database {
   }
 
   /** Brings the schema up to date, once, whoever else does it at the same time. */
-  async migrate(homeId: string, create: boolean): Promise<void> {
-    if (!(await this.#transaction(WRITE, [lockNames(['migrate'])], this.#migrate(homeId, create))))
-      throw new Refusal('concurrent', `${this.#place} is changed by another run`, { hint: 'run it again' });
+  async migrate(homeId: string): Promise<void> {
+    await this.#alone(this.#migrate(homeId, false));
     this.#identity = await this.identity();
     await this.#use((client) => client.query(SWEEP));
+  }
+  async create(homeId: string, begin: (identity: string) => Sql<void>): Promise<void> {
+    await this.#alone(this.#create(homeId, begin));
+  }
+  async #alone(work: Sql<true>): Promise<void> {
+    if (!(await this.#transaction(WRITE, [lockNames(['migrate'])], work)))
+      throw new Refusal('concurrent', `${this.#place} is changed by another run`, { hint: 'run it again' });
+  }
+  *#create(homeId: string, begin: (identity: string) => Sql<void>): Sql<true> {
+    yield* this.#migrate(homeId, true);
+    yield* begin(markOf((yield* get(STATE)) as unknown as State));
+    return true;
   }
   *#migrate(homeId: string, create: boolean): Sql<true> {
     const newest = POSTGRES_MIGRATIONS.length;
     const { there } = (yield* get(`SELECT to_regclass('meta') IS NOT NULL AS there`)) as { there: boolean };
     if (there && create)
       throw new Refusal('home-exists', `${this.#place} holds the store of another home`, {
-        hint: 'take an empty database; a store is never overwritten',
+        hint: 'take an empty database; a store is never overwritten. Of a run that was killed at its end it is one without a home: drop it',
       });
     if (!there && !create)
       throw new Refusal('store-damaged', `${this.#place} holds no store of a home`, {

@@ -100,12 +100,15 @@ export async function reconcile(
   // What the store has lost comes last: by then others have let go of the claims that it takes over. Of that, what holds most
   // claims comes first, so that an opening finds the contract that it became.
   const claimsOf = ({ kind, record }: Merged): number => kind.claims(record).length;
+  const stuck: Merged[] = [];
   for (const entry of records.values()) {
     const outcome = await into(store, entry.kind, entry.name, entry.record, false);
-    if (outcome) outcomes.push(outcome);
-    else lost.push(entry);
+    if (!outcome) lost.push(entry);
+    else if (outcome.outcome === 'conflict') stuck.push(entry);
+    else outcomes.push(outcome);
   }
-  for (const { kind, name, record } of lost.sort((a, b) => claimsOf(b) - claimsOf(a)))
+  // A record that was looked at later may have let go of what one of these needs.
+  for (const { kind, name, record } of [...lost.sort((a, b) => claimsOf(b) - claimsOf(a)), ...stuck])
     outcomes.push((await into(store, kind, name, record, true))!);
   await unite(store, [...notes.values()]);
   await store.addAddresses([...addresses.values()]);
@@ -127,7 +130,7 @@ async function into(
     if (!same && !add) return undefined;
     const mine = same && kind.parse(same[1].record);
     const merged = same ? merge(kind, mine, record) : record;
-    if (same && canonicalJson(merged) === canonicalJson(mine))
+    if (same && (isEqual(merged, mine) || isCovered(kind, mine, record)))
       return { kind: kind.name, name, outcome: 'same', record: mine };
     if (same && kind.row(mine).left && !kind.row(merged).left)
       return { kind: kind.name, name, outcome: 'conflict', record };
@@ -138,9 +141,23 @@ async function into(
     } catch (error) {
       refuseUnlessKnown(error);
       // Another run may have added the very same: then the next look finds it.
-      if (again) return { kind: kind.name, name, outcome: 'conflict', record };
+      if (!again) continue;
+      const beside = kind.beside?.(record) ?? record;
+      if (isEqual(beside, record)) return { kind: kind.name, name, outcome: 'conflict', record };
+      return into(store, kind, name, beside, add);
     }
   }
+}
+
+const isEqual = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
+
+/**
+ * Would the store's record, had it been lost too, learn nothing from that of the journal? Then it stays as it is: what was
+ * confirmed or made since the home was lost is not in doubt because a journal is read again.
+ */
+function isCovered(kind: Kind<any>, mine: unknown, record: unknown): boolean {
+  const lost = kind.restored(mine);
+  return isEqual(merge(kind, lost, record), lost);
 }
 
 /** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */

@@ -4,12 +4,12 @@
  *
  * One file a document, `NAME.json`, 0600, synced before anything is printed. Not here: what is in them (the families).
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Copy } from '../protocol/action.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
-import { isMissing, replacePrivate, syncDirectory, syncParent } from './files.ts';
+import { isMissing, readPlain, replacePrivate, syncDirectory, syncParent } from './files.ts';
 
 /** Where a home's copies go unless told otherwise: beside it, so that losing the home does not lose them. */
 export const defaultRefunds = (home: string): string => `${home.replace(/\/+$/, '')}.refunds`;
@@ -37,7 +37,7 @@ export function readCopies(dir: string): { copies: readonly Copy[]; unreadable: 
   const unreadable: string[] = [];
   for (const file of filesOf(dir)) {
     try {
-      const body = parseJson(readFileSync(join(dir, file), 'utf8'));
+      const body = parseJson(readPlain(join(dir, file), 'utf8'));
       if (typeof body !== 'object' || body === null) throw new Refusal('malformed-json', 'no object');
       copies.push({ name: file.slice(0, -'.json'.length), body });
     } catch {

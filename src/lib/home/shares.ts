@@ -5,8 +5,7 @@
  *
  * New files are synced before the commit that claims them, and files that lost their claim are destroyed after it. All
  * that, and the sweep of files that no record claims when a home is opened, happens under one exclusive lock: otherwise a
- * second process would take the new file of the first for one that a crash has left behind. The lock is a transaction
- * of SQLite on a file of its own, which the system ends with its process.
+ * second process would take the new file of the first for one that a crash has left behind.
  * Not promised: what a file system with snapshots, or a flash disk, keeps of a file that was overwritten and removed.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -16,6 +15,7 @@ import type { Claim, ShareFile } from '../protocol/action.ts';
 import type { Shares } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { destroyFile, isMissing, refuseExposed, syncDirectory, syncParent, writePrivate } from './files.ts';
+import { hold } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
 import type { HomeStore } from './store.ts';
 
@@ -116,31 +116,30 @@ export class ShareFolder implements Shares {
   }
 
   async #locked<T>(work: () => Promise<T>): Promise<T> {
-    const { DatabaseSync } = await import('node:sqlite');
     try {
       if (mkdirSync(this.#dir, { recursive: true, mode: 0o700 }) !== undefined) syncParent(this.#dir);
     } catch (error) {
       throw new Refusal('cannot-write', `${this.#dir} cannot be made: ${(error as Error).message}`);
     }
     refuseExposed(this.#dir);
-    // Without a wait of its own, which would hold up other runs of this process too.
-    const db = new DatabaseSync(join(this.#dir, `${this.#prefix}lock`), { timeout: 0 });
+    const free = await this.#hold();
     try {
-      for (const end = performance.now() + WAIT_MS; ;) {
-        try {
-          db.exec('BEGIN EXCLUSIVE');
-          break;
-        } catch (error) {
-          if (performance.now() > end)
-            throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_MS / 1000} s`, {
-              hint: `try again; should it last, look for a run that hangs (${(error as Error).message})`,
-            });
-          await sleep(2 + Math.random() * 10);
-        }
-      }
       return await work();
     } finally {
-      db.close();
+      free();
+    }
+  }
+
+  /** Waits without holding up other runs of this process. */
+  async #hold(): Promise<() => void> {
+    for (const end = performance.now() + WAIT_MS; ;) {
+      const free = await hold(join(this.#dir, `${this.#prefix}lock`));
+      if (free) return free;
+      if (performance.now() > end)
+        throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_MS / 1000} s`, {
+          hint: 'try again; should it last, look for a run that hangs',
+        });
+      await sleep(2 + Math.random() * 10);
     }
   }
 }

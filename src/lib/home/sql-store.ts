@@ -165,10 +165,6 @@ export class SqlStore implements HomeStore {
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (await this.#db.ask(() => get('SELECT 1 FROM record LIMIT 1'))) === undefined;
-  }
-
   async unissued(issuer: string): Promise<readonly Listed[]> {
     return this.#listed('WHERE issuer = ? AND issued_sat < high_sat', issuer);
   }

@@ -23,8 +23,6 @@ export interface StoredAddress extends OwnAddress {
 export interface HomeStore extends Store {
   /** All records, or those of a kind, or of a kind in one state, oldest first. */
   list(kind?: string, state?: string): Promise<readonly Listed[]>;
-  /** It holds no record. */
-  isEmpty(): Promise<boolean>;
   /** The records of this issuer of which not all that was paid is issued or reported. */
   unissued(issuer: string): Promise<readonly Listed[]>;
   /** The records whose name begins so; none for a prefix of fewer than 8 hex digits. */

@@ -38,6 +38,8 @@ export interface Kind<R> {
    * journal, both as `restored` left them. Whatever only grows is the larger. Absent: the one that is further, by its row.
    */
   merged?(mine: R, other: R): R;
+  /** A record that comes back from a journal where another one has taken a claim of its own since: what it is without that. */
+  beside?(record: R): R;
 }
 
 export interface RecordRow {

@@ -111,5 +111,17 @@ export function checkSame(own: object, stated: object, from: Party): void {
     throw new Refusal('terms-differ', `the message states another ${differs[0]} than this home knows`, { blame: from });
 }
 
+/**
+ * What another party states of a contract or coin is what follows from its terms.
+ * @param what it is, in words @param derived from the stated terms
+ * @throws Refusal `terms-differ`
+ */
+export function checkDerived(what: string, derived: object, stated: object, from: Party): void {
+  if (!sameJson(derived, stated))
+    throw new Refusal('terms-differ', `id, address or descriptor of the ${what} do not follow from its terms`, {
+      blame: from,
+    });
+}
+
 const shown = (value: unknown, longest = 80): string =>
   typeof value === 'object' ? 'something else' : String(value).slice(0, longest);

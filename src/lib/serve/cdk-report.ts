@@ -56,7 +56,10 @@ export class Reporter {
   async listen(show: (event: Received) => void): Promise<() => void> {
     this.#streams.add(show);
     this.#sweep = true;
-    for (const quote of await this.#quotes('pending')) if (quote.event) show(receivedOf(quote)!);
+    for (const { id } of await this.#quotes('pending')) {
+      const row = await rowOf(this.#o.store, id);
+      if (row) show(row);
+    }
     return () => this.#streams.delete(show);
   }
 
@@ -92,13 +95,13 @@ export class Reporter {
   async #advance(id: string): Promise<void> {
     const { store, log, point } = this.#o;
     try {
-      const find: FindOf<Rs> = ({ quote }) => ({ quote: quoteClaim(id), contract: quote && idClaim(quote.contract) });
-      const before = await change(store, KINDS, find, ({ quote }) => ({ writes: {}, result: standOf(quote!) }));
+      const find = findOf(id);
+      const before = await change(store, KINDS, find, ({ quote }) => asIs(standOf(quote!)));
       const figures = await this.#o.figures(id);
       point('report-before-commit');
       const { cut, moved, stopped } = await change(store, KINDS, find, ({ quote, contract }) =>
         // Figures say nothing of a row that was cut or acknowledged after they were read.
-        standOf(quote!) === before ? report(quote!, contract!, figures) : { writes: {}, result: NOTHING },
+        standOf(quote!) === before ? report(quote!, contract!, figures) : asIs(NOTHING),
       );
       if (stopped) log({ code: stopped, text: `quote ${id}: nothing more is reported, accepted or melted on it` });
       if (cut) {
@@ -118,6 +121,10 @@ export class Reporter {
 
 type Rs = { quote: Quote; contract: Credit };
 const KINDS = { quote: quoteKind, contract: creditKind };
+const findOf =
+  (id: string): FindOf<Rs> =>
+  ({ quote }) => ({ quote: quoteClaim(id), contract: quote && idClaim(quote.contract) });
+const asIs = <T>(result: T) => ({ writes: {}, result });
 const standOf = ({ ackSat, event, issuedSat, stopped, retired }: Quote): string =>
   canonicalJson([ackSat, event, issuedSat, stopped, retired]);
 
@@ -147,6 +154,13 @@ export function report(
   const issuedSat = payee.issuedSat + cut.event!.afterSat - cut.event!.beforeSat;
   return { writes: { quote: cut, contract: { ...payee, issuedSat } }, result };
 }
+
+/**
+ * The row of a quote that is under way, as the mint is shown it. It is in the journal with the payments that it tells of: the
+ * process that cut it may have died before it had written that.
+ */
+export const rowOf = (store: HomeStore, id: string): Promise<Received | undefined> =>
+  change(store, KINDS, findOf(id), ({ quote }) => asIs(receivedOf(quote)));
 
 /** The row as the mint is shown it; nothing where none is under way. */
 export function receivedOf(quote: Quote | undefined): Received | undefined {

@@ -7,7 +7,6 @@
  * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`cdk-report.ts`), sockets (`cdk-listen.ts`).
  */
 import { mintQuote, mintUrl, newMintQuote } from '../cashu/quotes.ts';
-import { quoteClaim, quoteKind } from '../ecash/quote.ts';
 import { printRequest } from '../ecash/request.ts';
 import type { Home } from '../home/home.ts';
 import { realRandom } from '../home/random.ts';
@@ -19,7 +18,7 @@ import { listen, type Handlers, type ListenOptions } from './cdk-listen.ts';
 import { logged } from './cdk-log.ts';
 import { Melts } from './cdk-melts.ts';
 import type { Identifier, Requests } from './cdk-proto.ts';
-import { receivedOf, Reporter } from './cdk-report.ts';
+import { Reporter, rowOf } from './cdk-report.ts';
 import type { Listener } from './listener.ts';
 
 export interface CdkOptions extends Pick<ListenOptions, 'address' | 'tlsDir' | 'insecure' | 'log'> {
@@ -63,9 +62,7 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
       };
     },
     CheckIncomingPayment: async ({ requestIdentifier }) => {
-      const id = idOf(requestIdentifier, 'QUOTE_ID');
-      const found = (await home.store.load([quoteClaim(id)])).found.get(quoteClaim(id));
-      const received = found && receivedOf(quoteKind.parse(found.record));
+      const received = await rowOf(home.store, idOf(requestIdentifier, 'QUOTE_ID'));
       return { payments: received ? [received] : [] };
     },
     GetPaymentQuote: async (request) => {

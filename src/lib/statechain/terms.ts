@@ -15,8 +15,8 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Party } from '../protocol/action.ts';
-import { canonicalJson, sameJson } from '../protocol/json.ts';
-import { height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { checkDerived, height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedTextHash } from '../signing/curve.ts';
@@ -144,13 +144,11 @@ export function viewOf({ id, terms, outpoint: at }: Coin): CoinView {
 
 /** A coin that another party states: everything derived follows from its terms. @throws Refusal `key-rejected`, `terms-differ` */
 export function readCoin(view: CoinView, network: Network, from: Party): Coin {
-  const { id, address: _, descriptor: __, outpoint: at, ...terms } = view;
-  const coin = { id, terms: { network, ...terms }, outpoint: at };
-  checkKeys(coin.terms, from);
-  if (coinId(coin.terms) !== id || !sameJson(viewOf(coin), view))
-    throw new Refusal('terms-differ', 'id, address or descriptor of the coin do not follow from its terms', {
-      blame: from,
-    });
+  const { id: _, address: __, descriptor: ___, outpoint: at, ...stated } = view;
+  const terms = { network, ...stated };
+  checkKeys(terms, from);
+  const coin = { id: coinId(terms), terms, outpoint: at };
+  checkDerived('coin', viewOf(coin), view, from);
   return coin;
 }
 

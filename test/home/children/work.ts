@@ -3,9 +3,14 @@
  * - visit: opens the home, commits, closes, over and over; says what `restored` was
  * - count: raises the paid amount of one record under compare-and-swap; says how often it lost the race
  * - pair: raises two records in one commit, until it is killed; says the amount after each
+ * - draft: makes a directory at HOME, and stays within it until it reads a byte
  * - commit: commits until it is killed; says the counter after each commit
  */
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeDirectory } from '../../../src/lib/home/directory.ts';
+import { writePrivate } from '../../../src/lib/home/files.ts';
 import { openHome, type Home } from '../../../src/lib/home/home.ts';
 import { commitOf, hex, nonceOf, thing, things, write, type Thing } from '../things.ts';
 
@@ -21,6 +26,15 @@ async function visit(): Promise<void> {
     say({ restored: home.restored });
     home.close();
   }
+}
+
+async function draft(): Promise<void> {
+  await makeDirectory(dir, async (made) => {
+    writePrivate(join(made, 'seed'), 'words');
+    say({ made });
+    await once(process.stdin, 'data');
+  });
+  process.exit();
 }
 
 async function count(): Promise<void> {
@@ -66,5 +80,6 @@ async function pair(home: Home): Promise<void> {
 
 if (mode === 'visit') await visit();
 else if (mode === 'count') await count();
+else if (mode === 'draft') await draft();
 else if (mode === 'pair') await pair(await open());
 else await commit(await open());
