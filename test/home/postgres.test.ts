@@ -186,6 +186,18 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       }
     }, 60_000);
 
+    it('lets in nobody else: no such database, user or right does not pass by itself', async () => {
+      const url = await cluster.database();
+      const dir = await newHome(url);
+      await cluster.sql(url, 'CREATE ROLE nobody LOGIN');
+      for (const [from, to] of [
+        [/[^/]*$/, 'no_such_store'],
+        ['postgres@', 'no_such_user@'],
+        ['postgres@', 'nobody@'],
+      ] as const)
+        await expect(open(dir, url.replace(from, to)), to).rejects.toMatchObject({ code: 'store-foreign', exit: 69 });
+    });
+
     it('records its URL without the password, and says where it is without it', async () => {
       const url = new URL(await cluster.database());
       url.password = 'hunter2';

@@ -315,15 +315,17 @@ const RACES = ['40001', '40P01']; // serialization_failure, deadlock_detected
 const LOCKED = '55P03';
 /** Data, constraints, syntax and RAISE: what the program must not have asked. */
 const FAULTS = /^(22|23|42|P0)/;
+/** No such database, or one that this user may not enter or use: it does not pass by itself. */
+const CLOSED = /^(28|3D|42501)/;
 
 function refusalOf(error: unknown, place: string): unknown {
   if (error instanceof Refusal || !(error instanceof Error)) return error;
   const { code, message } = error as { code?: string; message: string };
-  if (error instanceof pg.DatabaseError && FAULTS.test(code ?? '') && code !== '42501')
+  if (error instanceof pg.DatabaseError && FAULTS.test(code ?? '') && !CLOSED.test(code ?? ''))
     return new Refusal('bug', `the store refuses a write: ${message}`);
   if (code === LOCKED)
     return new Refusal('store-unavailable', `${place} stayed locked by another process for ${WAIT_MS / 1000} s`, {
       hint: 'try again; should it last, look for a run that hangs',
     });
-  return new Refusal('store-unavailable', `${place}: ${message || code}`);
+  return new Refusal(CLOSED.test(code ?? '') ? 'store-foreign' : 'store-unavailable', `${place}: ${message || code}`);
 }

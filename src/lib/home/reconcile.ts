@@ -8,7 +8,7 @@
  * `unconfirmed`). Not here: reading files (`journal.ts`), what a family makes of its record.
  */
 import type { Kind, Note, WalletPath } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { plainCommit, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
@@ -130,7 +130,7 @@ async function into(
     if (!same && !add) return undefined;
     const mine = same && kind.parse(same[1].record);
     const merged = same ? merge(kind, mine, record) : record;
-    if (same && (isEqual(merged, mine) || isCovered(kind, mine, record)))
+    if (same && (sameJson(merged, mine) || isCovered(kind, mine, record)))
       return { kind: kind.name, name, outcome: 'same', record: mine };
     if (same && kind.row(mine).left && !kind.row(merged).left)
       return { kind: kind.name, name, outcome: 'conflict', record };
@@ -143,13 +143,11 @@ async function into(
       // Another run may have added the very same: then the next look finds it.
       if (!again) continue;
       const beside = kind.beside?.(record) ?? record;
-      if (isEqual(beside, record)) return { kind: kind.name, name, outcome: 'conflict', record };
+      if (sameJson(beside, record)) return { kind: kind.name, name, outcome: 'conflict', record };
       return into(store, kind, name, beside, add);
     }
   }
 }
-
-const isEqual = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
 
 /**
  * Would the store's record, had it been lost too, learn nothing from that of the journal? Then it stays as it is: what was
@@ -157,7 +155,7 @@ const isEqual = (a: unknown, b: unknown): boolean => canonicalJson(a) === canoni
  */
 function isCovered(kind: Kind<any>, mine: unknown, record: unknown): boolean {
   const lost = kind.restored(mine);
-  return isEqual(merge(kind, lost, record), lost);
+  return sameJson(merge(kind, lost, record), lost);
 }
 
 /** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */

@@ -68,7 +68,7 @@ export const ERRORS = {
   'coin-missing': [69, 'an input is not on the chain, or spent'],
   'store-unavailable': [69, 'the store of the home does not answer, or is locked: try again'],
   'store-damaged': [69, 'the store, the seed or the configuration of the home is damaged or missing'],
-  'store-foreign': [69, 'the store is of another home, of another cluster than before, or a standby'],
+  'store-foreign': [69, "the store is another home's or cluster's, a standby, or does not let this home in"],
   'network-disk': [69, 'the store is on a file system of the network, where locks do not hold'],
   'store-unsafe': [69, 'SQLite cannot keep the store safe here: it would not sync, lock or erase as it must'],
   'commit-unsynced': [69, 'PostgreSQL answers a commit before it is on disk'],
