@@ -7,11 +7,10 @@ import { note, print } from '../lib/cli/output.ts';
 import { readPassphrase, readSecret } from '../lib/cli/secrets.ts';
 import { printJson } from '../lib/protocol/json.ts';
 
-const BY_REFUNDS = 'contracts that no backup has are known by their refunds only';
 /** What the owner of a restored or copied store must know before going on. */
 const LOST = [
   'every open nonce, offer and proposal of this home is erased: ask again',
-  BY_REFUNDS,
+  'contracts that no backup has are known by their refunds only',
   'a payee may miss payments that were signed after the backup: exit, close or roll over, but no more updates',
   'an operator of statecoins signs nothing more for those of the restored store: their shares are destroyed, their owners exit',
   'if the other copy still runs, stop it: two copies of a home give keys away',
@@ -55,7 +54,7 @@ With --accept-restore a home whose store was restored or copied works again with
     const { refunds, unreadable } = await withHome(flags, async (home) => {
       const found = await restoreRefunds(home);
       if (flags['accept-restore'] && home.mayLack) {
-        (home.restored ? LOST : [BY_REFUNDS]).forEach(note);
+        (home.restored ? LOST : LOST.filter((line) => line.includes('no backup'))).forEach(note);
         await home.acceptRestore();
       } else if (home.restored) {
         note(
