@@ -518,8 +518,10 @@ describe('a mint or a home put back from an older copy', () => {
     const contract = await market.forward();
     const quote = await market.bind(contract);
     const at = market.mint.state.quotes.find(({ id }) => id === quote)!;
+    await market.stop();
     at.paid = 50_000;
     await market.pay(contract, 2_100n);
+    await market.start();
     await until(() => market.codes().includes('mint-ahead'), 'mint-ahead');
     expect(await stopped(quote)).toBe('mint-ahead');
     await expect(market.pay(contract, 900n)).rejects.toMatchObject({ code: 'mint-ahead' });
