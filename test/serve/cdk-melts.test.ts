@@ -395,9 +395,10 @@ describe('while a quote of the mint has stopped', () => {
     const quote = await market.bind(contract);
     const line = await market.invoice(reverse, 1_000n);
     const melt = await market.mint.newMelt(line);
-    market.mint.state.quotes.find(({ id }) => id === quote)!.paid = 7;
     await market.pay(contract, 2_100n);
-    await expect.poll(async () => (await market.quote(quote)).stopped, { timeout: 5_000 }).toBe('mint-ahead');
+    await market.arrived(quote, 2_100);
+    market.mint.state.quotes.find(({ id }) => id === quote)!.paid = 7_000;
+    await expect.poll(async () => (await market.quote(quote)).stopped, { timeout: 20_000 }).toBe('mint-ahead');
     await unquoted(await market.invoice(reverse, 700n), 'mint-ahead');
     expect((await make(line, melt.id)).status).toBe('FAILED');
     expect(await owed()).toBe(0n);
