@@ -5,7 +5,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/node/**', 'test/mint/**', 'node_modules/**'],
-    testTimeout: 60_000,
+    // One limit for all, against what hangs: how long a test takes is the machine's affair.
+    testTimeout: 600_000,
+    hookTimeout: 240_000,
     // Much of it waits for the processes that it starts: no core is left to itself.
     maxWorkers: '100%',
     // oclif prints through the console, which vitest would otherwise take.

@@ -58,7 +58,7 @@ beforeAll(() => {
   mkdirSync(consumer);
   writeFileSync(join(consumer, 'package.json'), '{"private":true,"type":"module"}');
   npm(consumer, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(dir, packed.filename));
-}, 240_000);
+});
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('the package', () => {
@@ -123,7 +123,7 @@ describe('the installed program', () => {
     expect(await shell('spillway --version')).toMatchObject(expected);
     expect(await shell('npx --no-install spillway --version')).toMatchObject(expected);
     expect((await shell('spillway --help')).stdout).toMatch(/COMMANDS\n/);
-  }, 60_000);
+  });
 
   it('opens a contract and pays over it, in pipelines', async () => {
     const script = `5120${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
@@ -143,7 +143,7 @@ describe('the installed program', () => {
         spillway sign-update --home mint`);
     expect(ran.code, ran.stderr).toBe(0);
     expect(JSON.parse(ran.stdout)).toMatchObject({ type: 'sign-update', step: 'accepted', paid_sat: 2100 });
-  }, 60_000);
+  });
 
   const old = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
     const [major, minor] = existsSync(path)
@@ -251,5 +251,5 @@ describe('the installed library', () => {
       said = (error as { stdout: string }).stdout;
     }
     expect(said).toBe('');
-  }, 60_000);
+  });
 });

@@ -115,7 +115,7 @@ describe('coins', () => {
       stdout: '',
       stderr: expect.stringMatching(/not a coin of this home/),
     });
-  }, 30_000);
+  });
   it('refuses a node of another network before it searches', async () => {
     answering([], { getblockchaininfo: () => '{"chain":"regtest","blocks":1,"bestblockhash":""}' });
     expect(await coins()).toMatchObject({

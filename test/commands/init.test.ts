@@ -110,7 +110,7 @@ describe('init --encrypt', () => {
       stdout: '',
       stderr: expect.stringMatching(/^error\[not-agreed\].*\nhint: .*--passphrase-fd/),
     });
-  }, 30_000);
+  });
   it('takes none from a file that others can read', async () => {
     const dir = freshDir();
     writeFileSync(join(dir, 'pass'), 'x\n', { mode: 0o644 });
@@ -144,11 +144,11 @@ describe.skipIf(!hasTerminal)('init at a terminal', () => {
     expect(stdout).toMatch(/The same again/);
     expect(stdout).not.toMatch(/hunter2/);
     expect((await spillway(['address', '--home', home, '--passphrase-fd', '3'], { fd3: 'hunter2' })).code).toBe(0);
-  }, 30_000);
+  });
   it('makes no home with two passphrases that differ', async () => {
     const home = join(freshDir(), 'home');
     const { stdout } = await onTerminal(line(init(home, '--encrypt')), ['hunter2', 'hunter3']);
     expect(stdout).toMatch(/error\[usage\].*: two passphrases found that differ/);
     expect(existsSync(home)).toBe(false);
-  }, 30_000);
+  });
 });

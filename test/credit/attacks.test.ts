@@ -318,7 +318,7 @@ beforeAll(async () => {
     both.close();
   }
   stranger.close();
-}, 300_000);
+});
 
 describe('altered messages', () => {
   it('every row that answers a message is played, and so attacked', async () => {

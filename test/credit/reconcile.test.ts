@@ -384,7 +384,7 @@ describe('any part of a journal, in any order', () => {
       if (kind === 'credit' && name === id) versions.push(creditKind.restored(creditKind.parse(record)));
     expect(versions.length).toBeGreaterThan(6);
     expect(payer.home.restored).toBe(false);
-  }, 60_000);
+  });
 
   const fold = (list: readonly Credit[]): PayeeCredit =>
     list.reduce((a, b) => creditKind.merged!(a, b), store) as PayeeCredit;

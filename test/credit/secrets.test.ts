@@ -97,7 +97,7 @@ describe('no secret leaves', () => {
       }
       both.close();
     }
-  }, 60_000);
+  });
 
   it('no key and no nonce is in any message, PSBT, hint, reply or file of the store', () => {
     expect(looked).toBeGreaterThan(40);
@@ -144,7 +144,7 @@ describe("the payee's partial signature of an update", () => {
     partial = bytesToHex(toBytes(mod(whole - toNumber(hexToBytes(payer.partial!)) - s.e * g * set.agg.tacc)));
     for (const m of await rollMessages(both, id)) all.push(JSON.stringify(m));
     texts = withPsbts(all.join('\n'));
-  }, 30_000);
+  });
 
   it('is in no message, and neither is the finished signature', () => {
     expect(texts).not.toContain(partial);

@@ -23,7 +23,7 @@ import {
 let world: World;
 beforeAll(async () => {
   world = await World.make();
-}, 60_000);
+});
 afterAll(() => {
   for (const who of WHO) {
     const db = new DatabaseSync(join(world.home(who), 'store.db'));
@@ -64,7 +64,7 @@ describe('many processes of one step on one home', () => {
     id = ready['contract'].id;
     // One record at each side: keys drawn by runs that lost are gone.
     for (const who of WHO) expect(world.dump(who).records).toHaveLength(1);
-  }, 120_000);
+  });
 
   it('an update: requested (10 times), signed (50 times), accepted (50 times)', async () => {
     let sighash = '';
@@ -79,7 +79,7 @@ describe('many processes of one step on one home', () => {
     expect(accepted['paid_sat']).toBe(2_100);
     expect(world.dump('payer').records[0]!['high_sat']).toBe(2_100);
     expect(world.dump('payee').records[0]!['high_sat']).toBe(2_100);
-  }, 180_000);
+  });
 
   it('starts of the same request without a name: one nonce, the same bytes', async () => {
     const argv = ['sign-update', '--contract', id, '--amount', '700'];
@@ -91,7 +91,7 @@ describe('many processes of one step on one home', () => {
     expect([...texts][0]).toContain('"requested"');
     await world.said('payee', ['sign-update', '--contract', id, '--cancel']);
     expect(world.dump('payee').nonces).toEqual([]);
-  }, 60_000);
+  });
 
   it('requests for different amounts at once: each its own nonce, one accepted, which voids the rest', async () => {
     const amounts = Array.from({ length: 10 }, (_, i) => String(100 + i));
@@ -114,7 +114,7 @@ describe('many processes of one step on one home', () => {
     for (const { code, stdout, stderr } of accepted.filter((ran) => !won.includes(ran)))
       expect([code, stdout, stderr]).toEqual([75, '', expect.stringMatching(/^error\[(state-moved-on|concurrent)\]/)]);
     expect(world.dump('payee').nonces).toEqual([]);
-  }, 120_000);
+  });
 
   it('a rollover: signed (50 times), complete (10 times)', async () => {
     const one = await world.play(openOwn(await world.coin(1_300_000), 1_100_000));
@@ -124,7 +124,7 @@ describe('many processes of one step on one home', () => {
       'rollover complete': 10,
     });
     expect(complete['hex']).toMatch(/^03000000/);
-  }, 180_000);
+  });
 
   it('a close (6 times each step) and an exit (10 times)', async () => {
     const one = await world.play(openOwn(await world.coin(1_300_000), 1_000_000));
@@ -138,7 +138,7 @@ describe('many processes of one step on one home', () => {
     expect(new Set(all.filter(({ code }) => code === 0).map(({ stdout }) => stdout)).size).toBe(1);
     expect(all.filter(({ code }) => code !== 0 && code !== 75)).toEqual([]);
     await world.play(exit(two['contract'].id));
-  }, 180_000);
+  });
 });
 
 describe('commands that race', () => {
@@ -196,7 +196,7 @@ describe('commands that race', () => {
     // The rollover's nonce is void, and it starts again.
     expect(world.dump('payee').nonces.filter((nonce) => nonce.of_claim === `id:${id}`)).toEqual([]);
     await world.play(roll(id));
-  }, 60_000);
+  });
 
   it('the payee accepts an update and exits at once: the exit is the latest that was printed', async () => {
     const { id, requested } = await scene(850_000);
@@ -214,5 +214,5 @@ describe('commands that race', () => {
       expect(record['high_sat']).toBe(update.code === 0 ? 3_000 : 2_100);
     }
     if (update.code !== 0) expect(update.code).toBe(75);
-  }, 60_000);
+  });
 });

@@ -11,7 +11,7 @@ import { dumpOf, openOwn, parsed, pay, roll, WHO, World, close, refund } from '.
 let world: World;
 beforeEach(async () => {
   world = await World.make();
-}, 60_000);
+});
 afterEach(() => {
   expect(world.leaks()).toEqual([]);
   world.remove();
@@ -93,7 +93,7 @@ describe("a copy of a payee's home, made while a request is open", () => {
       stdout: '',
       stderr: expect.stringMatching(/^error\[update-in-flight\]/),
     });
-  }, 120_000);
+  });
 
   it("a backup put back in its place is noticed as well, and the exit is the backup's", async () => {
     const id = await opened(1_000_000);
@@ -115,7 +115,7 @@ describe("a copy of a payee's home, made while a request is open", () => {
     expect(parsed(await world.said('payee', ['exit-credit', '--contract', id]))).toMatchObject({ amount_sat: 50_000 });
     // The payer closes at what it has signed last: more than this home knows of.
     await world.run('payer', ['close-credit', '--contract', id]);
-  }, 120_000);
+  });
 });
 
 describe("an older backup of a payer's home, put back", () => {
@@ -171,7 +171,7 @@ describe("an older backup of a payer's home, put back", () => {
     const rolled = await world.play(roll(id));
     await world.play(pay(rolled['next_contract'].id, 600));
     await world.play(close(rolled['next_contract'].id, 'payer'));
-  }, 120_000);
+  });
 
   it('signs again what it had signed, with the same bytes, and no more for it', async () => {
     const id = await opened(1_000_000);
@@ -185,5 +185,5 @@ describe("an older backup of a payer's home, put back", () => {
     expect(await world.said('payer', ['sign-update', '--amount', '900'], requested)).toBe(signed);
     await world.said('payee', ['sign-update'], signed);
     for (const who of WHO) expect(world.dump(who).records[0]).toMatchObject({ state: 'open', high_sat: 900 });
-  }, 60_000);
+  });
 });

@@ -9,5 +9,5 @@ describe.runIf(havePostgres)('workers on one PostgreSQL store', () => {
     const counts = await playFleet(size);
     expect(counts.accepted).toBe(size.updates);
     expect(counts.restarts).toBe(1);
-  }, 600_000);
+  });
 });

@@ -34,7 +34,7 @@ beforeAll(async () => {
   messages['close-credit'] = await world.said('payee', ['close-credit', '--contract', id]);
   psbt = Buffer.from(parsed(messages['sign-update'])['psbt'].update, 'base64');
   untouched = world.dump('payer');
-}, 60_000);
+});
 afterAll(() => {
   expect(world.leaks()).toEqual([]);
   world.remove();
@@ -96,7 +96,7 @@ describe.each(COMMANDS)('%s', (command) => {
     });
     await Promise.all(all);
     expect(world.dump('payer')).toEqual(untouched);
-  }, 60_000);
+  });
 
   it('says it to machines in one line of JSON', async () => {
     const argv = [command, ...flags[command], '--error-format', 'json'];
@@ -158,7 +158,7 @@ describe('anything else', () => {
     };
     await Promise.all([worker(), worker(), worker(), worker()]);
     expect(world.dump('payer')).toEqual(untouched);
-  }, 120_000);
+  });
 });
 
 describe('pipes', () => {
@@ -178,7 +178,7 @@ describe('pipes', () => {
     });
     expect(cut).toMatchObject({ code: 0, stderr: '' });
     expect(cut.stdout).toBe(await world.said('payer', ['sign-update', '--max', '10000'], again));
-  }, 60_000);
+  });
 });
 
 describe('secrets', () => {

@@ -14,7 +14,7 @@ beforeEach(async () => {
   mint = new TestMint();
   shop = await Shop.make();
   shop.url = await mint.serve();
-}, 60_000);
+});
 afterEach(async () => {
   await mint.stop();
   await shop.remove();

@@ -85,7 +85,7 @@ describe('killed at a labelled point', () => {
       return text;
     });
     world.remove();
-  }, 60_000);
+  });
 
   it('every step of every action is told', () => {
     const counts = Map.groupBy(told, ({ name }) => name.split(' ')[0]!);

@@ -154,7 +154,7 @@ describe('refused, by code and status, with nothing stored', () => {
     server = await Server.start(['--home', both.payee.dir, '--http', '0', '--timeout', '1'], env());
     on = (await signed()).message;
     before = await both.payee.state();
-  }, 60_000);
+  });
   afterAll(async () => {
     expect(await both.payee.state()).toEqual(before);
     expect(told(await server.post(on))).toEqual(['accepted', 200]);

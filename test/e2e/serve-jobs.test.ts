@@ -129,7 +129,7 @@ describe('with workers', () => {
     expect(server.stderr.match(/ (?:accepted|signed|proposed) [0-9a-f]{8} ok /g)).toHaveLength(
       ids.length + closing.length,
     );
-  }, 600_000);
+  });
 
   const LABELS = ['before-commit', 'in-commit', 'before-tide', 'after-commit', 'before-print'] as const;
   it.each(LABELS)('a worker that is killed %s', async (label) => {
@@ -250,5 +250,5 @@ describe('an encrypted home', () => {
     expect(told((await server.post(proposed)).text)).toBe('accepted');
     expect(await server.stop()).toBe(0);
     world.remove();
-  }, 120_000);
+  });
 });

@@ -27,7 +27,7 @@ beforeAll(async () => {
     mkdirSync(SNAPSHOTS, { recursive: true });
     for (const [action, lines] of seen) writeFileSync(join(SNAPSHOTS, `${action}.json`), lines.join(''));
   }
-}, 120_000);
+});
 afterAll(() => world.remove());
 
 describe('under a repeated seed', () => {

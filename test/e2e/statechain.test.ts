@@ -120,7 +120,7 @@ async function transfer(coin: Message, from: Who, to: Who, play: Play, until = 7
 let homes: Homes;
 beforeEach(async () => {
   homes = await new Homes('kill').init();
-}, 60_000);
+});
 afterEach(() => homes.remove());
 const plain: Play = ({ who, argv, stdin }) => homes.said(who, argv, stdin);
 
@@ -195,7 +195,7 @@ describe('at once', () => {
     await transfer(coin, 'alice', 'bob', (turn) => crowd(turn, sizes[turn.who]!));
     expect(homes.shares()).toHaveLength(1);
     await transfer(coin, 'bob', 'carol', plain);
-  }, 170_000);
+  });
 
   it('two transfers of one coin: one is opened, the other hears that the coin is frozen', async () => {
     const coin = await open(homes, plain);
@@ -211,7 +211,7 @@ describe('at once', () => {
     expect(ran.map((r) => r.stderr).join('')).toMatch(/error\[(coin-frozen|concurrent)\]/);
     expect(homes.shares()).toEqual(homes.claimed());
     expect(homes.shares()).toHaveLength(2);
-  }, 60_000);
+  });
 
   it('a move while other processes of the operator start: none of them takes its new share for a stray', async () => {
     const coin = await open(homes, plain);
@@ -223,7 +223,7 @@ describe('at once', () => {
     await homes.said('bob', [TRANSFER], moved);
     expect(homes.shares()).toEqual(homes.claimed());
     await transfer(coin, 'bob', 'carol', plain);
-  }, 60_000);
+  });
 });
 
 describe('homes that were copied or put back', () => {
@@ -251,7 +251,7 @@ describe('homes that were copied or put back', () => {
     }
     // The original goes on.
     await homes.said('bob', [TRANSFER], await homes.said('operator', [TRANSFER], received));
-  }, 60_000);
+  });
 
   it('an image of home and shares from before a move: the old share that came back is destroyed at the first start', async () => {
     const coin = await open(homes, plain);
@@ -267,7 +267,7 @@ describe('homes that were copied or put back', () => {
     expect(homes.shares()).toHaveLength(2);
     await homes.run('operator', ['status']);
     expect([homes.shares(), homes.claimed()]).toEqual([[], []]);
-  }, 60_000);
+  });
 
   it('without the folder of shares nothing is signed, and nothing is lost but that', async () => {
     const coin = await open(homes, plain);
@@ -277,7 +277,7 @@ describe('homes that were copied or put back', () => {
     expect([ran.code, ran.stdout, ran.stderr]).toEqual([69, '', expect.stringMatching(/^error\[share-missing\]/)]);
     const left = parsed(await homes.said('alice', ['statechain-exit', '--contract', coin['id'], '--tip', '2000']));
     expect(left['verdict']).toBe('due');
-  }, 60_000);
+  });
 });
 
 describe('on the command line', () => {
@@ -290,7 +290,7 @@ describe('on the command line', () => {
       );
       expect(stdout.replace(/\s+/g, ' ')).toMatch(/An image of a whole machine put back/);
     }
-  }, 60_000);
+  });
 
   it('exit by a bundle on stdin, status, verify by exit code, and flags that are no use', async () => {
     const coin = await open(homes, plain);
@@ -318,5 +318,5 @@ describe('on the command line', () => {
     expect([contradicting.code, contradicting.stderr]).toEqual([2, expect.stringMatching(/margin/)]);
     // No secret field is in a stored reply but sealed, and none is printed.
     expect(homes.printed).not.toMatch(/"(share|secret)":/);
-  }, 60_000);
+  });
 });

@@ -18,7 +18,7 @@ const B: Claim = 'id:bb';
 const kinds = async () => [things];
 
 let cluster: Cluster | undefined;
-beforeAll(async () => void (cluster = havePostgres ? await startPostgres() : undefined), 60_000);
+beforeAll(async () => void (cluster = havePostgres ? await startPostgres() : undefined));
 afterAll(async () => cluster?.end());
 
 async function home(store?: string, more: object = {}): Promise<Home & { words: string }> {

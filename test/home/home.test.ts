@@ -169,7 +169,7 @@ describe('openHome', () => {
     await expect(home.keys()).rejects.toMatchObject({ code: 'wrong-passphrase' });
     expect(await home.keys()).toBe(await home.keys());
     home.close();
-  }, 60_000);
+  });
 
   it('keeps copies beside itself, or where the home or the call says', async () => {
     const at = tempDir();

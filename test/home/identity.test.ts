@@ -129,7 +129,7 @@ describe('a home that is still itself', () => {
     const home = await open(dir);
     expect(await home.store.commits()).toBe(124);
     home.close();
-  }, 120_000);
+  });
 
   it('loses no update of processes that race for one record', async () => {
     const dir = await newHome();
@@ -140,7 +140,7 @@ describe('a home that is still itself', () => {
     expect((await home.store.load(['id:shared'])).found.get('id:shared')!.record).toMatchObject({ paid: 150 });
     expect(await home.store.commits()).toBe(151);
     home.close();
-  }, 120_000);
+  });
 
   it('has all that it said, and no false alarm, after a kill in the middle of commits', async () => {
     for (let round = 0; round < 4; round += 1) {
@@ -161,7 +161,7 @@ describe('a home that is still itself', () => {
       expect(nonces).toHaveLength(1);
       home.close();
     }
-  }, 60_000);
+  });
 });
 
 describe('a home that was copied or put back', () => {
@@ -240,7 +240,7 @@ describe('a home that was copied or put back', () => {
     const home = await open(`${dir}2`);
     expect(await home.store.commits()).toBe(4 + 1 + 24);
     home.close();
-  }, 60_000);
+  });
 
   it('refuses records of a kind that it does not know, and stays as it was', async () => {
     const dir = await used();

@@ -28,8 +28,8 @@ const A = 'id:aa';
 
 describe.runIf(havePostgres)('PostgreSQL', () => {
   let cluster: Cluster;
-  beforeAll(async () => void (cluster = await startPostgres()), 60_000);
-  afterAll(() => cluster.end(), 60_000);
+  beforeAll(async () => void (cluster = await startPostgres()));
+  afterAll(() => cluster.end());
 
   const options = { secrets: async () => keys };
   const begin = (identity: string) => setMeta('identity', identity);
@@ -184,7 +184,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       } finally {
         await careless.end();
       }
-    }, 60_000);
+    });
 
     it('lets in nobody else: no such database, user or right does not pass by itself', async () => {
       const url = await cluster.database();
@@ -226,7 +226,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await other.end();
       expect(await store.commit(late)).toBe(true);
       store.close();
-    }, 30_000);
+    });
   });
 
   describe('a connection', () => {
@@ -307,7 +307,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       expect((await Promise.all(children.map((child) => text(child.stderr)))).join('')).toBe('');
       expect((await home.store.load(['id:shared'])).found.get('id:shared')!.record).toMatchObject({ paid: 60 });
       home.close();
-    }, 120_000);
+    });
 
     it('is healthy after a restart, with its nonces', async () => {
       const dir = await used(await cluster.database());
@@ -315,7 +315,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await expect(open(dir)).rejects.toMatchObject({ code: 'store-unavailable', exit: 69 });
       await cluster.start();
       await expectHealthy(dir);
-    }, 60_000);
+    });
 
     it('goes on over a restart without being opened again', async () => {
       const url = await cluster.database();
@@ -326,7 +326,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await cluster.start();
       expect(await home.store.commit(commitOf({ key: 'k' }))).toBe(true);
       home.close();
-    }, 60_000);
+    });
 
     it('after a crash of the server has no nonces, and works the same inputs anew', async () => {
       const url = await cluster.database();
@@ -345,7 +345,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         expect(await home.store.commit(second)).toBe(true);
       });
       await expectHealthy(dir);
-    }, 60_000);
+    });
 
     it('counts as restored from a dump, in another database or in the same', async () => {
       const url = await cluster.database();
@@ -359,7 +359,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await expectHealthy(dir);
       await cluster.run('pg_restore', '--clean', '-d', url, file);
       await expectRestored(dir);
-    }, 60_000);
+    });
 
     it('counts as restored by its tide alone, where rows were put back', async () => {
       const url = await cluster.database();
@@ -386,7 +386,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       } finally {
         await replica.end();
       }
-    }, 120_000);
+    });
 
     it('does not go on with another cluster behind the same address', async () => {
       const two = await startPostgres();
@@ -404,6 +404,6 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         home.close();
         await two.end();
       }
-    }, 60_000);
+    });
   });
 });

@@ -68,7 +68,7 @@ describe('the seed file', () => {
       code: 'wrong-passphrase',
       hint: expect.stringContaining('--passphrase-fd'),
     });
-  }, 60_000);
+  });
 
   it.each(['{"mnemonic": 5}', '{"mnemonic": "zebra', 'null', '', '-----BEGIN AGE ENCRYPTED FILE-----\nzebra'])(
     'damaged: %s',

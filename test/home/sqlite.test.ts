@@ -183,7 +183,7 @@ describe('the SQLite file', () => {
     other.close();
     expect(await store.commit(commitOf())).toBe(true);
     store.close();
-  }, 30_000);
+  });
 });
 
 describe.runIf(process.platform === 'linux')('refuseNetworkDisk', () => {

@@ -144,7 +144,7 @@ beforeAll(async () => {
     await attack(name, both);
     both.close();
   }
-}, 600_000);
+});
 
 describe('altered messages', () => {
   it('every row that answers a message is played, and so attacked', () => {

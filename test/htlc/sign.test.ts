@@ -254,5 +254,5 @@ describe.skipIf(!kernel)('for any terms, exactly the intended party spends at ex
       ),
       { numRuns: 25 },
     );
-  }, 120_000);
+  });
 });

@@ -32,7 +32,7 @@ beforeAll(async () => {
     Array.from({ length: 8 }, async (_, i) => parseInvoice(await market.invoice(two, 3_000n * BigInt(i + 1)))),
   );
   await market.close();
-}, 60_000);
+});
 
 /** All that the home stores. */
 interface Home {
@@ -360,12 +360,12 @@ describe('1,000 random histories keep the invariants', () => {
     // The histories are not idle: invoices are paid, and no quote stops without a reason.
     expect(paid).toBeGreaterThan(200);
     expect(arrived).toBe(600);
-  }, 120_000);
+  });
 
   it('with older copies of home and mint put back, and an operator who confirms', () => {
     fc.assert(
       fc.property(history(OPS), (steps) => void played(steps)),
       { numRuns: 400, seed: 10 },
     );
-  }, 120_000);
+  });
 });

@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/mint/*.test.ts'],
     globalSetup: ['test/mint/announce.ts'],
-    testTimeout: 300_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 240_000,
     // One mint at a time: each is three processes.
     fileParallelism: false,
   },

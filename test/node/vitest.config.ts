@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/node/*.test.ts'],
     globalSetup: ['test/node/announce.ts'],
-    testTimeout: 180_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 240_000,
   },
 });

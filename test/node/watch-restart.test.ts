@@ -96,5 +96,5 @@ describe.skipIf(found?.kind !== 'bitcoind')('a node that restarts', () => {
       child.kill('SIGTERM');
       expect(await ended).toEqual([0, null]);
     }
-  }, 120_000);
+  });
 });

@@ -114,7 +114,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
       await opener.run(closeCredit, { on: signed.message });
     }
     expect(await node.height()).toBeLessThan(first - POLICY.freeze_blocks);
-  }, 240_000);
+  });
 
   it('reach their deadlines while fees are high and blocks are taken back, twice', async () => {
     // What is pending is sent in calm times and stays behind: from here on blocks take only what pays.
@@ -157,7 +157,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
     for (let n = 0; n < 6; n++) await mine(SPIKE.mined);
     await watch('payee', SPIKE.paid);
     await watch('payer', SPIKE.paid);
-  }, 400_000);
+  });
 
   it('all settle on the right side', async () => {
     const counts: Record<string, number> = {};
@@ -187,5 +187,5 @@ describe.skipIf(found?.kind !== 'bitcoind')('thirty contracts in a fee spike', (
     const summary = Object.entries(told).map(([event, all]) => `${event} ${all!.length}`);
     console.log(`${JSON.stringify(counts)}; events: ${summary.join(', ')}`);
     expect(Object.values(counts)).toEqual([18, 4, 4, 2, 2]);
-  }, 60_000);
+  });
 });

@@ -89,7 +89,7 @@ describe('mutual TLS', () => {
     const closed = new Promise((done) => socket.on('close', done));
     await closed;
     expect(log.map(({ code }) => code)).toContain('wrong-certificate');
-  }, 15_000);
+  });
 });
 
 describe('plaintext, on regtest and loopback', () => {

@@ -76,7 +76,7 @@ describe('a key set', () => {
     expect(again).not.toBe(first);
     expect(again).toEqual(first);
     expect(keySet([names.at(-1)!])).toBe(last);
-  }, 30_000);
+  });
 });
 
 const bip328 = vectors<{ keys: string[]; aggregate_pubkey: string }[]>('bip328/vectors.json');

@@ -192,7 +192,7 @@ beforeAll(async () => {
     all.close();
   }
   stranger.close();
-}, 400_000);
+});
 
 describe('altered messages', () => {
   it('every row that answers a message is played, and so attacked', () => {

@@ -13,7 +13,7 @@ export function servedPair(seed: number, begun: (both: Pair, contract: string) =
     both = await pair(seed);
     id = await opened(both);
     begun(both, id);
-  }, 60_000);
+  });
   afterAll(() => both.close());
   const running: Server[] = [];
   afterEach(() => running.splice(0).forEach(({ child }) => child.kill('SIGKILL')));
