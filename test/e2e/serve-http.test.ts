@@ -115,7 +115,7 @@ describe('over HTTP', () => {
       line('http - - - from-browser'),
       line('http - - - unknown-type'),
       line(`http sign-update signed ${id.slice(0, 8)} bad-seal`),
-      line('http - - - ok'),
+      line('http /healthz - - ok'),
     ]);
   });
 

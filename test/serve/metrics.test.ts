@@ -60,7 +60,7 @@ describe('messages', () => {
     const metrics = await counting();
     const before = (await scraped(metrics)).count('spillway_messages_total');
     for (const code of ['ok', 'chain-unavailable', 'not-local'])
-      metrics.count({ from: 'http', code, ms: 1, look: true });
+      metrics.count({ from: 'http', code, ms: 1, look: '/healthz' });
     expect((await scraped(metrics)).count('spillway_messages_total')).toBe(before);
   });
 

@@ -49,17 +49,17 @@ export interface Entry {
   ms: number;
   /** What of it the runner took for its answer, without waiting for its turn. */
   workMs?: number | undefined;
-  /** Health or figures were asked for: no message was brought. */
-  look?: true;
+  /** The path at which health or figures were asked for: no message was brought. */
+  look?: string | undefined;
 }
 export type Log = (entry: Entry) => void;
 
 /** A line on stderr: when, by which way, type, step, the beginning of the contract's id or key, how it ended, how long it took. */
-export const logLine: Log = ({ from, received, code, ms }) => {
+export const logLine: Log = ({ from, received, look, code, ms }) => {
   const { action, step = '-', key = '' } = received ?? {};
   const contract = /:([0-9a-f]{8})/.exec(key)?.[1] ?? '-';
   process.stderr.write(
-    `${new Date().toISOString()} ${from} ${action?.type ?? '-'} ${step} ${contract} ${code} ${ms.toFixed(1)} ms\n`,
+    `${new Date().toISOString()} ${from} ${action?.type ?? look ?? '-'} ${step} ${contract} ${code} ${ms.toFixed(1)} ms\n`,
   );
 };
 

@@ -82,7 +82,8 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
     },
     async (request, response) => {
       const start = performance.now();
-      const path = pathOf(request, paths);
+      const asked = nameOf(request, paths);
+      const path = asked === undefined ? undefined : paths[asked];
       let said: string | Page;
       let logged = false;
       try {
@@ -96,7 +97,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
           from: 'http',
           code: (typeof said === 'string' && codeOf(said)) || 'ok',
           ms: performance.now() - start,
-          ...(path && !path.messages && { look: true }),
+          ...(path && !path.messages && { look: asked }),
         });
       // Whoever does not read its answer does not keep the connection.
       request.socket.setTimeout(timeoutMs);
@@ -136,9 +137,9 @@ const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'too-large',
 };
 
-function pathOf({ url = '' }: IncomingMessage, paths: Paths): Path | undefined {
+function nameOf({ url = '' }: IncomingMessage, paths: Paths): string | undefined {
   const name = url.split('?', 1)[0]!;
-  return Object.hasOwn(paths, name) ? paths[name] : undefined;
+  return Object.hasOwn(paths, name) ? name : undefined;
 }
 
 /** @throws Refusal `unknown-path`, `wrong-method` */
