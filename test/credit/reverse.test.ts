@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
-import { creditKind, idClaim, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { creditKind, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
@@ -10,6 +10,7 @@ import { change } from '../../src/lib/home/change.ts';
 import { opened, pair, payMessages } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
 import { refused } from './helpers.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 
 const both = await pair(71);
 const merchant = await TestParty.make(73);

@@ -1,11 +1,12 @@
 /** `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them (`mint/confirm.ts`). */
-import { creditKind, idClaim, type Credit } from '../credit/records.ts';
+import { creditKind, type Credit } from '../credit/records.ts';
 import { quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
 import type { HomeStore } from '../home/store.ts';
 import { mintOf } from '../mint/bind.ts';
 import { confirmQuotes } from '../mint/confirm.ts';
 import type { Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mintQuote } from './quotes.ts';
 

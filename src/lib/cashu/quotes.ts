@@ -6,10 +6,11 @@
  */
 import * as v from 'valibot';
 import type { Hex, MintQuote } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { parseAs, pubkey, sat } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { creditKind, idClaim, must } from '../credit/records.ts';
+import { creditKind, must } from '../credit/records.ts';
 import { quoteId } from '../ecash/request.ts';
 import { mintOf } from '../mint/bind.ts';
 import { purseClaim, purseKind } from '../mint/purse.ts';

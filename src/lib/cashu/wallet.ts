@@ -6,7 +6,7 @@
  * Not here: quotes (`quotes.ts`), melts (`melt.ts`), the wallet's secrets (`ecash/outputs.ts`).
  */
 import type { Mint, Wallet } from '@cashu/cashu-ts';
-import { creditKind, idClaim, must, type Credit } from '../credit/records.ts';
+import { creditKind, must, type Credit } from '../credit/records.ts';
 import { keysetClaim, keysetKind, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
 import {
@@ -22,6 +22,7 @@ import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { purseClaim, purseKind, type Minting, type Purse } from '../mint/purse.ts';
 import type { Hex, MintQuote } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mintQuote } from './quotes.ts';
 

@@ -3,12 +3,13 @@
  * Not here: cooperative spends and swaps (the one runner).
  */
 import { createHtlc, type CreateInput, type PartyKey } from '../htlc/create.ts';
-import { hashClaim, htlcKeyKind, keyClaim, keyRecord, preimageOf, type HtlcKey } from '../htlc/records.ts';
+import { htlcKeyKind, keyRecord, preimageOf, type HtlcKey } from '../htlc/records.ts';
 import { htlcId } from '../htlc/view.ts';
 import type { Hash, Htlc } from '../htlc/terms.ts';
 import { plainCommit } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Claim, Hex } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
@@ -70,7 +71,7 @@ export const createInHome = (home: Home, given: Given): Promise<{ htlc: Htlc; re
       claim: given.claim === undefined ? own! : given.claim,
       refund: given.refund ?? own!,
     });
-    const claim = hashClaim(hash.hash160);
+    const claim = idClaim(hash.hash160);
     const hit = (await home.store.load([claim])).found.get(claim);
     const owner = hit && htlcKeyKind.parse(hit.record);
     const mine = owner?.hash.hash160 === hash.hash160 && !owner.used;
@@ -108,6 +109,6 @@ export async function secretBehind(home: Home, pubkey: Hex): Promise<Uint8Array 
 
 /** The preimage of a hash, where it is the home's. */
 export async function preimageFor(home: Home, hash: Hash): Promise<Uint8Array | undefined> {
-  const record = await recordAt(home, hashClaim(hash.hash160));
+  const record = await recordAt(home, idClaim(hash.hash160));
   return record?.hash.hash160 === hash.hash160 ? preimageOf(await home.keys(), record) : undefined;
 }

@@ -1,10 +1,11 @@
 /** A merchant's invoice as its command makes it: from the contract's record and key, with an id of its own; and drawn. */
 import type { Home } from '../home/home.ts';
 import { change } from '../home/change.ts';
-import { creditKind, idClaim, must, type Credit } from '../credit/records.ts';
+import { creditKind, must, type Credit } from '../credit/records.ts';
 import { isReverse } from '../credit/terms.ts';
 import { signInvoice } from '../mint/invoice.ts';
 import type { Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export interface InvoiceOptions {

@@ -4,9 +4,10 @@
  * The record is the outbox: what was paid above what was reported is due. The program is told the total, never a delta,
  * and again until it has ended well: at least once. `reported` rises after that, to what it was told.
  */
-import { creditKind, idClaim, type PayeeCredit } from '../credit/records.ts';
+import { creditKind, type PayeeCredit } from '../credit/records.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { askProgram } from './outside.ts';
 

@@ -5,11 +5,12 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { creditKind, idClaim, isFunded, paidOf, type Credit } from '../credit/records.ts';
+import { creditKind, isFunded, paidOf, type Credit } from '../credit/records.ts';
 import { change } from '../home/change.ts';
 import type { Home, Reconciled } from '../home/home.ts';
 import type { Outcome } from '../home/reconcile.ts';
 import type { Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 
 /** Files as they are, folders as the journals in them: whatever else has such a name there is passed over. @throws Refusal `no-input` */

@@ -11,7 +11,8 @@ import type { Rpc, ScannedCoin } from '../chain/rpc.ts';
 import { factSource } from '../chain/source.ts';
 import type { Home } from '../home/home.ts';
 import type { HomeKeys } from '../home/keys.ts';
-import type { Claim, Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
+import { coinClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** A receiving address that no run was given before. @throws Refusal `concurrent` */
@@ -55,16 +56,15 @@ export async function ownCoins(home: Home, rpc: Rpc): Promise<{ coins: OwnCoin[]
   await home.store.addAddresses(paths);
 
   const outpoints = found.map(outpointText);
-  const claim = (outpoint: string): Claim => `coin:${outpoint}`;
   const [{ facts }, { found: reserved }] = await Promise.all([
     source.facts({ coins: outpoints }),
-    home.store.load(outpoints.map(claim)),
+    home.store.load(outpoints.map(coinClaim)),
   ]);
   const coins = found.flatMap((coin, i): OwnCoin[] => {
     const outpoint = outpoints[i]!;
     const seen = facts.coins === 'not-checked' ? undefined : facts.coins?.get(outpoint);
     const immature = coin.coinbase && height - coin.height + 1 < MATURE;
-    if (!seen || seen === 'missing' || immature || reserved.has(claim(outpoint))) return [];
+    if (!seen || seen === 'missing' || immature || reserved.has(coinClaim(outpoint))) return [];
     const desc = descriptor(keys, paths[i]!);
     const { confirmations } = seen;
     return [{ ...listedCoin(coin, confirmations, home.network), desc, spendable: true, solvable: true, safe: true }];

@@ -2,21 +2,14 @@
 import { contractInput } from '../credit/transactions.ts';
 import { closeCredit } from '../credit/close.ts';
 import { exitCredit } from '../credit/exit.ts';
-import {
-  creditKind,
-  idClaim,
-  isFunded,
-  rollingOf,
-  settledAs,
-  type Credit,
-  type FundedCredit,
-} from '../credit/records.ts';
+import { creditKind, isFunded, rollingOf, settledAs, type Credit, type FundedCredit } from '../credit/records.ts';
 import { openNonces } from '../credit/steps.ts';
 import { watchedOf } from '../credit/watched.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
 import type { Action } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';

@@ -9,21 +9,13 @@ import * as v from 'valibot';
 import { feeFor, checkProposed, MAX_PROPOSED } from '../bitcoin/fee.ts';
 import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
 import { table, type Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { closeJob } from './jobs.ts';
 import { checkReceipt } from './receipt.ts';
-import {
-  creditKind,
-  idClaim,
-  must,
-  paidOf,
-  signedUpTo,
-  type Closing,
-  type Credit,
-  type FundedCredit,
-} from './records.ts';
+import { creditKind, must, paidOf, signedUpTo, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, settlementVsize } from './transactions.ts';
 import { checkHome, checkSettled, noncesOf, ONCE, SIGN, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';

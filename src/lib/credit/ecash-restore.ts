@@ -11,12 +11,13 @@ import { loadCashu } from '../ecash/library.ts';
 import { outputsOf, promise, tokenOf, type BlindPromise, type Place } from '../ecash/outputs.ts';
 import { outputNote } from '../ecash/promise.ts';
 import { table, type Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { hexOf, messageParser, pubkey, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { tokenMint, placesOf } from './ecash.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, idClaim, must, signedUpTo, type Credit, type PayerCredit } from './records.ts';
+import { creditKind, must, signedUpTo, type Credit, type PayerCredit } from './records.ts';
 import { peerAuth, roleIn } from './steps.ts';
 import { contractSchema, viewOf } from './terms.ts';
 

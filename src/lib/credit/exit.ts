@@ -3,19 +3,12 @@
  * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
  */
 import { table, type Coin, type Facts, type Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
-import {
-  creditKind,
-  idClaim,
-  isFunded,
-  type Credit,
-  type FundedCredit,
-  type PayeeCredit,
-  type PayerCredit,
-} from './records.ts';
+import { creditKind, isFunded, type Credit, type FundedCredit, type PayeeCredit, type PayerCredit } from './records.ts';
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
 import { refund, update } from './transactions.ts';
 import { openNonces, outpointOf, roleIn } from './steps.ts';

@@ -4,7 +4,7 @@ import { jobFor, type Job, type Own } from '../signing/exchange.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
-import { idClaim } from './records.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { keysOf, otherRole, pubkeyOf, type Contract, type Role } from './terms.ts';
 import * as tx from './transactions.ts';
 

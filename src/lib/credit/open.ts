@@ -13,6 +13,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { table, type Done, type Hand } from '../protocol/action.ts';
+import { keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
 import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -26,7 +27,7 @@ import { ecashKey } from './jobs.ts';
 import { offerOpening, type OfferInput } from './offer.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
 import { hintOf, ONCE, SIGN, TWICE } from './steps.ts';
-import { cancelled, creditKind, isOpening, keyClaim, must, type Credit } from './records.ts';
+import { cancelled, creditKind, isOpening, must, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
   authOf,

@@ -10,8 +10,10 @@
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import type { Funding } from '../bitcoin/funding.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import { coinClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
@@ -166,11 +168,6 @@ export type PayeeCredit = Extract<Credit, { role: 'payee'; paidSat: bigint }>;
 export type PayerCredit = Extract<Credit, { role: 'payer'; signedMaxSat: bigint }>;
 export type FundedCredit = PayeeCredit | PayerCredit;
 
-export const idClaim = (id: Hex): Claim => `id:${id}`;
-export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;
-const coinClaim = (outpoint: { txid: string; vout: number } | string): Claim =>
-  `coin:${typeof outpoint === 'string' ? outpoint : `${outpoint.txid}:${outpoint.vout}`}`;
-
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
 /** The rollover under way, where there is one. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
@@ -290,7 +287,7 @@ export const creditKind: Kind<Credit> = {
           idClaim(c.id),
           keyClaim(c.terms.payer_pubkey),
           keyClaim(c.terms.payee_pubkey),
-          coinClaim(c.outpoint),
+          coinClaim(outpointText(c.outpoint)),
           ...('coins' in c && c.state !== 'closed' ? c.coins.map(coinClaim) : []),
         ];
     }

@@ -13,6 +13,7 @@ import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
@@ -40,7 +41,7 @@ import {
 import { checkSame } from '../protocol/message.ts';
 import { checkHome, checkSettled, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, idClaim, keyClaim, must, rollingOf, signedUpTo, type Credit, type Rolling } from './records.ts';
+import { creditKind, must, rollingOf, signedUpTo, type Credit, type Rolling } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import { nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';

@@ -1,8 +1,9 @@
 /** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import { idClaim, type Credit, type FundedCredit } from './records.ts';
+import { idClaim } from '../protocol/claims.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
+import { type Credit, type FundedCredit } from './records.ts';
 import { authOf, otherRole, type Role } from './terms.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
@@ -19,14 +20,7 @@ export const hintOf = (hint: string | undefined): { hint?: string } => (hint ===
 
 /** A restored payee might offer, or serve, what its lost records contradict. */
 export function checkHome(hand: Pick<Hand, 'restored'>): void {
-  if (hand.restored)
-    throw new Refusal(
-      'home-restored',
-      'the store of this home was restored from a backup or copied; as payee it only exits',
-      {
-        hint: 'spillway reconcile --journal brings in what came after; restore --accept-restore goes on without',
-      },
-    );
+  if (hand.restored) throw homeRestored('as payee it only exits');
 }
 
 export const noncesOf = (id: Hex, live: readonly { sighash: Hex }[]) =>

@@ -15,6 +15,7 @@ import { quoteKind, type Quote } from '../ecash/quote.ts';
 import { promiseNotes, readSigned, signBlindly } from '../ecash/promise.ts';
 import type { BlindPromise } from '../ecash/outputs.ts';
 import { table, type Done, type Facts, type Hand } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
@@ -35,7 +36,6 @@ import { checkHome, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } 
 import { checkReceipt, signReceipt } from './receipt.ts';
 import {
   creditKind,
-  idClaim,
   MOST_ASKED,
   must,
   signedUpTo,

@@ -20,13 +20,14 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
+import { keyClaim } from '../protocol/claims.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { sameJson } from '../protocol/json.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, jobFor, open, psbtOf, sharesIn, signLast, type Job } from '../signing/exchange.ts';
-import { htlcKeyKind, keyClaim, type HtlcKey, type Proposal } from './records.ts';
+import { htlcKeyKind, type HtlcKey, type Proposal } from './records.ts';
 import { cooperativeKeys } from './taproot.ts';
 import { build, type Htlc } from './terms.ts';
 import { htlcId, htlcSchema, readHtlc, viewOf, type HtlcView } from './view.ts';

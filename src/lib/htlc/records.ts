@@ -3,6 +3,7 @@
  * key was used for. No secret is in the record.
  */
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { taggedHash } from '../signing/curve.ts';
 import type { Own } from '../signing/exchange.ts';
@@ -32,9 +33,6 @@ export interface HtlcKey {
   proposal: Proposal | null;
 }
 
-export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;
-export const hashClaim = (hash160: Hex): Claim => `id:${hash160}`;
-
 export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 'own'>): Uint8Array =>
   taggedHash('spillway/preimage', keys.contract(own.path));
 
@@ -49,8 +47,8 @@ export const htlcKeyKind: Kind<HtlcKey> = {
   parse: (json) => withSats(json) as HtlcKey,
   claims: (k): readonly Claim[] => [
     keyClaim(k.pubkey),
-    hashClaim(k.hash.hash160),
-    ...(k.met === null ? [] : [hashClaim(k.met)]),
+    idClaim(k.hash.hash160),
+    ...(k.met === null ? [] : [idClaim(k.met)]),
   ],
   row: (k): RecordRow => ({ name: k.pubkey, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
   // The nonce of a proposal is gone with the store.

@@ -7,6 +7,7 @@
  * of either HTLC work without the swap.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import { coinClaim, idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -39,15 +40,10 @@ export type Swap =
   /** `lost`: given up because its store was restored; the journal may know that it went on. */
   | ({ role: Swapper; state: 'cancelled'; lost?: true } & Held);
 
-export const swapClaim = (hash: Hex): Claim => `id:${hash}`;
-
 export const swapKind: Kind<Swap> = {
   name: 'htlc-swap',
   parse: (json) => withSats(json) as Swap,
-  claims: (s): readonly Claim[] => [
-    swapClaim(s.offer.hash),
-    ...(s.state === 'funded' ? s.coins.map((coin): Claim => `coin:${coin}`) : []),
-  ],
+  claims: (s): readonly Claim[] => [idClaim(s.offer.hash), ...(s.state === 'funded' ? s.coins.map(coinClaim) : [])],
   row: (s): RecordRow => ({
     name: s.offer.hash,
     state: s.state,

@@ -8,7 +8,7 @@ import { txidOf, type Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex } from '../protocol/action.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
 import { isSigned, signFunding, type Funding } from '../bitcoin/funding.ts';
 import { keyRecord, type HtlcKey } from './records.ts';
@@ -110,11 +110,7 @@ export function pay(
     throw new Refusal('wrong-state', 'this home has paid its HTLC before; a second payment would be lost to a refund', {
       hint: 'the same message with the same flags prints the same again',
     });
-  if (!again && hand.restored)
-    throw new Refusal(
-      'home-restored',
-      'the store of this home was restored or copied: what it has paid it cannot know',
-    );
+  if (!again && hand.restored) throw homeRestored('what it has paid it cannot know');
   const template = again
     ? had.funding.template
     : payFrom({

@@ -10,13 +10,14 @@ import { hexToBytes } from '../bitcoin/bytes.ts';
 import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { table } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { outpointsOf } from '../bitcoin/coin-checks.ts';
 import { checkSame, hexOf, hexText, messageParser, outpoint, psbt, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { fundingPsbt } from '../bitcoin/funding.ts';
-import { htlcKeyKind, keyClaim, preimageOf, type HtlcKey } from './records.ts';
+import { htlcKeyKind, preimageOf, type HtlcKey } from './records.ts';
 import { secretIn, shownBy } from './secret.ts';
-import { cancelledSwap, mustSwap, swapClaim, swapKind, type Swap } from './swap-records.ts';
+import { cancelledSwap, mustSwap, swapKind, type Swap } from './swap-records.ts';
 import {
   checked,
   claim,
@@ -92,7 +93,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
     find: (m, _, { swap }) => {
       const own = swap && ownSide(swap);
       return {
-        ...(m && { swap: swapClaim(m.offer.hash) }),
+        ...(m && { swap: idClaim(m.offer.hash) }),
         ...(own && { claiming: keyClaim(own.claim_pubkey), refunding: keyClaim(own.refund_pubkey) }),
       };
     },

@@ -7,7 +7,8 @@
  */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { must, creditKind, idClaim, type Credit } from '../credit/records.ts';
+import { must, creditKind, type Credit } from '../credit/records.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, type MessageOf } from '../protocol/message.ts';
 import { checkHome, peerAuth, roleIn } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';

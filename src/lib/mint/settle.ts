@@ -6,7 +6,8 @@
  */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { creditKind, idClaim, must, type Credit, type PayerCredit } from '../credit/records.ts';
+import { creditKind, must, type Credit, type PayerCredit } from '../credit/records.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
 import { peerAuth, roleIn } from '../credit/steps.ts';
 import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';

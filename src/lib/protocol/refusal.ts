@@ -261,6 +261,12 @@ export class Refusal extends Error {
   }
 }
 
+/** @param so what such a home does not do */
+export const homeRestored = (so: string): Refusal =>
+  new Refusal('home-restored', `the store of this home was restored from a backup or copied; ${so}`, {
+    hint: 'spillway reconcile --journal brings in what came after; restore --accept-restore goes on without',
+  });
+
 /** What is said of a file that cannot be read, from the error of the system. */
 export function unreadable(name: string, error: unknown): Refusal {
   const { code, message = String(error) } = error as NodeJS.ErrnoException;

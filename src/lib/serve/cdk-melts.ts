@@ -2,7 +2,7 @@
  * Melts of merchants' invoices as the mint asks for them: facts gathered, the rules applied (`mint/melt.ts`), committed, and
  * only then answered. A store or chain that fails leaves the question open: UNKNOWN keeps the ecash where it is.
  */
-import { creditKind, idClaim } from '../credit/records.ts';
+import { creditKind } from '../credit/records.ts';
 import { outpointOf } from '../credit/steps.ts';
 import { checkNotStopped, quoteKind } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
@@ -11,8 +11,9 @@ import { parseInvoice } from '../mint/invoice.ts';
 import { checkMelt, payMelt, quoteMelt, type MeltRecords, type Now, type Taken, type Verdict } from '../mint/melt.ts';
 import { invoiceClaim, invoiceKind, meltClaim, meltKind, tabClaim, tabKind } from '../mint/records.ts';
 import type { Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { logged, type Log } from './cdk-log.ts';
 import type { Amount, Outgoing } from './cdk-proto.ts';
 
@@ -118,8 +119,7 @@ export class Melts {
   }
 }
 
-const restored = (): Refusal =>
-  new Refusal('home-restored', 'the store of this home was restored from a backup or copied; it melts nothing');
+const restored = (): Refusal => homeRestored('it melts nothing');
 
 function outgoing(digest: Hex, verdict: Verdict): Outgoing {
   const paid = verdict.status === 'paid' ? verdict : undefined;

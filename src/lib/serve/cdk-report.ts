@@ -5,10 +5,11 @@
  * It looks at the store and not at the process that accepted, so an update is told whichever process took it. A row is
  * committed before anyone sees it. Not here: the service that carries the events (`cdk.ts`).
  */
-import { creditKind, idClaim, type Credit } from '../credit/records.ts';
+import { creditKind, type Credit } from '../credit/records.ts';
 import { acknowledge, cutEvent, paymentId, quoteClaim, quoteKind, type Figures, type Quote } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
 import type { HomeStore } from '../home/store.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { logged, type Log } from './cdk-log.ts';
 import type { Received } from './cdk-proto.ts';

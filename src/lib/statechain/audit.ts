@@ -1,8 +1,9 @@
 /** statechain-audit: the operator's signed public record of a coin. Anyone can check it: `verify.ts`. */
 import { table, type Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { publicRecord } from './operator.ts';
-import { idClaim, isOperators, statecoinKind, type Statecoin } from './records.ts';
+import { isOperators, statecoinKind, type Statecoin } from './records.ts';
 import type { PublicRecord } from './statements.ts';
 import { knownTip } from './terms.ts';
 

@@ -12,11 +12,12 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { childOf } from '../bitcoin/package.ts';
 import { txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { table, type Facts, type Hand, type Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bundleEntries, bundleOf, type Bundle } from './backup.ts';
 import { checkBackup } from './history.ts';
-import { idClaim, isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
+import { isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { readCoin, type Coin } from './terms.ts';
 import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.ts';
 

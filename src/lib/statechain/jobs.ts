@@ -1,11 +1,11 @@
 /** The signing jobs of a statecoin: which transaction, which keys, whose turn. Owners open, the operator signs last. */
 import type { Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
+import { keyClaim } from '../protocol/claims.ts';
 import { jobFor, type Job, type Opening as OpeningJob, type Own } from '../signing/exchange.ts';
 import type { Pair } from '../signing/key-update.ts';
 import { keySet } from '../signing/keyset.ts';
 import { OPERATOR } from './operator.ts';
-import { keyClaim } from './records.ts';
 import { firstKeys, type Coin } from './terms.ts';
 
 /** Who signs with whom: the pair and its offset. */

@@ -22,6 +22,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { type Spent } from '../bitcoin/transaction.ts';
 import { table } from '../protocol/action.ts';
+import { keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -33,7 +34,7 @@ import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
 import { agree, checkOffered, complete, firstEntry, outputOf, propose } from './opening.ts';
 import { operatorJob } from './jobs.ts';
 import { checkServes, drawName, drawSecret, OPERATOR, operatorKey } from './operator.ts';
-import { backupNonce, cancelled, keyClaim, must, statecoinKind, type Statecoin } from './records.ts';
+import { backupNonce, cancelled, must, statecoinKind, type Statecoin } from './records.ts';
 import {
   coinAddress,
   coinDescriptor,

@@ -5,7 +5,7 @@
  * signs messages, records and receipts, never a transaction. Its shares are random and in no seed.
  */
 import type { Hand, Hex, Path } from '../protocol/action.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import { xOnlyKey } from '../signing/bip340.ts';
 import { bytesToHex, parseScalar } from '../signing/curve.ts';
@@ -32,12 +32,7 @@ export const drawName = (hand: Pick<Hand, 'random'>): string => bytesToHex(hand.
 
 /** A share is used by the operator's own, whole home only. @throws Refusal `home-restored`, `contract-restored` */
 export function checkServes(hand: Pick<Hand, 'restored'>, c?: OperatorRecord): void {
-  if (hand.restored)
-    throw new Refusal(
-      'home-restored',
-      'the store of this home was restored from a backup or copied; it signs nothing as operator',
-      { hint: 'spillway reconcile --journal brings in what came after; restore --accept-restore goes on without' },
-    );
+  if (hand.restored) throw homeRestored('it signs nothing as operator');
   if (c?.restored)
     throw new Refusal('contract-restored', 'this coin is from a restored store: its share is gone, its owner exits');
 }

@@ -13,6 +13,7 @@
 import type { Funding } from '../bitcoin/funding.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Claim, Hex, Kind, NonceId, RecordRow } from '../protocol/action.ts';
+import { coinClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
@@ -120,9 +121,6 @@ export type OperatorRecord = Extract<Statecoin, { role: 'operator'; signed: unkn
 export type OwnerRecord = Extract<Statecoin, { role: 'owner'; given: unknown }>;
 export type PendingRecord = Extract<Statecoin, { state: 'received' | 'declined' }>;
 
-export const idClaim = (id: Hex): Claim => `id:${id}`;
-export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;
-const coinClaim = (outpoint: string): Claim => `coin:${outpoint}`;
 const shareClaim = (name: string): Claim => `share:${name}`;
 
 export const isOperators = (c: Statecoin | undefined): c is OperatorRecord => c?.role === 'operator' && 'signed' in c;

@@ -6,20 +6,12 @@
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { table, type Party } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { dropOpening, free, freeze, move } from './move.ts';
 import { OPERATOR } from './operator.ts';
-import {
-  cancelled,
-  idClaim,
-  isOperators,
-  isOwners,
-  isPending,
-  keyClaim,
-  statecoinKind,
-  type Statecoin,
-} from './records.ts';
+import { cancelled, isOperators, isOwners, isPending, statecoinKind, type Statecoin } from './records.ts';
 import { decline, invite, own, receive, receiveAgain } from './receive.ts';
 import { keep, offer, pay, send, takeBack } from './send.ts';
 import {

@@ -6,6 +6,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { checkProposed } from '../bitcoin/fee.ts';
 import { txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { table, type Hex, type NonceId } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import * as v from 'valibot';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -14,10 +15,8 @@ import { finish, open, psbtOf, sharesIn, signLast } from '../signing/exchange.ts
 import { operatorJob, ownerJob } from './jobs.ts';
 import { openCoin } from './move.ts';
 import {
-  idClaim,
   isOperators,
   isOwners,
-  keyClaim,
   statecoinKind,
   type OperatorRecord,
   type OwnerRecord,
