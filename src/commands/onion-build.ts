@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { arg } from '../lib/cli/flags.ts';
+import { secretFlags } from '../lib/cli/secret-flags.ts';
 import { readKey } from '../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../lib/cli/stateless.ts';
 import { buildDocument, parseBuild } from '../lib/onion/build-document.ts';
@@ -18,16 +19,7 @@ export default class OnionBuild extends BaseCommand {
   static override args = { file: arg({ description: 'The hops (default: stdin)' }) };
   static override flags = {
     batch: batchFlag,
-    'session-key-file': Flags.string({
-      summary: 'The session key: a file with 32 bytes in hex, which nobody else may read',
-      helpValue: 'FILE',
-    }),
-    'session-key-fd': Flags.integer({
-      summary: 'Read the session key from this file descriptor',
-      helpValue: 'N',
-      min: 0,
-      exclusive: ['session-key-file'],
-    }),
+    ...secretFlags('session-key', 'The session key'),
     size: Flags.integer({
       summary: 'Bytes of hop payloads (default 1300)',
       helpValue: 'BYTES',

@@ -28,6 +28,7 @@ import { withHome, type HomeValues } from './home.ts';
 import { preimageFor, secretBehind } from './htlc-home.ts';
 import { readInput } from './input.ts';
 import { note } from './output.ts';
+import { secretFlags } from './secret-flags.ts';
 import { readHex, readKey } from './secrets.ts';
 import { utf8 } from './sniff.ts';
 import { runStateless } from './stateless.ts';
@@ -60,37 +61,13 @@ export const spendFlags = {
     multipleNonGreedy: true,
     helpGroup: group,
   }),
-  'key-file': Flags.string({
-    summary: 'The secret key that signs: a file with 32 bytes in hex, which nobody else may read',
-    helpValue: 'FILE',
-    helpGroup: group,
-  }),
-  'key-fd': Flags.integer({
-    summary: 'Read that key from this file descriptor',
-    helpValue: 'N',
-    min: 0,
-    exclusive: ['key-file'],
-    helpGroup: group,
-  }),
+  ...secretFlags('key', 'The secret key that signs', group),
   feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
   'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coin', helpGroup: 'FEES' }),
   ...homeFlags,
   ...chainFlags,
 };
-export const preimageFlags = {
-  'preimage-file': Flags.string({
-    summary: 'The preimage: a file with 32 bytes in hex, which nobody else may read',
-    helpValue: 'FILE',
-    helpGroup: group,
-  }),
-  'preimage-fd': Flags.integer({
-    summary: 'Read the preimage from this file descriptor',
-    helpValue: 'N',
-    min: 0,
-    exclusive: ['preimage-file'],
-    helpGroup: group,
-  }),
-};
+export const preimageFlags = secretFlags('preimage', 'The preimage', group);
 
 interface SpendValues extends ChainValues, HomeValues {
   utxo: string;

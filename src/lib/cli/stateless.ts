@@ -9,24 +9,14 @@ import { Refusal } from '../protocol/refusal.ts';
 import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { note, print } from './output.ts';
+import { secretFlags } from './secret-flags.ts';
 import { sniff } from './sniff.ts';
 import { visible } from './text.ts';
 
 export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
 
 /** The key of this node, for commands that decrypt. */
-export const keyFlags = {
-  'key-file': Flags.string({
-    summary: "The node's secret key: a file with 32 bytes in hex, which nobody else may read",
-    helpValue: 'FILE',
-  }),
-  'key-fd': Flags.integer({
-    summary: 'Read that key from this file descriptor',
-    helpValue: 'N',
-    min: 0,
-    exclusive: ['key-file'],
-  }),
-};
+export const keyFlags = secretFlags('key', "The node's secret key");
 export const secretsFlag = Flags.boolean({ summary: 'Also print shared secrets' });
 
 /** Bytes in hex, for what is no secret. */
