@@ -1,20 +1,12 @@
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
+import { acceptRestore } from '../lib/cli/accept-restore.ts';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { homeFlags } from '../lib/cli/flags.ts';
 import { homeOptions, withHome, type HomeValues } from '../lib/cli/home.ts';
 import { note, print } from '../lib/cli/output.ts';
 import { readPassphrase, readSecret } from '../lib/cli/secrets.ts';
 import { printJson } from '../lib/protocol/json.ts';
-
-/** What the owner of a restored or copied store must know before going on. */
-const LOST = [
-  'every open nonce, offer and proposal of this home is erased: ask again',
-  'contracts that no backup has are known by their refunds only',
-  'a payee may miss payments that were signed after the backup: exit, close or roll over, but no more updates',
-  'an operator of statecoins signs nothing more for those of the restored store: their shares are destroyed, their owners exit',
-  'if the other copy still runs, stop it: two copies of a home give keys away',
-];
 
 export default class Restore extends BaseCommand {
   static override summary = 'Make a home of a backup; bring back refunds, and accept a store whose journal is lost';
@@ -53,16 +45,11 @@ With --accept-restore a home whose store was restored or copied works again with
     const { restoreRefunds } = await import('../lib/cli/refunds.ts');
     const { refunds, unreadable } = await withHome(flags, async (home) => {
       const found = await restoreRefunds(home);
-      if (flags['accept-restore'] && home.mayLack) {
-        (home.restored ? LOST : LOST.filter((line) => line.includes('no backup'))).forEach(note);
-        await home.acceptRestore();
-      } else if (home.restored) {
+      if (flags['accept-restore']) await acceptRestore(home);
+      else if (home.restored)
         note(
           'this store was restored or copied: reconcile --journal brings in what came after; --accept-restore goes on without',
         );
-      } else if (flags['accept-restore']) {
-        note('this store was neither restored nor copied: nothing to accept');
-      }
       return found;
     });
     for (const file of unreadable) note(`${file} is not a refund of this network, or damaged`);

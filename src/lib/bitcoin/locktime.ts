@@ -39,3 +39,7 @@ export function expiryWords(expiry: Expiry, height: number): string | undefined 
       : `${new Date(expiry.date * 1000).toISOString().slice(0, 10)}, at ${BLOCKS_A_DAY} blocks a day`;
   return `the contract expires at height ${height} (${meant})`;
 }
+
+/** For who holds a transaction that no node takes yet. @param what it is, in words @param locktime its nLockTime, a height */
+export const earlyHint = (what: string, locktime: number, tip: number | 'not-checked'): string =>
+  `${what} is valid from block ${locktime + 1} on: ${tip === 'not-checked' ? 'give --tip or --chain' : 'run this again'} once the tip is ${locktime}`;

@@ -11,7 +11,7 @@ import type { Home, Reconciled } from '../home/home.ts';
 import type { Outcome } from '../home/reconcile.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { Refusal, unreadable } from '../protocol/refusal.ts';
+import { homeRestored, Refusal, unreadable } from '../protocol/refusal.ts';
 
 /** Files as they are, folders as the journals in them: whatever else has such a name there is passed over. @throws Refusal `no-input` */
 export function journalsIn(paths: readonly string[]): string[] {
@@ -77,10 +77,7 @@ export async function confirmIssued(
   contract: Hex,
   issued: bigint | undefined,
 ): Promise<object> {
-  if (restored)
-    throw new Refusal('home-restored', 'the journal may know of more that was paid and issued than this store', {
-      hint: 'spillway reconcile --journal first, or restore --accept-restore where there is no journal',
-    });
+  if (restored) throw homeRestored('its journal may know of more that was paid and issued');
   return change<{ contract: Credit }, object>(
     store,
     { contract: creditKind },

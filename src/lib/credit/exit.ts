@@ -5,6 +5,7 @@
 import { table, type Coin, type Facts, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { earlyHint } from '../bitcoin/locktime.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
@@ -94,9 +95,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
         return {
           message: document,
           exit: 3,
-          hint:
-            words ??
-            `the refund is valid from block ${c.terms.expiry + 1} on: ${facts.tip === 'not-checked' ? 'give --tip or --chain' : 'run this again'} once the tip is ${c.terms.expiry}`,
+          hint: words ?? earlyHint('the refund', c.terms.expiry, facts.tip),
           writes: {},
         };
       },

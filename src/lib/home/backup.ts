@@ -57,6 +57,9 @@ export interface Backup {
   unread: readonly string[];
 }
 
+/** What is known once the store is copied. */
+type Counted = Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
+
 export interface BackupOptions {
   dir: string;
   to: string;
@@ -75,7 +78,7 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
   const sealed = mayLack(await lostOf(store)) ? [] : await journal.seal();
   const unread = await unreadOf(store, sealed);
   const covered = sealed.filter((file) => !unread.includes(file));
-  let made: Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
+  let made: Counted;
   await makeDirectory(to, async (at) => {
     writeConfig(at, copied, BACKUP_FILE);
     made = await copyStore(store, join(at, STORE_FILE));
@@ -97,9 +100,7 @@ async function copyStore(store: SqlStore, path: string) {
   closeSync(openSync(path, 'wx', 0o600));
   const target = new Connection(path, MIGRATIONS);
   try {
-    const copied = await store.snapshot(function* (counter): Sql<
-      Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>
-    > {
+    const copied = await store.snapshot(function* (counter): Sql<Counted> {
       const commit = yield* counter.get();
       for (const copied of TABLES)
         yield* pages(copied, (rows) =>

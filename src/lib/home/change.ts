@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, Kind, Records } from '../protocol/action.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { sameJson } from '../protocol/json.ts';
 import type { Commit, SealedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -66,7 +66,7 @@ export const writesOf = <Rs extends Records>(
   writes: Partial<Rs>,
 ): Commit['writes'] =>
   (Object.entries(writes) as [keyof Rs & string, object][])
-    .filter(([role, record]) => canonicalJson(record) !== canonicalJson(records[role] ?? null))
+    .filter(([role, record]) => !sameJson(record, records[role] ?? null))
     .map(([role, record]) => {
       const read = records[role] === undefined ? undefined : reads.find((r) => r.role === role);
       return writeOf(kinds[role], record as never, read?.claim ?? null, read?.rev ?? 0);

@@ -320,12 +320,14 @@ const CLOSED = /^(28|3D|42501)/;
 
 function refusalOf(error: unknown, place: string): unknown {
   if (error instanceof Refusal || !(error instanceof Error)) return error;
-  const { code, message } = error as { code?: string; message: string };
-  if (error instanceof pg.DatabaseError && FAULTS.test(code ?? '') && !CLOSED.test(code ?? ''))
+  const { code = '', message } = error as { code?: string; message: string };
+  const said = `${place}: ${message || code}`;
+  if (CLOSED.test(code)) return new Refusal('store-foreign', said);
+  if (error instanceof pg.DatabaseError && FAULTS.test(code))
     return new Refusal('bug', `the store refuses a write: ${message}`);
   if (code === LOCKED)
     return new Refusal('store-unavailable', `${place} stayed locked by another process for ${WAIT_MS / 1000} s`, {
       hint: 'try again; should it last, look for a run that hangs',
     });
-  return new Refusal(CLOSED.test(code ?? '') ? 'store-foreign' : 'store-unavailable', `${place}: ${message || code}`);
+  return new Refusal('store-unavailable', said);
 }

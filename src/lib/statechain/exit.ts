@@ -7,6 +7,7 @@
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
 import { fundingHex, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
+import { earlyHint } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { childOf } from '../bitcoin/package.ts';
@@ -106,7 +107,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
           return {
             message: said,
             exit: 3,
-            hint: `the backup is valid from block ${bundle.valid_from_height} on: ${facts.tip === 'not-checked' ? 'give --tip or --chain' : 'run this again'} once the tip is ${bundle.valid_from_height - 1}`,
+            hint: earlyHint('the backup', bundle.valid_from_height - 1, facts.tip),
             writes: {},
           };
         const made = packageOf(hand, coin, bundle, input, facts);
