@@ -75,6 +75,7 @@ export * as musig2 from './lib/signing/musig2.ts';
 export { keySet, sortedKeySet, type KeySet } from './lib/signing/keyset.ts';
 
 // ── credit contracts: their actions, terms and transactions ───────────────────────────────────────────────────────────
+export type { Rules } from './lib/credit/fees.ts';
 export { closeCredit, type CloseInput, type CloseMessage } from './lib/credit/close.ts';
 export { exitCredit, verdictOf, type ExitDocument, type Verdict } from './lib/credit/exit.ts';
 export {
@@ -86,7 +87,8 @@ export {
   type Liquidity,
   type MassExit,
 } from './lib/credit/liquidity.ts';
-export { openCredit, type OpenInput, type OpenMessage } from './lib/credit/open.ts';
+export { openCredit } from './lib/credit/open.ts';
+export type { OpenInput, OpenMessage } from './lib/credit/open-messages.ts';
 export { readBundled, type Bundled } from './lib/credit/bundle.ts';
 export { creditKind, type Credit } from './lib/credit/records.ts';
 export { rollover } from './lib/credit/rollover.ts';
@@ -94,7 +96,8 @@ export { signUpdate } from './lib/credit/update.ts';
 export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts';
 export { settlementOf, type Settlement } from './lib/credit/settlement.ts';
 export { statusOf, type StatusLine } from './lib/credit/status.ts';
-export { decide, type Due, type Rules, type Seen, type Watched } from './lib/credit/watch.ts';
+export { standingOf, type ExitFacts, type Standing } from './lib/credit/standing.ts';
+export { decide, type Due, type Seen, type Watched } from './lib/credit/watch.ts';
 export { watchedOf } from './lib/credit/watched.ts';
 export {
   checkPolicy,

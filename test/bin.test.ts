@@ -163,7 +163,7 @@ describe('Node.js', () => {
   it.each(olds)('one that is too old (%s) says so where there is no other', async (_, node, argv) => {
     const ran = await start(node, [...argv, join(installed(), 'bin/run.js'), '--version']);
     expect(ran).toMatchObject({
-      code: 69,
+      code: 77,
       stdout: '',
       stderr: expect.stringMatching(/^error\[node-too-old\]: [^\n]*\n$/),
     });
@@ -176,7 +176,7 @@ describe('Node.js', () => {
       writeFileSync(join(dir, 'node_modules/.bin/node'), `#!/bin/sh\nexec "${node}" ${argv.join(' ')} "$@"\n`, {
         mode: 0o755,
       });
-    expect(await start(node, [...argv, join(dir, 'bin/run.js')])).toMatchObject({ code: 69, stdout: '' });
+    expect(await start(node, [...argv, join(dir, 'bin/run.js')])).toMatchObject({ code: 77, stdout: '' });
   });
   it('a checkout that was not built says so', async () => {
     const ran = await start(process.execPath, [join(installed(), 'bin/run.js')]);

@@ -154,7 +154,7 @@ describe('the installed program', () => {
   it.runIf(old)('says in one line that Node.js is too old', async () => {
     for (const argv of [['--version'], ['sign-update', '--home', 'mint']]) {
       const ran = await start(old!, [join(consumer, 'node_modules/.bin/spillway'), ...argv], { cwd: consumer });
-      expect(ran).toMatchObject({ code: 69, stdout: '' });
+      expect(ran).toMatchObject({ code: 77, stdout: '' });
       expect(ran.stderr).toMatch(/^error\[node-too-old\]: Node\.js \S+ found, 22\.18 or newer expected\n$/);
     }
   });

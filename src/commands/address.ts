@@ -12,7 +12,7 @@ export default class Address extends BaseCommand {
     'Show it as a QR code\nspillway address --home user | qrencode -t utf8',
   ];
   static override flags = homeFlags;
-  static override exits = [0, 2, 66, 69, 70, 73, 75, 77] as const;
+  static override exits = [0, 2, 65, 66, 69, 70, 73, 75, 77] as const;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Address);

@@ -22,7 +22,7 @@ A backup is no home: restore --from makes one of it, on this machine or another,
     }),
     'no-seed': Flags.boolean({ summary: 'Leave the seed out: restoring then needs the words' }),
   };
-  static override exits = [0, 2, 66, 69, 70, 73, 77] as const;
+  static override exits = [0, 2, 65, 66, 69, 70, 73, 77] as const;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Backup);

@@ -1,5 +1,8 @@
+import { outpointsOf } from '../lib/bitcoin/coin-checks.ts';
 import { BaseCommand } from '../lib/cli/base.ts';
-import { bump } from '../lib/cli/bump.ts';
+import { bump, stuckOf } from '../lib/cli/bump.ts';
+import { leastChild } from '../lib/cli/bump-least.ts';
+import { chainOf } from '../lib/cli/chain.ts';
 import { coinsFrom, feeFlags, fundingFlags, psbtFrom, contractFlags } from '../lib/cli/contract-flags.ts';
 import { readDocument, settlement } from '../lib/cli/documents.ts';
 import { arg, chainFlags, homeFlags } from '../lib/cli/flags.ts';
@@ -12,7 +15,7 @@ import { Refusal } from '../lib/protocol/refusal.ts';
 export default class Bump extends BaseCommand {
   static override summary =
     'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
-  static override description = `Reads an exit, refund, complete or ready document, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it.`;
+  static override description = `Reads an exit, refund, complete or ready document, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it. With a node it pays for what it takes the place of: the other child of a transaction that is in the mempool, whoever made that.`;
   static override examples = [
     'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
     'The same by hand\nspillway bump --home mint --feerate 40 < exit.json | jq -c .package | xargs -0 bitcoin-cli submitpackage',
@@ -27,7 +30,7 @@ export default class Bump extends BaseCommand {
     psbt: contractFlags.psbt,
     ...feeFlags,
   };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 76, 77] as const;
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Bump);
@@ -37,18 +40,22 @@ export default class Bump extends BaseCommand {
         'malformed',
         'a PSBT or transaction found, a document of this program expected: it says what is spent',
       );
-    const stuck = settlement(read.document);
+    const stuck = stuckOf(settlement(read.document));
+    const { rpc } = await chainOf(flags, this.argv);
     const coins = (await coinsFrom(flags.utxo)) ?? [];
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
     await withHome(flags, async (home) => {
       if (stuck.network !== home.network)
         throw new Refusal('wrong-network', `a document for ${stuck.network} found, this home is for ${home.network}`);
       const { source } = await portsOf(home, flags, this.argv);
-      const { facts, checks } = await source.facts({ feerate: true });
+      const { facts, checks: seen } = await source.facts({ feerate: true, coins: outpointsOf(coins) });
+      const { coins: _, ...checks } = seen;
       const made = await bump(home, stuck, {
         coins,
+        seen: facts.coins!,
         merged,
         feerate: facts.feerate!,
+        ...(rpc && (await leastChild(rpc, stuck.hex))),
         payTo: flags.change,
         allowFee: flags['allow-fee'],
       });

@@ -1,5 +1,5 @@
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
-import { contractFlag, contractFlags, feeFlags } from '../lib/cli/contract-flags.ts';
+import { contractFlags, feeFlags } from '../lib/cli/contract-flags.ts';
 import { arg, feerateFlag } from '../lib/cli/flags.ts';
 import { closeCredit } from '../lib/credit/close.ts';
 
@@ -14,10 +14,9 @@ export default class CloseCredit extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    ...contractFlag,
     ...feeFlags,
     'max-feerate': feerateFlag({
-      summary: "The most that the other's proposal may cost (default 100)",
+      summary: "The most that the other's proposal may cost (default 50)",
       helpGroup: 'FEES',
     }),
   };

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
-import { contractFlag, contractFlags } from '../lib/cli/contract-flags.ts';
+import { contractFlags } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { makeInvoice, printQr } from '../lib/cli/invoice.ts';
@@ -20,7 +20,6 @@ export default class CreditInvoice extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    ...contractFlag,
     amount: satFlag({ summary: 'What the invoice asks for', helpGroup: 'INVOICE' }),
     'expires-in': Flags.integer({
       summary: 'Seconds for which it can be paid (default 3600)',

@@ -20,7 +20,7 @@ export default class DecodeOpenassets extends DecodeCommand {
     explain: Flags.boolean({ summary: 'Print the marker byte by byte instead' }),
     graph: Flags.option({ options: ['mermaid'] as const })({ summary: "Print the asset's path instead" }),
     marker: Flags.string({
-      summary: 'Decode this payload alone, from 4f41 on',
+      summary: 'Decode this payload alone, from 4f41 on, or the OP_RETURN script that holds it',
       helpValue: 'HEX',
       exclusive: ['script', 'address', 'asset-id'],
     }),

@@ -2,7 +2,8 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
-import { MESSAGE_LIMIT, readInput } from '../lib/cli/input.ts';
+import { readInput } from '../lib/cli/input.ts';
+import { MESSAGE_LIMIT } from '../lib/protocol/message.ts';
 import { note, print } from '../lib/cli/output.ts';
 import { utf8 } from '../lib/cli/sniff.ts';
 import { parseJson, printJson } from '../lib/protocol/json.ts';
@@ -13,11 +14,24 @@ export default class EcashKeyset extends BaseCommand {
   static override examples = [
     'A mint gets its first keyset\nspillway ecash-keyset --home mint | jq -r .keyset.id',
     'The keys of a signer outside (a JSON object with id, unit and keys)\nspillway ecash-keyset --home mint --signer-keys keyset.json',
+    'After a restore without its journal: which keysets rest, and issuing under one again\nspillway ecash-keyset --home mint --list | jq -r "select(.active | not).keyset.id"\nspillway ecash-keyset --home mint --activate "$KEYSET"',
   ];
   static override flags = {
     ...homeFlags,
-    list: Flags.boolean({ summary: 'Print all keysets, one JSON object a line', exclusive: ['retire', 'signer-keys'] }),
-    retire: Flags.string({ summary: 'Issue no more under this keyset', helpValue: 'ID', exclusive: ['signer-keys'] }),
+    list: Flags.boolean({
+      summary: 'Print all keysets, one JSON object a line',
+      exclusive: ['retire', 'activate', 'signer-keys'],
+    }),
+    retire: Flags.string({
+      summary: 'Issue no more under this keyset',
+      helpValue: 'ID',
+      exclusive: ['activate', 'signer-keys'],
+    }),
+    activate: Flags.string({
+      summary: 'Issue under this keyset again: after a restore without its journal none is active',
+      helpValue: 'ID',
+      exclusive: ['signer-keys'],
+    }),
     'signer-keys': Flags.string({
       summary: 'Public keys of the program that --signer names: issue under them',
       helpValue: 'FILE',
@@ -27,12 +41,15 @@ export default class EcashKeyset extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(EcashKeyset);
-    const { addKeyset, keysetDocument, keysetsOf, retireKeyset } = await import('../lib/cli/keysets.ts');
+    const { activateKeyset, addKeyset, keysetDocument, keysetsOf, retireKeyset } =
+      await import('../lib/cli/keysets.ts');
     const file = flags['signer-keys'];
     const outside = file === undefined ? undefined : parseJson(utf8(await readInput(file, MESSAGE_LIMIT)));
     const shown = await withHome(flags, async (home) => {
       if (flags.list) return keysetsOf(home);
-      return [flags.retire === undefined ? await addKeyset(home, outside) : await retireKeyset(home, flags.retire)];
+      if (flags.retire !== undefined) return [await retireKeyset(home, flags.retire)];
+      if (flags.activate !== undefined) return [await activateKeyset(home, flags.activate)];
+      return [await addKeyset(home, outside)];
     });
     if (shown.length === 0) return note('no keysets');
     await print(shown.map((keyset) => printJson(keysetDocument(keyset))).join('\n'));

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
-import { contractFlag, contractFlags } from '../lib/cli/contract-flags.ts';
+import { contractFlags } from '../lib/cli/contract-flags.ts';
 import { arg } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { mintFlag } from '../lib/cli/mint-flags.ts';
@@ -19,7 +19,6 @@ export default class EcashQuote extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    ...contractFlag,
     mint: mintFlag("Start: the mint; must be the contract's"),
     renew: Flags.boolean({
       summary: 'Start: make another quote than the one that is known, because it was given up',
@@ -45,7 +44,7 @@ export default class EcashQuote extends ContractCommand {
       const { confirmFigures } = await import('../lib/cashu/confirm.ts');
       return withHome(flags, async (home) => {
         const contract = (await contractNamed(home, flags.contract)) ?? '';
-        await print(printJson(await confirmFigures(home.store, contract, flags.quote ?? [])));
+        await print(printJson(await confirmFigures(home, contract, flags.quote ?? [])));
       });
     }
     await this.open({

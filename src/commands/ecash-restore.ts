@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
-import { contractFlag, contractFlags } from '../lib/cli/contract-flags.ts';
+import { contractFlags } from '../lib/cli/contract-flags.ts';
 import { arg } from '../lib/cli/flags.ts';
 import { ecashRestore } from '../lib/credit/ecash-restore.ts';
 
@@ -14,7 +14,6 @@ export default class EcashRestore extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    ...contractFlag,
     keyset: Flags.string({
       summary: 'Start: the keyset whose outputs are looked for',
       helpValue: 'ID',

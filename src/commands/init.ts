@@ -14,7 +14,7 @@ const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as cons
 export default class Init extends BaseCommand {
   static override summary = "Make a party's home: a seed and a store";
   static override description = `The words restore the plain coins of the home and nothing else. Contracts need what spillway backup makes, and the journal since (HOME.journal, best on another disk); refunds are kept in HOME.refunds. Copy all three off the machine.
-Never run two copies of a home, and never put back an image of a machine with an older one: a secret nonce used twice gives a contract's key away.`;
+Never run two copies of a home, and never put back an image of a machine, or a snapshot of a dataset with home, refunds and journal, with an older one: a secret nonce used twice gives a contract's key away.`;
   static override examples = [
     'A home on regtest, and an address to fund it\nspillway init --home user --network regtest | jq -r .id\nspillway address --home user | xargs bitcoin-cli -regtest -generate 101',
     'The same home again from its words, on another machine\nage -d words.age | spillway init --home user --network signet --mnemonic-fd 0',
@@ -30,7 +30,7 @@ Never run two copies of a home, and never put back an image of a machine with an
     'mnemonic-fd': Flags.integer({ summary: 'Restore from the words in this file descriptor', helpValue: 'N', min: 0 }),
     encrypt: Flags.boolean({ summary: 'Encrypt the seed with a passphrase' }),
   };
-  static override exits = [0, 2, 65, 66, 70, 73, 77] as const;
+  static override exits = [0, 2, 65, 66, 69, 70, 73, 77] as const;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Init);

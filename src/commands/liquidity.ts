@@ -20,9 +20,9 @@ const { 'max-blocks': max, 'min-blocks': min, margin, freeze } = policyFlags;
 
 export default class Liquidity extends BaseCommand {
   static override summary = 'What this home holds, owes and could settle now, and when it falls due';
-  static override description = `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two.`;
+  static override description = `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two. What was paid over contracts whose coin is spent is pending, settled or lost, by what the chain did; the exit code is 3 where something is lost.`;
   static override examples = [
-    'What is held and what is owed\nspillway liquidity --home mint | jq "{holds_sat, issued_sat}"',
+    'What is held and what is owed\nspillway liquidity --home mint | jq "{holds_sat, pending_sat, lost_sat, issued_sat}"',
     'Ten more contracts, at most three exits a day\nspillway liquidity --home mint --plan 3 --new 10 --feerate 50 | jq ".plan.new[].expiry"',
   ];
   static override flags = {
@@ -43,7 +43,7 @@ export default class Liquidity extends BaseCommand {
     freeze,
     margin,
   };
-  static override exits = [0, 2, 65, 66, 69, 70, 77] as const;
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Liquidity);
@@ -66,6 +66,7 @@ export default class Liquidity extends BaseCommand {
         const over = crowded(found.days, most);
         found.plan = { most_a_day: most, new: made, unplaced: wanted - made.length, crowded: over, mass_exit };
       }
+      if (found.lost_sat > 0n) process.exitCode = 3;
       const checks = { coins: facts.coins === 'not-checked' ? 'not-checked' : 'chain' };
       await print(
         process.stdout.isTTY ? liquidityTable(found, process.stdout.columns || 80) : printJson({ ...found, checks }),

@@ -5,7 +5,7 @@ import { arg } from '../lib/cli/flags.ts';
 import { neededKey } from '../lib/cli/onion.ts';
 import { batchFlag, keyFlags, runStateless, secretsFlag, wholeFlag } from '../lib/cli/stateless.ts';
 import { buildMessageDocument, peelMessageDocument } from '../lib/onion/message-document.ts';
-import { LARGEST_SIZE } from '../lib/onion/packet.ts';
+import { LARGEST_MESSAGE_SIZE } from '../lib/onion/packet.ts';
 
 export default class OnionMessage extends BaseCommand {
   static override summary = 'Onion messages (type 513): build along a blinded path, peel at a node';
@@ -25,7 +25,7 @@ export default class OnionMessage extends BaseCommand {
       summary: 'Bytes of hop payloads when building (default 1300 where that is enough, else 32768)',
       helpValue: 'BYTES',
       min: 35,
-      max: LARGEST_SIZE,
+      max: LARGEST_MESSAGE_SIZE,
     }),
     'known-type': wholeFlag({ summary: 'Accept this even type of record when peeling', multiple: true }),
     secrets: secretsFlag,

@@ -2,13 +2,16 @@ import * as Flags from '@oclif/core/flags';
 import { ContractCommand, stepsOf } from '../lib/cli/contract.ts';
 import {
   contractFlags,
+  exitFeeFlag,
   feeFlags,
   fundingFlags,
   keyFlags,
   issuerFlags,
+  offerFlag,
   policyFlags,
   psbtFrom,
   termsInput,
+  uncheckedFlag,
 } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { openCredit } from '../lib/credit/open.ts';
@@ -38,8 +41,11 @@ export default class OpenCredit extends ContractCommand {
     }),
     ...keyFlags,
     ...feeFlags,
+    ...exitFeeFlag,
     ...issuerFlags,
     ...policyFlags,
+    ...offerFlag,
+    ...uncheckedFlag,
   };
 
   async run(): Promise<void> {

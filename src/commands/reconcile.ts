@@ -11,6 +11,8 @@ import { Refusal } from '../lib/protocol/refusal.ts';
 export default class Reconcile extends BaseCommand {
   static override summary = 'Bring what the journal knows into a home that was restored from a backup';
   static override description = `Each file of the journal is read whole, and refused where a line was altered or is of another home. Of all versions of a record the largest payment with its exit transaction, the largest sums issued and owed, and every output and invoice are kept; contracts that the backup does not know come back. Once more changes nothing. Then the home works again, but contracts of the lost store take no more updates: exit, close or roll over.
+With --complete the operator says that the last commit in the journal was the last of the lost home: then updates of these contracts go on too, at the operator's risk. Refused where the refunds folder, or another file of the journal, knows of more.
+With --mend it looks for what older programs left behind: next contracts of rollovers that have ended, whose coins stay reserved, are given up; what only you can settle is named with the command that does it.
 Whether the end of a journal is missing cannot be seen. So all that was paid counts as issued until the operator confirms each contract: with --confirm, or with ecash-quote --confirm where a running mint issues.`;
   static override examples = [
     'A home that was made of last night\'s backup learns what came after it\nspillway restore --from backups/2026-11-20 --home mint\nspillway reconcile --home mint --journal mint.journal | jq -c "select(.kind == \\"credit\\")"',
@@ -24,6 +26,14 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
       multiple: true,
       exclusive: ['confirm'],
     }),
+    complete: Flags.boolean({
+      summary: 'Say that nothing came after the end of the journal: contracts take updates again',
+      dependsOn: ['journal'],
+    }),
+    mend: Flags.boolean({
+      summary: 'Look for what older programs left behind, and give up what nobody needs',
+      exclusive: ['journal', 'confirm'],
+    }),
     confirm: Flags.boolean({ summary: 'Say that the figures of a contract are known', dependsOn: ['contract'] }),
     ...contractFlag,
     issued: satFlag({
@@ -35,9 +45,16 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Reconcile);
-    const { confirmIssued, journalsIn, reconcileDocuments } = await import('../lib/cli/reconcile.ts');
-    if (!flags.confirm && !flags.journal) throw new Refusal('usage', '--journal FILE or --confirm expected');
+    const { bringIn, confirmIssued, journalsIn, reconcileDocuments } = await import('../lib/cli/reconcile.ts');
+    if (!flags.confirm && !flags.journal && !flags.mend)
+      throw new Refusal('usage', '--journal FILE, --mend or --confirm expected');
     await withHome(flags, async (home) => {
+      if (flags.mend) {
+        const { mend } = await import('../lib/cli/mend.ts');
+        const { documents, look } = await mend(home);
+        if (look) process.exitCode = 3;
+        return print(documents.map((document) => printJson(document)).join('\n'));
+      }
       if (flags.confirm) {
         const contract = (await contractNamed(home, flags.contract))!;
         return print(printJson(await confirmIssued(home, contract, flags.issued)));
@@ -45,8 +62,10 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
       const files = journalsIn(flags.journal!);
       if (files.length === 0) throw new Refusal('no-input', `no journal found in ${flags.journal!.join(', ')}`);
       await home.keys(); // addresses need them: asked for before anything is brought in, for its outcome is told once
-      const done = await home.reconcile(files);
+      const done = await bringIn(home, files, { complete: flags.complete });
       for (const file of done.gathered.cut) note(`${file} ends within a line: its process died there, or it was cut`);
+      for (const file of done.gathered.others)
+        note(`${file} was written by another home of the same words: make sure that it does not run any more`);
       for (const file of done.notGiven)
         note(`${file} is of this home's journal too, and was not given: no backup covers it until it is`);
       await print(
@@ -54,7 +73,12 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
           .map((document) => printJson(document))
           .join('\n'),
       );
-      if (done.outcomes.some(({ kind }) => kind === 'credit'))
+      const { commit, at } = done.gathered.newest;
+      if (flags.complete)
+        note(
+          `contracts of the lost store take updates again: what came after commit ${commit} (${new Date(at * 1000).toISOString()}), if anything did, is paid or issued twice at your risk`,
+        );
+      else if (done.outcomes.some(({ kind }) => kind === 'credit'))
         note('contracts of the lost store take no more updates: exit, close or roll over');
       if (done.outcomes.some(({ outcome }) => outcome === 'conflict')) {
         note('in a conflict the store keeps its own record: look at these by hand');

@@ -10,9 +10,9 @@ import { printJson } from '../lib/protocol/json.ts';
 
 export default class Restore extends BaseCommand {
   static override summary = 'Make a home of a backup; bring back refunds, and accept a store whose journal is lost';
-  static override description = `With --from makes a home of a backup. It only exits until reconcile --journal has brought in what came after the backup.
+  static override description = `With --from makes a home of a backup, with a journal of its own (HOME.journal, or --journal-dir). It only exits until reconcile --journal has brought in what came after the backup.
 Without it reads the folder of refunds (--refunds, by default HOME.refunds), takes their addresses into the home so that their coins are found, and prints each refund, one JSON object a line. A refund holds no secret; any node takes it from valid_from_height on.
-With --accept-restore a home whose store was restored or copied works again without its journal. What may be lost is said on stderr. An image of the whole machine put back is not noticed, and can give keys away.`;
+With --accept-restore a home whose store was restored or copied works again without its journal. What may be lost is said on stderr. An image of the whole machine put back, or a snapshot of all that holds home, refunds and journal, is not noticed, and can give keys away.`;
   static override examples = [
     "Last night's backup becomes a home on another machine\nspillway restore --from backups/2026-11-20 --home mint && spillway reconcile --home mint --journal mint.journal",
     'Send the refunds that are valid by now\nspillway restore --home user | jq -r --argjson tip "$(bitcoin-cli getblockcount)" "select(.valid_from_height <= \\$tip + 1).hex" | xargs -n 1 bitcoin-cli sendrawtransaction',

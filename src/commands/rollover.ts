@@ -1,13 +1,15 @@
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
 import {
-  contractFlag,
   contractFlags,
+  exitFeeFlag,
   feeFlags,
   fundingFlags,
   keyFlags,
   issuerFlags,
+  offerFlag,
   policyFlags,
   termsInput,
+  uncheckedFlag,
 } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { rollover } from '../lib/credit/rollover.ts';
@@ -23,13 +25,15 @@ export default class Rollover extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    ...contractFlag,
     amount: satFlag({ summary: 'Capacity of the next contract (default: all that is left)', helpGroup: 'FUNDING' }),
     ...fundingFlags,
     ...keyFlags,
     ...feeFlags,
+    ...exitFeeFlag,
     ...issuerFlags,
     ...policyFlags,
+    ...offerFlag,
+    ...uncheckedFlag,
   };
 
   async run(): Promise<void> {

@@ -1,13 +1,13 @@
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
 import * as Flags from '@oclif/core/flags';
-import { contractFlag, contractFlags, programFlags } from '../lib/cli/contract-flags.ts';
+import { contractFlags, programFlags, uncheckedFlag } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { quoteIn } from '../lib/cli/mint-flags.ts';
 import { signUpdate } from '../lib/credit/update.ts';
 
 export default class SignUpdate extends ContractCommand {
   static override summary = 'Pay over an open credit contract, one signed update at a time';
-  static override description = `The payee asks, the payer signs, the payee accepts. The payer may ask first, and agrees by that. With --ecash the payment comes back as ecash: the payer's last run prints the token, which is money. The payer agrees by --amount (exactly this much), by --max (no more than this over the whole run), or by answering the question on its terminal. The finished update stays in the payee's home: exit-credit prints it.`;
+  static override description = `The payee asks, the payer signs, the payee accepts. The payer may ask first, and agrees by that. Each start of the payee is a new request with a nonce of its own, which takes the place of one for the same amount; a till names its orders (--request-id), prints them again by that name, and is never paid twice under one. With --ecash the payment comes back as ecash: the payer's last run prints the token, which is money. The payer agrees by --amount (exactly this much, once a run), by --max (no more than this over the whole run), or by answering the question on its terminal. The finished update stays in the payee's home: exit-credit prints it.`;
   static override examples = [
     'One payment of 2100 sat\nspillway sign-update --home mint --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home user --amount 2100 \\\n    | spillway sign-update --home mint | jq .paid_sat',
     'The payer asks, and gets ecash for what it pays\nspillway sign-update --home user --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user --ecash \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user | jq -r .token > token.txt',
@@ -17,7 +17,6 @@ export default class SignUpdate extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    ...contractFlag,
     amount: satFlag({
       summary: 'At a start the amount to be paid; on a request the one amount that the payer agrees to',
       helpGroup: 'ACTION',
@@ -34,6 +33,7 @@ export default class SignUpdate extends ContractCommand {
       helpGroup: 'ECASH',
     }),
     ...programFlags,
+    ...uncheckedFlag,
   };
 
   async run(): Promise<void> {
@@ -49,6 +49,7 @@ export default class SignUpdate extends ContractCommand {
         max: flags.max,
         ecash: flags.ecash || undefined,
         maxInflight: flags['max-inflight'],
+        unchecked: flags.unchecked || undefined,
       }),
     });
   }

@@ -4,6 +4,7 @@ import { coinsFrom, contractFlags, feeFlags, fundingFlags, keyFlags, psbtFrom } 
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import {
   EXPERIMENTAL,
+  lockFlag,
   operatorFlag,
   operatorFrom,
   statechainPolicy,
@@ -29,6 +30,7 @@ ${EXPERIMENTAL}`;
       helpGroup: 'ACTION',
     }),
     ...operatorFlag,
+    ...lockFlag,
     amount: satFlag({ summary: 'Amount of the coin', helpGroup: 'FUNDING' }),
     utxo: fundingFlags.utxo,
     change: fundingFlags.change,
@@ -58,6 +60,7 @@ ${EXPERIMENTAL}`;
         payout: flags.payout,
         change: flags.change,
         allowFee: flags['allow-fee'] || undefined,
+        maxLock: flags['max-lock'],
       }),
     });
   }

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
-import { contractFlag, contractFlags, feeFlags } from '../lib/cli/contract-flags.ts';
-import { arg } from '../lib/cli/flags.ts';
+import { contractFlags, feeFlags } from '../lib/cli/contract-flags.ts';
+import { arg, satFlag } from '../lib/cli/flags.ts';
 import { EXPERIMENTAL } from '../lib/cli/statechain.ts';
 import { withdrawStatechain } from '../lib/statechain/withdraw.ts';
 
@@ -18,12 +18,12 @@ ${EXPERIMENTAL}`;
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    ...contractFlag,
     to: Flags.string({
       summary: "Address to be paid to (default: a fresh one of the home's)",
       helpValue: 'ADDRESS',
       helpGroup: 'ACTION',
     }),
+    fee: satFlag({ summary: 'The fee itself: to ask for a withdrawal again, with its --to', helpGroup: 'ACTION' }),
     ...feeFlags,
   };
 
@@ -36,6 +36,7 @@ ${EXPERIMENTAL}`;
       input: async (home) => ({
         contract: await contractNamed(home, flags.contract),
         to: flags.to,
+        fee: flags.fee,
         allowFee: flags['allow-fee'] || undefined,
       }),
     });

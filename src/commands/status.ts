@@ -12,7 +12,7 @@ import { printJson } from '../lib/protocol/json.ts';
 
 export default class Status extends BaseCommand {
   static override summary = 'The contracts of this home: state, amounts, deadlines';
-  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, done, unfunded or dead (its funding was replaced). For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`;
+  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, pending (its coin is spent, not for good yet or not known by what), done, lost (spent for good by what pays this home less than it was paid: exit code 3), unfunded or dead (its funding was replaced). For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`;
   static override examples = [
     'What is still to be had\nspillway status --home user | jq -s "map(.left_sat // 0) | add"',
     'Is more of the balance in tokens than 5 percent?\nspillway status --home user --contract "$ID" --float 5 | jq .float',
@@ -35,7 +35,7 @@ export default class Status extends BaseCommand {
       dependsOn: ['float', 'contract'],
     }),
   };
-  static override exits = [0, 2, 65, 66, 69, 70, 77] as const;
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Status);
@@ -53,6 +53,7 @@ export default class Status extends BaseCommand {
       const coins = (await statecoinLines(home, source)).filter((l) => wanted === undefined || l.contract === wanted);
       const lines = [...credits, ...coins];
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
+      if (credits.some(({ verdict }) => verdict === 'lost')) process.exitCode = 3;
       if (process.stdout.isTTY) await print(await statusTable(lines));
       else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
     });

@@ -131,6 +131,16 @@ describe('colours', () => {
       missing: ['cc'.repeat(32)],
     });
   });
+  it('16.10: a locked asset has its id from the outpoint that is spent, also where parents are missing', () => {
+    const bytes = readTxOf([{ txid: 'cc'.repeat(32), vout: 3 }], [plain, data('434302060f000f10')]);
+    const found = new Colu({ network: 'mainnet', parents: new Parents() }).decode(bytes.tx);
+    const asset = assetIdOf({ locked: true, policy: 'aggregatable', divisibility: 0 }, ascii(`${'cc'.repeat(32)}:3`));
+    expect(found).toMatchObject({ status: 'undetermined', asset_id: asset, missing: ['cc'.repeat(32)] });
+    const transfer = readTxOf([{ txid: 'cc'.repeat(32), vout: 3 }], [plain, data('434302150004'), plain]);
+    expect(new Colu({ network: 'mainnet', parents: new Parents() }).decode(transfer.tx)['asset_id']).toBe(null);
+    const coinbase = readTxOf([{ txid: '00'.repeat(32), vout: 0xffffffff }], [plain, data('434302060f000f10')]);
+    expect(new Colu({ network: 'mainnet', parents: new Parents() }).decode(coinbase.tx)['asset_id']).toBe(null);
+  });
   it('finds metadata hidden in multisig', () => {
     const { known, root } = parents();
     const key = (body: string) => hex(`03${body.padStart(64, '0')}`);

@@ -132,29 +132,64 @@ describe('carriers', () => {
       message: { message_type: 'send', fields: { asset: 'XCP', quantity: '1000' } },
     });
   });
-  it('multisig in clear, as in early 2014, and over several outputs', () => {
-    const key = (bytes: Uint8Array) => {
-      const body = new Uint8Array(31);
-      body.set(bytes);
-      return Uint8Array.of(33, 2, ...body, 0);
-    };
-    const script = (bytes: Uint8Array) => Uint8Array.of(0x51, ...key(bytes), ...key(new Uint8Array()), 0x52, 0xae);
+  const PUBKEY = Uint8Array.of(33, 2, ...new Uint8Array(32).fill(5));
+  const multisig = (...keys: Uint8Array[]) =>
+    Uint8Array.of(0x51, ...keys.flatMap((key) => [...key]), 0x50 + keys.length, 0xae);
+  it('multisig over several outputs', () => {
+    const key = (bytes: Uint8Array) => Uint8Array.of(33, 2, ...bytes, 0);
     const part = (bytes: Uint8Array) => Uint8Array.of(8 + bytes.length, ...ascii('CNTRPRTY'), ...bytes);
-    const clear = makeTx([{ txid, vout: 0 }], [to, { sat: 600n, script: script(part(MESSAGE)) }]);
-    expect(carriedBy(clear)).toMatchObject({ encoding: 'multisig', obfuscated: false, message: MESSAGE });
+    const padded = (bytes: Uint8Array) => Uint8Array.from({ length: 31 }, (_, i) => bytes[i] ?? 0);
     const two = [MESSAGE.subarray(0, 12), MESSAGE.subarray(12)].map((bytes) => ({
       sat: 600n,
-      script: script(
-        rc4(
-          hex(txid),
-          Uint8Array.from({ length: 31 }, (_, i) => part(bytes)[i] ?? 0),
-        ),
-      ),
+      script: multisig(key(rc4(hex(txid), padded(part(bytes)))), PUBKEY),
     }));
     expect(carriedBy(makeTx([{ txid, vout: 0 }], [to, ...two]))).toMatchObject({
       obfuscated: true,
       message: MESSAGE,
       vouts: [1, 2],
+    });
+  });
+  describe('16.10: the first form, of 2014: in clear, a length byte in the second key of 1-of-2', () => {
+    const data = (bytes: Uint8Array) => Uint8Array.of(33, bytes.length, ...bytes, ...new Uint8Array(32 - bytes.length));
+    const output = (bytes: Uint8Array) => ({ sat: 1_250n, script: multisig(PUBKEY, data(bytes)) });
+    const decoded = (outputs: { sat: bigint; script: Uint8Array }[], height?: number) =>
+      decodeCounterparty(makeTx([{ txid, vout: 0 }], outputs), 'mainnet', height);
+    const send = {
+      status: 'message',
+      encoding: 'multisig',
+      destinations: ['16UwLL9Risc3QfPqBUvKofHmBQ7wMtjvM'],
+      message: { type_id: 0, message_type: 'send', fields: { asset: 'XCP', quantity: '1000' } },
+    };
+
+    it('a send, with and without a height', () => {
+      expect(hexOf(data(prefixed))).toMatch(/^211c434e545250525459/);
+      for (const height of [undefined, 290_929])
+        expect(decoded([to, output(prefixed), to], height)).toMatchObject({ ...send, data_vouts: [1] });
+    });
+    it('over several outputs: the prefix stands once', () => {
+      const parts = [prefixed.subarray(0, 20), prefixed.subarray(20)].map(output);
+      expect(decoded([to, ...parts, to])).toMatchObject({ ...send, data_vouts: [1, 2] });
+    });
+    it('the sent amount of a published transaction, and its destination', () => {
+      const published = small.raw_transactions.find(({ source }: { source: string }) => source.includes('1886737b'));
+      const tx = txFromHex(published.tx);
+      expect(tx.txid).toBe('1886737bb2a4be1af89b1d0e5af427ef2a7fc439e2ed10a42d3efeb1f71b69aa');
+      expect(decodeCounterparty(tx, 'mainnet')).toMatchObject({
+        destinations: ['1JztLWos5K7LsqW5E78EASgiVBaCe6f7cD'],
+        message: { fields: { asset: 'LTBCOIN', quantity: '53383451959' } },
+      });
+    });
+    it('no other multisig is taken for it', () => {
+      const keys = [PUBKEY, Uint8Array.of(33, 3, ...new Uint8Array(32).fill(6))];
+      const long = Uint8Array.of(33, 33, ...prefixed, ...new Uint8Array(4));
+      for (const script of [
+        multisig(...keys),
+        multisig(PUBKEY, data(prefixed.subarray(1))),
+        multisig(PUBKEY, long),
+        multisig(PUBKEY, PUBKEY, data(prefixed)),
+        Uint8Array.of(0x52, ...multisig(PUBKEY, data(prefixed)).subarray(1)),
+      ])
+        expect(decoded([to, { sat: 600n, script }])).toMatchObject({ status: 'uncolored', message: null });
     });
   });
   it('P2SH', () => {

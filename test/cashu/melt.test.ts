@@ -1,8 +1,12 @@
 /** Ecash pays a merchant's invoice at a running mint: exact sums, change kept first, runs that were cut off go on. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { meltEcash, type Melted } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/wallet.ts';
+import { fileJournal } from '../../src/lib/cli/melting.ts';
 import { isInvoiceReceipt, parseInvoice } from '../../src/lib/mint/invoice.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { KEYSET } from '../support/mint.ts';
@@ -23,7 +27,7 @@ beforeEach(async () => {
   const quote = await market.bind(contract);
   await market.pay(contract, 2_100n);
   await market.arrived(quote, 2_100);
-  token = await mintEcash({ home: market.user.home, contract, point: () => {} });
+  ({ token } = await mintEcash({ home: market.user.home, contract, point: () => {} }));
 });
 afterEach(() => market.close());
 
@@ -53,7 +57,7 @@ describe('ecash-melt', () => {
     expect(sumOf(change!)).toBe(600);
     expect(note).toBe(undefined);
     const { terms } = await market.payer(reverse);
-    expect(isInvoiceReceipt(done.receipt, parseInvoice(invoice).digest, reverse, terms.payer_auth)).toBe(true);
+    expect(isInvoiceReceipt(done.receipt!, parseInvoice(invoice).digest, reverse, terms.payer_auth)).toBe(true);
     expect(await owed()).toBe(1_500n);
   });
 
@@ -128,6 +132,44 @@ describe('ecash-melt', () => {
     expect((await melt(invoice)).amountSat).toBe(1_500n);
     expect(await owed()).toBe(1_500n);
     expect(sumOf(change!)).toBe(600);
+  });
+
+  it('9: paid without a receipt is said so: the change is handed over, and the same run asks for the receipt again', async () => {
+    const invoice = await market.invoice(reverse, 1_500n);
+    const real = market.mint.melt.bind(market.mint);
+    market.mint.melt = async (quote, inputs) => Object.assign(await real(quote, inputs), { proof: null });
+    const done = await melt(invoice);
+    expect(done).toMatchObject({ amountSat: 1_500n, changeSat: 600n, receipt: null });
+    expect(sumOf(change!)).toBe(600);
+    expect(await owed()).toBe(1_500n);
+    const paid = market.mint.state.melts.find(({ state }) => state === 'PAID')!;
+    paid.proof = (await market.mint.call('CheckOutgoingPayment', {
+      requestIdentifier: { type: 'CUSTOM_ID', id: paid.lookup },
+    }))!.paymentProof!;
+    expect(await melt(invoice)).toMatchObject({ amountSat: 1_500n, changeSat: 600n, receipt: paid.proof });
+    expect(note).toBe(undefined);
+  });
+
+  it.each([
+    ['of another mint', 'wrong-mint'],
+    ['that is none', 'malformed-token'],
+    ['that holds too little', 'not-enough-ecash'],
+  ] as const)('18: a token %s leaves nothing behind: no file of a payment under way', async (_, code) => {
+    const invoice = await market.invoice(reverse, code === 'not-enough-ecash' ? 2_101n : 2_100n);
+    if (code === 'wrong-mint') market.mint.url = market.mint.url.replace('127.0.0.1', 'localhost');
+    if (code === 'malformed-token') token = 'cashuBabc';
+    await refuses(() => melt(invoice), code);
+    expect(note).toBe(undefined);
+  });
+
+  it('18: a file of a payment that cannot be read is refused, and not written over', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spillway-melt-'));
+    const path = join(dir, 'token.melting');
+    expect(await fileJournal(path).read()).toBe(undefined);
+    mkdirSync(path);
+    await expect(fileJournal(path).read()).rejects.toMatchObject({ code: 'no-input' });
+    expect(readdirSync(dir)).toEqual(['token.melting']);
+    rmSync(dir, { recursive: true });
   });
 
   it('goes on with its own invoice only', async () => {

@@ -1,10 +1,15 @@
 /** A customer's ecash at a running mint: tokens of what was reported, once each, through crashes and restores. */
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { quoteFor } from '../../src/lib/cashu/quotes.ts';
-import { mintEcash } from '../../src/lib/cashu/wallet.ts';
+import { mintQuote, mintUrl, quoteFor } from '../../src/lib/cashu/quotes.ts';
+import { mintEcash, type Minted } from '../../src/lib/cashu/wallet.ts';
+import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
-import { backUp } from '../credit/helpers.ts';
+import { keysetKind, newWallet, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
+import { change } from '../../src/lib/home/change.ts';
+import { purseClaim, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
+import { backUp, refused, sealedAs } from '../credit/helpers.ts';
+import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { KEYSET, MintError } from '../support/mint.ts';
 import { Market } from '../support/mint-home.ts';
 
@@ -18,8 +23,10 @@ beforeEach(async () => {
 });
 afterEach(() => market.close());
 
-const mint = (amountSat?: bigint, point: (label: string) => void = () => {}): Promise<string> =>
+const mintOr = (amountSat?: bigint, point: (label: string) => void = () => {}): Promise<Minted> =>
   mintEcash({ home: market.user.home, contract, amountSat, point });
+const mint = async (amountSat?: bigint, point?: (label: string) => void): Promise<string> =>
+  (await mintOr(amountSat, point)).token;
 const sumOf = (token: string): number =>
   getDecodedToken(token, [KEYSET.id]).proofs.reduce((all, { amount }) => all + Number(amount.toString()), 0);
 const refuses = (run: () => Promise<unknown>, code: ErrorCode) => expect(run()).rejects.toMatchObject({ code });
@@ -122,21 +129,133 @@ describe('ecash-mint', () => {
     await market.mint.serve(Number(new URL(market.mint.url).port));
   });
 
-  it('a restored wallet does not use a counter again', async () => {
-    await pay(1_000n);
-    await mint(10n);
-    const copy = backUp(market.user);
-    const lost = await mint(500n);
-    await market.user.reopen(copy);
-    await market.user.home.acceptRestore();
-    const token = await mint();
-    expect(sumOf(token)).toBe(490);
+  describe('in a home that was lost', () => {
     const secrets = (text: string) => getDecodedToken(text, [KEYSET.id]).proofs.map(({ secret }) => secret);
-    expect(secrets(token).filter((secret) => secrets(lost).includes(secret))).toEqual([]);
+    const lose = async (copy: string) => {
+      await market.user.reopen(copy);
+      await market.user.home.acceptRestore();
+    };
+    const spend = (text: string) => void market.mint.state.spent.push(...secrets(text));
+
+    it('finds what was minted since, and uses no counter again', async () => {
+      await pay(1_000n);
+      await mint(10n);
+      const copy = backUp(market.user);
+      const lost = await mint(500n);
+      await lose(copy);
+      const found = await mintOr();
+      expect(found.again).toBe(true);
+      expect(secrets(found.token)).toEqual(secrets(lost));
+      const next = await mintOr();
+      expect([sumOf(next.token), next.again]).toEqual([490, false]);
+      expect(secrets(next.token).filter((secret) => secrets(lost).includes(secret))).toEqual([]);
+    });
+
+    it('61: searches a keyset that was first used after the backup', async () => {
+      const copy = backUp(market.user);
+      await pay(1_000n);
+      const lost = await mint();
+      await lose(copy);
+      await pay(700n);
+      expect(secrets((await mintOr()).token)).toEqual(secrets(lost));
+      expect(await mintOr()).toMatchObject({ again: false });
+      expect(market.mint.state.quotes.find(({ id }) => id === quote)!.issued).toBe(1_700);
+    });
+
+    it('61: prints nothing that is spent', async () => {
+      const copy = backUp(market.user);
+      await pay(1_000n);
+      spend(await mint(300n));
+      const left = await mint(100n);
+      await lose(copy);
+      expect(secrets((await mintOr()).token)).toEqual(secrets(left));
+      expect(sumOf((await mintOr()).token)).toBe(600);
+    });
+
+    it.each(['a copy', 'a backup', 'the words'])('63: a minting under way comes through %s', async (way) => {
+      await pay(2_100n);
+      const backup = way === 'a backup' && (await market.user.backUp());
+      const { mint: real } = market.mint;
+      // The mint signs, and no answer comes back.
+      market.mint.mint = async (body) => {
+        await real.call(market.mint, body);
+        await market.mint.stop();
+        throw new MintError('the line is down');
+      };
+      await refuses(() => mint(), 'mint-unavailable');
+      market.mint.mint = real;
+      await market.mint.serve(Number(new URL(market.mint.url).port));
+      if (way === 'a copy') await lose(backUp(market.user));
+      else {
+        if (backup) await market.user.lose(backup);
+        else await market.user.fromWords();
+        await market.user.home.reconcile(market.user.journal());
+      }
+      const found = await mintOr();
+      expect([sumOf(found.token), found.again]).toEqual([2_100, true]);
+      expect(await mint()).toBe(found.token);
+      expect(market.mint.state.quotes.find(({ id }) => id === quote)!.issued).toBe(2_100);
+    });
+
+    it('8: forgets a minting whose places the mint has signed for other sums, and finds those', async () => {
+      await pay(1_000n);
+      const copy = backUp(market.user);
+      const lost = await mint(64n);
+      await lose(copy);
+      const cut = new Error('cut off');
+      const { home } = market.user;
+      // As 0.1.0 did: a new record, at counter 0.
+      await change<{ purse: Purse; keyset: KeysetRecord }, void>(
+        home.store,
+        { purse: purseKind, keyset: keysetKind },
+        () => ({ purse: purseClaim(contract) }),
+        () => ({ writes: { keyset: newWallet({ ...KEYSET, unit: 'sat' }, false) }, result: undefined }),
+      );
+      const stop = (label: string) => {
+        if (label === 'mint-prepared') throw cut;
+      };
+      await expect(mint(512n, stop)).rejects.toBe(cut);
+      expect(await mintOr()).toMatchObject({ again: false });
+      expect(secrets(lost)).toHaveLength(1);
+      expect(market.mint.state.quotes.find(({ id }) => id === quote)!.issued).toBe(1_000);
+    });
   });
 });
 
+describe("a mint's URL", () => {
+  it.each(['https://mint.example/?', 'https://mint.example#', 'https://mint.example/a?b', 'ftp://mint.example'])(
+    '29: %s is refused',
+    (text) => expect(() => mintUrl(text)).toThrow(/URL of a mint/),
+  );
+  it('is written without a slash at its end', () =>
+    expect(mintUrl('https://mint.example/cashu//')).toBe('https://mint.example/cashu'));
+});
+
 describe('ecash-quote', () => {
+  it('40: another quote takes the place of the one before, and outputs under way stay', async () => {
+    await pay(2_100n);
+    const cut = new Error('cut off');
+    const stop = () => {
+      throw cut;
+    };
+    await expect(mint(undefined, stop)).rejects.toBe(cut);
+    const { home } = market.user;
+    const purse = async () =>
+      purseKind.parse((await home.store.load([purseClaim(contract)])).found.get(purseClaim(contract))!.record);
+    const before = await purse();
+    const { terms } = (await market.user.record(contract)) as PayerCredit;
+    const { id } = await market.mint.newQuote({ pubkey: terms.ecash_pubkey! });
+    const made = await market.user.run(ecashQuote, { input: { contract, quote: id } });
+    const bound = await market.operator.run(ecashQuote, { on: made.message });
+    expect(bound.message['quote']).toBe(quote);
+    await market.user.run(ecashQuote, { on: await sealedAs(market.operator, bound.message, { quote: id }) });
+    expect(await purse()).toEqual({ ...before, quote: id, past: [quote] });
+    // An older answer does not bring the older one back.
+    const older = await sealedAs(market.operator, bound.message, { id: 'ab'.repeat(16) });
+    await refused(() => market.user.run(ecashQuote, { on: older }), 'quote-used', market.user);
+    expect(sumOf(await mint())).toBe(2_100);
+  });
+
   it('finds the quote that is bound already, and makes none', async () => {
     const before = market.mint.state.quotes.length;
     expect(await quoteFor(market.user.home.store, contract)).toBe(quote);
@@ -151,6 +270,15 @@ describe('ecash-quote', () => {
     const reverse = await market.reverse();
     await refuses(() => quoteFor(market.operator.home.store, reverse), 'wrong-state');
     await refuses(() => quoteFor(market.user.home.store, 'ab'.repeat(32)), 'unknown-contract');
+  });
+
+  it('figures of another quote than the one that was asked for are no answer: mint-unavailable', async () => {
+    const { look } = market.mint;
+    const other = await market.mint.newQuote({
+      pubkey: ((await market.user.record(contract)) as PayerCredit).terms.ecash_pubkey!,
+    });
+    market.mint.look = () => look.call(market.mint, other.id);
+    await refuses(() => mintQuote(market.mint.url, quote), 'mint-unavailable');
   });
 
   it('where the mint makes no such quotes it says so', async () => {

@@ -63,6 +63,11 @@ describe('calls', () => {
     expect(await btcd.rpc.blockTime('aa')).toBe(6);
   });
 
+  it.each(['true', 'false'])('a coin of a coinbase: %s', async (coinbase) => {
+    const { rpc } = await at({ gettxout: output('1').replace(/}$/, `,"coinbase":${coinbase}}`) });
+    expect((await rpc.txOut({ txid: TXID, vout: 1 }))?.coinbase ?? false).toBe(coinbase === 'true');
+  });
+
   it('a coin that is spent, also by the mempool', async () => {
     const { rpc, asked } = await at({ gettxout: 'null' });
     expect(await rpc.txOut({ txid: TXID, vout: 1 })).toBeUndefined();

@@ -5,7 +5,7 @@ import { feerateOf } from '../../src/lib/bitcoin/fee.ts';
 import { parseTransaction, txidOfHex, vsizeOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { send } from '../../src/lib/chain/send.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
-import { bump } from '../../src/lib/cli/bump.ts';
+import { bump, stuckOf } from '../../src/lib/cli/bump.ts';
 import { sendable, settlement } from '../../src/lib/cli/documents.ts';
 import { inspect, inText, sequence } from '../../src/lib/cli/inspect.ts';
 import { statusTable } from '../../src/lib/cli/status.ts';
@@ -102,7 +102,7 @@ describe('what broadcast sends', () => {
 describe('bump', () => {
   const options = { coins: [], merged: [], feerate: 20_000, payTo: undefined, allowFee: false };
   it('makes a TRUC child of the own output, so that both reach the fee rate', async () => {
-    const { complete, document } = await bump(both.payee.home, settlement(exit), options);
+    const { complete, document } = await bump(both.payee.home, stuckOf(settlement(exit)), options);
     expect(complete).toBe(true);
     const [parent, child] = document.package!;
     const tx = parseTransaction(child!);
@@ -115,7 +115,7 @@ describe('bump', () => {
   it('adds coins where the own output is too small; those of another wallet are waited for', async () => {
     const contract = await opened(both);
     await payMessages(both, contract, 3_000n);
-    const small = settlement((await both.payee.run(exitCredit, { input: { contract } })).message);
+    const small = stuckOf(settlement((await both.payee.run(exitCredit, { input: { contract } })).message));
     await expect(bump(both.payee.home, small, options)).rejects.toMatchObject({ code: 'not-enough-coins' });
     const foreign = { ...options, coins: [await ownCoin(both.payer, 500_000n)] };
     const waits = await bump(both.payee.home, small, foreign);
@@ -129,13 +129,19 @@ describe('bump', () => {
   });
   it('burns no tenth of the inputs unless that is allowed', async () => {
     const greedy = { ...options, feerate: 200_000 };
-    await expect(bump(both.payee.home, settlement(exit), greedy)).rejects.toMatchObject({ code: 'fee-too-high' });
-    await expect(bump(both.payee.home, settlement(exit), { ...greedy, allowFee: true })).resolves.toMatchObject({
+    await expect(bump(both.payee.home, stuckOf(settlement(exit)), greedy)).rejects.toMatchObject({
+      code: 'fee-too-high',
+    });
+    await expect(
+      bump(both.payee.home, stuckOf(settlement(exit)), { ...greedy, allowFee: true }),
+    ).resolves.toMatchObject({
       complete: true,
     });
   });
   it('refuses a transaction that pays this home nothing', async () => {
-    await expect(bump(both.payee.home, settlement(refund), options)).rejects.toMatchObject({ code: 'nothing-to-bump' });
+    await expect(bump(both.payee.home, stuckOf(settlement(refund)), options)).rejects.toMatchObject({
+      code: 'nothing-to-bump',
+    });
   });
 });
 
@@ -227,7 +233,7 @@ describe('status', () => {
     expect([verdict(coin, false), verdict('missing', false), verdict('missing', true)]).toEqual([
       'unfunded',
       'dead',
-      'done',
+      'pending',
     ]);
   });
 });
@@ -242,6 +248,7 @@ async function signedBy(party: Pair['payer'], psbt: string): Promise<string> {
     random: await party.home.random(),
     network: 'regtest',
     restored: false,
+    mayRepeat: false,
   };
   return fundingPsbt(signFunding(hand, { template, witnesses: {} }, ours));
 }

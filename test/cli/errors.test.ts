@@ -66,3 +66,27 @@ it('every error code belongs to a family of exit codes', () => {
   const known = (Object.keys(EXITS) as unknown as Exit[]).flatMap((exit) => codesOf(Number(exit) as Exit));
   expect(known.toSorted()).toEqual((Object.keys(ERRORS) as ErrorCode[]).toSorted());
 });
+
+it('friendly 18: 69 is only what passes by itself, so that a supervisor that tries again ends', () => {
+  expect(codesOf(69).sort()).toEqual(
+    [
+      'chain-unavailable',
+      'chain-stale',
+      'funding-missing',
+      'funding-unconfirmed',
+      'coin-missing',
+      'store-unavailable',
+      'mint-unavailable',
+      'outside-failed',
+      'cannot-listen',
+      'busy',
+      'stopping',
+      'too-slow',
+      'worker-lost',
+    ].sort(),
+  );
+  const exits = (codes: ErrorCode[]): number[] => codes.map((code) => ERRORS[code][0]);
+  expect(exits(['store-damaged', 'share-missing'])).toEqual([65, 66]);
+  const unsafe = ['store-foreign', 'store-newer', 'store-unsafe', 'commit-unsynced', 'network-disk', 'node-too-old'];
+  expect(exits(unsafe as ErrorCode[])).toEqual(unsafe.map(() => 77));
+});

@@ -227,6 +227,8 @@ describe('races', () => {
     let tries = 0;
     const store = {
       reply: ports.store.reply.bind(ports.store),
+      last: ports.store.last.bind(ports.store),
+      recall: ports.store.recall.bind(ports.store),
       load: ports.store.load.bind(ports.store),
       flush: ports.store.flush.bind(ports.store),
       fresh: ports.store.fresh.bind(ports.store),
@@ -256,6 +258,8 @@ describe('consent', () => {
           prompt: { agree: async (c) => void asked.push(c), settled: (c) => void settled.push(c) },
           store: {
             reply: ports.store.reply.bind(ports.store),
+            last: ports.store.last.bind(ports.store),
+            recall: ports.store.recall.bind(ports.store),
             load: ports.store.load.bind(ports.store),
             flush: ports.store.flush.bind(ports.store),
             fresh: ports.store.fresh.bind(ports.store),

@@ -6,6 +6,8 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost, readBundle } from '../../src/lib/cli/watch-bundle.ts';
+import { bump } from '../../src/lib/cli/bump.ts';
+import { leastChild } from '../../src/lib/cli/bump-least.ts';
 import { withChildren } from '../../src/lib/cli/exit-children.ts';
 import { homePost } from '../../src/lib/cli/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
@@ -14,12 +16,14 @@ import { closeCredit } from '../../src/lib/credit/close.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
+import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
+import { fundingClaim, keyClaim } from '../../src/lib/protocol/claims.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode } from '../chain/node.ts';
 import { parties, payeeOf, payerOf, refused, tip } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
 import { pipeAt } from '../home/fixture.ts';
-import { opened, payMessages, rollMessages, type Pair } from '../support/credit.ts';
+import { lostMessages, opened, openedMint, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import { judge } from '../support/kernel.ts';
 import type { TestParty } from '../support/party.ts';
 
@@ -30,13 +34,16 @@ afterAll(() => kernel?.close());
 const RULES = { confirmations: 6, feeBudgetSat: null };
 
 /** A contract over which something was paid, on a chain, and both parties' watchers. */
-async function scene({ paid = 50_000n, index = true } = {}) {
+async function scene({ paid = 50_000n, index = true, funded = true } = {}) {
   const both = await parties();
   const id = await opened(both);
   if (paid > 0n) await payMessages(both, id, paid);
+  return watchedPair(both, id, { index, funded });
+}
+async function watchedPair(both: Pair, id: string, { index = true, funded = true } = {}) {
   const chain = new FakeChain(1_000);
   const c = await payerOf(both, id);
-  chain.give(contractInput(c, 0));
+  if (funded) chain.give(contractInput(c, 0));
   const { url } = await fakeNode(chain.answers(index));
   const rpc = new Rpc({ url });
   const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
@@ -78,7 +85,7 @@ describe("a mint's home", () => {
     expect(await lookAs(watching)).toMatchObject([{ event: 'exit' }]);
     expect(chain.mempool[0]!.outputs.map(({ sat }) => sat)).toContain(59_000n);
   });
-  it('warns, offers a close once, exits at the deadline, and is settled at six confirmations', async () => {
+  it('60: warns, offers a close until it is done, exits at the deadline, and is settled at six confirmations', async () => {
     const { both, id, chain, c, at, names, lookAs, post } = await scene();
     at(5_031);
     expect(await names(both.payee)).toEqual([]);
@@ -92,7 +99,8 @@ describe("a mint's home", () => {
       role: 'payee',
       message: { type: 'close-credit', step: 'proposed' },
     });
-    expect(await names(both.payee)).toEqual(['warn']);
+    // Again, the same, until something comes of it: the first may have got lost.
+    expect(await lookAs(post(both.payee))).toEqual([offer]);
     at(5_176);
     const [exit] = await lookAs(post(both.payee));
     expect(exit).toMatchObject({ event: 'exit', by: 'exit' });
@@ -172,6 +180,18 @@ describe("a mint's home", () => {
     chain.mine(6);
     expect(await lookAs(post(both.payee))).toMatchObject([{ contract: id, event: 'settled', by: 'exit' }]);
   });
+  it('59: a rollover that confirms after a freeze is booked as one', async () => {
+    const { both, id, chain, at, lookAs, post } = await scene();
+    const complete = (await rollMessages(both, id)).at(-1)!;
+    at(5_000);
+    await lookAs(post(both.payee));
+    await both.payee.run(exitCredit, { input: { contract: id } });
+    chain.mine(6);
+    expect(await lookAs(post(both.payee))).toMatchObject([
+      { contract: id, event: 'settled', by: 'rollover', txid: complete['txid'] },
+    ]);
+    expect(await payeeOf(both, id)).toMatchObject({ settled: { by: 'rollover', paysSat: 50_000n } });
+  });
   it('frees the nonces of a contract that the payer had back, and takes no update of it', async () => {
     const { both, id, chain, names } = await scene();
     const requested = await both.payee.run(signUpdate, { input: { contract: id, amount: 900n } });
@@ -180,12 +200,32 @@ describe("a mint's home", () => {
     const refund = await both.payer.run(exitCredit, { input: { contract: id } });
     expect(chain.accept([refund.message['hex']])).toBe(undefined);
     chain.mine(6);
-    expect(await names(both.payee)).toEqual(['settled']);
-    expect(await payeeOf(both, id)).toMatchObject({ state: 'exiting', live: [], settled: { by: 'refund' } });
+    expect(await names(both.payee)).toEqual(['lost']);
+    expect(await payeeOf(both, id)).toMatchObject({
+      state: 'exiting',
+      live: [],
+      settled: { by: 'refund', paysSat: 0n },
+    });
     const { nonces } = await both.payee.home.store.load([`id:${id}`]);
     expect(nonces).toEqual([]);
     tip(both, 1_000);
     await refused(() => both.payee.run(signUpdate, { on: signed.message }), 'wrong-state', both.payee);
+  });
+  it('54: bump pays for the child that has the place', async () => {
+    const { both, id, chain, node } = await scene();
+    const { exit } = await payeeOf(both, id);
+    chain.accept([exit!]);
+    expect(await leastChild(node.rpc, exit!)).toEqual({});
+    const home = both.payer.home;
+    const stuck = { network: 'regtest', hex: exit!, feeSat: 308n };
+    const options = { coins: [], merged: [], payTo: undefined, allowFee: true };
+    const theirs = await bump(home, stuck, { ...options, feerate: 0, least: () => 30_000n });
+    expect(chain.accept([theirs.document.package![1]!])).toBe(undefined);
+    const made = async (more: object) =>
+      (await bump(both.payee.home, stuck, { ...options, feerate: 40_000, ...more })).document;
+    expect(chain.accept([(await made({})).package![1]!])).toMatch(/insufficient fee/);
+    const paid = await made(await leastChild(node.rpc, exit!));
+    expect([paid.fee_sat, chain.accept([paid.package![1]!])]).toEqual([30_111n, undefined]);
   });
   it('works without an index of transactions', async () => {
     const { both, chain, at, names } = await scene({ index: false });
@@ -241,7 +281,53 @@ describe("a mint's home", () => {
   });
 });
 
+describe('decision 23: a contract that was accepted and never funded', () => {
+  it.each([true, false])('ends at its expiry, and its outpoint is free (index: %s)', async (index) => {
+    const { both, id, c, at, names, lookAs, post } = await scene({ paid: 0n, index, funded: false });
+    at(5_319);
+    expect(await names(both.payee)).toEqual([]);
+    expect(await payeeOf(both, id)).toMatchObject({ state: 'accepted' });
+    at(5_320);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'lapsed', contract: id }]);
+    const [left] = await both.payee.home.store.list('credit');
+    expect(left).toMatchObject({ state: 'cancelled', record: { key: c.terms.payee_pubkey } });
+    const claims = [fundingClaim(outpointText(c.outpoint)), keyClaim(c.terms.payee_pubkey)];
+    expect([...(await both.payee.home.store.load(claims)).found.keys()]).toEqual([claims[1]]);
+    expect(await names(both.payee)).toEqual([]);
+  });
+  it('stays where its coin is there, or was, and where anything was paid', async () => {
+    const there = await scene({ paid: 0n });
+    there.at(5_330);
+    expect(await there.names(there.both.payee)).toEqual([]);
+    expect(await payeeOf(there.both, there.id)).toMatchObject({ state: 'accepted' });
+    const paid = await scene({ funded: false });
+    paid.at(5_330);
+    expect(await paid.names(paid.both.payee)).toEqual(['unfunded']);
+    expect(await payeeOf(paid.both, paid.id)).toMatchObject({ state: 'open', paidSat: 50_000n });
+  });
+  it('stays in a restored home, which may have been paid more than it knows', async () => {
+    const { both, id, at, names } = await scene({ paid: 0n, funded: false });
+    const backup = await both.payee.backUp();
+    await both.payee.lose(backup);
+    at(5_330);
+    await names(both.payee);
+    expect(await payeeOf(both, id)).toMatchObject({ state: 'accepted', restored: true });
+  });
+});
+
 describe("a payer's home", () => {
+  it('31: warns, and offers no close, while ecash that it signed for has not come', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const messages = await lostMessages(both, id, 50_001n);
+    const { at, lookAs, post, chain } = await watchedPair(both, id);
+    at(5_110);
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'warn', contract: id }]);
+    expect(await payerOf(both, id)).toMatchObject({ state: 'open', closing: null });
+    expect(chain.mempool).toEqual([]);
+    await both.payer.run(signUpdate, { on: messages[3]! });
+    expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'propose-close' }]);
+  });
   it('takes its refund at the expiry and bumps it', async () => {
     const { both, id, chain, c, at, lookAs, post, names } = await scene({ paid: 0n });
     at(5_031);
@@ -277,6 +363,30 @@ describe("a payer's home", () => {
     chain.mine(6);
     expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'settled', by: 'close' }]);
     expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'settled', by: 'close' }]);
+  });
+  it('39: knows an older exit and an older close for what they are, also without an index', async () => {
+    for (const index of [true, false]) {
+      const { both, id, chain, lookAs, post } = await scene({ index });
+      const older = (await payeeOf(both, id)).exit!;
+      await payMessages(both, id, 9_000n);
+      chain.accept([older]);
+      chain.mine(6);
+      expect(await lookAs(post(both.payer))).toMatchObject([{ contract: id, event: 'settled', by: 'exit' }]);
+      const settled = { by: 'exit', paysSat: 1_200_000n - 50_000n - 308n };
+      expect(await payerOf(both, id)).toMatchObject({ settled });
+    }
+    const { both, id, chain, lookAs, post } = await scene();
+    both.payee.chain.feerate = both.payer.chain.feerate = 3_000;
+    const proposed = await both.payee.run(closeCredit, { input: { contract: id } });
+    const signed = await both.payer.run(closeCredit, { on: proposed.message });
+    const complete = await both.payee.run(closeCredit, { on: signed.message });
+    chain.accept([complete.message['hex']]);
+    // As if a second close had been signed since.
+    const [watched] = (await post(both.payer).list()).watched;
+    const ways = new Map([...watched!.ways].filter(([, { by }]) => by !== 'close'));
+    chain.mine(6);
+    const forgetful: Post = { ...post(both.payer), list: async () => ({ watched: [{ ...watched!, ways }], bad: [] }) };
+    expect(await lookAs(forgetful)).toMatchObject([{ event: 'settled', by: 'close' }]);
   });
   it('without an index, sees its refund also where it was mined together with its child', async () => {
     const { both, chain, at, lookAs, post, names } = await scene({ paid: 0n, index: false });
@@ -374,6 +484,41 @@ describe('a watchtower', () => {
     writeFileSync(good, '{"half');
     at(5_176);
     expect(await lookAs(post)).toMatchObject([named, { file: good, code: 'malformed-json' }, { event: 'exit' }]);
+  });
+  it('52: leaves a newer exit in the mempool alone, and says where one would bump', async () => {
+    const { both, id, chain, at, lookAs } = await scene();
+    const post = bundlePost('regtest', [file(await exported(both, id))]);
+    await payMessages(both, id, 900_000n);
+    const newer = (await payeeOf(both, id)).exit!;
+    at(5_250);
+    expect(chain.accept([newer])).toBe(undefined);
+    expect(await lookAs(post)).toMatchObject([{ event: 'in-mempool' }]);
+    chain.feerate = 9_000;
+    expect(await lookAs(post)).toMatchObject([{ event: 'needs-bump', by: 'exit' }]);
+    expect(chain.mempool.map(({ hex }) => hex)).toEqual([newer]);
+    chain.feerate = 2_000;
+    chain.mine(6);
+    expect(await lookAs(post)).toMatchObject([{ event: 'settled', by: 'exit' }]);
+  });
+  it('53: fights an older export that somebody sent, or says what it lost', async () => {
+    const { both, id, chain, lookAs } = await scene();
+    const older = (await payeeOf(both, id)).exit!;
+    await payMessages(both, id, 900_000n);
+    const text = await withChildren(both.payee.home, printJson(await exported(both, id)), [20_000], false);
+    const bare = bundlePost('regtest', [file(await exported(both, id))]);
+    const post = bundlePost('regtest', [file(parseJson(text) as object)]);
+    expect(chain.accept([older])).toBe(undefined);
+    const overtaken = { event: 'overtaken', by: 'exit', pays_sat: 50_000n, short_sat: 900_000n };
+    expect(await lookAs(bare)).toMatchObject([overtaken, { event: 'needs-bump', by: 'exit' }]);
+    expect(await lookAs(post)).toMatchObject([overtaken, { event: 'exit', by: 'exit', feerate: '20' }]);
+    expect(chain.mempool.map(({ hex }) => hex)).not.toContain(older);
+    chain.mempool = [];
+    chain.accept([older]);
+    chain.mine(5);
+    expect(await lookAs(bare)).toMatchObject([overtaken]);
+    chain.mine(1);
+    expect(await lookAs(bare)).toMatchObject([{ event: 'lost', pays_sat: 50_000n, lost_sat: 900_000n }]);
+    expect(await lookAs(bare)).toEqual([]);
   });
   it('takes the newer of two exports, and a newer file at the next look', async () => {
     const { both, id } = await scene();

@@ -56,6 +56,20 @@ describe('alone', () => {
     expect([code, stdout]).toEqual([exit, '']);
     expect(stderr).toMatch(words);
   });
+  it('16.10: --marker takes the whole OP_RETURN script too, as a line of a batch and as a byte table', async () => {
+    const whole = `6a22${TEXTBOOK}`;
+    const [payload, script, lines, pieces] = await Promise.all([
+      decode(['--marker', TEXTBOOK]),
+      decode(['--marker', whole]),
+      decode(['--batch'], { stdin: `{"marker":"${whole}"}\n` }),
+      decode(['--marker', whole, '--explain']),
+    ]);
+    expect([script.code, read(script.stdout)]).toEqual([0, read(payload.stdout)]);
+    expect([lines.code, read(lines.stdout)]).toEqual([0, read(payload.stdout)]);
+    expect(pieces.stdout).toBe((await decode(['--marker', TEXTBOOK, '--explain'])).stdout);
+    const cut = await decode(['--marker', `6a23${TEXTBOOK}`]);
+    expect([cut.code, cut.stdout, cut.stderr]).toEqual([65, '', expect.stringMatching(/invalid-marker/)]);
+  });
   it('a byte table', async () => {
     expect((await decode(['--marker', TEXTBOOK, '--explain'])).stdout).toContain('quantity 0: 20 units');
   });
@@ -293,5 +307,28 @@ describe('builders in a pipe', () => {
     const bad = await spillway(['dividends', ...spend, '--total', '100000'], { stdin: 'x' });
     expect([bad.code, bad.stderr]).toEqual([65, expect.stringMatching(/malformed-snapshot/)]);
     expect(script(1).length).toBe(25);
+  });
+});
+
+describe('16.10: decode-colu --payload', () => {
+  const PAYLOAD = '434302060f000f10';
+  const colu = (argv: string[], more: object = {}) => spillway(['decode-colu', ...argv], more);
+  it('reads a payload alone, or the whole OP_RETURN script, as a line of a batch does', async () => {
+    const [alone, script, line] = await Promise.all([
+      colu(['--payload', PAYLOAD]),
+      colu(['--payload', `6a08${PAYLOAD}`]),
+      colu(['--batch'], { stdin: `{"payload":"${PAYLOAD}"}\n` }),
+    ]);
+    expect([alone.code, read(alone.stdout)]).toEqual([
+      0,
+      expect.objectContaining({ type: 'colu-payload', status: 'valid', kind: 'issuance', amount: '15', locked: true }),
+    ]);
+    expect([script.stdout, read(line.stdout)]).toEqual([alone.stdout, read(alone.stdout)]);
+  });
+  it('says why one is none, and refuses what is no hex', async () => {
+    const invalid = await colu(['--payload', '434303']);
+    expect([invalid.code, read(invalid.stdout)]).toEqual([0, expect.objectContaining({ status: 'invalid' })]);
+    const text = await colu(['--payload', 'xy']);
+    expect([text.code, text.stdout, text.stderr]).toEqual([65, '', expect.stringMatching(/error\[malformed\]/)]);
   });
 });

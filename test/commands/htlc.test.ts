@@ -399,7 +399,7 @@ describe('with homes', () => {
     expect(JSON.parse((await alice(['refund', '--utxo', COIN], made.stdout)).stdout).missing).toEqual([]);
     const wrong = await alice(['claim', '--utxo', COIN], made.stdout);
     expect([wrong.code, JSON.parse(wrong.stdout).missing.length]).toEqual([3, 2]);
-    // The same hash again: warned of.
+    // The same hash again: only where it is meant, and warned of.
     const again = await bob([
       'create',
       '--claim-key',
@@ -408,6 +408,7 @@ describe('with homes', () => {
       at('refund.json'),
       '--hash',
       hash.sha256,
+      '--same-hash',
       '--expires',
       '901',
     ]);
@@ -422,7 +423,9 @@ describe('with homes', () => {
     expect(JSON.parse((await bob(['claim', '--utxo', COIN], stdout)).stdout).missing).toEqual([]);
     const foreign = await alice(['create', '--claim-key', PUBKEYS.claim, '--hash', sha256!, '--expires', '900']);
     expect(JSON.parse(foreign.stdout).checks.hash).toBe('fresh');
-    const again = await alice(['create', '--claim-key', PUBKEYS.claim, '--hash', hash160, '--expires', '900']);
+    const twice = ['create', '--claim-key', PUBKEYS.claim, '--hash', hash160, '--expires', '900'];
+    expect((await alice(twice)).stderr).toContain('error[same-hash]');
+    const again = await alice([...twice, '--same-hash']);
     expect(JSON.parse(again.stdout).checks.hash).toBe('reused');
     expect((await alice(['create', '--hash', sha256!, '--expires', '900'])).stderr).toContain('error[usage]');
     expect(
@@ -445,6 +448,46 @@ describe('with homes', () => {
       const bytes = readFileSync(join(at('bob'), name));
       expect(bytes.includes(Buffer.from(shown, 'hex')) || bytes.includes(shown)).toBe(false);
     }
+  });
+
+  it('42, 48: a live swap keeps its preimage and its coins to itself', async () => {
+    const own = (home: string, argv: string[], stdin = '') =>
+      spillway(['htlc', ...argv, '--home', at(home), '--tip', '1000'], { stdin });
+    const start = ['swap', '--as', 'initiator', '--give', '100000', '--want', '98000', '--expires', '+288'];
+    const offered = (await own('alice', start)).stdout;
+    const accept = ['swap', '--want', '100000', '--amount', '98000', '--expires', '+144'];
+    const accepted = (await own('bob', accept, offered)).stdout;
+    const { scriptOf } = await import('../../src/lib/bitcoin/address.ts');
+    const address = (await spillway(['address', '--home', at('alice')])).stdout.trim();
+    const listed = (txid: string) =>
+      `[{"txid":"${txid}","vout":0,"amount":0.02000000,"scriptPubKey":"${scriptOf(address, 'regtest')}","confirmations":6}]`;
+    const coins = file('held.json', listed('ac'.repeat(32)));
+    const funded = (await own('alice', ['swap', '--utxo', coins], accepted)).stdout;
+    const { first, htlcs } = JSON.parse(funded);
+    const utxo = `${first.txid}:${first.vout}:100000`;
+    for (const leg of [htlcs.first, htlcs.second]) {
+      const claim = await own('alice', ['claim', '--utxo', utxo], JSON.stringify(leg));
+      expect([claim.code, claim.stdout]).toEqual([77, '']);
+      expect(claim.stderr).toContain('error[preimage-kept]');
+    }
+    const fund = await own('alice', ['fund', '--amount', '100000', '--utxo', coins, htlc]);
+    expect([fund.code, fund.stdout]).toEqual([75, '']);
+    expect(fund.stderr).toContain(`error[coin-reserved]: the coin ${'ac'.repeat(32)}:0 is held by htlc-swap`);
+    const free = file('free.json', listed('ad'.repeat(32)));
+    expect((await own('alice', ['fund', '--amount', '100000', '--utxo', free, htlc])).code).toBe(0);
+    // Its end is by name, and asks a node.
+    const end = await own('alice', ['swap', '--contract', JSON.parse(offered).offer.hash]);
+    expect(end.stderr).toContain('error[funding-unchecked]');
+  });
+
+  it('42: a claim that another wallet is to sign goes out without the preimage of the home', async () => {
+    const { stdout } = await bob(['create', '--claim-key', PUBKEYS.claim, '--expires', '900']);
+    const claim = await bob(['claim', '--utxo', COIN, '--feerate', '2', '--to', TO], stdout);
+    expect([claim.code, JSON.parse(claim.stdout).missing.length]).toEqual([3, 2]);
+    const shown = await run(['secret', '--hash', JSON.parse(stdout).hash.sha256], JSON.parse(claim.stdout).psbt);
+    expect(shown.stderr).toContain('error[no-preimage]');
+    const signed = await bob(['claim', '--utxo', COIN, '--feerate', '2', '--to', TO, '--key-file', claimKey], stdout);
+    expect(JSON.parse(signed.stdout)).toMatchObject({ missing: [], hex: expect.any(String) });
   });
 
   it('fund pays the address, and says what claim and refund want to know', async () => {

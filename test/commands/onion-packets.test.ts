@@ -171,6 +171,20 @@ describe('onion-peel', () => {
     // eslint-disable-next-line no-control-regex
     expect(ran.stderr).not.toMatch(/\u001b|\u001f/);
   });
+  it('21: a run that refuses for its keys logs nothing: the right second run is no replay', async () => {
+    const log = join(dir, 'too-many');
+    const path: string[] = vector.keys;
+    const run = (lines: string[], name: string) =>
+      spillway(['onion-peel', '--all', file(name, `${lines.join('\n')}\n`), '--replay-log', log], { stdin: onion });
+    const tooMany = await run([...path, path[0]!], 'too-many.keys');
+    expect(tooMany).toMatchObject({ code: 75, stdout: '', stderr: expect.stringMatching(/^error\[nothing-follows\]/) });
+    const wrong = await run([path[0]!, path[0]!], 'wrong.keys');
+    expect(wrong).toMatchObject({ code: 76, stdout: '', stderr: expect.stringMatching(/^error\[onion-hmac\]/) });
+    expect(readFileSync(log, 'utf8')).toBe('');
+    expect((await run(path, 'right.keys')).code).toBe(0);
+    expect(readFileSync(log, 'utf8').trim().split('\n')).toHaveLength(path.length);
+    expect((await run(path, 'right.keys')).stderr).toMatch(/^error\[onion-replay\]/);
+  });
   it('keeps a log of what was peeled, and refuses it again', async () => {
     const log = join(dir, 'replays');
     const first = await ok(peel(onion, '--replay-log', log));

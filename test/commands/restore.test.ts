@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { freshDir, spillway } from '../cli/run.ts';
@@ -108,11 +108,43 @@ describe('restore --accept-restore', () => {
     expect([before.covered, before.stderr]).toEqual([[], expect.stringMatching(/made of its words/)]);
     const accepted = await spillway(['restore', '--home', home, '--accept-restore']);
     expect(accepted).toMatchObject({ code: 0, stderr: expect.stringMatching(/known by their refunds only/) });
+    // What this store wrote itself it need not bring in.
     const after = await backup('two');
-    expect([after.unread.length, after.stderr]).toEqual([1, expect.stringMatching(/never brought in/)]);
+    expect([after.covered.length, after.unread]).toEqual([1, []]);
     const journal = `${home}.journal`;
     expect((await spillway(['reconcile', '--home', home, '--journal', journal])).code).toBe(0);
     const { covered, unread } = await backup('three');
     expect([covered.length > 0, unread]).toEqual([true, []]);
+  });
+});
+
+describe('decision 22', () => {
+  it('chmod is said on stderr, once, and changes nothing else', async () => {
+    const { home } = await make();
+    await spillway(['restore', '--home', home, '--accept-restore']);
+    const before = await spillway(['coins', '--home', home]);
+    chmodSync(join(home, 'identity'), 0o600);
+    const touched = await spillway(['address', '--home', home]);
+    expect([touched.code, touched.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^note: modes, owner or links .* goes on\n$/),
+    ]);
+    expect((await spillway(['address', '--home', home])).stderr).toBe('');
+    expect((await spillway(['coins', '--home', home])).stdout).toBe(before.stdout);
+  });
+
+  it("reconcile --complete says from where on it is at the operator's risk, and wants a journal", async () => {
+    const { home } = await make();
+    await spillway(['address', '--home', home]);
+    const again = join(home, '..', 'again');
+    await spillway(['backup', '--home', home, '--to', `${again}.backup`]);
+    await spillway(['restore', '--from', `${again}.backup`, '--home', again]);
+    expect((await spillway(['reconcile', '--home', again, '--complete'])).code).toBe(2);
+    const done = await spillway(['reconcile', '--home', again, '--journal', `${home}.journal`, '--complete']);
+    expect([done.code, JSON.parse(done.stdout.trim().split('\n').at(-1)!)]).toEqual([
+      0,
+      expect.objectContaining({ type: 'reconcile', completed: 0, not_given: [] }),
+    ]);
+    expect(done.stderr).toMatch(/take updates again: what came after commit 1 \(.*\), .* at your risk/);
   });
 });

@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
-import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
+import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { fakeNode } from '../chain/node.ts';
 import { BIN, cleanEnv, hasTerminal, onTerminal, spillway } from '../cli/run.ts';
 import { FakeChain } from '../support/chain.ts';
@@ -64,6 +65,34 @@ describe('watch', () => {
     expect(JSON.parse(status.stdout).notes).toEqual(['settled by exit']);
     const sums = await spillway(['liquidity', '--home', home], { env });
     expect(JSON.parse(sums.stdout)).toMatchObject({ contracts: 0, holds_sat: 0, settled_sat: 50_000, days: [] });
+  });
+
+  it('decision 30: says that a refund has lost what was paid, as status and liquidity do, with exit code 3', async () => {
+    const { both, id, env, home, chain } = await scene();
+    const refund = ((await both.payer.record(id)) as PayerCredit).refund;
+    expect(chain.accept([refund])).toBe(undefined);
+    const said = async (command: string, argv: string[] = [], more: object = env) => {
+      const ran = await spillway([command, '--home', home, ...argv], { env: more as typeof env });
+      return [ran.code, lines(ran.stdout)] as const;
+    };
+    const sums = { holds_sat: 0, settled_sat: 0 };
+    // In the mempool nothing is settled yet, and nothing lost.
+    expect(await said('liquidity')).toMatchObject([0, [{ ...sums, pending_sat: 50_000, lost_sat: 0 }]]);
+    expect(await said('status')).toMatchObject([0, [{ verdict: 'pending' }]]);
+    chain.mine(6);
+    const lost = { ...sums, pending_sat: 0, lost_sat: 50_000 };
+    // The node alone tells, and what watch has marked does so without one.
+    expect(await said('liquidity')).toMatchObject([3, [lost]]);
+    expect(await said('status')).toMatchObject([3, [{ verdict: 'lost' }]]);
+    const told = { event: 'lost', by: 'refund', txid: txidOfHex(refund), pays_sat: 0, lost_sat: 50_000 };
+    expect(await said('watch', ['--once'])).toMatchObject([3, [told]]);
+    expect(await said('watch', ['--once'])).toEqual([0, []]);
+    const bare = { SPILLWAY_INSECURE_SEED: env.SPILLWAY_INSECURE_SEED };
+    expect(await said('liquidity', [], bare)).toMatchObject([3, [lost]]);
+    expect(await said('status', [], bare)).toMatchObject([
+      3,
+      [{ verdict: 'lost', notes: ['50000 sat are lost: settled by refund'] }],
+    ]);
   });
 
   it('survives a node that goes away, and ends by SIGTERM with exit 0', async () => {

@@ -38,6 +38,15 @@ describe('a payer that asks', () => {
     }
   });
 
+  it('is asked for no more than it wished: another amount under its wish is asked-unknown', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const asked = await ask(both, id, 2_100n);
+    const more = await both.payee.run(signUpdate, { input: { contract: id, amount: 2_101n } });
+    const requested = await sealedAs(both.payee, more.message, { asked: asked['asked'] });
+    await refused(() => sign(both, requested), 'asked-unknown', both.payer);
+  });
+
   it('is asked in the end where the payee names no wish of it: not-agreed', async () => {
     const both = await parties();
     const asked = await ask(both, await opened(both), 2_100n);
@@ -121,14 +130,14 @@ describe('a payer that asks', () => {
     expect(nonces.length).toBe((await payeeOf(both, id)).live.length);
   });
 
-  it('a request of the payee for that sum is another one: already-known', async () => {
+  it('a request of the payee for that sum is another one: same-transaction', async () => {
     const both = await parties();
     const id = await opened(both);
     await payMessages(both, id, 1_000n);
     await request(both, await ask(both, id, 2_100n));
     await refused(
       () => both.payee.run(signUpdate, { input: { contract: id, amount: 2_100n } }),
-      'already-known',
+      'same-transaction',
       both.payee,
     );
   });

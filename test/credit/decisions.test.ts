@@ -22,7 +22,6 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { opened, openMessages, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { backUp, parties, payeeOf, payerOf, policy, refused, restore, sealedAs, tip } from './helpers.ts';
-import { proposal } from './proposal.ts';
 import { fundingFor } from './scenes.ts';
 import { OtherWallet } from './wallet.ts';
 
@@ -355,16 +354,6 @@ describe('rollover', () => {
     await refused(() => payee.run(rollover, { on: second.message }), 'key-bound', payee);
   });
 
-  it('14: one that an opening took first is bound to that opening’s refund', async () => {
-    const both = await parties();
-    const { payee, payer } = both;
-    const contract = await opened(both);
-    const rolls = await payee.run(rollover, { input: { contract, policy } });
-    await payee.run(openCredit, { on: proposal(rolls.message, { expiry: 2_100 }) });
-    const proposed = await payer.run(rollover, { on: rolls.message, input: { expires } });
-    await refused(() => payee.run(rollover, { on: proposed.message }), 'key-bound', payee);
-  });
-
   it('15: updates go on until the payer signs; one that is accepted voids the rollover', async () => {
     const both = await parties();
     const { payee, payer } = both;
@@ -442,7 +431,7 @@ describe('rollover', () => {
     // Reserved against everybody else.
     const opening = await payee.run(openCredit, start);
     const take = { utxo, amount: 600_000n, expires };
-    await refused(() => payer.run(openCredit, { on: opening.message, input: take }), 'already-known', payer);
+    await refused(() => payer.run(openCredit, { on: opening.message, input: take }), 'coin-reserved', payer);
     const fresh = await payee.run(rollover, { input: { contract, policy } });
     const second = await payer.run(rollover, { on: fresh.message, input });
     const accepted = await payee.run(rollover, { on: second.message });

@@ -1,11 +1,12 @@
 /** Payments that become ecash: issued once, in the commit that counts them, and found again after any loss. */
 import { describe, expect, it } from 'vitest';
 import { deriveKeysetId, getDecodedToken, getTokenMetadata, hasValidDleq } from '@cashu/cashu-ts';
-import { addKeyset, keysetsOf, retireKeyset } from '../../src/lib/cli/keysets.ts';
+import { activateKeyset, addKeyset, keysetsOf, retireKeyset, trustKeysets } from '../../src/lib/cli/keysets.ts';
 import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { floatOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import type { Keyset } from '../../src/lib/ecash/keyset.ts';
+import { keysetClaim, keysetKind, newWallet, type Keyset } from '../../src/lib/ecash/keyset.ts';
+import { change } from '../../src/lib/home/change.ts';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
 import { signBlindly } from '../../src/lib/ecash/promise.ts';
 import { ecashMessages, lostMessages, opened, openedMint, payMessages, type Pair } from '../support/credit.ts';
@@ -37,11 +38,11 @@ describe('a payment with --ecash', () => {
     expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 2_101n, receivedSat: 2_101n, awaited: [] });
   });
 
-  it('repeated at any step gives the same bytes, the token too, and commits nothing', async () => {
+  it('repeated at any step gives the same bytes, the token too, or says that it was paid, and commits nothing', async () => {
     const both = await parties();
     const [asked, requested, signed, accepted, received] = await ecashMessages(both, await openedMint(both), 700n);
     const before = [await both.payee.home.store.commits(), await both.payer.home.store.commits()];
-    expect(await step(both, 'payee', asked!)).toEqual(requested);
+    await refused(() => step(both, 'payee', asked!), 'request-paid', both.payee);
     expect(await step(both, 'payer', requested!, { input: { ecash: true } })).toEqual(signed);
     expect(await step(both, 'payee', signed!)).toEqual(accepted);
     expect(await step(both, 'payer', accepted!)).toEqual(received);
@@ -175,6 +176,13 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     // The wallet comes back from before, and its owner takes the mark off: the same secrets for another payment.
     await restore(both.payer, backup);
     await both.payer.home.acceptRestore();
+    const keyset = await keysetOf(both);
+    await change(
+      both.payer.home.store,
+      { keyset: keysetKind },
+      () => ({ keyset: keysetClaim('wallet', keyset.id) }),
+      () => ({ writes: { keyset: newWallet(keyset, false) }, result: undefined }),
+    );
     const signed = await signedFor(both, id, 512n);
     const error = await refused(() => step(both, 'payee', signed), 'outputs-repeated', both.payee);
     expect(error.hint).toContain('ecash-restore');
@@ -188,6 +196,27 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     const keys = { ...keyset.keys, 1: keyset.keys[2] };
     const tagged = await sealedAs(both.payee, requested, { ecash: { keyset: { ...keyset, keys } } });
     await refused(() => step(both, 'payer', tagged, { input: { ecash: true } }), 'keyset-differs', both.payer);
+  });
+
+  it('outputs of a keyset of the home that was not offered for this payment: keyset-unknown', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const old = await signedFor(both, id, 512n);
+    await both.payee.run(signUpdate, { input: { contract: id }, cancel: true });
+    await addKeyset(both.payee.home, undefined);
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 512n } });
+    const signed = await step(both, 'payer', await step(both, 'payee', asked.message));
+    const mixed = await sealedAs(both.payer, signed, { ecash: old['ecash'] });
+    await refused(() => step(both, 'payee', mixed), 'keyset-unknown', both.payee);
+  });
+
+  it('blind signatures for a payment that wanted none: promises-differ', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const [, , , accepted] = await ecashMessages(both, id, 512n);
+    const [, , plain] = await payMessages(both, id, 512n);
+    const mixed = await sealedAs(both.payee, plain!, { ecash: accepted!['ecash'] });
+    await refused(() => step(both, 'payer', mixed), 'promises-differ', both.payer);
   });
 
   it('a forged DLEQ: dleq-invalid, and the ecash stays awaited', async () => {
@@ -269,6 +298,8 @@ describe('--signer', () => {
       'promises-differ',
       both.payee,
     );
+    for (const change of [(all: any[]) => all.slice(0, -1), (all: any[]) => [...all, all.at(-1)]])
+      await refused(() => step(both, 'payee', signed, answers(change)), 'promises-differ', both.payee);
     await refused(
       () =>
         step(
@@ -338,6 +369,158 @@ describe('ecash-restore', () => {
     const rest = await search(both, id);
     expect([rest.message['search'], rest.message['token'], rest.exit]).toEqual(['complete', null, 0]);
     await ecashMessages(both, id, 100n);
+  });
+
+  it('a payee that waits for its journal says nothing of what it may have signed: home-restored', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await ecashMessages(both, id, 700n);
+    const keyset = (await keysetOf(both)).id;
+    const [mine, theirs] = [await both.payer.backUp(), await both.payee.backUp()];
+    await ecashMessages(both, id, 300n);
+    await both.payer.lose(mine);
+    await both.payer.home.acceptRestore();
+    const asked = await both.payer.run(ecashRestore, { input: { contract: id, keyset } });
+    await both.payee.lose(theirs);
+    await refused(() => both.payee.run(ecashRestore, { on: asked.message }), 'home-restored', both.payee);
+    await both.payee.home.reconcile(both.payee.journal());
+    const answered = await both.payee.run(ecashRestore, { on: asked.message });
+    const { message } = await both.payer.run(ecashRestore, { on: answered.message });
+    expect(message).toMatchObject({ token_sat: 300, search: 'complete' });
+  });
+
+  it('35: asked too early and asked again is another question, with another answer', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await ecashMessages(both, id, 400n);
+    const early = await search(both, id);
+    expect(early.message).toMatchObject({ search: 'complete', token: null });
+    const signed = await signedFor(both, id, 777n);
+    expect((await search(both, id)).message).toMatchObject({ token: null });
+    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    await step(both, 'payee', signed);
+    expect(sumOf((await search(both, id)).message['token'])).toBe(777n);
+  });
+
+  describe('8: the mark of a restored wallet', () => {
+    const lost = async () => {
+      const both = await parties();
+      const id = await openedMint(both);
+      await ecashMessages(both, id, 400n);
+      const backup = backUp(both.payer);
+      await ecashMessages(both, id, 511n);
+      await restore(both.payer, backup);
+      await both.payer.home.acceptRestore();
+      return { both, id, keyset: (await keysetOf(both)).id };
+    };
+    const marked = async (both: Pair): Promise<unknown> => (await keysetsOf(both.payer.home))[0];
+
+    it('is not taken off by a payee that issues nothing itself: no-ecash', async () => {
+      const { both, keyset } = await lost();
+      const contract = await opened(both);
+      const ask = () => both.payer.run(ecashRestore, { input: { contract, keyset } });
+      await refused(ask, 'no-ecash', both.payer);
+      expect(await marked(both)).toMatchObject({ restored: true });
+    });
+
+    it('is not taken off by a payee that does not have the keyset: keyset-unknown', async () => {
+      const [{ both, id }, other] = [await lost(), await parties()];
+      const foreign = (await addKeyset(other.payee.home, undefined)).keyset.id;
+      const asked = await both.payer.run(ecashRestore, { input: { contract: id, keyset: foreign } });
+      await refused(() => both.payee.run(ecashRestore, { on: asked.message }), 'keyset-unknown', both.payee);
+      const keyset = await keysetOf(both);
+      const honest = await both.payer.run(ecashRestore, { input: { contract: id, keyset: keyset.id } });
+      const answered = await both.payee.run(ecashRestore, { on: honest.message });
+      const [mine, theirs] = [keyset, (await keysetsOf(other.payee.home))[0]!.keyset];
+      const mixed = await sealedAs(both.payee, answered.message, { keyset: { ...theirs, id: mine.id } });
+      await refused(() => both.payer.run(ecashRestore, { on: mixed }), 'keyset-differs', both.payer);
+    });
+
+    it('stays where the search began beyond the counter, and where the payee leaves outputs out', async () => {
+      const { both, id, keyset } = await lost();
+      const beyond = await search(both, id, 60);
+      expect([beyond.message['search'], beyond.exit]).toEqual(['more', 3]);
+      expect(await marked(both)).toMatchObject({ restored: true });
+      const asked = await both.payer.run(ecashRestore, { input: { contract: id, keyset } });
+      const answered = await both.payee.run(ecashRestore, { on: asked.message });
+      const { outputs } = answered.message as { outputs: { counter: number; B_: string }[] };
+      const cut = { outputs: outputs.slice(0, 20), found: [] };
+      const short = await both.payer.run(ecashRestore, { on: await sealedAs(both.payee, answered.message, cut) });
+      expect([short.message['search'], short.exit]).toEqual(['more', 3]);
+      expect(await marked(both)).toMatchObject({ restored: true });
+      // Nor do counters count that were never shown.
+      const moved = outputs.map(({ B_ }, i) => ({ counter: outputs[i]!.counter + 1, B_ }));
+      const forged = await sealedAs(both.payee, answered.message, { outputs: moved, found: [] });
+      await refused(() => both.payer.run(ecashRestore, { on: forged }), 'promises-differ', both.payer);
+      expect((await search(both, id)).message).toMatchObject({ search: 'complete', token_sat: 511 });
+      expect(await marked(both)).toMatchObject({ restored: false });
+    });
+  });
+
+  it('41: a part of a payment, or an output named twice, is not the payment', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await lostMessages(both, id, 777n);
+    const asked = await both.payer.run(ecashRestore, { input: { contract: id, keyset: (await keysetOf(both)).id } });
+    const answered = await both.payee.run(ecashRestore, { on: asked.message });
+    const { found } = answered.message as { found: object[] };
+    const twice = await sealedAs(both.payee, answered.message, { found: [...found, found[0]] });
+    await refused(() => both.payer.run(ecashRestore, { on: twice }), 'promises-differ', both.payer);
+    const part = await sealedAs(both.payee, answered.message, { found: found.slice(0, 1) });
+    expect((await both.payer.run(ecashRestore, { on: part })).message).toMatchObject({ token_sat: 1 });
+    expect(await payerOf(both, id)).toMatchObject({ awaited: [{ amountSat: 777n }], receivedSat: 0n });
+    await both.payer.run(ecashRestore, { on: answered.message });
+    expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 777n });
+  });
+
+  it('61: a keyset that was first used after the backup is searched before it is used again', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const backup = backUp(both.payer);
+    await ecashMessages(both, id, 1_000n);
+    await restore(both.payer, backup);
+    await both.payer.home.acceptRestore();
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 700n } });
+    const requested = await step(both, 'payee', asked.message);
+    const pay = () => step(both, 'payer', requested, { input: { ecash: true } });
+    const error = await refused(pay, 'ecash-restore-first', both.payer);
+    expect(error.hint).toContain(`--keyset ${(await keysetOf(both)).id}`);
+    expect(sumOf((await search(both, id)).message['token'])).toBe(1_000n);
+    expect((await payerOf(both, id)).signedMaxSat).toBe(1_000n);
+    const received = await step(both, 'payer', await step(both, 'payee', await pay()));
+    expect(sumOf(received['token'])).toBe(700n);
+    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_700n, issuedSat: 1_700n });
+  });
+
+  it('66: a keyset of a restored home is offered again only after reconcile, or by the word of its operator', async () => {
+    const both = await parties();
+    const { keyset } = await addKeyset(both.payee.home, undefined);
+    const backup = backUp(both.payee);
+    const journal = both.payee.journal();
+    await retireKeyset(both.payee.home, keyset.id);
+    await restore(both.payee, backup);
+    await both.payee.home.acceptRestore();
+    const active = async () => (await keysetsOf(both.payee.home)).map((r) => r.role === 'mint' && r.active);
+    expect(await active()).toEqual([false]);
+    expect(journal.length).toBeGreaterThan(0);
+    // The end of the journal is lost: reconcile cannot know of it.
+    await activateKeyset(both.payee.home, keyset.id);
+    expect(await active()).toEqual([true]);
+    await refused(() => activateKeyset(both.payee.home, `01${'ab'.repeat(32)}`), 'no-keyset', both.payee);
+  });
+
+  it('66: after reconcile the active keyset is offered again, and one that was retired is not', async () => {
+    for (const retired of [false, true]) {
+      const both = await parties();
+      const { keyset } = await addKeyset(both.payee.home, undefined);
+      const backup = await both.payee.backUp();
+      if (retired) await retireKeyset(both.payee.home, keyset.id);
+      await both.payee.lose(backup);
+      await both.payee.home.reconcile(both.payee.journal());
+      await trustKeysets(both.payee.home);
+      const [found] = await keysetsOf(both.payee.home);
+      expect(found).toMatchObject({ active: !retired, doubted: false });
+    }
   });
 
   it('waits no longer for outputs that can never be signed', async () => {

@@ -137,7 +137,7 @@ describe('verdicts', () => {
         coins: new Map<string, 'missing' | typeof unspent>([...coins, [key, found]]),
         known: known(seen),
       });
-    expect(verdict('missing', true)).toBe('done');
+    expect(verdict('missing', true)).toBe('pending');
     expect(verdict(unspent, false)).toBe('unfunded');
     expect(verdict('missing', false)).toBe('dead');
   });

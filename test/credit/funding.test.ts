@@ -97,7 +97,7 @@ describe('own coins', () => {
     const offers: Message[] = [];
     for (let i = 0; i < 2; i++) offers.push((await payee.run(openCredit, { input: { as: 'payee', policy } })).message);
     await payer.run(openCredit, { on: offers[0]!, input });
-    await refused(() => payer.run(openCredit, { on: offers[1]!, input }), 'already-known', payer);
+    await refused(() => payer.run(openCredit, { on: offers[1]!, input }), 'coin-reserved', payer);
     await payer.run(openCredit, { on: offers[0]!, cancel: true });
     await payer.run(openCredit, { on: offers[1]!, input });
   });
@@ -135,13 +135,24 @@ describe('the signed funding that comes back', () => {
     const loose = put([Uint8Array.of(...new Uint8Array(64).fill(7), 0x83)]);
     await refused(() => payer.run(openCredit, { on, merged: [loose] }), 'sighash-refused', payer);
   });
-  it('another one than proposed needs --cancel first', async () => {
+  it('another one than proposed needs --cancel first, and none is taken once the refund is signed', async () => {
     const { payer, addressed } = await waiting();
-    const other = fundingFor(addressed.message, await ownCoin(payer, 1_206_000n));
+    const another = async () => fundingFor(addressed.message, await ownCoin(payer, 1_206_000n));
+    const late = await another();
     await refused(
-      () => payer.run(openCredit, { on: addressed.message, input: { funding: other } }),
-      'answered-otherwise',
+      () => payer.run(openCredit, { on: addressed.message, input: { funding: late } }),
+      'wrong-state',
       payer,
     );
+    const both = await parties();
+    const offered = await both.payee.run(openCredit, { input: { as: 'payee', policy } });
+    const input = { amount: 1_200_000n, expires: { blocks: 4_320 } };
+    const open = await both.payer.run(openCredit, { on: offered.message, input });
+    const fund = async () => {
+      const funding = fundingFor(open.message, await ownCoin(both.payer, 1_206_000n));
+      return both.payer.run(openCredit, { on: open.message, input: { funding } });
+    };
+    await fund();
+    await refused(fund, 'answered-otherwise');
   });
 });

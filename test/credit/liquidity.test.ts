@@ -2,7 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crowded, DAY, exitable, liquidity, massExit, spread } from '../../src/lib/credit/liquidity.ts';
-import { settledAs } from '../../src/lib/credit/records.ts';
+import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { settledAs, type Credit, type Settled } from '../../src/lib/credit/records.ts';
+import { statusOf } from '../../src/lib/credit/status.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { SpentBy } from '../../src/lib/protocol/ports.ts';
 import { opened, openedMint, ecashMessages, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy } from './helpers.ts';
 
@@ -35,17 +41,106 @@ describe('the sums', () => {
       owed_sat: 0n,
     });
   });
-  it('count a contract as settled once the chain or the record says so', async () => {
+  it('31: what a close pays above what the payee has finished is booked once the close is final', async () => {
     const both = await parties();
-    const [a, b] = [await opened(both), await opened(both)];
-    await payMessages(both, a, 50_000n);
-    await payMessages(both, b, 70_000n);
-    const [first, second] = [await payeeOf(both, a), await payeeOf(both, b)];
-    const at = `${second.outpoint.txid}:${second.outpoint.vout}`;
-    const chain = { tip: 1_000, coins: new Map([[at, 'missing' as const]]), known: new Map() };
-    const marked = settledAs(first, { by: 'exit', txid: '00'.repeat(32) });
-    const sums = liquidity('regtest', [marked, second], chain);
-    expect(sums).toMatchObject({ contracts: 0, holds_sat: 0n, settled_sat: 120_000n, days: [] });
+    const id = await opened(both);
+    await payMessages(both, id, 50_000n);
+    // The payer's signature for 9,000 more never arrived.
+    const requested = await both.payee.run(signUpdate, { input: { contract: id, amount: 9_000n } });
+    await both.payer.run(signUpdate, { on: requested.message, amount: 9_000n });
+    const proposed = await both.payer.run(closeCredit, { input: { contract: id } });
+    const signed = await both.payee.run(closeCredit, { on: proposed.message });
+    const { message: complete } = await both.payer.run(closeCredit, { on: signed.message });
+    const c = await payeeOf(both, id);
+    expect(c).toMatchObject({ state: 'closing', paidSat: 50_000n });
+    const gone = new Map([[`${c.outpoint.txid}:${c.outpoint.vout}`, 'missing' as const]]);
+    const booked = (confirmations: number, record: Credit = c) => {
+      const spend = { txid: complete['txid'], hex: null, confirmations };
+      const facts = { tip: 1_100, coins: gone, known: new Map(), spends: new Map([[[...gone.keys()][0]!, spend]]) };
+      const { pending_sat, settled_sat, lost_sat } = liquidity('regtest', [record], facts);
+      return [pending_sat, settled_sat, lost_sat, statusOf(id, record, facts).notes[0]];
+    };
+    expect(booked(1)).toEqual([50_000n, 0n, 0n, 'spent by close, not final yet']);
+    expect(booked(6)).toEqual([0n, 59_000n, 0n, 'settled by close: 59000 sat']);
+    const marked = settledAs(c, { by: 'close', txid: complete['txid'], paysSat: 59_000n });
+    expect(booked(6, marked)).toEqual([0n, 59_000n, 0n, 'settled by close: 59000 sat']);
+  });
+  it('23: a contract that expired with nothing paid and no coin counts in no sum', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const c = await payeeOf(both, id);
+    const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
+    const said = (tip: number, coins: ReadonlyMap<string, 'missing' | Coin> | 'not-checked') => {
+      const facts = { tip, coins, known: new Map([[c.outpoint.txid, false]]) };
+      const { contracts, locked_sat } = liquidity('regtest', [c], facts);
+      return [contracts, locked_sat, statusOf(id, c, facts).verdict];
+    };
+    const coin = { sat: 1_200_000n, script: '', confirmations: 9 };
+    expect(said(5_319, 'not-checked')).toEqual([1, 1_200_000n, 'done']);
+    expect(said(5_320, 'not-checked')).toEqual([0, 0n, 'done']);
+    expect(said(5_319, new Map([[at, 'missing']]))).toEqual([1, 1_200_000n, 'unfunded']);
+    expect(said(5_320, new Map([[at, 'missing']]))).toEqual([0, 0n, 'dead']);
+    expect(said(5_320, new Map([[at, coin]]))).toEqual([1, 1_200_000n, 'done']);
+  });
+  describe('decision 30: money that was lost is called lost', () => {
+    const scene = async () => {
+      const both = await parties();
+      const id = await opened(both);
+      await payMessages(both, id, 50_000n);
+      const early = (await payeeOf(both, id)).exit!;
+      await payMessages(both, id, 20_000n);
+      const c = await payeeOf(both, id);
+      const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
+      const gone = { tip: 5_400, coins: new Map([[at, 'missing' as const]]), known: new Map() };
+      /** What liquidity and status say, of what spends the coin as a node tells it. */
+      const said = (spend?: SpentBy, record: Credit = c) => {
+        const facts = { ...gone, ...(spend && { spends: new Map([[at, spend]]) }) };
+        const { holds_sat, pending_sat, settled_sat, lost_sat } = liquidity('regtest', [record], facts);
+        const { verdict, notes } = statusOf(id, record, facts);
+        return [[holds_sat, pending_sat, settled_sat, lost_sat], verdict, notes];
+      };
+      return { both, c, early, said, payer: await payerOf(both, id) };
+    };
+    const other = 'ee'.repeat(32);
+
+    it('a coin that is gone settles nothing while nobody says by what', async () => {
+      const { said } = await scene();
+      expect(said()).toEqual([[0n, 70_000n, 0n, 0n], 'pending', ['spent, not known by what']]);
+      expect(said({ txid: null, hex: null, confirmations: 0 })[1]).toBe('pending');
+    });
+    it('an exit in the mempool is pending, and settled once it is final', async () => {
+      const { said, c } = await scene();
+      const exit = (confirmations: number): SpentBy => ({ txid: txidOfHex(c.exit!), hex: null, confirmations });
+      const waits = [[0n, 70_000n, 0n, 0n], 'pending', ['spent by exit, not final yet']];
+      expect([0, 5].map((n) => said(exit(n)))).toEqual([waits, waits]);
+      expect(said(exit(6))).toEqual([[0n, 0n, 70_000n, 0n], 'done', ['settled by exit']]);
+    });
+    it('a final refund loses everything, an older exit the rest', async () => {
+      const { said, early, payer } = await scene();
+      const refund = { txid: txidOfHex(payer.refund), hex: null, confirmations: 6 };
+      expect(said(refund)).toEqual([[0n, 0n, 0n, 70_000n], 'lost', ['70000 sat are lost: settled by refund']]);
+      const old = { txid: txidOfHex(early), hex: early, confirmations: 6 };
+      expect(said(old)).toEqual([[0n, 0n, 50_000n, 20_000n], 'lost', ['20000 sat are lost: settled by exit']]);
+    });
+    it('what watch has marked is believed, also of a home of 0.1.0, until the chain shows the coin again', async () => {
+      const { said, c } = await scene();
+      const marked = (settled: Settled) => said(undefined, settledAs(c, settled)).slice(0, 2);
+      expect(marked({ by: 'exit', txid: other, paysSat: 70_000n })).toEqual([[0n, 0n, 70_000n, 0n], 'done']);
+      expect(marked({ by: 'other', txid: other, paysSat: 0n })).toEqual([[0n, 0n, 0n, 70_000n], 'lost']);
+      expect(marked({ by: 'close', txid: other })).toEqual([[0n, 0n, 70_000n, 0n], 'done']);
+      expect(marked({ by: 'refund', txid: other })).toEqual([[0n, 0n, 0n, 70_000n], 'lost']);
+      const coin = { sat: c.terms.capacity_sat, script: '', confirmations: 1, coinbase: false };
+      const back = { tip: 1_000, coins: new Map([[`${c.outpoint.txid}:0`, coin]]), known: new Map() };
+      const record = { ...settledAs(c, { by: 'refund', txid: other }), outpoint: { ...c.outpoint, vout: 0 } } as Credit;
+      expect(liquidity('regtest', [record], back)).toMatchObject({ holds_sat: 70_000n, lost_sat: 0n });
+    });
+    it('a payer loses nothing by what it has signed', async () => {
+      const { early, payer } = await scene();
+      const at = `${payer.outpoint.txid}:${payer.outpoint.vout}`;
+      const spends = new Map([[at, { txid: txidOfHex(early), hex: early, confirmations: 9 }]]);
+      const facts = { tip: 5_400, coins: new Map([[at, 'missing' as const]]), known: new Map(), spends };
+      expect(statusOf(payer.id, payer, facts)).toMatchObject({ verdict: 'done', notes: ['settled by exit'] });
+    });
   });
   it('tell a funding that is not there from a coin that an exit can spend', async () => {
     const both = await parties();

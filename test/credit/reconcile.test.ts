@@ -14,7 +14,7 @@ import { statusOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { notifyPaid } from '../../src/lib/cli/notify.ts';
 import { confirmIssued } from '../../src/lib/cli/reconcile.ts';
-import { addKeyset, keysetsOf } from '../../src/lib/cli/keysets.ts';
+import { addKeyset, keysetsOf, trustKeysets } from '../../src/lib/cli/keysets.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { readJournal } from '../../src/lib/home/journal.ts';
 import type { Hex } from '../../src/lib/protocol/action.ts';
@@ -23,7 +23,12 @@ import { ecashMessages, opened, openedMint, ownCoin, payMessages, rollMessages }
 import type { TestParty } from '../support/party.ts';
 import { parties, payeeOf, payerOf, policy, refused } from './helpers.ts';
 
-const bringIn = (party: TestParty, files = party.journal()) => party.home.reconcile(files);
+/** As the command does it. */
+const bringIn = async (party: TestParty, files = party.journal()) => {
+  const done = await party.home.reconcile(files);
+  await trustKeysets(party.home);
+  return done;
+};
 const linesOf = async ({ home }: TestParty, files: readonly string[]) => {
   const key = await home.journalKey();
   return files.flatMap((file) => readJournal(file, key).lines);

@@ -6,6 +6,7 @@ import {
   isLeft,
   must,
   paidOf,
+  rollingOf,
   type Closing,
   type Credit,
   type FundedCredit,
@@ -31,7 +32,7 @@ const payee = {
   receipt: null,
   live: [],
   issuedSat: 0n,
-  waitingSat: 0n,
+  quoted: [],
   rolling: null,
   closing: null,
   signedClose: null,
@@ -52,9 +53,13 @@ const payer = {
   awaited: [],
   receivedSat: 0n,
   quote: null,
-  foreignSat: 0n,
+  bound: { paidSat: 0n, quoteSat: 0n },
+  went: [],
   inflight: [],
   owedSat: null,
+  invoicesSat: 0n,
+  agreedSat: 0n,
+  freshSat: null,
   restored: false,
   rolling: null,
   closing: null,
@@ -63,7 +68,7 @@ const payer = {
 const offer = { ...side, policy: defaultPolicy('regtest'), ecash: 'none', mint_url: null } as const;
 
 const records: Record<string, Credit> = {
-  offered: { role: 'payee', state: 'offered', network: 'regtest', own, offer, rolls: null },
+  offered: { role: 'payee', state: 'offered', network: 'regtest', own, offer, rolls: null, until: null },
   accepted: { ...payee, state: 'accepted', paidSat: 0n, exit: null },
   'open, payee': { ...payee, state: 'open', live, rolling },
   'closing, own of the payee': { ...payee, state: 'closing', closing: close },
@@ -79,7 +84,7 @@ const records: Record<string, Credit> = {
     terms: termsWith(),
     id: contract.id,
   },
-  proposed: { ...contract, role: 'payer', state: 'proposed', own, funding: null, coins: [], nonce: null },
+  proposed: { ...contract, role: 'payer', state: 'proposed', own, funding: null, coins: [], rolls: null, nonce: null },
   'open, payer': { ...payer, state: 'open', rolling },
   'closing, own of the payer': { ...payer, state: 'closing', closing: close },
   'closing, the payee’s at the payer': { ...payer, state: 'closing', signedClose: close },
@@ -115,9 +120,16 @@ describe('a record', () => {
     expect(claims('addressed')).toEqual([`id:${contract.id}`, `key:${key(1)}`, `key:${key(2)}`]);
     expect(claims('open, payer')).toContain(`coin:${'bb'.repeat(32)}:0`);
     expect(claims('closed, payer')).not.toContain(`coin:${'bb'.repeat(32)}:0`);
+    const at = `${'aa'.repeat(32)}:1`;
     for (const name of Object.keys(records).filter((n) => 'outpoint' in of(n)))
       expect(claims(name)).toEqual(
-        expect.arrayContaining([`id:${contract.id}`, `key:${key(1)}`, `key:${key(2)}`, `coin:${'aa'.repeat(32)}:1`]),
+        expect.arrayContaining([
+          `id:${contract.id}`,
+          `key:${key(1)}`,
+          `key:${key(2)}`,
+          // What the payer has stated reserves nothing of the payee's.
+          of(name).role === 'payee' ? `funding:${at}` : `coin:${at}`,
+        ]),
       );
   });
 
@@ -139,12 +151,14 @@ describe('restored', () => {
   it.each(['offered', 'addressed', 'proposed'])('%s ends', (name) => {
     expect(after(name)).toMatchObject({ state: 'cancelled' });
   });
-  it('no request, rollover or own close survives', () => {
-    expect(after('open, payee')).toMatchObject({ state: 'open', live: [], rolling: null, restored: true });
+  it('no request or own close survives; a rollover is known until it is given up', () => {
+    expect(after('open, payee')).toMatchObject({ state: 'open', live: [], restored: true });
     expect(after('accepted')).toMatchObject({ state: 'accepted', restored: true });
     expect(after('closing, own of the payee')).toMatchObject({ state: 'open', closing: null, restored: true });
     expect(after('closing, own of the payer')).toMatchObject({ state: 'open', closing: null });
-    expect(after('open, payer')).toMatchObject({ state: 'open', rolling: null, signedMaxSat: 2_100n });
+    expect(after('open, payer')).toMatchObject({ state: 'open', signedMaxSat: 2_100n });
+    for (const name of ['open, payee', 'open, payer', 'rolled, payee'])
+      expect(rollingOf(after(name)), name).toEqual(rollingOf(of(name)));
   });
   it('what was signed for the other stays signed', () => {
     for (const name of Object.keys(records).filter((n) => isLeft(of(n)))) expect(isLeft(after(name)), name).toBe(true);

@@ -167,7 +167,7 @@ describe('the signing law', () => {
     const alter = async (fields: (f: Record<string, any>) => Record<string, any>) =>
       sealedAs(payer, signed, { psbt: { update: rewrite(signed['psbt'].update, { fields }) } });
     await refused(async () => accept(both, await alter(FIELDS['partial flipped']!)), 'peer-partial-invalid', payee);
-    await refused(async () => accept(both, await alter(FIELDS['nonce another']!)), 'peer-partial-invalid', payee);
+    await refused(async () => accept(both, await alter(FIELDS['nonce another']!)), 'state-moved-on', payee);
     await accept(both, signed);
     // Another nonce of the peer for the same request, validly signed: no second signature.
     await refused(async () => accept(both, await alter(FIELDS['nonce another']!)), 'state-moved-on', payee);
@@ -230,8 +230,8 @@ describe('two requests for the same amount', () => {
     const id = await opened(both);
     const input = { contract: id, amount: 2_100n };
     const first = await payee.run(signUpdate, { input, requestId: 'order-1' });
-    await refused(() => payee.run(signUpdate, { input, requestId: 'order-2' }), 'already-known', payee);
-    await refused(() => payee.run(signUpdate, { input }), 'already-known', payee);
+    await refused(() => payee.run(signUpdate, { input, requestId: 'order-2' }), 'same-transaction', payee);
+    await refused(() => payee.run(signUpdate, { input }), 'same-transaction', payee);
     expect((await payee.run(signUpdate, { input, requestId: 'order-1' })).text).toBe(first.text);
     await accept(both, await sign(both, first.message, 2_100n));
     expect((await payee.run(signUpdate, { input, requestId: 'order-2' })).message).toMatchObject({ paid_sat: 4_200 });

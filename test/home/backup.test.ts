@@ -1,7 +1,7 @@
 /** A backup and the home that is made of it: what is in it, of which moment, and what it must not hold. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,7 +57,7 @@ describe.each(DATABASES)('of a home in %s', (database) => {
   it('holds records, notes, replies and addresses, and no nonce nor a reply that showed one', async () => {
     const from = await home(await store());
     await pay(from, [A], 7);
-    const reply = { text: '{"a":1}', exit: 0 as const, row: 'r', flags: '00', copies: [] };
+    const reply = { text: '{"a":1}', exit: 0 as const, type: 't', row: 'r', stands: true, flags: '00', copies: [] };
     const nonce = nonceOf(A);
     await from.store.commit(commitOf({ key: 'shown', reply: { ...reply, text: nonce.pubnonce }, opens: [nonce] }));
     await from.store.commit(commitOf({ key: 'kept', reply, notes: [{ name: 'n', body: { b: 2 } }] }));
@@ -156,6 +156,34 @@ describe.each(DATABASES)('of a home in %s', (database) => {
   });
 });
 
+describe('61: that a home may repeat what a lost one has used', () => {
+  it('is said of one that was restored, copied or made of its words, for good, and of no other', async () => {
+    const { one, to } = await backedUp();
+    expect(one.mayRepeat).toBe(false);
+    const dirs = ['restored', 'copied', 'words'].map((name) => join(tempDir(), name)) as [string, string, string];
+    await restoreHome({ from: to, dir: dirs[0] });
+    cpSync(one.dir, dirs[1], { recursive: true });
+    await initHome({ dir: dirs[2], network: 'regtest', mnemonic: one.words });
+    for (const dir of dirs) {
+      const again = await openHome({ dir, kinds });
+      expect(again.mayRepeat).toBe(true);
+      await again.acceptRestore();
+      expect(again.mayRepeat).toBe(true);
+      again.close();
+      const later = await openHome({ dir, kinds });
+      expect([later.restored, later.mayRepeat]).toEqual([false, true]);
+      // Also where a healthy backup of it was made since.
+      const next = join(tempDir(), 'next');
+      await later.backup(next, { seed: true });
+      later.close();
+      const third = await made({ from: next, dir: join(tempDir(), 'third') });
+      expect(third.mayRepeat).toBe(true);
+      third.close();
+    }
+    one.close();
+  });
+});
+
 describe('a backup', () => {
   it('covers nothing of the journal while its home has not got back what that knows', async () => {
     const from = await home();
@@ -179,7 +207,9 @@ describe('a backup', () => {
     await pay(words, [B], 1);
     expect(await words.backup(next(), { seed: true })).toMatchObject({ covered: [] });
     await words.reconcile(filesOf(words));
-    expect((await words.backup(next(), { seed: true })).covered).toHaveLength(filesOf(words).length);
+    const { covered: all } = await words.backup(next(), { seed: true });
+    // But for the one that the backup has begun.
+    expect(all).toHaveLength(filesOf(words).length - 1);
     words.close();
   });
 

@@ -194,14 +194,19 @@ describe('openHome', () => {
   it('refuses to work without a folder for refunds that it can use', async () => {
     const dir = join(tempDir(), 'home');
     await initHome({ dir, network: 'regtest' });
-    writeFileSync(`${dir}.file`, '');
-    await expect(open(dir, { refundsDir: `${dir}.file` })).rejects.toMatchObject({ code: 'cannot-write' });
-    const refundsDir = `${dir}.else`;
-    const home = await open(dir, { refundsDir });
-    writeFileSync(refundsDir, '');
-    await expect(home.store.commit(commitOf({ key: 'k' }))).rejects.toMatchObject({ code: 'cannot-write', exit: 73 });
+    const refunds = `${dir}.refunds`;
+    writeFileSync(refunds, '');
+    await expect(open(dir)).rejects.toMatchObject({ code: 'cannot-write' });
+    unlinkSync(refunds);
+    const home = await open(dir, { refundsDir: `${dir}.else` });
+    writeFileSync(refunds, '');
+    await expect(home.store.commit(commitOf({ key: 'k' }))).rejects.toMatchObject({
+      code: 'cannot-write',
+      exit: 73,
+      hint: expect.stringContaining('config.json'),
+    });
     expect(await home.store.commits()).toBe(0);
-    unlinkSync(refundsDir);
+    unlinkSync(refunds);
     expect(await home.store.commit(commitOf({ key: 'k' }))).toBe(true);
     home.close();
   });

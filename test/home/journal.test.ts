@@ -9,8 +9,9 @@ import { journalsIn } from '../../src/lib/cli/reconcile.ts';
 import { pipeAt, tempDir } from './fixture.ts';
 
 const KEY = new Uint8Array(32).fill(7);
+const HOME = 'ab'.repeat(16);
 const made = (dir = join(tempDir(), 'journal'), point?: (label: string) => void) =>
-  new Journal({ dir, key: async () => KEY, point });
+  new Journal({ dir, home: HOME, key: async () => KEY, point });
 const lineOf = (commit: number, name = 'a', more: object = {}): Omit<JournalLine, 'at'> => ({
   commit,
   records: [{ kind: 'thing', name, rev: commit, record: { paid: BigInt(commit) } }],
@@ -116,7 +117,7 @@ describe('writing', () => {
   it.runIf(process.platform !== 'win32')('leaves no file that it could not begin, as on a full disk', async () => {
     const dir = join(tempDir(), 'journal');
     const program = `import { Journal } from ${JSON.stringify(join(import.meta.dirname, '../../src/lib/home/journal.ts'))};
-      const journal = new Journal({ dir: ${JSON.stringify(dir)}, key: async () => new Uint8Array(32).fill(7) });
+      const journal = new Journal({ dir: ${JSON.stringify(dir)}, home: '${HOME}', key: async () => new Uint8Array(32).fill(7) });
       await journal.ready().catch(({ code }) => console.log(code));`;
     const line = `trap '' XFSZ; ulimit -f 0; exec "$0" --input-type=module -e "$1"`;
     const { stdout } = await promisify(execFile)('bash', ['-c', line, process.execPath, program]);
@@ -220,7 +221,11 @@ describe('reading', () => {
 
   it('refuses a header of this home on the lines of another', async () => {
     const { file, text } = await three();
-    const foreign = new Journal({ dir: join(tempDir(), 'journal'), key: async () => new Uint8Array(32).fill(8) });
+    const foreign = new Journal({
+      dir: join(tempDir(), 'journal'),
+      home: HOME,
+      key: async () => new Uint8Array(32).fill(8),
+    });
     await foreign.append(lineOf(1));
     const theirs = readFileSync(filesOf(foreign)[0]!, 'utf8').split('\n');
     writeFileSync(file, [text.split('\n')[0], ...theirs.slice(1)].join('\n'));
@@ -235,7 +240,7 @@ describe('what a backup covers', () => {
     const [old, busy] = [made(dir), made(dir)];
     await old.append(lineOf(1));
     await busy.append(lineOf(2));
-    const foreign = new Journal({ dir, key: async () => new Uint8Array(32).fill(8) });
+    const foreign = new Journal({ dir, home: HOME, key: async () => new Uint8Array(32).fill(8) });
     await foreign.append(lineOf(1));
     writeFileSync(join(dir, 'strange.journal'), 'hello');
     mkdirSync(join(dir, 'a folder.journal'));
@@ -250,7 +255,7 @@ describe('what a backup covers', () => {
     const dir = join(tempDir(), 'journal');
     for (let i = 0; i < 300; i += 1) await made(dir).ready();
     const program = `import { Journal } from ${JSON.stringify(join(import.meta.dirname, '../../src/lib/home/journal.ts'))};
-      const journal = new Journal({ dir: ${JSON.stringify(dir)}, key: async () => new Uint8Array(32).fill(7) });
+      const journal = new Journal({ dir: ${JSON.stringify(dir)}, home: '${HOME}', key: async () => new Uint8Array(32).fill(7) });
       console.log((await journal.seal()).length);`;
     const run = promisify(execFile);
     const said = await Promise.all(

@@ -1,24 +1,25 @@
 /** The store in PostgreSQL: the suite of every store, and what only a server can do to it. */
 import { spawn } from 'node:child_process';
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Claim } from '../../src/lib/protocol/action.ts';
 import { Connection } from '../../src/lib/home/connection.ts';
 import type { Sql } from '../../src/lib/home/database.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { createPostgres, openPostgres } from '../../src/lib/home/postgres.ts';
 import { MIGRATIONS } from '../../src/lib/home/schema.ts';
-import { setMeta } from '../../src/lib/home/sql-store.ts';
+import { setMeta } from '../../src/lib/home/standing.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { SqliteStore } from '../../src/lib/home/sqlite.ts';
 import type { HomeStore } from '../../src/lib/home/store.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { Flights } from './flights.ts';
-import { commitOf, hex, nonceOf, tempDir, thing, things, write } from './fixture.ts';
+import { commitOf, hex, nonceOf, tempDir, thing, things, write, type Thing } from './fixture.ts';
 import { storeSuite } from './store-suite.ts';
 
 const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about';
@@ -74,7 +75,13 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await store.commit(commitOf({ writes: [write(null, 0, offer), write(null, 0, thing('id:paid', { paid: 5 }))] }));
       await store.commit(commitOf({ key: 'opened', opens: [nonceOf('id:paid')] }));
       await store.commit(commitOf({ key: 'opened-spent', opens: [nonceOf('id:paid', 'bb')] }));
-      await store.commit(commitOf({ key: 'spent', spends: [{ of: 'id:paid', sighash: 'bb' }] }));
+      await store.commit(
+        commitOf({
+          key: 'spent',
+          reply: { ...commitOf().reply, stands: true },
+          spends: [{ of: 'id:paid', sighash: 'bb' }],
+        }),
+      );
     });
     return dir;
   };
@@ -116,7 +123,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       const server = await cluster.sql(
         url,
         `SELECT table_name AS "table", column_name AS "column", CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS needed
-         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN ('opened', 'commit_number')`,
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'commit_number'`,
       );
       const sorted = (rows: Record<string, unknown>[]) =>
         rows.map((row) => `${row['table']}.${row['column']} ${row['needed']}`).sort();
@@ -161,7 +168,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       const url = await cluster.database();
       const dir = await newHome(url);
       await cluster.sql(url, `UPDATE meta SET value = '99' WHERE key = 'schema'`);
-      await expect(open(dir)).rejects.toMatchObject({ code: 'store-newer', exit: 69 });
+      await expect(open(dir)).rejects.toMatchObject({ code: 'store-newer', exit: 77 });
     });
 
     it.each(['off', 'local'])('refuses synchronous_commit=%s', async (value) => {
@@ -195,7 +202,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         ['postgres@', 'no_such_user@'],
         ['postgres@', 'nobody@'],
       ] as const)
-        await expect(open(dir, url.replace(from, to)), to).rejects.toMatchObject({ code: 'store-foreign', exit: 69 });
+        await expect(open(dir, url.replace(from, to)), to).rejects.toMatchObject({ code: 'store-foreign', exit: 77 });
     });
 
     it('records its URL without the password, and says where it is without it', async () => {
@@ -336,7 +343,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         await cluster.start();
         expect(home.restored).toBe(false);
         expect(await home.store.reply('opened').catch(() => home.store.reply('opened'))).toBeUndefined();
-        expect(await home.store.reply('opened-spent')).toBeDefined();
+        expect(await home.store.reply('opened-spent')).toBeUndefined();
         expect((await home.store.load(['id:paid'])).nonces).toEqual([]);
         const [first, second] = [nonceOf('id:paid'), commitOf({ key: 'opened', opens: [nonceOf('id:paid')] })];
         await expect(home.store.commit(commitOf({ spends: [first] }))).rejects.toMatchObject({
@@ -359,6 +366,44 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await expectHealthy(dir);
       await cluster.run('pg_restore', '--clean', '-d', url, file);
       await expectRestored(dir);
+    });
+
+    it('5.8.9, decision 20: a dump that is looked at beside production, by its own home, takes nothing from it', async () => {
+      const url = await cluster.database();
+      const dir = await used(url);
+      const name = 'cd'.repeat(16);
+      const share: Claim = `share:${name}`;
+      await using(await open(dir), async ({ shares, store }) => {
+        const held = thing('id:held', { claims: ['id:held', share] });
+        const commit = () => store.commit(commitOf({ writes: [write(null, 0, held)] }));
+        await shares.around([{ name, secret: new Uint8Array(32).fill(1) }], [], commit, store);
+      });
+      const drill = await cluster.database();
+      const file = join(cluster.dir, '..', `dump-${hex(4)}`);
+      await cluster.run('pg_dump', '-Fc', '-f', file, url);
+      await cluster.run('pg_restore', '-d', drill, file);
+      const outside = () =>
+        ['refunds', 'journal', 'shares'].map((part) =>
+          readdirSync(`${dir}.${part}`)
+            .filter((one) => !one.endsWith('lock'))
+            .map((one) => readFileSync(join(`${dir}.${part}`, one), 'latin1')),
+        );
+      const before = outside();
+      // Restored without its nonces, it lets go of its shares too.
+      const restored = (record: Thing): Thing => ({
+        ...record,
+        claims: record.claims.filter((claim) => claim !== share),
+      });
+      const letGo = { ...things, restored };
+      for (let look = 0; look < 2; look += 1)
+        await using(await openHome({ dir, store: drill, kinds: async () => [letGo] }), async (it) => {
+          expect(it.restored).toBe(true);
+          // Its files are there as they were, and no record of this store names one.
+          expect((await it.store.load([share])).found.size).toBe(0);
+        });
+      for (const [i, texts] of before.entries()) expect(outside()[i]).toEqual(expect.arrayContaining(texts));
+      await expectHealthy(dir);
+      await using(await open(dir), async ({ shares }) => expect((await shares.read([name])).size).toBe(1));
     });
 
     it('counts as restored by its tide alone, where rows were put back', async () => {

@@ -3,11 +3,12 @@ import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Claim } from '../../src/lib/protocol/action.ts';
+import type { Claim, ShareFile } from '../../src/lib/protocol/action.ts';
 import { sharesBeside, ShareFolder } from '../../src/lib/home/shares.ts';
 import { destroyFile } from '../../src/lib/home/files.ts';
 
 const ID = 'ab'.repeat(16);
+const LIFE = '0123456789abcdef';
 const [A, B] = ['0a'.repeat(16), '0b'.repeat(16)] as [string, string];
 const secret = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const key = new Uint8Array(32).fill(7);
@@ -15,8 +16,8 @@ let dir: string;
 beforeEach(() => {
   dir = join(mkdtempSync(join(tmpdir(), 'spillway-shares-')), 'home.shares');
 });
-const folder = (homeId = ID, point?: (label: string) => void) =>
-  new ShareFolder({ dir, homeId, key: async () => key, point });
+const folder = (homeId = ID, point?: (label: string) => void, life = LIFE) =>
+  new ShareFolder({ dir, homeId, life, key: async () => key, point });
 const files = (): string[] =>
   existsSync(dir)
     ? readdirSync(dir)
@@ -26,10 +27,20 @@ const files = (): string[] =>
 /** A store that claims these names. */
 const claiming = (...names: string[]) => ({
   load: async (claims: readonly Claim[]) => ({
-    found: new Map(claims.filter((c) => names.includes(c.slice(6))).map((c) => [c, { kind: 'k', record: {}, rev: 1 }])),
+    found: new Map(
+      claims.filter((c) => names.includes(c.slice(6))).map((c) => [c, { name: '', kind: 'k', record: {}, rev: 1 }]),
+    ),
     nonces: [],
   }),
 });
+
+/** One change, of a store that claims what was made and nothing that is gone. */
+const around = (
+  shares: ShareFolder,
+  made: readonly ShareFile[],
+  gone: readonly string[],
+  commit: () => Promise<boolean>,
+): Promise<boolean> => shares.around(made, gone, commit, claiming(...made.map(({ name }) => name)));
 
 describe('the shares of a home', () => {
   it('lie beside it, whatever slash its name ends with', () => {
@@ -43,42 +54,55 @@ describe('the shares of a home', () => {
       expect(readFileSync(join(dir, files()[0]!)).includes(Buffer.from(secret(1)))).toBe(false);
       return true;
     };
-    expect(await shares.around([{ name: A, secret: secret(1) }], [], commit)).toBe(true);
+    expect(await around(shares, [{ name: A, secret: secret(1) }], [], commit)).toBe(true);
     expect(await shares.read([A, B])).toEqual(new Map([[A, secret(1)]]));
-    expect(await shares.around([{ name: B, secret: secret(2) }], [A], async () => true)).toBe(true);
+    expect(await around(shares, [{ name: B, secret: secret(2) }], [A], async () => true)).toBe(true);
     expect(await shares.read([A, B])).toEqual(new Map([[B, secret(2)]]));
   });
 
   it('a commit that does not stand leaves the old ones and no new one', async () => {
     const shares = folder();
-    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
-    expect(await shares.around([{ name: B, secret: secret(2) }], [A], async () => false)).toBe(false);
+    await around(shares, [{ name: A, secret: secret(1) }], [], async () => true);
+    expect(await around(shares, [{ name: B, secret: secret(2) }], [A], async () => false)).toBe(false);
     expect(files()).toEqual([`${ID}-${A}.share`]);
+  });
+
+  it('a file that is still claimed after the commit is never destroyed, and a new one must be claimed', async () => {
+    const shares = folder();
+    const commit = async () => true;
+    await around(shares, [{ name: A, secret: secret(1) }], [], commit);
+    await expect(shares.around([], [A], commit, claiming(A))).rejects.toMatchObject({ code: 'bug' });
+    expect(await shares.read([A])).toEqual(new Map([[A, secret(1)]]));
+    const unclaimed = shares.around([{ name: B, secret: secret(2) }], [], commit, claiming(A));
+    await expect(unclaimed).rejects.toMatchObject({ code: 'bug' });
+    expect(files()).toHaveLength(2);
   });
 
   it('a name that is there is a lost race, and its file is left alone', async () => {
     const shares = folder();
-    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
-    expect(await shares.around([{ name: A, secret: secret(9) }], [], async () => expect.fail('no commit'))).toBe(false);
+    await around(shares, [{ name: A, secret: secret(1) }], [], async () => true);
+    expect(await around(shares, [{ name: A, secret: secret(9) }], [], async () => expect.fail('no commit'))).toBe(
+      false,
+    );
     expect(await shares.read([A])).toEqual(new Map([[A, secret(1)]]));
   });
 
   it('a commit that throws leaves both to the next sweep, which knows', async () => {
     const shares = folder();
-    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
+    await around(shares, [{ name: A, secret: secret(1) }], [], async () => true);
     const failing = async (): Promise<boolean> => {
       throw new Error('a disk');
     };
-    await expect(shares.around([{ name: B, secret: secret(2) }], [A], failing)).rejects.toThrow('a disk');
+    await expect(around(shares, [{ name: B, secret: secret(2) }], [A], failing)).rejects.toThrow('a disk');
     expect(files()).toHaveLength(2);
-    await shares.sweep(claiming(B));
+    await shares.sweep(claiming(B), () => false);
     expect(files()).toEqual([`${ID}-${B}.share`]);
   });
 
   it('a sweep destroys what no record claims, and nothing of another home', async () => {
-    await folder().around([{ name: A, secret: secret(1) }], [], async () => true);
-    await folder('cd'.repeat(16)).around([{ name: A, secret: secret(1) }], [], async () => true);
-    await folder().sweep(claiming());
+    await around(folder(), [{ name: A, secret: secret(1) }], [], async () => true);
+    await around(folder('cd'.repeat(16)), [{ name: A, secret: secret(1) }], [], async () => true);
+    await folder().sweep(claiming(), () => false);
     expect(files()).toEqual([`${'cd'.repeat(16)}-${A}.share`]);
   });
 
@@ -86,14 +110,14 @@ describe('the shares of a home', () => {
     let commits = () => {};
     const held = new Promise<void>((resolve) => (commits = resolve));
     const claimed: string[] = [];
-    const moving = folder().around([{ name: A, secret: secret(1) }], [], async () => {
+    const moving = around(folder(), [{ name: A, secret: secret(1) }], [], async () => {
       await held;
       claimed.push(A);
       return true;
     });
     while (files().length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
     const store = { load: (claims: readonly Claim[]) => claiming(...claimed).load(claims) };
-    const sweeping = folder().sweep(store);
+    const sweeping = folder().sweep(store, () => false);
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(files()).toHaveLength(1);
     commits();
@@ -103,9 +127,9 @@ describe('the shares of a home', () => {
 
   it('open for their home alone: another seed, an altered file, another place, group access', async () => {
     const shares = folder();
-    await shares.around([{ name: A, secret: secret(1) }], [], async () => true);
+    await around(shares, [{ name: A, secret: secret(1) }], [], async () => true);
     const path = join(dir, files()[0]!);
-    const other = new ShareFolder({ dir, homeId: ID, key: async () => new Uint8Array(32) });
+    const other = new ShareFolder({ dir, homeId: ID, life: LIFE, key: async () => new Uint8Array(32) });
     await expect(other.read([A])).rejects.toMatchObject({ code: 'store-damaged' });
     cpSync(path, join(dir, `${ID}-${B}.share`));
     await expect(shares.read([B])).rejects.toMatchObject({ code: 'store-damaged' });
@@ -120,7 +144,7 @@ describe('the shares of a home', () => {
 
   it('a folder that cannot be made is 73', async () => {
     writeFileSync(dir, 'a file');
-    await expect(folder().around([{ name: A, secret: secret(1) }], [], async () => true)).rejects.toMatchObject({
+    await expect(around(folder(), [{ name: A, secret: secret(1) }], [], async () => true)).rejects.toMatchObject({
       code: 'cannot-write',
     });
   });

@@ -86,7 +86,12 @@ describe('the SQLite file', () => {
     old.run(`UPDATE meta SET value = '1' WHERE key = 'commits'`);
     old.close();
     const store = new SqliteStore({ path, secrets });
-    expect((await store.load([A])).found.get(A)).toEqual({ kind: 'thing', record: { paid: 5 }, rev: 1 });
+    expect((await store.load([A])).found.get(A)).toEqual({
+      kind: 'thing',
+      name: 'aabbccdd',
+      record: { paid: 5 },
+      rev: 1,
+    });
     const commit = commitOf({ writes: [write(A, 1, thing(A, { paid: 6 }))], notes: [{ name: 'n', body: {} }] });
     expect(await store.commit(commit)).toBe(true);
     expect(await store.commits()).toBe(2);
@@ -165,8 +170,21 @@ describe('the SQLite file', () => {
     writeFileSync(path, bytes);
     copyFileSync(path, `${path}.kept`);
     const store = new SqliteStore({ path, secrets });
-    await expect(store.settle('other', 0, [])).rejects.toMatchObject({ code: 'store-damaged' });
+    const begun = { identity: 'other', life: 'aa', above: 0, still: () => true };
+    await expect(store.settle(begun, [], true)).rejects.toMatchObject({ code: 'store-damaged' });
     store.close();
+  });
+
+  it('that cannot be opened or written is no matter of trying again', () => {
+    const { path } = options();
+    closeSync(openSync(path, 'wx', 0o600));
+    const db = new Connection(path, MIGRATIONS);
+    db.run('PRAGMA query_only = ON');
+    const shut = { code: 'cannot-write', exit: 73, hint: expect.stringContaining('written') };
+    expect(() => db.run("INSERT INTO meta(key, value) VALUES ('a', 'b')")).toThrow(expect.objectContaining(shut));
+    db.close();
+    const folder = tempDir();
+    expect(() => new Connection(folder, MIGRATIONS)).toThrow(expect.objectContaining(shut));
   });
 
   it('gives up on a lock with 69', async () => {

@@ -28,7 +28,7 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
       const record = thing(A, { claims: [A, 'key:01'] });
       await store.commit(commitOf({ reads: [{ claim: A, rev: 0 }], writes: [write(A, 0, record)] }));
       const { found, nonces } = await store.load([A, 'key:01', B]);
-      expect(found.get(A)).toEqual({ kind: 'thing', record, rev: found.get(A)!.rev });
+      expect(found.get(A)).toMatchObject({ kind: 'thing', record, rev: found.get(A)!.rev });
       expect(found.get('key:01')).toEqual(found.get(A));
       expect(found.has(B)).toBe(false);
       expect(nonces).toEqual([]);
@@ -171,20 +171,22 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
         text: '{"ä":"\\n"}\n',
         exit: 3,
         hint: 'go on',
-        row: 'payer: x',
+        type: 'thing',
+        row: 'x',
+        stands: false,
         flags: 'ff',
         copies: [{ name: 'c', body: { a: 1 } }],
       } as const;
       expect(await store.reply('k')).toBeUndefined();
       expect(await store.commit(commitOf({ key: 'k', reply }))).toBe(true);
-      expect(await store.reply('k')).toEqual(reply);
+      expect(await store.reply('k')).toEqual({ ...reply, key: 'k', notes: [] });
       expect(await store.commit(commitOf({ key: 'k' }))).toBe(false);
       expect(await store.commit(commitOf({ key: 'l' }))).toBe(true);
       expect(await store.reply('l')).not.toHaveProperty('hint');
       expect(await store.commit(commitOf())).toBe(true);
     });
 
-    test('opens a nonce with its record, spends it once, and keeps the reply that showed it', async (store) => {
+    test('opens a nonce with its record, spends it once, and says no more what showed it', async (store) => {
       const nonce = nonceOf(A);
       await store.commit(
         commitOf({ key: 'k', writes: [write(A, 0, thing(A, { claims: [A, 'key:01'] }))], opens: [nonce] }),
@@ -194,7 +196,7 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
       const rev = await revOf(store, A);
       expect(await store.commit(commitOf({ reads: [{ claim: A, rev }], spends: [nonce] }))).toBe(true);
       expect((await store.load([A])).nonces).toEqual([]);
-      expect(await store.reply('k')).toBeDefined();
+      expect(await store.reply('k')).toBeUndefined();
       const again = commitOf({ key: 'm', spends: [nonce], writes: [write(B, 0, thing(B))] });
       await expect(store.commit(again)).rejects.toMatchObject({ code: 'nonce-consumed' });
       expect(await store.reply('m')).toBeUndefined();
@@ -238,6 +240,53 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
       expect(new Set(await unsealed(store, A))).toEqual(new Set([second, other]));
       expect(await store.reply('k')).toBeUndefined();
       expect(await store.reply('l')).toBeDefined();
+    });
+
+    test('gives a reply again only with the nonces that it shows, whoever opened them', async (store) => {
+      await add(store, A);
+      const [nonce, other] = [nonceOf(A), nonceOf(A)];
+      await store.commit(commitOf({ opens: [nonce] }));
+      const rev = await revOf(store, A);
+      const reads = [{ claim: A, rev }];
+      expect(await store.commit(commitOf({ key: 'k', reads, shows: [nonce] }))).toBe(true);
+      expect(await store.commit(commitOf({ key: 'l', reads, shows: [other] }))).toBe(true);
+      expect([await store.reply('k'), await store.reply('l')]).toEqual([expect.anything(), undefined]);
+      expect(await store.commit(commitOf({ key: 'k', spends: [nonce] }))).toBe(false);
+      expect(await store.commit(commitOf({ spends: [nonce] }))).toBe(true);
+      expect(await store.reply('k')).toBeUndefined();
+      // The same input is answered anew.
+      expect(await store.commit(commitOf({ key: 'k' }))).toBe(true);
+      expect(await store.reply('k')).toBeDefined();
+    });
+
+    test('a cancel, or a step that ends an action, takes its replies away, but those that stand and those of others', async (store) => {
+      await add(store, A);
+      await add(store, B);
+      const answer = async (key: string, claim: Claim, more: object, paid: number) =>
+        store.commit(
+          commitOf({
+            key,
+            reply: { ...commitOf().reply, ...more },
+            writes: [write(claim, await revOf(store, claim), thing(claim, { paid }))],
+          }),
+        );
+      for (const row of ['cancelled', 'freed']) {
+        const step = row === 'cancelled' ? 1 : 3;
+        await answer(`said-${row}`, A, {}, step);
+        await answer(`stands-${row}`, A, { stands: true }, step + 1);
+        await answer(`other-${row}`, A, { type: 'another' }, step + 1);
+        await answer(`beside-${row}`, B, {}, step);
+        await answer(row, A, { row, ends: true }, step + 2);
+        expect(await store.reply(`said-${row}`)).toBeUndefined();
+        for (const key of [`stands-${row}`, `other-${row}`, `beside-${row}`, row])
+          expect(await store.reply(key), key).toBeDefined();
+        expect((await store.last('thing', A))!.key).toBe(row);
+      }
+      await answer('step', A, {}, 9);
+      expect(await store.reply('cancelled')).toBeUndefined();
+      expect((await store.last('thing', A))!.key).toBe('step');
+      expect((await store.last('another', A))!.key).toBe('other-freed');
+      expect(await store.last('none', A)).toBeUndefined();
     });
 
     test('a claim that a record drops takes its nonces along', async (store) => {

@@ -46,10 +46,11 @@ export const write = (claim: Claim | null, rev: number, record: Thing): Commit['
 
 export const commitOf = (more: Partial<Commit> = {}): Commit => ({
   key: null,
-  reply: { text: '{}\n', exit: 0, row: 'payer: signed', flags: '00', copies: [] },
+  reply: { text: '{}\n', exit: 0, type: 'thing', row: 'signed', stands: false, flags: '00', copies: [] },
   reads: [],
   writes: [],
   opens: [],
+  shows: [],
   spends: [],
   voids: [],
   notes: [],

@@ -84,6 +84,29 @@ describe("BOLT3's second-stage transactions", () => {
   });
 });
 
+describe('a claim of a P2SH output that somebody has changed on its way', () => {
+  // The selector of the claim may be any true value there, and whoever relays the claim can put in another.
+  const form = FORMS.find(({ variant, type }) => variant === 'standard' && type === 'p2sh')!;
+  const claim = finished(spendOf(htlcOf(form), 'claim')).hex;
+  const selector = `20${bytesToHex(PREIMAGE)}51`;
+  it.each([
+    ['OP_1NEGATE', '4f'],
+    ['OP_16', '60'],
+    ['a push of 01', '0101'],
+    ['a NOP before it', '6151'],
+    ['an opcode that is none', 'ba51'],
+  ])('6: %s in place of OP_1 hides no preimage', (_, other) => {
+    expect(claim).toContain(selector);
+    const length = (hex: string) => (hex.length / 2).toString(16).padStart(2, '0');
+    const { finalScriptSig } = parseTransaction(claim).inputs[0]!;
+    const scriptSig = bytesToHex(finalScriptSig!);
+    const changed = scriptSig.replace(selector, `20${bytesToHex(PREIMAGE)}${other}`);
+    const hex = claim.replace(`${length(scriptSig)}${scriptSig}`, `${length(changed)}${changed}`);
+    expect(secretIn(shownBy(hex), sha256!).preimage).toBe(bytesToHex(PREIMAGE));
+    if (other.length === 2) expect(identifyTransaction(hex)[0]).toMatchObject({ path: 'claim' });
+  });
+});
+
 describe('what is none', () => {
   it.each<[string, () => unknown]>([
     ['an empty script', () => identifyScript(new Uint8Array())],

@@ -4,6 +4,7 @@ import { htlcCooperate, type Cooperator } from '../../src/lib/htlc/cooperate.ts'
 import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import type { Htlc } from '../../src/lib/htlc/terms.ts';
+import { seal } from '../../src/lib/signing/seal.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { ownCoin } from '../support/credit.ts';
 import { TestParty, type Message, type RunOptions } from '../support/party.ts';
@@ -54,7 +55,20 @@ export const cooperation = async (pair: Pair, stage: Stage, opener: Cooperator, 
 
 export const GIVE = 100_000n;
 export const WANT = 98_000n;
+export const ACCEPT = { want: 100_000n, expires: { blocks: 144 }, amount: 98_000n } as const;
 export const OFFER = { as: 'initiator', give: GIVE, want: WANT, expires: { blocks: 288 } } as const;
+
+/** The offer of this party with something else in it, under its own seal. */
+export async function resealed(party: TestParty, offered: Message, change: (m: Message) => Message): Promise<Message> {
+  const { auth: _, checks: __, ...said } = offered;
+  const swaps = await party.home.store.list('htlc-swap');
+  const at = offered['answer'] ? 'answer' : 'offer';
+  const auth = offered[at].side.claim_auth;
+  const own = swaps
+    .map(({ record }) => record as any)
+    .find((swap) => (swap[at] ?? swap.offer).side.claim_auth === auth).own;
+  return seal(change(said), (await party.home.keys()).auth(own.path)) as Message;
+}
 
 /** Alice is the initiator. The messages, in order. */
 export async function swapMessages(pair: Pair, stage: Stage = straight(pair)): Promise<Message[]> {
@@ -69,12 +83,28 @@ export async function swapMessages(pair: Pair, stage: Stage = straight(pair)): P
   const utxo = [await ownCoin(bob, 140_000n)];
   const matched = await stage('bob', htlcSwap, { on: funded, input: { utxo, unchecked: true } });
   const claimed = await stage('alice', htlcSwap, { on: matched, input: { unchecked: true } });
-  const settled = await stage('bob', htlcSwap, { on: claimed });
+  const settled = await stage('bob', htlcSwap, { on: claimed, input: { unchecked: true } });
   return [offered, accepted, funded, matched, claimed, settled];
+}
+
+/** Alice has paid, and nobody has sent it: the swap ends, and its coins are free. */
+export async function unsent(pair: Pair, stage: Stage): Promise<Message> {
+  const { alice } = pair;
+  const offered = await stage('alice', htlcSwap, { input: OFFER });
+  const accepted = await stage('bob', htlcSwap, { on: offered, amount: WANT, input: ACCEPT });
+  const coin = await ownCoin(alice, 150_000n);
+  const funded = await stage('alice', htlcSwap, { on: accepted, input: { utxo: [coin] } });
+  const there = { sat: coin.sat, script: coin.script, confirmations: 6 };
+  alice.chain.coins = new Map([[`${coin.txid}:${coin.vout}`, there]]);
+  alice.chain.known = new Map([[funded['first'].txid, false]]);
+  const ended = await stage('alice', htlcSwap, { input: { contract: offered['offer'].hash } });
+  alice.chain.coins = alice.chain.known = 'not-checked';
+  return ended;
 }
 
 export const scenes: Record<string, Scene> = {
   'a cooperative claim': (both, stage) => cooperation(both, stage, 'claimer'),
   'a cooperative refund': (both, stage) => cooperation(both, stage, 'refunder'),
   'a swap': swapMessages,
+  'a payment that was never sent': unsent,
 };

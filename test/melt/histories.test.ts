@@ -5,7 +5,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { creditPayment } from '../../src/lib/credit/quotes.ts';
-import { creditKind, signedUpTo, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { paidUpTo } from '../../src/lib/credit/owed.ts';
+import { creditKind, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { upTo } from '../../src/lib/credit/spans.ts';
+import { waitingOf } from '../../src/lib/credit/waiting.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { newQuote, quoteKind, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
 import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
@@ -85,8 +88,8 @@ class World {
     const { contract } = this.home;
     if (contract.restored || contract.paidSat + amount > maxPaid(contract.terms)) return;
     const asked = named === null ? null : { id: '', until: 0, quote: named };
-    const { waitingSat, ...credited } = creditPayment(contract, asked, amount, quote, 'not-checked');
-    this.home.contract = { ...contract, paidSat: contract.paidSat + amount, waitingSat };
+    const { quoted, ...credited } = creditPayment(contract, asked, amount, quote, 'not-checked');
+    this.home.contract = { ...contract, paidSat: contract.paidSat + amount, quoted };
     if (credited.quote) this.home.quotes[credited.quote.id] = credited.quote;
     this.paidEver += amount;
   }
@@ -107,8 +110,8 @@ class World {
     const id = `reusable-${++this.#names}`;
     this.mint.quotes[id] = { paid: 0n, issued: 0n, seen: [] };
     const made = newQuote({ id, contract: contract.id, mint: mintUrl, amountSat: null });
-    this.home.quotes[id] = { ...made, creditedSat: contract.waitingSat };
-    this.home.contract = { ...contract, waitingSat: 0n };
+    this.home.quotes[id] = { ...made, creditedSat: waitingOf(contract) };
+    this.home.contract = { ...contract, quoted: upTo(contract.paidSat) };
   }
   issue(n: number): void {
     const quote = this.#pick(Object.values(this.mint.quotes), n);
@@ -243,7 +246,7 @@ class World {
   }
   settle(): void {
     const { reverse: c } = this.home;
-    this.home.reverse = signedUpTo(c, c.owedSat!);
+    this.home.reverse = paidUpTo(c, c.owedSat!);
   }
 
   // ── older copies ──
@@ -270,10 +273,16 @@ class World {
     this.homeRestored = true;
   }
   confirm(): void {
-    const live = Object.values(this.home.quotes).filter((q) => !q.retired);
-    const lost = Object.keys(this.mint.quotes).filter((id) => !this.home.quotes[id]);
-    const read = live.map((quote) => ({ quote, figures: this.#figures(quote.id) }));
-    const done = confirmQuotes(this.home.contract, read, lost.map(this.#figures));
+    // All that were ever bound, those too that were given up, or that the operator has to name.
+    const lost = Object.entries(this.mint.quotes).flatMap(([id, { paid }]) => {
+      const made = newQuote({ id, contract: forward.id, mint: mintUrl, amountSat: null });
+      return this.home.quotes[id] ? [] : [{ ...made, creditedSat: paid, ackSat: paid, retired: true }];
+    });
+    const all = [...Object.values(this.home.quotes), ...lost];
+    const done = confirmQuotes(
+      this.home.contract,
+      all.map((quote) => ({ quote, figures: this.#figures(quote.id) })),
+    );
     this.home.contract = done.contract;
     for (const quote of done.quotes) this.home.quotes[quote.id] = quote;
     this.home.reverse = { ...this.home.reverse, restored: false };
@@ -283,7 +292,7 @@ class World {
     const { contract, reverse: owing, quotes, invoices: known } = this.home;
     const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
     holds(contract.issuedSat <= contract.paidSat, 'issued + reported ≤ paid, per contract, over all its quotes');
-    holds(contract.waitingSat <= contract.paidSat - contract.issuedSat, 'what waits is not reported');
+    holds(waitingOf(contract) <= contract.paidSat - contract.issuedSat, 'what waits is not reported');
     for (const q of Object.values(quotes)) {
       const row = quoteKind.row(q);
       holds(row.issuedSat! <= row.highSat && row.highSat <= row.limitSat, 'what is shown was paid');

@@ -8,8 +8,10 @@ import { Fields } from '../../src/lib/protocol/document.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../src/lib/onion/message-document.ts';
 import { buildMessage, peelMessage, readMessage } from '../../src/lib/onion/message.ts';
 import { parsePath } from '../../src/lib/onion/path-document.ts';
-import { buildPacket } from '../../src/lib/onion/packet.ts';
+import { parseFields } from '../../src/lib/onion/fields.ts';
+import { buildPacket, LARGEST_MESSAGE_SIZE } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
+import { RECIPIENT_DATA } from '../../src/lib/onion/recipient-data.ts';
 import { routeDocument } from '../../src/lib/onion/route-document.ts';
 import { parseBuild, buildDocument } from '../../src/lib/onion/build-document.ts';
 import { withLength } from '../../src/lib/onion/payload.ts';
@@ -128,6 +130,45 @@ describe("BOLT4's blinded payment", () => {
     });
     expect(codeOf(() => payinfoDocument(document({ hops: [] })))).toBe('malformed-message');
   });
+  it('23: what pays the fee alone, or nothing, is refused: no hop forwards 0 msat', () => {
+    const relay = { cltv_expiry_delta: 10n, fee_proportional_millionths: 150n, fee_base_msat: 1000n };
+    const of =
+      (amountMsat: bigint, base = 1000n) =>
+      () =>
+        relayed({ amountMsat, cltvExpiry: 100n }, { ...relay, fee_base_msat: base });
+    expect([of(999n), of(1000n), of(0n, 0n)].map(codeOf)).toEqual(Array(3).fill('blinding-constraint'));
+    expect([of(1001n)().amountMsat, of(1n, 0n)().amountMsat]).toEqual([1n, 1n]);
+  });
+  it('24: a route that ends elsewhere than the path begins is refused', () => {
+    const route = (pubkey: string) =>
+      routeDocument(
+        document({
+          amount_msat: 1000,
+          final_cltv_expiry: 100,
+          hops: [{ pubkey }],
+          blinded_path: {
+            ...message.route,
+            payinfo: { fee_base_msat: 0, fee_proportional_millionths: 0, cltv_expiry_delta: 0 },
+          },
+        }),
+      );
+    const first = message.route.first_node_id as string;
+    expect((route(first) as any).hops[0].pubkey).toBe(first);
+    const other = message.route.hops[0].blinded_node_id as string;
+    expect(codeOf(() => route(other))).toBe('malformed-message');
+    expect(() => route(other)).toThrow(/first_node_id/);
+  });
+  it.each(['null', '""', '[]', '"1"', 'true', '1.5', '-1', '65536', '{}'])('25: %s is no feature bit', (bit) => {
+    const json = `{"allowed_features":{"features":[${bit}]}}`;
+    expect(codeOf(() => parseFields(RECIPIENT_DATA, new Fields(parseJson(json) as never, '', [])))).toBe(
+      'malformed-message',
+    );
+  });
+  it('25: bits that are some are set', () => {
+    const json = '{"allowed_features":{"features":[0,9]}}';
+    const read = parseFields(RECIPIENT_DATA, new Fields(parseJson(json) as never, '', []));
+    expect(read.allowed_features).toBe('0201');
+  });
   it('the aggregate always covers what the hops take', () => {
     const relay = fc.record({
       cltv_expiry_delta: fc.bigInt(0n, 1000n),
@@ -154,6 +195,15 @@ describe("BOLT4's onion message", () => {
     const made = buildMessage(path, { custom: message.custom }, { sessionKey: bytes(message.session_key) });
     expect(hex(made.onion)).toBe(message.onion);
     expect(hex(made.message)).toBe(message.decrypt[0].onion_message);
+  });
+  it('22: is as large as a message of Lightning can be, and no larger', () => {
+    const size = LARGEST_MESSAGE_SIZE;
+    const options = { sessionKey: bytes(message.session_key), size };
+    const made = buildMessage(path, { custom: message.custom }, options);
+    expect([made.onion.length, made.message.length]).toEqual([65_498, 65_535]);
+    expect(readMessage(made.message).onion).toEqual(made.onion);
+    const larger = { ...options, size: size + 1 };
+    expect(codeOf(() => buildMessage(path, { custom: message.custom }, larger))).toBe('onion-size');
   });
   it('is peeled at every node', () => {
     let next: any = { onion_message: message.decrypt[0].onion_message };

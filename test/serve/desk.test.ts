@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
-import { ERRORS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
+import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { codeOf, desk, errorLine, receive, type Entry } from '../../src/lib/serve/desk.ts';
 import { statusOf } from '../../src/lib/serve/http.ts';
 import { Rate } from '../../src/lib/serve/rate.ts';
@@ -38,6 +38,22 @@ describe('a refusal', () => {
       expect(line).not.toContain('/home');
       expect(said.splice(0).join()).toContain('/home');
     }
+  });
+
+  it('friendly 18: what is wrong with its home is told by its code, as a fault of the server that does not pass', () => {
+    for (const code of HOME_FAULTS) {
+      const line = errorLine(new Refusal(code, '/home/mint/store.db', { hint: 'look at /home/mint' }));
+      expect([line.includes('/home'), statusOf(line)]).toEqual([false, 500]);
+      expect(said.splice(0).join()).toContain('/home');
+    }
+  });
+
+  it('friendly 7: one that is sent to it is no answer of anybody: it is not busy because a stranger says so', async () => {
+    const line = await desk(
+      () => Promise.reject(new Error('no work')),
+      () => {},
+    )('{"error":{"code":"busy","exit":69,"message":"x"}}', 'test');
+    expect([codeOf(line), statusOf(line)]).toEqual(['peer-refused', 422]);
   });
 
   it('has a status for every code of the table, none of them a success', () => {

@@ -46,7 +46,7 @@ describe('sums', () => {
     const records = [await payeeOf(both, a), await payeeOf(both, b), await payerOf(both, b)];
     const gauges = found({ records });
     const sums = Object.entries(liquidity('regtest', records, facts)).filter(([field]) => field.endsWith('_sat'));
-    expect(sums).toHaveLength(9);
+    expect(sums).toHaveLength(11);
     for (const [field, sat] of sums) expect([field, gauges[`spillway_${field}s`]]).toEqual([field, Number(sat)]);
     expect(gauges).toMatchObject({ spillway_holds_sats: 100_000, spillway_signed_sats: 70_000 });
   });

@@ -55,6 +55,7 @@ function toy(
     random: (size) => taggedHash('toy', Uint8Array.of(++drawn)).subarray(0, size),
     network: 'regtest',
     restored: false,
+    mayRepeat: false,
   };
   const job = jobFor({
     own: { path: [0, 1, 2, 3], outside: options.outside ?? false },

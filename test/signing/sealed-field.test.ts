@@ -15,7 +15,7 @@ describe('a sealed field', () => {
     fc.assert(
       fc.property(secret, secret, secret, fc.uint8Array({ minLength: 32, maxLength: 32 }), (from, to, other, plain) => {
         fc.pre(Buffer.compare(to, other) !== 0 && Buffer.compare(from, other) !== 0);
-        const sealed = sealField({ field: 'x', hash }, plain, from, pub(to));
+        const sealed = sealField({ field: 'x', hash }, plain, from, { key: pub(to), of: 'operator' });
         expect(sealed).toHaveLength(96);
         expect(openField({ field: 'x', hash }, sealed, to, pub(from))).toEqual(plain);
         const others = [
@@ -32,6 +32,13 @@ describe('a sealed field', () => {
       }),
       { numRuns: 15 },
     );
+  });
+  it('28: a key that is no point is refused as the key of its party', () => {
+    const secrets = toBytes(7n);
+    for (const key of ['02' + 'ff'.repeat(32), '04' + 'aa'.repeat(32), evenKey('00'.repeat(32))])
+      expect(() => sealField({ field: 'm2', hash }, new Uint8Array(32), secrets, { key, of: 'operator' })).toThrow(
+        expect.objectContaining({ code: 'key-rejected', exit: 76, blame: 'operator' }),
+      );
   });
   it('an authentication key is read as the point with even y', () => {
     fc.assert(

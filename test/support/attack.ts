@@ -13,6 +13,8 @@ export function withoutCommit<P extends TestParty>(party: P): P {
       ...ports,
       store: {
         reply: (key) => store.reply(key),
+        last: (type, claim) => store.last(type, claim),
+        recall: (reply) => store.recall(reply),
         load: (claims) => store.load(claims),
         flush: () => store.flush(),
         fresh: (count) => store.fresh(count),
@@ -34,4 +36,15 @@ export async function outcome(run: Promise<unknown>): Promise<string | undefined
   } catch (error) {
     return error instanceof NotRefused ? undefined : ((error as { code?: string }).code ?? `crash: ${String(error)}`);
   }
+}
+
+/** The same party in a run that prints and keeps nothing. */
+export function unkept(party: TestParty): TestParty {
+  const dry = withoutCommit(party);
+  const kept = dry.ports;
+  dry.ports = (options) => {
+    const ports = kept(options);
+    return { ...ports, copy: async () => {}, store: { ...ports.store, commit: async () => true } };
+  };
+  return dry;
 }

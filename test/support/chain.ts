@@ -1,8 +1,10 @@
 /**
  * A chain in memory behind the fake node: coins, a mempool, blocks that a test mines and takes back, and a fee market that
- * the test sets. It judges nothing: what a node would refuse, consensus kernel and bitcoind say elsewhere.
+ * the test sets. Its mempool weighs replacements as Bitcoin Core does (BIP125's sums, a better feerate, one child for each
+ * transaction); what else a node would refuse, consensus kernel and bitcoind say elsewhere.
  */
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { feeFor } from '../../src/lib/bitcoin/fee.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { btcFromSat } from '../../src/lib/bitcoin/amount.ts';
 import { outpointText, type Outpoint } from '../../src/lib/bitcoin/outpoint.ts';
@@ -23,12 +25,15 @@ const read = (hex: string): Tx => {
     outputs: outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
   };
 };
+const sizeOf = (txs: readonly Tx[]): number => txs.reduce((sum, { hex }) => sum + vsizeOfHex(hex), 0);
 const refuse = (code: number, message: string): Answer => ({ error: { code, message } });
 
 export class FakeChain {
   tip: number;
   /** Satoshis for 1000 vB that a block takes at least; also the node's estimate. */
   feerate = 2_000;
+  /** Satoshis for 1000 vB below which the mempool takes nothing. */
+  least = 1_000;
   /** Whether the node answers at all. */
   up = true;
   /** After so many calls the node says once that it is starting. */
@@ -37,6 +42,8 @@ export class FakeChain {
   readonly #blocks: { height: number; txs: Tx[] }[] = [];
   /** In blocks that were taken back, which an index goes on to know. */
   readonly #stale = new Set<string>();
+  /** Each branch has blocks of its own. */
+  #branch: { from: number; name: number }[] = [{ from: 0, name: 0 }];
   mempool: Tx[] = [];
 
   constructor(tip: number) {
@@ -52,6 +59,7 @@ export class FakeChain {
     const made = [...this.#mined(), ...this.mempool].find((tx) => tx.txid === txid)?.outputs[vout];
     return made ?? this.#roots.get(`${txid}:${vout}`);
   }
+  #known = (txid: string): Tx | undefined => [...this.#mined(), ...this.mempool].find((tx) => tx.txid === txid);
   #mined = (): Tx[] => this.#blocks.flatMap(({ txs }) => txs);
   #spender = (o: Outpoint, among: readonly Tx[]): Tx | undefined =>
     among.find((tx) => tx.inputs.some((i) => outpointText(i) === outpointText(o)));
@@ -89,28 +97,55 @@ export class FakeChain {
     const gone = this.#blocks.filter(({ height }) => height > this.tip - depth);
     this.#blocks.splice(this.#blocks.length - gone.length, gone.length);
     for (const { txs } of gone) for (const { txid } of txs) this.#stale.add(txid);
+    this.#branch.push({ from: this.tip - depth + 1, name: this.#branch.length });
     if (!forget) this.mempool = [...gone.flatMap(({ txs }) => txs), ...this.mempool];
   }
 
-  /** Takes a transaction, in place of those that it conflicts with where it pays more. @returns why not */
+  #hash = (height: number): string => `${height}.${this.#branch.findLast(({ from }) => from <= height)!.name}`;
+  #childrenOf = (of: readonly Tx[]): Tx[] =>
+    this.mempool.filter((m) => m.inputs.some((i) => of.some(({ txid }) => txid === i.txid)));
+
+  /** Takes transactions, a child with its parent, in place of those that they conflict with where they pay for that. @returns why not */
   accept(hexes: readonly string[]): string | undefined {
     const had = this.mempool;
-    for (const tx of hexes.map(read)) {
-      if (this.confirmations(tx.txid) !== undefined) continue;
-      const lost = tx.inputs.find((i) => !this.#coin(i) || this.#spender(i, this.#mined()));
-      const conflicts = this.mempool.filter((m) =>
-        tx.inputs.some((i) => m.inputs.some((j) => outpointText(i) === outpointText(j))),
-      );
-      const before = conflicts.reduce((sum, m) => sum + this.fee(m), 0n);
-      if (lost || (conflicts.length > 0 && hexes.length === 1 && this.fee(tx) <= before)) {
-        this.mempool = had;
-        return lost ? 'bad-txns-inputs-missingorspent' : 'insufficient fee, rejecting replacement';
-      }
-      const children = this.mempool.filter((m) => m.inputs.some((i) => conflicts.some((c) => c.txid === i.txid)));
-      this.mempool = [...this.mempool.filter((m) => !conflicts.includes(m) && !children.includes(m)), tx];
+    const txs = hexes.map(read).filter((tx) => this.confirmations(tx.txid) === undefined);
+    // A package of which the first is good alone counts one by one.
+    const [parent, ...children] = txs;
+    if (!parent) return undefined;
+    if (children.length === 0 || this.#enter([parent]) === undefined) {
+      const why = txs.filter((tx) => !this.mempool.includes(tx)).map((tx) => this.#enter([tx]));
+      if (why.every((one) => one === undefined)) return undefined;
+      return why.find((one) => one !== undefined);
     }
+    const why = this.#enter(txs);
+    if (why !== undefined) this.mempool = had;
+    return why;
+  }
+  #enter(txs: readonly Tx[]): string | undefined {
+    const had = this.mempool;
+    const isOwn = (i: Outpoint): boolean => txs.some(({ txid }) => txid === i.txid);
+    const inputs = txs.flatMap((tx) => tx.inputs).filter((i) => !isOwn(i));
+    if (inputs.some((i) => !this.#coin(i) || this.#spender(i, this.#mined()))) return 'bad-txns-inputs-missingorspent';
+    const rivals = had.filter((m) => m.inputs.some((j) => inputs.some((i) => outpointText(i) === outpointText(j))));
+    // TRUC: one child for each parent.
+    const siblings = this.#childrenOf(had.filter((m) => inputs.some((i) => i.txid === m.txid)));
+    const gone = [...new Set([...rivals, ...siblings, ...this.#childrenOf(rivals)])];
+    this.mempool = [...had, ...txs];
+    const [fee, size] = [this.#paid(txs), sizeOf(txs)];
+    const paid = this.#paid(gone);
+    const best = [...rivals, ...siblings].map((tx) => [
+      [tx],
+      [tx, ...this.#childrenOf([tx]).filter((c) => gone.includes(c))],
+    ]);
+    const better = best.flat().every((of) => fee * BigInt(sizeOf(of)) > this.#paid(of) * BigInt(size));
+    this.mempool = had;
+    if (fee < feeFor(this.least, size)) return 'mempool min fee not met';
+    if (gone.length > 0 && (fee < paid + feeFor(1_000, size) || !better))
+      return 'insufficient fee, rejecting replacement';
+    this.mempool = [...had.filter((m) => !gone.includes(m)), ...txs];
     return undefined;
   }
+  #paid = (txs: readonly Tx[]): bigint => txs.reduce((sum, tx) => sum + this.fee(tx), 0n);
 
   /** For `fakeNode`. `index`: the node keeps an index of transactions. */
   answers(index = true): Answers {
@@ -123,13 +158,22 @@ export class FakeChain {
     return {
       getblockchaininfo: up(
         () =>
-          `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"${this.tip}","initialblockdownload":false,"time":1}`,
+          `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"${this.#hash(this.tip)}","initialblockdownload":false,"time":1}`,
       ),
-      // Blocks are called by their heights.
-      getblock: up(([height]) => {
-        const txs = this.#blocks.filter((block) => block.height === Number(height)).flatMap((block) => block.txs);
-        return JSON.stringify({ tx: txs.map(({ txid }) => txid), previousblockhash: String(Number(height) - 1) });
+      // Blocks are called by their heights and branches.
+      getblock: up(([hash, verbosity = 1]) => {
+        const height = Number.parseInt(hash);
+        const txs = this.#blocks.filter((block) => block.height === height).flatMap((block) => block.txs);
+        if (verbosity === 0) return JSON.stringify(txs.map(({ hex }) => hex).join(''));
+        const shown = verbosity === 2 ? txs.map(({ txid, hex }) => ({ txid, hex })) : txs.map(({ txid }) => txid);
+        return JSON.stringify({ tx: shown, previousblockhash: this.#hash(height - 1) });
       }),
+      getblockheader: up(([hash]) => {
+        const height = Number.parseInt(hash);
+        const confirmations = this.#hash(height) === hash ? this.tip - height + 1 : -1;
+        return JSON.stringify({ confirmations, previousblockhash: this.#hash(height - 1) });
+      }),
+      getmempoolinfo: up(() => `{"mempoolminfee":${btcFromSat(BigInt(this.least))},"incrementalrelayfee":0.00001}`),
       estimatesmartfee: up(() => `{"feerate":${btcFromSat(BigInt(this.feerate))}}`),
       gettxout: up(([txid, vout, mempool]) => {
         const coin = this.#coin({ txid, vout });
@@ -142,7 +186,9 @@ export class FakeChain {
         const n = this.confirmations(txid) ?? ([...this.#roots.values()].some((c) => c.txid === txid) ? 6 : undefined);
         if (n === undefined && index && this.#stale.has(txid)) return `{"blockhash":"ff","confirmations":0}`;
         if (n === undefined || (n > 0 && !index)) return refuse(-5, 'No such mempool or blockchain transaction');
-        return verbose === 1 ? `{"txid":"${txid}"${n > 0 ? `,"blockhash":"ff","confirmations":${n}` : ''}}` : '"00"';
+        return verbose === 1
+          ? `{"txid":"${txid}"${n > 0 ? `,"blockhash":"ff","confirmations":${n}` : ''}}`
+          : `"${this.#known(txid)?.hex ?? '00'}"`;
       }),
       getindexinfo: up(() => (index ? '{"txindex":{"synced":true}}' : '{}')),
       gettxspendingprevout: up(([[{ txid, vout }]]) => {
@@ -152,10 +198,9 @@ export class FakeChain {
       getmempoolentry: up(([txid]) => {
         const tx = this.mempool.find((m) => m.txid === txid);
         if (!tx) return refuse(-5, 'Transaction not in mempool');
-        const all = [tx, ...this.mempool.filter((c) => c.inputs.some((i) => i.txid === txid))];
-        const fee = all.reduce((sum, one) => sum + this.fee(one), 0n);
-        const size = all.reduce((sum, one) => sum + vsizeOfHex(one.hex), 0);
-        return `{"descendantsize":${size},"fees":{"descendant":${btcFromSat(fee)}}}`;
+        const all = [tx, ...this.#childrenOf([tx])];
+        const fees = { base: btcFromSat(this.fee(tx)), descendant: btcFromSat(this.#paid(all)) };
+        return `{"vsize":${sizeOf([tx])},"descendantsize":${sizeOf(all)},"fees":{"base":${fees.base},"descendant":${fees.descendant}}}`;
       }),
       sendrawtransaction: up(([hex]) => {
         const why = this.accept([hex]);

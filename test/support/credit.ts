@@ -1,6 +1,7 @@
 /** Credit contracts made through the real steps, for tests that begin in the middle. */
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
-import { openCredit, type OpenInput } from '../../src/lib/credit/open.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
+import type { OpenInput } from '../../src/lib/credit/open-messages.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';

@@ -5,6 +5,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Network } from '../../src/lib/bitcoin/network.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { play, type Printed } from '../../src/lib/cli/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
@@ -12,7 +13,8 @@ import { kinds } from '../../src/lib/cli/home.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
-import { permitServed, type Action, type Coin, type Facts } from '../../src/lib/protocol/action.ts';
+import type { Action, Claim, Coin, Facts } from '../../src/lib/protocol/action.ts';
+import { permitServed } from '../../src/lib/protocol/served.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
 import type { Ports } from '../../src/lib/protocol/ports.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
@@ -43,6 +45,8 @@ export interface RunOptions {
   max?: bigint;
   requestId?: string;
   cancel?: boolean;
+  /** The record that --contract names for a cancel. */
+  over?: Claim;
   /** Stands for the program that --signer names. */
   outside?: (body: object) => unknown;
   /** Played as a server would, with these standing orders. */
@@ -61,6 +65,8 @@ export class TestParty {
     now: 1_800_000_000,
   };
   home!: Home;
+  /** Called at each labelled point of the runner, the store and the shares: where it throws, the process has died. */
+  point: ((label: string) => void) | undefined;
   /** What a mint says of a quote; a test may put another answer in. */
   askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) => mintQuote(mint, id);
   #backups = 0;
@@ -74,17 +80,25 @@ export class TestParty {
   /**
    * A new home; `seed` makes its randomness repeatable and must differ between parties; without one it is real.
    * @param store the URL of an empty PostgreSQL database
+   * @param network without a seed also another than regtest
    */
-  static async make(seed?: number, store?: string): Promise<TestParty> {
+  static async make(seed?: number, store?: string, network: Network = 'regtest'): Promise<TestParty> {
     const party = new TestParty(join(mkdtempSync(join(tmpdir(), 'spillway-party-')), 'home'), seed);
-    await initHome({ dir: party.dir, network: 'regtest', ...party.#seed, ...(store !== undefined && { store }) });
+    await initHome({ dir: party.dir, network, ...party.#seed, ...(store !== undefined && { store }) });
+    await party.reopen();
+    return party;
+  }
+
+  /** A home that is there already. */
+  static async at(dir: string, seed: number): Promise<TestParty> {
+    const party = new TestParty(dir, seed);
     await party.reopen();
     return party;
   }
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, ...this.#seed, kinds });
+    this.home = await openHome({ dir, ...this.#seed, kinds, point: (label) => this.point?.(label) });
   }
 
   /** A backup of the home; its directory. */
@@ -126,10 +140,17 @@ export class TestParty {
     return {
       network: home.network,
       restored: home.restored,
+      mayRepeat: home.mayRepeat,
       store: home.store,
       source: {
-        facts: async ({ quote }) => ({
-          facts: { ...facts, ...(quote !== undefined && { quote: quote ? await this.askMint(quote) : 'not-checked' }) },
+        facts: async ({ quote, quotes = [] }) => ({
+          facts: {
+            ...facts,
+            ...(quote !== undefined && { quote: quote ? await this.askMint(quote) : 'not-checked' }),
+            quotes: new Map(
+              (await Promise.all(quotes.map(this.askMint))).flatMap((q) => (typeof q === 'object' ? [[q.id, q]] : [])),
+            ),
+          },
           checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' },
         }),
       },
@@ -144,7 +165,7 @@ export class TestParty {
         (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal())), shares),
       random: () => home.random(),
       copy: (copies) => home.copy(copies),
-      point: options.point ?? (() => {}),
+      point: options.point ?? ((label) => this.point?.(label)),
     };
   }
 
@@ -158,6 +179,7 @@ export class TestParty {
       merged: options.merged ?? [],
       requestId: options.requestId,
       cancel: options.cancel ?? false,
+      over: options.over,
       ...(options.served && { standing: options.served }),
     };
     const printed: Printed = await play(table, line, this.ports(options));

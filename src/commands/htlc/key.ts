@@ -13,7 +13,7 @@ export default class HtlcKeyCommand extends BaseCommand {
     'The public key alone\nspillway htlc key --home bob | jq -r .pubkey',
   ];
   static override flags = homeFlags;
-  static override exits = [0, 2, 66, 69, 70, 73, 75, 77] as const;
+  static override exits = [0, 2, 65, 66, 69, 70, 73, 75, 77] as const;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(HtlcKeyCommand);

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
 import { coinsFrom, contractFlags, expiryFrom, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../../lib/cli/flags.ts';
 import { htlcSwap } from '../../lib/htlc/swap.ts';
@@ -41,6 +41,10 @@ export default class HtlcSwap extends ContractCommand {
       summary: 'Go on although no node says that the other side has paid: loses everything where it has not',
       helpGroup: 'ACTION',
     }),
+    'same-hash': Flags.boolean({
+      summary: 'Responder: the hash is in another HTLC of this home, and that is meant',
+      helpGroup: 'ACTION',
+    }),
     ...fundingFlags,
     to: Flags.string({
       summary: "Address that a claim pays to (default: a fresh one of the home's)",
@@ -56,7 +60,8 @@ export default class HtlcSwap extends ContractCommand {
       flags,
       file: args.file,
       table: htlcSwap,
-      input: async () => ({
+      input: async (home) => ({
+        contract: await contractNamed(home, flags.contract),
         as: flags.as,
         give: flags.give,
         want: flags.want,
@@ -68,6 +73,7 @@ export default class HtlcSwap extends ContractCommand {
         to: flags.to,
         allowFee: flags['allow-fee'] || undefined,
         unchecked: flags.unchecked || undefined,
+        sameHash: flags['same-hash'] || undefined,
         amount: flags.amount,
         max: flags.max,
       }),

@@ -1,8 +1,21 @@
-/** Whether coins are on the chain and what they are said to be. A fact that is not known is named, never guessed. */
+/**
+ * The one gate for coins: are they on the chain, deep enough, what they are said to be, and held by nothing else of this home?
+ * Asked before anything is signed. A fact that is not known is named, never guessed.
+ */
 import type { Coin, Facts, Party } from '../protocol/action.ts';
+import { freeing } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { outpointText, type Outpoint } from './outpoint.ts';
+import { isNativeSegwit, scriptType } from './script.ts';
 import type { Spent } from './transaction.ts';
+
+/** Confirmations from which on a block's own reward can be spent by the next block. */
+const MATURITY = 100;
+/** Before that a coin of a block's first transaction is as good as not there: its own lock may have run out by then. */
+export const isMature = ({ coinbase, confirmations }: Pick<Coin, 'coinbase' | 'confirmations'>): boolean =>
+  !coinbase || confirmations >= MATURITY;
+export const maturing = (at: string, { confirmations }: Coin): string =>
+  `the coin ${at} is the reward of a block with ${confirmations} confirmations, ${MATURITY} expected`;
 
 /**
  * Is the contract's coin there, as agreed, deep enough? @param blame who funded it
@@ -26,12 +39,32 @@ export function checkCoin(
       `${at} holds ${coin.sat} sat for script ${coin.script}, not the ${expected.sat} sat of the contract`,
       { blame },
     );
+  if (!isMature(coin)) throw new Refusal('funding-unconfirmed', maturing(at, coin), { blame });
   if (coin.confirmations < minConf)
     throw new Refusal('funding-unconfirmed', `${coin.confirmations} confirmations of ${at} found, ${minConf} expected`);
   return 'confirmed';
 }
 
-/** Inputs that a party adds: there, confirmed, and what it says they are. @throws Refusal `coin-missing`, `unsafe-funding` */
+/**
+ * Coins that this home is about to spend: held by no other record of it, and all that `checkCoins` asks.
+ * @throws Refusal `coin-reserved`, `coin-missing`, `unsafe-funding`
+ */
+export function checkSpendable(
+  { coins, reserved }: Pick<Facts, 'coins' | 'reserved'>,
+  spent: readonly Spent[],
+): string {
+  for (const coin of spent) {
+    const at = outpointText(coin);
+    const holder = reserved.get(at);
+    if (holder)
+      throw new Refusal('coin-reserved', `the coin ${at} is held by ${holder.kind} ${holder.name} of this home`, {
+        hint: `give another coin; or ${freeing(holder)}`,
+      });
+  }
+  return checkCoins(coins, spent);
+}
+
+/** Inputs that a party adds: there, confirmed, mature, and what it says they are. @throws Refusal `coin-missing`, `unsafe-funding` */
 export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): string {
   if (coins === 'not-checked') return 'not-checked';
   for (const c of claimed) {
@@ -42,6 +75,7 @@ export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): st
         'coin-missing',
         `the coin ${at} is ${coin === 'missing' ? 'not among the unspent ones' : 'not confirmed yet'}`,
       );
+    if (!isMature(coin)) throw new Refusal('coin-missing', maturing(at, coin));
     if (coin.sat !== c.sat || coin.script !== c.script)
       throw new Refusal(
         'unsafe-funding',
@@ -49,6 +83,26 @@ export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): st
       );
   }
   return claimed.length === 0 ? 'none' : 'confirmed';
+}
+
+/**
+ * Coins whose spending has a known size and cannot change the id of its transaction, as far as a script tells.
+ * @throws Refusal `unsafe-funding`
+ */
+export function checkSizes(coins: readonly Spent[]): void {
+  const unsafe = coins.find((c) => !isNativeSegwit(c.script));
+  if (unsafe)
+    throw new Refusal(
+      'unsafe-funding',
+      `coin ${outpointText(unsafe)} is ${scriptType(unsafe.script)}; native segwit expected, whose spending cannot change its id`,
+    );
+  const scripted = coins.find((c) => scriptType(c.script) === 'p2wsh');
+  if (scripted)
+    throw new Refusal(
+      'unsafe-funding',
+      `the size of spending coin ${outpointText(scripted)} (p2wsh) is not known here`,
+      { hint: 'let the wallet that owns it make the transaction, and give its PSBT with --funding' },
+    );
 }
 
 export const outpointsOf = (coins: readonly Outpoint[]): string[] => coins.map(outpointText);

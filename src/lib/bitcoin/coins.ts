@@ -11,7 +11,8 @@ import { btcFromSat, satFromBtc } from './amount.ts';
 import { guardFee } from './fee.ts';
 import { prefixes, type Network } from './network.ts';
 import { outpointText, parseOutpoint } from './outpoint.ts';
-import { isNativeSegwit, scriptType } from './script.ts';
+import { checkSizes } from './coin-checks.ts';
+import { scriptType } from './script.ts';
 import {
   KEEP_ALL,
   SEQUENCE_RBF,
@@ -88,21 +89,7 @@ export interface Payment {
 export function payFrom(payment: Payment): Template & { fee: bigint; changeSat: bigint } {
   const { required = [], coins, outputs, change, feerate, version, network } = payment;
   const script = changeScript(change, network);
-  const unsafe = [...required, ...coins].find((c) => !isNativeSegwit(c.script));
-  if (unsafe)
-    throw new Refusal(
-      'unsafe-funding',
-      `coin ${outpointText(unsafe)} is ${scriptType(unsafe.script)}; native segwit expected, whose spending cannot change its id`,
-    );
-  const scripted = coins.find((c) => scriptType(c.script) === 'p2wsh');
-  if (scripted)
-    throw new Refusal(
-      'unsafe-funding',
-      `the size of spending coin ${outpointText(scripted)} (p2wsh) is not known here`,
-      {
-        hint: 'let the wallet that owns it make the transaction, and give its PSBT with --funding',
-      },
-    );
+  checkSizes([...required, ...coins]);
   const update = (c: Spent) => ({
     txid: c.txid,
     index: c.vout,

@@ -4,8 +4,11 @@
  * The child spends the outputs of the parent that its maker may spend (its own, and an anchor, P2A), and other coins where
  * they are not enough, and pays what is left to one output. Not here: signing it, handing both to a node (`submitpackage`).
  */
+import { checkSizes, outpointsOf } from './coin-checks.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { maxSat } from './amount.ts';
 import { feeFor, guardFee, MIN_FEERATE } from './fee.ts';
+import { outpointText } from './outpoint.ts';
 import { dustLimit, outputSize, scriptType } from './script.ts';
 import { SEQUENCE_RBF, sumSat, type Spent, type Template } from './transaction.ts';
 
@@ -35,11 +38,17 @@ export function childFee(parent: Omit<Parent, 'version'>, vsize: number, feerate
   return wanted > least ? wanted : least;
 }
 
+/** Of the inputs of a child, those that are not the parent's own: coins that its maker has added. */
+export const addedTo = (child: Pick<Template, 'inputs'>, own: readonly Spent[]): Template['inputs'] => {
+  const parents = outpointsOf(own);
+  return child.inputs.filter((input) => !parents.includes(outpointText(input)));
+};
+
 /**
  * @param own the parent's outputs that are spent
  * @param coins others, taken in their order as far as needed
- * @param feerate what parent and child are to reach together
- * @throws Refusal `not-enough-coins`, `fee-too-high`
+ * @param feerate what parent and child are to reach together @param least what a child of that size pays at least
+ * @throws Refusal `not-enough-coins`, `fee-too-high`, `unsafe-funding` for coins of another size than its script says
  */
 export function childOf(
   parent: Parent,
@@ -48,7 +57,9 @@ export function childOf(
   payTo: string,
   feerate: number,
   allowFee: boolean,
+  least: (vsize: number) => bigint = () => 0n,
 ): Template & { fee: bigint } {
+  checkSizes(coins);
   const inputs: Spent[] = [...own];
   for (let next = 0; ; next++) {
     const vsize = childVsize(
@@ -57,7 +68,7 @@ export function childOf(
     );
     if (vsize > MAX_CHILD && parent.version === 3)
       throw new Refusal('not-enough-coins', `the child would be ${vsize} vB, at most ${MAX_CHILD} expected`);
-    const fee = childFee(parent, vsize, feerate);
+    const fee = maxSat(childFee(parent, vsize, feerate), least(vsize));
     const left = sumSat(inputs) - fee;
     if (left >= dustLimit(payTo)) {
       guardFee(fee, sumSat(inputs), allowFee);

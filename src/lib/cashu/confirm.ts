@@ -1,54 +1,82 @@
 /** `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them (`mint/confirm.ts`). */
 import { creditKind, type Credit } from '../credit/records.ts';
-import { quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
+import { waitingOf } from '../credit/waiting.ts';
+import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
-import type { HomeStore } from '../home/store.ts';
+import type { Home } from '../home/home.ts';
 import { mintOf } from '../mint/bind.ts';
-import { confirmQuotes } from '../mint/confirm.ts';
+import { confirmOwed, confirmQuotes } from '../mint/confirm.ts';
+import { invoiceKind } from '../mint/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { mintQuote } from './quotes.ts';
 
 /**
- * @param others quotes that belonged to the contract and that this store has lost
+ * @param named quotes that belonged to the contract and that this store has lost
  * @returns the document that says what was found and what holds from now on
+ * @throws Refusal `home-restored` where the journal may still bring what it would leave out; `unknown-contract`, `quote-bound`, `quote-unknown`, `quote-unlocked`, `mint-unavailable`
  */
-export async function confirmFigures(store: HomeStore, contract: Hex, others: readonly string[]): Promise<object> {
+export async function confirmFigures(
+  { store, restored }: Home,
+  contract: Hex,
+  named: readonly string[],
+): Promise<object> {
+  if (restored) throw homeRestored('its journal may know of more that was reported, quoted and paid');
   const all = (await store.list('quote')).map(({ record }) => quoteKind.parse(record));
-  const ids = all.filter((q) => q.contract === contract && !q.retired && q.reserved === null).map(({ id }) => id);
-  const kinds = { contract: creditKind, ...Object.fromEntries(ids.map((id) => [id, quoteKind])) } as never;
+  // Those that were given up too: what they got was paid.
+  const own = all.filter((q) => q.contract === contract && q.reserved === null).map(({ id }) => id);
+  const ids = [...new Set([...own, ...named])];
+  const invoices = (await store.list('invoice')).map(({ record }) => invoiceKind.parse(record));
+  const kinds = { contract: creditKind, ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteKind])) } as never;
   return change<Record<string, Quote> & { contract: Credit & Quote }, object>(
     store,
     kinds,
-    () => ({ contract: idClaim(contract), ...Object.fromEntries(ids.map((id) => [id, quoteClaim(id)])) }) as never,
+    () =>
+      ({
+        contract: idClaim(contract),
+        ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteClaim(id)])),
+      }) as never,
     async (found) => {
       const c = found.contract as Credit | undefined;
       if (c?.role === 'payer' && 'owedSat' in c) {
-        const { owedSat } = c;
-        return { writes: { contract: { ...c, restored: false } as never }, result: said({ owed_sat: owedSat }) };
+        const confirmed = confirmOwed(c, invoices);
+        return { writes: { contract: confirmed as never }, result: said({ owed_sat: confirmed.owedSat }) };
       }
       if (c?.role !== 'payee' || !('issuedSat' in c))
         throw new Refusal('unknown-contract', 'no such contract in this home');
+      const { ecash_pubkey } = c.terms;
       const mint = mintOf(c.terms);
-      const quotes = await Promise.all(
-        ids.map(async (id) => ({ quote: found[id] as Quote, figures: await mintQuote(mint, id) })),
-      );
-      const lost = await Promise.all(others.filter((id) => !ids.includes(id)).map((id) => mintQuote(mint, id)));
-      const done = confirmQuotes(c, quotes, lost);
+      const quotes = await Promise.all(ids.map((id) => figuresOf(id, found[`quote ${id}`])));
+      const done = confirmQuotes(c, quotes);
+      const before = new Set(quotes.filter(({ quote }) => quote.retired).map(({ quote }) => quote.id));
       return {
         writes: {
           contract: done.contract as never,
-          ...Object.fromEntries(done.quotes.map((quote) => [quote.id, quote])),
+          ...Object.fromEntries(done.quotes.map((quote) => [`quote ${quote.id}`, quote])),
         },
         result: said({
           paid_sat: done.contract.paidSat,
           at_the_mint_sat: done.shownSat,
           reported_sat: done.contract.issuedSat,
-          waiting_sat: done.contract.waitingSat,
-          given_up: done.quotes.filter(({ retired }) => retired).map(({ id }) => id),
+          waiting_sat: waitingOf(done.contract),
+          given_up: done.quotes.filter(({ id, retired }) => retired && !before.has(id)).map(({ id }) => id),
         }),
       };
+
+      /** A quote with the mint's figures; one that this store has lost counts as one that was given up, now and later. */
+      async function figuresOf(id: string, quote: Quote | undefined) {
+        if (quote && quote.contract !== contract)
+          throw new Refusal('quote-bound', `quote ${id} belongs to another contract of this home`);
+        const figures = await mintQuote(mint, id);
+        if (quote) return { quote, figures };
+        if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint knows no quote ${id}`);
+        const { amountSat, pubkey, paidSat, issuedSat } = figures;
+        if (amountSat === null && pubkey !== ecash_pubkey)
+          throw new Refusal('quote-unlocked', `quote ${id} is not locked to the ecash key of this contract`);
+        const lost = newQuote({ id, contract, mint, amountSat });
+        return { quote: { ...lost, creditedSat: paidSat, ackSat: paidSat, issuedSat, retired: true }, figures };
+      }
     },
   );
 

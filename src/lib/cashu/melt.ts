@@ -32,8 +32,8 @@ export interface MeltEcash {
 export interface Melted {
   quote: string;
   amountSat: bigint;
-  /** The signature of the mint's home: it owes the invoice to the merchant. */
-  receipt: string;
+  /** The signature of the mint's home: it owes the invoice to the merchant. null: the mint says that it is paid, and shows none. */
+  receipt: string | null;
   changeSat: bigint;
 }
 
@@ -46,13 +46,10 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
   const wallet = await walletOf(mint, hexToBytes(note.seed));
   const before = note.quote === null ? undefined : await check(note.quote);
   if (before?.state === 'PAID' || before?.state === 'PENDING') return finish(before, await restored());
+  const pot = found === undefined ? proofsOf() : await restored();
   // One that was tried and not paid is refused for good: the same invoice gets another.
   const quote = await newQuote();
-  await journal.write(printJson({ seed: note.seed, quote: quote.quote, invoice }));
-  point('melt-quoted');
-
   const due = Amount.from(quote.amount).add(Amount.from((quote as { fee_reserve?: number }).fee_reserve ?? 0));
-  const pot = found === undefined ? proofsOf() : await restored();
   const held = sum(pot);
   if (held < BigInt(due.toString()))
     throw new Refusal('not-enough-ecash', `a token of ${held} sat found, ${due.toString()} sat expected`);
@@ -61,6 +58,9 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
     throw new Refusal('usage', `a token of ${held} sat found for ${due.toString()} sat; there will be change`, {
       hint: 'say where it goes: --change-out FILE',
     });
+  // Nothing was asked of the ecash so far: what is refused above leaves nothing behind.
+  await journal.write(printJson({ seed: note.seed, quote: quote.quote, invoice }));
+  point('melt-quoted');
   const { send, keep } = exact
     ? { send: pot, keep: [] }
     : await asked(mint, () => wallet.send(due, pot, { includeFees: true }));
@@ -78,11 +78,18 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
     return asked(mint, () => wallet.checkMeltQuote('credit', id));
   }
   function proofsOf(): Proof[] {
-    const { mint: from, unit = 'sat', proofs } = wallet.decodeToken(token);
+    const { mint: from, unit = 'sat', proofs } = decoded();
     if (unit !== 'sat') throw new Refusal('wrong-unit', `a token of unit ${unit} found, sat expected`);
     if (from.replace(/\/+$/, '') !== mint)
       throw new Refusal('wrong-mint', `a token of the mint at ${from} found, one of ${mint} expected`);
     return proofs;
+  }
+  function decoded() {
+    try {
+      return wallet.decodeToken(token);
+    } catch {
+      throw new Refusal('malformed-token', 'no token found in the file'); // the words of the library could quote it
+    }
   }
   /** What came of the seed, and what of the token was not needed then: all that is not spent after a run that was cut off. */
   async function restored(): Promise<Proof[]> {
@@ -94,20 +101,18 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
 
   async function finish(paid: MeltQuoteBaseResponse, change: readonly Proof[]): Promise<Melted> {
     const { state, payment_preimage: receipt } = paid as { state?: string; payment_preimage?: string | null };
-    if (state !== 'PAID' || !receipt)
-      throw new Refusal(
-        state === 'PENDING' ? 'melt-pending' : 'mint-refused',
-        state === 'PENDING'
-          ? `melt quote ${paid.quote} is pending`
-          : `the invoice was not paid; the ecash came back to this wallet`,
-        { hint: 'run it again with the same files' },
-      );
+    const hint = 'run it again with the same files';
+    if (state === 'UNPAID')
+      throw new Refusal('mint-refused', `the mint says that melt quote ${paid.quote} is not paid`, { hint });
+    if (state !== 'PAID')
+      throw new Refusal('melt-pending', `melt quote ${paid.quote} is ${String(state).slice(0, 20)}`, { hint });
     if (change.length > 0) await keepChange?.(getEncodedToken({ mint, unit: 'sat', proofs: [...change] }));
-    await journal.remove();
+    // Without its receipt the payment is not done: the same run asks for it again.
+    if (receipt) await journal.remove();
     return {
       quote: paid.quote,
       amountSat: BigInt(String(paid.amount)),
-      receipt,
+      receipt: receipt || null,
       changeSat: sum(change),
     };
   }

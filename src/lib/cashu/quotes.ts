@@ -38,7 +38,8 @@ export interface NewMintQuote extends MintQuote {
 /** A mint's URL as contracts, quotes and invoices state it: http(s), without a slash at its end. @throws Refusal `usage` */
 export function mintUrl(text: string): string {
   const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
+  // An empty query or fragment is one too: a path that is put behind it would not be asked.
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || /[?#]/.test(url.href))
     throw new Refusal('usage', `${JSON.stringify(text.slice(0, 100))} found, the URL of a mint expected`);
   return url.href.replace(/\/+$/, '');
 }
@@ -81,7 +82,15 @@ export async function quoteFor(
   const [id, purse] = [idClaim(contract), purseClaim(contract)];
   const { found } = await store.load([id, purse]);
   const hit = found.get(id);
-  const { terms } = must(hit && creditKind.parse(hit.record), 'payer', 'open');
+  const { terms } = must(
+    hit && creditKind.parse(hit.record),
+    'payer',
+    'open',
+    'closing',
+    'closed',
+    'rolled',
+    'exiting',
+  );
   const url = mintOf(terms);
   if (mint !== undefined && mintUrl(mint) !== url)
     throw new Refusal('usage', `--mint ${mint} found, the contract's mint is ${url}`);

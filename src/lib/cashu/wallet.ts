@@ -3,28 +3,22 @@
  *
  * The outputs are kept before they are sent: sent again after a crash, they are the same ones, and what the mint had signed
  * already is asked back (NUT-09). So a payment becomes one token, however often the command runs.
- * Not here: quotes (`quotes.ts`), melts (`melt.ts`), the wallet's secrets (`ecash/outputs.ts`).
+ * A home that was ever lost first finds what it may have minted since, and prints what of it is not spent.
+ * Not here: quotes (`quotes.ts`), melts (`melt.ts`), the search (`search.ts`), the wallet's secrets (`ecash/outputs.ts`).
  */
-import type { Mint, Wallet } from '@cashu/cashu-ts';
+import type { Wallet } from '@cashu/cashu-ts';
 import { creditKind, must, type Credit } from '../credit/records.ts';
-import { keysetClaim, keysetKind, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
+import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
-import {
-  amountsFor,
-  outputsOf,
-  placesFrom,
-  signOutputs,
-  tokenOf,
-  type BlindedOutput,
-  type BlindPromise,
-} from '../ecash/outputs.ts';
+import { amountsFor, outputsOf, placesFrom, signOutputs, tokenOf, type BlindPromise } from '../ecash/outputs.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import { purseClaim, purseKind, type Minting, type Purse } from '../mint/purse.ts';
+import { purseClaim, purseKind, withMinting, type Minting, type Purse } from '../mint/purse.ts';
 import type { Hex, MintQuote } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mintQuote } from './quotes.ts';
+import { messageOf, promiseOf, signaturesOf, signedFrom, type Signature } from './search.ts';
 
 /** A report takes up to a second to reach the mint. */
 const PATIENCE_MS = 5_000;
@@ -62,59 +56,94 @@ export interface MintEcash {
   amountSat?: bigint | undefined;
   point(label: string): void;
 }
+export interface Minted {
+  token: string;
+  /** It was found again in a home that was lost: its coins may be in use already, and there may be more to mint. */
+  again: boolean;
+}
 
 /**
- * A token of what was reported on the contract's quote and not minted yet. Where nothing is new, the last token again.
+ * A token of what was reported on the contract's quote and not minted yet. Where nothing is new, the last token again; in a
+ * home that was lost first what it had minted and not spent.
  * @throws Refusal `quote-unknown` before ecash-quote, `not-mintable`, `mint-refused`, `mint-unavailable`, `dleq-invalid`
  */
-export async function mintEcash({ home, contract, amountSat, point }: MintEcash): Promise<string> {
+export async function mintEcash({ home, contract, amountSat, point }: MintEcash): Promise<Minted> {
   const { store } = home;
-  const purse = await change<Rs, Purse>(
-    store,
-    KINDS,
-    () => ({ contract: idClaim(contract), purse: purseClaim(contract) }),
-    (found) => {
-      if (!found.purse)
-        throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
-          hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
-        });
-      return { writes: {}, result: found.purse };
-    },
-  );
+  const find = () => ({ contract: idClaim(contract), purse: purseClaim(contract) });
+  const { own, mint } = await change<Rs, Pick<Purse, 'mint'> & Pick<Credit, 'own'>>(store, KINDS, find, (found) => {
+    if (!found.purse)
+      throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
+        hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
+      });
+    const c = must(found.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
+    return { writes: {}, result: { own: c.own, mint: found.purse.mint } };
+  });
   const keys = await home.keys();
-  const wallet = await walletOf(purse.mint);
-  const kept = await prepare();
-  point('mint-prepared');
-  const promises = kept.promises ?? (await signed(kept));
-  return token(kept, promises);
+  const wallet = await walletOf(mint);
+  for (;;) {
+    const purse = await purseNow();
+    const under = purse.mintings.find(({ promises }) => promises === null);
+    const minting = under ?? (await searched()) ?? (await prepare(purse));
+    point('mint-prepared');
+    const promises = minting.promises ?? (await signed(minting));
+    const token = promises && (await kept(minting, promises));
+    if (token !== undefined) return { token, again: minting.older };
+  }
 
-  /** The minting that is under way, else a new one, else the last. */
-  async function prepare(): Promise<Minting> {
-    const last = purse.minting;
-    if (last && !last.promises) return last;
+  function purseNow(): Promise<Purse> {
+    return change<Rs, Purse>(store, KINDS, find, ({ purse }) => ({ writes: {}, result: purse! }));
+  }
+
+  /** What was minted with counters that this home may not know of, of each keyset of the mint; undefined where it knows. */
+  async function searched(): Promise<Minting | undefined> {
+    for (const { id } of wallet.keyChain.getKeysets()) {
+      const minting = await change<Rs, Minting | undefined>(
+        store,
+        KINDS,
+        () => ({ ...find(), keyset: keysetClaim('wallet', id) }),
+        async ({ purse, keyset: found }) => {
+          const known = found?.role === 'wallet' ? found : undefined;
+          if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
+          const record = known ?? newWallet(await keysetOf(id), true);
+          const { next, ...all } = await asked(mint, () => signedFrom(wallet.mint, keys.cashu(), id, record.counter));
+          const unspent = await unspentOf({ keyset: id, quote: purse!.quote, older: true, ...all }, all.promises);
+          const writes = { keyset: { ...record, counter: next, restored: false } };
+          return unspent
+            ? { writes: { ...writes, purse: { ...purse!, mintings: [...purse!.mintings, unspent] } }, result: unspent }
+            : { writes, result: undefined };
+        },
+      );
+      if (minting) return minting;
+    }
+    return undefined;
+  }
+
+  /** A new minting of what is free, else the last one. */
+  async function prepare(purse: Purse): Promise<Minting> {
+    const last = purse.mintings.at(-1);
     const figures = await reported(purse, last ? 0 : PATIENCE_MS);
     const free = figures.paidSat - figures.issuedSat;
     if (free === 0n && last) return last;
     const wanted = amountSat ?? free;
     if (wanted <= 0n || wanted > free)
       throw new Refusal('not-mintable', `${wanted} sat wanted; ${free} sat are reported to the mint and not minted`);
-    const { id, unit, keys: known } = wallet.getKeyset();
-    const keyset: Keyset = { id, unit: unit as 'sat', keys: asText(known) };
+    const keyset = await keysetOf(wallet.getKeyset().id);
     return change<Rs, Minting>(
       store,
       KINDS,
-      () => ({ contract: idClaim(contract), purse: purseClaim(contract), keyset: keysetClaim('wallet', id) }),
-      async (found) => {
-        must(found.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
-        if (found.purse?.minting && !found.purse.minting.promises) return { writes: {}, result: found.purse.minting };
-        const record = found.keyset?.role === 'wallet' ? found.keyset : fresh(keyset);
-        const counter = record.restored ? await firstFree(id, record.counter) : record.counter;
-        const places = placesFrom(counter, amountsFor(wanted, keyset));
-        const minting: Minting = { keyset: id, places, fromSat: figures.issuedSat, promises: null };
+      () => ({ ...find(), keyset: keysetClaim('wallet', keyset.id) }),
+      (found) => {
+        const under = found.purse!.mintings.find(({ promises }) => promises === null);
+        if (under) return { writes: {}, result: under };
+        const record = found.keyset?.role === 'wallet' ? found.keyset : newWallet(keyset, home.mayRepeat);
+        if (record.restored)
+          throw new Refusal('concurrent', 'this home was restored meanwhile', { hint: 'run it again' });
+        const places = placesFrom(record.counter, amountsFor(wanted, keyset));
+        const minting: Minting = { keyset: keyset.id, places, quote: purse.quote, promises: null, older: false };
         return {
           writes: {
-            purse: { ...found.purse!, minting },
-            keyset: { ...record, counter: counter + places.length, restored: false },
+            purse: { ...found.purse!, mintings: [minting] },
+            keyset: { ...record, counter: record.counter + places.length },
           },
           result: minting,
         };
@@ -122,77 +151,89 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
     );
   }
 
-  /** A restored wallet may have used counters that it does not know of. */
-  async function firstFree(keyset: Hex, counter: number): Promise<number> {
-    const seeded = await walletOf(purse.mint, keys.cashu());
-    const { lastCounterWithSignature } = await asked(purse.mint, () => seeded.batchRestore(300, 100, 0, keyset));
-    return Math.max(counter, (lastCounterWithSignature ?? -1) + 1);
-  }
-
-  /** The mint's blind signatures, asked for or asked back. */
-  async function signed(minting: Minting): Promise<readonly BlindPromise[]> {
+  /** The mint's blind signatures, asked for or asked back; undefined where others than these were made there before. */
+  async function signed(minting: Minting): Promise<readonly BlindPromise[] | undefined> {
     const outs = outputsOf(keys.cashu(), minting.keyset, minting.places);
-    const had = await asked(purse.mint, () => signaturesOf(wallet.mint, outs));
-    if (had) return had;
-    const owner = await change<Rs, Credit>(
-      store,
-      KINDS,
-      () => ({ contract: idClaim(contract) }),
-      (found) => ({
-        writes: {},
-        result: found.contract!,
-      }),
-    );
-    const { own } = must(owner, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
-    const signature = signOutputs(keys.ecash(own.path), purse.quote, outs);
+    const before = await had();
+    if (before) return before === 'others' ? undefined : before;
+    const signature = signOutputs(keys.ecash(own.path), minting.quote, outs);
     try {
-      const { signatures } = (await asked(purse.mint, () =>
-        wallet.mint.mint('credit', { quote: purse.quote, outputs: outs.map(messageOf), signature } as never),
+      const { signatures } = (await asked(mint, () =>
+        wallet.mint.mint('credit', { quote: minting.quote, outputs: outs.map(messageOf), signature } as never),
       )) as unknown as { signatures: readonly Signature[] };
       return signatures.map(promiseOf);
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'mint-refused') throw error;
-      const late = await asked(purse.mint, () => signaturesOf(wallet.mint, outs));
-      if (late) return late;
-      await forget();
+      const late = await had();
+      if (late && late !== 'others') return late;
+      // What the mint refuses and has not signed: the next run may send other outputs, under another keyset.
+      await replace(minting, null);
       throw error;
+    }
+
+    async function had(): Promise<readonly BlindPromise[] | 'others' | undefined> {
+      const found = await asked(mint, () => signaturesOf(wallet.mint, outs));
+      if (found.every((one) => one === undefined)) return undefined;
+      if (found.every((one, i) => one?.amount_sat === outs[i]!.amount_sat)) return found as BlindPromise[];
+      // These counters were used before: what is there is found by a search, and this minting never comes.
+      await change<Rs, void>(
+        store,
+        KINDS,
+        () => ({ ...find(), keyset: keysetClaim('wallet', minting.keyset) }),
+        ({ purse, keyset }) => ({
+          writes: {
+            purse: withMinting(purse!, minting, null),
+            ...(keyset?.role === 'wallet' && { keyset: { ...keyset, restored: true } }),
+          },
+          result: undefined,
+        }),
+      );
+      return 'others';
     }
   }
 
-  /** What the mint refuses and has not signed: the next run may send other outputs, under another keyset. */
-  function forget(): Promise<void> {
-    return change<Rs, void>(
-      store,
-      KINDS,
-      () => ({ purse: purseClaim(contract) }),
-      ({ purse: now }) => ({
-        writes: now?.minting && !now.minting.promises ? { purse: { ...now, minting: null } } : {},
-        result: undefined,
-      }),
-    );
+  /** Checked before it is kept: what does not verify is asked for again. undefined: all of it is spent. */
+  async function kept(minting: Minting, promises: readonly BlindPromise[]): Promise<string | undefined> {
+    const token = await tokenIn(minting, promises);
+    if (minting.promises) return token;
+    const now = minting.older ? await unspentOf(minting, promises) : { ...minting, promises };
+    await replace(minting, now);
+    point('mint-kept');
+    return now && tokenIn(now, now.promises!);
   }
 
-  /** Checked before it is kept: what does not verify is asked for again. */
-  async function token(minting: Minting, promises: readonly BlindPromise[]): Promise<string> {
-    const { id, unit, keys: known } = wallet.getKeyset(minting.keyset);
-    const keyset: Keyset = { id, unit: unit as 'sat', keys: asText(known) };
-    const text = tokenOf(keys.cashu(), minting.places, keyset, promises, purse.mint);
-    await change<Rs, void>(
-      store,
-      KINDS,
-      () => ({ purse: purseClaim(contract) }),
-      ({ purse: now }) => ({
-        writes:
-          now?.minting && !now.minting.promises ? { purse: { ...now, minting: { ...now.minting, promises } } } : {},
-        result: undefined,
-      }),
-    );
-    point('mint-kept');
-    return text;
+  function replace(minting: Minting, now: Minting | null | undefined): Promise<void> {
+    return change<Rs, void>(store, KINDS, find, ({ purse }) => ({
+      writes: { purse: withMinting(purse!, minting, now ?? null) },
+      result: undefined,
+    }));
+  }
+
+  async function tokenIn({ keyset, places }: Minting, promises: readonly BlindPromise[]): Promise<string> {
+    return tokenOf(keys.cashu(), places, await keysetOf(keyset), promises, mint);
+  }
+
+  /** Those of its coins that are not spent, where there are any. */
+  async function unspentOf(
+    minting: Omit<Minting, 'promises'>,
+    promises: readonly BlindPromise[],
+  ): Promise<(Minting & { promises: readonly BlindPromise[] }) | undefined> {
+    if (promises.length === 0) return undefined;
+    const { proofs } = wallet.decodeToken(await tokenIn({ ...minting, promises }, promises));
+    const { unspent } = await asked(mint, () => wallet.groupProofsByState(proofs));
+    const secrets = new Set(unspent.map(({ secret }) => secret));
+    const left = proofs.flatMap(({ secret }, i) => (secrets.has(secret) ? [i] : []));
+    if (left.length === 0) return undefined;
+    return { ...minting, places: left.map((i) => minting.places[i]!), promises: left.map((i) => promises[i]!) };
+  }
+
+  /** Its keys as this program writes them; a mint lists those of an inactive one only when it is asked. */
+  async function keysetOf(id: Hex): Promise<Keyset> {
+    const { unit, keys: known } = await asked(mint, () => wallet.keyChain.ensureKeysetKeys(id));
+    return { id, unit: unit as 'sat', keys: asText(known) };
   }
 }
 
-const fresh = (keyset: Keyset) => ({ role: 'wallet' as const, keyset, counter: 0, restored: false });
 const asText = (keys: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(keys).map(([amount, key]) => [String(amount), key]));
 
@@ -204,25 +245,4 @@ async function reported(purse: Purse, patience: number): Promise<MintQuote> {
     if (figures.paidSat > figures.issuedSat || performance.now() > end) return figures;
     await new Promise((done) => setTimeout(done, LOOK_MS));
   }
-}
-
-interface Signature {
-  id: string;
-  amount: unknown;
-  C_: string;
-  dleq?: { e: string; s: string };
-}
-/** @throws Refusal `dleq-invalid` where the mint leaves its proof out */
-function promiseOf({ id, amount, C_, dleq }: Signature): BlindPromise {
-  if (!dleq) throw new Refusal('dleq-invalid', 'the mint signs without a proof (NUT-12)');
-  return { amount_sat: BigInt(String(amount)), id, C_, dleq: { e: dleq.e, s: dleq.s } };
-}
-const messageOf = ({ amount_sat, id, B_ }: BlindedOutput) => ({ amount: Number(amount_sat), id, B_ });
-
-/** What the mint has signed of these before (NUT-09): all, or undefined for none. */
-async function signaturesOf(mint: Mint, outs: readonly BlindedOutput[]): Promise<BlindPromise[] | undefined> {
-  const answer = await mint.restore({ outputs: outs.map(messageOf) as never });
-  const { outputs, signatures } = answer as unknown as { outputs: { B_: string }[]; signatures: Signature[] };
-  const found = outs.map(({ B_ }) => signatures[outputs.findIndex((o) => o.B_ === B_)]);
-  return found.every((s) => s !== undefined) ? found.map(promiseOf) : undefined;
 }

@@ -9,7 +9,7 @@ import type { Hex } from '../protocol/action.ts';
 import { RpcError, type Rpc } from './rpc.ts';
 
 /** What a pruned node keeps at least (Bitcoin Core: MIN_BLOCKS_TO_KEEP). */
-const BLOCKS = 288;
+export const KEPT_BLOCKS = 288;
 
 /** In how many blocks the transaction is; undefined: not found, or the node has an index, which has been asked before. */
 export type Recent = (txid: Hex) => Promise<number | undefined>;
@@ -26,7 +26,7 @@ export function recentBlocks(rpc: Rpc, wanted: ReadonlySet<Hex>): Recent {
     try {
       const { txids, previous } = await rpc.block(hash);
       for (const txid of txids) if (wanted.has(txid)) found.set(txid, depth);
-      return previous === undefined || depth === BLOCKS ? null : { hash: previous, depth: depth + 1 };
+      return previous === undefined || depth === KEPT_BLOCKS ? null : { hash: previous, depth: depth + 1 };
     } catch (error) {
       if (error instanceof RpcError) return null; // pruned
       throw error;

@@ -6,7 +6,6 @@
  * what is concluded from the answers (`source.ts`).
  */
 import { satFromBtc } from '../bitcoin/amount.ts';
-import { feerateOf } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Coin, Hex } from '../protocol/action.ts';
 import { DecimalText, type Json } from '../protocol/json.ts';
@@ -25,6 +24,9 @@ const IN_WARMUP = -28;
 
 /** Does the node say that it is still starting? */
 export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
+
+/** The node has judged the call, and is no longer starting. */
+const isAnswer = (error: unknown): boolean => error instanceof RpcError && !isStarting(error);
 
 export interface ChainInfo {
   /** As the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
@@ -52,6 +54,13 @@ export interface PackageResult {
   transactions: readonly { txid: Hex; error?: string }[];
 }
 
+/** What a transaction in the mempool pays together with all that spend it, and by itself. */
+export interface Paying {
+  feeSat: bigint;
+  vsize: number;
+  own: { feeSat: bigint; vsize: number };
+}
+
 export class Rpc extends JsonRpc {
   async blockchainInfo(): Promise<ChainInfo> {
     const info = new Answer('getblockchaininfo', await this.call('getblockchaininfo'));
@@ -62,6 +71,23 @@ export class Rpc extends JsonRpc {
       initialDownload: info.has('initialblockdownload') && info.yes('initialblockdownload'),
       time: info.has('time') ? info.whole('time') : undefined,
     };
+  }
+
+  /** Has the block these bytes, in hex? Its transactions that have them, with theirs. @throws RpcError where it is pruned */
+  async blockWith(hash: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[]> {
+    if (!text('getblock', await this.call('getblock', hash, 0)).includes(bytes)) return [];
+    const block = new Answer('getblock', await this.call('getblock', hash, 2));
+    // btcd calls them otherwise.
+    return block
+      .list(block.has('rawtx') ? 'rawtx' : 'tx')
+      .map((tx) => ({ txid: tx.text('txid'), hex: tx.text('hex') }))
+      .filter(({ hex }) => hex.includes(bytes));
+  }
+
+  /** How deep a block is in the chain, from 1 on, and the one before it; a depth below 1 for one that was taken back. */
+  async blockDepth(hash: Hex): Promise<{ depth: number; previous: Hex | undefined }> {
+    const header = new Answer('getblockheader', await this.call('getblockheader', hash, true));
+    return { depth: header.whole('confirmations'), previous: header.may('previousblockhash').previousblockhash };
   }
 
   /** The transactions of a block. @throws RpcError where it is pruned */
@@ -84,6 +110,7 @@ export class Rpc extends JsonRpc {
       sat: out.sat('value'),
       script: out.inner('scriptPubKey').text('hex'),
       confirmations: out.whole('confirmations'),
+      ...(out.has('coinbase') && out.yes('coinbase') && { coinbase: true }),
     };
   }
 
@@ -93,18 +120,21 @@ export class Rpc extends JsonRpc {
       const answer = new Answer('estimatesmartfee', await this.call('estimatesmartfee', blocks));
       return answer.has('feerate') ? Number(answer.sat('feerate')) : undefined;
     } catch (error) {
-      if (error instanceof RpcError) return undefined;
+      if (isAnswer(error)) return undefined;
       throw error;
     }
   }
 
-  /** Satoshis for 1000 vB below which its mempool takes nothing; undefined where the node does not say (btcd). */
-  async leastFeerate(): Promise<number | undefined> {
+  /** What its mempool takes, in satoshis for 1000 vB: nothing below `least`, and of a replacement `relay` more; undefined where the node does not say (btcd). */
+  async mempoolRates(): Promise<{ least?: number; relay?: number }> {
     try {
       const info = new Answer('getmempoolinfo', await this.call('getmempoolinfo'));
-      return info.has('mempoolminfee') ? Number(info.sat('mempoolminfee')) : undefined;
+      return {
+        ...(info.has('mempoolminfee') && { least: Number(info.sat('mempoolminfee')) }),
+        ...(info.has('incrementalrelayfee') && { relay: Number(info.sat('incrementalrelayfee')) }),
+      };
     } catch (error) {
-      if (error instanceof RpcError) return undefined;
+      if (isAnswer(error)) return {};
       throw error;
     }
   }
@@ -151,10 +181,11 @@ export class Rpc extends JsonRpc {
     return { height: found.whole('height'), coins };
   }
 
-  /** The transaction in hex; undefined where the node does not know it (without txindex: outside the mempool). */
-  async transaction(txid: Hex): Promise<Hex | undefined> {
+  /** The transaction in hex; undefined where the node does not know it (without txindex: outside the mempool and a block that is named). */
+  async transaction(txid: Hex, block?: Hex): Promise<Hex | undefined> {
     try {
-      return text('getrawtransaction', await this.call('getrawtransaction', txid));
+      const named = block === undefined ? [] : [false, block];
+      return text('getrawtransaction', await this.call('getrawtransaction', txid, ...named));
     } catch (error) {
       if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
       throw error;
@@ -174,25 +205,30 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** The transaction in the mempool that spends an output; undefined where there is none, or the node does not say (btcd). */
-  async mempoolSpender({ txid, vout }: Outpoint): Promise<Hex | undefined> {
+  /** What spends an output: in the mempool, or where the node keeps an index of spenders in a block; undefined where there is none, or the node does not say (btcd). */
+  async spender({ txid, vout }: Outpoint): Promise<{ txid: Hex; block: Hex | undefined } | undefined> {
     try {
-      const answer = await this.call('gettxspendingprevout', [{ txid, vout }]);
-      return list('gettxspendingprevout', answer)[0]?.may('spendingtxid').spendingtxid;
+      const [found] = list('gettxspendingprevout', await this.call('gettxspendingprevout', [{ txid, vout }]));
+      const { spendingtxid } = found?.may('spendingtxid') ?? {};
+      return spendingtxid === undefined ? undefined : { txid: spendingtxid, block: found!.may('blockhash').blockhash };
     } catch (error) {
-      if (error instanceof RpcError) return undefined;
+      if (isAnswer(error)) return undefined;
       throw error;
     }
   }
 
-  /** What a transaction in the mempool pays with all that spend it, satoshis and satoshis for 1000 vB; undefined where the node does not say. */
-  async mempoolFee(txid: Hex): Promise<{ feeSat: bigint; feerate: number } | undefined> {
+  /** What a transaction in the mempool pays; undefined where the node does not say. */
+  async mempoolFee(txid: Hex): Promise<Paying | undefined> {
     try {
       const entry = new Answer('getmempoolentry', await this.call('getmempoolentry', txid));
-      const feeSat = entry.inner('fees').sat('descendant');
-      return { feeSat, feerate: feerateOf(feeSat, entry.whole('descendantsize')) };
+      const fees = entry.inner('fees');
+      return {
+        feeSat: fees.sat('descendant'),
+        vsize: entry.whole('descendantsize'),
+        own: { feeSat: fees.sat('base'), vsize: entry.whole('vsize') },
+      };
     } catch (error) {
-      if (error instanceof RpcError) return undefined;
+      if (isAnswer(error)) return undefined;
       throw error;
     }
   }

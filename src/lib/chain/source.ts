@@ -5,11 +5,12 @@
  * wallet's facts (the store).
  */
 import type { Network } from '../bitcoin/network.ts';
-import { parseOutpoint } from '../bitcoin/outpoint.ts';
+import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
 import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
-import type { FactSource } from '../protocol/ports.ts';
+import type { FactSource, Gone, SpentBy } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
+import { spendOf } from './spends.ts';
 
 const DEFAULT_FEERATE = 2000;
 /** Blocks within which a transaction should confirm. */
@@ -78,6 +79,10 @@ export function factSource({
       if (queries.quote !== undefined)
         facts.quote =
           queries.quote && mintQuote ? await mintQuote(queries.quote.mint, queries.quote.id) : 'not-checked';
+      if (queries.quotes) {
+        const found = await Promise.all(queries.quotes.map(async ({ mint, id }) => mintQuote?.(mint, id)));
+        facts.quotes = new Map(found.flatMap((q) => (typeof q === 'object' ? [[q.id, q] as const] : [])));
+      }
       if (queries.tip) {
         checks['tip'] = tip !== undefined ? 'given' : rpc ? 'chain' : 'not-checked';
         // Looked at anew each time: a server lives longer than a block.
@@ -95,13 +100,25 @@ export function factSource({
       if (queries.feerate) {
         const node = feerate === undefined ? rpc : undefined;
         if (node) await (seen ?? look(node));
-        const estimate = (await node?.feerate(TARGET)) ?? (await node?.leastFeerate().then(aboveDefault));
+        const estimate =
+          (await node?.feerate(TARGET)) ?? (await node?.mempoolRates().then(({ least }) => aboveDefault(least)));
         checks['feerate'] = feerate !== undefined ? 'flag' : estimate !== undefined ? 'chain' : 'default';
         facts.feerate = feerate ?? estimate ?? DEFAULT_FEERATE;
       }
       return { facts, checks };
     },
+    ...(rpc && { spends: (gone) => spendsOf(rpc, gone) }),
   };
+}
+
+/** Blocks are not read for it: what only they tell is left out. */
+async function spendsOf(node: Rpc, gone: readonly Gone[]): Promise<ReadonlyMap<string, SpentBy>> {
+  const found = new Map<string, SpentBy>();
+  for (const { outpoint, ways } of gone) {
+    const { spend } = await spendOf(node, outpoint, ways, {});
+    if (spend) found.set(outpointText(outpoint), spend);
+  }
+  return found;
 }
 
 /** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */

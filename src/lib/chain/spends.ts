@@ -1,45 +1,73 @@
 /**
- * What became of a coin: unspent, spent in the mempool or in a block, by which of the transactions that may spend it, and
- * how deep. An index of transactions (txindex) helps and is not needed: without one a transaction is found by its outputs,
- * as long as one of them is unspent, and else in the newest blocks (`recent.ts`). Not here: what follows from it (`credit/watch.ts`).
+ * What became of a coin: unspent, spent in the mempool or in a block, by which transaction, and how deep. What spends it is
+ * read whole, whatever it is. An index of transactions or of spenders helps and is not needed: without one a known
+ * transaction is found by its outputs, as long as one of them is unspent, and any in the newest blocks (`recent.ts`,
+ * `spenders.ts`). Not here: what follows from it (`credit/watch.ts`).
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Recent } from './recent.ts';
-import type { Rpc } from './rpc.ts';
+import type { Paying, Rpc } from './rpc.ts';
+import type { Spenders } from './spenders.ts';
 
 /** Outputs of a transaction of a contract, at most: payee, payer or next contract, change. */
 const OUTPUTS = [0, 1, 2];
 
+/** What spends a coin. */
+export interface Spender {
+  /** null: the node does not say which. */
+  txid: Hex | null;
+  /** null: it is one of those that were named. */
+  hex: Hex | null;
+  /** 0: in the mempool. */
+  confirmations: number;
+  paying: Paying | null;
+}
 export interface Found {
-  coin: 'unspent' | 'spent' | 'absent';
-  /** `txid` null: the node does not say which. */
-  spend: { txid: Hex | null; confirmations: number; paying: { feeSat: bigint; feerate: number } | null } | null;
+  /** absent: the node does not know its transaction · unclear: gone, and neither its transaction nor what spends it is found */
+  coin: 'unspent' | 'spent' | 'absent' | 'unclear';
+  spend: Spender | null;
+}
+/** Where to look for transactions in blocks. */
+export interface Blocks {
+  recent?: Recent;
+  spenders?: Spenders;
 }
 
-/** @param ways the txids of what may spend it */
-export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>, recent: Recent): Promise<Found> {
+/** @param ways the txids of what is known to spend it */
+export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>, blocks: Blocks): Promise<Found> {
   const txids = [...ways];
   if (await rpc.txOut(outpoint)) return { coin: 'unspent', spend: null };
+  const spender = await rpc.spender(outpoint);
+  if (spender) {
+    const { txid, block } = spender;
+    const hex = (await rpc.transaction(txid, block)) ?? null;
+    const confirmations = block === undefined ? 0 : (await rpc.blockDepth(block)).depth;
+    return spent({ txid, hex, confirmations, paying: await payingOf(rpc, txid, confirmations) });
+  }
   for (const txid of txids) {
     const confirmations = await depth(rpc, txid);
     if (confirmations === undefined) continue;
-    const paying = confirmations === 0 ? ((await rpc.mempoolFee(txid)) ?? null) : null;
-    return { coin: 'spent', spend: { txid, confirmations, paying } };
+    return spent({ txid, hex: null, confirmations, paying: await payingOf(rpc, txid, confirmations) });
   }
-  const spender = await rpc.mempoolSpender(outpoint);
-  if (spender !== undefined || (await rpc.txOut(outpoint, false))) {
-    const paying = spender === undefined ? null : ((await rpc.mempoolFee(spender)) ?? null);
-    return { coin: 'spent', spend: { txid: spender ?? null, confirmations: 0, paying } };
-  }
+  if (await rpc.txOut(outpoint, false)) return spent({ txid: null, hex: null, confirmations: 0, paying: null });
   for (const txid of txids) {
-    const confirmations = await recent(txid);
-    if (confirmations !== undefined) return { coin: 'spent', spend: { txid, confirmations, paying: null } };
+    const confirmations = await blocks.recent?.(txid);
+    if (confirmations !== undefined) return spent({ txid, hex: null, confirmations, paying: null });
   }
   // Gone from the chain, or never there: the node knows its transaction, or one of its other outputs, or it does not.
-  const there = (await depth(rpc, outpoint.txid)) !== undefined || !(await rpc.hasIndex());
-  return { coin: there ? 'spent' : 'absent', spend: null };
+  const there = (await depth(rpc, outpoint.txid)) !== undefined;
+  const index = !there && (await rpc.hasIndex());
+  if (index) return { coin: 'absent', spend: null };
+  const mined = await blocks.spenders?.(outpoint);
+  if (mined) return spent({ ...mined, paying: null });
+  return { coin: there ? 'spent' : 'unclear', spend: null };
 }
+
+const spent = (spend: Spender): Found => ({ coin: 'spent', spend });
+
+const payingOf = async (rpc: Rpc, txid: Hex, confirmations: number): Promise<Paying | null> =>
+  confirmations > 0 ? null : ((await rpc.mempoolFee(txid)) ?? null);
 
 async function depth(rpc: Rpc, txid: Hex): Promise<number | undefined> {
   const known = await rpc.confirmations(txid);

@@ -1,30 +1,52 @@
 /** A child for a stuck transaction, out of the home's own output and other coins. Not here: sizes and fees (`bitcoin/package.ts`). */
 import { scriptOf } from '../bitcoin/address.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { feerateOf, feerateText } from '../bitcoin/fee.ts';
-import { childOf, isAnchor } from '../bitcoin/package.ts';
+import { addedTo, childOf, isAnchor } from '../bitcoin/package.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { fundingHex, fundingPsbt, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
 import type { Settlement } from '../credit/settlement.ts';
 import type { Home } from '../home/home.ts';
+import { reservedIn } from '../home/reserved.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export interface BumpOptions {
   coins: readonly Spent[];
+  /** What the chain says of them. */
+  seen?: Facts['coins'];
   merged: readonly string[];
   /** Satoshis for a thousand virtual bytes, of both together. */
   feerate: number;
+  /** What a child of that size pays at least. */
+  least?: (vsize: number) => bigint;
   payTo: string | undefined;
   allowFee: boolean;
 }
 
-/** @throws Refusal `nothing-to-bump`, `not-enough-coins`, `fee-too-high`, and what `signFunding` refuses */
-export async function bump(home: Home, stuck: Settlement, options: BumpOptions) {
+/** A transaction that is to be paid for, and what it pays itself. */
+export interface Stuck {
+  network: string;
+  hex: Hex;
+  feeSat: bigint;
+}
+
+/** @throws Refusal `malformed-message` where the document states less than the transaction pays out */
+export function stuckOf({ network, hex, spends }: Settlement): Stuck {
+  const feeSat = sumSat(spends) - sumSat(parseTransaction(hex).outputs.map((o) => ({ sat: o.amount })));
+  if (feeSat < 0n)
+    throw new Refusal('malformed-message', 'the document states smaller inputs than the transaction has outputs');
+  return { network, hex, feeSat };
+}
+
+/** @throws Refusal `nothing-to-bump`, `not-enough-coins`, `fee-too-high`, and what `checkSpendable` and `signFunding` refuse */
+export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
   const { network } = home;
   const raw = parseTransaction(stuck.hex);
   const txid = txidOfHex(stuck.hex);
   const outputs = raw.outputs.map((o, vout): Spent => ({ txid, vout, sat: o.amount, script: bytesToHex(o.script) }));
-  const fee = sumSat(stuck.spends) - sumSat(outputs);
+  const fee = stuck.feeSat;
   const vsize = vsizeOfHex(stuck.hex);
   const scripts = [...outputs, ...options.coins].map((o) => o.script);
   const ours = await home.store.ours(scripts);
@@ -34,8 +56,6 @@ export async function bump(home: Home, stuck: Settlement, options: BumpOptions) 
     throw new Refusal('nothing-to-bump', 'no output of the transaction pays an address of this home', {
       hint: 'bump it in the wallet that it pays',
     });
-  if (fee < 0n)
-    throw new Refusal('malformed-message', 'the document states smaller inputs than the transaction has outputs');
   if (!own && options.payTo === undefined)
     throw new Refusal(
       'usage',
@@ -44,13 +64,18 @@ export async function bump(home: Home, stuck: Settlement, options: BumpOptions) 
   const payTo = options.payTo === undefined ? own!.script : scriptOf(options.payTo, network);
   const version = raw.version === 3 ? 3 : 2;
   const spent = [anchor, own].filter((output) => output !== undefined);
-  const child = childOf({ version, vsize, fee }, spent, options.coins, payTo, options.feerate, options.allowFee);
+  const { coins, feerate, allowFee, least } = options;
+  const child = childOf({ version, vsize, fee }, spent, coins, payTo, feerate, allowFee, least);
+  const added = addedTo(child, spent);
+  const reserved = await reservedIn(home.store, outpointsOf(added));
+  checkSpendable({ coins: options.seen ?? 'not-checked', reserved }, added);
   const hand = {
     keys: (await home.keys()).keysWith([]),
     merged: options.merged,
     random: await home.random(),
     network,
     restored: home.restored,
+    mayRepeat: home.mayRepeat,
   };
   const signed = signFunding(hand, withAnchors(child), ours);
   const psbt = fundingPsbt(signed);

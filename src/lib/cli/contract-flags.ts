@@ -27,7 +27,21 @@ export const contractFlags = {
     helpValue: 'NAME',
     helpGroup: action,
   }),
-  cancel: Flags.boolean({ summary: 'Give the action up, where that is still safe', helpGroup: action }),
+  contract: Flags.string({
+    summary: 'Id of the contract, or at least its first 8 digits: for a start, --cancel or --again',
+    helpValue: 'ID',
+    helpGroup: action,
+  }),
+  cancel: Flags.boolean({
+    summary: 'Give the action up, where that is still safe: by a message of either party, or by --contract ID',
+    helpGroup: action,
+  }),
+  again: Flags.boolean({
+    summary: 'Print once more what this action has printed last over --contract ID',
+    dependsOn: ['contract'],
+    exclusive: ['cancel', 'batch', 'merge'],
+    helpGroup: action,
+  }),
   batch: Flags.boolean({ summary: 'Read and write one message a line (NDJSON)', helpGroup: action }),
   'request-id': Flags.string({
     summary: 'Repeat the start that was given this name, instead of starting anew',
@@ -35,13 +49,7 @@ export const contractFlags = {
     helpGroup: action,
   }),
 };
-export const contractFlag = {
-  contract: Flags.string({
-    summary: 'Start: id of the contract, or at least its first 8 digits',
-    helpValue: 'ID',
-    helpGroup: action,
-  }),
-};
+export const contractFlag = { contract: contractFlags.contract };
 export const feeFlags = {
   feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
   'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the inputs', helpGroup: 'FEES' }),
@@ -73,6 +81,20 @@ export const fundingFlags = {
     summary: "Address for the change (default: a fresh one of the home's)",
     helpValue: 'ADDRESS',
     helpGroup: 'FUNDING',
+  }),
+};
+
+/** What the payer of a credit contract bounds of an offer. */
+export const exitFeeFlag = {
+  'max-exit-feerate': feerateFlag({
+    summary: 'Payer: the most that exit and refund may cost (default 50)',
+    helpGroup: 'FEES',
+  }),
+};
+export const uncheckedFlag = {
+  unchecked: Flags.boolean({
+    summary: 'Payee: go on without a height, or a node that has seen the funding: may lose all that is paid',
+    helpGroup: action,
   }),
 };
 
@@ -121,6 +143,16 @@ export const policyFlags = {
   'min-conf': count('Confirmations of the funding before the first payment (default 3, on regtest 1)'),
   freeze: count('Blocks before expiry at which payments end (default 288)'),
   margin: count('Blocks before expiry at which the payee exits (default 144)'),
+};
+/** How long an offer stands. */
+export const offerFlag = {
+  'offer-expiry': Flags.integer({
+    summary: 'Hours after which an offer that nobody has answered ends (default 24)',
+    helpValue: 'HOURS',
+    min: 1,
+    max: 8_760,
+    helpGroup: 'POLICY',
+  }),
 };
 export type PolicyValues = {
   [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
@@ -197,6 +229,9 @@ interface TermsValues extends PolicyValues {
   'own-key'?: string | undefined;
   payout?: string | undefined;
   'allow-fee'?: boolean;
+  'max-exit-feerate'?: number | undefined;
+  'offer-expiry'?: number | undefined;
+  unchecked?: boolean;
 }
 
 /** What both parties' flags say of a contract that is to be made, by an opening or by a rollover. */
@@ -211,4 +246,7 @@ export const termsInput = async (flags: TermsValues, network: Network) => ({
   payout: flags.payout,
   change: flags.change,
   allowFee: flags['allow-fee'] || undefined,
+  maxExitFeerate: flags['max-exit-feerate'],
+  offerExpiry: flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600,
+  unchecked: flags.unchecked || undefined,
 });

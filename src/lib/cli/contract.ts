@@ -2,7 +2,8 @@
  * What every contract command does: read one message (or start), play its row, print. A command file knows its flags and
  * words; nothing of signatures, stores or JSON.
  */
-import { rowWords, type Action } from '../protocol/action.ts';
+import { rowWords, type Action, type Claim } from '../protocol/action.ts';
+import { coinIdClaim, hashClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -11,11 +12,11 @@ import { BaseCommand } from './base.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
 import { withHome, type HomeValues } from './home.ts';
-import { MESSAGE_LIMIT, openInput, readInput } from './input.ts';
+import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { note, print } from './output.ts';
 import { programsFrom } from './outside.ts';
-import { play, type Line, type Printed } from './play.ts';
+import { play, playAgain, type Line, type Printed } from './play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from './sniff.ts';
 
@@ -23,6 +24,7 @@ export interface ContractValues extends HomeValues, ChainValues {
   merge?: string[] | undefined;
   psbt?: string | undefined;
   cancel?: boolean;
+  again?: boolean;
   batch?: boolean;
   'request-id'?: string | undefined;
   contract?: string | undefined;
@@ -32,6 +34,7 @@ export interface ContractValues extends HomeValues, ChainValues {
   feerate?: number | undefined;
   signer?: string | undefined;
   notify?: string | undefined;
+  unchecked?: boolean;
 }
 
 /** What a command file says of itself: its table, and its flags as the rows' input. */
@@ -50,7 +53,8 @@ export interface Door<I extends object> {
 export abstract class ContractCommand extends BaseCommand {
   /** Plays what the flags say. */
   protected async open<I extends object>({ flags, file, table, input: inputFrom, ...door }: Door<I>): Promise<void> {
-    const starts = door.starts ?? (flags.contract !== undefined || flags.as !== undefined);
+    const named = flags.contract !== undefined && (flags.cancel === true || flags.again === true);
+    const starts = named || (door.starts ?? (flags.contract !== undefined || flags.as !== undefined));
     const batch = flags.batch ?? false;
     if (starts && file !== undefined)
       throw new Refusal('usage', `a start and a message (${file}) found; a start reads no message`);
@@ -60,11 +64,16 @@ export abstract class ContractCommand extends BaseCommand {
       throw new Refusal('usage', '--request-id names a start; a message names itself');
     const source = batch ? await openInput(file) : undefined;
     const json = starts || batch ? null : await message(file);
+    if (flags.unchecked) note('--unchecked: what nobody has looked at is taken as it is said; nothing vouches for it');
     await withHome(
       flags,
       async (home) => {
         const ports = await portsOf(home, flags, this.argv);
-        const input = (await inputFrom(home)) as I;
+        if (flags.again)
+          return this.show(await playAgain(table, await claimNamed(home, flags.contract!), ports), flags.psbt);
+        const input = (named ? {} : await inputFrom(home)) as I;
+        if (flags.contract !== undefined && !named && !('contract' in input))
+          throw new Refusal('usage', '--contract found; here it goes with --cancel or --again');
         const context = { feerate: flags.feerate };
         if (source) {
           await answerLines(source, (text) =>
@@ -79,6 +88,7 @@ export abstract class ContractCommand extends BaseCommand {
           context,
           requestId: flags['request-id'],
           cancel: flags.cancel ?? false,
+          over: named ? await claimNamed(home, flags.contract!) : undefined,
         };
         const printed = await play(table, line, ports);
         const text = (await door.print?.(home, printed.text)) ?? printed.text;
@@ -104,7 +114,7 @@ async function tell(home: Home, { notify }: ContractValues): Promise<void> {
 
 /** The message of a run. @throws Refusal `malformed`, `malformed-json` */
 async function message(file: string | undefined): Promise<unknown> {
-  const input = sniff(await readInput(file, MESSAGE_LIMIT));
+  const input = sniff(await readInput(file));
   if (input.form !== 'json')
     throw new Refusal('malformed', 'a PSBT found, a contract message (JSON) expected', {
       hint: 'PSBTs of other wallets come in with --merge or --funding, beside the message',
@@ -129,6 +139,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
   return {
     network: home.network,
     restored: home.restored,
+    mayRepeat: home.mayRepeat,
     store: home.store,
     source: factSource({
       network: home.network,
@@ -181,6 +192,16 @@ export async function contractNamed(home: Home, prefix: string | undefined): Pro
       hint: 'spillway status lists them',
     },
   );
+}
+
+/** A claim of the record of this home whose name begins so. @throws Refusal `usage`, `unknown-contract` */
+async function claimNamed(home: Home, prefix: string): Promise<Claim> {
+  const name = (await contractNamed(home, prefix))!;
+  const claims = [idClaim(name), keyClaim(name), hashClaim(name), coinIdClaim(name)];
+  const { found } = await home.store.load(claims);
+  const claim = claims.find((one) => found.has(one));
+  if (claim === undefined) throw new Refusal('unknown-contract', `nothing is under way over ${name}`);
+  return claim;
 }
 
 /** The rows of a table, a line each, for --help. */

@@ -1,11 +1,12 @@
 /** The contracts of a home, and what the chain says of all of them at once: for `status` and `exit-credit --due`. */
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { exitQueries, type ExitFacts } from '../credit/exit.ts';
-import type { Credit } from '../credit/records.ts';
+import { exitQueries } from '../credit/exit.ts';
+import { creditKind, isFunded, type Credit } from '../credit/records.ts';
+import type { ExitFacts } from '../credit/standing.ts';
+import { waysOf } from '../credit/watched.ts';
 import type { Home } from '../home/home.ts';
-import { withSats } from '../protocol/json.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import type { Statecoin } from '../statechain/records.ts';
+import { statecoinKind } from '../statechain/records.ts';
 import { statechainStatus, type StatechainStatus } from '../statechain/status.ts';
 
 export interface Named {
@@ -21,14 +22,14 @@ export function contractsReader({ store }: Home): () => Promise<Named[]> {
   return async () => {
     const listed = (await store.list('credit')).map((row) => {
       const revision = `${row.name} ${row.rev}`;
-      return [revision, held.get(revision) ?? { name: row.name, record: withSats(row.record) as Credit }] as const;
+      return [revision, held.get(revision) ?? { name: row.name, record: creditKind.parse(row.record) }] as const;
     });
     held = new Map(listed);
     return [...held.values()];
   };
 }
 
-/** Asks for every coin, and for the transactions of those that are gone. */
+/** Asks for every coin, and of those that are gone for their transactions and for what spends them. */
 export async function exitFacts(source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> {
   const queries = contracts.map(({ record }) => exitQueries(record));
   const { facts } = await source.facts({ tip: true, coins: [...new Set(queries.flatMap((q) => q.coins))] });
@@ -39,14 +40,19 @@ export async function exitFacts(source: FactSource, contracts: readonly Named[])
   );
   const txids = gone.flatMap(({ record }) => exitQueries(record).known);
   const { known = 'not-checked' } = (await source.facts({ known: [...new Set(txids)] })).facts;
-  return { tip, coins, known };
+  const spends = await source.spends?.(
+    gone.flatMap(({ record: c }) =>
+      isFunded(c) && !c.settled ? [{ outpoint: c.outpoint, ways: [...waysOf(c).keys()] }] : [],
+    ),
+  );
+  return { tip, coins, known, ...(spends && { spends }) };
 }
 
 /** A line for each statecoin; those that are only a key by now are left out. */
 export async function statecoinLines(home: Home, source: FactSource): Promise<StatechainStatus[]> {
   const coins = (await home.store.list('statecoin')).map((r) => ({
     name: r.name,
-    record: withSats(r.record) as Statecoin,
+    record: statecoinKind.parse(r.record),
   }));
   if (coins.length === 0) return [];
   const outpoints = coins.flatMap(({ record }) => ('outpoint' in record ? [outpointText(record.outpoint)] : []));

@@ -10,7 +10,7 @@ import { settlementOf } from '../credit/settlement.ts';
 import type { Home } from '../home/home.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { bump } from './bump.ts';
+import { bump, stuckOf } from './bump.ts';
 
 /**
  * @param text a printed export @param feerates of parent and child together, satoshis for 1000 vB
@@ -24,7 +24,7 @@ export async function withChildren(
   allowFee: boolean,
 ): Promise<string> {
   const document = parseJson(text) as Record<string, unknown>;
-  const stuck = settlementOf(document)!;
+  const stuck = stuckOf(settlementOf(document)!);
   const children = [];
   for (const feerate of [...new Set(feerates)].sort((a, b) => a - b)) {
     const options = { coins: [], merged: [], feerate, payTo: undefined, allowFee };

@@ -7,15 +7,15 @@ import { ERRORS, type ErrorCode } from '../protocol/refusal.ts';
 export const EXITS = {
   0: 'done',
   2: 'usage: the command line is not understood',
-  3: 'valid but incomplete: something is still to be added',
+  3: 'valid, but somebody must look or go on: something is still to be added, or money was lost',
   65: 'malformed input',
   66: 'no such input',
-  69: 'chain, store or Node.js unavailable: try again',
+  69: 'chain or store does not answer: try again',
   70: 'a fault of this program',
   73: 'cannot write',
   75: 'the state has moved on',
   76: 'the data or signature of the counterparty is wrong',
-  77: 'refused by own policy',
+  77: 'refused by own policy, or not safe here',
 } as const;
 
 export type Exit = keyof typeof EXITS;

@@ -98,7 +98,7 @@ export const homeFlags = {
     helpGroup: group,
   }),
   refunds: Flags.string({
-    summary: 'Folder for the copies of refunds that are kept outside the home (default HOME.refunds)',
+    summary: 'Folder for copies of refunds too; of init and restore --from: that of the home (default HOME.refunds)',
     helpValue: 'DIR',
     helpGroup: group,
   }),

@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Home } from '../home/home.ts';
 import type { Kind } from '../protocol/action.ts';
+import { note } from './output.ts';
 import { readPassphrase, type PassphraseValues } from './secrets.ts';
 
 /** The values of `homeFlags`. */
@@ -73,7 +74,7 @@ export async function withHome<T>(
   passphrase = (): Promise<string> => readPassphrase(flags),
 ): Promise<T> {
   const { openHome } = await import('../home/home.ts');
-  const home = await openHome({ ...(await homeOptions(flags)), passphrase, kinds, point });
+  const home = await openHome({ ...(await homeOptions(flags)), passphrase, kinds, point, tell: note });
   try {
     return await use(home);
   } finally {

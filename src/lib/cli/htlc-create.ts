@@ -4,7 +4,7 @@ import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { createHtlc, KEY_ORDERS, type CreateInput, type KeyOrder, type PartyKey } from '../htlc/create.ts';
 import { checkAhead, parseLock, type Lock } from '../htlc/lock.ts';
 import { isBolt3, SCRIPT_TYPES, typesOf, VARIANTS, type ScriptType, type Variant } from '../htlc/scripts.ts';
-import { hashFrom, hashOf, type Hash, type Htlc } from '../htlc/terms.ts';
+import { hashFrom, hashOf, type Hash } from '../htlc/terms.ts';
 import { documentOf } from '../htlc/view.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
@@ -13,7 +13,7 @@ import { bytesToHex } from '../signing/curve.ts';
 import type { Home } from '../home/home.ts';
 import type { ChainValues } from './chain.ts';
 import { withHome, type HomeValues } from './home.ts';
-import { createInHome } from './htlc-home.ts';
+import { createInHome, type Created } from './htlc-home.ts';
 import { factsFor } from './htlc.ts';
 import { readInput } from './input.ts';
 import { createFile, note, print } from './output.ts';
@@ -58,6 +58,11 @@ export const createFlags = {
     summary: "p2tr: nobody's key (default), or both keys together, for a cooperative spend",
     helpGroup: SCRIPT,
   }),
+  'same-hash': Flags.boolean({
+    summary: 'The hash is, or may be, in another HTLC of the home, and that is meant',
+    dependsOn: ['hash'],
+    helpGroup: KEYS,
+  }),
   'key-order': Flags.option({ options: KEY_ORDERS })({
     summary: 'Order of the two keys in the internal key (default sorted)',
     helpGroup: SCRIPT,
@@ -78,6 +83,7 @@ interface CreateValues extends ChainValues, HomeValues {
   'internal-key'?: 'nums' | 'musig' | undefined;
   'key-order'?: KeyOrder | undefined;
   'accept-anyone-can-claim'?: boolean;
+  'same-hash'?: boolean;
 }
 
 /** Payment hash or HASH160, told by its length. @throws Refusal `usage` */
@@ -109,11 +115,8 @@ type Parts = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   claim: PartyKey | null | undefined;
   refund: PartyKey | undefined;
 };
-/** `reused`: undefined where nobody can know. */
-interface Made {
-  htlc: Htlc;
-  reused: boolean | undefined;
-}
+/** Without a home nobody can know whether the hash is `reused`. */
+type Made = Omit<Created, 'reused'> & { reused: Created['reused'] | undefined };
 
 export async function runCreate(flags: CreateValues, argv: readonly string[]): Promise<void> {
   checkFlags(flags);
@@ -133,7 +136,7 @@ export async function runCreate(flags: CreateValues, argv: readonly string[]): P
   return withHome(flags, (home) => {
     if (flags.network !== undefined && flags.network !== home.network)
       throw new Refusal('wrong-network', `--network ${flags.network} found, the home is for ${home.network}`);
-    return make(home.network, (parts, secretOut) => fromHome(home, parts, secretOut));
+    return make(home.network, (parts, secretOut) => fromHome(home, parts, secretOut, flags['same-hash'] ?? false));
   });
 }
 
@@ -187,25 +190,32 @@ async function withoutHome(parts: Parts, secretOut: string | undefined): Promise
   return { htlc, reused: false };
 }
 
-async function fromHome(home: Home, parts: Parts, secretOut: string | undefined): Promise<Made> {
+async function fromHome(home: Home, parts: Parts, secretOut: string | undefined, sameHash: boolean): Promise<Made> {
   if (parts.claim === undefined && !parts.refund)
     throw new Refusal('usage', 'no key of the counterparty', { hint: 'give --claim-key or --refund-key' });
-  if (secretOut === undefined) return createInHome(home, parts);
+  if (secretOut === undefined) return createInHome(home, parts, sameHash);
   const preimage = freshPreimage();
-  const made = await createInHome(home, { ...parts, hash: hashOf(preimage) });
+  // Nobody can have met the hash of a preimage that was drawn just now.
+  const { htlc } = await createInHome(home, { ...parts, hash: hashOf(preimage) }, true);
   await writePreimage(secretOut, preimage);
-  return made;
+  return { htlc, reused: false };
 }
 
 const freshPreimage = (): Uint8Array => crypto.getRandomValues(new Uint8Array(32));
 const writePreimage = (file: string, preimage: Uint8Array): Promise<void> =>
   createFile(file, `${bytesToHex(preimage)}\n`);
 
+const HASH_WORDS = { true: 'reused', false: 'fresh', unknown: 'not-known' } as const;
+
 async function show({ htlc, reused }: Made, checks: Record<string, string>): Promise<void> {
   if (htlc.variant === 'book') note('whoever sees the preimage can take this coin, also from a claim in the mempool');
   if (htlc.variant === 'boltz-submarine')
     note('this script takes a preimage of any length; spillway claims with 32 bytes only');
-  if (reused) note('this hash was in another HTLC before: whoever claims that one can claim this one');
-  const hash = reused === undefined ? 'not-checked' : reused ? 'reused' : 'fresh';
+  if (reused === true) note('this hash was in another HTLC before: whoever claims that one can claim this one');
+  if (reused === 'unknown')
+    note(
+      'this home was restored: this hash may have been in another HTLC, and whoever claims that one can claim this one',
+    );
+  const hash = reused === undefined ? 'not-checked' : HASH_WORDS[`${reused}`];
   await print(printJson({ ...documentOf(htlc), checks: { ...checks, hash } }));
 }

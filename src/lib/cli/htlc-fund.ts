@@ -1,13 +1,13 @@
 /** `htlc fund`: a transaction that pays an HTLC, its coins signed where they are the home's. */
 import { payFrom } from '../bitcoin/coins.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 import { txidOf } from '../bitcoin/transaction.ts';
 import { build } from '../htlc/terms.ts';
-import { checkCoins } from '../bitcoin/coin-checks.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { fundingHex, fundingPsbt, inputScripts, isSigned, signFunding, type Funding } from '../bitcoin/funding.ts';
 import type { Home } from '../home/home.ts';
+import { reservedIn } from '../home/reserved.ts';
 import type { ChainValues } from './chain.ts';
 import { coinsFrom } from './contract-flags.ts';
 import type { HomeValues } from './home.ts';
@@ -32,7 +32,7 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
     if (flags.amount < dustLimit(output))
       throw new Refusal('below-dust', `${flags.amount} sat found, at least ${dustLimit(output)} sat expected`);
     return withOwnHome(flags, network, async (home) => {
-      const { facts, checks } = await factsFor(flags, network, argv, coins.map(outpointText));
+      const { facts, checks } = await factsFor(flags, network, argv, outpointsOf(coins));
       const template = payFrom({
         coins,
         outputs: [{ sat: flags.amount, script: output }],
@@ -42,7 +42,8 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
         network,
         allowFee: flags['allow-fee'] ?? false,
       });
-      const seen = checkCoins(facts.coins, template.inputs);
+      const reserved = home ? await reservedIn(home.store, outpointsOf(template.inputs)) : new Map();
+      const seen = checkSpendable({ coins: facts.coins, reserved }, template.inputs);
       const funding = await signedBy(home, { template, witnesses: {} });
       const txid = txidOf(template);
       const vout = template.outputs.findIndex((o) => o.script === output && o.sat === flags.amount);
@@ -81,6 +82,7 @@ async function signedBy(home: Home | undefined, funding: Funding): Promise<Fundi
     random: await home.random(),
     network: home.network,
     restored: home.restored,
+    mayRepeat: home.mayRepeat,
   };
   return signFunding(hand, funding, await home.store.ours(inputScripts(funding)));
 }

@@ -3,13 +3,14 @@
  * Not here: cooperative spends and swaps (the one runner).
  */
 import { createHtlc, type CreateInput, type PartyKey } from '../htlc/create.ts';
-import { htlcKeyKind, keyRecord, preimageOf, type HtlcKey } from '../htlc/records.ts';
+import { htlcKeyKind, keyRecord, mayShow, preimageOf, type HtlcKey } from '../htlc/records.ts';
+import { swapKind } from '../htlc/swap-records.ts';
 import { htlcId } from '../htlc/view.ts';
 import type { Hash, Htlc } from '../htlc/terms.ts';
 import { plainCommit } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import type { Claim, Hex } from '../protocol/action.ts';
-import { idClaim, keyClaim } from '../protocol/claims.ts';
+import type { Claim, Hex, Kind } from '../protocol/action.ts';
+import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
@@ -60,8 +61,19 @@ type Given = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   refund: PartyKey | undefined;
 };
 
-/** Creates an HTLC; what is not given comes from the home. `reused`: an HTLC of this home had the hash before. */
-export const createInHome = (home: Home, given: Given): Promise<{ htlc: Htlc; reused: boolean }> =>
+/** Had an HTLC of this home the hash before? The lost end of a restored store may know one. */
+type Reused = boolean | 'unknown';
+export interface Created {
+  htlc: Htlc;
+  reused: Reused;
+}
+
+/**
+ * Creates an HTLC; what is not given comes from the home.
+ * @param sameHash a hash that was, or may have been, in another HTLC is meant
+ * @throws Refusal `same-hash`
+ */
+export const createInHome = (home: Home, given: Given, sameHash = false): Promise<Created> =>
   committed(home, async () => {
     const own = given.claim === undefined || !given.refund || !given.hash ? await drawn(home) : undefined;
     const hash = given.hash ?? own!.hash;
@@ -71,14 +83,17 @@ export const createInHome = (home: Home, given: Given): Promise<{ htlc: Htlc; re
       claim: given.claim === undefined ? own! : given.claim,
       refund: given.refund ?? own!,
     });
-    const claim = idClaim(hash.hash160);
+    const claim = hashClaim(hash.hash160);
     const hit = (await home.store.load([claim])).found.get(claim);
     const owner = hit && htlcKeyKind.parse(hit.record);
-    const mine = owner?.hash.hash160 === hash.hash160 && !owner.used;
-    const inHtlc = own && (own.pubkey === htlc.claim || own.pubkey === htlc.refund);
+    const mine = owner?.hash.hash160 === hash.hash160;
     const foreign = given.hash !== undefined;
+    const reused = reusedBefore(owner, mine, foreign && home.mayLack);
+    if (reused !== false && !sameHash) throw sameHashFound(hash, reused);
+    const inHtlc = own && (own.pubkey === htlc.claim || own.pubkey === htlc.refund);
+    const id = htlcId(htlc);
     return {
-      made: { htlc, reused: owner !== undefined && !mine },
+      made: { htlc, reused },
       reads: [{ claim, rev: hit?.rev ?? 0 }],
       writes: [
         ...(own
@@ -86,29 +101,65 @@ export const createInHome = (home: Home, given: Given): Promise<{ htlc: Htlc; re
               writing({
                 ...own,
                 used: !foreign,
+                made: foreign ? null : id,
                 met: foreign && !owner ? hash.hash160 : null,
-                bound: inHtlc ? htlcId(htlc) : null,
+                bound: inHtlc ? id : null,
               }),
             ]
           : []),
-        ...(mine ? [writing({ ...owner, used: true }, claim, hit!.rev)] : []),
+        ...(mine && owner.used !== true ? [writing({ ...owner, used: true, made: id }, claim, hit!.rev)] : []),
       ],
     };
   });
 
-async function recordAt(home: Home, claim: Claim): Promise<HtlcKey | undefined> {
+function reusedBefore(owner: HtlcKey | undefined, mine: boolean, mayLack: boolean): Reused {
+  if (!owner) return mayLack ? 'unknown' : false;
+  return mine ? owner.used : true;
+}
+
+const sameHashFound = ({ hash160 }: Hash, reused: true | 'unknown'): Refusal =>
+  new Refusal(
+    'same-hash',
+    reused === true
+      ? `the hash ${hash160} was in another HTLC of this home before`
+      : `this home was restored, and cannot know whether the hash ${hash160} was in another HTLC before`,
+    { hint: 'whoever claims one of them can claim the other: give --same-hash only where that is meant' },
+  );
+
+async function recordAt<R>(home: Home, kind: Kind<R>, claim: Claim): Promise<R | undefined> {
   const hit = (await home.store.load([claim])).found.get(claim);
-  return hit?.kind === htlcKeyKind.name ? htlcKeyKind.parse(hit.record) : undefined;
+  return hit?.kind === kind.name ? kind.parse(hit.record) : undefined;
 }
 
 /** The secret key behind a public key, where it is the home's. */
 export async function secretBehind(home: Home, pubkey: Hex): Promise<Uint8Array | undefined> {
-  const record = await recordAt(home, keyClaim(pubkey));
+  const record = await recordAt(home, htlcKeyKind, keyClaim(pubkey));
   return record && (await home.keys()).contract(record.own.path);
 }
 
-/** The preimage of a hash, where it is the home's. */
-export async function preimageFor(home: Home, hash: Hash): Promise<Uint8Array | undefined> {
-  const record = await recordAt(home, idClaim(hash.hash160));
-  return record?.hash.hash160 === hash.hash160 ? preimageOf(await home.keys(), record) : undefined;
+/**
+ * The preimage of an HTLC, where it is the home's and may go into this claim.
+ * @param signed all signatures of the claim are there; `own`: with a key of this home, or one that was given with it
+ * @throws Refusal `preimage-kept`
+ */
+export async function preimageFor(
+  home: Home,
+  htlc: Htlc,
+  signed: { all: boolean; own: boolean },
+): Promise<Uint8Array | undefined> {
+  const record = await recordAt(home, htlcKeyKind, hashClaim(htlc.hash.hash160));
+  if (!record || record.hash.hash160 !== htlc.hash.hash160) return undefined;
+  const swap = await recordAt(home, swapKind, hashClaim(record.hash.sha256!));
+  if (swap && !swapKind.row(swap).left)
+    throw new Refusal(
+      'preimage-kept',
+      `the preimage belongs to the swap ${swap.offer.hash}, which is '${swap.state}'`,
+      {
+        hint:
+          swap.state === 'cancelled'
+            ? 'its store was restored: where no journal knows what became of it, htlc swap --contract HASH --cancel frees it'
+            : "htlc swap claims with it, once the other side's coin is there and deep enough and the height leaves time",
+      },
+    );
+  return mayShow(record, htlcId(htlc), signed) ? preimageOf(await home.keys(), record) : undefined;
 }

@@ -32,7 +32,7 @@ function psbtInputs(text: string): { shown: Shown; witness: readonly Uint8Array[
     const fields = [input.sha256, input.hash160, input.hash256, input.ripemd160].flatMap((rows) =>
       (rows ?? []).map(([, preimage]) => preimage),
     );
-    const pushes = pushesOf(input.finalScriptSig ?? new Uint8Array()) ?? [];
+    const pushes = pushesOf(input.finalScriptSig ?? new Uint8Array());
     const witness = input.finalScriptWitness;
     return { shown: [...(witness ?? []), ...pushes, ...fields], witness };
   });

@@ -204,6 +204,7 @@ async function gather(
   own: { secret: Uint8Array | undefined; preimage: Uint8Array | undefined; home: Home | undefined },
 ): Promise<Known> {
   const signatures = { ...known.signatures };
+  const had = Object.keys(signatures).length;
   if (own.secret) signatures[ownerOf(made, own.secret)] = signatureBy(made, own.secret);
   else if (own.home)
     for (const who of made.signers) {
@@ -211,8 +212,12 @@ async function gather(
       if (secret) signatures[who] = signatureBy(made, secret);
     }
   const needed = made.elements.includes('preimage');
+  const signed = {
+    all: made.signers.every((who) => signatures[who]),
+    own: Object.keys(signatures).length > had || (own.secret !== undefined && made.signers.length > 0),
+  };
   const preimage =
-    own.preimage ?? known.preimage ?? (needed && own.home ? await preimageFor(own.home, made.htlc.hash) : undefined);
+    own.preimage ?? known.preimage ?? (needed && own.home ? await preimageFor(own.home, made.htlc, signed) : undefined);
   return { signatures, preimage };
 }
 

@@ -6,10 +6,8 @@ import type { Readable } from 'node:stream';
 import { createReadStream, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
-
-/** Contract messages are smaller. */
-export const MESSAGE_LIMIT = 1_000_000;
 
 /**
  * Opens a named file, or stdin.

@@ -9,7 +9,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { following, rowWords, type Action } from '../protocol/action.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Fact } from '../signing/description.ts';
+import type { Description, Fact } from '../signing/description.ts';
 import type { Document, Read } from './documents.ts';
 import { describerOf, tableOf } from './tables.ts';
 import { visible } from './text.ts';
@@ -56,8 +56,11 @@ async function inspectDocument(document: Document): Promise<Inspection> {
     };
   }
   // The parser of the table refuses what is no such message; these documents are only printed, never read back.
-  if (!PRINTED.has(type)) table.parse(document);
-  const { facts, checks } = (await describerOf(type))(withSats(document) as Document);
+  const isPrinted = PRINTED.has(type);
+  if (!isPrinted) table.parse(document);
+  const describe = await describerOf(type);
+  const said = (): Description => describe(withSats(document) as Document);
+  const { facts, checks } = isPrinted ? asPrinted(said) : said();
   for (const [name, value] of Object.entries(document['checks'] ?? {}))
     checks.push([`${name} (by the sender)`, visible(String(value), 60)]);
   if (document['verdict'] !== undefined) {
@@ -68,6 +71,16 @@ async function inspectDocument(document: Document): Promise<Inspection> {
     facts.push(...templateFacts(...templateOfHex(document['hex']), network));
   const next = following(table.rows, step).map((row) => `${rowWords(row)}: ${row.does}`);
   return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
+}
+
+/** Nobody has looked at the form of such a document. @throws Refusal `malformed-message` */
+function asPrinted<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal('malformed-message', `not a document as this program prints it: ${(error as Error).message}`);
+  }
 }
 
 function inspectPsbt(psbt: string, network: Network | undefined): Inspection {

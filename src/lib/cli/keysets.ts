@@ -1,4 +1,4 @@
-/** The keysets of a home: made, retired, taken in from an outside signer, listed. What a keyset is: `ecash/keyset.ts`. */
+/** The keysets of a home: made, retired, offered again after a restore, taken in from an outside signer, listed. What a keyset is: `ecash/keyset.ts`. */
 import {
   ACTIVE,
   checkKeyset,
@@ -7,6 +7,7 @@ import {
   keysetSchema,
   makeKeyset,
   type KeysetRecord,
+  type MintKeyset,
 } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
 import { change } from '../home/change.ts';
@@ -15,8 +16,6 @@ import type { Json } from '../protocol/json.ts';
 import { parseAs } from '../protocol/message.ts';
 import { freshPath } from '../protocol/path.ts';
 import { Refusal } from '../protocol/refusal.ts';
-
-type MintKeyset = Extract<KeysetRecord, { role: 'mint' }>;
 
 /** A keyset as it is printed: what others may know of it. */
 export const keysetDocument = (r: KeysetRecord): object => ({
@@ -39,7 +38,7 @@ export async function addKeyset(home: Home, outside: Json | undefined): Promise<
   const keys = (await home.keys()).keysWith([]);
   const path = outside === undefined ? freshPath({ random: await home.random() }) : null;
   const keyset = path ? makeKeyset(keys, path) : checkKeyset(parseAs(keysetSchema, outside));
-  const made: MintKeyset = { role: 'mint', keyset, path, active: true };
+  const made: MintKeyset = { role: 'mint', keyset, path, active: true, doubted: false };
   return change<Rs, MintKeyset>(
     home.store,
     KINDS,
@@ -59,7 +58,37 @@ export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
     () => ({ keyset: keysetClaim('mint', id) }),
     ({ keyset }) => {
       if (keyset?.role !== 'mint') throw new Refusal('no-keyset', `this home has no keyset ${id}`);
-      const retired = { ...keyset, active: false };
+      const retired = { ...keyset, active: false, doubted: false };
       return { writes: { keyset: retired }, result: retired };
     },
   );
+
+/** It is offered from now on, by its operator's word; the one before is not. @throws Refusal `no-keyset` */
+export const activateKeyset = (home: Home, id: string): Promise<MintKeyset> =>
+  change<Rs, MintKeyset>(
+    home.store,
+    KINDS,
+    ({ active }) => ({ active: ACTIVE, ...(active?.keyset.id !== id && { keyset: keysetClaim('mint', id) }) }),
+    ({ active, keyset }) => {
+      if (active?.keyset.id === id) return { writes: {}, result: active as MintKeyset };
+      if (keyset?.role !== 'mint') throw new Refusal('no-keyset', `this home has no keyset ${id}`);
+      const offered = { ...keyset, active: true, doubted: false };
+      return {
+        writes: { ...(active && { active: { ...active, active: false } as MintKeyset }), keyset: offered },
+        result: offered,
+      };
+    },
+  );
+
+/**
+ * Once the journal was brought in: the keyset that was active when the store was lost, and was not retired since, is offered
+ * again, unless another one is by now.
+ */
+export async function trustKeysets(home: Home): Promise<void> {
+  const own = (await keysetsOf(home)).filter((r) => r.role === 'mint');
+  const [doubted, ...more] = own.filter((r) => r.doubted);
+  if (!doubted) return;
+  const still = more.length === 0 && !own.some((r) => r.active);
+  if (still) await activateKeyset(home, doubted.keyset.id);
+  else for (const { keyset } of [doubted, ...more]) await retireKeyset(home, keyset.id);
+}

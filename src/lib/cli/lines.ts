@@ -5,7 +5,7 @@
 import { isAscii } from 'node:buffer';
 import { printJson } from '../protocol/json.ts';
 import { errorObject, failureOf } from './errors.ts';
-import { MESSAGE_LIMIT } from './input.ts';
+import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { print } from './output.ts';
 import { utf8 } from './sniff.ts';
 import { Refusal } from '../protocol/refusal.ts';

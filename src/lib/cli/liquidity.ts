@@ -14,7 +14,9 @@ export function liquidityTable(l: Planned, columns: number): string {
     ['locked', l.locked_sat, `in ${counted(l.contracts, 'contract')}`],
     ['holds', l.holds_sat, 'paid, not settled'],
     ['settles now', l.settle_now_sat, 'by exits that a node takes'],
+    ['pending', l.pending_sat, 'spent, not for good yet or not known by what'],
     ['settled', l.settled_sat, 'by the chain'],
+    ['lost', l.lost_sat, 'spent for good by what pays less'],
     ['ecash', l.issued_sat, `issued, ${l.unissued_sat} to be issued`],
     ['owes', l.owed_sat, `over reverse contracts, ${l.signed_sat} signed, ${l.left_sat} left`],
   ];

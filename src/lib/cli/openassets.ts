@@ -8,7 +8,7 @@ import type { Decoded } from '../assets/document.ts';
 import { assetNames, decodeMarker, decodeMarkerScript, OpenAssets } from '../assets/openassets/decode.ts';
 import { namesOf, readAssetId } from '../assets/openassets/ids.ts';
 import { explainMarker, markerIn } from '../assets/openassets/marker.ts';
-import { returned } from '../assets/script.ts';
+import { OP_RETURN, returned } from '../assets/script.ts';
 import type { Parents } from '../assets/trace.ts';
 import { hexBytes } from '../assets/transaction.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
@@ -60,22 +60,24 @@ export function markerAlone(given: {
   explain: boolean;
 }): string {
   const bytes = hexBytes(given.marker ?? given.script!, 'malformed');
-  if (given.explain) {
-    const found = given.marker === undefined ? markerIn(bytes) : undefined;
-    const payload =
-      given.marker !== undefined
-        ? bytes
-        : found && !(found instanceof Malformed)
-          ? found.payload
-          : (returned(bytes)?.pushes[0] ?? new Uint8Array());
-    return table(explainMarker(payload).pieces);
-  }
-  return printJson(refusing(() => alone(bytes, given.marker === undefined, given.network)));
+  const isScript = given.marker === undefined;
+  if (given.explain) return table(explainMarker(payloadOf(bytes, isScript)).pieces);
+  return printJson(refusing(() => alone(bytes, isScript, given.network)));
+}
+
+/** No payload begins as a script that returns data does. */
+const returns = (bytes: Uint8Array): boolean => bytes[0] === OP_RETURN;
+
+function payloadOf(bytes: Uint8Array, isScript: boolean): Uint8Array {
+  if (!isScript && !returns(bytes)) return bytes;
+  const found = markerIn(bytes);
+  if (found && !(found instanceof Malformed)) return found.payload;
+  return returned(bytes)?.pushes[0] ?? new Uint8Array();
 }
 
 function alone(bytes: Uint8Array, isScript: boolean, network: Network): object {
-  if (!isScript) return decodeMarker(bytes);
-  const issues = bytes[0] !== 0x6a && addressOf(Buffer.from(bytes).toString('hex'), network) !== undefined;
+  if (!isScript && !returns(bytes)) return decodeMarker(bytes);
+  const issues = !returns(bytes) && addressOf(Buffer.from(bytes).toString('hex'), network) !== undefined;
   return issues ? namesOf(bytes, network) : decodeMarkerScript(bytes);
 }
 

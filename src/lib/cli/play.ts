@@ -5,50 +5,42 @@
  *   ─ take (pure) ─ consent ─ commit once ─ copies outside the home ─ print
  *
  * A lost race starts again at the top. Nothing is printed that was not stored.
+ * Not here: the pieces that a cancel has too (`stage.ts`), the way of a cancel (`give-up.ts`).
  */
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   turn,
   type Action,
   type Claim,
   type Facts,
-  type Given,
-  type Keys,
-  type Kept,
-  type Party,
   type Records,
   type Row,
   type Seen,
   type Step,
 } from '../protocol/action.ts';
-import { loadRecords, writesOf, type LoadedRecords } from '../home/change.ts';
-import { canonicalJson, printJson } from '../protocol/json.ts';
-import type { Commit, Ports, Reply } from '../protocol/ports.ts';
+import { writesOf, type LoadedRecords } from '../home/change.ts';
+import { reservedIn } from '../home/reserved.ts';
+import { printJson } from '../protocol/json.ts';
+import type { Ports, Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkSeal, seal } from '../signing/seal.ts';
+import { checkSeal } from '../signing/seal.ts';
+import { giveUp } from './give-up.ts';
+import {
+  ATTEMPTS,
+  claimsOf,
+  commit,
+  digest,
+  handed,
+  load,
+  sayAgain,
+  sealed,
+  withEnvelope,
+  type Answer,
+  type Line,
+  type Printed,
+} from './stage.ts';
 
-/** One input of one run. */
-export interface Line<I> {
-  /** The message as it was parsed, null for a start. */
-  json: unknown;
-  input: I;
-  /** What rows may take besides, each what it names: the standing orders of a server, which no digest covers. */
-  standing?: Partial<I>;
-  /** PSBTs that came back from another wallet, base64. */
-  merged: readonly string[];
-  /** What else the answer depends on and no row takes, such as the feerate: digested with the flags. */
-  context?: object;
-  requestId?: string | undefined;
-  cancel?: boolean;
-}
-export interface Printed {
-  text: string;
-  exit: 0 | 3;
-  hint?: string | undefined;
-}
-
-const ATTEMPTS = 8;
+export type { Line, Printed };
 
 export async function play<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
@@ -57,15 +49,16 @@ export async function play<M extends Step, Rs extends Records, I extends object>
 ): Promise<Printed> {
   const message = line.json === null ? null : action.parse(line.json);
   checkNetwork(message, ports.network);
+  if (line.cancel) return giveUp(action, message, line, ports);
   const key = inputKey(action.type, line);
   const agreed = new Set<string>();
   for (let attempt = 1; ; attempt++) {
-    const again = key && !line.cancel ? await ports.store.reply(key) : undefined;
-    if (again) return repeat(action, again, message, line, ports);
+    const again = key ? await ports.store.reply(key) : undefined;
+    if (again) return repeat(action, again, line, ports);
     const done = await once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
-      const taken = error instanceof Refusal && key && !line.cancel ? await ports.store.reply(key) : undefined;
-      if (taken) return repeat(action, taken, message, line, ports);
+      const taken = error instanceof Refusal && key ? await ports.store.reply(key) : undefined;
+      if (taken) return repeat(action, taken, line, ports);
       // A faster run may have destroyed a share between our two looks.
       if (error instanceof Refusal && error.code === 'share-missing' && attempt < 3) return undefined;
       throw error;
@@ -91,8 +84,6 @@ function inputKey<I>(type: string, line: Line<I>): string | null {
   const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
   return digest([type, message, [...line.merged].sort()]);
 }
-const digest = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
-
 /** The flags that an answer depends on: all but those that only agree. */
 function flagDigest<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
@@ -110,7 +101,6 @@ function flagDigest<M extends Step, Rs extends Records, I extends object>(
 async function repeat<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   reply: Reply,
-  message: M | null,
   line: Line<I>,
   ports: Ports,
 ): Promise<Printed> {
@@ -118,44 +108,21 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
     throw new Refusal('answered-otherwise', 'this input was answered before, with other flags', {
       hint: 'run it with the same flags, or --cancel the action first',
     });
-  // The run that made it may have died before it had kept anything outside the store: what it says is read again, and kept.
-  await ports.copy(reply.copies);
-  const { records } = await loadRecords<Rs>(ports.store, action.kinds, (found) =>
-    action.find(message, line.input, found),
-  );
-  await ports.store.notes(notesOf(action, reply, { message, records, input: line.input }));
-  await ports.store.flush();
-  return { text: reply.text, exit: reply.exit, hint: reply.hint };
+  return sayAgain(reply, ports);
 }
 
-/** The notes that an answer rests on, found as its step found them; none where the records have moved on too far for that. */
-function notesOf<M extends Step, Rs extends Records, I extends object>(
-  action: Action<M, Rs, I>,
-  reply: Reply,
-  seen: Omit<Seen<M | null, Rs, I>, 'by'>,
-): readonly string[] {
-  const row = action.rows.find(({ name, after }) => name === reply.row && after === (seen.message?.step ?? null));
-  try {
-    return row?.needs?.({ ...seen, by: action.party(seen) }).notes ?? [];
-  } catch (error) {
-    if (error instanceof Refusal) return [];
-    throw error;
-  }
+/**
+ * --again: what this action has printed last over a record.
+ * @throws Refusal `nothing-to-print`
+ */
+export async function playAgain(action: Action<any, any, any>, over: Claim, ports: Ports): Promise<Printed> {
+  const reply = await ports.store.last(action.type, over);
+  if (!reply)
+    throw new Refusal('nothing-to-print', `no message of ${action.type} over this record can be printed again`, {
+      hint: 'what showed a nonce that is gone, or was cancelled, is started anew',
+    });
+  return sayAgain(reply, ports);
 }
-
-const noKey = (): never => {
-  throw new Refusal('bug', 'a step without keys asks for one');
-};
-const NO_KEYS: Keys = {
-  contract: noKey,
-  auth: noKey,
-  ecash: noKey,
-  mint: noKey,
-  cashu: noKey,
-  wallet: noKey,
-  nonce: noKey,
-  share: noKey,
-};
 
 /** One attempt; undefined where another run was faster. */
 async function once<M extends Step, Rs extends Records, I extends object>(
@@ -167,40 +134,16 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   agreed: Set<string>,
   attempt: number,
 ): Promise<Printed | undefined> {
-  const loaded = await loadRecords<Rs>(ports.store, action.kinds, (found) => action.find(message, line.input, found));
-  const { records, nonces } = loaded;
-  const shares = await ports.shares.read(sharesOf(claimsOf(action, records)));
-  const unread = { message, records, input: line.input };
-  const by = action.party(unread);
-  const peer = action.peer(unread, by);
-  const seen: Seen<M | null, Rs, I> = { ...unread, by };
-  const hand = {
-    keys: action.keyless ? NO_KEYS : await ports.keys(nonces, shares),
-    merged: line.merged,
-    random: await ports.random(),
-    network: ports.network,
-    restored: ports.restored,
-    requestId: line.requestId,
-  };
-
-  if (line.cancel) {
-    // Cancelling undoes only what is this home's own: an own message, or the other's, names it equally well.
-    if (!action.cancel) throw new Refusal('usage', `${action.type} cannot be cancelled`);
-    const kept = action.cancel({ ...seen, ...hand, facts: {} } as Given<M | null, Rs, I, never, never>);
-    const said = kept.message
-      ? sealed(action, withEnvelope(action.type, kept.message), { ...records, ...kept.writes }, by, hand.keys)
-      : { type: action.type, version: 1, step: 'cancelled', network: ports.network };
-    const reply: Reply = { text: printJson(said), exit: 0, row: 'cancelled', flags: '', copies: [] };
-    const done = await commit(action, kept, null, reply, loaded, [], ports);
-    return done ? { text: reply.text, exit: 0, hint: kept.hint } : undefined;
-  }
-
+  const loaded = await load(action, message, line, ports);
+  const { seen, hand } = await handed(action, message, line, loaded, ports);
+  const { records, by } = seen;
+  const peer = action.peer(seen, by);
   const row = turn(action, seen);
   ports.permit(action, row);
   if (peer !== null) checkSeal(line.json as object, peer, 'counterparty');
   const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };
   checkFlags(row, given.input);
-  const { facts, checks } = await factsFor(row, given, ports);
+  const { facts, checks } = await factsFor(row, given, holdings(action, loaded), ports);
   await row.loads?.(given);
   const first = row.take({ ...given, ...hand, facts } as Parameters<typeof row.take>[0]);
   const out = 'asks' in first ? first.answered(await ports.outside(first.asks.program, first.asks.body)) : first;
@@ -218,17 +161,22 @@ async function once<M extends Step, Rs extends Records, I extends object>(
       : waiting(action.type, row.name, ports.network, out.waits);
   const signed = 'message' in out ? sealed(action, said, { ...records, ...out.writes }, by, hand.keys) : said;
   const text = printJson({ ...signed, checks: { ...checks, ...out.checks } });
-  const reply: Reply = {
+  const reply: Answer = {
     text,
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
     ...(out.hint !== undefined && { hint: stillWaits(line, out) + out.hint }),
+    type: action.type,
     row: row.name,
+    stands: row.stands ?? false,
+    ends: row.ends ?? false,
     flags: flagDigest(action, row.name, line),
     copies: out.copies ?? [],
   };
   // A secret that is worked out once more, with nothing new to keep, writes nothing.
   const again = row.secret && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
-  const replyKey = row.secret ? null : key;
+  // A start is never taken for another one, but what it printed can be printed again (--again).
+  const unkept = row.secret || out.passing;
+  const replyKey = unkept ? null : (key ?? (await startKey(action.type, text, ports)));
   if (again) await ports.store.flush();
   else if (!(await commit(action, out, replyKey, reply, loaded, facts.payout ?? [], ports))) return undefined;
   if (out.consent) ports.prompt.settled(out.consent);
@@ -237,23 +185,11 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   return { text, exit: reply.exit, hint: reply.hint };
 }
 
-function sealed<M extends Step, Rs extends Records, I>(
-  action: Action<M, Rs, I>,
-  said: object,
-  records: Partial<Rs>,
-  by: Party,
-  keys: Keys,
-): object {
-  const path = action.sealWith(records, by);
-  return path ? seal(said, keys.auth(path)) : said;
+/** The key of what a start printed, for --again; null where just that is kept already. */
+async function startKey(type: string, text: string, ports: Ports): Promise<string | null> {
+  const key = digest([type, text]);
+  return (await ports.store.reply(key)) ? null : key;
 }
-
-/** The names of the shares that a record claims. */
-const sharesOf = (claims: readonly Claim[]): string[] =>
-  claims.filter((claim) => claim.startsWith('share:')).map((claim) => claim.slice('share:'.length));
-
-const claimsOf = <M extends Step, Rs extends Records, I>(action: Action<M, Rs, I>, records: Partial<Rs>): Claim[] =>
-  Object.entries(records).flatMap(([role, record]) => action.kinds[role]!.claims(record as never));
 
 const takes = <I>(row: Row<any, any, I>): Set<keyof I> =>
   new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
@@ -275,16 +211,24 @@ function checkFlags<M extends Step, Rs extends Records, I extends object>(row: R
   if (missing.length > 0) throw new Refusal('usage', `'${row.name}' (${row.by}) needs ${missing.map(flag).join(', ')}`);
 }
 
+/** What the records hold that a step acts on, and those that they hold: theirs to spend. */
+const holdings = <M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  { records, held }: LoadedRecords<Rs>,
+): Claim[] => [...claimsOf(action, records), ...held.flatMap(({ kind, record }) => [...kind.claims(record)])];
+
 async function factsFor<M extends Step, Rs extends Records, I extends object>(
   row: Row<M, Rs, I>,
   seen: Seen<M | null, Rs, I>,
+  holds: readonly Claim[],
   ports: Ports,
 ) {
-  const { payout, ours, notes, ...queries } = row.needs?.(seen) ?? {};
+  const { payout, ours, reserved, notes, ...queries } = row.needs?.(seen) ?? {};
   const { facts, checks } = await ports.source.facts(queries);
   const own: Partial<Facts> = {
     ...(payout !== undefined && { payout: await ports.store.fresh(payout) }),
     ...(ours && { ours: await ports.store.ours(ours) }),
+    ...(reserved && { reserved: await reservedIn(ports.store, reserved, holds) }),
     ...(notes && { notes: await ports.store.notes(notes) }),
   };
   // How coins were judged is the step's to say.
@@ -311,19 +255,6 @@ async function checkMerged(merged: readonly string[], message: Step | null, out:
     });
 }
 
-/** The envelope in front, in a fixed order; what an older run sealed or checked is left behind. */
-function withEnvelope(type: string, message: Step): object {
-  const {
-    step,
-    network,
-    checks: _,
-    auth: __,
-    type: ___,
-    version: ____,
-    ...rest
-  } = message as Step & Record<string, unknown>;
-  return { type, version: 1, step, network, ...rest };
-}
 const waiting = (type: string, row: string, network: string, psbt: object): object => ({
   type,
   version: 1,
@@ -332,38 +263,3 @@ const waiting = (type: string, row: string, network: string, psbt: object): obje
   network,
   psbt,
 });
-
-async function commit<M extends Step, Rs extends Records, I extends object>(
-  action: Action<M, Rs, I>,
-  kept: Kept<Rs>,
-  key: string | null,
-  reply: Reply,
-  loaded: LoadedRecords<Rs>,
-  addresses: Commit['addresses'],
-  ports: Ports,
-): Promise<boolean> {
-  const writes = writesOf(action.kinds, loaded, kept.writes);
-  const take = async (): Promise<boolean> => {
-    ports.point('before-commit');
-    const done = await ports.store.commit({
-      key,
-      reply,
-      reads: loaded.reads.map(({ claim, rev }) => ({ claim, rev })),
-      writes,
-      opens: kept.opens ?? [],
-      spends: kept.spends ?? [],
-      voids: kept.voids ?? [],
-      notes: kept.notes ?? [],
-      addresses,
-    });
-    if (done) ports.point('after-commit');
-    return done;
-  };
-  const claimed = new Set(writes.flatMap(({ claims }) => sharesOf(claims)));
-  const written = Object.fromEntries(
-    Object.keys(kept.writes).flatMap((role) => (loaded.records[role] ? [[role, loaded.records[role]]] : [])),
-  ) as Partial<Rs>;
-  const gone = sharesOf(claimsOf(action, written)).filter((name) => !claimed.has(name));
-  const made = kept.shares ?? [];
-  return made.length + gone.length === 0 ? take() : ports.shares.around(made, gone, take);
-}

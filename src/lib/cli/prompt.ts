@@ -15,7 +15,7 @@ export interface Agreed {
   max?: bigint | undefined;
 }
 
-/** Agrees by --amount, by --max, or by asking. Given both, both must hold. */
+/** Agrees by --amount, to one payment; by --max; or by asking. Given both, both must hold. */
 export function promptFrom({ amount, max }: Agreed): Prompt {
   let grown = 0n;
   return {
@@ -24,6 +24,15 @@ export function promptFrom({ amount, max }: Agreed): Prompt {
         throw new Refusal(
           'amount-differs',
           `${amountSat} sat found in the message, ${amount} sat agreed to with --amount`,
+        );
+      }
+      if (amount !== undefined && max === undefined && grown > 0n && growthSat > 0n) {
+        throw new Refusal(
+          'not-agreed',
+          `--amount agrees to one payment of ${amount} sat, and it was made in this run`,
+          {
+            hint: 'give --max SAT too, as a bound for the run',
+          },
         );
       }
       if (max !== undefined && grown + growthSat > max) {

@@ -29,11 +29,19 @@ export function journalsIn(paths: readonly string[]): string[] {
   });
 }
 
+/** What the journal knows comes in, and what rests on all of it holds again. */
+export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>): Promise<Reconciled> {
+  const done = await home.reconcile(...what);
+  const { trustKeysets } = await import('./keysets.ts');
+  await trustKeysets(home);
+  return done;
+}
+
 /** A document for each record that is not as it was, and one that sums up. */
 export function reconcileDocuments(
   network: string,
   files: number,
-  { gathered, outcomes, notGiven }: Reconciled,
+  { gathered, outcomes, notGiven, completed }: Reconciled,
 ): object[] {
   const head = { type: 'reconcile', version: 1, network } as const;
   const count = (outcome: Outcome['outcome']) => outcomes.filter((o) => o.outcome === outcome).length;
@@ -53,6 +61,7 @@ export function reconcileDocuments(
       raised: count('raised'),
       same: count('same'),
       conflicts: count('conflict'),
+      ...(completed !== undefined && { completed }),
     },
   ];
 }

@@ -7,7 +7,7 @@ import { satFlag } from './flags.ts';
 
 /** Stands in the help of every command of the family. */
 export const EXPERIMENTAL = `Experimental: no published analysis covers this use of the BIP327 tweak.
-What the operator and a previous owner can do together: spend the coin at once, whoever owns it, if both kept the keys of that owner's time. So can the operator and a receiver to whom the coin was sent, until it is theirs or the receiver has declined. Deletion is an assumption; no receipt proves it. The operator alone can refuse to sign, so that the owner waits for its backup; a previous owner alone can use its own backup once that is valid, so the present owner must be confirmed before.
+What the operator and a previous owner can do together: spend the coin at once, whoever owns it, if both kept the keys of that owner's time. So can the operator and a receiver to whom the coin was sent, at any time from then on, also after a decline: that is the promise of an honest receiver, and only a withdrawal or an exit ends what the two could do. Deletion is an assumption; no receipt proves it. The operator alone can refuse to sign, so that the owner waits for its backup; a previous owner alone can use its own backup once that is valid, so the present owner must be confirmed before.
 An image of a whole machine put back, of the operator or of a receiver, is not noticed and breaks the scheme. The operator's shares lie in HOME.shares beside its home: no backup may hold them, and a home that was restored or copied only states what it knows.`;
 
 const count = (summary: string) =>
@@ -36,20 +36,33 @@ export async function statechainPolicy(
   const given = Object.keys(statechainPolicyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);
   if (!starts && !given) return undefined;
   const standard = defaultPolicy(network);
-  return checkPolicy({
-    min_amount_sat: values['min-amount'] ?? standard.min_amount_sat,
-    max_amount_sat: values['max-amount'] ?? standard.max_amount_sat,
-    initial_blocks: values['initial-lock'] ?? standard.initial_blocks,
-    step_blocks: values.step ?? standard.step_blocks,
-    margin_blocks: values.margin ?? standard.margin_blocks,
-    min_remaining_blocks: values['min-remaining'] ?? standard.min_remaining_blocks,
-    min_conf: values['min-conf'] ?? standard.min_conf,
-  });
+  return checkPolicy(
+    {
+      min_amount_sat: values['min-amount'] ?? standard.min_amount_sat,
+      max_amount_sat: values['max-amount'] ?? standard.max_amount_sat,
+      initial_blocks: values['initial-lock'] ?? standard.initial_blocks,
+      step_blocks: values.step ?? standard.step_blocks,
+      margin_blocks: values.margin ?? standard.margin_blocks,
+      min_remaining_blocks: values['min-remaining'] ?? standard.min_remaining_blocks,
+      min_conf: values['min-conf'] ?? standard.min_conf,
+    },
+    network,
+  );
 }
 
 /** Blocks that a backup must be away: `min-remaining` of whoever is no operator. */
 export const remainingFlag = (summary: string) =>
   Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'ACTION' });
+/** How long an owner or receiver waits at most for its own backup. */
+export const lockFlag = {
+  'max-lock': Flags.integer({
+    summary: 'Blocks that the own backup may be away at most (default 52560, about a year)',
+    helpValue: 'N',
+    min: 1,
+    max: 1_000_000,
+    helpGroup: 'ACTION',
+  }),
+};
 export const operatorFlag = {
   operator: Flags.string({
     summary: "The operator's own key (32 bytes, hex), as its site or its audit says it: the one that is trusted",

@@ -40,7 +40,12 @@ export async function statusTable(lines: readonly Line[]): Promise<string> {
   const pad = (row: readonly string[]) =>
     row.map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)));
   const colour = (row: string[], verdict: string) => {
-    const paint = verdict === 'late' || verdict === 'dead' ? chalk.red : verdict === 'due' ? chalk.yellow : undefined;
+    const paint =
+      verdict === 'late' || verdict === 'dead' || verdict === 'lost'
+        ? chalk.red
+        : verdict === 'due'
+          ? chalk.yellow
+          : undefined;
     return paint ? row.with(8, paint(row[8]!)) : row;
   };
   return [

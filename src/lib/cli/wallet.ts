@@ -4,15 +4,16 @@
  */
 import { pubSchnorr } from '@scure/btc-signer/utils.js';
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { isMature } from '../bitcoin/coin-checks.ts';
 import { listedCoin, type ListedCoin } from '../bitcoin/coins.ts';
 import { withChecksum } from '../bitcoin/descriptor.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Rpc, ScannedCoin } from '../chain/rpc.ts';
 import { factSource } from '../chain/source.ts';
 import type { Home } from '../home/home.ts';
+import { reservedIn } from '../home/reserved.ts';
 import type { HomeKeys } from '../home/keys.ts';
 import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { coinClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** A receiving address that no run was given before. @throws Refusal `concurrent` */
@@ -20,8 +21,8 @@ export async function freshAddress(home: Home): Promise<OwnAddress> {
   for (let tries = 0; tries < 8; tries++) {
     const addresses = await home.store.fresh(1);
     const { address } = addresses[0]!;
-    const reply = { text: address, exit: 0, row: 'address', flags: '', copies: [] } as const;
-    const nothing = { key: null, reads: [], writes: [], opens: [], spends: [], voids: [], notes: [] };
+    const reply = { text: address, exit: 0, type: '', row: 'address', stands: false, flags: '', copies: [] } as const;
+    const nothing = { key: null, reads: [], writes: [], opens: [], shows: [], spends: [], voids: [], notes: [] };
     if (await home.store.commit({ ...nothing, reply, addresses })) return addresses[0]!;
   }
   throw new Refusal('concurrent', 'each fresh address was taken by another run first', { hint: 'run it again' });
@@ -37,8 +38,6 @@ export interface OwnCoin extends ListedCoin {
 
 /** A node looks at places 0 to 1000 of a descriptor that ends in `*`. */
 const SCANNED = 1000;
-/** A coinbase can be spent from its hundred-and-first confirmation on. */
-const MATURE = 101;
 
 /**
  * The confirmed coins of the home that no transaction spends, in the mempool neither; oldest first. Left out and counted
@@ -56,15 +55,20 @@ export async function ownCoins(home: Home, rpc: Rpc): Promise<{ coins: OwnCoin[]
   await home.store.addAddresses(paths);
 
   const outpoints = found.map(outpointText);
-  const [{ facts }, { found: reserved }] = await Promise.all([
+  const [{ facts }, reserved] = await Promise.all([
     source.facts({ coins: outpoints }),
-    home.store.load(outpoints.map(coinClaim)),
+    reservedIn(home.store, outpoints),
   ]);
   const coins = found.flatMap((coin, i): OwnCoin[] => {
     const outpoint = outpoints[i]!;
     const seen = facts.coins === 'not-checked' ? undefined : facts.coins?.get(outpoint);
-    const immature = coin.coinbase && height - coin.height + 1 < MATURE;
-    if (!seen || seen === 'missing' || immature || reserved.has(coinClaim(outpoint))) return [];
+    if (
+      !seen ||
+      seen === 'missing' ||
+      !isMature({ coinbase: coin.coinbase, confirmations: height - coin.height + 1 }) ||
+      reserved.has(outpoint)
+    )
+      return [];
     const desc = descriptor(keys, paths[i]!);
     const { confirmations } = seen;
     return [{ ...listedCoin(coin, confirmations, home.network), desc, spendable: true, solvable: true, safe: true }];

@@ -137,11 +137,12 @@ export function bundlePost(network: string, names: readonly string[]): Post {
       return { watched: watched.filter(({ own }) => !settled.has(own.txid)), bad };
     },
     freeze: async ({ own }) => own!,
-    async withChild(_, { hex, children }, feerate) {
-      const child = children!.find((one) => one.feerate === feerate)!;
+    async withChild(_, { hex, children }, feeSat) {
+      const child = children!.find((one) => one.fee === feeSat)!;
       return { txs: [hex, child.hex], fee_sat: child.fee };
     },
     propose: async () => undefined,
+    lapse: async () => {},
     settle: async ({ own }) => void settled.add(own!.txid),
   };
 }

@@ -1,8 +1,16 @@
 /** The contracts of a home, watched: exits freeze, children are signed, what the chain settled is marked. */
-import { contractInput } from '../credit/transactions.ts';
 import { closeCredit } from '../credit/close.ts';
 import { exitCredit } from '../credit/exit.ts';
-import { creditKind, isFunded, rollingOf, settledAs, type Credit, type FundedCredit } from '../credit/records.ts';
+import {
+  cancelled,
+  creditKind,
+  isFunded,
+  mayLapse,
+  rollingOf,
+  settledAs,
+  type Credit,
+  type FundedCredit,
+} from '../credit/records.ts';
 import { openNonces } from '../credit/steps.ts';
 import { watchedOf } from '../credit/watched.ts';
 import { change } from '../home/change.ts';
@@ -15,8 +23,18 @@ import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bump } from './bump.ts';
 import { contractsOf } from './contracts.ts';
-import { play } from './play.ts';
+import { play, playAgain } from './play.ts';
 import type { Post } from './watch.ts';
+
+function unlessNothing(error: unknown): undefined {
+  if (!(error instanceof Refusal) || error.code !== 'nothing-to-print') throw error;
+}
+
+/** What a close waits for is told where it is asked for: here it is no fault, and only no offer. */
+const NOT_YET = new Set(['update-in-flight', 'owed-unsettled', 'contract-restored', 'home-restored']);
+function unlessNotYet(error: unknown): undefined {
+  if (!(error instanceof Refusal) || !NOT_YET.has(error.code)) throw error;
+}
 
 /** @param only the contract that is watched; undefined: all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
@@ -45,19 +63,32 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       if (!own) throw new Refusal('bug', `contract ${id} has no exit after it was printed`);
       return own;
     },
-    async withChild({ id }, tx, feerate) {
-      const record = await funded(id);
-      const topUps = tx.by === 'rollover' ? (rollingOf(record)?.topUps ?? []) : [];
-      const spends = [contractInput(record, 0), ...topUps];
-      const stuck = { network: home.network, hex: tx.hex, spends };
-      // The budget has bounded the feerate; a tenth of what a small contract pays may be too little to save it.
-      const options = { coins: [], merged: [], feerate, payTo: undefined, allowFee: true };
+    async withChild(_, { hex, fee }, feeSat) {
+      const stuck = { network: home.network, hex, feeSat: fee };
+      // The budget has bounded the fee; a tenth of what a small contract pays may be too little to save it.
+      const options = { coins: [], merged: [], feerate: 0, least: () => feeSat, payTo: undefined, allowFee: true };
       const { document } = await bump(home, stuck, options);
       if (!document.package) throw new Refusal('not-signed', 'the child spends what this home has no key for');
       return { txs: document.package, fee_sat: document.fee_sat };
     },
-    async propose({ id }) {
-      return parseJson((await start(closeCredit, id)).text) as object;
+    async propose({ id, offers }) {
+      // What it has printed may have got lost in a pipe; what showed a nonce that is gone is proposed anew.
+      const kept =
+        offers === 'again' ? await playAgain(closeCredit, idClaim(id), ports).catch(unlessNothing) : undefined;
+      const said = kept ?? (await start(closeCredit, id).catch(unlessNotYet));
+      return said && (parseJson(said.text) as object);
+    },
+    async lapse({ id }) {
+      await change(
+        home.store,
+        { contract: creditKind },
+        () => ({ contract: idClaim(id) }),
+        ({ contract }) => {
+          const c = contract as Credit;
+          if (!mayLapse(c)) return { writes: {}, result: undefined };
+          return { writes: { contract: cancelled(c) }, result: undefined, voids: openNonces(c) };
+        },
+      );
     },
     async settle({ id }, settled) {
       await change(

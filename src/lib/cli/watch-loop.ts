@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Rules } from '../credit/watch.ts';
+import type { Rules } from '../credit/fees.ts';
 import { failureOf } from './errors.ts';
 import { print } from './output.ts';
 import { visible } from './text.ts';
@@ -26,6 +26,9 @@ const STATES = new Set([
   'confirming',
   'spent-otherwise',
   'unfunded',
+  'not-found',
+  'overtaken',
+  'propose-close',
   'restored',
   'over-budget',
   'needs-bump',
@@ -70,7 +73,8 @@ function teller(network: string): Tell {
   return async (tip, said) => {
     const { contract, file, event } = said;
     const about = contract?.slice(0, 8) ?? file ?? '';
-    const of = contract ?? `file ${file}`;
+    // What overtook a contract's exit is told beside what is done about it.
+    const of = `${contract ?? `file ${file}`}${event === 'overtaken' ? ' overtaken' : ''}`;
     const key = JSON.stringify(said, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
     if (STATES.has(event) && last.get(of) === key) return;
     last.set(of, key);

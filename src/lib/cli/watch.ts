@@ -5,13 +5,26 @@
  * contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`watch-loop.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { feerateText } from '../bitcoin/fee.ts';
+import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
-import { recentBlocks, type Recent } from '../chain/recent.ts';
+import { recentBlocks } from '../chain/recent.ts';
 import { send } from '../chain/send.ts';
-import { anyMissing, spendOf } from '../chain/spends.ts';
-import { decide, dueAt, lastAt, type Due, type Ready, type Rules, type Seen, type Watched } from '../credit/watch.ts';
+import { spendersIn } from '../chain/spenders.ts';
+import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
+import type { Fees, Paying, Ready, Rules } from '../credit/fees.ts';
+import {
+  decide,
+  dueAt,
+  lastAt,
+  shortOf,
+  type Due,
+  type Seen,
+  type Spend,
+  type Waiting,
+  type Watched,
+} from '../credit/watch.ts';
+import { judged, readyOf } from '../credit/watched.ts';
 import type { Settled } from '../credit/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
@@ -25,14 +38,18 @@ export interface Post {
   /** Before an exit is sent. @returns the exit, which may be newer than what was watched */
   freeze(w: Watched): Promise<Ready>;
   /** The transaction with a child, parents first. @throws Refusal where there can be none */
-  withChild(w: Watched, tx: Ready, feerate: number): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
-  /** A close for the payer to sign; undefined where there is no key. */
+  withChild(w: Watched, tx: Ready, feeSat: bigint): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
+  /** A close for the other to sign, the same until one has come of it; undefined where there is no key, or one cannot be made yet. */
   propose(w: Watched): Promise<object | undefined>;
   settle(w: Watched, settled: Settled): Promise<void>;
+  /** Gives up what was never funded, unless something was paid meanwhile. */
+  lapse(w: Watched): Promise<void>;
 }
 export interface Node {
   rpc: Rpc;
   source: FactSource;
+  /** What a look may find out for the next. */
+  spenders?: ReturnType<typeof spendersIn>;
 }
 /** What is told of one contract, or of a file that is to be watched. */
 export interface WatchEvent {
@@ -47,23 +64,32 @@ export type Tell = (tip: number, event: WatchEvent) => Promise<void>;
 /** @returns whether all that was due could be done @throws Refusal `chain-unavailable`, `chain-stale`, `wrong-network` */
 export async function look(
   post: Post,
-  { rpc, source }: Node,
+  node: Node,
   rules: Rules,
   tell: Tell,
   stopped = (): boolean => false,
 ): Promise<boolean> {
-  const { facts } = await source.facts({ tip: true, feerate: true });
+  const { rpc } = node;
+  const { facts } = await node.source.facts({ tip: true, feerate: true });
   const tip = facts.tip as number;
   const { watched, bad } = await post.list();
   let all = bad.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
-  const recent = recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()])));
+  const { least = 0, relay = 0 } = await rpc.mempoolRates();
+  const fees = { feerate: facts.feerate!, least, relay: Math.max(relay, MIN_FEERATE) };
+  const blocks: Blocks = {
+    recent: recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()]))),
+    spenders: (node.spenders ??= spendersIn(rpc)),
+  };
   for (const w of watched) {
     if (stopped()) break;
     const about = { contract: w.id, role: w.role };
     try {
-      const due = decide(w, await seenBy(rpc, recent, w, tip, facts.feerate!), rules);
-      const said = await act(post, rpc, w, due);
+      const seen = await seenBy(rpc, blocks, w, tip, fees);
+      const beaten = overtakenBy(w, seen);
+      if (beaten) await tell(tip, { event: 'overtaken', ...about, ...beaten });
+      all &&= !beaten;
+      const said = await act(post, rpc, w, decide(w, seen, rules));
       all &&= !said.short;
       if (said.event !== undefined) await tell(tip, { event: said.event, ...about, ...said.more });
     } catch (error) {
@@ -81,12 +107,40 @@ const endsLook = (error: Refusal): boolean =>
     ? isStarting(error)
     : ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code);
 
-async function seenBy(rpc: Rpc, recent: Recent, w: Watched, tip: number, feerate: number): Promise<Seen> {
-  const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys(), recent);
-  const by = (spend?.txid != null && w.ways.get(spend.txid)) || 'other';
+async function seenBy(rpc: Rpc, blocks: Blocks, w: Watched, tip: number, fees: Fees): Promise<Seen> {
+  // Of a copy that knows its refund only, every other end is one that it need not name.
+  const { coin, spend } = await spendOf(
+    rpc,
+    w.outpoint,
+    w.ways.keys(),
+    w.contract ? blocks : { recent: blocks.recent! },
+  );
   const conflicted =
     coin === 'unspent' && w.pending !== null && (await anyMissing(rpc, inputsOf(w.pending.hex), w.outpoint));
-  return { tip, coin, spend: spend && { ...spend, by }, conflicted, feerate };
+  return { tip, coin, spend: spend && spendBy(w, spend), conflicted, ...fees };
+}
+
+/** What spends the coin: one that is known, or whatever it is by what it pays. */
+function spendBy(w: Watched, { txid, hex, confirmations, paying }: Spender): Spend {
+  const known = txid === null ? undefined : w.ways.get(txid);
+  const read = hex !== null && w.contract ? judged(w.contract, hex, w.script) : undefined;
+  const { by, paysSat } = known ?? read ?? { by: 'other', paysSat: null };
+  const fee = paying?.own.feeSat ?? 0n;
+  return {
+    by,
+    txid,
+    paysSat,
+    confirmations,
+    paying: paying && { all: paying, own: paying.own },
+    tx: hex === null ? null : { ...readyOf(by, hex, 0n, w.script, w.own?.children === null ? null : []), fee },
+  };
+}
+
+/** In the mempool, and it pays less than was paid: what is done about it is told beside. */
+function overtakenBy(w: Watched, { spend }: Seen): object | undefined {
+  if (!spend || spend.confirmations > 0 || spend.paysSat === null || shortOf(w, spend.paysSat) === 0n) return undefined;
+  const { by, txid, paysSat } = spend;
+  return { by, txid, pays_sat: paysSat, short_sat: shortOf(w, paysSat) };
 }
 
 const inputsOf = (hex: Hex) => parseTransaction(hex).inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index }));
@@ -103,32 +157,49 @@ async function act(post: Post, rpc: Rpc, w: Watched, due: Due): Promise<Said> {
   switch (due.do) {
     case 'wait':
       if (due.why === 'restored') return { event: due.why, short: true, more: { exits_at: lastAt(w.terms) } };
-      return due.why === 'early' || due.why === 'nothing-to-exit' ? {} : { event: due.why };
+      return due.why === 'early' || due.why === 'nothing-to-exit' ? {} : { event: due.why, short: isAlarming(w, due) };
     case 'warn':
       return warning(w);
     case 'propose-close': {
       const message = await post.propose(w);
       return message ? { event: 'propose-close', more: { message } } : warning(w);
     }
+    case 'lapse':
+      await post.lapse(w);
+      return { event: 'lapsed' };
     case 'settled':
-      await post.settle(w, { by: due.by, txid: due.txid });
-      return { event: 'settled', more: { by: due.by, txid: due.txid } };
+    case 'lost':
+    case 'overtaken': {
+      const { by, txid, paysSat } = due;
+      if (due.do !== 'overtaken') await post.settle(w, { by, txid, paysSat });
+      if (due.do === 'settled') return { event: due.do, more: { by, txid } };
+      const lost = due.do === 'lost' ? { lost_sat: due.lostSat } : { short_sat: due.lostSat };
+      return { event: due.do, short: true, more: { by, txid, pays_sat: paysSat, ...lost } };
+    }
     case 'over-budget':
     case 'needs-bump': {
       const { by, txid } = due.tx;
-      const wanted = feerateText(due.wanted);
-      return { event: due.do, short: true, more: { by, txid, wanted, expiry: w.terms.expiry } };
+      const needs = due.do === 'over-budget' && { needs_sat: due.needsSat };
+      return {
+        event: due.do,
+        short: true,
+        more: { by, txid, wanted: feerateText(due.wanted), ...needs, expiry: w.terms.expiry },
+      };
     }
     case 'exit':
     case 'refund':
     case 'rebroadcast': {
       const tx = due.do === 'exit' ? await post.freeze(w) : due.tx;
-      return sendOut(post, rpc, w, due.do, tx, due.feerate);
+      return sendOut(post, rpc, w, due.do, tx, due.child);
     }
     case 'bump':
-      return sendOut(post, rpc, w, 'bump', due.tx, due.feerate);
+      return sendOut(post, rpc, w, 'bump', due.tx, due.child);
   }
 }
+
+/** The coin is gone, and nobody can say that it paid what was due. A copy of a refund can never say it. */
+const isAlarming = ({ contract, role }: Watched, { why }: { why: Waiting }): boolean =>
+  contract !== null && (why === 'not-found' || why === 'spent-otherwise' || (why === 'unfunded' && role === 'payee'));
 
 const warning = (w: Watched): Said => ({ event: 'warn', more: { deadline_height: dueAt(w) } });
 
@@ -138,13 +209,13 @@ async function sendOut(
   w: Watched,
   event: string,
   tx: Ready,
-  feerate: number | null,
+  child: Paying | null,
 ): Promise<Said> {
-  const { made, why } = feerate === null ? {} : await withChild(post, rpc, w, event, tx, feerate);
+  const { made, why } = child === null ? {} : await withChild(post, rpc, w, event, tx, child.feeSat);
   const txids = made?.txids ?? (await send(rpc, post.network, [tx.hex]));
-  const child = made && { child_txid: txids[1], child_fee_sat: made.fee_sat, feerate: feerateText(feerate!) };
+  const paid = made && { child_txid: txids[1], child_fee_sat: made.fee_sat, feerate: feerateText(child!.feerate) };
   const alone = why && { code: why.code, message: why.message };
-  return { event, short: why !== undefined, more: { by: tx.by, txid: tx.txid, ...child, ...alone } };
+  return { event, short: why !== undefined, more: { by: tx.by, txid: tx.txid, ...paid, ...alone } };
 }
 
 /** Sends both. What is not in the mempool yet is rather sent without its child than not at all: then it is said why. */
@@ -154,10 +225,10 @@ async function withChild(
   w: Watched,
   event: string,
   tx: Ready,
-  feerate: number,
+  feeSat: bigint,
 ): Promise<{ made?: { txids: string[]; fee_sat: bigint }; why?: Refusal }> {
   try {
-    const { txs, fee_sat } = await post.withChild(w, tx, feerate);
+    const { txs, fee_sat } = await post.withChild(w, tx, feeSat);
     return { made: { txids: await send(rpc, post.network, txs), fee_sat } };
   } catch (error) {
     if (event === 'bump' || !(error instanceof Refusal) || endsLook(error)) throw error;

@@ -8,6 +8,9 @@ import type { UpdateAt } from './update-messages.ts';
 
 export const ASKED_SECONDS = 600;
 
+/** When a wish ends for the payee: after ten minutes by its own clock, whatever the payer says. */
+export const lapsesAt = (asked: Asked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
+
 /** Still to be kept: what may yet be signed, and the last that was, which may have to be signed again. */
 const kept = (asked: readonly Asking[], now: number, signedMaxSat: bigint): Asking[] =>
   asked.filter((a) => (a.paidSat === null ? a.until >= now : a.paidSat >= signedMaxSat));
@@ -49,9 +52,13 @@ export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): 
 }
 
 /** Of the requests that payers asked for: which end, because they lapsed or are too many. */
-export function lapsed<L extends { asked: Asked | null }>(live: readonly L[], now: number, most: number): L[] {
+export function lapsed<L extends { asked: Asked | null; lapses?: number }>(
+  live: readonly L[],
+  now: number,
+  most: number,
+): L[] {
   const asked = live.filter((l) => l.asked !== null);
-  return asked.filter((l, i) => l.asked!.until < now || i < asked.length - most);
+  return asked.filter((l, i) => (l.lapses ?? l.asked!.until) < now || i < asked.length - most);
 }
 
 export const sameAsked = (a: Asked | null, b: Asked | null): boolean =>

@@ -9,6 +9,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
 import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { dustLimit } from '../bitcoin/script.ts';
 import {
   parseTransaction,
   SEQUENCE_LOCKTIME,
@@ -24,10 +25,10 @@ import type { Hex } from '../protocol/action.ts';
 import { height, hexOf, hexText, parseAs, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
-import type { Settled } from './records.ts';
 import { contractSchema, payoutScript, readContract, type Contract } from './terms.ts';
 import { refund, update } from './transactions.ts';
-import type { Child, Ready, Watched } from './watch.ts';
+import type { Child, Ready } from './fees.ts';
+import type { Watched, Way } from './watch.ts';
 import { outputsOf, readyOf } from './watched.ts';
 
 export interface Bundled {
@@ -81,8 +82,11 @@ function readExport(document: unknown): Bundled {
   const { id, terms, outpoint } = contract;
   const parent = readyOf(kind, hex, terms.capacity_sat, script, []);
   const children = (read.children ?? []).map((child) => readChild(child.hex, parent, script));
-  const ways = [[txidOf(refund(contract)), 'refund'] as const];
-  return { network, watched: watching({ id, role, terms, outpoint }, { ...parent, children }, ways) };
+  const own = { ...parent, children };
+  const paidSat = role === 'payee' ? paidBy(contract, hex) : 0n;
+  const back = role === 'payer' ? parent.paysSat : 0n;
+  const ways = [[txidOf(refund(contract)), { by: 'refund', paysSat: back }] as const];
+  return { network, watched: watching({ id, role, terms, outpoint, contract, script, paidSat }, own, ways) };
 }
 
 /** Its refund is all that a copy knows of its contract: what else spends the coin is another transaction of the payer's. */
@@ -102,7 +106,8 @@ function readCopy(document: unknown): Bundled {
   checkSigned(template, hex);
   const own = readyOf('refund', hex, capacity_sat, pays, []);
   const terms = { expiry, freeze_blocks: 0, margin_blocks: 0 };
-  return { network, watched: watching({ id, role: 'payer', terms, outpoint }, own, []) };
+  const which = { id, role: 'payer', terms, outpoint, contract: null, script: pays, paidSat: 0n } as const;
+  return { network, watched: watching(which, own, []) };
 }
 
 function known(network: string): Network {
@@ -112,19 +117,27 @@ function known(network: string): Network {
 
 /** Nothing of a bundle is frozen, closed or rolled over: whoever exported it keeps it up to date. */
 const watching = (
-  which: Pick<Watched, 'id' | 'role' | 'terms' | 'outpoint'>,
+  which: Pick<Watched, 'id' | 'role' | 'terms' | 'outpoint' | 'contract' | 'script' | 'paidSat'>,
   own: Ready,
-  ways: readonly (readonly [Hex, Settled['by']])[],
+  ways: readonly (readonly [Hex, Way])[],
 ): Bundled['watched'] => ({
   ...which,
   own,
   pending: null,
   exiting: false,
   offers: false,
-  ways: new Map([...ways, [own.txid, own.by]]),
+  lapses: false,
+  ways: new Map([...ways, [own.txid, { by: own.by, paysSat: own.paysSat }]]),
   knowsAll: false,
   behind: false,
 });
+
+/** What was paid at least: a remainder below dust went to the payee, where the payer has no output. */
+function paidBy({ terms }: Contract, hex: Hex): bigint {
+  const payer = payoutScript(terms, 'payer');
+  const [own, rest] = [outputsOf(hex), outputsOf(hex).filter((o) => o.script === payer)];
+  return sumSat(own) - (rest.length > 0 ? sumSat(rest) : dustLimit(payer) - 1n);
+}
 
 /** The update that pays the payee as much as this transaction does. */
 const updateIn = (contract: Contract, hex: Hex, script: Hex): Template =>
@@ -144,8 +157,9 @@ function readChild(hex: Hex, parent: Ready, script: Hex): Child {
 function checkSigned(template: Template, hex: Hex): void {
   if (txidOf(template) !== txidOfHex(hex))
     throw new Refusal('transaction-differs', 'a transaction in the bundle is not one of its contract');
-  const [signature] = parseTransaction(hex).witnesses?.[0] ?? [];
+  const [signature, ...more] = parseTransaction(hex).witnesses?.[0] ?? [];
   const key = template.inputs[0]!.script.slice(4);
-  if (!signature || !verifies(bytesToHex(signature), taprootSighash(template, 0), key))
+  // A second element would be an annex, or another way of spending: what it signs is not what is checked here.
+  if (!signature || more.length > 0 || !verifies(bytesToHex(signature), taprootSighash(template, 0), key))
     throw new Refusal('signature-invalid', 'a transaction in the bundle is not signed by the key of what it spends');
 }

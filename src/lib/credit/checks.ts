@@ -1,5 +1,6 @@
 /** What chain and height allow: checks that a step makes before it signs. A fact that is not known was named in the output. */
 import { checkCoin } from '../bitcoin/coin-checks.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
@@ -14,6 +15,31 @@ export const freezeHeight = (terms: Heights): number => terms.expiry - terms.fre
 export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
 /** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
 export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;
+
+/**
+ * Whoever is to be paid relies on nothing that nobody has looked at: off regtest it needs a height and a node that has seen
+ * the funding, or the word of its owner.
+ * @param facts those that the step rests on
+ * @throws Refusal `tip-required`, `funding-unchecked`
+ */
+export function checkLooked(
+  network: string,
+  { tip, coins }: Partial<Pick<Facts, 'tip' | 'coins'>>,
+  unchecked = false,
+): void {
+  if (network === 'regtest' || unchecked) return;
+  const hint = (flags: string) => ({
+    hint: `give ${flags}; --unchecked goes on all the same, and may lose all that is paid`,
+  });
+  if (tip === 'not-checked')
+    throw new Refusal(
+      'tip-required',
+      'no height found: the contract may have expired',
+      hint('--chain URL or --tip HEIGHT'),
+    );
+  if (coins === 'not-checked')
+    throw new Refusal('funding-unchecked', 'no node found to see whether the contract is funded', hint('--chain URL'));
+}
 
 /** @throws Refusal `frozen` from the height at which updates end */
 export function checkNotFrozen(tip: Tip, terms: Terms): void {
@@ -31,6 +57,18 @@ export function checkNotFrozen(tip: Tip, terms: Terms): void {
 export function checkBefore(tip: Tip, limit: number, what: string): void {
   if (tip !== 'not-checked' && tip >= limit)
     throw new Refusal('expired', `height ${tip} found; ${what} only before ${limit}`);
+}
+
+/**
+ * Before it is funded: what lies at the stated outpoint is nothing yet, or the contract's coin, and never another.
+ * @throws Refusal `unsafe-funding`
+ */
+export function checkStated(coins: Facts['coins'], { terms, outpoint }: Contract): string {
+  if (coins === 'not-checked') return 'not-checked';
+  const found = coins.get(outpointText(outpoint)) ?? 'missing';
+  if (found === 'missing') return 'none';
+  const expected = { ...outpoint, sat: terms.capacity_sat, script: keysOf(terms).script };
+  return checkCoin(coins, expected, { minConf: 0, blame: 'payer' });
 }
 
 /** Is the contract's coin there, as agreed, deep enough? @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding` */

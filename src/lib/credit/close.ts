@@ -6,19 +6,33 @@
  * that pays at least what it was paid. Exit and refund stay what they were, for the case that the close never confirms.
  */
 import * as v from 'valibot';
-import { feeFor, checkProposed, MAX_PROPOSED } from '../bitcoin/fee.ts';
+import { feeFor, checkProposed } from '../bitcoin/fee.ts';
 import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { closeJob } from './jobs.ts';
+import { inflightQueries } from './quotes.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, must, paidOf, signedUpTo, type Closing, type Credit, type FundedCredit } from './records.ts';
+import { creditKind, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
+import { signedUpTo } from './owed.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
-import { minPaid, settlementVsize } from './transactions.ts';
-import { checkHome, checkSettled, noncesOf, ONCE, SIGN, openNonces, peerAuth, roleIn, TWICE } from './steps.ts';
+import { MAX_FEERATE, minPaid, settlementVsize } from './transactions.ts';
+import {
+  checkArrived,
+  checkHome,
+  checkSettled,
+  noncesOf,
+  ONCE,
+  SIGN,
+  openNonces,
+  peerAuth,
+  roleIn,
+  TWICE,
+} from './steps.ts';
+import { waits } from './waiting.ts';
 
 const numbers = {
   contract: contractSchema,
@@ -80,17 +94,23 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           does: 'proposes to close, to broadcast it itself; updates rest meanwhile',
           asks: ['contract'],
           may: ['allowFee'],
-          needs: () => ({ feerate: true }),
+          needs: ({ records }) => ({ feerate: true, quotes: inflightQueries(records.contract) }),
           take: ({ records, input, facts, ...hand }) => {
             if (opener === 'payee') checkHome(hand);
             const c = closable(records.contract);
             checkSettled(c);
+            checkArrived(c, facts.quotes);
             const paidSat = paidOf(c);
             const feeSat = feeFor(facts.feerate, settlementVsize(c.terms));
             checkFee(c.terms, feeSat, input.allowFee, undefined);
             const job = closeJob(c, paidSat, feeSat);
             const opened = open(hand, job);
-            const closing: Closing = { paidSat, feeSat, sighash: job.nonceId.sighash };
+            const closing: Closing = {
+              paidSat,
+              feeSat,
+              sighash: job.nonceId.sighash,
+              ...(opened && outsideOf(job, opened.share)),
+            };
             const older = c.closing && c.closing.sighash !== closing.sighash ? [c.closing] : [];
             const kept = {
               writes: { contract: { ...c, state: 'closing', closing } as Credit },
@@ -114,6 +134,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           name: 'signed',
           after: 'proposed',
           by: other,
+          stands: true,
           does: 'freezes the contract for good and signs last',
           when,
           may: ['allowFee', 'maxFeerate'],
@@ -124,7 +145,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             checkSettled(c);
             if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
               throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
-            checkFee(c.terms, m.fee_sat, input.allowFee, input.maxFeerate ?? MAX_PROPOSED);
+            checkFee(c.terms, m.fee_sat, input.allowFee, input.maxFeerate ?? MAX_FEERATE);
             const counted = other === 'payer' ? checkPayer(c, m) : checkPayee(c, m);
             if (opener === 'payer' && m.receipt !== null)
               throw new Refusal('bad-receipt', 'a receipt found in a message of the payer', { blame: opener });
@@ -149,6 +170,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
                 ...statedBy(c, opener, signedClose, m.receipt),
                 psbt: { close: psbtOf(job, { own: part, peer }) },
               },
+              ...waits(counted),
               ...kept,
             };
           },
@@ -157,6 +179,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           name: 'complete',
           after: 'signed',
           by: opener,
+          stands: true,
           does: 'completes the close, to be broadcast',
           when,
           take: ({ message: m, records, ...hand }) => {
@@ -168,11 +191,15 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             checkSame(said, m, other);
             const job = closeJob(c, own.paidSat, own.feeSat);
             const shares = sharesIn(job, m.psbt.close);
-            const done = finish(hand, job, shares.peer);
-            if (!done) return { waits: { close: psbtOf(job, shares) }, hint: SIGN, writes: {} };
+            const done = finish(hand, job, shares.peer, own.outside);
+            if (!done) {
+              const asking = { ...c, closing: { ...own, ...outsideOf(job, shares.own, shares.peer) } };
+              return { waits: { close: psbtOf(job, shares) }, hint: SIGN, writes: { contract: asking } };
+            }
             const hex = withWitness(job.template, [[done.signature]]);
             return {
               message: { step: 'complete', network: m.network, ...said, txid: txidOfHex(hex), hex },
+              ...waits(c),
               writes: {
                 contract: {
                   ...c,

@@ -4,9 +4,20 @@
  * A wallet that was restored from a backup does not know which secrets it has used since. It shows the blinded outputs of
  * the next counters; the payee gives back what it signed of them, as NUT-09 does; then the wallet has its lost ecash and
  * draws new secrets only beyond. Whether a token was spent meanwhile, the mint that redeems it knows.
+ * The search is over where every counter from the wallet's own on was shown, so many unused ones behind the last that was
+ * signed: only then the wallet pays again.
  */
 import * as v from 'valibot';
-import { keysetClaim, keysetId, keysetKind, type KeysetRecord } from '../ecash/keyset.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import {
+  checkKeyset,
+  keysetClaim,
+  keysetId,
+  keysetKind,
+  keysetSchema,
+  newWallet,
+  type KeysetRecord,
+} from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
 import { outputsOf, promise, tokenOf, type BlindPromise, type Place } from '../ecash/outputs.ts';
 import { outputNote } from '../ecash/promise.ts';
@@ -15,10 +26,11 @@ import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { hexOf, messageParser, pubkey, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { tokenMint, placesOf } from './ecash.ts';
+import { issuesHere, placesOf, tokenMint } from './ecash.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, must, signedUpTo, type Credit, type PayerCredit } from './records.ts';
-import { peerAuth, roleIn } from './steps.ts';
+import { creditKind, must, type Awaited, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
+import { signedUpTo } from './owed.ts';
+import { checkHome, peerAuth, roleIn } from './steps.ts';
 import { contractSchema, viewOf } from './terms.ts';
 
 /** So many counters are looked at in one round, and so many unused ones in a row end the search. */
@@ -27,13 +39,16 @@ const GAP = 50;
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0x7fffffff));
 const signedOutput = v.strictObject({ B_: pubkey, ...promise.entries });
+/** `id` is new each time: the same question again is another one, with another answer. */
 const base = {
   contract: contractSchema,
+  id: hexOf(16),
   keyset_id: keysetId,
   outputs: v.pipe(v.array(v.strictObject({ counter, B_: pubkey })), v.minLength(1), v.maxLength(1000)),
 };
 const answer = {
   ...base,
+  keyset: keysetSchema,
   paid_sat: sat,
   receipt: v.nullable(hexOf(64)),
   found: v.pipe(v.array(signedOutput), v.maxLength(1000)),
@@ -44,6 +59,7 @@ const steps = {
   /** `token` is money, null where nothing was lost; `search` is 'more' where the next counters may be in use too. */
   restored: {
     contract: contractSchema,
+    id: hexOf(16),
     keyset_id: keysetId,
     next_counter: counter,
     search: v.picklist(['complete', 'more']),
@@ -89,15 +105,20 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       loads: () => loadCashu(),
       take: ({ records, input, ...hand }) => {
         const c = payerOf(records.contract);
-        const keyset = walletOf(records.keyset);
-        const places = [...awaitedPlaces(c, keyset), ...nextPlaces(input.from ?? keyset.counter)];
-        const made = outputsOf(hand.keys.cashu(), keyset.keyset.id, places);
+        checkIssues(c);
+        if (!v.is(keysetId, input.keyset)) throw new Refusal('no-keyset', `${input.keyset} is the id of no keyset`);
+        const wallet = records.keyset?.role === 'wallet' ? records.keyset : undefined;
+        const due = wallet ? awaitedOf(c, wallet.keyset.id).flatMap((a) => placesOf(a, wallet.keyset)) : [];
+        const next = nextPlaces(input.from ?? wallet?.counter ?? 0);
+        const places = [...due, ...next.filter(({ counter }) => !due.some((p) => p.counter === counter))];
+        const made = outputsOf(hand.keys.cashu(), input.keyset, places);
         return {
           message: {
             step: 'asked',
             network: c.terms.network,
             contract: viewOf(c),
-            keyset_id: keyset.keyset.id,
+            id: bytesToHex(hand.random(16)),
+            keyset_id: input.keyset,
             outputs: made.map(({ B_ }, i) => ({ counter: places[i]!.counter, B_ })),
           },
           writes: {},
@@ -110,93 +131,137 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       by: 'payee',
       does: 'gives back what it has signed of them',
       needs: ({ message }) => ({ notes: message.outputs.map(({ B_ }) => outputNote(B_)) }),
-      take: ({ message: m, records, facts }) => {
+      take: ({ message: m, records, facts, ...hand }) => {
+        // What is not in this store may have been signed: nothing is said of it.
+        checkHome(hand);
         const c = records.contract;
         if (c?.role !== 'payee' || !('paidSat' in c))
           throw new Refusal('wrong-state', 'nothing was paid over this contract');
         checkSame({ contract: viewOf(c) }, m, 'payer');
+        checkIssues(c);
+        if (records.keyset?.role !== 'mint')
+          throw new Refusal('keyset-unknown', `this home has no keyset ${m.keyset_id}`, { blame: 'payer' });
+        const { keyset } = records.keyset;
         const found = m.outputs.flatMap(({ B_ }) => {
           const note = facts.notes.get(outputNote(B_));
           if (!note) return [];
           const { contract: _, ...signed } = withSats(note) as BlindPromise & { contract: Hex };
           return signed.id === m.keyset_id ? [{ B_, ...signed }] : [];
         });
-        return { message: { ...m, step: 'answered', paid_sat: c.paidSat, receipt: c.receipt, found }, writes: {} };
+        const said = { keyset, paid_sat: c.paidSat, receipt: c.receipt, found };
+        return { message: { ...m, step: 'answered', ...said }, writes: {} };
       },
     }),
     row({
       name: 'restored',
       after: 'answered',
       by: 'payer',
+      stands: true,
       does: 'checks and unblinds them: prints the token, and draws new secrets beyond',
       secret: true,
       loads: () => loadCashu(),
       take: ({ message: m, records, ...hand }) => {
         const had = payerOf(records.contract);
         checkSame({ contract: viewOf(had) }, m, 'payee');
+        checkIssues(had);
         checkReceipt(had, m.paid_sat, m.receipt, 'payee');
+        const keyset = checkKeyset(m.keyset, 'payee');
+        checkSame({ id: m.keyset_id }, keyset, 'payee');
         const c = signedUpTo(had, m.paid_sat);
-        const wallet = walletOf(records.keyset);
-        const { keyset } = wallet;
-        // Its own outputs are made anew: so an older message, or a repeated one, is read just as the first time.
-        const counters = new Map(m.outputs.map((o) => [o.B_, o.counter]));
-        const mine = m.found.map(({ B_, ...signed }) => {
-          const place: Place = { counter: counters.get(B_) ?? -1, amountSat: signed.amount_sat };
-          if (place.counter < 0 || outputsOf(hand.keys.cashu(), keyset.id, [place])[0]!.B_ !== B_)
-            throw new Refusal('promises-differ', `the blinded output ${B_} found, which this home has not shown`, {
-              blame: 'payee',
-            });
-          return { place, signed };
-        });
+        const wallet = records.keyset?.role === 'wallet' ? records.keyset : newWallet(keyset, true);
+        const shown = shownIn(m, hand.keys.cashu());
+        const mine = foundIn(m, shown);
+        const places = mine.map(({ place }) => place);
         const token =
           mine.length === 0
             ? null
             : tokenOf(
                 hand.keys.cashu(),
-                mine.map(({ place }) => place),
+                places,
                 keyset,
                 mine.map(({ signed }) => signed),
                 tokenMint(c.terms),
               );
-        const last = Math.max(-1, ...mine.map(({ place }) => place.counter));
+        const counters = new Set(shown.values());
+        // A search that began beyond the counter says nothing of what lies between.
+        const last = counters.has(wallet.counter) ? Math.max(-1, ...places.map(({ counter }) => counter)) : -1;
         const next = Math.max(wallet.counter, last + 1);
-        const more = last > Math.max(...counters.values()) - GAP;
-        const found = new Set(mine.map(({ place }) => place.counter));
-        const arrived = c.awaited.filter((a) => a.keyset === keyset.id && found.has(a.counter));
-        // What was paid by another update, or has come, comes no more.
-        const awaited = c.awaited.filter((a) => !arrived.includes(a) && a.paidSat > m.paid_sat);
-        const receivedSat = arrived.reduce((sum, a) => sum + a.amountSat, c.receivedSat);
+        const covered = counters.has(wallet.counter) && range(wallet.counter, next + GAP).every((n) => counters.has(n));
+        const signedAt = new Map(places.map(({ counter, amountSat }) => [counter, amountSat]));
+        const due = awaitedOf(c, keyset.id).map((a) => ({ a, places: placesOf(a, keyset) }));
+        const arrived = due.filter(({ places: all }) => all.every((p) => signedAt.get(p.counter) === p.amountSat));
+        // What was paid by another update comes no more; a part of a payment is none.
+        const never = due.filter(
+          ({ a, places: all }) =>
+            a.paidSat <= m.paid_sat &&
+            all.every((p) => counters.has(p.counter) && signedAt.get(p.counter) !== p.amountSat),
+        );
+        const gone = new Set([...arrived, ...never].map(({ a }) => a));
         return {
           message: {
             step: 'restored',
             network: m.network,
             contract: m.contract,
+            id: m.id,
             keyset_id: keyset.id,
             next_counter: next,
-            search: more ? 'more' : 'complete',
-            token_sat: mine.reduce((sum, { place }) => sum + place.amountSat, 0n),
+            search: covered ? 'complete' : 'more',
+            token_sat: places.reduce((sum, { amountSat }) => sum + amountSat, 0n),
             token,
           },
           writes: {
-            contract: { ...c, awaited, receivedSat },
-            keyset: { ...wallet, counter: next, restored: more && wallet.restored },
+            contract: {
+              ...c,
+              awaited: c.awaited.filter((a) => !gone.has(a)),
+              receivedSat: arrived.reduce((sum, { a }) => sum + a.amountSat, c.receivedSat),
+            },
+            keyset: { ...wallet, counter: next, restored: wallet.restored && !covered },
           },
-          ...(more && { exit: 3 as const, hint: 'there may be more: run ecash-restore once more from its start' }),
+          ...(!covered && { exit: 3 as const, hint: 'there may be more: run ecash-restore once more from its start' }),
         };
       },
     }),
   ],
 );
 
+type Answered = Extract<EcashRestoreMessage, { step: 'answered' }>;
+
+/** The counters of the outputs that were shown. They are made anew, so that a repeated message is read as the first. @throws Refusal `promises-differ` */
+function shownIn({ outputs, keyset_id }: Answered, seed: Uint8Array): Map<Hex, number> {
+  const made = outputsOf(
+    seed,
+    keyset_id,
+    outputs.map((o) => ({ counter: o.counter, amountSat: 1n })),
+  );
+  const odd = outputs.find(({ B_ }, i) => made[i]!.B_ !== B_);
+  if (odd) throw notShown(odd.B_);
+  return new Map(outputs.map(({ B_, counter }) => [B_, counter]));
+}
+
+/** What the payee has signed of them, each once. @throws Refusal `promises-differ` */
+function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place: Place; signed: BlindPromise }[] {
+  const once = new Set<Hex>();
+  return found.map(({ B_, ...signed }) => {
+    const at = shown.get(B_);
+    if (at === undefined) throw notShown(B_);
+    if (once.has(B_)) throw new Refusal('promises-differ', `the blinded output ${B_} found twice`, { blame: 'payee' });
+    once.add(B_);
+    return { place: { counter: at, amountSat: signed.amount_sat }, signed };
+  });
+}
+const notShown = (B_: Hex): Refusal =>
+  new Refusal('promises-differ', `the blinded output ${B_} found, which this home has not shown`, { blame: 'payee' });
+
+/** @throws Refusal `no-ecash` */
+function checkIssues({ terms }: PayerCredit | PayeeCredit): void {
+  if (!issuesHere(terms))
+    throw new Refusal('no-ecash', `the payee signs no ecash for this contract, its issuer is '${terms.ecash}'`);
+}
 function payerOf(c: Credit | undefined): PayerCredit {
   return must(c, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
 }
-function walletOf(keyset: KeysetRecord | undefined): Extract<KeysetRecord, { role: 'wallet' }> {
-  if (keyset?.role !== 'wallet') throw new Refusal('no-keyset', 'this home has no ecash of that keyset');
-  return keyset;
-}
 
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 const nextPlaces = (first: number): Place[] =>
-  Array.from({ length: WINDOW }, (_, i) => ({ counter: first + i, amountSat: 1n }));
-const awaitedPlaces = (c: PayerCredit, { keyset }: { keyset: Extract<KeysetRecord, { role: 'wallet' }>['keyset'] }) =>
-  c.awaited.filter((a) => a.keyset === keyset.id).flatMap((a) => placesOf(a, keyset));
+  range(first, first + WINDOW).map((counter) => ({ counter, amountSat: 1n }));
+const awaitedOf = (c: PayerCredit, keyset: Hex): Awaited[] => c.awaited.filter((a) => a.keyset === keyset);

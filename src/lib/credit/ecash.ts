@@ -5,7 +5,7 @@
  * It is no exchange at one stroke: the payer signs first, and what it risks is the payment under way. Ecash itself:
  * `ecash/`. Contracts whose sats a running mint issues: not here.
  */
-import { ACTIVE, checkKeyset, keysetClaim, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
+import { ACTIVE, checkKeyset, keysetClaim, newWallet, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
 import {
   amountsFor,
   checkOutputsSigned,
@@ -24,7 +24,7 @@ import type { Terms } from './terms.ts';
 import type { UpdateAt, UpdateMessage } from './update-messages.ts';
 
 /** Does the payee itself answer a payment with blind signatures? */
-const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
+export const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
 
 /** The mint that a token names. One in a home has no address: its customers know it by the contract. */
 export const tokenMint = (terms: Terms): string => terms.mint_url ?? `spillway:${terms.payee_pubkey}`;
@@ -63,13 +63,13 @@ export function payForEcash(hand: Hand, c: PayerCredit, m: UpdateAt<'requested'>
   if (!m.ecash)
     throw new Refusal('no-keyset', 'the payee has no active keyset', { hint: 'the mint makes one with ecash-keyset' });
   const keyset = checkKeyset(m.ecash.keyset, 'payee');
-  const record = known?.role === 'wallet' ? known : { role: 'wallet' as const, keyset, counter: 0, restored: false };
+  const record = known?.role === 'wallet' ? known : newWallet(keyset, hand.mayRepeat);
   if (record.restored)
     throw new Refusal(
       'ecash-restore-first',
       `keyset ${keyset.id}: the counters of this wallet may be older than what it used`,
       {
-        hint: `spillway ecash-restore --contract ${c.id.slice(0, 8)} finds what was used`,
+        hint: `spillway ecash-restore --contract ${c.id.slice(0, 8)} --keyset ${keyset.id} finds what was used`,
       },
     );
   const same = (a: Awaited) => a.paidSat === m.paid_sat && a.amountSat === m.amount_sat && a.keyset === keyset.id;

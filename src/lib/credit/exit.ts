@@ -2,23 +2,35 @@
  * exit-credit: the unilateral exit. The payee's latest update, or the payer's refund, printed from the store: no key, no
  * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
  */
-import { table, type Coin, type Facts, type Hex } from '../protocol/action.ts';
+import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { earlyHint } from '../bitcoin/locktime.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
-import { creditKind, isFunded, type Credit, type FundedCredit, type PayeeCredit, type PayerCredit } from './records.ts';
+import {
+  creditKind,
+  finishedRolling,
+  isFunded,
+  type Credit,
+  type FundedCredit,
+  type PayeeCredit,
+  type PayerCredit,
+} from './records.ts';
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
+import { waits } from './waiting.ts';
 import { refund, update } from './transactions.ts';
+import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { openNonces, outpointOf, roleIn } from './steps.ts';
 
 /**
- * early: nothing presses · due: act now · late: the other side may be faster · done: the coin is spent ·
- * unfunded: the funding is not on the chain yet · dead: it never will be, another transaction took its inputs · unknown: no height given
+ * early: nothing presses · due: act now · late: the other side may be faster · pending: the coin is spent, not finally or
+ * not known by what · done: it is settled · lost: it is, for less than was paid ·
+ * unfunded: the funding is not on the chain yet · dead: it never will be, another transaction took its inputs, or it expired
+ * with nothing paid · unknown: no height given
  */
-export type Verdict = 'early' | 'due' | 'late' | 'done' | 'unfunded' | 'dead' | 'unknown';
+export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
 
 interface ExitOf<K extends 'exit' | 'refund'> {
   step: K;
@@ -37,7 +49,6 @@ interface ExitOf<K extends 'exit' | 'refund'> {
   verdict: Verdict;
 }
 export type ExitDocument = ExitOf<'exit'> | ExitOf<'refund'>;
-export type ExitFacts = Pick<Facts, 'tip' | 'coins' | 'known'>;
 export interface ExitInput {
   contract?: Hex;
   export?: boolean;
@@ -62,6 +73,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
       name: 'exit',
       after: null,
       by: 'payee',
+      stands: true,
       does: 'prints its latest exit, and freezes the contract for good',
       asks: ['contract'],
       may: ['export'],
@@ -70,12 +82,16 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
         const c = funded(records.contract) as PayeeCredit;
         if (!c.exit)
           throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
-        const hints = [...(restored ? [MAY_KNOW_MORE] : []), ...(input.export ? [NO_FREEZE] : [])];
+        const { hint } = waits(c);
+        const hints = [restored && MAY_KNOW_MORE, input.export ? NO_FREEZE : hint].filter(Boolean);
         return {
           message: exitOf(c, c.exit, facts),
           ...(hints.length > 0 && { hint: hints.join('; ') }),
-          writes: input.export ? {} : { contract: { ...c, state: 'exiting', live: [], rolling: null } as Credit },
-          voids: input.export ? [] : openNonces(c),
+          writes: input.export
+            ? {}
+            : { contract: { ...c, state: 'exiting', live: [], rolling: finishedRolling(c) } as Credit },
+          // Once frozen it has none: printed again, it writes nothing.
+          voids: input.export || c.state === 'exiting' ? [] : openNonces(c),
         };
       },
     }),
@@ -83,6 +99,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
       name: 'refund',
       after: null,
       by: 'payer',
+      stands: true,
       does: 'prints its refund once the contract has expired',
       asks: ['contract'],
       may: ['export'],
@@ -108,8 +125,10 @@ const MAY_KNOW_MORE =
 const NO_FREEZE =
   'an export does not freeze the contract; an older export is worth money to the payer: replace it after each payment and keep it secret';
 
+const SPENT = "the contract's coin is spent: by an exit, a close or a rollover";
 const GONE: Partial<Record<Verdict, string>> = {
-  done: "the contract's coin is spent: by an exit, a close or a rollover",
+  done: SPENT,
+  pending: SPENT,
   unfunded: 'the funding transaction is not on the chain: broadcast it, or leave it',
   dead: 'the funding was replaced by another transaction: this contract and its refund are dead',
 };
@@ -168,11 +187,13 @@ function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
 
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
-export function verdictOf(c: FundedCredit, { tip, coins, known }: ExitFacts): Verdict {
-  const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(c.outpoint));
-  // What has settled it stands, unless the chain shows the coin again.
-  if (c.settled && (coin === undefined || coin === 'missing')) return 'done';
-  if (coins !== 'not-checked' && coin === 'missing') return goneVerdict(c, coins, known);
+export function verdictOf(c: FundedCredit, facts: ExitFacts): Verdict {
+  const { tip } = facts;
+  const { is } = standingOf(c, facts);
+  if (is === 'settled') return 'done';
+  if (is === 'lost') return 'lost';
+  if (is === 'pending') return 'pending';
+  if (is === 'absent') return isDead(c, facts) || hasLapsed(c, facts) ? 'dead' : 'unfunded';
   if (c.role === 'payee' && c.paidSat === 0n) return 'done';
   if (tip === 'not-checked') return 'unknown';
   const { terms } = c;
@@ -182,11 +203,10 @@ export function verdictOf(c: FundedCredit, { tip, coins, known }: ExitFacts): Ve
   return tip <= deadlineHeight(terms) ? 'due' : 'late';
 }
 
-/** Why the contract's coin is not among the unspent ones. */
-function goneVerdict(c: FundedCredit, coins: ReadonlyMap<string, Coin | 'missing'>, known: Facts['known']): Verdict {
-  if (known === 'not-checked' || known.get(c.outpoint.txid) !== false) return 'done';
+/** Did another transaction take what funds the contract, so that it never will be? */
+export function isDead(c: FundedCredit, { coins }: ExitFacts): boolean {
   const inputs = 'funding' in c && c.funding ? c.funding.template.inputs : [];
-  return inputs.some((i) => coins.get(outpointText(i)) === 'missing') ? 'dead' : 'unfunded';
+  return coins !== 'not-checked' && inputs.some((i) => coins.get(outpointText(i)) === 'missing');
 }
 
 export interface DueLine {

@@ -10,8 +10,9 @@ import { childFee, childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import type { Hex } from '../protocol/action.ts';
 import { deadlineHeight } from './checks.ts';
-import { verdictOf, type ExitFacts } from './exit.ts';
+import { isDead } from './exit.ts';
 import { isFunded, issuedOf, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
+import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { payoutScript, type Policy } from './terms.ts';
 import { exitFee, settlementVsize } from './transactions.ts';
 
@@ -36,8 +37,10 @@ export interface Liquidity {
   holds_sat: bigint;
   /** What of it exits would bring that a node takes now: the coin is there. */
   settle_now_sat: bigint;
-  /** What was paid over contracts whose coin is spent. */
+  /** What was paid over contracts whose coin is spent: not finally yet or not known by what, paid out for good, and lost. */
+  pending_sat: bigint;
   settled_sat: bigint;
+  lost_sat: bigint;
   /** Ecash over all contracts: issued or reported, and paid for but not yet issued. */
   issued_sat: bigint;
   unissued_sat: bigint;
@@ -48,15 +51,13 @@ export interface Liquidity {
   days: Day[];
 }
 
-const GONE: ReadonlySet<string> = new Set(['done', 'dead']);
 const total = <C>(all: readonly C[], of: (c: C) => bigint): bigint => all.reduce((sum, c) => sum + of(c), 0n);
 
 /** Is anything of it still to be settled, as far as record and chain say? */
 function isLive(c: PayeeCredit | PayerCredit, facts: ExitFacts): boolean {
-  if (c.settled) return false;
-  // A verdict of 'done' for a contract with nothing paid says nothing of its coin.
-  const nothing = c.role === 'payee' && c.paidSat === 0n;
-  return !GONE.has(verdictOf(nothing ? ({ ...c, paidSat: 1n } as PayeeCredit) : c, facts));
+  if (hasLapsed(c, facts)) return false;
+  const { is } = standingOf(c, facts);
+  return is === 'live' || (is === 'absent' && !isDead(c, facts));
 }
 
 /** The contracts over which the home is paid and that have something to exit with. */
@@ -71,8 +72,7 @@ export function liquidity(network: string, records: readonly Credit[], facts: Ex
   const payee = funded.filter((c): c is PayeeCredit => c.role === 'payee');
   const payer = funded.filter((c): c is PayerCredit => c.role === 'payer' && isLive(c, facts));
   const live = payee.filter((c) => isLive(c, facts));
-  const holds = total(live, (c) => c.paidSat);
-  const there = live.filter((c) => verdictOf(c, facts) !== 'unfunded');
+  const there = live.filter((c) => standingOf(c, facts).is !== 'absent');
   const withEcash = payee.filter((c) => c.terms.ecash !== 'none');
   return {
     type: 'liquidity',
@@ -81,9 +81,11 @@ export function liquidity(network: string, records: readonly Credit[], facts: Ex
     tip: facts.tip === 'not-checked' ? null : facts.tip,
     contracts: live.length,
     locked_sat: total(live, (c) => c.terms.capacity_sat),
-    holds_sat: holds,
+    holds_sat: total(live, (c) => c.paidSat),
     settle_now_sat: total(there, (c) => c.paidSat),
-    settled_sat: total(payee, (c) => c.paidSat) - holds,
+    pending_sat: total(payee, (c) => (standingOf(c, facts).is === 'pending' ? c.paidSat : 0n)),
+    settled_sat: total(payee, (c) => standingOf(c, facts).settledSat),
+    lost_sat: total(payee, (c) => standingOf(c, facts).lostSat),
     issued_sat: total(withEcash, issuedOf),
     unissued_sat: total(withEcash, (c) => c.paidSat - issuedOf(c)),
     signed_sat: total(payer, (c) => c.signedMaxSat),

@@ -21,14 +21,35 @@ export interface OfferInput {
   mint?: string;
   ownKey?: string;
   payout?: string;
+  /** Seconds until an offer that nobody has answered ends. */
+  offerExpiry?: number;
 }
-type Given = Hand & { input: OfferInput; facts: Pick<Facts, 'payout'> };
+type Given = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
+
+/** An offer that nobody has answered ends after a day. */
+const OFFER_SECONDS = 86_400;
+
+/** Who issues, and behind which mint: as is said, else as in the contract that is rolled over; a mint stays with its issuer. */
+export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms): Pick<Terms, 'ecash' | 'mint_url'> {
+  const ecash = input.ecash ?? old?.ecash ?? 'none';
+  const stays = ecash === old?.ecash || ecash === 'cdk';
+  return { ecash, mint_url: input.mint ?? (stays ? (old?.mint_url ?? null) : null) };
+}
+
+/** Whoever rolls a contract over pays for the same ecash afterwards, unless it says otherwise. @throws Refusal `terms-differ` */
+export function checkIssuer(offer: Offer, expected: Pick<Terms, 'ecash' | 'mint_url'>): void {
+  const words = ({ ecash, mint_url }: typeof expected) => `'${ecash}' ${mint_url ?? 'without a mint'}`;
+  if (offer.ecash !== expected.ecash || offer.mint_url !== expected.mint_url)
+    throw new Refusal('terms-differ', `ecash ${words(offer)} offered, ${words(expected)} expected`, {
+      blame: 'payee',
+      hint: 'give --ecash and --mint as they are offered if this is meant',
+    });
+}
 
 /** @throws Refusal `usage` for an issuer without what it needs */
 function makeOffer({ input, facts, ...hand }: Given, old?: Terms) {
   checkHome(hand);
-  const ecash = input.ecash ?? old?.ecash ?? 'none';
-  const mint = input.mint ?? old?.mint_url ?? null;
+  const { ecash, mint_url: mint } = issuerOf(input, old);
   if (ecash === 'cdk' && mint === null)
     throw new Refusal('usage', '--ecash cdk found without the URL of that mint', { hint: 'give --mint URL' });
   if (mint !== null && !v.is(mintUrl, mint))
@@ -36,27 +57,28 @@ function makeOffer({ input, facts, ...hand }: Given, old?: Terms) {
   const [payout] = addressesFor([input.payout], facts.payout);
   const { own, side } = freshSide(hand, input.ownKey, payout);
   const policy = input.policy ?? defaultPolicy(hand.network as Network);
-  return { own, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
+  const until = facts.now + (input.offerExpiry ?? OFFER_SECONDS);
+  return { own, until, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
 }
 
 export function offerOpening(given: Given) {
   const { network } = given;
-  const { own, offer } = makeOffer(given);
+  const { offer, ...kept } = makeOffer(given);
   return {
     message: { step: 'offered', network, offer } as const,
-    writes: { contract: { role: 'payee', state: 'offered', network, own, offer, rolls: null } as const },
+    writes: { contract: { role: 'payee', state: 'offered', network, ...kept, offer, rolls: null } as const },
   };
 }
 
 export function offerRollover(
-  given: Given & { records: { contract?: Credit | undefined }; facts: Pick<Facts, 'tip' | 'payout'> },
+  given: Given & { records: { contract?: Credit | undefined }; facts: Pick<Facts, 'tip' | 'payout' | 'now'> },
 ) {
   const c = must(given.records.contract, 'payee', 'accepted', 'open');
   checkBefore(given.facts.tip, deadlineHeight(c.terms), 'a rollover is offered');
   const { network } = c.terms;
-  const { own, offer } = makeOffer(given, c.terms);
+  const { offer, ...kept } = makeOffer(given, c.terms);
   return {
     message: { step: 'offered', network, contract: viewOf(c), paid_sat: c.paidSat, receipt: c.receipt, offer } as const,
-    writes: { next: { role: 'payee', state: 'offered', network, own, offer, rolls: c.id } as const },
+    writes: { next: { role: 'payee', state: 'offered', network, ...kept, offer, rolls: c.id } as const },
   };
 }

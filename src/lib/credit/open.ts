@@ -5,29 +5,28 @@
  * is stored, here and outside the home, does the payer show its funding transaction.
  * Messages are found by the payee's key from first to last: a contract id exists only from `proposed` on.
  */
-import * as v from 'valibot';
 import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Spent } from '../bitcoin/transaction.ts';
 import { table, type Done, type Hand } from '../protocol/action.ts';
-import { keyClaim } from '../protocol/claims.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
-import { messageParser, psbt, text, height, hexOf, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { fundingPsbt, inputScripts, isSigned, signFunding } from '../bitcoin/funding.ts';
 import { contractOutpoint, fundFrom, readFunding } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
-import { psbtOf } from '../signing/exchange.ts';
+import { outsideOf, psbtOf } from '../signing/exchange.ts';
+import { checkLooked, checkStated } from './checks.ts';
 import { ecashKey } from './jobs.ts';
-import { offerOpening, type OfferInput } from './offer.ts';
+import { offerOpening } from './offer.ts';
+import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
-import { hintOf, ONCE, SIGN, TWICE } from './steps.ts';
-import { cancelled, creditKind, isOpening, must, type Credit } from './records.ts';
+import { answeredBefore, hintOf, ONCE, SIGN, TWICE } from './steps.ts';
+import { cancelled, creditKind, heldKey, isOpening, must, payeePubkey, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
   authOf,
@@ -35,63 +34,27 @@ import {
   contractAddress,
   contractDescriptor,
   contractId,
-  contractSchema,
-  offerEntries,
   readContract,
-  termsEntries,
   termsFrom,
   viewOf,
   type Contract,
   type Offer,
-  type Role,
 } from './terms.ts';
-import { checkOffered, refund } from './transactions.ts';
+import { checkOffered, refund, type Bounds } from './transactions.ts';
 
-const offer = v.strictObject(offerEntries);
-/** Stands beside the address, for whoever copies it: until the refund is stored, a payment there is lost. */
-const NOTICE = 'do not pay yet';
-const steps = {
-  /** Only a number, so that two are not one: there are no keys yet that could sign it, and nothing to be bound to. */
-  asked: { asked: hexOf(16) },
-  offered: { offer },
-  addressed: {
-    offer,
-    id: hexOf(32),
-    terms: v.strictObject(termsEntries),
-    address: text,
-    descriptor: v.pipe(v.string(), v.maxLength(400)),
-    expiry: height,
-    notice: v.literal(NOTICE),
-  },
-  proposed: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
-  accepted: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
-  ready: { contract: contractSchema, txid: hexOf(32), psbt: v.strictObject({ funding: psbt }) },
-} as const;
-export type OpenMessage = MessageOf<typeof steps>;
-
-export interface OpenInput extends OfferInput {
-  as?: Role;
-  amount?: bigint;
-  expires?: Expiry;
-  utxo?: readonly Spent[];
-  funding?: string;
-  ownKey?: string;
-  payout?: string;
-  change?: string;
-  allowFee?: boolean;
-}
-type Rs = { contract: Credit };
-
-const payeeKey = (m: Exclude<OpenMessage, { step: 'asked' }>): string =>
-  'contract' in m ? m.contract.payee_pubkey : m.offer.pubkey;
+/** `old`: the contract that is rolled over into this one. */
+type Rs = { contract: Credit; old: Credit };
 
 export const openCredit = table<OpenMessage, Rs, OpenInput>(
   {
     type: 'open-credit',
     server: 'payee',
-    kinds: { contract: creditKind },
-    parse: messageParser('open-credit', steps, 'asked'),
-    find: (m) => (m && m.step !== 'asked' ? { contract: keyClaim(payeeKey(m)) } : {}),
+    kinds: { contract: creditKind, old: creditKind },
+    parse: parseOpen,
+    find: (m, _, { contract: c }) => ({
+      ...(m && m.step !== 'asked' && { contract: keyClaim(payeeKey(m)) }),
+      ...(c && 'rolls' in c && c.rolls !== null && { old: idClaim(c.rolls) }),
+    }),
     party: ({ records, input, message }) => {
       if (records.contract) return records.contract.role;
       if (!message && input.as) return input.as;
@@ -113,7 +76,11 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
     },
     sealWith: ({ contract }) => contract?.own.path ?? null,
     cancel: ({ records }) => {
-      const c = records.contract;
+      const { contract: c, old } = records;
+      if (c && old && heldKey(old) === payeePubkey(c))
+        throw new Refusal('wrong-state', 'the contract belongs to a rollover that is under way', {
+          hint: `spillway rollover --contract ${(old as Contract).id.slice(0, 8)} --cancel ends both`,
+        });
       if (isOpening(c)) return { writes: { contract: cancelled(c) }, voids: refundNonce(c) };
       throw new Refusal(
         'too-late-to-cancel',
@@ -139,8 +106,8 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       after: 'asked',
       by: 'payee',
       does: 'offers, as below, because the payer asked',
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ payout: unnamed(input.payout) }),
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      needs: ({ input }) => ({ now: true, payout: unnamed(input.payout) }),
       take: (given) => offerOpening(given),
     }),
     row({
@@ -149,8 +116,8 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       by: 'payee',
       does: 'offers fresh keys, a payout address, its policy, and who issues ecash for what will be paid',
       asks: ['as'],
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ payout: unnamed(input.payout) }),
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      needs: ({ input }) => ({ now: true, payout: unnamed(input.payout) }),
       take: (given) => offerOpening(given),
     }),
     row({
@@ -160,10 +127,10 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       does: 'shows the address that another wallet is to fund, without paying yet',
       when: ['without --utxo', ({ input }) => !input.utxo],
       asks: ['amount', 'expires'],
-      may: ['ownKey', 'payout', 'allowFee'],
+      may: ['ownKey', 'payout', 'allowFee', 'maxExitFeerate'],
       needs: ({ input }) => ({ tip: true, now: true, payout: unnamed(input.payout) }),
       take: ({ message, records, input, facts, ...hand }) => {
-        if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
+        if (records.contract) throw answeredBefore(records.contract, 'open-credit');
         const [payout] = addressesFor([input.payout], facts.payout);
         const { own, side } = freshSide(hand, input.ownKey, payout);
         const terms = agree(
@@ -232,13 +199,14 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       does: 'proposes a contract funded by its coins, with the nonce of its refund',
       when: ['with --utxo', ({ input }) => input.utxo !== undefined],
       asks: ['utxo', 'amount', 'expires'],
-      may: ['ownKey', 'payout', 'change', 'allowFee'],
+      may: ['ownKey', 'payout', 'change', 'allowFee', 'maxExitFeerate'],
       needs: ({ input }) => ({
         tip: true,
         now: true,
         feerate: true,
         payout: unnamed(input.payout, input.change),
         coins: outpointsOf(input.utxo ?? []),
+        reserved: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
         // Waiting for another wallet's nonce: the record holds what was drawn in the first run.
@@ -246,7 +214,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           const c = must(records.contract, 'payer', 'proposed');
           return propose(hand, c, c.funding, c.coins);
         }
-        if (records.contract) throw new Refusal('already-known', 'this offer was answered before');
+        if (records.contract) throw answeredBefore(records.contract, 'open-credit');
         const [payout, change] = addressesFor([input.payout, input.change], facts.payout);
         const { own, side } = freshSide(hand, input.ownKey, payout);
         const terms = agree(
@@ -257,7 +225,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           facts,
         );
         const template = fundFrom(terms, input.utxo, change, facts.feerate, input.allowFee ?? false);
-        const coins = checkCoins(facts.coins, template.inputs);
+        const coins = checkSpendable(facts, template.inputs);
         const contract = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
         return {
           ...hintOf(expiryWords(input.expires, terms.expiry)),
@@ -270,22 +238,25 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       name: 'accepted',
       after: 'proposed',
       by: 'payee',
+      stands: true,
       does: 'rebuilds the refund from the terms and signs it last; from here on it serves the contract',
-      needs: () => ({ tip: true }),
-      take: ({ message, records, facts, ...hand }) => {
+      agrees: ['unchecked'],
+      needs: ({ message }) => ({ tip: true, now: true, coins: [outpointText(message.contract.outpoint)] }),
+      take: ({ message, records, input, facts, ...hand }) => {
+        checkLooked(hand.network, { tip: facts.tip }, input.unchecked);
         const contract = readContract(message.contract, hand.network as Network, 'payer');
-        const { accepted, part, job, peer } = acceptRefund(
-          hand,
-          contract,
-          records.contract,
-          message.psbt.refund,
-          facts.tip,
-        );
+        const checks = { funding: checkStated(facts.coins, contract) };
+        const { accepted, part, job, peer } = acceptRefund(hand, contract, records.contract, {
+          psbt: message.psbt.refund,
+          rolls: null,
+          ...facts,
+        });
         const writes = { contract: accepted };
-        if (!part) return { waits: { refund: psbtOf(job, { peer }) }, hint: TWICE, writes };
+        if (!part) return { waits: { refund: psbtOf(job, { peer }) }, hint: TWICE, writes, checks };
         return {
           message: { ...message, step: 'accepted', psbt: { refund: psbtOf(job, { own: part, peer }) } },
           writes,
+          checks,
         };
       },
     }),
@@ -293,6 +264,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       name: 'ready',
       after: 'accepted',
       by: 'payer',
+      stands: true,
       does: 'completes and stores the refund, and only then shows the funding transaction',
       needs: ({ records }) => ({
         ours: inputScripts(records.contract && 'funding' in records.contract ? records.contract.funding : null).concat(
@@ -306,7 +278,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
             blame: 'payee',
           });
         const done = completeRefund(hand, had, message.psbt.refund);
-        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: {} };
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: { contract: done.asking } };
         const copies = [refundCopy(had, done.record.refund, facts.ours)];
         const { funding } = done.record;
         if (!funding) throw new Refusal('wrong-state', 'this contract was funded by a rollover');
@@ -342,11 +314,11 @@ function agree(
   network: string,
   o: Offer,
   side: Parameters<typeof termsFrom>[2],
-  input: { amount: bigint; expires: Expiry; allowFee?: boolean },
+  input: { amount: bigint; expires: Expiry } & Bounds,
   facts: { tip: number | 'not-checked'; now: number },
 ) {
   const terms = termsFrom(network, o, side, input.amount, expiryHeight(input.expires, facts.tip, facts.now));
-  checkOffered(terms, o.policy, facts.tip, input.allowFee ?? false);
+  checkOffered(terms, o.policy, facts.tip, input);
   return terms;
 }
 
@@ -359,7 +331,8 @@ function propose(
   const { id, terms, outpoint, own } = held;
   const contract = { id, terms, outpoint };
   const { job, opened, nonce } = openRefund(hand, { ...contract, own });
-  const writes = { contract: { role: 'payer', state: 'proposed', ...contract, own, funding, coins, nonce } as const };
+  const kept = { role: 'payer', state: 'proposed', ...contract, own, funding, coins, rolls: null, nonce } as const;
+  const writes = { contract: { ...kept, ...(opened && outsideOf(job, opened.share)) } };
   if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
   return {
     message: {

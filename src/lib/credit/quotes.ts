@@ -6,6 +6,9 @@
 import { checkUnpaid, creditQuote, quoteClaim, reserve, reusableClaim, type Quote } from '../ecash/quote.ts';
 import type { Claim, Facts, Queries } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { lapsesAt } from './asked.ts';
+import { placesOf } from './waiting.ts';
+import { put, within, type Span } from './spans.ts';
 import type { Asked, Credit, Inflight, PayeeCredit, PayerCredit } from './records.ts';
 import type { Terms } from './terms.ts';
 import type { UpdateAt, UpdateMessage } from './update-messages.ts';
@@ -43,8 +46,13 @@ export function reserveAsked(
 ): { quote?: Quote } {
   if (!asked?.quote) return {};
   checkTakesQuotes(c.terms);
-  const { quote: id, until } = asked;
-  const wish = { id, contract: c.id, mint: c.terms.mint_url!, amountSat, until };
+  const wish = {
+    id: asked.quote,
+    contract: c.id,
+    mint: c.terms.mint_url!,
+    amountSat,
+    until: lapsesAt(asked, facts.now),
+  };
   return { quote: reserve(known, wish, facts.quote, facts.now) };
 }
 
@@ -58,53 +66,91 @@ export function creditPayment(
   amountSat: bigint,
   known: Quote | undefined,
   found: Facts['quote'],
-): { waitingSat: bigint; quote?: Quote } {
-  const { waitingSat } = c;
-  if (c.terms.ecash !== 'cdk') return { waitingSat };
-  if (!known && !asked?.quote) return { waitingSat: waitingSat + amountSat };
+): Pick<PayeeCredit, 'quoted'> & { quote?: Quote } {
+  const { quoted, paidSat } = c;
+  if (c.terms.ecash !== 'cdk' || (!known && !asked?.quote)) return { quoted };
   if (!known || known.contract !== c.id)
     throw new Refusal('quote-bound', `quote ${asked?.quote} is not this contract's any more`, { hint: 'ask again' });
   if (known.reserved !== null) checkUnpaid(found, { amountSat, pubkey: null });
-  return { waitingSat, quote: creditQuote(known, amountSat) };
+  const places = put(quoted, { fromSat: paidSat, toSat: paidSat + amountSat });
+  return { quoted: places, quote: creditQuote(known, amountSat) };
 }
 
 // ── the payer's side: what was paid and has not arrived at the mint ──────────────────────────────────────────────────
 
-/** Which figure tells the payer what of its payments has arrived: that of the oldest one. */
-export function inflightQuery(c: Credit | undefined): Queries['quote'] {
-  if (c?.role !== 'payer' || !('inflight' in c) || c.terms.mint_url === null) return null;
-  const [oldest] = c.inflight;
-  const id = oldest && (oldest.quote ?? c.quote);
-  return id ? { mint: c.terms.mint_url, id } : null;
+/** Of so many quotes at most the payer asks what has arrived. */
+const MOST_QUERIES = 8;
+
+/** Which figures tell the payer what of its payments has arrived. */
+export function inflightQueries(c: Credit | undefined): Queries['quotes'] {
+  if (c?.role !== 'payer' || !('inflight' in c) || c.terms.mint_url === null) return [];
+  const mint = c.terms.mint_url;
+  const ids = new Set(c.inflight.flatMap((p) => p.quote ?? c.quote ?? []));
+  return [...ids].slice(0, MOST_QUERIES).map((id) => ({ mint, id }));
 }
 
+/** What of the payments under way the mint's figures do not show as arrived. */
+export const stillInflight = (c: PayerCredit, found: Facts['quotes']): Inflight[] =>
+  c.inflight.filter((p) => !hasArrived(c, p, found));
+
 /**
- * The payer's record with one more payment under way, less those that the mint's own figure shows as arrived.
+ * The payer's record with one more payment under way, less those that the mint's own figures show as arrived, and those
+ * whose place it takes: the payee has not accepted them, and asks for the same sum once more.
  * @param m what is about to be signed, @param most `--max-inflight`; without it, one payment
  * @throws Refusal `ecash-awaited`
  */
 export function payForQuote(
   c: PayerCredit,
   m: UpdateAt<'requested'>,
-  found: Facts['quote'],
+  found: Facts['quotes'],
   most: bigint | undefined,
-): Pick<PayerCredit, 'inflight' | 'foreignSat'> {
-  const { inflight, foreignSat } = c;
-  if (c.terms.ecash !== 'cdk' || m.paid_sat <= c.signedMaxSat) return { inflight, foreignSat };
-  const arrived = (p: Inflight): boolean =>
-    typeof found === 'object' && found.id === (p.quote ?? c.quote) && found.paidSat >= p.arrivesSat;
-  const left = inflight.filter((p) => !arrived(p));
+): Pick<PayerCredit, 'inflight' | 'went'> {
+  if (c.terms.ecash !== 'cdk') return { inflight: c.inflight, went: c.went };
+  const known = acceptedUpTo(c, m.previous_paid_sat, found);
+  const replaced = (p: Inflight): boolean => p.paidSat > m.previous_paid_sat && p.paidSat <= m.paid_sat;
+  const left = stillInflight(known, found).filter((p) => !replaced(p));
   const sum = left.reduce((all, p) => all + p.amountSat, 0n);
-  if (most === undefined ? left.length > 0 : sum + m.amount_sat > most)
+  const isOver = most === undefined ? left.length > 0 : sum + m.amount_sat > most;
+  if (m.paid_sat > c.signedMaxSat && isOver)
     throw new Refusal('ecash-awaited', `${sum} sat were paid and have not arrived at the mint`, {
       hint:
-        c.quote === null ? 'tie a quote of the mint to the contract: ecash-quote' : 'or allow more: --max-inflight SAT',
+        c.quote === null
+          ? 'tie a quote of the mint to the contract: ecash-quote'
+          : 'or allow more: --max-inflight SAT; after a restore ecash-quote tells what has arrived',
     });
-  const named = m.asked?.quote && m.asked.quote !== c.quote ? m.asked.quote : null;
-  const foreign = named === null ? foreignSat : foreignSat + m.amount_sat;
-  const arrivesSat = named === null ? m.paid_sat - foreignSat : m.amount_sat;
-  return {
-    foreignSat: foreign,
-    inflight: [...left, { paidSat: m.paid_sat, amountSat: m.amount_sat, quote: named, arrivesSat }],
-  };
+  const quote = m.asked?.quote && m.asked.quote !== c.quote ? m.asked.quote : null;
+  const now: Inflight = { paidSat: m.paid_sat, amountSat: m.amount_sat, quote };
+  // Signed again after it had arrived, it is not under way once more.
+  const overlaps = (p: Inflight): boolean => p.paidSat > m.previous_paid_sat && fromOf(p) < m.paid_sat;
+  if (m.paid_sat <= c.signedMaxSat && !known.inflight.some(overlaps)) return { inflight: left, went: known.went };
+  const went = put(known.went, placesOf(now));
+  return { went, inflight: hasArrived({ ...known, went }, now, found) ? left : [...left, now] };
 }
+
+/** The record once the payee counts so much as paid: of two payments for the same places, the one that came to this sum. */
+function acceptedUpTo(c: PayerCredit, paidSat: bigint, found: Facts['quotes']): PayerCredit {
+  const accepted = c.inflight.find((p) => p.paidSat === paidSat);
+  const inflight = c.inflight.filter((p) => !accepted || p.paidSat <= fromOf(accepted) || p.paidSat >= paidSat);
+  const sure = inflight.filter((p) => p === accepted || (p.quote !== null && hasArrived(c, p, found)));
+  return { ...c, inflight, went: sure.reduce((all, p) => put(all, placesOf(p)), [...c.went]) };
+}
+
+const fromOf = ({ paidSat, amountSat }: Inflight): bigint => paidSat - amountSat;
+
+/** What earlier quotes of the contract got counts for the one that it has now. */
+function hasArrived(c: PayerCredit, { paidSat, amountSat, quote }: Inflight, found: Facts['quotes']): boolean {
+  const figure = found.get(quote ?? c.quote ?? '')?.paidSat;
+  if (figure === undefined) return false;
+  return figure >= (quote === null ? c.bound.quoteSat + ownSat(c, paidSat) - ownSat(c, c.bound.paidSat) : amountSat);
+}
+
+/** What of so much belongs to reusable quotes; what is not known does. */
+const ownSat = ({ went }: PayerCredit, paidSat: bigint): bigint => paidSat - within(went.filter(isForeign), paidSat);
+const isForeign = (s: Span): boolean => s.foreign === true;
+
+/**
+ * The payer's record with the reusable quote that it has now, and what the payee says of it.
+ * @param paidSat what the payee counts as paid, @param quoteSat what of it belongs to this quote
+ */
+export const boundTo = <C extends PayerCredit>(c: C, quote: string, paidSat: bigint, quoteSat: bigint): C =>
+  c.quote === quote && c.bound.paidSat > paidSat ? c : { ...c, quote, bound: { paidSat, quoteSat } };

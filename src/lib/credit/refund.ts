@@ -7,10 +7,10 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
-import type { Hand, NonceId } from '../protocol/action.ts';
+import type { Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { answerOf, checkAnswer, finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { answerOf, checkAnswer, finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { refundJob } from './jobs.ts';
 import { must, NOTHING_PAID, nothingSigned, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
@@ -26,16 +26,21 @@ export function openRefund(hand: Hand, contract: Held) {
   return { job, opened, nonce: opened && opened.opens.length > 0 ? job.nonceId.sighash : null };
 }
 
+interface Proposed extends Pick<Facts, 'tip' | 'now'> {
+  psbt: string;
+  /** The contract that is rolled over into this one. */
+  rolls: Hex | null;
+}
+
 /**
  * The payee signs a refund, last. Its key is bound here to one payer key, one outpoint and one refund sighash, for ever.
- * @throws Refusal `key-bound`, `terms-differ`, `out-of-policy`, `transaction-differs`
+ * @throws Refusal `key-bound`, `terms-differ`, `offer-expired`, `out-of-policy`, `transaction-differs`
  */
 export function acceptRefund(
   hand: Hand,
   contract: Contract,
   record: Credit | undefined,
-  refundPsbt: string,
-  tip: number | 'not-checked',
+  { psbt, rolls, tip, now }: Proposed,
 ) {
   checkHome(hand);
   const had = must(record, 'payee', 'offered', 'accepted');
@@ -53,6 +58,14 @@ export function acceptRefund(
       });
   } else {
     const { offer } = had;
+    if (had.rolls !== rolls)
+      throw new Refusal('terms-differ', 'the offer that the message answers was made for another contract', {
+        blame: 'payer',
+      });
+    if (had.until !== null && now > had.until)
+      throw new Refusal('offer-expired', `the offer that the message answers ended ${now - had.until} seconds ago`, {
+        hint: 'offer again',
+      });
     const same =
       terms.payee_pubkey === offer.pubkey &&
       terms.payee_auth === offer.auth &&
@@ -71,7 +84,7 @@ export function acceptRefund(
     checkCapacity(terms);
   }
   const job = refundJob({ ...contract, own, role: 'payee' });
-  const { peer } = sharesIn(job, refundPsbt);
+  const { peer } = sharesIn(job, psbt);
   const part = signLast(hand, job, peer);
   const accepted: Extract<Credit, { state: 'accepted' }> =
     had.state === 'accepted'
@@ -91,20 +104,31 @@ export function acceptRefund(
   return { accepted, part, job, peer };
 }
 
-/** The payer completes the refund that it opened; `wait`: a PSBT for the wallet that holds its key. */
+type PayerAt<S> = Extract<Credit, { role: 'payer'; state: S }>;
+interface Completed {
+  record: PayerAt<'open'>;
+  spends: readonly NonceId[];
+}
+/** `wait`: a PSBT for the wallet that holds the key. */
+interface Asking {
+  wait: string;
+  asking: PayerAt<'proposed'>;
+}
+
+/** The payer completes the refund that it opened. */
 export function completeRefund(
   hand: Hand,
-  had: Extract<Credit, { role: 'payer'; state: 'proposed' | 'open' }>,
+  had: PayerAt<'proposed'> | PayerAt<'open'>,
   refundPsbt: string,
-) {
+): Completed | Asking {
   if (had.state === 'open') {
     checkAnswer(had.refundAnswer, refundPsbt, 'refund', 'payee');
     return { record: had, spends: [] };
   }
   const job = refundJob(had);
   const shares = sharesIn(job, refundPsbt);
-  const done = finish(hand, job, shares.peer);
-  if (!done) return { wait: psbtOf(job, shares) };
+  const done = finish(hand, job, shares.peer, had.outside);
+  if (!done) return { wait: psbtOf(job, shares), asking: { ...had, ...outsideOf(job, shares.own, shares.peer) } };
   const { id, terms, outpoint, own, funding, coins } = had;
   const record: Extract<Credit, { role: 'payer'; state: 'open' }> = {
     role: 'payer',

@@ -18,18 +18,17 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
-import type { Facts, Hand, Hex } from '../protocol/action.ts';
+import type { Facts, Hand, Hex, Kept } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Job } from '../signing/exchange.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { putStacks } from '../bitcoin/funding.ts';
 import { contractOutpoint } from './funding.ts';
-import { psbtOf } from '../signing/exchange.ts';
+import { outsideOf, psbtOf, type Job } from '../signing/exchange.ts';
 import { rolloverJob } from './jobs.ts';
-import { cancelled, isOpening, type Credit, type Rolling } from './records.ts';
+import { cancelled, isFunded, rollingOf, type Credit, type Rolling } from './records.ts';
 import { openRefund } from './refund.ts';
 import type { Pair } from './rollover-messages.ts';
-import { ONCE } from './steps.ts';
+import { noncesOf, ONCE } from './steps.ts';
 import { keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
@@ -178,14 +177,42 @@ export function rolloverPsbt(job: Job, next: Terms, shares: Shares, witnesses: R
   return writePsbt(putStacks(tx, witnesses));
 }
 
+export type RollRecords = { contract: Credit; next: Credit };
+
 /**
- * The next contract of a rollover that was given up, written under its role. It may have its refund already, where the
- * payer waited for another wallet; without the payer's signature of the rollover it cannot be funded.
+ * Gives up the rollover that is under way, whatever a message names: the contract that was begun with it ends with it.
+ * Or, on the payee, an offer of this contract's that nobody has answered.
+ * @throws Refusal `too-late-to-cancel`
  */
-export const giveUp = <R extends 'next' | 'prior'>(role: R, c: Credit | undefined): { [K in R]?: Credit } =>
-  (isOpening(c) || (c?.role === 'payer' && c.state === 'open') ? { [role]: cancelled(c) } : {}) as {
-    [K in R]?: Credit;
-  };
+export function cancelRolling({ contract: c, next }: Partial<RollRecords>): Kept<RollRecords> {
+  const rolling = rollingOf(c);
+  if ((c?.state === 'open' || c?.state === 'accepted') && rolling)
+    return {
+      writes: { contract: { ...c, rolling: null } as Credit },
+      voids: c.role === 'payee' ? noncesOf(c.id, [rolling]) : [],
+    };
+  if (c?.state === 'offered' && c.rolls !== null) return { writes: { contract: cancelled(c) } };
+  if (next?.state === 'offered' && c && isFunded(c) && next.rolls === c.id)
+    return { writes: { next: cancelled(next) } };
+  throw new Refusal(
+    'too-late-to-cancel',
+    c?.state === 'rolled' ? 'the rollover is signed' : 'no rollover is under way',
+  );
+}
+
+/**
+ * Before the old contract is signed away: the refund that is kept must be of the very contract that this rollover makes.
+ * @throws Refusal `state-moved-on`
+ */
+export function checkMakes(template: Template, sighash: Hex, rolling: Rolling, next: Contract): void {
+  if (
+    sighash !== rolling.sighash ||
+    outpointText(contractOutpoint(next.terms, template)) !== outpointText(next.outpoint)
+  )
+    throw new Refusal('state-moved-on', 'the next contract in this home is not the one that this rollover makes', {
+      hint: 'rollover --cancel, then offer again',
+    });
+}
 
 /** The payer's proposal: the next contract, the nonce of its refund, and the transaction that rolls into it. */
 export function propose(
@@ -197,7 +224,10 @@ export function propose(
 ) {
   const template = rollover(c, rolling, next.terms);
   const { job, opened, nonce } = openRefund(hand, next);
-  const writes = { contract: c as Credit, next: { ...next, nonce } as Credit };
+  const writes = {
+    contract: c as Credit,
+    next: { ...next, nonce, ...(opened && outsideOf(job, opened.share)) } as Credit,
+  };
   const rolled = rolloverPsbt(rolloverJob(c, template), next.terms, {}, {});
   if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
   const message: Pair = {

@@ -40,6 +40,10 @@ export interface RollInput extends OfferInput {
   payout?: string;
   change?: string;
   allowFee?: boolean;
+  /** Payer: the most that exit and refund of the next contract may cost, satoshis for 1000 vB. */
+  maxExitFeerate?: number;
+  /** Payee: go on without a height, or without having seen the funding. */
+  unchecked?: boolean;
 }
 export const parseRollover = messageParser('rollover', steps);
 

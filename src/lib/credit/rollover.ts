@@ -16,72 +16,67 @@ import { table } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
-import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { checkFunding } from './checks.ts';
+import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { checkCoins, checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { checkFunding, checkLooked } from './checks.ts';
 import { isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
 import { contractOutpoint } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { ecashKey, rolloverJob } from './jobs.ts';
-import { offerRollover } from './offer.ts';
-import { acceptRefund, completeRefund, refundNonce } from './refund.ts';
+import { checkIssuer, issuerOf, offerRollover } from './offer.ts';
+import { acceptRefund, completeRefund } from './refund.ts';
 import {
+  cancelRolling,
+  checkMakes,
   checkPaidStill,
   checkRolls,
   checkShape,
   checkSigned,
   checkTopUps,
-  giveUp,
   pairOf,
   planOf,
   propose,
   rolloverPsbt,
   sighashOf,
+  type RollRecords,
 } from './rolling.ts';
 import { checkSame } from '../protocol/message.ts';
-import { checkHome, checkSettled, hintOf, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import {
+  answeredBefore,
+  checkHome,
+  checkSettled,
+  hintOf,
+  noncesOf,
+  ONCE,
+  SIGN,
+  outpointOf,
+  peerAuth,
+  roleIn,
+  TWICE,
+} from './steps.ts';
+import { waits } from './waiting.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, must, rollingOf, signedUpTo, type Credit, type Rolling } from './records.ts';
+import { creditKind, must, rollingOf, type Credit, type Rolling } from './records.ts';
+import { signedUpTo } from './owed.ts';
 import { refundCopy } from './refund-copy.ts';
 import { nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
 import { checkOffered, rollover as rolloverTemplate } from './transactions.ts';
 
-/** `prior`: the next contract of an earlier proposal for the same old one, which a new proposal replaces. */
-type Rs = { contract: Credit; next: Credit; prior: Credit };
-
-export const rollover = table<RollMessage, Rs, RollInput>(
+export const rollover = table<RollMessage, RollRecords, RollInput>(
   {
     type: 'rollover',
     server: 'payee',
-    kinds: { contract: creditKind, next: creditKind, prior: creditKind },
+    kinds: { contract: creditKind, next: creditKind },
     parse: parseRollover,
-    find: (m, input, { contract }) => {
-      const rolling = rollingOf(contract);
-      const next = m && m.step !== 'asked' ? nextKey(m) : undefined;
-      return {
-        contract: idClaim(m?.contract.id ?? input.contract ?? ''),
-        ...(next !== undefined && { next: keyClaim(next) }),
-        ...(rolling && rolling.nextKey !== next && { prior: keyClaim(rolling.nextKey) }),
-      };
-    },
+    find: (m, input) => ({
+      contract: idClaim(m?.contract.id ?? input.contract ?? ''),
+      ...(m && m.step !== 'asked' && { next: keyClaim(nextKey(m)) }),
+    }),
     party: ({ records }) => roleIn(records.contract),
     peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
     sealWith: ({ contract }) => contract!.own.path,
-    cancel: ({ records }) => {
-      const c = records.contract;
-      const next = records.next ?? records.prior;
-      if (c?.state === 'open' && c.rolling)
-        return {
-          writes: { contract: { ...c, rolling: null } as Credit, ...giveUp(records.next ? 'next' : 'prior', next) },
-          voids: [...(c.role === 'payee' ? noncesOf(c.id, [c.rolling]) : []), ...refundNonce(next)],
-        };
-      if (next?.state === 'offered') return { writes: giveUp(records.next ? 'next' : 'prior', next) };
-      throw new Refusal(
-        'too-late-to-cancel',
-        c?.state === 'rolled' ? 'the rollover is signed' : 'no rollover is under way',
-      );
-    },
+    cancel: ({ records }) => cancelRolling(records),
   },
   (row) => [
     row({
@@ -101,8 +96,8 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       after: 'asked',
       by: 'payee',
       does: 'offers, as below, because the payer asked',
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ tip: true, payout: unnamed(input.payout) }),
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      needs: ({ input }) => ({ tip: true, now: true, payout: unnamed(input.payout) }),
       take: ({ message, records, ...given }) => {
         checkSame({ contract: viewOf(must(records.contract, 'payee', 'accepted', 'open')) }, message, 'payer');
         return offerRollover({ records, ...given });
@@ -114,8 +109,8 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       by: 'payee',
       does: 'states what is paid and offers fresh keys for the next contract',
       asks: ['contract'],
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout'],
-      needs: ({ input }) => ({ tip: true, payout: unnamed(input.payout) }),
+      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      needs: ({ input }) => ({ tip: true, now: true, payout: unnamed(input.payout) }),
       take: (given) => offerRollover(given),
     }),
     row({
@@ -124,18 +119,20 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       by: 'payer',
       does: 'proposes the next contract and the transaction that rolls into it, with the nonce of its refund',
       asks: ['expires'],
-      may: ['amount', 'utxo', 'ownKey', 'payout', 'change', 'allowFee'],
+      may: ['amount', 'utxo', 'ownKey', 'payout', 'change', 'allowFee', 'maxExitFeerate', 'ecash', 'mint'],
       needs: ({ input }) => ({
         tip: true,
         now: true,
         feerate: true,
         payout: unnamed(input.payout, input.change),
         coins: outpointsOf(input.utxo ?? []),
+        reserved: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
         checkSame({ contract: viewOf(c) }, message, 'payee');
         checkSettled(c);
+        checkIssuer(message.offer, issuerOf(input, c.terms));
         checkReceipt(c, message.paid_sat, message.receipt, 'payee');
         const counted = signedUpTo(c, message.paid_sat);
         if (message.paid_sat !== counted.signedMaxSat)
@@ -149,8 +146,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         if (records.next) {
           // Waiting for another wallet's nonce: both records hold what was drawn in the first run.
           const next = must(records.next, 'payer', 'proposed');
-          if (!c.rolling || !next.own.outside || hand.merged.length === 0)
-            throw new Refusal('already-known', 'this offer was answered before');
+          if (!c.rolling || !next.own.outside || hand.merged.length === 0) throw answeredBefore(next, 'rollover');
           return propose(hand, message, c, c.rolling, next);
         }
         if (input.utxo && input.amount === undefined)
@@ -170,8 +166,8 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         );
         const payer = { ...side, ecash: () => ecashKey(hand, own) };
         const terms = termsFrom(message.network, message.offer, payer, plan.capacity, expiry);
-        checkOffered(terms, message.offer.policy, facts.tip, input.allowFee ?? false);
-        const coins = checkCoins(facts.coins, plan.topUps);
+        checkOffered(terms, message.offer.policy, facts.tip, input);
+        const coins = checkSpendable(facts, plan.topUps);
         const parts = { paidSat: message.paid_sat, topUps: plan.topUps, change: plan.change };
         const template = rolloverTemplate(c, parts, terms);
         const rolling: Rolling = {
@@ -188,13 +184,12 @@ export const rollover = table<RollMessage, Rs, RollInput>(
           state: 'proposed',
           funding: null,
           coins: outpointsOf(plan.topUps),
+          rolls: c.id,
           nonce: null,
         });
         return {
           ...hintOf(expiryWords(input.expires, terms.expiry)),
           ...proposed,
-          writes: { ...proposed.writes, ...giveUp('prior', records.prior) },
-          voids: refundNonce(records.prior),
           checks: { coins },
         };
       },
@@ -204,17 +199,16 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       after: 'proposed',
       by: 'payee',
       does: 'signs the next refund last, and opens the rollover with its nonce',
+      agrees: ['unchecked'],
       needs: ({ message, records }) => ({
         tip: true,
+        now: true,
         coins: [...outpointOf(records.contract), ...outpointsOf(message.top_ups)],
       }),
-      take: ({ message: m, records, facts, ...hand }) => {
+      take: ({ message: m, records, input, facts, ...hand }) => {
+        checkLooked(hand.network, facts, input.unchecked);
         const c = must(records.contract, 'payee', 'accepted', 'open');
         checkSame({ contract: viewOf(c) }, m, 'payer');
-        if (records.next?.state === 'offered' && records.next.rolls !== c.id)
-          throw new Refusal('terms-differ', 'the offer that the message answers is for another contract', {
-            blame: 'payer',
-          });
         checkPaidStill(c.paidSat, m.paid_sat);
         const next = readContract(m.next_contract, hand.network as Network, 'payer');
         const topUps = m.top_ups.map(({ amount_sat, ...rest }) => ({ ...rest, sat: amount_sat }));
@@ -229,13 +223,14 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         checkSame(pair, m, 'payer');
         const job = rolloverJob(c, template);
         sharesIn(job, m.psbt.rollover);
-        const accepted = acceptRefund(hand, next, records.next, m.psbt.refund, facts.tip);
+        const accepted = acceptRefund(hand, next, records.next, { psbt: m.psbt.refund, rolls: c.id, ...facts });
         const opened = open(hand, job);
         const rolling: Rolling = {
           ...parts,
           nextKey: next.terms.payee_pubkey,
           sighash: job.nonceId.sighash,
           witnesses: {},
+          ...(opened && outsideOf(job, opened.share)),
         };
         const kept = {
           writes: { contract: { ...c, rolling }, next: accepted.accepted },
@@ -262,6 +257,7 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       name: 'signed',
       after: 'accepted',
       by: 'payer',
+      stands: true,
       does: 'stores the next refund, then signs the rollover last: the old contract is frozen for good',
       needs: ({ records }) => ({
         tip: true,
@@ -289,9 +285,10 @@ export const rollover = table<RollMessage, Rs, RollInput>(
         checkRolls(facts.tip, c.terms, rolling.topUps.length);
         const template = rolloverTemplate(c, rolling, had.terms);
         const job = rolloverJob(c, template);
+        checkMakes(template, job.nonceId.sighash, rolling, had);
         const { peer } = sharesIn(job, m.psbt.rollover);
         const done = completeRefund(hand, had, m.psbt.refund);
-        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: {} };
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: { next: done.asking } };
         // The next refund is kept from here on, also when another wallet has to sign first.
         const next = done.record;
         const signed = signFunding(hand, { template, witnesses: rolling.witnesses }, facts.ours, [job.index]);
@@ -341,37 +338,49 @@ export const rollover = table<RollMessage, Rs, RollInput>(
       name: 'complete',
       after: 'signed',
       by: 'payee',
+      stands: true,
       does: 'completes the rollover, to be broadcast: the old contract is frozen for good',
+      agrees: ['unchecked'],
       needs: ({ records }) => ({
         tip: true,
         coins: [...outpointOf(records.contract), ...outpointsOf(rollingOf(records.contract)?.topUps ?? [])],
       }),
-      take: ({ message: m, records, facts, ...hand }) => {
+      take: ({ message: m, records, input, facts, ...hand }) => {
         checkHome(hand);
+        checkLooked(hand.network, facts, input.unchecked);
         const c = must(records.contract, 'payee', 'accepted', 'open');
-        const next = must(records.next, 'payee', 'accepted', 'open');
         const { rolling } = c;
         checkPaidStill(c.paidSat, m.paid_sat);
-        if (!rolling || rolling.nextKey !== next.terms.payee_pubkey || rolling.paidSat !== c.paidSat)
+        if (!rolling || rolling.nextKey !== nextKey(m) || rolling.paidSat !== c.paidSat)
           throw new Refusal('paid-moved', 'an update was accepted, or another rollover began, since this one', {
             hint: 'offer again',
           });
+        const next = must(records.next, 'payee', 'accepted', 'open');
         const pair = pairOf(c, next, rolling, c.receipt);
         checkSame(pair, m, 'payer');
         checkRolls(facts.tip, c.terms, rolling.topUps.length);
         const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, rolling.topUps) };
         const template = rolloverTemplate(c, rolling, next.terms);
         const job = rolloverJob(c, template);
+        checkMakes(template, job.nonceId.sighash, rolling, next);
         const shares = sharesIn(job, m.psbt.rollover);
         const others = template.inputs.map((_, i) => i).filter((i) => i !== job.index);
         const witnesses = witnessesOf(template, readSame(template, m.psbt.rollover, 'payer'), others);
         checkSigned(template, others, witnesses);
-        const done = finish(hand, job, shares.peer);
-        if (!done) return { waits: { rollover: psbtOf(job, shares) }, hint: SIGN, writes: {} };
+        const done = finish(hand, job, shares.peer, rolling.outside);
+        if (!done) {
+          const asking = { ...rolling, ...outsideOf(job, shares.own, shares.peer) };
+          return {
+            waits: { rollover: psbtOf(job, shares) },
+            hint: SIGN,
+            writes: { contract: { ...c, rolling: asking } as Credit },
+          };
+        }
         const stacks = template.inputs.map((_, i) => (i === job.index ? [done.signature] : witnesses.get(i)!));
         const hex = withWitness(template, stacks);
         return {
           message: { step: 'complete', network: m.network, ...pair, txid: txidOfHex(hex), hex },
+          ...waits(c),
           writes: { contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit },
           spends: done.spends,
           voids: noncesOf(c.id, c.live),

@@ -2,9 +2,11 @@
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
-import { verdictOf, type ExitFacts, type Verdict } from './exit.ts';
+import { verdictOf, type Verdict } from './exit.ts';
 import { isFunded, issuedOf, paidOf, type Credit } from './records.ts';
+import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { maxPaid } from './transactions.ts';
+import { waits } from './waiting.ts';
 
 export interface StatusLine {
   type: 'status';
@@ -58,7 +60,11 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
   if ('terms' in c) Object.assign(line, { capacity_sat: c.terms.capacity_sat, expiry: c.terms.expiry });
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
   if (!isFunded(c)) return line;
-  if (c.settled) line.notes.push(`settled by ${c.settled.by}`);
+  const { is, by, settledSat, lostSat } = standingOf(c, facts);
+  if (is === 'lost') line.notes.push(`${lostSat} sat are lost: settled by ${by}`);
+  else if (is === 'settled') line.notes.push(`settled by ${by}${settledSat > paidOf(c) ? `: ${settledSat} sat` : ''}`);
+  else if (is === 'pending') line.notes.push(by ? `spent by ${by}, not final yet` : 'spent, not known by what');
+  if (hasLapsed(c, facts)) line.notes.push('expired with nothing paid');
   if (c.rolling) line.notes.push(c.state === 'rolled' ? 'rolled over' : 'a rollover is proposed');
   if (c.closing) line.notes.push(c.state === 'closed' ? 'closed' : 'an own close is proposed');
   if (c.signedClose) line.notes.push("signed the other's close");
@@ -73,6 +79,8 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
         ? { issued_sat: issuedOf(c) }
         : { ecash_sat: c.receivedSat, ecash_awaited_sat: c.awaited.reduce((sum, a) => sum + a.amountSat, 0n) },
     );
+  const { hint } = waits(c);
+  if (hint) line.notes.push(hint);
   if (c.role === 'payee' && c.restored) line.notes.push('from a restored store: no updates');
   if (c.role === 'payee' && c.unconfirmed && c.terms.ecash !== 'none')
     line.notes.push('how much is issued is not confirmed: all that was paid counts');

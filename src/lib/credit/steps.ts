@@ -1,9 +1,10 @@
 /** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Hand, Hex } from '../protocol/action.ts';
+import type { Facts, Hand, Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
-import { type Credit, type FundedCredit } from './records.ts';
+import { payeePubkey, type Credit, type FundedCredit } from './records.ts';
+import { stillInflight } from './quotes.ts';
 import { authOf, otherRole, type Role } from './terms.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
@@ -41,13 +42,48 @@ export function peerAuth(c: Credit | undefined): Hex {
   return authOf(c.terms, otherRole(c.role));
 }
 
-/** A payer whose debt others may raise settles it before it signs the end of a contract. @throws Refusal `owed-unsettled` */
+/** A payer whose debt others may raise settles it before it signs the end of a contract. @throws Refusal `owed-unsettled`, `contract-restored` */
 export function checkSettled(c: FundedCredit): void {
+  if (c.role === 'payer' && c.owedSat !== null && c.restored)
+    throw new Refusal(
+      'contract-restored',
+      'this contract comes from a restored store: what it owed last may be missing',
+      {
+        hint: `the merchant shows its receipts (credit-invoice --check --receipt), then: ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,
+      },
+    );
   if (c.role === 'payer' && c.owedSat !== null && c.owedSat > c.signedMaxSat)
     throw new Refusal('owed-unsettled', `${c.owedSat} sat are owed, ${c.signedMaxSat} sat are signed`, {
       hint: 'the payee first takes what it is owed: sign-update',
     });
 }
+
+/**
+ * A payer that proposes the end of a contract would pay for what was signed and never came.
+ * @param found the mint's own figures, as `inflightQueries` asks for them
+ * @throws Refusal `update-in-flight`
+ */
+export function checkArrived(c: FundedCredit, found: Facts['quotes']): void {
+  if (c.role === 'payee') return;
+  const sum = (all: readonly { amountSat: bigint }[]) => all.reduce((sat, { amountSat }) => sat + amountSat, 0n);
+  const missing = sum(c.awaited) + sum(stillInflight(c, found));
+  if (missing > 0n)
+    throw new Refusal('update-in-flight', `${missing} sat were signed for ecash that has not come`, {
+      hint: "give the payee's last message to sign-update again, or ecash-mint; or let the payee open the close",
+    });
+}
+
+/** @param by the command that answered it */
+export const answeredBefore = (c: Credit, by: 'open-credit' | 'rollover'): Refusal => {
+  const name = 'id' in c ? c.id : payeePubkey(c);
+  return new Refusal(
+    'already-known',
+    `this offer was answered before${name ? `, with contract ${name}` : ', and that was given up'}`,
+    name && c.state !== 'cancelled'
+      ? { hint: `spillway ${by} --contract ${name.slice(0, 16)} --again prints the answer, --cancel gives it up` }
+      : { hint: 'ask for another offer' },
+  );
+};
 
 /** Every nonce that this home has open for the contract. */
 export function openNonces(c: FundedCredit) {

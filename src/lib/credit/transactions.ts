@@ -9,7 +9,7 @@
  * All are version 3 (TRUC): whoever owns an output can pay for it with a child. The payer's remainder bears the fees.
  * A remainder below dust goes to the payee: it gets less than one dust limit more than it was paid.
  */
-import { feeFor, guardFee } from '../bitcoin/fee.ts';
+import { feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import {
@@ -78,14 +78,37 @@ export function checkCapacity(terms: Terms): void {
     throw new Refusal('below-dust', `a capacity of ${terms.capacity_sat} sat found, at least ${least} expected`);
 }
 
+/** The most that a party pays for what the other side sets a fee of, unless it says otherwise: satoshis for 1000 vB. */
+export const MAX_FEERATE = 50_000;
+/** What a payer agrees to pay for exit and refund. */
+export interface Bounds {
+  /** Satoshis for 1000 vB. */
+  maxExitFeerate?: number;
+  allowFee?: boolean;
+}
+
 /**
  * What a payer checks of terms that follow from an offer, before it draws keys for good.
- * @throws Refusal `key-rejected`, `out-of-policy`, `below-dust`, `fee-too-high` where exit or refund would burn a tenth
+ * @throws Refusal `key-rejected`, `out-of-policy`, `below-dust`; `fee-too-high` where the refund would burn a hundredth,
+ * the exit a tenth, or their feerate is above what it agrees to
  */
-export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-checked', allowFee: boolean): void {
+export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-checked', bounds: Bounds): void {
   checkKeys(terms, 'payee');
   checkTermsWithin(terms, policy, tip);
   checkCapacity(terms);
+  const { maxExitFeerate: most = MAX_FEERATE, allowFee = false } = bounds;
+  if (terms.exit_feerate * 1000 > most)
+    throw new Refusal(
+      'fee-too-high',
+      `the payee wants exit and refund at ${terms.exit_feerate} sat/vB, at most ${feerateText(most)} expected`,
+      { hint: 'give --max-exit-feerate if this is meant' },
+    );
+  if (!allowFee && refundFee(terms) * 100n > terms.capacity_sat)
+    throw new Refusal(
+      'fee-too-high',
+      `a refund of ${terms.capacity_sat} sat that costs ${refundFee(terms)} sat found, at most a hundredth expected`,
+      { hint: 'give --allow-fee if this is meant, or open a larger contract' },
+    );
   guardFee(exitFee(terms), terms.capacity_sat, allowFee);
 }
 

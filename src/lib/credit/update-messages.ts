@@ -49,5 +49,7 @@ export interface UpdateInput {
   ecash?: true;
   /** Payer: how much may be paid whose ecash has not arrived; without it, one update. */
   maxInflight?: bigint;
+  /** Payee: go on without a height, or without having seen the funding. */
+  unchecked?: boolean;
 }
 export const parseUpdate = messageParser('sign-update', steps);

@@ -9,22 +9,22 @@
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
-import { keysetKind, type KeysetRecord } from '../ecash/keyset.ts';
+import { keysetKind } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
-import { quoteKind, type Quote } from '../ecash/quote.ts';
+import { quoteKind } from '../ecash/quote.ts';
 import { promiseNotes, readSigned, signBlindly } from '../ecash/promise.ts';
 import type { BlindPromise } from '../ecash/outputs.ts';
-import { table, type Done, type Facts, type Hand } from '../protocol/action.ts';
+import { table, type Done } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
-import { ASKED_SECONDS, checkUntil, consume, lapsed, sameAsked, withAsking } from './asked.ts';
-import { checkBefore, checkFunding, checkNotFrozen, deadlineHeight } from './checks.ts';
+import { answerIn, finish, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { ASKED_SECONDS, checkUntil, consume, sameAsked, withAsking } from './asked.ts';
+import { checkBefore, checkFunding, checkLooked, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
 import {
   checkTakesQuotes,
   creditPayment,
-  inflightQuery,
+  inflightQueries,
   payForQuote,
   quoteOf,
   quoteQuery,
@@ -32,26 +32,16 @@ import {
 } from './quotes.ts';
 import { updateJob } from './jobs.ts';
 import { checkSame } from '../protocol/message.ts';
-import { checkHome, noncesOf, ONCE, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, noncesOf, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
-import {
-  creditKind,
-  MOST_ASKED,
-  must,
-  signedUpTo,
-  type Asked,
-  type Credit,
-  type Live,
-  type PayeeCredit,
-  type PayerCredit,
-} from './records.ts';
+import { creditKind, must, type PayerCredit } from './records.ts';
+import { checkGrows, checkUpdates, paidNames, paidNotes, request, type UpdateRecords } from './request.ts';
 import { viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import { parseUpdate, type UpdateAt, type UpdateInput, type UpdateMessage } from './update-messages.ts';
 
-type Rs = { contract: Credit; keyset: KeysetRecord; quote: Quote };
-
-export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
+export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
   {
     type: 'sign-update',
     server: 'payee',
@@ -107,10 +97,12 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       after: 'asked',
       by: 'payee',
       does: 'takes up what the payer asked to pay, as below',
+      agrees: ['unchecked'],
       needs: ({ records, message }) => ({
         tip: true,
         now: true,
         coins: outpointOf(records.contract),
+        notes: paidNames(message),
         quote: quoteQuery(message),
       }),
       take: ({ message: m, ...given }) => {
@@ -128,8 +120,14 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       by: 'payee',
       does: 'asks for an amount, with the nonce of the update that would pay it',
       asks: ['contract', 'amount'],
-      needs: ({ records }) => ({ tip: true, now: true, coins: outpointOf(records.contract) }),
-      take: ({ input, ...given }) => request(given, input.amount, null),
+      agrees: ['unchecked'],
+      needs: ({ records, requestId }) => ({
+        tip: true,
+        now: true,
+        coins: outpointOf(records.contract),
+        notes: paidNames({ requestId }),
+      }),
+      take: (given) => request(given, given.input.amount, null),
     }),
     row({
       name: 'signed',
@@ -139,7 +137,7 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       unattended: true,
       may: ['ecash', 'maxInflight'],
       agrees: ['amount', 'max'],
-      needs: ({ records }) => ({ tip: true, now: true, quote: inflightQuery(records.contract) }),
+      needs: ({ records }) => ({ tip: true, now: true, quotes: inflightQueries(records.contract) }),
       loads: ({ message: m, input }) => (m.ecash && input.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
@@ -166,8 +164,8 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const part = signLast(hand, job, peer);
         const paid = input.ecash ? payForEcash(hand, c, m, records.keyset) : undefined;
         const contract: PayerCredit = {
-          ...signedUpTo(c, counted + growthSat),
-          ...payForQuote(c, m, facts.quote, input.maxInflight),
+          ...paidUpTo(signedUpTo(c, m.previous_paid_sat), counted + growthSat),
+          ...payForQuote(c, m, facts.quotes, input.maxInflight),
           asked,
           ...(paid && { awaited: paid.awaited }),
         };
@@ -194,7 +192,9 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
       name: 'accepted',
       after: 'signed',
       by: 'payee',
+      stands: true,
       does: 'completes the update and keeps it: its exit; signs the ecash that it becomes',
+      agrees: ['unchecked'],
       needs: ({ records, message }) => ({
         tip: true,
         coins: outpointOf(records.contract),
@@ -202,8 +202,9 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         quote: quoteQuery(message),
       }),
       loads: ({ message }) => (message.ecash ? loadCashu() : undefined),
-      take: ({ message: m, records, facts, ...hand }) => {
+      take: ({ message: m, records, input, facts, ...hand }) => {
         checkHome(hand);
+        checkLooked(hand.network, facts, input.unchecked);
         const c = must(records.contract, 'payee', 'open');
         checkSame({ contract: viewOf(c) }, m, 'payer');
         checkUpdates(c);
@@ -221,11 +222,18 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
         const issue = checkIssue(c, live, m, records.keyset, facts.notes);
         const job = updateJob(c, m.paid_sat);
         const shares = sharesIn(job, m.psbt.update);
-        const done = finish(hand, job, shares.peer);
-        if (!done) return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: {} };
+        if (shares.own.pubnonce !== undefined && live.pubnonce !== null && shares.own.pubnonce !== live.pubnonce)
+          throw new Refusal('state-moved-on', `${m.amount_sat} sat were asked for anew since, with another nonce`, {
+            hint: 'let the payer answer the request that was printed last',
+          });
+        const done = finish(hand, job, shares.peer, live);
+        if (!done) {
+          const asking = c.live.map((l) => (l === live ? { ...l, answer: answerIn(shares.peer) } : l));
+          return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: { contract: { ...c, live: asking } } };
+        }
         const { psbt: _, ...said } = m;
-        const { waitingSat, ...credited } = creditPayment(c, m.asked, m.amount_sat, records.quote, facts.quote);
-        const accept = (promises: readonly BlindPromise[] | null): Done<UpdateAt<'accepted'>, Rs> => ({
+        const { quoted, ...credited } = creditPayment(c, m.asked, m.amount_sat, records.quote, facts.quote);
+        const accept = (promises: readonly BlindPromise[] | null): Done<UpdateAt<'accepted'>, UpdateRecords> => ({
           message: {
             ...said,
             step: 'accepted',
@@ -238,13 +246,13 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
               exit: withWitness(job.template, [[done.signature]]),
               receipt: m.receipt,
               issuedSat: c.issuedSat + (promises ? m.amount_sat : 0n),
-              waitingSat,
+              quoted,
               live: [],
               rolling: null,
             },
             ...credited,
           },
-          ...(promises && { notes: promiseNotes(c.id, issue!.outs, promises) }),
+          notes: [...(promises ? promiseNotes(c.id, issue!.outs, promises) : []), ...paidNotes(c.id, live)],
           spends: done.spends,
           voids: [
             ...noncesOf(
@@ -285,84 +293,6 @@ export const signUpdate = table<UpdateMessage, Rs, UpdateInput>(
     }),
   ],
 );
-
-/** Payee: a request, its nonce opened; of the same amount asked for again, the one that is open. */
-function request(
-  given: Hand & { records: Partial<Rs>; facts: Pick<Facts, 'tip' | 'now' | 'coins'> },
-  amount: bigint,
-  asked: Asked | null,
-): Done<UpdateAt<'requested'>, Rs> {
-  const { records, facts, ...hand } = given;
-  checkHome(hand);
-  const had = must(records.contract, 'payee', 'accepted', 'open');
-  const funding = checkFunding(facts.coins, had);
-  checkUpdates(had);
-  checkNotFrozen(facts.tip, had.terms);
-  checkGrows(amount);
-  const paidSat = had.paidSat + amount;
-  checkPaid(had.terms, paidSat);
-  const gone = lapsed(had.live, facts.now, MOST_ASKED);
-  const c: PayeeCredit & { state: 'open' } = { ...had, state: 'open', live: had.live.filter((l) => !gone.includes(l)) };
-  const job = updateJob(c, paidSat);
-  const requestId = hand.requestId ?? null;
-  const known = c.live.find((l) => l.paidSat === paidSat);
-  const same = known && known.requestId === requestId && sameAsked(known.asked, asked);
-  // One signature would pay both. A wish that another wish of the payer replaces was not signed for yet, or is told so.
-  if (known && !same && !(known.asked && asked))
-    throw new Refusal('already-known', `another request that ends in ${paidSat} sat is open`, {
-      hint: 'wait until it is accepted, or --cancel it; one signature would pay both',
-    });
-  // The same amount is the same request: it keeps its nonce and is printed again.
-  const opened = same && known.pubnonce ? { share: { pubnonce: known.pubnonce }, opens: [] } : open(hand, job);
-  const keyset = records.keyset?.role === 'mint' ? records.keyset.keyset : null;
-  const now: Live = {
-    paidSat,
-    sighash: job.nonceId.sighash,
-    pubnonce: opened?.share.pubnonce ?? null,
-    requestId,
-    asked,
-    keyset: keyset?.id ?? null,
-  };
-  const kept = {
-    writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] } },
-    voids: noncesOf(
-      c.id,
-      gone.filter((l) => l.sighash !== now.sighash),
-    ),
-    checks: { funding },
-  };
-  const update = psbtOf(job, { own: opened?.share });
-  if (!opened) return { waits: { update }, hint: ONCE, ...kept };
-  return {
-    message: {
-      step: 'requested',
-      network: c.terms.network,
-      contract: viewOf(c),
-      previous_paid_sat: c.paidSat,
-      amount_sat: amount,
-      paid_sat: paidSat,
-      receipt: c.receipt,
-      asked,
-      ecash: keyset && { keyset },
-      psbt: { update },
-    },
-    opens: opened.opens,
-    ...kept,
-  };
-}
-
-function checkGrows(amount: bigint): void {
-  if (amount <= 0n)
-    throw new Refusal('amount-not-growing', `an amount of ${amount} sat found, more than nothing expected`);
-}
-function checkUpdates(c: PayeeCredit): void {
-  if (c.restored)
-    throw new Refusal(
-      'contract-restored',
-      'this contract comes from a restored store: what was paid last may be missing here',
-      { hint: 'exit, close or roll over' },
-    );
-}
 
 function checkAmounts(m: { previous_paid_sat: bigint; amount_sat: bigint; paid_sat: bigint }, from: Role): void {
   if (m.amount_sat <= 0n || m.previous_paid_sat + m.amount_sat !== m.paid_sat)

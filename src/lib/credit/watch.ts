@@ -8,91 +8,80 @@
  *   deadline          the payee exits; a rollover or close that hangs is paid for by a child
  *   half the margin   the payee exits also against a rollover or close that hangs, or from a store that may be behind
  *   expiry            the payer takes its refund
+ *   always            what pays the payee less than it was paid is outbid; what pays as much is left alone, and helped
  *
- * Whatever is sent is sent again while it is in no mempool, and paid for by a child while its feerate is too low. The
- * chain has settled a contract once its coin is spent by a known transaction that is deep enough; an exit is never
- * proposed against a transaction that is in a block. Not here: which transactions can spend the coin (`watched.ts`).
+ * Whatever is sent is sent again while it is in no mempool, and paid for by a child while its feerate is too low. What
+ * takes the place of something pays for that too (`fees.ts`); where the budget does not reach so far, it is said and nothing
+ * is given up. The chain has settled a contract once its coin is spent by a transaction that is deep enough, and what it
+ * pays too little is lost; an exit is never proposed against a transaction that is in a block. Not here: which transactions
+ * can spend the coin, and what they pay to whom (`watched.ts`).
  */
-import { feeFor, feerateOf } from '../bitcoin/fee.ts';
+import { feerateOf } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
+import { childrenOf, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
 import type { Hex } from '../protocol/action.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
+import { helpOf, sendingOf, type Fees, type Paying, type Ready, type Rules } from './fees.ts';
 import type { Settled } from './records.ts';
-import type { Role } from './terms.ts';
+import type { Contract, Role } from './terms.ts';
 
-/** `other`: a transaction that the watcher does not know. */
-export type Way = Settled['by'] | 'other';
-
-/** A child that was signed beforehand, for whoever has no key. */
-export interface Child {
-  hex: Hex;
-  fee: bigint;
-  /** What parent and child pay together, satoshis for 1000 vB. */
-  feerate: number;
-}
-/** A finished transaction that the watcher can send. */
-export interface Ready {
+/** What a transaction is, and what it pays to the party that watches. */
+export interface Way {
+  /** other: none that follows from the contract's terms and is known here. */
   by: Settled['by'];
-  hex: Hex;
-  txid: Hex;
-  vsize: number;
-  fee: bigint;
-  /** What it pays to the party that watches. */
   paysSat: bigint;
-  /** How much of that a child can spend on fees: what is left of it is no dust. */
-  spareSat: bigint;
-  /** Virtual bytes of a child that spends that output to its own script. */
-  childVsize: number;
-  /** The only children that there are; null: the watcher can sign any. */
-  children: readonly Child[] | null;
 }
 export interface Watched {
   id: Hex;
   role: Role;
   terms: Heights;
   outpoint: Outpoint;
+  /** The whole contract, by which its transactions are told; null where only a refund is known of it. */
+  contract: Contract | null;
+  /** The script that pays the party that watches. */
+  script: Hex;
+  /** What the payee was paid: a transaction that pays it less loses money. */
+  paidSat: bigint;
   /** Exit or refund; null: nothing was paid. */
   own: Ready | null;
   /** A rollover or close that this party has finished: it goes first. */
   pending: Ready | null;
   /** The exit was printed or sent: it is right at any height. */
   exiting: boolean;
-  /** Can this party offer a close? */
-  offers: boolean;
+  /** Can this party offer a close? `again`: it has, and nothing came back. */
+  offers: boolean | 'again';
   /** What may spend the coin, by txid. */
-  ways: ReadonlyMap<Hex, Settled['by']>;
+  ways: ReadonlyMap<Hex, Way>;
   /** Whether a rollover or close would be among them. */
   knowsAll: boolean;
+  /** Nothing was paid over it: never funded, it ends at its expiry. */
+  lapses: boolean;
   /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
   behind: boolean;
 }
 
 /** What spends the coin. */
 export interface Spend {
-  by: Way;
+  by: Settled['by'];
   /** null: the node does not say. */
   txid: Hex | null;
+  /** What it pays to the party that watches; null: the node does not show it. */
+  paysSat: bigint | null;
   /** 0: in the mempool. */
   confirmations: number;
-  /** In the mempool: what it and its children pay, in satoshis and in satoshis for 1000 vB; null where the node does not say. */
-  paying: { feeSat: bigint; feerate: number } | null;
+  /** In the mempool: what it pays, and its children; null where the node does not say. */
+  paying: { all: Paid; own: Paid } | null;
+  /** As this party can pay for it with a child; null where it cannot be read. */
+  tx: Ready | null;
 }
-export interface Seen {
+export interface Seen extends Fees {
   tip: number;
-  /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more */
-  coin: 'unspent' | 'spent' | 'absent';
-  /** null for a coin that is spent: by a transaction in a block that the watcher does not know. */
+  /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more · unclear: one of both */
+  coin: 'unspent' | 'spent' | 'absent' | 'unclear';
+  /** null for a coin that is spent: by a transaction in a block that nobody can name. */
   spend: Spend | null;
   /** Another input of `pending` is spent by another transaction. */
   conflicted: boolean;
-  /** To confirm soon, satoshis for 1000 vB. */
-  feerate: number;
-}
-export interface Rules {
-  /** From so many on a spend is final. */
-  confirmations: number;
-  /** The most that a child may pay, for each contract; null: a tenth of what its parent pays this party, or any that was signed beforehand. */
-  feeBudgetSat: bigint | null;
 }
 
 export type Waiting =
@@ -101,6 +90,8 @@ export type Waiting =
   | 'confirming'
   | 'spent-otherwise'
   | 'unfunded'
+  /** The coin is gone, and neither its funding nor what spends it can be found. */
+  | 'not-found'
   | 'nothing-to-exit'
   /** For its journal: the exit that is known may be an older one. */
   | 'restored';
@@ -109,17 +100,18 @@ export type Due =
   /** Payments have ended: roll over, or close. */
   | { do: 'warn' }
   | { do: 'propose-close' }
-  /** `feerate`: together with a child; null: alone. */
-  | { do: 'exit' | 'refund' | 'rebroadcast'; tx: Ready; feerate: number | null }
-  | { do: 'bump'; tx: Ready; feerate: number }
-  /** It should be bumped, and the budget, or the last child that was signed, is spent. */
-  | { do: 'over-budget'; tx: Ready; wanted: number }
+  /** It has expired, nothing was paid, and there is no coin: nothing can come of it. */
+  | { do: 'lapse' }
+  /** `child`: what it pays, and what both pay together; null: alone. */
+  | { do: 'exit' | 'refund' | 'rebroadcast'; tx: Ready; child: Paying | null }
+  | { do: 'bump'; tx: Ready; child: Paying }
+  /** It should go out or be bumped, and that takes a child for `needsSat`: more than the budget, or the last that was signed. */
+  | { do: 'over-budget'; tx: Ready; wanted: number; needsSat: bigint }
   /** It should be bumped, and there is neither key nor child. */
   | { do: 'needs-bump'; tx: Ready; wanted: number }
-  | { do: 'settled'; by: Settled['by']; txid: Hex };
-
-/** More than a replacement must pay for its own relay (BIP125, rule 4), in satoshis for 1000 vB. */
-const STEP = 1_000;
+  /** In a block, and it pays this party less than it was paid; `lost` once that is final. */
+  | { do: 'overtaken' | 'lost'; by: Settled['by']; txid: Hex; paysSat: bigint; lostSat: bigint }
+  | { do: 'settled'; by: Settled['by']; txid: Hex; paysSat: bigint };
 
 /** Halfway from the freeze height to the deadline. */
 const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
@@ -131,13 +123,10 @@ export const lastAt = (t: Heights): number => t.expiry - Math.floor(t.margin_blo
 
 export function decide(w: Watched, seen: Seen, rules: Rules): Due {
   const { spend, coin } = seen;
-  if (spend && spend.confirmations > 0) {
-    if (spend.by === 'other' || spend.txid === null) return wait('spent-otherwise');
-    return spend.confirmations < rules.confirmations
-      ? wait('confirming')
-      : { do: 'settled', by: spend.by, txid: spend.txid };
-  }
+  if (spend && spend.confirmations > 0) return onMined(w, spend, rules);
+  if ((coin === 'absent' || coin === 'unclear') && w.lapses && seen.tip >= w.terms.expiry) return { do: 'lapse' };
   if (coin === 'absent') return wait(w.own ? 'unfunded' : 'nothing-to-exit');
+  if (coin === 'unclear') return wait(w.own ? 'not-found' : 'nothing-to-exit');
   if (spend) return onPending(w, seen, spend, rules);
   if (coin === 'spent') return wait('spent-otherwise');
   return onUnspent(w, seen, rules);
@@ -145,16 +134,31 @@ export function decide(w: Watched, seen: Seen, rules: Rules): Due {
 
 const wait = (why: Waiting): Due => ({ do: 'wait', why });
 
+/** What a transaction leaves of what the payee was paid. */
+export const shortOf = (w: Pick<Watched, 'role' | 'paidSat'>, paysSat: bigint): bigint =>
+  w.role === 'payee' && paysSat < w.paidSat ? w.paidSat - paysSat : 0n;
+
+function onMined(w: Watched, { by, txid, paysSat, confirmations }: Spend, rules: Rules): Due {
+  // Of another transaction a payer cannot say what was due to it.
+  if (txid === null || paysSat === null || (by === 'other' && w.role === 'payer')) return wait('spent-otherwise');
+  const final = confirmations >= rules.confirmations;
+  const lostSat = shortOf(w, paysSat);
+  if (lostSat > 0n) return { do: final ? 'lost' : 'overtaken', by, txid, paysSat, lostSat };
+  return final ? { do: 'settled', by, txid, paysSat } : wait('confirming');
+}
+
 function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
   const { tip, conflicted } = seen;
   const { own, pending, role, terms } = w;
   const due = tip >= dueAt(w);
   const late = tip >= deadlineHeight(terms);
   const givenUp = role === 'payee' ? tip >= lastAt(terms) || (due && conflicted) : due;
-  if (pending && !givenUp)
-    return { do: 'rebroadcast', tx: pending, feerate: late ? withChild(pending, seen.feerate, rules) : null };
+  if (pending && !givenUp) {
+    const sending = late ? sendingOf(pending, null, seen, rules) : { child: null };
+    return 'child' in sending ? { do: 'rebroadcast', tx: pending, ...sending } : { ...sending, tx: pending };
+  }
   if (w.behind && tip >= freezeHeight(terms) && (!own || tip < lastAt(terms))) return wait('restored');
-  if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, seen.feerate, rules);
+  if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, null, seen, rules);
   if (role === 'payee' && !own) return wait('nothing-to-exit');
   if (tip >= offerAt(terms) && !late && w.offers) return { do: 'propose-close' };
   if (tip >= freezeHeight(terms)) return { do: 'warn' };
@@ -164,64 +168,43 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
 /** Something in the mempool spends the coin. */
 function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
   const { tip } = seen;
-  const { own, pending } = w;
-  const mine = [own, pending].find((tx) => tx?.txid === spend.txid);
+  const { own, pending, role } = w;
+  const mine = [own, pending].find((tx) => tx?.txid === spend.txid) ?? null;
+  const enough = shortOf(w, spend.paysSat ?? mine?.paysSat ?? 0n) === 0n;
+  const helped = mine ?? (role === 'payee' && own && enough ? spend.tx : null);
+  const patient = mine !== own && tip < deadlineHeight(w.terms) && !w.exiting;
+  const help = (): Due => (!helped || patient ? wait('in-mempool') : helpWith(helped, spend, seen, rules));
   // The payer replaces nothing: whatever else spends the coin was signed by it.
-  if (w.role === 'payee' && own && mine !== own) {
-    // A rollover or close may hang until margin/2; a refund, or what can be neither, is outbid from the deadline on.
-    const patient = spend.by === 'other' ? !w.knowsAll : spend.by !== 'refund';
-    if (tip >= (patient ? lastAt(w.terms) : dueAt(w)))
-      return sendOwn(w, own, Math.max(seen.feerate, outbidding(spend, own)), rules);
-  }
-  if (!mine || (mine === pending && tip < deadlineHeight(w.terms))) return wait('in-mempool');
-  return bumped(mine, spend.paying?.feerate ?? null, seen.feerate, rules);
+  if (role === 'payer' || !own || mine === own || tip < outbidAt(w, own, spend)) return help();
+  const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
+  const outbid = sendOwn(w, own, evicted, seen, rules);
+  // Too dear: what pays as much is rather helped than left.
+  return outbid.do === 'over-budget' && helped && enough ? help() : outbid;
 }
 
-/** A replacement pays a higher feerate, and more in all than what it replaces, with its own relay on top. */
-function outbidding({ paying }: Spend, { vsize, childVsize }: Ready): number {
-  if (!paying) return 0;
-  return Math.max(Math.ceil((paying.feerate * 5) / 4), feerateOf(paying.feeSat, vsize + childVsize) + STEP) + STEP;
+/**
+ * From which height on the exit takes the place of what is in the mempool: at once where that pays less than was paid,
+ * never where it pays more than the exit, and from half the margin on where it pays as much and does not confirm.
+ */
+function outbidAt({ terms, role, paidSat, knowsAll, behind }: Watched, own: Ready, { by, paysSat }: Spend): number {
+  const hangs = behind ? Infinity : lastAt(terms);
+  // Not shown: by a rollover or close, it may be, where such are not known.
+  if (paysSat === null)
+    return by === 'refund' || (by === 'other' && knowsAll && !behind) ? dueAt({ role, terms }) : hangs;
+  if (paysSat < paidSat) return 0;
+  return paysSat > own.paysSat ? Infinity : hangs;
 }
 
-const sendOwn = (w: Watched, tx: Ready, wanted: number, rules: Rules): Due => ({
-  do: w.role === 'payer' ? 'refund' : w.exiting ? 'rebroadcast' : 'exit',
-  tx,
-  feerate: withChild(tx, wanted, rules),
-});
-
-/** The feerate of a child that goes along; null where the transaction pays enough, or nothing more may be paid. */
-function withChild(tx: Ready, wanted: number, rules: Rules): number | null {
-  const alone = feerateOf(tx.fee, tx.vsize);
-  if (wanted <= alone) return null;
-  const feerate = reachable(tx, wanted, rules);
-  return feerate > alone ? feerate : null;
+function sendOwn(w: Watched, tx: Ready, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
+  const sending = sendingOf(tx, evicted, seen, rules);
+  if (!('child' in sending)) return { ...sending, tx };
+  return { do: w.role === 'payer' ? 'refund' : w.exiting ? 'rebroadcast' : 'exit', tx, ...sending };
 }
 
-/** A transaction in the mempool. Each child replaces the one before, which takes a step. */
-function bumped(tx: Ready, found: number | null, wanted: number, rules: Rules): Due {
-  const now = found ?? feerateOf(tx.fee, tx.vsize);
-  // What pays this party nothing is the other's to pay for.
-  if (wanted < now + STEP || tx.paysSat === 0n) return wait('in-mempool');
-  if (tx.children?.length === 0) return { do: 'needs-bump', tx, wanted };
-  const feerate = reachable(tx, wanted, rules);
-  return feerate >= now + STEP ? { do: 'bump', tx, feerate } : { do: 'over-budget', tx, wanted };
-}
-
-/** What a child may pay: never so much that nothing is left of the output that it spends. */
-function budgetOf(tx: Ready, { feeBudgetSat }: Rules): bigint {
-  const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
-  return most < tx.spareSat ? most : tx.spareSat;
-}
-
-/** The feerate that parent and child reach within the budget: the wanted one, or what comes nearest to it; 0: none. */
-function reachable(tx: Ready, wanted: number, rules: Rules): number {
-  const budget = budgetOf(tx, rules);
-  if (tx.children) {
-    const rates = tx.children.filter(({ fee }) => fee <= budget).map(({ feerate }) => feerate);
-    const enough = rates.filter((feerate) => feerate >= wanted);
-    return enough.length > 0 ? Math.min(...enough) : Math.max(0, ...rates);
-  }
-  // A child that cannot pay for its own relay is none.
-  if (budget < feeFor(STEP, tx.childVsize)) return 0;
-  return Math.min(wanted, feerateOf(tx.fee + budget, tx.vsize + tx.childVsize));
+/** A transaction in the mempool, which another child may pay for already. */
+function helpWith(tx: Ready, { paying }: Spend, seen: Seen, rules: Rules): Due {
+  const all = paying?.all ?? { feeSat: tx.fee, vsize: tx.vsize };
+  const own = paying?.own ?? all;
+  const help = helpOf({ ...tx, fee: own.feeSat }, feerateOf(all.feeSat, all.vsize), childrenOf(all, own), seen, rules);
+  return help === null ? wait('in-mempool') : { ...help, tx };
 }

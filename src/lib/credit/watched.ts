@@ -1,16 +1,26 @@
 /**
  * A contract as the watcher sees it, from a home's record: what this party can send, and every transaction by which the
- * coin may be spent. Not here: the same from documents, without a home (`bundle.ts`).
+ * coin may be spent. Any other is judged by what it pays to whom: an update or a close follows from terms and outputs, so
+ * that an older one is known too. Not here: the same from documents, without a home (`bundle.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import { parseTransaction, sumSat, txidOf, txidOfHex, vsizeOfHex, type Output } from '../bitcoin/transaction.ts';
+import {
+  parseTransaction,
+  sumSat,
+  txidOf,
+  txidOfHex,
+  vsizeOfHex,
+  type Output,
+  type Template,
+} from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import type { FundedCredit, Settled } from './records.ts';
+import { mayLapse, type FundedCredit, type Settled } from './records.ts';
 import { payoutScript, type Contract } from './terms.ts';
-import { close, refund, update } from './transactions.ts';
-import type { Child, Ready, Watched } from './watch.ts';
+import { close, maxPaid, refund, update } from './transactions.ts';
+import type { Child, Ready } from './fees.ts';
+import type { Watched, Way } from './watch.ts';
 
 /**
  * @param next the contract into which it is rolled over, where there is one: the rollover is its funding
@@ -22,37 +32,76 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined, restored 
   const { tx } = c as { tx?: Hex };
   const finished = (c.state === 'closed' || c.state === 'rolled') && tx !== undefined ? tx : null;
   const topUps = c.state === 'rolled' && c.rolling ? sumSat(c.rolling.topUps) : 0n;
-  // A close at the exit's feerate is the exit, but for its signature: then the later word holds.
-  const ways = new Map<Hex, Settled['by']>([[txidOf(refund(c)), 'refund']]);
-  if (c.role === 'payer' && c.signedMaxSat > 0n) ways.set(txidOf(update(c, c.signedMaxSat)), 'exit');
-  if (own !== null) ways.set(txidOfHex(own), by);
-  if (next) ways.set(next.outpoint.txid, 'rollover');
-  if (c.signedClose) ways.set(txidOf(close(c, c.signedClose.paidSat, c.signedClose.feeSat)), 'close');
-  const way = c.state === 'rolled' ? 'rollover' : 'close';
-  if (tx !== undefined) ways.set(txidOfHex(tx), next?.outpoint.txid === txidOfHex(tx) ? 'rollover' : way);
   const script = payoutScript(c.terms, c.role);
-  const ready = (kind: Settled['by'], hex: Hex, inputsSat: bigint) => readyOf(kind, hex, inputsSat, script, null);
+  const ready = (by: Settled['by'], hex: Hex, inputsSat: bigint) => readyOf(by, hex, inputsSat, script, null);
   return {
     id: c.id,
     role: c.role,
     terms: c.terms,
     outpoint: c.outpoint,
+    contract: c,
+    script,
+    paidSat: c.role === 'payee' ? c.paidSat : 0n,
     own: own === null ? null : ready(by, own, c.terms.capacity_sat),
-    pending: finished === null ? null : ready(way, finished, c.terms.capacity_sat + topUps),
+    pending: finished === null ? null : ready(finishedAs(c, finished), finished, c.terms.capacity_sat + topUps),
     exiting: c.state === 'exiting',
-    offers: canOffer(c),
-    ways,
+    offers: offerOf(c),
+    ways: waysOf(c, next),
     knowsAll: true,
+    lapses: mayLapse(c),
     behind: restored && c.role === 'payee' && c.state !== 'exiting',
   };
 }
 
-/** An own close that is proposed, or a rollover under way, is not proposed again over the operator's head. */
-const canOffer = (c: FundedCredit): boolean =>
-  (c.state === 'open' || c.state === 'accepted') && !c.closing && !c.rolling && !c.signedClose;
+/** Every transaction that this home knows to spend the coin, by txid, and what it pays to this home. */
+export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, Way> {
+  const script = payoutScript(c.terms, c.role);
+  const { tx } = c as { tx?: Hex };
+  const made = (by: Settled['by'], template: Template): [Hex, Way] => [
+    txidOf(template),
+    { by, paysSat: paysTo(template.outputs, script) },
+  ];
+  const ways = new Map([made('refund', refund(c))]);
+  const add = ([txid, way]: [Hex, Way]): void => void ways.set(txid, way);
+  const shown = (by: Settled['by'], hex: Hex): [Hex, Way] => [
+    txidOfHex(hex),
+    { by, paysSat: paysTo(outputsOf(hex), script) },
+  ];
+  if (c.role === 'payer' && c.signedMaxSat > 0n) add(made('exit', update(c, c.signedMaxSat)));
+  if (c.role === 'payee' && c.exit !== null) add(shown('exit', c.exit));
+  // A close at the exit's feerate is the exit, but for its signature: then the later word holds.
+  if (c.signedClose) add(made('close', close(c, c.signedClose.paidSat, c.signedClose.feeSat)));
+  // The payee is paid by a rollover what it was paid; what comes back to the payer is in the next contract.
+  if (next) add([next.outpoint.txid, { by: 'rollover', paysSat: c.role === 'payee' ? c.paidSat : 0n }]);
+  if (tx !== undefined) add(shown(finishedAs(c, tx), tx));
+  return ways;
+}
+
+/** What a transaction that spends the contract's coin is, by its outputs alone, and what it pays to that script. */
+export function judged(c: Contract, hex: Hex, script: Hex): Way {
+  const outputs = outputsOf(hex);
+  const txid = txidOfHex(hex);
+  const paysSat = paysTo(outputs, script);
+  if (txid === txidOf(refund(c))) return { by: 'refund', paysSat };
+  const paid = paysTo(outputs, payoutScript(c.terms, 'payee'));
+  const fee = c.terms.capacity_sat - sumSat(outputs);
+  if (paid <= maxPaid(c.terms) && txid === txidOf(update(c, paid))) return { by: 'exit', paysSat };
+  return { by: fee >= 0n && txid === txidOf(close(c, paid, fee)) ? 'close' : 'other', paysSat };
+}
+
+/** A transaction that this home has finished itself is a close, or else a rollover. */
+const finishedAs = (c: Contract, hex: Hex): 'close' | 'rollover' =>
+  judged(c, hex, '').by === 'other' ? 'rollover' : 'close';
+
+/** An own close that is proposed is printed again; a rollover under way is not proposed against over the operator's head. */
+function offerOf(c: FundedCredit): Watched['offers'] {
+  if (c.state === 'closing' && c.closing && !c.signedClose) return 'again';
+  return (c.state === 'open' || c.state === 'accepted') && !c.closing && !c.rolling && !c.signedClose;
+}
 
 export const outputsOf = (hex: Hex): Output[] =>
   parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
+const paysTo = (outputs: readonly Output[], script: Hex): bigint => sumSat(outputs.filter((o) => o.script === script));
 
 /** @param script of the party that watches @param children all that there are; null: it can sign any */
 export function readyOf(

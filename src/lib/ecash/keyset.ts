@@ -9,6 +9,7 @@
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Keys, Kind, Path } from '../protocol/action.ts';
+import { believing, doubted, kept, largest, type Beliefs } from '../protocol/belief.ts';
 import { pubkey } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { cashu } from './library.ts';
@@ -31,18 +32,36 @@ export type Keyset = v.InferOutput<typeof keysetSchema>;
 
 /**
  * What a home keeps of a keyset. `mint`: the home issues under it, its keys lie at `path`, or with a signer outside where
- * that is null. `wallet`: another mint's, with the first counter of NUT-13 that was never used.
+ * that is null; `doubted`: it was active when its store was lost, and may have been retired since. `wallet`: another mint's,
+ * with the first counter of NUT-13 that was never used; `restored`: as far as this store knows.
  */
 export type KeysetRecord =
-  | { role: 'mint'; keyset: Keyset; path: Path | null; active: boolean }
+  | { role: 'mint'; keyset: Keyset; path: Path | null; active: boolean; doubted: boolean }
   | { role: 'wallet'; keyset: Keyset; counter: number; restored: boolean };
+export type MintKeyset = Extract<KeysetRecord, { role: 'mint' }>;
+export type WalletKeyset = Extract<KeysetRecord, { role: 'wallet' }>;
 
 export const ACTIVE: Claim = 'keyset:mint/active';
 export const keysetClaim = (role: KeysetRecord['role'], id: Hex): Claim => `keyset:${role}/${id}`;
 
+const fields: Beliefs<KeysetRecord> = {
+  role: kept,
+  keyset: kept,
+  path: kept,
+  // Whoever retired it meant it.
+  active: { restored: () => false, merged: (later, earlier) => later && (earlier ?? true) },
+  doubted: { merged: (later, earlier) => later && (earlier ?? true) },
+  counter: largest,
+  // Secrets after the backup's last may be in use: they are to be found at the mint first (`ecash-restore`).
+  restored: doubted,
+};
+
 export const keysetKind: Kind<KeysetRecord> = {
   name: 'keyset',
-  parse: (json) => json as KeysetRecord,
+  parse: (json) => {
+    const r = json as KeysetRecord;
+    return r.role === 'mint' ? { ...r, doubted: r.doubted ?? false } : r;
+  },
   claims: (r) => [keysetClaim(r.role, r.keyset.id), ...(r.role === 'mint' && r.active ? [ACTIVE] : [])],
   // The counter stands where the store lets nothing fall: a secret is never made twice.
   row: (r) => ({
@@ -52,16 +71,21 @@ export const keysetKind: Kind<KeysetRecord> = {
     limitSat: BigInt(0x7fffffff),
     left: false,
   }),
-  // Secrets after the backup's last may be in use: they are to be found at the mint first (`ecash-restore`).
-  restored: (r) => (r.role === 'wallet' ? { ...r, restored: true } : r),
-  merged(a, b) {
-    if (a.role === 'wallet' && b.role === 'wallet')
-      return { ...a, counter: Math.max(a.counter, b.counter), restored: a.restored || b.counter > a.counter };
-    return a.role === 'mint' && b.role === 'mint' ? { ...a, active: a.active && b.active } : a;
-  },
+  ...believing(fields, {
+    restored: (r) => (r.role === 'mint' && r.active ? { ...r, doubted: true } : r),
+    isLater: (a, b) => a.role === 'wallet' && b.role === 'wallet' && a.counter >= b.counter,
+  }),
   // The home issues under another one by now; what was issued under this one is still worth something.
-  beside: (r) => (r.role === 'mint' ? { ...r, active: false } : r),
+  beside: (r) => (r.role === 'mint' ? { ...r, active: false, doubted: false } : r),
 };
+
+/** A wallet's first record of a keyset. @param mayRepeat of a home that may have used it before, and not know of it */
+export const newWallet = (keyset: Keyset, mayRepeat: boolean): WalletKeyset => ({
+  role: 'wallet',
+  keyset,
+  counter: 0,
+  restored: mayRepeat,
+});
 
 /** A new keyset of this home, from keys at `path`. */
 export function makeKeyset(keys: Pick<Keys, 'mint'>, path: Path): Keyset {

@@ -7,8 +7,8 @@
  * A figure that is neither of the two stops the quote for good: mint or home came back from an older copy, and what is
  * told again would be credited twice. Not here: the contract that pays (`credit/`), asking the mint (`cashu/`).
  */
-import { maxSat } from '../bitcoin/amount.ts';
 import type { Claim, Hex, Kind, MintQuote, RecordRow } from '../protocol/action.ts';
+import { believing, kept, largest, once, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -53,6 +53,28 @@ export const reusableClaim = (contract: Hex): Claim => `key:quote/${contract}`;
 /** More than there is: the limit of a quote that has none. */
 const NO_LIMIT = 2_100_000_000_000_000n;
 
+const either: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
+const fields: Beliefs<Quote> = {
+  id: kept,
+  contract: kept,
+  mint: kept,
+  amountSat: kept,
+  creditedSat: largest,
+  event: { merged: (later, earlier) => ((earlier?.afterSat ?? 0n) > (later?.afterSat ?? 0n) ? earlier! : later) },
+  ackSat: largest,
+  issuedSat: largest,
+  stopped: once,
+  retired: either,
+  // Bound is bound; of two wishes the one that lapses last.
+  reserved: { merged: (later, earlier) => (later === null || earlier === null ? null : Math.max(later, earlier ?? 0)) },
+};
+const beliefs = believing(fields, {
+  // What the lost tail had reported is not known here.
+  restored: (q) => (q.retired || q.reserved !== null ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
+  // A quote that was only reserved may have gone to another contract since: the bound one knows which, or the later wish.
+  isLater: (a, b) => a.reserved === null || (b.reserved !== null && a.reserved >= b.reserved),
+});
+
 export const quoteKind: Kind<Quote> = {
   name: 'quote',
   parse: (json) => withSats(json) as Quote,
@@ -66,27 +88,12 @@ export const quoteKind: Kind<Quote> = {
     issuedSat: shownSat(q),
     left: q.retired,
   }),
-  // What the lost tail had reported is not known here.
-  restored: (q) => (q.retired || q.reserved !== null ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
-  merged(a, b) {
-    const { event } = shownSat(b) > shownSat(a) ? b : a;
-    return {
-      ...holder(a, b),
-      creditedSat: maxSat(a.creditedSat, b.creditedSat),
-      event: event && event.afterSat > maxSat(a.ackSat, b.ackSat) ? event : null,
-      ackSat: maxSat(a.ackSat, b.ackSat),
-      issuedSat: maxSat(a.issuedSat, b.issuedSat),
-      stopped: a.stopped ?? b.stopped,
-      retired: a.retired || b.retired,
-      reserved: a.reserved === null || b.reserved === null ? null : Math.max(a.reserved, b.reserved),
-    };
+  ...beliefs,
+  merged(mine, other) {
+    const q = beliefs.merged(mine, other);
+    // What the mint has acknowledged is under way no more.
+    return q.event && q.event.afterSat <= q.ackSat ? { ...q, event: null } : q;
   },
-};
-
-/** A quote that was only reserved may have gone to another contract since: the bound one knows which, or the later wish. */
-const holder = (a: Quote, b: Quote): Quote => {
-  if (a.reserved === null || b.reserved === null) return a.reserved === null ? a : b;
-  return b.reserved > a.reserved ? b : a;
 };
 
 /** By this a server finds its work. */

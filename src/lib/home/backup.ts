@@ -13,14 +13,17 @@ import { BACKUP_FILE, checkSeed, readConfig, SEED_FILE, withoutPassword, writeCo
 import { Connection } from './connection.ts';
 import { all, get, marks, put, type Row, type Sql, type Value } from './database.ts';
 import { makeDirectory } from './directory.ts';
-import { syncFile, writePrivate } from './files.ts';
+import { realPath, syncFile, writePrivate } from './files.ts';
 import { IDENTITY_FILE, identityText, STORE_FILE } from './identity.ts';
-import type { Journal } from './journal.ts';
-import { lostOf, mayLack, unreadOf } from './lost.ts';
+import type { FoundFile, Journal } from './journal.ts';
+import { isKnown, isRead, lostOf, mayLack, readOf, unreadOf } from './lost.ts';
 import { MIGRATIONS } from './schema.ts';
 import { ARMOR, checkMnemonic, seedOf, writeSeed } from './seed.ts';
 import { COLUMNS } from './sql-pieces.ts';
 import type { SqlStore } from './sql-store.ts';
+
+/** Replies that stand for good, and show no nonce. */
+const STANDING = 'stands = 1 AND key NOT IN (SELECT reply FROM shown)';
 
 /** What is copied, each table after those that it refers to, page by page along its key. */
 const TABLES = [
@@ -33,8 +36,14 @@ const TABLES = [
   {
     table: 'reply',
     key: 'key',
-    columns: 'key text exit hint "row" flags copies created'.split(' '),
-    but: 'key NOT IN (SELECT reply FROM nonce WHERE reply IS NOT NULL)',
+    columns: 'key text exit hint "row" flags copies created type number stands notes'.split(' '),
+    but: STANDING,
+  },
+  {
+    table: 'reply_of',
+    key: 'reply',
+    columns: ['record', 'reply'],
+    but: `reply IN (SELECT key FROM reply WHERE ${STANDING})`,
   },
   { table: 'address', key: 'script', columns: ['chain', 'idx', 'script', 'address'] },
   { table: 'note', key: 'name', columns: ['name', 'body'] },
@@ -71,19 +80,24 @@ export interface BackupOptions {
 
 /** @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
 export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
-  if (isWithin(dir, to))
+  if (isWithin(dir, realPath(to)))
     throw new Refusal('cannot-write', `${to} lies in the home itself, a place that outlives it expected`);
   const { store: _, ...copied } = config;
+  const [lost, read] = [await lostOf(store), await readOf(store)];
   // A home that has not got back what its journal knows covers none of that.
-  const sealed = mayLack(await lostOf(store)) ? [] : await journal.seal();
-  const unread = await unreadOf(store, sealed);
-  const covered = sealed.filter((file) => !unread.includes(file));
+  const ends = (file: FoundFile): boolean => isKnown(file, read, lost) || isRead(file, read);
+  const sealed = mayLack(lost) ? [] : await journal.seal(ends);
+  const files = mayLack(lost) ? [] : await journal.files();
+  // Only a file that nobody writes any more has a size that tells whether all of it was read.
+  const covered = sealed.filter((path) => files.some((file) => file.path === path && isKnown(file, read, lost)));
+  const unread = unreadOf(files, read, lost);
   let made: Counted;
   await makeDirectory(to, async (at) => {
     writeConfig(at, copied, BACKUP_FILE);
     made = await copyStore(store, join(at, STORE_FILE));
     if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
   });
+  if (covered.length > 0) await journal.begin(made!.commit);
   return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered, unread };
 }
 
@@ -165,7 +179,8 @@ export interface RestoreOptions {
 export async function restoreHome(options: RestoreOptions): Promise<Config> {
   const { from, dir, store, refundsDir, journalDir, mnemonic, passphrase } = options;
   // No backup names a database: this one has its store in itself.
-  const { store: _, ...config } = readConfig(resolve(from), BACKUP_FILE);
+  // Nor its journal: were the lost home alive after all, as in a drill, two would seal and cover the files of one folder.
+  const { store: _, journal: __, ...config } = readConfig(resolve(from), BACKUP_FILE);
   const seed = join(from, SEED_FILE);
   if (existsSync(seed) === (mnemonic !== undefined))
     throw new Refusal('usage', mnemonic ? 'words found for a backup with a seed' : `${from} holds no seed`, {
@@ -192,7 +207,7 @@ export async function restoreHome(options: RestoreOptions): Promise<Config> {
     // Never in the backup itself: opening a file of SQLite writes to it.
     copyFileSync(path, copy);
     chmodSync(copy, 0o600);
-    const source = new Connection(copy, MIGRATIONS);
+    const source = new Connection(copy, MIGRATIONS, 'a store');
     try {
       source.check();
       if (store !== undefined)

@@ -3,7 +3,7 @@
  * where another process was faster. What messages ask for is played by `cli/play.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Claim, Kind, Records } from '../protocol/action.ts';
+import type { Claim, HeldRecord, Kind, Records } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { Commit, SealedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -13,21 +13,51 @@ const ATTEMPTS = 8;
 export type KindsOf<Rs extends Records> = { [K in keyof Rs]: Kind<Rs[K]> };
 export type FindOf<Rs extends Records> = (records: Partial<Rs>) => { [K in keyof Rs]?: Claim | undefined };
 
+/** A record that one of the loaded ones holds (`Kind.holds`). */
+interface LoadedHeld {
+  claim: Claim;
+  rev: number;
+  kind: Kind<any>;
+  record: object;
+}
 export interface LoadedRecords<Rs extends Records> {
   records: Partial<Rs>;
   reads: readonly { role: string; claim: Claim; rev: number }[];
+  held: readonly LoadedHeld[];
   nonces: readonly SealedNonce[];
 }
 
-/** Loads what `find` names, and again what it names with that in hand. */
+/** A record that a person has named, and the role that it has in the action. */
+interface NamedRecord<Rs extends Records> {
+  claim: Claim;
+  roleOf?: ((record: unknown) => keyof Rs & string) | undefined;
+}
+
+async function roleFor<Rs extends Records>(
+  store: Pick<Store, 'load'>,
+  kinds: KindsOf<Rs>,
+  { claim, roleOf }: NamedRecord<Rs>,
+): Promise<Record<string, Claim>> {
+  const hit = (await store.load([claim])).found.get(claim);
+  const role = Object.keys(kinds).find((name) => kinds[name]!.name === hit?.kind);
+  if (!hit || role === undefined)
+    throw new Refusal('unknown-contract', 'the record that was named is none of this action');
+  return { [roleOf?.(kinds[role]!.parse(hit.record)) ?? role]: claim };
+}
+
+/** Loads what `find` names, again what it names with that in hand, and in the end what these records hold. */
 export async function loadRecords<Rs extends Records>(
   store: Pick<Store, 'load'>,
   kinds: KindsOf<Rs>,
   find: FindOf<Rs>,
+  named?: NamedRecord<Rs>,
 ): Promise<LoadedRecords<Rs>> {
+  const over = named && (await roleFor(store, kinds, named));
   let records: Partial<Rs> = {};
   for (let known = ''; ;) {
-    const roles = Object.entries(find(records)).filter((named): named is [string, Claim] => named[1] !== undefined);
+    const roles = Object.entries({ ...find(records), ...over }).filter(
+      (role): role is [string, Claim] => role[1] !== undefined,
+    );
     const { found, nonces } = await store.load(roles.map(([, claim]) => claim));
     records = {};
     for (const [role, claim] of roles) {
@@ -39,14 +69,91 @@ export async function loadRecords<Rs extends Records>(
       records[role as keyof Rs] = parse(hit.record);
     }
     const now = roles.map(([role, claim]) => `${role}=${claim}`).join();
-    if (now === known)
+    if (now === known) {
+      const holders = Object.entries(records).map(([role, record]) => ({ kind: kinds[role]!, record }));
       return {
         records,
         reads: roles.map(([role, claim]) => ({ role, claim, rev: found.get(claim)?.rev ?? 0 })),
+        held: await loadHeld(store, holders),
         nonces,
       };
+    }
     known = now;
   }
+}
+
+const heldBy = (kind: Kind<any>, record: unknown): readonly HeldRecord[] =>
+  record === undefined ? [] : (kind.holds?.(record) ?? []);
+
+/** What a record held before, and holds no more. */
+export function letGoBy(kind: Kind<any>, before: unknown, after: unknown): readonly HeldRecord[] {
+  const still = new Set(heldBy(kind, after).map(({ claim }) => claim));
+  return heldBy(kind, before).filter(({ claim }) => !still.has(claim));
+}
+
+/** With what these hold in turn. */
+async function loadHeld(
+  store: Pick<Store, 'load'>,
+  holders: readonly { kind: Kind<any>; record: unknown }[],
+): Promise<LoadedHeld[]> {
+  const all: LoadedHeld[] = [];
+  for (let next = holders; next.length > 0;) {
+    const held = next
+      .flatMap(({ kind, record }) => heldBy(kind, record))
+      .filter(({ claim }) => !all.some((known) => known.claim === claim));
+    const { found } = await store.load(held.map(({ claim }) => claim));
+    const loaded = held.flatMap(({ claim, kind }) => {
+      const hit = found.get(claim);
+      return hit?.kind === kind.name ? [{ claim, kind, rev: hit.rev, record: kind.parse(hit.record) as object }] : [];
+    });
+    all.push(...loaded);
+    next = loaded;
+  }
+  return all;
+}
+
+/**
+ * The writes of what one record lets go of, where it is written as `after` over any of its versions.
+ * @param before these versions
+ */
+export async function releasedBy(
+  store: Pick<Store, 'load'>,
+  kind: Kind<any>,
+  before: readonly unknown[],
+  after: unknown,
+): Promise<Commit['writes']> {
+  const held = await loadHeld(
+    store,
+    before.map((record) => ({ kind, record })),
+  );
+  const pairs = before.map((record) => ({ kind, before: record as object, after: after as object }));
+  return releases(pairs, held);
+}
+
+/**
+ * What becomes of held records whose holders let go of them, and of what those held: each once, and none that is written anyway.
+ * @param pairs of each record that is written, before and after
+ */
+function releases(
+  pairs: readonly { kind: Kind<any>; before: object | undefined; after: object }[],
+  held: readonly LoadedHeld[],
+): Commit['writes'] {
+  const kept = new Set(
+    pairs.flatMap(({ kind, after }) => [...heldBy(kind, after).map(({ claim }) => claim), ...kind.claims(after)]),
+  );
+  const writes = new Map<Claim, Commit['writes'][number]>();
+  for (const queue = [...pairs]; queue.length > 0;) {
+    const { kind: holder, before, after: left } = queue.shift()!;
+    const released = letGoBy(holder, before, left).map(({ claim }) => claim);
+    const gone = new Set(released.filter((claim) => !kept.has(claim)));
+    for (const { claim, kind, rev, record } of held.filter((one) => gone.has(one.claim) && !writes.has(one.claim))) {
+      const after = kind.released?.(record) as object | undefined;
+      if (after === undefined || sameJson(after, record)) continue;
+      writes.set(claim, { ...writeOf(kind, after, claim, rev), ends: true });
+      queue.push({ kind, before: record, after });
+    }
+  }
+  return [...writes.values()];
 }
 
 /** @param claim one under which the record was read, at `rev`; null and 0 for a new one */
@@ -59,26 +166,31 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   claims: kind.claims(record),
 });
 
-/** The writes of a commit: what differs from what was loaded. */
-export const writesOf = <Rs extends Records>(
+/** The writes of a commit: what differs from what was loaded, and what ends with it. */
+export function writesOf<Rs extends Records>(
   kinds: KindsOf<Rs>,
-  { records, reads }: Pick<LoadedRecords<Rs>, 'records' | 'reads'>,
+  { records, reads, held }: Pick<LoadedRecords<Rs>, 'records' | 'reads' | 'held'>,
   writes: Partial<Rs>,
-): Commit['writes'] =>
-  (Object.entries(writes) as [keyof Rs & string, object][])
-    .filter(([role, record]) => !sameJson(record, records[role] ?? null))
-    .map(([role, record]) => {
-      const read = records[role] === undefined ? undefined : reads.find((r) => r.role === role);
-      return writeOf(kinds[role], record as never, read?.claim ?? null, read?.rev ?? 0);
-    });
+): Commit['writes'] {
+  const changed = (Object.entries(writes) as [keyof Rs & string, object][]).filter(
+    ([role, record]) => !sameJson(record, records[role] ?? null),
+  );
+  const own = changed.map(([role, record]) => {
+    const read = records[role] === undefined ? undefined : reads.find((r) => r.role === role);
+    return writeOf(kinds[role], record as never, read?.claim ?? null, read?.rev ?? 0);
+  });
+  const pairs = changed.map(([role, after]) => ({ kind: kinds[role], before: records[role], after }));
+  return [...own, ...releases(pairs, held)];
+}
 
 /** A commit that answers no message: no reply is kept, no nonce used. */
 export const plainCommit = (
   parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'voids' | 'notes'>>,
 ): Commit => ({
   key: null,
-  reply: { text: '', exit: 0, row: '', flags: '', copies: [] },
+  reply: { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] },
   opens: [],
+  shows: [],
   spends: [],
   voids: [],
   notes: [],

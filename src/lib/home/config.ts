@@ -58,7 +58,7 @@ export function withoutPassword(store: string): string {
   return url.href;
 }
 
-/** @throws Refusal `no-home`, `store-damaged`, `store-newer`; `store-unavailable` where it may not be read */
+/** @throws Refusal `no-home`, `store-damaged`, `store-newer`; `no-input` where it may not be read */
 export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
   const path = join(dir, file);
   let text: string;
@@ -66,7 +66,7 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES') throw new Refusal('store-unavailable', message);
+    if (code === 'EACCES') throw new Refusal('no-input', message);
     throw noHome(dir, file);
   }
   let config: Partial<Config>;

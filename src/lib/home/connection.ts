@@ -30,11 +30,19 @@ export class Connection {
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens the file, which must be there, and brings its schema up to date. @throws Refusal `store-unavailable`, `store-damaged`, `store-unsafe`, `store-newer` */
-  constructor(path: string, migrations: readonly string[]) {
+  /**
+   * Opens the file, which must be there, and brings its schema up to date.
+   * @param holds 'a store': one that is empty was emptied
+   * @throws Refusal `store-unavailable`, `store-damaged`, `store-unsafe`, `store-newer`
+   */
+  constructor(path: string, migrations: readonly string[], holds?: 'a store') {
     this.#path = path;
     this.#db = this.#guard(() => new DatabaseSync(path, { timeout: BUSY_MS }));
     try {
+      if (holds === 'a store' && this.#pragma('user_version') === 0)
+        throw new Refusal('store-damaged', `${path} is empty, the store of a home expected`, {
+          hint: 'a disk that was full or a copy that broke off leaves such a file; put its whole copy, or a backup, in its place',
+        });
       for (const [name, set, expected] of PRAGMAS) {
         this.#guard(() => this.#db.exec(`PRAGMA ${name} = ${set}`));
         const found = this.#pragma(name);
@@ -130,6 +138,7 @@ export class Connection {
 
 const BUSY = [5, 6, 15]; // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
 const DAMAGED = [11, 26]; // SQLITE_CORRUPT, SQLITE_NOTADB
+const SHUT = [3, 8, 13, 14]; // SQLITE_PERM, SQLITE_READONLY, SQLITE_FULL, SQLITE_CANTOPEN
 const CONSTRAINT = 19;
 
 function refusalOf(error: unknown, path: string): unknown {
@@ -140,6 +149,10 @@ function refusalOf(error: unknown, path: string): unknown {
   if (BUSY.includes(primary))
     return new Refusal('store-unavailable', `${path} stayed locked by another process for ${BUSY_MS / 1000} s`, {
       hint: 'try again; should it last, look for a run that hangs',
+    });
+  if (SHUT.includes(primary))
+    return new Refusal('cannot-write', `${path}: ${message}`, {
+      hint: "the home must be this user's own, on a disk that can be written and is not full",
     });
   return new Refusal(DAMAGED.includes(primary) ? 'store-damaged' : 'store-unavailable', `${path}: ${message}`);
 }

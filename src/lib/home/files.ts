@@ -10,6 +10,7 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -17,7 +18,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 
 const POSIX = process.platform !== 'win32';
@@ -86,6 +87,18 @@ export function writePrivate(path: string, content: string | Uint8Array): void {
     throw error;
   } finally {
     closeSync(file);
+  }
+}
+
+/** A path without symbolic links, also of what is not there yet: by each of its names a home has the same folders beside it. */
+export function realPath(path: string): string {
+  const whole = resolve(path);
+  try {
+    return realpathSync(whole);
+  } catch (error) {
+    const parent = dirname(whole);
+    if (!isMissing(error) || parent === whole) return whole;
+    return join(realPath(parent), basename(whole));
   }
 }
 

@@ -22,21 +22,45 @@ import {
   type Config,
 } from './config.ts';
 import { makeDirectory, refuseOccupied } from './directory.ts';
-import { isMissing, refuseExposed, writePrivate } from './files.ts';
+import { isMissing, realPath, refuseExposed, writePrivate } from './files.ts';
 import type { Backup } from './backup.ts';
-import { checkIdentity, IDENTITY_FILE, identityOf, identityText, STORE_FILE, Tide } from './identity.ts';
+import {
+  checkIdentity,
+  filePlace,
+  IDENTITY_FILE,
+  identityText,
+  newLife,
+  STORE_FILE,
+  type Held,
+  type Place,
+} from './identity.ts';
 import { Journal, journalBeside } from './journal.ts';
+import { lastCommit } from './journal-file.ts';
 import type { Sql } from './database.ts';
 import type { HomeKeys } from './keys.ts';
-import { goOn, lostOf, mayLack, unreadOf, without, type Lost } from './lost.ts';
+import {
+  goOn,
+  lostOf,
+  mayLack,
+  readNow,
+  readOf,
+  settledOf,
+  unreadOf,
+  without,
+  type Lost,
+  type Read,
+  type Settled,
+} from './lost.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
-import { defaultRefunds, readCopies, writeCopies } from './refunds.ts';
+import { defaultRefunds, keepCopies, keptCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed.ts';
 import type { Gathered, Outcome } from './reconcile.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
-import { setMeta, type SqlStore, type StoreOptions } from './sql-store.ts';
+import type { SqlStore, StoreOptions } from './sql-store.ts';
+import { setMeta } from './standing.ts';
 import { SqliteStore } from './sqlite.ts';
 import type { HomeStore } from './store.ts';
+import { Tide } from './tide.ts';
 
 export interface InitOptions {
   dir: string;
@@ -95,6 +119,7 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
 /** What a new store begins with. */
 function* begin(identity: string, lost: Lost | undefined): Sql<void> {
   yield* setMeta('identity', identity);
+  yield* setMeta('life', newLife());
   if (lost) yield* setMeta('restored', lost);
 }
 
@@ -106,7 +131,8 @@ async function makeStore(dir: string, id: string, lost: Lost | undefined): Promi
   });
   try {
     // Inodes and ctimes outlive the move of the directory to its place.
-    await store.setMeta('identity', identityOf(dir));
+    await store.setMeta('identity', filePlace(dir).text);
+    await store.setMeta('life', newLife());
     if (lost) await store.setMeta('restored', lost);
   } finally {
     store.close();
@@ -125,7 +151,9 @@ export interface OpenOptions {
   /** Asked once, when the seed is needed and encrypted. */
   passphrase?: () => Promise<string>;
   insecureSeed?: Uint8Array;
+  /** Copies of refunds go there too. */
   refundsDir?: string;
+  /** In place of the recorded one. */
   journalDir?: string;
   /** The URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
   store?: string;
@@ -133,6 +161,8 @@ export interface OpenOptions {
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
+  /** Is told what the owner of the home should know. */
+  tell?: ((note: string) => void) | undefined;
 }
 
 export interface Reconciled {
@@ -140,6 +170,8 @@ export interface Reconciled {
   outcomes: readonly Outcome[];
   /** Files of this home in the folder of its journal that were not among them: no backup covers them until they are. */
   notGiven: readonly string[];
+  /** Records that nothing is doubted of any more; undefined where their owner has not said so. */
+  completed?: number;
 }
 
 export interface Home {
@@ -151,6 +183,8 @@ export interface Home {
   readonly restored: boolean;
   /** That, or it was made of its words: its journal may know what its store does not. */
   readonly mayLack: boolean;
+  /** It was ever restored, copied or made of its words (`Hand.mayRepeat`). */
+  readonly mayRepeat: boolean;
   readonly store: HomeStore;
   readonly shares: Shares;
   /** Where its journal goes. */
@@ -163,11 +197,15 @@ export interface Home {
   /** Keeps copies outside the home, synced. */
   copy(copies: readonly Copy[]): Promise<void>;
   /** What was kept outside the home. */
-  copies(): ReturnType<typeof readCopies>;
+  copies(): ReturnType<typeof keptCopies>;
   /** A consistent copy of the home in a new directory, while others work. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;
-  /** Brings in what journals know. @throws Refusal as `gather`; `nothing-to-reconcile` for a home that lost nothing */
-  reconcile(journals: readonly string[]): Promise<Reconciled>;
+  /**
+   * Brings in what journals know.
+   * @param options `complete`: their owner says that nothing came after them
+   * @throws Refusal as `gather`; `nothing-to-reconcile` for a home that lost nothing; `journal-incomplete`
+   */
+  reconcile(journals: readonly string[], options?: { complete?: boolean }): Promise<Reconciled>;
   /** The owner knows what a restore may have lost, and goes on. */
   acceptRestore(): Promise<void>;
   close(): void;
@@ -175,12 +213,16 @@ export interface Home {
 
 /** @throws Refusal `no-home`, `secret-exposed`, `insecure-home`, `store-unavailable`, `store-damaged` or `store-newer` */
 export async function openHome(options: OpenOptions): Promise<Home> {
-  const dir = resolve(options.dir);
+  // What lies beside a home lies beside the place where it is, by whatever name it is called.
+  const dir = realPath(options.dir);
   const config = readConfig(dir);
-  const { id, network, insecure, refunds } = config;
+  const { id, network, insecure } = config;
   refuseExposed(dir);
   checkInsecure(dir, network, insecure, options.insecureSeed);
-  const refundsDir = resolve(options.refundsDir ?? refunds ?? defaultRefunds(dir));
+  const folders = {
+    recorded: resolve(config.refunds ?? defaultRefunds(dir)),
+    added: options.refundsDir === undefined ? undefined : resolve(options.refundsDir),
+  };
   const keys = retried(async () => {
     // Side by side: reading may wait for a passphrase, loading costs more than opening the store.
     const [seed, { homeKeys }] = await Promise.all([
@@ -191,46 +233,62 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     checkSeed(config, made, `the seed in ${dir} is`);
     return made;
   });
-  const tide = new Tide(refundsDir, id);
+  const tide = new Tide(folders.recorded, id);
   const journalKey = async () =>
     config.journal_key === undefined
       ? (await keys()).journalKey
       : new Uint8Array(Buffer.from(config.journal_key, 'hex'));
+  const recordedJournal = resolve(config.journal ?? journalBeside(dir));
   const journal = new Journal({
-    dir: resolve(options.journalDir ?? config.journal ?? journalBeside(dir)),
+    dir: resolve(options.journalDir ?? recordedJournal),
+    home: id,
     key: journalKey,
     point: options.point,
   });
   const url = options.store ?? config.store;
   const within = { secrets: keys, watch: tide, journal, point: options.point };
-  const { store, identity } =
+  const { store, place } =
     url === undefined ? openSqlite(dir, within) : await (await import('./postgres.ts')).openPostgres(url, id, within);
-  const shares = new ShareFolder({
-    dir: sharesBeside(dir),
-    homeId: id,
-    key: async () => (await keys()).storeKey,
-    point: options.point,
-  });
-  let lost: Lost | undefined;
+  let shares: ShareFolder;
+  let found: Held;
   try {
     if (existsSync(join(dir, SEED_FILE))) refuseExposed(join(dir, SEED_FILE));
-    await checkIdentity(identity, store, tide, options.kinds);
-    lost = await lostOf(store);
-    await shares.sweep(store);
+    found = await checkIdentity({
+      place,
+      store,
+      tide,
+      journal: (life) => lastCommit([recordedJournal, journal.dir], id, life),
+      kinds: options.kinds,
+      tell: options.tell ?? (() => {}),
+    });
+    journal.follow(found.life);
+    shares = new ShareFolder({
+      dir: sharesBeside(dir),
+      homeId: id,
+      life: found.life,
+      key: async () => (await keys()).storeKey,
+      point: options.point,
+    });
+    // In 0.1.0 a folder named no store: of a home that was never lost it is its own.
+    if (found.held) await shares.sweep(store, (owner) => owner === undefined && found.lost === undefined);
   } catch (error) {
     store.close();
     tide.close();
     throw error;
   }
-  const accept = async (unread: readonly string[]): Promise<void> => {
-    await goOn(store, unread);
+  let { lost } = found;
+  const accept = async (read: Read): Promise<void> => {
+    await goOn(store, read);
     lost = 'accepted';
+    // What the lost store had is no use to anybody any more; that of another one than the home's own stays.
+    if (options.store === undefined || withoutPassword(options.store) === config.store)
+      await shares.sweep(store, () => true);
   };
   return {
     dir,
     id,
     network,
-    refundsDir,
+    refundsDir: folders.added ?? folders.recorded,
     store,
     shares,
     keys,
@@ -242,31 +300,38 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     get mayLack() {
       return mayLack(lost);
     },
+    get mayRepeat() {
+      return lost !== undefined;
+    },
     random: async () =>
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
     backup: async (to, { seed }) =>
       (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
-    async reconcile(journals) {
-      const { gather, reconcile } = await import('./reconcile.ts');
+    async reconcile(journals, { complete = false } = {}) {
+      const { gather, reconcile, finish } = await import('./reconcile.ts');
       const before = await lostOf(store);
       if (before === undefined)
         throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all', {
           hint: 'a journal is brought into a home made of a backup (restore --from) or of the words (init --mnemonic-fd)',
         });
-      const gathered = gather(journals, await journalKey(), await options.kinds());
+      const read = readNow(journals);
+      const kinds = await options.kinds();
+      const gathered = gather(journals, await journalKey(), kinds, id);
       // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
       // store by then must not pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
-      // Once its owner goes on, what the home itself has written since is no lost part of its journal.
-      const others = without(await journal.others(), journals);
-      const notGiven = before === 'accepted' ? await unreadOf(store, others) : others;
-      const outcomes = await reconcile(store, gathered);
-      await accept(notGiven);
-      return { gathered, outcomes, notGiven };
+      const all = { ...(await readOf(store)), ...read };
+      const notGiven = without(unreadOf(await journal.files(), all, before), journals);
+      const settled = await settledOf(store);
+      if (complete) refuseIncomplete(gathered, notGiven, settled);
+      const outcomes = await reconcile(store, gathered, settled);
+      const completed = complete ? await finish(store, kinds) : undefined;
+      await accept(read);
+      return { gathered, outcomes, notGiven, ...(completed !== undefined && { completed }) };
     },
-    copy: async (copies) => writeCopies(refundsDir, copies),
-    copies: () => readCopies(refundsDir),
-    acceptRestore: async () => accept(await journal.others()),
+    copy: async (copies) => keepCopies(folders, copies),
+    copies: () => keptCopies(folders),
+    acceptRestore: async () => accept({}),
     close() {
       store.close();
       tide.close();
@@ -275,13 +340,26 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   };
 }
 
-function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; identity: string } {
+function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; place: Place } {
   try {
-    return { store: new SqliteStore({ path: join(dir, STORE_FILE), ...options }), identity: identityOf(dir) };
+    return { store: new SqliteStore({ path: join(dir, STORE_FILE), ...options }), place: filePlace(dir) };
   } catch (error) {
     if (isMissing(error)) throw new Refusal('store-damaged', `${dir} has a configuration but no ${STORE_FILE}`);
     throw error;
   }
+}
+
+/** @throws Refusal `journal-incomplete` where something is known to be missing */
+function refuseIncomplete({ newest }: Gathered, notGiven: readonly string[], settled: Settled | undefined): void {
+  const last = settled?.above ?? 0;
+  if (notGiven.length > 0)
+    throw new Refusal('journal-incomplete', `${notGiven.join(', ')} found beside what was given`, {
+      hint: 'give the whole folder of the journal, or leave --complete out',
+    });
+  if (newest.commit < last)
+    throw new Refusal('journal-incomplete', `commit ${newest.commit} found at its end, ${last} expected`, {
+      hint: "the home's refunds folder or its own journal knows of later ones: bring the rest of the journal, or leave --complete out",
+    });
 }
 
 function checkInsecure(dir: string, network: string, insecure: boolean, seed: Uint8Array | undefined): void {

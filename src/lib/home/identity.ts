@@ -2,29 +2,33 @@
  * Is this the store that its home had last? A copied, restored or rolled-back store holds nonces that the other one may
  * have used, and a secret nonce used twice gives the contract's key away.
  *
- * Two marks, each compared at every opening:
- * - Identity: the inode of `store.db`, and inode and ctime of the file `identity`, which is never written again. A copy has
- *   other inodes; a restore into the same files has another ctime. Not the device number, which changes on reboot.
+ * A store has a *life*: 16 random hex digits in it, drawn when it is made and anew whenever it is found not to be itself. All
+ * that lies outside and speaks of it names its life: tide, journal, shares. So a copy that is opened, a drill beside the
+ * original, or a dump in another database begins a life of its own and leaves the original's as it was.
+ *
+ * Looked at at every opening, in three places:
+ * - Its place: the inode of `store.db`, and inode, ctime and mtime of the file `identity`, which is never written again. A copy
+ *   has other inodes; a restore into the same files has another ctime. The device number alone changes on reboot and the path
+ *   when the home is moved: where both differ it is a clone of the disk.
  *   In PostgreSQL (`postgres.ts`): the cluster's system identifier, its timeline (a promotion or a recovery begins another),
  *   the database and the table `meta` (a dump makes new ones).
- * - Tide: the commit counter, written after each commit into the refunds folder, outside the home. A store whose counter is
- *   below its tide was put back.
+ * - Its tide (`tide.ts`), and the last commit of its journal (`journal-file.ts`): above its counter, it was put back.
  *
- * No false alarm: the tide is written after its commit is durable, so it is never above the counter of a healthy store, and
- * it is read before the counter. Parallel writers may leave it too low until the next commit: weaker for a moment, never
- * wrong. It is not synced, so a power cut may lose its end, or leave zeros, which count as no tide.
- * Not found: an image of the whole machine put back, refunds folder included; the contents of `store.db` alone put back into
- * the same file once the tide is gone. Taken for a restore though it is none: `chmod`, `chown` or a hard link of the file
- * `identity` (its ctime changes), and a move to another disk (which is a copy). That is safe, but the owner must accept it.
+ * `chmod`, `chown`, an ACL or a hard link change a ctime and nothing else. Where inodes, mtime and disk are the same, and tide
+ * and journal end where the store does, the place is noted anew and nothing is given up. A home is refused where another name
+ * of its files is opened (`cp -al`): those are no copy, and both would write one file.
+ * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and journal, put back together. Taken
+ * for a restore though it is none: a move to another disk, which is a copy. That is safe, but the owner must say so.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kind } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { isMissing } from './files.ts';
+import type { Lost } from './lost.ts';
 import type { SqlStore } from './sql-store.ts';
-import type { CommitWatch } from './store.ts';
+import type { Standing } from './standing.ts';
+import type { Tide } from './tide.ts';
 
 export const STORE_FILE = 'store.db';
 export const IDENTITY_FILE = 'identity';
@@ -33,86 +37,117 @@ export const IDENTITY_FILE = 'identity';
 export const identityText = (homeId: string): string =>
   `${homeId}\nNever write to this file: its time stamp tells this home from a restored copy.\n`;
 
-/** What tells this home from a copy of it. A missing file is a difference too. */
-export function identityOf(dir: string): string {
+export const newLife = (): string => randomBytes(8).toString('hex');
+
+/** Where a store lies. */
+export interface Place {
+  /** What the store keeps of it. */
+  text: string;
+  /** How it lies now, against what it has kept. @throws Refusal `store-unsafe` where it is opened by another name of its files */
+  compare(kept: string | undefined): 'same' | 'touched' | 'other';
+}
+
+/** Text of 0.1.0 ends before `wrote`. */
+const PLACE = /^(store \d+ mark (?:none|\d+))(?: (\d+))?(?: wrote (\d+) disk (\d+) path (\w+))?$/;
+
+/** Of a store in a file. @throws as `statSync` where there is none */
+export function filePlace(dir: string): Place {
   const mark = statSync(join(dir, IDENTITY_FILE), { bigint: true, throwIfNoEntry: false });
-  const store = statSync(join(dir, STORE_FILE), { bigint: true });
-  return `store ${store.ino} mark ${mark ? `${mark.ino} ${mark.ctimeNs}` : 'none'}`;
+  const { ino, dev, nlink } = statSync(join(dir, STORE_FILE), { bigint: true });
+  const path = createHash('sha256').update(dir).digest('hex').slice(0, 16);
+  const times = mark ? `${mark.ino} ${mark.ctimeNs} wrote ${mark.mtimeNs}` : 'none 0 wrote 0';
+  const text = `store ${ino} mark ${times} disk ${dev} path ${path}`;
+  const [, inodes, changed = '0', wrote, disk] = PLACE.exec(text)!;
+  return {
+    text,
+    compare(kept = '') {
+      const [found, keptInodes, keptChanged = '0', keptWrote, keptDisk, keptPath] = PLACE.exec(kept) ?? [];
+      if (found === undefined || keptInodes !== inodes) return 'other';
+      if (nlink > 1n && keptPath !== undefined && keptPath !== path) throw linked(dir, nlink);
+      if (keptChanged === changed)
+        return keptDisk === undefined || keptDisk === disk || keptPath === path ? 'same' : 'other';
+      return keptWrote === wrote && keptDisk === disk ? 'touched' : 'other';
+    },
+  };
 }
 
-/**
- * Compares both marks, and where one differs makes the store harmless (`SqlStore.settle`).
- * @param identity what the store is now
- * @param kinds asked for only then, so that a healthy home loads no family
- */
-export async function checkIdentity(
-  identity: string,
-  store: SqlStore,
-  tide: Tide,
-  kinds: () => Promise<readonly Kind<any>[]>,
-): Promise<void> {
-  const high = tide.read();
-  if (await store.isSame(identity, high)) return;
-  tide.ready();
-  await store.settle(identity, high, await kinds());
-  tide.rise(await store.commits());
+/** Each name has locks and a write-ahead log of its own: used by two of them, the one file would be damaged. */
+const linked = (dir: string, names: bigint): Refusal =>
+  new Refusal(
+    'store-unsafe',
+    `${join(dir, STORE_FILE)} is a file with ${names} names, and not by this one its home was used`,
+    {
+      hint: 'hard links (cp -al) are no copy: open the home where it was, or remove its files there first; spillway backup makes a copy',
+    },
+  );
+
+/** What lies outside the store and tells how far it had come. */
+interface Marks {
+  tide: number;
+  journal: number;
 }
 
-/** The highest commit counter seen, in `.tide-ID` of the refunds folder: 20 digits and a checksum, written in place. */
-export class Tide implements CommitWatch {
-  readonly #dir: string;
-  readonly #path: string;
-  #file: number | undefined;
+/** `unnamed`: of a home of 0.1.0, which had no life yet. */
+type Verdict = 'held' | 'unnamed' | 'touched' | 'lost';
 
-  constructor(refundsDir: string, homeId: string) {
-    this.#dir = refundsDir;
-    this.#path = join(refundsDir, `.tide-${homeId}`);
-  }
-
-  /** 0 where there is none, or none that is whole. */
-  read(): number {
-    // A reader may see half of another process's write; a second look sees the whole.
-    for (let look = 0; look < 3; look += 1) {
-      let text: string;
-      try {
-        text = readFileSync(this.#path, 'utf8');
-      } catch (error) {
-        if (isMissing(error)) return 0;
-        throw new Refusal('cannot-write', `${this.#path} cannot be read: ${(error as Error).message}`);
-      }
-      const commits = Number(/^\d{20}/.exec(text)?.[0]);
-      if (text === line(commits)) return commits;
-    }
-    return 0;
-  }
-
-  ready(): void {
-    if (this.#file !== undefined) return;
-    try {
-      mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
-      this.#file = openSync(this.#path, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    } catch (error) {
-      throw new Refusal('cannot-write', `${this.#path} cannot be written: ${(error as Error).message}`, {
-        hint: 'name a folder for refunds with --refunds DIR',
-      });
-    }
-  }
-
-  rise(commits: number): void {
-    try {
-      writeSync(this.#file!, line(commits), 0);
-    } catch {
-      // The commit stands and must be reported as such; the next one writes a higher tide.
-    }
-  }
-
-  close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-    this.#file = undefined;
-  }
+function judge(place: Place, { identity, life, commits }: Standing, { tide, journal }: Marks): Verdict {
+  const lies = place.compare(identity);
+  if (lies === 'other' || Math.max(tide, journal) > commits) return 'lost';
+  if (life === undefined) return lies === 'same' ? 'unnamed' : 'lost';
+  if (lies === 'same') return 'held';
+  return Math.max(tide, journal) === commits && (journal > 0 || commits === 0) ? 'touched' : 'lost';
 }
 
-function line(commits: number): string {
-  const digits = String(commits).padStart(20, '0');
-  return `${digits} ${createHash('sha256').update(digits).digest('hex').slice(0, 16)}\n`;
+const TOUCHED =
+  'modes, owner or links of this home have changed; its store is the last one by its tide and its journal, and goes on';
+
+export interface Checks {
+  place: Place;
+  store: SqlStore;
+  tide: Tide;
+  /** The last commit that the journal has of this life. */
+  journal: (life: string) => number;
+  /** Asked for only where the store is not itself, or 0.1.0 wrote it last, so that a healthy home loads no family. */
+  kinds: () => Promise<readonly Kind<any>[]>;
+  /** What its owner should know. */
+  tell: (note: string) => void;
+}
+
+export interface Held {
+  /** Of the store, from now on. */
+  life: string;
+  lost: Lost | undefined;
+  /** It was itself at this start. */
+  held: boolean;
+}
+
+/** Finds out whether the store is itself, and makes it harmless where it is not (`SqlStore.settle`). */
+export async function checkIdentity({ place, store, tide, journal, kinds, tell }: Checks): Promise<Held> {
+  for (;;) {
+    const seen = await store.standing();
+    const marks = { tide: tide.read(seen.life), journal: seen.life === undefined ? 0 : journal(seen.life) };
+    // A commit between the two looks has raised both: it is the counter that was read last that counts.
+    const now = judge(place, seen, marks) === 'held' ? seen : await store.standing();
+    const verdict = judge(place, now, marks);
+    const still = (found: Standing): boolean => found.life === seen.life && judge(place, found, marks) === verdict;
+    const { life, restored } = now;
+    if (life !== undefined && (verdict === 'held' || verdict === 'touched')) {
+      if (now.identity !== place.text && !(await store.placed(place.text, still))) continue;
+      if (verdict === 'touched') tell(TOUCHED);
+      tide.follow(life);
+      return { life, lost: restored, held: true };
+    }
+    const next = newLife();
+    const above = Math.max(marks.tide, marks.journal);
+    const isLost = verdict === 'lost';
+    const number = await store.settle({ identity: place.text, life: next, above, still }, await kinds(), isLost);
+    if (number === undefined) continue;
+    // What is put back of the life that ended here is below its tide. That of a copy is not its own.
+    if (verdict === 'unnamed' ? restored === undefined : place.compare(now.identity) !== 'other')
+      tide.end(seen.life, number);
+    tide.follow(next);
+    tide.ready();
+    tide.rise(number);
+    return { life: next, lost: isLost ? 'pending' : restored, held: !isLost };
+  }
 }

@@ -3,83 +3,52 @@
  * printed. A home that was restored from a backup learns from it what came after the backup (`reconcile.ts`).
  *
  * A process writes one file, made with its first line; beside the home (HOME.journal) unless told otherwise, best on another
- * disk. Each file is text: a header, then a line a commit, encrypted (AES-256-GCM, key from the seed, bound to the number of
- * the line), for an old finished update is worth money to its payer. So a line that was altered, moved or taken from the
- * middle is noticed; what is missing at the end of a file is not.
+ * disk. Each file is text: a header (`journal-file.ts`), then a line a commit, encrypted (AES-256-GCM, key from the seed, bound
+ * to the number of the line), for an old finished update is worth money to its payer. So a line that was altered, moved or
+ * taken from the middle is noticed; what is missing at the end of a file is not.
  *
  * A line holds whole records as the commit wrote them, and the versions of others that the process has read before: so what
  * is shown to anybody is in the journal even where the process that wrote it died between its commit and its line.
  * Open nonces are in no line. Not here: merging lines into a store (`reconcile.ts`).
  */
-import { hkdfSync, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fdatasync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  write,
-} from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fdatasync, mkdirSync, openSync, renameSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
-import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
-import { Refusal, unreadable } from '../protocol/refusal.ts';
-import { isMissing, readPlain, syncDirectory, syncParent, writePrivate } from './files.ts';
-import { lock, unlock } from './nonce-box.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
+import {
+  derived,
+  digits,
+  ENDS,
+  filesIn,
+  headerText,
+  markOf,
+  place,
+  readHeader,
+  SEALED,
+  type JournalLine,
+  type JournalRecord,
+} from './journal-file.ts';
+import { lock } from './nonce-box.ts';
+
+export { readJournal, type JournalLine, type JournalRecord } from './journal-file.ts';
 
 /** Where a home's journal lies unless told otherwise. */
 export const journalBeside = (home: string): string => `${home.replace(/\/+$/, '')}.journal`;
 
-/** A record as the commit `rev` wrote it. */
-export interface JournalRecord {
-  kind: string;
-  name: string;
-  rev: number;
-  record: unknown;
-}
-export interface JournalLine {
-  /** Of the commit; 0 where only what was read is in it. */
-  commit: number;
-  /** Unix time. */
-  at: number;
-  records: readonly JournalRecord[];
-  notes: readonly Note[];
-  addresses: readonly WalletPath[];
-}
-
-const VERSION = 1;
 /** A file as old as this, or as large, is followed by another, so that a backup soon covers it. */
 const ROTATE_MS = 24 * 3_600_000;
 const ROTATE_BYTES = 64_000_000;
 /** Versions that a process remembers to have written: more would only be written twice. */
 const REMEMBERED = 20_000;
 
-const ENDS = '.journal';
-/** Sealed by a backup: whoever has it open begins another. */
-const SEALED = `.sealed${ENDS}`;
-const HEADER_BEGINS = '{"type":"journal"';
-interface Header {
-  type: 'journal';
-  version: number;
-  /** Tells journals of other seeds apart, 8 bytes. */
-  of: string;
-  /** 16 random bytes: every file has its own key. */
-  salt: string;
-}
-
-const derived = (key: Uint8Array, salt: string, what: string, bytes: number): Uint8Array =>
-  new Uint8Array(hkdfSync('sha256', key, Buffer.from(salt, 'hex'), `spillway/journal/${what}`, bytes));
-const markOf = (key: Uint8Array): string => Buffer.from(derived(key, '', 'mark', 8)).toString('hex');
-const place = (line: number): Uint8Array => Buffer.from(`line|${line}`);
-
 export interface JournalOptions {
   dir: string;
+  /** The home that writes. */
+  home: string;
   /** 32 bytes. */
   key: () => Promise<Uint8Array>;
   point?: ((label: string) => void) | undefined;
@@ -92,31 +61,49 @@ interface OpenFile {
   key: Uint8Array;
   lines: number;
   bytes: number;
+  /** Where its last commit stands in it, and which that is. */
+  lastAt: number;
+  last: number;
   since: number;
+}
+
+export interface FoundFile {
+  path: string;
+  /** Who wrote it: this life of the store; one before it, or of a copy; another home of the same words; a home of 0.1.0. */
+  by: 'this' | 'lost' | 'another' | 'unnamed';
 }
 
 export class Journal {
   readonly dir: string;
+  readonly #home: string;
+  /** Of the store that it follows (`identity.ts`). */
+  #life = '';
   readonly #key: () => Promise<Uint8Array>;
   readonly #point: (label: string) => void;
   #file: OpenFile | undefined;
   #opening: Promise<OpenFile> | undefined;
   /** Newest version of each record that is in this process's files, or on its way there. */
   readonly #versions = new Map<string, number>();
-  /** Versions and notes that were read and are in none of them. */
-  readonly #read = new Map<string, JournalRecord | Note>();
+  /** Versions, notes and addresses that were read and are in none of them. */
+  readonly #read = new Map<string, Entry>();
   #lines: JournalLine[] = [];
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  constructor({ dir, key, point }: JournalOptions) {
+  constructor({ dir, home, key, point }: JournalOptions) {
     this.dir = dir;
+    this.#home = home;
     this.#key = key;
     this.#point = point ?? (() => {});
   }
 
+  /** From now on it is written by this life of the store. */
+  follow(life: string): void {
+    this.#life = life;
+  }
+
   /** Remembers what was read: it is written with the next line, unless that has a newer version. */
-  saw(thing: JournalRecord | Note): void {
+  saw(thing: Entry): void {
     const id = idOf(thing);
     if ((this.#versions.get(id) ?? -1) < revOf(thing)) this.#read.set(id, thing);
   }
@@ -129,12 +116,13 @@ export class Journal {
   /** The line of a commit, written and synced. @throws Refusal `cannot-write`, and keeps the line for the next try */
   async append(line: Omit<JournalLine, 'at'>): Promise<void> {
     const { records, notes, addresses } = line;
-    for (const thing of [...records, ...notes]) {
+    for (const thing of [...records, ...notes, ...addresses]) {
       const read = this.#read.get(idOf(thing));
       if (read && revOf(read) <= revOf(thing)) this.#read.delete(idOf(thing));
       this.#remember(thing);
     }
     if (records.length + notes.length + addresses.length > 0) this.#lines.push({ ...line, at: now() });
+    else if (this.#file) this.#last(this.#file, line.commit);
     await this.flush();
   }
 
@@ -157,9 +145,9 @@ export class Journal {
       lines.push({
         commit: 0,
         at: now(),
-        records: read.filter((thing) => 'rev' in thing),
-        notes: read.filter((thing): thing is Note => !('rev' in thing)),
-        addresses: [],
+        records: read.filter(isRecord),
+        notes: read.filter((thing): thing is Note => !isRecord(thing) && !isPlace(thing)),
+        addresses: read.filter(isPlace),
       });
     if (lines.length === 0) return;
     const file = await this.#current();
@@ -169,7 +157,9 @@ export class Journal {
     });
     try {
       const bytes = Buffer.from(text.join(''));
-      for (let done = 0; done < bytes.length;) done += (await written(file.fd, bytes, done)).bytesWritten;
+      this.#last(file, Math.max(...lines.map(({ commit }) => commit)));
+      for (let done = 0; done < bytes.length;)
+        done += (await written(file.fd, bytes, done, bytes.length - done, file.bytes + done)).bytesWritten;
       file.bytes += bytes.length;
       this.#point('in-journal');
       await synced(file.fd);
@@ -188,7 +178,14 @@ export class Journal {
     }
   }
 
-  #remember(thing: JournalRecord | Note): void {
+  /** In front of a commit's line its number, synced with it: whoever looks for one needs no key. */
+  #last(file: OpenFile, commit: number): void {
+    if (commit <= file.last) return;
+    writeSync(file.fd, digits(commit), file.lastAt);
+    file.last = commit;
+  }
+
+  #remember(thing: Entry): void {
     const id = idOf(thing);
     const rev = Math.max(revOf(thing), this.#versions.get(id) ?? 0);
     this.#versions.delete(id);
@@ -222,19 +219,18 @@ export class Journal {
     const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
     const path = join(this.dir, `${time}-${randomBytes(6).toString('hex')}${ENDS}`);
     const salt = randomBytes(16).toString('hex');
-    const header: Header = { type: 'journal', version: VERSION, of: markOf(home), salt };
-    writePrivate(path, `${JSON.stringify(header)}\n`);
+    const { text, lastAt } = headerText({ of: markOf(home), salt, home: this.#home, life: this.#life });
+    writePrivate(path, text);
     syncDirectory(this.dir);
     let fd: number;
     try {
-      fd = openSync(path, constants.O_WRONLY | constants.O_APPEND);
+      fd = openSync(path, 'r+');
     } catch (error) {
       if (isMissing(error)) return this.#begin(); // sealed already
       throw error;
     }
-    const bytes = fstatSync(fd).size;
     const key = derived(home, salt, 'file', 32);
-    return { path, fd, key, lines: 0, bytes, since: performance.now() };
+    return { path, fd, key, lines: 0, bytes: text.length, lastAt, last: 0, since: performance.now() };
   }
 
   async #guard(work: () => Promise<void>): Promise<void> {
@@ -249,35 +245,40 @@ export class Journal {
   }
 
   /**
-   * Ends all files of this home, before a backup reads the store. What was written into one, and not once more into another,
-   * was committed before: a process that writes looks afterwards whether its file was sealed.
-   * @returns the files that are ended, oldest first: the backup holds every line of them
+   * Ends files before a backup reads the store. What was written into one, and not once more into another, was committed
+   * before: a process that writes looks afterwards whether its file was sealed.
+   * @param ends which of them
+   * @returns those that are ended, oldest first
    * @throws Refusal `cannot-write`
    */
-  async seal(): Promise<string[]> {
+  async seal(ends = ({ by }: FoundFile): boolean => by === 'this'): Promise<string[]> {
     let sealed: string[] = [];
     await this.#guard(async () => {
-      for (const path of (await this.files()).filter((path) => !path.endsWith(SEALED)))
+      for (const { path } of (await this.files()).filter((file) => ends(file) && !file.path.endsWith(SEALED)))
         unlessGone(() => renameSync(path, path.slice(0, -ENDS.length) + SEALED));
-      sealed = (await this.files()).filter((path) => path.endsWith(SEALED));
+      const ended = (await this.files()).filter((file) => ends(file) && file.path.endsWith(SEALED));
+      sealed = ended.map(({ path }) => path);
     });
     return sealed;
   }
 
-  /** All files of this home in the folder, oldest first. */
-  async files(): Promise<string[]> {
-    if (!existsSync(this.dir)) return [];
-    const begins = `${HEADER_BEGINS},"version":${VERSION},"of":"${markOf(await this.#key())}"`;
-    return readdirSync(this.dir, { withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith(ENDS))
-      .map(({ name }) => join(this.dir, name))
-      .filter((path) => unlessGone(() => beginOf(path, begins.length)) === begins)
-      .sort();
+  /** Begins a file that tells how far the store has come, where all before it may be removed. */
+  async begin(commit: number): Promise<void> {
+    await this.#guard(async () => this.#last(await this.#current(), commit));
   }
 
-  /** But for the one that this process writes. */
-  async others(): Promise<string[]> {
-    return (await this.files()).filter((path) => path !== this.#file?.path);
+  /** All files of this seed in the folder, oldest first. */
+  async files(): Promise<readonly FoundFile[]> {
+    const paths = filesIn(this.dir);
+    const mark = paths.length > 0 ? markOf(await this.#key()) : '';
+    return paths.flatMap((path) => {
+      const header = readHeader(path);
+      if (header?.of !== mark) return [];
+      const { home, life } = header;
+      const by =
+        home === undefined ? 'unnamed' : home !== this.#home ? 'another' : life === this.#life ? 'this' : 'lost';
+      return [{ path, by }];
+    });
   }
 
   /** After what is being written. */
@@ -303,74 +304,12 @@ function unlessGone<T>(work: () => T): T | undefined {
 
 const written = promisify(write<Buffer>);
 const synced = promisify(fdatasync);
-const idOf = (thing: JournalRecord | Note): string => ('rev' in thing ? `${thing.kind} ${thing.name}` : thing.name);
-/** A note has one version. */
-const revOf = (thing: JournalRecord | Note): number => ('rev' in thing ? thing.rev : 0);
+/** What a line can hold. */
+type Entry = JournalRecord | Note | WalletPath;
+const isRecord = (thing: Entry): thing is JournalRecord => 'rev' in thing;
+const isPlace = (thing: Entry): thing is WalletPath => 'chain' in thing;
+const idOf = (thing: Entry): string =>
+  isRecord(thing) ? `${thing.kind} ${thing.name}` : isPlace(thing) ? `${thing.chain}/${thing.index}` : thing.name;
+/** A note or an address has one version. */
+const revOf = (thing: Entry): number => (isRecord(thing) ? thing.rev : 0);
 const now = (): number => Math.floor(Date.now() / 1000);
-
-export interface JournalFile {
-  lines: readonly JournalLine[];
-  /** The last line is not whole: its process died over it, or the file was cut. */
-  cut: boolean;
-}
-
-/**
- * Reads a file as a home of these keys wrote it.
- * @throws Refusal `no-input`, `malformed` for another file, `unknown-version`, `journal-foreign`, `journal-altered`
- */
-export function readJournal(path: string, key: Uint8Array): JournalFile {
-  const [first, ...rest] = textOf(path).split('\n');
-  if (rest.length === 0 && HEADER_BEGINS.startsWith(first!.slice(0, HEADER_BEGINS.length)))
-    return { lines: [], cut: true };
-  const { salt } = headerOf(first!, path, key);
-  // A power cut may leave zeros where the end was.
-  const cut = rest.pop() !== '' || (rest.at(-1)?.includes('\0') ?? false);
-  if (rest.at(-1)?.includes('\0')) rest.pop();
-  const fileKey = derived(key, salt, 'file', 32);
-  const lines = rest.map((text, i): JournalLine => {
-    try {
-      const plain = unlock(Buffer.from(text, 'base64'), place(i + 1), fileKey);
-      return parseJson(Buffer.from(plain).toString()) as unknown as JournalLine;
-    } catch {
-      throw new Refusal('journal-altered', `line ${i + 2} of ${path} was altered, or one before it is missing`, {
-        hint: `bring the file from another copy of the journal; without one, its lines before that: head -n ${i + 1}`,
-      });
-    }
-  });
-  return { lines, cut };
-}
-
-function beginOf(path: string, bytes: number): string {
-  const file = openSync(path, 'r');
-  try {
-    const begin = new Uint8Array(bytes);
-    return Buffer.from(begin.subarray(0, readSync(file, begin))).toString('latin1');
-  } finally {
-    closeSync(file);
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readPlain(path, 'latin1');
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
-function headerOf(line: string, path: string, key: Uint8Array): Header {
-  let found: Json = null;
-  try {
-    found = parseJson(line);
-  } catch {
-    // Says below what was expected.
-  }
-  const header = (found ?? {}) as unknown as Partial<Header>;
-  if (header.type !== 'journal' || !/^[0-9a-f]{32}$/.test(String(header.salt)))
-    throw new Refusal('malformed', `${path} is no journal of a home`);
-  if (header.version !== VERSION)
-    throw new Refusal('unknown-version', `${path} has version ${String(header.version)}, ${VERSION} expected`);
-  if (header.of !== markOf(key))
-    throw new Refusal('journal-foreign', `${path} is the journal of another home than this one`);
-  return header as Header;
-}

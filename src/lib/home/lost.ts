@@ -3,12 +3,14 @@
  *
  *   restored  words: the home was made again of its words, and may have had records before ·
  *             pending: the store was restored or copied, and only exits · accepted: its owner goes on
- *   unread    names of files of its journal that were there then and were not brought in
+ *   read      files of a journal that were brought in, with the bytes that each had then
  *
- * Until there is nothing of the kind no backup covers them: whoever removes what one covers would lose them for good.
+ * A file of the journal that this life of the store has neither written nor brought in whole is covered by no backup: whoever
+ * removes what one covers would lose it for good.
  */
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type { FoundFile } from './journal.ts';
 import type { HomeStore } from './store.ts';
 
 export type Lost = 'words' | 'pending' | 'accepted';
@@ -22,6 +24,27 @@ export const mayLack = (lost: Lost | undefined): boolean => lost === 'words' || 
 /** A file keeps this part of its name when a backup seals it. */
 const stem = (path: string): string => basename(path).replace(/(\.sealed)?\.journal$/, '');
 
+/** Bytes by name; a file that was longer by the time has more than what was read. */
+export type Read = Readonly<Record<string, number>>;
+export const readOf = async (store: Marks): Promise<Read> => JSON.parse((await store.meta('read')) ?? '{}') as Read;
+const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+/** To be asked before they are read. */
+export const readNow = (files: readonly string[]): Read =>
+  Object.fromEntries(files.map((path) => [stem(path), bytesOf(path)]));
+
+/** Whether a file of the journal was brought in, whatever of it. */
+export const isRead = ({ path }: FoundFile, read: Read): boolean => stem(path) in read;
+
+/** Whether the store has all of a file of its journal. What 0.1.0 wrote is its own where it was never lost. */
+export const isKnown = (file: FoundFile, read: Read, lost: Lost | undefined): boolean =>
+  file.by === 'this' || (file.by === 'unnamed' && lost === undefined) || read[stem(file.path)] === bytesOf(file.path);
+
+/** Of these files of its journal, those that this home has still to bring in. Another home of its words has its own. */
+export const unreadOf = (files: readonly FoundFile[], read: Read, lost: Lost | undefined): readonly string[] =>
+  files
+    .filter((file) => (file.by !== 'another' || lost === 'words') && !isKnown(file, read, lost))
+    .map(({ path }) => path);
+
 /** Of these files, those that are none of the others, whichever of them a backup seals meanwhile. */
 export function without(files: readonly string[], others: readonly string[]): readonly string[] {
   const place = (path: string): string => join(realpathSync(dirname(path)), stem(path));
@@ -29,14 +52,24 @@ export function without(files: readonly string[], others: readonly string[]): re
   return files.filter((path) => !known.has(place(path)));
 }
 
-/** Of these files of the journal, those that are still to be brought in. */
-export async function unreadOf(store: Marks, files: readonly string[]): Promise<readonly string[]> {
-  const unread = new Set(JSON.parse((await store.meta('unread')) ?? '[]') as string[]);
-  return files.filter((file) => unread.has(stem(file)));
+/** What is known of a restored or copied store, as JSON under `settled`. */
+export interface Settled {
+  /** Under which its records were made harmless. */
+  number: number;
+  /** The last commit that is in it. */
+  had: number;
+  /** The last one of which tide or journal knew, 0 where they did not. */
+  above: number;
 }
 
-/** The owner goes on. @param unread files of the journal that were not brought in */
-export async function goOn(store: Marks, unread: readonly string[]): Promise<void> {
-  await store.setMeta('unread', JSON.stringify(unread.map(stem)));
+/** What the store was when it was found to be restored or copied. */
+export async function settledOf(store: Marks): Promise<Settled | undefined> {
+  const text = await store.meta('settled');
+  return text === undefined ? undefined : (JSON.parse(text) as Settled);
+}
+
+/** The owner goes on. @param read what was brought in */
+export async function goOn(store: Marks, read: Read): Promise<void> {
+  await store.setMeta('read', JSON.stringify({ ...(await readOf(store)), ...read }));
   await store.setMeta('restored', 'accepted' satisfies Lost);
 }

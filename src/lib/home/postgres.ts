@@ -12,8 +12,8 @@
  * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then); and nothing that writes
  * is sent before BEGIN and the locks are answered, so none of it can ever stand alone.
  *
- * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), nonces that
- * a crash of the server has taken. A connection lost in a commit leaves it open whether that stands: the same input again is
+ * Each connection is examined before its first use: what a commit promises, and which cluster answers (`identity.ts`). A
+ * connection lost in a commit leaves it open whether that stands: the same input again is
  * answered by the reply that was kept, or worked anew.
  * Not here: the logic (`sql-store.ts`), tables (`schema-postgres.ts`). A nonce's row stays in its page until vacuum; it is
  * encrypted (`nonce-box.ts`).
@@ -21,8 +21,10 @@
 import pg from 'pg';
 import { Refusal } from '../protocol/refusal.ts';
 import { get, put, type Counter, type Database, type Row, type Sql, type Statement } from './database.ts';
-import { POSTGRES_MIGRATIONS, SWEEP } from './schema-postgres.ts';
-import { getMeta, setMeta, SqlStore, type StoreOptions } from './sql-store.ts';
+import type { Place } from './identity.ts';
+import { POSTGRES_MIGRATIONS } from './schema-postgres.ts';
+import { SqlStore, type StoreOptions } from './sql-store.ts';
+import { getMeta, setMeta } from './standing.ts';
 
 const WAIT_MS = 10_000;
 const CONNECTIONS = 4;
@@ -64,11 +66,12 @@ export async function openPostgres(
   url: string,
   homeId: string,
   options: StoreOptions,
-): Promise<{ store: SqlStore; identity: string }> {
+): Promise<{ store: SqlStore; place: Place }> {
   const db = new Postgres(url);
   try {
     await db.migrate(homeId);
-    return { store: new SqlStore(db, options), identity: await db.identity() };
+    const text = await db.identity();
+    return { store: new SqlStore(db, options), place: { text, compare: (kept) => (kept === text ? 'same' : 'other') } };
   } catch (error) {
     db.close();
     throw error;
@@ -136,7 +139,6 @@ class Postgres implements Database {
   async migrate(homeId: string): Promise<void> {
     await this.#alone(this.#migrate(homeId, false));
     this.#identity = await this.identity();
-    await this.#use((client) => client.query(SWEEP));
   }
   async create(homeId: string, begin: (identity: string) => Sql<void>): Promise<void> {
     await this.#alone(this.#create(homeId, begin));
@@ -246,7 +248,6 @@ class Postgres implements Database {
         throw new Refusal('store-foreign', `${this.#place} is another cluster than before: failover or restore`, {
           hint: 'start again: the store is then looked at as a restored one',
         });
-      await client.query(SWEEP);
     }
     this.#examined.add(client);
   }

@@ -3,15 +3,16 @@
  *
  * Each record of the journal is taken as a restored one (`Kind.restored`), merged over all its versions and then with that
  * of the store (`Kind.merged`): the order of files and lines does not matter, and doing it twice changes nothing. Records
- * that the store has lost come back, notes and used addresses are united.
+ * that the store has lost come back, notes and used addresses are united. What a merged record holds no more ends with it.
  * Nobody can tell whether the end of a journal is missing; what follows from that is in the records (`restored`,
  * `unconfirmed`). Not here: reading files (`journal.ts`), what a family makes of its record.
  */
-import type { Kind, Note, WalletPath } from '../protocol/action.ts';
+import type { Claim, Kind, Note, WalletPath } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { plainCommit, writeOf } from './change.ts';
+import { change, plainCommit, releasedBy, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
+import type { Settled } from './lost.ts';
 import type { HomeStore } from './store.ts';
 
 type Kinds = readonly Kind<any>[];
@@ -20,6 +21,10 @@ interface Merged {
   kind: Kind<any>;
   name: string;
   record: unknown;
+  /** The commit that wrote the newest of its versions. */
+  rev: number;
+  /** All of them, where the kind holds others: what one held and the last does not was let go of. */
+  versions: readonly unknown[];
 }
 /** All that some journals say. */
 export interface Gathered {
@@ -30,37 +35,60 @@ export interface Gathered {
   lines: number;
   /** Files whose last line is not whole. */
   cut: readonly string[];
+  /** Files that another home of the same words has written. */
+  others: readonly string[];
   /** The highest number of a commit, and when its line was written (Unix time). */
   newest: { commit: number; at: number };
 }
 
-/** @throws Refusal as `readJournal`; `store-newer` for a kind that this program does not know */
-export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds): Gathered {
-  const records = new Map<string, Merged>();
+/**
+ * @param key of their home, which is this one or of the same words
+ * @throws Refusal as `readJournal`; `store-newer` for a kind that this program does not know
+ */
+export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, home: string): Gathered {
+  const versions: Merged[] = [];
   const notes = new Map<string, Note>();
   const addresses = new Map<string, WalletPath>();
   const cut: string[] = [];
+  const others: string[] = [];
   let lines = 0;
   let newest = { commit: 0, at: 0 };
   for (const path of paths) {
     const file = readJournal(path, key);
     if (file.cut) cut.push(path);
+    if (file.home !== undefined && file.home !== home) others.push(path);
     for (const line of file.lines) {
       lines += 1;
       for (const { kind: sort, name, rev, record: written } of line.records) {
         const kind = kindOf(sort, kinds, path);
         const record = kind.restored(kind.parse(written));
-        const id = `${sort} ${kind.key?.(record) ?? name}`;
-        const known = records.get(id);
-        records.set(id, { kind, name, record: known ? merge(kind, known.record, record) : record });
+        versions.push({ kind, name, record, rev, versions: kind.holds ? [record] : [] });
         if (rev > newest.commit) newest = { commit: rev, at: line.at };
       }
       for (const note of line.notes) notes.set(note.name, note);
       for (const path of line.addresses) addresses.set(`${path.chain}/${path.index}`, path);
       if (line.commit > newest.commit) newest = { commit: line.commit, at: line.at };
     }
+    const { last = 0 } = file;
+    if (last > newest.commit) newest = { commit: last, at: file.lines.at(-1)?.at ?? newest.at };
   }
-  return { records, notes, addresses, lines, cut, newest };
+  return { records: mergedVersions(versions), notes, addresses, lines, cut, others, newest };
+}
+
+/** One of each record, in the order in which it was written: of two versions that say as much the newer counts. */
+function mergedVersions(versions: readonly Merged[]): ReadonlyMap<string, Merged> {
+  const records = new Map<string, Merged>();
+  for (const version of versions.toSorted((a, b) => a.rev - b.rev)) {
+    const { kind, name, record } = version;
+    const id = `${kind.name} ${kind.key?.(record) ?? name}`;
+    const known = records.get(id);
+    if (!known) records.set(id, version);
+    else {
+      const all = [...known.versions, ...version.versions];
+      records.set(id, { ...version, record: merge(kind, known.record, record), versions: all });
+    }
+  }
+  return records;
 }
 
 function kindOf(name: string, kinds: Kinds, path: string): Kind<any> {
@@ -72,11 +100,12 @@ function kindOf(name: string, kinds: Kinds, path: string): Kind<any> {
   return kind;
 }
 
-/** What neither may lose; a kind that does not say it keeps the one that is further. */
-function merge<R>(kind: Kind<R>, mine: R, other: R): R {
-  if (kind.merged) return kind.merged(mine, other);
-  const [a, b] = [kind.row(mine), kind.row(other)];
-  return !a.left && (b.left || b.highSat > a.highSat) ? other : mine;
+/** What neither may lose, the later one last; a kind that does not say it keeps the one that is further by its row. */
+function merge<R>(kind: Kind<R>, earlier: R, later: R): R {
+  if (kind.merged) return kind.merged(earlier, later);
+  const [a, b] = [kind.row(earlier), kind.row(later)];
+  if (a.left !== b.left) return a.left ? earlier : later;
+  return a.highSat > b.highSat ? earlier : later;
 }
 
 export interface Outcome {
@@ -88,10 +117,14 @@ export interface Outcome {
   record: unknown;
 }
 
-/** Brings it all into the store, a record a commit; where it is interrupted, it is done once more from the start. */
+/**
+ * Brings it all into the store, a record a commit; where it is interrupted, it is done once more from the start.
+ * @param settled what the store was when it was found to be restored: its records are no newer than that
+ */
 export async function reconcile(
   store: HomeStore,
   { records, notes, addresses, newest }: Gathered,
+  settled?: Settled,
 ): Promise<readonly Outcome[]> {
   // From now on no commit has a number that one of a lost store had.
   await store.atLeast(newest.commit);
@@ -102,41 +135,50 @@ export async function reconcile(
   const claimsOf = ({ kind, record }: Merged): number => kind.claims(record).length;
   const stuck: Merged[] = [];
   for (const entry of records.values()) {
-    const outcome = await into(store, entry.kind, entry.name, entry.record, false);
+    const outcome = await into(store, entry, settled, false);
     if (!outcome) lost.push(entry);
     else if (outcome.outcome === 'conflict') stuck.push(entry);
     else outcomes.push(outcome);
   }
   // A record that was looked at later may have let go of what one of these needs.
-  for (const { kind, name, record } of [...lost.sort((a, b) => claimsOf(b) - claimsOf(a)), ...stuck])
-    outcomes.push((await into(store, kind, name, record, true))!);
+  for (const entry of [...lost.sort((a, b) => claimsOf(b) - claimsOf(a)), ...stuck])
+    outcomes.push((await into(store, entry, settled, true))!);
+  const back = new Set(lost.flatMap(({ kind, record }) => kind.claims(record)));
+  for (const entry of records.values()) if (back.size > 0) await endLetGo(store, entry, back);
   await unite(store, [...notes.values()]);
-  await store.addAddresses([...addresses.values()]);
+  await store.addAddresses(await usedBefore(store, [...addresses.values()]));
   return outcomes;
 }
 
 /** One record; undefined where the store has none such and `add` is not given. */
 async function into(
   store: HomeStore,
-  kind: Kind<any>,
-  name: string,
-  record: unknown,
+  entry: Merged,
+  settled: Settled | undefined,
   add: boolean,
 ): Promise<Outcome | undefined> {
+  const { kind, name, record, rev } = entry;
   const claims = kind.claims(record);
   for (let again = false; ; again = true) {
     const { found } = await store.load(claims);
     const same = [...found].find(([, hit]) => hit.kind === kind.name && isSame(kind, kind.parse(hit.record), record));
     if (!same && !add) return undefined;
     const mine = same && kind.parse(same[1].record);
-    const merged = same ? merge(kind, mine, record) : record;
-    if (same && (sameJson(merged, mine) || isCovered(kind, mine, record)))
+    const isNewer = same !== undefined && rev <= (same[1].rev === settled?.number ? settled.had : same[1].rev);
+    const both = (own: unknown): unknown => (isNewer ? merge(kind, record, own) : merge(kind, own, record));
+    const merged = same ? both(mine) : record;
+    if (same && (sameJson(merged, mine) || isCovered(kind, mine, both)))
       return { kind: kind.name, name, outcome: 'same', record: mine };
     if (same && kind.row(mine).left && !kind.row(merged).left)
       return { kind: kind.name, name, outcome: 'conflict', record };
     const write = same ? writeOf(kind, merged, same[0], same[1].rev) : writeOf(kind, merged, null, 0);
+    const yielding = [...found].flatMap(([claim, hit]) => {
+      const left = hit.kind === kind.name && hit !== same?.[1] && kind.yields?.(kind.parse(hit.record), merged);
+      return left ? [writeOf(kind, left, claim, hit.rev)] : [];
+    });
     try {
-      if (await store.commit(plainCommit({ reads: [], writes: [write] })))
+      const ended = same ? await releasedBy(store, kind, [mine], merged) : [];
+      if (await store.commit(plainCommit({ reads: [], writes: [...yielding, write, ...ended] })))
         return { kind: kind.name, name, outcome: same ? 'raised' : 'added', record: merged };
     } catch (error) {
       refuseUnlessKnown(error);
@@ -144,8 +186,22 @@ async function into(
       if (!again) continue;
       const beside = kind.beside?.(record) ?? record;
       if (sameJson(beside, record)) return { kind: kind.name, name, outcome: 'conflict', record };
-      return into(store, kind, name, beside, add);
+      return into(store, { ...entry, record: beside }, settled, add);
     }
+  }
+}
+
+/** What came back of the journal ends, where a record had let go of it before. @param back the claims of all that came back */
+async function endLetGo(store: HomeStore, { kind, record, versions }: Merged, back: ReadonlySet<Claim>): Promise<void> {
+  const held = versions.flatMap((version) => kind.holds?.(version) ?? []).filter(({ claim }) => back.has(claim));
+  for (let done = held.length === 0; !done;) {
+    const { found } = await store.load(kind.claims(record));
+    const mine = [...found.values()].find(
+      (hit) => hit.kind === kind.name && isSame(kind, kind.parse(hit.record), record),
+    );
+    const all = mine ? await releasedBy(store, kind, versions, kind.parse(mine.record)) : [];
+    const writes = all.filter(({ claim }) => claim !== null && back.has(claim));
+    done = writes.length === 0 || (await store.commit(plainCommit({ reads: [], writes })));
   }
 }
 
@@ -153,9 +209,41 @@ async function into(
  * Would the store's record, had it been lost too, learn nothing from that of the journal? Then it stays as it is: what was
  * confirmed or made since the home was lost is not in doubt because a journal is read again.
  */
-function isCovered(kind: Kind<any>, mine: unknown, record: unknown): boolean {
+function isCovered(kind: Kind<any>, mine: unknown, both: (own: unknown) => unknown): boolean {
   const lost = kind.restored(mine);
-  return sameJson(merge(kind, lost, record), lost);
+  return sameJson(both(lost), lost);
+}
+
+/** With those between the last one of the store and the last one that is known: a commit that died told of its own nowhere. */
+async function usedBefore(store: HomeStore, known: readonly WalletPath[]): Promise<readonly WalletPath[]> {
+  const own = await store.addresses();
+  const last = (paths: readonly WalletPath[], chain: number): number =>
+    Math.max(-1, ...paths.filter((path) => path.chain === chain).map(({ index }) => index));
+  const between = ([0, 1] as const).flatMap((chain) => {
+    const [from, to] = [last(own, chain) + 1, last(known, chain)];
+    return Array.from({ length: Math.max(0, to - from) }, (_, i): WalletPath => ({ chain, index: from + i }));
+  });
+  return [...new Map([...between, ...known].map((path) => [`${path.chain}/${path.index}`, path])).values()];
+}
+
+/**
+ * The owner says that the journal's last commit was the last of the lost store: what its records doubt for that reason alone
+ * they doubt no more.
+ * @returns how many records
+ */
+export async function finish(store: HomeStore, kinds: Kinds): Promise<number> {
+  let done = 0;
+  for (const kind of kinds.filter(({ completed }) => completed))
+    for (const { record } of await store.list(kind.name)) {
+      const [claim] = kind.claims(kind.parse(record));
+      const find = () => ({ it: claim });
+      const take = ({ it }: { it?: object }) =>
+        it
+          ? { writes: { it: kind.completed!(it) as object }, result: !sameJson(kind.completed!(it), it) }
+          : { writes: {}, result: false };
+      if (await change<{ it: object }, boolean>(store, { it: kind }, find, take)) done += 1;
+    }
+  return done;
 }
 
 /** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */

@@ -14,6 +14,36 @@ import { isMissing, readPlain, replacePrivate, syncDirectory, syncParent } from 
 /** Where a home's copies go unless told otherwise: beside it, so that losing the home does not lose them. */
 export const defaultRefunds = (home: string): string => `${home.replace(/\/+$/, '')}.refunds`;
 
+/**
+ * Where copies go: the folder that the home has recorded, and what a run adds to it. That is asked of first, and where it
+ * takes them the recorded one may be out of reach.
+ */
+export interface CopyFolders {
+  recorded: string;
+  added?: string | undefined;
+}
+
+/** Keeps copies in every folder. @throws Refusal `cannot-write` */
+export function keepCopies({ recorded, added }: CopyFolders, copies: readonly Copy[]): void {
+  if (added === undefined) return writeCopies(recorded, copies);
+  writeCopies(added, copies);
+  try {
+    writeCopies(recorded, copies);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== 'cannot-write') throw error;
+  }
+}
+
+/** The copies of every folder, each once. */
+export function keptCopies({ recorded, added = recorded }: CopyFolders): ReturnType<typeof readCopies> {
+  const [first, second] = [readCopies(added), readCopies(recorded)];
+  const all = new Map([...second.copies, ...first.copies].map((copy) => [copy.name, copy]));
+  return {
+    copies: [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    unreadable: [...new Set([...first.unreadable, ...second.unreadable])].filter((file) => !all.has(nameOf(file))),
+  };
+}
+
 /** Writes the copies, each in place of the one of its name, and syncs them. @throws Refusal `cannot-write` */
 export function writeCopies(dir: string, copies: readonly Copy[]): void {
   if (copies.length === 0) return;
@@ -39,13 +69,16 @@ export function readCopies(dir: string): { copies: readonly Copy[]; unreadable: 
     try {
       const body = parseJson(readPlain(join(dir, file), 'utf8'));
       if (typeof body !== 'object' || body === null) throw new Refusal('malformed-json', 'no object');
-      copies.push({ name: file.slice(0, -'.json'.length), body });
+      copies.push({ name: nameOf(file), body });
     } catch {
       unreadable.push(file);
     }
   }
   return { copies, unreadable };
 }
+
+const ENDS = '.json';
+const nameOf = (file: string): string => file.slice(0, -ENDS.length);
 
 function filesOf(dir: string): string[] {
   try {

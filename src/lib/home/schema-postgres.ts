@@ -2,9 +2,11 @@
  * The schema of `schema.ts` for PostgreSQL, with the same tables, columns and guards; `meta.schema` counts the migrations.
  *
  * What differs: the table of nonces is UNLOGGED, so that no secret gets into the write-ahead log, hence into no replica, base
- * backup or archive. A crash of the server empties it; `opened` is logged, without secrets, and tells which nonces were lost,
- * so that the replies that showed them can go too (`SWEEP`). Numbers of commits come from a sequence, which nobody waits for.
+ * backup or archive. A crash of the server empties it; `shown` is logged, without secrets, so that a reply whose nonces were
+ * lost is not given again. Numbers of commits come from a sequence, which nobody waits for.
  */
+import { oldReplies } from './replies.ts';
+
 export const POSTGRES_MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE meta(key TEXT COLLATE "C" PRIMARY KEY, value TEXT NOT NULL);
@@ -102,13 +104,31 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   END $$;
   CREATE TRIGGER note_guard BEFORE UPDATE OR DELETE ON note FOR EACH ROW EXECUTE FUNCTION note_guard();
   `,
+  `
+  ALTER TABLE reply ADD COLUMN type TEXT COLLATE "C" NOT NULL DEFAULT '';
+  ALTER TABLE reply ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE reply ADD COLUMN stands SMALLINT NOT NULL DEFAULT 0 CHECK (stands IN (0, 1));
+  ALTER TABLE reply ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';
+  CREATE TABLE reply_of(
+    record BIGINT NOT NULL REFERENCES record,
+    reply TEXT COLLATE "C" NOT NULL REFERENCES reply ON DELETE CASCADE,
+    PRIMARY KEY (record, reply)
+  );
+  CREATE INDEX reply_of_reply ON reply_of(reply);
+  CREATE TABLE shown(
+    reply TEXT COLLATE "C" NOT NULL REFERENCES reply ON DELETE CASCADE,
+    of_claim TEXT COLLATE "C" NOT NULL,
+    sighash TEXT COLLATE "C" NOT NULL,
+    pubnonce TEXT NOT NULL,
+    PRIMARY KEY (reply, of_claim, sighash)
+  );
+  DELETE FROM reply WHERE key IN (SELECT reply FROM opened WHERE NOT EXISTS (
+    SELECT FROM nonce WHERE nonce.of_claim = opened.of_claim AND nonce.sighash = opened.sighash));
+  INSERT INTO shown SELECT reply, of_claim, sighash, pubnonce FROM nonce WHERE reply IN (SELECT key FROM reply);
+  DROP TRIGGER nonce_opened ON nonce;
+  DROP FUNCTION nonce_opened;
+  DROP TABLE opened;
+  ALTER TABLE nonce DROP COLUMN reply;
+  ${oldReplies((path) => `(text::jsonb #>> '{${path.join(',')}}')`)}
+  `,
 ];
-
-/** After a crash of the server: the replies that showed a lost nonce go, so that the same input is worked anew. */
-export const SWEEP = `
-  WITH lost AS (
-    DELETE FROM opened WHERE NOT EXISTS (
-      SELECT FROM nonce WHERE nonce.of_claim = opened.of_claim AND nonce.sighash = opened.sighash)
-    RETURNING reply
-  )
-  DELETE FROM reply WHERE key IN (SELECT reply FROM lost)`;

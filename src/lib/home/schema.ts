@@ -7,8 +7,12 @@
  * a claim has one owner, a place of the wallet is used once.
  * What was issued as ecash, or reported to an issuer, never exceeds what was paid, and its issuer never changes; what is
  * owed never falls below what was signed. A note is written once.
- * A nonce knows the reply that showed its public half: voiding it deletes that reply, spending it leaves the reply.
+ * A reply knows the nonces that its text shows: it is given again only while all of them lie in the store. It is linked to
+ * the records of its commit, so that a cancel takes it away and a repeat puts them into the journal again.
  */
+
+import { oldReplies } from './replies.ts';
+
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -90,5 +94,27 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TRIGGER note_fixed BEFORE UPDATE ON note BEGIN SELECT RAISE(ABORT, 'a note may not be changed'); END;
   CREATE TRIGGER note_kept BEFORE DELETE ON note BEGIN SELECT RAISE(ABORT, 'a note may not be deleted'); END;
+  `,
+  `
+  ALTER TABLE reply ADD COLUMN type TEXT NOT NULL DEFAULT '';
+  ALTER TABLE reply ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE reply ADD COLUMN stands INTEGER NOT NULL DEFAULT 0 CHECK (stands IN (0, 1));
+  ALTER TABLE reply ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';
+  CREATE TABLE reply_of(
+    record INTEGER NOT NULL REFERENCES record,
+    reply TEXT NOT NULL REFERENCES reply ON DELETE CASCADE,
+    PRIMARY KEY (record, reply)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX reply_of_reply ON reply_of(reply);
+  CREATE TABLE shown(
+    reply TEXT NOT NULL REFERENCES reply ON DELETE CASCADE,
+    of_claim TEXT NOT NULL,
+    sighash TEXT NOT NULL,
+    pubnonce TEXT NOT NULL,
+    PRIMARY KEY (reply, of_claim, sighash)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO shown SELECT reply, of_claim, sighash, pubnonce FROM nonce WHERE reply IN (SELECT key FROM reply);
+  ALTER TABLE nonce DROP COLUMN reply;
+  ${oldReplies((path) => `json_extract(text, '$.${path.join('.')}')`)}
   `,
 ];

@@ -3,6 +3,10 @@
  * (`nonce-box.ts`) in a file of its own, `HOME-ID-NAME.share` in HOME.shares beside the home: outside the database with its
  * journal, and outside every copy of the home. A record holds one by the claim `share:NAME`.
  *
+ * The folder names the life of the store that it belongs to (`identity.ts`), in `HOME-ID-store`: a dump or a copy that is looked
+ * at beside production claims none of its shares, and would destroy them all. It is another's from when that one's owner
+ * goes on with it.
+ *
  * New files are synced before the commit that claims them, and files that lost their claim are destroyed after it. All
  * that, and the sweep of files that no record claims when a home is opened, happens under one exclusive lock: otherwise a
  * second process would take the new file of the first for one that a crash has left behind.
@@ -12,9 +16,18 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, ShareFile } from '../protocol/action.ts';
-import type { Shares } from '../protocol/ports.ts';
+import type { Shares, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { destroyFile, isMissing, refuseExposed, syncDirectory, syncParent, writePrivate } from './files.ts';
+import {
+  destroyFile,
+  isMissing,
+  readPlain,
+  refuseExposed,
+  replacePrivate,
+  syncDirectory,
+  syncParent,
+  writePrivate,
+} from './files.ts';
 import { hold } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
 import type { HomeStore } from './store.ts';
@@ -29,6 +42,8 @@ const place = (name: string): Uint8Array => Buffer.from(`share|${name}`);
 export interface ShareOptions {
   dir: string;
   homeId: string;
+  /** Of the store that claims them. */
+  life: string;
   key: () => Promise<Uint8Array>;
   point?: ((label: string) => void) | undefined;
 }
@@ -36,12 +51,16 @@ export interface ShareOptions {
 export class ShareFolder implements Shares {
   readonly #dir: string;
   readonly #prefix: string;
+  readonly #life: string;
+  readonly #ownerFile: string;
   readonly #key: () => Promise<Uint8Array>;
   readonly #point: (label: string) => void;
 
-  constructor({ dir, homeId, key, point }: ShareOptions) {
+  constructor({ dir, homeId, life, key, point }: ShareOptions) {
     this.#dir = dir;
     this.#prefix = `${homeId}-`;
+    this.#life = life;
+    this.#ownerFile = join(dir, `${this.#prefix}store`);
     this.#key = key;
     this.#point = point ?? (() => {});
   }
@@ -49,6 +68,20 @@ export class ShareFolder implements Shares {
   #path(name: string): string {
     if (!/^[0-9a-f]{32}$/.test(name)) throw new Refusal('bug', `${JSON.stringify(name)} is no name for a share`);
     return join(this.#dir, `${this.#prefix}${name}.share`);
+  }
+
+  /** The life of the store that the folder belongs to; undefined where it names none, as in 0.1.0. */
+  #owner(): string | undefined {
+    try {
+      return readPlain(this.#ownerFile, 'latin1').trim();
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+  #own(): void {
+    replacePrivate(this.#ownerFile, `${this.#life}\n`);
+    syncDirectory(this.#dir);
   }
 
   async read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -73,26 +106,53 @@ export class ShareFolder implements Shares {
     return found;
   }
 
-  async around(made: readonly ShareFile[], gone: readonly string[], commit: () => Promise<boolean>): Promise<boolean> {
+  async around(
+    made: readonly ShareFile[],
+    gone: readonly string[],
+    commit: () => Promise<boolean>,
+    store: Pick<Store, 'load'>,
+  ): Promise<boolean> {
     const key = await this.#key();
     return this.#locked(async () => {
       // Names are drawn at random: only a home whose randomness repeats meets its own file of a faster run.
       if (made.some(({ name }) => existsSync(this.#path(name)))) return false;
+      if (this.#owner() === undefined && this.#files().length === 0) this.#own();
       for (const { name, secret } of made) writePrivate(this.#path(name), lock(secret, place(name), key));
       if (made.length > 0) syncDirectory(this.#dir);
       this.#point('share-synced');
       // Where this throws, nobody knows whether the commit stands: the next sweep does.
       const stands = await commit();
+      if (stands) await this.#agree(made, gone, store);
       this.#destroy((stands ? gone : made.map(({ name }) => name)).map((name) => this.#path(name)));
       this.#point('share-destroyed');
       return stands;
     });
   }
 
-  /** Destroys the files that no record of the store claims: left by a crash, or put back with a backup. */
-  async sweep(store: Pick<HomeStore, 'load'>): Promise<void> {
+  /** Files and claims after a commit: a file that is still claimed is never destroyed. @throws Refusal `bug` */
+  async #agree(made: readonly ShareFile[], gone: readonly string[], store: Pick<Store, 'load'>): Promise<void> {
+    const claim = (name: string): Claim => `share:${name}`;
+    const { found } = await store.load([...made.map(({ name }) => name), ...gone].map(claim));
+    const wrong = [
+      ...made.filter(({ name }) => !found.has(claim(name))).map(({ name }) => `${name} is claimed by no record`),
+      ...gone.filter((name) => found.has(claim(name))).map((name) => `${name} is still claimed`),
+    ];
+    if (wrong.length > 0) throw new Refusal('bug', `shares and claims differ after a commit: ${wrong.join(', ')}`);
+  }
+
+  /**
+   * Destroys the files that no record of the store claims: left by a crash, or put back with a backup. Only where the folder is
+   * the store's own.
+   * @param takes whether it is from now on, though it names this one or none
+   */
+  async sweep(store: Pick<HomeStore, 'load'>, takes: (owner: string | undefined) => boolean): Promise<void> {
     if (this.#files().length === 0) return;
     await this.#locked(async () => {
+      const owner = this.#owner();
+      if (owner !== this.#life) {
+        if (!takes(owner)) return;
+        this.#own();
+      }
       const files = this.#files();
       const claims = files.map((file): Claim => `share:${file.slice(this.#prefix.length, -'.share'.length)}`);
       const { found } = await store.load(claims);

@@ -2,7 +2,8 @@
  * The pieces of a commit in SQL: records with their claims, nonces, notes and addresses.
  * Not here: in which order a commit has them, and what it compares (`sql-store.ts`).
  */
-import type { Claim, Hex, NonceId, Note } from '../protocol/action.ts';
+import type { Claim, NonceId, Note } from '../protocol/action.ts';
+import { freeing } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -15,10 +16,6 @@ export interface Owner {
   name: string;
   rev: number;
   body: string;
-}
-
-export function* isAnswered(key: Hex | null): Sql<boolean> {
-  return key !== null && (yield* get('SELECT 1 FROM reply WHERE key = ?', key)) !== undefined;
 }
 
 /** The records behind these claims. */
@@ -51,20 +48,28 @@ export function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly Re
   return ids.map((id) => new Set(rows.filter(({ record }) => record === id).map(({ claim }) => claim as Claim)));
 }
 
-/** @param ids of the records that are written over, with the claims that each `held` */
+/**
+ * @param ids of the records that are written over, with the claims that each `held`
+ * @returns the ids of all
+ */
 export function* writeRecords(
   writes: readonly Write[],
   ids: readonly (number | undefined)[],
   held: readonly ReadonlySet<Claim>[],
   number: number,
-): Sql<void> {
+): Sql<number[]> {
+  const written: number[] = [];
   // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
-  for (const [i, { claims }] of writes.entries())
+  for (const [i, { claims, ends = false }] of writes.entries()) {
+    if (ends) yield* endNonces([...held[i]!]);
     yield* dropClaims([...held[i]!].filter((claim) => !claims.includes(claim)));
+  }
   for (const [i, { kind, record, row, claims }] of writes.entries()) {
     const id = yield* putRecord(ids[i], kind, record, row, number);
     yield* together(...claims.filter((claim) => !held[i]!.has(claim)).map((claim) => addClaim(claim, id)));
+    written.push(id);
   }
+  return written;
 }
 
 /** Of a record, but for its id. */
@@ -97,21 +102,30 @@ function* putRecord(
   return id;
 }
 
-/** With the nonces that were open for them, and the replies that showed these. */
-function* dropClaims(dropped: readonly Claim[]): Sql<void> {
+/** With the nonces that were open for them. */
+export function* dropClaims(dropped: readonly Claim[]): Sql<void> {
   if (dropped.length === 0) return;
-  const these = `(${marks(dropped)})`;
-  yield* put(`DELETE FROM reply WHERE key IN (SELECT reply FROM nonce WHERE of_claim IN ${these})`, ...dropped);
-  yield* put(`DELETE FROM nonce WHERE of_claim IN ${these}`, ...dropped);
-  yield* put(`DELETE FROM claim WHERE claim IN ${these}`, ...dropped);
+  yield* endNonces(dropped);
+  yield* put(`DELETE FROM claim WHERE claim IN (${marks(dropped)})`, ...dropped);
+}
+
+function* endNonces(claims: readonly Claim[]): Sql<void> {
+  if (claims.length > 0) yield* put(`DELETE FROM nonce WHERE of_claim IN (${marks(claims)})`, ...claims);
 }
 
 function* addClaim(claim: Claim, id: number): Sql<void> {
   const sql = 'INSERT INTO claim(claim, record) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING record';
   if (yield* get(sql, claim, id)) return;
-  if ((yield* ownersOf([claim])).get(claim)?.id !== id)
-    throw new Refusal('already-known', `${claim} is in use by another record of this home`);
+  const owner = (yield* ownersOf([claim])).get(claim);
+  if (owner?.id !== id) throw inUse(claim, owner);
 }
+
+const inUse = (claim: Claim, owner: Owner | undefined): Refusal =>
+  new Refusal(
+    'already-known',
+    `${claim} is in use by ${owner ? `${owner.kind} ${owner.name}` : 'another record of this home'}`,
+    owner ? { hint: freeing(owner) } : {},
+  );
 
 export function* addNote({ name, body }: Note): Sql<void> {
   const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
@@ -139,12 +153,8 @@ export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined
 export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
 
-/** Erases a nonce that may be there, and the reply that showed it, so that the same input is worked anew. */
-export function* voidNonce(nonce: NonceId): Sql<void> {
-  const reply = 'SELECT reply FROM nonce WHERE of_claim = ? AND sighash = ?';
-  yield* put(`DELETE FROM reply WHERE key = (${reply})`, nonce.of, nonce.sighash);
-  yield* endNonce(nonce);
-}
+/** The last place in use of each chain: a home that has lost some goes on after it. */
+export const lastAddresses = (): Sql<Row[]> => all('SELECT chain, max(idx) AS "index" FROM address GROUP BY chain');
 
 /** false where the place is in use. */
 export function* addAddress({ chain, index, script, address }: StoredAddress): Sql<boolean> {

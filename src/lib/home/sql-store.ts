@@ -8,11 +8,11 @@
  * Not here: statements that make up a commit (`sql-pieces.ts`), the databases (`sqlite.ts`, `postgres.ts`), the schema's
  * promises (`schema.ts`), copies and restores (`identity.ts`).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { parseJson, printJson, type Json } from '../protocol/json.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { writeOf } from './change.ts';
 import { all, get, marks, put, together, type Database, type Sql } from './database.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
@@ -23,14 +23,15 @@ import {
   consumedOf,
   endNonce,
   idOf,
-  isAnswered,
+  lastAddresses,
   noncesOf,
   ownersOf,
   touch,
-  voidNonce,
   writeRecords,
   type Owner,
 } from './sql-pieces.ts';
+import { forget, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
+import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
 import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
 
 export interface StoreOptions {
@@ -58,18 +59,25 @@ export class SqlStore implements HomeStore {
   }
 
   async reply(key: Hex): Promise<Reply | undefined> {
-    const row = await this.#db.ask(() =>
-      get('SELECT text, exit, hint, "row", flags, copies FROM reply WHERE key = ?', key),
-    );
-    if (!row) return undefined;
-    const { hint, copies, ...rest } = row;
-    return { ...rest, ...(hint !== null && { hint }), copies: parseJson(copies as string) } as unknown as Reply;
+    return this.#db.ask(() => replyTo(key));
+  }
+  async last(type: string, claim: Claim): Promise<Reply | undefined> {
+    return this.#db.ask(() => lastReply(type, claim));
+  }
+
+  async recall({ key, notes }: Reply): Promise<void> {
+    const [records, used] = await this.#db.ask(() => together(recordsOf(key), lastAddresses()));
+    for (const { kind, name, rev, body } of records as unknown as Owner[])
+      this.#journal?.saw({ kind, name, rev, record: parseJson(body) });
+    for (const { chain, index } of used) this.#journal?.saw({ chain, index } as WalletPath);
+    await this.notes(notes);
+    await this.flush();
   }
 
   async load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }> {
     if (claims.length === 0) return { found: new Map(), nonces: [] };
     const [owners, sealed] = await this.#db.ask(() => together(ownersOf(claims), noncesOf(claims)));
-    const loaded = ({ kind, body, rev }: Owner): Loaded => ({ kind, record: parseJson(body), rev });
+    const loaded = ({ kind, name, body, rev }: Owner): Loaded => ({ kind, name, record: parseJson(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
     for (const [claim, { kind, name, rev }] of owners)
       this.#journal?.saw({ kind, name, rev, record: found.get(claim)!.record });
@@ -123,25 +131,17 @@ export class SqlStore implements HomeStore {
     yield* touch([...spends, ...voids, ...opens], writes, number);
     // Nonces end before claims are dropped: afterwards they could no longer be found.
     for (const nonce of spends) yield* endNonce(nonce);
-    for (const nonce of voids) yield* voidNonce(nonce);
-    yield* writeRecords(writes, written, held, number);
+    for (const nonce of voids) yield* endNonce(nonce);
+    const ids = yield* writeRecords(writes, written, held, number);
+    yield* forget(reply, ids);
     yield* together(...notes.map(addNote));
     for (const [i, nonce] of opens.entries()) {
-      yield* voidNonce(nonce);
-      const sql = 'INSERT INTO nonce(of_claim, sighash, pubnonce, sealed, reply) VALUES (?, ?, ?, ?, ?)';
-      yield* put(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!, key);
+      yield* endNonce(nonce);
+      const sql = 'INSERT INTO nonce(of_claim, sighash, pubnonce, sealed) VALUES (?, ?, ?, ?)';
+      yield* put(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!);
     }
-    if (key !== null)
-      yield* put(
-        'INSERT INTO reply(key, text, exit, hint, "row", flags, copies) VALUES (?, ?, ?, ?, ?, ?, ?)',
-        key,
-        reply.text,
-        reply.exit,
-        reply.hint ?? null,
-        reply.row,
-        reply.flags,
-        printJson(reply.copies),
-      );
+    const read = [...owners.values()].map(({ id }) => id);
+    if (key !== null) yield* keepReply(key, commit, [...read, ...ids], number);
     if ((yield* together(...places.map(addAddress))).includes(false)) return false;
     this.#point?.('in-commit');
     return number;
@@ -212,11 +212,11 @@ export class SqlStore implements HomeStore {
     const places = await Promise.all(paths.map(async (path) => ({ ...path, ...(await address(path)) })));
     await this.#ready();
     const { counter } = this.#db;
-    const number = await this.#db.write([ADDRESSES], function* () {
+    const number = await this.#surely([ADDRESSES], function* () {
       const added = yield* together(...places.map(addAddress));
-      return added.includes(true) && (yield* counter.next());
+      return added.includes(true) ? yield* counter.next() : 0;
     });
-    if (number === false) return;
+    if (number === 0) return;
     const addresses = places.map(({ chain, index }) => ({ chain, index }));
     await this.#journal?.append({ commit: number, records: [], notes: [], addresses });
     this.#watch?.rise(number);
@@ -254,46 +254,49 @@ export class SqlStore implements HomeStore {
     return this.#db.read(() => work(this.#db.counter));
   }
 
-  /** Is this the store that the home had last? `identity.ts` says what both figures are. */
-  async isSame(identity: string, tide: number): Promise<boolean> {
-    return this.#db.read(() => this.#same(identity, tide));
+  /** What the store says of itself, all of one moment. */
+  async standing(): Promise<Standing> {
+    return this.#db.ask(() => standingOf(this.#db.counter));
   }
-  *#same(identity: string, tide: number): Sql<boolean> {
-    return (yield* getMeta('identity')) === identity && (yield* this.#db.counter.get()) >= tide;
+
+  /** Notes where it lies now. false: it does not stand as it did. */
+  async placed(identity: string, still: (found: Standing) => boolean): Promise<boolean> {
+    const { counter } = this.#db;
+    return this.#db.write('all', function* () {
+      return still(yield* standingOf(counter)) && (yield* setMeta('identity', identity), true);
+    });
   }
 
   /**
-   * Makes a copied or restored store harmless, in one transaction: no open nonce, no reply that showed one, every record as
-   * its kind says, `restored` pending, and the identity that it has from now on. Does nothing where another process did it.
+   * Begins another life (`standing.ts`), and makes a copied or restored store harmless.
+   * @returns the number of that, which no commit before has reached; undefined where the store does not stand as it did
    * @throws Refusal `store-damaged`; `store-newer` for a record of an unknown kind
    */
-  async settle(identity: string, tide: number, kinds: readonly Kind<unknown>[]): Promise<void> {
-    await this.#db.check();
-    const known = new Map(kinds.map((kind) => [kind.name, kind]));
-    await this.#surely('all', () => this.#settle(identity, tide, known));
-  }
-  *#settle(identity: string, tide: number, known: ReadonlyMap<string, Kind<unknown>>): Sql<void> {
-    const { counter } = this.#db;
-    if (yield* this.#same(identity, tide)) return;
-    const number = Math.max(yield* counter.get(), tide) + 1;
-    yield* put('DELETE FROM reply WHERE key IN (SELECT reply FROM nonce)');
-    yield* put('DELETE FROM nonce');
-    for (const { id } of yield* all('SELECT id FROM record ORDER BY id')) yield* restore(id as number, known, number);
-    yield* setMeta('restored', 'pending');
-    yield* setMeta('identity', identity);
-    yield* counter.set(number);
+  async settle(begun: Begun, kinds: readonly Kind<any>[], lost: boolean): Promise<number | undefined> {
+    if (lost) await this.#db.check();
+    const number = await this.#db.write('all', () => settle(this.#db.counter, begun, kinds, lost));
+    return number === false ? undefined : number;
   }
 
   /** For writes that nothing replaces where they lose a race. */
-  async #surely(names: readonly string[] | 'all', work: () => Sql<void>): Promise<void> {
-    if ((await this.#db.write(names, work)) === false)
-      throw new Refusal('concurrent', 'another run of this home was faster', { hint: 'run it again' });
+  async #surely<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const done = await this.#db.write(names, work);
+      if (done !== false) return done;
+      if (attempt === ATTEMPTS)
+        throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
+          hint: 'run it again',
+        });
+      await sleep(Math.random() * 20 * attempt);
+    }
   }
 
   close(): void {
     this.#db.close();
   }
 }
+
+const ATTEMPTS = 8;
 
 /** The name under which commits that use addresses wait for each other. */
 const ADDRESSES = 'addresses';
@@ -308,32 +311,6 @@ function namesOf({ key, reads, writes, opens, spends, voids, notes, addresses }:
     ...notes.map(({ name }) => `note:${name}`),
     ...(addresses.length > 0 ? [ADDRESSES] : []),
   ];
-}
-
-function* restore(id: number, known: ReadonlyMap<string, Kind<unknown>>, number: number): Sql<void> {
-  const { kind: name, body } = (yield* get('SELECT kind, body FROM record WHERE id = ?', id)) as {
-    kind: string;
-    body: string;
-  };
-  const kind = known.get(name);
-  if (!kind)
-    throw new Refusal(
-      'store-newer',
-      `this store was restored or copied, and holds a record of the unknown kind '${name}'`,
-      {
-        hint: 'open it with the version of spillway that wrote it',
-      },
-    );
-  const record = kind.restored(kind.parse(parseJson(body)));
-  yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* claimsOf([id]), number);
-}
-
-export function* getMeta(key: string): Sql<string | undefined> {
-  return (yield* get('SELECT value FROM meta WHERE key = ?', key))?.['value'] as string | undefined;
-}
-export function* setMeta(key: string, value: string): Sql<void> {
-  const sql = 'INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value';
-  yield* put(sql, key, value);
 }
 
 async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {

@@ -11,24 +11,27 @@ import { Connection } from './connection.ts';
 import type { Counter, Database, Row, Sql } from './database.ts';
 import { refuseExposed, refuseNetworkDisk } from './files.ts';
 import { MIGRATIONS } from './schema.ts';
-import { getMeta, setMeta, SqlStore, type StoreOptions } from './sql-store.ts';
+import { SqlStore, type StoreOptions } from './sql-store.ts';
+import { getMeta, setMeta } from './standing.ts';
 
 export interface SqliteOptions extends StoreOptions {
   path: string;
+  /** It is made in an empty file. */
+  made?: 'new';
 }
 
 export class SqliteStore extends SqlStore {
   /** @throws Refusal `network-disk`, as `Connection`, or `secret-exposed` where others may read the file */
-  constructor({ path, ...options }: SqliteOptions) {
+  constructor({ path, made, ...options }: SqliteOptions) {
     refuseNetworkDisk(dirname(path));
     refuseExposed(path);
-    super(new Sqlite(new Connection(path, MIGRATIONS)), options);
+    super(new Sqlite(new Connection(path, MIGRATIONS, made ? undefined : 'a store')), options);
   }
 
   /** Makes an empty store; SQLite gives its journals the mode of the file. */
   static create(options: SqliteOptions): SqliteStore {
     closeSync(openSync(options.path, 'wx', 0o600));
-    return new SqliteStore(options);
+    return new SqliteStore({ ...options, made: 'new' });
   }
 }
 

@@ -20,7 +20,7 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
-import { keyClaim } from '../protocol/claims.ts';
+import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { sameJson } from '../protocol/json.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
@@ -28,6 +28,7 @@ import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, jobFor, open, psbtOf, sharesIn, signLast, type Job } from '../signing/exchange.ts';
 import { htlcKeyKind, type HtlcKey, type Proposal } from './records.ts';
+import { checkOtherLeg, otherLeg, swapKind, type Swap } from './swap-records.ts';
 import { cooperativeKeys } from './taproot.ts';
 import { build, type Htlc } from './terms.ts';
 import { htlcId, htlcSchema, readHtlc, viewOf, type HtlcView } from './view.ts';
@@ -60,16 +61,25 @@ export interface CooperateInput {
   amount?: bigint;
   max?: bigint;
 }
-type Rs = { claimer: HtlcKey; refunder: HtlcKey };
+/** `known`: whose preimage, or by which the hash was met first. */
+type Rs = { claimer: HtlcKey; refunder: HtlcKey; known: HtlcKey; swap: Swap };
 
 export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
   {
     type: 'htlc-cooperate',
-    kinds: { claimer: htlcKeyKind, refunder: htlcKeyKind },
+    kinds: { claimer: htlcKeyKind, refunder: htlcKeyKind, known: htlcKeyKind, swap: swapKind },
     parse: messageParser('htlc-cooperate', steps),
-    find: (m, input) => {
+    find: (m, input, { known }) => {
       const [claim, refund] = m ? [m.htlc.claim_pubkey, m.htlc.refund_pubkey] : [input.htlc?.claim, input.htlc?.refund];
-      return { ...(claim && { claimer: keyClaim(claim) }), ...(refund && { refunder: keyClaim(refund) }) };
+      const stated = (m ?? input).htlc?.hash;
+      // A document may leave the payment hash out; whoever drew the preimage knows it.
+      const hash = stated?.sha256 ?? (known?.hash.hash160 === stated?.hash160 ? known?.hash.sha256 : undefined);
+      return {
+        ...(claim && { claimer: keyClaim(claim) }),
+        ...(refund && { refunder: keyClaim(refund) }),
+        ...(stated && { known: hashClaim(stated.hash160) }),
+        ...(hash && { swap: hashClaim(hash) }),
+      };
     },
     party: ({ records, input }) => roleIn(records, input.as),
     // No key is as good as a wrong one: an empty text is nobody's.
@@ -140,9 +150,14 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
           when,
           agrees: ['amount', 'max'],
           may: ['allowFee', 'maxFeerate'],
-          take: ({ message: m, records, input, ...hand }) => {
+          needs: ({ message, records: { swap } }) => {
+            const other = otherLeg(swap, { refund: message.htlc.refund_pubkey });
+            return { coins: outpointsOf(other ? [other] : []) };
+          },
+          take: ({ message: m, records, input, facts, ...hand }) => {
             const htlc = read(m, hand);
             const record = bound(records, signer, htlc, hand);
+            checkOtherLeg(records.swap, htlc, facts.coins);
             const terms = termsIn(m);
             checkFee(htlc, terms, input.allowFee, input.maxFeerate ?? MAX_PROPOSED);
             const job = jobOf(record, signer, htlc, terms);
@@ -168,6 +183,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
           name: 'complete',
           after: 'signed',
           by: opener,
+          stands: true,
           does: 'completes the spend, to be broadcast',
           when,
           take: ({ message: m, records, ...hand }) => {
@@ -188,7 +204,8 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
                 txid: txidOfHex(hex),
                 hex,
               },
-              writes: { [opener]: record },
+              // What is finished can be given up no more.
+              writes: { [opener]: { ...record, proposal: null } },
               spends: done.spends,
             };
           },
@@ -240,7 +257,9 @@ function bound(records: Partial<Rs>, who: Cooperator, htlc: Htlc, hand: Pick<Han
     throw new Refusal('terms-differ', 'the key of this home is in another HTLC, or with another sealing key', {
       blame: other(who),
     });
-  return { ...record, bound: id };
+  // With its own hash in it, its preimage is in that HTLC too.
+  const isIn = htlc.hash.hash160 === record.hash.hash160;
+  return { ...record, bound: id, ...(isIn && { used: true as const, made: record.made ?? id }) };
 }
 
 /** What a proposal says beside the HTLC. */

@@ -4,7 +4,7 @@
  *
  * A leaf alone says one path; the other lies behind its hash. Not here: scripts of other contracts (`unknown-witness`).
  */
-import { Script } from '@scure/btc-signer/script.js';
+import { OP, scriptPushLen } from '@scure/btc-signer/script.js';
 import { hash160 } from '@scure/btc-signer/utils.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
@@ -229,17 +229,24 @@ function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes:
   );
 }
 
-/** Pushes of a scriptSig; undefined where it holds other opcodes or is cut short. */
-export function pushesOf(scriptSig: Uint8Array): Uint8Array[] | undefined {
-  try {
-    return Script.decode(scriptSig).map((item) => {
-      if (item instanceof Uint8Array) return item;
-      if (typeof item !== 'number') throw new Error('an opcode');
-      return item === 0 ? new Uint8Array() : Uint8Array.of(item);
+/** What a scriptSig pushes, whatever opcodes stand beside it; a push that is cut short ends it. */
+export function pushesOf(scriptSig: Uint8Array): Uint8Array[] {
+  const pushes: Uint8Array[] = [];
+  for (let at = 0; at < scriptSig.length;) {
+    const opcode = scriptSig[at++]!;
+    const length = scriptPushLen(opcode, (bytes) => {
+      at += bytes;
+      return scriptSig.subarray(at - bytes, at).reduceRight((sum, byte) => sum * 256 + byte, 0);
     });
-  } catch {
-    return undefined;
+    if (length !== undefined) {
+      if (at + length > scriptSig.length) break;
+      pushes.push(scriptSig.subarray(at, at + length));
+      at += length;
+    } else if (opcode === OP.OP_0) pushes.push(new Uint8Array());
+    else if (opcode === OP['1NEGATE']) pushes.push(Uint8Array.of(0x81));
+    else if (OP.OP_1 <= opcode && opcode <= OP.OP_16) pushes.push(Uint8Array.of(opcode - OP.OP_1 + 1));
   }
+  return pushes;
 }
 
 /** The inputs of a transaction (hex) that spend an HTLC. @throws Refusal `unknown-witness` where none does */
@@ -247,7 +254,7 @@ export function identifyTransaction(hex: Hex): (Identified & { input: number })[
   const { inputs, witnesses } = parseTransaction(hex);
   const all = inputs.flatMap(({ finalScriptSig }, input) => {
     const stack = witnesses?.[input] ?? [];
-    const pushes = pushesOf(finalScriptSig ?? new Uint8Array()) ?? [];
+    const pushes = pushesOf(finalScriptSig ?? new Uint8Array());
     try {
       if (stack.length > 0) return [{ input, ...identifyWitness(stack, pushes.length > 0 ? 'p2sh-p2wsh' : 'p2wsh') }];
       return pushes.length > 0 ? [{ input, ...withPath(pushes.slice(0, -1), pushes.at(-1)!, 'p2sh') }] : [];

@@ -3,7 +3,8 @@
  * key was used for. No secret is in the record.
  */
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
-import { idClaim, keyClaim } from '../protocol/claims.ts';
+import { believing, kept, once, voided, type Beliefs } from '../protocol/belief.ts';
+import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { taggedHash } from '../signing/curve.ts';
 import type { Own } from '../signing/exchange.ts';
@@ -24,8 +25,10 @@ export interface HtlcKey {
   auth: Hex;
   /** Of the preimage that the same path gives. */
   hash: Hash;
-  /** Was an HTLC made with this hash? */
-  used: boolean;
+  /** Was an HTLC made with this hash? What the lost end of a restored store did with it is not known. */
+  used: boolean | 'unknown';
+  /** The HTLC that this home made for its preimage (`htlcId`). */
+  made: Hex | null;
   /** A hash (HASH160) of others that this home met first with this key. */
   met: Hex | null;
   /** The one HTLC that the key is in (`htlcId`). */
@@ -36,23 +39,46 @@ export interface HtlcKey {
 export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 'own'>): Uint8Array =>
   taggedHash('spillway/preimage', keys.contract(own.path));
 
+/**
+ * May the preimage go into a claim of this HTLC? It leaves its home in a finished claim alone: one that a key of this home
+ * signs, or of the HTLC that was made for it. (Older records do not say which one that was.)
+ */
+export const mayShow = (
+  { made, used }: Pick<HtlcKey, 'made' | 'used'>,
+  htlc: Hex,
+  signed: { all: boolean; own: boolean },
+): boolean => signed.all && (signed.own || (made === null ? used === true : made === htlc));
+
 /** The record of keys that were just drawn. */
 export function keyRecord(keys: Pick<Keys, 'contract'>, drawn: Pick<HtlcKey, 'own' | 'pubkey' | 'auth'>): HtlcKey {
   const hash = hashOf(preimageOf(keys, drawn));
-  return { ...drawn, hash, used: false, met: null, bound: null, proposal: null };
+  return { ...drawn, hash, used: false, made: null, met: null, bound: null, proposal: null };
 }
+
+/** What a key or a preimage was used for once, it was used for; the nonce of a proposal is gone with the store. */
+const beliefs: Beliefs<HtlcKey> = {
+  own: kept,
+  pubkey: kept,
+  auth: kept,
+  hash: kept,
+  used: {
+    restored: (used) => used || 'unknown',
+    merged: (later, earlier = false) => later === true || earlier === true || later || earlier,
+  },
+  made: once,
+  met: once,
+  bound: once,
+  proposal: voided<Proposal | null>(null),
+};
 
 export const htlcKeyKind: Kind<HtlcKey> = {
   name: 'htlc-key',
-  parse: (json) => withSats(json) as HtlcKey,
+  parse: (json) => ({ made: null, ...(withSats(json) as Omit<HtlcKey, 'made'>) }),
   claims: (k): readonly Claim[] => [
     keyClaim(k.pubkey),
-    idClaim(k.hash.hash160),
-    ...(k.met === null ? [] : [idClaim(k.met)]),
+    hashClaim(k.hash.hash160),
+    ...(k.met === null ? [] : [hashClaim(k.met)]),
   ],
   row: (k): RecordRow => ({ name: k.pubkey, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
-  // The nonce of a proposal is gone with the store.
-  restored: (k) => ({ ...k, proposal: null }),
-  // What a key or a preimage was used for once, it was used for.
-  merged: (a, b) => ({ ...a, used: a.used || b.used, met: a.met ?? b.met, bound: a.bound ?? b.bound }),
+  ...believing(beliefs, { isLater: () => false }),
 };

@@ -44,6 +44,6 @@ export function shownBy(hex: Hex): Shown[] {
   const { inputs, witnesses } = parseTransaction(hex);
   return inputs.map(({ finalScriptSig }, i) => [
     ...(witnesses?.[i] ?? []),
-    ...(pushesOf(finalScriptSig ?? new Uint8Array()) ?? []),
+    ...pushesOf(finalScriptSig ?? new Uint8Array()),
   ]);
 }

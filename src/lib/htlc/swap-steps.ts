@@ -4,9 +4,10 @@ import { payFrom } from '../bitcoin/coins.ts';
 import { expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
-import { txidOf, type Spent } from '../bitcoin/transaction.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { parseTransaction, txidOf, txidOfHex, type Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex } from '../protocol/action.ts';
-import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
@@ -91,6 +92,7 @@ export const fundingNeeds = (input: Paying, others: readonly Outpoint[]) =>
     feerate: true,
     payout: unnamed(input.change),
     coins: outpointsOf([...others, ...(input.utxo ?? [])]),
+    reserved: outpointsOf(input.utxo ?? []),
     ours: (input.utxo ?? []).map(({ script }) => script),
   }) as const;
 
@@ -102,7 +104,7 @@ export function pay(
   htlc: Htlc,
   amount: bigint,
   input: Paying & { utxo: readonly Spent[] },
-  facts: Pick<Facts, 'feerate' | 'payout' | 'coins' | 'ours'>,
+  facts: Pick<Facts, 'feerate' | 'payout' | 'coins' | 'reserved' | 'ours'>,
 ) {
   const { output } = build(htlc);
   const again = 'funding' in had;
@@ -122,7 +124,8 @@ export function pay(
         network: terms.network,
         allowFee: input.allowFee ?? false,
       });
-  const coins = checkCoins(again ? 'not-checked' : facts.coins, template.inputs);
+  // What this home has paid with before is its own record's to spend.
+  const coins = again ? 'not-checked' : checkSpendable(facts, template.inputs);
   const funding: Funding = signFunding(hand, again ? had.funding : { template, witnesses: {} }, facts.ours);
   const paid = {
     txid: txidOf(template),
@@ -169,4 +172,62 @@ export function claim(
   const signature = signatureBy(made, hand.keys.contract(claiming.own.path));
   const { txid, hex } = finish(made, { signatures: { claim: signature }, preimage });
   return { txid, hex };
+}
+
+/** The claim that this home printed before, where it pays what is asked for. */
+export function printedBefore(swap: Swap | undefined, { to }: Paying): { txid: Hex; hex: Hex } | undefined {
+  if (swap?.state !== 'funded' || swap.tx === undefined) return undefined;
+  const [output] = parseTransaction(swap.tx).outputs;
+  const pays = to === undefined || bytesToHex(output!.script) === scriptOf(to, networkOf(swap.network));
+  return pays ? { txid: txidOfHex(swap.tx), hex: swap.tx } : undefined;
+}
+
+/** Why a claim of this coin may come to nothing, in words; undefined where it is there, and in time. */
+export function doubtOf(
+  { tip, coins, known }: Pick<Facts, 'tip' | 'coins' | 'known'>,
+  { coin, claim, expiry }: { coin: Spent; claim: Hex; expiry: number },
+  unchecked = false,
+): string | undefined {
+  if (tip !== 'not-checked' && tip >= expiry)
+    return `at height ${tip} the refund is valid too, since block ${expiry + 1}: whichever confirms first has the coin`;
+  if ((tip === 'not-checked' || coins === 'not-checked') && !unchecked)
+    return 'no node says that the coin is there and the height in time; broadcast it now, then give --chain URL, or --unchecked';
+  const seen = coins === 'not-checked' ? undefined : (coins.get(outpointText(coin)) ?? 'missing');
+  if (seen === 'missing' && !(known !== 'not-checked' && known.get(claim)))
+    return `the coin ${outpointText(coin)} is spent, or never was there: if not by this claim, it is lost`;
+  if (seen && seen !== 'missing' && (seen.sat !== coin.sat || seen.script !== coin.script))
+    return 'the coin is not the one of the swap';
+  return undefined;
+}
+
+/** What became of all coins of a swap that this home has paid for. */
+export const endNeeds = (swap: Swap | undefined) => ({
+  coins:
+    swap?.state === 'funded' ? [...swap.coins, ...outpointsOf([swap.paid, ...(swap.theirs ? [swap.theirs] : [])])] : [],
+  known: swap?.state === 'funded' ? [swap.paid.txid] : [],
+});
+
+/**
+ * Is a swap over that this home has paid for? Returns whether its payment was never sent.
+ * @throws Refusal `funding-unchecked`, `wrong-state`, `swap-open`
+ */
+export function checkOver(
+  had: Extract<Swap, { state: 'funded' }>,
+  { coins, known }: Pick<Facts, 'coins' | 'known'>,
+): boolean {
+  if (coins === 'not-checked')
+    throw new Refusal('funding-unchecked', 'no node says what became of the coins of the swap', {
+      hint: 'give --chain URL',
+    });
+  const isGone = (at: string): boolean => (coins.get(at) ?? 'missing') === 'missing';
+  if (!isGone(outpointText(had.paid)))
+    throw new Refusal('wrong-state', `the own HTLC at ${outpointText(had.paid)} is unspent`, {
+      hint: 'take it back at its expiry: spillway htlc refund --home',
+    });
+  const never = known !== 'not-checked' && known.get(had.paid.txid) === false && had.coins.some(isGone);
+  if (!never && had.theirs && !isGone(outpointText(had.theirs)))
+    throw new Refusal('swap-open', `the other HTLC at ${outpointText(had.theirs)} is unspent`, {
+      hint: 'it is claimed with what the claim of the own one shows: spillway htlc secret, or the message of it',
+    });
+  return !had.coins.some(isGone);
 }

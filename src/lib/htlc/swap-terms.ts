@@ -9,7 +9,9 @@
  * the responder then has at least m blocks to claim the first. Between any two deadlines lie m blocks to confirm.
  */
 import * as v from 'valibot';
+import { checkCoin } from '../bitcoin/coin-checks.ts';
 import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Party } from '../protocol/action.ts';
 import { height, hexOf, pubkey, sat } from '../protocol/message.ts';
@@ -169,34 +171,12 @@ export function checkPaid(
   from: Swapper,
   unchecked: boolean,
 ): string {
-  const at = `${coin.txid}:${coin.vout}`;
-  if (coins === 'not-checked') {
-    if (unchecked) return 'not-checked';
-    throw new Refusal(
-      'funding-unchecked',
-      `no node says that the ${from} has paid ${coin.sat} sat to its HTLC at ${at}`,
-      {
-        hint: 'give --chain URL; --unchecked goes on all the same, and loses everything where it is not so',
-      },
-    );
-  }
-  const found = coins.get(at) ?? 'missing';
-  if (found === 'missing')
-    throw new Refusal('funding-missing', `the coin ${at} of the ${from} is not among the unspent ones`, {
-      hint: 'wait for a block; if it was there before, it is spent',
-    });
-  if (found.sat !== coin.sat || found.script !== coin.script)
-    throw new Refusal(
-      'unsafe-funding',
-      `${at} holds ${found.sat} sat for script ${found.script}, not the ${coin.sat} sat of the swap`,
-      {
-        blame: from,
-      },
-    );
-  if (found.confirmations < minConf)
-    throw new Refusal(
-      'funding-unconfirmed',
-      `${found.confirmations} confirmations of ${at} found, ${minConf} expected`,
-    );
-  return 'confirmed';
+  if (coins !== 'not-checked' || unchecked) return checkCoin(coins, coin, { minConf, blame: from });
+  throw new Refusal(
+    'funding-unchecked',
+    `no node says that the ${from} has paid ${coin.sat} sat to its HTLC at ${outpointText(coin)}`,
+    {
+      hint: 'give --chain URL; --unchecked goes on all the same, and loses everything where it is not so',
+    },
+  );
 }

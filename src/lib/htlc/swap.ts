@@ -8,26 +8,31 @@
 import * as v from 'valibot';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
-import type { Spent } from '../bitcoin/transaction.ts';
-import { table } from '../protocol/action.ts';
-import { idClaim, keyClaim } from '../protocol/claims.ts';
+import { txidOfHex, type Spent } from '../bitcoin/transaction.ts';
+import { table, type Hex } from '../protocol/action.ts';
+import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import { outpointsOf } from '../bitcoin/coin-checks.ts';
 import { checkSame, hexOf, hexText, messageParser, outpoint, psbt, type MessageOf } from '../protocol/message.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { fundingPsbt } from '../bitcoin/funding.ts';
+import { unnamed } from '../protocol/addresses.ts';
 import { htlcKeyKind, preimageOf, type HtlcKey } from './records.ts';
 import { secretIn, shownBy } from './secret.ts';
-import { cancelledSwap, mustSwap, swapKind, type Swap } from './swap-records.ts';
+import { cancelledSwap, mustSwap, ownSide, swapKind, type Swap } from './swap-records.ts';
 import {
   checked,
   claim,
+  checkOver,
   claimNeeds,
   coinOf,
+  doubtOf,
   drawn,
+  endNeeds,
   fundingNeeds,
   hinted,
   networkOf,
   pay,
+  printedBefore,
   recorded,
   statedBy,
 } from './swap-steps.ts';
@@ -47,8 +52,8 @@ import {
   swapViews,
   type Answer,
   type Offer,
-  type Side,
 } from './swap-terms.ts';
+import { hashFrom } from './terms.ts';
 import { htlcId } from './view.ts';
 
 const agreed = { offer: offerSchema, answer: answerSchema, htlcs: htlcsSchema };
@@ -62,10 +67,12 @@ const steps = {
   matched: { ...matched, psbt: v.strictObject({ second: psbt }) },
   claimed: { ...matched, ...spent },
   settled: { ...matched, ...spent },
+  ended: { offer: offerSchema },
 } as const;
 export type SwapMessage = MessageOf<typeof steps>;
 
 export interface SwapInput {
+  contract?: Hex;
   as?: 'initiator';
   give?: bigint;
   want?: bigint;
@@ -77,23 +84,25 @@ export interface SwapInput {
   to?: string;
   allowFee?: boolean;
   unchecked?: boolean;
+  /** The hash is in another HTLC on purpose. */
+  sameHash?: boolean;
   amount?: bigint;
   max?: bigint;
 }
-type Rs = { swap: Swap; claiming: HtlcKey; refunding: HtlcKey };
-
-const ownSide = (swap: Swap): Side | undefined =>
-  swap.role === 'initiator' ? swap.offer.side : 'answer' in swap ? swap.answer.side : undefined;
+/** `met`: of an earlier HTLC on the hash that is offered. */
+type Rs = { swap: Swap; claiming: HtlcKey; refunding: HtlcKey; met: HtlcKey };
 
 export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
   {
     type: 'htlc-swap',
-    kinds: { swap: swapKind, claiming: htlcKeyKind, refunding: htlcKeyKind },
+    kinds: { swap: swapKind, claiming: htlcKeyKind, refunding: htlcKeyKind, met: htlcKeyKind },
     parse: messageParser('htlc-swap', steps),
-    find: (m, _, { swap }) => {
+    find: (m, { contract }, { swap }) => {
       const own = swap && ownSide(swap);
+      const hash = m?.offer.hash ?? contract;
       return {
-        ...(m && { swap: idClaim(m.offer.hash) }),
+        ...(hash && { swap: hashClaim(hash) }),
+        ...(m?.step === 'offered' && !swap && { met: hashClaim(hashFrom(m.offer.hash).hash160) }),
         ...(own && { claiming: keyClaim(own.claim_pubkey), refunding: keyClaim(own.refund_pubkey) }),
       };
     },
@@ -112,11 +121,13 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       if (swap && 'answer' in swap) return swap.answer.side.claim_auth;
       return 'answer' in m ? m.answer.side.claim_auth : '';
     },
-    sealWith: ({ swap }) => swap!.own.path,
+    sealWith: ({ swap }) => swap?.own.path ?? null,
     cancel: ({ records: { swap } }) => {
       if (swap?.state === 'offered' || swap?.state === 'accepted') return { writes: { swap: cancelledSwap(swap) } };
+      // Its owner says that nothing more will be known of it: keys and preimage are free for what it may have become.
+      if (swap?.state === 'cancelled' && swap.lost) return { writes: { swap: cancelledSwap(swap) } };
       throw new Refusal('too-late-to-cancel', `the swap is '${swap?.state ?? 'unknown'}' in this home`, {
-        hint: 'what was funded is taken back at its expiry: jq .htlcs.first (or .second) of a message, then spillway htlc refund --home',
+        hint: 'what was funded is taken back at its expiry: jq .htlcs.first (or .second) of a message, then spillway htlc refund --home; --contract ends the swap after that',
       });
     },
   },
@@ -126,10 +137,12 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       after: null,
       by: 'initiator',
       does: 'draws a preimage and offers amounts, expiry and keys',
+      when: ['with --as', ({ input }) => input.contract === undefined],
       asks: ['as', 'give', 'want', 'expires'],
       may: ['margin'],
       needs: () => ({ tip: true, now: true }),
       take: ({ input, facts, ...hand }) => {
+        if (hand.restored) throw homeRestored('it would pay nothing of a swap');
         const { own, side, keys } = drawn(hand);
         const offer: Offer = {
           hash: keys.claiming.hash.sha256!,
@@ -157,11 +170,17 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       by: 'responder',
       does: 'agrees to amounts and order of expiries, with keys of its own',
       asks: ['want', 'expires'],
-      may: ['margin'],
+      may: ['margin', 'sameHash'],
       agrees: ['amount', 'max'],
       needs: () => ({ tip: true, now: true }),
       take: ({ message: { offer, network }, records, input, facts, ...hand }) => {
         if (records.swap) throw new Refusal('already-known', 'this offer was answered before, or its hash was used');
+        // Before the other side pays: what it has met and paid such a home cannot know.
+        if (hand.restored) throw homeRestored('it would pay nothing of a swap');
+        if (records.met && !input.sameHash)
+          throw new Refusal('same-hash', `the hash ${offer.hash} was in an HTLC of this home before`, {
+            hint: 'whoever claims one of them can claim the other: give --same-hash only where that is meant',
+          });
         if (offer.give_sat < input.want)
           throw new Refusal('amount-differs', `${offer.give_sat} sat offered, at least ${input.want} sat wanted`);
         checkMargin(offer, input.margin ?? MARGIN);
@@ -174,7 +193,11 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           ...hinted(input.expires, answer.expiry),
           writes: {
             swap: { role: 'responder', state: 'accepted', network, own, offer, answer },
-            claiming: { ...keys.claiming, bound: htlcId(first) },
+            claiming: {
+              ...keys.claiming,
+              met: records.met ? null : hashFrom(offer.hash).hash160,
+              bound: htlcId(first),
+            },
             refunding: { ...keys.refunding, bound: htlcId(second) },
           },
           consent: {
@@ -189,6 +212,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       name: 'funded',
       after: 'accepted',
       by: 'initiator',
+      stands: true,
       does: 'checks what was agreed, and pays its HTLC',
       asks: ['utxo'],
       may: ['change', 'allowFee'],
@@ -215,7 +239,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           ...paying.outcome,
           writes: {
             swap: paying.swap,
-            claiming: { ...records.claiming!, bound: htlcId(second) },
+            claiming: { ...records.claiming!, made: htlcId(second), bound: htlcId(second) },
             refunding: { ...records.refunding!, bound: htlcId(first) },
           },
         };
@@ -225,6 +249,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       name: 'matched',
       after: 'funded',
       by: 'responder',
+      stands: true,
       does: "waits for the initiator's coin to confirm, and pays its own HTLC",
       asks: ['utxo'],
       may: ['change', 'allowFee', 'minConf', 'unchecked'],
@@ -262,6 +287,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       name: 'claimed',
       after: 'matched',
       by: 'initiator',
+      stands: true,
       does: "waits for the responder's coin to confirm, and claims it: the preimage is public from here on",
       may: ['to', 'allowFee', 'minConf', 'unchecked'],
       needs: ({ input, message }) => ({ ...claimNeeds(input), coins: outpointsOf([message.second]) }),
@@ -300,30 +326,69 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       name: 'settled',
       after: 'claimed',
       by: 'responder',
+      stands: true,
       does: "takes the preimage from the initiator's claim, and claims the other coin",
-      may: ['to', 'allowFee'],
-      needs: ({ input }) => claimNeeds(input),
+      may: ['to', 'allowFee', 'unchecked'],
+      needs: ({ input, message, records: { swap } }) => ({
+        ...claimNeeds(input),
+        // A claim that was printed before goes on paying to the address that it pays.
+        payout: printedBefore(swap, input) ? 0 : unnamed(input.to),
+        coins: outpointsOf([message.first]),
+        known: swap?.state === 'funded' && swap.tx !== undefined ? [txidOfHex(swap.tx)] : [],
+      }),
       take: ({ message: m, records, input, facts, ...hand }) => {
         const had = mustSwap(records.swap, 'responder', 'funded');
         const terms = recorded(had);
         checkSame({ ...statedBy(terms), first: had.theirs, second: had.paid }, m, 'initiator');
         const { first } = htlcsOf(terms);
         const { preimage } = secretIn(shownBy(m.hex), terms.offer.hash);
-        const done = claim(
-          hand,
-          records.claiming!,
-          first,
-          { ...m.first, sat: had.offer.give_sat },
-          hexToBytes(preimage),
-          input,
+        const coin = { ...m.first, sat: had.offer.give_sat };
+        const before = printedBefore(had, input);
+        const done = before ?? claim(hand, records.claiming!, first, coin, hexToBytes(preimage), input, facts);
+        const doubt = doubtOf(
           facts,
+          { coin: coinOf(first, m.first, had.offer.give_sat), claim: done.txid, expiry: terms.offer.expiry },
+          input.unchecked,
         );
+        const message = { ...m, step: 'settled', ...done } as const;
+        if (doubt !== undefined)
+          return {
+            message,
+            exit: 3,
+            passing: true,
+            hint: `this is the claim, and nothing is settled: ${doubt}`,
+            checks: { first: facts.coins === 'not-checked' ? 'not-checked' : 'chain' },
+            writes: { swap: { ...had, tx: done.hex } },
+          };
         return {
-          message: { ...m, step: 'settled', ...done },
+          message,
           hint: `broadcast it now: it must confirm before block ${terms.offer.expiry}`,
+          checks: { first: facts.coins === 'not-checked' ? 'not-checked' : 'confirmed' },
           writes: { swap: { ...had, state: 'settled', tx: done.hex } },
         };
       },
     }),
+    ...(['initiator', 'responder'] as const).map((by) =>
+      row({
+        name: 'ended',
+        after: null,
+        by,
+        does: 'ends a swap whose HTLC was never paid, or is spent without a claim of its own, and frees its coins',
+        when: ['with --contract', ({ input }: { input: SwapInput }) => input.contract !== undefined],
+        asks: ['contract'],
+        needs: ({ records: { swap } }) => endNeeds(swap),
+        take: ({ records, facts, network }) => {
+          const had = mustSwap(records.swap, by, 'funded');
+          const unsent = checkOver(had, facts);
+          return {
+            message: { step: 'ended', network, offer: had.offer },
+            ...(unsent && {
+              hint: 'its payment was never sent: spend one of its coins elsewhere now, or whoever has the PSBT can still send it',
+            }),
+            writes: { swap: { ...had, state: 'ended' } },
+          };
+        },
+      }),
+    ),
   ],
 );

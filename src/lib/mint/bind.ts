@@ -7,9 +7,12 @@
  */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { boundTo } from '../credit/quotes.ts';
 import { must, creditKind, type Credit } from '../credit/records.ts';
+import { upTo } from '../credit/spans.ts';
+import { waitingOf } from '../credit/waiting.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { checkSame, hexOf, messageParser, type MessageOf } from '../protocol/message.ts';
+import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
 import { checkHome, peerAuth, roleIn } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import {
@@ -24,11 +27,16 @@ import {
 import { quoteId } from '../ecash/request.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { purseClaim, purseKind, type Purse } from './purse.ts';
+import { newPurse, purseClaim, purseKind, type Purse } from './purse.ts';
+
+/** What waits for a quote waits through the contract's end. */
+const FUNDED = ['open', 'closing', 'closed', 'rolled', 'exiting'] as const;
 
 /** `id` is new each time: what was bound before may have been given up since. */
 const said = { contract: contractSchema, id: hexOf(16), mint: v.pipe(v.string(), v.maxLength(200)), quote: quoteId };
-const steps = { made: said, bound: said, stored: said } as const;
+/** What the payee counts as paid, and what of it belongs to this quote. */
+const told = { ...said, paid_sat: sat, credited_sat: sat };
+const steps = { made: said, bound: told, stored: told } as const;
 export type QuoteMessage = MessageOf<typeof steps>;
 
 export interface QuoteInput {
@@ -65,7 +73,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       does: 'makes a quote at the mint, locked to the ecash key of the contract',
       asks: ['contract', 'quote'],
       take: ({ records, input, random }) => {
-        const c = must(records.contract, 'payer', 'open');
+        const c = must(records.contract, 'payer', ...FUNDED);
         const named = { mint: mintOf(c.terms), quote: input.quote };
         const id = bytesToHex(random(16));
         return {
@@ -84,17 +92,21 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       }),
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
-        const c = must(records.contract, 'payee', 'accepted', 'open');
+        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
         checkSame({ contract: viewOf(c), mint: mintOf(c.terms) }, m, 'payer');
         if (c.unconfirmed)
           throw new Refusal('contract-restored', 'this contract comes from a restored store: nothing is bound to it', {
             hint: 'the operator compares the figures, and goes on with ecash-quote --confirm',
           });
-        const bound = (quote: string) => ({ ...m, step: 'bound', quote }) as const;
+        const bound = (quote: Quote) =>
+          ({ ...m, step: 'bound', quote: quote.id, paid_sat: c.paidSat, credited_sat: quote.creditedSat }) as const;
         if (records.quote) {
           checkNotStopped(records.quote);
-          return { message: bound(records.quote.id), writes: {} };
+          return { message: bound(records.quote), writes: {} };
         }
+        const waitingSat = waitingOf(c);
+        if (c.state !== 'accepted' && c.state !== 'open' && waitingSat === 0n)
+          throw new Refusal('wrong-state', `the contract is '${c.state}' in this home, and nothing waits for a quote`);
         if (records.named?.retired && records.named.contract === c.id)
           throw new Refusal(
             'quote-used',
@@ -107,11 +119,9 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           throw new Refusal('quote-bound', `quote ${m.quote} belongs to another contract, or to one payment`);
         checkUnpaid(facts.quote, { amountSat: null, pubkey: c.terms.ecash_pubkey });
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
-        return {
-          message: bound(m.quote),
-          // What was paid before there was a quote is its first payment.
-          writes: { contract: { ...c, waitingSat: 0n }, quote: { ...made, creditedSat: c.waitingSat } },
-        };
+        // What was paid before there was a quote is its first payment.
+        const quote = { ...made, creditedSat: waitingSat };
+        return { message: bound(quote), writes: { contract: { ...c, quoted: upTo(c.paidSat) }, quote } };
       },
     }),
     row({
@@ -121,7 +131,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       does: 'checks the quote at the mint, and keeps it',
       needs: ({ message }) => ({ quote: { mint: message.mint, id: message.quote } }),
       take: ({ message: m, records, facts }) => {
-        const c = must(records.contract, 'payer', 'open');
+        const c = must(records.contract, 'payer', ...FUNDED);
         checkSame({ contract: viewOf(c), mint: mintOf(c.terms) }, m, 'payee');
         const { quote } = facts;
         if (quote === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
@@ -130,13 +140,23 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           throw new Refusal('quote-unlocked', `quote ${m.quote} is not locked to this contract's ecash key`, {
             blame: 'payee',
           });
-        const had = records.purse?.quote === m.quote ? records.purse : undefined;
+        // More would let payments count as arrived that no mint shows.
+        if (m.credited_sat > m.paid_sat || m.paid_sat > c.signedMaxSat)
+          throw new Refusal(
+            'paid-moved',
+            `${m.paid_sat} sat stated as paid, ${m.credited_sat} of them to this quote; this home has signed for ${c.signedMaxSat} sat`,
+            { blame: 'payee', hint: 'a restored payer takes the next update first' },
+          );
+        const had = records.purse ?? newPurse({ contract: c.id, mint: m.mint, quote: m.quote });
+        if (had.past.includes(m.quote))
+          throw new Refusal('quote-used', `quote ${m.quote} was given up: another one took its place`, {
+            blame: 'payee',
+          });
+        // What is under way on the one before goes on.
+        const purse = had.quote === m.quote ? had : { ...had, quote: m.quote, past: [...had.past, had.quote] };
         return {
           message: { ...m, step: 'stored' },
-          writes: {
-            contract: { ...c, quote: m.quote },
-            purse: had ?? { contract: c.id, mint: m.mint, quote: m.quote, minting: null },
-          },
+          writes: { contract: boundTo(c, m.quote, m.paid_sat, m.credited_sat), purse },
         };
       },
     }),

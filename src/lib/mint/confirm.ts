@@ -6,8 +6,11 @@
  * the operator makes good by hand. Not here: reading the figures (`cashu/`), asking the operator (the command).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
-import type { PayeeCredit } from '../credit/records.ts';
+import { knownUpTo } from '../credit/owed.ts';
+import { upTo } from '../credit/spans.ts';
+import type { PayeeCredit, PayerCredit } from '../credit/records.ts';
 import { shownSat, type Figures, type Quote } from '../ecash/quote.ts';
+import type { InvoiceRecord } from './records.ts';
 
 export interface Confirmed {
   contract: PayeeCredit;
@@ -16,25 +19,28 @@ export interface Confirmed {
   shownSat: bigint;
 }
 
-/** @param others figures of quotes that the restored store has lost */
+const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
+
+/** @param quotes all of the contract, those too that were given up */
 export function confirmQuotes(
   c: PayeeCredit,
   quotes: readonly { quote: Quote; figures: Figures | 'unknown' }[],
-  others: readonly (Figures | 'unknown')[],
 ): Confirmed {
   const paidOn = (f: Figures | 'unknown'): bigint => (f === 'unknown' ? 0n : f.paidSat);
-  const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
-  const shown = sum([...quotes.map(({ figures }) => paidOn(figures)), ...others.map(paidOn)]);
-  const counted = sum([
-    ...quotes.map(({ quote, figures }) => maxSat(paidOn(figures), shownSat(quote))),
-    ...others.map(paidOn),
-  ]);
+  const shown = sum(quotes.map(({ figures }) => paidOn(figures)));
+  const counted = sum(quotes.map(({ quote, figures }) => maxSat(paidOn(figures), shownSat(quote))));
   const issuedSat = minSat(maxSat(c.issuedSat, counted), c.paidSat);
   const after = quotes.map(({ quote }) => (quote.stopped ? { ...quote, retired: true } : quote));
   const kept = sum(after.filter((q) => !q.retired).map((q) => q.creditedSat - shownSat(q)));
   return {
-    contract: { ...c, issuedSat, waitingSat: maxSat(c.paidSat - issuedSat - kept, 0n), unconfirmed: false },
+    contract: { ...c, issuedSat, quoted: upTo(minSat(issuedSat + kept, c.paidSat)), unconfirmed: false },
     quotes: after,
     shownSat: shown,
   };
+}
+
+/** What this home owes, by all invoices that it knows now as paid. */
+export function confirmOwed<C extends PayerCredit>(c: C, invoices: readonly InvoiceRecord[]): C {
+  const paid = invoices.filter((i) => i.contract === c.id && i.paid !== null);
+  return { ...knownUpTo(c, sum(paid.map(({ amountSat }) => amountSat))), restored: false };
 }

@@ -6,13 +6,14 @@
  * certain is UNKNOWN. Not here: the service that asks (`serve/`), the update that settles what is owed (`credit/`).
  */
 import { checkFunding, checkNotFrozen } from '../credit/checks.ts';
+import { raisedBy } from '../credit/owed.ts';
 import type { Credit, PayerCredit } from '../credit/records.ts';
 import { authOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { checkInvoice, signInvoiceReceipt, type Invoice } from './invoice.ts';
-import type { Due, InvoiceRecord, Melt, Tab } from './records.ts';
+import { BY_RECEIPT, newInvoice, type Due, type InvoiceRecord, type Melt, type Tab } from './records.ts';
 
 /** More invoices than these wait for no merchant: it settles first. */
 const MOST_DUE = 500;
@@ -75,7 +76,9 @@ function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { facts, st
 export function quoteMelt(found: Found, quote: string, invoice: Invoice, now: Now): Taken<{ amountSat: bigint }> {
   const { digest, id, contract, amountSat } = invoice;
   const c = reverseOf(found.contract, invoice, now);
-  const known = found.invoice ?? { digest, id, contract, amountSat, round: 0, quoted: false, paid: null };
+  const known = found.invoice ?? newInvoice({ digest, id, contract, amountSat });
+  if (!known.paid && known.doubted)
+    throw new Refusal('contract-restored', 'this invoice was known before the store was lost: it may be paid already');
   if (known.paid) throw new Refusal('invoice-paid', 'the invoice is paid already');
   checkPayable(c, amountSat, invoice.expiry, now);
   if (found.melt && (found.melt.digest !== digest || !isNew(found.melt, known)))
@@ -108,6 +111,9 @@ export function payMelt(
   if (!melt || !invoice || !contract) return { writes: {}, result: { status: 'unknown' } };
   const { digest, amountSat } = invoice;
   if (melt.state === 'paid') return { writes: {}, result: verdictOf(invoice) };
+  // By which melt it was paid then, or whether it was, nobody knows here.
+  if (invoice.paid ? invoice.paid.by === BY_RECEIPT : invoice.doubted)
+    return { writes: {}, result: { status: 'unknown' } };
   if (!isNew(melt, invoice)) return { writes: {}, result: { status: 'failed', digest } };
   try {
     const asked = parse();
@@ -117,14 +123,14 @@ export function payMelt(
     checkPayable(c, amountSat, asked.expiry, now);
     const due = checkDue(tab?.due ?? [], c.signedMaxSat);
     const proof = signInvoiceReceipt(digest, c.id, secret(c));
-    const owedSat = c.owedSat + amountSat;
+    const owing = raisedBy(c, amountSat);
     const paid: InvoiceRecord = { ...invoice, paid: { by: melt.quote, proof } };
     return {
       writes: {
-        contract: { ...c, owedSat },
+        contract: owing,
         invoice: paid,
         melt: { ...melt, state: 'paid' },
-        tab: { contract: c.id, due: [...due, { id: invoice.id, amountSat, owedSat }] },
+        tab: { contract: c.id, due: [...due, { id: invoice.id, amountSat, owedSat: owing.owedSat }] },
       },
       result: verdictOf(paid),
     };
@@ -139,8 +145,8 @@ export function payMelt(
 
 /** CheckOutgoingPayment, by the digest alone: an invoice that is not paid will not be paid by what was quoted so far. */
 export function checkMelt({ invoice, contract }: Found): Taken<Verdict> {
-  const unsure =
-    !invoice || (!invoice.paid && (contract?.role !== 'payer' || !('restored' in contract) || contract.restored));
+  const known = contract?.role === 'payer' && 'restored' in contract && !contract.restored;
+  const unsure = !invoice || (!invoice.paid && (invoice.doubted || !known));
   if (unsure) return { writes: {}, result: { status: 'unknown' } };
   if (invoice.paid) return { writes: {}, result: verdictOf(invoice) };
   return {

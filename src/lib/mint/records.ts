@@ -9,6 +9,7 @@
  * many they are, in one write. Not here: what moves them (`melt.ts`).
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import { believing, doubted, kept, largest, once, united } from '../protocol/belief.ts';
 import { withSats } from '../protocol/json.ts';
 
 export interface InvoiceRecord {
@@ -20,9 +21,20 @@ export interface InvoiceRecord {
   round: number;
   /** A melt was quoted in this round. */
   quoted: boolean;
-  /** Once it is paid: the melt quote that paid it, and the home's word for it. */
+  /** Once it is paid: the melt quote that paid it, or that a receipt was shown, and the home's word for it. */
   paid: { by: string; proof: Hex } | null;
+  /** It was known when the store was lost, and may have been paid since. */
+  doubted: boolean;
 }
+/** In place of a melt quote. */
+export const BY_RECEIPT = 'receipt';
+export const newInvoice = (of: Pick<InvoiceRecord, 'digest' | 'id' | 'contract' | 'amountSat'>): InvoiceRecord => ({
+  ...of,
+  round: 0,
+  quoted: false,
+  paid: null,
+  doubted: false,
+});
 export interface Melt {
   /** The mint's id. */
   quote: string;
@@ -56,34 +68,51 @@ const row = (name: string, state: string, left = false): RecordRow => ({
 
 export const invoiceKind: Kind<InvoiceRecord> = {
   name: 'invoice',
-  parse: (json) => withSats(json) as InvoiceRecord,
+  parse: (json) => {
+    const r = withSats(json) as InvoiceRecord;
+    return { ...r, doubted: r.doubted ?? false };
+  },
   claims: (r) => [invoiceClaim(r.digest)],
   row: (r) => row(`invoice ${r.digest}`, r.paid ? 'paid' : 'open', r.paid !== null),
-  restored: (r) => r,
-  merged: (a, b) => ({
-    ...a,
-    round: Math.max(a.round, b.round),
-    quoted: a.quoted || b.quoted,
-    paid: a.paid ?? b.paid,
-  }),
+  ...believing<InvoiceRecord>(
+    {
+      digest: kept,
+      id: kept,
+      contract: kept,
+      amountSat: kept,
+      round: largest,
+      quoted: { merged: (later, earlier) => later || (earlier ?? false) },
+      paid: once,
+      doubted,
+    },
+    { isLater: (a, b) => a.paid !== null || b.paid === null },
+  ),
 };
+
+const RANK = { new: 0, refused: 1, paid: 2 } as const;
 export const meltKind: Kind<Melt> = {
   name: 'melt',
   parse: (json) => json as Melt,
   claims: (m) => [meltClaim(m.quote)],
   row: (m) => row(`melt ${m.quote}`, m.state, m.state !== 'new'),
-  restored: (m) => m,
   // Paid outdoes refused: both at once there is not.
-  merged: (a, b) => ({ ...(b.state === 'paid' || a.state === 'new' ? b : a), round: Math.max(a.round, b.round) }),
+  ...believing<Melt>(
+    { quote: kept, digest: kept, contract: kept, round: largest, state: kept },
+    { isLater: (a, b) => RANK[a.state] >= RANK[b.state] },
+  ),
 };
+
+const dues = united<Due>(({ id }) => id).merged!;
 export const tabKind: Kind<Tab> = {
   name: 'tab',
   parse: (json) => withSats(json) as Tab,
   claims: (t) => [tabClaim(t.contract)],
   row: (t) => row(`tab ${t.contract}`, 'open'),
-  restored: (t) => t,
-  merged(a, b) {
-    const more = b.due.filter(({ id }) => !a.due.some((known) => known.id === id));
-    return { ...a, due: [...a.due, ...more].sort((x, y) => Number(x.owedSat - y.owedSat)) };
-  },
+  ...believing<Tab>(
+    {
+      contract: kept,
+      due: { merged: (a, b) => [...dues(a, b)].sort((x, y) => Number(x.owedSat - y.owedSat)) },
+    },
+    { isLater: () => true },
+  ),
 };

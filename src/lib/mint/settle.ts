@@ -6,7 +6,8 @@
  */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { creditKind, must, type Credit, type PayerCredit } from '../credit/records.ts';
+import { knownUpTo } from '../credit/owed.ts';
+import { creditKind, must, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
 import { peerAuth, roleIn } from '../credit/steps.ts';
@@ -15,7 +16,16 @@ import { checkPaid } from '../credit/transactions.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkInvoice, INVOICE_LIMIT, isInvoiceReceipt, parseInvoice, type Invoice } from './invoice.ts';
-import { invoiceClaim, invoiceKind, tabClaim, tabKind, type InvoiceRecord, type Tab } from './records.ts';
+import {
+  BY_RECEIPT,
+  invoiceClaim,
+  invoiceKind,
+  newInvoice,
+  tabClaim,
+  tabKind,
+  type InvoiceRecord,
+  type Tab,
+} from './records.ts';
 
 const shown = v.nullable(v.strictObject({ text: v.pipe(v.string(), v.maxLength(INVOICE_LIMIT)), receipt: hexOf(64) }));
 /** `id` is new each time: the same question again is another one, with another answer. */
@@ -114,14 +124,23 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
         return {
           message: { ...m, step: 'checked' },
           writes: {},
-          ...(due > 0n && {
-            hint: `${due} sat are due: spillway sign-update --contract ${c.id.slice(0, 8)} --amount ${due}`,
-          }),
+          ...(due > 0n && dueAs(c, due)),
         };
       },
     }),
   ],
 );
+
+/** What the merchant does about what is due: an update where the contract still takes one. */
+function dueAs(c: PayeeCredit, due: bigint): { hint: string; exit?: 3 } {
+  const at = c.id.slice(0, 8);
+  if ((c.state === 'accepted' || c.state === 'open') && !c.restored)
+    return { hint: `${due} sat are due: spillway sign-update --contract ${at} --amount ${due}` };
+  return {
+    exit: 3,
+    hint: `${due} sat are due, and contract ${at} takes no more updates: the mint pays them over the next contract, or on chain`,
+  };
+}
 
 function checkReverse(terms: Parameters<typeof isReverse>[0]): void {
   if (!isReverse(terms))
@@ -132,7 +151,7 @@ function checkReverse(terms: Parameters<typeof isReverse>[0]): void {
  * The home's own receipt: what it owes, also where the store that knew it is lost. Shown again it changes nothing.
  * @throws Refusal `not-an-invoice`, `bad-seal`, `bad-receipt`, `over-capacity`
  */
-function takeReceipt<C extends PayerCredit>(
+export function takeReceipt<C extends PayerCredit>(
   c: C,
   { tab, invoice: known }: { tab?: Tab | undefined; invoice?: InvoiceRecord | undefined },
   invoice: Invoice,
@@ -144,12 +163,13 @@ function takeReceipt<C extends PayerCredit>(
   if (!isInvoiceReceipt(receipt, digest, contract, authOf(c.terms, 'payer')))
     throw new Refusal('bad-receipt', 'a receipt found that this home has not signed', { blame: 'payee' });
   if (known?.paid) return { contract: c, tab, invoice: known };
-  const owedSat = c.owedSat! + amountSat;
-  checkPaid(c.terms, owedSat);
-  const lost = known ?? { digest, id, contract, amountSat, round: 0, quoted: false, paid: null };
+  const invoicesSat = c.invoicesSat + amountSat;
+  checkPaid(c.terms, invoicesSat + c.agreedSat);
+  const owing = knownUpTo(c, invoicesSat);
+  const lost = known ?? newInvoice({ digest, id, contract, amountSat });
   return {
-    contract: { ...c, owedSat },
-    tab: { contract: c.id, due: [...(tab?.due ?? []), { id, amountSat, owedSat }] },
-    invoice: { ...lost, paid: { by: 'receipt', proof: receipt } },
+    contract: owing,
+    tab: { contract: c.id, due: [...(tab?.due ?? []), { id, amountSat, owedSat: owing.owedSat! }] },
+    invoice: { ...lost, paid: { by: BY_RECEIPT, proof: receipt } },
   };
 }

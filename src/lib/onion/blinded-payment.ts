@@ -32,11 +32,12 @@ export interface Htlc {
 
 /**
  * What a blinded hop forwards of what it got.
- * @throws Refusal `blinding-constraint` where the amount does not cover the fee, or the expiry the delta
+ * @throws Refusal `blinding-constraint` where the amount is not above the fee, or the expiry the delta
  */
 export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: PaymentRelay): Htlc {
   const rate = relay.fee_proportional_millionths;
-  if (amountMsat < relay.fee_base_msat || cltvExpiry < relay.cltv_expiry_delta)
+  // What pays the fee alone would forward nothing.
+  if (amountMsat <= relay.fee_base_msat || cltvExpiry < relay.cltv_expiry_delta)
     throw new Refusal('blinding-constraint', `${amountMsat} msat until ${cltvExpiry} found, less than fee and delta`);
   const after = amountMsat - relay.fee_base_msat;
   return {

@@ -8,7 +8,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { blindPath, type BlindedPath } from './blinding.ts';
 import { parseFields, writeFields } from './fields.ts';
 import { buildMessage, MESSAGE_PAYLOAD, peelMessage, readMessage } from './message.ts';
-import { LARGEST_SIZE } from './packet.ts';
+import { LARGEST_MESSAGE_SIZE } from './packet.ts';
 import { withLength } from './payload.ts';
 import { parsePath } from './path-document.ts';
 import { RECIPIENT_DATA } from './recipient-data.ts';
@@ -91,8 +91,9 @@ export function peelMessageDocument(document: Fields, key: bigint, known: readon
         onion: from.need('onion', from.bytes('onion', undefined), 'a packet in hex'),
       };
   from.end();
-  if (packet.onion.length > LARGEST_SIZE + 66)
-    throw new Refusal('onion-size', `a packet of ${packet.onion.length} bytes found, at most 65535 expected`);
+  const most = LARGEST_MESSAGE_SIZE + 66;
+  if (packet.onion.length > most)
+    throw new Refusal('onion-size', `a packet of ${packet.onion.length} bytes found, at most ${most} expected`);
   const { payload, payloadBytes, secret, unblinded, next } = peelMessage(packet, key, known);
   const { data } = unblinded;
   return {

@@ -12,7 +12,15 @@ import { checkAllowed } from './blinded-payment.ts';
 import { parsePath, pathView } from './path-document.ts';
 import { field, hexBytes, readFields, writeFields, type Kind, type ValuesOf } from './fields.ts';
 import { withLength } from './payload.ts';
-import { buildPacket, cutLayer, LARGE_MESSAGE_SIZE, openPacket, PAYMENT_SIZE, type Built } from './packet.ts';
+import {
+  buildPacket,
+  cutLayer,
+  LARGE_MESSAGE_SIZE,
+  LARGEST_MESSAGE_SIZE,
+  openPacket,
+  PAYMENT_SIZE,
+  type Built,
+} from './packet.ts';
 import { parsePoint } from '../signing/curve.ts';
 
 const MESSAGE_TYPE = 513;
@@ -57,7 +65,7 @@ export function readMessage(bytes: Uint8Array): { pathKey: Uint8Array; onion: Ui
 
 /**
  * Builds a message along a blinded path. The size is 1300 where that is enough, else 32768.
- * @throws Refusal `onion-overflow`, `wrong-key`, `tlv-duplicate`
+ * @throws Refusal `onion-overflow`, `onion-size`, `wrong-key`, `tlv-duplicate`
  */
 export function buildMessage(
   to: BlindedPath,
@@ -75,6 +83,8 @@ export function buildMessage(
     ),
   }));
   const used = hops.reduce((sum, { payload }) => sum + payload.length + 32, 0);
+  if (options.size !== undefined && options.size > LARGEST_MESSAGE_SIZE)
+    throw new Refusal('onion-size', `${options.size} bytes of hop payloads found, at most ${LARGEST_MESSAGE_SIZE} fit`);
   const size = options.size ?? (used <= PAYMENT_SIZE ? PAYMENT_SIZE : LARGE_MESSAGE_SIZE);
   const built = buildPacket(hops, { sessionKey: options.sessionKey, associatedData: NOTHING, size });
   return { ...built, size, message: writeMessage(to.firstPathKey, built.onion) };

@@ -18,6 +18,8 @@ export const PAYMENT_SIZE = 1300;
 export const LARGE_MESSAGE_SIZE = 32768;
 /** What fits into a message of Lightning's transport, whose lengths have two bytes. */
 export const LARGEST_SIZE = 65535 - 66;
+/** The same for a packet that lies in an onion message, behind type, path key and length. */
+export const LARGEST_MESSAGE_SIZE = LARGEST_SIZE - 37;
 const HMAC = 32;
 
 export interface Hop {

@@ -75,7 +75,8 @@ export interface RefusedPacket extends Refused {
 export type PathResult = { layers: Peeled[] } | RefusedPacket;
 
 /**
- * Peels as many layers as there are keys. `seen` says of an HMAC that was right whether it came before.
+ * Peels as many layers as there are keys. `seen` says of an HMAC that was right whether it came before, and takes note of
+ * it: it is asked only once the keys are known to be those of the path.
  * @throws Refusal `nothing-follows` for a key too many
  */
 export function peelPath(
@@ -85,21 +86,30 @@ export function peelPath(
   seen: (hmac: Uint8Array) => boolean = () => false,
 ): PathResult {
   const layers: Peeled[] = [];
+  const hmacs: { hmac: Uint8Array; secret: Uint8Array | undefined; packet: Packet }[] = [];
+  let refused: RefusedPacket | undefined;
   let current: Packet | undefined = packet;
   for (const [hop, key] of keys.entries()) {
     if (!current)
       throw new Refusal('nothing-follows', `${keys.length} keys found for a packet whose final hop is ${hop - 1}`);
     const done = peel(current, key, options);
-    if (done.hmac && seen(done.hmac)) {
-      const refusal = new Refusal('onion-replay', `a packet with the HMAC ${bytesToHex(done.hmac)} was peeled before`);
-      const standing = current.pathKey ? 'inside' : 'outside';
-      return { refusal, secret: done.secret, hmac: done.hmac, final: false, standing, packet: current, hop };
+    if (done.hmac) hmacs.push({ hmac: done.hmac, secret: done.secret, packet: current });
+    if ('refusal' in done) {
+      refused = { ...done, packet: current, hop };
+      break;
     }
-    if ('refusal' in done) return { ...done, packet: current, hop };
     layers.push(done);
     current = done.next;
   }
-  return { layers };
+  // A key that is not the hop's: nobody has peeled anything.
+  if (refused && !refused.hmac) return refused;
+  const hop = hmacs.findIndex(({ hmac }) => seen(hmac));
+  return hop < 0 ? (refused ?? { layers }) : { ...replayed(hmacs[hop]!), hop };
+}
+
+function replayed({ hmac, secret, packet }: { hmac: Uint8Array; secret: Uint8Array | undefined; packet: Packet }) {
+  const refusal = new Refusal('onion-replay', `a packet with the HMAC ${bytesToHex(hmac)} was peeled before`);
+  return { refusal, secret, hmac, final: false, standing: packet.pathKey ? 'inside' : 'outside', packet } as const;
 }
 
 /** What the node must answer, as a document. */

@@ -72,6 +72,8 @@ const constraints: Kind<PaymentConstraints> = {
   }),
   parse: (from, name) => wholes(from, name, { max_cltv_expiry: U32, htlc_minimum_msat: (1n << 64n) - 1n }),
 };
+const isFeatureBit = (bit: unknown): bit is number =>
+  typeof bit === 'number' && Number.isInteger(bit) && bit >= 0 && bit <= 0xffff;
 /** Feature bits in hex. BOLT4's vectors write the empty set as `{"features": []}`. */
 const features: Kind<string> = {
   ...hexBytes(),
@@ -79,9 +81,9 @@ const features: Kind<string> = {
     const json = from.json(name);
     if (typeof json !== 'object') return hexBytes().parse(from, name);
     const inner = from.object(name)!;
-    const bits = inner.list('features', (bit) => Number(bit)) ?? [];
+    const bits = inner.list('features', (bit) => bit) ?? [];
     inner.end();
-    if (bits.some((bit) => !Number.isInteger(bit) || bit < 0 || bit > 0xffff)) from.refuse(name, 'feature bits');
+    if (!bits.every(isFeatureBit)) return from.refuse(name, 'feature bits');
     let set = 0n;
     for (const bit of bits) set |= 1n << BigInt(bit);
     const hex = set === 0n ? '' : set.toString(16);

@@ -7,7 +7,7 @@
  * Not here: finding routes, balances and reserves.
  */
 import { Refusal } from '../protocol/refusal.ts';
-import { bytesToHex } from '../bitcoin/bytes.ts';
+import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
 import type { BlindedPath } from './blinding.ts';
 import type { PayInfo } from './blinded-payment.ts';
@@ -63,7 +63,9 @@ export function route(hops: readonly RouteHop[], payment: Payment): Routed {
     amount += routingFee(amount, blinded.info.fee_base_msat, blinded.info.fee_proportional_millionths);
     expiry += blinded.info.cltv_expiry_delta;
   }
-  const made: Routed['hops'] = blinded ? blindedHops(blinded.path, payment) : [finalHop(hops[last]!, payment)];
+  const made: Routed['hops'] = blinded
+    ? blindedHops(hops[last]!, blinded.path, payment)
+    : [finalHop(hops[last]!, payment)];
   const htlcs: Routed['htlcs'] = [];
   for (let i = last; i >= 0; i--) {
     const hop = hops[i]!;
@@ -102,11 +104,20 @@ function finalHop(hop: RouteHop, payment: Payment): Routed['hops'][number] {
 }
 
 /** The introduction node is addressed by its own key, with the path key inside; the rest by their blinded ones. */
-function blindedHops({ firstNodeId, firstPathKey, hops }: BlindedPath, payment: Payment): Routed['hops'] {
+function blindedHops(
+  last: RouteHop,
+  { firstNodeId, firstPathKey, hops }: BlindedPath,
+  payment: Payment,
+): Routed['hops'] {
   if (firstNodeId.length !== 33)
     throw new Refusal(
       'malformed-message',
       'blinded_path.first_node_id: a short channel id found, a public key expected',
+    );
+  if (!equalBytes(firstNodeId, last.pubkey))
+    throw new Refusal(
+      'malformed-message',
+      `blinded_path.first_node_id: ${bytesToHex(firstNodeId)} found, the key of the last hop expected: the route ends where the path begins`,
     );
   return hops.map(({ blindedNodeId, encryptedData }, i) => ({
     pubkey: i === 0 ? firstNodeId : blindedNodeId,

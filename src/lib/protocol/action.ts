@@ -20,7 +20,8 @@ export type Psbts = Readonly<Record<string, Psbt>>;
  * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it; `share:NAME` is a file with a secret that
  * the store must never hold, and is destroyed when no record names it any more.
  */
-export type Claim = `${'id' | 'key' | 'coin' | 'quote' | 'keyset' | 'share'}:${string}`;
+export type Claim =
+  `${'id' | 'key' | 'coin' | 'quote' | 'keyset' | 'share' | 'hash' | 'coin-id' | 'funding'}:${string}`;
 
 /** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
 export interface Kind<R> {
@@ -34,12 +35,25 @@ export interface Kind<R> {
   /** What becomes of a record whose store was restored from a backup or copied: open offers and proposals end. */
   restored(record: R): R;
   /**
-   * What two versions of one record know together, where neither is surely the newer: one of a restored store, one of its
-   * journal, both as `restored` left them. Whatever only grows is the larger. Absent: the one that is further, by its row.
+   * What two versions of one record know together: of a restored store and its journal, both as `restored` left them. Whatever
+   * only grows is the larger. The second was written later, as far as can be known. Absent: the one that is further, by its row.
    */
   merged?(mine: R, other: R): R;
+  /** A restored record once its owner has said that nothing is missing at the end of the journal. Absent: that changes nothing. */
+  completed?(record: R): R;
   /** A record that comes back from a journal where another one has taken a claim of its own since: what it is without that. */
   beside?(record: R): R;
+  /** A record of the store that holds a claim of one that comes back, and is the one to yield: what it is without that claim. */
+  yields?(mine: R, to: R): R | undefined;
+  /** Records that were begun with this one: they end with the commit after which this one holds them no more. */
+  holds?(record: R): readonly HeldRecord[];
+  /** A held record once its holder has let go of it. */
+  released?(record: R): R;
+}
+/** A record that another one holds, by one of its claims. */
+export interface HeldRecord {
+  claim: Claim;
+  kind: Kind<any>;
 }
 
 export interface RecordRow {
@@ -75,6 +89,8 @@ export interface Coin {
   sat: bigint;
   script: Hex;
   confirmations: number;
+  /** Made by the first transaction of a block: nobody can spend it before it has matured. */
+  coinbase?: boolean;
 }
 
 /** What a row asks of chain, wallet and clock before `take`. */
@@ -82,6 +98,8 @@ export interface Queries {
   tip: true;
   /** Are these outpoints (`txid:vout`) unspent, also by the mempool? */
   coins: readonly string[];
+  /** Which of these outpoints does another live record of this home hold? */
+  reserved: readonly string[];
   /** Has the node seen these transactions, in a block or its mempool? */
   known: readonly Hex[];
   feerate: true;
@@ -92,8 +110,9 @@ export interface Queries {
   ours: readonly Hex[];
   /** Which of these names were noted before (`Kept.notes`), and what was noted? */
   notes: readonly string[];
-  /** What does the mint say of this quote? null: nothing is asked. */
+  /** What does the mint say of this quote (null: nothing is asked), and of these? */
   quote: { mint: string; id: string } | null;
+  quotes: readonly { mint: string; id: string }[];
 }
 /** A running mint's own figures of one of its quotes. */
 export interface MintQuote {
@@ -110,6 +129,8 @@ export interface MintQuote {
 export interface Facts {
   tip: number | 'not-checked';
   coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
+  /** By outpoint, who holds it. */
+  reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
   /** Without what the node cannot tell (it keeps no index of transactions). */
   known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
@@ -119,8 +140,9 @@ export interface Facts {
   payout: readonly OwnAddress[];
   ours: ReadonlyMap<Hex, WalletPath>;
   notes: ReadonlyMap<string, Json>;
-  /** 'unknown': the mint knows no such quote. */
+  /** 'unknown': the mint knows no such quote; of `quotes` those that it knows, by id. */
   quote: MintQuote | 'unknown' | 'not-checked';
+  quotes: ReadonlyMap<string, MintQuote>;
 }
 
 /** One open nonce per (record, sighash): opening another voids the older one. */
@@ -164,6 +186,8 @@ export interface Seen<In, Rs extends Records, I> {
   records: Partial<Rs>;
   input: I;
   by: Party;
+  /** The name of a start (--request-id). */
+  requestId?: string | undefined;
 }
 /** What every step may use besides its message, whatever its table. */
 export interface Hand {
@@ -174,8 +198,11 @@ export interface Hand {
   network: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */
   restored: boolean;
-  /** The name of a start (--request-id). */
-  requestId?: string | undefined;
+  /**
+   * The home was ever restored, copied or made of its words, and stays so: what a counter or a choice of its own says is new
+   * may have been used by the lost one, in records that are made later too.
+   */
+  mayRepeat: boolean;
 }
 export interface Given<In, Rs extends Records, I, K extends keyof I, Q extends keyof Facts>
   extends Seen<In, Rs, I & Required<Pick<I, K>>>, Hand {
@@ -204,6 +231,8 @@ export interface Note {
 export interface Kept<Rs extends Records> {
   writes: Partial<Rs>;
   opens?: readonly OpenNonce[];
+  /** Nonces that were opened before and that are printed again. */
+  shows?: readonly (NonceId & { pubnonce: Hex })[];
   spends?: readonly NonceId[];
   voids?: readonly NonceId[];
   /** New shares, each claimed by a record that is written; on disk before the commit. */
@@ -214,6 +243,8 @@ export interface Kept<Rs extends Records> {
   consent?: Consent;
   /** Checks of this step, printed beside those of the facts. */
   checks?: Readonly<Record<string, string>>;
+  /** It may be otherwise when asked again: not kept as the answer to this input. */
+  passing?: true;
 }
 /**
  * `message`: exit 0, or 3 where the next run is this party's own. `waits`: PSBTs for another wallet, exit 3; the same
@@ -254,6 +285,10 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   loads?(seen: Seen<M | null, Rs, I>): Promise<unknown> | undefined;
   /** What it prints is a secret of this home, and a function of message and record: worked out again, never stored. */
   secret?: true;
+  /** What it says stands for good: neither a cancel nor a restore takes the stored reply away. */
+  stands?: true;
+  /** The step gives the action up, as a cancel does: what was answered over the records that it writes is said no more. */
+  ends?: true;
   take(given: Given<M | null, Rs, I, never, keyof Facts>): Outcome<M, Rs>;
 }
 /** `take` gets exactly the message, flags and facts that its row names, and must return the message that it is named after. */
@@ -273,6 +308,8 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     needs?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
     loads?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;
     secret?: true;
+    stands?: true;
+    ends?: true;
     take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): Outcome<At<M, NoInfer<N>>, Rs>;
   },
 ) => Row<M, Rs, I>;
@@ -297,7 +334,12 @@ export interface Action<M extends Step, Rs extends Records, I> {
   keyless?: true;
   /** The party that a server plays: it takes the rows of this party, without a person, and no start. None: not served. */
   server?: Party;
-  /** --cancel, from a message or a start; refuses past the point of no return. `message`: where the other must hear of it. */
+  /** The role of a record that a person has named (--contract with --cancel or --again): by default the first of its kind. */
+  roleOf?(record: unknown): keyof Rs & string;
+  /**
+   * --cancel, from a message of either party or a record that is named; refuses past the point of no return. It acts on what
+   * the state of this home names, never on what the message names. `message`: where the other must hear of it.
+   */
   cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs> & { message?: M; hint?: string };
   rows: readonly Row<M, Rs, I>[];
 }
@@ -341,20 +383,4 @@ export function turn<M extends Step, Rs extends Records, I>(
       hint: `next is ${words}`,
     },
   );
-}
-
-/** What decides whether a server takes a row. */
-export type ServedAction = Pick<Action<any, any, any>, 'type' | 'server'>;
-export type ServedRow = Pick<Row<any, any, any>, 'name' | 'by' | 'after' | 'unattended'>;
-
-/** What a server takes: the rows of the party that it plays and those marked for it, and no start. */
-export const isServed = ({ server }: ServedAction, row: ServedRow): boolean =>
-  server !== undefined && row.after !== null && (row.by === server || row.unattended === true);
-
-/** @throws Refusal `not-served` */
-export function permitServed(action: ServedAction, row: ServedRow): void {
-  if (isServed(action, row)) return;
-  throw new Refusal('not-served', `${action.type}: '${row.name}' (${row.by}) waits for a person`, {
-    hint: 'the owner of this home takes the step with the command of that name',
-  });
 }

@@ -8,3 +8,25 @@ export const idClaim = (id: Hex): Claim => `id:${id}`;
 export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;
 /** @param outpoint `TXID:VOUT` */
 export const coinClaim = (outpoint: string): Claim => `coin:${outpoint}`;
+/** @param hash of a preimage: the name of a swap */
+export const hashClaim = (hash: Hex): Claim => `hash:${hash}`;
+/** A statecoin's id at a receiver, until the coin is its own. */
+export const coinIdClaim = (id: Hex): Claim => `coin-id:${id}`;
+/**
+ * An outpoint that the other side has stated: found by it, but no coin of this home is reserved.
+ * @param outpoint `TXID:VOUT`
+ */
+export const fundingClaim = (outpoint: string): Claim => `funding:${outpoint}`;
+
+/** By which command a record is begun, printed again, and given up where that is still safe. */
+const BEGUN_BY: Readonly<Record<string, string>> = {
+  credit: 'open-credit',
+  statecoin: 'statechain-open',
+  'htlc-swap': 'htlc swap',
+};
+/** What to do about a record that holds what another one needs. */
+export function freeing({ kind, name }: { kind: string; name: string }): string {
+  const by = BEGUN_BY[kind];
+  if (by === undefined) return 'spillway status lists what this home holds';
+  return `spillway ${by} --contract ${name.slice(0, 16)} --cancel gives that up; --again prints its last message`;
+}

@@ -5,7 +5,10 @@
 import * as v from 'valibot';
 import type { Party } from './action.ts';
 import { sameJson } from './json.ts';
-import { Refusal } from './refusal.ts';
+import { passing, Refusal } from './refusal.ts';
+
+/** Contract messages are smaller, in bytes as printed: a larger one is not read. */
+export const MESSAGE_LIMIT = 1_000_000;
 
 /** So many bytes, lowercase hex. */
 export const hexOf = (bytes: number) =>
@@ -89,16 +92,24 @@ export function parseAs<T>(schema: v.GenericSchema<unknown, T>, json: unknown): 
   );
 }
 
-/** The fields by which a message is recognised. @throws Refusal `malformed-message`, `peer-refused` */
+/** What `curl` brings from a server that refuses; undefined for anything else. */
+export function answeredRefusal(json: unknown): Refusal | undefined {
+  const { type, error } = (json ?? {}) as Record<string, unknown>;
+  if (type !== undefined || typeof error !== 'object' || error === null) return undefined;
+  const { code, exit, message } = error as Record<string, unknown>;
+  return new Refusal(
+    passing(code, exit) ?? 'peer-refused',
+    `the other side answered: ${shown(code)}: ${shown(message, 300)}`,
+  );
+}
+
+/** The fields by which a message is recognised. @throws Refusal `malformed-message`, and as the other side has answered */
 export function envelope(json: unknown): { type: unknown; version: unknown; step: unknown } {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new Refusal('malformed-message', 'a message (a JSON object) expected');
-  const { type, version, step, error } = json as Record<string, unknown>;
-  // What `curl` brings from a server that refuses.
-  if (type === undefined && typeof error === 'object' && error !== null) {
-    const { code, message } = error as { code?: unknown; message?: unknown };
-    throw new Refusal('peer-refused', `the other side answered: ${shown(code)}: ${shown(message, 300)}`);
-  }
+  const refusal = answeredRefusal(json);
+  if (refusal) throw refusal;
+  const { type, version, step } = json as Record<string, unknown>;
   return { type, version, step };
 }
 

@@ -17,33 +17,46 @@ import type {
   Queries,
   RecordRow,
   Records,
-  ServedAction,
-  ServedRow,
   ShareFile,
   WalletPath,
 } from './action.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Json } from './json.ts';
+import type { ServedAction, ServedRow } from './served.ts';
 
 export interface Loaded {
   kind: string;
+  /** Under which people see it (`RecordRow.name`). */
+  name: Hex;
   record: unknown;
   /** Grows with every commit of the record; 0 where there is none yet. */
   rev: number;
 }
+/** The row of the reply of a cancel. */
+export const CANCELLED = 'cancelled';
 /** What was printed for one input; the same input gets the same bytes again. */
 export interface Reply {
+  /** Digest of the input that it answers. */
+  key: Hex;
   text: string;
   exit: 0 | 3;
   hint?: string;
   row: string;
+  /** Of the action. */
+  type: string;
+  /** Neither a cancel nor a restore takes it away. */
+  stands: boolean;
   /** Digest of the flags that the answer depended on. */
   flags: Hex;
   copies: readonly Copy[];
+  /** The names of what was noted with it. */
+  notes: readonly string[];
 }
 export interface Commit {
-  /** Digest of the input, where the answer is to be repeated; null for a start without --request-id. */
+  /** Digest of the input, where the answer is kept; null where none is. */
   key: Hex | null;
-  reply: Reply;
+  /** `ends`: a cancel, or a step like one, takes away what its action has answered over the records that are written. */
+  reply: Omit<Reply, 'key' | 'notes'> & { ends?: boolean };
   /** Compare-and-swap: revisions of all that was read, absent ones as 0. */
   reads: readonly { claim: Claim; rev: number }[];
   /** `rev` is the one that was read, 0 for a new record. */
@@ -54,8 +67,12 @@ export interface Commit {
     record: object;
     row: RecordRow;
     claims: readonly Claim[];
+    /** Every nonce that is open for the record ends with it. */
+    ends?: boolean;
   }[];
   opens: readonly OpenNonce[];
+  /** Nonces that were opened before and that the reply shows again. */
+  shows: readonly (NonceId & { pubnonce: Hex })[];
   spends: readonly NonceId[];
   voids: readonly NonceId[];
   notes: readonly Note[];
@@ -69,7 +86,12 @@ export interface SealedNonce extends NonceId {
 }
 
 export interface Store {
+  /** What was answered to this input, while every nonce that it shows lies in the store. */
   reply(key: Hex): Promise<Reply | undefined>;
+  /** The last answer of this action over the record behind the claim. */
+  last(type: string, claim: Claim): Promise<Reply | undefined>;
+  /** All that the commit of a reply wrote is in the journal, also where the run that made it died before. */
+  recall(reply: Reply): Promise<void>;
   load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }>;
   /**
    * All or nothing. false: a revision, address or the reply key moved on.
@@ -93,16 +115,37 @@ export interface Shares {
   /**
    * Under one exclusive lock: new files are synced, then `commit` runs; where it stands the files of `gone` are destroyed,
    * where it does not the new ones. What a crash leaves behind is destroyed when the home is opened next.
+   * @throws Refusal `bug` where the store still claims a file of `gone`, or claims none of `made`: none is destroyed then
    */
-  around(made: readonly ShareFile[], gone: readonly string[], commit: () => Promise<boolean>): Promise<boolean>;
+  around(
+    made: readonly ShareFile[],
+    gone: readonly string[],
+    commit: () => Promise<boolean>,
+    store: Pick<Store, 'load'>,
+  ): Promise<boolean>;
 }
 
 /** Chain and clock. `checks` says for each query how it was answered, `not-checked` where it was not. */
 export interface FactSource {
-  facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'quote'>>): Promise<{
+  facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'quote' | 'quotes'>>): Promise<{
     facts: Partial<Facts>;
     checks: Readonly<Record<string, string>>;
   }>;
+  /** What spends coins that are gone, by outpoint, as far as it is known; absent where there is no node. */
+  spends?(gone: readonly Gone[]): Promise<ReadonlyMap<string, SpentBy>>;
+}
+/** A coin that is not among the unspent ones, and the txids of what is known to spend it. */
+export interface Gone {
+  outpoint: Outpoint;
+  ways: readonly Hex[];
+}
+export interface SpentBy {
+  /** null: the node does not say. */
+  txid: Hex | null;
+  /** null: it is one of those that were named. */
+  hex: Hex | null;
+  /** 0: in the mempool. */
+  confirmations: number;
 }
 
 export interface Prompt {
@@ -116,6 +159,8 @@ export interface Ports {
   network: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */
   restored: boolean;
+  /** It was ever restored, copied or made of its words (`Hand.mayRepeat`). */
+  mayRepeat: boolean;
   store: Store;
   source: FactSource;
   prompt: Prompt;

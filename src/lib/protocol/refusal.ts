@@ -1,7 +1,7 @@
 /**
  * Why a run stops: one table of error codes, with exit code and meaning, and the error that carries one.
  *
- * Exit codes: 2 usage · 3 valid but incomplete · 65 malformed input · 66 no such input · 69 chain or store unavailable ·
+ * Exit codes: 2 usage · 3 valid but incomplete · 65 malformed input · 66 no such input · 69 passes by itself: try again ·
  * 70 bug · 73 cannot write · 75 state moved on · 76 the counterparty's data or signature is wrong · 77 refused by own policy.
  * Not here: how a refusal is printed (`cli/errors.ts`).
  */
@@ -53,6 +53,7 @@ export const ERRORS = {
   'malformed-request': [65, 'not the payment request of a mint quote of the method credit'],
   'malformed-invoice': [65, "not a merchant's invoice, or longer than one may be"],
   'wrong-unit': [65, 'ecash of another unit than sat, or a payment of another method than credit'],
+  'store-damaged': [65, 'the store, the seed or the configuration of the home is damaged or missing'],
   // 66: what was named is not there
   'no-input': [66, 'a file that was named is not there or cannot be read'],
   'no-home': [66, 'no home in that directory'],
@@ -60,22 +61,15 @@ export const ERRORS = {
   'unknown-path': [66, 'a request for a path that this server does not have'],
   'nothing-to-print': [66, 'the contract has no such transaction'],
   'no-preimage': [66, 'a transaction that reveals no preimage of that hash'],
-  // 69: try again
+  'share-missing': [66, "the file with the operator's share of a statecoin is not there"],
+  // 69: passes by itself, try again
   'chain-unavailable': [69, 'the node does not answer, or answers with an error'],
   'chain-stale': [69, 'the node is behind: its newest block is too old'],
   'funding-missing': [69, 'the coin of the contract is not on the chain yet, or spent'],
   'funding-unconfirmed': [69, 'the coin of the contract has too few confirmations'],
   'coin-missing': [69, 'an input is not on the chain, or spent'],
   'store-unavailable': [69, 'the store of the home does not answer, or is locked: try again'],
-  'store-damaged': [69, 'the store, the seed or the configuration of the home is damaged or missing'],
-  'store-foreign': [69, "the store is another home's or cluster's, a standby, or does not let this home in"],
-  'network-disk': [69, 'the store is on a file system of the network, where locks do not hold'],
-  'store-unsafe': [69, 'SQLite cannot keep the store safe here: it would not sync, lock or erase as it must'],
-  'commit-unsynced': [69, 'PostgreSQL answers a commit before it is on disk'],
-  'store-newer': [69, 'the store or the home was written by a newer version of this program'],
   'outside-failed': [69, 'a program that was named with --signer or --notify has failed'],
-  'share-missing': [69, "the file with the operator's share of a statecoin is not there"],
-  'node-too-old': [69, 'this Node.js is too old'],
   'mint-unavailable': [69, 'the mint does not answer, or not as mints do'],
   'cannot-listen': [69, 'the address to listen at is in use, or not of this machine'],
   busy: [69, 'the server has as much to do as it takes: try again'],
@@ -85,7 +79,7 @@ export const ERRORS = {
   // 70
   bug: [70, 'a fault of this program'],
   // 73
-  'cannot-write': [73, 'a file or directory cannot be made'],
+  'cannot-write': [73, 'a file or directory cannot be made, opened or written'],
   // 75: state moved on
   'answered-otherwise': [75, 'this message was answered before, with other flags'],
   concurrent: [75, 'another run of this home was faster'],
@@ -93,6 +87,9 @@ export const ERRORS = {
   'nothing-follows': [75, 'the action is complete: no step follows this one'],
   'not-now': [75, 'this step cannot be taken with these flags'],
   'wrong-state': [75, 'the contract is not in a state that allows this'],
+  'same-transaction': [75, 'another open request would be paid by the very same signature'],
+  'request-paid': [75, 'what was asked for was paid: under that --request-id, or to fulfil that wish of the payer'],
+  'offer-expired': [75, 'an answer to an offer that nobody had answered in time'],
   'stale-update': [75, 'the update starts from another amount than the one signed last'],
   'state-moved-on': [75, 'another request was accepted meanwhile'],
   'paid-moved': [75, 'the paid amount has changed since the action began'],
@@ -106,6 +103,7 @@ export const ERRORS = {
   'asked-expired': [75, 'what the payer asked for has lapsed: ask again'],
   'asked-unknown': [75, 'the payer has not asked for this, or has paid it already'],
   'inputs-spent': [75, 'an input of the transaction is spent, or was never there'],
+  'coin-reserved': [75, 'the coin is held by a live contract or proposal of this home'],
   'coin-frozen': [75, 'the statecoin is frozen for a transfer'],
   'coin-closed': [75, 'the statecoin was withdrawn: nothing more is signed for it'],
   'count-moved': [75, 'the operator has signed for the statecoin since its record was checked'],
@@ -149,7 +147,7 @@ export const ERRORS = {
     76,
     'a funding transaction whose id can still change, or that does not pay the contract as agreed',
   ],
-  'peer-refused': [76, 'the other side answered with a refusal instead of a message'],
+  'peer-refused': [76, 'the other side answered with a refusal that does not pass, instead of a message'],
   'signature-invalid': [76, 'a signature does not verify'],
   'keyset-differs': [76, 'a keyset whose id does not follow from its keys'],
   'keyset-unknown': [76, 'ecash of a keyset that was not asked for'],
@@ -179,7 +177,17 @@ export const ERRORS = {
   'wrong-preimage': [76, 'a preimage that does not hash to the hash of the HTLC'],
   'final-sequence': [76, 'an input whose sequence is final, so that its lock does not count'],
   'csv-version': [76, 'a relative lock in a transaction of version 1, where it does not count'],
-  // 77: own policy
+  // 77: own policy, or not safe here
+  'store-foreign': [77, "the store is another home's or cluster's, a standby, or does not let this home in"],
+  'network-disk': [77, 'the store is on a file system of the network, where locks do not hold'],
+  'store-unsafe': [
+    77,
+    'SQLite cannot keep the store safe here: it would not sync, lock or erase as it must, or the file has other names',
+  ],
+  'commit-unsynced': [77, 'PostgreSQL answers a commit before it is on disk'],
+  'store-newer': [77, 'the store or the home was written by a newer version of this program'],
+  'node-too-old': [77, 'this Node.js is too old'],
+  'too-many-openings': [77, 'an owner has opened and given up transfers of a statecoin too often'],
   undeclined: [77, 'a transfer was cancelled after its secret half had left, and the receiver has not declined'],
   'nonce-consumed': [77, 'the secret nonce of this request was used or erased: ask again'],
   'below-dust': [77, 'an output would be below the dust limit'],
@@ -208,6 +216,9 @@ export const ERRORS = {
   'funding-unchecked': [77, 'no node says that the counterparty has paid, and --unchecked was not given'],
   'unsafe-expiry': [77, 'expiries so near to each other, or to the tip, that one side could lose both'],
   'amount-unproven': [77, 'a coin whose amount its signature does not cover, and nothing proves'],
+  'same-hash': [77, 'a hash that this home has met before, and --same-hash was not given'],
+  'swap-open': [77, 'the other HTLC of the same swap is not known to be spent'],
+  'preimage-kept': [77, 'the preimage of a live swap, which leaves this home by htlc swap alone'],
   'anyone-can-claim': [77, 'a script that anyone with the preimage can take'],
   'no-key-path': [77, 'an HTLC without a MuSig2 internal key, or without sealing keys, has no cooperative path'],
   'not-final': [77, 'the transaction is not valid yet at this height'],
@@ -215,6 +226,7 @@ export const ERRORS = {
   'node-refused': [77, 'the node refuses the transaction by its policy'],
   'nothing-to-bump': [77, 'no output of the transaction belongs to this home'],
   'wrong-seed': [77, 'words or a seed of another home than this one'],
+  'journal-incomplete': [77, 'what the journal holds is not all that this home has committed'],
   'journal-foreign': [77, 'a journal of another home than this one'],
   'nothing-to-reconcile': [77, 'the home was neither restored nor copied: a journal tells it nothing'],
   'home-restored': [77, 'the store of this home was restored or copied: exits only, until the owner accepts that'],
@@ -234,6 +246,28 @@ export const ERRORS = {
 } as const satisfies Record<string, readonly [exit: number, meaning: string]>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** What is wrong with the home or the machine of whoever says it, and does not pass: nobody else can do anything about it. */
+export const HOME_FAULTS: readonly ErrorCode[] = [
+  'store-damaged',
+  'share-missing',
+  'store-foreign',
+  'network-disk',
+  'store-unsafe',
+  'commit-unsynced',
+  'store-newer',
+  'node-too-old',
+];
+
+/** The code under which the refusal of another program goes on: what passes by itself (69) and what has moved on (75) stay so. */
+export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
+  if (Object.hasOwn(ERRORS, String(code))) {
+    const known = code as ErrorCode;
+    return ERRORS[known][0] === 69 || ERRORS[known][0] === 75 ? known : undefined;
+  }
+  // Of a newer program.
+  return exit === 69 ? 'busy' : exit === 75 ? 'state-moved-on' : undefined;
+}
 
 export interface RefusalDetails {
   /** What to do about it, one sentence. */

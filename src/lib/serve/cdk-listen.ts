@@ -9,7 +9,7 @@ import { createServer as createPlain, type AddressInfo, type Server, type Socket
 import { join } from 'node:path';
 import { createServer as createSecure, type TLSSocket } from 'node:tls';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
-import { ERRORS, Refusal } from '../protocol/refusal.ts';
+import { ERRORS, HOME_FAULTS, Refusal } from '../protocol/refusal.ts';
 import { logged, type Log } from './cdk-log.ts';
 import { isLoopback, type Address } from './http.ts';
 import {
@@ -125,7 +125,7 @@ const INTERNAL = 13;
 /** The code in front, so that a log of the mint says it too. */
 function statusOf(error: unknown): Error & { code: number; details: string; metadata?: Metadata } {
   const { code, text } = logged(error);
-  const exit = code === 'info' ? 70 : ERRORS[code][0];
+  const exit = code === 'info' || HOME_FAULTS.includes(code) ? 70 : ERRORS[code][0];
   const details = `${code}: ${text}`;
   return Object.assign(new Error(details), {
     code: exit === 70 ? INTERNAL : exit === 69 ? UNAVAILABLE : INVALID_ARGUMENT,

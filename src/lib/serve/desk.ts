@@ -8,12 +8,13 @@
  */
 import { createHash } from 'node:crypto';
 import { errorObject, failureOf, type Failure } from '../cli/errors.ts';
+import { codesOf } from '../cli/exits.ts';
 import { note } from '../cli/output.ts';
 import { tableOf } from '../cli/tables.ts';
 import type { Action } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
-import { envelope } from '../protocol/message.ts';
-import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { answeredRefusal, envelope } from '../protocol/message.ts';
+import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import type { Rate } from './rate.ts';
 
 /** What a message says of itself; nothing of it is believed yet. */
@@ -31,6 +32,8 @@ export interface Received {
 /** @throws Refusal as the parser of its table, `unknown-type` */
 export async function receive(text: string): Promise<Received> {
   const json = parseJson(text);
+  // A server has asked nobody: a refusal that is brought to it is not its own state.
+  if (answeredRefusal(json)) throw new Refusal('peer-refused', 'a refusal found, a message expected');
   const { type } = envelope(json);
   const action = await tableOf(type);
   if (!action) throw new Refusal('unknown-type', 'a message of no contract action found');
@@ -91,13 +94,13 @@ export function desk(work: Work, log: Log, strangers?: Rate): Desk {
   };
 }
 
-/** Exit codes of what is not the caller's fault. */
-const OWN: ReadonlySet<number> = new Set([69, 70, 73]);
+/** Codes of what is not the caller's fault. */
+const OWN: ReadonlySet<ErrorCode> = new Set([...HOME_FAULTS, ...codesOf(69), ...codesOf(70), ...codesOf(73)]);
 
 export function errorLine(error: unknown): string {
   const failure = failureOf(error);
   const meaning = ERRORS[failure.code][1];
-  if (!OWN.has(failure.exit) || failure.message === meaning) return printJson(errorObject(failure));
+  if (!OWN.has(failure.code) || failure.message === meaning) return printJson(errorObject(failure));
   note(`${failure.code}: ${failure.message}`);
   return printJson(errorObject({ code: failure.code, exit: failure.exit, message: meaning }));
 }

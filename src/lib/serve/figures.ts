@@ -5,9 +5,9 @@
  * Pure. Not here: looking (`metrics.ts`), what a sum means (`credit/liquidity.ts`).
  */
 import { deadlineHeight } from '../credit/checks.ts';
-import type { ExitFacts } from '../credit/exit.ts';
 import { exitable, liquidity, type Liquidity } from '../credit/liquidity.ts';
 import type { Credit } from '../credit/records.ts';
+import type { ExitFacts } from '../credit/standing.ts';
 import type { Role } from '../credit/terms.ts';
 
 export interface GaugeNow {
@@ -33,7 +33,9 @@ const OF_CHAIN: Readonly<Record<Exclude<Sum, keyof typeof OF_STORE>, string>> = 
   locked_sat: 'Capacity of the contracts over which this home is paid and whose coin is not spent.',
   holds_sat: 'Paid to this home over contracts whose coin is not spent: what its exits bring.',
   settle_now_sat: 'What of it exits would bring that a node takes now.',
-  settled_sat: 'Paid to this home over contracts whose coin is spent.',
+  pending_sat: 'Paid to this home over contracts whose coin is spent, not finally or not known by what.',
+  settled_sat: 'Paid to this home, and paid out by the chain for good.',
+  lost_sat: 'Paid to this home over contracts whose coin was spent for good by what pays it less: lost.',
   signed_sat: 'As payer: signed away over contracts whose coin is not spent.',
   owed_sat: 'As payer of reverse contracts: owed to merchants and not signed yet.',
   left_sat: 'As payer: what comes back at expiry.',

@@ -6,7 +6,7 @@
  * not carry them out by its defaults. Not here: listening (`http.ts`).
  */
 import type { IncomingMessage } from 'node:http';
-import { MESSAGE_LIMIT } from '../cli/input.ts';
+import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { utf8 } from '../cli/sniff.ts';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';

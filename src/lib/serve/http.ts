@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { note } from '../cli/output.ts';
-import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { codeOf, errorLine, failureIn, type Log } from './desk.ts';
 import type { Listener } from './listener.ts';
 
@@ -58,6 +58,7 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   'too-slow': 408,
   'wrong-content-type': 415,
   'wrong-method': 405,
+  ...Object.fromEntries(HOME_FAULTS.map((code) => [code, 500])),
 };
 
 /** 200 for an answer, 202 for one that another wallet has to complete first, else as the refusal says. */

@@ -10,7 +10,7 @@ import { failureOf } from '../cli/errors.ts';
 import { note } from '../cli/output.ts';
 import { allTables } from '../cli/tables.ts';
 import type { Home } from '../home/home.ts';
-import { isServed } from '../protocol/action.ts';
+import { isServed } from '../protocol/served.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import type { Entry } from './desk.ts';
 import { gaugesOf, type Looked } from './figures.ts';

@@ -26,6 +26,7 @@ export function onceABlock(source: FactSource, now = () => performance.now()): F
       if (queries.known) facts.known = await known.of(queries.known);
       return { facts, checks };
     },
+    ...(source.spends && { spends: (gone) => source.spends!(gone) }),
   };
 }
 

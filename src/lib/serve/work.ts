@@ -4,7 +4,7 @@
  */
 import { play } from '../cli/play.ts';
 import type { Home } from '../home/home.ts';
-import { permitServed } from '../protocol/action.ts';
+import { permitServed } from '../protocol/served.ts';
 import type { Ports, Prompt } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Work, Worked } from './desk.ts';

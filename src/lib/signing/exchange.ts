@@ -36,6 +36,12 @@ export interface Own {
   outside: boolean;
 }
 
+/** What an opener keeps whose key is in another wallet: its nonce, and the answer that the wallet was asked to complete. */
+export interface Outside {
+  pubnonce: Hex | null;
+  answer?: Hex;
+}
+
 /** One input to be signed by a key set of two. */
 export interface Job {
   own: Own;
@@ -156,18 +162,30 @@ export interface Finished {
   signature: Uint8Array;
   spends: readonly NonceId[];
 }
+/** What is kept of an answer that another wallet is asked to complete (`Outside`): it is never asked for a second one. */
+export const answerIn = (peer: Share): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
+
+/** What the record of an opener keeps (`Outside`), where the key is in another wallet; nothing elsewhere. */
+export const outsideOf = (job: Opening, own: Share, peer?: Share): { outside?: Outside } =>
+  job.own.outside ? { outside: { pubnonce: own.pubnonce ?? null, ...(peer && { answer: answerIn(peer) }) } } : {};
 
 /**
- * The opener completes. The peer's partial is verified with its own nonce, then the aggregate by BIP340.
- * Undefined: another wallet has to sign first.
+ * The opener completes. The peer's partial is verified with its own nonce, then the aggregate by BIP340; the former also
+ * before another wallet is asked to sign. Undefined: it has to sign first.
+ * @param outside what the record keeps of a nonce that lies in another wallet
  * @throws Refusal `nonce-consumed`, `peer-partial-missing`, `peer-nonce-invalid`, `peer-partial-invalid`
  */
-export function finish(hand: Hand, job: Job, peer: Share): Finished | undefined {
+export function finish(hand: Hand, job: Job, peer: Share, outside?: Outside): Finished | undefined {
   const peerNonce = bytesToHex(readNonce(job, peer));
   if (!peer.partial)
     throw new Refusal('peer-partial-missing', `no partial signature of the ${job.peerIs} found`, { blame: job.peerIs });
   const theirs = { pubnonce: peerNonce, partial: peer.partial };
   if (job.own.outside) {
+    if (outside?.answer !== undefined && outside.answer !== answerIn(theirs))
+      throw new Refusal('nonce-consumed', 'another answer than the one that the other wallet was asked to complete', {
+        blame: job.peerIs,
+      });
+    if (outside?.pubnonce) checkPeer(job, theirs, sessionOf(job, outside.pubnonce, peerNonce));
     const whole = mergedSignature(hand, job);
     if (whole) return { signature: whole, spends: [] };
     const share = mergedShare(hand, job);

@@ -20,12 +20,15 @@ export function seal<M extends object>(message: M, secret: Uint8Array): M & { au
   return { ...message, auth: signHash(messageHash(message), secret) };
 }
 
+/** Whether `auth` is the signature of `pubkey` (32 bytes, hex) over the message. */
+export function isSealedBy(message: object, pubkey: string): boolean {
+  const { auth } = message as { auth?: unknown };
+  return typeof auth === 'string' && /^[0-9a-f]{128}$/.test(auth) && verifies(auth, messageHash(message), pubkey);
+}
+
 /** @throws Refusal `bad-seal` unless `auth` is the signature of `pubkey` (32 bytes, hex) over the message */
 export function checkSeal(message: object, pubkey: string, from: string): void {
-  const auth = (message as { auth?: unknown }).auth;
-  const valid =
-    typeof auth === 'string' && /^[0-9a-f]{128}$/.test(auth) && verifies(auth, messageHash(message), pubkey);
-  if (!valid)
+  if (!isSealedBy(message, pubkey))
     throw new Refusal(
       'bad-seal',
       `the signature of the ${from} over this message does not verify; the message was altered or is not from the ${from}`,

@@ -9,6 +9,8 @@
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { bytesToHex, hexToBytes, parsePoint, parseScalar, publicBytes, secretScalar, taggedHash } from './curve.ts';
+import type { Hex, Party } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { ecdh } from './ecdh.ts';
 
 const NONCE = new Uint8Array(12);
@@ -28,11 +30,22 @@ function cipher({ field, hash }: Ends, shared: Uint8Array, sender: Uint8Array, r
   return chacha20poly1305(key, NONCE, hash);
 }
 
-/** Ciphertext and tag, hex. @param reader 33 bytes, hex, known to be a point */
-export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, reader: string): string {
+interface Reader {
+  /** 33 bytes, hex. */
+  key: Hex;
+  of: Party;
+}
+
+/** Ciphertext and tag, hex. @throws Refusal `key-rejected` for a reader's key that is no point */
+export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, reader: Reader): string {
   const d = secretScalar(sender);
-  const to = hexToBytes(reader);
-  const shared = ecdh(d, parsePoint(to)!);
+  const to = hexToBytes(reader.key);
+  const point = parsePoint(to);
+  if (!point)
+    throw new Refusal('key-rejected', `the key of the ${reader.of} for the sealed ${ends.field} is no point`, {
+      blame: reader.of,
+    });
+  const shared = ecdh(d, point);
   return bytesToHex(cipher(ends, shared, publicBytes(d), to).encrypt(plain));
 }
 

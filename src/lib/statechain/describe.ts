@@ -4,7 +4,7 @@
  */
 import { isNetwork } from '../bitcoin/network.ts';
 import { readSame } from '../bitcoin/psbt.ts';
-import { txidOf } from '../bitcoin/transaction.ts';
+import { txidOf, type Template } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
 import { attempt, type Description, type Fact } from '../signing/description.ts';
@@ -68,25 +68,28 @@ export function describeStatechain(m: Readonly<Record<string, any>>): Descriptio
 }
 
 function transactionFacts(m: Readonly<Record<string, any>>, coin: Coin, { facts, checks }: Description): void {
-  if (m['psbt']?.withdraw) {
-    const template = withdraw(coin, m['address'], m['fee_sat']);
-    const same = attempt(() => (readSame(template, m['psbt'].withdraw, 'sender'), 'what the message states'));
-    checks.push(['psbt.withdraw', same]);
-  }
-  if (!m['psbt']?.backup) return;
+  const check = (role: 'withdraw' | 'backup', made: () => Template, what: string): void => {
+    const psbt = m['psbt']?.[role];
+    if (psbt) checks.push([`psbt.${role}`, attempt(() => (readSame(made(), psbt, 'sender'), what))]);
+  };
+  check('withdraw', () => withdraw(coin, m['address'], m['fee_sat']), 'what the message states');
+  check('backup', () => backupIn(m, coin, facts), 'the backup that the terms give');
+}
+
+/** The backup that the terms give. @throws Refusal `locktime-step`, `malformed-address` */
+function backupIn(m: Readonly<Record<string, any>>, coin: Coin, facts: Fact[]): Template {
   // Before the move the operator's record is not with the message: the PSBT says which locktime it has.
-  const first = { address: coin.terms.owner_address, locktime: coin.terms.locktime };
   const owners = m['record'] ? m['record'].entries.length : m['expected_count'] + (m['m2'] === null ? 0 : 1);
   const position = m['invite'] ? owners - 1 : 0;
-  const to = m['invite'] ? { address: m['invite'].address, locktime: locktimeAt(coin.terms, position) } : first;
-  const template = backup(coin, to);
+  const address = m['invite'] ? m['invite'].address : coin.terms.owner_address;
+  const locktime = locktimeAt(coin.terms, position);
+  if (locktime < 0)
+    throw new Refusal('locktime-step', `owner ${position} found, for whom no height is left: ${locktime}`);
+  const template = backup(coin, { address, locktime });
   const before = confirmBefore(coin.terms, position);
-  facts.push([
-    'backup',
-    `${txidOf(template)}, valid from block ${to.locktime + 1}${before === null ? '' : `, to be confirmed before ${before}`}`,
-  ]);
-  const same = attempt(() => (readSame(template, m['psbt'].backup, 'sender'), 'the backup that the terms give'));
-  checks.push(['psbt.backup', same]);
+  const bound = before === null ? '' : `, to be confirmed before ${before}`;
+  facts.push(['backup', `${txidOf(template)}, valid from block ${locktime + 1}${bound}`]);
+  return template;
 }
 
 function sealedBy(m: Readonly<Record<string, any>>, view: { operator: string; owner_auth: string }): string {

@@ -6,20 +6,22 @@
  */
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { fundingHex, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
 import { earlyHint } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { childOf } from '../bitcoin/package.ts';
+import { addedTo, childOf } from '../bitcoin/package.ts';
 import { txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
-import { table, type Facts, type Hand, type Hex } from '../protocol/action.ts';
+import { table, type Facts, type Hand, type Hex, type WalletPath } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { keyPathScript } from '../signing/keyset.ts';
 import { bundleEntries, bundleOf, type Bundle } from './backup.ts';
 import { checkBackup } from './history.ts';
 import { isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
-import { readCoin, type Coin } from './terms.ts';
+import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
 import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.ts';
 
 /**
@@ -70,25 +72,30 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
       name: 'bundle',
       after: null,
       by: 'owner',
+      stands: true,
       does: 'prints the finished backup, without secrets and whatever the height',
       when: ['with --bundle and --contract', ({ input }) => input.bundle === true && !input.from],
       asks: ['contract', 'bundle'],
       needs: ({ records: { coin } }) => ({ ...chainOf(coin), ours: scriptsOf(coin) }),
       take: ({ records, facts, network }) => {
-        const c = holder(records.coin);
+        const c = holder(records.coin, 'gone');
         const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, facts.ours);
-        return { message: { step: 'bundle', network, ...bundle, verdict: verdictOf(c, bundle, facts) }, writes: {} };
+        const message = { step: 'bundle', network, ...bundle, verdict: verdictOf(c, bundle, facts) } as const;
+        return { message, writes: {}, ...(c.state === 'gone' && { exit: 3, hint: GONE }) };
       },
     }),
     row({
       name: 'exit',
       after: null,
       by: 'owner',
+      stands: true,
       does: 'prints backup and child as a package, from the height of the backup on',
       when: ['without --bundle, or from a bundle', ({ input }) => !input.bundle || input.from !== undefined],
       may: ['contract', 'from', 'utxo', 'allowFee'],
       needs: ({ records: { coin }, input: { from, utxo = [] } }) => ({
-        ...(from ? { tip: true as const, coins: [outpointText(from.coin.outpoint)] } : chainOf(coin)),
+        tip: true,
+        coins: [...(from ? [outpointText(from.coin.outpoint)] : chainOf(coin).coins), ...outpointsOf(utxo)],
+        reserved: outpointsOf(utxo),
         feerate: true as const,
         ours: [
           ...scriptsOf(coin),
@@ -100,6 +107,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
         const { coin, bundle } = input.from
           ? readBundle(input.from, hand.network as Network)
           : ownBundle(holder(records.coin), facts.ours);
+        const path = pathOf(hand, coin, bundle, facts.ours);
         const { hex, ...rest } = bundle;
         const verdict = verdictOf(coin, bundle, facts);
         const said = { step: 'exit', network: hand.network, ...rest, verdict } as const;
@@ -110,7 +118,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
             hint: earlyHint('the backup', bundle.valid_from_height - 1, facts.tip),
             writes: {},
           };
-        const made = packageOf(hand, coin, bundle, input, facts);
+        const made = path && packageOf(hand, coin, { ...bundle, path }, input, facts);
         if (!made)
           return {
             message: { ...said, hex },
@@ -132,6 +140,8 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
   ],
 );
 
+const GONE =
+  'the coin has moved to another owner, whose backup is valid before this one: what is printed is evidence of what this home had, not an exit';
 const LATE =
   'the backup of the owner before is valid too: whichever confirms first wins, and the higher fee replaces the other';
 
@@ -144,11 +154,12 @@ const scriptsOf = (c: Statecoin | undefined): Hex[] =>
   isOwners(c) ? [scriptOf(c.entries.at(-1)!.address, c.terms.network)] : [];
 
 /** @throws Refusal `nothing-to-print` */
-function holder(c: Statecoin | undefined): OwnerRecord {
-  if (!isOwners(c) || c.state === 'gone')
+function holder(c: Statecoin | undefined, also?: 'gone'): OwnerRecord {
+  if (!isOwners(c) || (c.state === 'gone' && also !== 'gone'))
     throw new Refusal(
       'nothing-to-print',
       `the coin is '${c?.state ?? 'unknown'}' in this home: there is no backup of its own to exit with`,
+      c?.state === 'gone' ? { hint: '--bundle prints the one that it had' } : {},
     );
   return c;
 }
@@ -163,9 +174,28 @@ function readBundle(from: Bundle & { network: string }, network: Network): { coi
     throw new Refusal('wrong-network', `a bundle for ${from.network} found, this home is for ${network}`);
   const { network: _, ...bundle } = from;
   const coin = readCoin(bundle.coin, network, 'bundle');
-  const to = { address: bundle.address, locktime: bundle.valid_from_height - 1 };
+  const position = bundle.owners - 1;
+  const to = { address: bundle.address, locktime: locktimeAt(coin.terms, position) };
+  if (to.locktime < 0) throw new Refusal('terms-differ', 'a coin cannot have so many owners', { blame: 'bundle' });
   checkBackup(coin, { ...to, sighash: backupSighash(coin, to) }, bundle.hex);
+  const derived = {
+    valid_from_height: to.locktime + 1,
+    confirm_before_height: confirmBefore(coin.terms, position),
+    txid: txidOfHex(bundle.hex),
+  };
+  if (Object.entries(derived).some(([name, value]) => bundle[name as keyof typeof derived] !== value))
+    throw new Refusal('terms-differ', 'txid or heights of the bundle do not follow from its transaction and terms', {
+      blame: 'bundle',
+    });
   return { coin, bundle };
+}
+
+/** Where the backup's address lies in this home's wallet: what a bundle says of it must lead there. */
+function pathOf(hand: Hand, coin: Coin, bundle: Bundle, ours: Facts['ours']): WalletPath | undefined {
+  const script = scriptOf(bundle.address, coin.terms.network);
+  const known = ours.get(script);
+  if (known || !bundle.path) return known;
+  return keyPathScript(hand.keys.wallet(bundle.path)) === script ? bundle.path : undefined;
 }
 
 /** What `statechain-exit --bundle FILE` reads: a bundle, an `owned` or `ready` message; their other fields are left. */
@@ -173,22 +203,21 @@ export function parseBundle(json: unknown): Bundle & { network: string } {
   return parseAs(v.object({ network: v.string(), ...bundleEntries }), json);
 }
 
-/** Parent and child; undefined where nothing of the parent belongs to this home. */
+/** Parent and child, whose output lies at `path` of this home's wallet. */
 function packageOf(
   hand: Hand,
   coin: Coin,
-  bundle: Bundle,
+  bundle: Bundle & { path: WalletPath },
   { utxo = [], allowFee = false }: ExitInput,
-  facts: Pick<Facts, 'feerate' | 'ours'>,
+  facts: Pick<Facts, 'feerate' | 'ours' | 'coins' | 'reserved'>,
 ) {
   const script = scriptOf(bundle.address, coin.terms.network);
-  const path = facts.ours.get(script) ?? bundle.path;
-  if (!path) return undefined;
   const output = { txid: bundle.txid, vout: PAYOUT_VOUT, sat: coin.terms.amount_sat, script };
   const anchor = { txid: bundle.txid, vout: ANCHOR_VOUT, ...ANCHOR };
   const parent = { version: 3, vsize: vsizeOfHex(bundle.hex), fee: 0n } as const;
   const child = childOf(parent, [anchor, output], utxo, script, facts.feerate, allowFee);
-  const signed = signFunding(hand, withAnchors(child), new Map([...facts.ours, [script, path]]));
+  checkSpendable(facts, addedTo(child, [anchor, output]));
+  const signed = signFunding(hand, withAnchors(child), new Map([...facts.ours, [script, bundle.path]]));
   if (!isSigned(signed)) throw new Refusal('not-signed', 'a coin of --utxo is not of this home');
   const hex = fundingHex(signed);
   return {

@@ -6,6 +6,7 @@
  * the sender, 9 blocks left, 11 state. 5 (the sender's consent), 10 (its half of the key update) and 12 (after the move)
  * belong to whoever receives: `receive.ts`.
  */
+import { isMature, maturing } from '../bitcoin/coin-checks.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { difference, parseTransaction, taprootSighash, toTransaction, withWitness } from '../bitcoin/transaction.ts';
@@ -14,7 +15,7 @@ import type { Facts, Hex } from '../protocol/action.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
 import { coinKey } from '../signing/key-update.ts';
-import { isDeclined, isSignedBy, type Entry, type PublicRecord } from './statements.ts';
+import { isSignedBy, type Entry, type PublicRecord } from './statements.ts';
 import { locktimeAt, NO_OFFSET, pointOf, scriptOfCoin, spentCoin, type Coin } from './terms.ts';
 import { backup } from './transactions.ts';
 
@@ -151,13 +152,18 @@ function templateOfHex(hex: Hex): Template {
   };
 }
 
-/** Points 2, 3 and 9, and the age of the record: what the chain says. `least`: blocks that the last backup must be away. */
+/**
+ * Points 2, 3 and 9, and the age of the record: what the chain says. `least`: blocks that the last backup must be away;
+ * `confirmations`: what the reader asks for beyond the coin's own terms.
+ */
 export function checkChain(
   { coin, record }: Pick<History, 'coin' | 'record'>,
   { tip, coins }: Pick<Facts, 'tip' | 'coins'>,
   least: number,
+  confirmations = 0,
 ): Finding[] {
   const found: Finding[] = [];
+  const minConf = Math.max(coin.terms.min_conf, confirmations);
   const add = (point: number, code: ErrorCode, text: string) => found.push({ point, code, text });
   if (coins !== 'not-checked') {
     const at = outpointText(coin.outpoint);
@@ -167,8 +173,9 @@ export function checkChain(
     else {
       if (seen.script !== script || seen.sat !== sat)
         add(3, 'unsafe-funding', `${at} holds ${seen.sat} sat for script ${seen.script}, not the coin`);
-      if (seen.confirmations < coin.terms.min_conf)
-        add(2, 'funding-unconfirmed', `${seen.confirmations} confirmations found, ${coin.terms.min_conf} expected`);
+      if (!isMature(seen)) add(2, 'funding-unconfirmed', maturing(at, seen));
+      if (seen.confirmations < minConf)
+        add(2, 'funding-unconfirmed', `${seen.confirmations} confirmations found, ${minConf} expected`);
     }
   }
   if (tip !== 'not-checked') {
@@ -180,10 +187,6 @@ export function checkChain(
   }
   return found;
 }
-
-/** Openings that could still be completed behind the back of a later owner: given up, and not declined by their receiver. */
-export const undeclined = (record: Pick<PublicRecord, 'entries' | 'cancelled'>, id: Hex) =>
-  record.cancelled.filter((c) => c.owners === record.entries.length && !isDeclined(id, c));
 
 /** @throws Refusal of the first finding, all of them in words */
 export function refuseFindings(found: readonly Finding[], blame: string): void {

@@ -16,7 +16,7 @@ import { coinKey, nextOffset, offsetPoint, parseResidue, type OpeningSecrets } f
 import { publicKey } from '../signing/musig2.ts';
 import { evenKey } from '../signing/sealed-field.ts';
 import { operatorJob } from './jobs.ts';
-import { checkServes, drawName, drawSecret, publicRecord, receiptOf } from './operator.ts';
+import { checkServes, drawName, drawSecret, givenUp, publicRecord, receiptOf } from './operator.ts';
 import { freed, isOperators, type Frozen, type OperatorRecord, type Statecoin } from './records.ts';
 import {
   declineOf,
@@ -32,6 +32,7 @@ import {
   checkCoinIs,
   nextEntry,
   openIn,
+  readable,
   sealIn,
   type At,
   type TransferMessage,
@@ -56,6 +57,9 @@ export function openCoin(hand: Pick<Hand, 'restored'>, coin: Statecoin | undefin
   return coin;
 }
 
+/** An owner opens and gives up so often at most: what is stated of it stays readable. */
+const MAX_OPENINGS = 16;
+
 const onChain = (c: OperatorRecord, coins: Facts['coins']): string =>
   checkCoin(coins, spentCoin(c), { minConf: c.terms.min_conf, blame: 'owner' });
 
@@ -66,6 +70,13 @@ export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: Records, fa
   checkRemaining(c.terms, c.entries.length, tip, c.terms.min_remaining_blocks);
   const coins = onChain(c, facts.coins);
   checkInvite(c, m.invite, next);
+  if (givenUp(c).length >= MAX_OPENINGS)
+    throw new Refusal('too-many-openings', `${MAX_OPENINGS} openings of this owner were given up before`, {
+      hint: 'withdraw, or exit with the backup at its height',
+      blame: 'sender',
+    });
+  // Without its share the coin could only be frozen, never moved.
+  hand.keys.share(c.share!);
 
   const secrets: OpeningSecrets = { share: drawSecret(hand), x: drawSecret(hand), oneTime: drawSecret(hand) };
   const [operator_pubkey, x_pubkey, one_time_pubkey] = [secrets.share, secrets.x, secrets.oneTime].map((secret) =>
@@ -153,7 +164,7 @@ export function move(hand: Hand, m: At<'received'>, { coin }: Records, facts: Ch
     share,
   };
   return {
-    message: movedMessage(hand, m, moved, part, tip),
+    message: readable(movedMessage(hand, m, moved, part, tip)),
     writes: { coin: moved },
     shares: [{ name: share, secret: secrets.share }],
     checks: { coins },
@@ -260,19 +271,22 @@ function declinedIn(coin: OperatorRecord, m: At<'declined'>): string {
   return m.declined;
 }
 
-/** --cancel by the operator: the opening that is under way. */
+/** --cancel by the operator: the opening that is under way, and only where the message names that one. */
 export function dropOpening(coin: OperatorRecord, m: TransferMessage | null, network: string) {
   if (coin.state !== 'frozen')
     throw new Refusal('too-late-to-cancel', `the coin is '${coin.state}' in this home: no transfer is under way`);
-  const other =
-    m &&
-    (('opening' in m && !sameJson(m.opening, coin.frozen.opening)) ||
-      ('invite' in m && !sameJson(m.invite, coin.frozen.invite)));
-  if (other) throw new Refusal('stale-record', 'the message is of another transfer than the one under way');
+  if (m && !namesUnder(m, coin.frozen))
+    throw new Refusal('stale-record', 'the message is of another transfer than the one under way');
   const after = freed(coin);
   return {
     writes: { coin: after as Statecoin },
     message: { step: 'freed', network, coin: viewOf(coin), cancelled: after.cancelled.at(-1)! } as const,
     hint: 'the sender may have sent its secret half already: until the receiver declines, the sender transfers the coin to nobody else; hand it this message',
   };
+}
+
+function namesUnder(m: TransferMessage, { opening, invite }: Frozen): boolean {
+  if ('cancelled' in m)
+    return m.cancelled.operator_pubkey === opening.operator_pubkey && m.cancelled.owner_pubkey === invite.pubkey;
+  return 'invite' in m && sameJson(m.invite, invite) && (!('opening' in m) || sameJson(m.opening, opening));
 }

@@ -15,7 +15,7 @@ import {
   readPayment,
   signFunding,
 } from '../bitcoin/funding.ts';
-import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
@@ -78,6 +78,7 @@ export interface OpenInput {
   payout?: string;
   change?: string;
   allowFee?: boolean;
+  maxLock?: number;
 }
 type Rs = { coin: Statecoin };
 
@@ -106,7 +107,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       if (m.step === 'addressed') return coin && 'side' in coin ? coin.side.auth : m.terms.owner_auth;
       return by === 'operator' ? m.coin.owner_auth : m.coin.operator;
     },
-    sealWith: ({ coin }) => coin!.own.path,
+    sealWith: ({ coin }) => coin?.own.path ?? null,
     cancel: ({ records }) => {
       const c = records.coin;
       if (c && (c.state === 'offered' || c.state === 'addressed' || c.state === 'proposed'))
@@ -143,7 +144,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       does: 'shows the address that another wallet is to fund, without paying yet',
       when: ['without --utxo', ({ input }) => !input.utxo],
       asks: ['amount'],
-      may: ['payout', 'operator'],
+      may: ['payout', 'operator', 'maxLock'],
       needs: ({ input }) => ({ tip: true, payout: unnamed(input.payout) }),
       take: ({ message, records, input, facts, ...hand }) => {
         if (records.coin) throw new Refusal('already-known', 'this offer was answered before');
@@ -192,12 +193,13 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       does: 'proposes a coin funded by its own, with the nonce of its backup',
       when: ['with --utxo', ({ input }) => input.utxo !== undefined],
       asks: ['utxo', 'amount'],
-      may: ['payout', 'change', 'allowFee', 'operator'],
+      may: ['payout', 'change', 'allowFee', 'operator', 'maxLock'],
       needs: ({ input }) => ({
         tip: true,
         feerate: true,
         payout: unnamed(input.payout, input.change),
         coins: outpointsOf(input.utxo ?? []),
+        reserved: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
         if (records.coin) throw new Refusal('already-known', 'this offer was answered before');
@@ -211,7 +213,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
           network: terms.network,
           allowFee: input.allowFee ?? false,
         });
-        const coins = checkCoins(facts.coins, template.inputs);
+        const coins = checkSpendable(facts, template.inputs);
         const coin = { id: coinId(terms), terms, outpoint: outpointIn(template, scriptOfCoin(terms)) };
         const proposed = propose(
           hand,
@@ -226,6 +228,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       name: 'accepted',
       after: 'proposed',
       by: 'operator',
+      stands: true,
       does: 'rebuilds the backup from the terms, counts it and signs it last; from here on it serves the coin',
       needs: () => ({ tip: true }),
       take: ({ message, records, facts, ...hand }) => {
@@ -256,6 +259,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
                 signed: [{ kind: 'backup', sighash: entry.sighash }],
                 share: had.share,
                 cancelled: [],
+                closing: null,
                 restored: false,
               };
         return {
@@ -268,6 +272,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       name: 'ready',
       after: 'accepted',
       by: 'owner',
+      stands: true,
       does: 'completes and stores the backup, and only then shows the funding transaction',
       needs: ({ records: { coin } }) => ({
         ours: [

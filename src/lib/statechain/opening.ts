@@ -15,8 +15,10 @@ import { isOwners, type OwnerRecord, type Statecoin } from './records.ts';
 import type { Entry } from './statements.ts';
 import {
   checkKeys,
+  checkLock,
   checkTermsWithin,
   knownTip,
+  MAX_LOCK,
   NO_OFFSET,
   scriptOfCoin,
   termsFrom,
@@ -41,7 +43,7 @@ export function agree(
   network: Network,
   offer: Offer,
   side: Parameters<typeof termsFrom>[2],
-  input: { amount: bigint; operator?: string },
+  input: { amount: bigint; operator?: string; maxLock?: number },
   tip: number | 'not-checked',
 ): Terms {
   if (input.operator !== undefined && input.operator !== offer.operator)
@@ -56,6 +58,7 @@ export function agree(
   const terms = termsFrom(network, offer, side, input.amount, at);
   checkKeys(terms, 'operator');
   checkTermsWithin(terms, offer.policy, at);
+  checkLock(terms.locktime - at, input.maxLock ?? MAX_LOCK);
   checkDust(terms);
   return terms;
 }
@@ -133,8 +136,12 @@ export function complete(
     funding,
     coins,
     given: [],
-    withdrawal: null,
+    withdrawals: [],
+    minRemaining: 0,
+    minConf: 0,
     restored: false,
+    declined: false,
+    superseded: false,
   };
   return { record, spends };
 }

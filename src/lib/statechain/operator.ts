@@ -37,6 +37,10 @@ export function checkServes(hand: Pick<Hand, 'restored'>, c?: OperatorRecord): v
     throw new Refusal('contract-restored', 'this coin is from a restored store: its share is gone, its owner exits');
 }
 
+/** The openings of the present owner that were given up: of those of former owners nothing can come any more. */
+export const givenUp = ({ cancelled, entries }: Pick<OperatorRecord, 'cancelled' | 'entries'>) =>
+  cancelled.filter((c) => c.owners === entries.length);
+
 /** What the operator states of a coin, signed. */
 export function publicRecord(hand: Pick<Hand, 'keys'>, c: OperatorRecord, tip: number): PublicRecord {
   const { frozen } = c.state === 'frozen' ? c : { frozen: undefined };
@@ -47,7 +51,7 @@ export function publicRecord(hand: Pick<Hand, 'keys'>, c: OperatorRecord, tip: n
     signed: [...c.signed],
     count: new Set(c.signed.map((s) => s.sighash)).size,
     opening: frozen ? { ...frozen.opening, owner_pubkey: frozen.invite.pubkey, owner_auth: frozen.invite.auth } : null,
-    cancelled: [...c.cancelled],
+    cancelled: givenUp(c),
     height: tip,
   };
   return { ...statement, signature: signStatement('record', statement, secretOf(hand)) };

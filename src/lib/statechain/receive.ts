@@ -19,27 +19,19 @@ import { backupCopy, bundleOf } from './backup.ts';
 import { checkChain, checkHistory, checkRecord, refuseFindings, type Finding } from './history.ts';
 import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
+import { atRest, isOwners, isPending, must, type OwnerRecord, type Pending } from './records.ts';
+import { checkReceipt, isSignedBy, isStatement, transferOf, type Entry } from './statements.ts';
 import {
-  backupNonce,
-  cancelled,
-  isOwners,
-  isPending,
-  must,
-  type OwnerRecord,
-  type Pending,
-  type PendingRecord,
-  type Statecoin,
-} from './records.ts';
-import {
-  checkReceipt,
-  declineOf,
-  isSignedBy,
-  isStatement,
-  signStatement,
-  transferOf,
-  type Entry,
-} from './statements.ts';
-import { knownTip, locktimeAt, pointOf, readCoin, spentCoin, type Coin } from './terms.ts';
+  checkLock,
+  checkStep,
+  knownTip,
+  locktimeAt,
+  MAX_LOCK,
+  pointOf,
+  readCoin,
+  spentCoin,
+  type Coin,
+} from './terms.ts';
 import {
   checkCoinIs,
   isOpenFor,
@@ -61,7 +53,7 @@ export function invite(hand: Hand, operator: Hex, address: string): Out<'invited
   const { own, side } = freshSide(hand, undefined, address);
   return {
     message: { step: 'invited', network: hand.network, operator, invite: side },
-    writes: { next: { role: 'owner', state: 'invited', network: hand.network, own, side, operator } },
+    writes: { next: { role: 'owner', state: 'invited', network: hand.network, own, side, operator, restored: false } },
   };
 }
 
@@ -71,7 +63,7 @@ export function receive(
   m: At<'sent'>,
   { next }: Records,
   facts: Chain,
-  { minRemaining = 0 }: TransferInput,
+  { minRemaining = 0, minConf = 0, maxLock = MAX_LOCK }: TransferInput,
 ): Out<'received'> {
   const had = must(next, 'owner', 'invited', 'received');
   const { invite: to, opening, record } = m;
@@ -82,15 +74,18 @@ export function receive(
   if (isPending(had) && (had.id !== coin.id || !sameJson(had.opening, opening)))
     throw new Refusal('state-moved-on', 'another transfer to these keys was answered before');
   const operator = isPending(had) ? had.terms.operator : had.operator;
-  knownTip(facts.tip);
+  const tip = knownTip(facts.tip);
   // First what costs little: anybody can send a long history that no operator has signed.
   refuseFindings(checkRecord(coin, record, operator), 'sender');
   const { terms } = coin;
+  checkStep(terms);
+  const locktime = locktimeAt(terms, record.entries.length);
+  checkLock(locktime - tip, maxLock);
   const least = terms.step_blocks + Math.max(minRemaining, terms.margin_blocks);
   refuseFindings(
     [
       ...checkHistory({ coin, record, backups: m.backups }, operator),
-      ...checkChain({ coin, record }, facts, least),
+      ...checkChain({ coin, record }, facts, least, minConf),
       ...checkTransfer(coin, m),
     ],
     'sender',
@@ -113,8 +108,11 @@ export function receive(
     entries: record.entries,
     backups: m.backups,
     cancelled: record.cancelled,
-    locktime: locktimeAt(terms, record.entries.length),
+    locktime,
     nonce: null,
+    minRemaining,
+    minConf,
+    restored: had.restored,
   };
   const opened = openBackup(hand, pending);
   const said: Omit<At<'received'>, 'm2'> = {
@@ -139,7 +137,7 @@ export function receive(
 }
 
 /** Is the message for this home's keys? @throws Refusal `not-mine` */
-function checkMine(side: Side, to: At<'sent'>['invite']): void {
+export function checkMine(side: Side, to: At<'sent'>['invite']): void {
   if (!sameJson(side, to))
     throw new Refusal('not-mine', 'the transfer names other keys, or another address, than this home has invited to', {
       blame: 'sender',
@@ -176,7 +174,6 @@ export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out
   const had = must(next, 'owner', 'received', 'declined');
   const { entry, record } = movedTo(had, m);
   const opened = openBackup(hand, had);
-  const { state: _, ...pending } = had;
   return {
     message: {
       step: 'received',
@@ -189,19 +186,28 @@ export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out
       m2: null,
       psbt: { backup: opened.psbt },
     },
-    writes: { next: { ...pending, state: 'received', nonce: entry.sighash } },
+    // Declined stays declined: what comes of it is no payment, but its backup may be needed.
+    writes: { next: { ...had, nonce: entry.sighash } },
     opens: opened.opens,
   };
+}
+
+/** What `moved` is compared with: the history as it was before the own entry. */
+interface Received extends Coin {
+  side: Side;
+  opening: { operator_pubkey: Hex };
+  entries: readonly Entry[];
+  locktime: number;
 }
 
 /**
  * Point 12: the coin has moved to exactly these keys, and nothing else was signed meanwhile.
  * @throws Refusal `terms-differ`, `state-moved-on`, `keyagg-mismatch`, `bad-receipt`, `bad-record`, `signature-count`, …
  */
-function movedTo(had: PendingRecord, m: At<'moved'>): { entry: Entry; record: At<'moved'>['record'] } {
+function movedTo(had: Received, m: At<'moved'>): { entry: Entry; record: At<'moved'>['record'] } {
   checkCoinIs(had, m.coin, 'operator');
   checkMine(had.side, m.invite);
-  if (!sameJson(had.opening, m.opening))
+  if (Object.entries(had.opening).some(([name, key]) => m.opening[name as keyof typeof m.opening] !== key))
     throw new Refusal('state-moved-on', 'this home has answered another opening', { blame: 'operator' });
   const { offset, record, receipt } = m;
   const locked = nextEntry(m.invite, m.opening, had.locktime);
@@ -242,15 +248,17 @@ export function own(
   m: At<'moved'>,
   { next, coin: before }: Records,
   facts: Chain & Pick<Facts, 'ours'>,
+  { unchecked = false }: TransferInput,
 ): Out<'owned'> {
   const tip = knownTip(facts.tip);
-  if (isOwners(next)) return ownedBefore(next, m, tip, facts);
-  const had = must(next, 'owner', 'received');
+  if (isOwners(next)) return ownedBefore(next, m, tip, facts, unchecked);
+  const had = must(next, 'owner', 'received', 'declined');
   const { entry, record } = movedTo(had, m);
   const { terms } = had;
-  const coins = checkCoin(facts.coins, spentCoin(had), { minConf: terms.min_conf, blame: 'sender' });
+  const { coins, least } = looked(had, facts);
   const job = ownerJob(had.own, entry, backup(had, entry));
   const { signature, spends } = finish(hand, job, sharesIn(job, m.psbt.backup).peer)!;
+  const earlier = isOwners(before) ? before : undefined;
   const owned: Extract<OwnerRecord, { state: 'owned' }> = {
     role: 'owner',
     state: 'owned',
@@ -267,69 +275,103 @@ export function own(
     funding: null,
     coins: [],
     given: [],
-    withdrawal: null,
-    restored: false,
+    withdrawals: [],
+    minRemaining: had.minRemaining,
+    minConf: had.minConf,
+    restored: had.restored || (earlier?.restored ?? false),
+    declined: had.state === 'declined',
+    superseded: false,
   };
-  // The home had the coin before: as its sender, or long ago.
-  const left: Partial<TransferRecords> = isOwners(before) && before.state !== 'closed' ? { coin: gone(before) } : {};
+  // The home had the coin before: as its sender, or long ago. The later owner has its id.
+  const left: Partial<TransferRecords> =
+    earlier && earlier.state !== 'closed' ? { coin: { ...atRest(earlier), state: 'gone', superseded: true } } : {};
   return {
-    ...say(owned, m, tip, facts),
+    ...say(owned, m.record, tip, facts, { coins, unchecked, restored: had.restored, least }),
     writes: { ...left, next: owned },
     spends,
-    checks: { coins },
   };
 }
 
-const gone = (c: OwnerRecord): Statecoin => {
-  const { to: _, ...rest } = c as Extract<Statecoin, { state: 'sent' }>;
-  return { ...rest, state: 'gone' };
-};
-
-function ownedBefore(c: OwnerRecord, m: At<'moved'>, tip: number, facts: Pick<Facts, 'ours'>): Out<'owned'> {
-  checkAnswer(c.answer, m.psbt.backup, 'backup', 'operator');
-  return { ...say(c, m, tip, facts), writes: {} };
+/** Another `moved` of the coin that this home has: checked like the first, and the chain is looked at once more. */
+function ownedBefore(
+  c: OwnerRecord,
+  m: At<'moved'>,
+  tip: number,
+  facts: Chain & Pick<Facts, 'ours'>,
+  unchecked: boolean,
+): Out<'owned'> {
+  const had = must(c, 'owner', 'owned', 'offering', 'sent', 'withdrawing') as OwnerRecord;
+  checkAnswer(had.answer, m.psbt.backup, 'backup', 'operator');
+  const { operator_pubkey, locktime } = had.entries.at(-1)!;
+  const { record } = movedTo({ ...had, opening: { operator_pubkey }, locktime, entries: had.entries.slice(0, -1) }, m);
+  const { coins, least } = looked(had, facts);
+  return {
+    ...say(had, record, tip, facts, { coins, unchecked, restored: had.restored, least }),
+    writes: {},
+  };
 }
 
-function say(c: OwnerRecord, m: At<'moved'>, tip: number, { ours }: Pick<Facts, 'ours'>) {
-  const { terms } = c;
+/** The chain once more, at every `moved`: the coin as deep, and the backup as far away, as the receiver has asked. */
+function looked(c: Coin & Pick<OwnerRecord, 'minConf' | 'minRemaining'>, { coins }: Pick<Facts, 'coins'>) {
+  const minConf = Math.max(c.terms.min_conf, c.minConf);
+  return {
+    coins: checkCoin(coins, spentCoin(c), { minConf, blame: 'sender' }),
+    least: Math.max(c.terms.margin_blocks, c.minRemaining),
+  };
+}
+
+/** What `owned` rests on. */
+interface Grounds {
+  coins: string;
+  unchecked: boolean;
+  /** The record of the transfer comes from a restored store. */
+  restored: boolean;
+  /** Blocks that the backup must be away. */
+  least: number;
+}
+
+/**
+ * Is it payment? The one place where that is said: in words what is missing, and the name of it for `checks`.
+ * undefined: nothing is.
+ */
+function missing(c: OwnerRecord, remaining: number, on: Grounds): readonly [check: string, words: string] | undefined {
+  if (c.declined)
+    return ['declined-before', 'declined before: no payment; the backup is kept in case that the sender lost the coin'];
+  if (on.restored)
+    return [
+      'restored',
+      'this home was restored: it may have declined this transfer before, and then it is no payment; ask the sender',
+    ];
+  if (remaining < on.least)
+    return [
+      'late',
+      `only ${remaining} blocks are left: do not count this as payment before the coin is withdrawn or exited and confirmed`,
+    ];
+  if (on.coins === 'not-checked' && !on.unchecked)
+    return [
+      'not-checked',
+      'nobody looked whether the coin is still there: do not count this as payment before `spillway status` or `statechain-verify` with --chain has (--unchecked says that you have looked yourself)',
+    ];
+  return undefined;
+}
+
+function say(c: OwnerRecord, record: At<'moved'>['record'], tip: number, { ours }: Pick<Facts, 'ours'>, on: Grounds) {
   const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, ours);
   const remaining = c.entries.at(-1)!.locktime - tip;
   const message: At<'owned'> = {
     step: 'owned',
-    network: m.network,
+    network: c.terms.network,
     ...bundle,
-    record: m.record,
+    record,
     backups: [...c.backups],
-    receipt: m.receipt,
+    receipt: c.receipt!,
     remaining_blocks: remaining,
   };
-  const late = remaining < terms.margin_blocks;
+  const [payment, hint] = missing(c, remaining, on) ?? ['final', undefined];
   return {
     message,
-    copies: [backupCopy(bundle, m.network)],
-    ...(late && {
-      exit: 3 as const,
-      hint: `only ${remaining} blocks are left: do not count this as payment before the coin is withdrawn or exited and confirmed`,
-    }),
-  };
-}
-
-/** --cancel: it will not complete the opening. Its nonce is erased, and its signature says so for good. */
-export function decline(hand: Hand, m: Extract<TransferMessage, { opening: unknown }>, next: Statecoin | undefined) {
-  const had = must(next, 'owner', 'invited', 'received', 'declined');
-  const { invite: to, opening, coin, network } = m;
-  checkMine(had.side, to);
-  if (isPending(had) && (had.id !== coin.id || !sameJson(had.opening, opening)))
-    throw new Refusal('state-moved-on', 'this home has answered another opening');
-  const declined = signStatement(
-    'declined',
-    declineOf(coin.id, to, opening.operator_pubkey),
-    hand.keys.auth(had.own.path),
-  );
-  const left: Statecoin = isPending(had) ? { ...had, state: 'declined', nonce: null } : cancelled(had);
-  return {
-    message: { step: 'declined', network, coin, invite: to, opening, declined } as const,
-    writes: { next: left },
-    voids: backupNonce(had),
+    copies: [backupCopy(bundle, c.terms.network)],
+    checks: { coins: on.coins, payment },
+    ...(hint !== undefined && { exit: 3 as const, hint }),
   };
 }

@@ -13,8 +13,9 @@
 import type { Funding } from '../bitcoin/funding.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Claim, Hex, Kind, NonceId, RecordRow } from '../protocol/action.ts';
-import { coinClaim, idClaim, keyClaim } from '../protocol/claims.ts';
+import { coinClaim, coinIdClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
+import { believing, doubted, kept, once, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Side } from '../signing/side.ts';
@@ -31,6 +32,8 @@ export interface OperatorCoin extends Coin {
   /** The file of the present share; null in a restored home. */
   share: string | null;
   cancelled: readonly Cancelled[];
+  /** The one withdrawal that it has signed. */
+  closing: { address: string; feeSat: bigint } | null;
   restored: boolean;
 }
 /** A transfer under way at the operator. `share`: the file with S', x and E. */
@@ -44,6 +47,8 @@ export interface Frozen {
 export interface Given {
   operator_pubkey: Hex;
   owner_pubkey: Hex;
+  /** The authentication key of the invitation: nobody else may decline. Empty where this home does not know it. */
+  owner_auth: Hex;
   /** m1 has left the home. */
   sent: boolean;
   declined: boolean;
@@ -67,9 +72,17 @@ export interface OwnerCoin extends Coin {
   funding: Funding | null;
   coins: readonly string[];
   given: readonly Given[];
-  withdrawal: Withdrawal | null;
+  /** All that were asked for: the operator signs one of them and no other. The last is under way in `withdrawing`. */
+  withdrawals: readonly Withdrawal[];
   /** The record comes from a restored or copied store. */
   restored: boolean;
+  /** What the receiver asked for; of a coin that it opened itself, nothing. */
+  minRemaining: number;
+  minConf: number;
+  /** This home had declined the transfer by which it has the coin: no payment. */
+  declined: boolean;
+  /** A later record of this home holds the coin's id. */
+  superseded: boolean;
 }
 /** A receiver's, before the coin is its own. */
 export interface Pending extends Coin {
@@ -84,6 +97,11 @@ export interface Pending extends Coin {
   locktime: number;
   /** Of the open nonce; null where it was erased. */
   nonce: Hex | null;
+  /** What the receiver asks for, now and when the coin is its own. */
+  minRemaining: number;
+  minConf: number;
+  /** The record comes from a restored or copied store: this home may have declined what it does not know of. */
+  restored: boolean;
 }
 export type HeldState = 'owned' | 'withdrawing' | 'closed' | 'gone';
 type Each<S, X> = S extends string ? { state: S } & X : never;
@@ -92,7 +110,7 @@ export type Statecoin =
   | { role: 'operator'; state: 'offered'; network: string; own: Own; offer: Offer; share: string }
   | Each<'open' | 'closed', OperatorCoin>
   | ({ state: 'frozen'; frozen: Frozen } & OperatorCoin)
-  | { role: 'owner'; state: 'invited'; network: string; own: Own; side: Side; operator: Hex }
+  | { role: 'owner'; state: 'invited'; network: string; own: Own; side: Side; operator: Hex; restored: boolean }
   | { role: 'owner'; state: 'addressed'; own: Own; side: Side; offer: Offer; terms: Terms; id: Hex }
   | ({
       role: 'owner';
@@ -105,7 +123,9 @@ export type Statecoin =
     } & Coin)
   | Each<'received' | 'declined', Pending>
   | Each<HeldState, OwnerCoin & { tx?: Hex }>
-  | Each<'offering' | 'sent', OwnerCoin & { to: Invite }>
+  | Each<'offering', OwnerCoin & { to: Invite }>
+  /** `opening`: what it was sent in; a record of an older program has none. */
+  | Each<'sent', OwnerCoin & { to: Invite; opening?: Opening }>
   | Ended;
 
 /** `lost`: given up because its store was restored; the journal may know that it went on. */
@@ -151,10 +171,12 @@ function claimsOf(c: Statecoin): readonly Claim[] {
     case 'cancelled':
       return [keyClaim(c.key)];
     case 'invited':
-    case 'received':
     case 'declined':
-    case 'gone':
       return [keyClaim(c.side.pubkey)];
+    case 'received':
+      return [keyClaim(c.side.pubkey), ...(c.nonce === null ? [] : [coinIdClaim(c.id)])];
+    case 'gone':
+      return c.superseded ? [keyClaim(c.side.pubkey)] : [keyClaim(c.side.pubkey), idClaim(c.id)];
     case 'addressed':
       return ownerClaims(c);
     default:
@@ -165,8 +187,14 @@ function claimsOf(c: Statecoin): readonly Claim[] {
 }
 
 /** An opening is found by the operator's key, whatever its message holds. */
-const ownerClaims = (c: { id: Hex; side: Side; terms: Terms; entries?: readonly Entry[] }): Claim[] => [
-  idClaim(c.id),
+const ownerClaims = (c: {
+  id: Hex;
+  side: Side;
+  terms: Terms;
+  entries?: readonly Entry[];
+  superseded?: boolean;
+}): Claim[] => [
+  ...(c.superseded ? [] : [idClaim(c.id)]),
   keyClaim(c.side.pubkey),
   ...((c.entries ?? []).length < 2 ? [keyClaim(c.terms.operator_pubkey)] : []),
 ];
@@ -182,7 +210,7 @@ function operatorClaims(c: OperatorRecord): readonly Claim[] {
   const shares = [c.share, frozen?.share].filter((name): name is string => typeof name === 'string');
   return [
     idClaim(c.id),
-    coinClaim(outpointText(c.outpoint)),
+    fundingClaim(outpointText(c.outpoint)),
     ...[...new Set(keys)].map(keyClaim),
     ...shares.map(shareClaim),
   ];
@@ -210,16 +238,101 @@ function progress(c: Statecoin): readonly number[] {
   return [stage, c.signed.length + c.entries.length + c.cancelled.length + declined.length];
 }
 
-/** See `Kind.merged`: the one that is further, the first where both are equal. */
-function merged(a: Statecoin, b: Statecoin): Statecoin {
+const further = (a: Statecoin, b: Statecoin): boolean => {
   const [mine, other] = [progress(a), progress(b)];
   const at = mine.findIndex((n, i) => n !== other[i]);
-  return at >= 0 && (other[at] ?? 0) > mine[at]! ? b : a;
+  return at >= 0 && mine[at]! > (other[at] ?? 0);
+};
+
+/** What stays true once one version says it, and that a restore does not doubt. */
+const remembered: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
+/** Sets by S': what either version knows of an opening, both know. */
+const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: T) => T): Belief<readonly T[]> => ({
+  merged: (later, earlier = []) =>
+    united<T>((e) => e.operator_pubkey).merged!(later, earlier).map((e) => {
+      const other = earlier.find((o) => o.operator_pubkey === e.operator_pubkey);
+      return other ? both(e, other) : e;
+    }),
+});
+
+const fields: Beliefs<Statecoin> = {
+  role: kept,
+  state: kept,
+  network: kept,
+  own: kept,
+  side: kept,
+  key: kept,
+  operator: kept,
+  id: kept,
+  terms: kept,
+  outpoint: kept,
+  offer: kept,
+  to: kept,
+  // Signed by the operator, or counted by it, in order: the later version has all of the earlier one's.
+  entries: kept,
+  signed: kept,
+  backups: kept,
+  opening: kept,
+  frozen: kept,
+  locktime: kept,
+  minRemaining: kept,
+  minConf: kept,
+  receipt: once,
+  answer: kept,
+  funding: kept,
+  coins: kept,
+  tx: once,
+  closing: once,
+  lost: kept,
+  cancelled: openings((later, earlier) => ({ ...later, declined: later.declined ?? earlier.declined })),
+  given: openings((later, earlier) => ({
+    ...later,
+    owner_auth: later.owner_auth || earlier.owner_auth,
+    sent: later.sent || earlier.sent,
+    declined: later.declined || earlier.declined,
+  })),
+  withdrawals: united((w) => w.sighash),
+  declined: remembered,
+  superseded: remembered,
+  nonce: voided<string | null>(null),
+  share: voided<string | null>(null),
+  restored: doubted,
+};
+
+/** What is left of each state: openings and proposals end, an invitation stands. */
+function afterRestore(c: Statecoin): Statecoin {
+  if (c.state === 'invited') return c;
+  if (isBeginning(c)) return { ...cancelled(c), lost: true };
+  if (c.state === 'frozen') return freed(c);
+  return c.state === 'withdrawing' ? { ...c, state: 'owned' } : c;
+}
+
+/** A record of an older program has not all fields. */
+function filled(c: Statecoin & { withdrawal?: Withdrawal | null }): Statecoin {
+  if (c.state === 'invited') return { ...c, restored: c.restored ?? false };
+  if (isPending(c))
+    return { ...c, minRemaining: c.minRemaining ?? 0, minConf: c.minConf ?? 0, restored: c.restored ?? false };
+  if (isOperators(c)) return { ...c, closing: c.closing ?? null };
+  if (!isOwners(c)) return c;
+  const { withdrawal, ...rest } = c as OwnerCoin & { state: 'owned'; to?: Invite; withdrawal?: Withdrawal | null };
+  return {
+    ...rest,
+    withdrawals: rest.withdrawals ?? (withdrawal ? [withdrawal] : []),
+    // A decline was believed by a key that came with it: by whose, nobody knows any more.
+    given: rest.given.map((g) => {
+      const known = g.owner_auth ?? (rest.to?.pubkey === g.owner_pubkey ? rest.to.auth : '');
+      return { ...g, owner_auth: known, declined: g.declined && g.owner_auth !== undefined };
+    }),
+    minRemaining: rest.minRemaining ?? 0,
+    minConf: rest.minConf ?? 0,
+    declined: rest.declined ?? false,
+    superseded: rest.superseded ?? c.state === 'gone',
+  };
 }
 
 export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
-  parse: (json) => withSats(json) as Statecoin,
+  parse: (json) => filled(withSats(json) as Statecoin),
   claims: claimsOf,
   key: (c) => keyClaim(firstKey(c)),
   row(c): RecordRow {
@@ -230,17 +343,19 @@ export const statecoinKind: Kind<Statecoin> = {
       (c.state === 'cancelled' && !c.lost) || c.state === 'gone' || (c.state === 'closed' && c.role === 'operator');
     return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left };
   },
-  restored(c): Statecoin {
-    if (c.state === 'invited') return c;
-    if (isBeginning(c)) return { ...cancelled(c), lost: true };
-    if (isPending(c)) return { ...c, nonce: null };
-    if (isOperators(c)) return { ...(c.state === 'frozen' ? freed(c) : c), share: null, restored: true };
-    if (!isOwners(c)) return c;
-    if (c.state === 'withdrawing') return { ...c, state: 'owned', withdrawal: null, restored: true };
-    return { ...c, restored: true };
-  },
-  merged,
+  ...believing(fields, { restored: afterRestore, isLater: further }),
+  beside: (c) => (isOwners(c) ? { ...c, superseded: true } : c),
+  yields: (mine, to) =>
+    isOwners(mine) && isOwners(to) && mine.entries.length < to.entries.length
+      ? { ...mine, superseded: true }
+      : undefined,
 };
+
+/** An owner's coin without the transfer that is under way. */
+export function atRest(c: OwnerRecord): OwnerCoin {
+  const { to: _, opening: __, ...rest } = c as Extract<Statecoin, { state: 'sent' }>;
+  return rest;
+}
 
 /** The coin without the transfer that was under way; its opening is known for good. */
 export function freed(

@@ -9,45 +9,56 @@ import type { Hand, Outcome } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, evenSecret, parseScalar } from '../signing/curve.ts';
-import { firstMessage } from '../signing/key-update.ts';
+import { coinKey, firstMessage } from '../signing/key-update.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { evenKey } from '../signing/sealed-field.ts';
 import { refuseFindings, checkCount } from './history.ts';
 import { drawSecret } from './operator.ts';
-import { isOwners, must, type Given, type OwnerRecord, type Statecoin } from './records.ts';
+import { atRest, isOwners, must, type Given, type OwnerRecord, type Statecoin } from './records.ts';
 import {
   checkReceipt,
   isDeclined,
   isSignedBy,
+  isStatement,
   signStatement,
   transferOf,
   type Cancelled,
   type Invite,
 } from './statements.ts';
-import { viewOf } from './terms.ts';
+import { locktimeAt, pointOf, viewOf } from './terms.ts';
 import {
   checkCoinIs,
   isOpenFor,
   openIn,
+  readable,
   sealIn,
   type At,
   type TransferMessage,
   type TransferRecords,
 } from './transfer-messages.ts';
+import { backupSighash } from './transactions.ts';
 
 type Out<S extends TransferMessage['step']> = Outcome<At<S>, TransferRecords>;
 
 /** Openings that could be completed without this owner. */
 export const exposed = (c: OwnerRecord): Given[] => c.given.filter((g) => g.sent && !g.declined);
 
-/** @throws Refusal `undeclined` unless the receiver is this home itself */
-function checkExposed(c: OwnerRecord, receiver: Statecoin | undefined): void {
-  if (exposed(c).length === 0 || receiver?.role === 'owner') return;
+/**
+ * May it be said that nobody else can complete a transfer of this coin? Not while an opening is exposed, and never by a
+ * home that does not know all that it has sent.
+ */
+const isFinal = (c: OwnerRecord): boolean => !c.restored && exposed(c).length === 0;
+
+/** @throws Refusal `undeclined` unless the invitation is one of this home itself */
+function checkExposed(c: OwnerRecord, invite: Invite, own: Statecoin | undefined): void {
+  if (exposed(c).length === 0 || (own?.state === 'invited' && sameJson(own.side, invite))) return;
   throw new Refusal(
     'undeclined',
     'an earlier transfer of this coin was cancelled after its secret half had left, and its receiver has not declined',
     {
-      hint: 'let that receiver give it up with --cancel, and hand on its answer; or withdraw, exit, or transfer the coin to this home itself',
+      hint: c.restored
+        ? "give this home's own 'sent' of that transfer with --cancel, so that it knows whom it had invited, and then the receiver's decline; or withdraw, exit, or transfer the coin to this home itself"
+        : 'let that receiver give it up with --cancel, and hand on its answer; or withdraw, exit, or transfer the coin to this home itself',
     },
   );
 }
@@ -62,7 +73,7 @@ export function offer(
       'operator-differs',
       `the receiver trusts the operator ${operator}, the coin is of ${c.terms.operator}`,
     );
-  checkExposed(c, next);
+  checkExposed(c, invite, next);
   return {
     message: { step: 'offered', network, coin: viewOf(c), invite },
     writes: { coin: { ...c, state: 'offering', to: invite } },
@@ -81,8 +92,8 @@ export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<Transf
     throw new Refusal('scalar-range', 'the blinding number of the operator is out of range', { blame: 'operator' });
   if (bytesToHex(publicKey(x)) !== opening.x_pubkey)
     throw new Refusal('x-mismatch', 'x·G is not the X that the operator has signed', { blame: 'operator' });
-  const known = withLost(c, record.cancelled);
-  checkExposed(known, next);
+  const known = withEnded(c, record.cancelled);
+  checkExposed(known, invite, next);
 
   const last = c.entries.at(-1)!;
   const m1 = firstMessage([last.operator_pubkey, last.owner_pubkey], hand.keys.contract(c.own.path), x);
@@ -103,8 +114,8 @@ export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<Transf
   };
   const sealed = sealIn('m1', said, m1, oneTime, evenKey(invite.auth));
   return {
-    message: { ...said, m1: { key: bytesToHex(publicKey(oneTime)), sealed } },
-    writes: { coin: { ...known, state: 'sent', to: invite, given: [...known.given, givenOf(m, true)] } },
+    message: readable({ ...said, m1: { key: bytesToHex(publicKey(oneTime)), sealed } }),
+    writes: { coin: { ...known, state: 'sent', to: invite, opening, given: [...known.given, givenOf(m, true)] } },
   };
 }
 
@@ -112,6 +123,7 @@ const readerKey = (hand: Hand, c: OwnerRecord): Uint8Array => evenSecret(hand.ke
 const givenOf = ({ invite, opening }: Pick<At<'opened'>, 'invite' | 'opening'>, sent: boolean): Given => ({
   operator_pubkey: opening.operator_pubkey,
   owner_pubkey: invite.pubkey,
+  owner_auth: invite.auth,
   sent,
   declined: false,
 });
@@ -131,56 +143,95 @@ function checkRecord(c: OwnerRecord, { record, invite, opening }: At<'opened'>):
     throw new Refusal('stale-record', "the operator's record is not frozen for this opening", { blame: 'operator' });
 }
 
-/** A restored home takes what the operator cancelled, and what it does not remember, for sent. */
-function withLost(c: OwnerRecord, cancelled: readonly Cancelled[]): OwnerRecord {
+/**
+ * What the operator states of the openings that it has ended. A decline counts under the key that was invited, and no other.
+ * A restored home takes what it does not remember for sent; whom it had invited it does not know.
+ */
+function withEnded(c: OwnerRecord, cancelled: readonly Cancelled[]): OwnerRecord {
   const mine = cancelled.filter((e) => e.owners === c.entries.length);
   const known = c.given.map((g) => {
-    const found = mine.find((e) => e.operator_pubkey === g.operator_pubkey);
-    return found && isDeclined(c.id, found) ? { ...g, declined: true } : g;
+    const found = mine.find((e) => e.operator_pubkey === g.operator_pubkey && e.owner_pubkey === g.owner_pubkey);
+    return found && isDeclined(c.id, found, g.owner_auth) ? { ...g, declined: true } : g;
   });
   const lost = mine.filter((e) => !known.some((g) => g.operator_pubkey === e.operator_pubkey));
-  return { ...c, given: [...known, ...lost.map((e) => lostOf(c, e))] };
+  return { ...c, given: [...known, ...(c.restored ? lost.map(lostOf) : [])] };
 }
-const lostOf = (c: OwnerRecord, e: Cancelled): Given => ({
-  operator_pubkey: e.operator_pubkey,
-  owner_pubkey: e.owner_pubkey,
-  sent: c.restored,
-  declined: isDeclined(c.id, e),
+const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): Given => ({
+  operator_pubkey,
+  owner_pubkey,
+  owner_auth: '',
+  sent: true,
+  declined: false,
 });
 
-/** The operator's receipt proves the payment, whatever the receiver says. */
+/**
+ * The operator's receipt proves the payment, whatever the receiver says: it is for what this home has signed away, and the
+ * new pair comes to the coin's key, which it could not without this home's half.
+ */
 export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>): Out<'paid'> {
   const c = must(coin, 'owner', 'sent', 'owned', 'offering', 'gone');
   checkCoinIs(c, m.coin, 'operator');
   const { invite, opening, receipt, network } = m;
+  checkGiven(c, m);
+  const position = c.entries.length;
+  const to = { address: invite.address, locktime: locktimeAt(c.terms, position) };
   checkReceipt(receipt, c.terms.operator, {
     coin: c.id,
-    owners: c.entries.length + 1,
+    owners: position + 1,
     from_pubkey: c.side.pubkey,
     owner_pubkey: invite.pubkey,
+    owner_auth: invite.auth,
     operator_pubkey: opening.operator_pubkey,
+    count: position + 1,
+    sighash: backupSighash(c, to),
   });
-  if (!c.restored && !c.given.some((g) => g.sent && g.operator_pubkey === opening.operator_pubkey))
-    throw new Refusal('state-moved-on', 'this home has not sent the coin in that opening');
-  const { to: _, ...rest } = c as Extract<Statecoin, { to: Invite }>;
+  if (coinKey([opening.operator_pubkey, invite.pubkey], receipt.offset) !== pointOf(c.terms))
+    throw new Refusal('bad-receipt', "the receipt's offset does not lead to the key of the coin: it has not moved", {
+      blame: 'operator',
+    });
   return {
     message: { step: 'paid', network, coin: m.coin, invite, opening, receipt },
-    writes: { coin: { ...rest, state: 'gone' } },
+    writes: { coin: { ...atRest(c), state: 'gone' } },
+    ...(c.restored && {
+      exit: 3,
+      hint: 'this home was restored: if its receiver had declined this transfer before, it was not paid',
+    }),
   };
 }
 
-/** The coin is the sender's again; `final` where nobody else can complete the opening any more. */
+/** Is it the opening that this home has sent the coin in, to this receiver, and not declined? @throws Refusal `state-moved-on` */
+function checkGiven(c: OwnerRecord, { invite, opening, transfer_signature }: At<'moved'>): void {
+  const given = c.given.find((g) => g.operator_pubkey === opening.operator_pubkey);
+  const consent = transferOf(c, c.entries.length, invite, opening);
+  const sent = given ? given.sent && given.owner_pubkey === invite.pubkey : c.restored;
+  if (!sent || !isStatement('transfer', consent, transfer_signature, c.side.auth))
+    throw new Refusal('state-moved-on', 'this home has not sent the coin to that receiver in that opening', {
+      blame: 'operator',
+    });
+  if (given?.declined)
+    throw new Refusal('state-moved-on', 'the receiver has declined this opening, and the operator has completed it', {
+      hint: 'withdraw or exit at once: that receiver holds a backup which is valid before the one of this home',
+      blame: 'operator',
+    });
+}
+
+/** The coin is the sender's again; `final` where nobody else can complete a transfer of it any more. */
 export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'kept'> {
   if (!isOwners(coin)) throw new Refusal('unknown-contract', 'this home knows no such coin as owner');
   checkCoinIs(coin, m.coin, 'operator');
   const { cancelled } = m;
+  if (coin.state === 'gone' || coin.state === 'closed')
+    throw new Refusal('state-moved-on', `the coin is '${coin.state}' in this home: nothing of it is kept`);
   if (cancelled.owners !== coin.entries.length)
     throw new Refusal('state-moved-on', 'this opening was not of the present owner');
-  const known = withLost(coin, [cancelled]);
-  const under = coin.state === 'offering' || coin.state === 'sent';
-  const released = under && coin.to.pubkey === cancelled.owner_pubkey ? ownAgain(known) : known;
-  const given = released.given.find((g) => g.operator_pubkey === cancelled.operator_pubkey)!;
-  const final = !given.sent || given.declined;
+  const answered = isGiven(coin, cancelled);
+  const offered = coin.state === 'offering' && coin.to.pubkey === cancelled.owner_pubkey;
+  if (!answered && !offered && !coin.restored)
+    throw new Refusal('state-moved-on', 'this home has answered no such opening');
+  const known = withEnded(coin, [cancelled]);
+  const under = coin.state === 'sent' ? answered && isUnder(coin, cancelled) : offered;
+  const released = under ? ownAgain(known) : known;
+  const final = isFinal(released);
   return {
     message: {
       step: 'kept',
@@ -195,37 +246,70 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
   };
 }
 
-const WHO_COULD =
-  'the secret half of this transfer has left this home and its receiver has not declined: an operator that only pretends to have destroyed its part could still complete it with that receiver, and sell the coin twice; until a `declined` of the receiver is here, the coin can be withdrawn, exited with its backup at its height, or transferred to this home itself (which does not help against the operator)';
+type Named = Pick<Cancelled, 'operator_pubkey' | 'owner_pubkey'>;
+const isGiven = (c: OwnerRecord, named: Named): boolean =>
+  c.given.some((g) => g.operator_pubkey === named.operator_pubkey && g.owner_pubkey === named.owner_pubkey);
+/** Is it the opening in which the coin is under way? (An older record does not say: the last one that was answered.) */
+const isUnder = (c: Extract<OwnerRecord, { state: 'sent' }>, { operator_pubkey }: Named): boolean =>
+  (c.opening ?? c.given.findLast((g) => g.sent))?.operator_pubkey === operator_pubkey;
 
-function ownAgain(c: OwnerRecord): OwnerRecord {
-  const { to: _, ...rest } = c as Extract<Statecoin, { to: Invite }>;
-  return { ...rest, state: 'owned' };
+const WHO_COULD =
+  'the secret half of a transfer has left this home and its receiver has not declined, or this home was restored and does not know: an operator that only pretends to have destroyed its part could still complete it with that receiver, and sell the coin twice; until a `declined` of the receiver is here, the coin can be withdrawn, exited with its backup at its height, or transferred to this home itself (which does not help against the operator)';
+
+const ownAgain = (c: OwnerRecord): OwnerRecord => ({ ...atRest(c), state: 'owned' });
+
+/**
+ * --cancel by the owner: the offer that is under way, or an opening that this home was shown. The operator is told where it
+ * may have frozen the coin: the message names S'.
+ */
+export function takeBack(hand: Pick<Hand, 'network'>, m: TransferMessage | null, coin: OwnerRecord) {
+  const under = coin.state === 'sent' && coin.opening;
+  const named = m ?? (under && ({ step: 'sent', invite: coin.to, opening: under } as const));
+  if (!named || !('opening' in named)) return takeOffer(m, coin);
+  return takeOpening(hand, named, coin);
 }
 
-/** --cancel by the owner. The operator is told where it may have frozen the coin: the message names S'. */
-export function takeBack(hand: Pick<Hand, 'network'>, m: TransferMessage | null, coin: OwnerRecord) {
-  const under = coin.state === 'offering' || coin.state === 'sent' ? coin : undefined;
-  if (!m || !('opening' in m)) {
-    if (under?.state !== 'offering')
-      throw new Refusal('too-late-to-cancel', `the coin is '${coin.state}' in this home: nothing is offered`, {
-        hint: "after 'opened', give that message: the operator must be told",
-      });
-    return {
-      writes: { coin: ownAgain(under) },
-      hint: 'if the operator has opened the transfer, give its message with --cancel too, and hand the answer on',
-    };
-  }
+type NamedOpening = Pick<At<'sent' | 'opened'>, 'invite' | 'opening'> & { step: string };
+
+function takeOpening(hand: Pick<Hand, 'network'>, m: NamedOpening, coin: OwnerRecord) {
   if (coin.state === 'gone' || coin.state === 'closed')
     throw new Refusal('too-late-to-cancel', `the coin is '${coin.state}' in this home`);
   const { invite, opening } = m;
-  const found = coin.given.find((g) => g.operator_pubkey === opening.operator_pubkey);
-  const given = found ?? givenOf(m, coin.restored);
-  const freed = under && under.to.pubkey === invite.pubkey ? ownAgain(coin) : coin;
-  const final = !given.sent || given.declined;
+  const named = { operator_pubkey: opening.operator_pubkey, owner_pubkey: invite.pubkey };
+  const answered = isGiven(coin, named);
+  const offered = coin.state === 'offering' && sameJson(coin.to, invite);
+  const sent = coin.state === 'sent' && answered && isUnder(coin, named);
+  // What was never offered is nothing to cancel; the operator's word for it would free what was sent in truth.
+  if (!answered && !offered && !(coin.state === 'owned' && (m.step === 'opened' || m.step === 'sent')))
+    throw new Refusal('state-moved-on', 'this is not the opening in which the coin is under way');
+  const known = withNamed(coin, m);
+  const after = offered || sent ? ownAgain(known) : known;
+  const final = isFinal(after);
   return {
-    writes: { coin: { ...freed, given: found ? coin.given : [...coin.given, given] } as Statecoin },
+    writes: { coin: after as Statecoin },
     message: { step: 'cancelled', network: hand.network, coin: viewOf(coin), invite, opening, final } as const,
     ...(!final && { hint: WHO_COULD }),
+  };
+}
+
+/** The opening is known from now on; a home's own `sent` says whom it had invited, also where a restore has forgotten it. */
+function withNamed(c: OwnerRecord, m: NamedOpening): OwnerRecord {
+  const given = c.given.find((g) => g.operator_pubkey === m.opening.operator_pubkey);
+  const named = { ...givenOf(m, c.restored), ...(m.step !== 'sent' && c.restored && { owner_auth: '' }) };
+  if (!given) return { ...c, given: [...c.given, named] };
+  if (given.owner_auth !== '' || m.step !== 'sent' || given.owner_pubkey !== m.invite.pubkey) return c;
+  return { ...c, given: c.given.map((g) => (g === given ? { ...g, owner_auth: m.invite.auth } : g)) };
+}
+
+/** Nothing was opened yet, as far as this home knows. */
+function takeOffer(m: TransferMessage | null, coin: OwnerRecord) {
+  const named = m && (m.step === 'invited' || m.step === 'offered') ? m.invite : undefined;
+  if (coin.state !== 'offering' || (m && !(named && sameJson(coin.to, named))))
+    throw new Refusal('too-late-to-cancel', `the coin is '${coin.state}' in this home: nothing of that is offered`, {
+      hint: "after 'opened', give that message: the operator must be told",
+    });
+  return {
+    writes: { coin: ownAgain(coin) },
+    hint: 'if the operator has opened the transfer, give its message with --cancel too, and hand the answer on',
   };
 }

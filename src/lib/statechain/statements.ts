@@ -116,9 +116,10 @@ export const declineOf = (id: string, owner: { pubkey: string }, operatorPubkey:
   owner_pubkey: owner.pubkey,
   operator_pubkey: operatorPubkey,
 });
-export const isDeclined = (id: string, c: Cancelled): boolean =>
+/** @param auth the key of whoever was invited, from one's own record: a statement may carry any key */
+export const isDeclined = (id: string, c: Cancelled, auth: string): boolean =>
   c.declined !== null &&
-  isStatement('declined', declineOf(id, { pubkey: c.owner_pubkey }, c.operator_pubkey), c.declined, c.owner_auth);
+  isStatement('declined', declineOf(id, { pubkey: c.owner_pubkey }, c.operator_pubkey), c.declined, auth);
 
 /** @throws Refusal `bad-receipt` unless the operator signed it and it says this */
 export function checkReceipt(receipt: Receipt, operator: string, says: Partial<Receipt>): void {

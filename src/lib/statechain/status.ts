@@ -64,6 +64,7 @@ export function statechainStatus(
     if (c.state === 'frozen') held.notes.push(`frozen for ${c.frozen.invite.pubkey.slice(0, 16)}`);
     return held;
   }
+  if (c.declined) held.notes.push('declined before: no payment');
   if (c.state === 'gone') return held;
   const exit_vbytes = vsizeOfHex(c.backups.at(-1)!) + CHILD_VSIZE;
   const bundle = { valid_from_height: expiry + 1, confirm_before_height: held.deadline_height! };
@@ -82,6 +83,8 @@ function notesOf(c: OwnerRecord, verdict: Verdict): string[] {
   const notes: string[] = [];
   if (exposed(c).length > 0 && c.state === 'owned')
     notes.push('a cancelled transfer is not declined: exit, withdraw or renew');
+  if (c.withdrawals.length > 0 && c.state === 'owned')
+    notes.push('a withdrawal was asked for before: if the operator has signed it, it signs no other');
   if (verdict === 'due' && before !== null)
     notes.push(`exit now: an exit that is not confirmed before ${before} can be replaced by the owner before`);
   if (verdict === 'late') notes.push('the owner before can take the coin: the higher fee wins');

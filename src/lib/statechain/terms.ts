@@ -47,8 +47,14 @@ export const defaultPolicy = (network: Network): Policy => ({
   min_conf: network === 'regtest' ? 1 : 3,
 });
 
+/** A chain on which blocks come by themselves: a step below this leaves an owner no time to be confirmed before the last one. */
+const LEAST_STEP = 36;
+const leastStep = (network: Network): number => (network === 'regtest' ? 1 : LEAST_STEP);
+/** What an owner waits at most for its backup, unless it says otherwise: about a year. */
+export const MAX_LOCK = 52_560;
+
 /** @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that came in an offer */
-export function checkPolicy(p: Policy, from?: Party): Policy {
+export function checkPolicy(p: Policy, network: Network, from?: Party): Policy {
   const wrong =
     p.min_amount_sat > p.max_amount_sat
       ? 'the least amount is above the largest'
@@ -56,7 +62,9 @@ export function checkPolicy(p: Policy, from?: Party): Policy {
         ? 'a transfer may begin (minimum remaining) nearer to the lock than it must end (margin)'
         : p.initial_blocks < p.step_blocks + p.min_remaining_blocks
           ? 'the initial lock leaves no room for one transfer'
-          : undefined;
+          : p.step_blocks < leastStep(network)
+            ? `the step is below ${LEAST_STEP} blocks`
+            : undefined;
   checkSound(wrong, from);
   return p;
 }
@@ -192,6 +200,17 @@ export function checkRemaining(terms: Terms, position: number, tip: number, leas
     });
 }
 
+/** @throws Refusal `out-of-policy` where a step leaves no time between two owners, off regtest */
+export const checkStep = ({ step_blocks, network }: Terms): void =>
+  checkWithin('step_blocks', step_blocks, leastStep(network), 1_000_000);
+/** @param most --max-lock @throws Refusal `out-of-policy` where an owner would wait longer than that for its backup */
+export function checkLock(away: number, most: number): void {
+  if (away > most)
+    throw new Refusal('out-of-policy', `a backup ${away} blocks away found, at most ${most} expected`, {
+      hint: 'give --max-lock if this is meant',
+    });
+}
+
 /** The terms of an opening, from the operator's offer and the owner's choice. @throws Refusal `malformed-message` */
 export function termsFrom(
   network: Network,
@@ -201,7 +220,7 @@ export function termsFrom(
   tip: number,
 ): Terms {
   const { policy } = offer;
-  checkPolicy(policy, 'operator');
+  checkPolicy(policy, network, 'operator');
   return {
     network,
     operator: offer.operator,

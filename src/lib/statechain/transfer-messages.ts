@@ -13,8 +13,17 @@
  *   freed      operator   the opening is destroyed         kept       sender   the coin is its own again
  */
 import * as v from 'valibot';
-import { sameJson } from '../protocol/json.ts';
-import { height, hexOf, hexText, messageParser, psbt, pubkey, type MessageOf } from '../protocol/message.ts';
+import { printJson, sameJson } from '../protocol/json.ts';
+import {
+  height,
+  hexOf,
+  hexText,
+  MESSAGE_LIMIT,
+  messageParser,
+  psbt,
+  pubkey,
+  type MessageOf,
+} from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { messageHash } from '../signing/seal.ts';
 import { openField, sealField } from '../signing/sealed-field.ts';
@@ -89,6 +98,9 @@ export interface TransferInput {
   contract?: string;
   payout?: string;
   minRemaining?: number;
+  minConf?: number;
+  maxLock?: number;
+  unchecked?: boolean;
 }
 export type TransferRecords = { coin: Statecoin; next: Statecoin };
 
@@ -97,8 +109,24 @@ const ends = (field: 'x' | 'm1' | 'm2', message: object) => ({
   field,
   hash: messageHash({ ...message, type: TYPE, version: 1, [field]: undefined }),
 });
-export const sealIn = (field: 'x' | 'm1' | 'm2', message: object, plain: Uint8Array, by: Uint8Array, to: string) =>
-  sealField(ends(field, message), plain, by, to);
+/** Who reads which. */
+const READER = { x: 'sender', m1: 'receiver', m2: 'operator' } as const;
+/** @throws Refusal `key-rejected` */
+export const sealIn = (field: keyof typeof READER, message: object, plain: Uint8Array, by: Uint8Array, key: string) =>
+  sealField(ends(field, message), plain, by, { key, of: READER[field] });
+
+/** Seal, envelope and checks come to a message when it is printed. */
+const ENVELOPE = 1_000;
+
+/** A message that its reader takes: nothing is committed whose message would be refused. @throws Refusal `too-large` */
+export function readable<M extends object>(message: M): M {
+  const bytes = printJson(message).length + ENVELOPE;
+  if (bytes > MESSAGE_LIMIT)
+    throw new Refusal('too-large', `a message of ${bytes} bytes would follow, ${MESSAGE_LIMIT} are read at most`, {
+      hint: 'the coin has had too many owners: withdraw it, or exit',
+    });
+  return message;
+}
 
 /** @throws Refusal `sealed-unreadable` */
 export function openIn(

@@ -9,10 +9,11 @@ import { table, type Party } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { decline } from './decline.ts';
 import { dropOpening, free, freeze, move } from './move.ts';
 import { OPERATOR } from './operator.ts';
 import { cancelled, isOperators, isOwners, isPending, statecoinKind, type Statecoin } from './records.ts';
-import { decline, invite, own, receive, receiveAgain } from './receive.ts';
+import { invite, own, receive, receiveAgain } from './receive.ts';
 import { keep, offer, pay, send, takeBack } from './send.ts';
 import {
   parseTransfer,
@@ -42,6 +43,31 @@ function partyOf(m: TransferMessage | null, input: TransferInput, { coin, next }
   });
 }
 
+/** Whose seal a message must have, by who reads it; empty where nobody's would do. */
+function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | null {
+  const operator = (c: Statecoin | undefined): string =>
+    c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';
+  const owner = isOperators(coin) ? coin.entries.at(-1)!.owner_auth : '';
+  switch (m.step) {
+    case 'offered':
+    case 'cancelled':
+      return owner;
+    case 'freed':
+      return operator(coin);
+    case 'opened':
+    case 'moved':
+      return operator(by === 'receiver' ? next : coin);
+    case 'sent':
+      return by === 'receiver' ? m.record.entries.at(-1)!.owner_auth : owner;
+    case 'invited':
+    case 'received':
+    case 'declined':
+      return m.invite.auth;
+    default:
+      return null;
+  }
+}
+
 /** The coin as the chain should show it. */
 const coinOf = (m: { coin: { outpoint: { txid: string; vout: number } } }) => ({
   tip: true as const,
@@ -60,36 +86,15 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       const key = m && invited(m);
       return { ...(id !== undefined && { coin: idClaim(id) }), ...(key && { next: keyClaim(key) }) };
     },
+    roleOf: (c) => (isOwners(c as Statecoin) || isOperators(c as Statecoin) ? 'coin' : 'next'),
     party: ({ message, input, records }) => partyOf(message, input, records),
-    peer: ({ message: m, records: { coin, next } }, by) => {
-      if (!m) return null;
-      const operator = (c: Statecoin | undefined): string =>
-        c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';
-      const owner = isOperators(coin) ? coin.entries.at(-1)!.owner_auth : '';
-      switch (m.step) {
-        case 'offered':
-        case 'cancelled':
-          return owner;
-        case 'opened':
-        case 'freed':
-          return operator(coin);
-        case 'moved':
-          return operator(by === 'receiver' ? next : coin);
-        case 'sent':
-          return m.record.entries.at(-1)!.owner_auth;
-        case 'invited':
-        case 'received':
-        case 'declined':
-          return m.invite.auth;
-        default:
-          return null;
-      }
-    },
-    sealWith: ({ coin, next }, by) => (by === 'operator' ? OPERATOR : by === 'sender' ? coin!.own : next!.own).path,
+    peer: ({ message: m, records }, by) => (m ? peerOf(m, records, by) : null),
+    sealWith: ({ coin, next }, by) =>
+      (by === 'operator' ? OPERATOR : by === 'sender' ? coin?.own : next?.own)?.path ?? null,
     cancel: ({ message: m, records: { coin, next }, by, ...hand }) => {
       if (by === 'operator' && isOperators(coin)) return dropOpening(coin, m, hand.network);
       if (by === 'sender' && isOwners(coin)) return takeBack(hand, m, coin);
-      if (by === 'receiver' && m && 'opening' in m) return decline(hand, m, next);
+      if (by === 'receiver' && ((m && 'opening' in m) || isPending(next))) return decline(hand, m, next);
       if (by === 'receiver' && next?.state === 'invited') return { writes: { next: cancelled(next) } };
       throw new Refusal('too-late-to-cancel', `nothing to cancel as ${by}`);
     },
@@ -137,7 +142,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       after: 'sent',
       by: 'receiver',
       does: 'checks everything, answers with its half and the nonce of its own backup',
-      may: ['minRemaining'],
+      may: ['minRemaining', 'minConf', 'maxLock'],
       needs: ({ message }) => coinOf(message),
       take: ({ message, records, input, facts, ...hand }) => receive(hand, message, records, facts, input),
     }),
@@ -145,6 +150,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       name: 'moved',
       after: 'received',
       by: 'operator',
+      stands: true,
       does: 'replaces its share, counts and signs the new backup, destroys the old share; the receipt',
       needs: ({ message }) => coinOf(message),
       take: ({ message, records, facts, ...hand }) => move(hand, message, records, facts),
@@ -155,24 +161,28 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       by: 'receiver',
       does: 'asks for its backup again, with a new nonce',
       when: ['where its nonce was erased', erased],
+      agrees: ['unchecked'],
       take: ({ message, records, ...hand }) => receiveAgain(hand, message, records),
     }),
     row({
       name: 'owned',
       after: 'moved',
       by: 'receiver',
+      stands: true,
       does: 'looks at the chain again, completes its backup and prints it: now it is paid',
       when: ['with its nonce', (seen) => !erased(seen)],
       needs: ({ message }) => ({
         ...coinOf(message),
         ours: [scriptOf(message.invite.address, message.network as never)],
       }),
-      take: ({ message, records, facts, ...hand }) => own(hand, message, records, facts),
+      agrees: ['unchecked'],
+      take: ({ message, records, input, facts, ...hand }) => own(hand, message, records, facts, input),
     }),
     row({
       name: 'paid',
       after: 'moved',
       by: 'sender',
+      stands: true,
       does: 'keeps the receipt: it has paid',
       take: ({ message, records }) => pay(message, records),
     }),
@@ -180,6 +190,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       name: 'freed',
       after: 'declined',
       by: 'operator',
+      ends: true,
       does: 'destroys what it drew for the transfer; the coin is free',
       take: ({ message, records }) => free(message, records),
     }),
@@ -187,6 +198,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       name: 'freed',
       after: 'cancelled',
       by: 'operator',
+      ends: true,
       does: 'destroys what it drew for the transfer; the coin is free',
       take: ({ message, records }) => free(message, records),
     }),
@@ -194,6 +206,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       name: 'kept',
       after: 'freed',
       by: 'sender',
+      ends: true,
       does: 'has the coin again; says whether the cancel is final',
       take: ({ message, records }) => keep(message, records),
     }),

@@ -8,7 +8,8 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { hexText, parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkChain, checkHistory, undeclined, type Finding, type History } from './history.ts';
+import { checkChain, checkHistory, type Finding, type History } from './history.ts';
+import { givenUp } from './operator.ts';
 import { recordSchema } from './statements.ts';
 import { readCoin, transfersLeft, type Coin } from './terms.ts';
 
@@ -48,8 +49,8 @@ export interface Verification {
   state: string;
   owners: number;
   count: number;
-  /** Openings of the present owner that were given up and that their receiver has not declined. */
-  undeclined: number;
+  /** Openings of the present owner that were given up; whether their receivers have declined only that owner can tell. */
+  given_up: number;
   transfers_left?: number;
   valid: boolean;
   findings: Finding[];
@@ -79,7 +80,7 @@ export function verify(
     state: record.state,
     owners: record.entries.length,
     count: record.count,
-    undeclined: undeclined(record, coin.id).length,
+    given_up: givenUp(record).length,
     ...leftOf(coin, record.entries.length, facts.tip),
     valid: found.length === 0,
     findings: found,

@@ -5,7 +5,7 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkProposed } from '../bitcoin/fee.ts';
 import { txidOfHex, withWitness } from '../bitcoin/transaction.ts';
-import { table, type Hex, type NonceId } from '../protocol/action.ts';
+import { table, type Facts, type Hex, type NonceId } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import * as v from 'valibot';
@@ -23,7 +23,7 @@ import {
   type Statecoin,
   type Withdrawal,
 } from './records.ts';
-import { coinSchema, viewOf } from './terms.ts';
+import { coinSchema, confirmBefore, viewOf } from './terms.ts';
 import { withdraw, withdrawFee, withdrawVsize } from './transactions.ts';
 import { checkCoinIs } from './transfer-messages.ts';
 import { checkServes, OPERATOR } from './operator.ts';
@@ -38,6 +38,8 @@ export type WithdrawMessage = MessageOf<typeof steps>;
 export interface WithdrawInput {
   contract?: Hex;
   to?: string;
+  /** The fee itself, in place of a feerate: asks for a withdrawal again. */
+  fee?: bigint;
   allowFee?: boolean;
 }
 type Rs = { coin: Statecoin };
@@ -62,11 +64,10 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
     cancel: ({ records: { coin } }) => {
       if (coin?.state !== 'withdrawing')
         throw new Refusal('too-late-to-cancel', `the coin is '${coin?.state ?? 'unknown'}': no own withdrawal is open`);
-      const after = { ...coin, state: 'owned', withdrawal: null } as Statecoin;
       return {
-        writes: { coin: after },
-        voids: nonceOf(coin),
-        hint: 'where the operator has signed already, the coin is closed there: only this withdrawal, asked for again, or the exit is left',
+        writes: { coin: { ...coin, state: 'owned' } },
+        voids: coin.withdrawals.map((asked) => nonceOf(coin, asked)),
+        hint: `where the operator has signed already, the coin is closed there: only that withdrawal, asked for again (${flagsOf(coin.withdrawals.at(-1)!)}), or the exit is left`,
       };
     },
   },
@@ -75,21 +76,24 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       name: 'requested',
       after: null,
       by: 'owner',
-      does: 'asks for everything less a fee, to its own or another address',
+      does: 'asks for everything less a fee, to its own or another address; while it waits, for the same again',
       asks: ['contract'],
-      may: ['to', 'allowFee'],
-      needs: ({ input }) => ({ feerate: true, payout: unnamed(input.to) }),
+      may: ['to', 'fee', 'allowFee'],
+      needs: ({ records: { coin }, input }) => ({
+        tip: true,
+        feerate: true,
+        payout: coin?.state === 'withdrawing' ? 0 : unnamed(input.to),
+      }),
       take: ({ records, input, facts, ...hand }) => {
         const c = holding(records.coin);
-        const [address] = addressesFor([input.to], facts.payout);
+        const { address, feeSat } = c.state === 'withdrawing' ? underWay(c, input) : wished(c, input, facts);
         scriptOf(address, c.terms.network);
-        const feeSat = withdrawFee(c, address, facts.feerate);
         const vsize = withdrawVsize(c, address);
         checkProposed('a withdrawal', { fee: feeSat, vsize, inputs: c.terms.amount_sat }, input.allowFee, undefined);
         const job = jobOf(c, { address, feeSat });
         const { share, opens } = open(hand, job)!;
         const withdrawal: Withdrawal = { address, feeSat, sighash: job.nonceId.sighash };
-        const voids = nonceOf(c).filter((n) => n.sighash !== withdrawal.sighash);
+        const before = c.withdrawals.filter((asked) => asked.sighash !== withdrawal.sighash);
         return {
           message: {
             step: 'requested',
@@ -97,9 +101,9 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
             ...stated(c, withdrawal),
             psbt: { withdraw: psbtOf(job, { own: share }) },
           },
-          writes: { coin: { ...c, state: 'withdrawing', withdrawal } },
+          writes: { coin: { ...c, state: 'withdrawing', withdrawals: [...before, withdrawal] } },
           opens,
-          voids,
+          ...outrun(c, facts.tip),
         };
       },
     }),
@@ -107,6 +111,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       name: 'signed',
       after: 'requested',
       by: 'operator',
+      stands: true,
       does: 'closes the coin for good, counts and signs last',
       take: ({ message: m, records, ...hand }) => {
         const c = closable(hand, records.coin, m);
@@ -119,13 +124,21 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
         const { sighash } = job.nonceId;
         const known = c.signed.some((s) => s.sighash === sighash);
         if (c.state === 'closed' && !known)
-          throw new Refusal('coin-closed', 'another withdrawal of this coin was signed before', { blame: 'owner' });
+          throw new Refusal('coin-closed', 'another withdrawal of this coin was signed before', {
+            ...(c.closing && { hint: `ask for that one again: ${flagsOf(c.closing)}` }),
+            blame: 'owner',
+          });
         const { peer } = sharesIn(job, m.psbt.withdraw);
         const part = signLast(hand, job, peer)!;
         return {
           message: { ...m, step: 'signed', psbt: { withdraw: psbtOf(job, { own: part, peer }) } },
           writes: {
-            coin: { ...c, state: 'closed', signed: known ? c.signed : [...c.signed, { kind: 'withdraw', sighash }] },
+            coin: {
+              ...c,
+              state: 'closed',
+              signed: known ? c.signed : [...c.signed, { kind: 'withdraw', sighash }],
+              closing: { address: m.address, feeSat: m.fee_sat },
+            },
           },
         };
       },
@@ -134,13 +147,16 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       name: 'complete',
       after: 'signed',
       by: 'owner',
+      stands: true,
       does: 'completes the withdrawal, to be broadcast',
-      take: ({ message: m, records, ...hand }) => {
+      needs: () => ({ tip: true }),
+      take: ({ message: m, records, facts, ...hand }) => {
         const c = holding(records.coin);
-        const { withdrawal } = c;
-        const own = withdrawal && withdrawal.address === m.address && withdrawal.feeSat === m.fee_sat;
-        if (!own || m.owner_pubkey !== c.side.pubkey)
-          throw new Refusal('state-moved-on', 'this withdrawal is not the one that this home asked for last');
+        const withdrawal = c.withdrawals.find((asked) => asked.address === m.address && asked.feeSat === m.fee_sat);
+        if (!withdrawal || m.owner_pubkey !== c.side.pubkey)
+          throw new Refusal('state-moved-on', 'this home has asked for no such withdrawal', {
+            hint: `where it was restored: ask for the same again, ${flagsOf({ address: m.address, feeSat: m.fee_sat })}`,
+          });
         checkCoinIs(c, m.coin, 'operator');
         const job = jobOf(c, withdrawal);
         const { signature, spends } = finish(hand, job, sharesIn(job, m.psbt.withdraw).peer)!;
@@ -156,6 +172,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
           },
           writes: { coin: { ...c, state: 'closed', tx: hex } },
           spends,
+          ...outrun(c, facts.tip),
         };
       },
     }),
@@ -186,8 +203,36 @@ function closable(hand: Parameters<typeof openCoin>[0], c: Statecoin | undefined
 
 const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>) =>
   ownerJob(c.own, c.entries.at(-1)!, withdraw(c, address, feeSat));
-const nonceOf = (c: OwnerRecord): NonceId[] =>
-  c.withdrawal ? [{ of: keyClaim(c.side.pubkey), sighash: c.withdrawal.sighash }] : [];
+const nonceOf = (c: OwnerRecord, { sighash }: Withdrawal): NonceId => ({ of: keyClaim(c.side.pubkey), sighash });
+/** The flags that ask for a withdrawal once more. */
+const flagsOf = ({ address, feeSat }: Omit<Withdrawal, 'sighash'>): string => `--to ${address} --fee ${feeSat}`;
+
+/** What is asked for, in place of what is under way. @throws Refusal `wrong-state` for anything else */
+function underWay(c: Holding, { to, fee }: WithdrawInput): Withdrawal {
+  const asked = c.withdrawals.at(-1)!;
+  if ((to ?? asked.address) !== asked.address || (fee ?? asked.feeSat) !== asked.feeSat)
+    throw new Refusal('wrong-state', `a withdrawal to ${asked.address} for ${asked.feeSat} sat is under way`, {
+      hint: 'give it up first: spillway statechain-withdraw --contract ID --cancel',
+    });
+  return asked;
+}
+function wished(
+  c: Holding,
+  { to, fee }: WithdrawInput,
+  { payout, feerate }: Pick<Facts, 'payout' | 'feerate'>,
+): Omit<Withdrawal, 'sighash'> {
+  const [address] = addressesFor([to], payout);
+  return { address, feeSat: fee ?? withdrawFee(c, address, feerate) };
+}
+
+/** A warning where the backup of the owner before can be mined already. */
+function outrun(c: OwnerRecord, tip: Facts['tip']): { hint?: string } {
+  const before = confirmBefore(c.terms, c.entries.length - 1);
+  if (tip === 'not-checked' || before === null || tip < before) return {};
+  return {
+    hint: `since height ${before} the backup of the owner before is final: whichever confirms first wins, so pay a fee that is mined at once`,
+  };
+}
 const stated = (c: OwnerRecord, { address, feeSat }: Withdrawal) => ({
   coin: viewOf(c),
   owner_pubkey: c.side.pubkey,

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { makeDirectory } from '../../../src/lib/home/directory.ts';
 import { writePrivate } from '../../../src/lib/home/files.ts';
 import { openHome, type Home } from '../../../src/lib/home/home.ts';
+import { Refusal } from '../../../src/lib/protocol/refusal.ts';
 import { commitOf, hex, nonceOf, thing, things, write, type Thing } from '../things.ts';
 
 const [mode, dir, times] = [process.argv[2]!, process.argv[3]!, Number(process.argv[4])];
@@ -20,12 +21,22 @@ const say = (value: object) => writeSync(1, JSON.stringify(value) + '\n');
 
 async function visit(): Promise<void> {
   for (let i = 0; i < times; i += 1) {
-    const home = await open();
+    const home = await patiently(open);
     const id = `id:${hex(16)}` as const;
-    await home.store.commit(commitOf({ key: hex(32), writes: [write(id, 0, thing(id))] }));
+    await patiently(() => home.store.commit(commitOf({ key: hex(32), writes: [write(id, 0, thing(id))] })));
     say({ restored: home.restored });
     home.close();
   }
+}
+
+/** SQLite hands its lock to no one in turn: of many on a busy machine one may find it taken for ten seconds, and is told to try again. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (;;)
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'store-unavailable') throw error;
+    }
 }
 
 async function draft(): Promise<void> {

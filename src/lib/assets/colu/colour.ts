@@ -84,9 +84,17 @@ export const colour: Rule<Colours> = function* (tx) {
   return { vout, payload, outputs, burned, overflow: typeof paid === 'string' ? paid : undefined, issued };
 };
 
+/** The id of a locked asset that is issued here: no parent is needed for it. */
+export function lockedId(tx: Tx, payload: Payload | undefined): string | undefined {
+  const [first] = tx.inputs;
+  if (payload?.kind !== 'issuance' || !payload.locked || !first || isCoinbase(tx)) return undefined;
+  return assetIdOf(payload, ascii(`${first.txid}:${first.vout}`));
+}
+
 function* issuedBy(tx: Tx, issuance: Issuance): Walk<string> {
+  const locked = lockedId(tx, issuance);
+  if (locked !== undefined) return locked;
   const { txid, vout } = tx.inputs[0]!;
-  if (issuance.locked) return assetIdOf(issuance, ascii(`${txid}:${vout}`));
   const parent: Tx = yield parentTx(txid);
   return assetIdOf(issuance, parent.outputs[vout]?.script ?? new Uint8Array());
 }

@@ -4,9 +4,10 @@
  */
 import { attempt, hexOf, Malformed } from '../bytes.ts';
 import { head, outputOf, sums, type Context, type Decoded } from '../document.ts';
+import { returned } from '../script.ts';
 import { Trace, type Parents } from '../trace.ts';
 import { hexBytes, type Tx } from '../transaction.ts';
-import { colour, hiddenHashes, payloadIn, type Colours, type Holding } from './colour.ts';
+import { colour, hiddenHashes, lockedId, payloadIn, type Colours, type Holding } from './colour.ts';
 import { readPayload, type Metadata, type Payload } from './payload.ts';
 
 const holdingFields = ({ asset, units, divisibility, locked, policy }: Holding) => ({
@@ -81,7 +82,7 @@ export class Colu {
     return {
       ...head('colu', tx, network, status),
       payload: good ? { vout, ...payloadFields(good), ...(meta && { metadata: meta.metadata }) } : null,
-      asset_id: colours?.issued ?? null,
+      asset_id: colours?.issued ?? lockedId(tx, good) ?? null,
       outputs: tx.outputs.map((output, i) => ({
         ...outputOf(output, i, network),
         type: i === vout ? 'payload' : 'output',
@@ -101,9 +102,10 @@ export class Colu {
   }
 }
 
-/** A payload (hex) by itself: its fields, or why there are none. @throws Refusal `malformed` */
+/** A payload (hex), or the OP_RETURN script that holds it, by itself: its fields, or why there are none. @throws Refusal `malformed` */
 export function coluPayload(hex: string): object {
-  const found = attempt(() => readPayload(hexBytes(hex, 'malformed')));
+  const bytes = hexBytes(hex, 'malformed');
+  const found = attempt(() => readPayload(returned(bytes)?.pushes[0] ?? bytes));
   const head = { type: 'colu-payload', version: 1 };
   return found instanceof Malformed
     ? { ...head, status: 'invalid', reason: found.reason, found: found.message }

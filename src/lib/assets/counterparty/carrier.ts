@@ -3,7 +3,7 @@
  * scripts of P2SH inputs (blocks 585538 to 902000) or in the tapscript that input 0 reveals (from 902000 on).
  *
  * Source: counterparty-core gettxinfo, p2sh encoding, taproot reveals. RC4 with the txid of input 0 (display order) as key,
- * begun anew for each output. Not here: what the message says (`messages.ts`).
+ * begun anew for each output; of 2014 also in clear. Not here: what the message says (`messages.ts`).
  */
 import { hexToBytes } from '../../bitcoin/bytes.ts';
 import { ascii, startsWith } from '../bytes.ts';
@@ -14,7 +14,7 @@ import { rc4 } from './rc4.ts';
 export type Encoding = 'opreturn' | 'multisig' | 'pubkeyhash' | 'p2sh' | 'taproot';
 export interface Carried {
   encoding: Encoding;
-  /** Hidden by RC4? Early messages in multisig are in clear. */
+  /** Hidden by RC4? The first messages in multisig were not. */
   obfuscated: boolean;
   /** Outputs that hold data. */
   vouts: readonly number[];
@@ -46,24 +46,19 @@ function counted(bytes: Uint8Array): Uint8Array | undefined {
 }
 
 function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
-  const either = (
-    encoding: Chunk['encoding'],
-    bytes: Uint8Array,
-    read: (bytes: Uint8Array) => Uint8Array | undefined,
-  ): Chunk | undefined => {
-    const hidden = read(rc4(key, bytes));
-    const data = hidden ?? read(bytes);
-    return data && { encoding, obfuscated: hidden !== undefined, data };
-  };
   if (script[0] === 0x6a) {
     const { ops, truncated } = readScript(script, 1);
-    const data = ops[0]?.data;
-    return !truncated && ops.length === 1 && data ? either('opreturn', data, withoutPrefix) : undefined;
+    const pushed = ops[0]?.data;
+    if (truncated || ops.length !== 1 || !pushed) return undefined;
+    const hidden = withoutPrefix(rc4(key, pushed));
+    const data = hidden ?? withoutPrefix(pushed);
+    return data && { encoding: 'opreturn', obfuscated: hidden !== undefined, data };
   }
   const multisig = multisigKeys(script);
   if (multisig && (multisig.keys.length === 2 || multisig.keys.length === 3)) {
     const inner = multisig.keys.slice(0, -1).map((pubkey) => pubkey.subarray(1, -1));
-    return either('multisig', joined(inner), counted);
+    const data = counted(rc4(key, joined(inner)));
+    return data && { encoding: 'multisig', obfuscated: true, data };
   }
   const hash = script.length === 25 && script[0] === 0x76 && script[24] === 0xac ? script.subarray(3, 23) : undefined;
   const found = hash && counted(rc4(key, hash));
@@ -97,7 +92,7 @@ export function carriedBy(tx: Tx): Carried | undefined {
     else if (chunks.length === 0 && script[0] !== 0x6a) destinations.push(vout);
   }
   const [chunk] = chunks;
-  if (!chunk) return undefined;
+  if (!chunk) return firstForm(tx);
   const { encoding, obfuscated } = chunk;
   const message = joined(chunks.map(({ data }) => data));
   const plain = encoding === 'opreturn' && !obfuscated && message.length === 0;
@@ -106,6 +101,24 @@ export function carriedBy(tx: Tx): Carried | undefined {
   if (message.length === P2SH.length && startsWith(message, P2SH))
     return { encoding: 'p2sh', obfuscated, vouts, destinations, message: inRedeemScripts(tx) };
   return { encoding, obfuscated, vouts, destinations, message };
+}
+
+/**
+ * The first form, of 2014, in clear: a length byte and data in the second key of each 1-of-2, which is no point. The prefix
+ * stands once, before all that.
+ */
+function firstForm(tx: Tx): Carried | undefined {
+  const found = tx.outputs.flatMap(({ script }, vout) => {
+    const { required, keys = [] } = multisigKeys(script) ?? {};
+    const [size = 0, ...data] = (required === 1 && keys.length === 2 && keys[1]) || [];
+    return size > 0 && size <= data.length ? [{ vout, data: Uint8Array.from(data.slice(0, size)) }] : [];
+  });
+  const message = withoutPrefix(joined(found.map(({ data }) => data)));
+  if (!message) return undefined;
+  const destinations = tx.outputs.flatMap(({ script }, vout) =>
+    vout < found[0]!.vout && script[0] !== 0x6a ? [vout] : [],
+  );
+  return { encoding: 'multisig', obfuscated: false, vouts: found.map(({ vout }) => vout), destinations, message };
 }
 
 /** What the inputs push before their redeem scripts, or in them, behind the prefix. */

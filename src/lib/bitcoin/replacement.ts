@@ -1,0 +1,40 @@
+/**
+ * What a transaction must pay to take the place of others in a node's mempool: its own relay on top of all that they pay
+ * (BIP125, rules 3 and 4), and a higher feerate than the best of them, as Bitcoin Core asks it of replacements, of packages
+ * (28 and newer) and of a TRUC child that takes the place of its sibling (BIP431).
+ *
+ * Not here: what a transaction or child costs to confirm soon (`fee.ts`, `package.ts`).
+ */
+import { maxSat } from './amount.ts';
+import { feeFor } from './fee.ts';
+
+/** So many satoshis for so many virtual bytes. */
+export interface Paid {
+  feeSat: bigint;
+  vsize: number;
+}
+/** What would have to go, and the part of it that pays the highest feerate, as a miner would take it. */
+export interface Evicted extends Paid {
+  best: Paid;
+}
+
+/** Does the first pay a higher feerate? */
+const paysBetter = (a: Paid, b: Paid): boolean => a.feeSat * BigInt(b.vsize) > b.feeSat * BigInt(a.vsize);
+
+/** A transaction with all that spend it. */
+export const withChildren = (all: Paid, own: Paid): Evicted => ({ ...all, best: paysBetter(own, all) ? own : all });
+
+/** What spends it alone; null where nothing does. */
+export function childrenOf(all: Paid, own: Paid): Evicted | null {
+  const children = { feeSat: all.feeSat - own.feeSat, vsize: all.vsize - own.vsize };
+  return children.vsize > 0 ? { ...children, best: children } : null;
+}
+
+/**
+ * The least that so many virtual bytes must pay in its place.
+ * @param relay what the node asks for the relay of a replacement, satoshis for 1000 vB
+ */
+export function replacementFee({ feeSat, best }: Evicted, vsize: number, relay: number): bigint {
+  const better = (best.feeSat * BigInt(vsize)) / BigInt(best.vsize) + 1n;
+  return maxSat(feeSat + feeFor(relay, vsize), better);
+}

@@ -1,0 +1,63 @@
+/**
+ * What a mint has signed of a wallet's outputs (NUT-09): of some that are known, or of all from a counter on.
+ * Not here: what is kept of it (`wallet.ts`), whether it is spent.
+ */
+import type { Mint } from '@cashu/cashu-ts';
+import { outputsOf, placesFrom, type BlindedOutput, type BlindPromise, type Place } from '../ecash/outputs.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+/** So many counters are asked about at once, and so many unused ones in a row end the search. */
+const WINDOW = 100;
+const GAP = 300;
+
+export interface Signature {
+  id: string;
+  amount: unknown;
+  C_: string;
+  dleq?: { e: string; s: string };
+}
+/** @throws Refusal `dleq-invalid` where the mint leaves its proof out */
+export function promiseOf({ id, amount, C_, dleq }: Signature): BlindPromise {
+  if (!dleq) throw new Refusal('dleq-invalid', 'the mint signs without a proof (NUT-12)');
+  return { amount_sat: BigInt(String(amount)), id, C_, dleq: { e: dleq.e, s: dleq.s } };
+}
+export const messageOf = ({ amount_sat, id, B_ }: BlindedOutput) => ({ amount: Number(amount_sat), id, B_ });
+
+/** What the mint has signed before, output by output. */
+export async function signaturesOf(
+  mint: Mint,
+  outs: readonly BlindedOutput[],
+): Promise<readonly (BlindPromise | undefined)[]> {
+  const answer = await mint.restore({ outputs: outs.map(messageOf) as never });
+  const { outputs, signatures } = answer as unknown as { outputs: { B_: string }[]; signatures: Signature[] };
+  return outs.map(({ B_ }) => {
+    const found = signatures[outputs.findIndex((o) => o.B_ === B_)];
+    return found && promiseOf(found);
+  });
+}
+
+export interface Found {
+  places: readonly Place[];
+  promises: readonly BlindPromise[];
+  /** The first counter that was never used, as far as the mint knows. */
+  next: number;
+}
+
+/** All that it has signed of a keyset's outputs from a counter on. @param seed of the wallet, 64 bytes */
+export async function signedFrom(mint: Mint, seed: Uint8Array, keyset: Hex, first: number): Promise<Found> {
+  const found: { place: Place; promise: BlindPromise }[] = [];
+  let next = first;
+  for (let from = first; from < next + GAP; from += WINDOW) {
+    // The amount is no part of a secret: the signature has it.
+    const places = placesFrom(from, Array<bigint>(WINDOW).fill(1n));
+    const signed = await signaturesOf(mint, outputsOf(seed, keyset, places));
+    signed.forEach((promise, i) => {
+      if (!promise) return;
+      const { counter } = places[i]!;
+      found.push({ place: { counter, amountSat: promise.amount_sat }, promise });
+      next = counter + 1;
+    });
+  }
+  return { places: found.map(({ place }) => place), promises: found.map(({ promise }) => promise), next };
+}

@@ -1,0 +1,101 @@
+/**
+ * --cancel, by a message or by the record that it is named by.
+ *
+ * It is a step like others: what it reads is authenticated, what it says is kept and printed again, and what its action has
+ * answered over the same records is said no more. Not here: what may still be given up (each family's table).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Action, Given, Keys, Records, Seen, Step } from '../protocol/action.ts';
+import { printJson } from '../protocol/json.ts';
+import { CANCELLED, type Ports } from '../protocol/ports.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
+import { xOnlyKey } from '../signing/bip340.ts';
+import { checkSeal, isSealedBy } from '../signing/seal.ts';
+import {
+  ATTEMPTS,
+  commit,
+  digest,
+  handed,
+  load,
+  sayAgain,
+  sealed,
+  withEnvelope,
+  type Answer,
+  type Line,
+  type Printed,
+} from './stage.ts';
+
+/** @throws Refusal as the action's `cancel`; `bad-seal`, `usage`, `home-restored`, `unknown-contract`, `concurrent` */
+export async function giveUp<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  message: M | null,
+  line: Line<I>,
+  ports: Ports,
+): Promise<Printed> {
+  if (!action.cancel) throw new Refusal('usage', `${action.type} cannot be cancelled`);
+  // What a cancel ends for good no journal brings back.
+  if (ports.restored) throw homeRestored('what it would cancel may have gone on since');
+  const { checks: _, ...read } = (line.json ?? {}) as Record<string, unknown>;
+  const key = digest([action.type, CANCELLED, line.json === null ? null : read, line.over ?? null, line.input]);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const again = await ports.store.reply(key);
+    if (again) return sayAgain(again, ports);
+    const done = await once(action, message, line, ports, key).catch(async (error: unknown) => {
+      // Refused, perhaps because another run has just done the same: then its reply is the answer.
+      const taken = error instanceof Refusal ? await ports.store.reply(key) : undefined;
+      if (taken) return sayAgain(taken, ports);
+      throw error;
+    });
+    if (done) return done;
+    await sleep(Math.random() * 20 * attempt);
+  }
+  throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, { hint: 'run it again' });
+}
+
+/** One attempt; undefined where another run was faster. */
+async function once<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  message: M | null,
+  line: Line<I>,
+  ports: Ports,
+  key: string,
+): Promise<Printed | undefined> {
+  const loaded = await load(action, message, line, ports);
+  const { seen, hand } = await handed(action, message, line, loaded, ports);
+  if (Object.keys(seen.records).length === 0)
+    throw new Refusal('unknown-contract', 'this home has no record of what that message speaks of');
+  if (message) checkOwnOrPeers(action, seen, line.json as object, hand.keys);
+  const kept = action.cancel!({ ...seen, ...hand, facts: {} } as Given<M | null, Rs, I, never, never>);
+  const said = kept.message
+    ? sealed(action, withEnvelope(action.type, kept.message), { ...seen.records, ...kept.writes }, seen.by, hand.keys)
+    : { type: action.type, version: 1, step: CANCELLED, network: ports.network };
+  const reply: Answer = {
+    text: printJson(said),
+    exit: 0,
+    ...(kept.hint !== undefined && { hint: kept.hint }),
+    type: action.type,
+    row: CANCELLED,
+    stands: false,
+    ends: true,
+    flags: '',
+    copies: [],
+  };
+  return (await commit(action, kept, key, reply, loaded, [], ports))
+    ? { text: reply.text, exit: 0, hint: kept.hint }
+    : undefined;
+}
+
+/** A cancel names what it ends by a message of this home or of the other side: both are known by their seals. @throws Refusal `bad-seal` */
+function checkOwnOrPeers<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  seen: Seen<M | null, Rs, I>,
+  json: object,
+  keys: Keys,
+): void {
+  const peer = action.peer(seen, seen.by);
+  const path = action.sealWith(seen.records, seen.by);
+  const own = path && xOnlyKey(keys.auth(path));
+  if (own && isSealedBy(json, own)) return;
+  // Of a message that no counterparty sends nobody's seal would do.
+  checkSeal(json, peer ?? '', 'counterparty');
+}

@@ -1,0 +1,133 @@
+/**
+ * What a transaction of a contract and its child pay: enough to confirm soon, at least what a node takes for the place of
+ * what must go, and never more than the budget.
+ *
+ * A TRUC transaction has one child: a new one evicts the one that is there, whoever made it, and pays for that
+ * (`bitcoin/replacement.ts`). Not here: when something is sent at all (`watch.ts`).
+ */
+import { maxSat } from '../bitcoin/amount.ts';
+import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
+import { replacementFee, type Evicted } from '../bitcoin/replacement.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Settled } from './records.ts';
+
+/** A child that was signed beforehand, for whoever has no key. */
+export interface Child {
+  hex: Hex;
+  fee: bigint;
+  /** What parent and child pay together, satoshis for 1000 vB. */
+  feerate: number;
+}
+/** A finished transaction that the watcher can send, or pay for. */
+export interface Ready {
+  by: Settled['by'];
+  hex: Hex;
+  txid: Hex;
+  vsize: number;
+  fee: bigint;
+  /** What it pays to the party that watches. */
+  paysSat: bigint;
+  /** How much of that a child can spend on fees: what is left of it is no dust. */
+  spareSat: bigint;
+  /** Virtual bytes of a child that spends that output to its own script. */
+  childVsize: number;
+  /** The only children that there are; null: the watcher can sign any. */
+  children: readonly Child[] | null;
+}
+export interface Rules {
+  /** From so many on a spend is final. */
+  confirmations: number;
+  /** The most that a child may pay, for each contract; null: a tenth of what its parent pays this party, or any that was signed beforehand. */
+  feeBudgetSat: bigint | null;
+}
+/** Satoshis for 1000 vB. */
+export interface Fees {
+  /** To confirm soon. */
+  feerate: number;
+  /** Below it the node's mempool takes nothing. */
+  least: number;
+  /** What the node asks for the relay of a replacement. */
+  relay: number;
+}
+/** What a child pays, and what both pay together, satoshis for 1000 vB. */
+export interface Paying {
+  feeSat: bigint;
+  feerate: number;
+}
+export type Short = { do: 'over-budget'; wanted: number; needsSat: bigint } | { do: 'needs-bump'; wanted: number };
+
+/** A child that raises the feerate by less is not worth making, satoshis for 1000 vB. */
+const STEP = 1_000;
+
+/** What a child may pay: never so much that nothing is left of the output that it spends. */
+function budgetOf(tx: Ready, { feeBudgetSat }: Rules): bigint {
+  const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
+  return most < tx.spareSat ? most : tx.spareSat;
+}
+
+const together = (tx: Ready, feeSat: bigint): Paying => ({
+  feeSat,
+  feerate: feerateOf(tx.fee + feeSat, tx.vsize + tx.childVsize),
+});
+/** What a child pays, so that both reach a feerate. */
+const feeAt = (tx: Ready, feerate: number): bigint => feeFor(feerate, tx.vsize + tx.childVsize) - tx.fee;
+
+/** The child that comes nearest to `wantedSat` within the budget and pays `leastSat`; null: none does. */
+function childWithin(tx: Ready, leastSat: bigint, wantedSat: bigint, rules: Rules): Paying | null {
+  const budget = budgetOf(tx, rules);
+  if (!tx.children) {
+    if (budget < leastSat) return null;
+    return together(tx, wantedSat < budget ? wantedSat : budget);
+  }
+  const fit = tx.children.filter(({ fee }) => fee <= budget && fee >= leastSat).sort((a, b) => Number(a.fee - b.fee));
+  const chosen = fit.find(({ fee }) => fee >= wantedSat) ?? fit.at(-1);
+  return chosen ? { feeSat: chosen.fee, feerate: chosen.feerate } : null;
+}
+
+/**
+ * How a transaction goes out: alone where it pays enough, or where nothing more may be paid and a node takes it as it is.
+ * @param evicted what it takes the place of
+ */
+export function sendingOf(
+  tx: Ready,
+  evicted: Evicted | null,
+  { feerate, least, relay }: Fees,
+  rules: Rules,
+): { child: Paying | null } | Short {
+  const wanted = Math.max(feerate, least);
+  const taken = tx.fee >= feeFor(least, tx.vsize) && (!evicted || tx.fee >= replacementFee(evicted, tx.vsize, relay));
+  if (taken && tx.fee >= feeFor(wanted, tx.vsize)) return { child: null };
+  // A node takes both together only where the child pays the higher feerate.
+  const better = (tx.fee * BigInt(tx.childVsize)) / BigInt(tx.vsize) + 1n;
+  const relayed = feeFor(Math.max(MIN_FEERATE, least), tx.childVsize);
+  const both = evicted ? replacementFee(evicted, tx.vsize + tx.childVsize, relay) - tx.fee : 0n;
+  const leastSat = [better, relayed, both, feeAt(tx, least)].reduce(maxSat);
+  const wantedSat = maxSat(leastSat, feeAt(tx, wanted));
+  const child = childWithin(tx, leastSat, wantedSat, rules);
+  if (child || taken) return { child };
+  if (tx.children?.length === 0) return { do: 'needs-bump', wanted: together(tx, wantedSat).feerate };
+  return { do: 'over-budget', wanted: together(tx, wantedSat).feerate, needsSat: wantedSat };
+}
+
+/**
+ * A child for a transaction in the mempool; null where none is worth making.
+ * @param now what it pays with its children, satoshis for 1000 vB @param evicted the child that is there
+ */
+export function helpOf(
+  tx: Ready,
+  now: number,
+  evicted: Evicted | null,
+  { feerate, least, relay }: Fees,
+  rules: Rules,
+): ({ do: 'bump'; child: Paying } | Short) | null {
+  const wanted = Math.max(feerate, least);
+  // What pays this party nothing is the other's to pay for.
+  if (wanted < now + STEP || tx.paysSat === 0n) return null;
+  if (tx.children?.length === 0) return { do: 'needs-bump', wanted };
+  const relayed = feeFor(Math.max(MIN_FEERATE, least), tx.childVsize);
+  const instead = evicted ? replacementFee(evicted, tx.childVsize, relay) : 0n;
+  const leastSat = [relayed, instead, feeAt(tx, now + STEP)].reduce(maxSat);
+  const wantedSat = maxSat(leastSat, feeAt(tx, wanted));
+  const child = childWithin(tx, leastSat, wantedSat, rules);
+  return child ? { do: 'bump', child } : { do: 'over-budget', wanted, needsSat: wantedSat };
+}

@@ -1,0 +1,50 @@
+/** The messages of an opening, step by step, and the flags that its steps take. The steps themselves: `open.ts`. */
+import * as v from 'valibot';
+import type { Expiry } from '../bitcoin/locktime.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
+import type { OfferInput } from './offer.ts';
+import { contractSchema, offerEntries, termsEntries, type Role } from './terms.ts';
+
+const offer = v.strictObject(offerEntries);
+/** Stands beside the address, for whoever copies it: until the refund is stored, a payment there is lost. */
+export const NOTICE = 'do not pay yet';
+const steps = {
+  /** Only a number, so that two are not one: there are no keys yet that could sign it, and nothing to be bound to. */
+  asked: { asked: hexOf(16) },
+  offered: { offer },
+  addressed: {
+    offer,
+    id: hexOf(32),
+    terms: v.strictObject(termsEntries),
+    address: text,
+    descriptor: v.pipe(v.string(), v.maxLength(400)),
+    expiry: height,
+    notice: v.literal(NOTICE),
+  },
+  proposed: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
+  accepted: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
+  ready: { contract: contractSchema, txid: hexOf(32), psbt: v.strictObject({ funding: psbt }) },
+} as const;
+export type OpenMessage = MessageOf<typeof steps>;
+
+export interface OpenInput extends OfferInput {
+  as?: Role;
+  amount?: bigint;
+  expires?: Expiry;
+  utxo?: readonly Spent[];
+  funding?: string;
+  ownKey?: string;
+  payout?: string;
+  change?: string;
+  allowFee?: boolean;
+  /** Payer: the most that exit and refund may cost, satoshis for 1000 vB. */
+  maxExitFeerate?: number;
+  /** Payee: go on without a height. */
+  unchecked?: boolean;
+}
+export const parseOpen = messageParser('open-credit', steps, 'asked');
+
+/** The payee's key, by which both homes find their record from first to last. */
+export const payeeKey = (m: Exclude<OpenMessage, { step: 'asked' }>): string =>
+  'contract' in m ? m.contract.payee_pubkey : m.offer.pubkey;

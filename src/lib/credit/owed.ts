@@ -1,0 +1,66 @@
+/**
+ * What the payer of a reverse contract owes in all, and what that sum is made of: paid invoices, each once (`mint/records.ts`
+ * has them by their digests), and updates that a person agreed to besides.
+ *
+ * A home that lost its store does not know all of them. What it had signed, by its own receipt, and the invoices that
+ * customers show tell of the same debt: the larger counts, never both. What came after the loss comes on top of it.
+ * Not here: who may raise it (`mint/`, `update.ts`).
+ */
+import { maxSat, minSat } from '../bitcoin/amount.ts';
+import { isReverse, type Terms } from './terms.ts';
+import { maxPaid } from './transactions.ts';
+
+export interface Owing {
+  /** What this home owes in all over a reverse contract, signed or not; null for any other. It only grows. */
+  owedSat: bigint | null;
+  /** Of that, the invoices that are known here, paid or shown. */
+  invoicesSat: bigint;
+  /** Of that, what people agreed to beyond the invoices. */
+  agreedSat: bigint;
+  /** Invoices that were paid since the store was lost; null where it never was. */
+  freshSat: bigint | null;
+}
+/** As much of a payer's record as this is about. */
+type Payer = Owing & { terms: Terms; signedMaxSat: bigint };
+
+export const nothingOwed = (terms: Terms): Owing => ({
+  owedSat: isReverse(terms) ? 0n : null,
+  invoicesSat: 0n,
+  agreedSat: 0n,
+  freshSat: null,
+});
+
+/** Of a record that has only the sum, as 0.1.0 wrote it: one entry of unknown parts. */
+export const withOwing = <C extends Owing>(c: C): C => ({
+  ...c,
+  invoicesSat: c.invoicesSat ?? c.owedSat ?? 0n,
+  agreedSat: c.agreedSat ?? 0n,
+  freshSat: c.freshSat ?? null,
+});
+
+const owing = <C extends Payer>(c: C, owedSat: bigint): C =>
+  c.owedSat === null ? c : { ...c, owedSat: maxSat(c.owedSat, minSat(owedSat, maxPaid(c.terms))) };
+
+/** The record once it has learnt by its own receipt that it had signed for so much. */
+export const signedUpTo = <C extends Payer>(c: C, sat: bigint): C =>
+  sat <= c.signedMaxSat ? c : owing({ ...c, signedMaxSat: sat }, sat + (c.freshSat ?? 0n));
+
+/** The record once a person, or what is owed, has let it sign for so much. */
+export function paidUpTo<C extends Payer>(c: C, sat: bigint): C {
+  const beyond = c.owedSat === null ? 0n : maxSat(sat - c.owedSat, 0n);
+  return owing({ ...c, signedMaxSat: maxSat(sat, c.signedMaxSat), agreedSat: c.agreedSat + beyond }, sat);
+}
+
+/** The record once an invoice was paid. */
+export const raisedBy = <C extends Payer & { owedSat: bigint }>(c: C, amountSat: bigint): C => ({
+  ...c,
+  owedSat: c.owedSat + amountSat,
+  invoicesSat: c.invoicesSat + amountSat,
+  freshSat: c.freshSat === null ? null : c.freshSat + amountSat,
+});
+
+/** The record once it has learnt of invoices that it had paid before its store was lost: so much in all are known now. */
+export const knownUpTo = <C extends Payer>(c: C, invoicesSat: bigint): C => {
+  const known = maxSat(c.invoicesSat, invoicesSat);
+  return owing({ ...c, invoicesSat: known }, known + c.agreedSat);
+};

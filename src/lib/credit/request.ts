@@ -1,0 +1,133 @@
+/**
+ * What a payee asks for over a contract: a request of its own, or what the payer has asked to pay, with the nonce of the
+ * update that would pay it. Each start is a new request; no two that are open can be paid by one signature.
+ */
+import type { KeysetRecord } from '../ecash/keyset.ts';
+import type { Quote } from '../ecash/quote.ts';
+import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { open, psbtOf } from '../signing/exchange.ts';
+import { lapsed, lapsesAt, sameAsked } from './asked.ts';
+import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
+import { updateJob } from './jobs.ts';
+import { MOST_ASKED, must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
+import { checkHome, noncesOf, ONCE } from './steps.ts';
+import { viewOf } from './terms.ts';
+import { checkPaid } from './transactions.ts';
+import type { UpdateAt, UpdateInput } from './update-messages.ts';
+
+export type UpdateRecords = { contract: Credit; keyset: KeysetRecord; quote: Quote };
+
+/** That a request was paid is noted, under its --request-id or the payer's wish: nobody is charged for it twice. */
+export const paidNames = ({
+  requestId,
+  asked,
+}: {
+  requestId?: string | null | undefined;
+  asked?: Asked | null;
+}): string[] => [
+  ...(requestId == null ? [] : [`request/${requestId}`]),
+  ...(asked == null ? [] : [`asked/${asked.id}`]),
+];
+export const paidNotes = (id: string, live: Live): Note[] =>
+  paidNames(live).map((name) => ({ name, body: { contract: id, paid_sat: live.paidSat } }));
+
+interface Given extends Hand {
+  records: Partial<UpdateRecords>;
+  input: UpdateInput;
+  requestId?: string | undefined;
+  facts: Pick<Facts, 'tip' | 'now' | 'coins' | 'notes'>;
+}
+
+/** @throws Refusal `same-transaction`, `request-paid`, and what an update may not be */
+export function request(given: Given, amount: bigint, asked: Asked | null): Done<UpdateAt<'requested'>, UpdateRecords> {
+  const { records, input, requestId = null, facts, ...hand } = given;
+  checkHome(hand);
+  checkLooked(hand.network, facts, input.unchecked);
+  const had = must(records.contract, 'payee', 'accepted', 'open');
+  const funding = checkFunding(facts.coins, had);
+  checkUpdates(had);
+  checkNotFrozen(facts.tip, had.terms);
+  checkGrows(amount);
+  if (facts.notes.size > 0)
+    throw new Refusal(
+      'request-paid',
+      `what was asked for${requestId === null ? '' : ` under --request-id ${requestId}`} was paid`,
+      {
+        hint: 'a new payment is asked for anew, under a name of its own',
+      },
+    );
+  const paidSat = had.paidSat + amount;
+  checkPaid(had.terms, paidSat);
+  const gone = lapsed(had.live, facts.now, MOST_ASKED);
+  const c: PayeeCredit & { state: 'open' } = { ...had, state: 'open', live: had.live.filter((l) => !gone.includes(l)) };
+  const job = updateJob(c, paidSat);
+  const known = c.live.find((l) => l.sighash === job.nonceId.sighash);
+  if (known) checkReplaces(known, { paidSat, requestId, asked });
+  const opened = open(hand, job);
+  const keyset = records.keyset?.role === 'mint' ? records.keyset.keyset : null;
+  const now: Live = {
+    paidSat,
+    sighash: job.nonceId.sighash,
+    pubnonce: opened?.share.pubnonce ?? null,
+    requestId,
+    asked,
+    ...(asked && { lapses: lapsesAt(asked, facts.now) }),
+    keyset: keyset?.id ?? null,
+  };
+  const kept = {
+    writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] } },
+    voids: noncesOf(
+      c.id,
+      gone.filter((l) => l.sighash !== now.sighash),
+    ),
+    checks: { funding },
+  };
+  const update = psbtOf(job, { own: opened?.share });
+  if (!opened) return { waits: { update }, hint: ONCE, ...kept };
+  return {
+    message: {
+      step: 'requested',
+      network: c.terms.network,
+      contract: viewOf(c),
+      previous_paid_sat: c.paidSat,
+      amount_sat: amount,
+      paid_sat: paidSat,
+      receipt: c.receipt,
+      asked,
+      ecash: keyset && { keyset },
+      psbt: { update },
+    },
+    opens: opened.opens,
+    ...kept,
+  };
+}
+
+export function checkGrows(amount: bigint): void {
+  if (amount <= 0n)
+    throw new Refusal('amount-not-growing', `an amount of ${amount} sat found, more than nothing expected`);
+}
+export function checkUpdates(c: PayeeCredit): void {
+  if (c.restored)
+    throw new Refusal(
+      'contract-restored',
+      'this contract comes from a restored store: what was paid last may be missing here',
+      { hint: 'exit, close or roll over' },
+    );
+}
+
+/**
+ * One signature would pay both. A start without a name takes the place of another, a named one of itself, whose nonce is
+ * gone; and a wish of the payer that of another wish, which was not signed for yet, or is told so.
+ * @throws Refusal `same-transaction`
+ */
+function checkReplaces(known: Live, now: Pick<Live, 'paidSat' | 'requestId' | 'asked'>): void {
+  const same = known.requestId === now.requestId && sameAsked(known.asked, now.asked);
+  if (known.paidSat === now.paidSat && (same || (known.asked && now.asked))) return;
+  const name = known.requestId === null ? '' : ` (--request-id ${known.requestId})`;
+  throw new Refusal(
+    'same-transaction',
+    `the request that ends in ${known.paidSat} sat${name} is open, and the signature that pays it would pay this one too`,
+    { hint: 'wait until it is accepted, or --cancel it' },
+  );
+}

@@ -1,0 +1,135 @@
+/**
+ * What a restored or copied home still believes of its credit records, field by field, and what two versions of one record
+ * know together. Open offers and proposals end; whatever only grows is the larger.
+ */
+import { believing, doubted, kept, largest, once, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import type { Hex } from '../protocol/action.ts';
+import {
+  cancelled,
+  isFunded,
+  isOpening,
+  paidOf,
+  type Asking,
+  type Closing,
+  type Credit,
+  type FundedCredit,
+  type Live,
+  type PayeeCredit,
+  type PayerCredit,
+  type Rolling,
+} from './states.ts';
+import { over, type Span } from './spans.ts';
+
+/** Stays where either version has it; which records a restore marks so, `ended` says. */
+const marked = { merged: (later: boolean, earlier: boolean | undefined) => later || (earlier ?? false) };
+
+/** Its transaction may have been signed since, so that its contract is known until somebody gives it up or the chain settles it. */
+const rolling: Belief<Rolling | null> = {
+  merged: (later, earlier = null) =>
+    later === null || (earlier !== null && earlier.sighash > later.sighash) ? earlier : later,
+};
+
+/** Places that either version knows. */
+const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => over(later, earlier) };
+
+const fields: Beliefs<Credit> = {
+  role: kept,
+  state: kept,
+  network: kept,
+  own: kept,
+  offer: kept,
+  terms: kept,
+  id: kept,
+  outpoint: kept,
+  key: kept,
+  lost: kept,
+  guarded: kept,
+  rolls: kept,
+  until: kept,
+  funding: kept,
+  coins: kept,
+  nonce: voided<Hex | null>(null),
+  outside: kept,
+  refund: kept,
+  refundAnswer: kept,
+  refundSighash: kept,
+  tx: once,
+  settled: once,
+  rolling,
+  // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
+  closing: voided<Closing | null>(null),
+  signedClose: once,
+  restored: marked,
+  paidSat: largest,
+  // They belong to the larger payment, see `withLargest`.
+  exit: kept,
+  receipt: kept,
+  quoted: spans,
+  issuedSat: largest,
+  told: largest,
+  unconfirmed: doubted,
+  live: voided<readonly Live[]>([]),
+  signedMaxSat: largest,
+  owedSat: largest,
+  invoicesSat: largest,
+  agreedSat: largest,
+  freshSat: { ...largest, restored: () => 0n },
+  bound: kept,
+  receivedSat: largest,
+  went: spans,
+  asked: voided<readonly Asking[]>([]),
+  awaited: kept,
+  inflight: kept,
+  quote: once,
+};
+
+/** The state in which a restore leaves a record. */
+function ended(c: Credit): Credit {
+  if (isOpening(c)) return { ...cancelled(c), lost: true };
+  if (!isFunded(c)) return c;
+  const state = c.state === 'closing' && !c.signedClose ? 'open' : c.state;
+  // What a payee was paid last may be missing, and what a payer owed where others may raise it.
+  return { ...c, state, restored: c.restored || c.role === 'payee' || c.owedSat !== null } as Credit;
+}
+
+/** How far a funded contract has come: against a rollover or close that hangs, the payee exits. */
+const RANK = { accepted: 0, open: 1, closing: 2, closed: 3, rolled: 3, exiting: 4 } as const;
+
+function isLater(a: Credit, b: Credit): boolean {
+  if (!isFunded(a) || !isFunded(b)) return false;
+  if (RANK[a.state] !== RANK[b.state]) return RANK[a.state] > RANK[b.state];
+  if (paidOf(a) !== paidOf(b)) return paidOf(a) > paidOf(b);
+  return a.role === 'payer' && b.role === 'payer' && a.receivedSat > b.receivedSat;
+}
+
+const believed = believing(fields, { restored: ended, isLater });
+export const { restored } = believed;
+
+/** See `Kind.merged`: the largest payment with its exit, the largest sums issued and owed, and no way back. */
+export function merged(a: Credit, b: Credit): Credit {
+  if (!isFunded(a) || !isFunded(b)) return either(a, b);
+  if (a.role !== b.role) return a;
+  const both = believed.merged(a, b) as FundedCredit;
+  return both.role === 'payee' ? withLargest(both, a as PayeeCredit, b as PayeeCredit) : withBound(both, a, b);
+}
+
+/** Of two versions of which one is no contract yet, or none any more: an end that no restore made stands, where nothing was paid. */
+function either(a: Credit, b: Credit): Credit {
+  const end = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
+  const funded = [a, b].find(isFunded);
+  return (end && !(funded && paidOf(funded) > 0n) ? end : funded) ?? a;
+}
+
+/** The largest payment brings its exit. What the store's version alone knew to the end is not in doubt. */
+function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCredit {
+  const { paidSat, exit, receipt } = b.paidSat > a.paidSat ? b : a;
+  const known = !isLater(b, a) && paidSat === a.paidSat && both.issuedSat === a.issuedSat;
+  const doubtful = { restored: a.restored || !known, unconfirmed: a.unconfirmed || !known };
+  return { ...both, paidSat, exit, receipt, ...doubtful };
+}
+
+/** What was said of a quote goes with it; what was said last. */
+function withBound(both: PayerCredit, ...versions: readonly FundedCredit[]): PayerCredit {
+  const said = versions.flatMap((c) => (c.role === 'payer' && c.quote === both.quote ? c.bound : []));
+  return { ...both, bound: said.reduce((last, b) => (b.paidSat > last.paidSat ? b : last)) };
+}

@@ -1,0 +1,37 @@
+/**
+ * Sets of sats by their place in what was paid over a contract: the first sat that was ever paid is at 0 to 1. A payment is
+ * the stretch from the sum before it to the sum after it, so the same payment counts once, in whatever order and however
+ * often it is told; a number is only read off such a set.
+ */
+import { maxSat, minSat } from '../bitcoin/amount.ts';
+
+export interface Span {
+  fromSat: bigint;
+  toSat: bigint;
+  /** It went to a quote of another wallet. */
+  foreign?: true;
+}
+
+export const upTo = (toSat: bigint): Span[] => (toSat > 0n ? [{ fromSat: 0n, toSat }] : []);
+
+/** The set with this stretch as it is said now, whatever was known of it before. */
+export function put(spans: readonly Span[], span: Span): Span[] {
+  if (span.fromSat >= span.toSat) return [...spans];
+  const left = spans.flatMap((s): Span[] => [
+    { ...s, toSat: minSat(s.toSat, span.fromSat) },
+    { ...s, fromSat: maxSat(s.fromSat, span.toSat) },
+  ]);
+  const all = [...left, span].filter((s) => s.fromSat < s.toSat).sort((a, b) => (a.fromSat < b.fromSat ? -1 : 1));
+  return all.reduce<Span[]>((joined, s) => {
+    const last = joined.at(-1);
+    if (last?.toSat !== s.fromSat || last.foreign !== s.foreign) return [...joined, s];
+    return [...joined.slice(0, -1), { ...last, toSat: s.toSat }];
+  }, []);
+}
+
+/** What either set has; where they differ, the later one's word. */
+export const over = (later: readonly Span[], earlier: readonly Span[]): Span[] => later.reduce(put, [...earlier]);
+
+/** How many sats of the first `toSat` are in it. */
+export const within = (spans: readonly Span[], toSat: bigint): bigint =>
+  spans.reduce((sum, s) => sum + maxSat(minSat(s.toSat, toSat) - s.fromSat, 0n), 0n);

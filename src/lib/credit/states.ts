@@ -1,0 +1,306 @@
+/**
+ * What a home keeps of a credit contract: a union over role and state, so that the paid amount of an open contract
+ * cannot be asked of an exiting one.
+ *
+ *   payee: offered → accepted → open → (closing | rolled | closed | exiting)
+ *   payer: [addressed →] proposed → open → (closing | rolled | closed)
+ *
+ * What the chain has settled without such a step is `exiting` on both sides: left for good.
+ * `cancelled` ends an opening that did not come to be.
+ * Not here: how the store keeps them (`records.ts`), what a restored home still believes of them (`restore.ts`).
+ */
+import type { Funding } from '../bitcoin/funding.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import type { Hex, RecordRow } from '../protocol/action.ts';
+import type { Outside, Own } from '../signing/exchange.ts';
+import { nothingOwed, type Owing } from './owed.ts';
+import type { Span } from './spans.ts';
+import { pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
+
+/** An update that was asked for and not yet answered. */
+export interface Live {
+  paidSat: bigint;
+  sighash: Hex;
+  /** null while another wallet has not put its nonce in. */
+  pubnonce: Hex | null;
+  /** Under which --request-id it was asked for: two orders of one amount are not one. */
+  requestId: string | null;
+  /** Which of the payer's `asked` it answers, until when that holds (Unix time), and which quote of a mint it pays. */
+  asked: Asked | null;
+  /** When that ends by this home's own clock. */
+  lapses?: number;
+  /** The keyset of the ecash that it may become, as it was when it was asked for. */
+  keyset: Hex | null;
+  /** Where the key is in another wallet: the answer that it was asked to complete. */
+  answer?: Hex;
+}
+export interface Asked {
+  id: Hex;
+  until: number;
+  quote: string | null;
+}
+/** What the payer asked to pay, and has agreed to by that; `paidSat`: what it signed for it in all, once it has. */
+export interface Asking {
+  id: Hex;
+  amountSat: bigint;
+  until: number;
+  quote: string | null;
+  paidSat: bigint | null;
+}
+/** Ecash that was paid for and has not arrived: from these counters its secrets can be made again. */
+export interface Awaited {
+  paidSat: bigint;
+  amountSat: bigint;
+  keyset: Hex;
+  counter: number;
+}
+/** A payment by the sum that it came to in all; `quote` null: the contract's reusable one. */
+export interface Inflight {
+  paidSat: bigint;
+  amountSat: bigint;
+  quote: string | null;
+}
+/** What the payee has said: of the first `paidSat` so much belongs to the contract's reusable quote. */
+export interface Bound {
+  paidSat: bigint;
+  quoteSat: bigint;
+}
+/** A list of at most so many requests that a payer asked for: the oldest gives way. */
+export const MOST_ASKED = 16;
+/** A rollover under way: what, beside the two contracts, its transaction is made of. */
+export interface Rolling {
+  /** The payee key of the next contract, by which its record is found. */
+  nextKey: Hex;
+  paidSat: bigint;
+  topUps: readonly Spent[];
+  change: { address: string; sat: bigint } | null;
+  sighash: Hex;
+  witnesses: Readonly<Record<string, readonly Hex[]>>;
+  /** The payee's nonce, where its key is in another wallet. */
+  outside?: Outside;
+}
+/** A close, own or signed for the other: its numbers. */
+export interface Closing {
+  paidSat: bigint;
+  feeSat: bigint;
+  sighash: Hex;
+  outside?: Outside;
+}
+
+/** How a contract's coin was spent in the end, deep enough in the chain: no state, for it follows from no step. */
+export interface Settled {
+  /** other: a transaction that is none of these, as far as this home can tell. */
+  by: 'exit' | 'refund' | 'close' | 'rollover' | 'other';
+  txid: Hex;
+  /** What it pays to this home; absent in a record of 0.1.0. */
+  paysSat?: bigint;
+}
+
+export interface Held extends Contract {
+  own: Own;
+  /** Absent while the chain has not settled it, as far as `watch` has seen. */
+  settled?: Settled;
+}
+export interface PayeeFunded extends Held {
+  role: 'payee';
+  paidSat: bigint;
+  /** The finished update, hex: null until something was paid. It never leaves the home but by exit-credit. */
+  exit: Hex | null;
+  /** The payer's signature over `paidSat`. */
+  receipt: Hex | null;
+  live: readonly Live[];
+  /** What of `paidSat` became ecash, or was reported to its issuer. */
+  issuedSat: bigint;
+  /** How often a program was told what was paid (`--ecash notify`); absent: never. */
+  told?: number;
+  /** What of `paidSat` belongs to quotes of a running mint; the rest waits for one. */
+  quoted: readonly Span[];
+  rolling: Rolling | null;
+  /** The own close that is proposed. */
+  closing: Closing | null;
+  /** The close of the other that this home has signed: from then on no more updates, for good. */
+  signedClose: Closing | null;
+  refundSighash: Hex;
+  /** The record comes from a restored or copied store: no more updates. */
+  restored: boolean;
+  /** And what was reported to a mint since is not known: nothing is, until the operator has confirmed its figures. */
+  unconfirmed: boolean;
+}
+export interface PayerFunded extends Held, Owing {
+  role: 'payer';
+  /** The finished refund, hex. */
+  refund: Hex;
+  /** The answer that completed it: a later one must be the same. */
+  refundAnswer: Hex;
+  funding: Funding | null;
+  coins: readonly string[];
+  signedMaxSat: bigint;
+  asked: readonly Asking[];
+  awaited: readonly Awaited[];
+  /** The reusable quote of the contract's running mint, once it is bound. */
+  quote: string | null;
+  bound: Bound;
+  /** What was signed for which kind of quote, as far as it is known. */
+  went: readonly Span[];
+  /** Payments to a running mint whose arrival there was not seen yet, oldest first. */
+  inflight: readonly Inflight[];
+  /** How much came back as ecash. */
+  receivedSat: bigint;
+  /** The record comes from a restored or copied store: what it owed last may be missing, so nothing more is melted. */
+  restored: boolean;
+  rolling: Rolling | null;
+  /** The own close that is proposed. */
+  closing: Closing | null;
+  /** The close of the other that this home has signed: from then on no more updates, for good. */
+  signedClose: Closing | null;
+}
+export type FundedState = 'open' | 'closing' | 'closed' | 'rolled' | 'exiting';
+interface Offered {
+  role: 'payee';
+  state: 'offered';
+  network: string;
+  own: Own;
+  offer: Offer;
+  /** The contract that is rolled over into this one. */
+  rolls: Hex | null;
+  /** Unix time, seconds: not answered by then, it ends. null: no end. */
+  until: number | null;
+}
+interface Proposed extends Held {
+  role: 'payer';
+  state: 'proposed';
+  /** null: the rollover of the contract that it `rolls`. */
+  funding: Funding | null;
+  coins: readonly string[];
+  rolls: Hex | null;
+  nonce: Hex | null;
+  outside?: Outside;
+}
+/** One member of the union a state, so that each can be told from the others. `tx`: the finished rollover or close, hex. */
+type Each<S, X> = S extends string ? { state: S } & X : never;
+
+export type Credit =
+  | Offered
+  | ({ state: 'accepted' } & PayeeFunded)
+  | Each<FundedState, PayeeFunded & { tx?: Hex }>
+  | { role: 'payer'; state: 'addressed'; network: string; own: Own; offer: Offer; terms: Terms; id: Hex }
+  | Proposed
+  | Each<FundedState, PayerFunded & { tx?: Hex }>
+  | Cancelled;
+
+/** `lost`: given up because its store was restored; the journal may know that it went on. */
+interface Cancelled {
+  role: Role;
+  state: 'cancelled';
+  own: Own;
+  key: Hex;
+  lost?: true;
+  /** Of one that was not only proposed: what the store never forgets of its record. */
+  guarded?: Guarded;
+}
+export type Guarded = Pick<RecordRow, 'issuer' | 'issuedSat' | 'owedSat'>;
+
+export type PayeeCredit = Extract<Credit, { role: 'payee'; paidSat: bigint }>;
+export type PayerCredit = Extract<Credit, { role: 'payer'; signedMaxSat: bigint }>;
+export type FundedCredit = PayeeCredit | PayerCredit;
+
+export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
+/** The rollover under way, where there is one. */
+export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
+/** What a funded record begins with. */
+export const NOTHING_PAID = {
+  paidSat: 0n,
+  exit: null,
+  receipt: null,
+  live: [],
+  issuedSat: 0n,
+  quoted: [],
+  unconfirmed: false,
+} as const;
+export const nothingSigned = (terms: Terms) =>
+  ({
+    signedMaxSat: 0n,
+    asked: [],
+    awaited: [],
+    quote: null,
+    bound: { paidSat: 0n, quoteSat: 0n },
+    went: [],
+    inflight: [],
+    receivedSat: 0n,
+    ...nothingOwed(terms),
+    restored: false,
+  }) as const;
+/** What of the payments counts as ecash: all, while the end of a lost store's journal may be missing. */
+export const issuedOf = (c: PayeeCredit): bigint =>
+  c.unconfirmed && c.terms.ecash !== 'none' ? c.paidSat : c.issuedSat;
+/** What was paid (payee), or has been signed for (payer). */
+export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
+
+/** States that a contract never leaves for one that takes updates. */
+export function isLeft(c: Credit): boolean {
+  if (c.state === 'cancelled') return !c.lost;
+  if (c.state === 'rolled' || c.state === 'closed' || c.state === 'exiting') return true;
+  return c.state === 'closing' && c.signedClose !== null;
+}
+
+/** The record once the chain has settled it: left for good, whatever it was. */
+export function settledAs(c: FundedCredit, settled: Settled): Credit {
+  // What was rolling is told from what confirmed: see `heldKey`.
+  const left = c.state === 'closed' || c.state === 'rolled' ? {} : { state: 'exiting' as const };
+  return { ...c, ...(c.role === 'payee' && { live: [] }), ...left, settled } as Credit;
+}
+
+/** The payee's key, by which both homes find the record from first to last; null once nothing of it is left. */
+export const payeePubkey = (c: Credit): Hex | null =>
+  c.state === 'offered' ? c.offer.pubkey : 'terms' in c ? c.terms.payee_pubkey : null;
+
+/** The payee's key of the contract that is held by this one: the next one of a rollover, as long as that may confirm. */
+export const heldKey = (c: Credit): Hex | null => {
+  const undone = 'settled' in c && c.settled !== undefined && c.settled.by !== 'rollover';
+  return undone ? null : (rollingOf(c)?.nextKey ?? null);
+};
+
+/** What is left of a rollover once the payee exits: one that is finished may still confirm, until the chain says otherwise. */
+export const finishedRolling = (c: FundedCredit): Rolling | null =>
+  c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
+
+/**
+ * The next contract of a rollover that came to nothing. Nothing can fund it any more: it is given up, and where something
+ * was signed for it all the same, its coins are free.
+ */
+export function released(c: Credit): Credit {
+  if (isOpening(c)) return cancelled(c);
+  if (c.state !== 'accepted' && c.state !== 'open') return c;
+  if (paidOf(c) === 0n && !(c.role === 'payer' && c.owedSat !== null && c.owedSat > 0n)) return cancelled(c);
+  return c.role === 'payer' ? { ...c, coins: [] } : c;
+}
+
+/**
+ * A contract over which the payee was paid nothing, as far as its home knows for sure: never funded, it ends at its expiry.
+ * What is rolled over ends with that, and what a restored home has forgotten is no nothing.
+ */
+export const mayLapse = (c: Credit): c is Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' }> =>
+  (c.state === 'accepted' || c.state === 'open') &&
+  c.role === 'payee' &&
+  c.paidSat === 0n &&
+  c.rolling === null &&
+  !c.restored;
+
+type Opening = Extract<Credit, { state: 'offered' | 'addressed' | 'proposed' }>;
+/** An opening that nobody has signed for yet can be given up. */
+export const isOpening = (c: Credit | undefined): c is Opening =>
+  c?.state === 'offered' || c?.state === 'addressed' || c?.state === 'proposed';
+
+export const guardedOf = (c: FundedCredit): Guarded => ({
+  ...(c.role === 'payee' && { issuer: c.terms.ecash, issuedSat: c.issuedSat }),
+  ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
+});
+
+/** What is left of an opening that was given up: its key, so that it is never shown again. */
+export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'open' }>): Cancelled => ({
+  role: c.role,
+  state: 'cancelled',
+  own: c.own,
+  key: c.state === 'offered' ? c.offer.pubkey : pubkeyOf(c.terms, c.role),
+  ...(isFunded(c) && { guarded: guardedOf(c) }),
+});

@@ -1,0 +1,193 @@
+/**
+ * A file of a journal: its header, and its lines as a home of the same seed wrote them.
+ *
+ * The header is text that anybody can read: by a mark of the seed, its home and the life of the store (`identity.ts`) the file
+ * is told from others in the same folder, and in front of the lines of a commit its number is written over the last one. So
+ * a store that was put back is known by its journal at the cost of a few headers, without a key.
+ * Not here: writing lines, and the folder (`journal.ts`).
+ */
+import { hkdfSync } from 'node:crypto';
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Note, WalletPath } from '../protocol/action.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
+import { isMissing, readPlain } from './files.ts';
+import { unlock } from './nonce-box.ts';
+
+/** A record as the commit `rev` wrote it. */
+export interface JournalRecord {
+  kind: string;
+  name: string;
+  rev: number;
+  record: unknown;
+}
+export interface JournalLine {
+  /** Of the commit; 0 where only what was read is in it. */
+  commit: number;
+  /** Unix time. */
+  at: number;
+  records: readonly JournalRecord[];
+  notes: readonly Note[];
+  addresses: readonly WalletPath[];
+}
+
+const VERSION = 1;
+export const ENDS = '.journal';
+/** Sealed by a backup: whoever has it open begins another. */
+export const SEALED = `.sealed${ENDS}`;
+const HEADER_BEGINS = '{"type":"journal"';
+export interface Header {
+  type: 'journal';
+  version: number;
+  /** Tells journals of other seeds apart, 8 bytes. */
+  of: string;
+  /** 16 random bytes: every file has its own key. */
+  salt: string;
+  /** Files of 0.1.0 name neither home nor life, nor a last commit. */
+  home?: string;
+  life?: string;
+  /** 20 digits. */
+  last?: string;
+}
+
+export const derived = (key: Uint8Array, salt: string, what: string, bytes: number): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', key, Buffer.from(salt, 'hex'), `spillway/journal/${what}`, bytes));
+export const markOf = (key: Uint8Array): string => Buffer.from(derived(key, '', 'mark', 8)).toString('hex');
+/** What a line is bound to. */
+export const place = (line: number): Uint8Array => Buffer.from(`line|${line}`);
+
+/** The digits of a number in a header. */
+export const digits = (commit: number): string => String(commit).padStart(20, '0');
+const LAST = '"last":"';
+
+/** The header of a new file, and where in it the number of the last commit stands. */
+export function headerText(named: Pick<Header, 'of' | 'salt'> & { home: string; life: string }): {
+  text: string;
+  lastAt: number;
+} {
+  const header: Header = { type: 'journal', version: VERSION, ...named, last: digits(0) };
+  const text = `${JSON.stringify(header)}\n`;
+  return { text, lastAt: text.indexOf(LAST) + LAST.length };
+}
+
+/** Longer than any header. */
+const HEADER_BYTES = 512;
+
+/** undefined where the file is gone, or no journal. */
+export function readHeader(path: string): Header | undefined {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const begin = new Uint8Array(HEADER_BYTES);
+      const text = Buffer.from(begin.subarray(0, readSync(file, begin))).toString('latin1');
+      if (!text.startsWith(HEADER_BEGINS) || !text.includes('\n')) return undefined;
+      const header = JSON.parse(text.slice(0, text.indexOf('\n'))) as Header;
+      return header.version === VERSION ? header : undefined;
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (isMissing(error) || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** So many headers are read when a home is opened; of a folder with more files those that were written last. */
+const LOOKED_AT = 64;
+
+/** The highest number of a commit that these folders have of a home's life, 0 where they have none. */
+export function lastCommit(dirs: readonly string[], home: string, life: string): number {
+  const commits = [...new Set(dirs)].flatMap((dir) =>
+    newest(dir).map((path) => {
+      const header = readHeader(path);
+      return header?.home === home && header.life === life ? Number(header.last ?? 0) : 0;
+    }),
+  );
+  return Math.max(0, ...commits.filter(Number.isSafeInteger));
+}
+
+function newest(dir: string): readonly string[] {
+  const paths = filesIn(dir);
+  if (paths.length <= LOOKED_AT) return paths;
+  const time = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return paths
+    .map((path) => ({ path, at: time(path) }))
+    .sort((a, b) => b.at - a.at)
+    .slice(0, LOOKED_AT)
+    .map(({ path }) => path);
+}
+
+/** What has the name of a journal in a folder, oldest first; none where there is no folder. */
+export function filesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith(ENDS))
+      .map(({ name }) => join(dir, name))
+      .sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+export interface JournalFile {
+  lines: readonly JournalLine[];
+  /** The last line is not whole: its process died over it, or the file was cut. */
+  cut: boolean;
+  /** Of the home that wrote it. */
+  home?: string;
+  /** The last commit of its process, where the file tells it: one that wrote nothing has no line. */
+  last?: number;
+}
+
+/**
+ * Reads a file as a home of these keys wrote it.
+ * @throws Refusal `no-input`, `malformed` for another file, `unknown-version`, `journal-foreign`, `journal-altered`
+ */
+export function readJournal(path: string, key: Uint8Array): JournalFile {
+  const [first, ...rest] = textOf(path).split('\n');
+  if (rest.length === 0 && HEADER_BEGINS.startsWith(first!.slice(0, HEADER_BEGINS.length)))
+    return { lines: [], cut: true };
+  const { salt, home, last } = headerOf(first!, path, key);
+  // A power cut may leave zeros where the end was.
+  const cut = rest.pop() !== '' || (rest.at(-1)?.includes('\0') ?? false);
+  if (rest.at(-1)?.includes('\0')) rest.pop();
+  const fileKey = derived(key, salt, 'file', 32);
+  const lines = rest.map((text, i): JournalLine => {
+    try {
+      const plain = unlock(Buffer.from(text, 'base64'), place(i + 1), fileKey);
+      return parseJson(Buffer.from(plain).toString()) as unknown as JournalLine;
+    } catch {
+      throw new Refusal('journal-altered', `line ${i + 2} of ${path} was altered, or one before it is missing`, {
+        hint: `bring the file from another copy of the journal; without one, its lines before that: head -n ${i + 1}`,
+      });
+    }
+  });
+  return { lines, cut, ...(last !== undefined && { last: Number(last) }), ...(home !== undefined && { home }) };
+}
+
+function textOf(path: string): string {
+  try {
+    return readPlain(path, 'latin1');
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function headerOf(line: string, path: string, key: Uint8Array): Header {
+  let found: Json = null;
+  try {
+    found = parseJson(line);
+  } catch {
+    // Says below what was expected.
+  }
+  const header = (found ?? {}) as unknown as Partial<Header>;
+  if (header.type !== 'journal' || !/^[0-9a-f]{32}$/.test(String(header.salt)))
+    throw new Refusal('malformed', `${path} is no journal of a home`);
+  if (header.version !== VERSION)
+    throw new Refusal('unknown-version', `${path} has version ${String(header.version)}, ${VERSION} expected`);
+  if (header.of !== markOf(key))
+    throw new Refusal('journal-foreign', `${path} is the journal of another home than this one`);
+  return header as Header;
+}

@@ -1,0 +1,118 @@
+/**
+ * Replies in the store: what was printed for one input, so that the same input gets the same bytes again.
+ *
+ * A reply is live while every nonce that it shows lies in the store. It is linked to the records that its commit read and
+ * wrote: a cancel takes away what its action has answered over the records that it writes, a restore all replies, both but
+ * for rows that stand for good; and a step takes away the replies of earlier cancels.
+ * Not here: when (`sql-store.ts`), which rows stand (each family's table).
+ */
+import type { Claim, Hex } from '../protocol/action.ts';
+import { parseJson, printJson } from '../protocol/json.ts';
+import { CANCELLED, type Commit, type Reply } from '../protocol/ports.ts';
+import { all, get, marks, put, type Row, type Sql } from './database.ts';
+
+const COLUMNS = 'reply.key, text, exit, hint, "row", type, stands, flags, copies, notes';
+/** Every nonce that it shows is the one that lies in the store. */
+const LIVE = `NOT EXISTS (SELECT 1 FROM shown WHERE shown.reply = reply.key AND NOT EXISTS (SELECT 1 FROM nonce
+  WHERE nonce.of_claim = shown.of_claim AND nonce.sighash = shown.sighash AND nonce.pubnonce = shown.pubnonce))`;
+
+const readReply = (row: Row): Reply & { key: Hex; notes: readonly string[] } => {
+  const { hint, copies, notes, stands, ...rest } = row;
+  return {
+    ...rest,
+    stands: stands === 1,
+    ...(hint !== null && { hint }),
+    copies: parseJson(copies as string),
+    notes: parseJson(notes as string),
+  } as unknown as ReturnType<typeof readReply>;
+};
+
+export function* replyTo(key: Hex): Sql<ReturnType<typeof readReply> | undefined> {
+  const row = yield* get(`SELECT ${COLUMNS} FROM reply WHERE key = ? AND ${LIVE}`, key);
+  return row && readReply(row);
+}
+
+/** The last reply of an action over the record behind a claim, cancels included; none where that is no longer live. */
+export function* lastReply(type: string, claim: Claim): Sql<ReturnType<typeof readReply> | undefined> {
+  const sql = `SELECT ${COLUMNS}, ${LIVE} AS live FROM reply JOIN reply_of ON reply_of.reply = reply.key
+    WHERE reply_of.record = (SELECT record FROM claim WHERE claim = ?) AND type = ? ORDER BY number DESC LIMIT 1`;
+  const { live, ...row } = (yield* get(sql, claim, type)) ?? {};
+  return live ? readReply(row) : undefined;
+}
+
+/** The records that a reply is linked to, as they are now. */
+export const recordsOf = (key: Hex): Sql<Row[]> =>
+  all('SELECT kind, name, rev, body FROM record JOIN reply_of ON record = id WHERE reply = ?', key);
+
+export function* isAnswered(key: Hex | null): Sql<boolean> {
+  return key !== null && (yield* get(`SELECT 1 FROM reply WHERE key = ? AND ${LIVE}`, key)) !== undefined;
+}
+
+/** Takes away what an action has answered over these records: by a cancel its steps, by a step its cancels. */
+export function* forget({ type, ends = false }: Commit['reply'], records: readonly number[]): Sql<void> {
+  if (type === '' || records.length === 0) return;
+  const which = ends ? 'stands = 0' : `"row" = '${CANCELLED}'`;
+  const linked = `SELECT reply FROM reply_of WHERE record IN (${marks(records)})`;
+  yield* put(`DELETE FROM reply WHERE type = ? AND ${which} AND key IN (${linked})`, type, ...records);
+}
+
+/** Keeps a reply in place of one that is no longer live. @param records that it is linked to, by id */
+export function* keepReply(
+  key: Hex,
+  { reply, notes, opens, shows }: Pick<Commit, 'reply' | 'notes' | 'opens' | 'shows'>,
+  records: readonly number[],
+  number: number,
+): Sql<void> {
+  yield* put('DELETE FROM reply WHERE key = ?', key);
+  const sql = `INSERT INTO reply(key, text, exit, hint, "row", flags, copies, type, number, stands, notes)
+    VALUES (${marks(Array.from({ length: 11 }))})`;
+  const { text, exit, hint = null, row, flags, copies, type, stands } = reply;
+  const names = printJson(notes.map(({ name }) => name));
+  yield* put(sql, key, text, exit, hint, row, flags, printJson(copies), type, number, Number(stands), names);
+  for (const { of, sighash, pubnonce } of [...opens, ...shows])
+    yield* put('INSERT INTO shown(reply, of_claim, sighash, pubnonce) VALUES (?, ?, ?, ?)', key, of, sighash, pubnonce);
+  for (const record of new Set(records)) yield* put('INSERT INTO reply_of(record, reply) VALUES (?, ?)', record, key);
+}
+
+/** After a restore only what stands for good is said again. */
+export const forgetAll = (): Sql<void> => put('DELETE FROM reply WHERE stands = 0');
+
+/** The rows of version 0.1.0 that stand for good. */
+const STOOD = [
+  ['open-credit', 'accepted', 'ready'],
+  ['sign-update', 'accepted'],
+  ['rollover', 'signed', 'complete'],
+  ['close-credit', 'signed', 'complete'],
+  ['exit-credit', 'exit'],
+  ['ecash-restore', 'restored'],
+  ['statechain-open', 'accepted', 'ready'],
+  ['statechain-transfer', 'moved', 'owned', 'paid'],
+  ['statechain-withdraw', 'signed', 'complete'],
+  ['htlc-swap', 'funded', 'matched', 'claimed', 'settled'],
+  ['htlc-cooperate', 'complete'],
+] as const;
+/** Where a message of 0.1.0 names the records that it speaks of, and by which claim. */
+const NAMED: readonly (readonly [claim: string, path: readonly string[]])[] = [
+  ['id:', ['contract', 'id']],
+  ['key:', ['contract', 'payee_pubkey']],
+  ['id:', ['next_contract', 'id']],
+  ['key:', ['next_contract', 'payee_pubkey']],
+  ['key:', ['offer', 'pubkey']],
+  ['id:', ['offer', 'hash']],
+  ['id:', ['coin', 'id']],
+  ['key:', ['invite', 'pubkey']],
+];
+
+/**
+ * SQL that links the replies of 0.1.0, which were kept without.
+ * @param at how the dialect reads a text out of the JSON of a reply
+ */
+export function oldReplies(at: (path: readonly string[]) => string): string {
+  const claims = NAMED.map(([claim, path]) => `'${claim}' || ${at(path)}`);
+  const stood = STOOD.flatMap(([type, ...rows]) => rows.map((row) => `('${type}', '${row}')`));
+  return `
+  UPDATE reply SET type = coalesce(${at(['type'])}, '');
+  UPDATE reply SET stands = 1 WHERE (type, "row") IN (VALUES ${stood.join(', ')});
+  INSERT INTO reply_of(record, reply)
+    SELECT DISTINCT claim.record, reply.key FROM reply JOIN claim ON claim.claim IN (${claims.join(', ')});`;
+}

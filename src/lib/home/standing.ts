@@ -1,0 +1,128 @@
+/**
+ * What a store says of itself, and what becomes of it once it is found not to be itself (`identity.ts`): no open nonce, no
+ * reply but those that stand for good, every record as its kind says, and another life.
+ * Not here: whether it is itself, and what lies outside it.
+ */
+import type { Claim, HeldRecord, Kind } from '../protocol/action.ts';
+import { parseJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { letGoBy, writeOf } from './change.ts';
+import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
+import type { Lost, Settled } from './lost.ts';
+import { forgetAll } from './replies.ts';
+import { claimsOf, dropClaims, ownersOf, writeRecords } from './sql-pieces.ts';
+
+export interface Standing {
+  /** Where it lay. */
+  identity?: string;
+  life?: string;
+  restored?: Lost;
+  commits: number;
+}
+
+export function* standingOf(counter: Counter): Sql<Standing> {
+  const keys = ['identity', 'life', 'restored'];
+  const [rows, commits] = yield* together(
+    all(`SELECT key, value FROM meta WHERE key IN (${marks(keys)})`, ...keys),
+    counter.get(),
+  );
+  return { commits, ...Object.fromEntries(rows.map(({ key, value }) => [key, value])) };
+}
+
+export interface Begun {
+  identity: string;
+  life: string;
+  /** A number that the lost store has reached. */
+  above: number;
+  still: (found: Standing) => boolean;
+}
+
+/**
+ * Begins another life, all in one transaction. Of a store that is itself, and has no life yet because 0.1.0 wrote it last,
+ * the records hold from then on the claims that their kinds say.
+ * @param lost the store was restored or copied
+ * @returns the number from which it goes on; false where it does not stand as it did
+ * @throws Refusal `store-newer` for a record of an unknown kind
+ */
+export function* settle(
+  counter: Counter,
+  { identity, life, above, still }: Begun,
+  kinds: readonly Kind<any>[],
+  lost: boolean,
+): Sql<number | false> {
+  const found = yield* standingOf(counter);
+  if (!still(found)) return false;
+  const number = Math.max(found.commits, above) + 1;
+  const known = new Map(kinds.map((kind) => [kind.name, kind]));
+  const ids = (yield* all('SELECT id FROM record ORDER BY id')).map(({ id }) => id as number);
+  if (lost) {
+    yield* forgetAll();
+    yield* put('DELETE FROM nonce');
+    const letGo: HeldRecord[] = [];
+    for (const id of ids) letGo.push(...(yield* restore(id, known, number)));
+    for (const held of letGo) letGo.push(...(yield* release(held, number)));
+    yield* setMeta('restored', 'pending' satisfies Lost);
+    yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies Settled));
+  } else yield* renewClaims(ids, known);
+  yield* setMeta('life', life);
+  yield* setMeta('identity', identity);
+  yield* counter.set(number);
+  return number;
+}
+
+/** All old names go before new ones come, which one record may take over from another. */
+function* renewClaims(ids: readonly number[], known: ReadonlyMap<string, Kind<any>>): Sql<void> {
+  const fresh: { id: number; claim: Claim }[] = [];
+  for (const id of ids) {
+    const { kind, record } = yield* recordAt(id, known);
+    const [held] = yield* claimsOf([id]);
+    const claims = kind.claims(record);
+    yield* dropClaims([...held!].filter((claim) => !claims.includes(claim)));
+    fresh.push(...claims.filter((claim) => !held!.has(claim)).map((claim) => ({ id, claim })));
+  }
+  for (const { id, claim } of fresh)
+    yield* put('INSERT INTO claim(claim, record) VALUES (?, ?) ON CONFLICT DO NOTHING', claim, id);
+}
+
+function* recordAt(id: number, known: ReadonlyMap<string, Kind<any>>): Sql<{ kind: Kind<any>; record: unknown }> {
+  const { kind: name, body } = (yield* get('SELECT kind, body FROM record WHERE id = ?', id)) as {
+    kind: string;
+    body: string;
+  };
+  const kind = known.get(name);
+  if (!kind)
+    throw new Refusal(
+      'store-newer',
+      `this store was restored, copied or written by an older program, and holds a record of the unknown kind '${name}'`,
+      {
+        hint: 'open it with the version of spillway that wrote it',
+      },
+    );
+  return { kind, record: kind.parse(parseJson(body)) };
+}
+
+/** @returns what the record held and, restored, holds no more */
+function* restore(id: number, known: ReadonlyMap<string, Kind<any>>, number: number): Sql<readonly HeldRecord[]> {
+  const { kind, record: before } = yield* recordAt(id, known);
+  const record = kind.restored(before);
+  yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* claimsOf([id]), number);
+  return letGoBy(kind, before, record);
+}
+
+/** @returns what it held, and holds no more */
+function* release({ claim, kind }: HeldRecord, number: number): Sql<readonly HeldRecord[]> {
+  const held = (yield* ownersOf([claim])).get(claim);
+  if (held?.kind !== kind.name || !kind.released) return [];
+  const before: unknown = kind.parse(parseJson(held.body));
+  const record: unknown = kind.released(before);
+  yield* writeRecords([writeOf(kind, record, null, 0)], [held.id], yield* claimsOf([held.id]), number);
+  return letGoBy(kind, before, record);
+}
+
+export function* getMeta(key: string): Sql<string | undefined> {
+  return (yield* get('SELECT value FROM meta WHERE key = ?', key))?.['value'] as string | undefined;
+}
+export function* setMeta(key: string, value: string): Sql<void> {
+  const sql = 'INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value';
+  yield* put(sql, key, value);
+}

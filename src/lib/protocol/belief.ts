@@ -1,0 +1,87 @@
+/**
+ * What a home may still believe of a record that comes from a restored, copied or merged store: a rule for each field.
+ *
+ * A family lists its record's fields with their rules (`Beliefs`); a field without one does not compile. `believing` makes
+ * of them what a `Kind` says of restores. Not here: which states end with a restore, and which of two versions is the later
+ * (each family's `restored` and `later`).
+ */
+
+/** The rule of one field. Without `restored` it outlives a restore; without `merged` the later version's holds. */
+export interface Belief<T> {
+  restored?: (value: T) => T;
+  /** The value of two versions together; `earlier` is undefined where that version has no such field. */
+  merged?: (later: T, earlier: T | undefined) => T;
+  /** It is taken over also where the later version has no such field. */
+  carried?: true;
+}
+
+type KeyOf<R> = R extends unknown ? keyof R : never;
+type ValueOf<R, K extends PropertyKey> = R extends unknown ? (K extends keyof R ? R[K] : never) : never;
+
+/** A rule for every field of every member of the union. */
+export type Beliefs<R> = {
+  readonly [K in KeyOf<R>]-?: Belief<NonNullable<ValueOf<R, K>> | Extract<ValueOf<R, K>, null>>;
+};
+
+/** Fixed with the record, or moved by its own steps alone: believed, and the later version's where two differ. */
+export const kept: Belief<any> = {};
+
+/** A nonce, proposal or wish that a restore ends: `empty` from then on. */
+export const voided = <T>(empty: T): Belief<T> => ({ restored: () => empty });
+
+/** A mark that a restore sets, and that stays where either version has it. */
+export const doubted: Belief<boolean> = {
+  restored: () => true,
+  merged: (later, earlier) => later || (earlier ?? false),
+};
+
+/** A figure that only grows. */
+export const largest: Belief<any> = {
+  merged: (later, earlier) =>
+    earlier !== undefined && earlier !== null && (later === null || earlier > later) ? earlier : later,
+};
+
+/** Something that happens once: either version's word for it. */
+export const once: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
+
+/** A set by id: what either version has; of two entries with one id the later version's. */
+export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => ({
+  merged: (later, earlier = []) => {
+    const known = new Set(later.map(idOf));
+    return [...earlier.filter((entry) => !known.has(idOf(entry))), ...later];
+  },
+});
+
+interface States<R> {
+  /** The record's state after a restore: openings and proposals end. Its fields still follow their own rules. */
+  restored?: (record: R) => R;
+  /** Whether the first is the later version. Where neither is, the one that comes from the journal counts as later. */
+  isLater: (one: R, other: R) => boolean;
+}
+
+/** What a `Kind` says of restores, made of the rules of its fields. */
+export function believing<R extends object>(
+  fields: Beliefs<R>,
+  { restored = (record) => record, isLater }: States<R>,
+): { restored(record: R): R; merged(mine: R, other: R): R } {
+  const ruleOf = (name: string): Belief<any> => fields[name as keyof Beliefs<R>] ?? kept;
+  const made = (names: readonly string[], valueOf: (name: string) => unknown): R =>
+    Object.fromEntries(names.map((name) => [name, valueOf(name)])) as R;
+  return {
+    restored(record) {
+      const left = restored(record) as Record<string, unknown>;
+      return made(Object.keys(left), (name) => {
+        const { restored: rule } = ruleOf(name);
+        return rule ? rule(left[name]) : left[name];
+      });
+    },
+    merged(mine, other) {
+      const [later, earlier] = (isLater(mine, other) ? [mine, other] : [other, mine]) as Record<string, unknown>[];
+      const carried = Object.keys(earlier!).filter((name) => !(name in later!) && ruleOf(name).carried);
+      return made([...Object.keys(later!), ...carried], (name) => {
+        const { merged } = ruleOf(name);
+        return merged ? merged(later![name], earlier![name]) : later![name];
+      });
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** Places of payments: the same payment counts once in any order; records that had only sums are read on. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { over, put, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
+import { creditKind, NOTHING_PAID, nothingSigned, type Credit } from '../../src/lib/credit/records.ts';
+import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
+import { waitingOf } from '../../src/lib/credit/waiting.ts';
+import { contractWith } from './things.ts';
+
+const span = fc
+  .record({ from: fc.bigInt(0n, 30n), size: fc.bigInt(0n, 10n), foreign: fc.boolean() })
+  .map(({ from, size, foreign }): Span => ({ fromSat: from, toSat: from + size, ...(foreign && { foreign }) }));
+const at = (spans: readonly Span[], place: bigint): string => {
+  const found = spans.filter((s) => s.fromSat <= place && place < s.toSat);
+  expect(found.length).toBeLessThanOrEqual(1);
+  return found.map(({ foreign }) => (foreign ? 'foreign' : 'own')).join();
+};
+
+describe('places', () => {
+  it('say at each sat what was said of it last', () => {
+    fc.assert(
+      fc.property(fc.array(span), (said) => {
+        const spans = said.reduce<Span[]>(put, []);
+        for (let place = 0n; place < 41n; place++) {
+          const last = said.filter((s) => s.fromSat <= place && place < s.toSat).at(-1);
+          expect(at(spans, place)).toBe(last ? (last.foreign ? 'foreign' : 'own') : '');
+        }
+        expect(within(spans, 41n)).toBe(spans.reduce((sum, s) => sum + s.toSat - s.fromSat, 0n));
+        expect(said.reduce(put, spans)).toEqual(spans);
+      }),
+    );
+  });
+
+  it('of two versions are those of either, and the later one’s where they differ', () => {
+    fc.assert(
+      fc.property(fc.array(span), fc.array(span), (a, b) => {
+        const [later, earlier] = [a.reduce<Span[]>(put, []), b.reduce<Span[]>(put, [])];
+        const both = over(later, earlier);
+        for (let place = 0n; place < 41n; place++) expect(at(both, place)).toBe(at(later, place) || at(earlier, place));
+      }),
+    );
+  });
+});
+
+describe('a record', () => {
+  const { terms, ...rest } = contractWith();
+  const contract = { ...rest, terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' } };
+  const funded = { ...contract, state: 'open', settled: null, restored: false, rolling: null };
+  const payee = { ...funded, ...NOTHING_PAID, role: 'payee', paidSat: 1_000n } as unknown as PayeeCredit;
+  const { quoted: _, ...oldPayee } = payee;
+  const payer = { ...funded, ...nothingSigned(terms), role: 'payer', signedMaxSat: 1_000n } as unknown as PayerCredit;
+  const { went: __, bound: ___, ...oldPayer } = payer;
+  const read = (record: object) => creditKind.parse(JSON.parse(JSON.stringify(record, plain))) as Credit;
+  const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
+
+  it('of 0.1.0 with only sums is read on: as much waits', () => {
+    const found = read({ ...oldPayee, waitingSat: 300n }) as PayeeCredit;
+    expect([waitingOf(found), 'waitingSat' in found]).toEqual([300n, false]);
+    expect(read(found)).toEqual(found);
+    expect(waitingOf(read({ ...oldPayee, terms, waitingSat: 0n }) as PayeeCredit)).toBe(0n);
+  });
+
+  it('of 0.1.0 with only sums is read on: as much went elsewhere', () => {
+    const inflight = [{ paidSat: 1_000n, amountSat: 200n, quote: 'other', arrivesSat: 200n }];
+    const found = read({ ...oldPayer, quote: 'q', inflight, foreignSat: 500n, offsetSat: 100n }) as PayerCredit;
+    expect(found).toMatchObject({
+      inflight: [{ paidSat: 1_000n, amountSat: 200n, quote: 'other' }],
+      went: [{ fromSat: 800n, toSat: 1_000n, foreign: true }],
+      bound: { paidSat: 1_000n, quoteSat: 400n },
+    });
+    expect(Object.keys(found)).not.toContain('foreignSat');
+    expect(read(found)).toEqual(found);
+  });
+
+  it('in two versions: what went elsewhere may become less, and what was said of a quote goes with it', () => {
+    const foreign = { fromSat: 0n, toSat: 1_000n, foreign: true } as const;
+    const early = { ...payer, quote: 'q', went: [foreign], bound: { paidSat: 400n, quoteSat: 400n } };
+    const late = { ...early, receivedSat: 1n, went: upTo(1_000n), bound: { paidSat: 1_000n, quoteSat: 900n } };
+    for (const [a, b] of [
+      [early, late],
+      [late, early],
+    ] as const)
+      expect(creditKind.merged!(a, b)).toMatchObject({ went: late.went, bound: late.bound, quote: 'q' });
+    const lost = { ...payer, signedMaxSat: 1_500n, went: [{ fromSat: 1_000n, toSat: 1_500n }] };
+    expect(creditKind.merged!(lost, early)).toMatchObject({
+      went: [foreign, { fromSat: 1_000n, toSat: 1_500n }],
+      quote: 'q',
+      bound: early.bound,
+    });
+  });
+});

@@ -1,0 +1,124 @@
+/** What was wrong in homes of program 0.1.0 is found, and mended or named with the command that mends it. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { mend } from '../../src/lib/cli/mend.ts';
+import { coinClaim, idClaim } from '../../src/lib/protocol/claims.ts';
+import { rollover } from '../../src/lib/credit/rollover.ts';
+import { paidUpTo } from '../../src/lib/credit/owed.ts';
+import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { change } from '../../src/lib/home/change.ts';
+import { spillway } from '../cli/run.ts';
+import { asItself, oldHomes, unpack } from '../support/old-homes.ts';
+import { TestParty } from '../support/party.ts';
+import { tempDir } from './fixture.ts';
+
+const VERSION = '0.1.0';
+const HOMES = oldHomes(VERSION);
+let party: TestParty;
+afterEach(() => party.home.close());
+async function open(name: string): Promise<(label: string) => string> {
+  const old = HOMES.find((home) => home.name === name)!;
+  party = await TestParty.at(asItself(unpack(VERSION, name, tempDir())), old.seed[0]!);
+  return (label) => old.records.find((record) => record.label === label)!.name;
+}
+const stateOf = async (name: string): Promise<string | undefined> => (await party.home.store.byName(name))[0]?.state;
+const coinsOf = async (name: string): Promise<readonly string[]> => {
+  const { coins } = (await party.record(name)) as Extract<Credit, { coins: readonly string[] }>;
+  return coins;
+};
+const reserved = async (coins: readonly string[]): Promise<number> =>
+  (await party.home.store.load(coins.map(coinClaim))).found.size;
+
+describe('reconcile --mend', () => {
+  const ended = ['closed over a rollover', 'exited over a rollover', 'settled over a rollover'] as const;
+
+  it('37: gives up next contracts of rollovers that have ended, and their coins are free', async () => {
+    const named = await open('wrong-payer');
+    // The payer has not heard of the payee's exit: that rollover may still go on.
+    const orphans = [ended[0], ended[2]].map((label) => named(`${label}: next`));
+    const coins = (await Promise.all(orphans.map(coinsOf))).flat();
+    expect([coins.length, await reserved(coins)]).toEqual([2, 2]);
+    const { documents } = await mend(party.home);
+    for (const name of orphans)
+      expect(documents).toContainEqual(expect.objectContaining({ kind: 'credit', name, outcome: 'mended' }));
+    expect(await reserved(coins)).toBe(0);
+    expect(await Promise.all(orphans.map(stateOf))).toEqual([undefined, undefined]);
+    expect(await stateOf(named(`${ended[1]}: next`))).toBe('proposed');
+    const again = (await mend(party.home)).documents;
+    expect(again.at(-1)).toMatchObject({ mended: 0 });
+  });
+
+  it('1: names the rollover whose next contract was cancelled, with the command that ends it', async () => {
+    const named = await open('wrong-payer');
+    const id = named('rolling into an opening that was cancelled');
+    const { documents, look } = await mend(party.home);
+    expect(look).toBe(true);
+    expect(documents).toContainEqual(
+      expect.objectContaining({
+        name: id,
+        outcome: 'look',
+        command: `spillway rollover --contract ${id.slice(0, 16)} --cancel`,
+      }),
+    );
+    await party.run(rollover, { input: { contract: id }, cancel: true });
+    expect((await mend(party.home)).documents).not.toContainEqual(expect.objectContaining({ name: id }));
+  });
+
+  it('34: names the contract over which an invoice is owed twice, until its owner has settled it', async () => {
+    const named = await open('wrong-mint');
+    const id = named('reverse, one invoice owed twice');
+    const before = await party.state();
+    const { documents, look } = await mend(party.home);
+    expect([look, documents.length, await party.state()]).toEqual([true, 2, before]);
+    expect(documents[0]).toMatchObject({
+      name: id,
+      outcome: 'look',
+      why: '5000 of 10000 sat that are owed may be owed twice: agree with the merchant before it asks for them',
+      command: `spillway status --contract ${id.slice(0, 16)}`,
+    });
+    const { store } = party.home;
+    await change<{ contract: Credit }, void>(
+      store,
+      { contract: creditKind },
+      () => ({ contract: idClaim(id) }),
+      ({ contract }) => ({ writes: { contract: paidUpTo(contract as PayerCredit, 10_000n) }, result: undefined }),
+    );
+    expect((await mend(party.home)).documents).toMatchObject([{ mended: 0, look: 0 }]);
+  });
+
+  it('32: names, to the customer, the contract that ended over what waits for a quote', async () => {
+    const named = await open('wrong-user');
+    const id = named('closed over what waits for a quote');
+    const { documents } = await mend(party.home);
+    expect(documents).toMatchObject([
+      { name: id, outcome: 'look', command: `spillway ecash-quote --contract ${id.slice(0, 16)}` },
+      { look: 1 },
+    ]);
+  });
+
+  it('ends with 3 where something is left for the owner, and with 0 once nothing is', async () => {
+    const named = await open('wrong-payer');
+    const contract = named('rolling into an opening that was cancelled');
+    const env = {
+      SPILLWAY_HOME: party.dir,
+      SPILLWAY_INSECURE_SEED: Buffer.from(HOMES.find(({ name }) => name === 'wrong-payer')!.seed).toString('hex'),
+    };
+    const first = await spillway(['reconcile', '--mend'], { env });
+    expect([first.code, first.stdout.trim().split('\n').length]).toEqual([3, 5]);
+    expect(JSON.parse(first.stdout.trim().split('\n').at(-1)!)).toMatchObject({ mended: 3, look: 1 });
+    const { command } = JSON.parse(first.stdout.split('\n').find((line) => line.includes(contract))!);
+    expect((await spillway(command.split(' ').slice(1), { env })).code).toBe(0);
+    const last = await spillway(['reconcile', '--mend'], { env });
+    expect([last.code, JSON.parse(last.stdout)]).toEqual([0, expect.objectContaining({ mended: 0, look: 0 })]);
+    expect(await spillway(['reconcile', '--mend', '--journal', 'x'], { env })).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it.each(HOMES.filter(({ name, postgres }) => !postgres && !name.startsWith('wrong')).map(({ name }) => name))(
+    'finds nothing wrong in %s, and changes nothing',
+    async (name) => {
+      await open(name);
+      const before = await party.state();
+      const { documents, look } = await mend(party.home);
+      expect([documents.length, look, await party.state()]).toEqual([1, false, before]);
+    },
+  );
+});

@@ -1,0 +1,233 @@
+/**
+ * What becomes of each record of a mint behind contracts at each action: state × action, filled by running it. A cell is
+ * the state that follows, or the code that refuses.
+ */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { PayerCredit } from '../../src/lib/credit/records.ts';
+import {
+  acknowledge,
+  creditQuote,
+  cutEvent,
+  newQuote,
+  quoteKind,
+  reserve,
+  type Quote,
+} from '../../src/lib/ecash/quote.ts';
+import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
+import { parseInvoice, type Invoice } from '../../src/lib/mint/invoice.ts';
+import { checkMelt, payMelt, quoteMelt } from '../../src/lib/mint/melt.ts';
+import { newPurse, purseKind, withMinting, type Minting, type Purse } from '../../src/lib/mint/purse.ts';
+import { BY_RECEIPT, invoiceKind, newInvoice, type InvoiceRecord, type Melt } from '../../src/lib/mint/records.ts';
+import { takeReceipt } from '../../src/lib/mint/settle.ts';
+import { signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { upTo } from '../../src/lib/credit/spans.ts';
+import { waitingOf } from '../../src/lib/credit/waiting.ts';
+import { contractWith } from '../credit/things.ts';
+import { Market } from '../support/mint-home.ts';
+import TABLES from './tables.json' with { type: 'json' };
+
+/** A cell for each state and action. */
+function filled<S>(
+  states: Record<string, S>,
+  actions: Record<string, (state: S) => string>,
+): Record<string, Record<string, string>> {
+  const cell = (run: () => string): string => {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+      return error.code;
+    }
+  };
+  return Object.fromEntries(
+    Object.entries(states).map(([name, state]) => [
+      name,
+      Object.fromEntries(Object.entries(actions).map(([action, run]) => [action, cell(() => run(state))])),
+    ]),
+  );
+}
+const noneEmpty = (table: Record<string, Record<string, string>>): void => {
+  for (const [state, cells] of Object.entries(table))
+    for (const [action, found] of Object.entries(cells)) expect(found, `${state} × ${action}`).not.toBe('');
+};
+
+describe('a quote', () => {
+  const [A, B] = [contractWith(), contractWith({}, 3)];
+  const of = { id: 'q', contract: A.id, mint: 'https://mint.example' };
+  const fixed = newQuote({ ...of, amountSat: 500n });
+  const idle = newQuote({ ...of, amountSat: null });
+  const waits = creditQuote(idle, 700n);
+  const shown = cutEvent(waits)!;
+  const states: Record<string, Quote> = {
+    reserved: { ...fixed, reserved: 100 },
+    lapsed: { ...fixed, reserved: 10 },
+    'bound for one amount': creditQuote(fixed, 500n),
+    idle: idle,
+    pending: waits,
+    'under way': shown,
+    arrived: acknowledge(shown, { paidSat: 700n, issuedSat: 0n }),
+    stopped: { ...shown, stopped: 'mint-behind' },
+    retired: { ...shown, stopped: 'mint-behind', retired: true },
+  };
+  const say = (q: Quote | undefined): string =>
+    q ? `${quoteKind.row(q).state} ${q.creditedSat}/${q.event?.afterSat ?? '-'}/${q.ackSat}` : 'nothing';
+  const mintSays = (paidSat: bigint) => ({
+    ...of,
+    amountSat: 500n,
+    pubkey: 'aa',
+    paidSat,
+    issuedSat: 0n,
+    expiry: null,
+  });
+  const wish = (contract: string) => ({ id: 'q', contract, mint: of.mint, amountSat: 500n, until: 200 });
+  const kept = (q: Quote, contract: string): string => {
+    const r = reserve(q, wish(contract), mintSays(0n), 50);
+    return `${r.contract === A.id ? 'A' : 'B'} until ${r.reserved}`;
+  };
+  const seen = (paidSat: bigint) => (q: Quote) => say(acknowledge(q, { paidSat, issuedSat: 0n }));
+
+  it('has an answer in each state', () => {
+    const table = filled(states, {
+      'wished by A': (q) => kept(q, A.id),
+      'wished by B': (q) => kept(q, B.id),
+      'paid 500': (q) => say(creditQuote(q, 500n)),
+      told: (q) => say(cutEvent(q)),
+      'mint shows 0': seen(0n),
+      'mint shows 700': seen(700n),
+      'mint shows 900': seen(900n),
+      'mint knows none': (q) => say(acknowledge(q, 'unknown')),
+      restored: (q) => say(quoteKind.restored(q)),
+    });
+    noneEmpty(table);
+    expect(table).toEqual(TABLES.quote);
+  });
+});
+
+describe('a purse', () => {
+  const minting = (counter: number, change: Partial<Minting> = {}): Minting => ({
+    keyset: 'k',
+    places: [{ counter, amountSat: 1n }],
+    quote: 'q',
+    promises: null,
+    older: false,
+    ...change,
+  });
+  const empty = newPurse({ contract: 'c', mint: 'm', quote: 'q' });
+  const states: Record<string, Purse> = {
+    empty: empty,
+    'under way': { ...empty, mintings: [minting(3)] },
+    done: { ...empty, mintings: [minting(3, { promises: [] })] },
+    'two under way': { ...empty, mintings: [minting(3), minting(7)] },
+    'another quote': { ...empty, quote: 'r', past: ['q'], mintings: [minting(3)] },
+  };
+  const say = (p: Purse): string =>
+    `${[...p.past, p.quote].join('>')} ${p.mintings.map((m) => `${m.places[0]!.counter}${m.promises ? '+' : ''}${m.older ? '?' : ''}`).join() || 'none'}`;
+
+  it('has an answer in each state', () => {
+    const table = filled(states, {
+      restored: (p) => say(purseKind.restored(p)),
+      'meets a journal with 5 under way': (p) =>
+        say(purseKind.merged!(p, purseKind.restored({ ...empty, mintings: [minting(5)] }))),
+      'meets a journal with 3 done': (p) =>
+        say(purseKind.merged!(p, purseKind.restored({ ...empty, mintings: [minting(3, { promises: [] })] }))),
+      'meets a journal with another quote': (p) =>
+        say(purseKind.merged!(p, purseKind.restored({ ...empty, quote: 'r', past: ['q'] }))),
+      'the mint has signed 3': (p) => say(withMinting(p, minting(3), minting(3, { promises: [] }))),
+      'the mint refuses 3': (p) => say(withMinting(p, minting(3), null)),
+    });
+    noneEmpty(table);
+    expect(table).toEqual(TABLES.purse);
+  });
+
+  it('of 0.1.0 is read with its minting', () => {
+    const old = {
+      contract: 'c',
+      mint: 'm',
+      quote: 'q',
+      minting: { keyset: 'k', places: [{ counter: 3, amountSat: 1 }], fromSat: 0, promises: null },
+    };
+    expect(say(purseKind.parse(old))).toBe('q 3');
+    expect(say(purseKind.parse({ ...old, minting: null }))).toBe('q none');
+  });
+});
+
+describe('an invoice', () => {
+  let c: PayerCredit;
+  let invoice: Invoice;
+  let mint: string;
+  let secret: Uint8Array;
+  beforeAll(async () => {
+    const market = await Market.make();
+    const id = await market.reverse();
+    c = await market.payer(id);
+    mint = market.mint.url;
+    invoice = parseInvoice(await market.invoice(id, 1_000n));
+    secret = (await market.operator.home.keys()).auth(c.own.path);
+    await market.close();
+  });
+  type State = { invoice?: InvoiceRecord; melt?: Melt; c?: PayerCredit };
+
+  it('has an answer in each state', () => {
+    const proof = signInvoiceReceipt(invoice.digest, c.id, secret);
+    const fresh = newInvoice(invoice);
+    const melt: Melt = { quote: 'm', digest: invoice.digest, contract: c.id, round: 0, state: 'new' };
+    const open = { ...fresh, quoted: true };
+    const states: Record<string, State> = {
+      unknown: {},
+      quoted: { invoice: open, melt },
+      refused: { invoice: { ...fresh, round: 1 }, melt },
+      paid: { invoice: { ...open, paid: { by: 'm', proof } }, melt: { ...melt, state: 'paid' } },
+      'paid by another melt': { invoice: { ...open, paid: { by: 'n', proof } }, melt },
+      'shown by receipt': { invoice: { ...open, paid: { by: BY_RECEIPT, proof } }, melt },
+      'quoted, lost, confirmed': { invoice: invoiceKind.restored(open), melt },
+      'quoted, in a restored contract': { invoice: open, melt, c: { ...c, restored: true } },
+    };
+    const now = {
+      network: 'regtest',
+      mint,
+      facts: { tip: 1_000, coins: 'not-checked' as const, now: 0 },
+      stopped: null,
+    };
+    const found = ({ c: mine = c, ...rest }: State) => ({ contract: mine, ...rest });
+    const table = filled(states, {
+      quote: (s) => `${quoteMelt(found(s), 'other', invoice, now).result.amountSat} sat`,
+      'quote, same id': (s) => `${quoteMelt(found(s), 'm', invoice, now).result.amountSat} sat`,
+      pay: (s) => {
+        const { writes, result } = payMelt(
+          found(s),
+          () => invoice,
+          now,
+          () => secret,
+        );
+        return `${result.status}, owed ${(writes.contract as PayerCredit | undefined)?.owedSat ?? 'as before'}`;
+      },
+      check: (s) => checkMelt(found(s)).result.status,
+      show: (s) =>
+        `owed ${takeReceipt(s.c ?? c, { ...(s.invoice && { invoice: s.invoice }) }, invoice, proof).contract.owedSat}`,
+      restored: (s) => {
+        if (!s.invoice) return 'unknown';
+        const r = invoiceKind.restored(s.invoice);
+        return r.paid ? 'paid' : r.doubted ? 'doubted' : 'open';
+      },
+    });
+    noneEmpty(table);
+    expect(table).toEqual(TABLES.invoice);
+  });
+});
+
+it('what is confirmed sums the quotes of a contract, whatever their state', () => {
+  const { terms, ...rest } = contractWith();
+  const cdk = { ...rest, terms: { ...terms, ecash: 'cdk' } };
+  const payee = { ...cdk, paidSat: 2_000n, issuedSat: 0n, quoted: upTo(2_000n) } as never;
+  const quote = (id: string, paid: bigint, change: Partial<Quote>) => ({
+    quote: { ...newQuote({ id, contract: 'c', mint: 'm', amountSat: null }), creditedSat: paid, ...change },
+    figures: { paidSat: paid, issuedSat: 0n },
+  });
+  const done = confirmQuotes(payee, [
+    quote('a', 300n, { retired: true, stopped: 'mint-behind', ackSat: 300n }),
+    quote('b', 500n, { stopped: 'home-restored', ackSat: 500n }),
+    quote('c', 200n, { ackSat: 100n }),
+  ]);
+  expect([done.contract.issuedSat, waitingOf(done.contract)]).toEqual([1_000n, 900n]);
+});

@@ -1,0 +1,93 @@
+/** What `inspect` says of statechain messages that were altered: a line, whatever they hold; it never ends the program. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { inspect } from '../../src/lib/cli/inspect.ts';
+import type { Document } from '../../src/lib/cli/documents.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
+import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
+import { openStatechain } from '../../src/lib/statechain/open.ts';
+import { auditStatechain } from '../../src/lib/statechain/audit.ts';
+import { exitStatechain } from '../../src/lib/statechain/exit.ts';
+import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { alterFields, type Altered } from '../credit/alter.ts';
+import { opened as openedCredit, pair, payMessages } from '../support/credit.ts';
+import type { Message } from '../support/party.ts';
+import { cast, opened, openMessages, transferMessages, withdrawMessages, type Cast } from '../support/statechain.ts';
+
+const ANYBODY = new Uint8Array(32).fill(9);
+let all: Cast;
+let messages: Message[];
+let printed: Message[];
+beforeAll(async () => {
+  all = await cast(61);
+  messages = [...(await openMessages(all))];
+  const id = await opened(all);
+  messages.push(...(await transferMessages(all.operator, all.alice, all.bob, id)));
+  messages.push(...(await withdrawMessages(all.operator, all.alice, await opened(all))));
+  printed = [
+    (await all.operator.run(auditStatechain, { input: { contract: id } })).message,
+    (await all.bob.run(exitStatechain, { input: { contract: id } })).message,
+  ];
+  const both = await pair(66);
+  const paid = await openedCredit(both);
+  await payMessages(both, paid, 5_000n);
+  printed.push((await both.payee.run(exitCredit, { input: { contract: paid } })).message);
+  both.close();
+});
+afterAll(() => all.close());
+
+/** Every seventh alteration: all of them take minutes. */
+const some = (message: Message): Altered[] => [...alterFields(message, ANYBODY)].filter((_, i) => i % 7 === 0);
+
+const tables = [openStatechain, transferStatechain, withdrawStatechain];
+const parses = (message: Message): boolean =>
+  tables.some((table) => {
+    try {
+      return table.type === message['type'] && table.parse(message) !== undefined;
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
+  });
+async function codeOf(message: Message): Promise<string | undefined> {
+  try {
+    await inspect({ document: message as unknown as Document }, undefined);
+    return undefined;
+  } catch (error) {
+    return error instanceof Refusal ? error.code : `crash: ${String(error)}`;
+  }
+}
+
+it('26: a message that its table reads is told in lines, with what is wrong in one of them', async () => {
+  const found: unknown[] = [];
+  for (const message of messages)
+    for (const { what, message: altered } of some(message)) {
+      const code = await codeOf(altered);
+      if (parses(altered) ? code !== undefined : code?.startsWith('crash')) found.push([message['step'], what, code]);
+    }
+  expect(found).toEqual([]);
+});
+
+it('26: documents that are only printed end with a code at most', async () => {
+  const found: unknown[] = [];
+  for (const message of printed)
+    for (const { what, message: altered } of some(message)) {
+      const code = await codeOf(altered);
+      if (code?.startsWith('crash')) found.push([message['type'], what, code]);
+    }
+  expect(found).toEqual([]);
+});
+
+it('26: a locktime below zero and an address that is none are lines', async () => {
+  const of = (type: string, step: string): Message =>
+    messages.find((m) => m['type'] === type && m['step'] === step && m['psbt'])!;
+  const text = async (message: Message): Promise<string> =>
+    (await inspect({ document: message as unknown as Document }, undefined)).checks.join('\n');
+  const requested = of('statechain-withdraw', 'requested');
+  expect(await text({ ...requested, address: 'nowhere' })).toMatch(/psbt\.withdraw,no: /);
+  const received = of('statechain-transfer', 'received');
+  expect(await text({ ...received, expected_count: 900_000 })).toMatch(/psbt\.backup,no: /);
+  expect(await text({ ...received, invite: { ...received['invite'], address: 'nowhere' } })).toMatch(
+    /psbt\.backup,no: /,
+  );
+});

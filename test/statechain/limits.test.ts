@@ -1,0 +1,365 @@
+/** Bounds of statecoins: openings, locks, steps, what `owned` rests on, bundles, withdrawals that were asked for twice, and names. */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { refusal } from '../support/refusal.ts';
+import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
+import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
+import { openStatechain } from '../../src/lib/statechain/open.ts';
+import { statecoinKind, type OperatorRecord, type OwnerRecord } from '../../src/lib/statechain/records.ts';
+import { statechainStatus } from '../../src/lib/statechain/status.ts';
+import { checkPolicy, checkStep, defaultPolicy } from '../../src/lib/statechain/terms.ts';
+import { readable } from '../../src/lib/statechain/transfer-messages.ts';
+import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
+import { ownCoin } from '../support/credit.ts';
+import { EvilOperator } from '../support/evil-operator.ts';
+import type { Message, TestParty } from '../support/party.ts';
+import { audit, coinOf, opened, POLICY, show, tip, transferMessages } from '../support/statechain.ts';
+import { backUp, parties, refused, restore, stateOf, step } from './helpers.ts';
+
+const operatorRecord = async (operator: TestParty, id: string): Promise<OperatorRecord> =>
+  (await coinOf(operator, id)) as OperatorRecord;
+const restored = async (party: TestParty, backup: string): Promise<void> => {
+  await restore(party, backup);
+  await party.home.acceptRestore();
+};
+
+describe('5.8.5: what is answered must be readable', () => {
+  it('an owner opens and gives up 16 times, then the freeze is refused', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const record = await operatorRecord(operator, id);
+    const key = (n: number) => `02${String(n).padStart(64, '0')}`;
+    const cancelled = Array.from({ length: 16 }, (_, n) => ({
+      operator_pubkey: key(n),
+      owner_pubkey: key(n + 100),
+      owner_auth: key(n).slice(2),
+      owners: 1,
+      declined: null,
+    }));
+    const { found } = await operator.home.store.load([idClaim(id)]);
+    const write = writeOf(statecoinKind, { ...record, cancelled }, idClaim(id), found.get(idClaim(id))!.rev);
+    await operator.home.store.commit(plainCommit({ reads: [], writes: [write] }));
+    const said = await transferMessages(operator, alice, bob, id, 'offered');
+    await refused(() => step(operator, said[1]), 'too-many-openings', operator);
+    expect(await stateOf(operator, id)).toBe('open');
+  });
+
+  it('statements carry the openings of the present owner alone', async () => {
+    const all = await parties();
+    const { operator, alice, bob, carol } = all;
+    const id = await opened(all);
+    const said = await transferMessages(operator, alice, bob, id, 'opened');
+    await step(alice, (await step(operator, (await step(alice, said[2], { cancel: true })).message)).message);
+    expect(((await audit(operator, id))['cancelled'] as unknown[]).length).toBe(1);
+    await transferMessages(operator, alice, carol, id);
+    expect((await audit(operator, id))['cancelled']).toEqual([]);
+    expect((await operatorRecord(operator, id)).cancelled).toHaveLength(1);
+  });
+
+  it('a message that its reader would refuse is not sent', () => {
+    expect(readable({ backups: ['00'.repeat(1_000)] })).toBeDefined();
+    expect(refusal(() => readable({ backups: ['00'.repeat(500_000)] }))).toMatchObject({ code: 'too-large' });
+  });
+});
+
+describe('5.8.6: names of families never meet', () => {
+  it('a coin that is being received holds its id under a name that no other family uses', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    await transferMessages(operator, alice, bob, id, 'received');
+    const { found } = await bob.home.store.load([`coin-id:${id}`, `id:${id}`]);
+    expect([...found.keys()]).toEqual([`coin-id:${id}`]);
+    // A second transfer of the coin waits until the first is declined.
+    await bob.run((await import('../../src/lib/statechain/transfer.ts')).transferStatechain, {
+      cancel: true,
+      over: `coin-id:${id}`,
+    });
+    expect((await bob.home.store.load([`coin-id:${id}`])).found.size).toBe(0);
+  });
+
+  it('an operator reserves no coin of its own for an outpoint that an owner states', async () => {
+    const all = await parties();
+    const id = await opened(all);
+    const { txid, vout } = (await operatorRecord(all.operator, id)).outpoint;
+    const { found } = await all.operator.home.store.load([`coin:${txid}:${vout}`, `funding:${txid}:${vout}`]);
+    expect([...found.keys()]).toEqual([`funding:${txid}:${vout}`]);
+  });
+});
+
+describe('5.8.10: least terms', () => {
+  it('a step below 36 blocks is refused off regtest, in a policy, an offer and a coin', () => {
+    const short = { ...defaultPolicy('mainnet'), step_blocks: 35 };
+    expect(refusal(() => checkPolicy(short, 'mainnet')).code).toBe('usage');
+    expect(refusal(() => checkPolicy(short, 'signet', 'operator')).code).toBe('malformed-message');
+    expect(checkPolicy(short, 'regtest')).toBe(short);
+    expect(checkPolicy({ ...short, step_blocks: 36 }, 'mainnet').step_blocks).toBe(36);
+    const terms = { step_blocks: 35, network: 'mainnet' } as Parameters<typeof checkStep>[0];
+    expect(refusal(() => checkStep(terms)).code).toBe('out-of-policy');
+    expect(() => checkStep({ ...terms, network: 'regtest' })).not.toThrow();
+  });
+
+  it('--min-conf and --min-remaining of the receiver hold again at `owned`', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const coin = await coinOf(operator, id);
+    show(all, coin, { confirmations: 9 });
+    const said = await transferMessages(operator, alice, bob, id, 'sent');
+    await refused(() => step(bob, said[3], { input: { minConf: 10 } }), 'funding-unconfirmed', bob);
+    const received = await step(bob, said[3], { input: { minConf: 9, minRemaining: 800 } });
+    const moved = (await step(operator, received.message)).message;
+    show(all, coin, { confirmations: 8 });
+    await refused(() => step(bob, moved), 'funding-unconfirmed', bob);
+    show(all, coin, { confirmations: 9 });
+    tip(all, 1101); // valid from 1900 on
+    const owned = await step(bob, moved);
+    expect([owned.exit, owned.message['checks'].payment]).toEqual([3, 'late']);
+  });
+
+  it.each<[string, object, number, unknown]>([
+    ['too near to its height', { confirmations: 9 }, 1101, [3, 'late']],
+    ['not deep enough', { confirmations: 8 }, 1000, 'funding-unconfirmed'],
+  ])('and at a second `moved`, of the same meaning: a coin %s', async (_, coin, height, expected) => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const shown = await coinOf(operator, id);
+    show(all, shown, { confirmations: 9 });
+    const said = await transferMessages(operator, alice, bob, id, 'sent');
+    const received = await step(bob, said[3], { input: { minConf: 9, minRemaining: 800 } });
+    const moved = (await step(operator, received.message)).message;
+    await step(bob, moved);
+    show(all, shown, coin);
+    tip(all, height);
+    const evil = await EvilOperator.of(operator, id);
+    const { signature: __, ...record } = moved['record'];
+    const again = await evil.say({ ...moved, record: await evil.statement('record', { ...record, height: 1001 }) });
+    const second = () => step(bob, again);
+    if (typeof expected === 'string') return void (await refused(second, expected as 'funding-unconfirmed', bob));
+    const { exit, message } = await second();
+    expect([exit, message['checks'].payment]).toEqual(expected);
+  });
+
+  it.each([true, false])(
+    '`owned` without a look at the chain exits 3, or 0 with --unchecked (%s)',
+    async (unchecked) => {
+      const all = await parties();
+      const id = await opened(all);
+      const said = await transferMessages(all.operator, all.alice, all.bob, id, 'moved');
+      const owned = await step(all.bob, said[5], { input: unchecked ? { unchecked } : {} });
+      expect([owned.exit, owned.message['checks'].payment]).toEqual(unchecked ? [0, 'final'] : [3, 'not-checked']);
+      if (!unchecked) expect(owned.hint).toMatch(/do not count this as payment/);
+    },
+  );
+
+  it('an operator whose share is missing refuses the freeze', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const said = await transferMessages(operator, alice, bob, id, 'offered');
+    const dir = `${operator.dir}.shares`;
+    for (const file of readdirSync(dir).filter((name) => name.endsWith('.share'))) rmSync(join(dir, file));
+    await refused(() => step(operator, said[1]), 'share-missing', operator);
+    expect(await stateOf(operator, id)).toBe('open');
+  });
+
+  it('txid and heights of a bundle follow from its transaction and terms, and its path leads to its address', async () => {
+    const all = await parties();
+    const { operator, alice, bob, carol } = all;
+    const id = await opened(all);
+    const owned = (await transferMessages(operator, alice, bob, id)).at(-1)!;
+    tip(all, 2000);
+    const run = (change: object, who = bob) =>
+      who.run(exitStatechain, { input: { from: parseBundle({ ...owned, ...change }) } });
+    for (const lie of [
+      { txid: 'ab'.repeat(32) },
+      { confirm_before_height: null },
+      { confirm_before_height: 5_000 },
+      { owners: 1 },
+    ])
+      await refused(() => run(lie), 'owners' in lie ? 'transaction-differs' : 'terms-differ', bob);
+    await refused(() => run({ owners: 77 }), 'terms-differ', bob);
+    expect((await run({})).message['verdict']).toBe('late');
+    // In a home to which the path does not lead nothing is signed.
+    const foreign = await run({ path: { chain: 0, index: 0 } }, carol);
+    expect([foreign.exit, foreign.message['package']]).toEqual([3, undefined]);
+  });
+
+  it('a withdrawal warns where the backup of the owner before is final', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    await transferMessages(operator, alice, bob, id);
+    tip(all, 1999);
+    const early = await bob.run(withdrawStatechain, { input: { contract: id } });
+    expect(early.hint).toBeUndefined();
+    tip(all, 2000);
+    const requested = await bob.run(withdrawStatechain, { input: { contract: id } });
+    expect(requested.hint).toMatch(/owner before is final/);
+    const signed = await operator.run(withdrawStatechain, { on: requested.message });
+    expect((await bob.run(withdrawStatechain, { on: signed.message })).hint).toMatch(/owner before is final/);
+  });
+});
+
+describe('30: --max-lock caps the wait for the own backup', () => {
+  it('of the first owner, with and without own coins, and by default at a year', async () => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const policy = { ...POLICY, initial_blocks: 60_000 };
+    const offered = await operator.run(openStatechain, { input: { as: 'operator', policy } });
+    const utxo = [await ownCoin(alice, 1_100_000n)];
+    for (const input of [{ amount: 500_000n }, { amount: 500_000n, maxLock: 59_999 }, { amount: 500_000n, utxo }])
+      await refused(() => alice.run(openStatechain, { on: offered.message, input }), 'out-of-policy', alice);
+    const input = { amount: 500_000n, utxo, maxLock: 60_000 };
+    expect((await alice.run(openStatechain, { on: offered.message, input })).message['step']).toBe('proposed');
+  });
+  it('of a receiver', async () => {
+    const all = await parties();
+    const id = await opened(all);
+    const said = await transferMessages(all.operator, all.alice, all.bob, id, 'sent');
+    await refused(() => step(all.bob, said[3], { input: { maxLock: 899 } }), 'out-of-policy', all.bob);
+    expect((await step(all.bob, said[3], { input: { maxLock: 900 } })).message['step']).toBe('received');
+  });
+});
+
+describe('46: every withdrawal that was asked for stays one that can be completed', () => {
+  const ask = (alice: TestParty, input: object) => alice.run(withdrawStatechain, { input });
+
+  it('a start while one is under way repeats it, or refuses', async () => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const contract = await opened(all);
+    const first = await ask(alice, { contract });
+    alice.chain.feerate = 9_000;
+    const again = await ask(alice, { contract });
+    expect([again.message['address'], again.message['fee_sat']]).toEqual([
+      first.message['address'],
+      first.message['fee_sat'],
+    ]);
+    await refused(() => ask(alice, { contract, fee: 5_000n }), 'wrong-state', alice);
+    const signed = await operator.run(withdrawStatechain, { on: again.message });
+    expect((await alice.run(withdrawStatechain, { on: signed.message })).message['step']).toBe('complete');
+  });
+
+  it.each(['a cancel', 'a restore'] as const)(
+    'the one that the operator signed is asked for again after %s',
+    async (after) => {
+      const all = await parties();
+      const { operator, alice } = all;
+      const contract = await opened(all);
+      const before = backUp(alice);
+      const first = (await ask(alice, { contract })).message;
+      await operator.run(withdrawStatechain, { on: first });
+      if (after === 'a restore') await restored(alice, before);
+      else {
+        const given = await alice.run(withdrawStatechain, { input: { contract }, cancel: true });
+        expect(given.hint).toContain(`--to ${first['address']} --fee ${first['fee_sat']}`);
+        expect(((await coinOf(alice, contract)) as OwnerRecord).withdrawals).toHaveLength(1);
+      }
+      alice.chain.feerate = 9_000;
+      const other = await ask(alice, { contract });
+      const closed = await refused(
+        () => operator.run(withdrawStatechain, { on: other.message }),
+        'coin-closed',
+        operator,
+      );
+      expect(closed.hint).toContain(`--to ${first['address']} --fee ${first['fee_sat']}`);
+      await alice.run(withdrawStatechain, { input: { contract }, cancel: true });
+      const again = await ask(alice, { contract, to: first['address'], fee: BigInt(first['fee_sat']) });
+      const signed = await operator.run(withdrawStatechain, { on: again.message });
+      expect((await alice.run(withdrawStatechain, { on: signed.message })).message['step']).toBe('complete');
+      expect(((await operatorRecord(operator, contract)).signed as unknown[]).length).toBe(2);
+    },
+  );
+
+  it('a request that is restored is kept, and status says so', async () => {
+    const all = await parties();
+    const { alice } = all;
+    const contract = await opened(all);
+    const first = (await ask(alice, { contract })).message;
+    await restored(alice, backUp(alice));
+    const c = (await coinOf(alice, contract)) as OwnerRecord;
+    expect([c.state, c.withdrawals.map(({ address }) => address)]).toEqual(['owned', [first['address']]]);
+    const line = statechainStatus(contract, c, { tip: 1000, coins: 'not-checked', feerate: 1000 });
+    expect(line.notes.join()).toMatch(/withdrawal was asked for before/);
+  });
+});
+
+describe('2: records of one coin are told apart, and the later owner has its id', () => {
+  /** Alice has sent the coin to Bob, and has it back; her home dies after that commit and before its line in the journal. */
+  async function comeBack(
+    all: Awaited<ReturnType<typeof parties>>,
+    retry: boolean,
+  ): Promise<{ id: string; hex: string }> {
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    await transferMessages(operator, alice, bob, id);
+    const backup = await alice.backUp();
+    const said = await transferMessages(operator, bob, alice, id, 'moved');
+    const dies = (label: string): void => {
+      if (label === 'after-commit') throw new Error('the process dies');
+    };
+    if (retry) await step(alice, said[5], { point: dies }).catch(() => undefined);
+    const owned = await step(alice, said[5]);
+    await alice.lose(backup);
+    await alice.home.reconcile(alice.journal());
+    return { id, hex: owned.message['hex'] };
+  }
+  it.each([false, true])(
+    'after a loss the newest backup is the one that the id leads to (with a crash: %s)',
+    async (crash) => {
+      const all = await parties();
+      const { id, hex } = await comeBack(all, crash);
+      const bundle = await all.alice.run(exitStatechain, { input: { contract: id, bundle: true } });
+      expect([bundle.message['hex'], bundle.message['owners']]).toEqual([hex, 3]);
+      const states = (await all.alice.home.store.list('statecoin')).map(({ state }) => state);
+      expect(states.filter((state) => state === 'owned')).toEqual(['owned']);
+    },
+  );
+
+  it('where the journal has only the newer record, the older one yields the id', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    await transferMessages(operator, alice, bob, id);
+    const backup = await alice.backUp();
+    const owned = (await transferMessages(operator, bob, alice, id)).at(-1) as Message;
+    const newer = await coinOf(alice, id);
+    await alice.lose(backup);
+    const { reconcile } = await import('../../src/lib/home/reconcile.ts');
+    const kind = statecoinKind;
+    const gathered = {
+      records: new Map([['one', { kind, name: id, record: kind.restored(newer), rev: 99, versions: [] }]]),
+      notes: new Map(),
+      addresses: new Map(),
+      lines: 1,
+      others: [],
+      cut: [],
+      newest: { commit: 99, at: 0 },
+    };
+    expect((await reconcile(alice.home.store, gathered)).map(({ outcome }) => outcome)).toEqual(['added']);
+    const bundle = await alice.run(exitStatechain, { input: { contract: id, bundle: true } });
+    expect(bundle.message['hex']).toBe(owned['hex']);
+  });
+});
+
+describe('records of an older program', () => {
+  it('are read with what they lack, and their declines are not believed', async () => {
+    const all = await parties();
+    const id = await opened(all);
+    const now = (await coinOf(all.alice, id)) as OwnerRecord;
+    const { withdrawals: _, declined: __, superseded: ___, ...old } = now;
+    const given = [{ operator_pubkey: '02aa', owner_pubkey: '02bb', sent: true, declined: true }];
+    const withdrawal = { address: 'a', feeSat: 1n, sighash: 'cc' };
+    const read = statecoinKind.parse({ ...old, given, withdrawal }) as OwnerRecord;
+    expect(read).toMatchObject({ declined: false, superseded: false, withdrawals: [withdrawal] });
+    expect(read.given).toEqual([{ ...given[0], owner_auth: '', declined: false }]);
+    expect('withdrawal' in read).toBe(false);
+    const gone = statecoinKind.parse({ ...old, given: [], state: 'gone' });
+    expect(statecoinKind.claims(gone)).toEqual([`key:${now.side.pubkey}`]);
+  });
+});
