@@ -294,4 +294,12 @@ describe(`${RUNS} histories of two debts (seed ${SEED})`, () => {
     expect(paid).toBeGreaterThan(RUNS / 4);
     expect(lost).toBeGreaterThan(RUNS / 20);
   });
+
+  it('and what people agreed to before a loss and after it counts beside the invoices', () => {
+    const world = new World();
+    const histories = [copy(), agree(0), quote(0), pay(0, 'nothing'), restore(0), learn(0), agree(0), reconcile(100)];
+    for (const one of [...histories, show(0), confirm(0)]) one.run({}, world);
+    const { owedSat, signedMaxSat } = world.store.credit[contracts[0]!.id]!;
+    expect([owedSat, signedMaxSat]).toEqual([500n + 1_000n + 500n, 1_000n]);
+  });
 });

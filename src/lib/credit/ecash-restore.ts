@@ -27,6 +27,7 @@ import { withSats } from '../protocol/json.ts';
 import { hexOf, messageParser, pubkey, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { issuesHere, placesOf, tokenMint } from './ecash.ts';
+import { receiving } from './arrivals.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, must, type Awaited, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
 import { signedUpTo } from './owed.ts';
@@ -196,7 +197,11 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
             a.paidSat <= m.paid_sat &&
             all.every((p) => counters.has(p.counter) && signedAt.get(p.counter) !== p.amountSat),
         );
-        const gone = new Set([...arrived, ...never].map(({ a }) => a));
+        const gone = new Set(never.map(({ a }) => a));
+        const come = receiving(
+          c,
+          arrived.map(({ a }) => a),
+        );
         return {
           message: {
             step: 'restored',
@@ -210,11 +215,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
             token,
           },
           writes: {
-            contract: {
-              ...c,
-              awaited: c.awaited.filter((a) => !gone.has(a)),
-              receivedSat: arrived.reduce((sum, { a }) => sum + a.amountSat, c.receivedSat),
-            },
+            contract: { ...come, awaited: come.awaited.filter((a) => !gone.has(a)) },
             keyset: { ...wallet, counter: next, restored: wallet.restored && !covered },
           },
           ...(!covered && { exit: 3 as const, hint: 'there may be more: run ecash-restore once more from its start' }),

@@ -19,6 +19,7 @@ import { checkOutputs, checkUnsigned, outputNote } from '../ecash/promise.ts';
 import type { Claim, Hand, Hex, Note } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { receiving } from './arrivals.ts';
 import type { Awaited, Credit, Live, PayeeCredit, PayerCredit } from './records.ts';
 import type { Terms } from './terms.ts';
 import type { UpdateAt, UpdateMessage } from './update-messages.ts';
@@ -170,10 +171,9 @@ export function receiveEcash(
     });
   const token = tokenOf(hand.keys.cashu(), placesOf(due, known.keyset), known.keyset, promises, tokenMint(c.terms));
   if (before) return { token, contract: c, notes: [] };
-  const left = c.awaited.filter((a) => a.paidSat !== m.paid_sat);
   return {
     token,
-    contract: { ...c, awaited: left, receivedSat: c.receivedSat + due.amountSat },
+    contract: receiving(c, [due]),
     notes: [{ name, body: { amount_sat: due.amountSat, keyset: due.keyset, counter: due.counter } }],
   };
 }

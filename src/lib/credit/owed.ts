@@ -7,6 +7,7 @@
  * Not here: who may raise it (`mint/`, `update.ts`).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
+import { put, total, type Span } from './spans.ts';
 import { isReverse, type Terms } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
@@ -15,8 +16,8 @@ export interface Owing {
   owedSat: bigint | null;
   /** Of that, the invoices that are known here, paid or shown. */
   invoicesSat: bigint;
-  /** Of that, what people agreed to beyond the invoices. */
-  agreedSat: bigint;
+  /** Of that, what people agreed to beyond the invoices: by its places in what was signed. */
+  agreed: readonly Span[];
   /** Invoices that were paid since the store was lost; null where it never was. */
   freshSat: bigint | null;
 }
@@ -26,7 +27,7 @@ type Payer = Owing & { terms: Terms; signedMaxSat: bigint };
 export const nothingOwed = (terms: Terms): Owing => ({
   owedSat: isReverse(terms) ? 0n : null,
   invoicesSat: 0n,
-  agreedSat: 0n,
+  agreed: [],
   freshSat: null,
 });
 
@@ -34,7 +35,7 @@ export const nothingOwed = (terms: Terms): Owing => ({
 export const withOwing = <C extends Owing>(c: C): C => ({
   ...c,
   invoicesSat: c.invoicesSat ?? c.owedSat ?? 0n,
-  agreedSat: c.agreedSat ?? 0n,
+  agreed: c.agreed ?? [],
   freshSat: c.freshSat ?? null,
 });
 
@@ -47,8 +48,8 @@ export const signedUpTo = <C extends Payer>(c: C, sat: bigint): C =>
 
 /** The record once a person, or what is owed, has let it sign for so much. */
 export function paidUpTo<C extends Payer>(c: C, sat: bigint): C {
-  const beyond = c.owedSat === null ? 0n : maxSat(sat - c.owedSat, 0n);
-  return owing({ ...c, signedMaxSat: maxSat(sat, c.signedMaxSat), agreedSat: c.agreedSat + beyond }, sat);
+  const agreed = c.owedSat === null ? c.agreed : put(c.agreed, { fromSat: c.owedSat, toSat: sat });
+  return owing({ ...c, signedMaxSat: maxSat(sat, c.signedMaxSat), agreed }, sat);
 }
 
 /** The record once an invoice was paid. */
@@ -62,5 +63,5 @@ export const raisedBy = <C extends Payer & { owedSat: bigint }>(c: C, amountSat:
 /** The record once it has learnt of invoices that it had paid before its store was lost: so much in all are known now. */
 export const knownUpTo = <C extends Payer>(c: C, invoicesSat: bigint): C => {
   const known = maxSat(c.invoicesSat, invoicesSat);
-  return owing({ ...c, invoicesSat: known }, known + c.agreedSat);
+  return owing({ ...c, invoicesSat: known }, known + total(c.agreed));
 };

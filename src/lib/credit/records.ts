@@ -7,6 +7,7 @@ import type { Claim, HeldRecord, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { withArrivals } from './arrivals.ts';
 import { withOwing } from './owed.ts';
 import { merged, restored } from './restore.ts';
 import { guardedOf, heldKey, isFunded, isLeft, paidOf, released, type Credit } from './states.ts';
@@ -20,7 +21,7 @@ export * from './states.ts';
 const filled = (c: Credit): Credit => {
   if (c.state === 'offered') return { ...c, until: c.until ?? null };
   if (c.state === 'proposed') return { ...c, rolls: c.rolls ?? null };
-  return isFunded(c) ? withPlaces(c.role === 'payer' ? withOwing(c) : c) : c;
+  return isFunded(c) ? withPlaces(c.role === 'payer' ? withArrivals(withOwing(c)) : c) : c;
 };
 
 export const creditKind: Kind<Credit> = {

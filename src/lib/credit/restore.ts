@@ -2,7 +2,17 @@
  * What a restored or copied home still believes of its credit records, field by field, and what two versions of one record
  * know together. Open offers and proposals end; whatever only grows is the larger.
  */
-import { believing, doubted, kept, largest, once, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import {
+  believing,
+  doubted,
+  kept,
+  largest,
+  once,
+  united,
+  voided,
+  type Belief,
+  type Beliefs,
+} from '../protocol/belief.ts';
 import type { Hex } from '../protocol/action.ts';
 import {
   cancelled,
@@ -10,6 +20,7 @@ import {
   isOpening,
   paidOf,
   type Asking,
+  type Awaited,
   type Closing,
   type Credit,
   type FundedCredit,
@@ -18,6 +29,7 @@ import {
   type PayerCredit,
   type Rolling,
 } from './states.ts';
+import { arrivalsOf } from './arrivals.ts';
 import { over, type Span } from './spans.ts';
 
 /** Stays where either version has it; which records a restore marks so, `ended` says. */
@@ -72,14 +84,17 @@ const fields: Beliefs<Credit> = {
   signedMaxSat: largest,
   owedSat: largest,
   invoicesSat: largest,
-  agreedSat: largest,
+  agreed: spans,
   freshSat: { ...largest, restored: () => 0n },
   bound: kept,
-  receivedSat: largest,
   went: spans,
+  seen: spans,
   asked: voided<readonly Asking[]>([]),
-  awaited: kept,
+  awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
+  // See `arrivalsOf`.
   inflight: kept,
+  arrived: kept,
+  receivedSat: kept,
   quote: once,
 };
 
@@ -110,7 +125,9 @@ export function merged(a: Credit, b: Credit): Credit {
   if (!isFunded(a) || !isFunded(b)) return either(a, b);
   if (a.role !== b.role) return a;
   const both = believed.merged(a, b) as FundedCredit;
-  return both.role === 'payee' ? withLargest(both, a as PayeeCredit, b as PayeeCredit) : withBound(both, a, b);
+  if (both.role === 'payee') return withLargest(both, a as PayeeCredit, b as PayeeCredit);
+  const [later, earlier] = (isLater(a, b) ? [a, b] : [b, a]) as [PayerCredit, PayerCredit];
+  return arrivalsOf(withBound(both, a, b), later, earlier);
 }
 
 /** Of two versions of which one is no contract yet, or none any more: an end that no restore made stands, where nothing was paid. */

@@ -32,6 +32,9 @@ export function put(spans: readonly Span[], span: Span): Span[] {
 /** What either set has; where they differ, the later one's word. */
 export const over = (later: readonly Span[], earlier: readonly Span[]): Span[] => later.reduce(put, [...earlier]);
 
+/** How many sats are in it. */
+export const total = (spans: readonly Span[]): bigint => spans.reduce((sum, s) => sum + s.toSat - s.fromSat, 0n);
+
 /** How many sats of the first `toSat` are in it. */
 export const within = (spans: readonly Span[], toSat: bigint): bigint =>
   spans.reduce((sum, s) => sum + maxSat(minSat(s.toSat, toSat) - s.fromSat, 0n), 0n);

@@ -144,7 +144,10 @@ export interface PayerFunded extends Held, Owing {
   went: readonly Span[];
   /** Payments to a running mint whose arrival there was not seen yet, oldest first. */
   inflight: readonly Inflight[];
-  /** How much came back as ecash. */
+  /** What was signed for in this store, and not only learnt of by a receipt. */
+  seen: readonly Span[];
+  /** The payments whose ecash has come; and how much that is, with what came before they were kept. */
+  arrived: readonly Span[];
   receivedSat: bigint;
   /** The record comes from a restored or copied store: what it owed last may be missing, so nothing more is melted. */
   restored: boolean;
@@ -226,6 +229,8 @@ export const nothingSigned = (terms: Terms) =>
     bound: { paidSat: 0n, quoteSat: 0n },
     went: [],
     inflight: [],
+    seen: [],
+    arrived: [],
     receivedSat: 0n,
     ...nothingOwed(terms),
     restored: false,

@@ -37,6 +37,7 @@ import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, must, type PayerCredit } from './records.ts';
 import { checkGrows, checkUpdates, paidNames, paidNotes, request, type UpdateRecords } from './request.ts';
+import { put } from './spans.ts';
 import { viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import { parseUpdate, type UpdateAt, type UpdateInput, type UpdateMessage } from './update-messages.ts';
@@ -167,6 +168,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
           ...paidUpTo(signedUpTo(c, m.previous_paid_sat), counted + growthSat),
           ...payForQuote(c, m, facts.quotes, input.maxInflight),
           asked,
+          seen: put(c.seen, { fromSat: m.previous_paid_sat, toSat: m.paid_sat }),
           ...(paid && { awaited: paid.awaited }),
         };
         // By asking, or by what others raised in this home's name, it is agreed to already.

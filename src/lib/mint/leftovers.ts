@@ -4,6 +4,7 @@
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import type { Credit, PayerCredit } from '../credit/records.ts';
+import { total } from '../credit/spans.ts';
 import { BY_RECEIPT, type InvoiceRecord } from './records.ts';
 
 export interface Leftover {
@@ -36,7 +37,7 @@ function owedTwice(c: PayerCredit, invoices: readonly InvoiceRecord[]): bigint {
   const paid = invoices.filter((i) => i.contract === c.id && i.paid !== null);
   const sum = (list: readonly InvoiceRecord[]): bigint => list.reduce((all, i) => all + i.amountSat, 0n);
   const shownSat = sum(paid.filter((i) => i.paid!.by === BY_RECEIPT));
-  const known = maxSat(c.signedMaxSat + (c.freshSat ?? 0n), sum(paid) + c.agreedSat);
+  const known = maxSat(c.signedMaxSat + (c.freshSat ?? 0n), sum(paid) + total(c.agreed));
   const unknown = maxSat((c.owedSat ?? 0n) - known, 0n);
   return unknown < shownSat ? unknown : shownSat;
 }

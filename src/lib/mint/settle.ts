@@ -11,6 +11,7 @@ import { creditKind, must, type Credit, type PayeeCredit, type PayerCredit } fro
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
 import { peerAuth, roleIn } from '../credit/steps.ts';
+import { total } from '../credit/spans.ts';
 import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import { table, type Hex } from '../protocol/action.ts';
@@ -164,7 +165,7 @@ export function takeReceipt<C extends PayerCredit>(
     throw new Refusal('bad-receipt', 'a receipt found that this home has not signed', { blame: 'payee' });
   if (known?.paid) return { contract: c, tab, invoice: known };
   const invoicesSat = c.invoicesSat + amountSat;
-  checkPaid(c.terms, invoicesSat + c.agreedSat);
+  checkPaid(c.terms, invoicesSat + total(c.agreed));
   const owing = knownUpTo(c, invoicesSat);
   const lost = known ?? newInvoice({ digest, id, contract, amountSat });
   return {
