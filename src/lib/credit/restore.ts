@@ -35,11 +35,11 @@ import { over, type Span } from './spans.ts';
 /** Stays where either version has it; which records a restore marks so, `ended` says. */
 const marked = { merged: (later: boolean, earlier: boolean | undefined) => later || (earlier ?? false) };
 
-/** Its transaction may have been signed since, so that its contract is known until somebody gives it up or the chain settles it. */
-const rolling: Belief<Rolling | null> = {
-  merged: (later, earlier = null) =>
-    later === null || (earlier !== null && earlier.sighash > later.sighash) ? earlier : later,
-};
+/**
+ * Its transaction may have been signed since, so that its contract is known until somebody gives it up or the chain settles it;
+ * of two, the later one took the place of the earlier.
+ */
+const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
 
 /** Places that either version knows. */
 const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => over(later, earlier) };
