@@ -2,6 +2,7 @@
  * What a restored or copied home still believes of its credit records, field by field, and what two versions of one record
  * know together. Open offers and proposals end; whatever only grows is the larger.
  */
+import { txidOfHex } from '../bitcoin/transaction.ts';
 import {
   believing,
   doubted,
@@ -28,6 +29,7 @@ import {
   type PayeeCredit,
   type PayerCredit,
   type Rolling,
+  type Settled,
 } from './states.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { over, type Span } from './spans.ts';
@@ -40,6 +42,12 @@ const marked = { merged: (later: boolean, earlier: boolean | undefined) => later
  * of two, the later one took the place of the earlier.
  */
 const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
+
+/** Either version's word for it; who could name the transaction knows better. */
+const settled: Belief<Settled> = {
+  merged: (later, earlier) => (later.by === 'other' && earlier?.txid === later.txid ? earlier : later),
+  carried: true,
+};
 
 /** Places that either version knows. */
 const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => over(later, earlier) };
@@ -66,7 +74,7 @@ const fields: Beliefs<Credit> = {
   refundAnswer: kept,
   refundSighash: kept,
   tx: once,
-  settled: once,
+  settled,
   rolling,
   // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
   closing: voided<Closing | null>(null),
@@ -124,7 +132,7 @@ export const { restored } = believed;
 export function merged(a: Credit, b: Credit): Credit {
   if (!isFunded(a) || !isFunded(b)) return either(a, b);
   if (a.role !== b.role) return a;
-  const both = believed.merged(a, b) as FundedCredit;
+  const both = withName(believed.merged(a, b) as FundedCredit, a, b);
   if (both.role === 'payee') return withLargest(both, a as PayeeCredit, b as PayeeCredit);
   const [later, earlier] = (isLater(a, b) ? [a, b] : [b, a]) as [PayerCredit, PayerCredit];
   return arrivalsOf(withBound(both, a, b), later, earlier);
@@ -143,6 +151,15 @@ function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCr
   const known = !isLater(b, a) && paidSat === a.paidSat && both.issuedSat === a.issuedSat;
   const doubtful = { restored: a.restored || !known, unconfirmed: a.unconfirmed || !known };
   return { ...both, paidSat, exit, receipt, ...doubtful };
+}
+
+/** What settled it may have had no name for a home that had forgotten what it had finished itself. */
+function withName(both: FundedCredit, ...versions: readonly FundedCredit[]): FundedCredit {
+  const { settled } = both;
+  if (settled?.by !== 'other') return both;
+  const ended = versions.find((c) => 'tx' in c && c.tx !== undefined && txidOfHex(c.tx) === settled.txid);
+  if (ended?.state !== 'rolled' && ended?.state !== 'closed') return both;
+  return { ...both, settled: { ...settled, by: ended.state === 'rolled' ? 'rollover' : 'close' } };
 }
 
 /** What was said of a quote goes with it; what was said last. */
