@@ -53,6 +53,21 @@ describe('an owner that lost its home', () => {
     expect(held).toEqual([{ ...JSON.parse(printJson(before)), restored: true }]);
   });
 
+  it('knows that it has taken an offer back, and made the next one', async () => {
+    const all = await parties();
+    const { operator, alice, bob, carol } = all;
+    const [free, again] = [await opened(all), await opened(all)];
+    await after(all, 'alice', async () => {
+      for (const id of [free, again]) {
+        const offered = (await transferMessages(operator, alice, bob, id, 'offered')).at(-1)!;
+        await alice.run(transferStatechain, { on: offered, cancel: true });
+      }
+      await transferMessages(operator, alice, carol, again, 'offered');
+    });
+    expect(await stateOf(alice, free)).toBe('owned');
+    expect(await stateOf(alice, again)).toBe('offering');
+  });
+
   it('knows what it has sent, and that it is free of a transfer that was declined', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;

@@ -224,15 +224,12 @@ function firstKey(c: Statecoin): Hex {
 }
 
 const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as const;
-/** A transfer under way ends by a cancel (`owned`), and the next one begins. */
-const TURN = { sent: 0, owned: 1, offering: 2 } as const;
 
-/** How far a restored record has come: the first number that differs decides. */
+/** How far a restored record has come: the first number that differs decides. An offer comes and goes without one. */
 function progress(c: Statecoin): readonly number[] {
   if (c.state === 'cancelled') return [c.lost ? 0 : 3];
   const stage = (STAGE as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 4;
-  const turn = (TURN as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 0;
-  if (isOwners(c)) return [stage, c.given.length, turn];
+  if (isOwners(c)) return [stage, c.given.length];
   if (!isOperators(c)) return [stage];
   const declined = c.cancelled.filter((ended) => ended.declined !== null);
   return [stage, c.signed.length + c.entries.length + c.cancelled.length + declined.length];
