@@ -116,6 +116,18 @@ describe('the sender gives no m1', () => {
     expect(await alice.home.store.commits()).toBe(before);
   });
 
+  it('for an opening that the operator has given up before it was seen here', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const [invited, , late] = await transferMessages(operator, alice, bob, id, 'opened');
+    const freed = await step(operator, late, { cancel: true });
+    expect((await step(alice, freed.message)).message).toMatchObject({ step: 'kept', final: true });
+    // The coin is offered to Bob once more; only then the operator's first answer arrives.
+    await step(alice, invited, { input: { contract: id } });
+    await refused(() => step(alice, late), 'state-moved-on', alice);
+  });
+
   it.each<[string, (record: Message) => object]>([
     ['an owner more', (r) => ({ entries: [...r['entries'], { ...r['entries'][0], locktime: 1900 }] })],
     ['another first owner', (r) => ({ entries: [{ ...r['entries'][0], address: P2WPKH }] })],

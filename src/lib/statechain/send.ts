@@ -120,7 +120,8 @@ export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<Transf
 }
 
 const readerKey = (hand: Hand, c: OwnerRecord): Uint8Array => evenSecret(hand.keys.auth(c.own.path));
-const givenOf = ({ invite, opening }: Pick<At<'opened'>, 'invite' | 'opening'>, sent: boolean): Given => ({
+type Offered = { invite: Invite; opening: Pick<Cancelled, 'operator_pubkey'> };
+const givenOf = ({ invite, opening }: Offered, sent: boolean): Given => ({
   operator_pubkey: opening.operator_pubkey,
   owner_pubkey: invite.pubkey,
   owner_auth: invite.auth,
@@ -228,7 +229,10 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
   const offered = coin.state === 'offering' && coin.to.pubkey === cancelled.owner_pubkey;
   if (!answered && !offered && !coin.restored)
     throw new Refusal('state-moved-on', 'this home has answered no such opening');
-  const known = withEnded(coin, [cancelled]);
+  // What has ended before it was seen here is known from now on: it is never answered.
+  const unseen =
+    !answered && offered && !coin.restored ? [givenOf({ invite: coin.to, opening: cancelled }, false)] : [];
+  const known = withEnded({ ...coin, given: [...coin.given, ...unseen] }, [cancelled]);
   const under = coin.state === 'sent' ? answered && isUnder(coin, cancelled) : offered;
   const released = under ? ownAgain(known) : known;
   const final = isFinal(released);
