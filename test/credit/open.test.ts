@@ -93,6 +93,8 @@ describe('what a payee signs', () => {
       proposal(offered, {}, { txid: 'ab'.repeat(32), vout: 1 }),
       proposal(offered, {}, { txid: 'cd'.repeat(32), vout: 0 }),
       proposal(offered, {}, undefined, 41),
+      // The same refund, of other terms.
+      proposal(offered, { freeze_blocks: 300 }),
     ])
       await refused(() => both.payee.run(openCredit, { on: other }), 'key-bound', both.payee);
     // Another nonce for the same refund: the last signer stores none, and may repeat.

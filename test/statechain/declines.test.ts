@@ -215,14 +215,20 @@ describe('5.8.7: the sender verifies the receipt', () => {
     expect((await alice.run(exitStatechain, { input: { contract: id } })).message['verdict']).toBe('due');
   });
 
-  it('the sighash is rebuilt: a receipt for another backup is refused', async () => {
+  it('the sighash is rebuilt, and the offset leads to the coin: a receipt for anything else is refused', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
     const id = await opened(all);
     const said = await transferMessages(operator, alice, bob, id, 'moved');
     const evil = await EvilOperator.of(operator, id);
     const { signature: _, ...receipt } = said[5]!['receipt'];
-    for (const change of [{ sighash: '22'.repeat(32) }, { count: 3 }, { owner_auth: '33'.repeat(32) }]) {
+    const others = [
+      { sighash: '22'.repeat(32) },
+      { count: 3 },
+      { owner_auth: '33'.repeat(32) },
+      { offset: '11'.repeat(32) },
+    ];
+    for (const change of others) {
       const other = await evil.say({
         ...said[5]!,
         receipt: await evil.statement('receipt', { ...receipt, ...change }),
