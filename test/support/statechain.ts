@@ -111,3 +111,22 @@ export function show(all: Cast, c: Statecoin, coin: Partial<Coin> | 'missing' = 
 export const tip = (all: Cast, height: number | 'not-checked'): void => {
   for (const party of all.all) party.chain.tip = height;
 };
+
+/** A proposal that states another outpoint than it pays, by its own owner: key, nonce and seal are as they must be. */
+export async function restated(owner: TestParty, proposed: Message, outpoint: object): Promise<Message> {
+  const { ownerJob } = await import('../../src/lib/statechain/jobs.ts');
+  const { firstEntry } = await import('../../src/lib/statechain/opening.ts');
+  const { readCoin } = await import('../../src/lib/statechain/terms.ts');
+  const { backup } = await import('../../src/lib/statechain/transactions.ts');
+  const { open, psbtOf } = await import('../../src/lib/signing/exchange.ts');
+  const { realRandom } = await import('../../src/lib/home/random.ts');
+  const { reseal, sealSecret } = await import('../credit/alter.ts');
+  const view = { ...proposed['coin'], amount_sat: BigInt(proposed['coin'].amount_sat), outpoint };
+  const coin = readCoin(view, 'regtest', 'owner');
+  const { own } = await coinOf(owner, coin.id);
+  const job = ownerJob(own, firstEntry(coin), backup(coin, firstEntry(coin)));
+  const keys = (await owner.home.keys()).keysWith([]);
+  const { share } = open({ keys, merged: [], random: realRandom } as never, job)!;
+  const change = { coin: { ...proposed['coin'], outpoint }, psbt: { backup: psbtOf(job, { own: share }) } };
+  return reseal({ ...proposed, ...change }, await sealSecret(owner, proposed));
+}

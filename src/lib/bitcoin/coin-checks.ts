@@ -33,16 +33,25 @@ export function checkCoin(
     throw new Refusal('funding-missing', `the contract's coin ${at} is not among the unspent ones`, {
       hint: 'broadcast the funding transaction, or wait for a block; if it was there before, it is spent',
     });
-  if (coin.sat !== expected.sat || coin.script !== expected.script)
-    throw new Refusal(
-      'unsafe-funding',
-      `${at} holds ${coin.sat} sat for script ${coin.script}, not the ${expected.sat} sat of the contract`,
-      { blame },
-    );
+  checkSame(coin, expected, blame);
   if (!isMature(coin)) throw new Refusal('funding-unconfirmed', maturing(at, coin), { blame });
   if (coin.confirmations < minConf)
     throw new Refusal('funding-unconfirmed', `${coin.confirmations} confirmations of ${at} found, ${minConf} expected`);
   return 'confirmed';
+}
+
+/** What is not paid yet may be missing or lie in no block; another coin at its place is never going to be it. @throws Refusal `unsafe-funding` */
+export function checkUnpaid(coins: Facts['coins'], expected: Spent, blame: Party): void {
+  const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(expected));
+  if (coin && coin !== 'missing') checkSame(coin, expected, blame);
+}
+function checkSame(coin: Coin, expected: Spent, blame: Party): void {
+  if (coin.sat !== expected.sat || coin.script !== expected.script)
+    throw new Refusal(
+      'unsafe-funding',
+      `${outpointText(expected)} holds ${coin.sat} sat for script ${coin.script}, not the ${expected.sat} sat of the contract`,
+      { blame },
+    );
 }
 
 /**

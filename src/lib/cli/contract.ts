@@ -8,10 +8,11 @@ import type { Ports } from '../protocol/ports.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Home } from '../home/home.ts';
+import type { Listed } from '../home/store.ts';
 import { BaseCommand } from './base.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
-import { withHome, type HomeValues } from './home.ts';
+import { kinds, withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { note, print } from './output.ts';
@@ -194,16 +195,34 @@ export async function contractNamed(home: Home, prefix: string | undefined): Pro
   );
 }
 
-/** A claim of the record of this home whose name begins so. @throws Refusal `usage`, `unknown-contract` */
-async function claimNamed(home: Home, prefix: string): Promise<Claim> {
+/**
+ * A claim of the record of this home whose name, or own key, begins so: of several records of one name the one that holds it,
+ * else the newest.
+ * @throws Refusal `usage`, `unknown-contract`
+ */
+export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
+  const listed = await home.store.byName(prefix);
+  const [own, ...more] =
+    listed.length > 0
+      ? []
+      : (await firstKeys(await home.store.list())).filter((key) => key.startsWith(`key:${prefix}`));
+  if (own !== undefined && more.length === 0) return own;
   const name = (await contractNamed(home, prefix))!;
   const claims = [idClaim(name), keyClaim(name), hashClaim(name), coinIdClaim(name)];
   const { found } = await home.store.load(claims);
-  const claim = claims.find((one) => found.has(one));
+  const claim = claims.find((one) => found.has(one)) ?? (await firstKeys(listed)).at(-1);
   if (claim === undefined) throw new Refusal('unknown-contract', `nothing is under way over ${name}`);
   return claim;
 }
 
+/** The claims that records hold from first to last, of kinds that have one. */
+async function firstKeys(listed: readonly Listed[]): Promise<Claim[]> {
+  const all = await kinds();
+  return listed.flatMap(({ kind, record }) => {
+    const { parse, key } = all.find(({ name }) => name === kind)!;
+    return key ? [key(parse(record))] : [];
+  });
+}
 /** The rows of a table, a line each, for --help. */
 export const stepsOf = (table: Action<any, any, any>): string[] =>
   table.rows.map((row) => `${rowWords(row)}: ${row.does}`);

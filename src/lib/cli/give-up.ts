@@ -85,7 +85,11 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     : undefined;
 }
 
-/** A cancel names what it ends by a message of this home or of the other side: both are known by their seals. @throws Refusal `bad-seal` */
+/**
+ * A cancel names what it ends by a message of this home or of the other side: both are known by their seals, and the other
+ * side by the record, never by what the message says of itself.
+ * @throws Refusal `bad-seal`
+ */
 function checkOwnOrPeers<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   seen: Seen<M | null, Rs, I>,
@@ -96,6 +100,10 @@ function checkOwnOrPeers<M extends Step, Rs extends Records, I>(
   const path = action.sealWith(seen.records, seen.by);
   const own = path && xOnlyKey(keys.auth(path));
   if (own && isSealedBy(json, own)) return;
+  if (peer !== null && typeof peer !== 'string')
+    throw new Refusal('bad-seal', 'the record does not know who sent this message: it gives nothing up', {
+      hint: 'give a message of this home, or name the record: --contract ID --cancel',
+    });
   // Of a message that no counterparty sends nobody's seal would do.
   checkSeal(json, peer ?? '', 'counterparty');
 }

@@ -140,7 +140,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const peer = action.peer(seen, by);
   const row = turn(action, seen);
   ports.permit(action, row);
-  if (peer !== null) checkSeal(line.json as object, peer, 'counterparty');
+  if (peer !== null) checkSeal(line.json as object, typeof peer === 'string' ? peer : peer.stated, 'counterparty');
   const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };
   checkFlags(row, given.input);
   const { facts, checks } = await factsFor(row, given, holdings(action, loaded), ports);

@@ -10,7 +10,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { table, type Done, type Hand } from '../protocol/action.ts';
+import { table, vouched, type Done, type Hand } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -39,6 +39,7 @@ import {
   viewOf,
   type Contract,
   type Offer,
+  type Role,
 } from './terms.ts';
 import { checkOffered, refund, type Bounds } from './transactions.ts';
 
@@ -66,13 +67,14 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
     },
     peer: ({ message: m, records }, by) => {
       if (!m || m.step === 'asked') return null;
-      if (m.step === 'offered') return m.offer.auth;
+      const { contract: c } = records;
+      const known = (role: Role) => (c && 'terms' in c ? authOf(c.terms, role) : undefined);
+      if (m.step === 'offered') return vouched(m.offer.auth, known('payee'));
       // The payer reads its own 'addressed' again: its own key sealed it, but found by its record.
-      if (m.step === 'addressed')
-        return records.contract && 'terms' in records.contract
-          ? authOf(records.contract.terms, 'payer')
-          : m.terms.payer_auth;
-      return by === 'payee' ? m.contract.payer_auth : m.contract.payee_auth;
+      if (m.step === 'addressed') return known('payer') ?? { stated: m.terms.payer_auth };
+      return by === 'payee'
+        ? vouched(m.contract.payer_auth, known('payer'))
+        : vouched(m.contract.payee_auth, known('payee'));
     },
     sealWith: ({ contract }) => contract?.own.path ?? null,
     cancel: ({ records }) => {

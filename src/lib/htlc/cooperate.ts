@@ -85,10 +85,13 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
     // No key is as good as a wrong one: an empty text is nobody's.
     peer: ({ message: m }, by) => (m ? ((by === 'claimer' ? m.htlc.refund_auth : m.htlc.claim_auth) ?? '') : null),
     sealWith: ({ claimer, refunder }) => (claimer ?? refunder)!.own.path,
-    cancel: ({ records, by }) => {
+    cancel: ({ records, by, message: m, ...hand }) => {
       const who = by as Cooperator;
       const record = records[who]!;
       if (!record.proposal) throw new Refusal('too-late-to-cancel', 'no own proposal is open');
+      // The name of the HTLC covers the sealing keys of both: a message of anybody else names another one.
+      if (m && (record.bound !== htlcId(read(m, hand)) || !isOf(record.proposal, who, m)))
+        throw new Refusal('state-moved-on', NOT_LAST);
       return { writes: { [who]: { ...record, proposal: null } }, voids: voidsOf(record) };
     },
   },
@@ -190,9 +193,8 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const htlc = read(m, hand);
             const record = bound(records, opener, htlc, hand);
             const { proposal } = record;
-            const own = proposal && statedBy(htlc, opener, proposal);
-            if (!own || NUMBERS.some((name) => !sameJson(own[name], m[name])))
-              throw new Refusal('state-moved-on', 'this spend is not the one that this home proposed last');
+            if (!proposal || !isOf(proposal, opener, m)) throw new Refusal('state-moved-on', NOT_LAST);
+            const own = statedBy(htlc, opener, proposal);
             const job = jobOf(record, opener, htlc, proposal);
             const done = finish(hand, job, sharesIn(job, m.psbt.spend).peer)!;
             const hex = withWitness(job.template, [[done.signature]]);
@@ -262,8 +264,6 @@ function bound(records: Partial<Rs>, who: Cooperator, htlc: Htlc, hand: Pick<Han
   return { ...record, bound: id, ...(isIn && { used: true as const, made: record.made ?? id }) };
 }
 
-/** What a proposal says beside the HTLC. */
-const NUMBERS = ['utxo', 'amount_sat', 'address', 'fee_sat'] as const;
 type Terms = Omit<Proposal, 'sighash'>;
 const termsIn = (m: {
   utxo: { txid: Hex; vout: number };
@@ -277,13 +277,21 @@ const termsIn = (m: {
   feeSat: m.fee_sat,
 });
 
-const statedBy = (htlc: Htlc, opener: Cooperator, p: Terms) => ({
-  htlc: viewOf(htlc),
-  opener,
+/** Is the message about that proposal of this home, beside the HTLC? */
+const isOf = (own: Proposal, who: Cooperator, m: CooperateMessage): boolean =>
+  m.opener === who && sameJson(numbersOf(own), numbersOf(termsIn(m)));
+const NOT_LAST = 'this spend is not the one that this home proposed last';
+
+const numbersOf = (p: Terms) => ({
   utxo: { txid: p.txid, vout: p.vout },
   amount_sat: p.amountSat,
   address: p.address,
   fee_sat: p.feeSat,
+});
+const statedBy = (htlc: Htlc, opener: Cooperator, p: Terms) => ({
+  htlc: viewOf(htlc),
+  opener,
+  ...numbersOf(p),
 });
 
 const coinOf = (htlc: Htlc, { txid, vout, sat: amount }: Omit<Spent, 'script'>) => ({

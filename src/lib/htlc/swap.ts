@@ -116,10 +116,10 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
     },
     peer: ({ message: m, records: { swap } }, by) => {
       if (!m) return null;
-      if (by === 'responder') return swap ? swap.offer.side.claim_auth : m.offer.side.claim_auth;
+      if (by === 'responder') return swap?.offer.side.claim_auth ?? { stated: m.offer.side.claim_auth };
       // From 'accepted' on the responder's key is in the message; later it is in the record.
       if (swap && 'answer' in swap) return swap.answer.side.claim_auth;
-      return 'answer' in m ? m.answer.side.claim_auth : '';
+      return 'answer' in m ? { stated: m.answer.side.claim_auth } : '';
     },
     sealWith: ({ swap }) => swap?.own.path ?? null,
     cancel: ({ records: { swap } }) => {

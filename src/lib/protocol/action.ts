@@ -314,6 +314,13 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
   },
 ) => Row<M, Rs, I>;
 
+/** A key that the message alone names: what it seals may begin an action or go on with it, and gives no record up. */
+export interface Stated {
+  readonly stated: Hex;
+}
+/** A key that the message states: more than that where the record has the same. */
+export const vouched = (stated: Hex, known: Hex | undefined): Hex | Stated => (stated === known ? stated : { stated });
+
 /** What is known before a message is believed. */
 export type First<M extends Step, Rs extends Records, I> = Omit<Seen<M | null, Rs, I>, 'by'>;
 
@@ -326,8 +333,11 @@ export interface Action<M extends Step, Rs extends Records, I> {
   find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
   /** Who this home is. */
   party(first: First<M, Rs, I>): Party;
-  /** The authentication key (32 bytes, x-only) that must have sealed the message; null where there is none to check. */
-  peer(first: First<M, Rs, I>, by: Party): Hex | null;
+  /**
+   * The authentication key (32 bytes, x-only) that must have sealed the message; null where there is none to check, `Stated`
+   * where nothing but the message says whose it is.
+   */
+  peer(first: First<M, Rs, I>, by: Party): Hex | Stated | null;
   /** Whose authentication key seals the reply; null leaves it unsealed (a document that no counterparty reads). */
   sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** No row needs a secret: an encrypted home is not asked for its passphrase. */

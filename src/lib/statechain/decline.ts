@@ -2,28 +2,34 @@
  * The receiver declines: it will not complete an opening. Its nonce is erased, and its signature, which names S', says so for
  * good. Without the sender's half that ends the opening; with it, it is the promise of an honest receiver.
  */
+import type { Network } from '../bitcoin/network.ts';
 import type { Hand } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { xOnlyKey } from '../signing/bip340.ts';
 import type { Own } from '../signing/exchange.ts';
-import { checkMine } from './receive.ts';
-import { backupNonce, cancelled, isPending, must, type Ended, type Statecoin } from './records.ts';
+import { checkRecord, refuseFindings } from './history.ts';
+import { checkMine, checkSent } from './receive.ts';
+import { backupNonce, cancelled, isPending, must, type Ended, type Invitation, type Statecoin } from './records.ts';
 import { declineOf, signStatement, type Invite } from './statements.ts';
-import { viewOf } from './terms.ts';
+import { locktimeAt, readCoin, viewOf } from './terms.ts';
 import type { At, TransferMessage } from './transfer-messages.ts';
+
+type Invited = Extract<Statecoin, { state: 'invited' | 'received' | 'declined' }> | Ended;
 
 /**
  * --cancel: it will not complete the opening, which the message names or its record. Its nonce is erased, and its signature
- * says so for good. An invitation that was given up can still decline what was sent to it.
+ * says so for good. Of `sent` the history is kept: whoever was restored may decline what it has completed before, and an
+ * operator may complete what was declined.
  */
 export function decline(hand: Hand, m: TransferMessage | null, next: Statecoin | undefined) {
-  const had = must(next, 'owner', 'invited', 'received', 'declined', 'cancelled');
+  const had = must(next, 'owner', 'invited', 'received', 'declined', 'cancelled') as Invited;
   const named = m && 'opening' in m ? m : undefined;
+  if (named) checkInvited(hand, had, named.invite);
   if (isPending(had)) {
-    if (named) checkMine(had.side, named.invite);
     if (named && (had.id !== named.coin.id || !sameJson(had.opening, named.opening)))
       throw new Refusal('state-moved-on', 'this home has answered another opening');
+    checkUnmoved(m);
     const said = { coin: viewOf(had), invite: had.side, opening: had.opening };
     return {
       ...declined(hand, had.own, said),
@@ -32,17 +38,53 @@ export function decline(hand: Hand, m: TransferMessage | null, next: Statecoin |
     };
   }
   if (!named) throw new Refusal('too-late-to-cancel', 'no opening found to decline');
-  if (had.state === 'invited') checkMine(had.side, named.invite);
-  else checkInvited(hand, had, named.invite);
-  return { ...declined(hand, had.own, named), writes: { next: had.state === 'invited' ? cancelled(had) : had } };
+  checkUnmoved(m);
+  const invitation = had.state === 'invited' ? had : had.invitation;
+  const after = had.state === 'invited' ? cancelled(had) : had;
+  const kept = named.step === 'sent' && invitation ? heldBack(hand, named, had.own, invitation) : undefined;
+  return {
+    ...declined(hand, had.own, named),
+    writes: { next: kept ?? after },
+    ...(invitation?.restored && {
+      hint: "this home was restored: where the operator says that the coin has moved, it is this home's; give `sent` with --cancel, if you have not, and then the operator's `moved`",
+    }),
+  };
 }
 
-/** Of an invitation that was given up only its keys are left. */
-function checkInvited(hand: Hand, { own: { path }, key }: Ended, { pubkey, auth }: Invite): void {
-  if (pubkey !== key || auth !== xOnlyKey(hand.keys.auth(path)))
+/** The coin as `sent` has it, declined; undefined where its history is not good. @throws Refusal `bad-record`, `operator-differs` */
+function heldBack(
+  hand: Hand,
+  m: At<'sent'>,
+  own: Own,
+  { side, operator, restored }: Invitation,
+): Statecoin | undefined {
+  const coin = readCoin(m.coin, hand.network as Network, 'sender');
+  // Who sends is who the operator says: nobody else's word ends an invitation.
+  refuseFindings(checkRecord(coin, m.record, operator), 'sender');
+  if (checkSent({ coin, m, operator }).length > 0) return undefined;
+  const { opening, record, backups } = m;
+  const { entries } = record;
+  const asked = { minRemaining: 0, minConf: 0, restored };
+  const known = { entries, backups, cancelled: record.cancelled, locktime: locktimeAt(coin.terms, entries.length) };
+  return { role: 'owner', state: 'declined', ...coin, own, side, opening, ...known, nonce: null, ...asked };
+}
+
+/** @throws Refusal `too-late-to-cancel` where the operator has completed what would be declined */
+function checkUnmoved(m: TransferMessage | null): void {
+  if (m?.step === 'moved')
+    throw new Refusal('too-late-to-cancel', "the operator has moved the coin to this home's keys: it is its owner", {
+      hint: 'read that message without --cancel; the coin can be sent back',
+    });
+}
+
+/** @throws Refusal `not-mine` */
+function checkInvited(hand: Hand, had: Invited, invite: Invite): void {
+  if (had.state !== 'cancelled') checkMine(had.side, invite);
+  // Of an invitation that an older program gave up only its keys are left.
+  else if (had.invitation) checkMine(had.invitation.side, invite);
+  else if (invite.pubkey !== had.key || invite.auth !== xOnlyKey(hand.keys.auth(had.own.path)))
     throw new Refusal('not-mine', 'the transfer names other keys than this home has invited to', { blame: 'sender' });
 }
-
 function declined(
   hand: Hand,
   { path }: Own,

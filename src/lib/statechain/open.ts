@@ -15,13 +15,13 @@ import {
   readPayment,
   signFunding,
 } from '../bitcoin/funding.ts';
-import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { checkSpendable, checkUnpaid, outpointsOf } from '../bitcoin/coin-checks.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { type Spent } from '../bitcoin/transaction.ts';
-import { table } from '../protocol/action.ts';
+import { table, vouched } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
@@ -44,9 +44,11 @@ import {
   offerSchema,
   readCoin,
   scriptOfCoin,
+  spentCoin,
   termsEntries,
   viewOf,
   type Policy,
+  type Terms,
 } from './terms.ts';
 import { backup } from './transactions.ts';
 
@@ -82,6 +84,13 @@ export interface OpenInput {
 }
 type Rs = { coin: Statecoin };
 
+const termsOf = (c: Statecoin | undefined): Terms | undefined => (c && 'terms' in c ? c.terms : undefined);
+/** Does a message speak of the coin that a record has come to? */
+function isAbout(m: OpenMessage, c: Statecoin): boolean {
+  if (m.step === 'offered' || !('id' in c)) return true;
+  if (m.step === 'addressed') return m.id === c.id;
+  return m.coin.id === c.id && (!('outpoint' in c) || sameJson(m.coin, viewOf(c)));
+}
 const operatorPubkey = (m: OpenMessage): string => ('coin' in m ? m.coin.operator_pubkey : m.offer.pubkey);
 
 export const openStatechain = table<OpenMessage, Rs, OpenInput>(
@@ -102,14 +111,21 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
     },
     peer: ({ message: m, records: { coin } }, by) => {
       if (!m) return null;
-      if (m.step === 'offered') return m.offer.operator;
       // The owner reads its own 'addressed' again.
-      if (m.step === 'addressed') return coin && 'side' in coin ? coin.side.auth : m.terms.owner_auth;
-      return by === 'operator' ? m.coin.owner_auth : m.coin.operator;
+      if (m.step === 'addressed') return coin && 'side' in coin ? coin.side.auth : { stated: m.terms.owner_auth };
+      const terms = termsOf(coin);
+      if (m.step === 'offered') return vouched(m.offer.operator, terms?.operator);
+      return by === 'operator'
+        ? vouched(m.coin.owner_auth, terms?.owner_auth)
+        : vouched(m.coin.operator, terms?.operator);
     },
     sealWith: ({ coin }) => coin?.own.path ?? null,
-    cancel: ({ records }) => {
-      const c = records.coin;
+    cancel: ({ message: m, records: { coin: c } }) => {
+      if (c && m && !isAbout(m, c))
+        throw new Refusal(
+          'state-moved-on',
+          'the message is of another coin than the one that is opened with this share',
+        );
       if (c && (c.state === 'offered' || c.state === 'addressed' || c.state === 'proposed'))
         return { writes: { coin: cancelled(c) }, voids: backupNonce(c) };
       throw new Refusal(
@@ -230,7 +246,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       by: 'operator',
       stands: true,
       does: 'rebuilds the backup from the terms, counts it and signs it last; from here on it serves the coin',
-      needs: () => ({ tip: true }),
+      needs: ({ message }) => ({ tip: true, coins: outpointsOf([message.coin.outpoint]) }),
       take: ({ message, records, facts, ...hand }) => {
         checkServes(hand);
         const coin = readCoin(message.coin, hand.network as Network, 'owner');
@@ -243,7 +259,10 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
             throw new Refusal('key-bound', 'this share was bound to another owner, outpoint or backup before', {
               blame: 'owner',
             });
-        } else checkOffered(had.offer, coin.terms, knownTip(facts.tip));
+        } else {
+          checkOffered(had.offer, coin.terms, knownTip(facts.tip));
+          checkUnpaid(facts.coins, spentCoin(coin), 'owner');
+        }
         const job = operatorJob(hand.keys.share(had.share!), entry, backup(coin, entry));
         const { peer } = sharesIn(job, message.psbt.backup);
         const part = signLast(hand, job, peer)!;

@@ -69,8 +69,7 @@ export function receive(
   const { invite: to, opening, record } = m;
   checkMine(had.side, to);
   const coin = readCoin(m.coin, hand.network as Network, 'sender');
-  if (!sameJson(record.coin, m.coin))
-    throw new Refusal('bad-record', "the operator's record is of another coin", { blame: 'sender' });
+  if (!sameJson(record.coin, m.coin)) throw new Refusal('bad-record', OTHER_COIN, { blame: 'sender' });
   if (isPending(had) && (had.id !== coin.id || !sameJson(had.opening, opening)))
     throw new Refusal('state-moved-on', 'another transfer to these keys was answered before');
   const operator = isPending(had) ? had.terms.operator : had.operator;
@@ -83,11 +82,7 @@ export function receive(
   checkLock(locktime - tip, maxLock);
   const least = terms.step_blocks + Math.max(minRemaining, terms.margin_blocks);
   refuseFindings(
-    [
-      ...checkHistory({ coin, record, backups: m.backups }, operator),
-      ...checkChain({ coin, record }, facts, least, minConf),
-      ...checkTransfer(coin, m),
-    ],
+    [...checkSent({ coin, m, operator }), ...checkChain({ coin, record }, facts, least, minConf)],
     'sender',
   );
   const last = record.entries.at(-1)!;
@@ -143,6 +138,14 @@ export function checkMine(side: Side, to: At<'sent'>['invite']): void {
       blame: 'sender',
     });
 }
+
+/** All that needs no chain: is this the coin's history, handed on to these keys? */
+export const checkSent = ({ coin, m, operator }: { coin: Coin; m: At<'sent'>; operator: Hex }): Finding[] => [
+  ...(sameJson(m.record.coin, m.coin) ? [] : [{ point: 1, code: 'bad-record', text: OTHER_COIN } as const]),
+  ...checkHistory({ coin, record: m.record, backups: m.backups }, operator),
+  ...checkTransfer(coin, m),
+];
+const OTHER_COIN = "the operator's record is of another coin";
 
 /** Points 5 and 11: the sender has signed for these keys, and the operator is frozen for them; the new pair leads to P. */
 function checkTransfer(coin: Coin, { invite: to, opening, record, transfer_signature }: At<'sent'>): Finding[] {

@@ -11,9 +11,8 @@
  * copied names none any more, so that its files end, and as operator it only states what it knows: exit-only.
  */
 import type { Funding } from '../bitcoin/funding.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Claim, Hex, Kind, NonceId, RecordRow } from '../protocol/action.ts';
-import { coinClaim, coinIdClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
+import { coinClaim, coinIdClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { believing, doubted, kept, once, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -110,7 +109,7 @@ export type Statecoin =
   | { role: 'operator'; state: 'offered'; network: string; own: Own; offer: Offer; share: string }
   | Each<'open' | 'closed', OperatorCoin>
   | ({ state: 'frozen'; frozen: Frozen } & OperatorCoin)
-  | { role: 'owner'; state: 'invited'; network: string; own: Own; side: Side; operator: Hex; restored: boolean }
+  | ({ role: 'owner'; state: 'invited'; network: string; own: Own } & Invitation)
   | { role: 'owner'; state: 'addressed'; own: Own; side: Side; offer: Offer; terms: Terms; id: Hex }
   | ({
       role: 'owner';
@@ -135,12 +134,20 @@ export interface Ended {
   own: Own;
   key: Hex;
   lost?: true;
+  /** Of an invitation: a transfer to it can still be declined, and may even have been completed. */
+  invitation?: Invitation;
+}
+/** Whom a receiver has invited to what. */
+export interface Invitation {
+  side: Side;
+  operator: Hex;
+  /** Of a restored or copied store: this home may have answered what it does not know of. */
+  restored: boolean;
 }
 
 export type OperatorRecord = Extract<Statecoin, { role: 'operator'; signed: unknown }>;
 export type OwnerRecord = Extract<Statecoin, { role: 'owner'; given: unknown }>;
 export type PendingRecord = Extract<Statecoin, { state: 'received' | 'declined' }>;
-
 const shareClaim = (name: string): Claim => `share:${name}`;
 
 export const isOperators = (c: Statecoin | undefined): c is OperatorRecord => c?.role === 'operator' && 'signed' in c;
@@ -151,13 +158,13 @@ export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
 type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'addressed' | 'proposed' }>;
 const isBeginning = (c: Statecoin): c is Beginning => ['offered', 'invited', 'addressed', 'proposed'].includes(c.state);
 const keyOf = (c: Beginning): Hex => (c.state === 'offered' ? c.offer.pubkey : c.side.pubkey);
-
 /** What is left of a beginning that was given up: its key, so that it is never shown again. */
 export const cancelled = (c: Beginning): Ended => ({
   role: c.role,
   state: 'cancelled',
   own: c.own,
   key: keyOf(c),
+  ...(c.state === 'invited' && { invitation: { side: c.side, operator: c.operator, restored: c.restored } }),
 });
 
 /** The nonce of a backup that is open, to be voided with what opened it. */
@@ -187,19 +194,17 @@ function claimsOf(c: Statecoin): readonly Claim[] {
 }
 
 /** An opening is found by the operator's key, whatever its message holds. */
-const ownerClaims = (c: {
-  id: Hex;
-  side: Side;
-  terms: Terms;
-  entries?: readonly Entry[];
-  superseded?: boolean;
-}): Claim[] => [
+type Opened = Pick<OwnerCoin, 'id' | 'side' | 'terms'> & Partial<Pick<OwnerCoin, 'entries' | 'superseded'>>;
+const ownerClaims = (c: Opened): Claim[] => [
   ...(c.superseded ? [] : [idClaim(c.id)]),
   keyClaim(c.side.pubkey),
   ...((c.entries ?? []).length < 2 ? [keyClaim(c.terms.operator_pubkey)] : []),
 ];
 
-/** Every key that was ever shown for the coin, so that none comes twice. */
+/**
+ * Every key that was ever shown for the coin. Not the outpoint, which whoever pays nothing can state: its transaction's id
+ * covers its script, and that is one share's alone, so of all coins stated there one at most is on the chain.
+ */
 function operatorClaims(c: OperatorRecord): readonly Claim[] {
   const frozen = c.state === 'frozen' ? c.frozen : undefined;
   const keys = [
@@ -208,12 +213,7 @@ function operatorClaims(c: OperatorRecord): readonly Claim[] {
     ...(frozen ? [frozen.opening.operator_pubkey, frozen.invite.pubkey] : []),
   ];
   const shares = [c.share, frozen?.share].filter((name): name is string => typeof name === 'string');
-  return [
-    idClaim(c.id),
-    fundingClaim(outpointText(c.outpoint)),
-    ...[...new Set(keys)].map(keyClaim),
-    ...shares.map(shareClaim),
-  ];
+  return [idClaim(c.id), ...[...new Set(keys)].map(keyClaim), ...shares.map(shareClaim)];
 }
 
 /** The own key that the record began with: a coin that comes back to its owner is another record of the same name. */
@@ -227,7 +227,7 @@ const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as co
 
 /** How far a restored record has come: the first number that differs decides. An offer comes and goes without one. */
 function progress(c: Statecoin): readonly number[] {
-  if (c.state === 'cancelled') return [c.lost ? 0 : 3];
+  if (c.state === 'cancelled') return [c.lost ? 0 : c.invitation ? STAGE.invited + 0.5 : 3];
   const stage = (STAGE as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 4;
   if (isOwners(c)) return [stage, c.given.length];
   if (!isOperators(c)) return [stage];
@@ -291,6 +291,7 @@ const fields: Beliefs<Statecoin> = {
   withdrawals: united((w) => w.sighash),
   declined: remembered,
   superseded: remembered,
+  invitation: { restored: (invitation) => ({ ...invitation, restored: true }) },
   nonce: voided<string | null>(null),
   share: voided<string | null>(null),
   restored: doubted,
@@ -327,6 +328,7 @@ function filled(c: Statecoin & { withdrawal?: Withdrawal | null }): Statecoin {
   };
 }
 
+const beliefs = believing(fields, { restored: afterRestore, isLater: further });
 export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
   parse: (json) => filled(withSats(json) as Statecoin),
@@ -337,10 +339,20 @@ export const statecoinKind: Kind<Statecoin> = {
     // Signatures given are never fewer: the store keeps that too.
     const count = isOperators(c) ? BigInt(c.signed.length) : 0n;
     const left =
-      (c.state === 'cancelled' && !c.lost) || c.state === 'gone' || (c.state === 'closed' && c.role === 'operator');
+      (c.state === 'cancelled' && !c.lost && !c.invitation) ||
+      c.state === 'gone' ||
+      (c.state === 'closed' && c.role === 'operator');
     return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left };
   },
-  ...believing(fields, { restored: afterRestore, isLater: further }),
+  ...beliefs,
+  // What the journal knows of an invitation that was given up after a restore is kept, and counts as declined.
+  merged: (mine, other) => {
+    const ended = [mine, other].find((c) => c.state === 'cancelled' && c.invitation);
+    const pending = [mine, other].find(isPending);
+    return ended && pending
+      ? { ...pending, state: 'declined', nonce: null, restored: true }
+      : beliefs.merged(mine, other);
+  },
   beside: (c) => (isOwners(c) ? { ...c, superseded: true } : c),
   yields: (mine, to) =>
     isOwners(mine) && isOwners(to) && mine.entries.length < to.entries.length

@@ -24,6 +24,7 @@ import {
   transferOf,
   type Cancelled,
   type Invite,
+  type PublicRecord,
 } from './statements.ts';
 import { locktimeAt, pointOf, viewOf } from './terms.ts';
 import {
@@ -273,12 +274,14 @@ export function takeBack(hand: Pick<Hand, 'network'>, m: TransferMessage | null,
   return takeOpening(hand, named, coin);
 }
 
-type NamedOpening = Pick<At<'sent' | 'opened'>, 'invite' | 'opening'> & { step: string };
+type NamedOpening = Pick<At<'sent' | 'opened'>, 'invite' | 'opening'> & { step: string; record?: PublicRecord };
 
 function takeOpening(hand: Pick<Hand, 'network'>, m: NamedOpening, coin: OwnerRecord) {
   if (coin.state === 'gone' || coin.state === 'closed')
     throw new Refusal('too-late-to-cancel', `the coin is '${coin.state}' in this home`);
-  const { invite, opening } = m;
+  const { invite, opening, record } = m;
+  if (record && record.entries.length !== coin.entries.length)
+    throw new Refusal('state-moved-on', 'this opening was not of the present owner');
   const named = { operator_pubkey: opening.operator_pubkey, owner_pubkey: invite.pubkey };
   const answered = isGiven(coin, named);
   const offered = coin.state === 'offering' && sameJson(coin.to, invite);

@@ -5,7 +5,7 @@
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
-import { table, type Party } from '../protocol/action.ts';
+import { table, vouched, type Party, type Stated } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -43,8 +43,19 @@ function partyOf(m: TransferMessage | null, input: TransferInput, { coin, next }
   });
 }
 
+/** The authentication key of whom the coin was offered to, with this key. */
+function authOf(c: Statecoin | undefined, pubkey: string): string | undefined {
+  if (isOwners(c)) {
+    if ('to' in c && c.to.pubkey === pubkey) return c.to.auth;
+    return c.given.find((g) => g.owner_pubkey === pubkey)?.owner_auth || undefined;
+  }
+  if (!isOperators(c)) return undefined;
+  if (c.state === 'frozen' && c.frozen.invite.pubkey === pubkey) return c.frozen.invite.auth;
+  return [...c.entries, ...c.cancelled].find((e) => e.owner_pubkey === pubkey)?.owner_auth;
+}
+
 /** Whose seal a message must have, by who reads it; empty where nobody's would do. */
-function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | null {
+function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | Stated | null {
   const operator = (c: Statecoin | undefined): string =>
     c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';
   const owner = isOperators(coin) ? coin.entries.at(-1)!.owner_auth : '';
@@ -58,11 +69,13 @@ function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | 
     case 'moved':
       return operator(by === 'receiver' ? next : coin);
     case 'sent':
-      return by === 'receiver' ? m.record.entries.at(-1)!.owner_auth : owner;
+      // Whom the operator's record names; whoever was invited has no other word for it, and looks whose record it is.
+      if (by === 'receiver') return (isPending(next) ? next : m.record).entries.at(-1)!.owner_auth;
+      return owner;
     case 'invited':
     case 'received':
     case 'declined':
-      return m.invite.auth;
+      return vouched(m.invite.auth, authOf(coin, m.invite.pubkey));
     default:
       return null;
   }

@@ -61,9 +61,11 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       return isOwners(coin) ? coin.terms.operator : '';
     },
     sealWith: ({ coin }, by) => (by === 'operator' ? OPERATOR : coin!.own).path,
-    cancel: ({ records: { coin } }) => {
+    cancel: ({ message: m, records: { coin } }) => {
       if (coin?.state !== 'withdrawing')
         throw new Refusal('too-late-to-cancel', `the coin is '${coin?.state ?? 'unknown'}': no own withdrawal is open`);
+      if (m && !(isOf(coin.withdrawals.at(-1)!, m) && m.owner_pubkey === coin.side.pubkey))
+        throw new Refusal('state-moved-on', 'the message is of another withdrawal than the one under way');
       return {
         writes: { coin: { ...coin, state: 'owned' } },
         voids: coin.withdrawals.map((asked) => nonceOf(coin, asked)),
@@ -152,7 +154,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       needs: () => ({ tip: true }),
       take: ({ message: m, records, facts, ...hand }) => {
         const c = holding(records.coin);
-        const withdrawal = c.withdrawals.find((asked) => asked.address === m.address && asked.feeSat === m.fee_sat);
+        const withdrawal = c.withdrawals.find((asked) => isOf(asked, m));
         if (!withdrawal || m.owner_pubkey !== c.side.pubkey)
           throw new Refusal('state-moved-on', 'this home has asked for no such withdrawal', {
             hint: `where it was restored: ask for the same again, ${flagsOf({ address: m.address, feeSat: m.fee_sat })}`,
@@ -201,6 +203,8 @@ function closable(hand: Parameters<typeof openCoin>[0], c: Statecoin | undefined
   return c;
 }
 
+const isOf = ({ address, feeSat }: Withdrawal, m: WithdrawMessage): boolean =>
+  address === m.address && feeSat === m.fee_sat;
 const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>) =>
   ownerJob(c.own, c.entries.at(-1)!, withdraw(c, address, feeSat));
 const nonceOf = (c: OwnerRecord, { sighash }: Withdrawal): NonceId => ({ of: keyClaim(c.side.pubkey), sighash });
