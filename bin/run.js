@@ -16,6 +16,8 @@ process.stdout.on('error', ({ code, message }) => {
   if (code !== 'EPIPE') stop('cannot-write', 73, `stdout: ${message}`);
   process.exit();
 });
+// Notes and logs are no reason to stop: a payment is not undone because its log is full.
+process.stderr.on('error', () => {});
 
 const require = module.createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -114,6 +114,49 @@ describe('watch', () => {
     expect(await ended).toEqual([0, null]);
   });
 
+  describe.skipIf(process.platform === 'win32')(
+    'does what is due where nobody reads and nothing can be written',
+    () => {
+      const [NODE, FULL] = [process.execPath, '/dev/full'];
+      /** Two exits are due. */
+      async function two(script: string) {
+        const { both, env, chain, home } = await scene();
+        const id = await opened(both);
+        await payMessages(both, id, 50_000n);
+        chain.give(contractInput((await both.payee.record(id)) as PayeeCredit, 0));
+        both.payee.home.close();
+        const words = ['-c', script, NODE, BIN, 'watch', '--home', home, '--once'];
+        const child = spawn('bash', words, { env: cleanEnv(env) });
+        let [out, err] = ['', ''];
+        child.stdout.on('data', (chunk) => (out += chunk));
+        child.stderr.on('data', (chunk) => (err += chunk));
+        const [code] = await once(child, 'close');
+        return { code, out, err, sent: chain.mempool.length };
+      }
+
+      it('the reader of events is gone', async () => {
+        const gone = await two('"$0" "$@" | true; exit ${PIPESTATUS[0]}');
+        expect(gone).toMatchObject({ sent: 2, code: 73 });
+        expect(gone.err).toMatch(/error\[cannot-write\]: stdout/);
+      });
+      it('the disk of events and log is full', async () => {
+        expect(await two(`"$0" "$@" > ${FULL} 2> ${FULL}`)).toEqual({ sent: 2, code: 73, out: '', err: '' });
+      });
+      it('the reader of the log is gone', async () => {
+        const deaf = await two('exec 3>&1; { "$0" "$@" 2>&1 >&3; echo $? >&3; } | true');
+        expect(deaf.sent).toBe(2);
+        const [exits, code] = [lines(deaf.out).slice(0, 2), lines(deaf.out).at(-1)];
+        expect([exits, code]).toMatchObject([[{ event: 'exit' }, { event: 'exit' }], 0]);
+      });
+      it('the disk of the home is full', async () => {
+        const full = await two('ulimit -f 8; exec "$0" "$@"');
+        expect(full).toMatchObject({ sent: 2, code: 3 });
+        const said = { event: 'exit', code: expect.stringMatching(/cannot-write|store-unavailable/) };
+        expect(lines(full.out)).toMatchObject([said, said]);
+      });
+    },
+  );
+
   it('watches a bundle with no home; exit 3 where something due could not be done', async () => {
     const { both, id, env, chain } = await scene();
     const { text } = await both.payee.run(exitCredit, { input: { contract: id, export: true } });

@@ -1,13 +1,14 @@
 /**
  * Looking again and again, for as long as the process lives: events as JSON on stdout, a line each for people on stderr.
- * The node may go away and come back. SIGTERM and SIGINT end it once the contract at hand is done.
+ * The node may go away and come back, and so may whoever reads: what is due is done all the same. SIGTERM and SIGINT end it
+ * once the contract at hand is done.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Rules } from '../credit/fees.ts';
 import { failureOf } from './errors.ts';
-import { print } from './output.ts';
+import { outlet, type Outlet } from './outlet.ts';
 import { visible } from './text.ts';
 import { look, type Node, type Post, type Tell, type WatchEvent } from './watch.ts';
 
@@ -38,37 +39,50 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** Waits no longer than this for a node that is gone. */
 const RETRY_S = 60;
 
-/** @returns whether all that was due could be done at the last look @throws Refusal where it looks once, as `look` does */
+/**
+ * @returns whether all that was due could be done at the last look
+ * @throws Refusal where it looks once, as `look` does; in the end `cannot-write`, where events could not be told
+ */
 export async function watchLoop({ post, node, rules, everySeconds }: LoopOptions): Promise<boolean> {
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of SIGNALS) process.once(signal, onSignal);
-  const tell = teller(post.network);
-  try {
-    for (;;) {
+  const out = outlet(({ code, message }) => log(`${code}: ${message}: events are told here alone`));
+  const tell = teller(post.network, out);
+  const looks = async (): Promise<boolean> => {
+    for (let good = false; ;) {
       let all = false;
       let pause = everySeconds;
       try {
         all = await look(post, node, rules, tell, () => stop.signal.aborted);
+        good = true;
       } catch (error) {
         const failure = failureOf(error);
-        // What a later look may find better: the node and its cookie, the store, a bundle that is being replaced.
+        // What a later look may find better: the node and its cookie, the store, a bundle that is being replaced; and
+        // whatever it is, where an earlier one went well.
         const lasting = !(error instanceof Refusal) || failure.exit === 70 || failure.code === 'wrong-network';
-        if (pause === undefined || lasting) throw error;
+        if (pause === undefined || (lasting && !good)) throw error;
         log(`${failure.code}: ${failure.message}`);
-        await print(printJson({ type: 'watch', version: 1, event: failure.code, message: failure.message }));
+        await out.print(printJson({ type: 'watch', version: 1, event: failure.code, message: failure.message }));
         pause = Math.min(pause, RETRY_S);
       }
       if (pause === undefined || stop.signal.aborted) return all;
       await sleep(pause * 1000, undefined, { signal: stop.signal }).catch(() => {});
       if (stop.signal.aborted) return all;
     }
+  };
+  try {
+    const all = await looks();
+    const lost = out.lost();
+    if (lost) throw lost;
+    return all;
   } finally {
+    out.close();
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
 }
 
-function teller(network: string): Tell {
+function teller(network: string, { print }: Outlet): Tell {
   const last = new Map<string, string>();
   return async (tip, said) => {
     const { contract, file, event } = said;

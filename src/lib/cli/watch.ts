@@ -1,8 +1,8 @@
 /**
  * One look at all contracts that are watched: what is due is decided for each (`credit/watch.ts`), done, and told.
  *
- * A node that does not answer ends the look; what a node refuses of one contract is told and ends nothing. Not here: whose
- * contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`watch-loop.ts`).
+ * A node that does not answer ends the look; what fails of one contract is told and ends nothing. What falls due first is
+ * looked at first. Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`watch-loop.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
@@ -10,6 +10,7 @@ import { parseTransaction } from '../bitcoin/transaction.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
 import { recentBlocks } from '../chain/recent.ts';
 import { send } from '../chain/send.ts';
+import { networkOfNode } from '../chain/source.ts';
 import { spendersIn } from '../chain/spenders.ts';
 import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
 import type { Fees, Paying, Ready, Rules } from '../credit/fees.ts';
@@ -29,6 +30,7 @@ import type { Settled } from '../credit/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { failureOf, type Failure } from './errors.ts';
 
 /** Whose contracts they are, and what can be done for them beside sending. */
 export interface Post {
@@ -81,11 +83,11 @@ export async function look(
     recent: recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()]))),
     spenders: (node.spenders ??= spendersIn(rpc)),
   };
-  for (const w of watched) {
+  for (const w of inOrder(watched, tip)) {
     if (stopped()) break;
     const about = { contract: w.id, role: w.role };
     try {
-      const seen = await seenBy(rpc, blocks, w, tip, fees);
+      const seen = await seenBy(rpc, w.lapses ? { recent: blocks.recent! } : blocks, w, tip, fees);
       const beaten = overtakenBy(w, seen);
       if (beaten) await tell(tip, { event: 'overtaken', ...about, ...beaten });
       all &&= !beaten;
@@ -93,13 +95,26 @@ export async function look(
       all &&= !said.short;
       if (said.event !== undefined) await tell(tip, { event: said.event, ...about, ...said.more });
     } catch (error) {
-      if (!(error instanceof Refusal) || endsLook(error)) throw error;
+      // A call may fail that only this contract needs.
+      if (error instanceof Refusal && endsLook(error) && !(await isThere(node, post.network))) throw error;
       all = false;
-      await tell(tip, { event: 'refused', ...about, code: error.code, message: error.message });
+      const { code, message } = failureOf(error);
+      await tell(tip, { event: 'refused', ...about, code, message });
     }
   }
   return all;
 }
+
+/** What falls due first. Over a contract that was never paid over nothing can be done before its expiry: anybody may have asked for it. */
+const inOrder = (watched: readonly Watched[], tip: number): Watched[] =>
+  watched.filter((w) => !w.lapses || w.behind || tip >= w.terms.expiry).sort((a, b) => urgency(a) - urgency(b));
+const urgency = (w: Watched): number => (w.own || w.pending ? dueAt(w) : Infinity);
+
+const isThere = (node: Node, network: string): Promise<boolean> =>
+  node.rpc.blockchainInfo().then(
+    ({ chain }) => networkOfNode(chain) === network,
+    () => false,
+  );
 
 /** Without the node, its cookie or its chain no contract can be looked at. Another answer with an error is about one contract. */
 const endsLook = (error: Refusal): boolean =>
@@ -189,11 +204,11 @@ async function act(post: Post, rpc: Rpc, w: Watched, due: Due): Promise<Said> {
     case 'exit':
     case 'refund':
     case 'rebroadcast': {
-      const tx = due.do === 'exit' ? await post.freeze(w) : due.tx;
-      return sendOut(post, rpc, w, due.do, tx, due.child);
+      const { tx, why } = due.do === 'exit' ? await frozen(post, w, due.tx) : { tx: due.tx };
+      return sendOut(post, rpc, w, due.do, { tx, child: due.child, why });
     }
     case 'bump':
-      return sendOut(post, rpc, w, 'bump', due.tx, due.child);
+      return sendOut(post, rpc, w, 'bump', due);
   }
 }
 
@@ -203,15 +218,26 @@ const isAlarming = ({ contract, role }: Watched, { why }: { why: Waiting }): boo
 
 const warning = (w: Watched): Said => ({ event: 'warn', more: { deadline_height: dueAt(w) } });
 
+/** Why something was not done as it should be. */
+type Why = Pick<Failure, 'code' | 'message'>;
+
+/** The exit, frozen. It goes out where that fails too, as on a full disk: past its height no payment is accepted any more. */
+const frozen = (post: Post, w: Watched, tx: Ready): Promise<{ tx: Ready; why?: Why }> =>
+  post.freeze(w).then(
+    (newest) => ({ tx: newest }),
+    (error: unknown) => ({ tx, why: failureOf(error) }),
+  );
+
+/** @param out `why`: what failed before */
 async function sendOut(
   post: Post,
   rpc: Rpc,
   w: Watched,
   event: string,
-  tx: Ready,
-  child: Paying | null,
+  out: { tx: Ready; child: Paying | null; why?: Why | undefined },
 ): Promise<Said> {
-  const { made, why } = child === null ? {} : await withChild(post, rpc, w, event, tx, child.feeSat);
+  const { tx, child } = out;
+  const { made, why = out.why } = child === null ? {} : await withChild(post, rpc, w, event, tx, child.feeSat);
   const txids = made?.txids ?? (await send(rpc, post.network, [tx.hex]));
   const paid = made && { child_txid: txids[1], child_fee_sat: made.fee_sat, feerate: feerateText(child!.feerate) };
   const alone = why && { code: why.code, message: why.message };
@@ -226,7 +252,7 @@ async function withChild(
   event: string,
   tx: Ready,
   feeSat: bigint,
-): Promise<{ made?: { txids: string[]; fee_sat: bigint }; why?: Refusal }> {
+): Promise<{ made?: { txids: string[]; fee_sat: bigint }; why?: Why }> {
   try {
     const { txs, fee_sat } = await post.withChild(w, tx, feeSat);
     return { made: { txids: await send(rpc, post.network, txs), fee_sat } };

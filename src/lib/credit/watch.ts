@@ -124,7 +124,7 @@ export const lastAt = (t: Heights): number => t.expiry - Math.floor(t.margin_blo
 export function decide(w: Watched, seen: Seen, rules: Rules): Due {
   const { spend, coin } = seen;
   if (spend && spend.confirmations > 0) return onMined(w, spend, rules);
-  if ((coin === 'absent' || coin === 'unclear') && w.lapses && seen.tip >= w.terms.expiry) return { do: 'lapse' };
+  if (coin !== 'unspent' && !spend && w.lapses && seen.tip >= w.terms.expiry) return { do: 'lapse' };
   if (coin === 'absent') return wait(w.own ? 'unfunded' : 'nothing-to-exit');
   if (coin === 'unclear') return wait(w.own ? 'not-found' : 'nothing-to-exit');
   if (spend) return onPending(w, seen, spend, rules);

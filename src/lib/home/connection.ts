@@ -37,7 +37,7 @@ export class Connection {
    */
   constructor(path: string, migrations: readonly string[], holds?: 'a store') {
     this.#path = path;
-    this.#db = this.#guard(() => new DatabaseSync(path, { timeout: BUSY_MS }));
+    this.#db = this.#guard(() => opened(path));
     try {
       if (holds === 'a store' && this.#pragma('user_version') === 0)
         throw new Refusal('store-damaged', `${path} is empty, the store of a home expected`, {
@@ -136,6 +136,22 @@ export class Connection {
   }
 }
 
+/** The index that processes share beside the file has no place on a full disk: then one has the file for itself, and can read. */
+function opened(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: BUSY_MS });
+  try {
+    db.prepare('PRAGMA user_version').get();
+    return db;
+  } catch (error) {
+    db.close();
+    if (!UNSHARED.includes((error as { errcode?: number }).errcode ?? 0)) throw error;
+    const alone = new DatabaseSync(path, { timeout: BUSY_MS });
+    alone.exec('PRAGMA locking_mode = EXCLUSIVE');
+    return alone;
+  }
+}
+
+const UNSHARED = [4618, 4874, 5386]; // SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMMAP
 const BUSY = [5, 6, 15]; // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
 const DAMAGED = [11, 26]; // SQLITE_CORRUPT, SQLITE_NOTADB
 const SHUT = [3, 8, 13, 14]; // SQLITE_PERM, SQLITE_READONLY, SQLITE_FULL, SQLITE_CANTOPEN

@@ -1,0 +1,114 @@
+/** watch with something missing at the deadline: store, node or one contract's answers. The exit that is due goes out. */
+import { describe, expect, it, vi } from 'vitest';
+import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { factSource } from '../../src/lib/chain/source.ts';
+import { homePost } from '../../src/lib/cli/watch-home.ts';
+import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
+import { contractInput } from '../../src/lib/credit/transactions.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { fakeNode, type Answers } from '../chain/node.ts';
+import { parties, payeeOf, tip } from '../credit/helpers.ts';
+import { FakeChain } from '../support/chain.ts';
+import { opened, payMessages } from '../support/credit.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+const DEADLINE = 5_176;
+const RULES = { confirmations: 6, feeBudgetSat: null };
+
+/** Contracts of one home: `paid` with money and a coin each, `unpaid` that nobody ever funded. */
+async function scene(paid: number, { unpaid = 0, index = true, more = {} as Answers } = {}) {
+  const both = await parties();
+  for (let n = 0; n < unpaid; n++) await opened(both);
+  const ids = [];
+  for (let n = 0; n < paid; n++) ids.push(await opened(both));
+  const chain = new FakeChain(DEADLINE);
+  for (const id of ids) {
+    await payMessages(both, id, 50_000n);
+    chain.give(contractInput(await payeeOf(both, id), 0));
+  }
+  const answers = { ...chain.answers(index) };
+  const { url, asked } = await fakeNode({
+    ...answers,
+    ...Object.fromEntries(
+      Object.entries(more).map(([name, told]) => [
+        name,
+        async (params: unknown[]) => {
+          const given = typeof told === 'function' ? await told(params) : told;
+          return given === '' ? (answers[name] as (p: unknown[]) => string)(params) : given;
+        },
+      ]),
+    ),
+  });
+  const rpc = new Rpc({ url, timeoutMs: 300 });
+  const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
+  const post = homePost(both.payee.home, both.payee.ports(), undefined);
+  const events: WatchEvent[] = [];
+  const looked = (over: Partial<Post> = {}) => {
+    tip(both, chain.tip);
+    events.length = 0;
+    return look({ ...post, ...over }, node, RULES, async (_, event) => void events.push(event));
+  };
+  return { both, ids, chain, asked, events, looked };
+}
+
+describe('at the deadline', () => {
+  it('an exit goes out that cannot be frozen, and it is said why', async () => {
+    const { both, ids, chain, events, looked } = await scene(1);
+    const freeze = () => Promise.reject(new Refusal('cannot-write', 'no space left on device'));
+    expect(await looked({ freeze })).toBe(false);
+    expect(events).toMatchObject([{ event: 'exit', by: 'exit', code: 'cannot-write' }]);
+    expect(chain.mempool).toHaveLength(1);
+    expect(await payeeOf(both, ids[0]!)).toMatchObject({ state: 'open' });
+    chain.mine(6);
+    expect(await looked()).toBe(true);
+    expect(events).toMatchObject([{ event: 'settled', by: 'exit' }]);
+  });
+
+  it('a call that fails for one contract keeps no other from its exit', async () => {
+    let calls = 0;
+    const { ids, chain, events, looked } = await scene(3, {
+      more: { sendrawtransaction: () => (calls++ === 0 ? 'never' : '') },
+    });
+    expect(await looked()).toBe(false);
+    expect(events).toMatchObject([
+      { event: 'refused', contract: ids[0], code: 'chain-unavailable' },
+      { event: 'exit', contract: ids[1] },
+      { event: 'exit', contract: ids[2] },
+    ]);
+    expect(await looked()).toBe(true);
+    expect(events[0]).toMatchObject({ event: 'rebroadcast', contract: ids[0] });
+    expect(chain.mempool).toHaveLength(3);
+  });
+
+  it('what nobody can read of one contract keeps no other from its exit', async () => {
+    const { both, ids, chain, events, looked } = await scene(2, {
+      more: { getrawtransaction: ([, verbose]) => (verbose === 1 ? '' : '"zz"') },
+    });
+    expect(chain.accept([(await payeeOf(both, ids[0]!)).exit!])).toBe(undefined);
+    expect(await looked()).toBe(false);
+    expect(events).toMatchObject([
+      { event: 'refused', contract: ids[0] },
+      { event: 'exit', contract: ids[1] },
+    ]);
+    expect(chain.mempool).toHaveLength(2);
+  });
+
+  it('a node that is gone ends the look', async () => {
+    const { chain, events, looked } = await scene(2, {
+      more: { gettxout: () => ((chain.up = false), 'never') },
+    });
+    await expect(looked()).rejects.toMatchObject({ code: 'chain-unavailable' });
+    expect(events).toEqual([]);
+  });
+
+  it('contracts that were never paid over cost no call to the node, and the others come first', async () => {
+    const { chain, asked, events, looked, ids } = await scene(1, { unpaid: 8, index: false });
+    expect(await looked()).toBe(true);
+    expect(events).toMatchObject([{ event: 'exit', contract: ids[0] }]);
+    expect(asked.filter(({ method }) => method.startsWith('getblock') && method !== 'getblockchaininfo')).toEqual([]);
+    expect(asked.length).toBeLessThan(25);
+    chain.mine(200);
+    await looked();
+    expect(events.map(({ event }) => event)).toEqual(['settled', ...Array.from({ length: 8 }, () => 'lapsed')]);
+  });
+});
