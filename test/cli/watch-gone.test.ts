@@ -39,7 +39,7 @@ async function scene(paid: number, { unpaid = 0, index = true, more = {} as Answ
       ]),
     ),
   });
-  const rpc = new Rpc({ url, timeoutMs: 300 });
+  const rpc = new Rpc({ url });
   const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
   const post = homePost(both.payee.home, both.payee.ports(), undefined);
   const events: WatchEvent[] = [];
@@ -67,7 +67,7 @@ describe('at the deadline', () => {
   it('a call that fails for one contract keeps no other from its exit', async () => {
     let calls = 0;
     const { ids, chain, events, looked } = await scene(3, {
-      more: { sendrawtransaction: () => (calls++ === 0 ? 'never' : '') },
+      more: { sendrawtransaction: () => (calls++ === 0 ? { status: 200, body: '' } : '') },
     });
     expect(await looked()).toBe(false);
     expect(events).toMatchObject([
@@ -95,7 +95,7 @@ describe('at the deadline', () => {
 
   it('a node that is gone ends the look', async () => {
     const { chain, events, looked } = await scene(2, {
-      more: { gettxout: () => ((chain.up = false), 'never') },
+      more: { gettxout: () => ((chain.up = false), { status: 503, body: '' }) },
     });
     await expect(looked()).rejects.toMatchObject({ code: 'chain-unavailable' });
     expect(events).toEqual([]);

@@ -8,6 +8,7 @@ import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost, readBundle } from '../../src/lib/cli/watch-bundle.ts';
 import { bump } from '../../src/lib/cli/bump.ts';
 import { leastChild } from '../../src/lib/cli/bump-least.ts';
+import { lapseAll } from '../../src/lib/cli/lapse.ts';
 import { withChildren } from '../../src/lib/cli/exit-children.ts';
 import { homePost } from '../../src/lib/cli/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
@@ -294,6 +295,23 @@ describe('decision 23: a contract that was accepted and never funded', () => {
     const claims = [fundingClaim(outpointText(c.outpoint)), keyClaim(c.terms.payee_pubkey)];
     expect([...(await both.payee.home.store.load(claims)).found.keys()]).toEqual([claims[1]]);
     expect(await names(both.payee)).toEqual([]);
+  });
+  it.each([true, false])('ends in a home that only serves, by the same rule (index: %s)', async (index) => {
+    const { both, id, node, at } = await scene({ paid: 0n, index, funded: false });
+    const tidied = () => lapseAll(both.payee.home, node.source);
+    at(5_319);
+    expect(await tidied()).toEqual([]);
+    at(5_320);
+    expect(await lapseAll(both.payee.home, node.source, () => true)).toEqual([]);
+    expect(await tidied()).toEqual([id]);
+    expect((await both.payee.home.store.list('credit')).map(({ state }) => state)).toEqual(['cancelled']);
+    expect(await tidied()).toEqual([]);
+    for (const other of [await scene({ paid: 0n, index }), await scene({ index, funded: false })]) {
+      other.at(5_330);
+      const before = await other.both.payee.state();
+      expect(await lapseAll(other.both.payee.home, other.node.source)).toEqual([]);
+      expect(await other.both.payee.state()).toEqual(before);
+    }
   });
   it('stays where its coin is there, or was, and where anything was paid', async () => {
     const there = await scene({ paid: 0n });

@@ -52,6 +52,20 @@ describe('over stdio', () => {
     expect([await server.line(), await server.ended]).toEqual([undefined, 0]);
   });
 
+  it('gives up at its expiry what nobody funded, and answers on where nobody reads its log', async () => {
+    const bogus = await opened(both);
+    const server = await serve(['--stdio', '--tip', '5320']);
+    while (!server.stderr.includes(`contract ${bogus} lapsed`)) await sleep(50);
+    expect((await both.payee.home.store.list('credit', 'cancelled')).length).toBe(1);
+    expect((await both.payee.record(id))?.state).not.toBe('cancelled');
+    server.child.stderr!.destroy();
+    const on = (await signed()).text;
+    server.write(on, on, on);
+    for (let i = 0; i < 3; i++) expect(await server.line()).toBeTruthy();
+    server.child.stdin!.end();
+    expect([await server.line(), await server.ended]).toEqual([undefined, 0]);
+  });
+
   it('reads no further than a window while nobody reads its replies', async () => {
     const server = await serve(['--stdio']);
     const on = (await signed()).text;

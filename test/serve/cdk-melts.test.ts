@@ -240,6 +240,20 @@ describe('MakePayment', () => {
     expect(await owed()).toBe(0n);
   });
 
+  it('refusals are status FAILED, never a gRPC error: what is no invoice', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    for (const text of [line.slice(0, -1), '', 'lnbc1', `${line}${' '.repeat(700)}`]) {
+      const melt = await market.mint.newMelt(line);
+      const failed = { status: 'FAILED', paymentIdentifier: { type: 'CUSTOM_ID', id: melt.lookup } };
+      expect(await make(text, melt.id)).toMatchObject(failed);
+      expect(market.codes().at(-1)).toMatch(/malformed-invoice/);
+      // For good, with the right text too.
+      expect(await make(line, melt.id)).toMatchObject(failed);
+    }
+    expect((await make('lnbc1', 'never-quoted')).status).toBe('UNKNOWN');
+    expect(await owed()).toBe(0n);
+  });
+
   it('refusals are status FAILED, never a gRPC error: totals above capacity', async () => {
     const { terms } = await market.payer(reverse);
     const big = await market.invoice(reverse, maxPaid(terms) - 500n);

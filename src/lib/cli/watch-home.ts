@@ -1,16 +1,7 @@
 /** The contracts of a home, watched: exits freeze, children are signed, what the chain settled is marked. */
 import { closeCredit } from '../credit/close.ts';
 import { exitCredit } from '../credit/exit.ts';
-import {
-  cancelled,
-  creditKind,
-  isFunded,
-  mayLapse,
-  rollingOf,
-  settledAs,
-  type Credit,
-  type FundedCredit,
-} from '../credit/records.ts';
+import { creditKind, isFunded, rollingOf, settledAs, type Credit, type FundedCredit } from '../credit/records.ts';
 import { openNonces } from '../credit/steps.ts';
 import { watchedOf } from '../credit/watched.ts';
 import { change } from '../home/change.ts';
@@ -23,6 +14,7 @@ import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bump } from './bump.ts';
 import { contractsOf } from './contracts.ts';
+import { lapse } from './lapse.ts';
 import { play, playAgain } from './play.ts';
 import type { Post } from './watch.ts';
 
@@ -79,16 +71,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       return said && (parseJson(said.text) as object);
     },
     async lapse({ id }) {
-      await change(
-        home.store,
-        { contract: creditKind },
-        () => ({ contract: idClaim(id) }),
-        ({ contract }) => {
-          const c = contract as Credit;
-          if (!mayLapse(c)) return { writes: {}, result: undefined };
-          return { writes: { contract: cancelled(c) }, result: undefined, voids: openNonces(c) };
-        },
-      );
+      await lapse(home, id);
     },
     async settle({ id }, settled) {
       await change(

@@ -72,5 +72,8 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
 export function hasLapsed(c: FundedCredit, facts: ExitFacts): boolean {
   const { tip, coins } = facts;
   if (!mayLapse(c) || tip === 'not-checked' || tip < c.terms.expiry) return false;
-  return coins === 'not-checked' || standingOf(c, facts).is === 'absent';
+  if (coins === 'not-checked') return true;
+  const { is, by } = standingOf(c, facts);
+  // Without an index a node does not tell what never was from what is gone: neither pays.
+  return is === 'absent' || (is === 'pending' && by === undefined);
 }

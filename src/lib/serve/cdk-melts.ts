@@ -7,7 +7,7 @@ import { outpointOf } from '../credit/steps.ts';
 import { checkNotStopped, quoteKind } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import { parseInvoice } from '../mint/invoice.ts';
+import { parseInvoice, type Invoice } from '../mint/invoice.ts';
 import { checkMelt, payMelt, quoteMelt, type MeltRecords, type Now, type Taken, type Verdict } from '../mint/melt.ts';
 import { invoiceClaim, invoiceKind, meltClaim, meltKind, tabClaim, tabKind } from '../mint/records.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -47,8 +47,9 @@ export class Melts {
 
   /** MakePayment: paid once it is committed, failed once it can no longer be paid. */
   async pay(quote: string, text: string, proved: boolean, log: Log): Promise<Outgoing> {
+    const asked = readInvoice(text);
     // The mint keeps whatever identifier comes back: it must be the one of the quote.
-    const { digest } = parseInvoice(text);
+    const digest = asked?.digest ?? (await this.#digestOf(quote)) ?? quote;
     return this.#answer(digest, log, async () => {
       if (!proved || this.#o.home.restored) return { status: 'unknown' };
       const keys = await this.#o.home.keys();
@@ -73,6 +74,12 @@ export class Melts {
         },
       );
     });
+  }
+
+  /** Of what cannot be read the quote alone says which invoice it was; a store that fails says nothing. */
+  #digestOf(quote: string): Promise<Hex | undefined> {
+    const find = () => ({ melt: meltClaim(quote) });
+    return this.#change(find, ({ melt }) => ({ writes: {}, result: melt?.digest })).catch(() => undefined);
   }
 
   /** CheckOutgoingPayment. */
@@ -118,6 +125,14 @@ export class Melts {
     }
   }
 }
+
+const readInvoice = (text: string): Invoice | undefined => {
+  try {
+    return parseInvoice(text);
+  } catch {
+    return undefined;
+  }
+};
 
 const restored = (): Refusal => homeRestored('it melts nothing');
 

@@ -6,7 +6,9 @@
  */
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
+import { lapseAll } from '../cli/lapse.ts';
 import { notifyPaid } from '../cli/notify.ts';
+import { note } from '../cli/output.ts';
 import { cdkListener, type CdkOptions } from './cdk.ts';
 import { cdkLine } from './cdk-log.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
@@ -45,6 +47,9 @@ export interface ServeOptions {
   timeoutMs: number;
 }
 
+/** How often it looks for contracts that nobody funded. */
+const LAPSE_MS = 600_000;
+
 /** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */
 export async function serveHome(options: ServeOptions): Promise<void> {
   const { home, ports, worker, notify } = options;
@@ -52,7 +57,13 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   const health = healthOf(home, ports);
   await health();
   const outbox = new Outbox(async () => notify !== undefined && notifyPaid(home, notify));
+  let ending = false;
+  const lapsing = new Outbox(async () => {
+    const ended = await lapseAll(home, ports.source, () => ending);
+    for (const id of ended) note(`contract ${id} lapsed: nobody funded it`);
+  }, LAPSE_MS);
   const pool = options.pool && (await Pool.start(options.pool));
+  const lapses = worker ? undefined : setInterval(() => lapsing.nudge(), LAPSE_MS);
   try {
     const metrics = options.http && (await metricsOf(lookAt(home, ports.source)));
     const log: Log = worker ? () => {} : (entry) => (logLine(entry), metrics?.count(entry));
@@ -64,10 +75,13 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     const listeners = await listenersOf(options, answer, log, health, metrics);
     options.begun();
     outbox.nudge(); // what an earlier process could not
+    if (!worker) lapsing.nudge();
     await runListeners(home.network, listeners, worker ? [] : SIGNALS);
   } finally {
+    ending = true;
+    clearInterval(lapses);
     await pool?.close();
-    await outbox.close();
+    await Promise.all([outbox.close(), lapsing.close()]);
   }
 }
 
