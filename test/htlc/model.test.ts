@@ -1,8 +1,8 @@
 /**
  * Two parties with two swaps each on one chain: start, answer, repeat, cancel, crash, lose, restore, reconcile and end in any
  * order, with blocks between. After each command: the store's claims are those of its records, what is reserved is reserved by
- * a swap that was paid for, and no preimage was shown before its claim. At the end the chain is played on until every lock
- * has run out: what was called claimed or settled is in a block, and every coin is free.
+ * a swap that was paid for, no preimage was shown before its claim, and what was cancelled or ended does not go on. At the end
+ * the chain is played on until every lock has run out: what was called claimed or settled is in a block, and every coin is free.
  *
  * 100 runs; SPILLWAY_RUNS says otherwise, SPILLWAY_SEED repeats the run that a failure names.
  */
@@ -15,6 +15,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
+import { playAgain } from '../../src/lib/cli/play.ts';
 import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { signatureBy } from '../../src/lib/htlc/sign.ts';
@@ -114,6 +115,10 @@ class World {
   readonly #backups: Partial<Record<Who, string>> = {};
   /** Steps of which each party has said that they are done, with the transaction that they rest on. */
   readonly #promised: { step: string; txid: string }[] = [];
+  /** Who went on without what its journal knows. */
+  readonly #forgot = new Set<Who>();
+  /** By party and hash: cancelled or ended, for good. */
+  readonly #gone = new Set<string>();
   /** Hashes whose claim was printed. */
   readonly #claimed = new Set<string>();
   /** All that a party has said, in whatever way, before the claim of a hash. */
@@ -144,7 +149,9 @@ class World {
     const hash = message['offer']?.hash;
     if (message['step'] === 'claimed') this.#claimed.add(hash);
     else if (!this.#claimed.has(hash)) this.#said += `${text} ${hint ?? ''}\n`;
-    if (message['step'] === 'cancelled' || message['step'] === 'ended') return;
+    if (message['step'] === 'cancelled') return;
+    if (message['step'] === 'ended') return void this.#gone.add(`${by} ${hash}`);
+    expect(this.#gone.has(`${by} ${hash}`), `${hash} was given up or ended, and ${by} goes on with it`).toBe(false);
     if (!this.wire.some((w) => w.message['auth'] === message['auth'])) this.wire.push({ by, message, exit });
     if (exit !== 0 || !message['hex']) return;
     // Whoever is told to broadcast does.
@@ -200,7 +207,8 @@ class World {
         const w = this.wire[c.at % Math.max(1, this.wire.length)];
         if (!w) return;
         const over = hashClaim(w.message['offer'].hash);
-        await this.#run(c.who, c.named ? { over, cancel: true } : { on: w.message, cancel: true });
+        const ran = await this.#run(c.who, c.named ? { over, cancel: true } : { on: w.message, cancel: true });
+        if (ran) this.#gone.add(`${c.who} ${w.message['offer'].hash}`);
         return;
       }
       case 'end':
@@ -222,9 +230,14 @@ class World {
         const from = this.#backups[c.who];
         if (from === undefined) return;
         await this.both[c.who].lose(from);
+        // What a home of before gave up since it does not know.
+        for (const name of this.#gone) if (name.startsWith(c.who)) this.#gone.delete(name);
         if (c.reconcile && existsSync(this.both[c.who].home.journalDir))
           await this.both[c.who].home.reconcile(this.both[c.who].journal());
-        else await this.both[c.who].home.acceptRestore();
+        else {
+          await this.both[c.who].home.acceptRestore();
+          this.#forgot.add(c.who);
+        }
         return;
       }
       case 'restart':
@@ -265,6 +278,8 @@ class World {
     const told = this.wire.slice();
     for (const { by, message } of told) if (message['step'] === 'claimed') await this.#answer(other(by), message);
     this.chain.tip += 1000;
+    // Where the other side has forgotten a coin that may still be claimed, a payment that was not sent is ended by sending it.
+    for (const name of WHO) if (this.#forgot.has(other(name))) await this.#sendAll(this.both[name]);
     for (const name of WHO) {
       const party = this.both[name];
       const keys = await party.home.keys();
@@ -285,18 +300,37 @@ class World {
     // Both have taken back what they could: now each swap ends by its name, and every coin is free.
     for (const name of WHO) {
       const party = this.both[name];
+      const forgotten: string[] = [];
       for (const { record } of await party.home.store.list('htlc-swap')) {
         const swap = swapKind.parse(record) as Swap;
         if (swap.state !== 'funded') continue;
         Object.assign(party.chain, this.chain.shown());
-        const ended = await party.run(htlcSwap, { input: { contract: swap.offer.hash } });
-        expect(ended.message['step']).toBe('ended');
+        const ending = party.run(htlcSwap, { input: { contract: swap.offer.hash } });
+        const theirs = swap.theirs && this.chain.holds(`${swap.theirs.txid}:${swap.theirs.vout}`);
+        if (theirs && this.#forgot.has(other(name))) {
+          // Nobody has taken that one back: whoever learns the preimage may still have it, and nothing else is held.
+          await expect(ending).rejects.toMatchObject({ code: 'swap-open' });
+          for (const at of swap.coins) expect(this.chain.holds(at), `${at} is held for nothing`).toBe(false);
+          forgotten.push(...swap.coins.map((at) => `coin:${at}`));
+          continue;
+        }
+        expect((await ending).message['step']).toBe('ended');
         const { found } = await party.home.store.load([hashClaim(swap.offer.hash)]);
         expect(found.size).toBe(1);
       }
       const db = new DatabaseSync(join(party.dir, 'store.db'), { readOnly: true });
-      expect(db.prepare("SELECT claim FROM claim WHERE claim LIKE 'coin:%'").all()).toEqual([]);
+      const held = db.prepare("SELECT claim FROM claim WHERE claim LIKE 'coin:%'").all();
+      expect(held.map(({ claim }) => claim).sort()).toEqual(forgotten.sort());
       db.close();
+    }
+  }
+  /** What a home has printed last over each of its payments, printed or not before it was killed. */
+  async #sendAll(party: TestParty): Promise<void> {
+    for (const { record } of await party.home.store.list('htlc-swap')) {
+      const swap = swapKind.parse(record) as Swap;
+      if (swap.state !== 'funded') continue;
+      const { text } = await playAgain(htlcSwap, hashClaim(swap.offer.hash), party.ports());
+      this.#send(JSON.parse(text));
     }
   }
   async #keyOf(party: TestParty, pubkey: string) {
