@@ -27,6 +27,7 @@ import { checkSeal } from '../signing/seal.ts';
 import { giveUp } from './give-up.ts';
 import {
   ATTEMPTS,
+  checkStated,
   claimsOf,
   commit,
   digest,
@@ -141,6 +142,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const row = turn(action, seen);
   ports.permit(action, row);
   if (peer !== null) checkSeal(line.json as object, typeof peer === 'string' ? peer : peer.stated, 'counterparty');
+  if (message) checkStated(action, message, records, by);
   const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };
   checkFlags(row, given.input);
   const { facts, checks } = await factsFor(row, given, holdings(action, loaded), ports);

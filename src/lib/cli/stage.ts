@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Action, Claim, Hand, Kept, Keys, Party, Records, Seen, Step } from '../protocol/action.ts';
 import { loadRecords, writesOf, type LoadedRecords } from '../home/change.ts';
 import { canonicalJson } from '../protocol/json.ts';
+import { checkSame } from '../protocol/message.ts';
 import type { Commit, Ports, Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { seal } from '../signing/seal.ts';
@@ -88,6 +89,19 @@ export async function handed<M extends Step, Rs extends Records, I>(
     mayRepeat: ports.mayRepeat,
   };
   return { seen: { ...unread, by: action.party(unread) }, hand };
+}
+
+/** A message states what both sides know as this home knows it. @throws Refusal `terms-differ` */
+export function checkStated<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  message: M,
+  records: Partial<Rs>,
+  by: Party,
+): void {
+  const known = Object.entries(action.states?.(records, by) ?? {}).filter(([name]) => name in message);
+  const authors = action.rows.filter((row) => row.name === message.step).map((row) => row.by);
+  const from = authors.find((author) => author !== by) ?? by;
+  checkSame(Object.fromEntries(known), message, from);
 }
 
 export function sealed<M extends Step, Rs extends Records, I>(

@@ -28,8 +28,7 @@ import {
   ONCE,
   SIGN,
   openNonces,
-  peerAuth,
-  roleIn,
+  overContract,
   TWICE,
 } from './steps.ts';
 import { waits } from './waiting.ts';
@@ -63,9 +62,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
     kinds: { contract: creditKind },
     parse: messageParser('close-credit', steps),
     find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),
-    party: ({ records }) => roleIn(records.contract),
-    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
-    sealWith: ({ contract }) => contract!.own.path,
+    ...overContract,
     cancel: ({ records }) => {
       const c = closable(records.contract);
       if (!c.closing)
@@ -141,7 +138,6 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           take: ({ message: m, records, input, ...hand }) => {
             if (other === 'payee') checkHome(hand);
             const c = closable(records.contract);
-            checkSame({ contract: viewOf(c) }, m, opener);
             checkSettled(c);
             if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
               throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);

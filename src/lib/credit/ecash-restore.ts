@@ -31,7 +31,7 @@ import { receiving } from './arrivals.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, must, type Awaited, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
 import { signedUpTo } from './owed.ts';
-import { checkHome, peerAuth, roleIn } from './steps.ts';
+import { checkHome, overContract } from './steps.ts';
 import { contractSchema, viewOf } from './terms.ts';
 
 /** So many counters are looked at in one round, and so many unused ones in a row end the search. */
@@ -91,9 +91,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         ...(contract && id !== undefined && { keyset: keysetClaim(role, id) }),
       };
     },
-    party: ({ records }) => roleIn(records.contract),
-    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
-    sealWith: ({ contract }) => contract!.own.path,
+    ...overContract,
   },
   (row) => [
     row({
@@ -138,7 +136,6 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         const c = records.contract;
         if (c?.role !== 'payee' || !('paidSat' in c))
           throw new Refusal('wrong-state', 'nothing was paid over this contract');
-        checkSame({ contract: viewOf(c) }, m, 'payer');
         checkIssues(c);
         if (records.keyset?.role !== 'mint')
           throw new Refusal('keyset-unknown', `this home has no keyset ${m.keyset_id}`, { blame: 'payer' });
@@ -163,7 +160,6 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       loads: () => loadCashu(),
       take: ({ message: m, records, ...hand }) => {
         const had = payerOf(records.contract);
-        checkSame({ contract: viewOf(had) }, m, 'payee');
         checkIssues(had);
         checkReceipt(had, m.paid_sat, m.receipt, 'payee');
         const keyset = checkKeyset(m.keyset, 'payee');

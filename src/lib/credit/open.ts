@@ -12,7 +12,6 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { table, vouched, type Done, type Hand } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
-import { sameJson } from '../protocol/json.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
@@ -25,7 +24,7 @@ import { ecashKey } from './jobs.ts';
 import { offerOpening } from './offer.ts';
 import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
 import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
-import { answeredBefore, hintOf, ONCE, SIGN, TWICE } from './steps.ts';
+import { answeredBefore, hintOf, ONCE, overContract, SIGN, TWICE } from './steps.ts';
 import { cancelled, creditKind, heldKey, isOpening, must, payeePubkey, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
@@ -77,6 +76,8 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         : vouched(m.contract.payee_auth, known('payee'));
     },
     sealWith: ({ contract }) => contract?.own.path ?? null,
+    // The payee's key may be bound otherwise: that is another refusal.
+    states: ({ contract }, by) => (by === 'payer' ? overContract.states({ contract }) : undefined),
     cancel: ({ records }) => {
       const { contract: c, old } = records;
       if (c && old && heldKey(old) === payeePubkey(c))
@@ -275,10 +276,6 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       }),
       take: ({ message, records, facts, ...hand }) => {
         const had = must(records.contract, 'payer', 'proposed', 'open');
-        if (!sameJson(viewOf(had), message.contract))
-          throw new Refusal('terms-differ', 'the accepted contract is not the one that this home proposed', {
-            blame: 'payee',
-          });
         const done = completeRefund(hand, had, message.psbt.refund);
         if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: { contract: done.asking } };
         const copies = [refundCopy(had, done.record.refund, facts.ours)];

@@ -5,7 +5,6 @@
  * contract. The payer stores the finished refund before it signs anything that could fund the contract.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
@@ -48,11 +47,7 @@ export function acceptRefund(
   const { terms } = contract;
   if (had.state === 'accepted') {
     const sighash = bytesToHex(taprootSighash(refund(contract), 0));
-    if (
-      had.id !== contract.id ||
-      outpointText(had.outpoint) !== outpointText(contract.outpoint) ||
-      had.refundSighash !== sighash
-    )
+    if (had.id !== contract.id || had.refundSighash !== sighash)
       throw new Refusal('key-bound', 'this payee key was bound to another payer, outpoint or refund before', {
         blame: 'payer',
       });

@@ -50,8 +50,7 @@ import {
   ONCE,
   SIGN,
   outpointOf,
-  peerAuth,
-  roleIn,
+  overContract,
   TWICE,
 } from './steps.ts';
 import { waits } from './waiting.ts';
@@ -73,9 +72,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       contract: idClaim(m?.contract.id ?? input.contract ?? ''),
       ...(m && m.step !== 'asked' && { next: keyClaim(nextKey(m)) }),
     }),
-    party: ({ records }) => roleIn(records.contract),
-    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
-    sealWith: ({ contract }) => contract!.own.path,
+    ...overContract,
     cancel: ({ records }) => cancelRolling(records),
   },
   (row) => [
@@ -98,10 +95,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       does: 'offers, as below, because the payer asked',
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
       needs: ({ input }) => ({ tip: true, now: true, payout: unnamed(input.payout) }),
-      take: ({ message, records, ...given }) => {
-        checkSame({ contract: viewOf(must(records.contract, 'payee', 'accepted', 'open')) }, message, 'payer');
-        return offerRollover({ records, ...given });
-      },
+      take: (given) => offerRollover(given),
     }),
     row({
       name: 'offered',
@@ -130,7 +124,6 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       }),
       take: ({ message, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
-        checkSame({ contract: viewOf(c) }, message, 'payee');
         checkSettled(c);
         checkIssuer(message.offer, issuerOf(input, c.terms));
         checkReceipt(c, message.paid_sat, message.receipt, 'payee');
@@ -208,7 +201,6 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       take: ({ message: m, records, input, facts, ...hand }) => {
         checkLooked(hand.network, facts, input.unchecked);
         const c = must(records.contract, 'payee', 'accepted', 'open');
-        checkSame({ contract: viewOf(c) }, m, 'payer');
         checkPaidStill(c.paidSat, m.paid_sat);
         const next = readContract(m.next_contract, hand.network as Network, 'payer');
         const topUps = m.top_ups.map(({ amount_sat, ...rest }) => ({ ...rest, sat: amount_sat }));

@@ -5,7 +5,7 @@ import { idClaim } from '../protocol/claims.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { payeePubkey, type Credit, type FundedCredit } from './records.ts';
 import { stillInflight } from './quotes.ts';
-import { authOf, otherRole, type Role } from './terms.ts';
+import { authOf, otherRole, viewOf, type Role } from './terms.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
 export const TWICE =
@@ -30,17 +30,26 @@ export const noncesOf = (id: Hex, live: readonly { sighash: Hex }[]) =>
 /** The outpoint of a contract that has one, to ask the chain for it. */
 export const outpointOf = (c: Credit | undefined): string[] => (c && 'outpoint' in c ? [outpointText(c.outpoint)] : []);
 
+type Over = { contract?: Credit | undefined };
+
 /** @throws Refusal `unknown-contract` */
 export function roleIn(c: Credit | undefined): Role {
   if (!c) throw new Refusal('unknown-contract', 'no such contract in this home');
   return c.role;
 }
 
-/** The counterparty's authentication key. */
-export function peerAuth(c: Credit | undefined): Hex {
-  if (!c || !('terms' in c)) throw new Refusal('unknown-contract', 'no such contract in this home');
-  return authOf(c.terms, otherRole(c.role));
-}
+/** Of every action over a contract that both sides know: who is who, and that both speak of the same. */
+export const overContract = {
+  party: ({ records }: { records: Over }): Role => roleIn(records.contract),
+  /** The counterparty's authentication key. */
+  peer: ({ records: { contract: c }, message }: { records: Over; message: object | null }): Hex | null => {
+    if (!message) return null;
+    if (!c || !('terms' in c)) throw new Refusal('unknown-contract', 'no such contract in this home');
+    return authOf(c.terms, otherRole(c.role));
+  },
+  sealWith: ({ contract }: Over) => contract!.own.path,
+  states: ({ contract: c }: Over) => (c && 'outpoint' in c ? { contract: viewOf(c) } : undefined),
+};
 
 /** A payer whose debt others may raise settles it before it signs the end of a contract. @throws Refusal `owed-unsettled`, `contract-restored` */
 export function checkSettled(c: FundedCredit): void {

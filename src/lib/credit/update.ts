@@ -31,8 +31,7 @@ import {
   reserveAsked,
 } from './quotes.ts';
 import { updateJob } from './jobs.ts';
-import { checkSame } from '../protocol/message.ts';
-import { checkHome, noncesOf, SIGN, outpointOf, peerAuth, roleIn, TWICE } from './steps.ts';
+import { checkHome, noncesOf, SIGN, outpointOf, overContract, TWICE } from './steps.ts';
 import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, must, type PayerCredit } from './records.ts';
@@ -57,9 +56,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         ...(quote && { quote }),
       };
     },
-    party: ({ records }) => roleIn(records.contract),
-    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
-    sealWith: ({ contract }) => contract!.own.path,
+    ...overContract,
     cancel: ({ records, message }) => {
       const c = must(records.contract, 'payee', 'open');
       const gone = c.live.filter((l) => !message || ('paid_sat' in message && l.paidSat === message.paid_sat));
@@ -108,7 +105,6 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
       }),
       take: ({ message: m, ...given }) => {
         const c = must(given.records.contract, 'payee', 'accepted', 'open');
-        checkSame({ contract: viewOf(c) }, m, 'payer');
         checkUntil(m.asked, given.facts.now);
         const out = request(given, m.amount_sat, m.asked);
         const reserved = reserveAsked(c, m.asked, m.amount_sat, given.records.quote, given.facts);
@@ -142,7 +138,6 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
       loads: ({ message: m, input }) => (m.ecash && input.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
-        checkSame({ contract: viewOf(c) }, m, 'payee');
         checkNotFrozen(facts.tip, c.terms);
         checkAmounts(m, 'payee');
         checkReceipt(c, m.previous_paid_sat, m.receipt, 'payee');
@@ -208,7 +203,6 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         checkHome(hand);
         checkLooked(hand.network, facts, input.unchecked);
         const c = must(records.contract, 'payee', 'open');
-        checkSame({ contract: viewOf(c) }, m, 'payer');
         checkUpdates(c);
         checkBefore(facts.tip, deadlineHeight(c.terms), 'an update is accepted');
         const funding = checkFunding(facts.coins, c);
@@ -285,7 +279,6 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
       loads: () => loadCashu(),
       take: ({ message: m, records, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
-        checkSame({ contract: viewOf(c) }, m, 'payee');
         checkAmounts(m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
         const { token, contract, notes } = receiveEcash(hand, c, m, records.keyset, facts.notes);

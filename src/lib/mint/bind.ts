@@ -13,7 +13,7 @@ import { upTo } from '../credit/spans.ts';
 import { waitingOf } from '../credit/waiting.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
-import { checkHome, peerAuth, roleIn } from '../credit/steps.ts';
+import { checkHome, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import {
   checkNotStopped,
@@ -61,9 +61,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         ...(contract?.role === 'payee' && m && { quote: reusableClaim(id), named: quoteClaim(m.quote) }),
       };
     },
-    party: ({ records }) => roleIn(records.contract),
-    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
-    sealWith: ({ contract }) => contract!.own.path,
+    ...overContract,
   },
   (row) => [
     row({
@@ -93,7 +91,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
-        checkSame({ contract: viewOf(c), mint: mintOf(c.terms) }, m, 'payer');
+        checkSame({ mint: mintOf(c.terms) }, m, 'payer');
         if (c.unconfirmed)
           throw new Refusal('contract-restored', 'this contract comes from a restored store: nothing is bound to it', {
             hint: 'the operator compares the figures, and goes on with ecash-quote --confirm',
@@ -132,7 +130,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       needs: ({ message }) => ({ quote: { mint: message.mint, id: message.quote } }),
       take: ({ message: m, records, facts }) => {
         const c = must(records.contract, 'payer', ...FUNDED);
-        checkSame({ contract: viewOf(c), mint: mintOf(c.terms) }, m, 'payee');
+        checkSame({ mint: mintOf(c.terms) }, m, 'payee');
         const { quote } = facts;
         if (quote === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
         if (quote === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');

@@ -9,8 +9,8 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { knownUpTo } from '../credit/owed.ts';
 import { creditKind, must, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
-import { peerAuth, roleIn } from '../credit/steps.ts';
+import { hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
+import { overContract } from '../credit/steps.ts';
 import { total } from '../credit/spans.ts';
 import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
@@ -61,9 +61,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
         ...(m?.shown && { invoice: invoiceClaim(parseInvoice(m.shown.text).digest) }),
       };
     },
-    party: ({ records }) => roleIn(records.contract),
-    peer: ({ records, message }) => (message ? peerAuth(records.contract) : null),
-    sealWith: ({ contract }) => contract!.own.path,
+    ...overContract,
   },
   (row) => [
     row({
@@ -96,7 +94,6 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       does: 'states what it owes, invoice by invoice',
       take: ({ message: m, records }) => {
         const c = must(records.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
-        checkSame({ contract: viewOf(c) }, m, 'payee');
         checkReverse(c.terms);
         const { contract, tab, invoice } = m.shown
           ? takeReceipt(c, records, parseInvoice(m.shown.text), m.shown.receipt)
@@ -120,7 +117,6 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       does: "reads the home's answer",
       take: ({ message: m, records }) => {
         const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
-        checkSame({ contract: viewOf(c) }, m, 'payer');
         const due = m.owed_sat - c.paidSat;
         return {
           message: { ...m, step: 'checked' },

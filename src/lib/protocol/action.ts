@@ -338,6 +338,8 @@ export interface Action<M extends Step, Rs extends Records, I> {
    * where nothing but the message says whose it is.
    */
   peer(first: First<M, Rs, I>, by: Party): Hex | Stated | null;
+  /** What a message says of the records that both sides know, where it says it: what this home knows of them. */
+  states?(records: Partial<Rs>, by: Party): object | undefined;
   /** Whose authentication key seals the reply; null leaves it unsealed (a document that no counterparty reads). */
   sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** No row needs a secret: an encrypted home is not asked for its passphrase. */

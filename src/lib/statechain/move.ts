@@ -29,7 +29,6 @@ import {
 } from './statements.ts';
 import { checkRemaining, knownTip, locktimeAt, pointOf, spentCoin, viewOf } from './terms.ts';
 import {
-  checkCoinIs,
   nextEntry,
   openIn,
   readable,
@@ -65,7 +64,6 @@ const onChain = (c: OperatorRecord, coins: Facts['coins']): string =>
 
 export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: Records, facts: Chain): Out<'opened'> {
   const c = openCoin(hand, coin);
-  checkCoinIs(c, m.coin, 'sender');
   const tip = knownTip(facts.tip);
   checkRemaining(c.terms, c.entries.length, tip, c.terms.min_remaining_blocks);
   const coins = onChain(c, facts.coins);
@@ -129,7 +127,6 @@ function secretsIn(bytes: Uint8Array): OpeningSecrets {
 export function move(hand: Hand, m: At<'received'>, { coin }: Records, facts: Chain): Out<'moved'> {
   if (!isOperators(coin)) throw new Refusal('unknown-contract', 'this home is not the operator of such a coin');
   checkServes(hand, coin);
-  checkCoinIs(coin, m.coin, 'receiver');
   const tip = knownTip(facts.tip);
   if (coin.state !== 'frozen') return moveAgain(hand, m, coin, tip);
   const { frozen } = coin;
@@ -239,7 +236,6 @@ function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, tip: num
 /** The opening ends: S', x and E are destroyed. @throws Refusal `state-moved-on` where it has become the present pair */
 export function free(m: At<'declined'> | At<'cancelled'>, { coin }: Records): Out<'freed'> {
   if (!isOperators(coin)) throw new Refusal('unknown-contract', 'this home is not the operator of such a coin');
-  checkCoinIs(coin, m.coin, 'sender');
   const names = (e: { operator_pubkey: string; owner_pubkey: string }): boolean =>
     e.operator_pubkey === m.opening.operator_pubkey && e.owner_pubkey === m.invite.pubkey;
   if (coin.entries.some(names))

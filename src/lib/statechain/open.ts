@@ -34,7 +34,7 @@ import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
 import { agree, checkOffered, complete, firstEntry, outputOf, propose } from './opening.ts';
 import { operatorJob } from './jobs.ts';
 import { checkServes, drawName, drawSecret, OPERATOR, operatorKey } from './operator.ts';
-import { backupNonce, cancelled, must, statecoinKind, type Statecoin } from './records.ts';
+import { backupNonce, cancelled, must, statecoinKind, statedCoin, type Statecoin } from './records.ts';
 import {
   coinAddress,
   coinDescriptor,
@@ -120,6 +120,8 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
         : vouched(m.coin.operator, terms?.operator);
     },
     sealWith: ({ coin }) => coin?.own.path ?? null,
+    // The operator's share may be bound otherwise: that is another refusal.
+    states: ({ coin }, by) => (by === 'owner' ? statedCoin(coin) : undefined),
     cancel: ({ message: m, records: { coin: c } }) => {
       if (c && m && !isAbout(m, c))
         throw new Refusal(
@@ -301,10 +303,6 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       }),
       take: ({ message, records, facts, ...hand }) => {
         const had = must(records.coin, 'owner', 'proposed', 'owned');
-        if (!sameJson(viewOf(had), message.coin))
-          throw new Refusal('terms-differ', 'the accepted coin is not the one that this home proposed', {
-            blame: 'operator',
-          });
         const done = complete(hand, had, message.psbt.backup);
         const { record } = done;
         if (!record.funding) throw new Refusal('wrong-state', 'this coin came by a transfer');

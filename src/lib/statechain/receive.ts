@@ -33,7 +33,6 @@ import {
   type Coin,
 } from './terms.ts';
 import {
-  checkCoinIs,
   isOpenFor,
   nextEntry,
   openIn,
@@ -208,7 +207,6 @@ interface Received extends Coin {
  * @throws Refusal `terms-differ`, `state-moved-on`, `keyagg-mismatch`, `bad-receipt`, `bad-record`, `signature-count`, …
  */
 function movedTo(had: Received, m: At<'moved'>): { entry: Entry; record: At<'moved'>['record'] } {
-  checkCoinIs(had, m.coin, 'operator');
   checkMine(had.side, m.invite);
   if (Object.entries(had.opening).some(([name, key]) => m.opening[name as keyof typeof m.opening] !== key))
     throw new Refusal('state-moved-on', 'this home has answered another opening', { blame: 'operator' });

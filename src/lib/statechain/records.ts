@@ -19,7 +19,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Side } from '../signing/side.ts';
 import type { Cancelled, Entry, Invite, Opening, PublicRecord, Receipt } from './statements.ts';
-import type { Coin, Offer, Terms } from './terms.ts';
+import { viewOf, type Coin, type Offer, type Terms } from './terms.ts';
 
 export type Role = 'operator' | 'owner';
 
@@ -376,6 +376,9 @@ export function freed(
   const ended: Cancelled = { operator_pubkey, owner_pubkey, owner_auth, owners: c.entries.length, declined: null };
   return { ...coin, state: 'open', cancelled: [...c.cancelled, ended] };
 }
+
+/** The coin as every message about it states it. */
+export const statedCoin = (c: Statecoin | undefined) => (c && 'outpoint' in c ? { coin: viewOf(c) } : undefined);
 
 /** The record, known to be in one of these states. @throws Refusal `unknown-contract`, `wrong-state` */
 export function must<S extends Statecoin['state'], R extends Role>(

@@ -28,7 +28,6 @@ import {
 } from './statements.ts';
 import { locktimeAt, pointOf, viewOf } from './terms.ts';
 import {
-  checkCoinIs,
   isOpenFor,
   openIn,
   readable,
@@ -83,7 +82,6 @@ export function offer(
 
 export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<TransferRecords>): Out<'sent'> {
   const c = must(coin, 'owner', 'offering');
-  checkCoinIs(c, m.coin, 'operator');
   const { invite, opening, record } = m;
   if (!sameJson(c.to, invite) || c.given.some((g) => g.operator_pubkey === opening.operator_pubkey))
     throw new Refusal('state-moved-on', 'this opening is not for the transfer that this home offered last');
@@ -172,7 +170,6 @@ const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): Given => ({
  */
 export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>): Out<'paid'> {
   const c = must(coin, 'owner', 'sent', 'owned', 'offering', 'gone');
-  checkCoinIs(c, m.coin, 'operator');
   const { invite, opening, receipt, network } = m;
   checkGiven(c, m);
   const position = c.entries.length;
@@ -220,7 +217,6 @@ function checkGiven(c: OwnerRecord, { invite, opening, transfer_signature }: At<
 /** The coin is the sender's again; `final` where nobody else can complete a transfer of it any more. */
 export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'kept'> {
   if (!isOwners(coin)) throw new Refusal('unknown-contract', 'this home knows no such coin as owner');
-  checkCoinIs(coin, m.coin, 'operator');
   const { cancelled } = m;
   if (coin.state === 'gone' || coin.state === 'closed')
     throw new Refusal('state-moved-on', `the coin is '${coin.state}' in this home: nothing of it is kept`);

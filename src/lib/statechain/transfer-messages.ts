@@ -28,7 +28,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { messageHash } from '../signing/seal.ts';
 import { openField, sealField } from '../signing/sealed-field.ts';
 import { bundleEntries } from './backup.ts';
-import type { Role, Statecoin } from './records.ts';
+import type { Statecoin } from './records.ts';
 import {
   cancelledSchema,
   inviteSchema,
@@ -40,7 +40,7 @@ import {
   type Opening,
   type PublicRecord,
 } from './statements.ts';
-import { coinSchema, viewOf, type Coin, type CoinView } from './terms.ts';
+import { coinSchema } from './terms.ts';
 
 /** A number of 32 bytes for one reader, with the public key that was drawn to seal it. */
 const sealedBy = v.strictObject({ key: pubkey, sealed: hexOf(48) });
@@ -141,12 +141,6 @@ export function openIn(
   throw new Refusal('sealed-unreadable', `the sealed ${field} of the ${from} does not open in this message`, {
     blame: from,
   });
-}
-
-/** @throws Refusal `terms-differ` */
-export function checkCoinIs(own: Coin, stated: CoinView, from: Role | 'sender' | 'receiver'): void {
-  if (!sameJson(viewOf(own), stated))
-    throw new Refusal('terms-differ', 'the message states another coin than this home knows', { blame: from });
 }
 
 /** Is the operator frozen for exactly this transfer? */

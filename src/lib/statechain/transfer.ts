@@ -12,7 +12,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { decline } from './decline.ts';
 import { dropOpening, free, freeze, move } from './move.ts';
 import { OPERATOR } from './operator.ts';
-import { cancelled, isOperators, isOwners, isPending, statecoinKind, type Statecoin } from './records.ts';
+import { cancelled, isOperators, isOwners, isPending, statecoinKind, statedCoin, type Statecoin } from './records.ts';
 import { invite, own, receive, receiveAgain } from './receive.ts';
 import { keep, offer, pay, send, takeBack } from './send.ts';
 import {
@@ -104,6 +104,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
     peer: ({ message: m, records }, by) => (m ? peerOf(m, records, by) : null),
     sealWith: ({ coin, next }, by) =>
       (by === 'operator' ? OPERATOR : by === 'sender' ? coin?.own : next?.own)?.path ?? null,
+    states: ({ coin, next }, by) => statedCoin(by === 'receiver' ? next : coin),
     cancel: ({ message: m, records: { coin, next }, by, ...hand }) => {
       if (by === 'operator' && isOperators(coin)) return dropOpening(coin, m, hand.network);
       if (by === 'sender' && isOwners(coin)) return takeBack(hand, m, coin);

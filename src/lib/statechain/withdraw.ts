@@ -18,6 +18,7 @@ import {
   isOperators,
   isOwners,
   statecoinKind,
+  statedCoin,
   type OperatorRecord,
   type OwnerRecord,
   type Statecoin,
@@ -25,7 +26,6 @@ import {
 } from './records.ts';
 import { coinSchema, confirmBefore, viewOf } from './terms.ts';
 import { withdraw, withdrawFee, withdrawVsize } from './transactions.ts';
-import { checkCoinIs } from './transfer-messages.ts';
 import { checkServes, OPERATOR } from './operator.ts';
 
 const numbers = { coin: coinSchema, owner_pubkey: hexOf(33), address: text, fee_sat: sat };
@@ -61,6 +61,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       return isOwners(coin) ? coin.terms.operator : '';
     },
     sealWith: ({ coin }, by) => (by === 'operator' ? OPERATOR : coin!.own).path,
+    states: ({ coin }) => statedCoin(coin),
     cancel: ({ message: m, records: { coin } }) => {
       if (coin?.state !== 'withdrawing')
         throw new Refusal('too-late-to-cancel', `the coin is '${coin?.state ?? 'unknown'}': no own withdrawal is open`);
@@ -117,7 +118,6 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       does: 'closes the coin for good, counts and signs last',
       take: ({ message: m, records, ...hand }) => {
         const c = closable(hand, records.coin, m);
-        checkCoinIs(c, m.coin, 'owner');
         const last = c.entries.at(-1)!;
         if (m.owner_pubkey !== last.owner_pubkey)
           throw new Refusal('terms-differ', 'a withdrawal by another than the present owner', { blame: 'owner' });
@@ -159,7 +159,6 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
           throw new Refusal('state-moved-on', 'this home has asked for no such withdrawal', {
             hint: `where it was restored: ask for the same again, ${flagsOf({ address: m.address, feeSat: m.fee_sat })}`,
           });
-        checkCoinIs(c, m.coin, 'operator');
         const job = jobOf(c, withdrawal);
         const { signature, spends } = finish(hand, job, sharesIn(job, m.psbt.withdraw).peer)!;
         const hex = withWitness(job.template, [[signature]]);
