@@ -58,11 +58,34 @@ const plainSort: Plugin = {
   name: 'plain-sort',
   transform(code, id) {
     if (!id.endsWith('/@oclif/core/lib/config/plugin.js')) return null;
-    const plain = code.replace('a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)');
-    if (plain === code) throw new Error('plain-sort: @oclif/core no longer sorts like this; drop this plugin');
-    return plain;
+    return replaced(code, 'a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)', 'plain-sort');
   },
 };
+
+/**
+ * oclif and its libraries ask for the user's shell and folder, of which nothing here makes use; a user without an entry in the
+ * system, as in a container, has neither.
+ */
+const ASK_FOR_USER: Readonly<Record<string, readonly (readonly [asks: string, instead: string])[]>> = {
+  '/@oclif/core/lib/util/os.js': [
+    ['(0, node_os_1.userInfo)().shell?.split(node_path_1.default.sep)?.pop()', "'unknown'"],
+    ['(0, node_os_1.homedir)()', "''"],
+  ],
+  '/clean-stack/index.js': [["typeof os.homedir === 'undefined' ? '' : os.homedir()", "''"]],
+  '/lilconfig/src/index.js': [['stopDir: os.homedir()', "stopDir: ''"]],
+};
+const noUser: Plugin = {
+  name: 'no-user',
+  transform(code, id) {
+    const [, asks] = Object.entries(ASK_FOR_USER).find(([file]) => id.endsWith(file)) ?? [];
+    return asks ? asks.reduce((text, [from, to]) => replaced(text, from, to, 'no-user'), code) : null;
+  },
+};
+
+function replaced(code: string, from: string, to: string, plugin: string): string {
+  if (!code.includes(from)) throw new Error(`${plugin}: ${from} found no more; drop this plugin, or ask otherwise`);
+  return code.replace(from, to);
+}
 
 const transform = { target: 'node22.18' };
 
@@ -70,7 +93,7 @@ export default defineConfig([
   {
     input: 'src/cli.ts',
     platform: 'node',
-    plugins: [besideProgram, lazyOutside, noEditor, plainSort],
+    plugins: [besideProgram, lazyOutside, noEditor, plainSort, noUser],
     transform,
     output: {
       file: 'dist/cli.cjs',

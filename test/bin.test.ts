@@ -21,6 +21,24 @@ describe('the command line', () => {
     expect(ran).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(form) });
   });
 
+  it('works for a user without an entry in the system, as in a container; without --home it says what is missing', async () => {
+    const without =
+      "import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module'; const none = () => { throw new Error('ENOENT'); }; os.userInfo = none; os.homedir = none; syncBuiltinESMExports();";
+    const env = {
+      NODE_OPTIONS: `--import=data:text/javascript;base64,${Buffer.from(without).toString('base64')}`,
+      HOME: '',
+    };
+    expect(await spillway(['errors'], { env })).toMatchObject({ code: 0, stderr: '' });
+    const home = join(freshDir(), 'home');
+    expect(await spillway(['init', '--network', 'regtest', '--home', home], { env })).toMatchObject({ code: 0 });
+    expect(await spillway(['status', '--home', home], { env })).toMatchObject({ code: 0 });
+    expect(await spillway(['status'], { env })).toMatchObject({
+      code: 66,
+      stdout: '',
+      stderr: expect.stringMatching(/^error\[no-home\]: .* no HOME.*\nhint: give --home DIR/),
+    });
+  });
+
   it.each([
     [['eror'], 'error[usage]: "eror" found, a command expected\nhint: did you mean errors?\n'],
     [['help', 'eror'], 'error[usage]: "eror" found, a command expected\nhint: did you mean errors?\n'],

@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Home } from '../home/home.ts';
 import type { Kind } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { note } from './output.ts';
 import { readPassphrase, type PassphraseValues } from './secrets.ts';
 
@@ -18,15 +19,21 @@ export interface HomeValues extends PassphraseValues {
   'insecure-seed'?: string | undefined;
 }
 
-/** The data directory of the platform, for runs without --home and SPILLWAY_HOME. */
-function defaultHome(
-  platform: NodeJS.Platform = process.platform,
-  env: NodeJS.ProcessEnv = process.env,
-  user: string = homedir(),
-): string {
-  if (platform === 'darwin') return join(user, 'Library', 'Application Support', 'spillway');
-  if (platform === 'win32') return join(env['LOCALAPPDATA'] || join(user, 'AppData', 'Local'), 'spillway');
-  return join(env['XDG_DATA_HOME'] || join(user, '.local', 'share'), 'spillway');
+/** The data directory of the platform, for runs without --home and SPILLWAY_HOME. @throws Refusal `no-home` for a user without one */
+function defaultHome(platform: NodeJS.Platform = process.platform, env: NodeJS.ProcessEnv = process.env): string {
+  if (platform === 'darwin') return join(userDir(), 'Library', 'Application Support', 'spillway');
+  if (platform === 'win32') return join(env['LOCALAPPDATA'] || join(userDir(), 'AppData', 'Local'), 'spillway');
+  return join(env['XDG_DATA_HOME'] || join(userDir(), '.local', 'share'), 'spillway');
+}
+
+function userDir(): string {
+  try {
+    return homedir();
+  } catch {
+    throw new Refusal('no-home', 'this user has no entry in the system and no HOME, so there is no default place', {
+      hint: 'give --home DIR, or set SPILLWAY_HOME',
+    });
+  }
 }
 
 const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome();
