@@ -98,7 +98,8 @@ async function start(argv: readonly string[], root: string, options: RunOptions)
     return;
   }
   const { Config } = await import('@oclif/core/config');
-  const config = await Config.load({ ...options, root, pjson });
+  // Code that lies in a user's data folder is none of this program.
+  const config = await Config.load({ ...options, root, pjson, userPlugins: false, devPlugins: false });
 
   const [id = '', ...rest] = joined(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, config.commandIDs);
   const command = config.findCommand(id);

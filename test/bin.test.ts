@@ -21,6 +21,35 @@ describe('the command line', () => {
     expect(ran).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(form) });
   });
 
+  it('runs no code that lies in the data folder of a user', async () => {
+    const user = freshDir();
+    const plugin = join(user, 'spillway/node_modules/other');
+    mkdirSync(join(plugin, 'commands'), { recursive: true });
+    const plugins = [{ name: 'other', type: 'user' }];
+    writeFileSync(join(user, 'spillway/package.json'), JSON.stringify({ name: 'data', oclif: { schema: 1, plugins } }));
+    const oclif = { commands: './commands', hooks: { init: './hook.js' } };
+    writeFileSync(join(plugin, 'package.json'), JSON.stringify({ name: 'other', version: '1.0.0', oclif }));
+    for (const file of ['hook.js', 'commands/errors2.js']) writeFileSync(join(plugin, file), "console.error('ran');");
+    expect(await spillway(['errors'], { env: { XDG_DATA_HOME: user } })).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('says that a disk is full, and which file the system denies: 73, and nothing is a fault of the program', async () => {
+    const home = join(freshDir(), 'home');
+    expect(await spillway(['init', '--network', 'regtest', '--home', home])).toMatchObject({ code: 0 });
+    const full = await bash(`trap '' XFSZ; ulimit -f 16; spillway ecash-keyset --home ${home}`);
+    expect(full).toMatchObject({
+      code: 73,
+      stdout: '',
+      stderr: expect.stringMatching(/^error\[cannot-write\]: .*store\.db/),
+    });
+    writeFileSync(`${home}.journal`, '');
+    expect(await spillway(['address', '--home', home])).toMatchObject({
+      code: 73,
+      stdout: '',
+      stderr: expect.stringMatching(/^error\[cannot-write\]: ENOTDIR.*home\.journal'\nhint: /),
+    });
+  });
+
   it('works for a user without an entry in the system, as in a container; without --home it says what is missing', async () => {
     const without =
       "import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module'; const none = () => { throw new Error('ENOENT'); }; os.userInfo = none; os.homedir = none; syncBuiltinESMExports();";
