@@ -23,6 +23,16 @@ describe('failureOf', () => {
     );
     expect(failureOf(error)).toMatchObject({ code: 'usage', exit: 2, message: '--network is missing' });
   });
+  it('takes what the system says of a file as such, and other errors as a fault of the program', () => {
+    const denied = Object.assign(new Error("EACCES: permission denied, open '/x'"), {
+      code: 'EACCES',
+      syscall: 'open',
+      path: '/x',
+    });
+    expect(failureOf(denied)).toMatchObject({ code: 'cannot-write', exit: 73, message: denied.message });
+    expect(failureOf(Object.assign(new Error('EACCES'), { code: 'EACCES' })).code).toBe('bug');
+  });
+
   it('unwraps what the parser of a flag says', () => {
     const refusal = new Refusal('usage', 'x');
     refusal.message = 'Parsing --amount \n\t"1e5" found\nSee more help with --help';

@@ -25,7 +25,7 @@ interface OclifError extends Error {
   oclif?: { exit?: number | false };
 }
 
-/** What a thrown value means: a refusal, a usage error of oclif, or a bug. */
+/** What a thrown value means: a refusal, a usage error of oclif, a file that the system denies, or a bug. */
 export function failureOf(thrown: unknown): Failure {
   const error: OclifError = thrown instanceof Error ? thrown : new Error(String(thrown));
   const words = unwrapped(error.message);
@@ -33,10 +33,21 @@ export function failureOf(thrown: unknown): Failure {
     const { code, exit, hint, blame } = error;
     return { code, exit, message: shown(words), hint: hint && shown(hint), blame: blame && shown(blame) };
   }
+  if (isOfFiles(error))
+    return failure(
+      'cannot-write',
+      words,
+      'it must be open to this user, on a disk that can be written and is not full',
+    );
   if (error.oclif?.exit === 2) return failure('usage', oneLine(words), 'give --help for the flags of a command');
   const hint = 'please report this; SPILLWAY_DEBUG=1 shows where it happened';
   return failure('bug', `${error.name}: ${words}`, hint);
 }
+
+/** What the system says of a file where nothing else looked at it. */
+const isOfFiles = (error: NodeJS.ErrnoException): boolean =>
+  error.path !== undefined && error.syscall !== undefined && OF_FILES.test(error.code ?? '');
+const OF_FILES = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|EIO|ENOTDIR|EISDIR|ELOOP|ENAMETOOLONG)$/;
 
 const failure = (code: ErrorCode, message: string, hint: string): Failure => ({
   code,

@@ -4,6 +4,7 @@
  *
  * Every pragma is read back, for SQLite ignores what it does not know. Not here: tables (`schema.ts`), records (`sql-store.ts`).
  */
+import { accessSync, constants, existsSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -155,6 +156,8 @@ const UNSHARED = [4618, 4874, 5386]; // SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSI
 const BUSY = [5, 6, 15]; // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
 const DAMAGED = [11, 26]; // SQLITE_CORRUPT, SQLITE_NOTADB
 const SHUT = [3, 8, 13, 14]; // SQLITE_PERM, SQLITE_READONLY, SQLITE_FULL, SQLITE_CANTOPEN
+/** SQLITE_IOERR_ WRITE, FSYNC, DIR_FSYNC, TRUNCATE, SHMSIZE, SHMMAP: how a full disk shows where SQLite does not look for it. */
+const UNWRITTEN = [778, 1034, 1290, 1546, 4874, 5386];
 const CONSTRAINT = 19;
 
 function refusalOf(error: unknown, path: string): unknown {
@@ -166,9 +169,24 @@ function refusalOf(error: unknown, path: string): unknown {
     return new Refusal('store-unavailable', `${path} stayed locked by another process for ${BUSY_MS / 1000} s`, {
       hint: 'try again; should it last, look for a run that hangs',
     });
-  if (SHUT.includes(primary))
-    return new Refusal('cannot-write', `${path}: ${message}`, {
+  if (SHUT.includes(primary) || UNWRITTEN.includes(errcode))
+    return new Refusal('cannot-write', `${shutOf(path).join(', ')}: ${message}`, {
       hint: "the home must be this user's own, on a disk that can be written and is not full",
     });
   return new Refusal(DAMAGED.includes(primary) ? 'store-damaged' : 'store-unavailable', `${path}: ${message}`);
+}
+
+/** Of the files of a store, those that this user may not write: SQLite leaves one behind where another was read-only. */
+function shutOf(path: string): readonly string[] {
+  const shut = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file) && !isWritable(file));
+  return shut.length > 0 ? shut : [path];
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
