@@ -1,13 +1,17 @@
 /** What was wrong in homes of program 0.1.0 is found, and mended or named with the command that mends it. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { mend } from '../../src/lib/cli/mend.ts';
+import { restoreRefunds } from '../../src/lib/cli/refunds.ts';
 import { coinClaim, idClaim } from '../../src/lib/protocol/claims.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { paidUpTo } from '../../src/lib/credit/owed.ts';
-import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { creditKind, settledAs, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { spillway } from '../cli/run.ts';
 import { asItself, oldHomes, unpack } from '../support/old-homes.ts';
+import { opened, pair, rollMessages } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
 import { tempDir } from './fixture.ts';
 
@@ -45,6 +49,70 @@ describe('reconcile --mend', () => {
     expect(await stateOf(named(`${ended[1]}: next`))).toBe('proposed');
     const again = (await mend(party.home)).documents;
     expect(again.at(-1)).toMatchObject({ mended: 0 });
+  });
+
+  it('37: gives up what the payee had accepted for them, and nothing that it opened otherwise', async () => {
+    const named = await open('wrong-payee');
+    const { documents } = await mend(party.home);
+    expect(
+      documents.slice(0, -1).map((d) => [(d as { name: string }).name, (d as { outcome: string }).outcome]),
+    ).toEqual(ended.map((label) => [named(`${label}: next`), 'mended']));
+    expect(await Promise.all(ended.map((label) => stateOf(named(`${label}: next`))))).toEqual(
+      ended.map(() => undefined),
+    );
+    for (const label of ['open, erased by the cancel of a rollover', 'accepted over a coin of its own'])
+      expect(await stateOf(named(label))).toBe('accepted');
+    expect((await mend(party.home)).documents).toMatchObject([{ mended: 0, look: 0 }]);
+  });
+
+  it('36: names the contract that a cancel has erased, with the command that prints its refund', async () => {
+    await open('wrong-payer');
+    const { name: id } = HOMES.find(({ name }) => name === 'wrong-payee')!.records.find(({ label }) =>
+      label?.startsWith('open, erased'),
+    )!;
+    expect(await stateOf(id)).toBeUndefined();
+    const erased = { kind: 'credit', name: id, outcome: 'look', command: 'spillway restore' };
+    expect((await mend(party.home)).documents).toContainEqual(expect.objectContaining(erased));
+    expect((await restoreRefunds(party.home)).refunds).toContainEqual(
+      expect.objectContaining({ contract: id, ours: true }),
+    );
+    rmSync(join(party.home.refundsDir, `${id}.json`));
+    expect((await mend(party.home)).documents).not.toContainEqual(expect.objectContaining(erased));
+  });
+
+  it('gives up no contract that came back of a journal, which has no replies', async () => {
+    const both = await pair(246);
+    try {
+      const backup = await both.payee.backUp();
+      const id = await opened(both);
+      await both.payee.lose(backup);
+      await both.payee.home.reconcile(both.payee.journal(), { complete: true });
+      expect((await mend(both.payee.home)).documents).toMatchObject([{ mended: 0, look: 0 }]);
+      expect((await both.payee.record(id)).state).toBe('accepted');
+    } finally {
+      both.close();
+    }
+  });
+
+  it('takes no refund of a rollover that came to nothing for that of a lost contract', async () => {
+    const both = await pair(248);
+    try {
+      const id = await opened(both);
+      await rollMessages(both, id);
+      await change<{ contract: Credit }, void>(
+        both.payer.home.store,
+        { contract: creditKind },
+        () => ({ contract: idClaim(id) }),
+        ({ contract }) => ({
+          writes: { contract: settledAs(contract as never, { by: 'refund', txid: 'ab'.repeat(32) }) },
+          result: undefined,
+        }),
+      );
+      expect((await both.payer.home.store.list('credit')).map(({ state }) => state)).toContain('cancelled');
+      expect((await mend(both.payer.home)).documents).toMatchObject([{ mended: 0, look: 0 }]);
+    } finally {
+      both.close();
+    }
   });
 
   it('1: names the rollover whose next contract was cancelled, with the command that ends it', async () => {
@@ -103,10 +171,12 @@ describe('reconcile --mend', () => {
       SPILLWAY_INSECURE_SEED: Buffer.from(HOMES.find(({ name }) => name === 'wrong-payer')!.seed).toString('hex'),
     };
     const first = await spillway(['reconcile', '--mend'], { env });
-    expect([first.code, first.stdout.trim().split('\n').length]).toEqual([3, 5]);
-    expect(JSON.parse(first.stdout.trim().split('\n').at(-1)!)).toMatchObject({ mended: 3, look: 1 });
+    expect([first.code, first.stdout.trim().split('\n').length]).toEqual([3, 6]);
+    expect(JSON.parse(first.stdout.trim().split('\n').at(-1)!)).toMatchObject({ mended: 3, look: 2 });
     const { command } = JSON.parse(first.stdout.split('\n').find((line) => line.includes(contract))!);
     expect((await spillway(command.split(' ').slice(1), { env })).code).toBe(0);
+    const [erased] = first.stdout.split('\n').filter((line) => line.includes('"spillway restore"'));
+    rmSync(join(party.home.refundsDir, `${JSON.parse(erased!).name}.json`));
     const last = await spillway(['reconcile', '--mend'], { env });
     expect([last.code, JSON.parse(last.stdout)]).toEqual([0, expect.objectContaining({ mended: 0, look: 0 })]);
     expect(await spillway(['reconcile', '--mend', '--journal', 'x'], { env })).toMatchObject({ code: 2, stdout: '' });

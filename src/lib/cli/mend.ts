@@ -1,14 +1,16 @@
 /**
  * `reconcile --mend`: finds in a home what older programs left behind, gives up what nobody can need any more, and names what
- * only its owner can settle. Not here: what is wrong (`credit/orphans.ts`, `mint/leftovers.ts`).
+ * only its owner can settle. Not here: what is wrong with a record (`credit/orphans.ts`,
+ * `mint/leftovers.ts`).
  */
 import { orphanOf, type Orphan } from '../credit/orphans.ts';
-import { cancelled, creditKind, isOpening, type Credit } from '../credit/records.ts';
+import { creditKind, isOpening, released, type Credit } from '../credit/records.ts';
 import { refundNonce } from '../credit/refund.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { leftoverOf } from '../mint/leftovers.ts';
 import { invoiceKind } from '../mint/records.ts';
+import { isOurs, readRefunds, type RefundCopy } from './refunds.ts';
 
 export interface Mended {
   documents: object[];
@@ -17,35 +19,74 @@ export interface Mended {
 }
 
 /** A document for each record that was mended or is named, and one that sums up. */
-export async function mend({ store, network }: Pick<Home, 'store' | 'network'>): Promise<Mended> {
+export async function mend(home: Home): Promise<Mended> {
+  const { store, network } = home;
   const head = { type: 'reconcile', version: 1, network } as const;
   const listed = async (): Promise<Credit[]> =>
     (await store.list(creditKind.name)).map(({ record }) => creditKind.parse(record));
   const invoices = (await store.list(invoiceKind.name)).map(({ record }) => invoiceKind.parse(record));
   const documents: object[] = [];
   const count = { mended: 0, look: 0 };
-  for (const record of await listed()) {
-    const orphan = orphanOf(record, await listed());
+  const all = await listed();
+  for (const record of all) {
+    const orphan = await orphanIn(home, record, all);
     const found = orphan ?? leftoverOf(record, invoices);
     if (!found) continue;
     const { why, command } = found;
     const { name, kind } = { ...creditKind.row(record), kind: creditKind.name };
-    if (orphan?.command === null && !(await giveUp(store, orphan, listed))) continue;
+    if (orphan?.command === null && !(await giveUp(home, orphan, listed))) continue;
     const outcome = command === null ? 'mended' : 'look';
     count[outcome] += 1;
     documents.push({ ...head, kind, name, outcome, why, ...(command !== null && { command }) });
   }
+  for (const { contract, valid_from_height: from } of await lostRefunds(home)) {
+    count.look += 1;
+    const why = `a refund is kept, valid from block ${from}, and no record of its contract is left, which an older rollover --cancel could erase: send it, unless its coin is spent; then its file may go`;
+    documents.push({
+      ...head,
+      kind: creditKind.name,
+      name: contract,
+      outcome: 'look',
+      why,
+      command: 'spillway restore',
+    });
+  }
   return { documents: [...documents, { ...head, ...count }], look: count.look > 0 };
 }
 
+const orphanIn = ({ store, mayRepeat }: Home, record: Credit, all: readonly Credit[]): Promise<Orphan | undefined> =>
+  orphanOf(record, all, async (action, row) => {
+    // What came back of a journal has no replies.
+    const [claim] = creditKind.claims(record);
+    return mayRepeat || (claim !== undefined && (await store.last(action, claim))?.row === row);
+  });
+
+/** Refunds of this home's whose contract it has no record of, but for those of rollovers that came to nothing. */
+async function lostRefunds(home: Home): Promise<readonly RefundCopy[]> {
+  const { store } = home;
+  const rolled = new Set<string>();
+  for (const { record } of await store.list(creditKind.name)) {
+    const [claim] = creditKind.claims(creditKind.parse(record));
+    const reply = claim && (await store.last('rollover', claim));
+    const { next_contract: next } = JSON.parse(reply?.text ?? '{}') as { next_contract?: { id: string } };
+    if (next) rolled.add(next.id);
+  }
+  const lost: RefundCopy[] = [];
+  for (const copy of readRefunds(home).read)
+    if (!rolled.has(copy.contract) && (await store.byName(copy.contract)).length === 0 && (await isOurs(home, copy)))
+      lost.push(copy);
+  return lost;
+}
+
 /** Whether it was still so when it was given up. */
-const giveUp = (store: Home['store'], { claim }: Orphan, listed: () => Promise<Credit[]>): Promise<boolean> =>
+const giveUp = (home: Home, { claim }: Orphan, listed: () => Promise<Credit[]>): Promise<boolean> =>
   change<{ contract: Credit }, boolean>(
-    store,
+    home.store,
     { contract: creditKind },
     () => ({ contract: claim }),
     async ({ contract }) => {
-      if (!isOpening(contract) || !orphanOf(contract, await listed())) return { writes: {}, result: false };
-      return { writes: { contract: cancelled(contract) }, voids: refundNonce(contract), result: true };
+      if (!contract || !(await orphanIn(home, contract, await listed()))) return { writes: {}, result: false };
+      const voids = isOpening(contract) ? refundNonce(contract) : [];
+      return { writes: { contract: released(contract) }, voids, result: true };
     },
   );

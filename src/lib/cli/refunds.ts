@@ -23,6 +23,8 @@ const RefundCopy = v.object({
   path: v.nullable(v.object({ chain: v.picklist([0, 1]), index: v.pipe(Whole, v.maxValue(2 ** 31 - 1)) })),
 });
 
+export type RefundCopy = v.InferOutput<typeof RefundCopy>;
+
 /** What `restore` prints for one refund. `ours`: it pays an address of this home. */
 export interface RestoredRefund {
   type: 'restore';
@@ -37,20 +39,31 @@ export interface RestoredRefund {
   ours: boolean;
 }
 
-/** The names of files that hold no refund of the home's network come back as `unreadable`. */
-export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRefund[]; unreadable: string[] }> {
+/** What was kept for this network; the names of files that hold no such refund come back as `unreadable`. */
+export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: RefundCopy[]; unreadable: string[] } {
   const { copies, unreadable: broken } = home.copies();
-  const refunds: RestoredRefund[] = [];
+  const read: RefundCopy[] = [];
   const unreadable = [...broken];
   for (const { name, body } of copies) {
-    const read = v.safeParse(RefundCopy, body);
-    if (!read.success || read.output.network !== home.network) {
-      unreadable.push(`${name}.json`);
-      continue;
-    }
-    const { path, version, network, contract, capacity_sat, valid_from_height, txid, hex, address } = read.output;
-    const ours = path !== null && (await (await home.keys()).address(path)).address === address;
-    if (ours) await home.store.addAddresses([path]);
+    const copy = v.safeParse(RefundCopy, body);
+    if (copy.success && copy.output.network === home.network) read.push(copy.output);
+    else unreadable.push(`${name}.json`);
+  }
+  return { read, unreadable };
+}
+
+/** Whether it pays an address of this home. */
+export const isOurs = async (home: Pick<Home, 'keys'>, { path, address }: RefundCopy): Promise<boolean> =>
+  path !== null && (await (await home.keys()).address(path)).address === address;
+
+/** Takes their addresses into the home. */
+export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRefund[]; unreadable: string[] }> {
+  const { read, unreadable } = readRefunds(home);
+  const refunds: RestoredRefund[] = [];
+  for (const copy of read) {
+    const ours = await isOurs(home, copy);
+    const { path, version, network, contract, capacity_sat, valid_from_height, txid, hex, address } = copy;
+    if (ours) await home.store.addAddresses([path!]);
     const amounts = { capacity_sat, valid_from_height };
     refunds.push({ type: 'restore', version, network, contract, ...amounts, txid, hex, address, ours });
   }
