@@ -9,6 +9,7 @@ export default class CloseCredit extends ContractCommand {
   static override examples = [
     'The user closes\nspillway close-credit --home user --contract "$ID" --feerate 3 \\\n    | spillway close-credit --home mint \\\n    | spillway close-credit --home user | jq -r .hex > close.hex',
     'The mint closes and broadcasts\nspillway close-credit --home mint --contract "$ID" \\\n    | spillway close-credit --home user --max-feerate 20 \\\n    | spillway close-credit --home mint | spillway broadcast',
+    'The last message was lost: print it once more, or give the own proposal up\nspillway close-credit --home user --contract "$ID" --again > close.json\nspillway close-credit --home user --contract "$ID" --cancel',
   ];
   static override steps = stepsOf(closeCredit);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

@@ -23,6 +23,7 @@ export default class OpenCredit extends ContractCommand {
   static override examples = [
     'Both homes on one machine\nspillway open-credit --home mint --as payee --tip 1000 \\\n    | spillway open-credit --home user --amount 1200000 --expires +4320 --utxo coins.json --tip 1000 \\\n    | spillway open-credit --home mint --tip 1000 \\\n    | spillway open-credit --home user --tip 1000 > contract.json',
     'Funded by a Bitcoin Core wallet, in place of the second run\nspillway open-credit --home user --amount 1200000 --expires 2027-01-31 < offered.json > addressed.json\nbitcoin-cli -named walletcreatefundedpsbt outputs="{\\"$(jq -r .address addressed.json)\\":0.012}" > funding.json\nspillway open-credit --home user --funding funding.json < addressed.json > proposed.json',
+    'Nobody has answered: the coins of the proposal are free again\nspillway open-credit --home user --cancel < proposed.json',
   ];
   static override steps = stepsOf(openCredit);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

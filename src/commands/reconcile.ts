@@ -12,11 +12,13 @@ export default class Reconcile extends BaseCommand {
   static override summary = 'Bring what the journal knows into a home that was restored from a backup';
   static override description = `Each file of the journal is read whole, and refused where a line was altered or is of another home. Of all versions of a record the largest payment with its exit transaction, the largest sums issued and owed, and every output and invoice are kept; contracts that the backup does not know come back. Once more changes nothing. Then the home works again, but contracts of the lost store take no more updates: exit, close or roll over.
 With --complete the operator says that the last commit in the journal was the last of the lost home: then updates of these contracts go on too, at the operator's risk. Refused where the refunds folder, or another file of the journal, knows of more.
-With --mend it looks for what older programs left behind: next contracts of rollovers that have ended, whose coins stay reserved, are given up; what only you can settle is named with the command that does it.
+With --mend it looks for what older programs left behind: next contracts of rollovers that have ended, whose coins stay reserved, are given up; what only you can settle, such as a kept refund whose contract has no record any more, is named with the command that does it.
 Whether the end of a journal is missing cannot be seen. So all that was paid counts as issued until the operator confirms each contract: with --confirm, or with ecash-quote --confirm where a running mint issues.`;
   static override examples = [
     'A home that was made of last night\'s backup learns what came after it\nspillway restore --from backups/2026-11-20 --home mint\nspillway reconcile --home mint --journal mint.journal | jq -c "select(.kind == \\"credit\\")"',
     'The mint\'s own books say that 4,200 sat of a contract became ecash\nspillway reconcile --home mint --confirm --contract "$ID" --issued 4200',
+    'Its owner knows that nothing came after the end of the journal: contracts take updates again\nspillway reconcile --home mint --journal mint.journal --complete',
+    'What an older program left behind, and the commands that settle it\nspillway reconcile --home user --mend | jq -r "select(.command).command"',
   ];
   static override flags = {
     ...homeFlags,

@@ -20,6 +20,7 @@ export default class Rollover extends ContractCommand {
   static override examples = [
     'Roll everything that is left into the next month\nspillway rollover --home mint --contract "$ID" --tip 5000 \\\n    | spillway rollover --home user --expires +4320 --tip 5000 \\\n    | spillway rollover --home mint --tip 5000 \\\n    | spillway rollover --home user --tip 5000 \\\n    | spillway rollover --home mint --tip 5000 > rolled.json',
     'With new coins, signed by another wallet\nspillway rollover --home user --tip 5000 --psbt rollover < accepted.json > topup.psbt || test $? = 3\nbitcoin-cli walletprocesspsbt "$(cat topup.psbt)" > signed.json\nspillway rollover --home user --tip 5000 --merge signed.json < accepted.json > signed-message.json',
+    'The last message was lost: print it once more, or give the rollover and its next contract up\nspillway rollover --home user --contract "$ID" --again > proposed.json\nspillway rollover --home user --contract "$ID" --cancel',
   ];
   static override steps = stepsOf(rollover);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

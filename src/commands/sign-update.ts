@@ -12,6 +12,7 @@ export default class SignUpdate extends ContractCommand {
     'One payment of 2100 sat\nspillway sign-update --home mint --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home user --amount 2100 \\\n    | spillway sign-update --home mint | jq .paid_sat',
     'The payer asks, and gets ecash for what it pays\nspillway sign-update --home user --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user --ecash \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user | jq -r .token > token.txt',
     'A file of requests, at most 50000 sat in all\nspillway sign-update --home user --batch --max 50000 < requested.ndjson \\\n    | spillway sign-update --home mint --batch > accepted.ndjson',
+    'The request was lost: print it once more, or withdraw all that are open\nspillway sign-update --home mint --contract "$ID" --again > requested.json\nspillway sign-update --home mint --contract "$ID" --cancel',
   ];
   static override steps = stepsOf(signUpdate);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

@@ -20,6 +20,7 @@ ${EXPERIMENTAL}`;
   static override examples = [
     'Both homes on one machine\nspillway statechain-open --home operator --as operator --tip 1000 \\\n    | spillway statechain-open --home alice --amount 1000000 --utxo coins.json --tip 1000 \\\n    | spillway statechain-open --home operator --tip 1000 \\\n    | spillway statechain-open --home alice --tip 1000 > coin.json',
     'Funded by a Bitcoin Core wallet, in place of the second run\nspillway statechain-open --home alice --amount 1000000 < offered.json > addressed.json\nbitcoin-cli -named walletcreatefundedpsbt outputs="{\\"$(jq -r .address addressed.json)\\":0.01}" > funding.json\nspillway statechain-open --home alice --funding funding.json < addressed.json > proposed.json',
+    'Nobody has answered: the coins of the proposal are free again\nspillway statechain-open --home alice --cancel < proposed.json',
   ];
   static override steps = stepsOf(openStatechain);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

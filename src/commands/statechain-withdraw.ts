@@ -13,6 +13,7 @@ ${EXPERIMENTAL}`;
   static override examples = [
     'To a fresh address of the home\nspillway statechain-withdraw --home carol --contract "$COIN" --feerate 3 \\\n    | spillway statechain-withdraw --home operator \\\n    | spillway statechain-withdraw --home carol | spillway broadcast',
     'To another address\nspillway statechain-withdraw --home carol --contract "$COIN" --to bcrt1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqc8gma6 > requested.json',
+    'The request was lost: print it once more\nspillway statechain-withdraw --home carol --contract "$COIN" --again > requested.json',
   ];
   static override steps = stepsOf(withdrawStatechain);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

@@ -10,6 +10,7 @@ export default class HtlcSwap extends ContractCommand {
   static override examples = [
     'Agreed on one machine\nspillway htlc swap --home alice --as initiator --give 100000 --want 98000 --expires +288 \\\n    | spillway htlc swap --home bob --want 100000 --amount 98000 --expires +144 \\\n    | spillway htlc swap --home alice --utxo coins.json > funded.json',
     'Taken back where the other side has stopped\njq .htlcs.first funded.json | spillway htlc refund --home alice --utxo "$TXID:0:100000" | spillway broadcast',
+    'Given up before anything was funded\nspillway htlc swap --home alice --cancel < accepted.json',
   ];
   static override steps = stepsOf(htlcSwap);
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
