@@ -47,7 +47,8 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Reconcile);
-    const { bringIn, confirmIssued, journalsIn, reconcileDocuments } = await import('../lib/cli/reconcile.ts');
+    const { bringIn, confirmIssued, filesToLookAt, journalsIn, reconcileDocuments } =
+      await import('../lib/cli/reconcile.ts');
     if (!flags.confirm && !flags.journal && !flags.mend)
       throw new Refusal('usage', '--journal FILE, --mend or --confirm expected');
     await withHome(flags, async (home) => {
@@ -65,11 +66,7 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
       if (files.length === 0) throw new Refusal('no-input', `no journal found in ${flags.journal!.join(', ')}`);
       await home.keys(); // addresses need them: asked for before anything is brought in, for its outcome is told once
       const done = await bringIn(home, files, { complete: flags.complete });
-      for (const file of done.gathered.cut) note(`${file} ends within a line: its process died there, or it was cut`);
-      for (const file of done.gathered.others)
-        note(`${file} was written by another home of the same words: make sure that it does not run any more`);
-      for (const file of done.notGiven)
-        note(`${file} is of this home's journal too, and was not given: no backup covers it until it is`);
+      for (const file of filesToLookAt(done)) note(file);
       await print(
         reconcileDocuments(home.network, files.length, done)
           .map((document) => printJson(document))

@@ -4,23 +4,23 @@
  * It is a step like others: what it reads is authenticated, what it says is kept and printed again, and what its action has
  * answered over the same records is said no more. Not here: what may still be given up (each family's table).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Action, Given, Keys, Records, Seen, Step } from '../protocol/action.ts';
+import { untilWon } from '../home/race.ts';
 import { printJson } from '../protocol/json.ts';
 import { CANCELLED, type Ports } from '../protocol/ports.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { xOnlyKey } from '../signing/bip340.ts';
 import { checkSeal, isSealedBy } from '../signing/seal.ts';
 import {
-  ATTEMPTS,
+  answer,
   commit,
   digest,
   handed,
   load,
+  printed,
   sayAgain,
   sealed,
   withEnvelope,
-  type Answer,
   type Line,
   type Printed,
 } from './stage.ts';
@@ -37,19 +37,16 @@ export async function giveUp<M extends Step, Rs extends Records, I extends objec
   if (ports.restored) throw homeRestored('what it would cancel may have gone on since');
   const { checks: _, ...read } = (line.json ?? {}) as Record<string, unknown>;
   const key = digest([action.type, CANCELLED, line.json === null ? null : read, line.over ?? null, line.input]);
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+  return untilWon(async () => {
     const again = await ports.store.reply(key);
     if (again) return sayAgain(again, ports);
-    const done = await once(action, message, line, ports, key).catch(async (error: unknown) => {
+    return once(action, message, line, ports, key).catch(async (error: unknown) => {
       // Refused, perhaps because another run has just done the same: then its reply is the answer.
       const taken = error instanceof Refusal ? await ports.store.reply(key) : undefined;
       if (taken) return sayAgain(taken, ports);
       throw error;
     });
-    if (done) return done;
-    await sleep(Math.random() * 20 * attempt);
-  }
-  throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, { hint: 'run it again' });
+  });
 }
 
 /** One attempt; undefined where another run was faster. */
@@ -69,20 +66,11 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const said = kept.message
     ? sealed(action, withEnvelope(action.type, kept.message), { ...seen.records, ...kept.writes }, seen.by, hand.keys)
     : { type: action.type, version: 1, step: CANCELLED, network: ports.network };
-  const reply: Answer = {
-    text: printJson(said),
-    exit: 0,
+  const reply = answer(action.type, CANCELLED, printJson(said), {
     ...(kept.hint !== undefined && { hint: kept.hint }),
-    type: action.type,
-    row: CANCELLED,
-    stands: false,
     ends: true,
-    flags: '',
-    copies: [],
-  };
-  return (await commit(action, kept, key, reply, loaded, [], ports))
-    ? { text: reply.text, exit: 0, hint: kept.hint }
-    : undefined;
+  });
+  return (await commit(action, kept, key, reply, loaded, [], ports)) ? printed(reply) : undefined;
 }
 
 /**

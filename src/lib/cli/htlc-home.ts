@@ -9,13 +9,12 @@ import { htlcId } from '../htlc/view.ts';
 import type { Hash, Htlc } from '../htlc/terms.ts';
 import { plainCommit } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
+import { untilWon } from '../home/race.ts';
 import type { Claim, Hex, Kind } from '../protocol/action.ts';
 import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
-
-const ATTEMPTS = 8;
 
 /** What one attempt commits, and what comes of it. */
 interface Attempt<T> {
@@ -25,11 +24,11 @@ interface Attempt<T> {
 }
 
 async function committed<T>(home: Home, attempt: () => Promise<Attempt<T>>): Promise<T> {
-  for (let tries = 0; tries < ATTEMPTS; tries++) {
-    const { made, reads, writes } = await attempt();
-    if (await home.store.commit(plainCommit({ reads, writes }))) return made;
-  }
-  throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, { hint: 'run it again' });
+  const { made } = await untilWon(async () => {
+    const done = await attempt();
+    return (await home.store.commit(plainCommit({ reads: done.reads, writes: done.writes }))) ? done : undefined;
+  });
+  return made;
 }
 
 type Write = Commit['writes'][number];

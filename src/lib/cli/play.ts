@@ -7,7 +7,6 @@
  * A lost race starts again at the top. Nothing is printed that was not stored.
  * Not here: the pieces that a cancel has too (`stage.ts`), the way of a cancel (`give-up.ts`).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   turn,
   type Action,
@@ -19,6 +18,7 @@ import {
   type Step,
 } from '../protocol/action.ts';
 import { writesOf, type LoadedRecords } from '../home/change.ts';
+import { untilWon } from '../home/race.ts';
 import { reservedIn } from '../home/reserved.ts';
 import { printJson } from '../protocol/json.ts';
 import type { Ports, Reply } from '../protocol/ports.ts';
@@ -26,17 +26,17 @@ import { Refusal } from '../protocol/refusal.ts';
 import { checkSeal } from '../signing/seal.ts';
 import { giveUp } from './give-up.ts';
 import {
-  ATTEMPTS,
+  answer,
   checkStated,
   claimsOf,
   commit,
   digest,
   handed,
   load,
+  printed,
   sayAgain,
   sealed,
   withEnvelope,
-  type Answer,
   type Line,
   type Printed,
 } from './stage.ts';
@@ -53,10 +53,10 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   if (line.cancel) return giveUp(action, message, line, ports);
   const key = inputKey(action.type, line);
   const agreed = new Set<string>();
-  for (let attempt = 1; ; attempt++) {
+  return untilWon(async (attempt) => {
     const again = key ? await ports.store.reply(key) : undefined;
     if (again) return repeat(action, again, line, ports);
-    const done = await once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
+    return once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
       const taken = error instanceof Refusal && key ? await ports.store.reply(key) : undefined;
       if (taken) return repeat(action, taken, line, ports);
@@ -64,13 +64,7 @@ export async function play<M extends Step, Rs extends Records, I extends object>
       if (error instanceof Refusal && error.code === 'share-missing' && attempt < 3) return undefined;
       throw error;
     });
-    if (done) return done;
-    if (attempt === ATTEMPTS)
-      throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
-        hint: 'run it again',
-      });
-    await sleep(Math.random() * 20 * attempt);
-  }
+  });
 }
 
 function checkNetwork(message: Step | null, network: string): void {
@@ -163,17 +157,14 @@ async function once<M extends Step, Rs extends Records, I extends object>(
       : waiting(action.type, row.name, ports.network, out.waits);
   const signed = 'message' in out ? sealed(action, said, { ...records, ...out.writes }, by, hand.keys) : said;
   const text = printJson({ ...signed, checks: { ...checks, ...out.checks } });
-  const reply: Answer = {
-    text,
+  const reply = answer(action.type, row.name, text, {
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
     ...(out.hint !== undefined && { hint: stillWaits(line, out) + out.hint }),
-    type: action.type,
-    row: row.name,
     stands: row.stands ?? false,
     ends: row.ends ?? false,
     flags: flagDigest(action, row.name, line),
     copies: out.copies ?? [],
-  };
+  });
   // A secret that is worked out once more, with nothing new to keep, writes nothing.
   const again = row.secret && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
   // A start is never taken for another one, but what it printed can be printed again (--again).
@@ -184,7 +175,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   if (out.consent) ports.prompt.settled(out.consent);
   await ports.copy(reply.copies);
   ports.point('before-print');
-  return { text, exit: reply.exit, hint: reply.hint };
+  return printed(reply);
 }
 
 /** The key of what a start printed, for --again; null where just that is kept already. */

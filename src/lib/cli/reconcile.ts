@@ -37,6 +37,17 @@ export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>
   return done;
 }
 
+/** What their owner should know of the files. */
+export const filesToLookAt = ({ gathered, notGiven }: Reconciled): string[] => [
+  ...gathered.cut.map((file) => `${file} ends within a line: its process died there, or it was cut`),
+  ...gathered.others.map(
+    (file) => `${file} was written by another home of the same words: make sure that it does not run any more`,
+  ),
+  ...notGiven.map(
+    (file) => `${file} is of this home's journal too, and was not given: no backup covers it until it is`,
+  ),
+];
+
 /** A document for each record that is not as it was, and one that sums up. */
 export function reconcileDocuments(
   network: string,

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Action, Claim, Hand, Kept, Keys, Party, Records, Seen, Step } from '../protocol/action.ts';
-import { loadRecords, writesOf, type LoadedRecords } from '../home/change.ts';
+import { loadRecords, NO_REPLY, writesOf, type LoadedRecords } from '../home/change.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { checkSame } from '../protocol/message.ts';
 import type { Commit, Ports, Reply } from '../protocol/ports.ts';
@@ -36,8 +36,18 @@ export interface Printed {
 
 /** A reply as it goes into its commit. */
 export type Answer = Commit['reply'];
-/** So often a run that lost a race starts again. */
-export const ATTEMPTS = 8;
+export const answer = (type: string, row: string, text: string, more: Partial<Answer> = {}): Answer => ({
+  ...NO_REPLY,
+  type,
+  row,
+  text,
+  ...more,
+});
+export const printed = ({ text, exit, hint }: Pick<Answer, 'text' | 'exit' | 'hint'>): Printed => ({
+  text,
+  exit,
+  hint,
+});
 
 /** 32 bytes of hex over canonical JSON. */
 export const digest = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
@@ -141,7 +151,7 @@ export function withEnvelope(type: string, message: Step): object {
 export async function sayAgain(reply: Reply, ports: Ports): Promise<Printed> {
   await ports.copy(reply.copies);
   await ports.store.recall(reply);
-  return { text: reply.text, exit: reply.exit, hint: reply.hint };
+  return printed(reply);
 }
 
 export async function commit<M extends Step, Rs extends Records, I extends object>(

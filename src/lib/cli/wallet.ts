@@ -10,7 +10,9 @@ import { withChecksum } from '../bitcoin/descriptor.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Rpc, ScannedCoin } from '../chain/rpc.ts';
 import { factSource } from '../chain/source.ts';
+import { plainCommit } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
+import { untilWon } from '../home/race.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { HomeKeys } from '../home/keys.ts';
 import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
@@ -18,14 +20,12 @@ import { Refusal } from '../protocol/refusal.ts';
 
 /** A receiving address that no run was given before. @throws Refusal `concurrent` */
 export async function freshAddress(home: Home): Promise<OwnAddress> {
-  for (let tries = 0; tries < 8; tries++) {
+  return untilWon(async () => {
     const addresses = await home.store.fresh(1);
-    const { address } = addresses[0]!;
-    const reply = { text: address, exit: 0, type: '', row: 'address', stands: false, flags: '', copies: [] } as const;
-    const nothing = { key: null, reads: [], writes: [], opens: [], shows: [], spends: [], voids: [], notes: [] };
-    if (await home.store.commit({ ...nothing, reply, addresses })) return addresses[0]!;
-  }
-  throw new Refusal('concurrent', 'each fresh address was taken by another run first', { hint: 'run it again' });
+    return (await home.store.commit({ ...plainCommit({ reads: [], writes: [] }), addresses }))
+      ? addresses[0]!
+      : undefined;
+  });
 }
 
 /** A coin of the home, in the shape of `listunspent`. */

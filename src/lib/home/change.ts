@@ -2,13 +2,11 @@
  * One change of a home's records that no message asks for: load by claims, decide, commit once, and again from the start
  * where another process was faster. What messages ask for is played by `cli/play.ts`.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, HeldRecord, Kind, Records } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { Commit, SealedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-
-const ATTEMPTS = 8;
+import { untilWon } from './race.ts';
 
 export type KindsOf<Rs extends Records> = { [K in keyof Rs]: Kind<Rs[K]> };
 export type FindOf<Rs extends Records> = (records: Partial<Rs>) => { [K in keyof Rs]?: Claim | undefined };
@@ -183,12 +181,15 @@ export function writesOf<Rs extends Records>(
   return [...own, ...releases(pairs, held)];
 }
 
+/** What is said where nothing is: of an action without rows. */
+export const NO_REPLY: Commit['reply'] = { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] };
+
 /** A commit that answers no message: no reply is kept, no nonce used. */
 export const plainCommit = (
   parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'voids' | 'notes'>>,
 ): Commit => ({
   key: null,
-  reply: { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] },
+  reply: NO_REPLY,
   opens: [],
   shows: [],
   spends: [],
@@ -216,20 +217,16 @@ export async function change<Rs extends Records, T>(
   find: FindOf<Rs>,
   take: (records: Partial<Rs>) => Promise<Changed<Rs, T>> | Changed<Rs, T>,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+  const { result } = await untilWon(async () => {
     const loaded = await loadRecords(store, kinds, find);
-    const { writes: decided, result, voids = [] } = await take(loaded.records);
-    const writes = writesOf(kinds, loaded, decided);
+    const changed = await take(loaded.records);
+    const writes = writesOf(kinds, loaded, changed.writes);
     const reads = loaded.reads.map(({ claim, rev }) => ({ claim, rev }));
     if (writes.length === 0) {
       await store.flush();
-      return result;
+      return changed;
     }
-    if (await store.commit(plainCommit({ reads, writes, voids }))) return result;
-    if (attempt === ATTEMPTS)
-      throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
-        hint: 'run it again',
-      });
-    await sleep(Math.random() * 20 * attempt);
-  }
+    return (await store.commit(plainCommit({ reads, writes, voids: changed.voids ?? [] }))) ? changed : undefined;
+  });
+  return result;
 }

@@ -8,7 +8,6 @@
  * Not here: statements that make up a commit (`sql-pieces.ts`), the databases (`sqlite.ts`, `postgres.ts`), the schema's
  * promises (`schema.ts`), copies and restores (`identity.ts`).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
@@ -30,6 +29,7 @@ import {
   writeRecords,
   type Owner,
 } from './sql-pieces.ts';
+import { untilWon } from './race.ts';
 import { forget, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
 import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
@@ -280,23 +280,17 @@ export class SqlStore implements HomeStore {
 
   /** For writes that nothing replaces where they lose a race. */
   async #surely<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const done = await this.#db.write(names, work);
-      if (done !== false) return done;
-      if (attempt === ATTEMPTS)
-        throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
-          hint: 'run it again',
-        });
-      await sleep(Math.random() * 20 * attempt);
-    }
+    const { done } = await untilWon(async () => {
+      const written = await this.#db.write(names, work);
+      return written === false ? undefined : { done: written };
+    });
+    return done;
   }
 
   close(): void {
     this.#db.close();
   }
 }
-
-const ATTEMPTS = 8;
 
 /** The name under which commits that use addresses wait for each other. */
 const ADDRESSES = 'addresses';
