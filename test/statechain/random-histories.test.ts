@@ -1,5 +1,5 @@
 /**
- * Random honest histories of a statecoin: replays, misdelivery, cancels, crashes and restores. SPILLWAY_SEEDS=1000 plays so
+ * Random histories of a statecoin: replays, misdelivery, lies, cancels, crashes and restores. SPILLWAY_SEEDS=1000 plays so
  * many, SPILLWAY_SEED=17 that one alone.
  */
 import { expect, it } from 'vitest';

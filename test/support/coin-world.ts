@@ -1,7 +1,8 @@
 /**
- * A random history of one statecoin between an honest operator and three honest owners: messages are delivered, given again,
- * said in other words, given to the wrong home and cancelled; homes die at labelled points and come back from backups.
- * Every choice follows from the seed. After each step the rules of the coin are looked at in all homes.
+ * A random history of a statecoin between an operator and three owners: messages are delivered, given again, said in other
+ * words, given to the wrong home and cancelled; homes die at labelled points, also while a cancel runs beside a step, and come
+ * back from backups. Whoever has said a message may lie: parts of another moment, or of a coin beside this one, under its own
+ * seal. The homes themselves are honest, so what they promise holds. Every choice follows from the seed. After each step the rules of the coin are looked at in all homes.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { schnorr } from '@noble/secp256k1';
@@ -14,7 +15,7 @@ import { exitStatechain } from '../../src/lib/statechain/exit.ts';
 import { isOwners, statecoinKind, type OperatorRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
-import { sealSecret } from '../credit/alter.ts';
+import { reseal, sealSecret } from '../credit/alter.ts';
 import { unkept } from './attack.ts';
 import type { Message, Ran, RunOptions, TestParty } from './party.ts';
 import { cast, opened, operatorKey, type Cast } from './statechain.ts';
@@ -58,7 +59,9 @@ export class CoinWorld {
   readonly all: Cast;
   readonly id: string;
   readonly trace: string[] = [];
-  readonly #number: () => number;
+  #number: () => number;
+  /** A coin of the same homes that is played side by side. */
+  #beside: CoinWorld | undefined;
   /** All that was printed, and what of it nobody has read yet. */
   readonly #said: Message[] = [];
   #unread: Message[] = [];
@@ -80,6 +83,32 @@ export class CoinWorld {
     const world = new CoinWorld(all, await opened(all), numbersFrom(seed));
     for (const name of OWNERS) world.#backups.set(name, await all[name].backUp());
     return world;
+  }
+
+  /** Two coins of the same owner and operator. */
+  static async pair(seed: number): Promise<[CoinWorld, CoinWorld]> {
+    const all = await cast((seed * 4) % 240);
+    const [one, other] = [
+      new CoinWorld(all, await opened(all), numbersFrom(seed)),
+      new CoinWorld(all, await opened(all), numbersFrom(seed + 1)),
+    ];
+    for (const name of OWNERS) {
+      const backup = await all[name].backUp();
+      for (const world of [one, other]) world.#backups.set(name, backup);
+    }
+    [one.#beside, other.#beside] = [other, one];
+    // Each is met at another moment of its first transfer.
+    for (const world of [one, other]) for (let n = Math.floor(world.#number() * 8); n > 0; n--) await world.#goOn();
+    return [one, other];
+  }
+  #other(what: (world: CoinWorld) => void): void {
+    if (this.#beside) what(this.#beside);
+  }
+  #toldBeside = (): Message[] => (this.#beside ? this.#beside.#said : []);
+  /** From here on every choice follows from that seed. */
+  seeded(seed: number): this {
+    this.#number = numbersFrom(seed);
+    return this;
   }
 
   #pick = <T>(from: readonly T[]): T => from[Math.floor(this.#number() * from.length)]!;
@@ -133,8 +162,10 @@ export class CoinWorld {
   #nameOf = (party: TestParty): string =>
     party === this.all.operator ? 'operator' : OWNERS.find((name) => this.all[name] === party)!;
 
-  #hear(name: string, { message: m, exit }: Ran): void {
+  #hear(name: string, ran: Ran): void {
+    const { message: m, exit } = ran;
     if (['owned', 'paid', 'kept', 'complete'].includes(m['step'])) {
+      if (m['coin'].id !== this.id) return this.#other((world) => world.#hear(name, ran));
       if (m['step'] === 'owned' && exit === 0) {
         const before = this.#owned.get(m['owners']);
         if (before !== undefined && before !== name)
@@ -146,6 +177,8 @@ export class CoinWorld {
       return;
     }
     if (!m['auth']) return;
+    const { id = this.id } = (m['coin'] ?? {}) as { id?: string };
+    if (id !== this.id) return this.#other((world) => world.#hear(name, ran));
     this.#said.push(m);
     this.#unread.push(m);
   }
@@ -198,6 +231,46 @@ export class CoinWorld {
     }
     await party.reopen();
   }
+  /** A message with parts of another moment or coin in it, under the seal of whoever has said it. */
+  async #lie(): Promise<void> {
+    const m = this.#pick(this.#said);
+    const others = [...this.#said, ...this.#toldBeside()].filter((o) => o !== m && o['type'] === m['type']);
+    const like = others.filter((o) => o['step'] === m['step']);
+    if (others.length === 0) return;
+    const from = this.#pick(like.length > 0 && this.#chance(0.8) ? like : others);
+    const shared = Object.keys(m).filter(
+      (k) => k in from && !['type', 'version', 'step', 'network', 'auth'].includes(k),
+    );
+    const differ = shared.filter((k) => JSON.stringify(m[k]) !== JSON.stringify(from[k]));
+    if (differ.length === 0) return;
+    const parts = this.#chance(0.5) ? [this.#pick(differ)] : differ.filter(() => this.#chance(0.5));
+    const lie = { ...m, ...Object.fromEntries(parts.map((k) => [k, from[k]])) };
+    const to = await this.#reader(m);
+    const cancel = this.#chance(0.3);
+    for (const party of this.all.all) {
+      const secret = await sealSecret(party, m).catch(() => undefined);
+      if (!secret) continue;
+      this.trace.push(`${this.#nameOf(party)} puts ${parts.join()} of another ${from['step']} into`);
+      return this.#give(reseal(lie, secret), this.#chance(0.8) ? to : this.#pick(this.all.all), { cancel });
+    }
+  }
+  /** A step and a cancel at once, and one of them dies. */
+  async #both(): Promise<void> {
+    const m = this.#unread.at(-1);
+    if (!m) return this.#begin();
+    const party = await this.#reader(m);
+    const at = this.#pick(LABELS);
+    const point = (label: string) => {
+      if (label === at) throw new Died(label);
+    };
+    const dies = this.#chance(0.5);
+    this.trace.push(`${dies ? 'the step' : 'the cancel'} dies at ${at}, beside the other`);
+    await Promise.all([
+      this.#give(m, party, dies ? { point } : {}),
+      this.#give(m, party, { cancel: true, ...(!dies && { point }) }),
+    ]);
+    await party.reopen();
+  }
   async #restore(): Promise<void> {
     const name = this.#pick(OWNERS);
     const party = this.all[name];
@@ -212,7 +285,9 @@ export class CoinWorld {
   async step(): Promise<void> {
     const at = this.#number();
     const m = this.#said.length > 0 ? this.#pick(this.#said) : undefined;
-    if (at < 0.62 || !m) await this.#goOn();
+    if (at < 0.54 || !m) await this.#goOn();
+    else if (at < 0.59) await this.#lie();
+    else if (at < 0.62) await this.#both();
     else if (at < 0.7) await this.#give(m, await this.#reader(m));
     else if (at < 0.77) {
       const other = await inOtherWords(this.all, m);
@@ -254,7 +329,9 @@ export class CoinWorld {
     rules.push(['no ended opening was completed', [...this.#ended].every((key) => !keys.has(key))]);
     rules.push(['what was paid has moved', [...this.#paid].every((key) => keys.has(key))]);
     const held = await Promise.all(OWNERS.map(async (name) => [name, await this.records(this.all[name])] as const));
-    const own = held.flatMap(([, all]) => all.filter((c) => isOwners(c) && !c.superseded && c.state !== 'gone'));
+    const own = held.flatMap(([, all]) =>
+      all.filter((c) => isOwners(c) && c.id === this.id && !c.superseded && c.state !== 'gone'),
+    );
     const later = own.filter((c) => isOwners(c) && c.entries.length > record.entries.length);
     rules.push(['nobody holds a backup that comes before the present owner’s', later.length === 0]);
     const broken = rules.filter(([, holds]) => !holds).map(([name]) => name);
