@@ -12,6 +12,9 @@ it('is read as it is written', () => {
     }),
   );
 });
+it.each([0, 0xfffffffe, 0xffffffff])('the index %i is one', (vout) => {
+  expect(parseOutpoint(`${txid}:${vout}`)).toEqual({ txid, vout });
+});
 it.each([
   '',
   txid,

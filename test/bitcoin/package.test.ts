@@ -77,6 +77,30 @@ describe('a child', () => {
       childOf({ ...parent, version: 2 }, [coinOf(own, 1, 400n)], coins, payTo, 14_000, true).inputs.length,
     ).toBeGreaterThan(16);
   });
+  it.each([
+    // the vB of the child, by the bytes of the witness program that it pays
+    [999, 31],
+    [1000, 32],
+    [1001, 33],
+  ])('of %i vB', (vsize, bytes) => {
+    const keys = Array.from({ length: 15 }, (_, i) => walletKey(i < 7 ? 'p2tr' : 'p2wpkh', i + 1));
+    const inputs = keys.map((key, i) => coinOf(key, i + 1, 10_000n));
+    const work = (version: 2 | 3) =>
+      childOf({ ...parent, version }, inputs, [], `51${bytes.toString(16)}${'ab'.repeat(bytes)}`, 1000, false).fee;
+    expect(work(2)).toBe(BigInt(vsize));
+    if (vsize <= 1000) expect(work(3)).toBe(BigInt(vsize));
+    else
+      expect(refusal(() => work(3))).toMatchObject({
+        code: 'not-enough-coins',
+        message: 'the child would be 1001 vB, at most 1000 expected',
+      });
+  });
+  it.each([-1n, 0n, 1n])('whose output is the dust limit and %i sat', (more) => {
+    const [fee, sat] = [530n - parent.fee, dustLimit(payTo) + more];
+    const work = () => childOf(parent, [coinOf(own, 1, fee + sat)], [], payTo, 2000, true);
+    if (more < 0n) expect(refusal(work).code).toBe('not-enough-coins');
+    else expect(work()).toMatchObject({ fee, outputs: [{ sat, script: payTo }] });
+  });
   it('that cannot be paid for says what is wanting', () => {
     const found = refusal(() => childOf(parent, [coinOf(own, 1, 400n)], [], payTo, 5000, true));
     expect(found).toMatchObject({

@@ -1,3 +1,4 @@
+import { RawPSBTV0 } from '@scure/btc-signer/psbt.js';
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { base64 } from '@scure/base';
 import { schnorr } from '@noble/curves/secp256k1.js';
@@ -121,6 +122,39 @@ describe('a PSBT of our own', () => {
     ['cHNidP8B'.repeat(100_000), 'too-large'],
   ])('%.12j … is refused: %s', (text, code) => {
     expect(codeOf(() => readPsbt(text))).toBe(code);
+  });
+
+  it.each([
+    // characters of base64
+    [699_999, 'malformed-psbt'],
+    [700_000, 'malformed-psbt'],
+    [700_001, 'too-large'],
+  ])('%i characters that are none: %s', (length, code) => {
+    expect(codeOf(() => readPsbt('A'.repeat(length)))).toBe(code);
+  });
+  it('has as many characters as it may have', () => {
+    const text = writePsbt(toTransaction(template));
+    for (const longest of [text.length, text.length + 1])
+      expect(templateOf(readPsbt(text, { longest }))).toEqual(template);
+    expect(codeOf(() => readPsbt(text, { longest: text.length - 1 }))).toBe('too-large');
+  });
+
+  it.each<[string, (raw: ReturnType<typeof RawPSBTV0.decode>['inputs'][number]) => void]>([
+    ['another amount than', (input) => (input.witnessUtxo!.amount += 1n)],
+    ['another script than', (input) => (input.witnessUtxo!.script = hexToBytes('51'))],
+    ['an output that is not in', (input) => input.nonWitnessUtxo!.outputs.splice(0, 2)],
+    ['another id than that of', (input) => (input.nonWitnessUtxo!.lockTime = 7)],
+  ])('that states %s its previous transaction is none', (_, lie) => {
+    const outputs = [1n, 2n].map((n) => ({ sat: n * 50_000n, script: template.outputs[0]!.script }));
+    const previous = { ...template, outputs };
+    const spent = { ...template.inputs[0]!, ...outputs[1]!, txid: toTransaction(previous).id, vout: 1 };
+    const tx = toTransaction({ ...template, inputs: [spent] });
+    tx.updateInput(0, { nonWitnessUtxo: unsignedHex(previous) }, true);
+    const raw = RawPSBTV0.decode(tx.toPSBT(0));
+    const text = () => base64.encode(RawPSBTV0.encode(raw));
+    expect(templateOf(readPsbt(text())).inputs).toEqual([spent]);
+    lie(raw.inputs[0]!);
+    expect(codeOf(() => readPsbt(text()))).toBe('malformed-psbt');
   });
 });
 

@@ -91,6 +91,7 @@ describe('the signatures of another wallet', () => {
     ).toContain('another public key');
     for (const stack of [[signature], [pubkey, signature], [signature, pubkey, pubkey], []])
       expect(code(WPKH, stack)).not.toBe('taken');
+    for (const index of [TR, WPKH, WSH]) expect(code(index, [])).toBe('signature-invalid');
   });
   it('P2WPKH: the same signature with a high s is refused', () => {
     const [signature, pubkey] = stackOf(WPKH) as [Uint8Array, Uint8Array];
@@ -146,6 +147,24 @@ describe('sighash types', () => {
     expect(code(TR, [hexToBytes('aa'.repeat(32)), script, control])).toBe('taken');
     for (const type of [2, 3, 0x81, 0x83])
       expect(code(TR, [signature, sig(type), script, control])).toBe('sighash-refused');
+  });
+  it.each([
+    // bytes with the type: a signature in DER has 9 to 73
+    [8, 'taken'],
+    [9, 'sighash-refused'],
+    [10, 'sighash-refused'],
+    [72, 'sighash-refused'],
+    [73, 'sighash-refused'],
+    [74, 'taken'],
+  ])('an element of %i bytes that could be a signature of another type: %s', (length, expected) => {
+    const element = (type: number) => {
+      const bytes = new Uint8Array(length).fill(2);
+      bytes.set([0x30, length - 3]);
+      bytes[length - 1] = type;
+      return bytes;
+    };
+    expect(code(WSH, [element(2), script])).toBe(expected);
+    expect(code(WSH, [element(1), script])).toBe('taken');
   });
   it('what is no signature is left alone', () => {
     const preimage = hexToBytes('30'.repeat(32));

@@ -68,6 +68,14 @@ describe('calls', () => {
     expect((await rpc.txOut({ txid: TXID, vout: 1 }))?.coinbase ?? false).toBe(coinbase === 'true');
   });
 
+  it.each(['"true"', '1', '"false"'])('a coin of which the node says coinbase: %s, is none', async (coinbase) => {
+    const { rpc } = await at({ gettxout: output('1').replace(/}$/, `,"coinbase":${coinbase}}`) });
+    await expect(rpc.txOut({ txid: TXID, vout: 1 })).rejects.toMatchObject({
+      code: 'chain-unavailable',
+      message: expect.stringContaining('true or false as coinbase expected'),
+    });
+  });
+
   it('a coin that is spent, also by the mempool', async () => {
     const { rpc, asked } = await at({ gettxout: 'null' });
     expect(await rpc.txOut({ txid: TXID, vout: 1 })).toBeUndefined();
@@ -157,6 +165,10 @@ describe('a node that does not answer as it should', () => {
     ['nothing', { status: 500, body: '' }, 'empty'],
     ['a page', { status: 200, body: `<html>${'x'.repeat(5000)}</html>` }, '<html>'],
     ['a list', { status: 200, body: '[]' }, 'no JSON-RPC'],
+    ['null', { status: 200, body: 'null' }, 'no JSON-RPC'],
+    ['a number', { status: 200, body: '7' }, 'no JSON-RPC'],
+    ['a text', { status: 200, body: '"up"' }, 'no JSON-RPC'],
+    ['a decimal', { status: 200, body: '7.5' }, 'without a result'],
     ['no result', { status: 200, body: '{"id":1}' }, 'without a result'],
     ['a redirect', { status: 302, body: '' }, 'getblockchaininfo'],
     ['forbidden', { status: 403, body: '' }, 'refuses this machine'],
@@ -165,6 +177,14 @@ describe('a node that does not answer as it should', () => {
     const found = (await rpc.blockchainInfo().catch((error: unknown) => error)) as Error;
     expect(found).toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining(message) });
     expect(found.message.length).toBeLessThan(320);
+  });
+
+  it.each([299, 300, 301, 400])('says %i characters of it, up to 300', async (length) => {
+    const message = 'x'.repeat(length - 'ping: '.length);
+    const { rpc } = await at({ ping: { error: { code: -1, message } } });
+    const found = (await rpc.call('ping').catch((error: unknown) => error)) as Error;
+    const whole = `ping: ${message}`;
+    expect(found.message).toBe(length > 300 ? `${whole.slice(0, 300)}…` : whole);
   });
 
   it('nothing in time', async () => {

@@ -93,8 +93,16 @@ describe('with a node', () => {
     const least = (btc: string) => ({ getmempoolinfo: `{"size":9,"mempoolminfee":${btc}}` });
     const { facts } = await source({ getblockchaininfo: info('regtest'), ...least('0.00012345') });
     expect(await facts({ feerate: true })).toEqual({ facts: { feerate: 12_345 }, checks: { feerate: 'chain' } });
-    const calm = await source({ getblockchaininfo: info('regtest'), ...least('0.00001000') });
-    expect(await calm.facts({ feerate: true })).toEqual({ facts: { feerate: 2000 }, checks: { feerate: 'default' } });
+    // sat for 1000 vB, and whose rate it is
+    for (const [btc, feerate, whose] of [
+      ['0.00001000', 2000, 'default'],
+      ['0.00001999', 2000, 'default'],
+      ['0.00002000', 2000, 'default'],
+      ['0.00002001', 2001, 'chain'],
+    ] as const) {
+      const calm = await source({ getblockchaininfo: info('regtest'), ...least(btc) });
+      expect(await calm.facts({ feerate: true })).toEqual({ facts: { feerate }, checks: { feerate: whose } });
+    }
   });
 
   it('asks for many coins, a few at a time', async () => {

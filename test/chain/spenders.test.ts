@@ -50,6 +50,26 @@ it('is sought anew where its block was taken back', async () => {
   chain.mine(1);
   expect(await spenders(coin)).toMatchObject({ hex: second, confirmations: 1 });
 });
+it.each([-1, 0, 1])('counts where its block has %i confirmations', async (confirmations) => {
+  const chain = new FakeChain(1_000);
+  chain.give(coin);
+  chain.accept([spending(1, 9_000n)]);
+  chain.mine(1);
+  let told: number | undefined;
+  const answers = chain.answers();
+  const { url } = await fakeNode({
+    ...answers,
+    getblockheader: async (params) => {
+      const answer = answers['getblockheader'] as (params: unknown[]) => Promise<string> | string;
+      const header = JSON.parse(await answer(params)) as object;
+      return JSON.stringify({ ...header, ...(told !== undefined && { confirmations: told }) });
+    },
+  });
+  const spenders = spendersIn(new Rpc({ url }));
+  expect(await spenders(coin)).toMatchObject({ confirmations: 1 });
+  told = confirmations;
+  expect(await spenders(coin)).toEqual(confirmations > 0 ? expect.objectContaining({ confirmations }) : undefined);
+});
 it('what a pruned node does not have is left out, a node that starts is not', async () => {
   const { chain, spenders } = await scene();
   const pruned = new Rpc({

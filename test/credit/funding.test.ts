@@ -69,6 +69,12 @@ describe('a funding PSBT of another wallet', () => {
   ])('not one %s', (_, other) => {
     expect(() => readFunding(terms, psbt({ ...base, ...other }), false)).toThrow(unsafe);
   });
+  it.each([-1n, 0n, 1n])('whose fee is %i sat', (fee) => {
+    const outputs = [{ ...change, sat: 100_000n - fee }, base.outputs[1]!];
+    const work = () => readFunding(terms, psbt({ ...base, outputs }), false);
+    if (fee < 0n) expect(work).toThrow(unsafe);
+    else expect(work().outputs).toEqual(outputs);
+  });
   it('not one whose fee is above a tenth, unless that is meant', () => {
     const dear = psbt({ ...base, inputs: [{ ...base.inputs[0]!, sat: 1_500_000n }] });
     expect(() => readFunding(terms, dear, false)).toThrow(expect.objectContaining({ code: 'fee-too-high' }));

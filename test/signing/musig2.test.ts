@@ -280,13 +280,27 @@ describe('what is refused', () => {
     ['a nonce of another key', () => draw(1).secnonce, secrets[0]!, /another key/],
     ['a key outside the set', () => draw(2).secnonce, secrets[2]!, /not one of those/],
     ['a nonce of zero', () => concatBytes(new Uint8Array(64), pubkeys[0]!), secrets[0]!, /was used/],
-    ['a second half out of range', () => concatBytes(toBytes(1n), toBytes(N), pubkeys[0]!), secrets[0]!, /range/],
+    ['a first half that is the order', () => concatBytes(toBytes(N), toBytes(1n), pubkeys[0]!), secrets[0]!, /range/],
+    ['a second half of zero', () => concatBytes(toBytes(1n), toBytes(0n), pubkeys[0]!), secrets[0]!, /was used/],
+    ['a second half that is the order', () => concatBytes(toBytes(1n), toBytes(N), pubkeys[0]!), secrets[0]!, /range/],
     ['a secret key of zero', () => draw(0).secnonce, new Uint8Array(32), /range/],
     ['a secret key that is the order', () => draw(0).secnonce, toBytes(N), /range/],
   ])('%s, and the nonce is erased all the same', (_, make, secret, words) => {
     const secnonce = make();
     expect(() => sign(secnonce, secret, s)).toThrow(words);
     expect(secnonce).toEqual(new Uint8Array(97));
+  });
+
+  it('takes the largest numbers that a nonce may be made of', () => {
+    const most = concatBytes(toBytes(N - 1n), toBytes(N - 1n), pubkeys[0]!);
+    expect(sign(most, secrets[0]!, s)).toHaveLength(32);
+  });
+
+  it('partials of another length, or not below the order, each with the index of its signer', () => {
+    const partial = sign(draw(0).secnonce, secrets[0]!, s);
+    for (const wrong of [partial.slice(1), concatBytes(new Uint8Array(1), partial), toBytes(N)])
+      expect(thrown(() => partialAgg([partial, wrong], s))).toEqual({ signer: 1, part: 'psig' });
+    expect(partialAgg([partial, toBytes(N - 1n)], s)).toHaveLength(64);
   });
 
   it('a partial of another signer, nonce, message or length', () => {

@@ -33,6 +33,14 @@ describe('a sealed field', () => {
       { numRuns: 15 },
     );
   });
+  it('has the tag of its cipher at least, which seals nothing at all', () => {
+    const [from, to] = [toBytes(7n), toBytes(8n)];
+    const empty = sealField({ field: 'x', hash }, new Uint8Array(), from, { key: pub(to), of: 'operator' });
+    expect(empty).toHaveLength(2 * 16);
+    expect(openField({ field: 'x', hash }, empty, to, pub(from))).toEqual(new Uint8Array());
+    for (const cut of [empty.slice(2), empty.slice(1), '', 'zz'.repeat(16)])
+      expect(openField({ field: 'x', hash }, cut, to, pub(from))).toBeUndefined();
+  });
   it('28: a key that is no point is refused as the key of its party', () => {
     const secrets = toBytes(7n);
     for (const key of ['02' + 'ff'.repeat(32), '04' + 'aa'.repeat(32), evenKey('00'.repeat(32))])

@@ -32,11 +32,8 @@ export const childVsize = (scripts: readonly string[], payTo: string): number =>
   Math.ceil(10.5 + scripts.reduce((sum, script) => sum + inputVsize(script), 0) + outputSize(payTo));
 
 /** What a child of that size pays, so that parent and child together reach the feerate; at least what relays it alone. */
-export function childFee(parent: Omit<Parent, 'version'>, vsize: number, feerate: number): bigint {
-  const wanted = feeFor(feerate, parent.vsize + vsize) - parent.fee;
-  const least = feeFor(MIN_FEERATE, vsize);
-  return wanted > least ? wanted : least;
-}
+export const childFee = (parent: Omit<Parent, 'version'>, vsize: number, feerate: number): bigint =>
+  maxSat(feeFor(feerate, parent.vsize + vsize) - parent.fee, feeFor(MIN_FEERATE, vsize));
 
 /** Of the inputs of a child, those that are not the parent's own: coins that its maker has added. */
 export const addedTo = (child: Pick<Template, 'inputs'>, own: readonly Spent[]): Template['inputs'] => {

@@ -65,10 +65,10 @@ export function checkWitness(template: Template, index: number, stack: readonly 
     new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
   const tx = toTransaction(template);
   const [signature, pubkey] = stack;
-  if (stack.length === 0) throw invalid('an empty witness found');
+  if (!signature) throw invalid('an empty witness found');
   // An annex is signed by whoever adds it and relayed by nobody; it would hide what the last elements are.
   if (type === 'p2tr' && stack.length > 1 && stack.at(-1)![0] === 0x50) throw invalid('a witness with an annex found');
-  if (type === 'p2tr' && stack.length === 1 && signature) {
+  if (type === 'p2tr' && stack.length === 1) {
     const hashType = schnorrType(signature, index);
     const hash = tx.preimageWitnessV1(
       index,
@@ -79,8 +79,7 @@ export function checkWitness(template: Template, index: number, stack: readonly 
     if (!attempt(() => schnorr.verify(signature.subarray(0, 64), hash, hexToBytes(script.slice(4)))))
       throw invalid('BIP340 refuses it');
   } else if (type === 'p2wpkh') {
-    if (!signature || !pubkey || stack.length !== 2)
-      throw invalid(`a witness of ${stack.length} elements found, 2 expected`);
+    if (!pubkey || stack.length !== 2) throw invalid(`a witness of ${stack.length} elements found, 2 expected`);
     if (signature.at(-1) !== 1)
       throw new Refusal('sighash-refused', `sighash type ${signature.at(-1)} found at input ${index}, ALL expected`);
     if (!equalBytes(hash160(pubkey), hexToBytes(script.slice(4))))

@@ -46,8 +46,8 @@ export function parseJson(text: string): Json {
   const string = (expected: string): string => {
     // Most strings have nothing to unescape; a long one costs a pattern much more than a search.
     const end = text[at] === '"' ? text.indexOf('"', at + 1) : -1;
-    const plain = end > 0 ? text.slice(at + 1, end) : '';
-    if (end > 0 && !ESCAPED.test(plain)) {
+    const plain = end === -1 ? undefined : text.slice(at + 1, end);
+    if (plain !== undefined && !ESCAPED.test(plain)) {
       at = end + 1;
       return plain;
     }

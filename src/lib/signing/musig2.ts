@@ -7,6 +7,7 @@
  * Not here: who may use which nonce when (`exchange.ts`).
  */
 import { equalBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import {
   bigEndian,
   concatBytes,
@@ -123,29 +124,33 @@ export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: 
   const prefixed = message ? concatBytes(Uint8Array.of(1), bigEndian(message.length, 8), message) : Uint8Array.of(0);
   const agg = aggregate ?? new Uint8Array();
   const more = extra ?? new Uint8Array();
-  const k = (i: number): bigint =>
-    mod(
-      toNumber(
-        taggedHash(
-          'MuSig/nonce',
-          rand,
-          Uint8Array.of(pubkey.length),
-          pubkey,
-          Uint8Array.of(agg.length),
-          agg,
-          prefixed,
-          bigEndian(more.length, 4),
-          more,
-          Uint8Array.of(i),
-        ),
-      ),
-    );
-  const [k1, k2] = [k(0), k(1)];
-  if (k1 === 0n || k2 === 0n) throw new Error('a nonce of zero, which no one will ever see');
+  const [k1, k2] = drawn((i) =>
+    taggedHash(
+      'MuSig/nonce',
+      rand,
+      Uint8Array.of(pubkey.length),
+      pubkey,
+      Uint8Array.of(agg.length),
+      agg,
+      prefixed,
+      bigEndian(more.length, 4),
+      more,
+      i,
+    ),
+  );
   return {
     secnonce: concatBytes(toBytes(k1), toBytes(k2), pubkey),
     pubnonce: concatBytes(pointBytes(timesG(k1)), pointBytes(timesG(k2))),
   };
+}
+
+/** The two numbers of a secret nonce, from the hash of each. */
+function drawn(hash: (index: Uint8Array) => Uint8Array): readonly [bigint, bigint] {
+  const k = (i: number): bigint => mod(toNumber(hash(Uint8Array.of(i))));
+  const pair = [k(0), k(1)] as const;
+  // A hash that is a multiple of the order: nobody finds one.
+  if (pair.includes(0n)) throw new Refusal('bug', 'a nonce of zero');
+  return pair;
 }
 
 const xor = (a: Uint8Array, b: Uint8Array): Uint8Array => a.map((byte, i) => byte ^ b[i]!);
@@ -276,22 +281,9 @@ export function deterministicSign(
 ): { pubnonce: Uint8Array; partial: Uint8Array; session: Session } {
   const d = secretScalar(secret);
   const masked = rand ? xor(secret, taggedHash('MuSig/aux', rand)) : secret;
-  const k = (i: number): bigint =>
-    mod(
-      toNumber(
-        taggedHash(
-          'MuSig/deterministic/nonce',
-          masked,
-          aggothernonce,
-          key.xQ,
-          bigEndian(message.length, 8),
-          message,
-          Uint8Array.of(i),
-        ),
-      ),
-    );
-  const [k1, k2] = [k(0), k(1)];
-  if (k1 === 0n || k2 === 0n) throw new Error('a nonce of zero, which no one will ever see');
+  const [k1, k2] = drawn((i) =>
+    taggedHash('MuSig/deterministic/nonce', masked, aggothernonce, key.xQ, bigEndian(message.length, 8), message, i),
+  );
   const own: Pair = [timesG(k1), timesG(k2)];
   const other = parseAggNonce(aggothernonce);
   if (!other) throw new InvalidContribution(null, 'aggothernonce');
