@@ -198,6 +198,22 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     await refused(() => step(both, 'payer', tagged, { input: { ecash: true } }), 'keyset-differs', both.payer);
   });
 
+  it('a keyset with an amount that is no power of two, under its own id: keyset-differs', async () => {
+    const both = await parties();
+    const asked = await both.payer.run(signUpdate, { input: { contract: await openedMint(both), amount: 500n } });
+    const requested = await step(both, 'payee', asked.message);
+    const keys: Record<string, string> = { ...requested['ecash'].keyset.keys };
+    keys['3'] = keys['2']!;
+    const id = deriveKeysetId(keys, { unit: 'sat', versionByte: 1 });
+    const odd = await sealedAs(both.payee, requested, { ecash: { keyset: { id, unit: 'sat', keys } } });
+    const error = await refused(
+      () => step(both, 'payer', odd, { input: { ecash: true } }),
+      'keyset-differs',
+      both.payer,
+    );
+    expect(error.message).toContain('a key for 3 sat');
+  });
+
   it('outputs of a keyset of the home that was not offered for this payment: keyset-unknown', async () => {
     const both = await parties();
     const id = await openedMint(both);
@@ -298,7 +314,8 @@ describe('--signer', () => {
       'promises-differ',
       both.payee,
     );
-    for (const change of [(all: any[]) => all.slice(0, -1), (all: any[]) => [...all, all.at(-1)]])
+    const elsewhere = (all: any[]) => all.map((s, i) => (i === 0 ? { ...s, id: `01${'ab'.repeat(32)}` } : s));
+    for (const change of [elsewhere, (all: any[]) => all.slice(0, -1), (all: any[]) => [...all, all.at(-1)]])
       await refused(() => step(both, 'payee', signed, answers(change)), 'promises-differ', both.payee);
     await refused(
       () =>

@@ -1,6 +1,15 @@
-/** Two versions of a quote, of a restored store and its journal: whose it is, and what it was shown. */
+/** A quote of a mint: whose it is, what it was shown, and two versions of it, of a restored store and its journal. */
 import { expect, it } from 'vitest';
-import { creditQuote, cutEvent, newQuote, quoteKind, type Quote } from '../../src/lib/ecash/quote.ts';
+import {
+  acknowledge,
+  creditQuote,
+  cutEvent,
+  newQuote,
+  quoteKind,
+  reserve,
+  type Quote,
+} from '../../src/lib/ecash/quote.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 
 const [A, B] = ['aa'.repeat(32), 'bb'.repeat(32)];
 const wish = (contract: string, reserved: number): Quote => ({
@@ -37,4 +46,66 @@ it('learns nothing from what it was before', () => {
   const versions = [wish(A, 100), bound, shown, { ...shown, event: null, ackSat: 500n }];
   for (const [i, mine] of versions.entries())
     for (const earlier of versions.slice(0, i + 1)) expect(merged(mine, earlier)).toEqual(quoteKind.restored(mine));
+});
+
+const mintSays = (change: object) => ({
+  ...{ id: 'q', amountSat: 500n, pubkey: 'aa', paidSat: 0n, issuedSat: 0n, expiry: null },
+  ...change,
+});
+
+it.each([
+  // Unix seconds, and what another contract gets; a wish holds through its last second
+  [99, 'quote-bound'],
+  [100, 'quote-bound'],
+  [101, B],
+])('kept until 100 is free for another wish at %i: %s', (now, expected) => {
+  const work = (known: Quote) =>
+    reserve(known, { id: 'q', contract: B, mint: known.mint, amountSat: 500n, until: 300 }, mintSays({}), now);
+  if (expected === B) expect(work(wish(A, 100))).toEqual(wish(B, 300));
+  else expect(codeOf(() => work(wish(A, 100)))).toBe(expected);
+  expect(codeOf(() => work({ ...wish(A, 100), creditedSat: 1n }))).toBe('quote-bound');
+});
+
+it.each([
+  ['not asked', 'not-checked', 'mint-unavailable'],
+  ['not known', 'unknown', 'quote-unknown'],
+  ['for less', mintSays({ amountSat: 499n }), 'quote-amount'],
+  ['for any amount', mintSays({ amountSat: null }), 'quote-amount'],
+  ['without a key', mintSays({ pubkey: null }), 'quote-unlocked'],
+  ['paid', mintSays({ paidSat: 1n }), 'quote-used'],
+  ['issued', mintSays({ issuedSat: 1n }), 'quote-used'],
+] as const)('that is %s is kept for nobody', (_, found, code) => {
+  const work = () =>
+    reserve(undefined, { id: 'q', contract: A, mint: 'https://mint.example', amountSat: 500n, until: 9 }, found, 1);
+  expect(codeOf(work)).toBe(code);
+});
+
+it.each([
+  // sat paid before, sat that come
+  [0n, 499n, '499 sat found for quote q, which takes exactly 500 sat'],
+  [0n, 501n, '501 sat found for quote q, which takes exactly 500 sat'],
+  [1n, 500n, 'quote q is paid already'],
+  [500n, 500n, 'quote q is paid already'],
+])('of 500 sat with %i sat takes no %i sat', (creditedSat, amountSat, message) => {
+  const quote = { ...wish(A, 100), creditedSat };
+  expect(refusal(() => creditQuote(quote, amountSat))).toMatchObject({ code: 'quote-amount', message });
+});
+
+it.each([
+  // sat that the mint shows paid and issued, of 300 acknowledged (200 of them issued) and 700 shown
+  [299n, 200n, 'mint-behind'],
+  [300n, 200n, 'as it was'],
+  [301n, 200n, 'mint-behind'],
+  [699n, 200n, 'mint-behind'],
+  [700n, 199n, 'mint-behind'],
+  [700n, 200n, 'arrived'],
+  [700n, 700n, 'arrived'],
+  [701n, 200n, 'mint-ahead'],
+])('that shows %i sat, %i of them issued: %s', (paidSat, issuedSat, expected) => {
+  const open = newQuote({ id: 'q', contract: A, mint: 'https://mint.example', amountSat: null });
+  const known = cutEvent({ ...open, creditedSat: 700n, ackSat: 300n, issuedSat: 200n })!;
+  const seen = acknowledge(known, { paidSat, issuedSat });
+  if (expected === 'as it was') expect(seen).toEqual({ ...known, issuedSat });
+  else if (expected === 'arrived') expect(seen).toEqual({ ...known, issuedSat, event: null, ackSat: 700n });
+  else expect(seen).toEqual({ ...known, stopped: expected });
 });

@@ -1,6 +1,7 @@
 /** Every form that this program writes, and real transactions of others, are known again; everything else is not. */
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { sha256 as sha256Of } from '@scure/btc-signer/utils.js';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { identifyScript, identifyTransaction, identifyWitness } from '../../src/lib/htlc/identify.ts';
 import { PATHS } from '../../src/lib/htlc/scripts.ts';
@@ -149,6 +150,15 @@ describe('what is none', () => {
       }),
     );
     expect(parseTransaction(bytesToHex(claim)).inputs).toHaveLength(1);
+  });
+
+  it.each([519, 520, 521])('an element of %i bytes opens its hash where it has at most 520', (bytes) => {
+    const element = new Uint8Array(bytes).fill(3);
+    for (const hash of [bytesToHex(sha256Of(element)), hashOf(element).hash160]) {
+      const work = () => secretIn([[], [new Uint8Array(4), element]], hash);
+      if (bytes <= 520) expect(work()).toMatchObject({ preimage: bytesToHex(element), input: 1 });
+      else expect(codeOf(work)).toBe('no-preimage');
+    }
   });
 
   it('a big witness is searched in time that grows with its size alone', () => {

@@ -5,7 +5,7 @@ import { Fields } from '../../src/lib/protocol/document.ts';
 import { onionHops, parseRoute, planRoute, routeDocument } from '../../src/lib/htlc/route.ts';
 import { drawMermaid, drawText } from '../../src/lib/htlc/route-drawing.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
-import { codeOf } from '../support/refusal.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 import { PUBKEYS } from '../support/htlc.ts';
 
 const BTC = 100_000_000_000;
@@ -132,6 +132,41 @@ describe('refused', () => {
     ['more than all coins', textbook({ amount_msat: '2100000000000000001' }), 'malformed-message'],
     ['a key that is no point', first({ to_pubkey: `02${'00'.repeat(31)}05` }), 'wrong-key'],
   ])('%s', (_, json, code) => expect(codeOf(() => routed(json))).toBe(code));
+  it.each<[string, object, string | null]>([
+    // msat of the HTLC to Bob: SENT; blocks; channels
+    ['the least HTLC', first({ htlc_minimum_msat: SENT - 1 }), null],
+    ['the least HTLC', first({ htlc_minimum_msat: SENT }), null],
+    ['the least HTLC', first({ htlc_minimum_msat: SENT + 1 }), `at least ${SENT + 1} expected`],
+    ['the largest HTLC', first({ htlc_maximum_msat: SENT + 1 }), null],
+    ['the largest HTLC', first({ htlc_maximum_msat: SENT }), null],
+    ['the largest HTLC', first({ htlc_maximum_msat: SENT - 1 }), `at most ${SENT - 1} expected`],
+    ['a reserve', first({ balance_from_msat: SENT + 5, reserve_msat: 4 }), null],
+    ['a reserve', first({ balance_from_msat: SENT + 5, reserve_msat: 5 }), null],
+    ['a reserve', first({ balance_from_msat: SENT + 5, reserve_msat: 6 }), `at most ${SENT - 1} of Alice's`],
+    ['a balance below the reserve', first({ balance_from_msat: 5, reserve_msat: 4 }), "at most 1 of Alice's"],
+    ['a balance below the reserve', first({ balance_from_msat: 5, reserve_msat: 5 }), "at most 0 of Alice's"],
+    ['a balance below the reserve', first({ balance_from_msat: 5, reserve_msat: 6 }), "at most 0 of Alice's"],
+    // three deltas of 1 and a final one of 7
+    ['heights end', textbook({ height: 499_999_988 }), null],
+    ['heights end', textbook({ height: 499_999_989 }), null],
+    ['heights end', textbook({ height: 499_999_990 }), 'expiry 500000000 found, a height expected'],
+    ['2016 blocks ahead', textbook({ final_delta: 2012 }), null],
+    ['2016 blocks ahead', textbook({ final_delta: 2013 }), null],
+    ['2016 blocks ahead', textbook({ final_delta: 2014 }), 'at most 2016 blocks'],
+  ])('at the limit: %s', (_, json, words) => {
+    if (words === null) expect(routed(json)).toHaveLength(4);
+    else
+      expect(refusal(() => routed(json))).toMatchObject({
+        code: 'route-limit',
+        message: expect.stringContaining(words),
+      });
+  });
+  it.each([26, 27, 28])('%i channels, of at most 27', (count) => {
+    const each = { fee_base_msat: 0 };
+    const channels = Array.from({ length: count }, (_, i) => channel(0, { ...each, from: `n${i}`, to: `n${i + 1}` }));
+    if (count <= 27) expect(routed(textbook({ channels }))).toHaveLength(count);
+    else expect(codeOf(() => routed(textbook({ channels })))).toBe('malformed-message');
+  });
   it('the exact balance is enough', () => {
     expect(routed(first({ balance_from_msat: SENT }))[0]!.after.from).toBe(0n);
   });

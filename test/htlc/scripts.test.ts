@@ -2,15 +2,17 @@
 import { reverseSwapScript, reverseSwapTree, swapScript, swapTree, Musig, TaprootUtils } from 'boltz-core';
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { Script } from '@scure/btc-signer/script.js';
+import { OP, Script } from '@scure/btc-signer/script.js';
 import { hash160 } from '@scure/btc-signer/utils.js';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { identifyScript } from '../../src/lib/htlc/identify.ts';
 import { lockFrom, lockNumber, lockOpcode } from '../../src/lib/htlc/lock.ts';
 import { NUMS } from '../../src/lib/htlc/taproot.ts';
 import { hashFrom, hashOf } from '../../src/lib/htlc/terms.ts';
 import { viewOf } from '../../src/lib/htlc/view.ts';
-import { readScript, wholeForm, VARIANTS, writeScript } from '../../src/lib/htlc/scripts.ts';
+import { readScript, scriptWords, wholeForm, VARIANTS, writeScript } from '../../src/lib/htlc/scripts.ts';
 import { FORMS, formName, htlcOf, LOCKS, PREIMAGE, PUBKEYS, SECRETS } from '../support/htlc.ts';
+import { refusal } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
 const bolt3 = fixture('htlc/bolt3.json');
@@ -154,6 +156,26 @@ describe('reading scripts', () => {
     for (const n of [0, -1, 65_536, 2 ** 31, (1 << 22) | 65_536, NaN])
       expect(lockFrom('CHECKSEQUENCEVERIFY', n)).toBeUndefined();
     for (const n of [0, -5, 2 ** 32, NaN]) expect(lockFrom('CHECKLOCKTIMEVERIFY', n)).toBeUndefined();
+  });
+  it.each([
+    // as nLockTime has it
+    [499_999_999, 'height'],
+    [500_000_000, 'time'],
+    [500_000_001, 'time'],
+  ])('an absolute lock of %i is a %s', (value, kind) => {
+    expect(lockFrom('CHECKLOCKTIMEVERIFY', value)).toEqual({ kind, value });
+  });
+  it.each([
+    [519, true],
+    [520, true],
+    [521, false],
+  ])('a script of %i bytes is read: %s', (bytes, read) => {
+    const script = new Uint8Array(bytes).fill(OP.NOP);
+    expect(scriptWords(script)).toBe(read ? Array(bytes).fill('NOP').join(' ') : '');
+    expect(refusal(() => identifyScript(script))).toMatchObject({
+      code: 'unknown-witness',
+      message: expect.stringContaining(`a script of ${bytes} bytes`),
+    });
   });
 });
 const holesFor = () => ({ hash: new Uint8Array(20), refund: hexToBytes(PUBKEYS.refund) });

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { KEEP_ALL, toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { readPsbt, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { dustLimit } from '../../src/lib/bitcoin/script.ts';
 import { finishedHex } from '../../src/lib/htlc/finalize.ts';
 import { isRelative, lockNumber, type Lock } from '../../src/lib/htlc/lock.ts';
 import { PATHS, type PathName } from '../../src/lib/htlc/scripts.ts';
@@ -80,6 +81,25 @@ describe.each(FORMS.map((f) => [formName(f), f] as const))('%s', (_, form) => {
   });
 });
 
+describe('what is spent', () => {
+  // The fee of a refund, in satoshis, at 2 sat/vB.
+  const { feeSat } = spendOf(htlcOf(P2WSH), 'refund');
+  const dust = dustLimit(TO);
+  it.each<[string, bigint, bigint | string]>([
+    ['the fee less 1', feeSat - 1n, 'fee-too-high'],
+    ['the fee', feeSat, 'fee-too-high'],
+    ['the fee and 1', feeSat + 1n, 'below-dust'],
+    ['the fee, and 1 less than dust', feeSat + dust - 1n, 'below-dust'],
+    ['the fee and dust', feeSat + dust, dust],
+    ['the fee, and 1 more than dust', feeSat + dust + 1n, dust + 1n],
+  ])('%s', (_, sat, expected) => {
+    const work = () =>
+      spend(htlcOf(P2WSH), 'refund', { coin: { ...COIN, sat }, to: TO, feerate: 2000, allowFee: true });
+    if (typeof expected === 'string') expect(codeOf(work)).toBe(expected);
+    else expect(work().template.outputs).toEqual([{ sat: expected, script: TO }]);
+  });
+});
+
 describe('what comes back wrong', () => {
   const relative = spendOf(htlcOf({ ...P2WSH, lock: LOCKS[2]! }), 'refund');
   const refund = spendOf(htlcOf(P2WSH), 'refund');
@@ -116,6 +136,13 @@ describe('what comes back wrong', () => {
       () => merged(refund, [psbt({ ...refund.template, locktime: 1_700_000_000 })]),
       'locktime-kind',
     ],
+    // From 500,000,000 on nLockTime is a time.
+    [
+      'the largest height',
+      () => merged(refund, [psbt({ ...refund.template, locktime: 499_999_999 })]),
+      'transaction-differs',
+    ],
+    ['the least time', () => merged(refund, [psbt({ ...refund.template, locktime: 500_000_000 })]), 'locktime-kind'],
     ['another height', () => merged(refund, [psbt({ ...refund.template, locktime: 901 })]), 'transaction-differs'],
     [
       'another coin',

@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import type { KeyOrder } from '../../src/lib/htlc/create.ts';
 import { checkAhead, checkLock, lockWords, parseLock, type Lock } from '../../src/lib/htlc/lock.ts';
 import { checkHtlc, checkPreimage, hashFrom, hashOf, type Htlc } from '../../src/lib/htlc/terms.ts';
 import { documentOf, htlcId, readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { FORMS, formName, htlcOf, LOCKS, PREIMAGE, PUBKEYS, secret } from '../support/htlc.ts';
-import { codeOf } from '../support/refusal.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 
 const P2WSH = { variant: 'standard', type: 'p2wsh', lock: LOCKS[0]! } as const;
 const printed = (htlc: Htlc): any => parseJson(printJson(documentOf(htlc)));
@@ -97,6 +98,21 @@ describe('documents', () => {
     const htlc = htlcOf({ variant: 'bolt3-received', type: 'p2wsh', lock: LOCKS[0]! });
     expect(codeOf(() => checkHtlc({ ...htlc, revocation: null }))).toBe('malformed-message');
     expect(codeOf(() => checkHtlc({ ...htlcOf(P2WSH), anchors: true }))).toBe('malformed-message');
+  });
+
+  it('keys sign together in taproot alone, and in the order that was asked for', () => {
+    const [claim, refund] = [PUBKEYS.claim, PUBKEYS.refund];
+    const p2tr = { ...P2WSH, type: 'p2tr', cooperative: true } as const;
+    const orders = { sorted: [claim, refund].sort(), 'claim-first': [claim, refund], 'refund-first': [refund, claim] };
+    for (const [order, keys] of Object.entries(orders))
+      expect(htlcOf(p2tr, { order: order as KeyOrder }).internal).toEqual(keys);
+    for (const type of ['p2wsh', 'p2sh', 'p2sh-p2wsh'] as const)
+      expect(refusal(() => htlcOf({ ...p2tr, type }))).toMatchObject({
+        code: 'malformed-message',
+        message: 'variant standard: participants of an internal key found, none outside p2tr expected',
+      });
+    const same = { claim: { pubkey: refund, auth: null } };
+    expect(codeOf(() => htlcOf(p2tr, same))).toBe('key-rejected');
   });
 
   it("the book's script is made only for whoever knows", () => {

@@ -19,12 +19,13 @@ import { checkMelt, payMelt, quoteMelt } from '../../src/lib/mint/melt.ts';
 import { newPurse, purseKind, withMinting, type Minting, type Purse } from '../../src/lib/mint/purse.ts';
 import { BY_RECEIPT, invoiceKind, newInvoice, type InvoiceRecord, type Melt } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
-import { signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
+import { signInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
 import { waitingOf } from '../../src/lib/credit/waiting.ts';
 import { contractWith } from '../credit/things.ts';
 import { Market } from '../support/mint-home.ts';
+import { codeOf } from '../support/refusal.ts';
 import TABLES from './tables.json' with { type: 'json' };
 
 /** A cell for each state and action. */
@@ -213,6 +214,51 @@ describe('an invoice', () => {
     });
     noneEmpty(table);
     expect(table).toEqual(TABLES.invoice);
+  });
+
+  it.each([699, 700, 701])('is a line of at most 700 bytes: %i', (bytes) => {
+    const terms = { network: 'regtest', contract: c.id, amountSat: 1n, id: 'ab'.repeat(16), expiry: 1 };
+    const line = (memo: string) => signInvoice({ ...terms, mint: 'm'.repeat(200), memo }, secret);
+    // A letter may be two bytes.
+    const memo = 'ü'.repeat(60).padEnd(bytes - Buffer.byteLength(line('')) - 60, 'm');
+    const short = line('m');
+    const padded = short + ' '.repeat(bytes - short.length);
+    if (bytes <= 700) {
+      expect(Buffer.byteLength(line(memo))).toBe(bytes);
+      expect(parseInvoice(line(memo))).toMatchObject({ memo });
+      expect(parseInvoice(padded)).toEqual(parseInvoice(short));
+    } else {
+      expect(codeOf(() => line(memo))).toBe('usage');
+      expect(codeOf(() => parseInvoice(padded))).toBe('malformed-invoice');
+    }
+  });
+
+  it.each([
+    // sat owed in all once an invoice was, where the merchant has settled 10,000; 500 unsettled ones are too many
+    [9_999n, 'paid'],
+    [10_000n, 'paid'],
+    [10_001n, 'failed'],
+  ])('makes room where it was settled: of 500, one at %i sat', (owedSat, status) => {
+    const fresh = { ...newInvoice(invoice), quoted: true };
+    const melt: Melt = { quote: 'm', digest: invoice.digest, contract: c.id, round: 0, state: 'new' };
+    const due = Array.from({ length: 500 }, (_, i) => ({
+      id: invoice.id,
+      amountSat: 1n,
+      owedSat: i === 0 ? owedSat : 20_000n,
+    }));
+    const contract = { ...c, signedMaxSat: 10_000n } as PayerCredit;
+    const { writes, result } = payMelt(
+      { contract, invoice: fresh, melt, tab: { contract: c.id, due } },
+      () => invoice,
+      { network: 'regtest', mint, facts: { tip: 1_000, coins: 'not-checked', now: 0 }, stopped: null },
+      () => secret,
+    );
+    expect(result.status).toBe(status);
+    if (status === 'paid') expect(writes.tab!.due).toHaveLength(500);
+    else {
+      expect(result).toMatchObject({ code: 'invoices-unsettled' });
+      expect(writes).toEqual({ melt: { ...melt, state: 'refused' } });
+    }
   });
 });
 

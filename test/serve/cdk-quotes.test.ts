@@ -202,12 +202,24 @@ describe('quotes', () => {
       await market.mint.stop();
       await refused(() => bound(contract, 'nobody-knows'), 'mint-unavailable', market.operator);
       await market.mint.serve(Number(new URL(market.mint.url).port));
+      market.operator.askMint = async () => 'not-checked';
+      await refused(() => bound(contract, 'nobody-knows'), 'mint-unavailable', market.operator);
     });
 
-    it('whose amount_paid is not 0 is never newly bound', async () => {
+    it('whose amount_paid or amount_issued is not 0 is never newly bound', async () => {
       const contract = await market.forward();
       const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
       market.mint.state.quotes.find((q) => q.id === id)!.paid = 1;
+      await refused(() => bound(contract, id), 'quote-used', market.operator);
+      const pubkey = await keyOf(contract);
+      market.operator.askMint = async () => ({
+        id,
+        amountSat: null,
+        pubkey,
+        paidSat: 0n,
+        issuedSat: 1n,
+        expiry: null,
+      });
       await refused(() => bound(contract, id), 'quote-used', market.operator);
     });
 
@@ -221,15 +233,16 @@ describe('quotes', () => {
       const contract = await market.forward();
       const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
       const told = (await bound(contract, id)).message;
-      market.user.askMint = async () => ({
-        id,
-        amountSat: null,
-        pubkey: KEY,
-        paidSat: 0n,
-        issuedSat: 0n,
-        expiry: null,
-      });
-      await refused(() => market.user.run(ecashQuote, { on: told }), 'quote-unlocked', market.user);
+      const key = await keyOf(contract);
+      for (const [pubkey, amountSat] of [
+        [KEY, null],
+        [null, null],
+        [key, 500n],
+        [key, 0n],
+      ] as const) {
+        market.user.askMint = async () => ({ id, amountSat, pubkey, paidSat: 0n, issuedSat: 0n, expiry: null });
+        await refused(() => market.user.run(ecashQuote, { on: told }), 'quote-unlocked', market.user);
+      }
       market.user.askMint = async () => 'unknown';
       await refused(() => market.user.run(ecashQuote, { on: told }), 'quote-unknown', market.user);
       market.user.askMint = async () => 'not-checked';

@@ -114,17 +114,23 @@ export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'
   reserved: null,
 });
 
+/** What the mint says of a quote. @throws Refusal `mint-unavailable`, `quote-unknown` */
+export function answered(found: MintQuote | 'unknown' | 'not-checked'): MintQuote {
+  if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
+  if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
+  return found;
+}
+
 /**
  * What the mint must say of a quote before it becomes a contract's.
  * @param expected `amountSat` null: the reusable quote, locked to `pubkey`, the contract's own
  * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`, `quote-used`
  */
 export function checkUnpaid(
-  found: MintQuote | 'unknown' | 'not-checked',
+  facts: MintQuote | 'unknown' | 'not-checked',
   { amountSat, pubkey }: { amountSat: bigint | null; pubkey: Hex | null },
 ): MintQuote {
-  if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
-  if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
+  const found = answered(facts);
   if (found.amountSat !== amountSat)
     throw new Refusal(
       'quote-amount',
@@ -213,8 +219,9 @@ export function acknowledge(q: Quote, figures: Figures | 'unknown'): Quote {
   if (figures === 'unknown') return { ...q, stopped: 'mint-behind' };
   const { paidSat, issuedSat } = figures;
   if (issuedSat < q.issuedSat) return { ...q, stopped: 'mint-behind' };
+  if (paidSat > shownSat(q)) return { ...q, stopped: 'mint-ahead' };
   const seen = { ...q, issuedSat };
   if (paidSat === shownSat(q)) return { ...seen, event: null, ackSat: paidSat };
   if (paidSat === q.ackSat) return seen;
-  return { ...q, stopped: paidSat < shownSat(q) ? 'mint-behind' : 'mint-ahead' };
+  return { ...q, stopped: 'mint-behind' };
 }

@@ -60,6 +60,6 @@ export function createHtlc(input: CreateInput): Htlc {
 
 /** The order of keys is part of the address: Lightning sorts them, boltz-core takes them as they come. */
 function ordered(claim: Hex, refund: Hex, order: KeyOrder): Internal {
-  if (order === 'refund-first' || (order === 'sorted' && refund < claim)) return [refund, claim];
-  return [claim, refund];
+  const keys: [Hex, Hex] = order === 'refund-first' ? [refund, claim] : [claim, refund];
+  return order === 'sorted' ? keys.sort() : keys;
 }

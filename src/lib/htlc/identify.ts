@@ -105,11 +105,7 @@ export function identifyScript(script: Uint8Array, type: ScriptType | null = nul
   return describe(script, found(script, type), type);
 }
 
-/** No known script is longer, and what is long costs time to read. */
-const LONGEST = 520;
-
 function found(script: Uint8Array, type: ScriptType | null): Match[] {
-  if (script.length > LONGEST) throw unknown(`a script of ${script.length} bytes`);
   const all = [
     ...(type === 'p2tr' ? [] : matches(script, false)),
     ...(type === null || type === 'p2tr' ? matches(script, true) : []),

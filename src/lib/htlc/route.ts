@@ -6,6 +6,7 @@
  * leaves through it; the first channel's are not charged. Not here: packets (`onion/`), finding routes.
  */
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
+import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
@@ -175,9 +176,7 @@ function checkHop(channel: Channel, amount: bigint, expiry: bigint, height: bigi
   if (amount < minimumMsat) refuse(`${amount} msat found, at least ${minimumMsat} expected`);
   if (amount > maximumMsat) refuse(`${amount} msat found, at most ${maximumMsat} expected`);
   if (amount + reserveMsat > fromMsat)
-    refuse(
-      `${amount} msat found, at most ${fromMsat > reserveMsat ? fromMsat - reserveMsat : 0n} of ${from}'s balance expected`,
-    );
+    refuse(`${amount} msat found, at most ${maxSat(fromMsat - reserveMsat, 0n)} of ${from}'s balance expected`);
   if (expiry > HEIGHTS_END) refuse(`expiry ${expiry} found, a height expected`);
   if (expiry > height + MAX_HTLC_CLTV)
     refuse(`expiry ${expiry} found, at most ${MAX_HTLC_CLTV} blocks above ${height} expected`);

@@ -182,7 +182,11 @@ export function readScript(text: string, script: Uint8Array): Holes | undefined 
   return at === found.length && equalBytes(writeScript(text, holes), script) ? holes : undefined;
 }
 
+/** No known script is longer, and what is long costs time to read. */
+const LONGEST = 520;
+
 function decoded(script: Uint8Array): readonly (string | number | Uint8Array)[] | undefined {
+  if (script.length > LONGEST) return undefined;
   try {
     return Script.decode(script) as (keyof typeof OP | number | Uint8Array)[];
   } catch {
@@ -200,7 +204,7 @@ function numberOf(item: string | number | Uint8Array | undefined): number {
   }
 }
 
-/** A script in words: opcodes by name, numbers, pushes in hex. */
+/** A script in words: opcodes by name, numbers, pushes in hex; none for one that is longer than any known. */
 export const scriptWords = (script: Uint8Array): string =>
   (decoded(script) ?? []).map((item) => (item instanceof Uint8Array ? bytesToHex(item) : String(item))).join(' ');
 

@@ -83,7 +83,8 @@ export function checkTiming({ htlc, template, path }: Spend, psbt: string): void
   const found = templateOf(readPsbt(psbt));
   const [own, input] = [template.inputs[0]!, found.inputs.find((i) => i.txid === template.inputs[0]!.txid)];
   if (!input || input.vout !== own.vout) return;
-  const relative = own.sequence < 0x80000000;
+  // BIP68: without this bit the sequence is a lock.
+  const relative = (own.sequence & 0x80000000) === 0;
   if (relative && found.version < 2)
     throw new Refusal(
       'csv-version',

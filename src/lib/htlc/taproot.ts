@@ -49,4 +49,4 @@ export function treeOf(leaves: Record<PathName, Uint8Array>, internal: Internal)
 }
 
 const branch = (a: Uint8Array, b: Uint8Array): Uint8Array =>
-  bytesToHex(a) < bytesToHex(b) ? taggedHash('TapBranch', a, b) : taggedHash('TapBranch', b, a);
+  taggedHash('TapBranch', ...[a, b].sort((x, y) => Buffer.compare(x, y)));

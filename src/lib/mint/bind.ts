@@ -16,6 +16,7 @@ import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protoco
 import { checkHome, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import {
+  answered,
   checkNotStopped,
   checkUnpaid,
   newQuote,
@@ -131,9 +132,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       take: ({ message: m, records, facts }) => {
         const c = must(records.contract, 'payer', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payee');
-        const { quote } = facts;
-        if (quote === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
-        if (quote === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
+        const quote = answered(facts.quote);
         if (quote.pubkey !== c.terms.ecash_pubkey || quote.amountSat !== null)
           throw new Refusal('quote-unlocked', `quote ${m.quote} is not locked to this contract's ecash key`, {
             blame: 'payee',
@@ -162,8 +161,9 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
 );
 
 /** @throws Refusal `wrong-state` where the contract's ecash comes from elsewhere */
-export function mintOf(terms: Terms): string {
-  if (terms.ecash !== 'cdk' || terms.mint_url === null)
-    throw new Refusal('wrong-state', `a contract with ecash '${terms.ecash}' found, one with a running mint expected`);
-  return terms.mint_url;
+export function mintOf({ ecash, mint_url }: Terms): string {
+  if (ecash !== 'cdk')
+    throw new Refusal('wrong-state', `a contract with ecash '${ecash}' found, one with a running mint expected`);
+  // Terms without it are refused where they are read.
+  return mint_url!;
 }
