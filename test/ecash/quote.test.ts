@@ -49,7 +49,12 @@ it('learns nothing from what it was before', () => {
 });
 
 const mintSays = (change: object) => ({
-  ...{ id: 'q', amountSat: 500n, pubkey: 'aa', paidSat: 0n, issuedSat: 0n, expiry: null },
+  id: 'q',
+  amountSat: 500n,
+  pubkey: 'aa',
+  paidSat: 0n,
+  issuedSat: 0n,
+  expiry: null,
   ...change,
 });
 

@@ -3,21 +3,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/onion/blind-document.ts';
 import { aggregate, relayed } from '../../src/lib/onion/blinded-payment.ts';
-import { blindingFor, readPath, unblind, writePath } from '../../src/lib/onion/blinding.ts';
+import { blindingFor, blindPath, readPath, unblind, writePath } from '../../src/lib/onion/blinding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../src/lib/onion/message-document.ts';
-import { buildMessage, peelMessage, readMessage } from '../../src/lib/onion/message.ts';
+import { buildMessage, peelMessage, readMessage, writeMessage } from '../../src/lib/onion/message.ts';
 import { parsePath } from '../../src/lib/onion/path-document.ts';
-import { parseFields } from '../../src/lib/onion/fields.ts';
+import { parseFields, writeFields } from '../../src/lib/onion/fields.ts';
 import { buildPacket, LARGEST_MESSAGE_SIZE } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
-import { RECIPIENT_DATA } from '../../src/lib/onion/recipient-data.ts';
+import { RECIPIENT_DATA, type RecipientData } from '../../src/lib/onion/recipient-data.ts';
 import { routeDocument } from '../../src/lib/onion/route-document.ts';
 import { parseBuild, buildDocument } from '../../src/lib/onion/build-document.ts';
 import { withLength } from '../../src/lib/onion/payload.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
-import { bytes, fill, hex, keyOf, pubkeyOf } from '../support/onion.ts';
-import { codeOf } from '../support/refusal.ts';
+import { bytes, fill, hex, keyOf, pubkeyOf, SESSION } from '../support/onion.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 import { fixture, vectors } from '../support/vectors.ts';
 
 const route = fixture('onion/blinding.json');
@@ -139,6 +139,29 @@ describe("BOLT4's blinded payment", () => {
     expect([of(999n), of(1000n), of(0n, 0n)].map(codeOf)).toEqual(Array(3).fill('blinding-constraint'));
     expect([of(1001n)().amountMsat, of(1n, 0n)().amountMsat]).toEqual([1n, 1n]);
   });
+  it('a path that begins at a channel is none that a route ends at', () => {
+    const payinfo = { fee_base_msat: 0, fee_proportional_millionths: 0, cltv_expiry_delta: 0 };
+    const blinded_path = { ...message.route, first_node_id: '01'.repeat(9), payinfo };
+    const json = { amount_msat: 1000, final_cltv_expiry: 100, hops: [{ pubkey: hex(pubkeyOf(0)) }], blinded_path };
+    expect(refusal(() => routeDocument(document(json)))).toMatchObject({
+      code: 'malformed-message',
+      message: 'blinded_path.first_node_id: a short channel id found, a public key expected',
+    });
+  });
+  it.each([
+    // the first of 9 bytes: which end of the channel
+    ['00', true],
+    ['01', true],
+    ['02', false],
+  ])('a channel that begins with %s is an introduction: %s', (side, taken) => {
+    const first_node_id = side + '09'.repeat(8);
+    const work = () => parsePath(document({ ...message.route, first_node_id })).firstNodeId;
+    if (taken) expect(hex(work())).toBe(first_node_id);
+    else expect(codeOf(work)).toBe('malformed-message');
+    expect(codeOf(() => parsePath(document({ ...message.route, first_node_id: side.repeat(8) })))).toBe(
+      'malformed-message',
+    );
+  });
   it('24: a route that ends elsewhere than the path begins is refused', () => {
     const route = (pubkey: string) =>
       routeDocument(
@@ -168,6 +191,11 @@ describe("BOLT4's blinded payment", () => {
     const json = '{"allowed_features":{"features":[0,9]}}';
     const read = parseFields(RECIPIENT_DATA, new Fields(parseJson(json) as never, '', []));
     expect(read.allowed_features).toBe('0201');
+    for (const bit of [65_534, 65_535]) {
+      const far = `{"allowed_features":{"features":[${bit}]}}`;
+      const { allowed_features: set } = parseFields(RECIPIENT_DATA, new Fields(parseJson(far) as never, '', []));
+      expect([set!.length, set!.slice(0, 2)]).toEqual([2 * 8192, bit === 65_535 ? '80' : '40']);
+    }
   });
   it('the aggregate always covers what the hops take', () => {
     const relay = fc.record({
@@ -248,6 +276,68 @@ describe("BOLT4's onion message", () => {
     expect(codeOf(() => buildMessage(path, { invoice: 'aa'.repeat(40000) }, { sessionKey: fill(4) }))).toBe(
       'onion-overflow',
     );
+  });
+  it.each([
+    // bytes of the invoice, beside 57 of its hop, and of all payloads
+    [1242, 1300],
+    [1243, 1300],
+    [1244, 32_768],
+  ])('with an invoice of %i bytes takes %i', (length, size) => {
+    const { path: one } = blindPath([{ nodeId: pubkeyOf(0), data: new Uint8Array() }], SESSION);
+    const build = (options: object) =>
+      buildMessage(one, { invoice: 'aa'.repeat(length) }, { sessionKey: fill(4), ...options });
+    expect(build({}).size).toBe(size);
+    if (size > 1300) expect(codeOf(() => build({ size: 1300 }))).toBe('onion-overflow');
+  });
+  it.each([-1, 0, 1])('of the largest size and %i bytes more', (more) => {
+    const [packet, pathKey] = [new Uint8Array(65_498 + more), hex(path.firstPathKey)];
+    for (const json of [
+      { path_key: pathKey, onion: hex(packet) },
+      { onion_message: hex(writeMessage(path.firstPathKey, packet)) },
+    ])
+      expect(codeOf(() => peelMessageDocument(document(json), keyOf(0), []))).toBe(
+        more > 0 ? 'onion-size' : 'onion-point',
+      );
+  });
+  it.each([
+    [35, 'malformed'],
+    [36, 'malformed'],
+    [37, 'taken'],
+  ])('of %i bytes is %s', (length, expected) => {
+    const whole = writeMessage(path.firstPathKey, new Uint8Array());
+    expect(whole).toHaveLength(37);
+    if (expected === 'taken') expect(readMessage(whole).onion).toHaveLength(0);
+    else expect(codeOf(() => readMessage(whole.subarray(0, length)))).toBe(expected);
+  });
+  it.each<[object, string]>([
+    [{}, 'path: nothing found, a blinded path, or nodes: a list of public keys, expected'],
+    [{ nodes: [] }, 'path: nothing found, a blinded path, or nodes: a list of public keys, expected'],
+    [
+      { nodes: [hex(pubkeyOf(0))], message: { encrypted_recipient_data: 'aa' } },
+      'message.encrypted_recipient_data: found, which the path has already',
+    ],
+  ])('%j is none to build', (json, message) => {
+    const random = { session: fill(1), path: fill(2) };
+    expect(refusal(() => buildMessageDocument(document(json), random))).toMatchObject({
+      code: 'malformed-message',
+      message,
+    });
+  });
+  it.each<[string, RecipientData, string | null]>([
+    ['with a path id', { next_node_id: hex(pubkeyOf(1)), path_id: 'aa' }, 'onion-field-forbidden'],
+    ['without node or channel', {}, 'onion-field-missing'],
+    ['with a channel', { short_channel_id: '1x1x1' }, null],
+    ['with a node', { next_node_id: hex(pubkeyOf(1)) }, null],
+  ])('at a forwarding hop %s', (_, data, code) => {
+    const nodes = [pubkeyOf(0), pubkeyOf(1)];
+    const made = blindPath(
+      nodes.map((nodeId, i) => ({ nodeId, data: writeFields(RECIPIENT_DATA, i === 0 ? data : {}) })),
+      SESSION,
+    ).path;
+    const { onion } = buildMessage(made, {}, { sessionKey: fill(4) });
+    const work = () => peelMessage({ pathKey: made.firstPathKey, onion }, keyOf(0));
+    if (code === null) expect(work().next).toBeDefined();
+    else expect(codeOf(work)).toBe(code);
   });
   it('is refused where BOLT4 has it ignored', () => {
     const { blindedNodeId } = path.hops[0]!;

@@ -10,7 +10,7 @@ import { FAILURES, readFailure, writeFailure } from '../../src/lib/onion/failure
 import { keyFor } from '../../src/lib/onion/keys.ts';
 import { sha256Of } from '../../src/lib/onion/answer.ts';
 import { bytes, fill, hex, keyOf } from '../support/onion.ts';
-import { codeOf } from '../support/refusal.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 import { fixture, vectors } from '../support/vectors.ts';
 
 /** How often an error onion's HMAC was computed. */
@@ -154,8 +154,40 @@ describe('the origin', () => {
       expect(codeOf(() => unwrapErrorDocument(document({ ...json, error })))).toBe('error-size');
     for (const attribution_data of ['', 'aa'.repeat(ATTRIBUTION_SIZE - 1), 'aa'.repeat(ATTRIBUTION_SIZE + 1)])
       expect(codeOf(() => unwrapErrorDocument(document({ ...json, attribution_data })))).toBe('error-size');
+    const numbers = { ...json, shared_secrets: [json.shared_secrets[0], 5] };
+    expect(refusal(() => unwrapErrorDocument(document(numbers)))).toMatchObject({
+      code: 'malformed-message',
+      message: 'shared_secrets[1]: 32 bytes in hex expected',
+    });
     for (const bad of [{}, { shared_secrets: [] }, { shared_secrets: ['aa'] }, { shared_secrets: json.shared_secrets }])
       expect(codeOf(() => unwrapErrorDocument(document(bad)))).toBe('malformed-message');
+  });
+  it('finds nobody behind the route, whose secrets it fills up with zeros', () => {
+    const [one, two] = secretsOf(2) as [Uint8Array, Uint8Array];
+    const onion = wrapError(one, wrapError(two, buildError(new Uint8Array(32), bytes('2002'))));
+    expect(unwrapError([one, two], onion)).toMatchObject({ hop: undefined, message: undefined });
+    expect(unwrapError([one, two, new Uint8Array(32)], onion)).toMatchObject({ hop: 2, message: bytes('2002') });
+  });
+  it.each([35, 36, 37, 65_534, 65_535, 65_536])('reads and wraps error onions of %i bytes, of 36 to 65535', (size) => {
+    const json = { shared_secrets: [hex(fill(1))], error: hex(new Uint8Array(size)) };
+    const fits = size >= 36 && size <= 65_535;
+    expect(codeOf(() => unwrapErrorDocument(document(json)))).toBe(fits ? 'error-unreadable' : 'error-size');
+    const wrap = () => wrapErrorDocument(document({ shared_secret: hex(fill(1)), error: json.error }));
+    if (fits) expect((wrap() as { error: string }).error).toHaveLength(2 * size);
+    else expect(codeOf(wrap)).toBe('error-size');
+  });
+  it.each([
+    // bytes of the message, and of message and padding; 36 more are the HMAC and two lengths
+    [65_498, 256, 65_534],
+    [65_499, 256, 65_535],
+    [65_500, 256, null],
+    [2, 65_498, 65_534],
+    [2, 65_499, 65_535],
+    [2, 65_500, null],
+  ])('a message of %i bytes padded to %i', (length, padTo, size) => {
+    const work = () => buildError(fill(1), new Uint8Array(length), { padTo });
+    if (size === null) expect(codeOf(work)).toBe('error-size');
+    else expect(work().error).toHaveLength(size);
   });
   it('no bytes make it crash', () => {
     fc.assert(
@@ -200,6 +232,14 @@ describe('failure messages', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+it('a failure of no known name is not written', () => {
+  for (const name of ['nonsense', '', 'toString', '__proto__'])
+    expect(refusal(() => writeFailure(name, document({})))).toMatchObject({
+      code: 'malformed-message',
+      message: `a failure found that is not known: ${name}`,
+    });
 });
 
 describe('onion-error documents', () => {

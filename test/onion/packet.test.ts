@@ -7,6 +7,7 @@ import { answerTo, explain } from '../../src/lib/onion/answer.ts';
 import { drawLayers } from '../../src/lib/onion/graph.ts';
 import { buildPacket, checkBudget, cutLayer, LARGEST_SIZE, openPacket } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet, type Refused } from '../../src/lib/onion/peel.ts';
+import { parsePacket } from '../../src/lib/onion/peel-document.ts';
 import { hasLength, withLength } from '../../src/lib/onion/payload.ts';
 import { N, toBytes } from '../../src/lib/signing/curve.ts';
 import { blindPath } from '../../src/lib/onion/blinding.ts';
@@ -251,6 +252,16 @@ describe('a packet is refused', () => {
         message: 'update_fail_malformed_htlc',
       });
     });
+    it.each([-1n, 0n, 1n])('that expires %i blocks after its own delta', (more) => {
+      const { onion, pathKey } = inside({
+        short_channel_id: '1x1x1',
+        payment_relay: { ...relay, cltv_expiry_delta: 9n },
+      });
+      const htlc = { amountMsat: 50n, cltvExpiry: 9n + more };
+      const found = peel({ onion, pathKey, associatedData: AD, htlc }, keyOf(0));
+      if (more < 0n) expect(found).toMatchObject({ refusal: { code: 'blinding-constraint' } });
+      else expect(found).toMatchObject({ next: { htlc: { amountMsat: 49n, cltvExpiry: more } } });
+    });
     it('outside its constraints', () => {
       const data = {
         short_channel_id: '1x1x1',
@@ -274,6 +285,30 @@ describe('a packet is refused', () => {
       expect(codeFor(onion, { pathKey: path.firstPathKey })).toBe('path-key-unexpected');
       expect(codeFor(onion, { pathKey: fill(5, 33) })).toBe('wrong-key');
     });
+  });
+
+  it.each<[string, object, string | null]>([
+    // amount in msat and expiry of the HTLC, as the document or the flags have them
+    ['no HTLC', {}, null],
+    ['an amount alone', { amountMsat: 5n }, 'amount_msat and cltv_expiry: one found without the other'],
+    ['an expiry alone', { cltvExpiry: 5n }, 'amount_msat and cltv_expiry: one found without the other'],
+    ['an expiry below the largest', { amountMsat: 5n, cltvExpiry: 0xfffffffen }, null],
+    ['the largest expiry', { amountMsat: 5n, cltvExpiry: 0xffffffffn }, null],
+    [
+      'an expiry above the largest',
+      { amountMsat: 5n, cltvExpiry: 0x100000000n },
+      'cltv_expiry: 4294967296 found, a height expected',
+    ],
+  ])('or asked about with %s', (_, htlc: { amountMsat?: bigint; cltvExpiry?: bigint }, message) => {
+    const { amountMsat, cltvExpiry } = htlc;
+    const words = {
+      onion: 'aa',
+      ...(amountMsat !== undefined && { amount_msat: Number(amountMsat) }),
+      ...(cltvExpiry !== undefined && { cltv_expiry: Number(cltvExpiry) }),
+    };
+    for (const work of [() => parsePacket(document(words)), () => parsePacket(document({ onion: 'aa' }), htlc)])
+      if (message === null) expect(work().htlc).toEqual(amountMsat === undefined ? undefined : htlc);
+      else expect(refusal(work)).toMatchObject({ code: 'malformed-message', message });
   });
 
   it('in an HTLC that holds less or expires earlier than it says', () => {
@@ -317,6 +352,15 @@ describe('building refuses', () => {
       expect(codeOf(() => built({ hops: [{ ...hop, payload }] }))).toBe('malformed-message');
     expect(built({ hops: [{ ...hop, payload: '00', prefixed: true }] }).payload_lengths).toEqual(['given']);
   });
+  it.each([34, 35, 36])('payloads of %i bytes, of at least 35, hold one hop', (size) => {
+    const least = { hops: [{ ...hop, payload: 'aabb' }], size };
+    if (size >= 35) expect(built(least)).toMatchObject({ used: 35, onion: expect.stringMatching(/^00/) });
+    else
+      expect(refusal(() => built(least))).toMatchObject({
+        code: 'malformed-message',
+        message: 'size: 34 found, 35 or more expected',
+      });
+  });
   it('documents of another form', () => {
     for (const json of [
       {},
@@ -335,6 +379,33 @@ describe('building refuses', () => {
     expect(
       codeOf(() => built({ hops: [{ pubkey: hop.pubkey, legacy: { amt_to_forward: 1, outgoing_cltv_value: 1 } }] })),
     ).toBe('malformed-message');
+  });
+});
+
+describe('a packet too small for what it says', () => {
+  // The bytes that its hop payloads have.
+  it.each<[string, number, string, object]>([
+    ['', 0, 'onion-length', {}],
+    ['fd', 1, 'onion-length', {}],
+    ['fd01', 2, 'onion-length', {}],
+    ['fd0102', 3, 'onion-beyond', {}],
+    ['02aabb', 3, 'onion-no-hmac', {}],
+    ['02aabb', 34, 'onion-no-hmac', {}],
+    ['00', 1, 'onion-beyond', { legacy: true }],
+    ['00', 32, 'onion-beyond', { legacy: true }],
+    ['00', 33, 'onion-no-hmac', { legacy: true }],
+    ['00', 64, 'onion-no-hmac', { legacy: true }],
+  ])('%j in %i bytes: %s', (frame, size, code, options) => {
+    expect(codeFor(packetAround(bytes(frame), size), { size }, options)).toBe(code);
+  });
+  it('and one that has just enough', () => {
+    for (const [frame, size, options] of [
+      ['02ee00', 35, {}],
+      [`00${'00'.repeat(32)}`, 65, { legacy: true }],
+    ] as const) {
+      const found = peel({ onion: packetAround(bytes(frame), size), associatedData: AD, size }, keyOf(0), options);
+      expect('refusal' in found ? found.refusal.code : 'taken').not.toMatch(/^onion-(length|beyond|no-hmac)$/);
+    }
   });
 });
 
@@ -365,7 +436,11 @@ describe('the historic frame', () => {
   it('has three fields and no others, padding of zeros, and two kinds of filler', () => {
     const one = (payload: object) =>
       codeOf(() => built({ hops: [{ pubkey: hex(pubkeyOf(0)), payload }] }, { legacy: true }));
-    expect(one({ amt_to_forward: 1 })).toBe('malformed-message');
+    for (const payload of [{ amt_to_forward: 1 }, { outgoing_cltv_value: 1 }, { short_channel_id: '1x1x1' }])
+      expect(one(payload)).toBe('malformed-message');
+    expect(
+      refusal(() => built({ hops: [{ pubkey: hex(pubkeyOf(0)), payload: 'aabb' }] }, { legacy: true })).message,
+    ).toContain('an object of fields for the historic frame');
     expect(one({ amt_to_forward: 1, outgoing_cltv_value: 1, payment_metadata: 'aa' })).toBe('malformed-message');
     expect(codeFor(packetAround(bytes(`00${'01'.repeat(32)}${'00'.repeat(32)}`)), {}, { legacy: true })).toBe(
       'tlv-value',

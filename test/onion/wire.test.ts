@@ -15,6 +15,8 @@ import {
 } from '../../src/lib/onion/fields.ts';
 import { MAX_U64 } from '../../src/lib/bitcoin/bytes.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
+import { PAYLOAD } from '../../src/lib/onion/payload.ts';
+import { RECIPIENT_DATA } from '../../src/lib/onion/recipient-data.ts';
 import { readStream, writeStream } from '../../src/lib/onion/tlv.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';
@@ -147,6 +149,20 @@ describe('TLV streams', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('values of records that are cut', () => {
+  // Bytes of the part that is there whatever the amount behind it is.
+  it.each<[string, Parameters<typeof readFields>[0], number, number]>([
+    ['payment_data', PAYLOAD, 8, 32],
+    ['payment_relay', RECIPIENT_DATA, 10, 6],
+    ['payment_constraints', RECIPIENT_DATA, 12, 4],
+  ])('%s', (name, fields, type, least) => {
+    const read = (length: number) =>
+      readFields(fields, Uint8Array.of(type, length, ...new Uint8Array(length).fill(1))).values;
+    for (const length of [0, least - 1]) expect(codeOf(() => read(length))).toBe('tlv-value');
+    for (const length of [least, least + 1]) expect(read(length)).toHaveProperty(name);
   });
 });
 

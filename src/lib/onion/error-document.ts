@@ -10,7 +10,7 @@ import { ecdh } from '../signing/ecdh.ts';
 import { writeUint } from './bigsize.ts';
 import { sha256Of } from './answer.ts';
 import { buildError, MESSAGE_AND_PADDING, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
-import { FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';
+import { failureNamed, FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';
 
 /** The secret that the hop shares with the origin: given, or from the packet that it got and its key. */
 function secretOf(from: Fields, key: bigint | undefined, onion: Uint8Array | undefined): Uint8Array | undefined {
@@ -36,17 +36,16 @@ function messageIn(from: Fields, onion: Uint8Array | undefined): Uint8Array {
     return whole;
   }
   const code = from.text('failure_code');
-  const byCode = Object.entries(FAILURES).find(([, [number]]) => number === Number.parseInt(code ?? '', 16))?.[0];
+  const byCode = Object.entries(FAILURES).find(([, [known]]) => known === Number.parseInt(code ?? '', 16))?.[0];
   if (code !== undefined && !/^[0-9a-fA-F]{4}$/.test(code)) from.refuse('failure_code', 'four hex digits');
   const name = from.text('failure') ?? byCode;
   if (name === undefined) from.refuse('failure', 'the name of a failure of BOLT4');
   if (code !== undefined && byCode !== name) from.refuse('failure_code', `the code of ${name!.slice(0, 60)}`);
-  if (!Object.hasOwn(FAILURES, name!)) from.refuse('failure', 'the name of a failure of BOLT4');
+  const [number, parts] = failureNamed(name!);
   const json = from.json('data');
-  if (typeof json === 'string')
-    return concatBytes(writeUint(BigInt(FAILURES[name!]?.[0] ?? 0), 2), from.bytes('data')!);
+  if (typeof json === 'string') return concatBytes(writeUint(BigInt(number), 2), from.bytes('data')!);
   const named = typeof json === 'object' ? from.object('data')! : new Fields({}, from.path('data'), from.unread);
-  const needsDigest = 'sha256_of_onion' in (FAILURES[name!]?.[1] ?? {});
+  const needsDigest = 'sha256_of_onion' in parts;
   if (needsDigest && onion && !named.has('sha256_of_onion'))
     return writeFailure(name!, new Fields({ sha256_of_onion: sha256Of(onion) }));
   return writeFailure(name!, named);

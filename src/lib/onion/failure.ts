@@ -83,11 +83,16 @@ export interface Failure {
 
 const SIZES = { u16: 2, u32: 4, u64: 8, sha256: 32 };
 
-/** The message of a failure from its named data; what is left out is 0, or no channel update. @throws Refusal `malformed-message` */
-export function writeFailure(name: string, data: Fields): Uint8Array {
+/** Code and data of a failure by its name. @throws Refusal `malformed-message` */
+export function failureNamed(name: string): NonNullable<(typeof FAILURES)[string]> {
   const found = Object.hasOwn(FAILURES, name) ? FAILURES[name] : undefined;
   if (!found) throw new Refusal('malformed-message', `a failure found that is not known: ${name.slice(0, 60)}`);
-  const [code, parts] = found;
+  return found;
+}
+
+/** The message of a failure from its named data; what is left out is 0, or no channel update. @throws Refusal `malformed-message` */
+export function writeFailure(name: string, data: Fields): Uint8Array {
+  const [code, parts] = failureNamed(name);
   const written = Object.entries(parts).map(([key, part]) => {
     if (part === 'sha256') return data.need(key, data.bytes(key, 32), '32 bytes in hex');
     if (part === 'bigsize') return writeBigSize(data.whole(key) ?? 0n);

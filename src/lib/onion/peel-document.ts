@@ -29,7 +29,7 @@ export function parsePacket(document: Fields, flags: PacketFlags = {}): Packet {
   const size = flags.size ?? Number(from.whole('size', BigInt(LARGEST_SIZE)) ?? PAYMENT_SIZE);
   const pathKey = from.has('path_key') ? pointIn(from, 'path_key') : undefined;
   const amountMsat = flags.amountMsat ?? from.whole('amount_msat');
-  const cltvExpiry = flags.cltvExpiry ?? from.whole('cltv_expiry', 0xffffffffn);
+  const cltvExpiry = flags.cltvExpiry ?? from.whole('cltv_expiry');
   if (cltvExpiry !== undefined && cltvExpiry > 0xffffffffn)
     throw new Refusal('malformed-message', `cltv_expiry: ${cltvExpiry} found, a height expected`);
   if ((amountMsat === undefined) !== (cltvExpiry === undefined))

@@ -52,8 +52,9 @@ export function readStream(bytes: Uint8Array): TlvRecord[] {
     };
     if (length.value > BigInt(left)) refuse('tlv-truncated', `${left} bytes found, ${length.value} expected`);
     const last = records.at(-1)?.type ?? -1n;
-    if (type.value === last) refuse('tlv-duplicate', 'found twice');
-    if (type.value < last) refuse('tlv-order', `found behind type ${last}, growing types expected`);
+    if (type.value <= last)
+      if (type.value === last) refuse('tlv-duplicate', 'found twice');
+      else refuse('tlv-order', `found behind type ${last}, growing types expected`);
     at = length.end + Number(length.value);
     records.push({ type: type.value, value: bytes.subarray(length.end, at), offset });
   }
