@@ -64,6 +64,17 @@ describe('at the deadline', () => {
     expect(events).toMatchObject([{ event: 'settled', by: 'exit' }]);
   });
 
+  it.each([
+    ['estimatesmartfee', { status: 200, body: '' }, 'chain-unavailable'],
+    ['estimatesmartfee', { status: 200, body: '{"result":{"feerate":"much"},"error":null,"id":1}' }, 'chain-unavailable'],
+    ['getmempoolinfo', { status: 200, body: 'no JSON' }, 'chain-unavailable'],
+  ] as const)('no answer to %s that can be read (%j) keeps an exit back, and it is said', async (call, told, code) => {
+    const { chain, events, looked } = await scene(1, { more: { [call]: told } });
+    expect(await looked()).toBe(false);
+    expect(events).toMatchObject([{ event: 'fees-unknown', code }, { event: 'exit' }]);
+    expect(chain.mempool).toHaveLength(1);
+  });
+
   it('a call that fails for one contract keeps no other from its exit', async () => {
     let calls = 0;
     const { ids, chain, events, looked } = await scene(3, {

@@ -12,7 +12,8 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
 import { spendOf } from './spends.ts';
 
-const DEFAULT_FEERATE = 2000;
+/** Satoshis for 1000 vB, where no node says anything. */
+export const DEFAULT_FEERATE = 2000;
 /** Blocks within which a transaction should confirm. */
 const TARGET = 6;
 const STALE_S = 90 * 60;

@@ -10,7 +10,7 @@ import { parseTransaction } from '../bitcoin/transaction.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
 import { recentBlocks } from '../chain/recent.ts';
 import { send } from '../chain/send.ts';
-import { networkOfNode } from '../chain/source.ts';
+import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
 import { spendersIn } from '../chain/spenders.ts';
 import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
 import type { Fees, Paying, Ready, Rules } from '../credit/fees.ts';
@@ -72,13 +72,13 @@ export async function look(
   stopped = (): boolean => false,
 ): Promise<boolean> {
   const { rpc } = node;
-  const { facts } = await node.source.facts({ tip: true, feerate: true });
+  const { facts } = await node.source.facts({ tip: true });
   const tip = facts.tip as number;
   const { watched, bad } = await post.list();
-  let all = bad.length === 0;
+  const { fees, unread } = await feesOf(node, post.network);
+  let all = bad.length === 0 && unread.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
-  const { least = 0, relay = 0 } = await rpc.mempoolRates();
-  const fees = { feerate: facts.feerate!, least, relay: Math.max(relay, MIN_FEERATE) };
+  for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
   const blocks: Blocks = {
     recent: recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()]))),
     spenders: (node.spenders ??= spendersIn(rpc)),
@@ -95,8 +95,7 @@ export async function look(
       all &&= !said.short;
       if (said.event !== undefined) await tell(tip, { event: said.event, ...about, ...said.more });
     } catch (error) {
-      // A call may fail that only this contract needs.
-      if (error instanceof Refusal && endsLook(error) && !(await isThere(node, post.network))) throw error;
+      await refuseAway(node, post.network, error);
       all = false;
       const { code, message } = failureOf(error);
       await tell(tip, { event: 'refused', ...about, code, message });
@@ -110,6 +109,26 @@ const inOrder = (watched: readonly Watched[], tip: number): Watched[] =>
   watched.filter((w) => !w.lapses || w.behind || tip >= w.terms.expiry).sort((a, b) => urgency(a) - urgency(b));
 const urgency = (w: Watched): number => (w.own || w.pending ? dueAt(w) : Infinity);
 
+/** What the node says of fees. Where that cannot be read, what is due goes out at the usual rate rather than not at all. */
+async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
+  const unread: Why[] = [];
+  const read = <T>(answer: Promise<T>): Promise<T | undefined> =>
+    answer.catch(async (error: unknown) => {
+      await refuseAway(node, network, error);
+      unread.push(failureOf(error));
+      return undefined;
+    });
+  const asked = await read(node.source.facts({ feerate: true }));
+  const { least = 0, relay = 0 } = (await read(node.rpc.mempoolRates())) ?? {};
+  const feerate = asked?.facts.feerate ?? Math.max(DEFAULT_FEERATE, least);
+  return { fees: { feerate, least, relay: Math.max(relay, MIN_FEERATE) }, unread };
+}
+
+/** A call may fail that only one contract needs, or none. @throws the error where the node itself is away */
+async function refuseAway(node: Node, network: string, error: unknown): Promise<void> {
+  if (!(error instanceof Refusal) || !endsLook(error)) return;
+  if ((error instanceof RpcError && isStarting(error)) || !(await isThere(node, network))) throw error;
+}
 const isThere = (node: Node, network: string): Promise<boolean> =>
   node.rpc.blockchainInfo().then(
     ({ chain }) => networkOfNode(chain) === network,
