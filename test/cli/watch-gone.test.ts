@@ -66,7 +66,11 @@ describe('at the deadline', () => {
 
   it.each([
     ['estimatesmartfee', { status: 200, body: '' }, 'chain-unavailable'],
-    ['estimatesmartfee', { status: 200, body: '{"result":{"feerate":"much"},"error":null,"id":1}' }, 'chain-unavailable'],
+    [
+      'estimatesmartfee',
+      { status: 200, body: '{"result":{"feerate":"much"},"error":null,"id":1}' },
+      'chain-unavailable',
+    ],
     ['getmempoolinfo', { status: 200, body: 'no JSON' }, 'chain-unavailable'],
   ] as const)('no answer to %s that can be read (%j) keeps an exit back, and it is said', async (call, told, code) => {
     const { chain, events, looked } = await scene(1, { more: { [call]: told } });
