@@ -6,6 +6,7 @@ import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
+import type { Message, TestParty } from '../support/party.ts';
 import { parties, payeeOf, payerOf, policy, refused, sealedAs } from './helpers.ts';
 
 const expires = { blocks: 4_320 };
@@ -106,6 +107,62 @@ describe('a cancel', () => {
     await refused(() => payer.run(closeCredit, { on: signed.message }), 'state-moved-on', payer);
     expect((await payee.run(closeCredit, { on: proposed.message })).text).toBe(signed.text);
     await refused(() => payee.run(signUpdate, { input: { contract, amount: 900n } }), 'wrong-state', payee);
+  });
+});
+
+describe('a cancel by an older message ends nothing that is newer', () => {
+  it('of a close: another amount, another fee, or only another nonce', async () => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const contract = await opened(both);
+    const propose = async () => (await payer.run(closeCredit, { input: { contract } })).message;
+    const cancel = (on: Message) => payer.run(closeCredit, { on, cancel: true });
+    const first = await propose();
+    await cancel(first);
+    await payMessages(both, contract, 50_000n);
+    const second = await propose();
+    await cancel(second);
+    payer.chain.feerate = 5_000;
+    const dearer = await propose();
+    payer.chain.feerate = 2_000;
+    const third = await propose();
+    const signed = (await payee.run(closeCredit, { on: second })).message;
+    const theirs = (await payee.run(closeCredit, { input: { contract } })).message;
+    for (const on of [first, second, dearer, signed, theirs]) {
+      const error = await refused(() => cancel(on), 'state-moved-on', payer);
+      expect(error.hint).toBe(`close-credit --contract ${contract.slice(0, 8)} --cancel ends that one`);
+    }
+    await cancel(third);
+    expect((await payerOf(both, contract)).closing).toBeNull();
+  });
+
+  it('of a request for the same sum', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const contract = await opened(both);
+    const ask = async (amount: bigint) => (await payee.run(signUpdate, { input: { contract, amount } })).message;
+    const cancel = (on: Message) => payee.run(signUpdate, { on, cancel: true });
+    const first = await ask(50_000n);
+    await cancel(first);
+    const second = await ask(50_000n);
+    await refused(() => cancel(first), 'too-late-to-cancel', payee);
+    await cancel(second);
+    expect((await payeeOf(both, contract)).live).toEqual([]);
+  });
+
+  it('of a rollover: of another offer, of a wish; and an offer that was not answered ends beside it', async () => {
+    const { both, payer, payee, contract, offer, propose } = await accepted();
+    const cancel = (party: TestParty, on: Message) => party.run(rollover, { on, cancel: true });
+    const [second, unanswered] = [await propose(await offer()), await offer()];
+    const [mine, theirs] = [await payerOf(both, contract), (await payee.run(rollover, { on: second })).message];
+    const asked = (await payer.run(rollover, { input: { contract } })).message;
+    const third = await propose(await offer());
+    for (const on of [second, theirs, asked]) await refused(() => cancel(payer, on), 'state-moved-on', payer);
+    expect((await payerOf(both, contract)).rolling!.nextKey).not.toBe(mine.rolling!.nextKey);
+    await cancel(payee, unanswered);
+    expect((await payeeOf(both, contract)).rolling).not.toBeNull();
+    await cancel(payer, third);
+    expect((await payerOf(both, contract)).rolling).toBeNull();
   });
 });
 

@@ -72,7 +72,8 @@ describe('a rollover that is cancelled', () => {
     const { accepted, next } = await rolling(both, contract);
     const named = { ...accepted, next_contract: { ...accepted['next_contract'], ...(await viewIn(both, other)) } };
     const on = await sealedAs(both.payee, accepted, { next_contract: named.next_contract });
-    await both.payer.run(rollover, { on, cancel: true });
+    await refused(() => both.payer.run(rollover, { on, cancel: true }), 'state-moved-on', both.payer);
+    await both.payer.run(rollover, { on: accepted, cancel: true });
     expect((await payerOf(both, other)).state).toBe('open');
     expect((await payerOf(both, contract)).rolling).toBe(null);
     expect(await both.payer.home.store.byName(next)).toEqual([]);

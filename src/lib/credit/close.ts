@@ -8,11 +8,11 @@
 import * as v from 'valibot';
 import { feeFor, checkProposed } from '../bitcoin/fee.ts';
 import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
-import { table, type Hex } from '../protocol/action.ts';
+import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { finish, isOpenedBy, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { closeJob } from './jobs.ts';
 import { inflightQueries } from './quotes.ts';
 import { checkReceipt } from './receipt.ts';
@@ -63,13 +63,17 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
     parse: messageParser('close-credit', steps),
     find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),
     ...overContract,
-    cancel: ({ records }) => {
+    cancel: ({ records, message, ...hand }) => {
       const c = closable(records.contract);
       if (!c.closing)
         throw new Refusal(
           'too-late-to-cancel',
           c.signedClose ? "this home has signed the other's close" : 'no own close is proposed',
         );
+      if (message && !isOf(hand, c, c.closing, message))
+        throw new Refusal('state-moved-on', 'the message is of another close than the one that this home proposed last', {
+          hint: `close-credit --contract ${c.id.slice(0, 8)} --cancel ends that one`,
+        });
       return {
         writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit },
         voids: noncesOf(c.id, [c.closing]),
@@ -216,6 +220,14 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
 
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
+
+/** Whether a message is of this very proposal, and not of an older one that pays the same. */
+const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing, m: CloseMessage): boolean =>
+  'psbt' in m &&
+  m.opener === c.role &&
+  m.paid_sat === paidSat &&
+  m.fee_sat === feeSat &&
+  isOpenedBy(hand, closeJob(c, paidSat, feeSat), m.psbt.close, outside);
 
 const receiptOf = (c: FundedCredit): Hex | null => (c.role === 'payee' ? c.receipt : null);
 

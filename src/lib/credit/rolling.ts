@@ -180,13 +180,15 @@ export function rolloverPsbt(job: Job, next: Terms, shares: Shares, witnesses: R
 export type RollRecords = { contract: Credit; next: Credit };
 
 /**
- * Gives up the rollover that is under way, whatever a message names: the contract that was begun with it ends with it.
- * Or, on the payee, an offer of this contract's that nobody has answered.
- * @throws Refusal `too-late-to-cancel`
+ * Gives up the rollover that is under way: the contract that was begun with it ends with it. Or, on the payee, an offer of
+ * this contract's that nobody has answered.
+ * @param named by its key, the next contract of the message; null for a cancel without one
+ * @throws Refusal `too-late-to-cancel`; `state-moved-on` for the message of another rollover
  */
-export function cancelRolling({ contract: c, next }: Partial<RollRecords>): Kept<RollRecords> {
+export function cancelRolling({ contract: c, next }: Partial<RollRecords>, named: Hex | null): Kept<RollRecords> {
   const rolling = rollingOf(c);
-  if ((c?.state === 'open' || c?.state === 'accepted') && rolling)
+  const isUnderWay = (c?.state === 'open' || c?.state === 'accepted') && rolling !== null;
+  if (isUnderWay && (named === null || named === rolling.nextKey))
     return {
       writes: { contract: { ...c, rolling: null } as Credit },
       voids: c.role === 'payee' ? noncesOf(c.id, [rolling]) : [],
@@ -194,6 +196,10 @@ export function cancelRolling({ contract: c, next }: Partial<RollRecords>): Kept
   if (c?.state === 'offered' && c.rolls !== null) return { writes: { contract: cancelled(c) } };
   if (next?.state === 'offered' && c && isFunded(c) && next.rolls === c.id)
     return { writes: { next: cancelled(next) } };
+  if (isUnderWay)
+    throw new Refusal('state-moved-on', 'the message is of another rollover than the one that is under way', {
+      hint: `rollover --contract ${c.id.slice(0, 8)} --cancel ends that one`,
+    });
   throw new Refusal(
     'too-late-to-cancel',
     c?.state === 'rolled' ? 'the rollover is signed' : 'no rollover is under way',

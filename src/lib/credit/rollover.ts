@@ -58,7 +58,7 @@ import { checkReceipt } from './receipt.ts';
 import { creditKind, must, rollingOf, type Credit, type Rolling } from './records.ts';
 import { signedUpTo } from './owed.ts';
 import { refundCopy } from './refund-copy.ts';
-import { nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
+import { namedBy, nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
 import { checkOffered, rollover as rolloverTemplate } from './transactions.ts';
 
@@ -73,7 +73,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       ...(m && m.step !== 'asked' && { next: keyClaim(nextKey(m)) }),
     }),
     ...overContract,
-    cancel: ({ records }) => cancelRolling(records),
+    cancel: ({ records, message: m }) => cancelRolling(records, m && namedBy(m)),
   },
   (row) => [
     row({

@@ -34,7 +34,7 @@ import { updateJob } from './jobs.ts';
 import { checkHome, noncesOf, SIGN, outpointOf, overContract, TWICE } from './steps.ts';
 import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
-import { creditKind, must, type PayerCredit } from './records.ts';
+import { creditKind, must, type Live, type PayerCredit } from './records.ts';
 import { checkGrows, checkUpdates, paidNames, paidNotes, request, type UpdateRecords } from './request.ts';
 import { put } from './spans.ts';
 import { viewOf, type Role } from './terms.ts';
@@ -59,7 +59,12 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
     ...overContract,
     cancel: ({ records, message }) => {
       const c = must(records.contract, 'payee', 'open');
-      const gone = c.live.filter((l) => !message || ('paid_sat' in message && l.paidSat === message.paid_sat));
+      // Of an older request for the same sum the nonce is another.
+      const asksFor = ({ paidSat, pubnonce }: Live, m: UpdateMessage): boolean =>
+        'psbt' in m &&
+        m.paid_sat === paidSat &&
+        sharesIn(updateJob(c, paidSat), m.psbt.update).own.pubnonce === pubnonce;
+      const gone = c.live.filter((l) => !message || asksFor(l, message));
       if (gone.length === 0) throw new Refusal('too-late-to-cancel', 'no such request is open');
       return {
         writes: { contract: { ...c, live: c.live.filter((l) => !gone.includes(l)) } },

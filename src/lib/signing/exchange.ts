@@ -89,6 +89,15 @@ export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
   return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
 }
 
+/**
+ * Whether a message's PSBT shows the nonce that this party has open for the job: the same job may have been opened before.
+ * @param outside what the record keeps of a nonce that lies in another wallet
+ */
+export function isOpenedBy(hand: Pick<Hand, 'keys'>, job: Job, psbt: string, outside?: Outside): boolean {
+  const open = job.own.outside ? outside?.pubnonce : hand.keys.nonce(job.nonceId)?.pubnonce;
+  return open != null && sharesIn(job, psbt).own.pubnonce === open;
+}
+
 export interface Opened {
   share: Share;
   opens: readonly OpenNonce[];
