@@ -165,10 +165,10 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     flags: flagDigest(action, row.name, line),
     copies: out.copies ?? [],
   });
-  // A secret that is worked out once more, with nothing new to keep, writes nothing.
-  const again = row.secret && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
-  // A start is never taken for another one, but what it printed can be printed again (--again).
   const unkept = row.secret || out.passing;
+  // What is worked out once more, with nothing new to keep, writes nothing.
+  const again = unkept && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
+  // A start is never taken for another one, but what it printed can be printed again (--again).
   const replyKey = unkept ? null : (key ?? (await startKey(action.type, text, ports)));
   if (again) await ports.store.flush();
   else if (!(await commit(action, out, replyKey, reply, loaded, facts.payout ?? [], ports))) return undefined;

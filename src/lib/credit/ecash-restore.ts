@@ -147,7 +147,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
           return signed.id === m.keyset_id ? [{ B_, ...signed }] : [];
         });
         const said = { keyset, paid_sat: c.paidSat, receipt: c.receipt, found };
-        return { message: { ...m, step: 'answered', ...said }, writes: {} };
+        return { message: { ...m, step: 'answered', ...said }, writes: {}, passing: true };
       },
     }),
     row({

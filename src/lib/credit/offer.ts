@@ -5,12 +5,12 @@
 import * as v from 'valibot';
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hand } from '../protocol/action.ts';
-import { addressesFor } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkBefore, deadlineHeight } from './checks.ts';
+import { checkBefore, checkFunding, deadlineHeight } from './checks.ts';
 import { freshSide } from '../signing/side.ts';
 import { must, type Credit } from './records.ts';
-import { checkHome } from './steps.ts';
+import { checkHome, outpointOf } from './steps.ts';
 import type { Issuer } from './issuer.ts';
 import { defaultPolicy, mintUrl, viewOf, type Offer, type Policy, type Terms } from './terms.ts';
 
@@ -70,15 +70,22 @@ export function offerOpening(given: Given) {
   };
 }
 
+/** What the offer of a rollover rests on. */
+export const rollingQueries = ({ payout }: OfferInput, c: Credit | undefined) =>
+  ({ tip: true, now: true, payout: unnamed(payout), coins: outpointOf(c) }) as const;
+
+/** What is rolled over is there: whoever has funded nothing gets no offer, which is a record and an address each time. */
 export function offerRollover(
-  given: Given & { records: { contract?: Credit | undefined }; facts: Pick<Facts, 'tip' | 'payout' | 'now'> },
+  given: Given & { records: { contract?: Credit | undefined }; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
 ) {
   const c = must(given.records.contract, 'payee', 'accepted', 'open');
   checkBefore(given.facts.tip, deadlineHeight(c.terms), 'a rollover is offered');
+  const checks = { funding: checkFunding(given.facts.coins, c) };
   const { network } = c.terms;
   const { offer, ...kept } = makeOffer(given, c.terms);
   return {
     message: { step: 'offered', network, contract: viewOf(c), paid_sat: c.paidSat, receipt: c.receipt, offer } as const,
     writes: { next: { role: 'payee', state: 'offered', network, ...kept, offer, rolls: c.id } as const },
+    checks,
   };
 }

@@ -23,7 +23,7 @@ import { isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
 import { contractOutpoint } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { ecashKey, rolloverJob } from './jobs.ts';
-import { checkIssuer, issuerOf, offerRollover } from './offer.ts';
+import { checkIssuer, issuerOf, offerRollover, rollingQueries } from './offer.ts';
 import { acceptRefund, completeRefund } from './refund.ts';
 import {
   cancelRolling,
@@ -94,7 +94,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       by: 'payee',
       does: 'offers, as below, because the payer asked',
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
-      needs: ({ input }) => ({ tip: true, now: true, payout: unnamed(input.payout) }),
+      needs: ({ input, records }) => rollingQueries(input, records.contract),
       take: (given) => offerRollover(given),
     }),
     row({
@@ -104,7 +104,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       does: 'states what is paid and offers fresh keys for the next contract',
       asks: ['contract'],
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
-      needs: ({ input }) => ({ tip: true, now: true, payout: unnamed(input.payout) }),
+      needs: ({ input, records }) => rollingQueries(input, records.contract),
       take: (given) => offerRollover(given),
     }),
     row({
