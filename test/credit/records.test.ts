@@ -62,6 +62,7 @@ const payer = {
   invoicesSat: 0n,
   agreed: [],
   freshSat: null,
+  struckSat: 0n,
   restored: false,
   rolling: null,
   closing: null,

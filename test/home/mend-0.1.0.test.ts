@@ -2,16 +2,18 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { mend } from '../../src/lib/cli/mend.ts';
+import { mend, strike } from '../../src/lib/cli/mend.ts';
 import { restoreRefunds } from '../../src/lib/cli/refunds.ts';
 import { coinClaim, idClaim } from '../../src/lib/protocol/claims.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
-import { paidUpTo } from '../../src/lib/credit/owed.ts';
+import { paidUpTo, raisedBy } from '../../src/lib/credit/owed.ts';
 import { creditKind, settledAs, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { spillway } from '../cli/run.ts';
 import { asItself, oldHomes, unpack } from '../support/old-homes.ts';
 import { opened, pair, rollMessages } from '../support/credit.ts';
+import { tabKind } from '../../src/lib/mint/records.ts';
+import { refused } from '../credit/helpers.ts';
 import { TestParty } from '../support/party.ts';
 import { tempDir } from './fixture.ts';
 
@@ -140,8 +142,8 @@ describe('reconcile --mend', () => {
     expect(documents[0]).toMatchObject({
       name: id,
       outcome: 'look',
-      why: '5000 of 10000 sat that are owed may be owed twice: agree with the merchant before it asks for them',
-      command: `spillway status --contract ${id.slice(0, 16)}`,
+      why: '5000 of 10000 sat that are owed may be owed twice: agree with the merchant, then strike them off',
+      command: `spillway reconcile --mend --contract ${id.slice(0, 16)} --strike 5000`,
     });
     const { store } = party.home;
     await change<{ contract: Credit }, void>(
@@ -151,6 +153,42 @@ describe('reconcile --mend', () => {
       ({ contract }) => ({ writes: { contract: paidUpTo(contract as PayerCredit, 10_000n) }, result: undefined }),
     );
     expect((await mend(party.home)).documents).toMatchObject([{ mended: 0, look: 0 }]);
+  });
+
+  it('34: strikes off what its owner says, no more than may be owed twice, and no journal brings it back', async () => {
+    const named = await open('wrong-mint');
+    const id = named('reverse, one invoice owed twice');
+    const { store } = party.home;
+    const owed = async () => (await party.record(id)) as PayerCredit;
+    const old = creditKind.parse(await owed());
+    for (const sat of [0n, 5_001n, 10_000n]) await refused(() => strike(party.home, id, sat), 'amount-differs', party);
+    await refused(() => strike(party.home, 'ee'.repeat(32), 1n), 'unknown-contract', party);
+    expect(await strike(party.home, id, 5_000n)).toMatchObject({
+      documents: [{ outcome: 'struck', struck_sat: 5_000n, owed_sat: 5_000n }],
+      look: false,
+    });
+    await refused(() => strike(party.home, id, 1n), 'amount-differs', party);
+    expect((await mend(party.home)).documents).toMatchObject([{ mended: 0, look: 0 }]);
+    const tab = (await store.list(tabKind.name)).map(({ record }) => tabKind.parse(record));
+    expect(tab.flatMap(({ due }) => due).filter(({ owedSat }) => owedSat > 5_000n)).toEqual([]);
+    // What was counted is kept beside it: an older version adds nothing, a newer debt comes on top, and the store agrees.
+    const struck = creditKind.parse(await owed()) as PayerCredit;
+    expect(creditKind.merged!(old, struck)).toMatchObject({
+      owedSat: 5_000n,
+      struckSat: 5_000n,
+      invoicesSat: struck.invoicesSat,
+    });
+    expect(creditKind.merged!(struck, old)).toMatchObject({ owedSat: 5_000n, struckSat: 5_000n });
+    await change<{ contract: Credit }, void>(
+      store,
+      { contract: creditKind },
+      () => ({ contract: idClaim(id) }),
+      ({ contract }) => ({
+        writes: { contract: raisedBy(contract as PayerCredit & { owedSat: bigint }, 700n) as Credit },
+        result: undefined,
+      }),
+    );
+    expect(await owed()).toMatchObject({ owedSat: 5_700n, struckSat: 5_000n });
   });
 
   it('32: names, to the customer, the contract that ended over what waits for a quote', async () => {

@@ -1,15 +1,20 @@
 /**
  * `reconcile --mend`: finds in a home what older programs left behind, gives up what nobody can need any more, and names what
- * only its owner can settle. Not here: what is wrong with a record (`credit/orphans.ts`,
- * `mint/leftovers.ts`).
+ * only its owner can settle; strikes off, at its owner's word, what was counted twice. Not here: what is wrong with a record
+ * (`credit/orphans.ts`, `mint/leftovers.ts`).
  */
+import { minSat } from '../bitcoin/amount.ts';
 import { orphanOf, type Orphan } from '../credit/orphans.ts';
 import { creditKind, isOpening, released, type Credit } from '../credit/records.ts';
 import { refundNonce } from '../credit/refund.ts';
+import { struckBy } from '../credit/owed.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import { leftoverOf } from '../mint/leftovers.ts';
-import { invoiceKind } from '../mint/records.ts';
+import { leftoverOf, owedTwice } from '../mint/leftovers.ts';
+import { invoiceKind, tabClaim, tabKind, type InvoiceRecord, type Tab } from '../mint/records.ts';
+import type { Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { isOurs, readRefunds, type RefundCopy } from './refunds.ts';
 
 export interface Mended {
@@ -24,7 +29,7 @@ export async function mend(home: Home): Promise<Mended> {
   const head = { type: 'reconcile', version: 1, network } as const;
   const listed = async (): Promise<Credit[]> =>
     (await store.list(creditKind.name)).map(({ record }) => creditKind.parse(record));
-  const invoices = (await store.list(invoiceKind.name)).map(({ record }) => invoiceKind.parse(record));
+  const invoices = await invoicesIn(store);
   const documents: object[] = [];
   const count = { mended: 0, look: 0 };
   const all = await listed();
@@ -90,3 +95,53 @@ const giveUp = (home: Home, { claim }: Orphan, listed: () => Promise<Credit[]>):
       return { writes: { contract: released(contract) }, voids, result: true };
     },
   );
+
+const invoicesIn = async (store: Home['store']): Promise<InvoiceRecord[]> =>
+  (await store.list(invoiceKind.name)).map(({ record }) => invoiceKind.parse(record));
+
+/**
+ * The operator has agreed with the merchant what of a contract's debt had been counted twice: from now on it is not owed.
+ * @throws Refusal `home-restored`, `unknown-contract`; `amount-differs` for more than neither signatures nor invoices account for
+ */
+export async function strike(
+  { store, network, restored }: Pick<Home, 'store' | 'network' | 'restored'>,
+  contract: Hex,
+  sat: bigint,
+): Promise<Mended> {
+  if (restored) throw homeRestored('its journal may know of more that is owed');
+  return change<{ contract: Credit; tab: Tab }, Mended>(
+    store,
+    { contract: creditKind, tab: tabKind },
+    () => ({ contract: idClaim(contract), tab: tabClaim(contract) }),
+    async ({ contract: c, tab }) => {
+      if (c?.role !== 'payer' || !('owedSat' in c) || c.owedSat === null)
+        throw new Refusal('unknown-contract', 'a contract expected over which this home owes what invoices say');
+      const most = owedTwice(c, await invoicesIn(store));
+      if (sat <= 0n || sat > most)
+        throw new Refusal(
+          'amount-differs',
+          `${sat} sat found, at most the ${most} sat that may be owed twice expected`,
+        );
+      const left = struckBy({ ...c, owedSat: c.owedSat }, sat);
+      const due = tab?.due.map((d) => ({ ...d, owedSat: minSat(d.owedSat, left.owedSat) }));
+      return {
+        writes: { contract: left as Credit, ...(tab && { tab: { ...tab, due: due! } }) },
+        result: {
+          documents: [
+            {
+              type: 'reconcile',
+              version: 1,
+              network,
+              kind: creditKind.name,
+              name: c.id,
+              outcome: 'struck',
+              struck_sat: left.struckSat,
+              owed_sat: left.owedSat,
+            },
+          ],
+          look: false,
+        },
+      };
+    },
+  );
+}

@@ -71,9 +71,13 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           c.signedClose ? "this home has signed the other's close" : 'no own close is proposed',
         );
       if (message && !isOf(hand, c, c.closing, message))
-        throw new Refusal('state-moved-on', 'the message is of another close than the one that this home proposed last', {
-          hint: `close-credit --contract ${c.id.slice(0, 8)} --cancel ends that one`,
-        });
+        throw new Refusal(
+          'state-moved-on',
+          'the message is of another close than the one that this home proposed last',
+          {
+            hint: `close-credit --contract ${c.id.slice(0, 8)} --cancel ends that one`,
+          },
+        );
       return {
         writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit },
         voids: noncesOf(c.id, [c.closing]),

@@ -19,8 +19,8 @@ export function leftoverOf(c: Credit, invoices: readonly InvoiceRecord[]): Lefto
   const twiceSat = owedTwice(c, invoices);
   if (twiceSat > 0n)
     return {
-      why: `${twiceSat} of ${c.owedSat} sat that are owed may be owed twice: agree with the merchant before it asks for them`,
-      command: `spillway status --contract ${at}`,
+      why: `${twiceSat} of ${c.owedSat} sat that are owed may be owed twice: agree with the merchant, then strike them off`,
+      command: `spillway reconcile --mend --contract ${at} --strike ${twiceSat}`,
     };
   const ended = c.state === 'closed' || c.state === 'rolled' || c.state === 'exiting';
   const paid = c.signedMaxSat > 0n && !c.went.some(({ foreign }) => foreign);
@@ -33,7 +33,7 @@ export function leftoverOf(c: Credit, invoices: readonly InvoiceRecord[]): Lefto
  * What neither signatures nor invoices account for, where a receipt was shown after a loss: a home of 0.1.0 counted what the
  * receipt tells of once more. A person may have agreed to as much besides, so it is only asked about.
  */
-function owedTwice(c: PayerCredit, invoices: readonly InvoiceRecord[]): bigint {
+export function owedTwice(c: PayerCredit, invoices: readonly InvoiceRecord[]): bigint {
   const paid = invoices.filter((i) => i.contract === c.id && i.paid !== null);
   const sum = (list: readonly InvoiceRecord[]): bigint => list.reduce((all, i) => all + i.amountSat, 0n);
   const shownSat = sum(paid.filter((i) => i.paid!.by === BY_RECEIPT));
