@@ -19,6 +19,7 @@ import type { Credit, PayeeCredit } from '../../src/lib/credit/records.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
 import { taggedHash } from '../../src/lib/signing/curve.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, openMessages, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { backUp, parties, payeeOf, payerOf, policy, refused, restore, sealedAs, tip } from './helpers.ts';
@@ -290,8 +291,28 @@ describe('opening', () => {
     const second = await payee.run(openCredit, start);
     const proposed = await payer.run(openCredit, { on: second.message, input });
     const accepted = await payee.run(openCredit, { on: proposed.message });
-    await payer.run(openCredit, { on: accepted.message });
-    await refused(() => payer.run(openCredit, { on: accepted.message, cancel: true }), 'too-late-to-cancel', payer);
+    const ready = await payer.run(openCredit, { on: accepted.message });
+    // From here on the contract stays, with its refund: only the coins of a funding that nobody has sent can be had back.
+    const { message: third } = await payee.run(openCredit, start);
+    const held = await refused(() => payer.run(openCredit, { on: third, input }), 'coin-reserved', payer);
+    const { id } = ready.message['contract'];
+    expect(held.hint).toContain(`open-credit --contract ${id.slice(0, 16)} --cancel`);
+    const freed = await payer.run(openCredit, { on: accepted.message, cancel: true });
+    expect(freed.hint).toContain('the refund is kept');
+    expect(await payerOf(both, id)).toMatchObject({ state: 'open', coins: [], refund: expect.any(String) });
+    expect((await payer.run(openCredit, { on: third, input })).message['step']).toBe('proposed');
+    await refused(() => payer.run(openCredit, { on: ready.message, cancel: true }), 'too-late-to-cancel', payer);
+  });
+
+  it('12: but not of a contract over which something was signed, or that a rollover funds', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const cancel = (of: string) => () => both.payer.run(openCredit, { cancel: true, over: idClaim(of) });
+    await payMessages(both, id, 2_100n);
+    await refused(cancel(id), 'too-late-to-cancel', both.payer);
+    const utxo = [await ownCoin(both.payer, 700_000n)];
+    const rolled = await rollMessages(both, id, { utxo, amount: 1_500_000n });
+    await refused(cancel(rolled[1]!['next_contract'].id), 'too-late-to-cancel', both.payer);
   });
 
   it('13: the refund is outside the home before ‘ready’, and before a rollover’s ‘signed’, is printed', async () => {

@@ -85,6 +85,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
           hint: `spillway rollover --contract ${(old as Contract).id.slice(0, 8)} --cancel ends both`,
         });
       if (isOpening(c)) return { writes: { contract: cancelled(c) }, voids: refundNonce(c) };
+      if (c && isUnused(c)) return { writes: { contract: { ...c, coins: [] } }, hint: FREED };
       throw new Refusal(
         'too-late-to-cancel',
         `the opening is '${c?.state ?? 'unknown'}' in this home; it can be cancelled up to 'proposed' (payer) and 'offered' (payee)`,
@@ -302,6 +303,19 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
     }),
   ],
 );
+
+/** A contract that this home funds by itself and has never paid over: its funding may not have been sent. */
+const isUnused = (c: Credit): c is Extract<Credit, { role: 'payer'; state: 'open' }> =>
+  c.role === 'payer' &&
+  c.state === 'open' &&
+  c.funding !== null &&
+  c.coins.length > 0 &&
+  c.rolling === null &&
+  c.signedMaxSat === 0n &&
+  (c.owedSat ?? 0n) === 0n;
+/** Whichever of two transactions that spend these coins confirms, each contract has its refund. */
+const FREED =
+  'the coins of its funding are free for something else, which ends the contract; if the funding was sent, or is, the contract goes on, and the refund is kept: exit-credit';
 
 function payerScript(c: Credit | undefined): string[] {
   return c && c.role === 'payer' && 'terms' in c
