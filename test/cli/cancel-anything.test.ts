@@ -126,6 +126,7 @@ describe('a cancel', () => {
       }
     expect(wrong).toEqual([]);
     expect(taken).toEqual([
+      'open-credit: an open contract of the payer',
       'open-credit: an offer',
       'htlc-swap: a swap',
       'statechain-open: an offer of a coin',
