@@ -19,6 +19,10 @@ export const withArrivals = (c: PayerCredit): PayerCredit => ({
 const holds = (spans: readonly Span[], { fromSat, toSat }: Span): boolean =>
   within(spans, toSat) - within(spans, fromSat) === toSat - fromSat;
 
+/** Has the ecash of the payment that came to this sum come? Signed again, it is paid for no second time. */
+export const hasCome = ({ arrived }: PayerCredit, paidSat: bigint): boolean =>
+  holds(arrived, { fromSat: paidSat - 1n, toSat: paidSat });
+
 /** The record once the ecash of these payments has come. */
 export function receiving(c: PayerCredit, come: readonly Pick<Awaited, 'paidSat' | 'amountSat'>[]): PayerCredit {
   const places = come.map(({ paidSat, amountSat }) => ({ fromSat: paidSat - amountSat, toSat: paidSat }));
@@ -28,7 +32,7 @@ export function receiving(c: PayerCredit, come: readonly Pick<Awaited, 'paidSat'
 /** @param elseSat what came and whose places nobody kept */
 function counted<C extends PayerCredit>(c: C, arrived: readonly Span[], elseSat: bigint): C {
   // Of two payments for one place one is accepted: with its last sat the other comes no more.
-  const awaited = c.awaited.filter(({ paidSat }) => !holds(arrived, { fromSat: paidSat - 1n, toSat: paidSat }));
+  const awaited = c.awaited.filter(({ paidSat }) => !hasCome({ ...c, arrived }, paidSat));
   return { ...c, arrived, awaited, receivedSat: elseSat + total(arrived) };
 }
 

@@ -18,6 +18,7 @@ import { table, type Done } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerIn, finish, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { hasCome } from './arrivals.ts';
 import { ASKED_SECONDS, checkUntil, consume, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkLooked, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
@@ -163,7 +164,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         const job = updateJob(c, m.paid_sat);
         const { peer } = sharesIn(job, m.psbt.update);
         const part = signLast(hand, job, peer);
-        const paid = input.ecash ? payForEcash(hand, c, m, records.keyset) : undefined;
+        const paid = input.ecash && !hasCome(c, m.paid_sat) ? payForEcash(hand, c, m, records.keyset) : undefined;
         const contract: PayerCredit = {
           ...paidUpTo(signedUpTo(c, m.previous_paid_sat), counted + growthSat),
           ...payForQuote(c, m, facts.quotes, input.maxInflight),
