@@ -160,3 +160,33 @@ describe('a signature that the other wallet has finished itself', () => {
     expect((await both.payee.run(signUpdate, { on: signed.message, merged })).message['step']).toBe('accepted');
   });
 });
+
+describe('an action that is begun anew before the other wallet has put its new nonce in', () => {
+  it('takes no answer to the nonce before: the wallet may have used it', async () => {
+    const { both, wallet, peer, id } = await outside();
+    const { payee, payer } = both;
+    const signed = await payer.run(signUpdate, { on: await request(both, wallet, peer, id), amount: 50_000n });
+    const all = await answers(payer, signed.message, 'update', updateJob(await payerOf(both, id), 50_000n));
+    await oneAnswer(payee, signUpdate, all);
+    await payee.run(signUpdate, { input: { contract: id, amount: 50_000n } });
+    await refused(() => payee.run(signUpdate, { on: all.second }), 'nonce-consumed', payee);
+    const again = await payer.run(signUpdate, { on: await request(both, wallet, peer, id), amount: 50_000n });
+    const { update } = (await payee.run(signUpdate, { on: again.message })).message['psbt'];
+    const done = await payee.run(signUpdate, { on: again.message, merged: [wallet.addPartial(update, peer)] });
+    expect(done.message['step']).toBe('accepted');
+  });
+
+  it('nor does a close', async () => {
+    const { both, wallet, peer, id } = await outside();
+    const ask = { input: { contract: id } };
+    const once = await both.payee.run(closeCredit, ask);
+    const merged = [wallet.addNonce(once.message['psbt'].close, peer)];
+    const proposed = await both.payee.run(closeCredit, { ...ask, merged });
+    const signed = await both.payer.run(closeCredit, { on: proposed.message });
+    const job = closeJob(await payerOf(both, id), 0n, BigInt(proposed.message['fee_sat']));
+    const all = await answers(both.payer, signed.message, 'close', job);
+    await oneAnswer(both.payee, closeCredit, all);
+    await both.payee.run(closeCredit, ask);
+    await refused(() => both.payee.run(closeCredit, { on: all.second }), 'nonce-consumed', both.payee);
+  });
+});

@@ -273,23 +273,27 @@ describe('a key in another wallet', () => {
     const withNonce = psbt(a, { [a.job.pubkey]: nonce });
     expect(open(merging(a, withNonce), a.job)).toEqual({ share: nonce, opens: [] });
     const theirs = signLast(b.hand, b.job, nonce)!;
-    expect(finish(a.hand, a.job, theirs)).toBeUndefined();
-    expect(finish(merging(a, withNonce), a.job, theirs)).toBeUndefined();
+    // What the record keeps of it.
+    const kept = { pubnonce: nonce.pubnonce! };
+    for (const none of [undefined, { pubnonce: null }])
+      expect(codeOf(() => finish(merging(a, withNonce), a.job, theirs, none))).toBe('nonce-consumed');
+    expect(finish(a.hand, a.job, theirs, kept)).toBeUndefined();
+    expect(finish(merging(a, withNonce), a.job, theirs, kept)).toBeUndefined();
     const signer = scureSession(a.job, nonce, theirs);
     const partial = bytesToHex(signer.sign(inside.nonces[0]!.secret, ann));
     const signed = psbt(a, { [a.job.pubkey]: { ...nonce, partial }, [a.job.peer]: theirs });
     // Whatever the wallet put in, its nonce alone is passed on.
     expect(open(merging(a, signed), a.job)).toEqual({ share: nonce, opens: [] });
-    const done = finish(merging(a, signed), a.job, theirs)!;
+    const done = finish(merging(a, signed), a.job, theirs, kept)!;
     expect(valid(done.signature, a)).toBe(true);
     expect(Object.keys(done)).toEqual(['signature', 'spends']);
     expect(done.spends).toEqual([]);
     const wrong = psbt(a, { [a.job.pubkey]: { ...nonce, partial: '01'.repeat(32) } });
-    expect(refusal(() => finish(merging(a, wrong), a.job, theirs))).toMatchObject({
+    expect(refusal(() => finish(merging(a, wrong), a.job, theirs, kept))).toMatchObject({
       code: 'signature-invalid',
       blame: undefined,
     });
-    expect(codeOf(() => finish(merging(a, signed), a.job, { ...theirs, partial: '01'.repeat(32) }))).toBe(
+    expect(codeOf(() => finish(merging(a, signed), a.job, { ...theirs, partial: '01'.repeat(32) }, kept))).toBe(
       'peer-partial-invalid',
     );
   });

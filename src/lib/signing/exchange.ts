@@ -194,7 +194,12 @@ export function finish(hand: Hand, job: Job, peer: Share, outside?: Outside): Fi
       throw new Refusal('nonce-consumed', 'another answer than the one that the other wallet was asked to complete', {
         blame: job.peerIs,
       });
-    if (outside?.pubnonce) checkPeer(job, theirs, sessionOf(job, outside.pubnonce, peerNonce));
+    // Begun anew, it forgets what the wallet was asked before: an answer to the nonce of that time is for nobody.
+    if (!outside?.pubnonce)
+      throw new Refusal('nonce-consumed', 'an answer found, and the other wallet has put no nonce in yet', {
+        hint: 'start the action again, and give the PSBT with its nonce back with --merge FILE',
+      });
+    checkPeer(job, theirs, sessionOf(job, outside.pubnonce, peerNonce));
     const whole = mergedSignature(hand, job);
     if (whole) return { signature: whole, spends: [] };
     const share = mergedShare(hand, job);
