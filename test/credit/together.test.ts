@@ -10,6 +10,7 @@ import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, ownCoin, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import type { Message, TestParty } from '../support/party.ts';
+import { reseal } from './alter.ts';
 import { parties, payeeOf, payerOf, policy, refused, sealedAs } from './helpers.ts';
 import { proposal } from './proposal.ts';
 
@@ -101,11 +102,13 @@ describe('a contract that belongs to a rollover', () => {
   it('1: is not cancelled as an opening', async () => {
     const both = await parties();
     const contract = await opened(both);
-    const { proposed } = await rolling(both, contract);
-    const { payee_pubkey: pubkey } = proposed['next_contract'];
-    // What the payee could send: an opening's offer under the same key.
+    const { proposed, next } = await rolling(both, contract);
+    const { payee_pubkey: pubkey, payee_auth: auth } = proposed['next_contract'];
+    // What the payee could send: an opening's offer under the same keys.
     const offered = await both.payee.run(openCredit, { input: { as: 'payee', policy } });
-    const on = await sealedAs(both.payee, offered.message, { offer: { ...offered.message['offer'], pubkey } });
+    const { own } = await both.payee.record(next);
+    const lie = { ...offered.message, offer: { ...offered.message['offer'], pubkey, auth } };
+    const on = reseal(lie, (await both.payee.home.keys()).auth(own.path));
     const error = await refused(() => both.payer.run(openCredit, { on, cancel: true }), 'wrong-state', both.payer);
     expect(error.hint).toContain(`rollover --contract ${contract.slice(0, 8)} --cancel`);
     expect((await payerOf(both, contract)).rolling).not.toBe(null);
