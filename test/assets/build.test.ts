@@ -10,6 +10,7 @@ import { ofPsbt } from '../../src/lib/assets/psbt.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { dustLimit } from '../../src/lib/bitcoin/script.ts';
 import { codeOf } from '../support/refusal.ts';
 import { coloured, marker, P2PKH, readTxOf, script, txBytes } from './make.ts';
 
@@ -81,12 +82,62 @@ describe('issue', () => {
     expect(codeOf(() => attempt(false))).toBe('units-destroyed');
     expect(codeOf(() => attempt(true))).toBe('not-enough-coins');
   });
-  it('refuses coins that are other than their transaction says', () => {
-    expect(
-      codeOf(() =>
-        buildIssue({ ...common, coins: [{ ...plain[0]!, sat: 9_000_000n }], grants: [{ script: hex(3), units: 1n }] }),
-      ),
-    ).toBe('malformed-coins');
+  it.each([
+    ['amount', { sat: 9_000_000n }],
+    ['script', { script: hex(2) }],
+    ['output', { vout: 2 }],
+  ])('refuses a coin of another %s than its transaction has', (_, lie) => {
+    const coins = [{ ...plain[0]!, ...lie }];
+    expect(codeOf(() => buildIssue({ ...common, coins, grants: [{ script: hex(3), units: 1n }] }))).toBe(
+      'malformed-coins',
+    );
+  });
+  it('refuses to issue from a coin that is not among those given, or from none', () => {
+    const grants = [{ script: hex(3), units: 1n }];
+    for (const [coins, issuer] of [
+      [[], undefined],
+      [plain, `${money.txid}:2`],
+      [[plain[0]!], `${money.txid}:1`],
+    ] as const)
+      expect(codeOf(() => buildIssue({ ...common, coins, issuer, grants }))).toBe('not-enough-coins');
+  });
+  it.each([-1n, 0n, 1n])('takes another coin where %i sat are left above outputs and fee', (more) => {
+    // 600 sat for the units, the marker, and 2 sat/vB; P2PKH in and out.
+    const grants = [{ script: hex(3), units: 1n }];
+    const made = (first: bigint) => {
+      const known = new Parents();
+      const bytes = txBytes(
+        [{ txid: 'ab'.repeat(32), vout: 0 }],
+        [first, 300_000n].map((sat, i) => ({ sat, script: script(i + 1) })),
+      );
+      const { txid } = known.add(bytes);
+      const coins = [coin(txid, 0, first, script(1)), coin(txid, 1, 300_000n, script(2))];
+      return buildIssue({ ...common, parents: known, coins, grants, allowFee: true }) as Built;
+    };
+    const alone = made(600_000n);
+    const outputs = alone.outputs.slice(0, -1).reduce((sum, { sat }) => sum + sat, 0n);
+    // Without an output for the change, whose 34 bytes cost 68 sat.
+    const exact = outputs + alone.fee - 68n;
+    const found = made(exact + more);
+    expect(found.inputs).toHaveLength(more < 0n ? 2 : 1);
+    if (more >= 0n) expect([found.fee, found.outputs.length]).toEqual([alone.fee - 68n + more, 2]);
+  });
+  it.each([-1n, 0n, 1n])('gives change that is the dust limit and %i sat', (more) => {
+    const [first] = plain;
+    const made = (feerate: number, sat: bigint) => {
+      const known = new Parents();
+      const { txid } = known.add(txBytes([{ txid: 'ab'.repeat(32), vout: 0 }], [{ sat, script: script(1) }]));
+      const coins = [{ ...first!, txid, vout: 0, sat }];
+      const grants = [{ script: hex(3), units: 1n }];
+      return buildIssue({ ...common, parents: known, coins, grants, feerate, allowFee: true }) as Built;
+    };
+    const large = made(2000, 600_000n);
+    const outputs = large.outputs.slice(0, -1).reduce((sum, { sat }) => sum + sat, 0n);
+    const dust = dustLimit(common.change);
+    const found = made(2000, outputs + large.fee + dust + more);
+    const change = found.outputs.filter((o) => o.script === common.change);
+    expect(change.map(({ sat }) => sat)).toEqual(more < 0n ? [] : [dust + more]);
+    expect(found.fee).toBe(more < 0n ? large.fee + dust + more : large.fee);
   });
 });
 
@@ -201,6 +252,18 @@ describe('dividends', () => {
       ),
       { numRuns: 300 },
     );
+  });
+  it.each([
+    // satoshis of a share, where the least that is relayed to its script is 546, and what becomes of it
+    [545n, 'below-dust'],
+    [546n, 'paid'],
+    [547n, 'paid'],
+  ])('a share of %i sat is %s', (share, expected) => {
+    expect(dustLimit(hex(1))).toBe(546n);
+    const holders = [share, 10_000n].map((units, i) => ({ address: `${i}`, script: hex(i + 1), units }));
+    const plan = divide(holders, { total: 10_000n + share, remainder: 'keep' });
+    expect(plan.payouts.map(({ sat }) => sat)).toEqual(expected === 'paid' ? [share, 10_000n] : [10_000n]);
+    expect(plan.skipped.map(({ reason }) => reason)).toEqual(expected === 'paid' ? [] : [expected]);
   });
   it('says who is left out and why', () => {
     const holders = [1n, 1_000_000n, 5n, 0n].map((units, i) => ({ address: `${i}`, script: hex(i + 1), units }));

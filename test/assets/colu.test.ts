@@ -106,6 +106,7 @@ describe('colours', () => {
     ['range-payment', '4343021540000f'],
     ['percent-payment', '43430215200f'],
     ['no-such-output', '43430215090f'],
+    ['no-such-output', '43430215030f'],
     ['not-enough-units', '43430215001e'],
     ['no-such-input', '43430215800180010001'],
   ])('%s: everything goes to the last output', (why, payload) => {
@@ -117,6 +118,15 @@ describe('colours', () => {
     );
     expect(found.warnings).toEqual([`overflow:${why}`]);
     expect(found.outputs.map((o: any) => o.assets.map((a: any) => a.quantity))).toEqual([[], [], ['15']]);
+  });
+  it('an output is one of the transaction: the last is', () => {
+    const { known, root } = parents();
+    const issued = readTxOf([{ txid: root, vout: 0 }], [plain, data('434302060f000f10'), plain]);
+    known.add(issued.bytes);
+    const { tx } = readTxOf([{ txid: issued.tx.txid, vout: 0 }], [plain, plain, plain, data('434302150204')]);
+    const found: any = new Colu({ network: 'mainnet', parents: known }).decode(tx);
+    expect(found.overflow).toBe(false);
+    expect(found.outputs.map((o: any) => o.assets.map((a: any) => a.quantity))).toEqual([[], [], ['4'], ['11']]);
   });
   it('names assets by prefix and origin', () => {
     const of = (locked: boolean, policy: 'aggregatable' | 'hybrid' | 'dispersed') =>
@@ -159,6 +169,20 @@ describe('colours', () => {
     expect(found.payload.metadata).toMatchObject({ torrent: { hash: '09'.repeat(20) }, sha256: { hash: sha2 } });
   });
   it.each([
+    // bytes of the keys that hide a hash of 32 and one of 20
+    [31, 19, null, null],
+    [32, 20, '07'.repeat(32), '09'.repeat(20)],
+    [33, 21, '07'.repeat(32), '09'.repeat(20)],
+  ])('keys of %i and %i bytes hide hashes where they are long enough', (long, short, sha256, torrent) => {
+    const push = (size: number, byte: number) => [size, ...new Uint8Array(size).fill(byte)];
+    const script = Uint8Array.of(0x51, ...push(33, 1), ...push(long, 7), ...push(short, 9), 0x53, 0xae);
+    const { known, root } = parents();
+    const { tx } = readTxOf([{ txid: root, vout: 0 }], [{ sat: 700n, script }, data('434302030f000f10'), plain]);
+    const found: any = new Colu({ network: 'mainnet', parents: known }).decode(tx);
+    expect(found.payload.metadata).toMatchObject({ torrent: { hash: torrent }, sha256: { hash: sha256 } });
+    expect(found.warnings).toEqual(sha256 === null ? ['hidden-metadata-not-found'] : []);
+  });
+  it.each([
     ['43430200', 'unknown-opcode'],
     ['434302ff00', 'unknown-opcode'],
     ['43430307', 'unknown-version'],
@@ -192,5 +216,7 @@ describe('colours', () => {
 it('a payload alone', () => {
   expect(coluPayload('434302060f010f50')).toMatchObject({ status: 'valid', amount: '15' });
   expect(coluPayload('4343')).toMatchObject({ status: 'invalid', reason: 'truncated' });
+  for (const none of ['', '43', '4443020600', '4344020600', '4f41010000'])
+    expect(coluPayload(none)).toMatchObject({ status: 'invalid', reason: 'no-tag' });
   expect(codeOf(() => coluPayload('zz'))).toBe('malformed');
 });

@@ -84,6 +84,27 @@ describe('conservation', () => {
   it('is kept otherwise', () => {
     expect(spend([4n, 6n, 990n])).toMatchObject({ conservation: true, warnings: [] });
   });
+  it('an output of more units than all inputs hold asks for no input that is not there', () => {
+    const { tx } = readTxOf(
+      [{ txid: genesis.tx.txid, vout: 0, sequence: TRANSFER }],
+      [8n, 8n].map((sat) => ({ sat, script: P2PKH })),
+    );
+    const found: any = new Epobc({ network: 'mainnet', parents }).decode(tx);
+    expect(found).toMatchObject({ status: 'colored', conservation: false, missing: [] });
+  });
+  it.each([
+    // satoshis of the first output above the padding, which decide whether its parent matters
+    [-1n, []],
+    [0n, []],
+    [1n, ['cc'.repeat(32)]],
+  ])('an output of the padding and %i sat', (more, missing) => {
+    const sequence = TRANSFER | (3 << 6);
+    const { padding } = tagOf(sequence)!;
+    expect(padding).toBeGreaterThan(1n);
+    const outputs = [padding + more, padding + 500n].map((sat) => ({ sat, script: P2PKH }));
+    const { tx } = readTxOf([{ txid: 'cc'.repeat(32), vout: 0, sequence }], outputs);
+    expect(new Epobc({ network: 'mainnet', parents }).decode(tx)).toMatchObject({ missing });
+  });
   it('a tag in version 2 may be a lock time, and needs a genesis', () => {
     const lock = readTxOf([{ txid: plain.tx.txid, vout: 0, sequence: TRANSFER }], [{ sat: 900n, script: P2PKH }], 2);
     expect(new Epobc({ network: 'mainnet', parents }).decode(lock.tx)).toMatchObject({

@@ -1,10 +1,12 @@
 /** Open Assets against the published vectors and the textbook example; ids, markers, colouring, definitions. */
+import { createBase58check } from '@scure/base';
+import { sha256 } from '@scure/btc-signer/utils.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attempt, Malformed } from '../../src/lib/assets/bytes.ts';
 import { colour, type Colours } from '../../src/lib/assets/openassets/colour.ts';
 import { decodeMarker, decodeMarkerScript, OpenAssets } from '../../src/lib/assets/openassets/decode.ts';
-import { assetHash, assetId, namesOf, readAssetId } from '../../src/lib/assets/openassets/ids.ts';
+import { assetHash, assetId, namesOf, readAssetId, readOaAddress } from '../../src/lib/assets/openassets/ids.ts';
 import { readAddress } from '../../src/lib/assets/openassets/payee.ts';
 import { explainMarker, markerIn, readMarker, writeMarker } from '../../src/lib/assets/openassets/marker.ts';
 import { checkDefinition, embeddedPointer, readPointer } from '../../src/lib/assets/openassets/pointer.ts';
@@ -47,6 +49,38 @@ describe('markers', () => {
       expect(shown).toBe(why === 'second push' ? '616263646566' : payload);
     },
   );
+  it.each([
+    ['4f41010000 00', null],
+    ['4f41000000 00', 'unknown-version'],
+    ['4f41020000 00', 'unknown-version'],
+    ['4f41000100 00', 'unknown-version'],
+    ['4f41010100 00', 'unknown-version'],
+    ['4f4101', 'truncated'],
+    ['4f40010000 00', 'no-tag'],
+    ['4e41010000 00', 'no-tag'],
+  ])('version and tag of %s', (text, reason) => {
+    const found = attempt(() => readMarker(hex(text.replace(' ', ''))));
+    if (reason === null) expect(found).toMatchObject({ quantities: [] });
+    else expect(found).toMatchObject({ reason });
+  });
+  it.each([
+    // what is there, and the bytes in front of it
+    [252, 1],
+    [253, 3],
+    [254, 3],
+    [256, 3],
+  ])('counts %i quantities and bytes of metadata in %i', (count, size) => {
+    const quantities = Array.from({ length: count }, () => 1n);
+    const metadata = new Uint8Array(count).fill(7);
+    const payload = writeMarker({ quantities, metadata });
+    expect(payload).toHaveLength(4 + 2 * (size + count));
+    expect(readMarker(payload)).toMatchObject({ quantities, metadata });
+  });
+  it.each([2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n])('warns of %i units, above 2^53', (units) => {
+    const { tx, parents } = coloured([[units]], { quantities: [units] }, [P2PKH]);
+    const { warnings } = new OpenAssets({ network: 'mainnet', parents }).decode(tx);
+    expect(warnings).toEqual(units > 2n ** 53n ? ['over-2^53'] : []);
+  });
   it('warns of a second push', () => {
     const script = hex(`6a22${TEXTBOOK}0161`);
     expect(decodeMarkerScript(script)).toMatchObject({ quantities: ['20'], warnings: ['multi-push'] });
@@ -122,6 +156,37 @@ describe('the textbook example', () => {
     expect(refused(() => readAssetId('AcuRVsoa81hoLHmVTNXrRD8KpTqUXeqwGH', 'mainnet')).code).toBe('bad-checksum');
     expect(refused(() => readAssetId('oMb2yzA542yQgwn8XtmGefTzBv5NJ2nDjh', 'mainnet')).code).toBe('wrong-network');
     expect(readAssetId('oMb2yzA542yQgwn8XtmGefTzBv5NJ2nDjh', 'testnet')).toHaveLength(40);
+  });
+  it('names of other kinds, and of other networks', () => {
+    const name = (text: string) => createBase58check(sha256).encode(hex(text));
+    const hash = '11'.repeat(20);
+    for (const [text, network, code] of [
+      [`17${hash}`, 'mainnet', null],
+      [`73${hash}`, 'regtest', null],
+      [`17${hash}`, 'regtest', 'wrong-network'],
+      [`73${hash}`, 'mainnet', 'wrong-network'],
+      [`17${hash}00`, 'mainnet', 'malformed-address'],
+      [`17${hash.slice(2)}`, 'mainnet', 'malformed-address'],
+      [`00${hash}`, 'mainnet', 'malformed-address'],
+      [`16${hash}`, 'mainnet', 'malformed-address'],
+    ] as const)
+      if (code === null) expect(readAssetId(name(text), network)).toBe(hash);
+      else expect(refused(() => readAssetId(name(text), network)).code, text).toBe(code);
+    for (const [text, network, code] of [
+      [`00${hash}`, 'mainnet', null],
+      [`1305${hash}`, 'mainnet', null],
+      [`6f${hash}`, 'regtest', null],
+      [`6f${hash}`, 'mainnet', 'wrong-network'],
+      [`13c4${hash}`, 'mainnet', 'wrong-network'],
+      [`00${hash}`, 'regtest', 'wrong-network'],
+      [`1305${hash}`, 'regtest', 'wrong-network'],
+      [`00${hash}00`, 'mainnet', 'malformed-address'],
+      [`6f${hash.slice(2)}`, 'mainnet', 'malformed-address'],
+      [`42${hash}`, 'mainnet', 'malformed-address'],
+      [`1200${hash}`, 'mainnet', 'malformed-address'],
+    ] as const)
+      if (code === null) expect(readOaAddress(name(text), network).oa).toBe(text.startsWith('13'));
+      else expect(refused(() => readOaAddress(name(text), network)).code, text).toBe(code);
   });
   it('published ids and addresses', () => {
     const given = vectors<any>('openassets/ids_and_addresses.json') ?? small.names;

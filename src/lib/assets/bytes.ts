@@ -3,6 +3,7 @@
  * bounds throws `Malformed`, whose `reason` is a word for documents; decoders catch it and answer, so no payload ends a run.
  * Not here: scripts (`script.ts`), transactions (`transaction.ts`).
  */
+import { minSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 
 /** A payload that does not follow its protocol: `reason` in kebab-case, then what was found. */
@@ -59,7 +60,7 @@ export class Cursor {
     if (first < 0xfd) return first;
     const size = first === 0xfd ? 2 : first === 0xfe ? 4 : 8;
     const value = this.take(size, what).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-    return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+    return Number(minSat(value, BigInt(Number.MAX_SAFE_INTEGER)));
   }
   /** @throws Malformed `trailing-bytes` */
   end(): void {

@@ -2,7 +2,7 @@
  * What a decoder is given about one transaction: itself, and the parents that came with it.
  * Not here: where the bytes come from (`cli/`), PSBTs (`psbt.ts`).
  */
-import type { Json } from '../protocol/json.ts';
+import { DecimalText, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Parents } from './trace.ts';
 import { hexBytes, type Tx } from './transaction.ts';
@@ -51,7 +51,7 @@ function addHex(parents: Parents, hex: string, txid?: string): void {
 }
 
 function objectOf(json: Json, expected: string): { readonly [key: string]: Json } {
-  if (typeof json !== 'object' || json === null || Array.isArray(json) || 'text' in json)
+  if (typeof json !== 'object' || json === null || Array.isArray(json) || json instanceof DecimalText)
     throw new Refusal('malformed', `${expected} expected`);
   return json as { readonly [key: string]: Json };
 }

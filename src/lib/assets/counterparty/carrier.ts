@@ -42,7 +42,7 @@ const withoutPrefix = (bytes: Uint8Array): Uint8Array | undefined =>
 /** A length byte, then prefix and data. */
 function counted(bytes: Uint8Array): Uint8Array | undefined {
   const size = bytes[0] ?? 0;
-  return size >= PREFIX.length && size < bytes.length ? withoutPrefix(bytes.subarray(1, 1 + size)) : undefined;
+  return size < bytes.length ? withoutPrefix(bytes.subarray(1, 1 + size)) : undefined;
 }
 
 function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
@@ -142,7 +142,7 @@ function taproot(tx: Tx): Pick<Carried, 'message' | 'inscription'> | undefined {
   if (stack?.length !== 3) return undefined;
   const { ops } = readScript(stack[1]!);
   const end = ops.findIndex(({ code }) => code === 0x68);
-  if (ops[0]?.code !== 0 || ops[1]?.code !== 0x63 || end < 0) return undefined;
+  if (ops[0]?.code !== 0 || ops[1]?.code !== 0x63 || end === -1) return undefined;
   const pushes = ops.slice(2, end).flatMap((op) => {
     const data = small(op);
     return data ? [data] : [];

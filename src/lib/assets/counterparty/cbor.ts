@@ -35,8 +35,7 @@ function decoded(bytes: Uint8Array): unknown {
 type Kind = 'int' | 'bool' | 'bytes' | 'text' | 'data' | 'number' | 'any';
 
 const isInt = (value: unknown): boolean =>
-  (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) ||
-  (typeof value === 'bigint' && value >= 0n);
+  ((typeof value === 'number' && Number.isSafeInteger(value)) || typeof value === 'bigint') && value >= 0;
 const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   int: isInt,
   bool: (value) => typeof value === 'boolean',

@@ -13,11 +13,11 @@ const LEAST = 26n ** 3n;
 /** Above it ids are numbers: A95428956661682177 and so on. */
 const NUMERIC = 26n ** 12n + 1n;
 
-/** @throws Malformed `bad-asset` */
+/** @param id of 64 bits, as packed fields and whole numbers of CBOR have @throws Malformed `bad-asset` */
 export function assetName(id: bigint): string {
   if (id === 0n) return 'BTC';
   if (id === 1n) return 'XCP';
-  if (id < LEAST || id > 0xffffffffffffffffn) throw new Malformed('bad-asset', `asset id ${id} found`);
+  if (id < LEAST) throw new Malformed('bad-asset', `asset id ${id} found`);
   if (id >= NUMERIC) return `A${id}`;
   let name = '';
   for (let left = id; left > 0n; left /= 26n) name = LETTERS[Number(left % 26n)]! + name;

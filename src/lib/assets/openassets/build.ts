@@ -209,12 +209,9 @@ function checked(
   );
   const destroyed = document['destroyed'] as Built['destroyed'];
   const wanted = grants.every(({ units }, i) => given[i]?.quantity === String(units));
-  if (!wanted) throw new Refusal('bug', 'the transaction that was built reads otherwise than it was meant');
-  const lost = destroyed[0];
-  if (lost && !burn)
-    throw new Refusal('units-destroyed', `${lost.quantity} units of ${lost.asset_id} would be destroyed`, {
-      hint: '--burn if this is meant',
-    });
+  // What is not burned on purpose goes back to its owner, and a coin with units pays no fee.
+  if (!wanted || (destroyed.length > 0 && !burn))
+    throw new Refusal('bug', 'the transaction that was built reads otherwise than it was meant');
   return {
     txid: read.txid,
     psbt: writePsbt(tx),

@@ -62,7 +62,7 @@ export class OpenAssets {
         const shown = outputOf(output, vout, network);
         return {
           ...shown,
-          type: !marker ? 'uncolored' : vout === marker.vout ? 'marker' : vout < marker.vout ? 'issuance' : 'transfer',
+          type: !marker ? 'uncolored' : vout < marker.vout ? 'issuance' : vout === marker.vout ? 'marker' : 'transfer',
           asset_id: units ? assetId(units.asset, network) : null,
           asset_hash160: units?.asset ?? null,
           quantity: String(units?.units ?? 0n),
