@@ -11,7 +11,7 @@ import { Parents } from '../../src/lib/assets/trace.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { dustLimit } from '../../src/lib/bitcoin/script.ts';
-import { codeOf } from '../support/refusal.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 import { coloured, marker, P2PKH, readTxOf, script, txBytes } from './make.ts';
 
 const hex = (n: number) => bytesToHex(script(n));
@@ -100,6 +100,18 @@ describe('issue', () => {
       [[plain[0]!], `${money.txid}:1`],
     ] as const)
       expect(codeOf(() => buildIssue({ ...common, coins, issuer, grants }))).toBe('not-enough-coins');
+  });
+  it.each([65_534, 65_535, 65_536, 70_000])('a marker of %i bytes, of which one push has at most 65535', (bytes) => {
+    // Tag, version, a quantity with its count, and the length of the metadata.
+    const metadata = new Uint8Array(bytes - 9).fill(7);
+    const work = () =>
+      buildIssue({ ...common, coins: plain, allowFee: true, metadata, grants: [{ script: hex(3), units: 1n }] });
+    if (bytes <= 65_535) expect(decode(work() as Built).marker.metadata_hex).toBe('07'.repeat(bytes - 9));
+    else
+      expect(refusal(work)).toMatchObject({
+        code: 'usage',
+        message: `a marker of ${bytes} bytes found, at most 65535 expected`,
+      });
   });
   it.each([-1n, 0n, 1n])('takes another coin where %i sat are left above outputs and fee', (more) => {
     // 600 sat for the units, the marker, and 2 sat/vB; P2PKH in and out.

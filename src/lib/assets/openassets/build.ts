@@ -89,12 +89,18 @@ function sortCoins(coins: readonly Spent[], { parents, network }: Common): Sorte
 }
 
 const dusted = (grants: readonly Grant[]): Output[] => grants.map(({ script }) => ({ script, sat: dustLimit(script) }));
-const markerOf = (quantities: readonly bigint[], metadata: Uint8Array = new Uint8Array()): Output => ({
-  sat: 0n,
-  script: bytesToHex(returning(writeMarker({ quantities, metadata }))),
-});
+/** What one push of two bytes of length holds, and with it the length of the metadata. */
+const MOST = 0xffff;
 
-/** An issuance of one asset. @throws Refusal `not-enough-coins`, `units-destroyed`, `fee-too-high`, `malformed-coins` */
+/** @throws Refusal `usage` for a marker that no push holds */
+function markerOf(quantities: readonly bigint[], metadata: Uint8Array = new Uint8Array()): Output {
+  const payload = writeMarker({ quantities, metadata });
+  if (payload.length > MOST)
+    throw new Refusal('usage', `a marker of ${payload.length} bytes found, at most ${MOST} expected`);
+  return { sat: 0n, script: bytesToHex(returning(payload)) };
+}
+
+/** An issuance of one asset. @throws Refusal `not-enough-coins`, `units-destroyed`, `fee-too-high`, `malformed-coins`, `usage` */
 export function buildIssue(issue: Issue): Building {
   const { coins, grants, metadata } = issue;
   const named = issue.issuer === undefined ? 0 : coins.findIndex((coin) => outpointText(coin) === issue.issuer);
@@ -122,7 +128,7 @@ export function buildIssue(issue: Issue): Building {
   return finish(issue, [first], others, outputs);
 }
 
-/** A transfer of units of one asset. @throws Refusal `not-enough-units`, `not-enough-coins`, `fee-too-high`, `malformed-coins` */
+/** A transfer of units of one asset. @throws Refusal `not-enough-units`, `not-enough-coins`, `fee-too-high`, `malformed-coins`, `usage` */
 export function buildTransfer(transfer: TransferUnits): Building {
   const { grants, asset, network, burn, metadata } = transfer;
   const sorted = sortCoins(transfer.coins, transfer);
