@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { getDecodedToken } from '@cashu/cashu-ts';
+import { getDecodedToken, getEncodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { meltEcash, type Melted } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/wallet.ts';
@@ -153,13 +153,15 @@ describe('ecash-melt', () => {
   it.each([
     ['of another mint', 'wrong-mint'],
     ['that is none', 'malformed-token'],
+    ['of another unit', 'wrong-unit'],
     ['that holds too little', 'not-enough-ecash'],
   ] as const)('18: a token %s leaves nothing behind: no file of a payment under way', async (_, code) => {
     const invoice = await market.invoice(reverse, code === 'not-enough-ecash' ? 2_101n : 2_100n);
     if (code === 'wrong-mint') market.mint.url = market.mint.url.replace('127.0.0.1', 'localhost');
     if (code === 'malformed-token') token = 'cashuBabc';
+    if (code === 'wrong-unit') token = getEncodedToken({ ...getDecodedToken(token, [KEYSET.id]), unit: 'usd' });
     await refuses(() => melt(invoice), code);
-    expect(note).toBe(undefined);
+    expect([note, change, market.mint.state.spent]).toEqual([undefined, undefined, []]);
   });
 
   it('18: a file of a payment that cannot be read is refused, and not written over', async () => {
@@ -183,5 +185,20 @@ describe('ecash-melt', () => {
       }),
     ).rejects.toBe(cut);
     await refuses(async () => melt(await market.invoice(reverse, 1_500n)), 'malformed');
+    // Nor with a file that was cut or written over: it stays as it is, and the mint is asked nothing.
+    const { seed, quote } = JSON.parse(note!) as { seed: string; quote: string };
+    const [asked, whole] = [market.mint.state.melts.length, { seed, quote, invoice }];
+    for (const damage of [
+      { seed: undefined },
+      { seed: 7 },
+      { seed: seed.slice(2) },
+      { quote: undefined },
+      { quote: 7 },
+      null,
+    ]) {
+      const damaged = (note = JSON.stringify(damage && { ...whole, ...damage }));
+      await refuses(() => melt(invoice), 'malformed');
+      expect([note, market.mint.state.melts.length, market.mint.state.spent]).toEqual([damaged, asked, []]);
+    }
   });
 });

@@ -5,7 +5,7 @@ import { mintQuote, mintUrl, quoteFor } from '../../src/lib/cashu/quotes.ts';
 import { mintEcash, type Minted } from '../../src/lib/cashu/wallet.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
-import { keysetKind, newWallet, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
+import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { purseClaim, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
@@ -79,6 +79,35 @@ describe('ecash-mint', () => {
 
   it('where nothing was ever reported it says so', () => refuses(() => mint(), 'not-mintable'));
 
+  it('where the mint has forgotten the quote it says so', async () => {
+    await pay(2_100n);
+    market.mint.state.quotes = [];
+    await refused(() => mint(), 'quote-unknown', market.user);
+  });
+
+  it('a wallet that another run marks as restored meanwhile signs nothing: concurrent', async () => {
+    await pay(2_100n);
+    const { look } = market.mint;
+    const { store } = market.user.home;
+    const mark = () =>
+      change<{ keyset: KeysetRecord }, void>(
+        store,
+        { keyset: keysetKind },
+        () => ({ keyset: keysetClaim('wallet', KEYSET.id) }),
+        () => ({ writes: { keyset: newWallet({ ...KEYSET, unit: 'sat' }, true) }, result: undefined }),
+      );
+    market.mint.look = async (id) => {
+      market.mint.look = look;
+      await mark();
+      return look.call(market.mint, id);
+    };
+    await refuses(() => mint(), 'concurrent');
+    const { found } = await store.load([purseClaim(contract)]);
+    expect(purseKind.parse(found.get(purseClaim(contract))!.record).mintings).toEqual([]);
+    expect(market.mint.state.signed).toEqual({});
+    expect(sumOf(await mint())).toBe(2_100);
+  });
+
   it('without a quote it says what to run first', async () => {
     contract = await market.forward();
     await refuses(() => mint(), 'quote-unknown');
@@ -110,12 +139,15 @@ describe('ecash-mint', () => {
     expect(sumOf(await mint())).toBe(2_100);
   });
 
-  it('a mint that forges its proof (DLEQ) is refused, and what it signed is asked for again', async () => {
+  it.each([
+    ['forges its proof (DLEQ)', { s: 'ab'.repeat(32) }],
+    ['leaves its proof out', undefined],
+  ])('a mint that %s is refused, and what it signed is asked for again', async (_, lie) => {
     await pay(2_100n);
     const real = market.mint.mint.bind(market.mint);
     market.mint.mint = async (body) => {
       const signatures = (await real(body)) as { dleq: { e: string; s: string } }[];
-      return signatures.map((s) => ({ ...s, dleq: { ...s.dleq, s: 'ab'.repeat(32) } }));
+      return signatures.map((s) => ({ ...s, dleq: lie && { ...s.dleq, ...lie } }));
     };
     await refuses(() => mint(), 'dleq-invalid');
     market.mint.mint = real;
@@ -223,10 +255,15 @@ describe('ecash-mint', () => {
 });
 
 describe("a mint's URL", () => {
-  it.each(['https://mint.example/?', 'https://mint.example#', 'https://mint.example/a?b', 'ftp://mint.example'])(
-    '29: %s is refused',
-    (text) => expect(() => mintUrl(text)).toThrow(/URL of a mint/),
-  );
+  it.each([
+    'https://mint.example/?',
+    'https://mint.example#',
+    'https://mint.example/a?b',
+    'ftp://mint.example',
+    'mint.example',
+    'https://user@mint.example',
+    'https://:word@mint.example',
+  ])('29: %s is refused', (text) => expect(() => mintUrl(text)).toThrow(/URL of a mint/));
   it('is written without a slash at its end', () =>
     expect(mintUrl('https://mint.example/cashu//')).toBe('https://mint.example/cashu'));
 });

@@ -128,8 +128,20 @@ describe('quotes', () => {
     await expect(market.mint.newQuote({ amount: 33 })).rejects.toThrow('quote-unlocked');
     await market.mint.newQuote({ amount: 33, pubkey: KEY });
     await expect(market.mint.newQuote({ amount: 33, pubkey: KEY, unit: 'usd' })).rejects.toThrow('wrong-unit');
+    await expect(market.mint.call('CreatePayment', { options: {} })).rejects.toThrow('wrong-unit');
     expect(await market.operator.state()).toEqual(before);
-    expect(market.codes()).toEqual(['quote-unlocked', 'wrong-unit']);
+    expect(market.codes()).toEqual(['quote-unlocked', 'wrong-unit', 'wrong-unit']);
+  });
+
+  it('a quote or melt is asked for by its own kind of name, and by a name', async () => {
+    for (const [method, requestIdentifier] of [
+      ['CheckIncomingPayment', { type: 'QUOTE_ID', id: '' }],
+      ['CheckIncomingPayment', { type: 'CUSTOM_ID', id: 'q' }],
+      ['CheckOutgoingPayment', { type: 'CUSTOM_ID', id: '' }],
+      ['CheckOutgoingPayment', { type: 'QUOTE_ID', id: 'q' }],
+      ['CheckOutgoingPayment', undefined],
+    ] as const)
+      await expect(market.mint.call(method, { requestIdentifier } as never)).rejects.toThrow('malformed-message');
   });
 
   it('its request is one line that names network, quote, amount, mint and home', async () => {
@@ -766,23 +778,6 @@ describe('a mint or a home put back from an older copy', () => {
     await confirmFigures(market.operator.home, contract, [quote]);
     expect(await market.quote(quote)).toMatchObject({ contract, retired: true, creditedSat: 1_000n, ackSat: 1_000n });
     expect(await confirmFigures(market.operator.home, contract, [quote])).toMatchObject({ at_the_mint_sat: 1_000n });
-  });
-
-  it('a quote of another key, or that the mint does not know, is none of the contract: quote-unlocked, quote-unknown', async () => {
-    const contract = await market.forward();
-    const { id } = await market.mint.newQuote({ pubkey: KEY });
-    const { home } = market.operator;
-    await refused(() => confirmFigures(home, contract, [id]), 'quote-unlocked', market.operator);
-    await refused(() => confirmFigures(home, contract, ['nobody-knows']), 'quote-unknown', market.operator);
-  });
-
-  it('68: a home that waits for its journal confirms nothing: home-restored', async () => {
-    const [contract, reverse] = [await market.forward(), await market.reverse()];
-    await market.stop();
-    await market.operator.reopen(backUp(market.operator));
-    await market.start();
-    for (const id of [contract, reverse])
-      await refused(() => confirmFigures(market.operator.home, id, []), 'home-restored', market.operator);
   });
 
   it('figures of quotes that the restored home has lost are counted where the operator names them', async () => {

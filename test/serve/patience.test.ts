@@ -39,6 +39,25 @@ describe('a start', () => {
     }
   });
 
+  // Milliseconds; the first pause is 100, the second one 200.
+  it.each([
+    [99, 1],
+    [100, 2],
+    [299, 2],
+    [300, 3],
+    [301, 3],
+  ])('with a patience of %i begins a pause only where it ends in time: %i tries', async (patience, tries) => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    let time = 0;
+    const clock = { now: () => time, sleep: async (pause: number) => void (time += pause) };
+    const never = vi.fn(() => Promise.reject(down()));
+    await expect(onceStoreAnswers(never, () => false, patience, clock)).rejects.toMatchObject({
+      code: 'store-unavailable',
+    });
+    expect(never).toHaveBeenCalledTimes(tries);
+    said.mockRestore();
+  });
+
   it.runIf(havePostgres)(
     'of serve comes through once PostgreSQL is there',
     async () => {

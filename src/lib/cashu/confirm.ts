@@ -1,5 +1,5 @@
 /** `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them (`mint/confirm.ts`). */
-import { creditKind, type Credit } from '../credit/records.ts';
+import { creditKind, must, type Credit } from '../credit/records.ts';
 import { waitingOf } from '../credit/waiting.ts';
 import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
@@ -15,7 +15,7 @@ import { mintQuote } from './quotes.ts';
 /**
  * @param named quotes that belonged to the contract and that this store has lost
  * @returns the document that says what was found and what holds from now on
- * @throws Refusal `home-restored` where the journal may still bring what it would leave out; `unknown-contract`, `quote-bound`, `quote-unknown`, `quote-unlocked`, `mint-unavailable`
+ * @throws Refusal `home-restored` where the journal may still bring what it would leave out; `unknown-contract`, `not-your-turn`, `quote-bound`, `quote-unknown`, `quote-unlocked`, `mint-unavailable`
  */
 export async function confirmFigures(
   { store, restored }: Home,
@@ -38,13 +38,12 @@ export async function confirmFigures(
         ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteClaim(id)])),
       }) as never,
     async (found) => {
-      const c = found.contract as Credit | undefined;
-      if (c?.role === 'payer' && 'owedSat' in c) {
-        const confirmed = confirmOwed(c, invoices);
+      const credit = found.contract as Credit | undefined;
+      if (credit?.role === 'payer' && 'owedSat' in credit && credit.owedSat !== null) {
+        const confirmed = confirmOwed(credit, invoices);
         return { writes: { contract: confirmed as never }, result: said({ owed_sat: confirmed.owedSat }) };
       }
-      if (c?.role !== 'payee' || !('issuedSat' in c))
-        throw new Refusal('unknown-contract', 'no such contract in this home');
+      const c = must(credit, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
       const { ecash_pubkey } = c.terms;
       const mint = mintOf(c.terms);
       const quotes = await Promise.all(ids.map((id) => figuresOf(id, found[`quote ${id}`])));

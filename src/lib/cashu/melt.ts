@@ -7,9 +7,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { MeltQuoteBaseResponse, Proof } from '@cashu/cashu-ts';
+import * as v from 'valibot';
 import { loadCashu } from '../ecash/library.ts';
 import { parseInvoice } from '../mint/invoice.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
+import { hexOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, hexToBytes } from '../signing/curve.ts';
 import { asked, walletOf } from './wallet.ts';
@@ -121,12 +123,15 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
 const sum = (proofs: readonly Pick<Proof, 'amount'>[]): bigint =>
   proofs.reduce((all, { amount }) => all + BigInt(String(amount)), 0n);
 
-/** @throws Refusal `malformed` for a file that is not of this invoice */
+const noteSchema = v.object({ seed: hexOf(64), quote: v.string(), invoice: v.string() });
+
+/** @throws Refusal `malformed` for a file that is damaged, or not of this invoice */
 function readNote(text: string, invoice: string): { seed: string; quote: string } {
-  const { seed, quote, invoice: of } = parseJson(text) as Record<string, unknown>;
-  if (typeof seed !== 'string' || typeof quote !== 'string' || of !== invoice)
+  const { success, output } = v.safeParse(noteSchema, parseJson(text));
+  if (!success) throw new Refusal('malformed', 'the file of a payment that was cut off is damaged');
+  if (output.invoice !== invoice)
     throw new Refusal('malformed', 'the file of a payment that was cut off is of another invoice', {
       hint: 'finish that payment first, with its invoice',
     });
-  return { seed, quote };
+  return output;
 }

@@ -20,8 +20,8 @@ import { Refusal } from '../protocol/refusal.ts';
 import { mintQuote } from './quotes.ts';
 import { messageOf, promiseOf, signaturesOf, signedFrom, type Signature } from './search.ts';
 
-/** A report takes up to a second to reach the mint. */
-const PATIENCE_MS = 5_000;
+/** A report takes up to a second to reach the mint: so many looks, and the time between two. */
+const LOOKS = 20;
 const LOOK_MS = 250;
 
 type Rs = { contract: Credit; purse: Purse; keyset: KeysetRecord };
@@ -121,7 +121,7 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
   /** A new minting of what is free, else the last one. */
   async function prepare(purse: Purse): Promise<Minting> {
     const last = purse.mintings.at(-1);
-    const figures = await reported(purse, last ? 0 : PATIENCE_MS);
+    const figures = await reported(purse, last ? 1 : LOOKS);
     const free = figures.paidSat - figures.issuedSat;
     if (free === 0n && last) return last;
     const wanted = amountSat ?? free;
@@ -238,11 +238,11 @@ const asText = (keys: Readonly<Record<string, string>>): Record<string, string> 
   Object.fromEntries(Object.entries(keys).map(([amount, key]) => [String(amount), key]));
 
 /** Waits a moment for what was just paid. */
-async function reported(purse: Purse, patience: number): Promise<MintQuote> {
-  for (const end = performance.now() + patience; ;) {
+async function reported(purse: Purse, looks: number): Promise<MintQuote> {
+  for (let look = 1; ; look++) {
     const figures = await mintQuote(purse.mint, purse.quote);
     if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint does not know quote ${purse.quote}`);
-    if (figures.paidSat > figures.issuedSat || performance.now() > end) return figures;
+    if (figures.paidSat > figures.issuedSat || look === looks) return figures;
     await new Promise((done) => setTimeout(done, LOOK_MS));
   }
 }

@@ -5,7 +5,7 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { creditKind, isFunded, paidOf, type Credit } from '../credit/records.ts';
+import { creditKind, isFunded, must, paidOf, type Credit } from '../credit/records.ts';
 import { change } from '../home/change.ts';
 import type { Home, Reconciled } from '../home/home.ts';
 import type { Outcome } from '../home/reconcile.ts';
@@ -90,21 +90,20 @@ function figuresOf(kind: string, record: unknown): object {
 /**
  * The operator has looked how much of a contract's payments became ecash, or was reported.
  * @param issued all that was paid, where it is not given
- * @throws Refusal `home-restored`, `unknown-contract`, `wrong-state`, `amount-differs`
+ * @throws Refusal `home-restored`, `unknown-contract`, `not-your-turn`, `wrong-state`, `amount-differs`
  */
 export async function confirmIssued(
   { store, network, restored }: Home,
-  contract: Hex,
+  id: Hex,
   issued: bigint | undefined,
 ): Promise<object> {
   if (restored) throw homeRestored('its journal may know of more that was paid and issued');
   return change<{ contract: Credit }, object>(
     store,
     { contract: creditKind },
-    () => ({ contract: idClaim(contract) }),
-    ({ contract: c }) => {
-      if (c?.role !== 'payee' || !('issuedSat' in c))
-        throw new Refusal('unknown-contract', 'a contract of which this home is the payee expected');
+    () => ({ contract: idClaim(id) }),
+    ({ contract }) => {
+      const c = must(contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
       if (c.terms.ecash === 'cdk')
         throw new Refusal('wrong-state', "the figures of a running mint's contract are read from the mint", {
           hint: `spillway ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,
