@@ -112,6 +112,24 @@ describe.each(DATABASES)('of a home in %s', (database) => {
     from.close();
   });
 
+  // Records; a page has 500.
+  it.each(database === 'PostgreSQL' ? [0] : [0, 499, 500, 501])(
+    'has all of %i records, and so has the home that is made of it',
+    async (count) => {
+      const from = await home(await store());
+      const names = Array.from({ length: count }, (_, i) => i.toString(16).padStart(64, '0'));
+      const writes = names.map((name) => write(null, 0, thing(`id:${name}`, { name })));
+      if (count > 0) await from.store.commit(commitOf({ writes }));
+      const to = join(tempDir(), 'backup');
+      expect((await from.backup(to, { seed: true })).records).toEqual(count > 0 ? { thing: count } : {});
+      const url = await store();
+      const again = await made({ from: to, dir: join(tempDir(), 'again'), ...(url !== undefined && { store: url }) });
+      expect((await again.store.list()).map(({ name }) => name).sort()).toEqual(names);
+      expect(await again.store.commits()).toBeGreaterThanOrEqual(await from.store.commits());
+      for (const one of [from, again]) one.close();
+    },
+  );
+
   it('goes into either database, and goes on counting there', async () => {
     const from = await home(await store());
     for (let i = 0; i < 3; i += 1) await pay(from, [`id:${i}${i}`], i);
@@ -308,6 +326,8 @@ describe('a backup', () => {
     const damaged = join(tempDir(), 'backup');
     await from.backup(damaged, { seed: true });
     writeFileSync(join(damaged, 'store.db'), 'no database');
+    await expect(restoreHome({ from: damaged, dir })).rejects.toMatchObject({ code: 'store-damaged' });
+    rmSync(join(damaged, 'store.db'));
     await expect(restoreHome({ from: damaged, dir })).rejects.toMatchObject({ code: 'store-damaged' });
     expect(existsSync(dir)).toBe(false);
     from.close();

@@ -1,8 +1,12 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -156,6 +160,21 @@ describe('openHome', () => {
     }
     writeFileSync(path, JSON.stringify({ ...config, version: 2 }));
     await expect(open(dir)).rejects.toMatchObject({ code: 'store-newer' });
+  });
+
+  it('refuses one that cannot be read, or has lost its store, and makes none in its place', async () => {
+    const dir = join(tempDir(), 'home');
+    await initHome({ dir, network: 'regtest' });
+    const [path, kept] = [join(dir, 'config.json'), join(dir, 'kept')];
+    renameSync(path, kept);
+    mkdirSync(path);
+    await expect(open(dir)).rejects.toMatchObject({ code: 'no-input', message: expect.stringContaining(path) });
+    rmdirSync(path);
+    await expect(open(dir)).rejects.toMatchObject({ code: 'no-home' });
+    renameSync(kept, path);
+    rmSync(join(dir, 'store.db'));
+    await expect(open(dir)).rejects.toMatchObject({ code: 'store-damaged', message: /no store\.db/ });
+    expect(existsSync(join(dir, 'store.db'))).toBe(false);
   });
 
   it('needs the passphrase for keys only, and takes another after a wrong one', async () => {

@@ -53,6 +53,22 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
     await expect(createPostgres(url, ID, begin)).rejects.toMatchObject({ code: 'home-exists' });
   });
 
+  it('is made once more where another run was in the way of its making: concurrent, and nothing of it is there', async () => {
+    const url = await cluster.database();
+    await cluster.sql(
+      url,
+      `CREATE FUNCTION public.loses() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+         RAISE EXCEPTION 'chosen as the one that gives way' USING ERRCODE = '40P01'; END $$;
+       CREATE EVENT TRIGGER race ON ddl_command_start EXECUTE FUNCTION public.loses()`,
+    );
+    await expect(createPostgres(url, ID, begin)).rejects.toMatchObject({ code: 'concurrent' });
+    expect(await cluster.sql(url, `SELECT to_regclass('meta') AS meta`)).toEqual([{ meta: null }]);
+    await cluster.sql(url, 'DROP EVENT TRIGGER race');
+    const store = await made(url);
+    expect(await store.commits()).toBe(0);
+    store.close();
+  });
+
   const newHome = async (url: string): Promise<string> => {
     const dir = join(tempDir(), 'home');
     await initHome({ dir, network: 'regtest', store: url });

@@ -26,6 +26,22 @@ async function put(home: Home, state: string): Promise<void> {
 const stateOf = async (home: Home) => ((await home.store.load(['id:a'])).found.get('id:a')!.record as Thing).state;
 const journalOf = ({ journalDir }: Home): string[] => readdirSync(journalDir).map((file) => join(journalDir, file));
 
+it('what a newer program has written to the journal is brought in by none: store-newer', async () => {
+  const home = await made();
+  await put(home, 'first');
+  const backup = join(tempDir(), 'backup');
+  await home.backup(backup, { seed: true });
+  await home.store.commit(commitOf({ writes: [{ ...write(null, 0, thing('id:b')), kind: 'future' }] }));
+  home.close();
+  const dir = join(tempDir(), 'again');
+  await restoreHome({ from: backup, dir });
+  const again = await open(dir);
+  const before = [await again.store.list(), await again.store.commits(), again.restored];
+  await expect(again.reconcile(journalOf(home))).rejects.toMatchObject({ code: 'store-newer' });
+  expect([await again.store.list(), await again.store.commits(), again.restored]).toEqual(before);
+  again.close();
+});
+
 describe('20: of two versions with equal sums', () => {
   it("the newer counts, whatever file it is in and in whatever order they are given; then the store's own", async () => {
     const home = await made();

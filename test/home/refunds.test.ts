@@ -34,14 +34,18 @@ describe('copies outside the home', () => {
     writeCopies(dir, [{ name: 'good', body: {} }]);
     writeFileSync(join(dir, 'bad.json'), '{"a":');
     writeFileSync(join(dir, 'list.json'), '5');
+    writeFileSync(join(dir, 'null.json'), 'null');
     writeFileSync(join(dir, '.tide-aa'), 'x');
-    expect(readCopies(dir)).toEqual({ copies: [{ name: 'good', body: {} }], unreadable: ['bad.json', 'list.json'] });
+    expect(readCopies(dir)).toEqual({
+      copies: [{ name: 'good', body: {} }],
+      unreadable: ['bad.json', 'list.json', 'null.json'],
+    });
     expect(readCopies(join(dir, 'none'))).toEqual({ copies: [], unreadable: [] });
     pipeAt(join(dir, 'pipe.json'));
     const begun = performance.now();
     expect(readCopies(dir)).toMatchObject({
       copies: [{ name: 'good' }],
-      unreadable: ['bad.json', 'list.json', 'pipe.json'],
+      unreadable: ['bad.json', 'list.json', 'null.json', 'pipe.json'],
     });
     expect(performance.now() - begun).toBeLessThan(2_000);
   });

@@ -2,8 +2,9 @@
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Claim, ShareFile } from '../../src/lib/protocol/action.ts';
+import { hold } from '../../src/lib/home/hold.ts';
 import { sharesBeside, ShareFolder } from '../../src/lib/home/shares.ts';
 import { destroyFile } from '../../src/lib/home/files.ts';
 
@@ -45,6 +46,31 @@ const around = (
 describe('the shares of a home', () => {
   it('lie beside it, whatever slash its name ends with', () => {
     expect([sharesBeside('/x/home'), sharesBeside('/x/home/')]).toEqual(['/x/home.shares', '/x/home.shares']);
+  });
+
+  it('wait for whoever holds them, up to ten seconds: then store-unavailable, and nothing was made or committed', async () => {
+    const shares = folder();
+    await around(shares, [{ name: A, secret: secret(1) }], [], async () => true);
+    const free = await hold(
+      join(
+        dir,
+        readdirSync(dir).find((file) => file.endsWith('lock'))!,
+      ),
+    );
+    const before = files();
+    // Milliseconds: it began at 7.
+    const times = [7, 10_006, 10_007, 10_008];
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => times.shift() ?? 99_999);
+    const commit = vi.fn(async () => true);
+    await expect(around(shares, [{ name: B, secret: secret(2) }], [], commit)).rejects.toMatchObject({
+      code: 'store-unavailable',
+    });
+    expect(clock).toHaveBeenCalledTimes(4);
+    clock.mockRestore();
+    expect(commit).not.toHaveBeenCalled();
+    expect(files()).toEqual(before);
+    free!();
+    expect(await around(shares, [{ name: B, secret: secret(2) }], [], commit)).toBe(true);
   });
 
   it('are there before the commit, sealed, and gone after the commit that drops them', async () => {

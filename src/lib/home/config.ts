@@ -6,7 +6,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { writePrivate } from './files.ts';
 import type { HomeKeys } from './keys.ts';
 
@@ -65,9 +65,8 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES') throw new Refusal('no-input', message);
-    throw noHome(dir, file);
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === 'ENOENT' || code === 'ENOTDIR' ? noHome(dir, file) : unreadable(path, error);
   }
   let config: Partial<Config>;
   try {

@@ -8,7 +8,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { Refusal } from '../protocol/refusal.ts';
-import { mod, N, publicBytes, toBytes, toNumber } from '../signing/curve.ts';
+import { mod, parseScalar, publicBytes, toBytes, toNumber } from '../signing/curve.ts';
 
 /** A private key (32 bytes) and its chain code (32 bytes). */
 export interface Node {
@@ -41,7 +41,7 @@ function child(node: Node, parent: Uint8Array, number: number): Node {
   const { key: tweak, chain } = split(createHmac('sha512', node.chain).update(data).digest());
   const key = mod(toNumber(tweak) + toNumber(node.key));
   // One in 2^127: BIP32 asks for the next index, which would give two paths one key.
-  if (toNumber(tweak) >= N || key === 0n) throw new Refusal('bug', 'a key path without a key');
+  if (!parseScalar(tweak) || key === 0n) throw new Refusal('bug', 'a key path without a key');
   return { key: toBytes(key), chain };
 }
 

@@ -108,10 +108,8 @@ export function lastCommit(dirs: readonly string[], home: string, life: string):
 }
 
 function newest(dir: string): readonly string[] {
-  const paths = filesIn(dir);
-  if (paths.length <= LOOKED_AT) return paths;
   const time = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return paths
+  return filesIn(dir)
     .map((path) => ({ path, at: time(path) }))
     .sort((a, b) => b.at - a.at)
     .slice(0, LOOKED_AT)

@@ -39,9 +39,8 @@ export { readJournal, type JournalLine, type JournalRecord } from './journal-fil
 /** Where a home's journal lies unless told otherwise. */
 export const journalBeside = (home: string): string => `${home.replace(/\/+$/, '')}.journal`;
 
-/** A file as old as this, or as large, is followed by another, so that a backup soon covers it. */
-const ROTATE_MS = 24 * 3_600_000;
-const ROTATE_BYTES = 64_000_000;
+/** A file that is older than this, or larger, is followed by another, so that a backup soon covers it. */
+const WORN = { ms: 24 * 3_600_000, bytes: 64_000_000 };
 /** Versions that a process remembers to have written: more would only be written twice. */
 const REMEMBERED = 20_000;
 
@@ -52,6 +51,7 @@ export interface JournalOptions {
   /** 32 bytes. */
   key: () => Promise<Uint8Array>;
   point?: ((label: string) => void) | undefined;
+  worn?: typeof WORN;
 }
 
 interface OpenFile {
@@ -80,6 +80,7 @@ export class Journal {
   #life = '';
   readonly #key: () => Promise<Uint8Array>;
   readonly #point: (label: string) => void;
+  readonly #most: typeof WORN;
   #file: OpenFile | undefined;
   #opening: Promise<OpenFile> | undefined;
   /** Newest version of each record that is in this process's files, or on its way there. */
@@ -90,11 +91,12 @@ export class Journal {
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  constructor({ dir, home, key, point }: JournalOptions) {
+  constructor({ dir, home, key, point, worn = WORN }: JournalOptions) {
     this.dir = dir;
     this.#home = home;
     this.#key = key;
     this.#point = point ?? (() => {});
+    this.#most = worn;
   }
 
   /** From now on it is written by this life of the store. */
@@ -197,7 +199,7 @@ export class Journal {
   async #current(): Promise<OpenFile> {
     const file = this.#file;
     if (file) {
-      const worn = file.bytes > ROTATE_BYTES || performance.now() - file.since > ROTATE_MS;
+      const worn = file.bytes > this.#most.bytes || performance.now() - file.since > this.#most.ms;
       if (!worn && existsSync(file.path)) return file;
       this.#file = undefined;
       closeSync(file.fd);
