@@ -305,7 +305,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         };
         for (const work of [
           () => store.setMeta('x', '1'),
-          () => store.commit(commitOf({ voids: [nonceOf(A)] })),
+          () => store.commit(commitOf({ writes: [write(A, rev, thing(A, { nonces: [] }))] })),
           () => store.commit(commitOf({ key: 'k', writes: [write(A, rev, thing(A, { paid: 1 }))] })),
         ])
           await expect(work()).rejects.toMatchObject({ code: 'bug', message: expect.stringContaining('BEGUN') });

@@ -223,13 +223,17 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
       expect((await store.load([A])).nonces).toHaveLength(1);
     });
 
-    test('voids a nonce that may be there, and its reply with it', async (store) => {
+    test('ends each nonce of a record that is written, but for those that it names, and its reply with it', async (store) => {
       await add(store, A);
-      const nonce = nonceOf(A);
-      await store.commit(commitOf({ key: 'k', opens: [nonce] }));
-      expect(await store.commit(commitOf({ voids: [nonce, { of: B, sighash: 'aa' }] }))).toBe(true);
-      expect((await store.load([A])).nonces).toEqual([]);
-      expect(await store.reply('k')).toBeUndefined();
+      await add(store, B);
+      const [gone, stays, other] = [nonceOf(A), nonceOf(A, 'bb'), nonceOf(B)];
+      await store.commit(commitOf({ key: 'k', opens: [gone] }));
+      await store.commit(commitOf({ key: 'l', opens: [stays, other] }));
+      const written = thing(A, { nonces: ['bb', 'cc'] });
+      expect(await store.commit(commitOf({ writes: [write(A, await revOf(store, A), written)] }))).toBe(true);
+      expect(await unsealed(store, A)).toEqual([stays]);
+      expect(await unsealed(store, B)).toEqual([other]);
+      expect([await store.reply('k'), await store.reply('l')]).toEqual([undefined, expect.anything()]);
     });
 
     test('opening again replaces the older nonce and its reply; other transactions keep theirs', async (store) => {

@@ -10,7 +10,10 @@ export interface Thing {
   state: string;
   paid: number;
   claims: Claim[];
+  /** Absent: those of all that the tests sign. */
+  nonces?: string[];
 }
+const ALL = ['aa', 'bb'];
 export const thing = (claim: Claim, more: Partial<Thing> = {}): Thing => ({
   name: '00'.repeat(32),
   state: 'open',
@@ -29,6 +32,7 @@ export const things: Kind<Thing> = {
   name: 'thing',
   parse: (json) => json as Thing,
   claims: (record) => record.claims,
+  nonces: (record) => record.nonces ?? ALL,
   row,
   restored: (record) =>
     record.state === 'offered' ? { ...record, state: 'ended', claims: [record.claims[0]!] } : record,
@@ -42,6 +46,7 @@ export const write = (claim: Claim | null, rev: number, record: Thing): Commit['
   record,
   row: row(record),
   claims: record.claims,
+  nonces: record.nonces ?? ALL,
 });
 
 export const commitOf = (more: Partial<Commit> = {}): Commit => ({
@@ -52,7 +57,6 @@ export const commitOf = (more: Partial<Commit> = {}): Commit => ({
   opens: [],
   shows: [],
   spends: [],
-  voids: [],
   notes: [],
   addresses: [],
   ...more,

@@ -7,7 +7,7 @@ import { htlcKeyKind, keyRecord, mayShow, preimageOf, type HtlcKey } from '../ht
 import { swapKind } from '../htlc/swap-records.ts';
 import { htlcId } from '../htlc/view.ts';
 import type { Hash, Htlc } from '../htlc/terms.ts';
-import { plainCommit } from '../home/change.ts';
+import { plainCommit, writeOf } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { untilWon } from '../home/race.ts';
 import type { Claim, Hex, Kind } from '../protocol/action.ts';
@@ -31,15 +31,7 @@ async function committed<T>(home: Home, attempt: () => Promise<Attempt<T>>): Pro
   return made;
 }
 
-type Write = Commit['writes'][number];
-const writing = (record: HtlcKey, claim: Claim | null = null, rev = 0): Write => ({
-  kind: htlcKeyKind.name,
-  claim,
-  rev,
-  record,
-  row: htlcKeyKind.row(record),
-  claims: htlcKeyKind.claims(record),
-});
+const writing = (record: HtlcKey, claim: Claim | null = null, rev = 0) => writeOf(htlcKeyKind, record, claim, rev);
 
 async function drawn(home: Home): Promise<HtlcKey> {
   const keys = (await home.keys()).keysWith([]);

@@ -4,7 +4,6 @@
  */
 import { cancelled, creditKind, mayLapse, type Credit } from '../credit/records.ts';
 import { hasLapsed } from '../credit/standing.ts';
-import { openNonces } from '../credit/steps.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { idClaim } from '../protocol/claims.ts';
@@ -23,7 +22,7 @@ export const lapse = ({ store }: Pick<Home, 'store'>, id: string): Promise<boole
     ({ contract }) => {
       const c = contract as Credit;
       if (!mayLapse(c)) return { writes: {}, result: false };
-      return { writes: { contract: cancelled(c) }, result: true, voids: openNonces(c) };
+      return { writes: { contract: cancelled(c) }, result: true };
     },
   );
 

@@ -5,9 +5,8 @@
  */
 import { minSat } from '../bitcoin/amount.ts';
 import { orphanOf, type Orphan } from '../credit/orphans.ts';
-import { creditKind, isOpening, released, type Credit } from '../credit/records.ts';
-import { refundNonce } from '../credit/refund.ts';
 import { struckBy } from '../credit/owed.ts';
+import { creditKind, released, type Credit } from '../credit/records.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { leftoverOf, owedTwice } from '../mint/leftovers.ts';
@@ -91,8 +90,7 @@ const giveUp = (home: Home, { claim }: Orphan, listed: () => Promise<Credit[]>):
     () => ({ contract: claim }),
     async ({ contract }) => {
       if (!contract || !(await orphanIn(home, contract, await listed()))) return { writes: {}, result: false };
-      const voids = isOpening(contract) ? refundNonce(contract) : [];
-      return { writes: { contract: released(contract) }, voids, result: true };
+      return { writes: { contract: released(contract) }, result: true };
     },
   );
 

@@ -174,7 +174,6 @@ export async function commit<M extends Step, Rs extends Records, I extends objec
       opens: kept.opens ?? [],
       shows: kept.shows ?? [],
       spends: kept.spends ?? [],
-      voids: kept.voids ?? [],
       notes: kept.notes ?? [],
       addresses,
     });

@@ -2,7 +2,6 @@
 import { closeCredit } from '../credit/close.ts';
 import { exitCredit } from '../credit/exit.ts';
 import { creditKind, isFunded, rollingOf, settledAs, type Credit, type FundedCredit } from '../credit/records.ts';
-import { openNonces } from '../credit/steps.ts';
 import { watchedOf } from '../credit/watched.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
@@ -80,7 +79,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
         () => ({ contract: idClaim(id) }),
         ({ contract }) => {
           const c = contract as FundedCredit;
-          return { writes: { contract: settledAs(c, settled) }, result: undefined, voids: openNonces(c) };
+          return { writes: { contract: settledAs(c, settled) }, result: undefined };
         },
       );
     },

@@ -20,17 +20,7 @@ import { creditKind, must, paidOf, type Closing, type Credit, type FundedCredit 
 import { signedUpTo } from './owed.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { MAX_FEERATE, minPaid, settlementVsize } from './transactions.ts';
-import {
-  checkArrived,
-  checkHome,
-  checkSettled,
-  noncesOf,
-  ONCE,
-  SIGN,
-  openNonces,
-  overContract,
-  TWICE,
-} from './steps.ts';
+import { checkArrived, checkHome, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
 import { waits } from './waiting.ts';
 
 const numbers = {
@@ -78,10 +68,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             hint: `close-credit --contract ${c.id.slice(0, 8)} --cancel ends that one`,
           },
         );
-      return {
-        writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit },
-        voids: noncesOf(c.id, [c.closing]),
-      };
+      return { writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit } };
     },
   },
   (row) =>
@@ -116,11 +103,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
               sighash: job.nonceId.sighash,
               ...(opened && outsideOf(job, opened.share)),
             };
-            const older = c.closing && c.closing.sighash !== closing.sighash ? [c.closing] : [];
-            const kept = {
-              writes: { contract: { ...c, state: 'closing', closing } as Credit },
-              voids: noncesOf(c.id, older),
-            };
+            const kept = { writes: { contract: { ...c, state: 'closing', closing } as Credit } };
             const close = psbtOf(job, { own: opened?.share });
             if (!opened) return { waits: { close }, hint: ONCE, ...kept };
             return {
@@ -165,7 +148,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
               rolling: null,
             };
             // An own proposal stays: updates are over, and of two closes one will confirm.
-            const kept = { writes: { contract: left as Credit }, voids: openNonces({ ...c, closing: null }) };
+            const kept = { writes: { contract: left as Credit } };
             if (!part) return { waits: { close: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
             return {
               message: {
@@ -214,7 +197,6 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
                 } as Credit,
               },
               spends: done.spends,
-              voids: openNonces(c).filter((n) => n.sighash !== own.sighash),
             };
           },
         }),

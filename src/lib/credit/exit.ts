@@ -22,7 +22,7 @@ import { payoutScript, viewOf, type ContractView } from './terms.ts';
 import { waits } from './waiting.ts';
 import { refund, update } from './transactions.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
-import { openNonces, outpointOf, roleIn } from './steps.ts';
+import { outpointOf, roleIn } from './steps.ts';
 
 /**
  * early: nothing presses · due: act now · late: the other side may be faster · pending: the coin is spent, not finally or
@@ -90,8 +90,6 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
           writes: input.export
             ? {}
             : { contract: { ...c, state: 'exiting', live: [], rolling: finishedRolling(c) } as Credit },
-          // Once frozen it has none: printed again, it writes nothing.
-          voids: input.export || c.state === 'exiting' ? [] : openNonces(c),
         };
       },
     }),

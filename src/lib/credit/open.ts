@@ -23,7 +23,7 @@ import { checkLooked, checkStated } from './checks.ts';
 import { ecashKey } from './jobs.ts';
 import { offerOpening } from './offer.ts';
 import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
-import { acceptRefund, completeRefund, openRefund, refundNonce, type Held } from './refund.ts';
+import { acceptRefund, completeRefund, openRefund, type Held } from './refund.ts';
 import { answeredBefore, hintOf, ONCE, overContract, SIGN, TWICE } from './steps.ts';
 import { cancelled, creditKind, heldKey, isOpening, must, payeePubkey, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
@@ -84,7 +84,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         throw new Refusal('wrong-state', 'the contract belongs to a rollover that is under way', {
           hint: `spillway rollover --contract ${(old as Contract).id.slice(0, 8)} --cancel ends both`,
         });
-      if (isOpening(c)) return { writes: { contract: cancelled(c) }, voids: refundNonce(c) };
+      if (isOpening(c)) return { writes: { contract: cancelled(c) } };
       if (c && isUnused(c)) return { writes: { contract: { ...c, coins: [] } }, hint: FREED };
       throw new Refusal(
         'too-late-to-cancel',

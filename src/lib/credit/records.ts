@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { withArrivals } from './arrivals.ts';
 import { withOwing } from './owed.ts';
 import { merged, restored } from './restore.ts';
-import { guardedOf, heldKey, isFunded, isLeft, paidOf, released, type Credit } from './states.ts';
+import { guardedOf, heldKey, isFunded, isLeft, openFor, paidOf, released, type Credit } from './states.ts';
 import type { Role } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 import { withPlaces } from './waiting.ts';
@@ -47,6 +47,7 @@ export const creditKind: Kind<Credit> = {
         ];
     }
   },
+  nonces: openFor,
   row(c): RecordRow {
     const name = 'id' in c ? c.id : c.state === 'offered' ? c.offer.pubkey : c.key;
     const limitSat = 'terms' in c ? maxPaid(c.terms) : 0n;

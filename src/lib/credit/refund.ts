@@ -7,7 +7,6 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
-import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerOf, checkAnswer, finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { refundJob } from './jobs.ts';
@@ -143,7 +142,3 @@ export function completeRefund(
   };
   return { record, spends: done.spends };
 }
-
-/** The nonce of a refund that was opened and not completed, to be voided with its opening. */
-export const refundNonce = (c: Credit | undefined): NonceId[] =>
-  c?.state === 'proposed' && c.nonce ? [{ of: idClaim(c.id), sighash: c.nonce }] : [];

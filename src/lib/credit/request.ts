@@ -11,7 +11,7 @@ import { lapsed, lapsesAt, sameAsked } from './asked.ts';
 import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
 import { updateJob } from './jobs.ts';
 import { MOST_ASKED, must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
-import { checkHome, noncesOf, ONCE } from './steps.ts';
+import { checkHome, ONCE } from './steps.ts';
 import { viewOf } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import type { UpdateAt, UpdateInput } from './update-messages.ts';
@@ -77,10 +77,6 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
   };
   const kept = {
     writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] } },
-    voids: noncesOf(
-      c.id,
-      gone.filter((l) => l.sighash !== now.sighash),
-    ),
     checks: { funding },
   };
   const update = psbtOf(job, { own: opened?.share });

@@ -28,7 +28,7 @@ import { rolloverJob } from './jobs.ts';
 import { cancelled, isFunded, rollingOf, type Credit, type Rolling } from './records.ts';
 import { openRefund } from './refund.ts';
 import type { Pair } from './rollover-messages.ts';
-import { noncesOf, ONCE } from './steps.ts';
+import { ONCE } from './steps.ts';
 import { keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
@@ -189,10 +189,7 @@ export function cancelRolling({ contract: c, next }: Partial<RollRecords>, named
   const rolling = rollingOf(c);
   const isUnderWay = (c?.state === 'open' || c?.state === 'accepted') && rolling !== null;
   if (isUnderWay && (named === null || named === rolling.nextKey))
-    return {
-      writes: { contract: { ...c, rolling: null } as Credit },
-      voids: c.role === 'payee' ? noncesOf(c.id, [rolling]) : [],
-    };
+    return { writes: { contract: { ...c, rolling: null } as Credit } };
   if (c?.state === 'offered' && c.rolls !== null) return { writes: { contract: cancelled(c) } };
   if (next?.state === 'offered' && c && isFunded(c) && next.rolls === c.id)
     return { writes: { next: cancelled(next) } };

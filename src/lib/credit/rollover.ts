@@ -46,7 +46,6 @@ import {
   checkHome,
   checkSettled,
   hintOf,
-  noncesOf,
   ONCE,
   SIGN,
   outpointOf,
@@ -226,7 +225,6 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         };
         const kept = {
           writes: { contract: { ...c, rolling }, next: accepted.accepted },
-          voids: c.rolling && c.rolling.sighash !== rolling.sighash ? noncesOf(c.id, [c.rolling]) : [],
           checks,
         };
         const refund = psbtOf(accepted.job, { own: accepted.part, peer: accepted.peer });
@@ -375,7 +373,6 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
           ...waits(c),
           writes: { contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit },
           spends: done.spends,
-          voids: noncesOf(c.id, c.live),
           checks,
         };
       },

@@ -309,3 +309,11 @@ export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'op
   key: c.state === 'offered' ? c.offer.pubkey : pubkeyOf(c.terms, c.role),
   ...(isFunded(c) && { guarded: guardedOf(c) }),
 });
+
+/** What this home may have a nonce open for: the signature hashes of its refund, of what it asked for, is rolling and proposed. */
+export function openFor(c: Credit): readonly Hex[] {
+  if (c.state === 'proposed') return c.nonce === null ? [] : [c.nonce];
+  if (!isFunded(c) || !(c.state === 'accepted' || c.state === 'open' || c.state === 'closing')) return [];
+  const asked = c.role === 'payee' ? [...c.live, c.rolling] : [];
+  return [...asked, c.closing].flatMap((one) => one?.sighash ?? []);
+}

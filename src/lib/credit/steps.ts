@@ -1,7 +1,6 @@
 /** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts, Hand, Hex } from '../protocol/action.ts';
-import { idClaim } from '../protocol/claims.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { payeePubkey, type Credit, type FundedCredit } from './records.ts';
 import { stillInflight } from './quotes.ts';
@@ -23,9 +22,6 @@ export const hintOf = (hint: string | undefined): { hint?: string } => (hint ===
 export function checkHome(hand: Pick<Hand, 'restored'>): void {
   if (hand.restored) throw homeRestored('as payee it only exits');
 }
-
-export const noncesOf = (id: Hex, live: readonly { sighash: Hex }[]) =>
-  live.map((l) => ({ of: idClaim(id), sighash: l.sighash }));
 
 /** The outpoint of a contract that has one, to ask the chain for it. */
 export const outpointOf = (c: Credit | undefined): string[] => (c && 'outpoint' in c ? [outpointText(c.outpoint)] : []);
@@ -93,9 +89,3 @@ export const answeredBefore = (c: Credit, by: 'open-credit' | 'rollover'): Refus
       : { hint: 'ask for another offer' },
   );
 };
-
-/** Every nonce that this home has open for the contract. */
-export function openNonces(c: FundedCredit) {
-  const payees = c.role === 'payee' ? [...c.live, ...(c.rolling ? [c.rolling] : [])] : [];
-  return noncesOf(c.id, [...payees, ...(c.closing ? [c.closing] : [])]);
-}

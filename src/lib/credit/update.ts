@@ -32,7 +32,7 @@ import {
   reserveAsked,
 } from './quotes.ts';
 import { updateJob } from './jobs.ts';
-import { checkHome, noncesOf, SIGN, outpointOf, overContract, TWICE } from './steps.ts';
+import { checkHome, SIGN, outpointOf, overContract, TWICE } from './steps.ts';
 import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, must, type Live, type PayerCredit } from './records.ts';
@@ -67,10 +67,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         sharesIn(updateJob(c, paidSat), m.psbt.update).own.pubnonce === pubnonce;
       const gone = c.live.filter((l) => !message || asksFor(l, message));
       if (gone.length === 0) throw new Refusal('too-late-to-cancel', 'no such request is open');
-      return {
-        writes: { contract: { ...c, live: c.live.filter((l) => !gone.includes(l)) } },
-        voids: noncesOf(c.id, gone),
-      };
+      return { writes: { contract: { ...c, live: c.live.filter((l) => !gone.includes(l)) } } };
     },
   },
   (row) => [
@@ -256,13 +253,6 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
           },
           notes: [...(promises ? promiseNotes(c.id, issue!.outs, promises) : []), ...paidNotes(c.id, live)],
           spends: done.spends,
-          voids: [
-            ...noncesOf(
-              c.id,
-              c.live.filter((l) => l !== live),
-            ),
-            ...(c.rolling ? [{ of: idClaim(c.id), sighash: c.rolling.sighash }] : []),
-          ],
           checks: { funding },
         });
         if (!issue) return accept(null);

@@ -147,7 +147,7 @@ function releases(
     for (const { claim, kind, rev, record } of held.filter((one) => gone.has(one.claim) && !writes.has(one.claim))) {
       const after = kind.released?.(record) as object | undefined;
       if (after === undefined || sameJson(after, record)) continue;
-      writes.set(claim, { ...writeOf(kind, after, claim, rev), ends: true });
+      writes.set(claim, writeOf(kind, after, claim, rev));
       queue.push({ kind, before: record, after });
     }
   }
@@ -162,6 +162,7 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   record: record as object,
   row: kind.row(record),
   claims: kind.claims(record),
+  nonces: kind.nonces?.(record) ?? [],
 });
 
 /** The writes of a commit: what differs from what was loaded, and what ends with it. */
@@ -185,25 +186,20 @@ export function writesOf<Rs extends Records>(
 export const NO_REPLY: Commit['reply'] = { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] };
 
 /** A commit that answers no message: no reply is kept, no nonce used. */
-export const plainCommit = (
-  parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'voids' | 'notes'>>,
-): Commit => ({
+export const plainCommit = (parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'notes'>>): Commit => ({
   key: null,
   reply: NO_REPLY,
   opens: [],
   shows: [],
   spends: [],
-  voids: [],
   notes: [],
   addresses: [],
   ...parts,
 });
 
-/** `voids`: nonces that end with the change. */
 interface Changed<Rs extends Records, T> {
   writes: Partial<Rs>;
   result: T;
-  voids?: Commit['voids'];
 }
 
 /**
@@ -226,7 +222,7 @@ export async function change<Rs extends Records, T>(
       await store.flush();
       return changed;
     }
-    return (await store.commit(plainCommit({ reads, writes, voids: changed.voids ?? [] }))) ? changed : undefined;
+    return (await store.commit(plainCommit({ reads, writes }))) ? changed : undefined;
   });
   return result;
 }

@@ -2,7 +2,7 @@
  * The pieces of a commit in SQL: records with their claims, nonces, notes and addresses.
  * Not here: in which order a commit has them, and what it compares (`sql-store.ts`).
  */
-import type { Claim, NonceId, Note } from '../protocol/action.ts';
+import type { Claim, Hex, NonceId, Note } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Commit } from '../protocol/ports.ts';
@@ -60,8 +60,8 @@ export function* writeRecords(
 ): Sql<number[]> {
   const written: number[] = [];
   // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
-  for (const [i, { claims, ends = false }] of writes.entries()) {
-    if (ends) yield* endNonces([...held[i]!]);
+  for (const [i, { claims, nonces }] of writes.entries()) {
+    yield* endNonces([...held[i]!], nonces);
     yield* dropClaims([...held[i]!].filter((claim) => !claims.includes(claim)));
   }
   for (const [i, { kind, record, row, claims }] of writes.entries()) {
@@ -109,8 +109,11 @@ export function* dropClaims(dropped: readonly Claim[]): Sql<void> {
   yield* put(`DELETE FROM claim WHERE claim IN (${marks(dropped)})`, ...dropped);
 }
 
-function* endNonces(claims: readonly Claim[]): Sql<void> {
-  if (claims.length > 0) yield* put(`DELETE FROM nonce WHERE of_claim IN (${marks(claims)})`, ...claims);
+/** Ends the nonces for these claims, but for those of the signature hashes that `stay`. */
+function* endNonces(claims: readonly Claim[], stay: readonly Hex[] = []): Sql<void> {
+  if (claims.length === 0) return;
+  const but = stay.length === 0 ? '' : ` AND sighash NOT IN (${marks(stay)})`;
+  yield* put(`DELETE FROM nonce WHERE of_claim IN (${marks(claims)})${but}`, ...claims, ...stay);
 }
 
 function* addClaim(claim: Claim, id: number): Sql<void> {

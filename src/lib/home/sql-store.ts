@@ -112,7 +112,7 @@ export class SqlStore implements HomeStore {
 
   /** One commit within its transaction: its number, or false where something moved on. */
   *#take(commit: Commit, sealed: readonly Uint8Array[], places: readonly StoredAddress[]): Sql<number | false> {
-    const { key, reply, reads, writes, opens, spends, voids, notes } = commit;
+    const { key, reply, reads, writes, opens, spends, notes } = commit;
     const compared = [...reads, ...writes].flatMap(({ claim, rev }) => (claim === null ? [] : [{ claim, rev }]));
     const [owners, consumed, answered] = yield* together(
       ownersOf([...new Set(compared.map(({ claim }) => claim))]),
@@ -128,10 +128,8 @@ export class SqlStore implements HomeStore {
 
     const written = writes.map((write) => idOf(write, owners));
     const [number, held] = yield* together(this.#db.counter.next(), claimsOf(written));
-    yield* touch([...spends, ...voids, ...opens], writes, number);
-    // Nonces end before claims are dropped: afterwards they could no longer be found.
+    yield* touch([...spends, ...opens], writes, number);
     for (const nonce of spends) yield* endNonce(nonce);
-    for (const nonce of voids) yield* endNonce(nonce);
     const ids = yield* writeRecords(writes, written, held, number);
     yield* forget(reply, ids);
     yield* together(...notes.map(addNote));
@@ -296,12 +294,12 @@ export class SqlStore implements HomeStore {
 const ADDRESSES = 'addresses';
 
 /** All that a commit touches, by name: see `Database.write`. */
-function namesOf({ key, reads, writes, opens, spends, voids, notes, addresses }: Commit): string[] {
+function namesOf({ key, reads, writes, opens, spends, notes, addresses }: Commit): string[] {
   return [
     ...(key === null ? [] : [`reply:${key}`]),
     ...[...reads, ...writes].flatMap(({ claim }) => claim ?? []),
     ...writes.flatMap(({ claims }) => claims),
-    ...[...opens, ...spends, ...voids].map(({ of }) => of),
+    ...[...opens, ...spends].map(({ of }) => of),
     ...notes.map(({ name }) => `note:${name}`),
     ...(addresses.length > 0 ? [ADDRESSES] : []),
   ];

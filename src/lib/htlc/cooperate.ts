@@ -92,7 +92,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
       // The name of the HTLC covers the sealing keys of both: a message of anybody else names another one.
       if (m && (record.bound !== htlcId(read(m, hand)) || !isOf(record.proposal, who, m)))
         throw new Refusal('state-moved-on', NOT_LAST);
-      return { writes: { [who]: { ...record, proposal: null } }, voids: voidsOf(record) };
+      return { writes: { [who]: { ...record, proposal: null } } };
     },
   },
   (row) =>
@@ -140,7 +140,6 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
               },
               writes: { [opener]: { ...record, proposal } },
               opens: opened.opens,
-              voids: voidsOf(record).filter((n) => n.sighash !== proposal.sighash),
               checks: { coins: seen },
             };
           },
@@ -331,9 +330,6 @@ const vsizeOf = (htlc: Htlc, address: string): number =>
     inputs: [coinOf(htlc, { txid: '', vout: 0, sat: 0n })],
     outputs: [{ sat: 0n, script: scriptOf(address, htlc.network) }],
   });
-
-const voidsOf = ({ pubkey, proposal }: HtlcKey) =>
-  proposal ? [{ of: keyClaim(pubkey), sighash: proposal.sighash }] : [];
 
 /** @throws Refusal `fee-too-high`, `fee-too-low`, `below-dust` */
 function checkFee(

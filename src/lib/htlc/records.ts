@@ -79,6 +79,7 @@ export const htlcKeyKind: Kind<HtlcKey> = {
     hashClaim(k.hash.hash160),
     ...(k.met === null ? [] : [hashClaim(k.met)]),
   ],
+  nonces: ({ proposal }) => (proposal ? [proposal.sighash] : []),
   row: (k): RecordRow => ({ name: k.pubkey, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
   ...believing(beliefs, { isLater: () => false }),
 };

@@ -28,6 +28,8 @@ export interface Kind<R> {
   name: string;
   parse(json: unknown): R;
   claims(record: R): readonly Claim[];
+  /** The signature hashes whose nonces may be open for the record: every other one ends with the commit that writes it. */
+  nonces?(record: R): readonly Hex[];
   /** The claim that a record holds from first to last and no other ever does, where two records may have one name. */
   key?(record: R): Claim;
   /** What the store holds beside the record, so that its schema can guard it. */
@@ -227,14 +229,13 @@ export interface Note {
   name: string;
   body: object;
 }
-/** Committed in one transaction. `spends` end in a finished signature; `voids` do not. */
+/** Committed in one transaction. `spends` end in a finished signature. */
 export interface Kept<Rs extends Records> {
   writes: Partial<Rs>;
   opens?: readonly OpenNonce[];
   /** Nonces that were opened before and that are printed again. */
   shows?: readonly (NonceId & { pubnonce: Hex })[];
   spends?: readonly NonceId[];
-  voids?: readonly NonceId[];
   /** New shares, each claimed by a record that is written; on disk before the commit. */
   shares?: readonly ShareFile[];
   copies?: readonly Copy[];

@@ -67,14 +67,13 @@ export interface Commit {
     record: object;
     row: RecordRow;
     claims: readonly Claim[];
-    /** Every nonce that is open for the record ends with it. */
-    ends?: boolean;
+    /** The signature hashes whose nonces stay open for the record; all others end. */
+    nonces: readonly Hex[];
   }[];
   opens: readonly OpenNonce[];
   /** Nonces that were opened before and that the reply shows again. */
   shows: readonly (NonceId & { pubnonce: Hex })[];
   spends: readonly NonceId[];
-  voids: readonly NonceId[];
   notes: readonly Note[];
   /** Fresh addresses that the step used; taken by another run meanwhile: the race is lost. */
   addresses: readonly OwnAddress[];

@@ -10,7 +10,7 @@ import { xOnlyKey } from '../signing/bip340.ts';
 import type { Own } from '../signing/exchange.ts';
 import { checkRecord, refuseFindings } from './history.ts';
 import { checkMine, checkSent } from './receive.ts';
-import { backupNonce, cancelled, isPending, must, type Ended, type Invitation, type Statecoin } from './records.ts';
+import { cancelled, isPending, must, type Ended, type Invitation, type Statecoin } from './records.ts';
 import { declineOf, signStatement, type Invite } from './statements.ts';
 import { locktimeAt, readCoin, viewOf } from './terms.ts';
 import type { At, TransferMessage } from './transfer-messages.ts';
@@ -34,7 +34,6 @@ export function decline(hand: Hand, m: TransferMessage | null, next: Statecoin |
     return {
       ...declined(hand, had.own, said),
       writes: { next: { ...had, state: 'declined', nonce: null } as Statecoin },
-      voids: backupNonce(had),
     };
   }
   if (!named) throw new Refusal('too-late-to-cancel', 'no opening found to decline');

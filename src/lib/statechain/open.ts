@@ -34,7 +34,7 @@ import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
 import { agree, checkOffered, complete, firstEntry, outputOf, propose } from './opening.ts';
 import { operatorJob } from './jobs.ts';
 import { checkServes, drawName, drawSecret, OPERATOR, operatorKey } from './operator.ts';
-import { backupNonce, cancelled, must, statecoinKind, statedCoin, type Statecoin } from './records.ts';
+import { cancelled, must, statecoinKind, statedCoin, type Statecoin } from './records.ts';
 import {
   coinAddress,
   coinDescriptor,
@@ -129,7 +129,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
           'the message is of another coin than the one that is opened with this share',
         );
       if (c && (c.state === 'offered' || c.state === 'addressed' || c.state === 'proposed'))
-        return { writes: { coin: cancelled(c) }, voids: backupNonce(c) };
+        return { writes: { coin: cancelled(c) } };
       throw new Refusal(
         'too-late-to-cancel',
         `the coin is '${c?.state ?? 'unknown'}' in this home; an opening can be cancelled up to 'proposed' (owner) and 'offered' (operator)`,

@@ -11,7 +11,7 @@
  * copied names none any more, so that its files end, and as operator it only states what it knows: exit-only.
  */
 import type { Funding } from '../bitcoin/funding.ts';
-import type { Claim, Hex, Kind, NonceId, RecordRow } from '../protocol/action.ts';
+import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, coinIdClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { believing, doubted, kept, once, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
@@ -167,9 +167,11 @@ export const cancelled = (c: Beginning): Ended => ({
   ...(c.state === 'invited' && { invitation: { side: c.side, operator: c.operator, restored: c.restored } }),
 });
 
-/** The nonce of a backup that is open, to be voided with what opened it. */
-export const backupNonce = (c: Statecoin | undefined): NonceId[] =>
-  c && 'nonce' in c && c.nonce ? [{ of: keyClaim(c.side.pubkey), sighash: c.nonce }] : [];
+/** What this home may have a nonce open for: the signature hash of its backup, or those of the withdrawals that it asked for. */
+function openFor(c: Statecoin): readonly Hex[] {
+  if (c.state === 'withdrawing') return c.withdrawals.map(({ sighash }) => sighash);
+  return 'nonce' in c && c.nonce !== null ? [c.nonce] : [];
+}
 
 function claimsOf(c: Statecoin): readonly Claim[] {
   switch (c.state) {
@@ -333,6 +335,7 @@ export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
   parse: (json) => filled(withSats(json) as Statecoin),
   claims: claimsOf,
+  nonces: openFor,
   key: (c) => keyClaim(firstKey(c)),
   row(c): RecordRow {
     const name = 'id' in c ? c.id : c.state === 'cancelled' ? c.key : keyOf(c);

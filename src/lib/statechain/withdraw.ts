@@ -5,8 +5,8 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkProposed } from '../bitcoin/fee.ts';
 import { txidOfHex, withWitness } from '../bitcoin/transaction.ts';
-import { table, type Facts, type Hex, type NonceId } from '../protocol/action.ts';
-import { idClaim, keyClaim } from '../protocol/claims.ts';
+import { table, type Facts, type Hex } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import * as v from 'valibot';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -69,7 +69,6 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
         throw new Refusal('state-moved-on', 'the message is of another withdrawal than the one under way');
       return {
         writes: { coin: { ...coin, state: 'owned' } },
-        voids: coin.withdrawals.map((asked) => nonceOf(coin, asked)),
         hint: `where the operator has signed already, the coin is closed there: only that withdrawal, asked for again (${flagsOf(coin.withdrawals.at(-1)!)}), or the exit is left`,
       };
     },
@@ -206,7 +205,6 @@ const isOf = ({ address, feeSat }: Withdrawal, m: WithdrawMessage): boolean =>
   address === m.address && feeSat === m.fee_sat;
 const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>) =>
   ownerJob(c.own, c.entries.at(-1)!, withdraw(c, address, feeSat));
-const nonceOf = (c: OwnerRecord, { sighash }: Withdrawal): NonceId => ({ of: keyClaim(c.side.pubkey), sighash });
 /** The flags that ask for a withdrawal once more. */
 const flagsOf = ({ address, feeSat }: Omit<Withdrawal, 'sighash'>): string => `--to ${address} --fee ${feeSat}`;
 
