@@ -167,12 +167,6 @@ export const cancelled = (c: Beginning): Ended => ({
   ...(c.state === 'invited' && { invitation: { side: c.side, operator: c.operator, restored: c.restored } }),
 });
 
-/** What this home may have a nonce open for: the signature hash of its backup, or those of the withdrawals that it asked for. */
-function openFor(c: Statecoin): readonly Hex[] {
-  if (c.state === 'withdrawing') return c.withdrawals.map(({ sighash }) => sighash);
-  return 'nonce' in c && c.nonce !== null ? [c.nonce] : [];
-}
-
 function claimsOf(c: Statecoin): readonly Claim[] {
   switch (c.state) {
     case 'offered':
@@ -335,7 +329,10 @@ export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
   parse: (json) => filled(withSats(json) as Statecoin),
   claims: claimsOf,
-  nonces: openFor,
+  nonces(c): readonly Hex[] {
+    if (c.state === 'withdrawing') return c.withdrawals.map(({ sighash }) => sighash);
+    return 'nonce' in c && c.nonce !== null ? [c.nonce] : [];
+  },
   key: (c) => keyClaim(firstKey(c)),
   row(c): RecordRow {
     const name = 'id' in c ? c.id : c.state === 'cancelled' ? c.key : keyOf(c);
