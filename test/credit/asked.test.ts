@@ -1,6 +1,7 @@
 /** The payer's first step: it agrees by asking, once, to one amount, for ten minutes (decisions.md 11). */
 import { describe, expect, it } from 'vitest';
 import { ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
+import { MOST_ASKED } from '../../src/lib/credit/records.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
@@ -94,6 +95,31 @@ describe('a payer that asks', () => {
     expect((await payeeOf(both, id)).live).toHaveLength(1);
   });
 
+  it.each([
+    // seconds after the wish
+    [ASKED_SECONDS - 1, true],
+    [ASKED_SECONDS, true],
+    [ASKED_SECONDS + 1, false],
+  ])('holds to it %i seconds later: %s', async (seconds, holds) => {
+    const both = await parties();
+    const id = await opened(both);
+    const [one, two] = [await ask(both, id, 2_100n), await ask(both, id, 3_000n)];
+    const requested = await request(both, one);
+    later(both, seconds);
+    // What has lapsed is forgotten with the next wish, at the payer, and with the next request, at the payee.
+    await ask(both, id, 4_000n);
+    expect((await payerOf(both, id)).asked).toHaveLength(holds ? 3 : 1);
+    await both.payee.run(signUpdate, { input: { contract: id, amount: 5_000n } });
+    expect((await payeeOf(both, id)).live).toHaveLength(holds ? 2 : 1);
+    if (holds) {
+      await request(both, two);
+      expect((await sign(both, requested))['step']).toBe('signed');
+    } else {
+      await refused(() => request(both, two), 'asked-expired', both.payee);
+      await refused(() => sign(both, requested), 'asked-unknown', both.payer);
+    }
+  });
+
   it('whose home was restored has asked nothing: asked-unknown', async () => {
     const both = await parties();
     const id = await opened(both);
@@ -125,9 +151,11 @@ describe('a payer that asks', () => {
     const both = await parties();
     const id = await opened(both);
     for (let i = 0n; i < 24n; i++) await request(both, await ask(both, id, 1_000n + i));
-    expect((await payeeOf(both, id)).live.length).toBeLessThanOrEqual(17);
+    const { live } = await payeeOf(both, id);
+    // The newest, and so many before it.
+    expect(live.map((l) => l.paidSat)).toEqual(Array.from({ length: MOST_ASKED + 1 }, (_, i) => 1_007n + BigInt(i)));
     const { nonces } = await both.payee.home.store.load([`id:${id}`]);
-    expect(nonces.length).toBe((await payeeOf(both, id)).live.length);
+    expect(nonces.length).toBe(live.length);
   });
 
   it('a request of the payee for that sum is another one: same-transaction', async () => {

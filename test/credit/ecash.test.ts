@@ -4,6 +4,7 @@ import { deriveKeysetId, getDecodedToken, getTokenMetadata, hasValidDleq } from 
 import { activateKeyset, addKeyset, keysetsOf, retireKeyset, trustKeysets } from '../../src/lib/cli/keysets.ts';
 import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { floatOf } from '../../src/lib/credit/status.ts';
+import { viewOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { keysetClaim, keysetKind, newWallet, type Keyset } from '../../src/lib/ecash/keyset.ts';
 import { change } from '../../src/lib/home/change.ts';
@@ -11,7 +12,7 @@ import { loadCashu } from '../../src/lib/ecash/library.ts';
 import { signBlindly } from '../../src/lib/ecash/promise.ts';
 import { ecashMessages, lostMessages, opened, openedMint, payMessages, type Pair } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
-import { backUp, parties, payeeOf, payerOf, refused, restore, sealedAs } from './helpers.ts';
+import { backUp, parties, payeeOf, payerOf, refused, restore, says, sealedAs } from './helpers.ts';
 
 const keysetOf = async (both: Pair): Promise<Keyset> => (await keysetsOf(both.payee.home))[0]!.keyset;
 const step = async (both: Pair, who: 'payer' | 'payee', on: Message, more: RunOptions = {}): Promise<Message> =>
@@ -224,6 +225,35 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     const signed = await step(both, 'payer', await step(both, 'payee', asked.message));
     const mixed = await sealedAs(both.payer, signed, { ecash: old['ecash'] });
     await refused(() => step(both, 'payee', mixed), 'keyset-unknown', both.payee);
+  });
+
+  it('outputs for a payment over a contract that nobody issues ecash for: keyset-unknown', async () => {
+    const both = await parties();
+    const issuing = await signedFor(both, await openedMint(both), 512n);
+    const plain = await opened(both);
+    const requested = await both.payee.run(signUpdate, { input: { contract: plain, amount: 512n } });
+    const signed = await step(both, 'payer', requested.message, { amount: 512n });
+    const mixed = await sealedAs(both.payer, signed, { ecash: issuing['ecash'] });
+    await refused(() => step(both, 'payee', mixed), 'keyset-unknown', both.payee);
+  });
+
+  it('a payment whose ecash has come, told again with another amount or as another payment: promises-differ', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const [, , , first] = await ecashMessages(both, id, 512n);
+    const [, , , told] = await ecashMessages(both, id, 512n);
+    await addKeyset(both.payee.home, undefined);
+    const [, , , next] = await ecashMessages(both, id, 512n);
+    for (const change of [
+      { amount_sat: 513, previous_paid_sat: 511 },
+      { amount_sat: 511, previous_paid_sat: 513 },
+    ]) {
+      const lie = await sealedAs(both.payee, told!, change);
+      await refused(() => step(both, 'payer', lie), 'promises-differ', both.payer);
+    }
+    // Both are the first of their keyset: the secrets of the one are those of the other but for its id.
+    const lie = await sealedAs(both.payee, first!, { ecash: next!['ecash'] });
+    await refused(() => step(both, 'payer', lie), 'promises-differ', both.payer);
   });
 
   it('blind signatures for a payment that wanted none: promises-differ', async () => {
@@ -439,6 +469,30 @@ describe('ecash-restore', () => {
       await refused(ask, 'no-ecash', both.payer);
       expect(await marked(both)).toMatchObject({ restored: true });
     });
+
+    it('nor by what is asked or answered under the seals of a contract without an issuer: no-ecash', async () => {
+      const { both, id, keyset } = await lost();
+      const plain = await opened(both);
+      const asked = (await both.payer.run(ecashRestore, { input: { contract: id, keyset } })).message;
+      const answered = (await both.payee.run(ecashRestore, { on: asked })).message;
+      const contract = viewOf(await payerOf(both, plain));
+      const { auth: _, checks: __, ...question } = asked;
+      const on = await says(both.payer, plain, { ...question, contract });
+      await refused(() => both.payee.run(ecashRestore, { on }), 'no-ecash', both.payee);
+      const { auth: ___, checks: ____, ...answer } = answered;
+      const lie = await says(both.payee, plain, { ...answer, contract, paid_sat: 0, receipt: null });
+      await refused(() => both.payer.run(ecashRestore, { on: lie }), 'no-ecash', both.payer);
+      expect(await marked(both)).toMatchObject({ restored: true });
+    });
+
+    it.each(['', '01', `01${'AB'.repeat(32)}`, `02${'ab'.repeat(32)}`])(
+      'what is no id of a keyset (%j) is not looked for',
+      async (keyset) => {
+        const both = await parties();
+        const contract = await openedMint(both);
+        await refused(() => both.payer.run(ecashRestore, { input: { contract, keyset } }), 'no-keyset', both.payer);
+      },
+    );
 
     it('is not taken off by a payee that does not have the keyset: keyset-unknown', async () => {
       const [{ both, id }, other] = [await lost(), await parties()];

@@ -165,5 +165,7 @@ describe('verdicts', () => {
     expect(names(1_000, 100_000)).toEqual([near, far]);
     expect(names(2_800, 144)).toEqual([near]);
     expect(names(1_000, 144)).toEqual([]);
+    // The deadline of the nearer one is at 2,856.
+    expect([1_855, 1_856, 1_857].map((within) => names(1_000, within).length)).toEqual([0, 1, 1]);
   });
 });

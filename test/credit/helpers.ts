@@ -5,8 +5,9 @@ import { afterEach, expect } from 'vitest';
 import { ERRORS, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
 import type { FundedCredit, PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
-import { canonicalJson } from '../../src/lib/protocol/json.ts';
+import { canonicalJson, printJson } from '../../src/lib/protocol/json.ts';
 import { defaultPolicy, keysOf } from '../../src/lib/credit/terms.ts';
+import { seal } from '../../src/lib/signing/seal.ts';
 import { pair, type Pair } from '../support/credit.ts';
 import type { Message, TestParty } from '../support/party.ts';
 import { reseal, sealSecret } from './alter.ts';
@@ -70,6 +71,13 @@ export function backUp(party: TestParty): string {
 }
 export async function restore(party: TestParty, backup: string): Promise<void> {
   await party.reopen(backup);
+}
+
+/** What this party says, under its seal in that contract. */
+export async function says(party: TestParty, contract: string, message: object): Promise<Message> {
+  const { own } = (await party.record(contract)) as PayeeCredit | PayerCredit;
+  const read = JSON.parse(printJson(message)) as object;
+  return seal({ version: 1, network: 'regtest', ...read }, (await party.home.keys()).auth(own.path));
 }
 
 /** The message as its sender would send it with something else in it. */

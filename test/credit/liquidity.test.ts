@@ -229,4 +229,15 @@ describe('a mass exit', () => {
     expect(spike).toMatchObject({ alone: 0, children: 2, child_fees_sat: 10_292n + 12_612n });
     expect(spike.coins).toEqual([{ contract: poor, at_least_sat: 12_612n + 330n - 1_000n }]);
   });
+  it.each([
+    // sat more than child and dust take
+    [-1n, [{ at_least_sat: 12_612n - 10_292n + 1n }]],
+    [0n, []],
+    [1n, []],
+  ])('takes a coin where what was paid is that much from child and dust: %i', async (more, coins) => {
+    const both = await parties();
+    const id = await opened(both);
+    await payMessages(both, id, 10_292n + 330n + more);
+    expect(massExit([await payeeOf(both, id)], 40_000, '40').coins).toMatchObject(coins);
+  });
 });

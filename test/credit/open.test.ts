@@ -17,6 +17,18 @@ const start = { input: { as: 'payee', policy } };
 
 const offer = async ({ payee }: Pair): Promise<Message> => (await payee.run(openCredit, start)).message;
 
+describe('what a payee offers', () => {
+  it.each<[string, object]>([
+    ['a running mint without its URL', { ecash: 'cdk' }],
+    ['a mint whose URL ends in a slash', { ecash: 'cdk', mint: 'https://mint.example/' }],
+    ['a mint whose URL is of no web', { mint: 'ftp://mint.example' }],
+    ['a mint whose URL is 201 characters long', { mint: `https://mint.example/${'a'.repeat(180)}` }],
+  ])('is not %s: usage', async (_, more) => {
+    const { payee } = await parties();
+    await refused(() => payee.run(openCredit, { input: { as: 'payee', policy, ...more } }), 'usage', payee);
+  });
+});
+
 describe('what a payee signs', () => {
   it('a proposal in order', async () => {
     const both = await parties();

@@ -11,6 +11,7 @@ import {
   type Credit,
   type FundedCredit,
 } from '../../src/lib/credit/records.ts';
+import { statusOf } from '../../src/lib/credit/status.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { contractWith, key, termsWith } from './things.ts';
@@ -191,4 +192,43 @@ it('a step says which role and state it needs', () => {
   expect(code(() => must(of('open, payer'), 'payee', 'open'))).toBe('not-your-turn');
   expect(code(() => must(of('exiting'), 'payee', 'accepted', 'open'))).toBe('wrong-state');
   expect(must(of('open, payee'), 'payee', 'open')).toBe(of('open, payee'));
+});
+
+describe('of what came to nothing', () => {
+  it.each([
+    // sat owed over a reverse contract, nothing signed
+    [null, 'cancelled'],
+    [0n, 'cancelled'],
+    [1n, 'open'],
+  ])('a next contract with %s sat owed is %s', (owedSat, state) => {
+    const c = { ...of('open, payer'), rolling: null, signedMaxSat: 0n, owedSat } as Credit;
+    expect(creditKind.released!(c).state).toBe(state);
+  });
+  it.each([
+    [0n, 'cancelled'],
+    [1n, 'open'],
+  ])('an end that no restore made stands where %s sat were paid: %s', (paidSat, state) => {
+    const open = { ...of('open, payee'), paidSat } as Credit;
+    const end = { ...of('cancelled'), role: 'payee' } as Credit;
+    expect([creditKind.merged!(open, end).state, creditKind.merged!(end, open).state]).toEqual([state, state]);
+  });
+  it.each([
+    [2_099n, []],
+    [2_100n, []],
+    [2_101n, ['1 sat are owed and not signed']],
+  ])('a payer that owes %s sat and has signed for 2100 is told so', (owedSat, notes) => {
+    const c = { ...of('open, payer'), rolling: null, owedSat } as Credit;
+    expect(statusOf(contract.id, c, { tip: 1_000, coins: 'not-checked', known: 'not-checked' }).notes).toEqual(notes);
+  });
+});
+
+describe('of two versions', () => {
+  const merged = (a: object, b: object) => creditKind.merged!(a as Credit, b as Credit);
+  it.each([
+    ['state', { state: 'exiting' }, { state: 'open', paidSat: 2_000n }, 'exiting'],
+    ['what was paid', { paidSat: 2_000n, state: 'open' }, { paidSat: 1_999n, state: 'open' }, 'open'],
+  ])('the one that has come further by its %s counts', (_, later, earlier, state) => {
+    const [a, b] = [later, earlier].map((more) => ({ ...of('open, payee'), ...more }));
+    for (const both of [merged(a!, b!), merged(b!, a!)]) expect(both).toMatchObject({ state, paidSat: 2_000n });
+  });
 });

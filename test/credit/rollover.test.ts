@@ -151,6 +151,9 @@ describe('what a payer may add', () => {
     await refused(run(await edited(() => undefined)), 'signature-invalid', payee);
     await refused(run(await edited((s) => [s[0]!.map((b, i) => (i === 40 ? b ^ 1 : b))])), 'signature-invalid', payee);
     await refused(run(await edited((s) => [Uint8Array.of(...s[0]!, 0x81)])), 'sighash-refused', payee);
+    // A script that the payer says lies under its key: nobody here can tell.
+    const scripted = await edited((s) => [s[0]!, Uint8Array.of(0x51), new Uint8Array(33).fill(0xc0)]);
+    await refused(run(scripted), 'signature-invalid', payee);
     await payee.run(rollover, { on: signed.message });
   });
 });
@@ -247,6 +250,13 @@ describe('order', () => {
     const mixed = await sealedAs(payee, other, { offer: offered['offer'] });
     const proposed = await payer.run(rollover, { on: mixed, input: { expires } });
     await refused(() => payee.run(rollover, { on: proposed.message }), 'terms-differ', payee);
+  });
+
+  it('new coins are for an amount that is said: usage', async () => {
+    const both = await parties();
+    const on = await offer(both, await paidContract(both));
+    const input = { utxo: [await ownCoin(both.payer, 700_000n)], expires };
+    await refused(() => both.payer.run(rollover, { on, input }), 'usage', both.payer);
   });
 
   it('an older offer states less than was signed since: update-in-flight', async () => {

@@ -1,9 +1,10 @@
 /** What a payee takes as the transaction of a rollover, from a payer that builds it to its own liking. */
 import { describe, expect, it } from 'vitest';
-import { checkShape } from '../../src/lib/credit/rolling.ts';
+import { checkMakes, checkShape, planOf, sighashOf } from '../../src/lib/credit/rolling.ts';
 import { contractOutpoint } from '../../src/lib/credit/funding.ts';
 import type { Contract, Terms } from '../../src/lib/credit/terms.ts';
 import { rollover, type RolloverParts } from '../../src/lib/credit/transactions.ts';
+import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { ADDRESSES, contractWith, termsWith } from './things.ts';
 
 const old = contractWith();
@@ -15,7 +16,7 @@ function shape(parts: Partial<RolloverParts> = {}, terms: Partial<Terms> = {}, n
   const template = rollover(old, { ...PAID, ...parts }, of);
   const contract = { id: 'next', terms: of, outpoint: contractOutpoint(of, template), ...next };
   try {
-    checkShape(template, old, contract);
+    checkShape(template, contract);
   } catch (error) {
     return (error as { code: string }).code;
   }
@@ -39,4 +40,53 @@ describe('the shape of a rollover', () => {
     expect(shape({}, { capacity_sat: 1_150_000n })).toBe('fee-too-low');
     expect(shape({}, { capacity_sat: 1_000_000n })).toBe('fee-too-high');
   });
+});
+
+/** Satoshis of coins that are as much as each other. */
+const coinsOf = (count: number, sat: bigint): Spent[] =>
+  Array.from({ length: count }, (_, vout) => ({ txid: 'bb'.repeat(32), vout, sat, script: '5120' + '33'.repeat(32) }));
+const plan = (paid: bigint, amount?: bigint, utxo: readonly Spent[] = []) =>
+  planOf(old, paid, amount, utxo, ADDRESSES.p2wpkh, 2_000, true);
+const planned = (...args: Parameters<typeof plan>) => {
+  try {
+    return plan(...args);
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
+
+describe('the plan of a rollover', () => {
+  const { capacity_sat: all } = old.terms;
+  it('without an amount moves all that is left after the fee (sat), and is none where that is nothing', () => {
+    const fee = all - 50_000n - plan(50_000n).capacity;
+    const left = [-1n, 0n, 1n].map((sat) => planned(all - fee - sat));
+    expect(left).toEqual(['not-enough-coins', 'not-enough-coins', { capacity: 1n, topUps: [], change: null }]);
+  });
+  it('has change where there is some, and none of 0 sat', () => {
+    const fee = all - 50_000n - plan(50_000n).capacity;
+    expect(plan(50_000n, all - 50_000n - fee)).toMatchObject({ topUps: [], change: null });
+    const { change } = plan(50_000n, 500_000n);
+    expect(change).toMatchObject({ address: ADDRESSES.p2wpkh, sat: expect.any(BigInt) });
+    expect(change!.sat).toBeGreaterThan(600_000n);
+  });
+  it.each([99, 100, 101])('takes %i coins, at most 100', (count) => {
+    const found = planned(50_000n, all - 50_000n + BigInt(count) * 100_000n - 50_000n, coinsOf(count, 100_000n));
+    if (count > 100) expect(found).toBe('not-enough-coins');
+    else expect((found as ReturnType<typeof plan>).topUps).toHaveLength(count);
+  });
+});
+
+it('a rollover is signed for the contract that is kept, with its very refund: another sighash or outpoint is not it', () => {
+  const terms = termsWith({ capacity_sat: 1_149_000n }, 3);
+  const template = rollover(old, PAID, terms);
+  const next = { id: 'next', terms, outpoint: contractOutpoint(terms, template) };
+  const rolling = { ...PAID, nextKey: terms.payee_pubkey, sighash: sighashOf(old, template), witnesses: {} };
+  const makes = (sighash: string, of: Contract) => () => checkMakes(template, sighash, rolling, of);
+  expect(makes(rolling.sighash, next)).not.toThrow();
+  const movedOn = expect.objectContaining({ code: 'state-moved-on' });
+  expect(makes('11'.repeat(32), next)).toThrow(movedOn);
+  expect(makes(rolling.sighash, { ...next, outpoint: { txid: 'cc'.repeat(32), vout: 0 } })).toThrow(movedOn);
+  expect(makes(rolling.sighash, { ...next, outpoint: { ...next.outpoint, vout: 1 - next.outpoint.vout } })).toThrow(
+    movedOn,
+  );
 });

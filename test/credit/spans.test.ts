@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { over, put, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
 import { creditKind, NOTHING_PAID, nothingSigned, type Credit } from '../../src/lib/credit/records.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
+import { payForQuote } from '../../src/lib/credit/quotes.ts';
 import { waitingOf } from '../../src/lib/credit/waiting.ts';
 import { contractWith } from './things.ts';
 
@@ -45,7 +46,7 @@ describe('places', () => {
 describe('a record', () => {
   const { terms, ...rest } = contractWith();
   const contract = { ...rest, terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' } };
-  const funded = { ...contract, state: 'open', settled: null, restored: false, rolling: null };
+  const funded = { ...contract, state: 'open', restored: false, rolling: null };
   const payee = { ...funded, ...NOTHING_PAID, role: 'payee', paidSat: 1_000n } as unknown as PayeeCredit;
   const { quoted: _, ...oldPayee } = payee;
   const payer = { ...funded, ...nothingSigned(terms), role: 'payer', signedMaxSat: 1_000n } as unknown as PayerCredit;
@@ -87,5 +88,32 @@ describe('a record', () => {
       quote: 'q',
       bound: early.bound,
     });
+  });
+});
+
+describe('a payment that is signed again', () => {
+  const { terms, ...rest } = contractWith();
+  const cdk = { ...rest, terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' } };
+  const under = { paidSat: 1_000n, amountSat: 500n, quote: null };
+  const payer = {
+    ...cdk,
+    ...nothingSigned(terms),
+    role: 'payer',
+    state: 'open',
+    signedMaxSat: 2_000n,
+    inflight: [under],
+  };
+  it.each([
+    // satoshis paid before and after it; what is under way are the places from 500 to 1000
+    [0n, 499n, false],
+    [0n, 500n, false],
+    [0n, 501n, true],
+    [999n, 1_500n, true],
+    [1_000n, 1_500n, false],
+    [1_001n, 1_500n, false],
+  ])('from %s to %s sat is under way once more only where one for its places is: %s', (before, paid, again) => {
+    const m = { previous_paid_sat: before, amount_sat: paid - before, paid_sat: paid, asked: null };
+    const { inflight } = payForQuote(payer as never, m as never, new Map(), undefined);
+    expect(inflight.some((p) => p.paidSat === paid && p.amountSat === paid - before)).toBe(again);
   });
 });

@@ -40,6 +40,14 @@ describe('policy', () => {
   ])('%s is refused', (_, change) => {
     expect(code(() => checkPolicy({ ...policy, ...change }))).toBe('usage');
   });
+  it.each<[string, Partial<Policy>]>([
+    ['one amount (sat)', { min_amount_sat: 10_000n, max_amount_sat: 10_000n }],
+    ['one term (blocks)', { min_blocks: 2_000, max_blocks: 2_000 }],
+    ['one block between freeze and margin', { freeze_blocks: 145, margin_blocks: 144 }],
+    ['one block before the freeze', { min_blocks: 289, freeze_blocks: 288 }],
+  ])('may allow %s', (_, change) => {
+    expect(code(() => checkPolicy({ ...policy, ...change }))).toBe(undefined);
+  });
   it('waits for three confirmations where blocks are not free', () => {
     expect(defaultPolicy('mainnet').min_conf).toBe(3);
   });
@@ -76,6 +84,14 @@ describe('keys', () => {
     ['equal authentication keys', { payer_auth: xOnlyKey(secret(102)) }],
     ['the payer’s signing key for its authentication', { payer_auth: key(1).slice(2) }],
     ['the payee’s signing key for the payer’s authentication', { payer_auth: key(2).slice(2) }],
+    ['the payee’s signing key for its authentication', { payee_auth: key(2).slice(2) }],
+    ['the payer’s signing key for the payee’s authentication', { payee_auth: key(1).slice(2) }],
+    ...[key(1), key(2), '02' + xOnlyKey(secret(101)), '02' + xOnlyKey(secret(102))].flatMap((used, i) =>
+      ['02', '03'].map((parity): [string, Partial<Terms>] => [
+        `the ecash key a second time, ${i} ${parity}`,
+        { ecash: 'home', ecash_pubkey: parity + used.slice(2) },
+      ]),
+    ),
   ])('%s: key-rejected', (_, change) => {
     expect(code(() => checkKeys(termsWith(change), 'payer'))).toBe('key-rejected');
   });

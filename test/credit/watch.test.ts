@@ -1,4 +1,6 @@
 /** What is due for a watched contract: each rung of the ladder, and two properties over histories of a chain. */
+import { hex } from '@scure/base';
+import { RawTx } from '@scure/btc-signer/script.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withChildren } from '../../src/lib/cli/exit-children.ts';
@@ -8,10 +10,14 @@ import { settledAs } from '../../src/lib/credit/records.ts';
 import type { Rules } from '../../src/lib/credit/fees.ts';
 import { dueAt, decide, lastAt, shortOf, type Due, type Seen, type Watched } from '../../src/lib/credit/watch.ts';
 import { readBundled } from '../../src/lib/credit/bundle.ts';
-import { watchedOf } from '../../src/lib/credit/watched.ts';
+import { judged, watchedOf } from '../../src/lib/credit/watched.ts';
+import { payoutScript } from '../../src/lib/credit/terms.ts';
+import { close, exitFee, maxPaid, update } from '../../src/lib/credit/transactions.ts';
+import { withWitness, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { printJson, parseJson } from '../../src/lib/protocol/json.ts';
 import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, refused, tip } from './helpers.ts';
+import { contractWith } from './things.ts';
 
 type By = 'exit' | 'refund' | 'close' | 'rollover' | 'other';
 const TX = { vsize: 154, fee: 308n, paysSat: 50_000n, spareSat: 49_670n, childVsize: 111, children: null };
@@ -195,6 +201,15 @@ describe('fees', () => {
       expect(stuck(200_000, 100_000)).toMatchObject({ do: 'over-budget', wanted: 200_000 });
       expect(stuck(31_000, 30_000, { ...any, feeBudgetSat: children[1]!.fee })).toMatchObject({ do: 'over-budget' });
     });
+    it.each([
+      // sat that the only child pays; 487 bring both to 3 sat/vB: 795 for 265 vB, less 308
+      [486n, 'over-budget'],
+      [487n, 'exit'],
+      [488n, 'exit'],
+    ])('of %s sat is enough where the node takes nothing below 3 sat/vB: %s', (fee, what) => {
+      const w = tower({ children: [{ hex: 'cc', fee, feerate: 3_000 }] });
+      expect(due(w, seen(856, { feerate: 3_000, least: 3_000 }), any)).toBe(what);
+    });
     it('what it does not know may be a rollover or close, and is waited for until half the margin', () => {
       const w = { ...tower(), knowsAll: false };
       expect([856, 927, 928].map((h) => due(w, seen(h, spent('other', 0))))).toEqual([
@@ -210,6 +225,14 @@ describe('fees', () => {
       const later = told(bare, seen(860, { ...spent('exit', 0), feerate: 9_000 }), any);
       expect(later).toMatchObject({ do: 'needs-bump', wanted: 9_000 });
     });
+  });
+  it.each([
+    // below it the node takes nothing, sat for 1000 vB; the exit's own 308 sat for 154 vB are 2000
+    [1_999, 'exit'],
+    [2_000, 'exit'],
+    [2_001, 'over-budget'],
+  ])('an exit that nothing may be paid for goes out where the node takes it: %i, %s', (least, what) => {
+    expect(due(payee(), seen(856, { feerate: 9_000, least }), { ...rules, feeBudgetSat: 0n })).toBe(what);
   });
   it('an exit goes out alone where the budget is too small, rather than not', () => {
     const broke = { ...rules, feeBudgetSat: 0n };
@@ -602,6 +625,28 @@ describe('what is watched', () => {
   });
 });
 
+/** The same transaction without what signs it. */
+const bare = (signed: string): string =>
+  hex.encode(RawTx.encode({ ...RawTx.decode(hex.decode(signed)), segwitFlag: false, witnesses: undefined }));
+
+describe('a transaction that spends the coin, by what it pays', () => {
+  const c = contractWith();
+  const script = payoutScript(c.terms, 'payee');
+  const by = (template: Template) => judged(c, withWitness(template, [[new Uint8Array(64)]]), script);
+  const [most, fee] = [maxPaid(c.terms), exitFee(c.terms)];
+  it.each([
+    ['an exit of a sat less than the most', update(c, most - 1n), 'exit'],
+    ['an exit of the most that can be paid', update(c, most), 'exit'],
+    ['a sat more, which only a close can pay', close(c, most + 1n, fee - 1n), 'close'],
+    ['a close for a fee of 1 sat', close(c, 50_000n, 1n), 'close'],
+    ['a close for nothing', close(c, 50_000n, 0n), 'close'],
+    ['what pays a sat more than there is', close(c, 50_000n, -1n), 'other'],
+  ])('is %s', (_, template, expected) => {
+    const paysSat = template.outputs.filter((o) => o.script === script).reduce((sum, o) => sum + o.sat, 0n);
+    expect(by(template)).toEqual({ by: expected, paysSat });
+  });
+});
+
 describe('a bundle', () => {
   const exported = async () => {
     const both = await parties();
@@ -626,6 +671,7 @@ describe('a bundle', () => {
     const forged = `${hex.slice(0, signature)}${hex[signature] === '0' ? '1' : '0'}${hex.slice(signature + 1)}`;
     const bad = (more: object) => async () => read({ ...document, ...more });
     await refused(bad({ hex: forged }), 'signature-invalid');
+    await refused(bad({ hex: bare(hex) }), 'signature-invalid');
     await refused(bad({ hex: hex.replace('fdffffff', 'ffffffff') }), 'transaction-differs');
     await refused(bad({ contract: { ...document['contract'], expiry: 4_000 } }), 'terms-differ');
     await refused(bad({ network: 'moon' }), 'wrong-network');
@@ -694,6 +740,9 @@ describe("the copy of a payer's refund", () => {
     const bad = (more: object) => async () => read({ ...copy, ...more });
     const at = copy.hex.length - 8 - 128;
     await refused(bad({ hex: `${copy.hex.slice(0, at)}${'00'.repeat(64)}${copy.hex.slice(-8)}` }), 'signature-invalid');
+    await refused(bad({ hex: bare(copy.hex) }), 'signature-invalid');
+    const empty = RawTx.encode({ version: 3, inputs: [], outputs: [], lockTime: copy.expiry });
+    await refused(bad({ hex: hex.encode(empty) }), 'transaction-differs');
     await refused(bad({ capacity_sat: copy.capacity_sat + 1 }), 'signature-invalid');
     await refused(bad({ expiry: copy.expiry - 1 }), 'transaction-differs');
     await refused(bad({ hex: '03000000' }), 'malformed-transaction');

@@ -133,9 +133,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       take: ({ message: m, records, facts, ...hand }) => {
         // What is not in this store may have been signed: nothing is said of it.
         checkHome(hand);
-        const c = records.contract;
-        if (c?.role !== 'payee' || !('paidSat' in c))
-          throw new Refusal('wrong-state', 'nothing was paid over this contract');
+        const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
         checkIssues(c);
         if (records.keyset?.role !== 'mint')
           throw new Refusal('keyset-unknown', `this home has no keyset ${m.keyset_id}`, { blame: 'payer' });

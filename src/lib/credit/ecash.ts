@@ -106,8 +106,8 @@ export function checkInflight(c: PayerCredit, m: UpdateAt<'requested'>, most: bi
 }
 
 /**
- * Payee: may these outputs be signed, for this update?
- * @throws Refusal `no-ecash`, `keyset-unknown`, `outputs-differ`, `outputs-repeated`, `outputs-unsigned`
+ * Payee: may these outputs be signed, for this update? A contract without an issuer here was offered no keyset.
+ * @throws Refusal `keyset-unknown`, `outputs-differ`, `outputs-repeated`, `outputs-unsigned`
  */
 export function checkIssue(
   c: PayeeCredit,
@@ -120,10 +120,6 @@ export function checkIssue(
   keyset: Extract<KeysetRecord, { role: 'mint' }>;
 } | null {
   if (!m.ecash) return null;
-  if (!issuesHere(c.terms))
-    throw new Refusal('no-ecash', `blinded outputs found; this contract's issuer is '${c.terms.ecash}'`, {
-      blame: 'payer',
-    });
   const { keyset_id, outputs, signature } = m.ecash;
   if (keyset?.role !== 'mint' || live.keyset !== keyset_id)
     throw new Refusal('keyset-unknown', `outputs of keyset ${keyset_id} found, ${live.keyset ?? 'none'} was offered`, {
@@ -150,11 +146,12 @@ export function receiveEcash(
   known: KeysetRecord | undefined,
   notes: ReadonlyMap<string, Json>,
 ): { token: string; contract: PayerCredit; notes: Note[] } {
-  if (!m.ecash || known?.role !== 'wallet')
+  if (known?.role !== 'wallet')
     throw new Refusal('no-ecash', 'the message brings no ecash', {
       hint: 'ecash comes of payments that were signed with --ecash',
     });
-  const { keyset_id, promises } = m.ecash;
+  // Which wallet it is the message's ecash has said.
+  const { keyset_id, promises } = m.ecash!;
   const name = arrival(c.id, m.paid_sat);
   const before = notes.get(name) as unknown as { amount_sat: number; keyset: Hex; counter: number } | undefined;
   const due =

@@ -79,7 +79,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
       may: ['export'],
       needs: ({ records }) => exitQueries(records.contract),
       take: ({ records, input, facts, restored }) => {
-        const c = funded(records.contract) as PayeeCredit;
+        const c = funded(records.contract!) as PayeeCredit;
         if (!c.exit)
           throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
         const { hint } = waits(c);
@@ -103,7 +103,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
       may: ['export'],
       needs: ({ records }) => exitQueries(records.contract),
       take: ({ records, facts }) => {
-        const c = funded(records.contract) as PayerCredit;
+        const c = funded(records.contract!) as PayerCredit;
         const document = refundOf(c, facts);
         const words = GONE[document.verdict];
         if (document.hex !== undefined) return { message: document, writes: {}, ...(words && { hint: words }) };
@@ -141,11 +141,11 @@ export function exitQueries(c: Credit | undefined) {
   } as const;
 }
 
-function funded(c: Credit | undefined): FundedCredit {
-  if (!c || !isFunded(c))
+function funded(c: Credit): FundedCredit {
+  if (!isFunded(c))
     throw new Refusal(
       'nothing-to-print',
-      `the contract is '${c?.state ?? 'unknown'}' in this home: there is no exit and no refund yet`,
+      `the contract is '${c.state}' in this home: there is no exit and no refund yet`,
     );
   return c;
 }

@@ -179,8 +179,7 @@ export function massExit(live: readonly PayeeCredit[], feerate: number, text: st
     const single = childFee(parent, childVsize([script], script), feerate);
     const enough = c.paidSat - single >= dustLimit(script);
     const fee = enough ? single : childFee(parent, childVsize([script, TAPROOT], script), feerate);
-    const missing = fee + dustLimit(script) - c.paidSat;
-    if (!enough) coins.push({ contract: c.id, at_least_sat: missing > 0n ? missing : 1n });
+    if (!enough) coins.push({ contract: c.id, at_least_sat: fee + dustLimit(script) - c.paidSat });
     fees += fee;
   }
   return { feerate: text, exits: live.length, alone, children: live.length - alone, child_fees_sat: fees, coins };

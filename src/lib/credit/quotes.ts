@@ -69,7 +69,7 @@ export function creditPayment(
 ): Pick<PayeeCredit, 'quoted'> & { quote?: Quote } {
   const { quoted, paidSat } = c;
   if (c.terms.ecash !== 'cdk' || (!known && !asked?.quote)) return { quoted };
-  if (!known || known.contract !== c.id)
+  if (known?.contract !== c.id)
     throw new Refusal('quote-bound', `quote ${asked?.quote} is not this contract's any more`, { hint: 'ask again' });
   if (known.reserved !== null) checkUnpaid(found, { amountSat, pubkey: null });
   const places = put(quoted, { fromSat: paidSat, toSat: paidSat + amountSat });

@@ -122,9 +122,9 @@ const RANK = { accepted: 0, open: 1, closing: 2, closed: 3, rolled: 3, exiting: 
 
 function isLater(a: Credit, b: Credit): boolean {
   if (!isFunded(a) || !isFunded(b)) return false;
-  if (RANK[a.state] !== RANK[b.state]) return RANK[a.state] > RANK[b.state];
-  if (paidOf(a) !== paidOf(b)) return paidOf(a) > paidOf(b);
-  return a.role === 'payer' && b.role === 'payer' && a.receivedSat > b.receivedSat;
+  const received = (c: FundedCredit): bigint => (c.role === 'payer' ? c.receivedSat : 0n);
+  const ahead = RANK[a.state] - RANK[b.state] || Number(paidOf(a) - paidOf(b)) || Number(received(a) - received(b));
+  return ahead > 0;
 }
 
 const believed = believing(fields, { restored: ended, isLater });

@@ -138,8 +138,10 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         if (records.next) {
           // Waiting for another wallet's nonce: both records hold what was drawn in the first run.
           const next = must(records.next, 'payer', 'proposed');
-          if (!c.rolling || !next.own.outside || hand.merged.length === 0) throw answeredBefore(next, 'rollover');
-          return propose(hand, message, c, c.rolling, next);
+          const { rolling } = c;
+          if (rolling?.nextKey !== next.terms.payee_pubkey || !next.own.outside || hand.merged.length === 0)
+            throw answeredBefore(next, 'rollover');
+          return propose(hand, message, c, rolling, next);
         }
         if (input.utxo && input.amount === undefined)
           throw new Refusal('usage', 'new coins (--utxo) found, and no --amount of the next contract');
@@ -209,7 +211,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const change = m.change && { address: m.change.address, sat: m.change.amount_sat };
         const parts = { paidSat: c.paidSat, topUps, change };
         const template = rolloverTemplate(c, parts, next.terms);
-        checkShape(template, c, next);
+        checkShape(template, next);
         const pair = pairOf(c, next, parts, c.receipt);
         checkSame(pair, m, 'payer');
         const job = rolloverJob(c, template);
@@ -261,12 +263,11 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const had = must(records.next, 'payer', 'proposed', 'open');
         checkSettled(c);
         const { rolling } = c;
-        if (!rolling || rolling.nextKey !== had.terms.payee_pubkey)
-          throw new Refusal('state-moved-on', 'this home has proposed another rollover since');
+        if (!rolling) throw new Refusal('state-moved-on', 'this home has proposed no rollover, or cancelled it since');
         const pair = pairOf(c, had, rolling, m.receipt);
         checkSame(pair, m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
-        if (c.signedMaxSat !== rolling.paidSat || m.paid_sat !== rolling.paidSat)
+        if (c.signedMaxSat !== rolling.paidSat)
           throw new Refusal(
             'update-in-flight',
             `the rollover pays ${rolling.paidSat} sat, this home has signed for ${c.signedMaxSat} since`,
@@ -341,7 +342,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const c = must(records.contract, 'payee', 'accepted', 'open');
         const { rolling } = c;
         checkPaidStill(c.paidSat, m.paid_sat);
-        if (!rolling || rolling.nextKey !== nextKey(m) || rolling.paidSat !== c.paidSat)
+        if (rolling?.nextKey !== nextKey(m))
           throw new Refusal('paid-moved', 'an update was accepted, or another rollover began, since this one', {
             hint: 'offer again',
           });

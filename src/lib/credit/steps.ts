@@ -40,7 +40,8 @@ export const overContract = {
   /** The counterparty's authentication key. */
   peer: ({ records: { contract: c }, message }: { records: Over; message: object | null }): Hex | null => {
     if (!message) return null;
-    if (!c || !('terms' in c)) throw new Refusal('unknown-contract', 'no such contract in this home');
+    // Whose turn it is was told by the record already, and a record that is found by its id has terms.
+    if (!c || !('terms' in c)) throw new Refusal('bug', 'a message over a contract without terms');
     return authOf(c.terms, otherRole(c.role));
   },
   sealWith: ({ contract }: Over) => contract!.own.path,

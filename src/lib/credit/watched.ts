@@ -3,6 +3,7 @@
  * coin may be spent. Any other is judged by what it pays to whom: an update or a close follows from terms and outputs, so
  * that an older one is known too. Not here: the same from documents, without a home (`bundle.ts`).
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
@@ -113,8 +114,7 @@ export function readyOf(
 ): Ready {
   const outputs = outputsOf(hex);
   const own = outputs.filter((o) => o.script === script);
-  const largest = own.reduce((most, { sat }) => (sat > most ? sat : most), 0n);
-  const dust = dustLimit(script);
+  const largest = own.map(({ sat }) => sat).reduce(maxSat, 0n);
   return {
     by,
     hex,
@@ -122,7 +122,7 @@ export function readyOf(
     vsize: vsizeOfHex(hex),
     fee: inputsSat - sumSat(outputs),
     paysSat: sumSat(own),
-    spareSat: largest > dust ? largest - dust : 0n,
+    spareSat: maxSat(largest - dustLimit(script), 0n),
     childVsize: childVsize([script], script),
     children,
   };
