@@ -17,7 +17,20 @@ import { withSats } from '../../src/lib/protocol/json.ts';
 import { ownCoin } from '../support/credit.ts';
 import type { Message, TestParty } from '../support/party.ts';
 import { PUBKEYS } from '../support/htlc.ts';
-import { ACCEPT, GIVE, OFFER, pair, resealed, sharedHtlc, straight, unsent, WANT, type Pair } from './scenes.ts';
+import {
+  ACCEPT,
+  COIN,
+  GIVE,
+  inOtherWords,
+  OFFER,
+  pair,
+  resealed,
+  sharedHtlc,
+  straight,
+  unsent,
+  WANT,
+  type Pair,
+} from './scenes.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 let seed = 180;
@@ -151,6 +164,20 @@ describe('47: settled is said of a coin that is there, and in time', () => {
       bob.chain.coins = new Map([there(m.funded, 'first')]);
       const done = await bob.run(htlcSwap, { on: m.claimed });
       expect([done.exit, done.message['hex'], (await swapOf(bob)).state]).toEqual([0, said.message['hex'], 'settled']);
+    }),
+  );
+  /** Heights: from a tip at the expiry on the next block can hold the refund. */
+  it.each([
+    [-1, 0],
+    [0, 3],
+    [1, 3],
+  ])('at the expiry and %i, with exit %i', (away, exit) =>
+    withPair(async (both) => {
+      const { bob } = both;
+      const m = await played(both);
+      bob.chain.coins = new Map([there(m.funded, 'first')]);
+      bob.chain.tip = m.offered['offer'].expiry + away;
+      expect((await bob.run(htlcSwap, { on: m.claimed })).exit).toBe(exit);
     }),
   );
   it('a coin that the own claim has spent is settled; another address is another claim', () =>
@@ -436,6 +463,42 @@ describe('right before, and held by a test', () => {
         'home-restored',
       );
     }));
+  it('a payment, once: not for the same agreement in other bytes', () =>
+    withPair(async (both) => {
+      const { accepted, funded } = await played(both, 'matched');
+      for (const [who, from, on] of [
+        ['alice', 'bob', accepted],
+        ['bob', 'alice', funded],
+      ] as const) {
+        const input = { utxo: [await ownCoin(both[who], 150_000n)], ...(who === 'bob' && { unchecked: true }) };
+        const again = { on: await inOtherWords(both[from], on), input };
+        expect(await refused(both[who], () => both[who].run(htlcSwap, again))).toBe('wrong-state');
+      }
+    }));
+  it('an HTLC whose keys are both of one home needs no cooperation', () =>
+    withPair(async (both) => {
+      const { bob } = both;
+      const htlc = await sharedHtlc({ ...both, alice: bob });
+      const start = () => bob.run(htlcCooperate, { input: { as: 'claimer', htlc, utxo: COIN } });
+      expect(await refused(bob, start)).toBe('key-rejected');
+    }));
+  /** Satoshis that a cooperative spend leaves, to a P2TR address: 330 are the least. */
+  it.each([
+    [329n, 'below-dust'],
+    [330n, 'not refused'],
+    [331n, 'not refused'],
+  ])('a cooperative spend that leaves %i sat: %s', (left, code) =>
+    withPair(async (both) => {
+      const { bob } = both;
+      const htlc = await sharedHtlc(both);
+      const run = (sat: bigint) =>
+        bob.run(htlcCooperate, { input: { as: 'claimer', htlc, utxo: { ...COIN, sat }, allowFee: true } });
+      const fee = BigInt((await run(COIN.sat)).message['fee_sat']);
+      const start = () => run(left + fee);
+      if (code === 'not refused') return void expect((await start()).message['step']).toBe('proposed');
+      expect(await refused(bob, start)).toBe(code);
+    }),
+  );
   it('a key in both HTLCs', () =>
     withPair(async (both) => {
       const { alice, bob } = both;

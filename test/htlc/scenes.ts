@@ -1,11 +1,14 @@
 /** Every contract action of HTLCs played from end to end, each message through `stage`, where tests look at or attack it. */
+import { schnorr } from '@noble/secp256k1';
+import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { freshKey } from '../../src/lib/cli/htlc-home.ts';
 import { htlcCooperate, type Cooperator } from '../../src/lib/htlc/cooperate.ts';
 import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import type { Htlc } from '../../src/lib/htlc/terms.ts';
-import { seal } from '../../src/lib/signing/seal.ts';
+import { messageHash, seal } from '../../src/lib/signing/seal.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
+import { sealSecret } from '../credit/alter.ts';
 import { ownCoin } from '../support/credit.ts';
 import { TestParty, type Message, type RunOptions } from '../support/party.ts';
 
@@ -68,6 +71,13 @@ export async function resealed(party: TestParty, offered: Message, change: (m: M
     .map(({ record }) => record as any)
     .find((swap) => (swap[at] ?? swap.offer).side.claim_auth === auth).own;
   return seal(change(said), (await party.home.keys()).auth(own.path)) as Message;
+}
+
+/** The message under another signature of the same key: other bytes, and nothing else. */
+export async function inOtherWords(party: TestParty, m: Message): Promise<Message> {
+  const { auth: _, checks: __, ...rest } = m;
+  const secret = await sealSecret(party, m);
+  return { ...rest, auth: bytesToHex(schnorr.sign(messageHash(rest), secret, new Uint8Array(32).fill(7))) };
 }
 
 /** Alice is the initiator. The messages, in order. */

@@ -247,7 +247,7 @@ describe('an outpoint belongs to the coin that is paid there', () => {
       input: { utxo: [await ownCoin(carol, 2_000_000n)], amount: 1_000_000n },
     });
     const { restated } = await import('../support/statechain.ts');
-    const forged = await restated(carol, hers.message, at);
+    const forged = await restated(carol, hers.message, { outpoint: at });
     await operator.run(openStatechain, { on: forged });
     const accepted = await operator.run(openStatechain, { on: proposed });
     const ready = await alice.run(openStatechain, { on: accepted.message });
@@ -264,7 +264,7 @@ describe('an outpoint belongs to the coin that is paid there', () => {
           input: { utxo: [await ownCoin(carol, 2_000_000n)], amount: 1_000_000n },
         })
       ).message,
-      at,
+      { outpoint: at },
     );
     await refused(() => operator.run(openStatechain, { on: late }), 'unsafe-funding', operator);
     expect(await stateOf(operator, forged['coin'].id)).toBe('open');

@@ -12,7 +12,15 @@ import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { alterFields, type Altered } from '../credit/alter.ts';
 import { opened as openedCredit, pair, payMessages } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
-import { cast, opened, openMessages, transferMessages, withdrawMessages, type Cast } from '../support/statechain.ts';
+import {
+  cast,
+  opened,
+  openMessages,
+  transferMessages,
+  viewUnder,
+  withdrawMessages,
+  type Cast,
+} from '../support/statechain.ts';
 
 const ANYBODY = new Uint8Array(32).fill(9);
 let all: Cast;
@@ -90,4 +98,18 @@ it('26: a locktime below zero and an address that is none are lines', async () =
   expect(await text({ ...received, invite: { ...received['invite'], address: 'nowhere' } })).toMatch(
     /psbt\.backup,no: /,
   );
+  expect(await text({ ...received, network: 'nowhere' })).toMatch(/coin id,no: network nowhere is not known/);
+});
+
+/** Heights: of 100 blocks a step, for the 21st owner. */
+it.each([
+  [1999, /no height is left: -1/],
+  [2000, /^backup,.*valid from block 1, /m],
+  [2001, /^backup,.*valid from block 2, /m],
+])('a backup is told from height 0 on: the first one at %i', async (locktime, words) => {
+  const received = messages.find((m) => m['step'] === 'received')!;
+  const document = { ...received, coin: viewUnder(received['coin'], { locktime }), expected_count: 20 };
+  const { facts, checks } = await inspect({ document: document as unknown as Document }, undefined);
+  expect(checks).toContainEqual(['coin id', 'id, address and descriptor follow from the terms']);
+  expect([...facts, ...checks].join('\n')).toMatch(words);
 });

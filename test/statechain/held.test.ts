@@ -4,11 +4,24 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { toBytes } from '../../src/lib/signing/curve.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
-import type { OperatorRecord } from '../../src/lib/statechain/records.ts';
+import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
+import { keyClaim } from '../../src/lib/protocol/claims.ts';
+import { statecoinKind, type OperatorRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
 import { ownCoin } from '../support/credit.ts';
 import { EvilOperator } from '../support/evil-operator.ts';
 import type { Message } from '../support/party.ts';
-import { audit, coinOf, opened, openMessages, POLICY, show, tip, transferMessages } from '../support/statechain.ts';
+import { inOtherWords } from '../support/coin-world.ts';
+import {
+  audit,
+  coinOf,
+  opened,
+  openMessages,
+  POLICY,
+  restated,
+  show,
+  tip,
+  transferMessages,
+} from '../support/statechain.ts';
 import { m1Of, parties, refused, sealedAs, stateOf, step, withM1 } from './helpers.ts';
 
 const P2WPKH = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080';
@@ -34,6 +47,75 @@ describe('one share, offered twice', () => {
     const theirs = { utxo, amount: 1_000_000n };
     const hers = (await alice.run(openStatechain, { on: offered, input: theirs })).message;
     await refused(() => operator.run(openStatechain, { on: hers }), 'key-bound', operator);
+  });
+});
+
+describe('an opening', () => {
+  it('is of the operator that has offered it', async () => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const [, proposed] = await openMessages(all);
+    const offered = (await operator.run(openStatechain, { input: { as: 'operator', policy: POLICY } })).message;
+    const input = { utxo: [await ownCoin(alice, 2_000_000n)], amount: 1_000_000n };
+    const hers = (await alice.run(openStatechain, { on: offered, input })).message;
+    const lie = await restated(alice, hers, { operator: proposed!['coin'].owner_auth });
+    await refused(() => operator.run(openStatechain, { on: lie }), 'terms-differ', operator);
+    expect((await operator.run(openStatechain, { on: hers })).message['step']).toBe('accepted');
+  });
+
+  it('is not repeated once the coin has moved: its first backup is signed no more', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const [, proposed, , ready] = (await openMessages(all)) as [Message, Message, Message, Message];
+    expect((await operator.run(openStatechain, { on: await inOtherWords(all, proposed) })).message['step']).toBe(
+      'accepted',
+    );
+    await transferMessages(operator, alice, bob, ready['coin'].id);
+    const late = await restated(alice, proposed, {});
+    await refused(() => operator.run(openStatechain, { on: late }), 'key-bound', operator);
+  });
+});
+
+describe('a decline', () => {
+  const answered = async () => {
+    const all = await parties();
+    const id = await opened(all);
+    const said = await transferMessages(all.operator, all.alice, all.bob, id, 'received');
+    return { ...all, all, id, said, sent: said[3]! };
+  };
+  it('names the opening that was answered, not another one to the same keys', async () => {
+    const { operator, alice, bob, id, said, sent } = await answered();
+    const evil = await EvilOperator.of(operator, id);
+    evil.forget();
+    evil.record = { ...evil.record, cancelled: [] } as OperatorRecord;
+    const { opening, record } = await evil.freeze(said[1]!);
+    const other = await withM1(alice, await sealedAs(alice, sent, { opening, record }), await m1Of(bob, sent));
+    await refused(() => step(bob, other, { cancel: true }), 'state-moved-on', bob);
+    expect((await step(bob, sent, { cancel: true })).message['opening']).toEqual(sent['opening']);
+  });
+  it('names the coin that was answered, not another of its sender', async () => {
+    const { all, alice, bob, sent } = await answered();
+    const { coin } = (await openMessages(all))[3]!;
+    const other = await sealedAs(alice, sent, { coin });
+    await refused(() => step(bob, other, { cancel: true }), 'state-moved-on', bob);
+    expect((await step(bob, sent, { cancel: true })).message['coin']).toEqual(sent['coin']);
+  });
+  it('of an invitation that an older program gave up is under its own keys', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const sent = (await transferMessages(operator, alice, bob, id, 'sent'))[3]!;
+    const claim = keyClaim(sent['invite'].pubkey);
+    const { found } = await bob.home.store.load([claim]);
+    const { rev, record } = found.get(claim)!;
+    const { own } = record as { own: Statecoin['own'] };
+    const old = { role: 'owner', state: 'cancelled', own, key: sent['invite'].pubkey } as const;
+    const write = writeOf(statecoinKind, old, claim, rev);
+    await bob.home.store.commit(plainCommit({ reads: [], writes: [write] }));
+    const lie = await sealedAs(alice, sent, { invite: { ...sent['invite'], auth: sent['coin'].owner_auth } });
+    await refused(() => step(bob, lie, { cancel: true }), 'not-mine', bob);
+    const declined = await step(bob, sent, { cancel: true });
+    expect((await step(operator, declined.message)).message['cancelled'].declined).toBe(declined.message['declined']);
   });
 });
 

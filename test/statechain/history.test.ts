@@ -2,10 +2,11 @@
  * Histories, honest and not: what the check finds in each altered one, all of it; and over random histories the honest
  * receiver accepts exactly the honest ones.
  */
+import { RawTx } from '@scure/btc-signer/script.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
+import { parseTransaction, taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
 import { checkHistory, type History } from '../../src/lib/statechain/history.ts';
 import type { Entry, PublicRecord } from '../../src/lib/statechain/statements.ts';
 import { NO_OFFSET } from '../../src/lib/statechain/terms.ts';
@@ -36,6 +37,12 @@ describe('a history', () => {
 
   const flip = (hex: string, at: number): string =>
     hex.slice(0, at) + (hex[at] === '0' ? '1' : '0') + hex.slice(at + 1);
+  /** The backup of owner `n` in another encoding. */
+  const encodedAs = (h: History, n: number, change: (signature: Uint8Array) => object): History => {
+    const tx = parseTransaction(h.backups[n]!);
+    const other = RawTx.encode({ ...tx, ...change(tx.witnesses![0]![0]!) });
+    return { ...h, backups: h.backups.with(n, bytesToHex(other)) };
+  };
   it.each<[string, (h: History) => History, string[]]>([
     ['a missing backup', (h) => ({ ...h, backups: h.backups.slice(0, 3) }), ['chain-gap']],
     [
@@ -62,6 +69,21 @@ describe('a history', () => {
     [
       'a final sequence, which would switch its locktime off',
       (h) => ({ ...h, backups: h.backups.with(1, h.backups[1]!.replace('fdffffff', 'ffffffff')) }),
+      ['transaction-differs'],
+    ],
+    [
+      'a backup without its witness',
+      (h) => encodedAs(h, 1, () => ({ segwitFlag: false, witnesses: undefined })),
+      ['signature-invalid'],
+    ],
+    [
+      'a signature of 65 bytes',
+      (h) => encodedAs(h, 1, (signature) => ({ witnesses: [[Uint8Array.of(...signature, 1)]] })),
+      ['signature-invalid'],
+    ],
+    [
+      'an annex behind the signature',
+      (h) => encodedAs(h, 1, (signature) => ({ witnesses: [[signature, Uint8Array.of(0x50)]] })),
       ['transaction-differs'],
     ],
     ['no transaction', (h) => ({ ...h, backups: h.backups.with(0, 'ab') }), ['malformed-transaction']],
@@ -178,6 +200,18 @@ describe('the verification by anyone', () => {
     ]);
     expect(check({ tip: 19_700 })).toEqual(['9 expired', '1 stale-record']);
     expect(check({ tip: 1_000 }, 18_701)).toEqual(['9 expired']);
+  });
+  /** Blocks between the record's height, 1000, and the tip. */
+  it.each([
+    [-145, true],
+    [-144, false],
+    [-143, false],
+    [143, false],
+    [144, false],
+    [145, true],
+  ])('a record is stale more than 144 blocks away: %i, %s', (away, stale) => {
+    const said = verify(readHistory(document(four)), undefined, { ...no, tip: 1000 + away }, 1);
+    expect(said.findings.map((f) => f.code)).toEqual(stale ? ['stale-record'] : []);
   });
   it('a locktime that would mean a time is none', () => {
     const entries = four.record.entries.map((e) => ({ ...e, locktime: 500_000_000 }));

@@ -5,11 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { refusal } from '../support/refusal.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
+import { printJson } from '../../src/lib/protocol/json.ts';
 import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { statecoinKind, type OperatorRecord, type OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { statechainStatus } from '../../src/lib/statechain/status.ts';
-import { checkPolicy, checkStep, defaultPolicy } from '../../src/lib/statechain/terms.ts';
+import { checkPolicy, checkStep, defaultPolicy, type Policy } from '../../src/lib/statechain/terms.ts';
 import { readable } from '../../src/lib/statechain/transfer-messages.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { ownCoin } from '../support/credit.ts';
@@ -59,9 +60,16 @@ describe('5.8.5: what is answered must be readable', () => {
     expect((await operatorRecord(operator, id)).cancelled).toHaveLength(1);
   });
 
-  it('a message that its reader would refuse is not sent', () => {
-    expect(readable({ backups: ['00'.repeat(1_000)] })).toBeDefined();
-    expect(refusal(() => readable({ backups: ['00'.repeat(500_000)] }))).toMatchObject({ code: 'too-large' });
+  /** Bytes of the finished message: seal, envelope and checks are counted as 1,000. */
+  it.each([
+    [999_999, true],
+    [1_000_000, true],
+    [1_000_001, false],
+  ])('a message of %i bytes is sent, where its reader takes it: %s', (bytes, sent) => {
+    const hex = (length: number) => ({ backups: ['0'.repeat(length)] });
+    const made = hex(bytes - 1_000 - printJson(hex(0)).length);
+    if (sent) expect(readable(made)).toBe(made);
+    else expect(refusal(() => readable(made)).code).toBe('too-large');
   });
 });
 
@@ -100,6 +108,17 @@ describe('5.8.10: least terms', () => {
     const terms = { step_blocks: 35, network: 'mainnet' } as Parameters<typeof checkStep>[0];
     expect(refusal(() => checkStep(terms)).code).toBe('out-of-policy');
     expect(() => checkStep({ ...terms, network: 'regtest' })).not.toThrow();
+  });
+
+  /** Satoshis in the first two, blocks in the others. */
+  it.each<[string, Partial<Policy>[], Partial<Policy>]>([
+    ['amounts', [{ max_amount_sat: 20_000n }, { max_amount_sat: 20_001n }], { max_amount_sat: 19_999n }],
+    ['room for a transfer', [{ initial_blocks: 150 }, { initial_blocks: 151 }], { initial_blocks: 149 }],
+    ['margin', [{ margin_blocks: 50 }, { margin_blocks: 49 }], { margin_blocks: 51 }],
+  ])('a policy contradicts itself one past the edge: %s', (_, right, wrong) => {
+    const policy = { ...POLICY, min_amount_sat: 20_000n };
+    for (const change of right) expect(checkPolicy({ ...policy, ...change }, 'regtest')).toMatchObject(change);
+    expect(refusal(() => checkPolicy({ ...policy, ...wrong }, 'regtest')).code).toBe('usage');
   });
 
   it('--min-conf and --min-remaining of the receiver hold again at `owned`', async () => {
@@ -189,6 +208,22 @@ describe('5.8.10: least terms', () => {
     expect([foreign.exit, foreign.message['package']]).toEqual([3, undefined]);
   });
 
+  /** Satoshis that a withdrawal leaves, to a P2TR address: 330 are the least. */
+  it.each([
+    [329n, false],
+    [330n, true],
+    [331n, true],
+  ])('a withdrawal leaves %i sat: %s', async (left, made) => {
+    const all = await parties();
+    const contract = await opened(all, { amount: 10_000n });
+    const input = { contract, fee: 10_000n - left, allowFee: true };
+    const run = () => all.alice.run(withdrawStatechain, { input });
+    if (!made) return void (await refused(run, 'below-dust', all.alice));
+    const signed = await all.operator.run(withdrawStatechain, { on: (await run()).message });
+    const { message } = await all.alice.run(withdrawStatechain, { on: signed.message });
+    expect(message['amount_sat']).toBe(Number(left));
+  });
+
   it('a withdrawal warns where the backup of the owner before is final', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -235,12 +270,14 @@ describe('46: every withdrawal that was asked for stays one that can be complete
     const contract = await opened(all);
     const first = await ask(alice, { contract });
     alice.chain.feerate = 9_000;
-    const again = await ask(alice, { contract });
+    const again = await ask(alice, { contract, to: first.message['address'] });
     expect([again.message['address'], again.message['fee_sat']]).toEqual([
       first.message['address'],
       first.message['fee_sat'],
     ]);
-    await refused(() => ask(alice, { contract, fee: 5_000n }), 'wrong-state', alice);
+    const to = again.message['coin'].address as string;
+    for (const other of [{ fee: 5_000n }, { to }])
+      await refused(() => ask(alice, { contract, ...other }), 'wrong-state', alice);
     const signed = await operator.run(withdrawStatechain, { on: again.message });
     expect((await alice.run(withdrawStatechain, { on: signed.message })).message['step']).toBe('complete');
   });

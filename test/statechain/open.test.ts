@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
+import { bundleOf } from '../../src/lib/statechain/backup.ts';
 import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
+import type { History } from '../../src/lib/statechain/history.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { statechainSettlement } from '../../src/lib/statechain/settlement.ts';
 import { statechainStatus } from '../../src/lib/statechain/status.ts';
@@ -14,6 +16,7 @@ import { settlement } from '../../src/lib/cli/documents.ts';
 import { inspect } from '../../src/lib/cli/inspect.ts';
 import { fundingFor } from '../credit/scenes.ts';
 import { ownCoin } from '../support/credit.ts';
+import { honest } from '../support/histories.ts';
 import { refusal } from '../support/refusal.ts';
 import type { Message } from '../support/party.ts';
 import {
@@ -240,6 +243,44 @@ describe('leaving', () => {
     await expect(bump(all.carol.home, stuck, { ...options, payTo: undefined })).rejects.toMatchObject({
       code: 'usage',
     });
+  });
+});
+
+describe('a bundle', () => {
+  const bundleFrom = ({ coin, record, backups }: History, owners = record.entries.length) => ({
+    network: coin.terms.network,
+    ...bundleOf(coin, record.entries, backups.at(-1)!, new Map()),
+    owners,
+  });
+  /** Heights: the second owner's backup comes 100 blocks before the first. */
+  it.each([
+    [99, -1],
+    [100, 0],
+    [101, 1],
+  ])('whose first backup is valid after %i has a second owner at %i, from 0 on', async (locktime, at) => {
+    const { alice } = await parties();
+    const from = bundleFrom(honest(at < 0 ? 1 : 2, { locktime }), 2);
+    const run = () => alice.run(exitStatechain, { input: { from } });
+    if (at < 0) return void (await refused(run, 'terms-differ', alice));
+    expect((await run()).message).toMatchObject({ verdict: 'late', valid_from_height: at + 1, hex: from.hex });
+  });
+
+  it('is of the network of the home', async () => {
+    const { alice } = await parties();
+    const from = bundleFrom(honest(1, { network: 'signet' }));
+    await refused(() => alice.run(exitStatechain, { input: { from } }), 'wrong-network', alice);
+  });
+
+  it('has a child that spends coins of the home alone', async () => {
+    const all = await parties();
+    const contract = await opened(all, { amount: 10_000n });
+    tip(all, 2000);
+    all.alice.chain.feerate = 50_000;
+    const utxo = [{ txid: 'dd'.repeat(32), vout: 0, sat: 50_000n, script: `5120${'11'.repeat(32)}` }];
+    const exit = () => all.alice.run(exitStatechain, { input: { contract, utxo, allowFee: true } });
+    await refused(exit, 'not-signed', all.alice);
+    utxo[0] = await ownCoin(all.alice, 50_000n);
+    expect((await exit()).message['package']).toHaveLength(2);
   });
 });
 

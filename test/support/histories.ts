@@ -1,4 +1,5 @@
 /** Histories of statecoins whose every key is known: what honest parties would have made, and an operator that may state anything. */
+import { addressOf, scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { toBytes } from '../../src/lib/signing/curve.ts';
@@ -16,22 +17,25 @@ export const secret = (n: number): Uint8Array => toBytes(BigInt(n) * 7919n + 11n
 export const pub = (s: Uint8Array): string => bytesToHex(publicKey(s));
 const OPERATOR = secret(9_001);
 
-/** A coin with so many owners, all keys known: what honest parties would have made of it. */
-export function honest(owners: number): History {
+/** A coin with so many owners, all keys known: what honest parties would have made of it. `change`: under other terms. */
+export function honest(owners: number, change: Partial<Terms> = {}): History {
+  const network = change.network ?? 'regtest';
+  const [one, other] = [ADDRESSES.p2tr, ADDRESSES.p2wpkh].map((a) => addressOf(scriptOf(a, 'regtest'), network)!);
   const shares = Array.from({ length: owners }, (_, i) => [secret(2 * i + 1), secret(2 * i + 2)] as const);
   const terms: Terms = {
-    network: 'regtest',
+    network,
     operator: xOnlyKey(OPERATOR),
     operator_pubkey: pub(shares[0]![0]),
     owner_pubkey: pub(shares[0]![1]),
     owner_auth: xOnlyKey(secret(5_000)),
-    owner_address: ADDRESSES.p2tr,
+    owner_address: one!,
     amount_sat: 1_000_000n,
     locktime: 20_000,
     step_blocks: 100,
     margin_blocks: 20,
     min_remaining_blocks: 50,
     min_conf: 1,
+    ...change,
   };
   const coin: Coin = { id: coinId(terms), terms, outpoint: { txid: 'aa'.repeat(32), vout: 1 } };
   const entries: Entry[] = [];
@@ -47,7 +51,7 @@ export function honest(owners: number): History {
       const m2 = secondMessage(firstMessage(before, from[1], x), pair, o);
       offset = nextOffset({ pair: before, offset: last.offset, share: from[0] }, { pair, share: s }, m2, x);
     }
-    const to = { address: n % 2 ? ADDRESSES.p2wpkh : ADDRESSES.p2tr, locktime: locktimeAt(terms, n) };
+    const to = { address: n % 2 ? other! : one!, locktime: locktimeAt(terms, n) };
     const sighash = backupSighash(coin, to);
     entries.push({
       operator_pubkey: pair[0],

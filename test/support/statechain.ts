@@ -3,7 +3,14 @@ import type { Coin } from '../../src/lib/protocol/action.ts';
 import { auditStatechain } from '../../src/lib/statechain/audit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import type { Statecoin } from '../../src/lib/statechain/records.ts';
-import { defaultPolicy, scriptOfCoin, type Policy } from '../../src/lib/statechain/terms.ts';
+import {
+  coinId,
+  defaultPolicy,
+  scriptOfCoin,
+  viewOf,
+  type CoinView,
+  type Policy,
+} from '../../src/lib/statechain/terms.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { ownCoin } from './credit.ts';
@@ -112,8 +119,15 @@ export const tip = (all: Cast, height: number | 'not-checked'): void => {
   for (const party of all.all) party.chain.tip = height;
 };
 
-/** A proposal that states another outpoint than it pays, by its own owner: key, nonce and seal are as they must be. */
-export async function restated(owner: TestParty, proposed: Message, outpoint: object): Promise<Message> {
+/** What messages show of a coin under other terms, with all that follows from them. */
+export function viewUnder(view: Message, change: object): Message {
+  const { id: _, address: __, descriptor: ___, outpoint, ...rest } = { ...view, ...change } as unknown as CoinView;
+  const terms = { network: 'regtest' as const, ...rest, amount_sat: BigInt(rest.amount_sat) };
+  return { ...viewOf({ id: coinId(terms), terms, outpoint }), amount_sat: Number(terms.amount_sat) };
+}
+
+/** A proposal of another coin than it pays, by its own owner: key, nonce and seal are as they must be. */
+export async function restated(owner: TestParty, proposed: Message, change: object): Promise<Message> {
   const { ownerJob } = await import('../../src/lib/statechain/jobs.ts');
   const { firstEntry } = await import('../../src/lib/statechain/opening.ts');
   const { readCoin } = await import('../../src/lib/statechain/terms.ts');
@@ -121,12 +135,12 @@ export async function restated(owner: TestParty, proposed: Message, outpoint: ob
   const { open, psbtOf } = await import('../../src/lib/signing/exchange.ts');
   const { realRandom } = await import('../../src/lib/home/random.ts');
   const { reseal, sealSecret } = await import('../credit/alter.ts');
-  const view = { ...proposed['coin'], amount_sat: BigInt(proposed['coin'].amount_sat), outpoint };
-  const coin = readCoin(view, 'regtest', 'owner');
-  const { own } = await coinOf(owner, coin.id);
+  const said = viewUnder(proposed['coin'], change);
+  const coin = readCoin({ ...said, amount_sat: BigInt(said['amount_sat']) } as CoinView, 'regtest', 'owner');
+  const { own } = await coinOf(owner, proposed['coin'].id);
   const job = ownerJob(own, firstEntry(coin), backup(coin, firstEntry(coin)));
   const keys = (await owner.home.keys()).keysWith([]);
   const { share } = open({ keys, merged: [], random: realRandom } as never, job)!;
-  const change = { coin: { ...proposed['coin'], outpoint }, psbt: { backup: psbtOf(job, { own: share }) } };
-  return reseal({ ...proposed, ...change }, await sealSecret(owner, proposed));
+  const lie = { ...proposed, coin: said, psbt: { backup: psbtOf(job, { own: share }) } };
+  return reseal(lie, await sealSecret(owner, proposed));
 }

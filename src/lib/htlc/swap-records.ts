@@ -125,15 +125,14 @@ export const cancelledSwap = ({ role, network, own, offer }: Swap): Extract<Swap
   offer,
 });
 
-/** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */
+/** The record, known to be in one of these states; its role is the row's. @throws Refusal `wrong-state` */
 export function mustSwap<S extends Swap['state']>(
   swap: Swap | undefined,
   role: Swapper,
   ...states: S[]
 ): Extract<Swap, { state: S }> {
-  if (!swap) throw new Refusal('unknown-contract', 'no such swap in this home');
-  if (swap.role !== role)
-    throw new Refusal('not-your-turn', `this home is the ${swap.role} of the swap; the ${role} is expected here`);
+  // Without a record nobody but a starter has a turn, and with one whoever it says.
+  if (swap?.role !== role) throw new Refusal('bug', `a step of the ${role} without its record`);
   if (!(states as string[]).includes(swap.state))
     throw new Refusal(
       'wrong-state',

@@ -2,8 +2,8 @@
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { publicRecord } from './operator.ts';
-import { isOperators, statecoinKind, type Statecoin } from './records.ts';
+import { operatorsOwn, publicRecord } from './operator.ts';
+import { statecoinKind, type Statecoin } from './records.ts';
 import type { PublicRecord } from './statements.ts';
 import { knownTip } from './terms.ts';
 
@@ -40,8 +40,7 @@ export const auditStatechain = table<AuditDocument, { coin: Statecoin }, AuditIn
       asks: ['contract'],
       needs: () => ({ tip: true }),
       take: ({ records: { coin }, facts, ...hand }) => {
-        if (!isOperators(coin)) throw new Refusal('unknown-contract', 'this coin was offered and never opened');
-        const record = publicRecord(hand, coin, knownTip(facts.tip));
+        const record = publicRecord(hand, operatorsOwn(coin), knownTip(facts.tip));
         return { message: { step: 'audited', network: hand.network, record }, writes: {} };
       },
     }),

@@ -10,34 +10,37 @@ import { xOnlyKey } from '../signing/bip340.ts';
 import type { Own } from '../signing/exchange.ts';
 import { checkRecord, refuseFindings } from './history.ts';
 import { checkMine, checkSent } from './receive.ts';
-import { cancelled, isPending, must, type Ended, type Invitation, type Statecoin } from './records.ts';
+import { cancelled, must, type Ended, type Invitation, type PendingRecord, type Statecoin } from './records.ts';
 import { declineOf, signStatement, type Invite } from './statements.ts';
 import { locktimeAt, readCoin, viewOf } from './terms.ts';
 import type { At, TransferMessage } from './transfer-messages.ts';
 
-type Invited = Extract<Statecoin, { state: 'invited' | 'received' | 'declined' }> | Ended;
+type Invited = Extract<Statecoin, { state: 'invited' }> | Ended;
+type NamesOpening = Extract<TransferMessage, { opening: unknown }>;
 
-/**
- * --cancel: it will not complete the opening, which the message names or its record. Its nonce is erased, and its signature
- * says so for good. Of `sent` the history is kept: whoever was restored may decline what it has completed before, and an
- * operator may complete what was declined.
- */
-export function decline(hand: Hand, m: TransferMessage | null, next: Statecoin | undefined) {
-  const had = must(next, 'owner', 'invited', 'received', 'declined', 'cancelled') as Invited;
-  const named = m && 'opening' in m ? m : undefined;
-  if (named) checkInvited(hand, had, named.invite);
-  if (isPending(had)) {
-    if (named && (had.id !== named.coin.id || !sameJson(had.opening, named.opening)))
+/** --cancel of what was answered: its nonce is erased. @throws Refusal `state-moved-on`, `not-mine`, `too-late-to-cancel` */
+export function decline(hand: Hand, m: TransferMessage | null, had: PendingRecord) {
+  if (m && 'opening' in m) {
+    checkMine(had.side, m.invite);
+    if (had.id !== m.coin.id || !sameJson(had.opening, m.opening))
       throw new Refusal('state-moved-on', 'this home has answered another opening');
     checkUnmoved(m);
-    const said = { coin: viewOf(had), invite: had.side, opening: had.opening };
-    return {
-      ...declined(hand, had.own, said),
-      writes: { next: { ...had, state: 'declined', nonce: null } as Statecoin },
-    };
   }
-  if (!named) throw new Refusal('too-late-to-cancel', 'no opening found to decline');
-  checkUnmoved(m);
+  const said = { coin: viewOf(had), invite: had.side, opening: had.opening };
+  return {
+    ...declined(hand, had.own, said),
+    writes: { next: { ...had, state: 'declined', nonce: null } as Statecoin },
+  };
+}
+
+/**
+ * --cancel of what this home knows by its invitation alone. Of `sent` the history is kept: whoever was restored may decline
+ * what it has completed before, and an operator may complete what was declined.
+ */
+export function declineNamed(hand: Hand, named: NamesOpening, next: Statecoin | undefined) {
+  const had = must(next, 'owner', 'invited', 'cancelled') as Invited;
+  checkInvited(hand, had, named.invite);
+  checkUnmoved(named);
   const invitation = had.state === 'invited' ? had : had.invitation;
   const after = had.state === 'invited' ? cancelled(had) : had;
   const kept = named.step === 'sent' && invitation ? heldBack(hand, named, had.own, invitation) : undefined;
@@ -69,8 +72,8 @@ function heldBack(
 }
 
 /** @throws Refusal `too-late-to-cancel` where the operator has completed what would be declined */
-function checkUnmoved(m: TransferMessage | null): void {
-  if (m?.step === 'moved')
+function checkUnmoved(m: NamesOpening): void {
+  if (m.step === 'moved')
     throw new Refusal('too-late-to-cancel', "the operator has moved the coin to this home's keys: it is its owner", {
       hint: 'read that message without --cancel; the coin can be sent back',
     });
@@ -79,9 +82,9 @@ function checkUnmoved(m: TransferMessage | null): void {
 /** @throws Refusal `not-mine` */
 function checkInvited(hand: Hand, had: Invited, invite: Invite): void {
   if (had.state !== 'cancelled') checkMine(had.side, invite);
-  // Of an invitation that an older program gave up only its keys are left.
+  // Of an invitation that an older program gave up only its keys are left: by the one it was found.
   else if (had.invitation) checkMine(had.invitation.side, invite);
-  else if (invite.pubkey !== had.key || invite.auth !== xOnlyKey(hand.keys.auth(had.own.path)))
+  else if (invite.auth !== xOnlyKey(hand.keys.auth(had.own.path)))
     throw new Refusal('not-mine', 'the transfer names other keys than this home has invited to', { blame: 'sender' });
 }
 function declined(

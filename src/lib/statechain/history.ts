@@ -132,12 +132,13 @@ export function checkBackup(coin: Coin, e: Pick<Entry, 'address' | 'locktime' | 
   const tx = toTransaction(template);
   if (bytesToHex(taprootSighash(template, 0, tx)) !== e.sighash)
     throw new Refusal('transaction-differs', 'another sighash than the operator has recorded');
-  const [stack = [], ...more] = parseTransaction(hex).witnesses ?? [];
-  const signature = stack[0];
-  if (!signature || signature.length !== 64 || stack.length !== 1 || more.length > 0)
-    throw new Refusal('signature-invalid', 'no witness of one 64-byte signature');
+  const signature = parseTransaction(hex).witnesses?.[0]?.[0];
+  if (!signature) throw new Refusal('signature-invalid', 'no witness found');
   if (withWitness(template, [[signature]]) !== hex)
-    throw new Refusal('transaction-differs', difference(template, templateOfHex(hex)) ?? 'an encoding of its own');
+    throw new Refusal(
+      'transaction-differs',
+      difference(template, templateOfHex(hex)) ?? 'a witness of more than a signature, or an encoding of its own',
+    );
   if (!verifies(bytesToHex(signature), hexToBytes(e.sighash), scriptOfCoin(coin.terms).slice(4)))
     throw new Refusal('signature-invalid', 'its signature does not verify');
 }

@@ -16,8 +16,8 @@ import { coinKey, nextOffset, offsetPoint, parseResidue, type OpeningSecrets } f
 import { publicKey } from '../signing/musig2.ts';
 import { evenKey } from '../signing/sealed-field.ts';
 import { operatorJob } from './jobs.ts';
-import { checkServes, drawName, drawSecret, givenUp, publicRecord, receiptOf } from './operator.ts';
-import { freed, isOperators, type Frozen, type OperatorRecord, type Statecoin } from './records.ts';
+import { checkServes, drawName, drawSecret, givenUp, operatorsOwn, publicRecord, receiptOf } from './operator.ts';
+import { freed, type Frozen, type OperatorRecord, type Statecoin } from './records.ts';
 import {
   declineOf,
   isStatement,
@@ -45,8 +45,8 @@ type Chain = Pick<Facts, 'tip' | 'coins'>;
 type OpenCoin = Extract<OperatorRecord, { state: 'open' }>;
 
 /** The coin, free to be signed for. @throws Refusal `coin-frozen`, `coin-closed`, `home-restored`, `contract-restored` */
-export function openCoin(hand: Pick<Hand, 'restored'>, coin: Statecoin | undefined): OpenCoin {
-  if (!isOperators(coin)) throw new Refusal('unknown-contract', 'this home is not the operator of such a coin');
+export function openCoin(hand: Pick<Hand, 'restored'>, found: Statecoin | undefined): OpenCoin {
+  const coin = operatorsOwn(found);
   checkServes(hand, coin);
   if (coin.state === 'frozen')
     throw new Refusal('coin-frozen', `the coin is frozen for a transfer to ${coin.frozen.invite.pubkey}`, {
@@ -81,8 +81,9 @@ export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: Records, fa
     bytesToHex(publicKey(secret)),
   ) as [string, string, string];
   const opening: Opening = { operator_pubkey, x_pubkey, one_time_pubkey };
+  // The receiver's key is a point, and was there before the share was drawn: nobody can make them come to nothing.
   if (!offsetPoint(pointOf(c.terms), [operator_pubkey, m.invite.pubkey]))
-    throw new Refusal('key-rejected', "the receiver's key and the new share sum to nothing", { blame: 'sender' });
+    throw new Refusal('bug', "the receiver's key and the new share sum to nothing");
   const frozen: Frozen = { invite: m.invite, opening, share: drawName(hand) };
   const record: OperatorRecord = { ...c, state: 'frozen', frozen };
   const { network, invite } = m;
@@ -124,8 +125,8 @@ function secretsIn(bytes: Uint8Array): OpeningSecrets {
   return { share: bytes.slice(0, 32), x: bytes.slice(32, 64), oneTime: bytes.slice(64, 96) };
 }
 
-export function move(hand: Hand, m: At<'received'>, { coin }: Records, facts: Chain): Out<'moved'> {
-  if (!isOperators(coin)) throw new Refusal('unknown-contract', 'this home is not the operator of such a coin');
+export function move(hand: Hand, m: At<'received'>, records: Records, facts: Chain): Out<'moved'> {
+  const coin = operatorsOwn(records.coin);
   checkServes(hand, coin);
   const tip = knownTip(facts.tip);
   if (coin.state !== 'frozen') return moveAgain(hand, m, coin, tip);
@@ -148,8 +149,9 @@ export function move(hand: Hand, m: At<'received'>, { coin }: Records, facts: Ch
   const offset = offsetFrom(coin, frozen, m, secrets, hand.keys.share(coin.share!));
   const locked = nextEntry(m.invite, m.opening, locktimeAt(coin.terms, coin.entries.length));
   const entry: Entry = { ...locked, offset, sighash: backupSighash(coin, locked) };
+  // Its locktime is a step below that of every backup before.
   if (coin.signed.some((s) => s.sighash === entry.sighash))
-    throw new Refusal('chain-duplicate', 'this backup was signed before, for another owner', { blame: 'receiver' });
+    throw new Refusal('bug', 'this backup was signed before, for another owner');
   const part = signBackup(hand, coin, m, entry, secrets.share);
   const share = drawName(hand);
   const { frozen: _, ...rest } = coin;
@@ -234,8 +236,8 @@ function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, tip: num
 }
 
 /** The opening ends: S', x and E are destroyed. @throws Refusal `state-moved-on` where it has become the present pair */
-export function free(m: At<'declined'> | At<'cancelled'>, { coin }: Records): Out<'freed'> {
-  if (!isOperators(coin)) throw new Refusal('unknown-contract', 'this home is not the operator of such a coin');
+export function free(m: At<'declined'> | At<'cancelled'>, records: Records): Out<'freed'> {
+  const coin = operatorsOwn(records.coin);
   const names = (e: { operator_pubkey: string; owner_pubkey: string }): boolean =>
     e.operator_pubkey === m.opening.operator_pubkey && e.owner_pubkey === m.invite.pubkey;
   if (coin.entries.some(names))

@@ -305,7 +305,8 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
         const had = must(records.coin, 'owner', 'proposed', 'owned');
         const done = complete(hand, had, message.psbt.backup);
         const { record } = done;
-        if (!record.funding) throw new Refusal('wrong-state', 'this coin came by a transfer');
+        // A coin that came by a transfer is not found by the operator's first key.
+        if (!record.funding) throw new Refusal('bug', 'an opening of a coin that came by a transfer');
         const funding = signFunding(hand, record.funding, facts.ours);
         const bundle = bundleOf(had, record.entries, record.backups[0]!, facts.ours);
         const said = {

@@ -65,8 +65,9 @@ export function agree(
 
 /** What the operator checks of a coin that answers its offer. @throws Refusal `terms-differ`, `out-of-policy`, `below-dust` */
 export function checkOffered(offer: Offer, terms: Terms, tip: number): void {
-  if (terms.operator !== offer.operator || terms.operator_pubkey !== offer.pubkey)
-    throw new Refusal('terms-differ', 'the coin names other keys than the offer', { blame: 'owner' });
+  // Its share's key is what the offer was found by.
+  if (terms.operator !== offer.operator)
+    throw new Refusal('terms-differ', 'the coin names another operator than the offer', { blame: 'owner' });
   checkTermsWithin(terms, offer.policy, tip);
   checkDust(terms);
 }

@@ -9,7 +9,7 @@ import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import { xOnlyKey } from '../signing/bip340.ts';
 import { bytesToHex, parseScalar } from '../signing/curve.ts';
-import type { OperatorRecord } from './records.ts';
+import { isOperators, type OperatorRecord, type Statecoin } from './records.ts';
 import { RECEIPT_TEXT, signStatement, type PublicRecord, type Receipt } from './statements.ts';
 import { viewOf } from './terms.ts';
 
@@ -35,6 +35,12 @@ export function checkServes(hand: Pick<Hand, 'restored'>, c?: OperatorRecord): v
   if (hand.restored) throw homeRestored('it signs nothing as operator');
   if (c?.restored)
     throw new Refusal('contract-restored', 'this coin is from a restored store: its share is gone, its owner exits');
+}
+
+/** The record that a coin's id has led to: nothing of an operator's has an id before it is open. */
+export function operatorsOwn(c: Statecoin | undefined): OperatorRecord {
+  if (!isOperators(c)) throw new Refusal('bug', 'a step of an operator without the record of an open coin');
+  return c;
 }
 
 /** The openings of the present owner that were given up: of those of former owners nothing can come any more. */

@@ -232,9 +232,8 @@ function progress(c: Statecoin): readonly number[] {
 }
 
 const further = (a: Statecoin, b: Statecoin): boolean => {
-  const [mine, other] = [progress(a), progress(b)];
-  const at = mine.findIndex((n, i) => n !== other[i]);
-  return at >= 0 && mine[at]! > (other[at] ?? 0);
+  const ahead = progress(a).map((n, i) => n - (progress(b)[i] ?? 0));
+  return (ahead.find((n) => n !== 0) ?? 0) > 0;
 };
 
 /** What stays true once one version says it, and that a restore does not doubt. */
@@ -380,13 +379,14 @@ export function freed(
 /** The coin as every message about it states it. */
 export const statedCoin = (c: Statecoin | undefined) => (c && 'outpoint' in c ? { coin: viewOf(c) } : undefined);
 
-/** The record, known to be in one of these states. @throws Refusal `unknown-contract`, `wrong-state` */
+/** The record, known to be in one of these states: whose turn it is follows from its role. @throws Refusal `unknown-contract`, `wrong-state` */
 export function must<S extends Statecoin['state'], R extends Role>(
   c: Statecoin | undefined,
   role: R,
   ...states: S[]
 ): Extract<Statecoin, { role: R; state: S }> {
-  if (!c || c.role !== role) throw new Refusal('unknown-contract', `this home knows no such coin as ${role}`);
+  if (!c) throw new Refusal('unknown-contract', `this home knows no such coin as ${role}`);
+  if (c.role !== role) throw new Refusal('bug', `a step of the ${role} with a record of the ${c.role}`);
   if (!(states as string[]).includes(c.state))
     throw new Refusal(
       'wrong-state',

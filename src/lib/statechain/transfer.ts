@@ -9,7 +9,7 @@ import { table, vouched, type Party, type Stated } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { decline } from './decline.ts';
+import { decline, declineNamed } from './decline.ts';
 import { dropOpening, free, freeze, move } from './move.ts';
 import { OPERATOR } from './operator.ts';
 import { cancelled, isOperators, isOwners, isPending, statecoinKind, statedCoin, type Statecoin } from './records.ts';
@@ -108,7 +108,8 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
     cancel: ({ message: m, records: { coin, next }, by, ...hand }) => {
       if (by === 'operator' && isOperators(coin)) return dropOpening(coin, m, hand.network);
       if (by === 'sender' && isOwners(coin)) return takeBack(hand, m, coin);
-      if (by === 'receiver' && ((m && 'opening' in m) || isPending(next))) return decline(hand, m, next);
+      if (by === 'receiver' && isPending(next)) return decline(hand, m, next);
+      if (by === 'receiver' && m && 'opening' in m) return declineNamed(hand, m, next);
       if (by === 'receiver' && next?.state === 'invited') return { writes: { next: cancelled(next) } };
       throw new Refusal('too-late-to-cancel', `nothing to cancel as ${by}`);
     },

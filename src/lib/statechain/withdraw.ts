@@ -116,7 +116,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       stands: true,
       does: 'closes the coin for good, counts and signs last',
       take: ({ message: m, records, ...hand }) => {
-        const c = closable(hand, records.coin, m);
+        const c = closable(hand, records.coin);
         const last = c.entries.at(-1)!;
         if (m.owner_pubkey !== last.owner_pubkey)
           throw new Refusal('terms-differ', 'a withdrawal by another than the present owner', { blame: 'owner' });
@@ -194,10 +194,9 @@ function holding(c: Statecoin | undefined): Holding {
 }
 
 /** The coin as the operator may close it; one that is closed, to repeat its signature. */
-function closable(hand: Parameters<typeof openCoin>[0], c: Statecoin | undefined, m: WithdrawMessage): OperatorRecord {
+function closable(hand: Parameters<typeof openCoin>[0], c: Statecoin | undefined): OperatorRecord {
   if (!isOperators(c) || c.state !== 'closed') return openCoin(hand, c);
   checkServes(hand, c);
-  if (m.owner_pubkey !== c.entries.at(-1)!.owner_pubkey) throw new Refusal('coin-closed', 'the coin is closed');
   return c;
 }
 
