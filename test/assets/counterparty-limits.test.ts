@@ -253,6 +253,7 @@ describe('carriers', () => {
     for (const [more, content] of [
       [[], ''],
       [[Uint8Array.of(0x57)], ''],
+      [[Uint8Array.of(0x55)], ''],
       [[Uint8Array.of(0x57), push(ascii('xcp'))], ''],
       [[Uint8Array.of(0), push(ascii('hello'))], 'hello'],
       [[Uint8Array.of(0)], ''],
