@@ -154,11 +154,10 @@ describe('the origin', () => {
       expect(codeOf(() => unwrapErrorDocument(document({ ...json, error })))).toBe('error-size');
     for (const attribution_data of ['', 'aa'.repeat(ATTRIBUTION_SIZE - 1), 'aa'.repeat(ATTRIBUTION_SIZE + 1)])
       expect(codeOf(() => unwrapErrorDocument(document({ ...json, attribution_data })))).toBe('error-size');
-    const numbers = { ...json, shared_secrets: [json.shared_secrets[0], 5] };
-    expect(refusal(() => unwrapErrorDocument(document(numbers)))).toMatchObject({
-      code: 'malformed-message',
-      message: 'shared_secrets[1]: 32 bytes in hex expected',
-    });
+    for (const other of [5, null, [json.shared_secrets[1]]])
+      expect(
+        refusal(() => unwrapErrorDocument(document({ ...json, shared_secrets: [json.shared_secrets[0], other] }))),
+      ).toMatchObject({ code: 'malformed-message', message: 'shared_secrets[1]: 32 bytes in hex expected' });
     for (const bad of [{}, { shared_secrets: [] }, { shared_secrets: ['aa'] }, { shared_secrets: json.shared_secrets }])
       expect(codeOf(() => unwrapErrorDocument(document(bad)))).toBe('malformed-message');
   });
