@@ -50,6 +50,21 @@ describe('a child', () => {
     expect(made).toBeGreaterThan(5);
   });
 
+  it.each([
+    ['p2sh', 'a914' + '11'.repeat(20) + '87'],
+    ['p2pkh', '76a914' + '11'.repeat(20) + '88ac'],
+    ['a bare script', '21' + '02' + '11'.repeat(32) + 'ac'],
+    ['p2wsh', '0020' + '11'.repeat(32)],
+    ['a later witness version', '5220' + '11'.repeat(32)],
+  ])('takes no added coin whose spending is of another size: %s', (_, script) => {
+    const coin = { ...coinOf(own, 2, 50_000n), script };
+    // Whether it would be needed or not.
+    for (const sat of [400n, 60_000n])
+      expect(refusal(() => childOf(parent, [coinOf(own, 1, sat)], [coin], payTo, 5000, true)).code).toBe(
+        'unsafe-funding',
+      );
+  });
+
   it('pays for itself at least, where the parent pays enough', () => {
     const rich = { ...parent, fee: 100_000n };
     expect(childOf(rich, [coinOf(own, 1, 5000n)], [], payTo, 2000, false).fee).toBe(111n);

@@ -13,28 +13,25 @@ export interface Paid {
   feeSat: bigint;
   vsize: number;
 }
-/** What would have to go, and the part of it that pays the highest feerate, as a miner would take it. */
+/** What would have to go, and what of it a miner might take by itself: each must be bettered. */
 export interface Evicted extends Paid {
-  best: Paid;
+  parts: readonly Paid[];
 }
 
-/** Does the first pay a higher feerate? */
-const paysBetter = (a: Paid, b: Paid): boolean => a.feeSat * BigInt(b.vsize) > b.feeSat * BigInt(a.vsize);
-
 /** A transaction with all that spend it. */
-export const withChildren = (all: Paid, own: Paid): Evicted => ({ ...all, best: paysBetter(own, all) ? own : all });
+export const withChildren = (all: Paid, own: Paid): Evicted => ({ ...all, parts: [own, all] });
 
 /** What spends it alone; null where nothing does. */
 export function childrenOf(all: Paid, own: Paid): Evicted | null {
   const children = { feeSat: all.feeSat - own.feeSat, vsize: all.vsize - own.vsize };
-  return children.vsize > 0 ? { ...children, best: children } : null;
+  return children.vsize > 0 ? { ...children, parts: [children] } : null;
 }
 
 /**
  * The least that so many virtual bytes must pay in its place.
  * @param relay what the node asks for the relay of a replacement, satoshis for 1000 vB
  */
-export function replacementFee({ feeSat, best }: Evicted, vsize: number, relay: number): bigint {
-  const better = (best.feeSat * BigInt(vsize)) / BigInt(best.vsize) + 1n;
-  return maxSat(feeSat + feeFor(relay, vsize), better);
+export function replacementFee({ feeSat, parts }: Evicted, vsize: number, relay: number): bigint {
+  const better = parts.map((part) => (part.feeSat * BigInt(vsize)) / BigInt(part.vsize) + 1n);
+  return better.reduce(maxSat, feeSat + feeFor(relay, vsize));
 }
