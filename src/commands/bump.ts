@@ -34,6 +34,8 @@ export default class Bump extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Bump);
+    if (flags.psbt !== undefined && flags.psbt !== 'child')
+      throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
     const read = await readDocument(args.file);
     if (!('document' in read))
       throw new Refusal(
@@ -59,8 +61,6 @@ export default class Bump extends BaseCommand {
         payTo: flags.change,
         allowFee: flags['allow-fee'],
       });
-      if (flags.psbt !== undefined && flags.psbt !== 'child')
-        throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
       await print(
         flags.psbt === undefined
           ? printJson({ type: 'bump', version: 1, network: home.network, ...made.document, checks })

@@ -37,6 +37,20 @@ describe('linesOf', () => {
     expect(lines).toEqual(['too-large', 'last']);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 << 20);
   });
+  // Bytes of a line without its end, at a limit of 4; in one piece of the stream, in two, and with what is not ASCII.
+  it.each([
+    [3, true],
+    [4, true],
+    [5, false],
+    [6, false],
+  ])('a line of %i bytes is read: %s', async (bytes, whole) => {
+    const [plain, other] = ['x'.repeat(bytes), `é${'x'.repeat(bytes - 2)}`];
+    for (const end of ['\n', '\r\n'])
+      for (const line of [plain, other])
+        for (const pieces of [[`${line}${end}next\n`], [line, `${end}next\n`], [`${line}${end}`, 'next']])
+          expect(await read(pieces, 4)).toEqual([whole ? line : 'too-large', 'next']);
+  });
+
   it('asks for more only when a line is wanted', async () => {
     let served = 0;
     const source = async function* () {

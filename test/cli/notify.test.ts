@@ -1,10 +1,14 @@
 /** --notify: each contract is told of, whatever becomes of another, and what is told last is never an older total. */
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { notifyPaid } from '../../src/lib/cli/notify.ts';
+import { creditKind, type Credit, type PayeeCredit } from '../../src/lib/credit/records.ts';
+import { change } from '../../src/lib/home/change.ts';
+import type { Home } from '../../src/lib/home/home.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { parties, payeeOf } from '../credit/helpers.ts';
 import { opened, payMessages } from '../support/credit.ts';
 
@@ -34,6 +38,30 @@ describe('a mint that is told what was paid', () => {
     expect(await notifyPaid(both.payee.home, `cat >> ${at}`)).toBe(1);
     expect([sums(at).at(-1), await issued()]).toEqual([1_000, [1_000n, 2_000n, 3_000n]]);
     expect(await notifyPaid(both.payee.home, 'false')).toBe(0);
+  });
+
+  // Satoshis; by one who was faster since the list was made. More than was paid the store takes from nobody.
+  it.each([
+    [999n, 1],
+    [1_000n, 0],
+  ])('of a contract of which another has told %i of 1000 sat meanwhile it is told %i times', async (sat, times) => {
+    const both = await parties();
+    const id = await opened(both, { offer });
+    await payMessages(both, id, 1_000n);
+    const { home } = both.payee;
+    const { store } = home;
+    const listed = await store.unissued('notify');
+    await change<{ contract: Credit }, void>(
+      store,
+      { contract: creditKind },
+      () => ({ contract: idClaim(id) }),
+      ({ contract: c }) => ({ writes: { contract: { ...(c as PayeeCredit), issuedSat: sat } }, result: undefined }),
+    );
+    const [load, commit, flush] = [store.load.bind(store), store.commit.bind(store), store.flush.bind(store)];
+    const stale = { ...home, store: { unissued: async () => listed, load, commit, flush } } as unknown as Home;
+    const at = file();
+    expect(await notifyPaid(stale, `cat >> ${at}`)).toBe(times);
+    expect([existsSync(at), (await payeeOf(both, id)).issuedSat]).toEqual([times > 0, 1_000n]);
   });
 
   it.each(['', '; exit 1'])(

@@ -211,7 +211,8 @@ export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
   const claims = [idClaim(name), keyClaim(name), hashClaim(name), coinIdClaim(name)];
   const { found } = await home.store.load(claims);
   const claim = claims.find((one) => found.has(one)) ?? (await firstKeys(listed)).at(-1);
-  if (claim === undefined) throw new Refusal('unknown-contract', `nothing is under way over ${name}`);
+  // Every record with such a name holds it as a claim, or has a key.
+  if (claim === undefined) throw new Refusal('bug', `no claim leads to ${name}`);
   return claim;
 }
 

@@ -1,0 +1,57 @@
+/** A command in this process: the words of a command line in, what it prints and how it ends out. No child, no built program. */
+import type { Config } from '@oclif/core/config';
+import { expect, vi } from 'vitest';
+import { failureOf } from '../../src/lib/cli/errors.ts';
+import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
+import { ERRORS } from '../../src/lib/protocol/refusal.ts';
+import type { TestParty } from './party.ts';
+
+export type Made = new (argv: string[], config: Config) => { run(): Promise<unknown> };
+export interface Ended {
+  code: ErrorCode | undefined;
+  message: string;
+  /** 0 where it was not refused and says nothing else. */
+  exit: number;
+  stdout: string;
+  stderr: string;
+}
+
+const CONFIG = { bin: 'spillway', runHook: async () => ({ successes: [], failures: [] }) } as unknown as Config;
+
+export async function command(Command: Made, argv: readonly string[]): Promise<Ended> {
+  const said = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text, done?: unknown) => {
+      said[name] += String(text);
+      (done as (() => void) | undefined)?.();
+      return true;
+    }),
+  );
+  const before = process.exitCode;
+  process.exitCode = 0;
+  try {
+    await new Command([...argv], CONFIG).run();
+    return { code: undefined, message: '', exit: Number(process.exitCode), ...said };
+  } catch (error) {
+    const { code, exit, message } = failureOf(error);
+    return { code, exit, message, ...said };
+  } finally {
+    process.exitCode = before;
+    spies.forEach((spy) => spy.mockRestore());
+  }
+}
+
+/** It is refused with this code, prints nothing, and the homes are as they were. */
+export async function refusedCommand(
+  Command: Made,
+  argv: readonly string[],
+  code: ErrorCode,
+  ...homes: readonly TestParty[]
+): Promise<Ended> {
+  const states = () => Promise.all(homes.map((party) => party.state()));
+  const before = await states();
+  const ended = await command(Command, argv);
+  expect(ended).toMatchObject({ code, exit: ERRORS[code][0], stdout: '' });
+  expect(await states()).toEqual(before);
+  return ended;
+}
