@@ -1,5 +1,6 @@
 /** The operator confirms figures: only over its own contracts at a mint, and only with quotes that belong to them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { confirmIssued } from '../../src/lib/cli/reconcile.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { Market, type Who } from '../support/mint-home.ts';
 import { backUp, refused } from '../credit/helpers.ts';
@@ -32,6 +33,9 @@ describe('ecash-quote --confirm', () => {
     const quotes = named === null ? [] : [made[named]!];
     await refused(() => confirmFigures(market[who].home, made[over]!, quotes), code, market[who]);
   });
+
+  it('is how the figures of a contract at a mint are confirmed: reconcile --confirm refuses it', () =>
+    refused(() => confirmIssued(market.operator.home, contract, undefined), 'wrong-state', market.operator));
 
   it('takes a quote with an amount whatever its key: it was made for one payment by whoever paid', async () => {
     const said = await confirmFigures(market.operator.home, contract, [made['for one payment']!]);

@@ -99,6 +99,15 @@ describe('what broadcast sends', () => {
   });
 });
 
+// Satoshis of its inputs beyond those of its outputs.
+it.each([-1n, 0n, 1n])('a document whose transaction pays %i sat of fee', (fee) => {
+  const { hex, ...settled } = settlement(exit);
+  const sat = parseTransaction(hex).outputs.reduce((all, { amount }) => all + amount, fee);
+  const stuck = () => stuckOf({ ...settled, hex, spends: [{ ...settled.spends[0]!, sat }] });
+  if (fee < 0n) expect(stuck).toThrow(expect.objectContaining({ code: 'malformed-message' }));
+  else expect(stuck()).toEqual({ network: 'regtest', hex, feeSat: fee });
+});
+
 describe('bump', () => {
   const options = { coins: [], merged: [], feerate: 20_000, payTo: undefined, allowFee: false };
   it('makes a TRUC child of the own output, so that both reach the fee rate', async () => {

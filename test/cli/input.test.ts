@@ -28,7 +28,15 @@ describe('openDescriptor', () => {
     const bytes = await readAll(openDescriptor(openSync(file, 'r')), 100, 'fd');
     expect(Buffer.from(bytes).toString()).toBe('0123456789');
   });
+  it('refuses a folder', () => expect(() => openDescriptor(openSync(dir, 'r'))).toThrowError(/EBADF/));
   it('refuses one that is not open', () => expect(() => openDescriptor(987)).toThrowError(/EBADF/));
+});
+
+it.each([undefined, '-'])('nobody is waited for at a terminal: %j is refused', async (name) => {
+  const { isTTY } = process.stdin;
+  process.stdin.isTTY = true;
+  await expect(readInput(name)).rejects.toMatchObject({ code: 'usage', message: /a terminal found/ });
+  process.stdin.isTTY = isTTY;
 });
 
 it('a stream that breaks is no input', async () => {

@@ -15,6 +15,7 @@ describe('visible', () => {
     expect(visible('Zürich 東京 🜚')).toBe('Zürich 東京 🜚'));
   it('cuts after escaping, so that the limit holds', () => {
     expect(visible('\u0000'.repeat(1000), 500)).toHaveLength(500);
+    for (const length of [499, 500]) expect(visible('x'.repeat(length), 500)).toBe('x'.repeat(length));
     expect(visible('x'.repeat(501), 500)).toBe(`${'x'.repeat(499)}…`);
   });
 });

@@ -34,7 +34,8 @@ export async function withChildren(
       })
     ).document;
     const hex = made.package?.[1];
-    if (hex === undefined) throw new Refusal('not-signed', 'the child spends what this home has no key for');
+    // Without other coins it spends the anchor and an output of this home.
+    if (hex === undefined) throw new Refusal('bug', 'a child without other coins is not signed');
     children.push({ feerate: feerateText(feerate), fee_sat: made.fee_sat, txid: txidOfHex(hex), hex });
   }
   return printJson({ ...document, children });

@@ -27,7 +27,7 @@ class SpillwayCommandHelp extends CommandHelp {
     const own = super.sections();
     const examples = own.findIndex(({ header }) => header === 'EXAMPLES');
     return own.toSpliced(
-      examples < 0 ? own.length : examples + 1,
+      examples === -1 ? own.length : examples + 1,
       0,
       { header: 'STEPS', generate: () => steps.map((step, i) => `${i + 1}. ${step}`).join('\n') },
       { header: 'EXIT CODES', generate: () => this.exitCodes(exits) },

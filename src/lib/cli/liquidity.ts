@@ -1,4 +1,5 @@
 /** What `liquidity` shows on a terminal: the sums, and a bar a day. Not here: what the sums are (`credit/liquidity.ts`). */
+import { maxSat } from '../bitcoin/amount.ts';
 import type { Crowded, Liquidity, MassExit, NewContract } from '../credit/liquidity.ts';
 
 export interface Planned extends Liquidity {
@@ -33,7 +34,7 @@ const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n 
 /** A line a day; the longest bar is the day with the most paid. */
 function bars({ days }: Planned, columns: number): string[] {
   if (days.length === 0) return [];
-  const most = days.reduce((max, { paid_sat: sat }) => (sat > max ? sat : max), 1n);
+  const most = days.reduce((max, { paid_sat: sat }) => maxSat(max, sat), 1n);
   const [exits, sats] = [Math.max(5, ...days.map((d) => `${d.exits}`.length)), Math.max(3, `${most}`.length)];
   const longest = Math.max(1, Math.min(BAR, columns - (15 + exits + 2 + sats + 2)));
   return [

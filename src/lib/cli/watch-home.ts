@@ -59,7 +59,8 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       // The budget has bounded the fee; a tenth of what a small contract pays may be too little to save it.
       const options = { coins: [], merged: [], feerate: 0, least: () => feeSat, payTo: undefined, allowFee: true };
       const { document } = await bump(home, stuck, options);
-      if (!document.package) throw new Refusal('not-signed', 'the child spends what this home has no key for');
+      // Without other coins it spends the anchor and an output of this home.
+      if (!document.package) throw new Refusal('bug', 'a child without other coins is not signed');
       return { txs: document.package, fee_sat: document.fee_sat };
     },
     async propose({ id, offers }) {
