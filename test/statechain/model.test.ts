@@ -2,8 +2,8 @@
  * A model of statecoin records: two coins of one owner, one operator and three owners, played side by side. Each coin's
  * transfers start, are answered, repeated, cancelled, lost, cut short by a crash, restored, reconciled and withdrawn in any
  * order, and messages come with parts of the other coin's in them. After each command the rules of both coins are looked at
- * in all homes, and the stores are compared with their records; at the end both are played to the end. 10 runs, 50 in CI;
- * SPILLWAY_RUNS says otherwise, SPILLWAY_SEED repeats the run that a failure names.
+ * in all homes, no secret is out before its time, and the stores are compared with their records; at the end both are played
+ * to the end. 10 runs, 50 in CI; SPILLWAY_RUNS says otherwise, SPILLWAY_SEED repeats the run that a failure names.
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';

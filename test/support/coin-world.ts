@@ -17,6 +17,7 @@ import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { reseal, sealSecret } from '../credit/alter.ts';
 import { unkept } from './attack.ts';
+import { Overheard } from './overheard.ts';
 import type { Message, Ran, RunOptions, TestParty } from './party.ts';
 import { cast, opened, operatorKey, type Cast } from './statechain.ts';
 
@@ -72,11 +73,13 @@ export class CoinWorld {
   readonly #paid = new Set<string>();
   /** The record with which the present owner was seen to leave. */
   #left = '';
+  readonly #overheard: Overheard;
 
-  private constructor(all: Cast, id: string, number: () => number) {
+  private constructor(all: Cast, id: string, number: () => number, overheard = new Overheard()) {
     this.all = all;
     this.id = id;
     this.#number = number;
+    this.#overheard = overheard;
   }
   static async make(seed: number): Promise<CoinWorld> {
     const all = await cast((seed * 4) % 240);
@@ -88,9 +91,10 @@ export class CoinWorld {
   /** Two coins of the same owner and operator. */
   static async pair(seed: number): Promise<[CoinWorld, CoinWorld]> {
     const all = await cast((seed * 4) % 240);
+    const overheard = new Overheard();
     const [one, other] = [
-      new CoinWorld(all, await opened(all), numbersFrom(seed)),
-      new CoinWorld(all, await opened(all), numbersFrom(seed + 1)),
+      new CoinWorld(all, await opened(all), numbersFrom(seed), overheard),
+      new CoinWorld(all, await opened(all), numbersFrom(seed + 1), overheard),
     ];
     for (const name of OWNERS) {
       const backup = await all[name].backUp();
@@ -152,6 +156,7 @@ export class CoinWorld {
     try {
       const ran = await party.run(table, options);
       this.trace.push(`${what}: ${ran.message['step']}${ran.exit === 3 ? ' (3)' : ''}`);
+      await this.#overheard.hear(party, ran);
       this.#hear(name, ran);
     } catch (error) {
       if (error instanceof Died) this.trace.push(`${what}: dies`);
@@ -336,6 +341,7 @@ export class CoinWorld {
     rules.push(['nobody holds a backup that comes before the present owner’s', later.length === 0]);
     const broken = rules.filter(([, holds]) => !holds).map(([name]) => name);
     if (broken.length > 0) throw new Error(broken.join('; '));
+    await this.#overheard.look(operator, record);
     await this.#canLeave();
   }
 
@@ -372,6 +378,7 @@ export class CoinWorld {
       }
     }
     await this.look();
+    await this.#overheard.end(this.all);
     const [name, c] = await this.#present();
     if (!isOwners(c)) throw new Error(`${name} does not get its backup: '${c.state}'`);
     if ((await this.operator()).state === 'frozen')
