@@ -80,7 +80,7 @@ class SpillwayCommandHelp extends CommandHelp {
     const rows = exits.map((exit): [string, string] => {
       const codes = codesOf(exit);
       // The error codes of the longer families are what `spillway errors` is for.
-      return [String(exit), EXITS[exit] + (codes.length > 0 && codes.length <= 3 ? ` (${codes.join(', ')})` : '')];
+      return [String(exit), EXITS[exit] + (codes.length > 0 && codes.length <= 2 ? ` (${codes.join(', ')})` : '')];
     });
     return this.renderList(rows, { stripAnsi: this.opts.stripAnsi ?? false, indentation: 0 });
   }

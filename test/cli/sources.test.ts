@@ -1,0 +1,104 @@
+/** What a run is given beside its input: parents of transactions, exports of several contracts, lines of a stream. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import DecodeOpenassets from '../../src/commands/decode-openassets.ts';
+import { parentSource } from '../../src/lib/cli/parents.ts';
+import { readBundle } from '../../src/lib/cli/watch-bundle.ts';
+import { ownCoins } from '../../src/lib/cli/wallet.ts';
+import { toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
+import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { command } from '../support/command.ts';
+import { opened, payMessages } from '../support/credit.ts';
+import { TestParty } from '../support/party.ts';
+import { payeeOf, show } from '../credit/helpers.ts';
+import { freshDir } from './run.ts';
+
+const dir = freshDir();
+const file = (name: string, text: string): string => {
+  writeFileSync(join(dir, name), text);
+  return join(dir, name);
+};
+const input = { txid: '11'.repeat(32), vout: 0, sequence: 0, sat: 0n, script: '' };
+const PARENT: Template = {
+  version: 2,
+  locktime: 0,
+  inputs: [input],
+  outputs: [{ sat: 5n, script: `0014${'ab'.repeat(20)}` }],
+};
+const HEX = bytesToHex(toTransaction(PARENT).unsignedTx);
+const flags = { network: 'regtest', 'max-input': HEX.length } as const;
+
+describe('parents', () => {
+  it.each([
+    ['a line that is too long', `${HEX}00\n`, 'too-large'],
+    ['a line that is no UTF-8', Buffer.from([0xff, 0x0a]).toString('latin1'), 'malformed-json'],
+  ])('in a file with %s are refused', async (_, text, code) => {
+    writeFileSync(join(dir, 'parents'), Buffer.from(text, 'latin1'));
+    await expect(parentSource({ ...flags, prev: [join(dir, 'parents')] })).rejects.toMatchObject({ code });
+  });
+
+  it.each([HEX.slice(1), 'xy', '', `${HEX} ${HEX}`])('in a folder, in a file of %j, are refused', async (text) => {
+    const folder = join(dir, 'folder');
+    mkdirSync(folder, { recursive: true });
+    const { shared } = await parentSource({ ...flags, prev: [folder] });
+    const txid = txidOf(PARENT);
+    writeFileSync(join(folder, `${txid}.hex`), text);
+    expect(() => shared.get(txid)).toThrow(expect.objectContaining({ code: 'malformed-transaction' }));
+    writeFileSync(join(folder, `${txid}.hex`), `${HEX}\n`);
+    expect(shared.get(txid)).toBeDefined();
+  });
+});
+
+it('a batch answers a line that is no UTF-8 with its refusal, and goes on', async () => {
+  const lines = join(dir, 'lines');
+  writeFileSync(lines, Buffer.concat([Buffer.from([0xff, 0x0a]), Buffer.from(`${HEX}\n`)]));
+  const { stdout, exit } = await command(DecodeOpenassets, ['--network', 'regtest', '--batch', lines]);
+  const [first, second] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect([first.error.code, second.txid, exit]).toEqual(['malformed-json', txidOf(PARENT), 65]);
+});
+
+it('exports for two networks in one bundle are refused, unless one of them is named', async () => {
+  const [here, there] = await Promise.all(
+    (['regtest', 'signet'] as const).map(async (network) => {
+      const party = () => TestParty.make(undefined, undefined, network);
+      const both = { payee: await party(), payer: await party(), close: () => {} };
+      const id = await opened(both);
+      show(both, await payeeOf(both, id));
+      await payMessages(both, id, 1_000n);
+      const { text } = await both.payee.run(exitCredit, { input: { contract: id, export: true } });
+      for (const one of [both.payee, both.payer]) one.close();
+      return { id, at: file(`${network}.json`, text) };
+    }),
+  );
+  expect(await readBundle([here!.at])).toMatchObject({ network: 'regtest', bad: [] });
+  await expect(readBundle([here!.at, there!.at])).rejects.toMatchObject({ code: 'wrong-network' });
+  expect(await readBundle([here!.at, there!.at], 'signet')).toMatchObject({
+    watched: [{ id: there!.id }],
+    bad: [{ file: here!.at }],
+  });
+});
+
+// The place of an address that was given out; a node looks at the first 1001 by itself.
+it.each([
+  [999, 2],
+  [1_000, 2],
+  [1_001, 3],
+])('coins at place %i are asked for by %i descriptors', async (index, count) => {
+  const party = await TestParty.make();
+  await party.home.store.addAddresses([{ chain: 0, index }]);
+  const asked: string[][] = [];
+  const rpc = {
+    at: 'a node',
+    blockchainInfo: async () => ({ chain: 'regtest', blocks: 10, headers: 10, initialblockdownload: false, time: 0 }),
+    scan: async (descriptors: string[]) => (asked.push(descriptors), { coins: [], height: 10 }),
+  } as unknown as Rpc;
+  await ownCoins(party.home, rpc).catch((error: unknown) => error);
+  expect(asked.map((descriptors) => descriptors.length)).toEqual([count]);
+  party.close();
+});
