@@ -1,25 +1,12 @@
 /** The suite of `npm test`; what needs a node or a server has configurations of its own beside its tests. */
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
-
-/**
- * Homes of tests lie in memory, where there is room for them and programs may be started there: each commit waits for the
- * disk, and no test is about that wait. A TMPDIR that is given holds.
- */
-function inMemory(): Record<string, string> {
-  const dir = '/dev/shm';
-  if (process.env['TMPDIR'] !== undefined || !existsSync(dir) || !existsSync('/proc/mounts')) return {};
-  const { bavail, bsize } = statfsSync(dir);
-  const mount = readFileSync('/proc/mounts', 'utf8')
-    .split('\n')
-    .findLast((line) => line.split(' ')[1] === dir);
-  return bavail * bsize > 4 * 2 ** 30 && mount !== undefined && !mount.includes('noexec') ? { TMPDIR: dir } : {};
-}
+import { temporary } from './test/support/temporary.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    env: inMemory(),
+    env: temporary(),
+    globalSetup: './test/support/temporary.ts',
     exclude: ['test/node/**', 'test/mint/**', 'node_modules/**'],
     // One limit for all, against what hangs: how long a test takes is the machine's affair.
     testTimeout: 600_000,

@@ -1,5 +1,5 @@
 /** --notify: each contract is told of, whatever becomes of another, and what is told last is never an older total. */
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -71,12 +71,14 @@ describe('a mint that is told what was paid', () => {
       const id = await opened(both, { offer });
       await payMessages(both, id, 1_000n);
       const at = file();
-      const slow = `read -r line; case "$line" in *:1000*) sleep 1; echo "$line" >> ${at}${end};; *) echo "$line" >> ${at};; esac`;
+      const waits = `touch ${at}.begun; while [ ! -e ${at}.go ]; do sleep 0.05; done`;
+      const slow = `read -r line; case "$line" in *:1000*) ${waits}; echo "$line" >> ${at}${end};; *) echo "$line" >> ${at};; esac`;
       const first = notifyPaid(both.payee.home, slow);
-      await sleep(300);
+      while (!existsSync(`${at}.begun`)) await sleep(20);
       await payMessages(both, id, 2_000n);
       expect(await notifyPaid(both.payee.home, slow)).toBe(1);
       expect(sums(at)).toEqual([3_000]);
+      writeFileSync(`${at}.go`, '');
       expect(await first).toBe(1);
       expect(sums(at)).toEqual([3_000, 1_000, 3_000]);
       expect(await payeeOf(both, id)).toMatchObject({ issuedSat: 3_000n });
