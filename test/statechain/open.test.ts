@@ -159,6 +159,8 @@ describe('withdrawing', () => {
     expect(record.signed.map((s: { kind: string }) => s.kind)).toEqual(['backup', 'withdraw']);
     const other = await sealedAs(all.alice, requested!, { fee_sat: requested!['fee_sat'] + 1 });
     await refused(() => all.operator.run(withdrawStatechain, { on: other }), 'coin-closed', all.operator);
+    const named = await sealedAs(all.alice, requested!, { owner_pubkey: requested!['coin'].operator_pubkey });
+    await refused(() => all.operator.run(withdrawStatechain, { on: named }), 'terms-differ', all.operator);
     await refused(() => all.alice.run(withdrawStatechain, { input: { contract: id } }), 'wrong-state', all.alice);
     // A withdrawal that does not confirm leaves the backup what it was.
     tip(all, 2000);
