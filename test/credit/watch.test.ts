@@ -102,6 +102,13 @@ describe("the payee's ladder", () => {
       'exit',
     ]);
   });
+  it('with nothing paid and no coin ends at its expiry, a block too early it still waits, and a coin that is there stays', () => {
+    const at = (coin: Seen['coin']) =>
+      [999, 1_000, 1_001].map((h) => due(payee({ own: null, paidSat: 0n, lapses: true }), seen(h, { coin })));
+    expect(at('absent')).toEqual(['nothing-to-exit', 'lapse', 'lapse']);
+    expect(at('unclear')).toEqual(['nothing-to-exit', 'lapse', 'lapse']);
+    expect(at('unspent')).not.toContain('lapse');
+  });
   it('warns only, where a close cannot be offered', () => {
     expect(due(payee({ offers: false }), seen(800))).toBe('warn');
   });
