@@ -1,0 +1,100 @@
+/**
+ * What a restored or copied home still believes of its statecoins, field by field, and what two versions of one record know
+ * together. Openings and proposals end; an invitation stands, and what was declined stays declined.
+ */
+import type { Hex } from '../protocol/action.ts';
+import { believing, doubted, kept, once, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import { cancelled, freed, isBeginning, isOperators, isOwners, isPending, type Statecoin } from './states.ts';
+
+const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as const;
+
+/** How far a restored record has come: the first number that differs decides. An offer comes and goes without one. */
+function progress(c: Statecoin): readonly number[] {
+  if (c.state === 'cancelled') return [c.lost ? 0 : c.invitation ? STAGE.invited + 0.5 : 3];
+  const stage = (STAGE as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 4;
+  if (isOwners(c)) return [stage, c.given.length];
+  if (!isOperators(c)) return [stage];
+  const declined = c.cancelled.filter((ended) => ended.declined !== null);
+  return [stage, c.signed.length + c.entries.length + c.cancelled.length + declined.length];
+}
+
+const further = (a: Statecoin, b: Statecoin): boolean => {
+  const ahead = progress(a).map((n, i) => n - (progress(b)[i] ?? 0));
+  return (ahead.find((n) => n !== 0) ?? 0) > 0;
+};
+
+/** What stays true once one version says it, and that a restore does not doubt. */
+const remembered: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
+/** Sets by S': what either version knows of an opening, both know. */
+const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: T) => T): Belief<readonly T[]> => ({
+  merged: (later, earlier = []) =>
+    united<T>((e) => e.operator_pubkey).merged!(later, earlier).map((e) => {
+      const other = earlier.find((o) => o.operator_pubkey === e.operator_pubkey);
+      return other ? both(e, other) : e;
+    }),
+});
+
+const fields: Beliefs<Statecoin> = {
+  role: kept,
+  state: kept,
+  network: kept,
+  own: kept,
+  side: kept,
+  key: kept,
+  operator: kept,
+  id: kept,
+  terms: kept,
+  outpoint: kept,
+  offer: kept,
+  to: kept,
+  // Signed by the operator, or counted by it, in order: the later version has all of the earlier one's.
+  entries: kept,
+  signed: kept,
+  backups: kept,
+  opening: kept,
+  frozen: kept,
+  locktime: kept,
+  minRemaining: kept,
+  minConf: kept,
+  receipt: once,
+  answer: kept,
+  funding: kept,
+  coins: kept,
+  tx: once,
+  closing: once,
+  lost: kept,
+  cancelled: openings((later, earlier) => ({ ...later, declined: later.declined ?? earlier.declined })),
+  given: openings((later, earlier) => ({
+    ...later,
+    owner_auth: later.owner_auth || earlier.owner_auth,
+    sent: later.sent || earlier.sent,
+    declined: later.declined || earlier.declined,
+  })),
+  withdrawals: united((w) => w.sighash),
+  declined: remembered,
+  superseded: remembered,
+  invitation: { restored: (invitation) => ({ ...invitation, restored: true }) },
+  nonce: voided<string | null>(null),
+  share: voided<string | null>(null),
+  restored: doubted,
+};
+
+/** What is left of each state: openings and proposals end, an invitation stands. */
+function afterRestore(c: Statecoin): Statecoin {
+  if (c.state === 'invited') return c;
+  if (isBeginning(c)) return { ...cancelled(c), lost: true };
+  if (c.state === 'frozen') return freed(c);
+  return c.state === 'withdrawing' ? { ...c, state: 'owned' } : c;
+}
+
+const beliefs = believing(fields, { restored: afterRestore, isLater: further });
+export const { restored } = beliefs;
+
+/** What the journal knows of an invitation that was given up after a restore is kept, and counts as declined. */
+export function merged(mine: Statecoin, other: Statecoin): Statecoin {
+  const ended = [mine, other].find((c) => c.state === 'cancelled' && c.invitation);
+  const pending = [mine, other].find(isPending);
+  return ended && pending
+    ? { ...pending, state: 'declined', nonce: null, restored: true }
+    : beliefs.merged(mine, other);
+}

@@ -1,0 +1,181 @@
+/**
+ * What a home keeps of a statecoin: a union over role and state.
+ *
+ *   operator  offered → open ⇄ frozen, open → closed
+ *   owner     [addressed →] proposed → owned          the first
+ *             invited → received → owned              a later one
+ *             owned → offering → sent → gone          as sender; back to owned by a cancel
+ *             owned → withdrawing → closed
+ *
+ * An operator's share is no part of its record: the record names the file (`share:NAME`). A home that was restored or
+ * copied names none any more, so that its files end, and as operator it only states what it knows: exit-only.
+ * Not here: how a store finds and guards it (`records.ts`), what is left after a restore (`restore.ts`).
+ */
+import type { Funding } from '../bitcoin/funding.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Own } from '../signing/exchange.ts';
+import type { Side } from '../signing/side.ts';
+import type { Cancelled, Entry, Invite, Opening, PublicRecord, Receipt } from './statements.ts';
+import type { Coin, Offer, Terms } from './terms.ts';
+
+export type Role = 'operator' | 'owner';
+
+export interface OperatorCoin extends Coin {
+  role: 'operator';
+  own: Own;
+  entries: readonly Entry[];
+  signed: PublicRecord['signed'];
+  /** The file of the present share; null in a restored home. */
+  share: string | null;
+  cancelled: readonly Cancelled[];
+  /** The one withdrawal that it has signed. */
+  closing: { address: string; feeSat: bigint } | null;
+  restored: boolean;
+}
+/** A transfer under way at the operator. `share`: the file with S', x and E. */
+export interface Frozen {
+  invite: Invite;
+  opening: Opening;
+  share: string;
+}
+
+/** An opening that this owner has answered, or given up. */
+export interface Given {
+  operator_pubkey: Hex;
+  owner_pubkey: Hex;
+  /** The authentication key of the invitation: nobody else may decline. Empty where this home does not know it. */
+  owner_auth: Hex;
+  /** m1 has left the home. */
+  sent: boolean;
+  declined: boolean;
+}
+export interface Withdrawal {
+  address: string;
+  feeSat: bigint;
+  sighash: Hex;
+}
+export interface OwnerCoin extends Coin {
+  role: 'owner';
+  own: Own;
+  side: Side;
+  entries: readonly Entry[];
+  /** The finished backups, hex, one an entry; the last is this owner's. */
+  backups: readonly Hex[];
+  cancelled: readonly Cancelled[];
+  receipt: Receipt | null;
+  /** The answer that completed the backup: a later one must be the same. */
+  answer: Hex;
+  funding: Funding | null;
+  coins: readonly string[];
+  given: readonly Given[];
+  /** All that were asked for: the operator signs one of them and no other. The last is under way in `withdrawing`. */
+  withdrawals: readonly Withdrawal[];
+  /** The record comes from a restored or copied store. */
+  restored: boolean;
+  /** What the receiver asked for; of a coin that it opened itself, nothing. */
+  minRemaining: number;
+  minConf: number;
+  /** This home had declined the transfer by which it has the coin: no payment. */
+  declined: boolean;
+  /** A later record of this home holds the coin's id. */
+  superseded: boolean;
+}
+/** A receiver's, before the coin is its own. */
+export interface Pending extends Coin {
+  role: 'owner';
+  own: Own;
+  side: Side;
+  opening: Opening;
+  /** As the operator's record had it. */
+  entries: readonly Entry[];
+  backups: readonly Hex[];
+  cancelled: readonly Cancelled[];
+  locktime: number;
+  /** Of the open nonce; null where it was erased. */
+  nonce: Hex | null;
+  /** What the receiver asks for, now and when the coin is its own. */
+  minRemaining: number;
+  minConf: number;
+  /** The record comes from a restored or copied store: this home may have declined what it does not know of. */
+  restored: boolean;
+}
+export type HeldState = 'owned' | 'withdrawing' | 'closed' | 'gone';
+type Each<S, X> = S extends string ? { state: S } & X : never;
+
+export type Statecoin =
+  | { role: 'operator'; state: 'offered'; network: string; own: Own; offer: Offer; share: string }
+  | Each<'open' | 'closed', OperatorCoin>
+  | ({ state: 'frozen'; frozen: Frozen } & OperatorCoin)
+  | ({ role: 'owner'; state: 'invited'; network: string; own: Own } & Invitation)
+  | { role: 'owner'; state: 'addressed'; own: Own; side: Side; offer: Offer; terms: Terms; id: Hex }
+  | ({
+      role: 'owner';
+      state: 'proposed';
+      own: Own;
+      side: Side;
+      funding: Funding;
+      coins: readonly string[];
+      nonce: Hex;
+    } & Coin)
+  | Each<'received' | 'declined', Pending>
+  | Each<HeldState, OwnerCoin & { tx?: Hex }>
+  | Each<'offering', OwnerCoin & { to: Invite }>
+  /** `opening`: what it was sent in; a record of an older program has none. */
+  | Each<'sent', OwnerCoin & { to: Invite; opening?: Opening }>
+  | Ended;
+
+/** `lost`: given up because its store was restored; the journal may know that it went on. */
+export interface Ended {
+  role: Role;
+  state: 'cancelled';
+  own: Own;
+  key: Hex;
+  lost?: true;
+  /** Of an invitation: a transfer to it can still be declined, and may even have been completed. */
+  invitation?: Invitation;
+}
+/** Whom a receiver has invited to what. */
+export interface Invitation {
+  side: Side;
+  operator: Hex;
+  /** Of a restored or copied store: this home may have answered what it does not know of. */
+  restored: boolean;
+}
+
+export type OperatorRecord = Extract<Statecoin, { role: 'operator'; signed: unknown }>;
+export type OwnerRecord = Extract<Statecoin, { role: 'owner'; given: unknown }>;
+export type PendingRecord = Extract<Statecoin, { state: 'received' | 'declined' }>;
+export const isOperators = (c: Statecoin | undefined): c is OperatorRecord => c?.role === 'operator' && 'signed' in c;
+export const isOwners = (c: Statecoin | undefined): c is OwnerRecord => c?.role === 'owner' && 'given' in c;
+export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
+  c?.state === 'received' || c?.state === 'declined';
+
+export type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'addressed' | 'proposed' }>;
+export const isBeginning = (c: Statecoin): c is Beginning =>
+  ['offered', 'invited', 'addressed', 'proposed'].includes(c.state);
+export const keyOf = (c: Beginning): Hex => (c.state === 'offered' ? c.offer.pubkey : c.side.pubkey);
+/** What is left of a beginning that was given up: its key, so that it is never shown again. */
+export const cancelled = (c: Beginning): Ended => ({
+  role: c.role,
+  state: 'cancelled',
+  own: c.own,
+  key: keyOf(c),
+  ...(c.state === 'invited' && { invitation: { side: c.side, operator: c.operator, restored: c.restored } }),
+});
+
+/** An owner's coin without the transfer that is under way. */
+export function atRest(c: OwnerRecord): OwnerCoin {
+  const { to: _, opening: __, ...rest } = c as Extract<Statecoin, { state: 'sent' }>;
+  return rest;
+}
+
+/** The coin without the transfer that was under way; its opening is known for good. */
+export function freed(
+  c: Extract<OperatorRecord, { state: 'frozen' }>,
+): Extract<Statecoin, { state: 'open' }> & OperatorCoin {
+  const { frozen, state: _, ...coin } = c;
+  const { operator_pubkey } = frozen.opening;
+  const { pubkey: owner_pubkey, auth: owner_auth } = frozen.invite;
+  const ended: Cancelled = { operator_pubkey, owner_pubkey, owner_auth, owners: c.entries.length, declined: null };
+  return { ...coin, state: 'open', cancelled: [...c.cancelled, ended] };
+}
