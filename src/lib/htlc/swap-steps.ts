@@ -224,7 +224,7 @@ export function checkOver(
   const never = known !== 'not-checked' && known.get(had.paid.txid) === false && had.coins.some(isGone);
   if (!never && had.theirs && !isGone(outpointText(had.theirs)))
     throw new Refusal('swap-open', `the other HTLC at ${outpointText(had.theirs)} is unspent`, {
-      hint: 'it is claimed with what the claim of the own one shows: spillway htlc secret, or the message of it',
+      hint: 'it is claimed with what the claim of the own one shows (spillway htlc secret, or the message of it); where the own one was taken back, the swap ends once the other side takes this one back too',
     });
   return !had.coins.some(isGone);
 }
