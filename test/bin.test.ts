@@ -1,6 +1,6 @@
 /** The built program as a process: the door itself, pipes, terminals and old versions of Node. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bash, BIN, freshDir, ROOT, spillway, start } from './cli/run.ts';
@@ -42,6 +42,7 @@ describe('the command line', () => {
       stdout: '',
       stderr: expect.stringMatching(/^error\[cannot-write\]: .*store\.db/),
     });
+    rmSync(`${home}.journal`, { recursive: true, force: true });
     writeFileSync(`${home}.journal`, '');
     expect(await spillway(['address', '--home', home])).toMatchObject({
       code: 73,
