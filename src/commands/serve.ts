@@ -14,7 +14,7 @@ import { serveHome } from '../lib/serve/serve.ts';
 
 export default class Serve extends BaseCommand {
   static override summary = "Answer counterparties without a person: the payee's steps, over HTTP or a pipe";
-  static override description = `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing, and pays only what the home already owes.
+  static override description = `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing, and pays only what the home already owes; a contract that nobody has funded by its expiry it gives up.
 The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, GET /healthz, and GET /metrics for Prometheus: to requests that come straight from this machine, or with --metrics at an address of its own, to whoever reaches it. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`;
   static override examples = [
     "A mint behind HTTP, and a customer's signed update\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 &\ncurl -s --json @signed.json http://127.0.0.1:8090/ | jq .paid_sat",
