@@ -52,6 +52,8 @@ export class Truth {
     for (const name of this.gone) if (name.startsWith(`${who} `)) this.gone.delete(name);
   }
   hasForgotten = (who: Who): boolean => this.#forgot.has(who);
+  /** Homes that died between a commit and its word: what they keep was perhaps not printed yet. */
+  readonly cutShort = new Set<Who>();
   paidOver = (id: string): bigint => this.#paid.get(id) ?? 0n;
   signedOver = (id: string): bigint => this.signed.get(id) ?? 0n;
   owedOver = (id: string): bigint =>
@@ -151,7 +153,8 @@ function owes({ homes, truth, chain }: World, i: Who, c: FundedCredit): void {
   if (c.role === 'payer') {
     most(truth.signed, id, c.signedMaxSat);
     expect(isGood(refund(c), c.refund, keysOf(terms).script), 'the refund').toBe(true);
-    expect(c.receivedSat, 'what came as ecash').toBeLessThanOrEqual(truth.arrivedSat());
+    const came = truth.cutShort.has(i) ? truth.paidOver(id) : truth.arrivedSat();
+    expect(c.receivedSat, 'what came as ecash').toBeLessThanOrEqual(came);
     const awaited = new Set(c.awaited.map((a) => `${a.keyset}/${a.counter}`));
     expect(awaited.size, 'awaited once').toBe(c.awaited.length);
     if (c.owedSat === null) return;

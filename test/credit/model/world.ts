@@ -82,6 +82,7 @@ export class World {
     } catch (error) {
       if (error instanceof Crash) {
         await this.homes[by].reopen();
+        if (error.message !== 'before-commit') this.truth.cutShort.add(by);
         this.count(`crash ${error.message}`);
         return undefined;
       }
