@@ -88,7 +88,9 @@ export class Chain {
     world.count(`settled by ${by}`);
     const paysSat = (role: 'payee' | 'payer') =>
       sumSat(outputsOf(hex).filter((o) => o.script === payoutScript(c.terms, role)));
-    expect(by === 'rollover', `${by} of ${c.role}`).toBe(rolled);
+    // A restored home that has not read its journal may have lost that it ever rolled over.
+    const knows = !(rolled && by === 'other' && world.homes[i].home.restored);
+    if (knows) expect(by === 'rollover', `${by} of ${c.role}`).toBe(rolled);
     expect(['done', 'lost']).toContain(verdict);
     if (c.role === 'payer') {
       const gave = rolled ? 0n : paysSat('payee');
