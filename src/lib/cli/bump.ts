@@ -93,3 +93,22 @@ export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
     },
   };
 }
+
+/** How dear a child is: both together at a feerate, or at least what `least` asks of its size. */
+type Dear = Pick<BumpOptions, 'feerate' | 'least' | 'allowFee'>;
+
+/**
+ * The child that spends the anchor and an output of this home and nothing else, so that this home signs it alone.
+ * @returns both transactions, what the child pays and its txid
+ * @throws Refusal as `bump` does
+ */
+export async function bumpAlone(
+  home: Home,
+  stuck: Stuck,
+  dear: Dear,
+): Promise<{ package: string[]; fee_sat: bigint; txid: Hex; hex: Hex }> {
+  const { document } = await bump(home, stuck, { coins: [], merged: [], payTo: undefined, ...dear });
+  const [, hex] = document.package ?? [];
+  if (hex === undefined) throw new Refusal('bug', 'a child without other coins is not signed');
+  return { package: document.package!, fee_sat: document.fee_sat, txid: txidOfHex(hex), hex };
+}

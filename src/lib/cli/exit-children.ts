@@ -5,12 +5,11 @@
  * Whoever has the export can burn what the dearest child pays, and no more. Not here: choosing one (`credit/watch.ts`).
  */
 import { feerateText } from '../bitcoin/fee.ts';
-import { txidOfHex } from '../bitcoin/transaction.ts';
 import { settlementOf } from '../credit/settlement.ts';
 import type { Home } from '../home/home.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { bump, stuckOf } from './bump.ts';
+import { bumpAlone, stuckOf } from './bump.ts';
 
 /**
  * @param text a printed export @param feerates of parent and child together, satoshis for 1000 vB
@@ -27,16 +26,10 @@ export async function withChildren(
   const stuck = stuckOf(settlementOf(document)!);
   const children = [];
   for (const feerate of [...new Set(feerates)].sort((a, b) => a - b)) {
-    const options = { coins: [], merged: [], feerate, payTo: undefined, allowFee };
-    const made = (
-      await bump(home, stuck, options).catch((error: unknown) => {
-        throw atRate(error, feerate);
-      })
-    ).document;
-    const hex = made.package?.[1];
-    // Without other coins it spends the anchor and an output of this home.
-    if (hex === undefined) throw new Refusal('bug', 'a child without other coins is not signed');
-    children.push({ feerate: feerateText(feerate), fee_sat: made.fee_sat, txid: txidOfHex(hex), hex });
+    const { fee_sat, txid, hex } = await bumpAlone(home, stuck, { feerate, allowFee }).catch((error: unknown) => {
+      throw atRate(error, feerate);
+    });
+    children.push({ feerate: feerateText(feerate), fee_sat, txid, hex });
   }
   return printJson({ ...document, children });
 }

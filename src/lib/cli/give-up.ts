@@ -5,7 +5,6 @@
  * answered over the same records is said no more. Not here: what may still be given up (each family's table).
  */
 import type { Action, Given, Keys, Records, Seen, Step } from '../protocol/action.ts';
-import { untilWon } from '../home/race.ts';
 import { printJson } from '../protocol/json.ts';
 import { CANCELLED, type Ports } from '../protocol/ports.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
@@ -13,6 +12,7 @@ import { xOnlyKey } from '../signing/bip340.ts';
 import { checkSeal, isSealedBy } from '../signing/seal.ts';
 import {
   answer,
+  answered,
   commit,
   digest,
   handed,
@@ -37,16 +37,12 @@ export async function giveUp<M extends Step, Rs extends Records, I extends objec
   if (ports.restored) throw homeRestored('what it would cancel may have gone on since');
   const { checks: _, ...read } = (line.json ?? {}) as Record<string, unknown>;
   const key = digest([action.type, CANCELLED, line.json === null ? null : read, line.over ?? null, line.input]);
-  return untilWon(async () => {
-    const again = await ports.store.reply(key);
-    if (again) return sayAgain(again, ports);
-    return once(action, message, line, ports, key).catch(async (error: unknown) => {
-      // Refused, perhaps because another run has just done the same: then its reply is the answer.
-      const taken = error instanceof Refusal ? await ports.store.reply(key) : undefined;
-      if (taken) return sayAgain(taken, ports);
-      throw error;
-    });
-  });
+  return answered(
+    key,
+    ports,
+    (reply) => sayAgain(reply, ports),
+    () => once(action, message, line, ports, key),
+  );
 }
 
 /** One attempt; undefined where another run was faster. */

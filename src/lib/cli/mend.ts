@@ -12,6 +12,7 @@ import type { Home } from '../home/home.ts';
 import { leftoverOf, owedTwice } from '../mint/leftovers.ts';
 import { invoiceKind, tabClaim, tabKind, type InvoiceRecord, type Tab } from '../mint/records.ts';
 import type { Hex } from '../protocol/action.ts';
+import { parseJson } from '../protocol/json.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { isOurs, readRefunds, type RefundCopy } from './refunds.ts';
@@ -72,7 +73,7 @@ async function lostRefunds(home: Home): Promise<readonly RefundCopy[]> {
   for (const { record } of await store.list(creditKind.name)) {
     const [claim] = creditKind.claims(creditKind.parse(record));
     const reply = claim && (await store.last('rollover', claim));
-    const { next_contract: next } = JSON.parse(reply?.text ?? '{}') as { next_contract?: { id: string } };
+    const { next_contract: next } = parseJson(reply?.text ?? '{}') as { next_contract?: { id: string } };
     if (next) rolled.add(next.id);
   }
   const lost: RefundCopy[] = [];

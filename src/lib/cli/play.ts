@@ -18,7 +18,6 @@ import {
   type Step,
 } from '../protocol/action.ts';
 import { writesOf, type LoadedRecords } from '../home/change.ts';
-import { untilWon } from '../home/race.ts';
 import { reservedIn } from '../home/reserved.ts';
 import { printJson } from '../protocol/json.ts';
 import type { Ports, Reply } from '../protocol/ports.ts';
@@ -27,6 +26,7 @@ import { checkSeal } from '../signing/seal.ts';
 import { giveUp } from './give-up.ts';
 import {
   answer,
+  answered,
   checkStated,
   claimsOf,
   commit,
@@ -53,18 +53,12 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   if (line.cancel) return giveUp(action, message, line, ports);
   const key = inputKey(action.type, line);
   const agreed = new Set<string>();
-  return untilWon(async (attempt) => {
-    const again = key ? await ports.store.reply(key) : undefined;
-    if (again) return repeat(action, again, line, ports);
-    return once(action, message, line, ports, key, agreed, attempt).catch(async (error: unknown) => {
-      // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
-      const taken = error instanceof Refusal && key ? await ports.store.reply(key) : undefined;
-      if (taken) return repeat(action, taken, line, ports);
-      // A faster run may have destroyed a share between our two looks.
-      if (error instanceof Refusal && error.code === 'share-missing' && attempt < 3) return undefined;
-      throw error;
-    });
-  });
+  return answered(
+    key,
+    ports,
+    (reply) => repeat(action, reply, line, ports),
+    (attempt) => once(action, message, line, ports, key, agreed, attempt),
+  );
 }
 
 function checkNetwork(message: Step | null, network: string): void {

@@ -11,7 +11,7 @@ import { idClaim } from '../protocol/claims.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { bump } from './bump.ts';
+import { bumpAlone } from './bump.ts';
 import { contractsOf } from './contracts.ts';
 import { lapse } from './lapse.ts';
 import { play, playAgain } from './play.ts';
@@ -57,11 +57,9 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     async withChild(_, { hex, fee }, feeSat) {
       const stuck = { network: home.network, hex, feeSat: fee };
       // The budget has bounded the fee; a tenth of what a small contract pays may be too little to save it.
-      const options = { coins: [], merged: [], feerate: 0, least: () => feeSat, payTo: undefined, allowFee: true };
-      const { document } = await bump(home, stuck, options);
-      // Without other coins it spends the anchor and an output of this home.
-      if (!document.package) throw new Refusal('bug', 'a child without other coins is not signed');
-      return { txs: document.package, fee_sat: document.fee_sat };
+      const dear = { feerate: 0, least: () => feeSat, allowFee: true };
+      const { package: txs, fee_sat } = await bumpAlone(home, stuck, dear);
+      return { txs, fee_sat };
     },
     async propose({ id, offers }) {
       // What it has printed may have got lost in a pipe; what showed a nonce that is gone is proposed anew.

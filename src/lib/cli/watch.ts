@@ -127,7 +127,7 @@ async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread
 /** A call may fail that only one contract needs, or none. @throws the error where the node itself is away */
 async function refuseAway(node: Node, network: string, error: unknown): Promise<void> {
   if (!(error instanceof Refusal) || !endsLook(error)) return;
-  if ((error instanceof RpcError && isStarting(error)) || !(await isThere(node, network))) throw error;
+  if (error instanceof RpcError || !(await isThere(node, network))) throw error;
 }
 const isThere = (node: Node, network: string): Promise<boolean> =>
   node.rpc.blockchainInfo().then(
