@@ -4,17 +4,39 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { refusal } from '../support/refusal.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
+import type { Network } from '../../src/lib/bitcoin/network.ts';
+import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
+import type { Facts } from '../../src/lib/protocol/action.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
+import { FORM_LIMITS, parseAs } from '../../src/lib/protocol/message.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { statecoinKind, type OperatorRecord, type OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { statechainStatus } from '../../src/lib/statechain/status.ts';
-import { checkPolicy, checkStep, defaultPolicy, type Policy } from '../../src/lib/statechain/terms.ts';
-import { readable } from '../../src/lib/statechain/transfer-messages.ts';
+import { bundleEntries, BUNDLE_LIMITS } from '../../src/lib/statechain/backup.ts';
+import { checkChain, HISTORY_LIMITS, refuseFindings } from '../../src/lib/statechain/history.ts';
+import { MOVE_LIMITS } from '../../src/lib/statechain/move.ts';
+import { recordSchema, STATEMENT_LIMITS } from '../../src/lib/statechain/statements.ts';
+import {
+  checkLock,
+  checkPolicy,
+  checkStep,
+  checkTermsWithin,
+  defaultPolicy,
+  offerSchema,
+  spentCoin,
+  STATECOIN_LIMITS,
+  termsFrom,
+  type Policy,
+  type Terms,
+} from '../../src/lib/statechain/terms.ts';
+import { readable, TRANSFER_LIMITS } from '../../src/lib/statechain/transfer-messages.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { ownCoin } from '../support/credit.ts';
 import { EvilOperator } from '../support/evil-operator.ts';
+import { honest } from '../support/histories.ts';
+import { limits, unchanged } from '../support/limits.ts';
 import type { Message, TestParty } from '../support/party.ts';
 import { audit, coinOf, opened, POLICY, show, tip, transferMessages } from '../support/statechain.ts';
 import { backUp, parties, refused, restore, stateOf, step } from './helpers.ts';
@@ -26,28 +48,178 @@ const restored = async (party: TestParty, backup: string): Promise<void> => {
   await party.home.acceptRestore();
 };
 
-describe('5.8.5: what is answered must be readable', () => {
-  it('an owner opens and gives up 16 times, then the freeze is refused', async () => {
-    const all = await parties();
-    const { operator, alice, bob } = all;
-    const id = await opened(all);
-    const record = await operatorRecord(operator, id);
-    const key = (n: number) => `02${String(n).padStart(64, '0')}`;
-    const cancelled = Array.from({ length: 16 }, (_, n) => ({
-      operator_pubkey: key(n),
-      owner_pubkey: key(n + 100),
-      owner_auth: key(n).slice(2),
-      owners: 1,
-      declined: null,
-    }));
-    const { found } = await operator.home.store.load([idClaim(id)]);
-    const write = writeOf(statecoinKind, { ...record, cancelled }, idClaim(id), found.get(idClaim(id))!.rev);
-    await operator.home.store.commit(plainCommit({ reads: [], writes: [write] }));
-    const said = await transferMessages(operator, alice, bob, id, 'offered');
-    await refused(() => step(operator, said[1]), 'too-many-openings', operator);
-    expect(await stateOf(operator, id)).toBe('open');
+/** The statecoin's terms as an owner states them to an operator with `POLICY`, whose tip is 1000. */
+const termsWith = (change: Partial<Terms>, network: Network = 'regtest'): Terms => ({
+  ...termsFrom(
+    network,
+    { operator: '01', pubkey: '02', policy: { ...POLICY, step_blocks: 100 } },
+    { pubkey: '03', auth: '04', address: '05' },
+    50_000n,
+    1000,
+  ),
+  ...change,
+});
+const malformed = { below: 'malformed-message', above: 'malformed-message' } as const;
+const { below: _, ...long } = malformed;
+const offered = (change: object) =>
+  parseAs(offerSchema, {
+    operator: 'ab'.repeat(32),
+    pubkey: `02${'cd'.repeat(32)}`,
+    policy: { ...POLICY, min_amount_sat: 10_000, max_amount_sat: 20_000, ...change },
   });
 
+describe('what is agreed of a coin', () => {
+  const blocks = ['initial_blocks', 'step_blocks', 'margin_blocks', 'min_remaining_blocks'];
+  const outside = { below: 'out-of-policy', above: 'out-of-policy' } as const;
+  limits(STATECOIN_LIMITS, {
+    blocks: blocks.map((name) => ({ takes: (n: number) => offered({ [name]: n }), ...malformed })),
+    confirmations: { takes: (n: number) => offered({ min_conf: n }), ...malformed },
+    step: (['mainnet', 'signet', 'regtest'] as const).map((network) => ({
+      takes: (n: number) => checkStep(termsWith({ step_blocks: n, network })),
+      figures: [network],
+      ...outside,
+    })),
+    lock: { takes: (n: number) => checkLock(n), above: 'out-of-policy' },
+    // The coin's first lock is at 2000: the backup of owner 1 is valid from 1900 on.
+    remaining: [
+      { takes: (n: number) => underWay('offered', 1900 - n), figures: [POLICY.min_remaining_blocks], below: 'expired' },
+      { takes: (n: number) => underWay('received', 1900 - n), figures: [POLICY.margin_blocks], below: 'expired' },
+    ],
+    amount: {
+      takes: (n: bigint) => checkTermsWithin(termsWith({ amount_sat: n }), POLICY, 1000),
+      figures: [POLICY],
+      ...outside,
+    },
+    // With the lowest initial lock that a policy may have, what a transfer needs is above what the margin leaves.
+    locktime: [POLICY, { ...POLICY, initial_blocks: POLICY.step_blocks + POLICY.min_remaining_blocks }].map(
+      (policy) => ({
+        takes: (n: number) => checkTermsWithin(termsWith({ locktime: n }), policy, 1000),
+        figures: [policy, 1000],
+        ...outside,
+      }),
+    ),
+  });
+
+  /** The operator takes this message of a transfer at that height. */
+  async function underWay(until: 'offered' | 'received', height: number): Promise<unknown> {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const said = await transferMessages(operator, alice, bob, await opened(all), until);
+    tip(all, height);
+    return unchanged([operator], () => step(operator, said.at(-1)));
+  }
+
+  it('a step that is too short is refused in a policy and in an offer too', () => {
+    const short = { ...defaultPolicy('mainnet'), step_blocks: 35 };
+    expect(refusal(() => checkPolicy(short, 'mainnet')).code).toBe('usage');
+    expect(refusal(() => checkPolicy(short, 'signet', 'operator')).code).toBe('malformed-message');
+    expect(checkPolicy(short, 'regtest')).toBe(short);
+    expect(checkPolicy({ ...short, step_blocks: 36 }, 'mainnet').step_blocks).toBe(36);
+  });
+
+  it('no height lies where nLockTime means a time', () => {
+    const policy = { ...POLICY, initial_blocks: 1_000 };
+    const at = (locktime: number) => checkTermsWithin(termsWith({ locktime }), policy, locktime - 1_000);
+    expect(at(499_999_999)).toBeUndefined();
+    expect(refusal(() => at(500_000_000)).code).toBe('out-of-policy');
+  });
+});
+
+describe('a history', () => {
+  const { coin, record } = honest(2);
+  const last = record.entries.at(-1)!.locktime;
+  const at = outpointText(coin.outpoint);
+  const check = (facts: Partial<Facts>, least = 0, confirmations?: number, height = record.height) => {
+    const seen = { tip: 'not-checked', coins: 'not-checked', ...facts } as const;
+    refuseFindings(checkChain({ coin, record: { ...record, height } }, seen, least, confirmations), 'sender');
+  };
+  limits(HISTORY_LIMITS, {
+    age: [
+      { takes: (n: number) => check({ tip: record.height + n }), above: 'stale-record' },
+      { takes: (n: number) => check({ tip: record.height - n }), above: 'stale-record' },
+    ],
+    remaining: {
+      takes: (n: number) => check({ tip: last - n }, 500, 0, last - 500),
+      figures: [500],
+      below: 'expired',
+    },
+    depth: [
+      [1, 0],
+      [1, 9],
+    ].map(([agreed, asked]) => ({
+      takes: (confirmations: number) =>
+        check({ coins: new Map([[at, { ...spentCoin(coin), confirmations, coinbase: false }]]) }, 0, asked),
+      figures: [agreed, asked],
+      below: 'funding-unconfirmed' as const,
+    })),
+  });
+});
+
+describe('openings of one owner', () => {
+  limits(MOVE_LIMITS, {
+    openings: {
+      async takes(n: number) {
+        const all = await parties();
+        const { operator, alice, bob } = all;
+        const id = await opened(all);
+        const record = await operatorRecord(operator, id);
+        const key = (k: number) => `02${String(k).padStart(64, '0')}`;
+        const cancelled = Array.from({ length: n - 1 }, (_, k) => ({
+          operator_pubkey: key(k),
+          owner_pubkey: key(k + 100),
+          owner_auth: key(k).slice(2),
+          owners: 1,
+          declined: null,
+        }));
+        const { found } = await operator.home.store.load([idClaim(id)]);
+        const write = writeOf(statecoinKind, { ...record, cancelled }, idClaim(id), found.get(idClaim(id))!.rev);
+        await operator.home.store.commit(plainCommit({ reads: [], writes: [write] }));
+        const said = await transferMessages(operator, alice, bob, id, 'offered');
+        await unchanged([operator], () => step(operator, said[1]));
+        expect(await stateOf(operator, id)).toBe('frozen');
+      },
+      above: 'too-many-openings',
+    },
+  });
+});
+
+describe('statements and messages', () => {
+  const { record } = honest(1);
+  const plain = JSON.parse(printJson(record)) as Record<string, unknown[]>;
+  const stated = (change: object) => parseAs(recordSchema, { ...plain, ...change });
+  const many = (what: unknown, n: number) => Array<unknown>(n).fill(what);
+  const given = {
+    operator_pubkey: `02${'ab'.repeat(32)}`,
+    owner_pubkey: `02${'cd'.repeat(32)}`,
+    owner_auth: 'ef'.repeat(32),
+    owners: 1,
+    declined: null,
+  };
+  limits(STATEMENT_LIMITS, {
+    count: { takes: (n: number) => stated({ count: n }), ...malformed },
+    owners: { takes: (n: number) => stated({ entries: many(plain['entries']![0], n) }), ...malformed },
+    signed: { takes: (n: number) => stated({ signed: many(plain['signed']![0], n) }), ...long },
+    cancelled: { takes: (n: number) => stated({ cancelled: many(given, n) }), ...long },
+  });
+  limits(BUNDLE_LIMITS, {
+    owners: { takes: (n: number) => parseAs(bundleEntries.owners, n), ...malformed },
+    index: { takes: (n: number) => parseAs(bundleEntries.path, { chain: 0, index: n }), ...malformed },
+  });
+  limits(TRANSFER_LIMITS, {
+    message: {
+      takes(n: number) {
+        const made = (length: number) => ({ backups: ['0'.repeat(length)] });
+        readable(made(n - printJson(made(0)).length));
+      },
+      above: 'too-large',
+    },
+  });
+  it('what is sent is read: seal, envelope and checks fit into what is left', () => {
+    expect(FORM_LIMITS.message.most - TRANSFER_LIMITS.message.most).toBe(1_000);
+  });
+});
+
+describe('5.8.5: what is answered must be readable', () => {
   it('statements carry the openings of the present owner alone', async () => {
     const all = await parties();
     const { operator, alice, bob, carol } = all;
@@ -58,18 +230,6 @@ describe('5.8.5: what is answered must be readable', () => {
     await transferMessages(operator, alice, carol, id);
     expect((await audit(operator, id))['cancelled']).toEqual([]);
     expect((await operatorRecord(operator, id)).cancelled).toHaveLength(1);
-  });
-
-  /** Bytes of the finished message: seal, envelope and checks are counted as 1,000. */
-  it.each([
-    [999_999, true],
-    [1_000_000, true],
-    [1_000_001, false],
-  ])('a message of %i bytes is sent, where its reader takes it: %s', (bytes, sent) => {
-    const hex = (length: number) => ({ backups: ['0'.repeat(length)] });
-    const made = hex(bytes - 1_000 - printJson(hex(0)).length);
-    if (sent) expect(readable(made)).toBe(made);
-    else expect(refusal(() => readable(made)).code).toBe('too-large');
   });
 });
 
@@ -99,17 +259,6 @@ describe('5.8.6: names of families never meet', () => {
 });
 
 describe('5.8.10: least terms', () => {
-  it('a step below 36 blocks is refused off regtest, in a policy, an offer and a coin', () => {
-    const short = { ...defaultPolicy('mainnet'), step_blocks: 35 };
-    expect(refusal(() => checkPolicy(short, 'mainnet')).code).toBe('usage');
-    expect(refusal(() => checkPolicy(short, 'signet', 'operator')).code).toBe('malformed-message');
-    expect(checkPolicy(short, 'regtest')).toBe(short);
-    expect(checkPolicy({ ...short, step_blocks: 36 }, 'mainnet').step_blocks).toBe(36);
-    const terms = { step_blocks: 35, network: 'mainnet' } as Parameters<typeof checkStep>[0];
-    expect(refusal(() => checkStep(terms)).code).toBe('out-of-policy');
-    expect(() => checkStep({ ...terms, network: 'regtest' })).not.toThrow();
-  });
-
   /** Satoshis in the first two, blocks in the others. */
   it.each<[string, Partial<Policy>[], Partial<Policy>]>([
     ['amounts', [{ max_amount_sat: 20_000n }, { max_amount_sat: 20_001n }], { max_amount_sat: 19_999n }],

@@ -1,15 +1,17 @@
 /** Amounts: satoshis as bigint, and BTC decimals converted through their text, never through a float. */
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export const COIN = 100_000_000n;
 /** No amount is larger (consensus MAX_MONEY). */
 export const MAX_SAT = 21_000_000n * COIN;
+export const AMOUNT_LIMITS = { sat: { unit: 'sat', least: 0n, most: MAX_SAT } } satisfies Limits;
 
 /** Satoshis of a BTC decimal such as `0.00012`, as Bitcoin Core prints it. @throws Refusal `malformed` */
 export function satFromBtc(text: string): bigint {
   const found = /^(\d{1,8})(?:\.(\d{1,8}))?$/.exec(text);
   const sat = found ? BigInt(found[1]!) * COIN + BigInt((found[2] ?? '').padEnd(8, '0')) : -1n;
-  if (sat < 0n || sat > MAX_SAT)
+  if (!allows(AMOUNT_LIMITS.sat, sat))
     throw new Refusal(
       'malformed',
       `${JSON.stringify(text.slice(0, 30))} found, an amount in BTC with up to eight decimals expected`,
@@ -27,7 +29,7 @@ export function btcFromSat(sat: bigint): string {
 export function parseSat(text: string): bigint | undefined {
   if (!/^(0|[1-9]\d{0,15})$/.test(text)) return undefined;
   const sat = BigInt(text);
-  return sat <= MAX_SAT ? sat : undefined;
+  return allows(AMOUNT_LIMITS.sat, sat) ? sat : undefined;
 }
 
 export const maxSat = (a: bigint, b: bigint): bigint => (a > b ? a : b);

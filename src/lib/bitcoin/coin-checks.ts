@@ -4,18 +4,25 @@
  */
 import type { Coin, Facts, Party } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { outpointText, type Outpoint } from './outpoint.ts';
 import { isNativeSegwit, scriptType } from './script.ts';
 import type { Spent } from './transaction.ts';
 
-/** Confirmations from which on a block's own reward can be spent by the next block. */
-const MATURITY = 100;
+export const COIN_LIMITS = {
+  /** From then on a block's own reward can be spent by the next block. */
+  reward: { unit: 'confirmations', least: 100 },
+  /** Of a contract's coin: what was agreed. */
+  agreed: { unit: 'confirmations', least: (minConf: number) => minConf },
+  /** Of a coin that this home spends. */
+  own: { unit: 'confirmations', least: 1 },
+} satisfies Limits;
 /** Before that a coin of a block's first transaction is as good as not there: its own lock may have run out by then. */
 export const isMature = ({ coinbase, confirmations }: Pick<Coin, 'coinbase' | 'confirmations'>): boolean =>
-  !coinbase || confirmations >= MATURITY;
+  !coinbase || allows(COIN_LIMITS.reward, confirmations);
 export const maturing = (at: string, { confirmations }: Coin): string =>
-  `the coin ${at} is the reward of a block with ${confirmations} confirmations, ${MATURITY} expected`;
+  `the coin ${at} is the reward of a block with ${confirmations} confirmations, ${COIN_LIMITS.reward.least} expected`;
 
 /**
  * Is the contract's coin there, as agreed, deep enough? @param blame who funded it
@@ -35,7 +42,7 @@ export function checkCoin(
     });
   checkSame(coin, expected, blame);
   if (!isMature(coin)) throw new Refusal('funding-unconfirmed', maturing(at, coin), { blame });
-  if (coin.confirmations < minConf)
+  if (coin.confirmations < COIN_LIMITS.agreed.least(minConf))
     throw new Refusal('funding-unconfirmed', `${coin.confirmations} confirmations of ${at} found, ${minConf} expected`);
   return 'confirmed';
 }
@@ -79,7 +86,7 @@ export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): st
   for (const c of claimed) {
     const at = outpointText(c);
     const coin: Coin | 'missing' = coins.get(at) ?? 'missing';
-    if (coin === 'missing' || coin.confirmations < 1)
+    if (coin === 'missing' || !allows(COIN_LIMITS.own, coin.confirmations))
       throw new Refusal(
         'coin-missing',
         `the coin ${at} is ${coin === 'missing' ? 'not among the unspent ones' : 'not confirmed yet'}`,

@@ -1,9 +1,24 @@
 /** Fees and feerates. A feerate is an integer, satoshis for a thousand virtual bytes. */
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-export const MIN_FEERATE = 1_000;
 /** No feerate that anyone has paid is near this; a larger one is a slip. */
 export const MAX_FEERATE = 5_000_000;
+export const MIN_FEERATE = 1_000;
+export const FEE_LIMITS = {
+  /** What a user may ask for: some nodes relay less than others. */
+  asked: { unit: 'sat/kvB', least: 100, most: MAX_FEERATE },
+  /** The fee of a transaction of so many virtual bytes that another party proposes. */
+  paid: {
+    unit: 'sat',
+    least: (vsize: number) => feeFor(MIN_FEERATE, vsize),
+    most: (vsize: number) => feeFor(MAX_FEERATE, vsize),
+  },
+  /** A tenth of the inputs, unless more is allowed. */
+  share: { unit: 'sat', most: (inputs: bigint) => inputs / 10n },
+  /** What a proposal of the other side's may cost, unless the user says otherwise. */
+  proposed: { unit: 'sat/kvB', most: 100_000 },
+} satisfies Limits;
 
 /** The fee for `vsize` virtual bytes, rounded up. */
 export const feeFor = (feerate: number, vsize: number): bigint => (BigInt(feerate) * BigInt(vsize) + 999n) / 1000n;
@@ -16,7 +31,7 @@ export function parseFeerate(text: string): number | undefined {
   const found = /^(\d{1,5})(?:\.(\d{1,3}))?$/.exec(text);
   if (!found) return undefined;
   const feerate = Number(found[1]) * 1000 + Number((found[2] ?? '').padEnd(3, '0'));
-  return feerate >= 100 && feerate <= MAX_FEERATE ? feerate : undefined;
+  return allows(FEE_LIMITS.asked, feerate) ? feerate : undefined;
 }
 
 /** sat/vB for people. */
@@ -24,7 +39,7 @@ export const feerateText = (feerate: number): string => String(feerate / 1000);
 
 /** @throws Refusal `fee-too-high` above a tenth of the inputs, unless allowed */
 export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
-  if (!allowed && fee * 10n > inputs)
+  if (!allowed && fee > FEE_LIMITS.share.most(inputs))
     throw new Refusal(
       'fee-too-high',
       `a fee of ${fee} sat found, at most a tenth of the ${inputs} sat of the inputs expected`,
@@ -33,9 +48,6 @@ export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
       },
     );
 }
-
-/** The most that a transaction which the other side proposes may cost, unless more is allowed. */
-export const MAX_PROPOSED = 100_000;
 
 /**
  * The fee of a transaction that one side proposes and both sign.
@@ -61,9 +73,9 @@ export function checkProposed(
 
 /** @throws Refusal `fee-too-low` below the relay minimum, `fee-too-high` above any sensible feerate */
 export function boundFeerate(fee: bigint, vsize: number): void {
-  if (fee < feeFor(MIN_FEERATE, vsize))
+  if (fee < FEE_LIMITS.paid.least(vsize))
     throw new Refusal('fee-too-low', `a fee of ${fee} sat for ${vsize} vB found, at least 1 sat/vB expected`);
-  if (fee > feeFor(MAX_FEERATE, vsize))
+  if (fee > FEE_LIMITS.paid.most(vsize))
     throw new Refusal(
       'fee-too-high',
       `a fee of ${fee} sat for ${vsize} vB found, at most ${MAX_FEERATE / 1000} sat/vB expected`,

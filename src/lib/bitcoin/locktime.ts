@@ -4,18 +4,25 @@
  * A transaction with nLockTime = h is valid from block h + 1 on, and nodes take it when their tip is h (IsFinalTx).
  * Contracts lock by height only: median time lags by about an hour and would need a second kind of clock.
  */
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** From this value on, consensus reads nLockTime as a time. */
 export const LOCKTIME_THRESHOLD = 500_000_000;
 const BLOCKS_A_DAY = 144;
+export const EXPIRY_LIMITS = {
+  height: { unit: 'height', least: 1, most: LOCKTIME_THRESHOLD - 1 },
+  blocks: { unit: 'blocks', least: 1, most: 9_999_999 },
+} satisfies Limits;
 
 export type Expiry = { height: number } | { blocks: number } | { date: number };
 
 /** `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC). */
 export function parseExpiry(text: string): Expiry | undefined {
-  if (/^\+[1-9]\d{0,6}$/.test(text)) return { blocks: Number(text.slice(1)) };
-  if (/^[1-9]\d{0,8}$/.test(text) && Number(text) < LOCKTIME_THRESHOLD) return { height: Number(text) };
+  const [, plus, digits] = /^(\+?)([1-9]\d{0,8})$/.exec(text) ?? [];
+  const found = Number(digits);
+  if (plus === '+') return allows(EXPIRY_LIMITS.blocks, found) ? { blocks: found } : undefined;
+  if (digits !== undefined) return allows(EXPIRY_LIMITS.height, found) ? { height: found } : undefined;
   const date = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : NaN;
   return Number.isNaN(date) || new Date(date).toISOString().slice(0, 10) !== text ? undefined : { date: date / 1000 };
 }

@@ -5,6 +5,7 @@
  * they are not enough, and pays what is left to one output. Not here: signing it, handing both to a node (`submitpackage`).
  */
 import { checkSizes, outpointsOf } from './coin-checks.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { maxSat } from './amount.ts';
 import { feeFor, guardFee, MIN_FEERATE } from './fee.ts';
@@ -12,8 +13,10 @@ import { outpointText } from './outpoint.ts';
 import { dustLimit, outputSize, scriptType } from './script.ts';
 import { SEQUENCE_RBF, sumSat, type Spent, type Template } from './transaction.ts';
 
-/** BIP431: a child of an unconfirmed TRUC transaction. */
-const MAX_CHILD = 1_000;
+export const CHILD_LIMITS = {
+  /** BIP431: a child of an unconfirmed TRUC transaction. */
+  size: { unit: 'vB', most: 1_000 },
+} satisfies Limits;
 
 /** An output that anyone may spend, without a witness, to pay for its transaction (pay-to-anchor). */
 export const isAnchor = (output: { script: string }): boolean => scriptType(output.script) === 'p2a';
@@ -63,8 +66,11 @@ export function childOf(
       inputs.map((i) => i.script),
       payTo,
     );
-    if (vsize > MAX_CHILD && parent.version === 3)
-      throw new Refusal('not-enough-coins', `the child would be ${vsize} vB, at most ${MAX_CHILD} expected`);
+    if (parent.version === 3 && !allows(CHILD_LIMITS.size, vsize))
+      throw new Refusal(
+        'not-enough-coins',
+        `the child would be ${vsize} vB, at most ${CHILD_LIMITS.size.most} expected`,
+      );
     const fee = maxSat(childFee(parent, vsize, feerate), least(vsize));
     const left = sumSat(inputs) - fee;
     if (left >= dustLimit(payTo)) {

@@ -8,14 +8,12 @@
 import { base64 } from '@scure/base';
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
+import { FORM_LIMITS } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { difference, KEEP_ALL, toTransaction, type Template } from './transaction.ts';
 
-/** A PSBT larger than this belongs to no contract. */
-const MAX_BASE64 = 700_000;
-
 /** Reads a PSBT from base64, of a contract's size unless told otherwise (in characters). @throws Refusal `malformed-psbt`, `too-large` */
-export function readPsbt(text: string, { longest = MAX_BASE64 }: { longest?: number } = {}): Transaction {
+export function readPsbt(text: string, { longest = FORM_LIMITS.psbt.most }: { longest?: number } = {}): Transaction {
   if (text.length > longest)
     throw new Refusal('too-large', `a PSBT of ${text.length} characters found, at most ${longest} expected`);
   try {

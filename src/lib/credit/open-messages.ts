@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
-import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
+import { descriptor, height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
 import type { OfferInput } from './offer.ts';
 import { contractSchema, offerEntries, termsEntries, type Role } from './terms.ts';
 
@@ -18,7 +18,7 @@ const steps = {
     id: hexOf(32),
     terms: v.strictObject(termsEntries),
     address: text,
-    descriptor: v.pipe(v.string(), v.maxLength(400)),
+    descriptor,
     expiry: height,
     notice: v.literal(NOTICE),
   },

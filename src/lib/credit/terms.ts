@@ -13,7 +13,7 @@ import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Party } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
-import { checkDerived, height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
+import { checkDerived, descriptor, height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ISSUERS, type Issuer } from './issuer.ts';
@@ -130,7 +130,7 @@ const contractEntries = {
   id: hexOf(32),
   ...termsEntries,
   address: text,
-  descriptor: v.pipe(v.string(), v.maxLength(400)),
+  descriptor,
   outpoint,
 };
 export const contractSchema = v.strictObject(contractEntries);

@@ -7,7 +7,7 @@
  */
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
-import { feeFor, checkProposed, MAX_PROPOSED } from '../bitcoin/fee.ts';
+import { feeFor, checkProposed, FEE_LIMITS } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { dustLimit } from '../bitcoin/script.ts';
@@ -161,7 +161,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const record = bound(records, signer, htlc, hand);
             checkOtherLeg(records.swap, htlc, facts.coins);
             const terms = termsIn(m);
-            checkFee(htlc, terms, input.allowFee, input.maxFeerate ?? MAX_PROPOSED);
+            checkFee(htlc, terms, input.allowFee, input.maxFeerate ?? FEE_LIMITS.proposed.most);
             const job = jobOf(record, signer, htlc, terms);
             const { peer } = sharesIn(job, m.psbt.spend);
             const own = signLast(hand, job, peer)!;

@@ -6,6 +6,7 @@
  * Canonical: RFC 8785 for the values that messages hold (whole numbers, strings, lists, objects): keys sorted by
  * UTF-16 code unit, no white space. bigint is written as a whole number.
  */
+import type { Limits } from './limit.ts';
 import { Refusal } from './refusal.ts';
 
 export type Json =
@@ -19,7 +20,7 @@ export class DecimalText {
   }
 }
 
-const MAX_DEPTH = 32;
+export const JSON_LIMITS = { depth: { unit: 'levels', most: 32 } } satisfies Limits;
 const ESCAPED = /[\\\u0000-\u001f]/;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
@@ -75,7 +76,7 @@ export function parseJson(text: string): Json {
     return number();
   };
   const value = (depth: number): Json => {
-    if (depth > MAX_DEPTH) fail(`at most ${MAX_DEPTH} levels`);
+    if (depth > JSON_LIMITS.depth.most) fail(`at most ${JSON_LIMITS.depth.most} levels`);
     space();
     const made = bare(depth);
     space();

@@ -3,12 +3,27 @@
  * A field that is not known is refused: an older reader must not sign what a newer one means by it.
  */
 import * as v from 'valibot';
+import { MAX_SAT } from '../bitcoin/amount.ts';
+import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import type { Party } from './action.ts';
 import { sameJson } from './json.ts';
+import { wholeIn, type Limits } from './limit.ts';
 import { passing, Refusal } from './refusal.ts';
 
-/** Contract messages are smaller, in bytes as printed: a larger one is not read. */
-export const MESSAGE_LIMIT = 1_000_000;
+export const FORM_LIMITS = {
+  /** Contract messages are smaller, as printed: a larger one is not read. */
+  message: { unit: 'bytes', most: 1_000_000 },
+  hex: { unit: 'characters', most: 800_000 },
+  sat: { unit: 'sat', least: 0, most: Number(MAX_SAT) },
+  height: { unit: 'height', least: 0, most: LOCKTIME_THRESHOLD - 1 },
+  /** In base64: a larger one belongs to no contract. */
+  psbt: { unit: 'characters', most: 700_000 },
+  text: { unit: 'characters', most: 200 },
+  vout: { unit: 'number', least: 0, most: 0xffffffff },
+  /** A descriptor of two keys. */
+  descriptor: { unit: 'characters', most: 400 },
+} satisfies Limits;
+export const MESSAGE_LIMIT = FORM_LIMITS.message.most;
 
 /** So many bytes, lowercase hex. */
 export const hexOf = (bytes: number) =>
@@ -17,25 +32,27 @@ export const hexOf = (bytes: number) =>
 export const hexText = v.pipe(
   v.string(),
   v.regex(/^(?:[0-9a-f]{2})+$/, 'bytes in lowercase hex'),
-  v.maxLength(800_000),
+  v.maxLength(FORM_LIMITS.hex.most),
 );
 /** A compressed public key. */
 export const pubkey = v.pipe(v.string(), v.regex(/^0[23][0-9a-f]{64}$/, 'a compressed public key in lowercase hex'));
 /** Satoshis: a whole number in JSON, a bigint inside. */
 export const sat = v.pipe(
-  v.number(),
-  v.integer(),
-  v.minValue(0),
-  v.maxValue(2_100_000_000_000_000),
+  wholeIn(FORM_LIMITS.sat),
   v.transform((n: number) => BigInt(n)),
 );
 /** A block height, or a count of blocks. */
-export const height = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(499_999_999));
-export const psbt = v.pipe(v.string(), v.regex(/^cHNid[A-Za-z0-9+/]+=*$/, 'a PSBT in base64'), v.maxLength(700_000));
-export const text = v.pipe(v.string(), v.maxLength(200));
+export const height = wholeIn(FORM_LIMITS.height);
+export const psbt = v.pipe(
+  v.string(),
+  v.regex(/^cHNid[A-Za-z0-9+/]+=*$/, 'a PSBT in base64'),
+  v.maxLength(FORM_LIMITS.psbt.most),
+);
+export const text = v.pipe(v.string(), v.maxLength(FORM_LIMITS.text.most));
+export const descriptor = v.pipe(v.string(), v.maxLength(FORM_LIMITS.descriptor.most));
 export const outpoint = v.strictObject({
   txid: hexOf(32),
-  vout: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff)),
+  vout: wholeIn(FORM_LIMITS.vout),
 });
 
 type Entries = v.ObjectEntries;

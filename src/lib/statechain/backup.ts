@@ -6,21 +6,27 @@ import * as v from 'valibot';
 import { txidOf } from '../bitcoin/transaction.ts';
 import type { Copy, Facts, Hex } from '../protocol/action.ts';
 import { scriptOf } from '../bitcoin/address.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { height, hexOf, hexText, text } from '../protocol/message.ts';
-import type { Entry } from './statements.ts';
+import { STATEMENT_LIMITS, type Entry } from './statements.ts';
 import { coinSchema, confirmBefore, viewOf, type Coin } from './terms.ts';
 import { backup } from './transactions.ts';
 
+export const BUNDLE_LIMITS = {
+  owners: { unit: 'items', least: 1, most: STATEMENT_LIMITS.count.most },
+  /** BIP32: above it are hardened ones. */
+  index: { unit: 'number', least: 0, most: 2 ** 31 - 1 },
+} satisfies Limits;
 export const bundleEntries = {
   coin: coinSchema,
   /** How many owners the coin has had, this one included. */
-  owners: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
+  owners: wholeIn(BUNDLE_LIMITS.owners),
   address: text,
   /** Where the address lies in the owner's wallet; null for an address of another wallet. */
   path: v.nullable(
     v.strictObject({
       chain: v.picklist([0, 1]),
-      index: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1)),
+      index: wholeIn(BUNDLE_LIMITS.index),
     }),
   ),
   /** The first block that can hold it. */

@@ -12,6 +12,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { difference, parseTransaction, taprootSighash, toTransaction, withWitness } from '../bitcoin/transaction.ts';
 import type { Template } from '../bitcoin/transaction.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
 import { coinKey } from '../signing/key-update.ts';
@@ -32,8 +33,13 @@ export interface History {
   backups: readonly Hex[];
 }
 
-/** A record older than this says nothing of the present. */
-const FRESH_BLOCKS = 144;
+export const HISTORY_LIMITS = {
+  /** Between record and tip, either way: an older record says nothing of the present. */
+  age: { unit: 'blocks', most: 144 },
+  /** From the tip to the last backup, and of the coin: what the reader asks for. */
+  remaining: { unit: 'blocks', least: (asked: number) => asked },
+  depth: { unit: 'confirmations', least: (agreed: number, asked: number) => Math.max(agreed, asked) },
+} satisfies Limits;
 
 /** Points 1, 4, 6, 7, 8: what needs no chain. `operator`: the pinned key. */
 export function checkHistory({ coin, record, backups }: History, operator: Hex): Finding[] {
@@ -164,7 +170,7 @@ export function checkChain(
   confirmations = 0,
 ): Finding[] {
   const found: Finding[] = [];
-  const minConf = Math.max(coin.terms.min_conf, confirmations);
+  const minConf = HISTORY_LIMITS.depth.least(coin.terms.min_conf, confirmations);
   const add = (point: number, code: ErrorCode, text: string) => found.push({ point, code, text });
   if (coins !== 'not-checked') {
     const at = outpointText(coin.outpoint);
@@ -181,9 +187,9 @@ export function checkChain(
   }
   if (tip !== 'not-checked') {
     const remaining = record.entries.at(-1)!.locktime - tip;
-    if (remaining < least)
+    if (remaining < HISTORY_LIMITS.remaining.least(least))
       add(9, 'expired', `${remaining} blocks until the last backup is valid found, ${least} expected`);
-    if (Math.abs(tip - record.height) > FRESH_BLOCKS)
+    if (!allows(HISTORY_LIMITS.age, Math.abs(tip - record.height)))
       add(1, 'stale-record', `a record of height ${record.height} found at height ${tip}`);
   }
   return found;

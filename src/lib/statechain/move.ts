@@ -9,6 +9,7 @@ import { dustLimit } from '../bitcoin/script.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Facts, Hand, Outcome } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, concatBytes, hexToBytes, parsePoint } from '../signing/curve.ts';
 import { psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
@@ -56,8 +57,10 @@ export function openCoin(hand: Pick<Hand, 'restored'>, found: Statecoin | undefi
   return coin;
 }
 
-/** An owner opens and gives up so often at most: what is stated of it stays readable. */
-const MAX_OPENINGS = 16;
+export const MOVE_LIMITS = {
+  /** Of one owner, this one included: what is stated of it stays readable. */
+  openings: { unit: 'items', most: 16 },
+} satisfies Limits;
 
 const onChain = (c: OperatorRecord, coins: Facts['coins']): string =>
   checkCoin(coins, spentCoin(c), { minConf: c.terms.min_conf, blame: 'owner' });
@@ -68,8 +71,8 @@ export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: Records, fa
   checkRemaining(c.terms, c.entries.length, tip, c.terms.min_remaining_blocks);
   const coins = onChain(c, facts.coins);
   checkInvite(c, m.invite, next);
-  if (givenUp(c).length >= MAX_OPENINGS)
-    throw new Refusal('too-many-openings', `${MAX_OPENINGS} openings of this owner were given up before`, {
+  if (!allows(MOVE_LIMITS.openings, givenUp(c).length + 1))
+    throw new Refusal('too-many-openings', `${MOVE_LIMITS.openings.most} openings of this owner were given up before`, {
       hint: 'withdraw, or exit with the backup at its height',
       blame: 'sender',
     });

@@ -18,7 +18,6 @@ import {
   checkLock,
   checkTermsWithin,
   knownTip,
-  MAX_LOCK,
   NO_OFFSET,
   scriptOfCoin,
   termsFrom,
@@ -58,7 +57,7 @@ export function agree(
   const terms = termsFrom(network, offer, side, input.amount, at);
   checkKeys(terms, 'operator');
   checkTermsWithin(terms, offer.policy, at);
-  checkLock(terms.locktime - at, input.maxLock ?? MAX_LOCK);
+  checkLock(terms.locktime - at, input.maxLock);
   checkDust(terms);
   return terms;
 }

@@ -21,17 +21,7 @@ import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
 import { atRest, isOwners, isPending, must, type OwnerRecord, type Pending } from './records.ts';
 import { checkReceipt, isSignedBy, isStatement, transferOf, type Entry } from './statements.ts';
-import {
-  checkLock,
-  checkStep,
-  knownTip,
-  locktimeAt,
-  MAX_LOCK,
-  pointOf,
-  readCoin,
-  spentCoin,
-  type Coin,
-} from './terms.ts';
+import { checkLock, checkStep, knownTip, locktimeAt, pointOf, readCoin, spentCoin, type Coin } from './terms.ts';
 import {
   isOpenFor,
   nextEntry,
@@ -62,7 +52,7 @@ export function receive(
   m: At<'sent'>,
   { next }: Records,
   facts: Chain,
-  { minRemaining = 0, minConf = 0, maxLock = MAX_LOCK }: TransferInput,
+  { minRemaining = 0, minConf = 0, maxLock }: TransferInput,
 ): Out<'received'> {
   const had = must(next, 'owner', 'invited', 'received');
   const { invite: to, opening, record } = m;

@@ -10,12 +10,22 @@
 import * as v from 'valibot';
 import { height, hexOf, pubkey, text } from '../protocol/message.ts';
 import { canonicalJson } from '../protocol/json.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import { coinSchema, viewOf, type Coin } from './terms.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+export const STATEMENT_LIMITS = {
+  count: { unit: 'items', least: 0, most: 1_000_000 },
+  owners: { unit: 'items', least: 1, most: 2_000 },
+  signed: { unit: 'items', most: 4_000 },
+  cancelled: { unit: 'items', most: 4_000 },
+} satisfies Limits;
+export const count = wholeIn(STATEMENT_LIMITS.count);
+/** Something of each owner, in order. */
+export const ofOwners = <const S extends v.GenericSchema>(each: S) =>
+  v.pipe(v.array(each), v.minLength(STATEMENT_LIMITS.owners.least), v.maxLength(STATEMENT_LIMITS.owners.most));
 
 /** What an owner asks the coin to be moved to. */
 export const inviteSchema = v.strictObject({ pubkey, auth: hexOf(32), address: text });
@@ -54,15 +64,15 @@ export type Cancelled = v.InferOutput<typeof cancelledSchema>;
 const recordEntries = {
   coin: coinSchema,
   state: v.picklist(['open', 'frozen', 'closed', 'exit-only']),
-  entries: v.pipe(v.array(entrySchema), v.minLength(1), v.maxLength(2_000)),
+  entries: ofOwners(entrySchema),
   /** Every sighash that it has signed for the coin, each once, in order. */
   signed: v.pipe(
     v.array(v.strictObject({ kind: v.picklist(['backup', 'withdraw']), sighash: hexOf(32) })),
-    v.maxLength(4_000),
+    v.maxLength(STATEMENT_LIMITS.signed.most),
   ),
   count,
   opening: v.nullable(v.strictObject({ ...openingSchema.entries, owner_pubkey: pubkey, owner_auth: hexOf(32) })),
-  cancelled: v.pipe(v.array(cancelledSchema), v.maxLength(4_000)),
+  cancelled: v.pipe(v.array(cancelledSchema), v.maxLength(STATEMENT_LIMITS.cancelled.most)),
   /** The tip when it was written. */
   height,
 };

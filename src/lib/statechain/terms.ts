@@ -10,12 +10,13 @@ import * as v from 'valibot';
 import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withChecksum } from '../bitcoin/descriptor.ts';
-import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
+import { EXPIRY_LIMITS } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Party } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { checkDerived, height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -47,11 +48,34 @@ export const defaultPolicy = (network: Network): Policy => ({
   min_conf: network === 'regtest' ? 1 : 3,
 });
 
-/** A chain on which blocks come by themselves: a step below this leaves an owner no time to be confirmed before the last one. */
+/** Where blocks come by themselves, a shorter step leaves an owner no time to be confirmed before the one before it. */
 const LEAST_STEP = 36;
-const leastStep = (network: Network): number => (network === 'regtest' ? 1 : LEAST_STEP);
-/** What an owner waits at most for its backup, unless it says otherwise: about a year. */
-export const MAX_LOCK = 52_560;
+const MOST_BLOCKS = 1_000_000;
+export const STATECOIN_LIMITS = {
+  blocks: { unit: 'blocks', least: 1, most: MOST_BLOCKS },
+  confirmations: { unit: 'confirmations', least: 1, most: 1_000 },
+  step: {
+    unit: 'blocks',
+    least: (network: Network) => (network === 'regtest' ? 1 : LEAST_STEP),
+    most: () => MOST_BLOCKS,
+  },
+  /** What an owner waits for its backup, unless it says otherwise: about a year. */
+  lock: { unit: 'blocks', most: 52_560 },
+  /** From the tip to the backup of an owner. */
+  remaining: { unit: 'blocks', least: (asked: number) => asked },
+  amount: {
+    unit: 'sat',
+    least: (p: Policy) => p.min_amount_sat,
+    most: (p: Policy) => p.max_amount_sat,
+  },
+  /** Of the first backup: the tips of both sides may differ by the margin. */
+  locktime: {
+    unit: 'height',
+    least: (p: Policy, tip: number) =>
+      Math.max(tip + p.initial_blocks - p.margin_blocks, tip + p.step_blocks + p.min_remaining_blocks),
+    most: (p: Policy, tip: number) => tip + p.initial_blocks + p.margin_blocks,
+  },
+} satisfies Limits;
 
 /** @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that came in an offer */
 export function checkPolicy(p: Policy, network: Network, from?: Party): Policy {
@@ -62,15 +86,15 @@ export function checkPolicy(p: Policy, network: Network, from?: Party): Policy {
         ? 'a transfer may begin (minimum remaining) nearer to the lock than it must end (margin)'
         : p.initial_blocks < p.step_blocks + p.min_remaining_blocks
           ? 'the initial lock leaves no room for one transfer'
-          : p.step_blocks < leastStep(network)
+          : p.step_blocks < STATECOIN_LIMITS.step.least(network)
             ? `the step is below ${LEAST_STEP} blocks`
             : undefined;
   checkSound(wrong, from);
   return p;
 }
 
-const blocks = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000));
-const confirmations = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
+const blocks = wholeIn(STATECOIN_LIMITS.blocks);
+const confirmations = wholeIn(STATECOIN_LIMITS.confirmations);
 
 export const offerSchema = v.strictObject({
   /** The operator's own key (x-only), one for all its coins: it seals its messages, records and receipts. */
@@ -194,7 +218,7 @@ export function knownTip(tip: Facts['tip']): number {
 /** @throws Refusal `expired` where owner `position`'s backup would be valid in fewer than `least` blocks */
 export function checkRemaining(terms: Terms, position: number, tip: number, least: number): void {
   const remaining = locktimeAt(terms, position) - tip;
-  if (remaining < least)
+  if (remaining < STATECOIN_LIMITS.remaining.least(least))
     throw new Refusal('expired', `${remaining} blocks until the backup of owner ${position} found, ${least} expected`, {
       hint: 'withdraw, or exit with the backup at its height',
     });
@@ -202,9 +226,9 @@ export function checkRemaining(terms: Terms, position: number, tip: number, leas
 
 /** @throws Refusal `out-of-policy` where a step leaves no time between two owners, off regtest */
 export const checkStep = ({ step_blocks, network }: Terms): void =>
-  checkWithin('step_blocks', step_blocks, leastStep(network), 1_000_000);
-/** @param most --max-lock @throws Refusal `out-of-policy` where an owner would wait longer than that for its backup */
-export function checkLock(away: number, most: number): void {
+  checkWithin('step_blocks', step_blocks, STATECOIN_LIMITS.step.least(network), STATECOIN_LIMITS.step.most());
+/** @param most --max-lock, else a year @throws Refusal `out-of-policy` where an owner would wait longer than that for its backup */
+export function checkLock(away: number, most: number = STATECOIN_LIMITS.lock.most): void {
   if (away > most)
     throw new Refusal('out-of-policy', `a backup ${away} blocks away found, at most ${most} expected`, {
       hint: 'give --max-lock if this is meant',
@@ -239,11 +263,10 @@ export function termsFrom(
 
 /** @throws Refusal `out-of-policy` naming the bound that the terms leave; a tip of the other's may differ by the margin */
 export function checkTermsWithin(terms: Terms, policy: Policy, tip: number): void {
-  checkWithin('amount in sat', terms.amount_sat, policy.min_amount_sat, policy.max_amount_sat);
-  const lock = tip + policy.initial_blocks;
-  const least = tip + policy.step_blocks + policy.min_remaining_blocks;
-  checkWithin('locktime', terms.locktime, Math.max(lock - policy.margin_blocks, least), lock + policy.margin_blocks);
-  checkWithin('locktime', terms.locktime, 1, LOCKTIME_THRESHOLD - 1);
+  const { amount, locktime } = STATECOIN_LIMITS;
+  checkWithin('amount in sat', terms.amount_sat, amount.least(policy), amount.most(policy));
+  checkWithin('locktime', terms.locktime, locktime.least(policy, tip), locktime.most(policy, tip));
+  checkWithin('locktime', terms.locktime, EXPIRY_LIMITS.height.least, EXPIRY_LIMITS.height.most);
   for (const name of ['step_blocks', 'margin_blocks', 'min_remaining_blocks', 'min_conf'] as const)
     checkWithin(name, terms[name], policy[name], policy[name]);
 }

@@ -24,6 +24,7 @@ import {
   pubkey,
   type MessageOf,
 } from '../protocol/message.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { messageHash } from '../signing/seal.ts';
 import { openField, sealField } from '../signing/sealed-field.ts';
@@ -31,7 +32,9 @@ import { bundleEntries } from './backup.ts';
 import type { Statecoin } from './records.ts';
 import {
   cancelledSchema,
+  count,
   inviteSchema,
+  ofOwners,
   openingSchema,
   receiptSchema,
   recordSchema,
@@ -44,9 +47,8 @@ import { coinSchema } from './terms.ts';
 
 /** A number of 32 bytes for one reader, with the public key that was drawn to seal it. */
 const sealedBy = v.strictObject({ key: pubkey, sealed: hexOf(48) });
-const history = v.pipe(v.array(hexText), v.minLength(1), v.maxLength(2_000));
+const history = ofOwners(hexText);
 const backupPsbt = v.strictObject({ backup: psbt });
-const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 const named = { coin: coinSchema, invite: inviteSchema };
 const opened = { ...named, opening: openingSchema };
 
@@ -117,14 +119,22 @@ export const sealIn = (field: keyof typeof READER, message: object, plain: Uint8
 
 /** Seal, envelope and checks come to a message when it is printed. */
 const ENVELOPE = 1_000;
+export const TRANSFER_LIMITS = {
+  /** Before they do. */
+  message: { unit: 'bytes', most: MESSAGE_LIMIT - ENVELOPE },
+} satisfies Limits;
 
 /** A message that its reader takes: nothing is committed whose message would be refused. @throws Refusal `too-large` */
 export function readable<M extends object>(message: M): M {
-  const bytes = printJson(message).length + ENVELOPE;
-  if (bytes > MESSAGE_LIMIT)
-    throw new Refusal('too-large', `a message of ${bytes} bytes would follow, ${MESSAGE_LIMIT} are read at most`, {
-      hint: 'the coin has had too many owners: withdraw it, or exit',
-    });
+  const bytes = printJson(message).length;
+  if (!allows(TRANSFER_LIMITS.message, bytes))
+    throw new Refusal(
+      'too-large',
+      `a message of ${bytes + ENVELOPE} bytes would follow, ${MESSAGE_LIMIT} are read at most`,
+      {
+        hint: 'the coin has had too many owners: withdraw it, or exit',
+      },
+    );
   return message;
 }
 

@@ -10,7 +10,7 @@ import { hexText, parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkChain, checkHistory, type Finding, type History } from './history.ts';
 import { givenUp } from './operator.ts';
-import { recordSchema } from './statements.ts';
+import { recordSchema, STATEMENT_LIMITS } from './statements.ts';
 import { readCoin, transfersLeft, type Coin } from './terms.ts';
 
 export interface Readable extends History {
@@ -22,7 +22,7 @@ export interface Readable extends History {
 const schema = v.object({
   network: v.string(),
   record: recordSchema,
-  backups: v.optional(v.pipe(v.array(hexText), v.maxLength(2_000))),
+  backups: v.optional(v.pipe(v.array(hexText), v.maxLength(STATEMENT_LIMITS.owners.most))),
 });
 
 /** @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `key-rejected` */

@@ -1,0 +1,38 @@
+/**
+ * Limits: how little and how much of something is taken. Each is a row of a table that stands in its rule's file, is named
+ * `…LIMITS` and is read by the rule itself. `test/<room>/limits.test.ts` tries, for every row, one below, the limit and one
+ * above. Where what is allowed moves with other figures, the row has a function of them.
+ */
+import * as v from 'valibot';
+
+type Unit =
+  | 'sat'
+  | 'msat'
+  | 'sat/vB'
+  | 'sat/kvB'
+  | 'vB'
+  | 'bytes'
+  | 'characters'
+  | 'blocks'
+  | 'height'
+  | 'confirmations'
+  | 'seconds'
+  | 'Unix seconds'
+  | 'items'
+  | 'levels'
+  | 'number';
+type Figure = number | bigint;
+export interface Limit {
+  readonly unit: Unit;
+  readonly least?: Figure | ((...figures: never[]) => Figure);
+  readonly most?: Figure | ((...figures: never[]) => Figure);
+}
+export type Limits = Readonly<Record<string, Limit>>;
+
+/** Does the row allow so much? */
+export const allows = ({ least, most }: { least?: Figure; most?: Figure }, found: Figure): boolean =>
+  (least === undefined || found >= least) && (most === undefined || found <= most);
+
+/** A whole number in JSON that its row allows. */
+export const wholeIn = ({ least, most }: { least: number; most: number }) =>
+  v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
