@@ -79,6 +79,12 @@ describe('a coin', () => {
     best = INFO.replace('b3', 'b4'); // a block that came since
     expect([await recent(COIN), await recent(SPENDER)]).toEqual([1, 3]);
   });
+  it('is looked for in the newest blocks where the index of transactions is still being made', async () => {
+    const getindexinfo = '{"txindex":{"synced":false,"best_block_height":1}}';
+    const found = await asked({ getindexinfo });
+    expect(found).toEqual({ coin: 'spent', spend: { txid: SPENDER, hex: null, confirmations: 2, paying: null } });
+    expect(await asked({ getindexinfo, getblock: blocks['b1']! })).toEqual({ coin: 'unclear', spend: null });
+  });
   it('is spent in a block by a stranger, as an index of spenders says', async () => {
     const found = await asked({
       gettxspendingprevout: `[{"txid":"${COIN}","vout":0,"spendingtxid":"${OTHER}","blockhash":"b2"}]`,

@@ -233,10 +233,11 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** Does the node know every transaction of its chain? btcd says so by refusing `transaction` where it does not. */
+  /** Does the node know every transaction of its chain, or is its index still being made? btcd refuses `transaction` without one. */
   async hasIndex(): Promise<boolean> {
     try {
-      return new Answer('getindexinfo', await this.call('getindexinfo')).has('txindex');
+      const info = new Answer('getindexinfo', await this.call('getindexinfo'));
+      return info.has('txindex') && info.inner('txindex').yes('synced');
     } catch (error) {
       if (error instanceof RpcError && error.rpcCode === NO_SUCH_METHOD) return true;
       throw error;
