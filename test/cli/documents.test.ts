@@ -94,6 +94,26 @@ describe('what broadcast sends', () => {
     });
     await expect(send(rpc, 'regtest', [exit['hex'], refund['hex']])).rejects.toMatchObject({ code: 'node-refused' });
   });
+  it.each([
+    ['nothing of its transactions', {}],
+    ['of none of them why', { a: { txid: '11'.repeat(32) }, b: { txid: '22'.repeat(32) } }],
+  ])('a package that is refused is refused, also where the node says %s', async (_, results) => {
+    const rpc = await node({
+      submitpackage: JSON.stringify({ package_msg: 'package-mempool-limits', 'tx-results': results }),
+    });
+    const sent = send(rpc, 'regtest', [exit['hex'], refund['hex']]);
+    await expect(sent).rejects.toMatchObject({
+      code: 'node-refused',
+      message: expect.stringContaining('package-mempool-limits') as string,
+    });
+  });
+  it('a package that the node has already is no error', async () => {
+    const results = { a: { txid: '11'.repeat(32), error: 'txn-already-known' } };
+    const rpc = await node({
+      submitpackage: JSON.stringify({ package_msg: 'transaction failed', 'tx-results': results }),
+    });
+    expect(await send(rpc, 'regtest', [exit['hex'], refund['hex']])).toEqual([exit['txid'], refund['txid']]);
+  });
   it('a node of another network gets nothing', async () => {
     await expect(send(await node({}), 'mainnet', [exit['hex']])).rejects.toMatchObject({ code: 'wrong-network' });
   });

@@ -21,8 +21,11 @@ export async function send(rpc: Rpc, network: string | undefined, txs: readonly 
   const { message, transactions } = await rpc.submitPackage(txs).catch((error: unknown) => {
     throw error instanceof RpcError ? inWords(error.message) : error;
   });
-  const failed = transactions.find((tx) => tx.error !== undefined && !isKnown(tx.error));
-  if (message !== 'success' && failed) throw inWords(failed.error!);
+  if (message === 'success') return txids;
+  // What it has already is no failure. Where it names nothing else, and not even that, the package as a whole was refused.
+  const errors = transactions.flatMap(({ error }) => error ?? []);
+  const failed = errors.find((error) => !isKnown(error));
+  if (failed !== undefined || errors.length === 0) throw inWords(failed ?? message);
   return txids;
 }
 
