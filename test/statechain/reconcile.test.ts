@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { audit, coinOf, opened, openMessages, transferMessages, type Cast, type Name } from '../support/statechain.ts';
+import type { Message } from '../support/party.ts';
 import { parties, refused, stateOf } from './helpers.ts';
 
 /** The home's directory is lost with its shares, and comes back from a backup of before `what` and from its journal. */
@@ -122,5 +123,54 @@ describe('an operator that lost its home', () => {
     expect(before).toMatchObject({ state: 'frozen' });
     await operator.home.reconcile(operator.journal());
     expect(await coinOf(operator, id)).toEqual(before);
+  });
+});
+
+describe('what was declined and what has moved, by two versions of one record', () => {
+  it('a restored receiver that has completed what it had declined learns that it is no payment', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const said = await transferMessages(operator, alice, bob, id, 'received');
+    const [sent, received] = said.slice(-2) as [Message, Message];
+    const backup = await bob.backUp();
+    await bob.run(transferStatechain, { on: sent, cancel: true });
+    await bob.lose(backup);
+    // Its decline was lost, and the operator has moved the coin.
+    const moved = (await operator.run(transferStatechain, { on: received })).message;
+    const again = (await bob.run(transferStatechain, { on: moved })).message;
+    const answer = (await operator.run(transferStatechain, { on: again })).message;
+    expect((await bob.run(transferStatechain, { on: answer })).exit).toBe(3);
+    expect(await coinOf(bob, id)).toMatchObject({ state: 'owned', declined: false, restored: true });
+    await bob.home.reconcile(bob.journal());
+    expect(await coinOf(bob, id)).toMatchObject({ state: 'owned', declined: true, restored: true });
+  });
+
+  it('a restored operator that was told of old declines still learns that the coin has moved', async () => {
+    const all = await parties();
+    const { operator, alice, bob, carol } = all;
+    const id = await opened(all);
+    const named: Message[] = [];
+    for (let n = 0; n < 3; n++) {
+      const freed = (await transferMessages(operator, alice, bob, id, 'opened')).at(-1)!;
+      const cancelled = (await alice.run(transferStatechain, { on: freed, cancel: true })).message;
+      const free = (await operator.run(transferStatechain, { on: cancelled })).message;
+      await alice.run(transferStatechain, { on: free });
+      named.push(freed);
+    }
+    const received = (await transferMessages(operator, alice, carol, id, 'received')).at(-1)!;
+    const backup = await operator.backUp();
+    await operator.run(transferStatechain, { on: received });
+    const before = await audit(operator, id);
+    const ofTheLost = operator.journal();
+    await operator.lose(backup);
+    for (const on of named) {
+      const { message } = await bob.run(transferStatechain, { on, cancel: true });
+      await operator.run(transferStatechain, { on: message });
+    }
+    await operator.home.reconcile(ofTheLost);
+    const { entries, signed, count } = before;
+    expect(entries).toHaveLength(2);
+    expect(await audit(operator, id)).toMatchObject({ state: 'exit-only', entries, signed, count });
   });
 });

@@ -15,7 +15,8 @@ function progress(c: Statecoin): readonly number[] {
   if (isOwners(c)) return [stage, c.given.length];
   if (!isOperators(c)) return [stage];
   const declined = c.cancelled.filter((ended) => ended.declined !== null);
-  return [stage, c.signed.length + c.entries.length + c.cancelled.length + declined.length];
+  // What has moved counts before what was given up: both versions' openings are kept, but only one history.
+  return [stage, c.entries.length + c.signed.length, c.cancelled.length + declined.length];
 }
 
 const further = (a: Statecoin, b: Statecoin): boolean => {
@@ -90,11 +91,15 @@ function afterRestore(c: Statecoin): Statecoin {
 const beliefs = believing(fields, { restored: afterRestore, isLater: further });
 export const { restored } = beliefs;
 
-/** What the journal knows of an invitation that was given up after a restore is kept, and counts as declined. */
+/** Has its home declined the transfer, or given up the invitation to it, which counts as that? */
+const isDeclined = (c: Statecoin): boolean => c.state === 'declined' || isGivenUp(c);
+const isGivenUp = (c: Statecoin): boolean => c.state === 'cancelled' && c.invitation !== undefined;
+
+/** What either version has declined stays declined, also where the other has answered it, or has the coin by it. */
 export function merged(mine: Statecoin, other: Statecoin): Statecoin {
-  const ended = [mine, other].find((c) => c.state === 'cancelled' && c.invitation);
-  const pending = [mine, other].find(isPending);
-  return ended && pending
-    ? { ...pending, state: 'declined', nonce: null, restored: true }
-    : beliefs.merged(mine, other);
+  const versions = [mine, other];
+  const both = beliefs.merged(mine, other);
+  if (isOwners(both) && versions.some(isDeclined)) return { ...both, declined: true };
+  const pending = versions.find(isPending);
+  return pending && versions.some(isGivenUp) ? { ...pending, state: 'declined', nonce: null, restored: true } : both;
 }
