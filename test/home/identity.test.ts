@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   copyFileSync,
@@ -125,6 +126,23 @@ describe('a home that is still itself', () => {
     await more(dir);
     expect(readFileSync(tide, 'utf8')).toMatch(/^0{18}\d\d? [0-9a-f]{16}\n$|^0{19}\d [0-9a-f]{16}\n$/);
   });
+
+  it.each(['00009007199254740991', '00001000000000000000', '99999999999999999999'])(
+    'stays so, and goes on, where tide or journal were damaged to say that it had come to %s',
+    async (far) => {
+      const dir = await used();
+      const tide = join(`${dir}.refunds`, readdirSync(`${dir}.refunds`)[0]!);
+      writeFileSync(tide, `${far} ${createHash('sha256').update(far).digest('hex').slice(0, 16)}\n`);
+      await expectHealthy(dir);
+      for (const name of readdirSync(`${dir}.journal`)) {
+        const file = join(`${dir}.journal`, name);
+        writeFileSync(file, readFileSync(file, 'latin1').replace(/"last":"\d+"/, `"last":"${far}"`), 'latin1');
+      }
+      await expectHealthy(dir);
+      await more(dir, 2);
+      await expectHealthy(dir);
+    },
+  );
 
   it('stays so with thirty processes that open it and commit', async () => {
     const dir = await used();

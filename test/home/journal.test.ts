@@ -283,6 +283,15 @@ describe('reading', () => {
     },
   );
 
+  it.each(['99999999999999999999', '00009007199254740991', '0000000000000000000x', '3'])(
+    'refuses %s as the last commit of a header',
+    async (last) => {
+      const { file, text } = await three();
+      writeFileSync(file, text.replace(/"last":"\d{20}"/, `"last":"${last}"`));
+      expect(() => readJournal(file, KEY)).toThrow(expect.objectContaining({ code: 'journal-altered' }));
+    },
+  );
+
   it('refuses a header of this home on the lines of another', async () => {
     const { file, text } = await three();
     const foreign = new Journal({

@@ -1,5 +1,5 @@
 /** Which of two versions of a record counts, and the addresses that a commit used which died before its line. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { restoreHome } from '../../src/lib/home/backup.ts';
@@ -39,6 +39,35 @@ it('what a newer program has written to the journal is brought in by none: store
   const before = [await again.store.list(), await again.store.commits(), again.restored];
   await expect(again.reconcile(journalOf(home))).rejects.toMatchObject({ code: 'store-newer' });
   expect([await again.store.list(), await again.store.commits(), again.restored]).toEqual(before);
+  again.close();
+});
+
+it('a journal whose header was damaged takes no home beyond what it can count: journal-altered', async () => {
+  const home = await made();
+  await put(home, 'first');
+  const backup = join(tempDir(), 'backup');
+  await home.backup(backup, { seed: true });
+  await put(home, 'second');
+  home.close();
+  const dir = join(tempDir(), 'again');
+  await restoreHome({ from: backup, dir });
+  const again = await open(dir);
+  const files = journalOf(home);
+  const whole = files.map((file) => readFileSync(file, 'latin1'));
+  const say = (last: string) =>
+    files.forEach((file, i) => writeFileSync(file, whole[i]!.replace(/"last":"\d{20}"/, `"last":"${last}"`), 'latin1'));
+  const before = [await again.store.list(), await again.store.commits(), again.restored];
+  for (const last of ['99999999999999999999', '00009007199254740991']) {
+    say(last);
+    await expect(again.reconcile(files)).rejects.toMatchObject({ code: 'journal-altered' });
+    expect([await again.store.list(), await again.store.commits(), again.restored]).toEqual(before);
+  }
+  // As its hint says.
+  say('0'.repeat(20));
+  await again.reconcile(files);
+  expect(await stateOf(again)).toBe('second');
+  await put(again, 'third');
+  expect(await stateOf(again)).toBe('third');
   again.close();
 });
 

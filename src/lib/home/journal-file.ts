@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
+import { commitIn, digits } from './commit-number.ts';
 import { isMissing, readPlain } from './files.ts';
 import { unlock } from './nonce-box.ts';
 
@@ -57,8 +58,6 @@ export const markOf = (key: Uint8Array): string => Buffer.from(derived(key, '', 
 /** What a line is bound to. */
 export const place = (line: number): Uint8Array => Buffer.from(`line|${line}`);
 
-/** The digits of a number in a header. */
-export const digits = (commit: number): string => String(commit).padStart(20, '0');
 const LAST = '"last":"';
 
 /** The header of a new file, and where in it the number of the last commit stands. */
@@ -101,10 +100,10 @@ export function lastCommit(dirs: readonly string[], home: string, life: string):
   const commits = [...new Set(dirs)].flatMap((dir) =>
     newest(dir).map((path) => {
       const header = readHeader(path);
-      return header?.home === home && header.life === life ? Number(header.last ?? 0) : 0;
+      return header?.home === home && header.life === life ? (commitIn(String(header.last)) ?? 0) : 0;
     }),
   );
-  return Math.max(0, ...commits.filter(Number.isSafeInteger));
+  return Math.max(0, ...commits);
 }
 
 function newest(dir: string): readonly string[] {
@@ -162,7 +161,16 @@ export function readJournal(path: string, key: Uint8Array): JournalFile {
       });
     }
   });
-  return { lines, cut, ...(last !== undefined && { last: Number(last) }), ...(home !== undefined && { home }) };
+  return { lines, cut, ...(last !== undefined && { last: lastIn(last, path) }), ...(home !== undefined && { home }) };
+}
+
+/** @throws Refusal `journal-altered` */
+function lastIn(last: string, path: string): number {
+  const commit = commitIn(String(last));
+  if (commit !== undefined) return commit;
+  throw new Refusal('journal-altered', `the header of ${path} was altered: its last commit is no number of one`, {
+    hint: 'bring the file from another copy of the journal; without one, write 20 zeros in its place',
+  });
 }
 
 function textOf(path: string): string {

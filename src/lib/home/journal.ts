@@ -18,10 +18,10 @@ import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { digits } from './commit-number.ts';
 import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
 import {
   derived,
-  digits,
   ENDS,
   filesIn,
   headerText,

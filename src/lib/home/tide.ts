@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
+import { commitIn, digits } from './commit-number.ts';
 import { isMissing } from './files.ts';
 import type { CommitWatch } from './store.ts';
 
@@ -44,8 +45,8 @@ export class Tide implements CommitWatch {
         if (isMissing(error)) return 0;
         throw new Refusal('cannot-write', `${path} cannot be read: ${(error as Error).message}`);
       }
-      const commits = Number(/^\d{20}/.exec(text)?.[0]);
-      if (text === line(commits)) return commits;
+      const commits = commitIn(text.slice(0, 20));
+      if (commits !== undefined && text === line(commits)) return commits;
     }
     return 0;
   }
@@ -93,6 +94,6 @@ export class Tide implements CommitWatch {
 }
 
 function line(commits: number): string {
-  const digits = String(commits).padStart(20, '0');
-  return `${digits} ${createHash('sha256').update(digits).digest('hex').slice(0, 16)}\n`;
+  const number = digits(commits);
+  return `${number} ${createHash('sha256').update(number).digest('hex').slice(0, 16)}\n`;
 }

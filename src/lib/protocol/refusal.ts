@@ -21,7 +21,7 @@ export const ERRORS = {
   'parent-differs': [65, 'a parent transaction that hashes to another id than the one that it was given as'],
   'malformed-snapshot': [65, 'not a list of holders, as JSON or CSV'],
   'invalid-marker': [65, 'no Open Assets marker, with the reason'],
-  'journal-altered': [65, 'a line of a journal was altered, or one before it is missing'],
+  'journal-altered': [65, 'a line or the header of a journal was altered, or a line before it is missing'],
   'malformed-coins': [65, 'not a list of coins in the shape of listunspent'],
   'too-large': [65, 'the input is larger than this command reads'],
   'unknown-type': [65, 'a message of another kind'],
