@@ -1,8 +1,9 @@
+import { createServer, type AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Rpc, RpcError } from '../../src/lib/chain/rpc.ts';
 import { fakeNode, PASSWORD, type Answers } from './node.ts';
 
@@ -278,5 +279,44 @@ describe('the password', () => {
     } finally {
       rmSync(dir, { recursive: true });
     }
+  });
+});
+
+describe('a connection that the node has closed', () => {
+  /** Closes the first so many connections when a call comes; what came, by connection. */
+  async function closing(first: number) {
+    const came: number[] = [];
+    const server = createServer((socket) => {
+      const n = came.push(0) - 1;
+      socket.on('data', () => {
+        came[n]! += 1;
+        const body = '{"result":[],"error":null,"id":1}';
+        if (n < first) socket.destroy();
+        else socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+      });
+      socket.on('error', () => {});
+    });
+    await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    return { came, rpc: new Rpc({ url: `http://127.0.0.1:${port}` }) };
+  }
+
+  it('is no fault of the call: it is made once more, on a fresh one', async () => {
+    const { came, rpc } = await closing(1);
+    expect(await rpc.call('getpeerinfo')).toEqual([]);
+    expect(came).toEqual([1, 1]);
+  });
+
+  it('again and again is a node that is away', async () => {
+    const { came, rpc } = await closing(9);
+    await expect(rpc.call('getpeerinfo')).rejects.toMatchObject({ code: 'chain-unavailable' });
+    expect(came).toEqual([1, 1]);
+  });
+
+  it('is not asked twice for what counts twice', async () => {
+    const { came, rpc } = await closing(9);
+    await expect(rpc.generate(1, 'bcrt1')).rejects.toMatchObject({ code: 'chain-unavailable' });
+    expect(came).toEqual([1]);
   });
 });

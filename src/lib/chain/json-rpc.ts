@@ -11,6 +11,12 @@ import { Refusal } from '../protocol/refusal.ts';
 
 const TIMEOUT_MS = 30_000;
 const SHOWN = 300;
+/** How a connection ends that the other side has closed. */
+const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+/** Asked twice, they do more than once. */
+const ONCE: ReadonlySet<string> = new Set(['generatetoaddress']);
+
+const codeOf = (error: unknown): string | undefined => ((error as Error).cause as { code?: string } | undefined)?.code;
 
 export interface RpcOptions {
   /** `http://[user:password@]host:port[/wallet/NAME]` */
@@ -118,7 +124,7 @@ export class JsonRpc {
   ): Promise<{ status: number; text: string }> {
     const authorization =
       login === undefined ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
-    try {
+    const ask = async () => {
       const answer = await fetch(this.#url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...authorization },
@@ -127,10 +133,19 @@ export class JsonRpc {
         signal: AbortSignal.timeout(timeoutMs),
       });
       return { status: answer.status, text: await answer.text() };
+    };
+    // A node closes a connection that was idle for half a minute; a call that meets it just then never reached the node.
+    const again = (error: unknown) => {
+      if (ONCE.has(method) || !CLOSED.has(codeOf(error))) throw error;
+      return ask();
+    };
+    try {
+      return await ask().catch(again);
     } catch (error) {
       const { name, message, cause } = error as Error;
       if (name === 'TimeoutError') throw this.#refusal(method, `no answer within ${timeoutMs / 1000} s`);
-      const { code, message: reason } = (cause ?? {}) as { code?: string; message?: string };
+      const { message: reason } = (cause ?? {}) as { message?: string };
+      const code = codeOf(error);
       throw this.#refusal(method, code === 'ECONNREFUSED' ? 'nothing listens there' : reason || code || message);
     }
   }
