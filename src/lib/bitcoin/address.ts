@@ -6,10 +6,19 @@ import { NETWORKS, prefixes, type Network } from './network.ts';
 
 export { addressOf } from './address-text.ts';
 
+/** What was read last: the few addresses of a contract are asked for again and again, and to see that a key is a point takes long. */
+const read = new Map<string, string>();
+const READ_MOST = 64;
+
 /** The output script (hex) of an address. @throws Refusal `malformed-address`, or `wrong-network` where it is another network's */
 export function scriptOf(address: string, network: Network): string {
-  const script = tryScript(address, network);
-  if (script !== undefined) return script;
+  const name = `${network} ${address}`;
+  const script = read.get(name) ?? tryScript(address, network);
+  if (script !== undefined) {
+    if (read.size === READ_MOST) read.clear();
+    read.set(name, script);
+    return script;
+  }
   const other = NETWORKS.find((n) => n !== network && tryScript(address, n) !== undefined);
   const shown = JSON.stringify(address.slice(0, 100));
   if (other) throw new Refusal('wrong-network', `${shown} is an address of ${other}, one of ${network} expected`);

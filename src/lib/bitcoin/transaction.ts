@@ -6,6 +6,7 @@
  */
 import { RawTx } from '@scure/btc-signer/script.js';
 import { Transaction } from '@scure/btc-signer/transaction.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Outpoint } from './outpoint.ts';
@@ -66,11 +67,38 @@ export function toTransaction(template: Template): Transaction {
   return tx;
 }
 
+/** What a txid covers: nothing of the outputs that are spent but where they are. */
+export type Bare = Pick<Template, 'version' | 'locktime' | 'outputs'> & {
+  inputs: readonly (Outpoint & { sequence: number })[];
+};
+
+/** The serialisation without witnesses, or with one stack an input. */
+function encoded(
+  { version, locktime, inputs, outputs }: Bare,
+  stacks?: readonly (readonly Uint8Array[])[],
+): Uint8Array {
+  const finalScriptSig = new Uint8Array();
+  return RawTx.encode({
+    version,
+    segwitFlag: stacks !== undefined,
+    inputs: inputs.map(({ txid, vout, sequence }) => ({
+      txid: hexToBytes(txid),
+      index: vout,
+      finalScriptSig,
+      sequence,
+    })),
+    outputs: outputs.map(({ sat, script }) => ({ amount: sat, script: hexToBytes(script) })),
+    ...(stacks && { witnesses: stacks.map((stack) => [...stack]) }),
+    lockTime: locktime,
+  });
+}
+const idOf = (bare: Uint8Array): string => bytesToHex(sha256(sha256(bare)).reverse());
+
 /** The bytes (hex) that every signature of the transaction commits to, without any witness. */
-export const unsignedHex = (template: Template): string => bytesToHex(toTransaction(template).unsignedTx);
+export const unsignedHex = (template: Bare): string => bytesToHex(encoded(template));
 
 /** The id in display order. It is final where every input is native segwit. */
-export const txidOf = (template: Template): string => toTransaction(template).id;
+export const txidOf = (template: Bare): string => idOf(encoded(template));
 
 /** The BIP341 signature hash of input `index`: key path, SIGHASH_DEFAULT, no annex. 32 bytes. */
 export function taprootSighash(template: Template, index: number, tx = toTransaction(template)): Uint8Array {
@@ -83,27 +111,8 @@ export function taprootSighash(template: Template, index: number, tx = toTransac
 }
 
 /** The finished transaction (hex) with these witness stacks, one an input; that of an anchor is empty. */
-export function withWitness(
-  { version, locktime, inputs, outputs }: Template,
-  stacks: readonly (readonly Uint8Array[])[],
-): string {
-  const finalScriptSig = new Uint8Array();
-  return bytesToHex(
-    RawTx.encode({
-      version,
-      segwitFlag: true,
-      inputs: inputs.map(({ txid, vout, sequence }) => ({
-        txid: hexToBytes(txid),
-        index: vout,
-        finalScriptSig,
-        sequence,
-      })),
-      outputs: outputs.map(({ sat, script }) => ({ amount: sat, script: hexToBytes(script) })),
-      witnesses: inputs.map((_, i) => [...stacks[i]!]),
-      lockTime: locktime,
-    }),
-  );
-}
+export const withWitness = (template: Bare, stacks: readonly (readonly Uint8Array[])[]): string =>
+  bytesToHex(encoded(template, stacks));
 
 /** Reads a raw transaction. @throws Refusal `malformed-transaction` */
 export function parseTransaction(hex: string): ReturnType<typeof RawTx.decode> {
@@ -113,14 +122,15 @@ export function parseTransaction(hex: string): ReturnType<typeof RawTx.decode> {
     throw new Refusal('malformed-transaction', `${hex.length / 2} bytes found that are no transaction`);
   }
 }
-/** The id (display order) of a finished transaction. */
-export const txidOfHex = (hex: string): string => Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).id;
+const withoutWitness = (raw: ReturnType<typeof RawTx.decode>): Uint8Array =>
+  RawTx.encode({ ...raw, segwitFlag: false, witnesses: undefined });
 
-/** Virtual size of a finished transaction. */
-export function vsizeOfHex(hex: string): number {
-  const bare = RawTx.encode({ ...RawTx.decode(hexToBytes(hex)), segwitFlag: false, witnesses: undefined });
-  return Math.ceil((3 * bare.length + hex.length / 2) / 4);
-}
+/** The id (display order) of a finished transaction. @throws Refusal `malformed-transaction` */
+export const txidOfHex = (hex: string): string => idOf(withoutWitness(parseTransaction(hex)));
+
+/** Virtual size of a finished transaction. @throws Refusal `malformed-transaction` */
+export const vsizeOfHex = (hex: string): number =>
+  Math.ceil((3 * withoutWitness(parseTransaction(hex)).length + hex.length / 2) / 4);
 
 /** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
 export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): number {

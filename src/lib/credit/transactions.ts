@@ -26,10 +26,13 @@ import {
 import { Refusal } from '../protocol/refusal.ts';
 import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type Policy, type Terms } from './terms.ts';
 
+/** Its script is worked out when it is asked for: a signature commits to it, a txid does not, and a watcher needs txids alone. */
 const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input => ({
   ...outpoint,
   sat: terms.capacity_sat,
-  script: keysOf(terms).script,
+  get script() {
+    return keysOf(terms).script;
+  },
   sequence,
 });
 /** The spent input as sizes need it, before there is an outpoint. */
