@@ -15,6 +15,7 @@ import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
+import { asListed } from '../../src/lib/credit/watch.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
@@ -400,10 +401,11 @@ describe("a payer's home", () => {
     const complete = await both.payee.run(closeCredit, { on: signed.message });
     chain.accept([complete.message['hex']]);
     // As if a second close had been signed since.
-    const [watched] = (await post(both.payer).list()).watched;
-    const ways = new Map([...watched!.ways].filter(([, { by }]) => by !== 'close'));
+    const watched = (await post(both.payer).list()).listed[0]!.open();
+    const ways = new Map([...watched.ways].filter(([, { by }]) => by !== 'close'));
     chain.mine(6);
-    const forgetful: Post = { ...post(both.payer), list: async () => ({ watched: [{ ...watched!, ways }], bad: [] }) };
+    const listed = [asListed({ ...watched, ways })];
+    const forgetful: Post = { ...post(both.payer), list: async () => ({ listed, bad: [] }) };
     expect(await lookAs(forgetful)).toMatchObject([{ event: 'settled', by: 'close' }]);
   });
   it('without an index, sees its refund also where it was mined together with its child', async () => {
@@ -476,7 +478,7 @@ describe('a watchtower', () => {
     expect(await lookAs(post)).toEqual([]);
     const other = await opened(both);
     chain.give(contractInput(await payerOf(both, other), 0));
-    expect((await post.list()).watched.map(({ id }) => id).sort()).toEqual([c.id, other].sort());
+    expect((await post.list()).listed.map(({ id }) => id).sort()).toEqual([c.id, other].sort());
     at(5_320);
     expect(await lookAs(post)).toMatchObject([{ event: 'refund', role: 'payer', contract: c.id, by: 'refund' }]);
     await judged(chain, c);
@@ -547,17 +549,17 @@ describe('a watchtower', () => {
     const post = bundlePost('regtest', [path]);
     await payMessages(both, id, 1_000n);
     writeFileSync(path, JSON.stringify(await exported(both, id), null, 2));
-    expect((await post.list()).watched.map((w) => w.own!.paysSat)).toEqual([60_000n]);
+    expect((await post.list()).listed.map((w) => w.open().own!.paysSat)).toEqual([60_000n]);
   });
   it('tells a file that a failed export has emptied, and watches on what it held', async () => {
     const { both, id } = await scene();
     const other = await scene();
     const path = file(await exported(both, id));
     const post = bundlePost('regtest', [path, file(await exported(other.both, other.id))]);
-    expect((await post.list()).watched).toHaveLength(2);
+    expect((await post.list()).listed).toHaveLength(2);
     writeFileSync(path, '');
-    const { watched, bad } = await post.list();
-    expect(watched.map((w) => w.id).sort()).toEqual([id, other.id].sort());
+    const { listed, bad } = await post.list();
+    expect(listed.map((w) => w.id).sort()).toEqual([id, other.id].sort());
     expect(bad).toMatchObject([{ file: path, why: { code: 'malformed' } }]);
   });
   it('refuses an empty bundle and two networks in one', async () => {

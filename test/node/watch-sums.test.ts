@@ -17,6 +17,7 @@ import { look, type WatchEvent } from '../../src/lib/cli/watch.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { defaultPolicy, payoutScript } from '../../src/lib/credit/terms.ts';
+import { asListed } from '../../src/lib/credit/watch.ts';
 import { pair, payMessages, type Pair } from '../support/credit.ts';
 import { openOn, setTip } from './funded.ts';
 import { findNode, TestNode } from './node.ts';
@@ -191,19 +192,19 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     await node.rpc('sendrawtransaction', exit);
     // The record as it was before the second payment.
     const post = homePost(both.payee.home, both.payee.ports(), id);
-    const [now] = (await post.list()).watched;
+    const now = (await post.list()).listed[0]!.open();
     const older = {
-      ...now!,
+      ...now,
       paidSat: 40_000n,
       behind: true,
-      own: { ...now!.own!, txid: 'aa'.repeat(32), paysSat: 40_000n },
+      own: { ...now.own!, txid: 'aa'.repeat(32), paysSat: 40_000n },
     };
     const events: WatchEvent[] = [];
     const source = factSource({ network: 'regtest', rpc, feerate: 2_000 });
     const rules = { confirmations: 6, feeBudgetSat: 50_000n };
-    for (const ways of [now!.ways, new Map()])
+    for (const ways of [now.ways, new Map()])
       await look(
-        { ...post, list: async () => ({ watched: [{ ...older, ways }], bad: [] }) },
+        { ...post, list: async () => ({ listed: [asListed({ ...older, ways })], bad: [] }) },
         { rpc, source },
         rules,
         async (_, event) => void events.push(event),

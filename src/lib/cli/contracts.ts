@@ -8,6 +8,7 @@ import type { Home } from '../home/home.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { statecoinKind } from '../statechain/records.ts';
 import { statechainStatus, type StatechainStatus } from '../statechain/status.ts';
+import { slices } from './slices.ts';
 
 export interface Named {
   name: string;
@@ -20,11 +21,14 @@ export const contractsOf = (home: Home): Promise<Named[]> => contractsReader(hom
 export function contractsReader({ store }: Home): () => Promise<Named[]> {
   let held: ReadonlyMap<string, Named> = new Map();
   return async () => {
-    const listed = (await store.list('credit')).map((row) => {
+    const pause = slices();
+    const listed = new Map<string, Named>();
+    for (const row of await store.list('credit')) {
       const revision = `${row.name} ${row.rev}`;
-      return [revision, held.get(revision) ?? { name: row.name, record: creditKind.parse(row.record) }] as const;
-    });
-    held = new Map(listed);
+      listed.set(revision, held.get(revision) ?? { name: row.name, record: creditKind.parse(row.record) });
+      await pause();
+    }
+    held = listed;
     return [...held.values()];
   };
 }

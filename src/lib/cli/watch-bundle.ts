@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { readBundled, type Bundled } from '../credit/bundle.ts';
+import { asListed } from '../credit/watch.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { readInput } from './input.ts';
 import { utf8 } from './sniff.ts';
@@ -134,7 +135,7 @@ export function bundlePost(network: string, names: readonly string[]): Post {
     network,
     async list() {
       const { watched, bad } = await readBundle(names, network, last);
-      return { watched: watched.filter(({ own }) => !settled.has(own.txid)), bad };
+      return { listed: watched.filter(({ own }) => !settled.has(own.txid)).map(asListed), bad };
     },
     freeze: async ({ own }) => own!,
     async withChild(_, { hex, children }, feeSat) {

@@ -2,17 +2,18 @@
 import { closeCredit } from '../credit/close.ts';
 import { exitCredit } from '../credit/exit.ts';
 import { creditKind, isFunded, rollingOf, settledAs, type Credit, type FundedCredit } from '../credit/records.ts';
-import { watchedOf } from '../credit/watched.ts';
-import { change } from '../home/change.ts';
+import type { Contract } from '../credit/terms.ts';
+import { listedOf, watchedOf } from '../credit/watched.ts';
+import { change, loadRecords } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
 import type { Action } from '../protocol/action.ts';
-import { idClaim } from '../protocol/claims.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
-import { contractsOf } from './contracts.ts';
+import { contractsReader } from './contracts.ts';
 import { lapse } from './lapse.ts';
 import { play, playAgain } from './play.ts';
 import type { Post } from './watch.ts';
@@ -27,30 +28,53 @@ function unlessNotYet(error: unknown): undefined {
   if (!(error instanceof Refusal) || !NOT_YET.has(error.code)) throw error;
 }
 
+/** A contract, and the one that it rolls into. */
+interface Rolling {
+  contract: FundedCredit;
+  next: Contract | undefined;
+}
+const asNext = (c: Credit | undefined): Contract | undefined => (c && 'outpoint' in c ? c : undefined);
+
+/** Of one contract, by its claims: how many others there are does not matter. */
+async function read({ store }: Home, id: string): Promise<Rolling[]> {
+  const { records } = await loadRecords<{ contract: Credit; next: Credit }>(
+    store,
+    { contract: creditKind, next: creditKind },
+    ({ contract }) => {
+      const key = rollingOf(contract)?.nextKey;
+      return { contract: idClaim(id), next: key === undefined ? undefined : keyClaim(key) };
+    },
+  );
+  const { contract, next } = records;
+  return contract && isFunded(contract) ? [{ contract, next: asNext(next) }] : [];
+}
+function nextOfEach(all: readonly Credit[]): Rolling[] {
+  const byKey = new Map(all.flatMap((c) => ('terms' in c ? [[c.terms.payee_pubkey, c] as const] : [])));
+  return all.filter(isFunded).map((contract) => {
+    const key = rollingOf(contract)?.nextKey;
+    return { contract, next: key === undefined ? undefined : asNext(byKey.get(key)) };
+  });
+}
+
 /** @param only the contract that is watched; undefined: all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
-  const records = async (): Promise<Credit[]> => (await contractsOf(home)).map(({ record }) => record);
-  const funded = async (id: string): Promise<FundedCredit> =>
-    (await records()).find((c): c is FundedCredit => isFunded(c) && c.id === id)!;
-  const watched = (c: FundedCredit, all: readonly Credit[], restored = false) => {
-    const key = rollingOf(c)?.nextKey;
-    const next = key === undefined ? undefined : all.find((n) => 'terms' in n && n.terms.payee_pubkey === key);
-    return watchedOf(c, next && 'outpoint' in next ? next : undefined, restored);
-  };
+  const { store } = home;
+  const all = contractsReader(home);
   const start = (table: Action<any, any, any>, contract: string) =>
     play(table, { json: null, input: { contract }, merged: [] }, ports);
   return {
     network: home.network,
     async list() {
       // Looked at each time: another process reconciles.
-      const restored = (await lostOf(home.store)) === 'pending';
-      const all = await records();
-      const live = all.filter(isFunded).filter((c) => !c.settled && (only === undefined || c.id === only));
-      return { watched: live.map((c) => watched(c, all, restored)), bad: [] };
+      const restored = (await lostOf(store)) === 'pending';
+      const found = only === undefined ? nextOfEach((await all()).map(({ record }) => record)) : await read(home, only);
+      const live = found.filter(({ contract }) => !contract.settled);
+      return { listed: live.map(({ contract, next }) => listedOf(contract, next, restored)), bad: [] };
     },
     async freeze({ id }) {
       await start(exitCredit, id);
-      const { own } = watched(await funded(id), await records());
+      const [frozen] = await read(home, id);
+      const own = frozen && watchedOf(frozen.contract, frozen.next).own;
       if (!own) throw new Refusal('bug', `contract ${id} has no exit after it was printed`);
       return own;
     },

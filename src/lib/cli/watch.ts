@@ -20,6 +20,7 @@ import {
   lastAt,
   shortOf,
   type Due,
+  type Listed,
   type Seen,
   type Spend,
   type Waiting,
@@ -31,12 +32,13 @@ import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { failureOf, type Failure } from './errors.ts';
+import { slices } from './slices.ts';
 
 /** Whose contracts they are, and what can be done for them beside sending. */
 export interface Post {
   network: string;
   /** `bad`: documents that cannot be read. */
-  list(): Promise<{ watched: readonly Watched[]; bad: readonly { file: string; why: Refusal }[] }>;
+  list(): Promise<{ listed: readonly Listed[]; bad: readonly { file: string; why: Refusal }[] }>;
   /** Before an exit is sent. @returns the exit, which may be newer than what was watched */
   freeze(w: Watched): Promise<Ready>;
   /** The transaction with a child, parents first. @throws Refusal where there can be none */
@@ -74,40 +76,71 @@ export async function look(
   const { rpc } = node;
   const { facts } = await node.source.facts({ tip: true });
   const tip = facts.tip as number;
-  const { watched, bad } = await post.list();
+  const { listed, bad } = await post.list();
   const { fees, unread } = await feesOf(node, post.network);
   let all = bad.length === 0 && unread.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
   for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
-  const blocks: Blocks = {
-    recent: recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()]))),
-    spenders: (node.spenders ??= spendersIn(rpc)),
+  const spenders = (node.spenders ??= spendersIn(rpc));
+  const refused = async ({ id, role }: Pick<Listed, 'id' | 'role'>, error: unknown): Promise<void> => {
+    await refuseAway(node, post.network, error);
+    all = false;
+    const { code, message } = failureOf(error);
+    await tell(tip, { event: 'refused', contract: id, role, code, message });
   };
-  for (const w of inOrder(watched, tip)) {
-    if (stopped()) break;
-    const about = { contract: w.id, role: w.role };
-    try {
-      const seen = await seenBy(rpc, w.lapses ? { recent: blocks.recent! } : blocks, w, tip, fees);
-      const beaten = overtakenBy(w, seen);
-      if (beaten) await tell(tip, { event: 'overtaken', ...about, ...beaten });
-      all &&= !beaten;
-      const said = await act(post, rpc, w, decide(w, seen, rules));
-      all &&= !said.short;
-      if (said.event !== undefined) await tell(tip, { event: said.event, ...about, ...said.more });
-    } catch (error) {
-      await refuseAway(node, post.network, error);
-      all = false;
-      const { code, message } = failureOf(error);
-      await tell(tip, { event: 'refused', ...about, code, message });
+  // What is due does not wait until all the others are worked out.
+  const [due, rest] = inTurn(listed, tip);
+  for (const turn of [due, rest]) {
+    const watched = await opened(turn, stopped, refused);
+    const recent = recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()])));
+    for (const w of watched) {
+      if (stopped()) break;
+      const about = { contract: w.id, role: w.role };
+      try {
+        // Of a copy that knows its refund only, every other end is one that it need not name.
+        const seen = await seenBy(rpc, w.lapses || !w.contract ? { recent } : { recent, spenders }, w, tip, fees);
+        const beaten = overtakenBy(w, seen);
+        if (beaten) await tell(tip, { event: 'overtaken', ...about, ...beaten });
+        all &&= !beaten;
+        const said = await act(post, rpc, w, decide(w, seen, rules));
+        all &&= !said.short;
+        if (said.event !== undefined) await tell(tip, { event: said.event, ...about, ...said.more });
+      } catch (error) {
+        await refused(w, error);
+      }
     }
   }
   return all;
 }
 
-/** What falls due first. Over a contract that was never paid over nothing can be done before its expiry: anybody may have asked for it. */
-const inOrder = (watched: readonly Watched[], tip: number): Watched[] =>
-  watched.filter((w) => !w.lapses || w.behind || tip >= w.terms.expiry).sort((a, b) => urgency(a) - urgency(b));
-const urgency = (w: Watched): number => (w.own || w.pending ? dueAt(w) : Infinity);
+/** What is due, and the rest, both by when they fall due. Over a contract that was never paid over nothing can be done before its expiry: anybody may have asked for it. */
+function inTurn(listed: readonly Listed[], tip: number): [due: Listed[], rest: Listed[]] {
+  const all = listed
+    .filter((c) => !c.lapses || c.behind || tip >= c.terms.expiry)
+    .map((c) => ({ c, at: c.sends ? dueAt(c) : Infinity }))
+    .sort((a, b) => a.at - b.at);
+  const due = all.filter(({ at }) => at <= tip);
+  return [due, all.slice(due.length)].map((some) => some.map(({ c }) => c)) as [Listed[], Listed[]];
+}
+
+async function opened(
+  listed: readonly Listed[],
+  stopped: () => boolean,
+  refused: (one: Listed, error: unknown) => Promise<void>,
+): Promise<Watched[]> {
+  const all: Watched[] = [];
+  const pause = slices();
+  for (const one of listed) {
+    if (stopped()) break;
+    try {
+      all.push(one.open());
+    } catch (error) {
+      await refused(one, error);
+    }
+    await pause();
+  }
+  return all;
+}
 
 /** What the node says of fees. Where that cannot be read, what is due goes out at the usual rate rather than not at all. */
 async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
@@ -142,13 +175,7 @@ const endsLook = (error: Refusal): boolean =>
     : ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code);
 
 async function seenBy(rpc: Rpc, blocks: Blocks, w: Watched, tip: number, fees: Fees): Promise<Seen> {
-  // Of a copy that knows its refund only, every other end is one that it need not name.
-  const { coin, spend } = await spendOf(
-    rpc,
-    w.outpoint,
-    w.ways.keys(),
-    w.contract ? blocks : { recent: blocks.recent! },
-  );
+  const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys(), blocks);
   const conflicted =
     coin === 'unspent' && w.pending !== null && (await anyMissing(rpc, inputsOf(w.pending.hex), w.outpoint));
   return { tip, coin, spend: spend && spendBy(w, spend), conflicted, ...fees };

@@ -60,6 +60,14 @@ export interface Watched {
   behind: boolean;
 }
 
+/** What tells when the turn of a contract is; all else is worked out when it has come. */
+export interface Listed extends Pick<Watched, 'id' | 'role' | 'terms' | 'lapses' | 'behind'> {
+  /** Whether this party has something to send: `own` or `pending`. */
+  sends: boolean;
+  open(): Watched;
+}
+export const asListed = (w: Watched): Listed => ({ ...w, sends: w.own !== null || w.pending !== null, open: () => w });
+
 /** What spends the coin. */
 export interface Spend {
   by: Settled['by'];

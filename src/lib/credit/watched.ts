@@ -21,17 +21,35 @@ import { mayLapse, type FundedCredit, type Settled } from './records.ts';
 import { payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
 import type { Child, Ready } from './fees.ts';
-import type { Watched, Way } from './watch.ts';
+import type { Listed, Watched, Way } from './watch.ts';
+
+const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
+const finishedOf = (c: FundedCredit): Hex | null => {
+  const { tx } = c as { tx?: Hex };
+  return (c.state === 'closed' || c.state === 'rolled') && tx !== undefined ? tx : null;
+};
+const isBehind = (c: FundedCredit, restored: boolean): boolean =>
+  restored && c.role === 'payee' && c.state !== 'exiting';
+
+/** As `watchedOf`, which `open` does. */
+export const listedOf = (c: FundedCredit, next: Contract | undefined, restored = false): Listed => ({
+  id: c.id,
+  role: c.role,
+  terms: c.terms,
+  lapses: mayLapse(c),
+  behind: isBehind(c, restored),
+  sends: ownOf(c) !== null || finishedOf(c) !== null,
+  open: () => watchedOf(c, next, restored),
+});
 
 /**
  * @param next the contract into which it is rolled over, where there is one: the rollover is its funding
  * @param restored the home has not read its journal yet
  */
 export function watchedOf(c: FundedCredit, next: Contract | undefined, restored = false): Watched {
-  const own = c.role === 'payer' ? c.refund : c.exit;
+  const own = ownOf(c);
   const by = c.role === 'payer' ? 'refund' : 'exit';
-  const { tx } = c as { tx?: Hex };
-  const finished = (c.state === 'closed' || c.state === 'rolled') && tx !== undefined ? tx : null;
+  const finished = finishedOf(c);
   const topUps = c.state === 'rolled' && c.rolling ? sumSat(c.rolling.topUps) : 0n;
   const script = payoutScript(c.terms, c.role);
   const ready = (by: Settled['by'], hex: Hex, inputsSat: bigint) => readyOf(by, hex, inputsSat, script, null);
@@ -50,7 +68,7 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined, restored 
     ways: waysOf(c, next),
     knowsAll: true,
     lapses: mayLapse(c),
-    behind: restored && c.role === 'payee' && c.state !== 'exiting',
+    behind: isBehind(c, restored),
   };
 }
 
