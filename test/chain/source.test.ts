@@ -105,6 +105,26 @@ describe('with a node', () => {
     }
   });
 
+  /** An estimate in BTC for 1000 vB, and what is taken for it in sat: nodes relay less than 1 sat/vB, contracts do not. */
+  it.each([
+    ['0.00000000', 1_000],
+    ['0.00000100', 1_000],
+    ['0.00000999', 1_000],
+    ['0.00001000', 1_000],
+    ['0.00001001', 1_001],
+    ['0.05000000', 5_000_000],
+  ])('takes an estimate of %s for %i sat', async (btc, feerate) => {
+    const { facts } = await source({ getblockchaininfo: info('regtest'), estimatesmartfee: `{"feerate":${btc}}` });
+    expect(await facts({ feerate: true })).toEqual({ facts: { feerate }, checks: { feerate: 'chain' } });
+  });
+  it.each([
+    ['estimatesmartfee', '{"feerate":0.05000001}'],
+    ['getmempoolinfo', '{"mempoolminfee":0.05000001}'],
+  ])('refuses what no fee can be, as %s says it: fee-too-high', async (method, answer) => {
+    const { facts } = await source({ getblockchaininfo: info('regtest'), [method]: answer });
+    await expect(facts({ feerate: true })).rejects.toMatchObject({ code: 'fee-too-high' });
+  });
+
   it('asks for many coins, a few at a time', async () => {
     const coins = Array.from({ length: 30 }, (_, i) => `${'cc'.repeat(32)}:${i}`);
     const { facts } = await source({ getblockchaininfo: info('regtest'), gettxout: 'null' });

@@ -4,6 +4,7 @@
  * An explicit tip wins over the node's. A node is asked for its network and its newest block before it is believed. Not here: the
  * wallet's facts (the store).
  */
+import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
 import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
@@ -46,7 +47,7 @@ export interface SourceOptions {
   mintQuote?: (mint: string, id: string) => Promise<MintQuote | 'unknown'>;
 }
 
-/** The facts refuse with `wrong-network`, `chain-stale`, `chain-unavailable` or `mint-unavailable`. */
+/** The facts refuse with `wrong-network`, `chain-stale`, `chain-unavailable`, `fee-too-high` or `mint-unavailable`. */
 export function factSource({
   network,
   tip,
@@ -102,7 +103,11 @@ export function factSource({
         const node = feerate === undefined ? rpc : undefined;
         if (node) await (seen ?? look(node));
         const estimate =
-          (await node?.feerate(TARGET)) ?? (await node?.mempoolRates().then(({ least }) => aboveDefault(least)));
+          node &&
+          ratePaid(
+            node,
+            (await node.feerate(TARGET)) ?? (await node.mempoolRates().then(({ least }) => aboveDefault(least))),
+          );
         checks['feerate'] = feerate !== undefined ? 'flag' : estimate !== undefined ? 'chain' : 'default';
         facts.feerate = feerate ?? estimate ?? DEFAULT_FEERATE;
       }
@@ -125,6 +130,21 @@ async function spendsOf(node: Rpc, gone: readonly Gone[]): Promise<ReadonlyMap<s
 /** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */
 const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && least > DEFAULT_FEERATE ? least : undefined;
+
+/**
+ * What is paid where a node estimates that: it may relay less than the transactions of contracts pay at least.
+ * @throws Refusal `fee-too-high` for what nobody can mean
+ */
+function ratePaid(node: Rpc, estimate: number | undefined): number | undefined {
+  if (estimate === undefined) return undefined;
+  if (estimate > MAX_FEERATE)
+    throw new Refusal(
+      'fee-too-high',
+      `the node at ${node.at} says ${feerateText(estimate)} sat/vB, at most ${feerateText(MAX_FEERATE)} expected`,
+      { hint: 'give --feerate' },
+    );
+  return Math.max(estimate, MIN_FEERATE);
+}
 
 async function refuseStale(node: Rpc, info: ChainInfo, now: number): Promise<void> {
   if (info.initialDownload)
