@@ -210,6 +210,17 @@ describe('openHome', () => {
     }
   });
 
+  it('finds folders that its configuration names by a relative path from the home, wherever it is run', async () => {
+    const dir = join(tempDir(), 'home');
+    await initHome({ dir, network: 'regtest' });
+    const path = join(dir, 'config.json');
+    const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+    writeFileSync(path, JSON.stringify({ ...config, refunds: '../kept', journal: '../lines' }));
+    const home = await open(dir);
+    expect([home.refundsDir, home.journalDir]).toEqual([join(dir, '../kept'), join(dir, '../lines')]);
+    home.close();
+  });
+
   it('refuses to work without a folder for refunds that it can use', async () => {
     const dir = join(tempDir(), 'home');
     await initHome({ dir, network: 'regtest' });

@@ -220,7 +220,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   refuseExposed(dir);
   checkInsecure(dir, network, insecure, options.insecureSeed);
   const folders = {
-    recorded: resolve(config.refunds ?? defaultRefunds(dir)),
+    recorded: resolve(dir, config.refunds ?? defaultRefunds(dir)),
     added: options.refundsDir === undefined ? undefined : resolve(options.refundsDir),
   };
   const keys = retried(async () => {
@@ -238,7 +238,8 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     config.journal_key === undefined
       ? (await keys()).journalKey
       : new Uint8Array(Buffer.from(config.journal_key, 'hex'));
-  const recordedJournal = resolve(config.journal ?? journalBeside(dir));
+  // Written by hand a path may begin at the home; never where a run happens to stand, or each place has a tide of its own.
+  const recordedJournal = resolve(dir, config.journal ?? journalBeside(dir));
   const journal = new Journal({
     dir: resolve(options.journalDir ?? recordedJournal),
     home: id,
