@@ -22,10 +22,17 @@ const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const isTree = (value: unknown): value is Record<Step, unknown> => typeof value === 'object' && value !== null;
 const same = (a: unknown, b: unknown): boolean => canonicalJson(a as never) === canonicalJson(b as never);
 
-/** The places where both have something, and not the same: parents before children. */
+/** Of a long list, or a table of keys, the first and the last entry stand for all. */
+const LONG = 4;
+function keysIn(here: Record<Step, unknown>, there: Record<Step, unknown>): string[] {
+  const keys = [...new Set([...Object.keys(here), ...Object.keys(there)])];
+  const isList = Array.isArray(here) || keys.every((key) => /^\d+$/.test(key));
+  return isList && keys.length > LONG ? [keys[0]!, keys.at(-1)!] : keys;
+}
+/** The places where the two have not the same, or only one has something: parents before children. */
 function* differing(here: unknown, there: unknown, path: Step[] = []): Generator<Step[]> {
   if (!isTree(here) || !isTree(there)) return;
-  for (const key of new Set([...Object.keys(here), ...Object.keys(there)])) {
+  for (const key of keysIn(here, there)) {
     if (path.length === 0 && ENVELOPE.has(key)) continue;
     if (same(here[key] ?? null, there[key] ?? null)) continue;
     yield [...path, key];
@@ -34,30 +41,39 @@ function* differing(here: unknown, there: unknown, path: Step[] = []): Generator
 }
 const at = (root: unknown, path: readonly Step[]): unknown =>
   path.reduce<unknown>((value, key) => (isTree(value) ? value[key] : undefined), root);
-/** The message with the other's value there; taken out where the other has none. */
+/** The message with the other's value there; taken out where the other has none, and a list has no holes then. */
 function put(message: Message, path: readonly Step[], value: unknown): Message {
   const made = copy(message);
   const owner = at(made, path.slice(0, -1)) as Record<Step, unknown>;
-  if (value === undefined) delete owner[path.at(-1)!];
-  else owner[path.at(-1)!] = copy(value);
+  const key = path.at(-1)!;
+  if (Array.isArray(owner)) owner.splice(Number(key), 1, ...(value === undefined ? [] : [copy(value)]));
+  else if (value === undefined) delete owner[key];
+  else owner[key] = copy(value);
   return made;
 }
 
-/** A PSBT that keeps its transaction and carries what the other carries, under its own keys where there are as many. */
-function carrying(psbt: string, other: string, field: (typeof CARRIED)[number]): string | undefined {
+type Row = [key: object, value: Uint8Array];
+const isRows = (value: unknown): value is Row[] => Array.isArray(value);
+
+/**
+ * A PSBT that keeps its transaction and carries what the other carries, under its own keys where there are as many.
+ * @param only the row of that number alone, where there is more than one: the nonce of one key, and the other's stays
+ */
+function carrying(psbt: string, other: string, field: (typeof CARRIED)[number], only?: number): string | undefined {
   const [here, there] = [readPsbt(psbt), readPsbt(other)];
   for (let i = 0; i < Math.min(here.inputsLength, there.inputsLength); i++) {
     const [mine, theirs] = [here.getInput(i) as Fields, there.getInput(i) as Fields].map((f) => f[field]);
     if (theirs === undefined) continue;
-    const rows = mine as [object, Uint8Array][] | undefined;
-    const others = theirs as [object, Uint8Array][];
-    const value =
-      !Array.isArray(rows) || rows.length !== others.length ? theirs : rows.map(([key], n) => [key, others[n]![1]]);
+    const paired = isRows(mine) && isRows(theirs) && mine.length === theirs.length;
+    if (only !== undefined && !(paired && mine.length > 1)) continue;
+    const value = !paired
+      ? theirs
+      : mine.map(([key, own], n) => [key, only === undefined || only === n ? theirs[n]![1] : own]);
     here.updateInput(i, { [field]: undefined } as never, true);
     here.updateInput(i, { [field]: value } as never, true);
   }
   const made = writePsbt(here);
-  return made === psbt ? undefined : made;
+  return made === writePsbt(readPsbt(psbt)) ? undefined : made;
 }
 
 /**
@@ -81,19 +97,14 @@ export function* crossings(message: Message, other: Message, reseal: (m: Message
   for (const [name, psbt] of Object.entries((here['psbt'] ?? {}) as Record<string, string>)) {
     const from = (there['psbt'] as Record<string, string> | undefined)?.[name];
     if (from === undefined || from === psbt) continue;
-    for (const field of CARRIED) {
-      const made = carrying(psbt, from, field);
-      if (made)
-        yield {
-          what: `${name}: ${field} of the other`,
-          message: reseal({ ...here, psbt: { ...here['psbt'], [name]: made } }),
-        };
-      const back = carrying(from, psbt, field);
-      if (back)
-        yield {
-          what: `${name}: all of the other but ${field}`,
-          message: reseal({ ...all, psbt: { ...all['psbt'], [name]: back } }),
-        };
-    }
+    const said = (psbts: object, base: Message) => reseal({ ...base, psbt: { ...base['psbt'], ...psbts } });
+    for (const field of CARRIED)
+      for (const only of [undefined, 0, 1]) {
+        const what = only === undefined ? field : `${field} ${only}`;
+        const made = carrying(psbt, from, field, only);
+        if (made) yield { what: `${name}: ${what} of the other`, message: said({ [name]: made }, here) };
+        const back = carrying(from, psbt, field, only);
+        if (back) yield { what: `${name}: all of the other but ${what}`, message: said({ [name]: back }, all) };
+      }
   }
 }
