@@ -310,6 +310,32 @@ describe('statechain 5.8.11: a swap and the other HTLCs of its home', () => {
       await bob.run(htlcSwap, { on: offered, cancel: true });
       expect((await sign()).message['step']).toBe('signed');
     }));
+  it.each(['claim', 'refund'] as const)('a %s key that is in another HTLC by then is paid into no swap', (path) =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const { offered, accepted } = await played(both, 'accepted');
+      const { side } = offered['offer'];
+      const [own, theirs] = [
+        { pubkey: side[`${path}_pubkey`], auth: side[`${path}_auth`] },
+        await freshKey(bob.home),
+      ] as const;
+      const htlc = createHtlc({
+        network: 'regtest',
+        variant: 'standard',
+        hash: theirs.hash,
+        claim: path === 'claim' ? own : theirs,
+        refund: path === 'claim' ? theirs : own,
+        lock: { kind: 'height', value: 1144 },
+        cooperative: true,
+      });
+      const as = path === 'claim' ? 'refunder' : 'claimer';
+      const proposed = await bob.run(htlcCooperate, { input: { as, htlc, utxo: COIN } });
+      await alice.run(htlcCooperate, { on: proposed.message, amount: COIN.sat });
+      const utxo = [await ownCoin(alice, 150_000n)];
+      const pay = () => alice.run(htlcSwap, { on: accepted, input: { utxo } });
+      expect(await refused(alice, pay)).toBe('key-rejected');
+    }),
+  );
   it('nor by a home that was restored and may have gone on', () =>
     withPair(async (both) => {
       const { alice, bob } = both;

@@ -6,6 +6,7 @@ import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, voided, type Beliefs } from '../protocol/belief.ts';
 import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
 import type { Own } from '../signing/exchange.ts';
 import { hashOf, type Hash } from './terms.ts';
@@ -53,6 +54,15 @@ export const mayShow = (
 export function keyRecord(keys: Pick<Keys, 'contract'>, drawn: Pick<HtlcKey, 'own' | 'pubkey' | 'auth'>): HtlcKey {
   const hash = hashOf(preimageOf(keys, drawn));
   return { ...drawn, hash, used: false, made: null, met: null, bound: null, proposal: null };
+}
+
+/** The record, its key in this HTLC (`htlcId`) for ever. @throws Refusal `key-rejected` where it is in another */
+export function boundTo(record: HtlcKey, htlc: Hex): HtlcKey {
+  if (record.bound !== null && record.bound !== htlc)
+    throw new Refusal('key-rejected', `the key ${record.pubkey} of this home is in another HTLC by now`, {
+      hint: 'give the swap up with --cancel, and start it anew',
+    });
+  return { ...record, bound: htlc };
 }
 
 /** What a key or a preimage was used for once, it was used for; the nonce of a proposal is gone with the store. */

@@ -16,7 +16,7 @@ import { checkSame, hexOf, hexText, messageParser, outpoint, psbt, type MessageO
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { fundingPsbt } from '../bitcoin/funding.ts';
 import { unnamed } from '../protocol/addresses.ts';
-import { htlcKeyKind, preimageOf, type HtlcKey } from './records.ts';
+import { boundTo, htlcKeyKind, preimageOf, type HtlcKey } from './records.ts';
 import { secretIn, shownBy } from './secret.ts';
 import { cancelledSwap, mustSwap, ownSide, swapKind, type Swap } from './swap-records.ts';
 import {
@@ -239,8 +239,8 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           ...paying.outcome,
           writes: {
             swap: paying.swap,
-            claiming: { ...records.claiming!, made: htlcId(second), bound: htlcId(second) },
-            refunding: { ...records.refunding!, bound: htlcId(first) },
+            claiming: { ...boundTo(records.claiming!, htlcId(second)), made: htlcId(second) },
+            refunding: boundTo(records.refunding!, htlcId(first)),
           },
         };
       },
