@@ -1,7 +1,6 @@
 /** The payer's first step: it agrees by asking, once, to one amount, for ten minutes (decisions.md 11). */
 import { describe, expect, it } from 'vitest';
-import { ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
-import { MOST_ASKED } from '../../src/lib/credit/records.ts';
+import { ASKED_LIMITS, ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
@@ -153,7 +152,9 @@ describe('a payer that asks', () => {
     for (let i = 0n; i < 24n; i++) await request(both, await ask(both, id, 1_000n + i));
     const { live } = await payeeOf(both, id);
     // The newest, and so many before it.
-    expect(live.map((l) => l.paidSat)).toEqual(Array.from({ length: MOST_ASKED + 1 }, (_, i) => 1_007n + BigInt(i)));
+    expect(live.map((l) => l.paidSat)).toEqual(
+      Array.from({ length: ASKED_LIMITS.waiting.most + 1 }, (_, i) => 1_007n + BigInt(i)),
+    );
     const { nonces } = await both.payee.home.store.load([`id:${id}`]);
     expect(nonces.length).toBe(live.length);
   });

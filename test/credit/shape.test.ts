@@ -42,9 +42,6 @@ describe('the shape of a rollover', () => {
   });
 });
 
-/** Satoshis of coins that are as much as each other. */
-const coinsOf = (count: number, sat: bigint): Spent[] =>
-  Array.from({ length: count }, (_, vout) => ({ txid: 'bb'.repeat(32), vout, sat, script: '5120' + '33'.repeat(32) }));
 const plan = (paid: bigint, amount?: bigint, utxo: readonly Spent[] = []) =>
   planOf(old, paid, amount, utxo, ADDRESSES.p2wpkh, 2_000, true);
 const planned = (...args: Parameters<typeof plan>) => {
@@ -68,11 +65,6 @@ describe('the plan of a rollover', () => {
     const { change } = plan(50_000n, 500_000n);
     expect(change).toMatchObject({ address: ADDRESSES.p2wpkh, sat: expect.any(BigInt) });
     expect(change!.sat).toBeGreaterThan(600_000n);
-  });
-  it.each([99, 100, 101])('takes %i coins, at most 100', (count) => {
-    const found = planned(50_000n, all - 50_000n + BigInt(count) * 100_000n - 50_000n, coinsOf(count, 100_000n));
-    if (count > 100) expect(found).toBe('not-enough-coins');
-    else expect((found as ReturnType<typeof plan>).topUps).toHaveLength(count);
   });
 });
 

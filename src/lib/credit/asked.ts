@@ -2,11 +2,20 @@
  * What a payer asks to pay: it agrees by asking, once, to one amount, for ten minutes. The first signature fixes what it
  * comes to in all; later ones only repeat that. A restore forgets it (`records.ts`).
  */
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Asked, Asking, PayerCredit } from './records.ts';
 import type { UpdateAt } from './update-messages.ts';
 
-export const ASKED_SECONDS = 600;
+export const ASKED_LIMITS = {
+  /** From the wish to its end. */
+  lasts: { unit: 'seconds', most: 600 },
+  /** Up to and with its last second. */
+  until: { unit: 'Unix seconds', most: (asked: Asked) => asked.until },
+  /** What waits at the payee beside a new request: the oldest gives way. */
+  waiting: { unit: 'items', most: 16 },
+} satisfies Limits;
+export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 
 /** When a wish ends for the payee: after ten minutes by its own clock, whatever the payer says. */
 export const lapsesAt = (asked: Asked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
@@ -22,7 +31,7 @@ export const withAsking = (c: PayerCredit, amountSat: bigint, { id, until, quote
 
 /** @throws Refusal `asked-expired` */
 export function checkUntil(asked: Asked, now: number): void {
-  if (now > asked.until)
+  if (now > ASKED_LIMITS.until.most(asked))
     throw new Refusal('asked-expired', `what the payer asked for ended ${now - asked.until} seconds ago`, {
       hint: 'ask again: sign-update --contract ID --amount SAT',
     });
@@ -52,13 +61,9 @@ export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): 
 }
 
 /** Of the requests that payers asked for: which end, because they lapsed or are too many. */
-export function lapsed<L extends { asked: Asked | null; lapses?: number }>(
-  live: readonly L[],
-  now: number,
-  most: number,
-): L[] {
+export function lapsed<L extends { asked: Asked | null; lapses?: number }>(live: readonly L[], now: number): L[] {
   const asked = live.filter((l) => l.asked !== null);
-  return asked.filter((l, i) => (l.lapses ?? l.asked!.until) < now || i < asked.length - most);
+  return asked.filter((l, i) => (l.lapses ?? l.asked!.until) < now || i < asked.length - ASKED_LIMITS.waiting.most);
 }
 
 export const sameAsked = (a: Asked | null, b: Asked | null): boolean =>

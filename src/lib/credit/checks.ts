@@ -2,6 +2,7 @@
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
@@ -15,6 +16,12 @@ export const freezeHeight = (terms: Heights): number => terms.expiry - terms.fre
 export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
 /** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
 export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;
+
+export const TIME_LIMITS = {
+  update: { unit: 'height', most: (terms: Heights) => freezeHeight(terms) - 1 },
+  /** Of steps that end at a height. */
+  before: { unit: 'height', most: (end: number) => end - 1 },
+} satisfies Limits;
 
 /**
  * Whoever is to be paid relies on nothing that nobody has looked at: off regtest it needs a height and a node that has seen
@@ -43,7 +50,7 @@ export function checkLooked(
 
 /** @throws Refusal `frozen` from the height at which updates end */
 export function checkNotFrozen(tip: Tip, terms: Terms): void {
-  if (tip !== 'not-checked' && tip >= freezeHeight(terms))
+  if (tip !== 'not-checked' && tip > TIME_LIMITS.update.most(terms))
     throw new Refusal(
       'frozen',
       `height ${tip} found; updates end at ${freezeHeight(terms)}, ${terms.freeze_blocks} blocks before expiry`,
@@ -55,7 +62,7 @@ export function checkNotFrozen(tip: Tip, terms: Terms): void {
 
 /** @throws Refusal `expired` from `limit` on */
 export function checkBefore(tip: Tip, limit: number, what: string): void {
-  if (tip !== 'not-checked' && tip >= limit)
+  if (tip !== 'not-checked' && tip > TIME_LIMITS.before.most(limit))
     throw new Refusal('expired', `height ${tip} found; ${what} only before ${limit}`);
 }
 

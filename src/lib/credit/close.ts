@@ -19,7 +19,7 @@ import { checkReceipt } from './receipt.ts';
 import { creditKind, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { signedUpTo } from './owed.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
-import { MAX_FEERATE, minPaid, settlementVsize } from './transactions.ts';
+import { minPaid, PAID_LIMITS, settlementVsize } from './transactions.ts';
 import { checkArrived, checkHome, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
 import { waits } from './waiting.ts';
 
@@ -132,7 +132,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             checkSettled(c);
             if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
               throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
-            checkFee(c.terms, m.fee_sat, input.allowFee, input.maxFeerate ?? MAX_FEERATE);
+            checkFee(c.terms, m.fee_sat, input.allowFee, input.maxFeerate ?? PAID_LIMITS.feerate.most);
             const counted = other === 'payer' ? checkPayer(c, m) : checkPayee(c, m);
             if (opener === 'payer' && m.receipt !== null)
               throw new Refusal('bad-receipt', 'a receipt found in a message of the payer', { blame: opener });

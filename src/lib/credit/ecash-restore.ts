@@ -25,6 +25,7 @@ import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { hexOf, messageParser, pubkey, sat, type MessageOf, checkSame } from '../protocol/message.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { issuesHere, placesOf, tokenMint } from './ecash.ts';
 import { receiving } from './arrivals.ts';
@@ -37,22 +38,31 @@ import { contractSchema, viewOf } from './terms.ts';
 /** So many counters are looked at in one round, and so many unused ones in a row end the search. */
 const WINDOW = 100;
 const GAP = 50;
+export const RESTORE_LIMITS = {
+  /** BIP32: above it are hardened ones. */
+  counter: { unit: 'number', least: 0, most: 0x7fffffff },
+  outputs: { unit: 'items', least: 1, most: 1_000 },
+} satisfies Limits;
 
-const counter = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0x7fffffff));
+const counter = wholeIn(RESTORE_LIMITS.counter);
 const signedOutput = v.strictObject({ B_: pubkey, ...promise.entries });
 /** `id` is new each time: the same question again is another one, with another answer. */
 const base = {
   contract: contractSchema,
   id: hexOf(16),
   keyset_id: keysetId,
-  outputs: v.pipe(v.array(v.strictObject({ counter, B_: pubkey })), v.minLength(1), v.maxLength(1000)),
+  outputs: v.pipe(
+    v.array(v.strictObject({ counter, B_: pubkey })),
+    v.minLength(RESTORE_LIMITS.outputs.least),
+    v.maxLength(RESTORE_LIMITS.outputs.most),
+  ),
 };
 const answer = {
   ...base,
   keyset: keysetSchema,
   paid_sat: sat,
   receipt: v.nullable(hexOf(64)),
-  found: v.pipe(v.array(signedOutput), v.maxLength(1000)),
+  found: v.pipe(v.array(signedOutput), v.maxLength(RESTORE_LIMITS.outputs.most)),
 };
 const steps = {
   asked: base,

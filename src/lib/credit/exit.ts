@@ -4,6 +4,7 @@
  */
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { earlyHint } from '../bitcoin/locktime.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -185,6 +186,11 @@ function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
 
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
+export const EXIT_LIMITS = {
+  /** When the payee's exit is due: from the deadline on, one that is not confirmed at expiry can be replaced by the refund. */
+  due: { unit: 'height', least: freezeHeight, most: deadlineHeight },
+} satisfies Limits;
+
 export function verdictOf(c: FundedCredit, facts: ExitFacts): Verdict {
   const { tip } = facts;
   const { is } = standingOf(c, facts);
@@ -196,9 +202,8 @@ export function verdictOf(c: FundedCredit, facts: ExitFacts): Verdict {
   if (tip === 'not-checked') return 'unknown';
   const { terms } = c;
   if (c.role === 'payer') return tip < terms.expiry ? 'early' : 'due';
-  if (tip < freezeHeight(terms)) return 'early';
-  // From the deadline on, an exit that is not confirmed at expiry can be replaced by the refund.
-  return tip <= deadlineHeight(terms) ? 'due' : 'late';
+  if (tip < EXIT_LIMITS.due.least(terms)) return 'early';
+  return tip <= EXIT_LIMITS.due.most(terms) ? 'due' : 'late';
 }
 
 /** Did another transaction take what funds the contract, so that it never will be? */

@@ -5,6 +5,7 @@
  */
 import { checkUnpaid, creditQuote, quoteClaim, reserve, reusableClaim, type Quote } from '../ecash/quote.ts';
 import type { Claim, Facts, Queries } from '../protocol/action.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { lapsesAt } from './asked.ts';
 import { placesOf } from './waiting.ts';
@@ -78,15 +79,17 @@ export function creditPayment(
 
 // ── the payer's side: what was paid and has not arrived at the mint ──────────────────────────────────────────────────
 
-/** Of so many quotes at most the payer asks what has arrived. */
-const MOST_QUERIES = 8;
+export const QUOTE_LIMITS = {
+  /** Of which the payer asks what has arrived. */
+  queries: { unit: 'items', most: 8 },
+} satisfies Limits;
 
 /** Which figures tell the payer what of its payments has arrived. */
 export function inflightQueries(c: Credit | undefined): Queries['quotes'] {
   if (c?.role !== 'payer' || !('inflight' in c) || c.terms.mint_url === null) return [];
   const mint = c.terms.mint_url;
   const ids = new Set(c.inflight.flatMap((p) => p.quote ?? c.quote ?? []));
-  return [...ids].slice(0, MOST_QUERIES).map((id) => ({ mint, id }));
+  return [...ids].slice(0, QUOTE_LIMITS.queries.most).map((id) => ({ mint, id }));
 }
 
 /** What of the payments under way the mint's figures do not show as arrived. */

@@ -7,6 +7,7 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerOf, checkAnswer, finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { refundJob } from './jobs.ts';
@@ -23,6 +24,11 @@ export function openRefund(hand: Hand, contract: Held) {
   const opened = open(hand, job);
   return { job, opened, nonce: opened && opened.opens.length > 0 ? job.nonceId.sighash : null };
 }
+
+export const REFUND_LIMITS = {
+  /** When an offer is answered: up to and with its last second. */
+  answer: { unit: 'Unix seconds', most: (until: number) => until },
+} satisfies Limits;
 
 interface Proposed extends Pick<Facts, 'tip' | 'now'> {
   psbt: string;
@@ -56,7 +62,7 @@ export function acceptRefund(
       throw new Refusal('terms-differ', 'the offer that the message answers was made for another contract', {
         blame: 'payer',
       });
-    if (had.until !== null && now > had.until)
+    if (had.until !== null && now > REFUND_LIMITS.answer.most(had.until))
       throw new Refusal('offer-expired', `the offer that the message answers ended ${now - had.until} seconds ago`, {
         hint: 'offer again',
       });

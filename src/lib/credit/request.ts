@@ -10,7 +10,7 @@ import { open, psbtOf } from '../signing/exchange.ts';
 import { lapsed, lapsesAt, sameAsked } from './asked.ts';
 import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
 import { updateJob } from './jobs.ts';
-import { MOST_ASKED, must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
+import { must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
 import { checkHome, ONCE } from './steps.ts';
 import { viewOf } from './terms.ts';
 import { checkPaid } from './transactions.ts';
@@ -59,7 +59,7 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
     );
   const paidSat = had.paidSat + amount;
   checkPaid(had.terms, paidSat);
-  const gone = lapsed(had.live, facts.now, MOST_ASKED);
+  const gone = lapsed(had.live, facts.now);
   const c: PayeeCredit & { state: 'open' } = { ...had, state: 'open', live: had.live.filter((l) => !gone.includes(l)) };
   const job = updateJob(c, paidSat);
   const known = c.live.find((l) => l.sighash === job.nonceId.sighash);

@@ -19,6 +19,7 @@ import {
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
 import type { Facts, Hand, Hex, Kept } from '../protocol/action.ts';
+import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { putStacks } from '../bitcoin/funding.ts';
@@ -27,7 +28,7 @@ import { outsideOf, psbtOf, type Job } from '../signing/exchange.ts';
 import { rolloverJob } from './jobs.ts';
 import { cancelled, isFunded, rollingOf, type Credit, type Rolling } from './records.ts';
 import { openRefund } from './refund.ts';
-import type { Pair } from './rollover-messages.ts';
+import { ROLL_LIMITS, type Pair } from './rollover-messages.ts';
 import { ONCE } from './steps.ts';
 import { keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
@@ -156,8 +157,11 @@ export function planOf(
   const topUps = paidFrom.inputs
     .filter((i) => outpointText(i) !== outpointText(own))
     .map(({ sequence: _, ...coin }) => coin);
-  if (topUps.length > 100)
-    throw new Refusal('not-enough-coins', `${topUps.length} coins would be needed, at most 100 fit`);
+  if (!allows(ROLL_LIMITS.topUps, topUps.length))
+    throw new Refusal(
+      'not-enough-coins',
+      `${topUps.length} coins would be needed, at most ${ROLL_LIMITS.topUps.most} fit`,
+    );
   return {
     capacity: amount,
     topUps,

@@ -3,17 +3,30 @@ import * as v from 'valibot';
 import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import type { OfferInput } from './offer.ts';
 import { contractSchema, offerEntries } from './terms.ts';
+
+export const ROLL_LIMITS = {
+  topUps: { unit: 'items', most: 100 },
+  /** 34 bytes: no output of native segwit is longer. */
+  script: { unit: 'characters', most: 68 },
+} satisfies Limits;
 
 const base = { contract: contractSchema, paid_sat: sat, receipt: v.nullable(hexOf(64)) };
 const pair = {
   ...base,
   next_contract: contractSchema,
   top_ups: v.pipe(
-    v.array(v.strictObject({ ...outpoint.entries, amount_sat: sat, script: v.pipe(hexText, v.maxLength(68)) })),
-    v.maxLength(100),
+    v.array(
+      v.strictObject({
+        ...outpoint.entries,
+        amount_sat: sat,
+        script: v.pipe(hexText, v.maxLength(ROLL_LIMITS.script.most)),
+      }),
+    ),
+    v.maxLength(ROLL_LIMITS.topUps.most),
   ),
   change: v.nullable(v.strictObject({ address: text, amount_sat: sat })),
   fee_sat: sat,

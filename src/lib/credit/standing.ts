@@ -13,14 +13,17 @@
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import type { SpentBy } from '../protocol/ports.ts';
 import { mayLapse, paidOf, type FundedCredit, type Settled } from './records.ts';
 import { payoutScript } from './terms.ts';
 import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
 
-/** From so many confirmations on a transaction is final, where nothing else is said. */
-const FINAL = 6;
+export const STANDING_LIMITS = {
+  /** From then on a transaction is final, where nothing else is said. */
+  final: { unit: 'confirmations', least: 6 },
+} satisfies Limits;
 
 export interface ExitFacts extends Pick<Facts, 'tip' | 'coins' | 'known'> {
   /** What spends the contracts' coins that are gone, by outpoint. */
@@ -46,7 +49,8 @@ export function standingOf(c: FundedCredit, { coins, known, spends }: ExitFacts)
   if (known !== 'not-checked' && known.get(c.outpoint.txid) === false) return { is: 'absent', ...NOTHING };
   const spend = spends?.get(at);
   const way = spend && wayOf(c, spend);
-  if (spend && way && spend.confirmations >= FINAL) return ended(c, { ...way, txid: spend.txid! });
+  if (spend && way && allows(STANDING_LIMITS.final, spend.confirmations))
+    return ended(c, { ...way, txid: spend.txid! });
   return { is: 'pending', ...(way && { by: way.by }), ...NOTHING };
 }
 

@@ -65,8 +65,6 @@ export interface Bound {
   paidSat: bigint;
   quoteSat: bigint;
 }
-/** A list of at most so many requests that a payer asked for: the oldest gives way. */
-export const MOST_ASKED = 16;
 /** A rollover under way: what, beside the two contracts, its transaction is made of. */
 export interface Rolling {
   /** The payee key of the next contract, by which its record is found. */

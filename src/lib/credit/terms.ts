@@ -13,6 +13,7 @@ import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Party } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { checkDerived, descriptor, height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -51,6 +52,23 @@ export const defaultPolicy = (network: Network): Policy => ({
   margin_blocks: 144,
 });
 
+export const CREDIT_LIMITS = {
+  feerate: { unit: 'sat/vB', least: 1, most: 1_000 },
+  confirmations: { unit: 'confirmations', least: 1, most: 1_000 },
+  blocks: { unit: 'blocks', least: 1, most: 1_000_000 },
+  mint: { unit: 'characters', most: 200 },
+  capacity: {
+    unit: 'sat',
+    least: (p: Policy) => p.min_amount_sat,
+    most: (p: Policy) => p.max_amount_sat,
+  },
+  expiry: {
+    unit: 'height',
+    least: (p: Policy, tip: number) => tip + p.min_blocks,
+    most: (p: Policy, tip: number) => tip + p.max_blocks,
+  },
+} satisfies Limits;
+
 /** @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that came in an offer */
 export function checkPolicy(p: Policy, from?: Party): Policy {
   const wrong =
@@ -74,15 +92,15 @@ export interface Offer extends Side {
   mint_url: string | null;
 }
 
-const feerate = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
-const confirmations = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
-const blocks = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000));
+const feerate = wholeIn(CREDIT_LIMITS.feerate);
+const confirmations = wholeIn(CREDIT_LIMITS.confirmations);
+const blocks = wholeIn(CREDIT_LIMITS.blocks);
 
 const issuer = v.picklist(ISSUERS);
 /** An http(s) URL without user, query or fragment, without a slash at its end: one mint is written in one way. */
 export const mintUrl = v.pipe(
   v.string(),
-  v.maxLength(200),
+  v.maxLength(CREDIT_LIMITS.mint.most),
   v.regex(/^https?:\/\/[a-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~-]+)*$/, 'the URL of a mint'),
 );
 
@@ -241,8 +259,9 @@ export function checkKeys(terms: Terms, from: Party): void {
 
 /** @throws Refusal `out-of-policy` naming the bound that the terms leave */
 export function checkTermsWithin(terms: Terms, policy: Policy, tip: number | 'not-checked'): void {
-  checkWithin('capacity in sat', terms.capacity_sat, policy.min_amount_sat, policy.max_amount_sat);
-  if (tip !== 'not-checked') checkWithin('expiry', terms.expiry, tip + policy.min_blocks, tip + policy.max_blocks);
+  const { capacity, expiry } = CREDIT_LIMITS;
+  checkWithin('capacity in sat', terms.capacity_sat, capacity.least(policy), capacity.most(policy));
+  if (tip !== 'not-checked') checkWithin('expiry', terms.expiry, expiry.least(policy, tip), expiry.most(policy, tip));
   for (const name of ['exit_feerate', 'min_conf', 'freeze_blocks', 'margin_blocks'] as const)
     checkWithin(name, terms[name], policy[name], policy[name]);
 }

@@ -10,6 +10,7 @@
  * A remainder below dust goes to the payee: it gets less than one dust limit more than it was paid.
  */
 import { feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
+import { maxSat } from '../bitcoin/amount.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import {
@@ -23,6 +24,7 @@ import {
   type Spent,
   type Template,
 } from '../bitcoin/transaction.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type Policy, type Terms } from './terms.ts';
 
@@ -57,9 +59,23 @@ export const maxPaid = (terms: Terms): bigint => terms.capacity_sat - exitFee(te
 /** The least that can be paid: below it, the payee's output would not be relayed. */
 export const minPaid = (terms: Terms): bigint => dustLimit(payoutScript(terms, 'payee'));
 
+export const PAID_LIMITS = {
+  paid: { unit: 'sat', least: minPaid, most: maxPaid },
+  /** The contract must carry a payment, and the refund of all of it. */
+  capacity: {
+    unit: 'sat',
+    least: (terms: Terms) =>
+      maxSat(minPaid(terms) + exitFee(terms), dustLimit(payoutScript(terms, 'payer')) + refundFee(terms)),
+  },
+  /** What a party pays for what the other side sets a fee of, unless it says otherwise. */
+  feerate: { unit: 'sat/kvB', most: 50_000 },
+  /** The refund's fee: a hundredth, unless more is allowed. */
+  refund: { unit: 'sat', most: (capacity: bigint) => capacity / 100n },
+} satisfies Limits;
+
 /** @throws Refusal `below-dust`, `over-capacity`: amounts that no update can carry */
 export function checkPaid(terms: Terms, paid: bigint): void {
-  if (paid < minPaid(terms))
+  if (paid < PAID_LIMITS.paid.least(terms))
     throw new Refusal(
       'below-dust',
       `${paid} sat paid in all found, at least ${minPaid(terms)} expected: the payee's output would be dust`,
@@ -67,22 +83,20 @@ export function checkPaid(terms: Terms, paid: bigint): void {
         hint: 'let the first payment be larger',
       },
     );
-  if (paid > maxPaid(terms))
+  if (paid > PAID_LIMITS.paid.most(terms))
     throw new Refusal(
       'over-capacity',
       `${paid} sat paid in all found, at most ${maxPaid(terms)} expected (capacity less the exit fee)`,
     );
 }
 
-/** The capacity must carry a payment at all. @throws Refusal `below-dust` */
+/** @throws Refusal `below-dust` */
 export function checkCapacity(terms: Terms): void {
-  const least = minPaid(terms) + exitFee(terms);
-  if (terms.capacity_sat < least || terms.capacity_sat - refundFee(terms) < dustLimit(payoutScript(terms, 'payer')))
+  const least = PAID_LIMITS.capacity.least(terms);
+  if (terms.capacity_sat < least)
     throw new Refusal('below-dust', `a capacity of ${terms.capacity_sat} sat found, at least ${least} expected`);
 }
 
-/** The most that a party pays for what the other side sets a fee of, unless it says otherwise: satoshis for 1000 vB. */
-export const MAX_FEERATE = 50_000;
 /** What a payer agrees to pay for exit and refund. */
 export interface Bounds {
   /** Satoshis for 1000 vB. */
@@ -99,14 +113,14 @@ export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-ch
   checkKeys(terms, 'payee');
   checkTermsWithin(terms, policy, tip);
   checkCapacity(terms);
-  const { maxExitFeerate: most = MAX_FEERATE, allowFee = false } = bounds;
+  const { maxExitFeerate: most = PAID_LIMITS.feerate.most, allowFee = false } = bounds;
   if (terms.exit_feerate * 1000 > most)
     throw new Refusal(
       'fee-too-high',
       `the payee wants exit and refund at ${terms.exit_feerate} sat/vB, at most ${feerateText(most)} expected`,
       { hint: 'give --max-exit-feerate if this is meant' },
     );
-  if (!allowFee && refundFee(terms) * 100n > terms.capacity_sat)
+  if (!allowFee && refundFee(terms) > PAID_LIMITS.refund.most(terms.capacity_sat))
     throw new Refusal(
       'fee-too-high',
       `a refund of ${terms.capacity_sat} sat that costs ${refundFee(terms)} sat found, at most a hundredth expected`,

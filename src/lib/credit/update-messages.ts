@@ -3,13 +3,19 @@ import * as v from 'valibot';
 import { keysetId, keysetSchema } from '../ecash/keyset.ts';
 import { outputs, promises } from '../ecash/outputs.ts';
 import type { Hex } from '../protocol/action.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
 import { contractSchema } from './terms.ts';
+
+export const UPDATE_LIMITS = {
+  until: { unit: 'Unix seconds', least: 0, most: 0xffffffffff },
+  token: { unit: 'characters', most: 100_000 },
+} satisfies Limits;
 
 /** Which wish of the payer an update fulfils, until when (Unix time), and which quote of a mint it pays. */
 const askedSchema = v.strictObject({
   id: hexOf(16),
-  until: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffffff)),
+  until: wholeIn(UPDATE_LIMITS.until),
   quote: v.nullable(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,100}$/, 'the id of a quote'))),
 });
 
@@ -34,7 +40,7 @@ const steps = {
   },
   accepted: { ...amounts, ecash: v.nullable(v.strictObject({ keyset_id: keysetId, promises })) },
   /** `token` is money: whoever reads it can spend it. */
-  received: { ...amounts, token: v.pipe(v.string(), v.startsWith('cashuB'), v.maxLength(100_000)) },
+  received: { ...amounts, token: v.pipe(v.string(), v.startsWith('cashuB'), v.maxLength(UPDATE_LIMITS.token.most)) },
 } as const;
 export type UpdateMessage = MessageOf<typeof steps>;
 export type UpdateAt<S extends UpdateMessage['step']> = Extract<UpdateMessage, { step: S }>;
