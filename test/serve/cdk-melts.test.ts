@@ -9,7 +9,7 @@ import { rollover } from '../../src/lib/credit/rollover.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
-import { INVOICE_LIMIT, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
+import { INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
@@ -51,7 +51,7 @@ describe('invoices', () => {
   it('are made by the merchant alone: one line of at most 700 bytes', async () => {
     const line = await market.invoice(reverse, 1_000n, { memo: 'x'.repeat(120) });
     expect(line).not.toContain('\n');
-    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(INVOICE_LIMIT);
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(INVOICE_LIMITS.line.most);
     expect(parseInvoice(line)).toMatchObject({
       network: 'regtest',
       mint: market.mint.url,

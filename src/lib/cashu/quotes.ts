@@ -9,6 +9,7 @@ import type { Hex, MintQuote } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { parseAs, pubkey, sat } from '../protocol/message.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { creditKind, must } from '../credit/records.ts';
 import { quoteId } from '../ecash/request.ts';
@@ -17,12 +18,14 @@ import { purseClaim, purseKind } from '../mint/purse.ts';
 import type { Store } from '../protocol/ports.ts';
 
 const TIMEOUT_MS = 10_000;
-/** No answer that is read here is longer. */
-const LONGEST = 200_000;
+export const ANSWER_LIMITS = {
+  answer: { unit: 'bytes', most: 200_000 },
+  request: { unit: 'characters', most: 20_000 },
+} satisfies Limits;
 
 const quoteSchema = v.object({
   quote: quoteId,
-  request: v.pipe(v.string(), v.maxLength(20_000)),
+  request: v.pipe(v.string(), v.maxLength(ANSWER_LIMITS.request.most)),
   unit: v.optional(v.nullable(v.literal('sat'))),
   amount: v.optional(v.nullable(sat)),
   pubkey: v.optional(v.nullable(pubkey)),
@@ -146,7 +149,7 @@ async function bounded(answer: Response): Promise<string> {
   let size = 0;
   for await (const part of answer.body ?? []) {
     size += part.length;
-    if (size > LONGEST) throw new Error(`more than ${LONGEST} bytes`);
+    if (!allows(ANSWER_LIMITS.answer, size)) throw new Error(`more than ${ANSWER_LIMITS.answer.most} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');

@@ -6,10 +6,14 @@
  * child that paid for it has none.
  */
 import type { Hex } from '../protocol/action.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { RpcError, type Rpc } from './rpc.ts';
 
-/** What a pruned node keeps at least (Bitcoin Core: MIN_BLOCKS_TO_KEEP). */
-export const KEPT_BLOCKS = 288;
+export const RECENT_LIMITS = {
+  /** What a pruned node keeps at least (Bitcoin Core: MIN_BLOCKS_TO_KEEP). */
+  blocks: { unit: 'blocks', most: 288 },
+} satisfies Limits;
+export const KEPT_BLOCKS = RECENT_LIMITS.blocks.most;
 
 /** In how many blocks the transaction is; undefined: not found, or the node has an index, which has been asked before. */
 export type Recent = (txid: Hex) => Promise<number | undefined>;

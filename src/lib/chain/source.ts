@@ -9,6 +9,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
 import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
 import type { FactSource, Gone, SpentBy } from '../protocol/ports.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
 import { spendOf } from './spends.ts';
@@ -17,7 +18,12 @@ import { spendOf } from './spends.ts';
 export const DEFAULT_FEERATE = 2000;
 /** Blocks within which a transaction should confirm. */
 const TARGET = 6;
-const STALE_S = 90 * 60;
+export const CHAIN_LIMITS = {
+  /** Of the newest block of a node. */
+  age: { unit: 'seconds', most: 90 * 60 },
+  /** What a mempool takes at least, where no estimate is known and less is the default. */
+  relayed: { unit: 'sat/kvB', most: DEFAULT_FEERATE },
+} satisfies Limits;
 /** Calls at once: Bitcoin Core queues 64 by default and refuses the rest. */
 const PARALLEL = 8;
 
@@ -129,7 +135,7 @@ async function spendsOf(node: Rpc, gone: readonly Gone[]): Promise<ReadonlyMap<s
 
 /** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */
 const aboveDefault = (least: number | undefined): number | undefined =>
-  least !== undefined && least > DEFAULT_FEERATE ? least : undefined;
+  least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
 
 /**
  * What is paid where a node estimates that: it may relay less than the transactions of contracts pay at least.
@@ -150,10 +156,10 @@ async function refuseStale(node: Rpc, info: ChainInfo, now: number): Promise<voi
   if (info.initialDownload)
     throw new Refusal('chain-stale', `the node at ${node.at} is still downloading the chain (block ${info.blocks})`);
   const age = now - (info.time ?? (await node.blockTime(info.bestBlock)));
-  if (age > STALE_S)
+  if (!allows(CHAIN_LIMITS.age, age))
     throw new Refusal(
       'chain-stale',
-      `the newest block of the node at ${node.at} is ${Math.floor(age / 60)} minutes old, at most ${STALE_S / 60} expected`,
+      `the newest block of the node at ${node.at} is ${Math.floor(age / 60)} minutes old, at most ${CHAIN_LIMITS.age.most / 60} expected`,
       {
         hint: 'wait until the node has caught up, or give --tip HEIGHT without --chain',
       },

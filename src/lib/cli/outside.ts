@@ -4,10 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { visible } from './text.ts';
 
-const LIMIT = 1_000_000;
+export const PROGRAM_LIMITS = { answer: { unit: 'bytes', most: 1_000_000 } } satisfies Limits;
 const TIMEOUT_MS = 30_000;
 
 /** What it printed; null where it printed nothing. @throws Refusal `outside-failed` */
@@ -27,14 +28,14 @@ export async function askProgram(command: string, body: object): Promise<Json> {
   let size = 0;
   child.stdout.on('data', (part: Buffer) => {
     size += part.length;
-    if (size > LIMIT) child.kill('SIGKILL');
+    if (!allows(PROGRAM_LIMITS.answer, size)) child.kill('SIGKILL');
     else parts.push(part);
   });
   const [code, signal] = await new Promise<[number | null, string | null]>((done, fail) => {
     child.on('error', (error) => fail(failed(error.message)));
     child.on('close', (exit, by) => done([exit, by]));
   });
-  if (size > LIMIT) throw failed(`more than ${LIMIT} bytes found`);
+  if (!allows(PROGRAM_LIMITS.answer, size)) throw failed(`more than ${PROGRAM_LIMITS.answer.most} bytes found`);
   if (code !== 0)
     throw failed(signal ? `ended by ${signal}, after ${TIMEOUT_MS / 1000} seconds at most` : `exit ${code}`);
   const text = Buffer.concat(parts).toString('utf8').trim();

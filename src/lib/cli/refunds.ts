@@ -5,9 +5,15 @@
  */
 import * as v from 'valibot';
 import type { Home } from '../home/home.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 
 const Hex = v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{2})+$/));
 const Id = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+export const COPY_LIMITS = {
+  address: { unit: 'characters', most: 100 },
+  /** BIP32: above it are hardened ones. */
+  index: { unit: 'number', least: 0, most: 2 ** 31 - 1 },
+} satisfies Limits;
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const RefundCopy = v.object({
@@ -19,8 +25,8 @@ const RefundCopy = v.object({
   valid_from_height: Whole,
   txid: Id,
   hex: Hex,
-  address: v.pipe(v.string(), v.maxLength(100)),
-  path: v.nullable(v.object({ chain: v.picklist([0, 1]), index: v.pipe(Whole, v.maxValue(2 ** 31 - 1)) })),
+  address: v.pipe(v.string(), v.maxLength(COPY_LIMITS.address.most)),
+  path: v.nullable(v.object({ chain: v.picklist([0, 1]), index: wholeIn(COPY_LIMITS.index) })),
 });
 
 export type RefundCopy = v.InferOutput<typeof RefundCopy>;

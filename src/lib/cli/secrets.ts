@@ -4,12 +4,14 @@
  */
 import { stat } from 'node:fs/promises';
 import { parseJson } from '../protocol/json.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { openDescriptor, readAll, readInput } from './input.ts';
 import { askPassphrase } from './prompt.ts';
 import { utf8 } from './sniff.ts';
 
-const LIMIT = 10_000;
+export const SECRET_FILE_LIMITS = { secret: { unit: 'bytes', most: 10_000 } } satisfies Limits;
+const LIMIT = SECRET_FILE_LIMITS.secret.most;
 
 export interface PassphraseValues {
   'passphrase-fd'?: number | undefined;

@@ -5,11 +5,14 @@
 import * as v from 'valibot';
 import { bytesToHex, hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
 import { DecimalText } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 
+export const PROOF_LIMITS = { amount: { unit: 'number', least: 1n, most: MAX_U64 } } satisfies Limits;
+
 const amountIn = (digits: string): bigint | undefined =>
-  /^[1-9][0-9]{0,19}$/.test(digits) && BigInt(digits) <= MAX_U64 ? BigInt(digits) : undefined;
+  /^(?:0|[1-9][0-9]{0,19})$/.test(digits) && allows(PROOF_LIMITS.amount, BigInt(digits)) ? BigInt(digits) : undefined;
 /** JSON has numbers and, above 2^53, their text; CBOR has numbers and bigints. */
 function amountOf(value: unknown): bigint | undefined {
   if (value instanceof DecimalText) return amountIn(value.text);

@@ -11,11 +11,14 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Keys, Kind, Path } from '../protocol/action.ts';
 import { believing, doubted, kept, largest, type Beliefs } from '../protocol/belief.ts';
 import { pubkey } from '../protocol/message.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { cashu } from './library.ts';
 
 /** Amounts of a keyset made here: 2^0 to 2^(AMOUNTS - 1). */
 const AMOUNTS = 32;
+
+export const KEYSET_LIMITS = { keys: { unit: 'items', most: 64 } } satisfies Limits;
 
 export const keysetId = v.pipe(v.string(), v.regex(/^01[0-9a-f]{64}$/, 'a keyset id of version 2'));
 /** A keyset as messages and files hold it: secret keys are nowhere in it. */
@@ -25,7 +28,7 @@ export const keysetSchema = v.strictObject({
   /** By amount, in decimal. */
   keys: v.pipe(
     v.record(v.pipe(v.string(), v.regex(/^[1-9]\d{0,15}$/, 'an amount')), pubkey),
-    v.check((keys) => Object.keys(keys).length <= 64, 'at most 64 keys'),
+    v.check((keys) => allows(KEYSET_LIMITS.keys, Object.keys(keys).length), `at most ${KEYSET_LIMITS.keys.most} keys`),
   ),
 });
 export type Keyset = v.InferOutput<typeof keysetSchema>;

@@ -9,6 +9,7 @@
 import * as v from 'valibot';
 import type { Hex } from '../protocol/action.ts';
 import { hexOf, pubkey, sat } from '../protocol/message.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash } from '../signing/bip340.ts';
 import { keysetId, type Keyset } from './keyset.ts';
@@ -17,8 +18,9 @@ import { cashu } from './library.ts';
 export const output = v.strictObject({ amount_sat: sat, id: keysetId, B_: pubkey });
 /** A blinded message of NUT-00. */
 export type BlindedOutput = v.InferOutput<typeof output>;
-const MOST_OUTPUTS = 64;
-export const outputs = v.pipe(v.array(output), v.minLength(1), v.maxLength(MOST_OUTPUTS));
+export const OUTPUT_LIMITS = { outputs: { unit: 'items', least: 1, most: 64 } } satisfies Limits;
+const { least, most } = OUTPUT_LIMITS.outputs;
+export const outputs = v.pipe(v.array(output), v.minLength(least), v.maxLength(most));
 
 export const promise = v.strictObject({
   amount_sat: sat,
@@ -28,7 +30,7 @@ export const promise = v.strictObject({
 });
 /** A blind signature of NUT-00 with its proof of NUT-12, which is never left out here. */
 export type BlindPromise = v.InferOutput<typeof promise>;
-export const promises = v.pipe(v.array(promise), v.minLength(1), v.maxLength(MOST_OUTPUTS));
+export const promises = v.pipe(v.array(promise), v.minLength(least), v.maxLength(most));
 
 /** Where a secret comes from. The amount is not part of it. */
 export interface Place {
@@ -49,9 +51,9 @@ export function amountsFor(amount: bigint, keyset: Keyset): bigint[] {
     .map(BigInt)
     .sort((a, b) => (a < b ? 1 : -1));
   let left = amount;
-  for (const each of known) for (; left >= each && amounts.length < MOST_OUTPUTS; left -= each) amounts.push(each);
-  if (left !== 0n || amounts.length === 0)
-    throw new Refusal('over-capacity', `no ${MOST_OUTPUTS} amounts of keyset ${keyset.id} make ${amount} sat`);
+  for (const each of known) for (; left >= each && amounts.length < most; left -= each) amounts.push(each);
+  if (left !== 0n || amounts.length < least)
+    throw new Refusal('over-capacity', `no ${most} amounts of keyset ${keyset.id} make ${amount} sat`);
   return amounts.reverse();
 }
 

@@ -7,6 +7,7 @@
  * A figure that is neither of the two stops the quote for good: mint or home came back from an older copy, and what is
  * told again would be credited twice. Not here: the contract that pays (`credit/`), asking the mint (`cashu/`).
  */
+import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Claim, Hex, Kind, MintQuote, RecordRow } from '../protocol/action.ts';
 import { believing, kept, largest, once, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { withSats } from '../protocol/json.ts';
@@ -50,8 +51,6 @@ export interface Figures {
 export const quoteClaim = (id: string): Claim => `quote:${id}`;
 /** Held by the reusable quote of the contract, so that there is one. */
 export const reusableClaim = (contract: Hex): Claim => `key:quote/${contract}`;
-/** More than there is: the limit of a quote that has none. */
-const NO_LIMIT = 2_100_000_000_000_000n;
 
 const either: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
 const fields: Beliefs<Quote> = {
@@ -84,7 +83,7 @@ export const quoteKind: Kind<Quote> = {
     name: `quote ${q.id}`,
     state: stateOf(q),
     highSat: q.creditedSat,
-    limitSat: q.amountSat ?? NO_LIMIT,
+    limitSat: q.amountSat ?? MAX_SAT,
     issuedSat: shownSat(q),
     left: q.retired,
   }),

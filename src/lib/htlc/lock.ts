@@ -6,6 +6,7 @@
  */
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export const LOCK_KINDS = ['height', 'time', 'blocks', 'seconds'] as const;
@@ -22,20 +23,24 @@ export type ValidFrom = { height: number } | { median_time: number } | { confirm
 const UNIT = 512;
 const TIME_BIT = 1 << 22;
 const MOST_RELATIVE = 0xffff;
-const MOST_TIME = 0xffffffff;
+export const LOCK_LIMITS = {
+  height: { unit: 'height', least: 1, most: LOCKTIME_THRESHOLD - 1 },
+  time: { unit: 'Unix seconds', least: LOCKTIME_THRESHOLD, most: 0xffffffff },
+  blocks: { unit: 'blocks', least: 1, most: MOST_RELATIVE },
+  seconds: { unit: 'seconds', least: UNIT, most: MOST_RELATIVE * UNIT },
+} satisfies Limits;
+export const AHEAD_LIMITS = {
+  /** An absolute lock, by tip or clock. */
+  lock: { unit: 'number', least: (now: number) => now + 1 },
+} satisfies Limits;
 
 export const isRelative = ({ kind }: Lock): boolean => kind === 'blocks' || kind === 'seconds';
 
 /** @throws Refusal `locktime-kind` for a value that a lock of its kind cannot hold */
 export function checkLock(lock: Lock): Lock {
   const { kind, value } = lock;
-  const [least, most] = {
-    height: [1, LOCKTIME_THRESHOLD - 1],
-    time: [LOCKTIME_THRESHOLD, MOST_TIME],
-    blocks: [1, MOST_RELATIVE],
-    seconds: [UNIT, MOST_RELATIVE * UNIT],
-  }[kind] as [number, number];
-  if (!Number.isSafeInteger(value) || value < least || value > most)
+  const { least, most } = LOCK_LIMITS[kind];
+  if (!Number.isSafeInteger(value) || !allows(LOCK_LIMITS[kind], value))
     throw new Refusal('locktime-kind', `a lock by ${kind} of ${value} found, ${least} to ${most} expected`);
   if (kind === 'seconds' && value % UNIT !== 0)
     throw new Refusal('locktime-kind', `a lock of ${value} seconds found, a multiple of ${UNIT} expected`, {
@@ -138,7 +143,7 @@ export function checkAhead(lock: Lock, tip: number | 'not-checked', now: number)
   if (isRelative(lock)) return 'relative';
   const from = lock.kind === 'time' ? now : tip;
   if (from === 'not-checked') return 'not-checked';
-  if (lock.value <= from)
+  if (lock.value < AHEAD_LIMITS.lock.least(from))
     throw new Refusal(
       'expired',
       `an expiry at ${lock.value} found, after ${from} expected: the refund would be valid at once`,

@@ -8,17 +8,36 @@
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import type { Hex } from '../protocol/action.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** BOLT2: 3R + 2G + 2S with R = 2, G = 2, S = 12, and the least for the payee. */
-const SAFE_DELTA = 34n;
-const SAFE_FINAL_DELTA = 18n;
-/** BOLT4: more hops fit no packet. */
-const MOST_HOPS = 27;
-const U32 = 0xffffffffn;
-const HEIGHTS_END = 499_999_999n;
+export const ROUTE_LIMITS = {
+  /** BOLT2: 3R + 2G + 2S with R = 2, G = 2, S = 12, and the least for the payee. */
+  delta: { unit: 'blocks', least: 34n },
+  finalDelta: { unit: 'blocks', least: 18n },
+  /** BOLT4: more hops fit no packet. */
+  hops: { unit: 'items', least: 1, most: 27 },
+  height: { unit: 'height', most: BigInt(LOCKTIME_THRESHOLD - 1) },
+  ahead: { unit: 'height', most: (height: bigint) => height + MAX_HTLC_CLTV },
+  /** What BOLT7 has two and four bytes for. */
+  two: { unit: 'number', most: 0xffffn },
+  four: { unit: 'number', most: 0xffffffffn },
+  amount: { unit: 'msat', most: MOST_MSAT },
+  /** Of a channel: its smallest and largest HTLC, never nothing; and what its balance has beyond the reserve. */
+  htlc: {
+    unit: 'msat',
+    least: ({ minimumMsat }: Pick<Channel, 'minimumMsat'>) => minimumMsat,
+    most: ({ maximumMsat }: Pick<Channel, 'maximumMsat'>) => maximumMsat,
+  },
+  some: { unit: 'msat', least: 1n },
+  balance: {
+    unit: 'msat',
+    most: ({ fromMsat, reserveMsat }: Pick<Channel, 'fromMsat' | 'reserveMsat'>) => fromMsat - reserveMsat,
+  },
+} satisfies Limits;
 
 export interface Channel {
   from: string;
@@ -66,9 +85,9 @@ export function parseRoute(from: Fields): RoutePlan {
     return bytes && bytesToHex(bytes);
   };
   const plan = {
-    height: from.need('height', from.whole('height', HEIGHTS_END), 'a height'),
-    amountMsat: from.need('amount_msat', from.whole('amount_msat', MOST_MSAT), 'millisatoshis'),
-    finalDelta: from.need('final_delta', from.whole('final_delta', 0xffffn), 'a number of blocks'),
+    height: from.need('height', from.whole('height', ROUTE_LIMITS.height.most), 'a height'),
+    amountMsat: from.need('amount_msat', from.whole('amount_msat', ROUTE_LIMITS.amount.most), 'millisatoshis'),
+    finalDelta: from.need('final_delta', from.whole('final_delta', ROUTE_LIMITS.two.most), 'a number of blocks'),
     paymentHash: hex('payment_hash'),
     paymentSecret: hex('payment_secret'),
     channels: from.need('channels', from.objects('channels', parseChannel), 'a list of channels'),
@@ -79,18 +98,18 @@ export function parseRoute(from: Fields): RoutePlan {
 }
 
 function parseChannel(from: Fields): Channel {
-  const msat = (name: string) => from.whole(name, MOST_MSAT);
+  const msat = (name: string) => from.whole(name, ROUTE_LIMITS.amount.most);
   return {
     from: nameIn(from, 'from'),
     to: nameIn(from, 'to'),
     fromMsat: from.need('balance_from_msat', msat('balance_from_msat')),
     toMsat: from.need('balance_to_msat', msat('balance_to_msat')),
-    feeBaseMsat: from.need('fee_base_msat', from.whole('fee_base_msat', U32)),
-    feePpm: from.need('fee_ppm', from.whole('fee_ppm', U32)),
-    cltvDelta: from.need('cltv_delta', from.whole('cltv_delta', 0xffffn)),
+    feeBaseMsat: from.need('fee_base_msat', from.whole('fee_base_msat', ROUTE_LIMITS.four.most)),
+    feePpm: from.need('fee_ppm', from.whole('fee_ppm', ROUTE_LIMITS.four.most)),
+    cltvDelta: from.need('cltv_delta', from.whole('cltv_delta', ROUTE_LIMITS.two.most)),
     reserveMsat: msat('reserve_msat') ?? 0n,
     minimumMsat: msat('htlc_minimum_msat') ?? 0n,
-    maximumMsat: msat('htlc_maximum_msat') ?? MOST_MSAT,
+    maximumMsat: msat('htlc_maximum_msat') ?? ROUTE_LIMITS.amount.most,
     pubkey: from.has('to_pubkey') ? bytesToHex(pointIn(from, 'to_pubkey')) : undefined,
     shortChannelId: from.text('short_channel_id'),
   };
@@ -135,8 +154,9 @@ function checkChain(channels: readonly Channel[]): void {
   const refuse = (text: string): never => {
     throw new Refusal('malformed-message', text);
   };
-  if (channels.length === 0 || channels.length > MOST_HOPS)
-    refuse(`channels: ${channels.length} found, 1 to ${MOST_HOPS} expected`);
+  const { hops } = ROUTE_LIMITS;
+  if (!allows(hops, channels.length))
+    refuse(`channels: ${channels.length} found, ${hops.least} to ${hops.most} expected`);
   channels.forEach((channel, i) => {
     const next = channels[i + 1];
     if (next && next.from !== channel.to)
@@ -150,17 +170,17 @@ function checkChain(channels: readonly Channel[]): void {
 function checkDeltas({ channels, finalDelta }: RoutePlan, unsafe: boolean): void {
   if (unsafe) return;
   const hint = '--unsafe-deltas plans it all the same, for textbooks and tests';
-  const short = channels.slice(1).find(({ cltvDelta }) => cltvDelta < SAFE_DELTA);
+  const short = channels.slice(1).find(({ cltvDelta }) => !allows(ROUTE_LIMITS.delta, cltvDelta));
   if (short)
     throw new Refusal(
       'unsafe-expiry',
-      `a delta of ${short.cltvDelta} blocks at ${short.from} found, at least ${SAFE_DELTA} expected (BOLT2): too little time to claim on the chain`,
+      `a delta of ${short.cltvDelta} blocks at ${short.from} found, at least ${ROUTE_LIMITS.delta.least} expected (BOLT2): too little time to claim on the chain`,
       { hint },
     );
-  if (finalDelta < SAFE_FINAL_DELTA)
+  if (!allows(ROUTE_LIMITS.finalDelta, finalDelta))
     throw new Refusal(
       'unsafe-expiry',
-      `a final delta of ${finalDelta} blocks found, at least ${SAFE_FINAL_DELTA} expected (BOLT2)`,
+      `a final delta of ${finalDelta} blocks found, at least ${ROUTE_LIMITS.finalDelta.least} expected (BOLT2)`,
       {
         hint,
       },
@@ -172,13 +192,13 @@ function checkHop(channel: Channel, amount: bigint, expiry: bigint, height: bigi
   const refuse = (text: string): never => {
     throw new Refusal('route-limit', `${from} to ${to}: ${text}`);
   };
-  if (amount === 0n) refuse('an HTLC of 0 msat found, more expected');
-  if (amount < minimumMsat) refuse(`${amount} msat found, at least ${minimumMsat} expected`);
-  if (amount > maximumMsat) refuse(`${amount} msat found, at most ${maximumMsat} expected`);
-  if (amount + reserveMsat > fromMsat)
+  if (!allows(ROUTE_LIMITS.some, amount)) refuse('an HTLC of 0 msat found, more expected');
+  if (amount < ROUTE_LIMITS.htlc.least(channel)) refuse(`${amount} msat found, at least ${minimumMsat} expected`);
+  if (amount > ROUTE_LIMITS.htlc.most(channel)) refuse(`${amount} msat found, at most ${maximumMsat} expected`);
+  if (amount > ROUTE_LIMITS.balance.most(channel))
     refuse(`${amount} msat found, at most ${maxSat(fromMsat - reserveMsat, 0n)} of ${from}'s balance expected`);
-  if (expiry > HEIGHTS_END) refuse(`expiry ${expiry} found, a height expected`);
-  if (expiry > height + MAX_HTLC_CLTV)
+  if (!allows(ROUTE_LIMITS.height, expiry)) refuse(`expiry ${expiry} found, a height expected`);
+  if (expiry > ROUTE_LIMITS.ahead.most(height))
     refuse(`expiry ${expiry} found, at most ${MAX_HTLC_CLTV} blocks above ${height} expected`);
 }
 

@@ -12,6 +12,7 @@
  */
 import { OP, Script, ScriptNum } from '@scure/btc-signer/script.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { lockFrom, lockNumber, lockOpcode, type Lock, type LockKind } from './lock.ts';
 
 export const VARIANTS = [
@@ -182,11 +183,13 @@ export function readScript(text: string, script: Uint8Array): Holes | undefined 
   return at === found.length && equalBytes(writeScript(text, holes), script) ? holes : undefined;
 }
 
-/** No known script is longer, and what is long costs time to read. */
-const LONGEST = 520;
+export const SCRIPT_LIMITS = {
+  /** No known script is longer, and what is long costs time to read. */
+  script: { unit: 'bytes', most: 520 },
+} satisfies Limits;
 
 function decoded(script: Uint8Array): readonly (string | number | Uint8Array)[] | undefined {
-  if (script.length > LONGEST) return undefined;
+  if (!allows(SCRIPT_LIMITS.script, script.length)) return undefined;
   try {
     return Script.decode(script) as (keyof typeof OP | number | Uint8Array)[];
   } catch {
@@ -196,7 +199,7 @@ function decoded(script: Uint8Array): readonly (string | number | Uint8Array)[] 
 
 function numberOf(item: string | number | Uint8Array | undefined): number {
   if (typeof item === 'number') return item;
-  if (!(item instanceof Uint8Array) || item.length > 5) return NaN;
+  if (!(item instanceof Uint8Array)) return NaN;
   try {
     return Number(ScriptNum(5).decode(item));
   } catch {

@@ -6,6 +6,7 @@ import { hash160, sha256 } from '@scure/btc-signer/utils.js';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pushesOf } from './identify.ts';
 
@@ -18,8 +19,10 @@ export interface Secret {
   input: number;
 }
 
-/** Consensus takes no longer element in these scripts. */
-const LONGEST = 520;
+export const SECRET_LIMITS = {
+  /** Consensus takes no longer element in these scripts. */
+  element: { unit: 'bytes', most: 520 },
+} satisfies Limits;
 
 /** Is it the preimage of this hash: SHA256 of 32 bytes, HASH160 of 20? */
 const opens = (preimage: Uint8Array, hash: Hex): boolean =>
@@ -31,7 +34,7 @@ export type Shown = readonly Uint8Array[];
 /** @throws Refusal `no-preimage` */
 export function secretIn(shown: readonly Shown[], hash: Hex): Secret {
   for (const [input, elements] of shown.entries()) {
-    const preimage = elements.find((element) => element.length <= LONGEST && opens(element, hash));
+    const preimage = elements.find((element) => allows(SECRET_LIMITS.element, element.length) && opens(element, hash));
     if (preimage) return { preimage: bytesToHex(preimage), hash, path: 'claim', input };
   }
   throw new Refusal('no-preimage', `${shown.length} inputs found, none of which reveals a preimage of ${hash}`, {

@@ -14,6 +14,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Facts, Party } from '../protocol/action.ts';
+import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { height, hexOf, pubkey, sat } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { createHtlc } from './create.ts';
@@ -32,7 +33,18 @@ const side = v.strictObject({
 });
 export type Side = v.InferOutput<typeof side>;
 
-const blocks = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000));
+export const SWAP_LIMITS = {
+  margin: { unit: 'blocks', least: 1, most: 10_000 },
+  /** What this side wants the margin to be. */
+  agreed: { unit: 'blocks', least: (asked: number) => asked },
+  /** The initiator's: room for the responder's before it. */
+  offer: { unit: 'height', least: (tip: number, margin: number) => tip + 4 * margin + 1 },
+  /** The initiator's: the responder claims last. */
+  order: { unit: 'height', least: (answer: number, margin: number) => answer + margin },
+  /** Of a step that ends at a height. */
+  step: { unit: 'height', most: (end: number) => end - 1 },
+} satisfies Limits;
+const blocks = wholeIn(SWAP_LIMITS.margin);
 export const offerSchema = v.strictObject({
   /** SHA256 of the preimage that the initiator knows. */
   hash: hexOf(32),
@@ -107,7 +119,7 @@ export const claimBy = ({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>):
 /** @throws Refusal `unsafe-expiry`: the responder must have time to claim after the initiator's last moment */
 export function checkOrder({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>): void {
   const { margin_blocks: margin } = offer;
-  if (offer.expiry < answer.expiry + margin)
+  if (offer.expiry < SWAP_LIMITS.order.least(answer.expiry, margin))
     throw new Refusal(
       'unsafe-expiry',
       `expiries ${offer.expiry} (initiator) and ${answer.expiry} (responder) found, ${answer.expiry + margin} or later expected for the initiator's: the responder claims last and needs ${margin} blocks`,
@@ -116,7 +128,7 @@ export function checkOrder({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'
 
 /** @throws Refusal `expired` from the height on at which a step would leave too little time */
 export function checkTime(tip: Tip, by: number, what: string): void {
-  if (tip !== 'not-checked' && tip >= by)
+  if (tip !== 'not-checked' && tip > SWAP_LIMITS.step.most(by))
     throw new Refusal('expired', `height ${tip} found; ${what} only before ${by}`, {
       hint: 'nothing is lost: what was funded is refunded at its expiry',
     });
@@ -129,7 +141,7 @@ export const minConfOf = (network: string): number => (network === 'regtest' ? 1
 
 /** The initiator states the margin; how little of it is enough is each side's own policy. @throws Refusal `unsafe-expiry` */
 export function checkMargin({ margin_blocks: margin }: Offer, least: number): void {
-  if (margin < least)
+  if (margin < SWAP_LIMITS.agreed.least(least))
     throw new Refusal('unsafe-expiry', `a margin of ${margin} blocks found, at least ${least} expected`, {
       blame: 'initiator',
       hint: 'give --margin if less is meant',
@@ -138,7 +150,7 @@ export function checkMargin({ margin_blocks: margin }: Offer, least: number): vo
 
 /** An offer must leave room for a responder's expiry before its own. @throws Refusal `unsafe-expiry` */
 export function checkOffer({ expiry, margin_blocks: margin }: Offer, tip: Tip): void {
-  if (tip !== 'not-checked' && expiry <= tip + 4 * margin)
+  if (tip !== 'not-checked' && expiry < SWAP_LIMITS.offer.least(tip, margin))
     throw new Refusal(
       'unsafe-expiry',
       `an expiry at ${expiry} found, later than ${tip + 4 * margin} expected: four times ${margin} blocks from now`,

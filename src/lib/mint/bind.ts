@@ -5,14 +5,13 @@
  * nobody but the payer can mint from it. The payer makes it at the mint; the payee asks the mint what it is, and from then
  * on every payment goes to it. Asked again, the payee tells which one is bound.
  */
-import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { boundTo } from '../credit/quotes.ts';
 import { must, creditKind, type Credit } from '../credit/records.ts';
 import { upTo } from '../credit/spans.ts';
 import { waitingOf } from '../credit/waiting.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { checkSame, hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
+import { checkSame, hexOf, messageParser, sat, text, type MessageOf } from '../protocol/message.ts';
 import { checkHome, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import {
@@ -34,7 +33,7 @@ import { newPurse, purseClaim, purseKind, type Purse } from './purse.ts';
 const FUNDED = ['open', 'closing', 'closed', 'rolled', 'exiting'] as const;
 
 /** `id` is new each time: what was bound before may have been given up since. */
-const said = { contract: contractSchema, id: hexOf(16), mint: v.pipe(v.string(), v.maxLength(200)), quote: quoteId };
+const said = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };
 /** What the payee counts as paid, and what of it belongs to this quote. */
 const told = { ...said, paid_sat: sat, credited_sat: sat };
 const steps = { made: said, bound: told, stored: told } as const;

@@ -10,14 +10,18 @@ import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { hexOf, parseAs, sat, text } from '../protocol/message.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { checkSeal, messageHash, seal } from '../signing/seal.ts';
 import { looksLikeRequest } from '../ecash/request.ts';
 
-/** Mints take 1,024 bytes; a wallet may wrap the line in a field of its own. */
-export const INVOICE_LIMIT = 700;
+export const INVOICE_LIMITS = {
+  /** Mints take 1,024; a wallet may wrap the line in a field of its own. */
+  line: { unit: 'bytes', most: 700 },
+  memo: { unit: 'characters', most: 120 },
+} satisfies Limits;
 
 const schema = v.strictObject({
   type: v.literal('invoice'),
@@ -28,7 +32,7 @@ const schema = v.strictObject({
   amount_sat: sat,
   id: hexOf(16),
   expiry: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  memo: v.optional(v.pipe(v.string(), v.maxLength(120))),
+  memo: v.optional(v.pipe(v.string(), v.maxLength(INVOICE_LIMITS.memo.most))),
   auth: hexOf(64),
 });
 
@@ -58,8 +62,8 @@ export function signInvoice(terms: InvoiceTerms, secret: Uint8Array): string {
   const body = { type: 'invoice', version: 1, network, mint, contract, amount_sat: amountSat, id, expiry };
   const line = printJson(seal({ ...body, ...(memo !== undefined && { memo }) }, secret));
   const bytes = new TextEncoder().encode(line).length;
-  if (bytes > INVOICE_LIMIT)
-    throw new Refusal('usage', `an invoice of ${bytes} bytes found, at most ${INVOICE_LIMIT} expected`, {
+  if (!allows(INVOICE_LIMITS.line, bytes))
+    throw new Refusal('usage', `an invoice of ${bytes} bytes found, at most ${INVOICE_LIMITS.line.most} expected`, {
       hint: 'shorten --memo',
     });
   return line;
@@ -71,7 +75,8 @@ export function parseInvoice(line: string): Invoice {
   if (looksLikeRequest(line))
     throw new Refusal('not-an-invoice', 'a request for ecash found, an invoice of a merchant expected');
   try {
-    if (new TextEncoder().encode(line).length > INVOICE_LIMIT) throw new Error(`more than ${INVOICE_LIMIT} bytes`);
+    if (!allows(INVOICE_LIMITS.line, new TextEncoder().encode(line).length))
+      throw new Error(`more than ${INVOICE_LIMITS.line.most} bytes`);
     const document = parseJson(line.trim());
     const { amount_sat: amountSat, type: _, version: __, auth: ___, ...rest } = parseAs(schema, document);
     return { ...rest, amountSat, digest: bytesToHex(messageHash(document as object)), document: document as object };

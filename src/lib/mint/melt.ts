@@ -11,12 +11,10 @@ import type { Credit, PayerCredit } from '../credit/records.ts';
 import { authOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { checkInvoice, signInvoiceReceipt, type Invoice } from './invoice.ts';
-import { BY_RECEIPT, newInvoice, type Due, type InvoiceRecord, type Melt, type Tab } from './records.ts';
-
-/** More invoices than these wait for no merchant: it settles first. */
-const MOST_DUE = 500;
+import { BY_RECEIPT, newInvoice, type Due, type InvoiceRecord, TAB_LIMITS, type Melt, type Tab } from './records.ts';
 
 export type MeltRecords = { contract: Credit; invoice: InvoiceRecord; melt: Melt; tab: Tab };
 type Found = Partial<MeltRecords>;
@@ -38,6 +36,11 @@ export type Verdict =
   | { status: 'failed'; digest: Hex; code?: ErrorCode | undefined }
   | { status: 'unknown' };
 
+export const MELT_LIMITS = {
+  /** When an invoice can be paid: before its end. */
+  payable: { unit: 'Unix seconds', most: (expiry: number) => expiry - 1 },
+} satisfies Limits;
+
 type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
 
 /** The merchant's contract that an invoice is paid over. @throws Refusal `not-an-invoice` where this home serves none such */
@@ -53,7 +56,7 @@ function reverseOf(c: Credit | undefined, invoice: Invoice, now: Now): Reverse {
 }
 
 /** Can the contract owe so much more? @throws Refusal `frozen`, `funding-missing`, `below-dust`, `over-capacity`, … */
-function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { facts, stopped }: Now): void {
+export function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { facts, stopped }: Now): void {
   if (stopped) throw stopped;
   if (c.restored)
     throw new Refusal(
@@ -63,7 +66,7 @@ function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { facts, st
         hint: 'compare with the merchant, then ecash-quote --confirm',
       },
     );
-  if (facts.now >= expiry)
+  if (facts.now > MELT_LIMITS.payable.most(expiry))
     throw new Refusal('invoice-expired', `the invoice ended at ${expiry}, it is ${facts.now} (Unix seconds)`);
   if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
   checkNotFrozen(facts.tip, c.terms);
@@ -163,9 +166,10 @@ const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): Verdict => ({
 });
 
 /** What is still due; settled ones make room. @throws Refusal `invoices-unsettled` */
-function checkDue(due: readonly Due[], settledSat: bigint): readonly Due[] {
-  const left = due.length < MOST_DUE ? due : due.filter(({ owedSat }) => owedSat > settledSat);
-  if (left.length >= MOST_DUE)
+export function checkDue(due: readonly Due[], settledSat: bigint): readonly Due[] {
+  const left = due.length < TAB_LIMITS.due.most ? due : due.filter(({ owedSat }) => owedSat > settledSat);
+  // One more comes.
+  if (!allows(TAB_LIMITS.due, left.length + 1))
     throw new Refusal('invoices-unsettled', `${left.length} paid invoices wait for the merchant to settle them`);
   return left;
 }

@@ -10,6 +10,7 @@
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, doubted, kept, largest, once, united } from '../protocol/belief.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { withSats } from '../protocol/json.ts';
 
 export interface InvoiceRecord {
@@ -103,6 +104,11 @@ export const meltKind: Kind<Melt> = {
 };
 
 const dues = united<Due>(({ id }) => id).merged!;
+export const TAB_LIMITS = {
+  /** Paid, and not settled by the merchant. */
+  due: { unit: 'items', most: 500 },
+} satisfies Limits;
+
 export const tabKind: Kind<Tab> = {
   name: 'tab',
   parse: (json) => withSats(json) as Tab,

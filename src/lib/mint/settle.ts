@@ -16,26 +16,32 @@ import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkInvoice, INVOICE_LIMIT, isInvoiceReceipt, parseInvoice, type Invoice } from './invoice.ts';
+import { checkInvoice, INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, type Invoice } from './invoice.ts';
 import {
   BY_RECEIPT,
   invoiceClaim,
   invoiceKind,
   newInvoice,
+  TAB_LIMITS,
   tabClaim,
   tabKind,
   type InvoiceRecord,
   type Tab,
 } from './records.ts';
 
-const shown = v.nullable(v.strictObject({ text: v.pipe(v.string(), v.maxLength(INVOICE_LIMIT)), receipt: hexOf(64) }));
+const shown = v.nullable(
+  v.strictObject({ text: v.pipe(v.string(), v.maxLength(INVOICE_LIMITS.line.most)), receipt: hexOf(64) }),
+);
 /** `id` is new each time: the same question again is another one, with another answer. */
 const asked = { contract: contractSchema, id: hexOf(16), paid_sat: sat, shown };
 const answered = {
   ...asked,
   owed_sat: sat,
   /** Oldest first; `owed_sat`: what was owed in all once it was. */
-  invoices: v.pipe(v.array(v.strictObject({ id: hexOf(16), amount_sat: sat, owed_sat: sat })), v.maxLength(500)),
+  invoices: v.pipe(
+    v.array(v.strictObject({ id: hexOf(16), amount_sat: sat, owed_sat: sat })),
+    v.maxLength(TAB_LIMITS.due.most),
+  ),
 };
 const steps = { queried: asked, stated: answered, checked: answered } as const;
 export type SettleMessage = MessageOf<typeof steps>;

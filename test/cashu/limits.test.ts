@@ -1,0 +1,26 @@
+/** The limits of what a mint answers. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { ANSWER_LIMITS, mintQuote } from '../../src/lib/cashu/quotes.ts';
+import { limits } from '../support/limits.ts';
+
+let server: Server;
+let answer = '';
+beforeAll(async () => {
+  server = createServer((_, response) => void response.end(answer));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+});
+afterAll(() => void server.close());
+const says = (text: string) => {
+  answer = text;
+  return mintQuote(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'q1');
+};
+const quote = (request: string) => JSON.stringify({ quote: 'q1', request, amount_paid: 3, amount_issued: 2 });
+
+describe('an answer of a mint', () => {
+  limits(ANSWER_LIMITS, {
+    answer: { takes: (n: number) => says(quote('r').padEnd(n)), above: 'mint-unavailable' },
+    request: { takes: (n: number) => says(quote('r'.repeat(n))), above: 'mint-unavailable' },
+  });
+});

@@ -1,0 +1,88 @@
+/** The limits of what comes into commands beside their messages: copies, secrets, answers of programs, numbers in flags. */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { askProgram, PROGRAM_LIMITS } from '../../src/lib/cli/outside.ts';
+import { COPY_LIMITS, readRefunds } from '../../src/lib/cli/refunds.ts';
+import { readPassphrase, SECRET_FILE_LIMITS } from '../../src/lib/cli/secrets.ts';
+import { limits } from '../support/limits.ts';
+import { freshDir, ROOT } from './run.ts';
+
+describe('files', () => {
+  const copy = { type: 'refund-copy', version: 1, network: 'regtest', contract: 'ab'.repeat(32), capacity_sat: 1 };
+  const rest = { valid_from_height: 1, txid: 'ab'.repeat(32), hex: '00', address: 'a', path: null };
+  /** Is the copy with this change read? */
+  const reads = (change: object): boolean => {
+    const copies = [{ name: 'a', body: { ...copy, ...rest, ...change } }];
+    const { read, unreadable } = readRefunds({ copies: () => ({ copies, unreadable: [] }), network: 'regtest' });
+    expect(read.length + unreadable.length).toBe(1);
+    return read.length === 1;
+  };
+  limits(COPY_LIMITS, {
+    address: { takes: (n: number) => reads({ address: 'a'.repeat(n) }), above: 'not taken' },
+    index: { takes: (index: number) => reads({ path: { chain: 0, index } }), below: 'not taken', above: 'not taken' },
+  });
+  limits(SECRET_FILE_LIMITS, {
+    secret: {
+      takes(n: number) {
+        const file = join(freshDir(), 'secret');
+        writeFileSync(file, 'x'.repeat(n), { mode: 0o600 });
+        return readPassphrase({ 'passphrase-file': file });
+      },
+      above: 'too-large',
+    },
+  });
+});
+
+describe('programs', () => {
+  limits(PROGRAM_LIMITS, {
+    answer: {
+      // A list of one text.
+      takes: async (n: number) =>
+        expect(await askProgram(`printf '["'; head -c ${n - 4} /dev/zero | tr '\\0' x; printf '"]'`, {})).toEqual([
+          'x'.repeat(n - 4),
+        ]),
+      above: 'outside-failed',
+    },
+  });
+});
+
+describe('numbers in flags', () => {
+  interface NumberFlag {
+    min?: number;
+    max?: number;
+    parse(input: string, context: object, options: object): Promise<number>;
+  }
+  it('are taken from their least to their most, and no further', async () => {
+    const files = readdirSync(join(ROOT, 'src/commands'), { recursive: true, encoding: 'utf8' });
+    let tried = 0;
+    for (const file of files.filter((name) => name.endsWith('.ts'))) {
+      const { default: command } = (await import(join(ROOT, 'src/commands', file))) as { default: { flags?: object } };
+      for (const [name, flag] of Object.entries((command.flags ?? {}) as Record<string, NumberFlag>)) {
+        const takes = (n: number) =>
+          flag.parse(String(n), {}, { ...flag, name }).then(
+            () => true,
+            () => false,
+          );
+        if (flag.min !== undefined)
+          expect([file, name, await takes(flag.min - 1), await takes(flag.min), await takes(flag.min + 1)]).toEqual([
+            file,
+            name,
+            false,
+            true,
+            true,
+          ]);
+        if (flag.max !== undefined)
+          expect([file, name, await takes(flag.max - 1), await takes(flag.max), await takes(flag.max + 1)]).toEqual([
+            file,
+            name,
+            true,
+            true,
+            false,
+          ]);
+        if (flag.min !== undefined || flag.max !== undefined) tried += 1;
+      }
+    }
+    expect(tried).toBeGreaterThan(40);
+  });
+});
