@@ -16,20 +16,24 @@ import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
 export interface MessageOptions {
   desk: Desk;
-  /** Messages at once, waiting ones included; more get 503. */
+  /** Messages at once, waiting ones included, and as many that are still arriving; more get 503. Each takes `MESSAGE_LIMIT` bytes at most. */
   queue: number;
   /** How long a message may take to arrive. */
   timeoutMs: number;
 }
 
 export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
+  let arriving = 0;
   let running = 0;
   return {
     methods: ['POST'],
     messages: true,
     async answer(request, isStopping) {
       const refusal = refusalOf(request.headers);
-      const body = await bodyOf(request, timeoutMs); // read in any case, or its sender would not see the answer
+      if (arriving >= queue) throw generic('busy');
+      arriving += 1;
+      // Read in any case, or its sender would not see the answer.
+      const body = await bodyOf(request, timeoutMs).finally(() => (arriving -= 1));
       if (refusal) throw refusal;
       if (isStopping()) throw generic('stopping');
       if (running >= queue) throw generic('busy');

@@ -8,7 +8,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { note } from '../cli/output.ts';
 import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { connectionsOf } from './connections.ts';
 import { codeOf, errorLine, failureIn, type Log } from './desk.ts';
+
 import type { Listener } from './listener.ts';
 
 export interface Address {
@@ -82,6 +84,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
       connectionsCheckingInterval: 500,
     },
     async (request, response) => {
+      if (!connections.take(request, response)) return;
       const start = performance.now();
       const asked = nameOf(request, paths);
       const path = asked === undefined ? undefined : paths[asked];
@@ -102,16 +105,17 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
         });
       // Whoever does not read its answer does not keep the connection.
       request.socket.setTimeout(timeoutMs);
-      answer(request, response, said, path, stopping);
+      answer(request, response, said, path, stopping || connections.isLast(request.socket));
     },
   );
+  const connections = connectionsOf(server);
   server.maxConnections = options.connections;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // Whoever hangs up has asked nothing, and hears nothing.
     if (error.code === 'ECONNRESET') return void socket.destroy();
     const line = errorLine(generic(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed'));
     options.log({ from: 'http', code: codeOf(line)!, ms: 0 });
-    refuseRaw(socket, line);
+    connections.refuse(socket, rawRefusal(line));
   });
   await listening(server, host, port);
   if (!isLoopback(host)) note(`${host} can be reached from other machines: ${options.advice}`);
@@ -124,7 +128,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
     stop() {
       stopping = true;
       server.close();
-      server.closeIdleConnections();
+      connections.stop();
     },
   };
 }
@@ -173,20 +177,17 @@ function answer(
   response.end(request.method === 'HEAD' ? '' : text);
 }
 
-/** For a connection on which no request is being answered; any other is closed. */
-function refuseRaw(socket: Socket, line: string): void {
-  if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
+/** The bytes of a refusal where there is no request to answer. */
+function rawRefusal(line: string): string {
   const body = `${line}\n`;
-  socket.end(
-    [
-      `HTTP/1.1 ${statusOf(line)} Refused`,
-      'content-type: application/json',
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  );
+  return [
+    `HTTP/1.1 ${statusOf(line)} Refused`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+    '',
+    body,
+  ].join('\r\n');
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

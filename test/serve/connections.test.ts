@@ -1,0 +1,163 @@
+/** The connections of an HTTP server, by raw bytes: what is silent, broken or pipelined holds neither a place nor the end up. */
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { httpListener, type Paths } from '../../src/lib/serve/http.ts';
+import { messagePath } from '../../src/lib/serve/http-paths.ts';
+
+const ending: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ending.splice(0)) await end();
+});
+
+/** A server whose desk answers when it is told to. */
+async function served(more: { connections?: number; timeoutMs?: number; queue?: number } = {}) {
+  const { connections = 4, timeoutMs = 10_000, queue = 4 } = more;
+  const taken: string[] = [];
+  let answer = Promise.withResolvers<void>();
+  const desk = async (text: string) => {
+    taken.push(text);
+    await answer.promise;
+    return JSON.stringify({ took: text });
+  };
+  const paths: Paths = {
+    '/': messagePath({ desk, queue, timeoutMs }),
+    '/healthz': { methods: ['GET'], answer: async () => '{"well":true}' },
+  };
+  const codes: string[] = [];
+  const log = ({ code }: { code: string }) => void codes.push(code);
+  const options = { name: 'http', host: '127.0.0.1', port: 0, paths, advice: '', log, connections, timeoutMs };
+  const listener = await httpListener(options);
+  let over = false;
+  const run = listener.run().then(() => (over = true));
+  const sockets: Socket[] = [];
+  ending.push(async () => {
+    answer.resolve();
+    sockets.forEach((socket) => socket.destroy());
+    listener.stop();
+    await run;
+  });
+  const port = Number(new URL(String(listener.said['http'])).port);
+  const open = (bytes: string, ends = true) => {
+    // `ends` false: a client that keeps its half open for ever.
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('end', () => void (ends && socket.end()));
+    sockets.push(socket);
+    let said = '';
+    socket.on('data', (part) => (said += String(part)));
+    socket.on('error', () => {});
+    const closed = new Promise<string>((done) => socket.on('close', () => done(said)));
+    if (bytes !== '') socket.write(bytes);
+    return { socket, closed, said: () => said };
+  };
+  const release = () => (answer.resolve(), (answer = Promise.withResolvers()));
+  return { open, listener, run, isOver: () => over, taken, codes, release, port };
+}
+const post = (body: string, length = body.length) =>
+  `POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`;
+const GET = 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n';
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await sleep(5);
+};
+
+describe('a connection that is refused', () => {
+  it.each([
+    ['says nothing', ''],
+    ['says half a header', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-'],
+  ])('where it %s, gives its place to another, though its client hangs on', async (_, bytes) => {
+    const { open, codes } = await served({ connections: 2, timeoutMs: 600 });
+    const held = [open(bytes, false), open(bytes, false)];
+    await until(() => codes.length === 2);
+    expect(codes).toEqual(['too-slow', 'too-slow']);
+    await until(() => held.every(({ said }) => said().includes('408')));
+    while (!(await open(`${GET.slice(0, -2)}connection: close\r\n\r\n`).closed).includes('well')) await sleep(50);
+  });
+});
+
+describe('two requests on one connection', () => {
+  it('without waiting: the first is answered, the second not looked at, and the connection ends', async () => {
+    const { open, taken, release } = await served();
+    const one = open(post('[1]') + post('[2]') + GET.repeat(2_000));
+    await until(() => taken.length > 0);
+    release();
+    const said = await one.closed;
+    expect(taken).toEqual(['[1]']);
+    expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+    expect(said).toContain('connection: close');
+  });
+
+  it('one after the other: both are answered', async () => {
+    const { open, said } = await served().then((s) => ({ ...s, ...s.open(GET) }));
+    await until(() => said().includes('well'));
+    const second = open(GET);
+    await until(() => second.said().includes('well'));
+    second.socket.write(GET);
+    await until(() => second.said().split('"well"').length === 3);
+  });
+
+  it('the second no request at all: the answer to the first is its own, and the end', async () => {
+    const { open, taken, release, codes } = await served();
+    const one = open(`${post('[1]')}RUBBISH\r\n\r\n`);
+    await until(() => taken.length > 0 && codes.length > 0);
+    release();
+    const said = await one.closed;
+    expect(said).toContain('HTTP/1.1 200');
+    expect(said).toContain('{"took":"[1]"}');
+    expect(said).not.toContain('400');
+  });
+});
+
+describe('a body that breaks off', () => {
+  it('is refused at once', async () => {
+    const { open, taken } = await served();
+    const bad =
+      'POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n';
+    expect(await open(bad).closed).toContain('HTTP/1.1 400');
+    expect(taken).toEqual([]);
+  });
+
+  it('or stays away takes the place of one message: so many may arrive at once as may wait', async () => {
+    const { open, taken, release } = await served({ queue: 2, connections: 8 });
+    const slow = [open(post('[', 900_000)), open(post('[', 900_000))];
+    await sleep(50);
+    const refused = await open(post('[3]')).closed;
+    expect(refused).toContain('HTTP/1.1 503');
+    expect(refused).toContain('"busy"');
+    slow[0]!.socket.destroy();
+    await sleep(50);
+    const taking = open(post('[4]'));
+    await until(() => taken.length > 0);
+    release();
+    await until(() => taking.said().includes('took'));
+    expect(taken).toEqual(['[4]']);
+  });
+});
+
+describe('a server that stops', () => {
+  it.each([
+    ['a silent connection', ''],
+    ['half a request line', 'GET / HT'],
+    ['half a header', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-'],
+    ['an answered connection that is kept', GET],
+  ])('waits for no %s', async (_, bytes) => {
+    const { open, listener, run } = await served();
+    const one = open(bytes);
+    if (bytes === GET) await until(() => one.said().includes('well'));
+    else await sleep(50);
+    listener.stop();
+    await run;
+    await one.closed;
+  });
+
+  it('answers what it took, and ends then', async () => {
+    const { open, listener, run, isOver, taken, release } = await served();
+    const one = open(post('[1]'));
+    await until(() => taken.length > 0);
+    listener.stop();
+    await sleep(50);
+    expect(isOver()).toBe(false);
+    release();
+    expect(await one.closed).toContain('{"took":"[1]"}');
+    await run;
+  });
+});
