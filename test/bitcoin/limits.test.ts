@@ -15,6 +15,7 @@ import {
 import { EXPIRY_LIMITS, parseExpiry } from '../../src/lib/bitcoin/locktime.ts';
 import { CHILD_LIMITS, childOf, childVsize } from '../../src/lib/bitcoin/package.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { checkDust, DUST_LIMITS } from '../../src/lib/bitcoin/script.ts';
 import { FORM_LIMITS } from '../../src/lib/protocol/message.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { limits } from '../support/limits.ts';
@@ -29,6 +30,23 @@ const sats = [
 ] as const;
 
 describe('amounts', () => limits(AMOUNT_LIMITS, { sat: sats }));
+
+describe('outputs', () => {
+  const scripts = [
+    `5120${'00'.repeat(32)}`,
+    `0014${'00'.repeat(20)}`,
+    `76a914${'00'.repeat(20)}88ac`,
+    '51024e73',
+    '6a',
+  ];
+  limits(DUST_LIMITS, {
+    output: scripts.map((script) => ({
+      takes: (sat: bigint) => checkDust({ sat, script }, (least) => `at least ${least} expected`),
+      figures: [script],
+      below: 'below-dust' as const,
+    })),
+  });
+});
 
 describe('fees', () => {
   const vsize = 154;

@@ -5,12 +5,15 @@ import { describe, expect, it } from 'vitest';
 import { refusal } from '../support/refusal.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import type { Network } from '../../src/lib/bitcoin/network.ts';
+import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
+import { DUST_LIMITS } from '../../src/lib/bitcoin/script.ts';
 import type { Facts } from '../../src/lib/protocol/action.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { FORM_LIMITS, parseAs } from '../../src/lib/protocol/message.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
+import { checkOffered } from '../../src/lib/statechain/opening.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { statecoinKind, type OperatorRecord, type OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { statechainStatus } from '../../src/lib/statechain/status.ts';
@@ -39,7 +42,8 @@ import { honest } from '../support/histories.ts';
 import { limits, unchanged } from '../support/limits.ts';
 import type { Message, TestParty } from '../support/party.ts';
 import { audit, coinOf, opened, POLICY, show, tip, transferMessages } from '../support/statechain.ts';
-import { backUp, parties, refused, restore, stateOf, step } from './helpers.ts';
+import { ADDRESSES } from '../credit/things.ts';
+import { backUp, parties, refused, restore, sealedAs, stateOf, step } from './helpers.ts';
 
 const operatorRecord = async (operator: TestParty, id: string): Promise<OperatorRecord> =>
   (await coinOf(operator, id)) as OperatorRecord;
@@ -355,6 +359,45 @@ describe('5.8.10: least terms', () => {
     // In a home to which the path does not lead nothing is signed.
     const foreign = await run({ path: { chain: 0, index: 0 } }, carol);
     expect([foreign.exit, foreign.message['package']]).toEqual([3, undefined]);
+  });
+
+  // Nobody signs for a coin that could not be paid out to the address of its owner, or of the next one.
+  const cheap = { ...POLICY, min_amount_sat: 1n };
+  limits(DUST_LIMITS, {
+    output: [
+      {
+        async takes(amount: bigint) {
+          const all = await parties();
+          const { operator, alice } = all;
+          const offered = await operator.run(openStatechain, { input: { as: 'operator', policy: cheap } });
+          const input = { utxo: [await ownCoin(alice, 2_000_000n)], amount };
+          await unchanged([alice], () => alice.run(openStatechain, { on: offered.message, input }));
+        },
+        figures: [scriptOf(ADDRESSES.p2tr, 'regtest')],
+        below: 'below-dust',
+      },
+      {
+        takes(amount_sat: bigint) {
+          const terms = termsWith({ owner_address: ADDRESSES.p2pkh, amount_sat });
+          checkOffered({ operator: terms.operator, pubkey: terms.operator_pubkey, policy: cheap }, terms, 1000);
+        },
+        figures: [scriptOf(ADDRESSES.p2pkh, 'regtest')],
+        below: 'below-dust',
+      },
+      {
+        async takes(amount: bigint) {
+          const all = await parties();
+          const { operator, alice, bob } = all;
+          const coin = await opened(all, { amount, policy: cheap });
+          const said = (await transferMessages(operator, alice, bob, coin, 'offered'))[1]!;
+          const invite = { ...said['invite'], address: ADDRESSES.p2pkh };
+          const moved = await sealedAs(alice, said, { invite });
+          await unchanged([operator], () => step(operator, moved));
+        },
+        figures: [scriptOf(ADDRESSES.p2pkh, 'regtest')],
+        below: 'below-dust',
+      },
+    ],
   });
 
   /** Satoshis that a withdrawal leaves, to a P2TR address: 330 are the least. */

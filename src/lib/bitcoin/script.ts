@@ -1,4 +1,6 @@
 /** What an output script is, as far as fees, dust and safety of inputs depend on it. Scripts are hex. */
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
 
 export type ScriptType = 'p2tr' | 'p2wpkh' | 'p2wsh' | 'p2a' | 'witness' | 'p2pkh' | 'p2sh' | 'op_return' | 'other';
 
@@ -35,4 +37,19 @@ export function dustLimit(script: string): bigint {
   if (script.startsWith('6a')) return 0n;
   const spend = isWitness(script) ? 32 + 4 + 1 + Math.floor(107 / 4) + 4 : 32 + 4 + 1 + 107 + 4;
   return BigInt((outputSize(script) + spend) * 3);
+}
+
+export const DUST_LIMITS = {
+  /** Of an output with this script. */
+  output: { unit: 'sat', least: dustLimit },
+} satisfies Limits;
+
+/** @param words for people, with the least that is expected @throws Refusal `below-dust` */
+export function checkDust(
+  { sat, script }: { sat: bigint; script: string },
+  words: (least: bigint) => string,
+  details: ConstructorParameters<typeof Refusal>[2] = {},
+): void {
+  const least = DUST_LIMITS.output.least(script);
+  if (!allows({ least }, sat)) throw new Refusal('below-dust', words(least), details);
 }

@@ -5,11 +5,12 @@
  * melting (`wallet.ts`).
  */
 import * as v from 'valibot';
+import { textWithin } from '../chain/answer.ts';
 import type { Hex, MintQuote } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { parseAs, pubkey, sat } from '../protocol/message.ts';
-import { allows, type Limits } from '../protocol/limit.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { creditKind, must } from '../credit/records.ts';
 import { quoteId } from '../ecash/request.ts';
@@ -130,7 +131,7 @@ async function call(mint: string, path: string, body?: object): Promise<{ ok: bo
       redirect: 'error',
       ...(body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
-    text = await bounded(answer);
+    text = await textWithin(ANSWER_LIMITS.answer, answer);
   } catch (error) {
     const { message, cause } = error as Error;
     throw unavailable(mint, `no answer (${cause instanceof Error ? cause.message : message})`);
@@ -142,15 +143,4 @@ async function call(mint: string, path: string, body?: object): Promise<{ ok: bo
     if (answer.ok) throw unavailable(mint, 'an answer that is not JSON');
   }
   return { ok: answer.ok, status: answer.status, json };
-}
-
-async function bounded(answer: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of answer.body ?? []) {
-    size += part.length;
-    if (!allows(ANSWER_LIMITS.answer, size)) throw new Error(`more than ${ANSWER_LIMITS.answer.most} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
 }

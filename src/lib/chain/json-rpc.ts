@@ -7,9 +7,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { textWithin } from './answer.ts';
 
 const TIMEOUT_MS = 30_000;
+export const NODE_LIMITS = {
+  /** The longest that is asked for is a scan for the coins of a wallet: it says about 300 bytes of each. A block has 8 MB in hex. */
+  answer: { unit: 'bytes', most: 64_000_000 },
+} satisfies Limits;
 const SHOWN = 300;
 /** How a connection ends that the other side has closed. */
 const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
@@ -68,7 +74,7 @@ export class JsonRpc {
 
   /**
    * @throws RpcError where the node answers with an error
-   * @throws Refusal `chain-unavailable` where it does not answer, or not in JSON; `no-input` without a cookie file
+   * @throws Refusal `chain-unavailable` where it does not answer, not in JSON or without end; `no-input` without a cookie file
    */
   call(method: string, ...params: readonly Json[]): Promise<Json> {
     return this.callWithin(this.#timeoutMs, method, ...params);
@@ -132,7 +138,7 @@ export class JsonRpc {
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       });
-      return { status: answer.status, text: await answer.text() };
+      return { status: answer.status, text: await textWithin(NODE_LIMITS.answer, answer) };
     };
     // A node closes a connection that was idle for half a minute; a call that meets it just then never reached the node.
     const again = (error: unknown) => {

@@ -23,6 +23,8 @@ export const CHAIN_LIMITS = {
   age: { unit: 'seconds', most: 90 * 60 },
   /** What a mempool takes at least, where no estimate is known and less is the default. */
   relayed: { unit: 'sat/kvB', most: DEFAULT_FEERATE },
+  /** Of an estimate. Less is raised to the least: a node may relay less than the transactions of contracts pay at least. */
+  estimate: { unit: 'sat/kvB', least: MIN_FEERATE, most: MAX_FEERATE },
 } satisfies Limits;
 /** Calls at once: Bitcoin Core queues 64 by default and refuses the rest. */
 const PARALLEL = 8;
@@ -138,18 +140,19 @@ const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
 
 /**
- * What is paid where a node estimates that: it may relay less than the transactions of contracts pay at least.
+ * What is paid where a node estimates that.
  * @throws Refusal `fee-too-high` for what nobody can mean
  */
 function ratePaid(node: Rpc, estimate: number | undefined): number | undefined {
   if (estimate === undefined) return undefined;
-  if (estimate > MAX_FEERATE)
+  const { least, most } = CHAIN_LIMITS.estimate;
+  if (estimate > most)
     throw new Refusal(
       'fee-too-high',
-      `the node at ${node.at} says ${feerateText(estimate)} sat/vB, at most ${feerateText(MAX_FEERATE)} expected`,
+      `the node at ${node.at} says ${feerateText(estimate)} sat/vB, at most ${feerateText(most)} expected`,
       { hint: 'give --feerate' },
     );
-  return Math.max(estimate, MIN_FEERATE);
+  return Math.max(estimate, least);
 }
 
 async function refuseStale(node: Rpc, info: ChainInfo, now: number): Promise<void> {

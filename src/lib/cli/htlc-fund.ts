@@ -1,6 +1,6 @@
 /** `htlc fund`: a transaction that pays an HTLC, its coins signed where they are the home's. */
 import { payFrom } from '../bitcoin/coins.ts';
-import { dustLimit } from '../bitcoin/script.ts';
+import { checkDust } from '../bitcoin/script.ts';
 import { txidOf } from '../bitcoin/transaction.ts';
 import { build } from '../htlc/terms.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
@@ -29,8 +29,8 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
     const htlc = htlcIn(document);
     const { network } = htlc;
     const { output } = build(htlc);
-    if (flags.amount < dustLimit(output))
-      throw new Refusal('below-dust', `${flags.amount} sat found, at least ${dustLimit(output)} sat expected`);
+    const { amount: sat } = flags;
+    checkDust({ sat, script: output }, (least) => `${sat} sat found, at least ${least} sat expected`);
     return withOwnHome(flags, network, async (home) => {
       const { facts, checks } = await factsFor(flags, network, argv, outpointsOf(coins));
       const template = payFrom({

@@ -7,7 +7,7 @@ import { payFrom } from '../bitcoin/coins.ts';
 import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { putMusig, putMusigOutput, writePsbt, type Shares } from '../bitcoin/psbt.ts';
-import { dustLimit, scriptType } from '../bitcoin/script.ts';
+import { checkDust, scriptType } from '../bitcoin/script.ts';
 import {
   feeOf,
   keySpendVsize,
@@ -92,11 +92,8 @@ export function checkShape(template: Template, next: Contract): void {
     throw new Refusal('transaction-differs', 'the rollover pays more than its inputs hold', { blame: 'payer' });
   boundFeerate(fee, keySpendVsize(template));
   guardFee(fee, sumSat(template.inputs));
-  const dust = template.outputs.find((o) => o.sat < dustLimit(o.script));
-  if (dust)
-    throw new Refusal('below-dust', `an output of ${dust.sat} sat found, at least ${dustLimit(dust.script)} expected`, {
-      blame: 'payer',
-    });
+  for (const o of template.outputs)
+    checkDust(o, (least) => `an output of ${o.sat} sat found, at least ${least} expected`, { blame: 'payer' });
   const paying = template.outputs.filter((o) => o.script === keysOf(next.terms).script);
   if (paying.length !== 1)
     throw new Refusal('transaction-differs', 'the rollover pays the next contract in more than one output', {

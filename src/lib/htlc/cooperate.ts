@@ -10,7 +10,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { feeFor, checkProposed, FEE_LIMITS } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { dustLimit } from '../bitcoin/script.ts';
+import { checkDust } from '../bitcoin/script.ts';
 import {
   keySpendVsize,
   SEQUENCE_RBF,
@@ -341,9 +341,6 @@ function checkFee(
   const script = scriptOf(address, htlc.network);
   const vsize = vsizeOf(htlc, address);
   checkProposed('a spend', { fee: feeSat, vsize, inputs: amountSat }, allowed, most);
-  if (amountSat - feeSat < dustLimit(script))
-    throw new Refusal(
-      'below-dust',
-      `an output of ${amountSat - feeSat} sat found, at least ${dustLimit(script)} expected`,
-    );
+  const sat = amountSat - feeSat;
+  checkDust({ sat, script }, (least) => `an output of ${sat} sat found, at least ${least} expected`);
 }

@@ -4,7 +4,7 @@
  */
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
-import { dustLimit } from '../bitcoin/script.ts';
+import { checkDust } from '../bitcoin/script.ts';
 import { vsizeOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
 import { templateOf, readPsbt } from '../bitcoin/psbt.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -65,8 +65,8 @@ export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, allowFee 
     );
   guardFee(feeSat, coin.sat, allowFee);
   const left = coin.sat - feeSat;
-  if (left < dustLimit(to))
-    throw new Refusal('below-dust', `an output of ${left} sat found, at least ${dustLimit(to)} sat expected`);
+  const output = { sat: left, script: to };
+  checkDust(output, (least) => `an output of ${left} sat found, at least ${least} sat expected`);
   return {
     ...made,
     template: template(left),

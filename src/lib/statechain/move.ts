@@ -5,7 +5,7 @@
  * and the old share, x and E are destroyed. A request that it has answered is answered again, with another nonce too.
  */
 import { checkCoin } from '../bitcoin/coin-checks.ts';
-import { dustLimit } from '../bitcoin/script.ts';
+import { checkDust } from '../bitcoin/script.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Facts, Hand, Outcome } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
@@ -120,8 +120,8 @@ function checkInvite(c: OperatorRecord, { pubkey, auth, address }: Invite, seen:
   if (used.includes(x)) throw refuse('was used for this coin before');
   if ([auth, c.terms.operator, ...c.entries.map((e) => e.owner_auth)].includes(x))
     throw refuse('authenticates messages');
-  if (c.terms.amount_sat < dustLimit(scriptOf(address, c.terms.network)))
-    throw new Refusal('below-dust', 'the coin would be dust at that address');
+  const output = { sat: c.terms.amount_sat, script: scriptOf(address, c.terms.network) };
+  checkDust(output, () => 'the coin would be dust at that address');
 }
 
 function secretsIn(bytes: Uint8Array): OpeningSecrets {

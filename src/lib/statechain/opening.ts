@@ -5,7 +5,7 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { dustLimit } from '../bitcoin/script.ts';
+import { checkDust } from '../bitcoin/script.ts';
 import { withWitness, type Output } from '../bitcoin/transaction.ts';
 import type { Hand, Outcome } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -58,7 +58,7 @@ export function agree(
   checkKeys(terms, 'operator');
   checkTermsWithin(terms, offer.policy, at);
   checkLock(terms.locktime - at, input.maxLock);
-  checkDust(terms);
+  checkAmount(terms);
   return terms;
 }
 
@@ -68,12 +68,11 @@ export function checkOffered(offer: Offer, terms: Terms, tip: number): void {
   if (terms.operator !== offer.operator)
     throw new Refusal('terms-differ', 'the coin names another operator than the offer', { blame: 'owner' });
   checkTermsWithin(terms, offer.policy, tip);
-  checkDust(terms);
+  checkAmount(terms);
 }
-function checkDust(terms: Terms): void {
-  const least = dustLimit(scriptOf(terms.owner_address, terms.network));
-  if (terms.amount_sat < least)
-    throw new Refusal('below-dust', `a coin of ${terms.amount_sat} sat found, at least ${least} expected`);
+function checkAmount({ amount_sat: sat, owner_address: address, network }: Terms): void {
+  const output = { sat, script: scriptOf(address, network) };
+  checkDust(output, (least) => `a coin of ${sat} sat found, at least ${least} expected`);
 }
 
 interface Proposed {

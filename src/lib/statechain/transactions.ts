@@ -10,7 +10,7 @@
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { feeFor } from '../bitcoin/fee.ts';
-import { dustLimit } from '../bitcoin/script.ts';
+import { checkDust } from '../bitcoin/script.ts';
 import {
   keySpendVsize,
   SEQUENCE_RBF,
@@ -20,7 +20,6 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { Refusal } from '../protocol/refusal.ts';
 import { spentCoin, type Coin } from './terms.ts';
 
 /** Pay-to-anchor: OP_1 <4e73>, spent by anyone without a witness. */
@@ -51,8 +50,7 @@ export const PAYOUT_VOUT = 1;
 export function withdraw(coin: Coin, address: string, fee: bigint): Template {
   const script = scriptOf(address, coin.terms.network);
   const left = coin.terms.amount_sat - fee;
-  if (left < dustLimit(script))
-    throw new Refusal('below-dust', `a fee of ${fee} sat leaves ${left} sat, at least ${dustLimit(script)} expected`);
+  checkDust({ sat: left, script }, (least) => `a fee of ${fee} sat leaves ${left} sat, at least ${least} expected`);
   return spending(coin, 0, [{ sat: left, script }]);
 }
 export const withdrawVsize = (coin: Coin, address: string): number =>
