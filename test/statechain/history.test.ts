@@ -6,11 +6,11 @@ import { RawTx } from '@scure/btc-signer/script.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { parseTransaction, taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
+import { parseTransaction, taprootSighash, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { checkHistory, type History } from '../../src/lib/statechain/history.ts';
 import type { Entry, PublicRecord } from '../../src/lib/statechain/statements.ts';
-import { NO_OFFSET } from '../../src/lib/statechain/terms.ts';
-import { withdraw } from '../../src/lib/statechain/transactions.ts';
+import { locktimeAt, NO_OFFSET } from '../../src/lib/statechain/terms.ts';
+import { backup, backupSighash, withdraw } from '../../src/lib/statechain/transactions.ts';
 import { readHistory, verify } from '../../src/lib/statechain/verify.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { refusal } from '../support/refusal.ts';
@@ -148,6 +148,36 @@ describe('a history', () => {
     ],
   ])('with %s', (_, change, expected) => {
     expect(codes(change(four))).toEqual(expected);
+  });
+
+  /** Owners picked from it, with their backups, what was signed and the count; `anew`: heights and words as they would be. */
+  const picked = (h: History, owners: readonly number[], anew: boolean): History => {
+    const { coin, record } = h;
+    const at = (n: number, place: number): Entry => {
+      const entry = { ...record.entries[n]!, ...(anew && { locktime: locktimeAt(coin.terms, place) }) };
+      return { ...entry, sighash: backupSighash(coin, entry) };
+    };
+    const entries = owners.map(at);
+    // Their signatures are those that there are: a new one would need the owner's key.
+    const backups = owners.map((n, place) => {
+      const signature = parseTransaction(h.backups[n]!).witnesses![0]![0]!;
+      return withWitness(backup(coin, entries[place]!), [[signature]]);
+    });
+    return { coin, backups, record: recordOf(coin, entries) };
+  };
+  it.each<[string, number[], boolean, string[]]>([
+    ['the first owner left out', [1, 2, 3], false, ['locktime-step', 'terms-differ']],
+    ['the first owner left out, heights made anew', [1, 2, 3], true, ['signature-invalid', 'terms-differ']],
+    ['an owner left out', [0, 2, 3], false, ['locktime-step']],
+    ['an owner left out, heights made anew', [0, 2, 3], true, ['signature-invalid']],
+    ['an owner twice', [0, 1, 1, 2, 3], false, ['chain-duplicate', 'locktime-step', 'signature-count']],
+    ['an owner twice, heights made anew', [0, 1, 1, 2, 3], true, ['chain-duplicate', 'signature-invalid']],
+    ['owners in another order', [0, 2, 1, 3], false, ['locktime-step']],
+    ['owners in another order, heights made anew', [0, 2, 1, 3], true, ['signature-invalid']],
+    // That is how it was before its last owner: only who sends it now tells, by the last owner's own signature.
+    ['nothing of its last owner', [0, 1, 2], true, []],
+  ])('with %s, and all that hangs on it', (_, owners, anew, expected) => {
+    expect(codes(picked(four, owners, anew))).toEqual(expected);
   });
 
   it('of another operator than the pinned one', () => {
