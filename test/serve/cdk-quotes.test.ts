@@ -202,6 +202,24 @@ describe('quotes', () => {
       await refused(() => bound(contract, id), 'quote-unlocked', market.operator);
     });
 
+    it('is asked about at the mint of the contract, whatever a message names', async () => {
+      const contract = await market.forward();
+      const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
+      const urls: string[] = [];
+      for (const party of [market.operator, market.user]) {
+        const ask = party.askMint;
+        party.askMint = (asked) => (urls.push(asked.mint), ask(asked));
+      }
+      const message = await made(contract, id);
+      const mint = 'http://10.0.0.1:8332';
+      const lie = await sealedAs(market.user, message, { mint });
+      await refused(() => market.operator.run(ecashQuote, { on: lie, served: {} }), 'terms-differ', market.operator);
+      const bound = (await market.operator.run(ecashQuote, { on: message })).message;
+      const back = await sealedAs(market.operator, bound, { mint });
+      await refused(() => market.user.run(ecashQuote, { on: back }), 'terms-differ', market.user);
+      expect(new Set(urls)).toEqual(new Set([market.mint.url]));
+    });
+
     it('has no amount', async () => {
       const contract = await market.forward();
       const { id } = await newMintQuote(market.mint.url, await keyOf(contract), 500n);
@@ -585,7 +603,12 @@ describe('a mint or a home put back from an older copy', () => {
     await market.start();
     await until(() => market.codes().includes('mint-behind'), 'mint-behind');
     expect(await stopped(quote)).toBe('mint-behind');
-    await expect(market.pay(contract, 900n)).rejects.toMatchObject({ code: 'mint-behind' });
+    // Refused before the customer signs: both what it asks for, and what the operator asks of it.
+    const asked = await market.user.run(signUpdate, { input: { contract, amount: 900n } });
+    await refused(() => market.operator.run(signUpdate, { on: asked.message }), 'mint-behind', market.operator);
+    const input = { contract, amount: 900n };
+    await refused(() => market.operator.run(signUpdate, { input }), 'mint-behind', market.operator);
+    expect(((await market.user.record(contract)) as PayerCredit).signedMaxSat).toBe(2_100n);
     await moment();
     expect(paidAt(quote)).toBe(0);
   });

@@ -3,7 +3,15 @@
  * the payer's `asked` names, else the contract's reusable one; before there is any, the payments wait as one sum.
  * The rules of a quote itself: `ecash/quote.ts`.
  */
-import { checkUnpaid, creditQuote, quoteClaim, reserve, reusableClaim, type Quote } from '../ecash/quote.ts';
+import {
+  checkNotStopped,
+  checkUnpaid,
+  creditQuote,
+  quoteClaim,
+  reserve,
+  reusableClaim,
+  type Quote,
+} from '../ecash/quote.ts';
 import type { Claim, Facts, Queries } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -19,15 +27,20 @@ const askedIn = (m: UpdateMessage | null): Named => (m && 'asked' in m ? m.asked
 
 /** Where the payee finds the quote that a message is about. */
 export function quoteOf(m: UpdateMessage | null, c: Credit | undefined): Claim | undefined {
-  if (!m || !c || c.role !== 'payee' || !('terms' in c) || c.terms.ecash !== 'cdk') return undefined;
+  if (c?.role !== 'payee' || !('terms' in c) || c.terms.ecash !== 'cdk') return undefined;
   const named = askedIn(m)?.quote;
-  return named ? quoteClaim(named) : m.step === 'signed' ? reusableClaim(c.id) : undefined;
+  return named ? quoteClaim(named) : reusableClaim(c.id);
 }
 
-/** What the mint is asked, where the payer names a quote. */
-export function quoteQuery(m: UpdateMessage | null): Queries['quote'] {
+/** Nobody signs for what would be refused then. @throws Refusal as `checkNotStopped` */
+export function checkGoesOn(c: PayeeCredit, quote: Quote | undefined): void {
+  if (quote?.contract === c.id) checkNotStopped(quote);
+}
+
+/** What the mint that the record names is asked, where the payer names a quote. */
+export function quoteQuery(m: UpdateMessage | null, c: Credit | undefined): Queries['quote'] {
   const id = askedIn(m)?.quote;
-  const mint = m?.contract.mint_url;
+  const mint = c && 'terms' in c ? c.terms.mint_url : null;
   return id && mint ? { mint, id } : null;
 }
 

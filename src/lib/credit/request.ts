@@ -10,6 +10,7 @@ import { open, psbtOf } from '../signing/exchange.ts';
 import { lapsed, lapsesAt, sameAsked } from './asked.ts';
 import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
 import { updateJob } from './jobs.ts';
+import { checkGoesOn } from './quotes.ts';
 import { must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
 import { checkHome, ONCE } from './steps.ts';
 import { viewOf } from './terms.ts';
@@ -39,7 +40,7 @@ interface Given extends Hand {
   facts: Pick<Facts, 'tip' | 'now' | 'coins' | 'notes'>;
 }
 
-/** @throws Refusal `same-transaction`, `request-paid`, and what an update may not be */
+/** @throws Refusal `same-transaction`, `request-paid`, what an update may not be, and where its quote has stopped */
 export function request(given: Given, amount: bigint, asked: Asked | null): Done<UpdateAt<'requested'>, UpdateRecords> {
   const { records, input, requestId = null, facts, ...hand } = given;
   checkHome(hand);
@@ -47,6 +48,7 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
   const had = must(records.contract, 'payee', 'accepted', 'open');
   const funding = checkFunding(facts.coins, had);
   checkUpdates(had);
+  checkGoesOn(had, records.quote);
   checkNotFrozen(facts.tip, had.terms);
   checkGrows(amount);
   if (facts.notes.size > 0)

@@ -104,7 +104,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         now: true,
         coins: outpointOf(records.contract),
         notes: paidNames(message),
-        quote: quoteQuery(message),
+        quote: quoteQuery(message, records.contract),
       }),
       take: ({ message: m, ...given }) => {
         const c = must(given.records.contract, 'payee', 'accepted', 'open');
@@ -199,7 +199,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         tip: true,
         coins: outpointOf(records.contract),
         notes: outputNotes(message),
-        quote: quoteQuery(message),
+        quote: quoteQuery(message, records.contract),
       }),
       loads: ({ message }) => (message.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, input, facts, ...hand }) => {

@@ -25,7 +25,7 @@ import {
   type Quote,
 } from '../ecash/quote.ts';
 import { quoteId } from '../ecash/request.ts';
-import { table, type Hex } from '../protocol/action.ts';
+import { table, type Hex, type Queries } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { newPurse, purseClaim, purseKind, type Purse } from './purse.ts';
 
@@ -85,9 +85,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       after: 'made',
       by: 'payee',
       does: 'asks the mint what the quote is, and binds it; or tells which one is bound already',
-      needs: ({ records, message }) => ({
-        quote: records.quote ? null : { mint: message.mint, id: message.quote },
-      }),
+      needs: ({ records, message }) => ({ quote: records.quote ? null : atMint(records.contract, message.quote) }),
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
@@ -127,7 +125,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       after: 'bound',
       by: 'payer',
       does: 'checks the quote at the mint, and keeps it',
-      needs: ({ message }) => ({ quote: { mint: message.mint, id: message.quote } }),
+      needs: ({ records, message }) => ({ quote: atMint(records.contract, message.quote) }),
       take: ({ message: m, records, facts }) => {
         const c = must(records.contract, 'payer', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payee');
@@ -158,6 +156,10 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
     }),
   ],
 );
+
+/** The quote at the mint that the record names: what a message says is no address to ask. */
+const atMint = (c: Credit | undefined, id: string): Queries['quote'] =>
+  c && 'terms' in c && c.terms.ecash === 'cdk' ? { mint: mintOf(c.terms), id } : null;
 
 /** @throws Refusal `wrong-state` where the contract's ecash comes from elsewhere */
 export function mintOf({ ecash, mint_url }: Terms): string {
