@@ -12,7 +12,11 @@ import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import type { PayerCredit } from '../../src/lib/credit/records.ts';
+import { tabClaim, tabKind } from '../../src/lib/mint/records.ts';
+import { quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
+import { change } from '../../src/lib/home/change.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
+import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import type { Outgoing } from '../../src/lib/serve/cdk-proto.ts';
 import { Market } from '../support/mint-home.ts';
 
@@ -267,8 +271,6 @@ describe('MakePayment', () => {
 
   it('a merchant that does not settle gets no more than 500 invoices', async () => {
     const { store } = market.operator.home;
-    const { tabKind, tabClaim } = await import('../../src/lib/mint/records.ts');
-    const { change } = await import('../../src/lib/home/change.ts');
     const due = Array.from({ length: 500 }, (_, i) => ({
       id: i.toString(16).padStart(32, '0'),
       amountSat: 1n,
@@ -576,6 +578,24 @@ describe('while a quote of the mint has stopped', () => {
     expect((await make(line, melt.id)).status).toBe('FAILED');
     expect(await owed()).toBe(0n);
   });
+
+  it('and it is of another mint, this one melts on', async () => {
+    const quote = await market.bind(await market.forward());
+    const stop = (mint: string) =>
+      change(
+        market.operator.home.store,
+        { quote: quoteKind },
+        () => ({ quote: quoteClaim(quote) }),
+        ({ quote: had }) => ({ writes: { quote: { ...had!, mint, stopped: 'mint-behind' } }, result: undefined }),
+      );
+    await stop('https://other.example');
+    const line = await market.invoice(reverse, 1_000n);
+    const melt = await market.mint.newMelt(line);
+    expect((await make(line, melt.id)).status).toBe('PAID');
+    expect(await owed()).toBe(1_000n);
+    await stop(market.mint.url);
+    await unquoted(await market.invoice(reverse, 700n), 'mint-behind');
+  });
 });
 
 describe('owed', () => {
@@ -620,6 +640,32 @@ describe('owed', () => {
     expect(checked.hint).toContain('1500 sat are due');
     await market.settle(reverse, 1_500n);
     expect((await ask()).message).toMatchObject({ owed_sat: 1_500, invoices: [] });
+  });
+
+  it('tells of the 500 oldest where there are more, and of what is owed in all', async () => {
+    const due = Array.from({ length: 501 }, (_, i) => ({
+      id: i.toString(16).padStart(32, '0'),
+      amountSat: 1_000n,
+      owedSat: 1_000n * BigInt(i + 1),
+    }));
+    await change(
+      market.operator.home.store,
+      { contract: creditKind, tab: tabKind },
+      () => ({ contract: idClaim(reverse), tab: tabClaim(reverse) }),
+      ({ contract }) => {
+        const c = contract as PayerCredit;
+        return {
+          writes: { contract: { ...c, owedSat: 501_000n } as Credit, tab: { contract: reverse, due } },
+          result: undefined,
+        };
+      },
+    );
+    const queried = await market.merchant.run(creditInvoice, { input: { contract: reverse } });
+    const stated = await market.operator.run(creditInvoice, { on: queried.message });
+    const { message, hint } = await market.merchant.run(creditInvoice, { on: stated.message });
+    expect(message['invoices']).toHaveLength(500);
+    expect(message['invoices'][499]).toMatchObject({ id: due[499]!.id, owed_sat: 500_000 });
+    expect(hint).toContain('501000 sat are due');
   });
 
   it('a forged statement is refused', async () => {

@@ -105,7 +105,7 @@ export const meltKind: Kind<Melt> = {
 
 const dues = united<Due>(({ id }) => id).merged!;
 export const TAB_LIMITS = {
-  /** Paid, and not settled by the merchant. */
+  /** Paid, and not settled by the merchant. Of receipts that are shown after a loss it may be more. */
   due: { unit: 'items', most: 500 },
 } satisfies Limits;
 

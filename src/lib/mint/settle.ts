@@ -37,7 +37,7 @@ const asked = { contract: contractSchema, id: hexOf(16), paid_sat: sat, shown };
 const answered = {
   ...asked,
   owed_sat: sat,
-  /** Oldest first; `owed_sat`: what was owed in all once it was. */
+  /** The oldest, oldest first; `owed_sat`: what was owed in all once it was. */
   invoices: v.pipe(
     v.array(v.strictObject({ id: hexOf(16), amount_sat: sat, owed_sat: sat })),
     v.maxLength(TAB_LIMITS.due.most),
@@ -104,7 +104,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
         const { contract, tab, invoice } = m.shown
           ? takeReceipt(c, records, parseInvoice(m.shown.text), m.shown.receipt)
           : { contract: c, tab: records.tab, invoice: undefined };
-        const due = (tab?.due ?? []).filter(({ owedSat }) => owedSat > m.paid_sat);
+        const due = (tab?.due ?? []).filter(({ owedSat }) => owedSat > m.paid_sat).slice(0, TAB_LIMITS.due.most);
         return {
           message: {
             ...m,

@@ -116,7 +116,9 @@ export class Melts {
     const unknown = { tip: 'not-checked', coins: 'not-checked' } as const;
     const now = Math.floor(Date.now() / 1000);
     try {
-      for (const { record } of await home.store.list('quote', 'stopped')) checkNotStopped(quoteKind.parse(record));
+      const stopped = (await home.store.list('quote', 'stopped')).map(({ record }) => quoteKind.parse(record));
+      // Of another mint it stops what belongs to that one.
+      for (const quote of stopped) if (quote.mint === mint) checkNotStopped(quote);
       const { facts } = await source.facts({ tip: true, coins: outpointOf(contract) });
       return { network: home.network, mint, facts: { ...unknown, ...facts, now }, stopped: null };
     } catch (error) {
