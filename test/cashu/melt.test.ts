@@ -75,6 +75,21 @@ describe('ecash-melt', () => {
   it('a token that holds too little is refused', () =>
     refuses(async () => melt(await market.invoice(reverse, 2_101n)), 'not-enough-ecash'));
 
+  it.each([
+    ['a sum below the invoice', { amount: 499 }, 'quote-amount'],
+    ['a sum above the invoice', { amount: 501 }, 'quote-amount'],
+    ['a fee of a tenth', { fee: 50 }, undefined],
+    ['a fee above a tenth', { fee: 51 }, 'fee-too-high'],
+    ['a fee below nothing', { fee: -1 }, 'fee-too-high'],
+  ] as const)('what the mint wants is compared with the invoice: %s', async (_, wanted, code) => {
+    const invoice = await market.invoice(reverse, 500n);
+    const real = market.mint.newMelt.bind(market.mint);
+    market.mint.newMelt = async (request) => Object.assign(await real(request), wanted);
+    if (!code) return expect(await melt(invoice)).toMatchObject({ amountSat: 500n, changeSat: 1_550n });
+    await refuses(() => melt(invoice), code);
+    expect([note, change, market.mint.state.spent, await owed()]).toEqual([undefined, undefined, [], 0n]);
+  });
+
   it('a token of another mint is refused', async () => {
     const other = await market.invoice(reverse, 1_500n);
     market.mint.url = market.mint.url.replace('127.0.0.1', 'localhost');

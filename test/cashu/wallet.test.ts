@@ -6,6 +6,7 @@ import { mintEcash, type Minted } from '../../src/lib/cashu/wallet.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
+import { quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { purseClaim, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
@@ -62,6 +63,30 @@ describe('ecash-mint', () => {
     expect(next).not.toBe(token);
     expect(sumOf(next)).toBe(900);
     expect(market.mint.state.quotes.find(({ id }) => id === quote)!.issued).toBe(3_000);
+  });
+
+  it('makes what was left on a quote that another one took the place of, then what is on that one', async () => {
+    await pay(2_100n);
+    const { store } = market.operator.home;
+    await change(
+      store,
+      { quote: quoteKind },
+      () => ({ quote: quoteClaim(quote) }),
+      ({ quote: had }) => ({ writes: { quote: { ...had!, retired: true } }, result: undefined }),
+    );
+    const next = await market.bind(contract);
+    expect(next).not.toBe(quote);
+    expect(sumOf(await mint(100n))).toBe(100);
+    await market.pay(contract, 900n);
+    await market.arrived(next, 900);
+    expect(sumOf(await mint())).toBe(2_000);
+    expect(sumOf(await mint())).toBe(900);
+    const issued = (id: string) => market.mint.state.quotes.find((q) => q.id === id)!.issued;
+    expect([issued(quote), issued(next)]).toEqual([2_100, 900]);
+    // One that the mint has forgotten stands in nobody's way.
+    const token = await mint();
+    market.mint.state.quotes = market.mint.state.quotes.filter(({ id }) => id !== quote);
+    expect(await mint()).toBe(token);
   });
 
   it('so much as is wanted, and no more than there is', async () => {

@@ -35,6 +35,8 @@ export interface MeltQuote {
   id: string;
   request: string;
   amount: number;
+  /** What the mint wants for itself; absent: nothing. */
+  fee?: number;
   lookup: string;
   state: 'UNPAID' | 'PENDING' | 'PAID';
   /** The ecash that is locked in it. */
@@ -412,7 +414,7 @@ const meltWire = (m: MeltQuote): object => ({
   method: 'credit',
   unit: 'sat',
   amount: m.amount,
-  fee_reserve: 0,
+  fee_reserve: m.fee ?? 0,
   state: m.state,
   expiry: 4_000_000_000,
   payment_preimage: m.proof,

@@ -41,7 +41,7 @@ export interface Melted {
 
 /** @throws Refusal `not-enough-ecash`, `usage` for change without a place, `melt-pending`, `mint-refused`, `mint-unavailable`, … */
 export async function meltEcash({ mint, token, invoice, journal, keepChange, point }: MeltEcash): Promise<Melted> {
-  parseInvoice(invoice);
+  const { amountSat } = parseInvoice(invoice);
   const { Amount, getEncodedToken } = await loadCashu();
   const found = await journal.read();
   const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), quote: null } : readNote(found, invoice);
@@ -51,7 +51,7 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
   const pot = found === undefined ? proofsOf() : await restored();
   // One that was tried and not paid is refused for good: the same invoice gets another.
   const quote = await newQuote();
-  const due = Amount.from(quote.amount).add(Amount.from((quote as { fee_reserve?: number }).fee_reserve ?? 0));
+  const due = Amount.from(quote.amount).add(Amount.from(feeOf(quote)));
   const held = sum(pot);
   if (held < BigInt(due.toString()))
     throw new Refusal('not-enough-ecash', `a token of ${held} sat found, ${due.toString()} sat expected`);
@@ -74,7 +74,11 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
   return finish(paid as MeltQuoteBaseResponse, keep);
 
   async function newQuote(): Promise<MeltQuoteBaseResponse> {
-    return asked(mint, () => wallet.createMeltQuote('credit', { request: invoice, unit: 'sat', method: 'credit' }));
+    const found = await asked(mint, () =>
+      wallet.createMeltQuote('credit', { request: invoice, unit: 'sat', method: 'credit' }),
+    );
+    checkPrice(found, amountSat);
+    return found;
   }
   function check(id: string): Promise<MeltQuoteBaseResponse> {
     return asked(mint, () => wallet.checkMeltQuote('credit', id));
@@ -118,6 +122,23 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
       changeSat: sum(change),
     };
   }
+}
+
+const feeOf = (quote: MeltQuoteBaseResponse): number => (quote as { fee_reserve?: number }).fee_reserve ?? 0;
+
+/**
+ * The mint asks for what the merchant's invoice says, and no more than a tenth of it for itself: nothing of that comes back.
+ * @throws Refusal `quote-amount`, `fee-too-high`
+ */
+function checkPrice(quote: MeltQuoteBaseResponse, amountSat: bigint): void {
+  const [found, fee] = [BigInt(String(quote.amount)), BigInt(String(feeOf(quote)))];
+  if (found !== amountSat)
+    throw new Refusal('quote-amount', `the mint wants ${found} sat for an invoice of ${amountSat} sat`);
+  if (fee < 0n || fee * 10n > amountSat)
+    throw new Refusal(
+      'fee-too-high',
+      `the mint wants a fee of ${fee} sat for an invoice of ${amountSat} sat, at most a tenth expected`,
+    );
 }
 
 const sum = (proofs: readonly Pick<Proof, 'amount'>[]): bigint =>

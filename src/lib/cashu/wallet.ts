@@ -63,7 +63,7 @@ export interface Minted {
 }
 
 /**
- * A token of what was reported on the contract's quote and not minted yet. Where nothing is new, the last token again; in a
+ * A token of what was reported on the contract's quote, or an earlier one, and not minted yet. Where nothing is new, the last token again; in a
  * home that was lost first what it had minted and not spent.
  * @throws Refusal `quote-unknown` before ecash-quote, `not-mintable`, `mint-refused`, `mint-unavailable`, `dleq-invalid`
  */
@@ -121,8 +121,8 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
   /** A new minting of what is free, else the last one. */
   async function prepare(purse: Purse): Promise<Minting> {
     const last = purse.mintings.at(-1);
-    const figures = await reported(purse, last ? 1 : LOOKS);
-    const free = figures.paidSat - figures.issuedSat;
+    const { id: quote, paidSat, issuedSat } = (await leftOver(purse)) ?? (await reported(purse, last ? 1 : LOOKS));
+    const free = paidSat - issuedSat;
     if (free === 0n && last) return last;
     const wanted = amountSat ?? free;
     if (wanted <= 0n || wanted > free)
@@ -139,7 +139,7 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
         if (record.restored)
           throw new Refusal('concurrent', 'this home was restored meanwhile', { hint: 'run it again' });
         const places = placesFrom(record.counter, amountsFor(wanted, keyset));
-        const minting: Minting = { keyset: keyset.id, places, quote: purse.quote, promises: null, older: false };
+        const minting: Minting = { keyset: keyset.id, places, quote, promises: null, older: false };
         return {
           writes: {
             purse: { ...found.purse!, mintings: [minting] },
@@ -236,6 +236,15 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
 
 const asText = (keys: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(keys).map(([amount, key]) => [String(amount), key]));
+
+/** An earlier quote that another one took the place of before all was minted that had been paid on it. */
+async function leftOver({ mint, past }: Purse): Promise<MintQuote | undefined> {
+  for (const id of past) {
+    const figures = await mintQuote(mint, id);
+    if (figures !== 'unknown' && figures.paidSat > figures.issuedSat) return figures;
+  }
+  return undefined;
+}
 
 /** Waits a moment for what was just paid. */
 async function reported(purse: Purse, looks: number): Promise<MintQuote> {
