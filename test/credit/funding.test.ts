@@ -1,6 +1,6 @@
 /** The funding transaction: inputs whose signing cannot change its id, one output to the contract, a fee that is meant. */
 import { describe, expect, it } from 'vitest';
-import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction, type Spent, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { contractOutpoint, fundFrom, readFunding } from '../../src/lib/credit/funding.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -106,6 +106,53 @@ describe('own coins', () => {
     await refused(() => payer.run(openCredit, { on: offers[1]!, input }), 'coin-reserved', payer);
     await payer.run(openCredit, { on: offers[0]!, cancel: true });
     await payer.run(openCredit, { on: offers[1]!, input });
+  });
+});
+
+describe('coins of the home in the PSBT of another wallet', () => {
+  const asked = async () => {
+    const both = await parties();
+    const offered = async () => (await both.payee.run(openCredit, { input: { as: 'payee', policy } })).message;
+    const input = { amount: 1_200_000n, expires: { blocks: 4_320 } };
+    const addressed = (await both.payer.run(openCredit, { on: await offered(), input })).message;
+    return { ...both, input, offered, addressed };
+  };
+
+  it('are held by nothing else, are there, and are held from then on', async () => {
+    const { payee, payer, input, offered, addressed } = await asked();
+    const own = await ownCoin(payer, 1_306_000n);
+    const funding = fundingFor(addressed, own, 105_000n);
+    const fund = () => payer.run(openCredit, { on: addressed, input: { funding } });
+    const first = await payer.run(openCredit, { on: await offered(), input: { ...input, utxo: [own] } });
+    await refused(fund, 'coin-reserved', payer);
+    await payer.run(openCredit, { on: first.message, cancel: true });
+    payer.chain.coins = new Map();
+    await refused(fund, 'coin-missing', payer);
+    payer.chain.coins = new Map([[`${own.txid}:${own.vout}`, { ...own, confirmations: 6 }]]);
+    const proposed = await fund();
+    expect(proposed.message['checks']).toMatchObject({ coins: 'confirmed' });
+    const other = { on: await offered(), input: { ...input, utxo: [own] } };
+    await refused(() => payer.run(openCredit, other), 'coin-reserved', payer);
+    const accepted = await payee.run(openCredit, { on: proposed.message });
+    expect((await payer.run(openCredit, { on: accepted.message })).exit).toBe(0);
+  });
+
+  it.each([
+    ['all that is left', 105_000n, undefined],
+    ['one satoshi less', 104_999n, 'unsafe-funding'],
+  ] as const)('pay nobody else: with %s for the home', async (_, homeSat, code) => {
+    const { payer, addressed } = await asked();
+    const [own, theirs] = [await ownCoin(payer, 1_306_000n), await ownCoin((await parties()).payer, 50_000n)];
+    const template = templateOf(readPsbt(fundingFor(addressed, own, homeSat)));
+    const funding = psbt({
+      ...template,
+      inputs: [...template.inputs, { ...theirs, sequence: 0xfffffffd }],
+      // The fee stays what it was.
+      outputs: [...template.outputs, { sat: 50_000n + 105_000n - homeSat, script: theirs.script }],
+    });
+    const fund = () => payer.run(openCredit, { on: addressed, input: { funding } });
+    if (code) await refused(fund, code, payer);
+    else expect((await fund()).message['step']).toBe('proposed');
   });
 });
 

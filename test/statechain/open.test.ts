@@ -74,6 +74,23 @@ describe('opening', () => {
     );
   });
 
+  it('by another wallet with a coin of the home: only one that nothing else holds, and it is held from then on', async () => {
+    const all = await parties();
+    const { alice } = all;
+    const own = await ownCoin(alice, 506_000n);
+    const first = await alice.run(openStatechain, { on: await offer(all), input: { amount: 500_000n, utxo: [own] } });
+    const addressed = (await alice.run(openStatechain, { on: await offer(all), input: { amount: 500_000n } })).message;
+    const { terms, address } = addressed as { terms: { amount_sat: number }; address: string };
+    const paid = (changeSat: bigint) =>
+      fundingFor({ terms: { capacity_sat: terms.amount_sat }, address } as unknown as Message, own, changeSat);
+    const fund = () => alice.run(openStatechain, { on: addressed, input: { funding: paid(5_000n) } });
+    await refused(fund, 'coin-reserved', alice);
+    await alice.run(openStatechain, { on: first.message, cancel: true });
+    expect((await fund()).message['step']).toBe('proposed');
+    const other = { on: await offer(all), input: { amount: 500_000n, utxo: [own] } };
+    await refused(() => alice.run(openStatechain, other), 'coin-reserved', alice);
+  });
+
   it('refuses what the policy does not allow, an unknown operator, no height, and policies that contradict themselves', async () => {
     const all = await parties();
     const offered = await offer(all);

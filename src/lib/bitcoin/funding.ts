@@ -3,6 +3,7 @@
  *
  * Every input is native segwit: the id is final before the refund is signed, and the funding is signed last.
  */
+import { checkSpendable, outpointsOf } from './coin-checks.ts';
 import { payFrom } from './coins.ts';
 import { guardFee } from './fee.ts';
 import { isAnchor } from './package.ts';
@@ -65,6 +66,32 @@ export function readPayment({ sat, script }: Output, psbt: string, allowFee: boo
   if (feeOf(template) < 0n) throw unsafe('spends more than its inputs hold');
   guardFee(feeOf(template), sumSat(template.inputs), allowFee);
   return template;
+}
+
+/** What is asked before such a PSBT is believed: which of its inputs and outputs are this home's, and whether those are free. */
+export function paymentQueries(psbt: string) {
+  const { inputs, outputs } = templateOf(readPsbt(psbt));
+  const at = outpointsOf(inputs);
+  return { ours: [...inputs, ...outputs].map((one) => one.script), coins: at, reserved: at } as const;
+}
+
+/**
+ * The coins of this home in it, which it will sign: they are free like any that it spends, and what they hold goes into the
+ * contract, back home, or into the fee, never to the other wallet.
+ * @returns their outpoints, and how they were judged
+ * @throws Refusal `unsafe-funding`, and as `checkSpendable`
+ */
+export function ownCoins({ sat }: Output, template: Template, facts: Pick<Facts, 'ours' | 'coins' | 'reserved'>) {
+  const isOurs = ({ script }: Output): boolean => facts.ours.has(script);
+  const own = template.inputs.filter(isOurs);
+  const spent = sumSat(own) - sumSat(template.outputs.filter(isOurs));
+  if (own.length > 0 && spent > sat + feeOf(template))
+    throw new Refusal(
+      'unsafe-funding',
+      `the funding PSBT spends ${spent} sat of this home's, ${sat} sat and the fee expected`,
+      { hint: 'give the coins of this home with --utxo, in place of a PSBT' },
+    );
+  return { coins: outpointsOf(own), checked: checkSpendable(facts, own) };
 }
 
 /** Where the contract's output lies in its funding transaction. */

@@ -1,6 +1,7 @@
 /** The transaction that funds a credit contract. Its making and its signatures: `bitcoin/funding.ts`. */
-import { outpointIn, payContract, readPayment } from '../bitcoin/funding.ts';
+import { outpointIn, ownCoins, payContract, readPayment } from '../bitcoin/funding.ts';
 import type { Output, Spent, Template } from '../bitcoin/transaction.ts';
+import type { Facts } from '../protocol/action.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
 const outputOf = (terms: Terms): Output => ({ sat: terms.capacity_sat, script: keysOf(terms).script });
@@ -17,6 +18,10 @@ export const fundFrom = (
 /** The PSBT that another wallet made to fund the contract, checked. */
 export const readFunding = (terms: Terms, psbt: string, allowFee: boolean): Template =>
   readPayment(outputOf(terms), psbt, allowFee);
+
+/** The coins of this home in it, checked. */
+export const ownFunding = (terms: Terms, template: Template, facts: Pick<Facts, 'ours' | 'coins' | 'reserved'>) =>
+  ownCoins(outputOf(terms), template, facts);
 
 /** Where the contract's output lies in its funding transaction. */
 export const contractOutpoint = (terms: Terms, template: Template): Contract['outpoint'] =>

@@ -15,8 +15,8 @@ import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { fundingPsbt, inputScripts, isSigned, signFunding } from '../bitcoin/funding.ts';
-import { contractOutpoint, fundFrom, readFunding } from './funding.ts';
+import { fundingPsbt, inputScripts, isSigned, paymentQueries, signFunding } from '../bitcoin/funding.ts';
+import { contractOutpoint, fundFrom, ownFunding, readFunding } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { outsideOf, psbtOf } from '../signing/exchange.ts';
 import { checkLooked, checkStated } from './checks.ts';
@@ -181,7 +181,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       does: 'proposes the contract that the PSBT of another wallet funds',
       asks: ['funding'],
       may: ['allowFee'],
-      needs: () => ({ tip: true }),
+      needs: ({ input }) => ({ tip: true, ...paymentQueries(input.funding!) }),
       take: ({ records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'addressed', 'proposed');
         const template = readFunding(c.terms, input.funding, input.allowFee ?? false);
@@ -193,7 +193,9 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         }
         checkTermsWithin(c.terms, c.offer.policy, facts.tip);
         const contract = { id: c.id, terms: c.terms, outpoint: at, own: c.own };
-        return propose(hand, contract, { template, witnesses: {}, psbt: input.funding }, []);
+        const { coins, checked } = ownFunding(c.terms, template, facts);
+        const funding = { template, witnesses: {}, psbt: input.funding };
+        return { ...propose(hand, contract, funding, coins), checks: { coins: checked } };
       },
     }),
     row({

@@ -11,7 +11,9 @@ import {
   inputScripts,
   isSigned,
   outpointIn,
+  ownCoins,
   payContract,
+  paymentQueries,
   readPayment,
   signFunding,
 } from '../bitcoin/funding.ts';
@@ -197,11 +199,14 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       does: 'proposes the coin that the PSBT of another wallet funds',
       asks: ['funding'],
       may: ['allowFee'],
-      take: ({ records, input, ...hand }) => {
+      needs: ({ input }) => paymentQueries(input.funding!),
+      take: ({ records, input, facts, ...hand }) => {
         const c = must(records.coin, 'owner', 'addressed');
         const template = readPayment(outputOf(c.terms), input.funding, input.allowFee ?? false);
+        const { coins, checked } = ownCoins(outputOf(c.terms), template, facts);
         const coin = { id: c.id, terms: c.terms, outpoint: outpointIn(template, scriptOfCoin(c.terms)) };
-        return propose(hand, { ...c, ...coin }, { template, witnesses: {}, psbt: input.funding }, []);
+        const funding = { template, witnesses: {}, psbt: input.funding };
+        return { ...propose(hand, { ...c, ...coin }, funding, coins), checks: { coins: checked } };
       },
     }),
     row({
