@@ -68,6 +68,19 @@ describe('a payment with --ecash', () => {
     expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_500n, issuedSat: 500n });
   });
 
+  it('is not given up by a server of the payer that takes the request first: whether it becomes ecash a person says', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const asked = await both.payer.run(signUpdate, { input: { contract: id, amount: 700n } });
+    const requested = await step(both, 'payee', asked.message);
+    await refused(() => step(both, 'payer', requested, { served: {} }), 'not-served', both.payer);
+    const bare = await sealedAs(both.payee, requested, { ecash: null });
+    await refused(() => step(both, 'payer', bare, { served: {} }), 'not-served', both.payer);
+    const signed = await step(both, 'payer', requested, { input: { ecash: true } });
+    const accepted = await step(both, 'payee', signed);
+    expect(sumOf((await step(both, 'payer', accepted))['token'])).toBe(700n);
+  });
+
   it('where nobody issues ecash, or the mint has no keyset: no-ecash, no-keyset, and nothing is signed', async () => {
     const both = await parties();
     const ask = async (contract: string) => {

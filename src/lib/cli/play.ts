@@ -128,7 +128,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const { records, by } = seen;
   const peer = action.peer(seen, by);
   const row = turn(action, seen);
-  ports.permit(action, row);
+  ports.permit(action, row, seen);
   if (peer !== null) checkSeal(line.json as object, typeof peer === 'string' ? peer : peer.stated, 'counterparty');
   if (message) checkStated(action, message, records, by);
   const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };

@@ -21,7 +21,16 @@ import { answerIn, finish, signLast, psbtOf, sharesIn } from '../signing/exchang
 import { hasCome } from './arrivals.ts';
 import { ASKED_SECONDS, checkUntil, consume, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkLooked, checkNotFrozen, deadlineHeight } from './checks.ts';
-import { arrivalNotes, checkInflight, checkIssue, keysetOf, outputNotes, payForEcash, receiveEcash } from './ecash.ts';
+import {
+  arrivalNotes,
+  checkInflight,
+  checkIssue,
+  issuesHere,
+  keysetOf,
+  outputNotes,
+  payForEcash,
+  receiveEcash,
+} from './ecash.ts';
 import {
   checkTakesQuotes,
   creditPayment,
@@ -134,7 +143,11 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
       after: 'requested',
       by: 'payer',
       does: 'checks what it agreed to, counts it, and signs last',
-      unattended: true,
+      // Whether it is to become ecash is said here, and never again.
+      unattended: [
+        'where the payee signs no ecash',
+        ({ records: { contract: c } }) => c !== undefined && 'terms' in c && !issuesHere(c.terms),
+      ],
       may: ['ecash', 'maxInflight'],
       agrees: ['amount', 'max'],
       needs: ({ records }) => ({ tip: true, now: true, quotes: inflightQueries(records.contract) }),

@@ -278,8 +278,8 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   by: Party;
   /** What this run does, in words that follow "the payer". */
   does: string;
-  /** A server takes this row too, though it is not of the party that it plays: `take` itself bounds what it can cost. */
-  unattended?: true;
+  /** Where this holds, a server takes the row too, though it is not of the party that it plays: `take` bounds what it can cost. */
+  unattended?: When<M | null, Rs, I>;
   when?: When<M | null, Rs, I>;
   needs?(seen: Seen<M | null, Rs, I>): Partial<Queries>;
   /** Loads code that this step needs and most runs do not. */
@@ -304,7 +304,7 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     after: A;
     by: Party;
     does: string;
-    unattended?: true;
+    unattended?: When<At<M, NoInfer<A>>, Rs, I>;
     when?: When<At<M, NoInfer<A>>, Rs, I>;
     needs?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
     loads?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;

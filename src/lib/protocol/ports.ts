@@ -19,6 +19,7 @@ import type {
   Records,
   ShareFile,
   WalletPath,
+  Seen,
 } from './action.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Json } from './json.ts';
@@ -164,7 +165,7 @@ export interface Ports {
   source: FactSource;
   prompt: Prompt;
   /** Whether the row may be taken here, asked as soon as it is known whose turn it is. @throws Refusal `not-served` */
-  permit(action: ServedAction, row: ServedRow): void;
+  permit(action: ServedAction, row: ServedRow, seen: Seen<any, any, any>): void;
   shares: Shares;
   keys(nonces: readonly SealedNonce[], shares: ReadonlyMap<string, Uint8Array>): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
