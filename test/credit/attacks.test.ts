@@ -82,6 +82,7 @@ const REFUSED: readonly (readonly [RegExp, Codes | Readonly<Record<At, Codes>>])
   [/^keyset_id/, { 'ecash-restore/asked': 'keyset-unknown', '*': 'terms-differ' }],
   [/^keyset\./, ['keyset-differs', 'malformed-message']],
   [/^outputs/, 'promises-differ'],
+  [/^id changed, resealed$/, { 'ecash-restore/answered': 'state-moved-on' }],
   // a quote of a running mint
   [/^mint changed, resealed$/, 'terms-differ'],
   [/^quote null, resealed$/, 'malformed-message'],
@@ -219,7 +220,7 @@ const ALLOWED: readonly (readonly [RegExp, RegExp, why: string])[] = [
   ],
   [
     /^id changed/,
-    /^(ecash-quote|credit-invoice|ecash-restore)\//,
+    /^(ecash-quote|credit-invoice)\/|^ecash-restore\/asked$/,
     'a number of its sender, so that two questions are not one',
   ],
   [/^quote changed, resealed$/, /^ecash-quote\//, 'which quote it is the mint says, and whose key may mint from it'],

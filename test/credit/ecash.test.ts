@@ -403,6 +403,31 @@ describe('ecash-restore', () => {
     expect(sumOf(received!['token'])).toBe(1_023n);
   });
 
+  it('reads the answer to its last search only: an older one knows nothing of what was used since', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    await ecashMessages(both, id, 400n);
+    const backup = await both.payer.backUp();
+    const { id: keyset } = await keysetOf(both);
+    const ask = () => both.payer.run(ecashRestore, { input: { contract: id, keyset } });
+    const answer = async (asked: Message) => (await both.payee.run(ecashRestore, { on: asked })).message;
+    await both.payer.lose(backup);
+    await both.payer.home.acceptRestore();
+    const older = await answer((await ask()).message);
+    const newer = await answer((await ask()).message);
+    await refused(() => both.payer.run(ecashRestore, { on: older }), 'state-moved-on', both.payer);
+    const done = await both.payer.run(ecashRestore, { on: newer });
+    expect(done.message).toMatchObject({ search: 'complete', token: null });
+    expect((await both.payer.run(ecashRestore, { on: newer })).text).toBe(done.text);
+    await ecashMessages(both, id, 511n);
+    // Lost again: what the same answer did not find is in use by now.
+    await both.payer.lose(backup);
+    await both.payer.home.acceptRestore();
+    const error = await refused(() => both.payer.run(ecashRestore, { on: newer }), 'state-moved-on', both.payer);
+    expect(error.hint).toContain(`ecash-restore --contract ${id.slice(0, 8)} --keyset ${keyset}`);
+    expect((await search(both, id)).message).toMatchObject({ search: 'complete', token_sat: 511 });
+  });
+
   it('finds what never arrived, and frees the next payment', async () => {
     const both = await parties();
     const id = await openedMint(both);

@@ -52,6 +52,7 @@ const payer = {
   signedMaxSat: 2_100n,
   asked: [],
   awaited: [],
+  searches: [],
   seen: [],
   arrived: [],
   receivedSat: 0n,

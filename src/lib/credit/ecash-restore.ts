@@ -30,7 +30,15 @@ import { Refusal } from '../protocol/refusal.ts';
 import { issuesHere, placesOf, tokenMint } from './ecash.ts';
 import { receiving } from './arrivals.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, must, type Awaited, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
+import {
+  creditKind,
+  must,
+  type Awaited,
+  type Credit,
+  type PayeeCredit,
+  type PayerCredit,
+  type Search,
+} from './records.ts';
 import { signedUpTo } from './owed.ts';
 import { checkHome, overContract } from './steps.ts';
 import { contractSchema, viewOf } from './terms.ts';
@@ -121,16 +129,19 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         const next = nextPlaces(input.from ?? wallet?.counter ?? 0);
         const places = [...due, ...next.filter(({ counter }) => !due.some((p) => p.counter === counter))];
         const made = outputsOf(hand.keys.cashu(), input.keyset, places);
+        const search: Search = { keyset: input.keyset, id: bytesToHex(hand.random(16)) };
         return {
           message: {
             step: 'asked',
             network: c.terms.network,
             contract: viewOf(c),
-            id: bytesToHex(hand.random(16)),
+            id: search.id,
             keyset_id: input.keyset,
             outputs: made.map(({ B_ }, i) => ({ counter: places[i]!.counter, B_ })),
           },
-          writes: {},
+          writes: {
+            contract: { ...c, searches: [...c.searches.filter(({ keyset }) => keyset !== search.keyset), search] },
+          },
         };
       },
     }),
@@ -172,6 +183,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         checkReceipt(had, m.paid_sat, m.receipt, 'payee');
         const keyset = checkKeyset(m.keyset, 'payee');
         checkSame({ id: m.keyset_id }, keyset, 'payee');
+        checkAskedLast(had, m);
         const c = signedUpTo(had, m.paid_sat);
         const wallet = records.keyset?.role === 'wallet' ? records.keyset : newWallet(keyset, true);
         const shown = shownIn(m, hand.keys.cashu());
@@ -230,6 +242,14 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
 );
 
 type Answered = Extract<EcashRestoreMessage, { step: 'answered' }>;
+
+/** What an earlier answer did not find may be in use since. @throws Refusal `state-moved-on` */
+function checkAskedLast({ id: contract, searches }: PayerCredit, { id, keyset_id }: Answered): void {
+  if (searches.some((search) => search.id === id && search.keyset === keyset_id)) return;
+  throw new Refusal('state-moved-on', 'an answer to another search found than the one that this home asked for last', {
+    hint: `ask again: spillway ecash-restore --contract ${contract.slice(0, 8)} --keyset ${keyset_id}`,
+  });
+}
 
 /** The counters of the outputs that were shown. They are made anew, so that a repeated message is read as the first. @throws Refusal `promises-differ` */
 function shownIn({ outputs, keyset_id }: Answered, seed: Uint8Array): Map<Hex, number> {

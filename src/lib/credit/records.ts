@@ -21,7 +21,8 @@ export * from './states.ts';
 const filled = (c: Credit): Credit => {
   if (c.state === 'offered') return { ...c, until: c.until ?? null };
   if (c.state === 'proposed') return { ...c, rolls: c.rolls ?? null };
-  return isFunded(c) ? withPlaces(c.role === 'payer' ? withArrivals(withOwing(c)) : c) : c;
+  if (!isFunded(c)) return c;
+  return withPlaces(c.role === 'payer' ? { ...withArrivals(withOwing(c)), searches: c.searches ?? [] } : c);
 };
 
 export const creditKind: Kind<Credit> = {

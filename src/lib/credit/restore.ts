@@ -29,6 +29,7 @@ import {
   type PayeeCredit,
   type PayerCredit,
   type Rolling,
+  type Search,
   type Settled,
 } from './states.ts';
 import { arrivalsOf } from './arrivals.ts';
@@ -100,6 +101,8 @@ const fields: Beliefs<Credit> = {
   went: spans,
   seen: spans,
   asked: voided<readonly Asking[]>([]),
+  // An answer that it had before the loss says nothing of what was used since.
+  searches: voided<readonly Search[]>([]),
   awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
   // See `arrivalsOf`.
   inflight: kept,

@@ -54,6 +54,11 @@ export interface Awaited {
   keyset: Hex;
   counter: number;
 }
+/** The search for lost ecash of a keyset that was asked for last: no other's answer is read. */
+export interface Search {
+  keyset: Hex;
+  id: Hex;
+}
 /** A payment by the sum that it came to in all; `quote` null: the contract's reusable one. */
 export interface Inflight {
   paidSat: bigint;
@@ -135,6 +140,7 @@ export interface PayerFunded extends Held, Owing {
   signedMaxSat: bigint;
   asked: readonly Asking[];
   awaited: readonly Awaited[];
+  searches: readonly Search[];
   /** The reusable quote of the contract's running mint, once it is bound. */
   quote: string | null;
   bound: Bound;
@@ -223,6 +229,7 @@ export const nothingSigned = (terms: Terms) =>
     signedMaxSat: 0n,
     asked: [],
     awaited: [],
+    searches: [],
     quote: null,
     bound: { paidSat: 0n, quoteSat: 0n },
     went: [],
