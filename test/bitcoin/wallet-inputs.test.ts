@@ -4,6 +4,7 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { checkWitness, putWitnesses, signKeyPath, witnessesOf } from '../../src/lib/bitcoin/wallet-inputs.ts';
+import { toBytes } from '../../src/lib/signing/curve.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 import { coinOf, signAll, walletKey } from '../support/wallet.ts';
 
@@ -183,6 +184,13 @@ describe('taproot witnesses of other forms', () => {
     ['nothing', []],
   ])('%s is refused', (_, stack) => {
     expect(code(TR, stack)).not.toBe('taken');
+  });
+
+  it('a signature whose first byte is that of an annex is a signature', () => {
+    const draw = (i: number) => signKeyPath(template, TR, tr.secret, toBytes(BigInt(i)));
+    let made = draw(0);
+    for (let i = 1; made[0]![0] !== 0x50; i++) made = draw(i);
+    expect(code(TR, made)).toBe('taken');
   });
 });
 

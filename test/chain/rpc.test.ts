@@ -123,26 +123,30 @@ describe('calls', () => {
   });
 
   it('an answer of another form', async () => {
-    const answers = {
-      getblockchaininfo: '{"chain":"main","blocks":"9"}',
+    const { rpc } = await at({
+      getblockchaininfo: '{"chain":"main","blocks":"9","bestblockhash":"aa","initialblockdownload":false}',
       gettxout: '[]',
       sendrawtransaction: '5',
       testmempoolaccept: '{}',
       generatetoaddress: '0.5',
-    };
-    const { rpc } = await at(answers);
-    const calls = [
-      rpc.blockchainInfo(),
-      rpc.txOut({ txid: TXID, vout: 0 }),
-      rpc.sendTransaction(''),
-      rpc.testAccept([]),
-      rpc.generate(1, ''),
+    });
+    const calls: [Promise<unknown>, string][] = [
+      [rpc.blockchainInfo(), 'a whole number blocks expected'],
+      [rpc.txOut({ txid: TXID, vout: 0 }), 'an object expected'],
+      [rpc.sendTransaction(''), 'a text expected'],
+      [rpc.testAccept([]), 'a list expected'],
+      [rpc.generate(1, ''), 'a list expected'],
     ];
-    for (const call of calls)
-      await expect(call).rejects.toMatchObject({
-        code: 'chain-unavailable',
-        message: expect.stringContaining('expected'),
-      });
+    for (const [call, words] of calls)
+      await expect(call).rejects.toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining(words) });
+  });
+
+  it.each(['null', '7', '"text"', '0.5', 'true'])('an answer %s where fields are expected', async (answer) => {
+    const { rpc } = await at({ getblockchaininfo: answer });
+    await expect(rpc.blockchainInfo()).rejects.toMatchObject({
+      code: 'chain-unavailable',
+      message: expect.stringContaining('an object expected'),
+    });
   });
 });
 

@@ -57,6 +57,22 @@ describe('what a killed process left behind', () => {
   });
 });
 
+it('begins nothing where something is already', async () => {
+  const at = tempDir();
+  mkdirSync(join(at, 'full'));
+  writeFileSync(join(at, 'full', 'file'), '');
+  let begun = 0;
+  const fill = async (): Promise<void> => void (begun += 1);
+  await expect(makeDirectory(join(at, 'full'), fill)).rejects.toMatchObject({
+    code: 'cannot-write',
+    message: expect.stringContaining('holds other files'),
+  });
+  expect([begun, readdirSync(at)]).toEqual([0, ['full']]);
+  mkdirSync(join(at, 'empty'));
+  await makeDirectory(join(at, 'empty'), fill);
+  expect(begun).toBe(1);
+});
+
 it('leaves nothing where it fails', async () => {
   const at = tempDir();
   await expect(makeDirectory(join(at, 'x'), () => Promise.reject(new Error('full')))).rejects.toMatchObject({

@@ -31,6 +31,7 @@ describe('words', () => {
   it.each([
     [WORDS.replace('about', 'abandon'), '12 words whose checksum'],
     [WORDS.replace('about', 'abuot'), 'word 12 is not'],
+    [WORDS.replace('abandon', 'abuot'), 'word 1 is not'],
     ['abandon', '1 words'],
     ['', '0 words'],
   ])('are refused: %s', async (text, message) => {

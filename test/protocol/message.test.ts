@@ -58,6 +58,7 @@ describe('a message', () => {
     ['unknown-step', { step: 'constructor' }, 'step constructor found'],
     ['unknown-step', { step: '__proto__' }, 'step __proto__ found'],
     ['unknown-step', { step: null }, 'one of asked, told'],
+    ['unknown-step', { step: ['asked'] }, 'one of asked, told'],
     ['malformed-message', { step: 'told' }, 'psbt'],
     ['malformed-message', { extra: 1 }, 'extra'],
     ['malformed-message', { network: undefined }, 'network'],

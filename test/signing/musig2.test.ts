@@ -280,6 +280,7 @@ describe('what is refused', () => {
     ['a nonce of another key', () => draw(1).secnonce, secrets[0]!, /another key/],
     ['a key outside the set', () => draw(2).secnonce, secrets[2]!, /not one of those/],
     ['a nonce of zero', () => concatBytes(new Uint8Array(64), pubkeys[0]!), secrets[0]!, /was used/],
+    ['a first half of zero', () => concatBytes(toBytes(0n), toBytes(1n), pubkeys[0]!), secrets[0]!, /was used/],
     ['a first half that is the order', () => concatBytes(toBytes(N), toBytes(1n), pubkeys[0]!), secrets[0]!, /range/],
     ['a second half of zero', () => concatBytes(toBytes(1n), toBytes(0n), pubkeys[0]!), secrets[0]!, /was used/],
     ['a second half that is the order', () => concatBytes(toBytes(1n), toBytes(N), pubkeys[0]!), secrets[0]!, /range/],

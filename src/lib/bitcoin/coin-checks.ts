@@ -86,11 +86,9 @@ export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): st
   for (const c of claimed) {
     const at = outpointText(c);
     const coin: Coin | 'missing' = coins.get(at) ?? 'missing';
-    if (coin === 'missing' || !allows(COIN_LIMITS.own, coin.confirmations))
-      throw new Refusal(
-        'coin-missing',
-        `the coin ${at} is ${coin === 'missing' ? 'not among the unspent ones' : 'not confirmed yet'}`,
-      );
+    if (coin === 'missing') throw new Refusal('coin-missing', `the coin ${at} is not among the unspent ones`);
+    if (!allows(COIN_LIMITS.own, coin.confirmations))
+      throw new Refusal('coin-missing', `the coin ${at} is not confirmed yet`);
     if (!isMature(coin)) throw new Refusal('coin-missing', maturing(at, coin));
     if (coin.sat !== c.sat || coin.script !== c.script)
       throw new Refusal(

@@ -127,7 +127,7 @@ export function payFrom(payment: Payment): Template & { fee: bigint; changeSat: 
   const spent = outputs.reduce((sum, o) => sum + o.sat, 0n);
   const changeSat = result.change ? total - spent - (result.fee ?? 0n) : 0n;
   guardFee(total - spent - changeSat, total, payment.allowFee);
-  const all = changeSat > 0n ? [...outputs, { sat: changeSat, script }] : [...outputs];
+  const all = result.change ? [...outputs, { sat: changeSat, script }] : [...outputs];
   return {
     version,
     locktime: 0,

@@ -87,7 +87,7 @@ async function sweep(parent: string): Promise<void> {
 }
 
 /** @throws Refusal `home-exists`, `cannot-write` */
-export function refuseOccupied(dir: string): void {
+function refuseOccupied(dir: string): void {
   if (existsSync(join(dir, CONFIG_FILE)))
     throw new Refusal('home-exists', `there is a home at ${dir}`, {
       hint: 'take another directory; a home is never overwritten',

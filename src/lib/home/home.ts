@@ -21,7 +21,7 @@ import {
   writeConfig,
   type Config,
 } from './config.ts';
-import { makeDirectory, refuseOccupied } from './directory.ts';
+import { makeDirectory } from './directory.ts';
 import { isMissing, realPath, refuseExposed, writePrivate } from './files.ts';
 import type { Backup } from './backup.ts';
 import {
@@ -91,7 +91,6 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
   if (!isNetwork(network))
     throw new Refusal('usage', `${JSON.stringify(network)} found, one of ${NETWORKS.join(', ')} expected`);
   if (insecureSeed) refuseInsecure(network);
-  refuseOccupied(dir);
   const random = options.random ?? (insecureSeed ? insecureRandom(insecureSeed, 'init', 0) : realRandom);
   const mnemonic = options.mnemonic === undefined ? await makeMnemonic(random) : await checkMnemonic(options.mnemonic);
   const id = Buffer.from(random(16)).toString('hex');

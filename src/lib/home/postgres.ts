@@ -169,7 +169,7 @@ class Postgres implements Database {
         hint: 'a newer spillway has used this home; update this one',
       });
     for (const step of POSTGRES_MIGRATIONS.slice(version)) yield* put(step);
-    if (version < newest) yield* setMeta('schema', String(newest));
+    if (version !== newest) yield* setMeta('schema', String(newest));
     if (create) yield* setMeta('home', homeId);
     if ((yield* getMeta('home')) !== homeId)
       throw new Refusal('store-foreign', `${this.#place} holds the store of another home than this one`);

@@ -243,7 +243,7 @@ export class SqlStore implements HomeStore {
   async atLeast(number: number): Promise<void> {
     const { counter } = this.#db;
     await this.#surely('all', function* () {
-      if ((yield* counter.get()) < number) yield* counter.set(number);
+      yield* counter.set(Math.max(yield* counter.get(), number));
     });
   }
 

@@ -2,7 +2,7 @@
  * What programs up to 0.1.0 left behind around a running mint, and only its owner can settle: an invoice that a restored home
  * owes twice, and payments of a contract that ended before a quote was bound to it. Not here: who prints it (`cli/mend.ts`).
  */
-import { maxSat } from '../bitcoin/amount.ts';
+import { maxSat, minSat } from '../bitcoin/amount.ts';
 import type { Credit, PayerCredit } from '../credit/records.ts';
 import { total } from '../credit/spans.ts';
 import { BY_RECEIPT, type InvoiceRecord } from './records.ts';
@@ -39,5 +39,5 @@ export function owedTwice(c: PayerCredit, invoices: readonly InvoiceRecord[]): b
   const shownSat = sum(paid.filter((i) => i.paid!.by === BY_RECEIPT));
   const known = maxSat(c.signedMaxSat + (c.freshSat ?? 0n), sum(paid) + total(c.agreed));
   const unknown = maxSat((c.owedSat ?? 0n) - known, 0n);
-  return unknown < shownSat ? unknown : shownSat;
+  return minSat(unknown, shownSat);
 }
