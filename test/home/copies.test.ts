@@ -564,6 +564,23 @@ describe('a home of 0.1.0', () => {
   });
 });
 
+describe('a store that can be read and is not whole', () => {
+  it('is damaged where it was restored or copied, before anything is given up in it', async () => {
+    const dir = await used();
+    const copy = join(tempDir(), 'copy');
+    const db = new DatabaseSync(join(dir, 'store.db'));
+    // A row that breaks what the schema says of it, which no read would notice.
+    db.exec('CREATE TABLE beside (a /*-----*/); INSERT INTO beside VALUES (NULL)');
+    db.close();
+    const path = join(dir, 'store.db');
+    writeFileSync(path, Buffer.from(readFileSync(path, 'latin1').replace('/*-----*/', 'NOT NULL '), 'latin1'));
+    cpSync(dir, copy, { recursive: true });
+    const before = readFileSync(join(copy, 'store.db'));
+    await expect(open(copy)).rejects.toMatchObject({ code: 'store-damaged', message: expect.stringContaining('NULL') });
+    expect(readFileSync(join(copy, 'store.db')).equals(before)).toBe(true);
+  });
+});
+
 describe('11: an emptied store', () => {
   it('is damaged: of a live home, of a backup, and no new schema is put into it', async () => {
     const dir = await used();

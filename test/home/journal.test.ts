@@ -259,7 +259,13 @@ describe('reading', () => {
     expect(() => readJournal(file, other)).toThrow(expect.objectContaining({ code: 'journal-foreign' }));
     writeFileSync(file, text.replace('"version":1', '"version":2'));
     expect(() => readJournal(file, KEY)).toThrow(expect.objectContaining({ code: 'unknown-version' }));
-    for (const strange of ['hello\n', '{}\n', '{"type":"journal"}\n', text.replace(/"salt":"../, '"salt":"')]) {
+    for (const strange of [
+      'hello\n',
+      '{}\n',
+      '{"type":"journal"}\n',
+      text.replace('"type":"journal"', '"type":"other"'),
+      text.replace(/"salt":"../, '"salt":"'),
+    ]) {
       writeFileSync(file, strange);
       expect(() => readJournal(file, KEY)).toThrow(expect.objectContaining({ code: 'malformed' }));
     }
