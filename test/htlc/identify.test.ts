@@ -7,9 +7,9 @@ import { identifyScript, identifyTransaction, identifyWitness } from '../../src/
 import { PATHS } from '../../src/lib/htlc/scripts.ts';
 import { secretIn, shownBy } from '../../src/lib/htlc/secret.ts';
 import { build, hashOf } from '../../src/lib/htlc/terms.ts';
-import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
+import { parseTransaction, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { finished, FORMS, formName, htlcOf, PREIMAGE, PUBKEYS, spendOf } from '../support/htlc.ts';
-import { codeOf } from '../support/refusal.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
 const bolt3 = fixture('htlc/bolt3.json');
@@ -109,13 +109,33 @@ describe('a claim of a P2SH output that somebody has changed on its way', () => 
 });
 
 describe('what is none', () => {
-  it.each<[string, () => unknown]>([
+  const plain = {
+    version: 2,
+    locktime: 0,
+    inputs: [{ txid: 'ab'.repeat(32), vout: 0, sequence: 0 }],
+    outputs: [{ sat: 1_000n, script: `5120${'ab'.repeat(32)}` }],
+  } as const;
+  it.each<[string, () => unknown, words?: string]>([
     ['an empty script', () => identifyScript(new Uint8Array())],
     ['a multisig', () => identifyScript(hexToBytes('5121' + PUBKEYS.claim + '51ae'))],
-    ['an empty witness', () => identifyWitness([])],
+    ['an empty witness', () => identifyWitness([]), 'an empty witness'],
+    ['a single element that begins as an annex does', () => identifyWitness([Uint8Array.of(0x50, 1)]), 'a script'],
     ['a key-path spend', () => identifyWitness([new Uint8Array(64)])],
-    ['a control block alone', () => identifyWitness([Uint8Array.of(0xc0, ...new Uint8Array(32))])],
-  ])('%s is unknown', (_, work) => expect(codeOf(work)).toBe('unknown-witness'));
+    [
+      'a control block alone',
+      () => identifyWitness([Uint8Array.of(0xc0, ...new Uint8Array(32))]),
+      'a control block without a script',
+    ],
+    [
+      'a transaction of other spends',
+      () => identifyTransaction(withWitness(plain, [[new Uint8Array(64)]])),
+      'a transaction with 1 inputs',
+    ],
+  ])('%s is unknown', (_, work, words = '') => {
+    const error = refusal(work);
+    expect(error.code).toBe('unknown-witness');
+    expect(error.message).toContain(words);
+  });
 
   it('no bytes crash the reader, and what it knows it could have written', () => {
     const form = FORMS[0]!;

@@ -546,6 +546,7 @@ describe('right before, and held by a test', () => {
       const utxo = { txid: 'cd'.repeat(32), vout: 1, sat: 100_000n };
       const start = () => bob.run(htlcCooperate, { input: { as: 'claimer', htlc, utxo } });
       expect(await refused(bob, start)).toBe('wrong-network');
+      await expect(start()).rejects.toThrow('this home is for regtest');
     }));
 });
 

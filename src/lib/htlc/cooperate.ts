@@ -31,7 +31,7 @@ import { htlcKeyKind, type HtlcKey, type Proposal } from './records.ts';
 import { checkOtherLeg, otherLeg, swapKind, type Swap } from './swap-records.ts';
 import { cooperativeKeys } from './taproot.ts';
 import { build, type Htlc } from './terms.ts';
-import { htlcId, htlcSchema, readHtlc, viewOf, type HtlcView } from './view.ts';
+import { htlcId, htlcSchema, readHtlc, viewOf } from './view.ts';
 
 export type Cooperator = 'claimer' | 'refunder';
 const other = (who: Cooperator): Cooperator => (who === 'claimer' ? 'refunder' : 'claimer');
@@ -85,12 +85,12 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
     // No key is as good as a wrong one: an empty text is nobody's.
     peer: ({ message: m }, by) => (m ? ((by === 'claimer' ? m.htlc.refund_auth : m.htlc.claim_auth) ?? '') : null),
     sealWith: ({ claimer, refunder }) => (claimer ?? refunder)!.own.path,
-    cancel: ({ records, by, message: m, ...hand }) => {
+    cancel: ({ records, by, message: m }) => {
       const who = by as Cooperator;
       const record = records[who]!;
       if (!record.proposal) throw new Refusal('too-late-to-cancel', 'no own proposal is open');
       // The name of the HTLC covers the sealing keys of both: a message of anybody else names another one.
-      if (m && (record.bound !== htlcId(read(m, hand)) || !isOf(record.proposal, who, m)))
+      if (m && (record.bound !== htlcId(readHtlc(m.htlc)) || !isOf(record.proposal, who, m)))
         throw new Refusal('state-moved-on', NOT_LAST);
       return { writes: { [who]: { ...record, proposal: null } } };
     },
@@ -157,7 +157,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             return { coins: outpointsOf(other ? [other] : []) };
           },
           take: ({ message: m, records, input, facts, ...hand }) => {
-            const htlc = read(m, hand);
+            const htlc = readHtlc(m.htlc);
             const record = bound(records, signer, htlc, hand);
             checkOtherLeg(records.swap, htlc, facts.coins);
             const terms = termsIn(m);
@@ -189,7 +189,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
           does: 'completes the spend, to be broadcast',
           when,
           take: ({ message: m, records, ...hand }) => {
-            const htlc = read(m, hand);
+            const htlc = readHtlc(m.htlc);
             const record = bound(records, opener, htlc, hand);
             const { proposal } = record;
             if (!proposal || !isOf(proposal, opener, m)) throw new Refusal('state-moved-on', NOT_LAST);
@@ -226,24 +226,14 @@ function roleIn({ claimer, refunder }: Partial<Rs>, as: Cooperator | undefined):
   return found;
 }
 
-/** The HTLC that a message is about. */
-function read(m: { network: string; htlc: HtlcView }, hand: Pick<Hand, 'network'>): Htlc {
-  const htlc = readHtlc(m.htlc);
-  checkNetwork(htlc, hand);
-  return htlc;
-}
-function checkNetwork({ network }: Htlc, hand: Pick<Hand, 'network'>): void {
-  if (network !== hand.network)
-    throw new Refusal('wrong-network', `an HTLC on ${network} found, this home is for ${hand.network}`);
-}
-
 /**
  * The own record, its key bound for ever to this one HTLC, by whose sealing keys both know each other.
- * @throws Refusal `no-key-path`, `terms-differ`
+ * @throws Refusal `wrong-network`, `no-key-path`, `terms-differ`
  */
 function bound(records: Partial<Rs>, who: Cooperator, htlc: Htlc, hand: Pick<Hand, 'network'>): HtlcKey {
   const record = records[who]!;
-  checkNetwork(htlc, hand);
+  if (htlc.network !== hand.network)
+    throw new Refusal('wrong-network', `an HTLC on ${htlc.network} found, this home is for ${hand.network}`);
   if (!htlc.internal)
     throw new Refusal('no-key-path', 'the internal key of this HTLC is not both keys together', {
       hint: 'htlc create --type p2tr --internal-key musig makes one that is',
