@@ -1,10 +1,15 @@
 /** What the attacks on every family have in common: a party whose store takes no commit, and how a run ended. */
-import type { TestParty } from './party.ts';
+import type { Action } from '../../src/lib/protocol/action.ts';
+import type { Commit } from '../../src/lib/protocol/ports.ts';
+import type { RunOptions, TestParty } from './party.ts';
 
 class NotRefused extends Error {}
 
-/** The same party in a run that may do everything but commit: it shows what would be done, and changes nothing. */
-export function withoutCommit<P extends TestParty>(party: P): P {
+/**
+ * The same party in a run that may do everything but commit: it shows what would be done, and changes nothing.
+ * @param seen is told what would have been committed
+ */
+export function withoutCommit<P extends TestParty>(party: P, seen: (commit: Commit) => void = () => {}): P {
   const dry = Object.create(party) as P;
   dry.ports = (options) => {
     const ports = party.ports(options);
@@ -20,7 +25,10 @@ export function withoutCommit<P extends TestParty>(party: P): P {
         fresh: (count) => store.fresh(count),
         notes: (names) => store.notes(names),
         ours: (scripts) => store.ours(scripts),
-        commit: () => Promise.reject(new NotRefused()),
+        commit: (commit) => {
+          seen(commit);
+          return Promise.reject(new NotRefused());
+        },
       },
       shares: { read: (names) => shares.read(names), around: (_, __, commit) => commit() },
     };
@@ -47,4 +55,17 @@ export function unkept(party: TestParty): TestParty {
     return { ...ports, copy: async () => {}, store: { ...ports.store, commit: async () => true } };
   };
   return dry;
+}
+
+/** How a run without its commit ended: refused by `code`; else with what it would commit, or with `text` and nothing to commit. */
+export interface Tried {
+  code?: string | undefined;
+  commit?: Commit;
+  text?: string;
+}
+export async function tried(party: TestParty, table: Action<any, any, any>, options: RunOptions): Promise<Tried> {
+  const ended: Tried = {};
+  const dry = withoutCommit(party, (commit) => void (ended.commit = commit));
+  const code = await outcome(dry.run(table, options).then(({ text }) => void (ended.text = text)));
+  return code === undefined ? ended : { code };
 }

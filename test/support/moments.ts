@@ -80,24 +80,36 @@ function carrying(psbt: string, other: string, field: (typeof CARRIED)[number], 
  * @param message what the reader should get
  * @param other a message of the same type and step
  * @param reseal seals as the sender of `message` would
+ * @param wanted which pieces, by their words: sealing is what they cost
  */
-export function* crossings(message: Message, other: Message, reseal: (m: Message) => Message): Generator<Crossed> {
+export function* crossings(
+  message: Message,
+  other: Message,
+  reseal: (m: Message) => Message,
+  wanted: (what: string) => boolean = () => true,
+): Generator<Crossed> {
+  for (const { what, message: made } of pieces(message, other))
+    if (wanted(what)) yield { what, message: made === other ? other : reseal(made) };
+}
+
+/** Not sealed yet, but for the other itself. */
+function* pieces(message: Message, other: Message): Generator<Crossed> {
   const [here, there] = [message, other].map((m) => copy(m)) as [Message, Message];
   const paths = [...differing(here, there)];
   if (paths.length === 0) return;
   yield { what: 'the other', message: other };
   const all = paths.filter(({ length }) => length === 1).reduce((m, path) => put(m, path, at(there, path)), here);
-  yield { what: 'the other, sealed anew', message: reseal(all) };
+  yield { what: 'the other, sealed anew', message: all };
   for (const path of paths) {
     const name = path.join('.');
-    yield { what: `${name} of the other`, message: reseal(put(here, path, at(there, path))) };
+    yield { what: `${name} of the other`, message: put(here, path, at(there, path)) };
     if (paths.length > 1 && at(all, path.slice(0, -1)) !== undefined)
-      yield { what: `all of the other but ${name}`, message: reseal(put(all, path, at(here, path))) };
+      yield { what: `all of the other but ${name}`, message: put(all, path, at(here, path)) };
   }
   for (const [name, psbt] of Object.entries((here['psbt'] ?? {}) as Record<string, string>)) {
     const from = (there['psbt'] as Record<string, string> | undefined)?.[name];
     if (from === undefined || from === psbt) continue;
-    const said = (psbts: object, base: Message) => reseal({ ...base, psbt: { ...base['psbt'], ...psbts } });
+    const said = (psbts: object, base: Message) => ({ ...base, psbt: { ...base['psbt'], ...psbts } });
     for (const field of CARRIED)
       for (const only of [undefined, 0, 1]) {
         const what = only === undefined ? field : `${field} ${only}`;

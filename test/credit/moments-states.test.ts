@@ -1,0 +1,153 @@
+/**
+ * Each state of a credit record, and every message of other contracts of the same pair that have lived their whole lives:
+ * as if it were of the contract in that state (its id, its keys and its outpoint put in, sealed under its key), and pieces
+ * of it in the place of the message that brought the contract there. Given to whoever reads such a message.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
+import { rollover } from '../../src/lib/credit/rollover.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import { following, type Action, type Path } from '../../src/lib/protocol/action.ts';
+import { canonicalJson } from '../../src/lib/protocol/json.ts';
+import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
+import { tried } from '../support/attack.ts';
+import { HOME_MINT, pair, type Pair } from '../support/credit.ts';
+import { crossings } from '../support/moments.ts';
+import type { Message, TestParty } from '../support/party.ts';
+import { reseal } from './alter.ts';
+import { isNested, stepOf, wrong, type Told } from './liar.ts';
+import { buys, closes, opens, pays, rolls } from './rounds.ts';
+import type { Stage, Who } from './scenes.ts';
+import { STATES } from './states.ts';
+
+const TABLES: Record<string, Action<any, any, any>> = {
+  'open-credit': openCredit,
+  'sign-update': signUpdate,
+  rollover,
+  'close-credit': closeCredit,
+};
+
+/** The messages that are read, of contracts from their opening to their close: the last of each step. */
+async function lives(both: Pair): Promise<Message[]> {
+  const said = new Map<string, Message>();
+  const stage: Stage = async (who, table, options) => {
+    const { message } = await both[who].run(table, options);
+    if (following(table.rows, message['step'] as string).length > 0) said.set(stepOf(message), message);
+    return message;
+  };
+  await addKeyset(both.payee.home, undefined);
+  const first = await opens(both, stage, HOME_MINT);
+  await pays(stage, first, 40_960n);
+  await buys(stage, first, 2_112n);
+  const { id } = await rolls(stage, first);
+  await closes(stage, id, 'payer');
+  await closes(stage, await opens(both, stage), 'payee');
+  return [...said.values()];
+}
+
+const NAMES = [
+  'id',
+  'payer_pubkey',
+  'payee_pubkey',
+  'payer_auth',
+  'payee_auth',
+  'payer_address',
+  'payee_address',
+  'txid',
+];
+/** What names a contract in a message: its view, its terms, or the offer alone. */
+function namesOf(m: Message): Record<string, string> {
+  const view = m['contract'] as Message | undefined;
+  if (view) return { ...view, ...(view['outpoint'] as object) } as Record<string, string>;
+  const { pubkey, auth, address } = (m['offer'] ?? {}) as Record<string, string>;
+  const offer = { payee_pubkey: pubkey, payee_auth: auth, payee_address: address };
+  return { ...(m['terms'] as object), ...offer, ...(m['id'] && { id: m['id'] }) } as Record<string, string>;
+}
+/** The message of one contract as if it were of the other. */
+function renamed(message: Message, from: Record<string, string>, to: Record<string, string>): Message {
+  let text = JSON.stringify(message);
+  for (const name of NAMES) if (from[name] && to[name]) text = text.replaceAll(`"${from[name]}"`, `"${to[name]}"`);
+  return JSON.parse(text) as Message;
+}
+/** The party's secret of the contract where this key seals its messages. */
+async function secretOf({ home }: TestParty, auth: string | undefined): Promise<Uint8Array | undefined> {
+  const keys = await home.keys();
+  const paths = (await home.store.list('credit')).flatMap(({ record }) => {
+    const { own } = record as { own?: { path: Path } };
+    return own ? [own.path] : [];
+  });
+  return paths.map((path) => keys.auth(path)).find((secret) => xOnlyKey(secret) === auth);
+}
+/** What a reader says besides: terms of its own. */
+const inputFor = (m: Message): object => {
+  const expires = { blocks: 4_320 };
+  if (m['step'] !== 'offered') return {};
+  return m['type'] === 'rollover' ? { expires } : { expires, amount: 1_200_000n };
+};
+
+let both: Pair;
+let said: Message[];
+const told: Told[] = [];
+beforeAll(async () => {
+  both = await pair(30);
+  said = await lives(both);
+}, 300_000);
+afterAll(() => both.close());
+
+/** Tells each of the parties every message that it would read, in this state. */
+async function tell(on: Message): Promise<Told[]> {
+  const to = namesOf(on);
+  const lies: Told[] = [];
+  for (const who of ['payer', 'payee'] as Who[]) {
+    const [victim, attacker] = [both[who], both[who === 'payer' ? 'payee' : 'payer']];
+    const secret = await secretOf(attacker, to[who === 'payer' ? 'payee_auth' : 'payer_auth']);
+    const seals = (m: Message): Message => (secret && m['auth'] !== undefined ? reseal(m, secret) : m);
+    for (const m of said) {
+      const table = TABLES[m['type'] as string]!;
+      if (!following(table.rows, m['step'] as string).some(({ by }) => by === who)) continue;
+      const pieces =
+        stepOf(m) === stepOf(on) && on['auth'] !== undefined
+          ? [...crossings(on, m, seals, (what) => !isNested(what))]
+          : [];
+      const named = { what: 'all under this name', message: seals(renamed(m, namesOf(m), to)) };
+      for (const { what, message } of [named, ...pieces]) {
+        const ran = await tried(victim, table, { on: message, input: inputFor(message), max: 5_000_000n });
+        const ended = ran.code ?? (ran.commit ? 'taken' : 'again');
+        lies.push({ at: stepOf(m), what: `${who}: ${what}`, ended });
+      }
+    }
+  }
+  return lies;
+}
+
+describe('the life of another contract, told of one that is', () => {
+  it.each(Object.keys(STATES))(
+    '%s: is refused, or harmless, and changes nothing',
+    async (state) => {
+      const { on } = await STATES[state]![1](both);
+      const states = async () => canonicalJson([await both.payer.state(), await both.payee.state()]);
+      const before = await states();
+      const lies = await tell(on);
+      expect(await states()).toBe(before);
+      expect(wrong(lies)).toEqual([]);
+      expect(lies.length).toBeGreaterThan(15);
+      told.push(...lies);
+    },
+    300_000,
+  );
+  it('is refused by what stands behind the seal, too', () => {
+    const codes = new Set(told.map(({ ended }) => ended));
+    const behind = [
+      'amount-not-growing',
+      'bad-receipt',
+      'paid-moved',
+      'state-moved-on',
+      'terms-differ',
+      'transaction-differs',
+    ];
+    expect(behind.filter((code) => !codes.has(code))).toEqual([]);
+    expect(told.length).toBeGreaterThan(500);
+  });
+});

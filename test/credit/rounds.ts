@@ -1,0 +1,135 @@
+/** What the same two homes do more than once, each message through `stage`: two contracts, rounds of one, cancelled, restarted. */
+import { closeCredit } from '../../src/lib/credit/close.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
+import { rollover } from '../../src/lib/credit/rollover.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
+import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import type { Action } from '../../src/lib/protocol/action.ts';
+import { HOME_MINT, opened, ownCoin, type Pair } from '../support/credit.ts';
+import type { Message } from '../support/party.ts';
+import { policy } from './helpers.ts';
+import type { Scene, Stage, Who } from './scenes.ts';
+
+const max = 5_000_000n;
+const expires = { blocks: 4_320 };
+
+/** An opening to its end, or so many steps of it. */
+export async function opens(both: Pair, stage: Stage, offer: object = {}): Promise<string> {
+  const offered = await stage('payee', openCredit, { input: { as: 'payee', policy, ...offer } });
+  const input = { utxo: [await ownCoin(both.payer, 1_300_000n)], amount: 1_200_000n, expires };
+  const proposed = await stage('payer', openCredit, { on: offered, input });
+  const accepted = await stage('payee', openCredit, { on: proposed });
+  return (await stage('payer', openCredit, { on: accepted }))['contract'].id as string;
+}
+export async function pays(stage: Stage, contract: string, amount: bigint): Promise<void> {
+  const requested = await stage('payee', signUpdate, { input: { contract, amount } });
+  const signed = await stage('payer', signUpdate, { on: requested, max });
+  await stage('payee', signUpdate, { on: signed });
+}
+/** A payment that the payer asks for, and that becomes ecash. */
+export async function buys(stage: Stage, contract: string, amount: bigint): Promise<void> {
+  const asked = await stage('payer', signUpdate, { input: { contract, amount } });
+  const requested = await stage('payee', signUpdate, { on: asked });
+  const signed = await stage('payer', signUpdate, { on: requested, input: { ecash: true }, max });
+  const accepted = await stage('payee', signUpdate, { on: signed });
+  await stage('payer', signUpdate, { on: accepted });
+}
+/** A rollover that the payer asks for, to its end or so many steps of it; the next contract. */
+export async function rolls(stage: Stage, contract: string, steps = 6): Promise<{ id: string; last: Message }> {
+  let last = await stage('payer', rollover, { input: { contract } });
+  let who: Who = 'payee';
+  for (let i = 1; i < steps; i++) {
+    last = await stage(who, rollover, { on: last, input: last['step'] === 'offered' ? { expires } : {} });
+    who = who === 'payee' ? 'payer' : 'payee';
+  }
+  return { id: (last['next_contract']?.id ?? '') as string, last };
+}
+export async function closes(stage: Stage, contract: string, opener: Who, steps = 3): Promise<void> {
+  let last = await stage(opener, closeCredit, { input: { contract } });
+  let who: Who = opener === 'payer' ? 'payee' : 'payer';
+  for (let i = 1; i < steps; i++) {
+    last = await stage(who, closeCredit, { on: last });
+    who = who === 'payer' ? 'payee' : 'payer';
+  }
+}
+const cancels = (both: Pair, who: Who, table: Action<any, any, any>, contract: string) =>
+  both[who].run(table, { input: { contract }, cancel: true });
+
+export const ROUNDS: Record<string, Scene> = {
+  'two contracts': async (both, stage) => {
+    await addKeyset(both.payee.home, undefined);
+    const [a, b] = [await opens(both, stage, HOME_MINT), await opens(both, stage, HOME_MINT)];
+    await buys(stage, a, 2_112n);
+    await buys(stage, b, 2_112n);
+    await rolls(stage, a);
+    await rolls(stage, b);
+  },
+  'two contracts that close': async (both, stage) => {
+    const all = [await opened(both), await opened(both), await opened(both), await opened(both)];
+    await pays(stage, all[0]!, 40_960n);
+    await pays(stage, all[1]!, 40_960n);
+    for (const [i, id] of all.entries()) await closes(stage, id, i < 2 ? 'payer' : 'payee');
+  },
+  'rounds of one contract, and of the next': async (both, stage) => {
+    await addKeyset(both.payee.home, undefined);
+    const first = await opened(both, { offer: HOME_MINT });
+    await buys(stage, first, 2_112n);
+    await buys(stage, first, 2_112n);
+    const { id: second } = await rolls(stage, first);
+    await pays(stage, second, 2_112n);
+    const { id: third } = await rolls(stage, second);
+    await closes(stage, third, 'payee');
+  },
+  'what was cancelled, then begun anew': async (both, stage) => {
+    const contract = await opened(both);
+    await pays(stage, contract, 40_960n);
+    const requested = await stage('payee', signUpdate, { input: { contract, amount: 2_112n } });
+    await stage('payer', signUpdate, { on: requested, max });
+    await cancels(both, 'payee', signUpdate, contract);
+    await pays(stage, contract, 2_112n);
+    for (const steps of [3, 4]) {
+      await rolls(stage, contract, steps);
+      await cancels(both, 'payer', rollover, contract);
+      if (steps === 4) await cancels(both, 'payee', rollover, contract);
+    }
+    await closes(stage, contract, 'payer', 1);
+    await cancels(both, 'payer', closeCredit, contract);
+    await closes(stage, contract, 'payee', 1);
+    await cancels(both, 'payee', closeCredit, contract);
+    await pays(stage, contract, 900n);
+    await rolls(stage, contract);
+  },
+  'a payer that was restored, and goes on': async (both, stage) => {
+    const { payer } = both;
+    const contract = await opened(both);
+    await pays(stage, contract, 40_960n);
+    const early = await payer.backUp();
+    await pays(stage, contract, 2_112n);
+    await rolls(stage, contract, 4);
+    await payer.lose(early);
+    await pays(stage, contract, 2_112n);
+    const late = await payer.backUp();
+    await rolls(stage, contract, 3);
+    await payer.lose(late);
+    await rolls(stage, contract, 4);
+    await payer.lose(late);
+    const { id } = await rolls(stage, contract);
+    await pays(stage, id, 2_112n);
+    await closes(stage, id, 'payee');
+  },
+  'a payee that was restored, and goes on': async (both, stage) => {
+    const { payee } = both;
+    const contract = await opened(both);
+    await pays(stage, contract, 40_960n);
+    const backup = await payee.backUp();
+    await pays(stage, contract, 2_112n);
+    await rolls(stage, contract, 4);
+    await closes(stage, contract, 'payee', 1);
+    await payee.lose(backup);
+    await payee.home.reconcile(payee.journal());
+    await payee.reopen();
+    const { id } = await rolls(stage, contract);
+    await pays(stage, id, 2_112n);
+    await closes(stage, id, 'payer');
+  },
+};
