@@ -3,18 +3,15 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Journal, readJournal, type JournalLine } from '../../src/lib/home/journal.ts';
 import { journalsIn } from '../../src/lib/cli/reconcile.ts';
 import { pipeAt, tempDir } from './fixture.ts';
 
 const KEY = new Uint8Array(32).fill(7);
 const HOME = 'ab'.repeat(16);
-const made = (
-  dir = join(tempDir(), 'journal'),
-  point?: (label: string) => void,
-  worn?: { bytes: number; ms: number },
-) => new Journal({ dir, home: HOME, key: async () => KEY, point, ...(worn && { worn }) });
+const made = (dir = join(tempDir(), 'journal'), point?: (label: string) => void) =>
+  new Journal({ dir, home: HOME, key: async () => KEY, point });
 const lineOf = (commit: number, name = 'a', more: object = {}): Omit<JournalLine, 'at'> => ({
   commit,
   records: [{ kind: 'thing', name, rev: commit, record: { paid: BigInt(commit) } }],
@@ -109,52 +106,6 @@ describe('writing', () => {
       expect(linesOf(journal).flatMap(({ records }) => records.map((record) => record.rev))).toEqual(revs);
     },
   );
-
-  // Records written after one.
-  it.each([
-    [19_998, false],
-    [19_999, false],
-    [20_000, true],
-  ])('%i records later one that is read again is written again: %s', async (count, again) => {
-    const journal = made();
-    await journal.append(lineOf(1, 'first'));
-    const records = Array.from({ length: count }, (_, i) => ({ kind: 'thing', name: `n${i}`, rev: 2, record: {} }));
-    await journal.append({ ...lineOf(2), records });
-    journal.saw({ kind: 'thing', name: 'first', rev: 1, record: {} });
-    await journal.flush();
-    expect(linesOf(journal)).toHaveLength(again ? 3 : 2);
-  });
-
-  it('a file of the size that is allowed is gone on with, a larger one followed by another', async () => {
-    const { file } = await three();
-    const { size } = statSync(file);
-    // Bytes.
-    for (const [bytes, files] of [
-      [size - 1, 2],
-      [size, 1],
-      [size + 1, 1],
-    ] as const) {
-      const journal = made(undefined, undefined, { bytes, ms: 1e9 });
-      for (const commit of [1, 2, 3, 4]) await journal.append(lineOf(commit));
-      expect([bytes - size, filesOf(journal).length]).toEqual([bytes - size, files]);
-      expect(commits(journal).toSorted()).toEqual([1, 2, 3, 4]);
-    }
-  });
-
-  // Milliseconds.
-  it.each([
-    [86_399_999, 1],
-    [86_400_000, 1],
-    [86_400_001, 2],
-  ])('after %i ms it has %i files', async (ms, files) => {
-    const clock = vi.spyOn(performance, 'now').mockReturnValue(5);
-    const journal = made();
-    await journal.append(lineOf(1));
-    clock.mockReturnValue(5 + ms);
-    await journal.append(lineOf(2));
-    clock.mockRestore();
-    expect([filesOf(journal).length, commits(journal).toSorted()]).toEqual([files, [1, 2]]);
-  });
 
   it('goes on in a new file where its own was removed', async () => {
     const { journal, file } = await three();

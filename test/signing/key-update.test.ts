@@ -2,14 +2,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyAggregate, nonceAggregate, nonceGen as scureNonce, Session } from '@scure/btc-signer/musig2.js';
-import { bytesToHex, hexToBytes, mod, N, taggedHash, toBytes, toNumber } from '../../src/lib/signing/curve.ts';
+import {
+  bytesToHex,
+  hexToBytes,
+  mod,
+  N,
+  parseResidue,
+  taggedHash,
+  toBytes,
+  toNumber,
+} from '../../src/lib/signing/curve.ts';
 import {
   coinKey,
   firstMessage,
   firstMessageFits,
   nextOffset,
   offsetPoint,
-  parseResidue,
   secondMessage,
   type Pair,
 } from '../../src/lib/signing/key-update.ts';

@@ -7,8 +7,12 @@
  * Spec: https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki. Not here: public derivation, serialisation.
  */
 import { createHmac } from 'node:crypto';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mod, parseScalar, publicBytes, toBytes, toNumber } from '../signing/curve.ts';
+
+/** Above, the numbers of hardened levels begin. */
+export const LEVEL_LIMITS = { index: { unit: 'number', least: 0, most: 2 ** 31 - 1 } } satisfies Limits;
 
 /** A private key (32 bytes) and its chain code (32 bytes). */
 export interface Node {
@@ -28,7 +32,7 @@ export const normalChild = (node: Node, index: number): Node =>
   child(node, publicBytes(toNumber(node.key)), level(index));
 
 function level(index: number): number {
-  if (!Number.isInteger(index) || index < 0 || index >= 2 ** 31)
+  if (!Number.isInteger(index) || !allows(LEVEL_LIMITS.index, index))
     throw new Refusal('bug', `the level ${index} of a key path is no 31-bit number`);
   return index;
 }

@@ -11,6 +11,7 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { commitIn, digits } from './commit-number.ts';
 import { isMissing, readPlain } from './files.ts';
@@ -92,8 +93,10 @@ export function readHeader(path: string): Header | undefined {
   }
 }
 
-/** So many headers are read when a home is opened; of a folder with more files those that were written last. */
-const LOOKED_AT = 64;
+export const HEADER_LIMITS = {
+  /** Read when a home is opened; of a folder with more files those that were written last. */
+  headers: { unit: 'items', most: 64 },
+} satisfies Limits;
 
 /** The highest number of a commit that these folders have of a home's life, 0 where they have none. */
 export function lastCommit(dirs: readonly string[], home: string, life: string): number {
@@ -111,7 +114,7 @@ function newest(dir: string): readonly string[] {
   return filesIn(dir)
     .map((path) => ({ path, at: time(path) }))
     .sort((a, b) => b.at - a.at)
-    .slice(0, LOOKED_AT)
+    .slice(0, HEADER_LIMITS.headers.most)
     .map(({ path }) => path);
 }
 

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { digits } from './commit-number.ts';
 import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
@@ -39,10 +40,15 @@ export { readJournal, type JournalLine, type JournalRecord } from './journal-fil
 /** Where a home's journal lies unless told otherwise. */
 export const journalBeside = (home: string): string => `${home.replace(/\/+$/, '')}.journal`;
 
-/** A file that is older than this, or larger, is followed by another, so that a backup soon covers it. */
 const WORN = { ms: 24 * 3_600_000, bytes: 64_000_000 };
-/** Versions that a process remembers to have written: more would only be written twice. */
-const REMEMBERED = 20_000;
+type Worn = typeof WORN;
+export const JOURNAL_LIMITS = {
+  /** A file that is older than this, or larger, is followed by another, so that a backup soon covers it. */
+  age: { unit: 'milliseconds', most: ({ ms }: Worn = WORN) => ms },
+  size: { unit: 'bytes', most: ({ bytes }: Worn = WORN) => bytes },
+  /** Versions that a process remembers to have written: more would only be written twice. */
+  remembered: { unit: 'items', most: 20_000 },
+} satisfies Limits;
 
 export interface JournalOptions {
   dir: string;
@@ -51,7 +57,7 @@ export interface JournalOptions {
   /** 32 bytes. */
   key: () => Promise<Uint8Array>;
   point?: ((label: string) => void) | undefined;
-  worn?: typeof WORN;
+  worn?: Worn;
 }
 
 interface OpenFile {
@@ -80,7 +86,7 @@ export class Journal {
   #life = '';
   readonly #key: () => Promise<Uint8Array>;
   readonly #point: (label: string) => void;
-  readonly #most: typeof WORN;
+  readonly #worn: Worn;
   #file: OpenFile | undefined;
   #opening: Promise<OpenFile> | undefined;
   /** Newest version of each record that is in this process's files, or on its way there. */
@@ -96,7 +102,7 @@ export class Journal {
     this.#home = home;
     this.#key = key;
     this.#point = point ?? (() => {});
-    this.#most = worn;
+    this.#worn = worn;
   }
 
   /** From now on it is written by this life of the store. */
@@ -192,15 +198,17 @@ export class Journal {
     const rev = Math.max(revOf(thing), this.#versions.get(id) ?? 0);
     this.#versions.delete(id);
     this.#versions.set(id, rev);
-    if (this.#versions.size > REMEMBERED) this.#versions.delete(this.#versions.keys().next().value!);
+    if (!allows(JOURNAL_LIMITS.remembered, this.#versions.size))
+      this.#versions.delete(this.#versions.keys().next().value!);
   }
 
   /** The file to write to: not one that was removed or sealed, or is full. */
   async #current(): Promise<OpenFile> {
     const file = this.#file;
     if (file) {
-      const worn = file.bytes > this.#most.bytes || performance.now() - file.since > this.#most.ms;
-      if (!worn && existsSync(file.path)) return file;
+      const fresh = allows({ most: JOURNAL_LIMITS.age.most(this.#worn) }, performance.now() - file.since);
+      const small = allows({ most: JOURNAL_LIMITS.size.most(this.#worn) }, file.bytes);
+      if (fresh && small && existsSync(file.path)) return file;
       this.#file = undefined;
       closeSync(file.fd);
     }

@@ -16,6 +16,7 @@ type Unit =
   | 'blocks'
   | 'height'
   | 'confirmations'
+  | 'milliseconds'
   | 'seconds'
   | 'Unix seconds'
   | 'items'

@@ -9,6 +9,7 @@ import { createServer as createPlain, type AddressInfo, type Server, type Socket
 import { join } from 'node:path';
 import { createServer as createSecure, type TLSSocket } from 'node:tls';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import type { Limits } from '../protocol/limit.ts';
 import { ERRORS, HOME_FAULTS, Refusal } from '../protocol/refusal.ts';
 import { logged, type Log } from './cdk-log.ts';
 import { isLoopback, type Address } from './http.ts';
@@ -23,8 +24,10 @@ import {
   type Requests,
 } from './cdk-proto.ts';
 
-/** The longest request is a melt quote's, whose invoice has at most 1,024 bytes; wallets may add fields of their own. */
-const LONGEST = 64 * 1024;
+export const GRPC_LIMITS = {
+  /** The longest is a melt quote's, whose invoice has at most 1,024 bytes; wallets may add fields of their own. */
+  request: { unit: 'bytes', most: 64 * 1024 },
+} satisfies Limits;
 const HANDSHAKE_MS = 5_000;
 const GRACE_MS = 2_000;
 
@@ -47,7 +50,7 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
   const tls = tlsOf(options, host);
   const grpc = await import('./grpc.ts');
   const service = grpc.loadPackageDefinition(grpc.fromJSON(DESCRIPTOR as never, LOADER)) as any;
-  const server = new grpc.Server({ 'grpc.max_receive_message_length': LONGEST });
+  const server = new grpc.Server({ 'grpc.max_receive_message_length': GRPC_LIMITS.request.most });
   server.addService(service[PACKAGE][SERVICE].service, {
     ...Object.fromEntries(
       Object.entries(options.handlers).map(([name, handle]) => [name, unary(handle as Handler, log)]),

@@ -9,20 +9,31 @@ import type { IncomingMessage } from 'node:http';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { utf8 } from '../cli/sniff.ts';
 import { printJson } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Desk } from './desk.ts';
 import { generic, isLoopback, type Path } from './http.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
+export const HTTP_LIMITS = {
+  /** Of a message. */
+  body: { unit: 'bytes', most: MESSAGE_LIMIT },
+  /** What is more than that is read and forgotten up to here, so that the sender reads why it is refused. */
+  read: { unit: 'bytes', most: 8 * MESSAGE_LIMIT },
+  /** Messages that arrive at once, and messages that are worked on or wait. */
+  messages: { unit: 'items', most: (queue: number) => queue },
+} satisfies Limits;
+
 export interface MessageOptions {
   desk: Desk;
-  /** Messages at once, waiting ones included, and as many that are still arriving; more get 503. Each takes `MESSAGE_LIMIT` bytes at most. */
+  /** Messages at once, waiting ones included, and as many that are still arriving; more get 503. Each takes `HTTP_LIMITS.body` at most. */
   queue: number;
   /** How long a message may take to arrive. */
   timeoutMs: number;
 }
 
 export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
+  const isFull = (messages: number) => !allows({ most: HTTP_LIMITS.messages.most(queue) }, messages + 1);
   let arriving = 0;
   let running = 0;
   return {
@@ -30,13 +41,13 @@ export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
     messages: true,
     async answer(request, isStopping) {
       const refusal = refusalOf(request.headers);
-      if (arriving >= queue) throw generic('busy');
+      if (isFull(arriving)) throw generic('busy');
       arriving += 1;
       // Read in any case, or its sender would not see the answer.
       const body = await bodyOf(request, timeoutMs).finally(() => (arriving -= 1));
       if (refusal) throw refusal;
       if (isStopping()) throw generic('stopping');
-      if (running >= queue) throw generic('busy');
+      if (isFull(running)) throw generic('busy');
       running += 1;
       try {
         return await desk(utf8(body), 'http');
@@ -95,23 +106,21 @@ function refusalOf({
   return undefined;
 }
 
-/** How much more than the limit is read and forgotten, so that the sender reads why it is refused. */
-const PATIENCE = 8 * MESSAGE_LIMIT;
-
 /** @throws Refusal `too-large`, `too-slow`, `malformed` where it breaks off */
 function bodyOf(request: IncomingMessage, timeoutMs: number): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const tooLarge = () => new Refusal('too-large', `more than ${MESSAGE_LIMIT} bytes found`);
+  const tooLarge = () => new Refusal('too-large', `more than ${HTTP_LIMITS.body.most} bytes found`);
+  const fits = () => allows(HTTP_LIMITS.body, size);
   const timer = setTimeout(() => reject(generic('too-slow')), timeoutMs);
   let parts: Uint8Array[] = [];
   let size = 0;
   request.on('data', (part: Uint8Array) => {
     size += part.length;
-    if (size <= MESSAGE_LIMIT) parts.push(part);
+    if (fits()) parts.push(part);
     else parts = [];
-    if (size > PATIENCE) reject(tooLarge());
+    if (!allows(HTTP_LIMITS.read, size)) reject(tooLarge());
   });
-  request.on('end', () => (size > MESSAGE_LIMIT ? reject(tooLarge()) : resolve(Buffer.concat(parts))));
+  request.on('end', () => (fits() ? resolve(Buffer.concat(parts)) : reject(tooLarge())));
   request.on('error', () => reject(new Refusal('malformed', 'the request broke off')));
   return promise.finally(() => clearTimeout(timer));
 }

@@ -2,6 +2,12 @@
  * Who goes when in a server: works with one key follow each other in the order in which they came, works with different
  * keys run side by side, and never more than so many at once.
  */
+import type { Limits } from '../protocol/limit.ts';
+
+export const LANE_LIMITS = {
+  /** Works at once, unless told otherwise: more would only wait for the node, which queues no more than 64 calls. */
+  works: { unit: 'items', most: 16 },
+} satisfies Limits;
 
 export class Lanes {
   /** The newest work of each key that has one; never rejects. */
@@ -9,7 +15,7 @@ export class Lanes {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  constructor(atOnce: number) {
+  constructor(atOnce: number = LANE_LIMITS.works.most) {
     this.#free = atOnce;
   }
 

@@ -1,4 +1,13 @@
-/** So many a minute, saved up for at most a minute. */
+/** How often something may be done: so many times a minute, and after a pause at most those of a minute at once. */
+import { allows, type Limits } from '../protocol/limit.ts';
+
+export const RATE_LIMITS = {
+  /** Saved up: those of a minute. */
+  saved: { unit: 'items', most: (perMinute: number) => perMinute },
+  /** What must be saved up for one more. */
+  one: { unit: 'items', least: 1 },
+} satisfies Limits;
+
 export class Rate {
   readonly #perMs: number;
   readonly #most: number;
@@ -8,7 +17,7 @@ export class Rate {
 
   constructor(perMinute: number, now: () => number = () => performance.now()) {
     this.#perMs = perMinute / 60_000;
-    this.#left = this.#most = perMinute;
+    this.#left = this.#most = RATE_LIMITS.saved.most(perMinute);
     this.#now = now;
     this.#at = now();
   }
@@ -18,7 +27,7 @@ export class Rate {
     const now = this.#now();
     this.#left = Math.min(this.#most, this.#left + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (this.#left < 1) return false;
+    if (!allows(RATE_LIMITS.one, this.#left)) return false;
     this.#left -= 1;
     return true;
   }

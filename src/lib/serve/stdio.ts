@@ -7,10 +7,14 @@
 import type { Readable } from 'node:stream';
 import { linesOf } from '../cli/lines.ts';
 import { print } from '../cli/output.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { errorLine, type Desk } from './desk.ts';
 import type { Listener } from './listener.ts';
 
-const WINDOW = 64;
+export const STDIO_LIMITS = {
+  /** Read and not answered. */
+  lines: { unit: 'items', most: 64 },
+} satisfies Limits;
 
 export function stdioListener(desk: Desk, stdin: Readable): Listener {
   let stopped = false;
@@ -27,7 +31,7 @@ export function stdioListener(desk: Desk, stdin: Readable): Listener {
         last = reply('text' in line ? desk(line.text, 'stdio') : Promise.resolve(errorLine(line.refusal)), last);
         last.catch(() => {}); // told at the end
         open.push(last);
-        if (open.length >= WINDOW) await open.shift();
+        if (!allows(STDIO_LIMITS.lines, open.length + 1)) await open.shift();
         if (stopped) break;
       }
     } catch (error) {

@@ -12,8 +12,6 @@ import { Lanes } from './lanes.ts';
 import type { Pool } from './pool.ts';
 import { shared } from './shared.ts';
 
-/** Messages worked at once: more would only wait for the node, which queues no more than 64 calls. */
-const AT_ONCE = 16;
 /** How long one look at store and chain answers for `health`. */
 const HEALTH_MS = 1_000;
 
@@ -31,7 +29,7 @@ export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, perm
 export type Standing = Readonly<Record<string, object>>;
 
 export function workHere(ports: Ports, standing: Standing): Work {
-  const lanes = new Lanes(AT_ONCE);
+  const lanes = new Lanes();
   return ({ action, json, key }) => {
     const line = { json, input: {}, standing: standing[action.type] ?? {}, merged: [] };
     return lanes.run(key, async () => {

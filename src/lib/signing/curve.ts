@@ -12,6 +12,8 @@ import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 
+import { allows, type Limits } from '../protocol/limit.ts';
+
 export { bytesToHex, concatBytes, hexToBytes };
 
 export const Point = secp256k1.Point;
@@ -19,6 +21,13 @@ export type Point = InstanceType<typeof Point>;
 export const G = Point.BASE;
 /** The order of the group. */
 export const N = Point.Fn.ORDER;
+
+export const SCALAR_LIMITS = {
+  /** A secret key, or half of a secret nonce. */
+  secret: { unit: 'number', least: 1n, most: N - 1n },
+  /** A tweak, a partial signature, the second half of a signature. */
+  residue: { unit: 'number', least: 0n, most: N - 1n },
+} satisfies Limits;
 
 export const mod = (n: bigint): bigint => ((n % N) + N) % N;
 export const toNumber = (bytes: Uint8Array): bigint => bytesToNumberBE(bytes);
@@ -34,9 +43,13 @@ export function timesG(scalar: bigint): Point {
 export const publicBytes = (secret: bigint): Uint8Array => BasePoint.BASE.multiply(secret).toBytes(true);
 /** A secret scalar of 32 bytes; undefined for zero and for what is not below the order. */
 export function parseScalar(bytes: Uint8Array): bigint | undefined {
-  if (bytes.length !== 32) return undefined;
   const scalar = toNumber(bytes);
-  return scalar === 0n || scalar >= N ? undefined : scalar;
+  return bytes.length === 32 && allows(SCALAR_LIMITS.secret, scalar) ? scalar : undefined;
+}
+/** A number from 0 to N − 1 in 32 bytes; undefined for any other. */
+export function parseResidue(bytes: Uint8Array): bigint | undefined {
+  const n = toNumber(bytes);
+  return bytes.length === 32 && allows(SCALAR_LIMITS.residue, n) ? n : undefined;
 }
 /** A secret key of the home's own, of which nothing else is possible. @throws Error where it is out of range all the same */
 export function secretScalar(bytes: Uint8Array): bigint {

@@ -15,8 +15,8 @@ import {
   bytesToHex,
   hexToBytes,
   mod,
-  N,
   parsePoint,
+  parseResidue,
   pointBytes,
   publicTimes,
   secretScalar,
@@ -35,12 +35,6 @@ export interface OpeningSecrets {
   share: Uint8Array;
   x: Uint8Array;
   oneTime: Uint8Array;
-}
-
-/** A number from 0 to N − 1 in 32 bytes; undefined for any other. */
-export function parseResidue(bytes: Uint8Array): bigint | undefined {
-  const n = toNumber(bytes);
-  return bytes.length === 32 && n < N ? n : undefined;
 }
 
 const sumOf = (pair: Pair): Point => keyAgg(pair.map(hexToBytes)).Q;

@@ -16,6 +16,8 @@ import {
   mod,
   N,
   parsePoint,
+  parseResidue,
+  parseScalar,
   Point,
   pointBytes,
   publicBytes,
@@ -93,8 +95,8 @@ function made(key: Omit<KeyAgg, 'xQ' | 'evenQ'>): KeyAgg {
 
 /** ApplyTweak. @throws where the tweak is not below the order */
 export function applyTweak(key: KeyAgg, { tweak, xOnly }: Tweak): KeyAgg {
-  const t = toNumber(tweak);
-  if (tweak.length !== 32 || t >= N) throw new Error('a tweak must be 32 bytes below the order of the group');
+  const t = parseResidue(tweak);
+  if (t === undefined) throw new Error('a tweak must be 32 bytes below the order of the group');
   const g = xOnly && !key.evenQ ? N - 1n : 1n;
   const Q = (g === 1n ? key.Q : key.Q.negate()).add(timesG(t));
   return made({ ...key, Q, gacc: mod(g * key.gacc), tacc: mod(t + g * key.tacc) });
@@ -220,11 +222,11 @@ function indexOf(key: KeyAgg, pubkey: Uint8Array): number {
  * @throws where the nonce was used, belongs to another key, or the key is not in the set
  */
 export function sign(secnonce: Uint8Array, secret: Uint8Array, s: Session): Uint8Array {
-  const k1 = toNumber(secnonce.subarray(0, 32));
-  const k2 = toNumber(secnonce.subarray(32, 64));
+  const k1 = parseScalar(secnonce.subarray(0, 32));
+  const k2 = parseScalar(secnonce.subarray(32, 64));
   const owner = secnonce.slice(64);
   secnonce.fill(0);
-  if (k1 === 0n || k1 >= N || k2 === 0n || k2 >= N) throw new Error('the secret nonce was used or is out of range');
+  if (k1 === undefined || k2 === undefined) throw new Error('the secret nonce was used or is out of range');
   const d = secretScalar(secret);
   const pubkey = publicBytes(d);
   if (!equalBytes(pubkey, owner)) throw new Error('the secret nonce belongs to another key');
@@ -238,9 +240,9 @@ const combine = (s: Session, index: number, k1: bigint, k2: bigint, d: bigint): 
 
 /** PartialSigVerify, with the signer's own nonce. */
 export function partialVerify(partial: Uint8Array, pubnonce: Uint8Array, index: number, s: Session): boolean {
-  const value = toNumber(partial);
+  const value = parseResidue(partial);
   const pair = parseNonce(pubnonce);
-  if (partial.length !== 32 || value >= N || !pair) return false;
+  if (value === undefined || !pair) return false;
   const sum = pair[0].add(publicTimes(pair[1], s.b));
   const Re = s.evenR ? sum : sum.negate();
   const scalar = mod(s.e * s.key.coefficients[index]! * keySign(s.key));
@@ -250,8 +252,8 @@ export function partialVerify(partial: Uint8Array, pubnonce: Uint8Array, index: 
 /** PartialSigAgg: the 64-byte signature. @throws InvalidContribution for a partial out of range */
 export function partialAgg(partials: readonly Uint8Array[], s: Session): Uint8Array {
   const sum = partials.reduce((total, partial, i) => {
-    const value = toNumber(partial);
-    if (partial.length !== 32 || value >= N) throw new InvalidContribution(i, 'psig');
+    const value = parseResidue(partial);
+    if (value === undefined) throw new InvalidContribution(i, 'psig');
     return total + value;
   }, 0n);
   const g = s.key.evenQ ? 1n : N - 1n;
@@ -261,8 +263,8 @@ export function partialAgg(partials: readonly Uint8Array[], s: Session): Uint8Ar
 /** BIP340 verification of a session's signature, its challenge and nonce point being known: s·G = R + e·Q, both with even y. */
 export function verifyAggregate(signature: Uint8Array, s: Session): boolean {
   if (signature.length !== 64 || !equalBytes(signature.subarray(0, 32), xBytes(s.R))) return false;
-  const value = toNumber(signature.subarray(32));
-  if (value >= N) return false;
+  const value = parseResidue(signature.subarray(32));
+  if (value === undefined) return false;
   const even = (point: Point, is: boolean) => (is ? point : point.negate());
   return timesG(value).equals(even(s.R, s.evenR).add(publicTimes(even(s.key.Q, s.key.evenQ), s.e)));
 }

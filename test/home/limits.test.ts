@@ -1,0 +1,106 @@
+/** The limits of what a home writes beside its store: numbers of commits, levels of key paths, files of its journal. */
+import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, vi } from 'vitest';
+import { COMMIT_LIMITS, commitIn, digits } from '../../src/lib/home/commit-number.ts';
+import { hardenedChild, LEVEL_LIMITS, masterNode, normalChild } from '../../src/lib/home/hardened.ts';
+import { HEADER_LIMITS, headerText, lastCommit } from '../../src/lib/home/journal-file.ts';
+import { Journal, JOURNAL_LIMITS, readJournal } from '../../src/lib/home/journal.ts';
+import { limits } from '../support/limits.ts';
+import { tempDir } from './fixture.ts';
+
+describe('numbers', () => {
+  const seed = masterNode(new Uint8Array(64).fill(3));
+  limits(COMMIT_LIMITS, {
+    commit: { takes: (n: number) => commitIn(digits(n)) === n, below: 'not taken', above: 'not taken' },
+  });
+  limits(LEVEL_LIMITS, {
+    index: [hardenedChild, normalChild].map((derive) => ({
+      takes: (n: number) => derive(seed, n),
+      below: 'bug' as const,
+      above: 'bug' as const,
+    })),
+  });
+});
+
+describe('a journal', () => {
+  const KEY = new Uint8Array(32).fill(7);
+  const HOME = 'ab'.repeat(16);
+  const LIFE = 'cd'.repeat(16);
+  const made = (worn?: { bytes: number; ms: number }) => {
+    const dir = join(tempDir(), 'journal');
+    return { dir, journal: new Journal({ dir, home: HOME, key: async () => KEY, ...(worn && { worn }) }) };
+  };
+  const line = (commit: number, names: readonly string[] = ['a']) => ({
+    commit,
+    records: names.map((name) => ({ kind: 'thing', name, rev: commit, record: {} })),
+    notes: [],
+    addresses: [],
+  });
+  const filesOf = (dir: string) => readdirSync(dir).map((file) => join(dir, file));
+
+  limits(HEADER_LIMITS, {
+    headers: {
+      /** The commit that counts stands in the file that was written first of so many. */
+      takes(n: number) {
+        const dir = tempDir();
+        const { text, lastAt } = headerText({ of: '00'.repeat(8), salt: '11'.repeat(16), home: HOME, life: LIFE });
+        for (let i = 0; i < n; i++) {
+          const path = join(dir, `${String(i).padStart(3, '0')}.journal`);
+          writeFileSync(path, `${text.slice(0, lastAt)}${digits(i === 0 ? 77 : 5)}${text.slice(lastAt + 20)}`);
+          utimesSync(path, 1_000 + i, 1_000 + i);
+        }
+        return lastCommit([dir], HOME, LIFE) === 77;
+      },
+      above: 'not taken',
+    },
+  });
+
+  /** Bytes of a file of three lines. */
+  const size = async () => {
+    const { dir, journal } = made();
+    for (const commit of [1, 2, 3]) await journal.append(line(commit));
+    return statSync(filesOf(dir)[0]!).size;
+  };
+  limits(JOURNAL_LIMITS, {
+    age: {
+      async takes(n: number) {
+        const clock = vi.spyOn(performance, 'now').mockReturnValue(5);
+        const { dir, journal } = made();
+        await journal.append(line(1));
+        clock.mockReturnValue(5 + n);
+        await journal.append(line(2));
+        clock.mockRestore();
+        return filesOf(dir).length === 1;
+      },
+      above: 'not taken',
+    },
+    size: {
+      async takes(n: number) {
+        // So much more or less than is allowed as `n` is more or less than 1,000.
+        const { dir, journal } = made({ ms: 1e9, bytes: (await size()) + 1_000 - n });
+        for (const commit of [1, 2, 3, 4]) await journal.append(line(commit));
+        return filesOf(dir).length === 1;
+      },
+      figures: [{ ms: 1e9, bytes: 1_000 }],
+      above: 'not taken',
+    },
+    remembered: {
+      /** A version that is still remembered is not written twice. */
+      async takes(n: number) {
+        const { dir, journal } = made();
+        await journal.append(line(1, ['first']));
+        await journal.append(
+          line(
+            2,
+            Array.from({ length: n - 1 }, (_, i) => `n${i}`),
+          ),
+        );
+        journal.saw({ kind: 'thing', name: 'first', rev: 1, record: {} });
+        await journal.flush();
+        return filesOf(dir).flatMap((file) => readJournal(file, KEY).lines).length === 2;
+      },
+      above: 'not taken',
+    },
+  });
+});

@@ -1,0 +1,200 @@
+/** The limits of a server: bodies, messages at once, lines that wait, requests of a mint, works side by side, strangers a minute. */
+import type { IncomingMessage } from 'node:http';
+import { PassThrough, Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, afterEach, describe, expect, vi } from 'vitest';
+import type { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { GRPC_LIMITS, listen, type Handlers } from '../../src/lib/serve/cdk-listen.ts';
+import { DESCRIPTOR, LOADER, PACKAGE, SERVICE } from '../../src/lib/serve/cdk-proto.ts';
+import * as grpc from '../../src/lib/serve/grpc.ts';
+import { HTTP_LIMITS, messagePath } from '../../src/lib/serve/http-paths.ts';
+import { LANE_LIMITS, Lanes } from '../../src/lib/serve/lanes.ts';
+import { Rate, RATE_LIMITS } from '../../src/lib/serve/rate.ts';
+import { stdioListener, STDIO_LIMITS } from '../../src/lib/serve/stdio.ts';
+import { limits } from '../support/limits.ts';
+import { TestMint } from '../support/mint.ts';
+
+/** What has begun once every promise had its turns. */
+const settled = async () => {
+  for (let i = 0; i < 20; i++) await turn();
+};
+
+describe('HTTP', () => {
+  const request = () => {
+    const body = new PassThrough();
+    return Object.assign(body, { headers: { 'content-type': 'application/json' } }) as PassThrough & IncomingMessage;
+  };
+  /** How many of so many messages get 503: messages that have arrived and are worked on, or that still arrive. */
+  async function busy(count: number, arrived: boolean): Promise<number> {
+    const desk = Promise.withResolvers<string>();
+    const path = messagePath({ desk: () => desk.promise, queue: 3, timeoutMs: 10_000 });
+    const requests = Array.from({ length: count }, request);
+    let refused = 0;
+    const answers = requests.map((one) =>
+      path
+        .answer(one, () => false)
+        .catch((error: Refusal) => {
+          expect(error.code).toBe('busy');
+          refused += 1;
+        }),
+    );
+    for (const one of requests) one.write('[]');
+    if (arrived) for (const one of requests) one.end();
+    await settled();
+    const found = refused;
+    for (const one of requests) one.end();
+    desk.resolve('{}');
+    await Promise.all(answers);
+    expect(refused).toBe(found);
+    return found;
+  }
+  limits(HTTP_LIMITS, {
+    body: {
+      async takes(n: number) {
+        const desk = vi.fn(async (text: string) => String(text.length));
+        const one = request();
+        const answered = messagePath({ desk, queue: 1, timeoutMs: 10_000 }).answer(one, () => false);
+        // In three parts, the last of one byte.
+        for (const part of [n - 100, 99, 1]) one.write(Buffer.alloc(part, 32));
+        one.end();
+        await answered.finally(() => expect(desk).toHaveBeenCalledTimes(n > HTTP_LIMITS.body.most ? 0 : 1));
+      },
+      above: 'too-large',
+    },
+    read: {
+      /** Is its end awaited? */
+      async takes(n: number) {
+        const desk = vi.fn(async () => '{}');
+        const one = request();
+        const answered = messagePath({ desk, queue: 1, timeoutMs: 10_000 }).answer(one, () => false);
+        let over = false;
+        const refused = expect(answered.finally(() => (over = true))).rejects.toMatchObject({ code: 'too-large' });
+        one.write(Buffer.alloc(n, 32));
+        await turn();
+        const early = over;
+        one.end();
+        await refused;
+        expect(desk).not.toHaveBeenCalled();
+        return !early;
+      },
+      above: 'not taken',
+    },
+    messages: [true, false].map((arrived) => ({
+      takes: async (n: number) => (await busy(n, arrived)) === 0,
+      figures: [3],
+      above: 'not taken' as const,
+    })),
+  });
+});
+
+describe('stdin', () => {
+  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((_, done?: unknown) => {
+    (done as (() => void) | undefined)?.();
+    return true;
+  });
+  afterAll(() => stdout.mockRestore());
+  limits(STDIO_LIMITS, {
+    lines: {
+      async takes(n: number) {
+        const answer = Promise.withResolvers<string>();
+        const desk = vi.fn(() => answer.promise);
+        const listener = stdioListener(desk, Readable.from([Buffer.from('[]\n'.repeat(n))]));
+        const run = listener.run();
+        await settled();
+        const taken = desk.mock.calls.length;
+        answer.resolve('{}');
+        await run;
+        expect(desk).toHaveBeenCalledTimes(n);
+        return taken === n;
+      },
+      above: 'not taken',
+    },
+  });
+});
+
+describe('works and strangers', () => {
+  limits(LANE_LIMITS, {
+    works: {
+      async takes(n: number) {
+        const lanes = new Lanes();
+        const end = Promise.withResolvers<void>();
+        const work = vi.fn(() => end.promise);
+        const all = Array.from({ length: n }, (_, i) => lanes.run(String(i), work));
+        await settled();
+        const running = work.mock.calls.length;
+        end.resolve();
+        await Promise.all(all);
+        expect(work).toHaveBeenCalledTimes(n);
+        return running === n;
+      },
+      above: 'not taken',
+    },
+  });
+  limits(RATE_LIMITS, {
+    saved: {
+      /** However long nobody came. */
+      takes(n: number) {
+        let now = 0;
+        const rate = new Rate(60, () => now);
+        now = 3_600_000;
+        return Array.from({ length: n }, () => rate.take()).every(Boolean);
+      },
+      figures: [60],
+      above: 'not taken',
+    },
+    one: {
+      /** After so many seconds at one a second. */
+      takes(n: number) {
+        let now = 0;
+        const rate = new Rate(60, () => now);
+        for (let i = 0; i < 60; i++) rate.take();
+        now = n * 1_000;
+        return rate.take();
+      },
+      below: 'not taken',
+    },
+  });
+});
+
+describe('gRPC', () => {
+  const ending: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const end of ending.splice(0)) await end();
+  });
+  const service = grpc.loadPackageDefinition(grpc.fromJSON(DESCRIPTOR as never, LOADER)) as any;
+  const { requestSerialize } = service[PACKAGE][SERVICE].service.GetPaymentQuote;
+  const asking = (length: number) => ({ request: 'x'.repeat(length), unit: 'sat', quoteId: 'm' });
+  limits(GRPC_LIMITS, {
+    request: {
+      async takes(n: number) {
+        const GetPaymentQuote = vi.fn(async () => {
+          throw new TypeError('it came');
+        });
+        const server = await listen({
+          address: { host: '127.0.0.1', port: 0 },
+          insecure: true,
+          network: 'regtest',
+          handlers: {
+            GetPaymentQuote,
+            GetSettings: async () => ({ unit: 'sat', custom: { credit: '{}' } }),
+          } as unknown as Handlers,
+          events: async () => () => {},
+          log: () => {},
+        });
+        const mint = new TestMint();
+        ending.push(
+          () => mint.stop(),
+          () => server.stop(),
+        );
+        await mint.connect(server.address);
+        const rest = (requestSerialize(asking(n - 50)) as Uint8Array).length - (n - 50);
+        const request = asking(n - rest);
+        expect((requestSerialize(request) as Uint8Array).length).toBe(n);
+        const came = await mint.call('GetPaymentQuote', request).catch((error: Error) => error.message);
+        expect(came).toMatch(n > GRPC_LIMITS.request.most ? /larger than max/ : /bug: /);
+        return GetPaymentQuote.mock.calls.length === 1;
+      },
+      above: 'not taken',
+    },
+  });
+});
