@@ -18,70 +18,7 @@ import { printJson, parseJson } from '../../src/lib/protocol/json.ts';
 import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, refused, tip } from './helpers.ts';
 import { contractWith } from './things.ts';
-
-type By = 'exit' | 'refund' | 'close' | 'rollover' | 'other';
-const TX = { vsize: 154, fee: 308n, paysSat: 50_000n, spareSat: 49_670n, childVsize: 111, children: null };
-const ready = (by: By, more: object = {}) => ({
-  by,
-  hex: by,
-  txid: `${by}-txid`,
-  ...TX,
-  ...more,
-});
-/** Freeze at 712, deadline 856, last 928, expiry 1000. */
-const terms = { expiry: 1_000, freeze_blocks: 288, margin_blocks: 144 } as Watched['terms'];
-const ways: Watched['ways'] = new Map();
-const payee = (more: Partial<Watched> = {}): Watched => ({
-  id: 'aa',
-  role: 'payee',
-  terms,
-  outpoint: { txid: 'ff', vout: 0 },
-  contract: null,
-  script: '5120' + 'aa'.repeat(32),
-  paidSat: 50_000n,
-  own: ready('exit'),
-  pending: null,
-  exiting: false,
-  offers: true,
-  ways,
-  knowsAll: true,
-  lapses: false,
-  behind: false,
-  ...more,
-});
-const payer = (more: Partial<Watched> = {}) => payee({ role: 'payer', own: ready('refund'), ...more });
-const seen = (height: number, more: Partial<Seen> = {}): Seen => ({
-  tip: height,
-  coin: 'unspent',
-  spend: null,
-  conflicted: false,
-  feerate: 2_000,
-  least: 1_000,
-  relay: 1_000,
-  ...more,
-});
-/** What each pays the payee; what nobody knows pays as much, where it is shown. */
-const pays = (by: By): bigint => (by === 'refund' ? 0n : 50_000n);
-/** @param feerate of it and its child, where that is not its own */
-const spent = (by: By, confirmations: number, feerate = 2_000, vsize = 265) => {
-  const own = { feeSat: 308n, vsize: 154 };
-  const all = feerate === 2_000 ? own : { feeSat: BigInt(Math.ceil((feerate * vsize) / 1_000)), vsize };
-  const txid = by === 'other' ? 'dd' : `${by}-txid`;
-  const paying = confirmations ? null : { all, own };
-  const tx = { ...ready(by), txid };
-  return { coin: 'spent', spend: { by, txid, paysSat: pays(by), confirmations, paying, tx } } as const;
-};
-const rules: Rules = { confirmations: 6, feeBudgetSat: 20_000n };
-const due = (w: Watched, s: Seen, r = rules) => {
-  const d = decide(w, s, r);
-  return d.do === 'wait' ? d.why : d.do;
-};
-
-/** What is due, with the feerate that a child brings it to; null: alone. */
-const told = (w: Watched, s: Seen, r: Rules = rules) => {
-  const d = decide(w, s, r);
-  return { ...d, feerate: 'child' in d && d.child ? d.child.feerate : null };
-};
+import { due, payee, payer, ready, rules, seen, spent, told } from './watching.ts';
 
 describe("the payee's ladder", () => {
   it('in a restored home waits for its journal, but not longer than half the margin', () => {

@@ -79,28 +79,6 @@ describe('a route', () => {
       { numRuns: 200 },
     );
   });
-  it.each<[string, object, object, boolean]>([
-    // msat of the HTLC to the last hop: 1000; blocks above the height of 100
-    ['the least HTLC', {}, { htlc_minimum_msat: 999 }, true],
-    ['the least HTLC', {}, { htlc_minimum_msat: 1000 }, true],
-    ['the least HTLC', {}, { htlc_minimum_msat: 1001 }, false],
-    ['the largest HTLC', {}, { htlc_maximum_msat: 1001 }, true],
-    ['the largest HTLC', {}, { htlc_maximum_msat: 1000 }, true],
-    ['the largest HTLC', {}, { htlc_maximum_msat: 999 }, false],
-    ['the expiry, a block more for the hop before', { height: 100, final_cltv_expiry: 2114 }, {}, true],
-    ['the expiry, a block more for the hop before', { height: 100, final_cltv_expiry: 2115 }, {}, true],
-    ['the expiry, a block more for the hop before', { height: 100, final_cltv_expiry: 2116 }, {}, false],
-  ])('at the limit: %s', (_, more, last, fits) => {
-    const json = {
-      amount_msat: 1000,
-      final_cltv_expiry: 100,
-      hops: [hop(0), { ...hop(1, 1, 1, 1), ...last }],
-      ...more,
-    };
-    const work = () => routeDocument(document(json));
-    if (fits) expect(work()).toMatchObject({ type: 'onion-route' });
-    else expect(codeOf(work)).toBe('route-limit');
-  });
   it('outside what channels take is refused', () => {
     const made = (more: object, last: object = {}) =>
       codeOf(() =>

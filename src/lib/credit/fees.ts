@@ -9,6 +9,7 @@ import { maxSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { replacementFee, type Evicted } from '../bitcoin/replacement.ts';
 import type { Hex } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import type { Settled } from './records.ts';
 
 /** A child that was signed beforehand, for whoever has no key. */
@@ -59,8 +60,14 @@ export type Short = { do: 'over-budget'; wanted: number; needsSat: bigint } | { 
 /** A child that raises the feerate by less is not worth making, satoshis for 1000 vB. */
 const STEP = 1_000;
 
+export const CHILD_FEE_LIMITS = {
+  child: { unit: 'sat', most: (tx: Ready, rules: Pick<Rules, 'feeBudgetSat'>) => budgetOf(tx, rules) },
+  /** What is wanted, where parent and children pay so much now. */
+  wanted: { unit: 'sat/kvB', least: (now: number) => now + STEP },
+} satisfies Limits;
+
 /** What a child may pay: never so much that nothing is left of the output that it spends. */
-function budgetOf(tx: Ready, { feeBudgetSat }: Rules): bigint {
+function budgetOf(tx: Ready, { feeBudgetSat }: Pick<Rules, 'feeBudgetSat'>): bigint {
   const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
   return most < tx.spareSat ? most : tx.spareSat;
 }
@@ -74,12 +81,14 @@ const feeAt = (tx: Ready, feerate: number): bigint => feeFor(feerate, tx.vsize +
 
 /** The child that comes nearest to `wantedSat` within the budget and pays `leastSat`; null: none does. */
 function childWithin(tx: Ready, leastSat: bigint, wantedSat: bigint, rules: Rules): Paying | null {
-  const budget = budgetOf(tx, rules);
+  const most = CHILD_FEE_LIMITS.child.most(tx, rules);
   if (!tx.children) {
-    if (budget < leastSat) return null;
-    return together(tx, wantedSat < budget ? wantedSat : budget);
+    if (!allows({ most }, leastSat)) return null;
+    return together(tx, wantedSat < most ? wantedSat : most);
   }
-  const fit = tx.children.filter(({ fee }) => fee <= budget && fee >= leastSat).sort((a, b) => Number(a.fee - b.fee));
+  const fit = tx.children
+    .filter(({ fee }) => allows({ least: leastSat, most }, fee))
+    .sort((a, b) => Number(a.fee - b.fee));
   const chosen = fit.find(({ fee }) => fee >= wantedSat) ?? fit.at(-1);
   return chosen ? { feeSat: chosen.fee, feerate: chosen.feerate } : null;
 }
@@ -122,7 +131,7 @@ export function helpOf(
 ): ({ do: 'bump'; child: Paying } | Short) | null {
   const wanted = Math.max(feerate, least);
   // What pays this party nothing is the other's to pay for.
-  if (wanted < now + STEP || tx.paysSat === 0n) return null;
+  if (!allows({ least: CHILD_FEE_LIMITS.wanted.least(now) }, wanted) || tx.paysSat === 0n) return null;
   if (tx.children?.length === 0) return { do: 'needs-bump', wanted };
   const relayed = feeFor(Math.max(MIN_FEERATE, least), tx.childVsize);
   const instead = evicted ? replacementFee(evicted, tx.childVsize, relay) : 0n;

@@ -20,6 +20,7 @@ import { feerateOf } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { childrenOf, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
 import type { Hex } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
 import { helpOf, sendingOf, type Fees, type Paying, type Ready, type Rules } from './fees.ts';
 import type { Settled } from './records.ts';
@@ -129,6 +130,17 @@ export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
 /** From here on the payee waits for no rollover, no close and no journal. */
 export const lastAt = (t: Heights): number => t.expiry - Math.floor(t.margin_blocks / 2);
 
+export const WATCH_LIMITS = {
+  /** A close is offered: from halfway on, and not once the payee exits. */
+  offer: { unit: 'height', least: (t: Heights) => offerAt(t), most: (t: Heights) => deadlineHeight(t) - 1 },
+  /** The party sends what is its own. */
+  own: { unit: 'height', least: (w: Pick<Watched, 'role' | 'terms'>) => dueAt(w) },
+  /** The payee waits for a rollover, a close or its journal. */
+  waits: { unit: 'height', most: (t: Heights) => lastAt(t) - 1 },
+  /** A spend is final. */
+  final: { unit: 'confirmations', least: ({ confirmations }: Pick<Rules, 'confirmations'>) => confirmations },
+} satisfies Limits;
+
 export function decide(w: Watched, seen: Seen, rules: Rules): Due {
   const { spend, coin } = seen;
   if (spend && spend.confirmations > 0) return onMined(w, spend, rules);
@@ -149,7 +161,7 @@ export const shortOf = (w: Pick<Watched, 'role' | 'paidSat'>, paysSat: bigint): 
 function onMined(w: Watched, { by, txid, paysSat, confirmations }: Spend, rules: Rules): Due {
   // Of another transaction a payer cannot say what was due to it.
   if (txid === null || paysSat === null || (by === 'other' && w.role === 'payer')) return wait('spent-otherwise');
-  const final = confirmations >= rules.confirmations;
+  const final = allows({ least: WATCH_LIMITS.final.least(rules) }, confirmations);
   const lostSat = shortOf(w, paysSat);
   if (lostSat > 0n) return { do: final ? 'lost' : 'overtaken', by, txid, paysSat, lostSat };
   return final ? { do: 'settled', by, txid, paysSat } : wait('confirming');
@@ -158,17 +170,19 @@ function onMined(w: Watched, { by, txid, paysSat, confirmations }: Spend, rules:
 function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
   const { tip, conflicted } = seen;
   const { own, pending, role, terms } = w;
-  const due = tip >= dueAt(w);
+  const due = allows({ least: WATCH_LIMITS.own.least(w) }, tip);
   const late = tip >= deadlineHeight(terms);
-  const givenUp = role === 'payee' ? tip >= lastAt(terms) || (due && conflicted) : due;
+  const waits = allows({ most: WATCH_LIMITS.waits.most(terms) }, tip);
+  const givenUp = role === 'payee' ? !waits || (due && conflicted) : due;
   if (pending && !givenUp) {
     const sending = late ? sendingOf(pending, null, seen, rules) : { child: null };
     return 'child' in sending ? { do: 'rebroadcast', tx: pending, ...sending } : { ...sending, tx: pending };
   }
-  if (w.behind && tip >= freezeHeight(terms) && (!own || tip < lastAt(terms))) return wait('restored');
+  if (w.behind && tip >= freezeHeight(terms) && (!own || waits)) return wait('restored');
   if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, null, seen, rules);
   if (role === 'payee' && !own) return wait('nothing-to-exit');
-  if (tip >= offerAt(terms) && !late && w.offers) return { do: 'propose-close' };
+  const { least, most } = WATCH_LIMITS.offer;
+  if (allows({ least: least(terms), most: most(terms) }, tip) && w.offers) return { do: 'propose-close' };
   if (tip >= freezeHeight(terms)) return { do: 'warn' };
   return wait('early');
 }

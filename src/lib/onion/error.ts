@@ -5,6 +5,7 @@
  * Not here: what a message says (`failure.ts`), the attribution data beside it (`attribution.ts`).
  */
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from './bigsize.ts';
 import { attribute, checkAttribution, MAX_HOPS, unattribute } from './attribution.ts';
@@ -14,8 +15,14 @@ import { keyFor, mac, stream, xorInto } from './keys.ts';
 export const MESSAGE_AND_PADDING = 256;
 /** As many hops as a packet of 1300 bytes can have: the origin always does this much work. */
 const ROUNDS = 27;
+/** HMAC and the two lengths. */
 const LEAST = 32 + 2 + 2;
-const MOST = 65535;
+export const ERROR_LIMITS = {
+  /** Of an error onion, whose length has two bytes on the wire. */
+  onion: { unit: 'bytes', least: LEAST, most: 65535 },
+  /** Of one that is made of a message and its padding, which may both be empty. */
+  made: { unit: 'bytes', most: 65535 },
+} satisfies Limits;
 
 export interface ErrorOnion {
   error: Uint8Array;
@@ -27,8 +34,9 @@ const cover = (error: Uint8Array, secret: Uint8Array): Uint8Array =>
 
 /** @throws Refusal `error-size` */
 function checkSize(error: Uint8Array): void {
-  if (error.length < LEAST || error.length > MOST)
-    throw new Refusal('error-size', `an error onion of ${error.length} bytes found, ${LEAST} to ${MOST} expected`);
+  const { least, most } = ERROR_LIMITS.onion;
+  if (!allows(ERROR_LIMITS.onion, error.length))
+    throw new Refusal('error-size', `an error onion of ${error.length} bytes found, ${least} to ${most} expected`);
 }
 
 /**
@@ -42,7 +50,7 @@ export function buildError(
 ): ErrorOnion {
   const { padTo = MESSAGE_AND_PADDING, holdTime } = options;
   const padding = new Uint8Array(Math.max(0, padTo - message.length));
-  if (LEAST + message.length + padding.length > MOST)
+  if (!allows(ERROR_LIMITS.made, LEAST + message.length + padding.length))
     throw new Refusal('error-size', `a message of ${message.length} bytes found, too long for an error onion`);
   const body = concatBytes(
     writeUint(BigInt(message.length), 2),

@@ -6,15 +6,14 @@
  * fees are those of the hop before, so that the first hop's, over our own channel, are not charged.
  * Not here: finding routes, balances and reserves.
  */
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { EXPIRY_LIMITS } from '../bitcoin/locktime.ts';
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
 import type { BlindedPath } from './blinding.ts';
 import type { PayInfo } from './blinded-payment.ts';
 import type { Payload } from './payload.ts';
-
-/** Above it an expiry would mean seconds. */
-const HEIGHTS_END = 500_000_000n;
 
 export interface RouteHop {
   pubkey: Uint8Array;
@@ -25,6 +24,18 @@ export interface RouteHop {
   htlcMinimumMsat?: bigint | undefined;
   htlcMaximumMsat?: bigint | undefined;
 }
+export const PATH_LIMITS = {
+  /** What the channel to a hop takes. */
+  htlc: {
+    unit: 'msat',
+    least: ({ htlcMinimumMsat = 0n }: Pick<RouteHop, 'htlcMinimumMsat'>) => htlcMinimumMsat,
+    most: ({ htlcMaximumMsat = MOST_MSAT }: Pick<RouteHop, 'htlcMaximumMsat'>) => htlcMaximumMsat,
+  },
+  /** Of the expiry of an HTLC: above it would mean seconds. */
+  height: { unit: 'height', most: BigInt(EXPIRY_LIMITS.height.most) },
+  /** The same, where today's height is known. */
+  ahead: { unit: 'height', most: (height: bigint) => height + MAX_HTLC_CLTV },
+} satisfies Limits;
 export interface Payment {
   amountMsat: bigint;
   /** Of the HTLC that the payee gets. */
@@ -134,13 +145,15 @@ function blindedHops(
 }
 
 function checkLimits(hop: RouteHop, i: number, amount: bigint, expiry: bigint, height: bigint | undefined): void {
-  const { htlcMinimumMsat: least = 0n, htlcMaximumMsat: most = MOST_MSAT } = hop;
+  const least = PATH_LIMITS.htlc.least(hop);
+  const most = PATH_LIMITS.htlc.most(hop);
   const refuse = (text: string) => {
     throw new Refusal('route-limit', `the HTLC to hop ${i}: ${text}`);
   };
-  if (amount < least) refuse(`${amount} msat found, at least ${least} expected`);
-  if (amount > most) refuse(`${amount} msat found, at most ${most} expected`);
-  if (expiry >= HEIGHTS_END) refuse(`expiry ${expiry} found, a height below ${HEIGHTS_END} expected`);
-  if (height !== undefined && expiry > height + MAX_HTLC_CLTV)
+  if (!allows({ least }, amount)) refuse(`${amount} msat found, at least ${least} expected`);
+  if (!allows({ most }, amount)) refuse(`${amount} msat found, at most ${most} expected`);
+  if (!allows(PATH_LIMITS.height, expiry))
+    refuse(`expiry ${expiry} found, a height below ${PATH_LIMITS.height.most + 1n} expected`);
+  if (height !== undefined && !allows({ most: PATH_LIMITS.ahead.most(height) }, expiry))
     refuse(`expiry ${expiry} found, at most ${MAX_HTLC_CLTV} blocks above ${height} expected`);
 }
