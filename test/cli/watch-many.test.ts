@@ -12,7 +12,7 @@ import { asListed } from '../../src/lib/credit/watch.ts';
 import { waysOf } from '../../src/lib/credit/watched.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { fakeNode } from '../chain/node.ts';
-import { parties, payeeOf } from '../credit/helpers.ts';
+import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { key } from '../credit/things.ts';
 import { FakeChain } from '../support/chain.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
@@ -136,6 +136,9 @@ describe('a look at many contracts', () => {
     const strange = { ...c, terms: { ...c.terms, payer_pubkey: noPoint, payee_pubkey: noPoint } };
     expect([...waysOf(strange)]).toEqual([...waysOf(c)]);
     expect(() => contractInput(strange, 0).script).toThrow();
+    // One over which nothing was signed is spent by its refund alone.
+    const unpaid = await payerOf(both, await opened(both));
+    expect([...waysOf(unpaid).values()].map(({ by }) => by)).toEqual(['refund']);
     expect(asListed((await homePost(both.payee.home, both.payee.ports(), id).list()).listed[0]!.open()).sends).toBe(
       true,
     );

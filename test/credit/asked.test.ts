@@ -68,6 +68,19 @@ describe('a payer that asks', () => {
     await refused(() => sign(both, second), 'asked-unknown', both.payer);
   });
 
+  it('still knows the wish that it signed for last once it has wished for more', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const first = await ask(both, id, 2_100n);
+    await sign(both, await request(both, first));
+    await ask(both, id, 900n);
+    // What it had signed was lost on its way, and the payee has begun anew.
+    await both.payee.run(signUpdate, { input: { contract: id }, cancel: true });
+    const signed = await sign(both, await request(both, first));
+    expect(signed).toMatchObject({ step: 'signed', paid_sat: 2_100, asked: first['asked'] });
+    expect((await payerOf(both, id)).signedMaxSat).toBe(2_100n);
+  });
+
   it('signs the same sum for a new nonce of the payee', async () => {
     const both = await parties();
     const id = await opened(both);

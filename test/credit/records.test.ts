@@ -232,4 +232,11 @@ describe('of two versions', () => {
     const [a, b] = [later, earlier].map((more) => ({ ...of('open, payee'), ...more }));
     for (const both of [merged(a!, b!), merged(b!, a!)]) expect(both).toMatchObject({ state, paidSat: 2_000n });
   });
+
+  it('that have come as far the one that is read in counts, with the exit that the store has', () => {
+    const own = { ...of('open, payee'), paidSat: 2_000n, exit: 'aa', signedClose: null, coins: [] };
+    const read = { ...own, exit: 'bb', coins: [{ txid: 'ab'.repeat(32), vout: 0, sat: 1n, script: '' }] };
+    expect(merged(own, read)).toMatchObject({ exit: 'aa', coins: read.coins });
+    expect(merged(read, own)).toMatchObject({ exit: 'bb', coins: [] });
+  });
 });

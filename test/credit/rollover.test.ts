@@ -1,7 +1,8 @@
 /** rollover: two contracts in each step. Altered messages: `attacks.test.ts`; rules 14 to 16: `decisions.test.ts`. */
 import { describe, expect, it } from 'vitest';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
-import { feeOf } from '../../src/lib/bitcoin/transaction.ts';
+import { feeFor } from '../../src/lib/bitcoin/fee.ts';
+import { feeOf, keySpendVsize } from '../../src/lib/bitcoin/transaction.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
@@ -36,6 +37,23 @@ describe('a rollover', () => {
     const next = complete!['next_contract'].id as string;
     await payMessages(both, next, 2_100n);
     expect((await payeeOf(both, id)).state).toBe('rolled');
+  });
+
+  it('of a contract over which nothing was paid costs what its one output does', async () => {
+    const both = await parties();
+    const [, proposed] = await rollMessages(both, await opened(both));
+    const template = templateOf(readPsbt(proposed!['psbt'].rollover));
+    expect(template.outputs).toHaveLength(1);
+    expect(feeOf(template)).toBe(feeFor(both.payer.chain.feerate, keySpendVsize(template)));
+  });
+
+  it('that waits for no other wallet is not proposed anew for a PSBT that comes back', async () => {
+    const both = await parties();
+    const id = await paidContract(both);
+    const on = await offer(both, id);
+    const proposed = await both.payer.run(rollover, { on, input: { expires } });
+    const merged = [proposed.message['psbt'].refund];
+    await refused(() => both.payer.run(rollover, { on, input: { expires }, merged }), 'already-known', both.payer);
   });
 
   it('keeps the exit of the old contract for the case that it never confirms', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { over, put, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
 import { creditKind, NOTHING_PAID, nothingSigned, type Credit } from '../../src/lib/credit/records.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
-import { payForQuote } from '../../src/lib/credit/quotes.ts';
+import { boundTo, payForQuote } from '../../src/lib/credit/quotes.ts';
 import { waitingOf } from '../../src/lib/credit/waiting.ts';
 import { contractWith } from './things.ts';
 
@@ -88,6 +88,32 @@ describe('a record', () => {
       quote: 'q',
       bound: early.bound,
     });
+  });
+});
+
+describe('a payment behind one that was accepted and has not arrived', () => {
+  const { terms, ...rest } = contractWith();
+  const accepted = { paidSat: 1_000n, amountSat: 500n, quote: null };
+  const payer = {
+    ...rest,
+    terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' },
+    ...nothingSigned(terms),
+    role: 'payer',
+    state: 'open',
+    signedMaxSat: 1_000n,
+    inflight: [accepted],
+  };
+  const m = { previous_paid_sat: 1_000n, amount_sat: 200n, paid_sat: 1_200n, asked: null };
+  const pay = (most?: bigint) => payForQuote(payer as never, m as never, new Map(), most);
+  it('waits for it, or for leave to have both under way', () => {
+    for (const most of [undefined, 699n])
+      expect(() => pay(most)).toThrow(expect.objectContaining({ code: 'ecash-awaited' }));
+    expect(pay(700n).inflight).toEqual([accepted, { paidSat: 1_200n, amountSat: 200n, quote: null }]);
+  });
+  it('what the payee says of a quote last counts, also of as much', () => {
+    const said = boundTo(payer as unknown as PayerCredit, 'q', 1_000n, 400n);
+    expect(boundTo(said, 'q', 1_000n, 500n).bound).toEqual({ paidSat: 1_000n, quoteSat: 500n });
+    expect(boundTo(said, 'q', 999n, 300n).bound).toEqual({ paidSat: 1_000n, quoteSat: 400n });
   });
 });
 

@@ -174,6 +174,19 @@ describe('the signing law', () => {
     await refused(async () => accept(both, await alter(FIELDS['partial flipped']!)), 'state-moved-on', payee);
   });
 
+  it('what was signed is signed again from where it began, for another nonce', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    await payMessages(both, id, 2_100n);
+    const ask = async () => (await both.payee.run(signUpdate, { input: { contract: id, amount: 900n } })).message;
+    await both.payer.run(signUpdate, { on: await ask(), amount: 900n });
+    // The answer was lost: the payee asks for the same anew, from what it knows to be paid.
+    await both.payee.run(signUpdate, { input: { contract: id }, cancel: true });
+    const signed = await both.payer.run(signUpdate, { on: await ask(), amount: 900n });
+    expect(signed.message).toMatchObject({ step: 'signed', previous_paid_sat: 2_100, paid_sat: 3_000 });
+    expect((await payerOf(both, id)).signedMaxSat).toBe(3_000n);
+  });
+
   it('a payee that changes its nonce gets another partial under another nonce, for the same amount', async () => {
     const both = await parties();
     const { payee } = both;

@@ -12,6 +12,7 @@ import { change } from '../../src/lib/home/change.ts';
 import { spillway } from '../cli/run.ts';
 import { asItself, oldHomes, unpack } from '../support/old-homes.ts';
 import { opened, pair, rollMessages } from '../support/credit.ts';
+import { leftoverOf } from '../../src/lib/mint/leftovers.ts';
 import { tabKind } from '../../src/lib/mint/records.ts';
 import { refused } from '../credit/helpers.ts';
 import { TestParty } from '../support/party.ts';
@@ -199,6 +200,11 @@ describe('reconcile --mend', () => {
       { name: id, outcome: 'look', command: `spillway ecash-quote --contract ${id.slice(0, 16)}` },
       { look: 1 },
     ]);
+    const c = creditKind.parse(await party.record(id)) as PayerCredit;
+    expect(leftoverOf(c, [])).toBeDefined();
+    expect(leftoverOf({ ...c, signedMaxSat: 1n }, [])).toBeDefined();
+    // Nothing was paid: no quote is needed.
+    expect(leftoverOf({ ...c, signedMaxSat: 0n }, [])).toBe(undefined);
   });
 
   it('ends with 3 where something is left for the owner, and with 0 once nothing is', async () => {

@@ -5,7 +5,7 @@
  * A TRUC transaction has one child: a new one evicts the one that is there, whoever made it, and pays for that
  * (`bitcoin/replacement.ts`). Not here: when something is sent at all (`watch.ts`).
  */
-import { maxSat } from '../bitcoin/amount.ts';
+import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { replacementFee, type Evicted } from '../bitcoin/replacement.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -69,7 +69,7 @@ export const CHILD_FEE_LIMITS = {
 /** What a child may pay: never so much that nothing is left of the output that it spends. */
 function budgetOf(tx: Ready, { feeBudgetSat }: Pick<Rules, 'feeBudgetSat'>): bigint {
   const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
-  return most < tx.spareSat ? most : tx.spareSat;
+  return minSat(most, tx.spareSat);
 }
 
 const together = (tx: Ready, feeSat: bigint): Paying => ({
@@ -84,7 +84,7 @@ function childWithin(tx: Ready, leastSat: bigint, wantedSat: bigint, rules: Rule
   const most = CHILD_FEE_LIMITS.child.most(tx, rules);
   if (!tx.children) {
     if (!allows({ most }, leastSat)) return null;
-    return together(tx, wantedSat < most ? wantedSat : most);
+    return together(tx, minSat(wantedSat, most));
   }
   const fit = tx.children
     .filter(({ fee }) => allows({ least: leastSat, most }, fee))

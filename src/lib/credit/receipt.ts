@@ -21,7 +21,7 @@ export const signReceipt = (id: Hex, paid: bigint, secret: Uint8Array): Hex => s
 /** @throws Refusal `bad-receipt`; nothing paid needs no receipt */
 export function checkReceipt(contract: Contract, paid: bigint, receipt: Hex | null, from: string): void {
   if (paid === 0n && receipt === null) return;
-  if (receipt === null || !verifies(receipt, receiptHash(contract.id, paid), contract.terms.payer_auth))
+  if (!verifies(receipt ?? '', receiptHash(contract.id, paid), contract.terms.payer_auth))
     throw new Refusal('bad-receipt', `no valid receipt of the payer over ${paid} sat found in the message`, {
       blame: from,
     });

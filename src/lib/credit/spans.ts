@@ -12,16 +12,17 @@ export interface Span {
   foreign?: true;
 }
 
-export const upTo = (toSat: bigint): Span[] => (toSat > 0n ? [{ fromSat: 0n, toSat }] : []);
+const isSome = (s: Span): boolean => s.fromSat < s.toSat;
+export const upTo = (toSat: bigint): Span[] => [{ fromSat: 0n, toSat }].filter(isSome);
 
 /** The set with this stretch as it is said now, whatever was known of it before. */
 export function put(spans: readonly Span[], span: Span): Span[] {
-  if (span.fromSat >= span.toSat) return [...spans];
+  if (!isSome(span)) return [...spans];
   const left = spans.flatMap((s): Span[] => [
     { ...s, toSat: minSat(s.toSat, span.fromSat) },
     { ...s, fromSat: maxSat(s.fromSat, span.toSat) },
   ]);
-  const all = [...left, span].filter((s) => s.fromSat < s.toSat).sort((a, b) => (a.fromSat < b.fromSat ? -1 : 1));
+  const all = [...left, span].filter(isSome).sort((a, b) => (a.fromSat < b.fromSat ? -1 : 1));
   return all.reduce<Span[]>((joined, s) => {
     const last = joined.at(-1);
     if (last?.toSat !== s.fromSat || last.foreign !== s.foreign) return [...joined, s];

@@ -68,7 +68,7 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
   const paysHome = paysSat ?? (by === 'refund' ? 0n : paidSat);
   const lostSat = shortOf({ role: c.role, paidSat }, paysHome);
   // A payer may close for more than the payee has finished: what it signed last, and whose message was lost.
-  const settledSat = c.role === 'payee' && by === 'close' && paysHome > paidSat ? paysHome : paidSat - lostSat;
+  const settledSat = c.role === 'payee' && by === 'close' ? paysHome : paidSat - lostSat;
   return { is: lostSat > 0n ? 'lost' : 'settled', by, settledSat, lostSat };
 }
 

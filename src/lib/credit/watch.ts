@@ -16,6 +16,7 @@
  * pays too little is lost; an exit is never proposed against a transaction that is in a block. Not here: which transactions
  * can spend the coin, and what they pay to whom (`watched.ts`).
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { childrenOf, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
@@ -156,7 +157,7 @@ const wait = (why: Waiting): Due => ({ do: 'wait', why });
 
 /** What a transaction leaves of what the payee was paid. */
 export const shortOf = (w: Pick<Watched, 'role' | 'paidSat'>, paysSat: bigint): bigint =>
-  w.role === 'payee' && paysSat < w.paidSat ? w.paidSat - paysSat : 0n;
+  w.role === 'payee' ? maxSat(w.paidSat - paysSat, 0n) : 0n;
 
 function onMined(w: Watched, { by, txid, paysSat, confirmations }: Spend, rules: Rules): Due {
   // Of another transaction a payer cannot say what was due to it.
