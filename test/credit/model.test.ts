@@ -51,7 +51,7 @@ describe(`a model of credit records (seed ${seed})`, () => {
     if (process.env['SPILLWAY_RUNS']) console.log(Object.fromEntries([...totals].sort((a, b) => b[1] - a[1])));
     const said = ['sign-update received', 'rollover complete', 'close-credit complete', 'ecash drained', 'owed'];
     const ended = ['settled by exit', 'settled by close', 'settled by rollover', 'settled by refund'];
-    for (const what of [...said, ...ended, 'restored', 'reconciled'])
+    for (const what of [...said, ...ended, 'restored', 'reconciled', 'lie refused'])
       expect(totals.get(what) ?? 0, what).toBeGreaterThan(0);
   });
 });

@@ -21,6 +21,8 @@ export type Command =
   | { do: 'start'; type: Type; who: Who; contract: number; amount: number; steps: number }
   | { do: 'cross'; contract: number; order: Who[] }
   | { do: 'answer' | 'repeat'; at: number; crash: number }
+  /** A liar: a piece of something that was said before, in the place of a message that is under way. */
+  | { do: 'lie'; at: number; from: number; piece: number; crash: number }
   | { do: 'cancel'; type: Type; who: Who; contract: number; by: 'id' | 'message'; at: number }
   | { do: 'owe'; contract: number; amount: number }
   | { do: 'backup' | 'restore' | 'reconcile'; who: Who }
@@ -62,6 +64,16 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constantFrom('answer' as const, 'repeat' as const),
       at: fc.nat(30),
+      crash: fc.nat(8),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('lie' as const),
+      at: fc.nat(3),
+      from: fc.nat(30),
+      piece: fc.nat(60),
       crash: fc.nat(8),
     }),
   },

@@ -14,7 +14,9 @@ import type { Action } from '../../../src/lib/protocol/action.ts';
 import { idClaim } from '../../../src/lib/protocol/claims.ts';
 import { Refusal } from '../../../src/lib/protocol/refusal.ts';
 import { HOME_MINT, openMessages, ownCoin, type Pair } from '../../support/credit.ts';
+import { crossings } from '../../support/moments.ts';
 import type { Message, Ran, RunOptions, TestParty } from '../../support/party.ts';
+import { reseal, sealSecret } from '../alter.ts';
 import { policy } from '../helpers.ts';
 import { Chain } from './chain.ts';
 import { other, TABLES, type Command, type Type, type Who } from './commands.ts';
@@ -151,6 +153,8 @@ export class World {
         const one = this.sent[c.at % Math.max(1, this.sent.length)];
         return one && void (await this.answer(one, c.crash));
       }
+      case 'lie':
+        return this.#lie(c);
       case 'cancel': {
         const on = c.by === 'message' ? this.sent.filter(({ type }) => type === c.type).at(-1 - (c.at % 6)) : undefined;
         if (c.by === 'message' && !on) return;
@@ -184,6 +188,26 @@ export class World {
       case 'settle':
         return this.chain.settle(this, id, c.by);
     }
+  }
+
+  /** The sender of a message says, under its own seal, a piece of what either has said in the same step at another time. */
+  async #lie({ at, from, piece, crash }: Extract<Command, { do: 'lie' }>): Promise<void> {
+    const one = this.sent.at(-1 - at);
+    if (!one) return;
+    const { by, type, message } = one;
+    const isLike = ({ message: m }: Sent): boolean =>
+      m['type'] === type && m['step'] === message['step'] && m['opener'] === message['opener'];
+    const others = this.sent.filter((s) => s !== one && isLike(s));
+    const overheard = others[from % Math.max(1, others.length)];
+    const isSealed = message['auth'] !== undefined;
+    // A home that has lost the contract can seal nothing of it.
+    const secret = isSealed ? await sealSecret(this.homes[by], message).catch(() => undefined) : undefined;
+    if (!overheard || (isSealed && !secret)) return;
+    const lies = [...crossings(message, overheard.message, (m) => (secret ? reseal(m, secret) : m))];
+    const lie = lies[piece % Math.max(1, lies.length)];
+    if (!lie) return;
+    const ran = await this.answer({ by, type, message: lie.message, parent: null, gone: false }, crash);
+    this.count(ran ? `lie taken: ${type} ${message['step']}: ${lie.what}` : `lie refused`);
   }
 
   async #rolls(by: Who, id: string): Promise<object> {
