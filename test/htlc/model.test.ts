@@ -1,6 +1,6 @@
 /**
  * Two parties with two swaps each on one chain: start, answer, repeat, cancel, crash, lose, restore, reconcile and end in any
- * order, with blocks between. After each command: the store's claims are those of its records, what is reserved is reserved by
+ * order, with blocks between; either says what crosses a message with another of its step, under its own seal. After each command: the store's claims are those of its records, what is reserved is reserved by
  * a swap that was paid for, no preimage was shown before its claim, and what was cancelled or ended does not go on. At the end
  * the chain is played on until every lock has run out: what was called claimed or settled is in a block, and every coin is free.
  *
@@ -26,7 +26,9 @@ import { swapKind, type Swap } from '../../src/lib/htlc/swap-records.ts';
 import { hashClaim } from '../../src/lib/protocol/claims.ts';
 import type { Claim, Coin } from '../../src/lib/protocol/action.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { reseal, sealSecret } from '../credit/alter.ts';
 import { ownCoin } from '../support/credit.ts';
+import { crossings } from '../support/moments.ts';
 import type { Message, Ran, RunOptions, TestParty } from '../support/party.ts';
 import { ACCEPT, OFFER, pair, WANT, type Pair, type Who } from './scenes.ts';
 
@@ -79,6 +81,7 @@ type Command =
   | { do: 'start'; who: Who }
   | { do: 'deliver'; swap: number; sent: boolean; kill?: string }
   | { do: 'repeat'; at: number; wrong: boolean }
+  | { do: 'lie'; at: number; from: number; piece: number }
   | { do: 'cancel'; who: Who; at: number; named: boolean }
   | { do: 'end'; who: Who; at: number }
   | { do: 'send'; at: number }
@@ -98,6 +101,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 16, arbitrary: fc.record({ do: fc.constant('deliver' as const), swap, sent }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('deliver' as const), swap, sent, kill: point }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('repeat' as const), at, wrong: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('lie' as const), at, from: at, piece: fc.nat(200) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), who, at, named: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('end' as const), who, at }) },
   { weight: 7, arbitrary: fc.record({ do: fc.constant('send' as const), at: fc.nat(3) }) },
@@ -202,6 +206,17 @@ class World {
         const w = this.wire[c.at % Math.max(1, this.wire.length)];
         if (w) await this.#answer(c.wrong ? w.by : other(w.by), w.message);
         return;
+      }
+      case 'lie': {
+        const w = this.wire[c.at % Math.max(1, this.wire.length)];
+        const like = this.wire.filter((o) => o !== w && o.message['step'] === w?.message['step']);
+        if (!w || like.length === 0) return;
+        // Sealed by whoever has said it; its home may have lost the key since.
+        const secret = await sealSecret(this.both[w.by], w.message).catch(() => undefined);
+        if (!secret) return;
+        const crossed = [...crossings(w.message, like[c.from % like.length]!.message, (m) => m)];
+        if (crossed.length === 0) return;
+        return this.#answer(other(w.by), reseal(crossed[c.piece % crossed.length]!.message, secret));
       }
       case 'cancel': {
         const w = this.wire[c.at % Math.max(1, this.wire.length)];

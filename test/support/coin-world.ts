@@ -1,8 +1,8 @@
 /**
  * A random history of a statecoin between an operator and three owners: messages are delivered, given again, said in other
  * words, given to the wrong home and cancelled; homes die at labelled points, also while a cancel runs beside a step, and come
- * back from backups. Whoever has said a message may lie: parts of another moment, or of a coin beside this one, under its own
- * seal. The homes themselves are honest, so what they promise holds. Every choice follows from the seed. After each step the rules of the coin are looked at in all homes.
+ * back from backups. Whoever has said a message may lie: a crossing with one of another moment, or of a coin beside this one,
+ * under its own seal. The homes themselves are honest, so what they promise holds. Every choice follows from the seed. After each step the rules of the coin are looked at in all homes.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { schnorr } from '@noble/secp256k1';
@@ -17,6 +17,7 @@ import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { reseal, sealSecret } from '../credit/alter.ts';
 import { unkept } from './attack.ts';
+import { crossings, type Crossed } from './moments.ts';
 import { Overheard } from './overheard.ts';
 import type { Message, Ran, RunOptions, TestParty } from './party.ts';
 import { cast, opened, operatorKey, type Cast } from './statechain.ts';
@@ -236,28 +237,41 @@ export class CoinWorld {
     }
     await party.reopen();
   }
-  /** A message with parts of another moment or coin in it, under the seal of whoever has said it. */
+  /** A crossing of a message with one of another moment or coin, under the seal of whoever has said it. */
   async #lie(): Promise<void> {
     const m = this.#pick(this.#said);
     const others = [...this.#said, ...this.#toldBeside()].filter((o) => o !== m && o['type'] === m['type']);
     const like = others.filter((o) => o['step'] === m['step']);
     if (others.length === 0) return;
-    const from = this.#pick(like.length > 0 && this.#chance(0.8) ? like : others);
-    const shared = Object.keys(m).filter(
-      (k) => k in from && !['type', 'version', 'step', 'network', 'auth'].includes(k),
-    );
-    const differ = shared.filter((k) => JSON.stringify(m[k]) !== JSON.stringify(from[k]));
-    if (differ.length === 0) return;
-    const parts = this.#chance(0.5) ? [this.#pick(differ)] : differ.filter(() => this.#chance(0.5));
-    const lie = { ...m, ...Object.fromEntries(parts.map((k) => [k, from[k]])) };
+    const crossed =
+      like.length > 0 && this.#chance(0.8)
+        ? [...crossings(m, this.#pick(like), (made) => made)]
+        : [...this.#mixed(m, this.#pick(others))];
+    if (crossed.length === 0) return;
+    const { what, message } = this.#pick(crossed);
     const to = await this.#reader(m);
     const cancel = this.#chance(0.3);
     for (const party of this.all.all) {
       const secret = await sealSecret(party, m).catch(() => undefined);
       if (!secret) continue;
-      this.trace.push(`${this.#nameOf(party)} puts ${parts.join()} of another ${from['step']} into`);
-      return this.#give(reseal(lie, secret), this.#chance(0.8) ? to : this.#pick(this.all.all), { cancel });
+      this.trace.push(`${this.#nameOf(party)} says ${m['step']} with ${what}`);
+      return this.#give(reseal(message, secret), this.#chance(0.8) ? to : this.#pick(this.all.all), { cancel });
     }
+  }
+  /** A message with what it shares with one of another step. */
+  *#mixed(m: Message, from: Message): Generator<Crossed> {
+    const differ = Object.keys(m).filter(
+      (k) =>
+        k in from &&
+        !['type', 'version', 'step', 'network', 'auth'].includes(k) &&
+        JSON.stringify(m[k]) !== JSON.stringify(from[k]),
+    );
+    for (const k of differ) yield { what: `${k} of ${from['step']}`, message: { ...m, [k]: from[k] } };
+    if (differ.length > 1)
+      yield {
+        what: `all that it shares with ${from['step']}`,
+        message: { ...m, ...Object.fromEntries(differ.map((k) => [k, from[k]])) },
+      };
   }
   /** A step and a cancel at once, and one of them dies. */
   async #both(): Promise<void> {
