@@ -77,6 +77,8 @@ export class TestMint {
   throttle = 0;
   /** Every event that the backend has shown, in order. */
   readonly shown: Received[] = [];
+  /** What it is told is lost, as where it dies before it has kept it. */
+  deaf = false;
   readonly #checked = new Map<string, number>();
   #client: any;
   #stream: Events | undefined;
@@ -158,6 +160,7 @@ export class TestMint {
 
   /** A payment counts once in the whole mint, by its id. */
   #credit({ paymentIdentifier, paymentAmount, paymentId }: Received): void {
+    if (this.deaf) return;
     const quote = this.state.quotes.find(({ id }) => id === paymentIdentifier.id);
     if (!quote || this.state.quotes.some(({ payments }) => payments.includes(paymentId))) return;
     quote.payments.push(paymentId);
