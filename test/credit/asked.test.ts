@@ -1,10 +1,13 @@
 /** The payer's first step: it agrees by asking, once, to one amount, for ten minutes (decisions.md 11). */
 import { describe, expect, it } from 'vitest';
 import { ASKED_LIMITS, ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
+import { freezeHeight } from '../../src/lib/credit/checks.ts';
+import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
-import { backUp, parties, payeeOf, payerOf, refused, restore, sealedAs } from './helpers.ts';
+import { backUp, parties, payeeOf, payerOf, refused, restore, sealedAs, tip } from './helpers.ts';
+import { key } from './things.ts';
 
 const ask = async (both: Pair, contract: string, amount: bigint): Promise<Message> =>
   (await both.payer.run(signUpdate, { input: { contract, amount } })).message;
@@ -14,6 +17,49 @@ const accept = async (both: Pair, on: Message): Promise<Message> => (await both.
 const later = (both: Pair, seconds: number): void => {
   for (const party of [both.payee, both.payer]) party.chain.now += seconds;
 };
+
+describe('a wish', () => {
+  it.each([
+    ['of nothing', 0n, 0, 'amount-not-growing'],
+    ['of less than nothing', -5n, 0, 'amount-not-growing'],
+    ['of more than there is left', 1_197_593n, 0, 'over-capacity'],
+    ['at the freeze', 50n, 1, 'frozen'],
+  ] as const)('%s is not sent', async (_, amount, late, code) => {
+    const both = await parties();
+    const id = await opened(both);
+    await payMessages(both, id, 2_100n);
+    const { terms } = await payerOf(both, id);
+    expect(maxPaid(terms) - 2_100n).toBe(1_197_592n);
+    tip(both, freezeHeight(terms) - 1 + late);
+    await refused(() => ask(both, id, amount), code, both.payer);
+    // The largest that there can be, in the last block.
+    tip(both, freezeHeight(terms) - 1);
+    expect((await ask(both, id, 1_197_592n))['amount_sat']).toBe(1_197_592);
+  });
+});
+
+describe('a wish for a quote of a running mint', () => {
+  it.each([
+    ['paid meanwhile', { paidSat: 1n }, 'quote-used'],
+    ['issued meanwhile', { issuedSat: 1n }, 'quote-used'],
+    ['not locked any more', { pubkey: null }, 'quote-unlocked'],
+    ['for another amount now', { amountSat: 2_101n }, 'quote-amount'],
+    ['forgotten by the mint', 'unknown', 'quote-unknown'],
+    ['at a mint that does not answer', 'not-checked', 'mint-unavailable'],
+  ] as const)('is not accepted where that is %s', async (_, found, code) => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const id = await opened(both, { offer: { ecash: 'cdk', mint: 'https://mint.example.com' } });
+    const free = { id: 'a-quote', amountSat: 2_100n, pubkey: key(9), paidSat: 0n, issuedSat: 0n, expiry: null };
+    payee.askMint = async () => free;
+    const asked = await payer.run(signUpdate, { input: { contract: id, amount: 2_100n, quote: 'a-quote' } });
+    const signed = await sign(both, await request(both, asked.message));
+    payee.askMint = async () => (typeof found === 'string' ? found : { ...free, ...found });
+    await refused(() => accept(both, signed), code, payee);
+    payee.askMint = async () => free;
+    expect(await accept(both, signed)).toMatchObject({ step: 'accepted', paid_sat: 2_100 });
+  });
+});
 
 describe('a payer that asks', () => {
   it('needs no second consent, for exactly that amount', async () => {

@@ -118,6 +118,9 @@ describe('in the steps', () => {
     const input = { utxo, amount: 1_500_000n, expires: { blocks: 4_320 } };
     await refused(() => payer.run(rollover, { on: offered.message, input }), 'expired', payer);
     const proposed = await payer.run(rollover, { on: offered.message, input: { expires: { blocks: 4_320 } } });
+    tip(both, deadlineHeight(t));
+    await refused(() => payee.run(rollover, { on: proposed.message }), 'expired', payee);
+    tip(both, deadlineHeight(t) - 1);
     const accepted = await payee.run(rollover, { on: proposed.message });
     tip(both, deadlineHeight(t));
     await refused(() => payer.run(rollover, { on: accepted.message }), 'expired', payer);

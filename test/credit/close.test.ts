@@ -1,12 +1,17 @@
 /** close-credit: whoever opens will broadcast. Altered messages: `attacks.test.ts`; rule 17: `decisions.test.ts`. */
 import { describe, expect, it } from 'vitest';
+import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeJob } from '../../src/lib/credit/jobs.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
+import { psbtOf } from '../../src/lib/signing/exchange.ts';
+import { nonceGen } from '../../src/lib/signing/musig2.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
 import { FIELDS, rewrite } from './alter.ts';
 import { parties, payeeOf, payerOf, refused, restore, sealedAs, backUp } from './helpers.ts';
+import { secret } from './things.ts';
 
 type Who = 'payer' | 'payee';
 const other = (who: Who): Who => (who === 'payer' ? 'payee' : 'payer');
@@ -116,6 +121,23 @@ describe('what the other signs', () => {
     }
     const dust = await sealedAs(payee, proposed.message, { paid_sat: 100 });
     await refused(() => payer.run(closeCredit, { on: dust }), 'below-dust', payer);
+  });
+
+  it.each([
+    [329n, 'below-dust'],
+    [330n, undefined],
+  ] as const)('the payee: one of the payer’s that pays %i sat: %s', async (paidSat, code) => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const contract = await opened(both);
+    const proposed = await payer.run(closeCredit, { input: { contract } });
+    const job = closeJob(await payerOf(both, contract), paidSat, BigInt(proposed.message['fee_sat']));
+    const { pubnonce } = nonceGen({ random: secret(3), pubkey: new Uint8Array(33).fill(2) });
+    const psbt = { close: psbtOf(job, { own: { pubnonce: bytesToHex(pubnonce) } }) };
+    const on = await sealedAs(payer, proposed.message, { paid_sat: Number(paidSat), psbt });
+    const sign = () => payee.run(closeCredit, { on });
+    if (code) await refused(sign, code, payee);
+    else expect((await sign()).message['step']).toBe('signed');
   });
 
   it('a fee below the relay minimum, or above what the other allows, is refused', async () => {

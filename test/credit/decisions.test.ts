@@ -565,6 +565,9 @@ describe('restored homes', () => {
     const requested = await payee.run(signUpdate, { input: { contract, amount: 900n } });
     const signed = await payer.run(signUpdate, { on: requested.message, amount: 900n });
     const proposed = await payer.run(closeCredit, { input: { contract: other } });
+    const rolls = await payee.run(rollover, { input: { contract: await opened(both), policy } });
+    const rolling = await payer.run(rollover, { on: rolls.message, input: { expires } });
+    const rolled = await payer.run(rollover, { on: (await payee.run(rollover, { on: rolling.message })).message });
     const backup = backUp(payee);
     await restore(payee, backup);
     expect(payee.home.restored).toBe(true);
@@ -575,6 +578,7 @@ describe('restored homes', () => {
     await refused(() => payee.run(rollover, { input: { contract, policy } }), 'home-restored', payee);
     await refused(() => payee.run(closeCredit, { input: { contract } }), 'home-restored', payee);
     await refused(() => payee.run(closeCredit, { on: proposed.message }), 'home-restored', payee);
+    await refused(() => payee.run(rollover, { on: rolled.message }), 'home-restored', payee);
     expect((await payee.run(exitCredit, { input: { contract, export: true } })).message['amount_sat']).toBe(2_100);
 
     await payee.home.acceptRestore();

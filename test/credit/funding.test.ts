@@ -7,7 +7,7 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { ownCoin } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
-import { parties, policy, refused } from './helpers.ts';
+import { parties, policy, refused, tip } from './helpers.ts';
 import { fundingFor } from './scenes.ts';
 import { rewrite, TEMPLATES } from './alter.ts';
 import { ADDRESSES, termsWith } from './things.ts';
@@ -150,6 +150,25 @@ describe('coins of the home in the PSBT of another wallet', () => {
       // The fee stays what it was.
       outputs: [...template.outputs, { sat: 50_000n + 105_000n - homeSat, script: theirs.script }],
     });
+    const fund = () => payer.run(openCredit, { on: addressed, input: { funding } });
+    if (code) await refused(fund, code, payer);
+    else expect((await fund()).message['step']).toBe('proposed');
+  });
+});
+
+describe('an address that is funded later', () => {
+  it.each([
+    // The shortest term of the offer, and a block less.
+    [policy.min_blocks, undefined],
+    [policy.min_blocks - 1, 'out-of-policy'],
+  ] as const)('with %i blocks left of the term: %s', async (left, code) => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const offered = await payee.run(openCredit, { input: { as: 'payee', policy } });
+    const input = { amount: 1_200_000n, expires: { blocks: 4_320 } };
+    const addressed = (await payer.run(openCredit, { on: offered.message, input })).message;
+    tip(both, (addressed['expiry'] as number) - left);
+    const funding = fundingFor(addressed, await ownCoin((await parties()).payer, 1_206_000n));
     const fund = () => payer.run(openCredit, { on: addressed, input: { funding } });
     if (code) await refused(fund, code, payer);
     else expect((await fund()).message['step']).toBe('proposed');

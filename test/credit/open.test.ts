@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { Contract, Terms } from '../../src/lib/credit/terms.ts';
-import { refund } from '../../src/lib/credit/transactions.ts';
+import { PAID_LIMITS, refund } from '../../src/lib/credit/transactions.ts';
 import { seal } from '../../src/lib/signing/seal.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { opened, openMessages, ownCoin, type Pair } from '../support/credit.ts';
@@ -57,6 +57,17 @@ describe('what a payee signs', () => {
     const build = () => proposal(offered, change);
     if (code === 'wrong-network') expect(build).toThrow(expect.objectContaining({ code }));
     else await refused(() => both.payee.run(openCredit, { on: build() }), code as never, both.payee);
+  });
+
+  it('not a capacity that carries no payment, however little its policy takes', async () => {
+    const { payee } = await parties();
+    const input = { as: 'payee', policy: { ...policy, min_amount_sat: 1n } };
+    const offered = (await payee.run(openCredit, { input })).message;
+    const least = PAID_LIMITS.capacity.least(termsWith({ payee_address: offered['offer'].address }));
+    const on = proposal(offered, { capacity_sat: least - 1n });
+    await refused(() => payee.run(openCredit, { on }), 'below-dust', payee);
+    const enough = await payee.run(openCredit, { on: proposal(offered, { capacity_sat: least }) });
+    expect(enough.message['step']).toBe('accepted');
   });
 
   it('not with the payee’s own key as the payer’s, nor its negation', async () => {

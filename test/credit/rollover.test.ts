@@ -7,6 +7,9 @@ import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
+import { creditKind, type Credit, type PayeeCredit } from '../../src/lib/credit/records.ts';
+import { change } from '../../src/lib/home/change.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { payoutScript } from '../../src/lib/credit/terms.ts';
 import { opened, ownCoin, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
@@ -208,6 +211,40 @@ async function changeToNext(both: Pair, offered: Message): Promise<Message> {
   });
   return sealedAs(both.payer, proposed.message, JSON.parse(text) as object);
 }
+
+describe('a rollover that this home does not go on with', () => {
+  it('at a fee above a tenth of the contract, unless that is meant', async () => {
+    const both = await parties();
+    const { payer } = both;
+    const id = await paidContract(both);
+    const on = await offer(both, id);
+    const propose = (more: object) => payer.run(rollover, { on, input: { expires, ...more } });
+    payer.chain.feerate = 900_000;
+    await refused(() => propose({}), 'fee-too-high', payer);
+    expect((await propose({ allowFee: true })).message['fee_sat']).toBeGreaterThan(120_000);
+  });
+
+  it('where the record, made of two copies, has more paid than it pays: paid-moved', async () => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const id = await paidContract(both);
+    const proposed = await payer.run(rollover, { on: await offer(both, id), input: { expires } });
+    const accepted = await payee.run(rollover, { on: proposed.message });
+    const signed = await payer.run(rollover, { on: accepted.message });
+    await change(
+      payee.home.store,
+      { contract: creditKind },
+      () => ({ contract: idClaim(id) }),
+      ({ contract: c }) => {
+        // The other copy took an update, which voids the rollover; this one had it under way.
+        const other = { ...c, paidSat: 60_000n, rolling: null } as PayeeCredit;
+        return { writes: { contract: creditKind.merged!(other, c as Credit) as Credit }, result: undefined };
+      },
+    );
+    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 60_000n, rolling: { paidSat: 50_000n } });
+    await refused(() => payee.run(rollover, { on: signed.message }), 'paid-moved', payee);
+  });
+});
 
 describe('giving up', () => {
   it('the payer may cancel up to its signature; the payee up to its completion, and both contracts go on or end', async () => {

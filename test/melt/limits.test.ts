@@ -1,5 +1,5 @@
 /** The limits of invoices, and of what a merchant leaves unsettled. */
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { INVOICE_LIMITS, parseInvoice, signInvoice } from '../../src/lib/mint/invoice.ts';
 import { checkDue, checkPayable, MELT_LIMITS } from '../../src/lib/mint/melt.ts';
 import { TAB_LIMITS } from '../../src/lib/mint/records.ts';
@@ -38,6 +38,14 @@ describe('a payment by a mint', () => {
       figures: [2_000],
       above: 'invoice-expired',
     },
+  });
+  it.each([
+    [1_999, undefined],
+    [2_000, 'invoice-expired'],
+  ])('of an invoice that ends at 2000, at %i: %s', (now, code) => {
+    const pay = () => checkPayable(c as never, 1_000n, 2_000, { facts: { ...facts, now } } as never);
+    if (code) expect(pay).toThrow(expect.objectContaining({ code }));
+    else expect(pay).not.toThrow();
   });
   const due = (n: number) => Array.from({ length: n }, (_, i) => ({ id: 'ab', amountSat: 1n, owedSat: BigInt(i + 1) }));
   limits(TAB_LIMITS, {

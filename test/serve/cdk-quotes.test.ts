@@ -615,6 +615,9 @@ describe('a mint or a home put back from an older copy', () => {
     const input = { contract, amount: 900n };
     await refused(() => market.operator.run(signUpdate, { input }), 'mint-behind', market.operator);
     expect(((await market.user.record(contract)) as PayerCredit).signedMaxSat).toBe(2_100n);
+    // Nor is it told as the contract's quote.
+    const made = await market.user.run(ecashQuote, { input: { contract, quote } });
+    await refused(() => market.operator.run(ecashQuote, { on: made.message }), 'mint-behind', market.operator);
     await moment();
     expect(paidAt(quote)).toBe(0);
   });

@@ -298,6 +298,23 @@ describe('a key in another wallet', () => {
     );
   });
 
+  it('finishes with the nonce that was put in, and no other: that is no fault of the peer', () => {
+    const [inside, b] = [toy(ann, bob), toy(bob, ann)];
+    const a = toy(ann, bob, { outside: true });
+    const first = opened(inside);
+    const theirs = signLast(b.hand, b.job, first)!;
+    // The wallet has drawn another one since, and signs with that.
+    const again = toy(ann, bob);
+    const nonce = opened(again);
+    const partial = bytesToHex(scureSession(a.job, nonce, theirs).sign(again.nonces[0]!.secret, ann));
+    const merged = psbt(a, { [a.job.pubkey]: { ...nonce, partial }, [a.job.peer]: theirs });
+    const kept = { pubnonce: first.pubnonce! };
+    expect(refusal(() => finish(merging(a, merged), a.job, theirs, kept))).toMatchObject({
+      code: 'signature-invalid',
+      blame: undefined,
+    });
+  });
+
   it('signs last once the wallet has, and what it made is verified', () => {
     const a = toy(ann, bob);
     const inside = toy(bob, ann);

@@ -204,15 +204,16 @@ export function cancelRolling({ contract: c, next }: Partial<RollRecords>, named
   );
 }
 
+/** Is the transaction the one that is under way, and does it make this very contract? */
+export const makes = (template: Template, sighash: Hex, rolling: Rolling, next: Contract): boolean =>
+  sighash === rolling.sighash && outpointText(contractOutpoint(next.terms, template)) === outpointText(next.outpoint);
+
 /**
  * Before the old contract is signed away: the refund that is kept must be of the very contract that this rollover makes.
  * @throws Refusal `state-moved-on`
  */
 export function checkMakes(template: Template, sighash: Hex, rolling: Rolling, next: Contract): void {
-  if (
-    sighash !== rolling.sighash ||
-    outpointText(contractOutpoint(next.terms, template)) !== outpointText(next.outpoint)
-  )
+  if (!makes(template, sighash, rolling, next))
     throw new Refusal('state-moved-on', 'the next contract in this home is not the one that this rollover makes', {
       hint: 'rollover --cancel, then offer again',
     });

@@ -33,6 +33,7 @@ import {
   checkShape,
   checkSigned,
   checkTopUps,
+  makes,
   pairOf,
   planOf,
   propose,
@@ -353,7 +354,9 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, rolling.topUps) };
         const template = rolloverTemplate(c, rolling, next.terms);
         const job = rolloverJob(c, template);
-        checkMakes(template, job.nonceId.sighash, rolling, next);
+        // Its key binds the next contract to one refund, and so to this transaction, also in a restored home.
+        if (!makes(template, job.nonceId.sighash, rolling, next))
+          throw new Refusal('bug', 'the next contract is not the one that this rollover makes');
         const shares = sharesIn(job, m.psbt.rollover);
         const others = template.inputs.map((_, i) => i).filter((i) => i !== job.index);
         const witnesses = witnessesOf(template, readSame(template, m.psbt.rollover, 'payer'), others);

@@ -9,7 +9,7 @@
  * All are version 3 (TRUC): whoever owns an output can pay for it with a child. The payer's remainder bears the fees.
  * A remainder below dust goes to the payee: it gets less than one dust limit more than it was paid.
  */
-import { feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
+import { feeFor, feerateText } from '../bitcoin/fee.ts';
 import { maxSat } from '../bitcoin/amount.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { dustLimit } from '../bitcoin/script.ts';
@@ -106,8 +106,8 @@ export interface Bounds {
 
 /**
  * What a payer checks of terms that follow from an offer, before it draws keys for good.
- * @throws Refusal `key-rejected`, `out-of-policy`, `below-dust`; `fee-too-high` where the refund would burn a hundredth,
- * the exit a tenth, or their feerate is above what it agrees to
+ * @throws Refusal `key-rejected`, `out-of-policy`, `below-dust`; `fee-too-high` where the refund would burn a hundredth
+ * (the exit, one output larger, burns less than two then), or their feerate is above what it agrees to
  */
 export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-checked', bounds: Bounds): void {
   checkKeys(terms, 'payee');
@@ -126,7 +126,6 @@ export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-ch
       `a refund of ${terms.capacity_sat} sat that costs ${refundFee(terms)} sat found, at most a hundredth expected`,
       { hint: 'give --allow-fee if this is meant, or open a larger contract' },
     );
-  guardFee(exitFee(terms), terms.capacity_sat, allowFee);
 }
 
 export const refund = (contract: Contract): Template => ({

@@ -199,14 +199,14 @@ export function finish(hand: Hand, job: Job, peer: Share, outside?: Outside): Fi
       throw new Refusal('nonce-consumed', 'an answer found, and the other wallet has put no nonce in yet', {
         hint: 'start the action again, and give the PSBT with its nonce back with --merge FILE',
       });
-    checkPeer(job, theirs, sessionOf(job, outside.pubnonce, peerNonce));
+    const s = sessionOf(job, outside.pubnonce, peerNonce);
+    checkPeer(job, theirs, s);
     const whole = mergedSignature(hand, job);
     if (whole) return { signature: whole, spends: [] };
     const share = mergedShare(hand, job);
-    if (!share?.pubnonce || !share.partial) return undefined;
-    const own = { pubnonce: share.pubnonce, partial: share.partial };
-    const s = sessionOf(job, own.pubnonce, peerNonce);
-    checkPeer(job, theirs, s);
+    if (!share?.partial) return undefined;
+    // Made with any other nonce than the one that was put in, it does not verify.
+    const own = { pubnonce: outside.pubnonce, partial: share.partial };
     checkMerged(job, own, s);
     return { signature: aggregate(own, theirs, s), spends: [] };
   }
