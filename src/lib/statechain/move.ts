@@ -130,9 +130,9 @@ function secretsIn(bytes: Uint8Array): OpeningSecrets {
 
 export function move(hand: Hand, m: At<'received'>, records: Records, facts: Chain): Out<'moved'> {
   const coin = operatorsOwn(records.coin);
-  checkServes(hand, coin);
+  // A restored home has no frozen coin; any other one is refused there.
+  if (coin.state !== 'frozen') return moveAgain(hand, m, coin, facts);
   const tip = knownTip(facts.tip);
-  if (coin.state !== 'frozen') return moveAgain(hand, m, coin, tip);
   const { frozen } = coin;
   if (!sameJson(frozen.invite, m.invite) || !sameJson(frozen.opening, m.opening))
     throw new Refusal('stale-record', 'the message is of another opening than the one for which the coin is frozen', {
@@ -223,8 +223,9 @@ const movedMessage = (hand: Hand, m: At<'received'>, c: OpenCoin, psbt: string, 
 });
 
 /** The present owner asks for its own backup again, with a new nonce: the last signer may answer as often as it likes. */
-function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, tip: number): Out<'moved'> {
+function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, facts: Chain): Out<'moved'> {
   const c = openCoin(hand, coin);
+  const tip = knownTip(facts.tip);
   const last = c.entries.at(-1)!;
   const mine =
     c.entries.length > 1 &&
