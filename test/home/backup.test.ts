@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
+import type { SqlStore } from '../../src/lib/home/sql-store.ts';
 import { without } from '../../src/lib/home/lost.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { commitOf, nonceOf, tempDir, thing, things, write } from './fixture.ts';
@@ -33,6 +34,15 @@ async function backedUp(): Promise<{ one: Awaited<ReturnType<typeof home>>; to: 
   const to = join(tempDir(), 'backup');
   await one.backup(to, { seed: true });
   return { one, to };
+}
+/** Puts a row into the file that breaks what the schema says of it, which no read would notice. */
+function breakRow(path: string): void {
+  const db = new DatabaseSync(path, { defensive: false } as object);
+  db.exec('CREATE TABLE beside (a); INSERT INTO beside VALUES (NULL)');
+  db.exec(
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE beside (a NOT NULL)' WHERE name = 'beside'",
+  );
+  db.close();
 }
 const paidOf = async ({ store }: Home, claim: Claim) =>
   ((await store.load([claim])).found.get(claim)?.record as { paid: number } | undefined)?.paid;
@@ -331,6 +341,44 @@ describe('a backup', () => {
     await expect(restoreHome({ from: damaged, dir })).rejects.toMatchObject({ code: 'store-damaged' });
     expect(existsSync(dir)).toBe(false);
     from.close();
+  });
+
+  it('that can be read and is not whole makes no home', async () => {
+    const { one, to } = await backedUp();
+    one.close();
+    breakRow(join(to, 'store.db'));
+    const dir = join(tempDir(), 'again');
+    const before = readFileSync(join(to, 'store.db'));
+    await expect(restoreHome({ from: to, dir })).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringContaining('NULL'),
+    });
+    expect(existsSync(dir)).toBe(false);
+    expect(readFileSync(join(to, 'store.db')).equals(before)).toBe(true);
+  });
+
+  it('that its disk did not keep as it was written is not left there', async () => {
+    const one = await home();
+    await pay(one, [A], 1);
+    const parent = tempDir();
+    const store = one.store as unknown as SqlStore;
+    const snapshot = store.snapshot.bind(store);
+    store.snapshot = async (work) => {
+      const taken = await snapshot(work);
+      const [made] = readdirSync(parent);
+      breakRow(join(parent, made!, 'store.db'));
+      return taken;
+    };
+    const before = await one.store.commits();
+    await expect(one.backup(join(parent, 'backup'), { seed: true })).rejects.toMatchObject({
+      code: 'store-damaged',
+      message: expect.stringContaining('NULL'),
+    });
+    expect(readdirSync(parent)).toEqual([]);
+    expect(await one.store.commits()).toEqual(before);
+    store.snapshot = snapshot;
+    await one.backup(join(parent, 'backup'), { seed: true });
+    one.close();
   });
 });
 

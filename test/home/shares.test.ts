@@ -168,6 +168,21 @@ describe('the shares of a home', () => {
     await expect(shares.read(['../x'])).rejects.toMatchObject({ code: 'bug' });
   });
 
+  it('a folder that others may enter takes no share: nothing is made, destroyed or committed', async () => {
+    const shares = folder();
+    await around(shares, [{ name: A, secret: secret(1) }], [], async () => true);
+    const before = files();
+    chmodSync(dir, 0o710);
+    const commit = vi.fn(async () => true);
+    for (const work of [
+      () => around(shares, [{ name: B, secret: secret(2) }], [A], commit),
+      () => shares.sweep(claiming(), () => true),
+    ])
+      await expect(work()).rejects.toMatchObject({ code: 'secret-exposed' });
+    expect(commit).not.toHaveBeenCalled();
+    expect(files()).toEqual(before);
+  });
+
   it('a folder that cannot be made is 73', async () => {
     writeFileSync(dir, 'a file');
     await expect(around(folder(), [{ name: A, secret: secret(1) }], [], async () => true)).rejects.toMatchObject({

@@ -1,7 +1,8 @@
-import { closeSync, copyFileSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import fs, { closeSync, copyFileSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Connection } from '../../src/lib/home/connection.ts';
 import { refuseNetworkDisk } from '../../src/lib/home/files.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
@@ -214,5 +215,23 @@ describe.runIf(process.platform === 'linux')('refuseNetworkDisk', () => {
     // FUSE, but no mount of sshfs or the like at /
     expect(() => refuseNetworkDisk('/', () => 0x65735546)).not.toThrow();
     expect(() => refuseNetworkDisk(tempDir())).not.toThrow();
+  });
+
+  it('a store there is not opened: nothing of it is touched', () => {
+    const { path, secrets } = options();
+    SqliteStore.create({ path, secrets }).close();
+    const before = [readdirSync(dirname(path)), readFileSync(path)];
+    // The kernel says that it is NFS.
+    const asked = vi.spyOn(fs, 'statfsSync').mockReturnValue({ type: 0x6969 } as never);
+    syncBuiltinESMExports();
+    try {
+      expect(() => new SqliteStore({ path, secrets })).toThrow(expect.objectContaining({ code: 'network-disk' }));
+      expect(asked).toHaveBeenCalledWith(dirname(path));
+    } finally {
+      asked.mockRestore();
+      syncBuiltinESMExports();
+    }
+    expect([readdirSync(dirname(path)), readFileSync(path)]).toEqual(before);
+    new SqliteStore({ path, secrets }).close();
   });
 });

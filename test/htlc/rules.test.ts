@@ -10,10 +10,11 @@ import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
 import type { Swap } from '../../src/lib/htlc/swap-records.ts';
 import { hashOf, type Htlc } from '../../src/lib/htlc/terms.ts';
-import { readHtlc } from '../../src/lib/htlc/view.ts';
+import { readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
+import { reseal, sealSecret } from '../credit/alter.ts';
 import { ownCoin } from '../support/credit.ts';
 import type { Message, TestParty } from '../support/party.ts';
 import { PUBKEYS } from '../support/htlc.ts';
@@ -307,7 +308,23 @@ describe('statechain 5.8.11: a swap and the other HTLCs of its home', () => {
       const sign = () => bob.run(htlcCooperate, { on: proposed.message, amount: GIVE });
       bob.chain.coins = new Map();
       expect(await refused(bob, sign)).toBe('swap-open');
+      await expect(sign()).rejects.toMatchObject({ hint: expect.stringContaining('give the swap up first') });
       await bob.run(htlcSwap, { on: offered, cancel: true });
+      expect((await sign()).message['step']).toBe('signed');
+    }));
+  it('nor while its offer is open, and what to do about it is said', () =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const { offered, accepted } = await played(both, 'accepted');
+      const htlc = leg(accepted, 'first');
+      const utxo = { txid: 'ee'.repeat(32), vout: 0, sat: GIVE };
+      const proposed = await proposedFor(bob, 'claimer', htlc, utxo);
+      const sign = () => alice.run(htlcCooperate, { on: proposed, amount: GIVE });
+      alice.chain.coins = new Map();
+      expect((await swapOf(alice)).state).toBe('offered');
+      expect(await refused(alice, sign)).toBe('swap-open');
+      await expect(sign()).rejects.toMatchObject({ hint: expect.stringContaining('give the swap up first') });
+      await alice.run(htlcSwap, { on: offered, cancel: true });
       expect((await sign()).message['step']).toBe('signed');
     }));
   it.each(['claim', 'refund'] as const)('a %s key that is in another HTLC by then is paid into no swap', (path) =>
@@ -395,6 +412,34 @@ it('50: a cooperative spend that is complete cannot be given up', () =>
       expect(await refused(bob, () => bob.run(htlcCooperate, { on, cancel: true }))).toBe('too-late-to-cancel');
     expect((await bob.run(htlcCooperate, { on: signed.message })).text).toBe(complete.text);
   }));
+
+describe('a cooperative spend is given up by its own messages alone', () => {
+  const UTXO = { txid: 'cd'.repeat(32), vout: 1, sat: 100_000n };
+  it('not by those of a proposal before it', () =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const htlc = await sharedHtlc(both);
+      const propose = (utxo: typeof UTXO) => bob.run(htlcCooperate, { input: { as: 'claimer', htlc, utxo } });
+      const first = await propose(UTXO);
+      const last = await propose({ ...UTXO, vout: 2 });
+      const answered = await alice.run(htlcCooperate, { on: first.message, amount: UTXO.sat });
+      for (const on of [first.message, answered.message])
+        expect(await refused(bob, () => bob.run(htlcCooperate, { on, cancel: true }))).toBe('state-moved-on');
+      const signed = await alice.run(htlcCooperate, { on: last.message, amount: UTXO.sat });
+      expect((await bob.run(htlcCooperate, { on: signed.message })).message['step']).toBe('complete');
+    }));
+  it('not by one of the same terms in another HTLC of its keys', () =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const htlc = await sharedHtlc(both);
+      const proposed = await bob.run(htlcCooperate, { input: { as: 'claimer', htlc, utxo: UTXO } });
+      const signed = (await alice.run(htlcCooperate, { on: proposed.message, amount: UTXO.sat })).message;
+      const other = viewOf({ ...htlc, lock: { kind: 'height', value: 1145 } });
+      const lie = reseal({ ...signed, htlc: other }, await sealSecret(alice, signed));
+      expect(await refused(bob, () => bob.run(htlcCooperate, { on: lie, cancel: true }))).toBe('state-moved-on');
+      expect((await bob.run(htlcCooperate, { on: signed })).message['step']).toBe('complete');
+    }));
+});
 
 describe('43: cancel, then the same input', () => {
   it('of an answer: it is not given again, and the other side does not pay on it', () =>

@@ -187,6 +187,11 @@ describe('what comes back wrong', () => {
     ],
     ['another preimage', () => finish(claim, { ...known(claim), preimage: secret(8) }), 'wrong-preimage'],
     ['a preimage of 33 bytes', () => finish(claim, { ...known(claim), preimage: new Uint8Array(33) }), 'preimage-size'],
+    [
+      'a signature of another transaction, to be finished',
+      () => finish(refund, { signatures: { refund: signatureBy(other, SECRETS.refund) } }),
+      'signature-invalid',
+    ],
     ['the key of the other path', () => ownerOf(claim, SECRETS.refund), 'wrong-key'],
     ['a key that is nobody’s', () => ownerOf(claim, secret(9)), 'wrong-key'],
     [

@@ -366,6 +366,16 @@ describe('what a node says of the other side', () => {
     expect(htlcKeyKind.restored(key as never)).toEqual({ ...key, proposal: null, used: 'unknown' });
   });
 
+  it('of two versions that have come as far the one of the journal counts, of others the one that has come further', () => {
+    const own = { path: [0, 0, 0, 0], outside: false };
+    const funded = (tx: string) => ({ role: 'initiator', state: 'funded', network: 'regtest', own, tx }) as never;
+    const claimed = { role: 'initiator', state: 'claimed', network: 'regtest', own, tx: 'cc' } as never;
+    const merged = (mine: never, other: never) => swapKind.merged!(mine, other) as { state: string; tx: string };
+    expect(merged(funded('aa'), funded('bb')).tx).toBe('bb');
+    expect(merged(funded('aa'), claimed)).toMatchObject({ state: 'claimed', tx: 'cc' });
+    expect(merged(claimed, funded('bb'))).toMatchObject({ state: 'claimed', tx: 'cc' });
+  });
+
   it('an offer and an agreement can be given up, a payment cannot', async () => {
     const two = await pair((seed += 2));
     const stage = straight(two);

@@ -107,6 +107,20 @@ describe('two requests on one connection', () => {
   });
 });
 
+describe('a request for what there is not', () => {
+  it.each([
+    ['another path', 'POST /constructor', 'unknown-path', 404, undefined],
+    ['another method', 'GET /', 'wrong-method', 405, 'POST'],
+    ['a message for the health', 'POST /healthz', 'wrong-method', 405, 'GET'],
+  ])('by %s is refused, and said in the log', async (_, line, code, status, allow) => {
+    const { open, taken, codes } = await served();
+    const said = await open(`${line} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}`).closed;
+    expect(said).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*"${code}"`));
+    expect(/allow: (.*)\r/.exec(said)?.[1]).toBe(allow);
+    expect([taken, codes]).toEqual([[], [code]]);
+  });
+});
+
 describe('a body that breaks off', () => {
   it('is refused at once', async () => {
     const { open, taken } = await served();

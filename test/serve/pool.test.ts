@@ -1,6 +1,9 @@
-/** How workers are started: with the flags of their server, but for those of its listeners and secrets. */
-import { describe, expect, it } from 'vitest';
-import { workerCommand } from '../../src/lib/serve/pool.ts';
+/** Workers: how they are started, with the flags of their server but for those of its listeners and secrets, and when they are given up. */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { Pool, workerCommand } from '../../src/lib/serve/pool.ts';
 
 const flag = (name: string, input: string) => ({ type: 'flag', flag: name, input });
 
@@ -33,4 +36,25 @@ describe('a worker', () => {
     ]);
     expect(workerCommand([], { ecash: undefined })).not.toContain('--ecash=undefined');
   });
+});
+
+it('a message over which three workers in a row have ended is refused, the one behind it answered', async () => {
+  const said = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+  const log = join(mkdtempSync(join(tmpdir(), 'spillway-pool-')), 'taken');
+  // A worker that ends over `bad`, and writes down what it was asked.
+  const program = `
+    const { appendFileSync } = require('node:fs');
+    console.log('ready');
+    require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+      appendFileSync(${JSON.stringify(log)}, line + '\\n');
+      if (line === 'bad') process.exit(1);
+      console.log('answer to ' + line);
+    });`;
+  const pool = await Pool.start({ jobs: 1, command: [process.execPath, '-e', program] });
+  const [bad, good] = [pool.ask('00', 'bad'), pool.ask('00', 'good')];
+  await expect(bad).rejects.toMatchObject({ code: 'worker-lost' });
+  expect(await good).toBe('answer to good');
+  await pool.close();
+  said.mockRestore();
+  expect(readFileSync(log, 'utf8')).toBe('bad\nbad\nbad\ngood\n');
 });

@@ -4,12 +4,15 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { toBytes } from '../../src/lib/signing/curve.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
+import { printJson } from '../../src/lib/protocol/json.ts';
+import { coinId, viewOf } from '../../src/lib/statechain/terms.ts';
+import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { statecoinKind, type OperatorRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
 import { ownCoin } from '../support/credit.ts';
 import { EvilOperator } from '../support/evil-operator.ts';
-import type { Message } from '../support/party.ts';
+import { TestParty, type Message } from '../support/party.ts';
 import { inOtherWords } from '../support/coin-world.ts';
 import {
   audit,
@@ -21,6 +24,7 @@ import {
   show,
   tip,
   transferMessages,
+  withdrawMessages,
 } from '../support/statechain.ts';
 import { m1Of, parties, refused, sealedAs, stateOf, step, withM1 } from './helpers.ts';
 
@@ -76,6 +80,122 @@ describe('an opening', () => {
   });
 });
 
+describe('an operator', () => {
+  it.each([
+    ['offered', 'cancelled', 'home-restored', 'wrong-state'],
+    ['accepted', 'open', 'home-restored', 'contract-restored'],
+  ] as const)('restored after %s accepts no opening', async (at, state, first, then) => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const input = { utxo: [await ownCoin(alice, 2_000_000n)], amount: 1_000_000n };
+    const offered = (await operator.run(openStatechain, { input: { as: 'operator', policy: POLICY } })).message;
+    const proposed = (await alice.run(openStatechain, { on: offered, input })).message;
+    if (at === 'accepted') await operator.run(openStatechain, { on: proposed });
+    await operator.lose(await operator.backUp());
+    // A home that was restored answers nothing of before by heart.
+    const on = await restated(alice, proposed, {});
+    const accept = () => operator.run(openStatechain, { on });
+    const told = await refused(accept, first, operator);
+    expect(told.message).toMatch(/signs nothing as operator/);
+    await operator.home.acceptRestore();
+    await refused(accept, then, operator);
+    expect((await operator.home.store.list('statecoin')).map((r) => r.state)).toEqual([state]);
+  });
+
+  it('restored after a withdrawal signs it no second time', async () => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const id = await opened(all);
+    const requested = (await withdrawMessages(operator, alice, id))[0]!;
+    await operator.lose(await operator.backUp());
+    // It says again what it said; asked for anew, it would have to sign.
+    const on = await inOtherWords(all, requested);
+    const ask = () => operator.run(withdrawStatechain, { on });
+    await refused(ask, 'home-restored', operator);
+    await operator.home.acceptRestore();
+    await refused(ask, 'contract-restored', operator);
+    expect(await stateOf(operator, id)).toBe('closed');
+  });
+
+  it('restored before a move does not move', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const received = (await transferMessages(operator, alice, bob, id, 'received'))[4]!;
+    await operator.lose(await operator.backUp());
+    const told = await refused(() => step(operator, received), 'home-restored', operator);
+    expect(told.message).toMatch(/signs nothing as operator/);
+    await operator.home.acceptRestore();
+    await refused(() => step(operator, received), 'contract-restored', operator);
+  });
+
+  it.each(['step_blocks', 'margin_blocks', 'min_remaining_blocks', 'min_conf'] as const)(
+    'opens no coin with another %s than it has offered',
+    async (name) => {
+      const all = await parties();
+      const { operator, alice } = all;
+      const offered = (await operator.run(openStatechain, { input: { as: 'operator', policy: POLICY } })).message;
+      const input = { utxo: [await ownCoin(alice, 2_000_000n)], amount: 1_000_000n };
+      const proposed = (await alice.run(openStatechain, { on: offered, input })).message;
+      for (const by of [-1, 1].filter((n) => POLICY[name] + n > 0)) {
+        const lie = await restated(alice, proposed, { [name]: POLICY[name] + by });
+        const told = await refused(() => operator.run(openStatechain, { on: lie }), 'out-of-policy', operator);
+        expect(told.message).toContain(name);
+      }
+      expect((await operator.run(openStatechain, { on: proposed })).message['step']).toBe('accepted');
+    },
+  );
+
+  it('opens no coin that is dust, and no owner asks for one, whatever the policy allows', async () => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const policy = { ...POLICY, min_amount_sat: 1n };
+    const offered = (await operator.run(openStatechain, { input: { as: 'operator', policy } })).message;
+    const utxo = [await ownCoin(alice, 2_000_000n)];
+    const ask = (amount: bigint) => () => alice.run(openStatechain, { on: offered, input: { amount } });
+    await refused(ask(1n), 'below-dust', alice);
+    const least = BigInt(/at least (\d+)/.exec((await refused(ask(1n), 'below-dust', alice)).message)![1]!);
+    const told = await refused(ask(least - 1n), 'below-dust', alice);
+    expect(told.message).toMatch(/a coin of/);
+    const proposed = (await alice.run(openStatechain, { on: offered, input: { utxo, amount: least } })).message;
+    const lie = await restated(alice, proposed, { amount_sat: Number(least) - 1 });
+    await refused(() => operator.run(openStatechain, { on: lie }), 'below-dust', operator);
+    expect((await operator.run(openStatechain, { on: proposed })).message['step']).toBe('accepted');
+  });
+});
+
+describe('an owner', () => {
+  it('completes its first backup with one answer: another of the operator is not taken', async () => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const [, proposed, accepted, ready] = (await openMessages(all)) as [Message, Message, Message, Message];
+    const again = await operator.run(openStatechain, { on: await restated(alice, proposed, {}) });
+    const other = await sealedAs(operator, accepted, { psbt: again.message['psbt'] });
+    expect(other['psbt']).not.toEqual(accepted['psbt']);
+    await refused(() => alice.run(openStatechain, { on: other }), 'nonce-consumed', alice);
+    expect((await alice.run(openStatechain, { on: accepted })).message['hex']).toBe(ready['hex']);
+  });
+
+  it('takes no coin whose steps leave no time, though its operator has signed for it', async () => {
+    const make = () => TestParty.make(undefined, undefined, 'signet');
+    const [operator, alice, bob] = [await make(), await make(), await make()];
+    const policy = { ...POLICY, step_blocks: 36 };
+    const id = await opened({ operator, alice } as Parameters<typeof opened>[0], { policy });
+    const sent = (await transferMessages(operator, alice, bob, id, 'sent'))[3]!;
+    const terms = ((await coinOf(operator, id)) as OperatorRecord).terms;
+    const short = { ...terms, step_blocks: 35 };
+    const seen = JSON.parse(printJson(viewOf({ id: coinId(short), terms: short, outpoint: sent['coin'].outpoint })));
+    const evil = await EvilOperator.of(operator, id);
+    const { signature: _, ...record } = sent['record'];
+    const lie = { coin: seen, record: await evil.statement('record', { ...record, coin: seen }) };
+    const on = await sealedAs(alice, sent, lie);
+    const told = await refused(() => step(bob, on), 'out-of-policy', bob);
+    expect(told.message).toContain('step_blocks 35 found');
+    expect((await step(bob, sent)).message['step']).toBe('received');
+    for (const party of [operator, alice, bob]) party.close();
+  });
+});
+
 describe('a decline', () => {
   const answered = async () => {
     const all = await parties();
@@ -99,6 +219,21 @@ describe('a decline', () => {
     const other = await sealedAs(alice, sent, { coin });
     await refused(() => step(bob, other, { cancel: true }), 'state-moved-on', bob);
     expect((await step(bob, sent, { cancel: true })).message['coin']).toEqual(sent['coin']);
+  });
+  it.each<[string, (ends: Awaited<ReturnType<typeof parties>>, said: Message[]) => Promise<unknown>]>([
+    ['of an answer', ({ bob }, said) => step(bob, said[3])],
+    ['of an invitation', async () => {}],
+    ['of an invitation that was given up', ({ bob }, said) => step(bob, said[0], { cancel: true })],
+  ])('%s names the address that was invited to, not another for the same keys', async (_, before) => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const said = await transferMessages(operator, alice, bob, id, 'sent');
+    await before(all, said);
+    const sent = said[3]!;
+    const lie = await sealedAs(alice, sent, { invite: { ...sent['invite'], address: P2WPKH } });
+    await refused(() => step(bob, lie, { cancel: true }), 'not-mine', bob);
+    expect((await step(bob, sent, { cancel: true })).message['invite']).toEqual(sent['invite']);
   });
   it('of an invitation that an older program gave up is under its own keys', async () => {
     const all = await parties();
