@@ -18,7 +18,7 @@ import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { isSealedBy } from '../../src/lib/signing/seal.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { ownCoin } from '../support/credit.ts';
-import { Lies, sealedBy, type Allowed } from '../support/lies.ts';
+import { judged, Lies, sealedBy, type Allowed } from '../support/lies.ts';
 import type { Message, RunOptions } from '../support/party.ts';
 import { ACCEPT, COIN, GIVE, OFFER, pair, sharedHtlc, WANT, type Pair, type Who } from './scenes.ts';
 
@@ -427,13 +427,5 @@ describe('what a counterparty can make of true bytes', () => {
       'bob swap unknown',
     ]);
   });
-  it('each is refused by name, or comes to what the truth comes to', () => {
-    expect(lies.taken(ALLOWED)).toEqual([]);
-  });
-  it('none ends as a fault of the program, or as a slip of the user', () => {
-    expect(lies.faults()).toEqual([]);
-  });
-  it('what may be said is said with reason', () => {
-    expect(lies.unused(ALLOWED)).toEqual([]);
-  });
+  judged(lies, ALLOWED);
 });

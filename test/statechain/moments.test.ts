@@ -11,7 +11,7 @@ import { statecoinKind, type OperatorRecord, type Statecoin } from '../../src/li
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { ADDRESSES } from '../credit/things.ts';
-import { Lies, type Allowed } from '../support/lies.ts';
+import { judged, Lies, type Allowed } from '../support/lies.ts';
 import { ownCoin } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
 import { cast, NAMES, operatorKey, POLICY, tip, type Cast, type Name } from '../support/statechain.ts';
@@ -435,13 +435,5 @@ describe('what a counterparty can make of true bytes', () => {
       'operator operator open',
     ]);
   });
-  it('each is refused by name, or comes to what the truth comes to', () => {
-    expect(lies.taken(ALLOWED)).toEqual([]);
-  });
-  it('none ends as a fault of the program, or as a slip of the user', () => {
-    expect(lies.faults()).toEqual([]);
-  });
-  it('what may be said is said with reason', () => {
-    expect(lies.unused(ALLOWED)).toEqual([]);
-  });
+  judged(lies, ALLOWED);
 });

@@ -4,7 +4,7 @@
  * comes to.
  */
 import { readdirSync } from 'node:fs';
-import { expect } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
 import { ERRORS, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
@@ -186,3 +186,16 @@ export class Lies {
   }
 }
 const fits = ({ at, what }: Lie, allowed: Allowed): boolean => allowed.some(([w, a]) => w.test(what) && a.test(at));
+
+/** The tests that every collection of lies passes, once all are told. */
+export function judged(lies: Lies, allowed: Allowed): void {
+  it('each is refused by name, or comes to what the truth comes to', () => {
+    expect(lies.taken(allowed)).toEqual([]);
+  });
+  it('none ends as a fault of the program, or as a slip of the user', () => {
+    expect(lies.faults()).toEqual([]);
+  });
+  it('what may be said is said with reason', () => {
+    expect(lies.unused(allowed)).toEqual([]);
+  });
+}
