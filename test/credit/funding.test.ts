@@ -43,6 +43,12 @@ describe('a funding PSBT of another wallet', () => {
       unsafe,
     );
   });
+  it('not one that does not say what an input spends', () => {
+    const bare = toTransaction({ ...base, inputs: [] });
+    bare.addInput({ txid: coin.txid, index: 0, sequence: 0xfffffffd });
+    expect(() => readFunding(terms, writePsbt(bare), false)).toThrow('does not say what input 0 spends');
+    expect(() => readFunding(terms, writePsbt(bare), false)).toThrow(unsafe);
+  });
   it.each<[string, Partial<Template>]>([
     ['that pays too little', { outputs: [change, { sat: 1_199_999n, script }] }],
     ['that pays too much', { outputs: [change, { sat: 1_200_001n, script }] }],

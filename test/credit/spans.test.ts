@@ -137,6 +137,8 @@ describe('a payment that is signed again', () => {
     [999n, 1_500n, true],
     [1_000n, 1_500n, false],
     [1_001n, 1_500n, false],
+    // the last one that was signed: nothing new
+    [1_500n, 2_000n, false],
   ])('from %s to %s sat is under way once more only where one for its places is: %s', (before, paid, again) => {
     const m = { previous_paid_sat: before, amount_sat: paid - before, paid_sat: paid, asked: null };
     const { inflight } = payForQuote(payer as never, m as never, new Map(), undefined);

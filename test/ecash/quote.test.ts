@@ -35,6 +35,12 @@ it('belongs to the contract that paid it, though another had reserved it before'
     });
 });
 
+it('has nothing to tell where all that was paid was told', () => {
+  const told = (paid: bigint, ack: bigint) => cutEvent({ ...wish(A, 100), creditedSat: paid, ackSat: ack });
+  expect([told(499n, 500n), told(500n, 500n)]).toEqual([undefined, undefined]);
+  expect(told(501n, 500n)).toMatchObject({ event: { beforeSat: 500n, afterSat: 501n } });
+});
+
 it('is kept for the wish that lapses last', () => {
   expect(merged(wish(A, 100), wish(B, 200))).toEqual(wish(B, 200));
   expect(merged(wish(B, 200), wish(A, 100))).toEqual(wish(B, 200));

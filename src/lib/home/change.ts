@@ -38,9 +38,8 @@ async function roleFor<Rs extends Records>(
 ): Promise<Record<string, Claim>> {
   const hit = (await store.load([claim])).found.get(claim);
   const role = Object.keys(kinds).find((name) => kinds[name]!.name === hit?.kind);
-  if (!hit || role === undefined)
-    throw new Refusal('unknown-contract', 'the record that was named is none of this action');
-  return { [roleOf?.(kinds[role]!.parse(hit.record)) ?? role]: claim };
+  if (role === undefined) throw new Refusal('unknown-contract', 'the record that was named is none of this action');
+  return { [roleOf?.(kinds[role]!.parse(hit!.record)) ?? role]: claim };
 }
 
 /** Loads what `find` names, again what it names with that in hand, and in the end what these records hold. */
