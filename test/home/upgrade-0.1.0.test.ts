@@ -86,7 +86,9 @@ describe('credit contracts of then', () => {
     expect(ready['contract'].id).toBe(other);
 
     const addressed = then.said('payer', 'open-credit', 'addressed', then.named('payer', 'addressed'));
-    const funding = fundingFor(addressed, await ownCoin(then.party('payer'), 1_206_000n));
+    // None of the coins that the home has already given.
+    const coin = { ...(await ownCoin(then.party('payer'), 1_206_000n)), txid: 'c0'.repeat(32) };
+    const funding = fundingFor(addressed, coin);
     const asked = await then.run('payer', openCredit, { on: addressed, input: { funding } });
     const end = await then.run('payer', openCredit, { on: await then.run('payee', openCredit, { on: asked }) });
     expect(end['contract'].id).toBe(then.named('payer', 'addressed'));
