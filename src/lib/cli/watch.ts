@@ -115,12 +115,9 @@ export async function look(
 
 /** What is due, and the rest, both by when they fall due. Over a contract that was never paid over nothing can be done before its expiry: anybody may have asked for it. */
 function inTurn(listed: readonly Listed[], tip: number): [due: Listed[], rest: Listed[]] {
-  const all = listed
-    .filter((c) => !c.lapses || c.behind || tip >= c.terms.expiry)
-    .map((c) => ({ c, at: c.sends ? dueAt(c) : Infinity }))
-    .sort((a, b) => a.at - b.at);
-  const due = all.filter(({ at }) => at <= tip);
-  return [due, all.slice(due.length)].map((some) => some.map(({ c }) => c)) as [Listed[], Listed[]];
+  const at = (c: Listed): number => (c.sends ? dueAt(c) : Infinity);
+  const all = listed.filter((c) => !c.lapses || c.behind || tip >= c.terms.expiry).sort((a, b) => at(a) - at(b));
+  return [all.filter((c) => at(c) <= tip), all.filter((c) => at(c) > tip)];
 }
 
 async function opened(
