@@ -140,7 +140,7 @@ export class JsonRpc {
       });
       return { status: answer.status, text: await textWithin(NODE_LIMITS.answer, answer) };
     };
-    // A node closes a connection that was idle for half a minute; a call that meets it just then never reached the node.
+    // A node closes a connection that was idle for half a minute. Whether the call had reached it is not known: all but ONCE may be asked twice.
     const again = (error: unknown) => {
       if (ONCE.has(method) || !CLOSED.has(codeOf(error))) throw error;
       return ask();
