@@ -25,17 +25,23 @@ async function put(home: Home, state: string): Promise<void> {
 }
 const stateOf = async (home: Home) => ((await home.store.load(['id:a'])).found.get('id:a')!.record as Thing).state;
 const journalOf = ({ journalDir }: Home): string[] => readdirSync(journalDir).map((file) => join(journalDir, file));
+/** A backup of the home, made into a home once `since` has gone on; the first is closed then. */
+async function restoredBefore(home: Home, since: () => Promise<unknown>, reopen = open): Promise<Home> {
+  const backup = join(tempDir(), 'backup');
+  await home.backup(backup, { seed: true });
+  await since();
+  home.close();
+  const dir = join(tempDir(), 'again');
+  await restoreHome({ from: backup, dir });
+  return reopen(dir);
+}
 
 it('what a newer program has written to the journal is brought in by none: store-newer', async () => {
   const home = await made();
   await put(home, 'first');
-  const backup = join(tempDir(), 'backup');
-  await home.backup(backup, { seed: true });
-  await home.store.commit(commitOf({ writes: [{ ...write(null, 0, thing('id:b')), kind: 'future' }] }));
-  home.close();
-  const dir = join(tempDir(), 'again');
-  await restoreHome({ from: backup, dir });
-  const again = await open(dir);
+  const again = await restoredBefore(home, () =>
+    home.store.commit(commitOf({ writes: [{ ...write(null, 0, thing('id:b')), kind: 'future' }] })),
+  );
   const before = [await again.store.list(), await again.store.commits(), again.restored];
   await expect(again.reconcile(journalOf(home))).rejects.toMatchObject({ code: 'store-newer' });
   expect([await again.store.list(), await again.store.commits(), again.restored]).toEqual(before);
@@ -45,13 +51,7 @@ it('what a newer program has written to the journal is brought in by none: store
 it('a journal whose header was damaged takes no home beyond what it can count: journal-altered', async () => {
   const home = await made();
   await put(home, 'first');
-  const backup = join(tempDir(), 'backup');
-  await home.backup(backup, { seed: true });
-  await put(home, 'second');
-  home.close();
-  const dir = join(tempDir(), 'again');
-  await restoreHome({ from: backup, dir });
-  const again = await open(dir);
+  const again = await restoredBefore(home, () => put(home, 'second'));
   const files = journalOf(home);
   const whole = files.map((file) => readFileSync(file, 'latin1'));
   const say = (last: string) =>
@@ -132,13 +132,7 @@ describe('records that belong together end together', () => {
     const home = await made();
     const holder = thing('id:a', { state: 'rolling' });
     await home.store.commit(commitOf({ writes: [write(null, 0, holder), write(null, 0, next)] }));
-    const backup = join(tempDir(), 'backup');
-    await home.backup(backup, { seed: true });
-    await put(home, 'closed');
-    home.close();
-    const dir = join(tempDir(), 'again');
-    await restoreHome({ from: backup, dir });
-    const again = await openIt(dir);
+    const again = await restoredBefore(home, () => put(home, 'closed'), openIt);
     expect((await again.reconcile(journalOf(home))).outcomes[0]).toMatchObject({ outcome: 'raised' });
     expect(await stateOf(again)).toBe('closed');
     expect(await bOf(again)).toMatchObject({ state: 'ended' });
