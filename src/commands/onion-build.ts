@@ -6,7 +6,7 @@ import { readKey } from '../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../lib/cli/stateless.ts';
 import { buildDocument, parseBuild } from '../lib/onion/build-document.ts';
 import { drawLayers } from '../lib/onion/graph.ts';
-import { LARGEST_SIZE } from '../lib/onion/packet.ts';
+import { PACKET_LIMITS } from '../lib/onion/packet.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
 export default class OnionBuild extends BaseCommand {
@@ -23,8 +23,8 @@ export default class OnionBuild extends BaseCommand {
     size: Flags.integer({
       summary: 'Bytes of hop payloads (default 1300)',
       helpValue: 'BYTES',
-      min: 35,
-      max: LARGEST_SIZE,
+      min: PACKET_LIMITS.size.least,
+      max: PACKET_LIMITS.size.most,
     }),
     secrets: Flags.boolean({ summary: 'Also print shared secrets and ephemeral keys' }),
     'reveal-session-key': Flags.boolean({ summary: 'Also print the session key' }),

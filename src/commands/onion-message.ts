@@ -5,7 +5,7 @@ import { arg } from '../lib/cli/flags.ts';
 import { neededKey } from '../lib/cli/onion.ts';
 import { batchFlag, keyFlags, runStateless, secretsFlag, wholeFlag } from '../lib/cli/stateless.ts';
 import { buildMessageDocument, peelMessageDocument } from '../lib/onion/message-document.ts';
-import { LARGEST_MESSAGE_SIZE } from '../lib/onion/packet.ts';
+import { PACKET_LIMITS } from '../lib/onion/packet.ts';
 
 export default class OnionMessage extends BaseCommand {
   static override summary = 'Onion messages (type 513): build along a blinded path, peel at a node';
@@ -24,8 +24,8 @@ export default class OnionMessage extends BaseCommand {
     size: Flags.integer({
       summary: 'Bytes of hop payloads when building (default 1300 where that is enough, else 32768)',
       helpValue: 'BYTES',
-      min: 35,
-      max: LARGEST_MESSAGE_SIZE,
+      min: PACKET_LIMITS.size.least,
+      max: PACKET_LIMITS.message.most,
     }),
     'known-type': wholeFlag({ summary: 'Accept this even type of record when peeling', multiple: true }),
     secrets: secretsFlag,

@@ -4,7 +4,7 @@ import { arg } from '../lib/cli/flags.ts';
 import { peelKeys, rawPacket, throwRefused } from '../lib/cli/onion.ts';
 import { ReplayLog } from '../lib/cli/replay-log.ts';
 import { batchFlag, hexFlag, keyFlags, runStateless, secretsFlag, wholeFlag } from '../lib/cli/stateless.ts';
-import { LARGEST_SIZE } from '../lib/onion/packet.ts';
+import { PACKET_LIMITS } from '../lib/onion/packet.ts';
 import { layerDocument, parsePacket, peelPath, refusalDocument } from '../lib/onion/peel-document.ts';
 
 export default class OnionPeel extends BaseCommand {
@@ -28,8 +28,8 @@ export default class OnionPeel extends BaseCommand {
     size: Flags.integer({
       summary: 'Bytes of hop payloads (default 1300)',
       helpValue: 'BYTES',
-      min: 35,
-      max: LARGEST_SIZE,
+      min: PACKET_LIMITS.size.least,
+      max: PACKET_LIMITS.size.most,
     }),
     'amount-msat': wholeFlag({ summary: 'Amount of the HTLC that carries the packet', dependsOn: ['cltv-expiry'] }),
     'cltv-expiry': wholeFlag({ summary: 'Expiry of that HTLC', dependsOn: ['amount-msat'] }),

@@ -1,11 +1,13 @@
-/** The limits of what a home writes beside its store: numbers of commits, levels of key paths, files of its journal. */
+/** The limits of what a home writes beside its store: numbers of commits, levels of key paths, files of its journal; and how long its shares are waited for. */
 import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { COMMIT_LIMITS, commitIn, digits } from '../../src/lib/home/commit-number.ts';
 import { hardenedChild, LEVEL_LIMITS, masterNode, normalChild } from '../../src/lib/home/hardened.ts';
 import { HEADER_LIMITS, headerText, lastCommit } from '../../src/lib/home/journal-file.ts';
 import { Journal, JOURNAL_LIMITS, readJournal } from '../../src/lib/home/journal.ts';
+import { hold } from '../../src/lib/home/hold.ts';
+import { ShareFolder, WAIT_LIMITS } from '../../src/lib/home/shares.ts';
 import { limits } from '../support/limits.ts';
 import { tempDir } from './fixture.ts';
 
@@ -101,6 +103,29 @@ describe('a journal', () => {
         return filesOf(dir).flatMap((file) => readJournal(file, KEY).lines).length === 2;
       },
       above: 'not taken',
+    },
+  });
+});
+
+describe('the shares of a home', () => {
+  limits(WAIT_LIMITS, {
+    held: {
+      /** Are they still waited for, so long after the beginning? Then they become free. */
+      async takes(n: number) {
+        const dir = tempDir();
+        const options = { dir, homeId: 'ab'.repeat(16), life: '0123456789abcdef', key: async () => new Uint8Array(32) };
+        const free = (await hold(join(dir, `${options.homeId}-lock`)))!;
+        const commit = vi.fn(async () => true);
+        let looks = 0;
+        const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+          if ((looks += 1) === 2) free();
+          return looks === 1 ? 7 : 7 + n;
+        });
+        const store = { load: async () => ({ found: new Map(), nonces: [] }) };
+        await new ShareFolder(options).around([], [], commit, store).finally(() => clock.mockRestore());
+        expect(commit).toHaveBeenCalledTimes(1);
+      },
+      above: 'store-unavailable',
     },
   });
 });

@@ -9,7 +9,7 @@ import { buildMessageDocument, peelMessageDocument } from '../../src/lib/onion/m
 import { buildMessage, peelMessage, readMessage, writeMessage } from '../../src/lib/onion/message.ts';
 import { parsePath } from '../../src/lib/onion/path-document.ts';
 import { parseFields, writeFields } from '../../src/lib/onion/fields.ts';
-import { buildPacket, LARGEST_MESSAGE_SIZE } from '../../src/lib/onion/packet.ts';
+import { buildPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
 import { RECIPIENT_DATA, type RecipientData } from '../../src/lib/onion/recipient-data.ts';
 import { routeDocument } from '../../src/lib/onion/route-document.ts';
@@ -225,7 +225,7 @@ describe("BOLT4's onion message", () => {
     expect(hex(made.message)).toBe(message.decrypt[0].onion_message);
   });
   it('22: is as large as a message of Lightning can be, and no larger', () => {
-    const size = LARGEST_MESSAGE_SIZE;
+    const size = PACKET_LIMITS.message.most;
     const options = { sessionKey: bytes(message.session_key), size };
     const made = buildMessage(path, { custom: message.custom }, options);
     expect([made.onion.length, made.message.length]).toEqual([65_498, 65_535]);

@@ -1,14 +1,24 @@
-/** The limits of a server: bodies, messages at once, lines that wait, requests of a mint, works side by side, strangers a minute. */
+/**
+ * The limits of a server: bodies, messages at once, lines that wait, requests of a mint, works side by side, strangers a minute;
+ * how long a start waits, how often a worker is asked the same, and how old an answer of the node may be.
+ */
+import { mkdtempSync, readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, vi } from 'vitest';
-import type { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { GRPC_LIMITS, listen, type Handlers } from '../../src/lib/serve/cdk-listen.ts';
 import { DESCRIPTOR, LOADER, PACKAGE, SERVICE } from '../../src/lib/serve/cdk-proto.ts';
 import * as grpc from '../../src/lib/serve/grpc.ts';
 import { HTTP_LIMITS, messagePath } from '../../src/lib/serve/http-paths.ts';
 import { LANE_LIMITS, Lanes } from '../../src/lib/serve/lanes.ts';
+import { HELD_LIMITS, onceABlock } from '../../src/lib/serve/once-a-block.ts';
+import { onceStoreAnswers, PATIENCE_LIMITS } from '../../src/lib/serve/patience.ts';
+import { Pool, WORKER_LIMITS } from '../../src/lib/serve/pool.ts';
 import { Rate, RATE_LIMITS } from '../../src/lib/serve/rate.ts';
 import { stdioListener, STDIO_LIMITS } from '../../src/lib/serve/stdio.ts';
 import { limits } from '../support/limits.ts';
@@ -152,6 +162,80 @@ describe('works and strangers', () => {
         return rate.take();
       },
       below: 'not taken',
+    },
+  });
+});
+
+describe('a start', () => {
+  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  afterAll(() => stderr.mockRestore());
+  limits(PATIENCE_LIMITS, {
+    start: {
+      /** The first try takes so long that the second begins then, after 100 ms. */
+      async takes(n: number) {
+        let time = 7;
+        const clock = { now: () => time, sleep: async (pause: number) => void (time += pause) };
+        const start = vi.fn(async () => {
+          if (start.mock.calls.length > 1) return;
+          time += n - 100;
+          throw new Refusal('store-unavailable', 'down');
+        });
+        await onceStoreAnswers(start, () => false, clock).finally(() =>
+          expect(start).toHaveBeenCalledTimes(n > PATIENCE_LIMITS.start.most ? 1 : 2),
+        );
+      },
+      above: 'store-unavailable',
+    },
+  });
+});
+
+describe('a worker', () => {
+  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  afterAll(() => stderr.mockRestore());
+  limits(WORKER_LIMITS, {
+    tries: {
+      /** It ends over its first message until it has been asked so often. */
+      async takes(n: number) {
+        const log = join(mkdtempSync(join(tmpdir(), 'spillway-tries-')), 'asked');
+        const program = `
+          const { appendFileSync, readFileSync } = require('node:fs');
+          console.log('ready');
+          process.stdin.once('data', () => {
+            appendFileSync(${JSON.stringify(log)}, '.');
+            if (readFileSync(${JSON.stringify(log)}).length < ${n}) process.exit(1);
+            console.log('answer');
+          });`;
+        const pool = await Pool.start({ jobs: 1, command: [process.execPath, '-e', program] });
+        try {
+          expect(await pool.ask('00', 'message')).toBe('answer');
+        } finally {
+          await pool.close();
+          expect(readFileSync(log, 'utf8')).toHaveLength(Math.min(n, WORKER_LIMITS.tries.most));
+        }
+      },
+      above: 'worker-lost',
+    },
+  });
+});
+
+describe('what a node has answered', () => {
+  limits(HELD_LIMITS, {
+    age: {
+      /** Is it told again, without asking the node? */
+      async takes(n: number) {
+        let now = 7;
+        const facts = vi.fn(async ({ coins }: { coins?: readonly string[] }) => ({
+          facts: { tip: 1, coins: new Map((coins ?? []).map((coin) => [coin, 'missing' as const])) },
+          checks: {},
+        }));
+        const held = onceABlock({ facts } as unknown as FactSource, () => now);
+        await held.facts({ coins: ['a'] });
+        now += n;
+        facts.mockClear();
+        await held.facts({ coins: ['a'] });
+        return facts.mock.calls.length === 1;
+      },
+      above: 'not taken',
     },
   });
 });

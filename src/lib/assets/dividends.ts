@@ -9,6 +9,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import type { Json } from '../protocol/json.ts';
 import { parseJson } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export interface Holder {
@@ -77,6 +78,9 @@ export interface Plan {
   kept: bigint;
 }
 
+/** Of what is paid to one holder: what is asked for; and what is relayed (`dustLimit`). */
+export const SHARE_LIMITS = { share: { unit: 'sat', least: (min: bigint) => min } } satisfies Limits;
+
 /** Divides `total` satoshis. paid + kept is total, always. @throws Refusal `nobody-to-pay` */
 export function divide(
   holders: readonly Holder[],
@@ -98,7 +102,13 @@ export function divide(
   }));
   spread(shares, total, remainder);
   const why = ({ sat, script }: { sat: bigint; script: string }): Reason | undefined =>
-    sat === 0n ? 'nothing' : sat < min ? 'below-min' : sat < dustLimit(script) ? 'below-dust' : undefined;
+    sat === 0n
+      ? 'nothing'
+      : !allows({ least: SHARE_LIMITS.share.least(min) }, sat)
+        ? 'below-min'
+        : sat < dustLimit(script)
+          ? 'below-dust'
+          : undefined;
   const plain = ({ address, script, units: held, sat }: Holder & { sat: bigint }) => ({
     address,
     script,

@@ -5,6 +5,7 @@
 import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import type { Parents } from './trace.ts';
 import type { Tx, TxOutput } from './transaction.ts';
 
@@ -37,6 +38,12 @@ export interface Context {
 export const head = (protocol: Protocol, tx: Tx, network: Network, status: Status) =>
   ({ type: `decode-${protocol}`, version: 1, protocol, network, txid: tx.txid, status }) as const;
 
+/** What is kept of names, for each network and kind. */
+export const KEPT_LIMITS = {
+  names: { unit: 'items', most: 4_000 },
+  script: { unit: 'characters', most: 199 },
+} satisfies Limits;
+
 /** Names come again and again in a stream, and each costs two hashes and a long division: kept, up to a bound. */
 export function kept<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
   const found = new Map(NETWORKS.map((network) => [network, new Map<string, R>()]));
@@ -45,13 +52,12 @@ export function kept<R>(make: (text: string, network: Network) => R): (text: str
     const known = names.get(text);
     if (known !== undefined) return known;
     const made = make(text, network);
-    if (names.size >= KEPT) names.clear();
-    if (text.length < LONGEST) names.set(text, made);
+    if (!allows(KEPT_LIMITS.script, text.length)) return made;
+    if (!allows(KEPT_LIMITS.names, names.size + 1)) names.clear();
+    names.set(text, made);
     return made;
   };
 }
-const KEPT = 4_000;
-const LONGEST = 200;
 
 /** The address of a script (hex), null where it has none. */
 export const addressIn = kept((script, network) =>

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, ShareFile } from '../protocol/action.ts';
 import type { Shares, Store } from '../protocol/ports.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
   destroyFile,
@@ -32,7 +33,8 @@ import { hold } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
 import type { HomeStore } from './store.ts';
 
-const WAIT_MS = 10_000;
+/** For whoever holds the folder. */
+export const WAIT_LIMITS = { held: { unit: 'milliseconds', most: 10_000 } } satisfies Limits;
 
 /** Where a home's shares lie. */
 export const sharesBeside = (home: string): string => `${home.replace(/\/+$/, '')}.shares`;
@@ -192,11 +194,11 @@ export class ShareFolder implements Shares {
 
   /** Waits without holding up other runs of this process. */
   async #hold(): Promise<() => void> {
-    for (const end = performance.now() + WAIT_MS; ;) {
+    for (const since = performance.now(); ;) {
       const free = await hold(join(this.#dir, `${this.#prefix}lock`));
       if (free) return free;
-      if (performance.now() > end)
-        throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_MS / 1000} s`, {
+      if (!allows(WAIT_LIMITS.held, performance.now() - since))
+        throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_LIMITS.held.most / 1_000} s`, {
           hint: 'try again; should it last, look for a run that hangs',
         });
       await sleep(2 + Math.random() * 10);

@@ -6,11 +6,11 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pointBytes, toBytes } from '../signing/curve.ts';
-import { aggregate, relayed } from './blinded-payment.ts';
+import { aggregate, HTLC_LIMITS, relayed } from './blinded-payment.ts';
 import { blindingFor, blindPath, unblind, writePath } from './blinding.ts';
 import { parseFields, readFields, writeFields } from './fields.ts';
 import { pathView } from './path-document.ts';
-import { RECIPIENT_DATA, type PaymentRelay, type RecipientData } from './recipient-data.ts';
+import { RECIPIENT_DATA, RELAY_LIMITS, type PaymentRelay, type RecipientData } from './recipient-data.ts';
 
 interface Node {
   nodeId: Uint8Array;
@@ -45,7 +45,7 @@ export function blindDocument(
 ): object {
   const from = !document.has('hops') && document.has('generate') ? document.object('generate')! : document;
   const given = from.bytes('session_key', 32);
-  const finalDelta = from.whole('min_final_cltv_expiry_delta', 0xffffn);
+  const finalDelta = from.whole('min_final_cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most);
   let nodes = from.objects('hops', parseNode) ?? from.refuse('hops', 'a list of hops');
   from.skip('type', 'version', 'comment');
   from.end();
@@ -91,7 +91,7 @@ export function unblindDocument(from: Fields, key: bigint, secrets = false): obj
   const name = from.has('encrypted_recipient_data') ? 'encrypted_recipient_data' : 'encrypted_data';
   const encrypted = from.need(name, from.bytes(name), 'hex');
   const amountMsat = from.whole('amount_msat');
-  const cltvExpiry = from.whole('cltv_expiry', 0xffffffffn);
+  const cltvExpiry = from.whole('cltv_expiry', HTLC_LIMITS.expiry.most);
   from.skip('type', 'version');
   from.end();
   const blinding = blindingFor(key, pathKey);
@@ -120,11 +120,12 @@ export function unblindDocument(from: Fields, key: bigint, secrets = false): obj
 /** What the hops of a path cost together. @throws Refusal `malformed-message` */
 export function payinfoDocument(from: Fields): object {
   const relays = from.objects('hops', (hop) => ({
-    fee_base_msat: hop.whole('fee_base_msat', 0xffffffffn) ?? 0n,
-    fee_proportional_millionths: hop.whole('fee_proportional_millionths', 0xffffffffn) ?? 0n,
-    cltv_expiry_delta: hop.whole('cltv_expiry_delta', 0xffffn) ?? 0n,
+    fee_base_msat: hop.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most) ?? 0n,
+    fee_proportional_millionths:
+      hop.whole('fee_proportional_millionths', RELAY_LIMITS.fee_proportional_millionths.most) ?? 0n,
+    cltv_expiry_delta: hop.whole('cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most) ?? 0n,
   }));
-  const finalDelta = from.whole('min_final_cltv_expiry_delta', 0xffffn);
+  const finalDelta = from.whole('min_final_cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most);
   from.skip('type', 'version');
   from.end();
   if (!relays?.length) throw new Refusal('malformed-message', 'hops: a list of fees and deltas expected');

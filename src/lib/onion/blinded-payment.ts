@@ -4,8 +4,9 @@
  * BOLT4, `payload` format, Requirements (recipient's aggregation, reader's formulas). Amounts in millisatoshis, fees in
  * millisatoshis and millionths, expiries and deltas in blocks.
  */
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { PaymentRelay, RecipientData } from './recipient-data.ts';
+import type { PaymentConstraints, PaymentRelay, RecipientData } from './recipient-data.ts';
 
 const MILLION = 1_000_000n;
 
@@ -29,6 +30,20 @@ export interface Htlc {
   amountMsat: bigint;
   cltvExpiry: bigint;
 }
+/** Of an HTLC that comes with a packet. */
+export const HTLC_LIMITS = {
+  /** On the wire. */
+  expiry: { unit: 'height', most: 0xffffffffn },
+  /** At a forwarding hop of a blinded path: above the fee, for what pays the fee alone would forward nothing. */
+  relayed: { unit: 'msat', least: ({ fee_base_msat }: PaymentRelay) => fee_base_msat + 1n },
+  ahead: { unit: 'height', least: ({ cltv_expiry_delta }: PaymentRelay) => cltv_expiry_delta },
+  /** By the constraints of a blinded path. */
+  allowed: { unit: 'msat', least: ({ htlc_minimum_msat }: PaymentConstraints) => htlc_minimum_msat },
+  until: { unit: 'height', most: ({ max_cltv_expiry }: PaymentConstraints) => max_cltv_expiry },
+  /** By what the payload says: of what is forwarded, or at the final hop. */
+  amount: { unit: 'msat', least: (said: Htlc) => said.amountMsat },
+  held: { unit: 'height', least: (said: Htlc) => said.cltvExpiry },
+} satisfies Limits;
 
 /**
  * What a blinded hop forwards of what it got.
@@ -36,8 +51,8 @@ export interface Htlc {
  */
 export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: PaymentRelay): Htlc {
   const rate = relay.fee_proportional_millionths;
-  // What pays the fee alone would forward nothing.
-  if (amountMsat <= relay.fee_base_msat || cltvExpiry < relay.cltv_expiry_delta)
+  const pays = allows({ least: HTLC_LIMITS.relayed.least(relay) }, amountMsat);
+  if (!pays || !allows({ least: HTLC_LIMITS.ahead.least(relay) }, cltvExpiry))
     throw new Refusal('blinding-constraint', `${amountMsat} msat until ${cltvExpiry} found, less than fee and delta`);
   const after = amountMsat - relay.fee_base_msat;
   return {
@@ -55,14 +70,10 @@ export function checkAllowed(data: RecipientData, htlc: Htlc | undefined): void 
     throw new Refusal('blinding-feature', `allowed_features ${data.allowed_features} found, no known feature`);
   const limits = data.payment_constraints;
   if (!limits || !htlc) return;
-  if (htlc.cltvExpiry > limits.max_cltv_expiry)
-    throw new Refusal(
-      'blinding-constraint',
-      `expiry ${htlc.cltvExpiry} found, at most ${limits.max_cltv_expiry} expected`,
-    );
-  if (htlc.amountMsat < limits.htlc_minimum_msat)
-    throw new Refusal(
-      'blinding-constraint',
-      `${htlc.amountMsat} msat found, at least ${limits.htlc_minimum_msat} expected`,
-    );
+  const most = HTLC_LIMITS.until.most(limits);
+  if (!allows({ most }, htlc.cltvExpiry))
+    throw new Refusal('blinding-constraint', `expiry ${htlc.cltvExpiry} found, at most ${most} expected`);
+  const least = HTLC_LIMITS.allowed.least(limits);
+  if (!allows({ least }, htlc.amountMsat))
+    throw new Refusal('blinding-constraint', `${htlc.amountMsat} msat found, at least ${least} expected`);
 }

@@ -5,12 +5,12 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { allows } from '../protocol/limit.ts';
 import { toBytes } from '../signing/curve.ts';
 import { parseFields, writeFields } from './fields.ts';
 import { writeLegacy } from './legacy.ts';
-import { buildPacket, checkBudget, LARGEST_SIZE, PAYMENT_SIZE, type Hop } from './packet.ts';
-import { hasLength, PAYLOAD, withLength, type Payload } from './payload.ts';
+import { buildPacket, checkBudget, sizeIn, type Hop } from './packet.ts';
+import { hasLength, PAYLOAD, PAYLOAD_LIMITS, withLength, type Payload } from './payload.ts';
 
 export interface BuildFlags {
   size?: number | undefined;
@@ -42,7 +42,7 @@ export interface BuildInput {
  */
 export function parseBuild(document: Fields, flags: BuildFlags): BuildInput {
   const from = !document.has('hops') && document.has('generate') ? document.object('generate')! : document;
-  const size = flags.size ?? Number(from.whole('size', BigInt(LARGEST_SIZE)) ?? PAYMENT_SIZE);
+  const size = sizeIn(from, flags.size);
   const hops = from.objects('hops', (hop) => parseHop(hop, flags.legacy ?? false));
   const input: BuildInput = {
     sessionKey: from.bytes('session_key', 32),
@@ -71,7 +71,7 @@ function parseHop(hop: Fields, legacy: boolean): GivenHop {
     const bytes = hop.need('payload', hop.bytes('payload'));
     // Said to have its length, it is taken as it is, also to try out readers with what they must refuse.
     const given = hop.has('prefixed') ? hop.flag('prefixed') : hasLength(bytes);
-    if (!given && bytes.length < 2) hop.refuse('payload', '2 bytes or more');
+    if (!given && !allows(PAYLOAD_LIMITS.length, bytes.length)) hop.refuse('payload', '2 bytes or more');
     return { pubkey, payload: given ? bytes : withLength(bytes), given: given ? 'given' : 'added', fields: undefined };
   }
   const fields = parseFields(PAYLOAD, hop.object(name!)!);
@@ -87,7 +87,6 @@ function parseHop(hop: Fields, legacy: boolean): GivenHop {
  */
 export function buildDocument(input: BuildInput, sessionKey: Uint8Array, flags: BuildFlags): object {
   const { associatedData, size, hops, htlc } = input;
-  if (size < 35) throw new Refusal('malformed-message', `size: ${size} found, 35 or more expected`);
   const used = checkBudget(
     hops.map(({ payload }) => payload),
     size,

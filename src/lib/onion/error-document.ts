@@ -4,12 +4,13 @@
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Fields } from '../protocol/document.ts';
+import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
 import { writeUint } from './bigsize.ts';
 import { sha256Of } from './answer.ts';
-import { buildError, MESSAGE_AND_PADDING, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
+import { buildError, ERROR_LIMITS, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
 import { failureNamed, FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';
 
 /** The secret that the hop shares with the origin: given, or from the packet that it got and its key. */
@@ -65,9 +66,10 @@ export function buildErrorDocument(from: Fields, key?: bigint): object {
   const onion = from.bytes('onion');
   const message = messageIn(from, onion);
   const said = readFailure(message);
-  const padTo = Number(from.whole('pad_to', 65_000n) ?? BigInt(MESSAGE_AND_PADDING));
-  if (padTo < MESSAGE_AND_PADDING) from.refuse('pad_to', `a number from ${MESSAGE_AND_PADDING}`);
-  const holdTime = from.whole('hold_time', 0xffffffffn);
+  const { least, most } = ERROR_LIMITS.padded;
+  const padTo = Number(from.whole('pad_to', BigInt(most)) ?? least);
+  if (!allows(ERROR_LIMITS.padded, padTo)) from.refuse('pad_to', `a number from ${least}`);
+  const holdTime = from.whole('hold_time', ERROR_LIMITS.holdTime.most);
   const malformed = isBadOnion(Number.parseInt(said.failure_code, 16));
   const digest = said.data['sha256_of_onion'];
   const unparsable = onion && !parsePoint(onion.subarray(1, 34));
@@ -99,7 +101,7 @@ function onionIn(from: Fields): ErrorOnion {
 export function wrapErrorDocument(from: Fields, key?: bigint): object {
   const onion = onionIn(from);
   const secret = secretOf(from, key, from.bytes('onion')) ?? noSecret();
-  const holdTime = from.whole('hold_time', 0xffffffffn);
+  const holdTime = from.whole('hold_time', ERROR_LIMITS.holdTime.most);
   from.skip(
     'type',
     'version',

@@ -12,7 +12,7 @@ import { attribute, checkAttribution, MAX_HOPS, unattribute } from './attributio
 import { keyFor, mac, stream, xorInto } from './keys.ts';
 
 /** Message and padding together; BOLT4 wants no more and no less, but allows more. */
-export const MESSAGE_AND_PADDING = 256;
+const MESSAGE_AND_PADDING = 256;
 /** As many hops as a packet of 1300 bytes can have: the origin always does this much work. */
 const ROUNDS = 27;
 /** HMAC and the two lengths. */
@@ -22,6 +22,10 @@ export const ERROR_LIMITS = {
   onion: { unit: 'bytes', least: LEAST, most: 65535 },
   /** Of one that is made of a message and its padding, which may both be empty. */
   made: { unit: 'bytes', most: 65535 },
+  /** Message and padding, as a document may want them. */
+  padded: { unit: 'bytes', least: MESSAGE_AND_PADDING, most: 65_000 },
+  /** In units of 100 ms. */
+  holdTime: { unit: 'number', most: 0xffffffffn },
 } satisfies Limits;
 
 export interface ErrorOnion {

@@ -4,11 +4,12 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
+import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { blindPath, type BlindedPath } from './blinding.ts';
 import { parseFields, writeFields } from './fields.ts';
 import { buildMessage, MESSAGE_PAYLOAD, peelMessage, readMessage } from './message.ts';
-import { LARGEST_MESSAGE_SIZE } from './packet.ts';
+import { PACKET_LIMITS } from './packet.ts';
 import { withLength } from './payload.ts';
 import { parsePath } from './path-document.ts';
 import { RECIPIENT_DATA } from './recipient-data.ts';
@@ -91,8 +92,8 @@ export function peelMessageDocument(document: Fields, key: bigint, known: readon
         onion: from.need('onion', from.bytes('onion', undefined), 'a packet in hex'),
       };
   from.end();
-  const most = LARGEST_MESSAGE_SIZE + 66;
-  if (packet.onion.length > most)
+  const most = PACKET_LIMITS.message.most + 66;
+  if (!allows({ most }, packet.onion.length))
     throw new Refusal('onion-size', `a packet of ${packet.onion.length} bytes found, at most ${most} expected`);
   const { payload, payloadBytes, secret, unblinded, next } = peelMessage(packet, key, known);
   const { data } = unblinded;

@@ -5,6 +5,7 @@
  * request or invoice says (BOLT12), rate limits.
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from './bigsize.ts';
 import { blindingFor, readPath, unblind, writePath, type BlindedPath, type Unblinded } from './blinding.ts';
@@ -16,8 +17,8 @@ import {
   buildPacket,
   cutLayer,
   LARGE_MESSAGE_SIZE,
-  LARGEST_MESSAGE_SIZE,
   openPacket,
+  PACKET_LIMITS,
   PAYMENT_SIZE,
   type Built,
 } from './packet.ts';
@@ -83,8 +84,11 @@ export function buildMessage(
     ),
   }));
   const used = hops.reduce((sum, { payload }) => sum + payload.length + 32, 0);
-  if (options.size !== undefined && options.size > LARGEST_MESSAGE_SIZE)
-    throw new Refusal('onion-size', `${options.size} bytes of hop payloads found, at most ${LARGEST_MESSAGE_SIZE} fit`);
+  if (options.size !== undefined && !allows(PACKET_LIMITS.message, options.size))
+    throw new Refusal(
+      'onion-size',
+      `${options.size} bytes of hop payloads found, at most ${PACKET_LIMITS.message.most} fit`,
+    );
   const size = options.size ?? (used <= PAYMENT_SIZE ? PAYMENT_SIZE : LARGE_MESSAGE_SIZE);
   const built = buildPacket(hops, { sessionKey: options.sessionKey, associatedData: NOTHING, size });
   return { ...built, size, message: writeMessage(to.firstPathKey, built.onion) };

@@ -6,21 +6,36 @@
  * Not here: what a payload holds, and whether it fits its position (`payload.ts`, `position.ts`).
  */
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
+import type { Fields } from '../protocol/document.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mod, parsePoint, pointBytes, toNumber, type Point } from '../signing/curve.ts';
 import { ecdh, secretTimes } from '../signing/ecdh.ts';
 import { readBigSize } from './bigsize.ts';
 import { blindingFactor, keyFor, mac, sharedAlong, stream, xorInto, type Shared } from './keys.ts';
 import { LEGACY_LENGTH } from './legacy.ts';
+import { PAYLOAD_LIMITS } from './payload.ts';
 
 export const PAYMENT_SIZE = 1300;
 /** Of an onion message; BOLT4 names it beside 1300. */
 export const LARGE_MESSAGE_SIZE = 32768;
-/** What fits into a message of Lightning's transport, whose lengths have two bytes. */
-export const LARGEST_SIZE = 65535 - 66;
-/** The same for a packet that lies in an onion message, behind type, path key and length. */
-export const LARGEST_MESSAGE_SIZE = LARGEST_SIZE - 37;
 const HMAC = 32;
+/** Of all hops' payloads in a packet. */
+export const PACKET_LIMITS = {
+  /** One hop of two bytes and their length; and what fits into a message of Lightning's transport, whose lengths have two bytes. */
+  size: { unit: 'bytes', least: 3 + HMAC, most: 65535 - 66 },
+  /** The same for a packet that lies in an onion message, behind type, path key and length. */
+  message: { unit: 'bytes', most: 65535 - 66 - 37 },
+} satisfies Limits;
+
+/** How much the hops of a document's packet have for their payloads. @throws Refusal `malformed-message` */
+export function sizeIn(document: Fields, flag: number | undefined): number {
+  const { least, most } = PACKET_LIMITS.size;
+  const size = flag ?? Number(document.whole('size', BigInt(most)) ?? PAYMENT_SIZE);
+  if (!allows(PACKET_LIMITS.size, size))
+    throw new Refusal('malformed-message', `size: ${size} found, ${least} or more expected`);
+  return size;
+}
 
 export interface Hop {
   pubkey: Uint8Array;
@@ -181,7 +196,8 @@ function extent(frame: Uint8Array): { start: number; end: number } {
     throw new Refusal('onion-legacy', 'a payload of length 0 found: the historic frame of realm 0', {
       hint: '--legacy reads it',
     });
-  if (length.value === 1n) throw new Refusal('onion-length', 'a payload of length 1 found, 2 or more expected');
+  if (!allows(PAYLOAD_LIMITS.length, length.value))
+    throw new Refusal('onion-length', `a payload of length ${length.value} found, 2 or more expected`);
   // Compared as bigint: a length of 2^64 − 1 is no number of bytes.
   if (length.value > BigInt(frame.length - length.end))
     throw new Refusal(

@@ -5,6 +5,7 @@
  * Not here: which fields a position needs (`position.ts`), the historic frame (`legacy.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readBigSize, readTruncated, writeBigSize, writeTruncated } from './bigsize.ts';
 import { field, hexBytes, point, shortChannelId, truncated, type Kind, type ValuesOf } from './fields.ts';
@@ -49,6 +50,9 @@ export const PAYLOAD = {
 };
 export type Payload = ValuesOf<typeof PAYLOAD>;
 
+/** Without its length in front: 0 and 1 are no lengths. */
+export const PAYLOAD_LIMITS = { length: { unit: 'bytes', least: 2 } } satisfies Limits;
+
 /** A payload with its length in front, as it stands in the packet. */
 export const withLength = (payload: Uint8Array): Uint8Array =>
   concatBytes(writeBigSize(BigInt(payload.length)), payload);
@@ -57,7 +61,7 @@ export const withLength = (payload: Uint8Array): Uint8Array =>
 export function hasLength(bytes: Uint8Array): boolean {
   try {
     const { value, end } = readBigSize(bytes);
-    return value >= 2n && value === BigInt(bytes.length - end);
+    return allows(PAYLOAD_LIMITS.length, value) && value === BigInt(bytes.length - end);
   } catch {
     return false;
   }

@@ -4,9 +4,11 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
+import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerTo } from './answer.ts';
-import { LARGEST_SIZE, PAYMENT_SIZE } from './packet.ts';
+import { HTLC_LIMITS } from './blinded-payment.ts';
+import { PAYMENT_SIZE, sizeIn } from './packet.ts';
 import { withLength } from './payload.ts';
 import { peel, type Packet, type Peeled, type PeelOptions, type Refused } from './peel.ts';
 
@@ -26,11 +28,11 @@ export function parsePacket(document: Fields, flags: PacketFlags = {}): Packet {
   const from = document.object('next') ?? document;
   const onion = from.need('onion', from.bytes('onion'), 'a packet in hex');
   const associatedData = flags.associatedData ?? from.bytes('associated_data') ?? new Uint8Array();
-  const size = flags.size ?? Number(from.whole('size', BigInt(LARGEST_SIZE)) ?? PAYMENT_SIZE);
+  const size = sizeIn(from, flags.size);
   const pathKey = from.has('path_key') ? pointIn(from, 'path_key') : undefined;
   const amountMsat = flags.amountMsat ?? from.whole('amount_msat');
   const cltvExpiry = flags.cltvExpiry ?? from.whole('cltv_expiry');
-  if (cltvExpiry !== undefined && cltvExpiry > 0xffffffffn)
+  if (cltvExpiry !== undefined && !allows(HTLC_LIMITS.expiry, cltvExpiry))
     throw new Refusal('malformed-message', `cltv_expiry: ${cltvExpiry} found, a height expected`);
   if ((amountMsat === undefined) !== (cltvExpiry === undefined))
     throw new Refusal('malformed-message', 'amount_msat and cltv_expiry: one found without the other');

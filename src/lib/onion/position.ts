@@ -4,8 +4,9 @@
  * BOLT4, `payload` format, Requirements, "The reader". Not here: whether a channel, payment hash or secret is known.
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
+import { allows } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { checkAllowed, relayed, type Htlc } from './blinded-payment.ts';
+import { checkAllowed, HTLC_LIMITS, relayed, type Htlc } from './blinded-payment.ts';
 import { blindingFor, unblind, type Blinding, type Unblinded } from './blinding.ts';
 import type { ReadFields } from './fields.ts';
 import { PAYLOAD, type Payload } from './payload.ts';
@@ -54,6 +55,10 @@ function only(read: ReadFields<typeof PAYLOAD>, names: readonly string[], who: s
     if (!names.includes(name)) refuse('onion-field-forbidden', read, name, `${who} must not have it`);
 }
 
+/** Does the HTLC carry so much, and last so long, as the payload says? */
+const pays = (htlc: Htlc, said: Htlc): boolean => allows({ least: HTLC_LIMITS.amount.least(said) }, htlc.amountMsat);
+const holds = (htlc: Htlc, said: Htlc): boolean => allows({ least: HTLC_LIMITS.held.least(said) }, htlc.cltvExpiry);
+
 function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }: Place): Placed {
   const { values: payload } = read;
   if (blinding)
@@ -72,9 +77,9 @@ function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }:
   needed(read, ['short_channel_id'], who);
   for (const name of ['payment_data', 'payment_metadata', 'total_amount_msat', 'keysend'])
     if (read.places.has(name)) refuse('onion-field-forbidden', read, name, `${who} is not paid`);
-  if (htlc && htlc.amountMsat < forward.amountMsat)
+  if (htlc && !pays(htlc, forward))
     throw new Refusal('onion-amount', `${htlc.amountMsat} msat came, ${forward.amountMsat} to be forwarded`);
-  if (htlc && htlc.cltvExpiry < forward.cltvExpiry)
+  if (htlc && !holds(htlc, forward))
     throw new Refusal(
       'onion-expiry',
       `an HTLC until ${htlc.cltvExpiry} came, one until ${forward.cltvExpiry} to be forwarded`,
@@ -114,8 +119,8 @@ function placeBlinded(read: ReadFields<typeof PAYLOAD>, { final, key, blinding: 
 
 function checkFinal(stated: Htlc, htlc: Htlc | undefined): void {
   if (!htlc) return;
-  if (htlc.amountMsat < stated.amountMsat)
+  if (!pays(htlc, stated))
     throw new Refusal('onion-amount', `${htlc.amountMsat} msat came, the onion says ${stated.amountMsat}`);
-  if (htlc.cltvExpiry < stated.cltvExpiry)
+  if (!holds(htlc, stated))
     throw new Refusal('onion-expiry', `an HTLC until ${htlc.cltvExpiry} came, the onion says ${stated.cltvExpiry}`);
 }

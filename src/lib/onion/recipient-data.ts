@@ -7,6 +7,7 @@
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { concatBytes } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
 import {
@@ -31,13 +32,17 @@ export interface PaymentConstraints {
   htlc_minimum_msat: bigint;
 }
 
-/** Whole numbers of an object, each with its largest value; truncated ones may be left out for 0. */
-function wholes<K extends string>(from: Fields, name: string, most: Record<K, bigint>): Record<K, bigint> {
+/** Whole numbers of an object; truncated ones may be left out for 0. */
+function wholes<K extends Exclude<keyof typeof RELAY_LIMITS, 'feature'>>(
+  from: Fields,
+  name: string,
+  names: readonly K[],
+): Record<K, bigint> {
   const inner = from.need(name, from.object(name));
   const made = Object.fromEntries(
-    Object.entries<bigint>(most).map(([key, limit]) => {
+    names.map((key) => {
       const zero = key.endsWith('_msat') ? 0n : undefined;
-      return [key, inner.need(key, inner.whole(key, limit) ?? zero, 'a whole number')];
+      return [key, inner.need(key, inner.whole(key, RELAY_LIMITS[key].most) ?? zero, 'a whole number')];
     }),
   );
   inner.end();
@@ -47,7 +52,15 @@ const atLeast = (bytes: Uint8Array, length: number): Uint8Array => {
   if (bytes.length < length) throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
   return bytes;
 };
-const U32 = 0xffffffffn;
+/** What these fields hold on the wire. */
+export const RELAY_LIMITS = {
+  fee_base_msat: { unit: 'msat', most: 0xffffffffn },
+  fee_proportional_millionths: { unit: 'number', most: 0xffffffffn },
+  cltv_expiry_delta: { unit: 'blocks', most: 0xffffn },
+  max_cltv_expiry: { unit: 'height', most: 0xffffffffn },
+  htlc_minimum_msat: { unit: 'msat', most: (1n << 64n) - 1n },
+  feature: { unit: 'number', least: 0, most: 0xffff },
+} satisfies Limits;
 
 const relay: Kind<PaymentRelay> = {
   write: (value) =>
@@ -61,8 +74,7 @@ const relay: Kind<PaymentRelay> = {
     fee_proportional_millionths: readUint(bytes.subarray(2, 6)),
     fee_base_msat: readTruncated(bytes.subarray(6), 4),
   }),
-  parse: (from, name) =>
-    wholes(from, name, { cltv_expiry_delta: 0xffffn, fee_proportional_millionths: U32, fee_base_msat: U32 }),
+  parse: (from, name) => wholes(from, name, ['cltv_expiry_delta', 'fee_proportional_millionths', 'fee_base_msat']),
 };
 const constraints: Kind<PaymentConstraints> = {
   write: (value) => concatBytes(writeUint(value.max_cltv_expiry, 4), writeTruncated(value.htlc_minimum_msat, 8)),
@@ -70,10 +82,10 @@ const constraints: Kind<PaymentConstraints> = {
     max_cltv_expiry: readUint(atLeast(bytes, 4).subarray(0, 4)),
     htlc_minimum_msat: readTruncated(bytes.subarray(4), 8),
   }),
-  parse: (from, name) => wholes(from, name, { max_cltv_expiry: U32, htlc_minimum_msat: (1n << 64n) - 1n }),
+  parse: (from, name) => wholes(from, name, ['max_cltv_expiry', 'htlc_minimum_msat']),
 };
 const isFeatureBit = (bit: unknown): bit is number =>
-  typeof bit === 'number' && Number.isInteger(bit) && bit >= 0 && bit <= 0xffff;
+  typeof bit === 'number' && Number.isInteger(bit) && allows(RELAY_LIMITS.feature, bit);
 /** Feature bits in hex. BOLT4's vectors write the empty set as `{"features": []}`. */
 const features: Kind<string> = {
   ...hexBytes(),

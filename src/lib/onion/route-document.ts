@@ -7,19 +7,21 @@ import { MOST_MSAT } from '../bitcoin/routing.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { shortChannelId } from './fields.ts';
 import { parsePath } from './path-document.ts';
-import { route, type Payment } from './route.ts';
-
-const U32 = 0xffffffffn;
+import { RELAY_LIMITS } from './recipient-data.ts';
+import { PATH_LIMITS, route, type Payment } from './route.ts';
 
 /** What the whole blinded path costs, as `onion-blind` prints it and BOLT12 invoices say it. */
 function payinfo(from: Fields): NonNullable<Payment['blinded']>['info'] {
   const made = {
-    fee_base_msat: from.need('fee_base_msat', from.whole('fee_base_msat', U32)),
+    fee_base_msat: from.need('fee_base_msat', from.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most)),
     fee_proportional_millionths: from.need(
       'fee_proportional_millionths',
-      from.whole('fee_proportional_millionths', U32),
+      from.whole('fee_proportional_millionths', RELAY_LIMITS.fee_proportional_millionths.most),
     ),
-    cltv_expiry_delta: from.need('cltv_expiry_delta', from.whole('cltv_expiry_delta', 0xffffn)),
+    cltv_expiry_delta: from.need(
+      'cltv_expiry_delta',
+      from.whole('cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most),
+    ),
   };
   from.end();
   return made;
@@ -31,16 +33,17 @@ export function routeDocument(from: Fields): object {
     from.objects('hops', (hop) => ({
       pubkey: pointIn(hop, 'pubkey'),
       shortChannelId: hop.has('short_channel_id') ? shortChannelId.parse(hop, 'short_channel_id') : undefined,
-      feeBaseMsat: hop.whole('fee_base_msat', U32) ?? 0n,
-      feeProportionalMillionths: hop.whole('fee_proportional_millionths', U32) ?? 0n,
-      cltvExpiryDelta: hop.whole('cltv_expiry_delta', 0xffffn) ?? 0n,
+      feeBaseMsat: hop.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most) ?? 0n,
+      feeProportionalMillionths:
+        hop.whole('fee_proportional_millionths', RELAY_LIMITS.fee_proportional_millionths.most) ?? 0n,
+      cltvExpiryDelta: hop.whole('cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most) ?? 0n,
       htlcMinimumMsat: hop.whole('htlc_minimum_msat'),
       htlcMaximumMsat: hop.whole('htlc_maximum_msat'),
     })) ?? from.refuse('hops', 'a list of hops');
   const hash = from.bytes('payment_hash', 32);
-  const height = from.whole('height', 499_999_999n);
-  const finalDelta = from.whole('final_cltv_delta', 0xffffn);
-  const expiry = from.whole('final_cltv_expiry', 499_999_999n);
+  const height = from.whole('height', PATH_LIMITS.height.most);
+  const finalDelta = from.whole('final_cltv_delta', RELAY_LIMITS.cltv_expiry_delta.most);
+  const expiry = from.whole('final_cltv_expiry', PATH_LIMITS.height.most);
   const finalExpiry = expiry ?? (height !== undefined && finalDelta !== undefined ? height + finalDelta : undefined);
   const path = from.object('blinded_path');
   const blinded = path && {

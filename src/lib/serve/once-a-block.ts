@@ -4,10 +4,12 @@
  *
  * Good for figures, not for decisions: what the mempool spends is seen a block later.
  */
+import { allows, type Limits } from '../protocol/limit.ts';
 import type { Facts, Queries } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 
-const HOLD_MS = 600_000;
+/** How old an answer may be. */
+export const HELD_LIMITS = { age: { unit: 'milliseconds', most: 600_000 } } satisfies Limits;
 
 export function onceABlock(source: FactSource, now = () => performance.now()): FactSource {
   const coins = new Held<'coins'>(source, 'coins');
@@ -17,7 +19,7 @@ export function onceABlock(source: FactSource, now = () => performance.now()): F
   return {
     async facts(queries) {
       const { facts, checks } = await source.facts({ tip: true });
-      if (facts.tip !== height || now() - since >= HOLD_MS) {
+      if (facts.tip !== height || !allows(HELD_LIMITS.age, now() - since)) {
         [height, since] = [facts.tip, now()];
         coins.forget();
         known.forget();

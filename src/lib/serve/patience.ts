@@ -4,10 +4,13 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { note } from '../cli/output.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** How long a start waits before it gives up: as supervisors of processes do by default. */
-const PATIENCE_MS = 90_000;
+export const PATIENCE_LIMITS = {
+  /** From the beginning to the next try of a start: as supervisors of processes wait by default. */
+  start: { unit: 'milliseconds', most: 90_000 },
+} satisfies Limits;
 const CLOCK = { now: () => performance.now(), sleep: (ms: number): Promise<void> => setTimeout(ms) };
 
 /**
@@ -17,17 +20,17 @@ const CLOCK = { now: () => performance.now(), sleep: (ms: number): Promise<void>
 export async function onceStoreAnswers(
   start: () => Promise<void>,
   begun: () => boolean,
-  patienceMs = PATIENCE_MS,
   { now, sleep } = CLOCK,
 ): Promise<void> {
-  const end = now() + patienceMs;
+  const since = now();
   for (let pause = 100, said = ''; ; pause = Math.min(2 * pause, 2_000)) {
     try {
       return await start();
     } catch (error) {
       const waits = error instanceof Refusal && error.code === 'store-unavailable' && !begun();
-      if (!waits || now() + pause > end) throw error;
-      if (error.message !== said) note(`${(said = error.message)}; trying again for up to ${patienceMs / 1000} s`);
+      if (!waits || !allows(PATIENCE_LIMITS.start, now() + pause - since)) throw error;
+      const seconds = PATIENCE_LIMITS.start.most / 1_000;
+      if (error.message !== said) note(`${(said = error.message)}; trying again for up to ${seconds} s`);
     }
     await sleep(pause);
   }

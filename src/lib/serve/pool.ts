@@ -10,6 +10,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { note } from '../cli/output.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
 import { NOT_FOR_WORKERS } from './flags.ts';
 
@@ -61,7 +62,10 @@ interface Asked {
   fail(error: Refusal): void;
 }
 
-const TRIES = 3;
+export const WORKER_LIMITS = {
+  /** Workers in a row that are asked the same first, and end without any answer. */
+  tries: { unit: 'items', most: 3 },
+} satisfies Limits;
 const lost = (): Refusal => new Refusal('worker-lost', ERRORS['worker-lost'][1]);
 
 class Worker {
@@ -110,7 +114,7 @@ class Worker {
       note(`worker ${this.#number} ended (${how}), and is started again`);
       idle += 1;
       // What ends them again and again before any answer is most likely what they were asked first.
-      if (idle >= TRIES && this.#asked.length > 0) {
+      if (!allows(WORKER_LIMITS.tries, idle + 1) && this.#asked.length > 0) {
         this.#asked.shift()!.fail(lost());
         idle = 0;
       }

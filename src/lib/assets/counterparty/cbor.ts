@@ -5,9 +5,13 @@
  */
 import { decode } from 'cborg';
 import type { Network } from '../../bitcoin/network.ts';
+import { allows, type Limits } from '../../protocol/limit.ts';
 import { hexOf, Malformed } from '../bytes.ts';
 import { memoOf, SWEEP_BINARY_MEMO, textOrHex, type Fields } from './fields.ts';
 import { assetName, packedAddress, subassetName } from './names.ts';
+
+/** Of what is shown of a list of another shape. */
+export const CBOR_LIMITS = { depth: { unit: 'levels', most: 16 } } satisfies Limits;
 
 /** A list of what CBOR can hold; undefined where the bytes are none. */
 export function cborList(bytes: Uint8Array): unknown[] | undefined {
@@ -162,7 +166,8 @@ export function readCbor(type: number, values: readonly unknown[], network: Netw
 
 /** Values of any kind as JSON: bytes as hex, whole numbers as decimal strings. */
 export function plain(value: unknown, depth = 0): unknown {
-  if (depth > 16) throw new Malformed('too-deep', 'more than 16 levels found');
+  if (!allows(CBOR_LIMITS.depth, depth))
+    throw new Malformed('too-deep', `more than ${CBOR_LIMITS.depth.most} levels found`);
   if (value instanceof Uint8Array) return { hex: hexOf(value) };
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return value.map((inner) => plain(inner, depth + 1));

@@ -6,6 +6,7 @@
  * believed where its form is that of the type, else both readings are given.
  */
 import type { Network } from '../../bitcoin/network.ts';
+import { allows, type Limits } from '../../protocol/limit.ts';
 import { attempt, Cursor, hexOf, Malformed } from '../bytes.ts';
 import { addressIn, head, outputOf, type Decoded } from '../document.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
@@ -43,9 +44,12 @@ const TYPES: Readonly<Record<number, string>> = {
   110: 'destroy',
 };
 
-/** Since then a type other than 0 takes one byte. */
-const SHORT_IDS = 489_956;
-const CBOR = 902_000;
+/** From when on a message may have this form. */
+export const MESSAGE_FORM_LIMITS = {
+  /** A type other than 0 takes one byte. */
+  shortId: { unit: 'height', least: 489_956 },
+  cbor: { unit: 'height', least: 902_000 },
+} satisfies Limits;
 
 export interface Message {
   type_id: number;
@@ -63,7 +67,7 @@ export interface Message {
 export function readMessage(bytes: Uint8Array, network: Network, height?: number): Message {
   const { type, body } = typeAndBody(bytes, height);
   const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: hexOf(body) };
-  const list = height === undefined || height >= CBOR ? cborList(body) : undefined;
+  const list = height === undefined || allows(MESSAGE_FORM_LIMITS.cbor, height) ? cborList(body) : undefined;
   const cbor = list && attempt(() => readCbor(type, list, network));
   if (cbor && !(cbor instanceof Malformed)) return { ...common, format: 'cbor', fields: printable(cbor) };
   const packed = attempt(() => readLegacy(type, body, network));
@@ -78,7 +82,7 @@ export function readMessage(bytes: Uint8Array, network: Network, height?: number
 
 function typeAndBody(bytes: Uint8Array, height = Infinity): { type: number; body: Uint8Array } {
   const first = bytes[0] ?? 0;
-  if (first > 0 && height >= SHORT_IDS) return { type: first, body: bytes.subarray(1) };
+  if (first > 0 && allows(MESSAGE_FORM_LIMITS.shortId, height)) return { type: first, body: bytes.subarray(1) };
   const head = attempt(() => new Cursor(bytes).num(4, 'type'));
   return head instanceof Malformed ? { type: first, body: bytes.subarray(1) } : { type: head, body: bytes.subarray(4) };
 }

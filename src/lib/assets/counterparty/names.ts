@@ -5,11 +5,19 @@
  */
 import { addressOf } from '../../bitcoin/address-text.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
+import { allows, type Limits } from '../../protocol/limit.ts';
 import { Cursor, hexOf, Malformed } from '../bytes.ts';
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
-/** Four letters, of which the first is not A. */
-const LEAST = 26n ** 3n;
+export const NAME_LIMITS = {
+  /** Four letters, of which the first is not A. Below stand BTC and XCP alone. */
+  id: { unit: 'number', least: 26n ** 3n },
+  /** Of a subasset's long name, which has at most 250 characters. */
+  subasset: { unit: 'bytes', most: 200 },
+  /** Of a packed address. */
+  program: { unit: 'bytes', least: 2, most: 40 },
+  version: { unit: 'number', most: 16 },
+} satisfies Limits;
 /** Above it ids are numbers: A95428956661682177 and so on. */
 const NUMERIC = 26n ** 12n + 1n;
 
@@ -17,7 +25,7 @@ const NUMERIC = 26n ** 12n + 1n;
 export function assetName(id: bigint): string {
   if (id === 0n) return 'BTC';
   if (id === 1n) return 'XCP';
-  if (id < LEAST) throw new Malformed('bad-asset', `asset id ${id} found`);
+  if (!allows(NAME_LIMITS.id, id)) throw new Malformed('bad-asset', `asset id ${id} found`);
   if (id >= NUMERIC) return `A${id}`;
   let name = '';
   for (let left = id; left > 0n; left /= 26n) name = LETTERS[Number(left % 26n)]! + name;
@@ -25,12 +33,11 @@ export function assetName(id: bigint): string {
 }
 
 const SUBASSET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@!';
-/** A subasset's long name is at most 250 characters. */
-const LONGEST = 200;
 
 /** The long name of a subasset from its number in base 68. @throws Malformed `bad-asset` */
 export function subassetName(bytes: Uint8Array): string {
-  if (bytes.length > LONGEST) throw new Malformed('bad-asset', `a name of ${bytes.length} bytes found`);
+  if (!allows(NAME_LIMITS.subasset, bytes.length))
+    throw new Malformed('bad-asset', `a name of ${bytes.length} bytes found`);
   let left = new Cursor(bytes).be(bytes.length, 'subasset');
   let name = '';
   for (; left > 0n; left /= 68n) name = (SUBASSET[Number(left % 68n) - 1] ?? '?') + name;
@@ -51,8 +58,10 @@ export function packedAddress(bytes: Uint8Array, network: Network): Address {
   const body = bytes.subarray(1);
   if (bytes[0] === 1 && body.length === 20) return paying(`76a914${hexOf(body)}88ac`, network);
   if (bytes[0] === 2 && body.length === 20) return paying(`a914${hexOf(body)}87`, network);
-  if (bytes[0] === 3 && body.length >= 3 && body.length <= 41 && body[0]! <= 16)
-    return paying(segwit(body[0]!, body.subarray(1)), network);
+  const [version = 0] = body;
+  const { program } = NAME_LIMITS;
+  if (bytes[0] === 3 && allows(NAME_LIMITS.version, version) && allows(program, body.length - 1))
+    return paying(segwit(version, body.subarray(1)), network);
   throw new Malformed('bad-address', `packed address ${hexOf(bytes.subarray(0, 42))} found`);
 }
 

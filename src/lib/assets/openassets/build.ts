@@ -15,6 +15,7 @@ import type { Network } from '../../bitcoin/network.ts';
 import { outpointText } from '../../bitcoin/outpoint.ts';
 import { writePsbt } from '../../bitcoin/psbt.ts';
 import { dustLimit, outputSize, scriptType } from '../../bitcoin/script.ts';
+import { allows } from '../../protocol/limit.ts';
 import { Refusal } from '../../protocol/refusal.ts';
 import { returning } from '../script.ts';
 import type { Parents } from '../trace.ts';
@@ -22,7 +23,7 @@ import { readTx } from '../transaction.ts';
 import type { Units } from './colour.ts';
 import { OpenAssets } from './decode.ts';
 import { assetId } from './ids.ts';
-import { writeMarker } from './marker.ts';
+import { MARKER_LIMITS, writeMarker } from './marker.ts';
 
 export interface Grant {
   /** Hex. */
@@ -89,14 +90,12 @@ function sortCoins(coins: readonly Spent[], { parents, network }: Common): Sorte
 }
 
 const dusted = (grants: readonly Grant[]): Output[] => grants.map(({ script }) => ({ script, sat: dustLimit(script) }));
-/** What one push of two bytes of length holds, and with it the length of the metadata. */
-const MOST = 0xffff;
-
 /** @throws Refusal `usage` for a marker that no push holds */
 function markerOf(quantities: readonly bigint[], metadata: Uint8Array = new Uint8Array()): Output {
   const payload = writeMarker({ quantities, metadata });
-  if (payload.length > MOST)
-    throw new Refusal('usage', `a marker of ${payload.length} bytes found, at most ${MOST} expected`);
+  const limit = MARKER_LIMITS.marker;
+  if (!allows(limit, payload.length))
+    throw new Refusal('usage', `a marker of ${payload.length} bytes found, at most ${limit.most} expected`);
   return { sat: 0n, script: bytesToHex(returning(payload)) };
 }
 

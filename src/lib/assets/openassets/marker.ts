@@ -5,6 +5,7 @@
  *   4f41 · 0100 · CompactSize n · n × LEB128 · CompactSize m · m bytes of metadata · end
  * Not here: whether the marker fits its transaction (`colour.ts`), what the metadata points to (`pointer.ts`).
  */
+import type { Limits } from '../../protocol/limit.ts';
 import { Cursor, hexOf, Malformed, type Piece } from '../bytes.ts';
 import { isPush, returned } from '../script.ts';
 
@@ -14,8 +15,12 @@ export interface Marker {
   metadata: Uint8Array;
 }
 
-/** Nine groups of seven bits: 2^63 - 1. */
-const LONGEST = 9;
+export const MARKER_LIMITS = {
+  /** Nine groups of seven bits: 2^63 - 1. */
+  quantity: { unit: 'bytes', most: 9 },
+  /** What one push of two bytes of length holds, and with it the length of the metadata. */
+  marker: { unit: 'bytes', most: 0xffff },
+} satisfies Limits;
 
 function leb128(cursor: Cursor, index: number): bigint {
   const start = cursor.at;
@@ -26,12 +31,13 @@ function leb128(cursor: Cursor, index: number): bigint {
     if (byte < 0x80) return BigInt(low);
   }
   let value = BigInt(low);
-  for (let i = 4; i < LONGEST; i++) {
+  for (let i = 4; i < MARKER_LIMITS.quantity.most; i++) {
     const byte = cursor.u8(`quantity ${index}`);
     value |= BigInt(byte & 0x7f) << BigInt(7 * i);
     if (byte < 0x80) return value;
   }
-  throw new Malformed('quantity-too-large', `quantity ${index} at offset ${start} has more than ${LONGEST} bytes`);
+  const { most } = MARKER_LIMITS.quantity;
+  throw new Malformed('quantity-too-large', `quantity ${index} at offset ${start} has more than ${most} bytes`);
 }
 
 /**
