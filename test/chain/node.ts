@@ -1,38 +1,14 @@
-/** A node for tests: an HTTP server that answers each method as told, and remembers what it was asked. */
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+/** A node for tests, which ends with the test that started it. */
 import { afterEach } from 'vitest';
+import { startFakeNode, type Answers } from '../support/fake-node.ts';
 
-/** The text of `result`, so that a decimal is sent as it is written; or the whole answer; or `never` for none. */
-export type Answer = string | { status: number; body: string } | { error: { code: number; message: string } } | 'never';
-export type Answers = Record<string, Answer | ((params: unknown[]) => Answer | Promise<Answer>)>;
+export { LOGIN, PASSWORD, type Answer, type Answers } from '../support/fake-node.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
 
-export const LOGIN = 'user:p%40ss/word"1';
-export const PASSWORD = 'p@ss/word"1';
-
-export async function fakeNode(answers: Answers, password = PASSWORD) {
-  const asked: { method: string; params: unknown[] }[] = [];
-  const expected = `Basic ${Buffer.from(`user:${password}`).toString('base64')}`;
-  const answer = async (request: IncomingMessage): Promise<{ status: number; body: string } | 'never'> => {
-    const { method, params } = JSON.parse(await text(request)) as { method: string; params: unknown[] };
-    asked.push({ method, params });
-    if (request.headers.authorization !== expected) return { status: 401, body: '' };
-    const told = answers[method] ?? { error: { code: -32601, message: 'Method not found' } };
-    const given = typeof told === 'function' ? await told(params) : told;
-    if (given === 'never') return given;
-    if (typeof given === 'string') return { status: 200, body: `{"result":${given},"error":null,"id":1}` };
-    return 'error' in given ? { status: 500, body: JSON.stringify({ result: null, ...given, id: 1 }) } : given;
-  };
-  const server = createServer(async (request, response) => {
-    const given = await answer(request);
-    if (given !== 'never') response.writeHead(given.status).end(given.body);
-  });
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
-  closing.push(() => (server.closeAllConnections(), server.close()));
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://${LOGIN.replace('"', '%22').replace('/', '%2F')}@127.0.0.1:${port}`, port, asked };
+export async function fakeNode(answers: Answers, password?: string) {
+  const { close, ...node } = await startFakeNode(answers, password);
+  closing.push(close);
+  return node;
 }

@@ -8,7 +8,7 @@ import { feeFor } from '../../src/lib/bitcoin/fee.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { btcFromSat } from '../../src/lib/bitcoin/amount.ts';
 import { outpointText, type Outpoint } from '../../src/lib/bitcoin/outpoint.ts';
-import type { Answer, Answers } from '../chain/node.ts';
+import type { Answer, Answers } from './fake-node.ts';
 
 interface Tx {
   txid: string;
