@@ -57,18 +57,18 @@ const crowded = <R>(story: Story<R>, crowds: Record<string, number>): Promise<R>
 describe('many processes of one step on one home', () => {
   let id: string;
 
-  it('an opening: proposed with fresh keys (10 times), accepted (50 times)', async () => {
+  it('an opening: proposed with fresh keys (10 times), accepted (16 times)', async () => {
     const coins = await world.coin(1_300_000);
-    const crowds = { 'open-credit offered': 5, 'open-credit proposed': 10, 'open-credit accepted': 50 };
+    const crowds = { 'open-credit offered': 5, 'open-credit proposed': 10, 'open-credit accepted': 16 };
     const ready = await crowded(openOwn(coins), crowds);
     id = ready['contract'].id;
     // One record at each side: keys drawn by runs that lost are gone.
     for (const who of WHO) expect(world.dump(who).records).toHaveLength(1);
   });
 
-  it('an update: requested (10 times), signed (50 times), accepted (50 times)', async () => {
+  it('an update: requested (10 times), signed (16 times), accepted (16 times)', async () => {
     let sighash = '';
-    const crowds = { 'sign-update requested': 10, 'sign-update signed': 50, 'sign-update accepted': 50 };
+    const crowds = { 'sign-update requested': 10, 'sign-update signed': 16, 'sign-update accepted': 16 };
     const accepted = await world.play(pay(id, 2_100), async (turn) => {
       const text = await crowd(turn, crowds[turn.name as keyof typeof crowds]);
       const { nonces } = world.dump('payee');
@@ -121,11 +121,11 @@ describe('many processes of one step on one home', () => {
     expect(world.dump('payee').nonces).toEqual([]);
   });
 
-  it('a rollover: signed (50 times), complete (10 times)', async () => {
+  it('a rollover: signed (16 times), complete (10 times)', async () => {
     const one = await world.play(openOwn(await world.coin(1_300_000), 1_100_000));
     await world.play(pay(one['contract'].id, 50_000));
     const complete = await crowded(roll(one['contract'].id, await world.coin(700_000)), {
-      'rollover signed': 50,
+      'rollover signed': 16,
       'rollover complete': 10,
     });
     expect(complete['hex']).toMatch(/^03000000/);

@@ -17,7 +17,7 @@ import { Server } from '../support/server.ts';
 import { openOwn, World } from '../support/spillway.ts';
 
 const SEED = 232;
-const CONTRACTS = Number(process.env['SPILLWAY_CONTRACTS'] ?? 200);
+const CONTRACTS = Number(process.env['SPILLWAY_CONTRACTS'] ?? 60);
 let both: Pair;
 let id: string;
 const { ends, serve, signed } = servedPair(SEED, (pair, contract) => {

@@ -3,7 +3,7 @@
  * transfers start, are answered, repeated, cancelled, lost, cut short by a crash, restored, reconciled and withdrawn in any
  * order, and messages come with parts of the other coin's in them. After each command the rules of both coins are looked at
  * in all homes, no secret is out before its time, and the stores are compared with their records; at the end both are played
- * to the end. 10 runs, 100 in CI; SPILLWAY_RUNS says otherwise; SPILLWAY_SEED, 1 in CI, repeats what a failure names.
+ * to the end. 10 runs, 50 in CI; SPILLWAY_RUNS says otherwise; SPILLWAY_SEED, 1 in CI, repeats what a failure names.
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -13,7 +13,7 @@ import { statecoinKind } from '../../src/lib/statechain/records.ts';
 import { CoinWorld } from '../support/coin-world.ts';
 import type { TestParty } from '../support/party.ts';
 
-const RUNS = Number(process.env['SPILLWAY_RUNS'] ?? (process.env['CI'] ? 100 : 10));
+const RUNS = Number(process.env['SPILLWAY_RUNS'] ?? (process.env['CI'] ? 50 : 10));
 const SEED = Number(process.env['SPILLWAY_SEED'] ?? (process.env['CI'] ? 1 : Date.now() % 2 ** 31));
 
 /** Which coin, and the number that its next choice follows from. */
