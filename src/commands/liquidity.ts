@@ -3,14 +3,13 @@ import { BaseCommand } from '../lib/cli/base.ts';
 import { feerateText } from '../lib/bitcoin/fee.ts';
 import { portsOf } from '../lib/cli/contract.ts';
 import { feeFlags, policyFlags, policyFrom } from '../lib/cli/contract-flags.ts';
-import { contractsOf, exitFacts } from '../lib/cli/contracts.ts';
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { liquidityTable, type Planned } from '../lib/cli/liquidity.ts';
+import { lookOver } from '../lib/cli/look.ts';
 import { print } from '../lib/cli/output.ts';
-import { crowded, exitable, liquidity, massExit, spread } from '../lib/credit/liquidity.ts';
-import { deadlineHeight } from '../lib/credit/checks.ts';
-import { isFunded } from '../lib/credit/records.ts';
+import { crowded, isExitable, liquidityOf, MassExits, spread } from '../lib/credit/liquidity.ts';
+import { creditKind } from '../lib/credit/records.ts';
 import { defaultPolicy } from '../lib/credit/terms.ts';
 import { printJson } from '../lib/protocol/json.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
@@ -49,25 +48,23 @@ export default class Liquidity extends BaseCommand {
     const { flags } = await this.parse(Liquidity);
     await withHome(flags, async (home) => {
       const { source } = await portsOf(home, flags, this.argv);
-      const contracts = (await contractsOf(home)).filter(({ record }) => isFunded(record));
-      const facts = await exitFacts(source, contracts);
-      const records = contracts.map(({ record }) => record);
-      const found: Planned = liquidity(home.network, records, facts);
-      if (flags.plan !== undefined) {
+      const { tip = 'not-checked', feerate } = (await source.facts({ tip: true, feerate: true })).facts;
+      if (flags.plan !== undefined && tip === 'not-checked')
+        throw new Refusal('usage', 'no height to plan from', { hint: 'give --tip HEIGHT or --chain URL' });
+      const exits = flags.plan === undefined ? undefined : new MassExits(feerate!, feerateText(feerate!));
+      const look = await lookOver(home.store, source, exits && ((c, facts) => isExitable(c, facts) && exits.add(c)));
+      const found: Planned = liquidityOf(home.network, look.tip, await home.totals(creditKind, look.otherwise));
+      if (flags.plan !== undefined && look.tip !== 'not-checked') {
         const { plan: most, new: wanted = 10 } = flags;
-        if (facts.tip === 'not-checked')
-          throw new Refusal('usage', 'no height to plan from', { hint: 'give --tip HEIGHT or --chain URL' });
         const policy = (await policyFrom(flags, home.network)) ?? defaultPolicy(home.network);
-        const live = exitable(records, facts);
-        const deadlines = live.map((c) => deadlineHeight(c.terms));
-        const made = spread(deadlines, facts.tip, policy, most, wanted);
-        const feerate = (await source.facts({ feerate: true })).facts.feerate!;
-        const mass_exit = massExit(live, feerate, feerateText(feerate));
+        const deadlines = found.days.flatMap((day) => Array.from({ length: day.exits }, () => day.from_height));
+        const made = spread(deadlines, look.tip, policy, most, wanted);
         const over = crowded(found.days, most);
+        const mass_exit = exits!.result();
         found.plan = { most_a_day: most, new: made, unplaced: wanted - made.length, crowded: over, mass_exit };
       }
       if (found.lost_sat > 0n) process.exitCode = 3;
-      const checks = { coins: facts.coins === 'not-checked' ? 'not-checked' : 'chain' };
+      const checks = { coins: look.coins };
       await print(
         process.stdout.isTTY ? liquidityTable(found, process.stdout.columns || 80) : printJson({ ...found, checks }),
       );

@@ -23,6 +23,7 @@ import type { Action, OpenNonce } from '../../src/lib/protocol/action.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { opened, pair, type Pair } from '../support/credit.ts';
+import { expectSums } from '../support/figures.ts';
 import type { Message, Ran, RunOptions } from '../support/party.ts';
 
 type Who = 'payer' | 'payee';
@@ -253,6 +254,7 @@ class World {
       if (c.exit) this.finish(c, c.exit, 'update');
       if ('tx' in c && c.tx) this.finish(c, c.tx, 'agreed');
     }
+    for (const { home } of [this.pair.payee, this.pair.payer]) await expectSums(home);
     for (const [nonce, times] of this.spent) expect(times, `${nonce} is spent once`).toBe(1);
   }
 

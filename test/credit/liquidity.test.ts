@@ -1,7 +1,8 @@
 /** liquidity: sums over the contracts of a home, days, expiries for new contracts, and what a mass exit takes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crowded, DAY, exitable, liquidity, massExit, spread } from '../../src/lib/credit/liquidity.ts';
+import { DAY } from '../../src/lib/credit/figures.ts';
+import { crowded, exitable, liquidity, massExit, spread } from '../../src/lib/credit/liquidity.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { settledAs, type Credit, type Settled } from '../../src/lib/credit/records.ts';

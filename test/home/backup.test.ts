@@ -140,6 +140,34 @@ describe.each(DATABASES)('of a home in %s', (database) => {
     },
   );
 
+  it.runIf(database !== 'PostgreSQL')(
+    'has every record of an answer that stands, also where a page ends between them',
+    async () => {
+      const from = await home(await store());
+      const writes = Array.from({ length: 300 }, (_, i) => write(null, 0, thing(`id:${i}`)));
+      const reply = { ...commitOf().reply, stands: true };
+      await from.store.commit(commitOf({ key: 'one', reply, writes }));
+      const reads = await Promise.all(
+        writes.map(async ({ claims: [claim] }) => ({
+          claim: claim!,
+          rev: (await from.store.load([claim!])).found.get(claim!)!.rev,
+        })),
+      );
+      expect(await from.store.commit(commitOf({ key: 'two', reply, reads }))).toBe(true);
+      const to = join(tempDir(), 'backup');
+      await from.backup(to, { seed: true });
+      from.close();
+      const db = new DatabaseSync(join(to, 'store.db'));
+      expect(db.prepare('SELECT reply, count(*) AS records FROM reply_of GROUP BY reply ORDER BY reply').all()).toEqual(
+        [
+          { reply: 'one', records: 300 },
+          { reply: 'two', records: 300 },
+        ],
+      );
+      db.close();
+    },
+  );
+
   it('goes into either database, and goes on counting there', async () => {
     const from = await home(await store());
     for (let i = 0; i < 3; i += 1) await pay(from, [`id:${i}${i}`], i);

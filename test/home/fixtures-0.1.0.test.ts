@@ -23,6 +23,7 @@ import {
   unpackDump,
   type OldHome,
 } from '../support/old-homes.ts';
+import { expectSums } from '../support/figures.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { tempDir } from './fixture.ts';
 
@@ -41,7 +42,7 @@ async function using<T>({ seed }: OldHome, dir: string, use: (home: Home) => Pro
   }
 }
 
-/** Every record is read by its kind, and what it gives to the store is what the store has. */
+/** Every record is read by its kind, and what it gives to the store is what the store has; the sums are counted. */
 async function checkRecords(home: Home): Promise<void> {
   const byName = new Map<string, Kind<any>>((await kinds()).map((kind) => [kind.name, kind]));
   for (const { kind: name, record, name: called, state } of await home.store.list()) {
@@ -52,6 +53,7 @@ async function checkRecords(home: Home): Promise<void> {
     const { found } = await home.store.load(claims);
     expect([...found.keys()].sort(), `claims of ${name} ${called} ${state}`).toEqual([...new Set(claims)].sort());
   }
+  await expectSums(home);
 }
 
 /** What `status` says: a line each. */

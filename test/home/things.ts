@@ -1,6 +1,7 @@
 /** A kind of records, and commits, for the tests of this room and the processes that they start. */
 import { randomBytes } from 'node:crypto';
 import type { Claim, Kind, OpenNonce, RecordRow } from '../../src/lib/protocol/action.ts';
+import { figuresOf } from '../../src/lib/home/figures.ts';
 import type { Commit } from '../../src/lib/protocol/ports.ts';
 
 export const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
@@ -34,6 +35,7 @@ export const things: Kind<Thing> = {
   claims: (record) => record.claims,
   nonces: (record) => record.nonces ?? ALL,
   row,
+  figures: ({ state, paid }) => ({ [state]: 1n, paid: BigInt(paid) }),
   restored: (record) =>
     record.state === 'offered' ? { ...record, state: 'ended', claims: [record.claims[0]!] } : record,
 };
@@ -47,6 +49,7 @@ export const write = (claim: Claim | null, rev: number, record: Thing): Commit['
   row: row(record),
   claims: record.claims,
   nonces: record.nonces ?? ALL,
+  figures: figuresOf(things, record),
 });
 
 export const commitOf = (more: Partial<Commit> = {}): Commit => ({

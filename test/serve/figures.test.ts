@@ -1,9 +1,10 @@
-/** The gauges of a home: contracts by state, the sums of `liquidity`, the next deadline; asked of the node once a block. */
-import { describe, expect, it } from 'vitest';
-import { settledAs, type Credit } from '../../src/lib/credit/records.ts';
-import { deadlineHeight } from '../../src/lib/credit/checks.ts';
+/** The gauges of a home: contracts by state, the sums of `liquidity`, the next deadline. */
+import { describe, expect, it, vi } from 'vitest';
+import { figuresOf } from '../../src/lib/credit/figures.ts';
 import { liquidity } from '../../src/lib/credit/liquidity.ts';
-import type { FactSource } from '../../src/lib/protocol/ports.ts';
+import type { Credit } from '../../src/lib/credit/records.ts';
+import type { ExitFacts } from '../../src/lib/credit/standing.ts';
+import { Tally, type Totals } from '../../src/lib/protocol/figures.ts';
 import { gaugesOf, type Looked } from '../../src/lib/serve/figures.ts';
 import { onceABlock } from '../../src/lib/serve/once-a-block.ts';
 import { shared } from '../../src/lib/serve/shared.ts';
@@ -11,9 +12,15 @@ import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { ecashMessages, opened, openedMint, payMessages } from '../support/credit.ts';
 
 const facts = { tip: 1_000, coins: 'not-checked', known: 'not-checked' } as const;
+const sumsOf = (records: readonly Credit[], seen: ExitFacts = facts): Totals =>
+  records.reduce((tally, c) => tally.add(figuresOf(c, seen)), new Tally()).totals();
+const of = (records: readonly Credit[]): Partial<Looked> => ({
+  stored: sumsOf(records),
+  chain: { at: 1_000, totals: sumsOf(records), deadline: undefined },
+});
 const found = (looked: Partial<Looked>): Record<string, number> =>
   Object.fromEntries(
-    gaugesOf({ network: 'regtest', records: [], facts, ...looked }).flatMap(({ name, values }) =>
+    gaugesOf({ network: 'regtest', tip: 1_000, ...of([]), ...looked } as Looked).flatMap(({ name, values }) =>
       values.map(({ labels, value }) => [[name, ...Object.values(labels ?? {})].join(' '), value]),
     ),
   );
@@ -28,7 +35,7 @@ describe('contracts', () => {
       ...(await Promise.all(ids.map((id) => payeeOf(both, id)))),
       await payerOf(both, ids[0]!),
     ];
-    expect(found({ records })).toMatchObject({
+    expect(found(of(records))).toMatchObject({
       'spillway_contracts payee open': 0,
       'spillway_contracts payee accepted': 2,
       'spillway_contracts payer open': 1,
@@ -44,7 +51,7 @@ describe('sums', () => {
     await ecashMessages(both, a, 30_000n);
     await payMessages(both, b, 70_000n);
     const records = [await payeeOf(both, a), await payeeOf(both, b), await payerOf(both, b)];
-    const gauges = found({ records });
+    const gauges = found(of(records));
     const sums = Object.entries(liquidity('regtest', records, facts)).filter(([field]) => field.endsWith('_sat'));
     expect(sums).toHaveLength(11);
     for (const [field, sat] of sums) expect([field, gauges[`spillway_${field}s`]]).toEqual([field, Number(sat)]);
@@ -53,89 +60,87 @@ describe('sums', () => {
 });
 
 describe('the next deadline', () => {
-  it('is the nearest of those that have something to exit with', async () => {
-    const both = await parties();
-    const [near, far, unpaid] = [await opened(both, { blocks: 4_400 }), await opened(both), await opened(both)];
-    expect(found({ records: [await payeeOf(both, unpaid)] })).not.toHaveProperty('spillway_next_deadline_blocks');
-    await payMessages(both, near, 1_000n);
-    await payMessages(both, far, 1_000n);
-    const records = [await payeeOf(both, near), await payeeOf(both, far), await payeeOf(both, unpaid)];
-    const next = Math.min(deadlineHeight(records[0]!.terms), deadlineHeight(records[1]!.terms));
-    expect(found({ records })['spillway_next_deadline_blocks']).toBe(next - 1_000);
-    const late = { ...facts, tip: next + 3 };
-    expect(found({ records, facts: late })).toMatchObject({
-      spillway_next_deadline_blocks: -3,
-      spillway_tip_height: next + 3,
-    });
-    const settled = records.map((c) => settledAs(c, { by: 'exit', txid: '00'.repeat(32) }));
-    expect(found({ records: settled })).not.toHaveProperty('spillway_next_deadline_blocks');
+  it('is so many blocks away, less than none once it has passed, and left out where nothing has one', () => {
+    const next = (deadline: number | undefined, tip: Looked['tip'] = 1_000) =>
+      found({ tip, chain: { at: 1_000, totals: sumsOf([]), deadline } });
+    expect(next(1_003)).toMatchObject({ spillway_next_deadline_blocks: 3, spillway_tip_height: 1_000 });
+    expect(next(1_003, 1_006)).toMatchObject({ spillway_next_deadline_blocks: -3, spillway_coins_height: 1_000 });
+    expect(next(undefined)).not.toHaveProperty('spillway_next_deadline_blocks');
+    expect(next(1_003, 'not-checked')).not.toHaveProperty('spillway_next_deadline_blocks');
   });
 });
 
 describe('what is not known', () => {
   it('is left out', () => {
-    expect(found({ records: undefined, facts: undefined })).toEqual({ spillway_store_up: 0, spillway_chain_up: 0 });
-    const names = Object.keys(found({ facts: undefined })).filter((name) => name.includes('_sats'));
+    const blind = { stored: undefined, tip: undefined, chain: undefined };
+    expect(found(blind)).toEqual({ spillway_store_up: 0, spillway_chain_up: 0 });
+    const names = Object.keys(found({ chain: undefined })).filter((name) => name.includes('_sats'));
     expect(names).toEqual(['spillway_issued_sats', 'spillway_unissued_sats']);
   });
 });
 
 describe('once a block', () => {
-  function node() {
-    const asked: string[][] = [];
-    let tip = 7;
-    const source: FactSource = {
-      async facts({ coins, known }) {
-        if (coins ?? known) asked.push([...(coins ?? known)!]);
-        return {
-          facts: {
-            tip,
-            ...(coins && { coins: new Map(coins.map((at) => [at, 'missing' as const])) }),
-            // Of the second it cannot tell.
-            ...(known && { known: new Map(known.slice(0, 1).map((txid) => [txid, true])) }),
-          },
-          checks: { tip: 'chain' },
-        };
-      },
-    };
-    return { source, asked, mine: () => (tip += 1) };
-  }
-  it('a coin is asked for, and again after a block or ten minutes; the height each time', async () => {
-    const { source, asked, mine } = node();
+  function looks() {
+    const open: { done(found: string): void; fail(error: Error): void }[] = [];
+    const failed: unknown[] = [];
     let now = 0;
-    const held = onceABlock(source, () => now);
-    const ask = async (...coins: string[]) => (await held.facts({ tip: true, coins })).facts;
-    expect(await ask('a', 'b')).toEqual({
-      tip: 7,
-      coins: new Map([
-        ['a', 'missing'],
-        ['b', 'missing'],
-      ]),
-    });
-    expect((await ask('b', 'c')).coins).toEqual(
-      new Map([
-        ['b', 'missing'],
-        ['c', 'missing'],
-      ]),
+    const ask = onceABlock(
+      () => {
+        const { promise, resolve: done, reject: fail } = Promise.withResolvers<string>();
+        open.push({ done, fail });
+        return promise;
+      },
+      (error) => failed.push(error),
+      () => now,
     );
-    await ask('a', 'b', 'c');
-    expect(asked).toEqual([['a', 'b'], ['c']]);
-    mine();
-    expect((await ask('a')).tip).toBe(8);
-    now = 600_001;
-    await ask('a');
-    expect(asked.slice(2)).toEqual([['a'], ['a']]);
+    return { ask, open, failed, after: (ms: number) => (now += ms) };
+  }
+  it('there is one look, of each block and after ten minutes', async () => {
+    const { ask, open, after } = looks();
+    for (const [i, [tip, ms]] of (
+      [
+        [7, 0],
+        [8, 0],
+        [8, 600_001],
+        [7, 0],
+      ] as const
+    ).entries()) {
+      after(ms);
+      const asked = ask(tip);
+      open[i]!.done(`look ${i}`);
+      expect([await asked, await ask(tip), open.length]).toEqual([`look ${i}`, `look ${i}`, i + 1]);
+    }
   });
-  it('what the node cannot tell stays untold, and is not asked for again', async () => {
-    const { source, asked } = node();
-    const held = onceABlock(source);
-    for (let i = 0; i < 2; i++)
-      expect((await held.facts({ known: ['x', 'y'] })).facts.known).toEqual(new Map([['x', true]]));
-    expect(asked).toEqual([['x', 'y']]);
+  it('a look that takes long keeps nobody waiting, and there is no second one beside it', async () => {
+    vi.useFakeTimers();
+    try {
+      const { ask, open } = looks();
+      const wait = async (tip: number) => {
+        const asked = ask(tip);
+        await vi.advanceTimersByTimeAsync(1_000);
+        return asked;
+      };
+      expect([await wait(7), await wait(8)]).toEqual([undefined, undefined]);
+      open[0]!.done('of 7');
+      expect([await wait(8), open.length]).toEqual(['of 7', 1]);
+      expect([await wait(8), open.length]).toEqual(['of 7', 2]);
+      open[1]!.done('of 8');
+      expect([await wait(8), open.length]).toEqual(['of 8', 2]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
-  it('without a node nothing is checked, and nothing is held', async () => {
-    const source: FactSource = { facts: async () => ({ facts: { tip: 7, coins: 'not-checked' }, checks: {} }) };
-    expect((await onceABlock(source).facts({ coins: ['a'] })).facts.coins).toBe('not-checked');
+  it('a look that fails is told, and what was found before is not told again', async () => {
+    const { ask, open, failed } = looks();
+    const first = ask(7);
+    open[0]!.done('of 7');
+    expect(await first).toBe('of 7');
+    const second = ask(8);
+    open[1]!.fail(new Error('down'));
+    expect([await second, failed]).toEqual([undefined, [new Error('down')]]);
+    const third = ask(7);
+    open[2]!.done('again');
+    expect(await third).toBe('again');
   });
 });
 

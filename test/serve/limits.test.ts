@@ -10,7 +10,6 @@ import { PassThrough, Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, vi } from 'vitest';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { GRPC_LIMITS, listen, type Handlers } from '../../src/lib/serve/cdk-listen.ts';
 import { DESCRIPTOR, LOADER, PACKAGE, SERVICE } from '../../src/lib/serve/cdk-proto.ts';
 import * as grpc from '../../src/lib/serve/grpc.ts';
@@ -218,22 +217,23 @@ describe('a worker', () => {
   });
 });
 
-describe('what a node has answered', () => {
+describe('what was found in a look at all coins', () => {
   limits(HELD_LIMITS, {
     age: {
-      /** Is it told again, without asking the node? */
+      /** Is it told again, without another look? */
       async takes(n: number) {
         let now = 7;
-        const facts = vi.fn(async ({ coins }: { coins?: readonly string[] }) => ({
-          facts: { tip: 1, coins: new Map((coins ?? []).map((coin) => [coin, 'missing' as const])) },
-          checks: {},
-        }));
-        const held = onceABlock({ facts } as unknown as FactSource, () => now);
-        await held.facts({ coins: ['a'] });
+        const look = vi.fn(async () => 'found');
+        const held = onceABlock(
+          look,
+          () => {},
+          () => now,
+        );
+        await held(1);
         now += n;
-        facts.mockClear();
-        await held.facts({ coins: ['a'] });
-        return facts.mock.calls.length === 1;
+        look.mockClear();
+        expect(await held(1)).toBe('found');
+        return look.mock.calls.length === 0;
       },
       above: 'not taken',
     },

@@ -22,7 +22,7 @@ import {
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
 import { waits } from './waiting.ts';
 import { refund, update } from './transactions.ts';
-import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
+import { hasLapsed, isDead, standingOf, type ExitFacts } from './standing.ts';
 import { outpointOf, roleIn } from './steps.ts';
 
 /**
@@ -204,12 +204,6 @@ export function verdictOf(c: FundedCredit, facts: ExitFacts): Verdict {
   if (c.role === 'payer') return tip < terms.expiry ? 'early' : 'due';
   if (tip < EXIT_LIMITS.due.least(terms)) return 'early';
   return tip <= EXIT_LIMITS.due.most(terms) ? 'due' : 'late';
-}
-
-/** Did another transaction take what funds the contract, so that it never will be? */
-export function isDead(c: FundedCredit, { coins }: ExitFacts): boolean {
-  const inputs = 'funding' in c && c.funding ? c.funding.template.inputs : [];
-  return coins !== 'not-checked' && inputs.some((i) => coins.get(outpointText(i)) === 'missing');
 }
 
 export interface DueLine {

@@ -10,7 +10,7 @@ import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { replacementFee, type Evicted } from '../bitcoin/replacement.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
-import type { Settled } from './records.ts';
+import type { Settled } from './states.ts';
 
 /** A child that was signed beforehand, for whoever has no key. */
 export interface Child {

@@ -9,15 +9,12 @@
 import { childFee, childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import type { Hex } from '../protocol/action.ts';
-import { deadlineHeight } from './checks.ts';
-import { isDead } from './exit.ts';
-import { isFunded, issuedOf, type Credit, type PayeeCredit, type PayerCredit } from './records.ts';
-import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
+import { Tally, totalOf, type Totals } from '../protocol/figures.ts';
+import { DAY, dayOf, figuresOf, isLive } from './figures.ts';
+import { isFunded, type Credit, type PayeeCredit } from './records.ts';
+import type { ExitFacts } from './standing.ts';
 import { payoutScript, type Policy } from './terms.ts';
 import { exitFee, settlementVsize } from './transactions.ts';
-
-export const DAY = 144;
-const dayOf = (height: number): number => Math.floor(height / DAY) * DAY;
 
 export interface Day {
   /** Deadlines from here to 143 blocks later. */
@@ -51,54 +48,51 @@ export interface Liquidity {
   days: Day[];
 }
 
-const total = <C>(all: readonly C[], of: (c: C) => bigint): bigint => all.reduce((sum, c) => sum + of(c), 0n);
-
-/** Is anything of it still to be settled, as far as record and chain say? */
-function isLive(c: PayeeCredit | PayerCredit, facts: ExitFacts): boolean {
-  if (hasLapsed(c, facts)) return false;
-  const { is } = standingOf(c, facts);
-  return is === 'live' || (is === 'absent' && !isDead(c, facts));
-}
-
 /** The contracts over which the home is paid and that have something to exit with. */
-export const exitable = (records: readonly Credit[], facts: ExitFacts): PayeeCredit[] =>
-  records
-    .filter(isFunded)
-    .filter((c): c is PayeeCredit => c.role === 'payee')
-    .filter((c) => c.paidSat > 0n && isLive(c, facts));
+export const isExitable = (c: Credit, facts: ExitFacts): c is PayeeCredit =>
+  isFunded(c) && c.role === 'payee' && c.paidSat > 0n && isLive(c, facts);
 
-export function liquidity(network: string, records: readonly Credit[], facts: ExitFacts): Liquidity {
-  const funded = records.filter(isFunded);
-  const payee = funded.filter((c): c is PayeeCredit => c.role === 'payee');
-  const payer = funded.filter((c): c is PayerCredit => c.role === 'payer' && isLive(c, facts));
-  const live = payee.filter((c) => isLive(c, facts));
-  const there = live.filter((c) => standingOf(c, facts).is !== 'absent');
-  const withEcash = payee.filter((c) => c.terms.ecash !== 'none');
+/** Of all these contracts. */
+export const exitable = (records: readonly Credit[], facts: ExitFacts): PayeeCredit[] =>
+  records.filter((c) => isExitable(c, facts));
+
+export const liquidity = (network: string, records: readonly Credit[], facts: ExitFacts): Liquidity => {
+  const tally = new Tally();
+  for (const c of records) tally.add(figuresOf(c, facts));
+  return liquidityOf(network, facts.tip, tally.totals());
+};
+
+/** What the figures of its contracts come to (`figures.ts`). */
+export function liquidityOf(network: string, tip: ExitFacts['tip'], totals: Totals): Liquidity {
+  const sum = (name: string): bigint => totalOf(totals, name).sum;
+  const days = daysOf(totals);
+  const holdsSat = days.reduce((all, { paid_sat: sat }) => all + sat, 0n);
+  const { records: contracts, sum: lockedSat } = totalOf(totals, 'locked_sat');
   return {
     type: 'liquidity',
     version: 1,
     network,
-    tip: facts.tip === 'not-checked' ? null : facts.tip,
-    contracts: live.length,
-    locked_sat: total(live, (c) => c.terms.capacity_sat),
-    holds_sat: total(live, (c) => c.paidSat),
-    settle_now_sat: total(there, (c) => c.paidSat),
-    pending_sat: total(payee, (c) => (standingOf(c, facts).is === 'pending' ? c.paidSat : 0n)),
-    settled_sat: total(payee, (c) => standingOf(c, facts).settledSat),
-    lost_sat: total(payee, (c) => standingOf(c, facts).lostSat),
-    issued_sat: total(withEcash, issuedOf),
-    unissued_sat: total(withEcash, (c) => c.paidSat - issuedOf(c)),
-    signed_sat: total(payer, (c) => c.signedMaxSat),
-    owed_sat: total(payer, (c) => (c.owedSat === null ? 0n : c.owedSat - c.signedMaxSat)),
-    left_sat: total(payer, (c) => c.terms.capacity_sat - c.signedMaxSat),
-    days: daysOf(exitable(records, facts)),
+    tip: tip === 'not-checked' ? null : tip,
+    contracts,
+    locked_sat: lockedSat,
+    holds_sat: holdsSat,
+    settle_now_sat: holdsSat - sum('absent_sat'),
+    pending_sat: sum('pending_sat'),
+    settled_sat: sum('settled_sat'),
+    lost_sat: sum('lost_sat'),
+    issued_sat: sum('issued_sat'),
+    unissued_sat: sum('unissued_sat'),
+    signed_sat: sum('signed_sat'),
+    owed_sat: sum('owed_sat'),
+    left_sat: sum('left_sat'),
+    days,
   };
 }
 
-function daysOf(live: readonly PayeeCredit[]): Day[] {
-  const days = Map.groupBy(live, (c) => dayOf(deadlineHeight(c.terms)));
-  return [...days]
-    .map(([from_height, of]) => ({ from_height, exits: of.length, paid_sat: total(of, (c) => c.paidSat) }))
+function daysOf(totals: Totals): Day[] {
+  const exits = [...totals].filter(([name]) => name.startsWith('exits '));
+  return exits
+    .map(([name, { records, sum }]) => ({ from_height: Number(name.slice(6)), exits: records, paid_sat: sum }))
     .sort((a, b) => a.from_height - b.from_height);
 }
 
@@ -165,24 +159,52 @@ export interface MassExit {
   coins: { contract: Hex; at_least_sat: bigint }[];
 }
 
-/** What all exits at once take at a feerate (satoshis for 1000 vB); `text`: the same for people. */
-export function massExit(live: readonly PayeeCredit[], feerate: number, text: string): MassExit {
-  const coins: MassExit['coins'] = [];
-  let [alone, fees] = [0, 0n];
-  for (const c of live) {
+/** What all exits at once take at a feerate (satoshis for 1000 vB), added up contract by contract; `text`: the same for people. */
+export class MassExits {
+  readonly #feerate: number;
+  readonly #text: string;
+  readonly #coins: MassExit['coins'] = [];
+  #exits = 0;
+  #alone = 0;
+  #fees = 0n;
+
+  constructor(feerate: number, text: string) {
+    this.#feerate = feerate;
+    this.#text = text;
+  }
+
+  add(c: PayeeCredit): void {
     const script = payoutScript(c.terms, 'payee');
     const parent = { vsize: settlementVsize(c.terms), fee: exitFee(c.terms) };
-    if (parent.fee * 1000n >= BigInt(feerate) * BigInt(parent.vsize)) {
-      alone += 1;
-      continue;
+    this.#exits += 1;
+    if (parent.fee * 1000n >= BigInt(this.#feerate) * BigInt(parent.vsize)) {
+      this.#alone += 1;
+      return;
     }
-    const single = childFee(parent, childVsize([script], script), feerate);
+    const single = childFee(parent, childVsize([script], script), this.#feerate);
     const enough = c.paidSat - single >= dustLimit(script);
-    const fee = enough ? single : childFee(parent, childVsize([script, TAPROOT], script), feerate);
-    if (!enough) coins.push({ contract: c.id, at_least_sat: fee + dustLimit(script) - c.paidSat });
-    fees += fee;
+    const fee = enough ? single : childFee(parent, childVsize([script, TAPROOT], script), this.#feerate);
+    if (!enough) this.#coins.push({ contract: c.id, at_least_sat: fee + dustLimit(script) - c.paidSat });
+    this.#fees += fee;
   }
-  return { feerate: text, exits: live.length, alone, children: live.length - alone, child_fees_sat: fees, coins };
+
+  result(): MassExit {
+    return {
+      feerate: this.#text,
+      exits: this.#exits,
+      alone: this.#alone,
+      children: this.#exits - this.#alone,
+      child_fees_sat: this.#fees,
+      coins: this.#coins,
+    };
+  }
+}
+
+/** Of all these contracts. */
+export function massExit(live: readonly PayeeCredit[], feerate: number, text: string): MassExit {
+  const exits = new MassExits(feerate, text);
+  for (const c of live) exits.add(c);
+  return exits.result();
 }
 /** The script of a coin of the home's own wallet, as sizes need it. */
 const TAPROOT = '5120' + '00'.repeat(32);

@@ -8,6 +8,7 @@ import { coinClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.t
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { withArrivals } from './arrivals.ts';
+import { figuresOf } from './figures.ts';
 import { withOwing } from './owed.ts';
 import { merged, restored } from './restore.ts';
 import { guardedOf, heldKey, isFunded, isLeft, openFor, paidOf, released, type Credit } from './states.ts';
@@ -61,6 +62,7 @@ export const creditKind: Kind<Credit> = {
       ...(isFunded(c) ? guardedOf(c) : 'guarded' in c && c.guarded),
     };
   },
+  figures: (c) => figuresOf(c),
   restored,
   merged,
   completed: (c) =>

@@ -15,7 +15,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { SpentBy } from '../protocol/ports.ts';
-import { mayLapse, paidOf, type FundedCredit, type Settled } from './records.ts';
+import { mayLapse, paidOf, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript } from './terms.ts';
 import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
@@ -80,4 +80,10 @@ export function hasLapsed(c: FundedCredit, facts: ExitFacts): boolean {
   const { is, by } = standingOf(c, facts);
   // Without an index a node does not tell what never was from what is gone: neither pays.
   return is === 'absent' || (is === 'pending' && by === undefined);
+}
+
+/** Did another transaction take what funds the contract, so that it never will be? */
+export function isDead(c: FundedCredit, { coins }: ExitFacts): boolean {
+  const inputs = 'funding' in c && c.funding ? c.funding.template.inputs : [];
+  return coins !== 'not-checked' && inputs.some((i) => coins.get(outpointText(i)) === 'missing');
 }

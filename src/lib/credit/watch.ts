@@ -24,7 +24,7 @@ import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
 import { helpOf, sendingOf, type Fees, type Paying, type Ready, type Rules } from './fees.ts';
-import type { Settled } from './records.ts';
+import type { Settled } from './states.ts';
 import type { Contract, Role } from './terms.ts';
 
 /** What a transaction is, and what it pays to the party that watches. */

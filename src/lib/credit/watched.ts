@@ -17,7 +17,7 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import { mayLapse, type FundedCredit, type Settled } from './records.ts';
+import { mayLapse, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
 import type { Child, Ready } from './fees.ts';

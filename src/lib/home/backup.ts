@@ -29,26 +29,28 @@ const STANDING = 'stands = 1 AND key NOT IN (SELECT reply FROM shown)';
 const TABLES = [
   {
     table: 'record',
-    key: 'id',
+    key: ['id'],
     columns: ['id', ...COLUMNS],
   },
-  { table: 'claim', key: 'claim', columns: ['claim', 'record'] },
+  // The triggers of the copy add them up.
+  { table: 'figure', key: ['record', 'name'], columns: ['record', 'name', 'value'] },
+  { table: 'claim', key: ['claim'], columns: ['claim', 'record'] },
   {
     table: 'reply',
-    key: 'key',
+    key: ['key'],
     columns: 'key text exit hint "row" flags copies created type number stands notes'.split(' '),
     but: STANDING,
   },
   {
     table: 'reply_of',
-    key: 'reply',
+    key: ['reply', 'record'],
     columns: ['record', 'reply'],
     but: `reply IN (SELECT key FROM reply WHERE ${STANDING})`,
   },
-  { table: 'address', key: 'script', columns: ['chain', 'idx', 'script', 'address'] },
-  { table: 'note', key: 'name', columns: ['name', 'body'] },
-  { table: 'meta', key: 'key', columns: ['key', 'value'], but: "key NOT IN ('commits', 'schema', 'home')" },
-] as const satisfies readonly { table: string; key: string; columns: readonly string[]; but?: string }[];
+  { table: 'address', key: ['script'], columns: ['chain', 'idx', 'script', 'address'] },
+  { table: 'note', key: ['name'], columns: ['name', 'body'] },
+  { table: 'meta', key: ['key'], columns: ['key', 'value'], but: "key NOT IN ('commits', 'schema', 'home')" },
+] as const satisfies readonly { table: string; key: readonly string[]; columns: readonly string[]; but?: string }[];
 const PAGE = 500;
 
 export interface Backup {
@@ -141,14 +143,16 @@ async function copyStore(store: SqlStore, path: string) {
 type Copied = (typeof TABLES)[number];
 
 function* pages({ table, key, columns, ...rest }: Copied, take: (rows: readonly Row[]) => void): Sql<void> {
-  for (let last: Value | undefined; ;) {
-    const where = ['but' in rest && rest.but, last !== undefined && `${key} > ?`].filter((part) => part !== false);
+  const order = key.join(', ');
+  for (let last: readonly Value[] = []; ;) {
+    const where = ['but' in rest && rest.but, last.length > 0 && `(${order}) > (${marks(key)})`].filter(
+      (part) => part !== false,
+    );
     const from = `FROM ${table} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}`;
-    const values = last === undefined ? [] : [last];
-    const rows = yield* all(`SELECT ${columns.join(', ')} ${from} ORDER BY ${key} LIMIT ${PAGE}`, ...values);
+    const rows = yield* all(`SELECT ${columns.join(', ')} ${from} ORDER BY ${order} LIMIT ${PAGE}`, ...last);
     take(rows);
     if (rows.length < PAGE) return;
-    last = rows.at(-1)![key] as Value;
+    last = key.map((column) => rows.at(-1)![column] as Value);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Claim, HeldRecord, Kind, Records } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { Commit, SealedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { figuresOf } from './figures.ts';
 import { untilWon } from './race.ts';
 
 export type KindsOf<Rs extends Records> = { [K in keyof Rs]: Kind<Rs[K]> };
@@ -162,6 +163,7 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   row: kind.row(record),
   claims: kind.claims(record),
   nonces: kind.nonces?.(record) ?? [],
+  figures: figuresOf(kind, record),
 });
 
 /** The writes of a commit: what differs from what was loaded, and what ends with it. */

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
 import type { Copy, Kind } from '../protocol/action.ts';
 import type { Shares } from '../protocol/ports.ts';
+import type { Totals } from '../protocol/figures.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
   checkSeed,
@@ -37,6 +38,7 @@ import {
 import { Journal, journalBeside } from './journal.ts';
 import { lastCommit } from './journal-file.ts';
 import type { Sql } from './database.ts';
+import type { Otherwise } from './figures.ts';
 import type { HomeKeys } from './keys.ts';
 import {
   goOn,
@@ -156,7 +158,7 @@ export interface OpenOptions {
   journalDir?: string;
   /** The URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
   store?: string;
-  /** The kinds of all families, asked for only where the store was restored or copied. */
+  /** The kinds of all families, asked for only where the store was restored or copied, or an older program has written it. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
@@ -197,6 +199,8 @@ export interface Home {
   copy(copies: readonly Copy[]): Promise<void>;
   /** What was kept outside the home. */
   copies(): ReturnType<typeof keptCopies>;
+  /** What the figures of its records of a kind come to; `otherwise`: of those that are known to count otherwise (`Ordered.id`). */
+  totals(kind: Pick<Kind<any>, 'name'>, otherwise?: ReadonlyMap<number, Otherwise>): Promise<Totals>;
   /** A consistent copy of the home in a new directory, while others work. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;
   /**
@@ -262,6 +266,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       tell: options.tell ?? (() => {}),
     });
     journal.follow(found.life);
+    await store.count(options.kinds);
     shares = new ShareFolder({
       dir: sharesBeside(dir),
       homeId: id,
@@ -307,6 +312,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
     backup: async (to, { seed }) =>
       (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
+    totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise, options.kinds),
     async reconcile(journals, { complete = false } = {}) {
       const { gather, reconcile, finish } = await import('./reconcile.ts');
       const before = await lostOf(store);

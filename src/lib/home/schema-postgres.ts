@@ -3,9 +3,32 @@
  *
  * What differs: the table of nonces is UNLOGGED, so that no secret gets into the write-ahead log, hence into no replica, base
  * backup or archive. A crash of the server empties it; `shown` is logged, without secrets, so that a reply whose nonces were
- * lost is not given again. Numbers of commits come from a sequence, which nobody waits for.
+ * lost is not given again. Numbers of commits come from a sequence, which nobody waits for; and a sum has a row for each of
+ * some slots, of which a commit takes one that no other is at, for a single row would hold every commit back too.
  */
+import { UNIT } from './figures.ts';
 import { oldReplies } from './replies.ts';
+
+/** Commits that add to one sum at a time; what is more waits for one of them. */
+const SLOTS = 16;
+
+/** The first of the two numbers of an advisory lock on a slot; names of commits are locked by one number, apart from these. */
+const SLOT_LOCK = 17;
+
+/** A trigger that adds all rows of a statement to the sums, or takes them off. */
+const summing = (name: string, event: string, rows: 'NEW' | 'OLD', sign: '+' | '-'): string => `
+  CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF EXISTS (SELECT FROM moved) THEN
+      INSERT INTO total(name, slot, records, units, rest)
+        SELECT name, at.slot, ${sign} count(*), ${sign} sum(value / ${UNIT}), ${sign} sum(value % ${UNIT})
+        FROM moved, (SELECT figure_slot() AS slot) AS at GROUP BY name, at.slot ORDER BY name
+        ON CONFLICT (name, slot) DO UPDATE SET
+          records = total.records + excluded.records, units = total.units + excluded.units, rest = total.rest + excluded.rest;
+    END IF;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER ${name} AFTER ${event} ON figure REFERENCING ${rows} TABLE AS moved
+    FOR EACH STATEMENT EXECUTE FUNCTION ${name}();`;
 
 export const POSTGRES_MIGRATIONS: readonly string[] = [
   `
@@ -130,5 +153,39 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   DROP TABLE opened;
   ALTER TABLE nonce DROP COLUMN reply;
   ${oldReplies((path) => `(text::jsonb #>> '{${path.join(',')}}')`)}
+  `,
+  `
+  CREATE TABLE figure(
+    record BIGINT NOT NULL REFERENCES record ON DELETE CASCADE,
+    name TEXT COLLATE "C" NOT NULL,
+    value BIGINT NOT NULL,
+    PRIMARY KEY (record, name)
+  );
+  CREATE INDEX figure_name ON figure(name, value, record);
+  CREATE TABLE total(
+    name TEXT COLLATE "C" NOT NULL,
+    slot INTEGER NOT NULL,
+    records BIGINT NOT NULL,
+    units BIGINT NOT NULL,
+    rest BIGINT NOT NULL,
+    PRIMARY KEY (name, slot)
+  ) WITH (fillfactor = 50);
+  CREATE FUNCTION figure_slot() RETURNS integer LANGUAGE plpgsql AS $$
+    DECLARE own integer := pg_backend_pid() % ${SLOTS};
+    BEGIN
+      FOR i IN own..own + ${SLOTS - 1} LOOP
+        IF pg_try_advisory_xact_lock(${SLOT_LOCK}, i % ${SLOTS}) THEN RETURN i % ${SLOTS}; END IF;
+      END LOOP;
+      PERFORM pg_advisory_xact_lock(${SLOT_LOCK}, own);
+      RETURN own;
+    END $$;
+  ${summing('figure_added', 'INSERT', 'NEW', '+')}
+  ${summing('figure_gone', 'DELETE', 'OLD', '-')}
+  CREATE FUNCTION figure_fixed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'a figure is replaced, never changed';
+  END $$;
+  CREATE TRIGGER figure_fixed BEFORE UPDATE ON figure FOR EACH ROW EXECUTE FUNCTION figure_fixed();
+  ALTER TABLE record ADD COLUMN counted BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX record_uncounted ON record(id) WHERE counted <> rev;
   `,
 ];

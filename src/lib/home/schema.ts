@@ -7,10 +7,14 @@
  * a claim has one owner, a place of the wallet is used once.
  * What was issued as ecash, or reported to an issuer, never exceeds what was paid, and its issuer never changes; what is
  * owed never falls below what was signed. A note is written once.
+ * What counts in sums (`figures.ts`) is added up as it changes. `record.counted` is the revision whose figures are in: of a
+ * record that a program without figures has written it is another, and the next opening counts it. Where a kind comes to
+ * count otherwise, a migration sets it to 0 for all its records.
  * A reply knows the nonces that its text shows: it is given again only while all of them lie in the store. It is linked to
  * the records of its commit, so that a cancel takes it away and a repeat puts them into the journal again.
  */
 
+import { UNIT } from './figures.ts';
 import { oldReplies } from './replies.ts';
 
 export const MIGRATIONS: readonly string[] = [
@@ -116,5 +120,37 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO shown SELECT reply, of_claim, sighash, pubnonce FROM nonce WHERE reply IN (SELECT key FROM reply);
   ALTER TABLE nonce DROP COLUMN reply;
   ${oldReplies((path) => `json_extract(text, '$.${path.join('.')}')`)}
+  `,
+  `
+  CREATE TABLE figure(
+    record INTEGER NOT NULL REFERENCES record ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (record, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX figure_name ON figure(name, value, record);
+  CREATE TABLE total(
+    name TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    units INTEGER NOT NULL,
+    rest INTEGER NOT NULL,
+    PRIMARY KEY (name, slot)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER figure_added AFTER INSERT ON figure BEGIN
+    INSERT INTO total(name, slot, records, units, rest)
+      VALUES (NEW.name, 0, 1, NEW.value / ${UNIT}, NEW.value % ${UNIT})
+      ON CONFLICT(name, slot) DO UPDATE SET
+        records = records + 1, units = units + excluded.units, rest = rest + excluded.rest;
+  END;
+  CREATE TRIGGER figure_gone AFTER DELETE ON figure BEGIN
+    UPDATE total SET records = records - 1, units = units - OLD.value / ${UNIT}, rest = rest - OLD.value % ${UNIT}
+      WHERE name = OLD.name AND slot = 0;
+    DELETE FROM total WHERE name = OLD.name AND slot = 0 AND records = 0;
+  END;
+  CREATE TRIGGER figure_fixed BEFORE UPDATE ON figure
+    BEGIN SELECT RAISE(ABORT, 'a figure is replaced, never changed'); END;
+  ALTER TABLE record ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX record_uncounted ON record(id) WHERE counted <> rev;
   `,
 ];

@@ -8,6 +8,7 @@ import { canonicalJson } from '../protocol/json.ts';
 import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
+import { heldFigures, putFigures } from './figures.ts';
 import type { StoredAddress } from './store.ts';
 
 export interface Owner {
@@ -48,24 +49,36 @@ export function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly Re
   return ids.map((id) => new Set(rows.filter(({ record }) => record === id).map(({ claim }) => claim as Claim)));
 }
 
+/** What the store holds beside a record that is written over. */
+export interface Beside {
+  claims: ReadonlySet<Claim>;
+  figures: ReadonlyMap<string, bigint>;
+}
+export function* besideOf(ids: readonly (number | undefined)[]): Sql<readonly Beside[]> {
+  const [claims, figures] = yield* together(claimsOf(ids), heldFigures(ids));
+  return ids.map((_, i) => ({ claims: claims[i]!, figures: figures[i]! }));
+}
+
 /**
- * @param ids of the records that are written over, with the claims that each `held`
+ * @param ids of the records that are written over, with what lies beside each
  * @returns the ids of all
  */
 export function* writeRecords(
   writes: readonly Write[],
   ids: readonly (number | undefined)[],
-  held: readonly ReadonlySet<Claim>[],
+  beside: readonly Beside[],
   number: number,
 ): Sql<number[]> {
+  const held = beside.map(({ claims }) => claims);
   const written: number[] = [];
   // All old claims go before new ones come: one commit may hand a claim from one of its records to another.
   for (const [i, { claims, nonces }] of writes.entries()) {
     yield* endNonces([...held[i]!], nonces);
     yield* dropClaims([...held[i]!].filter((claim) => !claims.includes(claim)));
   }
-  for (const [i, { kind, record, row, claims }] of writes.entries()) {
+  for (const [i, { kind, record, row, claims, figures }] of writes.entries()) {
     const id = yield* putRecord(ids[i], kind, record, row, number);
+    yield* putFigures(id, beside[i]!.figures, figures);
     yield* together(...claims.filter((claim) => !held[i]!.has(claim)).map((claim) => addClaim(claim, id)));
     written.push(id);
   }
@@ -73,7 +86,9 @@ export function* writeRecords(
 }
 
 /** Of a record, but for its id. */
-export const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body'.split(' ');
+export const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body counted'.split(
+  ' ',
+);
 const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
 const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
 
@@ -96,6 +111,7 @@ function* putRecord(
     row.issuedSat ?? 0n,
     row.owedSat ?? null,
     canonicalJson(record),
+    number,
   ];
   if (id === undefined) return (yield* get(INSERT, ...values))!['id'] as number;
   yield* put(UPDATE, ...values, id);
@@ -142,7 +158,8 @@ export function* touch(nonces: readonly NonceId[], writes: readonly Write[], num
   const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));
   if (claims.length === 0) return;
   const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
-  yield* put(`UPDATE record SET rev = ? WHERE id IN (${records})`, number, ...claims);
+  const counted = 'CASE WHEN counted = rev THEN ? ELSE counted END';
+  yield* put(`UPDATE record SET rev = ?, counted = ${counted} WHERE id IN (${records})`, number, number, ...claims);
 }
 
 /** The first of these nonces that is not open, or stands there twice. */

@@ -9,16 +9,18 @@
  * promises (`schema.ts`), copies and restores (`identity.ts`).
  */
 import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Totals } from '../protocol/figures.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, put, together, type Database, type Sql } from './database.ts';
+import { all, get, marks, put, together, type Database, type Row, type Sql } from './database.ts';
+import { countRecords, figureName, isUncounted, totalsOf, type Otherwise } from './figures.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
 import {
   addAddress,
   addNote,
-  claimsOf,
+  besideOf,
   consumedOf,
   endNonce,
   idOf,
@@ -32,7 +34,7 @@ import {
 import { untilWon } from './race.ts';
 import { forget, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
-import type { CommitWatch, HomeStore, Listed, StoredAddress, StoreSecrets } from './store.ts';
+import type { CommitWatch, HomeStore, Listed, Ordered, StoredAddress, StoreSecrets, Stretch } from './store.ts';
 
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
@@ -127,10 +129,10 @@ export class SqlStore implements HomeStore {
       });
 
     const written = writes.map((write) => idOf(write, owners));
-    const [number, held] = yield* together(this.#db.counter.next(), claimsOf(written));
+    const [number, beside] = yield* together(this.#db.counter.next(), besideOf(written));
     yield* touch([...spends, ...opens], writes, number);
     for (const nonce of spends) yield* endNonce(nonce);
-    const ids = yield* writeRecords(writes, written, held, number);
+    const ids = yield* writeRecords(writes, written, beside, number);
     yield* forget(reply, ids);
     yield* together(...notes.map(addNote));
     for (const [i, nonce] of opens.entries()) {
@@ -175,10 +177,49 @@ export class SqlStore implements HomeStore {
 
   async #listed(where: string, ...values: string[]): Promise<readonly Listed[]> {
     const sql = `SELECT kind, name, state, rev, body FROM record ${where} ORDER BY id`;
-    const rows = await this.#db.ask(() => all(sql, ...values));
-    const lazily = (row: object, body: string) =>
-      Object.defineProperty(row, 'record', { get: () => parseJson(body), enumerable: true }) as Listed;
-    return rows.map(({ body, ...row }) => lazily(row, body as string));
+    return (await this.#db.ask(() => all(sql, ...values))).map((row) => lazily<Listed>(row));
+  }
+
+  async inOrder(
+    kind: Pick<Kind<any>, 'name'>,
+    figure: string,
+    { after, upTo, most }: Stretch,
+  ): Promise<readonly Ordered[]> {
+    const name = figureName(kind, figure);
+    const { value, id } = after ?? { value: -1n, id: 0 };
+    const until = upTo === undefined ? '' : 'AND value <= ?';
+    const sql = `SELECT id, value, kind, record.name, state, rev, body FROM figure JOIN record ON record.id = figure.record
+      WHERE figure.name = ? AND (figure.value, figure.record) > (?, ?) ${until}
+      ORDER BY figure.value, figure.record LIMIT ?`;
+    const rows = await this.#db.ask(() => all(sql, name, value, id, ...(upTo === undefined ? [] : [upTo]), most));
+    return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
+  }
+
+  /**
+   * The sums over all records of a kind.
+   * @param otherwise records that are known to count otherwise than they say, by the store's numbers
+   * @param kinds asked for only where a program that keeps no figures has written
+   */
+  async totals(
+    kind: Pick<Kind<any>, 'name'>,
+    otherwise: ReadonlyMap<number, Otherwise>,
+    kinds: () => Promise<readonly Kind<any>[]>,
+  ): Promise<Totals> {
+    const { found } = await untilWon(async () => {
+      const [sums, uncounted] = await this.#db.ask(() => together(totalsOf(kind, otherwise), isUncounted()));
+      return uncounted ? void (await this.count(kinds)) : { found: sums };
+    });
+    return found;
+  }
+
+  /**
+   * Counts what a program has written that keeps no figures; all of it or nothing.
+   * @throws Refusal `store-newer` for a record of an unknown kind
+   */
+  async count(kinds: () => Promise<readonly Kind<any>[]>): Promise<void> {
+    if (!(await this.#db.ask(isUncounted))) return;
+    const known = await kinds();
+    await this.#surely('all', () => countRecords(known));
   }
 
   async fresh(count: number): Promise<readonly OwnAddress[]> {
@@ -288,6 +329,14 @@ export class SqlStore implements HomeStore {
   close(): void {
     this.#db.close();
   }
+}
+
+/** A row of the table `record`, whose body is parsed when it is asked for. */
+function lazily<L extends Listed>({ body, ...row }: Row): L {
+  return Object.defineProperty(row, 'record', {
+    get: () => parseJson(body as string),
+    enumerable: true,
+  }) as unknown as L;
 }
 
 /** The name under which commits that use addresses wait for each other. */

@@ -10,7 +10,7 @@ import { letGoBy, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
 import type { Lost, Settled } from './lost.ts';
 import { forgetAll } from './replies.ts';
-import { claimsOf, dropClaims, ownersOf, writeRecords } from './sql-pieces.ts';
+import { besideOf, claimsOf, dropClaims, ownersOf, writeRecords } from './sql-pieces.ts';
 
 export interface Standing {
   /** Where it lay. */
@@ -105,7 +105,7 @@ function* recordAt(id: number, known: ReadonlyMap<string, Kind<any>>): Sql<{ kin
 function* restore(id: number, known: ReadonlyMap<string, Kind<any>>, number: number): Sql<readonly HeldRecord[]> {
   const { kind, record: before } = yield* recordAt(id, known);
   const record = kind.restored(before);
-  yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* claimsOf([id]), number);
+  yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* besideOf([id]), number);
   return letGoBy(kind, before, record);
 }
 
@@ -115,7 +115,7 @@ function* release({ claim, kind }: HeldRecord, number: number): Sql<readonly Hel
   if (held?.kind !== kind.name || !kind.released) return [];
   const before: unknown = kind.parse(parseJson(held.body));
   const record: unknown = kind.released(before);
-  yield* writeRecords([writeOf(kind, record, null, 0)], [held.id], yield* claimsOf([held.id]), number);
+  yield* writeRecords([writeOf(kind, record, null, 0)], [held.id], yield* besideOf([held.id]), number);
   return letGoBy(kind, before, record);
 }
 

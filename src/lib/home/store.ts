@@ -3,7 +3,7 @@
  *
  * Not here: the logic (`sql-store.ts`), the databases (`sqlite.ts`, `postgres.ts`).
  */
-import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Hex, Kind, OwnAddress, WalletPath } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
 import type { Store } from '../protocol/ports.ts';
 import type { WalletScript } from './keys.ts';
@@ -16,6 +16,20 @@ export interface Listed {
   /** Parsed when it is asked for: most looks at many find few that have changed. */
   readonly record: Json;
 }
+/** A record by one of its figures. */
+export interface Ordered extends Listed {
+  /** A number of the store's own. */
+  id: number;
+  value: bigint;
+}
+/** A part of a list in the order of a figure. */
+export interface Stretch {
+  /** The last one that is not wanted. */
+  after?: Pick<Ordered, 'id' | 'value'> | undefined;
+  /** The largest figure that is wanted. */
+  upTo?: bigint;
+  most: number;
+}
 export interface StoredAddress extends OwnAddress {
   script: Hex;
 }
@@ -27,6 +41,8 @@ export interface HomeStore extends Store {
   unissued(issuer: string): Promise<readonly Listed[]>;
   /** The records whose name begins so; none for a prefix of fewer than 8 hex digits. */
   byName(prefix: string): Promise<readonly Listed[]>;
+  /** The records of a kind that have this figure, the smallest first. */
+  inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]>;
   /** The addresses in use, by chain and index. */
   addresses(): Promise<readonly StoredAddress[]>;
   /** Marks places as used; those that are already used stay as they are. */

@@ -6,75 +6,16 @@
  * Not here: how messages are signed (`seal.ts`), stored (`home/`) or printed (`cli/`).
  */
 import type { Json } from './json.ts';
+import type { Claim, Hex, Kind, RecordRow } from './kind.ts';
 import { Refusal } from './refusal.ts';
+
+export type { Claim, HeldRecord, Hex, Kind, RecordRow } from './kind.ts';
 
 /** A role in a contract: payer, payee, operator, owner … */
 export type Party = string;
-export type Hex = string;
 /** A PSBT in base64. */
 export type Psbt = string;
 export type Psbts = Readonly<Record<string, Psbt>>;
-
-/**
- * A name by which a record is found and that no second record of this home may hold.
- * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it; `share:NAME` is a file with a secret that
- * the store must never hold, and is destroyed when no record names it any more.
- */
-export type Claim =
-  `${'id' | 'key' | 'coin' | 'quote' | 'keyset' | 'share' | 'hash' | 'coin-id' | 'funding'}:${string}`;
-
-/** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
-export interface Kind<R> {
-  name: string;
-  parse(json: unknown): R;
-  claims(record: R): readonly Claim[];
-  /** The signature hashes whose nonces may be open for the record: every other one ends with the commit that writes it. */
-  nonces?(record: R): readonly Hex[];
-  /** The claim that a record holds from first to last and no other ever does, where two records may have one name. */
-  key?(record: R): Claim;
-  /** What the store holds beside the record, so that its schema can guard it. */
-  row(record: R): RecordRow;
-  /** What becomes of a record whose store was restored from a backup or copied: open offers and proposals end. */
-  restored(record: R): R;
-  /**
-   * What two versions of one record know together: of a restored store and its journal, both as `restored` left them. Whatever
-   * only grows is the larger. The second was written later, as far as can be known. Absent: the one that is further, by its row.
-   */
-  merged?(mine: R, other: R): R;
-  /** A restored record once its owner has said that nothing is missing at the end of the journal. Absent: that changes nothing. */
-  completed?(record: R): R;
-  /** A record that comes back from a journal where another one has taken a claim of its own since: what it is without that. */
-  beside?(record: R): R;
-  /** A record of the store that holds a claim of one that comes back, and is the one to yield: what it is without that claim. */
-  yields?(mine: R, to: R): R | undefined;
-  /** Records that were begun with this one: they end with the commit after which this one holds them no more. */
-  holds?(record: R): readonly HeldRecord[];
-  /** A held record once its holder has let go of it. */
-  released?(record: R): R;
-}
-/** A record that another one holds, by one of its claims. */
-export interface HeldRecord {
-  claim: Claim;
-  kind: Kind<any>;
-}
-
-export interface RecordRow {
-  /** The name under which people see it: a contract id, or the own key before there is one. */
-  name: Hex;
-  state: string;
-  /** What the counterparty was paid, or has been signed: the store refuses to lower it. */
-  highSat: bigint;
-  /** The most that `highSat` may reach. */
-  limitSat: bigint;
-  /** Ecash that was issued, or reported to its issuer, for what was paid: never above `highSat`, never lower than before. */
-  issuedSat?: bigint;
-  /** Who issues it: fixed with the record. */
-  issuer?: string;
-  /** What a payer owes in all, where others may raise it: never below `highSat` nor above `limitSat`, never lower than before. */
-  owedSat?: bigint;
-  /** Left for good: the store refuses to leave this state for a state that is not left for good. */
-  left: boolean;
-}
 
 /** The records of an action by role: { contract }, { contract, next }. */
 export type Records = Readonly<Record<string, object>>;

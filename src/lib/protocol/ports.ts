@@ -22,6 +22,7 @@ import type {
   Seen,
 } from './action.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
+import type { Figures } from './figures.ts';
 import type { Json } from './json.ts';
 import type { ServedAction, ServedRow } from './served.ts';
 
@@ -70,6 +71,8 @@ export interface Commit {
     claims: readonly Claim[];
     /** The signature hashes whose nonces stay open for the record; all others end. */
     nonces: readonly Hex[];
+    /** What of the record counts in sums, by the names that the store has for it. */
+    figures: Figures;
   }[];
   opens: readonly OpenNonce[];
   /** Nonces that were opened before and that the reply shows again. */

@@ -4,22 +4,32 @@
  *
  * Pure. Not here: looking (`metrics.ts`), what a sum means (`credit/liquidity.ts`).
  */
-import { deadlineHeight } from '../credit/checks.ts';
-import { exitable, liquidity, type Liquidity } from '../credit/liquidity.ts';
+import { liquidityOf, type Liquidity } from '../credit/liquidity.ts';
 import type { Credit } from '../credit/records.ts';
-import type { ExitFacts } from '../credit/standing.ts';
 import type { Role } from '../credit/terms.ts';
+import { totalOf, type Totals } from '../protocol/figures.ts';
 
 export interface GaugeNow {
   name: string;
   help: string;
   values: readonly { labels?: Readonly<Record<string, string>>; value: number }[];
 }
-/** What a look has found; undefined: store or node did not answer. */
+/** What a look has found. */
 export interface Looked {
   network: string;
-  records: readonly Credit[] | undefined;
-  facts: ExitFacts | undefined;
+  /** What the records say; undefined: the store did not answer. */
+  stored: Totals | undefined;
+  /** Height of the newest block; undefined: the node did not answer. */
+  tip: number | 'not-checked' | undefined;
+  /** With what a node knows of their coins; undefined: it has not been asked for all of them yet. */
+  chain: ByChain | undefined;
+}
+export interface ByChain {
+  /** The height at which the node was asked. */
+  at: number | 'not-checked';
+  totals: Totals;
+  /** The nearest height at which the home must exit; undefined where it has nothing to exit with. */
+  deadline: number | undefined;
 }
 
 type Sum = Extract<keyof Liquidity, `${string}_sat`>;
@@ -55,15 +65,14 @@ const STATES: Readonly<Record<Credit['state'], readonly Role[]>> = {
   exiting: BOTH,
   cancelled: BOTH,
 };
-const UNKNOWN: ExitFacts = { tip: 'not-checked', coins: 'not-checked', known: 'not-checked' };
 
-export function gaugesOf({ network, records, facts }: Looked): GaugeNow[] {
+export function gaugesOf({ network, stored, tip, chain }: Looked): GaugeNow[] {
   return [
-    one('store_up', 'Whether the store of the home answers.', Number(records !== undefined)),
-    one('chain_up', 'Whether the node answers; 1 with a fixed height.', Number(facts !== undefined)),
-    ...(facts && facts.tip !== 'not-checked' ? [one('tip_height', 'Height of the newest block.', facts.tip)] : []),
-    ...(records ? [contracts(records), ...sums(liquidity(network, records, UNKNOWN), OF_STORE)] : []),
-    ...(records && facts ? [...sums(liquidity(network, records, facts), OF_CHAIN), ...deadline(records, facts)] : []),
+    one('store_up', 'Whether the store of the home answers.', Number(stored !== undefined)),
+    one('chain_up', 'Whether the node answers; 1 with a fixed height.', Number(tip !== undefined)),
+    ...(typeof tip === 'number' ? [one('tip_height', 'Height of the newest block.', tip)] : []),
+    ...(stored ? [contracts(stored), ...sums(liquidityOf(network, 'not-checked', stored), OF_STORE)] : []),
+    ...(chain ? ofChain(network, chain, tip) : []),
   ];
 }
 
@@ -76,20 +85,18 @@ const one = (name: string, help: string, value: number): GaugeNow => ({
 const sums = (found: Liquidity, of: Readonly<Partial<Record<Sum, string>>>): GaugeNow[] =>
   Object.entries(of).map(([field, help]) => one(`${field}s`, help, Number(found[field as Sum])));
 
-function contracts(records: readonly Credit[]): GaugeNow {
-  const of = Map.groupBy(records, ({ role, state }) => `${role} ${state}`);
+function contracts(stored: Totals): GaugeNow {
   const values = Object.entries(STATES).flatMap(([state, roles]) =>
-    roles.map((role) => ({ labels: { role, state }, value: of.get(`${role} ${state}`)?.length ?? 0 })),
+    roles.map((role) => ({ labels: { role, state }, value: totalOf(stored, `${role} ${state}`).records })),
   );
   return { name: 'spillway_contracts', help: 'Credit contracts of this home, by its role and their state.', values };
 }
 
-/** Of the contracts that have something to exit with; none without one. */
-function deadline(records: readonly Credit[], facts: ExitFacts): GaugeNow[] {
-  const { tip } = facts;
-  const heights = exitable(records, facts).map(({ terms }) => deadlineHeight(terms));
-  if (tip === 'not-checked' || heights.length === 0) return [];
-  const next = heights.reduce((a, b) => Math.min(a, b));
-  const help = 'Blocks until the next height at which this home must exit; negative once it has passed.';
-  return [one('next_deadline_blocks', help, next - tip)];
+function ofChain(network: string, { at, totals, deadline }: ByChain, tip: Looked['tip']): GaugeNow[] {
+  const all = sums(liquidityOf(network, at, totals), OF_CHAIN);
+  const looked = 'Height at which the node was asked for the coins of all contracts, for the sums that need it.';
+  if (typeof at === 'number') all.push(one('coins_height', looked, at));
+  const next = 'Blocks until the next height at which this home must exit; negative once it has passed.';
+  if (deadline !== undefined && typeof tip === 'number') all.push(one('next_deadline_blocks', next, deadline - tip));
+  return all;
 }

@@ -5,15 +5,17 @@
  * A label never holds what a peer wrote: type and step are of the tables, codes of `ERRORS`. A scrape is always answered: what
  * store or node do not say within a while is left out, and `spillway_store_up` or `spillway_chain_up` is 0.
  */
-import { contractsReader, exitFacts } from '../cli/contracts.ts';
 import { failureOf } from '../cli/errors.ts';
+import { lookOver, nextDeadline } from '../cli/look.ts';
 import { note } from '../cli/output.ts';
 import { allTables } from '../cli/tables.ts';
+import { creditKind } from '../credit/records.ts';
 import type { Home } from '../home/home.ts';
+import type { Facts } from '../protocol/action.ts';
 import { isServed } from '../protocol/served.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import type { Entry } from './desk.ts';
-import { gaugesOf, type Looked } from './figures.ts';
+import { gaugesOf, type ByChain, type Looked } from './figures.ts';
 import { onceABlock } from './once-a-block.ts';
 import { shared } from './shared.ts';
 
@@ -87,17 +89,26 @@ export async function metricsOf(look: () => Promise<Looked>): Promise<Metrics> {
   };
 }
 
-/** Looks at store and chain for as many scrapes as there are at a time. Never rejects: what fails is told on stderr. */
+/**
+ * Looks at store and chain for as many scrapes as there are at a time. Never rejects: what fails is told on stderr. What the
+ * records say is asked of the store each time, as sums; the coins of the contracts are looked at once a block.
+ */
 export function lookAt(home: Home, source: FactSource): () => Promise<Looked> {
-  const held = onceABlock(source);
-  const contracts = shared(contractsReader(home), LOOK_MS);
-  const facts = shared(async () => {
-    const open = (await contracts().catch(() => [])).filter(({ record }) => !('settled' in record && record.settled));
-    return exitFacts(held, open);
-  }, LOOK_MS);
+  const height = shared(async () => (await source.facts({ tip: true })).facts.tip ?? 'not-checked', LOOK_MS);
+  const coins = onceABlock(() => lookOver(home.store, source), tell);
+  const byChain = async (tip: Facts['tip']): Promise<ByChain | undefined> => {
+    const look = await coins(tip);
+    if (!look) return undefined;
+    const [totals, deadline] = [await home.totals(creditKind, look.otherwise), await nextDeadline(home.store, look)];
+    return { at: look.tip, totals, deadline };
+  };
   return shared(async () => {
-    const [records, chain] = await Promise.all([patient('the store', contracts()), patient('the node', facts())]);
-    return { network: home.network, records: records?.map(({ record }) => record), facts: chain };
+    const [stored, tip] = await Promise.all([
+      patient('the store', home.totals(creditKind)),
+      patient('the node', height()),
+    ]);
+    const chain = stored && tip !== undefined ? await patient('the store', byChain(tip)) : undefined;
+    return { network: home.network, stored, tip, chain };
   }, LOOK_MS);
 }
 
@@ -111,10 +122,14 @@ async function patient<T>(what: string, promise: Promise<T>): Promise<T | undefi
   try {
     return await Promise.race([promise, late.promise]);
   } catch (error) {
-    const { code, message } = failureOf(error);
-    note(`metrics: ${code}: ${message}`);
+    tell(error);
     return undefined;
   } finally {
     clearTimeout(timer);
   }
+}
+
+function tell(error: unknown): void {
+  const { code, message } = failureOf(error);
+  note(`metrics: ${code}: ${message}`);
 }

@@ -1,65 +1,48 @@
 /**
- * Facts for somebody who asks again and again for the same coins: the node is asked for its height each time, and for a
- * coin or transaction once a block, and again after a while, for a block may be replaced by another of its height.
+ * A long look for somebody who asks again and again: one a block, and again after a while, for a block may be replaced by
+ * another of its height. It goes on beside whatever else there is to do; who asks waits for it a moment, and is given what was
+ * found last where it takes longer.
  *
  * Good for figures, not for decisions: what the mempool spends is seen a block later.
  */
+import type { Facts } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
-import type { Facts, Queries } from '../protocol/action.ts';
-import type { FactSource } from '../protocol/ports.ts';
 
 /** How old an answer may be. */
 export const HELD_LIMITS = { age: { unit: 'milliseconds', most: 600_000 } } satisfies Limits;
+/** How long one waits for a look. */
+const MOMENT_MS = 1_000;
 
-export function onceABlock(source: FactSource, now = () => performance.now()): FactSource {
-  const coins = new Held<'coins'>(source, 'coins');
-  const known = new Held<'known'>(source, 'known');
-  let height: Facts['tip'] | undefined;
-  let since = -Infinity;
-  return {
-    async facts(queries) {
-      const { facts, checks } = await source.facts({ tip: true });
-      if (facts.tip !== height || !allows(HELD_LIMITS.age, now() - since)) {
-        [height, since] = [facts.tip, now()];
-        coins.forget();
-        known.forget();
-      }
-      if (queries.coins) facts.coins = await coins.of(queries.coins);
-      if (queries.known) facts.known = await known.of(queries.known);
-      return { facts, checks };
-    },
-    ...(source.spends && { spends: (gone) => source.spends!(gone) }),
+/**
+ * @param failed is told why a look came to nothing
+ * @returns what is asked with the height that is known now; undefined where nothing was found yet, or the last look failed
+ */
+export function onceABlock<T>(
+  look: () => Promise<T>,
+  failed: (error: unknown) => void,
+  now = () => performance.now(),
+): (tip: Facts['tip']) => Promise<T | undefined> {
+  let held: { found: T; tip: Facts['tip']; at: number } | undefined;
+  let looking: Promise<void> | undefined;
+  return async (tip) => {
+    if (looking || held?.tip !== tip || !allows(HELD_LIMITS.age, now() - held.at)) {
+      looking ??= look()
+        .then((found) => void (held = { found, tip, at: now() }))
+        .catch((error: unknown) => {
+          // What was found before is old by now, and must not pass for new.
+          held = undefined;
+          failed(error);
+        })
+        .finally(() => (looking = undefined));
+      await aMoment(looking);
+    }
+    return held?.found;
   };
 }
 
-type Asked = 'coins' | 'known';
-type Answers<Q extends Asked> = Exclude<Facts[Q], 'not-checked'>;
-type Answer<Q extends Asked> = Answers<Q> extends ReadonlyMap<string, infer A> ? A : never;
-
-/** What was answered; undefined for what the node could not tell. */
-class Held<Q extends Asked> {
-  readonly #source: FactSource;
-  readonly #query: Q;
-  #held = new Map<string, Answer<Q> | undefined>();
-
-  constructor(source: FactSource, query: Q) {
-    this.#source = source;
-    this.#query = query;
-  }
-
-  forget(): void {
-    this.#held = new Map();
-  }
-
-  async of(names: Queries[Q]): Promise<Facts[Q]> {
-    const held = this.#held;
-    const asked = names.filter((name) => !held.has(name));
-    if (asked.length > 0) {
-      const found = (await this.#source.facts({ [this.#query]: asked })).facts[this.#query];
-      if (found === undefined || found === 'not-checked') return 'not-checked' as Facts[Q];
-      for (const name of asked) held.set(name, (found as ReadonlyMap<string, Answer<Q>>).get(name));
-    }
-    const told = names.flatMap((name) => (held.get(name) === undefined ? [] : [[name, held.get(name)!] as const]));
-    return new Map(told) as unknown as Facts[Q];
-  }
+async function aMoment(promise: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, MOMENT_MS);
+  await Promise.race([promise, late.promise]);
+  clearTimeout(timer);
 }

@@ -1,0 +1,67 @@
+/**
+ * What of a credit contract counts in the sums of its home: the figures of `liquidity`, of the metrics and of `status`.
+ *
+ * The store adds up what follows from the records alone. A node knows more of some (a coin that is spent, and not finally
+ * yet): the same function says what such a contract counts then, and a report puts the one in place of the other.
+ *
+ *   ROLE STATE      1: how many contracts there are
+ *   locked_sat      capacity of what this home is paid over and whose coin is not known to be spent
+ *   exits DAY       what was paid over these, by the day of the deadline; absent_sat: what of it has no coin on the chain
+ *   pending_sat, settled_sat, lost_sat, issued_sat, unissued_sat, signed_sat, owed_sat, left_sat   as `Liquidity` has them
+ *   deadline        a height: the contract has something to exit with until then
+ *   expiry          a height: any other contract that may yet be settled
+ */
+import type { Figures } from '../protocol/figures.ts';
+import { deadlineHeight } from './checks.ts';
+import { isFunded, issuedOf, type Credit, type FundedCredit, type PayeeCredit, type PayerCredit } from './states.ts';
+import { hasLapsed, isDead, standingOf, type ExitFacts } from './standing.ts';
+
+/** A day is so many blocks, from a multiple of it. */
+export const DAY = 144;
+export const dayOf = (height: number): number => Math.floor(height / DAY) * DAY;
+
+/** What a record alone says. */
+const UNSEEN: ExitFacts = { tip: 'not-checked', coins: 'not-checked', known: 'not-checked' };
+
+/** Is anything of it still to be settled, as far as record and chain say? */
+export function isLive(c: FundedCredit, facts: ExitFacts): boolean {
+  if (hasLapsed(c, facts)) return false;
+  const { is } = standingOf(c, facts);
+  return is === 'live' || (is === 'absent' && !isDead(c, facts));
+}
+
+export function figuresOf(c: Credit, facts: ExitFacts = UNSEEN): Figures {
+  const counted = { [`${c.role} ${c.state}`]: 1n };
+  if (!isFunded(c)) return counted;
+  const figures = { ...counted, ...(c.role === 'payee' ? ofPayee(c, facts) : ofPayer(c, facts)) };
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== 0n));
+}
+
+function ofPayee(c: PayeeCredit, facts: ExitFacts): Figures {
+  const { is, settledSat, lostSat } = standingOf(c, facts);
+  return {
+    ...(isLive(c, facts) && {
+      locked_sat: c.terms.capacity_sat,
+      [`exits ${dayOf(deadlineHeight(c.terms))}`]: c.paidSat,
+      absent_sat: is === 'absent' ? c.paidSat : 0n,
+    }),
+    pending_sat: is === 'pending' ? c.paidSat : 0n,
+    settled_sat: settledSat,
+    lost_sat: lostSat,
+    ...(c.terms.ecash !== 'none' && { issued_sat: issuedOf(c), unissued_sat: c.paidSat - issuedOf(c) }),
+    ...(c.paidSat > 0n && isLive(c, facts) ? { deadline: BigInt(deadlineHeight(c.terms)) } : untilExpiry(c)),
+  };
+}
+
+function ofPayer(c: PayerCredit, facts: ExitFacts): Figures {
+  return {
+    ...(isLive(c, facts) && {
+      signed_sat: c.signedMaxSat,
+      owed_sat: c.owedSat === null ? 0n : c.owedSat - c.signedMaxSat,
+      left_sat: c.terms.capacity_sat - c.signedMaxSat,
+    }),
+    ...untilExpiry(c),
+  };
+}
+
+const untilExpiry = (c: FundedCredit): Figures => (c.settled ? {} : { expiry: BigInt(c.terms.expiry) });

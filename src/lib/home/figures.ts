@@ -1,0 +1,116 @@
+/**
+ * Sums over all records of a home, kept by the store as records change: no report walks over the records for them.
+ *
+ * A kind names the figures of a record (`Kind.figures`). Each is a row of the table `figure`, replaced in the commit that
+ * writes the record, and triggers of the schema add these rows up by name in `total`. A sum is kept in two parts, billions
+ * and the rest, so that no figure that a stranger has chosen makes it too large for the database. By the index over names
+ * and values records are also found in the order of a figure, the nearest deadline first.
+ * Not here: what counts (each family's `figures`), the triggers (`schema.ts`, `schema-postgres.ts`).
+ */
+import type { Kind } from '../protocol/action.ts';
+import { Tally, type Figures, type Totals } from '../protocol/figures.ts';
+import { parseJson } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
+
+/** Of a sum, what is counted apart from the rest. */
+export const UNIT = 1_000_000_000;
+/** Records that are counted at a time. */
+const PAGE = 500;
+
+/** The figures of one record as the store names them: behind the name of its kind. */
+export const figuresOf = <R>(kind: Kind<R>, record: R): Figures =>
+  Object.fromEntries(
+    Object.entries(kind.figures?.(record) ?? {}).flatMap(([name, value]) =>
+      value === 0n ? [] : [[figureName(kind, name), value]],
+    ),
+  );
+export const figureName = (kind: Pick<Kind<any>, 'name'>, name: string): string => `${kind.name} ${name}`;
+
+type Held = ReadonlyMap<string, bigint>;
+
+/** The figures that the store holds of each of these records: none of one that is not there yet. */
+export function* heldFigures(ids: readonly (number | undefined)[]): Sql<readonly Held[]> {
+  const known = ids.filter((id) => id !== undefined);
+  if (known.length === 0) return ids.map(() => new Map());
+  const rows = yield* all(`SELECT record, name, value FROM figure WHERE record IN (${marks(known)})`, ...known);
+  const of = Map.groupBy(rows, ({ record }) => record as number);
+  return ids.map((id) => new Map((of.get(id ?? -1) ?? []).map((row) => [row['name'] as string, bigint(row, 'value')])));
+}
+
+/** Replaces what has changed of the figures of a record. */
+export function* putFigures(id: number, held: Held, figures: Figures): Sql<void> {
+  const gone = [...held].flatMap(([name, value]) => (figures[name] === value ? [] : [name]));
+  const fresh = Object.entries(figures).filter(([name, value]) => held.get(name) !== value);
+  if (gone.length > 0) yield* put(`DELETE FROM figure WHERE record = ? AND name IN (${marks(gone)})`, id, ...gone);
+  if (fresh.length === 0) return;
+  const rows = fresh.map(() => '(?, ?, ?)').join(', ');
+  yield* put(`INSERT INTO figure(record, name, value) VALUES ${rows}`, ...fresh.flatMap((figure) => [id, ...figure]));
+}
+
+/** Whether a program that keeps no figures has written any record. */
+export function* isUncounted(): Sql<boolean> {
+  return (yield* get('SELECT 1 FROM record WHERE counted <> rev LIMIT 1')) !== undefined;
+}
+
+/**
+ * Counts what a program that keeps no figures has written.
+ * @throws Refusal `store-newer` for a record of an unknown kind
+ */
+export function* countRecords(kinds: readonly Kind<any>[]): Sql<void> {
+  const known = new Map(kinds.map((kind) => [kind.name, kind]));
+  for (;;) {
+    const rows = yield* all(`SELECT id, kind, body FROM record WHERE counted <> rev ORDER BY id LIMIT ${PAGE}`);
+    if (rows.length === 0) return;
+    const ids = rows.map(({ id }) => id as number);
+    const held = yield* heldFigures(ids);
+    for (const [i, { kind: name, body }] of rows.entries()) {
+      const kind = known.get(name as string);
+      if (!kind)
+        throw new Refusal('store-newer', `this store holds a record of the unknown kind '${String(name)}'`, {
+          hint: 'open it with the version of spillway that wrote it',
+        });
+      yield* putFigures(ids[i]!, held[i]!, figuresOf(kind, kind.parse(parseJson(body as string))));
+    }
+    yield* put(`UPDATE record SET counted = rev WHERE id IN (${marks(ids)})`, ...ids);
+  }
+}
+
+/** What is known of a record beyond what it says, as long as it is of this revision: what it counts by itself, and with that. */
+export interface Otherwise {
+  rev: number;
+  was: Figures;
+  is: Figures;
+}
+
+/** The sums over all records of a kind, some of which are known to count otherwise. */
+export function* totalsOf(kind: Pick<Kind<any>, 'name'>, otherwise: ReadonlyMap<number, Otherwise>): Sql<Totals> {
+  const parts: number[][] = [];
+  for (let ids = [...otherwise.keys()]; ids.length > 0; ids = ids.slice(PAGE)) parts.push(ids.slice(0, PAGE));
+  const [found, ...revisions] = yield* together(sums(kind), ...parts.map(revisionsOf));
+  const tally = new Tally(found);
+  const current = new Map(revisions.flatMap((part) => [...part]));
+  for (const [id, { rev, was, is }] of otherwise) if (current.get(id) === rev) tally.take(was).add(is);
+  return tally.totals();
+}
+
+function* revisionsOf(ids: readonly number[]): Sql<ReadonlyMap<number, number>> {
+  const rows = yield* all(`SELECT id, rev FROM record WHERE id IN (${marks(ids)})`, ...ids);
+  return new Map(rows.map(({ id, rev }) => [id as number, rev as number]));
+}
+
+function* sums(kind: Pick<Kind<any>, 'name'>): Sql<Totals> {
+  const parts = ['records', 'units', 'rest'].map((part) => `CAST(sum(${part}) AS BIGINT) AS ${part}`).join(', ');
+  const sql = `SELECT name, ${parts} FROM total WHERE name >= ? AND name < ? GROUP BY name HAVING sum(records) <> 0`;
+  const first = figureName(kind, '');
+  // '!' follows the space behind the name of the kind.
+  const rows = yield* all(sql, first, `${kind.name}!`);
+  return new Map(
+    rows.map((row) => [
+      (row['name'] as string).slice(first.length),
+      { records: Number(row['records']), sum: bigint(row, 'units') * BigInt(UNIT) + bigint(row, 'rest') },
+    ]),
+  );
+}
+
+const bigint = (row: Row, column: string): bigint => BigInt(row[column] as number);

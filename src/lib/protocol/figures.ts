@@ -1,0 +1,48 @@
+/**
+ * What is counted: named numbers of one record, and what they come to over many.
+ *
+ * A name is added up over all records that have it, so what is to be known apart (a state, a day) is part of the name.
+ * Not here: what counts (each family's `Kind.figures`), the sums that the store keeps (`home/figures.ts`).
+ */
+
+/** Of one record; what is 0 is left out. */
+export type Figures = Readonly<Record<string, bigint>>;
+
+/** How many records have a figure, and what it comes to over all of them. */
+export interface Total {
+  records: number;
+  sum: bigint;
+}
+/** By name; what no record has is left out. */
+export type Totals = ReadonlyMap<string, Total>;
+
+const NONE: Total = { records: 0, sum: 0n };
+export const totalOf = (totals: Totals, name: string): Total => totals.get(name) ?? NONE;
+
+/** Sums in the making. */
+export class Tally {
+  readonly #totals = new Map<string, Total>();
+
+  constructor(begun: Totals = new Map()) {
+    for (const [name, total] of begun) this.#totals.set(name, total);
+  }
+  add(figures: Figures): this {
+    return this.#put(figures, 1);
+  }
+  /** Takes off what was added. */
+  take(figures: Figures): this {
+    return this.#put(figures, -1);
+  }
+  #put(figures: Figures, times: 1 | -1): this {
+    for (const [name, value] of Object.entries(figures)) {
+      const { records, sum } = totalOf(this.#totals, name);
+      const total = { records: records + times, sum: sum + BigInt(times) * value };
+      if (total.records === 0) this.#totals.delete(name);
+      else this.#totals.set(name, total);
+    }
+    return this;
+  }
+  totals(): Totals {
+    return this.#totals;
+  }
+}
