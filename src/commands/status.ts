@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag } from '../lib/cli/contract-flags.ts';
-import { contractsOf, exitFacts, statecoinLines } from '../lib/cli/contracts.ts';
+import { contractsNamed, contractsOf, exitFacts, statecoinLines } from '../lib/cli/contracts.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { note, print } from '../lib/cli/output.ts';
@@ -41,7 +41,7 @@ export default class Status extends BaseCommand {
     const { flags } = await this.parse(Status);
     await withHome(flags, async (home) => {
       const wanted = await contractNamed(home, flags.contract);
-      const contracts = (await contractsOf(home)).filter(({ name }) => wanted === undefined || name === wanted);
+      const contracts = wanted === undefined ? await contractsOf(home) : await contractsNamed(home, wanted);
       const { source } = await portsOf(home, flags, this.argv);
       const facts = await exitFacts(source, contracts);
       const credits = contracts.map(({ name, record }) => {
@@ -50,8 +50,7 @@ export default class Status extends BaseCommand {
           line.float = floatOf(record, flags.float, flags.tokens);
         return line;
       });
-      const coins = (await statecoinLines(home, source)).filter((l) => wanted === undefined || l.contract === wanted);
-      const lines = [...credits, ...coins];
+      const lines = [...credits, ...(await statecoinLines(home, source, wanted))];
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (credits.some(({ verdict }) => verdict === 'lost')) process.exitCode = 3;
       if (process.stdout.isTTY) await print(await statusTable(lines));

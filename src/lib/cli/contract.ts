@@ -202,10 +202,7 @@ export async function contractNamed(home: Home, prefix: string | undefined): Pro
  */
 export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
   const listed = await home.store.byName(prefix);
-  const [own, ...more] =
-    listed.length > 0
-      ? []
-      : (await firstKeys(await home.store.list())).filter((key) => key.startsWith(`key:${prefix}`));
+  const [own, ...more] = listed.length > 0 ? [] : await ownKeys(home, prefix);
   if (own !== undefined && more.length === 0) return own;
   const name = (await contractNamed(home, prefix))!;
   const claims = [idClaim(name), keyClaim(name), hashClaim(name), coinIdClaim(name)];
@@ -214,6 +211,13 @@ export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
   // Every record with such a name holds it as a claim, or has a key.
   if (claim === undefined) throw new Refusal('bug', `no claim leads to ${name}`);
   return claim;
+}
+
+/** The keys of records that begin so, of those that records hold from first to last. */
+async function ownKeys({ store }: Home, prefix: string): Promise<Claim[]> {
+  const holders = await store.byClaim(keyClaim(prefix));
+  const first = await Promise.all(holders.map((holder) => firstKeys([holder])));
+  return holders.flatMap(({ claim }, i) => (first[i]!.includes(claim) ? [claim] : []));
 }
 
 /** The claims that records hold from first to last, of kinds that have one. */

@@ -5,6 +5,7 @@ import { creditKind, isFunded, type Credit } from '../credit/records.ts';
 import type { ExitFacts } from '../credit/standing.ts';
 import { waysOf } from '../credit/watched.ts';
 import type { Home } from '../home/home.ts';
+import type { Listed } from '../home/store.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { statecoinKind } from '../statechain/records.ts';
 import { statechainStatus, type StatechainStatus } from '../statechain/status.ts';
@@ -16,6 +17,14 @@ export interface Named {
 }
 
 export const contractsOf = (home: Home): Promise<Named[]> => contractsReader(home)();
+
+/** All of them, or those of one name: then no other record is read. */
+const ofKind = (kind: string, { store }: Home, name: string | undefined): Promise<readonly Listed[]> =>
+  name === undefined
+    ? store.list(kind)
+    : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));
+export const contractsNamed = async (home: Home, name: string): Promise<Named[]> =>
+  (await ofKind('credit', home, name)).map((row) => ({ name: row.name, record: creditKind.parse(row.record) }));
 
 /** For who asks again and again: a contract is read anew only where it has changed. */
 export function contractsReader({ store }: Home): () => Promise<Named[]> {
@@ -52,9 +61,9 @@ export async function exitFacts(source: FactSource, contracts: readonly Named[])
   return { tip, coins, known, ...(spends && { spends }) };
 }
 
-/** A line for each statecoin; those that are only a key by now are left out. */
-export async function statecoinLines(home: Home, source: FactSource): Promise<StatechainStatus[]> {
-  const coins = (await home.store.list('statecoin')).map((r) => ({
+/** A line for each statecoin, or for those of one name; those that are only a key by now are left out. */
+export async function statecoinLines(home: Home, source: FactSource, name?: string): Promise<StatechainStatus[]> {
+  const coins = (await ofKind('statecoin', home, name)).map((r) => ({
     name: r.name,
     record: statecoinKind.parse(r.record),
   }));

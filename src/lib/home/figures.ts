@@ -50,7 +50,7 @@ export function* putFigures(id: number, held: Held, figures: Figures): Sql<void>
 
 /** Whether a program that keeps no figures has written any record. */
 export function* isUncounted(): Sql<boolean> {
-  return (yield* get('SELECT 1 FROM record WHERE counted <> rev LIMIT 1')) !== undefined;
+  return (yield* get('SELECT 1 FROM uncounted LIMIT 1')) !== undefined;
 }
 
 /**
@@ -60,7 +60,9 @@ export function* isUncounted(): Sql<boolean> {
 export function* countRecords(kinds: readonly Kind<any>[]): Sql<void> {
   const known = new Map(kinds.map((kind) => [kind.name, kind]));
   for (;;) {
-    const rows = yield* all(`SELECT id, kind, body FROM record WHERE counted <> rev ORDER BY id LIMIT ${PAGE}`);
+    const rows = yield* all(
+      `SELECT id, kind, body FROM uncounted JOIN record ON record.id = uncounted.record LIMIT ${PAGE}`,
+    );
     if (rows.length === 0) return;
     const ids = rows.map(({ id }) => id as number);
     const held = yield* heldFigures(ids);

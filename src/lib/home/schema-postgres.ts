@@ -186,6 +186,19 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   END $$;
   CREATE TRIGGER figure_fixed BEFORE UPDATE ON figure FOR EACH ROW EXECUTE FUNCTION figure_fixed();
   ALTER TABLE record ADD COLUMN counted BIGINT NOT NULL DEFAULT 0;
-  CREATE INDEX record_uncounted ON record(id) WHERE counted <> rev;
+  CREATE TABLE uncounted(record BIGINT PRIMARY KEY REFERENCES record ON DELETE CASCADE);
+  INSERT INTO uncounted SELECT id FROM record;
+  CREATE FUNCTION record_uncounted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO uncounted VALUES (NEW.id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+  END $$;
+  CREATE FUNCTION record_counted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    DELETE FROM uncounted WHERE record = NEW.id;
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER record_uncounted AFTER INSERT OR UPDATE ON record
+    FOR EACH ROW WHEN (NEW.counted <> NEW.rev) EXECUTE FUNCTION record_uncounted();
+  CREATE TRIGGER record_counted AFTER UPDATE ON record
+    FOR EACH ROW WHEN (OLD.counted <> OLD.rev AND NEW.counted = NEW.rev) EXECUTE FUNCTION record_counted();
   `,
 ];

@@ -7,9 +7,9 @@
  * a claim has one owner, a place of the wallet is used once.
  * What was issued as ecash, or reported to an issuer, never exceeds what was paid, and its issuer never changes; what is
  * owed never falls below what was signed. A note is written once.
- * What counts in sums (`figures.ts`) is added up as it changes. `record.counted` is the revision whose figures are in: of a
- * record that a program without figures has written it is another, and the next opening counts it. Where a kind comes to
- * count otherwise, a migration sets it to 0 for all its records.
+ * What counts in sums (`figures.ts`) is added up as it changes. `record.counted` is the revision whose figures are in: a record
+ * of which it is another, because a program without figures has written it, is `uncounted`, and the next opening counts it.
+ * Where a kind comes to count otherwise, a migration sets it to 0 for all its records.
  * A reply knows the nonces that its text shows: it is given again only while all of them lie in the store. It is linked to
  * the records of its commit, so that a cancel takes it away and a repeat puts them into the journal again.
  */
@@ -151,6 +151,13 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER figure_fixed BEFORE UPDATE ON figure
     BEGIN SELECT RAISE(ABORT, 'a figure is replaced, never changed'); END;
   ALTER TABLE record ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
-  CREATE INDEX record_uncounted ON record(id) WHERE counted <> rev;
+  CREATE TABLE uncounted(record INTEGER PRIMARY KEY REFERENCES record ON DELETE CASCADE) STRICT;
+  INSERT INTO uncounted SELECT id FROM record;
+  CREATE TRIGGER record_added AFTER INSERT ON record WHEN NEW.counted <> NEW.rev
+    BEGIN INSERT INTO uncounted VALUES (NEW.id); END;
+  CREATE TRIGGER record_uncounted AFTER UPDATE ON record WHEN NEW.counted <> NEW.rev
+    BEGIN INSERT INTO uncounted VALUES (NEW.id) ON CONFLICT DO NOTHING; END;
+  CREATE TRIGGER record_counted AFTER UPDATE ON record WHEN OLD.counted <> OLD.rev AND NEW.counted = NEW.rev
+    BEGIN DELETE FROM uncounted WHERE record = NEW.id; END;
   `,
 ];

@@ -174,7 +174,12 @@ export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
 
 /** The last place in use of each chain: a home that has lost some goes on after it. */
-export const lastAddresses = (): Sql<Row[]> => all('SELECT chain, max(idx) AS "index" FROM address GROUP BY chain');
+export function* lastAddresses(): Sql<Row[]> {
+  const last = [0, 1].map(
+    (chain) => `SELECT ${chain} AS chain, max(idx) AS "index" FROM address WHERE chain = ${chain}`,
+  );
+  return (yield* all(last.join(' UNION ALL '))).filter(({ index }) => index !== null);
+}
 
 /** false where the place is in use. */
 export function* addAddress({ chain, index, script, address }: StoredAddress): Sql<boolean> {

@@ -175,6 +175,14 @@ export class SqlStore implements HomeStore {
     return this.#listed('WHERE name >= ? AND name < ?', prefix, `${prefix}g`);
   }
 
+  async byClaim(prefix: Claim): Promise<readonly (Listed & { claim: Claim })[]> {
+    if (!/:[0-9a-f]{8,}$/.test(prefix)) return [];
+    const sql = `SELECT claim, kind, name, state, rev, body FROM claim JOIN record ON id = claim.record
+      WHERE claim >= ? AND claim < ? ORDER BY id`;
+    const rows = await this.#db.ask(() => all(sql, prefix, `${prefix}g`));
+    return rows.map((row) => lazily<Listed & { claim: Claim }>(row));
+  }
+
   async #listed(where: string, ...values: string[]): Promise<readonly Listed[]> {
     const sql = `SELECT kind, name, state, rev, body FROM record ${where} ORDER BY id`;
     return (await this.#db.ask(() => all(sql, ...values))).map((row) => lazily<Listed>(row));

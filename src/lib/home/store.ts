@@ -3,7 +3,7 @@
  *
  * Not here: the logic (`sql-store.ts`), the databases (`sqlite.ts`, `postgres.ts`).
  */
-import type { Hex, Kind, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Claim, Hex, Kind, OwnAddress, WalletPath } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
 import type { Store } from '../protocol/ports.ts';
 import type { WalletScript } from './keys.ts';
@@ -41,6 +41,8 @@ export interface HomeStore extends Store {
   unissued(issuer: string): Promise<readonly Listed[]>;
   /** The records whose name begins so; none for a prefix of fewer than 8 hex digits. */
   byName(prefix: string): Promise<readonly Listed[]>;
+  /** The records that hold a claim which begins so, each with that; none for a prefix of fewer than 8 hex digits. */
+  byClaim(prefix: Claim): Promise<readonly (Listed & { claim: Claim })[]>;
   /** The records of a kind that have this figure, the smallest first. */
   inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]>;
   /** The addresses in use, by chain and index. */
