@@ -2,6 +2,7 @@
  * The sums that a store keeps as its records change: after any history what a walk over all records gives, in either
  * database, also where a program that keeps none has written meanwhile.
  */
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
@@ -215,6 +216,22 @@ it('a store of before is counted at its opening, and at no later one', async () 
     expect(await sums(again)).toEqual({ open: [3, 3], paid: [3, 300] });
     again.close();
   }
+});
+
+it('a store that is found to be restored is counted anew, whatever sums came with it', async () => {
+  const dir = join(tempDir(), 'home');
+  await initHome({ dir, network: 'regtest' });
+  const home = await open(dir);
+  for (let i = 0; i < 3; i += 1) await put(home, claimOf(i), { paid: 100 });
+  home.close();
+  cpSync(dir, `${dir}2`, { recursive: true });
+  const db = new DatabaseSync(join(`${dir}2`, 'store.db'));
+  db.exec('UPDATE total SET records = 7, rest = 5');
+  db.close();
+  const again = await open(`${dir}2`);
+  expect(again.restored).toBe(true);
+  await expectSums(again, [things]);
+  again.close();
 });
 
 it('a migration of a store with records leaves them to be counted', () => {

@@ -17,6 +17,7 @@ import { setMeta } from '../../src/lib/home/standing.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { SqliteStore } from '../../src/lib/home/sqlite.ts';
 import type { HomeStore } from '../../src/lib/home/store.ts';
+import { havePgBouncer, startPgBouncer, startPooler } from '../support/pgbouncer.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { Flights } from './flights.ts';
 import { commitOf, hex, nonceOf, tempDir, thing, things, write, type Thing } from './fixture.ts';
@@ -26,6 +27,9 @@ const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon a
 const keys = homeKeys(seedOf(WORDS), 'regtest');
 const ID = 'ab'.repeat(16);
 const A = 'id:aa';
+
+/** What a home says of a connection when it begins. */
+const DROPPED = 'options, lock_timeout, idle_in_transaction_session_timeout, extra_float_digits';
 
 describe.runIf(havePostgres)('PostgreSQL', () => {
   let cluster: Cluster;
@@ -219,6 +223,34 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         ['postgres@', 'nobody@'],
       ] as const)
         await expect(open(dir, url.replace(from, to)), to).rejects.toMatchObject({ code: 'store-foreign', exit: 77 });
+    });
+
+    it.each([
+      ['one that passes all on', () => startPooler(cluster)],
+      ...(havePgBouncer
+        ? ([
+            ['PgBouncer as it comes', () => startPgBouncer(cluster, 'transaction')],
+            ['PgBouncer that drops settings', () => startPgBouncer(cluster, 'transaction', DROPPED)],
+            ['PgBouncer with a connection for each', () => startPgBouncer(cluster, 'session', DROPPED)],
+          ] as const)
+        : []),
+    ] as const)('refuses a connection pooler: %s', async (_, start) => {
+      const url = await cluster.database();
+      const dir = await newHome(url);
+      const pooler = await start();
+      try {
+        await expect(open(dir, pooler.at(url))).rejects.toMatchObject({
+          code: 'store-pooled',
+          exit: 77,
+          message: expect.stringContaining('a connection pooler found'),
+        });
+        const empty = await cluster.database();
+        await expect(newHome(pooler.at(empty))).rejects.toMatchObject({ code: 'store-pooled' });
+        expect(await cluster.sql(empty, `SELECT to_regclass('meta') AS meta`)).toEqual([{ meta: null }]);
+      } finally {
+        await pooler.end();
+      }
+      await using(await open(dir), async (home) => expect(await home.store.commits()).toBe(0));
     });
 
     it('records its URL without the password, and says where it is without it', async () => {

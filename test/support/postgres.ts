@@ -18,7 +18,8 @@ const BIN = (existsSync(ROOT) ? readdirSync(ROOT) : [])
 
 const isRoot = process.getuid?.() === 0;
 const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
-const user = isRoot && BIN ? { uid: idOf('-u'), gid: idOf('-g') } : {};
+/** Whoever a server runs as. */
+export const serverUser = isRoot && BIN ? { uid: idOf('-u'), gid: idOf('-g') } : {};
 
 /** Says in one line where it is not installed. */
 export const havePostgres = BIN !== undefined;
@@ -40,7 +41,7 @@ export interface Cluster {
   end(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };
@@ -50,7 +51,7 @@ async function freePort(): Promise<number> {
 
 export function privateDir(name: string): string {
   const dir = mkdtempSync(join(tmpdir(), `spillway-${name}-`));
-  if (user.uid !== undefined) chownSync(dir, user.uid, user.gid);
+  if (serverUser.uid !== undefined) chownSync(dir, serverUser.uid, serverUser.gid);
   chmodSync(dir, 0o700);
   return dir;
 }
@@ -61,7 +62,11 @@ export async function startPostgres(from?: string, settings: readonly string[] =
   const port = await freePort();
   const data = join(dir, 'data');
   const run = async (program: string, ...argv: string[]): Promise<string> => {
-    const { stdout } = await promisify(execFile)(join(BIN!, program), argv, { cwd: dir, ...user, encoding: 'utf8' });
+    const { stdout } = await promisify(execFile)(join(BIN!, program), argv, {
+      cwd: dir,
+      ...serverUser,
+      encoding: 'utf8',
+    });
     return stdout;
   };
   if (from) {

@@ -12,8 +12,8 @@
  * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then); and nothing that writes
  * is sent before BEGIN and the locks are answered, so none of it can ever stand alone.
  *
- * Each connection is examined before its first use: what a commit promises, and which cluster answers (`identity.ts`). A
- * connection lost in a commit leaves it open whether that stands: the same input again is
+ * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), and that it
+ * is the server itself: a pooler gives the next statement to another connection. A connection lost in a commit leaves it open whether that stands: the same input again is
  * answered by the reply that was kept, or worked anew.
  * Not here: the logic (`sql-store.ts`), tables (`schema-postgres.ts`). A nonce's row stays in its page until vacuum; it is
  * encrypted (`nonce-box.ts`).
@@ -61,7 +61,7 @@ export async function createPostgres(
   }
 }
 
-/** @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-newer` */
+/** @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-pooled`, `store-newer` */
 export async function openPostgres(
   url: string,
   homeId: string,
@@ -231,6 +231,8 @@ class Postgres implements Database {
     // Without a listener, a connection that breaks while nothing is asked of it would end the process.
     client.on('error', () => {});
     const state = await this.#state(client);
+    // Who hands connections on says another number at the beginning than the server's process has.
+    if (state.pid !== (client as pg.PoolClient & { processID: number }).processID) throw pooled(this.#place);
     if (state.standby)
       throw new Refusal('store-foreign', `${this.#place} is a standby, the primary expected`, {
         hint: 'a replica is for reading by other programs and for failover only',
@@ -258,6 +260,7 @@ class Postgres implements Database {
 }
 
 interface State {
+  pid: number;
   sync: string;
   fsync: string;
   standby: boolean;
@@ -268,7 +271,7 @@ interface State {
 }
 /** The timeline from the log that is written now: `pg_control` still has the old one just after a promotion. */
 const STATE = `
-  SELECT current_setting('synchronous_commit') AS sync, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
+  SELECT pg_backend_pid() AS pid, current_setting('synchronous_commit') AS sync, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
     (SELECT system_identifier::text FROM pg_control_system()) AS system,
     CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline,
     (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
@@ -314,15 +317,24 @@ function prepared({ sql, values }: Statement): pg.QueryConfig {
 
 const RACES = ['40001', '40P01']; // serialization_failure, deadlock_detected
 const LOCKED = '55P03';
+const UNSUPPORTED = '08P01';
 /** Data, constraints, syntax and RAISE: what the program must not have asked. */
 const FAULTS = /^(22|23|42|P0)/;
 /** No such database, or one that this user may not enter or use: it does not pass by itself. */
 const CLOSED = /^(28|3D|42501)/;
 
+/** What a commit relies on belongs to its connection: limits of waiting, prepared statements, statements sent ahead of answers. */
+const pooled = (place: string): Refusal =>
+  new Refusal('store-pooled', `${place}: a connection pooler found, PostgreSQL itself expected`, {
+    hint: 'give the address of the server; a worker holds four connections at most, and one that is idle gives them back',
+  });
+
 function refusalOf(error: unknown, place: string): unknown {
   if (error instanceof Refusal || !(error instanceof Error)) return error;
   const { code = '', message } = error as { code?: string; message: string };
   const said = `${place}: ${message || code}`;
+  // PgBouncer does not let settings of a connection through, where it was not told to drop them.
+  if (code === UNSUPPORTED && message.includes('startup parameter')) return pooled(place);
   if (CLOSED.test(code)) return new Refusal('store-foreign', said);
   if (error instanceof pg.DatabaseError && FAULTS.test(code))
     return new Refusal('bug', `the store refuses a write: ${message}`);

@@ -58,6 +58,9 @@ export function* settle(
   if (lost) {
     yield* forgetAll();
     yield* put('DELETE FROM nonce');
+    // Every record is written anew, and counted with that: whatever was put back, the sums are those of its records.
+    yield* put('DELETE FROM figure');
+    yield* put('DELETE FROM total');
     const letGo: HeldRecord[] = [];
     for (const id of ids) letGo.push(...(yield* restore(id, known, number)));
     for (const held of letGo) letGo.push(...(yield* release(held, number)));

@@ -185,6 +185,7 @@ export const ERRORS = {
     'SQLite cannot keep the store safe here: it would not sync, lock or erase as it must, or the file has other names',
   ],
   'commit-unsynced': [77, 'PostgreSQL answers a commit before it is on disk'],
+  'store-pooled': [77, 'a connection pooler (PgBouncer) answers in place of PostgreSQL'],
   'store-newer': [77, 'the store or the home was written by a newer version of this program'],
   'node-too-old': [77, 'this Node.js is too old'],
   'too-many-openings': [77, 'an owner has opened and given up transfers of a statecoin too often'],
@@ -255,6 +256,7 @@ export const HOME_FAULTS: readonly ErrorCode[] = [
   'network-disk',
   'store-unsafe',
   'commit-unsynced',
+  'store-pooled',
   'store-newer',
   'node-too-old',
 ];
