@@ -97,6 +97,14 @@ it('friendly 18: 69 is only what passes by itself, so that a supervisor that tri
   );
   const exits = (codes: ErrorCode[]): number[] => codes.map((code) => ERRORS[code][0]);
   expect(exits(['store-damaged', 'share-missing'])).toEqual([65, 66]);
-  const unsafe = ['store-foreign', 'store-newer', 'store-unsafe', 'commit-unsynced', 'network-disk', 'node-too-old'];
+  const unsafe = [
+    'store-foreign',
+    'store-newer',
+    'store-unsafe',
+    'commit-unsynced',
+    'store-pooled',
+    'network-disk',
+    'node-too-old',
+  ];
   expect(exits(unsafe as ErrorCode[])).toEqual(unsafe.map(() => 77));
 });
