@@ -5,6 +5,7 @@
  * (`bin/run.js`) and a manifest starts fastest; what the plugins below spare was measured with `errors`, in times of
  * `node -e 0`.
  */
+import { readFileSync } from 'node:fs';
 import { defineConfig, type Plugin } from 'rolldown';
 
 const LAZY = '\0lazy:';
@@ -41,6 +42,24 @@ const besideProgram: Plugin = {
   resolveId(id) {
     const [, name] = /\/(grpc|prometheus)\.ts$/.exec(id) ?? [];
     return name === undefined ? null : { id: `./${name}.cjs`, external: true };
+  },
+};
+
+/** The code of libsecp256k1 lies beside the program too, as it is: no text to be read by every run, and decoded by those that need it. */
+const WASM = 'secp256k1.wasm';
+const besideAsBytes: Plugin = {
+  name: 'beside-as-bytes',
+  load: (id) =>
+    id.endsWith('/signing/wasm-code.ts')
+      ? {
+          code: `import { readFileSync } from 'node:fs'; export const wasmCode = () => readFileSync(\`\${__dirname}/${WASM}\`);`,
+          moduleType: 'js',
+        }
+      : null,
+  generateBundle() {
+    const from = import.meta.resolve(`@bitauth/libauth/build/lib/bin/secp256k1/${WASM}`);
+    const source = readFileSync(new URL(from));
+    this.emitFile({ type: 'asset', fileName: WASM, source });
   },
 };
 
@@ -93,7 +112,7 @@ export default defineConfig([
   {
     input: 'src/cli.ts',
     platform: 'node',
-    plugins: [besideProgram, lazyOutside, noEditor, plainSort, noUser],
+    plugins: [besideProgram, besideAsBytes, lazyOutside, noEditor, plainSort, noUser],
     transform,
     output: {
       file: 'dist/cli.cjs',

@@ -92,8 +92,9 @@ export async function run(argv: readonly string[], root: string, options: RunOpt
 async function start(argv: readonly string[], root: string, options: RunOptions): Promise<void> {
   const pjson = options.pjson ?? JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
   if (argv[0] === '--version') {
+    const slower = 'WebAssembly' in globalThis ? '' : ' (no WebAssembly: signatures take longer)';
     process.stdout.write(
-      `${pjson.name}/${pjson.version} ${process.platform}-${process.arch} node-${process.version}\n`,
+      `${pjson.name}/${pjson.version} ${process.platform}-${process.arch} node-${process.version}${slower}\n`,
     );
     return;
   }

@@ -115,18 +115,21 @@ describe('exports', () => {
 });
 
 describe('families and the ground floor', () => {
+  /** Draws numbers that no result depends on: they hide a secret from whoever measures time. */
+  const HIDES = 'src/lib/signing/libsecp256k1.ts';
   const pure = sources.filter(isPure);
   it('are there', () => expect(pure.length).toBeGreaterThan(35));
   it('use no built-in module of Node.js', () => {
     const builtIn = imports.filter(
       ({ from, to }) => isPure(from) && /^node:|^(fs|net|http|https|os|crypto|child_process)$/.test(to),
     );
-    expect(builtIn.map(({ from, to }) => `${from} uses ${to}`)).toEqual([]);
+    expect(builtIn.map(({ from, to }) => `${from} uses ${to}`)).toEqual([`${HIDES} uses node:crypto`]);
   });
   it('read no clock, no environment, no network, and draw nothing', () => {
     const WORDS =
       /Date\.now|new Date\(\)|\bDate\(\)|Math\.random|\bprocess\.|randomBytes|getRandomValues|randomSecretKey|randomUUID|performance\.|setTimeout|setInterval|\bfetch\(|console\.|import\.meta|globalThis/g;
-    expect(pure.flatMap((file) => (codeOf(file).match(WORDS) ?? []).map((word) => `${file}: ${word}`))).toEqual([]);
+    const found = pure.flatMap((file) => (codeOf(file).match(WORDS) ?? []).map((word) => `${file}: ${word}`));
+    expect([...new Set(found)]).toEqual([`${HIDES}: randomBytes`]);
   });
 });
 

@@ -69,6 +69,21 @@ describe('the command line', () => {
     });
   });
 
+  it('computes the same without WebAssembly, and says so with the version', async () => {
+    const env = { NODE_OPTIONS: '--jitless', SPILLWAY_INSECURE_SEED: 'ab'.repeat(32) };
+    const said = / node-v\S+ \(no WebAssembly: signatures take longer\)\n$/;
+    expect((await spillway(['--version'], { env })).stdout).toMatch(said);
+    expect((await spillway(['--version'])).stdout).not.toMatch(said);
+    const given = [];
+    for (const NODE_OPTIONS of ['--jitless', '']) {
+      const [home, by] = [join(freshDir(), 'home'), { env: { ...env, NODE_OPTIONS } }];
+      expect(await spillway(['init', '--network', 'regtest', '--home', home], by)).toMatchObject({ code: 0 });
+      given.push(await spillway(['address', '--home', home], by));
+    }
+    expect(given[0]).toMatchObject({ code: 0, stdout: expect.stringMatching(/^bcrt1p/) });
+    expect(given[1]).toEqual(given[0]);
+  });
+
   it.each([
     [['eror'], 'error[usage]: "eror" found, a command expected\nhint: did you mean errors?\n'],
     [['help', 'eror'], 'error[usage]: "eror" found, a command expected\nhint: did you mean errors?\n'],

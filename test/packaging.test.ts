@@ -76,6 +76,7 @@ describe('the package', () => {
       'dist/index.js',
       'dist/pg.cjs',
       'dist/prometheus.cjs',
+      'dist/secp256k1.wasm',
       'oclif.manifest.json',
       'package.json',
     ]);
@@ -202,7 +203,8 @@ describe('the installed library', () => {
 
   it('loads nothing that reads files, clocks or the network', () => {
     const text = readFileSync(join(installed, 'dist/index.js'), 'utf8');
-    expect(text.match(/(from|import|require)\s*\(?\s*["']node:[^"']+/g)).toBe(null);
+    // For random numbers that hide a secret from whoever measures time; no result depends on them.
+    expect(text.match(/(from|import|require)\s*\(?\s*["']node:[^"']+/g)).toEqual(['from "node:crypto']);
     expect(text).not.toMatch(/\bprocess\.|Date\.now|Math\.random/);
   });
 

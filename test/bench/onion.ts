@@ -11,8 +11,7 @@ import { chacha20 } from '@noble/ciphers/chacha.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { publicPoint } from '../../src/lib/onion/keys.ts';
 import { buildPacket } from '../../src/lib/onion/packet.ts';
-import { N } from '../../src/lib/signing/curve.ts';
-import { secretTimes } from '../../src/lib/signing/ecdh.ts';
+import { N, secretTimes } from '../../src/lib/signing/curve.ts';
 import { fill, hex, pubkeyOf, typed } from '../support/onion.ts';
 import { interleaved, report, runToEnd, type Line } from './measure.ts';
 

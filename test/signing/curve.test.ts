@@ -9,12 +9,16 @@ import {
   G,
   hasEvenY,
   hexToBytes,
+  linear,
   mod,
   N,
+  pairwise,
   parsePoint,
   Point,
   pointBytes,
+  publicSum,
   publicTimes,
+  secretTimes,
   timesG,
   taggedHash,
   toBytes,
@@ -67,6 +71,57 @@ describe('points', () => {
         .equals(Point.ZERO),
     ).toBe(true);
   });
+  it('are added, subtracted and negated as the other library does, equal and opposite ones too', () => {
+    const noble = (point: Point) =>
+      point.affine ? secp256k1.Point.fromBytes(pointBytes(point)) : secp256k1.Point.ZERO;
+    const same = (point: Point, expected: ReturnType<typeof noble>) => expect(noble(point).equals(expected)).toBe(true);
+    const check = (a: Point, b: Point) => {
+      same(a.add(b), noble(a).add(noble(b)));
+      same(a.subtract(b), noble(a).subtract(noble(b)));
+      same(a.negate(), noble(a).negate());
+      expect(a.equals(b)).toBe(noble(a).equals(noble(b)));
+    };
+    const some = [Point.ZERO, G, G.negate(), timesG(2n), timesG(N - 2n), timesG(N >> 1n)];
+    for (const a of some) for (const b of some) check(a, b);
+    fc.assert(
+      fc.property(secretKey, secretKey, (a, b) => check(timesG(toNumber(a)), timesG(toNumber(b)))),
+      CURVE,
+    );
+    expect(pairwise(some.flatMap((a) => some.map((b) => [a, b] as const)))).toEqual(
+      some.flatMap((a) => some.map((b) => a.add(b))),
+    );
+    expect(pairwise([])).toEqual([]);
+  });
+  it('a · P + b · G and the sum of many products come to what their scalars say', () => {
+    const some = [0n, 1n, 2n, 3n, N - 3n, N - 1n];
+    for (const p of some)
+      for (const a of some)
+        for (const b of some) expect(linear(timesG(p), a, b).equals(timesG(mod(p * a + b)))).toBe(true);
+    for (const out of [-1n, N, N + 1n]) {
+      expect(() => linear(G, out, 1n)).toThrow();
+      expect(() => linear(G, 1n, out)).toThrow();
+      expect(() => publicTimes(Point.ZERO, out)).toThrow();
+      expect(() => secretTimes(G, out)).toThrow();
+    }
+    expect(() => secretTimes(G, 0n)).toThrow();
+    expect(() => secretTimes(Point.ZERO, 1n)).toThrow();
+    for (const scalars of [[], [5n], [0n, 0n], [1n, N - 1n], [2n, 3n, 0n, N - 5n, 7n], [1n, 1n, 1n, 1n, 1n, 1n]]) {
+      const points = scalars.map((_, i) => timesG(BigInt(i % 3)));
+      const total = scalars.reduce((sum, scalar, i) => sum + scalar * BigInt(i % 3), 0n);
+      expect(publicSum(points, scalars).equals(timesG(mod(total)))).toBe(true);
+    }
+  });
+  it('at infinity has no coordinates', () => {
+    for (const of of [pointBytes, xBytes, hasEvenY]) expect(() => of(Point.ZERO)).toThrow();
+  });
+  it('read before is the same, and no more than 256 are kept', () => {
+    const first = parsePoint(pointBytes(timesG(5n)))!;
+    expect(parsePoint(pointBytes(timesG(5n)))).toBe(first);
+    for (let i = 6n; i < 6n + 300n; i++) parsePoint(pointBytes(timesG(i)));
+    const again = parsePoint(pointBytes(timesG(5n)))!;
+    expect(again).not.toBe(first);
+    expect(again.equals(first)).toBe(true);
+  });
   it('knows x and the parity of y', () => {
     fc.assert(
       fc.property(secretKey, (secret) => {
@@ -83,7 +138,7 @@ describe('points', () => {
   const field = 'fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f';
   it.each([
     ['x-only', x],
-    ['uncompressed', bytesToHex(G.toBytes(false))],
+    ['uncompressed', `04${bytesToHex(G.affine!)}`],
     ['hybrid', `06${x}`],
     ['of tag 4', `04${x}`],
     ['of tag 0', `00${x}`],

@@ -6,12 +6,14 @@
  * verified in full; of any other witness only the sighash types are, since its script is not known here.
  */
 import { Transaction } from '@scure/btc-signer/transaction.js';
-import { hash160, pubSchnorr } from '@scure/btc-signer/utils.js';
-import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js';
+import { hash160 } from '@scure/btc-signer/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
+import { signHash, verifies } from '../signing/bip340.ts';
+import { verifiesEcdsa } from '../signing/ecdsa.ts';
+import { keyPathSecret } from '../signing/keyset.ts';
 import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
 import { scriptType } from './script.ts';
-import { toTransaction, type Template } from './transaction.ts';
+import { taprootSighash, toTransaction, type Template } from './transaction.ts';
 import { p2wpkh } from '@scure/btc-signer/payment.js';
 
 /** The witness of each input that is signed, by index. */
@@ -24,10 +26,7 @@ export function signKeyPath(
   secret: Uint8Array,
   aux: Uint8Array,
 ): readonly Uint8Array[] {
-  const tx = toTransaction(template);
-  tx.updateInput(index, { tapInternalKey: pubSchnorr(secret) }, true);
-  tx.signIdx(secret, index, [0], aux);
-  return [tx.getInput(index).tapKeySig!];
+  return [hexToBytes(signHash(taprootSighash(template, index), keyPathSecret(secret), aux))];
 }
 
 /**
@@ -76,7 +75,7 @@ export function checkWitness(template: Template, index: number, stack: readonly 
       hashType,
       template.inputs.map((i) => i.sat),
     );
-    if (!attempt(() => schnorr.verify(signature.subarray(0, 64), hash, hexToBytes(script.slice(4)))))
+    if (!verifies(bytesToHex(signature.subarray(0, 64)), hash, script.slice(4)))
       throw invalid('BIP340 refuses it');
   } else if (type === 'p2wpkh') {
     if (stack.length !== 2) throw invalid(`a witness of ${stack.length} elements found, 2 expected`);
@@ -86,12 +85,7 @@ export function checkWitness(template: Template, index: number, stack: readonly 
       throw invalid('another public key than the output asks for');
     const code = p2wpkhCode(pubkey);
     const hash = tx.preimageWitnessV0(index, code, 1, sat);
-    if (
-      !attempt(() =>
-        secp256k1.verify(signature.subarray(0, -1), hash, pubkey, { prehash: false, format: 'der', lowS: true }),
-      )
-    )
-      throw invalid('ECDSA refuses it');
+    if (!verifiesEcdsa(signature.subarray(0, -1), hash, pubkey)) throw invalid('ECDSA refuses it');
   } else {
     // Scripts that this program does not know: whatever could be a signature must sign everything.
     for (const element of type === 'p2tr' ? stack.slice(0, -2) : stack.slice(0, -1)) {
@@ -121,14 +115,6 @@ function schnorrType(signature: Uint8Array, index: number): number {
     throw new Refusal('sighash-refused', `sighash type ${type} found at input ${index}, DEFAULT or ALL expected`);
   return type;
 }
-
-const attempt = (verify: () => boolean): boolean => {
-  try {
-    return verify();
-  } catch {
-    return false;
-  }
-};
 
 /** Puts the witnesses into a PSBT's inputs as final ones, so that any wallet can extract the transaction; an anchor has none to put. */
 export function putWitnesses(tx: Transaction, witnesses: Witnesses): Transaction {

@@ -252,7 +252,8 @@ export function checkKeys(terms: Terms, from: Party): void {
     throw refuse('a key is used for signing and for authentication');
   try {
     keysOf(terms);
-  } catch {
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw refuse('a key of the contract is no point of the curve');
   }
 }

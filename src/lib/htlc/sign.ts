@@ -4,11 +4,9 @@
  *
  * BIP143 (P2WSH), BIP341 and BIP342 (leaves), the older hash for P2SH. Sighash ALL, or taproot's default.
  */
-import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { tapLeafHash } from '@scure/btc-signer/payment.js';
 import { TaprootControlBlock } from '@scure/btc-signer/psbt.js';
 import type { Transaction } from '@scure/btc-signer/transaction.js';
-import { signECDSA } from '@scure/btc-signer/utils.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, txidOfHex } from '../bitcoin/transaction.ts';
@@ -16,6 +14,7 @@ import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
 import { parseScalar } from '../signing/curve.ts';
+import { signEcdsa, verifiesEcdsa } from '../signing/ecdsa.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { finalsOf, finishedHex, putFinals, type Signatures } from './finalize.ts';
 import { LEAF_VERSION } from './taproot.ts';
@@ -59,7 +58,7 @@ export function ownerOf(spend: Spend, secret: Uint8Array): PathName {
 export function signatureBy(spend: Spend, secret: Uint8Array): Uint8Array {
   const hash = sighashOf(spend);
   if (spend.built.type === 'p2tr') return hexToBytes(signHash(hash, secret));
-  return concatBytes(signECDSA(hash, secret, true), Uint8Array.of(ALL));
+  return concatBytes(signEcdsa(hash, secret), Uint8Array.of(ALL));
 }
 
 /** @throws Refusal `sighash-refused`, `signature-invalid` */
@@ -79,14 +78,6 @@ export function checkSignature(spend: Spend, who: PathName, signature: Uint8Arra
     if (verifiesEcdsa(signature.subarray(0, -1), hash, hexToBytes(key))) return;
   }
   throw new Refusal('signature-invalid', `the signature of ${who}_pubkey does not verify`);
-}
-
-function verifiesEcdsa(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
-  try {
-    return secp256k1.verify(signature, hash, key, { prehash: false, format: 'der', lowS: true });
-  } catch {
-    return false;
-  }
 }
 
 /** What is known of a spend so far. */

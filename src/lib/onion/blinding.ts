@@ -5,8 +5,8 @@
  */
 import { concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { pointBytes, publicTimes, toNumber, type Point } from '../signing/curve.ts';
-import { ecdh, secretTimes } from '../signing/ecdh.ts';
+import { pointBytes, publicTimes, secretTimes, toNumber, type Point } from '../signing/curve.ts';
+import { ecdh } from '../signing/ecdh.ts';
 import { writeUint } from './bigsize.ts';
 import { blindingFactor, keyFor, publicPoint, sharedAlong } from './keys.ts';
 import { blindedSecret } from './packet.ts';

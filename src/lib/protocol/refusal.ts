@@ -78,6 +78,7 @@ export const ERRORS = {
   'worker-lost': [69, 'a worker process of the server ended over this: try again'],
   // 70
   bug: [70, 'a fault of this program'],
+  'curve-faulty': [70, 'signatures come out wrong in this process, so it makes and checks none'],
   // 73
   'cannot-write': [73, 'a file or directory cannot be made, opened or written'],
   // 75: state moved on

@@ -1,28 +1,74 @@
-/**
- * BIP340 signatures of messages and receipts: signed with @noble/secp256k1, verified with @noble/curves, each where it is
- * the faster one and, in a process that does it once, the one that shares its tables with MuSig2 (`curve.ts`).
- */
-import { hashes, schnorr as signer } from '@noble/secp256k1';
-import { schnorr as verifier } from '@noble/curves/secp256k1.js';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-
-hashes.sha256 = sha256;
+/** BIP340 signatures of messages, receipts and transactions, over the seam of `curve.ts`. */
+import { equalBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import {
+  bytesToHex,
+  concatBytes,
+  hasEvenY,
+  hexToBytes,
+  linear,
+  mod,
+  N,
+  parsePoint,
+  parseResidue,
+  Point,
+  secretScalar,
+  taggedHash,
+  timesG,
+  toBytes,
+  toNumber,
+  xBytes,
+} from './curve.ts';
 
 /** No auxiliary randomness: BIP340's nonce still depends on key and message, and what is signed again is the same bytes. */
 const NO_AUX = new Uint8Array(32);
 
-/** The signature (64 bytes, hex) of a 32-byte hash. Verified before it is returned. */
-export const signHash = (hash: Uint8Array, secret: Uint8Array): string => bytesToHex(signer.sign(hash, secret, NO_AUX));
+/**
+ * The signature (64 bytes, hex) of a 32-byte hash, with 32 bytes of auxiliary randomness or none. Verified before it is returned.
+ * @throws Error where the secret key is out of range
+ */
+export function signHash(hash: Uint8Array, secret: Uint8Array, aux: Uint8Array = NO_AUX): string {
+  const [d, P] = evenPair(secretScalar(secret));
+  const key = xBytes(P);
+  const mask = taggedHash('BIP0340/aux', aux);
+  const masked = toBytes(d).map((byte, i) => byte ^ mask[i]!);
+  const [k, R] = evenPair(mod(toNumber(taggedHash('BIP0340/nonce', masked, key, hash))));
+  const signature = concatBytes(xBytes(R), toBytes(mod(k + challenge(xBytes(R), key, hash) * d)));
+  if (!isSignature(signature, hash, key)) throw new Refusal('bug', 'an own signature does not verify');
+  return bytesToHex(signature);
+}
+
+/** Of a scalar and its negative the one whose point has even y, and the point. */
+function evenPair(scalar: bigint): readonly [bigint, Point] {
+  const point = timesG(scalar);
+  return hasEvenY(point) ? [scalar, point] : [N - scalar, point.negate()];
+}
+
+const challenge = (r: Uint8Array, key: Uint8Array, hash: Uint8Array): bigint =>
+  mod(toNumber(taggedHash('BIP0340/challenge', r, key, hash)));
+
+function isSignature(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
+  const r = signature.subarray(0, 32);
+  const s = parseResidue(signature.subarray(32));
+  const P = key.length === 32 ? parsePoint(concatBytes(Uint8Array.of(2), key)) : undefined;
+  if (s === undefined || !P) return false;
+  const R = linear(P, mod(-challenge(r, key, hash)), s);
+  return !R.equals(Point.ZERO) && hasEvenY(R) && equalBytes(xBytes(R), r);
+}
 
 /** Is this the signature of `pubkey` (32 bytes, hex) over the hash? Malformed input is no. */
 export function verifies(signature: string, hash: Uint8Array, pubkey: string): boolean {
+  const [made, key] = [signature, pubkey].map(readHex);
+  return made !== undefined && key !== undefined && isSignature(made, hash, key);
+}
+
+function readHex(hex: string): Uint8Array | undefined {
   try {
-    return verifier.verify(hexToBytes(signature), hash, hexToBytes(pubkey));
+    return hexToBytes(hex);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-/** The x-only public key (32 bytes, hex) of a secret key. */
-export const xOnlyKey = (secret: Uint8Array): string => bytesToHex(signer.getPublicKey(secret));
+/** The x-only public key (32 bytes, hex) of a secret key. @throws Error where it is out of range */
+export const xOnlyKey = (secret: Uint8Array): string => bytesToHex(xBytes(timesG(secretScalar(secret))));

@@ -1,26 +1,30 @@
 /**
  * secp256k1 for signing: scalars, points, tagged hashes.
  *
- * The base point is multiplied by @noble/secp256k1, which is several times faster at that than @noble/curves; other
- * points by @noble/curves, which is faster at those. So only one table of multiples of the base point is ever made: in a
- * process that signs once, such a table costs more than the signature. JavaScript's bigint does not promise constant
- * time: whoever can time single signatures of this process very precisely is outside what it protects from.
+ * The seam to what computes: libsecp256k1 in WebAssembly, or, in a process that has none, bigint (`backend.ts`). Which one is
+ * settled at the first use, and never changed because of a result. Sums and products of scalars are made with JavaScript's
+ * bigint, which does not promise constant time: whoever can time single signatures of this process very precisely is
+ * outside what it protects from.
  */
-import { Point as BasePoint } from '@noble/secp256k1';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-
+import { equalBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
+import { negated, sums } from './affine.ts';
+import type { Affine, Backend } from './backend.ts';
+import { libsecp256k1 } from './libsecp256k1.ts';
+import { noble } from './noble.ts';
+import { wasmCode } from './wasm-code.ts';
 
 export { bytesToHex, concatBytes, hexToBytes };
 
-export const Point = secp256k1.Point;
-export type Point = InstanceType<typeof Point>;
-export const G = Point.BASE;
+let settled: Backend | undefined;
+/** What computes in this process. */
+export const backend = (): Backend => (settled ??= libsecp256k1(wasmCode()) ?? noble);
+
 /** The order of the group. */
-export const N = Point.Fn.ORDER;
+export const N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
 export const SCALAR_LIMITS = {
   /** A secret key, or half of a secret nonce. */
@@ -33,14 +37,51 @@ export const mod = (n: bigint): bigint => ((n % N) + N) % N;
 export const toNumber = (bytes: Uint8Array): bigint => bytesToNumberBE(bytes);
 export const toBytes = (n: bigint): Uint8Array => numberToBytesBE(n, 32);
 
-/** scalar · G, also for secret scalars. */
-export function timesG(scalar: bigint): Point {
-  if (scalar === 0n) return Point.ZERO;
-  const { x, y } = BasePoint.BASE.multiply(scalar).toAffine();
-  return Point.fromAffine({ x, y });
+/** A point of the curve, the one at infinity among them. */
+export class Point {
+  static readonly ZERO = new Point(undefined);
+  /** Undefined: the point at infinity. */
+  readonly affine: Affine | undefined;
+
+  constructor(affine: Affine | undefined) {
+    this.affine = affine;
+  }
+  add(other: Point): Point {
+    return pairwise([[this, other]])[0]!;
+  }
+  negate(): Point {
+    return this.affine ? new Point(negated(this.affine)) : this;
+  }
+  subtract(other: Point): Point {
+    return this.add(other.negate());
+  }
+  equals({ affine }: Point): boolean {
+    return this.affine && affine ? equalBytes(this.affine, affine) : this.affine === affine;
+  }
 }
+
+export const G = new Point(
+  hexToBytes(
+    '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798' +
+      '483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8',
+  ),
+);
+
+/** @throws Error for the point at infinity, which has no coordinates */
+function finite({ affine }: Point): Affine {
+  if (!affine) throw new Error('the point at infinity has no coordinates');
+  return affine;
+}
+function inRange(scalar: bigint, limit: { least: bigint; most: bigint }): bigint {
+  if (!allows(limit, scalar)) throw new Error('the scalar is out of range');
+  return scalar;
+}
+
+/** scalar · G, also for secret scalars, from 0. @throws Error for a scalar from N on */
+export const timesG = (scalar: bigint): Point =>
+  inRange(scalar, SCALAR_LIMITS.residue) === 0n ? Point.ZERO : new Point(backend().timesG(scalar));
 /** The public key of a secret scalar from 1 to N − 1, 33 bytes. */
-export const publicBytes = (secret: bigint): Uint8Array => BasePoint.BASE.multiply(secret).toBytes(true);
+export const publicBytes = (secret: bigint): Uint8Array => pointBytes(timesG(secret));
 /** A secret scalar of 32 bytes; undefined for zero and for what is not below the order. */
 export function parseScalar(bytes: Uint8Array): bigint | undefined {
   const scalar = toNumber(bytes);
@@ -60,25 +101,56 @@ export function secretScalar(bytes: Uint8Array): bigint {
 /** Of a secret key and its negative the one whose point has even y: that of the x-only key. */
 export function evenSecret(secret: Uint8Array): Uint8Array {
   const d = secretScalar(secret);
-  return publicBytes(d)[0] === 2 ? secret : toBytes(N - d);
+  return hasEvenY(timesG(d)) ? secret : toBytes(N - d);
+}
+/** a · point + b · G, for public scalars only, from 0. @throws Error for a scalar from N on */
+export function linear(point: Point, a: bigint, b: bigint): Point {
+  inRange(a, SCALAR_LIMITS.residue);
+  inRange(b, SCALAR_LIMITS.residue);
+  if (a === 1n && b === 0n) return point;
+  return point.affine && a !== 0n ? new Point(backend().linear(point.affine, a, b)) : timesG(b);
 }
 /** scalar · point, for public scalars only. */
-export const publicTimes = (point: Point, scalar: bigint): Point =>
-  scalar === 0n ? Point.ZERO : point.multiplyUnsafe(scalar);
+export const publicTimes = (point: Point, scalar: bigint): Point => linear(point, scalar, 0n);
+/** scalar · point for a secret scalar from 1 to N − 1, and a point other than infinity. */
+export const secretTimes = (point: Point, scalar: bigint): Point =>
+  new Point(backend().timesSecret(finite(point), inRange(scalar, SCALAR_LIMITS.secret)));
 
-/** A compressed point of 33 bytes; undefined for anything else. */
+/** The sum of each pair, for little more than one of them costs. */
+export const pairwise = (pairs: readonly (readonly [Point, Point])[]): Point[] =>
+  sums(pairs.map(([a, b]) => [a.affine, b.affine])).map((sum) => new Point(sum));
+/** Σ scalar · point, for public scalars only. */
+export function publicSum(points: readonly Point[], scalars: readonly bigint[]): Point {
+  let terms = points.map((point, i) => publicTimes(point, scalars[i]!));
+  while (terms.length > 1)
+    terms = pairwise(terms.flatMap((term, i) => (i % 2 === 0 ? [[term, terms[i + 1] ?? Point.ZERO] as const] : [])));
+  return terms[0] ?? Point.ZERO;
+}
+
+const KEPT = 256;
+const kept = new Map<string, Point>();
+
+/** A compressed point of 33 bytes; undefined for anything else. The newest are kept: a step reads the same keys and nonces many times. */
 export function parsePoint(bytes: Uint8Array): Point | undefined {
   if (bytes.length !== 33) return undefined;
-  try {
-    return Point.fromBytes(bytes);
-  } catch {
-    return undefined;
-  }
+  const name = bytesToHex(bytes);
+  const known = kept.get(name);
+  if (known) return known;
+  const affine = backend().parse(bytes);
+  if (!affine) return undefined;
+  if (kept.size >= KEPT) kept.delete(kept.keys().next().value!);
+  const point = new Point(affine);
+  kept.set(name, point);
+  return point;
 }
-export const pointBytes = (point: Point): Uint8Array => point.toBytes(true);
-export const hasEvenY = (point: Point): boolean => point.toAffine().y % 2n === 0n;
+/** 33 bytes. @throws Error for the point at infinity */
+export function pointBytes(point: Point): Uint8Array {
+  const affine = finite(point);
+  return concatBytes(Uint8Array.of(2 + (affine[63]! & 1)), affine.subarray(0, 32));
+}
+export const hasEvenY = (point: Point): boolean => (finite(point)[63]! & 1) === 0;
 /** The x coordinate, 32 bytes. */
-export const xBytes = (point: Point): Uint8Array => toBytes(point.toAffine().x);
+export const xBytes = (point: Point): Uint8Array => finite(point).slice(0, 32);
 
 const prefixes = new Map<string, Uint8Array>();
 

@@ -11,9 +11,11 @@
  * Not analysed in any publication: what deletes nothing protects nothing, and an operator that kept s can, with any
  * owner that kept o, still sign.
  */
+import { Refusal } from '../protocol/refusal.ts';
 import {
   bytesToHex,
   hexToBytes,
+  linear,
   mod,
   parsePoint,
   parseResidue,
@@ -47,8 +49,9 @@ export function coinKey(pair: Pair, offset: string): string | undefined {
   const t = parseResidue(hexToBytes(offset));
   if (t === undefined || !pair.every(pointOf)) return undefined;
   try {
-    return bytesToHex(pointBytes(sumOf(pair).add(timesG(t))));
-  } catch {
+    return bytesToHex(pointBytes(linear(sumOf(pair), 1n, t)));
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     return undefined;
   }
 }
@@ -57,7 +60,8 @@ export function coinKey(pair: Pair, offset: string): string | undefined {
 export function offsetPoint(key: string, next: Pair): string | undefined {
   try {
     return bytesToHex(pointBytes(pointOf(key)!.subtract(sumOf(next))));
-  } catch {
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     return undefined;
   }
 }

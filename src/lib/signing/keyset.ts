@@ -6,6 +6,7 @@
  * A set is aggregated once and kept: a contract signs many times with the same keys.
  */
 import type { MusigKey } from '../bitcoin/psbt.ts';
+import { xOnlyKey } from './bip340.ts';
 import {
   bytesToHex,
   concatBytes,
@@ -13,9 +14,9 @@ import {
   hexToBytes,
   mod,
   pointBytes,
-  publicBytes,
   secretScalar,
   taggedHash,
+  toBytes,
 } from './curve.ts';
 import { applyTweak, keyAgg, keySort, type KeyAgg, type Tweak } from './musig2.ts';
 
@@ -35,12 +36,14 @@ const kept = new Map<string, KeySet>();
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 
-/** The output script, hex, of one key without a script tree (BIP86), from its secret. @throws Error for a secret out of range */
-export function keyPathScript(secret: Uint8Array): string {
-  const d = secretScalar(evenSecret(secret));
-  const tweak = taggedHash('TapTweak', publicBytes(d).subarray(1));
-  return `5120${bytesToHex(publicBytes(mod(d + secretScalar(tweak))).subarray(1))}`;
+/** The secret by which the output of one key without a script tree (BIP86) is spent, from that key's. @throws Error for one out of range */
+export function keyPathSecret(secret: Uint8Array): Uint8Array {
+  const tweak = taggedHash('TapTweak', hexToBytes(xOnlyKey(secret)));
+  return toBytes(mod(secretScalar(evenSecret(secret)) + secretScalar(tweak)));
 }
+
+/** That output's script, hex. */
+export const keyPathScript = (secret: Uint8Array): string => `5120${xOnlyKey(keyPathSecret(secret))}`;
 
 /** What beside the keys makes the output: `offset` (32 bytes below the order, hex) is added to their aggregate; `merkleRoot` commits to a script tree. */
 export interface KeySetParts {

@@ -13,14 +13,17 @@ import {
   concatBytes,
   G,
   hasEvenY,
+  linear,
   mod,
   N,
+  pairwise,
   parsePoint,
   parseResidue,
   parseScalar,
   Point,
   pointBytes,
   publicBytes,
+  publicSum,
   publicTimes,
   secretScalar,
   timesG,
@@ -83,7 +86,7 @@ export function keyAgg(pubkeys: readonly Uint8Array[]): KeyAgg {
     return point;
   });
   const coefficients = keyAggCoefficients(pubkeys);
-  const Q = points.reduce((sum, point, i) => sum.add(publicTimes(point, coefficients[i]!)), Point.ZERO);
+  const Q = publicSum(points, coefficients);
   return made({ pubkeys, points, coefficients, Q, gacc: 1n, tacc: 0n });
 }
 
@@ -98,7 +101,7 @@ export function applyTweak(key: KeyAgg, { tweak, xOnly }: Tweak): KeyAgg {
   const t = parseResidue(tweak);
   if (t === undefined) throw new Error('a tweak must be 32 bytes below the order of the group');
   const g = xOnly && !key.evenQ ? N - 1n : 1n;
-  const Q = (g === 1n ? key.Q : key.Q.negate()).add(timesG(t));
+  const Q = linear(g === 1n ? key.Q : key.Q.negate(), 1n, t);
   return made({ ...key, Q, gacc: mod(g * key.gacc), tacc: mod(t + g * key.tacc) });
 }
 
@@ -176,13 +179,19 @@ function parseAggNonce(aggnonce: Uint8Array): Pair | undefined {
 }
 const pointBytesExt = (point: Point): Uint8Array => (point.equals(Point.ZERO) ? new Uint8Array(33) : pointBytes(point));
 
+const sumsOf = (a: Pair, b: Pair): Pair =>
+  pairwise([
+    [a[0], b[0]],
+    [a[1], b[1]],
+  ]) as [Point, Point];
+
 /** NonceAgg. @throws InvalidContribution naming the signer whose nonce is no pair of points */
 export function nonceAgg(pubnonces: readonly Uint8Array[]): Uint8Array {
   let sum: Pair = [Point.ZERO, Point.ZERO];
   pubnonces.forEach((pubnonce, i) => {
     const pair = parseNonce(pubnonce);
     if (!pair) throw new InvalidContribution(i, 'pubnonce');
-    sum = [sum[0].add(pair[0]), sum[1].add(pair[1])];
+    sum = sumsOf(sum, pair);
   });
   return concatBytes(pointBytesExt(sum[0]), pointBytesExt(sum[1]));
 }
@@ -201,6 +210,10 @@ export interface Session {
 export function session(key: KeyAgg, aggnonce: Uint8Array, message: Uint8Array): Session {
   const pair = parseAggNonce(aggnonce);
   if (!pair) throw new InvalidContribution(null, 'aggnonce');
+  return sessionWith(key, pair, aggnonce, message);
+}
+
+function sessionWith(key: KeyAgg, pair: Pair, aggnonce: Uint8Array, message: Uint8Array): Session {
   const b = mod(toNumber(taggedHash('MuSig/noncecoef', aggnonce, key.xQ, message)));
   const sum = pair[0].add(publicTimes(pair[1], b));
   const R = sum.equals(Point.ZERO) ? G : sum;
@@ -246,7 +259,7 @@ export function partialVerify(partial: Uint8Array, pubnonce: Uint8Array, index: 
   const sum = pair[0].add(publicTimes(pair[1], s.b));
   const Re = s.evenR ? sum : sum.negate();
   const scalar = mod(s.e * s.key.coefficients[index]! * keySign(s.key));
-  return timesG(value).equals(Re.add(publicTimes(s.key.points[index]!, scalar)));
+  return linear(s.key.points[index]!, mod(-scalar), value).equals(Re);
 }
 
 /** PartialSigAgg: the 64-byte signature. @throws InvalidContribution for a partial out of range */
@@ -266,7 +279,7 @@ export function verifyAggregate(signature: Uint8Array, s: Session): boolean {
   const value = parseResidue(signature.subarray(32));
   if (value === undefined) return false;
   const even = (point: Point, is: boolean) => (is ? point : point.negate());
-  return timesG(value).equals(even(s.R, s.evenR).add(publicTimes(even(s.key.Q, s.key.evenQ), s.e)));
+  return linear(even(s.key.Q, s.key.evenQ), mod(-s.e), value).equals(even(s.R, s.evenR));
 }
 
 /**
@@ -289,8 +302,8 @@ export function deterministicSign(
   const own: Pair = [timesG(k1), timesG(k2)];
   const other = parseAggNonce(aggothernonce);
   if (!other) throw new InvalidContribution(null, 'aggothernonce');
-  const aggnonce = concatBytes(pointBytesExt(own[0].add(other[0])), pointBytesExt(own[1].add(other[1])));
-  const s = session(key, aggnonce, message);
+  const sum = sumsOf(own, other);
+  const s = sessionWith(key, sum, concatBytes(pointBytesExt(sum[0]), pointBytesExt(sum[1])), message);
   return {
     pubnonce: concatBytes(pointBytes(own[0]), pointBytes(own[1])),
     partial: toBytes(combine(s, indexOf(key, publicBytes(d)), k1, k2, d)),

@@ -53,8 +53,9 @@ export function openField(ends: Ends, sealed: string, reader: Uint8Array, sender
   const d = parseScalar(reader);
   const from = parsePoint(hexToBytes(sender));
   if (d === undefined || !from) return undefined;
+  const opening = cipher(ends, ecdh(d, from), hexToBytes(sender), publicBytes(d));
   try {
-    return cipher(ends, ecdh(d, from), hexToBytes(sender), publicBytes(d)).decrypt(hexToBytes(sealed));
+    return opening.decrypt(hexToBytes(sealed));
   } catch {
     return undefined;
   }

@@ -193,7 +193,8 @@ export function checkKeys(terms: Terms, from: Party): void {
     throw refuse('a key is used for signing and for authentication');
   try {
     firstKeys(terms);
-  } catch {
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw refuse('a key of the coin is no point of the curve');
   }
 }

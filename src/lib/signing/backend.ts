@@ -1,0 +1,32 @@
+/**
+ * What a back end of secp256k1 does: two give the same answers, `libsecp256k1.ts` (WebAssembly) and `noble.ts` (bigint). The
+ * seam to everybody else is `curve.ts`, which has checked the ranges of what comes here.
+ */
+
+/** A point other than the one at infinity: x and y, 64 bytes. */
+export type Affine = Uint8Array;
+
+/** An ECDSA signature with low s: r and s, 64 bytes, and the number (0 to 3) by which the public key is found from it. */
+export interface RecoverableSignature {
+  compact: Uint8Array;
+  recovery: number;
+}
+
+/** Scalars are from 1 to N − 1 where nothing else is said, hashes and secret keys 32 bytes. */
+export interface Backend {
+  readonly name: 'libsecp256k1' | 'noble';
+  /** A point of 33 or 65 bytes; undefined for anything else. */
+  parse(bytes: Uint8Array): Affine | undefined;
+  /** scalar · G, also for secret scalars. */
+  timesG(scalar: bigint): Affine;
+  /** a · point + b · G, for public scalars, b from 0; undefined for the point at infinity. */
+  linear(point: Affine, a: bigint, b: bigint): Affine | undefined;
+  /** scalar · point, for secret scalars. */
+  timesSecret(point: Affine, scalar: bigint): Affine;
+  /** RFC 6979, with `extra` (32 bytes) as its additional data. The secret key is in range. */
+  signEcdsa(hash: Uint8Array, secret: Uint8Array, extra?: Uint8Array): RecoverableSignature;
+  /** Only signatures with low s verify; r and s are from 1 to N − 1. */
+  verifyEcdsa(compact: Uint8Array, hash: Uint8Array, key: Affine): boolean;
+  /** The public key by which the signature verifies; undefined where there is none. */
+  recoverEcdsa(signature: RecoverableSignature, hash: Uint8Array): Affine | undefined;
+}

@@ -1,0 +1,36 @@
+/** ECDSA, over the seam of `curve.ts`, as Bitcoin's older scripts have it: DER, low s (BIP146), nonces by RFC 6979. */
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { backend, N, Point, pointBytes, secretScalar, toNumber } from './curve.ts';
+
+/** The signature (DER) of a 32-byte hash. Its r is low, so that it is a byte shorter. @throws Error where the secret key is out of range */
+export function signEcdsa(hash: Uint8Array, secret: Uint8Array): Uint8Array {
+  secretScalar(secret);
+  let { compact } = backend().signEcdsa(hash, secret);
+  for (let count = 0; toNumber(compact.subarray(0, 32)) >= N >> 1n; count++) {
+    const extra = new Uint8Array(32);
+    new DataView(extra.buffer).setUint32(0, count, true);
+    ({ compact } = backend().signEcdsa(hash, secret, extra));
+  }
+  return secp256k1.Signature.fromBytes(compact).toBytes('der');
+}
+
+/** Is this the signature (DER, low s) of `key` (33 or 65 bytes) over the 32-byte hash? Malformed input is no. */
+export function verifiesEcdsa(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
+  const compact = compactOf(signature);
+  const point = backend().parse(key);
+  return compact !== undefined && point !== undefined && backend().verifyEcdsa(compact, hash, point);
+}
+
+function compactOf(der: Uint8Array): Uint8Array | undefined {
+  try {
+    return secp256k1.Signature.fromBytes(der, 'der').toBytes('compact');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The public key (33 bytes) that made the signature: r and s, 64 bytes, and its number, 0 to 3. Undefined where there is none. */
+export function recoverEcdsa(compact: Uint8Array, recovery: number, hash: Uint8Array): Uint8Array | undefined {
+  const affine = backend().recoverEcdsa({ compact, recovery }, hash);
+  return affine && pointBytes(new Point(affine));
+}
