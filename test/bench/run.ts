@@ -1,12 +1,14 @@
 /**
  * npm run bench: start-up, signing, batches, onions and statecoins, as ratios from this one run. Exit 1 where one is over its limit.
- * BENCH_ROUNDS (15), BENCH_UPDATES (10000) and BENCH_MESSAGES (50000) make it shorter. Needs the built program.
+ * BENCH_ROUNDS (15), BENCH_UPDATES (10000), BENCH_MESSAGES (50000) and BENCH_CONTRACTS (5000) make it shorter. Needs the
+ * built program.
  */
 import { fileURLToPath } from 'node:url';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { opened, pair } from '../support/credit.ts';
 import { assetStreams } from './assets.ts';
 import { batchGrowth } from './batch.ts';
+import { benchFigures } from './figures.ts';
 import { benchFleet } from './fleet.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
@@ -101,6 +103,7 @@ results.push(
 );
 results.push(...(await benchServe(run, Math.min(rounds, 10))));
 results.push(...(await benchFleet(run, Math.min(rounds, 10))));
+results.push(...(await benchFigures(run, rounds)));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
 results.push(...(await assetStreams(run, rounds)));
 results.push(...(await benchStatechain(rounds)));

@@ -5,7 +5,7 @@
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { Transaction } from '@scure/btc-signer';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -13,27 +13,35 @@ import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
 import { addKeyset } from '../../src/lib/cli/keysets.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
+import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
+import { readConfig } from '../../src/lib/home/config.ts';
 import { openHome } from '../../src/lib/home/home.ts';
 import { readJournal, type JournalLine } from '../../src/lib/home/journal.ts';
 import { creditKind, issuedOf, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { HOME_MINT, opened, type Pair } from './credit.ts';
+import { expectSums } from './figures.ts';
 import { judge, type Judge } from './kernel.ts';
+import { many } from './many.ts';
 import { TestParty, type Message } from './party.ts';
-import { startPostgres, type Cluster } from './postgres.ts';
+import { privateDir, startPostgres, type Cluster } from './postgres.ts';
 import { Server } from './server.ts';
 
 export interface FleetSize {
   contracts: number;
   updates: number;
   workers: number;
+  /** Contracts beside these, which nobody pays over. */
+  others?: number;
 }
-/** `SPILLWAY_FLEET=CONTRACTS,UPDATES,WORKERS`, else what is given. */
+/** `SPILLWAY_FLEET=CONTRACTS,UPDATES,WORKERS[,OTHERS]`, else what is given. */
 export function fleetSize(otherwise: FleetSize): FleetSize {
-  const [contracts, updates, workers] = (process.env['SPILLWAY_FLEET'] ?? '').split(',').map(Number);
-  return contracts && updates && workers ? { contracts, updates, workers } : otherwise;
+  const [contracts, updates, workers, others = 0] = (process.env['SPILLWAY_FLEET'] ?? '').split(',').map(Number);
+  return contracts && updates && workers ? { contracts, updates, workers, others } : otherwise;
 }
+/** Contracts that are written in one commit. */
+const AT_A_TIME = 500;
 
 const TRY_AGAIN = ['store-unavailable', 'concurrent'];
 /** Customers that wait for an answer at the same time. */
@@ -91,6 +99,8 @@ export class Fleet {
   readonly #paid = new Map<string, { paid: bigint; ecash: boolean }>();
   #restarting: Promise<void> | undefined;
   #backup: Promise<string> | undefined;
+  #standby: Promise<Cluster> | undefined;
+  #promoted: Promise<unknown> | undefined;
 
   private constructor(size: FleetSize, cluster: Cluster, both: Pair) {
     this.#size = size;
@@ -107,7 +117,59 @@ export class Fleet {
     return fleet;
   }
 
+  /** Contracts that only weigh: copies of one. */
+  async #weigh(pattern: string): Promise<void> {
+    const { others = 0 } = this.#size;
+    const { home } = this.#both.payee;
+    const c = creditKind.parse((await home.store.byName(pattern))[0]!.record) as PayeeCredit;
+    for (let done = 0; done < others; done += AT_A_TIME) {
+      const some = Array.from({ length: Math.min(AT_A_TIME, others - done) }, () => many(c, { paidSat: 1_000n }));
+      const writes = some.map((one) => writeOf(creditKind, one, null, 0));
+      expect(await home.store.commit(plainCommit({ reads: [], writes }))).toBe(true);
+    }
+  }
+
+  /** A second server that follows the first, as it is for failover. */
+  async #follow(): Promise<Cluster> {
+    const copy = join(privateDir('standby'), 'data');
+    const url = `postgres://postgres@127.0.0.1:${this.#cluster.port}/postgres`;
+    await this.#cluster.run('pg_basebackup', '--no-sync', '-R', '-X', 'stream', '-c', 'fast', '-D', copy, '-d', url);
+    const standby = await startPostgres(copy);
+    rmSync(join(copy, '..'), { recursive: true, force: true });
+    return standby;
+  }
+
+  /**
+   * The standby took the primary's place at some moment, while workers wrote: whatever had come over by then, its sums are
+   * those of its records, and no contract has more than was paid.
+   * @returns how many contracts it has, and how many of them lack an update
+   */
+  async failedOver(): Promise<{ records: number; behind: number } | undefined> {
+    const standby = await this.#standby;
+    if (!standby) return undefined;
+    await this.#promoted;
+    const { dir } = this.#both.payee;
+    const [beside, url] = [`${dir}-standby`, new URL(readConfig(dir).store!)];
+    url.port = String(standby.port);
+    cpSync(dir, beside, { recursive: true });
+    const home = await openHome({ dir: beside, kinds, store: url.href });
+    try {
+      expect(home.restored).toBe(true);
+      await expectSums(home);
+      let behind = 0;
+      for (const [id, { paid }] of this.#paid) {
+        const c = creditKind.parse((await home.store.byName(id))[0]!.record) as PayeeCredit;
+        expect(c.paidSat, `contract ${id}`).toBeLessThanOrEqual(paid);
+        if (c.paidSat < paid) behind += 1;
+      }
+      return { records: (await home.store.list('credit')).length, behind };
+    } finally {
+      home.close();
+    }
+  }
+
   async end(): Promise<void> {
+    await (await this.#standby)?.end();
     for (const worker of this.#workers) worker.kill();
     this.#both.close();
     await this.#cluster.end();
@@ -125,6 +187,9 @@ export class Fleet {
       const share = Math.floor(((i + 1) * updates) / contracts) - Math.floor((i * updates) / contracts);
       for (let n = 0; n < share; n += 1) customers.push(async () => void (await steps()));
     }
+    await this.#weigh([...this.#paid.keys()][0]!);
+    if (this.#size.others !== undefined) this.#standby = this.#follow();
+    await this.#standby;
     const queue = shuffled(customers);
     await Promise.all(
       Array.from({ length: AT_ONCE }, async () => {
@@ -136,15 +201,21 @@ export class Fleet {
     );
   }
 
-  /** Workers die at random; the database is restarted once, half way; a little before, a backup is taken. */
+  /** Workers die at random; the database is restarted once, half way; a little before, a backup is taken; later a standby takes over. */
   async #disturb(): Promise<void> {
     const { updates, workers } = this.#size;
     if (this.counts.accepted >= updates / 3) this.#backup ??= this.#both.payee.backUp();
     if (this.counts.accepted >= updates / 2 && !this.#restarting) {
       this.counts.restarts += 1;
-      this.#restarting = this.#cluster.stop().then(() => this.#cluster.start());
+      // A backup that meets the restart breaks off, and would be taken again.
+      const backup = this.#backup;
+      this.#restarting = Promise.resolve(backup)
+        .then(() => this.#cluster.stop())
+        .then(() => this.#cluster.start());
       await this.#restarting;
     }
+    if (this.counts.accepted >= (updates * 2) / 3)
+      this.#promoted ??= this.#standby?.then((standby) => standby.run('pg_ctl', '-D', standby.dir, '-w', 'promote'));
     if (Math.random() * updates > workers * 2) return;
     this.counts.kills += 1;
     const at = Math.floor(Math.random() * this.#workers.length);
@@ -266,7 +337,8 @@ export class Fleet {
     }
     kernel?.close();
     const { store } = this.#both.payee.home;
-    expect((await store.list('credit')).length).toBe(this.#size.contracts);
+    expect((await store.list('credit')).length).toBe(this.#size.contracts + (this.#size.others ?? 0));
+    await expectSums(this.#both.payee.home);
     return { paid, issued, nonces: this.#nonces.size };
   }
 
@@ -343,6 +415,9 @@ export async function playFleet(size: FleetSize): Promise<Fleet['counts']> {
         `${duplicates} of them twice, ${stale} stale, ${again} sent again; ${kills} workers killed, ${restarts} restart of the database; ` +
         `${paid} sat paid, ${issued} sat issued, ${nonces} nonces, none shown twice`,
     );
+    const over = await fleet.failedOver();
+    if (over)
+      console.log(`fleet: a standby took over among ${over.records} contracts: ${over.behind} lack an update by then`);
     const { behind, lines } = await fleet.restore(20);
     console.log(
       `fleet: restored from a backup of its middle and ${lines} journal lines, 20 missing: ${behind} contracts behind and flagged`,
