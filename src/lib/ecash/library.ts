@@ -1,7 +1,8 @@
 /**
  * The Cashu library, loaded where a step needs it: it brings tables of the curve that most runs do without.
  *
- * A step says so with `loads: loadCashu`; from then on `cashu()` has it. Curve work and encodings of ecash are all its.
+ * A step says so with `loads: loadCashu`; from then on `cashu()` has it. Encodings of ecash and a wallet's work on the curve are
+ * its; a mint's is in `blind.ts`.
  */
 import { Refusal } from '../protocol/refusal.ts';
 
