@@ -1,4 +1,6 @@
+import { createServer as createHttp } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -283,6 +285,89 @@ describe('the password', () => {
     } finally {
       rmSync(dir, { recursive: true });
     }
+  });
+});
+
+describe('calls of one moment', () => {
+  const coins = ['"a"', '"b"', 'null', '"d"'];
+  const answers: Answers = {
+    get: ([n]) => (n === 1 ? { error: { code: -5, message: 'not found' } } : coins[Number(n)]!),
+    odd: { status: 200, body: '' },
+    slow: 'never',
+  };
+  const all = (rpc: Rpc, ...methods: string[]) =>
+    Promise.allSettled(methods.map((method, n) => rpc.call(method, n))).then((said) =>
+      said.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as RpcError))),
+    );
+
+  it('go in one request, and each has its own answer or error', async () => {
+    const { rpc, requests, asked } = await at(answers);
+    const many = rpc.together();
+    const [a, b, c, d] = await all(many, 'get', 'get', 'get', 'get');
+    expect([a, c, d]).toEqual(['a', null, 'd']);
+    expect(b).toMatchObject({ rpcCode: -5, message: 'get: not found' });
+    expect(requests).toEqual([4]);
+    expect(await many.call('get', 3)).toBe('d');
+    await all(rpc, 'get', 'get');
+    expect(requests).toEqual([4, 1, 1, 1]);
+    expect(asked[0]).toEqual({ method: 'get', params: [0] });
+    requests.length = 0;
+    await Promise.all(Array.from({ length: 401 }, () => many.call('get', 0)));
+    expect(requests).toEqual([200, 200, 1]);
+  });
+
+  it('are made one by one where they have no answer together', async () => {
+    const { rpc, requests } = await at(answers);
+    const [a, b, c] = await all(rpc.together(), 'get', 'odd', 'get');
+    expect([a, c]).toEqual(['a', null]);
+    expect(b).toMatchObject({ code: 'chain-unavailable' });
+    expect(requests).toEqual([3, 1, 1, 1]);
+  });
+
+  it('have their answers by number, in whichever order they come, and those that have none are made again', async () => {
+    const numbers: number[] = [];
+    const server = createHttp(async (request, response) => {
+      const read = JSON.parse(await text(request)) as
+        { id: number; params: number[] } | { id: number; params: number[] }[];
+      numbers.push([read].flat().length);
+      const said = [read].flat().map(({ id, params }) => ({ id, result: params[0], error: null }));
+      response.end(JSON.stringify(Array.isArray(read) ? [null, ...said.slice(1).reverse(), { id: 'x' }] : said[0]));
+    });
+    await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+    onTestFinished(() => (server.closeAllConnections(), void server.close()));
+    const { port } = server.address() as AddressInfo;
+    expect(await all(new Rpc({ url: `http://127.0.0.1:${port}` }).together(), 'm', 'm', 'm')).toEqual([0, 1, 2]);
+    expect(numbers).toEqual([3, 1]);
+  });
+
+  it('all fail, and are not made one by one, where the node is away, refuses the login or takes too long', async () => {
+    const { rpc, requests } = await at(answers, 100);
+    for (const one of await all(rpc.together(), 'get', 'slow', 'get'))
+      expect(one).toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining('within 0.1 s') });
+    expect(requests).toEqual([3]);
+    const wrong = await fakeNode(answers, 'another');
+    for (const one of await all(new Rpc({ url: wrong.url }).together(), 'get', 'get'))
+      expect(one).toMatchObject({
+        message: expect.stringContaining('(401)'),
+        hint: expect.stringContaining('--chain-cookie'),
+      });
+    expect(wrong.requests).toEqual([2]);
+    for (const one of await all(new Rpc({ url: 'http://127.0.0.1:1' }).together(), 'get', 'get'))
+      expect(one).toMatchObject({ code: 'chain-unavailable' });
+    const cookie = join(tmpdir(), 'no-such-cookie');
+    for (const one of await all(new Rpc({ url: 'http://127.0.0.1:1', cookie }).together(), 'get', 'get'))
+      expect(one).toMatchObject({ code: 'no-input' });
+  });
+
+  it('made one by one end with the first that shows the node away', async () => {
+    const { rpc, requests } = await at(
+      { ...answers, slow: () => (requests.length > 1 ? 'never' : { status: 200, body: '' }) },
+      100,
+    );
+    const [a, b, c] = await all(rpc.together(), 'get', 'slow', 'get');
+    expect(a).toBe('a');
+    for (const one of [b, c]) expect(one).toMatchObject({ message: expect.stringContaining('within 0.1 s') });
+    expect(requests).toEqual([3, 1, 1]);
   });
 });
 

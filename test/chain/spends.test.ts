@@ -33,7 +33,7 @@ async function asked(answers: Answers) {
     ...answers,
   });
   const rpc = new Rpc({ url });
-  return spendOf(rpc, { txid: COIN, vout: 0 }, [SPENDER], { recent: recentBlocks(rpc, new Set([SPENDER])) });
+  return spendOf(rpc, { txid: COIN, vout: 0 }, [SPENDER], { recent: recentBlocks(rpc) });
 }
 const tx = (txid: string, said: string) => (params: unknown[]) => (params[0] === txid ? said : UNKNOWN);
 
@@ -64,7 +64,7 @@ describe('a coin', () => {
     expect(found).toEqual({ coin: 'spent', spend: { txid: SPENDER, hex: null, confirmations: 2, paying: null } });
     let best = INFO;
     const { url, asked: calls } = await fakeNode({ getindexinfo: '{}', getblockchaininfo: () => best, getblock });
-    const recent = recentBlocks(new Rpc({ url }), new Set([SPENDER, COIN]));
+    const recent = recentBlocks(new Rpc({ url }));
     expect([await recent(SPENDER), await recent(COIN), await recent(SPENDER)]).toEqual([2, undefined, 2]);
     // As far as they are kept, each once.
     expect(calls.map(({ method, params }) => (method === 'getblock' ? params[0] : method))).toEqual([
@@ -78,6 +78,18 @@ describe('a coin', () => {
     ]);
     best = INFO.replace('b3', 'b4'); // a block that came since
     expect([await recent(COIN), await recent(SPENDER)]).toEqual([1, 3]);
+  });
+  it('is looked for by many at once in blocks that are read once, and no half of two ids is one', async () => {
+    const [early, late] = [`${'0a'.repeat(16)}${'0b'.repeat(16)}`, `${'0c'.repeat(16)}${'0d'.repeat(16)}`];
+    const { url, asked: calls } = await fakeNode({
+      getindexinfo: '{}',
+      getblockchaininfo: INFO,
+      getblock: `{"tx":["${early}","${late}"]}`,
+    });
+    const recent = recentBlocks(new Rpc({ url }));
+    const between = `${'0b'.repeat(16)}${'0c'.repeat(16)}`;
+    expect(await Promise.all([late, between, early].map(recent))).toEqual([1, undefined, 1]);
+    expect(calls.filter(({ method }) => method === 'getblock')).toHaveLength(1);
   });
   it('is looked for in the newest blocks where the index of transactions is still being made', async () => {
     const getindexinfo = '{"txindex":{"synced":false,"best_block_height":1}}';

@@ -28,6 +28,7 @@ import { pipeAt } from '../home/fixture.ts';
 import { lostMessages, opened, openedMint, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import { judge } from '../support/kernel.ts';
 import type { TestParty } from '../support/party.ts';
+import { listedBy } from '../support/watched.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 const kernel = await judge();
@@ -401,10 +402,10 @@ describe("a payer's home", () => {
     const complete = await both.payee.run(closeCredit, { on: signed.message });
     chain.accept([complete.message['hex']]);
     // As if a second close had been signed since.
-    const watched = (await post(both.payer).list()).listed[0]!.open();
+    const watched = (await (await listedBy(post(both.payer)))[0]!.open())!;
     const ways = new Map([...watched.ways].filter(([, { by }]) => by !== 'close'));
     chain.mine(6);
-    const listed = [asListed({ ...watched, ways })];
+    const listed = [[asListed({ ...watched, ways })]];
     const forgetful: Post = { ...post(both.payer), list: async () => ({ listed, bad: [] }) };
     expect(await lookAs(forgetful)).toMatchObject([{ event: 'settled', by: 'close' }]);
   });
@@ -478,7 +479,7 @@ describe('a watchtower', () => {
     expect(await lookAs(post)).toEqual([]);
     const other = await opened(both);
     chain.give(contractInput(await payerOf(both, other), 0));
-    expect((await post.list()).listed.map(({ id }) => id).sort()).toEqual([c.id, other].sort());
+    expect((await listedBy(post)).map(({ id }) => id).sort()).toEqual([c.id, other].sort());
     at(5_320);
     expect(await lookAs(post)).toMatchObject([{ event: 'refund', role: 'payer', contract: c.id, by: 'refund' }]);
     await judged(chain, c);
@@ -493,7 +494,7 @@ describe('a watchtower', () => {
     const good = file(await exported(both, id));
     const bad = file({ type: 'exit-credit' });
     const post = bundlePost('regtest', [bad, good]);
-    await refused(() => bundlePost('signet', [good]).list(), 'wrong-network');
+    await refused(() => bundlePost('signet', [good]).list(1_000), 'wrong-network');
     at(5_032);
     const named = { event: 'refused', file: bad, code: 'malformed-message' };
     expect(await lookAs(post)).toMatchObject([named, { event: 'warn', contract: id }]);
@@ -549,18 +550,17 @@ describe('a watchtower', () => {
     const post = bundlePost('regtest', [path]);
     await payMessages(both, id, 1_000n);
     writeFileSync(path, JSON.stringify(await exported(both, id), null, 2));
-    expect((await post.list()).listed.map((w) => w.open().own!.paysSat)).toEqual([60_000n]);
+    expect((await (await listedBy(post))[0]!.open())!.own!.paysSat).toBe(60_000n);
   });
   it('tells a file that a failed export has emptied, and watches on what it held', async () => {
     const { both, id } = await scene();
     const other = await scene();
     const path = file(await exported(both, id));
     const post = bundlePost('regtest', [path, file(await exported(other.both, other.id))]);
-    expect((await post.list()).listed).toHaveLength(2);
+    expect(await listedBy(post)).toHaveLength(2);
     writeFileSync(path, '');
-    const { listed, bad } = await post.list();
-    expect(listed.map((w) => w.id).sort()).toEqual([id, other.id].sort());
-    expect(bad).toMatchObject([{ file: path, why: { code: 'malformed' } }]);
+    expect((await listedBy(post)).map((w) => w.id).sort()).toEqual([id, other.id].sort());
+    expect((await post.list(1_000)).bad).toMatchObject([{ file: path, why: { code: 'malformed' } }]);
   });
   it('refuses an empty bundle and two networks in one', async () => {
     const empty = file();

@@ -21,6 +21,7 @@ import { asListed } from '../../src/lib/credit/watch.ts';
 import { pair, payMessages, type Pair } from '../support/credit.ts';
 import { openOn, setTip } from './funded.ts';
 import { findNode, TestNode } from './node.ts';
+import { listedBy } from '../support/watched.ts';
 
 const found = findNode();
 const POLICY = { ...defaultPolicy('regtest'), min_blocks: 40, freeze_blocks: 30, margin_blocks: 20 };
@@ -192,7 +193,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     await node.rpc('sendrawtransaction', exit);
     // The record as it was before the second payment.
     const post = homePost(both.payee.home, both.payee.ports(), id);
-    const now = (await post.list()).listed[0]!.open();
+    const now = (await (await listedBy(post))[0]!.open())!;
     const older = {
       ...now,
       paidSat: 40_000n,
@@ -204,7 +205,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     const rules = { confirmations: 6, feeBudgetSat: 50_000n };
     for (const ways of [now.ways, new Map()])
       await look(
-        { ...post, list: async () => ({ listed: [asListed({ ...older, ways })], bad: [] }) },
+        { ...post, list: async () => ({ listed: [[asListed({ ...older, ways })]], bad: [] }) },
         { rpc, source },
         rules,
         async (_, event) => void events.push(event),

@@ -1,5 +1,6 @@
 /**
- * JSON-RPC over HTTP as Bitcoin Core and btcd speak it (version 1.0, basic authentication), one call a request.
+ * JSON-RPC over HTTP as Bitcoin Core and btcd speak it (version 1.0, basic authentication), one call a request, or those
+ * of one moment in one request (`together`).
  *
  * Amounts come as decimals: answers are read by `protocol/json.ts`, which keeps a decimal's text, so no sum goes through a
  * float. User and password never enter an error: they are kept out of URLs, and cut from whatever the node says.
@@ -17,6 +18,8 @@ export const NODE_LIMITS = {
   answer: { unit: 'bytes', most: 64_000_000 },
 } satisfies Limits;
 const SHOWN = 300;
+/** Calls in one request. */
+const TOGETHER = 200;
 /** How a connection ends that the other side has closed. */
 const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 /** Asked twice, they do more than once. */
@@ -31,6 +34,8 @@ export interface RpcOptions {
   cookie?: string;
   /** 30,000 by default. */
   timeoutMs?: number;
+  /** Calls that are made in one moment go in one request. */
+  together?: boolean;
 }
 
 /** The node understood the call and answered with an error. */
@@ -43,17 +48,37 @@ export class RpcError extends Refusal {
   }
 }
 
+/** No connection, no time or no login: what else is asked of the node now fares no better. */
+class NoAnswer extends Refusal {
+  constructor(text: string, details: { hint?: string } = {}) {
+    super('chain-unavailable', text, details);
+  }
+}
+
+interface Call {
+  method: string;
+  params: readonly Json[];
+}
+/** A call that waits for the others of its moment. */
+interface Waiting extends Call {
+  done(result: Json): void;
+  failed(error: unknown): void;
+}
+
 export class JsonRpc {
   /** host:port, for people. */
   readonly at: string;
+  readonly #options: RpcOptions;
   readonly #url: string;
   readonly #cookie: string | undefined;
   readonly #timeoutMs: number;
   #login: string | undefined;
   #calls = 0;
+  #waiting: Waiting[] = [];
 
   /** @throws Refusal `usage` for anything but an http URL, without repeating it */
-  constructor({ url, cookie, timeoutMs = TIMEOUT_MS }: RpcOptions) {
+  constructor(options: RpcOptions) {
+    const { url, cookie, timeoutMs = TIMEOUT_MS } = options;
     const parsed = URL.parse(url);
     if (parsed?.protocol !== 'http:') throw new Refusal('usage', 'the address of the node is no http://host:port');
     const { username, password } = parsed;
@@ -65,6 +90,7 @@ export class JsonRpc {
     if (this.#login !== undefined && cookie !== undefined)
       throw new Refusal('usage', 'both a password and a cookie file are given for the node, one expected');
     this.at = parsed.host;
+    this.#options = options;
     // fetch refuses URLs with credentials.
     parsed.username = parsed.password = '';
     this.#url = parsed.href;
@@ -72,33 +98,93 @@ export class JsonRpc {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** The same node, for who asks of many things at once: calls of one moment go in one request. */
+  together(): this {
+    return new (this.constructor as new (options: RpcOptions) => this)({ ...this.#options, together: true });
+  }
+
   /**
    * @throws RpcError where the node answers with an error
    * @throws Refusal `chain-unavailable` where it does not answer, not in JSON or without end; `no-input` without a cookie file
    */
   call(method: string, ...params: readonly Json[]): Promise<Json> {
-    return this.callWithin(this.#timeoutMs, method, ...params);
+    if (!this.#options.together) return this.callWithin(this.#timeoutMs, method, ...params);
+    return new Promise((done, failed) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+      this.#waiting.push({ method, params, done, failed });
+    });
   }
 
   /** For calls that may take longer than others. */
   protected async callWithin(timeoutMs: number, method: string, ...params: readonly Json[]): Promise<Json> {
+    const { status, answer } = await this.#exchange(method, this.#asked({ method, params }), timeoutMs);
+    return this.#result(method, answer, status);
+  }
+
+  #asked = ({ method, params }: Call) => ({ jsonrpc: '1.0', id: ++this.#calls, method, params });
+
+  #flush(): void {
+    const all = this.#waiting.splice(0);
+    for (let from = 0; from < all.length; from += TOGETHER) void this.#together(all.slice(from, from + TOGETHER));
+  }
+
+  /** What of them is not answered so is asked call by call: by a node that takes one call a request, or where one answer is too long. */
+  async #together(calls: readonly Waiting[]): Promise<void> {
+    let answers: ReadonlyMap<Waiting, Json> = new Map();
+    let away: unknown;
+    try {
+      if (calls.length > 1) answers = await this.#answers(calls);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error instanceof NoAnswer || error.code !== 'chain-unavailable') away = error;
+    }
+    for (const call of calls) {
+      const { method, params, done, failed } = call;
+      const answer = answers.get(call);
+      try {
+        if (away) throw away;
+        done(
+          answer === undefined
+            ? await this.callWithin(this.#timeoutMs, method, ...params)
+            : this.#result(method, answer, 200),
+        );
+      } catch (error) {
+        if (error instanceof NoAnswer) away = error;
+        failed(error);
+      }
+    }
+  }
+
+  async #answers(calls: readonly Waiting[]): Promise<ReadonlyMap<Waiting, Json>> {
+    const asked = calls.map((call) => this.#asked(call));
+    const byId = new Map(asked.map(({ id }, i) => [id, calls[i]!]));
+    const { answer } = await this.#exchange(calls[0]!.method, asked, this.#timeoutMs);
+    const found = new Map<Waiting, Json>();
+    for (const one of Array.isArray(answer) ? answer : []) {
+      const call = byId.get((one as { id?: number } | null)?.id as number);
+      if (call) found.set(call, one);
+    }
+    return found;
+  }
+
+  async #exchange(method: string, asked: object, timeoutMs: number): Promise<{ status: number; answer: Json }> {
     const login = this.#credentials();
-    const { status, text } = await this.#post(
-      method,
-      printJson({ jsonrpc: '1.0', id: ++this.#calls, method, params }),
-      login,
-      timeoutMs,
-    );
+    const { status, text } = await this.#post(method, printJson(asked), login, timeoutMs);
     if (status === 401 || status === 403) {
       // The cookie changes when the node starts anew.
       if (this.#cookie !== undefined) this.#login = undefined;
       throw status === 401
-        ? this.#refusal(method, 'the node refuses user and password (401)', {
+        ? new NoAnswer(this.#said(method, 'the node refuses user and password (401)'), {
             hint: "name the node's cookie with --chain-cookie FILE (SPILLWAY_CHAIN_COOKIE), or give user and password in the URL of SPILLWAY_CHAIN",
           })
-        : this.#refusal(method, 'the node refuses this machine (403)', { hint: 'see rpcallowip of the node' });
+        : new NoAnswer(this.#said(method, 'the node refuses this machine (403)'), {
+            hint: 'see rpcallowip of the node',
+          });
     }
-    const answer = this.#parse(text, method, status);
+    return { status, answer: this.#parse(text, method, status) };
+  }
+
+  #result(method: string, said: Json, status: number): Json {
+    const answer = this.#object(said, method, status);
     if (answer.error != null) {
       const { code, message } = answer.error as { code?: Json; message?: Json };
       throw new RpcError(
@@ -149,28 +235,35 @@ export class JsonRpc {
       return await ask().catch(again);
     } catch (error) {
       const { name, message, cause } = error as Error;
-      if (name === 'TimeoutError') throw this.#refusal(method, `no answer within ${timeoutMs / 1000} s`);
       const { message: reason } = (cause ?? {}) as { message?: string };
       const code = codeOf(error);
-      throw this.#refusal(method, code === 'ECONNREFUSED' ? 'nothing listens there' : reason || code || message);
+      const found =
+        name === 'TimeoutError'
+          ? `no answer within ${timeoutMs / 1000} s`
+          : code === 'ECONNREFUSED'
+            ? 'nothing listens there'
+            : reason || code || message;
+      // A cause: of the connection. Without one, the answer itself was refused here.
+      if (name === 'TimeoutError' || cause !== undefined) throw new NoAnswer(this.#said(method, found));
+      throw this.#refusal(method, found);
     }
   }
 
-  #parse(text: string, method: string, status: number): { result?: Json; error?: Json } {
-    let answer: Json;
+  #parse(text: string, method: string, status: number): Json {
     try {
-      answer = parseJson(text);
+      return parseJson(text);
     } catch {
       throw this.#refusal(method, `an answer that is no JSON (status ${status}): ${text.trim() || 'empty'}`);
     }
+  }
+  #object(answer: Json, method: string, status: number): { result?: Json; error?: Json } {
     if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
       throw this.#refusal(method, `an answer that is no JSON-RPC (status ${status})`);
     return answer as { result?: Json; error?: Json };
   }
 
-  #refusal(method: string, found: string, details: { hint?: string } = {}): Refusal {
-    return new Refusal('chain-unavailable', this.#clean(`${method} at ${this.at}: ${found}`), details);
-  }
+  #refusal = (method: string, found: string): Refusal => new Refusal('chain-unavailable', this.#said(method, found));
+  #said = (method: string, found: string): string => this.#clean(`${method} at ${this.at}: ${found}`);
 
   /** What came from outside, fit to print: one line, not endless, and nothing of the login in it. */
   #clean(text: string): string {

@@ -18,18 +18,19 @@ export const KEPT_BLOCKS = RECENT_LIMITS.blocks.most;
 /** In how many blocks the transaction is; undefined: not found, or the node has an index, which has been asked before. */
 export type Recent = (txid: Hex) => Promise<number | undefined>;
 
-/** @param wanted all that may be asked for */
-export function recentBlocks(rpc: Rpc, wanted: ReadonlySet<Hex>): Recent {
+/** One at a time: whoever asks while blocks are read waits for them, and reads none again. */
+export function recentBlocks(rpc: Rpc): Recent {
   let index: boolean | undefined;
   let top: Hex | undefined;
-  const found = new Map<Hex, number>();
+  /** The txids of a block, one after the other: three hundred full blocks are 30 MB. */
+  let read: { depth: number; txids: Buffer }[] = [];
   /** The next block to read, and how deep it is; null: all are read. */
   let next: { hash: Hex; depth: number } | null = null;
 
   async function readNext({ hash, depth }: { hash: Hex; depth: number }): Promise<typeof next> {
     try {
       const { txids, previous } = await rpc.block(hash);
-      for (const txid of txids) if (wanted.has(txid)) found.set(txid, depth);
+      read.push({ depth, txids: Buffer.from(txids.join(''), 'hex') });
       return previous === undefined || depth === KEPT_BLOCKS ? null : { hash: previous, depth: depth + 1 };
     } catch (error) {
       if (error instanceof RpcError) return null; // pruned
@@ -37,18 +38,43 @@ export function recentBlocks(rpc: Rpc, wanted: ReadonlySet<Hex>): Recent {
     }
   }
 
-  return async (txid) => {
+  async function find(txid: Hex): Promise<number | undefined> {
     index ??= await rpc.hasIndex();
+    const id = Buffer.from(txid, 'hex');
+    const among = (blocks: typeof read) => blocks.find(({ txids }) => has(txids, id))?.depth;
     while (!index) {
-      while (next && !found.has(txid)) next = await readNext(next);
-      if (found.has(txid)) break;
+      const known = among(read);
+      if (known !== undefined) return known;
+      while (next) {
+        next = await readNext(next);
+        const depth = among(read.slice(-1));
+        if (depth !== undefined) return depth;
+      }
       // What was in the mempool a moment ago may be in a block that came since.
       const { bestBlock } = await rpc.blockchainInfo();
       if (bestBlock === top) break;
       top = bestBlock;
-      found.clear();
+      read = [];
       next = { hash: top, depth: 1 };
     }
-    return found.get(txid);
+    return undefined;
+  }
+
+  const turn = inTurn();
+  return (txid) => turn(() => find(txid));
+}
+
+function has(txids: Buffer, id: Buffer): boolean {
+  for (let at = txids.indexOf(id); at >= 0; at = txids.indexOf(id, at + 1)) if (at % id.length === 0) return true;
+  return false;
+}
+
+/** @returns what does one work after the other, in the order in which they are given */
+export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const done = last.then(work);
+    last = done.catch(() => {});
+    return done;
   };
 }

@@ -7,7 +7,7 @@ import { hexToBytes, bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import { KEPT_BLOCKS } from './recent.ts';
+import { inTurn, KEPT_BLOCKS } from './recent.ts';
 import { isStarting, RpcError, type Rpc } from './rpc.ts';
 
 export interface Mined {
@@ -41,7 +41,7 @@ export function spendersIn(rpc: Rpc): Spenders {
     }
   }
 
-  return async (outpoint) => {
+  async function find(outpoint: Outpoint): Promise<Mined | undefined> {
     const at = outpointText(outpoint);
     for (let again = true; ; again = false) {
       const hit = found.get(at);
@@ -55,7 +55,10 @@ export function spendersIn(rpc: Rpc): Spenders {
       if (!again) return undefined;
       await search(outpoint);
     }
-  };
+  }
+  // A block is large: one at a time.
+  const turn = inTurn();
+  return (outpoint) => turn(() => find(outpoint));
 }
 
 function unlessPruned(error: unknown): undefined {

@@ -1,6 +1,11 @@
 /** Long work in slices, so that timers, signals and connections have their turn in between. */
 import { setImmediate } from 'node:timers/promises';
 
+/** Parts of a long list, in its order. */
+export function* pieces<T>(all: readonly T[], size: number): Generator<readonly T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
+}
+
 const SLICE_MS = 25;
 
 /** @returns what such work calls after each piece: it waits for the others once a slice is over */

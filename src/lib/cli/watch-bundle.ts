@@ -9,14 +9,18 @@ import { dirname, join } from 'node:path';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { readBundled, type Bundled } from '../credit/bundle.ts';
-import { asListed } from '../credit/watch.ts';
+import { asListed, dueAt } from '../credit/watch.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { readInput } from './input.ts';
 import { utf8 } from './sniff.ts';
+import { pieces } from './slices.ts';
 import type { Post } from './watch.ts';
 
 /** As many exports as a folder of contracts has; a line each. */
 const LIMIT = 256_000_000;
+
+/** So many contracts are looked at in one go. */
+const AT_ONCE = 200;
 
 export interface Bundle {
   network: Network;
@@ -135,7 +139,8 @@ export function bundlePost(network: string, names: readonly string[]): Post {
     network,
     async list() {
       const { watched, bad } = await readBundle(names, network, last);
-      return { listed: watched.filter(({ own }) => !settled.has(own.txid)).map(asListed), bad };
+      const live = watched.filter(({ own }) => !settled.has(own.txid)).sort((a, b) => dueAt(a) - dueAt(b));
+      return { listed: pieces(live.map(asListed), AT_ONCE), bad };
     },
     freeze: async ({ own }) => own!,
     async withChild(_, { hex, children }, feeSat) {

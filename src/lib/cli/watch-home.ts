@@ -1,22 +1,35 @@
 /** The contracts of a home, watched: exits freeze, children are signed, what the chain settled is marked. */
 import { closeCredit } from '../credit/close.ts';
-import { exitCredit } from '../credit/exit.ts';
-import { creditKind, isFunded, rollingOf, settledAs, type Credit, type FundedCredit } from '../credit/records.ts';
+import {
+  creditKind,
+  exitingAs,
+  isFunded,
+  mayLapse,
+  rollingOf,
+  settledAs,
+  type Credit,
+  type FundedCredit,
+} from '../credit/records.ts';
 import type { Contract } from '../credit/terms.ts';
+import type { Listed } from '../credit/watch.ts';
 import { listedOf, watchedOf } from '../credit/watched.ts';
 import { change, loadRecords } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
+import type { Ordered } from '../home/store.ts';
 import type { Action } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
-import { contractsReader } from './contracts.ts';
 import { lapse } from './lapse.ts';
 import { play, playAgain } from './play.ts';
+import { slices } from './slices.ts';
 import type { Post } from './watch.ts';
+
+/** So many are read in one go. */
+const AT_ONCE = 200;
 
 function unlessNothing(error: unknown): undefined {
   if (!(error instanceof Refusal) || error.code !== 'nothing-to-print') throw error;
@@ -36,7 +49,7 @@ interface Rolling {
 const asNext = (c: Credit | undefined): Contract | undefined => (c && 'outpoint' in c ? c : undefined);
 
 /** Of one contract, by its claims: how many others there are does not matter. */
-async function read({ store }: Home, id: string): Promise<Rolling[]> {
+async function read({ store }: Home, id: string): Promise<Rolling | undefined> {
   const { records } = await loadRecords<{ contract: Credit; next: Credit }>(
     store,
     { contract: creditKind, next: creditKind },
@@ -46,36 +59,80 @@ async function read({ store }: Home, id: string): Promise<Rolling[]> {
     },
   );
   const { contract, next } = records;
-  return contract && isFunded(contract) ? [{ contract, next: asNext(next) }] : [];
+  return contract && isFunded(contract) ? { contract, next: asNext(next) } : undefined;
 }
-function nextOfEach(all: readonly Credit[]): Rolling[] {
-  const byKey = new Map(all.flatMap((c) => ('terms' in c ? [[c.terms.payee_pubkey, c] as const] : [])));
-  return all.filter(isFunded).map((contract) => {
-    const key = rollingOf(contract)?.nextKey;
-    return { contract, next: key === undefined ? undefined : asNext(byKey.get(key)) };
-  });
+
+/** Little enough to be kept of each contract. `idle`: nothing can be done before its expiry over what was never paid over. */
+interface Entry extends Omit<Listed, 'open'> {
+  idle: number | undefined;
 }
+const entryOf = (c: FundedCredit): Entry => ({ ...listedOf(c), idle: mayLapse(c) ? c.terms.expiry : undefined });
+
+/**
+ * What is watched, a page at a time: what there is to exit with, the nearest deadline first, then all else by its expiry.
+ * A record is worked out anew only where it has changed since the last look.
+ */
+function entriesOf({ store }: Home): () => AsyncGenerator<readonly Entry[]> {
+  let held: ReadonlyMap<string, Entry> = new Map();
+  return async function* () {
+    const now = new Map<string, Entry>();
+    const pause = slices();
+    for (const figure of ['deadline', 'expiry'])
+      for (let page: readonly Ordered[], after: Ordered | undefined; ; after = page.at(-1)) {
+        page = await store.inOrder(creditKind, figure, { after, most: AT_ONCE });
+        const found: Entry[] = [];
+        for (const row of page) {
+          const revision = `${row.name} ${row.rev}`;
+          const entry = held.get(revision) ?? entryOf(creditKind.parse(row.record) as FundedCredit);
+          now.set(revision, entry);
+          found.push(entry);
+          await pause();
+        }
+        yield found;
+        if (page.length < AT_ONCE) break;
+      }
+    held = now;
+  };
+}
+const byId = (id: string) => () => ({ contract: idClaim(id) });
 
 /** @param only the contract that is watched; undefined: all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
   const { store } = home;
-  const all = contractsReader(home);
+  const entries = entriesOf(home);
+  async function* one(id: string): AsyncGenerator<readonly Entry[]> {
+    const { contract } = (await read(home, id)) ?? {};
+    if (contract && !contract.settled) yield [entryOf(contract)];
+  }
   const start = (table: Action<any, any, any>, contract: string) =>
     play(table, { json: null, input: { contract }, merged: [] }, ports);
   return {
     network: home.network,
-    async list() {
+    async list(tip) {
       // Looked at each time: another process reconciles.
       const restored = (await lostOf(store)) === 'pending';
-      const found = only === undefined ? nextOfEach((await all()).map(({ record }) => record)) : await read(home, only);
-      const live = found.filter(({ contract }) => !contract.settled);
-      return { listed: live.map(({ contract, next }) => listedOf(contract, next, restored)), bad: [] };
+      const open = async ({ id }: Entry) => {
+        const { contract, next } = (await read(home, id)) ?? {};
+        return contract && !contract.settled ? watchedOf(contract, next, restored) : undefined;
+      };
+      // What a program without figures has written since this one began is counted by that.
+      await home.totals(creditKind);
+      // Anybody may have asked for what is idle. Of a restored home, whose journal may know of payments, nothing is.
+      const isIdle = ({ idle }: Entry): boolean => !restored && idle !== undefined && tip < idle;
+      async function* listed() {
+        for await (const page of only === undefined ? entries() : one(only))
+          yield page.flatMap((entry): Listed[] => (isIdle(entry) ? [] : [{ ...entry, open: () => open(entry) }]));
+      }
+      return { listed: listed(), bad: [] };
     },
     async freeze({ id }) {
-      await start(exitCredit, id);
-      const [frozen] = await read(home, id);
-      const own = frozen && watchedOf(frozen.contract, frozen.next).own;
-      if (!own) throw new Refusal('bug', `contract ${id} has no exit after it was printed`);
+      const { own } = await change(store, { contract: creditKind }, byId(id), ({ contract }) => {
+        const c = contract as Credit | undefined;
+        if (!c || !isFunded(c) || c.role !== 'payee')
+          throw new Refusal('wrong-state', `contract ${id} is '${c?.state}' in this home by now`);
+        return { writes: { contract: exitingAs(c) }, result: watchedOf(c, undefined) };
+      });
+      if (!own) throw new Refusal('nothing-to-print', `nothing was paid over contract ${id}`);
       return own;
     },
     async withChild(_, { hex, fee }, feeSat) {
@@ -96,15 +153,10 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       await lapse(home, id);
     },
     async settle({ id }, settled) {
-      await change(
-        home.store,
-        { contract: creditKind },
-        () => ({ contract: idClaim(id) }),
-        ({ contract }) => {
-          const c = contract as FundedCredit;
-          return { writes: { contract: settledAs(c, settled) }, result: undefined };
-        },
-      );
+      await change(store, { contract: creditKind }, byId(id), ({ contract }) => ({
+        writes: { contract: settledAs(contract as FundedCredit, settled) },
+        result: undefined,
+      }));
     },
   };
 }

@@ -2,7 +2,8 @@
  * One look at all contracts that are watched: what is due is decided for each (`credit/watch.ts`), done, and told.
  *
  * A node that does not answer ends the look; what fails of one contract is told and ends nothing. What falls due first is
- * looked at first. Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`watch-loop.ts`).
+ * looked at first. Contracts are looked at piece by piece, so that their number costs no memory, and the node is asked of all
+ * of a piece at once: of most it is enough that their coin is unspent. Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`watch-loop.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
@@ -32,13 +33,16 @@ import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { failureOf, type Failure } from './errors.ts';
-import { slices } from './slices.ts';
+import { pieces, slices } from './slices.ts';
 
 /** Whose contracts they are, and what can be done for them beside sending. */
 export interface Post {
   network: string;
-  /** `bad`: documents that cannot be read. */
-  list(): Promise<{ listed: readonly Listed[]; bad: readonly { file: string; why: Refusal }[] }>;
+  /** What there is to look at, in pieces, those first that fall due first. `bad`: documents that cannot be read. */
+  list(tip: number): Promise<{
+    listed: AsyncIterable<readonly Listed[]> | Iterable<readonly Listed[]>;
+    bad: readonly { file: string; why: Refusal }[];
+  }>;
   /** Before an exit is sent. @returns the exit, which may be newer than what was watched */
   freeze(w: Watched): Promise<Ready>;
   /** The transaction with a child, parents first. @throws Refusal where there can be none */
@@ -76,48 +80,74 @@ export async function look(
   const { rpc } = node;
   const { facts } = await node.source.facts({ tip: true });
   const tip = facts.tip as number;
-  const { listed, bad } = await post.list();
+  const { listed, bad } = await post.list(tip);
   const { fees, unread } = await feesOf(node, post.network);
   let all = bad.length === 0 && unread.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
   for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
-  const spenders = (node.spenders ??= spendersIn(rpc));
   const refused = async ({ id, role }: Pick<Listed, 'id' | 'role'>, error: unknown): Promise<void> => {
     await refuseAway(node, post.network, error);
     all = false;
     const { code, message } = failureOf(error);
     await tell(tip, { event: 'refused', contract: id, role, code, message });
   };
-  // What is due does not wait until all the others are worked out.
-  const [due, rest] = inTurn(listed, tip);
-  for (const turn of [due, rest]) {
-    const watched = await opened(turn, stopped, refused);
-    const recent = recentBlocks(rpc, new Set(watched.flatMap(({ ways }) => [...ways.keys()])));
-    for (const w of watched) {
-      if (stopped()) break;
-      const about = { contract: w.id, role: w.role };
-      try {
-        // Of a copy that knows its refund only, every other end is one that it need not name.
-        const seen = await seenBy(rpc, w.lapses || !w.contract ? { recent } : { recent, spenders }, w, tip, fees);
-        const beaten = overtakenBy(w, seen);
-        if (beaten) await tell(tip, { event: 'overtaken', ...about, ...beaten });
-        all &&= !beaten;
-        const said = await act(post, rpc, w, decide(w, seen, rules));
-        all &&= !said.short;
-        if (said.event !== undefined) await tell(tip, { event: said.event, ...about, ...said.more });
-      } catch (error) {
-        await refused(w, error);
-      }
+  const said = async ({ id, role }: Watched, { event, more, short }: Said): Promise<void> => {
+    all &&= !short;
+    if (event !== undefined) await tell(tip, { event, contract: id, role, ...more });
+  };
+  /** Of all of them, also where the node goes away in between: what was done is done. */
+  const toldOf = async (ready: readonly { w: Watched; beaten?: object | undefined }[], done: Results<Said>) => {
+    let away: { error: unknown } | undefined;
+    for (const [i, { w, beaten }] of ready.entries()) {
+      if (beaten) await said(w, { event: 'overtaken', more: beaten, short: true });
+      const result = done[i]!;
+      if (result.status === 'fulfilled') await said(w, result.value);
+      else if (!away) await refused(w, result.reason).catch((error: unknown) => (away = { error }));
     }
+    if (away) throw away.error;
+  };
+  const many = rpc.together();
+  const blocks = { recent: recentBlocks(rpc), spenders: (node.spenders ??= spendersIn(rpc)) };
+  const pause = slices();
+  for await (const piece of listed) {
+    const watched = await opened(await astir(many, piece, tip), stopped, refused);
+    const seen = await eachOf(watched, (w) => seenBy(many, blocks, w, tip, fees));
+    for (const some of pieces([...watched.entries()], SENT_AT_ONCE)) {
+      const ready: { w: Watched; beaten?: object | undefined; done: Said | Sending | { failed: unknown } }[] = [];
+      for (const [i, w] of some) {
+        if (stopped()) break;
+        try {
+          const now = valueOf(seen[i]!);
+          ready.push({ w, beaten: overtakenBy(w, now), done: await act(post, w, decide(w, now, rules)) });
+        } catch (failed) {
+          ready.push({ w, done: { failed } });
+        }
+        await pause();
+      }
+      await toldOf(ready, await eachOf(ready, ({ done }) => doneOf(many, post.network, done)));
+    }
+    if (stopped()) break;
   }
   return all;
 }
 
-/** What is due, and the rest, both by when they fall due. Over a contract that was never paid over nothing can be done before its expiry: anybody may have asked for it. */
-function inTurn(listed: readonly Listed[], tip: number): [due: Listed[], rest: Listed[]] {
-  const at = (c: Listed): number => (c.sends ? dueAt(c) : Infinity);
-  const all = listed.filter((c) => !c.lapses || c.behind || tip >= c.terms.expiry).sort((a, b) => at(a) - at(b));
-  return [all.filter((c) => at(c) <= tip), all.filter((c) => at(c) > tip)];
+/** So many are made ready before they are sent, in one request. */
+const SENT_AT_ONCE = 25;
+
+type Results<T> = readonly PromiseSettledResult<T>[];
+const eachOf = <T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<Results<R>> =>
+  Promise.allSettled(all.map(ask));
+function valueOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+}
+
+/** Those of which there is more to know than that their coin is unspent. */
+async function astir(rpc: Rpc, listed: readonly Listed[], tip: number): Promise<Listed[]> {
+  const coins = await eachOf(listed, ({ outpoint }) => rpc.txOut(outpoint));
+  const rests = ({ restsUntil }: Listed, coin: (typeof coins)[number]): boolean =>
+    tip < restsUntil && coin.status === 'fulfilled' && coin.value !== undefined;
+  return listed.filter((one, i) => !rests(one, coins[i]!));
 }
 
 async function opened(
@@ -130,7 +160,8 @@ async function opened(
   for (const one of listed) {
     if (stopped()) break;
     try {
-      all.push(one.open());
+      const w = await one.open();
+      if (w) all.push(w);
     } catch (error) {
       await refused(one, error);
     }
@@ -171,7 +202,15 @@ const endsLook = (error: Refusal): boolean =>
     ? isStarting(error)
     : ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code);
 
-async function seenBy(rpc: Rpc, blocks: Blocks, w: Watched, tip: number, fees: Fees): Promise<Seen> {
+async function seenBy(
+  rpc: Rpc,
+  { recent, spenders }: Required<Blocks>,
+  w: Watched,
+  tip: number,
+  fees: Fees,
+): Promise<Seen> {
+  // Of a copy that knows its refund only, every other end is one that it need not name.
+  const blocks = { recent, ...(!w.lapses && w.contract && { spenders }) };
   const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys(), blocks);
   const conflicted =
     coin === 'unspent' && w.pending !== null && (await anyMissing(rpc, inputsOf(w.pending.hex), w.outpoint));
@@ -211,7 +250,17 @@ interface Said {
   short?: boolean;
 }
 
-async function act(post: Post, rpc: Rpc, w: Watched, due: Due): Promise<Said> {
+/** A transaction that is ready to be sent, alone or with its child. */
+interface Sending {
+  w: Watched;
+  event: string;
+  tx: Ready;
+  made?: { txs: readonly Hex[]; fee_sat: bigint; feerate: number };
+  /** What failed before. */
+  why?: Why | undefined;
+}
+
+async function act(post: Post, w: Watched, due: Due): Promise<Said | Sending> {
   switch (due.do) {
     case 'wait':
       if (due.why === 'restored') return { event: due.why, short: true, more: { exits_at: lastAt(w.terms) } };
@@ -248,10 +297,10 @@ async function act(post: Post, rpc: Rpc, w: Watched, due: Due): Promise<Said> {
     case 'refund':
     case 'rebroadcast': {
       const { tx, why } = due.do === 'exit' ? await frozen(post, w, due.tx) : { tx: due.tx };
-      return sendOut(post, rpc, w, due.do, { tx, child: due.child, why });
+      return withChild(post, { w, event: due.do, tx, why }, due.child);
     }
     case 'bump':
-      return sendOut(post, rpc, w, 'bump', due);
+      return withChild(post, { w, event: due.do, tx: due.tx }, due.child);
   }
 }
 
@@ -271,36 +320,41 @@ const frozen = (post: Post, w: Watched, tx: Ready): Promise<{ tx: Ready; why?: W
     (error: unknown) => ({ tx, why: failureOf(error) }),
   );
 
-/** @param out `why`: what failed before */
-async function sendOut(
-  post: Post,
-  rpc: Rpc,
-  w: Watched,
-  event: string,
-  out: { tx: Ready; child: Paying | null; why?: Why | undefined },
-): Promise<Said> {
-  const { tx, child } = out;
-  const { made, why = out.why } = child === null ? {} : await withChild(post, rpc, w, event, tx, child.feeSat);
-  const txids = made?.txids ?? (await send(rpc, post.network, [tx.hex]));
-  const paid = made && { child_txid: txids[1], child_fee_sat: made.fee_sat, feerate: feerateText(child!.feerate) };
-  const alone = why && { code: why.code, message: why.message };
-  return { event, short: why !== undefined, more: { by: tx.by, txid: tx.txid, ...paid, ...alone } };
+/** What is in the mempool already has nothing to send without its child. What is not is rather sent alone than not at all: then it is said why. */
+const mayGoAlone = ({ event }: Sending, error: unknown): error is Refusal =>
+  event !== 'bump' && error instanceof Refusal && !endsLook(error);
+
+async function withChild(post: Post, sending: Sending, child: Paying | null): Promise<Sending> {
+  if (child === null) return sending;
+  try {
+    const { txs, fee_sat } = await post.withChild(sending.w, sending.tx, child.feeSat);
+    return { ...sending, made: { txs, fee_sat, feerate: child.feerate } };
+  } catch (error) {
+    if (mayGoAlone(sending, error)) return { ...sending, why: error };
+    throw error;
+  }
 }
 
-/** Sends both. What is not in the mempool yet is rather sent without its child than not at all: then it is said why. */
-async function withChild(
-  post: Post,
-  rpc: Rpc,
-  w: Watched,
-  event: string,
-  tx: Ready,
-  feeSat: bigint,
-): Promise<{ made?: { txids: string[]; fee_sat: bigint }; why?: Why }> {
+async function doneOf(rpc: Rpc, network: string, done: Said | Sending | { failed: unknown }): Promise<Said> {
+  if ('failed' in done) throw done.failed;
+  return 'tx' in done ? sendOut(rpc, network, done) : done;
+}
+
+async function sendOut(rpc: Rpc, network: string, sending: Sending): Promise<Said> {
+  const { event, tx, made, why } = sending;
+  const { by, txid, hex } = tx;
+  const failed = why && { code: why.code, message: why.message };
+  if (!made) {
+    await send(rpc, network, [hex]);
+    return { event, short: why !== undefined, more: { by, txid, ...failed } };
+  }
   try {
-    const { txs, fee_sat } = await post.withChild(w, tx, feeSat);
-    return { made: { txids: await send(rpc, post.network, txs), fee_sat } };
+    const [, child_txid] = await send(rpc, network, made.txs);
+    const paid = { child_txid, child_fee_sat: made.fee_sat, feerate: feerateText(made.feerate) };
+    return { event, short: why !== undefined, more: { by, txid, ...paid, ...failed } };
   } catch (error) {
-    if (event === 'bump' || !(error instanceof Refusal) || endsLook(error)) throw error;
-    return { why: error };
+    if (!mayGoAlone(sending, error)) throw error;
+    const { made: _, ...alone } = sending;
+    return sendOut(rpc, network, { ...alone, why: error });
   }
 }

@@ -12,7 +12,7 @@ import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
 import {
   creditKind,
-  finishedRolling,
+  exitingAs,
   isFunded,
   type Credit,
   type FundedCredit,
@@ -88,9 +88,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
         return {
           message: exitOf(c, c.exit, facts),
           ...(hints.length > 0 && { hint: hints.join('; ') }),
-          writes: input.export
-            ? {}
-            : { contract: { ...c, state: 'exiting', live: [], rolling: finishedRolling(c) } as Credit },
+          writes: input.export ? {} : { contract: exitingAs(c) },
         };
       },
     }),

@@ -260,6 +260,10 @@ export function settledAs(c: FundedCredit, settled: Settled): Credit {
   return { ...c, ...(c.role === 'payee' && { live: [] }), ...left, settled } as Credit;
 }
 
+/** The payee's record once its exit is printed or sent: no payment any more, and no older exit. */
+export const exitingAs = (c: PayeeCredit): Credit =>
+  ({ ...c, state: 'exiting', live: [], rolling: finishedRolling(c) }) as Credit;
+
 /** The payee's key, by which both homes find the record from first to last; null once nothing of it is left. */
 export const payeePubkey = (c: Credit): Hex | null =>
   c.state === 'offered' ? c.offer.pubkey : 'terms' in c ? c.terms.payee_pubkey : null;
@@ -271,7 +275,7 @@ export const heldKey = (c: Credit): Hex | null => {
 };
 
 /** What is left of a rollover once the payee exits: one that is finished may still confirm, until the chain says otherwise. */
-export const finishedRolling = (c: FundedCredit): Rolling | null =>
+const finishedRolling = (c: FundedCredit): Rolling | null =>
   c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
 
 /**

@@ -62,13 +62,20 @@ export interface Watched {
   behind: boolean;
 }
 
-/** What tells when the turn of a contract is; all else is worked out when it has come. */
-export interface Listed extends Pick<Watched, 'id' | 'role' | 'terms' | 'lapses' | 'behind'> {
-  /** Whether this party has something to send: `own` or `pending`. */
-  sends: boolean;
-  open(): Watched;
+/** What tells whether there is anything to do about a contract; all else is worked out where there may be. */
+export interface Listed extends Pick<Watched, 'id' | 'role' | 'outpoint'> {
+  /** Below this height there is nothing to do while its coin is unspent. */
+  restsUntil: number;
+  /** undefined: nothing is watched of it any more. */
+  open(): Promise<Watched | undefined>;
 }
-export const asListed = (w: Watched): Listed => ({ ...w, sends: w.own !== null || w.pending !== null, open: () => w });
+/** What is sent again at any height never rests. */
+export const restsUntil = (terms: Heights, sends: boolean): number => (sends ? -Infinity : freezeHeight(terms));
+export const asListed = (w: Watched): Listed => ({
+  ...w,
+  restsUntil: restsUntil(w.terms, w.pending !== null || w.exiting),
+  open: async () => w,
+});
 
 /** What spends the coin. */
 export interface Spend {

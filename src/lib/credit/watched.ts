@@ -21,7 +21,7 @@ import { mayLapse, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
 import type { Child, Ready } from './fees.ts';
-import type { Listed, Watched, Way } from './watch.ts';
+import { restsUntil, type Listed, type Watched, type Way } from './watch.ts';
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
 const finishedOf = (c: FundedCredit): Hex | null => {
@@ -31,15 +31,12 @@ const finishedOf = (c: FundedCredit): Hex | null => {
 const isBehind = (c: FundedCredit, restored: boolean): boolean =>
   restored && c.role === 'payee' && c.state !== 'exiting';
 
-/** As `watchedOf`, which `open` does. */
-export const listedOf = (c: FundedCredit, next: Contract | undefined, restored = false): Listed => ({
+/** Little enough to be held of each contract: no transaction. */
+export const listedOf = (c: FundedCredit): Omit<Listed, 'open'> => ({
   id: c.id,
   role: c.role,
-  terms: c.terms,
-  lapses: mayLapse(c),
-  behind: isBehind(c, restored),
-  sends: ownOf(c) !== null || finishedOf(c) !== null,
-  open: () => watchedOf(c, next, restored),
+  outpoint: c.outpoint,
+  restsUntil: restsUntil(c.terms, finishedOf(c) !== null || c.state === 'exiting'),
 });
 
 /**
