@@ -1,6 +1,7 @@
 import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts';
 import { contractFlags, feeFlags } from '../lib/cli/contract-flags.ts';
 import { arg, feerateFlag } from '../lib/cli/flags.ts';
+import { askFlags } from '../lib/cli/mint-flags.ts';
 import { closeCredit } from '../lib/credit/close.ts';
 
 export default class CloseCredit extends ContractCommand {
@@ -15,6 +16,7 @@ export default class CloseCredit extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
+    ...askFlags,
     ...feeFlags,
     'max-feerate': feerateFlag({
       summary: "The most that the other's proposal may cost (default 50)",

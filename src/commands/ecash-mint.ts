@@ -3,6 +3,7 @@ import { contractNamed, stopAt } from '../lib/cli/contract.ts';
 import { contractFlag } from '../lib/cli/contract-flags.ts';
 import { homeFlags, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
+import { askFlags, namedMints } from '../lib/cli/mint-flags.ts';
 import { note, print } from '../lib/cli/output.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
 
@@ -16,6 +17,7 @@ export default class EcashMint extends BaseCommand {
   static override flags = {
     ...homeFlags,
     ...contractFlag,
+    ...askFlags,
     amount: satFlag({ summary: 'So much (default: all that was reported and not minted)', helpGroup: 'ACTION' }),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
@@ -28,7 +30,8 @@ export default class EcashMint extends BaseCommand {
         const contract = await contractNamed(home, flags.contract);
         if (contract === undefined) throw new Refusal('usage', '--contract ID expected');
         const { mintEcash } = await import('../lib/cashu/wallet.ts');
-        const { token, again } = await mintEcash({ home, contract, amountSat: flags.amount, point: stopAt });
+        const isNamed = await namedMints(flags);
+        const { token, again } = await mintEcash({ home, contract, isNamed, amountSat: flags.amount, point: stopAt });
         await print(token);
         if (!again) return;
         note('found again, for this home was lost: its coins may be in use elsewhere. Run it again for what is new');

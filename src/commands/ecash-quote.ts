@@ -3,7 +3,7 @@ import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts'
 import { contractFlags } from '../lib/cli/contract-flags.ts';
 import { arg } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
-import { mintFlag } from '../lib/cli/mint-flags.ts';
+import { askFlags, mintFlag, namedMints } from '../lib/cli/mint-flags.ts';
 import { print } from '../lib/cli/output.ts';
 import { printJson } from '../lib/protocol/json.ts';
 import { ecashQuote } from '../lib/mint/bind.ts';
@@ -19,6 +19,7 @@ export default class EcashQuote extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
+    ...askFlags,
     mint: mintFlag("Start: the mint; must be the contract's"),
     renew: Flags.boolean({
       summary: 'Start: make another quote than the one that is known, because it was given up',
@@ -44,7 +45,7 @@ export default class EcashQuote extends ContractCommand {
       const { confirmFigures } = await import('../lib/cashu/confirm.ts');
       return withHome(flags, async (home) => {
         const contract = (await contractNamed(home, flags.contract)) ?? '';
-        await print(printJson(await confirmFigures(home, contract, flags.quote ?? [])));
+        await print(printJson(await confirmFigures(home, contract, flags.quote ?? [], await namedMints(flags))));
       });
     }
     await this.open({
@@ -55,7 +56,7 @@ export default class EcashQuote extends ContractCommand {
         const contract = await contractNamed(home, flags.contract);
         if (contract === undefined) return { contract, quote: undefined };
         const { quoteFor } = await import('../lib/cashu/quotes.ts');
-        return { contract, quote: await quoteFor(home.store, contract, flags) };
+        return { contract, quote: await quoteFor(home.store, contract, await namedMints(flags), flags) };
       },
     });
   }

@@ -2,7 +2,7 @@ import { ContractCommand, contractNamed, stepsOf } from '../lib/cli/contract.ts'
 import * as Flags from '@oclif/core/flags';
 import { contractFlags, programFlags, uncheckedFlag } from '../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
-import { quoteIn } from '../lib/cli/mint-flags.ts';
+import { askFlags, quoteIn } from '../lib/cli/mint-flags.ts';
 import { signUpdate } from '../lib/credit/update.ts';
 
 export default class SignUpdate extends ContractCommand {
@@ -18,6 +18,7 @@ export default class SignUpdate extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
+    ...askFlags,
     amount: satFlag({
       summary: 'At a start the amount to be paid; on a request the one amount that the payer agrees to',
       helpGroup: 'ACTION',

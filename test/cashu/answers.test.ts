@@ -3,18 +3,19 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mintQuote, newMintQuote } from '../../src/lib/cashu/quotes.ts';
+import { at } from '../support/mint.ts';
 
 const KEY = `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
 const QUOTE = { quote: 'q1', request: 'r', unit: 'sat', amount: null, pubkey: KEY, amount_paid: 3, amount_issued: 2 };
 const FIGURES = { id: 'q1', request: 'r', amountSat: null, pubkey: KEY, paidSat: 3n, issuedSat: 2n, expiry: null };
 
 let server: Server;
-let mint: string;
+let mint: ReturnType<typeof at>;
 let answer: { status: number; text: string };
 beforeAll(async () => {
   server = createServer((_, response) => void response.writeHead(answer.status).end(answer.text));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  mint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  mint = at(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 afterAll(() => void server.close());
 const says = (text: string, status = 200) => {

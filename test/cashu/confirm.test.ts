@@ -4,6 +4,7 @@ import { confirmIssued } from '../../src/lib/cli/reconcile.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { Market, type Who } from '../support/mint-home.ts';
 import { backUp, refused } from '../credit/helpers.ts';
+import { isNamed } from '../support/mint.ts';
 
 const KEY = `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
 
@@ -31,14 +32,14 @@ describe('ecash-quote --confirm', () => {
     ['a quote that the mint does not know', 'operator', 'forward', 'nobody-knows', 'quote-unknown'],
   ] as const)('of %s is refused', async (_, who: Who, over, named, code) => {
     const quotes = named === null ? [] : [made[named]!];
-    await refused(() => confirmFigures(market[who].home, made[over]!, quotes), code, market[who]);
+    await refused(() => confirmFigures(market[who].home, made[over]!, quotes, isNamed), code, market[who]);
   });
 
   it('is how the figures of a contract at a mint are confirmed: reconcile --confirm refuses it', () =>
     refused(() => confirmIssued(market.operator.home, contract, undefined), 'wrong-state', market.operator));
 
   it('takes a quote with an amount whatever its key: it was made for one payment by whoever paid', async () => {
-    const said = await confirmFigures(market.operator.home, contract, [made['for one payment']!]);
+    const said = await confirmFigures(market.operator.home, contract, [made['for one payment']!], isNamed);
     expect(said).toMatchObject({ step: 'confirmed', contract, at_the_mint_sat: 0n });
   });
 
@@ -47,6 +48,10 @@ describe('ecash-quote --confirm', () => {
     await market.operator.reopen(backUp(market.operator));
     await market.start();
     for (const id of ['forward', 'reverse'])
-      await refused(() => confirmFigures(market.operator.home, made[id]!, []), 'home-restored', market.operator);
+      await refused(
+        () => confirmFigures(market.operator.home, made[id]!, [], isNamed),
+        'home-restored',
+        market.operator,
+      );
   });
 });

@@ -2,8 +2,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/request.ts';
 import { ANSWER_LIMITS, mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { limits } from '../support/limits.ts';
+import { at } from '../support/mint.ts';
 
 let server: Server;
 let answer = '';
@@ -14,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => void server.close());
 const says = (text: string) => {
   answer = text;
-  return mintQuote(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'q1');
+  return mintQuote(at(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), 'q1');
 };
 const quote = (request: string) => JSON.stringify({ quote: 'q1', request, amount_paid: 3, amount_issued: 2 });
 
@@ -22,5 +24,18 @@ describe('an answer of a mint', () => {
   limits(ANSWER_LIMITS, {
     answer: { takes: (n: number) => says(quote('r').padEnd(n)), above: 'mint-unavailable' },
     request: { takes: (n: number) => says(quote('r'.repeat(n))), above: 'mint-unavailable' },
+  });
+});
+
+describe('an answer of a mint to the library', () => {
+  limits(WALLET_LIMITS, {
+    answer: {
+      async takes(n: number) {
+        answer = '{}'.padEnd(n);
+        const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        return (await requestTo(at(url)))({ endpoint: `${url}/v1/keys` });
+      },
+      above: 'mint-unavailable',
+    },
   });
 });

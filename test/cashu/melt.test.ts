@@ -9,7 +9,7 @@ import { mintEcash } from '../../src/lib/cashu/wallet.ts';
 import { fileJournal } from '../../src/lib/cli/melting.ts';
 import { isInvoiceReceipt, parseInvoice } from '../../src/lib/mint/invoice.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
-import { KEYSET } from '../support/mint.ts';
+import { KEYSET, isNamed } from '../support/mint.ts';
 import { Market } from '../support/mint-home.ts';
 
 let market: Market;
@@ -27,7 +27,7 @@ beforeEach(async () => {
   const quote = await market.bind(contract);
   await market.pay(contract, 2_100n);
   await market.arrived(quote, 2_100);
-  ({ token } = await mintEcash({ home: market.user.home, contract, point: () => {} }));
+  ({ token } = await mintEcash({ home: market.user.home, contract, isNamed, point: () => {} }));
 });
 afterEach(() => market.close());
 

@@ -11,7 +11,7 @@ import { change } from '../../src/lib/home/change.ts';
 import { purseClaim, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
-import { KEYSET, MintError } from '../support/mint.ts';
+import { KEYSET, MintError, at, isNamed } from '../support/mint.ts';
 import { Market } from '../support/mint-home.ts';
 
 let market: Market;
@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => market.close());
 
 const mintOr = (amountSat?: bigint, point: (label: string) => void = () => {}): Promise<Minted> =>
-  mintEcash({ home: market.user.home, contract, amountSat, point });
+  mintEcash({ home: market.user.home, contract, isNamed, amountSat, point });
 const mint = async (amountSat?: bigint, point?: (label: string) => void): Promise<string> =>
   (await mintOr(amountSat, point)).token;
 const sumOf = (token: string): number =>
@@ -320,18 +320,18 @@ describe('ecash-quote', () => {
 
   it('finds the quote that is bound already, and makes none', async () => {
     const before = market.mint.state.quotes.length;
-    expect(await quoteFor(market.user.home.store, contract)).toBe(quote);
-    expect(await quoteFor(market.user.home.store, contract, { mint: `${market.mint.url}/` })).toBe(quote);
+    expect(await quoteFor(market.user.home.store, contract, isNamed)).toBe(quote);
+    expect(await quoteFor(market.user.home.store, contract, isNamed, { mint: `${market.mint.url}/` })).toBe(quote);
     expect(market.mint.state.quotes).toHaveLength(before);
   });
 
   it("at another mint than the contract's is refused", () =>
-    refuses(() => quoteFor(market.user.home.store, contract, { mint: 'https://other.example' }), 'usage'));
+    refuses(() => quoteFor(market.user.home.store, contract, isNamed, { mint: 'https://other.example' }), 'usage'));
 
   it('for a contract without a mint, or of nobody, is refused', async () => {
     const reverse = await market.reverse();
-    await refuses(() => quoteFor(market.operator.home.store, reverse), 'wrong-state');
-    await refuses(() => quoteFor(market.user.home.store, 'ab'.repeat(32)), 'unknown-contract');
+    await refuses(() => quoteFor(market.operator.home.store, reverse, isNamed), 'wrong-state');
+    await refuses(() => quoteFor(market.user.home.store, 'ab'.repeat(32), isNamed), 'unknown-contract');
   });
 
   it('figures of another quote than the one that was asked for are no answer: mint-unavailable', async () => {
@@ -340,7 +340,7 @@ describe('ecash-quote', () => {
       pubkey: ((await market.user.record(contract)) as PayerCredit).terms.ecash_pubkey!,
     });
     market.mint.look = () => look.call(market.mint, other.id);
-    await refuses(() => mintQuote(market.mint.url, quote), 'mint-unavailable');
+    await refuses(() => mintQuote(at(market.mint.url), quote), 'mint-unavailable');
   });
 
   it('where the mint makes no such quotes it says so', async () => {
@@ -348,6 +348,6 @@ describe('ecash-quote', () => {
     market.mint.newQuote = async () => {
       throw new MintError('Unsupported unit', 11_013);
     };
-    await refuses(() => quoteFor(market.user.home.store, contract), 'mint-refused');
+    await refuses(() => quoteFor(market.user.home.store, contract, isNamed), 'mint-refused');
   });
 });

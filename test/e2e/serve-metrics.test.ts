@@ -4,14 +4,16 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
+import { freshDir } from '../cli/run.ts';
 import { opened, type Pair } from '../support/credit.ts';
 import { Scraped } from '../support/exposition.ts';
 import { TestParty, type Message } from '../support/party.ts';
@@ -30,7 +32,11 @@ const {
 } = servedPair(SEED, (pair, contract) => {
   [both, id] = [pair, contract];
 });
-const serve = (argv: readonly string[], more?: Record<string, string>) => serveWith(['--http', '0', ...argv], more);
+const serve = (
+  argv: readonly string[],
+  more?: Record<string, string>,
+  figures: readonly string[] = argv.includes('--metrics') ? [] : ['--metrics', '0'],
+) => serveWith(['--http', '0', ...figures, ...argv], more);
 const urlOf = (server: Server): string => `${(server.first['metrics'] as string | undefined) ?? server.url}/metrics`;
 async function scrape(server: Server): Promise<Scraped> {
   const reply = await fetch(urlOf(server));
@@ -118,44 +124,31 @@ describe('who is told', () => {
     const reply = await server.fetch('/metrics', { headers });
     return [reply.message['error']?.code, reply.status];
   };
-  it('on the port of messages: what comes straight from this machine, and from no web page', async () => {
-    const server = await serve([]);
-    const port = new URL(server.url).port;
-    for (const headers of [{ via: '1.1 proxy' }, { forwarded: 'for=1.2.3.4' }, { 'x-real-ip': '1.2.3.4' }])
-      expect(await refused(server, headers as Record<string, string>)).toEqual(['not-local', 403]);
-    for (const name of ['X-Forwarded-For', 'x-forwarded-host', 'x-forwarded-proto'])
-      expect(await refused(server, { [name]: 'x' })).toEqual(['not-local', 403]);
+  it('on the port of messages: nobody without a token, also through a forwarder that writes its own Host', async () => {
+    const server = await serve(['--jobs', '1'], {}, []);
+    const { port } = new URL(server.url);
+    const raw = (...headers: string[]) =>
+      server.raw(`GET /metrics HTTP/1.1\r\n${[...headers, 'connection: close'].join('\r\n')}\r\n\r\n`);
+    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, 'mint.example'])
+      expect(await raw(`host: ${host}`)).toMatch(/^HTTP\/1\.1 401 [^]*www-authenticate: Bearer[^]*"wrong-token"/);
+    expect(await refused(server, { authorization: 'Bearer undefined' })).toEqual(['wrong-token', 401]);
     expect(await refused(server, { origin: 'null' })).toEqual(['from-browser', 403]);
-    const raw = (version: string, host: string) =>
-      server.raw(`GET /metrics HTTP/${version}\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
-    expect(await raw('1.1', `127.0.0.1:${port}`)).toMatch(/^HTTP\/1\.1 200 [^]*spillway_store_up 1\n/);
-    expect(await raw('1.1', `localhost:${port}`)).toMatch(/^HTTP\/1\.1 200 /);
-    expect(await raw('1.1', `[::1]:${port}`)).toMatch(/^HTTP\/1\.1 200 /);
-    // A name that a web page has bound to this address; nginx by its defaults.
-    expect(await raw('1.1', `mint.example:${port}`)).toMatch(/^HTTP\/1\.1 403 [^]*"not-local"/);
-    expect(await raw('1.1', '127.0.0.1.example')).toMatch(/^HTTP\/1\.1 403 /);
-    expect(await raw('1.0', `127.0.0.1:${port}`)).toMatch(/^HTTP\/1\.1 403 [^]*"not-local"/);
-    expect(
-      (await scrape(server)).get('spillway_messages_total', { type: 'none', step: 'none', code: 'not-local' }),
-    ).toBe(undefined);
   });
 
-  const outside = Object.values(networkInterfaces())
-    .flat()
-    .find((at) => at?.family === 'IPv4' && !at.internal)?.address;
-  it.runIf(outside)('on a port that others can reach: not those who come over the network', async () => {
-    const server = await Server.start(['--home', both.payee.dir, '--http', '0.0.0.0:0'], env());
-    ends(server);
-    const { port } = new URL(server.url);
-    const from = async (host: string) => (await fetch(`http://${host}:${port}/metrics`)).status;
-    expect([await from('127.0.0.1'), await from(outside!)]).toEqual([200, 403]);
-    const forged = await server.raw(
-      `GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`,
-      '',
-      0,
-      outside!,
-    );
-    expect(forged).toMatch(/^HTTP\/1\.1 403 [^]*"not-local"/);
+  it('with --metrics-token-file: whoever shows the token, on either port; never from a file that others may read', async () => {
+    const file = join(freshDir(), 'token');
+    writeFileSync(file, 'correct-horse\n', { mode: 0o600 });
+    const with_ = { authorization: 'Bearer correct-horse' };
+    for (const apart of [[], ['--metrics', '0']]) {
+      const server = await serve(['--metrics-token-file', file], {}, apart);
+      expect((await fetch(urlOf(server))).status).toBe(401);
+      expect((await fetch(urlOf(server), { headers: { authorization: 'Bearer correct-horsf' } })).status).toBe(401);
+      expect(await (await fetch(urlOf(server), { headers: with_ })).text()).toContain('\nspillway_store_up 1\n');
+      expect(server.stderr).not.toContain('correct');
+      expect(await server.stop()).toBe(0);
+    }
+    chmodSync(file, 0o640);
+    await expect(serve(['--metrics-token-file', file])).rejects.toThrow('error[secret-exposed]');
   });
 
   it('as everywhere: HEAD without the text, no other method', async () => {
@@ -166,12 +159,9 @@ describe('who is told', () => {
       '',
       true,
     ]);
-    const post = await server.fetch('/metrics', { method: 'POST', body: '{}' });
-    expect([post.message['error'].code, post.status, post.headers.get('allow')]).toEqual([
-      'wrong-method',
-      405,
-      'GET, HEAD',
-    ]);
+    const post = await fetch(urlOf(server), { method: 'POST', body: '{}' });
+    const { error } = (await post.json()) as Message;
+    expect([error.code, post.status, post.headers.get('allow')]).toEqual(['wrong-method', 405, 'GET, HEAD']);
   });
 
   it('at an address of its own: whoever reaches it, and nobody on the port of messages', async () => {
@@ -247,7 +237,7 @@ describe('what goes away', () => {
       const payer = await TestParty.make();
       const contract = await opened({ payee, payer, close: () => {} });
       const asked = await payer.run(signUpdate, { input: { contract, amount: 5_000n } });
-      const argv = ['--home', payee.dir, '--http', '0'];
+      const argv = ['--home', payee.dir, '--http', '0', '--metrics', '0'];
       const servers = [await Server.start(argv, ENV_TIP), await Server.start(argv, ENV_TIP)] as const;
       servers.forEach(ends);
       const requested = await servers[0].post(asked.message);

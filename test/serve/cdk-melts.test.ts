@@ -19,6 +19,7 @@ import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import type { Outgoing } from '../../src/lib/serve/cdk-proto.ts';
 import { Market } from '../support/mint-home.ts';
+import { isNamed } from '../support/mint.ts';
 
 let market: Market;
 let reverse: string;
@@ -393,7 +394,7 @@ describe('CheckOutgoingPayment', () => {
     // Accepted, but the contract is older than the restore: still unsure, and nothing is melted over it.
     expect((await check(melt.lookup)).status).toBe('UNKNOWN');
     await expect(market.mint.newMelt(await market.invoice(reverse, 700n))).rejects.toThrow('contract-restored');
-    const said = await confirmFigures(market.operator.home, reverse, []);
+    const said = await confirmFigures(market.operator.home, reverse, [], isNamed);
     expect(said).toMatchObject({ owed_sat: 0n });
     expect((await market.mint.newMelt(await market.invoice(reverse, 700n))).amount).toBe(700);
   });
@@ -451,7 +452,7 @@ describe('a restored home of a mint', () => {
     const signed = await market.operator.run(signUpdate, { on: requested.message, amount });
     return market.merchant.run(signUpdate, { on: signed.message });
   };
-  const confirm = () => confirmFigures(market.operator.home, reverse, []);
+  const confirm = () => confirmFigures(market.operator.home, reverse, [], isNamed);
 
   it('33: signs no close and no rollover before its debt is known again', async () => {
     let paid: [string, string];

@@ -30,7 +30,7 @@ import {
   type PayerCredit,
 } from '../../src/lib/credit/records.ts';
 import { Market, until } from '../support/mint-home.ts';
-import { TestMint } from '../support/mint.ts';
+import { TestMint, at, isNamed } from '../support/mint.ts';
 
 let market: Market;
 beforeEach(async () => {
@@ -116,7 +116,9 @@ describe('what the home is to the mint', () => {
     ).rejects.toMatchObject({ code: 'cannot-listen' });
     await expect(with_({ address: { host: '0.0.0.0', port: 0 } })).rejects.toMatchObject({ code: 'insecure-mint' });
     await expect(with_({ insecure: false })).rejects.toMatchObject({ code: 'insecure-mint' });
-    await expect(with_({ tlsDir: '/nowhere', insecure: false })).rejects.toMatchObject({ code: 'no-input' });
+    await expect(with_({ tlsDir: '/nowhere', client: 'mint', insecure: false })).rejects.toMatchObject({
+      code: 'no-input',
+    });
     const mainnet = Object.create(market.operator.home, { network: { value: 'mainnet' } });
     await expect(with_({ home: mainnet })).rejects.toMatchObject({ code: 'insecure-mint' });
   });
@@ -189,7 +191,7 @@ describe('quotes', () => {
 
     it('is locked to the ecash key of the contract: a foreign key, or none, is refused', async () => {
       const contract = await market.forward();
-      const { id } = await newMintQuote(market.mint.url, KEY);
+      const { id } = await newMintQuote(at(market.mint.url), KEY);
       await refused(() => bound(contract, id), 'quote-unlocked', market.operator);
       market.operator.askMint = async () => ({
         id,
@@ -204,7 +206,7 @@ describe('quotes', () => {
 
     it('is asked about at the mint of the contract, whatever a message names', async () => {
       const contract = await market.forward();
-      const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
+      const { id } = await newMintQuote(at(market.mint.url), await keyOf(contract));
       const urls: string[] = [];
       for (const party of [market.operator, market.user]) {
         const ask = party.askMint;
@@ -222,7 +224,7 @@ describe('quotes', () => {
 
     it('has no amount', async () => {
       const contract = await market.forward();
-      const { id } = await newMintQuote(market.mint.url, await keyOf(contract), 500n);
+      const { id } = await newMintQuote(at(market.mint.url), await keyOf(contract), 500n);
       await refused(() => bound(contract, id), 'quote-amount', market.operator);
     });
 
@@ -238,7 +240,7 @@ describe('quotes', () => {
 
     it('whose amount_paid or amount_issued is not 0 is never newly bound', async () => {
       const contract = await market.forward();
-      const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
+      const { id } = await newMintQuote(at(market.mint.url), await keyOf(contract));
       market.mint.state.quotes.find((q) => q.id === id)!.paid = 1;
       await refused(() => bound(contract, id), 'quote-used', market.operator);
       const pubkey = await keyOf(contract);
@@ -261,7 +263,7 @@ describe('quotes', () => {
 
     it('is checked by the payer, too', async () => {
       const contract = await market.forward();
-      const { id } = await newMintQuote(market.mint.url, await keyOf(contract));
+      const { id } = await newMintQuote(at(market.mint.url), await keyOf(contract));
       const told = (await bound(contract, id)).message;
       const key = await keyOf(contract);
       for (const [pubkey, amountSat] of [
@@ -673,7 +675,7 @@ describe('a mint or a home put back from an older copy', () => {
     market.mint.state = older;
     await market.start();
     await until(async () => (await stopped(quote)) === 'mint-behind', 'mint-behind');
-    const said = await confirmFigures(market.operator.home, contract, []);
+    const said = await confirmFigures(market.operator.home, contract, [], isNamed);
     expect(said).toMatchObject({
       step: 'confirmed',
       paid_sat: 3_000n,
@@ -726,13 +728,13 @@ describe('a mint or a home put back from an older copy', () => {
           known: 'not-checked',
         }).notes,
       ).toContain('2100 sat wait for a quote of the mint: the payer runs ecash-quote');
-      const id = await quoteFor(market.user.home.store, contract);
+      const id = await quoteFor(market.user.home.store, contract, isNamed);
       const made = await market.user.run(ecashQuote, { input: { contract, quote: id } });
       const bound = await market.operator.run(ecashQuote, { on: made.message });
       await market.user.run(ecashQuote, { on: bound.message });
       await market.arrived(id, 2_100);
       expect(await sums(contract)).toEqual([2_100n, 0n]);
-      const { token } = await mintEcash({ home: market.user.home, contract, point: () => {} });
+      const { token } = await mintEcash({ home: market.user.home, contract, isNamed, point: () => {} });
       expect(token).toMatch(/^cashuB/);
     },
   );
@@ -742,7 +744,7 @@ describe('a mint or a home put back from an older copy', () => {
     const proposed = await market.operator.run(closeCredit, { input: { contract } });
     const signed = await market.user.run(closeCredit, { on: proposed.message });
     await market.operator.run(closeCredit, { on: signed.message });
-    const id = await quoteFor(market.user.home.store, contract);
+    const id = await quoteFor(market.user.home.store, contract, isNamed);
     const made = await market.user.run(ecashQuote, { input: { contract, quote: id } });
     await refused(() => market.operator.run(ecashQuote, { on: made.message }), 'wrong-state', market.operator);
   });
@@ -766,7 +768,7 @@ describe('a mint or a home put back from an older copy', () => {
     await expect(market.pay(contract, 500n)).rejects.toMatchObject({ code: 'contract-restored' });
     await moment();
     expect(paidAt(quote)).toBe(3_000);
-    const said = await confirmFigures(market.operator.home, contract, []);
+    const said = await confirmFigures(market.operator.home, contract, [], isNamed);
     expect(said).toMatchObject({ paid_sat: 1_000n, at_the_mint_sat: 3_000n, reported_sat: 1_000n, waiting_sat: 0n });
     expect(await market.payee(contract)).toMatchObject({ unconfirmed: false, issuedSat: 1_000n });
   });
@@ -790,7 +792,7 @@ describe('a mint or a home put back from an older copy', () => {
         result: undefined,
       }),
     );
-    const said = await confirmFigures(market.operator.home, contract, []);
+    const said = await confirmFigures(market.operator.home, contract, [], isNamed);
     expect(said).toMatchObject({ at_the_mint_sat: 3_000n, reported_sat: 3_000n, waiting_sat: 0n, given_up: [] });
     await market.start();
   });
@@ -807,9 +809,11 @@ describe('a mint or a home put back from an older copy', () => {
     await market.operator.reopen(copy);
     await market.operator.home.acceptRestore();
     await market.start();
-    await confirmFigures(market.operator.home, contract, [quote]);
+    await confirmFigures(market.operator.home, contract, [quote], isNamed);
     expect(await market.quote(quote)).toMatchObject({ contract, retired: true, creditedSat: 1_000n, ackSat: 1_000n });
-    expect(await confirmFigures(market.operator.home, contract, [quote])).toMatchObject({ at_the_mint_sat: 1_000n });
+    expect(await confirmFigures(market.operator.home, contract, [quote], isNamed)).toMatchObject({
+      at_the_mint_sat: 1_000n,
+    });
   });
 
   it('figures of quotes that the restored home has lost are counted where the operator names them', async () => {
@@ -824,7 +828,7 @@ describe('a mint or a home put back from an older copy', () => {
     await market.operator.reopen(copy);
     await market.operator.home.acceptRestore();
     await market.start();
-    const said = await confirmFigures(market.operator.home, contract, [quote]);
+    const said = await confirmFigures(market.operator.home, contract, [quote], isNamed);
     expect(said).toMatchObject({ reported_sat: 1_000n, waiting_sat: 0n });
   });
 

@@ -5,7 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { connect as secure } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { listen, type Handlers, type ListenOptions } from '../../src/lib/serve/cdk-listen.ts';
 import type { Log } from '../../src/lib/serve/cdk-log.ts';
 import { TestMint } from '../support/mint.ts';
@@ -16,11 +17,19 @@ const at = (name: string): string => join(dir, name);
 const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: dir, stdio: 'ignore' });
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-batch'];
 
+/** Names in certificates that say more than whose they are. */
+const NAMES: Readonly<Record<string, string>> = { wild: '*.mint.example' };
+
 /** An authority, and what it has signed. */
 function authority(ca: string, ...names: string[]): void {
   openssl('req', '-x509', ...KEY, '-keyout', `${ca}.key`, '-out', `${ca}.pem`, '-days', '30', '-subj', `/CN=${ca}`);
   for (const name of names) {
-    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
+    const subject = [
+      '-subj',
+      `/CN=${name}`,
+      '-addext',
+      `subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:${NAMES[name] ?? `${name}.example`}`,
+    ];
     openssl('req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, ...subject);
     const signed = ['-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-copy_extensions', 'copy'];
     openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-out', `${name}.pem`, '-days', '30');
@@ -28,13 +37,14 @@ function authority(ca: string, ...names: string[]): void {
 }
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'spillway-tls-'));
-  authority('ca', 'server', 'client');
+  authority('ca', 'server', 'client', 'till', 'wild');
   authority('other', 'stranger');
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const log: Parameters<Log>[0][] = [];
-const handlers = { GetSettings: async () => ({ unit: 'sat', custom: { credit: '{}' } }) } as unknown as Handlers;
+const asked = vi.fn(async () => ({ unit: 'sat', custom: { credit: '{}' } }));
+const handlers = { GetSettings: asked } as unknown as Handlers;
 let server: Awaited<ReturnType<typeof listen>> | undefined;
 const mints: TestMint[] = [];
 afterEach(async () => {
@@ -42,11 +52,13 @@ afterEach(async () => {
   await server?.stop();
   server = undefined;
   log.length = 0;
+  asked.mockClear();
 });
 async function start(change: Partial<ListenOptions> = {}): Promise<string> {
   server = await listen({
     address: { host: '127.0.0.1', port: 0 },
     tlsDir: dir,
+    client: 'client',
     network: 'mainnet',
     handlers,
     events: async () => () => {},
@@ -64,9 +76,55 @@ function caller(address: string, ca = 'ca', name?: string): Promise<void> {
 }
 
 describe('mutual TLS', () => {
-  it('the mint is let in by its certificate', async () => {
-    await caller(await start(), 'ca', 'client');
+  it.each(['client', 'client.example', 'CLIENT.example'])(
+    'the mint is let in by its certificate, by the name %s',
+    async (client) => {
+      await caller(await start({ client }), 'ca', 'client');
+      expect(log).toEqual([]);
+    },
+  );
+
+  it('the mint is let in again by a session that it takes up', async () => {
+    const port = Number((await start()).split(':')[1]);
+    const [ca, key, cert] = ['ca.pem', 'client.key', 'client.pem'].map((name) => readFileSync(at(name)));
+    /** Says what HTTP/2 begins with; resolves with the session once that is answered. */
+    const open = (session?: Buffer): Promise<{ session: Buffer | undefined; reused: boolean }> =>
+      new Promise((done, fail) => {
+        const own = { ca, key, cert, session };
+        const socket = secure({ ...own, host: '127.0.0.1', port, servername: 'localhost', ALPNProtocols: ['h2'] });
+        let taken: Buffer | undefined;
+        let reused = false;
+        socket.on('session', (found) => (taken = found)).on('error', fail);
+        socket.on('close', () => done({ session: taken, reused }));
+        socket.on('data', () => {
+          reused = socket.isSessionReused();
+          socket.destroy();
+        });
+        socket.write(
+          Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from('000000040000000000', 'hex')]),
+        );
+      });
+    const { session } = await open();
+    expect(session).toBeDefined();
+    expect((await open(session)).reused).toBe(true);
     expect(log).toEqual([]);
+  });
+
+  it.each([
+    ['a till of the same authority', 'till', 'client'],
+    ['the certificate of this server', 'server', 'client'],
+    ['a pattern that would fit', 'wild', 'a.mint.example'],
+    ['a longer name', 'client', 'clien'],
+  ])('%s is turned away before it can ask, and the log says so', async (_, name, client) => {
+    const address = await start({ client });
+    await expect(caller(address, 'ca', name)).rejects.toThrow();
+    await until(() => log.some(({ code }) => code === 'wrong-certificate'), 'a line of the log');
+    expect(log.map(({ text }) => text).join()).toContain(client);
+    expect(asked).not.toHaveBeenCalled();
+  });
+
+  it.each([undefined, '', '.example'])('without the one name of the mint (%s) it does not start', async (client) => {
+    await expect(start({ client })).rejects.toMatchObject({ code: 'usage' });
   });
 
   it.each([

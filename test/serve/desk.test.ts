@@ -58,7 +58,7 @@ describe('a refusal', () => {
 
   it('has a status for every code of the table, none of them a success', () => {
     const statuses = (Object.keys(ERRORS) as ErrorCode[]).map((code) => statusOf(errorLine(new Refusal(code, 'x'))));
-    expect(new Set(statuses)).toEqual(new Set([400, 403, 404, 405, 408, 409, 413, 415, 422, 500, 503]));
+    expect(new Set(statuses)).toEqual(new Set([400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 500, 503]));
   });
 
   it('is no answer, and an answer that waits for another wallet is no success either', () => {
@@ -89,7 +89,7 @@ describe('a desk', () => {
     const before = await both.payer.state();
     const ports = served(both.payer.ports());
     const entries: Entry[] = [];
-    const answer = desk(workHere(ports, {}), (entry) => entries.push(entry));
+    const answer = desk(workHere(ports, {}, 256), (entry) => entries.push(entry));
     const line = await answer(requested.text, 'test');
     expect(JSON.parse(line)).toMatchObject({
       error: { code: 'not-agreed', message: expect.stringMatching(/^waits for a person: Pay 2100 sat over contract/) },
@@ -102,7 +102,7 @@ describe('a desk', () => {
     const contract = (await openMessages(both))[3]!['contract'].id as string;
     const asked = await both.payer.run(signUpdate, { input: { contract, amount: 500n } });
     const requested = await both.payee.run(signUpdate, { on: asked.message });
-    const work = workHere(served(both.payer.ports()), { 'open-credit': { ecash: 'home' } });
+    const work = workHere(served(both.payer.ports()), { 'open-credit': { ecash: 'home' } }, 256);
     const line = await desk(work, () => {})(requested.text, 'test');
     expect(JSON.parse(line)).toMatchObject({ step: 'signed', amount_sat: 500, ecash: null });
   });
@@ -110,7 +110,7 @@ describe('a desk', () => {
   it('takes so many messages of strangers a minute, and any number of its contracts', async () => {
     const contract = (await openMessages(both))[3]!['contract'].id as string;
     let now = 0;
-    const work = workHere(served(both.payee.ports()), {});
+    const work = workHere(served(both.payee.ports()), {}, 256);
     const answer = desk(work, () => {}, new Rate(2, () => now));
     const asks = async () => (await both.payer.run(openCredit, { input: { as: 'payer' } })).text;
     const told = async (text: string) => codeOf(await answer(text, 'test')) ?? 'ok';

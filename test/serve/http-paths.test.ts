@@ -62,45 +62,50 @@ describe('a message', () => {
   });
 });
 
-describe('figures on the port of messages', () => {
+describe('figures', () => {
   const scrape = vi.fn(async () => 'figures');
-  const HERE = { address: '127.0.0.1', headers: { host: 'localhost:9000' } as Headers, version: '1.1' };
-  const asked = (change: Partial<typeof HERE>, local = true) => {
-    const { address, headers, version } = { ...HERE, ...change };
-    const request = { socket: { remoteAddress: address }, headers, httpVersion: version };
-    return metricsPath({ scrape } as unknown as Metrics, local).answer(
+  const TOKEN = 'correct-horse';
+  const asked = (headers: Headers, token: string | undefined = TOKEN) => {
+    const request = { socket: { remoteAddress: '127.0.0.1' }, headers: { host: 'localhost:9000', ...headers } };
+    return metricsPath({ scrape } as unknown as Metrics, token).answer(
       request as unknown as IncomingMessage,
       () => false,
     );
   };
 
-  it.each<[string, Partial<typeof HERE>, string]>([
-    ['another machine', { address: '192.0.2.7' }, 'not-local'],
-    ['a page that has bound its name to this machine', { headers: { host: 'evil.example' } }, 'not-local'],
-    ['a client that names nobody', { headers: {} }, 'not-local'],
-    ['a proxy by its header', { headers: { ...HERE.headers, via: '1.1 proxy' } }, 'not-local'],
-    ['a proxy by the address of its client', { headers: { ...HERE.headers, 'x-forwarded-for': '::1' } }, 'not-local'],
-    ['a proxy by its version', { version: '1.0' }, 'not-local'],
-    ['a web page', { headers: { ...HERE.headers, origin: 'null' } }, 'from-browser'],
-  ])('are not told to %s', async (_, change, code) => {
+  it.each<[string, Headers, string]>([
+    ['this machine, or a forwarder on it, without the token', {}, 'wrong-token'],
+    ['another token', { authorization: 'Bearer correct-hors' }, 'wrong-token'],
+    ['a longer token', { authorization: 'Bearer correct-horse1' }, 'wrong-token'],
+    ['two tokens', { authorization: `Bearer ${TOKEN} ${TOKEN}` }, 'wrong-token'],
+    ['a token by another scheme', { authorization: `Basic ${TOKEN}` }, 'wrong-token'],
+    ['no token', { authorization: 'Bearer ' }, 'wrong-token'],
+    ['a web page that has it', { authorization: `Bearer ${TOKEN}`, origin: 'null' }, 'from-browser'],
+  ])('are not told to %s', async (_, headers, code) => {
     scrape.mockClear();
-    await expect(asked(change)).rejects.toMatchObject({ code });
+    await expect(asked(headers)).rejects.toMatchObject({ code });
     expect(scrape).not.toHaveBeenCalled();
   });
 
-  it.each<[string, Partial<typeof HERE>, boolean]>([
-    ['this machine', {}, true],
-    ['this machine by its other addresses', { address: '::ffff:127.0.0.1', headers: { host: '[::1]:9000' } }, true],
-    ['whoever reaches a port of their own', { address: '192.0.2.7', headers: { host: 'mint.example' } }, false],
-  ])('are told to %s', async (_, change, local) => {
-    expect(await asked(change, local)).toEqual({ type: METRICS_TYPE, text: 'figures' });
+  it('are told to whoever shows the token', async () => {
+    for (const authorization of [`Bearer ${TOKEN}`, `bearer  ${TOKEN}`])
+      expect(await asked({ authorization })).toEqual({ type: METRICS_TYPE, text: 'figures' });
   });
 
-  it('are told to no web page on a port of their own either', async () => {
+  it('are told to nobody on the port of messages where no token was given, whatever is shown', async () => {
     scrape.mockClear();
-    await expect(asked({ headers: { origin: 'http://localhost' } }, false)).rejects.toMatchObject({
-      code: 'from-browser',
-    });
+    const path = metricsPath({ scrape } as unknown as Metrics, undefined);
+    for (const authorization of [undefined, 'Bearer undefined', 'Bearer none', 'Bearer '])
+      await expect(
+        path.answer({ headers: { authorization } } as unknown as IncomingMessage, () => false),
+      ).rejects.toMatchObject({ code: 'wrong-token' });
     expect(scrape).not.toHaveBeenCalled();
+  });
+
+  it('are told to whoever reaches a port of their own, but no web page', async () => {
+    const path = metricsPath({ scrape } as unknown as Metrics, 'none');
+    const of = (headers: Headers) => path.answer({ headers } as unknown as IncomingMessage, () => false);
+    expect(await of({})).toEqual({ type: METRICS_TYPE, text: 'figures' });
+    await expect(of({ origin: 'http://localhost' })).rejects.toMatchObject({ code: 'from-browser' });
   });
 });

@@ -15,6 +15,7 @@ import { DESCRIPTOR, LOADER, PACKAGE, SERVICE } from '../../src/lib/serve/cdk-pr
 import * as grpc from '../../src/lib/serve/grpc.ts';
 import { HTTP_LIMITS, messagePath } from '../../src/lib/serve/http-paths.ts';
 import { LANE_LIMITS, Lanes } from '../../src/lib/serve/lanes.ts';
+import { MINT_LANE_LIMITS, MintLane } from '../../src/lib/serve/mint-lane.ts';
 import { HELD_LIMITS, onceABlock } from '../../src/lib/serve/once-a-block.ts';
 import { onceStoreAnswers, PATIENCE_LIMITS } from '../../src/lib/serve/patience.ts';
 import { Pool, WORKER_LIMITS } from '../../src/lib/serve/pool.ts';
@@ -188,6 +189,21 @@ describe('a start', () => {
   });
 });
 
+describe('messages that wait for mints', () => {
+  /** So many at once, each for a mint of its own or all for one. */
+  const wait = async (n: number, mint: (i: number) => string): Promise<void> => {
+    const lane = new MintLane(12);
+    const answer = Promise.withResolvers<void>();
+    const all = Array.from({ length: n }, (_, i) => lane.run(mint(i), () => answer.promise));
+    answer.resolve();
+    await Promise.all(all);
+  };
+  limits(MINT_LANE_LIMITS, {
+    waiting: { takes: (n: number) => wait(n, String), above: 'busy', figures: [12] },
+    mint: { takes: (n: number) => wait(n, () => 'one'), above: 'busy', figures: [12] },
+  });
+});
+
 describe('a worker', () => {
   const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   afterAll(() => stderr.mockRestore());
@@ -202,7 +218,7 @@ describe('a worker', () => {
           process.stdin.once('data', () => {
             appendFileSync(${JSON.stringify(log)}, '.');
             if (readFileSync(${JSON.stringify(log)}).length < ${n}) process.exit(1);
-            console.log('answer');
+            console.log('1 answer');
           });`;
         const pool = await Pool.start({ jobs: 1, command: [process.execPath, '-e', program] });
         try {

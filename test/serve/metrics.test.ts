@@ -59,7 +59,7 @@ describe('messages', () => {
   it('are not looks at health or figures, whatever those answer', async () => {
     const metrics = await counting();
     const before = (await scraped(metrics)).count('spillway_messages_total');
-    for (const code of ['ok', 'chain-unavailable', 'not-local'])
+    for (const code of ['ok', 'chain-unavailable', 'wrong-token'])
       metrics.count({ from: 'http', code, ms: 1, look: '/healthz' });
     expect((await scraped(metrics)).count('spillway_messages_total')).toBe(before);
   });
@@ -79,7 +79,7 @@ describe('messages', () => {
 
   it('cannot name a label: what a peer writes never gets there', async () => {
     const metrics = await counting();
-    const answer = desk(workHere(served(both.payee.ports()), {}), (found) => metrics.count(found));
+    const answer = desk(workHere(served(both.payee.ports()), {}, 256), (found) => metrics.count(found));
     const bodies = Array.from({ length: 300 }, (_, i) => [
       signed.replace('"sign-update"', `"sign-update-${i}"`),
       signed.replace('"signed"', `"signed-${i}"`),
@@ -98,7 +98,7 @@ describe('messages', () => {
 
 describe('time', () => {
   it('is that of the runner, told by a worker in front of its line; a refusal has none', async () => {
-    const here = workHere(served(both.payee.ports()), {});
+    const here = workHere(served(both.payee.ports()), {}, 256);
     const { line, workMs } = await here(await receive(signed));
     expect(workMs).toBeGreaterThan(0);
     const timed = await workTimed(here)(await receive(signed));

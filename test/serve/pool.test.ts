@@ -47,8 +47,9 @@ it('a message over which three workers in a row have ended is refused, the one b
     console.log('ready');
     require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
       appendFileSync(${JSON.stringify(log)}, line + '\\n');
-      if (line === 'bad') process.exit(1);
-      console.log('answer to ' + line);
+      const [number, text] = line.split(' ');
+      if (text === 'bad') process.exit(1);
+      console.log(number + ' answer to ' + text);
     });`;
   const pool = await Pool.start({ jobs: 1, command: [process.execPath, '-e', program] });
   const [bad, good] = [pool.ask('00', 'bad'), pool.ask('00', 'good')];
@@ -56,5 +57,5 @@ it('a message over which three workers in a row have ended is refused, the one b
   expect(await good).toBe('answer to good');
   await pool.close();
   said.mockRestore();
-  expect(readFileSync(log, 'utf8')).toBe('bad\nbad\nbad\ngood\n');
+  expect(readFileSync(log, 'utf8')).toBe('1 bad\n1 bad\n1 bad\n2 good\n');
 });

@@ -14,7 +14,7 @@ afterAll(() => all.close());
 
 /** What the operator's server answers: a message, or the error that it tells. */
 const said: string[] = [];
-const operator = desk(workHere(served(all.operator.ports()), {}), ({ code }) => void said.push(code));
+const operator = desk(workHere(served(all.operator.ports()), {}, 256), ({ code }) => void said.push(code));
 const ask = async (message: Message): Promise<Message> => JSON.parse(await operator(JSON.stringify(message), 'test'));
 
 it('takes what an operator takes: a coin is opened, changes owner and is withdrawn', async () => {
@@ -39,7 +39,7 @@ it('takes what an operator takes: a coin is opened, changes owner and is withdra
 
 it('does not take what an owner takes: not-served', async () => {
   const offered = await all.operator.run(openStatechain, { input: { as: 'operator', policy: POLICY } });
-  const owner = desk(workHere(served(all.carol.ports()), {}), () => {});
+  const owner = desk(workHere(served(all.carol.ports()), {}, 256), () => {});
   const before = await all.carol.state();
   const { error } = JSON.parse(await owner(JSON.stringify(offered.message), 'test'));
   expect(error.code).toBe('not-served');

@@ -14,7 +14,7 @@ import type { Log } from '../../src/lib/serve/cdk-log.ts';
 import { newMintQuote } from '../../src/lib/cashu/quotes.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { ownCoin } from './credit.ts';
-import { TestMint } from './mint.ts';
+import { at, TestMint } from './mint.ts';
 import { TestParty, type Message } from './party.ts';
 
 export type Who = 'operator' | 'user' | 'merchant';
@@ -123,7 +123,7 @@ export class Market {
 
   async bind(contract: string): Promise<string> {
     const { payer_auth: _, ...terms } = ((await this.user.record(contract)) as PayerCredit).terms;
-    const { id: quote } = await newMintQuote(this.mint.url, terms.ecash_pubkey!);
+    const { id: quote } = await newMintQuote(at(this.mint.url), terms.ecash_pubkey!);
     const made = await this.user.run(ecashQuote, { input: { contract, quote } });
     const bound = await this.operator.run(ecashQuote, { on: made.message });
     const stored = await this.user.run(ecashQuote, { on: bound.message });

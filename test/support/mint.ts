@@ -53,6 +53,10 @@ interface State {
   signed: Record<string, { amount: number; id: string; C_: string; dleq: { e: string; s: string } }>;
 }
 
+/** A mint that whoever runs the program has named: at an address of this machine. */
+export const at = (url: string) => ({ url, named: true });
+export const isNamed = (): boolean => true;
+
 type Events = grpc.ClientReadableStream<{ paymentReceived: Received }>;
 
 export class MintError extends Error {

@@ -68,7 +68,8 @@ export class TestParty {
   /** Called at each labelled point of the runner, the store and the shares: where it throws, the process has died. */
   point: ((label: string) => void) | undefined;
   /** What a mint says of a quote; a test may put another answer in. */
-  askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) => mintQuote(mint, id);
+  askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) =>
+    mintQuote({ url: mint, named: true }, id);
   #backups = 0;
   readonly #seed: { insecureSeed?: Uint8Array };
 

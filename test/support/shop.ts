@@ -42,7 +42,8 @@ export class Shop {
   path = (name: string): string => join(this.dir, name);
 
   async run(who: Who, argv: readonly string[], stdin = '', env: Record<string, string> = {}) {
-    const own = { SPILLWAY_HOME: this.path(who), SPILLWAY_TIP: String(this.tip) };
+    const mint = this.url === '' ? {} : { SPILLWAY_PRIVATE_MINT: this.url };
+    const own = { SPILLWAY_HOME: this.path(who), SPILLWAY_TIP: String(this.tip), ...mint };
     return spillway(argv, { stdin, env: { ...own, ...env }, cwd: this.dir });
   }
   /** A run that succeeds. */

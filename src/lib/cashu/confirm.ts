@@ -14,13 +14,15 @@ import { mintQuote } from './quotes.ts';
 
 /**
  * @param named quotes that belonged to the contract and that this store has lost
+ * @param isNamed whether the operator named the mint
  * @returns the document that says what was found and what holds from now on
- * @throws Refusal `home-restored` where the journal may still bring what it would leave out; `unknown-contract`, `not-your-turn`, `quote-bound`, `quote-unknown`, `quote-unlocked`, `mint-unavailable`
+ * @throws Refusal `home-restored` where the journal may still bring what it would leave out; `unknown-contract`, `not-your-turn`, `quote-bound`, `quote-unknown`, `quote-unlocked`, `mint-private`, `mint-unavailable`
  */
 export async function confirmFigures(
   { store, restored }: Home,
   contract: Hex,
   named: readonly string[],
+  isNamed: (mint: string) => boolean,
 ): Promise<object> {
   if (restored) throw homeRestored('its journal may know of more that was reported, quoted and paid');
   const all = (await store.list('quote')).map(({ record }) => quoteKind.parse(record));
@@ -46,6 +48,7 @@ export async function confirmFigures(
       const c = must(credit, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
       const { ecash_pubkey } = c.terms;
       const mint = mintOf(c.terms);
+      const at = { url: mint, named: isNamed(mint) };
       const quotes = await Promise.all(ids.map((id) => figuresOf(id, found[`quote ${id}`])));
       const done = confirmQuotes(c, quotes);
       const before = new Set(quotes.filter(({ quote }) => quote.retired).map(({ quote }) => quote.id));
@@ -67,7 +70,7 @@ export async function confirmFigures(
       async function figuresOf(id: string, quote: Quote | undefined) {
         if (quote && quote.contract !== contract)
           throw new Refusal('quote-bound', `quote ${id} belongs to another contract of this home`);
-        const figures = await mintQuote(mint, id);
+        const figures = await mintQuote(at, id);
         if (quote) return { quote, figures };
         if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint knows no quote ${id}`);
         const { amountSat, pubkey, paidSat, issuedSat } = figures;

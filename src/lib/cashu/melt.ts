@@ -45,7 +45,8 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
   const { Amount, getEncodedToken } = await loadCashu();
   const found = await journal.read();
   const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), quote: null } : readNote(found, invoice);
-  const wallet = await walletOf(mint, hexToBytes(note.seed));
+  // Whoever pays there has named it.
+  const wallet = await walletOf({ url: mint, named: true }, hexToBytes(note.seed));
   const before = note.quote === null ? undefined : await check(note.quote);
   if (before?.state === 'PAID' || before?.state === 'PENDING') return finish(before, await restored());
   const pot = found === undefined ? proofsOf() : await restored();

@@ -5,7 +5,6 @@
  * melting (`wallet.ts`).
  */
 import * as v from 'valibot';
-import { textWithin } from '../chain/answer.ts';
 import type { Hex, MintQuote } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
@@ -17,6 +16,7 @@ import { quoteId } from '../ecash/request.ts';
 import { mintOf } from '../mint/bind.ts';
 import { purseClaim, purseKind } from '../mint/purse.ts';
 import type { Store } from '../protocol/ports.ts';
+import { askMint, unavailable, type MintAt } from './ask.ts';
 
 const TIMEOUT_MS = 10_000;
 export const ANSWER_LIMITS = {
@@ -48,8 +48,8 @@ export function mintUrl(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** The mint's figures of one quote. @throws Refusal `mint-unavailable` where it does not answer, or not as mints do */
-export async function mintQuote(mint: string, id: string): Promise<MintQuote | 'unknown'> {
+/** The mint's figures of one quote. @throws Refusal `mint-private`; `mint-unavailable` where it does not answer, or not as mints do */
+export async function mintQuote(mint: MintAt, id: string): Promise<MintQuote | 'unknown'> {
   const { ok, status, json } = await call(mint, `/v1/mint/quote/credit/${encodeURIComponent(id)}`);
   if (ok) {
     const read = quoteOf(json, mint);
@@ -62,25 +62,27 @@ export async function mintQuote(mint: string, id: string): Promise<MintQuote | '
   throw unavailable(mint, `it answers with status ${status}: ${detail.slice(0, 200)}`);
 }
 
-/** Asks for a quote that is locked to a key. @throws Refusal `mint-unavailable`, `mint-refused` */
-export async function newMintQuote(mint: string, key: Hex, amountSat?: bigint): Promise<NewMintQuote> {
+/** Asks for a quote that is locked to a key. @throws Refusal `mint-private`, `mint-unavailable`, `mint-refused` */
+export async function newMintQuote(mint: MintAt, key: Hex, amountSat?: bigint): Promise<NewMintQuote> {
   const body = { unit: 'sat', pubkey: key, ...(amountSat !== undefined && { amount: Number(amountSat) }) };
   const { ok, status, json } = await call(mint, '/v1/mint/quote/credit', body);
   if (!ok)
     throw new Refusal(
       'mint-refused',
-      `the mint at ${mint} makes no quote of the method credit (status ${status}): ${JSON.stringify(json).slice(0, 200)}`,
+      `the mint at ${mint.url} makes no quote of the method credit (status ${status}): ${JSON.stringify(json).slice(0, 200)}`,
     );
   return quoteOf(json, mint);
 }
 
 /**
  * The quote that ecash-quote names: the one that is bound already, else a new one, locked to the contract's ecash key.
- * `mint`: where it was given, it must be the contract's. `renew`: a new one in any case.
+ * @param isNamed whether the operator named the mint
+ * @param options `mint`: where it was given, it must be the contract's; `renew`: a new one in any case
  */
 export async function quoteFor(
   store: Pick<Store, 'load'>,
   contract: Hex,
+  isNamed: (mint: string) => boolean,
   { mint, renew = false }: { mint?: string | undefined; renew?: boolean | undefined } = {},
 ): Promise<string> {
   const [id, purse] = [idClaim(contract), purseClaim(contract)];
@@ -99,10 +101,12 @@ export async function quoteFor(
   if (mint !== undefined && mintUrl(mint) !== url)
     throw new Refusal('usage', `--mint ${mint} found, the contract's mint is ${url}`);
   const known = renew ? undefined : found.get(purse);
-  return known ? purseKind.parse(known.record).quote : (await newMintQuote(url, terms.ecash_pubkey!)).id;
+  return known
+    ? purseKind.parse(known.record).quote
+    : (await newMintQuote({ url, named: isNamed(url) }, terms.ecash_pubkey!)).id;
 }
 
-function quoteOf(json: Json, mint: string): NewMintQuote {
+function quoteOf(json: Json, mint: MintAt): NewMintQuote {
   try {
     const q = parseAs(quoteSchema, json);
     return {
@@ -119,28 +123,17 @@ function quoteOf(json: Json, mint: string): NewMintQuote {
   }
 }
 
-const unavailable = (mint: string, why: string): Refusal =>
-  new Refusal('mint-unavailable', `the mint at ${mint}: ${why}`, { hint: 'is it running, and is this its URL?' });
-
-async function call(mint: string, path: string, body?: object): Promise<{ ok: boolean; status: number; json: Json }> {
-  let answer: Response;
-  let text: string;
-  try {
-    answer = await fetch(mint + path, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: 'error',
-      ...(body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    });
-    text = await textWithin(ANSWER_LIMITS.answer, answer);
-  } catch (error) {
-    const { message, cause } = error as Error;
-    throw unavailable(mint, `no answer (${cause instanceof Error ? cause.message : message})`);
-  }
+async function call(mint: MintAt, path: string, body?: object): Promise<{ ok: boolean; status: number; json: Json }> {
+  const { ok, status, text } = await askMint(mint, path, {
+    body: body && JSON.stringify(body),
+    limit: ANSWER_LIMITS.answer,
+    timeoutMs: TIMEOUT_MS,
+  });
   let json: Json = null;
   try {
     json = parseJson(text);
   } catch {
     // Whoever reads it finds another form than it expects.
   }
-  return { ok: answer.ok, status: answer.status, json };
+  return { ok, status, json };
 }

@@ -17,7 +17,9 @@ import { purseClaim, purseKind, withMinting, type Minting, type Purse } from '..
 import type { Hex, MintQuote } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import type { MintAt } from './ask.ts';
 import { mintQuote } from './quotes.ts';
+import { requestTo } from './request.ts';
 import { messageOf, promiseOf, signaturesOf, signedFrom, type Signature } from './search.ts';
 
 /** A report takes up to a second to reach the mint: so many looks, and the time between two. */
@@ -27,11 +29,12 @@ const LOOK_MS = 250;
 type Rs = { contract: Credit; purse: Purse; keyset: KeysetRecord };
 const KINDS = { contract: creditKind, purse: purseKind, keyset: keysetKind };
 
-/** The library's wallet for a mint, its keysets loaded and verified. @throws Refusal `mint-unavailable` */
-export async function walletOf(mint: string, seed?: Uint8Array): Promise<Wallet> {
-  const { Wallet: Made } = await loadCashu();
-  const wallet = new Made(mint, { unit: 'sat', ...(seed && { bip39seed: seed }) });
-  await asked(mint, () => wallet.loadMint());
+/** The library's wallet for a mint, its keysets loaded and verified. @throws Refusal `mint-private`, `mint-unavailable` */
+export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet> {
+  const { Mint, Wallet: Made } = await loadCashu();
+  const customRequest = await requestTo(mint);
+  const wallet = new Made(new Mint(mint.url, { customRequest }), { unit: 'sat', ...(seed && { bip39seed: seed }) });
+  await asked(mint.url, () => wallet.loadMint());
   return wallet;
 }
 
@@ -52,6 +55,8 @@ export async function asked<T>(mint: string, ask: () => Promise<T>): Promise<T> 
 export interface MintEcash {
   home: Home;
   contract: Hex;
+  /** Whether the operator named the mint. */
+  isNamed(mint: string): boolean;
   /** All that was reported and not minted yet, where it is not given. */
   amountSat?: bigint | undefined;
   point(label: string): void;
@@ -65,9 +70,9 @@ export interface Minted {
 /**
  * A token of what was reported on the contract's quote, or an earlier one, and not minted yet. Where nothing is new, the last token again; in a
  * home that was lost first what it had minted and not spent.
- * @throws Refusal `quote-unknown` before ecash-quote, `not-mintable`, `mint-refused`, `mint-unavailable`, `dleq-invalid`
+ * @throws Refusal `quote-unknown` before ecash-quote, `not-mintable`, `mint-refused`, `mint-private`, `mint-unavailable`, `dleq-invalid`
  */
-export async function mintEcash({ home, contract, amountSat, point }: MintEcash): Promise<Minted> {
+export async function mintEcash({ home, contract, isNamed, amountSat, point }: MintEcash): Promise<Minted> {
   const { store } = home;
   const find = () => ({ contract: idClaim(contract), purse: purseClaim(contract) });
   const { own, mint } = await change<Rs, Pick<Purse, 'mint'> & Pick<Credit, 'own'>>(store, KINDS, find, (found) => {
@@ -79,7 +84,8 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
     return { writes: {}, result: { own: c.own, mint: found.purse.mint } };
   });
   const keys = await home.keys();
-  const wallet = await walletOf(mint);
+  const at = { url: mint, named: isNamed(mint) };
+  const wallet = await walletOf(at);
   for (;;) {
     const purse = await purseNow();
     const under = purse.mintings.find(({ promises }) => promises === null);
@@ -121,7 +127,11 @@ export async function mintEcash({ home, contract, amountSat, point }: MintEcash)
   /** A new minting of what is free, else the last one. */
   async function prepare(purse: Purse): Promise<Minting> {
     const last = purse.mintings.at(-1);
-    const { id: quote, paidSat, issuedSat } = (await leftOver(purse)) ?? (await reported(purse, last ? 1 : LOOKS));
+    const {
+      id: quote,
+      paidSat,
+      issuedSat,
+    } = (await leftOver(at, purse)) ?? (await reported(at, purse, last ? 1 : LOOKS));
     const free = paidSat - issuedSat;
     if (free === 0n && last) return last;
     const wanted = amountSat ?? free;
@@ -238,7 +248,7 @@ const asText = (keys: Readonly<Record<string, string>>): Record<string, string> 
   Object.fromEntries(Object.entries(keys).map(([amount, key]) => [String(amount), key]));
 
 /** An earlier quote that another one took the place of before all was minted that had been paid on it. */
-async function leftOver({ mint, past }: Purse): Promise<MintQuote | undefined> {
+async function leftOver(mint: MintAt, { past }: Purse): Promise<MintQuote | undefined> {
   for (const id of past) {
     const figures = await mintQuote(mint, id);
     if (figures !== 'unknown' && figures.paidSat > figures.issuedSat) return figures;
@@ -247,9 +257,9 @@ async function leftOver({ mint, past }: Purse): Promise<MintQuote | undefined> {
 }
 
 /** Waits a moment for what was just paid. */
-async function reported(purse: Purse, looks: number): Promise<MintQuote> {
+async function reported(mint: MintAt, purse: Purse, looks: number): Promise<MintQuote> {
   for (let look = 1; ; look++) {
-    const figures = await mintQuote(purse.mint, purse.quote);
+    const figures = await mintQuote(mint, purse.quote);
     if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint does not know quote ${purse.quote}`);
     if (figures.paidSat > figures.issuedSat || look === looks) return figures;
     await new Promise((done) => setTimeout(done, LOOK_MS));

@@ -15,13 +15,14 @@ import { psbtFrom } from './contract-flags.ts';
 import { kinds, withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
+import { namedMints, type AskValues } from './mint-flags.ts';
 import { note, print } from './output.ts';
 import { programsFrom } from './outside.ts';
 import { play, playAgain, type Line, type Printed } from './play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from './sniff.ts';
 
-export interface ContractValues extends HomeValues, ChainValues {
+export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
   psbt?: string | undefined;
   cancel?: boolean;
@@ -147,7 +148,10 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       ...(await chainOf(flags, argv)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
       ...clockOf(flags),
-      mintQuote: async (mint, id) => (await import('../cashu/quotes.ts')).mintQuote(mint, id),
+      mintQuote: async (mint, id) => {
+        const [{ mintQuote }, isNamed] = await Promise.all([import('../cashu/quotes.ts'), namedMints(flags)]);
+        return mintQuote({ url: mint, named: isNamed(mint) }, id);
+      },
     }),
     prompt: promptFrom(flags),
     outside: programsFrom(flags),

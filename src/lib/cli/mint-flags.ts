@@ -1,7 +1,34 @@
-/** Flags of the commands around a running mint, and what they mean: texts that may also be files. */
+/** Flags of the commands around a running mint, and what they mean: mints that were named, texts that may also be files. */
 import * as Flags from '@oclif/core/flags';
 import { readInput } from './input.ts';
 import { utf8 } from './sniff.ts';
+
+/** For commands that ask the mint of a contract. */
+export const askFlags = {
+  'private-mint': Flags.string({
+    summary: 'A mint that may be asked although its address is private or local; may be given often',
+    env: 'SPILLWAY_PRIVATE_MINT',
+    helpValue: 'URL',
+    multiple: true,
+    multipleNonGreedy: true,
+    helpGroup: 'MINT',
+    parse: async (text) => (await import('../cashu/quotes.ts')).mintUrl(text),
+  }),
+};
+
+/** The values of `askFlags`, and --mint of commands that have it: what it names is named too. */
+export interface AskValues {
+  /** Of the variable it is one, not a list. */
+  'private-mint'?: string[] | string | undefined;
+  mint?: string | undefined;
+}
+
+/** Did whoever runs this command name the mint? @throws Refusal `usage` where --mint is none */
+export async function namedMints(flags: AskValues): Promise<(mint: string) => boolean> {
+  const { mintUrl } = await import('../cashu/quotes.ts');
+  const named = new Set([flags['private-mint'] ?? [], flags.mint === undefined ? [] : mintUrl(flags.mint)].flat());
+  return (mint) => named.has(mint);
+}
 
 export const mintFlag = (summary: string) => Flags.string({ summary, helpValue: 'URL', helpGroup: 'MINT' });
 

@@ -33,7 +33,7 @@ export async function readSecret(fd: number): Promise<string> {
 }
 
 /** One line of text from a file. @throws Refusal `secret-exposed` where group or others may read it */
-async function readSecretFile(file: string): Promise<string> {
+export async function readSecretFile(file: string): Promise<string> {
   return oneLine(await readGuarded(file), file);
 }
 

@@ -240,9 +240,10 @@ export const ERRORS = {
   'not-mintable': [77, 'nothing new is reported to the mint, or less than is wanted'],
   'invoice-expired': [77, 'the invoice has expired'],
   'invoices-unsettled': [77, 'too many paid invoices wait for the merchant to settle them'],
+  'mint-private': [77, 'a mint at an address that not everybody reaches, and that nobody here has named'],
   'insecure-mint': [77, 'a payment backend without TLS works on regtest and loopback only'],
   'from-browser': [77, 'a request with an Origin header: no web page may speak to a home'],
-  'not-local': [77, 'the figures of a home are told to requests that come straight from its machine'],
+  'wrong-token': [77, 'the figures of a home are told at an address of their own, or to whoever shows their token'],
   'not-served': [77, 'a step that waits for a person: a server does not take it'],
   'home-exists': [73, 'there is a home in that directory already'],
 } as const satisfies Record<string, readonly [exit: number, meaning: string]>;

@@ -1,9 +1,10 @@
 /**
- * The gRPC listener of the payment backend: mutual TLS, or plaintext on regtest and loopback; bounded messages; a refusal
- * becomes a status with the error code in front, and a line of the log.
+ * The gRPC listener of the payment backend: mutual TLS with one caller, the mint, by the name in its certificate; or plaintext
+ * on regtest and loopback. Bounded messages; a refusal becomes a status with the error code in front, and a line of the log.
  *
  * TLS ends here and not in the gRPC library, which would drop a caller with a wrong certificate without a word.
  */
+import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer as createPlain, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -36,6 +37,8 @@ export interface ListenOptions {
   address: Address;
   /** Folder with ca.pem, server.pem and server.key; none: plaintext, on regtest and loopback only. */
   tlsDir?: string | undefined;
+  /** The name in the mint's certificate, with a `tlsDir`: one authority may have signed for others too. */
+  client?: string | undefined;
   insecure?: boolean;
   log: Log;
   network: string;
@@ -59,10 +62,21 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
   });
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const take = (socket: Socket): void => injector.injectConnection(socket.on('error', () => {}));
+  const takeNamed = (socket: TLSSocket): void => {
+    if (isNamed(socket.getPeerX509Certificate(), tls!.client)) return take(socket);
+    log({ code: 'wrong-certificate', text: `a caller is turned away: its certificate does not name ${tls!.client}` });
+    socket.destroy();
+  };
   const door: Server = tls
     ? createSecure(
-        { ...tls, requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_MS },
-        take,
+        {
+          ...tls.files,
+          requestCert: true,
+          rejectUnauthorized: true,
+          ALPNProtocols: ['h2'],
+          handshakeTimeout: HANDSHAKE_MS,
+        },
+        takeNamed,
       )
     : createPlain(take);
   const sockets = new Set<Socket>();
@@ -136,8 +150,12 @@ function statusOf(error: unknown): Error & { code: number; details: string; meta
   });
 }
 
+/** By a name for hosts or the common name, and no pattern. */
+const isNamed = (certificate: X509Certificate | undefined, name: string): boolean =>
+  certificate?.checkHost(name, { subject: 'always', wildcards: false }) !== undefined;
+
 /** @throws Refusal `usage`, `insecure-mint`, `no-input` */
-function tlsOf({ tlsDir, insecure, network }: ListenOptions, host: string) {
+function tlsOf({ tlsDir, client, insecure, network }: ListenOptions, host: string) {
   if (tlsDir !== undefined && insecure)
     throw new Refusal('usage', '--cdk-tls-dir and --cdk-insecure found, one expected');
   if (tlsDir === undefined) {
@@ -146,6 +164,11 @@ function tlsOf({ tlsDir, insecure, network }: ListenOptions, host: string) {
       hint: '--cdk-tls-dir DIR with ca.pem, server.pem and server.key; --cdk-insecure on regtest and 127.0.0.1 only',
     });
   }
+  // A name that begins with a dot would stand for all below it.
+  if (client === undefined || /^(?:\.|$)/.test(client))
+    throw new Refusal('usage', `--cdk-client NAME expected, the name in the certificate with which the mint calls`, {
+      hint: 'openssl x509 -in client.pem -noout -subject -ext subjectAltName shows it',
+    });
   const read = (name: string): Buffer => {
     try {
       return readFileSync(join(tlsDir, name));
@@ -153,5 +176,5 @@ function tlsOf({ tlsDir, insecure, network }: ListenOptions, host: string) {
       throw new Refusal('no-input', `--cdk-tls-dir: ${(error as Error).message}`);
     }
   };
-  return { ca: read('ca.pem'), cert: read('server.pem'), key: read('server.key') };
+  return { client, files: { ca: read('ca.pem'), cert: read('server.pem'), key: read('server.key') } };
 }

@@ -21,7 +21,7 @@ import type { Identifier, Requests } from './cdk-proto.ts';
 import { Reporter, rowOf } from './cdk-report.ts';
 import type { Listener } from './listener.ts';
 
-export interface CdkOptions extends Pick<ListenOptions, 'address' | 'tlsDir' | 'insecure' | 'log'> {
+export interface CdkOptions extends Pick<ListenOptions, 'address' | 'tlsDir' | 'client' | 'insecure' | 'log'> {
   home: Home;
   source: FactSource;
   /** URL of the mint. */
@@ -44,9 +44,10 @@ const SAT = 'sat';
 export async function startCdk(options: CdkOptions): Promise<Cdk> {
   const { home, log, point = () => {} } = options;
   const mint = mintUrl(options.mint);
+  const at = { url: mint, named: true };
   const proof = proofOf();
   let proved = false;
-  const reporter = new Reporter({ store: home.store, mint, figures: (id) => mintQuote(mint, id), log, point });
+  const reporter = new Reporter({ store: home.store, mint, figures: (id) => mintQuote(at, id), log, point });
   const melts = new Melts({ home, mint, source: options.source, point });
 
   const handlers: Handlers = {
@@ -89,7 +90,7 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
   const prove = async (): Promise<void> => {
     for (let told = ''; ;) {
       try {
-        const { id } = await newMintQuote(mint, proof.key);
+        const { id } = await newMintQuote(at, proof.key);
         if (proof.ids.has(id)) break;
         throw new Refusal('wrong-mint', `the mint at ${mint} makes quotes without asking this home`, {
           hint: 'is --mint the URL of the mint that has this home as its payment backend?',

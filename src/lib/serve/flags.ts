@@ -13,7 +13,14 @@ export const serveFlags = {
     helpGroup: group,
   }),
   metrics: addressFlag({
-    summary: 'GET /metrics at an address of its own, for whoever reaches it, instead of at --http for this machine',
+    summary: 'GET /metrics at an address of its own, for whoever reaches it',
+    dependsOn: ['http'],
+    helpGroup: group,
+  }),
+  'metrics-token-file': Flags.string({
+    summary:
+      'Token that GET /metrics asks for (authorization: Bearer), in a file which nobody else may read; at --http always',
+    helpValue: 'FILE',
     dependsOn: ['http'],
     helpGroup: group,
   }),
@@ -25,6 +32,13 @@ export const serveFlags = {
   'cdk-tls-dir': Flags.string({
     summary: 'Folder with ca.pem, server.pem and server.key: mutual TLS with the mint',
     helpValue: 'DIR',
+    helpGroup: group,
+  }),
+  'cdk-client': Flags.string({
+    summary:
+      "With --cdk-tls-dir: the name in the mint's client certificate (SAN or CN); no other certificate of the CA is let in",
+    helpValue: 'NAME',
+    dependsOn: ['cdk-tls-dir'],
     helpGroup: group,
   }),
   'cdk-insecure': Flags.boolean({ summary: 'No TLS, on regtest and 127.0.0.1 only', helpGroup: group }),

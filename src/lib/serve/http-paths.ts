@@ -2,9 +2,10 @@
  * What the paths of a server take and answer: `POST /` one message as `application/json`, `GET /healthz`, and `GET /metrics`.
  *
  * A message is believed for its seal, not for where it comes from; what a web page sends is refused (Origin). Figures are
- * told on the port of messages only to what comes straight from this machine: the proxy that belongs in front of it must
- * not carry them out by its defaults. Not here: listening (`http.ts`).
+ * told on the port of messages only to whoever shows the token: by address nobody can be told from what a forwarder brings,
+ * a proxy, `ssh -R` or `kubectl port-forward`. Not here: listening (`http.ts`).
  */
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { utf8 } from '../cli/sniff.ts';
@@ -12,7 +13,7 @@ import { printJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Desk } from './desk.ts';
-import { generic, isLoopback, type Path } from './http.ts';
+import { generic, type Path } from './http.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
 export const HTTP_LIMITS = {
@@ -64,32 +65,30 @@ export const healthPath = (health: () => Promise<object>): Path => ({
   answer: async () => printJson({ ...(await health()) }),
 });
 
-/** @param local whether only this machine is told */
-export const metricsPath = ({ scrape }: Metrics, local: boolean): Path => ({
+/** @param token what must be shown; 'none': whoever reaches the port is told; undefined: nobody is */
+export const metricsPath = ({ scrape }: Metrics, token: string | 'none' | undefined): Path => ({
   methods: ['GET', 'HEAD'],
-  async answer(request) {
-    if (request.headers.origin !== undefined) throw generic('from-browser');
-    if (local) checkLocal(request);
+  async answer({ headers }) {
+    if (headers.origin !== undefined) throw generic('from-browser');
+    if (token !== 'none') checkToken(headers.authorization, token);
     return { type: METRICS_TYPE, text: await scrape() };
   },
 });
 
-/** What the common proxies add. */
-const PROXIED = /^(?:via|forwarded|x-forwarded-.*|x-real-ip)$/;
-
-/**
- * A name in `host` that is not of this machine may be one that a web page has bound to its address. nginx before 1.29.7, left
- * to its defaults, shows by nothing but HTTP/1.0 that it carries the request of another machine; a newer one by nothing at all.
- * @throws Refusal `not-local`
- */
-function checkLocal({ socket, headers, httpVersion }: IncomingMessage): void {
-  const peer = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
-  const name = headers.host?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') ?? '';
-  const proxied = httpVersion === '1.0' || Object.keys(headers).some((header) => PROXIED.test(header));
-  if (isLoopback(peer) && isLoopback(name) && !proxied) return;
-  throw new Refusal('not-local', 'a request that does not come straight from this machine found', {
-    hint: '--metrics [HOST:]PORT gives the figures an address of their own',
-  });
+/** As long for a token that is nearly right as for any other. @throws Refusal `wrong-token` */
+function checkToken(authorization: string | undefined, token: string | undefined): void {
+  const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
+  const shown = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1];
+  if (token !== undefined && shown !== undefined && timingSafeEqual(digest(shown), digest(token))) return;
+  throw new Refusal(
+    'wrong-token',
+    token === undefined
+      ? 'no figures are told on this port'
+      : 'authorization: Bearer TOKEN with the token of the figures expected',
+    {
+      hint: '--metrics [HOST:]PORT gives the figures an address of their own, --metrics-token-file FILE a token',
+    },
+  );
 }
 
 /** What is wrong with the headers of a message. */

@@ -60,6 +60,7 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   'too-slow': 408,
   'wrong-content-type': 415,
   'wrong-method': 405,
+  'wrong-token': 401,
   ...Object.fromEntries(HOME_FAULTS.map((code) => [code, 500])),
 };
 
@@ -171,6 +172,7 @@ function answer(
     'x-content-type-options': 'nosniff',
     ...(status === 503 && { 'retry-after': '1' }),
     ...(status === 405 && { allow: path?.methods.join(', ') }),
+    ...(status === 401 && { 'www-authenticate': 'Bearer' }),
     // A body that was not read to its end is not waited for.
     ...((last || !request.complete) && { connection: 'close' }),
   });

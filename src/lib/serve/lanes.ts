@@ -1,6 +1,7 @@
 /**
  * Who goes when in a server: works with one key follow each other in the order in which they came, works with different
- * keys run side by side, and never more than so many at once.
+ * keys run side by side, and never more than so many at once. A work that waits for somebody else's machine gives its
+ * place to another meanwhile; those of its key wait on.
  */
 import type { Limits } from '../protocol/limit.ts';
 
@@ -8,6 +9,9 @@ export const LANE_LIMITS = {
   /** Works at once, unless told otherwise: more would only wait for the node, which queues no more than 64 calls. */
   works: { unit: 'items', most: 16 },
 } satisfies Limits;
+
+/** Waits for something slow without a place; goes on once it has one again. */
+export type Away = <T>(wait: () => Promise<T>) => Promise<T>;
 
 export class Lanes {
   /** The newest work of each key that has one; never rejects. */
@@ -19,7 +23,7 @@ export class Lanes {
     this.#free = atOnce;
   }
 
-  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(key: string, work: (away: Away) => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
     const mine = this.#after(before, work);
     const done = mine.then(
@@ -34,16 +38,32 @@ export class Lanes {
     }
   }
 
-  async #after<T>(before: Promise<unknown> | undefined, work: () => Promise<T>): Promise<T> {
+  async #after<T>(before: Promise<unknown> | undefined, work: (away: Away) => Promise<T>): Promise<T> {
     await before;
+    await this.#enter();
+    try {
+      return await work(this.#away);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  readonly #away: Away = async (wait) => {
+    this.#leave();
+    try {
+      return await wait();
+    } finally {
+      await this.#enter();
+    }
+  };
+
+  async #enter(): Promise<void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((go) => this.#waiting.push(go));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free += 1;
-    }
+  }
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free += 1;
   }
 }

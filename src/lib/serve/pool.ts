@@ -1,6 +1,6 @@
 /**
  * Worker processes that sign: each is `serve --stdio` of this program on the same home. A contract's messages go to one
- * worker, so they keep their order; a worker answers its lines in theirs.
+ * worker, so they keep their order; an answer belongs to its message by its number, whenever it comes (`numbered.ts`).
  *
  * A worker that ends is started again and asked again what it had not answered: a message that it had taken gets the
  * stored reply. Where workers end three times without any answer, what was asked first is refused with `worker-lost`.
@@ -13,6 +13,7 @@ import { note } from '../cli/output.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
 import { NOT_FOR_WORKERS } from './flags.ts';
+import { numbered, readNumbered } from './numbered.ts';
 
 export interface PoolOptions {
   jobs: number;
@@ -72,8 +73,9 @@ class Worker {
   readonly #number: number;
   readonly #options: PoolOptions;
   readonly #ended: Promise<void>;
-  /** Asked and not answered, in the order in which the worker answers. */
-  #asked: Asked[] = [];
+  /** Asked and not answered, by number, what was asked first in front. */
+  readonly #asked = new Map<number, Asked>();
+  #next = 1;
   #stdin: Writable | undefined;
   #closing = false;
   /** Rejects where it never gets so far. */
@@ -89,8 +91,9 @@ class Worker {
 
   ask(text: string): Promise<string> {
     return new Promise((done, fail) => {
-      this.#asked.push({ text, done, fail });
-      this.#stdin?.write(`${text}\n`);
+      const number = this.#next++;
+      this.#asked.set(number, { text, done, fail });
+      this.#stdin?.write(`${numbered(number, text)}\n`);
     });
   }
 
@@ -106,16 +109,22 @@ class Worker {
       let started = false;
       const how = await this.#process((line) => {
         if (!started) return ((started = true), ready());
+        const answer = readNumbered(line);
+        const asked = answer && this.#asked.get(answer.number);
+        if (!asked) return;
         idle = -1;
-        this.#asked.shift()?.done(line);
+        this.#asked.delete(answer.number);
+        asked.done(answer.text);
       });
-      if (this.#closing && this.#asked.length === 0) return;
+      if (this.#closing && this.#asked.size === 0) return;
       if (!started) failed(lost());
       note(`worker ${this.#number} ended (${how}), and is started again`);
       idle += 1;
       // What ends them again and again before any answer is most likely what they were asked first.
-      if (!allows(WORKER_LIMITS.tries, idle + 1) && this.#asked.length > 0) {
-        this.#asked.shift()!.fail(lost());
+      const [first] = this.#asked;
+      if (!allows(WORKER_LIMITS.tries, idle + 1) && first) {
+        this.#asked.delete(first[0]);
+        first[1].fail(lost());
         idle = 0;
       }
       // Not at once for ever, where it cannot even start.
@@ -133,7 +142,7 @@ class Worker {
     if (passphrase !== undefined) handOver(child, `${passphrase}\n`);
     const stdin = child.stdin!;
     stdin.on('error', () => {}); // it may be gone
-    for (const { text } of this.#asked) stdin.write(`${text}\n`);
+    for (const [number, { text }] of this.#asked) stdin.write(`${numbered(number, text)}\n`);
     this.#stdin = stdin;
     if (this.#closing) stdin.end();
     // What stands behind the last newline is half a reply of a worker that was killed: it is asked for again.

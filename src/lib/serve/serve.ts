@@ -16,6 +16,7 @@ import { httpListener, type Address } from './http.ts';
 import { healthPath, messagePath, metricsPath } from './http-paths.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
 import { lookAt, metricsOf, type Metrics } from './metrics.ts';
+import { workerListener } from './numbered.ts';
 import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { Rate } from './rate.ts';
@@ -30,6 +31,8 @@ export interface ServeOptions {
   http: Address | undefined;
   /** Where the figures are, if not at `http`. */
   metrics: Address | undefined;
+  /** What must be shown for them. */
+  metricsToken: string | undefined;
   /** The payment backend of a running mint. */
   cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
@@ -67,7 +70,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   try {
     const metrics = options.http && (await metricsOf(lookAt(home, ports.source)));
     const log: Log = worker ? () => {} : (entry) => (logLine(entry), metrics?.count(entry));
-    const here = workHere(served(ports), options.standing);
+    const here = workHere(served(ports), options.standing, options.queue);
     const work = pool ? workIn(pool) : worker ? workTimed(here) : here;
     // What a worker is asked has been let in already.
     const strangers = worker ? undefined : new Rate(options.offers);
@@ -87,7 +90,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
 
 /** All or none: where one cannot begin, those before it end. */
 async function listenersOf(
-  { stdio, http, metrics: apart, cdk, home, ports, ...limits }: ServeOptions,
+  { stdio, worker, http, metrics: apart, metricsToken: token, cdk, home, ports, ...limits }: ServeOptions,
   desk: Desk,
   log: Log,
   health: () => Promise<object>,
@@ -100,17 +103,17 @@ async function listenersOf(
       const paths = {
         '/': messagePath({ ...limits, desk }),
         '/healthz': healthPath(health),
-        ...(!apart && { '/metrics': metricsPath(metrics, true) }),
+        ...(!apart && { '/metrics': metricsPath(metrics, token) }),
       };
       const advice = 'put a proxy with TLS in front';
       begun.push(await httpListener({ ...limits, ...http, name: 'http', paths, log, advice }));
     }
     if (apart && metrics) {
-      const paths = { '/metrics': metricsPath(metrics, false) };
-      const advice = 'whoever reaches it reads the figures of this home';
+      const paths = { '/metrics': metricsPath(metrics, token ?? 'none') };
+      const advice = `whoever reaches it${token === undefined ? '' : ', and has the token,'} reads the figures of this home`;
       begun.push(await httpListener({ ...limits, ...apart, name: 'metrics', paths, log, advice }));
     }
-    if (stdio) begun.push(stdioListener(desk, process.stdin));
+    if (stdio) begun.push((worker ? workerListener : stdioListener)(desk, process.stdin));
     return begun;
   } catch (error) {
     for (const listener of begun) listener.stop();

@@ -9,6 +9,7 @@ import type { Ports, Prompt } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Work, Worked } from './desk.ts';
 import { Lanes } from './lanes.ts';
+import { MintLane } from './mint-lane.ts';
 import type { Pool } from './pool.ts';
 import { shared } from './shared.ts';
 
@@ -28,13 +29,15 @@ export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, perm
 /** By action, what its rows may take besides their message (`Line.standing`), such as the policy of offers. */
 export type Standing = Readonly<Record<string, object>>;
 
-export function workHere(ports: Ports, standing: Standing): Work {
+/** @param queue messages at once: of these so many may wait for mints (`mint-lane.ts`) */
+export function workHere(ports: Ports, standing: Standing, queue: number): Work {
   const lanes = new Lanes();
+  const mints = new MintLane(queue);
   return ({ action, json, key }) => {
     const line = { json, input: {}, standing: standing[action.type] ?? {}, merged: [] };
-    return lanes.run(key, async () => {
+    return lanes.run(key, async (away) => {
       const start = performance.now();
-      const { text } = await play(action, line, ports);
+      const { text } = await play(action, line, { ...ports, source: mints.source(ports.source, away) });
       return { line: text, workMs: performance.now() - start };
     });
   };

@@ -1,0 +1,129 @@
+/**
+ * One call to a mint over HTTP. Whoever named the mint may be hostile, and so may the mint: it is connected to at an address
+ * that was looked at, a redirect is no answer, and an answer is read to so many bytes and for so long and no further.
+ *
+ * A name is looked up once a call, and the connection goes to what was found then: a name whose answers change leads nowhere
+ * else. Not here: what is asked (`quotes.ts`, `library.ts`), which addresses are whose (`addresses.ts`).
+ */
+import { lookup as ofSystem, type LookupAddress } from 'node:dns';
+import * as plain from 'node:http';
+import * as secure from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+import { allows } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { isPublic } from './addresses.ts';
+
+export interface MintAt {
+  /** As `mintUrl` writes it. */
+  url: string;
+  /** Whoever runs this program named it: it may be at a private address. */
+  named: boolean;
+}
+export interface Call {
+  /** JSON to be posted; without it the call is a GET. */
+  body?: string | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
+  limit: { readonly most: number };
+  /** From its beginning to the last byte. */
+  timeoutMs: number;
+}
+export interface Answer {
+  ok: boolean;
+  status: number;
+  text: string;
+}
+export type Lookup = (
+  host: string,
+  options: { all: true },
+  done: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
+) => void;
+
+/** Kept open from one look at a mint's figures to the next, only to mints that were named. */
+const KEPT = {
+  plain: new plain.Agent({ keepAlive: true, maxFreeSockets: 8 }),
+  secure: new secure.Agent({ keepAlive: true, maxFreeSockets: 8 }),
+};
+
+/** @throws Refusal `mint-private`; `mint-unavailable` where there is no answer within its bounds */
+export async function askMint(mint: MintAt, path: string, call: Call, lookup: Lookup = ofSystem): Promise<Answer> {
+  try {
+    return await once(mint, path, call, lookup);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    // The mint had closed the connection before the call came: nothing of it was read.
+    const again = error instanceof Stale ? await once(mint, path, call, lookup).catch((e: Error) => e) : error;
+    if (again instanceof Refusal) throw again;
+    if (again instanceof Error) throw unavailable(mint, `no answer (${again.message})`);
+    return again as Answer;
+  }
+}
+
+export const unavailable = ({ url }: Pick<MintAt, 'url'>, why: string): Refusal =>
+  new Refusal('mint-unavailable', `the mint at ${url}: ${why}`, { hint: 'is it running, and is this its URL?' });
+
+const isPrivate = ({ url }: MintAt): Refusal =>
+  new Refusal('mint-private', `the mint at ${url} is at an address that not everybody reaches`, {
+    hint: `if it is yours, name it: --private-mint ${url}`,
+  });
+
+class Stale extends Error {}
+
+async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Promise<Answer> {
+  const { body, headers, limit, timeoutMs } = call;
+  const { url, named } = mint;
+  const at = new URL(url + path);
+  const host = at.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (!named && isIP(host) !== 0 && !isPublic(host)) throw isPrivate(mint);
+  const way = at.protocol === 'https:' ? 'secure' : 'plain';
+  const { request } = way === 'secure' ? secure : plain;
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const asking = request(at, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: {
+      accept: 'application/json',
+      ...headers,
+      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+    },
+    agent: named && body === undefined ? KEPT[way] : false,
+    lookup: looking(mint, lookup),
+  });
+  const end = (error: Error): void => {
+    reject(error);
+    asking.destroy();
+  };
+  const timer = setTimeout(() => end(new Error(`not within ${timeoutMs / 1000} s`)), timeoutMs);
+  let answered = false;
+  asking.on('error', (error: NodeJS.ErrnoException) =>
+    end(asking.reusedSocket && !answered && error.code === 'ECONNRESET' ? new Stale(error.message) : error),
+  );
+  asking.on('response', (response) => {
+    answered = true;
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    response.on('data', (part: Uint8Array) => {
+      size += part.length;
+      if (allows(limit, size)) parts.push(part);
+      else end(new Error(`more than ${limit.most} bytes`));
+    });
+    response.on('error', end);
+    response.on('end', () => {
+      const status = response.statusCode!;
+      resolve({ ok: status >= 200 && status < 300, status, text: Buffer.concat(parts).toString('utf8') });
+    });
+  });
+  asking.end(body);
+  return promise.finally(() => clearTimeout(timer));
+}
+
+/** What a connection asks for the addresses of a name; it goes to one of those that come back. */
+const looking =
+  (mint: MintAt, lookup: Lookup): LookupFunction =>
+  (host, { all }, done) => {
+    lookup(host, { all: true }, (error, found) => {
+      const [first] = found ?? [];
+      if (error || !first) return done(error ?? new Error(`${host} has no address`), '', 0);
+      if (!mint.named && !found.every(({ address }) => isPublic(address))) return done(isPrivate(mint) as never, '', 0);
+      if (all) done(null, found);
+      else done(null, first.address, first.family);
+    });
+  };

@@ -1,0 +1,59 @@
+/**
+ * Messages for which a mint is asked wait for it beside the others: its answer takes as long as the mint likes, up to the
+ * time limit of a call, and meanwhile nothing that needs no mint waits for a place. How many wait has bounds, so that
+ * they never take up all that a server holds at once.
+ */
+import type { Facts, Queries } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import type { FactSource } from '../protocol/ports.ts';
+import { ERRORS, Refusal } from '../protocol/refusal.ts';
+import type { Away } from './lanes.ts';
+
+export const MINT_LANE_LIMITS = {
+  /** Messages that wait for mints, of all that a server takes at once. */
+  waiting: { unit: 'items', most: (queue: number) => Math.max(1, Math.floor(queue / 2)) },
+  /** Of these, for one mint. */
+  mint: { unit: 'items', most: (queue: number) => Math.max(1, Math.floor(queue / 4)) },
+} satisfies Limits;
+
+export class MintLane {
+  readonly #queue: number;
+  readonly #waiting = new Map<string, number>();
+
+  constructor(queue: number) {
+    this.#queue = queue;
+  }
+
+  /** @throws Refusal `busy` where too many wait */
+  async run<T>(mint: string, ask: () => Promise<T>): Promise<T> {
+    const here = (this.#waiting.get(mint) ?? 0) + 1;
+    const all = [...this.#waiting.values()].reduce((sum, n) => sum + n, 1);
+    const { waiting, mint: one } = MINT_LANE_LIMITS;
+    if (!allows({ most: waiting.most(this.#queue) }, all) || !allows({ most: one.most(this.#queue) }, here))
+      throw new Refusal('busy', ERRORS.busy[1]);
+    this.#waiting.set(mint, here);
+    try {
+      return await ask();
+    } finally {
+      const left = this.#waiting.get(mint)! - 1;
+      if (left > 0) this.#waiting.set(mint, left);
+      else this.#waiting.delete(mint);
+    }
+  }
+
+  /** The same facts; while a mint is asked, the work is away from its place. */
+  source(source: FactSource, away: Away): FactSource {
+    return {
+      ...source,
+      facts: async ({ quote, quotes, ...queries }) => {
+        const mint = (quote ?? quotes?.[0])?.mint;
+        if (mint === undefined) return source.facts({ quote, quotes, ...queries } as Partial<Queries>);
+        const figures: Partial<Queries> = { ...(quote !== undefined && { quote }), ...(quotes && { quotes }) };
+        const said = await away(() => this.run(mint, () => source.facts(figures)));
+        // Looked at afterwards: what chain and clock said before the mint answered may be old by now.
+        const { facts, checks } = await source.facts(queries);
+        return { facts: { ...said.facts, ...facts } as Partial<Facts>, checks: { ...said.checks, ...checks } };
+      },
+    };
+  }
+}
