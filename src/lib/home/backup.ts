@@ -30,10 +30,9 @@ const TABLES = [
   {
     table: 'record',
     key: ['id'],
-    columns: ['id', ...COLUMNS],
+    // Who opens a home that is made of it counts its records anew.
+    columns: ['id', ...COLUMNS.filter((column) => column !== 'counted')],
   },
-  // The triggers of the copy add them up.
-  { table: 'figure', key: ['record', 'name'], columns: ['record', 'name', 'value'] },
   { table: 'claim', key: ['claim'], columns: ['claim', 'record'] },
   {
     table: 'reply',

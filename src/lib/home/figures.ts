@@ -11,7 +11,7 @@ import type { Kind } from '../protocol/action.ts';
 import { Tally, type Figures, type Totals } from '../protocol/figures.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
+import { all, get, marks, put, together, type Row, type Sql, type Value } from './database.ts';
 
 /** Of a sum, what is counted apart from the rest. */
 export const UNIT = 1_000_000_000;
@@ -43,9 +43,7 @@ export function* putFigures(id: number, held: Held, figures: Figures): Sql<void>
   const gone = [...held].flatMap(([name, value]) => (figures[name] === value ? [] : [name]));
   const fresh = Object.entries(figures).filter(([name, value]) => held.get(name) !== value);
   if (gone.length > 0) yield* put(`DELETE FROM figure WHERE record = ? AND name IN (${marks(gone)})`, id, ...gone);
-  if (fresh.length === 0) return;
-  const rows = fresh.map(() => '(?, ?, ?)').join(', ');
-  yield* put(`INSERT INTO figure(record, name, value) VALUES ${rows}`, ...fresh.flatMap((figure) => [id, ...figure]));
+  yield* addFigures(fresh.map((figure) => [id, ...figure]));
 }
 
 /** Whether a program that keeps no figures has written any record. */
@@ -59,23 +57,37 @@ export function* isUncounted(): Sql<boolean> {
  */
 export function* countRecords(kinds: readonly Kind<any>[]): Sql<void> {
   const known = new Map(kinds.map((kind) => [kind.name, kind]));
-  for (;;) {
-    const rows = yield* all(
-      `SELECT id, kind, body FROM uncounted JOIN record ON record.id = uncounted.record LIMIT ${PAGE}`,
-    );
-    if (rows.length === 0) return;
+  let counted: Value[][] = [];
+  for (let last = 0; ;) {
+    const sql = `SELECT id, kind, body FROM uncounted JOIN record ON record.id = uncounted.record
+      WHERE uncounted.record > ? ORDER BY uncounted.record LIMIT ${PAGE}`;
+    const rows = yield* all(sql, last);
+    if (rows.length === 0) return yield* addFigures(counted);
     const ids = rows.map(({ id }) => id as number);
-    const held = yield* heldFigures(ids);
-    for (const [i, { kind: name, body }] of rows.entries()) {
+    for (const { id, kind: name, body } of rows) {
       const kind = known.get(name as string);
       if (!kind)
         throw new Refusal('store-newer', `this store holds a record of the unknown kind '${String(name)}'`, {
           hint: 'open it with the version of spillway that wrote it',
         });
-      yield* putFigures(ids[i]!, held[i]!, figuresOf(kind, kind.parse(parseJson(body as string))));
+      const figures = figuresOf(kind, kind.parse(parseJson(body as string)));
+      counted.push(...Object.entries(figures).map((figure) => [id as number, ...figure]));
     }
+    yield* put(`DELETE FROM figure WHERE record IN (${marks(ids)})`, ...ids);
+    for (; counted.length >= PAGE; counted = counted.slice(PAGE)) yield* addFigures(counted.slice(0, PAGE));
     yield* put(`UPDATE record SET counted = rev WHERE id IN (${marks(ids)})`, ...ids);
+    last = ids.at(-1)!;
   }
+}
+
+/**
+ * Figures of many records in one statement. A database that keeps every version of a row until the transaction is over
+ * (PostgreSQL) would search through all those of a sum for each of them: as many as there are records.
+ */
+function* addFigures(rows: readonly Value[][]): Sql<void> {
+  if (rows.length === 0) return;
+  const sql = `INSERT INTO figure(record, name, value) VALUES ${rows.map(() => '(?, ?, ?)').join(', ')}`;
+  yield* put(sql, ...rows.flat());
 }
 
 /** What is known of a record beyond what it says, as long as it is of this revision: what it counts by itself, and with that. */

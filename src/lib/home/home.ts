@@ -236,6 +236,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     checkSeed(config, made, `the seed in ${dir} is`);
     return made;
   });
+  const kinds = retried(() => options.kinds());
   const tide = new Tide(folders.recorded, id);
   const journalKey = async () =>
     config.journal_key === undefined
@@ -262,11 +263,11 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       store,
       tide,
       journal: (life) => lastCommit([recordedJournal, journal.dir], id, life),
-      kinds: options.kinds,
+      kinds,
       tell: options.tell ?? (() => {}),
     });
     journal.follow(found.life);
-    await store.count(options.kinds);
+    await store.count(kinds);
     shares = new ShareFolder({
       dir: sharesBeside(dir),
       homeId: id,
@@ -312,7 +313,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
     backup: async (to, { seed }) =>
       (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
-    totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise, options.kinds),
+    totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise, kinds),
     async reconcile(journals, { complete = false } = {}) {
       const { gather, reconcile, finish } = await import('./reconcile.ts');
       const before = await lostOf(store);
@@ -321,8 +322,8 @@ export async function openHome(options: OpenOptions): Promise<Home> {
           hint: 'a journal is brought into a home made of a backup (restore --from) or of the words (init --mnemonic-fd)',
         });
       const read = readNow(journals);
-      const kinds = await options.kinds();
-      const gathered = gather(journals, await journalKey(), kinds, id);
+      const known = await kinds();
+      const gathered = gather(journals, await journalKey(), known, id);
       // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
       // store by then must not pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
@@ -331,7 +332,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       const settled = await settledOf(store);
       if (complete) refuseIncomplete(gathered, notGiven, settled);
       const outcomes = await reconcile(store, gathered, settled);
-      const completed = complete ? await finish(store, kinds) : undefined;
+      const completed = complete ? await finish(store, known) : undefined;
       await accept(read);
       return { gathered, outcomes, notGiven, ...(completed !== undefined && { completed }) };
     },

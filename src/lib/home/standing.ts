@@ -10,7 +10,7 @@ import { letGoBy, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
 import type { Lost, Settled } from './lost.ts';
 import { forgetAll } from './replies.ts';
-import { besideOf, claimsOf, dropClaims, ownersOf, writeRecords } from './sql-pieces.ts';
+import { besideOf, claimsOf, dropClaims, ownersOf, writeRecords, type Write } from './sql-pieces.ts';
 
 export interface Standing {
   /** Where it lay. */
@@ -58,12 +58,13 @@ export function* settle(
   if (lost) {
     yield* forgetAll();
     yield* put('DELETE FROM nonce');
-    // Every record is written anew, and counted with that: whatever was put back, the sums are those of its records.
+    // Whatever was put back, the sums are those of its records: all are counted anew once this is over.
     yield* put('DELETE FROM figure');
     yield* put('DELETE FROM total');
     const letGo: HeldRecord[] = [];
     for (const id of ids) letGo.push(...(yield* restore(id, known, number)));
     for (const held of letGo) letGo.push(...(yield* release(held, number)));
+    yield* put('UPDATE record SET counted = 0');
     yield* setMeta('restored', 'pending' satisfies Lost);
     yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies Settled));
   } else yield* renewClaims(ids, known);
@@ -104,11 +105,14 @@ function* recordAt(id: number, known: ReadonlyMap<string, Kind<any>>): Sql<{ kin
   return { kind, record: kind.parse(parseJson(body)) };
 }
 
+/** Its figures come last, those of all records together (`countRecords`). */
+const uncounted = (kind: Kind<any>, record: unknown): Write => ({ ...writeOf(kind, record, null, 0), figures: {} });
+
 /** @returns what the record held and, restored, holds no more */
 function* restore(id: number, known: ReadonlyMap<string, Kind<any>>, number: number): Sql<readonly HeldRecord[]> {
   const { kind, record: before } = yield* recordAt(id, known);
   const record = kind.restored(before);
-  yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* besideOf([id]), number);
+  yield* writeRecords([uncounted(kind, record)], [id], yield* besideOf([id]), number);
   return letGoBy(kind, before, record);
 }
 
@@ -118,7 +122,7 @@ function* release({ claim, kind }: HeldRecord, number: number): Sql<readonly Hel
   if (held?.kind !== kind.name || !kind.released) return [];
   const before: unknown = kind.parse(parseJson(held.body));
   const record: unknown = kind.released(before);
-  yield* writeRecords([writeOf(kind, record, null, 0)], [held.id], yield* besideOf([held.id]), number);
+  yield* writeRecords([uncounted(kind, record)], [held.id], yield* besideOf([held.id]), number);
   return letGoBy(kind, before, record);
 }
 
