@@ -248,6 +248,25 @@ describe('Node.js', () => {
 });
 
 describe('the bundle', () => {
+  it('takes keys of a PSBT that are points, and refuses others in the words of the library', async () => {
+    const x = '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+    const none = '5'.padStart(64, '0');
+    const output = '225120f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9';
+    const psbt = (ecdsa: string, schnorr: string): string =>
+      [
+        `70736274ff01005e0200000001${'ab'.repeat(32)}0000000000ffffffff01a00f000000000000${output}00000000`,
+        `0001012b8813000000000000${output}220602${ecdsa}080000000101000000`,
+        `2116${schnorr}090000000001010000000000`,
+      ].join('');
+    expect(await spillway(['inspect'], { stdin: psbt(x, x) })).toMatchObject({ code: 0 });
+    for (const odd of [psbt(none, x), psbt(x, none)])
+      expect(await spillway(['inspect'], { stdin: odd })).toMatchObject({
+        code: 65,
+        stdout: '',
+        stderr: expect.stringMatching(/^error\[malformed-psbt\]: .*Cannot find square root/),
+      });
+  });
+
   it('evaluates no module of a command for --version, and loads no database or network for errors', async () => {
     const spy = join(freshDir(), 'spy.cjs');
     writeFileSync(
