@@ -6,7 +6,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { Connection } from '../../src/lib/home/connection.ts';
 import { figuresOf } from '../../src/lib/home/figures.ts';
@@ -214,6 +214,31 @@ it('a store of before is counted at its opening, and at no later one', async () 
     const again = await counting();
     expect(asked).toBe(times);
     expect(await sums(again)).toEqual({ open: [3, 3], paid: [3, 300] });
+    again.close();
+  }
+});
+
+it('many records are counted in few statements, of those of a restored store too', async () => {
+  const dir = join(tempDir(), 'home');
+  await initHome({ dir, network: 'regtest' });
+  const home = await open(dir);
+  const writes = Array.from({ length: 600 }, (_, i) => write(null, 0, thing(`id:${i}`, { paid: 1 })));
+  expect(await home.store.commit(commitOf({ writes }))).toBe(true);
+  home.close();
+  cpSync(dir, `${dir}2`, { recursive: true });
+  const db = new DatabaseSync(join(dir, 'store.db'));
+  db.exec('UPDATE record SET counted = 0');
+  db.close();
+  for (const [at, restored] of [
+    [dir, false],
+    [`${dir}2`, true],
+  ] as const) {
+    const asked = vi.spyOn(Connection.prototype, 'all');
+    const again = await open(at);
+    const added = asked.mock.calls.filter(([sql]) => sql.startsWith('INSERT INTO figure'));
+    asked.mockRestore();
+    expect([again.restored, added.length]).toEqual([restored, 3]);
+    expect(await sums(again)).toEqual({ open: [600, 600], paid: [600, 600] });
     again.close();
   }
 });
