@@ -3,6 +3,11 @@ export interface Outpoint {
   txid: string;
   vout: number;
 }
+/** A coin that is gone, and the txids of what is known to spend it. */
+export interface Gone {
+  outpoint: Outpoint;
+  ways: readonly string[];
+}
 
 export const outpointText = ({ txid, vout }: Outpoint): string => `${txid}:${vout}`;
 

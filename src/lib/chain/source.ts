@@ -6,9 +6,9 @@
  */
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
+import { outpointText, parseOutpoint, type Gone } from '../bitcoin/outpoint.ts';
 import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
-import type { FactSource, Gone, SpentBy } from '../protocol/ports.ts';
+import type { FactSource, SpentBy } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';

@@ -9,6 +9,7 @@ import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { withArrivals } from './arrivals.ts';
 import { figuresOf } from './figures.ts';
+import { overOf, spentBy } from './over.ts';
 import { withOwing } from './owed.ts';
 import { merged, restored } from './restore.ts';
 import { guardedOf, heldKey, isFunded, isLeft, openFor, paidOf, released, type Credit } from './states.ts';
@@ -59,6 +60,7 @@ export const creditKind: Kind<Credit> = {
       highSat: isFunded(c) ? paidOf(c) : 0n,
       limitSat,
       left: isLeft(c),
+      ...(overOf(c) && { over: overOf(c)! }),
       ...(isFunded(c) ? guardedOf(c) : 'guarded' in c && c.guarded),
     };
   },
@@ -76,6 +78,7 @@ export const creditKind: Kind<Credit> = {
     return key === null ? [] : [{ claim: keyClaim(key), kind: creditKind }];
   },
   released,
+  spent: spentBy,
 };
 
 /** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */

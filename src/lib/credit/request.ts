@@ -30,8 +30,13 @@ export const paidNames = ({
   ...(requestId == null ? [] : [`request/${requestId}`]),
   ...(asked == null ? [] : [`asked/${asked.id}`]),
 ];
+/** A wish ends after ten minutes, whoever asks for it; the name of a start, which a shop may give an order, is never free again. */
 export const paidNotes = (id: string, live: Live): Note[] =>
-  paidNames(live).map((name) => ({ name, body: { contract: id, paid_sat: live.paidSat } }));
+  paidNames(live).map((name) => ({
+    name,
+    body: { contract: id, paid_sat: live.paidSat },
+    ...(name.startsWith('asked/') && { lapses: true }),
+  }));
 
 interface Given extends Hand {
   records: Partial<UpdateRecords>;

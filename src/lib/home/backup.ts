@@ -43,11 +43,12 @@ const TABLES = [
   {
     table: 'reply_of',
     key: ['reply', 'record'],
-    columns: ['record', 'reply'],
+    columns: ['record', 'type', 'number', 'reply'],
     but: `reply IN (SELECT key FROM reply WHERE ${STANDING})`,
   },
   { table: 'address', key: ['script'], columns: ['chain', 'idx', 'script', 'address'] },
-  { table: 'note', key: ['name'], columns: ['name', 'body'] },
+  { table: 'note', key: ['name'], columns: ['name', 'body', 'lapses'] },
+  { table: 'dropped', key: ['name'], columns: ['name', 'records', 'units', 'rest'] },
   { table: 'meta', key: ['key'], columns: ['key', 'value'], but: "key NOT IN ('commits', 'schema', 'home')" },
 ] as const satisfies readonly { table: string; key: readonly string[]; columns: readonly string[]; but?: string }[];
 const PAGE = 500;

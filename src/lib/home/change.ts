@@ -166,6 +166,10 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   figures: figuresOf(kind, record),
 });
 
+/** Of what differs a restored home keeps nothing: nonces, requests and wishes under way. */
+const isPassing = <R>(kind: Kind<R>, before: R, after: unknown): boolean =>
+  sameJson(kind.restored(before), kind.restored(after as R));
+
 /** The writes of a commit: what differs from what was loaded, and what ends with it. */
 export function writesOf<Rs extends Records>(
   kinds: KindsOf<Rs>,
@@ -176,8 +180,10 @@ export function writesOf<Rs extends Records>(
     ([role, record]) => !sameJson(record, records[role] ?? null),
   );
   const own = changed.map(([role, record]) => {
-    const read = records[role] === undefined ? undefined : reads.find((r) => r.role === role);
-    return writeOf(kinds[role], record as never, read?.claim ?? null, read?.rev ?? 0);
+    const before = records[role];
+    const read = before === undefined ? undefined : reads.find((r) => r.role === role);
+    const write = writeOf(kinds[role], record as never, read?.claim ?? null, read?.rev ?? 0);
+    return before !== undefined && isPassing(kinds[role], before, record) ? { ...write, passing: true } : write;
   });
   const pairs = changed.map(([role, after]) => ({ kind: kinds[role], before: records[role], after }));
   return [...own, ...releases(pairs, held)];

@@ -5,7 +5,7 @@
  * writes the record, and triggers of the schema add these rows up by name in `total`. A sum is kept in two parts, billions
  * and the rest, so that no figure that a stranger has chosen makes it too large for the database. By the index over names
  * and values records are also found in the order of a figure, the nearest deadline first.
- * Not here: what counts (each family's `figures`), the triggers (`schema.ts`, `schema-postgres.ts`).
+ * What was pruned (`prune.ts`) is in `dropped`, and in the sums with it. Not here: what counts (each family's `figures`), the triggers (`schema.ts`, `schema-postgres.ts`).
  */
 import type { Kind } from '../protocol/action.ts';
 import { Tally, type Figures, type Totals } from '../protocol/figures.ts';
@@ -115,10 +115,13 @@ function* revisionsOf(ids: readonly number[]): Sql<ReadonlyMap<number, number>> 
 
 function* sums(kind: Pick<Kind<any>, 'name'>): Sql<Totals> {
   const parts = ['records', 'units', 'rest'].map((part) => `CAST(sum(${part}) AS BIGINT) AS ${part}`).join(', ');
-  const sql = `SELECT name, ${parts} FROM total WHERE name >= ? AND name < ? GROUP BY name HAVING sum(records) <> 0`;
+  const each = ['total', 'dropped'].map(
+    (table) => `SELECT name, records, units, rest FROM ${table} WHERE name >= ? AND name < ?`,
+  );
+  const sql = `SELECT name, ${parts} FROM (${each.join(' UNION ALL ')}) AS every GROUP BY name HAVING sum(records) <> 0`;
   const first = figureName(kind, '');
   // '!' follows the space behind the name of the kind.
-  const rows = yield* all(sql, first, `${kind.name}!`);
+  const rows = yield* all(sql, first, `${kind.name}!`, first, `${kind.name}!`);
   return new Map(
     rows.map((row) => [
       (row['name'] as string).slice(first.length),

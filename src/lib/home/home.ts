@@ -11,7 +11,7 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Copy, Kind } from '../protocol/action.ts';
 import type { Shares } from '../protocol/ports.ts';
 import type { Totals } from '../protocol/figures.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import {
   checkSeed,
   CONFIG_VERSION,
@@ -56,6 +56,7 @@ import {
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, keepCopies, keptCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed.ts';
+import type { Pruned, PruneOptions } from './prune.ts';
 import type { Gathered, Outcome } from './reconcile.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
 import type { SqlStore, StoreOptions } from './sql-store.ts';
@@ -209,6 +210,8 @@ export interface Home {
    * @throws Refusal as `gather`; `nothing-to-reconcile` for a home that lost nothing; `journal-incomplete`
    */
   reconcile(journals: readonly string[], options?: { complete?: boolean }): Promise<Reconciled>;
+  /** Drops what is old and no longer needed (`prune.ts`). @throws Refusal `home-restored` before its journal is read, as `prune` */
+  prune(options: Omit<PruneOptions, 'store' | 'kinds'>): Promise<Pruned>;
   /** The owner knows what a restore may have lost, and goes on. */
   acceptRestore(): Promise<void>;
   close(): void;
@@ -335,6 +338,11 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       const completed = complete ? await finish(store, known) : undefined;
       await accept(read);
       return { gathered, outcomes, notGiven, ...(completed !== undefined && { completed }) };
+    },
+    async prune(pruning) {
+      if (mayLack(lost)) throw homeRestored('what its store holds no more, its journal may still know');
+      const { prune } = await import('./prune.ts');
+      return prune({ ...pruning, store, kinds: await options.kinds() });
     },
     copy: async (copies) => keepCopies(folders, copies),
     copies: () => keptCopies(folders),

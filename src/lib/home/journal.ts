@@ -116,6 +116,12 @@ export class Journal {
     if ((this.#versions.get(id) ?? -1) < revOf(thing)) this.#read.set(id, thing);
   }
 
+  /** A version that needs no line, for what this process has read or written before tells a restored home as much. */
+  skips({ kind, name, rev }: Omit<JournalRecord, 'record'>): void {
+    const id = `${kind} ${name}`;
+    if (this.#versions.has(id) || this.#read.has(id)) this.#versions.set(id, rev);
+  }
+
   /** Before a commit: it can be followed by its line. @throws Refusal `cannot-write` */
   async ready(): Promise<void> {
     if (this.#file === undefined) await this.#guard(async () => void (await this.#open()));

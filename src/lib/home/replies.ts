@@ -11,7 +11,7 @@ import { parseJson, printJson } from '../protocol/json.ts';
 import { CANCELLED, type Commit, type Reply } from '../protocol/ports.ts';
 import { all, get, marks, put, type Row, type Sql } from './database.ts';
 
-const COLUMNS = 'reply.key, text, exit, hint, "row", type, stands, flags, copies, notes';
+const COLUMNS = 'reply.key, text, exit, hint, "row", reply.type, stands, flags, copies, notes';
 /** Every nonce that it shows is the one that lies in the store. */
 const LIVE = `NOT EXISTS (SELECT 1 FROM shown WHERE shown.reply = reply.key AND NOT EXISTS (SELECT 1 FROM nonce
   WHERE nonce.of_claim = shown.of_claim AND nonce.sighash = shown.sighash AND nonce.pubnonce = shown.pubnonce))`;
@@ -35,7 +35,8 @@ export function* replyTo(key: Hex): Sql<ReturnType<typeof readReply> | undefined
 /** The last reply of an action over the record behind a claim, cancels included; none where that is no longer live. */
 export function* lastReply(type: string, claim: Claim): Sql<ReturnType<typeof readReply> | undefined> {
   const sql = `SELECT ${COLUMNS}, ${LIVE} AS live FROM reply JOIN reply_of ON reply_of.reply = reply.key
-    WHERE reply_of.record = (SELECT record FROM claim WHERE claim = ?) AND type = ? ORDER BY number DESC LIMIT 1`;
+    WHERE reply_of.record = (SELECT record FROM claim WHERE claim = ?) AND reply_of.type = ?
+    ORDER BY reply_of.number DESC LIMIT 1`;
   const { live, ...row } = (yield* get(sql, claim, type)) ?? {};
   return live ? readReply(row) : undefined;
 }
@@ -51,9 +52,32 @@ export function* isAnswered(key: Hex | null): Sql<boolean> {
 /** Takes away what an action has answered over these records: by a cancel its steps, by a step its cancels. */
 export function* forget({ type, ends = false }: Commit['reply'], records: readonly number[]): Sql<void> {
   if (type === '' || records.length === 0) return;
-  const which = ends ? 'stands = 0' : `"row" = '${CANCELLED}'`;
-  const linked = `SELECT reply FROM reply_of WHERE record IN (${marks(records)})`;
-  yield* put(`DELETE FROM reply WHERE type = ? AND ${which} AND key IN (${linked})`, type, ...records);
+  const linked = `record IN (${marks(records)})`;
+  // Of steps there may be many, of cancels few: each is found by what is rarer.
+  const sql = ends
+    ? `DELETE FROM reply WHERE stands = 0 AND key IN (SELECT reply FROM reply_of WHERE type = ? AND ${linked})`
+    : `DELETE FROM reply WHERE type = ? AND "row" = '${CANCELLED}' AND EXISTS (
+        SELECT 1 FROM reply_of WHERE reply_of.reply = reply.key AND ${linked})`;
+  yield* put(sql, type, ...records);
+}
+
+/**
+ * What is shown over these claims and can never be said again, for a nonce of it is gone, goes where a later answer of its
+ * action has come. (The last one stays: `--again` must not take the one before it for the last.)
+ */
+export function* forgetDead(
+  { type }: Pick<Commit['reply'], 'type'>,
+  claims: readonly Claim[],
+  number: number,
+): Sql<void> {
+  if (claims.length === 0) return;
+  yield* put(
+    `DELETE FROM reply WHERE type = ? AND number < ? AND NOT (${LIVE})
+      AND key IN (SELECT reply FROM shown WHERE of_claim IN (${marks(claims)}))`,
+    type,
+    number,
+    ...claims,
+  );
 }
 
 /** Keeps a reply in place of one that is no longer live. @param records that it is linked to, by id */
@@ -71,7 +95,8 @@ export function* keepReply(
   yield* put(sql, key, text, exit, hint, row, flags, printJson(copies), type, number, Number(stands), names);
   for (const { of, sighash, pubnonce } of [...opens, ...shows])
     yield* put('INSERT INTO shown(reply, of_claim, sighash, pubnonce) VALUES (?, ?, ?, ?)', key, of, sighash, pubnonce);
-  for (const record of new Set(records)) yield* put('INSERT INTO reply_of(record, reply) VALUES (?, ?)', record, key);
+  for (const record of new Set(records))
+    yield* put('INSERT INTO reply_of(record, type, number, reply) VALUES (?, ?, ?, ?)', record, type, number, key);
 }
 
 /** After a restore only what stands for good is said again. */

@@ -201,4 +201,63 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   CREATE TRIGGER record_counted AFTER UPDATE ON record
     FOR EACH ROW WHEN (OLD.counted <> OLD.rev AND NEW.counted = NEW.rev) EXECUTE FUNCTION record_counted();
   `,
+  `
+  ALTER TABLE record ADD COLUMN over SMALLINT CHECK (over IN (0, 1, 2) AND (over = 0 OR "left" = 1));
+  CREATE INDEX record_over ON record(rev) WHERE over > 0;
+  CREATE INDEX record_unjudged ON record(id) WHERE over IS NULL;
+  CREATE OR REPLACE FUNCTION record_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_OP = 'DELETE' THEN
+      IF coalesce(OLD.over, 0) = 0 THEN RAISE EXCEPTION 'a record may not be deleted before it is over'; END IF;
+      RETURN OLD;
+    END IF;
+    IF NEW.high_sat < OLD.high_sat THEN RAISE EXCEPTION 'high_sat may not fall'; END IF;
+    IF NEW."left" < OLD."left" THEN RAISE EXCEPTION 'a record that was left for good may not come back'; END IF;
+    IF NEW.rev < OLD.rev THEN RAISE EXCEPTION 'rev may not fall'; END IF;
+    IF NEW.issued_sat < OLD.issued_sat THEN RAISE EXCEPTION 'issued_sat may not fall'; END IF;
+    IF OLD.issuer IS NOT NULL AND NEW.issuer IS DISTINCT FROM OLD.issuer THEN
+      RAISE EXCEPTION 'the issuer may not change';
+    END IF;
+    IF OLD.owed_sat IS NOT NULL AND (NEW.owed_sat IS NULL OR NEW.owed_sat < OLD.owed_sat) THEN
+      RAISE EXCEPTION 'owed_sat may not fall';
+    END IF;
+    RETURN NEW;
+  END $$;
+
+  CREATE TABLE links(
+    record BIGINT NOT NULL REFERENCES record,
+    type TEXT COLLATE "C" NOT NULL,
+    number BIGINT NOT NULL,
+    reply TEXT COLLATE "C" NOT NULL REFERENCES reply ON DELETE CASCADE,
+    PRIMARY KEY (record, type, number, reply)
+  );
+  INSERT INTO links SELECT record, type, number, reply FROM reply_of JOIN reply ON key = reply;
+  DROP TABLE reply_of;
+  ALTER TABLE links RENAME TO reply_of;
+  CREATE INDEX reply_of_reply ON reply_of(reply);
+  CREATE INDEX reply_number ON reply(number, key);
+  CREATE INDEX reply_cancelled ON reply(type) WHERE "row" = 'cancelled';
+  CREATE INDEX shown_of ON shown(of_claim);
+
+  ALTER TABLE note ADD COLUMN lapses BIGINT;
+  CREATE INDEX note_lapses ON note(lapses) WHERE lapses IS NOT NULL;
+  DROP TRIGGER note_guard ON note;
+  UPDATE note SET lapses = 0 WHERE name >= 'asked/' AND name < 'asked0';
+  CREATE OR REPLACE FUNCTION note_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_OP = 'DELETE' AND OLD.lapses IS NOT NULL THEN RETURN OLD; END IF;
+    RAISE EXCEPTION 'a note may not be changed or deleted';
+  END $$;
+  CREATE TRIGGER note_guard BEFORE UPDATE OR DELETE ON note FOR EACH ROW EXECUTE FUNCTION note_guard();
+
+  CREATE TABLE mark(
+    number BIGINT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    height BIGINT
+  );
+  CREATE TABLE dropped(
+    name TEXT COLLATE "C" PRIMARY KEY,
+    records BIGINT NOT NULL,
+    units BIGINT NOT NULL,
+    rest BIGINT NOT NULL
+  );
+  `,
 ];

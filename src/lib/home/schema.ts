@@ -3,15 +3,17 @@
  * `schema-postgres.ts` has the same tables; a test compares them.
  *
  * What can be guarded in the schema is, so that no fault of the program above it can undo a payment:
- * `high_sat` (paid, or signed to be paid) never falls, a record that was left for good stays so, no record is deleted,
- * a claim has one owner, a place of the wallet is used once.
+ * `high_sat` (paid, or signed to be paid) never falls, a record that was left for good stays so, none is deleted but what is
+ * over, a claim has one owner, a place of the wallet is used once.
  * What was issued as ecash, or reported to an issuer, never exceeds what was paid, and its issuer never changes; what is
- * owed never falls below what was signed. A note is written once.
+ * owed never falls below what was signed. A note is written once, and deleted only where it says that it lapses.
  * What counts in sums (`figures.ts`) is added up as it changes. `record.counted` is the revision whose figures are in: a record
  * of which it is another, because a program without figures has written it, is `uncounted`, and the next opening counts it.
  * Where a kind comes to count otherwise, a migration sets it to 0 for all its records.
  * A reply knows the nonces that its text shows: it is given again only while all of them lie in the store. It is linked to
  * the records of its commit, so that a cancel takes it away and a repeat puts them into the journal again.
+ * `over`: 0 no, 1 ended, 2 came to nothing, NULL in what an older program wrote; `mark` says how far the store had come at some
+ * time and height; `dropped` has the sums over records that were pruned (`prune.ts`).
  */
 
 import { UNIT } from './figures.ts';
@@ -159,5 +161,49 @@ export const MIGRATIONS: readonly string[] = [
     BEGIN INSERT INTO uncounted VALUES (NEW.id) ON CONFLICT DO NOTHING; END;
   CREATE TRIGGER record_counted AFTER UPDATE ON record WHEN OLD.counted <> OLD.rev AND NEW.counted = NEW.rev
     BEGIN DELETE FROM uncounted WHERE record = NEW.id; END;
+  `,
+  `
+  ALTER TABLE record ADD COLUMN over INTEGER CHECK (over IN (0, 1, 2) AND (over = 0 OR "left" = 1));
+  CREATE INDEX record_over ON record(rev) WHERE over > 0;
+  CREATE INDEX record_unjudged ON record(id) WHERE over IS NULL;
+  DROP TRIGGER record_kept;
+  CREATE TRIGGER record_kept BEFORE DELETE ON record WHEN coalesce(OLD.over, 0) = 0
+    BEGIN SELECT RAISE(ABORT, 'a record may not be deleted before it is over'); END;
+
+  CREATE TABLE links(
+    record INTEGER NOT NULL REFERENCES record,
+    type TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    reply TEXT NOT NULL REFERENCES reply ON DELETE CASCADE,
+    PRIMARY KEY (record, type, number, reply)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO links SELECT record, type, number, reply FROM reply_of JOIN reply ON key = reply;
+  DROP TABLE reply_of;
+  ALTER TABLE links RENAME TO reply_of;
+  CREATE INDEX reply_of_reply ON reply_of(reply);
+  CREATE INDEX reply_number ON reply(number, key);
+  CREATE INDEX reply_cancelled ON reply(type) WHERE "row" = 'cancelled';
+  CREATE INDEX shown_of ON shown(of_claim);
+
+  ALTER TABLE note ADD COLUMN lapses INTEGER;
+  CREATE INDEX note_lapses ON note(lapses) WHERE lapses IS NOT NULL;
+  DROP TRIGGER note_fixed;
+  UPDATE note SET lapses = 0 WHERE name >= 'asked/' AND name < 'asked0';
+  CREATE TRIGGER note_fixed BEFORE UPDATE ON note BEGIN SELECT RAISE(ABORT, 'a note may not be changed'); END;
+  DROP TRIGGER note_kept;
+  CREATE TRIGGER note_kept BEFORE DELETE ON note WHEN OLD.lapses IS NULL
+    BEGIN SELECT RAISE(ABORT, 'a note may not be deleted'); END;
+
+  CREATE TABLE mark(
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    height INTEGER
+  ) STRICT;
+  CREATE TABLE dropped(
+    name TEXT PRIMARY KEY,
+    records INTEGER NOT NULL,
+    units INTEGER NOT NULL,
+    rest INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];

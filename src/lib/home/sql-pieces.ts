@@ -86,11 +86,14 @@ export function* writeRecords(
 }
 
 /** Of a record, but for its id. */
-export const COLUMNS = 'kind name state rev high_sat limit_sat "left" issuer issued_sat owed_sat body counted'.split(
-  ' ',
-);
+export const COLUMNS =
+  'kind name state rev high_sat limit_sat "left" over issuer issued_sat owed_sat body counted'.split(' ');
 const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
 const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
+
+/** As the schema has it. */
+export const overOf = ({ over }: Pick<Write['row'], 'over'>): number =>
+  over === undefined ? 0 : over === 'ended' ? 1 : 2;
 
 function* putRecord(
   id: number | undefined,
@@ -107,6 +110,7 @@ function* putRecord(
     row.highSat,
     row.limitSat,
     Number(row.left),
+    overOf(row),
     row.issuer ?? null,
     row.issuedSat ?? 0n,
     row.owedSat ?? null,
@@ -146,9 +150,10 @@ const inUse = (claim: Claim, owner: Owner | undefined): Refusal =>
     owner ? { hint: freeing(owner) } : {},
   );
 
-export function* addNote({ name, body }: Note): Sql<void> {
-  const sql = 'INSERT INTO note(name, body) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING name';
-  if (!(yield* get(sql, name, canonicalJson(body))))
+/** @param number of its commit, from which the time of one that lapses is counted */
+export function* addNote({ name, body, lapses }: Note, number: number): Sql<void> {
+  const sql = 'INSERT INTO note(name, body, lapses) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING name';
+  if (!(yield* get(sql, name, canonicalJson(body), lapses ? number : null)))
     throw new Refusal('already-known', `${name} was noted before, under another request`);
 }
 

@@ -32,7 +32,7 @@ import {
   type Owner,
 } from './sql-pieces.ts';
 import { untilWon } from './race.ts';
-import { forget, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
+import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
 import type { CommitWatch, HomeStore, Listed, Ordered, StoredAddress, StoreSecrets, Stretch } from './store.ts';
 
@@ -101,9 +101,13 @@ export class SqlStore implements HomeStore {
     const number = await this.#db.write(namesOf(commit), () => this.#take(commit, sealed, places));
     if (number === false) return false;
     this.#point?.('before-journal');
+    for (const { kind, row } of commit.writes.filter(({ passing }) => passing))
+      this.#journal?.skips({ kind, name: row.name, rev: number });
     await this.#journal?.append({
       commit: number,
-      records: commit.writes.map(({ kind, row, record }) => ({ kind, name: row.name, rev: number, record })),
+      records: commit.writes
+        .filter(({ passing }) => !passing)
+        .map(({ kind, row, record }) => ({ kind, name: row.name, rev: number, record })),
       notes: commit.notes,
       addresses: addresses.map(({ chain, index }) => ({ chain, index })),
     });
@@ -134,14 +138,18 @@ export class SqlStore implements HomeStore {
     for (const nonce of spends) yield* endNonce(nonce);
     const ids = yield* writeRecords(writes, written, beside, number);
     yield* forget(reply, ids);
-    yield* together(...notes.map(addNote));
+    yield* together(...notes.map((note) => addNote(note, number)));
     for (const [i, nonce] of opens.entries()) {
       yield* endNonce(nonce);
       const sql = 'INSERT INTO nonce(of_claim, sighash, pubnonce, sealed) VALUES (?, ?, ?, ?)';
       yield* put(sql, nonce.of, nonce.sighash, nonce.pubnonce, sealed[i]!);
     }
     const read = [...owners.values()].map(({ id }) => id);
-    if (key !== null) yield* keepReply(key, commit, [...read, ...ids], number);
+    if (key !== null) {
+      yield* keepReply(key, commit, [...read, ...ids], number);
+      const claims = writes.flatMap((write, i) => [...write.claims, ...beside[i]!.claims]);
+      yield* forgetDead(reply, [...new Set(claims)], number);
+    }
     if ((yield* together(...places.map(addAddress))).includes(false)) return false;
     this.#point?.('in-commit');
     return number;
@@ -149,11 +157,12 @@ export class SqlStore implements HomeStore {
 
   async notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>> {
     if (names.length === 0) return new Map();
-    const sql = `SELECT name, body FROM note WHERE name IN (${marks(names)})`;
+    const sql = `SELECT name, body, lapses FROM note WHERE name IN (${marks(names)})`;
     const rows = await this.#db.ask(() => all(sql, ...names));
-    const notes = rows.map(({ name, body }): Note => ({
+    const notes = rows.map(({ name, body, lapses }): Note => ({
       name: name as string,
       body: parseJson(body as string) as object,
+      ...(lapses !== null && { lapses: true }),
     }));
     for (const note of notes) this.#journal?.saw(note);
     return new Map(notes.map(({ name, body }) => [name, body as Json]));
@@ -323,6 +332,24 @@ export class SqlStore implements HomeStore {
     if (lost) await this.#db.check();
     const number = await this.#db.write('all', () => settle(this.#db.counter, begun, kinds, lost));
     return number === false ? undefined : number;
+  }
+
+  /** A piece of pruning, in a transaction of its own. @param names what it deletes, as `namesOf` */
+  async prune<T>(names: readonly string[], work: (counter: Database['counter']) => Sql<T>): Promise<T> {
+    return this.#surely(names, () => work(this.#db.counter));
+  }
+  /** The same, where records go: a commit like others, for whoever looks for a store that was put back. */
+  async pruneRecords(names: readonly string[], work: () => Sql<number>): Promise<number> {
+    await this.#ready();
+    const { counter } = this.#db;
+    const { dropped, number } = await this.#surely(names, function* () {
+      const dropped = yield* work();
+      return { dropped, number: dropped > 0 ? yield* counter.next() : 0 };
+    });
+    if (dropped === 0) return 0;
+    await this.#journal?.append({ commit: number, records: [], notes: [], addresses: [] });
+    this.#watch?.rise(number);
+    return dropped;
   }
 
   /** For writes that nothing replaces where they lose a race. */

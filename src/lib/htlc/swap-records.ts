@@ -63,13 +63,29 @@ export const swapKind: Kind<Swap> = {
   name: 'htlc-swap',
   parse: (json) => withSats(json) as Swap,
   claims: (s): readonly Claim[] => [hashClaim(s.offer.hash), ...(s.state === 'funded' ? s.coins.map(coinClaim) : [])],
-  row: (s): RecordRow => ({ name: s.offer.hash, state: s.state, highSat: 0n, limitSat: 0n, left: isLeft(s) }),
+  row: (s): RecordRow => ({
+    name: s.offer.hash,
+    state: s.state,
+    highSat: 0n,
+    limitSat: 0n,
+    left: isLeft(s),
+    ...overOf(s),
+  }),
+  spent: (s) =>
+    'paid' in s ? [s.paid, ...(s.theirs ? [s.theirs] : [])].map((outpoint) => ({ outpoint, ways: [] })) : [],
   ...believing(beliefs, {
     // Who paid cannot be told any more from before it paid; keys and preimage stay where they are.
     restored: (s) => (s.state === 'offered' || s.state === 'accepted' ? { ...cancelledSwap(s), lost: true } : s),
     isLater: (one, other) => progress(one) > progress(other),
   }),
 };
+
+/** Of the initiator alone: a responder without its record would take an old offer up anew. What was paid for is over with both coins spent. */
+function overOf(s: Swap): Pick<RecordRow, 'over'> {
+  if (s.role !== 'initiator' || !isLeft(s)) return {};
+  if (s.state === 'cancelled') return { over: 'nothing' };
+  return 'theirs' in s && s.theirs !== null ? { over: 'ended' } : {};
+}
 
 const isLeft = (s: Swap): boolean =>
   s.state === 'cancelled' ? !s.lost : s.state === 'claimed' || s.state === 'settled' || s.state === 'ended';

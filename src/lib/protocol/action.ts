@@ -169,6 +169,8 @@ export interface Copy {
 export interface Note {
   name: string;
   body: object;
+  /** Nobody can ask for the same once more after its time: it goes as old replies do. */
+  lapses?: true;
 }
 /** Committed in one transaction. `spends` end in a finished signature. */
 export interface Kept<Rs extends Records> {

@@ -3,6 +3,7 @@
  * and what becomes of it when a store was restored. A family exports one `Kind` for each sort. Not here: the actions that
  * write records (`action.ts`), the store (`home/`).
  */
+import type { Gone } from '../bitcoin/outpoint.ts';
 import type { Figures } from './figures.ts';
 
 export type Hex = string;
@@ -45,6 +46,8 @@ export interface Kind<R> {
   holds?(record: R): readonly HeldRecord[];
   /** A held record once its holder has let go of it. */
   released?(record: R): R;
+  /** The coins that a record which is over was about: it is dropped only once the chain shows each of them spent, deep enough. */
+  spent?(record: R): readonly Gone[];
 }
 /** A record that another one holds, by one of its claims. */
 export interface HeldRecord {
@@ -68,4 +71,10 @@ export interface RecordRow {
   owedSat?: bigint;
   /** Left for good: the store refuses to leave this state for a state that is not left for good. */
   left: boolean;
+  /**
+   * Nothing more can come of it, so that the store may drop it in time (`home/prune.ts`); only of a record that is left for
+   * good. `nothing`: nobody has ever paid for it, and a day is enough. `ended`: it was settled, and is kept for as long as its
+   * owner says. Absent while it holds money, owes any, or could be asked for again.
+   */
+  over?: 'nothing' | 'ended';
 }

@@ -21,7 +21,7 @@ import type {
   WalletPath,
   Seen,
 } from './action.ts';
-import type { Outpoint } from '../bitcoin/outpoint.ts';
+import type { Gone } from '../bitcoin/outpoint.ts';
 import type { Figures } from './figures.ts';
 import type { Json } from './json.ts';
 import type { ServedAction, ServedRow } from './served.ts';
@@ -71,6 +71,8 @@ export interface Commit {
     claims: readonly Claim[];
     /** The signature hashes whose nonces stay open for the record; all others end. */
     nonces: readonly Hex[];
+    /** A restored home would learn nothing from it that it does not learn from what was read: no journal needs it. */
+    passing?: boolean;
     /** What of the record counts in sums, by the names that the store has for it. */
     figures: Figures;
   }[];
@@ -136,11 +138,6 @@ export interface FactSource {
   }>;
   /** What spends coins that are gone, by outpoint, as far as it is known; absent where there is no node. */
   spends?(gone: readonly Gone[]): Promise<ReadonlyMap<string, SpentBy>>;
-}
-/** A coin that is not among the unspent ones, and the txids of what is known to spend it. */
-export interface Gone {
-  outpoint: Outpoint;
-  ways: readonly Hex[];
 }
 export interface SpentBy {
   /** null: the node does not say. */

@@ -100,6 +100,16 @@ function filled(c: Statecoin & { withdrawal?: Withdrawal | null }): Statecoin {
   };
 }
 
+/**
+ * Of the operator alone, who has no key for what it does not know. An owner keeps what it held: the other side may need its
+ * word for it once more.
+ */
+function overOf(c: Statecoin): Pick<RecordRow, 'over'> {
+  if (c.role !== 'operator') return {};
+  if (c.state === 'cancelled') return c.lost || c.invitation ? {} : { over: 'nothing' };
+  return c.state === 'closed' ? { over: 'ended' } : {};
+}
+
 export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
   parse: (json) => filled(withSats(json) as Statecoin),
@@ -117,8 +127,9 @@ export const statecoinKind: Kind<Statecoin> = {
       (c.state === 'cancelled' && !c.lost && !c.invitation) ||
       c.state === 'gone' ||
       (c.state === 'closed' && c.role === 'operator');
-    return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left };
+    return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left, ...overOf(c) };
   },
+  spent: (c) => (isOperators(c) ? [{ outpoint: c.outpoint, ways: [] }] : []),
   restored,
   merged,
   beside: (c) => (isOwners(c) ? { ...c, superseded: true } : c),

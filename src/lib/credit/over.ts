@@ -1,0 +1,23 @@
+/**
+ * Which credit records nothing more can come of, so that a home may drop them in time (`home/prune.ts`).
+ *
+ * Of the payee alone: without its record it has no key for the contract any more, so whatever is said over it once more is
+ * refused. A payer keeps its few contracts, and with them what it has answered. Kept by the payee too are contracts that
+ * were lost money over, whose ecash is not all issued, or whose figures a mint or an operator may still ask for.
+ */
+import type { Gone } from '../bitcoin/outpoint.ts';
+import type { RecordRow } from '../protocol/kind.ts';
+import { isFunded, type Credit } from './states.ts';
+
+export function overOf(c: Credit): RecordRow['over'] {
+  if (c.role !== 'payee') return undefined;
+  if (c.state === 'cancelled') return c.lost ? undefined : 'nothing';
+  if (!isFunded(c) || !c.settled || c.restored || c.unconfirmed) return undefined;
+  const { by, paysSat } = c.settled;
+  const paid = (paysSat ?? (by === 'refund' || by === 'other' ? 0n : c.paidSat)) >= c.paidSat;
+  const issued = c.terms.ecash === 'none' || (c.terms.ecash !== 'cdk' && c.issuedSat === c.paidSat);
+  return paid && issued ? 'ended' : undefined;
+}
+
+export const spentBy = (c: Credit): readonly Gone[] =>
+  isFunded(c) && c.settled ? [{ outpoint: c.outpoint, ways: [c.settled.txid] }] : [];

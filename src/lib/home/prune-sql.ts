@@ -1,0 +1,139 @@
+/**
+ * The statements of pruning: marks of how far the store had come at which time and height, and what goes for its age.
+ *
+ * A commit is old once a mark that it lies below is old, by the home's clock and by the height of the chain: a clock that was
+ * set forward makes nothing old. Each piece is a small transaction and asks again, within it, what it deletes by.
+ * Not here: for how long what is kept, and what the chain says (`prune.ts`).
+ */
+import type { Claim } from '../protocol/action.ts';
+import { allows } from '../protocol/limit.ts';
+import { all, get, marks, put, type Counter, type Row, type Sql } from './database.ts';
+import { UNIT } from './figures.ts';
+import { dropClaims, overOf } from './sql-pieces.ts';
+
+/** A time by the home's clock (Unix seconds), and a height of the chain; null where no node was asked. */
+export interface Moment {
+  at: number;
+  height: number | null;
+}
+
+/** Notes how far the store has come, unless that was done less than `spacing` seconds ago. */
+export function* addMark(counter: Counter, { at, height }: Moment, spacing: number): Sql<void> {
+  const last = yield* get('SELECT number, at FROM mark ORDER BY number DESC LIMIT 1');
+  const number = yield* counter.get();
+  // Of a clock that was set back the next mark counts at once.
+  if (
+    last &&
+    (number <= (last['number'] as number) || !allows({ least: spacing }, Math.abs(at - (last['at'] as number))))
+  )
+    return;
+  yield* put('INSERT INTO mark(number, at, height) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', number, at, height);
+}
+
+/** The last commit that is so old: before `at`, and below `height` where one is given; -1 for none. */
+export function* lastBefore({ at, height }: Moment): Sql<number> {
+  const below = height === null ? '' : ' AND height <= ?';
+  const values = height === null ? [at] : [at, height];
+  const row = yield* get(`SELECT max(number) AS number FROM mark WHERE at <= ?${below}`, ...values);
+  return (row?.['number'] as number | null) ?? -1;
+}
+
+/** What is below it says no more than it does. */
+export const dropMarks = (number: number): Sql<void> => put('DELETE FROM mark WHERE number < ?', number);
+
+/** Where the last look at replies ended. */
+export interface Place {
+  number: number;
+  key: string;
+}
+/** The next replies, up to a commit. */
+export function* repliesAfter({ number, key }: Place, upTo: number, limit: number): Sql<Place[]> {
+  const rows = yield* all(
+    'SELECT number, key FROM reply WHERE (number, key) > (?, ?) AND number <= ? ORDER BY number, key LIMIT ?',
+    number,
+    key,
+    upTo,
+    limit,
+  );
+  return rows as unknown as Place[];
+}
+
+/** A later answer of the same action over the same record, which stands for good where this one does. */
+const FOLLOWED = `SELECT 1 FROM reply_of AS next JOIN reply AS later ON later.key = next.reply
+  WHERE next.record = own.record AND next.type = own.type AND next.number > own.number AND next.number <= ?
+  AND later.stands >= reply.stands`;
+
+/**
+ * Deletes what these replies follow, and those of them that belong to no record. The last answer of an action over a record
+ * that is not over stays, whatever its age, and so does the last that stands for good.
+ * @returns the keys of what is deleted
+ */
+export function* dropFollowed(keys: readonly string[], upTo: number, dry: boolean): Sql<string[]> {
+  const which = `FROM reply WHERE (key IN (${marks(keys)}) OR key IN (
+      SELECT before.reply FROM reply_of AS before JOIN reply_of AS given
+        ON given.record = before.record AND given.type = before.type AND given.number > before.number
+      WHERE given.reply IN (${marks(keys)})))
+    AND NOT EXISTS (SELECT 1 FROM reply_of AS own JOIN record ON id = own.record
+      WHERE own.reply = reply.key AND coalesce(over, 0) = 0 AND NOT EXISTS (${FOLLOWED}))`;
+  const sql = dry ? `SELECT key ${which}` : `DELETE ${which} RETURNING key`;
+  return (yield* all(sql, ...keys, ...keys, upTo)).map(({ key }) => key as string);
+}
+
+/** Deletes notes that lapse. @returns how many */
+export function* dropNotes(upTo: number, limit: number, dry: boolean): Sql<number> {
+  const which = 'lapses IS NOT NULL AND lapses <= ?';
+  if (dry) return Number((yield* get(`SELECT count(*) AS n FROM note WHERE ${which}`, upTo))!['n']);
+  const sql = `DELETE FROM note WHERE name IN (SELECT name FROM note WHERE ${which} ORDER BY lapses LIMIT ?) RETURNING name`;
+  return (yield* all(sql, upTo, limit)).length;
+}
+
+/** Records that an older program wrote, of which nobody has said whether they are over. */
+export const unjudged = (limit: number): Sql<Row[]> =>
+  all('SELECT id, kind, body, rev FROM record WHERE over IS NULL ORDER BY id LIMIT ?', limit);
+
+/** @param over as the record's kind says; where another run has written the record meanwhile, that has said it too */
+export const judge = (id: number, over: 'nothing' | 'ended' | undefined): Sql<void> =>
+  put('UPDATE record SET over = ? WHERE id = ? AND over IS NULL', overOf(over === undefined ? {} : { over }), id);
+
+export interface OldRecord {
+  id: number;
+  kind: string;
+  rev: number;
+  over: number;
+  body: string;
+}
+/** The next records that are over, up to a commit. */
+export function* overAfter({ rev, id }: Pick<OldRecord, 'rev' | 'id'>, upTo: number, limit: number): Sql<OldRecord[]> {
+  const rows = yield* all(
+    `SELECT id, kind, rev, over, body FROM record WHERE over > 0 AND (rev, id) > (?, ?) AND rev <= ?
+      ORDER BY rev, id LIMIT ?`,
+    rev,
+    id,
+    upTo,
+    limit,
+  );
+  return rows as unknown as OldRecord[];
+}
+
+/** What a home was paid and has issued stays in its sums; how many records there are does not. */
+const KEEP_SUMS = `INSERT INTO dropped(name, records, units, rest)
+  SELECT name, 1, value / ${UNIT}, value % ${UNIT} FROM figure WHERE record = ? AND name LIKE '%_sat'
+  ON CONFLICT(name) DO UPDATE SET records = dropped.records + 1, units = dropped.units + excluded.units,
+    rest = dropped.rest + excluded.rest`;
+
+/**
+ * Drops a record with all that belongs to it, but for the sums that it is in.
+ * @returns false where it was written meanwhile, or is not over
+ */
+export function* dropRecord({ id, rev }: Pick<OldRecord, 'id' | 'rev'>): Sql<boolean> {
+  if (!(yield* get('SELECT 1 FROM record WHERE id = ? AND rev = ? AND over > 0', id, rev))) return false;
+  const claims = (yield* all('SELECT claim FROM claim WHERE record = ?', id)).map(({ claim }) => claim as Claim);
+  yield* dropClaims(claims);
+  const linked = (yield* all('SELECT reply FROM reply_of WHERE record = ?', id)).map(({ reply }) => reply as string);
+  yield* put('DELETE FROM reply_of WHERE record = ?', id);
+  for (const key of linked)
+    yield* put('DELETE FROM reply WHERE key = ? AND NOT EXISTS (SELECT 1 FROM reply_of WHERE reply = ?)', key, key);
+  yield* put(KEEP_SUMS, id);
+  yield* put('DELETE FROM record WHERE id = ?', id);
+  return true;
+}

@@ -1,0 +1,232 @@
+/**
+ * What a home keeps, and for how long. Pruned are
+ *
+ *   replies  that a later one of the same action over the same record follows, once that is old; those that stand for good
+ *            only behind another that does. The last one of each stays for as long as its record is not over.
+ *   notes    that lapse (`Note.lapses`), once they are old
+ *   records  that are over (`RecordRow.over`), and were so, unchanged, for as long as is kept. What was settled on the chain
+ *            (`Kind.spent`) goes only where the node shows each coin spent, as deep as the days that are kept have blocks.
+ *
+ * Old is what is old by the home's clock and by the chain's height, as `mark`s of the store tell them: neither a clock that is
+ * set forward nor a node that is ahead makes anything old alone. Without a height no record goes. What holds money, owes any or
+ * may be asked for again is not over: each family says so (`row`), and the schema refuses to delete what does not.
+ *
+ * Whatever is dropped is refused afterwards by the state of its record, or for want of its record, hence of its key.
+ * All of it is done in small transactions, so that it may end or die after each. Not here: the statements (`prune-sql.ts`).
+ */
+import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
+import type { Kind } from '../protocol/action.ts';
+import { parseJson } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import type { FactSource } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import {
+  addMark,
+  dropFollowed,
+  dropMarks,
+  dropNotes,
+  dropRecord,
+  judge,
+  lastBefore,
+  overAfter,
+  repliesAfter,
+  unjudged,
+  type Moment,
+  type OldRecord,
+  type Place,
+} from './prune-sql.ts';
+import type { SqlStore } from './sql-store.ts';
+import { setMeta } from './standing.ts';
+
+const DAY = { seconds: 86_400, blocks: 144 };
+export const PRUNE_LIMITS = {
+  /** Blocks upon what ended, however few days are kept. */
+  deep: { unit: 'blocks', least: (keepDays: number) => Math.max(DAY.blocks, Math.ceil(keepDays * DAY.blocks)) },
+  /** What came to nothing is kept for so long, and no longer. */
+  nothing: { unit: 'seconds', least: DAY.seconds },
+  /** Between two marks. */
+  marks: {
+    unit: 'seconds',
+    least: (keepDays: number) => Math.min(DAY.seconds / 4, (keepDays * DAY.seconds) / 16),
+  },
+} satisfies Limits;
+/** So many rows in one transaction. */
+const SLICE = 100;
+const LAST_LOOK = 'pruned';
+
+export interface PruneOptions {
+  store: SqlStore;
+  kinds: readonly Kind<any>[];
+  source: FactSource;
+  keepDays: number;
+  /** Only counts what would go, and notes nothing. */
+  dry?: boolean;
+  /** Called after each transaction: others have their turn. */
+  pause?: () => Promise<void>;
+  stopped?: () => boolean;
+}
+export interface Pruned {
+  replies: number;
+  notes: number;
+  /** By kind. */
+  records: Readonly<Record<string, number>>;
+  /** Records that are over and old enough, and whose coins the node did not show spent, and deep enough. */
+  unseen: number;
+}
+
+/** What a run of it works with. */
+interface Work extends Required<PruneOptions> {
+  /** Now. */
+  at: number;
+  height: number | null;
+}
+
+/** @throws Refusal `store-newer` for a record of an unknown kind, and as the store and the source do */
+export async function prune({
+  dry = false,
+  pause = async () => {},
+  stopped = () => false,
+  ...rest
+}: PruneOptions): Promise<Pruned> {
+  const { facts } = await rest.source.facts({ tip: true, now: true });
+  if (facts.now === undefined) throw new Refusal('bug', 'nothing is pruned without a clock');
+  const { tip = 'not-checked' } = facts;
+  const work: Work = { ...rest, dry, pause, stopped, at: facts.now, height: tip === 'not-checked' ? null : tip };
+  const { store, keepDays } = work;
+  const spacing = PRUNE_LIMITS.marks.least(keepDays);
+  if (!dry) await store.prune([], (counter) => addMark(counter, work, spacing));
+  const before = await store.snapshot(() => lastBefore(ago(work, keepDays * DAY.seconds, keepDays * DAY.blocks)));
+  const replies = before < 0 ? 0 : await pruneReplies(work, before);
+  const notes = before < 0 ? 0 : await pruneNotes(work, before);
+  const { ended, nothing } = await limitsOf(work);
+  const { records, unseen } = await pruneRecords(work, ended, nothing);
+  if (!dry) await store.prune([], () => dropMarks(Math.min(before, ended, nothing)));
+  return { replies, notes, records, unseen };
+}
+
+/** The last commits before which a record may go: one that has ended, and one that came to nothing. None without a height. */
+async function limitsOf(work: Work): Promise<{ ended: number; nothing: number }> {
+  const oldest = (days: number): Promise<number> =>
+    work.store.snapshot(() => lastBefore(ago(work, days * DAY.seconds, PRUNE_LIMITS.deep.least(days))));
+  if (work.height === null) return { ended: -1, nothing: -1 };
+  const soon = Math.min(work.keepDays, PRUNE_LIMITS.nothing.least / DAY.seconds);
+  return { ended: await oldest(work.keepDays), nothing: await oldest(soon) };
+}
+
+/** So long before now. */
+const ago = ({ at, height }: Moment, seconds: number, blocks: number): Moment => ({
+  at: at - seconds,
+  height: height === null ? null : height - Math.ceil(blocks),
+});
+
+async function pruneReplies({ store, dry, pause, stopped }: Work, upTo: number): Promise<number> {
+  let last: Place = JSON.parse((await store.meta(LAST_LOOK)) ?? '{"number":-1,"key":""}') as Place;
+  const gone = new Set<string>();
+  while (!stopped()) {
+    const some = await store.snapshot(() => repliesAfter(last, upTo, SLICE));
+    if (some.length === 0) break;
+    const keys = some.map(({ key }) => key);
+    last = some.at(-1)!;
+    const place = JSON.stringify({ number: last.number, key: last.key });
+    const names = [`meta:${LAST_LOOK}`, ...keys.map((key) => `reply:${key}`)];
+    const dropped = await (dry
+      ? store.snapshot(() => dropFollowed(keys, upTo, true))
+      : store.prune(names, function* () {
+          yield* setMeta(LAST_LOOK, place);
+          return yield* dropFollowed(keys, upTo, false);
+        }));
+    for (const key of dropped) gone.add(key);
+    await pause();
+  }
+  return gone.size;
+}
+
+async function pruneNotes({ store, dry, pause, stopped }: Work, upTo: number): Promise<number> {
+  if (dry) return store.snapshot(() => dropNotes(upTo, SLICE, true));
+  for (let gone = 0; ; await pause()) {
+    const dropped = await store.prune([], () => dropNotes(upTo, SLICE, false));
+    gone += dropped;
+    if (dropped < SLICE || stopped()) return gone;
+  }
+}
+
+async function pruneRecords(work: Work, ended: number, nothing: number): Promise<Pick<Pruned, 'records' | 'unseen'>> {
+  const { store, dry, pause, stopped } = work;
+  if (nothing < 0) return { records: {}, unseen: 0 };
+  const kinds = new Map(work.kinds.map((kind) => [kind.name, kind]));
+  if (!dry) await judgeAll(work, kinds);
+  const records: Record<string, number> = {};
+  let unseen = 0;
+  for (let last = { rev: -1, id: -1 }; !stopped(); await pause()) {
+    const some = await store.snapshot(() => overAfter(last, nothing, SLICE));
+    if (some.length === 0) break;
+    last = some.at(-1)!;
+    const due = some.flatMap((row) => dueOf(row, kinds, ended));
+    const spent = await spentDeep(
+      work,
+      due.flatMap(({ coins }) => coins),
+    );
+    for (const { row, claims, coins } of due) {
+      if (!coins.every(({ outpoint }) => spent.has(outpointText(outpoint)))) unseen += 1;
+      else if (dry || (await store.pruneRecords(claims, () => dropOne(row))) > 0)
+        records[row.kind] = (records[row.kind] ?? 0) + 1;
+    }
+  }
+  return { records, unseen };
+}
+
+function* dropOne(row: OldRecord) {
+  return (yield* dropRecord(row)) ? 1 : 0;
+}
+
+interface DueRecord {
+  row: OldRecord;
+  claims: readonly string[];
+  coins: readonly Gone[];
+}
+/** The record where it is over by what its kind says now, and old enough. */
+function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: number): DueRecord[] {
+  const kind = kindOf(row.kind, kinds);
+  const record: unknown = kind.parse(parseJson(row.body));
+  const { over } = kind.row(record);
+  if (over === undefined || (over === 'ended' && row.rev > ended)) return [];
+  return [{ row, claims: kind.claims(record), coins: kind.spent?.(record) ?? [] }];
+}
+
+/** The outpoints of these that the node shows spent, so deep that no reorganisation brings them back. */
+async function spentDeep({ source, keepDays }: Work, coins: readonly Gone[]): Promise<ReadonlySet<string>> {
+  if (coins.length === 0) return new Set();
+  const at = coins.map(({ outpoint }) => outpointText(outpoint));
+  const { coins: found } = (await source.facts({ coins: at })).facts;
+  if (found === undefined || found === 'not-checked') return new Set();
+  const gone = coins.filter((_, i) => found.get(at[i]!) === 'missing');
+  const spends = await source.spends?.(gone);
+  const deep = { least: PRUNE_LIMITS.deep.least(keepDays) };
+  return new Set(
+    [...(spends ?? [])].flatMap(([outpoint, { confirmations }]) => (allows(deep, confirmations) ? [outpoint] : [])),
+  );
+}
+
+/** Asks of each record of an older program whether it is over. */
+async function judgeAll({ store, pause, stopped }: Work, kinds: ReadonlyMap<string, Kind<any>>): Promise<void> {
+  for (; !stopped(); await pause()) {
+    const rows = await store.snapshot(() => unjudged(SLICE));
+    if (rows.length === 0) return;
+    const said = rows.map(({ id, kind: name, body }) => {
+      const kind = kindOf(name as string, kinds);
+      return { id: id as number, over: kind.row(kind.parse(parseJson(body as string))).over };
+    });
+    await store.prune([], function* () {
+      for (const { id, over } of said) yield* judge(id, over);
+    });
+  }
+}
+
+function kindOf(name: string, kinds: ReadonlyMap<string, Kind<any>>): Kind<any> {
+  const kind = kinds.get(name);
+  if (!kind)
+    throw new Refusal('store-newer', `this store holds a record of the unknown kind '${name}'`, {
+      hint: 'prune it with the version of spillway that wrote it',
+    });
+  return kind;
+}
