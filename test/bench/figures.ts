@@ -33,12 +33,12 @@ async function homeOf(count: number, seed: number) {
 
 /** Milliseconds of a scrape, once the first look at all contracts is over. */
 async function scrapes(run: string, { dir, env }: Awaited<ReturnType<typeof homeOf>>, rounds: number): Promise<number> {
-  const child = spawn(process.execPath, [run, 'serve', '--home', dir, '--http', '0'], {
+  const child = spawn(process.execPath, [run, 'serve', '--home', dir, '--http', '0', '--metrics', '0'], {
     env,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const { value: line } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  const at = (JSON.parse(line as string) as { http: string }).http;
+  const at = (JSON.parse(line as string) as { metrics: string }).metrics;
   const took: number[] = [];
   for (let round = -2; round < rounds; round += 1) {
     // One look serves all who ask within a second.
