@@ -96,7 +96,9 @@ describe('a SQLite file', () => {
         .prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .all(...(values as never[]))
         .flatMap(({ detail }) =>
-          /^SCAN (?!total|dropped|every|uncounted|CONSTANT|\(|\d)/.test(String(detail)) ? [`${sql}: ${String(detail)}`] : [],
+          /^SCAN (?!total|dropped|every|uncounted|CONSTANT|\(|\d)/.test(String(detail))
+            ? [`${sql}: ${String(detail)}`]
+            : [],
         ),
     );
     db.close();
