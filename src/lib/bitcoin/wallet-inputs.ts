@@ -75,8 +75,7 @@ export function checkWitness(template: Template, index: number, stack: readonly 
       hashType,
       template.inputs.map((i) => i.sat),
     );
-    if (!verifies(bytesToHex(signature.subarray(0, 64)), hash, script.slice(4)))
-      throw invalid('BIP340 refuses it');
+    if (!verifies(bytesToHex(signature.subarray(0, 64)), hash, script.slice(4))) throw invalid('BIP340 refuses it');
   } else if (type === 'p2wpkh') {
     if (stack.length !== 2) throw invalid(`a witness of ${stack.length} elements found, 2 expected`);
     if (signature.at(-1) !== 1)
