@@ -5,7 +5,7 @@
  * under its own seal. The homes themselves are honest, so what they promise holds. Every choice follows from the seed. After each step the rules of the coin are looked at in all homes.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { schnorr } from '@noble/secp256k1';
+import { schnorr } from '@noble/curves/secp256k1.js';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
