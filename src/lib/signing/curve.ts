@@ -20,7 +20,7 @@ import { wasmCode } from './wasm-code.ts';
 export { bytesToHex, concatBytes, hexToBytes };
 
 let settled: Backend | undefined;
-/** What computes in this process. */
+/** What computes here. */
 export const backend = (): Backend => (settled ??= libsecp256k1(wasmCode()) ?? noble);
 
 /** The order of the group. */
