@@ -163,6 +163,15 @@ describe("a mint's home", () => {
     chain.mine(6);
     expect(await names(both.payee)).toEqual(['settled']);
   });
+  it('looks for the coin of a contract after it has sent the rollover that makes it', async () => {
+    const { both, id, chain, at, lookAs, post } = await scene();
+    const next = (await rollMessages(both, id)).at(-1)!['next_contract'].id as string;
+    await payMessages(both, next, 1_000n);
+    at(5_000);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'rebroadcast', by: 'rollover', contract: id }]);
+    chain.mine(6);
+    expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'settled', by: 'rollover', contract: id }]);
+  });
   it('exits over a rollover that hangs, from half the margin on', async () => {
     const { both, id, chain, at, lookAs, post, names } = await scene();
     const complete = (await rollMessages(both, id)).at(-1)!;

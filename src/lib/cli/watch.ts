@@ -109,8 +109,8 @@ export async function look(
   const many = rpc.together();
   const blocks = { recent: recentBlocks(rpc), spenders: (node.spenders ??= spendersIn(rpc)) };
   const pause = slices();
-  for await (const piece of listed) {
-    const watched = await opened(await astir(many, piece, tip), stopped, refused);
+  /** Of all of them the node is asked in one moment. */
+  const actOn = async (watched: readonly Watched[]): Promise<void> => {
     const seen = await eachOf(watched, (w) => seenBy(many, blocks, w, tip, fees));
     for (const some of pieces([...watched.entries()], SENT_AT_ONCE)) {
       const ready: { w: Watched; beaten?: object | undefined; done: Said | Sending | { failed: unknown } }[] = [];
@@ -126,9 +126,24 @@ export async function look(
       }
       await toldOf(ready, await eachOf(ready, ({ done }) => doneOf(many, post.network, done)));
     }
+  };
+  for await (const piece of listed) {
+    const watched = await opened(await astir(many, piece, tip), stopped, refused);
+    for (const some of afterFunding(watched)) await actOn(some);
     if (stopped()) break;
   }
   return all;
+}
+
+/** A contract whose coin another one's rollover makes comes after that one: before the rollover is sent, nobody has funded it. */
+function* afterFunding(watched: readonly Watched[]): Generator<readonly Watched[]> {
+  for (let left = watched; left.length > 0;) {
+    const made = new Set(left.map(({ pending }) => pending?.txid));
+    const next = left.filter(({ outpoint }) => made.has(outpoint.txid));
+    yield left.filter(({ outpoint }) => !made.has(outpoint.txid));
+    // No transaction makes what it spends: each turn leaves fewer.
+    left = next;
+  }
 }
 
 /** So many are made ready before they are sent, in one request. */
