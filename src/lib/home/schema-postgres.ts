@@ -205,23 +205,13 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   ALTER TABLE record ADD COLUMN over SMALLINT CHECK (over IN (0, 1, 2) AND (over = 0 OR "left" = 1));
   CREATE INDEX record_over ON record(rev) WHERE over > 0;
   CREATE INDEX record_unjudged ON record(id) WHERE over IS NULL;
-  CREATE OR REPLACE FUNCTION record_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    IF TG_OP = 'DELETE' THEN
-      IF coalesce(OLD.over, 0) = 0 THEN RAISE EXCEPTION 'a record may not be deleted before it is over'; END IF;
-      RETURN OLD;
-    END IF;
-    IF NEW.high_sat < OLD.high_sat THEN RAISE EXCEPTION 'high_sat may not fall'; END IF;
-    IF NEW."left" < OLD."left" THEN RAISE EXCEPTION 'a record that was left for good may not come back'; END IF;
-    IF NEW.rev < OLD.rev THEN RAISE EXCEPTION 'rev may not fall'; END IF;
-    IF NEW.issued_sat < OLD.issued_sat THEN RAISE EXCEPTION 'issued_sat may not fall'; END IF;
-    IF OLD.issuer IS NOT NULL AND NEW.issuer IS DISTINCT FROM OLD.issuer THEN
-      RAISE EXCEPTION 'the issuer may not change';
-    END IF;
-    IF OLD.owed_sat IS NOT NULL AND (NEW.owed_sat IS NULL OR NEW.owed_sat < OLD.owed_sat) THEN
-      RAISE EXCEPTION 'owed_sat may not fall';
-    END IF;
-    RETURN NEW;
+  DROP TRIGGER record_guard ON record;
+  CREATE TRIGGER record_guard BEFORE UPDATE ON record FOR EACH ROW EXECUTE FUNCTION record_guard();
+  CREATE FUNCTION record_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'a record may not be deleted before it is over';
   END $$;
+  CREATE TRIGGER record_kept BEFORE DELETE ON record
+    FOR EACH ROW WHEN (coalesce(OLD.over, 0) = 0) EXECUTE FUNCTION record_kept();
 
   CREATE TABLE links(
     record BIGINT NOT NULL REFERENCES record,
