@@ -2,6 +2,8 @@
  * A way by which a server is reached: what all of them have in common, and how they run together until the first of
  * SIGTERM and SIGINT, or until each has come to its own end.
  */
+import type { Readable } from 'node:stream';
+import { linesOf, type Line } from '../cli/lines.ts';
 import { print } from '../cli/output.ts';
 import { printJson } from '../protocol/json.ts';
 
@@ -12,6 +14,38 @@ export interface Listener {
   run(): Promise<void>;
   /** Takes nothing new from now on. */
   stop(): void;
+}
+
+/**
+ * On a pipe: one line after the other is taken until the input ends or the server stops.
+ * @param done resolves once all that was taken is answered
+ */
+export function lineListener(
+  stdin: Readable,
+  limit: number,
+  take: (line: Line) => Promise<void> | void,
+  done: () => Promise<unknown>,
+): Listener {
+  let stopped = false;
+  const run = async (): Promise<void> => {
+    try {
+      for await (const line of linesOf(stdin, limit)) {
+        await take(line);
+        if (stopped) break;
+      }
+    } catch (error) {
+      if (!stopped) throw error;
+    }
+    await done();
+  };
+  return {
+    said: { stdio: true },
+    run,
+    stop() {
+      stopped = true;
+      stdin.destroy();
+    },
+  };
 }
 
 export const SIGNALS = ['SIGTERM', 'SIGINT'] as const;

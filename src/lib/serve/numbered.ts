@@ -3,11 +3,10 @@
  * comes as soon as it is there, so that a message that waits for a mint holds up no answer behind it.
  */
 import type { Readable } from 'node:stream';
-import { linesOf } from '../cli/lines.ts';
 import { print } from '../cli/output.ts';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import type { Desk } from './desk.ts';
-import type { Listener } from './listener.ts';
+import { lineListener, type Listener } from './listener.ts';
 
 export const numbered = (number: number, text: string): string => `${number} ${text}`;
 
@@ -21,31 +20,19 @@ const LINE = MESSAGE_LIMIT + numbered(1e15, '').length;
 
 /** A worker's listener. How many messages it has at once, its server says. */
 export function workerListener(desk: Desk, stdin: Readable): Listener {
-  let stopped = false;
+  const open = new Set<Promise<void>>();
   const answer = async (number: number, text: string): Promise<void> =>
     print(numbered(number, await desk(text, 'stdio')));
-  const run = async (): Promise<void> => {
-    const open = new Set<Promise<void>>();
-    try {
-      for await (const line of linesOf(stdin, LINE)) {
-        const asked = 'text' in line ? readNumbered(line.text) : undefined;
-        if (!asked) continue;
-        const answering = answer(asked.number, asked.text);
-        open.add(answering);
-        answering.finally(() => open.delete(answering)).catch(() => stdin.destroy());
-        if (stopped) break;
-      }
-    } catch (error) {
-      if (!stopped) throw error;
-    }
-    await Promise.all(open);
-  };
-  return {
-    said: { stdio: true },
-    run,
-    stop() {
-      stopped = true;
-      stdin.destroy();
+  return lineListener(
+    stdin,
+    LINE,
+    (line) => {
+      const asked = 'text' in line ? readNumbered(line.text) : undefined;
+      if (!asked) return;
+      const answering = answer(asked.number, asked.text);
+      open.add(answering);
+      answering.finally(() => open.delete(answering)).catch(() => stdin.destroy());
     },
-  };
+    () => Promise.all(open),
+  );
 }

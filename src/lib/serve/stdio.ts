@@ -5,11 +5,11 @@
  * than a window of lines is read.
  */
 import type { Readable } from 'node:stream';
-import { linesOf } from '../cli/lines.ts';
 import { print } from '../cli/output.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
+import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { errorLine, type Desk } from './desk.ts';
-import type { Listener } from './listener.ts';
+import { lineListener, type Listener } from './listener.ts';
 
 export const STDIO_LIMITS = {
   /** Read and not answered. */
@@ -17,34 +17,22 @@ export const STDIO_LIMITS = {
 } satisfies Limits;
 
 export function stdioListener(desk: Desk, stdin: Readable): Listener {
-  let stopped = false;
-  const run = async (): Promise<void> => {
-    const open: Promise<void>[] = [];
-    let last = Promise.resolve();
-    const reply = async (line: Promise<string>, before: Promise<void>): Promise<void> => {
-      const text = await line;
-      await before;
-      await print(text);
-    };
-    try {
-      for await (const line of linesOf(stdin)) {
-        last = reply('text' in line ? desk(line.text, 'stdio') : Promise.resolve(errorLine(line.refusal)), last);
-        last.catch(() => {}); // told at the end
-        open.push(last);
-        if (!allows(STDIO_LIMITS.lines, open.length + 1)) await open.shift();
-        if (stopped) break;
-      }
-    } catch (error) {
-      if (!stopped) throw error;
-    }
-    await last;
+  const open: Promise<void>[] = [];
+  let last = Promise.resolve();
+  const reply = async (line: Promise<string>, before: Promise<void>): Promise<void> => {
+    const text = await line;
+    await before;
+    await print(text);
   };
-  return {
-    said: { stdio: true },
-    run,
-    stop() {
-      stopped = true;
-      stdin.destroy();
+  return lineListener(
+    stdin,
+    MESSAGE_LIMIT,
+    async (line) => {
+      last = reply('text' in line ? desk(line.text, 'stdio') : Promise.resolve(errorLine(line.refusal)), last);
+      last.catch(() => {}); // told at the end
+      open.push(last);
+      if (!allows(STDIO_LIMITS.lines, open.length + 1)) await open.shift();
     },
-  };
+    () => last,
+  );
 }
