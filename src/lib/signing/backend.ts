@@ -3,6 +3,9 @@
  * seam to everybody else is `curve.ts`, which has checked the ranges of what comes here.
  */
 
+/** The order of the group. */
+export const N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+
 /** A point other than the one at infinity: x and y, 64 bytes. */
 export type Affine = Uint8Array;
 

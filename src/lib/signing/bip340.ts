@@ -4,11 +4,11 @@ import { Refusal } from '../protocol/refusal.ts';
 import {
   bytesToHex,
   concatBytes,
+  evenPair,
   hasEvenY,
   hexToBytes,
   linear,
   mod,
-  N,
   parsePoint,
   parseResidue,
   Point,
@@ -36,12 +36,6 @@ export function signHash(hash: Uint8Array, secret: Uint8Array, aux: Uint8Array =
   const signature = concatBytes(xBytes(R), toBytes(mod(k + challenge(xBytes(R), key, hash) * d)));
   if (!isSignature(signature, hash, key)) throw new Refusal('bug', 'an own signature does not verify');
   return bytesToHex(signature);
-}
-
-/** Of a scalar and its negative the one whose point has even y, and the point. */
-function evenPair(scalar: bigint): readonly [bigint, Point] {
-  const point = timesG(scalar);
-  return hasEvenY(point) ? [scalar, point] : [N - scalar, point.negate()];
 }
 
 const challenge = (r: Uint8Array, key: Uint8Array, hash: Uint8Array): bigint =>

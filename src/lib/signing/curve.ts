@@ -12,19 +12,16 @@ import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/
 import { equalBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { negated, sums } from './affine.ts';
-import type { Affine, Backend } from './backend.ts';
+import { N, type Affine, type Backend } from './backend.ts';
 import { libsecp256k1 } from './libsecp256k1.ts';
 import { noble } from './noble.ts';
 import { wasmCode } from './wasm-code.ts';
 
-export { bytesToHex, concatBytes, hexToBytes };
+export { bytesToHex, concatBytes, hexToBytes, N };
 
 let settled: Backend | undefined;
 /** What computes here. */
 export const backend = (): Backend => (settled ??= libsecp256k1(wasmCode()) ?? noble);
-
-/** The order of the group. */
-export const N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
 export const SCALAR_LIMITS = {
   /** A secret key, or half of a secret nonce. */
@@ -98,11 +95,13 @@ export function secretScalar(bytes: Uint8Array): bigint {
   if (scalar === undefined) throw new Error('the secret key is out of range');
   return scalar;
 }
-/** Of a secret key and its negative the one whose point has even y: that of the x-only key. */
-export function evenSecret(secret: Uint8Array): Uint8Array {
-  const d = secretScalar(secret);
-  return hasEvenY(timesG(d)) ? secret : toBytes(N - d);
+/** Of a secret scalar other than zero and its negative the one whose point has even y, and the point. */
+export function evenPair(scalar: bigint): readonly [bigint, Point] {
+  const point = timesG(scalar);
+  return hasEvenY(point) ? [scalar, point] : [N - scalar, point.negate()];
 }
+/** Of a secret key and its negative the one whose point has even y: that of the x-only key. */
+export const evenSecret = (secret: Uint8Array): Uint8Array => toBytes(evenPair(secretScalar(secret))[0]);
 /** a · point + b · G, for public scalars only, from 0. @throws Error for a scalar from N on */
 export function linear(point: Point, a: bigint, b: bigint): Point {
   inRange(a, SCALAR_LIMITS.residue);

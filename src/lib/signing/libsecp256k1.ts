@@ -12,7 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { sums } from './affine.ts';
-import type { Affine, Backend, RecoverableSignature } from './backend.ts';
+import { N, type Affine, type Backend, type RecoverableSignature } from './backend.ts';
 
 /** As the code was linked: its memory, where its constants end, and a stack that grows upwards from there. */
 const PAGES = 256;
@@ -26,7 +26,6 @@ const USED_STACK = 16_384;
 /** Flags of a context: for parsing only, for products of the base point, for those of other points. */
 const CONTEXT = { none: 1, signing: 513, verifying: 257 } as const;
 const UNCOMPRESSED = 2;
-const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
 type Call = (...args: readonly number[]) => number;
 
@@ -118,7 +117,7 @@ class Library implements Backend {
       const at = this.#at;
       this.#heap.set(secret, at.scalar);
       // RFC 6979 has the hash below the order; this version of the library takes it as it is.
-      this.#put('hash', bytesToNumberBE(hash) % ORDER);
+      this.#put('hash', bytesToNumberBE(hash) % N);
       if (extra) this.#heap.set(extra, at.extra);
       const more = extra ? at.extra : 0;
       this.#must(this.#call('ecdsa_sign_recoverable', 'signing', at.signature, at.hash, at.scalar, 0, more));
@@ -227,8 +226,8 @@ function placed(malloc: (size: number) => number): Record<keyof typeof ROOM, num
 
 /** Two scalars other than zero whose sum is `scalar`, the first at random. */
 function split(scalar: bigint): readonly [bigint, bigint] {
-  const first = (bytesToNumberBE(randomBytes(40)) % (ORDER - 1n)) + 1n;
-  const second = (scalar - first + ORDER) % ORDER;
+  const first = (bytesToNumberBE(randomBytes(40)) % (N - 1n)) + 1n;
+  const second = (scalar - first + N) % N;
   return second === 0n ? split(scalar) : [first, second];
 }
 
