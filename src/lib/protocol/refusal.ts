@@ -299,6 +299,9 @@ export class Refusal extends Error {
   }
 }
 
+/** A refusal in the words of the table. */
+export const generic = (code: ErrorCode): Refusal => new Refusal(code, ERRORS[code][1]);
+
 /** @param so what such a home does not do */
 export const homeRestored = (so: string): Refusal =>
   new Refusal('home-restored', `the store of this home was restored from a backup or copied; ${so}`, {

@@ -14,7 +14,7 @@ import { tableOf } from '../cli/tables.ts';
 import type { Action } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { answeredRefusal, envelope } from '../protocol/message.ts';
-import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { ERRORS, generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import type { Rate } from './rate.ts';
 
 /** What a message says of itself; nothing of it is believed yet. */
@@ -84,7 +84,7 @@ export function desk(work: Work, log: Log, strangers?: Rate): Desk {
     let workMs: number | undefined;
     try {
       received = await receive(text);
-      if (received.stranger && strangers && !strangers.take()) throw new Refusal('busy', ERRORS.busy[1]);
+      if (received.stranger && strangers && !strangers.take()) throw generic('busy');
       ({ line, workMs } = await work(received));
     } catch (error) {
       line = errorLine(error);

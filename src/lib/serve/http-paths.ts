@@ -11,9 +11,9 @@ import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { utf8 } from '../cli/sniff.ts';
 import { printJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { generic, Refusal } from '../protocol/refusal.ts';
 import type { Desk } from './desk.ts';
-import { generic, type Path } from './http.ts';
+import type { Path } from './http.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
 export const HTTP_LIMITS = {

@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { note } from '../cli/output.ts';
-import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { connectionsOf } from './connections.ts';
 import { codeOf, errorLine, failureIn, type Log } from './desk.ts';
 
@@ -133,9 +133,6 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
     },
   };
 }
-
-/** A refusal in the words of the table. */
-export const generic = (code: ErrorCode): Refusal => new Refusal(code, ERRORS[code][1]);
 
 /** What Node.js finds wrong before there is a request. */
 const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {

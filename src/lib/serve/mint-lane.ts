@@ -6,7 +6,7 @@
 import type { Facts, Queries } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { ERRORS, Refusal } from '../protocol/refusal.ts';
+import { generic } from '../protocol/refusal.ts';
 import type { Away } from './lanes.ts';
 
 export const MINT_LANE_LIMITS = {
@@ -30,7 +30,7 @@ export class MintLane {
     const all = [...this.#waiting.values()].reduce((sum, n) => sum + n, 1);
     const { waiting, mint: one } = MINT_LANE_LIMITS;
     if (!allows({ most: waiting.most(this.#queue) }, all) || !allows({ most: one.most(this.#queue) }, here))
-      throw new Refusal('busy', ERRORS.busy[1]);
+      throw generic('busy');
     this.#waiting.set(mint, here);
     try {
       return await ask();
