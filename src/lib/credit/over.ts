@@ -9,14 +9,14 @@ import type { Gone } from '../bitcoin/outpoint.ts';
 import type { RecordRow } from '../protocol/kind.ts';
 import { isFunded, type Credit } from './states.ts';
 
-export function overOf(c: Credit): RecordRow['over'] {
-  if (c.role !== 'payee') return undefined;
-  if (c.state === 'cancelled') return c.lost ? undefined : 'nothing';
-  if (!isFunded(c) || !c.settled || c.restored || c.unconfirmed) return undefined;
+export function overOf(c: Credit): Pick<RecordRow, 'over'> {
+  if (c.role !== 'payee') return {};
+  if (c.state === 'cancelled') return c.lost ? {} : { over: 'nothing' };
+  if (!isFunded(c) || !c.settled || c.restored || c.unconfirmed) return {};
   const { by, paysSat } = c.settled;
   const paid = (paysSat ?? (by === 'refund' || by === 'other' ? 0n : c.paidSat)) >= c.paidSat;
   const issued = c.terms.ecash === 'none' || (c.terms.ecash !== 'cdk' && c.issuedSat === c.paidSat);
-  return paid && issued ? 'ended' : undefined;
+  return paid && issued ? { over: 'ended' } : {};
 }
 
 export const spentBy = (c: Credit): readonly Gone[] =>

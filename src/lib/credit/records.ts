@@ -60,7 +60,7 @@ export const creditKind: Kind<Credit> = {
       highSat: isFunded(c) ? paidOf(c) : 0n,
       limitSat,
       left: isLeft(c),
-      ...(overOf(c) && { over: overOf(c)! }),
+      ...overOf(c),
       ...(isFunded(c) ? guardedOf(c) : 'guarded' in c && c.guarded),
     };
   },
