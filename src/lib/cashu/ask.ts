@@ -46,15 +46,16 @@ const KEPT = {
 
 /** @throws Refusal `mint-private`; `mint-unavailable` where there is no answer within its bounds */
 export async function askMint(mint: MintAt, path: string, call: Call, lookup: Lookup = ofSystem): Promise<Answer> {
+  const ask = (): Promise<Answer> => once(mint, path, call, lookup);
+  // The mint had closed the connection before the call came: nothing of it was read.
+  const again = (error: unknown): Promise<Answer> => {
+    if (!(error instanceof Stale)) throw error;
+    return ask();
+  };
   try {
-    return await once(mint, path, call, lookup);
+    return await ask().catch(again);
   } catch (error) {
-    if (error instanceof Refusal) throw error;
-    // The mint had closed the connection before the call came: nothing of it was read.
-    const again = error instanceof Stale ? await once(mint, path, call, lookup).catch((e: Error) => e) : error;
-    if (again instanceof Refusal) throw again;
-    if (again instanceof Error) throw unavailable(mint, `no answer (${again.message})`);
-    return again as Answer;
+    throw error instanceof Refusal ? error : unavailable(mint, `no answer (${(error as Error).message})`);
   }
 }
 
