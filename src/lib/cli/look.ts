@@ -10,10 +10,11 @@ import { figuresOf } from '../credit/figures.ts';
 import { creditKind, type Credit } from '../credit/records.ts';
 import type { ExitFacts } from '../credit/standing.ts';
 import type { Otherwise } from '../home/figures.ts';
-import type { HomeStore, Ordered } from '../home/store.ts';
+import type { HomeStore } from '../home/store.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { exitFacts } from './contracts.ts';
+import { pagesOf } from './pages.ts';
 import { slices } from './slices.ts';
 
 /** Contracts that are read, and whose coins are asked for, at a time. */
@@ -41,8 +42,7 @@ export async function lookOver(
     const all = asks || visit !== undefined;
     if (!all && (tip === 'not-checked' || figure === 'deadline')) continue;
     const upTo = all ? {} : { upTo: BigInt(tip) };
-    for (let page: readonly Ordered[], after: Ordered | undefined; ; after = page.at(-1)) {
-      page = await store.inOrder(creditKind, figure, { after, ...upTo, most: PAGE });
+    for await (const page of pagesOf(store, creditKind, figure, { ...upTo, most: PAGE })) {
       const contracts: { name: string; record: Credit }[] = [];
       for (const { name, record } of page) {
         contracts.push({ name, record: creditKind.parse(record) });
@@ -55,7 +55,6 @@ export async function lookOver(
         visit?.(record, facts);
         await pause();
       }
-      if (page.length < PAGE) break;
     }
   }
   return { tip, coins: asks ? 'chain' : 'not-checked', otherwise };
@@ -66,14 +65,12 @@ export async function nextDeadline(
   store: Pick<HomeStore, 'inOrder'>,
   { otherwise }: Pick<Look, 'otherwise'>,
 ): Promise<number | undefined> {
-  for (let after: Ordered | undefined; ;) {
-    const page = await store.inOrder(creditKind, 'deadline', { after, most: PAGE });
+  for await (const page of pagesOf(store, creditKind, 'deadline', { most: PAGE })) {
     const next = page.find(({ id, rev }) => {
       const known = otherwise.get(id);
       return known?.rev !== rev || 'deadline' in known.is;
     });
     if (next) return Number(next.value);
-    if (page.length < PAGE) return undefined;
-    after = page.at(-1);
   }
+  return undefined;
 }

@@ -16,7 +16,6 @@ import { listedOf, watchedOf } from '../credit/watched.ts';
 import { change, loadRecords } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
-import type { Ordered } from '../home/store.ts';
 import type { Action } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { parseJson } from '../protocol/json.ts';
@@ -24,6 +23,7 @@ import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
 import { lapse } from './lapse.ts';
+import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
 import { slices } from './slices.ts';
 import type { Post } from './watch.ts';
@@ -78,8 +78,7 @@ function entriesOf({ store }: Home): () => AsyncGenerator<readonly Entry[]> {
     const now = new Map<string, Entry>();
     const pause = slices();
     for (const figure of ['deadline', 'expiry'])
-      for (let page: readonly Ordered[], after: Ordered | undefined; ; after = page.at(-1)) {
-        page = await store.inOrder(creditKind, figure, { after, most: AT_ONCE });
+      for await (const page of pagesOf(store, creditKind, figure, { most: AT_ONCE })) {
         const found: Entry[] = [];
         for (const row of page) {
           const revision = `${row.name} ${row.rev}`;
@@ -89,7 +88,6 @@ function entriesOf({ store }: Home): () => AsyncGenerator<readonly Entry[]> {
           await pause();
         }
         yield found;
-        if (page.length < AT_ONCE) break;
       }
     held = now;
   };
