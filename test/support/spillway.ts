@@ -167,7 +167,7 @@ export interface Dump {
   replies: { key: string; text: string; row: string; exit: number }[];
   nonces: { of_claim: string; sighash: string; pubnonce: string; reply: string | null; sealed: Uint8Array }[];
   addresses: { chain: 0 | 1; idx: number; script: string; address: string }[];
-  notes: unknown[];
+  notes: Record<string, unknown>[];
   commits: number;
   restored: string | null;
   /** The copies outside the home, by file name. */
