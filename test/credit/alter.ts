@@ -2,13 +2,14 @@
  * What an attacker does to a message: fields taken out, changed, added, of another form; other PSBTs inside; and all of
  * it sealed anew with the counterparty's own key, for a malicious counterparty can. `attacks.test.ts` runs it all.
  */
-import { seal, messageHash } from '../../src/lib/signing/seal.ts';
+import { messageHash } from '../../src/lib/signing/seal.ts';
 import { verifies, xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
 import type { Path } from '../../src/lib/protocol/action.ts';
+import { signedBy } from '../support/lies.ts';
 import type { Message, TestParty } from '../support/party.ts';
 
 export interface Altered {
@@ -32,7 +33,7 @@ export async function sealSecret(party: TestParty, message: Message): Promise<Ui
 /** The message as its sender would have sealed it. */
 export const reseal = (message: Message, secret: Uint8Array): Message => {
   const { auth: _, ...rest } = message;
-  return seal(rest, secret);
+  return { ...rest, auth: signedBy(secret, xOnlyKey(secret), messageHash(rest)) };
 };
 
 const copy = (message: Message): Message => JSON.parse(JSON.stringify(message)) as Message;

@@ -52,7 +52,13 @@ export class Liar {
   readonly told: Told[] = [];
   readonly #said = new Set<string>();
   /** Steps that were attacked in all pieces; afterwards field by field. */
-  readonly #pieced = new Set<string>();
+  readonly #attacked = new Set<string>();
+  readonly #pieced: Set<string>;
+
+  /** @param pieced the smaller pieces that were told in a step of any scene: each once, whatever moment it is of */
+  constructor(pieced = new Set<string>()) {
+    this.#pieced = pieced;
+  }
 
   /** Tells every lie in the place of a message; then the victim reads the true one. */
   async plays(
@@ -88,14 +94,18 @@ export class Liar {
     const seals = (m: Message): Message => (secret ? reseal(m, secret) : m);
     const truth = await tried(victim, table, options);
     const seen = new Set([canonicalJson(on)]);
-    const known = this.#pieced.has(stepOf(on));
-    this.#pieced.add(stepOf(on));
+    const known = this.#attacked.has(stepOf(on));
+    this.#attacked.add(stepOf(on));
     for (const { name, message, whole } of others) {
-      const wanted = (what: string) => !isOfTerms(what) && !((whole || known) && isNested(what));
+      const wanted = (what: string) => {
+        if (isOfTerms(what)) return false;
+        return !isNested(what) || !(whole || known || this.#pieced.has(`${stepOf(on)} ${what}`));
+      };
       for (const lie of crossings(on, message, seals, wanted)) {
         const key = canonicalJson(lie.message);
         if (seen.has(key)) continue;
         seen.add(key);
+        if (isNested(lie.what)) this.#pieced.add(`${stepOf(on)} ${lie.what}`);
         const ran = await tried(victim, table, { ...options, on: lie.message });
         const ended = this.#ended(ran, truth);
         this.told.push({ at: stepOf(on), what: `${name}: ${lie.what}`, ended });
@@ -159,6 +169,7 @@ export const HARMLESS: readonly (readonly [RegExp, RegExp, why: string])[] = [
     /^ecash-restore\/answered$/,
     'a payee that keeps ecash back, or signs for another amount: the token is what it is worth, and the payment stays awaited',
   ],
+  [/: id of the other$/, /^ecash-quote\//, 'it makes each request a message of its own, and nothing rests on it'],
   [
     /: all of the other but contract$/,
     /^ecash-quote\//,

@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
+import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
@@ -16,9 +17,9 @@ import { tried } from '../support/attack.ts';
 import { HOME_MINT, pair, type Pair } from '../support/credit.ts';
 import { crossings } from '../support/moments.ts';
 import type { Message, TestParty } from '../support/party.ts';
-import { reseal } from './alter.ts';
+import { reseal, sealSecret } from './alter.ts';
 import { isNested, stepOf, wrong, type Told } from './liar.ts';
-import { buys, closes, opens, pays, rolls } from './rounds.ts';
+import { buys, closes, interrupted, opens, pays, rolls } from './rounds.ts';
 import type { Stage, Who } from './scenes.ts';
 import { STATES } from './states.ts';
 
@@ -150,4 +151,47 @@ describe('the life of another contract, told of one that is', () => {
     expect(behind.filter((code) => !codes.has(code))).toEqual([]);
     expect(told.length).toBeGreaterThan(500);
   });
+});
+
+describe('what the payer has said before the payee’s exit', () => {
+  it('is answered no more, whatever was under way', async () => {
+    const here = await pair(40);
+    const heard: Message[] = [];
+    const ids = await interrupted(here, async (who, table, options) => {
+      const { message } = await here[who].run(table, options);
+      heard.push(message);
+      return message;
+    });
+    for (const contract of ids) await here.payee.run(exitCredit, { input: { contract } });
+    const before = canonicalJson(await here.payee.state());
+    const lies: Told[] = [];
+    const tells = async (what: string, m: Message): Promise<void> => {
+      const options = { on: m, input: inputFor(m), max: 5_000_000n };
+      const { code, commit } = await tried(here.payee, TABLES[m['type'] as string]!, options);
+      lies.push({ at: stepOf(m), what, ended: code ?? (commit ? 'taken' : 'again') });
+    };
+    const isRead = (m: Message): boolean =>
+      following(TABLES[m['type'] as string]!.rows, m['step'] as string).some(({ by }) => by === 'payee');
+    const contractOf = (m: Message): unknown => m['contract'].id;
+    for (const on of heard.filter(isRead)) {
+      const unread = heard.findLast((m) => contractOf(m) === contractOf(on)) === on;
+      await tells(unread ? 'unread' : 'read', on);
+      const round = heard.find((m) => m !== on && contractOf(m) === contractOf(on) && stepOf(m) === stepOf(on));
+      if (!unread || !round) continue;
+      const secret = await sealSecret(here.payer, on);
+      for (const { what, message } of crossings(on, round, (m) => reseal(m, secret))) await tells(what, message);
+    }
+    expect(canonicalJson(await here.payee.state())).toBe(before);
+    expect(wrong(lies)).toEqual([]);
+    // What was answered before is printed again; nothing else is.
+    expect(lies.filter(({ ended }) => ended === 'again').map(({ what }) => what)).not.toContain('unread');
+    expect(lies.filter(({ what }) => what === 'unread').map(({ at, ended }) => `${at}: ${ended}`)).toEqual([
+      'sign-update/signed: wrong-state',
+      'rollover/proposed: wrong-state',
+      'rollover/signed: wrong-state',
+      'close-credit/signed:payee: wrong-state',
+      'close-credit/proposed:payer: wrong-state',
+    ]);
+    here.close();
+  }, 300_000);
 });

@@ -3,12 +3,17 @@ import { closeCredit } from '../../src/lib/credit/close.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
+import type { PayerCredit } from '../../src/lib/credit/records.ts';
+import { ecashQuote } from '../../src/lib/mint/bind.ts';
+import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { addKeyset } from '../../src/lib/cli/keysets.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { HOME_MINT, opened, ownCoin, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { policy } from './helpers.ts';
 import type { Scene, Stage, Who } from './scenes.ts';
+
+const MINT = 'https://mint.example.com';
 
 const max = 5_000_000n;
 const expires = { blocks: 4_320 };
@@ -54,6 +59,40 @@ export async function closes(stage: Stage, contract: string, opener: Who, steps 
 }
 const cancels = (both: Pair, who: Who, table: Action<any, any, any>, contract: string) =>
   both[who].run(table, { input: { contract }, cancel: true });
+
+/** Quotes of a running mint, each for the key of one contract. */
+async function quotes(both: Pair, of: Readonly<Record<string, string>>): Promise<void> {
+  const keys = new Map<string, string | null>();
+  for (const [quote, id] of Object.entries(of))
+    keys.set(quote, ((await both.payer.record(id)) as PayerCredit).terms.ecash_pubkey);
+  for (const party of [both.payee, both.payer])
+    party.askMint = async ({ id }) => {
+      const pubkey = keys.get(id) ?? null;
+      return { id, pubkey, amountSat: null, paidSat: 0n, issuedSat: 0n, expiry: null };
+    };
+}
+/** What stays under way: a request that is signed and not taken, or steps of a rollover or close. */
+const underWay: readonly ((stage: Stage, contract: string) => Promise<unknown>)[] = [
+  async (stage, contract) => {
+    const requested = await stage('payee', signUpdate, { input: { contract, amount: 2_112n } });
+    await stage('payer', signUpdate, { on: requested, max });
+  },
+  (stage, contract) => rolls(stage, contract, 3),
+  (stage, contract) => rolls(stage, contract, 5),
+  (stage, contract) => closes(stage, contract, 'payee', 2),
+  (stage, contract) => closes(stage, contract, 'payer', 1),
+];
+/** Contracts of two payments each with something under way that nobody has read, one for each of these. */
+export async function interrupted(both: Pair, stage: Stage): Promise<string[]> {
+  const ids: string[] = [];
+  for (const begins of underWay) {
+    const id = await opened(both);
+    await pays(stage, id, 40_960n);
+    await begins(stage, id);
+    ids.push(id);
+  }
+  return ids;
+}
 
 export const ROUNDS: Record<string, Scene> = {
   'two contracts': async (both, stage) => {
@@ -131,5 +170,34 @@ export const ROUNDS: Record<string, Scene> = {
     const { id } = await rolls(stage, contract);
     await pays(stage, id, 2_112n);
     await closes(stage, id, 'payer');
+  },
+  'two contracts with a running mint': async (both, stage) => {
+    const offer = { ecash: 'cdk', mint: MINT } as const;
+    const [a, b] = [await opened(both, { offer }), await opened(both, { offer })];
+    await quotes(both, { one: a, two: b });
+    const each = [
+      [a, 'one'],
+      [b, 'two'],
+    ] as const;
+    for (const [contract, quote] of each) {
+      const made = await stage('payer', ecashQuote, { input: { contract, quote } });
+      const bound = await stage('payee', ecashQuote, { on: made });
+      await stage('payer', ecashQuote, { on: bound });
+    }
+    for (const [contract, quote] of each) {
+      const asked = await stage('payer', signUpdate, { input: { contract, amount: 2_112n, quote } });
+      const requested = await stage('payee', signUpdate, { on: asked });
+      const signed = await stage('payer', signUpdate, { on: requested, max });
+      await stage('payee', signUpdate, { on: signed });
+    }
+  },
+  'two contracts whose payer is a mint': async (both, stage) => {
+    const offer = { mint: MINT };
+    for (const contract of [await opened(both, { offer }), await opened(both, { offer })]) {
+      await pays(stage, contract, 40_960n);
+      const queried = await stage('payee', creditInvoice, { input: { contract } });
+      const stated = await stage('payer', creditInvoice, { on: queried });
+      await stage('payee', creditInvoice, { on: stated });
+    }
   },
 };

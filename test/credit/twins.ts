@@ -200,13 +200,11 @@ export const TWINS: Record<string, readonly (readonly [string, Partial<Turn>])[]
   'a payment that becomes ecash': [
     ['all', { ...CONTRACT, ...PAID, ...AMOUNT, keysets: 2 }],
     ['amount', AMOUNT],
-    ['paid before', PAID],
     ['keyset', { keysets: 2 }],
   ],
   'ecash that was lost': [['all', { ...CONTRACT, ...PAID, amount: 2_048n }]],
   'a payment of a quote': [
     ['all', { ...CONTRACT, ...AMOUNT, quote: 'another' }],
-    ['amount', AMOUNT],
     ['quote', { quote: 'another' }],
     ['no quote', { quote: '' }],
   ],

@@ -333,14 +333,7 @@ async function inEveryState(): Promise<void> {
           renamed.push([puts.join(', '), mended(made, [...secrets.keys()][0]!)]);
         }
         const lied = renamed.filter(([, lie]) => !lies.wasSaid(lie));
-        await lies.give(
-          both[who],
-          table,
-          { ...flags[m['step']], on: m },
-          lied,
-          `${nameOf(m)}: ${who}, ${state}`,
-          false,
-        );
+        await lies.give(both[who], table, { ...flags[m['step']], on: m }, lied, `${nameOf(m)}: ${who}, ${state}`);
       }
     }
   };

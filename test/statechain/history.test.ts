@@ -13,9 +13,13 @@ import { locktimeAt, NO_OFFSET } from '../../src/lib/statechain/terms.ts';
 import { backup, backupSighash, withdraw } from '../../src/lib/statechain/transactions.ts';
 import { readHistory, verify } from '../../src/lib/statechain/verify.ts';
 import { ADDRESSES } from '../credit/things.ts';
+import { ERRORS } from '../../src/lib/protocol/refusal.ts';
+import { canonicalJson } from '../../src/lib/protocol/json.ts';
 import { refusal } from '../support/refusal.ts';
 import { opened, transferMessages } from '../support/statechain.ts';
 import { honest, pub, recordOf, secret } from '../support/histories.ts';
+import { crossings } from '../support/moments.ts';
+import type { Message } from '../support/party.ts';
 import { parties } from './helpers.ts';
 
 /** The same history whose operator states something else, truly signed. */
@@ -216,6 +220,44 @@ describe('the verification by anyone', () => {
       transfers_left: 186,
       checks: { operator: 'pinned', backups: 'not-checked' },
     });
+  });
+  /** Of the documents of two coins of one operator, which had the same owners: what is valid though it is a mixture. */
+  const MIXTURES: readonly (readonly [RegExp, why: string])[] = [
+    [
+      /^(record\.height of the other|all of the other but record\.height), stated anew$/,
+      'when the operator says it, is its own to say: the tip tells how old that is',
+    ],
+  ];
+  it.each([
+    ['with their backups', {}],
+    ['of the record alone', { backups: undefined }],
+  ])('finds what is wrong in each mixture of the documents of two coins: %s', (_, more) => {
+    const [one, two] = [honest(2), honest(2, { amount_sat: 900_000n, locktime: 21_000 })];
+    const stated = (m: Message): Message => {
+      const { signature: __, ...record } = m['record'] as PublicRecord;
+      return { ...m, record: recordOf(one.coin, [], record) };
+    };
+    const documents = [one, stating(two, { height: 1100 })].map((h) => document(h, more) as Message);
+    const whole = new Set(documents.map((m) => canonicalJson(m)));
+    const told = [...crossings(documents[0]!, documents[1]!, (m) => m)].flatMap(({ what, message }) => {
+      const isStated = message['record'] && !what.includes('signature');
+      return [[what, message] as const, ...(isStated ? [[`${what}, stated anew`, stated(message)] as const] : [])];
+    });
+    const ended = told
+      .filter(([, m]) => !whole.has(canonicalJson(m)))
+      .map(([what, m]) => {
+        try {
+          return [what, verify(readHistory(m), one.coin.terms.operator, no, 1).valid ? 'valid' : 'found'] as const;
+        } catch (error) {
+          return [what, (error as { code?: string }).code ?? String(error)] as const;
+        }
+      });
+    const valid = ended.filter(([, end]) => end === 'valid').map(([what]) => what);
+    expect(valid.filter((what) => !MIXTURES.some(([w]) => w.test(what)))).toEqual([]);
+    expect(MIXTURES.filter(([w]) => !valid.some((what) => w.test(what)))).toEqual([]);
+    const refused = ended.filter(([, end]) => !['valid', 'found'].includes(end));
+    expect(refused.filter(([, end]) => !(end in ERRORS))).toEqual([]);
+    expect(ended.length).toBeGreaterThan(60);
   });
   it('looks at the chain where there is one: spent, other, unconfirmed, too near, too old', () => {
     const at = `${four.coin.outpoint.txid}:1`;

@@ -387,7 +387,7 @@ async function inEveryState(): Promise<void> {
         const made = [...renamed(m, known)]
           .map(([what, lie]) => [what, liars.mended(lie, key)] as const)
           .filter(([, lie]) => !lies.wasSaid(lie));
-        await lies.give(all[who], table, options, made, `${nameOf(m)}: ${who}, ${state}`, false);
+        await lies.give(all[who], table, options, made, `${nameOf(m)}: ${who}, ${state}`);
       }
     }
   };

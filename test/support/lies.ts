@@ -52,6 +52,7 @@ interface Answer {
   /** What would be kept, and said. */
   kept?: string;
   said?: string;
+  step?: string;
 }
 export interface Lie {
   at: string;
@@ -80,7 +81,7 @@ async function answerOf(party: TestParty, table: Table, options: RunOptions): Pr
   };
   try {
     const { message } = await dry.run(table, options);
-    return { ...(kept !== undefined && { kept }), said: unsealed(message) };
+    return { ...(kept !== undefined && { kept }), said: unsealed(message), step: message['step'] };
   } catch (error) {
     const { code } = error as { code?: string };
     // The flags are for the row that the truth would come to.
@@ -98,8 +99,13 @@ const filesOf = (party: TestParty): string[] => {
   }
 };
 
+/** A piece of a field: of an object, or of a PSBT. */
+const PIECE = / \w+\.\w|^\w+\.\w|: /;
+
 export class Lies {
   readonly ended: Lie[] = [];
+  /** The pieces of fields that were told where the truth comes to some step: each once, whatever moment it is of. */
+  readonly #pieced = new Set<string>();
   /** All that the parties have printed. */
   readonly #said = new Set<string>();
 
@@ -124,9 +130,12 @@ export class Lies {
     const told = new Set([unsealed(on)]);
     const isNew = (m: Message, key = unsealed(m)): boolean => told.size !== told.add(key).size;
     const lies: [string, Message][] = [];
+    const truth = await answerOf(party, table, options);
+    const piece = (what: string): string => `${at} → ${truth.step} ${what}`;
+    const wanted = (what: string): boolean => !PIECE.test(what) || !this.#pieced.has(piece(what));
     const like = others.filter((m) => m['type'] === on['type'] && m['step'] === on['step']);
     for (const other of like)
-      for (const { what, message } of crossings(on, other, (m) => m)) {
+      for (const { what, message } of crossings(on, other, (m) => m, wanted)) {
         if (what === 'the other') {
           if (isNew(message, `${unsealed(message)} as it was`)) lies.push([what, message]);
           continue;
@@ -138,10 +147,12 @@ export class Lies {
           const first = way === Object.keys(ways)[0];
           if ((!first && / \w+\.\w|^\w+\.\w/.test(what)) || !isNew(message, `${key} ${way}`)) continue;
           const made = reseal(message);
-          if (isNew(made)) lies.push([`${what}${way && `, ${way}`}`, made]);
+          if (!isNew(made)) continue;
+          if (PIECE.test(what)) this.#pieced.add(piece(what));
+          lies.push([`${what}${way && `, ${way}`}`, made]);
         }
       }
-    await this.give(party, table, options, lies, at);
+    await this.give(party, table, options, lies, at, truth);
   }
 
   /** Each of these messages in the place of the one that the party should read, if there is such a one. */
@@ -151,12 +162,11 @@ export class Lies {
     options: RunOptions & { on: Message },
     lies: readonly (readonly [what: string, message: Message])[],
     at: string,
-    truly = true,
+    truth: Answer = {},
   ): Promise<void> {
     if (lies.length === 0) return;
     const before = canonicalJson(await party.state());
     const files = filesOf(party);
-    const truth = truly ? await answerOf(party, table, options) : {};
     for (const [what, message] of lies) {
       const { code, kept, said = '' } = await answerOf(party, table, { ...options, on: message });
       const same = kept === undefined ? this.#said.has(said) : kept === truth.kept && said === truth.said;

@@ -55,12 +55,25 @@ function put(message: Message, path: readonly Step[], value: unknown): Message {
 type Row = [key: object, value: Uint8Array];
 const isRows = (value: unknown): value is Row[] => Array.isArray(value);
 
+const parsed = new Map<string, ReturnType<typeof readPsbt>>();
+/** To be looked at alone; a PSBT that is read checks all its keys, which costs more than all else here. */
+function looked(psbt: string): ReturnType<typeof readPsbt> {
+  const known = parsed.get(psbt) ?? readPsbt(psbt);
+  if (parsed.size > 200) parsed.clear();
+  parsed.set(psbt, known);
+  return known;
+}
+const text = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) => (inner instanceof Uint8Array ? [...inner] : inner)) ?? '';
+
 /**
  * A PSBT that keeps its transaction and carries what the other carries, under its own keys where there are as many.
  * @param only the row of that number alone, where there is more than one: the nonce of one key, and the other's stays
+ * @returns undefined where it carries the same already
  */
 function carrying(psbt: string, other: string, field: (typeof CARRIED)[number], only?: number): string | undefined {
-  const [here, there] = [readPsbt(psbt), readPsbt(other)];
+  const [here, there] = [looked(psbt), looked(other)];
+  const changes = new Map<number, unknown>();
   for (let i = 0; i < Math.min(here.inputsLength, there.inputsLength); i++) {
     const [mine, theirs] = [here.getInput(i) as Fields, there.getInput(i) as Fields].map((f) => f[field]);
     if (theirs === undefined) continue;
@@ -69,18 +82,22 @@ function carrying(psbt: string, other: string, field: (typeof CARRIED)[number], 
     const value = !paired
       ? theirs
       : mine.map(([key, own], n) => [key, only === undefined || only === n ? theirs[n]![1] : own]);
-    here.updateInput(i, { [field]: undefined } as never, true);
-    here.updateInput(i, { [field]: value } as never, true);
+    if (text(value) !== text(mine)) changes.set(i, value);
   }
-  const made = writePsbt(here);
-  return made === writePsbt(readPsbt(psbt)) ? undefined : made;
+  if (changes.size === 0) return undefined;
+  const made = readPsbt(psbt);
+  for (const [i, value] of changes) {
+    made.updateInput(i, { [field]: undefined } as never, true);
+    made.updateInput(i, { [field]: value } as never, true);
+  }
+  return writePsbt(made);
 }
 
 /**
  * @param message what the reader should get
  * @param other a message of the same type and step
  * @param reseal seals as the sender of `message` would
- * @param wanted which pieces, by their words: sealing is what they cost
+ * @param wanted which pieces, by their words: making and sealing is what they cost
  */
 export function* crossings(
   message: Message,
@@ -88,35 +105,36 @@ export function* crossings(
   reseal: (m: Message) => Message,
   wanted: (what: string) => boolean = () => true,
 ): Generator<Crossed> {
-  for (const { what, message: made } of pieces(message, other))
-    if (wanted(what)) yield { what, message: made === other ? other : reseal(made) };
+  for (const [what, make] of pieces(message, other)) {
+    const made = wanted(what) ? make() : undefined;
+    if (made) yield { what, message: made === other ? other : reseal(made) };
+  }
 }
 
-/** Not sealed yet, but for the other itself. */
-function* pieces(message: Message, other: Message): Generator<Crossed> {
+/** Not made yet, and not sealed, but for the other itself. */
+function* pieces(message: Message, other: Message): Generator<[what: string, make: () => Message | undefined]> {
   const [here, there] = [message, other].map((m) => copy(m)) as [Message, Message];
   const paths = [...differing(here, there)];
   if (paths.length === 0) return;
-  yield { what: 'the other', message: other };
+  yield ['the other', () => other];
   const all = paths.filter(({ length }) => length === 1).reduce((m, path) => put(m, path, at(there, path)), here);
-  yield { what: 'the other, sealed anew', message: all };
+  yield ['the other, sealed anew', () => all];
   for (const path of paths) {
     const name = path.join('.');
-    yield { what: `${name} of the other`, message: put(here, path, at(there, path)) };
+    yield [`${name} of the other`, () => put(here, path, at(there, path))];
     if (paths.length > 1 && at(all, path.slice(0, -1)) !== undefined)
-      yield { what: `all of the other but ${name}`, message: put(all, path, at(here, path)) };
+      yield [`all of the other but ${name}`, () => put(all, path, at(here, path))];
   }
   for (const [name, psbt] of Object.entries((here['psbt'] ?? {}) as Record<string, string>)) {
     const from = (there['psbt'] as Record<string, string> | undefined)?.[name];
     if (from === undefined || from === psbt) continue;
-    const said = (psbts: object, base: Message) => ({ ...base, psbt: { ...base['psbt'], ...psbts } });
+    const said = (made: string | undefined, base: Message) =>
+      made === undefined ? undefined : { ...base, psbt: { ...base['psbt'], [name]: made } };
     for (const field of CARRIED)
       for (const only of [undefined, 0, 1]) {
         const what = only === undefined ? field : `${field} ${only}`;
-        const made = carrying(psbt, from, field, only);
-        if (made) yield { what: `${name}: ${what} of the other`, message: said({ [name]: made }, here) };
-        const back = carrying(from, psbt, field, only);
-        if (back) yield { what: `${name}: all of the other but ${what}`, message: said({ [name]: back }, all) };
+        yield [`${name}: ${what} of the other`, () => said(carrying(psbt, from, field, only), here)];
+        yield [`${name}: all of the other but ${what}`, () => said(carrying(from, psbt, field, only), all)];
       }
   }
 }
