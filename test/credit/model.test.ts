@@ -53,5 +53,7 @@ describe(`a model of credit records (seed ${seed})`, () => {
     const ended = ['settled by exit', 'settled by close', 'settled by rollover', 'settled by refund'];
     for (const what of [...said, ...ended, 'restored', 'reconciled', 'lie refused'])
       expect(totals.get(what) ?? 0, what).toBeGreaterThan(0);
+    const lies = [...totals].filter(([what]) => what.startsWith('lie ')).reduce((sum, [, times]) => sum + times, 0);
+    expect(lies).toBeGreaterThan(runs);
   });
 });

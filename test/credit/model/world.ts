@@ -17,6 +17,7 @@ import { HOME_MINT, openMessages, ownCoin, type Pair } from '../../support/credi
 import { crossings } from '../../support/moments.ts';
 import type { Message, Ran, RunOptions, TestParty } from '../../support/party.ts';
 import { reseal, sealSecret } from '../alter.ts';
+import { stepOf } from '../liar.ts';
 import { policy } from '../helpers.ts';
 import { Chain } from './chain.ts';
 import { other, TABLES, type Command, type Type, type Who } from './commands.ts';
@@ -154,7 +155,8 @@ export class World {
         return one && void (await this.answer(one, c.crash));
       }
       case 'lie':
-        return this.#lie(c);
+        for (let n = 0; n < 3; n++) await this.#lie({ ...c, from: c.from + n, piece: c.piece + 7 * n });
+        return;
       case 'cancel': {
         const on = c.by === 'message' ? this.sent.filter(({ type }) => type === c.type).at(-1 - (c.at % 6)) : undefined;
         if (c.by === 'message' && !on) return;
@@ -192,20 +194,23 @@ export class World {
 
   /** The sender of a message says, under its own seal, a piece of what either has said in the same step at another time. */
   async #lie({ at, from, piece, crash }: Extract<Command, { do: 'lie' }>): Promise<void> {
-    const one = this.sent.at(-1 - at);
+    const likes = ({ type, message: m }: Sent): Sent[] =>
+      this.sent.filter((s) => s.message !== m && s.type === type && stepOf(s.message) === stepOf(m));
+    // Of those that have one of the same step beside them, the newest.
+    const near = this.sent.filter((one) => likes(one).length > 0);
+    const one = near.at(-1 - (at % Math.max(1, near.length)));
     if (!one) return;
     const { by, type, message } = one;
-    const isLike = ({ message: m }: Sent): boolean =>
-      m['type'] === type && m['step'] === message['step'] && m['opener'] === message['opener'];
-    const others = this.sent.filter((s) => s !== one && isLike(s));
-    const overheard = others[from % Math.max(1, others.length)];
+    const others = likes(one);
+    const overheard = others[from % others.length]!.message;
     const isSealed = message['auth'] !== undefined;
     // A home that has lost the contract can seal nothing of it.
     const secret = isSealed ? await sealSecret(this.homes[by], message).catch(() => undefined) : undefined;
-    if (!overheard || (isSealed && !secret)) return;
-    const lies = [...crossings(message, overheard.message, (m) => (secret ? reseal(m, secret) : m))];
+    if (isSealed && !secret) return;
+    const lies = [...crossings(message, overheard, (m) => m)];
     const lie = lies[piece % Math.max(1, lies.length)];
     if (!lie) return;
+    if (lie.message !== overheard && secret) lie.message = reseal(lie.message, secret);
     const ran = await this.answer({ by, type, message: lie.message, parent: null, gone: false }, crash);
     this.count(ran ? `lie taken: ${type} ${message['step']}: ${lie.what}` : `lie refused`);
   }
