@@ -167,6 +167,32 @@ describe('with a node', () => {
     expect((await facts({ tip: true })).facts.tip).toBe(105);
   });
 
+  it('a block that stays the newest grows no younger where the clock is set back; another one is as old as it says', async () => {
+    const clock = { now: NOW, uptime: 1_000 };
+    let block = NOW - 60 * 60;
+    const { facts } = await source(
+      { getblockchaininfo: () => info('main', `,"time":${block}`) },
+      { network: 'mainnet', now: () => clock.now, uptime: () => clock.uptime },
+    );
+    const height = async () => (await facts({ tip: true })).facts.tip;
+    expect(await height()).toBe(105);
+    // Half an hour passes, in which the clock is set back by one: ninety minutes old, and a second later no longer taken.
+    clock.uptime += 30 * 60;
+    clock.now -= 30 * 60;
+    expect(await height()).toBe(105);
+    clock.uptime += 1;
+    await expect(height()).rejects.toMatchObject({
+      code: 'chain-stale',
+      message: expect.stringContaining('90 minutes'),
+    });
+    clock.now = NOW + 24 * 60 * 60;
+    await expect(height()).rejects.toMatchObject({ code: 'chain-stale' });
+    block = clock.now;
+    expect(await height()).toBe(105);
+    clock.now -= 24 * 60 * 60;
+    expect(await height()).toBe(105);
+  });
+
   it('refuses a node in its first download, and asks btcd for the time of the block', async () => {
     const loading = await source(
       { getblockchaininfo: info('main', `,"time":${NOW},"initialblockdownload":true`) },

@@ -51,6 +51,8 @@ export interface SourceOptions {
   feerate?: number;
   /** Unix seconds. */
   now?: () => number;
+  /** Seconds of a clock that nobody sets. */
+  uptime?: () => number;
   /** Asks a mint for its figures of a quote. */
   mintQuote?: (mint: string, id: string) => Promise<MintQuote | 'unknown'>;
 }
@@ -62,15 +64,25 @@ export function factSource({
   rpc,
   feerate,
   now = () => Math.floor(Date.now() / 1000),
+  uptime = () => performance.now() / 1000,
   mintQuote,
 }: SourceOptions): FactSource {
+  let last: { block: string; age: number; at: number } | undefined;
+  /** Of a block that is still the newest, at least what it was: the clock may be set back. */
+  const ageOf = ({ bestBlock }: ChainInfo, time: number): number => {
+    const by = now() - time;
+    const block = `${bestBlock} ${time}`;
+    const age = last?.block === block ? Math.max(by, Math.floor(last.age + uptime() - last.at)) : by;
+    last = { block, age, at: uptime() };
+    return age;
+  };
   const believe = async (node: Rpc): Promise<ChainInfo> => {
     const info = await node.blockchainInfo();
     const found = networkOfNode(info.chain);
     if (found !== network)
       throw new Refusal('wrong-network', `the node at ${node.at} is on ${found}, ${network} expected`);
     // A chain of one's own stands still for as long as one likes.
-    if (network !== 'regtest') await refuseStale(node, info, now());
+    if (network !== 'regtest') await refuseStale(node, info, ageOf);
     return info;
   };
   let seen: Promise<ChainInfo> | undefined;
@@ -155,10 +167,14 @@ function ratePaid(node: Rpc, estimate: number | undefined): number | undefined {
   return Math.max(estimate, least);
 }
 
-async function refuseStale(node: Rpc, info: ChainInfo, now: number): Promise<void> {
+async function refuseStale(
+  node: Rpc,
+  info: ChainInfo,
+  ageOf: (info: ChainInfo, time: number) => number,
+): Promise<void> {
   if (info.initialDownload)
     throw new Refusal('chain-stale', `the node at ${node.at} is still downloading the chain (block ${info.blocks})`);
-  const age = now - (info.time ?? (await node.blockTime(info.bestBlock)));
+  const age = ageOf(info, info.time ?? (await node.blockTime(info.bestBlock)));
   if (!allows(CHAIN_LIMITS.age, age))
     throw new Refusal(
       'chain-stale',

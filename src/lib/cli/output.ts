@@ -5,6 +5,7 @@
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
+import { toLog } from './log.ts';
 import { visible } from './text.ts';
 
 /** Writes one document and a newline. Resolves once the system has taken all of it, so that nothing is lost at exit. */
@@ -15,7 +16,7 @@ export function print(text: string): Promise<void> {
 
 /** A line for people, on stderr. */
 export function note(text: string): void {
-  process.stderr.write(`note: ${visible(text)}\n`);
+  toLog(`note: ${visible(text)}`);
 }
 
 /**

@@ -8,6 +8,7 @@ import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Rules } from '../credit/fees.ts';
 import { failureOf } from './errors.ts';
+import { toLog } from './log.ts';
 import { outlet, type Outlet } from './outlet.ts';
 import { visible } from './text.ts';
 import { look, type Node, type Post, type Tell, type WatchEvent } from './watch.ts';
@@ -103,5 +104,4 @@ const words = ({ by, txid, code, message }: WatchEvent): string =>
     .map((word) => `${String(word)} `)
     .join('');
 
-const log = (line: string): void =>
-  void process.stderr.write(`${new Date().toISOString()} watch ${visible(line.trim())}\n`);
+const log = (line: string): void => toLog(`${new Date().toISOString()} watch ${visible(line.trim())}`);

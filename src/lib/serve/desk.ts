@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 import { errorObject, failureOf, type Failure } from '../cli/errors.ts';
 import { codesOf } from '../cli/exits.ts';
+import { toLog } from '../cli/log.ts';
 import { note } from '../cli/output.ts';
 import { tableOf } from '../cli/tables.ts';
 import type { Action } from '../protocol/action.ts';
@@ -61,8 +62,8 @@ export type Log = (entry: Entry) => void;
 export const logLine: Log = ({ from, received, look, code, ms }) => {
   const { action, step = '-', key = '' } = received ?? {};
   const contract = /:([0-9a-f]{8})/.exec(key)?.[1] ?? '-';
-  process.stderr.write(
-    `${new Date().toISOString()} ${from} ${action?.type ?? look ?? '-'} ${step} ${contract} ${code} ${ms.toFixed(1)} ms\n`,
+  toLog(
+    `${new Date().toISOString()} ${from} ${action?.type ?? look ?? '-'} ${step} ${contract} ${code} ${ms.toFixed(1)} ms`,
   );
 };
 
