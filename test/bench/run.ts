@@ -15,6 +15,7 @@ import { naiveExchange } from './naive.ts';
 import { benchOnions } from './onion.ts';
 import { benchServe } from './serve.ts';
 import { benchStatechain } from './statechain.ts';
+import { benchWatch } from './watch.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
 const updates = Number(process.env['BENCH_UPDATES'] ?? 10_000);
@@ -104,6 +105,7 @@ results.push(
 results.push(...(await benchServe(run, Math.min(rounds, 10))));
 results.push(...(await benchFleet(run, Math.min(rounds, 10))));
 results.push(...(await benchFigures(run, rounds)));
+results.push(...(await benchWatch()));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
 results.push(...(await assetStreams(run, rounds)));
 results.push(...(await benchStatechain(rounds)));
