@@ -166,12 +166,13 @@ describe('what it leaves behind', () => {
   it('is no secret: neither key nor half of one, nor the shared point', () => {
     const { by, heap } = opened();
     const key = Buffer.from('c0ffee0123456789deadbeef0badcafe1122334455667788fedcba9876543210', 'hex');
+    // After each alone: the next one would write over what the one before has left.
     by.timesG(toNumber(key));
+    expect(traces(heap, key)).toBe(0);
     const signed = by.signEcdsa(toBytes(5n), key);
+    expect(traces(heap, key)).toBe(0);
     const shared = by.timesSecret(noble.timesG(3n), toNumber(key));
-    expect([traces(heap, key), traces(heap, shared.subarray(0, 32)), traces(heap, shared.subarray(32))]).toEqual([
-      0, 0, 0,
-    ]);
+    expect([key, shared.subarray(0, 32), shared.subarray(32)].map((part) => traces(heap, part))).toEqual([0, 0, 0]);
     // The search does find what lies there.
     heap.set(key, heap.length - 32);
     expect(traces(heap, key)).toBe(4);
