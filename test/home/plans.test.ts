@@ -42,6 +42,7 @@ async function work(home: Home): Promise<void> {
   await store.byClaim('key:abababab' as Claim);
   await store.list('thing', 'pending');
   await store.unissued('home');
+  await store.pendingQuotes(7);
   await store.inOrder(things, 'paid', { most: 10, upTo: 50n, after: { value: 3n, id: 7 } });
   await home.totals(things, new Map([[5, { rev: 1, was: {}, is: {} }]]));
   const rev = async (claim: Claim) => (await store.load([claim])).found.get(claim)?.rev ?? 0;
@@ -69,6 +70,22 @@ async function work(home: Home): Promise<void> {
 }
 
 describe('a SQLite file', () => {
+  it('finds what waits to be told to a mint by what has changed, not by all that waits', async () => {
+    const dir = join(tempDir(), 'home');
+    await initHome({ dir, network: 'regtest' });
+    const home = await openHome({ dir, kinds: async () => [things] });
+    const all = vi.spyOn(Connection.prototype, 'all');
+    expect(await home.store.pendingQuotes(7)).toEqual([]);
+    const [sql, ...values] = all.mock.calls.at(-1)!;
+    all.mockRestore();
+    home.close();
+    const db = new DatabaseSync(join(dir, 'store.db'));
+    expect(db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...(values as number[]))).toMatchObject([
+      { detail: 'SEARCH record USING INDEX record_pending (kind=? AND state=? AND rev>?)' },
+    ]);
+    db.close();
+  });
+
   it('is asked nothing that it finds by reading a table from end to end', async () => {
     const dir = join(tempDir(), 'home');
     await initHome({ dir, network: 'regtest' });

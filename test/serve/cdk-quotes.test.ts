@@ -515,7 +515,7 @@ describe('reporting', () => {
     await market.stop();
     operator.journal().forEach((file) => rmSync(file));
     await operator.reopen();
-    expect(await rowOf(operator.home.store, quote)).toMatchObject({ paymentId: `${quote}:0:2100` });
+    expect(await rowOf(operator.home.store, quote, market.mint.url)).toMatchObject({ paymentId: `${quote}:0:2100` });
     const key = await operator.home.journalKey();
     const records = operator.journal().flatMap((file) => readJournal(file, key).lines.flatMap((line) => line.records));
     expect(records.map(({ kind }) => kind).sort()).toEqual(['credit', 'quote']);

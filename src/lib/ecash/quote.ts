@@ -95,6 +95,9 @@ export const quoteKind: Kind<Quote> = {
   },
 };
 
+/** Something is to be told, or was and is not acknowledged. */
+export const isPending = (q: Quote): boolean => stateOf(q) === 'pending';
+
 /** By this a server finds its work. */
 const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
   q.retired ? 'retired' : q.stopped ? 'stopped' : q.event || q.creditedSat > q.ackSat ? 'pending' : 'idle';

@@ -8,6 +8,7 @@
  */
 import { UNIT } from './figures.ts';
 import { oldReplies } from './replies.ts';
+import { PENDING_QUOTES } from './schema.ts';
 
 /** Commits that add to one sum at a time; what is more waits for one of them. */
 const SLOTS = 16;
@@ -250,4 +251,5 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     rest BIGINT NOT NULL
   );
   `,
+  `CREATE INDEX record_pending ON record(kind, state, rev) WHERE ${PENDING_QUOTES};`,
 ];

@@ -19,6 +19,9 @@
 import { UNIT } from './figures.ts';
 import { oldReplies } from './replies.ts';
 
+/** What waits to be told to a mint: condition of an index, and of those who use it, word for word. */
+export const PENDING_QUOTES = `kind = 'quote' AND state = 'pending'`;
+
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -206,4 +209,5 @@ export const MIGRATIONS: readonly string[] = [
     rest INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `CREATE INDEX record_pending ON record(kind, state, rev) WHERE ${PENDING_QUOTES};`,
 ];

@@ -9,7 +9,8 @@ import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
 import { heldFigures, putFigures } from './figures.ts';
-import type { StoredAddress } from './store.ts';
+import { PENDING_QUOTES } from './schema.ts';
+import type { Pending, StoredAddress } from './store.ts';
 
 export interface Owner {
   id: number;
@@ -25,6 +26,13 @@ export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owne
   const sql = `SELECT claim, id, kind, name, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
   const rows = yield* all(sql, ...claims);
   return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
+}
+
+/** What waits to be told to a mint, of commits above this one. */
+export function* pendingAbove(rev: number): Sql<readonly Pending[]> {
+  // The condition is that of the index, word for word.
+  const sql = `SELECT name, rev FROM record WHERE ${PENDING_QUOTES} AND rev > ? ORDER BY rev`;
+  return (yield* all(sql, rev)) as unknown as Pending[];
 }
 
 /** Sealed nonces of the records behind these claims, whichever of a record's claims each is for. */

@@ -27,6 +27,7 @@ import {
   lastAddresses,
   noncesOf,
   ownersOf,
+  pendingAbove,
   touch,
   writeRecords,
   type Owner,
@@ -174,6 +175,7 @@ export class SqlStore implements HomeStore {
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
   }
 
+  pendingQuotes = async (above: number) => this.#db.ask(() => pendingAbove(above));
   async unissued(issuer: string): Promise<readonly Listed[]> {
     return this.#listed('WHERE issuer = ? AND issued_sat < high_sat', issuer);
   }

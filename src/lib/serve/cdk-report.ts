@@ -3,22 +3,43 @@
  * acknowledgement (`ecash/quote.ts` holds the rules).
  *
  * It looks at the store and not at the process that accepted, so an update is told whichever process took it. A row is
- * committed before anyone sees it. Not here: the service that carries the events (`cdk.ts`).
+ * committed before anyone sees it. What a look costs depends on what has changed and is due, not on how many quotes wait: a
+ * quote that nobody touches is asked about ever more rarely, and a mint that does not answer is tried with one quote at a time.
+ * Not here: the service that carries the events (`cdk.ts`).
  */
 import { creditKind, type Credit } from '../credit/records.ts';
-import { acknowledge, cutEvent, paymentId, quoteClaim, quoteKind, type Figures, type Quote } from '../ecash/quote.ts';
+import {
+  acknowledge,
+  cutEvent,
+  isPending,
+  paymentId,
+  quoteClaim,
+  quoteKind,
+  type Figures,
+  type Quote,
+} from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
 import type { HomeStore } from '../home/store.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
+import type { Limits } from '../protocol/limit.ts';
+import { slices } from '../cli/slices.ts';
+import { Agenda } from './agenda.ts';
 import { logged, type Log } from './cdk-log.ts';
 import type { Received } from './cdk-proto.ts';
 
 const TICK_MS = 200;
-/** How long at most an event that has not arrived is left alone. */
-const PATIENCE_MS = 5_000;
 /** Questions to the mint at once. */
 const PARALLEL = 8;
+export const REPORT_LIMITS = {
+  /** Quotes that one look goes through, and of these at most so many for which nothing new is known. */
+  look: { unit: 'items', most: 256 },
+  beside: { unit: 'items', most: 32 },
+  /** How long an event that has not arrived is left alone: 40 questions a second for all that wait, at most. */
+  pause: { unit: 'milliseconds', most: (pending: number) => Math.max(5_000, pending * 25) },
+  /** How long a mint that does not answer is left alone. */
+  away: { unit: 'milliseconds', most: 5_000 },
+} satisfies Limits;
 
 export interface ReporterOptions {
   store: HomeStore;
@@ -32,8 +53,16 @@ export interface ReporterOptions {
 export class Reporter {
   readonly #o: ReporterOptions;
   readonly #streams = new Set<(event: Received) => void>();
-  /** When each pending quote is to be looked at again, and how often nothing had moved. */
-  readonly #waits = new Map<string, { at: number; tries: number }>();
+  /** Quotes on which something waits. */
+  readonly #agenda = new Agenda();
+  /** Of each, the commit after which it was seen, and how often nothing had moved. */
+  readonly #waits = new Map<string, { rev: number; tries: number }>();
+  /** Quotes whose figures are compared although nothing new is known of them: a mint that has come back may be an older copy. */
+  #beside: string[] = [];
+  /** Quotes of commits up to this one are known. */
+  #seen = 0;
+  /** How often in a row the mint has not answered, and until when it is left alone. */
+  #away = { times: 0, until: -Infinity };
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #sweep = true;
@@ -57,11 +86,22 @@ export class Reporter {
   async listen(show: (event: Received) => void): Promise<() => void> {
     this.#streams.add(show);
     this.#sweep = true;
-    for (const { id } of await this.#quotes('pending')) {
-      const row = await rowOf(this.#o.store, id);
+    const slice = slices();
+    for (const { name } of await this.#o.store.pendingQuotes(0)) {
+      if (!this.#streams.has(show)) break;
+      const row = await rowOf(this.#o.store, idIn(name), this.#o.mint);
       if (row) show(row);
+      await slice();
     }
     return () => this.#streams.delete(show);
+  }
+
+  /** Somebody asks for this quote: what waits on it is looked at next. */
+  touch(id: string): void {
+    const known = this.#waits.get(id);
+    if (!known) return;
+    this.#waits.set(id, { ...known, tries: 0 });
+    this.#agenda.put(id, performance.now());
   }
 
   /** One look at everything that is due. */
@@ -71,36 +111,71 @@ export class Reporter {
       .finally(() => (this.#running = undefined)));
   }
 
-  async #quotes(state: 'pending' | 'idle'): Promise<Quote[]> {
-    const found = await this.#o.store.list('quote', state);
-    return found.map(({ record }) => quoteKind.parse(record)).filter(({ mint }) => mint === this.#o.mint);
-  }
-
   async #round(): Promise<void> {
-    const pending = await this.#quotes('pending');
-    const ids = new Set(pending.map(({ id }) => id));
-    for (const id of this.#waits.keys()) if (!ids.has(id)) this.#waits.delete(id);
     const now = performance.now();
-    const due = [...ids].filter((id) => (this.#waits.get(id)?.at ?? 0) <= now);
+    const { pendingQuotes } = this.#o.store;
     if (this.#sweep) {
       this.#sweep = false;
-      due.push(...(await this.#quotes('idle')).map(({ id }) => id));
+      this.#away = { times: 0, until: -Infinity };
+      const pending = await pendingQuotes(0);
+      const idle = await this.#o.store.list('quote', 'idle');
+      this.#beside = [...pending, ...idle].map(({ name }) => idIn(name));
+      for (const { name, rev } of pending) {
+        this.#seen = Math.max(this.#seen, rev);
+        if (!this.#waits.has(idIn(name))) this.#waits.set(idIn(name), { rev, tries: SLOW });
+      }
     }
+    // Commits are not seen in the order of their numbers where several processes write at once.
+    for (const { name, rev } of await pendingQuotes(Math.max(0, this.#seen - OVERLAP))) {
+      this.#seen = Math.max(this.#seen, rev);
+      const id = idIn(name);
+      const known = this.#waits.get(id);
+      if (known?.rev === OWN) this.#waits.set(id, { ...known, rev });
+      else if (known?.rev !== rev) this.#wait(id, rev, 0, now);
+    }
+    if (now < this.#away.until) return;
+    const most = this.#away.times > 0 ? 1 : REPORT_LIMITS.look.most;
+    const due = this.#agenda.due(now, most);
+    const beside = this.#beside.splice(0, Math.min(most - due.length, REPORT_LIMITS.beside.most));
+    due.push(...beside);
     const work = due.values();
     const hand = async (): Promise<void> => {
-      for (const id of work) if (!this.#stopped) await this.#advance(id);
+      // An iterator is shared by all hands, and is not closed by the one that stops.
+      while (!this.#stopped && performance.now() >= this.#away.until) {
+        const { value: id, done } = work.next();
+        if (done) return;
+        await this.#advance(id);
+      }
     };
     await Promise.all(Array.from({ length: PARALLEL }, hand));
+    // Those that the hands did not come to.
+    const left = new Set(work);
+    this.#beside.unshift(...beside.filter((id) => left.has(id)));
+  }
+
+  #wait(id: string, rev: number, tries: number, at: number): void {
+    this.#waits.set(id, { rev, tries });
+    this.#agenda.put(id, at);
   }
 
   async #advance(id: string): Promise<void> {
-    const { store, log, point } = this.#o;
+    const { store, mint, log, point } = this.#o;
+    const { rev = 0, tries = 0 } = this.#waits.get(id) ?? {};
+    const later = (): void => {
+      const most = REPORT_LIMITS.pause.most(this.#agenda.size);
+      // Quick for what was just told; the more wait, the slower for what does not come.
+      const pause = doubled(tries + 1, most) * (tries < SLOW ? 1 : Math.max(1, this.#agenda.size / 100));
+      this.#wait(id, rev, tries + 1, performance.now() + Math.min(pause, most));
+    };
     try {
       const find = findOf(id);
-      const before = await change(store, KINDS, find, ({ quote }) => asIs(standOf(quote!)));
+      const before = await change(store, KINDS, find, ({ quote }) => asIs(quote?.mint === mint && standOf(quote)));
+      // Another mint's is not told here.
+      if (before === false) return this.#agenda.drop(id);
       const figures = await this.#o.figures(id);
+      this.#away = { times: 0, until: -Infinity };
       point('report-before-commit');
-      const { cut, moved, stopped } = await change(store, KINDS, find, ({ quote, contract }) =>
+      const { cut, moved, stopped, waits } = await change(store, KINDS, find, ({ quote, contract }) =>
         // Figures say nothing of a row that was cut or acknowledged after they were read.
         standOf(quote!) === before ? report(quote!, contract!, figures) : asIs(NOTHING),
       );
@@ -110,15 +185,40 @@ export class Reporter {
         for (const show of this.#streams) show(cut);
         point('report-shown');
       }
-      const tries = moved || cut ? 0 : (this.#waits.get(id)?.tries ?? 0) + 1;
-      this.#waits.set(id, { at: performance.now() + Math.min(50 * 2 ** tries, PATIENCE_MS), tries });
+      if (waits && (moved || cut)) this.#wait(id, OWN, 0, performance.now() + FIRST_MS);
+      else if (waits) later();
+      else this.#forget(id);
     } catch (error) {
       const { code, text } = logged(error);
       log({ code, text: `quote ${id}: ${text}` });
-      this.#waits.set(id, { at: performance.now() + PATIENCE_MS, tries: 10 });
+      if (code === 'mint-unavailable') {
+        const times = this.#away.times + 1;
+        this.#away = { times, until: performance.now() + doubled(times, REPORT_LIMITS.away.most) };
+      }
+      // Others are tried first.
+      this.#wait(id, rev, Math.max(tries, FAILED), performance.now() + REPORT_LIMITS.away.most);
     }
   }
+
+  #forget(id: string): void {
+    this.#agenda.drop(id);
+    this.#waits.delete(id);
+  }
 }
+
+/** Numbers of commits that may be in work beside a newer one that is seen. */
+const OVERLAP = 200;
+/** So many tries in vain follow each other quickly. */
+const SLOW = 5;
+/** After so many a pause is as long as any. */
+const FAILED = 7;
+/** In place of the commit, which this process has just made itself. */
+const OWN = -1;
+/** The first pause; each further one is twice as long. */
+const FIRST_MS = 50;
+const doubled = (times: number, most: number): number => Math.min(FIRST_MS * 2 ** Math.min(times, 30), most);
+/** A record of a quote is named after it. */
+const idIn = (name: string): string => name.slice('quote '.length);
 
 type Rs = { quote: Quote; contract: Credit };
 const KINDS = { quote: quoteKind, contract: creditKind };
@@ -133,9 +233,11 @@ interface Step {
   cut: Received | undefined;
   moved: boolean;
   stopped: Quote['stopped'];
+  /** There is more to tell, or something that is not acknowledged. */
+  waits: boolean;
 }
 
-const NOTHING: Step = { cut: undefined, moved: false, stopped: null };
+const NOTHING: Step = { cut: undefined, moved: true, stopped: null, waits: true };
 
 /** One step of one quote: the figures acknowledge or stop it; if then something waits, the next row, counted as reported. */
 export function report(
@@ -150,6 +252,7 @@ export function report(
     cut: cut && receivedOf(cut),
     moved: seen.ackSat !== quote.ackSat,
     stopped: seen.stopped === quote.stopped ? null : seen.stopped,
+    waits: isPending(cut ?? seen),
   };
   if (!cut) return { writes: { quote: seen }, result };
   const issuedSat = payee.issuedSat + cut.event!.afterSat - cut.event!.beforeSat;
@@ -160,8 +263,8 @@ export function report(
  * The row of a quote that is under way, as the mint is shown it. It is in the journal with the payments that it tells of: the
  * process that cut it may have died before it had written that.
  */
-export const rowOf = (store: HomeStore, id: string): Promise<Received | undefined> =>
-  change(store, KINDS, findOf(id), ({ quote }) => asIs(receivedOf(quote)));
+export const rowOf = (store: HomeStore, id: string, mint: string): Promise<Received | undefined> =>
+  change(store, KINDS, findOf(id), ({ quote }) => asIs(quote?.mint === mint ? receivedOf(quote) : undefined));
 
 /** The row as the mint is shown it; nothing where none is under way. */
 export function receivedOf(quote: Quote | undefined): Received | undefined {

@@ -63,7 +63,9 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
       };
     },
     CheckIncomingPayment: async ({ requestIdentifier }) => {
-      const received = await rowOf(home.store, idOf(requestIdentifier, 'QUOTE_ID'));
+      const id = idOf(requestIdentifier, 'QUOTE_ID');
+      const received = await rowOf(home.store, id, mint);
+      reporter.touch(id);
       return { payments: received ? [received] : [] };
     },
     GetPaymentQuote: async (request) => {

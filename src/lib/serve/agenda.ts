@@ -1,0 +1,53 @@
+/**
+ * When each of many things is to be looked at again. What costs at a look is what is due, not how many wait.
+ * Times are milliseconds of one clock; things of one slot of it are due together.
+ */
+const SLOT_MS = 50;
+
+export class Agenda {
+  readonly #slots = new Map<number, Set<string>>();
+  readonly #slotOf = new Map<string, number>();
+  /** No slot before this one holds anything. */
+  #first = Infinity;
+
+  get size(): number {
+    return this.#slotOf.size;
+  }
+  has(id: string): boolean {
+    return this.#slotOf.has(id);
+  }
+
+  /** Not before this moment, and no more at any other one that it was put at. */
+  put(id: string, at: number): void {
+    this.drop(id);
+    const slot = Math.ceil(at / SLOT_MS);
+    const there = this.#slots.get(slot);
+    if (there) there.add(id);
+    else this.#slots.set(slot, new Set([id]));
+    this.#slotOf.set(id, slot);
+    this.#first = Math.min(this.#first, slot);
+  }
+
+  drop(id: string): void {
+    const slot = this.#slotOf.get(id);
+    if (slot === undefined) return;
+    this.#slotOf.delete(id);
+    const there = this.#slots.get(slot)!;
+    there.delete(id);
+    if (there.size === 0) this.#slots.delete(slot);
+  }
+
+  /** At most so many of those that are due, in their order; they stay until they are put or dropped. */
+  due(now: number, most: number): string[] {
+    const found: string[] = [];
+    const last = Math.floor(now / SLOT_MS);
+    // Slots that are empty by now are passed once.
+    while (this.#first <= last && !this.#slots.has(this.#first)) this.#first += 1;
+    for (let slot = this.#first; slot <= last; slot++)
+      for (const id of this.#slots.get(slot) ?? []) {
+        if (found.length === most) return found;
+        found.push(id);
+      }
+    return found;
+  }
+}
