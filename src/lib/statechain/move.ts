@@ -262,11 +262,11 @@ export function free(m: At<'declined'> | At<'cancelled'>, records: Records): Out
 /** @throws Refusal `signature-invalid` */
 function declinedIn(coin: OperatorRecord, m: At<'declined'>): string {
   const { operator_pubkey } = m.opening;
-  const known =
+  const auth =
     coin.state === 'frozen' && coin.frozen.opening.operator_pubkey === operator_pubkey
       ? coin.frozen.invite.auth
       : coin.cancelled.find((e) => e.operator_pubkey === operator_pubkey)?.owner_auth;
-  if (!known || !isStatement('declined', declineOf(coin.id, m.invite, operator_pubkey), m.declined, known))
+  if (!isStatement('declined', declineOf(coin.id, m.invite, operator_pubkey), m.declined, auth ?? ''))
     throw new Refusal('signature-invalid', 'the receiver of this opening has not signed that it declines', {
       blame: 'receiver',
     });

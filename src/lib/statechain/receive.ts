@@ -58,7 +58,6 @@ export function receive(
   const { invite: to, opening, record } = m;
   checkMine(had.side, to);
   const coin = readCoin(m.coin, hand.network as Network, 'sender');
-  if (!sameJson(record.coin, m.coin)) throw new Refusal('bad-record', OTHER_COIN, { blame: 'sender' });
   if (isPending(had) && (had.id !== coin.id || !sameJson(had.opening, opening)))
     throw new Refusal('state-moved-on', 'another transfer to these keys was answered before');
   const operator = isPending(had) ? had.terms.operator : had.operator;
