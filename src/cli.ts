@@ -55,6 +55,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'onion-peel': () => require('./commands/onion-peel.ts'),
   'onion-route': () => require('./commands/onion-route.ts'),
   'open-credit': () => require('./commands/open-credit.ts'),
+  prune: () => require('./commands/prune.ts'),
   reconcile: () => require('./commands/reconcile.ts'),
   restore: () => require('./commands/restore.ts'),
   rollover: () => require('./commands/rollover.ts'),

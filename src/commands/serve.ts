@@ -75,6 +75,7 @@ The first line on stdout says where it listens; each request is a line on stderr
         worker,
         notify,
         begun: () => (begun = true),
+        keepDays: flags.keep,
         ...limits,
       });
     };

@@ -5,6 +5,7 @@ import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag, feeFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
+import { keepBesideFlag, pruneBeside } from '../lib/cli/keep.ts';
 import { bundlePost, readBundle } from '../lib/cli/watch-bundle.ts';
 import { note } from '../lib/cli/output.ts';
 import { homePost } from '../lib/cli/watch-home.ts';
@@ -52,6 +53,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       max: 1_000,
       helpGroup: group,
     }),
+    keep: keepBesideFlag({ exclusive: ['bundle'], helpGroup: group }),
     'fee-budget': satFlag({
       summary:
         'The most that a child may pay, for each contract (default a tenth of what its parent pays this home; with --bundle any child)',
@@ -66,20 +68,22 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const rules = { confirmations, feeBudgetSat };
-    const watch = async (post: LoopOptions['post'], source: LoopOptions['node']['source']) => {
-      const all = await watchLoop({ post, node: { rpc, source }, rules, everySeconds: once ? undefined : every });
+    const everySeconds = once ? undefined : every;
+    const watch = async (what: Pick<LoopOptions, 'post' | 'beside'>, source: LoopOptions['node']['source']) => {
+      const all = await watchLoop({ ...what, node: { rpc, source }, rules, everySeconds });
       process.exitCode = once && !all ? 3 : 0;
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
       if (left > 0) note(`${left} copies of statecoins' backups are not watched`);
       const feerate = flags.feerate === undefined ? {} : { feerate: flags.feerate };
-      return watch(bundlePost(network, bundle), factSource({ network, rpc, ...feerate }));
+      return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, ...feerate }));
     }
     await withHome(flags, async (home) => {
       await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
       const ports = await portsOf(home, flags, this.argv);
-      await watch(homePost(home, ports, await contractNamed(home, flags.contract)), ports.source);
+      const post = homePost(home, ports, await contractNamed(home, flags.contract));
+      await watch({ post, beside: (say) => pruneBeside(home, ports.source, flags.keep, say) }, ports.source);
     });
   }
 }

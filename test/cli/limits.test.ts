@@ -3,6 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { askProgram, PROGRAM_LIMITS } from '../../src/lib/cli/outside.ts';
+import { KEEP_LIMITS, keepFlag } from '../../src/lib/cli/keep.ts';
 import { COPY_LIMITS, readRefunds } from '../../src/lib/cli/refunds.ts';
 import { readPassphrase, SECRET_FILE_LIMITS } from '../../src/lib/cli/secrets.ts';
 import { limits } from '../support/limits.ts';
@@ -43,6 +44,21 @@ describe('programs', () => {
           'x'.repeat(n - 4),
         ]),
       above: 'outside-failed',
+    },
+  });
+});
+
+describe('days that are kept', () => {
+  const flag = keepFlag('');
+  limits(KEEP_LIMITS, {
+    days: {
+      takes: (days: number) =>
+        flag.parse(String(days), {} as never, { ...flag, name: 'keep' } as never).then(
+          () => true,
+          () => false,
+        ),
+      below: 'not taken',
+      above: 'not taken',
     },
   });
 });

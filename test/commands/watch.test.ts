@@ -182,6 +182,44 @@ describe('watch', () => {
   });
 });
 
+describe('prune', () => {
+  it('by itself, and beside watch: drops what was settled once it is as old and as deep as is asked for', async () => {
+    const { id, env: node, home, chain } = await scene();
+    const at = (day: number) => ({ env: { ...node, SPILLWAY_NOW: String(1_900_000_000 + day * 86_400) } });
+    const watch = async (day: number, ...argv: string[]) =>
+      spillway(['watch', '--home', home, '--once', ...argv], at(day));
+    await watch(0);
+    chain.mine(6);
+    await watch(0, '--keep', '1');
+    const prune = async (day: number, ...argv: string[]) => {
+      const ran = await spillway(['prune', '--home', home, '--keep', '1', ...argv], at(day));
+      expect(ran.code, ran.stderr).toBe(0);
+      return { ...JSON.parse(ran.stdout), told: ran.stderr };
+    };
+    chain.mine(143);
+    expect(await prune(1)).toMatchObject({ records: {}, unseen: 0, told: '' });
+    chain.mine(1);
+    // A height that was given shows no coin.
+    const given = { records: {}, unseen: 1, tip: 5_326, told: expect.stringMatching(/^note: 1 records are old/) };
+    const { SPILLWAY_CHAIN: _, ...without } = at(1).env;
+    const alone = await spillway(['prune', '--home', home, '--keep', '1', '--tip', '5326'], { env: without });
+    expect({ ...JSON.parse(alone.stdout), told: alone.stderr }).toMatchObject(given);
+    const would = await prune(1, '--dry-run');
+    expect(would).toMatchObject({ type: 'prune', network: 'regtest', keep_days: 1, dry_run: true });
+    expect(would).toMatchObject({ records: { credit: 1 }, tip: 5_326, told: '' });
+    expect((await spillway(['status', '--home', home], at(1))).stdout).toContain(id);
+    const { stderr } = await watch(1, '--keep', '1');
+    expect(stderr.split(' watch ').slice(1)).toEqual(['pruned credit=1\n']);
+    expect((await spillway(['status', '--home', home], at(1))).stdout).toBe('');
+    const sums = await spillway(['liquidity', '--home', home], at(1));
+    expect(JSON.parse(sums.stdout)).toMatchObject({ contracts: 0, settled_sat: 50_000 });
+    const blind = await spillway(['prune', '--home', home], {
+      env: { SPILLWAY_INSECURE_SEED: node.SPILLWAY_INSECURE_SEED },
+    });
+    expect([blind.code, blind.stdout, blind.stderr]).toEqual([2, '', expect.stringMatching(/no height to prune by/)]);
+  });
+});
+
 describe('liquidity', () => {
   it('says in JSON what is held, and plans new contracts', async () => {
     const { env, home, id } = await scene();

@@ -8,6 +8,7 @@ import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Rules } from '../credit/fees.ts';
 import { failureOf } from './errors.ts';
+import type { Beside } from './keep.ts';
 import { toLog } from './log.ts';
 import { outlet, type Outlet } from './outlet.ts';
 import { visible } from './text.ts';
@@ -19,6 +20,8 @@ export interface LoopOptions {
   rules: Rules;
   /** undefined: look once. */
   everySeconds: number | undefined;
+  /** Begins work that goes on beside looks, after each that went well. @param say a line for the log */
+  beside?: ((say: (line: string) => void) => Beside) | undefined;
 }
 
 /** States of a contract or file, which are told when they change; what was done is told each time. */
@@ -44,12 +47,13 @@ const RETRY_S = 60;
  * @returns whether all that was due could be done at the last look
  * @throws Refusal where it looks once, as `look` does; in the end `cannot-write`, where events could not be told
  */
-export async function watchLoop({ post, node, rules, everySeconds }: LoopOptions): Promise<boolean> {
+export async function watchLoop({ post, node, rules, everySeconds, beside }: LoopOptions): Promise<boolean> {
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of SIGNALS) process.once(signal, onSignal);
   const out = outlet(({ code, message }) => log(`${code}: ${message}: events are told here alone`));
   const tell = teller(post.network, out);
+  const work = beside?.(log);
   const looks = async (): Promise<boolean> => {
     for (let good = false; ;) {
       let all = false;
@@ -57,6 +61,7 @@ export async function watchLoop({ post, node, rules, everySeconds }: LoopOptions
       try {
         all = await look(post, node, rules, tell, () => stop.signal.aborted);
         good = true;
+        work?.nudge();
       } catch (error) {
         const failure = failureOf(error);
         // What a later look may find better: the node and its cookie, the store, a bundle that is being replaced; and
@@ -78,6 +83,9 @@ export async function watchLoop({ post, node, rules, everySeconds }: LoopOptions
     if (lost) throw lost;
     return all;
   } finally {
+    // What is begun after the only look is done; between looks it goes on with the next run.
+    if (everySeconds !== undefined) work?.stop();
+    await work?.done();
     out.close();
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }

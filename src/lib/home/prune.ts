@@ -61,8 +61,8 @@ export interface PruneOptions {
   keepDays: number;
   /** Only counts what would go, and notes nothing. */
   dry?: boolean;
-  /** Called after each transaction: others have their turn. */
-  pause?: () => Promise<void>;
+  /** Called after each transaction, with what is gone by then: others have their turn. */
+  pause?: (gone: number) => Promise<void>;
   stopped?: () => boolean;
 }
 export interface Pruned {
@@ -75,7 +75,9 @@ export interface Pruned {
 }
 
 /** What a run of it works with. */
-interface Work extends Required<PruneOptions> {
+interface Work extends Required<Omit<PruneOptions, 'pause'>> {
+  /** After each transaction. @param more is gone by it */
+  pause: (more: number) => Promise<void>;
   /** Now. */
   at: number;
   height: number | null;
@@ -91,7 +93,15 @@ export async function prune({
   const { facts } = await rest.source.facts({ tip: true, now: true });
   if (facts.now === undefined) throw new Refusal('bug', 'nothing is pruned without a clock');
   const { tip = 'not-checked' } = facts;
-  const work: Work = { ...rest, dry, pause, stopped, at: facts.now, height: tip === 'not-checked' ? null : tip };
+  let gone = 0;
+  const work: Work = {
+    ...rest,
+    dry,
+    pause: (more) => pause((gone += more)),
+    stopped,
+    at: facts.now,
+    height: tip === 'not-checked' ? null : tip,
+  };
   const { store, keepDays } = work;
   const spacing = PRUNE_LIMITS.marks.least(keepDays);
   if (!dry) await store.prune([], (counter) => addMark(counter, work, spacing));
@@ -135,17 +145,19 @@ async function pruneReplies({ store, dry, pause, stopped }: Work, upTo: number):
           yield* setMeta(LAST_LOOK, place);
           return yield* dropFollowed(keys, upTo, false);
         }));
+    const before = gone.size;
     for (const key of dropped) gone.add(key);
-    await pause();
+    await pause(gone.size - before);
   }
   return gone.size;
 }
 
 async function pruneNotes({ store, dry, pause, stopped }: Work, upTo: number): Promise<number> {
   if (dry) return store.snapshot(() => dropNotes(upTo, SLICE, true));
-  for (let gone = 0; ; await pause()) {
+  for (let gone = 0; ;) {
     const dropped = await store.prune([], () => dropNotes(upTo, SLICE, false));
     gone += dropped;
+    await pause(dropped);
     if (dropped < SLICE || stopped()) return gone;
   }
 }
@@ -157,7 +169,7 @@ async function pruneRecords(work: Work, ended: number, nothing: number): Promise
   if (!dry) await judgeAll(work, kinds);
   const records: Record<string, number> = {};
   let unseen = 0;
-  for (let last = { rev: -1, id: -1 }; !stopped(); await pause()) {
+  for (let last = { rev: -1, id: -1 }; !stopped(); await pause(0)) {
     const some = await store.snapshot(() => overAfter(last, nothing, SLICE));
     if (some.length === 0) break;
     last = some.at(-1)!;
@@ -168,8 +180,10 @@ async function pruneRecords(work: Work, ended: number, nothing: number): Promise
     );
     for (const { row, claims, coins } of due) {
       if (!coins.every(({ outpoint }) => spent.has(outpointText(outpoint)))) unseen += 1;
-      else if (dry || (await store.pruneRecords(claims, () => dropOne(row))) > 0)
+      else if (dry || (await store.pruneRecords(claims, () => dropOne(row))) > 0) {
         records[row.kind] = (records[row.kind] ?? 0) + 1;
+        await pause(1);
+      }
     }
   }
   return { records, unseen };
@@ -209,7 +223,7 @@ async function spentDeep({ source, keepDays }: Work, coins: readonly Gone[]): Pr
 
 /** Asks of each record of an older program whether it is over. */
 async function judgeAll({ store, pause, stopped }: Work, kinds: ReadonlyMap<string, Kind<any>>): Promise<void> {
-  for (; !stopped(); await pause()) {
+  for (; !stopped(); await pause(0)) {
     const rows = await store.snapshot(() => unjudged(SLICE));
     if (rows.length === 0) return;
     const said = rows.map(({ id, kind: name, body }) => {

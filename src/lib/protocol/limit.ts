@@ -20,6 +20,7 @@ type Unit =
   | 'seconds'
   | 'Unix seconds'
   | 'items'
+  | 'days'
   | 'levels'
   | 'number';
 type Figure = number | bigint;

@@ -1,6 +1,7 @@
 /** The flags of a server, and what they come to where they are not given. Not here: flags that other commands have too. */
 import * as Flags from '@oclif/core/flags';
 import { addressFlag, feerateFlag } from '../cli/flags.ts';
+import { keepBesideFlag } from '../cli/keep.ts';
 
 const group = 'LISTEN';
 const count = (summary: string, max: number) =>
@@ -47,6 +48,7 @@ export const serveFlags = {
   connections: count('HTTP: connections at once; more are closed (default 256)', 10_000),
   timeout: count('HTTP: seconds that a request may take to arrive (default 10)', 3_600),
   offers: count('Offers to strangers who ask for one, a minute; more get 503 (default 60)', 100_000),
+  keep: keepBesideFlag({ helpGroup: 'LIMIT' }),
   'max-feerate': feerateFlag({
     summary: "The most that the other's close may cost (default 100)",
     helpGroup: 'POLICY',

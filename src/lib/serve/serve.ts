@@ -6,6 +6,7 @@
  */
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
+import { pruneBeside } from '../cli/keep.ts';
 import { lapseAll } from '../cli/lapse.ts';
 import { notifyPaid } from '../cli/notify.ts';
 import { note } from '../cli/output.ts';
@@ -48,9 +49,11 @@ export interface ServeOptions {
   /** Messages of strangers a minute. */
   offers: number;
   timeoutMs: number;
+  /** It prunes by itself, and keeps so many days; undefined: it does not. */
+  keepDays: number | undefined;
 }
 
-/** How often it looks for contracts that nobody funded. */
+/** How often it looks for contracts that nobody funded, and whether it is time to prune. */
 const LAPSE_MS = 600_000;
 
 /** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */
@@ -65,8 +68,10 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     const ended = await lapseAll(home, ports.source, () => ending);
     for (const id of ended) note(`contract ${id} lapsed: nobody funded it`);
   }, LAPSE_MS);
+  const pruning = pruneBeside(home, ports.source, worker ? undefined : options.keepDays, note);
+  const upkeep = (): void => (lapsing.nudge(), pruning.nudge());
   const pool = options.pool && (await Pool.start(options.pool));
-  const lapses = worker ? undefined : setInterval(() => lapsing.nudge(), LAPSE_MS);
+  const upkeeps = worker ? undefined : setInterval(upkeep, LAPSE_MS);
   try {
     const metrics = options.http && (await metricsOf(lookAt(home, ports.source)));
     const log: Log = worker ? () => {} : (entry) => (logLine(entry), metrics?.count(entry));
@@ -78,13 +83,14 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     const listeners = await listenersOf(options, answer, log, health, metrics);
     options.begun();
     outbox.nudge(); // what an earlier process could not
-    if (!worker) lapsing.nudge();
+    if (!worker) upkeep();
     await runListeners(home.network, listeners, worker ? [] : SIGNALS);
   } finally {
     ending = true;
-    clearInterval(lapses);
+    clearInterval(upkeeps);
+    pruning.stop();
     await pool?.close();
-    await Promise.all([outbox.close(), lapsing.close()]);
+    await Promise.all([outbox.close(), lapsing.close(), pruning.done()]);
   }
 }
 
