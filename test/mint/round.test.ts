@@ -179,12 +179,14 @@ describe.runIf(there)('cdk-mintd behind a home', () => {
     // Once more, so that the home has seen the figure.
     await shop.pay(contract, 500);
     await shop.arrived(quote, 3_500);
+    const ask = () => shop.said('user', ['sign-update', '--contract', contract, '--amount', '700']);
+    const requested = await shop.post(await ask());
     await mintd.kill();
     putBack();
     await mintd.start();
     await until(() => shop.log.includes('mint-behind'), 'mint-behind', 60_000);
-    const asked = await shop.said('user', ['sign-update', '--contract', contract, '--amount', '700']);
-    const requested = await shop.post(asked);
+    // Nobody is asked to sign any more for what would be refused.
+    expect(JSON.parse(await shop.post(await ask())).error.code).toBe('mint-behind');
     // To the customer what it paid has not arrived: it pays no further unless it says so.
     expect((await shop.run('user', ['sign-update'], requested)).stderr).toContain('error[ecash-awaited]');
     const signed = await shop.said('user', ['sign-update', '--max-inflight', '5000'], requested);
