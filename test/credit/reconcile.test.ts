@@ -8,7 +8,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { creditKind, type Credit, type PayeeCredit } from '../../src/lib/credit/records.ts';
+import {
+  creditKind,
+  settledAs,
+  type Credit,
+  type FundedCredit,
+  type PayeeCredit,
+} from '../../src/lib/credit/records.ts';
+import { change } from '../../src/lib/home/change.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { liquidity } from '../../src/lib/credit/liquidity.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
@@ -37,6 +45,26 @@ const outcomeOf = ({ outcomes }: Awaited<ReturnType<typeof bringIn>>, name: Hex)
   outcomes.find((o) => o.name === name)?.outcome;
 
 describe('a payee that lost its home', () => {
+  it('may exit over a contract of which only its journal knows that it was settled', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const id = await opened(both);
+    await payMessages(both, id, 1_000n);
+    const backup = await payee.backUp();
+    const settled = { by: 'close', txid: 'ab'.repeat(32) } as const;
+    await change(
+      payee.home.store,
+      { contract: creditKind },
+      () => ({ contract: idClaim(id) }),
+      ({ contract }) => ({ writes: { contract: settledAs(contract as FundedCredit, settled) }, result: undefined }),
+    );
+    await payee.lose(backup);
+    // The exit goes into the journal: a later version of the contract, without its settlement.
+    await payee.run(exitCredit, { input: { contract: id } });
+    await bringIn(payee);
+    expect(await payeeOf(both, id)).toMatchObject({ settled, paidSat: 1_000n });
+  });
+
   it('gets back the largest payment with its exit, and what was issued', async () => {
     const both = await parties();
     const { payee } = both;

@@ -79,6 +79,7 @@ export function believing<R extends object>(
       const [later, earlier] = (isLater(mine, other) ? [mine, other] : [other, mine]) as Record<string, unknown>[];
       const carried = Object.keys(earlier!).filter((name) => !(name in later!) && ruleOf(name).carried);
       return made([...Object.keys(later!), ...carried], (name) => {
+        if (!(name in later!)) return earlier![name];
         const { merged } = ruleOf(name);
         return merged ? merged(later![name], earlier![name]) : later![name];
       });
