@@ -9,7 +9,7 @@ import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { ecashMessages, opened, openedMint, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import { pruneAll } from '../support/prune.ts';
-import { Story } from '../support/replayed.ts';
+import { outcomesOf, Story } from '../support/replayed.ts';
 
 const settle = ({ payee }: Pair, id: string): Promise<void> =>
   change(
@@ -55,9 +55,6 @@ beforeAll(async () => {
 });
 afterAll(() => both.close());
 
-const all = (outcomes: Record<string, string>): string[] => [
-  ...new Set(Object.values(outcomes).flatMap((said) => said.split(', '))),
-];
 const records = async () => (await both.payee.home.store.list('credit')).length;
 
 it('once the payee has dropped it, all that was ever said is refused or answered as before', async () => {
@@ -69,7 +66,7 @@ it('once the payee has dropped it, all that was ever said is refused or answered
   expect(signed).toBe('as before, unknown-contract');
   expect(outcomes).toMatchObject({ 'open-credit offered': 'usage', 'open-credit cancelled': 'unknown-step' });
   expect(outcomes).toMatchObject({ 'open-credit proposed': 'unknown-contract', 'rollover signed': 'unknown-contract' });
-  expect(all(outcomes).sort()).toEqual(['unknown-contract', 'unknown-step', 'usage']);
+  expect(outcomesOf(outcomes)).toEqual(['unknown-contract', 'unknown-step', 'usage']);
   // The payer, that keeps its own, answers as it did.
   expect(await story.again(both.payer)).toEqual(asBefore);
 });
@@ -82,7 +79,7 @@ it('in a home made of any earlier backup, before and after its journal is read, 
     for (const read of [false, true]) {
       if (read) await payee.home.reconcile(payee.journal());
       const outcomes = await story.again(payee);
-      expect(all(outcomes).filter((said) => said.startsWith('anew'))).toEqual([]);
+      expect(outcomesOf(outcomes).filter((said) => said.startsWith('anew'))).toEqual([]);
       expect(outcomes['rollover signed']).toMatch(/^(as before|wrong-state|home-restored)$/);
     }
     // What the journal has brought back is in doubt, and stays; an offer that was taken back goes again.

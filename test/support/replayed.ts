@@ -39,7 +39,8 @@ export class Story {
 
   /**
    * Each message once more to this party, with what it was answered with where this party has answered it.
-   * @returns by step what became of it: the code of a refusal, `as before`, or `anew`
+   * @returns by step what became of it: the code of a refusal; `as before`; `again`, where the same bytes were worked out and
+   * kept once more; or `anew`
    */
   async again(party: TestParty): Promise<Record<string, string>> {
     const said = [...this.#said];
@@ -54,7 +55,8 @@ export class Story {
       const outcome = await this.#outcome(party, table, { ...given?.options, on: message }, texts);
       const same = canonicalJson((await party.state()) as never) === before;
       const step = `${String(message['type'])} ${String(message['step'])}`;
-      (outcomes[step] ??= new Set()).add(same ? outcome : `anew: ${outcome}`);
+      const changed = outcome === 'as before' ? 'again' : `anew: ${outcome}`;
+      (outcomes[step] ??= new Set()).add(same ? outcome : changed);
     }
     return Object.fromEntries(Object.entries(outcomes).map(([step, all]) => [step, [...all].sort().join(', ')]));
   }
@@ -74,3 +76,7 @@ export class Story {
     }
   }
 }
+
+/** What came of any of them. */
+export const outcomesOf = (again: Record<string, string>): string[] =>
+  [...new Set(Object.values(again).flatMap((said) => said.split(', ')))].sort();
