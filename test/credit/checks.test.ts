@@ -69,6 +69,10 @@ describe('coins that a party adds', () => {
     ['smaller than stated', { ...coin, sat: 4_999n, confirmations: 9 }, 'unsafe-funding'],
     ['of another script', { ...coin, script: '0014' + '22'.repeat(20), confirmations: 9 }, 'unsafe-funding'],
   ])('%s', (_, shown, expected) => expect(check(shown)).toBe(expected));
+  it('a spent one is said to be so', () => {
+    const spent = () => checkCoins(new Map([[`${coin.txid}:0`, 'missing']]), [coin]);
+    expect(spent).toThrow('is not among the unspent ones');
+  });
 });
 
 describe('in the steps', () => {

@@ -172,6 +172,22 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     await refused(run, code, both.payee);
   });
 
+  it('outputs of another keyset of the mint than it offered, whose signature holds: keyset-unknown', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const signed = await signedFor(both, id, 700n);
+    const next = (await addKeyset(both.payee.home, undefined)).keyset;
+    const outputs = signed['ecash'].outputs.map((o: object) => ({ ...o, id: next.id }));
+    const lie = await sealedAs(both.payer, signed, { ecash: { ...signed['ecash'], keyset_id: next.id, outputs } });
+    const { message } = await refused(() => step(both, 'payee', lie), 'keyset-unknown', both.payee);
+    expect(message).toContain('was offered');
+    // And one output alone that is of another than its own list says.
+    const mixed = [outputs[0], ...signed['ecash'].outputs.slice(1)];
+    const half = await sealedAs(both.payer, signed, { ecash: { ...signed['ecash'], outputs: mixed } });
+    await refused(() => step(both, 'payee', half), 'keyset-unknown', both.payee);
+    await step(both, 'payee', signed);
+  });
+
   it('a signature for another payment of the same contract: outputs-unsigned', async () => {
     const both = await parties();
     const id = await openedMint(both);

@@ -127,6 +127,14 @@ describe('the contract as messages show it', () => {
       expect(code(() => readContract({ ...view, ...change }, 'regtest', 'payer'))).toBe('terms-differ');
     expect(code(() => readContract(view, 'signet', 'payer'))).toBe('terms-differ');
   });
+  it.each<[string, Partial<Terms>]>([
+    ['an ecash key without ecash', { ecash_pubkey: key(3) }],
+    ['ecash without its key', { ecash: 'home', ecash_pubkey: null }],
+    ['sats of a running mint that has no URL', { ecash: 'cdk', ecash_pubkey: key(3), mint_url: null }],
+  ])('%s is refused, whatever follows from it', (_, change) => {
+    const view = viewOf(contractWith(change));
+    expect(code(() => readContract(view, 'regtest', 'payer'))).toBe('terms-differ');
+  });
 });
 
 describe('an offer that a payee made up', () => {
@@ -162,6 +170,10 @@ describe('an offer that a payee made up', () => {
   it('an amount outside its bounds: out-of-policy', async () => {
     const { payer, run } = await answer(made({}, { max_amount_sat: 1_199_999 }));
     await refused(run, 'out-of-policy', payer);
+  });
+  it('a contract that could carry no payment, which the offer allows: below-dust', async () => {
+    const { payer, run } = await answer(made({}, { min_amount_sat: 1 }), 600n, { allowFee: true });
+    await refused(run, 'below-dust', payer);
   });
   it('the payer’s own other key is no key for a payee', async () => {
     const { payer, run } = await answer(made({ pubkey: key(30) }), 1_200_000n);

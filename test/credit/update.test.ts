@@ -135,6 +135,18 @@ describe('order', () => {
     expect((await payerOf(both, id)).signedMaxSat).toBe(2_100n);
   });
 
+  it('an answer that begins lower, so that it pays more in one, is for no request', async () => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const id = await opened(both);
+    await payMessages(both, id, 2_100n);
+    const signed = await sign(both, await ask(both, id, 500n));
+    const lie = await sealedAs(payer, signed, { previous_paid_sat: 0, amount_sat: 2_600 });
+    await refused(() => accept(both, lie), 'state-moved-on', payee);
+    await accept(both, signed);
+    expect((await payeeOf(both, id)).paidSat).toBe(2_600n);
+  });
+
   it('an older signed update, given again after newer ones, changes nothing', async () => {
     const both = await parties();
     const id = await opened(both);

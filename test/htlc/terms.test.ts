@@ -176,6 +176,7 @@ describe('locks', () => {
     expect(checkAhead({ kind: 'blocks', value: 1 }, 900, 0)).toBe('relative');
   });
   it('no value outside of its kind is a lock', () => {
+    expect(codeOf(() => checkLock({ kind: 'height', value: 900.5 }))).toBe('locktime-kind');
     fc.assert(
       fc.property(fc.constantFrom('height', 'time', 'blocks', 'seconds'), fc.double(), (kind, value) => {
         try {
