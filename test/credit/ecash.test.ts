@@ -6,7 +6,7 @@ import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { floatOf } from '../../src/lib/credit/status.ts';
 import { viewOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { keysetClaim, keysetKind, newWallet, type Keyset } from '../../src/lib/ecash/keyset.ts';
+import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
 import { signBlindly } from '../../src/lib/ecash/promise.ts';
@@ -292,6 +292,27 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     const [, , plain] = await payMessages(both, id, 512n);
     const mixed = await sealedAs(both.payee, plain!, { ecash: accepted!['ecash'] });
     await refused(() => step(both, 'payer', mixed), 'promises-differ', both.payer);
+  });
+
+  it('a true signature for less, or by another keyset, that says so: promises-differ, and the ecash stays awaited', async () => {
+    const both = await parties();
+    const id = await openedMint(both);
+    const [, , signed, accepted] = await lostMessages(both, id, 512n);
+    const { path } = (await keysetsOf(both.payee.home))[0]! as Extract<KeysetRecord, { role: 'mint' }>;
+    const other = await addKeyset(both.payee.home, undefined);
+    const keys = await both.payee.home.keys();
+    const [output] = signed!['ecash'].outputs;
+    for (const [where, change] of [
+      [path, { amount_sat: 256n }],
+      [other.path, { id: other.keyset.id }],
+    ] as const) {
+      const [promise] = signBlindly(keys, where!, [{ ...output, amount_sat: 512n, ...change }]);
+      const said = { ...accepted!['ecash'], promises: [{ ...promise!, amount_sat: Number(promise!.amount_sat) }] };
+      const lie = await sealedAs(both.payee, accepted!, { ecash: said });
+      await refused(() => step(both, 'payer', lie), 'promises-differ', both.payer);
+    }
+    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    expect(sumOf((await step(both, 'payer', accepted!))['token'])).toBe(512n);
   });
 
   it('a forged DLEQ: dleq-invalid, and the ecash stays awaited', async () => {
