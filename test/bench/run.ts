@@ -15,6 +15,7 @@ import { naiveExchange } from './naive.ts';
 import { benchOnions } from './onion.ts';
 import { benchServe } from './serve.ts';
 import { benchStatechain } from './statechain.ts';
+import { benchStore } from './store.ts';
 import { benchWatch } from './watch.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
@@ -106,6 +107,7 @@ results.push(...(await benchServe(run, Math.min(rounds, 10))));
 results.push(...(await benchFleet(run, Math.min(rounds, 10))));
 results.push(...(await benchFigures(run, rounds)));
 results.push(...(await benchWatch()));
+results.push(...(await benchStore(Number(process.env['BENCH_PAYMENTS'] ?? 10_000))));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
 results.push(...(await assetStreams(run, rounds)));
 results.push(...(await benchStatechain(rounds)));

@@ -14,12 +14,13 @@ export interface PruneAt {
   deep?: number;
   dry?: boolean;
   stopped?: () => boolean;
+  pause?: (gone: number) => Promise<void>;
 }
 
 /** One run of it. */
 export function pruneAt(
   { home, chain }: TestParty,
-  { days = 0, seconds = 0, blocks = 0, deep, dry = false, stopped }: PruneAt = {},
+  { days = 0, seconds = 0, blocks = 0, deep, dry = false, ...more }: PruneAt = {},
 ): Promise<Pruned> {
   const tip = chain.tip === 'not-checked' ? chain.tip : chain.tip + blocks;
   const source: FactSource = {
@@ -44,7 +45,7 @@ export function pruneAt(
         ]),
       ),
   };
-  return home.prune({ source, keepDays: days, dry, ...(stopped && { stopped }) });
+  return home.prune({ source, keepDays: days, dry, ...more });
 }
 
 /** All that may go at any time: at once, and years and thousands of blocks later. */
