@@ -8,6 +8,7 @@ import { askFlags } from '../lib/cli/mint-flags.ts';
 import { readPassphrase, readSecretFile } from '../lib/cli/secrets.ts';
 import type { Home } from '../lib/home/home.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
+import { proxiesIn } from '../lib/serve/client.ts';
 import { limitsFrom, serveFlags } from '../lib/serve/flags.ts';
 import { onceStoreAnswers } from '../lib/serve/patience.ts';
 import { workerCommand } from '../lib/serve/pool.ts';
@@ -75,6 +76,7 @@ The first line on stdout says where it listens; each request is a line on stderr
         worker,
         notify,
         begun: () => (begun = true),
+        isProxy: proxiesIn(flags.proxy ?? []),
         keepDays: flags.keep,
         ...limits,
       });

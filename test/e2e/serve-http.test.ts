@@ -343,6 +343,13 @@ describe('where it cannot begin', () => {
         /^serve ended with 2: error\[usage\]: --http: .* \[HOST:\]PORT expected/,
       );
   });
+  it('with a proxy that has no address, or before nothing', async () => {
+    for (const proxy of ['', 'localhost', '10.0.0.1,', '10.0.0.0/33'])
+      expect(await refused(['--http', '0', '--proxy', proxy])).toMatch(
+        /^serve ended with 2: error\[usage\]: --proxy: .* found, an IP address or ADDRESS\/BITS expected/,
+      );
+    expect(await refused(['--stdio', '--proxy', '10.0.0.1'])).toMatch(/^serve ended with 2: error\[usage\]: .*--http/);
+  });
   it('without a node, but for a fixed height on regtest', async () => {
     expect(await refused(['--http', '0'], { SPILLWAY_TIP: '' })).toContain(
       'error[usage]: a node (--chain URL) expected',

@@ -26,7 +26,9 @@ async function served(more: { connections?: number; timeoutMs?: number; queue?: 
   };
   const codes: string[] = [];
   const log = ({ code }: { code: string }) => void codes.push(code);
-  const options = { name: 'http', host: '127.0.0.1', port: 0, paths, advice: '', log, connections, timeoutMs };
+  const address = { host: '127.0.0.1', port: 0 };
+  const isProxy = () => false;
+  const options = { name: 'http', ...address, paths, isProxy, advice: '', log, connections, timeoutMs };
   const listener = await httpListener(options);
   let over = false;
   const run = listener.run().then(() => (over = true));

@@ -2,6 +2,7 @@
 import { PassThrough } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
+import type { Desk } from '../../src/lib/serve/desk.ts';
 import { messagePath, metricsPath } from '../../src/lib/serve/http-paths.ts';
 import { METRICS_TYPE, type Metrics } from '../../src/lib/serve/metrics.ts';
 
@@ -10,10 +11,10 @@ type Headers = Record<string, string>;
 describe('a message', () => {
   const JSON_TYPE = { 'content-type': 'application/json' };
   function asked(headers: Headers, { stopping = false, timeoutMs = 10_000 } = {}) {
-    const desk = vi.fn(async (text: string) => `{"took":${text}}`);
+    const desk = vi.fn<Desk>(async (text) => `{"took":${text}}`);
     const body = Object.assign(new PassThrough(), { headers });
     const path = messagePath({ desk, queue: 2, timeoutMs });
-    return { desk, body, answered: path.answer(body as unknown as IncomingMessage, () => stopping) };
+    return { desk, body, answered: path.answer(body as unknown as IncomingMessage, () => stopping, '192.0.2.7') };
   }
 
   it.each<[string, Headers, string]>([
@@ -38,9 +39,10 @@ describe('a message', () => {
     ['JSON in UTF-8', { 'content-type': 'Application/JSON; charset="UTF-8"' }],
     ['JSON that says that it is not compressed', { ...JSON_TYPE, 'content-encoding': 'identity' }],
   ])('of %s is taken', async (_, headers) => {
-    const { body, answered } = asked(headers);
+    const { desk, body, answered } = asked(headers);
     body.end('[1]');
     expect(await answered).toBe('{"took":[1]}');
+    expect(desk.mock.calls).toEqual([['[1]', 'http', '192.0.2.7']]);
   });
 
   it('that has arrived only once the server stops is not begun', async () => {
@@ -70,6 +72,7 @@ describe('figures', () => {
     return metricsPath({ scrape } as unknown as Metrics, token).answer(
       request as unknown as IncomingMessage,
       () => false,
+      '127.0.0.1',
     );
   };
 
@@ -97,14 +100,14 @@ describe('figures', () => {
     const path = metricsPath({ scrape } as unknown as Metrics, undefined);
     for (const authorization of [undefined, 'Bearer undefined', 'Bearer none', 'Bearer '])
       await expect(
-        path.answer({ headers: { authorization } } as unknown as IncomingMessage, () => false),
+        path.answer({ headers: { authorization } } as unknown as IncomingMessage, () => false, '127.0.0.1'),
       ).rejects.toMatchObject({ code: 'wrong-token' });
     expect(scrape).not.toHaveBeenCalled();
   });
 
   it('are told to whoever reaches a port of their own, but no web page', async () => {
     const path = metricsPath({ scrape } as unknown as Metrics, 'none');
-    const of = (headers: Headers) => path.answer({ headers } as unknown as IncomingMessage, () => false);
+    const of = (headers: Headers) => path.answer({ headers } as unknown as IncomingMessage, () => false, '192.0.2.7');
     expect(await of({})).toEqual({ type: METRICS_TYPE, text: 'figures' });
     await expect(of({ origin: 'http://localhost' })).rejects.toMatchObject({ code: 'from-browser' });
   });

@@ -42,7 +42,7 @@ describe('HTTP', () => {
     let refused = 0;
     const answers = requests.map((one) =>
       path
-        .answer(one, () => false)
+        .answer(one, () => false, 'a')
         .catch((error: Refusal) => {
           expect(error.code).toBe('busy');
           refused += 1;
@@ -63,7 +63,7 @@ describe('HTTP', () => {
       async takes(n: number) {
         const desk = vi.fn(async (text: string) => String(text.length));
         const one = request();
-        const answered = messagePath({ desk, queue: 1, timeoutMs: 10_000 }).answer(one, () => false);
+        const answered = messagePath({ desk, queue: 1, timeoutMs: 10_000 }).answer(one, () => false, 'a');
         // In three parts, the last of one byte.
         for (const part of [n - 100, 99, 1]) one.write(Buffer.alloc(part, 32));
         one.end();
@@ -76,7 +76,7 @@ describe('HTTP', () => {
       async takes(n: number) {
         const desk = vi.fn(async () => '{}');
         const one = request();
-        const answered = messagePath({ desk, queue: 1, timeoutMs: 10_000 }).answer(one, () => false);
+        const answered = messagePath({ desk, queue: 1, timeoutMs: 10_000 }).answer(one, () => false, 'a');
         let over = false;
         const refused = expect(answered.finally(() => (over = true))).rejects.toMatchObject({ code: 'too-large' });
         one.write(Buffer.alloc(n, 32));

@@ -73,8 +73,8 @@ export interface Worked {
   workMs?: number | undefined;
 }
 export type Work = (received: Received) => Promise<Worked>;
-/** The line for a text, a refusal's too. `from`: the way it came, for the log. Never rejects. */
-export type Desk = (text: string, from: string) => Promise<string>;
+/** The line for a text, a refusal's too. `way`: how it came, for the log; `from`: the client's address, where there is one. Never rejects. */
+export type Desk = (text: string, way: string, from?: string) => Promise<string>;
 
 /** `strangers` bounds how fast they can fill the store. */
 export function desk(work: Work, log: Log, strangers?: Rate): Desk {

@@ -2,8 +2,20 @@
 import * as Flags from '@oclif/core/flags';
 import { addressFlag, feerateFlag } from '../cli/flags.ts';
 import { keepBesideFlag } from '../cli/keep.ts';
+import { visible } from '../cli/text.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { readNetwork, type Network } from './client.ts';
 
 const group = 'LISTEN';
+const proxyFlag = Flags.custom<Network>({
+  helpValue: 'ADDRESS[/BITS]',
+  parse: async (input) => {
+    const network = readNetwork(input);
+    if (!network)
+      throw new Refusal('usage', `${JSON.stringify(visible(input, 60))} found, an IP address or ADDRESS/BITS expected`);
+    return network;
+  },
+});
 const count = (summary: string, max: number) =>
   Flags.integer({ summary, helpValue: 'N', min: 1, max, helpGroup: 'LIMIT' });
 
@@ -46,6 +58,14 @@ export const serveFlags = {
   jobs: count('Worker processes that sign (default: none, this process signs)', 64),
   queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
   connections: count('HTTP: connections at once; more are closed (default 256)', 10_000),
+  proxy: proxyFlag({
+    summary:
+      "HTTP: proxy whose X-Forwarded-For says a client's address, or a network of them (10.0.0.0/8); anyone else's is ignored",
+    multiple: true,
+    delimiter: ',',
+    dependsOn: ['http'],
+    helpGroup: 'LIMIT',
+  }),
   timeout: count('HTTP: seconds that a request may take to arrive (default 10)', 3_600),
   offers: count('Offers to strangers who ask for one, a minute; more get 503 (default 60)', 100_000),
   keep: keepBesideFlag({ helpGroup: 'LIMIT' }),

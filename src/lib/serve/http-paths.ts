@@ -40,7 +40,7 @@ export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
   return {
     methods: ['POST'],
     messages: true,
-    async answer(request, isStopping) {
+    async answer(request, isStopping, from) {
       const refusal = refusalOf(request.headers);
       if (isFull(arriving)) throw generic('busy');
       arriving += 1;
@@ -51,7 +51,7 @@ export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
       if (isFull(running)) throw generic('busy');
       running += 1;
       try {
-        return await desk(utf8(body), 'http');
+        return await desk(utf8(body), 'http', from);
       } finally {
         running -= 1;
       }

@@ -8,9 +8,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { note } from '../cli/output.ts';
 import { generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { clientOf, type IsProxy } from './client.ts';
 import { connectionsOf } from './connections.ts';
 import { codeOf, errorLine, failureIn, type Log } from './desk.ts';
-
 import type { Listener } from './listener.ts';
 
 export interface Address {
@@ -27,14 +27,16 @@ export interface Path {
   methods: readonly string[];
   /** The path of messages, which are counted and logged where they are answered. */
   messages?: true;
-  /** A line of JSON, or a page. @throws Refusal */
-  answer(request: IncomingMessage, isStopping: () => boolean): Promise<string | Page>;
+  /** A line of JSON, or a page. `from`: the client's address (`client.ts`). @throws Refusal */
+  answer(request: IncomingMessage, isStopping: () => boolean, from: string): Promise<string | Page>;
 }
 export type Paths = Readonly<Record<string, Path>>;
 export interface HttpOptions extends Address {
   /** Its name in the first line on stdout. */
   name: string;
   paths: Paths;
+  /** Whose X-Forwarded-For is believed. */
+  isProxy: IsProxy;
   /** What to mind where other machines can reach it. */
   advice: string;
   log: Log;
@@ -92,7 +94,9 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
       let said: string | Page;
       let logged = false;
       try {
-        said = await checked(request, path, paths).answer(request, () => stopping);
+        const { remoteAddress } = request.socket;
+        const from = clientOf(remoteAddress, request.headers['x-forwarded-for'], options.isProxy);
+        said = await checked(request, path, paths).answer(request, () => stopping, from);
         logged = path?.messages === true;
       } catch (error) {
         said = errorLine(error);

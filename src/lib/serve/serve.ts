@@ -12,6 +12,7 @@ import { notifyPaid } from '../cli/notify.ts';
 import { note } from '../cli/output.ts';
 import { cdkListener, type CdkOptions } from './cdk.ts';
 import { cdkLine } from './cdk-log.ts';
+import type { IsProxy } from './client.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
 import { httpListener, type Address } from './http.ts';
 import { healthPath, messagePath, metricsPath } from './http-paths.ts';
@@ -49,6 +50,8 @@ export interface ServeOptions {
   /** Messages of strangers a minute. */
   offers: number;
   timeoutMs: number;
+  /** Whose X-Forwarded-For is believed. */
+  isProxy: IsProxy;
   /** It prunes by itself, and keeps so many days; undefined: it does not. */
   keepDays: number | undefined;
 }

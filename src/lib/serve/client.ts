@@ -1,0 +1,72 @@
+/**
+ * Whose address a request has: that of its socket, or, where a named proxy (`--proxy`) brought it, what the proxy says.
+ *
+ * Anyone can write X-Forwarded-For, so it is read from its end, where the proxies wrote: the last address in it that is not
+ * itself a named proxy is the client's, and nothing in front of it is believed. Where that word is no address, or there is
+ * none, the request counts as the proxy's own. `Forwarded` (RFC 7239) is never read. Not here: what an address may do.
+ */
+import { BlockList, isIP, SocketAddress } from 'node:net';
+
+/** Addresses that begin with the same bits. */
+export interface Network {
+  address: string;
+  family: 'ipv4' | 'ipv6';
+  /** How many bits. */
+  prefix: number;
+}
+export type IsProxy = (address: string) => boolean;
+
+const BITS = { ipv4: 32, ipv6: 128 } as const;
+/** Of a socket that was reset before its address could be asked for: all of them are one client. */
+const GONE = 'gone';
+
+/** An address, or a network as `ADDRESS/BITS`; undefined for any other text. */
+export function readNetwork(text: string): Network | undefined {
+  const [, host = '', bits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = familyOf(host);
+  if (family === undefined) return undefined;
+  const prefix = bits === undefined ? BITS[family] : Number(bits);
+  return prefix <= BITS[family] ? { address: host, family, prefix } : undefined;
+}
+
+export function proxiesIn(networks: readonly Network[]): IsProxy {
+  const list = new BlockList();
+  for (const { address, prefix, family } of networks) list.addSubnet(address, prefix, family);
+  return (address) => list.check(address, familyOf(address));
+}
+
+/**
+ * The client's address, in one form for each. Never throws, whatever the header holds.
+ * @param remote the address of the socket, if it still has one
+ * @param forwarded X-Forwarded-For
+ */
+export function clientOf(
+  remote: string | undefined,
+  forwarded: string | readonly string[] | undefined,
+  isProxy: IsProxy,
+): string {
+  const peer = addressIn(remote ?? '');
+  if (peer === undefined) return GONE;
+  if (!isProxy(peer)) return peer;
+  const words = String(forwarded ?? '').split(',');
+  return words.map(addressIn).findLast((address) => address === undefined || !isProxy(address)) ?? peer;
+}
+
+/** By what clients share a budget: an IPv4 address, or the /64 of an IPv6 address, of which one customer has all. */
+export function budgetOf(client: string): string {
+  if (familyOf(client) !== 'ipv6') return client;
+  const [head = '', tail = ''] = client.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`;
+}
+
+const familyOf = (address: string): 'ipv4' | 'ipv6' | undefined => (({ 4: 'ipv4', 6: 'ipv6' }) as const)[isIP(address)];
+
+/** As proxies write it: some with the port, or IPv6 in brackets. An IPv4 address is always one of four numbers. */
+function addressIn(word: string): string | undefined {
+  const [, bracketed, dotted] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(word.trim()) ?? [];
+  const address = bracketed ?? dotted ?? word.trim();
+  const family = familyOf(address);
+  if (family === undefined) return undefined;
+  return new SocketAddress({ address, family }).address.replace(/^::ffff:(?=\d+\.)/, '');
+}
