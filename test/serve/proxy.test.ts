@@ -1,4 +1,5 @@
 /** A server behind nginx and Caddy, as the README sets them up: what they pass, what they do not, and what their restart costs. */
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -82,13 +83,12 @@ function scenes(kind: Kind, seed: number): void {
   });
   beforeEach(() => {
     gate.resolve();
-    from.length = looks.length = 0;
-    reached.length = 0;
+    from.length = looks.length = reached.length = 0;
   });
   const asked = async (): Promise<string> => (await both.payer.run(openCredit, { input: { as: 'payer' } })).text;
   const stepOf = (text: string): unknown => JSON.parse(text).step ?? JSON.parse(text).error.code;
 
-  it('takes an opening, message by message over one connection, from the address of its client', async () => {
+  it('takes an opening, message by message, from the address of its client', async () => {
     const client = { localAddress: '127.0.0.2' };
     const offered = await proxy.post(await asked(), {}, client);
     expect([offered.status, stepOf(offered.text)]).toEqual([200, 'offered']);
@@ -100,7 +100,12 @@ function scenes(kind: Kind, seed: number): void {
     const ready = await both.payer.run(openCredit, { on: accepted.text });
     expect(ready.message['step']).toBe('ready');
     expect(await both.payee.record(ready.message['contract'].id)).toBeDefined();
-    expect([from, new Set(reached).size]).toEqual([['127.0.0.2', '127.0.0.2'], 1]);
+    expect(from).toEqual(['127.0.0.2', '127.0.0.2']);
+  });
+
+  it('is asked over one connection by clients who come one after the other', async () => {
+    for (let i = 0; i < 3; i++) await proxy.post('{}');
+    expect([reached.length, new Set(reached).size]).toEqual([3, 1]);
   });
 
   it('hears nothing of the addresses that a client writes', async () => {
@@ -109,8 +114,10 @@ function scenes(kind: Kind, seed: number): void {
       forwarded: 'for=198.51.100.1',
       'x-real-ip': '198.51.100.1',
     };
-    expect((await proxy.post(await asked(), said, { localAddress: '127.0.0.3' })).status).toBe(200);
-    expect(from).toEqual(['127.0.0.3']);
+    // The second comes from where the proxy is, whose word would be believed.
+    for (const localAddress of ['127.0.0.3', '127.0.0.1'])
+      expect((await proxy.post(await asked(), said, { localAddress })).status).toBe(200);
+    expect(from).toEqual(['127.0.0.3', '127.0.0.1']);
   });
 
   it('refuses through it in its own words, with its own headers', async () => {
@@ -136,7 +143,7 @@ function scenes(kind: Kind, seed: number): void {
     const larger: [string, Record<string, string>][] = [
       [`${most} `, { 'content-length': String(MESSAGE_LIMIT + 1) }],
       [`${most} `, { 'transfer-encoding': 'chunked' }],
-      [most.repeat(20), { 'transfer-encoding': 'chunked' }],
+      [most.repeat(7), { 'transfer-encoding': 'chunked' }],
     ];
     for (const [text, headers] of larger) {
       const refused = await proxy.post(text, headers);
@@ -149,6 +156,7 @@ function scenes(kind: Kind, seed: number): void {
   it.runIf(kind.holdsBodies)('gets a message only once it is whole', async () => {
     const text = await asked();
     const slow = proxy.connect();
+    await once(slow, 'secureConnect');
     const head = ['POST / HTTP/1.1', 'host: mint.example', 'content-type: application/json', 'connection: close'];
     slow.write(`${head.join('\r\n')}\r\ncontent-length: ${text.length}\r\n\r\n${text.slice(0, -1)}`);
     expect((await proxy.post(await asked())).status).toBe(200);
