@@ -102,6 +102,11 @@ describe('README', () => {
     240_000,
   );
 
+  it('shows the configurations of proxies that the tests run', () => {
+    const fixture = (name: string): string => readFileSync(join(ROOT, 'fixtures/proxy', name), 'utf8');
+    expect([blocks('nginx'), blocks('caddyfile')]).toEqual([[fixture('nginx.conf')], [fixture('Caddyfile')]]);
+  });
+
   it('lists every command with its summary', () => {
     const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
       commands: Record<string, { summary: string }>;

@@ -20,7 +20,7 @@ export default class Serve extends BaseCommand {
 The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, GET /healthz, and GET /metrics for Prometheus: with --metrics at an address of its own, or with --metrics-token-file to whoever shows the token. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`;
   static override examples = [
     "A mint behind HTTP, and a customer's signed update\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 &\ncurl -s --json @signed.json http://127.0.0.1:8090/ | jq .paid_sat",
-    'Figures at an address of their own, behind a proxy for the messages\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 --metrics 9464 &\ncurl -s http://127.0.0.1:9464/metrics | grep -E "^spillway_(next_deadline_blocks|chain_up)"',
+    'Behind a proxy with TLS on this machine, the figures at an address of their own\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 --metrics 9464 --proxy 127.0.0.1 &\ncurl -s http://127.0.0.1:9464/metrics | grep -E "^spillway_(next_deadline_blocks|chain_up)"',
     'A pipe in place of a network: a line in, a line out\nssh mint spillway serve --home mint --stdio --jobs 2 < signed.ndjson | tail -n +2 > accepted.ndjson',
   ];
   static override flags = {

@@ -114,7 +114,7 @@ async function listenersOf(
         '/healthz': healthPath(health),
         ...(!apart && { '/metrics': metricsPath(metrics, token) }),
       };
-      const advice = 'put a proxy with TLS in front';
+      const advice = 'put a proxy with TLS in front, and name it by --proxy';
       begun.push(await httpListener({ ...limits, ...http, name: 'http', paths, log, advice }));
     }
     if (apart && metrics) {
