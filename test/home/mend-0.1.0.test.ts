@@ -5,13 +5,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { mend, strike } from '../../src/lib/cli/mend.ts';
 import { restoreRefunds } from '../../src/lib/cli/refunds.ts';
 import { coinClaim, idClaim } from '../../src/lib/protocol/claims.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
+import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { paidUpTo, raisedBy } from '../../src/lib/credit/owed.ts';
 import { creditKind, settledAs, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { spillway } from '../cli/run.ts';
 import { asItself, oldHomes, unpack } from '../support/old-homes.ts';
-import { opened, pair, rollMessages } from '../support/credit.ts';
+import { opened, ownCoin, pair, rollMessages } from '../support/credit.ts';
 import { leftoverOf } from '../../src/lib/mint/leftovers.ts';
 import { tabKind } from '../../src/lib/mint/records.ts';
 import { refused } from '../credit/helpers.ts';
@@ -190,6 +192,31 @@ describe('reconcile --mend', () => {
       }),
     );
     expect(await owed()).toMatchObject({ owedSat: 5_700n, struckSat: 5_000n });
+  });
+
+  it('34: strikes nothing off in a home that was restored, whose journal may know of more', async () => {
+    const named = await open('wrong-mint');
+    const id = named('reverse, one invoice owed twice');
+    await party.lose(await party.backUp());
+    expect(party.home.restored).toBe(true);
+    await refused(() => strike(party.home, id, 5_000n), 'home-restored', party);
+  });
+
+  it('34: strikes nothing off a contract over which this home can owe nothing', async () => {
+    const both = await pair(250);
+    try {
+      const { payer, payee } = both;
+      await opened(both);
+      const offered = await payee.run(openCredit, { input: { as: 'payee', policy: defaultPolicy('regtest') } });
+      const utxo = [await ownCoin(payer, 1_300_000n)];
+      const input = { utxo, amount: 1_200_000n, expires: { blocks: 4_320 } };
+      await payer.run(openCredit, { on: offered.message, input });
+      const states = new Map((await payer.home.store.list('credit')).map(({ state, name }) => [state, name]));
+      expect([...states.keys()].sort()).toEqual(['open', 'proposed']);
+      for (const id of states.values()) await refused(() => strike(payer.home, id, 1n), 'unknown-contract', payer);
+    } finally {
+      both.close();
+    }
   });
 
   it('32: names, to the customer, the contract that ended over what waits for a quote', async () => {
