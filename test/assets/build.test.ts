@@ -173,6 +173,22 @@ describe('transfer', () => {
   it('takes only as many coins of the asset as it needs', () => {
     expect(transfer(10n).inputs.filter(({ txid }) => txid === issued.txid).length).toBeLessThan(3);
   });
+  it.each([
+    // 60 and 40 units are there.
+    [59n, 1, [59n, 1n]],
+    [60n, 1, [60n]],
+    [61n, 2, [61n, 39n]],
+    [99n, 2, [99n, 1n]],
+    [100n, 2, [100n]],
+  ])('of %i units spends %i coins with units, and gives back what is over', (units, spent, given) => {
+    const built = transfer(units);
+    const carrying = built.inputs.filter(({ txid, vout }) => txid === issued.txid && vout < 2);
+    const { outputs } = decode(built);
+    expect([carrying.length, outputs.length]).toEqual([spent, given.length + 2]);
+    expect(outputs.slice(1, -1).map((o: any) => [o.asset_hash160, o.quantity])).toEqual(
+      given.map((quantity) => [asset, String(quantity)]),
+    );
+  });
   it('burns only if told to, and says what', () => {
     const burnt = transfer(70n, { burn: true });
     expect(burnt.destroyed).toMatchObject([{ quantity: '30' }]);

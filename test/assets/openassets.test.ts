@@ -276,6 +276,18 @@ describe('colouring', () => {
     expect(document.destroyed).toMatchObject([{ quantity: '60' }]);
     expect(document.outputs.map((o: any) => o.quantity)).toEqual(['0', '0', '0', '40']);
   });
+  it.each([
+    // The marker that holds, one of an unknown version, and what is none: in the order of the outputs.
+    [['4f410200', '4f4101000000'], [0], ['earlier-marker-rejected']],
+    [['4f4101000000', '4f410200'], [1], []],
+    [['00', '4f4101000000'], [0], []],
+  ])('of %j those before the marker are warned of that were meant as one', (payloads, rejected, warnings) => {
+    const outputs = payloads.map((payload) => ({ sat: 0n, script: returning(hex(payload)) }));
+    const tx = makeTx([{ txid: 'aa'.repeat(32), vout: 0 }], outputs);
+    const document: any = new OpenAssets({ network: 'mainnet', parents: new Parents() }).decode(tx);
+    expect(document.rejected_markers.map(({ vout }: { vout: number }) => vout)).toEqual(rejected);
+    expect(document.warnings).toEqual(warnings);
+  });
   it('a second marker that is valid is an ordinary output', () => {
     const second = returning(writeMarker({ quantities: [1n], metadata: hex('') }));
     const { tx, parents } = coloured([[100n, 9800n]], { quantities: [100n, 9800n] }, [second, P2PKH]);
