@@ -299,23 +299,29 @@ describe('consent', () => {
     expect(await both.payer.state()).toEqual(before);
   });
 
-  it('a question that a lost race changes is not asked again: concurrent', async () => {
+  it.each([
+    // What another run signs while the question over 2100 sat stands: then one from another amount, or nothing more to pay.
+    [1_000n, 'stale-update'],
+    [2_100n, 'concurrent'],
+    [4_000n, 'concurrent'],
+  ])('a question that a lost race (%i sat) changes is not asked again: %s', async (meanwhile, code) => {
     const id = await opened(both);
-    const [one, two] = [await ask(id, 1_000n), await ask(id, 2_100n)];
+    const [one, two] = [await ask(id, meanwhile), await ask(id, 2_100n)];
     const ports = both.payer.ports();
     let asked = 0;
+    let other: unknown;
     const prompt = {
       agree: async () => {
         asked += 1;
-        // While the question stands, another run signs the smaller one: less would grow now.
-        if (asked === 1) await both.payer.run(signUpdate, { on: one, amount: 1_000n });
+        if (asked === 1) await both.payer.run(signUpdate, { on: one, amount: meanwhile });
+        other = await both.payer.state();
       },
       settled: () => {},
     };
-    const end = await codeOf(play(signUpdate, { json: two, input: {}, merged: [] }, { ...ports, prompt }));
-    expect(['concurrent', 'stale-update']).toContain(end);
+    expect(await codeOf(play(signUpdate, { json: two, input: {}, merged: [] }, { ...ports, prompt }))).toBe(code);
     expect(asked).toBe(1);
-    expect(((await both.payer.record(id)) as PayerCredit).signedMaxSat).toBe(1_000n);
+    expect(((await both.payer.record(id)) as PayerCredit).signedMaxSat).toBe(meanwhile);
+    expect(await both.payer.state()).toEqual(other);
   });
 
   it('--max counts what was committed, not what was refused', async () => {

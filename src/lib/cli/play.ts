@@ -57,7 +57,7 @@ export async function play<M extends Step, Rs extends Records, I extends object>
     key,
     ports,
     (reply) => repeat(action, reply, line, ports),
-    (attempt) => once(action, message, line, ports, key, agreed, attempt),
+    () => once(action, message, line, ports, key, agreed),
   );
 }
 
@@ -113,7 +113,7 @@ export async function playAgain(action: Action<any, any, any>, over: Claim, port
   return sayAgain(reply, ports);
 }
 
-/** One attempt; undefined where another run was faster. */
+/** One attempt; undefined where another run was faster. `agreed`: in earlier attempts of this run. */
 async function once<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   message: M | null,
@@ -121,7 +121,6 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   ports: Ports,
   key: string | null,
   agreed: Set<string>,
-  attempt: number,
 ): Promise<Printed | undefined> {
   const loaded = await load(action, message, line, ports);
   const { seen, hand } = await handed(action, message, line, loaded, ports);
@@ -140,7 +139,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   if (line.merged.length > 0) await checkMerged(line.merged, message, out);
   if (out.consent && !agreed.has(digest(out.consent))) {
     // A question is asked once a run: if a lost race changed it, somebody else has to decide again.
-    if (attempt > 1 && agreed.size > 0)
+    if (agreed.size > 0)
       throw new Refusal('concurrent', 'another run changed what there is to agree to', { hint: 'run it again' });
     await ports.prompt.agree(out.consent);
     agreed.add(digest(out.consent));

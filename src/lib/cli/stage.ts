@@ -165,13 +165,13 @@ export const answered = (
   key: string | null,
   ports: Ports,
   again: (reply: Reply) => Promise<Printed>,
-  attempt: (number: number) => Promise<Printed | undefined>,
+  attempt: () => Promise<Printed | undefined>,
 ): Promise<Printed> =>
   untilWon(async (number) => {
     const kept = async () => (key === null ? undefined : ports.store.reply(key));
     const reply = await kept();
     if (reply) return again(reply);
-    return attempt(number).catch(async (error: unknown) => {
+    return attempt().catch(async (error: unknown) => {
       if (!(error instanceof Refusal)) throw error;
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
       const taken = await kept();
