@@ -5,11 +5,13 @@ import { factSource } from '../../src/lib/chain/source.ts';
 import { homePost } from '../../src/lib/cli/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
+import type { Watched } from '../../src/lib/credit/watch.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
-import { parties, payeeOf, tip } from '../credit/helpers.ts';
+import { parties, payeeOf, refused, tip } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
 import { opened, payMessages } from '../support/credit.ts';
+import type { TestParty } from '../support/party.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 const DEADLINE = 5_176;
@@ -50,6 +52,19 @@ async function scene(paid: number, { unpaid = 0, index = true, more = {} as Answ
   };
   return { both, ids, chain, asked, events, looked };
 }
+
+it('only a contract is frozen that has an exit for this party', async () => {
+  const both = await parties();
+  const [paid, unpaid] = [await opened(both), await opened(both)];
+  await payMessages(both, paid, 50_000n);
+  const freeze = (party: TestParty, id: string) => homePost(party.home, party.ports(), id).freeze({ id } as Watched);
+  await refused(() => freeze(both.payee, 'ab'.repeat(32)), 'unknown-contract', both.payee);
+  await refused(() => freeze(both.payer, paid), 'not-your-turn', both.payer);
+  await refused(() => freeze(both.payee, unpaid), 'bug', both.payee);
+  const { exit } = await payeeOf(both, paid);
+  expect(await freeze(both.payee, paid)).toMatchObject({ by: 'exit', hex: exit });
+  expect(await payeeOf(both, paid)).toMatchObject({ state: 'exiting' });
+});
 
 describe('at the deadline', () => {
   it('an exit goes out that cannot be frozen, and it is said why', async () => {

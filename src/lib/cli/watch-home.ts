@@ -5,6 +5,7 @@ import {
   exitingAs,
   isFunded,
   mayLapse,
+  must,
   rollingOf,
   settledAs,
   type Credit,
@@ -124,14 +125,14 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       return { listed: listed(), bad: [] };
     },
     async freeze({ id }) {
-      const { own } = await change(store, { contract: creditKind }, byId(id), ({ contract }) => {
-        const c = contract as Credit | undefined;
-        if (!c || !isFunded(c) || c.role !== 'payee')
-          throw new Refusal('wrong-state', `contract ${id} is '${c?.state}' in this home by now`);
-        return { writes: { contract: exitingAs(c) }, result: watchedOf(c, undefined) };
+      return change(store, { contract: creditKind }, byId(id), ({ contract }) => {
+        const any = contract as Credit | undefined;
+        const c = must(any, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        const { own } = watchedOf(c, undefined);
+        // Only an exit falls due here, and a payee that has one never loses it.
+        if (!own) throw new Refusal('bug', `contract ${id} is due, and has no exit`);
+        return { writes: { contract: exitingAs(c) }, result: own };
       });
-      if (!own) throw new Refusal('nothing-to-print', `nothing was paid over contract ${id}`);
-      return own;
     },
     async withChild(_, { hex, fee }, feeSat) {
       const stuck = { network: home.network, hex, feeSat: fee };
