@@ -1,8 +1,10 @@
 /** What a run is given beside its input: parents of transactions, exports of several contracts, lines of a stream. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import DecodeOpenassets from '../../src/commands/decode-openassets.ts';
+import OnionRoute from '../../src/commands/onion-route.ts';
+import { portsOf } from '../../src/lib/cli/contract.ts';
 import { parentSource } from '../../src/lib/cli/parents.ts';
 import { readBundle } from '../../src/lib/cli/watch-bundle.ts';
 import { ownCoins } from '../../src/lib/cli/wallet.ts';
@@ -50,6 +52,44 @@ describe('parents', () => {
     writeFileSync(join(folder, `${txid}.hex`), `${HEX}\n`);
     expect(shared.get(txid)).toBeDefined();
   });
+});
+
+it.each([
+  ['binary', (psbt: Buffer) => psbt],
+  ['base64', (psbt: Buffer) => psbt.toString('base64')],
+  ['hex', (psbt: Buffer) => psbt.toString('hex')],
+  ['base64 behind white space', (psbt: Buffer) => ` \n\u00a0${psbt.toString('base64')}`],
+  ['hex behind white space', (psbt: Buffer) => `${' '.repeat(300)}${psbt.toString('hex')}`],
+] as const)('a command that reads one JSON document takes no PSBT for it: %s', async (_, form) => {
+  const psbt = Buffer.from('70736274ff01000a0200000000000000000000', 'hex');
+  writeFileSync(join(dir, 'psbt'), Buffer.from(form(psbt) as string, 'latin1'));
+  expect(await command(OnionRoute, [join(dir, 'psbt')])).toMatchObject({
+    code: 'malformed',
+    message: expect.stringMatching(/^".*" found, a JSON document expected$/) as string,
+    stdout: '',
+  });
+});
+
+it.each([
+  // SPILLWAY_NOW, and the time of day that follows, where it is no real one.
+  ['1', 1],
+  ['0', undefined],
+  ['-1', undefined],
+  ['', undefined],
+  ['noon', undefined],
+])('a run whose randomness can be repeated takes %j for its time of day', async (given, expected) => {
+  const party = await TestParty.make();
+  const nowOf = async (flags: object) => {
+    const { source } = await portsOf(party.home, flags, []);
+    return (await source.facts({ now: true })).facts.now;
+  };
+  vi.stubEnv('SPILLWAY_NOW', given);
+  vi.spyOn(Date, 'now').mockReturnValue(1_900_000_000_999);
+  expect(await nowOf({ 'insecure-seed': '07'.repeat(32) })).toBe(expected ?? 1_900_000_000);
+  expect(await nowOf({})).toBe(1_900_000_000);
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  party.close();
 });
 
 it('a batch answers a line that is no UTF-8 with its refusal, and goes on', async () => {

@@ -79,6 +79,7 @@ async function document(file: string | undefined, raw: Run['raw'], limit: number
   if (/^[^{[\u0080-\u00ff]/.test(text))
     throw new Refusal('malformed', `${JSON.stringify(visible(text.slice(0, 16)))} found, a JSON document expected`);
   const input = sniff(bytes);
-  if (input.form !== 'json') throw new Refusal('malformed', 'a PSBT found, a JSON document expected');
+  // A PSBT begins with a letter or a digit in each of its forms.
+  if (input.form !== 'json') throw new Refusal('bug', 'a PSBT passed for the start of a JSON document');
   return parseJson(input.text);
 }
