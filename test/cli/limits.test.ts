@@ -1,11 +1,18 @@
 /** The limits of what comes into commands beside their messages: copies, secrets, answers of programs, numbers in flags. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import DecodeOpenassets from '../../src/commands/decode-openassets.ts';
+import { decodeMarker } from '../../src/lib/assets/openassets/decode.ts';
+import { writeMarker } from '../../src/lib/assets/openassets/marker.ts';
+import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { BATCH_LIMITS } from '../../src/lib/cli/decoding.ts';
+import { outlet, OUTLET_LIMITS } from '../../src/lib/cli/outlet.ts';
 import { askProgram, PROGRAM_LIMITS } from '../../src/lib/cli/outside.ts';
 import { KEEP_LIMITS, keepFlag } from '../../src/lib/cli/keep.ts';
 import { COPY_LIMITS, readRefunds } from '../../src/lib/cli/refunds.ts';
 import { readPassphrase, SECRET_FILE_LIMITS } from '../../src/lib/cli/secrets.ts';
+import { command } from '../support/command.ts';
 import { limits } from '../support/limits.ts';
 import { freshDir, ROOT } from './run.ts';
 
@@ -44,6 +51,52 @@ describe('programs', () => {
           'x'.repeat(n - 4),
         ]),
       above: 'outside-failed',
+    },
+  });
+});
+
+describe('what is printed', () => {
+  /** A marker whose answer in a batch has so many characters. */
+  function markerOf(characters: number): string {
+    // Of three characters a byte of the metadata is shown in hex and as text; what is left over are digits of a quantity.
+    const made = (digits: number, size: number) =>
+      writeMarker({ quantities: [10n ** BigInt(digits - 1)], metadata: new Uint8Array(size).fill(0x78) });
+    const answered = (payload: Uint8Array) => JSON.stringify(decodeMarker(payload)).length + 1;
+    const spare = characters - answered(made(1, 1));
+    const payload = made(1 + (spare % 3), 1 + Math.floor(spare / 3));
+    expect(answered(payload)).toBe(characters);
+    return bytesToHex(payload);
+  }
+  limits(BATCH_LIMITS, {
+    held: {
+      /** Are they written together with the next? */
+      async takes(n: number) {
+        const file = join(freshDir(), 'lines');
+        writeFileSync(file, [markerOf(n), markerOf(300)].map((marker) => `{"marker":"${marker}"}\n`).join(''));
+        const { stdout, writes } = await command(DecodeOpenassets, ['--batch', file]);
+        expect(stdout).toHaveLength(n + 300);
+        return writes === 1;
+      },
+      above: 'not taken',
+    },
+  });
+  limits(OUTLET_LIMITS, {
+    waiting: {
+      async takes(n: number) {
+        const spies = [
+          vi.spyOn(process.stdout, 'writableLength', 'get').mockReturnValue(n),
+          vi.spyOn(process.stdout, 'write').mockImplementation((_, done?: unknown) => ((done as () => void)(), true)),
+        ] as const;
+        const out = outlet(() => {});
+        await out.print('one');
+        const written = spies[1].mock.calls.map(([text]) => text);
+        out.close();
+        spies.forEach((spy) => spy.mockRestore());
+        const lost = out.lost();
+        expect(written).toEqual(lost ? [] : ['one\n']);
+        if (lost) throw lost;
+      },
+      above: 'cannot-write',
     },
   });
 });

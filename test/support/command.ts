@@ -14,15 +14,18 @@ export interface Ended {
   exit: number;
   stdout: string;
   stderr: string;
+  /** How often something was written to stdout. */
+  writes: number;
 }
 
 const CONFIG = { bin: 'spillway', runHook: async () => ({ successes: [], failures: [] }) } as unknown as Config;
 
 export async function command(Command: Made, argv: readonly string[]): Promise<Ended> {
-  const said = { stdout: '', stderr: '' };
+  const said = { stdout: '', stderr: '', writes: 0 };
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     vi.spyOn(process[name], 'write').mockImplementation((text, done?: unknown) => {
       said[name] += String(text);
+      if (name === 'stdout') said.writes += 1;
       (done as (() => void) | undefined)?.();
       return true;
     }),

@@ -10,6 +10,7 @@ import type { Parents } from '../assets/trace.ts';
 import type { Tx } from '../assets/transaction.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { BaseCommand } from './base.ts';
 import { errorObject, failureOf } from './errors.ts';
 import type { Exit } from './exits.ts';
@@ -175,8 +176,10 @@ function answerAside(json: Json, asides: Asides): object | undefined {
   return undefined;
 }
 
-/** As many characters as one write takes, where a piece of the input has more answers. */
-const CHUNK = 65_536;
+export const BATCH_LIMITS = {
+  /** Answers that wait for the next to the same piece of the input: more are written at once. */
+  held: { unit: 'characters', most: 65_536 },
+} satisfies Limits;
 
 async function batch(
   from: AsyncIterable<Uint8Array>,
@@ -226,7 +229,7 @@ async function batch(
         held += `${printJson(errorObject(failure))}\n`;
         first ??= failure.exit;
       }
-      if (fetch || held.length > CHUNK) await flush();
+      if (fetch || !allows(BATCH_LIMITS.held, held.length)) await flush();
     }
     await flush();
   }

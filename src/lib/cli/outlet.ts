@@ -3,6 +3,7 @@
  * hold up nothing. What could not be told is said in the end. Not here: what a run prints once (`output.ts`); stderr, whose
  * loss ends no command (`bin/run.js`).
  */
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export interface Outlet {
@@ -14,8 +15,10 @@ export interface Outlet {
 }
 
 const PATIENCE_MS = 1_000;
-/** More than this waits for no reader. */
-const MOST_WAITING = 16_000_000;
+export const OUTLET_LIMITS = {
+  /** What waits for a reader; more is lost. */
+  waiting: { unit: 'bytes', most: 16_000_000 },
+} satisfies Limits;
 
 /** @param onLost is told of the first loss */
 export function outlet(onLost: (why: Refusal) => void): Outlet {
@@ -34,7 +37,7 @@ export function outlet(onLost: (why: Refusal) => void): Outlet {
   return {
     print: (text) =>
       new Promise((done) => {
-        if (stdout.writableLength > MOST_WAITING) return (lose('nobody reads it'), done());
+        if (!allows(OUTLET_LIMITS.waiting, stdout.writableLength)) return (lose('nobody reads it'), done());
         const timer = waiting > 0 ? done() : setTimeout(done, PATIENCE_MS);
         waiting += 1;
         stdout.write(`${text}\n`, (error) => {
