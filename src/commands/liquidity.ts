@@ -19,7 +19,7 @@ const { 'max-blocks': max, 'min-blocks': min, margin, freeze } = policyFlags;
 
 export default class Liquidity extends BaseCommand {
   static override summary = 'What this home holds, owes and could settle now, and when it falls due';
-  static override description = `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two. What was paid over contracts whose coin is spent is pending, settled or lost, by what the chain did; the exit code is 3 where something is lost.`;
+  static override description = `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two. A contract that nobody has funded, as far as watch, serve or a payment has seen, counts in no sum. What was paid over contracts whose coin is spent is pending, settled or lost, by what the chain did; the exit code is 3 where something is lost.`;
   static override examples = [
     'What is held and what is owed\nspillway liquidity --home mint | jq "{holds_sat, pending_sat, lost_sat, issued_sat}"',
     'Ten more contracts, at most three exits a day\nspillway liquidity --home mint --plan 3 --new 10 --feerate 50 | jq ".plan.new[].expiry"',

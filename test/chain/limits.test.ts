@@ -1,6 +1,7 @@
 /** The limits of what a node is believed, how much of an answer is read, and how far back. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { JsonRpc, NODE_LIMITS } from '../../src/lib/chain/json-rpc.ts';
+import { MINED_LIMITS, minedSince } from '../../src/lib/chain/mined.ts';
 import { RECENT_LIMITS, recentBlocks } from '../../src/lib/chain/recent.ts';
 import type { Rpc } from '../../src/lib/chain/rpc.ts';
 import { CHAIN_LIMITS, factSource } from '../../src/lib/chain/source.ts';
@@ -28,6 +29,18 @@ describe('a node', () => {
       // What is below is paid as the least.
       below: 'not taken',
       above: 'fee-too-high',
+    },
+  });
+  limits(MINED_LIMITS, {
+    blocks: {
+      async takes(n: number) {
+        const rpc = {
+          blockchainInfo: async () => ({ bestBlock: '1' }),
+          block: async (hash: string) => ({ txids: [], previous: String(Number(hash) + 1) }),
+        } as unknown as Rpc;
+        return (await minedSince(rpc, String(n + 1))).txids !== undefined;
+      },
+      above: 'not taken',
     },
   });
   limits(RECENT_LIMITS, {

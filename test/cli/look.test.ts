@@ -26,7 +26,7 @@ async function scene(count: number) {
   const all = [pattern];
   for (let i = 0; i < count; i += 1) {
     const expiry = pattern.terms.expiry + 7 * (count - i);
-    all.push(many(pattern, { expiry, paidSat: i % 3 === 0 ? 0n : BigInt(1_000 + i) }));
+    all.push({ ...many(pattern, { expiry, paidSat: i % 3 === 0 ? 0n : BigInt(1_000 + i) }), funded: true });
   }
   const writes = all.slice(1).map((c) => writeOf(creditKind, c, null, 0));
   expect(await both.payee.home.store.commit(plainCommit({ reads: [], writes }))).toBe(true);

@@ -21,8 +21,11 @@ describe('the sums', () => {
     const [a, b, c] = [await opened(both), await opened(both, { blocks: 9_000 }), await opened(both)];
     await payMessages(both, a, 50_000n);
     await payMessages(both, b, 70_000n);
-    const payee = [await payeeOf(both, a), await payeeOf(both, b), await payeeOf(both, c)];
-    expect(liquidity('regtest', payee, facts)).toMatchObject({
+    const unpaid = await payeeOf(both, c);
+    const payee = [await payeeOf(both, a), await payeeOf(both, b), { ...unpaid, funded: true as const }];
+    // What nobody has funded counts in none of them.
+    const sums = liquidity('regtest', [...payee, unpaid], facts);
+    expect(sums).toMatchObject({
       contracts: 3,
       locked_sat: 3_600_000n,
       holds_sat: 120_000n,
@@ -69,7 +72,7 @@ describe('the sums', () => {
   it('23: a contract that expired with nothing paid and no coin counts in no sum', async () => {
     const both = await parties();
     const id = await opened(both);
-    const c = await payeeOf(both, id);
+    const c = { ...(await payeeOf(both, id)), funded: true as const };
     const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
     const said = (tip: number, coins: ReadonlyMap<string, 'missing' | Coin> | 'not-checked') => {
       const facts = { tip, coins, known: new Map([[c.outpoint.txid, false]]) };

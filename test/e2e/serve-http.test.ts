@@ -74,6 +74,19 @@ describe('over HTTP', () => {
     await both.payer.run(closeCredit, { input: { contract: id }, cancel: true });
   });
 
+  it('lets one address take a quarter of what strangers may do, by what a named proxy says and by no other word', async () => {
+    const server = await serve(['--http', '0', '--proxy', '127.0.0.1', '--offers', '8']);
+    const asks = async (address: string): Promise<unknown> => {
+      const { text } = await both.payer.run(openCredit, { input: { as: 'payer' } });
+      return told(await server.post(text, { 'x-forwarded-for': address }))[0];
+    };
+    const one = ['192.0.2.7', '203.0.113.9, 192.0.2.7', '192.0.2.7:4711'];
+    const answers: unknown[] = [];
+    for (const address of one) answers.push(await asks(address));
+    expect([answers, await asks('192.0.2.8')]).toEqual([['offered', 'offered', 'busy'], 'offered']);
+    expect(await server.stop()).toBe(0);
+  });
+
   it('offers what its flags say to a payer that asks, and takes the opening', async () => {
     const server = await serve(['--http', '0', '--min-amount', '700000', '--ecash', 'home']);
     const asked = await both.payer.run(openCredit, { input: { as: 'payer' } });

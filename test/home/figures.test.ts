@@ -158,6 +158,25 @@ function suite(name: string, runs: number, database: () => Promise<{ store?: str
       });
     });
 
+    it('find what the other sides have stated in the same order, without the records, and nothing of those who stated nothing', async () => {
+      await using(async (home) => {
+        for (const [i, paid] of [30, 10, 20, 10].entries())
+          await put(home, claimOf(i), {
+            paid,
+            name: `0${i}`.repeat(32),
+            claims: i === 2 ? [claimOf(i), 'coin:aa:0'] : [claimOf(i), `funding:0${i}:1`, `key:0${i}`],
+          });
+        const first = await home.store.stated(things, 'paid', { most: 2 });
+        expect(first.map(({ value, claim, name }) => [value, claim, name.slice(0, 2)])).toEqual([
+          [10n, 'funding:01:1', '01'],
+          [10n, 'funding:03:1', '03'],
+        ]);
+        expect(first.every((row) => !('body' in row))).toBe(true);
+        const next = await home.store.stated(things, 'paid', { after: first.at(-1), most: 9 });
+        expect(next.map(({ value, claim }) => [value, claim])).toEqual([[30n, 'funding:00:1']]);
+      });
+    });
+
     it('are put right for what is known of a record beyond what it says, as long as it says the same', async () => {
       await using(async (home) => {
         await put(home, A, { paid: 5 });

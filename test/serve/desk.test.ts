@@ -6,7 +6,6 @@ import { printJson } from '../../src/lib/protocol/json.ts';
 import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { codeOf, desk, errorLine, receive, type Entry } from '../../src/lib/serve/desk.ts';
 import { statusOf } from '../../src/lib/serve/http.ts';
-import { Rate } from '../../src/lib/serve/rate.ts';
 import { served, workHere } from '../../src/lib/serve/work.ts';
 import { openMessages, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 
@@ -105,25 +104,5 @@ describe('a desk', () => {
     const work = workHere(served(both.payer.ports()), { 'open-credit': { ecash: 'home' } }, 256);
     const line = await desk(work, () => {})(requested.text, 'test');
     expect(JSON.parse(line)).toMatchObject({ step: 'signed', amount_sat: 500, ecash: null });
-  });
-
-  it('takes so many messages of strangers a minute, and any number of its contracts', async () => {
-    const contract = (await openMessages(both))[3]!['contract'].id as string;
-    let now = 0;
-    const work = workHere(served(both.payee.ports()), {}, 256);
-    const answer = desk(work, () => {}, new Rate(2, () => now));
-    const asks = async () => (await both.payer.run(openCredit, { input: { as: 'payer' } })).text;
-    const told = async (text: string) => codeOf(await answer(text, 'test')) ?? 'ok';
-    expect([await told(await asks()), await told(await asks()), await told(await asks())]).toEqual([
-      'ok',
-      'ok',
-      'busy',
-    ]);
-    for (const amount of [1_000n, 2_000n, 3_000n]) {
-      const asked = await both.payer.run(signUpdate, { input: { contract, amount } });
-      expect(await told(asked.text)).toBe('ok');
-    }
-    now += 30_000;
-    expect([await told(await asks()), await told(await asks())]).toEqual(['ok', 'busy']);
   });
 });

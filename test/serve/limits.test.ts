@@ -21,6 +21,7 @@ import { onceStoreAnswers, PATIENCE_LIMITS } from '../../src/lib/serve/patience.
 import { Pool, WORKER_LIMITS } from '../../src/lib/serve/pool.ts';
 import { Rate, RATE_LIMITS } from '../../src/lib/serve/rate.ts';
 import { stdioListener, STDIO_LIMITS } from '../../src/lib/serve/stdio.ts';
+import { Budgets, doorOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
 import { limits } from '../support/limits.ts';
 import { TestMint } from '../support/mint.ts';
 
@@ -122,6 +123,12 @@ describe('stdin', () => {
   });
 });
 
+const taken = (rate: Rate): boolean => {
+  const has = rate.has();
+  if (has) rate.take();
+  return has;
+};
+
 describe('works and strangers', () => {
   limits(LANE_LIMITS, {
     works: {
@@ -147,7 +154,7 @@ describe('works and strangers', () => {
         let now = 0;
         const rate = new Rate(60, () => now);
         now = 3_600_000;
-        return Array.from({ length: n }, () => rate.take()).every(Boolean);
+        return Array.from({ length: n }, () => taken(rate)).every(Boolean);
       },
       figures: [60],
       above: 'not taken',
@@ -159,9 +166,46 @@ describe('works and strangers', () => {
         const rate = new Rate(60, () => now);
         for (let i = 0; i < 60; i++) rate.take();
         now = n * 1_000;
-        return rate.take();
+        return rate.has();
       },
       below: 'not taken',
+    },
+  });
+  limits(STRANGER_LIMITS, {
+    each: {
+      takes: (n: number) => {
+        const budgets = new Budgets(60, () => 0);
+        return Array.from({ length: n }, () => budgets.take(['a'])).every(Boolean);
+      },
+      figures: [60],
+      above: 'not taken',
+    },
+    remembered: {
+      /** So many, one after the other, each of which has its share again when the last one comes. */
+      takes(n: number) {
+        let now = 0;
+        const budgets = new Budgets(60, () => now);
+        for (let i = 0; i < n; i++, now += 60_000) budgets.take([`n${i}`]);
+        return budgets.size === n;
+      },
+      figures: [60],
+      above: 'not taken',
+    },
+    known: {
+      /** The first one is still known after so many. */
+      async takes(n: number) {
+        const load = vi.fn(async ([claim]: readonly string[]) => ({
+          found: new Map([[claim, { kind: 'thing', record: {} }]]),
+          nonces: [],
+        }));
+        const door = doorOf({ load } as never, new Budgets(1));
+        const action = { kinds: {} } as never;
+        for (let i = 0; i < n; i++) await door.admits({ action, claim: `id:${i}` }, undefined);
+        load.mockClear();
+        await door.admits({ action, claim: 'id:0' }, undefined);
+        return load.mock.calls.length === 0;
+      },
+      above: 'not taken',
     },
   });
 });

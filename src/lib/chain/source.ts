@@ -11,6 +11,7 @@ import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
 import type { FactSource, SpentBy } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { minedSince } from './mined.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
 import { spendOf } from './spends.ts';
 
@@ -133,7 +134,7 @@ export function factSource({
       }
       return { facts, checks };
     },
-    ...(rpc && { spends: (gone) => spendsOf(rpc, gone) }),
+    ...(rpc && { spends: (gone) => spendsOf(rpc, gone), mined: (since) => minedSince(rpc, since) }),
   };
 }
 

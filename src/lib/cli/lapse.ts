@@ -1,17 +1,21 @@
 /**
- * Contracts that this home accepted as payee, that nobody funded and nothing was paid over: at their expiry they are given up,
- * by `watch` and by `serve`, whichever looks first. Not here: when that may be said (`credit/standing.ts`, `credit/watch.ts`).
+ * What came to nothing: contracts that this home accepted as payee, that nobody funded and nothing was paid over, at their
+ * expiry, by `watch` and by `serve`, whichever looks first; and offers that nobody has answered, a day after their end.
+ * Not here: when that may be said of a contract (`credit/standing.ts`, `credit/watch.ts`).
  */
 import { cancelled, creditKind, mayLapse, type Credit } from '../credit/records.ts';
 import { hasLapsed } from '../credit/standing.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import { idClaim } from '../protocol/claims.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { exitFacts } from './contracts.ts';
+import { pagesOf } from './pages.ts';
 
 /** So many are looked at in one go. */
 const AT_ONCE = 200;
+/** For so long a late answer to an offer is told that it is late. */
+const OFFER_GRACE = 86_400n;
 
 /** Gives one up, unless something was paid over it meanwhile. @returns whether it was given up */
 export const lapse = ({ store }: Pick<Home, 'store'>, id: string): Promise<boolean> =>
@@ -26,23 +30,40 @@ export const lapse = ({ store }: Pick<Home, 'store'>, id: string): Promise<boole
     },
   );
 
-/** @returns those that were given up */
+/** @returns the contracts that were given up */
 export async function lapseAll(home: Home, source: FactSource, stopped = (): boolean => false): Promise<string[]> {
   // Before its journal is read nobody knows what was paid.
   if (home.restored) return [];
-  const { tip } = (await source.facts({ tip: true })).facts;
-  if (tip === undefined || tip === 'not-checked') return [];
-  const listed = await Promise.all(['accepted', 'open'].map((state) => home.store.list('credit', state)));
-  const over = listed
-    .flat()
-    .map(({ name, record }) => ({ name, record: creditKind.parse(record) }))
-    .filter(({ record }) => mayLapse(record) && record.terms.expiry <= tip);
+  const { tip = 'not-checked', now } = (await source.facts({ tip: true, now: true })).facts;
+  await endOffers(home, BigInt(now!) - OFFER_GRACE, stopped);
+  if (tip === 'not-checked') return [];
   const ended: string[] = [];
-  for (let from = 0; from < over.length && !stopped(); from += AT_ONCE) {
-    const some = over.slice(from, from + AT_ONCE);
-    const facts = await exitFacts(source, some);
-    for (const { record: c } of some)
-      if (mayLapse(c) && hasLapsed(c, facts) && (await lapse(home, c.id))) ended.push(c.id);
-  }
+  for (const figure of ['unfunded', 'expiry'])
+    for await (const page of pagesOf(home.store, creditKind, figure, { upTo: BigInt(tip), most: AT_ONCE })) {
+      if (stopped()) return ended;
+      const over = page
+        .map(({ name, record }) => ({ name, record: creditKind.parse(record) }))
+        .filter(({ record }) => mayLapse(record));
+      const facts = await exitFacts(source, over);
+      for (const { record: c } of over)
+        if (mayLapse(c) && hasLapsed(c, facts) && (await lapse(home, c.id))) ended.push(c.id);
+    }
   return ended;
+}
+
+/** @param upTo Unix seconds */
+async function endOffers({ store }: Home, upTo: bigint, stopped: () => boolean): Promise<void> {
+  for await (const page of pagesOf(store, creditKind, 'offered', { upTo, most: AT_ONCE }))
+    for (const { name } of page) {
+      if (stopped()) return;
+      await change(
+        store,
+        { contract: creditKind },
+        () => ({ contract: keyClaim(name) }),
+        ({ contract }) => {
+          const c = contract as Credit;
+          return { writes: c.state === 'offered' ? { contract: cancelled(c) } : {}, result: undefined };
+        },
+      );
+    }
 }

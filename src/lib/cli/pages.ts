@@ -1,17 +1,24 @@
-/** The records of a kind in the order of one of their figures, a page at a time: their number costs no memory. */
+/** Long lists a page at a time: their number costs no memory. */
 import type { Kind } from '../protocol/action.ts';
 import type { HomeStore, Ordered, Stretch } from '../home/store.ts';
 
-/** @param stretch of each page; the last one is shorter, and may be empty */
-export async function* pagesOf(
+/** @param read the next page of at most so many, after an entry; the last one is shorter, and may be empty */
+export async function* pages<T>(
+  most: number,
+  read: (after: T | undefined) => Promise<readonly T[]>,
+): AsyncGenerator<readonly T[]> {
+  for (let page: readonly T[], after: T | undefined; ; after = page.at(-1)) {
+    page = await read(after);
+    yield page;
+    if (page.length < most) return;
+  }
+}
+
+/** The records of a kind in the order of one of their figures. */
+export const pagesOf = (
   store: Pick<HomeStore, 'inOrder'>,
   kind: Pick<Kind<any>, 'name'>,
   figure: string,
   stretch: Omit<Stretch, 'after'>,
-): AsyncGenerator<readonly Ordered[]> {
-  for (let page: readonly Ordered[], after: Ordered | undefined; ; after = page.at(-1)) {
-    page = await store.inOrder(kind, figure, { ...stretch, after });
-    yield page;
-    if (page.length < stretch.most) return;
-  }
-}
+): AsyncGenerator<readonly Ordered[]> =>
+  pages(stretch.most, (after) => store.inOrder(kind, figure, { ...stretch, after }));

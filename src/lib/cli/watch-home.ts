@@ -23,7 +23,10 @@ import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
+import { failureOf } from './errors.ts';
+import { markFunded } from './funded.ts';
 import { lapse } from './lapse.ts';
+import { note } from './output.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
 import { slices } from './slices.ts';
@@ -67,19 +70,22 @@ async function read({ store }: Home, id: string): Promise<Rolling | undefined> {
 interface Entry extends Omit<Listed, 'open'> {
   idle: number | undefined;
 }
-const entryOf = (c: FundedCredit): Entry => ({ ...listedOf(c), idle: mayLapse(c) ? c.terms.expiry : undefined });
+const entryOf = (c: FundedCredit): Entry => ({
+  ...listedOf(c),
+  idle: mayLapse(c) && c.state !== 'closing' ? c.terms.expiry : undefined,
+});
 
 /**
- * What is watched, a page at a time: what there is to exit with, the nearest deadline first, then all else by its expiry.
- * A record is worked out anew only where it has changed since the last look.
+ * What is watched, a page at a time: what there is to exit with, the nearest deadline first, then all else by its expiry, and
+ * what nobody has funded only once that is over. A record is worked out anew only where it has changed since the last look.
  */
-function entriesOf({ store }: Home): () => AsyncGenerator<readonly Entry[]> {
+function entriesOf({ store }: Home): (over: { upTo?: bigint }) => AsyncGenerator<readonly Entry[]> {
   let held: ReadonlyMap<string, Entry> = new Map();
-  return async function* () {
+  return async function* (over) {
     const now = new Map<string, Entry>();
     const pause = slices();
-    for (const figure of ['deadline', 'expiry'])
-      for await (const page of pagesOf(store, creditKind, figure, { most: AT_ONCE })) {
+    for (const [figure, part] of [['deadline'], ['expiry'], ['unfunded', over]] as const)
+      for await (const page of pagesOf(store, creditKind, figure, { most: AT_ONCE, ...part })) {
         const found: Entry[] = [];
         for (const row of page) {
           const revision = `${row.name} ${row.rev}`;
@@ -119,7 +125,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       // Anybody may have asked for what is idle. Of a restored home, whose journal may know of payments, nothing is.
       const isIdle = ({ idle }: Entry): boolean => !restored && idle !== undefined && tip < idle;
       async function* listed() {
-        for await (const page of only === undefined ? entries() : one(only))
+        for await (const page of only === undefined ? entries(restored ? {} : { upTo: BigInt(tip) }) : one(only))
           yield page.flatMap((entry): Listed[] => (isIdle(entry) ? [] : [{ ...entry, open: () => open(entry) }]));
       }
       return { listed: listed(), bad: [] };
@@ -150,6 +156,13 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     },
     async lapse({ id }) {
       await lapse(home, id);
+    },
+    async after(stopped) {
+      // Nothing that is due waits for it: at the next look it is tried again.
+      await markFunded(home, ports.source, stopped).catch((error: unknown) => {
+        const { code, message } = failureOf(error);
+        note(`no look at what was funded: ${code}: ${message}`);
+      });
     },
     async settle({ id }, settled) {
       await change(store, { contract: creditKind }, byId(id), ({ contract }) => ({

@@ -52,6 +52,8 @@ export interface Post {
   settle(w: Watched, settled: Settled): Promise<void>;
   /** Gives up what was never funded, unless something was paid meanwhile. */
   lapse(w: Watched): Promise<void>;
+  /** Looks what else is new, once all that is due is done; absent where nothing is kept. */
+  after?(stopped: () => boolean): Promise<void>;
 }
 export interface Node {
   rpc: Rpc;
@@ -132,6 +134,7 @@ export async function look(
     for (const some of afterFunding(watched)) await actOn(some);
     if (stopped()) break;
   }
+  await post.after?.(stopped);
   return all;
 }
 

@@ -78,6 +78,13 @@ export function checkStated(coins: Facts['coins'], { terms, outpoint }: Contract
   return checkCoin(coins, expected, { minConf: 0, blame: 'payer' });
 }
 
+/** Is the contract's coin there, in a block? */
+export function isThere(coins: Facts['coins'], { terms, outpoint }: Contract): boolean {
+  const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(outpoint));
+  if (coin === undefined || coin === 'missing' || coin.confirmations === 0) return false;
+  return coin.sat === terms.capacity_sat && coin.script === keysOf(terms).script;
+}
+
 /** Is the contract's coin there, as agreed, deep enough? @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding` */
 export const checkFunding = (coins: Facts['coins'], { terms, outpoint }: Contract): string =>
   checkCoin(

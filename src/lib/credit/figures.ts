@@ -10,10 +10,20 @@
  *   pending_sat, settled_sat, lost_sat, issued_sat, unissued_sat, signed_sat, owed_sat, left_sat   as `Liquidity` has them
  *   deadline        a height: the contract has something to exit with until then
  *   expiry          a height: any other contract that may yet be settled
+ *   unfunded        a height: where the contract ends unless somebody funds it; it counts in no sum
+ *   offered         a time (Unix seconds): where an offer ends that nobody has answered
  */
 import type { Figures } from '../protocol/figures.ts';
 import { deadlineHeight } from './checks.ts';
-import { isFunded, issuedOf, type Credit, type FundedCredit, type PayeeCredit, type PayerCredit } from './states.ts';
+import {
+  isFunded,
+  issuedOf,
+  isUnfunded,
+  type Credit,
+  type FundedCredit,
+  type PayeeCredit,
+  type PayerCredit,
+} from './states.ts';
 import { hasLapsed, isDead, standingOf, type ExitFacts } from './standing.ts';
 
 /** A day is so many blocks, from a multiple of it. */
@@ -32,7 +42,9 @@ export function isLive(c: FundedCredit, facts: ExitFacts): boolean {
 
 export function figuresOf(c: Credit, facts: ExitFacts = UNSEEN): Figures {
   const counted = { [`${c.role} ${c.state}`]: 1n };
+  if (c.state === 'offered' && c.until !== null) return { ...counted, offered: BigInt(c.until) };
   if (!isFunded(c)) return counted;
+  if (isUnfunded(c)) return { ...counted, unfunded: BigInt(c.terms.expiry) };
   const figures = { ...counted, ...(c.role === 'payee' ? ofPayee(c, facts) : ofPayer(c, facts)) };
   return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== 0n));
 }

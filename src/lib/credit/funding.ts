@@ -1,7 +1,9 @@
 /** The transaction that funds a credit contract. Its making and its signatures: `bitcoin/funding.ts`. */
 import { outpointIn, ownCoins, payContract, readPayment } from '../bitcoin/funding.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Output, Spent, Template } from '../bitcoin/transaction.ts';
 import type { Facts } from '../protocol/action.ts';
+import type { PayeeCredit } from './states.ts';
 import { keysOf, type Contract, type Terms } from './terms.ts';
 
 const outputOf = (terms: Terms): Output => ({ sat: terms.capacity_sat, script: keysOf(terms).script });
@@ -26,3 +28,7 @@ export const ownFunding = (terms: Terms, template: Template, facts: Pick<Facts, 
 /** Where the contract's output lies in its funding transaction. */
 export const contractOutpoint = (terms: Terms, template: Template): Contract['outpoint'] =>
   outpointIn(template, keysOf(terms).script);
+
+/** What a step has looked at stays known: whose contract was funded once is no stranger any more. */
+export const seenFunded = <C extends PayeeCredit>(c: C, coins: Facts['coins']): C =>
+  c.funded || coins === 'not-checked' || !coins.has(outpointText(c.outpoint)) ? c : { ...c, funded: true };

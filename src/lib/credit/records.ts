@@ -12,7 +12,7 @@ import { figuresOf } from './figures.ts';
 import { overOf, spentBy } from './over.ts';
 import { withOwing } from './owed.ts';
 import { merged, restored } from './restore.ts';
-import { guardedOf, heldKey, isFunded, isLeft, openFor, paidOf, released, type Credit } from './states.ts';
+import { guardedOf, heldKey, isFunded, isLeft, isUnfunded, openFor, paidOf, released, type Credit } from './states.ts';
 import type { Role } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 import { withPlaces } from './waiting.ts';
@@ -50,6 +50,7 @@ export const creditKind: Kind<Credit> = {
         ];
     }
   },
+  isStranger: (c) => c.state === 'offered' || isUnfunded(c),
   nonces: openFor,
   row(c): RecordRow {
     const name = 'id' in c ? c.id : c.state === 'offered' ? c.offer.pubkey : c.key;

@@ -9,6 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { open, psbtOf } from '../signing/exchange.ts';
 import { lapsed, lapsesAt, sameAsked } from './asked.ts';
 import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
+import { seenFunded } from './funding.ts';
 import { updateJob } from './jobs.ts';
 import { checkGoesOn } from './quotes.ts';
 import { must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
@@ -67,7 +68,11 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
   const paidSat = had.paidSat + amount;
   checkPaid(had.terms, paidSat);
   const gone = lapsed(had.live, facts.now);
-  const c: PayeeCredit & { state: 'open' } = { ...had, state: 'open', live: had.live.filter((l) => !gone.includes(l)) };
+  const c: PayeeCredit & { state: 'open' } = {
+    ...seenFunded(had, facts.coins),
+    state: 'open',
+    live: had.live.filter((l) => !gone.includes(l)),
+  };
   const job = updateJob(c, paidSat);
   const known = c.live.find((l) => l.sighash === job.nonceId.sighash);
   if (known) checkReplaces(known, { paidSat, requestId, asked });

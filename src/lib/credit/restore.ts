@@ -82,6 +82,7 @@ const fields: Beliefs<Credit> = {
   closing: voided<Closing | null>(null),
   signedClose: once,
   restored: marked,
+  funded: once,
   paidSat: largest,
   // They belong to the larger payment, see `withLargest`.
   exit: kept,

@@ -375,7 +375,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         return {
           message: { step: 'complete', network: m.network, ...pair, txid: txidOfHex(hex), hex },
           ...waits(c),
-          writes: { contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit },
+          writes: { contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit, next: { ...next, funded: true } },
           spends: done.spends,
           checks,
         };

@@ -106,6 +106,8 @@ export interface Held extends Contract {
 }
 export interface PayeeFunded extends Held {
   role: 'payee';
+  /** Its coin was seen on the chain, or this home has completed the rollover that makes it. */
+  funded?: true;
   paidSat: bigint;
   /** The finished update, hex: null until something was paid. It never leaves the home but by exit-credit. */
   exit: Hex | null;
@@ -293,12 +295,16 @@ export function released(c: Credit): Credit {
  * A contract over which the payee was paid nothing, as far as its home knows for sure: never funded, it ends at its expiry.
  * What is rolled over ends with that, and what a restored home has forgotten is no nothing.
  */
-export const mayLapse = (c: Credit): c is Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' }> =>
-  (c.state === 'accepted' || c.state === 'open') &&
+export const mayLapse = (c: Credit): c is Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }> =>
+  (c.state === 'accepted' || c.state === 'open' || c.state === 'closing') &&
   c.role === 'payee' &&
   c.paidSat === 0n &&
   c.rolling === null &&
+  c.settled === undefined &&
   !c.restored;
+
+/** And as far as this home has seen nobody has funded it either: it is a stranger's, and counts in no sum. */
+export const isUnfunded = (c: Credit): boolean => mayLapse(c) && !c.funded;
 
 type Opening = Extract<Credit, { state: 'offered' | 'addressed' | 'proposed' }>;
 /** An opening that nobody has signed for yet can be given up. */
@@ -311,7 +317,7 @@ export const guardedOf = (c: FundedCredit): Guarded => ({
 });
 
 /** What is left of an opening that was given up: its key, so that it is never shown again. */
-export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'open' }>): Cancelled => ({
+export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'open' | 'closing' }>): Cancelled => ({
   role: c.role,
   state: 'cancelled',
   own: c.own,

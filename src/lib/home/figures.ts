@@ -8,10 +8,12 @@
  * What was pruned (`prune.ts`) is in `dropped`, and in the sums with it. Not here: what counts (each family's `figures`), the triggers (`schema.ts`, `schema-postgres.ts`).
  */
 import type { Kind } from '../protocol/action.ts';
+import { fundingClaim } from '../protocol/claims.ts';
 import { Tally, type Figures, type Totals } from '../protocol/figures.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql, type Value } from './database.ts';
+import type { Stretch } from './store.ts';
 
 /** Of a sum, what is counted apart from the rest. */
 export const UNIT = 1_000_000_000;
@@ -25,7 +27,7 @@ export const figuresOf = <R>(kind: Kind<R>, record: R): Figures =>
       value === 0n ? [] : [[figureName(kind, name), value]],
     ),
   );
-export const figureName = (kind: Pick<Kind<any>, 'name'>, name: string): string => `${kind.name} ${name}`;
+const figureName = (kind: Pick<Kind<any>, 'name'>, name: string): string => `${kind.name} ${name}`;
 
 type Held = ReadonlyMap<string, bigint>;
 
@@ -88,6 +90,31 @@ function* addFigures(rows: readonly Value[][]): Sql<void> {
   if (rows.length === 0) return;
   const sql = `INSERT INTO figure(record, name, value) VALUES ${rows.map(() => '(?, ?, ?)').join(', ')}`;
   yield* put(sql, ...rows.flat());
+}
+
+/** The records of a kind in the order of one of their figures. */
+export const inOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<Row[]> =>
+  stretchOf(kind, figure, stretch, 'kind, record.name, state, rev, body', '');
+
+/** The same of those that claim a stated outpoint. ';' follows the ':' behind the name of such a claim. */
+export const statedInOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<Row[]> => {
+  const claims = `JOIN claim ON claim.record = figure.record AND claim >= '${fundingClaim('')}' AND claim < 'funding;'`;
+  return stretchOf(kind, figure, stretch, 'record.name, claim', claims);
+};
+
+function* stretchOf(
+  kind: Pick<Kind<any>, 'name'>,
+  figure: string,
+  { after, upTo, most }: Stretch,
+  columns: string,
+  join: string,
+): Sql<Row[]> {
+  const { value, id } = after ?? { value: -1n, id: 0 };
+  const until = upTo === undefined ? '' : 'AND value <= ?';
+  const sql = `SELECT id, value, ${columns} FROM figure JOIN record ON record.id = figure.record ${join}
+    WHERE figure.name = ? AND (figure.value, figure.record) > (?, ?) ${until}
+    ORDER BY figure.value, figure.record LIMIT ?`;
+  return yield* all(sql, figureName(kind, figure), value, id, ...(upTo === undefined ? [] : [upTo]), most);
 }
 
 /** What is known of a record beyond what it says, as long as it is of this revision: what it counts by itself, and with that. */

@@ -14,7 +14,7 @@ import { parseJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Database, type Row, type Sql } from './database.ts';
-import { countRecords, figureName, isUncounted, totalsOf, type Otherwise } from './figures.ts';
+import { countRecords, inOrder, isUncounted, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
 import {
@@ -35,7 +35,7 @@ import {
 import { untilWon } from './race.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
-import type { CommitWatch, HomeStore, Listed, Ordered, StoredAddress, StoreSecrets, Stretch } from './store.ts';
+import type { CommitWatch, HomeStore, Listed, Ordered, Stated, StoredAddress, StoreSecrets, Stretch } from './store.ts';
 
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
@@ -199,19 +199,13 @@ export class SqlStore implements HomeStore {
     return (await this.#db.ask(() => all(sql, ...values))).map((row) => lazily<Listed>(row));
   }
 
-  async inOrder(
-    kind: Pick<Kind<any>, 'name'>,
-    figure: string,
-    { after, upTo, most }: Stretch,
-  ): Promise<readonly Ordered[]> {
-    const name = figureName(kind, figure);
-    const { value, id } = after ?? { value: -1n, id: 0 };
-    const until = upTo === undefined ? '' : 'AND value <= ?';
-    const sql = `SELECT id, value, kind, record.name, state, rev, body FROM figure JOIN record ON record.id = figure.record
-      WHERE figure.name = ? AND (figure.value, figure.record) > (?, ?) ${until}
-      ORDER BY figure.value, figure.record LIMIT ?`;
-    const rows = await this.#db.ask(() => all(sql, name, value, id, ...(upTo === undefined ? [] : [upTo]), most));
+  async inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]> {
+    const rows = await this.#db.ask(() => inOrder(kind, figure, stretch));
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
+  }
+  async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Stated[]> {
+    const rows = await this.#db.ask(() => statedInOrder(kind, figure, stretch));
+    return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as Stated);
   }
 
   /**

@@ -22,6 +22,11 @@ export interface Ordered extends Listed {
   id: number;
   value: bigint;
 }
+/** What the other side has stated to fund a contract, by one of the contract's figures. */
+export interface Stated extends Pick<Ordered, 'id' | 'value' | 'name'> {
+  /** A `fundingClaim`. */
+  claim: Claim;
+}
 /** A part of a list in the order of a figure. */
 export interface Stretch {
   /** The last one that is not wanted. */
@@ -49,6 +54,8 @@ export interface HomeStore extends Store {
   byClaim(prefix: Claim): Promise<readonly (Listed & { claim: Claim })[]>;
   /** The records of a kind that have this figure, the smallest first. */
   inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]>;
+  /** The same of those that claim an outpoint which the other side has stated, without their bodies. */
+  stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Stated[]>;
   /** The addresses in use, by chain and index. */
   addresses(): Promise<readonly StoredAddress[]>;
   /** Marks places as used; those that are already used stay as they are. */

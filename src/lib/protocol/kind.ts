@@ -21,6 +21,8 @@ export interface Kind<R> {
   name: string;
   parse(json: unknown): R;
   claims(record: R): readonly Claim[];
+  /** Has whoever this record was begun with put no money behind it yet, as far as this home has seen? Absent: that is known of none. */
+  isStranger?(record: R): boolean;
   /** The signature hashes whose nonces may be open for the record: every other one ends with the commit that writes it. */
   nonces?(record: R): readonly Hex[];
   /** The claim that a record holds from first to last and no other ever does, where two records may have one name. */

@@ -138,6 +138,14 @@ export interface FactSource {
   }>;
   /** What spends coins that are gone, by outpoint, as far as it is known; absent where there is no node. */
   spends?(gone: readonly Gone[]): Promise<ReadonlyMap<string, SpentBy>>;
+  /** What was mined since a block that was the newest; absent where there is no node. */
+  mined?(since: Hex | undefined): Promise<Mined>;
+}
+export interface Mined {
+  /** The newest block. */
+  best: Hex;
+  /** Of all blocks since; undefined where these cannot be told. */
+  txids: ReadonlySet<Hex> | undefined;
 }
 export interface SpentBy {
   /** null: the node does not say. */

@@ -13,7 +13,8 @@ import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } f
 import type { Limits } from '../protocol/limit.ts';
 import { ERRORS, HOME_FAULTS, Refusal } from '../protocol/refusal.ts';
 import { logged, type Log } from './cdk-log.ts';
-import { isLoopback, type Address } from './http.ts';
+import { isLoopback } from './client.ts';
+import type { Address } from './http.ts';
 import {
   DESCRIPTOR,
   LOADER,

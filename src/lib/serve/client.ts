@@ -70,3 +70,5 @@ function addressIn(word: string): string | undefined {
   if (family === undefined) return undefined;
   return new SocketAddress({ address, family }).address.replace(/^::ffff:(?=\d+\.)/, '');
 }
+
+export const isLoopback = (host: string): boolean => /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/.test(host);

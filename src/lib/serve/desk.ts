@@ -12,11 +12,10 @@ import { codesOf } from '../cli/exits.ts';
 import { toLog } from '../cli/log.ts';
 import { note } from '../cli/output.ts';
 import { tableOf } from '../cli/tables.ts';
-import type { Action } from '../protocol/action.ts';
+import type { Action, Claim } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { answeredRefusal, envelope } from '../protocol/message.ts';
 import { ERRORS, generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import type { Rate } from './rate.ts';
 
 /** What a message says of itself; nothing of it is believed yet. */
 export interface Received {
@@ -26,8 +25,8 @@ export interface Received {
   step: string;
   /** The first record that it names: messages of one contract keep their order. */
   key: string;
-  /** It names no record: anybody can send it, and taking it may make one. */
-  stranger: boolean;
+  /** The same as a claim; undefined: it names none, anybody can send it, and taking it may make one. */
+  claim: Claim | undefined;
 }
 
 /** @throws Refusal as the parser of its table, `unknown-type` */
@@ -39,10 +38,10 @@ export async function receive(text: string): Promise<Received> {
   const action = await tableOf(type);
   if (!action) throw new Refusal('unknown-type', 'a message of no contract action found');
   const message = action.parse(json);
-  const [claim] = Object.values<string>(action.find(message, {}, {}) as Record<string, string>);
+  const [claim] = Object.values(action.find(message, {}, {}) as Record<string, Claim>);
   // A message that names no record yet has only itself to follow.
   const key = claim ?? createHash('sha256').update(text).digest('hex');
-  return { text, json, action, step: message.step, key, stranger: claim === undefined };
+  return { text, json, action, step: message.step, key, claim };
 }
 
 /** One request in the log. */
@@ -73,19 +72,28 @@ export interface Worked {
   workMs?: number | undefined;
 }
 export type Work = (received: Received) => Promise<Worked>;
-/** The line for a text, a refusal's too. `way`: how it came, for the log; `from`: the client's address, where there is one. Never rejects. */
-export type Desk = (text: string, way: string, from?: string) => Promise<string>;
+/** Who lets messages in. */
+export interface Door {
+  /** @param address whose message it is; undefined where that says nothing, as of what comes on a pipe */
+  admits(message: Pick<Received, 'action' | 'claim'>, address: string | undefined): Promise<boolean>;
+}
 
-/** `strangers` bounds how fast they can fill the store. */
-export function desk(work: Work, log: Log, strangers?: Rate): Desk {
-  return async (text, from) => {
+/**
+ * The line for a text, a refusal's too. Never rejects.
+ * @param from the way it came, for the log @param address whose it is, where the way says that
+ */
+export type Desk = (text: string, from: string, address?: string) => Promise<string>;
+
+/** @param door bounds how fast strangers can fill the store; undefined: whatever comes has been let in already */
+export function desk(work: Work, log: Log, door?: Door): Desk {
+  return async (text, from, address) => {
     const start = performance.now();
     let received: Received | undefined;
     let line: string;
     let workMs: number | undefined;
     try {
       received = await receive(text);
-      if (received.stranger && strangers && !strangers.take()) throw generic('busy');
+      if (door && !(await door.admits(received, address))) throw generic('busy');
       ({ line, workMs } = await work(received));
     } catch (error) {
       line = errorLine(error);

@@ -67,7 +67,10 @@ export const serveFlags = {
     helpGroup: 'LIMIT',
   }),
   timeout: count('HTTP: seconds that a request may take to arrive (default 10)', 3_600),
-  offers: count('Offers to strangers who ask for one, a minute; more get 503 (default 60)', 100_000),
+  offers: count(
+    'Messages a minute of all who have no funded contract behind them, a quarter of it for one address or contract; more get 503 (default 60)',
+    100_000,
+  ),
   keep: keepBesideFlag({ helpGroup: 'LIMIT' }),
   'max-feerate': feerateFlag({
     summary: "The most that the other's close may cost (default 100)",

@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { note } from '../cli/output.ts';
 import { generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { clientOf, type IsProxy } from './client.ts';
+import { clientOf, isLoopback, type IsProxy } from './client.ts';
 import { connectionsOf } from './connections.ts';
 import { codeOf, errorLine, failureIn, type Log } from './desk.ts';
 import type { Listener } from './listener.ts';
@@ -201,5 +201,3 @@ function listening(server: Server, host: string, port: number): Promise<void> {
     server.listen(port, host, done);
   });
 }
-
-export const isLoopback = (host: string): boolean => /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/.test(host);

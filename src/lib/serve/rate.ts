@@ -23,12 +23,22 @@ export class Rate {
   }
 
   /** May there be one more now? */
-  take(): boolean {
+  has(): boolean {
+    return allows(RATE_LIMITS.one, this.#saved());
+  }
+  /** Counts one that there may be. */
+  take(): void {
+    this.#left -= 1;
+  }
+  /** Is everything saved up that can be? */
+  isFull(): boolean {
+    return this.#saved() === this.#most;
+  }
+
+  #saved(): number {
     const now = this.#now();
     this.#left = Math.min(this.#most, this.#left + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (!allows(RATE_LIMITS.one, this.#left)) return false;
-    this.#left -= 1;
-    return true;
+    return this.#left;
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
+import { markFunded } from '../cli/funded.ts';
 import { pruneBeside } from '../cli/keep.ts';
 import { lapseAll } from '../cli/lapse.ts';
 import { notifyPaid } from '../cli/notify.ts';
@@ -21,8 +22,8 @@ import { lookAt, metricsOf, type Metrics } from './metrics.ts';
 import { workerListener } from './numbered.ts';
 import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
-import { Rate } from './rate.ts';
 import { stdioListener } from './stdio.ts';
+import { Budgets, doorOf } from './strangers.ts';
 import { healthOf, served, workHere, workIn, workTimed, type Standing } from './work.ts';
 
 export interface ServeOptions {
@@ -47,7 +48,7 @@ export interface ServeOptions {
   begun(): void;
   connections: number;
   queue: number;
-  /** Messages of strangers a minute. */
+  /** Messages of all strangers a minute (`strangers.ts`). */
   offers: number;
   timeoutMs: number;
   /** Whose X-Forwarded-For is believed. */
@@ -56,7 +57,7 @@ export interface ServeOptions {
   keepDays: number | undefined;
 }
 
-/** How often it looks for contracts that nobody funded, and whether it is time to prune. */
+/** How often it looks for contracts that were funded, or never, and whether it is time to prune. */
 const LAPSE_MS = 600_000;
 
 /** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */
@@ -70,6 +71,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   const lapsing = new Outbox(async () => {
     const ended = await lapseAll(home, ports.source, () => ending);
     for (const id of ended) note(`contract ${id} lapsed: nobody funded it`);
+    await markFunded(home, ports.source, () => ending);
   }, LAPSE_MS);
   const pruning = pruneBeside(home, ports.source, worker ? undefined : options.keepDays, note);
   const upkeep = (): void => (lapsing.nudge(), pruning.nudge());
@@ -81,8 +83,8 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     const here = workHere(served(ports), options.standing, options.queue);
     const work = pool ? workIn(pool) : worker ? workTimed(here) : here;
     // What a worker is asked has been let in already.
-    const strangers = worker ? undefined : new Rate(options.offers);
-    const answer = desk(work, (entry) => (log(entry), outbox.nudge()), strangers);
+    const door = worker ? undefined : doorOf(home.store, new Budgets(options.offers));
+    const answer = desk(work, (entry) => (log(entry), outbox.nudge()), door);
     const listeners = await listenersOf(options, answer, log, health, metrics);
     options.begun();
     outbox.nudge(); // what an earlier process could not

@@ -1,0 +1,78 @@
+/**
+ * Who has no money behind what he sends is a stranger, wherever it goes in: whoever asks for an offer, takes one up, or brings
+ * a message over a contract that nobody has funded yet as far as this home knows. Strangers share what there is for them a
+ * minute, and no address and no contract takes more than a part of it, so that one of them shuts the door for nobody else.
+ */
+import type { Store } from '../protocol/ports.ts';
+import type { Claim, Kind } from '../protocol/kind.ts';
+import type { Limits } from '../protocol/limit.ts';
+import { budgetOf, isLoopback } from './client.ts';
+import type { Door } from './desk.ts';
+import { Rate } from './rate.ts';
+
+export const STRANGER_LIMITS = {
+  /** Of what all strangers may do a minute: so much for one address, and for one contract. */
+  each: { unit: 'items', most: (perMinute: number) => Math.ceil(perMinute / 4) },
+  /** Addresses and contracts that are remembered, before those that have all of their share again are forgotten. */
+  remembered: { unit: 'items', most: (perMinute: number) => 8 * perMinute + 8 },
+  /** Records that are known to have money behind them. */
+  known: { unit: 'items', most: 10_000 },
+} satisfies Limits;
+
+/** What strangers may do a minute: over all, and each. */
+export class Budgets {
+  readonly #perMinute: number;
+  readonly #now: (() => number) | undefined;
+  readonly #all: Rate;
+  readonly #each = new Map<string, Rate>();
+
+  constructor(perMinute: number, now?: () => number) {
+    this.#perMinute = perMinute;
+    this.#now = now;
+    this.#all = new Rate(perMinute, now);
+  }
+
+  /** One more for each of these names and over all, or none. */
+  take(names: readonly string[]): boolean {
+    const most = STRANGER_LIMITS.each.most(this.#perMinute);
+    const shares = names.map((name) => [name, this.#each.get(name) ?? new Rate(most, this.#now)] as const);
+    const rates = [this.#all, ...shares.map(([, rate]) => rate)];
+    if (!rates.every((rate) => rate.has())) return false;
+    for (const rate of rates) rate.take();
+    for (const [name, rate] of shares) this.#each.set(name, rate);
+    if (this.#each.size > STRANGER_LIMITS.remembered.most(this.#perMinute))
+      for (const [name, rate] of this.#each) if (rate.isFull()) this.#each.delete(name);
+    return true;
+  }
+
+  /** How many addresses and contracts are remembered. */
+  get size(): number {
+    return this.#each.size;
+  }
+}
+
+export function doorOf(store: Pick<Store, 'load'>, budgets: Budgets): Door {
+  const known = new Set<Claim>();
+  /** Money behind a record stays there, whatever becomes of it: it is asked for once. */
+  const isStranger = async (claim: Claim, kinds: readonly Kind<any>[]): Promise<boolean> => {
+    if (known.has(claim)) return false;
+    const hit = (await store.load([claim])).found.get(claim);
+    // Over what this home does not have nothing is done.
+    if (!hit) return false;
+    const kind = kinds.find(({ name }) => name === hit.kind);
+    if (kind?.isStranger?.(kind.parse(hit.record))) return true;
+    if (known.size >= STRANGER_LIMITS.known.most) known.delete(known.values().next().value!);
+    known.add(claim);
+    return false;
+  };
+  return {
+    async admits({ action, claim }, address) {
+      if (claim !== undefined && !(await isStranger(claim, Object.values(action.kinds)))) return true;
+      return budgets.take([
+        // What another program of this machine brings may be anybody's.
+        ...(address === undefined || isLoopback(address) ? [] : [`address ${budgetOf(address)}`]),
+        ...(claim === undefined ? [] : [`record ${claim}`]),
+      ]);
+    },
+  };
+}
