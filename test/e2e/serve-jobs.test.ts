@@ -117,7 +117,8 @@ describe('with workers', () => {
     // A close is signed only once the update before it is accepted.
     const closing = ids.slice(0, 40);
     for (const contract of closing) closes.push((await both.payer.run(closeCredit, { input: { contract } })).text);
-    const server = await serve(['--stdio', '--jobs', '2']);
+    // Without a node nobody knows that they are funded.
+    const server = await serve(['--stdio', '--jobs', '2', '--offers', '1000']);
     expect(server.workers()).toHaveLength(2);
     server.write(...updates, ...closes);
     let kills = 0;

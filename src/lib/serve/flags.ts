@@ -8,7 +8,7 @@ import { readNetwork, type Network } from './client.ts';
 
 const group = 'LISTEN';
 const proxyFlag = Flags.custom<Network>({
-  helpValue: 'ADDRESS[/BITS]',
+  helpValue: 'ADDRESS',
   parse: async (input) => {
     const network = readNetwork(input);
     if (!network)
