@@ -129,6 +129,15 @@ describe('a mint that a contract names, and nobody here', () => {
 });
 
 describe('an answer', () => {
+  it.each([
+    [200, true],
+    [299, true],
+    [300, false],
+  ])('of status %i is what was asked for: %s', async (status, ok) => {
+    const { url } = await serves((_, response) => response.writeHead(status).end('{}'));
+    expect(await askMint(at(url), '', CALL)).toEqual({ ok, status, text: '{}' });
+  });
+
   it('that leads elsewhere is none', async () => {
     const inner = await serves((_, response) => response.end('{"secret":1}'));
     const { url } = await serves((_, response) =>
@@ -192,6 +201,13 @@ describe('the library', () => {
       code: 'mint-unavailable',
       message: /more than 4000000 bytes/,
     });
+  });
+
+  it('asks the mint that it was made for, and no server whose address only begins like its own', async () => {
+    const { url, seen } = await serves((_, response) => response.end('{}'));
+    const ask = await requestTo(at(url.slice(0, -1)));
+    await expect(ask({ endpoint: `${url}/v1/keys` })).rejects.toMatchObject({ code: 'mint-unavailable' });
+    expect(seen()).toBe(0);
   });
 
   it('asks no mint at a private address that nobody named, and follows nobody elsewhere', async () => {

@@ -336,8 +336,12 @@ describe('calls of one moment', () => {
     await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
     onTestFinished(() => (server.closeAllConnections(), void server.close()));
     const { port } = server.address() as AddressInfo;
-    expect(await all(new Rpc({ url: `http://127.0.0.1:${port}` }).together(), 'm', 'm', 'm')).toEqual([0, 1, 2]);
+    const rpc = new Rpc({ url: `http://127.0.0.1:${port}` }).together();
+    expect(await all(rpc, 'm', 'm', 'm')).toEqual([0, 1, 2]);
     expect(numbers).toEqual([3, 1]);
+    // One alone is no list.
+    expect(await rpc.call('m', 7)).toBe(7);
+    expect(numbers).toEqual([3, 1, 1]);
   });
 
   it('all fail, and are not made one by one, where the node is away, refuses the login or takes too long', async () => {
@@ -400,6 +404,14 @@ describe('a connection that the node has closed', () => {
   it('again and again is a node that is away', async () => {
     const { came, rpc } = await closing(9);
     await expect(rpc.call('getpeerinfo')).rejects.toMatchObject({ code: 'chain-unavailable' });
+    expect(came).toEqual([1, 1]);
+  });
+
+  it('again and again on calls of one moment: they are not made one by one', async () => {
+    const { came, rpc } = await closing(99);
+    const many = rpc.together();
+    for (const said of await Promise.allSettled([many.call('getpeerinfo'), many.call('getnetworkinfo')]))
+      expect(said).toMatchObject({ reason: { code: 'chain-unavailable' } });
     expect(came).toEqual([1, 1]);
   });
 

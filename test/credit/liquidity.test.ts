@@ -1,7 +1,7 @@
 /** liquidity: sums over the contracts of a home, days, expiries for new contracts, and what a mass exit takes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DAY } from '../../src/lib/credit/figures.ts';
+import { DAY, figuresOf } from '../../src/lib/credit/figures.ts';
 import { crowded, exitable, liquidity, massExit, spread } from '../../src/lib/credit/liquidity.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
@@ -23,6 +23,12 @@ describe('the sums', () => {
     await payMessages(both, b, 70_000n);
     const unpaid = await payeeOf(both, c);
     const payee = [await payeeOf(both, a), await payeeOf(both, b), { ...unpaid, funded: true as const }];
+    expect(exitable(payee, facts)).toEqual([payee[0], payee[1]]);
+    expect(payee.map((p) => figuresOf(p, facts)).map(({ deadline, expiry }) => [deadline, expiry])).toEqual([
+      [5_176n, undefined],
+      [9_856n, undefined],
+      [undefined, 5_320n],
+    ]);
     // What nobody has funded counts in none of them.
     const sums = liquidity('regtest', [...payee, unpaid], facts);
     expect(sums).toMatchObject({

@@ -1,17 +1,18 @@
-/** Into which amounts a payment is split, and what a keyset may be. */
+/** Into which amounts a payment is split, what may be signed for it, and what a keyset may be. */
 import { deriveKeysetId } from '@cashu/cashu-ts';
 import { beforeAll, expect, it } from 'vitest';
 import { checkKeyset, keysetSchema, type Keyset } from '../../src/lib/ecash/keyset.ts';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
 import { amountsFor } from '../../src/lib/ecash/outputs.ts';
+import { checkOutputs } from '../../src/lib/ecash/promise.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
 import { bytesToHex, toBytes } from '../../src/lib/signing/curve.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 
 const key = bytesToHex(publicKey(toBytes(7n)));
-const keysetOf = (amounts: readonly bigint[]): Keyset => {
-  const keys = Object.fromEntries(amounts.map((amount) => [String(amount), key]));
+const keysetOf = (amounts: readonly bigint[], of = key): Keyset => {
+  const keys = Object.fromEntries(amounts.map((amount) => [String(amount), of]));
   return { id: deriveKeysetId(keys, { unit: 'sat', versionByte: 1 }), unit: 'sat', keys };
 };
 beforeAll(loadCashu);
@@ -57,4 +58,34 @@ it.each([
       blame: 'payee',
       message: expected,
     });
+});
+
+it('a keyset whose id follows from its keys, of which one is no point', () => {
+  const none = `02${'ff'.repeat(32)}`;
+  expect(refusal(() => checkKeyset(keysetOf([1n], none), 'payee'))).toMatchObject({
+    code: 'keyset-differs',
+    blame: 'payee',
+    message: expect.stringContaining(`${none} found`),
+  });
+});
+
+it.each([
+  ['1 2', 'taken'],
+  ['3', 'an output of 3 sat found, which the keyset has no key for'],
+  ['1 2 4', 'an output of 4 sat found, which the keyset has no key for'],
+] as const)('outputs of [%s] sat by the keys of 1 and 2 sat, for just their sum: %s', (amounts, expected) => {
+  const keyset = keysetOf([1n, 2n]);
+  const outs = amounts.split(' ').map((amount, i) => ({
+    amount_sat: BigInt(amount),
+    id: keyset.id,
+    B_: bytesToHex(publicKey(toBytes(BigInt(i + 1)))),
+  }));
+  const work = () =>
+    checkOutputs(
+      outs,
+      keyset,
+      outs.reduce((sum, o) => sum + o.amount_sat, 0n),
+    );
+  if (expected === 'taken') expect(work).not.toThrow();
+  else expect(refusal(work)).toMatchObject({ code: 'outputs-differ', blame: 'payer', message: expected });
 });

@@ -32,3 +32,10 @@ it('is written from its parts, and the same from its text', () => {
 it('is not written from a document that says it is not valid', () => {
   expect(codeOf(() => encoded({ ...parts, valid: false }))).toBe('malformed-message');
 });
+
+it.each([
+  ['no coin', [], 'malformed-message'],
+  ['a coin twice', [...parts.proofs, { ...parts.proofs[0], amount: 4 }], 'duplicate-secret'],
+])('is not written from %s', (_, proofs, code) => {
+  expect(codeOf(() => encoded({ ...parts, proofs }))).toBe(code);
+});
