@@ -23,7 +23,9 @@ import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, openMessages, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { backUp, parties, payeeOf, payerOf, policy, refused, restore, sealedAs, tip } from './helpers.ts';
+import { proposal } from './proposal.ts';
 import { fundingFor } from './scenes.ts';
+import { secret } from './things.ts';
 import { OtherWallet } from './wallet.ts';
 
 const start = { input: { as: 'payee', policy } };
@@ -592,6 +594,19 @@ describe('restored homes', () => {
     const close = await payer.run(closeCredit, { input: { contract } });
     const done = await payee.run(closeCredit, { on: close.message });
     expect((await payer.run(closeCredit, { on: done.message })).message['paid_sat']).toBe(3_000);
+  });
+
+  it('18: it signs no refund that it had accepted once more, for another nonce of the payer', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const offered = (await payee.run(openCredit, start)).message;
+    const proposed = (byte: number) => proposal(offered, {}, undefined, undefined, secret(byte));
+    await payee.run(openCredit, { on: proposed(3) });
+    expect((await payee.run(openCredit, { on: proposed(4) })).message['step']).toBe('accepted');
+    await restore(payee, backUp(payee));
+    await refused(() => payee.run(openCredit, { on: proposed(5) }), 'home-restored', payee);
+    await payee.home.acceptRestore();
+    expect((await payee.run(openCredit, { on: proposed(5) })).message['step']).toBe('accepted');
   });
 
   it('18: it still rolls over, and the next contract takes updates', async () => {

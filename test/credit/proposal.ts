@@ -16,13 +16,14 @@ export function proposal(
   change: Partial<Terms> = {},
   at = { txid: 'ab'.repeat(32), vout: 0 },
   k = 40,
+  random = secret(3),
 ): Message {
   const { pubkey, auth, address } = offered['offer'] as { pubkey: string; auth: string; address: string };
   const own = { payer_pubkey: key(k), payer_auth: xOnlyKey(secret(k + 100)) };
   const terms = termsWith({ payee_pubkey: pubkey, payee_auth: auth, payee_address: address, ...own, ...change });
   const contract: Contract = { id: contractId(terms), terms, outpoint: at };
   const set = keysOf(terms);
-  const { pubnonce } = nonceGen({ random: secret(3), pubkey: new Uint8Array(33).fill(2) });
+  const { pubnonce } = nonceGen({ random, pubkey: new Uint8Array(33).fill(2) });
   const psbt = musigPsbt(refund(contract), 0, set, { [terms.payer_pubkey]: { pubnonce: bytesToHex(pubnonce) } });
   const message = {
     type: 'open-credit',

@@ -237,6 +237,28 @@ it('a store of before is counted at its opening, and at no later one', async () 
   }
 });
 
+it('a store with a record of a kind that only a newer program knows is not counted, and stays as it is', async () => {
+  const dir = join(tempDir(), 'home');
+  await initHome({ dir, network: 'regtest' });
+  const home = await open(dir);
+  for (let i = 0; i < 2; i += 1) await put(home, claimOf(i), { paid: 100 });
+  home.close();
+  const using = <T>(work: (db: DatabaseSync) => T): T => {
+    const db = new DatabaseSync(join(dir, 'store.db'));
+    try {
+      return work(db);
+    } finally {
+      db.close();
+    }
+  };
+  using((db) => db.exec(`UPDATE record SET counted = 0; UPDATE record SET kind = 'pledge' WHERE id = 2`));
+  const kept = () =>
+    using((db) => ['record', 'figure', 'total'].map((name) => db.prepare(`SELECT * FROM ${name}`).all()));
+  const before = kept();
+  await expect(open(dir).then((opened) => opened.close())).rejects.toMatchObject({ code: 'store-newer' });
+  expect(kept()).toEqual(before);
+});
+
 it('many records are counted in few statements, of those of a restored store too', async () => {
   const dir = join(tempDir(), 'home');
   await initHome({ dir, network: 'regtest' });

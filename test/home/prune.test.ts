@@ -11,6 +11,7 @@ import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
 import { DAY, pruneAll, pruneAt } from '../support/prune.ts';
 import type { TestParty } from '../support/party.ts';
+import { commitOf } from './things.ts';
 
 let both: Pair;
 afterEach(() => both.close());
@@ -89,6 +90,45 @@ describe('a record', () => {
     payee.chain.now += DAY;
     payee.chain.tip = 1144;
     expect((await pruneAt(payee, day)).records).toEqual({ credit: 1 });
+  });
+
+  it('that is written while others go stays, and its commit is the last', async () => {
+    const first = await ended();
+    const { payee } = both;
+    const second = await opened(both);
+    await payMessages(both, second, 50_000n);
+    await payee.run(exitCredit, { input: { contract: second } });
+    await settle(payee, second);
+    await pruneAt(payee);
+    const committed: number[] = [];
+    const pause = async (gone: number) => {
+      if (gone === 0 || committed.length > 0) return;
+      await settle(payee, second, { txid: 'cd'.repeat(32) });
+      committed.push(await payee.home.store.commits());
+    };
+    const seconds = 365 * DAY;
+    expect((await pruneAt(payee, { seconds, blocks: 60_000, deep: 60_000, pause })).records).toEqual({ credit: 1 });
+    expect((await payee.home.store.list()).map(({ name }) => name)).toEqual([second]);
+    expect([committed.length, await payee.home.store.commits()]).toEqual([1, committed[0]]);
+    await expect(payee.record(first)).rejects.toThrow();
+  });
+
+  it('of a kind that only a newer program knows stops it, with nothing gone', async () => {
+    const id = await ended();
+    const { payee } = both;
+    await pruneAt(payee);
+    const later = { seconds: 365 * DAY, blocks: 60_000, deep: 60_000 };
+    const { store } = payee.home;
+    // One whose fate is known, and one that its own program has not judged yet.
+    for (const over of ['over', 'NULL']) {
+      sql(payee, (db) => db.exec(`UPDATE record SET kind = 'pledge', over = ${over}`));
+      const before = [await store.list(), await store.commits(), count(payee, 'claim')];
+      await expect(pruneAt(payee, later)).rejects.toMatchObject({ code: 'store-newer' });
+      expect([await store.list(), await store.commits(), count(payee, 'claim')]).toEqual(before);
+    }
+    sql(payee, (db) => db.exec(`UPDATE record SET kind = 'credit'`));
+    expect(await payee.record(id)).toMatchObject({ state: 'exiting' });
+    expect((await pruneAt(payee, later)).records).toEqual({ credit: 1 });
   });
 
   it('that came to nothing goes after a day, however long others are kept', async () => {
@@ -192,6 +232,14 @@ it('a note of a wish lapses, one of a named start never does', async () => {
     payee.run(signUpdate, { input: { contract: id, amount: 500n }, requestId: 'order 7' }),
   ).rejects.toMatchObject({ code: 'request-paid' });
   expect(() => sql(payee, (db) => db.exec('DELETE FROM note'))).toThrow('may not be deleted');
+});
+
+it.each([99, 100, 101])('%i notes of wishes lapse at once, though each transaction drops a hundred', async (count) => {
+  both = await pair(87);
+  const { payee } = both;
+  const notes = Array.from({ length: count }, (_, i) => ({ name: `wish/${i}`, body: {}, lapses: true as const }));
+  await payee.home.store.commit(commitOf({ notes }));
+  expect((await pruneAt(payee)).notes).toBe(count);
 });
 
 it('a home whose journal was not read prunes nothing', async () => {

@@ -12,6 +12,7 @@ import { PATHS, type PathName } from '../../src/lib/htlc/scripts.ts';
 import { carrier, checkSignature, finish, merged, missing, ownerOf, signatureBy } from '../../src/lib/htlc/sign.ts';
 import { spend } from '../../src/lib/htlc/spend.ts';
 import { build, hashOf } from '../../src/lib/htlc/terms.ts';
+import { N, toBytes } from '../../src/lib/signing/curve.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import {
   altered,
@@ -31,7 +32,7 @@ import {
 } from '../support/htlc.ts';
 import { judge } from '../support/kernel.ts';
 import { bytes32, secretKey } from '../support/random.ts';
-import { codeOf } from '../support/refusal.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 
 const P2WSH = { variant: 'standard', type: 'p2wsh', lock: LOCKS[0]! } as const;
 const kernel = await judge();
@@ -287,4 +288,12 @@ describe.skipIf(!kernel)('for any terms, exactly the intended party spends at ex
       { numRuns: 25 },
     );
   });
+});
+
+it.each([
+  ['zero', 0n],
+  ['the order of the curve', N],
+])('the number %s signs for nobody', (_, n) => {
+  const work = () => ownerOf(spendOf(htlcOf(P2WSH), 'claim'), toBytes(n));
+  expect(refusal(work)).toMatchObject({ code: 'wrong-key', message: expect.stringContaining('no secret key') });
 });

@@ -38,3 +38,12 @@ it.each(['0', '1', '"true"', '""', '[]', '{}', '0.0'])('a flag that is %s is ref
   const found = refusal(() => new Fields(parseJson(`{"a":{"b":${text}}}`)).object('a')!.flag('b'));
   expect(found).toMatchObject({ code: 'malformed-message', message: expect.stringMatching(/^a\.b: .*true or false/) });
 });
+
+it.each(['1', 'true', '1.50', '[]', '{}'])('a text that is %s is refused', (text) => {
+  const found = refusal(() => new Fields(parseJson(`{"a":[{},{"b":${text}}]}`)).objects('a', (one) => one.text('b')));
+  expect(found).toMatchObject({ code: 'malformed-message', message: expect.stringMatching(/^a\[1\]\.b: .*text/) });
+});
+it('a text that is null is none', () => {
+  expect(new Fields(parseJson('{"a":null}')).text('a')).toBeUndefined();
+  expect(new Fields(parseJson('{"a":"b"}')).text('a')).toBe('b');
+});

@@ -281,6 +281,18 @@ describe('quotes', () => {
       await refused(() => market.user.run(ecashQuote, { on: told }), 'mint-unavailable', market.user);
     });
 
+    it('is told with no figure that the payer did not sign for, and with none beyond what was paid', async () => {
+      const contract = await market.forward();
+      const told = (await bound(contract, (await newMintQuote(at(market.mint.url), await keyOf(contract))).id)).message;
+      expect([told['paid_sat'], told['credited_sat']]).toEqual([0, 0]);
+      for (const change of [{ paid_sat: 1 }, { credited_sat: 1 }]) {
+        const on = await sealedAs(market.operator, told, change);
+        const { blame } = await refused(() => market.user.run(ecashQuote, { on }), 'paid-moved', market.user);
+        expect(blame).toBe('payee');
+      }
+      expect((await market.user.run(ecashQuote, { on: told })).message['step']).toBe('stored');
+    });
+
     it('belongs to contracts with a running mint only', async () => {
       const reverse = await market.reverse();
       await refused(

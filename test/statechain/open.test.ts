@@ -127,6 +127,21 @@ describe('opening', () => {
     );
   });
 
+  it.each<[string, (operator: string) => string]>([
+    ['is no point', () => `02${'ff'.repeat(32)}`],
+    ['is the key that the operator signs its messages by', (operator) => `02${operator}`],
+  ])('an offer whose share %s is answered by nobody', async (_, pubkey) => {
+    const all = await parties();
+    const { alice, operator } = all;
+    const honest = await offer(all);
+    const utxo = [await ownCoin(alice, 2_000_000n)];
+    const lie = { ...honest['offer'], pubkey: pubkey(honest['offer'].operator) };
+    const on = await sealedAs(operator, honest, { offer: lie });
+    for (const input of [{ amount: 100_000n }, { amount: 100_000n, utxo }])
+      await refused(() => alice.run(openStatechain, { on, input }), 'key-rejected', alice);
+    expect((await alice.run(openStatechain, { on: honest, input: { amount: 100_000n, utxo } })).exit).toBe(0);
+  });
+
   it('can be cancelled up to the point of no return', async () => {
     const all = await parties();
     const offered = await offer(all);

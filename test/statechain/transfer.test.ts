@@ -326,6 +326,19 @@ describe('the receiver', () => {
     expect(owned.message['hex']).toBe(backup);
   });
 
+  it('that owns the coin has finished its backup: no other answer is taken for it, in a move that is true otherwise', async () => {
+    const all = await parties();
+    const { operator, bob } = all;
+    const id = await opened(all);
+    const said = await transferMessages(operator, all.alice, bob, id, 'moved');
+    const [received, moved] = [said[4]!, said[5]!];
+    const owned = await step(bob, moved);
+    const on = await sealedAs(operator, moved, { psbt: { ...moved['psbt'], backup: received['psbt'].backup } });
+    const { blame } = await refused(() => step(bob, on), 'nonce-consumed', bob);
+    expect(blame).toBe('operator');
+    expect((await step(bob, moved)).text).toBe(owned.text);
+  });
+
   it('that never finishes keeps nobody: the sender exits, and the operator can free the coin', async () => {
     const all = await parties();
     const id = await opened(all);

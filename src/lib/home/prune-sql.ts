@@ -19,14 +19,11 @@ export interface Moment {
 
 /** Notes how far the store has come, unless that was done less than `spacing` seconds ago. */
 export function* addMark(counter: Counter, { at, height }: Moment, spacing: number): Sql<void> {
-  const last = yield* get('SELECT number, at FROM mark ORDER BY number DESC LIMIT 1');
-  const number = yield* counter.get();
+  const last = yield* get('SELECT at FROM mark ORDER BY number DESC LIMIT 1');
   // Of a clock that was set back the next mark counts at once.
-  if (
-    last &&
-    (number <= (last['number'] as number) || !allows({ least: spacing }, Math.abs(at - (last['at'] as number))))
-  )
-    return;
+  if (last && !allows({ least: spacing }, Math.abs(at - (last['at'] as number)))) return;
+  // Of a store that has come no further the first mark stands.
+  const number = yield* counter.get();
   yield* put('INSERT INTO mark(number, at, height) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', number, at, height);
 }
 

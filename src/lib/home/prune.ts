@@ -106,8 +106,8 @@ export async function prune({
   const spacing = PRUNE_LIMITS.marks.least(keepDays);
   if (!dry) await store.prune([], (counter) => addMark(counter, work, spacing));
   const before = await store.snapshot(() => lastBefore(ago(work, keepDays * DAY.seconds, keepDays * DAY.blocks)));
-  const replies = before < 0 ? 0 : await pruneReplies(work, before);
-  const notes = before < 0 ? 0 : await pruneNotes(work, before);
+  const replies = await pruneReplies(work, before);
+  const notes = await pruneNotes(work, before);
   const { ended, nothing } = await limitsOf(work);
   const { records, unseen } = await pruneRecords(work, ended, nothing);
   if (!dry) await store.prune([], () => dropMarks(Math.min(before, ended, nothing)));
@@ -164,7 +164,6 @@ async function pruneNotes({ store, dry, pause, stopped }: Work, upTo: number): P
 
 async function pruneRecords(work: Work, ended: number, nothing: number): Promise<Pick<Pruned, 'records' | 'unseen'>> {
   const { store, dry, pause, stopped } = work;
-  if (nothing < 0) return { records: {}, unseen: 0 };
   const kinds = new Map(work.kinds.map((kind) => [kind.name, kind]));
   if (!dry) await judgeAll(work, kinds);
   const records: Record<string, number> = {};
