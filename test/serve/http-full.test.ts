@@ -1,0 +1,34 @@
+/** A server that works on as many messages as it may: what arrives then is read to its end, and refused. */
+import { PassThrough } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import { expect, it, vi } from 'vitest';
+import { HTTP_LIMITS, messagePath } from '../../src/lib/serve/http-paths.ts';
+
+const QUEUE = 3;
+
+it('takes the next message once one of those that it works on is done', async () => {
+  const working: (() => void)[] = [];
+  const desk = vi.fn((text: string) => new Promise<string>((done) => working.push(() => done(text))));
+  const path = messagePath({ desk, queue: QUEUE, timeoutMs: 10_000 });
+  /** A message that has arrived before the next one begins. */
+  const arrived = async (n: number): Promise<{ answered: Promise<string> }> => {
+    const body = Object.assign(new PassThrough(), { headers: { 'content-type': 'application/json' } });
+    const answered = path.answer(body as unknown as IncomingMessage, () => false) as Promise<string>;
+    answered.catch(() => {});
+    body.end(`[${n}]`);
+    await vi.waitFor(() => expect(body.readableEnded).toBe(true));
+    return { answered };
+  };
+  const first: Promise<string>[] = [];
+  for (let n = 0; n < HTTP_LIMITS.messages.most(QUEUE); n += 1) first.push((await arrived(n)).answered);
+  await vi.waitFor(() => expect(working).toHaveLength(QUEUE));
+  await expect((await arrived(7)).answered).rejects.toMatchObject({ code: 'busy' });
+  expect(desk.mock.calls.flat()).not.toContain('[7]');
+  working[0]!();
+  expect(await first[0]).toBe('[0]');
+  const { answered } = await arrived(8);
+  await vi.waitFor(() => expect(working).toHaveLength(QUEUE + 1));
+  working.forEach((done) => done());
+  expect(await Promise.all([...first, answered])).toEqual(['[0]', '[1]', '[2]', '[8]']);
+  expect(desk).toHaveBeenCalledTimes(QUEUE + 1);
+});
