@@ -9,6 +9,11 @@ describe('the checksum of BIP380', () => {
   it.each([
     // BIP380, test vectors
     ['raw(deadbeef)', '89f8spxm'],
+    // Bitcoin Core, help of deriveaddresses: of a length that three divides
+    [
+      'wpkh([d34db33f/84h/0h/0h]xpub6DJ2dNUysrn5Vt36jH2KLBT2i1auw1tTSSomg8PhqNiUtx8QX2SvC9nrHu81fT41fvDUnhMjEzQgXnQjKEu3oaqMSzhSrHMxyyoEAmUHQbY/0/*)',
+      'cjjspncu',
+    ],
     // Bitcoin Core, descriptor_tests.cpp
     [SH, 'ggrsrxfy'],
     [

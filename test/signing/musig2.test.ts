@@ -2,7 +2,16 @@ import { schnorr } from '@noble/curves/secp256k1.js';
 import * as scure from '@scure/btc-signer/musig2.js';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { bytesToHex, concatBytes, hexToBytes, N, pointBytes, toBytes } from '../../src/lib/signing/curve.ts';
+import {
+  bytesToHex,
+  concatBytes,
+  hexToBytes,
+  mod,
+  N,
+  pointBytes,
+  toBytes,
+  toNumber,
+} from '../../src/lib/signing/curve.ts';
 import {
   applyTweak,
   deterministicSign,
@@ -348,6 +357,15 @@ describe('what is refused', () => {
   it('tweaks that are no scalars of 32 bytes', () => {
     expect(() => applyTweak(key, { tweak: toBytes(N), xOnly: false })).toThrow(/below the order/);
     expect(() => applyTweak(key, { tweak: new Uint8Array(31), xOnly: true })).toThrow(/32 bytes/);
+  });
+
+  it('a tweak that leaves no key', () => {
+    const one = keyAgg(pubkeys.slice(0, 1));
+    const left = (sum: bigint) => toBytes(mod(sum - one.coefficients[0]! * toNumber(secrets[0]!)));
+    expect(() => applyTweak(one, { tweak: left(0n), xOnly: false })).toThrow(
+      'the aggregate key is the point at infinity',
+    );
+    expect(pointBytes(applyTweak(one, { tweak: left(1n), xOnly: false }).Q)).toEqual(publicKey(toBytes(1n)));
   });
 
   it('public nonces that are no two points', () => {

@@ -121,10 +121,12 @@ export function checkIssue(
 } | null {
   if (!m.ecash) return null;
   const { keyset_id, outputs, signature } = m.ecash;
-  if (keyset?.role !== 'mint' || live.keyset !== keyset_id)
+  if (live.keyset !== keyset_id)
     throw new Refusal('keyset-unknown', `outputs of keyset ${keyset_id} found, ${live.keyset ?? 'none'} was offered`, {
       blame: 'payer',
     });
+  // A request offers a keyset out of its record, and a record of one's own keyset stays for good.
+  if (keyset?.role !== 'mint') throw new Refusal('bug', `keyset ${keyset_id} was offered, and has no record`);
   checkOutputs(outputs, keyset.keyset, m.amount_sat);
   checkOutputsSigned(c.terms.ecash_pubkey!, quoteOf(c.id, m.paid_sat), outputs, signature);
   checkUnsigned(outputs, notes);
