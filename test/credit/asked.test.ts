@@ -61,6 +61,21 @@ describe('a wish for a quote of a running mint', () => {
   });
 });
 
+it.each(['none', 'home'] as const)(
+  'a wish for a quote is taken up over no contract with ecash %s, though the mint has such a quote',
+  async (ecash) => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const id = await opened(both, { offer: { ecash } });
+    const asked = await ask(both, id, 2_100n);
+    const on = await sealedAs(payer, asked, { asked: { ...asked['asked'], quote: 'a-quote' } });
+    const free = { amountSat: 2_100n, pubkey: key(9), paidSat: 0n, issuedSat: 0n, expiry: null };
+    payee.askMint = async () => ({ id: 'a-quote', ...free });
+    await refused(() => request(both, on), 'no-ecash', payee);
+    expect(await request(both, asked)).toMatchObject({ step: 'requested', asked: { quote: null } });
+  },
+);
+
 describe('a payer that asks', () => {
   it('needs no second consent, for exactly that amount', async () => {
     const both = await parties();
