@@ -6,6 +6,7 @@
  */
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Action } from '../../src/lib/protocol/action.ts';
+import { exitStatechain } from '../../src/lib/statechain/exit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { statecoinKind, type OperatorRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
@@ -14,7 +15,7 @@ import { ADDRESSES } from '../credit/things.ts';
 import { judged, Lies, type Allowed } from '../support/lies.ts';
 import { ownCoin } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
-import { cast, NAMES, operatorKey, POLICY, tip, type Cast, type Name } from '../support/statechain.ts';
+import { cast, coinOf, NAMES, operatorKey, POLICY, show, tip, type Cast, type Name } from '../support/statechain.ts';
 import { Liars } from './liars.ts';
 
 vi.setConfig({ hookTimeout: 600_000 });
@@ -77,6 +78,14 @@ async function move(
 async function draw(play: Play, who: Owner, contract: string, input: object = {}): Promise<void> {
   const requested = await play(who, DRAW, { input: { contract, ...input } });
   await play(who, DRAW, { on: await play('operator', DRAW, { on: requested }) });
+}
+
+/** Its owner leaves by its backup, and the nodes of all show the coin spent. */
+async function leave(all: Cast, contract: string, who: Owner): Promise<void> {
+  tip(all, (await all[who].run(exitStatechain, { input: { contract } })).message['valid_from_height']);
+  const { message } = await all[who].run(exitStatechain, { input: { contract } });
+  expect([message['verdict'], message['package']]).toEqual(['due', [expect.any(String), expect.any(String)]]);
+  show(all, await coinOf(all[who], contract), 'missing');
 }
 
 /** A coin's whole life under some terms. */
@@ -146,7 +155,7 @@ const stage =
 /** What a counterparty may say, though it is not what it has said, or would have. */
 const ALLOWED: Allowed = [
   [
-    /^the other|^(all of the other but )?offer\.policy/,
+    /^the other|^as it was|^(all of the other but )?offer\.policy|^all of the other but offer\.pubkey/,
     /statechain-open\/offered/,
     'an offer is the operator’s to make, and its bounds are judged (`open.test.ts`)',
   ],
@@ -193,13 +202,18 @@ const ALLOWED: Allowed = [
   ],
   [
     /^coin, invite, opening$/,
-    /\/(declined|cancelled): operator, operator frozen$/,
+    /\/(declined|cancelled): operator, (operator frozen|after the exit)$/,
     'with all of this opening in it, it is what its parties may say at any time: they give it up',
   ],
   [
     /^the other|^(all of the other but )?withdraw/,
     /\/requested: operator/,
     'the owner says where to, and for how much',
+  ],
+  [
+    /^as it was/,
+    /withdraw\/requested: operator, after the exit$/,
+    'a withdrawal is the owner’s to ask for: of a coin that is spent it is worth nothing',
   ],
   [
     /./,
@@ -292,6 +306,16 @@ const ROUNDS: Record<string, (all: Cast, play: Play) => Promise<void>> = {
     const asked = await play('bob', MOVE, { on: moved });
     await play('bob', MOVE, { on: await play('operator', MOVE, { on: asked }), input: { unchecked: true } });
   },
+  'left by its backup, and another coin': async (all, play) => {
+    const left = await open(all, play, {});
+    const longer = { initial_blocks: 2000 };
+    const id = await open(all, play, { amount: 900_000n, txid: 'ab'.repeat(32), policy: longer });
+    await move(all, play, left, ['alice', 'bob']);
+    await leave(all, left, 'bob');
+    show(all, await coinOf(all.alice, id));
+    await move(all, play, id, ['alice', 'bob']);
+    await draw(play, 'bob', id);
+  },
   'withdrawals of one coin': async (all, play) => {
     const contract = await open(all, play, {});
     for (const to of [ADDRESSES.p2tr2, ADDRESSES.p2wpkh]) {
@@ -344,6 +368,45 @@ function* renamed(m: Message, known: Known): Generator<[string, Message]> {
     if (part === 'coin' && m['record']) made = withCoin(made, known.coin!);
     puts.push(part);
     yield [puts.join(', '), made];
+  }
+}
+
+/**
+ * All that was said of a coin before its owner left with it, and what is said of another with this one in it, given to everyone
+ * once more. While it was being given to the next owner, too: what had not come by then comes now.
+ */
+async function afterItsExit(): Promise<void> {
+  for (const [seed, giving] of [
+    [140, false],
+    [144, true],
+  ] as const) {
+    const all = await cast(seed);
+    const other: Message[] = [];
+    const quiet = (heard: Message[]) => stage(all, () => [], heard, true);
+    await everything(all, quiet(other), { amount: 900_000n, txid: 'ab'.repeat(32) });
+    const said: Message[] = [];
+    const play = quiet(said);
+    const id = await open(all, play, {});
+    await move(all, play, id, ['alice', 'bob']);
+    if (giving) await play('alice', MOVE, { on: await send(all, play, id, ['bob', 'alice']) });
+    else await play('bob', DRAW, { input: { contract: id } });
+    await leave(all, id, 'bob');
+    const flags: Record<string, object> = {
+      'statechain-open/offered': { amount: 1_000_000n },
+      'statechain-transfer/invited': { contract: id },
+    };
+    const known: Known = {};
+    for (const m of said) for (const part of Object.keys(m)) if (PARTS.has(part)) known[part as keyof Known] = m[part];
+    for (const who of ['operator', 'alice', 'bob'] as const)
+      for (const m of [...said, ...other]) {
+        const table = [OPEN, MOVE, DRAW].find((t) => t!.type === m['type'])!;
+        const input = flags[nameOf(m)] ?? {};
+        const key = liars.sealer(m);
+        const lied = [...renamed(m, known)].map(([what, lie]) => [what, liars.mended(lie, key)] as const);
+        const given = said.includes(m) ? [['as it was', m] as const] : lied.filter(([, lie]) => !lies.wasSaid(lie));
+        await lies.give(all[who], table, { on: m, input }, given, `${nameOf(m)}: ${who}, after the exit`);
+      }
+    all.close();
   }
 }
 
@@ -408,6 +471,7 @@ describe('what a counterparty can make of true bytes', () => {
     await underOtherTerms();
     await ofAnotherMoment();
     await inEveryState();
+    await afterItsExit();
   });
   it('there is a lie for every step of every action, and for every state', () => {
     expect(lies.ended.length).toBeGreaterThan(2_000);
