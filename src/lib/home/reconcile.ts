@@ -67,7 +67,8 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
       }
       for (const note of line.notes) notes.set(note.name, note);
       for (const path of line.addresses) addresses.set(`${path.chain}/${path.index}`, path);
-      if (line.commit > newest.commit) newest = { commit: line.commit, at: line.at };
+      // Other files may have seen its records before: when it was its own line says.
+      if (line.commit >= newest.commit) newest = { commit: line.commit, at: line.at };
     }
     const { last = 0 } = file;
     if (last > newest.commit) newest = { commit: last, at: file.lines.at(-1)?.at ?? newest.at };
