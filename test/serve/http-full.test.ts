@@ -14,7 +14,7 @@ it('takes the next message once one of those that it works on is done', async ()
   /** A message that has arrived before the next one begins. */
   const arrived = async (n: number): Promise<{ answered: Promise<string> }> => {
     const body = Object.assign(new PassThrough(), { headers: { 'content-type': 'application/json' } });
-    const answered = path.answer(body as unknown as IncomingMessage, () => false) as Promise<string>;
+    const answered = path.answer(body as unknown as IncomingMessage, () => false, '192.0.2.7') as Promise<string>;
     answered.catch(() => {});
     body.end(`[${n}]`);
     await vi.waitFor(() => expect(body.readableEnded).toBe(true));
