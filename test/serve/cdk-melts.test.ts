@@ -13,8 +13,8 @@ import { INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } fr
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { tabClaim, tabKind } from '../../src/lib/mint/records.ts';
-import { quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
-import { change } from '../../src/lib/home/change.ts';
+import { newQuote, quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
+import { change, plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import type { Outgoing } from '../../src/lib/serve/cdk-proto.ts';
@@ -566,6 +566,13 @@ describe('a restored home of a mint', () => {
 });
 
 describe('while a quote of the mint has stopped', () => {
+  const stop = (quote: string, mint: string) =>
+    change(
+      market.operator.home.store,
+      { quote: quoteKind },
+      () => ({ quote: quoteClaim(quote) }),
+      ({ quote: had }) => ({ writes: { quote: { ...had!, mint, stopped: 'mint-behind' } }, result: undefined }),
+    );
   it('nothing is melted', async () => {
     const contract = await market.forward();
     const quote = await market.bind(contract);
@@ -580,21 +587,58 @@ describe('while a quote of the mint has stopped', () => {
     expect(await owed()).toBe(0n);
   });
 
+  it('until the operator has confirmed its figures', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await stop(quote, market.mint.url);
+    await unquoted(await market.invoice(reverse, 700n), 'mint-behind');
+    await confirmFigures(market.operator.home, contract, [], isNamed);
+    const line = await market.invoice(reverse, 1_000n);
+    expect((await make(line, (await market.mint.newMelt(line)).id)).status).toBe('PAID');
+  });
+
+  it('of many that have stopped a melt reads none but one of its own mint', async () => {
+    const { store } = market.operator.home;
+    const contract = await market.forward();
+    const many = (count: number, mint: string) => {
+      const made = Array.from({ length: count }, (_, i) =>
+        newQuote({ id: `${mint}/${i}`, contract, mint, amountSat: 1n }),
+      );
+      const writes = made.map((quote) => writeOf(quoteKind, { ...quote, stopped: 'mint-behind' as const }, null, 0));
+      return store.commit(plainCommit({ reads: [], writes }));
+    };
+    const line = await market.invoice(reverse, 1_000n);
+    let read = 0;
+    const { parse } = quoteKind;
+    const { list, inOrder } = store;
+    store.list = () => Promise.reject(new Error('a melt lists nothing'));
+    store.inOrder = async (...args) => {
+      const found = await inOrder.apply(store, args);
+      read += found.length;
+      return found;
+    };
+    quoteKind.parse = (json) => ((read += 1), parse(json));
+    try {
+      await many(1_000, 'https://other.example');
+      expect((await make(line, (await market.mint.newMelt(line)).id)).status).toBe('PAID');
+      expect(read).toBe(0);
+      await many(100, market.mint.url);
+      await expect(market.mint.newMelt(await market.invoice(reverse, 700n))).rejects.toThrow('mint-behind');
+      expect(read).toBe(2);
+    } finally {
+      Object.assign(store, { list, inOrder });
+      quoteKind.parse = parse;
+    }
+  });
+
   it('and it is of another mint, this one melts on', async () => {
     const quote = await market.bind(await market.forward());
-    const stop = (mint: string) =>
-      change(
-        market.operator.home.store,
-        { quote: quoteKind },
-        () => ({ quote: quoteClaim(quote) }),
-        ({ quote: had }) => ({ writes: { quote: { ...had!, mint, stopped: 'mint-behind' } }, result: undefined }),
-      );
-    await stop('https://other.example');
+    await stop(quote, 'https://other.example');
     const line = await market.invoice(reverse, 1_000n);
     const melt = await market.mint.newMelt(line);
     expect((await make(line, melt.id)).status).toBe('PAID');
     expect(await owed()).toBe(1_000n);
-    await stop(market.mint.url);
+    await stop(quote, market.mint.url);
     await unquoted(await market.invoice(reverse, 700n), 'mint-behind');
   });
 });

@@ -4,7 +4,7 @@
  */
 import { creditKind } from '../credit/records.ts';
 import { outpointOf } from '../credit/steps.ts';
-import { checkNotStopped, quoteKind } from '../ecash/quote.ts';
+import { checkNotStopped, quoteKind, stoppedAt } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { parseInvoice, type Invoice } from '../mint/invoice.ts';
@@ -116,9 +116,11 @@ export class Melts {
     const unknown = { tip: 'not-checked', coins: 'not-checked' } as const;
     const now = Math.floor(Date.now() / 1000);
     try {
-      const stopped = (await home.store.list('quote', 'stopped')).map(({ record }) => quoteKind.parse(record));
+      // What a program without figures has written since this one began is counted by that.
+      await home.totals(quoteKind);
       // Of another mint it stops what belongs to that one.
-      for (const quote of stopped) if (quote.mint === mint) checkNotStopped(quote);
+      const [stopped] = await home.store.inOrder(quoteKind, stoppedAt(mint), { most: 1 });
+      if (stopped) checkNotStopped(quoteKind.parse(stopped.record));
       const { facts } = await source.facts({ tip: true, coins: outpointOf(contract) });
       return { network: home.network, mint, facts: { ...unknown, ...facts, now }, stopped: null };
     } catch (error) {
