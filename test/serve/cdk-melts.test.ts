@@ -155,6 +155,73 @@ describe('GetPaymentQuote accepts nothing but a valid, unpaid, payable invoice o
   });
 });
 
+describe('whoever asks for melts without end', () => {
+  /** What this home asked of its chain meanwhile. */
+  const looksDuring = async (run: () => Promise<unknown>): Promise<number> => {
+    const before = market.looks;
+    await run();
+    return market.looks - before;
+  };
+  const asked = async (line: string, quoteId: string): Promise<string> =>
+    market.mint.call('GetPaymentQuote', { request: line, unit: 'sat', quoteId }).then(
+      () => 'quoted',
+      ({ details }: { details: string }) => details.split(':')[0]!,
+    );
+  const records = async (): Promise<number> => (await market.operator.home.store.list()).length;
+
+  it('of a merchant’s invoice leaves no more than twenty behind: too-many-quotes; they can be paid all the same', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const before = await records();
+    const answers: string[] = [];
+    const looks = await looksDuring(async () => {
+      for (let i = 0; i < 1_000; i++) answers.push(await asked(line, `m${i}`));
+    });
+    expect(answers).toEqual(answers.map((_, i) => (i < 20 ? 'quoted' : 'too-many-quotes')));
+    expect([await records(), looks]).toEqual([before + 21, 20]);
+    // One that is there already is answered again, and counts no more.
+    expect(await asked(line, 'm7')).toBe('quoted');
+    expect(await records()).toBe(before + 21);
+    expect((await make(line, 'm7')).status).toBe('PAID');
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('once one was sent and has failed, the wallet quotes anew', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    for (let i = 0; i < 20; i++) expect(await asked(line, `m${i}`)).toBe('quoted');
+    await market.show(reverse, 'missing');
+    expect((await make(line, 'm3')).status).toBe('FAILED');
+    expect((await check(digestOf(line))).status).toBe('FAILED');
+    await market.show(reverse);
+    expect(await asked(line, 'again')).toBe('quoted');
+    expect((await make(line, 'again')).status).toBe('PAID');
+  });
+
+  it('of what this home does not owe leaves nothing behind, and asks the chain nothing', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const [other, paid] = [await market.forward(), await market.invoice(reverse, 700n)];
+    expect((await market.mint.melt(await market.mint.newMelt(paid))).state).toBe('PAID');
+    const { terms } = await market.payer(reverse);
+    const asks = [
+      ['lnbc1', 'malformed-invoice'],
+      [await market.invoice(reverse, 1_000n, { contract: 'ab'.repeat(32) }), 'not-an-invoice'],
+      [await market.invoice(reverse, 1_000n, { contract: other }), 'not-an-invoice'],
+      [await market.invoice(reverse, 1_000n, { mint: 'https://other.example' }), 'not-an-invoice'],
+      [line.replace('1000', '1001'), 'bad-seal'],
+      [await market.invoice(reverse, 1_000n, { expiry: market.soon - 3_601 }), 'invoice-expired'],
+      [await market.invoice(reverse, 0n), 'amount-not-growing'],
+      [await market.invoice(reverse, maxPaid(terms) + 1n), 'over-capacity'],
+      [paid, 'invoice-paid'],
+    ] as const;
+    const before = await market.operator.state();
+    const looks = await looksDuring(async () => {
+      for (let round = 0; round < 10; round++)
+        for (const [text, code] of asks) expect(await asked(text, `m${round}`)).toBe(code);
+    });
+    expect(looks).toBe(0);
+    expect(await market.operator.state()).toEqual(before);
+  });
+});
+
 describe('MakePayment', () => {
   it('in one transaction: invoice paid, melt paid, owed raised; repeated, PAID again with the same proof', async () => {
     const line = await market.invoice(reverse, 1_000n);
