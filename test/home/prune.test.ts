@@ -201,3 +201,94 @@ it('a home whose journal was not read prunes nothing', async () => {
   await expect(pruneAll(payee)).rejects.toMatchObject({ code: 'home-restored' });
   expect(await payee.home.store.list()).toHaveLength(1);
 });
+
+describe('what a home has dropped', () => {
+  const DAYS = { days: 1, seconds: 2 * DAY, blocks: 288, deep: 288 };
+  /** Contracts, and what all of them were settled for, in the sums. */
+  const settled = async ({ home }: TestParty) => [
+    (await home.store.list('credit')).length,
+    Number((await home.totals(creditKind)).get('settled_sat')?.sum ?? 0n),
+  ];
+  const dropped = async (party: TestParty): Promise<void> => {
+    await pruneAt(party, { days: 1 });
+    expect((await pruneAt(party, DAYS)).records).toEqual({ credit: 1 });
+  };
+  const outcomes = async (party: TestParty, journal = party.journal()) =>
+    (await party.home.reconcile(journal)).outcomes
+      .filter(({ kind, outcome }) => kind === 'credit' && outcome !== 'same')
+      .map(({ outcome }) => outcome);
+
+  it('does not come back of its journal, and is in the sums once', async () => {
+    await ended();
+    const { payee } = both;
+    await dropped(payee);
+    expect(await settled(payee)).toEqual([0, 50_000]);
+    const live = await opened(both);
+    const backup = await payee.backUp();
+    await payMessages(both, live, 7_000n);
+    await payee.lose(backup);
+    expect(await outcomes(payee)).toEqual(['raised']);
+    expect(await settled(payee)).toEqual([1, 50_000]);
+    expect(await outcomes(payee)).toEqual([]);
+    expect(await settled(payee)).toEqual([1, 50_000]);
+  });
+
+  it('after it was brought in, and dropped again, neither', async () => {
+    await ended();
+    const { payee } = both;
+    const journal = payee.journal();
+    await payee.fromWords();
+    expect(await outcomes(payee, journal)).toEqual(['added']);
+    await payee.home.reconcile(payee.journal(), { complete: true });
+    expect(await settled(payee)).toEqual([1, 50_000]);
+    await dropped(payee);
+    expect(await settled(payee)).toEqual([0, 50_000]);
+    expect(await outcomes(payee)).toEqual([]);
+    expect(await settled(payee)).toEqual([0, 50_000]);
+  });
+
+  it('comes back where the store that is left never had it: its sums are lost with the other one', async () => {
+    both = await pair(71);
+    const { payee } = both;
+    const backup = await payee.backUp();
+    const id = await opened(both);
+    await payMessages(both, id, 50_000n);
+    await payee.run(exitCredit, { input: { contract: id } });
+    await settle(payee, id);
+    await dropped(payee);
+    await payee.lose(backup);
+    expect(await settled(payee)).toEqual([0, 0]);
+    expect(await outcomes(payee)).toEqual(['added']);
+    expect(await settled(payee)).toEqual([1, 50_000]);
+  });
+
+  it('of another home of the same words comes back, whatever the numbers of its commits', async () => {
+    await ended();
+    const { payee } = both;
+    const journal = payee.journal();
+    const commits = await payee.home.store.commits();
+    await payee.fromWords();
+    await payee.home.acceptRestore();
+    await payee.home.store.atLeast(commits);
+    await opened(both);
+    await payee.lose(await payee.backUp());
+    expect(await outcomes(payee, journal)).toEqual(['added']);
+    expect((await settled(payee))[1]).toBe(50_000);
+  });
+
+  it('and what holds money comes back, whatever the store had', async () => {
+    both = await pair(71);
+    const { payee } = both;
+    const id = await opened(both);
+    await payMessages(both, id, 50_000n);
+    const backup = await payee.backUp();
+    await payee.lose(backup);
+    // As by a hand that is none of this program's.
+    sql(payee, (db) => {
+      db.exec(`UPDATE record SET "left" = 1, over = 1; DELETE FROM nonce; DELETE FROM reply_of; DELETE FROM claim`);
+      db.exec('DELETE FROM record');
+    });
+    expect(await outcomes(payee)).toEqual(['added']);
+    expect((await payee.record(id)) as FundedCredit).toMatchObject({ paidSat: 50_000n });
+  });
+});
