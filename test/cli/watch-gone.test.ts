@@ -1,14 +1,17 @@
-/** watch with something missing at the deadline: store, node or one contract's answers. The exit that is due goes out. */
+/** watch with something missing at the deadline: store, node, one contract's answers or record. The exit that is due goes out. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, vi } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { homePost } from '../../src/lib/cli/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/cli/watch.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
+import { rollover } from '../../src/lib/credit/rollover.ts';
 import type { Watched } from '../../src/lib/credit/watch.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
-import { parties, payeeOf, refused, tip } from '../credit/helpers.ts';
+import { parties, payeeOf, policy, refused, tip } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
 import { opened, payMessages } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
@@ -142,5 +145,66 @@ describe('at the deadline', () => {
     chain.mine(200);
     await looked();
     expect(events.map(({ event }) => event)).toEqual(['settled', ...Array.from({ length: 8 }, () => 'lapsed')]);
+  });
+});
+
+describe('a record that cannot be read', () => {
+  /** As a disk or a hand may leave it: the body of a record, by its name. */
+  function damage({ payee }: { payee: TestParty }, id: string, body: string): void {
+    const db = new DatabaseSync(join(payee.dir, 'store.db'));
+    expect(db.prepare('UPDATE record SET body = ? WHERE name = ?').run(body, id).changes).toBe(1);
+    db.close();
+  }
+
+  it.each(['{"id":', 'null', '{}', '{"role":"payee","state":"open","paidSat":1}'])(
+    'is named and counted, and keeps no other from its exit: %s',
+    async (body) => {
+      const { both, ids, chain, events, looked } = await scene(3);
+      damage(both, ids[0]!, body);
+      const refused = { event: 'refused', contract: ids[0]!, code: 'store-damaged' };
+      expect(await looked()).toBe(false);
+      expect(events).toMatchObject([
+        refused,
+        { event: 'exit', contract: ids[1]! },
+        { event: 'exit', contract: ids[2]! },
+      ]);
+      expect(chain.mempool).toHaveLength(2);
+      chain.mine(6);
+      expect(await looked()).toBe(false);
+      expect(events).toMatchObject([refused, { event: 'settled' }, { event: 'settled' }]);
+    },
+  );
+
+  it('is named where it alone is watched', async () => {
+    const { both, ids, events, looked } = await scene(2);
+    damage(both, ids[0]!, 'null');
+    const { list } = homePost(both.payee.home, both.payee.ports(), ids[0]!);
+    expect(await looked({ list })).toBe(false);
+    expect(events).toMatchObject([{ event: 'refused', contract: ids[0]!, code: 'store-damaged' }]);
+  });
+
+  it('of the next contract of a rollover keeps the exit of this one not back', async () => {
+    const { both, ids, chain, events, looked } = await scene(1);
+    const { payee, payer } = both;
+    const input = { contract: ids[0]!, policy };
+    const offered = await payee.run(rollover, { input });
+    const proposed = await payer.run(rollover, { on: offered.message, input: { expires: { blocks: 9_000 } } });
+    const accepted = await payee.run(rollover, { on: proposed.message });
+    const next = accepted.message['next_contract'].id as string;
+    damage(both, next, 'null');
+    expect(await looked()).toBe(false);
+    // It cannot be frozen, for that gives up the next one; nobody has funded that, so nothing is due of it.
+    expect(events).toMatchObject([{ event: 'exit', contract: ids[0]!, code: 'bug' }]);
+    expect(chain.mempool).toHaveLength(1);
+  });
+
+  it('is no word for a store that does not answer: that ends the look', async () => {
+    const { both, ids, chain, looked } = await scene(1);
+    const { list } = homePost(both.payee.home, both.payee.ports(), ids[0]!);
+    both.payee.home.store.load = async () => {
+      throw new Refusal('store-unavailable', 'the disk is gone');
+    };
+    await expect(looked({ list })).rejects.toMatchObject({ code: 'store-unavailable' });
+    expect(chain.mempool).toEqual([]);
   });
 });

@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
+import { openCredit } from '../../src/lib/credit/open.ts';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { freshDir } from '../cli/run.ts';
 import { opened, openedMint, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
+import { DAY, pruneAt } from '../support/prune.ts';
 import { servedPair } from '../support/served.ts';
 import { Server } from '../support/server.ts';
 import { openOwn, World } from '../support/spillway.ts';
@@ -64,6 +66,33 @@ describe('over stdio', () => {
     for (let i = 0; i < 3; i++) expect(await server.line()).toBeTruthy();
     server.child.stdin!.end();
     expect([await server.line(), await server.ended]).toEqual([undefined, 0]);
+  });
+
+  it.each([
+    [2, []],
+    [3, ['--jobs', '1']],
+  ])('prunes beside its work with --keep, once, and says what went: %i days later, %j', async (days, argv) => {
+    const { payee } = both;
+    for (let i = 0; i < 2; i++) {
+      const { message } = await payee.run(openCredit, { input: { as: 'payee' } });
+      await payee.run(openCredit, { on: message, cancel: true });
+    }
+    const over = async () => (await payee.home.store.list('credit', 'cancelled')).length;
+    const before = await over();
+    // How far the store had come by then.
+    const { tip, now } = payee.chain;
+    Object.assign(payee.chain, { tip: 800, now: Math.floor(Date.now() / 1000) - days * DAY });
+    await pruneAt(payee, { days: 1 });
+    Object.assign(payee.chain, { tip, now });
+    const server = await serve(['--stdio', '--keep', '1', ...argv]);
+    await expect.poll(() => server.stderr, { timeout: 20_000 }).toContain('pruned ');
+    const on = (await signed()).text;
+    server.write(on);
+    expect(told(await server.line())).toBe('accepted');
+    server.child.stdin!.end();
+    expect(await server.ended).toBe(0);
+    expect(server.stderr.match(/pruned .*$/gm)).toEqual([expect.stringContaining(` credit=${before}`)]);
+    expect([before >= 2, await over()]).toEqual([true, 0]);
   });
 
   it('reads no further than a window while nobody reads its replies', async () => {

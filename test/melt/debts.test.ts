@@ -295,6 +295,56 @@ describe(`${RUNS} histories of two debts (seed ${SEED})`, () => {
     expect(lost).toBeGreaterThan(RUNS / 20);
   });
 
+  it('a restored home owes once what receipts of updates and of invoices tell of, in whatever order and however often', () => {
+    const shop = contracts[0]!.id;
+    const own = () => invoices.map((one, n) => ({ one, n })).filter(({ one }) => one.contract === shop);
+    const shownAt = (n: number): Cmd =>
+      command(`show invoice ${n}`, (w) => {
+        const invoice = invoices[n]!;
+        const { contract, ...found } = w.found(invoice);
+        w.commit(takeReceipt(contract, found, invoice, w.receipts.get(invoice.digest)!));
+      });
+    const learnt = (sat: bigint): Cmd =>
+      command(`learn ${sat}`, (w) => w.commit({ contract: signedUpTo(w.store.credit[shop]!, sat) }));
+    const scene = fc.record({
+      settledAfter: fc.subarray([0, 1, 2, 3]),
+      order: fc.array(fc.nat({ max: 7 }), { minLength: 1, maxLength: 30 }),
+    });
+    const property = fc.property(scene, ({ settledAfter, order }) => {
+      const world = new World();
+      copy().run({}, world);
+      const signed: bigint[] = [];
+      for (const [i, { n }] of own().entries()) {
+        quote(n).run({}, world);
+        pay(i, 'nothing').run({}, world);
+        if (!settledAfter.includes(i)) continue;
+        settle(0).run({}, world);
+        signed.push(world.signed[shop]!);
+      }
+      expect(world.store.credit[shop]!.owedSat).toBe(15_000n);
+      restore(0).run({}, world);
+      let [known, learned] = [0n, 0n];
+      const seen = new Set<number>();
+      const says = [...own().map(({ n }) => n), ...signed];
+      for (const pick of [...order, ...says.keys()]) {
+        const said = says[pick % says.length]!;
+        if (typeof said === 'bigint') {
+          learnt(said).run({}, world);
+          learned = said > learned ? said : learned;
+        } else {
+          shownAt(said).run({}, world);
+          if (!seen.has(said)) known += invoices[said]!.amountSat;
+          seen.add(said);
+        }
+        // The larger of what the receipts sum to and what was signed, never both.
+        const { owedSat, signedMaxSat } = world.store.credit[shop]!;
+        expect([owedSat, signedMaxSat]).toEqual([known > learned ? known : learned, learned]);
+      }
+      expect(world.store.credit[shop]!.owedSat).toBe(15_000n);
+    });
+    fc.assert(property, { numRuns: RUNS, seed: SEED });
+  });
+
   it('and what people agreed to before a loss and after it counts beside the invoices', () => {
     const world = new World();
     const histories = [copy(), agree(0), quote(0), pay(0, 'nothing'), restore(0), learn(0), agree(0), reconcile(100)];

@@ -1,8 +1,8 @@
 /** The limits of invoices, and of what a merchant leaves unsettled. */
 import { describe, expect, it } from 'vitest';
 import { INVOICE_LIMITS, parseInvoice, signInvoice } from '../../src/lib/mint/invoice.ts';
-import { checkDue, checkPayable, MELT_LIMITS } from '../../src/lib/mint/melt.ts';
-import { TAB_LIMITS } from '../../src/lib/mint/records.ts';
+import { checkDue, checkOwable, checkQuotable, MELT_LIMITS } from '../../src/lib/mint/melt.ts';
+import { newInvoice, TAB_LIMITS } from '../../src/lib/mint/records.ts';
 import { limits } from '../support/limits.ts';
 import { contractWith, secret } from '../credit/things.ts';
 
@@ -31,19 +31,29 @@ describe('invoices', () => {
 
 describe('a payment by a mint', () => {
   const c = { ...contractWith(), role: 'payer', state: 'open', restored: false, owedSat: 1_000n };
-  const facts = { tip: 1_000, coins: 'not-checked' };
+  const quotable = contractWith({ mint_url: terms.mint, ecash: 'none' });
+  const invoice = parseInvoice(signInvoice({ ...terms, contract: quotable.id, amountSat: 1_000n }, secret(102)));
+  const here = { network: 'regtest', mint: terms.mint, facts: { now: 0 } };
+  const paid = (now: number) => checkOwable(c as never, 1_000n, 2_000, { ...here, facts: { now } });
   limits(MELT_LIMITS, {
     payable: {
-      takes: (now: number) => checkPayable(c as never, 1_000n, 2_000, { facts: { ...facts, now } } as never),
+      takes: paid,
       figures: [2_000],
       above: 'invoice-expired',
+    },
+    quotes: {
+      takes: (n: number) => {
+        const contract = { ...c, ...quotable } as never;
+        checkQuotable({ contract, invoice: { ...newInvoice(invoice), quoted: n - 1 } }, 'm', invoice, here);
+      },
+      above: 'too-many-quotes',
     },
   });
   it.each([
     [1_999, undefined],
     [2_000, 'invoice-expired'],
   ])('of an invoice that ends at 2000, at %i: %s', (now, code) => {
-    const pay = () => checkPayable(c as never, 1_000n, 2_000, { facts: { ...facts, now } } as never);
+    const pay = () => paid(now);
     if (code) expect(pay).toThrow(expect.objectContaining({ code }));
     else expect(pay).not.toThrow();
   });

@@ -20,6 +20,7 @@ import { newPurse, purseKind, withMinting, type Minting, type Purse } from '../.
 import { BY_RECEIPT, invoiceKind, newInvoice, type InvoiceRecord, type Melt } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { signInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
+import type { Json } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
 import { waitingOf } from '../../src/lib/credit/waiting.ts';
@@ -173,7 +174,7 @@ describe('an invoice', () => {
     const proof = signInvoiceReceipt(invoice.digest, c.id, secret);
     const fresh = newInvoice(invoice);
     const melt: Melt = { quote: 'm', digest: invoice.digest, contract: c.id, round: 0, state: 'new' };
-    const open = { ...fresh, quoted: true };
+    const open = { ...fresh, quoted: 1 };
     const states: Record<string, State> = {
       unknown: {},
       quoted: { invoice: open, melt },
@@ -216,6 +217,17 @@ describe('an invoice', () => {
     expect(table).toEqual(TABLES.invoice);
   });
 
+  it.each([
+    [true, 1],
+    [false, 0],
+  ])('of 0.1.0 is read: quoted %s', (quoted, now) => {
+    const { digest, id, contract, amountSat } = invoice;
+    const fresh = newInvoice({ digest, id, contract, amountSat });
+    const { doubted: _, ...old } = fresh;
+    const json = JSON.parse(JSON.stringify({ ...old, amountSat: 1_000, quoted })) as Json;
+    expect(invoiceKind.parse(json)).toEqual({ ...fresh, quoted: now });
+  });
+
   it.each([699, 700, 701])('is a line of at most 700 bytes: %i', (bytes) => {
     const terms = { network: 'regtest', contract: c.id, amountSat: 1n, id: 'ab'.repeat(16), expiry: 1 };
     const line = (memo: string) => signInvoice({ ...terms, mint: 'm'.repeat(200), memo }, secret);
@@ -239,7 +251,7 @@ describe('an invoice', () => {
     [10_000n, 'paid'],
     [10_001n, 'failed'],
   ])('makes room where it was settled: of 500, one at %i sat', (owedSat, status) => {
-    const fresh = { ...newInvoice(invoice), quoted: true };
+    const fresh = { ...newInvoice(invoice), quoted: 1 };
     const melt: Melt = { quote: 'm', digest: invoice.digest, contract: c.id, round: 0, state: 'new' };
     const due = Array.from({ length: 500 }, (_, i) => ({
       id: invoice.id,

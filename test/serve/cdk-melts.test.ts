@@ -13,8 +13,8 @@ import { INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } fr
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { tabClaim, tabKind } from '../../src/lib/mint/records.ts';
-import { quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
-import { change } from '../../src/lib/home/change.ts';
+import { newQuote, quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
+import { change, plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import type { Outgoing } from '../../src/lib/serve/cdk-proto.ts';
@@ -155,6 +155,73 @@ describe('GetPaymentQuote accepts nothing but a valid, unpaid, payable invoice o
   });
 });
 
+describe('whoever asks for melts without end', () => {
+  /** What this home asked of its chain meanwhile. */
+  const looksDuring = async (run: () => Promise<unknown>): Promise<number> => {
+    const before = market.looks;
+    await run();
+    return market.looks - before;
+  };
+  const asked = async (line: string, quoteId: string): Promise<string> =>
+    market.mint.call('GetPaymentQuote', { request: line, unit: 'sat', quoteId }).then(
+      () => 'quoted',
+      ({ details }: { details: string }) => details.split(':')[0]!,
+    );
+  const records = async (): Promise<number> => (await market.operator.home.store.list()).length;
+
+  it('of a merchant’s invoice leaves no more than twenty behind: too-many-quotes; they can be paid all the same', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const before = await records();
+    const answers: string[] = [];
+    const looks = await looksDuring(async () => {
+      for (let i = 0; i < 1_000; i++) answers.push(await asked(line, `m${i}`));
+    });
+    expect(answers).toEqual(answers.map((_, i) => (i < 20 ? 'quoted' : 'too-many-quotes')));
+    expect([await records(), looks]).toEqual([before + 21, 20]);
+    // One that is there already is answered again, and counts no more.
+    expect(await asked(line, 'm7')).toBe('quoted');
+    expect(await records()).toBe(before + 21);
+    expect((await make(line, 'm7')).status).toBe('PAID');
+    expect(await owed()).toBe(1_000n);
+  });
+
+  it('once one was sent and has failed, the wallet quotes anew', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    for (let i = 0; i < 20; i++) expect(await asked(line, `m${i}`)).toBe('quoted');
+    await market.show(reverse, 'missing');
+    expect((await make(line, 'm3')).status).toBe('FAILED');
+    expect((await check(digestOf(line))).status).toBe('FAILED');
+    await market.show(reverse);
+    expect(await asked(line, 'again')).toBe('quoted');
+    expect((await make(line, 'again')).status).toBe('PAID');
+  });
+
+  it('of what this home does not owe leaves nothing behind, and asks the chain nothing', async () => {
+    const line = await market.invoice(reverse, 1_000n);
+    const [other, paid] = [await market.forward(), await market.invoice(reverse, 700n)];
+    expect((await market.mint.melt(await market.mint.newMelt(paid))).state).toBe('PAID');
+    const { terms } = await market.payer(reverse);
+    const asks = [
+      ['lnbc1', 'malformed-invoice'],
+      [await market.invoice(reverse, 1_000n, { contract: 'ab'.repeat(32) }), 'not-an-invoice'],
+      [await market.invoice(reverse, 1_000n, { contract: other }), 'not-an-invoice'],
+      [await market.invoice(reverse, 1_000n, { mint: 'https://other.example' }), 'not-an-invoice'],
+      [line.replace('1000', '1001'), 'bad-seal'],
+      [await market.invoice(reverse, 1_000n, { expiry: market.soon - 3_601 }), 'invoice-expired'],
+      [await market.invoice(reverse, 0n), 'amount-not-growing'],
+      [await market.invoice(reverse, maxPaid(terms) + 1n), 'over-capacity'],
+      [paid, 'invoice-paid'],
+    ] as const;
+    const before = await market.operator.state();
+    const looks = await looksDuring(async () => {
+      for (let round = 0; round < 10; round++)
+        for (const [text, code] of asks) expect(await asked(text, `m${round}`)).toBe(code);
+    });
+    expect(looks).toBe(0);
+    expect(await market.operator.state()).toEqual(before);
+  });
+});
+
 describe('MakePayment', () => {
   it('in one transaction: invoice paid, melt paid, owed raised; repeated, PAID again with the same proof', async () => {
     const line = await market.invoice(reverse, 1_000n);
@@ -261,12 +328,11 @@ describe('MakePayment', () => {
 
   it('refusals are status FAILED, never a gRPC error: totals above capacity', async () => {
     const { terms } = await market.payer(reverse);
-    const big = await market.invoice(reverse, maxPaid(terms) - 500n);
     const line = await market.invoice(reverse, 1_000n);
-    await failed(line, 'over-capacity', async () => {
-      await market.mint.melt(await market.mint.newMelt(big));
-    }).catch(() => {});
-    expect(market.codes()).toContain('over-capacity');
+    const melt = await market.mint.newMelt(line);
+    await market.mint.melt(await market.mint.newMelt(await market.invoice(reverse, maxPaid(terms) - 500n)));
+    expect((await make(line, melt.id)).status).toBe('FAILED');
+    expect(market.codes().at(-1)).toBe('over-capacity');
     expect(await owed()).toBe(maxPaid(terms) - 500n);
   });
 
@@ -566,6 +632,13 @@ describe('a restored home of a mint', () => {
 });
 
 describe('while a quote of the mint has stopped', () => {
+  const stop = (quote: string, mint: string) =>
+    change(
+      market.operator.home.store,
+      { quote: quoteKind },
+      () => ({ quote: quoteClaim(quote) }),
+      ({ quote: had }) => ({ writes: { quote: { ...had!, mint, stopped: 'mint-behind' } }, result: undefined }),
+    );
   it('nothing is melted', async () => {
     const contract = await market.forward();
     const quote = await market.bind(contract);
@@ -580,21 +653,58 @@ describe('while a quote of the mint has stopped', () => {
     expect(await owed()).toBe(0n);
   });
 
+  it('until the operator has confirmed its figures', async () => {
+    const contract = await market.forward();
+    const quote = await market.bind(contract);
+    await stop(quote, market.mint.url);
+    await unquoted(await market.invoice(reverse, 700n), 'mint-behind');
+    await confirmFigures(market.operator.home, contract, [], isNamed);
+    const line = await market.invoice(reverse, 1_000n);
+    expect((await make(line, (await market.mint.newMelt(line)).id)).status).toBe('PAID');
+  });
+
+  it('of many that have stopped a melt reads none but one of its own mint', async () => {
+    const { store } = market.operator.home;
+    const contract = await market.forward();
+    const many = (count: number, mint: string) => {
+      const made = Array.from({ length: count }, (_, i) =>
+        newQuote({ id: `${mint}/${i}`, contract, mint, amountSat: 1n }),
+      );
+      const writes = made.map((quote) => writeOf(quoteKind, { ...quote, stopped: 'mint-behind' as const }, null, 0));
+      return store.commit(plainCommit({ reads: [], writes }));
+    };
+    const line = await market.invoice(reverse, 1_000n);
+    let read = 0;
+    const { parse } = quoteKind;
+    const { list, inOrder } = store;
+    store.list = () => Promise.reject(new Error('a melt lists nothing'));
+    store.inOrder = async (...args) => {
+      const found = await inOrder.apply(store, args);
+      read += found.length;
+      return found;
+    };
+    quoteKind.parse = (json) => ((read += 1), parse(json));
+    try {
+      await many(1_000, 'https://other.example');
+      expect((await make(line, (await market.mint.newMelt(line)).id)).status).toBe('PAID');
+      expect(read).toBe(0);
+      await many(100, market.mint.url);
+      await expect(market.mint.newMelt(await market.invoice(reverse, 700n))).rejects.toThrow('mint-behind');
+      expect(read).toBe(2);
+    } finally {
+      Object.assign(store, { list, inOrder });
+      quoteKind.parse = parse;
+    }
+  });
+
   it('and it is of another mint, this one melts on', async () => {
     const quote = await market.bind(await market.forward());
-    const stop = (mint: string) =>
-      change(
-        market.operator.home.store,
-        { quote: quoteKind },
-        () => ({ quote: quoteClaim(quote) }),
-        ({ quote: had }) => ({ writes: { quote: { ...had!, mint, stopped: 'mint-behind' } }, result: undefined }),
-      );
-    await stop('https://other.example');
+    await stop(quote, 'https://other.example');
     const line = await market.invoice(reverse, 1_000n);
     const melt = await market.mint.newMelt(line);
     expect((await make(line, melt.id)).status).toBe('PAID');
     expect(await owed()).toBe(1_000n);
-    await stop(market.mint.url);
+    await stop(quote, market.mint.url);
     await unquoted(await market.invoice(reverse, 700n), 'mint-behind');
   });
 });

@@ -562,7 +562,9 @@ describe('2: records of one coin are told apart, and the later owner has its id'
     const { reconcile } = await import('../../src/lib/home/reconcile.ts');
     const kind = statecoinKind;
     const gathered = {
-      records: new Map([['one', { kind, name: id, record: kind.restored(newer), rev: 99, versions: [] }]]),
+      records: new Map([
+        ['one', { kind, name: id, record: kind.restored(newer), rev: 99, path: '', over: false, versions: [] }],
+      ]),
       notes: new Map(),
       addresses: new Map(),
       lines: 1,

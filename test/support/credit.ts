@@ -14,9 +14,12 @@ export interface Pair {
   close(): void;
 }
 
-/** A payee and a payer, each with a home of its own; `seed` must differ between pairs that meet. */
-export async function pair(seed = 1): Promise<Pair> {
-  const [payee, payer] = [await TestParty.make(seed), await TestParty.make(seed + 1)];
+/**
+ * A payee and a payer, each with a home of its own; `seed` must differ between pairs that meet.
+ * @param store of the payee: the URL of an empty PostgreSQL database
+ */
+export async function pair(seed = 1, store?: string): Promise<Pair> {
+  const [payee, payer] = [await TestParty.make(seed, store), await TestParty.make(seed + 1)];
   return { payee, payer, close: () => (payee.close(), payer.close()) };
 }
 

@@ -85,6 +85,7 @@ export class Market {
     const { operator } = this;
     return {
       facts: async () => {
+        this.looks += 1;
         const { tip, coins } = operator.chain;
         if (this.chainError) throw this.chainError;
         return { facts: { tip, coins }, checks: {} };
@@ -92,6 +93,8 @@ export class Market {
     };
   }
   chainError: Error | undefined;
+  /** How often it was asked. */
+  looks = 0;
 
   async #open(payee: TestParty, payer: TestParty, offer: object, amount: bigint, blocks: number): Promise<string> {
     const utxo = [await ownCoin(payer, amount + 100_000n)];

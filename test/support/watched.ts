@@ -1,9 +1,11 @@
 /** What a post lists, all of it. */
-import type { Post } from '../../src/lib/cli/watch.ts';
+import type { Post, Unread } from '../../src/lib/cli/watch.ts';
 import type { Listed } from '../../src/lib/credit/watch.ts';
+
+const isRead = (one: Listed | Unread): one is Listed => !('why' in one);
 
 export async function listedBy(post: Pick<Post, 'list'>, tip = 1_000): Promise<Listed[]> {
   const all: Listed[] = [];
-  for await (const piece of (await post.list(tip)).listed) all.push(...piece);
+  for await (const piece of (await post.list(tip)).listed) for (const one of piece) if (isRead(one)) all.push(one);
   return all;
 }

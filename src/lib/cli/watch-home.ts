@@ -12,12 +12,12 @@ import {
   type FundedCredit,
 } from '../credit/records.ts';
 import type { Contract } from '../credit/terms.ts';
-import type { Listed } from '../credit/watch.ts';
+import type { Listed, Watched } from '../credit/watch.ts';
 import { listedOf, watchedOf } from '../credit/watched.ts';
-import { change, loadRecords } from '../home/change.ts';
+import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
-import type { Action } from '../protocol/action.ts';
+import type { Action, Claim } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
@@ -30,7 +30,7 @@ import { note } from './output.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
 import { slices } from './slices.ts';
-import type { Post } from './watch.ts';
+import type { Post, Unread } from './watch.ts';
 
 /** So many are read in one go. */
 const AT_ONCE = 200;
@@ -45,25 +45,42 @@ function unlessNotYet(error: unknown): undefined {
   if (!(error instanceof Refusal) || !NOT_YET.has(error.code)) throw error;
 }
 
-/** A contract, and the one that it rolls into. */
+/** A record that cannot be read ends nothing that is due of the others. */
+const damaged = (error: unknown): Refusal =>
+  error instanceof Refusal && error.code !== 'malformed-json'
+    ? error
+    : new Refusal('store-damaged', `its record cannot be read: ${failureOf(error).message}`);
+function ifDamaged<T>(error: unknown, instead: (why: Refusal) => T): T {
+  if (!(error instanceof Refusal) || error.code !== 'store-damaged') throw error;
+  return instead(error);
+}
+
+async function find({ store }: Home, claim: Claim): Promise<Credit | undefined> {
+  try {
+    const hit = (await store.load([claim])).found.get(claim);
+    return hit?.kind === creditKind.name ? creditKind.parse(hit.record) : undefined;
+  } catch (error) {
+    throw damaged(error);
+  }
+}
+
+/** A contract, and the one that it rolls into, unless that cannot be read: then what is due is done without. */
 interface Rolling {
   contract: FundedCredit;
   next: Contract | undefined;
+  knowsAll: boolean;
 }
-const asNext = (c: Credit | undefined): Contract | undefined => (c && 'outpoint' in c ? c : undefined);
 
 /** Of one contract, by its claims: how many others there are does not matter. */
-async function read({ store }: Home, id: string): Promise<Rolling | undefined> {
-  const { records } = await loadRecords<{ contract: Credit; next: Credit }>(
-    store,
-    { contract: creditKind, next: creditKind },
-    ({ contract }) => {
-      const key = rollingOf(contract)?.nextKey;
-      return { contract: idClaim(id), next: key === undefined ? undefined : keyClaim(key) };
-    },
-  );
-  const { contract, next } = records;
-  return contract && isFunded(contract) ? { contract, next: asNext(next) } : undefined;
+async function read(home: Home, id: string): Promise<Rolling | undefined> {
+  const contract = await find(home, idClaim(id));
+  if (!contract || !isFunded(contract)) return undefined;
+  const key = rollingOf(contract)?.nextKey;
+  const next =
+    key === undefined
+      ? undefined
+      : await find(home, keyClaim(key)).catch((error: unknown) => ifDamaged(error, () => null));
+  return { contract, next: next && 'outpoint' in next ? next : undefined, knowsAll: next !== null };
 }
 
 /** Little enough to be kept of each contract. `idle`: nothing can be done before its expiry over what was never paid over. */
@@ -79,19 +96,23 @@ const entryOf = (c: FundedCredit): Entry => ({
  * What is watched, a page at a time: what there is to exit with, the nearest deadline first, then all else by its expiry, and
  * what nobody has funded only once that is over. A record is worked out anew only where it has changed since the last look.
  */
-function entriesOf({ store }: Home): (over: { upTo?: bigint }) => AsyncGenerator<readonly Entry[]> {
+function entriesOf({ store }: Home): (over: { upTo?: bigint }) => AsyncGenerator<readonly (Entry | Unread)[]> {
   let held: ReadonlyMap<string, Entry> = new Map();
   return async function* (over) {
     const now = new Map<string, Entry>();
     const pause = slices();
     for (const [figure, part] of [['deadline'], ['expiry'], ['unfunded', over]] as const)
       for await (const page of pagesOf(store, creditKind, figure, { most: AT_ONCE, ...part })) {
-        const found: Entry[] = [];
+        const found: (Entry | Unread)[] = [];
         for (const row of page) {
           const revision = `${row.name} ${row.rev}`;
-          const entry = held.get(revision) ?? entryOf(creditKind.parse(row.record) as FundedCredit);
-          now.set(revision, entry);
-          found.push(entry);
+          try {
+            const entry = held.get(revision) ?? entryOf(creditKind.parse(row.record) as FundedCredit);
+            now.set(revision, entry);
+            found.push(entry);
+          } catch (error) {
+            found.push({ id: row.name, why: damaged(error) });
+          }
           await pause();
         }
         yield found;
@@ -105,9 +126,10 @@ const byId = (id: string) => () => ({ contract: idClaim(id) });
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
   const { store } = home;
   const entries = entriesOf(home);
-  async function* one(id: string): AsyncGenerator<readonly Entry[]> {
-    const { contract } = (await read(home, id)) ?? {};
-    if (contract && !contract.settled) yield [entryOf(contract)];
+  async function* one(id: string): AsyncGenerator<readonly (Entry | Unread)[]> {
+    const found = await read(home, id).catch((error: unknown) => ifDamaged(error, (why): Unread => ({ id, why })));
+    if (found && 'why' in found) yield [found];
+    else if (found && !found.contract.settled) yield [entryOf(found.contract)];
   }
   const start = (table: Action<any, any, any>, contract: string) =>
     play(table, { json: null, input: { contract }, merged: [] }, ports);
@@ -116,17 +138,20 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     async list(tip) {
       // Looked at each time: another process reconciles.
       const restored = (await lostOf(store)) === 'pending';
-      const open = async ({ id }: Entry) => {
-        const { contract, next } = (await read(home, id)) ?? {};
-        return contract && !contract.settled ? watchedOf(contract, next, restored) : undefined;
+      const open = async ({ id }: Entry): Promise<Watched | undefined> => {
+        const found = await read(home, id);
+        if (!found || found.contract.settled) return undefined;
+        return { ...watchedOf(found.contract, found.next, restored), knowsAll: found.knowsAll };
       };
       // What a program without figures has written since this one began is counted by that.
       await home.totals(creditKind);
       // Anybody may have asked for what is idle. Of a restored home, whose journal may know of payments, nothing is.
       const isIdle = ({ idle }: Entry): boolean => !restored && idle !== undefined && tip < idle;
+      const asListed = (entry: Entry | Unread): readonly (Listed | Unread)[] =>
+        'why' in entry ? [entry] : isIdle(entry) ? [] : [{ ...entry, open: () => open(entry) }];
       async function* listed() {
         for await (const page of only === undefined ? entries(restored ? {} : { upTo: BigInt(tip) }) : one(only))
-          yield page.flatMap((entry): Listed[] => (isIdle(entry) ? [] : [{ ...entry, open: () => open(entry) }]));
+          yield page.flatMap(asListed);
       }
       return { listed: listed(), bad: [] };
     },

@@ -35,12 +35,17 @@ import { Refusal } from '../protocol/refusal.ts';
 import { failureOf, type Failure } from './errors.ts';
 import { pieces, slices } from './slices.ts';
 
+/** A contract whose record cannot be read. */
+export interface Unread {
+  id: Hex;
+  why: Refusal;
+}
 /** Whose contracts they are, and what can be done for them beside sending. */
 export interface Post {
   network: string;
   /** What there is to look at, in pieces, those first that fall due first. `bad`: documents that cannot be read. */
   list(tip: number): Promise<{
-    listed: AsyncIterable<readonly Listed[]> | Iterable<readonly Listed[]>;
+    listed: AsyncIterable<readonly (Listed | Unread)[]> | Iterable<readonly Listed[]>;
     bad: readonly { file: string; why: Refusal }[];
   }>;
   /** Before an exit is sent. @returns the exit, which may be newer than what was watched */
@@ -87,11 +92,11 @@ export async function look(
   let all = bad.length === 0 && unread.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
   for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
-  const refused = async ({ id, role }: Pick<Listed, 'id' | 'role'>, error: unknown): Promise<void> => {
+  const refused = async ({ id, role }: Pick<Listed, 'id'> & Partial<Listed>, error: unknown): Promise<void> => {
     await refuseAway(node, post.network, error);
     all = false;
     const { code, message } = failureOf(error);
-    await tell(tip, { event: 'refused', contract: id, role, code, message });
+    await tell(tip, { event: 'refused', contract: id, ...(role && { role }), code, message });
   };
   const said = async ({ id, role }: Watched, { event, more, short }: Said): Promise<void> => {
     all &&= !short;
@@ -130,7 +135,11 @@ export async function look(
     }
   };
   for await (const piece of listed) {
-    const watched = await opened(await astir(many, piece, tip), stopped, refused);
+    const read: Listed[] = [];
+    for (const one of piece)
+      if ('why' in one) await refused(one, one.why);
+      else read.push(one);
+    const watched = await opened(await astir(many, read, tip), stopped, refused);
     for (const some of afterFunding(watched)) await actOn(some);
     if (stopped()) break;
   }

@@ -69,9 +69,10 @@ function ofPayer(c: PayerCredit, facts: ExitFacts): Figures {
   return {
     ...(isLive(c, facts) && {
       signed_sat: c.signedMaxSat,
-      owed_sat: c.owedSat === null ? 0n : c.owedSat - c.signedMaxSat,
       left_sat: c.terms.capacity_sat - c.signedMaxSat,
     }),
+    // A debt outlives its contract: it is paid over the next one, or on chain.
+    owed_sat: c.owedSat === null ? 0n : c.owedSat - c.signedMaxSat,
     ...untilExpiry(c),
   };
 }

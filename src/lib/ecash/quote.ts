@@ -87,6 +87,7 @@ export const quoteKind: Kind<Quote> = {
     issuedSat: shownSat(q),
     left: q.retired,
   }),
+  figures: (q) => (stateOf(q) === 'stopped' ? { [stoppedAt(q.mint)]: 1n } : {}),
   ...beliefs,
   merged(mine, other) {
     const q = beliefs.merged(mine, other);
@@ -101,6 +102,9 @@ export const isPending = (q: Quote): boolean => stateOf(q) === 'pending';
 /** By this a server finds its work. */
 const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
   q.retired ? 'retired' : q.stopped ? 'stopped' : q.event || q.creditedSat > q.ackSat ? 'pending' : 'idle';
+
+/** The figure by which those of a mint are found that have stopped. */
+export const stoppedAt = (mint: string): string => `stopped ${mint}`;
 
 /** All that the mint was ever shown: counted as reported, arrived or not. */
 export const shownSat = (q: Quote): bigint => q.event?.afterSat ?? q.ackSat;

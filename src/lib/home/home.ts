@@ -42,6 +42,7 @@ import type { Otherwise } from './figures.ts';
 import type { HomeKeys } from './keys.ts';
 import {
   goOn,
+  hasAllOf,
   lostOf,
   mayLack,
   readNow,
@@ -330,11 +331,11 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
       // store by then must not pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
-      const all = { ...(await readOf(store)), ...read };
-      const notGiven = without(unreadOf(await journal.files(), all, before), journals);
+      const [files, earlier] = [await journal.files(), await readOf(store)];
+      const notGiven = without(unreadOf(files, { ...earlier, ...read }, before), journals);
       const settled = await settledOf(store);
       if (complete) refuseIncomplete(gathered, notGiven, settled);
-      const outcomes = await reconcile(store, gathered, settled);
+      const outcomes = await reconcile(store, gathered, settled, hasAllOf(files, earlier, before));
       const completed = complete ? await finish(store, known) : undefined;
       await accept(read);
       return { gathered, outcomes, notGiven, ...(completed !== undefined && { completed }) };

@@ -39,6 +39,12 @@ export const isRead = ({ path }: FoundFile, read: Read): boolean => stem(path) i
 export const isKnown = (file: FoundFile, read: Read, lost: Lost | undefined): boolean =>
   file.by === 'this' || (file.by === 'unnamed' && lost === undefined) || read[stem(file.path)] === bytesOf(file.path);
 
+/** Whether the store has, or had, all of a file, wherever that lies. @param files of its journal */
+export function hasAllOf(files: readonly FoundFile[], read: Read, lost: Lost | undefined): (path: string) => boolean {
+  const known = new Set(files.filter((file) => isKnown(file, read, lost)).map(({ path }) => stem(path)));
+  return (path) => known.has(stem(path)) || read[stem(path)] === bytesOf(path);
+}
+
 /** Of these files of its journal, those that this home has still to bring in. Another home of its words has its own. */
 export const unreadOf = (files: readonly FoundFile[], read: Read, lost: Lost | undefined): readonly string[] =>
   files

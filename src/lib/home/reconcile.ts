@@ -3,7 +3,7 @@
  *
  * Each record of the journal is taken as a restored one (`Kind.restored`), merged over all its versions and then with that
  * of the store (`Kind.merged`): the order of files and lines does not matter, and doing it twice changes nothing. Records
- * that the store has lost come back, notes and used addresses are united. What a merged record holds no more ends with it.
+ * that the store has lost come back, but none that it has dropped; notes and used addresses are united. What a merged record holds no more ends with it.
  * Nobody can tell whether the end of a journal is missing; what follows from that is in the records (`restored`,
  * `unconfirmed`). Not here: reading files (`journal.ts`), what a family makes of its record.
  */
@@ -21,8 +21,10 @@ interface Merged {
   kind: Kind<any>;
   name: string;
   record: unknown;
-  /** The commit that wrote the newest of its versions. */
+  /** The newest of its versions: the commit that wrote it, the file, and whether nothing more could come of it then. */
   rev: number;
+  path: string;
+  over: boolean;
   /** All of them, where the kind holds others: what one held and the last does not was let go of. */
   versions: readonly unknown[];
 }
@@ -56,13 +58,17 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
   for (const path of paths) {
     const file = readJournal(path, key);
     if (file.cut) cut.push(path);
-    if (file.home !== undefined && file.home !== home) others.push(path);
+    const foreign = file.home !== undefined && file.home !== home;
+    if (foreign) others.push(path);
     for (const line of file.lines) {
       lines += 1;
       for (const { kind: sort, name, rev, record: written } of line.records) {
         const kind = kindOf(sort, kinds, path);
-        const record = kind.restored(kind.parse(written));
-        versions.push({ kind, name, record, rev, versions: kind.holds ? [record] : [] });
+        const parsed: unknown = kind.parse(written);
+        const record = kind.restored(parsed);
+        // What it doubted for being restored it may have doubted no more.
+        const over = !foreign && kind.row(kind.completed?.(parsed) ?? parsed).over !== undefined;
+        versions.push({ kind, name, record, rev, path, over, versions: kind.holds ? [record] : [] });
         if (rev > newest.commit) newest = { commit: rev, at: line.at };
       }
       for (const note of line.notes) notes.set(note.name, note);
@@ -121,11 +127,13 @@ export interface Outcome {
 /**
  * Brings it all into the store, a record a commit; where it is interrupted, it is done once more from the start.
  * @param settled what the store was when it was found to be restored: its records are no newer than that
+ * @param hasAll whether all of a file of the journal is in the store, or was
  */
 export async function reconcile(
   store: HomeStore,
   { records, notes, addresses, newest }: Gathered,
   settled?: Settled,
+  hasAll: (path: string) => boolean = () => false,
 ): Promise<readonly Outcome[]> {
   // From now on no commit has a number that one of a lost store had.
   await store.atLeast(newest.commit);
@@ -135,21 +143,36 @@ export async function reconcile(
   // claims comes first, so that an opening finds the contract that it became.
   const claimsOf = ({ kind, record }: Merged): number => kind.claims(record).length;
   const stuck: Merged[] = [];
+  const gone = new Set<Claim>();
   for (const entry of records.values()) {
     const outcome = await into(store, entry, settled, false);
     if (!outcome) lost.push(entry);
     else if (outcome.outcome === 'conflict') stuck.push(entry);
     else outcomes.push(outcome);
+    if (!outcome && wasDropped(entry, settled, hasAll))
+      for (const claim of entry.kind.claims(entry.record)) gone.add(claim);
   }
   // A record that was looked at later may have let go of what one of these needs.
-  for (const entry of [...lost.sort((a, b) => claimsOf(b) - claimsOf(a)), ...stuck])
+  // With what was dropped goes the opening that it began with.
+  const isGone = ({ kind, record }: Merged): boolean => kind.claims(record).every((claim) => gone.has(claim));
+  const missed = lost.filter((entry) => !isGone(entry));
+  outcomes.push(...lost.filter(isGone).map(asItWas));
+  for (const entry of [...missed.sort((a, b) => claimsOf(b) - claimsOf(a)), ...stuck])
     outcomes.push((await into(store, entry, settled, true))!);
-  const back = new Set(lost.flatMap(({ kind, record }) => kind.claims(record)));
+  const back = new Set(missed.flatMap(({ kind, record }) => kind.claims(record)));
   for (const entry of records.values()) if (back.size > 0) await endLetGo(store, entry, back);
   await unite(store, [...notes.values()]);
   await store.addAddresses(await usedBefore(store, [...addresses.values()]));
   return outcomes;
 }
+
+/**
+ * What was over, and is not there any more although the store had it, was dropped (`prune.ts`). It stays so: its sums are in the
+ * store, and would count twice.
+ */
+const wasDropped = ({ rev, path, over }: Merged, settled: Settled | undefined, hasAll: (path: string) => boolean) =>
+  over && (rev <= (settled?.had ?? 0) || hasAll(path));
+const asItWas = ({ kind, name, record }: Merged): Outcome => ({ kind: kind.name, name, outcome: 'same', record });
 
 /** One record; undefined where the store has none such and `add` is not given. */
 async function into(

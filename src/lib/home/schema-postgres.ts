@@ -252,4 +252,5 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   );
   `,
   `CREATE INDEX record_pending ON record(kind, state, rev) WHERE ${PENDING_QUOTES};`,
+  `UPDATE record SET counted = 0 WHERE kind IN ('credit', 'quote') AND counted <> 0;`,
 ];

@@ -210,4 +210,5 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `CREATE INDEX record_pending ON record(kind, state, rev) WHERE ${PENDING_QUOTES};`,
+  `UPDATE record SET counted = 0 WHERE kind IN ('credit', 'quote') AND counted <> 0;`,
 ];

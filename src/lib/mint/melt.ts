@@ -39,12 +39,16 @@ export type Verdict =
 export const MELT_LIMITS = {
   /** When an invoice can be paid: before its end. */
   payable: { unit: 'Unix seconds', most: (expiry: number) => expiry - 1 },
+  /** Melts of one invoice that are quoted before one is sent: whoever has its line may ask for them, and each is kept. */
+  quotes: { unit: 'items', most: 20 },
 } satisfies Limits;
 
 type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
+/** What is known without asking anybody. */
+type Here = Pick<Now, 'network' | 'mint'> & { facts: Pick<Facts, 'now'> };
 
 /** The merchant's contract that an invoice is paid over. @throws Refusal `not-an-invoice` where this home serves none such */
-function reverseOf(c: Credit | undefined, invoice: Invoice, now: Now): Reverse {
+function reverseOf(c: Credit | undefined, invoice: Invoice, now: Here): Reverse {
   const ours =
     c?.role === 'payer' && c.state === 'open' && c.owedSat !== null && c.id === invoice.contract
       ? (c as Reverse)
@@ -55,9 +59,8 @@ function reverseOf(c: Credit | undefined, invoice: Invoice, now: Now): Reverse {
   return ours;
 }
 
-/** Can the contract owe so much more? @throws Refusal `frozen`, `funding-missing`, `below-dust`, `over-capacity`, … */
-export function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { facts, stopped }: Now): void {
-  if (stopped) throw stopped;
+/** Can the contract owe so much more, as far as this home alone knows? @throws Refusal `contract-restored`, `invoice-expired`, `below-dust`, `over-capacity`, … */
+export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { facts }: Here): void {
   if (c.restored)
     throw new Refusal(
       'contract-restored',
@@ -68,27 +71,47 @@ export function checkPayable(c: Reverse, amountSat: bigint, expiry: number, { fa
     );
   if (facts.now > MELT_LIMITS.payable.most(expiry))
     throw new Refusal('invoice-expired', `the invoice ended at ${expiry}, it is ${facts.now} (Unix seconds)`);
-  if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
-  checkNotFrozen(facts.tip, c.terms);
-  checkFunding(facts.coins, c);
   if (amountSat <= 0n) throw new Refusal('amount-not-growing', 'an invoice of nothing found');
   checkPaid(c.terms, c.owedSat + amountSat);
 }
 
-/** GetPaymentQuote. @throws Refusal for all that is not a valid, unpaid, payable invoice of this home */
-export function quoteMelt(found: Found, quote: string, invoice: Invoice, now: Now): Taken<{ amountSat: bigint }> {
+/** And as far as chain and mint show? @throws Refusal `frozen`, `funding-missing`, `chain-unavailable`, … */
+function checkShown(c: Reverse, { facts, stopped }: Now): void {
+  if (stopped) throw stopped;
+  if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
+  checkNotFrozen(facts.tip, c.terms);
+  checkFunding(facts.coins, c);
+}
+
+/**
+ * What refuses a melt quote without a look at the chain: anybody may ask for one, and whatever is no merchant's invoice of
+ * this home, or too many for one, costs no more than this.
+ */
+export function checkQuotable(found: Found, quote: string, invoice: Invoice, now: Here): [Reverse, InvoiceRecord] {
   const { digest, id, contract, amountSat } = invoice;
   const c = reverseOf(found.contract, invoice, now);
   const known = found.invoice ?? newInvoice({ digest, id, contract, amountSat });
   if (!known.paid && known.doubted)
     throw new Refusal('contract-restored', 'this invoice was known before the store was lost: it may be paid already');
   if (known.paid) throw new Refusal('invoice-paid', 'the invoice is paid already');
-  checkPayable(c, amountSat, invoice.expiry, now);
+  checkOwable(c, amountSat, invoice.expiry, now);
   if (found.melt && (found.melt.digest !== digest || !isNew(found.melt, known)))
     throw new Refusal('already-known', `melt quote ${quote} was answered before`);
+  if (!found.melt && !allows(MELT_LIMITS.quotes, known.quoted + 1))
+    throw new Refusal('too-many-quotes', `${known.quoted} melts of this invoice are quoted already`, {
+      hint: 'pay one of them, or ask the merchant for another invoice',
+    });
+  return [c, known];
+}
+
+/** GetPaymentQuote. @throws Refusal for all that is not a valid, unpaid, payable invoice of this home */
+export function quoteMelt(found: Found, quote: string, invoice: Invoice, now: Now): Taken<{ amountSat: bigint }> {
+  const { digest, contract, amountSat } = invoice;
+  const [c, known] = checkQuotable(found, quote, invoice, now);
+  checkShown(c, now);
   return {
     writes: {
-      invoice: { ...known, quoted: true },
+      invoice: { ...known, quoted: known.quoted + (found.melt ? 0 : 1) },
       melt: { quote, digest, contract, round: known.round, state: 'new' },
     },
     result: { amountSat },
@@ -123,7 +146,8 @@ export function payMelt(
     const c = reverseOf(contract, asked, now);
     if (asked.digest !== digest) throw new Refusal('not-an-invoice', 'another invoice than the one that was quoted');
     if (invoice.paid) throw new Refusal('invoice-paid', 'the invoice is paid already');
-    checkPayable(c, amountSat, asked.expiry, now);
+    checkOwable(c, amountSat, asked.expiry, now);
+    checkShown(c, now);
     const due = checkDue(tab?.due ?? [], c.signedMaxSat);
     const proof = signInvoiceReceipt(digest, c.id, secret(c));
     const owing = raisedBy(c, amountSat);
@@ -153,7 +177,7 @@ export function checkMelt({ invoice, contract }: Found): Taken<Verdict> {
   if (unsure) return { writes: {}, result: { status: 'unknown' } };
   if (invoice.paid) return { writes: {}, result: verdictOf(invoice) };
   return {
-    writes: invoice.quoted ? { invoice: { ...invoice, round: invoice.round + 1, quoted: false } } : {},
+    writes: invoice.quoted > 0 ? { invoice: { ...invoice, round: invoice.round + 1, quoted: 0 } } : {},
     result: { status: 'failed', digest: invoice.digest },
   };
 }

@@ -20,8 +20,8 @@ export interface InvoiceRecord {
   contract: Hex;
   amountSat: bigint;
   round: number;
-  /** A melt was quoted in this round. */
-  quoted: boolean;
+  /** Melts that were quoted in this round. */
+  quoted: number;
   /** Once it is paid: the melt quote that paid it, or that a receipt was shown, and the home's word for it. */
   paid: { by: string; proof: Hex } | null;
   /** It was known when the store was lost, and may have been paid since. */
@@ -32,7 +32,7 @@ export const BY_RECEIPT = 'receipt';
 export const newInvoice = (of: Pick<InvoiceRecord, 'digest' | 'id' | 'contract' | 'amountSat'>): InvoiceRecord => ({
   ...of,
   round: 0,
-  quoted: false,
+  quoted: 0,
   paid: null,
   doubted: false,
 });
@@ -71,7 +71,8 @@ export const invoiceKind: Kind<InvoiceRecord> = {
   name: 'invoice',
   parse: (json) => {
     const r = withSats(json) as InvoiceRecord;
-    return { ...r, doubted: r.doubted ?? false };
+    // 0.1.0 noted whether there was any.
+    return { ...r, quoted: Number(r.quoted), doubted: r.doubted ?? false };
   },
   claims: (r) => [invoiceClaim(r.digest)],
   row: (r) => row(`invoice ${r.digest}`, r.paid ? 'paid' : 'open', r.paid !== null),
@@ -82,7 +83,7 @@ export const invoiceKind: Kind<InvoiceRecord> = {
       contract: kept,
       amountSat: kept,
       round: largest,
-      quoted: { merged: (later, earlier) => later || (earlier ?? false) },
+      quoted: largest,
       paid: once,
       doubted,
     },

@@ -239,6 +239,7 @@ export const ERRORS = {
   'quote-amount': [77, 'the quote of the mint is for another amount, or was paid already'],
   'not-mintable': [77, 'nothing new is reported to the mint, or less than is wanted'],
   'invoice-expired': [77, 'the invoice has expired'],
+  'too-many-quotes': [77, 'too many melts of one invoice are quoted, and none of them is paid'],
   'invoices-unsettled': [77, 'too many paid invoices wait for the merchant to settle them'],
   'mint-private': [77, 'a mint at an address that not everybody reaches, and that nobody here has named'],
   'insecure-mint': [77, 'a payment backend without TLS works on regtest and loopback only'],

@@ -4,11 +4,20 @@
  */
 import { creditKind } from '../credit/records.ts';
 import { outpointOf } from '../credit/steps.ts';
-import { checkNotStopped, quoteKind } from '../ecash/quote.ts';
+import { checkNotStopped, quoteKind, stoppedAt } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { parseInvoice, type Invoice } from '../mint/invoice.ts';
-import { checkMelt, payMelt, quoteMelt, type MeltRecords, type Now, type Taken, type Verdict } from '../mint/melt.ts';
+import {
+  checkMelt,
+  checkQuotable,
+  payMelt,
+  quoteMelt,
+  type MeltRecords,
+  type Now,
+  type Taken,
+  type Verdict,
+} from '../mint/melt.ts';
 import { invoiceClaim, invoiceKind, meltClaim, meltKind, tabClaim, tabKind } from '../mint/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
@@ -40,7 +49,11 @@ export class Melts {
       throw new Refusal('amount-differs', `${amount.value} sat found for an invoice of ${invoice.amountSat} sat`);
     const { amountSat } = await this.#change(
       () => ({ contract: idClaim(invoice.contract), invoice: invoiceClaim(invoice.digest), melt: meltClaim(quote) }),
-      async (found) => quoteMelt(found, quote, invoice, await this.#now(found)),
+      async (found) => {
+        const { home, mint } = this.#o;
+        checkQuotable(found, quote, invoice, { network: home.network, mint, facts: { now: clock() } });
+        return quoteMelt(found, quote, invoice, await this.#now(found));
+      },
     );
     return { digest: invoice.digest, amountSat };
   }
@@ -114,11 +127,13 @@ export class Melts {
   async #now({ contract }: Partial<MeltRecords>): Promise<Now> {
     const { home, mint, source } = this.#o;
     const unknown = { tip: 'not-checked', coins: 'not-checked' } as const;
-    const now = Math.floor(Date.now() / 1000);
+    const now = clock();
     try {
-      const stopped = (await home.store.list('quote', 'stopped')).map(({ record }) => quoteKind.parse(record));
+      // What a program without figures has written since this one began is counted by that.
+      await home.totals(quoteKind);
       // Of another mint it stops what belongs to that one.
-      for (const quote of stopped) if (quote.mint === mint) checkNotStopped(quote);
+      const [stopped] = await home.store.inOrder(quoteKind, stoppedAt(mint), { most: 1 });
+      if (stopped) checkNotStopped(quoteKind.parse(stopped.record));
       const { facts } = await source.facts({ tip: true, coins: outpointOf(contract) });
       return { network: home.network, mint, facts: { ...unknown, ...facts, now }, stopped: null };
     } catch (error) {
@@ -135,6 +150,9 @@ const readInvoice = (text: string): Invoice | undefined => {
     return undefined;
   }
 };
+
+/** Unix seconds. */
+const clock = (): number => Math.floor(Date.now() / 1000);
 
 const restored = (): Refusal => homeRestored('it melts nothing');
 
