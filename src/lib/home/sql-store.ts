@@ -13,12 +13,11 @@ import type { Totals } from '../protocol/figures.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, put, together, type Database, type Row, type Sql } from './database.ts';
+import { all, marks, put, together, type Database, type Row, type Sql } from './database.ts';
 import { countRecords, inOrder, isUncounted, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
 import {
-  addAddress,
   addNote,
   besideOf,
   consumedOf,
@@ -28,7 +27,9 @@ import {
   noncesOf,
   ownersOf,
   pendingAbove,
+  spareAddresses,
   touch,
+  useAddress,
   writeRecords,
   type Owner,
 } from './sql-pieces.ts';
@@ -72,7 +73,7 @@ export class SqlStore implements HomeStore {
     const [records, used] = await this.#db.ask(() => together(recordsOf(key), lastAddresses()));
     for (const { kind, name, rev, body } of records as unknown as Owner[])
       this.#journal?.saw({ kind, name, rev, record: parseJson(body) });
-    for (const { chain, index } of used) this.#journal?.saw({ chain, index } as WalletPath);
+    for (const { chain, index } of used) this.#journal?.saw({ chain, index });
     await this.notes(notes);
     await this.flush();
   }
@@ -151,7 +152,9 @@ export class SqlStore implements HomeStore {
       const claims = writes.flatMap((write, i) => [...write.claims, ...beside[i]!.claims]);
       yield* forgetDead(reply, [...new Set(claims)], number);
     }
-    if ((yield* together(...places.map(addAddress))).includes(false)) return false;
+    const begun = ids.filter((_, i) => written[i] === undefined);
+    const owner = begun.length === 1 ? begun[0]! : null;
+    if ((yield* together(...places.map((place) => useAddress(place, owner)))).includes(false)) return false;
     this.#point?.('in-commit');
     return number;
   }
@@ -235,11 +238,21 @@ export class SqlStore implements HomeStore {
     await this.#surely('all', () => countRecords(known));
   }
 
-  async fresh(count: number): Promise<readonly OwnAddress[]> {
+  async payouts(count: number): Promise<readonly OwnAddress[]> {
     if (count === 0) return [];
-    const sql = 'SELECT coalesce(max(idx) + 1, 0) AS next FROM address WHERE chain = 0';
-    const { next } = (await this.#db.ask(() => get(sql))) as { next: number };
+    const [spare, used] = await this.#db.ask(() => together(spareAddresses(count), lastAddresses()));
+    return [...spare, ...(await this.#after(used, count - spare.length))];
+  }
+  async fresh(count: number): Promise<readonly OwnAddress[]> {
+    return this.#after(await this.lastUsed(), count);
+  }
+  async lastUsed(): Promise<readonly WalletPath[]> {
+    return this.#db.ask(lastAddresses);
+  }
+  async #after(used: readonly WalletPath[], count: number): Promise<readonly OwnAddress[]> {
+    if (count === 0) return [];
     const { address } = await this.#secrets();
+    const next = (used.find(({ chain }) => chain === 0)?.index ?? -1) + 1;
     const paths = Array.from({ length: count }, (_, i): WalletPath => ({ chain: 0, index: next + i }));
     return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
   }
@@ -265,7 +278,7 @@ export class SqlStore implements HomeStore {
     await this.#ready();
     const { counter } = this.#db;
     const number = await this.#surely([ADDRESSES], function* () {
-      const added = yield* together(...places.map(addAddress));
+      const added = yield* together(...places.map((place) => useAddress(place, null)));
       return added.includes(true) ? yield* counter.next() : 0;
     });
     if (number === 0) return;
