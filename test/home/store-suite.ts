@@ -385,6 +385,16 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
         await become(store, 'id:01', 'vain');
         expect(await next(store, 1)).toEqual([1]);
       });
+      test('is spared by no record but one that came to nothing', async (store) => {
+        await begin(store, 'id:01');
+        const rev = await revOf(store, 'id:01');
+        for (const over of [undefined, 'ended'] as const) {
+          const left = write('id:01', rev, thing('id:01', { state: 'left' }));
+          const row = { ...left.row, ...(over && { over }), frees: true };
+          await expect(store.commit(commitOf({ writes: [{ ...left, row }] }))).rejects.toThrow('came to nothing');
+        }
+        expect([await revOf(store, 'id:01'), await next(store, 1)]).toEqual([rev, [1]]);
+      });
       test('is given to one of two runs', async (store) => {
         const spare = await begin(store, 'id:01');
         await become(store, 'id:01', 'vain');

@@ -5,7 +5,9 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { HDKey } from '@scure/bip32';
 import { p2tr } from '@scure/btc-signer/payment.js';
+import { btcFromSat } from '../../src/lib/bitcoin/amount.ts';
 import type { RangedDescriptor, ScannedCoin } from '../../src/lib/chain/rpc.ts';
+import type { Answers } from './fake-node.ts';
 
 /** A coin at a place of whatever wallet is asked for. */
 export interface Placed {
@@ -54,4 +56,24 @@ export function scanner(coins: readonly Placed[]) {
       look.map(({ desc, range: [from, to] }) => `${/\/([01])\/\*/.exec(desc)![1]}:${from}-${to}`).join(' '),
     );
   return { scan, ranges };
+}
+
+/** The same over HTTP, at height 100 of regtest. */
+export function scanAnswers(coins: readonly Placed[]): Answers {
+  const scripts = new Map<unknown, ScannedCoin>();
+  const btc = (text: string): string => text.replace(/"amount":"([\d.]+)"/g, '"amount":$1');
+  return {
+    getblockchaininfo: `{"chain":"regtest","blocks":100,"bestblockhash":"${'00'.repeat(32)}","initialblockdownload":false,"time":0}`,
+    scantxoutset: ([, descriptors]) => {
+      const unspents = found(descriptors as RangedDescriptor[], coins).map(({ sat, script, ...coin }) => {
+        scripts.set(coin.txid, { ...coin, sat, script });
+        return { ...coin, scriptPubKey: script, amount: btcFromSat(sat) };
+      });
+      return btc(JSON.stringify({ success: true, height: 100, unspents }));
+    },
+    gettxout: ([txid]) => {
+      const { sat, script, height } = scripts.get(txid)!;
+      return `{"value":${btcFromSat(sat)},"confirmations":${101 - height},"scriptPubKey":{"hex":"${script}"}}`;
+    },
+  };
 }

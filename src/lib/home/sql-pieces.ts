@@ -1,8 +1,8 @@
 /**
- * The pieces of a commit in SQL: records with their claims, nonces, notes and addresses.
- * Not here: in which order a commit has them, and what it compares (`sql-store.ts`).
+ * The pieces of a commit in SQL: records with their claims, nonces and notes.
+ * Not here: addresses (`places.ts`), in which order a commit has them, and what it compares (`sql-store.ts`).
  */
-import type { Claim, Hex, NonceId, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Claim, Hex, NonceId, Note } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Commit } from '../protocol/ports.ts';
@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
 import { heldFigures, putFigures } from './figures.ts';
 import { PENDING_QUOTES } from './schema.ts';
-import type { Pending, StoredAddress } from './store.ts';
+import type { Pending } from './store.ts';
 
 export interface Owner {
   id: number;
@@ -186,32 +186,3 @@ export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined
 
 export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
-
-/** The last place in use of each chain: a home that has lost some goes on after it. */
-export function* lastAddresses(): Sql<WalletPath[]> {
-  const last = [0, 1].map(
-    (chain) => `SELECT ${chain} AS chain, max(idx) AS "index" FROM address WHERE chain = ${chain}`,
-  );
-  return (yield* all(last.join(' UNION ALL '))).filter(({ index }) => index !== null) as unknown as WalletPath[];
-}
-
-/** Receiving addresses that are to be given again, the first ones first. */
-export function* spareAddresses(count: number): Sql<OwnAddress[]> {
-  const sql = `SELECT chain, idx AS "index", address FROM address WHERE spare = 1 AND chain = 0 ORDER BY idx LIMIT ?`;
-  return (yield* all(sql, count)) as unknown as OwnAddress[];
-}
-
-/**
- * Puts a place to use.
- * @param record for which it is, where there is one
- * @returns false where it is in use
- */
-export function* useAddress({ chain, index, script, address }: StoredAddress, record: number | null): Sql<boolean> {
-  const sql = `INSERT INTO address(chain, idx, script, address, record) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (chain, idx) DO UPDATE SET record = excluded.record, spare = 0 WHERE address.spare = 1 RETURNING idx`;
-  return (yield* get(sql, chain, index, script, address, record)) !== undefined;
-}
-
-/** Nobody knows any more for what the addresses in use were given: none of them is given again. */
-export const keepAddresses = (): Sql<void> =>
-  put('UPDATE address SET record = NULL, spare = 0 WHERE record IS NOT NULL OR spare = 1');

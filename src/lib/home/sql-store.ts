@@ -23,16 +23,22 @@ import {
   consumedOf,
   endNonce,
   idOf,
-  lastAddresses,
   noncesOf,
   ownersOf,
   pendingAbove,
-  spareAddresses,
   touch,
-  useAddress,
   writeRecords,
   type Owner,
 } from './sql-pieces.ts';
+import {
+  addressesAfter,
+  allAddresses,
+  lastAddresses,
+  placeOf,
+  placesOf,
+  spareAddresses,
+  useAddress,
+} from './places.ts';
 import { untilWon } from './race.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
@@ -241,35 +247,21 @@ export class SqlStore implements HomeStore {
   async payouts(count: number): Promise<readonly OwnAddress[]> {
     if (count === 0) return [];
     const [spare, used] = await this.#db.ask(() => together(spareAddresses(count), lastAddresses()));
-    return [...spare, ...(await this.#after(used, count - spare.length))];
+    return [...spare, ...(await addressesAfter(used, count - spare.length, this.#secrets))];
   }
   async fresh(count: number): Promise<readonly OwnAddress[]> {
-    return this.#after(await this.lastUsed(), count);
+    return addressesAfter(await this.lastUsed(), count, this.#secrets);
   }
   async lastUsed(): Promise<readonly WalletPath[]> {
     return this.#db.ask(lastAddresses);
   }
-  async #after(used: readonly WalletPath[], count: number): Promise<readonly OwnAddress[]> {
-    if (count === 0) return [];
-    const { address } = await this.#secrets();
-    const next = (used.find(({ chain }) => chain === 0)?.index ?? -1) + 1;
-    const paths = Array.from({ length: count }, (_, i): WalletPath => ({ chain: 0, index: next + i }));
-    return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
-  }
 
   async ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>> {
-    if (scripts.length === 0) return new Map();
-    const sql = `SELECT script, chain, idx FROM address WHERE script IN (${marks(scripts)})`;
-    const rows = await this.#db.ask(() => all(sql, ...scripts));
-    return new Map(
-      rows.map(({ script, chain, idx }) => [script as Hex, { chain: chain as 0 | 1, index: idx as number }]),
-    );
+    return scripts.length === 0 ? new Map() : this.#db.ask(() => placesOf(scripts));
   }
 
   async addresses(): Promise<readonly StoredAddress[]> {
-    const sql = 'SELECT chain, idx AS "index", address, script FROM address ORDER BY chain, idx';
-    const rows = await this.#db.ask(() => all(sql));
-    return rows.map((row) => ({ ...row }) as unknown as StoredAddress);
+    return this.#db.ask(allAddresses);
   }
 
   async addAddresses(paths: readonly WalletPath[]): Promise<void> {
@@ -396,11 +388,4 @@ function namesOf({ key, reads, writes, opens, spends, notes, addresses }: Commit
     ...notes.map(({ name }) => `note:${name}`),
     ...(addresses.length > 0 ? [ADDRESSES] : []),
   ];
-}
-
-async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {
-  const made = await address(own);
-  if (made.address !== own.address)
-    throw new Refusal('bug', `${own.address} is not the address at ${own.chain}/${own.index}`);
-  return { ...own, script: made.script };
 }

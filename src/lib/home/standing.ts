@@ -9,8 +9,9 @@ import { Refusal } from '../protocol/refusal.ts';
 import { letGoBy, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
 import type { Lost, Settled } from './lost.ts';
+import { keepAddresses } from './places.ts';
 import { forgetAll } from './replies.ts';
-import { besideOf, claimsOf, dropClaims, keepAddresses, ownersOf, writeRecords, type Write } from './sql-pieces.ts';
+import { besideOf, claimsOf, dropClaims, ownersOf, writeRecords, type Write } from './sql-pieces.ts';
 
 export interface Standing {
   /** Where it lay. */
