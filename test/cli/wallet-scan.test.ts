@@ -33,7 +33,7 @@ describe('a range', () => {
     const { ranges } = await scanned([], [at(1_999_990)], 10);
     expect(ranges).toEqual(['0:0-999999 0:1000000-1999999 0:2000000-2000000 1:0-999']);
   });
-  it('ends where hardened keys begin', async () => {
+  it('ends where a node still comes to an end', async () => {
     const node = scanner([]);
     await scanWallet(node, keys, [at(last - 5)], 10);
     expect(node.ranges()[0]).toContain(`-${last} 1:0-999`);

@@ -31,8 +31,8 @@ export const SCAN_LIMITS = {
   /** Bitcoin Core refuses a longer range. */
   range: { unit: 'items', most: 1_000_000 },
   looks: { unit: 'items', most: 10 },
-  /** BIP32: above it are hardened ones. */
-  index: { unit: 'number', most: 2 ** 31 - 1 },
+  /** The last but one of BIP32: Bitcoin Core counts on behind the end of a range, and never ends at that of the numbers. */
+  index: { unit: 'number', most: 2 ** 31 - 2 },
 } satisfies Limits;
 
 export const gapOf = ({ mayRepeat }: Pick<Home, 'mayRepeat'>): number => (mayRepeat ? GAP.lost : GAP.known);
