@@ -93,7 +93,7 @@ describe('coins', () => {
     await coins();
     expect(searches).toEqual([
       [
-        [0, 100_000],
+        [0, 200_000],
         [0, 999],
       ],
     ]);

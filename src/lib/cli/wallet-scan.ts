@@ -23,8 +23,8 @@ import { Refusal } from '../protocol/refusal.ts';
 export const GAP = {
   /** The home has given out none that it does not know; another wallet with its words may have. */
   known: 1_000,
-  /** Made of words or a backup: as many as strangers get from a server in a day by default, which end unused (`--offers`). */
-  lost: 100_000,
+  /** Made of words or a backup: more than strangers get offered by a server in two days by default (`--offers`). */
+  lost: 200_000,
 } as const;
 export const SCAN_LIMITS = {
   gap: { unit: 'items', least: 1, most: 1_000_000 },
