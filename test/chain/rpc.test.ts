@@ -101,7 +101,7 @@ describe('calls', () => {
       testmempoolaccept: `[{"txid":"aa","allowed":true},{"txid":"bb","allowed":false,"reject-reason":"dust"},{"txid":"cc"}]`,
       submitpackage: `{"package_msg":"transaction failed","tx-results":{"w1":{"txid":"aa"},"w2":{"txid":"bb","error":"dust"}},"replaced-transactions":[]}`,
       generatetoaddress: '["aa","bb"]',
-      scantxoutset: `{"success":true,"height":7,"unspents":[{"txid":"${TXID}","vout":0,"scriptPubKey":"5120","amount":0.07999999,"coinbase":false,"height":5}],"total_amount":0.07999999}`,
+      scantxoutset: `{"success":true,"height":7,"unspents":[{"txid":"${TXID}","vout":0,"scriptPubKey":"5120","desc":"tr([00000000/0]00)#00","amount":0.07999999,"coinbase":false,"height":5}],"total_amount":0.07999999}`,
     });
     expect(await rpc.sendTransaction('00')).toBe(TXID);
     expect(await rpc.transaction(TXID)).toBe('00ff');
@@ -116,12 +116,25 @@ describe('calls', () => {
       transactions: [{ txid: 'aa' }, { txid: 'bb', error: 'dust' }],
     });
     expect(await rpc.generate(2, 'bcrt1')).toEqual(['aa', 'bb']);
-    expect(await rpc.scan(['addr(x)'])).toEqual({
+    expect(await rpc.scan([{ desc: 'tr(x/*)', range: [0, 9] }])).toEqual({
       height: 7,
-      coins: [{ txid: TXID, vout: 0, script: '5120', sat: 7_999_999n, height: 5, coinbase: false }],
+      coins: [
+        {
+          txid: TXID,
+          vout: 0,
+          script: '5120',
+          desc: 'tr([00000000/0]00)#00',
+          sat: 7_999_999n,
+          height: 5,
+          coinbase: false,
+        },
+      ],
     });
     expect(asked.find(({ method }) => method === 'testmempoolaccept')!.params).toEqual([['00', '01', '02'], 0.1]);
-    expect(asked.find(({ method }) => method === 'scantxoutset')!.params).toEqual(['start', ['addr(x)']]);
+    expect(asked.find(({ method }) => method === 'scantxoutset')!.params).toEqual([
+      'start',
+      [{ desc: 'tr(x/*)', range: [0, 9] }],
+    ]);
   });
 
   it('an answer of another form', async () => {

@@ -8,12 +8,17 @@ import { writeMarker } from '../../src/lib/assets/openassets/marker.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { BATCH_LIMITS } from '../../src/lib/cli/decoding.ts';
 import { outlet, OUTLET_LIMITS } from '../../src/lib/cli/outlet.ts';
+import Coins from '../../src/commands/coins.ts';
 import { askProgram, PROGRAM_LIMITS } from '../../src/lib/cli/outside.ts';
 import { KEEP_LIMITS, keepFlag } from '../../src/lib/cli/keep.ts';
 import { COPY_LIMITS, readRefunds } from '../../src/lib/cli/refunds.ts';
 import { readPassphrase, SECRET_FILE_LIMITS } from '../../src/lib/cli/secrets.ts';
 import { command } from '../support/command.ts';
+import { SCAN_LIMITS, scanWallet } from '../../src/lib/cli/wallet-scan.ts';
+import { homeKeys } from '../../src/lib/home/keys.ts';
+import { seedOf } from '../../src/lib/home/seed.ts';
 import { limits } from '../support/limits.ts';
+import { scanner } from '../support/scan.ts';
 import { freshDir, ROOT } from './run.ts';
 
 describe('files', () => {
@@ -113,6 +118,37 @@ describe('days that are kept', () => {
       below: 'not taken',
       above: 'not taken',
     },
+  });
+});
+
+describe('the search for coins', () => {
+  const keys = homeKeys(seedOf(`${'abandon '.repeat(11)}about`), 'regtest');
+  const flag = Coins.flags.gap;
+  /** With as many addresses in use. */
+  const ranges = async (count: number): Promise<string> => {
+    const node = scanner([]);
+    await scanWallet(node, keys, [{ chain: 0, index: count - 1 }], 1);
+    return node.ranges()[0]!;
+  };
+  limits(SCAN_LIMITS, {
+    gap: {
+      takes: (gap: number) =>
+        flag.parse(String(gap), {} as never, { ...flag, name: 'gap' } as never).then(
+          () => true,
+          () => false,
+        ),
+      below: 'not taken',
+      above: 'not taken',
+    },
+    range: { takes: async (n: number) => (await ranges(n - 1)) === `0:0-${n - 1} 1:0-999`, above: 'not taken' },
+    looks: {
+      async takes(n: number) {
+        const coins = Array.from({ length: n - 1 }, (_, index) => ({ index }));
+        return (await scanWallet(scanner(coins), keys, [], 1)).cutAt === undefined;
+      },
+      above: 'not taken',
+    },
+    index: { takes: async (n: number) => (await ranges(n)).endsWith(`-${n} 1:0-999`), above: 'not taken' },
   });
 });
 

@@ -7,10 +7,8 @@ import OnionRoute from '../../src/commands/onion-route.ts';
 import { portsOf } from '../../src/lib/cli/contract.ts';
 import { parentSource } from '../../src/lib/cli/parents.ts';
 import { readBundle } from '../../src/lib/cli/watch-bundle.ts';
-import { ownCoins } from '../../src/lib/cli/wallet.ts';
 import { toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { command } from '../support/command.ts';
 import { opened, payMessages } from '../support/credit.ts';
@@ -122,23 +120,4 @@ it('exports for two networks in one bundle are refused, unless one of them is na
     watched: [{ id: there!.id }],
     bad: [{ file: here!.at }],
   });
-});
-
-// The place of an address that was given out; a node looks at the first 1001 by itself.
-it.each([
-  [999, 2],
-  [1_000, 2],
-  [1_001, 3],
-])('coins at place %i are asked for by %i descriptors', async (index, count) => {
-  const party = await TestParty.make();
-  await party.home.store.addAddresses([{ chain: 0, index }]);
-  const asked: string[][] = [];
-  const rpc = {
-    at: 'a node',
-    blockchainInfo: async () => ({ chain: 'regtest', blocks: 10, headers: 10, initialblockdownload: false, time: 0 }),
-    scan: async (descriptors: string[]) => (asked.push(descriptors), { coins: [], height: 10 }),
-  } as unknown as Rpc;
-  await ownCoins(party.home, rpc).catch((error: unknown) => error);
-  expect(asked.map((descriptors) => descriptors.length)).toEqual([count]);
-  party.close();
 });

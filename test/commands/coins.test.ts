@@ -8,6 +8,7 @@ import { freshDir, spillway } from '../cli/run.ts';
 
 /** A node that answers what the test says. Amounts are JSON text, as Bitcoin Core writes them. */
 let answers: Record<string, (params: unknown[]) => string> = {};
+let searches: [number, number][][] = [];
 let login: string | undefined;
 let node: Server;
 let chain: string;
@@ -15,10 +16,12 @@ const home = join(freshDir(), 'home');
 const coins = (...flags: string[]) => spillway(['coins', '--home', home, '--chain', chain, ...flags]);
 
 const SCRIPT = '5120a60869f0dbcf1dc659c9cecbaf8050135ea9e8cdc487053f1dc6880949dc684c'; // BIP86, m/86'/0'/0'/0/0
+const DESC = 'tr([73c5da0a/86h/0h/0h/0/0]cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115)#aaaaaaaa';
 const unspent = (fill: string, more: object = {}) => ({
   txid: fill.repeat(32),
   vout: 0,
   scriptPubKey: SCRIPT,
+  desc: DESC,
   height: 90,
   coinbase: false,
   ...more,
@@ -46,10 +49,16 @@ afterAll(() => void node.close());
 
 const answering = (unspents: object[], more: typeof answers = {}): void => {
   const now = Math.floor(Date.now() / 1000);
+  searches = [];
   answers = {
     getblockchaininfo: () =>
       `{"chain":"main","blocks":100,"bestblockhash":"${'00'.repeat(32)}","initialblockdownload":false,"time":${now}}`,
-    scantxoutset: () => scan(unspents),
+    // All of these lie at the first place.
+    scantxoutset: (params) => {
+      const ranges = (params[1] as { range: [number, number] }[]).map(({ range }) => range);
+      searches.push(ranges);
+      return scan(ranges.some(([from]) => from === 0) ? unspents : []);
+    },
     gettxout: () => `{"value":0.10000001,"confirmations":11,"scriptPubKey":{"hex":"${SCRIPT}"}}`,
     ...more,
   };
@@ -78,6 +87,19 @@ describe('coins', () => {
         safe: true,
       },
     ]);
+  });
+  it('looks far in a home that was made from its words, and as far as --gap says', async () => {
+    answering([unspent('aa')]);
+    await coins();
+    expect(searches).toEqual([
+      [
+        [0, 200_000],
+        [0, 999],
+      ],
+    ]);
+    searches = [];
+    expect((await coins('--gap', '5')).code).toBe(0);
+    expect(searches.map(([range]) => range)).toEqual([[0, 5]]);
   });
   it('asks the node with the cookie of SPILLWAY_CHAIN_COOKIE', async () => {
     const env = { SPILLWAY_CHAIN_COOKIE: join(freshDir(), '.cookie') };

@@ -38,6 +38,7 @@ async function work(home: Home): Promise<void> {
   await store.notes(['note1', 'note2', 'none']);
   await store.ours(['script1', 'script2']);
   await store.fresh(1);
+  const [payout] = await store.payouts(1);
   await store.byName('abababab');
   await store.byClaim('key:abababab' as Claim);
   await store.list('thing', 'pending');
@@ -51,6 +52,10 @@ async function work(home: Home): Promise<void> {
   const first = commitOf({ key: 'one', writes: [write(A, 0, thing(A, { nonces: ['aa'] }))], opens: [open] });
   expect(await store.commit(first)).toBe(true);
   await store.recall((await store.reply('one'))!);
+  const B: Claim = `id:${hex(32)}`;
+  expect(await store.commit(commitOf({ writes: [write(B, 0, thing(B))], addresses: [payout!] }))).toBe(true);
+  expect(await store.commit(commitOf({ writes: [write(B, await rev(B), thing(B, { state: 'vain' }))] }))).toBe(true);
+  expect(await store.payouts(1)).toEqual([payout]);
   const next = thing(A, { paid: 7, claims: [A, 'coin:aa:0'] });
   const note = { name: `note ${hex(4)}`, body: {} };
   expect(await store.commit(commitOf({ key: 'two', writes: [write(A, await rev(A), next)], notes: [note] }))).toBe(

@@ -335,6 +335,86 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
       expect(await store.commits()).toBe(before + 1);
     });
 
+    describe('an address that a step was given', () => {
+      /** A record that is begun with an address; which. */
+      const begin = async (store: HomeStore, claim: Claim) => {
+        const [at] = await store.payouts(1);
+        const writes = [write(claim, 0, thing(claim))];
+        expect(await store.commit(commitOf({ writes, addresses: [at!] }))).toBe(true);
+        return at!;
+      };
+      const become = async (store: HomeStore, claim: Claim, state: string) => {
+        const writes = [write(claim, await revOf(store, claim), thing(claim, { state }))];
+        expect(await store.commit(commitOf({ writes }))).toBe(true);
+      };
+      const next = async (store: HomeStore, count: number) => (await store.payouts(count)).map(({ index }) => index);
+
+      test('is given again once its record came to nothing, the first one first', async (store) => {
+        const first = await begin(store, 'id:01');
+        await begin(store, 'id:02');
+        const third = await begin(store, 'id:03');
+        await begin(store, 'id:04');
+        expect(await next(store, 2)).toEqual([4, 5]);
+        await become(store, 'id:03', 'vain');
+        await become(store, 'id:01', 'vain');
+        await become(store, 'id:02', 'left');
+        expect(await store.payouts(2)).toEqual([first, third]);
+        expect(await next(store, 3)).toEqual([0, 2, 4]);
+        expect(await next(store, 0)).toEqual([]);
+        expect(await begin(store, 'id:05')).toEqual(first);
+        expect(await next(store, 2)).toEqual([2, 4]);
+        expect((await store.addresses()).map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+        expect(await store.lastUsed()).toEqual([{ chain: 0, index: 3 }]);
+      });
+      test('is never one that a person was given', async (store) => {
+        await begin(store, 'id:01');
+        await become(store, 'id:01', 'vain');
+        expect((await store.fresh(2)).map(({ index }) => index)).toEqual([1, 2]);
+        const [own] = await store.fresh(1);
+        const writes = [write(null, 0, thing('id:02')), write(null, 0, thing('id:03'))];
+        // Of an address of two records nobody can say when nothing pays to it.
+        expect(await store.commit(commitOf({ addresses: [own!], writes }))).toBe(true);
+        await become(store, 'id:02', 'vain');
+        await become(store, 'id:03', 'vain');
+        expect(await next(store, 2)).toEqual([0, 2]);
+      });
+      test('is that of its newest record', async (store) => {
+        await begin(store, 'id:01');
+        await become(store, 'id:01', 'vain');
+        await begin(store, 'id:02');
+        await become(store, 'id:01', 'vain');
+        expect(await next(store, 1)).toEqual([1]);
+      });
+      test('is spared by no record but one that came to nothing', async (store) => {
+        await begin(store, 'id:01');
+        const rev = await revOf(store, 'id:01');
+        for (const over of [undefined, 'ended'] as const) {
+          const left = write('id:01', rev, thing('id:01', { state: 'left' }));
+          const row = { ...left.row, ...(over && { over }), frees: true };
+          await expect(store.commit(commitOf({ writes: [{ ...left, row }] }))).rejects.toThrow('came to nothing');
+        }
+        expect([await revOf(store, 'id:01'), await next(store, 1)]).toEqual([rev, [1]]);
+      });
+      test('is given to one of two runs', async (store) => {
+        const spare = await begin(store, 'id:01');
+        await become(store, 'id:01', 'vain');
+        const taking = (claim: Claim) => commitOf({ writes: [write(claim, 0, thing(claim))], addresses: [spare] });
+        expect(await Promise.all([store.commit(taking('id:02')), store.commit(taking('id:03'))])).toContain(false);
+        expect(await next(store, 1)).toEqual([1]);
+        expect([await revOf(store, 'id:02'), await revOf(store, 'id:03')].filter((rev) => rev > 0)).toHaveLength(1);
+      });
+      test('is given to nobody once it has got a coin', async (store) => {
+        const { chain, index } = await begin(store, 'id:01');
+        await become(store, 'id:01', 'vain');
+        const before = await store.commits();
+        await store.addAddresses([{ chain, index }]);
+        expect(await next(store, 1)).toEqual([1]);
+        expect(await store.commits()).toBe(before + 1);
+        await store.addAddresses([{ chain, index }]);
+        expect(await store.commits()).toBe(before + 1);
+      });
+    });
+
     test('lists by kind, finds by the beginning of a name', async (store) => {
       const names = ['12345678' + '00'.repeat(28), '12345678' + 'ff'.repeat(28), '12345679' + '00'.repeat(28)];
       for (const [i, name] of names.entries()) await add(store, `id:${i}`, { name });

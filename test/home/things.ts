@@ -27,7 +27,9 @@ const row = ({ name, state, paid }: Thing): RecordRow => ({
   state,
   highSat: BigInt(paid),
   limitSat: 1_000_000n,
-  left: state === 'left',
+  left: state === 'left' || state === 'vain',
+  // Of what nobody has paid for the address goes to others; of what was settled it does not.
+  ...(state === 'vain' && { over: 'nothing', frees: true }),
 });
 export const things: Kind<Thing> = {
   name: 'thing',

@@ -22,7 +22,7 @@ export function withoutCommit<P extends TestParty>(party: P, seen: (commit: Comm
         recall: (reply) => store.recall(reply),
         load: (claims) => store.load(claims),
         flush: () => store.flush(),
-        fresh: (count) => store.fresh(count),
+        payouts: (count) => store.payouts(count),
         notes: (names) => store.notes(names),
         ours: (scripts) => store.ours(scripts),
         commit: (commit) => {

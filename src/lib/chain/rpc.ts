@@ -37,8 +37,12 @@ export interface ChainInfo {
   /** Of the newest block, Unix seconds; btcd says it only in the block's header. */
   time: number | undefined;
 }
+/** A descriptor that ends in `*`, and the first and last number that take the place of it. */
+export type RangedDescriptor = { desc: string; range: readonly [number, number] };
 export interface ScannedCoin extends Outpoint {
   script: Hex;
+  /** The descriptor of its own script, which names its place: a word of the node's. */
+  desc: string;
   sat: bigint;
   height: number;
   coinbase: boolean;
@@ -167,13 +171,14 @@ export class Rpc extends JsonRpc {
     });
   }
 
-  /** The coins of descriptors (`tr(…)`, `addr(…)`), from the chain without the mempool. Takes minutes on mainnet. */
-  async scan(descriptors: readonly string[]): Promise<{ height: number; coins: readonly ScannedCoin[] }> {
+  /** The coins of descriptors, from the chain without the mempool. Takes minutes on mainnet. */
+  async scan(descriptors: readonly RangedDescriptor[]): Promise<{ height: number; coins: readonly ScannedCoin[] }> {
     const found = new Answer('scantxoutset', await this.callWithin(SCAN_MS, 'scantxoutset', 'start', descriptors));
     const coins = found.list('unspents').map((coin) => ({
       txid: coin.text('txid'),
       vout: coin.whole('vout'),
       script: coin.text('scriptPubKey'),
+      desc: coin.text('desc'),
       sat: coin.sat('amount'),
       height: coin.whole('height'),
       coinbase: coin.has('coinbase') && coin.yes('coinbase'),

@@ -212,7 +212,7 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   const { payout, ours, reserved, notes, ...queries } = row.needs?.(seen) ?? {};
   const { facts, checks } = await ports.source.facts(queries);
   const own: Partial<Facts> = {
-    ...(payout !== undefined && { payout: await ports.store.fresh(payout) }),
+    ...(payout !== undefined && { payout: await ports.store.payouts(payout) }),
     ...(ours && { ours: await ports.store.ours(ours) }),
     ...(reserved && { reserved: await reservedIn(ports.store, reserved, holds) }),
     ...(notes && { notes: await ports.store.notes(notes) }),

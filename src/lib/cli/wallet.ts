@@ -1,6 +1,6 @@
 /**
  * The home's own wallet (BIP86) as its commands see it: a fresh address, and the coins on the chain.
- * Not here: keys (`home/keys.ts`), choosing coins (`bitcoin/coins.ts`).
+ * Not here: keys (`home/keys.ts`), how far the chain is searched (`wallet-scan.ts`), choosing coins (`bitcoin/coins.ts`).
  */
 import { pubSchnorr } from '@scure/btc-signer/utils.js';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -8,7 +8,7 @@ import { isMature } from '../bitcoin/coin-checks.ts';
 import { listedCoin, type ListedCoin } from '../bitcoin/coins.ts';
 import { withChecksum } from '../bitcoin/descriptor.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Rpc, ScannedCoin } from '../chain/rpc.ts';
+import type { Rpc } from '../chain/rpc.ts';
 import { factSource } from '../chain/source.ts';
 import { plainCommit } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
@@ -16,7 +16,7 @@ import { untilWon } from '../home/race.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { HomeKeys } from '../home/keys.ts';
 import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { gapOf, scanWallet, type Scanned } from './wallet-scan.ts';
 
 /** A receiving address that no run was given before. @throws Refusal `concurrent` */
 export async function freshAddress(home: Home): Promise<OwnAddress> {
@@ -36,23 +36,23 @@ export interface OwnCoin extends ListedCoin {
   safe: true;
 }
 
-/** A node looks at places 0 to 1000 of a descriptor that ends in `*`. */
-const SCANNED = 1000;
-
 /**
  * The confirmed coins of the home that no transaction spends, in the mempool neither; oldest first. Left out and counted
  * are those that a live proposal of the home has reserved, as Bitcoin Core leaves out locked coins.
  * Places that turn out to hold coins are marked as used: a home made from its words knows none.
+ * @param gap how many addresses in a row without a coin end the search
  * @throws Refusal `chain-unavailable`, `chain-stale` or `wrong-network`
  */
-export async function ownCoins(home: Home, rpc: Rpc): Promise<{ coins: OwnCoin[]; reserved: number }> {
+export async function ownCoins(
+  home: Home,
+  rpc: Rpc,
+  gap = gapOf(home),
+): Promise<{ coins: OwnCoin[]; reserved: number } & Pick<Scanned, 'cutAt'>> {
   const keys = await home.keys();
   const source = factSource({ network: home.network, rpc });
   await source.facts({ tip: true }); // the right chain, before minutes of scanning
-  const known = new Map((await home.store.addresses()).map(({ script, chain, index }) => [script, { chain, index }]));
-  const { coins: found, height } = await rpc.scan(await descriptors(home, keys));
-  const paths = await Promise.all(found.map(async (coin) => known.get(coin.script) ?? (await search(coin, keys))));
-  await home.store.addAddresses(paths);
+  const { coins: found, cutAt } = await scanWallet(rpc, keys, await home.store.lastUsed(), gap);
+  await home.store.addAddresses(found.map(({ path }) => path));
 
   const outpoints = found.map(outpointText);
   const [{ facts }, reserved] = await Promise.all([
@@ -62,36 +62,12 @@ export async function ownCoins(home: Home, rpc: Rpc): Promise<{ coins: OwnCoin[]
   const coins = found.flatMap((coin, i): OwnCoin[] => {
     const outpoint = outpoints[i]!;
     const seen = facts.coins === 'not-checked' ? undefined : facts.coins?.get(outpoint);
-    if (
-      !seen ||
-      seen === 'missing' ||
-      !isMature({ coinbase: coin.coinbase, confirmations: height - coin.height + 1 }) ||
-      reserved.has(outpoint)
-    )
-      return [];
-    const desc = descriptor(keys, paths[i]!);
+    if (!seen || seen === 'missing' || !isMature(coin) || reserved.has(outpoint)) return [];
+    const desc = descriptor(keys, coin.path);
     const { confirmations } = seen;
     return [{ ...listedCoin(coin, confirmations, home.network), desc, spendable: true, solvable: true, safe: true }];
   });
-  return { coins: coins.sort((a, b) => b.confirmations - a.confirmations), reserved: reserved.size };
-}
-
-/** All places that a node looks at by itself, and those further out that the home has given out. */
-async function descriptors(home: Home, keys: HomeKeys): Promise<string[]> {
-  const { fingerprint, path, xpub } = keys.account();
-  const account = [0, 1].map((chain) => withChecksum(`tr([${fingerprint}/${path}]${xpub}/${chain}/*)`));
-  const far = (await home.store.addresses()).filter(({ index }) => index > SCANNED);
-  return [...account, ...far.map(({ address }) => withChecksum(`addr(${address})`))];
-}
-
-/** Where a coin lies that the home has no record of. What the node says to be ours is believed only if we find it. */
-async function search(coin: ScannedCoin, keys: HomeKeys): Promise<WalletPath> {
-  for (let index = 0; index <= SCANNED; index++) {
-    for (const chain of [0, 1] as const) {
-      if ((await keys.address({ chain, index })).script === coin.script) return { chain, index };
-    }
-  }
-  throw new Refusal('chain-unavailable', `the node lists ${outpointText(coin)}, which is not a coin of this home`);
+  return { coins: coins.sort((a, b) => b.confirmations - a.confirmations), reserved: reserved.size, cutAt };
 }
 
 /** The coin's descriptor with its own key alone, so that a list of coins shows nothing of the other ones. */

@@ -9,9 +9,9 @@ import type { Gone } from '../bitcoin/outpoint.ts';
 import type { RecordRow } from '../protocol/kind.ts';
 import { isFunded, type Credit } from './states.ts';
 
-export function overOf(c: Credit): Pick<RecordRow, 'over'> {
+export function overOf(c: Credit): Pick<RecordRow, 'over' | 'frees'> {
   if (c.role !== 'payee') return {};
-  if (c.state === 'cancelled') return c.lost ? {} : { over: 'nothing' };
+  if (c.state === 'cancelled') return c.lost ? {} : { over: 'nothing', frees: c.unpaid ?? false };
   if (!isFunded(c) || !c.settled || c.restored || c.unconfirmed) return {};
   const { by, paysSat } = c.settled;
   const paid = (paysSat ?? (by === 'refund' || by === 'other' ? 0n : c.paidSat)) >= c.paidSat;

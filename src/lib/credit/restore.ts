@@ -66,6 +66,7 @@ const fields: Beliefs<Credit> = {
   key: kept,
   lost: kept,
   guarded: kept,
+  unpaid: kept,
   rolls: kept,
   until: kept,
   funding: kept,

@@ -206,6 +206,8 @@ interface Cancelled {
   lost?: true;
   /** Of one that was not only proposed: what the store never forgets of its record. */
   guarded?: Guarded;
+  /** Nothing was ever signed that pays to the payee's address. */
+  unpaid?: true;
 }
 export type Guarded = Pick<RecordRow, 'issuer' | 'issuedSat' | 'owedSat'>;
 
@@ -323,7 +325,12 @@ export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'op
   own: c.own,
   key: c.state === 'offered' ? c.offer.pubkey : pubkeyOf(c.terms, c.role),
   ...(isFunded(c) && { guarded: guardedOf(c) }),
+  ...(isUnpaid(c) && { unpaid: true }),
 });
+
+/** Until the payee asks for a first payment or a close nothing is signed that pays to its address, and the record is in no other state; nor was its coin ever seen. */
+const isUnpaid = (c: Credit): boolean =>
+  c.role === 'payee' && (c.state === 'offered' || (c.state === 'accepted' && !c.funded));
 
 /** What this home may have a nonce open for: the signature hashes of its refund, of what it asked for, is rolling and proposed. */
 export function openFor(c: Credit): readonly Hex[] {

@@ -253,4 +253,18 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   `,
   `CREATE INDEX record_pending ON record(kind, state, rev) WHERE ${PENDING_QUOTES};`,
   `UPDATE record SET counted = 0 WHERE kind IN ('credit', 'quote') AND counted <> 0;`,
+  `
+  ALTER TABLE address ADD COLUMN record BIGINT REFERENCES record ON DELETE SET NULL;
+  ALTER TABLE address ADD COLUMN spare SMALLINT NOT NULL DEFAULT 0 CHECK (spare IN (0, 1));
+  CREATE INDEX address_record ON address(record) WHERE record IS NOT NULL;
+  CREATE INDEX address_spare ON address(chain, idx) WHERE spare = 1;
+  CREATE FUNCTION address_spared() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NOT EXISTS (SELECT FROM record WHERE id = OLD.record AND over = 2) THEN
+      RAISE EXCEPTION 'an address is spare only after its record came to nothing';
+    END IF;
+    RETURN NEW;
+  END $$;
+  CREATE TRIGGER address_spared BEFORE UPDATE ON address
+    FOR EACH ROW WHEN (NEW.spare > OLD.spare) EXECUTE FUNCTION address_spared();
+  `,
 ];

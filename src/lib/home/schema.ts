@@ -4,7 +4,7 @@
  *
  * What can be guarded in the schema is, so that no fault of the program above it can undo a payment:
  * `high_sat` (paid, or signed to be paid) never falls, a record that was left for good stays so, none is deleted but what is
- * over, a claim has one owner, a place of the wallet is used once.
+ * over, a claim has one owner, a place of the wallet is used once, and again only after the record for which it was came to nothing.
  * What was issued as ecash, or reported to an issuer, never exceeds what was paid, and its issuer never changes; what is
  * owed never falls below what was signed. A note is written once, and deleted only where it says that it lapses.
  * What counts in sums (`figures.ts`) is added up as it changes. `record.counted` is the revision whose figures are in: a record
@@ -211,4 +211,13 @@ export const MIGRATIONS: readonly string[] = [
   `,
   `CREATE INDEX record_pending ON record(kind, state, rev) WHERE ${PENDING_QUOTES};`,
   `UPDATE record SET counted = 0 WHERE kind IN ('credit', 'quote') AND counted <> 0;`,
+  `
+  ALTER TABLE address ADD COLUMN record INTEGER REFERENCES record ON DELETE SET NULL;
+  ALTER TABLE address ADD COLUMN spare INTEGER NOT NULL DEFAULT 0 CHECK (spare IN (0, 1));
+  CREATE INDEX address_record ON address(record) WHERE record IS NOT NULL;
+  CREATE INDEX address_spare ON address(chain, idx) WHERE spare = 1;
+  CREATE TRIGGER address_spared BEFORE UPDATE ON address WHEN NEW.spare > OLD.spare AND
+    NOT EXISTS (SELECT 1 FROM record WHERE id = OLD.record AND over = 2)
+    BEGIN SELECT RAISE(ABORT, 'an address is spare only after its record came to nothing'); END;
+  `,
 ];

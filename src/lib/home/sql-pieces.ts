@@ -1,6 +1,6 @@
 /**
- * The pieces of a commit in SQL: records with their claims, nonces, notes and addresses.
- * Not here: in which order a commit has them, and what it compares (`sql-store.ts`).
+ * The pieces of a commit in SQL: records with their claims, nonces and notes.
+ * Not here: addresses (`places.ts`), in which order a commit has them, and what it compares (`sql-store.ts`).
  */
 import type { Claim, Hex, NonceId, Note } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
 import { heldFigures, putFigures } from './figures.ts';
 import { PENDING_QUOTES } from './schema.ts';
-import type { Pending, StoredAddress } from './store.ts';
+import type { Pending } from './store.ts';
 
 export interface Owner {
   id: number;
@@ -86,6 +86,7 @@ export function* writeRecords(
   }
   for (const [i, { kind, record, row, claims, figures }] of writes.entries()) {
     const id = yield* putRecord(ids[i], kind, record, row, number);
+    if (row.frees) yield* put('UPDATE address SET spare = 1 WHERE record = ?', id);
     yield* putFigures(id, beside[i]!.figures, figures);
     yield* together(...claims.filter((claim) => !held[i]!.has(claim)).map((claim) => addClaim(claim, id)));
     written.push(id);
@@ -185,18 +186,3 @@ export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined
 
 export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
-
-/** The last place in use of each chain: a home that has lost some goes on after it. */
-export function* lastAddresses(): Sql<Row[]> {
-  const last = [0, 1].map(
-    (chain) => `SELECT ${chain} AS chain, max(idx) AS "index" FROM address WHERE chain = ${chain}`,
-  );
-  return (yield* all(last.join(' UNION ALL '))).filter(({ index }) => index !== null);
-}
-
-/** false where the place is in use. */
-export function* addAddress({ chain, index, script, address }: StoredAddress): Sql<boolean> {
-  const sql =
-    'INSERT INTO address(chain, idx, script, address) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING idx';
-  return (yield* get(sql, chain, index, script, address)) !== undefined;
-}

@@ -13,18 +13,16 @@ import type { Totals } from '../protocol/figures.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, put, together, type Database, type Row, type Sql } from './database.ts';
+import { all, marks, put, together, type Database, type Row, type Sql } from './database.ts';
 import { countRecords, inOrder, isUncounted, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
 import {
-  addAddress,
   addNote,
   besideOf,
   consumedOf,
   endNonce,
   idOf,
-  lastAddresses,
   noncesOf,
   ownersOf,
   pendingAbove,
@@ -32,6 +30,15 @@ import {
   writeRecords,
   type Owner,
 } from './sql-pieces.ts';
+import {
+  addressesAfter,
+  allAddresses,
+  lastAddresses,
+  placeOf,
+  placesOf,
+  spareAddresses,
+  useAddress,
+} from './places.ts';
 import { untilWon } from './race.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
@@ -72,7 +79,7 @@ export class SqlStore implements HomeStore {
     const [records, used] = await this.#db.ask(() => together(recordsOf(key), lastAddresses()));
     for (const { kind, name, rev, body } of records as unknown as Owner[])
       this.#journal?.saw({ kind, name, rev, record: parseJson(body) });
-    for (const { chain, index } of used) this.#journal?.saw({ chain, index } as WalletPath);
+    for (const { chain, index } of used) this.#journal?.saw({ chain, index });
     await this.notes(notes);
     await this.flush();
   }
@@ -151,7 +158,9 @@ export class SqlStore implements HomeStore {
       const claims = writes.flatMap((write, i) => [...write.claims, ...beside[i]!.claims]);
       yield* forgetDead(reply, [...new Set(claims)], number);
     }
-    if ((yield* together(...places.map(addAddress))).includes(false)) return false;
+    const begun = ids.filter((_, i) => written[i] === undefined);
+    const owner = begun.length === 1 ? begun[0]! : null;
+    if ((yield* together(...places.map((place) => useAddress(place, owner)))).includes(false)) return false;
     this.#point?.('in-commit');
     return number;
   }
@@ -235,28 +244,24 @@ export class SqlStore implements HomeStore {
     await this.#surely('all', () => countRecords(known));
   }
 
-  async fresh(count: number): Promise<readonly OwnAddress[]> {
+  async payouts(count: number): Promise<readonly OwnAddress[]> {
     if (count === 0) return [];
-    const sql = 'SELECT coalesce(max(idx) + 1, 0) AS next FROM address WHERE chain = 0';
-    const { next } = (await this.#db.ask(() => get(sql))) as { next: number };
-    const { address } = await this.#secrets();
-    const paths = Array.from({ length: count }, (_, i): WalletPath => ({ chain: 0, index: next + i }));
-    return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
+    const [spare, used] = await this.#db.ask(() => together(spareAddresses(count), lastAddresses()));
+    return [...spare, ...(await addressesAfter(used, count - spare.length, this.#secrets))];
+  }
+  async fresh(count: number): Promise<readonly OwnAddress[]> {
+    return addressesAfter(await this.lastUsed(), count, this.#secrets);
+  }
+  async lastUsed(): Promise<readonly WalletPath[]> {
+    return this.#db.ask(lastAddresses);
   }
 
   async ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>> {
-    if (scripts.length === 0) return new Map();
-    const sql = `SELECT script, chain, idx FROM address WHERE script IN (${marks(scripts)})`;
-    const rows = await this.#db.ask(() => all(sql, ...scripts));
-    return new Map(
-      rows.map(({ script, chain, idx }) => [script as Hex, { chain: chain as 0 | 1, index: idx as number }]),
-    );
+    return scripts.length === 0 ? new Map() : this.#db.ask(() => placesOf(scripts));
   }
 
   async addresses(): Promise<readonly StoredAddress[]> {
-    const sql = 'SELECT chain, idx AS "index", address, script FROM address ORDER BY chain, idx';
-    const rows = await this.#db.ask(() => all(sql));
-    return rows.map((row) => ({ ...row }) as unknown as StoredAddress);
+    return this.#db.ask(allAddresses);
   }
 
   async addAddresses(paths: readonly WalletPath[]): Promise<void> {
@@ -265,7 +270,7 @@ export class SqlStore implements HomeStore {
     await this.#ready();
     const { counter } = this.#db;
     const number = await this.#surely([ADDRESSES], function* () {
-      const added = yield* together(...places.map(addAddress));
+      const added = yield* together(...places.map((place) => useAddress(place, null)));
       return added.includes(true) ? yield* counter.next() : 0;
     });
     if (number === 0) return;
@@ -383,11 +388,4 @@ function namesOf({ key, reads, writes, opens, spends, notes, addresses }: Commit
     ...notes.map(({ name }) => `note:${name}`),
     ...(addresses.length > 0 ? [ADDRESSES] : []),
   ];
-}
-
-async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {
-  const made = await address(own);
-  if (made.address !== own.address)
-    throw new Refusal('bug', `${own.address} is not the address at ${own.chain}/${own.index}`);
-  return { ...own, script: made.script };
 }

@@ -1,6 +1,6 @@
 /**
  * What a store says of itself, and what becomes of it once it is found not to be itself (`identity.ts`): no open nonce, no
- * reply but those that stand for good, every record as its kind says, and another life.
+ * reply but those that stand for good, no address to be given again, every record as its kind says, and another life.
  * Not here: whether it is itself, and what lies outside it.
  */
 import type { Claim, HeldRecord, Kind } from '../protocol/action.ts';
@@ -9,6 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { letGoBy, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
 import type { Lost, Settled } from './lost.ts';
+import { keepAddresses } from './places.ts';
 import { forgetAll } from './replies.ts';
 import { besideOf, claimsOf, dropClaims, ownersOf, writeRecords, type Write } from './sql-pieces.ts';
 
@@ -58,6 +59,7 @@ export function* settle(
   if (lost) {
     yield* forgetAll();
     yield* put('DELETE FROM nonce');
+    yield* keepAddresses();
     // Whatever was put back, the sums are those of its records: all are counted anew once this is over.
     yield* put('DELETE FROM figure');
     yield* put('DELETE FROM total');

@@ -56,9 +56,13 @@ export interface HomeStore extends Store {
   inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]>;
   /** The same of those that claim an outpoint which the other side has stated, without their bodies. */
   stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Stated[]>;
-  /** The addresses in use, by chain and index. */
+  /** The next `count` receiving addresses that nobody was ever given. */
+  fresh(count: number): Promise<readonly OwnAddress[]>;
+  /** The last place of each chain that was ever in use. */
+  lastUsed(): Promise<readonly WalletPath[]>;
+  /** The addresses in use, by chain and index, also those that are given again. */
   addresses(): Promise<readonly StoredAddress[]>;
-  /** Marks places as used; those that are already used stay as they are. */
+  /** Marks places as used, and to be given to nobody; those that are already so stay as they are. */
   addAddresses(paths: readonly WalletPath[]): Promise<void>;
   meta(key: string): Promise<string | undefined>;
   setMeta(key: string, value: string): Promise<void>;

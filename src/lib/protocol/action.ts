@@ -47,7 +47,7 @@ export interface Queries {
   known: readonly Hex[];
   feerate: true;
   now: true;
-  /** So many fresh addresses of the home; they count as used only once the step is committed. */
+  /** So many addresses of the home that nothing else pays to; they count as used only once the step is committed. */
   payout: number;
   /** Which of these scripts belong to the home's wallet? */
   ours: readonly Hex[];

@@ -79,4 +79,9 @@ export interface RecordRow {
    * owner says. Absent while it holds money, owes any, or could be asked for again.
    */
   over?: 'nothing' | 'ended';
+  /**
+   * No transaction that pays to the addresses which the home gave to it was ever signed, nor will be: they are given to others.
+   * Only of a record of which nothing came.
+   */
+  frees?: boolean;
 }

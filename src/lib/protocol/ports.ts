@@ -81,7 +81,7 @@ export interface Commit {
   shows: readonly (NonceId & { pubnonce: Hex })[];
   spends: readonly NonceId[];
   notes: readonly Note[];
-  /** Fresh addresses that the step used; taken by another run meanwhile: the race is lost. */
+  /** Addresses that the step used, for the record that it begins, if any; taken by another run meanwhile: the race is lost. */
   addresses: readonly OwnAddress[];
 }
 
@@ -108,8 +108,8 @@ export interface Store {
   flush(): Promise<void>;
   /** What was noted under these names. */
   notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
-  /** The next `count` unused receiving addresses. */
-  fresh(count: number): Promise<readonly OwnAddress[]>;
+  /** Receiving addresses for what a step pays: first those of records that came to nothing (`RecordRow.frees`), then new ones. */
+  payouts(count: number): Promise<readonly OwnAddress[]>;
   ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
 }
 

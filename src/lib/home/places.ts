@@ -1,0 +1,72 @@
+/**
+ * The places of the home's wallet (BIP86) in SQL: which are in use, and which are given again because the record that they were
+ * given to came to nothing (`RecordRow.frees`). A place is linked to the record that its commit begins; whoever brings a place in by
+ * itself takes it for good. Not here: keys (`keys.ts`), the search for coins (`cli/wallet-scan.ts`).
+ */
+import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { all, get, marks, put, type Sql } from './database.ts';
+import type { StoredAddress, StoreSecrets } from './store.ts';
+
+/** The last place in use of each chain: a home that has lost some goes on after it. */
+export function* lastAddresses(): Sql<WalletPath[]> {
+  const last = [0, 1].map(
+    (chain) => `SELECT ${chain} AS chain, max(idx) AS "index" FROM address WHERE chain = ${chain}`,
+  );
+  return (yield* all(last.join(' UNION ALL '))).filter(({ index }) => index !== null) as unknown as WalletPath[];
+}
+
+/** Receiving addresses that are to be given again, the first ones first. */
+export function* spareAddresses(count: number): Sql<OwnAddress[]> {
+  const sql = `SELECT chain, idx AS "index", address FROM address WHERE spare = 1 AND chain = 0 ORDER BY idx LIMIT ?`;
+  return (yield* all(sql, count)) as unknown as OwnAddress[];
+}
+
+/**
+ * Puts a place to use.
+ * @param record for which it is, where there is one
+ * @returns false where it is in use
+ */
+export function* useAddress({ chain, index, script, address }: StoredAddress, record: number | null): Sql<boolean> {
+  const sql = `INSERT INTO address(chain, idx, script, address, record) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (chain, idx) DO UPDATE SET record = excluded.record, spare = 0 WHERE address.spare = 1 RETURNING idx`;
+  return (yield* get(sql, chain, index, script, address, record)) !== undefined;
+}
+
+/** Nobody knows any more for what the addresses in use were given: none of them is given again. */
+export const keepAddresses = (): Sql<void> =>
+  put('UPDATE address SET record = NULL, spare = 0 WHERE record IS NOT NULL OR spare = 1');
+
+/** The place of each of these scripts that is the home's. */
+export function* placesOf(scripts: readonly Hex[]): Sql<ReadonlyMap<Hex, WalletPath>> {
+  const rows = yield* all(`SELECT script, chain, idx FROM address WHERE script IN (${marks(scripts)})`, ...scripts);
+  return new Map(
+    rows.map(({ script, chain, idx }) => [script as Hex, { chain: chain as 0 | 1, index: idx as number }]),
+  );
+}
+
+export function* allAddresses(): Sql<StoredAddress[]> {
+  const rows = yield* all('SELECT chain, idx AS "index", address, script FROM address ORDER BY chain, idx');
+  return rows.map((row) => ({ ...row }) as unknown as StoredAddress);
+}
+
+/** Receiving addresses behind all that are in use. */
+export async function addressesAfter(
+  used: readonly WalletPath[],
+  count: number,
+  secrets: () => Promise<Pick<StoreSecrets, 'address'>>,
+): Promise<readonly OwnAddress[]> {
+  if (count === 0) return [];
+  const { address } = await secrets();
+  const next = (used.find(({ chain }) => chain === 0)?.index ?? -1) + 1;
+  const paths = Array.from({ length: count }, (_, i): WalletPath => ({ chain: 0, index: next + i }));
+  return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
+}
+
+/** The place of an address with its script. @throws Refusal `bug` where it is not its */
+export async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {
+  const made = await address(own);
+  if (made.address !== own.address)
+    throw new Refusal('bug', `${own.address} is not the address at ${own.chain}/${own.index}`);
+  return { ...own, script: made.script };
+}
