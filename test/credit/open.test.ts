@@ -147,6 +147,24 @@ describe('what a payee signs', () => {
 });
 
 describe('what a payer believes', () => {
+  it('no policy that contradicts itself, though every term follows from it', async () => {
+    const both = await parties();
+    const offered = await offer(both);
+    const { offer: said } = offered;
+    const input = { utxo: [await ownCoin(both.payer, 1_300_000n)], amount: 1_200_000n, expires: { blocks: 4_320 } };
+    const on = (margin_blocks: number) =>
+      sealedAs(both.payee, offered, { offer: { ...said, policy: { ...said.policy, margin_blocks } } });
+    const late = await on(said.policy.freeze_blocks);
+    const { blame } = await refused(
+      () => both.payer.run(openCredit, { on: late, input }),
+      'malformed-message',
+      both.payer,
+    );
+    expect(blame).toBe('payee');
+    const { message } = await both.payer.run(openCredit, { on: await on(said.policy.freeze_blocks - 1), input });
+    expect(message['step']).toBe('proposed');
+  });
+
   it('the funding is not shown before the refund is finished and stored', async () => {
     const both = await parties();
     const [, proposed, accepted, ready] = await openMessages(both);

@@ -1,7 +1,7 @@
 /** Lies that fit: everything signed and sealed again by whoever could, so that one rule alone sees each. */
 import { describe, expect, it } from 'vitest';
 import { signStatement, transferOf } from '../../src/lib/statechain/statements.ts';
-import { pay } from '../../src/lib/statechain/send.ts';
+import { keep, pay } from '../../src/lib/statechain/send.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import type { OperatorRecord, OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
@@ -136,6 +136,23 @@ describe('a sender', () => {
     await transferMessages(operator, alice, alice, id);
     await restore(alice, backUp(alice));
     await refused(() => step(alice, freed.message), 'state-moved-on', alice);
+  });
+
+  it('keeps nothing of a coin that it has withdrawn since, whatever the operator says again', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const said = await transferMessages(operator, alice, bob, id, 'opened');
+    const freed = await step(operator, said[2], { cancel: true });
+    await step(alice, freed.message);
+    await withdrawMessages(operator, alice, id);
+    expect(await stateOf(alice, id)).toBe('closed');
+    const coin = (await coinOf(alice, id)) as OwnerRecord;
+    const again = transferStatechain.parse(freed.message);
+    expect(refusal(() => keep(again as never, { coin }))).toMatchObject({
+      code: 'state-moved-on',
+      message: expect.stringContaining("'closed'"),
+    });
   });
 
   it('takes back nothing of a coin that is gone, or closed', async () => {

@@ -38,11 +38,17 @@ export class Server {
 
   /** Resolves once it serves. @throws its stderr, where it does not */
   static async start(argv: readonly string[], env: Record<string, string>, fd3?: string): Promise<Server> {
-    const server = new Server(argv, env, fd3);
-    const first = await server.line();
-    if (first === undefined) throw new Error(`serve ended with ${await server.ended}: ${server.stderr}`);
-    server.first = JSON.parse(first) as Message;
+    const server = Server.begin(argv, env, fd3);
+    await server.serves();
     return server;
+  }
+  /** A process that may have to wait before it serves. */
+  static begin = (argv: readonly string[], env: Record<string, string>, fd3?: string): Server =>
+    new Server(argv, env, fd3);
+  async serves(): Promise<void> {
+    const first = await this.line();
+    if (first === undefined) throw new Error(`serve ended with ${await this.ended}: ${this.stderr}`);
+    this.first = JSON.parse(first) as Message;
   }
 
   get url(): string {
