@@ -1,6 +1,6 @@
 /** Contracts that nobody funded: they count in no sum, cost the node one block a look, and are known once they are funded. */
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { markFunded } from '../../src/lib/cli/funded.ts';
 import { lapseAll } from '../../src/lib/cli/lapse.ts';
@@ -141,6 +141,28 @@ describe('a contract that nobody has funded', () => {
     const { source } = nodeOf(1_000);
     await markFunded(home, { facts: source.facts.bind(source) });
     expect(await marked()).toEqual([]);
+  });
+
+  it('ends also where the record of another one cannot be read', async () => {
+    const { home, unfunded } = await scene(3);
+    const real = creditKind.parse.bind(creditKind);
+    const unreadable = vi.spyOn(creditKind, 'parse').mockImplementation((json) => {
+      if ((json as { id?: string }).id === unfunded[1]!.id) throw new SyntaxError('damaged');
+      return real(json);
+    });
+    try {
+      const ended = await lapseAll(home, nodeOf(unfunded[0]!.terms.expiry).source);
+      expect(new Set(ended)).toEqual(new Set([unfunded[0]!.id, unfunded[2]!.id]));
+    } finally {
+      unreadable.mockRestore();
+    }
+  });
+
+  it('is one in a restored home too, and no customer of which the sums would tell', async () => {
+    const { unfunded } = await scene(1);
+    const restored = { ...unfunded[0]!, restored: true };
+    expect([creditKind.isStranger!(restored), creditKind.figures!(restored)['locked_sat']]).toEqual([true, undefined]);
+    expect(creditKind.isStranger!({ ...restored, funded: true })).toBe(false);
   });
 
   it('ends at its expiry, also where a close was signed over it; what was funded does not', async () => {

@@ -89,6 +89,14 @@ describe("the payee's address is given again", () => {
 });
 
 describe("the payee's address is never given again", () => {
+  it('where it has got a coin before its offer came to nothing', async () => {
+    const both = await parties();
+    const offered = await offerOf(both);
+    const [place] = await both.payee.home.store.addresses();
+    await both.payee.home.store.addAddresses([{ chain: 0, index: place!.index }]);
+    await cancelOffer(both, offered);
+    expect(await next(both.payee)).toBe(1);
+  });
   it('where a payment was asked for, though none was made', async () => {
     const both = await parties();
     const id = await opened(both);

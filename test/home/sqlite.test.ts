@@ -64,6 +64,23 @@ describe('the SQLite file', () => {
     expect(() => new SqliteStore({ path, secrets })).toThrow(expect.objectContaining({ code: 'store-damaged' }));
   });
 
+  it('leaves the schema of a newer program that was faster as that has made it', () => {
+    const { path } = options();
+    closeSync(openSync(path, 'wx', 0o600));
+    const newer = [...MIGRATIONS, 'CREATE TABLE later(x)'];
+    const unspied = Connection.prototype.write;
+    // Both have read the version before either wrote.
+    const write_ = vi.spyOn(Connection.prototype, 'write').mockImplementationOnce(function (this: Connection, work) {
+      new Connection(path, newer).close();
+      return unspied.call(this, work) as never;
+    });
+    expect(() => new Connection(path, MIGRATIONS)).toThrow(expect.objectContaining({ code: 'store-newer' }));
+    write_.mockRestore();
+    const db = new Connection(path, newer);
+    expect(db.get('PRAGMA user_version')).toMatchObject({ user_version: newer.length });
+    db.close();
+  });
+
   it('brings an older file up to date once', () => {
     const { path } = options();
     closeSync(openSync(path, 'wx', 0o600));

@@ -1,6 +1,9 @@
 /** When a quote whose event has not arrived is looked at again. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Reporter } from '../../src/lib/serve/cdk-report.ts';
+import { lapse } from '../../src/lib/cli/lapse.ts';
+import { ecashQuote } from '../../src/lib/mint/bind.ts';
+import { refused } from '../credit/helpers.ts';
 import { Market } from '../support/mint-home.ts';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -38,5 +41,40 @@ describe('a quote under way', () => {
     await reporter.stop();
     await market.mint.stop();
     for (const party of [market.operator, market.user, market.merchant]) party.close();
+  });
+});
+
+describe('a quote whose contract nobody has funded', () => {
+  it('is bound to none that a node does not show, and asks for nothing once the contract has lapsed', async () => {
+    const market = await Market.make();
+    const { operator, user, mint } = market;
+    try {
+      const contract = await market.forward();
+      const quote = await market.bind(contract);
+      await market.stop();
+      expect(await lapse(operator.home, contract)).toBe(true);
+      const asked = vi.fn(async () => ({ paidSat: 0n, issuedSat: 0n }));
+      const log = vi.fn();
+      const reporter = new Reporter({
+        store: operator.home.store,
+        mint: mint.url,
+        figures: asked,
+        log,
+        point: () => {},
+      });
+      await reporter.listen(() => {});
+      await reporter.tick();
+      await reporter.stop();
+      expect([asked.mock.calls, log.mock.calls]).toEqual([[], []]);
+      expect(await market.quote(quote)).toMatchObject({ contract, stopped: null });
+
+      const other = await market.forward();
+      const made = await user.run(ecashQuote, { input: { contract: other, quote: 'quote-of-a-stranger' } });
+      operator.chain.coins = new Map();
+      await refused(() => operator.run(ecashQuote, { on: made.message }), 'funding-missing', operator);
+    } finally {
+      await mint.stop();
+      for (const party of [operator, user, market.merchant]) party.close();
+    }
   });
 });

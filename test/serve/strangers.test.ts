@@ -113,6 +113,16 @@ describe('a stranger', () => {
     expect(await answer(proposed.text)).toBe('ok');
   });
 
+  it('is whoever takes up an offer that is over, however often', async () => {
+    const offered = await both.payee.run(openCredit, { input: { as: 'payee' } });
+    const input = { utxo: [await ownCoin(both.payer, 1_100_000n)], amount: 1_000_000n, expires: { blocks: 4_320 } };
+    const proposed = await both.payer.run(openCredit, { on: offered.message, input });
+    await both.payee.run(openCredit, { on: offered.message, cancel: true });
+    expect(await answer(proposed.text)).toBe('wrong-state');
+    await wishes(PER_MINUTE);
+    expect(await answer(proposed.text)).toBe('busy');
+  });
+
   it('is whoever brings anything over a contract that nobody has funded, until somebody has', async () => {
     const contract = await opened(both);
     for (const table of [rollover, closeCredit]) {

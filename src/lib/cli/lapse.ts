@@ -7,9 +7,10 @@ import { cancelled, creditKind, mayLapse, type Credit } from '../credit/records.
 import { hasLapsed } from '../credit/standing.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
+import type { Ordered } from '../home/store.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { exitFacts } from './contracts.ts';
+import { exitFacts, type Named } from './contracts.ts';
 import { pagesOf } from './pages.ts';
 
 /** So many are looked at in one go. */
@@ -41,14 +42,21 @@ export async function lapseAll(home: Home, source: FactSource, stopped = (): boo
   for (const figure of ['unfunded', 'expiry'])
     for await (const page of pagesOf(home.store, creditKind, figure, { upTo: BigInt(tip), most: AT_ONCE })) {
       if (stopped()) return ended;
-      const over = page
-        .map(({ name, record }) => ({ name, record: creditKind.parse(record) }))
-        .filter(({ record }) => mayLapse(record));
+      const over = page.flatMap(readable).filter(({ record }) => mayLapse(record));
       const facts = await exitFacts(source, over);
       for (const { record: c } of over)
         if (mayLapse(c) && hasLapsed(c, facts) && (await lapse(home, c.id))) ended.push(c.id);
     }
   return ended;
+}
+
+/** A record that cannot be read keeps none of the others; `watch` tells it. */
+function readable(row: Ordered): Named[] {
+  try {
+    return [{ name: row.name, record: creditKind.parse(row.record) }];
+  } catch {
+    return [];
+  }
 }
 
 /** @param upTo Unix seconds */

@@ -50,7 +50,8 @@ export const creditKind: Kind<Credit> = {
         ];
     }
   },
-  isStranger: (c) => c.state === 'offered' || isUnfunded(c),
+  // Of a payee nothing is cancelled but what nobody had paid for.
+  isStranger: (c) => c.state === 'offered' || c.state === 'cancelled' || isUnfunded(c),
   nonces: openFor,
   row(c): RecordRow {
     const name = 'id' in c ? c.id : c.state === 'offered' ? c.offer.pubkey : c.key;

@@ -20,7 +20,7 @@ import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/
 import { checkCoins, checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { checkFunding, checkLooked } from './checks.ts';
 import { isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
-import { contractOutpoint } from './funding.ts';
+import { contractOutpoint, seenFunded } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { ecashKey, rolloverJob } from './jobs.ts';
 import { checkIssuer, issuerOf, offerRollover, rollingQueries } from './offer.ts';
@@ -227,7 +227,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
           ...(opened && outsideOf(job, opened.share)),
         };
         const kept = {
-          writes: { contract: { ...c, rolling }, next: accepted.accepted },
+          writes: { contract: { ...seenFunded(c, facts.coins), rolling }, next: accepted.accepted },
           checks,
         };
         const refund = psbtOf(accepted.job, { own: accepted.part, peer: accepted.peer });

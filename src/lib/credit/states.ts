@@ -297,16 +297,18 @@ export function released(c: Credit): Credit {
  * A contract over which the payee was paid nothing, as far as its home knows for sure: never funded, it ends at its expiry.
  * What is rolled over ends with that, and what a restored home has forgotten is no nothing.
  */
-export const mayLapse = (c: Credit): c is Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }> =>
+export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
+
+/** Nor has anybody funded it, as far as this home has seen: it is a stranger's, and counts in no sum. */
+export const isUnfunded = (c: Credit): boolean => isUnpaid(c) && !c.funded;
+
+type Unpaid = Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }>;
+const isUnpaid = (c: Credit): c is Unpaid =>
   (c.state === 'accepted' || c.state === 'open' || c.state === 'closing') &&
   c.role === 'payee' &&
   c.paidSat === 0n &&
   c.rolling === null &&
-  c.settled === undefined &&
-  !c.restored;
-
-/** And as far as this home has seen nobody has funded it either: it is a stranger's, and counts in no sum. */
-export const isUnfunded = (c: Credit): boolean => mayLapse(c) && !c.funded;
+  c.settled === undefined;
 
 type Opening = Extract<Credit, { state: 'offered' | 'addressed' | 'proposed' }>;
 /** An opening that nobody has signed for yet can be given up. */
@@ -325,11 +327,11 @@ export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'op
   own: c.own,
   key: c.state === 'offered' ? c.offer.pubkey : pubkeyOf(c.terms, c.role),
   ...(isFunded(c) && { guarded: guardedOf(c) }),
-  ...(isUnpaid(c) && { unpaid: true }),
+  ...(isUnsigned(c) && { unpaid: true }),
 });
 
 /** Until the payee asks for a first payment or a close nothing is signed that pays to its address, and the record is in no other state; nor was its coin ever seen. */
-const isUnpaid = (c: Credit): boolean =>
+const isUnsigned = (c: Credit): boolean =>
   c.role === 'payee' && (c.state === 'offered' || (c.state === 'accepted' && !c.funded));
 
 /** What this home may have a nonce open for: the signature hashes of its refund, of what it asked for, is rolling and proposed. */

@@ -66,13 +66,19 @@ export class Connection {
 
   #migrate(migrations: readonly string[]): void {
     const version = () => Number(this.#pragma('user_version'));
-    if (version() > migrations.length)
-      throw new Refusal('store-newer', `${this.#path} has schema ${version()}, at most ${migrations.length} expected`, {
-        hint: 'a newer spillway has used this home; update this one',
-      });
+    const refuseNewer = (): void => {
+      if (version() > migrations.length)
+        throw new Refusal(
+          'store-newer',
+          `${this.#path} has schema ${version()}, at most ${migrations.length} expected`,
+          { hint: 'a newer spillway has used this home; update this one' },
+        );
+    };
+    refuseNewer();
     if (version() === migrations.length) return;
     this.write(() => {
-      // Read again: another process may have been faster.
+      // Read again: another process may have been faster, and of a newer version.
+      refuseNewer();
       for (const step of migrations.slice(version())) this.#db.exec(step);
       this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
     });

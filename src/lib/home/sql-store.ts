@@ -33,6 +33,7 @@ import {
 import {
   addressesAfter,
   allAddresses,
+  keepAddress,
   lastAddresses,
   placeOf,
   placesOf,
@@ -271,6 +272,7 @@ export class SqlStore implements HomeStore {
     const { counter } = this.#db;
     const number = await this.#surely([ADDRESSES], function* () {
       const added = yield* together(...places.map((place) => useAddress(place, null)));
+      yield* together(...places.map(keepAddress));
       return added.includes(true) ? yield* counter.next() : 0;
     });
     if (number === 0) return;

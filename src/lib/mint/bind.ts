@@ -6,13 +6,14 @@
  * on every payment goes to it. Asked again, the payee tells which one is bound.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { checkFunding } from '../credit/checks.ts';
 import { boundTo } from '../credit/quotes.ts';
 import { must, creditKind, type Credit } from '../credit/records.ts';
 import { upTo } from '../credit/spans.ts';
 import { waitingOf } from '../credit/waiting.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, text, type MessageOf } from '../protocol/message.ts';
-import { checkHome, overContract } from '../credit/steps.ts';
+import { checkHome, outpointOf, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import {
   answered,
@@ -85,7 +86,10 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       after: 'made',
       by: 'payee',
       does: 'asks the mint what the quote is, and binds it; or tells which one is bound already',
-      needs: ({ records, message }) => ({ quote: records.quote ? null : atMint(records.contract, message.quote) }),
+      needs: ({ records, message }) => ({
+        quote: records.quote ? null : atMint(records.contract, message.quote),
+        coins: outpointOf(records.contract),
+      }),
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
@@ -113,11 +117,13 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           );
         if (records.named)
           throw new Refusal('quote-bound', `quote ${m.quote} belongs to another contract, or to one payment`);
+        // A quote is kept for good: whoever has funded nothing gets none.
+        const checks = c.paidSat > 0n ? {} : { funding: checkFunding(facts.coins, c) };
         checkUnpaid(facts.quote, { amountSat: null, pubkey: c.terms.ecash_pubkey });
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
         // What was paid before there was a quote is its first payment.
         const quote = { ...made, creditedSat: waitingSat };
-        return { message: bound(quote), writes: { contract: { ...c, quoted: upTo(c.paidSat) }, quote } };
+        return { message: bound(quote), writes: { contract: { ...c, quoted: upTo(c.paidSat) }, quote }, checks };
       },
     }),
     row({

@@ -169,15 +169,17 @@ export class Reporter {
     };
     try {
       const find = findOf(id);
-      const before = await change(store, KINDS, find, ({ quote }) => asIs(quote?.mint === mint && standOf(quote)));
-      // Another mint's is not told here.
+      const before = await change(store, KINDS, find, ({ quote, contract }) =>
+        asIs(contract !== undefined && quote?.mint === mint && standOf(quote)),
+      );
+      // Another mint's is not told here, nor what belonged to a contract that nobody funded.
       if (before === false) return this.#agenda.drop(id);
       const figures = await this.#o.figures(id);
       this.#away = { times: 0, until: -Infinity };
       point('report-before-commit');
       const { cut, moved, stopped, waits } = await change(store, KINDS, find, ({ quote, contract }) =>
         // Figures say nothing of a row that was cut or acknowledged after they were read.
-        standOf(quote!) === before ? report(quote!, contract!, figures) : asIs(NOTHING),
+        contract && standOf(quote!) === before ? report(quote!, contract, figures) : asIs(NOTHING),
       );
       if (stopped) log({ code: stopped, text: `quote ${id}: nothing more is reported, accepted or melted on it` });
       if (cut) {
