@@ -112,6 +112,15 @@ describe('a sender and an operator that lie together', () => {
   });
 });
 
+/** A transfer that was opened and no further; the operator has freed the coin, and its owner keeps it. */
+async function freedAgain(all: Awaited<ReturnType<typeof parties>>) {
+  const id = await opened(all);
+  const said = await transferMessages(all.operator, all.alice, all.bob, id, 'opened');
+  const { message: freed } = await step(all.operator, said[2], { cancel: true });
+  await step(all.alice, freed);
+  return { id, said, freed };
+}
+
 describe('a sender', () => {
   it('is paid for no opening in which it has not sent the coin, whatever it has signed', async () => {
     const all = await parties();
@@ -128,27 +137,21 @@ describe('a sender', () => {
 
   it('that was restored keeps nothing of an opening of an earlier owner', async () => {
     const all = await parties();
-    const { operator, alice, bob } = all;
-    const id = await opened(all);
-    const said = await transferMessages(operator, alice, bob, id, 'opened');
-    const freed = await step(operator, said[2], { cancel: true });
-    await step(alice, freed.message);
+    const { operator, alice } = all;
+    const { id, freed } = await freedAgain(all);
     await transferMessages(operator, alice, alice, id);
     await restore(alice, backUp(alice));
-    await refused(() => step(alice, freed.message), 'state-moved-on', alice);
+    await refused(() => step(alice, freed), 'state-moved-on', alice);
   });
 
   it('keeps nothing of a coin that it has withdrawn since, whatever the operator says again', async () => {
     const all = await parties();
-    const { operator, alice, bob } = all;
-    const id = await opened(all);
-    const said = await transferMessages(operator, alice, bob, id, 'opened');
-    const freed = await step(operator, said[2], { cancel: true });
-    await step(alice, freed.message);
+    const { operator, alice } = all;
+    const { id, freed } = await freedAgain(all);
     await withdrawMessages(operator, alice, id);
     expect(await stateOf(alice, id)).toBe('closed');
     const coin = (await coinOf(alice, id)) as OwnerRecord;
-    const again = transferStatechain.parse(freed.message);
+    const again = transferStatechain.parse(freed);
     expect(refusal(() => keep(again as never, { coin }))).toMatchObject({
       code: 'state-moved-on',
       message: expect.stringContaining("'closed'"),
@@ -164,10 +167,7 @@ describe('a sender', () => {
     expect(await stateOf(alice, id)).toBe('gone');
     for (const m of [said[2], said[3]])
       await refused(() => step(alice, m, { cancel: true }), 'too-late-to-cancel', alice);
-    const kept = await opened(all);
-    const dropped = await transferMessages(operator, alice, bob, kept, 'opened');
-    const freed = await step(operator, dropped[2], { cancel: true });
-    await step(alice, freed.message);
+    const { id: kept, said: dropped } = await freedAgain(all);
     await withdrawMessages(operator, alice, kept);
     expect(await stateOf(alice, kept)).toBe('closed');
     await refused(() => step(alice, dropped[2], { cancel: true }), 'too-late-to-cancel', alice);

@@ -1,5 +1,5 @@
 /** `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them (`mint/confirm.ts`). */
-import { creditKind, must, type Credit } from '../credit/records.ts';
+import { FUNDED, creditKind, must, type Credit } from '../credit/records.ts';
 import { waitingOf } from '../credit/waiting.ts';
 import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
@@ -45,7 +45,7 @@ export async function confirmFigures(
         const confirmed = confirmOwed(credit, invoices);
         return { writes: { contract: confirmed as never }, result: said({ owed_sat: confirmed.owedSat }) };
       }
-      const c = must(credit, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+      const c = must(credit, 'payee', 'accepted', ...FUNDED);
       const { ecash_pubkey } = c.terms;
       const mint = mintOf(c.terms);
       const at = { url: mint, named: isNamed(mint) };

@@ -7,7 +7,7 @@
  * Not here: quotes (`quotes.ts`), melts (`melt.ts`), the search (`search.ts`), the wallet's secrets (`ecash/outputs.ts`).
  */
 import type { Wallet } from '@cashu/cashu-ts';
-import { creditKind, must, type Credit } from '../credit/records.ts';
+import { FUNDED, creditKind, must, type Credit } from '../credit/records.ts';
 import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
 import { amountsFor, outputsOf, placesFrom, signOutputs, tokenOf, type BlindPromise } from '../ecash/outputs.ts';
@@ -80,7 +80,7 @@ export async function mintEcash({ home, contract, isNamed, amountSat, point }: M
       throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
         hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
       });
-    const c = must(found.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
+    const c = must(found.contract, 'payer', ...FUNDED);
     return { writes: {}, result: { own: c.own, mint: found.purse.mint } };
   });
   const keys = await home.keys();

@@ -5,7 +5,7 @@
 import type { Limits } from '../protocol/limit.ts';
 import type { Mined } from '../protocol/ports.ts';
 import type { Hex } from '../protocol/action.ts';
-import { isStarting, RpcError, type Rpc } from './rpc.ts';
+import { unlessPruned, type Rpc } from './rpc.ts';
 
 export const MINED_LIMITS = {
   /** That are read at once: six hours of them are 40 MB. */
@@ -26,8 +26,4 @@ export async function minedSince(rpc: Rpc, since: Hex | undefined): Promise<Mine
     block = found.previous;
   }
   return { best, txids };
-}
-
-function unlessPruned(error: unknown): undefined {
-  if (!(error instanceof RpcError) || isStarting(error)) throw error;
 }

@@ -25,6 +25,11 @@ const IN_WARMUP = -28;
 /** Does the node say that it is still starting? */
 export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
 
+/** Of a block that a pruned node has no more there is nothing. @throws the error where it says anything else than that */
+export function unlessPruned(error: unknown): undefined {
+  if (!(error instanceof RpcError) || isStarting(error)) throw error;
+}
+
 /** The node has judged the call, and is no longer starting. */
 const isAnswer = (error: unknown): boolean => error instanceof RpcError && !isStarting(error);
 

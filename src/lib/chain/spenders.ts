@@ -8,7 +8,7 @@ import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { inTurn, KEPT_BLOCKS } from './recent.ts';
-import { isStarting, RpcError, type Rpc } from './rpc.ts';
+import { unlessPruned, type Rpc } from './rpc.ts';
 
 export interface Mined {
   txid: Hex;
@@ -59,10 +59,6 @@ export function spendersIn(rpc: Rpc): Spenders {
   // A block is large: one at a time.
   const turn = inTurn();
   return (outpoint) => turn(() => find(outpoint));
-}
-
-function unlessPruned(error: unknown): undefined {
-  if (!(error instanceof RpcError) || isStarting(error)) throw error;
 }
 
 const spends = (hex: Hex, outpoint: Outpoint): boolean =>

@@ -4,8 +4,10 @@ import { exitQueries } from '../credit/exit.ts';
 import { creditKind, isFunded, type Credit } from '../credit/records.ts';
 import type { ExitFacts } from '../credit/standing.ts';
 import { waysOf } from '../credit/watched.ts';
+import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Listed } from '../home/store.ts';
+import type { Claim } from '../protocol/kind.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { statecoinKind } from '../statechain/records.ts';
 import { statechainStatus, type StatechainStatus } from '../statechain/status.ts';
@@ -41,6 +43,25 @@ export function contractsReader({ store }: Home): () => Promise<Named[]> {
     return [...held.values()];
   };
 }
+
+/**
+ * Writes the credit record anew that holds a claim, where `next` gives one; whatever else writes it at the same time.
+ * @returns what was written
+ */
+export const changeCredit = (
+  { store }: Pick<Home, 'store'>,
+  claim: Claim,
+  next: (c: Credit) => Credit | undefined,
+): Promise<Credit | undefined> =>
+  change(
+    store,
+    { contract: creditKind },
+    () => ({ contract: claim }),
+    ({ contract }) => {
+      const result = next(contract as Credit);
+      return { writes: result ? { contract: result } : {}, result };
+    },
+  );
 
 /** Asks for every coin, and of those that are gone for their transactions and for what spends them. */
 export async function exitFacts(source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> {

@@ -3,14 +3,13 @@
  * expiry, by `watch` and by `serve`, whichever looks first; and offers that nobody has answered, a day after their end.
  * Not here: when that may be said of a contract (`credit/standing.ts`, `credit/watch.ts`).
  */
-import { cancelled, creditKind, mayLapse, type Credit } from '../credit/records.ts';
+import { cancelled, creditKind, mayLapse } from '../credit/records.ts';
 import { hasLapsed } from '../credit/standing.ts';
-import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Ordered } from '../home/store.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { exitFacts, type Named } from './contracts.ts';
+import { changeCredit, exitFacts, type Named } from './contracts.ts';
 import { pagesOf } from './pages.ts';
 
 /** So many are looked at in one go. */
@@ -19,17 +18,8 @@ const AT_ONCE = 200;
 const OFFER_GRACE = 86_400n;
 
 /** Gives one up, unless something was paid over it meanwhile. @returns whether it was given up */
-export const lapse = ({ store }: Pick<Home, 'store'>, id: string): Promise<boolean> =>
-  change(
-    store,
-    { contract: creditKind },
-    () => ({ contract: idClaim(id) }),
-    ({ contract }) => {
-      const c = contract as Credit;
-      if (!mayLapse(c)) return { writes: {}, result: false };
-      return { writes: { contract: cancelled(c) }, result: true };
-    },
-  );
+export const lapse = async (home: Pick<Home, 'store'>, id: string): Promise<boolean> =>
+  (await changeCredit(home, idClaim(id), (c) => (mayLapse(c) ? cancelled(c) : undefined))) !== undefined;
 
 /** @returns the contracts that were given up */
 export async function lapseAll(home: Home, source: FactSource, stopped = (): boolean => false): Promise<string[]> {
@@ -60,18 +50,10 @@ function readable(row: Ordered): Named[] {
 }
 
 /** @param upTo Unix seconds */
-async function endOffers({ store }: Home, upTo: bigint, stopped: () => boolean): Promise<void> {
-  for await (const page of pagesOf(store, creditKind, 'offered', { upTo, most: AT_ONCE }))
+async function endOffers(home: Home, upTo: bigint, stopped: () => boolean): Promise<void> {
+  for await (const page of pagesOf(home.store, creditKind, 'offered', { upTo, most: AT_ONCE }))
     for (const { name } of page) {
       if (stopped()) return;
-      await change(
-        store,
-        { contract: creditKind },
-        () => ({ contract: keyClaim(name) }),
-        ({ contract }) => {
-          const c = contract as Credit;
-          return { writes: c.state === 'offered' ? { contract: cancelled(c) } : {}, result: undefined };
-        },
-      );
+      await changeCredit(home, keyClaim(name), (c) => (c.state === 'offered' ? cancelled(c) : undefined));
     }
 }

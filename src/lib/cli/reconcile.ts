@@ -5,7 +5,7 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { creditKind, isFunded, must, paidOf, type Credit } from '../credit/records.ts';
+import { FUNDED, creditKind, isFunded, must, paidOf, type Credit } from '../credit/records.ts';
 import { change } from '../home/change.ts';
 import type { Home, Reconciled } from '../home/home.ts';
 import type { Outcome } from '../home/reconcile.ts';
@@ -103,7 +103,7 @@ export async function confirmIssued(
     { contract: creditKind },
     () => ({ contract: idClaim(id) }),
     ({ contract }) => {
-      const c = must(contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+      const c = must(contract, 'payee', 'accepted', ...FUNDED);
       if (c.terms.ecash === 'cdk')
         throw new Refusal('wrong-state', "the figures of a running mint's contract are read from the mint", {
           hint: `spillway ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,

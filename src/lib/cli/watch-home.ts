@@ -1,6 +1,7 @@
 /** The contracts of a home, watched: exits freeze, children are signed, what the chain settled is marked. */
 import { closeCredit } from '../credit/close.ts';
 import {
+  FUNDED,
   creditKind,
   exitingAs,
   isFunded,
@@ -23,6 +24,7 @@ import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
+import { changeCredit } from './contracts.ts';
 import { failureOf } from './errors.ts';
 import { markFunded } from './funded.ts';
 import { lapse } from './lapse.ts';
@@ -120,7 +122,6 @@ function entriesOf({ store }: Home): (over: { upTo?: bigint }) => AsyncGenerator
     held = now;
   };
 }
-const byId = (id: string) => () => ({ contract: idClaim(id) });
 
 /** @param only the contract that is watched; undefined: all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
@@ -156,9 +157,10 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       return { listed: listed(), bad: [] };
     },
     async freeze({ id }) {
-      return change(store, { contract: creditKind }, byId(id), ({ contract }) => {
+      const byId = () => ({ contract: idClaim(id) });
+      return change(store, { contract: creditKind }, byId, ({ contract }) => {
         const any = contract as Credit | undefined;
-        const c = must(any, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        const c = must(any, 'payee', 'accepted', ...FUNDED);
         const { own } = watchedOf(c, undefined);
         // Only an exit falls due here, and a payee that has one never loses it.
         if (!own) throw new Refusal('bug', `contract ${id} is due, and has no exit`);
@@ -190,10 +192,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       });
     },
     async settle({ id }, settled) {
-      await change(store, { contract: creditKind }, byId(id), ({ contract }) => ({
-        writes: { contract: settledAs(contract as FundedCredit, settled) },
-        result: undefined,
-      }));
+      await changeCredit(home, idClaim(id), (c) => settledAs(c as FundedCredit, settled));
     },
   };
 }

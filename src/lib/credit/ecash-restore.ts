@@ -31,6 +31,7 @@ import { issuesHere, placesOf, tokenMint } from './ecash.ts';
 import { receiving } from './arrivals.ts';
 import { checkReceipt } from './receipt.ts';
 import {
+  FUNDED,
   creditKind,
   must,
   type Awaited,
@@ -154,7 +155,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       take: ({ message: m, records, facts, ...hand }) => {
         // What is not in this store may have been signed: nothing is said of it.
         checkHome(hand);
-        const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
         checkIssues(c);
         if (records.keyset?.role !== 'mint')
           throw new Refusal('keyset-unknown', `this home has no keyset ${m.keyset_id}`, { blame: 'payer' });
@@ -283,7 +284,7 @@ function checkIssues({ terms }: PayerCredit | PayeeCredit): void {
     throw new Refusal('no-ecash', `the payee signs no ecash for this contract, its issuer is '${terms.ecash}'`);
 }
 function payerOf(c: Credit | undefined): PayerCredit {
-  return must(c, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
+  return must(c, 'payer', ...FUNDED);
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);

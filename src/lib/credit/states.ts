@@ -163,7 +163,9 @@ export interface PayerFunded extends Held, Owing {
   /** The close of the other that this home has signed: from then on no more updates, for good. */
   signedClose: Closing | null;
 }
-export type FundedState = 'open' | 'closing' | 'closed' | 'rolled' | 'exiting';
+/** The states of a contract that may hold a coin, but for a payee's `accepted`. */
+export const FUNDED = ['open', 'closing', 'closed', 'rolled', 'exiting'] as const;
+export type FundedState = (typeof FUNDED)[number];
 interface Offered {
   role: 'payee';
   state: 'offered';
@@ -300,7 +302,7 @@ export function released(c: Credit): Credit {
 export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
 
 /** Nor has anybody funded it, as far as this home has seen: it is a stranger's, and counts in no sum. */
-export const isUnfunded = (c: Credit): boolean => isUnpaid(c) && !c.funded;
+export const isUnfunded = (c: Credit): c is Unpaid => isUnpaid(c) && !c.funded;
 
 type Unpaid = Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }>;
 const isUnpaid = (c: Credit): c is Unpaid =>

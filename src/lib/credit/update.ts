@@ -44,7 +44,7 @@ import { updateJob } from './jobs.ts';
 import { checkHome, SIGN, outpointOf, overContract, TWICE } from './steps.ts';
 import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
-import { creditKind, must, type Live, type PayerCredit } from './records.ts';
+import { FUNDED, creditKind, must, type Live, type PayerCredit } from './records.ts';
 import { checkGrows, checkUpdates, paidNames, paidNotes, request, type UpdateRecords } from './request.ts';
 import { put } from './spans.ts';
 import { viewOf, type Role } from './terms.ts';
@@ -287,7 +287,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
       needs: ({ message }) => ({ notes: arrivalNotes(message) }),
       loads: () => loadCashu(),
       take: ({ message: m, records, facts, ...hand }) => {
-        const c = must(records.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        const c = must(records.contract, 'payer', ...FUNDED);
         checkAmounts(m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
         const { token, contract, notes } = receiveEcash(hand, c, m, records.keyset, facts.notes);

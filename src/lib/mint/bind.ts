@@ -8,7 +8,7 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { checkFunding } from '../credit/checks.ts';
 import { boundTo } from '../credit/quotes.ts';
-import { must, creditKind, type Credit } from '../credit/records.ts';
+import { FUNDED, must, creditKind, type Credit } from '../credit/records.ts';
 import { upTo } from '../credit/spans.ts';
 import { waitingOf } from '../credit/waiting.ts';
 import { idClaim } from '../protocol/claims.ts';
@@ -31,7 +31,6 @@ import { Refusal } from '../protocol/refusal.ts';
 import { newPurse, purseClaim, purseKind, type Purse } from './purse.ts';
 
 /** What waits for a quote waits through the contract's end. */
-const FUNDED = ['open', 'closing', 'closed', 'rolled', 'exiting'] as const;
 
 /** `id` is new each time: what was bound before may have been given up since. */
 const said = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };

@@ -7,7 +7,7 @@
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { knownUpTo } from '../credit/owed.ts';
-import { creditKind, must, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
+import { FUNDED, creditKind, must, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
 import { overContract } from '../credit/steps.ts';
@@ -78,7 +78,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       asks: ['contract'],
       may: ['shown'],
       take: ({ records, input, random }) => {
-        const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
         checkReverse(c.terms);
         return {
           message: {
@@ -99,7 +99,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       by: 'payer',
       does: 'states what it owes, invoice by invoice',
       take: ({ message: m, records }) => {
-        const c = must(records.contract, 'payer', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        const c = must(records.contract, 'payer', ...FUNDED);
         checkReverse(c.terms);
         const { contract, tab, invoice } = m.shown
           ? takeReceipt(c, records, parseInvoice(m.shown.text), m.shown.receipt)
@@ -122,7 +122,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       by: 'payee',
       does: "reads the home's answer",
       take: ({ message: m, records }) => {
-        const c = must(records.contract, 'payee', 'accepted', 'open', 'closing', 'closed', 'rolled', 'exiting');
+        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
         const due = m.owed_sat - c.paidSat;
         return {
           message: { ...m, step: 'checked' },
