@@ -210,3 +210,17 @@ export {
   sketchBytes,
   type Sketch,
 } from './lib/sketch/sketch.ts';
+
+// ── gossip: messages, signatures, dumps, graphs, routes ──────────────────────────────────────────────────────────────
+export { graphOf, sniffDump, type Dump } from './lib/gossip/dump.ts';
+export {
+  networkOf,
+  type Channel as GossipChannel,
+  type Graph as GossipGraph,
+  type Policy as GossipPolicy,
+} from './lib/gossip/graph.ts';
+export { lineOf as gossipLine } from './lib/gossip/line.ts';
+export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
+export { pathDocument } from './lib/gossip/path.ts';
+export { StoreReader } from './lib/gossip/store.ts';
+export { fundingScript, Verifier } from './lib/gossip/verify.ts';

@@ -1,5 +1,6 @@
 /** ECDSA, over the seam of `curve.ts`, as Bitcoin's older scripts have it: DER, low s (BIP146), nonces by RFC 6979. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
+import type { Affine } from './backend.ts';
 import { backend, N, Point, pointBytes, secretScalar, toNumber } from './curve.ts';
 
 /** The signature (DER) of a 32-byte hash. Its r is low, so that it is a byte shorter. @throws Error where the secret key is out of range */
@@ -34,3 +35,10 @@ export function recoverEcdsa(compact: Uint8Array, recovery: number, hash: Uint8A
   const affine = backend().recoverEcdsa({ compact, recovery }, hash);
   return affine && pointBytes(new Point(affine));
 }
+
+/** A key that many signatures are checked against: parsed once. Undefined for bytes that are no point. */
+export const parsedKey = (key: Uint8Array): Affine | undefined => backend().parse(key);
+
+/** Is this the signature (r and s, 64 bytes, low s) over the 32-byte hash? */
+export const verifiesCompact = (compact: Uint8Array, hash: Uint8Array, key: Affine): boolean =>
+  backend().verifyEcdsa(compact, hash, key);
