@@ -23,10 +23,14 @@ const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.
 
 /** From the ground up. What is on one floor may use what is on it or below it. */
 const GROUND = ['bitcoin', 'signing', 'protocol'];
-const FAMILIES = ['credit', 'ecash', 'mint', 'statechain', 'htlc', 'onion', 'assets'];
+const FAMILIES = ['credit', 'ecash', 'mint', 'statechain', 'htlc', 'onion', 'assets', 'channel'];
 const FLOORS = [GROUND, FAMILIES, ['home', 'chain', 'cashu'], ['cli', 'serve'], ['commands'], ['program']];
 /** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
-const BUILDS_ON: Readonly<Record<string, readonly string[]>> = { credit: ['ecash'], mint: ['credit', 'ecash'] };
+const BUILDS_ON: Readonly<Record<string, readonly string[]>> = {
+  credit: ['ecash'],
+  mint: ['credit', 'ecash'],
+  channel: ['htlc'],
+};
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
 const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));
 const isPure = (file: string): boolean => [...GROUND, ...FAMILIES].includes(roomOf(file));

@@ -3,11 +3,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { buildDocument } from '../../src/lib/channel/build.ts';
 import { buildCommitment } from '../../src/lib/channel/commitment.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { anchorLock, delayedLock, htlcLock, remoteLock } from '../../src/lib/channel/scripts.ts';
 import { readKeys, readState } from '../../src/lib/channel/document.ts';
 import { fundingSession } from '../../src/lib/channel/sign.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { sign } from '../../src/lib/signing/musig2.ts';
 import { CASES, channelOf, keysOf, spentBy, type Case } from '../support/channel.ts';
+import { fixture } from '../support/vectors.ts';
 import { judge } from '../support/kernel.ts';
 
 const kernel = await judge();
@@ -69,3 +72,35 @@ function withoutOwn(hex: string): string {
   const at = hex.indexOf('834') + 3;
   return `${hex.slice(0, at)}${hex.slice(at + 129)}`;
 }
+
+describe('outputs of taproot channels', () => {
+  const scripts = fixture('channel/taproot-scripts.json');
+  const { keys } = buildCommitment(
+    channelOf('taproot'),
+    readState(new Fields(CASES.find((c) => c.channel === 'taproot')!.state as never), 'taproot'),
+  );
+  const htlc = (direction: 'offered' | 'received') =>
+    htlcLock('taproot', keys, { direction, amountMsat: 1n, expiry: 500, paymentHash: sha256(new Uint8Array(32)) });
+  const delayed = (stage: 1 | 2) => delayedLock('taproot', keys, 144, stage);
+  it.each([
+    ['to_local', delayed(1), ['settle', 'revocation']],
+    ['to_remote', remoteLock('taproot', keys), ['settle']],
+    ['local_anchor', anchorLock('taproot', keys, 'holder'), ['sweep']],
+    ['remote_anchor', anchorLock('taproot', keys, 'other'), ['sweep']],
+    ['offered_htlc_local_commit', htlc('offered'), ['timeout', 'success']],
+    ['accepted_htlc_local_commit', htlc('received'), ['success', 'timeout']],
+    ['second_level_htlc_success', delayed(2), ['success']],
+  ] as const)('%s', (name, lock, leaves) => {
+    const found = lock.ways.flatMap(({ leaf }) => (leaf ? [bytesToHex(leaf.code)] : []));
+    const expected = scripts[name];
+    expect(found).toEqual(leaves.map((leaf) => expected.scripts[leaf]));
+    expect([lock.script, lock.internalKey]).toEqual([expected.pkscript, expected.internal_key.slice(2)]);
+    expect(bytesToHex(lock.merkleRoot!)).toBe(expected.tapscript_root);
+  });
+  it('the funding', () => expect(channelOf('taproot').funding.script).toBe(scripts.funding.pkscript));
+});
+
+it('the funding output of Appendix B', () => {
+  const { funding } = channelOf('static');
+  expect(funding.script).toBe('0020c015c4a6be010e21657068fc2e6a9d02b27ebe4d490a25846f7237f104d1a3cd');
+});

@@ -48,7 +48,7 @@ export interface Signatures {
   partials: Partial<Nonces>;
 }
 /** @throws Refusal `malformed-message` */
-export function readSignatures(from: Fields): Signatures {
+function readSignatures(from: Fields): Signatures {
   const bySide = (name: string, length: number): Partial<Nonces> => {
     const both = from.object(name);
     const [local, remote] = [both?.bytes('local', length), both?.bytes('remote', length)];

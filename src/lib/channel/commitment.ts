@@ -4,11 +4,12 @@
  * BOLT3 (Commitment Transaction, HTLC-Timeout and HTLC-Success Transactions, Fees, Dust Limits), zero_fee_commitments,
  * simple taproot channels. Not here: signatures (`sign.ts`), documents (`document.ts`).
  */
+import { minSat } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { sortOutputs, sumSat, txidOf, type Output, type Spent, type Template } from '../bitcoin/transaction.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { ANCHOR_SAT, COMMITMENT_LIMITS, FORMAT, HTLC_WEIGHT, type FormatName } from './format.ts';
+import { ANCHOR_SAT, COMMITMENT_LIMITS, FORMAT, HTLC_WEIGHT, MOST_SHARED_ANCHOR, type FormatName } from './format.ts';
 import {
   commitmentKeys,
   obscure,
@@ -47,8 +48,7 @@ export interface State {
   htlcs: readonly Htlc[];
 }
 
-export const ROLES = ['to_local', 'to_remote', 'local_anchor', 'remote_anchor', 'anchor', 'htlc'] as const;
-export type Role = (typeof ROLES)[number];
+export type Role = 'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'anchor' | 'htlc';
 /** An output of a commitment; `holder`'s are to_local and local_anchor. */
 export interface RoleOutput extends Output {
   role: Role;
@@ -139,8 +139,7 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
   }
   if (anchors === 'p2a') {
     const rest = funding.sat - sumSat(parts);
-    const { most } = COMMITMENT_LIMITS.anchor;
-    add('anchor', rest < most ? rest : most, p2aLock);
+    add('anchor', minSat(rest, MOST_SHARED_ANCHOR), p2aLock);
   }
   const outputs = sortOutputs(parts);
   const mask = maskOf(channel);

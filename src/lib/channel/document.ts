@@ -13,7 +13,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar, publicBytes, secretScalar } from '../signing/curve.ts';
 import type { Channel, Party, State } from './commitment.ts';
 import { FORMATS, type FormatName } from './format.ts';
-import { BASES, type Base, type BaseSecrets, type Side } from './keys.ts';
+import { BASES, type Basepoints, type Base, type BaseSecrets, type Side } from './keys.ts';
 import type { Htlc } from './scripts.ts';
 import { FIRST_INDEX, indexOf, secretAt, storeOf, type SecretStore } from './secrets.ts';
 import { fundingScript } from './sign.ts';
@@ -38,9 +38,14 @@ export function oneOf<T extends string>(from: Fields, name: string, values: read
   return from.need(name, found, values.join(' or '));
 }
 
-function readParty(from: Fields): Party {
+/** The points of one side, as far as they are given. @throws Refusal `wrong-key` */
+export function readPoints(from: Fields): Basepoints {
   const points: Partial<Record<Base, Uint8Array>> = {};
   for (const base of BASES) if (from.has(FIELD[base])) points[base] = pointIn(from, FIELD[base]);
+  return points;
+}
+function readParty(from: Fields): Party {
+  const points = readPoints(from);
   const delay = from.whole('to_self_delay', MOST_DELAY);
   from.end();
   return { points, delay: delay === undefined ? undefined : Number(delay) };
@@ -160,13 +165,12 @@ export function readHtlcs(from: Fields, name = 'htlcs'): KnownHtlc[] {
   );
 }
 
-export const NUMBER_MOST = FIRST_INDEX;
 /** @throws Refusal `malformed-message`, `wrong-key` */
 export function readState(from: Fields, format: FormatName): State & { htlcs: readonly KnownHtlc[] } {
   const msat = (name: string): bigint => from.need(name, from.whole(name, MOST_MSAT), 'millisatoshis');
   return {
     holder: oneOf(from, 'holder', SIDES),
-    number: from.need('number', from.whole('number', NUMBER_MOST), 'a commitment number'),
+    number: from.need('number', from.whole('number', FIRST_INDEX), 'a commitment number'),
     point: pointIn(from, 'per_commitment_point'),
     toLocalMsat: msat('to_local_msat'),
     toRemoteMsat: msat('to_remote_msat'),

@@ -55,12 +55,12 @@ export const FORMAT: Readonly<Record<FormatName, Format>> = {
 
 /** Weight of an HTLC output (BOLT3, commitment_transaction_weight). */
 export const HTLC_WEIGHT = 172;
+/** What the one anchor of `zero-fee` holds at most: the rest of what is trimmed is fee. */
+export const MOST_SHARED_ANCHOR = 240n;
 /** Satoshis in an anchor of a key. */
 export const ANCHOR_SAT = 330n;
 
 export const COMMITMENT_LIMITS = {
   /** Untrimmed HTLCs of both directions: BOLT2 allows each side so many. */
   htlcs: { unit: 'items', most: (format: FormatName) => 2 * (format === 'zero-fee' ? 114 : 483) },
-  /** What the one anchor of `zero-fee` holds: the rest of what is trimmed is fee. */
-  anchor: { unit: 'sat', least: 0n, most: 240n },
 } satisfies Limits;

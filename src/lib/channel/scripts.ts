@@ -20,7 +20,7 @@ import { FORMAT, type FormatName } from './format.ts';
 import type { CommitmentKeys, KeyName } from './keys.ts';
 
 /** The point without a known discrete logarithm of simple taproot channels, x-only. */
-export const CHANNEL_NUMS = 'dca094751109d0bd055d03565874e8276dd53e926b44e3bd1bb6bf4bc130a279';
+const CHANNEL_NUMS = 'dca094751109d0bd055d03565874e8276dd53e926b44e3bd1bb6bf4bc130a279';
 export const P2A = '51024e73';
 
 /** An HTLC, seen by the holder of the commitment. */
@@ -34,18 +34,16 @@ export interface Htlc {
   id?: bigint | undefined;
 }
 
-export const WAYS = [
-  'delayed',
-  'payment',
-  'penalty',
-  'preimage',
-  'timeout',
-  'second-success',
-  'second-timeout',
-  'anchor',
-  'anyone',
-] as const;
-export type WayName = (typeof WAYS)[number];
+export type WayName =
+  | 'delayed'
+  | 'payment'
+  | 'penalty'
+  | 'preimage'
+  | 'timeout'
+  | 'second-success'
+  | 'second-timeout'
+  | 'anchor'
+  | 'anyone';
 
 /** One way in which an output is spent. */
 export interface Way {

@@ -6,15 +6,10 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
-import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 const BITS = 48;
 export const FIRST_INDEX = 2n ** BigInt(BITS) - 1n;
-export const NUMBER_LIMITS = {
-  /** Of a commitment. */
-  commitment: { unit: 'number', least: 0n, most: FIRST_INDEX },
-} satisfies Limits;
 
 /** The index of a commitment number, or the number of an index. */
 export const indexOf = (number: bigint): bigint => FIRST_INDEX - number;
@@ -54,8 +49,6 @@ function placeOf(index: bigint): number {
  * @throws Refusal `secret-mismatch` where it does not derive the secrets that are kept, or is out of order
  */
 export function insertSecret(store: SecretStore, { index, secret }: Revealed): SecretStore {
-  if (!allows(NUMBER_LIMITS.commitment, index))
-    throw new Refusal('secret-mismatch', `the index ${index} found, 0 to ${FIRST_INDEX} expected`);
   const newest = store.reduce((least, kept) => (kept && kept.index < least ? kept.index : least), FIRST_INDEX + 1n);
   const again = index >= newest && findSecret(store, index);
   if (again && equalBytes(again, secret)) return store;

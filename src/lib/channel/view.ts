@@ -13,7 +13,7 @@ import type { RoleOutput } from './commitment.ts';
 
 const HOLDERS: readonly KeyName[] = ['delayed', 'holderHtlc', 'holderFunding'];
 /** Who has the key of a way: a side of the channel, both, or anyone. */
-export const whoOf = (way: Way, holder: Side): Side | 'both' | 'anyone' =>
+const whoOf = (way: Way, holder: Side): Side | 'both' | 'anyone' =>
   way.key === null ? 'anyone' : way.peer ? 'both' : HOLDERS.includes(way.key) ? holder : otherSide(holder);
 
 /** From when a way is open: blocks after the output confirmed, or a height; null: at once. */
