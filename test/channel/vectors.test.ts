@@ -79,8 +79,15 @@ describe('outputs of taproot channels', () => {
     channelOf('taproot'),
     readState(new Fields(CASES.find((c) => c.channel === 'taproot')!.state as never), 'taproot'),
   );
+  // The published script of a received HTLC has the keys of the other side's commitment.
+  const turned = { ...keys, holderHtlc: keys.otherHtlc!, otherHtlc: keys.holderHtlc! };
   const htlc = (direction: 'offered' | 'received') =>
-    htlcLock('taproot', keys, { direction, amountMsat: 1n, expiry: 500, paymentHash: sha256(new Uint8Array(32)) });
+    htlcLock('taproot', direction === 'offered' ? keys : turned, {
+      direction,
+      amountMsat: 1n,
+      expiry: 500,
+      paymentHash: sha256(new Uint8Array(32)),
+    });
   const delayed = (stage: 1 | 2) => delayedLock('taproot', keys, 144, stage);
   it.each([
     ['to_local', delayed(1), ['settle', 'revocation']],
