@@ -40,7 +40,9 @@ describe('connections', () => {
       takes(n: number) {
         const server = createServer();
         connectionsOf(server, 8, () => false);
-        const sockets = Array.from({ length: n }, () => Object.defineProperty(new Socket(), 'remoteAddress', { value: '2001:db8::1' }));
+        const sockets = Array.from({ length: n }, () =>
+          Object.defineProperty(new Socket(), 'remoteAddress', { value: '2001:db8::1' }),
+        );
         for (const socket of sockets) server.emit('connection', socket);
         const [last, ...others] = sockets.map(({ destroyed }) => !destroyed).reverse();
         expect(others.every(Boolean)).toBe(true);
