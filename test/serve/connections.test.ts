@@ -92,7 +92,12 @@ describe('two requests on one connection', () => {
     release();
     await until(() => one.said().includes('well'));
     expect(one.said().match(/HTTP\/1\.1 \d+|"took":"[^"]*"|well/g)).toEqual([
-      ...['HTTP/1.1 200', '"took":"[1]"', 'HTTP/1.1 200', '"took":"[2]"', 'HTTP/1.1 200', 'well'],
+      'HTTP/1.1 200',
+      '"took":"[1]"',
+      'HTTP/1.1 200',
+      '"took":"[2]"',
+      'HTTP/1.1 200',
+      'well',
     ]);
   });
 
