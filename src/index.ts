@@ -135,20 +135,23 @@ export { withdrawStatechain } from './lib/statechain/withdraw.ts';
 /** `backup`, `withdraw`: each transaction as a function of terms and state. */
 export * as statechainTransactions from './lib/statechain/transactions.ts';
 
+// ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
+export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
+export { readFields, writeFields } from './lib/wire/fields.ts';
+export { readPath, writePath, type BlindedPath } from './lib/wire/path.ts';
+export { readStream, writeStream } from './lib/wire/tlv.ts';
+
 // ── onions: Sphinx packets, error onions, blinded paths, onion messages, routes ──────────────────────────────────────
 export { answerTo, explain, type Answer } from './lib/onion/answer.ts';
 export { aggregate, relayed, type Htlc, type PayInfo } from './lib/onion/blinded-payment.ts';
-export { blindingFor, blindPath, readPath, unblind, writePath, type BlindedPath } from './lib/onion/blinding.ts';
+export { blindingFor, blindPath, unblind } from './lib/onion/blinding.ts';
 export { buildError, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './lib/onion/error.ts';
 export { FAILURES, readFailure, writeFailure } from './lib/onion/failure.ts';
-export { readFields, writeFields } from './lib/onion/fields.ts';
 export { buildMessage, peelMessage, readMessage, writeMessage } from './lib/onion/message.ts';
 export { buildPacket, cutLayer, openPacket, type Hop } from './lib/onion/packet.ts';
 export { PAYLOAD, withLength, type Payload } from './lib/onion/payload.ts';
 export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.ts';
 export { route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
-export { readStream, writeStream } from './lib/onion/tlv.ts';
-export { readBigSize, writeBigSize } from './lib/onion/bigsize.ts';
 
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
 export { loadCashu } from './lib/ecash/library.ts';
@@ -196,3 +199,14 @@ export { buildIssue, buildTransfer } from './lib/assets/openassets/build.ts';
 export { decodeMarker, OpenAssets } from './lib/assets/openassets/decode.ts';
 export { Parents } from './lib/assets/trace.ts';
 export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';
+
+// ── sketches of sets (PinSketch) ─────────────────────────────────────────────────────────────────────────────────────
+export {
+  capacityOf,
+  decodeSketch,
+  makeSketch,
+  mergeSketches,
+  readSketch,
+  sketchBytes,
+  type Sketch,
+} from './lib/sketch/sketch.ts';

@@ -5,7 +5,7 @@ import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/o
 import { buildDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
 import { buildErrorDocument, wrapErrorDocument } from '../../src/lib/onion/error-document.ts';
 import { buildError, ERROR_LIMITS, unwrapError, wrapError } from '../../src/lib/onion/error.ts';
-import { parseFields } from '../../src/lib/onion/fields.ts';
+import { parseFields } from '../../src/lib/wire/fields.ts';
 import { buildMessage } from '../../src/lib/onion/message.ts';
 import { peelMessageDocument } from '../../src/lib/onion/message-document.ts';
 import { buildPacket, cutLayer, openPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';

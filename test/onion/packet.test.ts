@@ -12,7 +12,7 @@ import { hasLength, withLength } from '../../src/lib/onion/payload.ts';
 import { N, toBytes } from '../../src/lib/signing/curve.ts';
 import { blindPath } from '../../src/lib/onion/blinding.ts';
 import { RECIPIENT_DATA, type RecipientData } from '../../src/lib/onion/recipient-data.ts';
-import { writeFields } from '../../src/lib/onion/fields.ts';
+import { writeFields } from '../../src/lib/wire/fields.ts';
 import { AD, bytes, fill, hex, keyOf, packetAround, packetOf, pubkeyOf, SESSION, typed } from '../support/onion.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 import { fixture, vectors } from '../support/vectors.ts';

@@ -8,7 +8,7 @@ import { writeLegacy } from '../../src/lib/onion/legacy.ts';
 import { buildPacket } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
 import { withLength } from '../../src/lib/onion/payload.ts';
-import { scidBytes } from '../../src/lib/onion/fields.ts';
+import { scidBytes } from '../../src/lib/wire/fields.ts';
 import {
   AD,
   bytes,

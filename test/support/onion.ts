@@ -5,7 +5,7 @@ import { sharedAlong, keyFor, mac, stream, xorInto } from '../../src/lib/onion/k
 import { buildPacket } from '../../src/lib/onion/packet.ts';
 import type { Payload } from '../../src/lib/onion/payload.ts';
 import { PAYLOAD, withLength } from '../../src/lib/onion/payload.ts';
-import { writeFields } from '../../src/lib/onion/fields.ts';
+import { writeFields } from '../../src/lib/wire/fields.ts';
 import { publicBytes } from '../../src/lib/signing/curve.ts';
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

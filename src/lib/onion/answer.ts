@@ -8,11 +8,11 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { writeBigSize, writeUint } from './bigsize.ts';
+import { writeBigSize, writeUint } from '../wire/bigsize.ts';
 import type { Htlc } from './blinded-payment.ts';
 import { buildError } from './error.ts';
 import { FAILURES, readFailure, type Failure } from './failure.ts';
-import { RecordRefusal } from './tlv.ts';
+import { RecordRefusal } from '../wire/tlv.ts';
 
 const MALFORMED: Partial<Record<ErrorCode, string>> = {
   'onion-size': 'invalid_onion_hmac',

@@ -7,7 +7,7 @@
  */
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readUint, writeUint } from './bigsize.ts';
+import { readUint, writeUint } from '../wire/bigsize.ts';
 import { keyFor, mac, stream, xorInto } from './keys.ts';
 
 export const MAX_HOPS = 20;

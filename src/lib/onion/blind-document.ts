@@ -7,9 +7,10 @@ import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pointBytes, toBytes } from '../signing/curve.ts';
 import { aggregate, HTLC_LIMITS, relayed } from './blinded-payment.ts';
-import { blindingFor, blindPath, unblind, writePath } from './blinding.ts';
-import { parseFields, readFields, writeFields } from './fields.ts';
-import { pathView } from './path-document.ts';
+import { writePath } from '../wire/path.ts';
+import { blindingFor, blindPath, unblind } from './blinding.ts';
+import { parseFields, readFields, writeFields } from '../wire/fields.ts';
+import { pathView } from '../wire/path-document.ts';
 import { RECIPIENT_DATA, RELAY_LIMITS, type PaymentRelay, type RecipientData } from './recipient-data.ts';
 
 interface Node {

@@ -3,11 +3,11 @@
  *
  * BOLT4, Route Blinding. Not here: what the hops are told (`recipient-data.ts`), fees (`blinded-payment.ts`).
  */
-import { concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pointBytes, publicTimes, secretTimes, toNumber, type Point } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
-import { writeUint } from './bigsize.ts';
+import type { BlindedPath } from '../wire/path.ts';
 import { blindingFactor, keyFor, publicPoint, sharedAlong } from './keys.ts';
 import { blindedSecret } from './packet.ts';
 import { decryptData, encryptData, type RecipientData } from './recipient-data.ts';
@@ -18,16 +18,6 @@ export interface PathNode {
   data: Uint8Array;
   /** Begins a path of its own here, whose first path key the hop before is told by `next_path_key_override`. */
   sessionKey?: Uint8Array | undefined;
-}
-export interface BlindedHop {
-  blindedNodeId: Uint8Array;
-  encryptedData: Uint8Array;
-}
-export interface BlindedPath {
-  /** A public key, or 9 bytes of direction and short channel id. */
-  firstNodeId: Uint8Array;
-  firstPathKey: Uint8Array;
-  hops: BlindedHop[];
 }
 /** What only the maker of a path knows of each hop. */
 export interface PathSecret {
@@ -104,49 +94,4 @@ export function unblind(blinding: Blinding, encrypted: Uint8Array): Unblinded {
     derivedPathKey: derived,
     nextPathKey: override === undefined ? derived : hexToBytes(override),
   };
-}
-
-/** A path as `blinded_path` on the wire, for offers and reply paths. @throws Refusal `malformed-message` above 255 hops */
-export function writePath({ firstNodeId, firstPathKey, hops }: BlindedPath): Uint8Array {
-  return concatBytes(
-    firstNodeId,
-    firstPathKey,
-    writeUint(BigInt(hops.length), 1),
-    ...hops.flatMap(({ blindedNodeId, encryptedData }) => [
-      blindedNodeId,
-      writeUint(BigInt(encryptedData.length), 2),
-      encryptedData,
-    ]),
-  );
-}
-
-/** Reads one. @throws Refusal `tlv-value`, also for bytes behind it and for no hop */
-export function readPath(bytes: Uint8Array): BlindedPath {
-  let at = 0;
-  const take = (length: number): Uint8Array => {
-    if (at + length > bytes.length)
-      throw new Refusal('tlv-value', `a blinded path found that ends at byte ${bytes.length}`);
-    return bytes.slice(at, (at += length));
-  };
-  const takePoint = (name: string): Uint8Array => {
-    const found = take(33);
-    try {
-      publicPoint(found, name);
-    } catch {
-      throw new Refusal('tlv-value', `${name} of a blinded path: bytes found that are no point`);
-    }
-    return found;
-  };
-  const firstNodeId = bytes[0] === 0 || bytes[0] === 1 ? take(9) : takePoint('first_node_id');
-  const firstPathKey = takePoint('first_path_key');
-  const count = take(1)[0]!;
-  if (count === 0) throw new Refusal('tlv-value', 'a blinded path without hops found');
-  const hops: BlindedHop[] = [];
-  for (let i = 0; i < count; i++) {
-    const blindedNodeId = takePoint('blinded_node_id');
-    const [high, low] = take(2);
-    hops.push({ blindedNodeId, encryptedData: take(high! * 256 + low!) });
-  }
-  if (at !== bytes.length) throw new Refusal('tlv-value', `${bytes.length - at} bytes found behind a blinded path`);
-  return { firstNodeId, firstPathKey, hops };
 }

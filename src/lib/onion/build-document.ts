@@ -7,7 +7,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { allows } from '../protocol/limit.ts';
 import { toBytes } from '../signing/curve.ts';
-import { parseFields, writeFields } from './fields.ts';
+import { parseFields, writeFields } from '../wire/fields.ts';
 import { writeLegacy } from './legacy.ts';
 import { buildPacket, checkBudget, sizeIn, type Hop } from './packet.ts';
 import { hasLength, PAYLOAD, PAYLOAD_LIMITS, withLength, type Payload } from './payload.ts';

@@ -8,7 +8,7 @@ import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
-import { writeUint } from './bigsize.ts';
+import { writeUint } from '../wire/bigsize.ts';
 import { sha256Of } from './answer.ts';
 import { buildError, ERROR_LIMITS, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
 import { failureNamed, FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';

@@ -7,7 +7,7 @@
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readUint, writeUint } from './bigsize.ts';
+import { readUint, writeUint } from '../wire/bigsize.ts';
 import { attribute, checkAttribution, MAX_HOPS, unattribute } from './attribution.ts';
 import { keyFor, mac, stream, xorInto } from './keys.ts';
 

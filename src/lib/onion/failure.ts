@@ -7,8 +7,8 @@
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readBigSize, readUint, writeBigSize, writeUint } from './bigsize.ts';
-import { readStream } from './tlv.ts';
+import { readBigSize, readUint, writeBigSize, writeUint } from '../wire/bigsize.ts';
+import { readStream } from '../wire/tlv.ts';
 
 const [BADONION, PERM, NODE, UPDATE] = [0x8000, 0x4000, 0x2000, 0x1000];
 

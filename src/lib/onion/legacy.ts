@@ -6,8 +6,8 @@
  */
 import { concatBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readUint, writeUint } from './bigsize.ts';
-import { scidBytes, scidText } from './fields.ts';
+import { readUint, writeUint } from '../wire/bigsize.ts';
+import { scidBytes, scidText } from '../wire/fields.ts';
 import type { Payload } from './payload.ts';
 
 /** Bytes of a frame without its HMAC. */

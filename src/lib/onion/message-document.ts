@@ -6,12 +6,13 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { blindPath, type BlindedPath } from './blinding.ts';
-import { parseFields, writeFields } from './fields.ts';
+import type { BlindedPath } from '../wire/path.ts';
+import { blindPath } from './blinding.ts';
+import { parseFields, writeFields } from '../wire/fields.ts';
 import { buildMessage, MESSAGE_PAYLOAD, peelMessage, readMessage } from './message.ts';
 import { PACKET_LIMITS } from './packet.ts';
 import { withLength } from './payload.ts';
-import { parsePath } from './path-document.ts';
+import { parsePath } from '../wire/path-document.ts';
 import { RECIPIENT_DATA } from './recipient-data.ts';
 
 /** A path of which the sender knows all nodes: each is told the next. */

@@ -7,11 +7,12 @@
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readUint, writeUint } from './bigsize.ts';
-import { blindingFor, readPath, unblind, writePath, type BlindedPath, type Unblinded } from './blinding.ts';
+import { readUint, writeUint } from '../wire/bigsize.ts';
+import { readPath, writePath, type BlindedPath } from '../wire/path.ts';
+import { blindingFor, unblind, type Unblinded } from './blinding.ts';
 import { checkAllowed } from './blinded-payment.ts';
-import { parsePath, pathView } from './path-document.ts';
-import { field, hexBytes, readFields, writeFields, type Kind, type ValuesOf } from './fields.ts';
+import { parsePath, pathView } from '../wire/path-document.ts';
+import { field, hexBytes, readFields, writeFields, type Kind, type ValuesOf } from '../wire/fields.ts';
 import { withLength } from './payload.ts';
 import {
   buildPacket,

@@ -11,7 +11,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mod, parsePoint, pointBytes, secretTimes, toNumber, type Point } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
-import { readBigSize } from './bigsize.ts';
+import { readBigSize } from '../wire/bigsize.ts';
 import { blindingFactor, keyFor, mac, sharedAlong, stream, xorInto, type Shared } from './keys.ts';
 import { LEGACY_LENGTH } from './legacy.ts';
 import { PAYLOAD_LIMITS } from './payload.ts';

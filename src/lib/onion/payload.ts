@@ -7,8 +7,8 @@
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readBigSize, readTruncated, writeBigSize, writeTruncated } from './bigsize.ts';
-import { field, hexBytes, point, shortChannelId, truncated, type Kind, type ValuesOf } from './fields.ts';
+import { readBigSize, readTruncated, writeBigSize, writeTruncated } from '../wire/bigsize.ts';
+import { field, hexBytes, point, shortChannelId, truncated, type Kind, type ValuesOf } from '../wire/fields.ts';
 
 interface PaymentData {
   payment_secret: string;

@@ -8,7 +8,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Standing } from './answer.ts';
 import type { Htlc } from './blinded-payment.ts';
 import { blindingFor, type Blinding, type Unblinded } from './blinding.ts';
-import { readFields } from './fields.ts';
+import { readFields } from '../wire/fields.ts';
 import { readLegacy } from './legacy.ts';
 import { PAYLOAD, type Payload } from './payload.ts';
 import { cutLayer, openPacket, type Opened } from './packet.ts';

@@ -8,9 +8,9 @@ import { allows } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { checkAllowed, HTLC_LIMITS, relayed, type Htlc } from './blinded-payment.ts';
 import { blindingFor, unblind, type Blinding, type Unblinded } from './blinding.ts';
-import type { ReadFields } from './fields.ts';
+import type { ReadFields } from '../wire/fields.ts';
 import { PAYLOAD, type Payload } from './payload.ts';
-import { RecordRefusal } from './tlv.ts';
+import { RecordRefusal } from '../wire/tlv.ts';
 
 export interface Place {
   final: boolean;

@@ -9,7 +9,7 @@ import { concatBytes } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
+import { readTruncated, readUint, writeTruncated, writeUint } from '../wire/bigsize.ts';
 import {
   field,
   hexBytes,
@@ -19,7 +19,7 @@ import {
   type Kind,
   type ReadFields,
   type ValuesOf,
-} from './fields.ts';
+} from '../wire/fields.ts';
 import { keyFor } from './keys.ts';
 
 export interface PaymentRelay {

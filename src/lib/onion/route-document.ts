@@ -5,8 +5,8 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { MOST_MSAT } from '../bitcoin/routing.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
-import { shortChannelId } from './fields.ts';
-import { parsePath } from './path-document.ts';
+import { shortChannelId } from '../wire/fields.ts';
+import { parsePath } from '../wire/path-document.ts';
 import { RELAY_LIMITS } from './recipient-data.ts';
 import { PATH_LIMITS, route, type Payment } from './route.ts';
 

@@ -11,7 +11,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { EXPIRY_LIMITS } from '../bitcoin/locktime.ts';
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
-import type { BlindedPath } from './blinding.ts';
+import type { BlindedPath } from '../wire/path.ts';
 import type { PayInfo } from './blinded-payment.ts';
 import type { Payload } from './payload.ts';
 

@@ -1,7 +1,7 @@
 /** BigSize and TLV streams: BOLT1, Appendix A and B, and that there is one encoding of everything. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readBigSize, readTruncated, writeBigSize, writeTruncated, writeUint } from '../../src/lib/onion/bigsize.ts';
+import { readBigSize, readTruncated, writeBigSize, writeTruncated, writeUint } from '../../src/lib/wire/bigsize.ts';
 import {
   field,
   hexBytes,
@@ -12,19 +12,19 @@ import {
   truncated,
   writeFields,
   type Kind,
-} from '../../src/lib/onion/fields.ts';
+} from '../../src/lib/wire/fields.ts';
 import { MAX_U64 } from '../../src/lib/bitcoin/bytes.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { PAYLOAD } from '../../src/lib/onion/payload.ts';
 import { RECIPIENT_DATA } from '../../src/lib/onion/recipient-data.ts';
-import { readStream, writeStream } from '../../src/lib/onion/tlv.ts';
+import { readStream, writeStream } from '../../src/lib/wire/tlv.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';
 import { bytes, hex } from '../support/onion.ts';
 import { codeOf } from '../support/refusal.ts';
 import { fixture, vectors } from '../support/vectors.ts';
 
-const wire = fixture('onion/wire.json');
+const wire = fixture('wire/bolt1.json');
 
 describe('BigSize', () => {
   for (const { name, value, bytes: encoded, exp_error: error } of wire.bigsize.decode)

@@ -1,10 +1,10 @@
 /**
  * Blinded paths as JSON, in the shape of BOLT4's route-blinding vectors, read and shown.
- * Not here: making and unblinding them (`blinding.ts`).
+ * Not here: making and unblinding them (`onion/blinding.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
-import type { BlindedPath } from './blinding.ts';
+import type { BlindedPath } from './path.ts';
 
 interface PathJson {
   first_node_id: string;

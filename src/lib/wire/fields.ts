@@ -1,8 +1,8 @@
 /**
- * TLV records with names: how the value of each is written in bytes and in JSON. A namespace (`payload.ts`,
- * `recipient-data.ts`, `message-payload.ts`) is a table of these; types that it does not name go into `custom`.
+ * TLV records with names: how the value of each is written in bytes and in JSON. A namespace (such as
+ * `onion/payload.ts`) is a table of these; types that it does not name go into `custom`.
  *
- * BOLT1, Fundamental Types. Not here: which fields a position needs (`position.ts`).
+ * BOLT1, Fundamental Types. Not here: which fields a message needs.
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Fields, pointIn } from '../protocol/document.ts';

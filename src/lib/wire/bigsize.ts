@@ -2,7 +2,8 @@
  * Numbers on Lightning's wire: BigSize, truncated integers, big-endian integers.
  *
  * BOLT1 (https://github.com/lightning/bolts/blob/master/01-messaging.md): Fundamental Types, Appendix A. A number has
- * one encoding only; longer ones are refused. Not here: signed integers, which no onion holds.
+ * one encoding only; longer ones are refused. Not here: signed integers, which none of
+ * these messages holds.
  */
 import { Refusal } from '../protocol/refusal.ts';
 
