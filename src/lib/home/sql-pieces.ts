@@ -50,7 +50,7 @@ export function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Own
 }
 
 /** The claims of each of these records: none of one that is not there yet. */
-export function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlySet<Claim>[]> {
+function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlySet<Claim>[]> {
   const known = ids.filter((id) => id !== undefined);
   if (known.length === 0) return ids.map(() => new Set());
   const rows = yield* all(`SELECT record, claim FROM claim WHERE record IN (${marks(known)})`, ...known);
