@@ -33,6 +33,7 @@ const FAMILIES = [
   'htlc',
   'onion',
   'assets',
+  'channel',
   'sketch',
   'gossip',
   'flow',
@@ -47,6 +48,7 @@ const BUILDS_ON: Readonly<Record<string, readonly string[]>> = {
   gossip: ['sketch'],
   flow: ['gossip'],
   sim: ['gossip'],
+  channel: ['htlc'],
 };
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
 const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));
