@@ -48,7 +48,7 @@ interface Label {
   amount: number;
   weight: number;
   next: Edge | undefined;
-  then: Label | undefined;
+  behind: Label | undefined;
 }
 
 /**
@@ -114,7 +114,7 @@ function relax(
   search: Search,
 ): (Label | undefined)[] {
   let labels: (Label | undefined)[] = Array.from({ length: nodes });
-  labels[payee] = { amount: Number(search.amountMsat), weight: 0, next: undefined, then: undefined };
+  labels[payee] = { amount: Number(search.amountMsat), weight: 0, next: undefined, behind: undefined };
   for (let hop = 0, changed = true; changed && hop < search.maxHops; hop++) {
     changed = false;
     const before = labels;
@@ -131,7 +131,7 @@ function relax(
       if (amount > Number.MAX_SAFE_INTEGER) continue;
       const weight = then.weight + fee + then.amount * delta * RISK;
       if (!isBetter(weight, channel, labels[edge.from]) || passes(then, edge.from)) continue;
-      labels[edge.from] = { amount, weight, next: edge, then };
+      labels[edge.from] = { amount, weight, next: edge, behind: then };
       changed = true;
     }
   }
@@ -152,13 +152,13 @@ const ordinal = (scid: string): string =>
 
 /** Does the way go through this node already? */
 function passes(label: Label, node: number): boolean {
-  for (let at: Label | undefined = label; at; at = at.then) if (at.next?.from === node) return true;
+  for (let at: Label | undefined = label; at; at = at.behind) if (at.next?.from === node) return true;
   return false;
 }
 
 function hopsOf(first: Label, names: readonly NodeName[]): object[] {
   const hops: object[] = [];
-  for (let at: Label | undefined = first; at?.next; at = at.then) {
+  for (let at: Label | undefined = first; at?.next; at = at.behind) {
     const { to, channel, policy } = at.next;
     hops.push({
       pubkey: names[to]!,
