@@ -239,3 +239,12 @@ export { readMessage as readGossip, writeMessage as writeGossip } from './lib/go
 export { pathDocument } from './lib/gossip/path.ts';
 export { StoreReader } from './lib/gossip/store.ts';
 export { fundingScript, Verifier } from './lib/gossip/verify.ts';
+
+// ── what a network can pay: flows, certificates, counts, samples ─────────────────────────────────────────────────────
+export { Draws } from './lib/protocol/draws.ts';
+export { countPayments, feasibleStates } from './lib/flow/count.ts';
+export { Balances } from './lib/flow/liquidity.ts';
+export { FlowNetwork } from './lib/flow/max-flow.ts';
+export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
+export { drawSamples, wilson } from './lib/flow/sample.ts';
+export { decideWealth, type Certificate } from './lib/flow/wealth.ts';

@@ -28,7 +28,13 @@ export default class GossipPath extends BaseCommand {
     'amount-msat': wholeFlag({ summary: 'What the payee gets', required: true }),
     height: heightFlag({ summary: 'Height of the newest block, for onion-route' }),
     'final-delta': Flags.integer({ summary: 'Blocks that the payee asks for', default: 18, min: 1, max: 2016 }),
-    avoid: Flags.string({ summary: 'A channel that is not used', helpValue: 'SCID', multiple: true, default: [] }),
+    avoid: Flags.string({
+      summary: 'A channel that is not used',
+      helpValue: 'SCID',
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+    }),
     'max-hops': Flags.integer({
       summary: 'Channels at most',
       default: 20,

@@ -83,10 +83,21 @@ export async function* messagesOf(file: string | undefined, given: Dump | undefi
     });
 }
 
-/** A whole dump, gzip undone. @throws Refusal `too-large`, `malformed-dump`, `no-input` */
-async function readDump(file: string | undefined, limit: number): Promise<Uint8Array> {
-  const bytes = await readInput(file, limit);
-  if (!isGzip(bytes)) return bytes;
+interface GraphOptions {
+  limit: number;
+  dump?: Dump | undefined;
+  base?: Graph | undefined;
+}
+
+/** The graph of any dump, gzip or not; says on stderr what of it could not be used. @throws Refusal as `graphOf` */
+export function graphIn(zipped: Uint8Array, { limit, dump, base }: GraphOptions): Graph {
+  const bytes = isGzip(zipped) ? unzip(zipped, limit) : zipped;
+  const { graph, skipped, behind } = graphOf(bytes, dump ?? sniffDump(bytes), base);
+  if (skipped > 0) note(`${skipped} incremental updates change nothing that is known: give --base GRAPH`);
+  if (behind > 0) note(`${behind} bytes behind the end of the snapshot are not read`);
+  return graph;
+}
+function unzip(bytes: Uint8Array, limit: number): Uint8Array {
   try {
     return gunzipSync(bytes, { maxOutputLength: limit });
   } catch (error) {
@@ -94,17 +105,9 @@ async function readDump(file: string | undefined, limit: number): Promise<Uint8A
   }
 }
 
-/** The graph of any dump; says on stderr what of it could not be used. @throws Refusal as `graphOf` */
-export async function readGraph(
-  file: string | undefined,
-  { limit, dump, base }: { limit: number; dump?: Dump | undefined; base?: Graph | undefined },
-): Promise<Graph> {
-  const bytes = await readDump(file, limit);
-  const { graph, skipped, behind } = graphOf(bytes, dump ?? sniffDump(bytes), base);
-  if (skipped > 0) note(`${skipped} incremental updates change nothing that is known: give --base GRAPH`);
-  if (behind > 0) note(`${behind} bytes behind the end of the snapshot are not read`);
-  return graph;
-}
+/** The same from a file. @throws Refusal also `too-large`, `no-input` */
+export const readGraph = async (file: string | undefined, options: GraphOptions): Promise<Graph> =>
+  graphIn(await readInput(file, options.limit), options);
 
 /** Prints lines, many to a write. */
 export class LinePrinter {

@@ -255,6 +255,8 @@ export const ERRORS = {
   'insecure-mint': [77, 'a payment backend without TLS works on regtest and loopback only'],
   'from-browser': [77, 'a request with an Origin header: no web page may speak to a home'],
   'wrong-token': [77, 'the figures of a home are told at an address of their own, or to whoever shows their token'],
+  'sample-too-rare': [77, 'nearly no drawn distribution of wealth can be held by the channels'],
+  'too-many-states': [77, 'a network too large to be counted out'],
   'not-served': [77, 'a step that waits for a person: a server does not take it'],
   'home-exists': [73, 'there is a home in that directory already'],
 } as const satisfies Record<string, readonly [exit: number, meaning: string]>;
