@@ -95,4 +95,5 @@ export const theInvoice = (
   );
 /** A proof of the payment of an invoice, that shows its amount. */
 export const theProof = (preimage: Uint8Array, include: readonly bigint[] = [170n], note?: string): OfferMessage =>
-  signWith(makeProof(theInvoice(), include, preimage, note), fill(0x42));
+  signWith(makeProof((paid ??= theInvoice()), include, preimage, note), fill(0x42));
+let paid: OfferMessage | undefined;

@@ -13,7 +13,6 @@ import {
 } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
 import { OFFER_KINDS } from '../offer/string.ts';
-import { MOST_MSAT } from '../bitcoin/routing.ts';
 import { Fields } from '../protocol/document.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
@@ -67,7 +66,8 @@ export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payi
     fee_proportional_millionths: 0n,
     cltv_expiry_delta: 0n,
     htlc_minimum_msat: 0n,
-    htlc_maximum_msat: MOST_MSAT,
+    // The largest number that every reader of JSON keeps: 90,000 bitcoin.
+    htlc_maximum_msat: BigInt(Number.MAX_SAFE_INTEGER),
   };
   const payinfos = list.objects('paths', (path) => parsePayinfo(path.object('payinfo') ?? new Fields({}), missing))!;
   return { paths: paths.parse(list, 'paths'), payinfos };

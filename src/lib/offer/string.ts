@@ -14,7 +14,7 @@ export type OfferKind = keyof typeof PREFIXES;
 export const OFFER_KINDS = Object.keys(PREFIXES) as OfferKind[];
 
 /** How long a string may be: 64 kB of records, as long as an onion message can be. */
-export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_000 } } satisfies Limits;
+export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_004 } } satisfies Limits;
 
 const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
