@@ -2,7 +2,7 @@
 import { describe } from 'vitest';
 import OfferPeriod from '../../src/commands/offer/period.ts';
 import OfferPreimages from '../../src/commands/offer/preimages.ts';
-import { checkFields, OFFER_LIMITS } from '../../src/lib/offer/check.ts';
+import { checkFields, BOLT12_LIMITS } from '../../src/lib/offer/check.ts';
 import type { OfferValues } from '../../src/lib/offer/fields.ts';
 import { bip353Name, fallbacks, payinfos, VALUE_LIMITS } from '../../src/lib/offer/kinds.ts';
 import { messageOf } from '../../src/lib/offer/message.ts';
@@ -56,7 +56,7 @@ describe('a message', () => {
   const free = theRequest(theOffer({ offer_quantity_max: 0, offer_amount: undefined }));
   const until = theOffer({ offer_absolute_expiry: 1000 });
   const invoice = theInvoice();
-  limits(OFFER_LIMITS, {
+  limits(BOLT12_LIMITS, {
     amount: { takes: (n: bigint) => sound('offer', { ...offer.fields, offer_amount: n }), below: 'not taken' },
     quantity: [
       {

@@ -163,6 +163,10 @@ describe('an invoice', () => {
     expect(codeOf(() => signWith(made, fill(0x41)))).toBe('wrong-key');
     expect(codeOf(() => theInvoice(request, { nodeId: pubkey(0x45) }))).toBe('invoice-differs');
   });
+  it('needs a path whose features are known, and a rule says which bit is not', () => {
+    const [problem] = problemsOf(changed(invoice, { invoice_features: '01' }));
+    expect(problem).toEqual({ code: 'feature-unknown', field: 'invoice_features', text: 'bit 0 is not known' });
+  });
   it('may have one path of several whose features are not known', () => {
     const change = { invoice_paths: [thePath(), thePath()], invoice_blindedpay: [info, PAYINFO] };
     expect(problems(changed(invoice, change))).toEqual([]);

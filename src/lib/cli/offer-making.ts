@@ -20,7 +20,7 @@ const pointFlag = (bytes: Uint8Array, name: string): string => {
 };
 
 /** A name with or without the sign of Bitcoin in front. @throws Refusal `usage` */
-export function splitName(text: string): NameJson {
+function splitName(text: string): NameJson {
   const [, name, domain] = /^₿?([^@]+)@([^@]+)$/u.exec(text) ?? [];
   if (name === undefined) throw new Refusal('usage', `${JSON.stringify(text)} found, user@domain expected`);
   return { name, domain: domain! };

@@ -13,7 +13,7 @@ import { merkleRoot, signedHash } from './merkle.ts';
 import type { OfferMessage, Problem } from './message.ts';
 import { checkRecurrence, dueFor, indexOf, recurrenceOf } from './recurrence.ts';
 
-export const OFFER_LIMITS = {
+export const BOLT12_LIMITS = {
   amount: { unit: 'msat', least: 1n },
   quantity: {
     unit: 'items',
@@ -36,7 +36,7 @@ const MPP = [16, 17];
 type Say = (field: FieldName, text: string, code?: ErrorCode) => void;
 
 /** The first even bit that is set and not known, of features in hex. */
-export function unknownFeature(hex: string, known: readonly number[] = []): number | undefined {
+function unknownFeature(hex: string, known: readonly number[] = []): number | undefined {
   for (let at = 0, set = BigInt(`0x0${hex}`); set > 0n; at += 2, set >>= 2n)
     if (set & 1n && !known.includes(at)) return at;
   return undefined;
@@ -96,7 +96,7 @@ function checkOffer(f: OfferValues, say: Say): void {
   features(f, 'offer_features', say);
   if (f.offer_chains?.length === 0) say('offer_chains', 'a list without chains found');
   if (f.offer_amount !== undefined) {
-    if (!allows(OFFER_LIMITS.amount, f.offer_amount)) say('offer_amount', '0 found, more expected');
+    if (!allows(BOLT12_LIMITS.amount, f.offer_amount)) say('offer_amount', '0 found, more expected');
     if (f.offer_description === undefined) say('offer_description', 'an amount found without a description');
   }
   if (f.offer_currency === undefined) return;
@@ -126,15 +126,15 @@ function checkRequest(f: OfferValues, say: Say): void {
     say('invreq_quantity', `${quantity} found, the offer has no quantities`);
   if (max !== undefined && quantity === undefined) say('invreq_quantity', 'nothing found, a quantity expected');
   if (max !== undefined && quantity !== undefined) {
-    const most = OFFER_LIMITS.quantity.most(f);
-    if (!allows({ ...OFFER_LIMITS.quantity, most }, quantity))
+    const most = BOLT12_LIMITS.quantity.most(f);
+    if (!allows({ ...BOLT12_LIMITS.quantity, most }, quantity))
       say('invreq_quantity', `${quantity} found, from 1 to ${most} expected`);
   }
   if (f.invreq_amount === undefined) {
     if (f.offer_amount === undefined) say('invreq_amount', 'nothing found, and the offer has no amount');
     return;
   }
-  const least = OFFER_LIMITS.requested.least(f);
+  const least = BOLT12_LIMITS.requested.least(f);
   if (!allows({ least }, f.invreq_amount))
     say('invreq_amount', `${f.invreq_amount} msat found, at least ${least} expected`);
 }
@@ -202,10 +202,10 @@ export function checkSignature(message: OfferMessage): { signedBy?: string; prob
 /** What is over at a time in Unix seconds. */
 export function checkTime({ kind, fields: f }: OfferMessage, at: bigint): Problem[] {
   const found: Problem[] = [];
-  const until = OFFER_LIMITS.offer.most(f);
+  const until = BOLT12_LIMITS.offer.most(f);
   if (kind !== 'invoice' && !allows({ most: until }, at))
     found.push({ code: 'offer-expired', field: 'offer_absolute_expiry', text: `over since ${until}` });
-  const end = OFFER_LIMITS.invoice.most(f);
+  const end = BOLT12_LIMITS.invoice.most(f);
   if (kind === 'invoice' && f.invoice_created_at !== undefined && !allows({ most: end }, at))
     found.push({ code: 'invoice-expired', field: 'invoice_relative_expiry', text: `over since ${end}` });
   return found;

@@ -37,7 +37,7 @@ export function noncesOf(first: Plain): (type: bigint) => Uint8Array {
 export const splitAt = (length: number): number => 2 ** Math.ceil(Math.log2(length) - 1);
 
 /** The root over hashes of leaves, at least one. */
-export function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
+function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
   if (hashes.length === 1) return hashes[0]!;
   const at = splitAt(hashes.length);
   return branch(rootOf(hashes.slice(0, at)), rootOf(hashes.slice(at)));

@@ -19,7 +19,7 @@ export const RECURRENCE_LIMITS = {
 } satisfies Limits;
 
 /** Units of a period, at the place of their number. */
-export const UNITS = ['seconds', 'days', 'months'] as const;
+const UNITS = ['seconds', 'days', 'months'] as const;
 export interface PeriodJson {
   unit: (typeof UNITS)[number];
   period: bigint;

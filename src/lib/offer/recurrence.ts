@@ -11,8 +11,7 @@ import type { Problem } from './message.ts';
 import type { BaseJson, PaywindowJson, PeriodJson } from './recurrence-fields.ts';
 import type { OfferKind } from './string.ts';
 
-export const NUMBERINGS = ['draft', 'cln'] as const;
-export type Numbering = (typeof NUMBERINGS)[number];
+export type Numbering = 'draft' | 'cln';
 
 export const PERIOD_LIMITS = {
   /** Of the number of a period, where the offer has a last one. */

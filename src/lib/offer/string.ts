@@ -9,7 +9,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** The kinds of messages, under the names by which BOLT12 signs them, and their prefixes. */
-export const PREFIXES = { offer: 'lno', invoice_request: 'lnr', invoice: 'lni', payer_proof: 'lnp' } as const;
+const PREFIXES = { offer: 'lno', invoice_request: 'lnr', invoice: 'lni', payer_proof: 'lnp' } as const;
 export type OfferKind = keyof typeof PREFIXES;
 export const OFFER_KINDS = Object.keys(PREFIXES) as OfferKind[];
 
