@@ -6,7 +6,7 @@ import { checkFields, BOLT12_LIMITS } from '../../src/lib/offer/check.ts';
 import type { OfferValues } from '../../src/lib/offer/fields.ts';
 import { bip353Name, fallbacks, payinfos, VALUE_LIMITS } from '../../src/lib/offer/kinds.ts';
 import { messageOf } from '../../src/lib/offer/message.ts';
-import { CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
+import { PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
 import { base, chainPlace, paywindow, period, RECURRENCE_LIMITS } from '../../src/lib/offer/recurrence-fields.ts';
 import {
   CALENDAR_LIMITS,
@@ -145,7 +145,7 @@ describe('recurrence', () => {
       above: 'not taken',
     },
   });
-  limits(CHAIN_LIMITS, {
+  limits(PREIMAGE_CHAIN_LIMITS, {
     count: {
       takes: async (n: number) =>
         (await run(OfferPreimages, ['--proposal', 'preimages', '--count', String(n)])).code === undefined,

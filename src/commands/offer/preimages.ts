@@ -5,7 +5,7 @@ import { print } from '../../lib/cli/output.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
-import { CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
+import { PREIMAGE_CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
@@ -21,8 +21,8 @@ export default class OfferPreimages extends BaseCommand {
       summary: 'How many preimages',
       helpValue: 'N',
       required: true,
-      min: CHAIN_LIMITS.count.least,
-      max: CHAIN_LIMITS.count.most,
+      min: PREIMAGE_CHAIN_LIMITS.count.least,
+      max: PREIMAGE_CHAIN_LIMITS.count.most,
     }),
     salt: hexFlag({ summary: 'The salt, 32 bytes (default: random)' }),
     ...secretFlags('preimage', 'The preimage of the last period (default: random)'),

@@ -11,7 +11,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
 import type { OfferValues } from './fields.ts';
 
-export const CHAIN_LIMITS = { count: { unit: 'items', least: 1, most: 100_000 } } satisfies Limits;
+export const PREIMAGE_CHAIN_LIMITS = { count: { unit: 'items', least: 1, most: 100_000 } } satisfies Limits;
 
 const before = (salt: Uint8Array, preimage: Uint8Array): Uint8Array =>
   taggedHash('spillway/preimage-chain', concatBytes(salt, preimage));
@@ -36,7 +36,7 @@ export function checkPreimage(f: OfferValues, preimage: Uint8Array, index?: bigi
     return;
   }
   const steps = index - place.index;
-  const reach = steps >= 0n && steps < BigInt(CHAIN_LIMITS.count.most);
+  const reach = steps >= 0n && steps < BigInt(PREIMAGE_CHAIN_LIMITS.count.most);
   const found = reach ? preimageChain(hexToBytes(place.salt), preimage, Number(steps) + 1)[0]! : undefined;
   if (!found || !pays(found))
     throw new Refusal(
