@@ -25,9 +25,6 @@ const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.
 const GROUND = ['bitcoin', 'signing', 'protocol'];
 /** Messages of Lightning, as several families write them: between the ground and the families. */
 const WIRE = ['wire'];
-<<<<<<< HEAD
-const FAMILIES = ['credit', 'ecash', 'mint', 'statechain', 'htlc', 'onion', 'assets', 'offer'];
-=======
 const FAMILIES = [
   'credit',
   'ecash',
@@ -36,13 +33,13 @@ const FAMILIES = [
   'htlc',
   'onion',
   'assets',
+  'offer',
   'sketch',
   'gossip',
   'flow',
   'cost',
   'sim',
 ];
->>>>>>> main
 const FLOORS = [GROUND, WIRE, FAMILIES, ['home', 'chain', 'cashu'], ['cli', 'serve'], ['commands'], ['program']];
 /** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
 const BUILDS_ON: Readonly<Record<string, readonly string[]>> = { credit: ['ecash'], mint: ['credit', 'ecash'] };

@@ -83,7 +83,7 @@ export async function runStateless(
   if (!batch) {
     const { text, exit } = await one(await document(file, raw, limit));
     await print(text);
-    process.exitCode = exit;
+    if (exit !== 0) process.exitCode = exit;
     return;
   }
   const each = (line: string) => one(raw?.(line.trim()) ?? parseJson(line));
