@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { proposalFlag } from '../../lib/cli/offer.ts';
+import { needProposal, proposalFlag } from '../../lib/cli/offer.ts';
 import { print } from '../../lib/cli/output.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
@@ -16,7 +16,7 @@ export default class OfferPreimages extends BaseCommand {
     'A year of months\nspillway offer preimages --proposal preimages --count 12 > chain.json',
   ];
   static override flags = {
-    proposal: { ...proposalFlag('preimages', 'Make a chain of preimages'), required: true },
+    proposal: proposalFlag('preimages', 'Make a chain of preimages'),
     count: Flags.integer({
       summary: 'How many preimages',
       helpValue: 'N',
@@ -31,6 +31,7 @@ export default class OfferPreimages extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(OfferPreimages);
+    needProposal(flags.proposal, 'preimages');
     if (flags.salt && flags.salt.length !== 32) throw new Refusal('usage', '--salt: 32 bytes expected');
     const last = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
     const random = () => crypto.getRandomValues(new Uint8Array(32));

@@ -3,15 +3,9 @@ import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../bitcoin/address.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
-import {
-  CHAIN_HASHES,
-  parsePayinfo,
-  paths,
-  type FallbackJson,
-  type PathJson,
-  type PayinfoJson,
-} from '../offer/kinds.ts';
+import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
+import type { PathJson } from '../wire/path-document.ts';
 import { OFFER_KINDS } from '../offer/string.ts';
 import { Fields } from '../protocol/document.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
@@ -28,6 +22,12 @@ export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
 /** The flag behind which a proposal of this project stands. */
 export const proposalFlag = <N extends string>(name: N, what: string) =>
   Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
+
+/** @throws Refusal `usage` where the flag of a proposal is not given */
+export function needProposal(given: string | undefined, name: string): void {
+  if (given !== name)
+    throw new Refusal('usage', 'a proposal of this project, in no BOLT or BIP', { hint: `give --proposal ${name}` });
+}
 
 /** Reads text that is no JSON: hex of a kind, else a string. */
 export const rawOffer =

@@ -11,7 +11,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from '../wire/bigsize.ts';
 import { hexBytes, type Kind } from '../wire/fields.ts';
-import { parsePath, pathView } from '../wire/path-document.ts';
+import { parsePath, pathView, type PathJson } from '../wire/path-document.ts';
 import { readPaths, writePath } from '../wire/path.ts';
 
 /** Hashes of the first blocks, in the order of their bytes. */
@@ -91,7 +91,6 @@ export const chain: Kind<string> = {
   parse: (from, name) => CHAIN_HASHES[from.json(name) as Network] ?? hexBytes(32).parse(from, name),
 };
 
-export type PathJson = ReturnType<typeof pathView.of>;
 /** Blinded paths, at least one. */
 export const paths: Kind<PathJson[]> = {
   write: (value) => concatBytes(...value.map((path) => writePath(pathView.back(path)))),
