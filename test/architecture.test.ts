@@ -27,7 +27,21 @@ const GROUND = ['bitcoin', 'signing', 'protocol'];
 const WIRE = ['wire'];
 /** What the contracts of all families share. */
 const SHARED = ['contract'];
-const FAMILIES = ['credit', 'ecash', 'mint', 'statechain', 'htlc', 'onion', 'assets'];
+const FAMILIES = [
+  'credit',
+  'ecash',
+  'mint',
+  'statechain',
+  'htlc',
+  'onion',
+  'assets',
+  'channel',
+  'sketch',
+  'gossip',
+  'flow',
+  'cost',
+  'sim',
+];
 const FLOORS = [
   GROUND,
   WIRE,
@@ -39,7 +53,11 @@ const FLOORS = [
   ['program'],
 ];
 /** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
-const BUILDS_ON: Readonly<Record<string, readonly string[]>> = { credit: ['ecash'], mint: ['credit', 'ecash'] };
+const BUILDS_ON: Readonly<Record<string, readonly string[]>> = {
+  credit: ['ecash'],
+  mint: ['credit', 'ecash'],
+  channel: ['htlc'],
+};
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
 const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));
 const isPure = (file: string): boolean => [...GROUND, ...WIRE, ...SHARED, ...FAMILIES].includes(roomOf(file));

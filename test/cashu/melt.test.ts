@@ -41,7 +41,7 @@ const melt = (invoice: string, options: { keep?: boolean; point?: (label: string
       write: async (text) => void (note = text),
       remove: async () => void (note = undefined),
     },
-    keepChange: options.keep === false ? undefined : async (text) => void (change = text),
+    change: options.keep === false ? undefined : { check: async () => {}, keep: async (text) => void (change = text) },
     point: options.point ?? (() => {}),
   });
 const sumOf = (text: string): number =>
@@ -201,14 +201,16 @@ describe('ecash-melt', () => {
     ).rejects.toBe(cut);
     await refuses(async () => melt(await market.invoice(reverse, 1_500n)), 'malformed');
     // Nor with a file that was cut or written over: it stays as it is, and the mint is asked nothing.
-    const { seed, quote } = JSON.parse(note!) as { seed: string; quote: string };
-    const [asked, whole] = [market.mint.state.melts.length, { seed, quote, invoice }];
+    const { seed, quote, kept } = JSON.parse(note!) as { seed: string; quote: string; kept: string[] };
+    const [asked, whole] = [market.mint.state.melts.length, { seed, quote, invoice, kept }];
     for (const damage of [
       { seed: undefined },
       { seed: 7 },
       { seed: seed.slice(2) },
       { quote: undefined },
       { quote: 7 },
+      { kept: undefined },
+      { kept: ['ab'] },
       null,
     ]) {
       const damaged = (note = JSON.stringify(damage && { ...whole, ...damage }));

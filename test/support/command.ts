@@ -10,6 +10,8 @@ export type Made = new (argv: string[], config: Config) => { run(): Promise<unkn
 export interface Ended {
   code: ErrorCode | undefined;
   message: string;
+  /** What to do about it, where the error says so. */
+  hint: string | undefined;
   /** 0 where it was not refused and says nothing else. */
   exit: number;
   stdout: string;
@@ -34,10 +36,10 @@ export async function command(Command: Made, argv: readonly string[]): Promise<E
   process.exitCode = 0;
   try {
     await new Command([...argv], CONFIG).run();
-    return { code: undefined, message: '', exit: Number(process.exitCode), ...said };
+    return { code: undefined, message: '', hint: undefined, exit: Number(process.exitCode), ...said };
   } catch (error) {
-    const { code, exit, message } = failureOf(error);
-    return { code, exit, message, ...said };
+    const { code, exit, message, hint } = failureOf(error);
+    return { code, exit, message, hint, ...said };
   } finally {
     process.exitCode = before;
     spies.forEach((spy) => spy.mockRestore());

@@ -67,18 +67,26 @@ export class MintError extends Error {
   }
 }
 
-const KEYS = Array.from({ length: 32 }, (_, i) => Buffer.alloc(32, i + 1));
-const PUBLIC = Object.fromEntries(
-  KEYS.map((key, i) => [String(2 ** i), Buffer.from(cts.getPubKeyFromPrivKey(key)).toString('hex')]),
-);
-export const KEYSET = { id: cts.deriveKeysetId(PUBLIC, { unit: 'sat', versionByte: 1 }), unit: 'sat', keys: PUBLIC };
-const keyOf = (amount: number): Buffer => KEYS[Math.log2(amount)]!;
+function makeKeyset(first: number) {
+  const secrets = Array.from({ length: 32 }, (_, i) => Buffer.alloc(32, i + first));
+  const keys = Object.fromEntries(
+    secrets.map((key, i) => [String(2 ** i), Buffer.from(cts.getPubKeyFromPrivKey(key)).toString('hex')]),
+  );
+  return { secrets, id: cts.deriveKeysetId(keys, { unit: 'sat', versionByte: 1 }), unit: 'sat', keys };
+}
+const SETS = [makeKeyset(1), makeKeyset(101)];
+/** The keyset that it issues under at first, and the one after that. */
+export const [KEYSET, NEXT_KEYSET] = SETS.map(({ secrets: _, ...keyset }) => keyset) as [Keyset, Keyset];
+type Keyset = { id: string; unit: string; keys: Record<string, string> };
+const keyOf = (id: string, amount: number): Buffer => SETS.find((set) => set.id === id)!.secrets[Math.log2(amount)]!;
 
 export class TestMint {
   state: State = { quotes: [], melts: [], spent: [], pending: [], signed: {} };
   url = '';
   /** Seconds between two checks of one quote at the backend. */
   throttle = 0;
+  /** The keysets that it has, the active one last. */
+  #keysets = [KEYSET];
   /** Every event that the backend has shown, in order. */
   readonly shown: Received[] = [];
   /** What it is told is lost, as where it dies before it has kept it. */
@@ -284,24 +292,31 @@ export class TestMint {
     }
   }
 
+  /** From now on it issues under the next keyset, and the one before is inactive. */
+  rotate(): void {
+    this.#keysets = [KEYSET, NEXT_KEYSET];
+  }
+
   #sign(outputs: Output[]): object[] {
     for (const { B_, id } of outputs) {
-      if (id !== KEYSET.id) throw new MintError('Keyset not found', 12_001);
+      if (!this.#keysets.some((set) => set.id === id)) throw new MintError('Keyset not found', 12_001);
+      if (this.#keysets.at(-1)!.id !== id) throw new MintError('Keyset is inactive', 12_002);
       if (this.state.signed[B_]) throw new MintError('Blinded message already signed', 11_003);
     }
-    return outputs.map(({ amount, B_ }) => {
+    return outputs.map(({ amount, id, B_ }) => {
       const point = cts.pointFromHex(B_);
-      const { e, s } = cts.createDLEQProof(point, keyOf(amount));
-      const C_ = cts.createBlindSignature(point, keyOf(amount), KEYSET.id).C_.toHex(true);
+      const { e, s } = cts.createDLEQProof(point, keyOf(id, amount));
+      const C_ = cts.createBlindSignature(point, keyOf(id, amount), id).C_.toHex(true);
       const dleq = { e: Buffer.from(e).toString('hex'), s: Buffer.from(s).toString('hex') };
-      return (this.state.signed[B_] = { amount, id: KEYSET.id, C_, dleq });
+      return (this.state.signed[B_] = { amount, id, C_, dleq });
     });
   }
   /** Ecash of this mint, not spent before. */
   #verify(inputs: Input[]): string[] {
     for (const { secret, C, amount, id } of inputs) {
       const unblinded = { C: cts.pointFromHex(C), secret: new TextEncoder().encode(secret), id };
-      if (!cts.verifyUnblindedSignature(unblinded, keyOf(amount))) throw new MintError('Token not verified', 10_001);
+      if (!cts.verifyUnblindedSignature(unblinded, keyOf(id, amount)))
+        throw new MintError('Token not verified', 10_001);
       if (this.state.spent.includes(secret) || this.state.pending.includes(secret))
         throw new MintError('Token already spent', 11_001);
     }
@@ -315,11 +330,19 @@ export class TestMint {
       case 'GET info':
         return INFO;
       case 'GET keysets':
-        return { keysets: [{ id: KEYSET.id, unit: 'sat', active: true, input_fee_ppk: 0 }] };
+        return {
+          keysets: this.#keysets.map(({ id }, i, { length }) => ({
+            id,
+            unit: 'sat',
+            active: i === length - 1,
+            input_fee_ppk: 0,
+          })),
+        };
       case 'GET keys':
-        return { keysets: [KEYSET] };
+        return { keysets: this.#keysets.slice(-1) };
       case `GET keys/${KEYSET.id}`:
-        return { keysets: [KEYSET] };
+      case `GET keys/${NEXT_KEYSET.id}`:
+        return { keysets: this.#keysets.filter(({ id }) => id === last) };
       case 'POST mint/quote/credit':
         return wire(await this.newQuote(body));
       case 'GET mint/quote/credit':

@@ -5,8 +5,8 @@
  * All new ecash comes from a seed that is written down before the mint is asked: a run that was cut off goes on, and what
  * the mint had signed is asked back (NUT-09). Not here: files (`commands/ecash-melt.ts`), what a melt does (`mint/melt.ts`).
  */
-import { randomBytes } from 'node:crypto';
-import type { MeltQuoteBaseResponse, Proof } from '@cashu/cashu-ts';
+import { createHash, randomBytes } from 'node:crypto';
+import type { MeltQuoteBaseResponse, Proof, Wallet } from '@cashu/cashu-ts';
 import * as v from 'valibot';
 import { loadCashu } from '../ecash/library.ts';
 import { parseInvoice } from '../mint/invoice.ts';
@@ -14,6 +14,7 @@ import { parseJson, printJson } from '../protocol/json.ts';
 import { hexOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, hexToBytes } from '../signing/curve.ts';
+import { isUnknownQuote } from './quotes.ts';
 import { asked, walletOf } from './wallet.ts';
 
 /** What a run that was cut off leaves for the next one. */
@@ -22,13 +23,22 @@ export interface Journal {
   write(text: string): Promise<void>;
   remove(): Promise<void>;
 }
-export interface MeltEcash {
+/** The file that takes change: one token a line. */
+export interface ChangeFile {
+  /** @throws Refusal `cannot-write` where it holds a line that this payment has not written */
+  check(isOwn: (line: string) => boolean): Promise<void>;
+  /** Puts the token in place of what this payment wrote before. @throws Refusal as `check` */
+  keep(token: string, isOwn: (line: string) => boolean): Promise<void>;
+}
+interface AtMint {
   mint: string;
   token: string;
-  invoice: string;
   journal: Journal;
-  /** Where change goes, before the invoice is paid; undefined where there must be none. */
-  keepChange: ((token: string) => Promise<void>) | undefined;
+}
+export interface MeltEcash extends AtMint {
+  invoice: string;
+  /** Takes the change before the invoice is paid; undefined where there must be none. */
+  change: ChangeFile | undefined;
   point(label: string): void;
 }
 export interface Melted {
@@ -38,18 +48,28 @@ export interface Melted {
   receipt: string | null;
   changeSat: bigint;
 }
+export interface GivenUp {
+  changeSat: bigint;
+  /** Sum of the coins that the mint still holds for the payment: it may give them back, or spend them. */
+  pendingSat: bigint;
+}
+
+const GIVE_UP = 'where it can no longer be paid: --give-up writes what is unspent to --change-out';
 
 /** @throws Refusal `not-enough-ecash`, `usage` for change without a place, `melt-pending`, `mint-refused`, `mint-unavailable`, … */
-export async function meltEcash({ mint, token, invoice, journal, keepChange, point }: MeltEcash): Promise<Melted> {
+export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): Promise<Melted> {
   const { amountSat } = parseInvoice(invoice);
-  const { Amount, getEncodedToken } = await loadCashu();
-  const found = await journal.read();
-  const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), quote: null } : readNote(found, invoice);
-  // Whoever pays there has named it.
-  const wallet = await walletOf({ url: mint, named: true }, hexToBytes(note.seed));
-  const before = note.quote === null ? undefined : await check(note.quote);
-  if (before?.state === 'PAID' || before?.state === 'PENDING') return finish(before, await restored());
-  const pot = found === undefined ? proofsOf() : await restored();
+  const { Amount } = await loadCashu();
+  const payment = await Payment.open(at);
+  const { mint, wallet, underWay, note } = payment;
+  if (note.invoice !== undefined && note.invoice !== invoice)
+    throw new Refusal('malformed', 'the file of a payment that was cut off is of another invoice', {
+      hint: `finish that payment first, with its invoice; ${GIVE_UP}`,
+    });
+  const before = await payment.quote();
+  if (before?.state === 'PAID' || before?.state === 'PENDING')
+    return payment.finish(before, (await payment.left()).unspent, change);
+  const pot = underWay ? (await payment.left()).unspent : payment.proofs();
   // One that was tried and not paid is refused for good: the same invoice gets another.
   const quote = await newQuote();
   const due = Amount.from(quote.amount).add(Amount.from(feeOf(quote)));
@@ -57,73 +77,181 @@ export async function meltEcash({ mint, token, invoice, journal, keepChange, poi
   if (held < BigInt(due.toString()))
     throw new Refusal('not-enough-ecash', `a token of ${held} sat found, ${due.toString()} sat expected`);
   const exact = held === BigInt(due.toString()) && BigInt(wallet.getFeesForProofs(pot).toString()) === 0n;
-  if (!exact && !keepChange)
+  if (!exact && !change)
     throw new Refusal('usage', `a token of ${held} sat found for ${due.toString()} sat; there will be change`, {
       hint: 'say where it goes: --change-out FILE',
     });
+  if (!exact) await change?.check(payment.isOwn);
   // Nothing was asked of the ecash so far: what is refused above leaves nothing behind.
-  await journal.write(printJson({ seed: note.seed, quote: quote.quote, invoice }));
+  await payment.write({ quote: quote.quote, invoice });
   point('melt-quoted');
   const { send, keep } = exact
     ? { send: pot, keep: [] }
     : await asked(mint, () => wallet.send(due, pot, { includeFees: true }));
   // Kept before it is at stake.
-  if (keep.length > 0) await keepChange?.(getEncodedToken({ mint, unit: 'sat', proofs: keep }));
+  await payment.keep(keep, change);
   point('melt-swapped');
-  const { quote: paid } = await asked(mint, () => wallet.meltProofs('credit', quote, send, { nut08Change: false }));
+  const { quote: paid } = await payment.asked(() => wallet.meltProofs('credit', quote, send, { nut08Change: false }));
   point('melt-sent');
-  return finish(paid as MeltQuoteBaseResponse, keep);
+  return payment.finish(paid as MeltQuoteBaseResponse, keep, change);
 
   async function newQuote(): Promise<MeltQuoteBaseResponse> {
-    const found = await asked(mint, () =>
+    const found = await payment.asked(() =>
       wallet.createMeltQuote('credit', { request: invoice, unit: 'sat', method: 'credit' }),
     );
     checkPrice(found, amountSat);
     return found;
   }
-  function check(id: string): Promise<MeltQuoteBaseResponse> {
-    return asked(mint, () => wallet.checkMeltQuote('credit', id));
+}
+
+/**
+ * Ends a payment that is not to be made any more: what the mint does not show as spent of the token, and of all that came of
+ * it, goes to `change`. A payment that the mint has made after all is finished instead.
+ * @throws Refusal `melt-pending` while the mint is at it; `not-enough-ecash` where nothing is left; `mint-unavailable`, …
+ */
+export async function giveUpMelt({ change, ...at }: AtMint & { change: ChangeFile }): Promise<Melted | GivenUp> {
+  const payment = await Payment.open(at);
+  const before = await payment.quote();
+  if (before?.state === 'PAID' || before?.state === 'PENDING')
+    return payment.finish(before, (await payment.left()).unspent, change);
+  const { unspent, pending } = await payment.left();
+  if (unspent.length === 0 && pending.length === 0)
+    throw new Refusal('not-enough-ecash', 'nothing of the token is unspent at the mint, nor of what came of it');
+  await payment.keep(unspent, change);
+  // What is pending may come back: the file leads to it.
+  if (pending.length === 0 && payment.underWay) await payment.end();
+  return { changeSat: sum(unspent), pendingSat: sum(pending) };
+}
+
+interface Note {
+  seed: string;
+  quote?: string | undefined;
+  invoice?: string | undefined;
+  /** SHA-256 of the tokens that went to the file of change, hex. */
+  kept: readonly string[];
+}
+
+/** A payment at its mint: the token, what came of it, and the note of the run that began it. */
+class Payment {
+  readonly mint: string;
+  readonly wallet: Wallet;
+  /** A run before this one has begun it. */
+  readonly underWay: boolean;
+  note: Note;
+  readonly #token: string;
+  readonly #journal: Journal;
+
+  private constructor({ mint, token, journal }: AtMint, wallet: Wallet, underWay: boolean, note: Note) {
+    this.mint = mint;
+    this.wallet = wallet;
+    this.underWay = underWay;
+    this.note = note;
+    this.#token = token;
+    this.#journal = journal;
   }
-  function proofsOf(): Proof[] {
-    const { mint: from, unit = 'sat', proofs } = decoded();
+
+  static async open(at: AtMint): Promise<Payment> {
+    const found = await at.journal.read();
+    const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), kept: [] } : readNote(found);
+    // Whoever pays there has named it.
+    const wallet = await walletOf({ url: at.mint, named: true }, hexToBytes(note.seed));
+    return new Payment(at, wallet, found !== undefined, note);
+  }
+
+  readonly isOwn = (line: string): boolean => this.note.kept.includes(digestOf(line));
+
+  async write(change: Partial<Note>): Promise<void> {
+    this.note = { ...this.note, ...change };
+    await this.#journal.write(printJson(this.note));
+  }
+  end(): Promise<void> {
+    return this.#journal.remove();
+  }
+
+  /** Asks the mint; a refusal of a payment that is under way says how to end it. */
+  async asked<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await asked(this.mint, ask);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'mint-refused' || this.note.quote === undefined) throw error;
+      throw new Refusal(error.code, error.message, { hint: GIVE_UP });
+    }
+  }
+
+  /** The melt quote of the run before, as it is now; undefined where there is none, or the mint has forgotten it. */
+  async quote(): Promise<MeltQuoteBaseResponse | undefined> {
+    const { quote } = this.note;
+    if (quote === undefined) return undefined;
+    try {
+      return await this.asked(() => this.wallet.checkMeltQuote('credit', quote));
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'mint-refused' && isUnknownQuote(error.message)) return undefined;
+      throw error;
+    }
+  }
+
+  /** The token's own proofs. @throws Refusal `malformed-token`, `wrong-unit`, `wrong-mint` */
+  proofs(): Proof[] {
+    const { mint: from, unit = 'sat', proofs } = this.#decoded();
     if (unit !== 'sat') throw new Refusal('wrong-unit', `a token of unit ${unit} found, sat expected`);
-    if (from.replace(/\/+$/, '') !== mint)
-      throw new Refusal('wrong-mint', `a token of the mint at ${from} found, one of ${mint} expected`);
+    if (from.replace(/\/+$/, '') !== this.mint)
+      throw new Refusal('wrong-mint', `a token of the mint at ${from} found, one of ${this.mint} expected`);
     return proofs;
   }
-  function decoded() {
+  #decoded() {
     try {
-      return wallet.decodeToken(token);
+      return this.wallet.decodeToken(this.#token);
     } catch {
       throw new Refusal('malformed-token', 'no token found in the file'); // the words of the library could quote it
     }
   }
-  /** What came of the seed, and what of the token was not needed then: all that is not spent after a run that was cut off. */
-  async function restored(): Promise<Proof[]> {
-    const { proofs, lastCounterWithSignature } = await asked(mint, () => wallet.batchRestore(100, 100, 0));
-    if (lastCounterWithSignature !== undefined)
-      await wallet.counters.advanceToAtLeast(wallet.keysetId, lastCounterWithSignature + 1);
-    return (await asked(mint, () => wallet.groupProofsByState([...proofs, ...proofsOf()]))).unspent;
+
+  /** What came of the seed under any keyset of the mint, and the token itself, as the mint shows them. */
+  async left(): Promise<Record<'unspent' | 'pending', Proof[]>> {
+    const own = this.proofs();
+    const made: Proof[] = [];
+    if (this.underWay)
+      for (const { id } of this.wallet.keyChain.getKeysets()) {
+        const found = await asked(this.mint, () => this.wallet.batchRestore(100, 100, 0, id));
+        made.push(...found.proofs);
+        if (found.lastCounterWithSignature !== undefined)
+          await this.wallet.counters.advanceToAtLeast(id, found.lastCounterWithSignature + 1);
+      }
+    return asked(this.mint, () => this.wallet.groupProofsByState([...made, ...own]));
   }
 
-  async function finish(paid: MeltQuoteBaseResponse, change: readonly Proof[]): Promise<Melted> {
+  /** Writes these proofs to the file of change, once the note tells that it was this payment. */
+  async keep(proofs: readonly Proof[], change: ChangeFile | undefined): Promise<void> {
+    if (proofs.length === 0 || !change) return;
+    await change.check(this.isOwn);
+    const { getEncodedToken } = await loadCashu();
+    const token = getEncodedToken({ mint: this.mint, unit: 'sat', proofs: [...proofs] });
+    if (this.note.quote !== undefined) await this.write({ kept: [...this.note.kept, digestOf(token)] });
+    await change.keep(token, this.isOwn);
+  }
+
+  async finish(paid: MeltQuoteBaseResponse, rest: readonly Proof[], change: ChangeFile | undefined): Promise<Melted> {
     const { state, payment_preimage: receipt } = paid as { state?: string; payment_preimage?: string | null };
     const hint = 'run it again with the same files';
     if (state === 'UNPAID')
-      throw new Refusal('mint-refused', `the mint says that melt quote ${paid.quote} is not paid`, { hint });
+      throw new Refusal('mint-refused', `the mint says that melt quote ${paid.quote} is not paid`, {
+        hint: `${hint}; ${GIVE_UP}`,
+      });
     if (state !== 'PAID')
       throw new Refusal('melt-pending', `melt quote ${paid.quote} is ${String(state).slice(0, 20)}`, { hint });
-    if (change.length > 0) await keepChange?.(getEncodedToken({ mint, unit: 'sat', proofs: [...change] }));
+    await this.keep(rest, change);
     // Without its receipt the payment is not done: the same run asks for it again.
-    if (receipt) await journal.remove();
+    if (receipt) await this.end();
     return {
       quote: paid.quote,
       amountSat: BigInt(String(paid.amount)),
       receipt: receipt || null,
-      changeSat: sum(change),
+      changeSat: sum(rest),
     };
   }
 }
+
+const digestOf = (text: string): string => createHash('sha256').update(text.trim()).digest('hex');
 
 const feeOf = (quote: MeltQuoteBaseResponse): number => (quote as { fee_reserve?: number }).fee_reserve ?? 0;
 
@@ -145,15 +273,16 @@ function checkPrice(quote: MeltQuoteBaseResponse, amountSat: bigint): void {
 const sum = (proofs: readonly Pick<Proof, 'amount'>[]): bigint =>
   proofs.reduce((all, { amount }) => all + BigInt(String(amount)), 0n);
 
-const noteSchema = v.object({ seed: hexOf(64), quote: v.string(), invoice: v.string() });
+const noteSchema = v.object({
+  seed: hexOf(64),
+  quote: v.string(),
+  invoice: v.string(),
+  kept: v.array(hexOf(32)),
+});
 
-/** @throws Refusal `malformed` for a file that is damaged, or not of this invoice */
-function readNote(text: string, invoice: string): { seed: string; quote: string } {
+/** @throws Refusal `malformed` for a file that is damaged */
+function readNote(text: string): Note {
   const { success, output } = v.safeParse(noteSchema, parseJson(text));
   if (!success) throw new Refusal('malformed', 'the file of a payment that was cut off is damaged');
-  if (output.invoice !== invoice)
-    throw new Refusal('malformed', 'the file of a payment that was cut off is of another invoice', {
-      hint: 'finish that payment first, with its invoice',
-    });
   return output;
 }

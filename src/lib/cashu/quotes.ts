@@ -48,6 +48,9 @@ export function mintUrl(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
+/** Mints have no error code of their own for it: cdk says "Unknown quote", nutshell "quote not found". */
+export const isUnknownQuote = (detail: string): boolean => /unknown quote|quote not found/i.test(detail);
+
 /** The mint's figures of one quote. @throws Refusal `mint-private`; `mint-unavailable` where it does not answer, or not as mints do */
 export async function mintQuote(mint: MintAt, id: string): Promise<MintQuote | 'unknown'> {
   const { ok, status, json } = await call(mint, `/v1/mint/quote/credit/${encodeURIComponent(id)}`);
@@ -56,9 +59,8 @@ export async function mintQuote(mint: MintAt, id: string): Promise<MintQuote | '
     if (read.id !== id) throw unavailable(mint, `it answers with quote ${read.id} when asked for ${id}`);
     return read;
   }
-  // Mints have no error code of their own for it: cdk says "Unknown quote", nutshell "quote not found".
   const detail = String((json as { detail?: unknown } | null)?.detail ?? '');
-  if (/unknown quote|quote not found/i.test(detail)) return 'unknown';
+  if (isUnknownQuote(detail)) return 'unknown';
   throw unavailable(mint, `it answers with status ${status}: ${detail.slice(0, 200)}`);
 }
 

@@ -1,16 +1,74 @@
-/** The file beside a token that a payment leaves while it is under way (`cashu/melt.ts`). */
-import { readFile, unlink } from 'node:fs/promises';
-import type { Journal } from '../cashu/melt.ts';
-import { unreadable } from '../protocol/refusal.ts';
+/** The files of a melt: the note beside the token of a payment under way, and the one that takes the change (`cashu/melt.ts`). */
+import { readFile, stat, unlink } from 'node:fs/promises';
+import type { ChangeFile, GivenUp, Journal, Melted } from '../cashu/melt.ts';
+import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { writeFileWhole } from './output.ts';
+
+const PRIVATE = 0o600;
+
+/** @returns undefined where there is no such file @throws Refusal `no-input` */
+const textOf = (path: string): Promise<string | undefined> =>
+  readFile(path, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw unreadable(path, error);
+  });
 
 /** A file that is there and cannot be read is refused: another seed in its place would lose what it leads to. @throws Refusal `no-input` */
 export const fileJournal = (path: string): Journal => ({
-  read: () =>
-    readFile(path, 'utf8').catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw unreadable(path, error);
-    }),
-  write: (text) => writeFileWhole(path, `${text}\n`, 0o600),
+  read: () => textOf(path),
+  write: (text) => writeFileWhole(path, `${text}\n`, PRIVATE),
   remove: () => unlink(path),
 });
+
+/**
+ * A file that takes change, a token a line.
+ * @param append whether tokens of other payments may be in it, and stay
+ */
+export function changeFile(path: string, append: boolean): ChangeFile {
+  const others = async (isOwn: (line: string) => boolean): Promise<string[]> => {
+    const lines = ((await textOf(path)) ?? '').split('\n').filter((line) => line.trim() !== '' && !isOwn(line));
+    if (lines.length > 0 && !append)
+      throw new Refusal(
+        'cannot-write',
+        `${path}: there is a file of that name already, and what it holds may be money`,
+        {
+          hint: 'name another file, or add a line to this one with --append',
+        },
+      );
+    return lines;
+  };
+  return {
+    check: async (isOwn) => void (await others(isOwn)),
+    keep: async (token, isOwn) =>
+      writeFileWhole(path, [...(await others(isOwn)), token].map((line) => `${line}\n`).join(''), PRIVATE),
+  };
+}
+
+/** @throws Refusal `usage` where the change would take the place of the token, or of the note beside it */
+export async function refuseSameFile(change: string, ...others: readonly string[]): Promise<void> {
+  const place = async (path: string): Promise<string | undefined> => {
+    const found = await stat(path, { bigint: true }).catch(() => undefined);
+    return found && `${found.dev}:${found.ino}`;
+  };
+  const own = await place(change);
+  for (const other of others)
+    if (change === other || (own !== undefined && own === (await place(other))))
+      throw new Refusal('usage', `--change-out ${change} found, a file apart from the token and its note expected`);
+}
+
+/** The document that says what a run has done. */
+export const meltDocument = (done: Melted | GivenUp): object => ({
+  type: 'ecash-melt',
+  version: 1,
+  ...('quote' in done
+    ? { quote: done.quote, amount_sat: done.amountSat, change_sat: done.changeSat, receipt: done.receipt }
+    : { given_up: true, change_sat: done.changeSat, pending_sat: done.pendingSat }),
+});
+
+/** What is still to be had, in words; undefined where nothing is. */
+export function restOf(done: Melted | GivenUp): string | undefined {
+  if ('pendingSat' in done)
+    return done.pendingSat > 0n ? 'the mint still holds coins of the payment: run it again later' : undefined;
+  if (done.receipt !== null) return undefined;
+  return 'the mint says that the invoice is paid, and shows no receipt of its home: run it again with the same files';
+}

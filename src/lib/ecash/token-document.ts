@@ -58,15 +58,28 @@ function tokenIn(document: Fields): Token {
   return { format: 'V4', mint, unit, ...(memo && { memo }), proofs };
 }
 
-/** What a token holds; one that is not valid is an answer too, with the reason. @throws Refusal `malformed-message` */
-export function decodeDocument(document: Fields, keysets: readonly MintKeys[], redact: boolean): object {
+export interface DecodeOptions {
+  redact?: boolean | undefined;
+  /** Answer for a token that is not valid too, with the reason. */
+  explain?: boolean | undefined;
+}
+
+/**
+ * What a token holds.
+ * @throws Refusal `malformed-message`; `malformed-token`, `duplicate-secret`, `keyset-ambiguous` without `explain`
+ */
+export function decodeDocument(
+  document: Fields,
+  keysets: readonly MintKeys[],
+  { redact = false, explain = false }: DecodeOptions,
+): object {
   const text = document.need('token', document.text('token'), 'a token');
   document.end();
   let token: Token;
   try {
     token = resolved(readToken(text), keysets);
   } catch (error) {
-    if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+    if (!explain || !(error instanceof Refusal) || error.code === 'bug') throw error;
     return { ...envelope, valid: false, reason: error.code, found: error.message };
   }
   const short = [...new Set(token.proofs.map(({ id }) => id).filter(isShortId))];
