@@ -7,7 +7,7 @@
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
-import type { Coin, Facts, MintQuote, SpentBy } from '../protocol/action.ts';
+import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
