@@ -199,7 +199,8 @@ export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './li
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
 export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
 export { spend, type Spend } from './lib/htlc/spend.ts';
-export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
+export { htlcSwap } from './lib/htlc/swap.ts';
+export type { SwapInput, SwapMessage } from './lib/htlc/swap-messages.ts';
 export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
 export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
 
