@@ -169,7 +169,7 @@ export const printInHand = (given: PrintInHand) => alone(given.home, () => print
 
 async function printAlone({ home, contract, isNamed, print }: PrintInHand): Promise<InHand> {
   const isWanted = (t: TokenRecord): boolean => contract === undefined || t.contract === contract;
-  const all = await tokensIn(home, ['asked', 'refused', 'signed', 'printed'], isWanted);
+  const all = await tokensIn(home, ['printed', 'signed', 'asked', 'refused'], isWanted);
   const unasked: { mint: string; why: string }[] = [];
   const seen = new Set<string>();
   let sat = 0n;
