@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, write
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bash, BIN, freshDir, ROOT, spillway, start } from './cli/run.ts';
+import { warm } from './support/host.ts';
 
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
@@ -135,7 +136,7 @@ describe('the command line', () => {
 
   const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'));
   it.each(Object.keys(manifest.commands))('%s shows in its help two pipelines and the exit codes', async (id) => {
-    const { code, stdout } = await spillway(['help', id]);
+    const { code, stdout } = await warm(['help', id]);
     expect(code).toBe(0);
     expect(stdout.match(/^ {4}\$ .*spillway/gm)?.length).toBeGreaterThanOrEqual(2);
     expect(stdout).toMatch(/^EXIT CODES\n {2}0 +done\n {2}2 +usage/m);
@@ -144,7 +145,7 @@ describe('the command line', () => {
   it.each(Object.keys(manifest.commands))(
     '%s names in its usage every flag once, and brackets that close',
     async (id) => {
-      const { stdout } = await spillway(['help', id]);
+      const { stdout } = await warm(['help', id]);
       const usage = /^USAGE\n([^]*?)\n\n/m.exec(stdout)![1]!.replace(/\s+/g, ' ');
       const flags = Object.entries<{ hidden?: boolean }>(manifest.commands[id].flags).filter(
         ([, { hidden }]) => !hidden,

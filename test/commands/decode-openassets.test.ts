@@ -8,7 +8,8 @@ import { Transaction } from '@scure/btc-signer';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { marker, P2PKH, readTxOf, script } from '../assets/make.ts';
-import { freshDir, spillway } from '../cli/run.ts';
+import { freshDir } from '../cli/run.ts';
+import { warm as spillway } from '../support/host.ts';
 import { fixture } from '../support/vectors.ts';
 
 const TEXTBOOK = '4f41010001141b753d68747470733a2f2f6370722e736d2f466f796b777248365559';

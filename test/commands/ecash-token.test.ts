@@ -3,7 +3,8 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeToken, type Proof } from '../../src/lib/ecash/token.ts';
-import { bash, freshDir, spillway, type Ran } from '../cli/run.ts';
+import { bash, freshDir, type Ran } from '../cli/run.ts';
+import { warm as spillway } from '../support/host.ts';
 import { testMint } from '../support/ecash.ts';
 import { fixture } from '../support/vectors.ts';
 

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { toTransaction, txidOf } from '../../src/lib/bitcoin/transaction.ts';
 import { hashOf } from '../../src/lib/htlc/terms.ts';
-import { freshDir, spillway, type Ran } from '../cli/run.ts';
+import { freshDir, type Ran } from '../cli/run.ts';
+import { warm } from '../support/host.ts';
 import { PREIMAGE, PUBKEYS, SECRETS } from '../support/htlc.ts';
 
 const dir = freshDir();
@@ -21,7 +22,7 @@ const KEYS = ['--claim-key', PUBKEYS.claim, '--refund-key', PUBKEYS.refund];
 const REGTEST = ['--network', 'regtest'];
 
 const run = (argv: readonly string[], stdin = '', env: Record<string, string> = {}, fd3?: string): Promise<Ran> =>
-  spillway(['htlc', ...argv], { stdin, env, cwd: dir, ...(fd3 !== undefined && { fd3 }) });
+  warm(['htlc', ...argv], { stdin, env, cwd: dir, ...(fd3 !== undefined && { fd3 }) });
 const json = async (argv: readonly string[], stdin = '', exit = 0): Promise<any> => {
   const { code, stdout, stderr } = await run(argv, stdin);
   expect([code, stderr.includes('error[')], stderr).toEqual([exit, false]);
@@ -43,7 +44,7 @@ beforeAll(async () => {
   const made = await run(['create', ...REGTEST, ...KEYS, '--hash', sha256!, '--expires', '900']);
   htlc = file('htlc.json', made.stdout);
   for (const home of ['alice', 'bob'])
-    expect((await spillway(['init', ...REGTEST, '--home', at(home)], { cwd: dir })).code).toBe(0);
+    expect((await warm(['init', ...REGTEST, '--home', at(home)], { cwd: dir })).code).toBe(0);
 });
 
 describe('create', () => {
@@ -229,7 +230,7 @@ describe('claim and refund', () => {
       key_path: 'nobody',
       leaves: [{}, {}],
     });
-    expect((await spillway(['broadcast'], { stdin: JSON.stringify(refund) })).stderr).toContain('chain');
+    expect((await warm(['broadcast'], { stdin: JSON.stringify(refund) })).stderr).toContain('chain');
   });
 
   it('print what is missing, and finish what comes back', async () => {
@@ -261,7 +262,7 @@ describe('claim and refund', () => {
       claimKey,
       htlc,
     ]);
-    expect((await spillway(['broadcast'], { stdin: JSON.stringify(first) })).stderr).toContain('error[not-signed]');
+    expect((await warm(['broadcast'], { stdin: JSON.stringify(first) })).stderr).toContain('error[not-signed]');
   });
 
   it('two who must both sign hand the PSBT on', async () => {
@@ -452,13 +453,13 @@ describe('with homes', () => {
 
   it('42, 48: a live swap keeps its preimage and its coins to itself', async () => {
     const own = (home: string, argv: string[], stdin = '') =>
-      spillway(['htlc', ...argv, '--home', at(home), '--tip', '1000'], { stdin });
+      warm(['htlc', ...argv, '--home', at(home), '--tip', '1000'], { stdin });
     const start = ['swap', '--as', 'initiator', '--give', '100000', '--want', '98000', '--expires', '+288'];
     const offered = (await own('alice', start)).stdout;
     const accept = ['swap', '--want', '100000', '--amount', '98000', '--expires', '+144'];
     const accepted = (await own('bob', accept, offered)).stdout;
     const { scriptOf } = await import('../../src/lib/bitcoin/address.ts');
-    const address = (await spillway(['address', '--home', at('alice')])).stdout.trim();
+    const address = (await warm(['address', '--home', at('alice')])).stdout.trim();
     const listed = (txid: string) =>
       `[{"txid":"${txid}","vout":0,"amount":0.02000000,"scriptPubKey":"${scriptOf(address, 'regtest')}","confirmations":6}]`;
     const coins = file('held.json', listed('ac'.repeat(32)));
@@ -497,7 +498,7 @@ describe('with homes', () => {
     const argv = ['fund', '--amount', '100000', '--utxo', coins, '--change', TO, htlc];
     const funded = await json(argv, '', 3);
     expect(funded).toMatchObject({ type: 'htlc-fund', hex: null, utxo: `${funded.txid}:0:100000` });
-    const address = (await spillway(['address', '--home', at('alice')])).stdout.trim();
+    const address = (await warm(['address', '--home', at('alice')])).stdout.trim();
     const { scriptOf } = await import('../../src/lib/bitcoin/address.ts');
     file('coins.json', coin.replace(script, scriptOf(address, 'regtest')));
     const own = await alice(['fund', '--amount', '100000', '--utxo', coins, htlc]);
@@ -543,6 +544,6 @@ describe('secret and identify', () => {
 it('a topic alone lists its commands, a mistyped verb is told', async () => {
   expect((await run([])).stdout).toContain('htlc create');
   expect(await run(['crate'])).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean htlc create?') });
-  const help = await spillway(['help', 'htlc', 'claim']);
+  const help = await warm(['help', 'htlc', 'claim']);
   expect(help.stdout).toContain('spillway htlc claim');
 });

@@ -89,7 +89,7 @@ describe.each(COMMANDS)('%s', (command) => {
         code: exit,
         stdout,
         stderr,
-      } = await world.run('payer', [command, ...flags[command]], input(messages[command], command));
+      } = await world.warm('payer', [command, ...flags[command]], input(messages[command], command));
       expect([what, exit, stdout], stderr).toEqual([what, 65, '']);
       expect(stderr, what).toMatch(/^error\[[a-z-]+\]: [^\n]+\n(hint: [^\n]+\n)?$/);
       expect(stderr.split(']')[0], what).toMatch(new RegExp(`^error\\[(${code.source})$`));
@@ -149,7 +149,7 @@ describe('anything else', () => {
     const worker = async (): Promise<void> => {
       for (let next = queue.pop(); next; next = queue.pop()) {
         const [command, [kind, input]] = next;
-        const { code, stdout, stderr } = await world.run('payer', [command, ...flags[command]], input);
+        const { code, stdout, stderr } = await world.warm('payer', [command, ...flags[command]], input);
         const words = `${command} < ${input.toString('base64')}: ${stderr}`;
         expect([65, ...(kind === 'damaged' ? [66, 75, 76, 77] : [])], words).toContain(code);
         expect(stdout, words).toBe('');

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { freshDir, spillway, type Ran } from '../cli/run.ts';
+import { warm } from '../support/host.ts';
 import type { Message } from '../support/party.ts';
 
 const WHO = ['operator', 'alice', 'bob', 'carol'] as const;
@@ -42,7 +43,8 @@ class Homes {
     return ran;
   }
   async said(who: Who, argv: readonly string[], stdin = ''): Promise<string> {
-    const { code, stdout, stderr } = await this.run(who, argv, stdin);
+    const { code, stdout, stderr } = await warm(argv, { stdin, env: this.env(who), cwd: this.dir });
+    this.printed += stdout + stderr;
     if (code !== 0) throw new Error(`${who}: ${argv.join(' ')} ended with ${code}: ${stderr}`);
     return stdout;
   }
@@ -165,10 +167,10 @@ describe('killed at a labelled point', () => {
         else expect([label.startsWith('share-'), killed.code]).toEqual([true, 0]);
         const expected = told![at++]!;
         if (killed.stdout !== '') expect(killed.stdout).toBe(expected);
-        const text = await homes.said(who, argv, stdin);
-        expect(text, `${argv[0]} of ${who}, killed at ${label}`).toBe(expected);
+        const { code, stdout, stderr } = await homes.run(who, argv, stdin);
+        expect([code, stdout], `${argv[0]} of ${who}, killed at ${label}: ${stderr}`).toEqual([0, expected]);
         expect(homes.shares(), `${argv[0]} of ${who}, killed at ${label}`).toEqual(homes.claimed());
-        return text;
+        return stdout;
       });
       expect([at, kills >= (label.startsWith('share-') ? 3 : 11)]).toEqual([11, true]);
       expect([homes.shares().length, homes.shares('alice'), homes.shares('bob')]).toEqual([1, [], []]);

@@ -177,7 +177,7 @@ export class Market {
   codes = (): string[] => this.log.map(({ code }) => code).filter((code) => code !== 'info');
 }
 
-export async function until(holds: () => boolean | Promise<boolean>, what: string, ms = 30_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: string, ms = 120_000): Promise<void> {
   for (const end = performance.now() + ms; !(await holds());) {
     if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
     await new Promise((done) => setTimeout(done, 20));

@@ -1,5 +1,5 @@
 /**
- * The homes around a running mint as their owners have them: directories, each step a process of the built program, the
+ * The homes around a running mint as their owners have them: directories, each step a command line of the built program, the
  * operator's home served by a process of its own that can be killed. In process: `mint-home.ts`.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { BIN, cleanEnv, freshDir, spillway } from '../cli/run.ts';
+import { warm } from './host.ts';
 import { until } from './mint-home.ts';
 
 export type Who = 'mint' | 'user' | 'merchant';
@@ -42,13 +43,15 @@ export class Shop {
   path = (name: string): string => join(this.dir, name);
 
   async run(who: Who, argv: readonly string[], stdin = '', env: Record<string, string> = {}) {
+    return spillway(argv, { stdin, env: { ...this.#env(who), ...env }, cwd: this.dir });
+  }
+  #env(who: Who): Record<string, string> {
     const mint = this.url === '' ? {} : { SPILLWAY_PRIVATE_MINT: this.url };
-    const own = { SPILLWAY_HOME: this.path(who), SPILLWAY_TIP: String(this.tip), ...mint };
-    return spillway(argv, { stdin, env: { ...own, ...env }, cwd: this.dir });
+    return { SPILLWAY_HOME: this.path(who), SPILLWAY_TIP: String(this.tip), ...mint };
   }
   /** A run that succeeds. */
   async said(who: Who, argv: readonly string[], stdin = ''): Promise<string> {
-    const { code, stdout, stderr } = await this.run(who, argv, stdin);
+    const { code, stdout, stderr } = await warm(argv, { stdin, env: this.#env(who), cwd: this.dir });
     if (code !== 0) throw new Error(`${who}: ${argv.join(' ')} ended with ${code}: ${stderr}`);
     return stdout;
   }
@@ -67,7 +70,7 @@ export class Shop {
     });
     ({ http: this.http, cdk: this.cdk } = JSON.parse(first));
   }
-  proved = (): Promise<void> => until(() => this.log.includes("is this home's"), 'the proof of the mint', 20_000);
+  proved = (): Promise<void> => until(() => this.log.includes("is this home's"), 'the proof of the mint');
   /** Resolves once it has ended. */
   async gone(): Promise<void> {
     const child = this.#server;
@@ -162,7 +165,7 @@ export class Shop {
   }
   /** Waits until the mint counts so much. */
   arrived = (quote: string, paid: number): Promise<void> =>
-    until(async () => (await this.figures(quote))['amount_paid'] === paid, `${paid} sat on ${quote}`, 15_000);
+    until(async () => (await this.figures(quote))['amount_paid'] === paid, `${paid} sat on ${quote}`);
 
   /** Copies a directory away, to be put back as an older copy. */
   copy(name: string): () => void {

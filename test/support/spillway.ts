@@ -1,6 +1,6 @@
 /**
- * Parties as users have them: homes on disk, each step a process of the built program (`dist/`), the message handed round
- * as bytes. Played in process, without a chain of their own: `party.ts` beside this file.
+ * Parties as users have them: homes on disk, each step a command line of the built program (`dist/`), the message handed
+ * round as bytes. `run` starts a process; `warm`, `said` and stories run in the process of `host.ts`. Played in process, without a chain of their own: `party.ts` beside this file.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { openNonce } from '../../src/lib/home/nonce-box.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { spillway, type Ran } from '../cli/run.ts';
+import { warm } from './host.ts';
 
 export type Who = 'payee' | 'payer';
 export const WHO: readonly Who[] = ['payee', 'payer'];
@@ -52,8 +53,7 @@ export class World {
 
   static async make(options: WorldOptions = {}): Promise<World> {
     const world = new World(options);
-    const made = await Promise.all(WHO.map((who) => world.run(who, ['init', '--network', 'regtest'])));
-    for (const { code, stderr } of made) if (code !== 0) throw new Error(stderr);
+    for (const who of WHO) await world.said(who, ['init', '--network', 'regtest']);
     return world;
   }
 
@@ -82,9 +82,16 @@ export class World {
     return ran;
   }
 
+  /** Runs a command line in the process that all such runs share. */
+  async warm(who: Who, argv: readonly string[], stdin: string | Uint8Array = ''): Promise<Ran> {
+    const ran = await warm(argv, { stdin, env: this.env(who), cwd: this.dir });
+    this.printed.push(ran.stdout, ran.stderr);
+    return ran;
+  }
+
   /** A run that succeeds; what it printed. */
   async said(who: Who, argv: readonly string[], stdin = '', exit = 0): Promise<string> {
-    const { code, stdout, stderr } = await this.run(who, argv, stdin);
+    const { code, stdout, stderr } = await this.warm(who, argv, stdin);
     if (code !== exit) throw new Error(`${who}: ${argv.join(' ')} ended with ${code}: ${stderr}`);
     return stdout;
   }
