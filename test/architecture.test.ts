@@ -33,6 +33,7 @@ const FAMILIES = [
   'htlc',
   'onion',
   'assets',
+  'channel',
   'sketch',
   'gossip',
   'flow',
@@ -41,7 +42,11 @@ const FAMILIES = [
 ];
 const FLOORS = [GROUND, WIRE, FAMILIES, ['home', 'chain', 'cashu'], ['cli', 'serve'], ['commands'], ['program']];
 /** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
-const BUILDS_ON: Readonly<Record<string, readonly string[]>> = { credit: ['ecash'], mint: ['credit', 'ecash'] };
+const BUILDS_ON: Readonly<Record<string, readonly string[]>> = {
+  credit: ['ecash'],
+  mint: ['credit', 'ecash'],
+  channel: ['htlc'],
+};
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
 const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));
 const isPure = (file: string): boolean => [...GROUND, ...WIRE, ...FAMILIES].includes(roomOf(file));
