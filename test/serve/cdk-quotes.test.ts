@@ -748,7 +748,13 @@ describe('a mint or a home put back from an older copy', () => {
       await market.user.run(ecashQuote, { on: bound.message });
       await market.arrived(id, 2_100);
       expect(await sums(contract)).toEqual([2_100n, 0n]);
-      const { token } = await mintEcash({ home: market.user.home, contract, isNamed, print: async () => {}, point: () => {} });
+      const { token } = await mintEcash({
+        home: market.user.home,
+        contract,
+        isNamed,
+        print: async () => {},
+        point: () => {},
+      });
       expect(token).toMatch(/^cashuB/);
     },
   );
