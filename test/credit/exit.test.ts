@@ -145,7 +145,7 @@ describe('verdicts', () => {
     const both = await parties();
     const contract = await opened(both);
     await payMessages(both, contract, 50_000n);
-    const settled = { by: 'close', txid: '00'.repeat(32) } as const;
+    const settled = { by: 'close', txid: '00'.repeat(32), paysSat: 50_000n } as const;
     for (const c of [await payeeOf(both, contract), await payerOf(both, contract)]) {
       const done = settledAs(c, settled) as typeof c;
       expect(verdictOf(done, { tip: 9_999, ...none })).toBe('done');

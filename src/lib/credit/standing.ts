@@ -64,11 +64,9 @@ function wayOf(c: FundedCredit, { txid, hex }: SpentBy) {
 
 function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
   const paidSat = c.role === 'payee' ? paidOf(c) : 0n;
-  // A record of 0.1.0 knew by what it was settled: its own exit, a close, a rollover, or nothing for it.
-  const paysHome = paysSat ?? (by === 'refund' ? 0n : paidSat);
-  const lostSat = shortOf({ role: c.role, paidSat }, paysHome);
+  const lostSat = shortOf({ role: c.role, paidSat }, paysSat);
   // A payer may close for more than the payee has finished: what it signed last, and whose message was lost.
-  const settledSat = c.role === 'payee' && by === 'close' ? paysHome : paidSat - lostSat;
+  const settledSat = c.role === 'payee' && by === 'close' ? paysSat : paidSat - lostSat;
   return { is: lostSat > 0n ? 'lost' : 'settled', by, settledSat, lostSat };
 }
 
