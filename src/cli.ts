@@ -11,6 +11,7 @@ import { Refusal } from './lib/protocol/refusal.ts';
 
 /** `require` is the bundler's word for "evaluate here". */
 const MODULES: Record<string, () => { default: Command.Class }> = {
+  adaptor: () => require('./commands/adaptor.ts'),
   address: () => require('./commands/address.ts'),
   backup: () => require('./commands/backup.ts'),
   broadcast: () => require('./commands/broadcast.ts'),

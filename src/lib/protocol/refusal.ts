@@ -183,6 +183,7 @@ export const ERRORS = {
   'csv-version': [76, 'a relative lock in a transaction of version 1, where it does not count'],
   'secret-mismatch': [76, 'a per-commitment secret that is not of its chain, point or number'],
   'htlc-signatures': [76, 'another number of HTLC signatures than the commitment has HTLC outputs'],
+  'adaptor-invalid': [76, 'a pre-signature that does not verify, or is for another point, message or key'],
   // 77: own policy, or not safe here
   'htlc-limit': [77, 'more HTLCs than a commitment of this format holds'],
   'store-foreign': [77, "the store is another home's or cluster's, a standby, or does not let this home in"],
