@@ -39,7 +39,17 @@ const FAMILIES = [
   'cost',
   'sim',
 ];
-const FLOORS = [GROUND, WIRE, FAMILIES, ['home', 'chain', 'cashu'], ['cli', 'serve'], ['commands'], ['program']];
+/** `lib` is `families.ts`, the one list. */
+const FLOORS = [
+  GROUND,
+  WIRE,
+  FAMILIES,
+  ['home', 'chain', 'cashu'],
+  ['lib'],
+  ['cli', 'serve'],
+  ['commands'],
+  ['program'],
+];
 /** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
 const BUILDS_ON: Readonly<Record<string, readonly string[]>> = { credit: ['ecash'], mint: ['credit', 'ecash'] };
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
