@@ -199,3 +199,14 @@ export { buildIssue, buildTransfer } from './lib/assets/openassets/build.ts';
 export { decodeMarker, OpenAssets } from './lib/assets/openassets/decode.ts';
 export { Parents } from './lib/assets/trace.ts';
 export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';
+
+// ── sketches of sets (PinSketch) ─────────────────────────────────────────────────────────────────────────────────────
+export {
+  capacityOf,
+  decodeSketch,
+  makeSketch,
+  mergeSketches,
+  readSketch,
+  sketchBytes,
+  type Sketch,
+} from './lib/sketch/sketch.ts';

@@ -25,7 +25,20 @@ const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.
 const GROUND = ['bitcoin', 'signing', 'protocol'];
 /** Messages of Lightning, as several families write them: between the ground and the families. */
 const WIRE = ['wire'];
-const FAMILIES = ['credit', 'ecash', 'mint', 'statechain', 'htlc', 'onion', 'assets'];
+const FAMILIES = [
+  'credit',
+  'ecash',
+  'mint',
+  'statechain',
+  'htlc',
+  'onion',
+  'assets',
+  'sketch',
+  'gossip',
+  'flow',
+  'cost',
+  'sim',
+];
 const FLOORS = [GROUND, WIRE, FAMILIES, ['home', 'chain', 'cashu'], ['cli', 'serve'], ['commands'], ['program']];
 /** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
 const BUILDS_ON: Readonly<Record<string, readonly string[]>> = { credit: ['ecash'], mint: ['credit', 'ecash'] };

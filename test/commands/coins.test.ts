@@ -157,3 +157,32 @@ describe('coins', () => {
     expect(ran.stderr).not.toContain('hunter2');
   });
 });
+
+describe('coins --pretend', () => {
+  const pretend = (dir: string, sat: string) => spillway(['coins', '--home', dir, '--pretend', sat]);
+
+  it('makes a coin without a node that opens a contract, another one at each run', async () => {
+    const dir = freshDir();
+    const [mint, user] = [join(dir, 'mint'), join(dir, 'user')];
+    for (const made of [mint, user]) await spillway(['init', '--home', made, '--network', 'regtest']);
+    const first = await pretend(user, '1300000');
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    const [coin] = JSON.parse(first.stdout);
+    expect(coin).toMatchObject({ vout: 0, amount: 0.013, spendable: true, address: expect.stringMatching(/^bcrt1p/) });
+    expect(JSON.parse((await pretend(user, '1300000')).stdout)[0].txid).not.toBe(coin.txid);
+
+    const file = join(dir, 'coins.json');
+    writeFileSync(file, first.stdout);
+    const offered = await spillway(['open-credit', '--home', mint, '--as', 'payee', '--tip', '1000']);
+    const open = ['--amount', '1200000', '--expires', '+4320', '--utxo', file, '--tip', '1000'];
+    const proposed = await spillway(['open-credit', '--home', user, ...open], { stdin: offered.stdout });
+    expect(proposed.code, proposed.stderr).toBe(0);
+  });
+  it('pretends nothing where coins have a price', async () => {
+    expect(await pretend(home, '1300000')).toMatchObject({
+      code: 65,
+      stdout: '',
+      stderr: expect.stringContaining('error[wrong-network]: a home on mainnet found, a pretended coin is for regtest'),
+    });
+  });
+});

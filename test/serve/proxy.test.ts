@@ -1,4 +1,4 @@
-/** A server behind nginx and Caddy, as the README sets them up: what they pass, what they do not, and what their restart costs. */
+/** A server behind nginx and Caddy, as their guide sets them up: what they pass, what they do not, and what their restart costs. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * nginx and Caddy as the README sets them up: the configurations of `fixtures/proxy`, with another port, another server behind
+ * nginx and Caddy as their guide sets them up: the configurations of `fixtures/proxy`, with another port, another server behind
  * and a certificate of our own. Not here: what they pass.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
@@ -184,7 +184,7 @@ export class Proxy {
   }
 }
 
-/** A configuration of the README with something else in each of these places. */
+/** A configuration of the guide with something else in each of these places. */
 function changed(name: string, places: readonly (readonly [string, string])[]): string {
   let text = readFileSync(join(ROOT, 'fixtures/proxy', name), 'utf8');
   for (const [from, to] of places) {

@@ -18,6 +18,13 @@ export const batchFlag = Flags.boolean({ summary: 'Read and write one document a
 
 /** The key of this node, for commands that decrypt. */
 export const keyFlags = secretFlags('key', "The node's secret key");
+/** Bytes of one document at most, where documents are large. */
+export const maxInputFlag = Flags.integer({
+  summary: 'Bytes of input at most',
+  helpValue: 'BYTES',
+  min: 1,
+  default: 256_000_000,
+});
 export const secretsFlag = Flags.boolean({ summary: 'Also print shared secrets' });
 
 /** Bytes in hex, for what is no secret. */
@@ -69,6 +76,10 @@ export async function runStateless(
   const each = async (line: string) => ({ text: await one(raw?.(line.trim()) ?? parseJson(line)), exit: 0 });
   await answerLines(await openInput(file), each, limit);
 }
+
+/** A second document of a run, from a file. Its unknown fields are not told. @throws Refusal as `runStateless` */
+export const readDocument = async (file: string | undefined, limit = MESSAGE_LIMIT): Promise<Fields> =>
+  new Fields(await document(file, undefined, limit));
 
 /** @throws Refusal `malformed`, `malformed-json` */
 async function document(file: string | undefined, raw: Run['raw'], limit: number): Promise<Json> {

@@ -3,11 +3,13 @@
  * Not here: keys (`home/keys.ts`), how far the chain is searched (`wallet-scan.ts`), choosing coins (`bitcoin/coins.ts`).
  */
 import { pubSchnorr } from '@scure/btc-signer/utils.js';
-import { bytesToHex } from '../bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { isMature } from '../bitcoin/coin-checks.ts';
 import { listedCoin, type ListedCoin } from '../bitcoin/coins.ts';
 import { withChecksum } from '../bitcoin/descriptor.ts';
+import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
 import type { Rpc } from '../chain/rpc.ts';
 import { factSource } from '../chain/source.ts';
 import { plainCommit } from '../home/change.ts';
@@ -16,6 +18,8 @@ import { untilWon } from '../home/race.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { HomeKeys } from '../home/keys.ts';
 import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { taggedHash } from '../signing/curve.ts';
 import { gapOf, scanWallet, type Scanned } from './wallet-scan.ts';
 
 /** A receiving address that no run was given before. @throws Refusal `concurrent` */
@@ -63,12 +67,37 @@ export async function ownCoins(
     const outpoint = outpoints[i]!;
     const seen = facts.coins === 'not-checked' ? undefined : facts.coins?.get(outpoint);
     if (!seen || seen === 'missing' || !isMature(coin) || reserved.has(outpoint)) return [];
-    const desc = descriptor(keys, coin.path);
-    const { confirmations } = seen;
-    return [{ ...listedCoin(coin, confirmations, home.network), desc, spendable: true, solvable: true, safe: true }];
+    return [ownCoin(coin, seen.confirmations, home.network, keys)];
   });
   return { coins: coins.sort((a, b) => b.confirmations - a.confirmations), reserved: reserved.size, cutAt };
 }
+
+/**
+ * Makes a coin of `sat` satoshis that exists on no chain, at a fresh address of the home, for trying things out.
+ * @throws Refusal `wrong-network` off regtest, `concurrent`
+ */
+export async function pretendCoin(home: Home, sat: bigint): Promise<OwnCoin> {
+  if (home.network !== 'regtest')
+    throw new Refusal('wrong-network', `a home on ${home.network} found, a pretended coin is for regtest only`);
+  const at = await freshAddress(home);
+  const keys = await home.keys();
+  const { script } = await keys.address(at);
+  const txid = bytesToHex(taggedHash('spillway/pretended', hexToBytes(script)));
+  return ownCoin({ txid, vout: 0, sat, script, path: at }, 1, home.network, keys);
+}
+
+const ownCoin = (
+  coin: Spent & { path: WalletPath },
+  confirmations: number,
+  network: Network,
+  keys: HomeKeys,
+): OwnCoin => ({
+  ...listedCoin(coin, confirmations, network),
+  desc: descriptor(keys, coin.path),
+  spendable: true,
+  solvable: true,
+  safe: true,
+});
 
 /** The coin's descriptor with its own key alone, so that a list of coins shows nothing of the other ones. */
 function descriptor(keys: HomeKeys, at: WalletPath): string {

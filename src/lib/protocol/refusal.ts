@@ -42,6 +42,7 @@ export const ERRORS = {
   'onion-no-hmac': [65, 'fewer than 32 bytes behind a hop payload, where the next HMAC belongs'],
   'onion-overflow': [65, 'the payloads of the hops do not fit into the packet'],
   'error-size': [65, 'an error onion or attribution data of a size that none has'],
+  'element-range': [65, 'an element of a set that is 0, or wider than the sketch takes'],
   'wrong-content-type': [65, 'a request whose body is not declared as application/json'],
   'wrong-method': [65, 'a request of another method than this path has'],
   'malformed-token': [65, 'not a Cashu token, with the reason'],

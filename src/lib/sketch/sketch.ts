@@ -1,0 +1,117 @@
+/**
+ * PinSketch: a set of b-bit numbers as a few sums, from which the difference of two sets can be read.
+ *
+ * A sketch of capacity c is the sums of e, e³, … e^(2c−1) over the elements e in GF(2^b), b bits each, as one
+ * little-endian string of bits, padded to bytes. Format and parameters are those of minisketch
+ * (https://github.com/bitcoin-core/minisketch). Not here: which elements stand for what (`gossip/reconcile.ts`).
+ */
+import type { Limits } from '../protocol/limit.ts';
+import { allows } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { decodeSyndromes } from './decode.ts';
+import { Field } from './field.ts';
+
+export const SKETCH_LIMITS = {
+  capacity: { unit: 'items', least: 1, most: 65_536 },
+  element: { unit: 'number', least: 1n, most: (bits: number) => (1n << BigInt(bits)) - 1n },
+  falsePositive: { unit: 'number', least: 0, most: 256 },
+} satisfies Limits;
+
+/** The sums of odd powers, from e^(2·from + 1) on. */
+export interface Sketch {
+  bits: number;
+  syndromes: Uint32Array;
+}
+export const capacityOf = ({ syndromes }: Sketch): number => syndromes.length / 2;
+
+/**
+ * Sketches a set. An element that comes twice cancels itself.
+ * @param elements numbers from 1 to 2^bits − 1
+ * @param from how many syndromes are left out at the start: those that another sketch has already
+ * @throws Refusal `element-range`
+ */
+export function makeSketch(elements: Iterable<bigint>, bits: number, capacity: number, from = 0): Sketch {
+  const field = new Field(bits);
+  const syndromes = new Uint32Array(2 * (capacity - from));
+  const bounds = { least: SKETCH_LIMITS.element.least, most: SKETCH_LIMITS.element.most(bits) };
+  for (const element of elements) {
+    if (!allows(bounds, element))
+      throw new Refusal('element-range', `${element} found, a number from 1 to 2^${bits} − 1 expected`);
+    const first = Field.row([element]);
+    const square = new Uint32Array(2);
+    field.square(square, 0, first, 0);
+    for (let skipped = from, factor = square.slice(); skipped > 0; skipped = Math.floor(skipped / 2)) {
+      if (skipped % 2 === 1) first.set(field.times(first, factor));
+      field.square(factor, 0, factor, 0);
+    }
+    field.load(square, 0, capacity - from);
+    field.addSeries(syndromes, first, capacity - from);
+  }
+  return { bits, syndromes };
+}
+
+/** The sketch of the difference of two sets, of the smaller capacity. Both have one number of bits. */
+export function mergeSketches(a: Sketch, b: Sketch): Sketch {
+  const length = Math.min(a.syndromes.length, b.syndromes.length);
+  return { bits: a.bits, syndromes: a.syndromes.slice(0, length).map((word, i) => word ^ b.syndromes[i]!) };
+}
+
+/** Appends syndromes that were made with `from` equal to the capacity of the first. */
+export const appendSketch = (a: Sketch, b: Sketch): Sketch => ({
+  bits: a.bits,
+  syndromes: Uint32Array.of(...a.syndromes, ...b.syndromes),
+});
+
+/**
+ * Decodes a sketch.
+ * @param falsePositiveBits a set is taken only where a random sketch would pass with at most 2^−f chance
+ * @returns the elements in rising order, or undefined where the set is larger than what counts, or there is none
+ */
+export function decodeSketch(sketch: Sketch, falsePositiveBits = 0, most = Infinity): bigint[] | undefined {
+  const counted = maxElements(sketch.bits, capacityOf(sketch), falsePositiveBits);
+  return decodeSyndromes(new Field(sketch.bits), sketch.syndromes, Math.min(most, counted));
+}
+
+/** The largest d with b·c − log2 of the number of sets up to d elements at least f; 0 where there is none. */
+export function maxElements(bits: number, capacity: number, falsePositiveBits: number): number {
+  if (falsePositiveBits === 0) return capacity;
+  if (bits * capacity < falsePositiveBits) return 0;
+  const bound = 1n << BigInt(bits * capacity - falsePositiveBits);
+  const all = (1n << BigInt(bits)) - 1n;
+  let choices = 1n;
+  let sets = 1n;
+  for (let d = 1; d <= capacity; d++) {
+    choices = (choices * (all - BigInt(d) + 1n)) / BigInt(d);
+    sets += choices;
+    if (sets > bound) return d - 1;
+  }
+  return capacity;
+}
+
+/** Bytes of a sketch, or of an extension. */
+export function sketchBytes({ bits, syndromes }: Sketch): Uint8Array {
+  const count = syndromes.length / 2;
+  const bytes = new Uint8Array(Math.ceil((bits * count) / 8));
+  for (let i = 0, at = 0; i < count; i++)
+    for (let bit = 0; bit < bits; bit++, at++)
+      if ((syndromes[2 * i + (bit >> 5)]! >>> (bit & 31)) & 1) bytes[at >> 3]! |= 1 << (at & 7);
+  return bytes;
+}
+
+/**
+ * Reads a sketch of a known capacity.
+ * @throws Refusal `malformed-message` for another number of bytes, or bits set in the padding
+ */
+export function readSketch(bytes: Uint8Array, bits: number, capacity: number): Sketch {
+  const size = Math.ceil((bits * capacity) / 8);
+  if (bytes.length !== size)
+    throw new Refusal('malformed-message', `sketch: ${bytes.length} bytes found, ${size} expected`);
+  const syndromes = new Uint32Array(2 * capacity);
+  for (let at = 0; at < 8 * size; at++) {
+    if (!((bytes[at >> 3]! >>> (at & 7)) & 1)) continue;
+    const [i, bit] = [Math.floor(at / bits), at % bits];
+    if (i >= capacity) throw new Refusal('malformed-message', 'sketch: bits found behind its end');
+    syndromes[2 * i + (bit >> 5)]! |= 1 << (bit & 31);
+  }
+  return { bits, syndromes };
+}
