@@ -135,6 +135,21 @@ export { withdrawStatechain } from './lib/statechain/withdraw.ts';
 /** `backup`, `withdraw`: each transaction as a function of terms and state. */
 export * as statechainTransactions from './lib/statechain/transactions.ts';
 
+// ── Lightning channels: commitments and HTLC transactions as BOLT3 has them, the shachain, documents ──────────────────
+export {
+  buildCommitment,
+  secondStages,
+  type Channel as LightningChannel,
+  type Commitment,
+  type State,
+} from './lib/channel/commitment.ts';
+export { channelView, keysView, readChannel, type Keys } from './lib/channel/document.ts';
+export { inspectTransaction } from './lib/channel/inspect.ts';
+export { commitmentKeys, deriveKey, deriveSecret, revocationKey, revocationSecret } from './lib/channel/keys.ts';
+export { matchCommitment } from './lib/channel/match.ts';
+export { delayedLock, htlcLock, remoteLock, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
+export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/channel/secrets.ts';
+export { signWay, stackOf } from './lib/channel/sign.ts';
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
 export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
 export { readFields, writeFields } from './lib/wire/fields.ts';
@@ -184,7 +199,8 @@ export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './li
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
 export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
 export { spend, type Spend } from './lib/htlc/spend.ts';
-export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
+export { htlcSwap } from './lib/htlc/swap.ts';
+export type { SwapInput, SwapMessage } from './lib/htlc/swap-messages.ts';
 export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
 export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
 
