@@ -6,14 +6,16 @@
  */
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { outpointText, parseOutpoint, type Gone } from '../bitcoin/outpoint.ts';
+import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
 import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
-import type { FactSource, SpentBy } from '../protocol/ports.ts';
+import type { FactSource } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { minedSince } from './mined.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
-import { spendOf } from './spends.ts';
+import { recentBlocks } from './recent.ts';
+import { spendersIn } from './spenders.ts';
+import { spendOf, type Blocks } from './spends.ts';
 
 /** Satoshis for 1000 vB, where no node says anything. */
 export const DEFAULT_FEERATE = 2000;
@@ -27,8 +29,8 @@ export const CHAIN_LIMITS = {
   /** Of an estimate. Less is raised to the least: a node may relay less than the transactions of contracts pay at least. */
   estimate: { unit: 'sat/kvB', least: MIN_FEERATE, most: MAX_FEERATE },
 } satisfies Limits;
-/** Calls at once: Bitcoin Core queues 64 by default and refuses the rest. */
-const PARALLEL = 8;
+/** Coins that are asked for at once, in one request. */
+const AT_ONCE = 200;
 
 const NETWORK_OF: Readonly<Record<string, Network>> = {
   main: 'mainnet',
@@ -134,20 +136,23 @@ export function factSource({
       }
       return { facts, checks };
     },
-    ...(rpc && { spends: (gone) => spendsOf(rpc, gone), mined: (since) => minedSince(rpc, since) }),
+    ...(rpc && { spends: spendsIn(rpc), mined: (since) => minedSince(rpc, since) }),
   };
 }
 
-/** Blocks are not read for it: what only they tell is left out. */
-async function spendsOf(node: Rpc, gone: readonly Gone[]): Promise<ReadonlyMap<string, SpentBy>> {
-  const found = new Map<string, SpentBy>();
-  for (const { outpoint, ways } of gone) {
-    const { spend } = await spendOf(node, outpoint, ways, {});
-    if (spend) found.set(outpointText(outpoint), spend);
-  }
-  return found;
+/** What only blocks tell is left out unless they are to be read. */
+function spendsIn(node: Rpc): NonNullable<FactSource['spends']> {
+  const recent = recentBlocks(node);
+  const read = { none: {}, ways: { recent }, any: { recent, spenders: spendersIn(node) } } satisfies Record<
+    string,
+    Blocks
+  >;
+  return (gone, blocks = 'none') =>
+    ofMany(node, gone, async (together, { outpoint, ways }) => {
+      const { spend } = await spendOf(together, outpoint, ways, read[blocks]);
+      return spend ? [outpointText(outpoint), spend] : undefined;
+    });
 }
-
 /** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */
 const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
@@ -186,24 +191,30 @@ async function refuseStale(
     );
 }
 
-async function coinsOf(node: Rpc, outpoints: readonly string[]): Promise<ReadonlyMap<string, Coin | 'missing'>> {
-  const found = new Map<string, Coin | 'missing'>();
-  for (let from = 0; from < outpoints.length; from += PARALLEL)
-    await Promise.all(
-      outpoints.slice(from, from + PARALLEL).map(async (text) => {
-        const outpoint = parseOutpoint(text);
-        if (!outpoint) throw new Refusal('bug', `${text} is no outpoint`);
-        found.set(text, (await node.txOut(outpoint)) ?? 'missing');
-      }),
-    );
-  return found;
-}
-
-async function knownOf(node: Rpc, txids: readonly string[]): Promise<ReadonlyMap<string, boolean>> {
-  const found = new Map<string, boolean>();
-  for (const txid of txids) {
-    if ((await node.transaction(txid)) !== undefined) found.set(txid, true);
-    else if (await node.hasIndex()) found.set(txid, false);
+/** Asks for a piece of many at a time, in one request each. */
+async function ofMany<T, R>(
+  node: Rpc,
+  all: readonly T[],
+  ask: (together: Rpc, one: T) => Promise<readonly [string, R] | undefined>,
+): Promise<ReadonlyMap<string, R>> {
+  const together = node.together();
+  const found = new Map<string, R>();
+  for (let from = 0; from < all.length; from += AT_ONCE) {
+    const answers = await Promise.all(all.slice(from, from + AT_ONCE).map((one) => ask(together, one)));
+    for (const answer of answers) if (answer) found.set(...answer);
   }
   return found;
 }
+
+const coinsOf = (node: Rpc, outpoints: readonly string[]): Promise<ReadonlyMap<string, Coin | 'missing'>> =>
+  ofMany(node, outpoints, async (together, text) => {
+    const outpoint = parseOutpoint(text);
+    if (!outpoint) throw new Refusal('bug', `${text} is no outpoint`);
+    return [text, (await together.txOut(outpoint)) ?? 'missing'];
+  });
+
+const knownOf = (node: Rpc, txids: readonly string[]): Promise<ReadonlyMap<string, boolean>> =>
+  ofMany(node, txids, async (together, txid) => {
+    if ((await together.transaction(txid)) !== undefined) return [txid, true];
+    return (await together.hasIndex()) ? [txid, false] : undefined;
+  });
