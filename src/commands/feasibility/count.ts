@@ -12,7 +12,10 @@ export default class FeasibilityCount extends BaseCommand {
   static override summary =
     'A small network counted out: the distributions that it can hold, the payments that it cannot make';
   static override description = `Reads a network as feasibility wealth does. Counts every way to share its capacity, those that its channels can hold, and over all of those the payments of each amount that cannot be made: all, and those of payers who own the amount. Up to ten million distributions.`;
-  static override examples = ['spillway feasibility count --amount 1 --amount 5 < network.json | jq .payments'];
+  static override examples = [
+    'Which payments fail?\nspillway feasibility count --amount 1 --amount 5 < network.json | jq -c ".payments[]"',
+    'Between two members\nspillway feasibility count --payer a --payee c --amount 5 < network.json | jq .payments',
+  ];
   static override args = { file: arg({ description: 'The network (default: stdin)' }) };
   static override flags = {
     amount: amountFlag({ summary: 'An amount to be paid', multiple: true, multipleNonGreedy: true, default: [1] }),

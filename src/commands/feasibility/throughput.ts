@@ -10,7 +10,8 @@ export default class FeasibilityThroughput extends BaseCommand {
     'Payments a second that a network delivers, where those that it cannot make go to the chain';
   static override description = `A payment that no balance of the channels can make needs a transaction. With TPS transactions a second for them, BATCH payments repaired by each, and INFEASIBLE of PAYMENTS that could not be made, a network delivers BATCH · TPS · PAYMENTS / INFEASIBLE a second; the interval is that of the share (Wilson, 95 percent). Papers differ in the transactions a second that they assume, so it has no default.`;
   static override examples = [
-    'spillway feasibility throughput --tps 14 --infeasible 3 --payments 10000 --target 47000',
+    'What does one failure in ten thousand allow?\nspillway feasibility throughput --tps 14 --infeasible 1 --payments 10000',
+    'What does a target need?\nspillway feasibility throughput --tps 14 --infeasible 3 --payments 10000 --target 47000 | jq -r .needs_percent',
   ];
   static override flags = {
     tps: Flags.integer({ summary: 'Transactions a second on the chain', required: true, min: 1, max: 1_000_000 }),

@@ -11,6 +11,7 @@ export default class FeasibilityWealth extends BaseCommand {
   static override description = `Reads {channels: [{id?, members: [a, b, …], capacity_sat, reserve_sat?, credit_sat?}], wealth_sat: {a: n, …}}, or any dump that gossip graph reads with --wealth. A channel may have more than two members; reserve and credit are a number, or an object by member. Yes comes with one way to balance the channels. No comes with a certificate: a set whose members would own less than the channels inside it hold. Exact, in whole satoshis.`;
   static override examples = [
     'Two channels of three people\necho \'{"channels":[{"members":["a","b"],"capacity_sat":10},{"members":["b","c"],"capacity_sat":11}],"wealth_sat":{"a":15,"b":4,"c":2}}\' | spillway feasibility wealth',
+    'Which set would own too little?\nspillway feasibility wealth --wealth wishes.json network.json | jq -c .certificate',
   ];
   static override args = { file: arg({ description: 'The network (default: stdin)' }) };
   static override flags = { wealth: wealthFlag, 'max-input': maxInputFlag };

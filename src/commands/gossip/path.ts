@@ -20,6 +20,7 @@ export default class GossipPath extends BaseCommand {
   static override description = `Reads any dump that gossip graph reads. A hop weighs its fee, and its delay at 15 millionths of a thousandth of the amount a block, as lnd counts it. Where there is no route, found is false, and the certificate names who can reach the payee: no channel from anybody else into that set carries the amount.`;
   static override examples = [
     'From a graph to a packet\nspillway gossip path --payer $ME --payee $SHOP --amount-msat 100000 --height 930000 < graph.json | spillway onion-route | spillway onion-build',
+    'What would it cost?\nspillway gossip path --payer $ME --payee $SHOP --amount-msat 100000 --height 930000 graph.json | spillway onion-route | jq .fees_msat',
   ];
   static override args = { file: arg({ description: 'The graph, or another dump (default: stdin)' }) };
   static override flags = {
