@@ -33,6 +33,7 @@ const FAMILIES = [
   'htlc',
   'onion',
   'assets',
+  'names',
   'offer',
   'sketch',
   'gossip',

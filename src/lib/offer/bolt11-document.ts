@@ -15,7 +15,7 @@ import { refuseFirst } from './message.ts';
 const DEFAULTS = { expiry: 3600n, delta: 18n };
 
 /** Until when an invoice is good. */
-export const INVOICE_LIMITS = {
+export const BOLT11_TIME_LIMITS = {
   until: { unit: 'Unix seconds', most: (expiresAt: bigint) => expiresAt },
 } satisfies Limits;
 
@@ -70,7 +70,7 @@ export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenien
   const fields = fieldsOf(invoice);
   refuseFirst(checkBolt11(invoice, fields, lenient));
   const until = expiresAt(invoice, fields);
-  if (!allows({ most: INVOICE_LIMITS.until.most(until) }, at))
+  if (!allows({ most: BOLT11_TIME_LIMITS.until.most(until) }, at))
     throw new Refusal('invoice-expired', `over since ${until}`);
   if (amountMsat !== undefined && invoice.amountMsat !== undefined && invoice.amountMsat !== amountMsat)
     throw new Refusal('amount-differs', `${invoice.amountMsat} msat found, ${amountMsat} expected`);
