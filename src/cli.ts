@@ -11,10 +11,15 @@ import { Refusal } from './lib/protocol/refusal.ts';
 
 /** `require` is the bundler's word for "evaluate here". */
 const MODULES: Record<string, () => { default: Command.Class }> = {
+  adaptor: () => require('./commands/adaptor.ts'),
   address: () => require('./commands/address.ts'),
   backup: () => require('./commands/backup.ts'),
   broadcast: () => require('./commands/broadcast.ts'),
   bump: () => require('./commands/bump.ts'),
+  'channel-build': () => require('./commands/channel-build.ts'),
+  'channel-inspect': () => require('./commands/channel-inspect.ts'),
+  'channel-secrets': () => require('./commands/channel-secrets.ts'),
+  'channel-verify': () => require('./commands/channel-verify.ts'),
   'close-credit': () => require('./commands/close-credit.ts'),
   'check-assets': () => require('./commands/check-assets.ts'),
   coins: () => require('./commands/coins.ts'),

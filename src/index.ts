@@ -135,6 +135,21 @@ export { withdrawStatechain } from './lib/statechain/withdraw.ts';
 /** `backup`, `withdraw`: each transaction as a function of terms and state. */
 export * as statechainTransactions from './lib/statechain/transactions.ts';
 
+// ── Lightning channels: commitments and HTLC transactions as BOLT3 has them, the shachain, documents ──────────────────
+export {
+  buildCommitment,
+  secondStages,
+  type Channel as LightningChannel,
+  type Commitment,
+  type State,
+} from './lib/channel/commitment.ts';
+export { channelView, keysView, readChannel, type Keys } from './lib/channel/document.ts';
+export { inspectTransaction } from './lib/channel/inspect.ts';
+export { commitmentKeys, deriveKey, deriveSecret, revocationKey, revocationSecret } from './lib/channel/keys.ts';
+export { matchCommitment } from './lib/channel/match.ts';
+export { delayedLock, htlcLock, remoteLock, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
+export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/channel/secrets.ts';
+export { signWay, stackOf } from './lib/channel/sign.ts';
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
 export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
 export { readFields, writeFields } from './lib/wire/fields.ts';
@@ -179,6 +194,17 @@ export { recurrenceOf, startOf as periodStart, windowOf as periodWindow } from '
 export { readString as readOfferString, writeString as writeOfferString } from './lib/offer/string.ts';
 export { verifyMessage as verifyOffer } from './lib/offer/verify.ts';
 
+// ── Lightning invoices of BOLT11 ──────────────────────────────────────────────────────────────────────────────────────
+export { readBolt11, writeBolt11, type Bolt11 } from './lib/offer/bolt11.ts';
+export { checkBolt11, payeeOf } from './lib/offer/bolt11-check.ts';
+export { bolt11Document, encodeBolt11, verifyBolt11 } from './lib/offer/bolt11-document.ts';
+
+// ── names: DNSSEC proofs checked offline, BIP353; signatures are verified by a function that is handed in ─────────────
+export { checkBinding, makeBinding } from './lib/names/bind.ts';
+export { openProof, parsePersonName, resolveName } from './lib/names/bip353.ts';
+export { verifyProof, type Proof as DnssecProof, type Trust } from './lib/names/dnssec.ts';
+export type { DnsKey, VerifySignature } from './lib/names/keys.ts';
+
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
 export { loadCashu } from './lib/ecash/library.ts';
 export { keysetOf, readMintKeys, type MintKeys } from './lib/ecash/mint-keys.ts';
@@ -210,7 +236,8 @@ export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './li
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
 export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
 export { spend, type Spend } from './lib/htlc/spend.ts';
-export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
+export { htlcSwap } from './lib/htlc/swap.ts';
+export type { SwapInput, SwapMessage } from './lib/htlc/swap-messages.ts';
 export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
 export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
 

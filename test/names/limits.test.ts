@@ -4,9 +4,9 @@ import { base32hexnopad } from '@scure/base';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { verifyDnsSignature as verify } from '../../src/lib/cli/dns-signatures.ts';
 import { BIND_LIMITS, checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
-import { checkProofTime, NAME_LIMITS, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
+import { checkProofTime, PERSON_NAME_LIMITS, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
 import { DNSSEC_LIMITS, verifyProof } from '../../src/lib/names/dnssec.ts';
-import { ALGORITHMS, KEY_LIMITS } from '../../src/lib/names/keys.ts';
+import { ALGORITHMS, DNS_KEY_LIMITS } from '../../src/lib/names/keys.ts';
 import { DNS_LIMITS, nameOf, readRecords, TYPES } from '../../src/lib/names/records.ts';
 import { limits } from '../support/limits.ts';
 import { fill } from '../support/onion.ts';
@@ -21,14 +21,17 @@ describe('records', () => {
     proof: { takes: (n: number) => readRecords(record('a', 16, new Uint8Array(n - 13))), above: 'too-large' },
     label: { takes: (n: number) => nameOf('a'.repeat(n)), below: 'malformed-dns', above: 'malformed-dns' },
     // Labels of 49 bytes with their lengths, the last one as long as is left.
-    name: { takes: (n: number) => nameOf([...Array(4).fill('a'.repeat(49)), 'a'.repeat(n - 202)].join('.')), above: 'malformed-dns' },
+    name: {
+      takes: (n: number) => nameOf([...Array(4).fill('a'.repeat(49)), 'a'.repeat(n - 202)].join('.')),
+      above: 'malformed-dns',
+    },
   });
   const modulus = (bits: number): Uint8Array => {
     const bytes = new Uint8Array(Math.ceil(bits / 8));
     bytes[0] = 1 << ((bits - 1) % 8);
     return bytes;
   };
-  limits(KEY_LIMITS, {
+  limits(DNS_KEY_LIMITS, {
     rsa: {
       takes: (bits: number) => ALGORITHMS.get(8)!(Uint8Array.of(1, 3, ...modulus(bits))) !== undefined,
       below: 'not taken',
@@ -62,17 +65,34 @@ describe('a proof', () => {
     org.signed(`n${n}.example.org`, TYPES.TXT, [txt('bitcoin:')]),
   ];
   const proof = prove();
-  limits(NAME_LIMITS, {
+  limits(PERSON_NAME_LIMITS, {
     aliases: {
       takes: (n: number) =>
-        resolveName(parsePersonName('user@example.org'), { records: Buffer.concat([...chainTo(), ...aliased(n)]) }, TRUST, BigInt(FROM)),
+        resolveName(
+          parsePersonName('user@example.org'),
+          { records: Buffer.concat([...chainTo(), ...aliased(n)]) },
+          TRUST,
+          BigInt(FROM),
+        ),
       above: 'dnssec-invalid',
     },
-    time: { takes: (at: bigint) => checkProofTime(proof, at), figures: [proof], below: 'dnssec-time', above: 'dnssec-time' },
+    time: {
+      takes: (at: bigint) => checkProofTime(proof, at),
+      figures: [proof],
+      below: 'dnssec-time',
+      above: 'dnssec-time',
+    },
   });
   const word = makeBinding('example.org', BigInt(FROM) + 9n, fill(0x41));
-  const bound = Buffer.concat([...chainTo(), org.signed('_bitcoin-node.example.org', TYPES.TXT, [txt(`lightning-node=${pubkey(0x41)}`)])]);
+  const bound = Buffer.concat([
+    ...chainTo(),
+    org.signed('_bitcoin-node.example.org', TYPES.TXT, [txt(`lightning-node=${pubkey(0x41)}`)]),
+  ]);
   limits(BIND_LIMITS, {
-    until: { takes: (at: bigint) => checkBinding(word, { records: bound }, TRUST, at), figures: [word.expiresAt], above: 'offer-expired' },
+    until: {
+      takes: (at: bigint) => checkBinding(word, { records: bound }, TRUST, at),
+      figures: [word.expiresAt],
+      above: 'offer-expired',
+    },
   });
 });

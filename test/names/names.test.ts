@@ -69,7 +69,9 @@ describe('a published name', () => {
     for (const form of [records, message])
       expect(resolveName(parsePersonName(NAMES[0]!), openProof(form), { verify }, AT)).toEqual(resolve(0));
     for (const form of [bytes(published.proofs[0]), message])
-      expect(codeOf(() => resolveName(parsePersonName(NAMES[1]!), openProof(form), { verify }, AT))).toBe('name-unproven');
+      expect(codeOf(() => resolveName(parsePersonName(NAMES[1]!), openProof(form), { verify }, AT))).toBe(
+        'name-unproven',
+      );
     expect(codeOf(() => resolveName(parsePersonName('simple@example.org'), openProof(records), { verify }, AT))).toBe(
       'name-unproven',
     );
@@ -172,8 +174,7 @@ describe('a zone', () => {
             root.signed('example.org', TYPES.DS, [org.ds]),
             other.signed('example.org', TYPES.DNSKEY, [other.key]),
           ]),
-          verify,
-          ANCHOR,
+          { verify, anchors: ANCHOR },
         ),
       ),
     ).toBe('dnssec-invalid');
@@ -249,7 +250,12 @@ describe('a zone', () => {
   const TRUST = { verify, anchors: ANCHOR };
   const target = (text: string) => Buffer.from(name(text), 'latin1');
   const answer = (...more: Buffer[]): any =>
-    resolveName(parsePersonName('user@example.org'), { records: Buffer.concat([...chainTo(), ...more]) }, TRUST, BigInt(FROM));
+    resolveName(
+      parsePersonName('user@example.org'),
+      { records: Buffer.concat([...chainTo(), ...more]) },
+      TRUST,
+      BigInt(FROM),
+    );
   it('is followed along aliases, of a name and of all below one', () => {
     const pay = org.signed('pay.example.org', TYPES.TXT, [uri]);
     expect(answer(org.signed(user, TYPES.CNAME, [target('pay.example.org')]), pay)).toMatchObject({ offer: 'lno1abc' });
@@ -263,7 +269,10 @@ describe('a zone', () => {
     expect(codeOf(() => answer(org.signed(user, TYPES.CNAME, [target('pay.example.org')])))).toBe('name-unproven');
   });
   it('gives one instruction, in ASCII, with one offer', () => {
-    const texts = (...values: Buffer[]) => () => answer(org.signed(user, TYPES.TXT, values));
+    const texts =
+      (...values: Buffer[]) =>
+      () =>
+        answer(org.signed(user, TYPES.TXT, values));
     expect(texts(uri, txt('v=spf1'))()).toMatchObject({ offer: 'lno1abc' });
     expect(codeOf(texts(uri, txt('BITCOIN:?lno=lno1b')))).toBe('name-ambiguous');
     expect(codeOf(texts(txt('bitcoin:?lno=a&LNO=b')))).toBe('name-ambiguous');
@@ -292,7 +301,9 @@ describe('a node and a domain', () => {
     const word = makeBinding('Example.org', 2_000_000_000n, fill(0x41));
     expect(word.domain).toBe('example.org');
     const proof = given(0);
-    expect(codeOf(() => checkBinding({ ...word, domain: 'example.com' }, proof, { verify }, AT))).toBe('signature-invalid');
+    expect(codeOf(() => checkBinding({ ...word, domain: 'example.com' }, proof, { verify }, AT))).toBe(
+      'signature-invalid',
+    );
     expect(codeOf(() => checkBinding(word, proof, { verify }, 2_000_000_001n))).toBe('offer-expired');
     // Nothing of this proof is about that domain.
     expect(codeOf(() => checkBinding(word, proof, { verify }, AT))).toBe('name-unproven');

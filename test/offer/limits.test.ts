@@ -173,17 +173,32 @@ describe('an invoice of BOLT11', () => {
     const whole = Array.from({ length: Math.floor(rest / 1026) - 1 }, () => ({ tag: 'v', letters: 'q'.repeat(1023) }));
     const left = rest - 1026 * whole.length;
     const half = Math.floor(left / 2);
-    return [...fields, ...whole, { tag: 'v', letters: 'q'.repeat(half - 3) }, { tag: 'v', letters: 'q'.repeat(left - half - 3) }];
+    return [
+      ...fields,
+      ...whole,
+      { tag: 'v', letters: 'q'.repeat(half - 3) },
+      { tag: 'v', letters: 'q'.repeat(left - half - 3) },
+    ];
   };
   limits(BOLT11_LIMITS, {
     letters: [
       { takes: (n: number) => encode({ fields: sized(n) }), above: 'malformed-bolt11' },
-      { takes: (n: number) => codeOf(() => readBolt11(`lnbc1${'q'.repeat(n - 5)}`)) !== 'too-large', above: 'not taken' },
+      {
+        takes: (n: number) => codeOf(() => readBolt11(`lnbc1${'q'.repeat(n - 5)}`)) !== 'too-large',
+        above: 'not taken',
+      },
     ],
     timestamp: { takes: (n: bigint) => encode({ timestamp: n }), above },
     field: [
       { takes: (n: number) => encode({ fields: [...fields, { tag: 'v', letters: 'q'.repeat(n) }] }), above },
-      { takes: (n: number) => writeBolt11({ prefix: 'lnbc', timestamp: 1n, tagged: [{ tag: 'v', words: Array<number>(n).fill(0) }] }, fill(0x41)), above: 'malformed-bolt11' },
+      {
+        takes: (n: number) =>
+          writeBolt11(
+            { prefix: 'lnbc', timestamp: 1n, tagged: [{ tag: 'v', words: Array<number>(n).fill(0) }] },
+            fill(0x41),
+          ),
+        above: 'malformed-bolt11',
+      },
     ],
   });
   const { invoice } = invoiceIn(document({ string: encode({}).string }));

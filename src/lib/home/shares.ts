@@ -14,10 +14,9 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, ShareFile } from '../protocol/action.ts';
 import type { Shares, Store } from '../protocol/ports.ts';
-import { allows, type Limits } from '../protocol/limit.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
   destroyFile,
@@ -29,7 +28,7 @@ import {
   syncParent,
   writePrivate,
 } from './files.ts';
-import { hold } from './hold.ts';
+import { holdFor } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
 import type { HomeStore } from './store.ts';
 
@@ -72,7 +71,7 @@ export class ShareFolder implements Shares {
     return join(this.#dir, `${this.#prefix}${name}.share`);
   }
 
-  /** The life of the store that the folder belongs to; undefined where it names none, as in 0.1.0. */
+  /** The life of the store that the folder belongs to; undefined where it names none. */
   #owner(): string | undefined {
     try {
       return readPlain(this.#ownerFile, 'latin1').trim();
@@ -145,14 +144,13 @@ export class ShareFolder implements Shares {
   /**
    * Destroys the files that no record of the store claims: left by a crash, or put back with a backup. Only where the folder is
    * the store's own.
-   * @param takes whether it is from now on, though it names this one or none
+   * @param options `take`: it is from now on, whichever it names
    */
-  async sweep(store: Pick<HomeStore, 'load'>, takes: (owner: string | undefined) => boolean): Promise<void> {
+  async sweep(store: Pick<HomeStore, 'load'>, { take = false } = {}): Promise<void> {
     if (this.#files().length === 0) return;
     await this.#locked(async () => {
-      const owner = this.#owner();
-      if (owner !== this.#life) {
-        if (!takes(owner)) return;
+      if (this.#owner() !== this.#life) {
+        if (!take) return;
         this.#own();
       }
       const files = this.#files();
@@ -194,14 +192,10 @@ export class ShareFolder implements Shares {
 
   /** Waits without holding up other runs of this process. */
   async #hold(): Promise<() => void> {
-    for (const since = performance.now(); ;) {
-      const free = await hold(join(this.#dir, `${this.#prefix}lock`));
-      if (free) return free;
-      if (!allows(WAIT_LIMITS.held, performance.now() - since))
-        throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_LIMITS.held.most / 1_000} s`, {
-          hint: 'try again; should it last, look for a run that hangs',
-        });
-      await sleep(2 + Math.random() * 10);
-    }
+    const free = await holdFor(join(this.#dir, `${this.#prefix}lock`), WAIT_LIMITS.held);
+    if (free) return free;
+    throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_LIMITS.held.most / 1_000} s`, {
+      hint: 'try again; should it last, look for a run that hangs',
+    });
   }
 }

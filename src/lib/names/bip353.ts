@@ -9,7 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { verifyProof, type Proof, type Trust } from './dnssec.ts';
 import { labelsOf, nameFrom, nameOf, readName, textOf, TYPES, type DnsName } from './records.ts';
 
-export const NAME_LIMITS = {
+export const PERSON_NAME_LIMITS = {
   /** Aliases (CNAME, DNAME) that are followed. */
   aliases: { unit: 'items', most: 8 },
   time: {
@@ -64,8 +64,8 @@ function textsAt({ sets }: Proof, name: DnsName): string[] {
     const labels = labelsOf(at);
     const up = labels.map((_, i) => i + 1).find((i) => find(nameFrom(labels.slice(i)), TYPES.DNAME));
     if (!alias && up === undefined) return [];
-    if (!allows({ most: NAME_LIMITS.aliases.most }, aliases + 1))
-      throw new Refusal('dnssec-invalid', `more than ${NAME_LIMITS.aliases.most} aliases found`);
+    if (!allows({ most: PERSON_NAME_LIMITS.aliases.most }, aliases + 1))
+      throw new Refusal('dnssec-invalid', `more than ${PERSON_NAME_LIMITS.aliases.most} aliases found`);
     const target = readName((alias ?? find(nameFrom(labels.slice(up)), TYPES.DNAME))!.values[0]!).name;
     at = alias ? target : nameFrom([...labels.slice(0, up), ...labelsOf(target)]);
   }
@@ -83,11 +83,7 @@ function textIn(data: Uint8Array): string {
 }
 
 /** Checks a proof in any form, and that it is for this name. @throws Refusal `name-unproven`, and as `verifyProof` */
-export function provenTexts(
-  given: GivenProof,
-  place: DnsName,
-  trust: Trust,
-): { texts: string[]; proof: Proof } {
+export function provenTexts(given: GivenProof, place: DnsName, trust: Trust): { texts: string[]; proof: Proof } {
   const stated = given.name?.includes('@') ? placeOf(parsePersonName(given.name)) : given.name && nameOf(given.name);
   if (stated !== undefined && stated !== place) throw new Refusal('name-unproven', `a proof for ${given.name} found`);
   const proof = verifyProof(given.records, trust);
@@ -96,7 +92,7 @@ export function provenTexts(
 
 /** @param at Unix seconds. @throws Refusal `dnssec-time` */
 export function checkProofTime(proof: Proof, at: bigint): void {
-  if (!allows({ least: NAME_LIMITS.time.least(proof), most: NAME_LIMITS.time.most(proof) }, at))
+  if (!allows({ least: PERSON_NAME_LIMITS.time.least(proof), most: PERSON_NAME_LIMITS.time.most(proof) }, at))
     throw new Refusal('dnssec-time', `${at} found, from ${proof.validFrom} to ${proof.validUntil} expected`);
 }
 

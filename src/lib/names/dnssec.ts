@@ -78,10 +78,7 @@ const dotted = (name: DnsName): string => `${labelsOf(name).join('.')}.`;
  * Checks a chain of records.
  * @throws Refusal `malformed-dns`, `too-large`, `dnssec-invalid`
  */
-export function verifyProof(
-  bytes: Uint8Array,
-  { verify, anchors = ANCHORS }: Trust,
-): Proof {
+export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Trust): Proof {
   const records = readRecords(bytes);
   const sets = groups(records.filter(({ type }) => type !== TYPES.RRSIG));
   const signatures = records

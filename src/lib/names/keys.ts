@@ -5,7 +5,7 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 
-export const KEY_LIMITS = { rsa: { unit: 'number', least: 1024, most: 4096 } } satisfies Limits;
+export const DNS_KEY_LIMITS = { rsa: { unit: 'number', least: 1024, most: 4096 } } satisfies Limits;
 
 export type DnsKey =
   | { kind: 'rsa'; hash: 'sha256' | 'sha512'; exponent: Uint8Array; modulus: Uint8Array }
@@ -28,7 +28,7 @@ export const ALGORITHMS: ReadonlyMap<number, (key: Uint8Array) => DnsKey | undef
 function rsa(key: Uint8Array, hash: 'sha256' | 'sha512'): DnsKey | undefined {
   const [from, length] = key[0] === 0 ? [3, (key[1] ?? 0) * 256 + (key[2] ?? 0)] : [1, key[0] ?? 0];
   const [exponent, modulus] = [key.subarray(from, from + length), key.subarray(from + length)];
-  return length > 0 && modulus[0] !== 0 && allows(KEY_LIMITS.rsa, bits(modulus))
+  return length > 0 && modulus[0] !== 0 && allows(DNS_KEY_LIMITS.rsa, bits(modulus))
     ? { kind: 'rsa', hash, exponent, modulus }
     : undefined;
 }

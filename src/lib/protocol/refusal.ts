@@ -57,6 +57,7 @@ export const ERRORS = {
   'malformed-offer': [65, 'not a BOLT12 string, or of another kind than this command reads'],
   'malformed-invoice': [65, "not a merchant's invoice, or longer than one may be"],
   'wrong-unit': [65, 'ecash of another unit than sat, or a payment of another method than credit'],
+  'unknown-commitment': [65, 'a transaction that is no commitment of the channel, nor spends one'],
   'store-damaged': [65, 'the store, the seed or the configuration of the home is damaged or missing'],
   // 66: what was named is not there
   'no-input': [66, 'a file that was named is not there or cannot be read'],
@@ -65,6 +66,7 @@ export const ERRORS = {
   'unknown-path': [66, 'a request for a path that this server does not have'],
   'nothing-to-print': [66, 'the contract has no such transaction'],
   'no-preimage': [66, 'a transaction that reveals no preimage of that hash'],
+  'no-secret': [66, 'a commitment whose revocation secret is not at hand'],
   'share-missing': [66, "the file with the operator's share of a statecoin is not there"],
   // 69: passes by itself, try again
   'chain-unavailable': [69, 'the node does not answer, or answers with an error'],
@@ -192,7 +194,11 @@ export const ERRORS = {
   'wrong-preimage': [76, 'a preimage that does not hash to the hash of the HTLC'],
   'final-sequence': [76, 'an input whose sequence is final, so that its lock does not count'],
   'csv-version': [76, 'a relative lock in a transaction of version 1, where it does not count'],
+  'secret-mismatch': [76, 'a per-commitment secret that is not of its chain, point or number'],
+  'htlc-signatures': [76, 'another number of HTLC signatures than the commitment has HTLC outputs'],
+  'adaptor-invalid': [76, 'a pre-signature that does not verify, or is for another point, message or key'],
   // 77: own policy, or not safe here
+  'htlc-limit': [77, 'more HTLCs than a commitment of this format holds'],
   'store-foreign': [77, "the store is another home's or cluster's, a standby, or does not let this home in"],
   'network-disk': [77, 'the store is on a file system of the network, where locks do not hold'],
   'store-unsafe': [
