@@ -7,7 +7,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
-import { parsedKey, verifiesCompact } from '../signing/ecdsa.ts';
+import { parsedKey, verifiesParsed } from '../signing/ecdsa.ts';
 import { scidText } from '../wire/fields.ts';
 import { problemsOf, type Problem } from './details.ts';
 import { LAYOUTS, type Message } from './message.ts';
@@ -82,7 +82,7 @@ export class Verifier {
   }
   #signed(message: Message, hash: Uint8Array, signature: string, key: Uint8Array): boolean {
     const point = this.#key(key);
-    return point !== undefined && verifiesCompact(message.parts[signature]!, hash, point);
+    return point !== undefined && verifiesParsed(message.parts[signature]!, hash, point);
   }
 
   /** The verdict over a message that carries signatures; undefined for any other. */
