@@ -50,6 +50,8 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'gossip:decode': () => require('./commands/gossip/decode.ts'),
   'gossip:graph': () => require('./commands/gossip/graph.ts'),
   'gossip:path': () => require('./commands/gossip/path.ts'),
+  'gossip:rate': () => require('./commands/gossip/rate.ts'),
+  'gossip:spv-proof': () => require('./commands/gossip/spv-proof.ts'),
   'gossip:verify': () => require('./commands/gossip/verify.ts'),
   'htlc:claim': () => require('./commands/htlc/claim.ts'),
   'htlc:cooperate': () => require('./commands/htlc/cooperate.ts'),

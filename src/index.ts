@@ -275,6 +275,7 @@ export {
 export { lineOf as gossipLine } from './lib/gossip/line.ts';
 export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
 export { pathDocument } from './lib/gossip/path.ts';
+export { makeProof, parseProof, proofDocument, verifyProof, type SpvProof } from './lib/gossip/spv.ts';
 export { StoreReader } from './lib/gossip/store.ts';
 export { fundingScript, Verifier } from './lib/gossip/verify.ts';
 
