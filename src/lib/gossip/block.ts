@@ -195,7 +195,9 @@ export function writeMerkleBlock(
     const sibling = siblings[height - 1]!;
     if (place % 2 === 0) {
       visit(height - 1);
-      if (place + 1 < width) flags.push(0) && hashes.push(sibling);
+      if (place + 1 === width) return;
+      flags.push(0);
+      hashes.push(sibling);
     } else {
       flags.push(0);
       hashes.push(sibling);
