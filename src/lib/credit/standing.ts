@@ -15,7 +15,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { SpentBy } from '../protocol/ports.ts';
-import { mayLapse, paidOf, type FundedCredit, type Settled } from './states.ts';
+import { mayLapse, owesNothing, paidOf, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript } from './terms.ts';
 import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
@@ -68,7 +68,7 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
   const paysHome = paysSat ?? (by === 'refund' ? 0n : paidSat);
   const lostSat = shortOf({ role: c.role, paidSat }, paysHome);
   // A payer may close for more than the payee has finished: what it signed last, and whose message was lost.
-  const settledSat = c.role === 'payee' && by === 'close' ? paysHome : paidSat - lostSat;
+  const settledSat = c.role === 'payee' && (by === 'close' || by === 'rollover') ? paysHome : paidSat - lostSat;
   return { is: lostSat > 0n ? 'lost' : 'settled', by, settledSat, lostSat };
 }
 
@@ -76,10 +76,12 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
 export function hasLapsed(c: FundedCredit, facts: ExitFacts): boolean {
   const { tip, coins } = facts;
   if (!mayLapse(c) || tip === 'not-checked' || tip < c.terms.expiry) return false;
-  if (coins === 'not-checked') return true;
+  // A mint may owe what nobody here has seen, unless nobody ever funded the contract.
+  const known = owesNothing(c);
+  if (coins === 'not-checked') return known;
   const { is, by } = standingOf(c, facts);
   // Without an index a node does not tell what never was from what is gone: neither pays.
-  return is === 'absent' || (is === 'pending' && by === undefined);
+  return is === 'absent' || (known && is === 'pending' && by === undefined);
 }
 
 /** Did another transaction take what funds the contract, so that it never will be? */
