@@ -11,6 +11,7 @@ import { Refusal } from './lib/protocol/refusal.ts';
 
 /** `require` is the bundler's word for "evaluate here". */
 const MODULES: Record<string, () => { default: Command.Class }> = {
+  adaptor: () => require('./commands/adaptor.ts'),
   address: () => require('./commands/address.ts'),
   backup: () => require('./commands/backup.ts'),
   broadcast: () => require('./commands/broadcast.ts'),
@@ -52,6 +53,15 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   inspect: () => require('./commands/inspect.ts'),
   'issue-openassets': () => require('./commands/issue-openassets.ts'),
   liquidity: () => require('./commands/liquidity.ts'),
+  'offer:create': () => require('./commands/offer/create.ts'),
+  'offer:decode': () => require('./commands/offer/decode.ts'),
+  'offer:invoice': () => require('./commands/offer/invoice.ts'),
+  'offer:period': () => require('./commands/offer/period.ts'),
+  'offer:preimages': () => require('./commands/offer/preimages.ts'),
+  'offer:prove': () => require('./commands/offer/prove.ts'),
+  'offer:request': () => require('./commands/offer/request.ts'),
+  'offer:sign': () => require('./commands/offer/sign.ts'),
+  'offer:verify': () => require('./commands/offer/verify.ts'),
   'onion-blind': () => require('./commands/onion-blind.ts'),
   'onion-build': () => require('./commands/onion-build.ts'),
   'onion-error': () => require('./commands/onion-error.ts'),

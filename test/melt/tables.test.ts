@@ -21,7 +21,6 @@ import { newPurse, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
 import { BY_RECEIPT, invoiceKind, newInvoice, type InvoiceRecord, type Melt } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { signInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
-import type { Json } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
 import { waitingOf } from '../../src/lib/credit/waiting.ts';
@@ -217,17 +216,6 @@ describe('an invoice', () => {
     });
     noneEmpty(table);
     expect(table).toEqual(TABLES.invoice);
-  });
-
-  it.each([
-    [true, 1],
-    [false, 0],
-  ])('of 0.1.0 is read: quoted %s', (quoted, now) => {
-    const { digest, id, contract, amountSat } = invoice;
-    const fresh = newInvoice({ digest, id, contract, amountSat });
-    const { doubted: _, ...old } = fresh;
-    const json = JSON.parse(JSON.stringify({ ...old, amountSat: 1_000, quoted })) as Json;
-    expect(invoiceKind.parse(json)).toEqual({ ...fresh, quoted: now });
   });
 
   it.each([699, 700, 701])('is a line of at most 700 bytes: %i', (bytes) => {

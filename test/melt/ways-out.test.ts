@@ -11,7 +11,7 @@ import CreditInvoice from '../../src/commands/credit-invoice.ts';
 import Rollover from '../../src/commands/rollover.ts';
 import SignUpdate from '../../src/commands/sign-update.ts';
 import Status from '../../src/commands/status.ts';
-import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
+import { outputsOf, parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { lapseAll } from '../../src/lib/cli/lapse.ts';
@@ -27,7 +27,6 @@ import {
 import { freezeHeight, meltsEndHeight } from '../../src/lib/credit/checks.ts';
 import { payoutScript } from '../../src/lib/credit/terms.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
-import { outputsOf } from '../../src/lib/credit/watched.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { Melts } from '../../src/lib/serve/cdk-melts.ts';

@@ -7,29 +7,18 @@ import type { Claim, HeldRecord, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { withArrivals } from './arrivals.ts';
 import { figuresOf } from './figures.ts';
 import { overOf, spentBy } from './over.ts';
-import { withOwing } from './owed.ts';
 import { merged, restored } from './restore.ts';
 import { guardedOf, heldKey, isFunded, isLeft, isUnfunded, openFor, paidOf, released, type Credit } from './states.ts';
 import type { Role } from './terms.ts';
 import { maxPaid } from './transactions.ts';
-import { withPlaces } from './waiting.ts';
 
 export * from './states.ts';
 
-/** A record of an older version, with what that did not write yet. */
-const filled = (c: Credit): Credit => {
-  if (c.state === 'offered') return { ...c, until: c.until ?? null };
-  if (c.state === 'proposed') return { ...c, rolls: c.rolls ?? null };
-  if (!isFunded(c)) return c;
-  return withPlaces(c.role === 'payer' ? { ...withArrivals(withOwing(c)), searches: c.searches ?? [] } : c);
-};
-
 export const creditKind: Kind<Credit> = {
   name: 'credit',
-  parse: (json) => filled(withSats(json) as Credit),
+  parse: (json) => withSats(json) as Credit,
   claims(c): readonly Claim[] {
     switch (c.state) {
       case 'offered':

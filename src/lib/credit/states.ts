@@ -14,7 +14,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Hex, RecordRow } from '../protocol/action.ts';
 import type { Outside, Own } from '../signing/exchange.ts';
-import { countedSat, nothingOwed, type Owing } from './owed.ts';
+import { nothingOwed, type Owing } from './owed.ts';
 import type { Span } from './spans.ts';
 import { isReverse, pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
 
@@ -96,8 +96,8 @@ export interface Settled {
   /** other: a transaction that is none of these, as far as this home can tell. */
   by: 'exit' | 'refund' | 'close' | 'rollover' | 'other';
   txid: Hex;
-  /** What it pays to this home; absent in a record of 0.1.0. */
-  paysSat?: bigint;
+  /** What it pays to this home. */
+  paysSat: bigint;
 }
 
 export interface Held extends Contract {
@@ -225,17 +225,11 @@ export type FundedCredit = PayeeCredit | PayerCredit;
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
 /** The rollover under way, where there is one. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
-/**
- * What the payee has in the end: what was paid, or what a close or rollover pays beyond that. Where its own word has settled
- * nothing yet, what it has finished counts.
- */
+/** What the payee has in the end: what was paid, or what a close or rollover pays beyond that. */
 export function receivedSat(c: PayeeCredit): bigint {
-  const pays = c.settled
-    ? c.settled.by === 'close' || c.settled.by === 'rollover'
-      ? (c.settled.paysSat ?? 0n)
-      : 0n
-    : ((c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : undefined) ?? 0n);
-  return maxSat(c.paidSat, pays);
+  const ends = c.settled?.by === 'close' || c.settled?.by === 'rollover';
+  const finished = c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : 0n;
+  return maxSat(c.paidSat, (c.settled ? ends && c.settled.paysSat : finished) || 0n);
 }
 /** Of a reverse contract only its mint knows what is owed: true once it has stated, for good, no more than was paid. */
 export const owesNothing = (c: PayeeCredit): boolean =>
@@ -348,7 +342,7 @@ export const isOpening = (c: Credit | undefined): c is Opening =>
 
 export const guardedOf = (c: FundedCredit): Guarded => ({
   ...(c.role === 'payee' && { issuer: c.terms.ecash, issuedSat: c.issuedSat }),
-  ...(c.role === 'payer' && c.owedSat !== null && { owedSat: countedSat({ ...c, owedSat: c.owedSat }) }),
+  ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
 });
 
 /** What is left of an opening that was given up: its key, so that it is never shown again. */

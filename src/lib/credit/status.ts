@@ -72,7 +72,6 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
     line.owed_sat = c.owedSat;
     const covered = coveredSat(c);
     if (c.owedSat > covered) line.notes.push(`${c.owedSat - covered} sat are owed and not signed`);
-    if (c.struckSat > 0n) line.notes.push(`${c.struckSat} sat are struck off: counted twice`);
   }
   if (c.terms.ecash !== 'none')
     Object.assign(
