@@ -171,7 +171,7 @@ describe('a debt that was not taken before updates ended', () => {
     const proposed = await ok('operator', Rollover, ['--expires', '+4320'], offered);
     expect(await sell(1_000n)).toBe('PAID');
     const accepted = await ok('merchant', Rollover, [], proposed);
-    expect(await run('operator', Rollover, [], accepted)).toMatchObject({ code: 'update-in-flight' });
+    expect(await run('operator', Rollover, [], accepted)).toMatchObject({ code: 'owed-unsettled' });
   });
 });
 

@@ -269,10 +269,16 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const pair = pairOf(c, had, rolling, m.receipt);
         checkSame(pair, m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
+        if ((c.owedSat ?? 0n) > rolling.paidSat)
+          throw new Refusal(
+            'owed-unsettled',
+            `the rollover pays ${rolling.paidSat} sat, ${c.owedSat} sat are owed by now`,
+            { hint: 'let the payee offer again: the next proposal pays that too' },
+          );
         if (dueSat(c) !== rolling.paidSat)
           throw new Refusal(
             'update-in-flight',
-            `the rollover pays ${rolling.paidSat} sat, this home has signed for or owes ${dueSat(c)} since`,
+            `the rollover pays ${rolling.paidSat} sat, this home has signed for ${c.signedMaxSat} since`,
             { hint: 'let the payee offer again' },
           );
         checkRolls(facts.tip, c.terms, rolling.topUps.length);
