@@ -17,6 +17,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   broadcast: () => require('./commands/broadcast.ts'),
   bump: () => require('./commands/bump.ts'),
   'channel-build': () => require('./commands/channel-build.ts'),
+  'channel-bump': () => require('./commands/channel-bump.ts'),
   'channel-exit': () => require('./commands/channel-exit.ts'),
   'channel-import': () => require('./commands/channel-import.ts'),
   'channel-inspect': () => require('./commands/channel-inspect.ts'),

@@ -194,6 +194,8 @@ export const ERRORS = {
   // 77: own policy, or not safe here
   'revoked-state': [77, 'an own commitment that was revoked: whoever broadcasts it loses all to the other side'],
   'maybe-revoked': [77, 'the commitment of a backup, which may be revoked, and --accept-penalty-risk was not given'],
+  'truc-limit': [77, 'a child of a version 3 transaction that is too large, or mixes versions'],
+  'dust-parent': [77, 'a transaction with a dust output that pays a fee: nodes relay none'],
   'htlc-limit': [77, 'more HTLCs than a commitment of this format holds'],
   'store-foreign': [77, "the store is another home's or cluster's, a standby, or does not let this home in"],
   'network-disk': [77, 'the store is on a file system of the network, where locks do not hold'],
