@@ -135,6 +135,21 @@ export { withdrawStatechain } from './lib/statechain/withdraw.ts';
 /** `backup`, `withdraw`: each transaction as a function of terms and state. */
 export * as statechainTransactions from './lib/statechain/transactions.ts';
 
+// ── Lightning channels: commitments and HTLC transactions as BOLT3 has them, the shachain, documents ──────────────────
+export {
+  buildCommitment,
+  secondStages,
+  type Channel as LightningChannel,
+  type Commitment,
+  type State,
+} from './lib/channel/commitment.ts';
+export { channelView, keysView, readChannel, type Keys } from './lib/channel/document.ts';
+export { inspectTransaction } from './lib/channel/inspect.ts';
+export { commitmentKeys, deriveKey, deriveSecret, revocationKey, revocationSecret } from './lib/channel/keys.ts';
+export { matchCommitment } from './lib/channel/match.ts';
+export { delayedLock, htlcLock, remoteLock, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
+export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/channel/secrets.ts';
+export { signWay, stackOf } from './lib/channel/sign.ts';
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
 export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
 export { readFields, writeFields } from './lib/wire/fields.ts';
@@ -152,6 +167,32 @@ export { buildPacket, cutLayer, openPacket, type Hop } from './lib/onion/packet.
 export { PAYLOAD, withLength, type Payload } from './lib/onion/payload.ts';
 export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.ts';
 export { route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
+
+// ── offers: BOLT12 offers, requests, invoices, payer proofs, periods ──────────────────────────────────────────────────
+export {
+  createOffer,
+  makeInvoice,
+  makeRequest,
+  signWith as signOffer,
+  withSignature as withOfferSignature,
+  type InvoiceInput,
+  type RequestInput,
+} from './lib/offer/build.ts';
+export { checkTime as checkOfferTime, expectedMsat, hashToSign as offerHashToSign } from './lib/offer/check.ts';
+export {
+  idsOf as offerIds,
+  messageIn as offerIn,
+  offerDocument,
+  problemsOf as offerProblems,
+} from './lib/offer/document.ts';
+export { FIELDS as OFFER_FIELDS, type OfferValues } from './lib/offer/fields.ts';
+export { merkleRoot as offerRoot } from './lib/offer/merkle.ts';
+export { readMessage as readOffer, type OfferMessage, type Problem } from './lib/offer/message.ts';
+export { preimageChain } from './lib/offer/preimages.ts';
+export { makeProof as makePayerProof } from './lib/offer/proof.ts';
+export { recurrenceOf, startOf as periodStart, windowOf as periodWindow } from './lib/offer/recurrence.ts';
+export { readString as readOfferString, writeString as writeOfferString } from './lib/offer/string.ts';
+export { verifyMessage as verifyOffer } from './lib/offer/verify.ts';
 
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
 export { loadCashu } from './lib/ecash/library.ts';
@@ -184,7 +225,8 @@ export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './li
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
 export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
 export { spend, type Spend } from './lib/htlc/spend.ts';
-export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
+export { htlcSwap } from './lib/htlc/swap.ts';
+export type { SwapInput, SwapMessage } from './lib/htlc/swap-messages.ts';
 export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
 export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
 

@@ -28,21 +28,16 @@ Where a check fails, nothing is printed and the exit code is that of the check (
     }),
     force: Flags.boolean({ summary: 'Print also what a check has found to be wrong' }),
   };
-  static override exits = [0, 2, 65, 66, 70, 76] as const;
+  static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Inspect);
     const found = await inspect(await readInspectable(args.file), flags.network);
-    for (const [label, text, code] of found.checks) {
-      if (code === undefined) continue;
-      const wrong = new Refusal(code, `${label}: ${text.replace(/^no: /, '')}`, {
-        blame: 'sender',
-        hint: 'inspect --force shows the document all the same',
-      });
-      if (!flags.force) throw wrong;
-      process.exitCode ??= wrong.exit;
-    }
+    const failed = found.checks.find(([, , code]) => code !== undefined);
+    const wrong = failed && refusal(failed);
+    if (wrong && !flags.force) throw wrong;
     await this.show(found, flags.format);
+    if (wrong) process.exitCode = wrong.exit;
   }
 
   private async show(found: Inspection, format: 'text' | 'json' | 'mermaid'): Promise<void> {
@@ -63,3 +58,9 @@ Where a check fails, nothing is printed and the exit code is that of the check (
     await print(found.mermaid);
   }
 }
+
+const refusal = ([label, text, code]: Check): Refusal =>
+  new Refusal(code!, `${label}: ${text.replace(/^no: /, '')}`, {
+    blame: 'sender',
+    hint: 'inspect --force shows the document all the same',
+  });

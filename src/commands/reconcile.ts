@@ -12,13 +12,11 @@ export default class Reconcile extends BaseCommand {
   static override summary = 'Bring what the journal knows into a home that was restored from a backup';
   static override description = `Each file of the journal is read whole, and refused where a line was altered or is of another home. Of all versions of a record the largest payment with its exit transaction, the largest sums issued and owed, and every output and invoice are kept; contracts that the backup does not know come back, but none that prune had dropped. Once more changes nothing. Then the home works again, but contracts of the lost store take no more updates: exit, close or roll over.
 With --complete the operator says that the last commit in the journal was the last of the lost home: then updates of these contracts go on too, at the operator's risk. Refused where the refunds folder, or another file of the journal, knows of more.
-With --mend it looks for what older programs left behind: next contracts of rollovers that have ended, whose coins stay reserved, are given up; what only you can settle, such as a kept refund whose contract has no record any more, is named with the command that does it. With --strike you say how much of a debt to a merchant had been counted twice: nobody else can.
 Whether the end of a journal is missing cannot be seen. So all that was paid counts as issued until the operator confirms each contract: with --confirm, or with ecash-quote --confirm where a running mint issues.`;
   static override examples = [
     'A home that was made of last night\'s backup learns what came after it\nspillway restore --from backups/2026-11-20 --home mint\nspillway reconcile --home mint --journal mint.journal | jq -c "select(.kind == \\"credit\\")"',
     'The mint\'s own books say that 4,200 sat of a contract became ecash\nspillway reconcile --home mint --confirm --contract "$ID" --issued 4200',
     'Its owner knows that nothing came after the end of the journal: contracts take updates again\nspillway reconcile --home mint --journal mint.journal --complete',
-    'What an older program left behind, and the commands that settle it\nspillway reconcile --home user --mend | jq -r "select(.command).command"',
   ];
   static override flags = {
     ...homeFlags,
@@ -31,14 +29,6 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
     complete: Flags.boolean({
       summary: 'Say that nothing came after the end of the journal: contracts take updates again',
       dependsOn: ['journal'],
-    }),
-    mend: Flags.boolean({
-      summary: 'Look for what older programs left behind, and give up what nobody needs',
-      exclusive: ['journal', 'confirm'],
-    }),
-    strike: satFlag({
-      summary: 'With --mend: what of the debt of a contract had been counted twice, and is not owed',
-      dependsOn: ['mend', 'contract'],
     }),
     confirm: Flags.boolean({ summary: 'Say that the figures of a contract are known', dependsOn: ['contract'] }),
     ...contractFlag,
@@ -53,17 +43,9 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
     const { flags } = await this.parse(Reconcile);
     const { bringIn, confirmIssued, filesToLookAt, journalsIn, reconcileDocuments } =
       await import('../lib/cli/reconcile.ts');
-    if (!flags.confirm && !flags.journal && !flags.mend)
-      throw new Refusal('usage', '--journal FILE, --mend or --confirm expected');
+    if (!flags.confirm && !flags.journal) throw new Refusal('usage', '--journal FILE or --confirm expected');
     await withHome(flags, async (home) => {
       const contract = (await contractNamed(home, flags.contract))!;
-      if (flags.mend) {
-        const { mend, strike } = await import('../lib/cli/mend.ts');
-        const { strike: sat } = flags;
-        const { documents, look } = await (sat === undefined ? mend(home) : strike(home, contract, sat));
-        if (look) process.exitCode = 3;
-        return print(documents.map((document) => printJson(document)).join('\n'));
-      }
       if (flags.confirm) return print(printJson(await confirmIssued(home, contract, flags.issued)));
       const files = journalsIn(flags.journal!);
       if (files.length === 0) throw new Refusal('no-input', `no journal found in ${flags.journal!.join(', ')}`);

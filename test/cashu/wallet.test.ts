@@ -261,7 +261,7 @@ describe('ecash-mint', () => {
       await lose(copy);
       const cut = new Error('cut off');
       const { home } = market.user;
-      // As 0.1.0 did: a new record, at counter 0.
+      // A new record, at counter 0.
       await change<{ purse: Purse; keyset: KeysetRecord }, void>(
         home.store,
         { purse: purseKind, keyset: keysetKind },

@@ -7,7 +7,7 @@ import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { creditKind, settledAs, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';
+import { creditKind, paidOf, settledAs, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
@@ -31,7 +31,13 @@ const settle = ({ home }: TestParty, id: string): Promise<void> =>
     { contract: creditKind },
     () => ({ contract: idClaim(id) }),
     ({ contract }) => ({
-      writes: { contract: settledAs(contract as FundedCredit, { by: 'exit', txid: 'ab'.repeat(32) }) },
+      writes: {
+        contract: settledAs(contract as FundedCredit, {
+          by: 'exit',
+          txid: 'ab'.repeat(32),
+          paysSat: paidOf(contract as FundedCredit),
+        }),
+      },
       result: undefined,
     }),
   );

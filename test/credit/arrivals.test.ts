@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
-import { creditKind, nothingSigned, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { creditKind, nothingSigned, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { ecashMessages, lostMessages, openedMint, payMessages, type Pair } from '../support/credit.ts';
@@ -75,18 +75,5 @@ describe('two versions of a record', () => {
     for (const merged of both(lost, later)) expect(merged.inflight).toEqual([one, two]);
     const arrived = payer({ signedMaxSat: 900n, inflight: [two], seen: places(0n, 900n) });
     for (const merged of both(lost, arrived)) expect(merged.inflight).toEqual([two]);
-  });
-
-  it('of 0.1.0: the later one knows, and what came is as much as it says', () => {
-    const old = (more: Partial<PayerCredit>): Credit => {
-      const { seen: _, arrived: __, ...said } = payer(more);
-      return creditKind.parse(JSON.parse(JSON.stringify(said, (_key, v) => (typeof v === 'bigint' ? Number(v) : v))));
-    };
-    const early = old({ signedMaxSat: 500n, inflight: [one], receivedSat: 100n }) as PayerCredit;
-    const late = old({ signedMaxSat: 900n, inflight: [two], receivedSat: 300n }) as PayerCredit;
-    for (const merged of both(early, late)) expect(merged).toMatchObject({ inflight: [two], receivedSat: 300n });
-    const now = payer({ ...late, arrived: places(900n, 1_000n), receivedSat: 400n, signedMaxSat: 1_000n });
-    for (const merged of both(early, now)) expect(merged).toMatchObject({ receivedSat: 400n });
-    for (const merged of both(late, { ...now, receivedSat: 200n })) expect(merged).toMatchObject({ receivedSat: 400n });
   });
 });

@@ -9,7 +9,7 @@ import { settledAs, type Credit, type Settled } from '../../src/lib/credit/recor
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
-import type { SpentBy } from '../../src/lib/protocol/ports.ts';
+import type { SpentBy } from '../../src/lib/protocol/action.ts';
 import { opened, openedMint, ecashMessages, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy } from './helpers.ts';
 
@@ -132,16 +132,19 @@ describe('the sums', () => {
       const old = { txid: txidOfHex(early), hex: early, confirmations: 6 };
       expect(said(old)).toEqual([[0n, 0n, 50_000n, 20_000n], 'lost', ['20000 sat are lost: settled by exit']]);
     });
-    it('what watch has marked is believed, also of a home of 0.1.0, until the chain shows the coin again', async () => {
+    it('what watch has marked is believed, until the chain shows the coin again', async () => {
       const { said, c } = await scene();
       const marked = (settled: Settled) => said(undefined, settledAs(c, settled)).slice(0, 2);
       expect(marked({ by: 'exit', txid: other, paysSat: 70_000n })).toEqual([[0n, 0n, 70_000n, 0n], 'done']);
       expect(marked({ by: 'other', txid: other, paysSat: 0n })).toEqual([[0n, 0n, 0n, 70_000n], 'lost']);
-      expect(marked({ by: 'close', txid: other })).toEqual([[0n, 0n, 70_000n, 0n], 'done']);
-      expect(marked({ by: 'refund', txid: other })).toEqual([[0n, 0n, 0n, 70_000n], 'lost']);
+      expect(marked({ by: 'close', txid: other, paysSat: 70_000n })).toEqual([[0n, 0n, 70_000n, 0n], 'done']);
+      expect(marked({ by: 'refund', txid: other, paysSat: 0n })).toEqual([[0n, 0n, 0n, 70_000n], 'lost']);
       const coin = { sat: c.terms.capacity_sat, script: '', confirmations: 1, coinbase: false };
       const back = { tip: 1_000, coins: new Map([[`${c.outpoint.txid}:0`, coin]]), known: new Map() };
-      const record = { ...settledAs(c, { by: 'refund', txid: other }), outpoint: { ...c.outpoint, vout: 0 } } as Credit;
+      const record = {
+        ...settledAs(c, { by: 'refund', txid: other, paysSat: 0n }),
+        outpoint: { ...c.outpoint, vout: 0 },
+      } as Credit;
       expect(liquidity('regtest', [record], back)).toMatchObject({ holds_sat: 70_000n, lost_sat: 0n });
     });
     it('a payer loses nothing by what it has signed', async () => {

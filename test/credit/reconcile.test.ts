@@ -51,7 +51,7 @@ describe('a payee that lost its home', () => {
     const id = await opened(both);
     await payMessages(both, id, 1_000n);
     const backup = await payee.backUp();
-    const settled = { by: 'close', txid: 'ab'.repeat(32) } as const;
+    const settled = { by: 'close', txid: 'ab'.repeat(32), paysSat: 1_000n } as const;
     await change(
       payee.home.store,
       { contract: creditKind },

@@ -64,7 +64,6 @@ const payer = {
   invoicesSat: 0n,
   agreed: [],
   freshSat: null,
-  struckSat: 0n,
   restored: false,
   rolling: null,
   closing: null,

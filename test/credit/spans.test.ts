@@ -1,11 +1,10 @@
-/** Places of payments: the same payment counts once in any order; records that had only sums are read on. */
+/** Places of payments: the same payment counts once in any order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { over, put, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
-import { creditKind, NOTHING_PAID, nothingSigned, type Credit } from '../../src/lib/credit/records.ts';
-import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
+import { creditKind, nothingSigned } from '../../src/lib/credit/records.ts';
+import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import { boundTo, payForQuote } from '../../src/lib/credit/quotes.ts';
-import { waitingOf } from '../../src/lib/credit/waiting.ts';
 import { contractWith } from './things.ts';
 
 const span = fc
@@ -47,31 +46,7 @@ describe('a record', () => {
   const { terms, ...rest } = contractWith();
   const contract = { ...rest, terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' } };
   const funded = { ...contract, state: 'open', restored: false, rolling: null };
-  const payee = { ...funded, ...NOTHING_PAID, role: 'payee', paidSat: 1_000n } as unknown as PayeeCredit;
-  const { quoted: _, ...oldPayee } = payee;
   const payer = { ...funded, ...nothingSigned(terms), role: 'payer', signedMaxSat: 1_000n } as unknown as PayerCredit;
-  const { went: __, bound: ___, ...oldPayer } = payer;
-  const read = (record: object) => creditKind.parse(JSON.parse(JSON.stringify(record, plain))) as Credit;
-  const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
-
-  it('of 0.1.0 with only sums is read on: as much waits', () => {
-    const found = read({ ...oldPayee, waitingSat: 300n }) as PayeeCredit;
-    expect([waitingOf(found), 'waitingSat' in found]).toEqual([300n, false]);
-    expect(read(found)).toEqual(found);
-    expect(waitingOf(read({ ...oldPayee, terms, waitingSat: 0n }) as PayeeCredit)).toBe(0n);
-  });
-
-  it('of 0.1.0 with only sums is read on: as much went elsewhere', () => {
-    const inflight = [{ paidSat: 1_000n, amountSat: 200n, quote: 'other', arrivesSat: 200n }];
-    const found = read({ ...oldPayer, quote: 'q', inflight, foreignSat: 500n, offsetSat: 100n }) as PayerCredit;
-    expect(found).toMatchObject({
-      inflight: [{ paidSat: 1_000n, amountSat: 200n, quote: 'other' }],
-      went: [{ fromSat: 800n, toSat: 1_000n, foreign: true }],
-      bound: { paidSat: 1_000n, quoteSat: 400n },
-    });
-    expect(Object.keys(found)).not.toContain('foreignSat');
-    expect(read(found)).toEqual(found);
-  });
 
   it('in two versions: what went elsewhere may become less, and what was said of a quote goes with it', () => {
     const foreign = { fromSat: 0n, toSat: 1_000n, foreign: true } as const;

@@ -2,7 +2,7 @@
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { creditKind, settledAs } from '../../src/lib/credit/records.ts';
+import { creditKind, paidOf, settledAs } from '../../src/lib/credit/records.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
@@ -52,7 +52,9 @@ const settle = async ({ home }: TestParty, id: string, by: 'exit' | 'rollover'):
     { contract: creditKind },
     () => ({ contract: idClaim(id) }),
     ({ contract }) => ({
-      writes: { contract: settledAs(contract as never, { by, txid: 'ab'.repeat(32) }) },
+      writes: {
+        contract: settledAs(contract as never, { by, txid: 'ab'.repeat(32), paysSat: paidOf(contract as never) }),
+      },
       result: undefined,
     }),
   );

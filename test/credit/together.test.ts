@@ -181,7 +181,7 @@ describe('the next contract, once a rollover came to nothing', () => {
     await payMessages(both, contract, 50_000n);
     await rollMessages(both, contract, { utxo: [await ownCoin(both.payer, 700_000n)], amount: 1_500_000n });
     for (const party of [both.payer, both.payee]) {
-      await set(party, contract, (c) => settledAs(c as never, { by, txid: 'ab'.repeat(32) }));
+      await set(party, contract, (c) => settledAs(c as never, { by, txid: 'ab'.repeat(32), paysSat: 50_000n }));
       expect(await states(party)).toEqual(['rolled', 'cancelled']);
     }
   });
@@ -195,7 +195,7 @@ describe('the next contract, once a rollover came to nothing', () => {
       const complete = (await rollMessages(both, contract)).at(-1)!;
       await both.payee.run(exitCredit, { input: { contract } });
       expect(await states(both.payee)).toEqual(['exiting', 'accepted']);
-      await set(both.payee, contract, (c) => settledAs(c as never, { by, txid: complete['txid'] }));
+      await set(both.payee, contract, (c) => settledAs(c as never, { by, txid: complete['txid'], paysSat: 50_000n }));
       expect(await states(both.payee)).toEqual(['exiting', by === 'exit' ? 'cancelled' : 'accepted']);
       if (by === 'rollover') await payMessages(both, nextOf(complete), 2_100n);
     },
@@ -207,7 +207,9 @@ describe('the next contract, once a rollover came to nothing', () => {
     await payMessages(both, contract, 50_000n);
     const complete = (await rollMessages(both, contract)).at(-1)!;
     for (const party of [both.payer, both.payee])
-      await set(party, contract, (c) => settledAs(c as never, { by: 'rollover', txid: complete['txid'] }));
+      await set(party, contract, (c) =>
+        settledAs(c as never, { by: 'rollover', txid: complete['txid'], paysSat: 50_000n }),
+      );
     await payMessages(both, nextOf(complete), 2_100n);
   });
 
@@ -217,7 +219,9 @@ describe('the next contract, once a rollover came to nothing', () => {
     const coin = await ownCoin(both.payer, 700_000n);
     const complete = (await rollMessages(both, contract, { utxo: [coin], amount: 1_500_000n })).at(-1)!;
     await payMessages(both, nextOf(complete), 2_100n);
-    await set(both.payer, contract, (c) => settledAs(c as never, { by: 'refund', txid: 'ab'.repeat(32) }));
+    await set(both.payer, contract, (c) =>
+      settledAs(c as never, { by: 'refund', txid: 'ab'.repeat(32), paysSat: 50_000n }),
+    );
     expect(await payerOf(both, nextOf(complete))).toMatchObject({ state: 'open', signedMaxSat: 2_100n, coins: [] });
     await isFree(both, [coin]);
   });

@@ -563,7 +563,7 @@ describe('what is watched', () => {
     const both = await parties();
     const id = await opened(both);
     await payMessages(both, id, 50_000n);
-    const settled = { by: 'refund', txid: '00'.repeat(32) } as const;
+    const settled = { by: 'refund', txid: '00'.repeat(32), paysSat: 0n } as const;
     expect(settledAs(await payerOf(both, id), settled)).toMatchObject({ state: 'exiting', settled });
     expect(settledAs(await payeeOf(both, id), settled)).toMatchObject({ state: 'exiting', live: [], settled });
   });

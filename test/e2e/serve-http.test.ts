@@ -294,7 +294,7 @@ describe('many at once', () => {
 
   it('more than --queue: busy, 503 with Retry-After, and the same later is answered', async () => {
     const node = await fakeNode(NODE);
-    const server = await serve(['--http', '0', '--queue', '2'], chain(node.url));
+    const server = await serve(['--http', '0', '--queue', '2', '--proxy', '127.0.0.1'], chain(node.url));
     const on = (await signed()).message;
     lateMs = 1_500;
     const replies = await Promise.all(Array.from({ length: 5 }, () => server.post(on)));

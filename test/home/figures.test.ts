@@ -1,17 +1,15 @@
 /**
  * The sums that a store keeps as its records change: after any history what a walk over all records gives, in either
- * database, also where a program that keeps none has written meanwhile.
+ * database.
  */
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { restoreHome } from '../../src/lib/home/backup.ts';
-import { Connection } from '../../src/lib/home/connection.ts';
 import { figuresOf } from '../../src/lib/home/figures.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
-import { MIGRATIONS } from '../../src/lib/home/schema.ts';
 import type { Claim, Kind } from '../../src/lib/protocol/action.ts';
 import { expectSums } from '../support/figures.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
@@ -32,7 +30,7 @@ const sums = async (home: Home) =>
     [...(await home.totals(things))].map(([name, { records, sum }]) => [name, [records, Number(sum)]]),
   );
 
-/** SQL that is run beside the program, as an older one of it runs it. */
+/** SQL that is run beside the program. */
 type Beside = (dir: string, sql: string) => Promise<unknown[]>;
 
 function suite(name: string, runs: number, database: () => Promise<{ store?: string; beside: Beside }>): void {
@@ -54,11 +52,11 @@ function suite(name: string, runs: number, database: () => Promise<{ store?: str
         of: fc.nat(3),
         paid: fc.nat(1_000_000),
         state: fc.constantFrom('offered', 'open', 'left'),
-        what: fc.constantFrom('write', 'write', 'stale', 'two', 'fails', 'nonce', 'older program'),
+        what: fc.constantFrom('write', 'write', 'stale', 'two', 'fails', 'nonce'),
       });
       await fc.assert(
         fc.asyncProperty(fc.array(event, { minLength: 8, maxLength: 16, size: 'max' }), async (events) =>
-          using(async (home, beside) => {
+          using(async (home) => {
             for (const { of, paid, state, what } of events) {
               const claim = claimOf(of);
               const found = (await home.store.load([claim])).found.get(claim);
@@ -73,14 +71,8 @@ function suite(name: string, runs: number, database: () => Promise<{ store?: str
                 two: commitOf({ writes: [write(claim, rev, record), write(null, 0, more)] }),
                 fails: commitOf({ writes: [write(claim, rev, { ...record, paid: 1_000_001 })] }),
                 nonce: commitOf(found ? { opens: [nonceOf(claim)] } : {}),
-                'older program': undefined,
               }[what];
-              if (commit) await home.store.commit(commit).catch(() => {});
-              else if (found)
-                await beside(
-                  `UPDATE record SET rev = rev + 1, high_sat = ${next.paid}, body = '${JSON.stringify(record)}'
-                   WHERE rev = ${rev} AND body LIKE '%"${claim}"%'`,
-                );
+              await home.store.commit(commit).catch(() => {});
               await expectSums(home, [things]);
             }
           }),
@@ -97,21 +89,6 @@ function suite(name: string, runs: number, database: () => Promise<{ store?: str
         for (let i = 0; i < 5; i += 1)
           expect(await home.store.commit(commitOf({ writes: [add(`id:${i}0`), add(`id:${i}1`)] }))).toBe(true);
         expect((await home.totals(huge)).get('sat')).toEqual({ records: 10, sum: 10n * most });
-      });
-    });
-
-    it('count what an older program has written since, and none of it twice, also where its nonces moved on', async () => {
-      await using(async (home, beside) => {
-        await put(home, A, { paid: 5 });
-        await put(home, claimOf(1), { paid: 10 });
-        const older = JSON.stringify(thing(A, { paid: 8 }));
-        await beside(`UPDATE record SET rev = rev + 1, high_sat = 8, body = '${older}' WHERE high_sat = 5`);
-        // Its revision moves on with its nonce, though nobody has counted it.
-        await home.store.commit(commitOf({ opens: [nonceOf(A)] }));
-        expect(await sums(home)).toEqual({ open: [2, 2], paid: [2, 18] });
-        expect(await beside('SELECT record FROM uncounted')).toEqual([]);
-        await put(home, A, { paid: 9, state: 'left' });
-        expect(await sums(home)).toEqual({ open: [1, 1], left: [1, 1], paid: [2, 19] });
       });
     });
 
@@ -217,73 +194,6 @@ describe.runIf(havePostgres)('in PostgreSQL', () => {
   });
 });
 
-it('a store of before is counted at its opening, and at no later one', async () => {
-  const dir = join(tempDir(), 'home');
-  await initHome({ dir, network: 'regtest' });
-  let asked = 0;
-  const counting = () => openHome({ dir, kinds: async () => ((asked += 1), [things]) });
-  const home = await counting();
-  for (let i = 0; i < 3; i += 1) await put(home, claimOf(i), { paid: 100 });
-  home.close();
-  const db = new DatabaseSync(join(dir, 'store.db'));
-  db.exec('DELETE FROM figure; UPDATE record SET counted = 0');
-  expect(db.prepare('SELECT * FROM total').all()).toEqual([]);
-  db.close();
-  for (const times of [1, 1]) {
-    const again = await counting();
-    expect(asked).toBe(times);
-    expect(await sums(again)).toEqual({ open: [3, 3], paid: [3, 300] });
-    again.close();
-  }
-});
-
-it('a store with a record of a kind that only a newer program knows is not counted, and stays as it is', async () => {
-  const dir = join(tempDir(), 'home');
-  await initHome({ dir, network: 'regtest' });
-  const home = await open(dir);
-  for (let i = 0; i < 2; i += 1) await put(home, claimOf(i), { paid: 100 });
-  home.close();
-  const using = <T>(work: (db: DatabaseSync) => T): T => {
-    const db = new DatabaseSync(join(dir, 'store.db'));
-    try {
-      return work(db);
-    } finally {
-      db.close();
-    }
-  };
-  using((db) => db.exec(`UPDATE record SET counted = 0; UPDATE record SET kind = 'pledge' WHERE id = 2`));
-  const kept = () =>
-    using((db) => ['record', 'figure', 'total'].map((name) => db.prepare(`SELECT * FROM ${name}`).all()));
-  const before = kept();
-  await expect(open(dir).then((opened) => opened.close())).rejects.toMatchObject({ code: 'store-newer' });
-  expect(kept()).toEqual(before);
-});
-
-it('many records are counted in few statements, of those of a restored store too', async () => {
-  const dir = join(tempDir(), 'home');
-  await initHome({ dir, network: 'regtest' });
-  const home = await open(dir);
-  const writes = Array.from({ length: 600 }, (_, i) => write(null, 0, thing(`id:${i}`, { paid: 1 })));
-  expect(await home.store.commit(commitOf({ writes }))).toBe(true);
-  home.close();
-  cpSync(dir, `${dir}2`, { recursive: true });
-  const db = new DatabaseSync(join(dir, 'store.db'));
-  db.exec('UPDATE record SET counted = 0');
-  db.close();
-  for (const [at, restored] of [
-    [dir, false],
-    [`${dir}2`, true],
-  ] as const) {
-    const asked = vi.spyOn(Connection.prototype, 'all');
-    const again = await open(at);
-    const added = asked.mock.calls.filter(([sql]) => sql.startsWith('INSERT INTO figure'));
-    asked.mockRestore();
-    expect([again.restored, added.length]).toEqual([restored, 3]);
-    expect(await sums(again)).toEqual({ open: [600, 600], paid: [600, 600] });
-    again.close();
-  }
-});
-
 it('a store that is found to be restored is counted anew, whatever sums came with it', async () => {
   const dir = join(tempDir(), 'home');
   await initHome({ dir, network: 'regtest' });
@@ -292,25 +202,10 @@ it('a store that is found to be restored is counted anew, whatever sums came wit
   home.close();
   cpSync(dir, `${dir}2`, { recursive: true });
   const db = new DatabaseSync(join(`${dir}2`, 'store.db'));
-  db.exec('UPDATE total SET records = 7, rest = 5');
+  db.exec("DELETE FROM figure WHERE record = 1; INSERT INTO figure VALUES (2, 'thing lost', 7)");
   db.close();
   const again = await open(`${dir}2`);
   expect(again.restored).toBe(true);
   await expectSums(again, [things]);
   again.close();
-});
-
-it('a migration of a store with records leaves them to be counted', () => {
-  const path = join(tempDir(), 'store.db');
-  new DatabaseSync(path).close();
-  const before = MIGRATIONS.findIndex((step) => step.includes('CREATE TABLE figure'));
-  const old = new Connection(path, MIGRATIONS.slice(0, before));
-  old.run(`INSERT INTO record(kind, name, state, rev, high_sat, limit_sat, "left", body)
-    VALUES ('thing', 'aa', 'open', 7, 5, 9, 0, '{}')`);
-  old.close();
-  const now = new Connection(path, MIGRATIONS);
-  expect(now.all('SELECT rev, counted FROM record')).toEqual([{ rev: 7, counted: 0 }]);
-  expect(now.all('SELECT * FROM total')).toEqual([]);
-  expect(now.all('SELECT record FROM uncounted')).toEqual([{ record: 1 }]);
-  now.close();
 });

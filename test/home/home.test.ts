@@ -15,7 +15,6 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { initHome, openHome, type OpenOptions } from '../../src/lib/home/home.ts';
-import { readJournal } from '../../src/lib/home/journal.ts';
 import { commitOf, tempDir, thing, things, write } from './fixture.ts';
 
 const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about';
@@ -129,19 +128,6 @@ describe('openHome', () => {
     home.close();
   });
 
-  it('opens one from before there was a journal, and keeps one from then on', async () => {
-    const dir = join(tempDir(), 'home');
-    await initHome({ dir, network: 'regtest' });
-    const path = join(dir, 'config.json');
-    const { journal_key: key, ...config } = JSON.parse(readFileSync(path, 'utf8'));
-    writeFileSync(path, JSON.stringify(config));
-    const home = await open(dir);
-    await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:aa'))] }));
-    const [file] = readdirSync(home.journalDir);
-    expect(readJournal(join(home.journalDir, file!), Buffer.from(key, 'hex')).lines).toHaveLength(1);
-    home.close();
-  });
-
   it('refuses a configuration that is newer or damaged', async () => {
     const dir = join(tempDir(), 'home');
     await initHome({ dir, network: 'regtest' });
@@ -153,6 +139,7 @@ describe('openHome', () => {
       JSON.stringify({ ...config, version: '1' }),
       JSON.stringify({ ...config, id: '../x' }),
       JSON.stringify({ ...config, journal_key: 'ab' }),
+      JSON.stringify({ ...config, journal_key: undefined }),
       JSON.stringify({ ...config, journal: ['x'] }),
     ]) {
       writeFileSync(path, text);

@@ -17,11 +17,12 @@ const A: Claim = `key:${'ab'.repeat(32)}`;
 
 /** Rows of every table, beside those of the records that are asked for. @param series `(n)` from 1 to ROWS, in the dialect */
 const fill = (series: string, bytes: string): string[] => [
-  `INSERT INTO record(kind, name, state, rev, high_sat, limit_sat, "left", body, issuer, issued_sat, counted)
-   SELECT 'thing', 'name' || n, 'open', 1, 5, 9, 0, '{}', 'home', 5, 1 FROM ${series}`,
+  `INSERT INTO record(kind, name, state, rev, high_sat, limit_sat, "left", body, issuer, issued_sat, over)
+   SELECT 'thing', 'name' || n, 'open', 1, 5, 9, 0, '{}', 'home', 5, 0 FROM ${series}`,
   `INSERT INTO claim(claim, record) SELECT 'id:' || name, id FROM record`,
   `INSERT INTO figure(record, name, value) SELECT id, 'thing paid', id % 97 FROM record`,
-  `INSERT INTO reply(key, text, exit, "row", flags, copies) SELECT 'key' || n, '{}', 0, 'row', '', '[]' FROM ${series}`,
+  `INSERT INTO reply(key, text, exit, "row", flags, copies, type, number, stands, notes)
+   SELECT 'key' || n, '{}', 0, 'row', '', '[]', '', 0, 0, '[]' FROM ${series}`,
   `INSERT INTO reply_of(record, type, number, reply) SELECT record.id, '', 0, reply.key FROM record JOIN reply ON reply.key = 'key' || record.id`,
   `INSERT INTO shown(reply, of_claim, sighash, pubnonce) SELECT key, 'id:' || key, 'aa', '00' FROM reply`,
   `INSERT INTO nonce(of_claim, sighash, pubnonce, sealed) SELECT claim, 'aa', '00', ${bytes} FROM claim`,
@@ -119,9 +120,7 @@ describe('a SQLite file', () => {
         .prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .all(...(values as never[]))
         .flatMap(({ detail }) =>
-          /^SCAN (?!total|dropped|every|uncounted|CONSTANT|\(|\d)/.test(String(detail))
-            ? [`${sql}: ${String(detail)}`]
-            : [],
+          /^SCAN (?!total|dropped|every|CONSTANT|\(|\d)/.test(String(detail)) ? [`${sql}: ${String(detail)}`] : [],
         ),
     );
     db.close();
@@ -147,7 +146,8 @@ describe.runIf(havePostgres)('a PostgreSQL database', () => {
     const spied = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...args: any[]) {
       const [sent] = args as [string | pg.QueryConfig];
       const { text, values = [] } = typeof sent === 'string' ? { text: sent } : sent;
-      if (/^\s*(SELECT|INSERT|UPDATE|DELETE)/.test(text)) asked.set(text, values);
+      // Sums are a view here, over all figures: the server adds them up while the program goes on.
+      if (/^\s*(SELECT|INSERT|UPDATE|DELETE)/.test(text) && !text.includes('FROM total')) asked.set(text, values);
       return Reflect.apply(query, this, args);
     } as never);
     try {
@@ -162,7 +162,7 @@ describe.runIf(havePostgres)('a PostgreSQL database', () => {
     for (const [text, values] of asked) {
       const { rows } = await client.query(`EXPLAIN (FORMAT TEXT) ${text}`, values);
       const plan = rows.map((row) => String(row['QUERY PLAN'])).join('\n');
-      if (/Seq Scan on (?!total|dropped|uncounted|commit_number)/.test(plan)) slow.push(`${text}\n${plan}`);
+      if (/Seq Scan on (?!dropped|commit_number)/.test(plan)) slow.push(`${text}\n${plan}`);
     }
     await client.end();
     expect(asked.size).toBeGreaterThan(25);

@@ -120,14 +120,14 @@ describe('the shares of a home', () => {
     };
     await expect(around(shares, [{ name: B, secret: secret(2) }], [A], failing)).rejects.toThrow('a disk');
     expect(files()).toHaveLength(2);
-    await shares.sweep(claiming(B), () => false);
+    await shares.sweep(claiming(B));
     expect(files()).toEqual([`${ID}-${B}.share`]);
   });
 
   it('a sweep destroys what no record claims, and nothing of another home', async () => {
     await around(folder(), [{ name: A, secret: secret(1) }], [], async () => true);
     await around(folder('cd'.repeat(16)), [{ name: A, secret: secret(1) }], [], async () => true);
-    await folder().sweep(claiming(), () => false);
+    await folder().sweep(claiming());
     expect(files()).toEqual([`${'cd'.repeat(16)}-${A}.share`]);
   });
 
@@ -142,7 +142,7 @@ describe('the shares of a home', () => {
     });
     while (files().length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
     const store = { load: (claims: readonly Claim[]) => claiming(...claimed).load(claims) };
-    const sweeping = folder().sweep(store, () => false);
+    const sweeping = folder().sweep(store);
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(files()).toHaveLength(1);
     commits();
@@ -175,7 +175,7 @@ describe('the shares of a home', () => {
     const commit = vi.fn(async () => true);
     for (const work of [
       () => around(shares, [{ name: B, secret: secret(2) }], [A], commit),
-      () => shares.sweep(claiming(), () => true),
+      () => shares.sweep(claiming(), { take: true }),
     ])
       await expect(work()).rejects.toMatchObject({ code: 'secret-exposed' });
     expect(commit).not.toHaveBeenCalled();

@@ -20,7 +20,6 @@ import { newPurse, purseKind, withMinting, type Minting, type Purse } from '../.
 import { BY_RECEIPT, invoiceKind, newInvoice, type InvoiceRecord, type Melt } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { signInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
-import type { Json } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
 import { waitingOf } from '../../src/lib/credit/waiting.ts';
@@ -141,17 +140,6 @@ describe('a purse', () => {
     noneEmpty(table);
     expect(table).toEqual(TABLES.purse);
   });
-
-  it('of 0.1.0 is read with its minting', () => {
-    const old = {
-      contract: 'c',
-      mint: 'm',
-      quote: 'q',
-      minting: { keyset: 'k', places: [{ counter: 3, amountSat: 1 }], fromSat: 0, promises: null },
-    };
-    expect(say(purseKind.parse(old))).toBe('q 3');
-    expect(say(purseKind.parse({ ...old, minting: null }))).toBe('q none');
-  });
 });
 
 describe('an invoice', () => {
@@ -215,17 +203,6 @@ describe('an invoice', () => {
     });
     noneEmpty(table);
     expect(table).toEqual(TABLES.invoice);
-  });
-
-  it.each([
-    [true, 1],
-    [false, 0],
-  ])('of 0.1.0 is read: quoted %s', (quoted, now) => {
-    const { digest, id, contract, amountSat } = invoice;
-    const fresh = newInvoice({ digest, id, contract, amountSat });
-    const { doubted: _, ...old } = fresh;
-    const json = JSON.parse(JSON.stringify({ ...old, amountSat: 1_000, quoted })) as Json;
-    expect(invoiceKind.parse(json)).toEqual({ ...fresh, quoted: now });
   });
 
   it.each([699, 700, 701])('is a line of at most 700 bytes: %i', (bytes) => {

@@ -731,7 +731,9 @@ describe('a mint or a home put back from an older copy', () => {
             { contract: creditKind },
             () => ({ contract: idClaim(contract) }),
             ({ contract: c }) => ({
-              writes: { contract: settledAs(c as FundedCredit, { by: 'exit', txid: 'ab'.repeat(32) }) },
+              writes: {
+                contract: settledAs(c as FundedCredit, { by: 'exit', txid: 'ab'.repeat(32), paysSat: 2_100n }),
+              },
               result: undefined,
             }),
           );

@@ -132,7 +132,7 @@ describe('over a socket', () => {
     const from: (string | undefined)[] = [];
     const desk = async (_text: string, _way: string, client?: string) => (from.push(client), '{}');
     const paths = { '/': messagePath({ desk, queue: 1, timeoutMs: 10_000 }) };
-    const bounds = { connections: 1, timeoutMs: 10_000 };
+    const bounds = { connections: 1, queue: 1, timeoutMs: 10_000 };
     const address = { name: 'http', host: '127.0.0.1', port: 0 };
     const listener = await httpListener({ ...address, ...bounds, paths, isProxy, advice: '', log: () => {} });
     running.push(listener);

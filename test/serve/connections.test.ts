@@ -1,7 +1,9 @@
 /** The connections of an HTTP server, by raw bytes: what is silent, broken or pipelined holds neither a place nor the end up. */
-import { connect, type Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { connectionsOf } from '../../src/lib/serve/connections.ts';
 import { httpListener, type Paths } from '../../src/lib/serve/http.ts';
 import { messagePath } from '../../src/lib/serve/http-paths.ts';
 
@@ -11,8 +13,10 @@ afterEach(async () => {
 });
 
 /** A server whose desk answers when it is told to. */
-async function served(more: { connections?: number; timeoutMs?: number; queue?: number } = {}) {
-  const { connections = 4, timeoutMs = 10_000, queue = 4 } = more;
+async function served(
+  more: { connections?: number; timeoutMs?: number; queue?: number; isProxy?: (address: string) => boolean } = {},
+) {
+  const { connections = 4, timeoutMs = 10_000, queue = 32, isProxy = () => false } = more;
   const taken: string[] = [];
   let answer = Promise.withResolvers<void>();
   const desk = async (text: string) => {
@@ -27,8 +31,7 @@ async function served(more: { connections?: number; timeoutMs?: number; queue?: 
   const codes: string[] = [];
   const log = ({ code }: { code: string }) => void codes.push(code);
   const address = { host: '127.0.0.1', port: 0 };
-  const isProxy = () => false;
-  const options = { name: 'http', ...address, paths, isProxy, advice: '', log, connections, timeoutMs };
+  const options = { name: 'http', ...address, paths, isProxy, advice: '', log, connections, queue, timeoutMs };
   const listener = await httpListener(options);
   let over = false;
   const run = listener.run().then(() => (over = true));
@@ -58,6 +61,7 @@ async function served(more: { connections?: number; timeoutMs?: number; queue?: 
 const post = (body: string, length = body.length) =>
   `POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`;
 const GET = 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n';
+const LAST = `${GET.slice(0, -2)}connection: close\r\n\r\n`;
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await sleep(5);
 };
@@ -72,20 +76,49 @@ describe('a connection that is refused', () => {
     await until(() => codes.length === 2);
     expect(codes).toEqual(['too-slow', 'too-slow']);
     await until(() => held.every(({ said }) => said().includes('408')));
-    while (!(await open(`${GET.slice(0, -2)}connection: close\r\n\r\n`).closed).includes('well')) await sleep(50);
+    while (!(await open(LAST).closed).includes('well')) await sleep(50);
   });
 });
 
 describe('two requests on one connection', () => {
-  it('without waiting: the first is answered, the second not looked at, and the connection ends', async () => {
-    const { open, taken, release } = await served();
-    const one = open(post('[1]') + post('[2]') + GET.repeat(2_000));
+  it('without waiting: the second is looked at once the first is answered', async () => {
+    const { open, taken, codes, release } = await served();
+    const one = open(post('[1]') + post('[2]') + GET);
     await until(() => taken.length > 0);
+    await sleep(50);
+    expect([taken, codes]).toEqual([['[1]'], []]);
     release();
-    const said = await one.closed;
-    expect(taken).toEqual(['[1]']);
-    expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
-    expect(said).toContain('connection: close');
+    await until(() => taken.length > 1);
+    release();
+    await until(() => one.said().includes('well'));
+    expect(one.said().match(/HTTP\/1\.1 \d+|"took":"[^"]*"|well/g)).toEqual([
+      'HTTP/1.1 200',
+      '"took":"[1]"',
+      'HTTP/1.1 200',
+      '"took":"[2]"',
+      'HTTP/1.1 200',
+      'well',
+    ]);
+  });
+
+  it('in pieces of any size, bodies chunked or not: each is read as it was sent', async () => {
+    const { open, taken, release } = await served();
+    const chunked =
+      post('').replace(/content-length: 0/, 'transfer-encoding: chunked') + '4\r\n[3,\n\r\n3\r\n\n3]\r\n0\r\n\r\n';
+    const bytes = `\r\n${post('[1]')}${chunked}${post('[\n\n2]')}`;
+    for (const size of [1, 3, 7, bytes.length]) {
+      const one = open('');
+      for (let at = 0; at < bytes.length; at += size) {
+        one.socket.write(bytes.slice(at, at + size));
+        if (size < bytes.length) await sleep(1);
+      }
+      for (let n = 1; n <= 3; n++) {
+        await until(() => taken.length >= n);
+        release();
+      }
+      expect(taken.splice(0)).toEqual(['[1]', '[3,\n\n3]', '[\n\n2]']);
+      one.socket.destroy();
+    }
   });
 
   it('one after the other: both are answered', async () => {
@@ -100,12 +133,64 @@ describe('two requests on one connection', () => {
   it('the second no request at all: the answer to the first is its own, and the end', async () => {
     const { open, taken, release, codes } = await served();
     const one = open(`${post('[1]')}RUBBISH\r\n\r\n`);
-    await until(() => taken.length > 0 && codes.length > 0);
+    await until(() => taken.length > 0);
     release();
     const said = await one.closed;
     expect(said).toContain('HTTP/1.1 200');
     expect(said).toContain('{"took":"[1]"}');
     expect(said).not.toContain('400');
+    expect(codes).toEqual(['malformed']);
+  });
+});
+
+describe('whoever sends without reading', () => {
+  /** How many requests are parsed, and how many bytes are held, where nobody is answered. */
+  async function flooded(sockets: number, request: string) {
+    let parsed = 0;
+    const server = createServer((asked, response) => {
+      parsed += 1;
+      connections.take(asked, response);
+    });
+    const connections = connectionsOf(server, 1_000, () => false);
+    const open: Socket[] = [];
+    server.on('connection', (socket: Socket) => open.push(socket));
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const bytes = request.repeat(Math.ceil(1_000_000 / request.length));
+    const clients = Array.from({ length: sockets }, () => connect(port, '127.0.0.1').on('error', () => {}));
+    for (const client of clients) client.write(bytes);
+    await until(() => open.length === sockets && open.every((socket) => socket.isPaused()));
+    await sleep(100);
+    const held = Math.max(...open.map(({ readableLength }) => readableLength));
+    for (const socket of [...clients, ...open]) socket.destroy();
+    await new Promise((done) => server.close(done));
+    return { parsed, held };
+  }
+
+  it.each([
+    ['short requests', GET],
+    ['messages', post('[]')],
+  ])('has one request of a connection parsed, and no more than two reads of it held: %s', async (_, request) => {
+    const { parsed, held } = await flooded(8, request);
+    expect(parsed).toBe(8);
+    expect(held).toBeLessThanOrEqual(2 * 65_536);
+  });
+});
+
+describe('one address', () => {
+  it('holds connections for a quarter of the queue; the next is let in when one goes', async () => {
+    const { open } = await served({ connections: 16, queue: 8 });
+    const [first, second] = [open(GET), open(GET)];
+    await until(() => first.said().includes('well') && second.said().includes('well'));
+    expect(await open(GET).closed).toBe('');
+    first.socket.destroy();
+    for (let said = ''; !said.includes('well');) said = await open(LAST).closed;
+  });
+
+  it('of a named proxy holds as many as there are', async () => {
+    const { open } = await served({ connections: 16, queue: 8, isProxy: (address) => address === '127.0.0.1' });
+    const all = Array.from({ length: 10 }, () => open(GET));
+    await until(() => all.every(({ said }) => said().includes('well')));
   });
 });
 
@@ -133,7 +218,7 @@ describe('a body that breaks off', () => {
   });
 
   it('or stays away takes the place of one message: so many may arrive at once as may wait', async () => {
-    const { open, taken, release } = await served({ queue: 2, connections: 8 });
+    const { open, taken, release } = await served({ queue: 2, connections: 8, isProxy: () => true });
     const slow = [1, 2, 3].map(() => open(post('[', 900_000)));
     const isRefused = ({ said }: (typeof slow)[number]) => said().includes('HTTP/1.1 503');
     await until(() => slow.some(isRefused));

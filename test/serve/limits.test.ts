@@ -3,7 +3,8 @@
  * how long a start waits, how often a worker is asked the same, and how old an answer of the node may be.
  */
 import { mkdtempSync, readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -11,6 +12,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, vi } from 'vitest';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { GRPC_LIMITS, listen, type Handlers } from '../../src/lib/serve/cdk-listen.ts';
+import { CONNECTION_LIMITS, connectionsOf } from '../../src/lib/serve/connections.ts';
 import { DESCRIPTOR, LOADER, PACKAGE, SERVICE } from '../../src/lib/serve/cdk-proto.ts';
 import * as grpc from '../../src/lib/serve/grpc.ts';
 import { HTTP_LIMITS, messagePath } from '../../src/lib/serve/http-paths.ts';
@@ -29,6 +31,28 @@ import { TestMint } from '../support/mint.ts';
 const settled = async () => {
   for (let i = 0; i < 20; i++) await turn();
 };
+
+describe('connections', () => {
+  limits(CONNECTION_LIMITS, {
+    address: {
+      figures: [8],
+      /** Is the last of so many let in? */
+      takes(n: number) {
+        const server = createServer();
+        connectionsOf(server, 8, () => false);
+        const sockets = Array.from({ length: n }, () =>
+          Object.defineProperty(new Socket(), 'remoteAddress', { value: '2001:db8::1' }),
+        );
+        for (const socket of sockets) server.emit('connection', socket);
+        const [last, ...others] = sockets.map(({ destroyed }) => !destroyed).reverse();
+        expect(others.every(Boolean)).toBe(true);
+        for (const socket of sockets) socket.destroy();
+        return last!;
+      },
+      above: 'not taken',
+    },
+  });
+});
 
 describe('HTTP', () => {
   const request = () => {

@@ -60,6 +60,7 @@ function scenes(kind: Kind, seed: number): void {
       advice: '',
       log: () => {},
       connections: 256,
+      queue: 256,
       timeoutMs: 10_000,
     });
   }

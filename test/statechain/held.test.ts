@@ -7,9 +7,7 @@ import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { coinId, viewOf } from '../../src/lib/statechain/terms.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
-import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
-import { keyClaim } from '../../src/lib/protocol/claims.ts';
-import { statecoinKind, type OperatorRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
+import type { OperatorRecord } from '../../src/lib/statechain/records.ts';
 import { ownCoin } from '../support/credit.ts';
 import { EvilOperator } from '../support/evil-operator.ts';
 import { TestParty, type Message } from '../support/party.ts';
@@ -234,23 +232,6 @@ describe('a decline', () => {
     const lie = await sealedAs(alice, sent, { invite: { ...sent['invite'], address: P2WPKH } });
     await refused(() => step(bob, lie, { cancel: true }), 'not-mine', bob);
     expect((await step(bob, sent, { cancel: true })).message['invite']).toEqual(sent['invite']);
-  });
-  it('of an invitation that an older program gave up is under its own keys', async () => {
-    const all = await parties();
-    const { operator, alice, bob } = all;
-    const id = await opened(all);
-    const sent = (await transferMessages(operator, alice, bob, id, 'sent'))[3]!;
-    const claim = keyClaim(sent['invite'].pubkey);
-    const { found } = await bob.home.store.load([claim]);
-    const { rev, record } = found.get(claim)!;
-    const { own } = record as { own: Statecoin['own'] };
-    const old = { role: 'owner', state: 'cancelled', own, key: sent['invite'].pubkey } as const;
-    const write = writeOf(statecoinKind, old, claim, rev);
-    await bob.home.store.commit(plainCommit({ reads: [], writes: [write] }));
-    const lie = await sealedAs(alice, sent, { invite: { ...sent['invite'], auth: sent['coin'].owner_auth } });
-    await refused(() => step(bob, lie, { cancel: true }), 'not-mine', bob);
-    const declined = await step(bob, sent, { cancel: true });
-    expect((await step(operator, declined.message)).message['cancelled'].declined).toBe(declined.message['declined']);
   });
 });
 

@@ -577,20 +577,3 @@ describe('2: records of one coin are told apart, and the later owner has its id'
     expect(bundle.message['hex']).toBe(owned['hex']);
   });
 });
-
-describe('records of an older program', () => {
-  it('are read with what they lack, and their declines are not believed', async () => {
-    const all = await parties();
-    const id = await opened(all);
-    const now = (await coinOf(all.alice, id)) as OwnerRecord;
-    const { withdrawals: _, declined: __, superseded: ___, ...old } = now;
-    const given = [{ operator_pubkey: '02aa', owner_pubkey: '02bb', sent: true, declined: true }];
-    const withdrawal = { address: 'a', feeSat: 1n, sighash: 'cc' };
-    const read = statecoinKind.parse({ ...old, given, withdrawal }) as OwnerRecord;
-    expect(read).toMatchObject({ declined: false, superseded: false, withdrawals: [withdrawal] });
-    expect(read.given).toEqual([{ ...given[0], owner_auth: '', declined: false }]);
-    expect('withdrawal' in read).toBe(false);
-    const gone = statecoinKind.parse({ ...old, given: [], state: 'gone' });
-    expect(statecoinKind.claims(gone)).toEqual([`key:${now.side.pubkey}`]);
-  });
-});

@@ -59,7 +59,7 @@ export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: Ref
 }
 
 /** Whether it pays an address of this home. */
-export const isOurs = async (home: Pick<Home, 'keys'>, { path, address }: RefundCopy): Promise<boolean> =>
+const isOurs = async (home: Pick<Home, 'keys'>, { path, address }: RefundCopy): Promise<boolean> =>
   path !== null && (await (await home.keys()).address(path)).address === address;
 
 /** Takes their addresses into the home. */

@@ -3,7 +3,7 @@
  * Never as an argument or variable, which other processes can see.
  */
 import { stat } from 'node:fs/promises';
-import { parseJson } from '../protocol/json.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { openDescriptor, readAll, readInput } from './input.ts';
@@ -82,6 +82,11 @@ export async function readKeys(file: string): Promise<Uint8Array[]> {
   const text = utf8(await readGuarded(file)).trim();
   const json = text.startsWith('[') ? parseJson(text) : text.split(/\r?\n/);
   return (json as unknown[]).map((line, i) => keyBytes(String(line), `${file}: key ${i}`));
+}
+
+/** A JSON document with secrets, from a file that nobody else may read. @throws Refusal as `readKey`, `malformed-json` */
+export async function readSecretJson(file: string): Promise<Json> {
+  return parseJson(utf8(await readGuarded(file)));
 }
 
 function keyBytes(text: string, name: string): Uint8Array {

@@ -4,16 +4,9 @@
  * Not here: what makes a payment under way (`ecash.ts`, `quotes.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
-import { over, put, total, upTo, within, type Span } from './spans.ts';
+import { over, put, total, within, type Span } from './spans.ts';
 import type { Awaited, PayerCredit } from './states.ts';
 import { placesOf } from './waiting.ts';
-
-/** As it was kept before there were places: a payer's record of its time knows all that it signed. */
-export const withArrivals = (c: PayerCredit): PayerCredit => ({
-  ...c,
-  seen: c.seen ?? upTo(c.signedMaxSat),
-  arrived: c.arrived ?? [],
-});
 
 /** Lies the whole stretch in the set? */
 const holds = (spans: readonly Span[], { fromSat, toSat }: Span): boolean =>

@@ -4,7 +4,6 @@
  *
  * A home that lost its store does not know all of them. What it had signed, by its own receipt, and the invoices that
  * customers show tell of the same debt: the larger counts, never both. What came after the loss comes on top of it.
- * What had been counted twice the operator strikes off (`reconcile --mend --strike`): that is kept beside it for ever.
  * Not here: who may raise it (`mint/`, `update.ts`).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
@@ -13,7 +12,7 @@ import { isReverse, type Terms } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
 export interface Owing {
-  /** What this home owes in all over a reverse contract, signed or not; null for any other. But for what is struck off it only grows. */
+  /** What this home owes in all over a reverse contract, signed or not; null for any other. It only grows. */
   owedSat: bigint | null;
   /** Of that, the invoices that are known here, paid or shown. */
   invoicesSat: bigint;
@@ -21,8 +20,6 @@ export interface Owing {
   agreed: readonly Span[];
   /** Invoices that were paid since the store was lost; null where it never was. */
   freshSat: bigint | null;
-  /** What the operator has struck off: it had been counted twice. */
-  struckSat: bigint;
 }
 /** As much of a payer's record as this is about. */
 type Payer = Owing & { terms: Terms; signedMaxSat: bigint };
@@ -32,16 +29,6 @@ export const nothingOwed = (terms: Terms): Owing => ({
   invoicesSat: 0n,
   agreed: [],
   freshSat: null,
-  struckSat: 0n,
-});
-
-/** Of a record that has only the sum, as 0.1.0 wrote it: one entry of unknown parts. */
-export const withOwing = <C extends Owing>(c: C): C => ({
-  ...c,
-  invoicesSat: c.invoicesSat ?? c.owedSat ?? 0n,
-  agreed: c.agreed ?? [],
-  freshSat: c.freshSat ?? null,
-  struckSat: c.struckSat ?? 0n,
 });
 
 const owing = <C extends Payer>(c: C, owedSat: bigint): C =>
@@ -70,27 +57,3 @@ export const knownUpTo = <C extends Payer>(c: C, invoicesSat: bigint): C => {
   const known = maxSat(c.invoicesSat, invoicesSat);
   return owing({ ...c, invoicesSat: known }, known + total(c.agreed));
 };
-
-/** The record once its operator has struck off what had been counted twice. */
-export const struckBy = <C extends Payer & { owedSat: bigint }>(c: C, sat: bigint): C => ({
-  ...c,
-  owedSat: c.owedSat - sat,
-  invoicesSat: maxSat(c.invoicesSat - sat, 0n),
-  struckSat: c.struckSat + sat,
-});
-
-/** What was ever counted as owed: it never falls, also where something is struck off. */
-export const countedSat = (c: Payer & { owedSat: bigint }): bigint => minSat(c.owedSat + c.struckSat, maxPaid(c.terms));
-
-/** The record of two versions together: what either has struck off is struck off of what either has counted. */
-export function withStruck<C extends Payer>(both: C, ...versions: readonly Owing[]): C {
-  const most = (sums: readonly bigint[]): bigint => sums.reduce(maxSat);
-  const struckSat = most(versions.map((c) => c.struckSat));
-  const less = (sumOf: (c: Owing) => bigint): bigint => most(versions.map((c) => sumOf(c) + c.struckSat)) - struckSat;
-  if (both.owedSat === null || struckSat === 0n) return both;
-  const owedSat = maxSat(
-    less((c) => c.owedSat ?? 0n),
-    both.signedMaxSat,
-  );
-  return { ...both, struckSat, owedSat, invoicesSat: less((c) => c.invoicesSat) };
-}

@@ -7,29 +7,18 @@ import type { Claim, HeldRecord, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { withArrivals } from './arrivals.ts';
 import { figuresOf } from './figures.ts';
 import { overOf, spentBy } from './over.ts';
-import { withOwing } from './owed.ts';
 import { merged, restored } from './restore.ts';
 import { guardedOf, heldKey, isFunded, isLeft, isUnfunded, openFor, paidOf, released, type Credit } from './states.ts';
 import type { Role } from './terms.ts';
 import { maxPaid } from './transactions.ts';
-import { withPlaces } from './waiting.ts';
 
 export * from './states.ts';
 
-/** A record of an older version, with what that did not write yet. */
-const filled = (c: Credit): Credit => {
-  if (c.state === 'offered') return { ...c, until: c.until ?? null };
-  if (c.state === 'proposed') return { ...c, rolls: c.rolls ?? null };
-  if (!isFunded(c)) return c;
-  return withPlaces(c.role === 'payer' ? { ...withArrivals(withOwing(c)), searches: c.searches ?? [] } : c);
-};
-
 export const creditKind: Kind<Credit> = {
   name: 'credit',
-  parse: (json) => filled(withSats(json) as Credit),
+  parse: (json) => withSats(json) as Credit,
   claims(c): readonly Claim[] {
     switch (c.state) {
       case 'offered':
@@ -83,6 +72,21 @@ export const creditKind: Kind<Credit> = {
   spent: spentBy,
 };
 
+const OPENING = 'spillway open-credit --contract ID --again prints its last message, --cancel gives it up';
+/** The command that leads out of each state. */
+const WAYS_OUT: Readonly<Record<Credit['state'], string>> = {
+  offered: OPENING,
+  addressed: OPENING,
+  proposed: OPENING,
+  accepted: OPENING,
+  open: 'spillway status shows what the contract waits for; sign-update, rollover, close-credit and exit-credit go on',
+  closing: 'spillway close-credit --contract ID --again prints the last message of the close; exit-credit ends it alone',
+  closed: 'spillway close-credit --contract ID --again prints the finished close, for spillway broadcast',
+  rolled: 'the contract that follows has its money: spillway status lists it',
+  exiting: 'spillway exit-credit --contract ID prints the exit again, for spillway broadcast and spillway bump',
+  cancelled: 'it was given up: spillway open-credit starts another one',
+};
+
 /** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */
 export function must<R extends Role, S extends Credit['state']>(
   c: Credit | undefined,
@@ -96,6 +100,7 @@ export function must<R extends Role, S extends Credit['state']>(
     throw new Refusal(
       'wrong-state',
       `the contract is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+      { hint: WAYS_OUT[c.state] },
     );
   return c as Extract<Credit, { role: R; state: S }>;
 }

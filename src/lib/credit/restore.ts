@@ -33,7 +33,6 @@ import {
   type Settled,
 } from './states.ts';
 import { arrivalsOf } from './arrivals.ts';
-import { withStruck } from './owed.ts';
 import { over, type Span } from './spans.ts';
 
 /** Stays where either version has it; which records a restore marks so, `ended` says. */
@@ -98,7 +97,6 @@ const fields: Beliefs<Credit> = {
   invoicesSat: largest,
   agreed: spans,
   freshSat: { ...largest, restored: () => 0n },
-  struckSat: largest,
   bound: kept,
   went: spans,
   seen: spans,
@@ -142,7 +140,7 @@ export function merged(a: Credit, b: Credit): Credit {
   const both = withName(believed.merged(a, b) as FundedCredit, a, b);
   if (both.role === 'payee') return withLargest(both, a as PayeeCredit, b as PayeeCredit);
   const [later, earlier] = (isLater(a, b) ? [a, b] : [b, a]) as [PayerCredit, PayerCredit];
-  return withStruck(arrivalsOf(withBound(both, a, b), later, earlier), later, earlier);
+  return arrivalsOf(withBound(both, a, b), later, earlier);
 }
 
 /** Of two versions of which one is no contract yet, or none any more: an end that no restore made stands, where nothing was paid. */

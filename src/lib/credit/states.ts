@@ -13,7 +13,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Hex, RecordRow } from '../protocol/action.ts';
 import type { Outside, Own } from '../signing/exchange.ts';
-import { countedSat, nothingOwed, type Owing } from './owed.ts';
+import { nothingOwed, type Owing } from './owed.ts';
 import type { Span } from './spans.ts';
 import { pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
 
@@ -95,8 +95,8 @@ export interface Settled {
   /** other: a transaction that is none of these, as far as this home can tell. */
   by: 'exit' | 'refund' | 'close' | 'rollover' | 'other';
   txid: Hex;
-  /** What it pays to this home; absent in a record of 0.1.0. */
-  paysSat?: bigint;
+  /** What it pays to this home. */
+  paysSat: bigint;
 }
 
 export interface Held extends Contract {
@@ -319,7 +319,7 @@ export const isOpening = (c: Credit | undefined): c is Opening =>
 
 export const guardedOf = (c: FundedCredit): Guarded => ({
   ...(c.role === 'payee' && { issuer: c.terms.ecash, issuedSat: c.issuedSat }),
-  ...(c.role === 'payer' && c.owedSat !== null && { owedSat: countedSat({ ...c, owedSat: c.owedSat }) }),
+  ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
 });
 
 /** What is left of an opening that was given up: its key, so that it is never shown again. */

@@ -71,7 +71,6 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
   if (c.role === 'payer' && c.owedSat !== null) {
     line.owed_sat = c.owedSat;
     if (c.owedSat > c.signedMaxSat) line.notes.push(`${c.owedSat - c.signedMaxSat} sat are owed and not signed`);
-    if (c.struckSat > 0n) line.notes.push(`${c.struckSat} sat are struck off: counted twice`);
   }
   if (c.terms.ecash !== 'none')
     Object.assign(

@@ -62,10 +62,7 @@ const fields: Beliefs<KeysetRecord> = {
 
 export const keysetKind: Kind<KeysetRecord> = {
   name: 'keyset',
-  parse: (json) => {
-    const r = json as KeysetRecord;
-    return r.role === 'mint' ? { ...r, doubted: r.doubted ?? false } : r;
-  },
+  parse: (json) => json as KeysetRecord,
   claims: (r) => [keysetClaim(r.role, r.keyset.id), ...(r.role === 'mint' && r.active ? [ACTIVE] : [])],
   // The counter stands where the store lets nothing fall: a secret is never made twice.
   row: (r) => ({

@@ -27,17 +27,13 @@ const STANDING = 'stands = 1 AND key NOT IN (SELECT reply FROM shown)';
 
 /** What is copied, each table after those that it refers to, page by page along its key. */
 const TABLES = [
-  {
-    table: 'record',
-    key: ['id'],
-    // Who opens a home that is made of it counts its records anew.
-    columns: ['id', ...COLUMNS.filter((column) => column !== 'counted')],
-  },
+  // Their figures come back when a home that is made of it is opened (`standing.ts`).
+  { table: 'record', key: ['id'], columns: ['id', ...COLUMNS] },
   { table: 'claim', key: ['claim'], columns: ['claim', 'record'] },
   {
     table: 'reply',
     key: ['key'],
-    columns: 'key text exit hint "row" flags copies created type number stands notes'.split(' '),
+    columns: 'key text exit hint "row" flags copies type number stands notes'.split(' '),
     but: STANDING,
   },
   {
@@ -87,11 +83,11 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
   const { store: _, ...copied } = config;
   const [lost, read] = [await lostOf(store), await readOf(store)];
   // A home that has not got back what its journal knows covers none of that.
-  const ends = (file: FoundFile): boolean => isKnown(file, read, lost) || isRead(file, read);
+  const ends = (file: FoundFile): boolean => isKnown(file, read) || isRead(file, read);
   const sealed = mayLack(lost) ? [] : await journal.seal(ends);
   const files = mayLack(lost) ? [] : await journal.files();
   // Only a file that nobody writes any more has a size that tells whether all of it was read.
-  const covered = sealed.filter((path) => files.some((file) => file.path === path && isKnown(file, read, lost)));
+  const covered = sealed.filter((path) => files.some((file) => file.path === path && isKnown(file, read)));
   const unread = unreadOf(files, read, lost);
   let made: Counted;
   await makeDirectory(to, async (at) => {

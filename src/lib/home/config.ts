@@ -29,9 +29,9 @@ export interface Config {
   journal?: string;
   /**
    * Encrypts the journal, hex: with it a run that needs no key needs no seed and no passphrase either. Whoever can read it
-   * here can read the store. A home from before there was a journal has none, and asks its seed.
+   * here can read the store.
    */
-  journal_key?: string;
+  journal_key: string;
   /** The URL of its PostgreSQL database without a password, if its store is not in the directory. */
   store?: string;
 }
@@ -45,7 +45,7 @@ export const journalKeyText = ({ journalKey }: Pick<HomeKeys, 'journalKey'>): st
 
 /** @param what is looked at: `the seed is` @throws Refusal `wrong-seed` for keys of another seed than made the home */
 export function checkSeed(config: Config, keys: Pick<HomeKeys, 'journalKey'>, what: string): void {
-  if (config.journal_key !== undefined && journalKeyText(keys) !== config.journal_key)
+  if (journalKeyText(keys) !== config.journal_key)
     throw new Refusal('wrong-seed', `${what} not of the home that the configuration describes`, {
       hint: 'bring both, configuration and seed, from one home',
     });
@@ -83,7 +83,7 @@ export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
     typeof config.network === 'string' &&
     /^[0-9a-f]{32}$/.test(config.id ?? '') &&
     typeof config.insecure === 'boolean' &&
-    (config.journal_key === undefined || /^[0-9a-f]{64}$/.test(config.journal_key)) &&
+    /^[0-9a-f]{64}$/.test(config.journal_key ?? '') &&
     [config.refunds, config.journal, config.store].every((text) => typeof (text ?? '') === 'string');
   if (!whole)
     throw new Refusal(

@@ -2,22 +2,18 @@
  * Sums over all records of a home, kept by the store as records change: no report walks over the records for them.
  *
  * A kind names the figures of a record (`Kind.figures`). Each is a row of the table `figure`, replaced in the commit that
- * writes the record, and triggers of the schema add these rows up by name in `total`. A sum is kept in two parts, billions
- * and the rest, so that no figure that a stranger has chosen makes it too large for the database. By the index over names
- * and values records are also found in the order of a figure, the nearest deadline first.
- * What was pruned (`prune.ts`) is in `dropped`, and in the sums with it. Not here: what counts (each family's `figures`), the triggers (`schema.ts`, `schema-postgres.ts`).
+ * writes the record, and `total` has their sums by name (`schema.ts`). By the index over names and values records are also
+ * found in the order of a figure, the nearest deadline first.
+ * What was pruned (`prune.ts`) is in `dropped`, and in the sums with it. Not here: what counts (each family's `figures`).
  */
 import type { Kind } from '../protocol/action.ts';
 import { fundingClaim } from '../protocol/claims.ts';
 import { Tally, type Figures, type Totals } from '../protocol/figures.ts';
-import { parseJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, put, together, type Row, type Sql, type Value } from './database.ts';
+import { all, marks, put, together, type Row, type Sql } from './database.ts';
+import { UNIT } from './schema.ts';
 import type { Stretch } from './store.ts';
 
-/** Of a sum, what is counted apart from the rest. */
-export const UNIT = 1_000_000_000;
-/** Records that are counted at a time. */
+/** Records that are asked for at a time. */
 const PAGE = 500;
 
 /** The figures of one record as the store names them: behind the name of its kind. */
@@ -45,51 +41,9 @@ export function* putFigures(id: number, held: Held, figures: Figures): Sql<void>
   const gone = [...held].flatMap(([name, value]) => (figures[name] === value ? [] : [name]));
   const fresh = Object.entries(figures).filter(([name, value]) => held.get(name) !== value);
   if (gone.length > 0) yield* put(`DELETE FROM figure WHERE record = ? AND name IN (${marks(gone)})`, id, ...gone);
-  yield* addFigures(fresh.map((figure) => [id, ...figure]));
-}
-
-/** Whether a program that keeps no figures has written any record. */
-export function* isUncounted(): Sql<boolean> {
-  return (yield* get('SELECT 1 FROM uncounted LIMIT 1')) !== undefined;
-}
-
-/**
- * Counts what a program that keeps no figures has written.
- * @throws Refusal `store-newer` for a record of an unknown kind
- */
-export function* countRecords(kinds: readonly Kind<any>[]): Sql<void> {
-  const known = new Map(kinds.map((kind) => [kind.name, kind]));
-  let counted: Value[][] = [];
-  for (let last = 0; ;) {
-    const sql = `SELECT id, kind, body FROM uncounted JOIN record ON record.id = uncounted.record
-      WHERE uncounted.record > ? ORDER BY uncounted.record LIMIT ${PAGE}`;
-    const rows = yield* all(sql, last);
-    if (rows.length === 0) return yield* addFigures(counted);
-    const ids = rows.map(({ id }) => id as number);
-    for (const { id, kind: name, body } of rows) {
-      const kind = known.get(name as string);
-      if (!kind)
-        throw new Refusal('store-newer', `this store holds a record of the unknown kind '${String(name)}'`, {
-          hint: 'open it with the version of spillway that wrote it',
-        });
-      const figures = figuresOf(kind, kind.parse(parseJson(body as string)));
-      counted.push(...Object.entries(figures).map((figure) => [id as number, ...figure]));
-    }
-    yield* put(`DELETE FROM figure WHERE record IN (${marks(ids)})`, ...ids);
-    for (; counted.length >= PAGE; counted = counted.slice(PAGE)) yield* addFigures(counted.slice(0, PAGE));
-    yield* put(`UPDATE record SET counted = rev WHERE id IN (${marks(ids)})`, ...ids);
-    last = ids.at(-1)!;
-  }
-}
-
-/**
- * Figures of many records in one statement. A database that keeps every version of a row until the transaction is over
- * (PostgreSQL) would search through all those of a sum for each of them: as many as there are records.
- */
-function* addFigures(rows: readonly Value[][]): Sql<void> {
-  if (rows.length === 0) return;
-  const sql = `INSERT INTO figure(record, name, value) VALUES ${rows.map(() => '(?, ?, ?)').join(', ')}`;
-  yield* put(sql, ...rows.flat());
+  if (fresh.length === 0) return;
+  const sql = `INSERT INTO figure(record, name, value) VALUES ${fresh.map(() => '(?, ?, ?)').join(', ')}`;
+  yield* put(sql, ...fresh.flatMap((figure) => [id, ...figure]));
 }
 
 /** The records of a kind in the order of one of their figures. */

@@ -160,7 +160,7 @@ export interface OpenOptions {
   journalDir?: string;
   /** The URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
   store?: string;
-  /** The kinds of all families, asked for only where the store was restored or copied, or an older program has written it. */
+  /** The kinds of all families, asked for only where the store was restored or copied. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
@@ -242,10 +242,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   });
   const kinds = retried(() => options.kinds());
   const tide = new Tide(folders.recorded, id);
-  const journalKey = async () =>
-    config.journal_key === undefined
-      ? (await keys()).journalKey
-      : new Uint8Array(Buffer.from(config.journal_key, 'hex'));
+  const journalKey = async () => new Uint8Array(Buffer.from(config.journal_key, 'hex'));
   // Written by hand a path may begin at the home; never where a run happens to stand, or each place has a tide of its own.
   const recordedJournal = resolve(dir, config.journal ?? journalBeside(dir));
   const journal = new Journal({
@@ -271,7 +268,6 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       tell: options.tell ?? (() => {}),
     });
     journal.follow(found.life);
-    await store.count(kinds);
     shares = new ShareFolder({
       dir: sharesBeside(dir),
       homeId: id,
@@ -279,8 +275,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       key: async () => (await keys()).storeKey,
       point: options.point,
     });
-    // In 0.1.0 a folder named no store: of a home that was never lost it is its own.
-    if (found.held) await shares.sweep(store, (owner) => owner === undefined && found.lost === undefined);
+    if (found.held) await shares.sweep(store);
   } catch (error) {
     store.close();
     tide.close();
@@ -292,7 +287,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     lost = 'accepted';
     // What the lost store had is no use to anybody any more; that of another one than the home's own stays.
     if (options.store === undefined || withoutPassword(options.store) === config.store)
-      await shares.sweep(store, () => true);
+      await shares.sweep(store, { take: true });
   };
   return {
     dir,
@@ -317,7 +312,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
     backup: async (to, { seed }) =>
       (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
-    totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise, kinds),
+    totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise),
     async reconcile(journals, { complete = false } = {}) {
       const { gather, reconcile, finish } = await import('./reconcile.ts');
       const before = await lostOf(store);
@@ -335,7 +330,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       const notGiven = without(unreadOf(files, { ...earlier, ...read }, before), journals);
       const settled = await settledOf(store);
       if (complete) refuseIncomplete(gathered, notGiven, settled);
-      const outcomes = await reconcile(store, gathered, settled, hasAllOf(files, earlier, before));
+      const outcomes = await reconcile(store, gathered, settled, hasAllOf(files, earlier));
       const completed = complete ? await finish(store, known) : undefined;
       await accept(read);
       return { gathered, outcomes, notGiven, ...(completed !== undefined && { completed }) };

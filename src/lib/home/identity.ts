@@ -44,11 +44,10 @@ export interface Place {
   /** What the store keeps of it. */
   text: string;
   /** How it lies now, against what it has kept. @throws Refusal `store-unsafe` where it is opened by another name of its files */
-  compare(kept: string | undefined): 'same' | 'touched' | 'other';
+  compare(kept: string): 'same' | 'touched' | 'other';
 }
 
-/** Text of 0.1.0 ends before `wrote`. */
-const PLACE = /^(store \d+ mark (?:none|\d+))(?: (\d+))?(?: wrote (\d+) disk (\d+) path (\w+))?$/;
+const PLACE = /^(store \d+ mark (?:none|\d+)) (\d+) wrote (\d+) disk (\d+) path (\w+)$/;
 
 /** Of a store in a file. @throws as `statSync` where there is none */
 export function filePlace(dir: string): Place {
@@ -57,15 +56,14 @@ export function filePlace(dir: string): Place {
   const path = createHash('sha256').update(dir).digest('hex').slice(0, 16);
   const times = mark ? `${mark.ino} ${mark.ctimeNs} wrote ${mark.mtimeNs}` : 'none 0 wrote 0';
   const text = `store ${ino} mark ${times} disk ${dev} path ${path}`;
-  const [, inodes, changed = '0', wrote, disk] = PLACE.exec(text)!;
+  const [, inodes, changed, wrote, disk] = PLACE.exec(text)!;
   return {
     text,
-    compare(kept = '') {
-      const [found, keptInodes, keptChanged = '0', keptWrote, keptDisk, keptPath] = PLACE.exec(kept) ?? [];
-      if (found === undefined || keptInodes !== inodes) return 'other';
-      if (nlink > 1n && keptPath !== undefined && keptPath !== path) throw linked(dir, nlink);
-      if (keptChanged === changed)
-        return keptDisk === undefined || keptDisk === disk || keptPath === path ? 'same' : 'other';
+    compare(kept) {
+      const [, keptInodes, keptChanged, keptWrote, keptDisk, keptPath] = PLACE.exec(kept) ?? [];
+      if (keptInodes !== inodes) return 'other';
+      if (nlink > 1n && keptPath !== path) throw linked(dir, nlink);
+      if (keptChanged === changed) return keptDisk === disk || keptPath === path ? 'same' : 'other';
       return keptWrote === wrote && keptDisk === disk ? 'touched' : 'other';
     },
   };
@@ -87,13 +85,11 @@ interface Marks {
   journal: number;
 }
 
-/** `unnamed`: of a home of 0.1.0, which had no life yet. */
-type Verdict = 'held' | 'unnamed' | 'touched' | 'lost';
+type Verdict = 'held' | 'touched' | 'lost';
 
-function judge(place: Place, { identity, life, commits }: Standing, { tide, journal }: Marks): Verdict {
+function judge(place: Place, { identity, commits }: Standing, { tide, journal }: Marks): Verdict {
   const lies = place.compare(identity);
   if (lies === 'other' || Math.max(tide, journal) > commits) return 'lost';
-  if (life === undefined) return lies === 'same' ? 'unnamed' : 'lost';
   if (lies === 'same') return 'held';
   return Math.max(tide, journal) === commits && (journal > 0 || commits === 0) ? 'touched' : 'lost';
 }
@@ -107,7 +103,7 @@ export interface Checks {
   tide: Tide;
   /** The last commit that the journal has of this life. */
   journal: (life: string) => number;
-  /** Asked for only where the store is not itself, or 0.1.0 wrote it last, so that a healthy home loads no family. */
+  /** Asked for only where the store is not itself, so that a healthy home loads no family. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** What its owner should know. */
   tell: (note: string) => void;
@@ -125,13 +121,13 @@ export interface Held {
 export async function checkIdentity({ place, store, tide, journal, kinds, tell }: Checks): Promise<Held> {
   for (;;) {
     const seen = await store.standing();
-    const marks = { tide: tide.read(seen.life), journal: seen.life === undefined ? 0 : journal(seen.life) };
+    const marks = { tide: tide.read(seen.life), journal: journal(seen.life) };
     // A commit between the two looks has raised both: it is the counter that was read last that counts.
     const now = judge(place, seen, marks) === 'held' ? seen : await store.standing();
     const verdict = judge(place, now, marks);
     const still = (found: Standing): boolean => found.life === seen.life && judge(place, found, marks) === verdict;
     const { life, restored } = now;
-    if (life !== undefined && (verdict === 'held' || verdict === 'touched')) {
+    if (verdict !== 'lost') {
       if (now.identity !== place.text && !(await store.placed(place.text, still))) continue;
       if (verdict === 'touched') tell(TOUCHED);
       tide.follow(life);
@@ -139,15 +135,13 @@ export async function checkIdentity({ place, store, tide, journal, kinds, tell }
     }
     const next = newLife();
     const above = Math.max(marks.tide, marks.journal);
-    const isLost = verdict === 'lost';
-    const number = await store.settle({ identity: place.text, life: next, above, still }, await kinds(), isLost);
+    const number = await store.settle({ identity: place.text, life: next, above, still }, await kinds());
     if (number === undefined) continue;
     // What is put back of the life that ended here is below its tide. That of a copy is not its own.
-    if (verdict === 'unnamed' ? restored === undefined : place.compare(now.identity) !== 'other')
-      tide.end(seen.life, number);
+    if (place.compare(now.identity) !== 'other') tide.end(life, number);
     tide.follow(next);
     tide.ready();
     tide.rise(number);
-    return { life: next, lost: isLost ? 'pending' : restored, held: !isLost };
+    return { life: next, lost: 'pending', held: false };
   }
 }

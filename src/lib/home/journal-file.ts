@@ -46,11 +46,10 @@ export interface Header {
   of: string;
   /** 16 random bytes: every file has its own key. */
   salt: string;
-  /** Files of 0.1.0 name neither home nor life, nor a last commit. */
-  home?: string;
-  life?: string;
+  home: string;
+  life: string;
   /** 20 digits. */
-  last?: string;
+  last: string;
 }
 
 export const derived = (key: Uint8Array, salt: string, what: string, bytes: number): Uint8Array =>

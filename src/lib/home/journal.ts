@@ -75,8 +75,8 @@ interface OpenFile {
 
 export interface FoundFile {
   path: string;
-  /** Who wrote it: this life of the store; one before it, or of a copy; another home of the same words; a home of 0.1.0. */
-  by: 'this' | 'lost' | 'another' | 'unnamed';
+  /** Who wrote it: this life of the store; one before it, or of a copy; another home of the same words. */
+  by: 'this' | 'lost' | 'another';
 }
 
 export class Journal {
@@ -291,8 +291,7 @@ export class Journal {
       const header = readHeader(path);
       if (header?.of !== mark) return [];
       const { home, life } = header;
-      const by =
-        home === undefined ? 'unnamed' : home !== this.#home ? 'another' : life === this.#life ? 'this' : 'lost';
+      const by = home !== this.#home ? 'another' : life === this.#life ? 'this' : 'lost';
       return [{ path, by }];
     });
   }

@@ -35,21 +35,19 @@ export const readNow = (files: readonly string[]): Read =>
 /** Whether a file of the journal was brought in, whatever of it. */
 export const isRead = ({ path }: FoundFile, read: Read): boolean => stem(path) in read;
 
-/** Whether the store has all of a file of its journal. What 0.1.0 wrote is its own where it was never lost. */
-export const isKnown = (file: FoundFile, read: Read, lost: Lost | undefined): boolean =>
-  file.by === 'this' || (file.by === 'unnamed' && lost === undefined) || read[stem(file.path)] === bytesOf(file.path);
+/** Whether the store has all of a file of its journal. */
+export const isKnown = (file: FoundFile, read: Read): boolean =>
+  file.by === 'this' || read[stem(file.path)] === bytesOf(file.path);
 
 /** Whether the store has, or had, all of a file, wherever that lies. @param files of its journal */
-export function hasAllOf(files: readonly FoundFile[], read: Read, lost: Lost | undefined): (path: string) => boolean {
-  const known = new Set(files.filter((file) => isKnown(file, read, lost)).map(({ path }) => stem(path)));
+export function hasAllOf(files: readonly FoundFile[], read: Read): (path: string) => boolean {
+  const known = new Set(files.filter((file) => isKnown(file, read)).map(({ path }) => stem(path)));
   return (path) => known.has(stem(path)) || read[stem(path)] === bytesOf(path);
 }
 
 /** Of these files of its journal, those that this home has still to bring in. Another home of its words has its own. */
 export const unreadOf = (files: readonly FoundFile[], read: Read, lost: Lost | undefined): readonly string[] =>
-  files
-    .filter((file) => (file.by !== 'another' || lost === 'words') && !isKnown(file, read, lost))
-    .map(({ path }) => path);
+  files.filter((file) => (file.by !== 'another' || lost === 'words') && !isKnown(file, read)).map(({ path }) => path);
 
 /** Of these files, those that are none of the others, whichever of them a backup seals meanwhile. */
 export function without(files: readonly string[], others: readonly string[]): readonly string[] {

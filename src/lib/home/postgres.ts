@@ -15,14 +15,14 @@
  * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), and that it
  * is the server itself: a pooler gives the next statement to another connection. A connection lost in a commit leaves it open whether that stands: the same input again is
  * answered by the reply that was kept, or worked anew.
- * Not here: the logic (`sql-store.ts`), tables (`schema-postgres.ts`). A nonce's row stays in its page until vacuum; it is
+ * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until vacuum; it is
  * encrypted (`nonce-box.ts`).
  */
 import pg from 'pg';
 import { Refusal } from '../protocol/refusal.ts';
 import { get, put, type Counter, type Database, type Row, type Sql, type Statement } from './database.ts';
 import type { Place } from './identity.ts';
-import { POSTGRES_MIGRATIONS } from './schema-postgres.ts';
+import { POSTGRES_MIGRATIONS } from './schema.ts';
 import { SqlStore, type StoreOptions } from './sql-store.ts';
 import { getMeta, setMeta } from './standing.ts';
 

@@ -7,9 +7,9 @@
  */
 import type { Claim } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
-import { all, get, marks, put, type Counter, type Row, type Sql } from './database.ts';
-import { UNIT } from './figures.ts';
-import { dropClaims, overOf } from './sql-pieces.ts';
+import { all, get, marks, put, type Counter, type Sql } from './database.ts';
+import { UNIT } from './schema.ts';
+import { dropClaims } from './sql-pieces.ts';
 
 /** A time by the home's clock (Unix seconds), and a height of the chain; null where no node was asked. */
 export interface Moment {
@@ -71,7 +71,7 @@ export function* dropFollowed(keys: readonly string[], upTo: number, dry: boolea
         ON given.record = before.record AND given.type = before.type AND given.number > before.number
       WHERE given.reply IN (${marks(keys)})))
     AND NOT EXISTS (SELECT 1 FROM reply_of AS own JOIN record ON id = own.record
-      WHERE own.reply = reply.key AND coalesce(over, 0) = 0 AND NOT EXISTS (${FOLLOWED}))`;
+      WHERE own.reply = reply.key AND over = 0 AND NOT EXISTS (${FOLLOWED}))`;
   const sql = dry ? `SELECT key ${which}` : `DELETE ${which} RETURNING key`;
   return (yield* all(sql, ...keys, ...keys, upTo)).map(({ key }) => key as string);
 }
@@ -83,14 +83,6 @@ export function* dropNotes(upTo: number, limit: number, dry: boolean): Sql<numbe
   const sql = `DELETE FROM note WHERE name IN (SELECT name FROM note WHERE ${which} ORDER BY lapses LIMIT ?) RETURNING name`;
   return (yield* all(sql, upTo, limit)).length;
 }
-
-/** Records that an older program wrote, of which nobody has said whether they are over. */
-export const unjudged = (limit: number): Sql<Row[]> =>
-  all('SELECT id, kind, body, rev FROM record WHERE over IS NULL ORDER BY id LIMIT ?', limit);
-
-/** @param over as the record's kind says; where another run has written the record meanwhile, that has said it too */
-export const judge = (id: number, over: 'nothing' | 'ended' | undefined): Sql<void> =>
-  put('UPDATE record SET over = ? WHERE id = ? AND over IS NULL', overOf(over === undefined ? {} : { over }), id);
 
 export interface OldRecord {
   id: number;

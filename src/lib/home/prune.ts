@@ -26,11 +26,9 @@ import {
   dropMarks,
   dropNotes,
   dropRecord,
-  judge,
   lastBefore,
   overAfter,
   repliesAfter,
-  unjudged,
   type Moment,
   type OldRecord,
   type Place,
@@ -165,7 +163,6 @@ async function pruneNotes({ store, dry, pause, stopped }: Work, upTo: number): P
 async function pruneRecords(work: Work, ended: number, nothing: number): Promise<Pick<Pruned, 'records' | 'unseen'>> {
   const { store, dry, pause, stopped } = work;
   const kinds = new Map(work.kinds.map((kind) => [kind.name, kind]));
-  if (!dry) await judgeAll(work, kinds);
   const records: Record<string, number> = {};
   let unseen = 0;
   for (let last = { rev: -1, id: -1 }; !stopped(); await pause(0)) {
@@ -218,21 +215,6 @@ async function spentDeep({ source, keepDays }: Work, coins: readonly Gone[]): Pr
   return new Set(
     [...(spends ?? [])].flatMap(([outpoint, { confirmations }]) => (allows(deep, confirmations) ? [outpoint] : [])),
   );
-}
-
-/** Asks of each record of an older program whether it is over. */
-async function judgeAll({ store, pause, stopped }: Work, kinds: ReadonlyMap<string, Kind<any>>): Promise<void> {
-  for (; !stopped(); await pause(0)) {
-    const rows = await store.snapshot(() => unjudged(SLICE));
-    if (rows.length === 0) return;
-    const said = rows.map(({ id, kind: name, body }) => {
-      const kind = kindOf(name as string, kinds);
-      return { id: id as number, over: kind.row(kind.parse(parseJson(body as string))).over };
-    });
-    await store.prune([], function* () {
-      for (const { id, over } of said) yield* judge(id, over);
-    });
-  }
 }
 
 function kindOf(name: string, kinds: ReadonlyMap<string, Kind<any>>): Kind<any> {

@@ -72,7 +72,7 @@ export class ShareFolder implements Shares {
     return join(this.#dir, `${this.#prefix}${name}.share`);
   }
 
-  /** The life of the store that the folder belongs to; undefined where it names none, as in 0.1.0. */
+  /** The life of the store that the folder belongs to; undefined where it names none. */
   #owner(): string | undefined {
     try {
       return readPlain(this.#ownerFile, 'latin1').trim();
@@ -145,14 +145,13 @@ export class ShareFolder implements Shares {
   /**
    * Destroys the files that no record of the store claims: left by a crash, or put back with a backup. Only where the folder is
    * the store's own.
-   * @param takes whether it is from now on, though it names this one or none
+   * @param options `take`: it is from now on, whichever it names
    */
-  async sweep(store: Pick<HomeStore, 'load'>, takes: (owner: string | undefined) => boolean): Promise<void> {
+  async sweep(store: Pick<HomeStore, 'load'>, { take = false } = {}): Promise<void> {
     if (this.#files().length === 0) return;
     await this.#locked(async () => {
-      const owner = this.#owner();
-      if (owner !== this.#life) {
-        if (!takes(owner)) return;
+      if (this.#owner() !== this.#life) {
+        if (!take) return;
         this.#own();
       }
       const files = this.#files();

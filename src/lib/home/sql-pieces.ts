@@ -50,7 +50,7 @@ export function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Own
 }
 
 /** The claims of each of these records: none of one that is not there yet. */
-export function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlySet<Claim>[]> {
+function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlySet<Claim>[]> {
   const known = ids.filter((id) => id !== undefined);
   if (known.length === 0) return ids.map(() => new Set());
   const rows = yield* all(`SELECT record, claim FROM claim WHERE record IN (${marks(known)})`, ...known);
@@ -95,14 +95,12 @@ export function* writeRecords(
 }
 
 /** Of a record, but for its id. */
-export const COLUMNS =
-  'kind name state rev high_sat limit_sat "left" over issuer issued_sat owed_sat body counted'.split(' ');
+export const COLUMNS = 'kind name state rev high_sat limit_sat "left" over issuer issued_sat owed_sat body'.split(' ');
 const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
 const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
 
 /** As the schema has it. */
-export const overOf = ({ over }: Pick<Write['row'], 'over'>): number =>
-  over === undefined ? 0 : over === 'ended' ? 1 : 2;
+const overOf = ({ over }: Pick<Write['row'], 'over'>): number => (over === undefined ? 0 : over === 'ended' ? 1 : 2);
 
 function* putRecord(
   id: number | undefined,
@@ -124,7 +122,6 @@ function* putRecord(
     row.issuedSat ?? 0n,
     row.owedSat ?? null,
     canonicalJson(record),
-    number,
   ];
   if (id === undefined) return (yield* get(INSERT, ...values))!['id'] as number;
   yield* put(UPDATE, ...values, id);
@@ -172,8 +169,7 @@ export function* touch(nonces: readonly NonceId[], writes: readonly Write[], num
   const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));
   if (claims.length === 0) return;
   const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
-  const counted = 'CASE WHEN counted = rev THEN ? ELSE counted END';
-  yield* put(`UPDATE record SET rev = ?, counted = ${counted} WHERE id IN (${records})`, number, number, ...claims);
+  yield* put(`UPDATE record SET rev = ? WHERE id IN (${records})`, number, ...claims);
 }
 
 /** The first of these nonces that is not open, or stands there twice. */

@@ -14,7 +14,7 @@ import { parseJson, type Json } from '../protocol/json.ts';
 import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, marks, put, together, type Database, type Row, type Sql } from './database.ts';
-import { countRecords, inOrder, isUncounted, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
+import { inOrder, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
 import {
@@ -221,28 +221,9 @@ export class SqlStore implements HomeStore {
   /**
    * The sums over all records of a kind.
    * @param otherwise records that are known to count otherwise than they say, by the store's numbers
-   * @param kinds asked for only where a program that keeps no figures has written
    */
-  async totals(
-    kind: Pick<Kind<any>, 'name'>,
-    otherwise: ReadonlyMap<number, Otherwise>,
-    kinds: () => Promise<readonly Kind<any>[]>,
-  ): Promise<Totals> {
-    const { found } = await untilWon(async () => {
-      const [sums, uncounted] = await this.#db.ask(() => together(totalsOf(kind, otherwise), isUncounted()));
-      return uncounted ? void (await this.count(kinds)) : { found: sums };
-    });
-    return found;
-  }
-
-  /**
-   * Counts what a program has written that keeps no figures; all of it or nothing.
-   * @throws Refusal `store-newer` for a record of an unknown kind
-   */
-  async count(kinds: () => Promise<readonly Kind<any>[]>): Promise<void> {
-    if (!(await this.#db.ask(isUncounted))) return;
-    const known = await kinds();
-    await this.#surely('all', () => countRecords(known));
+  async totals(kind: Pick<Kind<any>, 'name'>, otherwise: ReadonlyMap<number, Otherwise>): Promise<Totals> {
+    return this.#db.ask(() => totalsOf(kind, otherwise));
   }
 
   async payouts(count: number): Promise<readonly OwnAddress[]> {
@@ -331,9 +312,9 @@ export class SqlStore implements HomeStore {
    * @returns the number of that, which no commit before has reached; undefined where the store does not stand as it did
    * @throws Refusal `store-damaged`; `store-newer` for a record of an unknown kind
    */
-  async settle(begun: Begun, kinds: readonly Kind<any>[], lost: boolean): Promise<number | undefined> {
-    if (lost) await this.#db.check();
-    const number = await this.#db.write('all', () => settle(this.#db.counter, begun, kinds, lost));
+  async settle(begun: Begun, kinds: readonly Kind<any>[]): Promise<number | undefined> {
+    await this.#db.check();
+    const number = await this.#db.write('all', () => settle(this.#db.counter, begun, kinds));
     return number === false ? undefined : number;
   }
 

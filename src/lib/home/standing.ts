@@ -3,7 +3,7 @@
  * reply but those that stand for good, no address to be given again, every record as its kind says, and another life.
  * Not here: whether it is itself, and what lies outside it.
  */
-import type { Claim, HeldRecord, Kind } from '../protocol/action.ts';
+import type { HeldRecord, Kind } from '../protocol/action.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { letGoBy, writeOf } from './change.ts';
@@ -11,12 +11,12 @@ import { all, get, marks, put, together, type Counter, type Sql } from './databa
 import type { Lost, Settled } from './lost.ts';
 import { keepAddresses } from './places.ts';
 import { forgetAll } from './replies.ts';
-import { besideOf, claimsOf, dropClaims, ownersOf, writeRecords, type Write } from './sql-pieces.ts';
+import { besideOf, ownersOf, writeRecords } from './sql-pieces.ts';
 
 export interface Standing {
   /** Where it lay. */
-  identity?: string;
-  life?: string;
+  identity: string;
+  life: string;
   restored?: Lost;
   commits: number;
 }
@@ -27,7 +27,7 @@ export function* standingOf(counter: Counter): Sql<Standing> {
     all(`SELECT key, value FROM meta WHERE key IN (${marks(keys)})`, ...keys),
     counter.get(),
   );
-  return { commits, ...Object.fromEntries(rows.map(({ key, value }) => [key, value])) };
+  return { commits, ...Object.fromEntries(rows.map(({ key, value }) => [key, value])) } as unknown as Standing;
 }
 
 export interface Begun {
@@ -39,9 +39,7 @@ export interface Begun {
 }
 
 /**
- * Begins another life, all in one transaction. Of a store that is itself, and has no life yet because 0.1.0 wrote it last,
- * the records hold from then on the claims that their kinds say.
- * @param lost the store was restored or copied
+ * Begins another life, all in one transaction, of a store that was restored or copied.
  * @returns the number from which it goes on; false where it does not stand as it did
  * @throws Refusal `store-newer` for a record of an unknown kind
  */
@@ -49,45 +47,26 @@ export function* settle(
   counter: Counter,
   { identity, life, above, still }: Begun,
   kinds: readonly Kind<any>[],
-  lost: boolean,
 ): Sql<number | false> {
   const found = yield* standingOf(counter);
   if (!still(found)) return false;
   const number = Math.max(found.commits, above) + 1;
   const known = new Map(kinds.map((kind) => [kind.name, kind]));
-  const ids = (yield* all('SELECT id FROM record ORDER BY id')).map(({ id }) => id as number);
-  if (lost) {
-    yield* forgetAll();
-    yield* put('DELETE FROM nonce');
-    yield* keepAddresses();
-    // Whatever was put back, the sums are those of its records: all are counted anew once this is over.
-    yield* put('DELETE FROM figure');
-    yield* put('DELETE FROM total');
-    const letGo: HeldRecord[] = [];
-    for (const id of ids) letGo.push(...(yield* restore(id, known, number)));
-    for (const held of letGo) letGo.push(...(yield* release(held, number)));
-    yield* put('UPDATE record SET counted = 0');
-    yield* setMeta('restored', 'pending' satisfies Lost);
-    yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies Settled));
-  } else yield* renewClaims(ids, known);
+  yield* forgetAll();
+  yield* put('DELETE FROM nonce');
+  yield* keepAddresses();
+  // A backup has no figures, and whatever was put back, the sums are those of its records.
+  yield* put('DELETE FROM figure');
+  const letGo: HeldRecord[] = [];
+  for (const { id } of yield* all('SELECT id FROM record ORDER BY id'))
+    letGo.push(...(yield* restore(id as number, known, number)));
+  for (const held of letGo) letGo.push(...(yield* release(held, number)));
+  yield* setMeta('restored', 'pending' satisfies Lost);
+  yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies Settled));
   yield* setMeta('life', life);
   yield* setMeta('identity', identity);
   yield* counter.set(number);
   return number;
-}
-
-/** All old names go before new ones come, which one record may take over from another. */
-function* renewClaims(ids: readonly number[], known: ReadonlyMap<string, Kind<any>>): Sql<void> {
-  const fresh: { id: number; claim: Claim }[] = [];
-  for (const id of ids) {
-    const { kind, record } = yield* recordAt(id, known);
-    const [held] = yield* claimsOf([id]);
-    const claims = kind.claims(record);
-    yield* dropClaims([...held!].filter((claim) => !claims.includes(claim)));
-    fresh.push(...claims.filter((claim) => !held!.has(claim)).map((claim) => ({ id, claim })));
-  }
-  for (const { id, claim } of fresh)
-    yield* put('INSERT INTO claim(claim, record) VALUES (?, ?) ON CONFLICT DO NOTHING', claim, id);
 }
 
 function* recordAt(id: number, known: ReadonlyMap<string, Kind<any>>): Sql<{ kind: Kind<any>; record: unknown }> {
@@ -99,7 +78,7 @@ function* recordAt(id: number, known: ReadonlyMap<string, Kind<any>>): Sql<{ kin
   if (!kind)
     throw new Refusal(
       'store-newer',
-      `this store was restored, copied or written by an older program, and holds a record of the unknown kind '${name}'`,
+      `this store was restored or copied, and holds a record of the unknown kind '${name}'`,
       {
         hint: 'open it with the version of spillway that wrote it',
       },
@@ -107,14 +86,11 @@ function* recordAt(id: number, known: ReadonlyMap<string, Kind<any>>): Sql<{ kin
   return { kind, record: kind.parse(parseJson(body)) };
 }
 
-/** Its figures come last, those of all records together (`countRecords`). */
-const uncounted = (kind: Kind<any>, record: unknown): Write => ({ ...writeOf(kind, record, null, 0), figures: {} });
-
 /** @returns what the record held and, restored, holds no more */
 function* restore(id: number, known: ReadonlyMap<string, Kind<any>>, number: number): Sql<readonly HeldRecord[]> {
   const { kind, record: before } = yield* recordAt(id, known);
   const record = kind.restored(before);
-  yield* writeRecords([uncounted(kind, record)], [id], yield* besideOf([id]), number);
+  yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* besideOf([id]), number);
   return letGoBy(kind, before, record);
 }
 
@@ -124,7 +100,7 @@ function* release({ claim, kind }: HeldRecord, number: number): Sql<readonly Hel
   if (held?.kind !== kind.name || !kind.released) return [];
   const before: unknown = kind.parse(parseJson(held.body));
   const record: unknown = kind.released(before);
-  yield* writeRecords([uncounted(kind, record)], [held.id], yield* besideOf([held.id]), number);
+  yield* writeRecords([writeOf(kind, record, null, 0)], [held.id], yield* besideOf([held.id]), number);
   return letGoBy(kind, before, record);
 }
 

@@ -19,7 +19,7 @@ import type { CommitWatch } from './store.ts';
 export class Tide implements CommitWatch {
   readonly #dir: string;
   readonly #homeId: string;
-  #life: string | undefined;
+  #life = '';
   #file: number | undefined;
 
   /** @param dir the folder that the home has recorded, whatever a single run says */
@@ -28,13 +28,12 @@ export class Tide implements CommitWatch {
     this.#homeId = homeId;
   }
 
-  /** Homes of 0.1.0 had one for all lives. */
-  #path(life: string | undefined): string {
-    return join(this.#dir, `.tide-${this.#homeId}${life === undefined ? '' : `-${life}`}`);
+  #path(life: string): string {
+    return join(this.#dir, `.tide-${this.#homeId}-${life}`);
   }
 
   /** 0 where there is none, or none that is whole. */
-  read(life: string | undefined): number {
+  read(life: string): number {
     const path = this.#path(life);
     // A reader may see half of another process's write; a second look sees the whole.
     for (let look = 0; look < 3; look += 1) {
@@ -52,7 +51,7 @@ export class Tide implements CommitWatch {
   }
 
   /** A life that has ended in its own place: whatever is put back of it is below this. */
-  end(life: string | undefined, commits: number): void {
+  end(life: string, commits: number): void {
     try {
       writeFileSync(this.#path(life), line(commits), { flag: 'r+' });
     } catch {

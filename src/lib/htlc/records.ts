@@ -42,13 +42,10 @@ export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 
 
 /**
  * May the preimage go into a claim of this HTLC? It leaves its home in a finished claim alone: one that a key of this home
- * signs, or of the HTLC that was made for it. (Older records do not say which one that was.)
+ * signs, or of the HTLC that was made for it.
  */
-export const mayShow = (
-  { made, used }: Pick<HtlcKey, 'made' | 'used'>,
-  htlc: Hex,
-  signed: { all: boolean; own: boolean },
-): boolean => signed.all && (signed.own || (made === null ? used === true : made === htlc));
+export const mayShow = ({ made }: Pick<HtlcKey, 'made'>, htlc: Hex, signed: { all: boolean; own: boolean }): boolean =>
+  signed.all && (signed.own || made === htlc);
 
 /** The record of keys that were just drawn. */
 export function keyRecord(keys: Pick<Keys, 'contract'>, drawn: Pick<HtlcKey, 'own' | 'pubkey' | 'auth'>): HtlcKey {
@@ -83,7 +80,7 @@ const beliefs: Beliefs<HtlcKey> = {
 
 export const htlcKeyKind: Kind<HtlcKey> = {
   name: 'htlc-key',
-  parse: (json) => ({ made: null, ...(withSats(json) as Omit<HtlcKey, 'made'>) }),
+  parse: (json) => withSats(json) as HtlcKey,
   claims: (k): readonly Claim[] => [
     keyClaim(k.pubkey),
     hashClaim(k.hash.hash160),

@@ -28,10 +28,6 @@ export interface Purse {
   /** Those under way, and the last one; each by its first place. */
   mintings: readonly Minting[];
 }
-/** As 0.1.0 kept it. */
-interface OldPurse extends Pick<Purse, 'contract' | 'mint' | 'quote'> {
-  minting: Pick<Minting, 'keyset' | 'places' | 'promises'> | null;
-}
 
 export const purseClaim = (contract: Hex): Claim => `key:purse/${contract}`;
 
@@ -58,11 +54,7 @@ const mintings: Belief<readonly Minting[]> = {
 
 export const purseKind: Kind<Purse> = {
   name: 'purse',
-  parse: (json) => {
-    const { minting, ...p } = withSats(json) as Purse & Partial<OldPurse>;
-    if (p.mintings) return p;
-    return { ...newPurse(p), mintings: minting ? [{ ...minting, quote: p.quote, older: false }] : [] };
-  },
+  parse: (json) => withSats(json) as Purse,
   claims: (p) => [purseClaim(p.contract)],
   row: (p): RecordRow => ({ name: `purse ${p.contract}`, state: 'open', highSat: 0n, limitSat: 0n, left: false }),
   ...believing<Purse>(

@@ -69,11 +69,7 @@ const row = (name: string, state: string, left = false): RecordRow => ({
 
 export const invoiceKind: Kind<InvoiceRecord> = {
   name: 'invoice',
-  parse: (json) => {
-    const r = withSats(json) as InvoiceRecord;
-    // 0.1.0 noted whether there was any.
-    return { ...r, quoted: Number(r.quoted), doubted: r.doubted ?? false };
-  },
+  parse: (json) => withSats(json) as InvoiceRecord,
   claims: (r) => [invoiceClaim(r.digest)],
   row: (r) => row(`invoice ${r.digest}`, r.paid ? 'paid' : 'open', r.paid !== null),
   ...believing<InvoiceRecord>(

@@ -1,56 +1,116 @@
 /**
- * The connections of an HTTP server: one request at a time on each, none that is refused stays half open, and once the server
- * stops those end at once on which nothing is being answered. Not here: what a request is answered (`http.ts`).
+ * The connections of an HTTP server. Each carries one request at a time: what follows it (pipelining, RFC 9112, 9.3.2) stays
+ * unread bytes until that is answered. One address holds a share of the connections. Once the server stops, those end at
+ * once on which nothing is being answered.
+ *
+ * Not here: what a request is answered (`http.ts`).
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { budgetOf, clientOf, type IsProxy } from './client.ts';
 
-/** So long may the reader of a refusal take before its connection is gone. */
+export const CONNECTION_LIMITS = {
+  /** Connections of one address at once; more are closed. A named proxy brings those of many clients. */
+  address: { unit: 'items', most: (queue: number) => Math.ceil(queue / 4) },
+} satisfies Limits;
+
+/** Milliseconds that the reader of a refusal may take before its connection is gone. */
 const REFUSED_MS = 1_000;
 
 export interface Connections {
-  /**
-   * To be asked before a request is looked at. false: an earlier one of its connection is not answered yet. Then this one is
-   * left alone, nothing more is read, and the connection ends with that answer.
-   */
-  take(request: IncomingMessage, response: ServerResponse): boolean;
-  /** Nothing more is answered on this connection. */
-  isLast(socket: Socket): boolean;
-  /** For what cannot be read as a request: `raw` where nothing is being answered and nothing was, else the answer that is under way, and then the end. */
+  /** Notes a request that is to be answered, before it is looked at. */
+  take(request: IncomingMessage, response: ServerResponse): void;
+  /** Answers with `raw` what cannot be read as a request, unless the connection has had an answer before. */
   refuse(socket: Socket, raw: string): void;
   /** Ends all on which nothing is being answered. */
   stop(): void;
 }
 
-export function connectionsOf(server: Server): Connections {
+/** A request that is not answered yet. */
+interface Asked {
+  request: IncomingMessage;
+  /** Bytes of its body that the parser has not been given; NaN where only the body says how long it is. */
+  left: number;
+}
+
+export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): Connections {
   const open = new Set<Socket>();
-  const answered = new Map<Socket, IncomingMessage>();
-  const last = new WeakSet<Socket>();
+  const asked = new Map<Socket, Asked>();
+  const held = new Map<string, number>();
+
+  /** Counts a connection. Returns false where its address holds too many. */
+  const admits = (socket: Socket): boolean => {
+    const client = clientOf(socket.remoteAddress, undefined, () => false);
+    if (isProxy(client)) return true;
+    const address = budgetOf(client);
+    const now = (held.get(address) ?? 0) + 1;
+    if (!allows({ most: CONNECTION_LIMITS.address.most(queue) }, now)) return false;
+    held.set(address, now);
+    socket.once('close', () => {
+      const rest = held.get(address)! - 1;
+      if (rest > 0) held.set(address, rest);
+      else held.delete(address);
+    });
+    return true;
+  };
+
+  /** Gives the parser what belongs to one request; the rest waits in the socket until that is answered. */
+  const feed = (socket: Socket, chunk: Buffer, parse: (piece: Buffer) => void): void => {
+    for (let rest = chunk; rest.length > 0;) {
+      const now = asked.get(socket);
+      // Node.js itself stops reading where the other side does not.
+      if (now?.request.complete || socket.isPaused()) {
+        socket.pause();
+        return socket.unshift(rest);
+      }
+      const end = now?.left ? Math.min(now.left, rest.length) : pastEmptyLine(rest);
+      if (now) now.left -= end;
+      parse(rest.subarray(0, end));
+      if (socket.destroyed) return;
+      rest = rest.subarray(end);
+    }
+  };
+
   server.on('connection', (socket: Socket) => {
+    if (!admits(socket)) return void socket.destroy();
     open.add(socket);
     socket.once('close', () => open.delete(socket));
+    // Node.js parses whatever a chunk holds, however many requests that are: it is given them one by one.
+    const parsers = socket.listeners('data') as ((piece: Buffer) => void)[];
+    for (const parse of parsers) socket.off('data', parse);
+    socket.on('data', (chunk: Buffer) => feed(socket, chunk, (piece) => parsers.forEach((parse) => parse(piece))));
   });
+
   return {
     take(request, response) {
       const { socket } = request;
-      if (answered.has(socket)) {
-        last.add(socket);
-        socket.pause();
-        return false;
-      }
-      answered.set(socket, request);
-      response.once('close', () => answered.delete(socket));
-      return true;
+      asked.set(socket, { request, left: Number(request.headers['content-length'] ?? NaN) });
+      response.once('close', () => {
+        asked.delete(socket);
+        socket.resume();
+      });
     },
-    isLast: (socket) => last.has(socket),
     refuse(socket, raw) {
-      if (answered.get(socket)?.complete) return void last.add(socket);
       if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
       socket.end(raw);
       setTimeout(() => socket.destroy(), REFUSED_MS).unref();
     },
     stop() {
-      for (const socket of open) if (!answered.has(socket)) socket.destroy();
+      for (const socket of open) if (!asked.has(socket)) socket.destroy();
     },
   };
+}
+
+/**
+ * Length of the first lines up to and with an empty one; of all where there is none. A head ends with an empty line, and so
+ * does a chunked body, so that no piece that is cut here holds the ends of two requests.
+ */
+function pastEmptyLine(bytes: Buffer): number {
+  for (let start = 0; ;) {
+    const end = bytes.indexOf(0x0a, start);
+    if (end === -1) return bytes.length;
+    if (end === start || (end === start + 1 && bytes[start] === 0x0d)) return end + 1;
+    start = end + 1;
+  }
 }

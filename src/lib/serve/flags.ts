@@ -56,7 +56,10 @@ export const serveFlags = {
   'cdk-insecure': Flags.boolean({ summary: 'No TLS, on regtest and 127.0.0.1 only', helpGroup: group }),
   jobs: count('Worker processes that sign (default: none, this process signs)', 64),
   queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
-  connections: count('HTTP: connections at once; more are closed (default 256)', 10_000),
+  connections: count(
+    'HTTP: connections at once, for one address a quarter of --queue; more are closed (default 256)',
+    10_000,
+  ),
   proxy: proxyFlag({
     summary:
       "HTTP: proxy whose X-Forwarded-For says a client's address, or a network of them (10.0.0.0/8); anyone else's is ignored",

@@ -111,15 +111,16 @@ function bodyOf(request: IncomingMessage, timeoutMs: number): Promise<Uint8Array
   const tooLarge = () => new Refusal('too-large', `more than ${HTTP_LIMITS.body.most} bytes found`);
   const fits = () => allows(HTTP_LIMITS.body, size);
   const timer = setTimeout(() => reject(generic('too-slow')), timeoutMs);
-  let parts: Uint8Array[] = [];
+  // One buffer, however small the parts are in which the body comes.
+  const body = new ArrayBuffer(0, { maxByteLength: HTTP_LIMITS.body.most });
   let size = 0;
   request.on('data', (part: Uint8Array) => {
     size += part.length;
-    if (fits()) parts.push(part);
-    else parts = [];
+    body.resize(fits() ? size : 0);
+    if (fits()) new Uint8Array(body).set(part, size - part.length);
     if (!allows(HTTP_LIMITS.read, size)) reject(tooLarge());
   });
-  request.on('end', () => (fits() ? resolve(Buffer.concat(parts)) : reject(tooLarge())));
+  request.on('end', () => (fits() ? resolve(new Uint8Array(body)) : reject(tooLarge())));
   request.on('error', () => reject(new Refusal('malformed', 'the request broke off')));
   return promise.finally(() => clearTimeout(timer));
 }

@@ -42,6 +42,8 @@ export interface HttpOptions extends Address {
   log: Log;
   /** Connections at once; more are closed. */
   connections: number;
+  /** Messages at once; one address holds connections for a quarter of them. */
+  queue: number;
   /** How long a request may take to arrive. */
   timeoutMs: number;
 }
@@ -87,7 +89,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
       connectionsCheckingInterval: 500,
     },
     async (request, response) => {
-      if (!connections.take(request, response)) return;
+      connections.take(request, response);
       const start = performance.now();
       const asked = nameOf(request, paths);
       const path = asked === undefined ? undefined : paths[asked];
@@ -110,10 +112,10 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
         });
       // Whoever does not read its answer does not keep the connection.
       request.socket.setTimeout(timeoutMs);
-      answer(request, response, said, path, stopping || connections.isLast(request.socket));
+      answer(request, response, said, path, stopping);
     },
   );
-  const connections = connectionsOf(server);
+  const connections = connectionsOf(server, options.queue, options.isProxy);
   server.maxConnections = options.connections;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // Whoever hangs up has asked nothing, and hears nothing.

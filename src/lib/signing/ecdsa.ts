@@ -2,11 +2,15 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { backend, N, Point, pointBytes, secretScalar, toNumber } from './curve.ts';
 
-/** The signature (DER) of a 32-byte hash. Its r is low, so that it is a byte shorter. @throws Error where the secret key is out of range */
-export function signEcdsa(hash: Uint8Array, secret: Uint8Array): Uint8Array {
+/**
+ * The signature (DER) of a 32-byte hash. With `lowR` its r is low, so that it is a byte shorter; without, it is RFC 6979's
+ * first, as Lightning nodes sign.
+ * @throws Error where the secret key is out of range
+ */
+export function signEcdsa(hash: Uint8Array, secret: Uint8Array, lowR = true): Uint8Array {
   secretScalar(secret);
   let { compact } = backend().signEcdsa(hash, secret);
-  for (let count = 0; toNumber(compact.subarray(0, 32)) >= N >> 1n; count++) {
+  for (let count = 0; lowR && toNumber(compact.subarray(0, 32)) >= N >> 1n; count++) {
     const extra = new Uint8Array(32);
     new DataView(extra.buffer).setUint32(0, count, true);
     ({ compact } = backend().signEcdsa(hash, secret, extra));

@@ -6,7 +6,6 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Hand } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { xOnlyKey } from '../signing/bip340.ts';
 import type { Own } from '../signing/exchange.ts';
 import { checkRecord, refuseFindings } from './history.ts';
 import { checkMine, checkSent } from './receive.ts';
@@ -39,7 +38,7 @@ export function decline(hand: Hand, m: TransferMessage | null, had: PendingRecor
  */
 export function declineNamed(hand: Hand, named: NamesOpening, next: Statecoin | undefined) {
   const had = must(next, 'owner', 'invited', 'cancelled') as Invited;
-  checkInvited(hand, had, named.invite);
+  checkInvited(had, named.invite);
   checkUnmoved(named);
   const invitation = had.state === 'invited' ? had : had.invitation;
   const after = had.state === 'invited' ? cancelled(had) : had;
@@ -80,11 +79,10 @@ function checkUnmoved(m: NamesOpening): void {
 }
 
 /** @throws Refusal `not-mine` */
-function checkInvited(hand: Hand, had: Invited, invite: Invite): void {
+function checkInvited(had: Invited, invite: Invite): void {
   if (had.state !== 'cancelled') checkMine(had.side, invite);
-  // Of an invitation that an older program gave up only its keys are left: by the one it was found.
   else if (had.invitation) checkMine(had.invitation.side, invite);
-  else if (invite.auth !== xOnlyKey(hand.keys.auth(had.own.path)))
+  else
     throw new Refusal('not-mine', 'the transfer names other keys than this home has invited to', { blame: 'sender' });
 }
 function declined(

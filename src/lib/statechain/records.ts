@@ -7,17 +7,14 @@ import { coinClaim, coinIdClaim, idClaim, keyClaim } from '../protocol/claims.ts
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { merged, restored } from './restore.ts';
-import type { Invite } from './statements.ts';
 import {
   isOperators,
   isOwners,
-  isPending,
   keyOf,
   type OperatorRecord,
   type OwnerCoin,
   type Role,
   type Statecoin,
-  type Withdrawal,
 } from './states.ts';
 import { viewOf } from './terms.ts';
 
@@ -77,29 +74,6 @@ function firstKey(c: Statecoin): Hex {
   return c.state === 'offered' ? c.offer.pubkey : c.terms.operator_pubkey;
 }
 
-/** A record of an older program has not all fields. */
-function filled(c: Statecoin & { withdrawal?: Withdrawal | null }): Statecoin {
-  if (c.state === 'invited') return { ...c, restored: c.restored ?? false };
-  if (isPending(c))
-    return { ...c, minRemaining: c.minRemaining ?? 0, minConf: c.minConf ?? 0, restored: c.restored ?? false };
-  if (isOperators(c)) return { ...c, closing: c.closing ?? null };
-  if (!isOwners(c)) return c;
-  const { withdrawal, ...rest } = c as OwnerCoin & { state: 'owned'; to?: Invite; withdrawal?: Withdrawal | null };
-  return {
-    ...rest,
-    withdrawals: rest.withdrawals ?? (withdrawal ? [withdrawal] : []),
-    // A decline was believed by a key that came with it: by whose, nobody knows any more.
-    given: rest.given.map((g) => {
-      const known = g.owner_auth ?? (rest.to?.pubkey === g.owner_pubkey ? rest.to.auth : '');
-      return { ...g, owner_auth: known, declined: g.declined && g.owner_auth !== undefined };
-    }),
-    minRemaining: rest.minRemaining ?? 0,
-    minConf: rest.minConf ?? 0,
-    declined: rest.declined ?? false,
-    superseded: rest.superseded ?? c.state === 'gone',
-  };
-}
-
 /**
  * Of the operator alone, who has no key for what it does not know. An owner keeps what it held: the other side may need its
  * word for it once more.
@@ -112,7 +86,7 @@ function overOf(c: Statecoin): Pick<RecordRow, 'over'> {
 
 export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
-  parse: (json) => filled(withSats(json) as Statecoin),
+  parse: (json) => withSats(json) as Statecoin,
   claims: claimsOf,
   nonces(c): readonly Hex[] {
     if (c.state === 'withdrawing') return c.withdrawals.map(({ sighash }) => sighash);
@@ -154,9 +128,12 @@ export function must<S extends Statecoin['state'], R extends Role>(
     throw new Refusal(
       'wrong-state',
       `the coin is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
-      c.state === 'offering'
-        ? { hint: 'spillway statechain-transfer --contract ID --cancel takes the offer back' }
-        : {},
+      {
+        hint:
+          c.state === 'offering'
+            ? 'spillway statechain-transfer --contract ID --cancel takes the offer back'
+            : 'spillway status says what the coin waits for; statechain-exit leaves alone',
+      },
     );
   return c as Extract<Statecoin, { role: R; state: S }>;
 }

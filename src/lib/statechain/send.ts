@@ -250,9 +250,9 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
 type Named = Pick<Cancelled, 'operator_pubkey' | 'owner_pubkey'>;
 const isGiven = (c: OwnerRecord, named: Named): boolean =>
   c.given.some((g) => g.operator_pubkey === named.operator_pubkey && g.owner_pubkey === named.owner_pubkey);
-/** Is it the opening in which the coin is under way? (An older record does not say: the last one that was answered.) */
+/** Is it the opening in which the coin is under way? */
 const isUnder = (c: Extract<OwnerRecord, { state: 'sent' }>, { operator_pubkey }: Named): boolean =>
-  (c.opening ?? c.given.findLast((g) => g.sent))?.operator_pubkey === operator_pubkey;
+  c.opening.operator_pubkey === operator_pubkey;
 
 const WHO_COULD =
   'the secret half of a transfer has left this home and its receiver has not declined, or this home was restored and does not know: an operator that only pretends to have destroyed its part could still complete it with that receiver, and sell the coin twice; until a `declined` of the receiver is here, the coin can be withdrawn, exited with its backup at its height, or transferred to this home itself (which does not help against the operator)';

@@ -120,8 +120,8 @@ export type Statecoin =
   | Each<'received' | 'declined', Pending>
   | Each<HeldState, OwnerCoin & { tx?: Hex }>
   | Each<'offering', OwnerCoin & { to: Invite }>
-  /** `opening`: what it was sent in; a record of an older program has none. */
-  | Each<'sent', OwnerCoin & { to: Invite; opening?: Opening }>
+  /** `opening`: what it was sent in. */
+  | Each<'sent', OwnerCoin & { to: Invite; opening: Opening }>
   | Ended;
 
 /** `lost`: given up because its store was restored; the journal may know that it went on. */

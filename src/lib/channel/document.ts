@@ -1,0 +1,203 @@
+/**
+ * The documents of the channel commands: a channel (public), its keys (secret), and what one commitment says.
+ *
+ * The same shapes come out of `channel-import` and go into every other command. Not here: files and flags (`cli/`).
+ */
+import { NETWORKS, type Network } from '../bitcoin/network.ts';
+import { parseOutpoint } from '../bitcoin/outpoint.ts';
+import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { MAX_SAT } from '../bitcoin/amount.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
+import type { Json } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { parseScalar, publicBytes, secretScalar } from '../signing/curve.ts';
+import type { Channel, Party, State } from './commitment.ts';
+import { FORMATS, type FormatName } from './format.ts';
+import { BASES, type Basepoints, type Base, type BaseSecrets, type Side } from './keys.ts';
+import type { Htlc } from './scripts.ts';
+import { FIRST_INDEX, indexOf, secretAt, storeOf, type SecretStore } from './secrets.ts';
+import { fundingScript } from './sign.ts';
+
+const FIELD: Readonly<Record<Base, string>> = {
+  funding: 'funding_pubkey',
+  revocation: 'revocation_basepoint',
+  payment: 'payment_basepoint',
+  delayed: 'delayed_payment_basepoint',
+  htlc: 'htlc_basepoint',
+};
+const SIDES = ['local', 'remote'] as const;
+/** OP_CHECKSEQUENCEVERIFY counts no more blocks. */
+const MOST_DELAY = 0xffffn;
+const MOST_HEIGHT = 499_999_999n;
+const MOST_U32 = 0xffffffffn;
+const MOST_MSAT = MAX_SAT * 1000n;
+
+/** A value of a list. @throws Refusal `malformed-message` */
+export function oneOf<T extends string>(from: Fields, name: string, values: readonly T[]): T {
+  const found = values.find((value) => value === from.text(name));
+  return from.need(name, found, values.join(' or '));
+}
+
+/** The points of one side, as far as they are given. @throws Refusal `wrong-key` */
+export function readPoints(from: Fields): Basepoints {
+  const points: Partial<Record<Base, Uint8Array>> = {};
+  for (const base of BASES) if (from.has(FIELD[base])) points[base] = pointIn(from, FIELD[base]);
+  return points;
+}
+function readParty(from: Fields): Party {
+  const points = readPoints(from);
+  const delay = from.whole('to_self_delay', MOST_DELAY);
+  from.end();
+  return { points, delay: delay === undefined ? undefined : Number(delay) };
+}
+
+/** Two keys of one side, or of both, that are the same: one signature would do for two. @throws Refusal `key-rejected` */
+function checkDistinct({ local, remote }: Pick<Channel, 'local' | 'remote'>): void {
+  for (const base of BASES) {
+    const [own, other] = [local.points[base], remote.points[base]];
+    if (own && other && equalBytes(own, other))
+      throw new Refusal('key-rejected', `the same ${FIELD[base]} found for both sides`);
+  }
+}
+
+/** @throws Refusal `malformed-message`, `wrong-key`, `key-rejected`, `terms-differ` for a funding script of other keys */
+export function readChannel(from: Fields): Channel {
+  from.skip('type', 'version', 'peer', 'short_channel_id', 'commitment', 'import');
+  const network: Network = oneOf(from, 'network', NETWORKS);
+  const format: FormatName = oneOf(from, 'format', FORMATS);
+  const funding = from.need('funding', from.object('funding'), 'an object');
+  const outpoint = `${funding.text('txid')}:${funding.whole('vout', MOST_U32)}`;
+  const found = funding.need('txid', parseOutpoint(outpoint), 'a transaction id, and vout');
+  const sat = funding.need('amount_sat', funding.whole('amount_sat', MAX_SAT), 'satoshis');
+  funding.skip('script');
+  funding.end();
+  const opener: Side = oneOf(from, 'opener', SIDES);
+  const party = (side: Side): Party => readParty(from.need(side, from.object(side), 'an object'));
+  const channel = { network, format, opener, local: party('local'), remote: party('remote') };
+  from.end();
+  checkDistinct(channel);
+  const { funding: a } = channel.local.points;
+  const { funding: b } = channel.remote.points;
+  const whole = { ...channel, funding: { ...found, sat, script: '' } };
+  return { ...whole, funding: { ...found, sat, script: a && b ? fundingScript(whole) : '' } };
+}
+
+const partyView = ({ points, delay }: Party): object => ({
+  ...Object.fromEntries(BASES.flatMap((base) => (points[base] ? [[FIELD[base], bytesToHex(points[base])]] : []))),
+  ...(delay !== undefined && { to_self_delay: delay }),
+});
+/** The document of a channel. */
+export const channelView = ({ network, format, funding, opener, local, remote }: Channel) => ({
+  type: 'channel',
+  version: 1,
+  network,
+  format,
+  funding: { txid: funding.txid, vout: funding.vout, amount_sat: funding.sat },
+  opener,
+  local: partyView(local),
+  remote: partyView(remote),
+});
+
+/** What the owner of one side keeps secret. */
+export interface Keys {
+  secrets: BaseSecrets;
+  /** Of the per-commitment secrets, 32 bytes. */
+  seed: Uint8Array | undefined;
+}
+/** @throws Refusal `malformed-message`, `wrong-key` */
+export function readKeys(from: Fields): Keys {
+  from.skip('type', 'version');
+  const secrets: Partial<Record<Base, Uint8Array>> = {};
+  for (const base of BASES) {
+    const secret = from.bytes(`${base}_secret`, 32);
+    if (!secret) continue;
+    if (parseScalar(secret) === undefined)
+      throw new Refusal('wrong-key', `${from.path(`${base}_secret`)}: a number found that is no secret key`);
+    secrets[base] = secret;
+  }
+  const seed = from.bytes('shachain_seed', 32);
+  from.end();
+  return { secrets, seed };
+}
+export const keysView = ({ secrets, seed }: Keys) => ({
+  type: 'channel-keys',
+  version: 1,
+  ...Object.fromEntries(BASES.flatMap((b) => (secrets[b] ? [[`${b}_secret`, bytesToHex(secrets[b])]] : []))),
+  ...(seed && { shachain_seed: bytesToHex(seed) }),
+});
+
+/** Whose keys these are: every one that both know must fit. @throws Refusal `wrong-key` */
+export function sideOf(channel: Channel, { secrets }: Keys): Side {
+  const fits = (side: Side): boolean =>
+    BASES.some((base) => secrets[base] && channel[side].points[base]) &&
+    BASES.every((base) => {
+      const [secret, point] = [secrets[base], channel[side].points[base]];
+      return !secret || !point || equalBytes(publicBytes(secretScalar(secret)), point);
+    });
+  const side = SIDES.find(fits);
+  if (!side) throw new Refusal('wrong-key', 'keys found that are of neither side of the channel');
+  return side;
+}
+
+/** The per-commitment point (33 bytes) of a number, from the seed. */
+export const pointAt = (seed: Uint8Array, number: bigint): Uint8Array =>
+  publicBytes(secretScalar(secretAt(seed, indexOf(number))));
+
+/** An HTLC, with its preimage where that is known. */
+export interface KnownHtlc extends Htlc {
+  preimage?: Uint8Array | undefined;
+}
+/** @throws Refusal `malformed-message` */
+export function readHtlcs(from: Fields, name = 'htlcs'): KnownHtlc[] {
+  return (
+    from.objects(name, (h): KnownHtlc => {
+      const direction = oneOf(h, 'direction', ['offered', 'received'] as const);
+      const expiry = h.need('expiry', h.whole('expiry', MOST_HEIGHT) || undefined, 'a height');
+      return {
+        direction,
+        amountMsat: h.need('amount_msat', h.whole('amount_msat', MOST_MSAT), 'millisatoshis'),
+        paymentHash: h.need('payment_hash', h.bytes('payment_hash', 32), '32 bytes in hex'),
+        expiry: Number(expiry),
+        id: h.whole('id'),
+        preimage: h.bytes('preimage', 32),
+      };
+    }) ?? []
+  );
+}
+
+/** @throws Refusal `malformed-message`, `wrong-key` */
+export function readState(from: Fields, format: FormatName): State & { htlcs: readonly KnownHtlc[] } {
+  const msat = (name: string): bigint => from.need(name, from.whole(name, MOST_MSAT), 'millisatoshis');
+  return {
+    holder: oneOf(from, 'holder', SIDES),
+    number: from.need('number', from.whole('number', FIRST_INDEX), 'a commitment number'),
+    point: pointIn(from, 'per_commitment_point'),
+    toLocalMsat: msat('to_local_msat'),
+    toRemoteMsat: msat('to_remote_msat'),
+    feeratePerKw: Number(
+      format === 'zero-fee'
+        ? (from.whole('feerate_per_kw', 0n) ?? 0n)
+        : from.need('feerate_per_kw', from.whole('feerate_per_kw', MOST_U32), 'satoshis for 1000 weight units'),
+    ),
+    dustLimitSat: from.need('dust_limit_sat', from.whole('dust_limit_sat', MAX_SAT), 'satoshis'),
+    htlcs: readHtlcs(from),
+  };
+}
+
+/** A store of the peer's secrets in a document. @throws Refusal `malformed-message`, `secret-mismatch` */
+export function readStore(from: Fields, name = 'secrets'): SecretStore {
+  const list = from.objects(name, (one) => ({
+    index: one.need('index', one.whole('index', FIRST_INDEX), 'an index'),
+    secret: one.need('secret', one.bytes('secret', 32), '32 bytes in hex'),
+  }));
+  return storeOf(list ?? []);
+}
+
+/** Bytes in hex as a list. @throws Refusal `malformed-message` */
+export function readBytesList(from: Fields, name: string): Uint8Array[] | undefined {
+  return from.list(name, (value: Json, where) => {
+    if (typeof value !== 'string' || !/^(?:[0-9a-fA-F]{2})+$/.test(value))
+      throw new Refusal('malformed-message', `${where}: hex expected`);
+    return Uint8Array.from(Buffer.from(value, 'hex'));
+  });
+}

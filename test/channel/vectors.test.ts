@@ -1,0 +1,113 @@
+/** Every published commitment and HTLC transaction, built from keys and compared byte for byte, signatures among them. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { buildDocument } from '../../src/lib/channel/build.ts';
+import { buildCommitment } from '../../src/lib/channel/commitment.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { anchorLock, delayedLock, htlcLock, remoteLock } from '../../src/lib/channel/scripts.ts';
+import { readKeys, readState } from '../../src/lib/channel/document.ts';
+import { fundingSession } from '../../src/lib/channel/sign.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
+import { sign } from '../../src/lib/signing/musig2.ts';
+import { CASES, channelOf, keysOf, spentBy, type Case } from '../support/channel.ts';
+import { fixture } from '../support/vectors.ts';
+import { judge } from '../support/kernel.ts';
+
+const kernel = await judge();
+afterAll(() => kernel?.close());
+
+/** The holder's partial signature by the published secret nonce. */
+function withPartials(one: Case): object {
+  if (!one.nonces) return {};
+  const channel = channelOf(one.channel);
+  const { template } = buildCommitment(channel, readState(new Fields(one.state as never), channel.format));
+  const bytes = { local: hexToBytes(one.nonces.local), remote: hexToBytes(one.nonces.remote) };
+  const partial = (side: 'local' | 'remote') =>
+    bytesToHex(
+      sign(
+        hexToBytes(one.secret_nonces![side]),
+        readKeys(new Fields(keysOf(one.channel, side) as never)).secrets.funding!,
+        fundingSession(channel, template, bytes),
+      ),
+    );
+  expect(partial('remote')).toBe(one.partial_signatures!.remote);
+  return { nonces: one.nonces, partial_signatures: { local: partial('local'), remote: partial('remote') } };
+}
+const built = (one: Case, side: 'local' | 'remote', more: object = {}): any =>
+  buildDocument(
+    channelOf(one.channel),
+    new Fields({
+      ...one.state,
+      ...(one.signature !== undefined && { signature: one.signature }),
+      htlc_signatures: one.htlc_signatures,
+      ...more,
+    } as never),
+    readKeys(new Fields(keysOf(one.channel, side) as never)),
+  );
+
+describe.each(CASES.map((one) => [`${one.source}: ${one.name}`, one] as const))('%s', (_, one) => {
+  const made = built(one, 'local', withPartials(one));
+  it('the commitment is the published one, finished', () => expect(made.hex).toBe(one.commitment));
+  it('so are its HTLC transactions', () => {
+    const found = made.htlc_transactions.map((t: { hex: string; unsigned: string }) => t.hex ?? t.unsigned);
+    if (one.channel !== 'taproot') return expect(found).toEqual(one.htlc_transactions);
+    // Nonces of BIP340 are drawn otherwise there: all but the own signature is the same.
+    for (const [i, hex] of found.entries()) expect(withoutOwn(hex)).toBe(withoutOwn(one.htlc_transactions[i]!));
+  });
+  it('the other side signs as published', () => {
+    const theirs = built(one, 'remote', {});
+    if (one.channel === 'taproot') return;
+    expect(theirs.signature).toBe(one.signature);
+    expect(theirs.htlc_signatures).toEqual(one.htlc_signatures);
+  });
+  it.skipIf(!kernel)('consensus takes what is finished', async () => {
+    expect(await kernel!.scripts(made.hex, spentBy(one, made.hex))).toBe(true);
+    for (const { hex } of made.htlc_transactions)
+      if (hex) expect(await kernel!.scripts(hex, spentBy(one, hex))).toBe(true);
+  });
+});
+
+/** Hex of an HTLC transaction without the holder's signature, the second of its witness. */
+function withoutOwn(hex: string): string {
+  const at = hex.indexOf('834') + 3;
+  return `${hex.slice(0, at)}${hex.slice(at + 129)}`;
+}
+
+describe('outputs of taproot channels', () => {
+  const scripts = fixture('channel/taproot-scripts.json');
+  const { keys } = buildCommitment(
+    channelOf('taproot'),
+    readState(new Fields(CASES.find((c) => c.channel === 'taproot')!.state as never), 'taproot'),
+  );
+  // The published script of a received HTLC has the keys of the other side's commitment.
+  const turned = { ...keys, holderHtlc: keys.otherHtlc!, otherHtlc: keys.holderHtlc! };
+  const htlc = (direction: 'offered' | 'received') =>
+    htlcLock('taproot', direction === 'offered' ? keys : turned, {
+      direction,
+      amountMsat: 1n,
+      expiry: 500,
+      paymentHash: sha256(new Uint8Array(32)),
+    });
+  const delayed = (stage: 1 | 2) => delayedLock('taproot', keys, 144, stage);
+  it.each([
+    ['to_local', delayed(1), ['settle', 'revocation']],
+    ['to_remote', remoteLock('taproot', keys), ['settle']],
+    ['local_anchor', anchorLock('taproot', keys, 'holder'), ['sweep']],
+    ['remote_anchor', anchorLock('taproot', keys, 'other'), ['sweep']],
+    ['offered_htlc_local_commit', htlc('offered'), ['timeout', 'success']],
+    ['accepted_htlc_local_commit', htlc('received'), ['success', 'timeout']],
+    ['second_level_htlc_success', delayed(2), ['success']],
+  ] as const)('%s', (name, lock, leaves) => {
+    const found = lock.ways.flatMap(({ leaf }) => (leaf ? [bytesToHex(leaf.code)] : []));
+    const expected = scripts[name];
+    expect(found).toEqual(leaves.map((leaf) => expected.scripts[leaf]));
+    expect([lock.script, lock.internalKey]).toEqual([expected.pkscript, expected.internal_key.slice(2)]);
+    expect(bytesToHex(lock.merkleRoot!)).toBe(expected.tapscript_root);
+  });
+  it('the funding', () => expect(channelOf('taproot').funding.script).toBe(scripts.funding.pkscript));
+});
+
+it('the funding output of Appendix B', () => {
+  const { funding } = channelOf('static');
+  expect(funding.script).toBe('0020c015c4a6be010e21657068fc2e6a9d02b27ebe4d490a25846f7237f104d1a3cd');
+});
