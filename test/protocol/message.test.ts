@@ -49,8 +49,8 @@ describe('a message', () => {
     expect(parse(told)).toEqual(parse(told));
   });
   it.each([
-    ['unknown-type', { type: 'other' }, 'type other found, toy expected'],
-    ['unknown-type', { type: undefined }, 'type undefined found'],
+    ['unknown-type', { type: 'other' }, 'a document of type other found, a message of toy expected'],
+    ['unknown-type', { type: undefined }, 'no type found'],
     ['unknown-type', { type: { a: 1 } }, 'type something else found'],
     ['unknown-version', { version: 2 }, 'version 2 found, 1 expected'],
     ['unknown-version', { version: '1' }, 'version 1 found'],
