@@ -97,7 +97,7 @@ export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset
 }
 
 /** The text of a token, every blind signature checked. @throws Refusal `dleq-invalid`, `promises-differ`, … */
-export async function textOf(purse: Purse, t: SignedToken): Promise<string> {
+async function textOf(purse: Purse, t: SignedToken): Promise<string> {
   const seed = (await purse.home.keys()).cashu();
   return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
 }
