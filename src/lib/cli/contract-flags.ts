@@ -144,16 +144,19 @@ export const policyFlags = {
   freeze: count('Blocks before expiry at which payments end (default 288)'),
   margin: count('Blocks before expiry at which the payee exits (default 144)'),
 };
-/** How long an offer stands. */
+/** How long an offer stands, and its answer without a coin. */
 export const offerFlag = {
   'offer-expiry': Flags.integer({
-    summary: 'Hours after which an offer that nobody has answered ends (default 24)',
+    summary:
+      'Hours after which an offer ends that nobody has answered, and then an opening that nobody has funded (default 24)',
     helpValue: 'HOURS',
     min: 1,
     max: 8_760,
     helpGroup: 'POLICY',
   }),
 };
+export const offerSeconds = (flags: { 'offer-expiry'?: number | undefined }): number | undefined =>
+  flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600;
 export type PolicyValues = {
   [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
 };
@@ -247,6 +250,6 @@ export const termsInput = async (flags: TermsValues, network: Network) => ({
   change: flags.change,
   allowFee: flags['allow-fee'] || undefined,
   maxExitFeerate: flags['max-exit-feerate'],
-  offerExpiry: flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600,
+  offerExpiry: offerSeconds(flags),
   unchecked: flags.unchecked || undefined,
 });
