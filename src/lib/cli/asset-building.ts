@@ -19,6 +19,10 @@ import { feerateFlag } from './flags.ts';
 import { note, print } from './output.ts';
 import { parentSource } from './parents.ts';
 
+/** Said where a coin may carry units, as far as is known. */
+export const PARENTS_MISSING =
+  'parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen';
+
 const group = 'TRANSACTION';
 export const spendFlags = {
   utxo: Flags.string({
@@ -126,7 +130,7 @@ export async function build(
   };
   const { built } = await fetching(shared, look, fetch);
   if ('missing' in built) {
-    note('parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen');
+    note(PARENTS_MISSING);
     await print(printJson({ type, version: 1, network, missing: built.missing }));
     process.exitCode = 3;
     return;
