@@ -1,21 +1,16 @@
 import * as Flags from '@oclif/core/flags';
-import { plainCoins } from '../lib/assets/check.ts';
 import { divide, readSnapshot, REMAINDERS, type Holder } from '../lib/assets/dividends.ts';
 import { readAddress } from '../lib/assets/openassets/payee.ts';
-import { payFrom } from '../lib/bitcoin/coins.ts';
 import { writePsbt } from '../lib/bitcoin/psbt.ts';
 import { toTransaction, txidOf } from '../lib/bitcoin/transaction.ts';
-import { PARENTS_MISSING, rateOf, spendFlags } from '../lib/cli/asset-building.ts';
+import { payPlain, spendFlags } from '../lib/cli/asset-building.ts';
 import { BaseCommand } from '../lib/cli/base.ts';
-import { coinsFrom } from '../lib/cli/contract-flags.ts';
-import { fetching, inputFlags, parentFlags } from '../lib/cli/decoding.ts';
+import { inputFlags, parentFlags } from '../lib/cli/decoding.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { readInput } from '../lib/cli/input.ts';
-import { note, print } from '../lib/cli/output.ts';
-import { parentSource } from '../lib/cli/parents.ts';
+import { print } from '../lib/cli/output.ts';
 import { utf8 } from '../lib/cli/sniff.ts';
 import { printJson } from '../lib/protocol/json.ts';
-import { Refusal } from '../lib/protocol/refusal.ts';
 
 const row = ({ address, units, sat }: Holder & { sat: bigint }) => ({ address, units: String(units), amount_sat: sat });
 
@@ -49,38 +44,13 @@ export default class Dividends extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Dividends);
-    const { network, total, min = 0n, remainder, change } = flags;
+    const { network, total, min = 0n, remainder } = flags;
     const holders = readSnapshot(utf8(await readInput(args.file, flags['max-input'])), network);
     const exclude = (flags.exclude ?? []).map((address) => readAddress(address, network).script);
     const plan = divide(holders, { total, min, exclude, remainder });
-    const coins = (await coinsFrom(flags.utxo))!;
-    const [{ shared, fetch }, { feerate, from }] = [await parentSource(flags), await rateOf(flags)];
-    const pay = (from: typeof coins) =>
-      payFrom({
-        coins: from,
-        outputs: plan.payouts,
-        change,
-        feerate,
-        version: 2,
-        network,
-        allowFee: flags['allow-fee'],
-      });
-    const look = () => {
-      const { plain, missing } = plainCoins(coins, { network, parents: shared });
-      try {
-        return { made: pay(plain), missing: [] };
-      } catch (error) {
-        if (missing.length === 0 || !(error instanceof Refusal) || error.code !== 'not-enough-coins') throw error;
-        return { made: undefined, missing };
-      }
-    };
-    const { made, missing } = await fetching(shared, look, fetch);
-    if (!made) {
-      note(PARENTS_MISSING);
-      await print(printJson({ type: 'dividends', version: 1, network, missing }));
-      process.exitCode = 3;
-      return;
-    }
+    const paid = await payPlain('dividends', flags, plan.payouts);
+    if (!paid) return;
+    const { made, from } = paid;
     const psbt = writePsbt(toTransaction(made));
     const report = {
       type: 'dividends',

@@ -1,14 +1,7 @@
 import { BaseCommand } from '../lib/cli/base.ts';
 import { tipOf } from '../lib/cli/chain.ts';
 import { portsOf, stopAt } from '../lib/cli/contract.ts';
-import {
-  issuerFlags,
-  offerFlag,
-  offerSeconds,
-  policyFlags,
-  policyFrom,
-  programFlags,
-} from '../lib/cli/contract-flags.ts';
+import { issuerFlags, offerFrom, programFlags, standingFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { askFlags } from '../lib/cli/mint-flags.ts';
@@ -34,8 +27,7 @@ The first line on stdout says where it listens; each request is a line on stderr
     ...homeFlags,
     ...chainFlags,
     ...serveFlags,
-    ...policyFlags,
-    ...offerFlag,
+    ...standingFlags,
     ...issuerFlags,
     ...askFlags,
     ...programFlags,
@@ -60,8 +52,7 @@ The first line on stdout says where it listens; each request is a line on stderr
       await home.keys(); // asks for the passphrase, where there is one
       const ports = await portsOf(home, flags, this.argv);
       const ecash = flags.ecash ?? (cdk && 'cdk');
-      const policy = await policyFrom(flags, home.network);
-      const offer = { policy, ecash, mint, offerExpiry: offerSeconds(flags) };
+      const offer = { ...(await offerFrom(flags, home.network)), ecash, mint };
       const standing = {
         'open-credit': offer,
         rollover: offer,

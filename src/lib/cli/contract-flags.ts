@@ -155,8 +155,8 @@ export const offerFlag = {
     helpGroup: 'POLICY',
   }),
 };
-export const offerSeconds = (flags: { 'offer-expiry'?: number | undefined }): number | undefined =>
-  flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600;
+/** What a server offers whoever asks. */
+export const standingFlags = { ...policyFlags, ...offerFlag };
 export type PolicyValues = {
   [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
 };
@@ -237,9 +237,15 @@ interface TermsValues extends PolicyValues {
   unchecked?: boolean;
 }
 
+/** Policy, and seconds for which an offer stands. */
+export const offerFrom = async (flags: PolicyValues & { 'offer-expiry'?: number | undefined }, network: Network) => ({
+  policy: await policyFrom(flags, network),
+  offerExpiry: flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600,
+});
+
 /** What both parties' flags say of a contract that is to be made, by an opening or by a rollover. */
 export const termsInput = async (flags: TermsValues, network: Network) => ({
-  policy: await policyFrom(flags, network),
+  ...(await offerFrom(flags, network)),
   ecash: flags.ecash,
   mint: flags.mint,
   amount: flags.amount,
@@ -250,6 +256,5 @@ export const termsInput = async (flags: TermsValues, network: Network) => ({
   change: flags.change,
   allowFee: flags['allow-fee'] || undefined,
   maxExitFeerate: flags['max-exit-feerate'],
-  offerExpiry: offerSeconds(flags),
   unchecked: flags.unchecked || undefined,
 });
