@@ -98,7 +98,6 @@ export const ERRORS = {
   'same-transaction': [75, 'another open request would be paid by the very same signature'],
   'request-paid': [75, 'what was asked for was paid: under that --request-id, or to fulfil that wish of the payer'],
   'offer-expired': [75, 'an offer that has expired, or an answer to one that nobody had answered in time'],
-  'stale-update': [75, 'the update starts from another amount than the one signed last'],
   'state-moved-on': [75, 'another request was accepted meanwhile'],
   'paid-moved': [75, 'the paid amount has changed since the action began'],
   'update-in-flight': [75, 'an update is signed that the payee has not accepted'],
