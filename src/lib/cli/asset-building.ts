@@ -79,7 +79,7 @@ function grantsOf(to: readonly string[], network: Network, plain: boolean): Gran
 }
 
 /** The rate that is paid, and where it comes from. */
-export async function rateOf(
+async function rateOf(
   flags: DecodeValues & { feerate?: number | undefined },
 ): Promise<{ feerate: number; from: string }> {
   if (flags.feerate !== undefined) return { feerate: flags.feerate, from: 'flag' };
