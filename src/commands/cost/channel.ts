@@ -8,7 +8,7 @@ export default class CostChannel extends BaseCommand {
   static override summary = 'Whether the sums of a channel order agree (bLIP-51)';
   static override description = `An order of LSPS1 is paid once: its fee, and the balance that the client gets back in the channel. Where they do not add up, problems says so; one example of bLIP-51 itself does not.`;
   static override examples = [
-    'spillway cost channel --fee 8888 --balance 2000000 --total 2008888',
+    'An order that adds up\nspillway cost channel --fee 8888 --balance 2000000 --total 2008888',
     'An example that does not add up\nspillway cost channel --fee 8888 --balance 2000000 --total 200888 | jq -c .problems',
   ];
   static override flags = {

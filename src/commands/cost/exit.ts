@@ -41,13 +41,13 @@ export default class CostExit extends BaseCommand {
     'exit-vb': wholeFlag({ summary: 'Virtual bytes of the branch', dependsOn: ['transactions'] }),
     transactions: wholeFlag({ summary: 'Transactions of the branch', dependsOn: ['exit-vb'] }),
     feerate: feerateFlag({ summary: 'Fee rate of the chain', required: true }),
-    'child-vb': wholeFlag({ summary: 'Size of a child that pays the fee', default: 152n }),
-    'commitment-vb': wholeFlag({ summary: 'Size of the commitment', default: 154n }),
-    times: wholeFlag({ summary: 'A balance is worth it from so many times the fee on', default: 3n }),
+    'child-vb': wholeFlag({ summary: 'Size of a child that pays the fee (default 152)' }),
+    'commitment-vb': wholeFlag({ summary: 'Size of the commitment (default 154)' }),
+    times: wholeFlag({ summary: 'A balance is worth it from so many times the fee on (default 3)' }),
     balance: wholeFlag({ summary: 'Is this balance worth it?' }),
     users: wholeFlag({ summary: 'All leave at once: so many' }),
-    'leaf-vb': wholeFlag({ summary: 'Size of a leaf in a mass exit', default: 43n }),
-    'block-vb': wholeFlag({ summary: 'Size of a block', default: 1_000_000n }),
+    'leaf-vb': wholeFlag({ summary: 'Size of a leaf in a mass exit (default 43)' }),
+    'block-vb': wholeFlag({ summary: 'Size of a block (default 1000000)' }),
   };
   static override exits = [0, 2, 70] as const;
 
@@ -58,13 +58,13 @@ export default class CostExit extends BaseCommand {
         exitCost({
           path: pathOf(flags),
           feerateKvb: BigInt(flags.feerate),
-          childVb: flags['child-vb'],
-          commitmentVb: flags['commitment-vb'],
-          times: flags.times,
+          childVb: flags['child-vb'] ?? 152n,
+          commitmentVb: flags['commitment-vb'] ?? 154n,
+          times: flags.times ?? 3n,
           balance: flags.balance,
           users: flags.users,
-          leafVb: flags['leaf-vb'],
-          blockVb: blockOf(flags['block-vb']),
+          leafVb: flags['leaf-vb'] ?? 43n,
+          blockVb: blockOf(flags['block-vb'] ?? 1_000_000n),
         }),
       ),
     );

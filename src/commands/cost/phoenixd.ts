@@ -15,10 +15,10 @@ export default class CostPhoenixd extends BaseCommand {
   static override flags = {
     receive: wholeFlag({ summary: 'A payment in satoshis', multiple: true, multipleNonGreedy: true, required: true }),
     feerate: feerateFlag({ summary: 'Fee rate of the chain', required: true }),
-    'auto-liquidity': wholeFlag({ summary: 'Satoshis that are bought at once', default: 2_000_000n }),
-    basis: wholeFlag({ summary: 'Service fee in hundredths of a percent', default: 100n }),
-    'new-channel': wholeFlag({ summary: 'Satoshis for the first channel', default: 1000n }),
-    vb: wholeFlag({ summary: 'Virtual bytes that are paid for', default: 271n }),
+    'auto-liquidity': wholeFlag({ summary: 'Satoshis that are bought at once (default 2000000)' }),
+    basis: wholeFlag({ summary: 'Service fee in hundredths of a percent (default 100)' }),
+    'new-channel': wholeFlag({ summary: 'Satoshis for the first channel (default 1000)' }),
+    vb: wholeFlag({ summary: 'Virtual bytes that are paid for (default 271)' }),
   };
   static override exits = [0, 2, 70] as const;
 
@@ -29,10 +29,10 @@ export default class CostPhoenixd extends BaseCommand {
         phoenixdCost({
           receive: flags.receive,
           feerateKvb: BigInt(flags.feerate),
-          autoLiquidity: flags['auto-liquidity'],
-          basis: flags.basis,
-          newChannel: flags['new-channel'],
-          vb: flags.vb,
+          autoLiquidity: flags['auto-liquidity'] ?? 2_000_000n,
+          basis: flags.basis ?? 100n,
+          newChannel: flags['new-channel'] ?? 1000n,
+          vb: flags.vb ?? 271n,
         }),
       ),
     );
