@@ -95,7 +95,6 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
     made = await copyStore(store, join(at, STORE_FILE));
     if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
   });
-  if (covered.length > 0) await journal.begin(made!.commit);
   return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered, unread };
 }
 

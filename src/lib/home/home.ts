@@ -30,13 +30,14 @@ import {
   filePlace,
   IDENTITY_FILE,
   identityText,
+  isWorn,
   newLife,
+  renewIdentity,
   STORE_FILE,
   type Held,
   type Place,
 } from './identity.ts';
-import { Journal, journalBeside } from './journal.ts';
-import { lastCommit } from './journal-file.ts';
+import { Journal, JOURNAL_HINT, journalBeside } from './journal.ts';
 import type { Sql } from './database.ts';
 import type { Otherwise } from './figures.ts';
 import type { HomeKeys } from './keys.ts';
@@ -63,7 +64,7 @@ import { ShareFolder, sharesBeside } from './shares.ts';
 import type { SqlStore, StoreOptions } from './sql-store.ts';
 import { setMeta } from './standing.ts';
 import { SqliteStore } from './sqlite.ts';
-import type { HomeStore } from './store.ts';
+import type { CommitWatch, HomeStore } from './store.ts';
 import { Tide } from './tide.ts';
 
 export interface InitOptions {
@@ -134,7 +135,7 @@ async function makeStore(dir: string, id: string, lost: Lost | undefined): Promi
   });
   try {
     // Inodes and ctimes outlive the move of the directory to its place.
-    await store.setMeta('identity', filePlace(dir).text);
+    await store.setMeta('identity', filePlace(dir).text(''));
     await store.setMeta('life', newLife());
     if (lost) await store.setMeta('restored', lost);
   } finally {
@@ -241,20 +242,35 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     return made;
   });
   const kinds = retried(() => options.kinds());
-  const tide = new Tide(folders.recorded, id);
-  const journalKey = async () => new Uint8Array(Buffer.from(config.journal_key, 'hex'));
+  const key = new Uint8Array(Buffer.from(config.journal_key, 'hex'));
   // Written by hand a path may begin at the home; never where a run happens to stand, or each place has a tide of its own.
   const recordedJournal = resolve(dir, config.journal ?? journalBeside(dir));
   const journal = new Journal({
     dir: resolve(options.journalDir ?? recordedJournal),
     home: id,
-    key: journalKey,
+    key: async () => key,
     point: options.point,
+    daily: () => renew(),
   });
+  const tides = {
+    kept: new Tide({
+      dir: folders.recorded,
+      home: id,
+      key,
+      hint: 'the home keeps its refunds there; another folder is recorded as "refunds" in its config.json',
+    }),
+    journal: new Tide({ dir: journal.dir, also: [recordedJournal], home: id, key, hint: JOURNAL_HINT }),
+  };
+  const both = Object.values(tides);
+  const watch: CommitWatch = {
+    ready: () => both.forEach((tide) => tide.ready()),
+    rise: (commits) => both.forEach((tide) => tide.rise(commits)),
+  };
   const url = options.store ?? config.store;
-  const within = { secrets: keys, watch: tide, journal, point: options.point };
+  const within = { secrets: keys, watch, journal, point: options.point };
   const { store, place } =
     url === undefined ? openSqlite(dir, within) : await (await import('./postgres.ts')).openPostgres(url, id, within);
+  const renew = async (): Promise<void> => (url === undefined ? renewIdentity(dir, id, store) : undefined);
   let shares: ShareFolder;
   let found: Held;
   try {
@@ -262,12 +278,13 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     found = await checkIdentity({
       place,
       store,
-      tide,
-      journal: (life) => lastCommit([recordedJournal, journal.dir], id, life),
+      tides,
       kinds,
       tell: options.tell ?? (() => {}),
     });
     journal.follow(found.life);
+    const kept = await store.meta('identity');
+    if (url === undefined && found.held && isWorn(dir, kept!, Date.now())) await renew();
     shares = new ShareFolder({
       dir: sharesBeside(dir),
       homeId: id,
@@ -278,7 +295,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     if (found.held) await shares.sweep(store);
   } catch (error) {
     store.close();
-    tide.close();
+    both.forEach((tide) => tide.close());
     throw error;
   }
   let { lost } = found;
@@ -298,7 +315,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     shares,
     keys,
     journalDir: journal.dir,
-    journalKey,
+    journalKey: async () => key,
     get restored() {
       return lost === 'pending';
     },
@@ -310,8 +327,13 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     },
     random: async () =>
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
-    backup: async (to, { seed }) =>
-      (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
+    async backup(to, { seed }) {
+      const made = await (
+        await import('./backup.ts')
+      ).backupHome({ dir, to: resolve(to), seed, config, store, journal });
+      await renew();
+      return made;
+    },
     totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise),
     async reconcile(journals, { complete = false } = {}) {
       const { gather, reconcile, finish } = await import('./reconcile.ts');
@@ -322,7 +344,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
         });
       const read = readNow(journals);
       const known = await kinds();
-      const gathered = gather(journals, await journalKey(), known, id);
+      const gathered = gather(journals, key, known, id);
       // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
       // store by then must not pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
@@ -345,7 +367,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     acceptRestore: async () => accept({}),
     close() {
       store.close();
-      tide.close();
+      both.forEach((tide) => tide.close());
       journal.close();
     },
   };
@@ -361,8 +383,12 @@ function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; plac
 }
 
 /** @throws Refusal `journal-incomplete` where something is known to be missing */
-function refuseIncomplete({ newest }: Gathered, notGiven: readonly string[], settled: Settled | undefined): void {
+function refuseIncomplete({ newest, cut }: Gathered, notGiven: readonly string[], settled: Settled | undefined): void {
   const last = settled?.above ?? 0;
+  if (cut.length > 0)
+    throw new Refusal('journal-incomplete', `the last line of ${cut.join(', ')} is not whole`, {
+      hint: 'bring that file from another copy of the journal, or leave --complete out',
+    });
   if (notGiven.length > 0)
     throw new Refusal('journal-incomplete', `${notGiven.join(', ')} found beside what was given`, {
       hint: 'give the whole folder of the journal, or leave --complete out',

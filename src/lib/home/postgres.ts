@@ -71,7 +71,10 @@ export async function openPostgres(
   try {
     await db.migrate(homeId);
     const text = await db.identity();
-    return { store: new SqlStore(db, options), place: { text, compare: (kept) => (kept === text ? 'same' : 'other') } };
+    return {
+      store: new SqlStore(db, options),
+      place: { text: () => text, compare: (kept) => (kept === text ? 'same' : 'other') },
+    };
   } catch (error) {
     db.close();
     throw error;

@@ -76,8 +76,6 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
       // Other files may have seen its records before: when it was its own line says.
       if (line.commit >= newest.commit) newest = { commit: line.commit, at: line.at };
     }
-    const { last = 0 } = file;
-    if (last > newest.commit) newest = { commit: last, at: file.lines.at(-1)?.at ?? newest.at };
   }
   return { records: mergedVersions(versions), notes, addresses, lines, cut, others, newest };
 }
