@@ -168,6 +168,32 @@ export { PAYLOAD, withLength, type Payload } from './lib/onion/payload.ts';
 export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.ts';
 export { route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
 
+// ── offers: BOLT12 offers, requests, invoices, payer proofs, periods ──────────────────────────────────────────────────
+export {
+  createOffer,
+  makeInvoice,
+  makeRequest,
+  signWith as signOffer,
+  withSignature as withOfferSignature,
+  type InvoiceInput,
+  type RequestInput,
+} from './lib/offer/build.ts';
+export { checkTime as checkOfferTime, expectedMsat, hashToSign as offerHashToSign } from './lib/offer/check.ts';
+export {
+  idsOf as offerIds,
+  messageIn as offerIn,
+  offerDocument,
+  problemsOf as offerProblems,
+} from './lib/offer/document.ts';
+export { FIELDS as OFFER_FIELDS, type OfferValues } from './lib/offer/fields.ts';
+export { merkleRoot as offerRoot } from './lib/offer/merkle.ts';
+export { readMessage as readOffer, type OfferMessage, type Problem } from './lib/offer/message.ts';
+export { preimageChain } from './lib/offer/preimages.ts';
+export { makeProof as makePayerProof } from './lib/offer/proof.ts';
+export { recurrenceOf, startOf as periodStart, windowOf as periodWindow } from './lib/offer/recurrence.ts';
+export { readString as readOfferString, writeString as writeOfferString } from './lib/offer/string.ts';
+export { verifyMessage as verifyOffer } from './lib/offer/verify.ts';
+
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
 export { loadCashu } from './lib/ecash/library.ts';
 export { keysetOf, readMintKeys, type MintKeys } from './lib/ecash/mint-keys.ts';
@@ -199,7 +225,8 @@ export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './li
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
 export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
 export { spend, type Spend } from './lib/htlc/spend.ts';
-export { htlcSwap, type SwapInput, type SwapMessage } from './lib/htlc/swap.ts';
+export { htlcSwap } from './lib/htlc/swap.ts';
+export type { SwapInput, SwapMessage } from './lib/htlc/swap-messages.ts';
 export { checkPreimage, hashFrom, hashOf, type Htlc as HashedTimeLock } from './lib/htlc/terms.ts';
 export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView } from './lib/htlc/view.ts';
 

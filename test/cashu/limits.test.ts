@@ -1,11 +1,15 @@
 /** The limits of what a mint answers. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
+import { alone, LEDGER_LIMITS } from '../../src/lib/cashu/in-hand.ts';
 import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/request.ts';
 import { ANSWER_LIMITS, mintQuote } from '../../src/lib/cashu/quotes.ts';
+import { hold } from '../../src/lib/home/hold.ts';
 import { limits } from '../support/limits.ts';
 import { at } from '../support/mint.ts';
+import { tempDir } from '../home/fixture.ts';
 
 let server: Server;
 let answer = '';
@@ -36,6 +40,27 @@ describe('an answer of a mint to the library', () => {
         return (await requestTo(at(url)))({ endpoint: `${url}/v1/keys` });
       },
       above: 'mint-unavailable',
+    },
+  });
+});
+
+describe('the ecash of a home', () => {
+  limits(LEDGER_LIMITS, {
+    held: {
+      /** Is another run still waited for, so long after the beginning? Then it ends. */
+      async takes(n: number) {
+        const dir = tempDir();
+        const free = (await hold(join(dir, 'ecash.lock')))!;
+        const work = vi.fn(async () => 1);
+        let looks = 0;
+        const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+          if ((looks += 1) === 2) free();
+          return looks === 1 ? 7 : 7 + n;
+        });
+        await alone({ dir } as never, work).finally(() => clock.mockRestore());
+        expect(work).toHaveBeenCalledTimes(1);
+      },
+      above: 'concurrent',
     },
   });
 });

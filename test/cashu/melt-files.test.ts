@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import EcashMelt from '../../src/commands/ecash-melt.ts';
-import { mintEcash } from '../../src/lib/cashu/wallet.ts';
+import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { command, type Ended } from '../support/command.ts';
 import { KEYSET, NEXT_KEYSET, MintError, isNamed } from '../support/mint.ts';
 import { Market } from '../support/mint-home.ts';
@@ -26,7 +26,13 @@ beforeEach(async () => {
   const quote = await market.bind(contract);
   await market.pay(contract, 2_100n);
   await market.arrived(quote, 2_100);
-  const { token } = await mintEcash({ home: market.user.home, contract, isNamed, point: () => {} });
+  const { token } = await mintEcash({
+    home: market.user.home,
+    contract,
+    isNamed,
+    print: async () => {},
+    point: () => {},
+  });
   writeFileSync(path('token'), `${token}\n`);
 });
 afterEach(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { getDecodedToken, getEncodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { meltEcash, type Melted } from '../../src/lib/cashu/melt.ts';
-import { mintEcash } from '../../src/lib/cashu/wallet.ts';
+import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { fileJournal } from '../../src/lib/cli/melting.ts';
 import { isInvoiceReceipt, parseInvoice } from '../../src/lib/mint/invoice.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
@@ -27,7 +27,7 @@ beforeEach(async () => {
   const quote = await market.bind(contract);
   await market.pay(contract, 2_100n);
   await market.arrived(quote, 2_100);
-  ({ token } = await mintEcash({ home: market.user.home, contract, isNamed, point: () => {} }));
+  ({ token } = await mintEcash({ home: market.user.home, contract, isNamed, print: async () => {}, point: () => {} }));
 });
 afterEach(() => market.close());
 

@@ -258,8 +258,11 @@ describe('status', () => {
           [`${input.txid}:${input.vout}`, inputs],
         ]),
         known: new Map([[record.outpoint.txid, known]]),
+        ...(inputs === 'missing' && {
+          spends: new Map([[`${input.txid}:${input.vout}`, { txid: 'ee'.repeat(32), hex: null, confirmations: 6 }]]),
+        }),
       }).verdict;
-    expect([verdict(coin, false), verdict('missing', false), verdict('missing', true)]).toEqual([
+    expect([verdict(coin, false), verdict('missing', false), verdict(coin, true)]).toEqual([
       'unfunded',
       'dead',
       'pending',

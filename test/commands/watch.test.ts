@@ -11,7 +11,8 @@ import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { fakeNode } from '../chain/node.ts';
-import { BIN, cleanEnv, hasTerminal, onTerminal, spillway } from '../cli/run.ts';
+import { BIN, cleanEnv, hasTerminal, onTerminal } from '../cli/run.ts';
+import { warm as spillway } from '../support/host.ts';
 import { FakeChain } from '../support/chain.ts';
 import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
 

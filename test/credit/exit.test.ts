@@ -131,15 +131,19 @@ describe('verdicts', () => {
     const unspent = { sat: input.sat, script: input.script, confirmations: 6 };
     const key = `${input.txid}:${input.vout}`;
     const known = (seen: boolean) => new Map([[c.outpoint.txid, seen]]);
-    const verdict = (found: 'missing' | typeof unspent, seen: boolean) =>
+    const taken = (confirmations: number) => new Map([[key, { txid: 'ee'.repeat(32), hex: null, confirmations }]]);
+    const verdict = (found: 'missing' | typeof unspent, seen: boolean, spends?: ReturnType<typeof taken>) =>
       verdictOf(c, {
         tip: 1_000,
+        ...(spends && { spends }),
         coins: new Map<string, 'missing' | typeof unspent>([...coins, [key, found]]),
         known: known(seen),
       });
     expect(verdict('missing', true)).toBe('pending');
     expect(verdict(unspent, false)).toBe('unfunded');
-    expect(verdict('missing', false)).toBe('dead');
+    // An input that is gone proves nothing; a final transaction that has taken it does.
+    expect(verdict('missing', false)).toBe('unfunded');
+    expect([0, 5, 6].map((depth) => verdict('missing', false, taken(depth)))).toEqual(['unfunded', 'unfunded', 'dead']);
   });
   it('of what the chain has settled is done, whatever is not asked or not found, unless its coin is there again', async () => {
     const both = await parties();

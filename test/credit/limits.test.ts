@@ -13,7 +13,8 @@ import type { FundedCredit } from '../../src/lib/credit/records.ts';
 import { REFUND_LIMITS } from '../../src/lib/credit/refund.ts';
 import { planOf } from '../../src/lib/credit/rolling.ts';
 import { parseRollover, ROLL_LIMITS } from '../../src/lib/credit/rollover-messages.ts';
-import { standingOf, STANDING_LIMITS } from '../../src/lib/credit/standing.ts';
+import { OUTCOME_LIMITS } from '../../src/lib/contract/outcome.ts';
+import { standingOf } from '../../src/lib/credit/standing.ts';
 import { checkTermsWithin, CREDIT_LIMITS, mintUrl, offerEntries, type Terms } from '../../src/lib/credit/terms.ts';
 import {
   checkCapacity,
@@ -152,7 +153,7 @@ describe('of a contract that was paid', () => {
       above: 'not taken',
     },
   });
-  limits(STANDING_LIMITS, {
+  limits(OUTCOME_LIMITS, {
     final: {
       takes(confirmations: number) {
         const at = outpointText(payee.outpoint);

@@ -9,7 +9,7 @@ import { settledAs, type Credit, type Settled } from '../../src/lib/credit/recor
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
-import type { SpentBy } from '../../src/lib/protocol/ports.ts';
+import type { SpentBy } from '../../src/lib/protocol/action.ts';
 import { opened, openedMint, ecashMessages, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy } from './helpers.ts';
 

@@ -125,7 +125,7 @@ async function attack(name: string, both: Pair): Promise<void> {
     }
     const ran = await both[who].run(table, options);
     const after = (options.on as Message | undefined)?.['step'] ?? null;
-    const by = table.rows.filter((r) => r.name === ran.message['step'] && r.after === after);
+    const by = table.rows.filter((r) => [r.name, r.meanwhile].includes(ran.message['step']) && r.after === after);
     for (const row of by) played.add(`${table.type} ${row.after ?? 'start'} → ${row.name}`);
     if (options.on !== undefined) said.push({ who, table, options, text: ran.text });
     return ran.message;

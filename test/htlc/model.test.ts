@@ -44,6 +44,8 @@ class Chain {
   tip = 1000;
   readonly #coins = new Map<string, Coin & { from: number }>();
   readonly #txs = new Map<string, number>();
+  /** By outpoint. */
+  readonly #spends = new Map<string, { txid: string; hex: string; at: number }>();
 
   give(at: string, sat: bigint, script: string): void {
     this.#coins.set(at, { sat, script, confirmations: 0, from: this.tip - 6 });
@@ -56,7 +58,10 @@ class Chain {
     const spent = inputs.map((i) => `${bytesToHex(i.txid)}:${i.index}`);
     if (lockTime > this.tip || !spent.every((at) => this.#coins.has(at))) return false;
     this.tip += 1;
-    for (const at of spent) this.#coins.delete(at);
+    for (const at of spent) {
+      this.#coins.delete(at);
+      this.#spends.set(at, { txid, hex, at: this.tip });
+    }
     for (const [vout, { amount, script }] of outputs.entries())
       this.#coins.set(`${txid}:${vout}`, { sat: amount, script: bytesToHex(script), confirmations: 0, from: this.tip });
     this.#txs.set(txid, this.tip);
@@ -65,7 +70,7 @@ class Chain {
   has = (txid: string): boolean => this.#txs.has(txid);
   holds = (at: string): boolean => this.#coins.has(at);
   /** As a node answers. */
-  shown(): Pick<TestParty['chain'], 'tip' | 'coins' | 'known'> {
+  shown(): Pick<TestParty['chain'], 'tip' | 'coins' | 'known' | 'spends'> {
     const coins = new Map<string, Coin | 'missing'>();
     coins.get = (at) => {
       const coin = this.#coins.get(at);
@@ -73,7 +78,10 @@ class Chain {
     };
     const known = new Map<string, boolean>();
     known.get = (txid) => this.#txs.has(txid);
-    return { tip: this.tip, coins, known };
+    const spends = new Map(
+      [...this.#spends].map(([at, { at: height, ...tx }]) => [at, { ...tx, confirmations: this.tip - height + 1 }]),
+    );
+    return { tip: this.tip, coins, known, spends };
   }
 }
 
@@ -312,7 +320,8 @@ class World {
         }
       }
     }
-    // Both have taken back what they could: now each swap ends by its name, and every coin is free.
+    this.chain.tip += 5;
+    // Both have taken back what they could, for good: now each swap ends by its name, and every coin is free.
     for (const name of WHO) {
       const party = this.both[name];
       const forgotten: string[] = [];

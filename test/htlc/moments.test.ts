@@ -12,7 +12,7 @@ import { swapKind } from '../../src/lib/htlc/swap-records.ts';
 import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
 import type { Htlc } from '../../src/lib/htlc/terms.ts';
 import { hashClaim } from '../../src/lib/protocol/claims.ts';
-import type { Action, Path } from '../../src/lib/protocol/action.ts';
+import type { Action, Coin, Path } from '../../src/lib/protocol/action.ts';
 import { canonicalJson, printJson } from '../../src/lib/protocol/json.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { isSealedBy } from '../../src/lib/signing/seal.ts';
@@ -246,10 +246,12 @@ const ROUNDS: Record<string, (both: Pair, play: Play) => Promise<void>> = {
     const funded = await fund(both, play, await accept(play, await offer(play, {}), {}), {});
     const { chain } = both.alice;
     const spent = { sat: 150_000n, script: (await ownCoin(both.alice, 1n)).script, confirmations: 6 };
-    chain.coins = new Map([[`${'c1'.repeat(32)}:0`, spent]]);
-    chain.known = new Map([[funded['first'].txid, false]]);
+    chain.coins = new Map<string, Coin | 'missing'>([
+      [`${'c1'.repeat(32)}:0`, spent],
+      [`${funded['first'].txid}:${funded['first'].vout}`, 'missing'],
+    ]);
     await play('alice', SWAP, { input: { contract: funded['offer'].hash } });
-    chain.coins = chain.known = 'not-checked';
+    chain.coins = 'not-checked';
     await swap(both, play, { txid: 'ad'.repeat(32) });
   },
 };
@@ -415,8 +417,8 @@ describe('what a counterparty can make of true bytes', () => {
       'bob key proposing',
       'bob swap accepted',
       'bob swap cancelled',
+      'bob swap claimed',
       'bob swap funded',
-      'bob swap settled',
       'bob swap unknown',
     ]);
   });

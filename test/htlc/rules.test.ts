@@ -1,13 +1,13 @@
 /** Rules between a swap and everything else that its home does: secrets, the other HTLC, restores, cancels, and the word "settled". */
 import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
+import { parseTransaction, withWitness, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { createInHome, freshKey, preimageFor } from '../../src/lib/cli/htlc-home.ts';
 import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
-import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
+import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import type { Swap } from '../../src/lib/htlc/swap-records.ts';
 import { hashOf, type Htlc } from '../../src/lib/htlc/terms.ts';
 import { readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
@@ -27,6 +27,8 @@ import {
   pair,
   resealed,
   sharedHtlc,
+  showSpent,
+  spendOf,
   straight,
   unsent,
   WANT,
@@ -88,6 +90,10 @@ const there = (m: Message, name: 'first' | 'second'): [string, Coin] => [
   at(m, name),
   { sat: name === 'first' ? GIVE : WANT, script: m['htlcs'][name].output_script, confirmations: 6 },
 ];
+/** The coins that it has paid with, gone. */
+const lost = (m: Message, name: 'first' | 'second'): [string, Coin | 'missing'][] => [[at(m, name), 'missing']];
+const gone = async (party: TestParty): Promise<[string, Coin | 'missing'][]> =>
+  ((await swapOf(party)) as { coins: readonly string[] } & Swap).coins.map((coin) => [coin, 'missing']);
 const ALL = { all: true, own: true };
 
 describe('42: the preimage of a live swap leaves its home by the swap alone', () => {
@@ -140,10 +146,14 @@ describe('42: the preimage of a live swap leaves its home by the swap alone', ()
     }));
 });
 
-describe('47: settled is said of a coin that is there, and in time', () => {
+describe('47: settled is said of a claim that is final, and a claim in doubt is called so', () => {
   const cases: [string, (both: Pair, m: Played) => void, RegExp][] = [
     ['at a height at which the refund is valid', ({ bob }) => void (bob.chain.tip = 5000), /at height 5000/],
-    ['of a coin that is spent', ({ bob }) => void (bob.chain.coins = new Map()), /is spent/],
+    [
+      'of a coin that is missing',
+      ({ bob }, m) => void (bob.chain.coins = new Map([[at(m.funded, 'first'), 'missing']])),
+      /is not there/,
+    ],
     ['without a node', ({ bob }) => void (bob.chain.coins = 'not-checked'), /no node/],
     ['without a height', ({ bob }) => void (bob.chain.tip = 'not-checked'), /no node/],
   ];
@@ -158,13 +168,13 @@ describe('47: settled is said of a coin that is there, and in time', () => {
       expect([said.exit, said.message['txid'].length]).toEqual([3, 64]);
       expect(said.hint).toMatch(/nothing is settled/);
       expect(said.hint).toMatch(words);
-      expect(await swapOf(bob)).toEqual({ ...before, tx: said.message['hex'] });
-      // The same once more: the same claim, and settled as soon as the chain says so.
+      expect(await swapOf(bob)).toEqual({ ...before, state: 'claimed', tx: said.message['hex'] });
+      // The same once more: the same claim, with nothing against it as soon as the chain says so.
       expect((await bob.run(htlcSwap, { on: m.claimed })).message['hex']).toBe(said.message['hex']);
       bob.chain.tip = 1200;
       bob.chain.coins = new Map([there(m.funded, 'first')]);
       const done = await bob.run(htlcSwap, { on: m.claimed });
-      expect([done.exit, done.message['hex'], (await swapOf(bob)).state]).toEqual([0, said.message['hex'], 'settled']);
+      expect([done.exit, done.message['hex'], (await swapOf(bob)).state]).toEqual([0, said.message['hex'], 'claimed']);
     }),
   );
   /** Heights: from a tip at the expiry on the next block can hold the refund. */
@@ -181,17 +191,46 @@ describe('47: settled is said of a coin that is there, and in time', () => {
       expect((await bob.run(htlcSwap, { on: m.claimed })).exit).toBe(exit);
     }),
   );
-  it('a coin that the own claim has spent is settled; another address is another claim', () =>
+  it('settled is said of a claim with six confirmations, and not of fewer; another address is another claim', () =>
     withPair(async (both) => {
       const { bob, alice } = both;
       const m = await played(both);
+      bob.chain.coins = new Map([there(m.funded, 'first')]);
       const first = await bob.run(htlcSwap, { on: m.claimed });
       const { address: to } = (await alice.home.store.fresh(1))[0]!;
       const other = await bob.run(htlcSwap, { on: m.claimed, input: { to } });
       expect(other.message['hex']).not.toBe(first.message['hex']);
-      bob.chain.coins = new Map();
-      bob.chain.known = new Map([[other.message['txid'], true]]);
-      expect((await bob.run(htlcSwap, { on: m.claimed, input: { to } })).exit).toBe(0);
+      for (const [confirmations, step, state] of [
+        [0, 'claimed', 'claimed'],
+        [5, 'claimed', 'claimed'],
+        [6, 'settled', 'settled'],
+        [7, 'settled', 'settled'],
+      ] as const) {
+        showSpent(bob, first.message['hex'], confirmations);
+        const said = await bob.run(htlcSwap, { on: m.claimed });
+        expect([said.exit, said.message['step'], (await swapOf(bob)).state]).toEqual([0, step, state]);
+        // Of two claims the one that has confirmed is shown.
+        if (step === 'settled') expect(said.message['hex']).toBe(first.message['hex']);
+      }
+    }));
+  it('a claim that lost against the refund is called lost, exit 3', () =>
+    withPair(async (both) => {
+      const { bob, alice } = both;
+      const m = await played(both);
+      const refund = await spendOf(alice, leg(m.funded, 'first'), 'refund', {
+        ...(m.funded['first'] as typeof COIN),
+        sat: GIVE,
+      });
+      for (const [confirmations, words] of [
+        [0, /refund .* in the mempool spends the coin/],
+        [5, /refund .* 5 confirmations spends the coin/],
+        [6, /100000 sat are lost: refund/],
+      ] as const) {
+        showSpent(bob, refund, confirmations);
+        const said = await bob.run(htlcSwap, { on: m.claimed });
+        expect([said.exit, said.message['step']]).toEqual([3, 'claimed']);
+        expect(said.hint).toMatch(words);
+      }
     }));
 });
 
@@ -273,7 +312,15 @@ describe('statechain 5.8.11: a swap and the other HTLCs of its home', () => {
     who.run(htlcCooperate, {
       input: { as, htlc: leg(m, name), utxo: { ...m[name], sat: name === 'first' ? GIVE : WANT } },
     });
-  it('the responder signs its claim away only once its own coin is back', () =>
+  /** The other side's transaction, or this party's, that spends a leg of the swap. */
+  const spends = (
+    who: TestParty,
+    path: 'claim' | 'refund',
+    m: Message,
+    name: 'first' | 'second',
+    preimage?: Uint8Array,
+  ) => spendOf(who, leg(m, name), path, { ...(m[name] as typeof COIN), sat: name === 'first' ? GIVE : WANT }, preimage);
+  it('the responder signs its claim away only once its refund is final: not for a coin that nobody finds, nor for a claim', () =>
     withPair(async (both) => {
       const { alice, bob } = both;
       const { matched } = await played(both, 'matched');
@@ -282,10 +329,61 @@ describe('statechain 5.8.11: a swap and the other HTLCs of its home', () => {
       expect(await refused(bob, sign)).toBe('swap-open');
       bob.chain.coins = new Map([there(matched, 'second')]);
       expect(await refused(bob, sign)).toBe('swap-open');
-      bob.chain.coins = new Map([[at(matched, 'second'), 'missing']]);
+      // Never sent, not yet seen or gone: the node says the same of all.
+      bob.chain.coins = new Map(lost(matched, 'second'));
+      expect(await refused(bob, sign)).toBe('swap-open');
+      bob.chain.known = new Map([[matched['second'].txid, false]]);
+      expect(await refused(bob, sign)).toBe('swap-open');
+      const swap = (await swapOf(alice)) as { offer: { hash: string } };
+      const { own } = htlcKeyKind.parse(
+        (await alice.home.store.load([keyClaim(leg(matched, 'second').claim!)])).found.values().next().value!.record,
+      );
+      const preimage = preimageOf(await alice.home.keys(), { own });
+      expect(hashOf(preimage).sha256).toBe(swap.offer.hash);
+      showSpent(bob, await spends(alice, 'claim', matched, 'second', preimage), 100);
+      await expect(sign()).rejects.toMatchObject({
+        code: 'swap-open',
+        hint: expect.stringContaining('claim this one'),
+      });
+      const refund = await spends(bob, 'refund', matched, 'second');
+      for (const depth of [0, 5]) {
+        showSpent(bob, refund, depth);
+        expect(await refused(bob, sign)).toBe('swap-open');
+      }
+      showSpent(bob, refund, 6);
       expect((await sign()).message['step']).toBe('signed');
     }));
-  it('the initiator signs its refund away only once its claim of the other is in', () =>
+  it.each([
+    ['another use of its coin', false, 'signed'],
+    ['another payment to the same HTLC', true, 'swap-open'],
+  ])('a payment that can never be made any more frees the claim: %s', (_, pays, expected) =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const { matched } = await played(both, 'matched');
+      const proposed = await propose(alice, 'refunder', matched, 'first');
+      const sign = () =>
+        bob.run(htlcCooperate, { on: proposed.message, amount: GIVE }).then(
+          ({ message }) => message['step'],
+          ({ code }) => code,
+        );
+      const { template } = ((await swapOf(bob)) as { funding: { template: Template } }).funding;
+      const script = pays ? matched['htlcs'].second.output_script : `5120${'22'.repeat(32)}`;
+      const taken = withWitness({ ...template, outputs: [{ sat: 130_000n, script }] }, [[new Uint8Array(64)]]);
+      bob.chain.coins = new Map(lost(matched, 'second'));
+      showSpent(bob, taken, 5);
+      expect(await sign()).toBe('swap-open');
+      showSpent(bob, taken, 6);
+      expect(await sign()).toBe(expected);
+      const end = bob.run(htlcSwap, { input: { contract: matched['offer'].hash } });
+      expect(
+        await end.then(
+          ({ message }) => message['step'],
+          ({ code }) => code,
+        ),
+      ).toBe(pays ? 'swap-open' : 'ended');
+    }),
+  );
+  it('the initiator signs its refund away only once its claim of the other is final', () =>
     withPair(async (both) => {
       const { alice, bob } = both;
       const { matched } = await played(both, 'matched');
@@ -295,10 +393,29 @@ describe('statechain 5.8.11: a swap and the other HTLCs of its home', () => {
       // Before it has claimed, it does not even know where the other one lies.
       expect(await refused(alice, sign)).toBe('swap-open');
       alice.chain.coins = new Map([there(matched, 'second')]);
-      await alice.run(htlcSwap, { on: matched });
+      const claimed = await alice.run(htlcSwap, { on: matched });
       expect(await refused(alice, sign)).toBe('swap-open');
-      alice.chain.coins = new Map([[at(matched, 'second'), 'missing']]);
+      alice.chain.coins = new Map(lost(matched, 'second'));
+      expect(await refused(alice, sign)).toBe('swap-open');
+      showSpent(alice, await spends(bob, 'refund', matched, 'second'), 100);
+      expect(await refused(alice, sign)).toBe('swap-open');
+      showSpent(alice, claimed.message['hex'], 5);
+      expect(await refused(alice, sign)).toBe('swap-open');
+      showSpent(alice, claimed.message['hex'], 6);
       expect((await sign()).message['step']).toBe('signed');
+    }));
+  it('a swap that was ended holds its keys back all the same', () =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const { matched } = await played(both, 'matched');
+      const utxo = ((await swapOf(bob)) as { coins: readonly string[] }).coins;
+      const unspent = (coin: string): [string, Coin] => [coin, { sat: 140_000n, script: '', confirmations: 6 }];
+      bob.chain.coins = new Map([...lost(matched, 'second'), ...utxo.map(unspent)]);
+      await bob.run(htlcSwap, { input: { contract: matched['offer'].hash } });
+      const proposed = await propose(alice, 'refunder', matched, 'first');
+      expect(await refused(bob, () => bob.run(htlcCooperate, { on: proposed.message, amount: GIVE }))).toBe(
+        'swap-open',
+      );
     }));
   it('nor while the swap may still go on; given up, its keys are free', () =>
     withPair(async (both) => {
@@ -493,14 +610,29 @@ describe('a swap that was paid for and goes no further', () => {
       expect(await refused(bob, end(bob))).toBe('funding-unchecked');
       bob.chain.coins = new Map([there(matched, 'second')]);
       expect(await refused(bob, end(bob))).toBe('wrong-state');
-      bob.chain.coins = new Map([there(matched, 'first')]);
+      bob.chain.coins = new Map([there(matched, 'first'), ...lost(matched, 'second'), ...(await gone(bob))]);
       bob.chain.known = new Map([[matched['second'].txid, true]]);
       expect(await refused(bob, end(bob))).toBe('swap-open');
-      bob.chain.coins = new Map();
+      // Its refund is final, and there is still something to claim.
+      const refund = await spendOf(bob, leg(matched, 'second'), 'refund', {
+        ...(matched['second'] as typeof COIN),
+        sat: WANT,
+      });
+      showSpent(bob, refund, 6);
+      expect(await refused(bob, end(bob))).toBe('swap-open');
+      const theirs = await spendOf(alice, leg(matched, 'first'), 'refund', {
+        ...(matched['first'] as typeof COIN),
+        sat: GIVE,
+      });
+      showSpent(bob, theirs, 5);
+      expect(await refused(bob, end(bob))).toBe('swap-open');
+      showSpent(bob, theirs, 6);
       const ended = await end(bob)();
       expect([ended.exit, ended.hint]).toEqual([0, undefined]);
       // Of the initiator: its refund has spent it.
-      alice.chain.coins = new Map();
+      showSpent(alice, theirs, 5);
+      expect(await refused(alice, end(alice))).toBe('swap-open');
+      showSpent(alice, theirs, 6);
       expect((await end(alice)()).message['step']).toBe('ended');
       expect(await refused(alice, () => alice.run(htlcSwap, { on: matched }))).toBe('wrong-state');
     }));
@@ -508,8 +640,10 @@ describe('a swap that was paid for and goes no further', () => {
     withPair(async (both) => {
       const { bob } = both;
       const { offered, matched } = await played(both, 'matched');
-      bob.chain.coins = new Map([there(matched, 'first')]);
-      bob.chain.known = new Map([[matched['second'].txid, false]]);
+      const { template } = ((await swapOf(bob)) as { funding: { template: Template } }).funding;
+      const other = { ...template, outputs: [{ sat: 130_000n, script: `5120${'22'.repeat(32)}` }] };
+      bob.chain.coins = new Map([there(matched, 'first'), ...lost(matched, 'second')]);
+      showSpent(bob, withWitness(other, [[new Uint8Array(64)]]), 6);
       expect((await bob.run(htlcSwap, { input: { contract: offered['offer'].hash } })).message['step']).toBe('ended');
     }));
 });

@@ -7,7 +7,12 @@ import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import type { Htlc } from '../../src/lib/htlc/terms.ts';
 import { messageHash, seal } from '../../src/lib/signing/seal.ts';
-import type { Action } from '../../src/lib/protocol/action.ts';
+import { parseTransaction, txidOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
+import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
+import { finish, signatureBy } from '../../src/lib/htlc/sign.ts';
+import { spend } from '../../src/lib/htlc/spend.ts';
+import type { Action, Coin } from '../../src/lib/protocol/action.ts';
+import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { sealSecret } from '../credit/alter.ts';
 import { ownCoin } from '../support/credit.ts';
 import { TestParty, type Message, type RunOptions } from '../support/party.ts';
@@ -105,10 +110,12 @@ export async function unsent(pair: Pair, stage: Stage): Promise<Message> {
   const coin = await ownCoin(alice, 150_000n);
   const funded = await stage('alice', htlcSwap, { on: accepted, input: { utxo: [coin] } });
   const there = { sat: coin.sat, script: coin.script, confirmations: 6 };
-  alice.chain.coins = new Map([[`${coin.txid}:${coin.vout}`, there]]);
-  alice.chain.known = new Map([[funded['first'].txid, false]]);
+  alice.chain.coins = new Map<string, Coin | 'missing'>([
+    [`${coin.txid}:${coin.vout}`, there],
+    [`${funded['first'].txid}:${funded['first'].vout}`, 'missing'],
+  ]);
   const ended = await stage('alice', htlcSwap, { input: { contract: offered['offer'].hash } });
-  alice.chain.coins = alice.chain.known = 'not-checked';
+  alice.chain.coins = 'not-checked';
   return ended;
 }
 
@@ -118,3 +125,41 @@ export const scenes: Record<string, Scene> = {
   'a swap': swapMessages,
   'a payment that was never sent': unsent,
 };
+
+/** A refund or claim of an HTLC, finished with the key of this party. */
+export async function spendOf(
+  { home }: TestParty,
+  htlc: Htlc,
+  path: 'claim' | 'refund',
+  coin: { txid: string; vout: number; sat: bigint },
+  preimage?: Uint8Array,
+): Promise<string> {
+  const claim = keyClaim(path === 'claim' ? htlc.claim! : htlc.refund);
+  const { own } = htlcKeyKind.parse((await home.store.load([claim])).found.get(claim)!.record);
+  const made = spend(htlc, path, { coin, to: `5120${'11'.repeat(32)}`, feerate: 2000 });
+  const signatures = { [path]: signatureBy(made, (await home.keys()).contract(own.path)) };
+  return finish(made, { signatures, preimage }).hex;
+}
+
+/** From now on this party's node shows what a transaction spends as spent by it; in so many blocks, 0 for the mempool. */
+export function showSpent({ chain }: TestParty, hex: string, confirmations: number): void {
+  const coins = chain.coins === 'not-checked' ? new Map<string, Coin | 'missing'>() : new Map(chain.coins);
+  for (const { txid, index } of parseTransaction(hex).inputs) {
+    const at = `${bytesToHex(txid)}:${index}`;
+    coins.set(at, 'missing');
+    chain.spends.set(at, { txid: txidOfHex(hex), hex, confirmations });
+  }
+  chain.coins = coins;
+}
+
+/** A transaction in the form of a refund of this coin, to its leaf's signature, script and control block. */
+export const refundOf = ({ txid, vout }: { txid: string; vout: number }): string =>
+  withWitness(
+    {
+      version: 2,
+      locktime: 2000,
+      inputs: [{ txid, vout, sequence: 0xfffffffe }],
+      outputs: [{ sat: 90_000n, script: `5120${'22'.repeat(32)}` }],
+    },
+    [[new Uint8Array(64), new Uint8Array(40), new Uint8Array(65)]],
+  );

@@ -15,7 +15,19 @@ import { hashClaim } from '../../src/lib/protocol/claims.ts';
 import { outcome, withoutCommit } from '../support/attack.ts';
 import { ownCoin } from '../support/credit.ts';
 import type { Message, RunOptions, TestParty } from '../support/party.ts';
-import { ACCEPT, COIN, OFFER, pair, resealed, sharedHtlc, WANT, type Pair, type Who } from './scenes.ts';
+import {
+  ACCEPT,
+  COIN,
+  OFFER,
+  pair,
+  resealed,
+  sharedHtlc,
+  WANT,
+  type Pair,
+  type Who,
+  refundOf,
+  showSpent,
+} from './scenes.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 let seed = 200;
@@ -129,12 +141,12 @@ initiator offered, accepted by the other | not-your-turn | takes              | 
 initiator funded                         | not-your-turn | answered-otherwise | not-your-turn      | -             | -             | -               | too-late-to-cancel | funding-unchecked | says funded      | swap-open        | preimage-kept | swap-open         | preimage-kept
 responder funded                         | says accepted | not-your-turn      | answered-otherwise | not-your-turn | -             | -               | too-late-to-cancel | funding-unchecked | says matched     | swap-open        | nothing       | swap-open         | nothing
 initiator claimed                        | not-your-turn | answered-otherwise | not-your-turn      | says claimed  | not-your-turn | -               | too-late-to-cancel | wrong-state       | says claimed     | swap-open        | says preimage | swap-open         | says preimage
-responder funded, its claim printed      | says accepted | not-your-turn      | answered-otherwise | not-your-turn | takes         | nothing-follows | too-late-to-cancel | funding-unchecked | says matched     | swap-open        | nothing       | swap-open         | nothing
+responder claimed                        | says accepted | not-your-turn      | answered-otherwise | not-your-turn | says claimed  | -               | too-late-to-cancel | wrong-state       | says claimed     | swap-open        | nothing       | swap-open         | nothing
 responder settled                        | says accepted | not-your-turn      | answered-otherwise | not-your-turn | says settled  | nothing-follows | too-late-to-cancel | wrong-state       | says settled     | swap-open        | nothing       | swap-open         | nothing
 initiator cancelled                      | not-your-turn | wrong-state        | -                  | -             | -             | -               | says cancelled     | wrong-state       | says cancelled   | takes            | says preimage | takes             | says preimage
 responder cancelled                      | already-known | not-your-turn      | wrong-state        | -             | -             | -               | says cancelled     | wrong-state       | says cancelled   | takes            | nothing       | takes             | nothing
-initiator ended                          | not-your-turn | answered-otherwise | not-your-turn      | wrong-state   | -             | -               | too-late-to-cancel | wrong-state       | says ended       | takes            | says preimage | takes             | says preimage
-responder ended                          | says accepted | not-your-turn      | answered-otherwise | not-your-turn | -             | -               | too-late-to-cancel | wrong-state       | says ended       | takes            | nothing       | takes             | nothing
+initiator ended                          | not-your-turn | answered-otherwise | not-your-turn      | wrong-state   | -             | -               | too-late-to-cancel | wrong-state       | says ended       | swap-open        | says preimage | swap-open         | says preimage
+responder ended                          | says accepted | not-your-turn      | answered-otherwise | not-your-turn | -             | -               | too-late-to-cancel | wrong-state       | says ended       | swap-open        | nothing       | swap-open         | nothing
 initiator offered, then restored         | not-your-turn | wrong-state        | -                  | -             | -             | -               | home-restored      | wrong-state       | nothing-to-print | swap-open        | preimage-kept | swap-open         | preimage-kept
 responder accepted, then restored        | already-known | not-your-turn      | wrong-state        | -             | -             | -               | home-restored      | wrong-state       | nothing-to-print | swap-open        | nothing       | swap-open         | nothing
 initiator funded, then restored          | not-your-turn | answered-otherwise | not-your-turn      | takes         | -             | -               | home-restored      | funding-unchecked | says funded      | swap-open        | preimage-kept | swap-open         | preimage-kept
@@ -179,10 +191,10 @@ describe('a swap', () => {
   const cancel = (party: TestParty, of: Said) => party.run(htlcSwap, { on: of.offered, cancel: true });
   const lose = async (party: TestParty) => party.lose(await party.backUp());
   const end = async (party: TestParty, of: Said) => {
-    party.chain.coins = new Map();
-    party.chain.known = new Map([[(of.matched ?? of.funded)![of.matched ? 'second' : 'first'].txid, true]]);
+    for (const coin of [of.matched!['first'], of.matched!['second']]) showSpent(party, refundOf(coin), 6);
     await party.run(htlcSwap, { input: { contract: of.offered!['offer'].hash } });
-    party.chain.coins = party.chain.known = 'not-checked';
+    party.chain.coins = 'not-checked';
+    party.chain.spends.clear();
   };
 
   beforeAll(async () => {
@@ -200,9 +212,11 @@ describe('a swap', () => {
     await ask('funded', 'bob');
     await step('alice', 'claimed', { on: said.matched, input: { unchecked: true } });
     await ask('claimed', 'alice');
+    await both.bob.run(htlcSwap, { on: said.claimed });
+    await ask('claimed', 'bob');
+    showSpent(both.bob, (await both.bob.run(htlcSwap, { on: said.claimed })).message['hex'], 6);
     await step('bob', 'settled', { on: said.claimed });
-    await ask('funded, its claim printed', 'bob');
-    await step('bob', 'settled', { on: said.claimed, input: { unchecked: true } });
+    both.bob.chain.coins = 'not-checked';
     await ask('settled', 'bob');
     await aside('cancelled', 'alice', 'accepted', cancel);
     await aside('cancelled', 'bob', 'funded', cancel);

@@ -16,7 +16,8 @@ import {
 import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
 import { parseInvoice, type Invoice } from '../../src/lib/mint/invoice.ts';
 import { checkMelt, payMelt, quoteMelt } from '../../src/lib/mint/melt.ts';
-import { newPurse, purseKind, withMinting, type Minting, type Purse } from '../../src/lib/mint/purse.ts';
+import { newToken, tokenKind, withoutSpent, type SignedToken, type TokenRecord } from '../../src/lib/ecash/in-hand.ts';
+import { newPurse, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
 import { BY_RECEIPT, invoiceKind, newInvoice, type InvoiceRecord, type Melt } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { signInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
@@ -106,39 +107,51 @@ describe('a quote', () => {
 });
 
 describe('a purse', () => {
-  const minting = (counter: number, change: Partial<Minting> = {}): Minting => ({
-    keyset: 'k',
-    places: [{ counter, amountSat: 1n }],
-    quote: 'q',
-    promises: null,
-    older: false,
-    ...change,
-  });
-  const empty = newPurse({ contract: 'c', mint: 'm', quote: 'q' });
-  const states: Record<string, Purse> = {
-    empty: empty,
-    'under way': { ...empty, mintings: [minting(3)] },
-    done: { ...empty, mintings: [minting(3, { promises: [] })] },
-    'two under way': { ...empty, mintings: [minting(3), minting(7)] },
-    'another quote': { ...empty, quote: 'r', past: ['q'], mintings: [minting(3)] },
-  };
-  const say = (p: Purse): string =>
-    `${[...p.past, p.quote].join('>')} ${p.mintings.map((m) => `${m.places[0]!.counter}${m.promises ? '+' : ''}${m.older ? '?' : ''}`).join() || 'none'}`;
+  const first = newPurse({ contract: 'c', mint: 'm', quote: 'q' });
+  const states: Record<string, Purse> = { first, 'another quote': { ...first, quote: 'r', past: ['q'] } };
+  const say = (p: Purse): string => [...p.past, p.quote].join('>');
 
   it('has an answer in each state', () => {
     const table = filled(states, {
       restored: (p) => say(purseKind.restored(p)),
-      'meets a journal with 5 under way': (p) =>
-        say(purseKind.merged!(p, purseKind.restored({ ...empty, mintings: [minting(5)] }))),
-      'meets a journal with 3 done': (p) =>
-        say(purseKind.merged!(p, purseKind.restored({ ...empty, mintings: [minting(3, { promises: [] })] }))),
       'meets a journal with another quote': (p) =>
-        say(purseKind.merged!(p, purseKind.restored({ ...empty, quote: 'r', past: ['q'] }))),
-      'the mint has signed 3': (p) => say(withMinting(p, minting(3), minting(3, { promises: [] }))),
-      'the mint refuses 3': (p) => say(withMinting(p, minting(3), null)),
+        say(purseKind.merged!(p, purseKind.restored({ ...first, quote: 'r', past: ['q'] }))),
     });
     noneEmpty(table);
     expect(table).toEqual(TABLES.purse);
+  });
+});
+
+describe('a token', () => {
+  const promise = { amount_sat: 1n, id: 'k', C_: 'C', dleq: { e: 'e', s: 's' } };
+  const places = [3, 4].map((counter) => ({ counter, amountSat: 1n }));
+  const of = { contract: 'c', mint: 'm', keyset: 'k', places, quote: 'q' };
+  const asked = newToken({ ...of, promises: null });
+  const signed = newToken({ ...of, promises: [promise, promise] }) as SignedToken;
+  const states: Record<string, TokenRecord> = {
+    asked,
+    refused: { ...asked, state: 'refused' },
+    signed,
+    printed: { ...signed, state: 'printed' },
+    'partly spent': withoutSpent({ ...signed, state: 'printed' }, new Set([3])),
+    spent: withoutSpent(signed, new Set([3, 4])),
+  };
+  const say = (t: TokenRecord): string =>
+    `${t.state} ${t.places.map(({ counter }) => counter).join() || 'none'}${t.promises ? '+' : ''}${t.older ? '?' : ''}`;
+  const meets = (other: TokenRecord) => (t: TokenRecord) => say(tokenKind.merged!(t, tokenKind.restored(other)));
+
+  it('has an answer in each state', () => {
+    const table = filled(states, {
+      restored: (t) => say(tokenKind.restored(t)),
+      'meets a journal with it asked': meets(asked),
+      'meets a journal with it signed': meets(signed),
+      'meets a journal with it printed': meets(states['printed']!),
+      'meets a journal with one coin spent': meets(states['partly spent']!),
+      'meets a journal with all spent': meets(states['spent']!),
+      'may be dropped': (t) => tokenKind.row(t).over ?? 'no',
+    });
+    noneEmpty(table);
+    expect(table).toEqual(TABLES.token);
   });
 });
 

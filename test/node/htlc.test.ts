@@ -155,8 +155,12 @@ describe.skipIf(found?.kind !== 'bitcoind')('HTLCs on a node', () => {
     await p.confirm('matched.json');
     await p.json(`${claim} matched.json | tee claimed.json`);
     await p.confirm('claimed.json');
-    await p.json('spillway htlc swap --home mint claimed.json | tee settled.json');
+    expect(await p.json('spillway htlc swap --home mint claimed.json | tee settled.json')).toMatchObject({
+      step: 'claimed',
+    });
     await p.confirm('settled.json');
+    await node.mine(5);
+    expect(await p.json('spillway htlc swap --home mint claimed.json')).toMatchObject({ step: 'settled' });
 
     // The initiator pays and is left alone: its coin comes back at its expiry.
     await coin('user', 150_000n);

@@ -190,7 +190,7 @@ describe.skipIf(!found)('the credit contract on a chain', () => {
 
     const replacement = node.sign(node.spend(coin, coin.address, 240_000n));
     await node.rpc('sendrawtransaction', replacement.hex);
-    await node.mine();
+    await node.mine(6);
     expect([await node.isMined(replacement.txid), await node.isMined(funding)]).toEqual([true, false]);
     const ran = await p.run(exit('user', contract.id));
     expect(ran).toMatchObject({ code: 3, stderr: expect.stringMatching(/replaced by another transaction/) });

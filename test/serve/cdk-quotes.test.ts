@@ -11,7 +11,7 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { waitingOf } from '../../src/lib/credit/waiting.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
-import { mintEcash } from '../../src/lib/cashu/wallet.ts';
+import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { newMintQuote, quoteFor } from '../../src/lib/cashu/quotes.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { parseRequest } from '../../src/lib/ecash/request.ts';
@@ -750,7 +750,13 @@ describe('a mint or a home put back from an older copy', () => {
       await market.user.run(ecashQuote, { on: bound.message });
       await market.arrived(id, 2_100);
       expect(await sums(contract)).toEqual([2_100n, 0n]);
-      const { token } = await mintEcash({ home: market.user.home, contract, isNamed, point: () => {} });
+      const { token } = await mintEcash({
+        home: market.user.home,
+        contract,
+        isNamed,
+        print: async () => {},
+        point: () => {},
+      });
       expect(token).toMatch(/^cashuB/);
     },
   );

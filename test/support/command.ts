@@ -22,13 +22,15 @@ export interface Ended {
 
 const CONFIG = { bin: 'spillway', runHook: async () => ({ successes: [], failures: [] }) } as unknown as Config;
 
-export async function command(Command: Made, argv: readonly string[]): Promise<Ended> {
+/** @param full whether stdout takes nothing, as /dev/full */
+export async function command(Command: Made, argv: readonly string[], full = false): Promise<Ended> {
   const said = { stdout: '', stderr: '', writes: 0 };
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     vi.spyOn(process[name], 'write').mockImplementation((text, done?: unknown) => {
-      said[name] += String(text);
+      const taken = name === 'stderr' || !full;
+      if (taken) said[name] += String(text);
       if (name === 'stdout') said.writes += 1;
-      (done as (() => void) | undefined)?.();
+      (done as ((error?: Error) => void) | undefined)?.(taken ? undefined : new Error('ENOSPC: no space left'));
       return true;
     }),
   );

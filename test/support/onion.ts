@@ -32,9 +32,14 @@ export function packetAround(plain: Uint8Array, size = 1300): Uint8Array {
 }
 
 /** A peer that answers a line of JSON with a line of JSON. */
-export function peer(kind: 'ldk' | 'electrum', jobs: readonly object[]): any[] {
-  const [program, file] = kind === 'ldk' ? [process.execPath, 'ldk.mjs'] : ['/usr/bin/python3', 'onion_electrum.py'];
-  const args = kind === 'ldk' ? [] : ['-W', 'ignore'];
+const PEERS = {
+  ldk: [process.execPath, 'ldk.mjs'],
+  'ldk-offers': [process.execPath, 'ldk-offers.mjs'],
+  electrum: ['/usr/bin/python3', 'onion_electrum.py'],
+} as const;
+export function peer(kind: keyof typeof PEERS, jobs: readonly object[]): any[] {
+  const [program, file] = PEERS[kind];
+  const args = kind === 'electrum' ? ['-W', 'ignore'] : [];
   const ran = spawnSync(program, [...args, join(import.meta.dirname, 'peers', file)], {
     input: jobs.map((job) => `${JSON.stringify(job)}\n`).join(''),
     encoding: 'utf8',

@@ -13,7 +13,7 @@ import { kinds } from '../../src/lib/cli/home.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
-import type { Action, Claim, Coin, Facts } from '../../src/lib/protocol/action.ts';
+import type { Action, Claim, Coin, Facts, SpentBy } from '../../src/lib/protocol/action.ts';
 import { permitServed } from '../../src/lib/protocol/served.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
 import type { Ports } from '../../src/lib/protocol/ports.ts';
@@ -24,6 +24,8 @@ export interface ChainView {
   tip: number | 'not-checked';
   coins: Map<string, Coin | 'missing'> | 'not-checked';
   known: Map<string, boolean> | 'not-checked';
+  /** What spends coins that are missing, by outpoint. */
+  spends: Map<string, SpentBy>;
   feerate: number;
   now: number;
 }
@@ -61,6 +63,7 @@ export class TestParty {
     tip: 1000,
     coins: 'not-checked',
     known: 'not-checked',
+    spends: new Map(),
     feerate: 2000,
     now: 1_800_000_000,
   };
@@ -154,6 +157,7 @@ export class TestParty {
           },
           checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' },
         }),
+        spends: async () => chain.spends,
       },
       outside: async (program, body) => {
         if (!options.outside) throw new Refusal('usage', `no program for --${program}`);

@@ -168,3 +168,7 @@ export function difference(expected: Template, found: Template): string | undefi
   ];
   return all.find((d) => d !== undefined);
 }
+
+/** Outputs of a transaction in hex, in order. @throws Refusal `malformed-transaction` */
+export const outputsOf = (hex: string): Output[] =>
+  parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));

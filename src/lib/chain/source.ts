@@ -6,14 +6,16 @@
  */
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { outpointText, parseOutpoint, type Gone } from '../bitcoin/outpoint.ts';
-import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
-import type { FactSource, SpentBy } from '../protocol/ports.ts';
+import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
+import type { Coin, Facts, MintQuote, SpentBy } from '../protocol/action.ts';
+import type { FactSource } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { minedSince } from './mined.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
-import { spendOf } from './spends.ts';
+import { recentBlocks } from './recent.ts';
+import { spendersIn } from './spenders.ts';
+import { spendOf, type Blocks } from './spends.ts';
 
 /** Satoshis for 1000 vB, where no node says anything. */
 export const DEFAULT_FEERATE = 2000;
@@ -134,18 +136,25 @@ export function factSource({
       }
       return { facts, checks };
     },
-    ...(rpc && { spends: (gone) => spendsOf(rpc, gone), mined: (since) => minedSince(rpc, since) }),
+    ...(rpc && { spends: spendsIn(rpc), mined: (since) => minedSince(rpc, since) }),
   };
 }
 
-/** Blocks are not read for it: what only they tell is left out. */
-async function spendsOf(node: Rpc, gone: readonly Gone[]): Promise<ReadonlyMap<string, SpentBy>> {
-  const found = new Map<string, SpentBy>();
-  for (const { outpoint, ways } of gone) {
-    const { spend } = await spendOf(node, outpoint, ways, {});
-    if (spend) found.set(outpointText(outpoint), spend);
-  }
-  return found;
+/** What only blocks tell is left out unless they are to be read. */
+function spendsIn(node: Rpc): NonNullable<FactSource['spends']> {
+  const recent = recentBlocks(node);
+  const read = { none: {}, ways: { recent }, any: { recent, spenders: spendersIn(node) } } satisfies Record<
+    string,
+    Blocks
+  >;
+  return async (gone, blocks = 'none') => {
+    const found = new Map<string, SpentBy>();
+    for (const { outpoint, ways } of gone) {
+      const { spend } = await spendOf(node, outpoint, ways, read[blocks]);
+      if (spend) found.set(outpointText(outpoint), spend);
+    }
+    return found;
+  };
 }
 
 /** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */

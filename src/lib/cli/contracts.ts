@@ -1,12 +1,12 @@
 /** The contracts of a home, and what the chain says of all of them at once: for `status` and `exit-credit --due`. */
-import { outpointText } from '../bitcoin/outpoint.ts';
-import { exitQueries } from '../credit/exit.ts';
+import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
+import { outcomeNeeds, type Followed, type Seen } from '../contract/outcome.ts';
 import { creditKind, isFunded, type Credit } from '../credit/records.ts';
-import type { ExitFacts } from '../credit/standing.ts';
-import { waysOf } from '../credit/watched.ts';
+import { followed, type ExitFacts } from '../credit/standing.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Listed } from '../home/store.ts';
+import type { Facts } from '../protocol/action.ts';
 import type { Claim } from '../protocol/kind.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { statecoinKind } from '../statechain/records.ts';
@@ -63,24 +63,32 @@ export const changeCredit = (
     },
   );
 
-/** Asks for every coin, and of those that are gone for their transactions and for what spends them. */
-export async function exitFacts(source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> {
-  const queries = contracts.map(({ record }) => exitQueries(record));
-  const { facts } = await source.facts({ tip: true, coins: [...new Set(queries.flatMap((q) => q.coins))] });
-  const { tip = 'not-checked', coins = 'not-checked' } = facts;
-  if (coins === 'not-checked') return { tip, coins, known: 'not-checked' };
-  const gone = contracts.filter(
-    ({ record }) => 'outpoint' in record && coins.get(outpointText(record.outpoint)) === 'missing',
-  );
-  const txids = gone.flatMap(({ record }) => exitQueries(record).known);
-  const { known = 'not-checked' } = (await source.facts({ known: [...new Set(txids)] })).facts;
-  const spends = await source.spends?.(
-    gone.flatMap(({ record: c }) =>
-      isFunded(c) && !c.settled ? [{ outpoint: c.outpoint, ways: [...waysOf(c).keys()] }] : [],
-    ),
-  );
-  return { tip, coins, known, ...(spends && { spends }) };
+/**
+ * Asks for every coin, and of those that are gone for their transactions and, where the end of one is not known yet, for
+ * what spends it.
+ */
+async function seenOf(
+  source: FactSource,
+  coins: readonly (Followed & { ended: boolean })[],
+  blocks?: 'ways',
+): Promise<Pick<Facts, 'tip'> & Seen> {
+  const { facts } = await source.facts({ tip: true, coins: outcomeNeeds(coins).coins });
+  const { tip = 'not-checked', coins: found = 'not-checked' } = facts;
+  if (found === 'not-checked') return { tip, coins: found };
+  const isGone = ({ outpoint }: Gone): boolean => found.get(outpointText(outpoint)) === 'missing';
+  const gone = coins.filter(isGone);
+  const { known = 'not-checked' } = (await source.facts({ known: [...new Set(gone.map((c) => c.outpoint.txid))] }))
+    .facts;
+  const open = outcomeNeeds(gone.filter(({ ended }) => !ended)).spends.filter(isGone);
+  const spends = await source.spends?.(open, blocks);
+  return { tip, coins: found, known, ...(spends && { spends }) };
 }
+
+export const exitFacts = (source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> =>
+  seenOf(
+    source,
+    contracts.flatMap(({ record: c }) => (isFunded(c) ? [{ ...followed(c), ended: c.settled !== undefined }] : [])),
+  );
 
 /** A line for each statecoin, or for those of one name; those that are only a key by now are left out. */
 export async function statecoinLines(home: Home, source: FactSource, name?: string): Promise<StatechainStatus[]> {

@@ -2,6 +2,7 @@
 import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import { settlementOf, type Settlement } from '../credit/settlement.ts';
+import { htlcSettlement } from '../htlc/settlement.ts';
 import { statechainSettlement } from '../statechain/settlement.ts';
 import { parseJson } from '../protocol/json.ts';
 import { envelope } from '../protocol/message.ts';
@@ -40,28 +41,15 @@ export function sendable(read: Read): Sendable {
     document['package'].forEach((hex) => parseTransaction(String(hex)));
     return { network: document['network'], txs: document['package'] };
   }
-  const found = spendOf(document) ?? settlement(document);
+  const found = settlement(document);
   return { network: found.network, txs: [found.hex] };
-}
-
-/** What the `htlc` commands print. @throws Refusal `not-signed` while signatures are missing */
-function spendOf(document: Document): { network: string; hex: string } | undefined {
-  const { type, step, network, hex } = document;
-  if (!/^htlc-(?:fund|claim|refund|cooperate|swap)$/.test(String(type))) return undefined;
-  const funding = type === 'htlc-swap' && (step === 'funded' || step === 'matched');
-  if (funding)
-    return { network, hex: finalHex(String(document['psbt']?.[step === 'funded' ? 'first' : 'second'])).hex };
-  if (typeof hex !== 'string')
-    throw new Refusal('not-signed', `the transaction of this ${type} is not fully signed yet`);
-  parseTransaction(hex);
-  return { network, hex };
 }
 
 /** @throws Refusal `malformed-message` for a document that no transaction comes with */
 export function settlement(document: Document): Settlement {
   let found: Settlement | undefined;
   try {
-    found = settlementOf(document) ?? statechainSettlement(document);
+    found = htlcSettlement(document) ?? settlementOf(document) ?? statechainSettlement(document);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal('malformed-message', 'a document of the right kind found, with fields missing');
@@ -71,7 +59,7 @@ export function settlement(document: Document): Settlement {
       'malformed-message',
       `a document of type ${String(document['type']).slice(0, 40)} at '${String(document['step']).slice(0, 40)}' found, one with a transaction expected`,
       {
-        hint: 'ready, complete, owned, an exit or bump',
+        hint: 'ready, complete, owned, a claim, a refund, an exit or bump',
       },
     );
   parseTransaction(found.hex);

@@ -54,10 +54,11 @@ export async function homeOptions(
 
 /** Every kind of record that a home can hold: one line a room. */
 export async function kinds(): Promise<Kind<any>[]> {
-  const [credit, keyset, quote, mint, purse, statechain, htlc, swap] = await Promise.all([
+  const [credit, keyset, quote, inHand, mint, purse, statechain, htlc, swap] = await Promise.all([
     import('../credit/records.ts'),
     import('../ecash/keyset.ts'),
     import('../ecash/quote.ts'),
+    import('../ecash/in-hand.ts'),
     import('../mint/records.ts'),
     import('../mint/purse.ts'),
     import('../statechain/records.ts'),
@@ -67,7 +68,7 @@ export async function kinds(): Promise<Kind<any>[]> {
   const { invoiceKind, meltKind, tabKind } = mint;
   const ofMint = [quote.quoteKind, invoiceKind, meltKind, tabKind, purse.purseKind];
   const others = [statechain.statecoinKind, htlc.htlcKeyKind, swap.swapKind];
-  return [credit.creditKind, keyset.keysetKind, ...ofMint, ...others];
+  return [credit.creditKind, keyset.keysetKind, inHand.tokenKind, ...ofMint, ...others];
 }
 
 /**

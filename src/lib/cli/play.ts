@@ -19,8 +19,9 @@ import {
 } from '../protocol/action.ts';
 import { writesOf, type LoadedRecords } from '../home/change.ts';
 import { reservedIn } from '../home/reserved.ts';
+import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { printJson } from '../protocol/json.ts';
-import type { Ports, Reply } from '../protocol/ports.ts';
+import type { FactSource, Ports, Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSeal } from '../signing/seal.ts';
 import { giveUp } from './give-up.ts';
@@ -101,16 +102,37 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
 }
 
 /**
- * --again: what this action has printed last over a record.
+ * --again: the finished document that a record stands for, or else what this action has printed last over it.
  * @throws Refusal `nothing-to-print`
  */
 export async function playAgain(action: Action<any, any, any>, over: Claim, ports: Ports): Promise<Printed> {
   const reply = await ports.store.last(action.type, over);
+  const step = reply && (JSON.parse(reply.text) as Step).step;
+  const made = action.again && (await finished(action, over, step, ports));
+  if (made) return made;
   if (!reply)
     throw new Refusal('nothing-to-print', `no message of ${action.type} over this record can be printed again`, {
       hint: 'what showed a nonce that is gone, or was cancelled, is started anew',
     });
   return sayAgain(reply, ports);
+}
+
+/** Made of the records and sealed anew; undefined where nothing is finished, or a reply at that step is kept. */
+async function finished(
+  action: Action<any, any, any>,
+  over: Claim,
+  kept: string | undefined,
+  ports: Ports,
+): Promise<Printed | undefined> {
+  const { network } = ports;
+  if ((await ports.store.load([over])).found.size === 0) return undefined;
+  const { records } = await load(action, null, { input: {}, over }, ports);
+  const by = action.party({ message: null, records, input: {} });
+  const message = action.again!({ records, by, network });
+  if (!message || message.step === kept) return undefined;
+  const keys = await ports.keys([], new Map());
+  await ports.store.flush();
+  return printed({ text: printJson(sealed(action, withEnvelope(action.type, message), records, by, keys)), exit: 0 });
 }
 
 /** One attempt; undefined where another run was faster. `agreed`: in earlier attempts of this run. */
@@ -209,17 +231,28 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   holds: readonly Claim[],
   ports: Ports,
 ) {
-  const { payout, ours, reserved, notes, ...queries } = row.needs?.(seen) ?? {};
+  const { payout, ours, reserved, notes, spends, ...queries } = row.needs?.(seen) ?? {};
   const { facts, checks } = await ports.source.facts(queries);
   const own: Partial<Facts> = {
     ...(payout !== undefined && { payout: await ports.store.payouts(payout) }),
     ...(ours && { ours: await ports.store.ours(ours) }),
     ...(reserved && { reserved: await reservedIn(ports.store, reserved, holds) }),
     ...(notes && { notes: await ports.store.notes(notes) }),
+    ...(spends && { spends: await spendsOf(spends, facts.coins, ports.source) }),
   };
   // How coins were judged is the step's to say.
   const { coins: _, ...rest } = checks as Record<string, string>;
   return { facts: { ...facts, ...own }, checks: rest };
+}
+
+/** Of coins that a node shows unspent, or that nobody has looked at, nothing is asked. */
+async function spendsOf(
+  all: readonly Gone[],
+  coins: Facts['coins'] = 'not-checked',
+  source: FactSource,
+): Promise<Facts['spends']> {
+  const gone = all.filter(({ outpoint }) => coins !== 'not-checked' && coins.get(outpointText(outpoint)) === 'missing');
+  return (gone.length > 0 && (await source.spends?.(gone, 'any'))) || new Map();
 }
 
 /** Two waits in a row: what came back was not enough. */

@@ -52,6 +52,13 @@ export interface Run {
   /** What a text is that is no JSON; undefined for what it is not either. */
   raw?: (text: string) => Json | undefined;
 }
+/** A document that somebody has to go on with: it is printed, and the run exits with 3. */
+export class Unfinished {
+  readonly document: object;
+  constructor(document: object) {
+    this.document = document;
+  }
+}
 /** Text is printed as it is, an object as JSON. */
 export type Work = (document: Fields) => object | string | Promise<object | string>;
 
@@ -61,7 +68,7 @@ export async function runStateless(
   work: Work,
 ): Promise<void> {
   const warned = new Set<string>();
-  const one = async (json: Json): Promise<string> => {
+  const one = async (json: Json): Promise<{ text: string; exit: number }> => {
     const unread: string[] = [];
     const made = await work(new Fields(json, '', unread));
     for (const name of unread) {
@@ -70,10 +77,16 @@ export async function runStateless(
       if (!warned.has(kind) && warned.size < 100) note(`${name} is not known, and ignored`);
       warned.add(kind);
     }
-    return typeof made === 'string' ? made : printJson(made);
+    if (made instanceof Unfinished) return { text: printJson(made.document), exit: 3 };
+    return { text: typeof made === 'string' ? made : printJson(made), exit: 0 };
   };
-  if (!batch) return print(await one(await document(file, raw, limit)));
-  const each = async (line: string) => ({ text: await one(raw?.(line.trim()) ?? parseJson(line)), exit: 0 });
+  if (!batch) {
+    const { text, exit } = await one(await document(file, raw, limit));
+    await print(text);
+    if (exit !== 0) process.exitCode = exit;
+    return;
+  }
+  const each = (line: string) => one(raw?.(line.trim()) ?? parseJson(line));
   await answerLines(await openInput(file), each, limit);
 }
 

@@ -11,6 +11,7 @@ import { feerateOf } from '../bitcoin/fee.ts';
 import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import {
+  outputsOf,
   parseTransaction,
   SEQUENCE_LOCKTIME,
   SEQUENCE_RBF,
@@ -29,7 +30,7 @@ import { contractSchema, payoutScript, readContract, type Contract } from './ter
 import { refund, update } from './transactions.ts';
 import type { Child, Ready } from './fees.ts';
 import type { Watched, Way } from './watch.ts';
-import { outputsOf, readyOf } from './watched.ts';
+import { readyOf } from './watched.ts';
 
 export interface Bundled {
   network: Network;

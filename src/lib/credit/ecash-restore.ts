@@ -18,6 +18,7 @@ import {
   newWallet,
   type KeysetRecord,
 } from '../ecash/keyset.ts';
+import { newToken, tokenClaim, tokenKind, type TokenRecord } from '../ecash/in-hand.ts';
 import { loadCashu } from '../ecash/library.ts';
 import { outputsOf, promise, tokenOf, type BlindPromise, type Place } from '../ecash/outputs.ts';
 import { outputNote } from '../ecash/promise.ts';
@@ -93,21 +94,25 @@ export interface EcashRestoreInput {
   keyset?: Hex;
   /** Look again from this counter on. */
   from?: number;
+  /** Coins of this keyset that were paid for over other contracts, and that this home does not hold. */
+  due?: readonly Place[];
 }
-type Rs = { contract: Credit; keyset: KeysetRecord };
+type Rs = { contract: Credit; keyset: KeysetRecord; token: TokenRecord };
 
 export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
   {
     type: 'ecash-restore',
     server: 'payee',
-    kinds: { contract: creditKind, keyset: keysetKind },
+    kinds: { contract: creditKind, keyset: keysetKind, token: tokenKind },
     parse: messageParser('ecash-restore', steps),
     find: (m, input, { contract }) => {
       const id = m?.keyset_id ?? input.keyset;
       const role = contract?.role === 'payee' ? 'mint' : 'wallet';
+      const places = m?.step === 'answered' && role === 'wallet' ? statedIn(m) : [];
       return {
         contract: idClaim(m?.contract.id ?? input.contract ?? ''),
         ...(contract && id !== undefined && { keyset: keysetClaim(role, id) }),
+        ...(places.length > 0 && { token: tokenClaim(m!.keyset_id, places) }),
       };
     },
     ...overContract,
@@ -119,16 +124,16 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       by: 'payer',
       does: 'shows the blinded outputs that it may have used',
       asks: ['contract', 'keyset'],
-      may: ['from'],
+      may: ['from', 'due'],
       loads: () => loadCashu(),
       take: ({ records, input, ...hand }) => {
         const c = payerOf(records.contract);
         checkIssues(c);
         if (!v.is(keysetId, input.keyset)) throw new Refusal('no-keyset', `${input.keyset} is the id of no keyset`);
         const wallet = records.keyset?.role === 'wallet' ? records.keyset : undefined;
-        const due = wallet ? awaitedOf(c, wallet.keyset.id).flatMap((a) => placesOf(a, wallet.keyset)) : [];
+        const own = wallet ? awaitedOf(c, wallet.keyset.id).flatMap((a) => placesOf(a, wallet.keyset)) : [];
         const next = nextPlaces(input.from ?? wallet?.counter ?? 0);
-        const places = [...due, ...next.filter(({ counter }) => !due.some((p) => p.counter === counter))];
+        const places = once([...own, ...next, ...(input.due ?? [])]).slice(0, RESTORE_LIMITS.outputs.most);
         const made = outputsOf(hand.keys.cashu(), input.keyset, places);
         const search: Search = { keyset: input.keyset, id: bytesToHex(hand.random(16)) };
         return {
@@ -190,16 +195,9 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         const shown = shownIn(m, hand.keys.cashu());
         const mine = foundIn(m, shown);
         const places = mine.map(({ place }) => place);
-        const token =
-          mine.length === 0
-            ? null
-            : tokenOf(
-                hand.keys.cashu(),
-                places,
-                keyset,
-                mine.map(({ signed }) => signed),
-                tokenMint(c.terms),
-              );
+        const [promises, mint] = [mine.map(({ signed }) => signed), tokenMint(c.terms)];
+        const token = mine.length === 0 ? null : tokenOf(hand.keys.cashu(), places, keyset, promises, mint);
+        const of = { contract: c.id, mint, keyset: keyset.id, places, quote: null, promises, older: true };
         const counters = new Set(shown.values());
         // A search that began beyond the counter says nothing of what lies between.
         const last = counters.has(wallet.counter) ? Math.max(-1, ...places.map(({ counter }) => counter)) : -1;
@@ -234,6 +232,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
           writes: {
             contract: { ...come, awaited: come.awaited.filter((a) => !gone.has(a)) },
             keyset: { ...wallet, counter: next, restored: wallet.restored && !covered },
+            ...(token !== null && !records.token && { token: newToken(of) }),
           },
           ...(!covered && { exit: 3 as const, hint: 'there may be more: run ecash-restore once more from its start' }),
         };
@@ -264,6 +263,13 @@ function shownIn({ outputs, keyset_id }: Answered, seed: Uint8Array): Map<Hex, n
   return new Map(outputs.map(({ B_, counter }) => [B_, counter]));
 }
 
+/** The coins that an answer states, unchecked; none where it states one that was not shown. */
+function statedIn({ outputs, found }: Answered): Place[] {
+  const counters = new Map(outputs.map(({ B_, counter }) => [B_, counter]));
+  const places = found.map(({ B_, amount_sat }) => ({ counter: counters.get(B_) ?? -1, amountSat: amount_sat }));
+  return places.every(({ counter }) => counter >= 0) ? places : [];
+}
+
 /** What the payee has signed of them, each once. @throws Refusal `promises-differ` */
 function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place: Place; signed: BlindPromise }[] {
   const once = new Set<Hex>();
@@ -290,4 +296,9 @@ function payerOf(c: Credit | undefined): PayerCredit {
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 const nextPlaces = (first: number): Place[] =>
   range(first, first + WINDOW).map((counter) => ({ counter, amountSat: 1n }));
+/** Each counter where it stands first. */
+function once(places: readonly Place[]): Place[] {
+  const seen = new Set<number>();
+  return places.filter(({ counter }) => !seen.has(counter) && seen.add(counter));
+}
 const awaitedOf = (c: PayerCredit, keyset: Hex): Awaited[] => c.awaited.filter((a) => a.keyset === keyset);

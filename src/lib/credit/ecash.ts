@@ -15,6 +15,7 @@ import {
   tokenOf,
   type Place,
 } from '../ecash/outputs.ts';
+import { newToken, tokenClaim, type TokenRecord } from '../ecash/in-hand.ts';
 import { checkOutputs, checkUnsigned, outputNote } from '../ecash/promise.ts';
 import type { Claim, Hand, Hex, Note } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
@@ -43,6 +44,19 @@ export function keysetOf(m: UpdateMessage | null, c: Credit | undefined): Claim 
   if (m?.step === 'requested') return m.ecash ? keysetClaim('wallet', m.ecash.keyset.id) : undefined;
   return m?.step === 'accepted' && m.ecash ? keysetClaim('wallet', m.ecash.keyset_id) : undefined;
 }
+
+/** Name of the token that a message brings, where its ecash is still awaited. */
+export function tokenOfStep(
+  m: UpdateMessage | null,
+  c: Credit | undefined,
+  known: KeysetRecord | undefined,
+): Claim | undefined {
+  if (m?.step !== 'accepted' || !m.ecash || c?.role !== 'payer' || !('awaited' in c)) return undefined;
+  const due = dueFor(c, m, m.ecash.keyset_id);
+  return due && known ? tokenClaim(due.keyset, placesOf(due, known.keyset)) : undefined;
+}
+const dueFor = (c: PayerCredit, m: UpdateAt<'accepted'>, keyset: Hex): Awaited | undefined =>
+  c.awaited.find((a) => a.paidSat === m.paid_sat && a.amountSat === m.amount_sat && a.keyset === keyset);
 
 /** Names of blinded outputs that a message wants signed. */
 export const outputNotes = (m: UpdateAt<'signed'>): string[] =>
@@ -147,7 +161,7 @@ export function receiveEcash(
   m: UpdateAt<'accepted'>,
   known: KeysetRecord | undefined,
   notes: ReadonlyMap<string, Json>,
-): { token: string; contract: PayerCredit; notes: Note[] } {
+): { token: string; held?: TokenRecord; contract: PayerCredit; notes: Note[] } {
   if (known?.role !== 'wallet')
     throw new Refusal('no-ecash', 'the message brings no ecash', {
       hint: 'ecash comes of payments that were signed with --ecash',
@@ -157,7 +171,7 @@ export function receiveEcash(
   const name = arrival(c.id, m.paid_sat);
   const before = notes.get(name) as unknown as { amount_sat: number; keyset: Hex; counter: number } | undefined;
   const due =
-    c.awaited.find((a) => a.paidSat === m.paid_sat && a.amountSat === m.amount_sat && a.keyset === keyset_id) ??
+    dueFor(c, m, keyset_id) ??
     (before && {
       paidSat: m.paid_sat,
       amountSat: BigInt(before.amount_sat),
@@ -168,10 +182,12 @@ export function receiveEcash(
     throw new Refusal('promises-differ', 'blind signatures found for outputs that this home has not sent', {
       blame: 'payee',
     });
-  const token = tokenOf(hand.keys.cashu(), placesOf(due, known.keyset), known.keyset, promises, tokenMint(c.terms));
+  const [places, mint] = [placesOf(due, known.keyset), tokenMint(c.terms)];
+  const token = tokenOf(hand.keys.cashu(), places, known.keyset, promises, mint);
   if (before) return { token, contract: c, notes: [] };
   return {
     token,
+    held: newToken({ contract: c.id, mint, keyset: keyset_id, places, quote: null, promises }),
     contract: receiving(c, [due]),
     notes: [{ name, body: { amount_sat: due.amountSat, keyset: due.keyset, counter: due.counter } }],
   };

@@ -3,11 +3,11 @@
  * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
  */
 import { table, type Hex } from '../protocol/action.ts';
+import { outcomeNeeds } from '../contract/outcome.ts';
 import { idClaim } from '../protocol/claims.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { earlyHint } from '../bitcoin/locktime.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 import { sumSat, txidOfHex, type Template } from '../bitcoin/transaction.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
 import {
@@ -22,8 +22,8 @@ import {
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
 import { waits } from './waiting.ts';
 import { refund, update } from './transactions.ts';
-import { hasLapsed, isDead, standingOf, type ExitFacts } from './standing.ts';
-import { outpointOf, roleIn } from './steps.ts';
+import { followed, hasLapsed, standingOf, type ExitFacts } from './standing.ts';
+import { roleIn } from './steps.ts';
 
 /**
  * early: nothing presses · due: act now · late: the other side may be faster · pending: the coin is spent, not finally or
@@ -130,15 +130,13 @@ const GONE: Partial<Record<Verdict, string>> = {
   dead: 'the funding was replaced by another transaction: this contract and its refund are dead',
 };
 
-/** The contract's coin, its transaction, and the inputs of that. */
-export function exitQueries(c: Credit | undefined) {
-  const inputs = c && 'funding' in c && c.funding ? c.funding.template.inputs.map(outpointText) : [];
-  return {
+/** What tells how a contract stands. */
+const exitQueries = (c: Credit | undefined) =>
+  ({
     tip: true,
-    coins: [...outpointOf(c), ...inputs],
+    ...outcomeNeeds(c && isFunded(c) ? [followed(c)] : []),
     known: c && 'outpoint' in c ? [c.outpoint.txid] : [],
-  } as const;
-}
+  }) as const;
 
 function funded(c: Credit): FundedCredit {
   if (!isFunded(c))
@@ -195,7 +193,8 @@ export function verdictOf(c: FundedCredit, facts: ExitFacts): Verdict {
   if (is === 'settled') return 'done';
   if (is === 'lost') return 'lost';
   if (is === 'pending') return 'pending';
-  if (is === 'absent') return isDead(c, facts) || hasLapsed(c, facts) ? 'dead' : 'unfunded';
+  if (is === 'dead') return 'dead';
+  if (is === 'absent') return hasLapsed(c, facts) ? 'dead' : 'unfunded';
   if (c.role === 'payee' && c.paidSat === 0n) return 'done';
   if (tip === 'not-checked') return 'unknown';
   const { terms } = c;

@@ -24,7 +24,7 @@ import {
   type PayeeCredit,
   type PayerCredit,
 } from './states.ts';
-import { hasLapsed, isDead, standingOf, type ExitFacts } from './standing.ts';
+import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 
 /** A day is so many blocks, from a multiple of it. */
 export const DAY = 144;
@@ -37,7 +37,7 @@ const UNSEEN: ExitFacts = { tip: 'not-checked', coins: 'not-checked', known: 'no
 export function isLive(c: FundedCredit, facts: ExitFacts): boolean {
   if (hasLapsed(c, facts)) return false;
   const { is } = standingOf(c, facts);
-  return is === 'live' || (is === 'absent' && !isDead(c, facts));
+  return is === 'live' || is === 'absent';
 }
 
 export function figuresOf(c: Credit, facts: ExitFacts = UNSEEN): Figures {

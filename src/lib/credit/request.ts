@@ -2,6 +2,7 @@
  * What a payee asks for over a contract: a request of its own, or what the payer has asked to pay, with the nonce of the
  * update that would pay it. Each start is a new request; no two that are open can be paid by one signature.
  */
+import type { TokenRecord } from '../ecash/in-hand.ts';
 import type { KeysetRecord } from '../ecash/keyset.ts';
 import type { Quote } from '../ecash/quote.ts';
 import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
@@ -18,7 +19,7 @@ import { viewOf } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import type { UpdateAt, UpdateInput } from './update-messages.ts';
 
-export type UpdateRecords = { contract: Credit; keyset: KeysetRecord; quote: Quote };
+export type UpdateRecords = { contract: Credit; keyset: KeysetRecord; quote: Quote; token: TokenRecord };
 
 /** That a request was paid is noted, under its --request-id or the payer's wish: nobody is charged for it twice. */
 export const paidNames = ({

@@ -4,6 +4,7 @@
  *
  *   live      its coin is not spent, as far as is known: what was paid is held
  *   absent    its funding is not on the chain
+ *   dead      its funding never will be: a final transaction has taken one of its inputs
  *   pending   its coin is spent, by what is not deep enough yet, or not known: nothing is settled
  *   settled   the transaction that spent it is final, and pays what was paid
  *   lost      it is final, and pays this home less than it was paid
@@ -11,27 +12,18 @@
  * Once `watch` has seen the end it is in the record; before, a node's answer counts. Not here: when something is due
  * (`exit.ts`, `watch.ts`).
  */
-import { outpointText } from '../bitcoin/outpoint.ts';
+import { isFinal, outcome, type By, type Followed, type Seen } from '../contract/outcome.ts';
 import type { Facts } from '../protocol/action.ts';
-import { allows, type Limits } from '../protocol/limit.ts';
-import type { SpentBy } from '../protocol/ports.ts';
 import { mayLapse, paidOf, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript } from './terms.ts';
 import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
 
-export const STANDING_LIMITS = {
-  /** From then on a transaction is final, where nothing else is said. */
-  final: { unit: 'confirmations', least: 6 },
-} satisfies Limits;
-
-export interface ExitFacts extends Pick<Facts, 'tip' | 'coins' | 'known'> {
-  /** What spends the contracts' coins that are gone, by outpoint. */
-  spends?: ReadonlyMap<string, SpentBy>;
-}
+/** What is known of the chain, `spends` as far as coins are gone. */
+export type ExitFacts = Pick<Facts, 'tip'> & Seen;
 
 export interface Standing {
-  is: 'live' | 'absent' | 'pending' | 'settled' | 'lost';
+  is: 'live' | 'absent' | 'dead' | 'pending' | 'settled' | 'lost';
   /** What spent it. */
   by?: Settled['by'];
   settledSat: bigint;
@@ -40,23 +32,29 @@ export interface Standing {
 
 const NOTHING = { settledSat: 0n, lostSat: 0n } as const;
 
-export function standingOf(c: FundedCredit, { coins, known, spends }: ExitFacts): Standing {
-  const at = outpointText(c.outpoint);
-  const coin = coins === 'not-checked' ? undefined : coins.get(at);
+/** The contract's coin, and what is known to spend it and its funding. */
+export const followed = (c: FundedCredit): Followed => ({
+  outpoint: c.outpoint,
+  ways: c.settled ? [] : [...waysOf(c).keys()],
+  funding: 'funding' in c && c.funding ? c.funding.template.inputs : [],
+});
+
+export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
+  const found = outcome(followed(c), facts);
+  const isThere = found.is === 'live' || found.is === 'unconfirmed';
   // What has settled it stands, unless the chain shows the coin again.
-  if (c.settled && (coin === undefined || coin === 'missing')) return ended(c, c.settled);
-  if (coin !== 'missing') return { is: 'live', ...NOTHING };
-  if (known !== 'not-checked' && known.get(c.outpoint.txid) === false) return { is: 'absent', ...NOTHING };
-  const spend = spends?.get(at);
-  const way = spend && wayOf(c, spend);
-  if (spend && way && allows(STANDING_LIMITS.final, spend.confirmations))
-    return ended(c, { ...way, txid: spend.txid! });
+  if (c.settled && !isThere) return ended(c, c.settled);
+  if (isThere || (found.is === 'unseen' && found.why === 'not-checked')) return { is: 'live', ...NOTHING };
+  if (found.is === 'replaced') return { is: isFinal(found) ? 'dead' : 'absent', ...NOTHING };
+  if (found.is === 'unseen') return { is: found.why === 'absent' ? 'absent' : 'pending', ...NOTHING };
+  const way = wayOf(c, found);
+  if (way && isFinal(found)) return ended(c, { ...way, txid: found.tx! });
   return { is: 'pending', ...(way && { by: way.by }), ...NOTHING };
 }
 
 /** Of a transaction that it does not know, a payer cannot say what was due to it. */
-function wayOf(c: FundedCredit, { txid, hex }: SpentBy) {
-  const known = txid === null ? undefined : waysOf(c).get(txid);
+function wayOf(c: FundedCredit, { tx, hex }: By) {
+  const known = tx === null ? undefined : waysOf(c).get(tx);
   if (known || hex === null) return known;
   const way = judged(c, hex, payoutScript(c.terms, c.role));
   return way.by === 'other' && c.role === 'payer' ? undefined : way;
@@ -77,11 +75,5 @@ export function hasLapsed(c: FundedCredit, facts: ExitFacts): boolean {
   if (coins === 'not-checked') return true;
   const { is, by } = standingOf(c, facts);
   // Without an index a node does not tell what never was from what is gone: neither pays.
-  return is === 'absent' || (is === 'pending' && by === undefined);
-}
-
-/** Did another transaction take what funds the contract, so that it never will be? */
-export function isDead(c: FundedCredit, { coins }: ExitFacts): boolean {
-  const inputs = 'funding' in c && c.funding ? c.funding.template.inputs : [];
-  return coins !== 'not-checked' && inputs.some((i) => coins.get(outpointText(i)) === 'missing');
+  return is === 'absent' || is === 'dead' || (is === 'pending' && by === undefined);
 }

@@ -9,6 +9,7 @@
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
+import { tokenKind } from '../ecash/in-hand.ts';
 import { keysetKind } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
 import { quoteKind } from '../ecash/quote.ts';
@@ -30,6 +31,7 @@ import {
   outputNotes,
   payForEcash,
   receiveEcash,
+  tokenOfStep,
 } from './ecash.ts';
 import {
   checkTakesQuotes,
@@ -55,15 +57,17 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
   {
     type: 'sign-update',
     server: 'payee',
-    kinds: { contract: creditKind, keyset: keysetKind, quote: quoteKind },
+    kinds: { contract: creditKind, keyset: keysetKind, quote: quoteKind, token: tokenKind },
     parse: parseUpdate,
-    find: (m, input, { contract }) => {
+    find: (m, input, { contract, keyset: known }) => {
       const keyset = keysetOf(m, contract);
       const quote = quoteOf(m, contract);
+      const token = tokenOfStep(m, contract, known);
       return {
         contract: idClaim(m?.contract.id ?? input.contract ?? ''),
         ...(keyset && { keyset }),
         ...(quote && { quote }),
+        ...(token && { token }),
       };
     },
     ...overContract,
@@ -290,9 +294,13 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         const c = must(records.contract, 'payer', ...FUNDED);
         checkAmounts(m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
-        const { token, contract, notes } = receiveEcash(hand, c, m, records.keyset, facts.notes);
+        const { token, held, contract, notes } = receiveEcash(hand, c, m, records.keyset, facts.notes);
         const { ecash: _, ...said } = m;
-        return { message: { ...said, step: 'received', token }, writes: { contract }, notes };
+        return {
+          message: { ...said, step: 'received', token },
+          writes: { contract, ...(held && !records.token && { token: held }) },
+          notes,
+        };
       },
     }),
   ],

@@ -4,11 +4,10 @@
  * that an older one is known too. Not here: the same from documents, without a home (`bundle.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
-import { bytesToHex } from '../bitcoin/bytes.ts';
 import { childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import {
-  parseTransaction,
+  outputsOf,
   sumSat,
   txidOf,
   txidOfHex,
@@ -115,8 +114,6 @@ function offerOf(c: FundedCredit): Watched['offers'] {
   return (c.state === 'open' || c.state === 'accepted') && !c.closing && !c.rolling && !c.signedClose;
 }
 
-export const outputsOf = (hex: Hex): Output[] =>
-  parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
 const paysTo = (outputs: readonly Output[], script: Hex): bigint => sumSat(outputs.filter((o) => o.script === script));
 
 /** @param script of the party that watches @param children all that there are; null: it can sign any */

@@ -1,8 +1,10 @@
 /**
  * A lock among processes that the system ends with its process: an exclusive transaction of SQLite on a file of its own.
- * Not here: how long to try, and what is locked (`shares.ts`, `directory.ts`).
+ * Not here: what is locked (`shares.ts`, `directory.ts`, `cashu/mint.ts`).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 const BUSY = 5; // SQLITE_BUSY
@@ -27,5 +29,18 @@ export async function hold(path: string, make = true): Promise<(() => void) | un
     db?.close();
     if ((error as { errcode?: number }).errcode === BUSY) return undefined;
     throw new Refusal('cannot-write', `${path} cannot be locked: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Tries until it is held, without holding up other runs of this process.
+ * @param limit in milliseconds
+ * @returns as `hold`; undefined where another run has it for longer
+ */
+export async function holdFor(path: string, limit: { readonly most: number }): Promise<(() => void) | undefined> {
+  for (const since = performance.now(); ;) {
+    const free = await hold(path);
+    if (free || !allows(limit, performance.now() - since)) return free;
+    await sleep(2 + Math.random() * 10);
   }
 }

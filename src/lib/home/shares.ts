@@ -14,10 +14,9 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, ShareFile } from '../protocol/action.ts';
 import type { Shares, Store } from '../protocol/ports.ts';
-import { allows, type Limits } from '../protocol/limit.ts';
+import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
   destroyFile,
@@ -29,7 +28,7 @@ import {
   syncParent,
   writePrivate,
 } from './files.ts';
-import { hold } from './hold.ts';
+import { holdFor } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
 import type { HomeStore } from './store.ts';
 
@@ -197,14 +196,10 @@ export class ShareFolder implements Shares {
 
   /** Waits without holding up other runs of this process. */
   async #hold(): Promise<() => void> {
-    for (const since = performance.now(); ;) {
-      const free = await hold(join(this.#dir, `${this.#prefix}lock`));
-      if (free) return free;
-      if (!allows(WAIT_LIMITS.held, performance.now() - since))
-        throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_LIMITS.held.most / 1_000} s`, {
-          hint: 'try again; should it last, look for a run that hangs',
-        });
-      await sleep(2 + Math.random() * 10);
-    }
+    const free = await holdFor(join(this.#dir, `${this.#prefix}lock`), WAIT_LIMITS.held);
+    if (free) return free;
+    throw new Refusal('store-unavailable', `${this.#dir} stayed locked for ${WAIT_LIMITS.held.most / 1_000} s`, {
+      hint: 'try again; should it last, look for a run that hangs',
+    });
   }
 }

@@ -28,9 +28,11 @@ import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, jobFor, open, psbtOf, sharesIn, signLast, type Job } from '../signing/exchange.ts';
 import { htlcKeyKind, type HtlcKey, type Proposal } from './records.ts';
-import { checkOtherLeg, otherLeg, swapKind, type Swap } from './swap-records.ts';
+import { checkOtherLeg, otherLeg } from './swap-outcome.ts';
+import { swapKind, type Swap } from './swap-records.ts';
 import { cooperativeKeys } from './taproot.ts';
 import { build, type Htlc } from './terms.ts';
+import { outcomeNeeds } from '../contract/outcome.ts';
 import { htlcId, htlcSchema, readHtlc, viewOf } from './view.ts';
 
 export type Cooperator = 'claimer' | 'refunder';
@@ -154,12 +156,12 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
           may: ['allowFee', 'maxFeerate'],
           needs: ({ message, records: { swap } }) => {
             const other = otherLeg(swap, { refund: message.htlc.refund_pubkey });
-            return { coins: outpointsOf(other ? [other] : []) };
+            return outcomeNeeds(other ? [other] : []);
           },
           take: ({ message: m, records, input, facts, ...hand }) => {
             const htlc = readHtlc(m.htlc);
             const record = bound(records, signer, htlc, hand);
-            checkOtherLeg(records.swap, htlc, facts.coins);
+            checkOtherLeg(records.swap, htlc, facts);
             const terms = termsIn(m);
             checkFee(htlc, terms, input.allowFee, input.maxFeerate ?? FEE_LIMITS.proposed.most);
             const job = jobOf(record, signer, htlc, terms);

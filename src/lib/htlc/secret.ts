@@ -31,10 +31,13 @@ const opens = (preimage: Uint8Array, hash: Hex): boolean =>
 /** What an input shows: elements of its witness, pushes of its scriptSig. */
 export type Shown = readonly Uint8Array[];
 
+export const preimageIn = (elements: Shown, hash: Hex): Uint8Array | undefined =>
+  elements.find((element) => allows(SECRET_LIMITS.element, element.length) && opens(element, hash));
+
 /** @throws Refusal `no-preimage` */
 export function secretIn(shown: readonly Shown[], hash: Hex): Secret {
   for (const [input, elements] of shown.entries()) {
-    const preimage = elements.find((element) => allows(SECRET_LIMITS.element, element.length) && opens(element, hash));
+    const preimage = preimageIn(elements, hash);
     if (preimage) return { preimage: bytesToHex(preimage), hash, path: 'claim', input };
   }
   throw new Refusal('no-preimage', `${shown.length} inputs found, none of which reveals a preimage of ${hash}`, {

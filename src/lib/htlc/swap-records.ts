@@ -1,21 +1,20 @@
 /**
  * What a home keeps of a swap.
  *
- *   initiator: offered → funded → claimed          responder: accepted → funded → settled
+ *   initiator: offered → funded → claimed          responder: accepted → funded → claimed → settled
  *
  * `cancelled` ends what nobody has paid for, `ended` what was paid for and is over without a claim. The keys are records of their own (`records.ts`), so that claim and refund
  * of either HTLC work without the swap.
  */
-import type { Claim, Facts, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
-import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Answer, Offer, Side, Swapper } from './swap-terms.ts';
-import type { Htlc } from './terms.ts';
 
 interface Held {
   network: string;
@@ -37,8 +36,8 @@ interface Funded extends Agreed {
 export type Swap =
   | ({ role: 'initiator'; state: 'offered' } & Held)
   | ({ role: 'responder'; state: 'accepted' } & Agreed)
-  /** `tx`: the own claim, printed while nothing said that it would be in time. */
-  | ({ role: Swapper; state: 'funded'; tx?: Hex } & Funded)
+  /** `tx`: the own claim that was printed last. Settled: a claim of this home's is final on the chain. */
+  | ({ role: Swapper; state: 'funded' } & Funded)
   | ({ role: Swapper; state: 'claimed' | 'settled'; tx: Hex } & Funded)
   | ({ role: Swapper; state: 'ended' } & Funded)
   /** `lost`: given up because its store was restored; the journal may know that it went on. */
@@ -93,45 +92,12 @@ const isLeft = (s: Swap): boolean =>
 /** How far a restored swap has come. */
 function progress(s: Swap): number {
   if (s.state === 'cancelled') return s.lost ? 0 : 1;
-  return s.state === 'funded' ? 2 : 3;
+  return s.state === 'funded' ? 2 : s.state === 'claimed' ? 3 : 4;
 }
 
 /** The keys that this home has in a swap, as far as its record tells. */
 export const ownSide = (swap: Swap): Side | undefined =>
   swap.role === 'initiator' ? swap.offer.side : 'answer' in swap ? swap.answer.side : undefined;
-
-/**
- * May this home sign its path of an HTLC away, with a key of that swap? Only once the other HTLC is seen to be spent: until
- * then whoever gets both coins costs it one.
- * @throws Refusal `swap-open`
- */
-export function checkOtherLeg(
-  swap: Swap | undefined,
-  htlc: Pick<Htlc, 'claim' | 'refund'>,
-  coins: Facts['coins'],
-): void {
-  const open = (why: string, hint: string): Refusal =>
-    new Refusal('swap-open', `this HTLC belongs to the swap ${swap!.offer.hash}, which is '${swap!.state}': ${why}`, {
-      hint,
-    });
-  if (!swap || (swap.state === 'cancelled' && !swap.lost) || swap.state === 'ended') return;
-  if (swap.state === 'cancelled')
-    throw open('its record was restored', 'spillway reconcile --journal tells whether it went on');
-  const side = ownSide(swap)!;
-  if (htlc.claim !== side.claim_pubkey && htlc.refund !== side.refund_pubkey) return;
-  if (swap.state === 'offered' || swap.state === 'accepted')
-    throw open('it may still go on', 'give the swap up first: spillway htlc swap --cancel');
-  const other = otherLeg(swap, htlc);
-  if (other === null || coins === 'not-checked' || coins.get(outpointText(other)) !== 'missing')
-    throw open(
-      `its other HTLC${other ? ` at ${outpointText(other)}` : ''} is not known to be spent`,
-      'give --chain URL; until it is spent, claim and refund are safer',
-    );
-}
-
-/** Where the other HTLC of the swap lies; null where it is not known. */
-export const otherLeg = (swap: Swap | undefined, htlc: Pick<Htlc, 'refund'>): Outpoint | null =>
-  swap && 'paid' in swap ? (htlc.refund === ownSide(swap)!.refund_pubkey ? swap.theirs : swap.paid) : null;
 
 export const cancelledSwap = ({ role, network, own, offer }: Swap): Extract<Swap, { state: 'cancelled' }> => ({
   role,

@@ -4,8 +4,10 @@ import { payFrom } from '../bitcoin/coins.ts';
 import { expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import { type Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
-import { bytesToHex } from '../bitcoin/bytes.ts';
-import { parseTransaction, txidOf, txidOfHex, type Spent } from '../bitcoin/transaction.ts';
+import { feeFor, MIN_FEERATE } from '../bitcoin/fee.ts';
+import { replacementFee, withChildren } from '../bitcoin/replacement.ts';
+import { outputsOf, txidOf, txidOfHex, vsizeOfHex, type Output, type Spent } from '../bitcoin/transaction.ts';
+import { outcomeNeeds } from '../contract/outcome.ts';
 import type { Facts, Hand, Hex } from '../protocol/action.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -152,11 +154,24 @@ export function pay(
   };
 }
 
-export const claimNeeds = (input: Paying) => ({ tip: true, feerate: true, payout: unnamed(input.to) }) as const;
+/** What a claim needs; one that was printed before goes on paying to the address that it pays. */
+export const claimNeeds = (swap: Swap | undefined, input: Paying, coin: Outpoint) =>
+  ({
+    tip: true,
+    feerate: true,
+    payout: printedBefore(swap, input) === undefined ? unnamed(input.to) : 0,
+    ...outcomeNeeds([
+      { outpoint: coin, ways: swap && 'tx' in swap && swap.tx !== undefined ? [txidOfHex(swap.tx)] : [] },
+    ]),
+  }) as const;
 
-/** The finished claim of the other side's HTLC. */
+/**
+ * The finished claim of the other side's HTLC: the one that was printed before, or one at the present feerate where that
+ * pays so much more that nodes take it in its place.
+ */
 export function claim(
   hand: Hand,
+  had: Swap,
   claiming: HtlcKey,
   htlc: Htlc,
   coin: Omit<Spent, 'script'>,
@@ -164,67 +179,24 @@ export function claim(
   input: Paying,
   facts: Pick<Facts, 'feerate' | 'payout'>,
 ): { txid: Hex; hex: Hex } {
-  const to = scriptOf(addressesFor([input.to], facts.payout)[0], htlc.network);
+  const before = printedBefore(had, input);
+  const to = before?.script ?? scriptOf(addressesFor([input.to], facts.payout)[0], htlc.network);
+  if (before) {
+    const vsize = vsizeOfHex(before.hex);
+    const paid = { feeSat: coin.sat - before.sat, vsize };
+    if (feeFor(facts.feerate, vsize) < replacementFee(withChildren(paid, paid), vsize, MIN_FEERATE))
+      return { txid: txidOfHex(before.hex), hex: before.hex };
+  }
   const made = spend(htlc, 'claim', { coin, to, feerate: facts.feerate, allowFee: input.allowFee ?? false });
   const signature = signatureBy(made, hand.keys.contract(claiming.own.path));
   const { txid, hex } = finish(made, { signatures: { claim: signature }, preimage });
   return { txid, hex };
 }
 
-/** The claim that this home printed before, where it pays what is asked for. */
-export function printedBefore(swap: Swap | undefined, { to }: Paying): { txid: Hex; hex: Hex } | undefined {
-  if (swap?.state !== 'funded' || swap.tx === undefined) return undefined;
-  const [output] = parseTransaction(swap.tx).outputs;
-  const pays = to === undefined || bytesToHex(output!.script) === scriptOf(to, networkOf(swap.network));
-  return pays ? { txid: txidOfHex(swap.tx), hex: swap.tx } : undefined;
-}
-
-/** Why a claim of this coin may come to nothing, in words; undefined where it is there, and in time. */
-export function doubtOf(
-  { tip, coins, known }: Pick<Facts, 'tip' | 'coins' | 'known'>,
-  { coin, claim, expiry }: { coin: Spent; claim: Hex; expiry: number },
-  unchecked = false,
-): string | undefined {
-  if (tip !== 'not-checked' && tip >= expiry)
-    return `at height ${tip} the refund is valid too, since block ${expiry + 1}: whichever confirms first has the coin`;
-  if ((tip === 'not-checked' || coins === 'not-checked') && !unchecked)
-    return 'no node says that the coin is there and the height in time; broadcast it now, then give --chain URL, or --unchecked';
-  const seen = coins === 'not-checked' ? undefined : (coins.get(outpointText(coin)) ?? 'missing');
-  if (seen === 'missing' && !(known !== 'not-checked' && known.get(claim)))
-    return `the coin ${outpointText(coin)} is spent, or never was there: if not by this claim, it is lost`;
-  if (seen && seen !== 'missing' && (seen.sat !== coin.sat || seen.script !== coin.script))
-    return 'the coin is not the one of the swap';
-  return undefined;
-}
-
-/** What became of all coins of a swap that this home has paid for. */
-export const endNeeds = (swap: Swap | undefined) => ({
-  coins:
-    swap?.state === 'funded' ? [...swap.coins, ...outpointsOf([swap.paid, ...(swap.theirs ? [swap.theirs] : [])])] : [],
-  known: swap?.state === 'funded' ? [swap.paid.txid] : [],
-});
-
-/**
- * Is a swap over that this home has paid for? Returns whether its payment was never sent.
- * @throws Refusal `funding-unchecked`, `wrong-state`, `swap-open`
- */
-export function checkOver(
-  had: Extract<Swap, { state: 'funded' }>,
-  { coins, known }: Pick<Facts, 'coins' | 'known'>,
-): boolean {
-  if (coins === 'not-checked')
-    throw new Refusal('funding-unchecked', 'no node says what became of the coins of the swap', {
-      hint: 'give --chain URL',
-    });
-  const isGone = (at: string): boolean => (coins.get(at) ?? 'missing') === 'missing';
-  if (!isGone(outpointText(had.paid)))
-    throw new Refusal('wrong-state', `the own HTLC at ${outpointText(had.paid)} is unspent`, {
-      hint: 'take it back at its expiry: spillway htlc refund --home',
-    });
-  const never = known !== 'not-checked' && known.get(had.paid.txid) === false && had.coins.some(isGone);
-  if (!never && had.theirs && !isGone(outpointText(had.theirs)))
-    throw new Refusal('swap-open', `the other HTLC at ${outpointText(had.theirs)} is unspent`, {
-      hint: 'it is claimed with what the claim of the own one shows (spillway htlc secret, or the message of it); where the own one was taken back, the swap ends once the other side takes this one back too',
-    });
-  return !had.coins.some(isGone);
+/** The claim that this home printed last, where it pays whom is asked for. */
+function printedBefore(swap: Swap | undefined, { to }: Paying): (Output & { hex: Hex }) | undefined {
+  if (!swap || !('tx' in swap) || swap.tx === undefined) return undefined;
+  const [output] = outputsOf(swap.tx);
+  const pays = to === undefined || output!.script === scriptOf(to, networkOf(swap.network));
+  return pays ? { ...output!, hex: swap.tx } : undefined;
 }

@@ -5,50 +5,42 @@
  * Two HTLCs on one hash. The initiator funds first and claims first, which shows the preimage; the responder claims with
  * it. Whoever stops leaves both with their refunds. Not here: the heights (`swap-terms.ts`), refunds (`htlc refund`).
  */
-import * as v from 'valibot';
 import { hexToBytes } from '../bitcoin/bytes.ts';
-import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
-import { txidOfHex, type Spent } from '../bitcoin/transaction.ts';
-import { table, type Hex } from '../protocol/action.ts';
+import { expiryHeight } from '../bitcoin/locktime.ts';
+import { txidOfHex } from '../bitcoin/transaction.ts';
+import { table } from '../protocol/action.ts';
 import { hashClaim, keyClaim } from '../protocol/claims.ts';
-import { outpointsOf } from '../bitcoin/coin-checks.ts';
-import { checkSame, hexOf, hexText, messageParser, outpoint, psbt, type MessageOf } from '../protocol/message.ts';
+import { checkSame, messageParser } from '../protocol/message.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { fundingPsbt } from '../bitcoin/funding.ts';
-import { unnamed } from '../protocol/addresses.ts';
 import { boundTo, htlcKeyKind, preimageOf, type HtlcKey } from './records.ts';
 import { secretIn, shownBy } from './secret.ts';
+import { claimsFirst, finishedSwap, swapSteps, type SwapInput, type SwapMessage } from './swap-messages.ts';
+import { checkOver, claimStands, endNeeds, type ClaimStands } from './swap-outcome.ts';
 import { cancelledSwap, mustSwap, ownSide, swapKind, type Swap } from './swap-records.ts';
 import {
   checked,
   claim,
-  checkOver,
   claimNeeds,
   coinOf,
-  doubtOf,
   drawn,
-  endNeeds,
   fundingNeeds,
   hinted,
   networkOf,
   pay,
-  printedBefore,
   recorded,
   statedBy,
 } from './swap-steps.ts';
 import {
-  answerSchema,
   checkMargin,
   checkOffer,
   checkPaid,
   checkTime,
   claimBy,
   htlcsOf,
-  htlcsSchema,
   MARGIN,
   matchBy,
   minConfOf,
-  offerSchema,
   swapViews,
   type Answer,
   type Offer,
@@ -56,39 +48,6 @@ import {
 import { hashFrom } from './terms.ts';
 import { htlcId } from './view.ts';
 
-const agreed = { offer: offerSchema, answer: answerSchema, htlcs: htlcsSchema };
-const funded = { ...agreed, first: outpoint };
-const matched = { ...funded, second: outpoint };
-const spent = { txid: hexOf(32), hex: hexText };
-const steps = {
-  offered: { offer: offerSchema },
-  accepted: agreed,
-  funded: { ...funded, psbt: v.strictObject({ first: psbt }) },
-  matched: { ...matched, psbt: v.strictObject({ second: psbt }) },
-  claimed: { ...matched, ...spent },
-  settled: { ...matched, ...spent },
-  ended: { offer: offerSchema },
-} as const;
-export type SwapMessage = MessageOf<typeof steps>;
-
-export interface SwapInput {
-  contract?: Hex;
-  as?: 'initiator';
-  give?: bigint;
-  want?: bigint;
-  expires?: Expiry;
-  margin?: number;
-  minConf?: number;
-  utxo?: readonly Spent[];
-  change?: string;
-  to?: string;
-  allowFee?: boolean;
-  unchecked?: boolean;
-  /** The hash is in another HTLC on purpose. */
-  sameHash?: boolean;
-  amount?: bigint;
-  max?: bigint;
-}
 /** `met`: of an earlier HTLC on the hash that is offered. */
 type Rs = { swap: Swap; claiming: HtlcKey; refunding: HtlcKey; met: HtlcKey };
 
@@ -96,7 +55,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
   {
     type: 'htlc-swap',
     kinds: { swap: swapKind, claiming: htlcKeyKind, refunding: htlcKeyKind, met: htlcKeyKind },
-    parse: messageParser('htlc-swap', steps),
+    parse: messageParser('htlc-swap', swapSteps),
     find: (m, { contract }, { swap }) => {
       const own = swap && ownSide(swap);
       const hash = m?.offer.hash ?? contract;
@@ -116,12 +75,15 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
     },
     peer: ({ message: m, records: { swap } }, by) => {
       if (!m) return null;
-      if (by === 'responder') return swap?.offer.side.claim_auth ?? { stated: m.offer.side.claim_auth };
+      const fromInitiator = by === 'responder' && !(m.step === 'claimed' && claimsFirst(m));
+      if (fromInitiator) return swap?.offer.side.claim_auth ?? { stated: m.offer.side.claim_auth };
       // From 'accepted' on the responder's key is in the message; later it is in the record.
       if (swap && 'answer' in swap) return swap.answer.side.claim_auth;
       return 'answer' in m ? { stated: m.answer.side.claim_auth } : '';
     },
     sealWith: ({ swap }) => swap?.own.path ?? null,
+    again: ({ records: { swap } }) =>
+      swap && 'paid' in swap && swap.state !== 'ended' ? finishedSwap(swap) : undefined,
     cancel: ({ records: { swap } }) => {
       if (swap?.state === 'offered' || swap?.state === 'accepted') return { writes: { swap: cancelledSwap(swap) } };
       // Its owner says that nothing more will be known of it: keys and preimage are free for what it may have become.
@@ -290,81 +252,72 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       stands: true,
       does: "waits for the responder's coin to confirm, and claims it: the preimage is public from here on",
       may: ['to', 'allowFee', 'minConf', 'unchecked'],
-      needs: ({ input, message }) => ({ ...claimNeeds(input), coins: outpointsOf([message.second]) }),
+      needs: ({ input, message, records: { swap } }) => claimNeeds(swap, input, message.second),
       take: ({ message: m, records, input, facts, ...hand }) => {
-        const had = mustSwap(records.swap, 'initiator', 'funded');
+        const had = mustSwap(records.swap, 'initiator', 'funded', 'claimed');
         const terms = recorded(had);
-        checkSame({ ...statedBy(terms), first: had.paid }, m, 'responder');
+        checkSame({ ...statedBy(terms), first: had.paid, ...(had.theirs && { second: had.theirs }) }, m, 'responder');
         const { second } = htlcsOf(terms);
-        const paid = checkPaid(
-          facts.coins,
-          coinOf(second, m.second, had.offer.want_sat),
-          input.minConf ?? minConfOf(hand.network),
-          'responder',
-          input.unchecked ?? false,
-        );
-        checkTime(facts.tip, claimBy(terms), 'the initiator claims');
+        const coin = coinOf(second, m.second, had.offer.want_sat);
+        const isFirst = had.state === 'funded';
+        if (isFirst) {
+          checkPaid(facts.coins, coin, input.minConf ?? minConfOf(hand.network), 'responder', input.unchecked ?? false);
+          checkTime(facts.tip, claimBy(terms), 'the initiator claims');
+        }
         const { psbt: _, ...known } = m;
-        const done = claim(
-          hand,
-          records.claiming!,
-          second,
-          { ...m.second, sat: had.offer.want_sat },
-          preimageOf(hand.keys, records.claiming!),
-          input,
-          facts,
-        );
+        const preimage = preimageOf(hand.keys, records.claiming!);
+        const done = claim(hand, had, records.claiming!, second, coin, preimage, input, facts);
+        const { hash } = terms.offer;
+        const stands = claimStands(facts, { coin, claim: done.txid, hash, expiry: terms.answer.expiry }, true);
         return {
           message: { ...known, step: 'claimed', ...done },
-          checks: { second: paid },
-          hint: `broadcast it now, before it is handed on: it must confirm before block ${terms.answer.expiry}`,
+          ...told(stands, isFirst ? 'broadcast it now, before it is handed on: it' : 'it', terms.answer.expiry),
+          passing: true,
+          checks: { second: checkOf(stands) },
           writes: { swap: { ...had, state: 'claimed', theirs: m.second, tx: done.hex } },
         };
       },
     }),
     row({
       name: 'settled',
+      meanwhile: 'claimed',
       after: 'claimed',
       by: 'responder',
       stands: true,
-      does: "takes the preimage from the initiator's claim, and claims the other coin",
+      does: "takes the preimage from the initiator's claim, and claims the other coin; settled once its claim is final",
       may: ['to', 'allowFee', 'unchecked'],
-      needs: ({ input, message, records: { swap } }) => ({
-        ...claimNeeds(input),
-        // A claim that was printed before goes on paying to the address that it pays.
-        payout: printedBefore(swap, input) ? 0 : unnamed(input.to),
-        coins: outpointsOf([message.first]),
-        known: swap?.state === 'funded' && swap.tx !== undefined ? [txidOfHex(swap.tx)] : [],
-      }),
+      needs: ({ input, message, records: { swap } }) => claimNeeds(swap, input, message.first),
       take: ({ message: m, records, input, facts, ...hand }) => {
-        const had = mustSwap(records.swap, 'responder', 'funded');
+        const had = mustSwap(records.swap, 'responder', 'funded', 'claimed', 'settled');
         const terms = recorded(had);
         checkSame({ ...statedBy(terms), first: had.theirs, second: had.paid }, m, 'initiator');
         const { first } = htlcsOf(terms);
-        const { preimage } = secretIn(shownBy(m.hex), terms.offer.hash);
-        const coin = { ...m.first, sat: had.offer.give_sat };
-        const before = printedBefore(had, input);
-        const done = before ?? claim(hand, records.claiming!, first, coin, hexToBytes(preimage), input, facts);
-        const doubt = doubtOf(
-          facts,
-          { coin: coinOf(first, m.first, had.offer.give_sat), claim: done.txid, expiry: terms.offer.expiry },
-          input.unchecked,
-        );
-        const message = { ...m, step: 'settled', ...done } as const;
-        if (doubt !== undefined)
+        const { hash, expiry } = terms.offer;
+        const preimage = hexToBytes(secretIn(shownBy(m.hex), hash).preimage);
+        const coin = coinOf(first, m.first, had.offer.give_sat);
+        const done = claim(hand, had, records.claiming!, first, coin, preimage, input, facts);
+        const stands = claimStands(facts, { coin, claim: done.txid, hash, expiry }, input.unchecked);
+        const checks = { first: checkOf(stands) };
+        if (
+          stands.is === 'settled' ||
+          (had.state === 'settled' && stands.is === 'open' && stands.seen === 'not-checked')
+        ) {
+          // Of several claims of this home it is the one that has confirmed.
+          const hex = (stands.is === 'settled' && stands.by.hex) || done.hex;
+          const swap: Swap = { ...had, state: 'settled', tx: hex };
           return {
-            message,
-            exit: 3,
+            message: { ...m, step: 'settled', txid: txidOfHex(hex), hex },
             passing: true,
-            hint: `this is the claim, and nothing is settled: ${doubt}`,
-            checks: { first: facts.coins === 'not-checked' ? 'not-checked' : 'chain' },
-            writes: { swap: { ...had, tx: done.hex } },
+            checks,
+            writes: { swap },
           };
+        }
         return {
-          message,
-          hint: `broadcast it now: it must confirm before block ${terms.offer.expiry}`,
-          checks: { first: facts.coins === 'not-checked' ? 'not-checked' : 'confirmed' },
-          writes: { swap: { ...had, state: 'settled', tx: done.hex } },
+          message: { ...m, step: 'claimed', ...done },
+          ...told(stands, 'broadcast it now, and run this again: it is settled once it is final. It', expiry),
+          passing: true,
+          checks,
+          writes: { swap: { ...had, state: had.state === 'settled' ? 'settled' : 'claimed', tx: done.hex } },
         };
       },
     }),
@@ -392,3 +345,15 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
     ),
   ],
 );
+
+/** What to do about a claim that is printed. */
+function told(stands: ClaimStands, what: string, expiry: number): { exit?: 3; hint?: string } {
+  if (stands.is === 'settled') return {};
+  if (stands.is === 'lost') return { exit: 3, hint: stands.words };
+  const { doubt } = stands;
+  if (doubt !== undefined) return { exit: 3, hint: `this is the claim, and nothing is settled: ${doubt}` };
+  return {
+    hint: `${what} must confirm before block ${expiry}; while it hangs, run this again with a higher --feerate`,
+  };
+}
+const checkOf = (stands: ClaimStands): string => (stands.is === 'open' ? stands.seen : stands.is);

@@ -6,6 +6,7 @@
  * Not here: how messages are signed (`seal.ts`), stored (`home/`) or printed (`cli/`).
  */
 import type { Json } from './json.ts';
+import type { Gone } from '../bitcoin/outpoint.ts';
 import type { Claim, Hex, Kind, RecordRow } from './kind.ts';
 import { Refusal } from './refusal.ts';
 
@@ -41,6 +42,8 @@ export interface Queries {
   tip: true;
   /** Are these outpoints (`txid:vout`) unspent, also by the mempool? */
   coins: readonly string[];
+  /** What spends those of these that are gone, blocks searched too? Asked besides `coins`. */
+  spends: readonly Gone[];
   /** Which of these outpoints does another live record of this home hold? */
   reserved: readonly string[];
   /** Has the node seen these transactions, in a block or its mempool? */
@@ -57,6 +60,15 @@ export interface Queries {
   quote: { mint: string; id: string } | null;
   quotes: readonly { mint: string; id: string }[];
 }
+/** What spends a coin. */
+export interface SpentBy {
+  /** null: the node does not say. */
+  txid: Hex | null;
+  /** null: it is one of those that were named. */
+  hex: Hex | null;
+  /** 0: in the mempool. */
+  confirmations: number;
+}
 /** A running mint's own figures of one of its quotes. */
 export interface MintQuote {
   id: string;
@@ -72,6 +84,8 @@ export interface MintQuote {
 export interface Facts {
   tip: number | 'not-checked';
   coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
+  /** By outpoint, as far as it is known. */
+  spends: ReadonlyMap<string, SpentBy>;
   /** By outpoint, who holds it. */
   reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
   /** Without what the node cannot tell (it keeps no index of transactions). */
@@ -217,6 +231,8 @@ interface Flags<I, K extends keyof I> {
 }
 export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, keyof I> {
   name: M['step'];
+  /** What it says in place of its name until the chain has confirmed that. */
+  meanwhile?: M['step'];
   after: M['step'] | null;
   by: Party;
   /** What this run does, in words that follow "the payer". */
@@ -241,9 +257,11 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
   const N extends M['step'],
   const K extends keyof I = never,
   const Q extends keyof Facts = never,
+  const W extends M['step'] = never,
 >(
   row: Flags<I, K> & {
     name: N;
+    meanwhile?: W;
     after: A;
     by: Party;
     does: string;
@@ -254,7 +272,7 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     secret?: true;
     stands?: true;
     ends?: true;
-    take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): Outcome<At<M, NoInfer<N>>, Rs>;
+    take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): Outcome<At<M, NoInfer<N | W>>, Rs>;
   },
 ) => Row<M, Rs, I>;
 
@@ -297,6 +315,11 @@ export interface Action<M extends Step, Rs extends Records, I> {
    * the state of this home names, never on what the message names. `message`: where the other must hear of it.
    */
   cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs> & { message?: M; hint?: string };
+  /**
+   * The finished document that the records stand for in their present state, made of them alone: for --again where no reply
+   * is kept, as in a restored home. undefined: none is finished.
+   */
+  again?(seen: Pick<Seen<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
   rows: readonly Row<M, Rs, I>[];
 }
 export const table = <M extends Step, Rs extends Records, I>(

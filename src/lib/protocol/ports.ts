@@ -20,6 +20,7 @@ import type {
   ShareFile,
   WalletPath,
   Seen,
+  SpentBy,
 } from './action.ts';
 import type { Gone } from '../bitcoin/outpoint.ts';
 import type { Figures } from './figures.ts';
@@ -136,8 +137,11 @@ export interface FactSource {
     facts: Partial<Facts>;
     checks: Readonly<Record<string, string>>;
   }>;
-  /** What spends coins that are gone, by outpoint, as far as it is known; absent where there is no node. */
-  spends?(gone: readonly Gone[]): Promise<ReadonlyMap<string, SpentBy>>;
+  /**
+   * What spends coins that are gone, by outpoint, as far as it is known; absent where there is no node.
+   * @param blocks which transactions the newest blocks are read for, where no index tells: none, `ways` that are named, or `any`
+   */
+  spends?(gone: readonly Gone[], blocks?: 'none' | 'ways' | 'any'): Promise<ReadonlyMap<string, SpentBy>>;
   /** What was mined since a block that was the newest; absent where there is no node. */
   mined?(since: Hex | undefined): Promise<Mined>;
 }
@@ -146,14 +150,6 @@ export interface Mined {
   best: Hex;
   /** Of all blocks since; undefined where these cannot be told. */
   txids: ReadonlySet<Hex> | undefined;
-}
-export interface SpentBy {
-  /** null: the node does not say. */
-  txid: Hex | null;
-  /** null: it is one of those that were named. */
-  hex: Hex | null;
-  /** 0: in the mempool. */
-  confirmations: number;
 }
 
 export interface Prompt {

@@ -6,7 +6,8 @@ import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import type { BlindedPath } from './path.ts';
 
-interface PathJson {
+/** A path as JSON shows it: bytes in hex. */
+export interface PathJson {
   first_node_id: string;
   first_path_key: string;
   hops: { blinded_node_id: string; encrypted_data: string }[];

@@ -36,7 +36,25 @@ export function writePath({ firstNodeId, firstPathKey, hops }: BlindedPath): Uin
 
 /** Reads one. @throws Refusal `tlv-value`, also for bytes behind it and for no hop */
 export function readPath(bytes: Uint8Array): BlindedPath {
+  const { path, end } = pathAt(bytes, 0);
+  if (end !== bytes.length) throw new Refusal('tlv-value', `${bytes.length - end} bytes found behind a blinded path`);
+  return path;
+}
+
+/** Reads paths that follow one another to the end, at least one. @throws Refusal `tlv-value` */
+export function readPaths(bytes: Uint8Array): BlindedPath[] {
+  const paths: BlindedPath[] = [];
   let at = 0;
+  do {
+    const { path, end } = pathAt(bytes, at);
+    paths.push(path);
+    at = end;
+  } while (at < bytes.length);
+  return paths;
+}
+
+function pathAt(bytes: Uint8Array, start: number): { path: BlindedPath; end: number } {
+  let at = start;
   const take = (length: number): Uint8Array => {
     if (at + length > bytes.length)
       throw new Refusal('tlv-value', `a blinded path found that ends at byte ${bytes.length}`);
@@ -47,7 +65,7 @@ export function readPath(bytes: Uint8Array): BlindedPath {
     if (!parsePoint(found)) throw new Refusal('tlv-value', `${name} of a blinded path: bytes found that are no point`);
     return found;
   };
-  const firstNodeId = bytes[0] === 0 || bytes[0] === 1 ? take(9) : takePoint('first_node_id');
+  const firstNodeId = bytes[at] === 0 || bytes[at] === 1 ? take(9) : takePoint('first_node_id');
   const firstPathKey = takePoint('first_path_key');
   const count = take(1)[0]!;
   if (count === 0) throw new Refusal('tlv-value', 'a blinded path without hops found');
@@ -57,6 +75,5 @@ export function readPath(bytes: Uint8Array): BlindedPath {
     const [high, low] = take(2);
     hops.push({ blindedNodeId, encryptedData: take(high! * 256 + low!) });
   }
-  if (at !== bytes.length) throw new Refusal('tlv-value', `${bytes.length - at} bytes found behind a blinded path`);
-  return { firstNodeId, firstPathKey, hops };
+  return { path: { firstNodeId, firstPathKey, hops }, end: at };
 }

@@ -23,7 +23,8 @@ import {
 import { standingOf } from '../../../src/lib/credit/standing.ts';
 import { statusOf } from '../../../src/lib/credit/status.ts';
 import { keysOf, payoutScript } from '../../../src/lib/credit/terms.ts';
-import { judged, outputsOf, waysOf } from '../../../src/lib/credit/watched.ts';
+import { judged, waysOf } from '../../../src/lib/credit/watched.ts';
+import { outputsOf } from '../../../src/lib/bitcoin/transaction.ts';
 import { change } from '../../../src/lib/home/change.ts';
 import { idClaim } from '../../../src/lib/protocol/claims.ts';
 import { verifies } from '../../../src/lib/signing/bip340.ts';

@@ -1,0 +1,40 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { needProposal, proposalFlag } from '../../lib/cli/offer.ts';
+import { print } from '../../lib/cli/output.ts';
+import { secretFlags } from '../../lib/cli/secret-flags.ts';
+import { readKey } from '../../lib/cli/secrets.ts';
+import { hexFlag } from '../../lib/cli/stateless.ts';
+import { PREIMAGE_CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class OfferPreimages extends BaseCommand {
+  static override summary = 'Preimages for the periods of an offer, each of which proves all payments before it';
+  static override description = `A proposal of this project, in no BOLT: it needs --proposal preimages. The preimage of a period is a salted hash of the next one's, so whoever has the salt and one preimage can check all earlier payments with one hash each. Prints secrets: each preimage takes the payment of its period. offer invoice --proposal preimages puts salt and place into an invoice.`;
+  static override examples = [
+    'A year of months\nspillway offer preimages --proposal preimages --count 12 > chain.json',
+  ];
+  static override flags = {
+    proposal: proposalFlag('preimages', 'Make a chain of preimages'),
+    count: Flags.integer({
+      summary: 'How many preimages',
+      helpValue: 'N',
+      required: true,
+      min: PREIMAGE_CHAIN_LIMITS.count.least,
+      max: PREIMAGE_CHAIN_LIMITS.count.most,
+    }),
+    salt: hexFlag({ summary: 'The salt, 32 bytes (default: random)' }),
+    ...secretFlags('preimage', 'The preimage of the last period (default: random)'),
+  };
+  static override exits = [0, 2, 65, 66, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(OfferPreimages);
+    needProposal(flags.proposal, 'preimages');
+    if (flags.salt && flags.salt.length !== 32) throw new Refusal('usage', '--salt: 32 bytes expected');
+    const last = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
+    const random = () => crypto.getRandomValues(new Uint8Array(32));
+    await print(printJson(chainDocument(flags.salt ?? random(), last ?? random(), flags.count)));
+  }
+}

@@ -1,0 +1,43 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { rawOffer } from '../../lib/cli/offer.ts';
+import { signedOr } from '../../lib/cli/offer-making.ts';
+import { secretFlags } from '../../lib/cli/secret-flags.ts';
+import { readKey } from '../../lib/cli/secrets.ts';
+import { runStateless } from '../../lib/cli/stateless.ts';
+import { messageIn, problemsOf } from '../../lib/offer/document.ts';
+import { typesNamed } from '../../lib/offer/fields.ts';
+import { refuseFirst } from '../../lib/offer/message.ts';
+import { makeProof } from '../../lib/offer/proof.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class OfferProve extends BaseCommand {
+  static override summary = 'Prove that you asked for an invoice and paid it, and show only what you choose of it';
+  static override description = `Reads a paid invoice. The proof (lnp1…) has the preimage, the payer's id, the payment hash, the node's id and signature, and the fields named by --include; of the others only hashes. Whoever holds it can check both signatures with offer verify. A field shown cannot be hidden again; type 0 is never shown.`;
+  static override examples = [
+    'Prove the amount and what it was for\nspillway offer prove --include amount,description --preimage-file preimage.hex --payer-key-file payer.key invoice.json | jq -r .string',
+  ];
+  static override args = { file: arg({ description: 'The invoice (default: stdin)' }) };
+  static override flags = {
+    include: Flags.string({ summary: 'Fields to show, by name or type', helpValue: 'NAME,…', default: '' }),
+    ...secretFlags('preimage', 'The preimage'),
+    ...secretFlags('payer-key', "The payer's secret key"),
+    note: Flags.string({ summary: 'What the proof is for: signed with it', helpValue: 'TEXT' }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 70, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(OfferProve);
+    const key = await readKey({ fd: flags['payer-key-fd'], file: flags['payer-key-file'] });
+    const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
+    if (!preimage) throw new Refusal('usage', 'no preimage found', { hint: 'give --preimage-file FILE' });
+    await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
+      const invoice = messageIn(document, ['invoice']);
+      refuseFirst(problemsOf(invoice));
+      const names = flags.include.split(',').filter((name) => name !== '');
+      const types = names.flatMap((name) => typesNamed(name, invoice.records));
+      return signedOr(makeProof(invoice, types, preimage, flags.note), key);
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { rawOffer } from '../../lib/cli/offer.ts';
+import { readKey } from '../../lib/cli/secrets.ts';
+import { hexFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
+import { signWith, withSignature } from '../../lib/offer/build.ts';
+import { messageIn, offerDocument } from '../../lib/offer/document.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class OfferSign extends BaseCommand {
+  static override summary = 'Sign an invoice request, an invoice or a payer proof, or add a signature made elsewhere';
+  static override description = `Reads a message without a signature, as offer request, offer invoice and offer prove print it with exit 3. The signature is one of BIP340 over signing.message, by signing.key.`;
+  static override examples = [
+    'With a key at hand\nspillway offer sign --key-file payer.key request.json',
+    'With a key elsewhere\nspillway offer sign --signature "$SIGNATURE" request.json',
+  ];
+  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override flags = {
+    ...keyFlags,
+    signature: hexFlag({ summary: 'A signature of 64 bytes', exclusive: ['key-file', 'key-fd'] }),
+  };
+  static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(OfferSign);
+    const key = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
+    const signature = flags.signature && Buffer.from(flags.signature).toString('hex');
+    if (!key && signature === undefined)
+      throw new Refusal('usage', 'no signature found', { hint: 'give --key-file FILE or --signature HEX' });
+    await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
+      const message = messageIn(document);
+      return offerDocument(key ? signWith(message, key) : withSignature(message, signature!));
+    });
+  }
+}

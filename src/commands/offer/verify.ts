@@ -1,0 +1,43 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { atFlag, checkNetwork, kindFlag, messageFile, networkFlag, now, rawOffer } from '../../lib/cli/offer.ts';
+import { secretFlags } from '../../lib/cli/secret-flags.ts';
+import { readKey } from '../../lib/cli/secrets.ts';
+import { batchFlag, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { messageIn, offerDocument } from '../../lib/offer/document.ts';
+import { checkPreimage } from '../../lib/offer/preimages.ts';
+import { verifyMessage } from '../../lib/offer/verify.ts';
+
+export default class OfferVerify extends BaseCommand {
+  static override summary = 'Refuse a BOLT12 message that breaks a rule, is not signed, or is over';
+  static override description = `Checks every rule for readers, signatures, and time. --against checks that a request repeats its offer, or an invoice its request, byte for byte. Whatever does not hold ends the run with its error code; offer decode lists all of it.`;
+  static override examples = [
+    'Is this the invoice that I asked for?\nspillway offer verify --against request.json invoice.json | jq -r .fields.invoice_amount',
+    'Was it paid?\nspillway offer verify --preimage-file preimage.hex --at 1767225600 invoice.json',
+  ];
+  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override flags = {
+    batch: batchFlag,
+    kind: kindFlag,
+    against: Flags.string({ summary: 'The offer or the request that it answers', helpValue: 'FILE' }),
+    at: atFlag,
+    network: networkFlag,
+    ...secretFlags('preimage', 'A preimage that pays the invoice'),
+    'preimage-index': wholeFlag({ summary: 'Its place in the chain of preimages (a proposal of this project)' }),
+  };
+  static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(OfferVerify);
+    const answered = flags.against === undefined ? undefined : await messageFile(flags.against);
+    const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
+    await runStateless({ file: args.file, batch: flags.batch, raw: rawOffer(flags.kind) }, (document) => {
+      const message = messageIn(document);
+      verifyMessage(message, flags.at ?? now(), answered);
+      if (flags.network) checkNetwork(message, flags.network);
+      if (preimage) checkPreimage(message.fields, preimage, flags['preimage-index']);
+      return offerDocument(message);
+    });
+  }
+}

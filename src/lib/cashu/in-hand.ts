@@ -1,0 +1,211 @@
+/**
+ * The tokens that a home holds of its mints: read, asked about, printed again. One record is one token (`ecash/in-hand.ts`).
+ *
+ * NUT-07 says what is spent, NUT-09 what was signed. Not here: new tokens (`mint.ts`), the search of a home that was lost
+ * (`search.ts`), the wallet's secrets (`ecash/outputs.ts`).
+ */
+import { join } from 'node:path';
+import type { Wallet } from '@cashu/cashu-ts';
+import { isSigned, sumOf, tokenKind, withoutSpent, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
+import { keysetClaim, keysetKind, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
+import { outputsOf, tokenOf, type BlindPromise } from '../ecash/outputs.ts';
+import { change } from '../home/change.ts';
+import { holdFor } from '../home/hold.ts';
+import type { Home } from '../home/home.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { signaturesOf } from './search.ts';
+import { asked, walletOf } from './wallet.ts';
+
+export const LEDGER_LIMITS = {
+  /** For another run of this home that is at its ecash: as long as a mint may take to answer. */
+  held: { unit: 'milliseconds', most: 60_000 },
+} satisfies Limits;
+
+/** Runs that make or print ecash of a home follow each other. @throws Refusal `concurrent` */
+export async function alone<T>({ dir }: Home, work: () => Promise<T>): Promise<T> {
+  const free = await holdFor(join(dir, 'ecash.lock'), LEDGER_LIMITS.held);
+  if (!free)
+    throw new Refusal(
+      'concurrent',
+      `another run was at the ecash of this home for ${LEDGER_LIMITS.held.most / 1_000} s`,
+      {
+        hint: 'try again; should it last, look for a run that hangs',
+      },
+    );
+  try {
+    return await work();
+  } finally {
+    free();
+  }
+}
+
+/** Writes a token to where its owner finds it: resolves once it is out of this program. */
+export type PrintToken = (token: string) => Promise<void>;
+
+/** Tokens of a home, in the states that are named, oldest first. */
+export async function tokensIn(
+  { store }: Pick<Home, 'store'>,
+  states: readonly TokenRecord['state'][],
+  belongs: (t: TokenRecord) => boolean = () => true,
+): Promise<TokenRecord[]> {
+  const found: TokenRecord[] = [];
+  for (const state of states)
+    for (const { record } of await store.list(tokenKind.name, state)) {
+      const token = tokenKind.parse(record);
+      if (belongs(token)) found.push(token);
+    }
+  return found;
+}
+
+/** One token more, or one that has moved on. */
+export const keepToken = ({ store }: Pick<Home, 'store'>, token: TokenRecord): Promise<TokenRecord> =>
+  change<{ token: TokenRecord }, TokenRecord>(
+    store,
+    { token: tokenKind },
+    () => ({ token: `keyset:token/${token.id}` }),
+    () => ({ writes: { token }, result: token }),
+  );
+
+/** Whose ecash is at hand, and the mint that can be asked about it; undefined where it cannot. */
+export interface Purse {
+  home: Home;
+  wallet: Wallet | undefined;
+}
+
+/** A keyset as this program writes it: the home's own record of it, else the mint's word. @throws Refusal `no-keyset`, `mint-unavailable` */
+export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
+  const claim = keysetClaim('wallet', id);
+  const hit = (await home.store.load([claim])).found.get(claim);
+  if (hit) return keysetKind.parse(hit.record).keyset;
+  if (!wallet) throw new Refusal('no-keyset', `this home has no keyset ${id}, and its mint was not asked`);
+  const { unit, keys } = await asked(wallet.mint.mintUrl, () => wallet.keyChain.ensureKeysetKeys(id));
+  const texts = Object.entries(keys).map(([amount, key]) => [String(amount), key]);
+  return { id, unit: unit as 'sat', keys: Object.fromEntries(texts) };
+}
+
+/** The text of a token, every blind signature checked. @throws Refusal `dleq-invalid`, `promises-differ`, … */
+export async function textOf(purse: Purse, t: SignedToken): Promise<string> {
+  const seed = (await purse.home.keys()).cashu();
+  return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
+}
+
+/** Prints a token, and notes that once it is out. @throws whatever `print` throws: the token is printed again then */
+export async function handOver(purse: Purse, t: SignedToken, print: PrintToken): Promise<string> {
+  const text = await textOf(purse, t);
+  await print(text);
+  if (t.state !== 'printed') await keepToken(purse.home, { ...t, state: 'printed' });
+  return text;
+}
+
+/**
+ * What the mint has signed of a token's outputs (NUT-09), kept once it verifies.
+ * @returns the token as it is now: as it was where nothing is signed; spent where the mint had signed these places for other
+ * sums before, which a search finds
+ */
+export async function askedBack(purse: Purse & { wallet: Wallet }, t: TokenRecord): Promise<TokenRecord> {
+  const { home, wallet } = purse;
+  const outs = outputsOf((await home.keys()).cashu(), t.keyset, t.places);
+  const found = await asked(t.mint, () => signaturesOf(wallet.mint, outs));
+  if (found.every((one) => one === undefined)) return t;
+  if (found.every((one, i) => one?.amount_sat === outs[i]!.amount_sat))
+    return keepSigned(purse, t, found as BlindPromise[]);
+  const gone: TokenRecord = { ...t, places: [], promises: null, state: 'spent' };
+  await change<{ token: TokenRecord; keyset: KeysetRecord }, void>(
+    home.store,
+    { token: tokenKind, keyset: keysetKind },
+    () => ({ token: `keyset:token/${t.id}`, keyset: keysetClaim('wallet', t.keyset) }),
+    ({ keyset }) => ({
+      writes: { token: gone, ...(keyset?.role === 'wallet' && { keyset: { ...keyset, restored: true } }) },
+      result: undefined,
+    }),
+  );
+  return gone;
+}
+
+/** Checked before it is kept: what does not verify is asked for again. @throws Refusal `dleq-invalid`, `promises-differ` */
+export async function keepSigned(
+  purse: Purse,
+  t: TokenRecord,
+  promises: readonly BlindPromise[],
+): Promise<SignedToken> {
+  const signed: SignedToken = { ...t, promises, state: 'signed' };
+  await textOf(purse, signed);
+  await keepToken(purse.home, signed);
+  return signed;
+}
+
+/** The token without what its mint shows as spent (NUT-07), kept so. */
+export async function unspentOf(purse: Purse & { wallet: Wallet }, t: SignedToken): Promise<TokenRecord> {
+  const { proofs } = purse.wallet.decodeToken(await textOf(purse, t));
+  const { spent } = await asked(t.mint, () => purse.wallet.groupProofsByState(proofs));
+  const secrets = new Set(spent.map(({ secret }) => secret));
+  const counters = t.places.flatMap(({ counter }, i) => (secrets.has(proofs[i]!.secret) ? [counter] : []));
+  const left = withoutSpent(t, new Set(counters));
+  return left === t ? t : keepToken(purse.home, left);
+}
+
+export interface PrintInHand {
+  home: Home;
+  /** Its tokens only, where it is given. */
+  contract?: Hex | undefined;
+  /** Whether the operator named the mint. */
+  isNamed(mint: string): boolean;
+  print: PrintToken;
+}
+export interface InHand {
+  /** Sum of what was printed. */
+  sat: bigint;
+  /** Mints that did not say what is spent, with the reason. */
+  unasked: readonly { mint: string; why: string }[];
+}
+
+/**
+ * Prints every token of the home, or of one contract, that is not known to be spent, after its mint was asked; each coin once.
+ * @throws Refusal `concurrent`, and whatever `print` throws
+ */
+export const printInHand = (given: PrintInHand) => alone(given.home, () => printAlone(given));
+
+async function printAlone({ home, contract, isNamed, print }: PrintInHand): Promise<InHand> {
+  const isWanted = (t: TokenRecord): boolean => contract === undefined || t.contract === contract;
+  const all = await tokensIn(home, ['printed', 'signed', 'asked', 'refused'], isWanted);
+  const unasked: { mint: string; why: string }[] = [];
+  const seen = new Set<string>();
+  let sat = 0n;
+  for (const [mint, tokens] of Map.groupBy(all, (t) => t.mint)) {
+    const purse: Purse = { home, wallet: await walletAt(mint) };
+    for (const t of tokens) {
+      const now = await lookedAt(purse, t);
+      if (!isSigned(now)) continue;
+      // What was found by two searches is there twice.
+      const left = withoutSpent(now, new Set(now.places.flatMap((p) => (seen.has(coin(now, p)) ? [p.counter] : []))));
+      if (!isSigned(left)) continue;
+      now.places.forEach((p) => seen.add(coin(now, p)));
+      await handOver(purse, left, print);
+      sat += sumOf(left);
+    }
+  }
+  return { sat, unasked };
+
+  /** undefined for a mint that has no address, or does not answer. */
+  async function walletAt(mint: string): Promise<Wallet | undefined> {
+    if (!/^https?:/.test(mint)) return undefined;
+    try {
+      return await walletOf({ url: mint, named: isNamed(mint) });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+      unasked.push({ mint, why: error.message });
+      return undefined;
+    }
+  }
+}
+
+const coin = ({ keyset }: TokenRecord, { counter }: TokenRecord['places'][number]): string => `${keyset}/${counter}`;
+
+/** The token as its mint knows it, where it can be asked. */
+async function lookedAt({ home, wallet }: Purse, t: TokenRecord): Promise<TokenRecord> {
+  if (!wallet) return t;
+  const now = isSigned(t) ? t : await askedBack({ home, wallet }, t);
+  return isSigned(now) ? unspentOf({ home, wallet }, now) : now;
+}

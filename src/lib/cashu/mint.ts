@@ -1,0 +1,229 @@
+/**
+ * A customer's ecash at a running mint: what was reported on the contract's quote becomes a token, kept as a record of its own
+ * (`ecash/in-hand.ts`) until the mint shows it as spent.
+ *
+ * The outputs are kept before they are sent: sent again after a crash, they are the same ones, and what the mint had signed
+ * already is asked back (NUT-09). A token counts as printed once it is out of this program; one that is not comes first in
+ * the next run. Runs of one home follow each other. A home that was ever lost first finds what it may have minted since.
+ * Not here: quotes (`quotes.ts`), what is asked of a mint about a token (`in-hand.ts`), melts (`melt.ts`).
+ */
+import type { Wallet } from '@cashu/cashu-ts';
+import { FUNDED, creditKind, must, type Credit } from '../credit/records.ts';
+import { isSigned, newToken, sumOf, tokenKind, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
+import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../ecash/keyset.ts';
+import { amountsFor, outputsOf, placesFrom, signOutputs } from '../ecash/outputs.ts';
+import { change } from '../home/change.ts';
+import type { Home } from '../home/home.ts';
+import { purseClaim, purseKind, type Purse as Quotes } from '../mint/purse.ts';
+import type { Hex, MintQuote } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { MintAt } from './ask.ts';
+import { mintQuote } from './quotes.ts';
+import { messageOf, promiseOf, signedFrom, type Signature } from './search.ts';
+import { asked, walletOf } from './wallet.ts';
+import {
+  alone,
+  askedBack,
+  handOver,
+  keepSigned,
+  keepToken,
+  keysetOf,
+  textOf,
+  tokensIn,
+  unspentOf,
+  type PrintToken,
+  type Purse,
+} from './in-hand.ts';
+
+/** A report takes up to a second to reach the mint: so many looks, and the time between two. */
+const LOOKS = 20;
+const LOOK_MS = 250;
+
+export interface MintEcash {
+  home: Home;
+  contract: Hex;
+  /** Whether the operator named the mint. */
+  isNamed(mint: string): boolean;
+  /** All that was reported and not minted yet, where it is not given. */
+  amountSat?: bigint | undefined;
+  print: PrintToken;
+  point(label: string): void;
+}
+export interface Minted {
+  token: string;
+  /** It was found again in a home that was lost: its coins may be in use already, and there may be more to mint. */
+  again: boolean;
+  /** Sum of the other tokens of this contract that were made and never printed. */
+  waitingSat: bigint;
+}
+
+type AtMint = Purse & { wallet: Wallet };
+
+/**
+ * Prints a token: one that was made and not printed yet, else a new one of what was reported and not minted, else the last
+ * one again. With `amountSat` only one of that sum.
+ * @throws Refusal `quote-unknown` before ecash-quote, `not-mintable`, `mint-refused`, `mint-private`, `mint-unavailable`,
+ * `dleq-invalid`, `concurrent`
+ */
+export const mintEcash = (given: MintEcash): Promise<Minted> => alone(given.home, () => mintAlone(given));
+
+async function mintAlone({ home, contract, isNamed, amountSat, print, point }: MintEcash): Promise<Minted> {
+  const { own, quotes } = await quotesOf(home, contract);
+  const at = { url: quotes.mint, named: isNamed(quotes.mint) };
+  const purse: AtMint = { home, wallet: await walletOf(at) };
+  const keys = await home.keys();
+  for (;;) {
+    await askBack();
+    await search(purse, contract, quotes);
+    const held = await inHand();
+    const token = unprinted(held) ?? (await prepare(held));
+    point('mint-prepared');
+    const made = isSigned(token) ? token : await signed(token);
+    // Of what may have been printed before only what is not spent.
+    const left = made?.older && made.state !== 'printed' ? await unspentOf(purse, made) : made;
+    if (!left || !isSigned(left)) continue;
+    point('mint-kept');
+    const text = await handOver(purse, left, print);
+    const rest = (await inHand()).filter(({ state }) => state === 'asked' || state === 'signed');
+    return { token: text, again: left.older, waitingSat: rest.reduce((sum, t) => sum + sumOf(t), 0n) };
+  }
+
+  /** Asks the mint for what it may have signed without this home's knowledge. */
+  async function askBack(): Promise<void> {
+    for (const t of await tokensIn(home, ['asked', 'refused'], isOurs)) await askedBack(purse, t);
+  }
+  /** What was made on this contract's quotes and is not spent. */
+  function inHand(): Promise<TokenRecord[]> {
+    return tokensIn(home, ['signed', 'asked', 'refused', 'printed'], isOurs);
+  }
+  function isOurs(t: TokenRecord): boolean {
+    return t.contract === contract && t.quote !== null;
+  }
+
+  function unprinted(held: readonly TokenRecord[]): TokenRecord | undefined {
+    const fits = (t: TokenRecord): boolean => amountSat === undefined || sumOf(t) === amountSat;
+    const waits = held.filter(({ state }) => state === 'signed' || state === 'asked');
+    return waits.find((t) => t.older) ?? waits.find(fits);
+  }
+
+  /** A new one of what is free, else the last one. */
+  async function prepare(held: readonly TokenRecord[]): Promise<TokenRecord> {
+    const last = held.findLast(({ state }) => state === 'printed');
+    const {
+      id: quote,
+      paidSat,
+      issuedSat,
+    } = (await leftOver(at, quotes)) ?? (await reported(at, quotes, held.length > 0 ? 1 : LOOKS));
+    const under = held.filter((t) => t.state === 'asked' && t.quote === quote);
+    const free = paidSat - issuedSat - under.reduce((sum, t) => sum + sumOf(t), 0n);
+    const wanted = amountSat ?? free;
+    if (wanted <= 0n && last) return last;
+    if (wanted <= 0n || wanted > free)
+      throw new Refusal('not-mintable', `${wanted} sat wanted; ${free} sat are reported to the mint and not minted`, {
+        ...(held.length > 0 && { hint: 'ecash-mint --again prints every token that is not known to be spent' }),
+      });
+    const keyset = await keysetOf(purse, purse.wallet.getKeyset().id);
+    // What the mint has refused it may take now.
+    const refused = held.find(
+      (t) => t.state === 'refused' && t.quote === quote && t.keyset === keyset.id && sumOf(t) === wanted,
+    );
+    if (refused) return keepToken(home, { ...refused, state: 'asked' });
+    return change<{ keyset: KeysetRecord; token: TokenRecord }, TokenRecord>(
+      home.store,
+      { keyset: keysetKind, token: tokenKind },
+      () => ({ keyset: keysetClaim('wallet', keyset.id) }),
+      ({ keyset: found }) => {
+        const record = found?.role === 'wallet' ? found : newWallet(keyset, home.mayRepeat);
+        if (record.restored)
+          throw new Refusal('concurrent', 'this home was restored meanwhile', { hint: 'run it again' });
+        const places = placesFrom(record.counter, amountsFor(wanted, keyset));
+        const token = newToken({ contract, mint: at.url, keyset: keyset.id, places, quote, promises: null });
+        return {
+          writes: { token, keyset: { ...record, counter: record.counter + places.length } },
+          result: token,
+        };
+      },
+    );
+  }
+
+  /** The mint's blind signatures, asked for or asked back; undefined where others than these were made there before. */
+  async function signed(t: TokenRecord): Promise<SignedToken | undefined> {
+    const before = await askedBack(purse, t);
+    if (before !== t) return isSigned(before) ? before : undefined;
+    const outs = outputsOf(keys.cashu(), t.keyset, t.places);
+    const signature = signOutputs(keys.ecash(own.path), t.quote!, outs);
+    try {
+      const { signatures } = (await asked(at.url, () =>
+        purse.wallet.mint.mint('credit', { quote: t.quote!, outputs: outs.map(messageOf), signature } as never),
+      )) as unknown as { signatures: readonly Signature[] };
+      return await keepSigned(purse, t, signatures.map(promiseOf));
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'mint-refused') throw error;
+      const late = await askedBack(purse, t);
+      if (isSigned(late)) return late;
+      // The next run may send other outputs, under another keyset; these are asked back as long as they are not signed.
+      if (late === t) await keepToken(home, { ...t, state: 'refused' });
+      throw error;
+    }
+  }
+}
+
+/** The contract's own keys, and its quotes at the mint. @throws Refusal `quote-unknown`, and as `must` */
+const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> & { quotes: Quotes }> =>
+  change<{ contract: Credit; quotes: Quotes }, Pick<Credit, 'own'> & { quotes: Quotes }>(
+    store,
+    { contract: creditKind, quotes: purseKind },
+    () => ({ contract: idClaim(contract), quotes: purseClaim(contract) }),
+    (found) => {
+      if (!found.quotes)
+        throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
+          hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
+        });
+      const { own } = must(found.contract, 'payer', ...FUNDED);
+      return { writes: {}, result: { own, quotes: found.quotes } };
+    },
+  );
+
+/** Finds what was minted with counters that this home may not know of, of each keyset of the mint where it may not. */
+async function search(purse: AtMint, contract: Hex, { mint, quote }: Quotes): Promise<void> {
+  const { home, wallet } = purse;
+  for (const { id } of wallet.keyChain.getKeysets())
+    await change<{ keyset: KeysetRecord; token: TokenRecord }, void>(
+      home.store,
+      { keyset: keysetKind, token: tokenKind },
+      () => ({ keyset: keysetClaim('wallet', id) }),
+      async ({ keyset: found }) => {
+        const known = found?.role === 'wallet' ? found : undefined;
+        if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
+        const record = known ?? newWallet(await keysetOf(purse, id), true);
+        const seed = (await home.keys()).cashu();
+        const { next, places, promises } = await asked(mint, () => signedFrom(wallet.mint, seed, id, record.counter));
+        const keyset = { ...record, counter: next, restored: false };
+        if (places.length === 0) return { writes: { keyset }, result: undefined };
+        const token = newToken({ contract, mint, keyset: id, places, quote, promises, older: true });
+        // Nothing is kept that does not verify.
+        await textOf(purse, token as SignedToken);
+        return { writes: { keyset, token }, result: undefined };
+      },
+    );
+}
+
+/** An earlier quote that another one took the place of before all was minted that had been paid on it. */
+async function leftOver(mint: MintAt, { past }: Quotes): Promise<MintQuote | undefined> {
+  for (const id of past) {
+    const figures = await mintQuote(mint, id);
+    if (figures !== 'unknown' && figures.paidSat > figures.issuedSat) return figures;
+  }
+  return undefined;
+}
+
+/** Waits a moment for what was just paid. */
+async function reported(mint: MintAt, { quote }: Quotes, looks: number): Promise<MintQuote> {
+  for (let look = 1; ; look++) {
+    const figures = await mintQuote(mint, quote);
+    if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint does not know quote ${quote}`);
+    if (figures.paidSat > figures.issuedSat || look === looks) return figures;
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+  }
+}

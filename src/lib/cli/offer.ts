@@ -1,0 +1,99 @@
+/** What the commands of offers share: input as a string, hex or document, files beside it, time, and how they answer. */
+import * as Flags from '@oclif/core/flags';
+import { scriptOf } from '../bitcoin/address.ts';
+import { NETWORKS, type Network } from '../bitcoin/network.ts';
+import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
+import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
+import type { OfferMessage } from '../offer/message.ts';
+import type { PathJson } from '../wire/path-document.ts';
+import { OFFER_KINDS } from '../offer/string.ts';
+import { Fields } from '../protocol/document.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
+import { MESSAGE_LIMIT } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { readInput } from './input.ts';
+import { utf8 } from './sniff.ts';
+import { Unfinished, wholeFlag } from './stateless.ts';
+
+export const kindFlag = Flags.option({ options: OFFER_KINDS })({ summary: 'What the hex is that is read' });
+export const networkFlag = Flags.option({ options: NETWORKS })({ summary: 'The Bitcoin network (default mainnet)' });
+export const atFlag = wholeFlag({ summary: 'Time in Unix seconds (default: now)', helpValue: 'UNIX' });
+export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
+/** The flag behind which a proposal of this project stands. */
+export const proposalFlag = <N extends string>(name: N, what: string) =>
+  Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
+
+/** @throws Refusal `usage` where the flag of a proposal is not given */
+export function needProposal(given: string | undefined, name: string): void {
+  if (given !== name)
+    throw new Refusal('usage', 'a proposal of this project, in no BOLT or BIP', { hint: `give --proposal ${name}` });
+}
+
+/** Reads text that is no JSON: hex of a kind, else a string. */
+export const rawOffer =
+  (kind?: string) =>
+  (text: string): Json | undefined => {
+    if (text.startsWith('{')) return undefined;
+    if (kind !== undefined && /^(?:[0-9a-fA-F]{2})+$/.test(text)) return { hex: text, kind };
+    return { string: text };
+  };
+
+/** The text of a file as a document: JSON, else what `raw` makes of it. @throws Refusal as `readInput`, `malformed-json` */
+async function fileDocument(file: string, raw: (text: string) => Json | undefined = () => undefined): Promise<Json> {
+  const text = utf8(await readInput(file, MESSAGE_LIMIT)).trim();
+  return raw(text) ?? parseJson(text);
+}
+
+/** The message in a file, as a string or a document. @throws Refusal as `messageIn` */
+export const messageFile = async (file: string): Promise<OfferMessage> =>
+  messageIn(new Fields(await fileDocument(file, rawOffer())));
+
+/** A message as it is printed; with exit 3 where its signature is still to come. */
+export function answerOffer(message: OfferMessage, options: { records?: boolean } = {}): object {
+  const document = offerDocument(message, options);
+  return signingOf(message) ? new Unfinished(document) : document;
+}
+
+/**
+ * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said: nothing is charged, any
+ * amount fits.
+ */
+export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payinfos: PayinfoJson[] }> {
+  const json = await fileDocument(file);
+  const list = new Fields({ paths: Array.isArray(json) ? json : [json] });
+  const missing = {
+    fee_base_msat: 0n,
+    fee_proportional_millionths: 0n,
+    cltv_expiry_delta: 0n,
+    htlc_minimum_msat: 0n,
+    // The largest number that every reader of JSON keeps: 90,000 bitcoin.
+    htlc_maximum_msat: BigInt(Number.MAX_SAFE_INTEGER),
+  };
+  const payinfos = list.objects('paths', (path) => parsePayinfo(path.object('payinfo') ?? new Fields({}), missing))!;
+  return { paths: paths.parse(list, 'paths'), payinfos };
+}
+
+/** Witness programs of addresses. @throws Refusal `malformed-address`, `wrong-network`; `usage` for an address without one */
+export function fallbacksOf(
+  addresses: readonly string[] = [],
+  network: Network = 'mainnet',
+): FallbackJson[] | undefined {
+  if (addresses.length === 0) return undefined;
+  return addresses.map((address) => {
+    const [, version, program] = /^(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]*)$/.exec(scriptOf(address, network)) ?? [];
+    if (version === undefined) throw new Refusal('usage', `${address} found, an address of a witness program expected`);
+    return { version: version === '00' ? 0n : BigInt(`0x${version}`) - 0x50n, program: program! };
+  });
+}
+
+/** The hash of a network's chain; undefined for mainnet, which messages leave out. */
+export const chainOf = (network: Network = 'mainnet'): string | undefined =>
+  network === 'mainnet' ? undefined : CHAIN_HASHES[network];
+
+/** Refuses a message for other chains than a network's. @throws Refusal `wrong-network` */
+export function checkNetwork({ kind, fields: f }: OfferMessage, network: Network): void {
+  const chains =
+    kind === 'offer' ? (f.offer_chains ?? [CHAIN_HASHES.mainnet]) : [f.invreq_chain ?? CHAIN_HASHES.mainnet];
+  if (!chains.includes(CHAIN_HASHES[network]))
+    throw new Refusal('wrong-network', `chains ${chains.join(', ')} found, ${network} expected`);
+}

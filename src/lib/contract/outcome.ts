@@ -1,0 +1,92 @@
+/**
+ * What became of a coin, told by the transaction that shows it and never by the coin's absence.
+ *
+ *   unseen       nobody looked, the node does not know it, or it is gone and nobody can name what spent it
+ *   unconfirmed  its transaction is in the mempool
+ *   live         its transaction is in a block, and nothing spends it
+ *   spending     a transaction in the mempool spends it
+ *   spent        a transaction in a block spends it
+ *   replaced     a block holds another transaction that spends what would have paid for it
+ *
+ * `gettxout` answers alike for a coin that was spent, replaced, never sent or not yet seen, so a missing coin is `unseen`
+ * until something is found that spends it or its funding. Each family reads its verdicts off an outcome. Not here: how
+ * the node is asked (`chain/spends.ts`), what a verdict says of a contract (each family).
+ */
+import { outpointText, type Gone, type Outpoint } from '../bitcoin/outpoint.ts';
+import { outputsOf, type Output } from '../bitcoin/transaction.ts';
+import type { Facts, Hex, SpentBy } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+
+export const OUTCOME_LIMITS = {
+  /** From then on a transaction is final, where nothing else is said. */
+  final: { unit: 'confirmations', least: 6 },
+} satisfies Limits;
+
+/** A coin whose fate is asked for. */
+export interface Followed extends Gone {
+  /** What its transaction spends, where that is known. */
+  funding?: readonly Outpoint[];
+}
+/** What is known of the chain; without `spends` and `known` less can be told. */
+export type Seen = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
+
+/** A transaction that an outcome rests on. */
+export interface By {
+  /** Its id; null where the node does not say which it is. */
+  tx: Hex | null;
+  /** In how many blocks; 0 for the mempool. */
+  depth: number;
+  /** The whole transaction; null where it is one of the coin's `ways`, or not shown. */
+  hex: Hex | null;
+  /** Whom it pays how much; null where it is not shown. */
+  pays: readonly Output[] | null;
+}
+export type Outcome =
+  /** absent: a node with an index of transactions does not know the coin's · unclear: gone, or never there */
+  | { is: 'unseen'; why: 'not-checked' | 'absent' | 'unclear' }
+  | { is: 'unconfirmed' }
+  | { is: 'live'; depth: number }
+  | ({ is: 'spending' | 'spent' | 'replaced' } & By);
+
+/** What must be asked of the chain to tell these outcomes. */
+export const outcomeNeeds = (coins: readonly Followed[]) => {
+  const spends = coins.flatMap((coin): Gone[] => [
+    coin,
+    ...(coin.funding ?? []).map((outpoint) => ({ outpoint, ways: [coin.outpoint.txid] })),
+  ]);
+  return { coins: [...new Set(spends.map(({ outpoint }) => outpointText(outpoint)))], spends };
+};
+
+export function outcome({ outpoint, funding = [] }: Followed, { coins, spends, known }: Seen): Outcome {
+  const at = outpointText(outpoint);
+  const coin = coins === 'not-checked' ? undefined : coins.get(at);
+  if (coin === undefined) return { is: 'unseen', why: 'not-checked' };
+  if (coin !== 'missing')
+    return coin.confirmations > 0 ? { is: 'live', depth: coin.confirmations } : { is: 'unconfirmed' };
+  const by = byOf(spends?.get(at));
+  if (by) return { is: by.depth > 0 ? 'spent' : 'spending', ...by };
+  for (const input of funding) {
+    const taken = byOf(spends?.get(outpointText(input)));
+    if (taken && taken.depth > 0 && taken.tx !== outpoint.txid) return { is: 'replaced', ...taken };
+  }
+  return { is: 'unseen', why: isAbsent(outpoint.txid, known) ? 'absent' : 'unclear' };
+}
+
+const isAbsent = (txid: Hex, known: Seen['known'] = 'not-checked'): boolean =>
+  known !== 'not-checked' && known.get(txid) === false;
+
+const byOf = (spend: SpentBy | undefined): By | undefined =>
+  spend && {
+    tx: spend.txid,
+    depth: spend.confirmations,
+    hex: spend.hex,
+    pays: spend.hex === null ? null : outputsOf(spend.hex),
+  };
+
+/** Does it rest on a transaction so deep in the chain that it stands? */
+export const isFinal = (o: Outcome): o is Extract<Outcome, By> =>
+  (o.is === 'spent' || o.is === 'replaced') && allows(OUTCOME_LIMITS.final, o.depth);
+
+/** The transaction that an outcome rests on, in words. */
+export const restsOn = ({ tx, depth }: By): string =>
+  `${tx ?? 'a transaction'}${depth > 0 ? `, ${depth} confirmation${depth === 1 ? '' : 's'}` : ' in the mempool'}`;

@@ -1,0 +1,101 @@
+/**
+ * Ecash in hand: one record a token, from the draw of its outputs until its mint shows it as spent.
+ *
+ *   asked ⇄ refused → signed → printed → spent
+ *
+ * A mint that refuses outputs may have signed them all the same, so `refused` is no end: its outputs are asked about again.
+ * Secrets are not in the record: they follow from the home's seed and the counters of the keyset (NUT-13).
+ * Not here: what a contract waits for (`credit/`), asking the mint (`cashu/`).
+ */
+import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import { believing, kept, once } from '../protocol/belief.ts';
+import { withSats } from '../protocol/json.ts';
+import type { BlindPromise, Place } from './outputs.ts';
+
+export interface TokenRecord {
+  /** Names it: the keyset with the first and the last of its counters, and how many they are. */
+  id: string;
+  /** The contract over which it was paid. */
+  contract: Hex;
+  /** The mint that the token names: a URL, or `spillway:KEY` for one in a home. */
+  mint: string;
+  keyset: Hex;
+  /** Counters and amounts of the coins that are not known to be spent. */
+  places: readonly Place[];
+  /** The quote of a running mint that pays for it; null: a message of its contract brought it. */
+  quote: string | null;
+  /** The mint's blind signatures, a place each, once they are here. */
+  promises: readonly BlindPromise[] | null;
+  state: 'asked' | 'refused' | 'signed' | 'printed' | 'spent';
+  /** It comes from a restored store, or was found by a search: it may have been printed, and spent, elsewhere. */
+  older: boolean;
+}
+export type SignedToken = TokenRecord & { promises: readonly BlindPromise[] };
+
+const idOf = (keyset: Hex, places: readonly Place[]): string =>
+  `${keyset}/${places[0]!.counter}-${places.at(-1)!.counter}/${places.length}`;
+
+/** Name of the token that these coins make. */
+export const tokenClaim = (keyset: Hex, places: readonly Place[]): Claim => `keyset:token/${idOf(keyset, places)}`;
+
+/** @param of `promises` null: outputs that are about to be sent, and are kept first so that no others are sent for them */
+export const newToken = (
+  of: Pick<TokenRecord, 'contract' | 'mint' | 'keyset' | 'places' | 'quote' | 'promises'> & { older?: boolean },
+): TokenRecord => ({
+  older: false,
+  ...of,
+  id: idOf(of.keyset, of.places),
+  state: of.promises === null ? 'asked' : 'signed',
+});
+
+export const sumOf = ({ places }: Pick<TokenRecord, 'places'>): bigint =>
+  places.reduce((sum, { amountSat }) => sum + amountSat, 0n);
+
+export const isSigned = (t: TokenRecord): t is SignedToken => t.promises !== null && t.state !== 'spent';
+
+/** The token without the coins whose counters are known to be spent. */
+export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenRecord {
+  if (!t.places.some(({ counter }) => spent.has(counter))) return t;
+  const left = t.places.flatMap(({ counter }, i) => (spent.has(counter) ? [] : [i]));
+  const places = left.map((i) => t.places[i]!);
+  return {
+    ...t,
+    places,
+    promises: left.map((i) => t.promises[i]!),
+    ...(left.length === 0 && { state: 'spent' }),
+  };
+}
+
+const RANK = { asked: 0, refused: 0, signed: 1, printed: 2, spent: 3 } as const;
+
+export const tokenKind: Kind<TokenRecord> = {
+  name: 'token',
+  parse: (json) => withSats(json) as TokenRecord,
+  claims: (t) => [`keyset:token/${t.id}`],
+  row: (t): RecordRow => ({
+    name: `token ${t.id}`,
+    state: t.state,
+    highSat: 0n,
+    limitSat: 0n,
+    left: t.state === 'spent',
+    ...(t.state === 'spent' && { over: 'ended' }),
+  }),
+  ...believing<TokenRecord>(
+    {
+      id: kept,
+      contract: kept,
+      mint: kept,
+      keyset: kept,
+      places: kept,
+      quote: kept,
+      promises: once,
+      state: kept,
+      older: { restored: () => true },
+    },
+    // Of one state the version that knows of more spent coins.
+    {
+      isLater: (a, b) =>
+        RANK[a.state] - RANK[b.state] > 0 || (a.state === b.state && a.places.length < b.places.length),
+    },
+  ),
+};

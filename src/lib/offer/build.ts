@@ -1,0 +1,183 @@
+/**
+ * Making BOLT12 messages: an offer of fields, a request that answers an offer or offers a refund, an invoice that answers a
+ * request, and their signatures.
+ *
+ * BOLT12, Requirements of writers. What a reader would refuse is refused here too. Keys, time and randomness are arguments.
+ */
+import type { Fields } from '../protocol/document.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { signHash, verifies } from '../signing/bip340.ts';
+import { bytesToHex, publicBytes, secretScalar } from '../signing/curve.ts';
+import { parseFields, writeFields } from '../wire/fields.ts';
+import {
+  answersOffer,
+  checkFields,
+  checkTime,
+  DEFAULT_EXPIRY,
+  expectedMsat,
+  hashToSign,
+  nodeIds,
+  signerOf,
+} from './check.ts';
+import { problemsOf } from './document.ts';
+import { FIELDS, ofRequest, type OfferValues } from './fields.ts';
+import { fieldsWhere, messageOf, readMessage, refuseFirst, type OfferMessage } from './message.ts';
+import { checkPeriod, dueFor, indexOf, named, recurrenceOf, windowOf, type Numbering } from './recurrence.ts';
+
+/** A public key (33 bytes, hex) of a secret key of 32 bytes. @throws Refusal `wrong-key` */
+export function publicKeyOf(secret: Uint8Array): string {
+  try {
+    return bytesToHex(publicBytes(secretScalar(secret)));
+  } catch {
+    throw new Refusal('wrong-key', 'the secret key: 32 bytes from 1 to the order of the curve expected');
+  }
+}
+
+/** Refuses what a reader would refuse, signatures apart. */
+function checked(message: OfferMessage): OfferMessage {
+  refuseFirst(checkFields(message));
+  return message;
+}
+
+/** Makes an offer of the named fields of a document, also under `fields`. @throws Refusal with the first problem */
+export function createOffer(document: Fields, issuerId?: string): OfferMessage {
+  const from = document.object('fields') ?? document;
+  const fields = parseFields(FIELDS, from);
+  if (from !== document) document.skip(...document.names());
+  if (issuerId !== undefined && !answersOffer(fields)) fields.offer_issuer_id = issuerId;
+  return checked(messageOf('offer', fields));
+}
+
+/** Fields, of which those that are undefined are left out. */
+export type Chosen = { [K in keyof OfferValues]: OfferValues[K] | undefined };
+
+export interface RequestInput {
+  metadata: Uint8Array;
+  /** The payer's public key, 33 bytes in hex. */
+  payerId: string;
+  fields: Chosen;
+  recurrence?: { counter?: bigint | undefined; start?: bigint | undefined; cancel?: boolean } | undefined;
+}
+
+const given = (fields: Chosen): OfferValues =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as OfferValues;
+
+/**
+ * Makes a request without a signature. Without an offer it is a refund: an amount and a description.
+ * @throws Refusal with the first problem
+ */
+export function makeRequest(
+  offer: OfferMessage | undefined,
+  { metadata, payerId, fields, recurrence = {} }: RequestInput,
+): OfferMessage {
+  if (offer) refuseFirst(problemsOf(offer));
+  const copied = offer ? offer.fields : {};
+  const numbering: Numbering = recurrenceOf(copied)?.numbering ?? 'draft';
+  return checked(
+    messageOf('invoice_request', {
+      ...copied,
+      ...given({
+        ...fields,
+        [named(numbering, 'invreq_recurrence_counter')]: recurrence.counter,
+        [named(numbering, 'invreq_recurrence_start')]: recurrence.start,
+        [named(numbering, 'invreq_recurrence_cancel')]: recurrence.cancel || undefined,
+      }),
+      ...(copied.custom && { custom: copied.custom }),
+      invreq_metadata: bytesToHex(metadata),
+      invreq_payer_id: payerId,
+    }),
+  );
+}
+
+export interface InvoiceInput {
+  paymentHash: string;
+  createdAt: bigint;
+  /** Seconds; 7200, or until the period closes, by default. */
+  expiry?: bigint | undefined;
+  /** The key that signs, where it is known. */
+  nodeId?: string | undefined;
+  /** Millisatoshis for a unit of the offer's currency. */
+  rate?: bigint | undefined;
+  /** Start of period 0, of an offer without a base whose first period is paid already. */
+  basetime?: bigint | undefined;
+  fields: Chosen;
+}
+
+/**
+ * Makes an invoice without a signature. The request is checked as `verify` checks it.
+ * @throws Refusal with the first problem; `usage` where the amount or the node's key is not known
+ */
+export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMessage {
+  const { createdAt, rate } = input;
+  const r = recurrenceOf(request.fields);
+  const index = r && indexOf(r);
+  refuseFirst([
+    ...problemsOf(request),
+    ...checkTime(request, createdAt),
+    ...checkPeriod(request.kind, request.fields, createdAt),
+  ]);
+  if (r?.cancel) throw new Refusal('offer-field', 'a request found that ends the recurrence: no invoice answers it');
+  const f = request.fields;
+  let amount = f.invreq_amount ?? expectedMsat(f, rate);
+  if (amount === undefined)
+    throw new Refusal('usage', `an offer in ${f.offer_currency} found without a rate`, {
+      hint: 'give --rate MSAT_PER_UNIT',
+    });
+  const recurs: Partial<OfferValues> = {};
+  let until: bigint | undefined;
+  if (r && index !== undefined) {
+    const basetime = r.basetime ?? input.basetime ?? (index === 0n ? createdAt : undefined);
+    if (basetime === undefined)
+      throw new Refusal('usage', `period ${index} found, and not when period 0 began`, {
+        hint: 'give --basetime UNIX',
+      });
+    recurs[named(r.numbering, 'invoice_recurrence_basetime') as 'invoice_recurrence_basetime'] = basetime;
+    until = windowOf(r, basetime, index).until;
+    if (f.invreq_amount === undefined) amount = dueFor(r, basetime, index, amount, createdAt);
+  }
+  const left = until === undefined || until - createdAt >= DEFAULT_EXPIRY ? DEFAULT_EXPIRY : until - createdAt;
+  const expiry = input.expiry ?? left;
+  const made = messageOf('invoice', {
+    ...fieldsWhere(request, ofRequest),
+    ...given(input.fields),
+    ...recurs,
+    invoice_created_at: createdAt,
+    ...(expiry !== DEFAULT_EXPIRY && { invoice_relative_expiry: expiry }),
+    invoice_payment_hash: input.paymentHash,
+    invoice_amount: amount,
+    invoice_node_id: nodeIdFor(f, input.nodeId),
+  });
+  refuseFirst([...checkFields(made), ...checkPeriod('invoice', made.fields, createdAt)]);
+  return made;
+}
+
+function nodeIdFor(f: OfferValues, own: string | undefined): string {
+  const ids = nodeIds(f);
+  const id = own ?? (ids?.length === 1 ? ids[0] : undefined);
+  if (id === undefined)
+    throw new Refusal('usage', 'no key found that the invoice is signed with', {
+      hint: 'give --node-key-file FILE or --node-id POINT',
+    });
+  return id;
+}
+
+/** Adds the signature of a secret key. @throws Refusal `wrong-key` where another key signs this message, or none */
+export function signWith(message: OfferMessage, secret: Uint8Array): OfferMessage {
+  const { key } = signerOf(message);
+  const own = publicKeyOf(secret);
+  const hash = hashToSign(message);
+  if (!hash || key === undefined) throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
+  // BIP340 signs for the x coordinate alone, and so do final keys of blinded paths.
+  if (own.slice(2) !== key.slice(2)) throw new Refusal('wrong-key', `the key of ${own} found, that of ${key} expected`);
+  return withSignature(message, signHash(hash, secret));
+}
+
+/** Adds a signature that was made elsewhere. @throws Refusal `signature-invalid` */
+export function withSignature(message: OfferMessage, signature: string): OfferMessage {
+  const { field, key } = signerOf(message);
+  const hash = hashToSign(message);
+  if (!hash || key === undefined) throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
+  if (!verifies(signature, hash, key.slice(2)))
+    throw new Refusal('signature-invalid', `the signature is not by ${key} over this ${message.kind}`);
+  return readMessage(message.kind, writeFields(FIELDS, { ...message.fields, [field]: signature }));
+}

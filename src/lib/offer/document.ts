@@ -1,0 +1,98 @@
+/**
+ * BOLT12 messages as JSON, read and shown: the string, ids, fields, who signed, what does not hold.
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Fields } from '../protocol/document.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { answersOffer, checkFields, checkSignature, expectedMsat, hashToSign, signerOf } from './check.ts';
+import { isSignature, ofOffer, ofRequest } from './fields.ts';
+import { merkleRoot, type Plain } from './merkle.ts';
+import { readMessage, type OfferMessage, type Problem } from './message.ts';
+import { checkProof } from './proof-check.ts';
+import { OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
+
+/**
+ * Reads a message from a document: `string`, or `hex` and `kind`. The other fields of our own documents are passed over.
+ * @param wanted the kinds that a command takes
+ * @throws Refusal `malformed-offer`, `malformed-message`, and as `readMessage`
+ */
+export function messageIn(from: Fields, wanted: readonly OfferKind[] = OFFER_KINDS): OfferMessage {
+  const message = readOne(from);
+  if (!wanted.includes(message.kind))
+    throw new Refusal('malformed-offer', `${message.kind} found, ${wanted.join(' or ')} expected`);
+  return message;
+}
+
+function readOne(from: Fields): OfferMessage {
+  const text = from.text('string');
+  from.skip('type', 'version', 'kind', 'hex', 'offer_id', 'request_id', 'merkle_root', 'fields', 'signed_by');
+  from.skip('expected_amount_msat', 'signing', 'proposals', 'proof', 'problems', 'records');
+  if (text !== undefined) {
+    const { kind, bytes } = readString(text.trim());
+    return readMessage(kind, bytes);
+  }
+  const kind = OFFER_KINDS.find((each) => each === from.json('kind'));
+  const bytes = from.bytes('hex');
+  if (!bytes) return from.refuse('string', 'a string of BOLT12, or hex and kind,');
+  return readMessage(kind ?? from.refuse('kind', OFFER_KINDS.join(', ')), bytes);
+}
+
+/** All that does not hold in a message, signatures included; not time. */
+export function problemsOf(message: OfferMessage): Problem[] {
+  const { problem } = checkSignature(message);
+  const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
+  return [...checkFields(message), ...proof, ...(problem ? [problem] : [])];
+}
+
+const rootHex = (records: readonly Plain[], chosen: (type: bigint) => boolean): string | undefined => {
+  const root = merkleRoot(records.filter(({ type }) => chosen(type)));
+  return root && bytesToHex(root);
+};
+
+/** Ids of a message: an offer's is the root of its fields, a request's the root of its own. */
+export function idsOf({ kind, records, fields }: OfferMessage): { offer_id?: string; request_id?: string } {
+  if (kind === 'payer_proof') return {};
+  const offer = answersOffer(fields) || kind === 'offer' ? rootHex(records, ofOffer) : undefined;
+  const request = kind === 'offer' ? undefined : rootHex(records, ofRequest);
+  return { ...(offer !== undefined && { offer_id: offer }), ...(request !== undefined && { request_id: request }) };
+}
+
+/** What still has to be signed, and by whom; undefined where nothing has. */
+export function signingOf(message: OfferMessage): { message: string; key: string; field: string } | undefined {
+  const { field, key } = signerOf(message);
+  const hash = hashToSign(message);
+  if (!hash || key === undefined || message.fields[field] !== undefined) return undefined;
+  return message.kind === 'invoice_request' && !answersOffer(message.fields)
+    ? undefined
+    : { message: bytesToHex(hash), key, field };
+}
+
+/** @param records also each record as type, length and hex */
+export function offerDocument(message: OfferMessage, { records = false }: { records?: boolean } = {}): object {
+  const { kind, bytes, fields } = message;
+  const { signedBy } = checkSignature(message);
+  const expected = kind === 'payer_proof' ? undefined : expectedMsat(fields);
+  const signing = signingOf(message);
+  const proposals = [
+    ...(fields.proposal_replaces !== undefined ? ['replace'] : []),
+    ...(fields.proposal_preimage_chain !== undefined ? ['preimages'] : []),
+  ];
+  return {
+    type: 'offer',
+    version: 1,
+    kind,
+    string: writeString(kind, bytes),
+    hex: bytesToHex(bytes),
+    ...idsOf(message),
+    merkle_root: rootHex(message.records, (type) => !isSignature(type)),
+    fields,
+    ...(proposals.length > 0 && { proposals }),
+    ...(signedBy !== undefined && { signed_by: signedBy }),
+    ...(expected !== undefined && { expected_amount_msat: expected }),
+    ...(signing && { signing }),
+    problems: problemsOf(message),
+    ...(records && {
+      records: message.records.map(({ type, value }) => ({ type, length: value.length, hex: bytesToHex(value) })),
+    }),
+  };
+}

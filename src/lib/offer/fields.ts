@@ -1,0 +1,110 @@
+/**
+ * The fields of BOLT12's messages: names, types and values; which message may hold which type.
+ *
+ * BOLT12, TLV Fields; recurrence by bolts#1240, a draft, under its own numbers and under those of Core Lightning; two
+ * proposals of this project in the odd experimental range (`preimages.ts`, and the replacement of an invoice). Types that
+ * are not named here go into `custom`.
+ */
+import { Refusal } from '../protocol/refusal.ts';
+import { field, hexBytes, point, truncated, type Namespace, type ValuesOf } from '../wire/fields.ts';
+import { bip353Name, chain, chains, fallbacks, paths, payinfos, utf8Text } from './kinds.ts';
+import { base, cancel, chainPlace, paywindow, period } from './recurrence-fields.ts';
+import type { OfferKind } from './string.ts';
+
+export const FIELDS = {
+  invreq_metadata: field(0n, hexBytes()),
+  offer_chains: field(2n, chains),
+  offer_metadata: field(4n, hexBytes()),
+  offer_currency: field(6n, utf8Text),
+  offer_amount: field(8n, truncated(8)),
+  offer_description: field(10n, utf8Text),
+  offer_features: field(12n, hexBytes()),
+  offer_absolute_expiry: field(14n, truncated(8)),
+  offer_paths: field(16n, paths),
+  offer_issuer: field(18n, utf8Text),
+  offer_quantity_max: field(20n, truncated(8)),
+  offer_issuer_id: field(22n, point),
+  offer_recurrence_compulsory: field(24n, period),
+  offer_recurrence_optional: field(25n, period),
+  offer_recurrence_base: field(26n, base),
+  offer_recurrence_paywindow: field(27n, paywindow),
+  offer_recurrence_limit: field(29n, truncated(4)),
+  invreq_chain: field(80n, chain),
+  invreq_amount: field(82n, truncated(8)),
+  invreq_features: field(84n, hexBytes()),
+  invreq_quantity: field(86n, truncated(8)),
+  invreq_payer_id: field(88n, point),
+  invreq_payer_note: field(89n, utf8Text),
+  invreq_paths: field(90n, paths),
+  invreq_bip_353_name: field(91n, bip353Name),
+  invreq_recurrence_counter: field(92n, truncated(4)),
+  invreq_recurrence_start: field(93n, truncated(4)),
+  invreq_recurrence_cancel: field(94n, cancel),
+  invoice_paths: field(160n, paths),
+  invoice_blindedpay: field(162n, payinfos),
+  invoice_created_at: field(164n, truncated(8)),
+  invoice_relative_expiry: field(166n, truncated(4)),
+  invoice_payment_hash: field(168n, hexBytes(32)),
+  invoice_amount: field(170n, truncated(8)),
+  invoice_fallbacks: field(172n, fallbacks),
+  invoice_features: field(174n, hexBytes()),
+  invoice_node_id: field(176n, point),
+  invoice_recurrence_basetime: field(177n, truncated(8)),
+  signature: field(240n, hexBytes(64)),
+  proof_signature: field(241n, hexBytes(64)),
+  proof_preimage: field(1001n, hexBytes(32)),
+  proof_omitted_tlvs: field(1002n, hexBytes()),
+  proof_missing_hashes: field(1003n, hexBytes()),
+  proof_leaf_hashes: field(1004n, hexBytes()),
+  proof_note: field(1005n, utf8Text),
+  cln_offer_recurrence_compulsory: field(1_000_000_024n, period),
+  cln_offer_recurrence_optional: field(1_000_000_025n, period),
+  cln_offer_recurrence_base: field(1_000_000_026n, base),
+  cln_offer_recurrence_paywindow: field(1_000_000_027n, paywindow),
+  cln_offer_recurrence_limit: field(1_000_000_029n, truncated(4)),
+  cln_invreq_recurrence_counter: field(2_000_000_092n, truncated(4)),
+  cln_invreq_recurrence_start: field(2_000_000_093n, truncated(4)),
+  cln_invreq_recurrence_cancel: field(2_000_000_094n, cancel),
+  proposal_replaces: field(2_000_000_257n, hexBytes(32)),
+  cln_invoice_recurrence_basetime: field(3_000_000_177n, truncated(8)),
+  proposal_preimage_chain: field(3_000_000_203n, chainPlace),
+} satisfies Namespace;
+export type OfferValues = ValuesOf<typeof FIELDS>;
+export type FieldName = keyof typeof FIELDS;
+/** Names by types. */
+export const NAMES = new Map(Object.entries(FIELDS).map(([name, { type }]) => [type, name as FieldName]));
+
+const between = (type: bigint, ...ranges: readonly (readonly [bigint, bigint])[]): boolean =>
+  ranges.some(([first, last]) => type >= first && type <= last);
+const BILLION = 1_000_000_000n;
+
+/** Types 240 to 1000: signatures, which leave the tree. */
+export const isSignature = (type: bigint): boolean => between(type, [240n, 1000n]);
+/** Fields that come from the offer. */
+export const ofOffer = (type: bigint): boolean => between(type, [1n, 79n], [BILLION, 2n * BILLION - 1n]);
+/** Fields that a request has, and its invoice repeats. */
+export const ofRequest = (type: bigint): boolean => between(type, [0n, 159n], [BILLION, 3n * BILLION - 1n]);
+const ofInvoice = (type: bigint): boolean => between(type, [0n, 239n], [BILLION, 4n * BILLION - 1n]);
+
+/** May a message of this kind hold this type? Of signatures only its own. */
+export function isAllowed(kind: OfferKind, type: bigint): boolean {
+  if (kind === 'offer') return ofOffer(type);
+  if (kind === 'invoice_request') return ofRequest(type) || type === 240n;
+  if (kind === 'invoice') return ofInvoice(type) || type === 240n;
+  return ofInvoice(type) || between(type, [240n, 241n], [1001n, 1005n]);
+}
+
+/**
+ * The types that a name or number means in some records: `offer_amount`, `170`, or `amount` for each field of that name.
+ * @throws Refusal `malformed-message` for one that none of them has
+ */
+export function typesNamed(name: string, records: readonly { type: bigint }[]): bigint[] {
+  const found = records
+    .map(({ type }) => type)
+    .filter((type) => {
+      const known = NAMES.get(type);
+      return String(type) === name || known === name || known?.replace(/^(?:offer|invreq|invoice)_/, '') === name;
+    });
+  if (found.length === 0) throw new Refusal('malformed-message', `${name}: nothing found of that name or type`);
+  return found;
+}

@@ -1,0 +1,56 @@
+/**
+ * The Merkle tree that BOLT12 signs, and ids made of it.
+ *
+ * BOLT12, Signature Calculation: a leaf for each record but signatures, paired with a nonce by which a proof can leave it
+ * out; a list splits at the largest power of two below its length; pairs are hashed in the order of their values.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concatBytes } from '../bitcoin/bytes.ts';
+import { taggedHash } from '../signing/curve.ts';
+import { writeBigSize } from '../wire/bigsize.ts';
+import { writeStream, type TlvRecord } from '../wire/tlv.ts';
+import { isSignature } from './fields.ts';
+import type { OfferKind } from './string.ts';
+
+export type Plain = Pick<TlvRecord, 'type' | 'value'>;
+
+/** H("LnBranch", lesser ‖ greater). */
+export function branch(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const [lesser, greater] = compare(a, b) < 0 ? [a, b] : [b, a];
+  return taggedHash('LnBranch', lesser, greater);
+}
+function compare(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, i) => byte !== b[i]);
+  return at < 0 ? 0 : a[at]! - b[at]!;
+}
+
+/** H("LnLeaf", record). */
+export const leafHash = (record: Plain): Uint8Array => taggedHash('LnLeaf', writeStream([record]));
+
+/** Makes the nonces of a stream: H("LnNonce" ‖ first record, type). */
+export function noncesOf(first: Plain): (type: bigint) => Uint8Array {
+  const tag = sha256(concatBytes(new TextEncoder().encode('LnNonce'), writeStream([first])));
+  return (type) => sha256(concatBytes(tag, tag, writeBigSize(type)));
+}
+
+/** Where a list of at least two splits: the largest power of two below its length. */
+export const splitAt = (length: number): number => 2 ** Math.ceil(Math.log2(length) - 1);
+
+/** The root over hashes of leaves, at least one. */
+function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
+  if (hashes.length === 1) return hashes[0]!;
+  const at = splitAt(hashes.length);
+  return branch(rootOf(hashes.slice(0, at)), rootOf(hashes.slice(at)));
+}
+
+/** The root of a stream of records, types growing; undefined where none but signatures is there. */
+export function merkleRoot(records: readonly Plain[]): Uint8Array | undefined {
+  const signed = records.filter(({ type }) => !isSignature(type));
+  if (signed.length === 0) return undefined;
+  const nonce = noncesOf(signed[0]!);
+  return rootOf(signed.map((record) => branch(leafHash(record), nonce(record.type))));
+}
+
+/** The 32 bytes that are signed: H("lightning" ‖ message ‖ field, root). */
+export const signedHash = (kind: OfferKind, field: string, root: Uint8Array): Uint8Array =>
+  taggedHash(`lightning${kind}${field}`, root);

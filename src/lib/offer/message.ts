@@ -1,0 +1,74 @@
+/**
+ * A BOLT12 message cut into records and read into named fields. What does not hold is listed and not refused, so that a
+ * decoder can print what is there.
+ *
+ * Not here: the rules of each kind (`check.ts`), the string (`string.ts`).
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { writeFields } from '../wire/fields.ts';
+import { readStream, type TlvRecord } from '../wire/tlv.ts';
+import { FIELDS, isAllowed, NAMES, type OfferValues } from './fields.ts';
+import type { OfferKind } from './string.ts';
+
+/** What does not hold in a document: an error code, the field, and words. */
+export interface Problem {
+  code: ErrorCode;
+  field: string;
+  text: string;
+}
+export interface OfferMessage {
+  kind: OfferKind;
+  bytes: Uint8Array;
+  records: TlvRecord[];
+  fields: OfferValues;
+  /** Records that are not read or not allowed. */
+  problems: Problem[];
+}
+
+/** Throws the first problem, where there is one. @throws Refusal with its code */
+export function refuseFirst(problems: readonly Problem[]): void {
+  const [first] = problems;
+  if (first) throw new Refusal(first.code, `${first.field}: ${first.text}`);
+}
+
+/**
+ * Reads a message. A value that its field cannot have stays in `custom`, in hex.
+ * @throws RecordRefusal `tlv-truncated`, `bigsize-not-canonical`, `tlv-order`, `tlv-duplicate`
+ */
+export function readMessage(kind: OfferKind, bytes: Uint8Array): OfferMessage {
+  const values: Record<string, unknown> = {};
+  const custom: Record<string, string> = {};
+  const problems: Problem[] = [];
+  const records = readStream(bytes);
+  for (const { type, value } of records) {
+    const name = NAMES.get(type);
+    const say = (code: ErrorCode, text: string) => problems.push({ code, field: name ?? String(type), text });
+    if (!isAllowed(kind, type)) say('offer-field', `type ${type} found, which no ${kind} has`);
+    try {
+      if (name !== undefined) values[name] = FIELDS[name].read(value);
+      else custom[String(type)] = bytesToHex(value);
+      if (name === undefined && type % 2n === 0n) say('tlv-unknown-even', `type ${type} is not known`);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      custom[String(type)] = bytesToHex(value);
+      say(error.code, error.message);
+    }
+  }
+  const fields = { ...values, ...(Object.keys(custom).length > 0 && { custom }) } as OfferValues;
+  return { kind, bytes, records, fields, problems };
+}
+
+/** Makes a message of fields. @throws Refusal `tlv-duplicate` for a named type that is in `custom` too */
+export const messageOf = (kind: OfferKind, fields: OfferValues): OfferMessage =>
+  readMessage(kind, writeFields(FIELDS, fields));
+
+/** The fields of records that `chosen` takes, as another message repeats them. */
+export const fieldsWhere = (message: OfferMessage, chosen: (type: bigint) => boolean): OfferValues =>
+  Object.fromEntries(
+    Object.entries(message.fields).flatMap(([name, value]): [string, unknown][] => {
+      if (name !== 'custom') return chosen(FIELDS[name as keyof typeof FIELDS].type) ? [[name, value]] : [];
+      const kept = Object.entries(value as Record<string, string>).filter(([type]) => chosen(BigInt(type)));
+      return kept.length > 0 ? [['custom', Object.fromEntries(kept)]] : [];
+    }),
+  ) as OfferValues;

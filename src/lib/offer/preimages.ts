@@ -1,0 +1,59 @@
+/**
+ * Chains of preimages, a proposal of this project: the newest preimage proves the payment of all periods before it.
+ *
+ * P(i-1) = taggedHash("spillway/preimage-chain", salt ‖ P(i)), and the payment hash of period i is SHA256(P(i)). Without a
+ * salt each hash would be the last preimage: linkable, and a hop that saw P(i+1) could take the payment of period i.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { taggedHash } from '../signing/curve.ts';
+import type { OfferValues } from './fields.ts';
+
+export const PREIMAGE_CHAIN_LIMITS = { count: { unit: 'items', least: 1, most: 100_000 } } satisfies Limits;
+
+const before = (salt: Uint8Array, preimage: Uint8Array): Uint8Array =>
+  taggedHash('spillway/preimage-chain', concatBytes(salt, preimage));
+
+/** All preimages of a chain, that of period 0 first. @param last that of the last period, 32 bytes */
+export function preimageChain(salt: Uint8Array, last: Uint8Array, count: number): Uint8Array[] {
+  const chain = [last];
+  while (chain.length < count) chain.push(before(salt, chain.at(-1)!));
+  return chain.reverse();
+}
+
+/**
+ * Checks that a preimage pays an invoice: its own, or that of a later period of the same chain.
+ * @param index the period whose preimage it is, of a chain
+ * @throws Refusal `wrong-preimage`, `chain-differs`
+ */
+export function checkPreimage(f: OfferValues, preimage: Uint8Array, index?: bigint): void {
+  const place = f.proposal_preimage_chain;
+  const pays = (found: Uint8Array) => equalBytes(sha256(found), hexToBytes(f.invoice_payment_hash ?? '00'));
+  if (index === undefined || !place) {
+    if (!pays(preimage)) throw new Refusal('wrong-preimage', `the preimage does not hash to ${f.invoice_payment_hash}`);
+    return;
+  }
+  const steps = index - place.index;
+  const reach = steps >= 0n && steps < BigInt(PREIMAGE_CHAIN_LIMITS.count.most);
+  const found = reach ? preimageChain(hexToBytes(place.salt), preimage, Number(steps) + 1)[0]! : undefined;
+  if (!found || !pays(found))
+    throw new Refusal(
+      'chain-differs',
+      `the preimage of period ${index} does not lead to that of period ${place.index}`,
+    );
+}
+
+/** @returns a document with secrets: each preimage pays its period */
+export const chainDocument = (salt: Uint8Array, last: Uint8Array, count: number): object => ({
+  type: 'preimage-chain',
+  version: 1,
+  proposal: 'preimages',
+  salt: bytesToHex(salt),
+  periods: preimageChain(salt, last, count).map((preimage, index) => ({
+    index,
+    payment_hash: bytesToHex(sha256(preimage)),
+    preimage: bytesToHex(preimage),
+  })),
+});

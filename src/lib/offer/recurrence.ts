@@ -1,0 +1,214 @@
+/**
+ * Offers that recur: which period a request pays, when it may be paid, and what is due for a period that has begun.
+ *
+ * bolts#1240 (https://github.com/lightning/bolts/pull/1240), a draft, under its own numbers of fields and under those of
+ * Core Lightning. Times are Unix seconds. A month is one of the UTC calendar, counted from the day of the base.
+ */
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { FieldName, OfferValues } from './fields.ts';
+import type { Problem } from './message.ts';
+import type { BaseJson, PaywindowJson, PeriodJson } from './recurrence-fields.ts';
+import type { OfferKind } from './string.ts';
+
+export type Numbering = 'draft' | 'cln';
+
+export const PERIOD_LIMITS = {
+  /** Of the number of a period, where the offer has a last one. */
+  index: { unit: 'number', most: (last: bigint) => last },
+  length: { unit: 'number', least: 1n },
+  /** When a period may be paid. */
+  window: { unit: 'Unix seconds', least: ({ from }: Window) => from, most: ({ until }: Window) => until },
+  /** How long the first period of an offer without a base can be paid at least. */
+  first: { unit: 'seconds', least: 60n },
+  /** When period 0 of an offer by months may begin. */
+  base: { unit: 'Unix seconds', most: 253_402_300_799n },
+  /** Years up to which months are counted. */
+  year: { unit: 'number', most: 200_000 },
+} satisfies Limits;
+
+export interface Window {
+  from: bigint;
+  until: bigint;
+}
+export interface Recurrence {
+  numbering: Numbering;
+  compulsory: boolean;
+  period: PeriodJson;
+  base: BaseJson | undefined;
+  paywindow: PaywindowJson | undefined;
+  limit: bigint | undefined;
+  counter: bigint | undefined;
+  start: bigint | undefined;
+  cancel: boolean;
+  /** Start of period 0: of the offer's base, else of the invoice. */
+  basetime: bigint | undefined;
+}
+
+const FIELD_NAMES = [
+  'offer_recurrence_compulsory',
+  'offer_recurrence_optional',
+  'offer_recurrence_base',
+  'offer_recurrence_paywindow',
+  'offer_recurrence_limit',
+  'invreq_recurrence_counter',
+  'invreq_recurrence_start',
+  'invreq_recurrence_cancel',
+  'invoice_recurrence_basetime',
+] as const;
+type RecurrenceField = (typeof FIELD_NAMES)[number];
+/** The name of a field under a numbering. */
+export const named = (numbering: Numbering, name: RecurrenceField): FieldName =>
+  numbering === 'cln' ? `cln_${name}` : name;
+
+const hasAny = (f: OfferValues, numbering: Numbering): boolean =>
+  FIELD_NAMES.some((name) => f[named(numbering, name)] !== undefined);
+
+/** How an offer recurs; undefined where it does not. */
+export function recurrenceOf(f: OfferValues): Recurrence | undefined {
+  const numbering = hasAny(f, 'cln') ? 'cln' : 'draft';
+  const get = <N extends RecurrenceField>(name: N): OfferValues[N] => f[named(numbering, name)] as OfferValues[N];
+  const compulsory = get('offer_recurrence_compulsory');
+  const period = compulsory ?? get('offer_recurrence_optional');
+  if (!period) return undefined;
+  const base = get('offer_recurrence_base');
+  return {
+    numbering,
+    compulsory: compulsory !== undefined,
+    period,
+    base,
+    paywindow: get('offer_recurrence_paywindow'),
+    limit: get('offer_recurrence_limit'),
+    counter: get('invreq_recurrence_counter'),
+    start: get('invreq_recurrence_start'),
+    cancel: get('invreq_recurrence_cancel') === true,
+    basetime: base?.basetime ?? get('invoice_recurrence_basetime'),
+  };
+}
+
+/** The number of the period that is paid; undefined for a request that does not recur. */
+export const indexOf = ({ counter, start = 0n }: Recurrence): bigint | undefined =>
+  counter === undefined ? undefined : counter + start;
+
+/** What does not hold in the fields of recurrence. */
+export function checkRecurrence(kind: OfferKind, f: OfferValues): Problem[] {
+  const found: Problem[] = [];
+  const [draft, cln] = [hasAny(f, 'draft'), hasAny(f, 'cln')];
+  if (!draft && !cln) return found;
+  const numbering = cln ? 'cln' : 'draft';
+  const say = (name: RecurrenceField, text: string) =>
+    found.push({ code: 'offer-field', field: named(numbering, name), text });
+  if (draft && cln) say('offer_recurrence_optional', 'both numberings found in one message');
+  const r = recurrenceOf(f);
+  if (!r) {
+    say('offer_recurrence_optional', 'nothing found beside other fields of recurrence');
+    return found;
+  }
+  const both = FIELD_NAMES.slice(0, 2).every((name) => f[named(numbering, name)] !== undefined);
+  if (both) say('offer_recurrence_optional', 'found beside a compulsory recurrence');
+  if (!allows(PERIOD_LIMITS.length, r.period.period)) say('offer_recurrence_optional', 'a period of length 0 found');
+  if (kind === 'offer') return found;
+  if (r.counter === undefined) {
+    if (r.compulsory) say('invreq_recurrence_counter', 'nothing found, the offer recurs');
+    if (r.start !== undefined || r.cancel)
+      say('invreq_recurrence_counter', 'nothing found beside other fields of recurrence');
+    return found;
+  }
+  if ((r.start !== undefined) !== (r.base !== undefined))
+    say('invreq_recurrence_start', r.base ? 'nothing found, the offer has a base' : 'found, the offer has no base');
+  const index = indexOf(r)!;
+  if (r.limit !== undefined && !allows({ most: PERIOD_LIMITS.index.most(r.limit) }, index))
+    say('invreq_recurrence_counter', `period ${index} found, ${r.limit} is the last one`);
+  if (kind === 'invoice' && f[named(numbering, 'invoice_recurrence_basetime')] === undefined)
+    say('invoice_recurrence_basetime', 'nothing found, the request recurs');
+  return found;
+}
+
+const DAY = 86_400n;
+
+/** When period `n` begins. @throws Refusal `offer-field` for a time beyond the calendar */
+export function startOf({ unit, period }: PeriodJson, basetime: bigint, n: bigint): bigint {
+  const steps = n * period;
+  if (unit !== 'months') return basetime + steps * (unit === 'days' ? DAY : 1n);
+  if (!allows(PERIOD_LIMITS.base, basetime)) throw new Refusal('offer-field', `a base time of ${basetime} found`);
+  const date = new Date(Number(basetime) * 1000);
+  const months = BigInt(date.getUTCMonth()) + steps;
+  const year = Number(months / 12n) + date.getUTCFullYear();
+  if (!allows(PERIOD_LIMITS.year, year)) throw new Refusal('offer-field', `a period in the year ${year} found`);
+  const month = Number(months % 12n);
+  const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  const day = Date.UTC(year, month, Math.min(date.getUTCDate(), last)) / 1000;
+  return BigInt(day) + (basetime % DAY);
+}
+
+/** When period `n` may be paid, both ends included. @throws Refusal as `startOf` */
+export function windowOf(r: Recurrence, basetime: bigint, n: bigint): Window {
+  const start = startOf(r.period, basetime, n);
+  if (!r.paywindow) {
+    const from = n === 0n ? 0n : startOf(r.period, basetime, n - 1n);
+    return { from, until: startOf(r.period, basetime, n + 1n) - 1n };
+  }
+  const { seconds_before: before, seconds_after: after } = r.paywindow;
+  const short = n === 0n && !r.base && after < PERIOD_LIMITS.first.least;
+  return { from: before > start ? 0n : start - before, until: start + (short ? PERIOD_LIMITS.first.least : after) };
+}
+
+/** What is due for period `n` at a time: of a proportional offer that has begun, the part that is left, rounded up. */
+export function dueFor(r: Recurrence, basetime: bigint, n: bigint, amount: bigint, at: bigint): bigint {
+  const [start, end] = [startOf(r.period, basetime, n), startOf(r.period, basetime, n + 1n)];
+  if (!r.base?.proportional || at <= start || at >= end) return amount;
+  return (amount * (end - at) + (end - start) - 1n) / (end - start);
+}
+
+/** Whether a request or invoice may be paid at a time. @throws Refusal `offer-field` */
+export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): Problem[] {
+  const r = kind === 'offer' ? undefined : recurrenceOf(f);
+  const index = r && indexOf(r);
+  if (!r || index === undefined || r.basetime === undefined || r.cancel) return [];
+  const window = windowOf(r, r.basetime, index);
+  const bounds = { least: PERIOD_LIMITS.window.least(window), most: PERIOD_LIMITS.window.most(window) };
+  const field = named(r.numbering, 'invreq_recurrence_counter');
+  if (!allows(bounds, at))
+    return [
+      { code: 'period-closed', field, text: `period ${index} can be paid from ${window.from} to ${window.until}` },
+    ];
+  const { invoice_created_at: created, invoice_relative_expiry: seconds = 7200n } = f;
+  if (kind === 'invoice' && created !== undefined && created + seconds > window.until)
+    return [
+      {
+        code: 'offer-field',
+        field: 'invoice_relative_expiry',
+        text: `beyond ${window.until}, where the period closes`,
+      },
+    ];
+  return [];
+}
+
+export const CALENDAR_LIMITS = { count: { unit: 'items', least: 1, most: 10_000 } } satisfies Limits;
+
+/**
+ * The calendar of an offer that recurs, as JSON, from one period on.
+ * @throws Refusal `offer-field` where it does not recur; `usage` where nothing says when period 0 began
+ */
+export function calendarDocument(f: OfferValues, from: bigint, count: number, given?: bigint): object {
+  const r = recurrenceOf(f);
+  if (!r) throw new Refusal('offer-field', 'offer_recurrence_optional: nothing found, an offer that recurs expected');
+  const basetime = r.basetime ?? given;
+  if (basetime === undefined)
+    throw new Refusal('usage', 'an offer without a base time found', { hint: 'give --basetime UNIX' });
+  return {
+    type: 'offer-periods',
+    version: 1,
+    numbering: r.numbering,
+    ...r.period,
+    basetime,
+    periods: Array.from({ length: count }, (_, i) => from + BigInt(i))
+      .filter((n) => r.limit === undefined || allows({ most: PERIOD_LIMITS.index.most(r.limit) }, n))
+      .map((index) => ({
+        index,
+        start: startOf(r.period, basetime, index),
+        end: startOf(r.period, basetime, index + 1n),
+        pay: windowOf(r, basetime, index),
+      })),
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * BOLT12 strings: letters of bech32 without a checksum, a prefix for each kind of message.
+ *
+ * BOLT12 (https://github.com/lightning/bolts/blob/master/12-offer-encoding.md), Encoding. All letters are of one case. A `+`
+ * and the white space behind it drop out between two letters. Not here: what the bytes say (`message.ts`).
+ */
+import { bech32 } from '@scure/base';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+/** The kinds of messages, under the names by which BOLT12 signs them, and their prefixes. */
+const PREFIXES = { offer: 'lno', invoice_request: 'lnr', invoice: 'lni', payer_proof: 'lnp' } as const;
+export type OfferKind = keyof typeof PREFIXES;
+export const OFFER_KINDS = Object.keys(PREFIXES) as OfferKind[];
+
+/** How long a string may be: 64 kB of records, as long as an onion message can be. */
+export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_004 } } satisfies Limits;
+
+const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
+const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
+
+/** Reads a string. @throws Refusal `malformed-offer` for another prefix, letter, case or padding; `too-large` */
+export function readString(text: string): { kind: OfferKind; bytes: Uint8Array } {
+  if (!allows(STRING_LIMITS.letters, text.length))
+    throw new Refusal('too-large', `${text.length} characters found, at most ${STRING_LIMITS.letters.most} expected`);
+  const joined = text.replace(/(?<=[0-9a-z])\+\s*(?=[0-9a-z])/gi, '');
+  const lower = joined.toLowerCase();
+  if (joined !== lower && joined !== joined.toUpperCase())
+    throw new Refusal('malformed-offer', `${shown(text)}: letters of both cases found, one case expected`);
+  const kind = OFFER_KINDS.find((each) => lower.startsWith(`${PREFIXES[each]}1`));
+  if (kind === undefined)
+    throw new Refusal(
+      'malformed-offer',
+      `${shown(text)} found, a string that begins with lno1, lnr1, lni1 or lnp1 expected`,
+    );
+  const words = Array.from(lower.slice(4), (letter, i) => {
+    const word = LETTERS.indexOf(letter);
+    if (word < 0)
+      throw new Refusal(
+        'malformed-offer',
+        `${JSON.stringify(letter)} found behind ${i + 4} letters, no letter of bech32`,
+      );
+    return word;
+  });
+  try {
+    return { kind, bytes: bech32.fromWords(words) };
+  } catch {
+    throw new Refusal(
+      'malformed-offer',
+      'the last letter holds more than 4 bits of padding, or padding that is not zero',
+    );
+  }
+}
+
+/** The string of a message, in lower case. */
+export const writeString = (kind: OfferKind, bytes: Uint8Array): string =>
+  `${PREFIXES[kind]}1${bech32
+    .toWords(bytes)
+    .map((word) => LETTERS[word])
+    .join('')}`;

@@ -1,0 +1,173 @@
+/**
+ * Adaptor signatures: a pre-signature that becomes a BIP340 signature with a secret t, and shows t to whoever knows both.
+ *
+ * T = t·G is the adaptor point. A pre-signature is 65 bytes: R′ compressed, with T in it, and s′. No BIP has them: one key
+ * follows the Python specification of Schnorr adaptor signatures (tags SchnorrAdaptor/nonce and /aux); two keys follow
+ * construction A, in which T is added to the first nonce before BIP327 hashes it, as libsecp256k1-zkp does. A construction
+ * that adds T after the hash (the crate musig2) gives other bytes. Not here: documents, secret nonces at rest.
+ */
+import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { verifies } from './bip340.ts';
+import {
+  evenPair,
+  hasEvenY,
+  linear,
+  mod,
+  N,
+  parsePoint,
+  parseResidue,
+  parseScalar,
+  Point,
+  pointBytes,
+  secretScalar,
+  taggedHash,
+  timesG,
+  toBytes,
+  toNumber,
+  xBytes,
+} from './curve.ts';
+import * as musig2 from './musig2.ts';
+
+const invalid = (why: string): Refusal => new Refusal('adaptor-invalid', `the pre-signature: ${why}`);
+
+/** @throws Refusal `adaptor-invalid` */
+function adaptorPoint(bytes: Uint8Array): Point {
+  const point = parsePoint(bytes);
+  if (!point) throw invalid('an adaptor point found that is no point of the curve');
+  return point;
+}
+const challenge = (r: Uint8Array, key: Uint8Array, message: Uint8Array): bigint =>
+  mod(toNumber(taggedHash('BIP0340/challenge', r, key, message)));
+
+/**
+ * The pre-signature (65 bytes) of a 32-byte message under T (33 bytes). The nonce commits to T; `aux`: 32 random bytes.
+ * @throws Refusal `adaptor-invalid` for a T that is no point, Error where the secret key is out of range
+ */
+export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8Array, aux: Uint8Array): Uint8Array {
+  const T = adaptorPoint(adaptor);
+  const [d, P] = evenPair(secretScalar(secret));
+  const mask = taggedHash('SchnorrAdaptor/aux', aux);
+  const masked = toBytes(d).map((byte, i) => byte ^ mask[i]!);
+  const k = mod(toNumber(taggedHash('SchnorrAdaptor/nonce', masked, adaptor, xBytes(P), message)));
+  const R = timesG(k).add(T);
+  if (k === 0n || R.equals(Point.ZERO)) throw invalid('a nonce that cancels the adaptor point');
+  const e = challenge(xBytes(R), xBytes(P), message);
+  const pre = concatBytes(pointBytes(R), toBytes(mod((hasEvenY(R) ? k : -k) + e * d)));
+  verifyPre(xBytes(P), message, adaptor, pre);
+  return pre;
+}
+
+interface Parsed {
+  R: Point;
+  s: bigint;
+}
+/** @throws Refusal `adaptor-invalid`, `scalar-range` */
+function parsePre(pre: Uint8Array): Parsed {
+  const R = pre.length === 65 ? parsePoint(pre.subarray(0, 33)) : undefined;
+  if (!R) throw invalid('65 bytes that begin with a point expected');
+  const s = parseResidue(pre.subarray(33));
+  if (s === undefined)
+    throw new Refusal('scalar-range', 'a number found in the pre-signature that is not below the order');
+  return { R, s };
+}
+
+/**
+ * Verifies a pre-signature of an x-only key (32 bytes).
+ * @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key`
+ */
+export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint8Array, pre: Uint8Array): void {
+  const T = adaptorPoint(adaptor);
+  const P = pubkey.length === 32 ? parsePoint(concatBytes(Uint8Array.of(2), pubkey)) : undefined;
+  if (!P) throw new Refusal('wrong-key', 'a public key found that is no point of the curve');
+  const { R, s } = parsePre(pre);
+  const found = linear(P, mod(-challenge(xBytes(R), pubkey, message)), s);
+  const expected = R.subtract(T);
+  if (found.equals(Point.ZERO) || !found.equals(hasEvenY(R) ? expected : expected.negate()))
+    throw invalid('it does not verify for this key, message and adaptor point');
+}
+
+/** The BIP340 signature (64 bytes) that t makes of a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
+export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
+  const { R, s } = parsePre(pre);
+  const t = parseScalar(secret);
+  if (t === undefined) throw new Refusal('scalar-range', 'an adaptor secret found that is zero or not below the order');
+  return concatBytes(xBytes(R), toBytes(mod(hasEvenY(R) ? s + t : s - t)));
+}
+
+/**
+ * The secret t (32 bytes) that a finished signature shows to whoever has the pre-signature.
+ * @throws Refusal `adaptor-invalid` where they do not belong together, `scalar-range`
+ */
+export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Array): Uint8Array {
+  const T = adaptorPoint(adaptor);
+  const { R, s } = parsePre(pre);
+  const finished = parseResidue(signature.subarray(32));
+  if (finished === undefined)
+    throw new Refusal('scalar-range', 'a number found in the signature that is not below the order');
+  if (signature.length !== 64 || !equalBytes(signature.subarray(0, 32), xBytes(R)))
+    throw invalid('a signature found that was not made from it');
+  const t = mod(hasEvenY(R) ? finished - s : s - finished);
+  if (!timesG(t).equals(T)) throw invalid('the signature shows another secret than that of the adaptor point');
+  return toBytes(t);
+}
+
+/** Does a finished signature verify under an x-only key? */
+export const isFinished = (signature: Uint8Array, message: Uint8Array, pubkey: Uint8Array): boolean =>
+  verifies(bytesToHex(signature), message, bytesToHex(pubkey));
+
+/** Keys that sign together, and what a deterministic nonce must commit to beside them. */
+export interface Together {
+  agg: musig2.KeyAgg;
+  commitment: Uint8Array;
+}
+/** T in the first point of a nonce: it is a signer's nonce without a key. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
+function withAdaptor(nonce: Uint8Array, adaptor: Uint8Array): Uint8Array {
+  const pair = musig2.parseNonce(nonce);
+  if (!pair) throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
+  const first = pair[0].add(adaptorPoint(adaptor));
+  if (first.equals(Point.ZERO))
+    throw new Refusal('peer-nonce-invalid', 'a public nonce found that cancels the adaptor point');
+  return concatBytes(pointBytes(first), nonce.subarray(33));
+}
+
+/**
+ * The last signer's nonce and partial (BIP327, DeterministicSign), which commit to T through the nonce of the opener.
+ * @throws Refusal `peer-nonce-invalid`, `adaptor-invalid`
+ */
+export function signLastPre(
+  secret: Uint8Array,
+  { agg, commitment }: Together,
+  openerNonce: Uint8Array,
+  message: Uint8Array,
+  adaptor: Uint8Array,
+): { pubnonce: Uint8Array; partial: Uint8Array } {
+  const rand = taggedHash('spillway/det-sign', commitment);
+  const { pubnonce, partial } = musig2.deterministicSign(secret, withAdaptor(openerNonce, adaptor), agg, message, rand);
+  return { pubnonce, partial };
+}
+
+/** The session that all partials of a pre-signature share. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
+export function sessionPre(
+  { agg }: Together,
+  openerNonce: Uint8Array,
+  lastNonce: Uint8Array,
+  message: Uint8Array,
+  adaptor: Uint8Array,
+): musig2.Session {
+  if (!musig2.parseNonce(lastNonce))
+    throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
+  return musig2.session(agg, musig2.nonceAgg([withAdaptor(openerNonce, adaptor), lastNonce]), message);
+}
+
+/**
+ * The pre-signature (65 bytes) of both partials, verified.
+ * @throws Refusal `adaptor-invalid`, `scalar-range`
+ */
+export function combinePre(partials: readonly Uint8Array[], s: musig2.Session, adaptor: Uint8Array): Uint8Array {
+  if (partials.some((partial) => parseResidue(partial) === undefined))
+    throw new Refusal('scalar-range', `a partial signature found that is not below ${N}`);
+  const pre = concatBytes(pointBytes(s.R), musig2.partialAgg(partials, s).subarray(32));
+  verifyPre(s.key.xQ, s.message, adaptor, pre);
+  return pre;
+}

@@ -1,0 +1,156 @@
+/** The limits of BOLT12 messages: strings, values, quantities and amounts, time, periods, chains. */
+import { describe } from 'vitest';
+import OfferPeriod from '../../src/commands/offer/period.ts';
+import OfferPreimages from '../../src/commands/offer/preimages.ts';
+import { checkFields, BOLT12_LIMITS } from '../../src/lib/offer/check.ts';
+import type { OfferValues } from '../../src/lib/offer/fields.ts';
+import { bip353Name, fallbacks, payinfos, VALUE_LIMITS } from '../../src/lib/offer/kinds.ts';
+import { messageOf } from '../../src/lib/offer/message.ts';
+import { PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
+import { base, chainPlace, paywindow, period, RECURRENCE_LIMITS } from '../../src/lib/offer/recurrence-fields.ts';
+import {
+  CALENDAR_LIMITS,
+  checkPeriod,
+  PERIOD_LIMITS,
+  recurrenceOf,
+  startOf,
+  windowOf,
+} from '../../src/lib/offer/recurrence.ts';
+import { readString, STRING_LIMITS } from '../../src/lib/offer/string.ts';
+import { verifyMessage } from '../../src/lib/offer/verify.ts';
+import { limits } from '../support/limits.ts';
+import { AT, document, PAYINFO, run, theInvoice, theOffer, theRequest } from '../support/offer.ts';
+
+const above = 'malformed-message';
+
+describe('a string', () => {
+  limits(STRING_LIMITS, {
+    letters: { takes: (n: number) => readString(`lno1${'q'.repeat(n - 4)}`), above: 'too-large' },
+  });
+});
+
+describe('a value', () => {
+  const info = (name: string) => (n: unknown) => payinfos.parse(document({ x: [{ ...PAYINFO, [name]: n }] }), 'x');
+  limits(VALUE_LIMITS, {
+    fee_base_msat: { takes: info('fee_base_msat'), above },
+    fee_proportional_millionths: { takes: info('fee_proportional_millionths'), above },
+    cltv_expiry_delta: { takes: info('cltv_expiry_delta'), above },
+    htlc_minimum_msat: { takes: info('htlc_minimum_msat'), above },
+    htlc_maximum_msat: { takes: info('htlc_maximum_msat'), above },
+    bytes: [
+      { takes: (n: number) => info('features')('00'.repeat(n)), above },
+      { takes: (n: number) => fallbacks.parse(document({ x: [{ version: 1, program: '00'.repeat(n) }] }), 'x'), above },
+    ],
+    name: [
+      { takes: (n: number) => bip353Name.parse(document({ x: { name: 'a'.repeat(n), domain: 'b' } }), 'x'), above },
+      { takes: (n: number) => bip353Name.parse(document({ x: { name: 'a', domain: 'b'.repeat(n) } }), 'x'), above },
+    ],
+    version: { takes: (n: bigint) => fallbacks.parse(document({ x: [{ version: n, program: '' }] }), 'x'), above },
+  });
+});
+
+describe('a message', () => {
+  const [offer, request] = [theOffer(), theRequest()];
+  const sound = (kind: 'offer' | 'invoice_request', fields: OfferValues) =>
+    checkFields(messageOf(kind, fields)).length === 0;
+  const free = theRequest(theOffer({ offer_quantity_max: 0, offer_amount: undefined }));
+  const until = theOffer({ offer_absolute_expiry: 1000 });
+  const invoice = theInvoice();
+  limits(BOLT12_LIMITS, {
+    amount: { takes: (n: bigint) => sound('offer', { ...offer.fields, offer_amount: n }), below: 'not taken' },
+    quantity: [
+      {
+        takes: (n: bigint) =>
+          sound('invoice_request', { ...request.fields, invreq_quantity: n, invreq_amount: 500_000n }),
+        figures: [request.fields],
+        below: 'not taken',
+        above: 'not taken',
+      },
+      {
+        takes: (n: bigint) => sound('invoice_request', { ...free.fields, invreq_quantity: n }),
+        figures: [free.fields],
+        below: 'not taken',
+        // No number on the wire is larger.
+        above: 'malformed-message',
+      },
+    ],
+    requested: {
+      takes: (n: bigint) => sound('invoice_request', { ...request.fields, invreq_amount: n }),
+      figures: [request.fields],
+      below: 'not taken',
+    },
+    offer: { takes: (n: bigint) => verifyMessage(until, n), figures: [until.fields], above: 'offer-expired' },
+    invoice: { takes: (n: bigint) => verifyMessage(invoice, n), figures: [invoice.fields], above: 'invoice-expired' },
+  });
+});
+
+describe('recurrence', () => {
+  limits(RECURRENCE_LIMITS, {
+    period: { takes: (n: bigint) => period.parse(document({ x: { unit: 'days', period: n } }), 'x'), above },
+    basetime: { takes: (n: bigint) => base.parse(document({ x: { proportional: true, basetime: n } }), 'x'), above },
+    window: [
+      { takes: (n: bigint) => paywindow.parse(document({ x: { seconds_before: n, seconds_after: 0 } }), 'x'), above },
+      { takes: (n: bigint) => paywindow.parse(document({ x: { seconds_before: 0, seconds_after: n } }), 'x'), above },
+    ],
+    index: { takes: (n: bigint) => chainPlace.parse(document({ x: { salt: '00'.repeat(32), index: n } }), 'x'), above },
+  });
+  const recurs = (more: object) =>
+    theOffer({ offer_recurrence_optional: { unit: 'seconds', period: 100 }, ...more }).fields;
+  const r = recurrenceOf(recurs({ offer_recurrence_paywindow: { seconds_before: 10, seconds_after: 70 } }))!;
+  const based: OfferValues = {
+    ...recurs({ offer_recurrence_base: { proportional: false, basetime: Number(AT) } }),
+    invreq_recurrence_counter: 1n,
+    invreq_recurrence_start: 1n,
+  };
+  limits(PERIOD_LIMITS, {
+    index: {
+      takes: (n: bigint) =>
+        sound({ ...theRequest().fields, ...recurs({ offer_recurrence_limit: 9 }), invreq_recurrence_counter: n }),
+      figures: [9n],
+      above: 'not taken',
+    },
+    length: {
+      takes: (n: bigint) => sound({ ...theRequest().fields, offer_recurrence_optional: { unit: 'days', period: n } }),
+      below: 'not taken',
+    },
+    window: {
+      takes: (at: bigint) => checkPeriod('invoice_request', based, at).length === 0,
+      figures: [{ from: AT + 100n, until: AT + 299n }],
+      below: 'not taken',
+      above: 'not taken',
+    },
+    first: {
+      takes: (n: bigint) =>
+        windowOf({ ...r, paywindow: { seconds_before: 0n, seconds_after: n } }, AT, 0n).until - AT === n,
+      below: 'not taken',
+    },
+    base: { takes: (n: bigint) => startOf({ unit: 'months', period: 1n }, n, 1n), above: 'offer-field' },
+    year: {
+      takes: (n: number) => startOf({ unit: 'months', period: 12n }, 0n, BigInt(n - 1970)),
+      above: 'offer-field',
+    },
+  });
+  function sound(fields: OfferValues): boolean {
+    return checkFields(messageOf('invoice_request', fields)).length === 0;
+  }
+  const text = {
+    hex: Buffer.from(messageOf('offer', { ...theOffer().fields, ...recurs({}) }).bytes).toString('hex'),
+    kind: 'offer',
+  };
+  limits(CALENDAR_LIMITS, {
+    count: {
+      takes: async (n: number) =>
+        (await run(OfferPeriod, ['--basetime', '0', '--count', String(n)], text)).code === undefined,
+      below: 'not taken',
+      above: 'not taken',
+    },
+  });
+  limits(PREIMAGE_CHAIN_LIMITS, {
+    count: {
+      takes: async (n: number) =>
+        (await run(OfferPreimages, ['--proposal', 'preimages', '--count', String(n)])).code === undefined,
+      below: 'not taken',
+      above: 'not taken',
+    },
+  });
+});
