@@ -1,5 +1,5 @@
 /** A backup and the home that is made of it: what is in it, of which moment, and what it must not hold. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -601,4 +601,45 @@ describe('reconcile', () => {
     expect(outcomes.find(({ name }) => name === '11'.repeat(32))).toMatchObject({ outcome: 'conflict' });
     again.close();
   });
+});
+
+/** A disk of so many kilobytes, where this user may mount one. */
+function smallDisk(kb: number): string | undefined {
+  const at = tempDir();
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${kb}k`, 'tmpfs', at]);
+  return status === 0 ? at : undefined;
+}
+const leave = (at: string) => spawnSync('umount', [at]);
+const probe = smallDisk(64);
+if (probe === undefined) process.stderr.write('no disk can be mounted here: backups to a full one are not tested\n');
+else leave(probe);
+
+it.runIf(probe !== undefined)('a backup to a disk that is too small is refused, or it is whole', async () => {
+  const from = await home();
+  for (let i = 0; i < 8; i += 1) {
+    const writes = Array.from({ length: 100 }, (_, n) => {
+      const name = (i * 100 + n).toString(16).padStart(64, '0');
+      return write(null, 0, { ...thing(`id:${name}`, { name }), pad: 'x'.repeat(500) } as never);
+    });
+    expect(await from.store.commit(commitOf({ writes }))).toBe(true);
+  }
+  const said = new Set<string>();
+  for (let kb = 400; kb <= 2_400; kb += 250) {
+    const disk = smallDisk(kb)!;
+    try {
+      const to = join(disk, 'backup');
+      const made = await from.backup(to, { seed: true }).catch((error: { code: string }) => error.code);
+      said.add(typeof made === 'string' ? made : 'whole');
+      if (typeof made === 'string') continue;
+      const dir = join(tempDir(), 'again');
+      await restoreHome({ from: to, dir });
+      const again = await openHome({ dir, kinds: async () => [things] });
+      expect((await again.store.list()).length).toBe(800);
+      again.close();
+    } finally {
+      leave(disk);
+    }
+  }
+  from.close();
+  expect([...said].sort()).toEqual(['cannot-write', 'whole']);
 });
