@@ -37,7 +37,7 @@ import {
   type Held,
   type Place,
 } from './identity.ts';
-import { Journal, JOURNAL_HINT, journalBeside } from './journal.ts';
+import { Journal, journalBeside } from './journal.ts';
 import type { Sql } from './database.ts';
 import type { Otherwise } from './figures.ts';
 import type { HomeKeys } from './keys.ts';
@@ -64,8 +64,8 @@ import { ShareFolder, sharesBeside } from './shares.ts';
 import type { SqlStore, StoreOptions } from './sql-store.ts';
 import { setMeta } from './standing.ts';
 import { SqliteStore } from './sqlite.ts';
-import type { CommitWatch, HomeStore } from './store.ts';
-import { Tide } from './tide.ts';
+import type { HomeStore } from './store.ts';
+import { tidesOf } from './tide.ts';
 
 export interface InitOptions {
   dir: string;
@@ -252,22 +252,9 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     point: options.point,
     daily: () => renew(),
   });
-  const tides = {
-    kept: new Tide({
-      dir: folders.recorded,
-      home: id,
-      key,
-      hint: 'the home keeps its refunds there; another folder is recorded as "refunds" in its config.json',
-    }),
-    journal: new Tide({ dir: journal.dir, also: [recordedJournal], home: id, key, hint: JOURNAL_HINT }),
-  };
-  const both = Object.values(tides);
-  const watch: CommitWatch = {
-    ready: () => both.forEach((tide) => tide.ready()),
-    rise: (commits) => both.forEach((tide) => tide.rise(commits)),
-  };
+  const tides = tidesOf(id, key, folders.recorded, [journal.dir, recordedJournal]);
   const url = options.store ?? config.store;
-  const within = { secrets: keys, watch, journal, point: options.point };
+  const within = { secrets: keys, watch: tides.watch, journal, point: options.point };
   const { store, place } =
     url === undefined ? openSqlite(dir, within) : await (await import('./postgres.ts')).openPostgres(url, id, within);
   const renew = async (): Promise<void> => (url === undefined ? renewIdentity(dir, id, store) : undefined);
@@ -295,7 +282,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     if (found.held) await shares.sweep(store);
   } catch (error) {
     store.close();
-    both.forEach((tide) => tide.close());
+    tides.close();
     throw error;
   }
   let { lost } = found;
@@ -336,7 +323,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     },
     totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise),
     async reconcile(journals, { complete = false } = {}) {
-      const { gather, reconcile, finish } = await import('./reconcile.ts');
+      const { gather, reconcile, refuseIncomplete, finish } = await import('./reconcile.ts');
       const before = await lostOf(store);
       if (before === undefined)
         throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all', {
@@ -367,7 +354,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     acceptRestore: async () => accept({}),
     close() {
       store.close();
-      both.forEach((tide) => tide.close());
+      tides.close();
       journal.close();
     },
   };
@@ -380,23 +367,6 @@ function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; plac
     if (isMissing(error)) throw new Refusal('store-damaged', `${dir} has a configuration but no ${STORE_FILE}`);
     throw error;
   }
-}
-
-/** @throws Refusal `journal-incomplete` where something is known to be missing */
-function refuseIncomplete({ newest, cut }: Gathered, notGiven: readonly string[], settled: Settled | undefined): void {
-  const last = settled?.above ?? 0;
-  if (cut.length > 0)
-    throw new Refusal('journal-incomplete', `the last line of ${cut.join(', ')} is not whole`, {
-      hint: 'bring that file from another copy of the journal, or leave --complete out',
-    });
-  if (notGiven.length > 0)
-    throw new Refusal('journal-incomplete', `${notGiven.join(', ')} found beside what was given`, {
-      hint: 'give the whole folder of the journal, or leave --complete out',
-    });
-  if (newest.commit < last)
-    throw new Refusal('journal-incomplete', `commit ${newest.commit} found at its end, ${last} expected`, {
-      hint: "the home's refunds folder or its own journal knows of later ones: bring the rest of the journal, or leave --complete out",
-    });
 }
 
 function checkInsecure(dir: string, network: string, insecure: boolean, seed: Uint8Array | undefined): void {

@@ -33,7 +33,7 @@ import { syncDirectory, writePrivate } from './files.ts';
 import type { Lost } from './lost.ts';
 import type { SqlStore } from './sql-store.ts';
 import type { Standing } from './standing.ts';
-import type { Tide } from './tide.ts';
+import type { Tides } from './tide.ts';
 
 export const STORE_FILE = 'store.db';
 export const IDENTITY_FILE = 'identity';
@@ -164,7 +164,7 @@ export interface Checks {
   place: Place;
   store: SqlStore;
   /** In the refunds folder, and beside the journal. */
-  tides: { kept: Tide; journal: Tide };
+  tides: Pick<Tides, 'kept' | 'journal'>;
   /** Asked for only where the store is not itself, so that a healthy home loads no family. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** What its owner should know. */

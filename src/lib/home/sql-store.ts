@@ -325,10 +325,6 @@ export class SqlStore implements HomeStore {
     });
   }
 
-  /**
-   * Of these claims, those that a record holds. Waits for commits under way that name one of them.
-   * @throws Refusal `store-unavailable` where such a commit takes too long
-   */
   async claimed(claims: readonly Claim[]): Promise<ReadonlySet<Claim>> {
     return this.#surely(claims, function* () {
       return new Set((yield* ownersOf(claims)).keys());

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 import { commitIn, digits } from './commit-number.ts';
 import { isMissing, refuseWritable } from './files.ts';
+import { JOURNAL_HINT } from './journal.ts';
 import type { CommitWatch } from './store.ts';
 
 export interface TideOptions {
@@ -134,3 +135,34 @@ export class Tide implements CommitWatch {
 }
 
 const isLink = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ELOOP';
+
+/** The two tides of a home. */
+export interface Tides {
+  /** In the refunds folder that the home has recorded. */
+  kept: Tide;
+  /** Beside its journal. */
+  journal: Tide;
+  /** Writes both. */
+  watch: CommitWatch;
+  close(): void;
+}
+
+/** @param journals the folder that the journal is written to, and others where it may lie */
+export function tidesOf(
+  home: string,
+  key: Uint8Array,
+  refunds: string,
+  journals: readonly [string, ...string[]],
+): Tides {
+  const [dir, ...also] = journals;
+  const hint = 'the home keeps its refunds there; another folder is recorded as "refunds" in its config.json';
+  const kept = new Tide({ dir: refunds, home, key, hint });
+  const journal = new Tide({ dir, also, home, key, hint: JOURNAL_HINT });
+  const each = (use: (tide: Tide) => void): void => [kept, journal].forEach(use);
+  return {
+    kept,
+    journal,
+    watch: { ready: () => each((tide) => tide.ready()), rise: (commits) => each((tide) => tide.rise(commits)) },
+    close: () => each((tide) => tide.close()),
+  };
+}
