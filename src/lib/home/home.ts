@@ -53,7 +53,6 @@ import {
   without,
   type Lost,
   type Read,
-  type Settled,
 } from './lost.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, keepCopies, keptCopies } from './refunds.ts';

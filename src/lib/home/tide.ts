@@ -33,7 +33,7 @@ const BYTES = 38;
 /** A link in its place would lead the write elsewhere, and a pipe would hold it up. */
 const SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-export class Tide implements CommitWatch {
+class Tide implements CommitWatch {
   readonly #options: TideOptions;
   #life = '';
   #file: number | undefined;
