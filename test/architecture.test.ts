@@ -34,6 +34,7 @@ const FAMILIES = [
   'statechain',
   'htlc',
   'onion',
+  'names',
   'offer',
   'assets',
   'channel',

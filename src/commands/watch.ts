@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { chainOf } from '../lib/cli/chain.ts';
+import { unwatched } from '../lib/cli/contracts.ts';
 import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag, feeFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
@@ -68,20 +69,19 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const rules = { confirmations, feeBudgetSat };
-    const everySeconds = once ? undefined : every;
     const watch = async (what: Pick<LoopOptions, 'post' | 'beside'>, source: LoopOptions['node']['source']) => {
-      const all = await watchLoop({ ...what, node: { rpc, source }, rules, everySeconds });
+      const all = await watchLoop({ ...what, node: { rpc, source }, rules, everySeconds: once ? undefined : every });
       process.exitCode = once && !all ? 3 : 0;
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
       if (left > 0) note(`${left} copies of statecoins' backups are not watched`);
-      const feerate = flags.feerate === undefined ? {} : { feerate: flags.feerate };
-      return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, ...feerate }));
+      return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
     }
     await withHome(flags, async (home) => {
       await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
       const ports = await portsOf(home, flags, this.argv);
+      (await unwatched(home)).forEach(note);
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
       await watch({ post, beside: (say) => pruneBeside(home, ports.source, flags.keep, say) }, ports.source);
     });

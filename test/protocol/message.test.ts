@@ -145,7 +145,7 @@ describe('the forms of fields', () => {
     ['busy', 69, 'busy', 69],
     ['stopping', 69, 'stopping', 69],
     ['store-unavailable', 69, 'store-unavailable', 69],
-    ['stale-update', 75, 'stale-update', 75],
+    ['state-moved-on', 75, 'state-moved-on', 75],
     // Of a newer program: its exit code is all that is understood.
     ['in-the-bath', 69, 'busy', 69],
     ['moved-house', 75, 'state-moved-on', 75],

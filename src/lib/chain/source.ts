@@ -51,7 +51,7 @@ export interface SourceOptions {
   tip?: number;
   rpc?: Rpc;
   /** Satoshis for 1000 vB, from --feerate. */
-  feerate?: number;
+  feerate?: number | undefined;
   /** Unix seconds. */
   now?: () => number;
   /** Seconds of a clock that nobody sets. */

@@ -3,6 +3,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../offer/build.ts';
+import { parsePersonName } from '../names/bip353.ts';
 import type { NameJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -19,11 +20,10 @@ const pointFlag = (bytes: Uint8Array, name: string): string => {
   return bytesToHex(bytes);
 };
 
-/** A name with or without the sign of Bitcoin in front. @throws Refusal `usage` */
-function splitName(text: string): NameJson {
-  const [, name, domain] = /^₿?([^@]+)@([^@]+)$/u.exec(text) ?? [];
-  if (name === undefined) throw new Refusal('usage', `${JSON.stringify(text)} found, user@domain expected`);
-  return { name, domain: domain! };
+/** A name as a request states it. @throws Refusal `usage` */
+function statedName(text: string): NameJson {
+  const { user, domain } = parsePersonName(text);
+  return { name: user, domain };
 }
 
 export interface RequestFlags {
@@ -62,7 +62,7 @@ export async function runRequest(flags: RequestFlags) {
     invreq_quantity: flags.quantity,
     invreq_payer_note: flags.note,
     invreq_paths: flags.paths === undefined ? undefined : (await pathsFile(flags.paths)).paths,
-    invreq_bip_353_name: flags.name === undefined ? undefined : splitName(flags.name),
+    invreq_bip_353_name: flags.name === undefined ? undefined : statedName(flags.name),
     proposal_replaces: flags.replaces ? bytesToHex(flags.replaces) : undefined,
   };
   const made = (offer: OfferMessage | undefined, more: Chosen = {}): OfferMessage => {

@@ -1,7 +1,9 @@
 /** What the commands of offers share: input as a string, hex or document, files beside it, time, and how they answer. */
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../bitcoin/address.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
+import { openProof, type GivenProof } from '../names/bip353.ts';
 import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
 import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
@@ -96,4 +98,11 @@ export function checkNetwork({ kind, fields: f }: OfferMessage, network: Network
     kind === 'offer' ? (f.offer_chains ?? [CHAIN_HASHES.mainnet]) : [f.invreq_chain ?? CHAIN_HASHES.mainnet];
   if (!chains.includes(CHAIN_HASHES[network]))
     throw new Refusal('wrong-network', `chains ${chains.join(', ')} found, ${network} expected`);
+}
+
+/** A DNSSEC proof in hex. @throws Refusal `malformed-dns`, `no-input` */
+export async function proofFile(file: string | undefined): Promise<GivenProof> {
+  const text = utf8(await readInput(file, MESSAGE_LIMIT)).replace(/\s+/g, '');
+  if (!/^(?:[0-9a-fA-F]{2})+$/.test(text)) throw new Refusal('malformed-dns', 'records in hex expected');
+  return openProof(hexToBytes(text));
 }

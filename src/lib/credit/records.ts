@@ -83,7 +83,8 @@ const WAYS_OUT: Readonly<Record<Credit['state'], string>> = {
   proposed: OPENING,
   accepted: OPENING,
   open: 'spillway status shows what the contract waits for; sign-update, rollover, close-credit and exit-credit go on',
-  closing: 'spillway close-credit --contract ID --again prints the last message of the close; exit-credit ends it alone',
+  closing:
+    'spillway close-credit --contract ID --again prints the last message of the close; exit-credit ends it alone',
   closed: 'spillway close-credit --contract ID --again prints the finished close, for spillway broadcast',
   rolled: 'the contract that follows has its money: spillway status lists it',
   exiting: 'spillway exit-credit --contract ID prints the exit again, for spillway broadcast and spillway bump',

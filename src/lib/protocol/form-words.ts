@@ -22,7 +22,7 @@ export function inWords(issue: Issue, document = 'the message'): string {
 const LONGEST = 40;
 
 function found({ type, input, received }: Issue): string {
-  if (/_length$/.test(type)) return `${received} ${unitOf(input)}`;
+  if (type.endsWith('_length')) return `${received} ${unitOf(input)}`;
   if (input instanceof DecimalText) return input.text;
   if (typeof input === 'string') return `"${input.length > LONGEST ? `${input.slice(0, LONGEST)}…` : input}"`;
   if (Array.isArray(input)) return 'a list';
@@ -49,7 +49,7 @@ function expected({ type, expected: wanted, message, input }: Issue): string {
   const own = message.startsWith('Invalid ') ? undefined : message;
   const [, bound, limit] = /^([<>]=)(.*)$/.exec(wanted ?? '') ?? [];
   if (limit !== undefined)
-    return `${bound === '<=' ? 'at most' : 'at least'} ${limit}${/_length$/.test(type) ? ` ${unitOf(input)}` : ''}`;
+    return `${bound === '<=' ? 'at most' : 'at least'} ${limit}${type.endsWith('_length') ? ` ${unitOf(input)}` : ''}`;
   if (type === 'picklist' && wanted) return `one of ${wanted.replace(/[()"]/g, '').split(' | ').join(', ')}`;
   return own ?? TYPES[type] ?? wanted ?? 'another form';
 }
