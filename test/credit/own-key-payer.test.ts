@@ -72,6 +72,11 @@ describe('a payer is bound before another wallet may sign', () => {
     if (isOutside) {
       // The next refund comes first: nothing of the old contract is given away before it is kept.
       expect([Object.keys(asked.message['psbt']), (await payerOf(both, id)).state]).toEqual([['refund'], 'open']);
+      // The answer that the other wallet completes is kept: its nonce signs under no other.
+      expect(await payer.record(on['next_contract'].id)).toMatchObject({
+        state: 'proposed',
+        outside: expect.anything(),
+      });
       merged.push(next.addPartial(asked.message['psbt'].refund, peer));
       asked = await payer.run(rollover, { on, merged });
     }
