@@ -10,6 +10,7 @@ import { EXIT_LIMITS, verdictOf } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { inflightQueries, QUOTE_LIMITS } from '../../src/lib/credit/quotes.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
+import { hasLapsed, STANDING_LIMITS } from '../../src/lib/credit/standing.ts';
 import { REFUND_LIMITS } from '../../src/lib/credit/refund.ts';
 import { planOf } from '../../src/lib/credit/rolling.ts';
 import { parseRollover, ROLL_LIMITS } from '../../src/lib/credit/rollover-messages.ts';
@@ -198,6 +199,23 @@ describe('offers', () => {
       },
       figures: [until],
       above: 'offer-expired',
+    },
+  });
+});
+
+describe('an opening', () => {
+  limits(STANDING_LIMITS, {
+    funded: {
+      figures: [1_800_003_600],
+      async takes(n: number) {
+        const both = await parties();
+        const id = await opened(both, { offer: { offerExpiry: 3_600 } });
+        const facts = { tip: 1_000, coins: new Map(), known: new Map() };
+        const c = await payeeOf(both, id);
+        const none = { ...facts, coins: new Map([[`${c.outpoint.txid}:${c.outpoint.vout}`, 'missing' as const]]) };
+        return !hasLapsed(c, { ...none, known: new Map([[c.outpoint.txid, false]]) }, n);
+      },
+      above: 'not taken',
     },
   });
 });

@@ -27,7 +27,7 @@ import { bumpAlone } from './bump.ts';
 import { changeCredit } from './contracts.ts';
 import { failureOf } from './errors.ts';
 import { markFunded } from './funded.ts';
-import { lapse } from './lapse.ts';
+import { lapse, lapseAll } from './lapse.ts';
 import { note } from './output.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
@@ -185,11 +185,15 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       await lapse(home, id);
     },
     async after(stopped) {
-      // Nothing that is due waits for it: at the next look it is tried again.
-      await markFunded(home, ports.source, stopped).catch((error: unknown) => {
+      try {
+        const ended = await markFunded(home, ports.source, stopped);
+        return [...ended, ...(await lapseAll(home, ports.source, stopped))];
+      } catch (error) {
+        // Nothing that is due waits for it: at the next look it is tried again.
         const { code, message } = failureOf(error);
         note(`no look at what was funded: ${code}: ${message}`);
-      });
+        return [];
+      }
     },
     async settle({ id }, settled) {
       await changeCredit(home, idClaim(id), (c) => settledAs(c as FundedCredit, settled));

@@ -57,8 +57,8 @@ export interface Post {
   settle(w: Watched, settled: Settled): Promise<void>;
   /** Gives up what was never funded, unless something was paid meanwhile. */
   lapse(w: Watched): Promise<void>;
-  /** Looks what else is new, once all that is due is done; absent where nothing is kept. */
-  after?(stopped: () => boolean): Promise<void>;
+  /** Looks what else is new, once all that is due is done; absent where nothing is kept. Returns the contracts of a payee that lapsed. */
+  after?(stopped: () => boolean): Promise<readonly Hex[]>;
 }
 export interface Node {
   rpc: Rpc;
@@ -143,7 +143,8 @@ export async function look(
     for (const some of afterFunding(watched)) await actOn(some);
     if (stopped()) break;
   }
-  await post.after?.(stopped);
+  const lapsed = (await post.after?.(stopped)) ?? [];
+  for (const contract of lapsed) await tell(tip, { event: 'lapsed', contract, role: 'payee' });
   return all;
 }
 

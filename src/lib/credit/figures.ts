@@ -11,6 +11,7 @@
  *   deadline        a height: the contract has something to exit with until then
  *   expiry          a height: any other contract that may yet be settled
  *   unfunded        a height: where the contract ends unless somebody funds it; it counts in no sum
+ *   waits           a time (Unix seconds): where it ends before that
  *   offered         a time (Unix seconds): where an offer ends that nobody has answered
  */
 import type { Figures } from '../protocol/figures.ts';
@@ -44,7 +45,12 @@ export function figuresOf(c: Credit, facts: ExitFacts = UNSEEN): Figures {
   const counted = { [`${c.role} ${c.state}`]: 1n };
   if (c.state === 'offered' && c.until !== null) return { ...counted, offered: BigInt(c.until) };
   if (!isFunded(c)) return counted;
-  if (isUnfunded(c)) return { ...counted, unfunded: BigInt(c.terms.expiry) };
+  if (isUnfunded(c))
+    return {
+      ...counted,
+      unfunded: BigInt(c.terms.expiry),
+      ...(c.until !== undefined && { waits: BigInt(c.until) }),
+    };
   const figures = { ...counted, ...(c.role === 'payee' ? ofPayee(c, facts) : ofPayer(c, facts)) };
   return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== 0n));
 }

@@ -68,6 +68,7 @@ const fields: Beliefs<Credit> = {
   unpaid: kept,
   rolls: kept,
   until: kept,
+  lasts: kept,
   funding: kept,
   coins: kept,
   nonce: voided<Hex | null>(null),

@@ -108,6 +108,8 @@ export interface PayeeFunded extends Held {
   role: 'payee';
   /** Its coin was seen on the chain, or this home has completed the rollover that makes it. */
   funded?: true;
+  /** Unix time, seconds, by this home's clock: not funded by then, an opening ends. */
+  until?: number;
   paidSat: bigint;
   /** The finished update, hex: null until something was paid. It never leaves the home but by exit-credit. */
   exit: Hex | null;
@@ -176,6 +178,8 @@ interface Offered {
   rolls: Hex | null;
   /** Unix time, seconds: not answered by then, it ends. null: no end. */
   until: number | null;
+  /** Seconds that its answerer has to fund the contract. */
+  lasts: number;
 }
 interface Proposed extends Held {
   role: 'payer';
