@@ -95,6 +95,28 @@ describe('an owner that lost its home', () => {
   });
 });
 
+describe('a receiver that gave its invitation up after it had lost the transfer', () => {
+  it('has declined it: what the journal brings back is no payment', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const side = { as: 'receiver', operator: await operatorKey(operator) };
+    const invited = (await bob.run(transferStatechain, { input: side })).message;
+    const backup = await bob.backUp();
+    const offered = (await alice.run(transferStatechain, { on: invited, input: { contract: id } })).message;
+    const openedBy = (await operator.run(transferStatechain, { on: offered })).message;
+    const sent = (await alice.run(transferStatechain, { on: openedBy })).message;
+    await bob.run(transferStatechain, { on: sent });
+    expect(await stateOf(bob, id)).toBe('received');
+    await bob.lose(backup);
+    await bob.home.acceptRestore();
+    await bob.run(transferStatechain, { on: invited, cancel: true });
+    await bob.home.reconcile(bob.journal());
+    expect(await stateOf(bob, id)).toBe('declined');
+    expect(await coinOf(bob, id)).toMatchObject({ nonce: null, restored: true });
+  });
+});
+
 describe('an operator that lost its home', () => {
   it('states the whole history of coins of before and since, and holds no share', async () => {
     const all = await parties();
