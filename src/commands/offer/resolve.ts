@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { requiredArg } from '../../lib/cli/flags.ts';
-import { atFlag, now, proofFile } from '../../lib/cli/offer.ts';
+import { anchorFlag, atFlag, now, proofFile } from '../../lib/cli/offer.ts';
 import { print } from '../../lib/cli/output.ts';
 import { parsePersonName, resolveName } from '../../lib/names/bip353.ts';
 import { printJson } from '../../lib/protocol/json.ts';
@@ -16,6 +16,7 @@ export default class OfferResolve extends BaseCommand {
   static override flags = {
     proof: Flags.string({ summary: 'The proof (default: stdin)', helpValue: 'FILE' }),
     at: atFlag,
+    anchor: anchorFlag,
   };
   static override exits = [0, 2, 65, 66, 70, 76] as const;
 
@@ -23,6 +24,8 @@ export default class OfferResolve extends BaseCommand {
     const { flags, args } = await this.parse(OfferResolve);
     const name = parsePersonName(args.name);
     const { verifyDnsSignature: verify } = await import('../../lib/cli/dns-signatures.ts');
-    await print(printJson(resolveName(name, await proofFile(flags.proof), { verify }, flags.at ?? now())));
+    await print(
+      printJson(resolveName(name, await proofFile(flags.proof), { verify, ...flags.anchor }, flags.at ?? now())),
+    );
   }
 }

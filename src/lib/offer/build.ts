@@ -9,16 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
 import { bytesToHex, publicBytes, secretScalar } from '../signing/curve.ts';
 import { parseFields, writeFields } from '../wire/fields.ts';
-import {
-  answersOffer,
-  checkFields,
-  checkTime,
-  DEFAULT_EXPIRY,
-  expectedMsat,
-  hashToSign,
-  nodeIds,
-  signerOf,
-} from './check.ts';
+import { checkFields, checkTime, DEFAULT_EXPIRY, expectedMsat, hashToSign, nodeIds, signerOf } from './check.ts';
 import { problemsOf } from './document.ts';
 import { FIELDS, ofRequest, type OfferValues } from './fields.ts';
 import { fieldsWhere, messageOf, readMessage, refuseFirst, type OfferMessage } from './message.ts';
@@ -44,7 +35,7 @@ export function createOffer(document: Fields, issuerId?: string): OfferMessage {
   const from = document.object('fields') ?? document;
   const fields = parseFields(FIELDS, from);
   if (from !== document) document.skip(...document.names());
-  if (issuerId !== undefined && !answersOffer(fields)) fields.offer_issuer_id = issuerId;
+  if (issuerId !== undefined) fields.offer_issuer_id ??= issuerId;
   return checked(messageOf('offer', fields));
 }
 
