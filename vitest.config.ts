@@ -2,18 +2,42 @@
 import { defineConfig } from 'vitest/config';
 import { temporary } from './test/support/temporary.ts';
 
+/**
+ * Tests that share a process for each worker, so that modules are loaded and compiled once. Files that replace modules, and rooms
+ * that measure their process or start others above all, have a process for each file.
+ */
+const SHARED = [
+  'test/{assets,bitcoin,cashu,chain,credit,ecash,htlc,melt,protocol,signing,statechain,wire}/*.test.ts',
+  'test/cli/!(answers).test.ts',
+  'test/onion/!(error).test.ts',
+];
+const common = {
+  env: temporary(),
+  // One limit for all, against what hangs: how long a test takes is the machine's affair.
+  testTimeout: 600_000,
+  hookTimeout: 240_000,
+  // oclif prints through the console, which vitest would otherwise take.
+  disableConsoleIntercept: true,
+};
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    env: temporary(),
+    env: common.env,
     globalSetup: './test/support/temporary.ts',
-    exclude: ['test/node/**', 'test/mint/**', 'node_modules/**'],
-    // One limit for all, against what hangs: how long a test takes is the machine's affair.
-    testTimeout: 600_000,
-    hookTimeout: 240_000,
     // Much of it waits for the processes that it starts: no core is left to itself.
     maxWorkers: '100%',
-    // oclif prints through the console, which vitest would otherwise take.
-    disableConsoleIntercept: true,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'own',
+          include: ['test/**/*.test.ts'],
+          exclude: [...SHARED, 'test/node/**', 'test/mint/**'],
+        },
+      },
+      {
+        test: { ...common, name: 'shared', include: SHARED, isolate: false, setupFiles: './test/support/restore.ts' },
+      },
+    ],
   },
 });

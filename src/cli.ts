@@ -17,8 +17,13 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   broadcast: () => require('./commands/broadcast.ts'),
   bump: () => require('./commands/bump.ts'),
   'channel-build': () => require('./commands/channel-build.ts'),
+  'channel-bump': () => require('./commands/channel-bump.ts'),
+  'channel-exit': () => require('./commands/channel-exit.ts'),
+  'channel-import': () => require('./commands/channel-import.ts'),
   'channel-inspect': () => require('./commands/channel-inspect.ts'),
+  'channel-penalty': () => require('./commands/channel-penalty.ts'),
   'channel-secrets': () => require('./commands/channel-secrets.ts'),
+  'channel-sweep': () => require('./commands/channel-sweep.ts'),
   'channel-verify': () => require('./commands/channel-verify.ts'),
   'close-credit': () => require('./commands/close-credit.ts'),
   'check-assets': () => require('./commands/check-assets.ts'),
@@ -115,7 +120,7 @@ export async function run(argv: readonly string[], root: string, options: RunOpt
 
 async function start(argv: readonly string[], root: string, options: RunOptions): Promise<void> {
   const pjson = options.pjson ?? JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
-  if (argv[0] === '--version') {
+  if (['--version', '-V', 'version'].includes(argv[0]!)) {
     const slower = 'WebAssembly' in globalThis ? '' : ' (no WebAssembly: signatures take longer)';
     process.stdout.write(
       `${pjson.name}/${pjson.version} ${process.platform}-${process.arch} node-${process.version}${slower}\n`,
@@ -126,35 +131,63 @@ async function start(argv: readonly string[], root: string, options: RunOptions)
   // Code that lies in a user's data folder is none of this program.
   const config = await Config.load({ ...options, root, pjson, userPlugins: false, devPlugins: false });
 
-  const [id = '', ...rest] = joined(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, config.commandIDs);
+  const [id = '', ...rest] = commandFirst(argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv, config.commandIDs);
   const command = config.findCommand(id);
-  const topic = config.commandIDs.some((known) => known.startsWith(`${id}:`));
-  if (id !== '' && !id.startsWith('-') && !command && !topic) throw await unknown(id, config.commandIDs);
-  if (id === '' || topic || wantsHelp([id, ...rest])) {
-    const { SpillwayHelp } = await import('./lib/cli/help.ts');
-    await new SpillwayHelp(config, {}).showHelp(command || topic ? [id] : []);
-    return;
-  }
-  if (!command) throw new Refusal('usage', `${id} found, a command expected`, { hint: 'spillway --help lists them' });
-  await config.runCommand(id, rest, command);
+  if (!command) return showPage(id, rest, config, pjson.version);
+  const help = helpWanted(rest);
+  if (help === undefined) return void (await config.runCommand(id, rest, command));
+  const { SpillwayHelp } = await import('./lib/cli/help.ts');
+  const pages = new SpillwayHelp(config, {});
+  if (help === '-h') pages.showShort(command);
+  else await pages.showHelp([id]);
 }
 
-/** The two words of a command under a topic (`htlc create`) as its one id. */
-function joined(argv: readonly string[], known: readonly string[]): readonly string[] {
-  const [topic, verb, ...rest] = argv;
-  const isTopic = topic !== undefined && known.some((id) => id.startsWith(`${topic}:`));
-  return isTopic && verb !== undefined && !verb.startsWith('-') ? [`${topic}:${verb}`, ...rest] : argv;
+/**
+ * Puts the command first, as its id. Two words stand for an id with a hyphen or under a topic, and the other way round
+ * (`statechain open`, `htlc-create`); flags may come before them.
+ */
+function commandFirst(argv: readonly string[], known: readonly string[]): readonly string[] {
+  const at = argv[0]?.startsWith('-') ? argv.findIndex((_, i) => idAt(argv, i, known) !== undefined) : 0;
+  const found = at < 0 ? undefined : idAt(argv, at, known);
+  return found ? [found.id, ...argv.slice(at + found.words), ...argv.slice(0, at)] : argv;
 }
 
-const wantsHelp = (argv: readonly string[]): boolean =>
+function idAt(argv: readonly string[], at: number, known: readonly string[]): { id: string; words: 1 | 2 } | undefined {
+  const [first = '', second = ''] = argv.slice(at);
+  const two = [`${first}:${second}`, `${first}-${second}`].find((id) => known.includes(id));
+  if (two !== undefined) return { id: two, words: 2 };
+  const one = [first, first.replace('-', ':')].find((id) => known.includes(id));
+  return one === undefined ? undefined : { id: one, words: 1 };
+}
+
+/** Shows a page that is no command's: the front page, a family, a topic. @throws Refusal `usage` for any other word */
+async function showPage(word: string, rest: readonly string[], config: Config, version: string): Promise<void> {
+  const { familyPage, frontPage, TOPICS } = await import('./lib/cli/front.ts');
+  const { FAMILIES } = await import('./lib/families.ts');
+  const family = FAMILIES.find(({ name }) => name === word);
+  const other = rest.find((argument) => !argument.startsWith('-'));
+  if (word === '' || word === '--help' || word === '-h') process.stdout.write(frontPage(version));
+  else if (family && other === undefined) process.stdout.write(familyPage(family, config.commands));
+  else if (Object.hasOwn(TOPICS, word) && helpWanted(rest))
+    process.stdout.write(`${TOPICS[word]!.title}\n\n${TOPICS[word]!.text()}\n`);
+  else throw await unknown(family ? `${word} ${other}` : word, config.commandIDs);
+}
+
+/** The help that is asked for: all of it, or its short form. */
+const helpWanted = (argv: readonly string[]): string | undefined =>
   argv
     .slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)
-    .some((word) => word === '--help' || word === '-h');
+    .find((word) => word === '--help' || word === '-h');
 
-async function unknown(id: string, known: readonly string[]): Promise<Refusal> {
+/** Commands that spend money, end a contract or show a secret: nobody is led there by a mistyped word. */
+const RISKY = /broadcast|claim|close|exit|melt|penalty|prune|refund|restore|sweep|transfer|withdraw/;
+
+async function unknown(words: string, known: readonly string[]): Promise<Refusal> {
+  if (words.startsWith('-'))
+    return new Refusal('usage', `${words} found, a command expected`, { hint: 'spillway --help lists them' });
   const { nearest } = await import('./lib/cli/suggest.ts');
-  const near = nearest(id, known)?.replace(':', ' ');
-  return new Refusal('usage', `${JSON.stringify(id.replace(':', ' '))} found, a command expected`, {
-    hint: near ? `did you mean ${near}?` : 'spillway --help lists them',
+  const near = [':', '-'].map((join) => nearest(words.replace(' ', join), known)).find((id) => id !== undefined);
+  return new Refusal('usage', `${JSON.stringify(words)} found, a command expected`, {
+    hint: near && !RISKY.test(near) ? `did you mean ${near.replace(':', ' ')}?` : 'spillway --help lists them',
   });
 }

@@ -44,12 +44,14 @@ const FAMILIES = [
   'cost',
   'sim',
 ];
+/** `lib` is `families.ts`, the one list. */
 const FLOORS = [
   GROUND,
   WIRE,
   SHARED,
   FAMILIES,
   ['home', 'chain', 'cashu'],
+  ['lib'],
   ['cli', 'serve'],
   ['commands'],
   ['program'],

@@ -11,12 +11,14 @@ const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 describe('the command line', () => {
   it.each([
     [['--version'], new RegExp(`^spillway/${version} \\S+ node-v`)],
-    [['--help'], /COMMANDS\n/],
-    [[], /COMMANDS\n/],
-    [['help'], /COMMANDS\n/],
+    [['-V'], new RegExp(`^spillway/${version} `)],
+    [['version'], new RegExp(`^spillway/${version} `)],
+    [['--help'], /FAMILIES\n/],
+    [[], /FAMILIES\n/],
+    [['help'], /FAMILIES\n/],
     [['help', 'errors'], /\$ spillway errors/],
     [['errors', '--help'], /EXIT CODES\n/],
-    [['-h'], /COMMANDS\n/],
+    [['-h'], /FAMILIES\n/],
   ])('%j prints to stdout and ends with 0', async (argv, form) => {
     const ran = await spillway(argv);
     expect(ran).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(form) });

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { markFunded } from '../../src/lib/cli/funded.ts';
 import { lapseAll } from '../../src/lib/cli/lapse.ts';
-import { lookOver } from '../../src/lib/cli/look.ts';
+import { lookingOver } from '../../src/lib/cli/look.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { liquidityOf } from '../../src/lib/credit/liquidity.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -17,6 +17,8 @@ import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { parties, payeeOf } from '../credit/helpers.ts';
 import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import { many } from '../support/many.ts';
+
+const lookOver = (...of: Parameters<typeof lookingOver>) => lookingOver(...of)();
 
 const at = ({ outpoint: { txid, vout } }: PayeeCredit): string => `${txid}:${vout}`;
 const coinOf = (c: PayeeCredit, more: Partial<Coin> = {}): Coin => ({

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freshDir, spillway } from '../cli/run.ts';
+import { freshDir } from '../cli/run.ts';
+import { warm as spillway } from '../support/host.ts';
 
 /** A node that answers what the test says. Amounts are JSON text, as Bitcoin Core writes them. */
 let answers: Record<string, (params: unknown[]) => string> = {};

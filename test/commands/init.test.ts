@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bash, BIN, freshDir, hasTerminal, onTerminal, spillway } from '../cli/run.ts';
+import { bash, BIN, freshDir, hasTerminal, onTerminal } from '../cli/run.ts';
+import { warm as spillway } from '../support/host.ts';
 
 const WORDS = `${'abandon '.repeat(11)}about`;
 const init = (home: string, ...flags: string[]): string[] => ['init', '--home', home, '--network', 'regtest', ...flags];

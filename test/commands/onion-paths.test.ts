@@ -2,7 +2,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bash, freshDir, spillway } from '../cli/run.ts';
+import { bash, freshDir } from '../cli/run.ts';
+import { warm as spillway } from '../support/host.ts';
 import { fixture } from '../support/vectors.ts';
 
 const dir = freshDir();

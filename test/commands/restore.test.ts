@@ -1,7 +1,8 @@
 import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { freshDir, spillway } from '../cli/run.ts';
+import { freshDir } from '../cli/run.ts';
+import { warm as spillway } from '../support/host.ts';
 
 const WORDS = `${'abandon '.repeat(11)}about`;
 const make = async (): Promise<{ home: string; refunds: string; first: string }> => {

@@ -1,9 +1,19 @@
 /** What the `channel-*` commands share: the channel and its keys by file, transactions in hex, what is known of a commitment. */
 import * as Flags from '@oclif/core/flags';
 import type { Channel } from '../channel/commitment.ts';
-import { pointAt, readChannel, readHtlcs, readKeys, sideOf, type Keys, type KnownHtlc } from '../channel/document.ts';
+import {
+  pointAt,
+  readChannel,
+  readHtlcs,
+  readKeys,
+  readStore,
+  sideOf,
+  type Keys,
+  type KnownHtlc,
+} from '../channel/document.ts';
 import type { Side } from '../channel/keys.ts';
 import type { Knowledge } from '../channel/match.ts';
+import type { SecretStore } from '../channel/secrets.ts';
 import { Fields } from '../protocol/document.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -48,6 +58,15 @@ export async function channelFrom(file: string | undefined, document?: Fields): 
 /** @throws Refusal `secret-exposed`, and as `readKeys` */
 export const keysFrom = async (file: string | undefined): Promise<Keys | undefined> =>
   file === undefined ? undefined : documentFrom(await readSecretJson(file), file, readKeys);
+
+/** The store of secrets in a file. @throws Refusal as `readStore` */
+export const storeFrom = async (file: string | undefined): Promise<SecretStore | undefined> =>
+  file === undefined
+    ? undefined
+    : documentFrom(parseJson(utf8(await readInput(file))), file, (from) => {
+        from.skip('type', 'version', 'newest_index');
+        return readStore(from);
+      });
 
 /** A transaction in hex, as a document. */
 export const rawTransaction = (text: string): Json | undefined =>

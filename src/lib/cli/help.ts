@@ -1,7 +1,8 @@
-/** Help as oclif prints it, with two sections more for each command: its steps and its exit codes. */
+/** Help of a command as oclif prints it, with its steps and exit codes; and a short form without shared flags. */
 import type { Command } from '@oclif/core/command';
 import { CommandHelp, Help } from '@oclif/core/help';
 import { ALL_EXITS, codesOf, EXITS, type Exit } from './exits.ts';
+import { columns } from './front.ts';
 
 /** What the manifest holds beside oclif's own fields; not what a class inherits over one that adds nothing. */
 interface Additions {
@@ -9,8 +10,9 @@ interface Additions {
   steps?: readonly string[];
 }
 
-/** Groups of flags that many commands have. */
+/** Groups of flags that many commands have, and those that the short form leaves out with them. */
 const SHARED = new Set(['HOME', 'CHAIN', 'GLOBAL']);
+const LATER = new Set([...SHARED, 'POLICY', 'KEYS']);
 
 const excludes = (a: Command.Flag.Any, b: Command.Flag.Any): boolean =>
   (a.exclusive ?? []).includes(b.name) || (b.exclusive ?? []).includes(a.name);
@@ -20,6 +22,9 @@ function flagUsage(flag: Command.Flag.Any): string {
   const value = flag.helpValue ?? flag.options?.join('|') ?? 'VALUE';
   return `--${flag.name} ${value}${flag.multiple ? '...' : ''}`;
 }
+
+const argumentNames = (args: Command.Loadable['args']): string[] =>
+  Object.values(args).map(({ name, required }) => (required ? name : `[${name}]`).toUpperCase());
 
 class SpillwayCommandHelp extends CommandHelp {
   protected override sections(): ReturnType<CommandHelp['sections']> {
@@ -32,6 +37,27 @@ class SpillwayCommandHelp extends CommandHelp {
       { header: 'STEPS', generate: () => steps.map((step, i) => `${i + 1}. ${step}`).join('\n') },
       { header: 'EXIT CODES', generate: () => this.exitCodes(exits) },
     );
+  }
+
+  /** Writes usage, own flags, steps and three examples, a line each where that fits. At most 60 lines. */
+  short(): string {
+    const { id, args, flags, summary = '', steps = [], examples } = this.command as Command.Loadable & Additions;
+    const own = Object.values(flags).filter(({ hidden, helpGroup }) => !hidden && !LATER.has(helpGroup ?? ''));
+    const required = own.filter((flag) => flag.required).map(flagUsage);
+    const words = ['$', this.config.bin, id.replace(':', ' '), ...argumentNames(args), ...required, '[FLAGS]'];
+    const parts: [string, string | undefined][] = [
+      ['USAGE', `  ${words.join(' ')}`],
+      ['FLAGS', columns(own.map((flag) => [flagUsage(flag), flag.summary ?? '']))],
+      ['STEPS', steps.map((step, i) => `  ${i + 1}. ${step}`).join('\n')],
+      [
+        'EXAMPLES',
+        this.examples(examples?.slice(0, 3))
+          ?.replace(/\n\n(?= )/g, '\n')
+          .replace(/\n\n/g, '\n'),
+      ],
+    ];
+    const shown = parts.filter(([, text]) => text).map(([header, text]) => `${header}\n${text}\n`);
+    return `${summary}\n\n${shown.join('\n')}\n--help explains it whole, with the flags of homes, chains and policies.`;
   }
 
   /** Required flags first, shared ones last. oclif's own nests what depends on each other in ways that no parser takes. */
@@ -52,8 +78,7 @@ class SpillwayCommandHelp extends CommandHelp {
       const text = choice.map(flagUsage).join(' | ');
       return [flag.required ? text : `[${text}]`];
     });
-    const names = Object.values(args).map(({ name, required }) => (required ? name : `[${name}]`).toUpperCase());
-    return [id, ...names, ...words].join(' ');
+    return [id, ...argumentNames(args), ...words].join(' ');
   }
 
   /** The summary stands on top already. */
@@ -88,4 +113,9 @@ class SpillwayCommandHelp extends CommandHelp {
 
 export class SpillwayHelp extends Help {
   protected override CommandHelpClass = SpillwayCommandHelp;
+
+  /** Prints the short form. */
+  showShort(command: Command.Loadable): void {
+    this.log(new SpillwayCommandHelp(command, this.config, this.opts).short());
+  }
 }

@@ -3,7 +3,7 @@
  * what becomes of it when its store was restored. Its states: `states.ts`.
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Claim, HeldRecord, Kind, RecordRow } from '../protocol/action.ts';
+import type { Claim, HeldRecord, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -16,13 +16,16 @@ import { maxPaid } from './transactions.ts';
 
 export * from './states.ts';
 
+/** A contract has one live offer of a rollover. @param id of the contract that is rolled over */
+export const offerClaim = (id: Hex): Claim => `key:offer/${id}`;
+
 export const creditKind: Kind<Credit> = {
   name: 'credit',
   parse: (json) => withSats(json) as Credit,
   claims(c): readonly Claim[] {
     switch (c.state) {
       case 'offered':
-        return [keyClaim(c.offer.pubkey)];
+        return [keyClaim(c.offer.pubkey), ...(c.rolls === null ? [] : [offerClaim(c.rolls)])];
       case 'cancelled':
         // A key that was shown once is never shown again.
         return [keyClaim(c.key)];

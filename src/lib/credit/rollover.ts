@@ -14,6 +14,7 @@ import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
+import { offerClaim } from './records.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
@@ -68,10 +69,15 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
     server: 'payee',
     kinds: { contract: creditKind, next: creditKind },
     parse: parseRollover,
-    find: (m, input) => ({
-      contract: idClaim(m?.contract.id ?? input.contract ?? ''),
-      ...(m && m.step !== 'asked' && { next: keyClaim(nextKey(m)) }),
-    }),
+    find: (m, input, { contract }) => {
+      const id = m?.contract.id ?? input.contract ?? '';
+      const isAnswer = m !== null && m.step !== 'asked';
+      return {
+        contract: idClaim(id),
+        ...(isAnswer && { next: keyClaim(nextKey(m)) }),
+        ...(!isAnswer && contract?.role === 'payee' && { next: offerClaim(id) }),
+      };
+    },
     ...overContract,
     cancel: ({ records, message: m }) => cancelRolling(records, m && namedBy(m)),
   },
@@ -94,7 +100,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       by: 'payee',
       does: 'offers, as below, because the payer asked',
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
-      needs: ({ input, records }) => rollingQueries(input, records.contract),
+      needs: ({ input, records }) => rollingQueries(input, records),
       take: (given) => offerRollover(given),
     }),
     row({
@@ -104,7 +110,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       does: 'states what is paid and offers fresh keys for the next contract',
       asks: ['contract'],
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
-      needs: ({ input, records }) => rollingQueries(input, records.contract),
+      needs: ({ input, records }) => rollingQueries(input, records),
       take: (given) => offerRollover(given),
     }),
     row({

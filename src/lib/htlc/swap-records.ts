@@ -122,3 +122,6 @@ export function mustSwap<S extends Swap['state']>(
     );
   return swap as Extract<Swap, { state: S }>;
 }
+
+/** Has this home paid, and can still lose what it has paid? */
+export const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';

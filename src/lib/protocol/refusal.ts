@@ -58,6 +58,7 @@ export const ERRORS = {
   'malformed-invoice': [65, "not a merchant's invoice, or longer than one may be"],
   'wrong-unit': [65, 'ecash of another unit than sat, or a payment of another method than credit'],
   'unknown-commitment': [65, 'a transaction that is no commitment of the channel, nor spends one'],
+  'malformed-backup': [65, 'a channel backup or a secret of a node that is cut, altered or of an unknown form'],
   'store-damaged': [65, 'the store, the seed or the configuration of the home is damaged or missing'],
   // 66: what was named is not there
   'no-input': [66, 'a file that was named is not there or cannot be read'],
@@ -198,6 +199,10 @@ export const ERRORS = {
   'htlc-signatures': [76, 'another number of HTLC signatures than the commitment has HTLC outputs'],
   'adaptor-invalid': [76, 'a pre-signature that does not verify, or is for another point, message or key'],
   // 77: own policy, or not safe here
+  'revoked-state': [77, 'an own commitment that was revoked: whoever broadcasts it loses all to the other side'],
+  'maybe-revoked': [77, 'the commitment of a backup, which may be revoked, and --accept-penalty-risk was not given'],
+  'truc-limit': [77, 'a child of a version 3 transaction that is too large, or mixes versions'],
+  'dust-parent': [77, 'a transaction with a dust output that pays a fee: nodes relay none'],
   'htlc-limit': [77, 'more HTLCs than a commitment of this format holds'],
   'store-foreign': [77, "the store is another home's or cluster's, a standby, or does not let this home in"],
   'network-disk': [77, 'the store is on a file system of the network, where locks do not hold'],
