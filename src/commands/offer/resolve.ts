@@ -10,6 +10,7 @@ export default class OfferResolve extends BaseCommand {
   static override summary = 'The offer behind a name like user@example.org, by a DNSSEC proof that is checked offline';
   static override description = `Reads a proof in hex: the records of RFC 9102, the value of PSBT_OUT_DNSSEC_PROOF, or the message of bLIP-32. It is checked from the keys of the root down to the name's TXT record (BIP353); nobody is asked. Prints the URI, its offer and address, and from when until when the signatures hold.`;
   static override examples = [
+    'What does this name stand for?\nspillway offer resolve user@example.org --proof proof.hex | jq "{offer, address, valid_until}"',
     'From a name to a request\nspillway offer resolve user@example.org --proof proof.hex | jq -r .offer | spillway offer request --name user@example.org --amount-msat 5000 --payer-key-file payer.key',
   ];
   static override args = { name: requiredArg({ description: 'The name, with or without ₿ in front' }) };
