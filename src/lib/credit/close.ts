@@ -242,6 +242,16 @@ function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {
         hint: 'open the close from the payee, whose message carries the receipt',
       },
     );
+  // What no update has told its mint's program a close must not pay: nobody would ever hear of it.
+  if (c.terms.ecash === 'notify' && m.paid_sat > paidOf(c))
+    throw new Refusal(
+      'update-in-flight',
+      `a close that pays ${m.paid_sat} sat found, of which ${m.paid_sat - paidOf(c)} sat were signed in an update that this home has not accepted: its mint would not hear of them`,
+      {
+        blame: 'payer',
+        hint: `the payer gives its close up (close-credit --contract ${c.id.slice(0, 8)} --cancel) and this home accepts that update (sign-update --contract ${c.id.slice(0, 8)} --again prints it there), or asks for the same once more; or close from here: close-credit --contract ${c.id.slice(0, 8)}`,
+      },
+    );
   return c;
 }
 
