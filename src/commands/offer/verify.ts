@@ -34,10 +34,10 @@ export default class OfferVerify extends BaseCommand {
     const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
     await runStateless({ file: args.file, batch: flags.batch, raw: rawOffer(flags.kind) }, (document) => {
       const message = messageIn(document);
-      verifyMessage(message, flags.at ?? now(), answered);
+      const verdict = verifyMessage(message, flags.at ?? now(), answered);
       if (flags.network) checkNetwork(message, flags.network);
       if (preimage) checkPreimage(message.fields, preimage, flags['preimage-index']);
-      return offerDocument(message);
+      return offerDocument(message, {}, verdict);
     });
   }
 }
