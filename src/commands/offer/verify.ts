@@ -11,7 +11,7 @@ import { verifyMessage } from '../../lib/offer/verify.ts';
 
 export default class OfferVerify extends BaseCommand {
   static override summary = 'Refuse a BOLT12 message that breaks a rule, is not signed, or is over';
-  static override description = `Checks every rule for readers, signatures, and time. --against checks that a request repeats its offer, or an invoice its request, byte for byte. Whatever does not hold ends the run with its error code; offer decode lists all of it.`;
+  static override description = `Checks every rule for readers, signatures, and time. --against checks that a request repeats its offer, or an invoice its request, byte for byte, and that a proof is about an invoice of the offer. Whatever does not hold ends the run with its error code; offer decode lists all of it.`;
   static override examples = [
     'Is this the invoice that I asked for?\nspillway offer verify --against request.json invoice.json | jq -r .fields.invoice_amount',
     'Was it paid?\nspillway offer verify --preimage-file preimage.hex --at 1767225600 invoice.json',

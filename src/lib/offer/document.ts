@@ -25,8 +25,7 @@ export function messageIn(from: Fields, wanted: readonly OfferKind[] = OFFER_KIN
 
 function readOne(from: Fields): OfferMessage {
   const text = from.text('string');
-  from.skip('type', 'version', 'kind', 'hex', 'offer_id', 'request_id', 'merkle_root', 'fields', 'signed_by');
-  from.skip('expected_amount_msat', 'signing', 'proposals', 'proof', 'problems', 'records');
+  from.skip(...from.names());
   if (text !== undefined) {
     const { kind, bytes } = readString(text.trim());
     return readMessage(kind, bytes);
