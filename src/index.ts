@@ -4,17 +4,19 @@
  *
  * What does this message say, which transaction do both sign, and who acts next?
  *
- * ```js
+ * ```ts
  * import { readFileSync } from 'node:fs';
- * import { creditTransactions, following, parseJson, readContract, rowWords, signUpdate, txidOf } from 'spillway';
+ * import { creditTransactions, following, isNetwork, parseJson, readContract } from 'spillway';
+ * import { rowWords, signUpdate, txidOf } from 'spillway';
  *
  * const message = signUpdate.parse(parseJson(readFileSync(0, 'utf8'))); // refuses whatever it does not know
+ * if (!isNetwork(message.network)) throw new Error(`${message.network} is no Bitcoin network`);
  * const contract = readContract(message.contract, message.network, 'payee'); // id and address follow from the terms
- * console.log(message.paid_sat, txidOf(creditTransactions.update(contract, message.paid_sat)));
+ * if ('paid_sat' in message) console.log(message.paid_sat, txidOf(creditTransactions.update(contract, message.paid_sat)));
  * console.log(following(signUpdate.rows, message.step).map(rowWords).join(' or '));
  * ```
  *
- *     spillway sign-update --home mint --contract "$ID" --amount 2100 | node what.mjs
+ *     spillway sign-update --home mint --contract "$ID" --amount 2100 | node what.ts
  *
  * An action is a table (`openCredit`, `signUpdate`, …): each row says whose turn it is and has the pure function `take`
  * that takes the step. A program that keeps contracts itself implements `Ports` and commits what `take` returns, all of
@@ -263,3 +265,26 @@ export {
   sketchBytes,
   type Sketch,
 } from './lib/sketch/sketch.ts';
+
+// ── gossip: messages, signatures, dumps, graphs, routes ──────────────────────────────────────────────────────────────
+export { graphOf, sniffDump, type Dump } from './lib/gossip/dump.ts';
+export {
+  networkOf,
+  type Channel as GossipChannel,
+  type Graph as GossipGraph,
+  type Policy as GossipPolicy,
+} from './lib/gossip/graph.ts';
+export { lineOf as gossipLine } from './lib/gossip/line.ts';
+export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
+export { pathDocument } from './lib/gossip/path.ts';
+export { StoreReader } from './lib/gossip/store.ts';
+export { fundingScript, Verifier } from './lib/gossip/verify.ts';
+
+// ── what a network can pay: flows, certificates, counts, samples ─────────────────────────────────────────────────────
+export { Draws } from './lib/protocol/draws.ts';
+export { countPayments, feasibleStates } from './lib/flow/count.ts';
+export { Balances } from './lib/flow/liquidity.ts';
+export { FlowNetwork } from './lib/flow/max-flow.ts';
+export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
+export { drawSamples, wilson } from './lib/flow/sample.ts';
+export { decideWealth, type Certificate } from './lib/flow/wealth.ts';

@@ -75,6 +75,22 @@ export const creditKind: Kind<Credit> = {
   spent: spentBy,
 };
 
+const OPENING = 'spillway open-credit --contract ID --again prints its last message, --cancel gives it up';
+/** The command that leads out of each state. */
+const WAYS_OUT: Readonly<Record<Credit['state'], string>> = {
+  offered: OPENING,
+  addressed: OPENING,
+  proposed: OPENING,
+  accepted: OPENING,
+  open: 'spillway status shows what the contract waits for; sign-update, rollover, close-credit and exit-credit go on',
+  closing:
+    'spillway close-credit --contract ID --again prints the last message of the close; exit-credit ends it alone',
+  closed: 'spillway close-credit --contract ID --again prints the finished close, for spillway broadcast',
+  rolled: 'the contract that follows has its money: spillway status lists it',
+  exiting: 'spillway exit-credit --contract ID prints the exit again, for spillway broadcast and spillway bump',
+  cancelled: 'it was given up: spillway open-credit starts another one',
+};
+
 /** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */
 export function must<R extends Role, S extends Credit['state']>(
   c: Credit | undefined,
@@ -88,6 +104,7 @@ export function must<R extends Role, S extends Credit['state']>(
     throw new Refusal(
       'wrong-state',
       `the contract is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+      { hint: WAYS_OUT[c.state] },
     );
   return c as Extract<Credit, { role: R; state: S }>;
 }

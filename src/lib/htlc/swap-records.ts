@@ -119,6 +119,7 @@ export function mustSwap<S extends Swap['state']>(
     throw new Refusal(
       'wrong-state',
       `the swap is '${swap.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+      { hint: 'spillway htlc swap --contract ID --again prints its last message; spillway status says what is next' },
     );
   return swap as Extract<Swap, { state: S }>;
 }
