@@ -4,7 +4,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { txidOf } from '../../src/lib/bitcoin/transaction.ts';
 import { ASKED_LIMITS, checkUntil, lapsed, lapsesAt } from '../../src/lib/credit/asked.ts';
-import { checkBefore, checkNotFrozen, deadlineHeight, TIME_LIMITS } from '../../src/lib/credit/checks.ts';
+import { checkBefore, checkMelts, checkNotFrozen, deadlineHeight, TIME_LIMITS } from '../../src/lib/credit/checks.ts';
 import { ecashRestore, RESTORE_LIMITS } from '../../src/lib/credit/ecash-restore.ts';
 import { EXIT_LIMITS, verdictOf } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -114,6 +114,7 @@ describe('heights', () => {
   const terms = termsWith();
   limits(TIME_LIMITS, {
     update: { takes: (n: number) => checkNotFrozen(n, terms), figures: [terms], above: 'frozen' },
+    melt: { takes: (n: number) => checkMelts(n, terms), figures: [terms], above: 'frozen' },
     before: { takes: (n: number) => checkBefore(n, 5_176, 'it is done'), figures: [5_176], above: 'expired' },
   });
 

@@ -16,7 +16,9 @@
  */
 import type { Figures } from '../protocol/figures.ts';
 import { deadlineHeight } from './checks.ts';
+import { maxSat } from '../bitcoin/amount.ts';
 import {
+  coveredSat,
   isFunded,
   issuedOf,
   isUnfunded,
@@ -78,7 +80,7 @@ function ofPayer(c: PayerCredit, facts: ExitFacts): Figures {
       left_sat: c.terms.capacity_sat - c.signedMaxSat,
     }),
     // A debt outlives its contract: it is paid over the next one, or on chain.
-    owed_sat: c.owedSat === null ? 0n : c.owedSat - c.signedMaxSat,
+    owed_sat: c.owedSat === null ? 0n : maxSat(c.owedSat - coveredSat(c), 0n),
     ...untilExpiry(c),
   };
 }

@@ -3,19 +3,20 @@
  *
  * Without its record a home has no key for the contract any more, so whatever is said over it once more is refused. A
  * customer keeps its few contracts, and with them what it has answered; a mint keeps no merchant's that was paid all it was
- * owed. Kept are contracts that were lost money over, and whose ecash is not all issued, or reported to a running mint. What
+ * owed. Kept are contracts that were lost money over, whose ecash is not all issued, or reported to a running mint, and
+ * a merchant's whose mint has not stated that it owes nothing more. What
  * belongs to a contract of a running mint goes with it, once the mint has acknowledged all (`Kind.part`).
  */
 import type { Gone } from '../bitcoin/outpoint.ts';
 import type { RecordRow } from '../protocol/kind.ts';
-import { isFunded, type Credit } from './states.ts';
+import { isFunded, owesNothing, type Credit } from './states.ts';
 
 export function overOf(c: Credit): Pick<RecordRow, 'over' | 'frees'> {
   if (c.role === 'payer') return isPaidOff(c) ? { over: 'ended' } : {};
   if (c.state === 'cancelled') return c.lost ? {} : { over: 'nothing', frees: c.unpaid ?? false };
   if (!isFunded(c) || !c.settled || c.restored || c.unconfirmed) return {};
   const issued = c.terms.ecash === 'none' || c.issuedSat === c.paidSat;
-  return c.settled.paysSat >= c.paidSat && issued ? { over: 'ended' } : {};
+  return c.settled.paysSat >= c.paidSat && issued && owesNothing(c) ? { over: 'ended' } : {};
 }
 
 /** Over which others raised what is owed: all of it was signed, and the chain has paid it out. */

@@ -91,6 +91,8 @@ const fields: Beliefs<Credit> = {
   quoted: spans,
   issuedSat: largest,
   told: largest,
+  owedQuery: kept,
+  owedStatedSat: once,
   unconfirmed: doubted,
   live: voided<readonly Live[]>([]),
   signedMaxSat: largest,

@@ -15,7 +15,7 @@
 import { isFinal, outcome, type By, type Followed, type Seen } from '../contract/outcome.ts';
 import type { Facts } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
-import { mayLapse, paidOf, type FundedCredit, type Settled } from './states.ts';
+import { mayLapse, owesNothing, paidOf, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript } from './terms.ts';
 import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
@@ -70,7 +70,7 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
   const paidSat = c.role === 'payee' ? paidOf(c) : 0n;
   const lostSat = shortOf({ role: c.role, paidSat }, paysSat);
   // A payer may close for more than the payee has finished: what it signed last, and whose message was lost.
-  const settledSat = c.role === 'payee' && by === 'close' ? paysSat : paidSat - lostSat;
+  const settledSat = c.role === 'payee' && (by === 'close' || by === 'rollover') ? paysSat : paidSat - lostSat;
   return { is: lostSat > 0n ? 'lost' : 'settled', by, settledSat, lostSat };
 }
 
@@ -83,9 +83,11 @@ export function hasLapsed(c: FundedCredit, facts: ExitFacts, now?: number): bool
   if (!mayLapse(c)) return false;
   const expired = tip !== 'not-checked' && tip >= c.terms.expiry;
   const late = now !== undefined && !c.funded && c.until !== undefined && now > STANDING_LIMITS.funded.most(c.until);
-  if (coins === 'not-checked') return expired;
+  // A mint may owe what nobody here has seen, unless nobody ever funded the contract.
+  const known = owesNothing(c);
+  if (coins === 'not-checked') return expired && known;
   if (!expired && !late) return false;
   const { is, by } = standingOf(c, facts);
   // Without an index a node does not tell what never was from what is gone: neither pays.
-  return is === 'absent' || is === 'dead' || (is === 'pending' && by === undefined);
+  return is === 'absent' || is === 'dead' || (known && is === 'pending' && by === undefined);
 }
