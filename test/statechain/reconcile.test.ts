@@ -2,7 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
-import { audit, coinOf, opened, openMessages, transferMessages, type Cast, type Name } from '../support/statechain.ts';
+import {
+  audit,
+  coinOf,
+  opened,
+  operatorKey,
+  openMessages,
+  transferMessages,
+  type Cast,
+  type Name,
+} from '../support/statechain.ts';
 import type { Message } from '../support/party.ts';
 import { parties, refused, stateOf } from './helpers.ts';
 
@@ -83,6 +92,28 @@ describe('an owner that lost its home', () => {
       expect(before).toMatchObject({ state: 'owned', given: [{ sent: true, declined: true }] });
     });
     expect(await coinOf(alice, id)).toEqual({ ...(before as object), restored: true });
+  });
+});
+
+describe('a receiver that gave its invitation up after it had lost the transfer', () => {
+  it('has declined it: what the journal brings back is no payment', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const side = { as: 'receiver', operator: await operatorKey(operator) };
+    const invited = (await bob.run(transferStatechain, { input: side })).message;
+    const backup = await bob.backUp();
+    const offered = (await alice.run(transferStatechain, { on: invited, input: { contract: id } })).message;
+    const openedBy = (await operator.run(transferStatechain, { on: offered })).message;
+    const sent = (await alice.run(transferStatechain, { on: openedBy })).message;
+    await bob.run(transferStatechain, { on: sent });
+    expect(await stateOf(bob, id)).toBe('received');
+    await bob.lose(backup);
+    await bob.home.acceptRestore();
+    await bob.run(transferStatechain, { on: invited, cancel: true });
+    await bob.home.reconcile(bob.journal());
+    expect(await stateOf(bob, id)).toBe('declined');
+    expect(await coinOf(bob, id)).toMatchObject({ nonce: null, restored: true });
   });
 });
 
