@@ -265,3 +265,26 @@ export {
   sketchBytes,
   type Sketch,
 } from './lib/sketch/sketch.ts';
+
+// ── gossip: messages, signatures, dumps, graphs, routes ──────────────────────────────────────────────────────────────
+export { graphOf, sniffDump, type Dump } from './lib/gossip/dump.ts';
+export {
+  networkOf,
+  type Channel as GossipChannel,
+  type Graph as GossipGraph,
+  type Policy as GossipPolicy,
+} from './lib/gossip/graph.ts';
+export { lineOf as gossipLine } from './lib/gossip/line.ts';
+export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
+export { pathDocument } from './lib/gossip/path.ts';
+export { StoreReader } from './lib/gossip/store.ts';
+export { fundingScript, Verifier } from './lib/gossip/verify.ts';
+
+// ── what a network can pay: flows, certificates, counts, samples ─────────────────────────────────────────────────────
+export { Draws } from './lib/protocol/draws.ts';
+export { countPayments, feasibleStates } from './lib/flow/count.ts';
+export { Balances } from './lib/flow/liquidity.ts';
+export { FlowNetwork } from './lib/flow/max-flow.ts';
+export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
+export { drawSamples, wilson } from './lib/flow/sample.ts';
+export { decideWealth, type Certificate } from './lib/flow/wealth.ts';

@@ -28,6 +28,8 @@ export const FAMILIES: readonly Family[] = [
   { name: 'onion', summary: "Lightning's onion packets, errors and blinded paths" },
   { name: 'channel', summary: 'the exact bytes of Lightning channels', others: ['adaptor'] },
   { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes' },
+  { name: 'gossip', summary: 'the network as nodes tell it: read, verify, find routes' },
+  { name: 'feasibility', summary: 'what a network of payment channels can pay at all' },
   {
     name: 'assets',
     summary: 'coloured coins: Open Assets, Colu, EPOBC, Counterparty',

@@ -22,7 +22,7 @@ export interface OfferInput {
   mint?: string;
   ownKey?: string;
   payout?: string;
-  /** Seconds until an offer that nobody has answered ends. */
+  /** Seconds until an offer ends that nobody has answered, and from its answer on until an opening ends that nobody has funded. */
   offerExpiry?: number;
 }
 type Given = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
@@ -62,14 +62,15 @@ function makeOffer({ input, facts, ...hand }: Given, old?: Terms, had?: Offered)
   if (mint !== null && !v.is(mintUrl, mint))
     throw new Refusal('usage', '--mint: a URL like https://mint.example.com expected, without a slash at its end');
   const policy = input.policy ?? defaultPolicy(hand.network as Network);
-  const fresh = facts.now + (input.offerExpiry ?? OFFER_SECONDS);
+  const lasts = input.offerExpiry ?? OFFER_SECONDS;
+  const fresh = facts.now + lasts;
   if (had) {
     const until = had.until === null || facts.now <= had.until ? had.until : fresh;
-    return { own: had.own, until, offer: { ...had.offer, policy, ecash, mint_url: mint } };
+    return { own: had.own, until, lasts, offer: { ...had.offer, policy, ecash, mint_url: mint } };
   }
   const [payout] = addressesFor([input.payout], facts.payout);
   const { own, side } = freshSide(hand, input.ownKey, payout);
-  return { own, until: fresh, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
+  return { own, until: fresh, lasts, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
 }
 
 export function offerOpening(given: Given) {

@@ -1,6 +1,6 @@
 /** ECDSA, over the seam of `curve.ts`, as Bitcoin's older scripts have it: DER, low s (BIP146), nonces by RFC 6979. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import type { RecoverableSignature } from './backend.ts';
+import type { Affine, RecoverableSignature } from './backend.ts';
 import { backend, N, parseScalar, Point, pointBytes, secretScalar, toNumber } from './curve.ts';
 
 /**
@@ -46,9 +46,17 @@ export function signRecoverable(hash: Uint8Array, secret: Uint8Array): Recoverab
   return backend().signEcdsa(hash, secret);
 }
 
-/** Is this the signature (r and s, 64 bytes, low s) of `key` (33 bytes) over the 32-byte hash? Malformed input is no. */
-export function verifiesCompact(compact: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
-  const point = backend().parse(key);
+/** A key that many signatures are checked against: parsed once. Undefined for bytes that are no point. */
+export const parsedKey = (key: Uint8Array): Affine | undefined => backend().parse(key);
+
+/** Is this the signature (r and s, 64 bytes, low s) of a parsed key over the 32-byte hash? */
+export function verifiesParsed(compact: Uint8Array, hash: Uint8Array, key: Affine): boolean {
   const inRange = parseScalar(compact.subarray(0, 32)) !== undefined && parseScalar(compact.subarray(32)) !== undefined;
-  return inRange && point !== undefined && backend().verifyEcdsa(compact, hash, point);
+  return inRange && backend().verifyEcdsa(compact, hash, key);
+}
+
+/** The same for a key of 33 bytes. Malformed input is no. */
+export function verifiesCompact(compact: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
+  const point = parsedKey(key);
+  return point !== undefined && verifiesParsed(compact, hash, point);
 }
