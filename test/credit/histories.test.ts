@@ -361,9 +361,9 @@ describe('histories', () => {
           both.close();
         }
       }),
-      { numRuns: 40, endOnFailure: true },
+      { numRuns: 60, endOnFailure: true },
     );
-    expect(runs).toBe(40);
+    expect(runs).toBe(60);
   });
 
   it('and much has happened', () => {
