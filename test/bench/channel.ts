@@ -25,7 +25,9 @@ import { claimsOf, punishing, spendClaims } from '../../src/lib/channel/sweep.ts
 import { bareOf } from '../../src/lib/channel/verify.ts';
 import { unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
-import { signEcdsa } from '../../src/lib/signing/ecdsa.ts';
+import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
+import type { Template } from '../../src/lib/bitcoin/transaction.ts';
+import { signWay } from '../../src/lib/channel/sign.ts';
 import { CASES } from '../support/channel.ts';
 import { channelFor, keysFor, point, secret } from '../support/played-channel.ts';
 import { median, report } from './measure.ts';
@@ -160,10 +162,15 @@ export function benchChannels(rounds: number): boolean[] {
   const secrets = otherSecrets('anchors', keysFor('anchors', 'remote').secrets, point2, secret('anchors', 'local', 2));
   const matched = matchCommitment(channel, bare, { pointOf: () => point2, htlcs, holder: 'local' });
   const { claims } = claimsOf(bare, matched, secrets, punishing);
-  const hashes = claims.map((_, i) => new Uint8Array(32).fill(i + 1));
-  const signing = timed(Math.min(rounds, 5), () =>
-    claims.forEach((claim, i) => signEcdsa(hashes[i]!, claim.secret!, false)),
-  );
+  // What is signed is hashed, and signed.
+  const [{ template: made966 }] = spendClaims(
+    claims.filter(({ way }) => way.name === 'penalty'),
+    { to: `5120${'11'.repeat(32)}`, feerate: 1_000, allowFee: true },
+  ).spends as unknown as [{ template: Template }];
+  const signing = timed(Math.min(rounds, 5), () => {
+    const hashes = new Sighashes(made966);
+    claims.forEach((claim, i) => signWay(hashes, i, claim.lock, claim.way, claim.secret!));
+  });
   const punished = timed(Math.min(rounds, 5), () =>
     spendClaims(claims, { to: `5120${'11'.repeat(32)}`, feerate: 1_000, allowFee: true }),
   );
