@@ -27,6 +27,7 @@ export const FAMILIES: readonly Family[] = [
   { name: 'htlc', summary: 'hashed time locks: swaps, routed payments' },
   { name: 'onion', summary: "Lightning's onion packets, errors and blinded paths" },
   { name: 'channel', summary: 'the exact bytes of Lightning channels', others: ['adaptor'] },
+  { name: 'notarize', summary: 'proof of existence: OpenTimestamps, checked offline' },
   { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes' },
   {
     name: 'assets',

@@ -21,11 +21,10 @@ export default class NotarizeVerify extends BaseCommand {
     ...nodeFlags,
     document: Flags.string({ summary: 'The file that the proof is about', helpValue: 'FILE' }),
     digest: hexFlag({ summary: 'Its digest, in place of the file', exclusive: ['document'] }),
-    header: hexFlag({ summary: 'The header of the block', exclusive: ['headers', 'chain'] }),
+    header: hexFlag({ summary: 'The header of the block', exclusive: ['headers'] }),
     headers: Flags.string({
       summary: 'A file of headers, one after another, as bytes or in hex',
       helpValue: 'FILE',
-      exclusive: ['chain'],
     }),
     from: Flags.string({
       summary: 'Height and hash of the first of them, which you know (default: the first block)',

@@ -119,6 +119,12 @@ export class Rpc extends JsonRpc {
     return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
   }
 
+  /** The whole block at a height, in hex. @throws RpcError above the tip, or where it is pruned */
+  async rawBlock(height: number): Promise<Hex> {
+    const hash = text('getblockhash', await this.call('getblockhash', height));
+    return text('getblock', await this.call('getblock', hash, 0));
+  }
+
   /** The block at a height: its header in hex and what the node knows of it; undefined above the tip. */
   async blockAt(height: number): Promise<KnownBlock | undefined> {
     try {

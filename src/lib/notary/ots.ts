@@ -52,7 +52,10 @@ const takesArgument = (code: Code): boolean => code === 0xf0 || code === 0xf1;
 const codeOf = (word: (typeof WORDS)[Code]): Code =>
   Number(Object.entries(WORDS).find(([, w]) => w === word)![0]) as Code;
 /** Makes an operation of its word and argument. */
-export const op = (word: (typeof WORDS)[Code], argument = new Uint8Array()): Op => ({ code: codeOf(word), argument });
+export const op = (word: (typeof WORDS)[Code], argument: Uint8Array = new Uint8Array()): Op => ({
+  code: codeOf(word),
+  argument,
+});
 
 /** Who attests to a message, by tag. */
 const NOTARIES = {
