@@ -4,17 +4,19 @@
  *
  * What does this message say, which transaction do both sign, and who acts next?
  *
- * ```js
+ * ```ts
  * import { readFileSync } from 'node:fs';
- * import { creditTransactions, following, parseJson, readContract, rowWords, signUpdate, txidOf } from 'spillway';
+ * import { creditTransactions, following, isNetwork, parseJson, readContract } from 'spillway';
+ * import { rowWords, signUpdate, txidOf } from 'spillway';
  *
  * const message = signUpdate.parse(parseJson(readFileSync(0, 'utf8'))); // refuses whatever it does not know
+ * if (!isNetwork(message.network)) throw new Error(`${message.network} is no Bitcoin network`);
  * const contract = readContract(message.contract, message.network, 'payee'); // id and address follow from the terms
- * console.log(message.paid_sat, txidOf(creditTransactions.update(contract, message.paid_sat)));
+ * if ('paid_sat' in message) console.log(message.paid_sat, txidOf(creditTransactions.update(contract, message.paid_sat)));
  * console.log(following(signUpdate.rows, message.step).map(rowWords).join(' or '));
  * ```
  *
- *     spillway sign-update --home mint --contract "$ID" --amount 2100 | node what.mjs
+ *     spillway sign-update --home mint --contract "$ID" --amount 2100 | node what.ts
  *
  * An action is a table (`openCredit`, `signUpdate`, …): each row says whose turn it is and has the pure function `take`
  * that takes the step. A program that keeps contracts itself implements `Ports` and commits what `take` returns, all of
@@ -194,6 +196,17 @@ export { recurrenceOf, startOf as periodStart, windowOf as periodWindow } from '
 export { readString as readOfferString, writeString as writeOfferString } from './lib/offer/string.ts';
 export { verifyMessage as verifyOffer } from './lib/offer/verify.ts';
 
+// ── Lightning invoices of BOLT11 ──────────────────────────────────────────────────────────────────────────────────────
+export { readBolt11, writeBolt11, type Bolt11 } from './lib/offer/bolt11.ts';
+export { checkBolt11, payeeOf } from './lib/offer/bolt11-check.ts';
+export { bolt11Document, encodeBolt11, verifyBolt11 } from './lib/offer/bolt11-document.ts';
+
+// ── names: DNSSEC proofs checked offline, BIP353; signatures are verified by a function that is handed in ─────────────
+export { checkBinding, makeBinding } from './lib/names/bind.ts';
+export { openProof, parsePersonName, resolveName } from './lib/names/bip353.ts';
+export { verifyProof, type Proof as DnssecProof, type Trust } from './lib/names/dnssec.ts';
+export type { DnsKey, VerifySignature } from './lib/names/keys.ts';
+
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
 export { loadCashu } from './lib/ecash/library.ts';
 export { keysetOf, readMintKeys, type MintKeys } from './lib/ecash/mint-keys.ts';
@@ -252,3 +265,31 @@ export {
   sketchBytes,
   type Sketch,
 } from './lib/sketch/sketch.ts';
+
+// ── gossip: messages, signatures, dumps, graphs, routes ──────────────────────────────────────────────────────────────
+export { graphOf, sniffDump, type Dump } from './lib/gossip/dump.ts';
+export {
+  networkOf,
+  type Channel as GossipChannel,
+  type Graph as GossipGraph,
+  type Policy as GossipPolicy,
+} from './lib/gossip/graph.ts';
+export { lineOf as gossipLine } from './lib/gossip/line.ts';
+export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
+export { pathDocument } from './lib/gossip/path.ts';
+export { makeProof as makeSpvProof, verifyProof as verifySpvProof, type SpvProof } from './lib/gossip/spv.ts';
+export { StoreReader } from './lib/gossip/store.ts';
+export { fundingScript, Verifier } from './lib/gossip/verify.ts';
+
+// ── what a network can pay: flows, certificates, counts, samples ─────────────────────────────────────────────────────
+export { Draws } from './lib/protocol/draws.ts';
+export { countPayments, feasibleStates } from './lib/flow/count.ts';
+export { Balances } from './lib/flow/liquidity.ts';
+export { FlowNetwork } from './lib/flow/max-flow.ts';
+export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
+export { drawSamples, wilson } from './lib/flow/sample.ts';
+export { decideWealth, type Certificate } from './lib/flow/wealth.ts';
+
+// ── what the last mile costs ─────────────────────────────────────────────────────────────────────────────────────────
+export { dustCost, exitCost, reserveCost } from './lib/cost/chain.ts';
+export { adsCost, channelCost, jitCost, phoenixdCost, phoenixdRate } from './lib/cost/service.ts';

@@ -34,6 +34,7 @@ const FAMILIES = [
   'statechain',
   'htlc',
   'onion',
+  'names',
   'offer',
   'assets',
   'channel',
@@ -60,6 +61,9 @@ const FLOORS = [
 const BUILDS_ON: Readonly<Record<string, readonly string[]>> = {
   credit: ['ecash'],
   mint: ['credit', 'ecash'],
+  gossip: ['sketch'],
+  flow: ['gossip'],
+  sim: ['gossip'],
   channel: ['htlc'],
 };
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT, start, type Ran } from './cli/run.ts';
+import { refusedByInspect, Recording } from './support/recorded.ts';
 import { blocksOf, brokenLinks, openFences } from './support/markdown.ts';
 
 const RUNBOOKS = join(ROOT, 'fixtures/runbooks');
@@ -44,10 +45,12 @@ describe('every guide', () => {
 
   // Each has homes of its own: they run beside one another.
   it.concurrent.each(here.filter((name) => name !== 'credit-month'))(
-    '%s shows what its runbook prints',
+    '%s shows what its runbook prints, and inspect reads every document of it',
     async (name) => {
-      const ran = await run(name);
+      const recording = new Recording();
+      const ran = await run(name, recording.env);
       expect(ran.code, ran.stderr).toBe(0);
+      expect(await refusedByInspect(recording)).toEqual([]);
       expectInOrder(blocksOf('(?:text|console)', guideOf(name)), ran.stderr);
       expect(ran.stdout.trim().split('\n').at(-1)).toMatch(/^proved: /);
     },
@@ -55,9 +58,11 @@ describe('every guide', () => {
 });
 
 describe('a month of ecash credit', () => {
-  it.concurrent('prints what its guide shows, and its sums add up', async () => {
-    const ran = await run('credit-month', { SPILLWAY_DEMO_SEED: 'readme' });
+  it.concurrent('prints what its guide shows, its sums add up, and inspect reads every document of it', async () => {
+    const recording = new Recording();
+    const ran = await run('credit-month', { SPILLWAY_DEMO_SEED: 'readme', ...recording.env });
     expect(ran.code, ran.stderr).toBe(0);
+    expect(await refusedByInspect(recording)).toEqual([]);
     expectInOrder(blocksOf('text', guideOf('credit-month')), ran.stderr);
     const summary = JSON.parse(ran.stdout);
     expect(summary).toMatchObject({ type: 'demo', balanced: true, mint_sat: 62_400, paid_sat: 62_400 });

@@ -1,8 +1,8 @@
 /** The README is executed: its first contract is played as it is printed, and its example of the library runs. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, freshDir, start } from './cli/run.ts';
 import { blocksOf, brokenLinks, openFences } from './support/markdown.ts';
 
@@ -30,15 +30,43 @@ describe('README', () => {
     expect(printed).toBe(blocksOf('text', section).join(''));
   });
 
-  it('shows library code that runs', () => {
-    const [block] = blocksOf('js', readme);
-    const here = block!.replace("from 'spillway'", `from ${JSON.stringify(join(ROOT, 'dist/index.js'))}`);
-    const [requested] = readFileSync(join(ROOT, 'fixtures/snapshots/sign-update.json'), 'utf8').split('\n');
-    const said = execFileSync(process.execPath, ['--input-type=module', '-e', here], {
-      cwd: ROOT,
-      input: requested!,
-      encoding: 'utf8',
+  describe('as a library', () => {
+    const [example] = blocksOf('ts', readme) as [string];
+    const messages = (name: string): string[] =>
+      readFileSync(join(ROOT, 'fixtures/snapshots', `${name}.json`), 'utf8')
+        .trim()
+        .split('\n');
+    const dir = freshDir();
+    const run = (stdin: string): string =>
+      execFileSync(process.execPath, ['what.ts'], { cwd: dir, input: stdin, encoding: 'utf8' });
+    beforeAll(() => {
+      mkdirSync(join(dir, 'node_modules'));
+      symlinkSync(ROOT, join(dir, 'node_modules/spillway'));
+      writeFileSync(join(dir, 'what.ts'), example);
+      writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
     });
-    expect(said).toMatch(/^\d+n [0-9a-f]{64}\npayer: signed\n$/);
+
+    it('is the example at the head of the library', () => {
+      const head = readFileSync(join(ROOT, 'src/index.ts'), 'utf8').replace(/^ \* ?/gm, '');
+      expect(blocksOf('ts', head)).toEqual([example]);
+    });
+    it('compiles in strict mode, with the types that the package has', async () => {
+      const strict = ['--strict', '--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--noEmit'];
+      const types = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')];
+      const target = ['--module', 'nodenext', '--target', 'es2024'];
+      const tsc = join(ROOT, 'node_modules/.bin/tsc');
+      const ran = await start(tsc, ['--ignoreConfig', ...strict, ...target, ...types, 'what.ts'], { cwd: dir });
+      expect(ran).toEqual({ code: 0, stdout: '', stderr: '' });
+    });
+    it('says of a payment which transaction it is about and who acts next', () => {
+      expect(run(messages('sign-update')[0]!)).toMatch(/^\d+n [0-9a-f]{64}\npayer: signed\n$/);
+    });
+    it('says of a wish to pay who acts next', () => {
+      const [requested] = messages('sign-update').map((line) => JSON.parse(line) as Record<string, unknown>);
+      const { type, version, network, contract, amount_sat, auth } = requested!;
+      const asked = { id: 'ab'.repeat(16), until: 1_800_000_000, quote: null };
+      const wish = { type, version, step: 'asked', network, contract, amount_sat, asked, auth };
+      expect(run(JSON.stringify(wish))).toBe('payee: requested\n');
+    });
   });
 });

@@ -1,12 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { divide, readSnapshot, REMAINDERS, type Holder } from '../lib/assets/dividends.ts';
 import { readAddress } from '../lib/assets/openassets/payee.ts';
-import { payFrom } from '../lib/bitcoin/coins.ts';
 import { writePsbt } from '../lib/bitcoin/psbt.ts';
 import { toTransaction, txidOf } from '../lib/bitcoin/transaction.ts';
-import { rateOf, spendFlags } from '../lib/cli/asset-building.ts';
+import { payPlain, spendFlags } from '../lib/cli/asset-building.ts';
 import { BaseCommand } from '../lib/cli/base.ts';
-import { coinsFrom } from '../lib/cli/contract-flags.ts';
 import { inputFlags, parentFlags } from '../lib/cli/decoding.ts';
 import { arg, satFlag } from '../lib/cli/flags.ts';
 import { readInput } from '../lib/cli/input.ts';
@@ -18,18 +16,17 @@ const row = ({ address, units, sat }: Holder & { sat: bigint }) => ({ address, u
 
 export default class Dividends extends BaseCommand {
   static override summary = 'Build the unsigned PSBT that pays the holders of a snapshot pro rata, with a report';
-  static override description = `Each holder gets floor(total x units / all units). What rounding leaves goes by --remainder; shares below --min or dust are not paid and stay with the payer. In the report paid_sat and kept_sat add up to the total.`;
+  static override description = `Each holder gets floor(total x units / all units). What rounding leaves goes by --remainder; shares below --min or dust are not paid and stay with the payer. Coins that carry Open Assets, Colu or EPOBC units, or whose parents are not known (--prev, --chain), are not spent. In the report paid_sat and kept_sat add up to the total.`;
   static override examples = [
-    'Pay 0.01 BTC\nspillway dividends holders.csv --total 1000000 --utxo coins.json --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
-    'Who gets what?\nspillway dividends --total 1000000 --utxo coins.json --change "$CHANGE" < holders.json | jq -c ".payouts[]"',
+    'Pay 0.01 BTC\nspillway dividends holders.csv --total 1000000 --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
+    'Who gets what?\nspillway dividends --total 1000000 --utxo coins.json --prev parents.hex --change "$CHANGE" < holders.json | jq -c ".payouts[]"',
   ];
   static override args = {
     file: arg({ description: 'The snapshot: JSON or CSV of address and quantity (default: stdin)' }),
   };
   static override flags = {
     ...inputFlags,
-    chain: parentFlags.chain,
-    'chain-cookie': parentFlags['chain-cookie'],
+    ...parentFlags,
     ...spendFlags,
     total: satFlag({ summary: 'What is divided', required: true }),
     min: satFlag({ summary: 'Smallest payment' }),
@@ -43,17 +40,17 @@ export default class Dividends extends BaseCommand {
       summary: 'Who gets what rounding leaves',
     }),
   };
-  static override exits = [0, 2, 65, 66, 69, 70, 77] as const;
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Dividends);
-    const { network, total, min = 0n, remainder, change } = flags;
+    const { network, total, min = 0n, remainder } = flags;
     const holders = readSnapshot(utf8(await readInput(args.file, flags['max-input'])), network);
     const exclude = (flags.exclude ?? []).map((address) => readAddress(address, network).script);
     const plan = divide(holders, { total, min, exclude, remainder });
-    const [coins, { feerate, from }] = [(await coinsFrom(flags.utxo))!, await rateOf(flags)];
-    const allowFee = flags['allow-fee'];
-    const made = payFrom({ coins, outputs: plan.payouts, change, feerate, version: 2, network, allowFee });
+    const paid = await payPlain('dividends', flags, plan.payouts);
+    if (!paid) return;
+    const { made, from } = paid;
     const psbt = writePsbt(toTransaction(made));
     const report = {
       type: 'dividends',
@@ -69,6 +66,7 @@ export default class Dividends extends BaseCommand {
       units: String(plan.units),
       payouts: plan.payouts.map(row),
       skipped: plan.skipped.map((holder) => ({ ...row(holder), reason: holder.reason })),
+      missing: [],
       psbt: { dividends: psbt },
       checks: { feerate: from },
     };

@@ -5,7 +5,7 @@ import { build, buildFlags } from '../lib/cli/asset-building.ts';
 
 export default class IssueOpenassets extends BaseCommand {
   static override summary = 'Build the unsigned PSBT that issues units of an Open Assets asset';
-  static override description = `The asset belongs to the script of the issuing coin (--issuer, else the first coin). Parents of the coins are needed, so that no coloured coin is spent unseen; the result is read back by decode-openassets before it is printed.`;
+  static override description = `The asset belongs to the script of the issuing coin (--issuer, else the first coin). Parents of the coins are needed, so that no coin that carries Open Assets, Colu or EPOBC units is spent unseen; the result is read back by decode-openassets before it is printed.`;
   static override examples = [
     'Issue, sign, send\nspillway issue-openassets --utxo coins.json --prev parents.hex --to "$OA_ADDRESS=1000" --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
     'Which asset will it be?\nspillway issue-openassets --utxo coins.json --chain http://127.0.0.1:8332 --to "$OA_ADDRESS=1000" --change "$CHANGE" | jq -r .asset_id',

@@ -6,10 +6,11 @@ import { feeFlags, policyFlags, policyFrom } from '../lib/cli/contract-flags.ts'
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { liquidityTable, type Planned } from '../lib/cli/liquidity.ts';
-import { lookOver } from '../lib/cli/look.ts';
+import { lookingOver } from '../lib/cli/look.ts';
 import { print } from '../lib/cli/output.ts';
 import { crowded, isExitable, liquidityOf, MassExits, spread } from '../lib/credit/liquidity.ts';
-import { creditKind } from '../lib/credit/records.ts';
+import { creditKind, type Credit } from '../lib/credit/records.ts';
+import type { ExitFacts } from '../lib/credit/standing.ts';
 import { defaultPolicy } from '../lib/credit/terms.ts';
 import { printJson } from '../lib/protocol/json.ts';
 import { Refusal } from '../lib/protocol/refusal.ts';
@@ -52,7 +53,8 @@ export default class Liquidity extends BaseCommand {
       if (flags.plan !== undefined && tip === 'not-checked')
         throw new Refusal('usage', 'no height to plan from', { hint: 'give --tip HEIGHT or --chain URL' });
       const exits = flags.plan === undefined ? undefined : new MassExits(feerate!, feerateText(feerate!));
-      const look = await lookOver(home.store, source, exits && ((c, facts) => isExitable(c, facts) && exits.add(c)));
+      const visit = exits && ((c: Credit, facts: ExitFacts) => isExitable(c, facts) && exits.add(c));
+      const look = await lookingOver(home.store, source, visit)();
       const found: Planned = liquidityOf(home.network, look.tip, await home.totals(creditKind, look.otherwise));
       if (flags.plan !== undefined && look.tip !== 'not-checked') {
         const { plan: most, new: wanted = 10 } = flags;

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../lib/cli/base.ts';
 import { tipOf } from '../lib/cli/chain.ts';
 import { portsOf, stopAt } from '../lib/cli/contract.ts';
-import { issuerFlags, policyFlags, policyFrom, programFlags } from '../lib/cli/contract-flags.ts';
+import { issuerFlags, offerFrom, programFlags, standingFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
 import { askFlags } from '../lib/cli/mint-flags.ts';
@@ -27,7 +27,7 @@ The first line on stdout says where it listens; each request is a line on stderr
     ...homeFlags,
     ...chainFlags,
     ...serveFlags,
-    ...policyFlags,
+    ...standingFlags,
     ...issuerFlags,
     ...askFlags,
     ...programFlags,
@@ -52,7 +52,7 @@ The first line on stdout says where it listens; each request is a line on stderr
       await home.keys(); // asks for the passphrase, where there is one
       const ports = await portsOf(home, flags, this.argv);
       const ecash = flags.ecash ?? (cdk && 'cdk');
-      const offer = { policy: await policyFrom(flags, home.network), ecash, mint };
+      const offer = { ...(await offerFrom(flags, home.network)), ecash, mint };
       const standing = {
         'open-credit': offer,
         rollover: offer,

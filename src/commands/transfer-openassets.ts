@@ -7,7 +7,7 @@ import { build, buildFlags } from '../lib/cli/asset-building.ts';
 
 export default class TransferOpenassets extends BaseCommand {
   static override summary = 'Build the unsigned PSBT that sends units of an Open Assets asset';
-  static override description = `Takes coins of the asset until the units suffice, and coins without units for the fee. Units that are left over come back in an output of their own; with --burn they are destroyed. Coins whose colour is not known are not spent.`;
+  static override description = `Takes coins of the asset until the units suffice, and coins without units for the fee. Units that are left over come back in an output of their own; with --burn they are destroyed. Coins whose colour is not known, or that carry units of Colu or EPOBC, are not spent.`;
   static override examples = [
     'Send 20 units\nspillway transfer-openassets --asset "$ASSET" --to "$OA_ADDRESS=20" --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
     'Check before signing\nspillway transfer-openassets --asset "$ASSET" --to "$OA_ADDRESS=20" --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | spillway check-assets --prev parents.hex',

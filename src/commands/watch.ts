@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/base.ts';
 import { chainOf } from '../lib/cli/chain.ts';
+import { unwatched } from '../lib/cli/contracts.ts';
 import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag, feeFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
@@ -20,7 +21,7 @@ export default class Watch extends BaseCommand {
   static override summary =
     'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
   static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered from halfway to the deadline on, the same until it is done, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. In a restored home the payee waits for reconcile, up to half the margin, and says restored. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. What pays the payee less than it was paid is told as overtaken and outbid at any height, what pays it more is left alone. A contract counts as settled, or lost, at --confirmations, not before.
-Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. Events that nobody reads and a disk that is full end nothing: what is due is sent, and the exit code is 73 where events were lost. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.`;
+Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. Events that nobody reads and a disk that is full end nothing: what is due is sent, events are told with a later look once they can be, and the exit code is 73 where some never were. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.`;
   static override examples = [
     "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",
     'A watchtower, without a key\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
@@ -68,20 +69,19 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const rules = { confirmations, feeBudgetSat };
-    const everySeconds = once ? undefined : every;
     const watch = async (what: Pick<LoopOptions, 'post' | 'beside'>, source: LoopOptions['node']['source']) => {
-      const all = await watchLoop({ ...what, node: { rpc, source }, rules, everySeconds });
+      const all = await watchLoop({ ...what, node: { rpc, source }, rules, everySeconds: once ? undefined : every });
       process.exitCode = once && !all ? 3 : 0;
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
       if (left > 0) note(`${left} copies of statecoins' backups are not watched`);
-      const feerate = flags.feerate === undefined ? {} : { feerate: flags.feerate };
-      return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, ...feerate }));
+      return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
     }
     await withHome(flags, async (home) => {
       await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
       const ports = await portsOf(home, flags, this.argv);
+      (await unwatched(home)).forEach(note);
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
       await watch({ post, beside: (say) => pruneBeside(home, ports.source, flags.keep, say) }, ports.source);
     });

@@ -1,12 +1,18 @@
 /**
  * What a home of many contracts costs its operator, against one of a tenth: opening it, `status --contract`, the sums of
- * `liquidity` without a node, and a scrape of `/metrics`. BENCH_CONTRACTS (5000) is the tenth.
+ * `liquidity` without a node, a scrape of `/metrics`,
+ * and the coins that it tells of. BENCH_CONTRACTS (5000) is the tenth.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { factSource } from '../../src/lib/chain/source.ts';
+import { lookingOver } from '../../src/lib/cli/look.ts';
 import { creditKind, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
+import type { Home } from '../../src/lib/home/home.ts';
 import { opened, pair, payMessages } from '../support/credit.ts';
+import { startFakeNode } from '../support/fake-node.ts';
 import { many } from '../support/many.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 
@@ -28,7 +34,13 @@ async function homeOf(count: number, seed: number) {
   }
   both.payee.home.close();
   const env = { ...process.env, SPILLWAY_INSECURE_SEED: Buffer.alloc(32, seed).toString('hex'), SPILLWAY_TIP: '1000' };
-  return { dir: both.payee.dir, id, env, close: () => both.payee.reopen().then(() => both.close()) };
+  return {
+    dir: both.payee.dir,
+    id,
+    env,
+    open: () => both.payee.reopen().then(() => both.payee.home),
+    close: () => both.close(),
+  };
 }
 
 /** Milliseconds of a scrape, once the first look at all contracts is over. */
@@ -52,6 +64,26 @@ async function scrapes(run: string, { dir, env }: Awaited<ReturnType<typeof home
   await new Promise((done) => child.once('exit', done));
   return median(took);
 }
+/**
+ * One look at the coins of all contracts, as each block brings it, after a first one: milliseconds of CPU, and requests to
+ * the node. All coins are there.
+ */
+async function coinsLook(home: Home): Promise<{ cpu: number; requests: number }> {
+  const node = await startFakeNode({
+    getblockchaininfo: '{"chain":"regtest","blocks":1000,"bestblockhash":"aa"}',
+    gettxout: '{"value":0.012,"confirmations":9,"scriptPubKey":{"hex":"51"}}',
+  });
+  const look = lookingOver(home.store, factSource({ network: 'regtest', rpc: new Rpc({ url: node.url }) }));
+  await look();
+  const before = node.requests.length;
+  const start = process.cpuUsage();
+  const { otherwise } = await look();
+  const { user, system } = process.cpuUsage(start);
+  node.close();
+  if (otherwise.size > 0) throw new Error(`${otherwise.size} coins are not there`);
+  return { cpu: (user + system) / 1_000, requests: node.requests.length - before };
+}
+
 export async function benchFigures(run: string, rounds: number): Promise<boolean[]> {
   const [few, all] = [await homeOf(contracts, 131), await homeOf(10 * contracts, 133)];
   const tell = (home: typeof few, argv: readonly string[]) => () =>
@@ -71,9 +103,30 @@ export async function benchFigures(run: string, rounds: number): Promise<boolean
   const results = commands.map(([what]) => [what, times.get(`${what} all`)! / times.get(`${what} few`)!] as const);
   const scraped = [await scrapes(run, few, Math.min(rounds, 7)), await scrapes(run, all, Math.min(rounds, 7))] as const;
   console.log(`      a scrape of /metrics takes ${scraped[0].toFixed(1)} and ${scraped[1].toFixed(1)} ms`);
-  await few.close();
-  await all.close();
-  return [...results, ['a scrape of /metrics', scraped[1] / scraped[0]] as const].map(([what, ratio]) =>
-    report({ what: `${what}, ${10 * contracts} contracts`, ratio, limit: 1.2, unit: `× ${contracts}` }),
+  const [one, ten] = [await coinsLook(await few.open()), await coinsLook(await all.open())] as const;
+  console.log(
+    `      the coins of ${10 * contracts} contracts at a new block: ${ten.cpu.toFixed(0)} ms of CPU, the node's included, ${ten.requests} requests`,
   );
+  few.close();
+  all.close();
+  const coins = [
+    report({
+      what: 'coins for /metrics, ten times as many contracts',
+      ratio: ten.cpu / one.cpu,
+      limit: 11,
+      unit: '× the CPU time',
+    }),
+    report({
+      what: 'coins for /metrics',
+      ratio: (1_000 * ten.requests) / (10 * contracts),
+      limit: 6,
+      unit: 'requests for 1000 contracts',
+    }),
+  ];
+  return [
+    ...coins,
+    ...[...results, ['a scrape of /metrics', scraped[1] / scraped[0]] as const].map(([what, ratio]) =>
+      report({ what: `${what}, ${10 * contracts} contracts`, ratio, limit: 1.2, unit: `× ${contracts}` }),
+    ),
+  ];
 }

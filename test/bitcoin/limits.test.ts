@@ -130,7 +130,7 @@ describe('children', () => {
         const own = sized(n).map((script, vout) => ({ txid: 'cd'.repeat(32), vout, sat: 100_000n, script }));
         return childOf({ version: 3, vsize: 150, fee: 0n }, own, [], payTo, 1_000, false);
       },
-      above: 'not-enough-coins',
+      above: 'truc-limit',
     },
   });
 });

@@ -86,7 +86,7 @@ describe('a child', () => {
   it('of a TRUC parent has at most 1,000 vB', () => {
     const coins = Array.from({ length: 40 }, (_, i) => coinOf(own, i + 2, 1000n));
     const found = refusal(() => childOf(parent, [coinOf(own, 1, 400n)], coins, payTo, 20_000, true));
-    expect(found.code).toBe('not-enough-coins');
+    expect(found.code).toBe('truc-limit');
     expect(found.message).toContain('at most 1000 expected');
     expect(
       childOf({ ...parent, version: 2 }, [coinOf(own, 1, 400n)], coins, payTo, 14_000, true).inputs.length,
@@ -106,7 +106,7 @@ describe('a child', () => {
     if (vsize <= 1000) expect(work(3)).toBe(BigInt(vsize));
     else
       expect(refusal(() => work(3))).toMatchObject({
-        code: 'not-enough-coins',
+        code: 'truc-limit',
         message: 'the child would be 1001 vB, at most 1000 expected',
       });
   });

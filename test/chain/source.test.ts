@@ -12,7 +12,7 @@ const fresh = `,"time":${NOW - 600},"initialblockdownload":false`;
 async function source(answers: Answers, options: Partial<SourceOptions> = {}) {
   const node = await fakeNode(answers);
   const made = factSource({ network: 'regtest', rpc: new Rpc({ url: node.url }), now: () => NOW, ...options });
-  return { facts: made.facts, asked: () => node.asked.map(({ method }) => method) };
+  return { facts: made.facts, asked: () => node.asked.map(({ method }) => method), requests: node.requests };
 }
 
 describe('without a node', () => {
@@ -125,10 +125,11 @@ describe('with a node', () => {
     await expect(facts({ feerate: true })).rejects.toMatchObject({ code: 'fee-too-high' });
   });
 
-  it('asks for many coins, a few at a time', async () => {
-    const coins = Array.from({ length: 30 }, (_, i) => `${'cc'.repeat(32)}:${i}`);
-    const { facts } = await source({ getblockchaininfo: info('regtest'), gettxout: 'null' });
+  it('asks for many coins, two hundred in one request', async () => {
+    const coins = Array.from({ length: 450 }, (_, i) => `${'cc'.repeat(32)}:${i}`);
+    const { facts, requests } = await source({ getblockchaininfo: info('regtest'), gettxout: 'null' });
     expect((await facts({ coins })).facts.coins).toEqual(new Map(coins.map((coin) => [coin, 'missing'])));
+    expect(requests).toEqual([1, 200, 200, 50]);
   });
 
   it.each([

@@ -5,9 +5,9 @@ import { ERRORS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.
 
 describe('failureOf', () => {
   it('keeps what a refusal says', () => {
-    const refusal = new Refusal('stale-update', '5 found, 6 expected', { hint: 'ask again', blame: 'payee' });
+    const refusal = new Refusal('state-moved-on', '5 found, 6 expected', { hint: 'ask again', blame: 'payee' });
     expect(failureOf(refusal)).toEqual({
-      code: 'stale-update',
+      code: 'state-moved-on',
       exit: 75,
       message: '5 found, 6 expected',
       hint: 'ask again',

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { markFunded } from '../../src/lib/cli/funded.ts';
 import { lapseAll } from '../../src/lib/cli/lapse.ts';
-import { lookOver } from '../../src/lib/cli/look.ts';
+import { lookingOver } from '../../src/lib/cli/look.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { liquidityOf } from '../../src/lib/credit/liquidity.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -13,10 +13,13 @@ import { keysOf } from '../../src/lib/credit/terms.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
+import { signUpdate } from '../../src/lib/credit/update.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
-import { parties, payeeOf } from '../credit/helpers.ts';
+import { parties, payeeOf, refused } from '../credit/helpers.ts';
 import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import { many } from '../support/many.ts';
+
+const lookOver = (...of: Parameters<typeof lookingOver>) => lookingOver(...of)();
 
 const at = ({ outpoint: { txid, vout } }: PayeeCredit): string => `${txid}:${vout}`;
 const coinOf = (c: PayeeCredit, more: Partial<Coin> = {}): Coin => ({
@@ -67,10 +70,11 @@ async function scene(count: number) {
   const writes = unfunded.map((c) => writeOf(creditKind, c, null, 0));
   expect(await both.payee.home.store.commit(plainCommit({ reads: [], writes }))).toBe(true);
   await payMessages(both, pattern.id, 50_000n);
-  const marked = async () =>
-    Promise.all(unfunded.map(async ({ id }) => (await payeeOf(both, id)).funded === true)).then((all) =>
-      all.flatMap((funded, i) => (funded ? [i] : [])),
-    );
+  const marked = async () => {
+    const all = (await both.payee.home.store.list('credit')).map(({ record }) => creditKind.parse(record));
+    const funded = new Set(all.flatMap((c) => ('funded' in c && c.funded ? [c.id] : [])));
+    return unfunded.flatMap(({ id }, i) => (funded.has(id) ? [i] : []));
+  };
   return { both, home: both.payee.home, unfunded, marked };
 }
 
@@ -141,6 +145,67 @@ describe('a contract that nobody has funded', () => {
     const { source } = nodeOf(1_000);
     await markFunded(home, { facts: source.facts.bind(source) });
     expect(await marked()).toEqual([]);
+  });
+
+  it('ends at --offer-expiry by the clock of the payee, where a node shows no coin; its expiry may be a year away', async () => {
+    const both = await parties();
+    const { payee } = both;
+    const [early, late, there] = [
+      await opened(both, { offer: { offerExpiry: 3_600 } }),
+      await opened(both, { offer: { offerExpiry: 7_200 } }),
+      await opened(both, { offer: { offerExpiry: 3_600 } }),
+    ];
+    const { now } = payee.chain;
+    const node = nodeOf(1_000);
+    const funded = await payeeOf(both, there);
+    node.coins.set(at(funded), coinOf(funded, { confirmations: 0 }));
+    const ended = async (seconds: number, source = node.source) => {
+      node.state.now = now + seconds;
+      return lapseAll(payee.home, source);
+    };
+    expect(await ended(3_600)).toEqual([]);
+    const blind: FactSource = {
+      facts: async () => ({
+        facts: { tip: 1_000, now: now + 9_999, coins: 'not-checked', known: 'not-checked' },
+        checks: {},
+      }),
+    };
+    expect(await ended(0, blind)).toEqual([]);
+    expect(await ended(3_601)).toEqual([early]);
+    await refused(
+      () =>
+        both.payer
+          .run(signUpdate, { input: { contract: early, amount: 1_000n } })
+          .then((asked) => payee.run(signUpdate, { on: asked.message })),
+      'unknown-contract',
+    );
+    expect(await ended(7_201)).toEqual([late]);
+    expect((await payeeOf(both, there)).state).toBe('accepted');
+  });
+
+  it('waits for the rollover that funds it, however long that takes', async () => {
+    const both = await parties();
+    const id = await opened(both, { offer: { offerExpiry: 3_600 } });
+    await payMessages(both, id, 5_000n);
+    const { next_contract: next } = (await rollMessages(both, id))[2]!;
+    const node = nodeOf(1_000);
+    node.state.now = both.payee.chain.now + 1_000_000;
+    expect(await lapseAll(both.payee.home, node.source)).toEqual([]);
+    expect((await payeeOf(both, next.id as string)).until).toBe(undefined);
+  });
+
+  it('ends at once where the stated transaction is in a block and pays something else, or its output is spent', async () => {
+    const { home, unfunded } = await scene(4);
+    const node = nodeOf(1_000);
+    expect(await markFunded(home, node.source)).toEqual([]);
+    const [other, less, gone, young] = unfunded as [PayeeCredit, PayeeCredit, PayeeCredit, PayeeCredit];
+    node.state.best = 'b2';
+    node.state.mined = new Set(unfunded.map(({ outpoint }) => outpoint.txid));
+    node.coins.set(at(other), coinOf(other, { script: '51' }));
+    node.coins.set(at(less), coinOf(less, { sat: less.terms.capacity_sat - 1n }));
+    node.coins.set(at(young), coinOf(young, { confirmations: 0 }));
+    expect(new Set(await markFunded(home, node.source))).toEqual(new Set([other.id, less.id, gone.id]));
+    expect((await home.store.list('credit', 'cancelled')).length).toBe(3);
   });
 
   it('ends also where the record of another one cannot be read', async () => {

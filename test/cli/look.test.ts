@@ -1,7 +1,7 @@
 /** What reports and metrics ask of store and node: the sums without a record, the coins page by page, one contract by itself. */
 import { describe, expect, it, vi } from 'vitest';
 import { contractsNamed, statecoinLines } from '../../src/lib/cli/contracts.ts';
-import { lookOver, nextDeadline } from '../../src/lib/cli/look.ts';
+import { lookingOver, nextDeadline, type Look } from '../../src/lib/cli/look.ts';
 import { figuresOf } from '../../src/lib/credit/figures.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
 import { liquidity, liquidityOf } from '../../src/lib/credit/liquidity.ts';
@@ -13,6 +13,8 @@ import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { opened, payMessages } from '../support/credit.ts';
 import { many } from '../support/many.ts';
+
+const lookOver = (...of: Parameters<typeof lookingOver>) => lookingOver(...of)();
 
 const there = (c: PayeeCredit): Coin => ({ sat: c.terms.capacity_sat, script: '', confirmations: 9 });
 const at = ({ outpoint: { txid, vout } }: PayeeCredit): string => `${txid}:${vout}`;
@@ -67,13 +69,14 @@ async function bodiesDuring(home: Home, run: () => Promise<unknown>): Promise<nu
 }
 
 describe('a look at the coins of all contracts', () => {
-  it('comes to the sums that a walk over all of them gives, and asks for a hundred at a time', async () => {
+  it('comes to the sums that a walk over all of them gives, and asks for a page of them at a time', async () => {
     const { all, home } = await scene(230);
     const gone = new Set([1, 2, 5, 120].map((i) => at(all[i]!)));
     const coins = new Map(all.filter((c) => !gone.has(at(c))).map((c) => [at(c), there(c)]));
     const { source, asked } = node(coins);
     const look = await lookOver(home.store, source);
-    expect([Math.max(...asked), asked.reduce((a, b) => a + b)]).toEqual([100, 231]);
+    // Of four that are gone it asks once more, for what became of them.
+    expect([Math.max(...asked), asked.reduce((a, b) => a + b)]).toEqual([154, 235]);
     const facts = {
       tip: 1_000,
       coins: new Map(all.map((c) => [at(c), coins.get(at(c)) ?? ('missing' as const)])),
@@ -84,6 +87,20 @@ describe('a look at the coins of all contracts', () => {
     expect(liquidityOf('regtest', look.tip, await home.totals(creditKind, look.otherwise))).toEqual(wanted);
     // Of four coins that are gone, one had nothing paid over it: it is kept all the same, for it locks nothing any more.
     expect(look.otherwise.size).toBe(4);
+  });
+
+  it('reads a record again only where it has changed, or its coin is gone', async () => {
+    const { all, home, both, id } = await scene(30);
+    const coins = new Map(all.map((c) => [at(c), there(c)]));
+    const look = lookingOver(home.store, node(coins).source);
+    expect(await bodiesDuring(home, look)).toBe(31);
+    expect(await bodiesDuring(home, look)).toBe(0);
+    coins.delete(at(all[5]!));
+    let found: Look | undefined;
+    expect(await bodiesDuring(home, async () => (found = await look()))).toBe(1);
+    expect(found!.otherwise.size).toBe(1);
+    await payMessages(both, id, 1_000n);
+    expect(await bodiesDuring(home, look)).toBe(2);
   });
 
   it('finds the next deadline behind those whose coins are gone, until such a record says something else', async () => {

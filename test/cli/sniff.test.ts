@@ -47,6 +47,6 @@ describe('sniff', () => {
     ['70736274ffzz', 'malformed-psbt'],
   ])('refuses %o as %s', (text, expected) => expect(code(text)).toBe(expected));
   it('shows no control characters of what it found', () => {
-    expect(() => of('\u001b[31mred')).toThrowError(/"\\\\u001b\[31mred" found/);
+    expect(() => of('\u001b[31mred')).toThrowError(/"\\u001b\[31mred" found/);
   });
 });

@@ -7,6 +7,7 @@ import { json } from 'node:stream/consumers';
 import { Transaction } from '@scure/btc-signer';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { returning } from '../../src/lib/assets/script.ts';
 import { marker, P2PKH, readTxOf, script } from '../assets/make.ts';
 import { freshDir } from '../cli/run.ts';
 import { warm as spillway } from '../support/host.ts';
@@ -224,6 +225,9 @@ describe('builders in a pipe', () => {
   const CHANGE = '1BvvRfz4XnxSWJ524TusetYKrtZnAbgV3r';
   const TO = 'akB4NBW9UuCmHuepksob6yfZs6naHtRCPNy';
   const spend = ['--utxo', utxo, '--change', CHANGE, '--feerate', '2'];
+  const FROM = [{ txid: money.tx.txid, vout: 0 }];
+  /** An issuance of 15 units to output 0. */
+  const COLU = '434302060f000f10';
 
   it('issue, then transfer, then check', async () => {
     const issue = await spillway([
@@ -296,7 +300,7 @@ describe('builders in a pipe', () => {
       '',
     );
     const { code, stdout, stderr } = await spillway(
-      ['dividends', ...spend, '--total', '100000', '--remainder', 'largest-holder'],
+      ['dividends', ...spend, '--prev', prev, '--total', '100000', '--remainder', 'largest-holder'],
       { stdin: holders },
     );
     expect(code, stderr).toBe(0);
@@ -308,6 +312,74 @@ describe('builders in a pipe', () => {
     const bad = await spillway(['dividends', ...spend, '--total', '100000'], { stdin: 'x' });
     expect([bad.code, bad.stderr]).toEqual([65, expect.stringMatching(/malformed-snapshot/)]);
     expect(script(1).length).toBe(25);
+    const blind = await spillway(['dividends', ...spend, '--total', '100000'], { stdin: holders });
+    expect([blind.code, read(blind.stdout)]).toMatchObject([3, { missing: [money.tx.txid] }]);
+  });
+  describe.each([
+    [
+      'Colu',
+      readTxOf(FROM, [
+        { sat: 500_000n, script: segwit },
+        { sat: 0n, script: returning(hexToBytes(COLU)) },
+      ]),
+    ],
+    ['EPOBC', readTxOf([{ ...FROM[0]!, sequence: 0x25 }], [{ sat: 500_000n, script: segwit }])],
+  ])('a coin with units of %s pays no fee', (protocol, other) => {
+    const carrier = { txid: other.tx.txid, vout: 0, sat: 500_000n, bytes: segwit };
+    const plain = { txid: money.tx.txid, vout: 0, sat: 500_000n, bytes: segwit };
+    const only = file(`${protocol}.json`, coins([carrier]));
+    const both = file(`${protocol}-both.json`, coins([carrier, plain]));
+    const known = file(`${protocol}.hex`, [money, other].map(({ bytes }) => bytesToHex(bytes)).join('\n'));
+    const run = (utxo: string, ...argv: string[]) => {
+      const [command, ...rest] = argv as [string, ...string[]];
+      const common = ['--utxo', utxo, '--change', CHANGE, '--feerate', '2', '--prev', known];
+      return spillway([command, ...common, ...rest], { stdin: `address,quantity\n${CHANGE},1\n` });
+    };
+    const spent = (psbt: string) => [...read(psbt).inputs].map(({ txid }: { txid: string }) => txid);
+
+    it('of an issuance, nor is it destroyed by one', async () => {
+      const refused = await run(both, 'issue-openassets', '--to', `${TO}=100`);
+      expect([refused.code, refused.stderr]).toEqual([77, expect.stringMatching(/error\[units-destroyed\]/)]);
+      const named = ['--issuer', `${plain.txid}:0`, '--to', `${TO}=100`];
+      expect(spent((await run(both, 'issue-openassets', ...named)).stdout)).toEqual([plain.txid]);
+    });
+    it('of a transfer', async () => {
+      const units = readTxOf(
+        [{ txid: plain.txid, vout: 0 }],
+        [
+          { sat: 600n, script: P2PKH },
+          { sat: 0n, script: marker([100n]) },
+        ],
+      );
+      const all = file(`${protocol}-all.hex`, [money, other, units].map(({ bytes }) => bytesToHex(bytes)).join('\n'));
+      const held = { txid: units.tx.txid, vout: 0, sat: 600n, bytes: P2PKH };
+      const asset = read((await decode(['--prev', prev], { stdin: bytesToHex(units.bytes) })).stdout).outputs[0]
+        .asset_id;
+      const utxo = file(`${protocol}-held.json`, coins([held, carrier]));
+      const argv = [
+        '--utxo',
+        utxo,
+        '--prev',
+        all,
+        '--change',
+        CHANGE,
+        '--feerate',
+        '2',
+        '--asset',
+        asset,
+        '--to',
+        `${TO}=30`,
+      ];
+      const ran = await spillway(['transfer-openassets', ...argv]);
+      expect([ran.code, ran.stderr]).toEqual([77, expect.stringMatching(/error\[not-enough-coins\]/)]);
+    });
+    it('of a dividend', async () => {
+      const refused = await run(only, 'dividends', '--total', '100000');
+      expect([refused.code, refused.stderr]).toEqual([77, expect.stringMatching(/error\[not-enough-coins\]/)]);
+      const paid = await run(both, 'dividends', '--total', '100000', '--psbt');
+      const fate = await spillway(['check-assets', '--prev', known], { stdin: paid.stdout });
+      expect([fate.code, read(fate.stdout)]).toMatchObject([0, { status: 'plain' }]);
+    });
   });
 });
 

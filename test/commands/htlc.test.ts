@@ -197,7 +197,24 @@ describe('create', () => {
   });
 });
 
+const UNSEEN =
+  'note: nobody looked at the coin: if --utxo states another sum than it has, this transaction is invalid\n';
+
 describe('claim and refund', () => {
+  it('say that the sum of --utxo is taken at its word, but not where --prev proves it', async () => {
+    const { output_script: script } = JSON.parse(readFileSync(htlc, 'utf8')) as { output_script: string };
+    const funding = toTransaction({
+      version: 2,
+      locktime: 0,
+      inputs: [{ txid: 'ab'.repeat(32), vout: 0, sequence: 0xfffffffd, sat: 200_000n, script }],
+      outputs: [{ sat: 100_000n, script }],
+    });
+    const proved = ['refund', '--utxo', `${funding.id}:0:100000`, '--to', TO, '--key-file', refundKey];
+    expect(await run([...proved, htlc])).toMatchObject({ code: 0, stderr: UNSEEN });
+    const prev = file('funding.hex', bytesToHex(funding.unsignedTx));
+    expect(await run([...proved, '--prev', prev, htlc])).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('sign with a file or a descriptor, and print the same', async () => {
     const claim = await json(['claim', ...spending, '--preimage-file', preimage, '--key-file', claimKey, htlc]);
     expect(claim).toMatchObject({
@@ -213,6 +230,7 @@ describe('claim and refund', () => {
       bytesToHex(SECRETS.claim),
     );
     expect(JSON.parse(byFd.stdout).hex).toBe(claim.hex);
+    expect(byFd.stderr).toBe(UNSEEN);
     const secret = await json(['secret', '--hash', hash160], claim.hex);
     expect(secret).toEqual({
       type: 'htlc-secret',
@@ -370,7 +388,7 @@ describe('claim and refund', () => {
       ['refund', ...spending, '--key-file', refundKey],
       JSON.stringify({ ...document, colour: 1 }),
     );
-    expect(stderr).toContain('colour is not known');
+    expect(stderr).toContain('note: not known, and ignored: colour\n');
   });
 });
 

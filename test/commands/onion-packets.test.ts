@@ -73,7 +73,7 @@ describe('onion-build', () => {
       spillway(['onion-build'], { stdin: JSON.stringify({ ...JSON.parse(input), colour: 'red\u001b[31m' }) }),
     );
     expect(json.onion).toBe(vector.onion);
-    expect(stderr).toBe('note: colour is not known, and ignored\n');
+    expect(stderr).toBe('note: not known, and ignored: colour\n');
   });
   it('draws', async () => {
     expect((await spillway(['onion-build', '--graph'], { stdin: input })).stdout).toMatch(

@@ -1,10 +1,11 @@
 /** watch and liquidity as programs: flags, streams, exit codes, a node that goes away, signals, a terminal. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
@@ -148,6 +149,24 @@ describe('watch', () => {
         expect(deaf.sent).toBe(2);
         const [exits, code] = [lines(deaf.out).slice(0, 2), lines(deaf.out).at(-1)];
         expect([exits, code]).toMatchObject([[{ event: 'exit' }, { event: 'exit' }], 0]);
+      });
+      it('a reader that comes later is told what was missed', async () => {
+        const { env, home, chain } = await scene();
+        const pipe = join(mkdtempSync(join(tmpdir(), 'spillway-pipe-')), 'events');
+        execFileSync('mkfifo', [pipe]);
+        // Opened for reading too, or the shell would wait for a reader.
+        const words = ['-c', 'exec 9<>"$3"; exec > "$3" 9<&-; exec "$0" "$1" watch --home "$2" --every 1'];
+        const child = spawn('bash', [...words, NODE, BIN, home, pipe], { env: cleanEnv(env) });
+        let err = '';
+        child.stderr.on('data', (chunk) => (err += chunk));
+        while (!err.includes('events are told here')) await sleep(20);
+        expect(chain.mempool.length).toBe(1);
+        const told = createReadStream(pipe);
+        const events = createInterface(told)[Symbol.asyncIterator]();
+        expect(JSON.parse((await events.next()).value as string)).toMatchObject({ event: 'exit', tip: 5_176 });
+        child.kill('SIGTERM');
+        expect(await once(child, 'close')).toEqual([0, null]);
+        told.destroy();
       });
       it('the disk of the home is full', async () => {
         const full = await two('ulimit -f 8; exec "$0" "$@"');

@@ -25,7 +25,7 @@ import type { Message } from '../support/party.ts';
 import { backUp, parties, payeeOf, payerOf, policy, refused, restore, sealedAs, tip } from './helpers.ts';
 import { proposal } from './proposal.ts';
 import { fundingFor } from './scenes.ts';
-import { secret } from './things.ts';
+import { ADDRESSES, secret } from './things.ts';
 import { OtherWallet } from './wallet.ts';
 
 const start = { input: { as: 'payee', policy } };
@@ -184,17 +184,32 @@ describe('updates', () => {
     expect((await payeeOf(both, contract)).paidSat).toBe(2_100n);
   });
 
-  it('8: above it only from signed_max on', async () => {
+  it('8: above it a total that exceeds the stated paid by what was agreed: a lost update is superseded', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
-    const first = await payee.run(signUpdate, { input: { contract, amount: 2_100n } });
-    const larger = await payee.run(signUpdate, { input: { contract, amount: 3_000n } });
-    await payer.run(signUpdate, { on: first.message, amount: 2_100n });
-    await refused(() => payer.run(signUpdate, { on: larger.message, amount: 3_000n }), 'stale-update', payer);
-    const smaller = await payee.run(signUpdate, { input: { contract, amount: 1_000n } });
-    await payer.run(signUpdate, { on: smaller.message, max: 0n });
-    expect((await payerOf(both, contract)).signedMaxSat).toBe(2_100n);
+    await payMessages(both, contract, 1_000n);
+    const ask = async (amount: bigint) => (await payee.run(signUpdate, { input: { contract, amount } })).message;
+    const signedMax = async () => (await payerOf(both, contract)).signedMaxSat;
+    // 77 are signed and lost, 5 are paid below them, and 100 on top of what the payee was paid.
+    await payer.run(signUpdate, { on: await ask(77n), amount: 77n });
+    const five = await payer.run(signUpdate, { on: await ask(5n), max: 0n });
+    await payee.run(signUpdate, { on: five.message });
+    expect(await signedMax()).toBe(1_077n);
+    const hundred = await ask(100n);
+    await refused(() => payer.run(signUpdate, { on: hundred, amount: 99n }), 'amount-differs', payer);
+    // The risk grows by 28, and by no more than the 100 that were agreed to.
+    await refused(() => payer.run(signUpdate, { on: hundred, max: 27n }), 'over-max', payer);
+    const signed = await payer.run(signUpdate, { on: hundred, max: 28n });
+    expect(await signedMax()).toBe(1_105n);
+    await payee.run(signUpdate, { on: signed.message });
+    expect((await payeeOf(both, contract)).paidSat).toBe(1_105n);
+    // A payee that states less than it was paid takes less, however often it asks.
+    const smaller = await ask(1_000n);
+    await payer.run(signUpdate, { on: smaller, amount: 1_000n });
+    const larger = await ask(3_000n);
+    await payer.run(signUpdate, { on: larger, amount: 3_000n });
+    expect(await signedMax()).toBe(1_105n + 3_000n);
   });
 
   it('9: every message of the payee that states what is paid carries the latest receipt', async () => {
@@ -455,7 +470,7 @@ describe('rollover', () => {
     const opening = await payee.run(openCredit, start);
     const take = { utxo, amount: 600_000n, expires };
     await refused(() => payer.run(openCredit, { on: opening.message, input: take }), 'coin-reserved', payer);
-    const fresh = await payee.run(rollover, { input: { contract, policy } });
+    const fresh = await payee.run(rollover, { input: { contract, policy, payout: ADDRESSES.p2tr } });
     const second = await payer.run(rollover, { on: fresh.message, input });
     const accepted = await payee.run(rollover, { on: second.message });
     const signed = await payer.run(rollover, { on: accepted.message });

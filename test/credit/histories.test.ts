@@ -12,12 +12,14 @@ import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
 import { dustLimit } from '../../src/lib/bitcoin/script.ts';
+import { freezeHeight } from '../../src/lib/credit/checks.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { isFunded, isLeft, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy, keysOf, payoutScript } from '../../src/lib/credit/terms.ts';
+import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action, OpenNonce } from '../../src/lib/protocol/action.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
@@ -39,6 +41,8 @@ const policy = defaultPolicy('regtest');
 type Event =
   | { do: 'request'; contract: number; amount: number }
   | { do: 'pay'; contract: number; amount: number }
+  /** Signed by the payer, and lost on its way. */
+  | { do: 'lose'; contract: number; amount: number }
   | { do: 'deliver'; back: number }
   | { do: 'again'; at: number; wrong: boolean }
   | { do: 'roll'; contract: number; steps: number }
@@ -56,6 +60,7 @@ const who = fc.constantFrom<Who>('payer', 'payee');
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('request' as const), contract, amount }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('pay' as const), contract, amount }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('lose' as const), contract, amount }) },
   { weight: 9, arbitrary: fc.record({ do: fc.constant('deliver' as const), back: fc.nat(3) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('again' as const), at: fc.nat(40), wrong: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('roll' as const), contract, steps: fc.nat(4) }) },
@@ -174,6 +179,13 @@ class World {
         const asked = await this.run('payee', signUpdate, { input: { contract: id, amount: BigInt(e.amount) } });
         return this.follow(asked, 'payee', e.do === 'pay' ? 2 : 0);
       }
+      case 'lose': {
+        const asked = await this.run('payee', signUpdate, { input: { contract: id, amount: BigInt(e.amount) } });
+        const before = this.sent.length;
+        if (asked) await this.answer('payer', asked.message);
+        this.sent.length = before;
+        return;
+      }
       case 'deliver': {
         const one = this.sent.at(-1 - e.back);
         return one && void (await this.answer(other(one.by), one.message));
@@ -230,6 +242,22 @@ class World {
 
   async records(name: Who): Promise<FundedCredit[]> {
     return (await this.pair[name].home.store.list()).map((r) => withSats(r.record) as Credit).filter(isFunded);
+  }
+
+  /** Over every contract that both still have open the next payment goes through, whatever was lost before. */
+  async payable(): Promise<void> {
+    const payers = new Map((await this.records('payer')).map((c) => [c.id, c]));
+    for (const c of await this.records('payee')) {
+      const mine = payers.get(c.id);
+      if (c.role !== 'payee' || c.state !== 'open' || mine?.state !== 'open' || mine.role !== 'payer') continue;
+      const paid = c.paidSat > mine.signedMaxSat ? c.paidSat : mine.signedMaxSat;
+      const tip = this.pair.payee.chain.tip as number;
+      if (tip >= freezeHeight(c.terms) || paid + 330n > maxPaid(c.terms)) continue;
+      const before = (this.done.get('sign-update accepted') ?? 0) + 1;
+      await this.play({ do: 'pay', contract: this.contracts.indexOf(c.id), amount: 330 });
+      expect(this.done.get('sign-update accepted'), 'the next payment is taken').toBe(before);
+      this.count(mine.signedMaxSat > c.paidSat ? 'paid after a loss' : 'paid');
+    }
   }
 
   /** What must hold after every event. */
@@ -326,6 +354,8 @@ describe('histories', () => {
               if (!world.contracts.includes(c.id)) world.contracts.push(c.id);
             await world.check();
           }
+          await world.payable();
+          await world.check();
         } finally {
           for (const [what, times] of world.done) totals.set(what, (totals.get(what) ?? 0) + times);
           both.close();
@@ -344,6 +374,7 @@ describe('histories', () => {
       'close-credit complete',
       'exit-credit exit',
       'restored',
+      'paid after a loss',
     ])
       expect(totals.get(what) ?? 0, what).toBeGreaterThan(0);
   });

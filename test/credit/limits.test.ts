@@ -4,12 +4,13 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { txidOf } from '../../src/lib/bitcoin/transaction.ts';
 import { ASKED_LIMITS, checkUntil, lapsed, lapsesAt } from '../../src/lib/credit/asked.ts';
-import { checkBefore, checkNotFrozen, deadlineHeight, TIME_LIMITS } from '../../src/lib/credit/checks.ts';
+import { checkBefore, checkMelts, checkNotFrozen, deadlineHeight, TIME_LIMITS } from '../../src/lib/credit/checks.ts';
 import { ecashRestore, RESTORE_LIMITS } from '../../src/lib/credit/ecash-restore.ts';
 import { EXIT_LIMITS, verdictOf } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { inflightQueries, QUOTE_LIMITS } from '../../src/lib/credit/quotes.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
+import { hasLapsed, STANDING_LIMITS } from '../../src/lib/credit/standing.ts';
 import { REFUND_LIMITS } from '../../src/lib/credit/refund.ts';
 import { planOf } from '../../src/lib/credit/rolling.ts';
 import { parseRollover, ROLL_LIMITS } from '../../src/lib/credit/rollover-messages.ts';
@@ -113,6 +114,7 @@ describe('heights', () => {
   const terms = termsWith();
   limits(TIME_LIMITS, {
     update: { takes: (n: number) => checkNotFrozen(n, terms), figures: [terms], above: 'frozen' },
+    melt: { takes: (n: number) => checkMelts(n, terms), figures: [terms], above: 'frozen' },
     before: { takes: (n: number) => checkBefore(n, 5_176, 'it is done'), figures: [5_176], above: 'expired' },
   });
 
@@ -198,6 +200,23 @@ describe('offers', () => {
       },
       figures: [until],
       above: 'offer-expired',
+    },
+  });
+});
+
+describe('an opening', () => {
+  limits(STANDING_LIMITS, {
+    funded: {
+      figures: [1_800_003_600],
+      async takes(n: number) {
+        const both = await parties();
+        const id = await opened(both, { offer: { offerExpiry: 3_600 } });
+        const facts = { tip: 1_000, coins: new Map(), known: new Map() };
+        const c = await payeeOf(both, id);
+        const none = { ...facts, coins: new Map([[`${c.outpoint.txid}:${c.outpoint.vout}`, 'missing' as const]]) };
+        return !hasLapsed(c, { ...none, known: new Map([[c.outpoint.txid, false]]) }, n);
+      },
+      above: 'not taken',
     },
   });
 });

@@ -72,7 +72,7 @@ const payer = {
 const offer = { ...side, policy: defaultPolicy('regtest'), ecash: 'none', mint_url: null } as const;
 
 const records: Record<string, Credit> = {
-  offered: { role: 'payee', state: 'offered', network: 'regtest', own, offer, rolls: null, until: null },
+  offered: { role: 'payee', state: 'offered', network: 'regtest', own, offer, rolls: null, until: null, lasts: 86_400 },
   accepted: { ...payee, state: 'accepted', paidSat: 0n, exit: null },
   'open, payee': { ...payee, state: 'open', live, rolling },
   'closing, own of the payee': { ...payee, state: 'closing', closing: close },

@@ -77,13 +77,17 @@ describe('what is owed over a reverse contract', () => {
     // What a person agreed to is owed, too.
     expect(await payer.record(id)).toMatchObject({ signedMaxSat: 3_001n, owedSat: 3_001n });
   });
-  it('is settled before a rollover or a close is signed: owed-unsettled', async () => {
+  it('is paid by what the home proposes; by no close of the payee: owed-unsettled', async () => {
     const { payee, payer, id, request } = await reverse();
     await owe(payer, id, 3_000n);
     const offered = await payee.run(rollover, { input: { contract: id } });
     const input = { expires: { blocks: 4_320 } };
-    await refused(() => payer.run(rollover, { on: offered.message, input }), 'owed-unsettled', payer);
-    await refused(() => payer.run(closeCredit, { input: { contract: id } }), 'owed-unsettled', payer);
+    const paying = await payer.run(rollover, { on: offered.message, input });
+    expect(paying.message).toMatchObject({ paid_sat: 3_000 });
+    await payer.run(rollover, { input: { contract: id }, cancel: true });
+    const closing = await payer.run(closeCredit, { input: { contract: id } });
+    expect(closing.message).toMatchObject({ paid_sat: 3_000 });
+    await payer.run(closeCredit, { input: { contract: id }, cancel: true });
     const close = await payee.run(closeCredit, { input: { contract: id } });
     await refused(() => payer.run(closeCredit, { on: close.message }), 'owed-unsettled', payer);
     await payee.run(closeCredit, { input: { contract: id }, cancel: true });

@@ -153,8 +153,9 @@ describe('a cancel by an older message ends nothing that is newer', () => {
   it('of a rollover: of another offer, of a wish; and an offer that was not answered ends beside it', async () => {
     const { both, payer, payee, contract, offer, propose } = await accepted();
     const cancel = (party: TestParty, on: Message) => party.run(rollover, { on, cancel: true });
-    const [second, unanswered] = [await propose(await offer()), await offer()];
+    const second = await propose(await offer());
     const [mine, theirs] = [await payerOf(both, contract), (await payee.run(rollover, { on: second })).message];
+    const unanswered = await offer();
     const asked = (await payer.run(rollover, { input: { contract } })).message;
     const third = await propose(await offer());
     for (const on of [second, theirs, asked]) await refused(() => cancel(payer, on), 'state-moved-on', payer);

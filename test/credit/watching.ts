@@ -29,6 +29,7 @@ export const payee = (more: Partial<Watched> = {}): Watched => ({
   ways,
   knowsAll: true,
   lapses: false,
+  warnsAt: 712,
   behind: false,
   ...more,
 });

@@ -18,7 +18,11 @@ import {
 } from '../../src/lib/offer/recurrence.ts';
 import { readString, STRING_LIMITS } from '../../src/lib/offer/string.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
+import { BOLT11_LIMITS, readBolt11, writeBolt11 } from '../../src/lib/offer/bolt11.ts';
+import { BOLT11_TIME_LIMITS, encodeBolt11, invoiceIn, verifyBolt11 } from '../../src/lib/offer/bolt11-document.ts';
 import { limits } from '../support/limits.ts';
+import { fill } from '../support/onion.ts';
+import { codeOf } from '../support/refusal.ts';
 import { AT, document, PAYINFO, run, theInvoice, theOffer, theRequest } from '../support/offer.ts';
 
 const above = 'malformed-message';
@@ -152,5 +156,53 @@ describe('recurrence', () => {
       below: 'not taken',
       above: 'not taken',
     },
+  });
+});
+
+describe('an invoice of BOLT11', () => {
+  const fields = [
+    { tag: 'p', payment_hash: '11'.repeat(32) },
+    { tag: 's', payment_secret: '22'.repeat(32) },
+    { tag: 'd', description: 'tea' },
+  ];
+  const encode = (more: object): any => encodeBolt11(document({ timestamp: 1, fields, ...more }), fill(0x41), 0n);
+  // Fields of 1026 letters each, but for the last one, which fills up.
+  const empty = encode({}).string.length;
+  const sized = (letters: number) => {
+    const rest = letters - empty;
+    const whole = Array.from({ length: Math.floor(rest / 1026) - 1 }, () => ({ tag: 'v', letters: 'q'.repeat(1023) }));
+    const left = rest - 1026 * whole.length;
+    const half = Math.floor(left / 2);
+    return [
+      ...fields,
+      ...whole,
+      { tag: 'v', letters: 'q'.repeat(half - 3) },
+      { tag: 'v', letters: 'q'.repeat(left - half - 3) },
+    ];
+  };
+  limits(BOLT11_LIMITS, {
+    letters: [
+      { takes: (n: number) => encode({ fields: sized(n) }), above: 'malformed-bolt11' },
+      {
+        takes: (n: number) => codeOf(() => readBolt11(`lnbc1${'q'.repeat(n - 5)}`)) !== 'too-large',
+        above: 'not taken',
+      },
+    ],
+    timestamp: { takes: (n: bigint) => encode({ timestamp: n }), above },
+    field: [
+      { takes: (n: number) => encode({ fields: [...fields, { tag: 'v', letters: 'q'.repeat(n) }] }), above },
+      {
+        takes: (n: number) =>
+          writeBolt11(
+            { prefix: 'lnbc', timestamp: 1n, tagged: [{ tag: 'v', words: Array<number>(n).fill(0) }] },
+            fill(0x41),
+          ),
+        above: 'malformed-bolt11',
+      },
+    ],
+  });
+  const { invoice } = invoiceIn(document({ string: encode({}).string }));
+  limits(BOLT11_TIME_LIMITS, {
+    until: { takes: (at: bigint) => verifyBolt11(invoice, { at }), figures: [3601n], above: 'invoice-expired' },
   });
 });

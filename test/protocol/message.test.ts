@@ -49,8 +49,8 @@ describe('a message', () => {
     expect(parse(told)).toEqual(parse(told));
   });
   it.each([
-    ['unknown-type', { type: 'other' }, 'type other found, toy expected'],
-    ['unknown-type', { type: undefined }, 'type undefined found'],
+    ['unknown-type', { type: 'other' }, 'a document of type other found, a message of toy expected'],
+    ['unknown-type', { type: undefined }, 'no type found'],
     ['unknown-type', { type: { a: 1 } }, 'type something else found'],
     ['unknown-version', { version: 2 }, 'version 2 found, 1 expected'],
     ['unknown-version', { version: '1' }, 'version 1 found'],
@@ -145,7 +145,7 @@ describe('the forms of fields', () => {
     ['busy', 69, 'busy', 69],
     ['stopping', 69, 'stopping', 69],
     ['store-unavailable', 69, 'store-unavailable', 69],
-    ['stale-update', 75, 'stale-update', 75],
+    ['state-moved-on', 75, 'state-moved-on', 75],
     // Of a newer program: its exit code is all that is understood.
     ['in-the-bath', 69, 'busy', 69],
     ['moved-house', 75, 'state-moved-on', 75],

@@ -20,9 +20,9 @@ afterAll(() => stderr.mockRestore());
 
 describe('a refusal', () => {
   it('is told in full where it is about the message', () => {
-    const line = errorLine(new Refusal('stale-update', 'from 7 sat', { hint: 'ask again', blame: 'payer' }));
+    const line = errorLine(new Refusal('state-moved-on', 'from 7 sat', { hint: 'ask again', blame: 'payer' }));
     expect(JSON.parse(line)).toEqual({
-      error: { code: 'stale-update', exit: 75, message: 'from 7 sat', hint: 'ask again', blame: 'payer' },
+      error: { code: 'state-moved-on', exit: 75, message: 'from 7 sat', hint: 'ask again', blame: 'payer' },
     });
     expect(said).toEqual([]);
   });

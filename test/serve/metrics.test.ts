@@ -67,7 +67,7 @@ describe('messages', () => {
   it('that were accepted are timed: the work, and the wait before it', async () => {
     const metrics = await counting();
     metrics.count(await entry());
-    metrics.count(await entry({ code: 'stale-update' }));
+    metrics.count(await entry({ code: 'state-moved-on' }));
     metrics.count(await entry({ code: 'waits' }));
     const found = await scraped(metrics);
     expect(found.get('spillway_signing_seconds_count', OF)).toBe(1);

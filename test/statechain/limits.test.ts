@@ -325,6 +325,11 @@ describe('5.8.10: least terms', () => {
       const owned = await step(all.bob, said[5], { input: unchecked ? { unchecked } : {} });
       expect([owned.exit, owned.message['checks'].payment]).toEqual(unchecked ? [0, 'final'] : [3, 'not-checked']);
       if (!unchecked) expect(owned.hint).toMatch(/do not count this as payment/);
+      // What was not looked at is asked anew, whatever was answered before.
+      for (const flag of [!unchecked, unchecked]) {
+        const again = await step(all.bob, said[5], { input: flag ? { unchecked: true } : {} });
+        expect([again.exit, again.message['hex']]).toEqual([flag ? 0 : 3, owned.message['hex']]);
+      }
     },
   );
 

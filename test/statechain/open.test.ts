@@ -1,14 +1,16 @@
 /** Opening, withdrawing, leaving: what is final before anything is paid in, and how an owner gets out. */
 import { describe, expect, it } from 'vitest';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
-import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
+import { parseTransaction, txidOf } from '../../src/lib/bitcoin/transaction.ts';
 import { bundleOf } from '../../src/lib/statechain/backup.ts';
 import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
 import type { History } from '../../src/lib/statechain/history.ts';
+import type { OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { statechainSettlement } from '../../src/lib/statechain/settlement.ts';
 import { statechainStatus } from '../../src/lib/statechain/status.ts';
 import { checkPolicy, readCoin, type CoinView } from '../../src/lib/statechain/terms.ts';
+import { backup } from '../../src/lib/statechain/transactions.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { auditStatechain } from '../../src/lib/statechain/audit.ts';
 import { bump, stuckOf } from '../../src/lib/cli/bump.ts';
@@ -241,8 +243,30 @@ describe('leaving', () => {
     tip(all, 2000);
     const late = await exit();
     expect([late.message['verdict'], late.hint]).toEqual(['late', expect.stringMatching(/higher fee/)]);
-    show(all, await coinOf(all.bob, id), 'missing');
-    expect((await exit()).message['verdict']).toBe('done');
+    const c = (await coinOf(all.bob, id)) as OwnerRecord;
+    show(all, c, 'missing');
+    // Gone, or never there: nothing is concluded.
+    expect((await exit()).message['verdict']).toBe('pending');
+    const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
+    const [theirs, own] = c.entries.map((entry) => txidOf(backup(c, entry)));
+    for (const [txid, confirmations, verdict, code] of [
+      [own, 0, 'pending', 0],
+      [own, 5, 'pending', 0],
+      [own, 6, 'done', 0],
+      [theirs, 0, 'pending', 0],
+      [theirs, 5, 'pending', 0],
+      [theirs, 6, 'lost', 3],
+      ['ee'.repeat(32), 6, 'lost', 3],
+    ] as const) {
+      all.bob.chain.spends = new Map([[at, { txid: txid!, hex: null, confirmations }]]);
+      const said = await exit();
+      expect([said.message['verdict'], said.exit]).toEqual([verdict, code]);
+      expect(said.hint).toContain(`${txid}`);
+    }
+    all.bob.chain.spends = new Map();
+    all.bob.chain.known = new Map([[c.outpoint.txid, false]]);
+    const unfunded = await exit();
+    expect([unfunded.message['verdict'], unfunded.exit]).toEqual(['unfunded', 3]);
     await refused(() => all.carol.run(exitStatechain, { input: { contract: id } }), 'unknown-contract', all.carol);
     await refused(() => all.operator.run(exitStatechain, { input: { contract: id } }), 'not-your-turn', all.operator);
   });
@@ -331,7 +355,7 @@ describe('what is said of a coin', () => {
       deadline_height: 2000,
       exit_fee_sat: 2n * BigInt((await line('bob', 1000)).exit_vbytes!),
       verdict: 'early',
-      notes: [],
+      notes: [expect.stringMatching(/watch does not look after/)],
     });
     expect((await line('bob', 1850)).transfers_left).toBe(0);
     expect((await line('bob', 1900)).notes.join()).toMatch(/not confirmed before 2000 can be replaced/);

@@ -37,7 +37,7 @@ export const HOME_MINT = { ecash: 'home' } as const;
 
 export interface OpenOptions {
   /** What the payee's offer says besides. */
-  offer?: Pick<OpenInput, 'ecash' | 'mint'>;
+  offer?: Pick<OpenInput, 'ecash' | 'mint' | 'offerExpiry'>;
   amount?: bigint;
   /** Blocks ahead of the tip. */
   blocks?: number;

@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { spillway, type Ran } from '../cli/run.ts';
 import { FakeChain } from './chain.ts';
@@ -32,8 +32,9 @@ export class Desk {
     await Promise.all(homes.map((home) => desk.ok(home, ['init', '--network', 'regtest'])));
     return desk;
   }
+  /** @param home its name, or the directory of one that was made elsewhere */
   async run(home: string, argv: readonly string[], stdin = '', env: Record<string, string> = {}): Promise<Said> {
-    const own = { SPILLWAY_HOME: join(this.dir, home), SPILLWAY_CHAIN: this.#node.url, CI: '1' };
+    const own = { SPILLWAY_HOME: resolve(this.dir, home), SPILLWAY_CHAIN: this.#node.url, CI: '1' };
     const ran = await spillway(argv, { stdin, env: { ...own, ...env }, cwd: this.dir });
     let out: unknown;
     try {

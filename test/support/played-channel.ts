@@ -67,12 +67,17 @@ export interface Played {
   number: number;
   holder: Side;
 }
-export const stateFor = (format: FormatName, holder: Side, number: number, htlcs: readonly object[]) => ({
+export const stateFor = (
+  format: FormatName,
+  holder: Side,
+  number: number,
+  htlcs: readonly { amount_msat: number }[],
+) => ({
   holder,
   number,
   per_commitment_point: point(format, holder, number),
   to_local_msat: 500_000_000,
-  to_remote_msat: 300_000_000,
+  to_remote_msat: 500_000_000 - htlcs.reduce((sum, h) => sum + h.amount_msat, 0),
   ...(format !== 'zero-fee' && { feerate_per_kw: 500 }),
   dust_limit_sat: 354,
   htlcs,

@@ -12,13 +12,18 @@ const bulk = process.env['SPILLWAY_VECTORS'] ?? join(root, '../shared/vectors');
 export const fixture = <T = any>(name: string): T =>
   JSON.parse(readFileSync(join(root, 'fixtures', name), 'utf8')) as T;
 
+/** The name of a bulk file; undefined, and one line that says so, where it is not there. */
+export function bulkFile(name: string): string | undefined {
+  const file = join(bulk, name);
+  if (bulk !== '' && existsSync(file)) return file;
+  console.log(`skipped: ${name} (no such file in ${bulk || 'SPILLWAY_VECTORS, which is empty'})`);
+  return undefined;
+}
+
 /** A bulk file: JSON parsed, CSV as one object a row. Undefined, and one line that says so, where it is not there. */
 export function vectors<T = any>(name: string): T | undefined {
-  const file = join(bulk, name);
-  if (bulk === '' || !existsSync(file)) {
-    console.log(`skipped: ${name} (no such file in ${bulk || 'SPILLWAY_VECTORS, which is empty'})`);
-    return undefined;
-  }
+  const file = bulkFile(name);
+  if (file === undefined) return undefined;
   const text = readFileSync(file, 'utf8');
   return (name.endsWith('.csv') ? rows(text) : JSON.parse(text)) as T;
 }

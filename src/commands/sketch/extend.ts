@@ -11,6 +11,7 @@ export default class SketchExtend extends BaseCommand {
   static override description = `Reads the elements as sketch make does, and prints the sums of a sketch from number FROM on. sketch merge appends them to the sketch of capacity FROM.`;
   static override examples = [
     'The sketch did not decode: twice its capacity\nspillway sketch extend --bits 32 --from 8 --capacity 16 < ours.txt > more.json\nspillway sketch merge ours.json more.json > larger.json',
+    'Only the second half\nseq 1 20 | spillway sketch extend --bits 16 --from 10 --capacity 20 | jq -r .sketch',
   ];
   static override args = { file: arg({ description: 'The elements (default: stdin)' }) };
   static override flags = {

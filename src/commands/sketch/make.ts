@@ -10,6 +10,7 @@ export default class SketchMake extends BaseCommand {
   static override description = `Reads elements: {elements: […]}, a JSON list, or words with white space between; each is a number, decimal digits, or 0x and hex. The sketch is PinSketch in the format of minisketch: BITS · CAPACITY bits, whatever the size of the set. An element that comes twice cancels itself.`;
   static override examples = [
     'What do two lists not share?\nspillway sketch make --bits 32 --capacity 8 < ours.txt > ours.json\nspillway sketch make --bits 32 --capacity 8 < theirs.txt | spillway sketch merge ours.json | spillway sketch decode',
+    'How many bytes?\nseq 1 100000 | spillway sketch make --bits 32 --capacity 8 | jq -r .sketch | wc -c',
   ];
   static override args = { file: arg({ description: 'The elements (default: stdin)' }) };
   static override flags = { bits: bitsFlag, capacity: capacityFlag, 'max-input': maxInputFlag };

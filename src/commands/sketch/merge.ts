@@ -8,6 +8,7 @@ export default class SketchMerge extends BaseCommand {
   static override description = `Two sketches of one number of bits give the sketch of their symmetric difference, of the smaller capacity. A sketch of capacity C and an extension from C on give the larger sketch.`;
   static override examples = [
     'What do they not share?\nspillway sketch merge ours.json theirs.json | spillway sketch decode | jq .elements',
+    'A sketch that was too small, and what it lacked\nspillway sketch merge ours.json extension.json > larger.json',
   ];
   static override args = {
     first: requiredArg({ description: 'A sketch' }),

@@ -2,6 +2,10 @@
  * What a transaction that is about to be signed would do to coloured units, in each protocol that colours outputs:
  * which it moves, and which it destroys. Counterparty is not among them: its balances belong to addresses.
  */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { assetId } from './openassets/ids.ts';
 import { colour as openAssets } from './openassets/colour.ts';
 import { colour as colu } from './colu/colour.ts';
@@ -48,10 +52,9 @@ function way<C extends { outputs: readonly unknown[] }>(
   };
 }
 
-/** The fate of units, or the parents that are needed to tell. */
-export function fates(tx: Tx, context: Context): { fates: Fate[] } | { missing: string[] } {
-  const { network, parents } = context;
-  const ways = [
+const waysOf = (context: Context): readonly Way[] => {
+  const { network } = context;
+  return [
     way(
       'openassets',
       openAssets,
@@ -62,6 +65,45 @@ export function fates(tx: Tx, context: Context): { fates: Fate[] } | { missing: 
     way('colu', colu, context, (holdings) => holdings.map(({ asset, units }) => [asset, units] as const)),
     way('epobc', epobc, context, (units) => [[units!.colour, units!.units]]),
   ];
+};
+
+/** What a coin carries under each protocol, or a parent that is needed to tell. */
+export type Carried =
+  { carries: readonly { protocol: Protocol; asset: string; units: bigint }[] } | { missing: string };
+
+/**
+ * Returns what tells of a coin which units it carries, so that it pays for nothing else.
+ * @throws Refusal `malformed-coins` for one that is not what its transaction says
+ */
+export function carrying(context: Context): (coin: Spent) => Carried {
+  const ways = waysOf(context);
+  return (coin) => {
+    const tx = context.parents.get(coin.txid);
+    if (!tx) return { missing: coin.txid };
+    const output = tx.outputs[coin.vout];
+    if (!output || output.sat !== coin.sat || bytesToHex(output.script) !== coin.script)
+      throw new Refusal('malformed-coins', `coin ${outpointText(coin)} is not what its transaction says`);
+    const missing = new Set<string>();
+    const carries = ways.flatMap(({ protocol, held }) =>
+      (held(tx, missing)?.[coin.vout] ?? []).map(([asset, units]) => ({ protocol, asset, units })),
+    );
+    const [first] = missing;
+    return first === undefined ? { carries } : { missing: first };
+  };
+}
+
+/** The coins that carry no units under any protocol, and the parents that are needed to tell of the others. */
+export function plainCoins(coins: readonly Spent[], context: Context): { plain: Spent[]; missing: string[] } {
+  const carriedBy = carrying(context);
+  const found = coins.map((coin) => [coin, carriedBy(coin)] as const);
+  const plain = found.flatMap(([coin, of]) => ('carries' in of && of.carries.length === 0 ? [coin] : []));
+  return { plain, missing: [...new Set(found.flatMap(([, of]) => ('missing' in of ? [of.missing] : [])))] };
+}
+
+/** The fate of units, or the parents that are needed to tell. */
+export function fates(tx: Tx, context: Context): { fates: Fate[] } | { missing: string[] } {
+  const { parents } = context;
+  const ways = waysOf(context);
   const missing = new Set<string>();
   const found = ways.flatMap(({ protocol, held }) => {
     const before = tx.inputs.map(({ txid, vout }) => {

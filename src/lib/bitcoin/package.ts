@@ -48,7 +48,7 @@ export const addedTo = (child: Pick<Template, 'inputs'>, own: readonly Spent[]):
  * @param own the parent's outputs that are spent
  * @param coins others, taken in their order as far as needed
  * @param feerate what parent and child are to reach together @param least what a child of that size pays at least
- * @throws Refusal `not-enough-coins`, `fee-too-high`, `unsafe-funding` for coins of another size than its script says
+ * @throws Refusal `not-enough-coins`, `truc-limit`, `fee-too-high`, `unsafe-funding` for coins of another size than its script says
  */
 export function childOf(
   parent: Parent,
@@ -67,10 +67,7 @@ export function childOf(
       payTo,
     );
     if (parent.version === 3 && !allows(CHILD_LIMITS.size, vsize))
-      throw new Refusal(
-        'not-enough-coins',
-        `the child would be ${vsize} vB, at most ${CHILD_LIMITS.size.most} expected`,
-      );
+      throw new Refusal('truc-limit', `the child would be ${vsize} vB, at most ${CHILD_LIMITS.size.most} expected`);
     const fee = maxSat(childFee(parent, vsize, feerate), least(vsize));
     const left = sumSat(inputs) - fee;
     if (left >= dustLimit(payTo)) {

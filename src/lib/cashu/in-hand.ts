@@ -6,8 +6,16 @@
  */
 import { join } from 'node:path';
 import type { Wallet } from '@cashu/cashu-ts';
-import { isSigned, sumOf, tokenKind, withoutSpent, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
-import { keysetClaim, keysetKind, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
+import {
+  isSigned,
+  newToken,
+  sumOf,
+  tokenKind,
+  withoutSpent,
+  type SignedToken,
+  type TokenRecord,
+} from '../ecash/in-hand.ts';
+import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
 import { outputsOf, tokenOf, type BlindPromise } from '../ecash/outputs.ts';
 import { change } from '../home/change.ts';
 import { holdFor } from '../home/hold.ts';
@@ -15,7 +23,8 @@ import type { Home } from '../home/home.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { signaturesOf } from './search.ts';
+import { purseKind, type Purse as Quotes } from '../mint/purse.ts';
+import { signaturesOf, signedFrom } from './search.ts';
 import { asked, walletOf } from './wallet.ts';
 
 export const LEDGER_LIMITS = {
@@ -74,6 +83,8 @@ export interface Purse {
   wallet: Wallet | undefined;
 }
 
+export type AtMint = Purse & { wallet: Wallet };
+
 /** A keyset as this program writes it: the home's own record of it, else the mint's word. @throws Refusal `no-keyset`, `mint-unavailable` */
 export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
   const claim = keysetClaim('wallet', id);
@@ -86,7 +97,7 @@ export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset
 }
 
 /** The text of a token, every blind signature checked. @throws Refusal `dleq-invalid`, `promises-differ`, … */
-export async function textOf(purse: Purse, t: SignedToken): Promise<string> {
+async function textOf(purse: Purse, t: SignedToken): Promise<string> {
   const seed = (await purse.home.keys()).cashu();
   return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
 }
@@ -104,7 +115,7 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
  * @returns the token as it is now: as it was where nothing is signed; spent where the mint had signed these places for other
  * sums before, which a search finds
  */
-export async function askedBack(purse: Purse & { wallet: Wallet }, t: TokenRecord): Promise<TokenRecord> {
+export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
   const { home, wallet } = purse;
   const outs = outputsOf((await home.keys()).cashu(), t.keyset, t.places);
   const found = await asked(t.mint, () => signaturesOf(wallet.mint, outs));
@@ -137,13 +148,37 @@ export async function keepSigned(
 }
 
 /** The token without what its mint shows as spent (NUT-07), kept so. */
-export async function unspentOf(purse: Purse & { wallet: Wallet }, t: SignedToken): Promise<TokenRecord> {
+export async function unspentOf(purse: AtMint, t: SignedToken): Promise<TokenRecord> {
   const { proofs } = purse.wallet.decodeToken(await textOf(purse, t));
   const { spent } = await asked(t.mint, () => purse.wallet.groupProofsByState(proofs));
   const secrets = new Set(spent.map(({ secret }) => secret));
   const counters = t.places.flatMap(({ counter }, i) => (secrets.has(proofs[i]!.secret) ? [counter] : []));
   const left = withoutSpent(t, new Set(counters));
   return left === t ? t : keepToken(purse.home, left);
+}
+
+/** Finds what was minted with counters that this home may not know of, of each keyset of the mint where it may not. */
+export async function search(purse: AtMint, { contract, mint, quote }: Quotes): Promise<void> {
+  const { home, wallet } = purse;
+  for (const { id } of wallet.keyChain.getKeysets())
+    await change<{ keyset: KeysetRecord; token: TokenRecord }, void>(
+      home.store,
+      { keyset: keysetKind, token: tokenKind },
+      () => ({ keyset: keysetClaim('wallet', id) }),
+      async ({ keyset: found }) => {
+        const known = found?.role === 'wallet' ? found : undefined;
+        if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
+        const record = known ?? newWallet(await keysetOf(purse, id), true);
+        const seed = (await home.keys()).cashu();
+        const { next, places, promises } = await asked(mint, () => signedFrom(wallet.mint, seed, id, record.counter));
+        const keyset = { ...record, counter: next, restored: false };
+        if (places.length === 0) return { writes: { keyset }, result: undefined };
+        const token = newToken({ contract, mint, keyset: id, places, quote, promises, older: true });
+        // Nothing is kept that does not verify.
+        await textOf(purse, token as SignedToken);
+        return { writes: { keyset, token }, result: undefined };
+      },
+    );
 }
 
 export interface PrintInHand {
@@ -169,17 +204,23 @@ export const printInHand = (given: PrintInHand) => alone(given.home, () => print
 
 async function printAlone({ home, contract, isNamed, print }: PrintInHand): Promise<InHand> {
   const isWanted = (t: TokenRecord): boolean => contract === undefined || t.contract === contract;
-  const all = await tokensIn(home, ['printed', 'signed', 'asked', 'refused'], isWanted);
+  const purses = (await home.store.list(purseKind.name)).map(({ record }) => purseKind.parse(record));
+  const known = purses.filter((q) => contract === undefined || q.contract === contract);
+  const mints = new Set([...known, ...(await tokensIn(home, HELD, isWanted))].map(({ mint }) => mint));
   const unasked: { mint: string; why: string }[] = [];
   const seen = new Set<string>();
   let sat = 0n;
-  for (const [mint, tokens] of Map.groupBy(all, (t) => t.mint)) {
-    const purse: Purse = { home, wallet: await walletAt(mint) };
-    for (const t of tokens) {
-      const now = await lookedAt(purse, t);
-      if (!isSigned(now)) continue;
+  for (const mint of mints) {
+    const purse: Purse = { home, wallet: await told(mint, undefined, () => walletAt(mint)) };
+    const { wallet } = purse;
+    if (wallet)
+      for (const quotes of known.filter((q) => q.mint === mint))
+        await told(mint, undefined, () => search({ home, wallet }, quotes));
+    for (const t of await tokensIn(home, HELD, (t) => t.mint === mint && isWanted(t))) {
+      const now = wallet ? await told(mint, t, () => lookedAt({ home, wallet }, t)) : t;
       // What was found by two searches is there twice.
-      const left = withoutSpent(now, new Set(now.places.flatMap((p) => (seen.has(coin(now, p)) ? [p.counter] : []))));
+      const twice = now.places.flatMap((p) => (seen.has(coin(now, p)) ? [p.counter] : []));
+      const left = isSigned(now) ? withoutSpent(now, new Set(twice)) : now;
       if (!isSigned(left)) continue;
       now.places.forEach((p) => seen.add(coin(now, p)));
       await handOver(purse, left, print);
@@ -188,24 +229,28 @@ async function printAlone({ home, contract, isNamed, print }: PrintInHand): Prom
   }
   return { sat, unasked };
 
-  /** undefined for a mint that has no address, or does not answer. */
+  /** undefined for a mint that has no address. */
   async function walletAt(mint: string): Promise<Wallet | undefined> {
-    if (!/^https?:/.test(mint)) return undefined;
+    return /^https?:/.test(mint) ? walletOf({ url: mint, named: isNamed(mint) }) : undefined;
+  }
+  /** What a mint says; where it does not, that is noted and what is known stands. */
+  async function told<T>(mint: string, known: T, ask: () => Promise<T>): Promise<T> {
     try {
-      return await walletOf({ url: mint, named: isNamed(mint) });
+      return await ask();
     } catch (error) {
       if (!(error instanceof Refusal) || error.code === 'bug') throw error;
-      unasked.push({ mint, why: error.message });
-      return undefined;
+      if (!unasked.some((one) => one.mint === mint)) unasked.push({ mint, why: error.message });
+      return known;
     }
   }
 }
 
+/** Older tokens first: of coins that are in two, the one that was printed before is printed again. */
+const HELD = ['printed', 'signed', 'asked', 'refused'] as const;
 const coin = ({ keyset }: TokenRecord, { counter }: TokenRecord['places'][number]): string => `${keyset}/${counter}`;
 
-/** The token as its mint knows it, where it can be asked. */
-async function lookedAt({ home, wallet }: Purse, t: TokenRecord): Promise<TokenRecord> {
-  if (!wallet) return t;
-  const now = isSigned(t) ? t : await askedBack({ home, wallet }, t);
-  return isSigned(now) ? unspentOf({ home, wallet }, now) : now;
+/** The token as its mint knows it. */
+async function lookedAt(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
+  const now = isSigned(t) ? t : await askedBack(purse, t);
+  return isSigned(now) ? unspentOf(purse, now) : now;
 }

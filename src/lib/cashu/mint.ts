@@ -7,7 +7,6 @@
  * the next run. Runs of one home follow each other. A home that was ever lost first finds what it may have minted since.
  * Not here: quotes (`quotes.ts`), what is asked of a mint about a token (`in-hand.ts`), melts (`melt.ts`).
  */
-import type { Wallet } from '@cashu/cashu-ts';
 import { FUNDED, creditKind, must, type Credit } from '../credit/records.ts';
 import { isSigned, newToken, sumOf, tokenKind, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
 import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../ecash/keyset.ts';
@@ -20,7 +19,7 @@ import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { MintAt } from './ask.ts';
 import { mintQuote } from './quotes.ts';
-import { messageOf, promiseOf, signedFrom, type Signature } from './search.ts';
+import { messageOf, promiseOf, type Signature } from './search.ts';
 import { asked, walletOf } from './wallet.ts';
 import {
   alone,
@@ -29,11 +28,11 @@ import {
   keepSigned,
   keepToken,
   keysetOf,
-  textOf,
+  search,
   tokensIn,
   unspentOf,
   type PrintToken,
-  type Purse,
+  type AtMint,
 } from './in-hand.ts';
 
 /** A report takes up to a second to reach the mint: so many looks, and the time between two. */
@@ -58,8 +57,6 @@ export interface Minted {
   waitingSat: bigint;
 }
 
-type AtMint = Purse & { wallet: Wallet };
-
 /**
  * Prints a token: one that was made and not printed yet, else a new one of what was reported and not minted, else the last
  * one again. With `amountSat` only one of that sum.
@@ -75,7 +72,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   const keys = await home.keys();
   for (;;) {
     await askBack();
-    await search(purse, contract, quotes);
+    await search(purse, quotes);
     const held = await inHand();
     const token = unprinted(held) ?? (await prepare(held));
     point('mint-prepared');
@@ -184,30 +181,6 @@ const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> &
       return { writes: {}, result: { own, quotes: found.quotes } };
     },
   );
-
-/** Finds what was minted with counters that this home may not know of, of each keyset of the mint where it may not. */
-async function search(purse: AtMint, contract: Hex, { mint, quote }: Quotes): Promise<void> {
-  const { home, wallet } = purse;
-  for (const { id } of wallet.keyChain.getKeysets())
-    await change<{ keyset: KeysetRecord; token: TokenRecord }, void>(
-      home.store,
-      { keyset: keysetKind, token: tokenKind },
-      () => ({ keyset: keysetClaim('wallet', id) }),
-      async ({ keyset: found }) => {
-        const known = found?.role === 'wallet' ? found : undefined;
-        if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
-        const record = known ?? newWallet(await keysetOf(purse, id), true);
-        const seed = (await home.keys()).cashu();
-        const { next, places, promises } = await asked(mint, () => signedFrom(wallet.mint, seed, id, record.counter));
-        const keyset = { ...record, counter: next, restored: false };
-        if (places.length === 0) return { writes: { keyset }, result: undefined };
-        const token = newToken({ contract, mint, keyset: id, places, quote, promises, older: true });
-        // Nothing is kept that does not verify.
-        await textOf(purse, token as SignedToken);
-        return { writes: { keyset, token }, result: undefined };
-      },
-    );
-}
 
 /** An earlier quote that another one took the place of before all was minted that had been paid on it. */
 async function leftOver(mint: MintAt, { past }: Quotes): Promise<MintQuote | undefined> {

@@ -114,6 +114,16 @@ export class Rpc extends JsonRpc {
     return { txids: block.texts('tx'), previous: block.may('previousblockhash').previousblockhash };
   }
 
+  /** The block at a height of the best chain. @throws RpcError above its tip */
+  async blockHash(height: number): Promise<Hex> {
+    return text('getblockhash', await this.call('getblockhash', height));
+  }
+
+  /** A block in hex. @throws RpcError where it is pruned */
+  async blockHex(hash: Hex): Promise<Hex> {
+    return text('getblock', await this.call('getblock', hash, 0));
+  }
+
   /** Unix seconds that the header of a block states. */
   async blockTime(hash: Hex): Promise<number> {
     return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');

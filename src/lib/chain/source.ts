@@ -7,7 +7,7 @@
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
-import type { Coin, Facts, MintQuote, SpentBy } from '../protocol/action.ts';
+import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -29,8 +29,8 @@ export const CHAIN_LIMITS = {
   /** Of an estimate. Less is raised to the least: a node may relay less than the transactions of contracts pay at least. */
   estimate: { unit: 'sat/kvB', least: MIN_FEERATE, most: MAX_FEERATE },
 } satisfies Limits;
-/** Calls at once: Bitcoin Core queues 64 by default and refuses the rest. */
-const PARALLEL = 8;
+/** Coins that are asked for at once, in one request. */
+const AT_ONCE = 200;
 
 const NETWORK_OF: Readonly<Record<string, Network>> = {
   main: 'mainnet',
@@ -51,7 +51,7 @@ export interface SourceOptions {
   tip?: number;
   rpc?: Rpc;
   /** Satoshis for 1000 vB, from --feerate. */
-  feerate?: number;
+  feerate?: number | undefined;
   /** Unix seconds. */
   now?: () => number;
   /** Seconds of a clock that nobody sets. */
@@ -147,16 +147,12 @@ function spendsIn(node: Rpc): NonNullable<FactSource['spends']> {
     string,
     Blocks
   >;
-  return async (gone, blocks = 'none') => {
-    const found = new Map<string, SpentBy>();
-    for (const { outpoint, ways } of gone) {
-      const { spend } = await spendOf(node, outpoint, ways, read[blocks]);
-      if (spend) found.set(outpointText(outpoint), spend);
-    }
-    return found;
-  };
+  return (gone, blocks = 'none') =>
+    ofMany(node, gone, async (together, { outpoint, ways }) => {
+      const { spend } = await spendOf(together, outpoint, ways, read[blocks]);
+      return spend ? [outpointText(outpoint), spend] : undefined;
+    });
 }
-
 /** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */
 const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
@@ -195,24 +191,30 @@ async function refuseStale(
     );
 }
 
-async function coinsOf(node: Rpc, outpoints: readonly string[]): Promise<ReadonlyMap<string, Coin | 'missing'>> {
-  const found = new Map<string, Coin | 'missing'>();
-  for (let from = 0; from < outpoints.length; from += PARALLEL)
-    await Promise.all(
-      outpoints.slice(from, from + PARALLEL).map(async (text) => {
-        const outpoint = parseOutpoint(text);
-        if (!outpoint) throw new Refusal('bug', `${text} is no outpoint`);
-        found.set(text, (await node.txOut(outpoint)) ?? 'missing');
-      }),
-    );
-  return found;
-}
-
-async function knownOf(node: Rpc, txids: readonly string[]): Promise<ReadonlyMap<string, boolean>> {
-  const found = new Map<string, boolean>();
-  for (const txid of txids) {
-    if ((await node.transaction(txid)) !== undefined) found.set(txid, true);
-    else if (await node.hasIndex()) found.set(txid, false);
+/** Asks for a piece of many at a time, in one request each. */
+async function ofMany<T, R>(
+  node: Rpc,
+  all: readonly T[],
+  ask: (together: Rpc, one: T) => Promise<readonly [string, R] | undefined>,
+): Promise<ReadonlyMap<string, R>> {
+  const together = node.together();
+  const found = new Map<string, R>();
+  for (let from = 0; from < all.length; from += AT_ONCE) {
+    const answers = await Promise.all(all.slice(from, from + AT_ONCE).map((one) => ask(together, one)));
+    for (const answer of answers) if (answer) found.set(...answer);
   }
   return found;
 }
+
+const coinsOf = (node: Rpc, outpoints: readonly string[]): Promise<ReadonlyMap<string, Coin | 'missing'>> =>
+  ofMany(node, outpoints, async (together, text) => {
+    const outpoint = parseOutpoint(text);
+    if (!outpoint) throw new Refusal('bug', `${text} is no outpoint`);
+    return [text, (await together.txOut(outpoint)) ?? 'missing'];
+  });
+
+const knownOf = (node: Rpc, txids: readonly string[]): Promise<ReadonlyMap<string, boolean>> =>
+  ofMany(node, txids, async (together, txid) => {
+    if ((await together.transaction(txid)) !== undefined) return [txid, true];
+    return (await together.hasIndex()) ? [txid, false] : undefined;
+  });

@@ -13,7 +13,8 @@ export const ACTIONS = ['derive', 'insert', 'find', 'check', 'keys'] as const;
 /** The index, given as such or as the number of a commitment. */
 function indexIn(from: Fields): bigint {
   const [index, number] = [from.whole('index', FIRST_INDEX), from.whole('number', FIRST_INDEX)];
-  if (index !== undefined && number !== undefined) from.refuse('number', 'either index or number');
+  if (index !== undefined && number !== undefined && index !== indexOf(number))
+    from.refuse('number', 'the number of that index');
   return from.need('index', index ?? (number === undefined ? undefined : indexOf(number)), 'an index, or a number');
 }
 /** The point of a secret, 33 bytes. @throws Refusal `wrong-key` */

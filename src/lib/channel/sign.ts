@@ -23,7 +23,7 @@ import {
 } from '../signing/curve.ts';
 import { signEcdsa, verifiesEcdsa } from '../signing/ecdsa.ts';
 import { keySort } from '../signing/musig2.ts';
-import { sortedKeySet } from '../signing/keyset.ts';
+import { keySet, sortedKeySet } from '../signing/keyset.ts';
 import * as musig2 from '../signing/musig2.ts';
 import type { Channel, Commitment, SecondStage } from './commitment.ts';
 import { FORMAT } from './format.ts';
@@ -136,9 +136,19 @@ export function finishFundingSpend(channel: Channel, template: Template, signatu
 
 /** Nonces (66 bytes) by side. */
 export type Nonces = Record<Side, Uint8Array>;
-/** The MuSig2 session of a spend of a taproot funding. @throws Refusal `peer-nonce-invalid` */
-export function fundingSession(channel: Channel, template: Template, nonces: Nonces): musig2.Session {
-  const set = sortedKeySet(fundingKeys(channel).map((key) => bytesToHex(key)));
+/**
+ * The MuSig2 session of a spend of a taproot funding.
+ * @param merkleRoot what the funding key commits to beside its keys, in channels with assets
+ * @throws Refusal `peer-nonce-invalid`
+ */
+export function fundingSession(
+  channel: Channel,
+  template: Template,
+  nonces: Nonces,
+  merkleRoot?: Uint8Array,
+): musig2.Session {
+  const keys = keySort(fundingKeys(channel)).map((key) => bytesToHex(key));
+  const set = keySet(keys, merkleRoot ? { merkleRoot } : {});
   try {
     return musig2.session(set.agg, musig2.nonceAgg([nonces.local, nonces.remote]), fundingHash(channel, template));
   } catch (error) {

@@ -3,13 +3,16 @@
  * Not here: the transactions (`assets/openassets/build.ts`).
  */
 import * as Flags from '@oclif/core/flags';
+import { plainCoins } from '../assets/check.ts';
 import type { Building, Built, Grant } from '../assets/openassets/build.ts';
 import { assetId } from '../assets/openassets/ids.ts';
 import { readAddress } from '../assets/openassets/payee.ts';
 import type { Parents } from '../assets/trace.ts';
 import { addressIn } from '../assets/document.ts';
 import { scriptOf } from '../bitcoin/address.ts';
+import { payFrom } from '../bitcoin/coins.ts';
 import type { Network } from '../bitcoin/network.ts';
+import type { Output } from '../bitcoin/transaction.ts';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { chainOf } from './chain.ts';
@@ -76,7 +79,7 @@ function grantsOf(to: readonly string[], network: Network, plain: boolean): Gran
 }
 
 /** The rate that is paid, and where it comes from. */
-export async function rateOf(
+async function rateOf(
   flags: DecodeValues & { feerate?: number | undefined },
 ): Promise<{ feerate: number; from: string }> {
   if (flags.feerate !== undefined) return { feerate: flags.feerate, from: 'flag' };
@@ -84,6 +87,39 @@ export async function rateOf(
   const chain = await chainOf({ chain: flags.chain, 'chain-cookie': flags['chain-cookie'] }, []);
   const { facts, checks } = await factSource({ network: flags.network, ...chain }).facts({ feerate: true });
   return { feerate: facts.feerate!, from: checks['feerate']! };
+}
+
+/** Says which parents are needed to tell whether a coin carries units; exit 3. */
+async function printMissing(type: string, network: Network, missing: readonly string[]): Promise<void> {
+  note('parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen');
+  await print(printJson({ type, version: 1, network, missing }));
+  process.exitCode = 3;
+}
+
+/**
+ * Pays these outputs from coins that carry no units under any protocol; undefined where parents are missing, which is said.
+ * @throws Refusal as `payFrom` and `plainCoins` do
+ */
+export async function payPlain(
+  type: string,
+  flags: Omit<BuildValues, 'to'>,
+  outputs: readonly Output[],
+): Promise<{ made: ReturnType<typeof payFrom>; from: string } | undefined> {
+  const { network, change, 'allow-fee': allowFee = false } = flags;
+  const coins = (await coinsFrom(flags.utxo))!;
+  const [{ shared, fetch }, { feerate, from }] = [await parentSource(flags), await rateOf(flags)];
+  const look = () => {
+    const { plain, missing } = plainCoins(coins, { network, parents: shared });
+    try {
+      return { made: payFrom({ coins: plain, outputs, change, feerate, version: 2, network, allowFee }), missing: [] };
+    } catch (error) {
+      if (missing.length === 0 || !(error instanceof Refusal) || error.code !== 'not-enough-coins') throw error;
+      return { missing };
+    }
+  };
+  const found = await fetching(shared, look, fetch);
+  if ('made' in found) return { made: found.made, from };
+  return void (await printMissing(type, network, found.missing));
 }
 
 /** Builds with parents from wherever they are, and prints. */
@@ -125,12 +161,7 @@ export async function build(
     return { built, missing: 'missing' in built ? built.missing : [] };
   };
   const { built } = await fetching(shared, look, fetch);
-  if ('missing' in built) {
-    note('parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen');
-    await print(printJson({ type, version: 1, network, missing: built.missing }));
-    process.exitCode = 3;
-    return;
-  }
+  if ('missing' in built) return printMissing(type, network, built.missing);
   await print(flags.psbt ? built.psbt : printJson(documentOf(type, built, network, from)));
 }
 

@@ -144,16 +144,19 @@ export const policyFlags = {
   freeze: count('Blocks before expiry at which payments end (default 288)'),
   margin: count('Blocks before expiry at which the payee exits (default 144)'),
 };
-/** How long an offer stands. */
+/** How long an offer stands, and its answer without a coin. */
 export const offerFlag = {
   'offer-expiry': Flags.integer({
-    summary: 'Hours after which an offer that nobody has answered ends (default 24)',
+    summary:
+      'Hours after which an offer ends that nobody has answered, and then an opening that nobody has funded (default 24)',
     helpValue: 'HOURS',
     min: 1,
     max: 8_760,
     helpGroup: 'POLICY',
   }),
 };
+/** What a server offers whoever asks. */
+export const standingFlags = { ...policyFlags, ...offerFlag };
 export type PolicyValues = {
   [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
 };
@@ -234,9 +237,15 @@ interface TermsValues extends PolicyValues {
   unchecked?: boolean;
 }
 
+/** Policy, and seconds for which an offer stands. */
+export const offerFrom = async (flags: PolicyValues & { 'offer-expiry'?: number | undefined }, network: Network) => ({
+  policy: await policyFrom(flags, network),
+  offerExpiry: flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600,
+});
+
 /** What both parties' flags say of a contract that is to be made, by an opening or by a rollover. */
 export const termsInput = async (flags: TermsValues, network: Network) => ({
-  policy: await policyFrom(flags, network),
+  ...(await offerFrom(flags, network)),
   ecash: flags.ecash,
   mint: flags.mint,
   amount: flags.amount,
@@ -247,6 +256,5 @@ export const termsInput = async (flags: TermsValues, network: Network) => ({
   change: flags.change,
   allowFee: flags['allow-fee'] || undefined,
   maxExitFeerate: flags['max-exit-feerate'],
-  offerExpiry: flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600,
   unchecked: flags.unchecked || undefined,
 });

@@ -21,6 +21,7 @@ import { programsFrom } from './outside.ts';
 import { play, playAgain, type Line, type Printed } from './play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from './sniff.ts';
+import { tableOf } from './tables.ts';
 
 export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
@@ -65,7 +66,7 @@ export abstract class ContractCommand extends BaseCommand {
     if (flags['request-id'] !== undefined && !starts)
       throw new Refusal('usage', '--request-id names a start; a message names itself');
     const source = batch ? await openInput(file) : undefined;
-    const json = starts || batch ? null : await message(file);
+    const json = starts || batch ? null : await message(file, table.type);
     if (flags.unchecked) note('--unchecked: what nobody has looked at is taken as it is said; nothing vouches for it');
     await withHome(
       flags,
@@ -114,14 +115,22 @@ async function tell(home: Home, { notify }: ContractValues): Promise<void> {
   if (notify !== undefined) await (await import('./notify.ts')).notifyPaid(home, notify);
 }
 
-/** The message of a run. @throws Refusal `malformed`, `malformed-json` */
-async function message(file: string | undefined): Promise<unknown> {
+/** The message of a run. @throws Refusal `malformed`, `malformed-json`; `unknown-type` for the document of another command */
+async function message(file: string | undefined, type: string): Promise<unknown> {
   const input = sniff(await readInput(file));
   if (input.form !== 'json')
     throw new Refusal('malformed', 'a PSBT found, a contract message (JSON) expected', {
       hint: 'PSBTs of other wallets come in with --merge or --funding, beside the message',
     });
-  return parseJson(input.text);
+  const json = parseJson(input.text);
+  const { type: found } = (json ?? {}) as { type?: unknown };
+  if (typeof found !== 'string' || found === type) return json;
+  const other = await tableOf(found);
+  throw new Refusal('unknown-type', `a document of type ${found.slice(0, 80)} found, a message of ${type} expected`, {
+    hint: other
+      ? `spillway ${found.replace(/^htlc-/, 'htlc ')} reads it; spillway inspect puts it into words`
+      : 'spillway inspect puts it into words',
+  });
 }
 
 async function onlyPsbt(text: string, name: string): Promise<string> {

@@ -9,7 +9,9 @@ import type { Listed } from '../home/store.ts';
 import type { Facts } from '../protocol/action.ts';
 import type { Claim } from '../protocol/kind.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { statecoinKind } from '../statechain/records.ts';
+import { isOwners, statecoinKind } from '../statechain/records.ts';
+import { followedCoin } from '../statechain/standing.ts';
+import { isUnderWay, swapKind } from '../htlc/swap-records.ts';
 import { statechainStatus, type StatechainStatus } from '../statechain/status.ts';
 import { slices } from './slices.ts';
 
@@ -97,9 +99,28 @@ export async function statecoinLines(home: Home, source: FactSource, name?: stri
     record: statecoinKind.parse(r.record),
   }));
   if (coins.length === 0) return [];
-  const outpoints = coins.flatMap(({ record }) => ('outpoint' in record ? [outpointText(record.outpoint)] : []));
-  const { facts } = await source.facts({ tip: true, coins: [...new Set(outpoints)], feerate: true });
-  return coins.map(({ name, record }) =>
-    statechainStatus(name, record, facts as Parameters<typeof statechainStatus>[2]),
-  );
+  const owned = coins.flatMap(({ record }) => (isOwners(record) ? [{ ...followedCoin(record), ended: false }] : []));
+  const seen = await seenOf(source, owned, 'ways');
+  const { feerate } = (await source.facts({ feerate: true })).facts;
+  return coins.map(({ name, record }) => statechainStatus(name, record, { ...seen, feerate: feerate! }));
+}
+
+/** What `watch` and `status` do not look after, in words. */
+export async function unwatched({ store }: Home, kinds = [swapKind.name, statecoinKind.name]): Promise<string[]> {
+  const isHeld = (kind: string, record: unknown): boolean => {
+    if (kind === swapKind.name) return isUnderWay(swapKind.parse(record));
+    const c = statecoinKind.parse(record);
+    return isOwners(c) && c.state !== 'gone' && c.state !== 'closed';
+  };
+  const words: string[] = [];
+  for (const kind of kinds) {
+    const held = (await store.list(kind)).filter(({ record }) => isHeld(kind, record));
+    if (held.length === 0) continue;
+    words.push(
+      kind === swapKind.name
+        ? `swaps under way: ${held.length}, which neither status nor watch looks after: claim before the expiry with htlc swap, or take back with htlc refund`
+        : `statecoins: ${held.length}, which watch does not look after: status says what is due, statechain-exit does it`,
+    );
+  }
+  return words;
 }

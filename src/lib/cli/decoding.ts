@@ -17,7 +17,7 @@ import type { Exit } from './exits.ts';
 import { arg, chainFlags } from './flags.ts';
 import { openInput, readInput } from './input.ts';
 import { groupsOf, type Line } from './lines.ts';
-import { note, print } from './output.ts';
+import { fastJson, note, print } from './output.ts';
 import { parentSource, type Fetch } from './parents.ts';
 import { sniff } from './sniff.ts';
 
@@ -153,15 +153,6 @@ function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): Subject
 async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Promise<Subject> {
   const [{ readPsbt }, { ofPsbt }] = await Promise.all([import('../bitcoin/psbt.ts'), import('../assets/psbt.ts')]);
   return ofPsbt(readPsbt(Buffer.from(bytes).toString('base64'), { longest: limit * 2 }), shared);
-}
-
-/** As `printJson`, by the engine where it can: it refuses only the bigint of an absurd amount. */
-function fastJson(document: object): string {
-  try {
-    return JSON.stringify(document);
-  } catch {
-    return printJson(document);
-  }
 }
 
 /** An object of one field in hex needs no parser. */

@@ -14,8 +14,11 @@ export type Document = Readonly<Record<string, any>>;
 export type Read = { document: Document } | { psbt: string } | { hex: string };
 
 /** Reads one of them. @throws Refusal as `readInput`, `sniff` and `parseJson` do */
-export async function readDocument(file: string | undefined): Promise<Read> {
-  const input = sniff(await readInput(file), { transaction: true });
+export const readDocument = async (file: string | undefined): Promise<Read> => documentIn(await readInput(file));
+
+/** Returns the document that these bytes are. @throws Refusal as `sniff` and `parseJson` do */
+export function documentIn(bytes: Uint8Array): Read {
+  const input = sniff(bytes, { transaction: true });
   if (input.form === 'psbt') return { psbt: Buffer.from(input.bytes).toString('base64') };
   if (input.form === 'transaction') return { hex: Buffer.from(input.bytes).toString('hex') };
   const document = parseJson(input.text) as Document;

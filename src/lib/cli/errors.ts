@@ -112,6 +112,6 @@ export async function report(thrown: unknown, argv: readonly string[]): Promise<
 
 async function lines({ code, message, hint, blame }: Failure, colour: boolean): Promise<string> {
   const { red, cyan } = colour ? (await import('chalk')).chalkStderr : { red: String, cyan: String };
-  const who = blame ? ` (${blame})` : '';
+  const who = blame && !message.includes(blame) ? ` (${blame})` : '';
   return `${red(`error[${code}]`)}: ${message}${who}${hint ? `\n${cyan('hint')}: ${hint}` : ''}`;
 }

@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { visible } from './text.ts';
 
 const expected = (words: string, input: string): Refusal =>
-  new Refusal('usage', `${JSON.stringify(visible(input, 60))} found, ${words} expected`);
+  new Refusal('usage', `"${visible(input, 60)}" found, ${words} expected`);
 
 /** An argument. oclif would fill one that is not given from stdin, within 10 ms: `ignoreStdin` keeps it from that. */
 export const arg = (options: { description: string }) => Args.string({ ...options, ignoreStdin: true });

@@ -3,11 +3,11 @@
  * them, so that whoever opens contracts that nobody funds costs the node nothing. Where these cannot be told, as at the first
  * look, the node is asked for every coin.
  */
-import { creditKind, isUnfunded } from '../credit/records.ts';
+import { cancelled, creditKind, isUnfunded, mayLapse, type Credit } from '../credit/records.ts';
 import { isThere } from '../credit/checks.ts';
 import type { Home } from '../home/home.ts';
 import type { Stated } from '../home/store.ts';
-import type { Facts } from '../protocol/action.ts';
+import type { Coin, Facts } from '../protocol/action.ts';
 import { fundingClaim, idClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { changeCredit } from './contracts.ts';
@@ -19,13 +19,22 @@ const AT_ONCE = 200;
 /** Where the store keeps the newest block that was looked at. */
 const SEEN = 'mined';
 
-/** Marks those whose coin is there. */
-export async function markFunded(home: Home, source: FactSource, stopped = (): boolean => false): Promise<void> {
-  if (!source.mined) return;
+/**
+ * Marks those whose coin is there; ends those whose stated transaction is in a block and pays something else, or was spent
+ * since.
+ * @returns the contracts that were ended
+ */
+export async function markFunded(
+  home: Home,
+  source: FactSource,
+  stopped = (): boolean => false,
+): Promise<readonly string[]> {
+  const ended: string[] = [];
+  if (!source.mined) return ended;
   const { store } = home;
   const before = await store.meta(SEEN);
   const { best, txids } = await source.mined(before);
-  if (best === before) return;
+  if (best === before) return ended;
   const pause = slices();
   const stated = (after: Stated | undefined) => store.stated(creditKind, 'unfunded', { after, most: AT_ONCE });
   for await (const page of pages(AT_ONCE, stated)) {
@@ -34,14 +43,25 @@ export async function markFunded(home: Home, source: FactSource, stopped = (): b
       .filter(({ at }) => !txids || txids.has(at.split(':')[0]!));
     if (asked.length > 0) {
       const { coins = 'not-checked' } = (await source.facts({ coins: asked.map(({ at }) => at) })).facts;
-      for (const { name, at } of asked)
-        if (coins !== 'not-checked' && coins.get(at) !== 'missing') await mark(home, name, coins);
+      if (coins !== 'not-checked')
+        for (const { name, at } of asked)
+          if (isEnded(await judged(home, name, coins, txids !== undefined && isOther(coins.get(at))))) ended.push(name);
     }
-    if (stopped()) return;
+    if (stopped()) return ended;
     await pause();
   }
   await store.setMeta(SEEN, best);
+  return ended;
 }
 
-const mark = (home: Home, id: string, coins: Facts['coins']): Promise<unknown> =>
-  changeCredit(home, idClaim(id), (c) => (isUnfunded(c) && isThere(coins, c) ? { ...c, funded: true } : undefined));
+/** Of a transaction in a block: the output that was stated is another one, or was spent. */
+const isOther = (coin: Coin | 'missing' | undefined): boolean => coin === 'missing' || (coin?.confirmations ?? 0) > 0;
+const isEnded = (c: Credit | undefined): boolean => c?.state === 'cancelled';
+
+/** @param other the coin will never be there. Before its journal is read nobody knows what was paid over a contract */
+const judged = (home: Home, id: string, coins: Facts['coins'], other: boolean): Promise<Credit | undefined> =>
+  changeCredit(home, idClaim(id), (c) => {
+    if (!isUnfunded(c)) return undefined;
+    if (isThere(coins, c)) return { ...c, funded: true };
+    return other && mayLapse(c) && !home.restored ? cancelled(c) : undefined;
+  });

@@ -183,6 +183,8 @@ export async function runSpend(
             hint: 'give --prev FILE with the transaction that made the coin, or --chain URL',
           },
         );
+      if (facts.coins === 'not-checked' && !previous)
+        note('nobody looked at the coin: if --utxo states another sum than it has, this transaction is invalid');
       warnEarly(made, facts.tip);
       return { ...shown(made, known, previous), checks: { ...checks, coins: seen } };
     });

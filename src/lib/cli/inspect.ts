@@ -1,4 +1,4 @@
-/** Any message, PSBT or transaction in words: what it says, what of that holds, who acts next. Prints nothing secret. */
+/** Any document, PSBT or transaction in words: what it says, what of that holds, who acts next. Prints nothing secret. */
 import { addressOf } from '../bitcoin/address.ts';
 import { feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
@@ -7,25 +7,43 @@ import { scriptType } from '../bitcoin/script.ts';
 import { feeOf, parseTransaction, txidOf, txidOfHex, vsizeOfHex, type Template } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { following, rowWords, type Action } from '../protocol/action.ts';
-import { withSats } from '../protocol/json.ts';
+import { parseJson, withSats, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Description, Fact } from '../signing/description.ts';
-import type { Document, Read } from './documents.ts';
+import type { Check, Description, Fact } from '../signing/description.ts';
+import { documentIn, type Document, type Read } from './documents.ts';
+import { readInput } from './input.ts';
+import { coinFacts, fieldFacts, inspectText, isText } from './inspect-printed.ts';
+import { utf8 } from './sniff.ts';
 import { describerOf, tableOf } from './tables.ts';
 import { visible } from './text.ts';
 
 export interface Inspection {
   of: string;
   facts: Fact[];
-  checks: Fact[];
+  checks: Check[];
   /** Who acts next, and what that run does. */
   next: readonly string[];
   /** A sequence diagram of the action, with the step that was read. */
   mermaid: string | undefined;
 }
 
+/** What can be inspected: more than other commands read. */
+export type Inspectable = Read | { text: string } | { coins: Json };
+
+/** Reads a document, a PSBT, a transaction, a token, an address or a list of coins. @throws Refusal as the parsers do */
+export async function readInspectable(file: string | undefined): Promise<Inspectable> {
+  const bytes = await readInput(file);
+  const text = Buffer.from(bytes).toString('latin1').trim();
+  if (isText(text)) return { text };
+  return text.startsWith('[') ? { coins: parseJson(utf8(bytes)) } : documentIn(bytes);
+}
+
+const UNCHECKED = { checks: [], next: [], mermaid: undefined };
+
 /** @throws Refusal as the parsers do */
-export async function inspect(read: Read, network: Network | undefined): Promise<Inspection> {
+export async function inspect(read: Inspectable, network: Network | undefined): Promise<Inspection> {
+  if ('text' in read) return { ...UNCHECKED, ...inspectText(read.text) };
+  if ('coins' in read) return { ...UNCHECKED, of: 'a list of coins', facts: coinFacts(read.coins) };
   if ('psbt' in read) return inspectPsbt(read.psbt, network);
   if ('hex' in read) return inspectHex(read.hex, network);
   return inspectDocument(read.document);
@@ -35,13 +53,11 @@ const PRINTED = new Set(['exit-credit', 'statechain-exit', 'statechain-audit']);
 
 async function inspectDocument(document: Document): Promise<Inspection> {
   const { type, step, network } = document;
+  if (typeof type !== 'string')
+    throw new Refusal('unknown-type', 'JSON without a "type" found, a document as spillway prints it expected');
   const table = await tableOf(type);
-  if (!table)
-    throw new Refusal(
-      'unknown-type',
-      `a document of type ${JSON.stringify(visible(String(type), 40))} found, a contract message expected`,
-      typeof document['hex'] === 'string' ? { hint: 'its transaction: jq -r .hex | spillway inspect --network …' } : {},
-    );
+  const isRow = step === 'waiting' || document['auth'] !== undefined || table?.rows.some(({ name }) => name === step);
+  if (!table || !isRow) return inspectPrinted(document);
   if (step === 'waiting') {
     const facts: Fact[] = Object.keys(document['psbt'] ?? {}).map((name) => [
       `psbt.${name}`,
@@ -73,6 +89,28 @@ async function inspectDocument(document: Document): Promise<Inspection> {
   return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
 }
 
+/** A document that no action reads: its fields, and the transactions that come with it. */
+async function inspectPrinted(document: Document): Promise<Inspection> {
+  const { type, step, network, hex, psbt, package: txs } = document;
+  const facts = fieldFacts(document);
+  // The hex of an offer is no transaction.
+  const hexes = [...(type === 'offer' ? [] : [hex]), ...(Array.isArray(txs) ? txs : [])].filter(
+    (each) => typeof each === 'string',
+  );
+  for (const each of hexes) facts.push(...templateFacts(...templateOfHex(each), network));
+  // Beside a finished transaction its PSBT says the same again.
+  const psbts = hexes.length > 0 ? [] : typeof psbt === 'object' && psbt !== null ? Object.values(psbt) : [psbt];
+  for (const each of psbts) if (typeof each === 'string') facts.push(...inspectPsbt(each, network).facts);
+  const checks = type === 'htlc' ? (await describerOf(type))(document).checks : [];
+  const of = [
+    type,
+    ...(step === undefined ? [] : [`at '${step}'`]),
+    ...(network === undefined ? [] : [`on ${network}`]),
+  ];
+  const unchecked = checks.length === 0 ? ' (no contract message: nothing of it is checked)' : '';
+  return { ...UNCHECKED, of: visible(of.join(' '), 200) + unchecked, facts, checks };
+}
+
 /** Nobody has looked at the form of such a document. @throws Refusal `malformed-message` */
 function asPrinted<T>(read: () => T): T {
   try {
@@ -83,7 +121,7 @@ function asPrinted<T>(read: () => T): T {
   }
 }
 
-function inspectPsbt(psbt: string, network: Network | undefined): Inspection {
+function inspectPsbt(psbt: string, network: string | undefined): Inspection {
   const tx = readPsbt(psbt);
   const template = templateOf(tx);
   const facts = templateFacts(template, undefined, network);
@@ -98,17 +136,11 @@ function inspectPsbt(psbt: string, network: Network | undefined): Inspection {
         : '';
     facts.push([`input ${i} is`, signed + musig + (input.script ? '' : ', amount and script not stated')]);
   });
-  return { of: 'a PSBT', facts, checks: [], next: [], mermaid: undefined };
+  return { ...UNCHECKED, of: 'a PSBT', facts };
 }
 
 function inspectHex(hex: string, network: Network | undefined): Inspection {
-  return {
-    of: 'a transaction',
-    facts: templateFacts(...templateOfHex(hex), network),
-    checks: [],
-    next: [],
-    mermaid: undefined,
-  };
+  return { ...UNCHECKED, of: 'a transaction', facts: templateFacts(...templateOfHex(hex), network) };
 }
 
 function templateOfHex(hex: string): [Template, string] {
@@ -176,7 +208,7 @@ export function sequence(table: Action<any, any, any>, step: string | null): str
 export function inText({ of, facts, checks, next }: Inspection): string {
   const rows: Fact[] = [
     ...facts,
-    ...checks.map(([label, text]): Fact => [`check: ${label}`, text]),
+    ...checks.map(([label, text, failed]): Fact => [`check${failed ? ' FAILED' : ''}: ${label}`, text]),
     ...next.map((text): Fact => ['next', text]),
   ];
   const width = Math.max(...rows.map(([label]) => label.length), 4);

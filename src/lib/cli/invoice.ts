@@ -2,6 +2,7 @@
 import type { Home } from '../home/home.ts';
 import { change } from '../home/change.ts';
 import { creditKind, must, type Credit } from '../credit/records.ts';
+import { paysOwed } from '../credit/steps.ts';
 import { isReverse } from '../credit/terms.ts';
 import { signInvoice } from '../mint/invoice.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -16,7 +17,7 @@ export interface InvoiceOptions {
   memo?: string | undefined;
 }
 
-/** One line. @throws Refusal `wrong-state` for a contract that no mint pays over, `amount-not-growing`, `usage` for a long memo */
+/** One line. @throws Refusal `wrong-state` for a contract that no mint pays over, `contract-restored`, `amount-not-growing`, `usage` for a long memo */
 export async function makeInvoice(home: Home, { contract, amountSat, seconds, memo }: InvoiceOptions): Promise<string> {
   const c = await change<{ contract: Credit }, Credit | undefined>(
     home.store,
@@ -24,9 +25,16 @@ export async function makeInvoice(home: Home, { contract, amountSat, seconds, me
     () => ({ contract: idClaim(contract) }),
     ({ contract: found }) => ({ writes: {}, result: found }),
   );
-  const { terms, own } = must(c, 'payee', 'accepted', 'open');
+  const found = must(c, 'payee', 'accepted', 'open');
+  const { terms, own } = found;
   if (!isReverse(terms))
     throw new Refusal('wrong-state', 'a contract found that no mint pays over, a reverse one with --mint expected');
+  if (found.restored)
+    throw new Refusal(
+      'contract-restored',
+      'this contract comes from a restored store and takes no more updates: nothing paid over it could be taken',
+      { hint: `sell over another contract; ${paysOwed(found.id)}` },
+    );
   if (amountSat <= 0n) throw new Refusal('amount-not-growing', 'an invoice of nothing found');
   const id = Buffer.from((await home.random())(16)).toString('hex');
   const expiry = Math.floor(Date.now() / 1000) + seconds;

@@ -27,15 +27,18 @@ export async function lapseAll(home: Home, source: FactSource, stopped = (): boo
   if (home.restored) return [];
   const { tip = 'not-checked', now } = (await source.facts({ tip: true, now: true })).facts;
   await endOffers(home, BigInt(now!) - OFFER_GRACE, stopped);
-  if (tip === 'not-checked') return [];
   const ended: string[] = [];
-  for (const figure of ['unfunded', 'expiry'])
-    for await (const page of pagesOf(home.store, creditKind, figure, { upTo: BigInt(tip), most: AT_ONCE })) {
+  const ends = [
+    ['waits', now!],
+    ...(tip === 'not-checked' ? [] : (['unfunded', 'expiry'] as const).map((f) => [f, tip] as const)),
+  ] as const;
+  for (const [figure, upTo] of ends)
+    for await (const page of pagesOf(home.store, creditKind, figure, { upTo: BigInt(upTo), most: AT_ONCE })) {
       if (stopped()) return ended;
       const over = page.flatMap(readable).filter(({ record }) => mayLapse(record));
       const facts = await exitFacts(source, over);
       for (const { record: c } of over)
-        if (mayLapse(c) && hasLapsed(c, facts) && (await lapse(home, c.id))) ended.push(c.id);
+        if (mayLapse(c) && hasLapsed(c, facts, now) && (await lapse(home, c.id))) ended.push(c.id);
     }
   return ended;
 }

@@ -1,53 +1,108 @@
 /**
  * Stdout of a process whose work goes on whoever reads it: a reader that is gone or hangs, and a full disk, end nothing and
- * hold up nothing. What could not be told is said in the end. Not here: what a run prints once (`output.ts`); stderr, whose
- * loss ends no command (`bin/run.js`).
+ * hold up nothing. What could not be written is kept, and written first as soon as it can be.
+ *
+ * Not here: what a run prints once (`output.ts`); stderr, whose loss ends no command (`bin/run.js`).
  */
+import { fstatSync, writeSync } from 'node:fs';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export interface Outlet {
-  /** Writes a document and a newline; waits a moment for whoever reads slowly. Never rejects. */
-  print(text: string): Promise<void>;
-  /** That something could not be told; undefined where all was. */
+  /**
+   * Writes a document and a newline; waits a moment for a slow reader. Never rejects.
+   * @returns false where it was neither written nor kept: too much waits already
+   */
+  print(text: string): Promise<boolean>;
+  /** Tries once more to write what is kept. */
+  again(): void;
+  /** Says how much could not be written; undefined where all was. */
   lost(): Refusal | undefined;
   close(): void;
 }
 
 const PATIENCE_MS = 1_000;
+const STDOUT = 1;
 export const OUTLET_LIMITS = {
-  /** What waits for a reader; more is lost. */
+  /** What waits for a reader, or for room on a disk; more is lost. */
   waiting: { unit: 'bytes', most: 16_000_000 },
 } satisfies Limits;
 
-/** @param onLost is told of the first loss */
-export function outlet(onLost: (why: Refusal) => void): Outlet {
+/** The file descriptor itself. */
+const DESCRIPTOR = {
+  isFile: (): boolean => fstatSync(STDOUT).isFile(),
+  /** Returns how many bytes were taken. */
+  write: (bytes: Uint8Array): number => writeSync(STDOUT, bytes),
+};
+
+/** @param onLost is told of the first line that could not be written, and of the first after all were */
+export function outlet(onLost: (why: Refusal) => void, descriptor = DESCRIPTOR): Outlet {
   const { stdout } = process;
-  let why: Refusal | undefined;
+  /** Lines that could not be written; of the first one, perhaps only its end. */
+  const kept: Uint8Array[] = [];
+  let keptBytes = 0;
+  let dropped = 0;
+  let why: string | undefined;
   let waiting = 0;
-  const lose = (text: string): void => {
-    if (why) return;
-    why = new Refusal('cannot-write', `stdout: ${text}`, { hint: 'what was due was done all the same' });
-    onLost(why);
+  // Node.js loses the end of a line that finds no more room on a disk, and gives a stream up that failed once.
+  let direct = descriptor.isFile();
+
+  const refusal = (): Refusal => {
+    const lines = dropped + kept.length;
+    return new Refusal('cannot-write', `stdout: ${why}${lines > 0 ? `; ${lines} events untold` : ''}`, {
+      hint: 'what was due was done all the same',
+    });
+  };
+  const failed = (text: string): void => {
+    const isNew = why === undefined;
+    why = text;
+    if (isNew) onLost(refusal());
+  };
+  const keep = (text: string): void => {
+    const line = Buffer.from(text);
+    keptBytes += line.length;
+    kept.push(line);
+  };
+  const again = (): void => {
+    try {
+      for (let [line] = kept; line; [line] = kept) {
+        const written = descriptor.write(line);
+        keptBytes -= written;
+        if (written < line.length) kept[0] = line.subarray(written);
+        else kept.shift();
+      }
+      if (dropped === 0) why = undefined;
+    } catch (error) {
+      failed((error as Error).message);
+    }
   };
   // Those of other commands end the process (`bin/run.js`, oclif).
   const others = stdout.listeners('error') as ((error: Error) => void)[];
   stdout.removeAllListeners('error');
-  stdout.on('error', ({ message }) => lose(message));
+  stdout.on('error', ({ message }) => failed(message));
   return {
     print: (text) =>
       new Promise((done) => {
-        if (!allows(OUTLET_LIMITS.waiting, stdout.writableLength)) return (lose('nobody reads it'), done());
-        const timer = waiting > 0 ? done() : setTimeout(done, PATIENCE_MS);
+        if (!allows(OUTLET_LIMITS.waiting, stdout.writableLength + keptBytes)) {
+          dropped += 1;
+          return (failed('nobody reads it'), done(false));
+        }
+        if (direct) return (keep(`${text}\n`), again(), done(true));
+        const timer = waiting > 0 ? done(true) : setTimeout(done, PATIENCE_MS, true);
         waiting += 1;
         stdout.write(`${text}\n`, (error) => {
           waiting -= 1;
-          if (error) lose(error.message);
+          if (error) {
+            direct = true;
+            keep(`${text}\n`);
+            failed(error.message);
+          }
           clearTimeout(timer ?? undefined);
-          done();
+          done(true);
         });
       }),
-    lost: () => why,
+    again,
+    lost: () => (why === undefined ? undefined : refusal()),
     close() {
       stdout.removeAllListeners('error');
       for (const other of others) stdout.on('error', other);

@@ -4,6 +4,7 @@
  */
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { toLog } from './log.ts';
 import { visible } from './text.ts';
@@ -12,6 +13,15 @@ import { visible } from './text.ts';
 export function print(data: string | Uint8Array): Promise<void> {
   const document = typeof data === 'string' && !data.endsWith('\n') ? `${data}\n` : data;
   return new Promise((done, fail) => process.stdout.write(document, (error) => (error ? fail(error) : done())));
+}
+
+/** A document as one line: as `printJson`, by the engine where it can, which refuses only bigint. */
+export function fastJson(document: object): string {
+  try {
+    return JSON.stringify(document);
+  } catch {
+    return printJson(document);
+  }
 }
 
 /** A line for people, on stderr. */

@@ -37,8 +37,8 @@ export async function readSecretFile(file: string): Promise<string> {
   return oneLine(await readGuarded(file), file);
 }
 
-/** @throws Refusal `secret-exposed`, `no-input`, `too-large` */
-async function readGuarded(file: string): Promise<Uint8Array> {
+/** The bytes of a file that nobody else may read. @throws Refusal `secret-exposed`, `no-input`, `too-large` */
+export async function readGuarded(file: string): Promise<Uint8Array> {
   const found = await stat(file).catch(() => undefined);
   if (found && process.platform !== 'win32' && (found.mode & 0o077) !== 0) {
     const mode = (found.mode & 0o777).toString(8).padStart(3, '0');

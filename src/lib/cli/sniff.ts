@@ -48,7 +48,13 @@ export function sniff(bytes: Uint8Array, wanted: Wanted = {}): Input {
       hint: 'the command before this one in the pipe may have failed: set -o pipefail shows it',
     });
   }
-  throw new Refusal('malformed', `${JSON.stringify(visible(start.slice(0, 16)))} found, ${expected}`);
+  throw new Refusal('malformed', `${beginning(bytes)} found, ${expected}`);
+}
+
+/** Returns what an input is that no reader takes: a PSBT, or how its text begins. */
+export function beginning(bytes: Uint8Array): string {
+  const start = Buffer.from(bytes.subarray(0, 256)).toString().trimStart();
+  return /^(?:cHNidP|70736274ff|psbt\u00ff|psbt\ufffd)/i.test(start) ? 'a PSBT' : `"${visible(start.slice(0, 16))}"`;
 }
 
 function byteOrderMark(input: Buffer): string | undefined {

@@ -11,8 +11,7 @@ import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { note, print } from './output.ts';
 import { secretFlags } from './secret-flags.ts';
-import { sniff } from './sniff.ts';
-import { visible } from './text.ts';
+import { beginning, sniff } from './sniff.ts';
 
 export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
 
@@ -71,12 +70,11 @@ export async function runStateless(
   const one = async (json: Json): Promise<{ text: string; exit: number }> => {
     const unread: string[] = [];
     const made = await work(new Fields(json, '', unread));
-    for (const name of unread) {
-      // Of a stream, each name once.
-      const kind = name.replace(/\[\d+\]/g, '[]');
-      if (!warned.has(kind) && warned.size < 100) note(`${name} is not known, and ignored`);
-      warned.add(kind);
-    }
+    // Of a list, and of a stream, each name once.
+    const names = unread.map((name) => name.replace(/\[\d+\]/g, '[]')).filter((name) => !warned.has(name));
+    const fresh = [...new Set(names)].slice(0, 100 - warned.size);
+    fresh.forEach((name) => warned.add(name));
+    if (fresh.length > 0) note(`not known, and ignored: ${fresh.join(', ')}`);
     if (made instanceof Unfinished) return { text: printJson(made.document), exit: 3 };
     return { text: typeof made === 'string' ? made : printJson(made), exit: 0 };
   };
@@ -101,7 +99,7 @@ async function document(file: string | undefined, raw: Run['raw'], limit: number
   const found = raw?.(text);
   if (found !== undefined) return found;
   if (/^[^{[\u0080-\u00ff]/.test(text))
-    throw new Refusal('malformed', `${JSON.stringify(visible(text.slice(0, 16)))} found, a JSON document expected`);
+    throw new Refusal('malformed', `${beginning(bytes)} found, a JSON document expected`);
   const input = sniff(bytes);
   // A PSBT begins with a letter or a digit in each of its forms.
   if (input.form !== 'json') throw new Refusal('bug', 'a PSBT passed for the start of a JSON document');

@@ -28,7 +28,7 @@ export const allTables = (): Promise<Action<any, any, any>[]> =>
 
 type Describer = (message: Readonly<Record<string, any>>) => Description;
 export async function describerOf(type: string): Promise<Describer> {
-  if (type.startsWith('htlc-')) return (await import('../htlc/describe.ts')).describeHtlc;
+  if (type.startsWith('htlc')) return (await import('../htlc/describe.ts')).describeHtlc;
   if (type.startsWith('statechain-')) return (await import('../statechain/describe.ts')).describeStatechain;
   return (await import('../credit/describe.ts')).describeCredit;
 }

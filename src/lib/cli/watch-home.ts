@@ -12,9 +12,9 @@ import {
   type Credit,
   type FundedCredit,
 } from '../credit/records.ts';
-import type { Contract } from '../credit/terms.ts';
+import { isReverse, type Contract } from '../credit/terms.ts';
 import type { Listed, Watched } from '../credit/watch.ts';
-import { listedOf, watchedOf } from '../credit/watched.ts';
+import { listedOf, warnsAt, watchedOf } from '../credit/watched.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
@@ -27,7 +27,7 @@ import { bumpAlone } from './bump.ts';
 import { changeCredit } from './contracts.ts';
 import { failureOf } from './errors.ts';
 import { markFunded } from './funded.ts';
-import { lapse } from './lapse.ts';
+import { lapse, lapseAll } from './lapse.ts';
 import { note } from './output.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
@@ -85,13 +85,15 @@ async function read(home: Home, id: string): Promise<Rolling | undefined> {
   return { contract, next: next && 'outpoint' in next ? next : undefined, knowsAll: next !== null };
 }
 
-/** Little enough to be kept of each contract. `idle`: nothing can be done before its expiry over what was never paid over. */
+/** Little enough to be kept of each contract. `idle`: until then nothing can be done over what was never paid over. */
 interface Entry extends Omit<Listed, 'open'> {
   idle: number | undefined;
 }
+/** A merchant that has taken nothing may be owed something. */
+const idleUntil = (c: FundedCredit): number => Math.min(c.terms.expiry, isReverse(c.terms) ? warnsAt(c) : Infinity);
 const entryOf = (c: FundedCredit): Entry => ({
   ...listedOf(c),
-  idle: mayLapse(c) && c.state !== 'closing' ? c.terms.expiry : undefined,
+  idle: mayLapse(c) && c.state !== 'closing' ? idleUntil(c) : undefined,
 });
 
 /**
@@ -185,11 +187,15 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       await lapse(home, id);
     },
     async after(stopped) {
-      // Nothing that is due waits for it: at the next look it is tried again.
-      await markFunded(home, ports.source, stopped).catch((error: unknown) => {
+      try {
+        const ended = await markFunded(home, ports.source, stopped);
+        return [...ended, ...(await lapseAll(home, ports.source, stopped))];
+      } catch (error) {
+        // Nothing that is due waits for it: at the next look it is tried again.
         const { code, message } = failureOf(error);
         note(`no look at what was funded: ${code}: ${message}`);
-      });
+        return [];
+      }
     },
     async settle({ id }, settled) {
       await changeCredit(home, idClaim(id), (c) => settledAs(c as FundedCredit, settled));

@@ -51,13 +51,16 @@ export async function watchLoop({ post, node, rules, everySeconds, beside }: Loo
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of SIGNALS) process.once(signal, onSignal);
-  const out = outlet(({ code, message }) => log(`${code}: ${message}: events are told here alone`));
+  const out = outlet(({ code, message }) =>
+    log(`${code}: ${message}: events are told here, and there once they can be`),
+  );
   const tell = teller(post.network, out);
   const work = beside?.(log);
   const looks = async (): Promise<boolean> => {
     for (let good = false; ;) {
       let all = false;
       let pause = everySeconds;
+      out.again();
       try {
         all = await look(post, node, rules, tell, () => stop.signal.aborted);
         good = true;
@@ -79,6 +82,7 @@ export async function watchLoop({ post, node, rules, everySeconds, beside }: Loo
   };
   try {
     const all = await looks();
+    out.again();
     const lost = out.lost();
     if (lost) throw lost;
     return all;
@@ -100,9 +104,9 @@ function teller(network: string, { print }: Outlet): Tell {
     const of = `${contract ?? `file ${file}`}${event === 'overtaken' ? ' overtaken' : ''}`;
     const key = JSON.stringify(said, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
     if (STATES.has(event) && last.get(of) === key) return;
-    last.set(of, key);
     log(`${about} ${event} ${words(said)}at ${tip}`);
-    await print(printJson({ type: 'watch', version: 1, network, tip, ...said }));
+    // What is not told is said again at the next look.
+    if (await print(printJson({ type: 'watch', version: 1, network, tip, ...said }))) last.set(of, key);
   };
 }
 

@@ -14,6 +14,7 @@ import { send } from '../chain/send.ts';
 import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
 import { spendersIn } from '../chain/spenders.ts';
 import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
+import { freezeHeight } from '../credit/checks.ts';
 import type { Fees, Paying, Ready, Rules } from '../credit/fees.ts';
 import {
   decide,
@@ -57,8 +58,8 @@ export interface Post {
   settle(w: Watched, settled: Settled): Promise<void>;
   /** Gives up what was never funded, unless something was paid meanwhile. */
   lapse(w: Watched): Promise<void>;
-  /** Looks what else is new, once all that is due is done; absent where nothing is kept. */
-  after?(stopped: () => boolean): Promise<void>;
+  /** Looks what else is new, once all that is due is done; absent where nothing is kept. Returns the contracts of a payee that lapsed. */
+  after?(stopped: () => boolean): Promise<readonly Hex[]>;
 }
 export interface Node {
   rpc: Rpc;
@@ -125,7 +126,7 @@ export async function look(
         if (stopped()) break;
         try {
           const now = valueOf(seen[i]!);
-          ready.push({ w, beaten: overtakenBy(w, now), done: await act(post, w, decide(w, now, rules)) });
+          ready.push({ w, beaten: overtakenBy(w, now), done: await act(post, w, decide(w, now, rules), tip) });
         } catch (failed) {
           ready.push({ w, done: { failed } });
         }
@@ -143,7 +144,8 @@ export async function look(
     for (const some of afterFunding(watched)) await actOn(some);
     if (stopped()) break;
   }
-  await post.after?.(stopped);
+  const lapsed = (await post.after?.(stopped)) ?? [];
+  for (const contract of lapsed) await tell(tip, { event: 'lapsed', contract, role: 'payee' });
   return all;
 }
 
@@ -237,7 +239,7 @@ async function seenBy(
   fees: Fees,
 ): Promise<Seen> {
   // Of a copy that knows its refund only, every other end is one that it need not name.
-  const blocks = { recent, ...(!w.lapses && w.contract && { spenders }) };
+  const blocks = { recent, ...(w.lapses !== true && w.contract && { spenders }) };
   const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys(), blocks);
   const conflicted =
     coin === 'unspent' && w.pending !== null && (await anyMissing(rpc, inputsOf(w.pending.hex), w.outpoint));
@@ -287,16 +289,16 @@ interface Sending {
   why?: Why | undefined;
 }
 
-async function act(post: Post, w: Watched, due: Due): Promise<Said | Sending> {
+async function act(post: Post, w: Watched, due: Due, tip: number): Promise<Said | Sending> {
   switch (due.do) {
     case 'wait':
       if (due.why === 'restored') return { event: due.why, short: true, more: { exits_at: lastAt(w.terms) } };
       return due.why === 'early' || due.why === 'nothing-to-exit' ? {} : { event: due.why, short: isAlarming(w, due) };
     case 'warn':
-      return warning(w);
+      return warning(w, tip);
     case 'propose-close': {
       const message = await post.propose(w);
-      return message ? { event: 'propose-close', more: { message } } : warning(w);
+      return message ? { event: 'propose-close', more: { message } } : warning(w, tip);
     }
     case 'lapse':
       await post.lapse(w);
@@ -335,7 +337,15 @@ async function act(post: Post, w: Watched, due: Due): Promise<Said | Sending> {
 const isAlarming = ({ contract, role }: Watched, { why }: { why: Waiting }): boolean =>
   contract !== null && (why === 'not-found' || why === 'spent-otherwise' || (why === 'unfunded' && role === 'payee'));
 
-const warning = (w: Watched): Said => ({ event: 'warn', more: { deadline_height: dueAt(w) } });
+/** A merchant is told until when it can take what its mint owes, by credit-invoice --check and sign-update. */
+const warning = (w: Watched, tip: number): Said => ({
+  event: 'warn',
+  more: {
+    deadline_height: dueAt(w),
+    ...(w.warnsAt < freezeHeight(w.terms) &&
+      tip < freezeHeight(w.terms) && { take_owed_before: freezeHeight(w.terms) }),
+  },
+});
 
 /** Why something was not done as it should be. */
 type Why = Pick<Failure, 'code' | 'message'>;

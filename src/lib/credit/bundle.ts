@@ -26,6 +26,7 @@ import type { Hex } from '../protocol/action.ts';
 import { height, hexOf, hexText, parseAs, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
+import { freezeHeight } from './checks.ts';
 import { contractSchema, payoutScript, readContract, type Contract } from './terms.ts';
 import { refund, update } from './transactions.ts';
 import type { Child, Ready } from './fees.ts';
@@ -128,6 +129,7 @@ const watching = (
   exiting: false,
   offers: false,
   lapses: false,
+  warnsAt: freezeHeight(which.terms),
   ways: new Map([...ways, [own.txid, { by: own.by, paysSat: own.paysSat }]]),
   knowsAll: false,
   behind: false,

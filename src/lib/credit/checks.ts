@@ -4,7 +4,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { keysOf, type Contract, type Terms } from './terms.ts';
+import { isReverse, keysOf, type Contract, type Terms } from './terms.ts';
 
 type Tip = Facts['tip'];
 /** What the heights of a contract follow from. */
@@ -12,6 +12,8 @@ export type Heights = Pick<Terms, 'expiry' | 'freeze_blocks' | 'margin_blocks'>;
 
 /** From this height on the contract takes no new updates. */
 export const freezeHeight = (terms: Heights): number => terms.expiry - terms.freeze_blocks;
+/** From this height on no invoice is paid over a reverse contract: the merchant has the margin to take what it is owed. */
+export const meltsEndHeight = (terms: Heights): number => freezeHeight(terms) - terms.margin_blocks;
 /** From this height on the payee exits, and nothing that it holds may still change. */
 export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
 /** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
@@ -19,6 +21,7 @@ export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.ma
 
 export const TIME_LIMITS = {
   update: { unit: 'height', most: (terms: Heights) => freezeHeight(terms) - 1 },
+  melt: { unit: 'height', most: (terms: Heights) => meltsEndHeight(terms) - 1 },
   /** Of steps that end at a height. */
   before: { unit: 'height', most: (end: number) => end - 1 },
 } satisfies Limits;
@@ -55,8 +58,20 @@ export function checkNotFrozen(tip: Tip, terms: Terms): void {
       'frozen',
       `height ${tip} found; updates end at ${freezeHeight(terms)}, ${terms.freeze_blocks} blocks before expiry`,
       {
-        hint: 'roll over or close',
+        hint: isReverse(terms)
+          ? 'a rollover, or a close that the payer proposes, pays all that is owed'
+          : 'roll over or close',
       },
+    );
+}
+
+/** @throws Refusal `frozen` from the height at which invoices are no longer paid */
+export function checkMelts(tip: Facts['tip'], terms: Terms): void {
+  if (tip !== 'not-checked' && tip > TIME_LIMITS.melt.most(terms))
+    throw new Refusal(
+      'frozen',
+      `height ${tip} found; invoices are paid before ${meltsEndHeight(terms)}, ${terms.margin_blocks} blocks before updates end`,
+      { hint: 'the merchant rolls the contract over' },
     );
 }
 

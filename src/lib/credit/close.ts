@@ -2,10 +2,11 @@
  * close-credit: proposed (whoever will broadcast) → signed (the other, last) → complete (the opener).
  *
  * Whoever has signed the other's close never leaves closing: no further update, since the close is out of its hands.
- * An own proposal can be cancelled. The payer signs a close at any amount up to what it has signed for; the payee one
- * that pays at least what it was paid. Exit and refund stay what they were, for the case that the close never confirms.
+ * An own proposal can be cancelled. The payer signs a close at any amount up to what it has signed for, and proposes one that
+ * pays all that it owes; the payee signs one that pays at least what it was paid. Exit and refund stay what they were, for the case that the close never confirms.
  */
 import * as v from 'valibot';
+import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, checkProposed } from '../bitcoin/fee.ts';
 import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
@@ -17,10 +18,10 @@ import { closeJob } from './jobs.ts';
 import { inflightQueries } from './quotes.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
-import { signedUpTo } from './owed.ts';
+import { dueSat, signedUpTo } from './owed.ts';
 import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, PAID_LIMITS, settlementVsize } from './transactions.ts';
-import { checkArrived, checkHome, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
+import { checkArrived, checkHome, checkOwedKnown, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
 import { waits } from './waiting.ts';
 
 const numbers = {
@@ -90,10 +91,12 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           take: ({ records, input, facts, ...hand }) => {
             if (opener === 'payee') checkHome(hand);
             const c = closable(records.contract);
-            checkSettled(c);
+            checkOwedKnown(c);
             checkArrived(c, facts.quotes);
-            const paidSat = paidOf(c);
-            const feeSat = feeFor(facts.feerate, settlementVsize(c.terms));
+            const paidSat = c.role === 'payer' ? dueSat(c) : c.paidSat;
+            const wanted = feeFor(facts.feerate, settlementVsize(c.terms));
+            // A debt is paid however little is left for the fee: that of an exit always is.
+            const feeSat = paidSat > paidOf(c) ? minSat(wanted, c.terms.capacity_sat - paidSat) : wanted;
             checkFee(c.terms, feeSat, input.allowFee, undefined);
             const job = closeJob(c, paidSat, feeSat);
             const opened = open(hand, job);
@@ -240,6 +243,16 @@ function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {
       {
         blame: 'payer',
         hint: 'open the close from the payee, whose message carries the receipt',
+      },
+    );
+  // What no update has told its mint's program a close must not pay: nobody would ever hear of it.
+  if (c.terms.ecash === 'notify' && m.paid_sat > paidOf(c))
+    throw new Refusal(
+      'update-in-flight',
+      `a close that pays ${m.paid_sat} sat found, of which ${m.paid_sat - paidOf(c)} sat were signed in an update that this home has not accepted: its mint would not hear of them`,
+      {
+        blame: 'payer',
+        hint: `the payer gives its close up (close-credit --contract ${c.id.slice(0, 8)} --cancel) and this home accepts that update (sign-update --contract ${c.id.slice(0, 8)} --again prints it there), or asks for the same once more; or close from here: close-credit --contract ${c.id.slice(0, 8)}`,
       },
     );
   return c;

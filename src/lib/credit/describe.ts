@@ -6,7 +6,7 @@ import { readSame } from '../bitcoin/psbt.ts';
 import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
 import { isNetwork } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { attempt, sealedBy, type Description, type Fact } from '../signing/description.ts';
+import { attempt, sealedBy, type Check, type Description, type Fact } from '../signing/description.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
 import { readContract, type Contract, type ContractView } from './terms.ts';
 import { close, refund, refundFee, rollover, update } from './transactions.ts';
@@ -16,7 +16,7 @@ const sats = (n: bigint | number): string => `${n} sat`;
 /** @param m a message whose form was checked by its table, its amounts as bigint */
 export function describeCredit(m: Readonly<Record<string, any>>): Description {
   const facts: Fact[] = [];
-  const checks: Fact[] = [];
+  const checks: Check[] = [];
   const contract = m['contract'] ? contractFacts('contract', m['contract'], m['network'], facts, checks) : undefined;
   if (m['offer']) {
     const { address, pubkey, policy } = m['offer'];
@@ -52,12 +52,14 @@ export function describeCredit(m: Readonly<Record<string, any>>): Description {
         `${txidOf(template)}, fee ${sats(feeOf(template))}${template.locktime ? `, valid from block ${template.locktime + 1}` : ''}`,
       ]);
       if (m['psbt']?.[role])
-        checks.push([
-          `psbt.${role}`,
-          attempt(() => (readSame(template, m['psbt'][role], 'sender'), 'the transaction that the terms give')),
-        ]);
+        checks.push(
+          attempt(
+            `psbt.${role}`,
+            () => (readSame(template, m['psbt'][role], 'sender'), 'the transaction that the terms give'),
+          ),
+        );
     }
-    checks.push(['seal', sealedBy(m, { payer: contract.terms.payer_auth, payee: contract.terms.payee_auth })]);
+    checks.push(sealedBy(m, { payer: contract.terms.payer_auth, payee: contract.terms.payee_auth }));
   }
   return { facts, checks };
 }
@@ -97,7 +99,7 @@ function contractFacts(
   view: ContractView,
   network: string,
   facts: Fact[],
-  checks: Fact[],
+  checks: Check[],
 ): Contract | undefined {
   facts.push([label, view.id]);
   facts.push(['payer', `key ${view.payer_pubkey}, remainder to ${view.payer_address}`]);
@@ -114,15 +116,14 @@ function contractFacts(
     `${view.expiry}: refund valid from block ${view.expiry + 1}; updates end at ${freezeHeight(terms)}, the payee exits by ${deadlineHeight(terms)}`,
   ]);
   let contract: Contract | undefined;
-  checks.push([
-    `${label} id`,
-    attempt(() => {
+  checks.push(
+    attempt(`${label} id`, () => {
       if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
       contract = readContract(view, network, 'sender');
       facts.push(['refund fee', sats(refundFee(contract.terms))]);
       return 'id, address and descriptor follow from the terms';
     }),
-  ]);
+  );
   return contract;
 }
 

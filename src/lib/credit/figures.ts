@@ -11,11 +11,14 @@
  *   deadline        a height: the contract has something to exit with until then
  *   expiry          a height: any other contract that may yet be settled
  *   unfunded        a height: where the contract ends unless somebody funds it; it counts in no sum
+ *   waits           a time (Unix seconds): where it ends before that
  *   offered         a time (Unix seconds): where an offer ends that nobody has answered
  */
 import type { Figures } from '../protocol/figures.ts';
 import { deadlineHeight } from './checks.ts';
+import { maxSat } from '../bitcoin/amount.ts';
 import {
+  coveredSat,
   isFunded,
   issuedOf,
   isUnfunded,
@@ -44,7 +47,12 @@ export function figuresOf(c: Credit, facts: ExitFacts = UNSEEN): Figures {
   const counted = { [`${c.role} ${c.state}`]: 1n };
   if (c.state === 'offered' && c.until !== null) return { ...counted, offered: BigInt(c.until) };
   if (!isFunded(c)) return counted;
-  if (isUnfunded(c)) return { ...counted, unfunded: BigInt(c.terms.expiry) };
+  if (isUnfunded(c))
+    return {
+      ...counted,
+      unfunded: BigInt(c.terms.expiry),
+      ...(c.until !== undefined && { waits: BigInt(c.until) }),
+    };
   const figures = { ...counted, ...(c.role === 'payee' ? ofPayee(c, facts) : ofPayer(c, facts)) };
   return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== 0n));
 }
@@ -72,7 +80,7 @@ function ofPayer(c: PayerCredit, facts: ExitFacts): Figures {
       left_sat: c.terms.capacity_sat - c.signedMaxSat,
     }),
     // A debt outlives its contract: it is paid over the next one, or on chain.
-    owed_sat: c.owedSat === null ? 0n : c.owedSat - c.signedMaxSat,
+    owed_sat: c.owedSat === null ? 0n : maxSat(c.owedSat - coveredSat(c), 0n),
     ...untilExpiry(c),
   };
 }

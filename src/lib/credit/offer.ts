@@ -11,6 +11,7 @@ import { checkBefore, checkFunding, deadlineHeight } from './checks.ts';
 import { freshSide } from '../signing/side.ts';
 import { must, type Credit } from './records.ts';
 import { checkHome, outpointOf } from './steps.ts';
+import { sameJson } from '../protocol/json.ts';
 import type { Issuer } from './issuer.ts';
 import { defaultPolicy, mintUrl, viewOf, type Offer, type Policy, type Terms } from './terms.ts';
 
@@ -21,7 +22,7 @@ export interface OfferInput {
   mint?: string;
   ownKey?: string;
   payout?: string;
-  /** Seconds until an offer that nobody has answered ends. */
+  /** Seconds until an offer ends that nobody has answered, and from its answer on until an opening ends that nobody has funded. */
   offerExpiry?: number;
 }
 type Given = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
@@ -46,19 +47,30 @@ export function checkIssuer(offer: Offer, expected: Pick<Terms, 'ecash' | 'mint_
     });
 }
 
-/** @throws Refusal `usage` for an issuer without what it needs */
-function makeOffer({ input, facts, ...hand }: Given, old?: Terms) {
+type Offered = Extract<Credit, { state: 'offered' }>;
+
+/**
+ * Makes an offer. An earlier one of the same contract is said again with its keys and address, with a later end once it has
+ * ended, and with the policy of today.
+ * @throws Refusal `usage` for an issuer without what it needs
+ */
+function makeOffer({ input, facts, ...hand }: Given, old?: Terms, had?: Offered) {
   checkHome(hand);
   const { ecash, mint_url: mint } = issuerOf(input, old);
   if (ecash === 'cdk' && mint === null)
     throw new Refusal('usage', '--ecash cdk found without the URL of that mint', { hint: 'give --mint URL' });
   if (mint !== null && !v.is(mintUrl, mint))
     throw new Refusal('usage', '--mint: a URL like https://mint.example.com expected, without a slash at its end');
+  const policy = input.policy ?? defaultPolicy(hand.network as Network);
+  const lasts = input.offerExpiry ?? OFFER_SECONDS;
+  const fresh = facts.now + lasts;
+  if (had) {
+    const until = had.until === null || facts.now <= had.until ? had.until : fresh;
+    return { own: had.own, until, lasts, offer: { ...had.offer, policy, ecash, mint_url: mint } };
+  }
   const [payout] = addressesFor([input.payout], facts.payout);
   const { own, side } = freshSide(hand, input.ownKey, payout);
-  const policy = input.policy ?? defaultPolicy(hand.network as Network);
-  const until = facts.now + (input.offerExpiry ?? OFFER_SECONDS);
-  return { own, until, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
+  return { own, until: fresh, lasts, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
 }
 
 export function offerOpening(given: Given) {
@@ -70,21 +82,51 @@ export function offerOpening(given: Given) {
   };
 }
 
-/** What the offer of a rollover rests on. */
-export const rollingQueries = ({ payout }: OfferInput, c: Credit | undefined) =>
-  ({ tip: true, now: true, payout: unnamed(payout), coins: outpointOf(c) }) as const;
+/** The live offer of a contract, unless keys or an address are asked for by name. */
+const saidBefore = ({ ownKey, payout }: OfferInput, next: Credit | undefined): Offered | undefined =>
+  next?.state === 'offered' && ownKey === undefined && payout === undefined ? next : undefined;
 
-/** What is rolled over is there: whoever has funded nothing gets no offer, which is a record and an address each time. */
+interface OfferRecords {
+  contract?: Credit | undefined;
+  /** The contract's live offer (`offerClaim`). */
+  next?: Credit | undefined;
+}
+
+/** What the offer of a rollover rests on. */
+export const rollingQueries = (input: OfferInput, { contract, next }: OfferRecords) =>
+  ({
+    tip: true,
+    now: true,
+    payout: saidBefore(input, next) ? 0 : unnamed(input.payout),
+    coins: outpointOf(contract),
+  }) as const;
+
+/**
+ * Offers the next contract of a rollover. What is rolled over is there, for each offer is a record and an address; a
+ * contract has one live offer, which is said again to whoever asks again.
+ */
 export function offerRollover(
-  given: Given & { records: { contract?: Credit | undefined }; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
+  given: Given & { records: OfferRecords; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
 ) {
-  const c = must(given.records.contract, 'payee', 'accepted', 'open');
-  checkBefore(given.facts.tip, deadlineHeight(c.terms), 'a rollover is offered');
-  const checks = { funding: checkFunding(given.facts.coins, c) };
+  const { input, facts, records } = given;
+  const c = must(records.contract, 'payee', 'accepted', 'open');
+  checkBefore(facts.tip, deadlineHeight(c.terms), 'a rollover is offered');
+  const checks = { funding: checkFunding(facts.coins, c) };
   const { network } = c.terms;
-  const { offer, ...kept } = makeOffer(given, c.terms);
+  const had = saidBefore(input, records.next);
+  const { offer, ...kept } = makeOffer(given, c.terms, had);
+  const message = {
+    step: 'offered',
+    network,
+    contract: viewOf(c),
+    paid_sat: c.paidSat,
+    receipt: c.receipt,
+    offer,
+  } as const;
+  if (had && kept.until === had.until && sameJson(offer, had.offer))
+    return { message, writes: {}, checks, passing: true as const };
   return {
-    message: { step: 'offered', network, contract: viewOf(c), paid_sat: c.paidSat, receipt: c.receipt, offer } as const,
+    message,
     writes: { next: { role: 'payee', state: 'offered', network, ...kept, offer, rolls: c.id } as const },
     checks,
   };

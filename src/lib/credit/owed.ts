@@ -34,6 +34,9 @@ export const nothingOwed = (terms: Terms): Owing => ({
 const owing = <C extends Payer>(c: C, owedSat: bigint): C =>
   c.owedSat === null ? c : { ...c, owedSat: maxSat(c.owedSat, minSat(owedSat, maxPaid(c.terms))) };
 
+/** What the end of the contract pays the payee: what was signed, and what is owed beyond that. */
+export const dueSat = (c: Pick<Payer, 'signedMaxSat' | 'owedSat'>): bigint => maxSat(c.signedMaxSat, c.owedSat ?? 0n);
+
 /** The record once it has learnt by its own receipt that it had signed for so much. */
 export const signedUpTo = <C extends Payer>(c: C, sat: bigint): C =>
   sat <= c.signedMaxSat ? c : owing({ ...c, signedMaxSat: sat }, sat + (c.freshSat ?? 0n));

@@ -3,7 +3,7 @@
  * what becomes of it when its store was restored. Its states: `states.ts`.
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Claim, HeldRecord, Kind, RecordRow } from '../protocol/action.ts';
+import type { Claim, HeldRecord, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -16,13 +16,16 @@ import { maxPaid } from './transactions.ts';
 
 export * from './states.ts';
 
+/** A contract has one live offer of a rollover. @param id of the contract that is rolled over */
+export const offerClaim = (id: Hex): Claim => `key:offer/${id}`;
+
 export const creditKind: Kind<Credit> = {
   name: 'credit',
   parse: (json) => withSats(json) as Credit,
   claims(c): readonly Claim[] {
     switch (c.state) {
       case 'offered':
-        return [keyClaim(c.offer.pubkey)];
+        return [keyClaim(c.offer.pubkey), ...(c.rolls === null ? [] : [offerClaim(c.rolls)])];
       case 'cancelled':
         // A key that was shown once is never shown again.
         return [keyClaim(c.key)];
@@ -72,6 +75,22 @@ export const creditKind: Kind<Credit> = {
   spent: spentBy,
 };
 
+const OPENING = 'spillway open-credit --contract ID --again prints its last message, --cancel gives it up';
+/** The command that leads out of each state. */
+const WAYS_OUT: Readonly<Record<Credit['state'], string>> = {
+  offered: OPENING,
+  addressed: OPENING,
+  proposed: OPENING,
+  accepted: OPENING,
+  open: 'spillway status shows what the contract waits for; sign-update, rollover, close-credit and exit-credit go on',
+  closing:
+    'spillway close-credit --contract ID --again prints the last message of the close; exit-credit ends it alone',
+  closed: 'spillway close-credit --contract ID --again prints the finished close, for spillway broadcast',
+  rolled: 'the contract that follows has its money: spillway status lists it',
+  exiting: 'spillway exit-credit --contract ID prints the exit again, for spillway broadcast and spillway bump',
+  cancelled: 'it was given up: spillway open-credit starts another one',
+};
+
 /** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */
 export function must<R extends Role, S extends Credit['state']>(
   c: Credit | undefined,
@@ -85,6 +104,7 @@ export function must<R extends Role, S extends Credit['state']>(
     throw new Refusal(
       'wrong-state',
       `the contract is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+      { hint: WAYS_OUT[c.state] },
     );
   return c as Extract<Credit, { role: R; state: S }>;
 }

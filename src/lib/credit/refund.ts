@@ -95,6 +95,8 @@ export function acceptRefund(
           ...contract,
           own,
           ...NOTHING_PAID,
+          // What a rollover makes is funded by that, which has no end.
+          ...(had.rolls === null && { until: now + had.lasts }),
           rolling: null,
           closing: null,
           signedClose: null,

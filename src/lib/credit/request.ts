@@ -14,8 +14,8 @@ import { seenFunded } from './funding.ts';
 import { updateJob } from './jobs.ts';
 import { checkGoesOn } from './quotes.ts';
 import { must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
-import { checkHome, ONCE } from './steps.ts';
-import { viewOf } from './terms.ts';
+import { checkHome, ONCE, paysOwed } from './steps.ts';
+import { isReverse, viewOf } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import type { UpdateAt, UpdateInput } from './update-messages.ts';
 
@@ -121,7 +121,9 @@ export function checkUpdates(c: PayeeCredit): void {
     throw new Refusal(
       'contract-restored',
       'this contract comes from a restored store: what was paid last may be missing here',
-      { hint: 'exit, close or roll over' },
+      {
+        hint: isReverse(c.terms) ? `exit; or ${paysOwed(c.id)}` : 'exit, close or roll over',
+      },
     );
 }
 

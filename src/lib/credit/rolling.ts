@@ -26,11 +26,20 @@ import { putStacks } from '../bitcoin/funding.ts';
 import { contractOutpoint } from './funding.ts';
 import { outsideOf, psbtOf, type Job } from '../signing/exchange.ts';
 import { rolloverJob } from './jobs.ts';
-import { cancelled, isFunded, rollingOf, type Credit, type Rolling } from './records.ts';
+import {
+  cancelled,
+  isFunded,
+  rollingOf,
+  type Credit,
+  type PayeeCredit,
+  type PayerCredit,
+  type Rolling,
+} from './records.ts';
+import { checkReceipt, signReceipt } from './receipt.ts';
 import { openRefund } from './refund.ts';
 import { ROLL_LIMITS, type Pair } from './rollover-messages.ts';
 import { ONCE } from './steps.ts';
-import { keysOf, viewOf, type Contract, type Terms } from './terms.ts';
+import { isReverse, keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
 /** @throws Refusal `expired`: a rollover must confirm before the deadline of the old contract */
@@ -39,12 +48,26 @@ export function checkRolls(tip: Facts['tip'], terms: Terms, topUps: number): voi
   checkBefore(tip, deadlineHeight(terms), 'a rollover is made');
 }
 
-/** @throws Refusal `paid-moved` */
-export function checkPaidStill(own: bigint, stated: bigint): void {
-  if (own !== stated)
-    throw new Refusal('paid-moved', `a rollover that pays ${stated} sat found, ${own} sat are paid`, {
+/** The payer's receipt for what a rollover pays: the payee's own, or a new one where it pays a debt beyond that. */
+export const receiptFor = (
+  hand: Pick<Hand, 'keys'>,
+  c: PayerCredit,
+  m: { paid_sat: bigint; receipt: Hex | null },
+  paidSat: bigint,
+): Hex | null => (paidSat === m.paid_sat ? m.receipt : signReceipt(c.id, paidSat, hand.keys.auth(c.own.path)));
+
+/**
+ * Payee: the receipt for what a rollover pays, which is what was paid, or more where a mint pays its debt with it.
+ * @throws Refusal `paid-moved`, `bad-receipt`
+ */
+export function receiptIn(c: PayeeCredit, m: { paid_sat: bigint; receipt: Hex | null }): Hex | null {
+  if (m.paid_sat === c.paidSat) return c.receipt;
+  if (m.paid_sat < c.paidSat || !isReverse(c.terms))
+    throw new Refusal('paid-moved', `a rollover that pays ${m.paid_sat} sat found, ${c.paidSat} sat are paid`, {
       hint: 'offer again',
     });
+  checkReceipt(c, m.paid_sat, m.receipt, 'payer');
+  return m.receipt;
 }
 
 /** Inputs that the payer adds: of one key each, so that their signatures can be checked here, and each once. @throws Refusal `unsafe-funding` */

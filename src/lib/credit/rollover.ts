@@ -14,6 +14,7 @@ import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
+import { offerClaim } from './records.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
@@ -28,7 +29,8 @@ import { acceptRefund, completeRefund } from './refund.ts';
 import {
   cancelRolling,
   checkMakes,
-  checkPaidStill,
+  receiptFor,
+  receiptIn,
   checkRolls,
   checkShape,
   checkSigned,
@@ -45,7 +47,7 @@ import { checkSame } from '../protocol/message.ts';
 import {
   answeredBefore,
   checkHome,
-  checkSettled,
+  checkOwedKnown,
   hintOf,
   ONCE,
   SIGN,
@@ -56,7 +58,7 @@ import {
 import { waits } from './waiting.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, must, rollingOf, type Credit, type Rolling } from './records.ts';
-import { signedUpTo } from './owed.ts';
+import { dueSat, signedUpTo } from './owed.ts';
 import { refundCopy } from './refund-copy.ts';
 import { namedBy, nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
@@ -68,10 +70,15 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
     server: 'payee',
     kinds: { contract: creditKind, next: creditKind },
     parse: parseRollover,
-    find: (m, input) => ({
-      contract: idClaim(m?.contract.id ?? input.contract ?? ''),
-      ...(m && m.step !== 'asked' && { next: keyClaim(nextKey(m)) }),
-    }),
+    find: (m, input, { contract }) => {
+      const id = m?.contract.id ?? input.contract ?? '';
+      const isAnswer = m !== null && m.step !== 'asked';
+      return {
+        contract: idClaim(id),
+        ...(isAnswer && { next: keyClaim(nextKey(m)) }),
+        ...(!isAnswer && contract?.role === 'payee' && { next: offerClaim(id) }),
+      };
+    },
     ...overContract,
     cancel: ({ records, message: m }) => cancelRolling(records, m && namedBy(m)),
   },
@@ -94,7 +101,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       by: 'payee',
       does: 'offers, as below, because the payer asked',
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
-      needs: ({ input, records }) => rollingQueries(input, records.contract),
+      needs: ({ input, records }) => rollingQueries(input, records),
       take: (given) => offerRollover(given),
     }),
     row({
@@ -104,7 +111,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       does: 'states what is paid and offers fresh keys for the next contract',
       asks: ['contract'],
       may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
-      needs: ({ input, records }) => rollingQueries(input, records.contract),
+      needs: ({ input, records }) => rollingQueries(input, records),
       take: (given) => offerRollover(given),
     }),
     row({
@@ -124,7 +131,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       }),
       take: ({ message, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
-        checkSettled(c);
+        checkOwedKnown(c);
         checkIssuer(message.offer, issuerOf(input, c.terms));
         checkReceipt(c, message.paid_sat, message.receipt, 'payee');
         const counted = signedUpTo(c, message.paid_sat);
@@ -142,7 +149,13 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
           const { rolling } = c;
           if (rolling?.nextKey !== next.terms.payee_pubkey || !next.own.outside || hand.merged.length === 0)
             throw answeredBefore(next, 'rollover');
-          return propose(hand, message, c, rolling, next);
+          return propose(
+            hand,
+            { ...message, receipt: receiptFor(hand, c, message, rolling.paidSat) },
+            c,
+            rolling,
+            next,
+          );
         }
         if (input.utxo && input.amount === undefined)
           throw new Refusal('usage', 'new coins (--utxo) found, and no --amount of the next contract');
@@ -150,20 +163,13 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const [payout, change] = addressesFor([input.payout, input.change], facts.payout);
         const { own, side } = freshSide(hand, input.ownKey, payout);
         const expiry = expiryHeight(input.expires, facts.tip, facts.now);
-        const plan = planOf(
-          c,
-          message.paid_sat,
-          input.amount,
-          input.utxo ?? [],
-          change,
-          facts.feerate,
-          input.allowFee ?? false,
-        );
+        const paidSat = dueSat(counted);
+        const plan = planOf(c, paidSat, input.amount, input.utxo ?? [], change, facts.feerate, input.allowFee ?? false);
         const payer = { ...side, ecash: () => ecashKey(hand, own) };
         const terms = termsFrom(message.network, message.offer, payer, plan.capacity, expiry);
         checkOffered(terms, message.offer.policy, facts.tip, input);
         const coins = checkSpendable(facts, plan.topUps);
-        const parts = { paidSat: message.paid_sat, topUps: plan.topUps, change: plan.change };
+        const parts = { paidSat, topUps: plan.topUps, change: plan.change };
         const template = rolloverTemplate(c, parts, terms);
         const rolling: Rolling = {
           ...parts,
@@ -173,7 +179,8 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         };
         const next = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
         const old = { ...counted, rolling };
-        const proposed = propose(hand, message, old, rolling, {
+        const stated = { ...message, receipt: receiptFor(hand, c, message, paidSat) };
+        const proposed = propose(hand, stated, old, rolling, {
           ...next,
           role: 'payer',
           state: 'proposed',
@@ -203,17 +210,17 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       take: ({ message: m, records, input, facts, ...hand }) => {
         checkLooked(hand.network, facts, input.unchecked);
         const c = must(records.contract, 'payee', 'accepted', 'open');
-        checkPaidStill(c.paidSat, m.paid_sat);
+        const receipt = receiptIn(c, m);
         const next = readContract(m.next_contract, hand.network as Network, 'payer');
         const topUps = m.top_ups.map(({ amount_sat, ...rest }) => ({ ...rest, sat: amount_sat }));
         checkTopUps(c, topUps);
         checkRolls(facts.tip, c.terms, topUps.length);
         const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, topUps) };
         const change = m.change && { address: m.change.address, sat: m.change.amount_sat };
-        const parts = { paidSat: c.paidSat, topUps, change };
+        const parts = { paidSat: m.paid_sat, topUps, change };
         const template = rolloverTemplate(c, parts, next.terms);
         checkShape(template, next);
-        const pair = pairOf(c, next, parts, c.receipt);
+        const pair = pairOf(c, next, parts, receipt);
         checkSame(pair, m, 'payer');
         const job = rolloverJob(c, template);
         sharesIn(job, m.psbt.rollover);
@@ -262,13 +269,19 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       take: ({ message: m, records, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open', 'rolled');
         const had = must(records.next, 'payer', 'proposed', 'open');
-        checkSettled(c);
+        checkOwedKnown(c);
         const { rolling } = c;
         if (!rolling) throw new Refusal('state-moved-on', 'this home has proposed no rollover, or cancelled it since');
         const pair = pairOf(c, had, rolling, m.receipt);
         checkSame(pair, m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
-        if (c.signedMaxSat !== rolling.paidSat)
+        if ((c.owedSat ?? 0n) > rolling.paidSat)
+          throw new Refusal(
+            'owed-unsettled',
+            `the rollover pays ${rolling.paidSat} sat, ${c.owedSat} sat are owed by now`,
+            { hint: 'let the payee offer again: the next proposal pays that too' },
+          );
+        if (dueSat(c) !== rolling.paidSat)
           throw new Refusal(
             'update-in-flight',
             `the rollover pays ${rolling.paidSat} sat, this home has signed for ${c.signedMaxSat} since`,
@@ -342,13 +355,13 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         checkLooked(hand.network, facts, input.unchecked);
         const c = must(records.contract, 'payee', 'accepted', 'open');
         const { rolling } = c;
-        checkPaidStill(c.paidSat, m.paid_sat);
+        const receipt = receiptIn(c, m);
         if (rolling?.nextKey !== nextKey(m))
           throw new Refusal('paid-moved', 'an update was accepted, or another rollover began, since this one', {
             hint: 'offer again',
           });
         const next = must(records.next, 'payee', 'accepted', 'open');
-        const pair = pairOf(c, next, rolling, c.receipt);
+        const pair = pairOf(c, next, rolling, receipt);
         checkSame(pair, m, 'payer');
         checkRolls(facts.tip, c.terms, rolling.topUps.length);
         const checks = { funding: checkFunding(facts.coins, c), coins: checkCoins(facts.coins, rolling.topUps) };

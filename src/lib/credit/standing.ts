@@ -14,13 +14,19 @@
  */
 import { isFinal, outcome, type By, type Followed, type Seen } from '../contract/outcome.ts';
 import type { Facts } from '../protocol/action.ts';
-import { mayLapse, paidOf, type FundedCredit, type Settled } from './states.ts';
+import type { Limits } from '../protocol/limit.ts';
+import { mayLapse, owesNothing, paidOf, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript } from './terms.ts';
 import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
 
 /** What is known of the chain, `spends` as far as coins are gone. */
 export type ExitFacts = Pick<Facts, 'tip'> & Seen;
+
+export const STANDING_LIMITS = {
+  /** When an opening is funded that a payee waits for: up to and with the last second. */
+  funded: { unit: 'Unix seconds', most: (until: number) => until },
+} satisfies Limits;
 
 export interface Standing {
   is: 'live' | 'absent' | 'dead' | 'pending' | 'settled' | 'lost';
@@ -64,16 +70,24 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
   const paidSat = c.role === 'payee' ? paidOf(c) : 0n;
   const lostSat = shortOf({ role: c.role, paidSat }, paysSat);
   // A payer may close for more than the payee has finished: what it signed last, and whose message was lost.
-  const settledSat = c.role === 'payee' && by === 'close' ? paysSat : paidSat - lostSat;
+  const settledSat = c.role === 'payee' && (by === 'close' || by === 'rollover') ? paysSat : paidSat - lostSat;
   return { is: lostSat > 0n ? 'lost' : 'settled', by, settledSat, lostSat };
 }
 
-/** Has it come to its expiry with nothing paid, and with no coin that anybody has seen? Then nothing can come of it. */
-export function hasLapsed(c: FundedCredit, facts: ExitFacts): boolean {
+/**
+ * Has it come to its end with nothing paid, and with no coin that anybody has seen? Then nothing can come of it.
+ * @param now Unix seconds, where a contract ends too that was not funded in time and whose coin a node does not show
+ */
+export function hasLapsed(c: FundedCredit, facts: ExitFacts, now?: number): boolean {
   const { tip, coins } = facts;
-  if (!mayLapse(c) || tip === 'not-checked' || tip < c.terms.expiry) return false;
-  if (coins === 'not-checked') return true;
+  if (!mayLapse(c)) return false;
+  const expired = tip !== 'not-checked' && tip >= c.terms.expiry;
+  const late = now !== undefined && !c.funded && c.until !== undefined && now > STANDING_LIMITS.funded.most(c.until);
+  // A mint may owe what nobody here has seen, unless nobody ever funded the contract.
+  const known = owesNothing(c);
+  if (coins === 'not-checked') return expired && known;
+  if (!expired && !late) return false;
   const { is, by } = standingOf(c, facts);
   // Without an index a node does not tell what never was from what is gone: neither pays.
-  return is === 'absent' || is === 'dead' || (is === 'pending' && by === undefined);
+  return is === 'absent' || is === 'dead' || (known && is === 'pending' && by === undefined);
 }

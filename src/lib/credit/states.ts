@@ -9,13 +9,14 @@
  * `cancelled` ends an opening that did not come to be.
  * Not here: how the store keeps them (`records.ts`), what a restored home still believes of them (`restore.ts`).
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Hex, RecordRow } from '../protocol/action.ts';
 import type { Outside, Own } from '../signing/exchange.ts';
 import { nothingOwed, type Owing } from './owed.ts';
 import type { Span } from './spans.ts';
-import { pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
+import { isReverse, pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
 
 /** An update that was asked for and not yet answered. */
 export interface Live {
@@ -108,6 +109,8 @@ export interface PayeeFunded extends Held {
   role: 'payee';
   /** Its coin was seen on the chain, or this home has completed the rollover that makes it. */
   funded?: true;
+  /** Unix time, seconds, by this home's clock: not funded by then, an opening ends. */
+  until?: number;
   paidSat: bigint;
   /** The finished update, hex: null until something was paid. It never leaves the home but by exit-credit. */
   exit: Hex | null;
@@ -118,6 +121,10 @@ export interface PayeeFunded extends Held {
   issuedSat: bigint;
   /** How often a program was told what was paid (`--ecash notify`); absent: never. */
   told?: number;
+  /** The last question for what is owed that was asked once nothing more could be owed: its answer is final. */
+  owedQuery?: Hex;
+  /** What the mint of a reverse contract has stated then that it owes in all. */
+  owedStatedSat?: bigint;
   /** What of `paidSat` belongs to quotes of a running mint; the rest waits for one. */
   quoted: readonly Span[];
   rolling: Rolling | null;
@@ -176,6 +183,8 @@ interface Offered {
   rolls: Hex | null;
   /** Unix time, seconds: not answered by then, it ends. null: no end. */
   until: number | null;
+  /** Seconds that its answerer has to fund the contract. */
+  lasts: number;
 }
 interface Proposed extends Held {
   role: 'payer';
@@ -220,6 +229,24 @@ export type FundedCredit = PayeeCredit | PayerCredit;
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
 /** The rollover under way, where there is one. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
+/** What the payee has in the end: what was paid, or what a close or rollover pays beyond that. */
+export function receivedSat(c: PayeeCredit): bigint {
+  const ends = c.settled?.by === 'close' || c.settled?.by === 'rollover';
+  const finished = c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : 0n;
+  return maxSat(c.paidSat, (c.settled ? ends && c.settled.paysSat : finished) || 0n);
+}
+/** Of a reverse contract only its mint knows what is owed: true once it has stated, for good, no more than was paid. */
+export const owesNothing = (c: PayeeCredit): boolean =>
+  !isReverse(c.terms) || (c.owedStatedSat !== undefined && c.owedStatedSat <= receivedSat(c));
+/**
+ * What a payer has paid of what it owes: what it signed, or what a close or rollover pays beyond that, unless the chain has
+ * settled the contract otherwise.
+ */
+export function coveredSat(c: PayerCredit): bigint {
+  const by = c.settled?.by ?? (c.state === 'closed' ? 'close' : c.state === 'rolled' ? 'rollover' : undefined);
+  const pays = by === 'close' ? (c.closing ?? c.signedClose)?.paidSat : by === 'rollover' ? c.rolling?.paidSat : 0n;
+  return maxSat(c.signedMaxSat, pays ?? 0n);
+}
 /** What a funded record begins with. */
 export const NOTHING_PAID = {
   paidSat: 0n,

@@ -3,7 +3,7 @@ import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type Verdict } from './exit.ts';
-import { isFunded, issuedOf, paidOf, type Credit } from './records.ts';
+import { coveredSat, isFunded, issuedOf, paidOf, type Credit } from './records.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { maxPaid } from './transactions.ts';
 import { waits } from './waiting.ts';
@@ -70,7 +70,8 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
   if (c.signedClose) line.notes.push("signed the other's close");
   if (c.role === 'payer' && c.owedSat !== null) {
     line.owed_sat = c.owedSat;
-    if (c.owedSat > c.signedMaxSat) line.notes.push(`${c.owedSat - c.signedMaxSat} sat are owed and not signed`);
+    const covered = coveredSat(c);
+    if (c.owedSat > covered) line.notes.push(`${c.owedSat - covered} sat are owed and not signed`);
   }
   if (c.terms.ecash !== 'none')
     Object.assign(

@@ -3,6 +3,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts, Hand, Hex } from '../protocol/action.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { payeePubkey, type Credit, type FundedCredit } from './records.ts';
+import { dueSat } from './owed.ts';
 import { stillInflight } from './quotes.ts';
 import { authOf, otherRole, viewOf, type Role } from './terms.ts';
 
@@ -48,8 +49,8 @@ export const overContract = {
   states: ({ contract: c }: Over) => (c && 'outpoint' in c ? { contract: viewOf(c) } : undefined),
 };
 
-/** A payer whose debt others may raise settles it before it signs the end of a contract. @throws Refusal `owed-unsettled`, `contract-restored` */
-export function checkSettled(c: FundedCredit): void {
+/** A payer whose debt others may raise ends a contract only where it knows that debt. @throws Refusal `contract-restored` */
+export function checkOwedKnown(c: FundedCredit): void {
   if (c.role === 'payer' && c.owedSat !== null && c.restored)
     throw new Refusal(
       'contract-restored',
@@ -58,11 +59,20 @@ export function checkSettled(c: FundedCredit): void {
         hint: `the merchant shows its receipts (credit-invoice --check --receipt), then: ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,
       },
     );
-  if (c.role === 'payer' && c.owedSat !== null && c.owedSat > c.signedMaxSat)
+}
+/** Such a payer signs no end that pays less than it owes. @throws Refusal `owed-unsettled`, `contract-restored` */
+export function checkSettled(c: FundedCredit): void {
+  checkOwedKnown(c);
+  if (c.role === 'payer' && dueSat(c) > c.signedMaxSat)
     throw new Refusal('owed-unsettled', `${c.owedSat} sat are owed, ${c.signedMaxSat} sat are signed`, {
-      hint: 'the payee first takes what it is owed: sign-update',
+      hint: `the payee takes it by sign-update while updates go on; after that ${paysOwed(c.id)}`,
     });
 }
+/** What still pays a debt where updates have ended. */
+export const paysOwed = (contract: Hex): string => {
+  const id = contract.slice(0, 8);
+  return `a close that the payer proposes (close-credit --contract ${id}) or a rollover pays all that is owed`;
+};
 
 /**
  * A payer that proposes the end of a contract would pay for what was signed and never came.

@@ -164,16 +164,10 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         checkPaid(c.terms, m.paid_sat);
         // A payer restored from a backup learns from its own receipt what it had signed.
         const counted = maxSat(c.signedMaxSat, m.previous_paid_sat);
+        // Where the payee states less than that, what was signed since is lost: this update takes its place.
         const growthSat = maxSat(m.paid_sat - counted, 0n);
-        if (growthSat > 0n && m.previous_paid_sat !== counted)
-          throw new Refusal(
-            'stale-update',
-            `an update from ${m.previous_paid_sat} sat found, one from ${counted} sat (signed last) expected`,
-            {
-              hint: 'let the payee accept the update that was signed last, then ask again',
-            },
-          );
         if (growthSat > 0n) checkInflight(c, m, input.maxInflight);
+        const replaced = m.amount_sat - growthSat;
         const asked = m.asked ? consume(c, m, facts.now) : c.asked;
         const job = updateJob(c, m.paid_sat);
         const { peer } = sharesIn(job, m.psbt.update);
@@ -192,7 +186,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
           writes: { contract, ...(paid && { keyset: paid.keyset }) },
           ...(!covered && {
             consent: {
-              text: `Pay ${m.amount_sat} sat over contract ${c.id.slice(0, 8)} (${m.paid_sat} of ${c.terms.capacity_sat} sat paid then)?`,
+              text: `Pay ${m.amount_sat} sat over contract ${c.id.slice(0, 8)} (${m.paid_sat} of ${c.terms.capacity_sat} sat paid then${replaced > 0n ? `; ${replaced} sat that were signed and never accepted are in it` : ''})?`,
               amountSat: m.amount_sat,
               growthSat,
             },
@@ -231,7 +225,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
           throw new Refusal(
             'state-moved-on',
             `no such request for ${m.paid_sat} sat in all is open; ${c.paidSat} sat are paid`,
-            { hint: 'ask again' },
+            { hint: `ask again: spillway sign-update --contract ${c.id.slice(0, 8)} --amount ${m.amount_sat}` },
           );
         checkAmounts(m, 'payer');
         checkReceipt(c, m.paid_sat, m.receipt, 'payer');
@@ -240,7 +234,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         const shares = sharesIn(job, m.psbt.update);
         if (shares.own.pubnonce !== undefined && live.pubnonce !== null && shares.own.pubnonce !== live.pubnonce)
           throw new Refusal('state-moved-on', `${m.amount_sat} sat were asked for anew since, with another nonce`, {
-            hint: 'let the payer answer the request that was printed last',
+            hint: `let the payer answer the request that was printed last: spillway sign-update --contract ${c.id.slice(0, 8)} --again prints it`,
           });
         const done = finish(hand, job, shares.peer, live);
         if (!done) {

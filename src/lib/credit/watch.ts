@@ -3,6 +3,7 @@
  * cost. Whoever watches acts on it (`cli/watch.ts`) and asks again: nothing here remembers, so that a restart, a
  * reorganisation or a second watchtower changes nothing.
  *
+ *   margin before it  a merchant warns: invoices are paid no more, take what is owed
  *   freeze            both warn: payments have ended, roll over or close
  *   halfway           both offer a close. Not before: an offered close keeps a rollover out, which is made until the deadline
  *   deadline          the payee exits; a rollover or close that hangs is paid for by a child
@@ -56,8 +57,10 @@ export interface Watched {
   ways: ReadonlyMap<Hex, Way>;
   /** Whether a rollover or close would be among them. */
   knowsAll: boolean;
-  /** Nothing was paid over it: never funded, it ends at its expiry. */
-  lapses: boolean;
+  /** Nothing was paid over it: never funded, it ends at its expiry. absent: only if nobody has funded it for sure. */
+  lapses: boolean | 'absent';
+  /** From this height on its owner is told that payments have ended, or soon end. */
+  warnsAt: number;
   /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
   behind: boolean;
 }
@@ -70,10 +73,10 @@ export interface Listed extends Pick<Watched, 'id' | 'role' | 'outpoint'> {
   open(): Promise<Watched | undefined>;
 }
 /** What is sent again at any height never rests. */
-export const restsUntil = (terms: Heights, sends: boolean): number => (sends ? -Infinity : freezeHeight(terms));
+export const restsUntil = (warnsAt: number, sends: boolean): number => (sends ? -Infinity : warnsAt);
 export const asListed = (w: Watched): Listed => ({
   ...w,
-  restsUntil: restsUntil(w.terms, w.pending !== null || w.exiting),
+  restsUntil: restsUntil(w.warnsAt, w.pending !== null || w.exiting),
   open: async () => w,
 });
 
@@ -152,7 +155,8 @@ export const WATCH_LIMITS = {
 export function decide(w: Watched, seen: Seen, rules: Rules): Due {
   const { spend, coin } = seen;
   if (spend && spend.confirmations > 0) return onMined(w, spend, rules);
-  if (coin !== 'unspent' && !spend && w.lapses && seen.tip >= w.terms.expiry) return { do: 'lapse' };
+  const nobody = coin === 'absent' || (w.lapses === true && coin !== 'unspent');
+  if (nobody && !spend && w.lapses && seen.tip >= w.terms.expiry) return { do: 'lapse' };
   if (coin === 'absent') return wait(w.own ? 'unfunded' : 'nothing-to-exit');
   if (coin === 'unclear') return wait(w.own ? 'not-found' : 'nothing-to-exit');
   if (spend) return onPending(w, seen, spend, rules);
@@ -188,12 +192,16 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
   }
   if (w.behind && tip >= freezeHeight(terms) && (!own || waits)) return wait('restored');
   if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, null, seen, rules);
-  if (role === 'payee' && !own) return wait('nothing-to-exit');
+  if (role === 'payee' && !own) return takesMore(w, tip) ? { do: 'warn' } : wait('nothing-to-exit');
   const { least, most } = WATCH_LIMITS.offer;
   if (allows({ least: least(terms), most: most(terms) }, tip) && w.offers) return { do: 'propose-close' };
-  if (tip >= freezeHeight(terms)) return { do: 'warn' };
+  if (tip >= w.warnsAt) return { do: 'warn' };
   return wait('early');
 }
+
+/** May a merchant that has taken nothing yet still be owed something, and get it? */
+const takesMore = ({ terms, warnsAt }: Watched, tip: number): boolean =>
+  warnsAt < freezeHeight(terms) && tip >= warnsAt && tip < terms.expiry;
 
 /** Something in the mempool spends the coin. */
 function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {

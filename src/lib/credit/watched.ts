@@ -16,8 +16,9 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import { mayLapse, type FundedCredit, type Settled } from './states.ts';
-import { payoutScript, type Contract } from './terms.ts';
+import { mayLapse, owesNothing, type FundedCredit, type Settled } from './states.ts';
+import { freezeHeight, meltsEndHeight } from './checks.ts';
+import { isReverse, payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
 import type { Child, Ready } from './fees.ts';
 import { restsUntil, type Listed, type Watched, type Way } from './watch.ts';
@@ -30,12 +31,16 @@ const finishedOf = (c: FundedCredit): Hex | null => {
 const isBehind = (c: FundedCredit, restored: boolean): boolean =>
   restored && c.role === 'payee' && c.state !== 'exiting';
 
+/** A merchant takes what it is owed before updates end, and nobody tells it else: from when nothing more is paid to it. */
+export const warnsAt = ({ role, terms }: FundedCredit): number =>
+  role === 'payee' && isReverse(terms) ? meltsEndHeight(terms) : freezeHeight(terms);
+
 /** Little enough to be held of each contract: no transaction. */
 export const listedOf = (c: FundedCredit): Omit<Listed, 'open'> => ({
   id: c.id,
   role: c.role,
   outpoint: c.outpoint,
-  restsUntil: restsUntil(c.terms, finishedOf(c) !== null || c.state === 'exiting'),
+  restsUntil: restsUntil(warnsAt(c), finishedOf(c) !== null || c.state === 'exiting'),
 });
 
 /**
@@ -63,7 +68,8 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined, restored 
     offers: offerOf(c),
     ways: waysOf(c, next),
     knowsAll: true,
-    lapses: mayLapse(c),
+    lapses: mayLapse(c) && (owesNothing(c) || 'absent'),
+    warnsAt: warnsAt(c),
     behind: isBehind(c, restored),
   };
 }
@@ -87,7 +93,8 @@ export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, Way> 
   // A close at the exit's feerate is the exit, but for its signature: then the later word holds.
   if (c.signedClose) add(made('close', close(c, c.signedClose.paidSat, c.signedClose.feeSat)));
   // The payee is paid by a rollover what it was paid; what comes back to the payer is in the next contract.
-  if (next) add([next.outpoint.txid, { by: 'rollover', paysSat: c.role === 'payee' ? c.paidSat : 0n }]);
+  if (next)
+    add([next.outpoint.txid, { by: 'rollover', paysSat: c.role === 'payee' ? (c.rolling?.paidSat ?? c.paidSat) : 0n }]);
   if (tx !== undefined) add(shown(finishedAs(c, tx), tx));
   return ways;
 }

@@ -7,7 +7,7 @@ import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { attempt, sealedBy, type Description, type Fact } from '../signing/description.ts';
+import { attempt, sealedBy, type Check, type Description, type Fact } from '../signing/description.ts';
 import { cooperativeSpend } from './cooperate.ts';
 import { lockWords } from './lock.ts';
 import { claimBy, fundBy, matchBy, swapViews, type Answer, type Offer, type SwapTerms } from './swap-terms.ts';
@@ -16,20 +16,20 @@ import { readHtlc } from './view.ts';
 
 type Message = Readonly<Record<string, any>>;
 
-/** @param m a message whose form was checked by its table, its amounts as bigint */
+/** @param m a message whose form was checked by its table, its amounts as bigint; or the document of an HTLC */
 export function describeHtlc(m: Message): Description {
   const facts: Fact[] = [];
-  const checks: Fact[] = [];
-  if (m['type'] === 'htlc-swap') describeSwap(m, facts, checks);
+  const checks: Check[] = [];
+  if (m['type'] === 'htlc') htlcFacts('HTLC', m, facts, checks);
+  else if (m['type'] === 'htlc-swap') describeSwap(m, facts, checks);
   else describeCooperation(m, facts, checks);
   return { facts, checks };
 }
 
-function htlcFacts(label: string, view: unknown, facts: Fact[], checks: Fact[]): Htlc | undefined {
+function htlcFacts(label: string, view: unknown, facts: Fact[], checks: Check[]): Htlc | undefined {
   let htlc: Htlc | undefined;
-  checks.push([
-    label,
-    attempt(() => {
+  checks.push(
+    attempt(label, () => {
       htlc = readHtlc(view);
       const { claim, refund, lock } = htlc;
       facts.push([
@@ -38,11 +38,11 @@ function htlcFacts(label: string, view: unknown, facts: Fact[], checks: Fact[]):
       ]);
       return 'scripts, leaves and address follow from the terms';
     }),
-  ]);
+  );
   return htlc;
 }
 
-function describeCooperation(m: Message, facts: Fact[], checks: Fact[]): void {
+function describeCooperation(m: Message, facts: Fact[], checks: Check[]): void {
   const htlc = htlcFacts('HTLC', m['htlc'], facts, checks);
   facts.push(
     ['opened by', `the ${m['opener']}, who will broadcast it`],
@@ -51,18 +51,17 @@ function describeCooperation(m: Message, facts: Fact[], checks: Fact[]): void {
   );
   if (!htlc) return;
   if (m['psbt'])
-    checks.push([
-      'psbt.spend',
-      attempt(() => {
+    checks.push(
+      attempt('psbt.spend', () => {
         const { utxo, amount_sat: amountSat, address, fee_sat: feeSat } = m as Record<string, any>;
         readSame(cooperativeSpend(htlc, { ...utxo, amountSat, address, feeSat }), m['psbt'].spend, 'sender');
         return 'the transaction that the message states';
       }),
-    ]);
-  checks.push(['seal', sealedBy(m, { claimer: htlc.claimAuth ?? '', refunder: htlc.refundAuth ?? '' })]);
+    );
+  checks.push(sealedBy(m, { claimer: htlc.claimAuth ?? '', refunder: htlc.refundAuth ?? '' }));
 }
 
-function describeSwap(m: Message, facts: Fact[], checks: Fact[]): void {
+function describeSwap(m: Message, facts: Fact[], checks: Check[]): void {
   const offer = m['offer'] as Offer;
   const answer = m['answer'] as Answer | undefined;
   facts.push(
@@ -79,16 +78,15 @@ function describeSwap(m: Message, facts: Fact[], checks: Fact[]): void {
       `the initiator pays before ${fundBy(terms)}, the responder before ${matchBy(terms)}, the initiator claims before ${claimBy(terms)}`,
     ]);
     for (const name of ['first', 'second'] as const) htlcFacts(`${name} HTLC`, m['htlcs'][name], facts, checks);
-    checks.push([
-      'both HTLCs',
-      attempt(() => {
+    checks.push(
+      attempt('both HTLCs', () => {
         if (!sameJson(swapViews(terms), m['htlcs']))
           throw new Refusal('terms-differ', 'they do not follow from offer and answer');
         return 'follow from offer and answer';
       }),
-    ]);
+    );
   }
   for (const name of ['first', 'second'] as const)
     if (m[name]) facts.push([`${name} coin`, outpointText(m[name] as Outpoint)]);
-  checks.push(['seal', sealedBy(m, keys)]);
+  checks.push(sealedBy(m, keys));
 }

@@ -119,6 +119,10 @@ export function mustSwap<S extends Swap['state']>(
     throw new Refusal(
       'wrong-state',
       `the swap is '${swap.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
+      { hint: 'spillway htlc swap --contract ID --again prints its last message; spillway status says what is next' },
     );
   return swap as Extract<Swap, { state: S }>;
 }
+
+/** Has this home paid, and can still lose what it has paid? */
+export const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';

@@ -5,7 +5,7 @@
  * Whoever is told FAILED gets ecash back: so nothing that was told FAILED can be paid afterwards, and what is not known for
  * certain is UNKNOWN. Not here: the service that asks (`serve/`), the update that settles what is owed (`credit/`).
  */
-import { checkFunding, checkNotFrozen } from '../credit/checks.ts';
+import { checkFunding, checkMelts } from '../credit/checks.ts';
 import { raisedBy } from '../credit/owed.ts';
 import type { Credit, PayerCredit } from '../credit/records.ts';
 import { authOf } from '../credit/terms.ts';
@@ -79,7 +79,7 @@ export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { fac
 function checkShown(c: Reverse, { facts, stopped }: Now): void {
   if (stopped) throw stopped;
   if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
-  checkNotFrozen(facts.tip, c.terms);
+  checkMelts(facts.tip, c.terms);
   checkFunding(facts.coins, c);
 }
 

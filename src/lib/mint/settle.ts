@@ -2,19 +2,29 @@
  * credit-invoice --check: queried (merchant, the payee) → stated (the home, the payer) → checked (merchant).
  *
  * The home states what it owes in all and which paid invoices the merchant has not had an update for; with that the merchant
- * asks for the difference by `sign-update`. A receipt that a customer shows raises what a restored home owes, once.
+ * asks for the difference by `sign-update`. A receipt that a customer shows raises what a restored home owes, once. The answer
+ * to a question that was asked once nothing more could be paid over the contract is kept: only then it may be over.
  */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { knownUpTo } from '../credit/owed.ts';
-import { FUNDED, creditKind, must, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
+import { freezeHeight } from '../credit/checks.ts';
+import {
+  FUNDED,
+  creditKind,
+  must,
+  receivedSat,
+  type Credit,
+  type PayeeCredit,
+  type PayerCredit,
+} from '../credit/records.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
-import { overContract } from '../credit/steps.ts';
+import { overContract, paysOwed } from '../credit/steps.ts';
 import { total } from '../credit/spans.ts';
 import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
-import { table, type Hex } from '../protocol/action.ts';
+import { table, type Facts, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkInvoice, INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, type Invoice } from './invoice.ts';
 import {
@@ -77,19 +87,22 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       does: 'asks which invoices are paid and how much is owed',
       asks: ['contract'],
       may: ['shown'],
-      take: ({ records, input, random }) => {
+      needs: () => ({ tip: true }),
+      take: ({ records, input, facts, random }) => {
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
         checkReverse(c.terms);
+        const id = bytesToHex(random(16));
         return {
           message: {
             step: 'queried',
             network: c.terms.network,
             contract: viewOf(c),
-            id: bytesToHex(random(16)),
+            id,
             paid_sat: c.paidSat,
             shown: input.shown ?? null,
           },
-          writes: {},
+          // Once nothing more can be paid over it, the answer stands for good.
+          writes: isOver(c, facts.tip) ? { contract: { ...c, owedQuery: id } as Credit } : {},
         };
       },
     }),
@@ -121,13 +134,14 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       after: 'stated',
       by: 'payee',
       does: "reads the home's answer",
-      take: ({ message: m, records }) => {
+      needs: () => ({ tip: true }),
+      take: ({ message: m, records, facts }) => {
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
-        const due = m.owed_sat - c.paidSat;
+        const due = m.owed_sat - receivedSat(c);
         return {
           message: { ...m, step: 'checked' },
-          writes: {},
-          ...(due > 0n && dueAs(c, due)),
+          writes: c.owedQuery === m.id ? { contract: { ...c, owedStatedSat: m.owed_sat } as Credit } : {},
+          ...(due > 0n && dueAs(c, due, facts.tip)),
         };
       },
     }),
@@ -135,15 +149,18 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
 );
 
 /** What the merchant does about what is due: an update where the contract still takes one. */
-function dueAs(c: PayeeCredit, due: bigint): { hint: string; exit?: 3 } {
+function dueAs(c: PayeeCredit, due: bigint, tip: Facts['tip']): { hint: string; exit?: 3 } {
   const at = c.id.slice(0, 8);
-  if ((c.state === 'accepted' || c.state === 'open') && !c.restored)
+  const isFrozen = tip !== 'not-checked' && tip >= freezeHeight(c.terms);
+  if ((c.state === 'accepted' || c.state === 'open') && !c.restored && !isFrozen)
     return { hint: `${due} sat are due: spillway sign-update --contract ${at} --amount ${due}` };
-  return {
-    exit: 3,
-    hint: `${due} sat are due, and contract ${at} takes no more updates: the mint pays them over the next contract, or on chain`,
-  };
+  const how = c.settled ? 'the mint pays them over the next contract, or on chain' : paysOwed(c.id);
+  return { exit: 3, hint: `${due} sat are due, and contract ${at} takes no more updates: ${how}` };
 }
+
+/** Can no invoice be paid over the contract any more? */
+const isOver = (c: PayeeCredit, tip: Facts['tip']): boolean =>
+  c.settled !== undefined || (tip !== 'not-checked' && tip >= freezeHeight(c.terms));
 
 function checkReverse(terms: Parameters<typeof isReverse>[0]): void {
   if (!isReverse(terms))

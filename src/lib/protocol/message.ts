@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import type { Party } from './action.ts';
+import { inWords } from './form-words.ts';
 import { sameJson } from './json.ts';
 import { wholeIn, type Limits } from './limit.ts';
 import { passing, Refusal } from './refusal.ts';
@@ -73,10 +74,14 @@ export function messageParser<const S extends Record<string, Entries>>(
   const schemas = new Map<string, v.GenericSchema>();
   return (json) => {
     const { type: found, version, step } = envelope(json);
-    if (found !== type) throw new Refusal('unknown-type', `a message of type ${shown(found)} found, ${type} expected`);
-    if (version !== 1) throw new Refusal('unknown-version', `version ${shown(version)} found, 1 expected`);
+    if (found !== type)
+      throw new Refusal('unknown-type', `a document of ${named('type', found)} found, a message of ${type} expected`);
+    if (version !== 1) throw new Refusal('unknown-version', `${named('version', version)} found, 1 expected`);
     if (typeof step !== 'string' || !Object.hasOwn(steps, step))
-      throw new Refusal('unknown-step', `step ${shown(step)} found, one of ${Object.keys(steps).join(', ')} expected`);
+      throw new Refusal(
+        'unknown-step',
+        `${named('step', step)} found, one of ${Object.keys(steps).join(', ')} expected`,
+      );
     let schema = schemas.get(step);
     if (!schema) {
       schema = v.strictObject({
@@ -103,10 +108,7 @@ export function parseAs<T>(schema: v.GenericSchema<unknown, T>, json: unknown): 
   const result = v.safeParse(schema, json, { abortEarly: true });
   if (result.success) return result.output;
   const issue = result.issues[0];
-  throw new Refusal(
-    'malformed-message',
-    `${v.getDotPath(issue) ?? 'the message'}: ${shown(issue.received)} found, ${issue.expected ?? issue.message} expected`,
-  );
+  throw new Refusal('malformed-message', inWords(issue));
 }
 
 /** What `curl` brings from a server that refuses; undefined for anything else. */
@@ -150,6 +152,10 @@ export function checkDerived(what: string, derived: object, stated: object, from
       blame: from,
     });
 }
+
+/** A field of the envelope and its value, or that there is none. */
+const named = (field: string, value: unknown): string =>
+  value === undefined ? `no ${field}` : `${field} ${shown(value)}`;
 
 const shown = (value: unknown, longest = 80): string =>
   typeof value === 'object' ? 'something else' : String(value).slice(0, longest);

@@ -11,8 +11,7 @@ const proxyFlag = Flags.custom<Network>({
   helpValue: 'ADDRESS',
   parse: async (input) => {
     const network = readNetwork(input);
-    if (!network)
-      throw new Refusal('usage', `${JSON.stringify(visible(input, 60))} found, an IP address or ADDRESS/BITS expected`);
+    if (!network) throw new Refusal('usage', `"${visible(input, 60)}" found, an IP address or ADDRESS/BITS expected`);
     return network;
   },
 });

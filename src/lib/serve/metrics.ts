@@ -6,7 +6,7 @@
  * store or node do not say within a while is left out, and `spillway_store_up` or `spillway_chain_up` is 0.
  */
 import { failureOf } from '../cli/errors.ts';
-import { lookOver, nextDeadline } from '../cli/look.ts';
+import { lookingOver, nextDeadline } from '../cli/look.ts';
 import { note } from '../cli/output.ts';
 import { allTables } from '../cli/tables.ts';
 import { creditKind } from '../credit/records.ts';
@@ -95,7 +95,7 @@ export async function metricsOf(look: () => Promise<Looked>): Promise<Metrics> {
  */
 export function lookAt(home: Home, source: FactSource): () => Promise<Looked> {
   const height = shared(async () => (await source.facts({ tip: true })).facts.tip ?? 'not-checked', LOOK_MS);
-  const coins = onceABlock(() => lookOver(home.store, source), tell);
+  const coins = onceABlock(lookingOver(home.store, source), tell);
   const byChain = async (tip: Facts['tip']): Promise<ByChain | undefined> => {
     const look = await coins(tip);
     if (!look) return undefined;

@@ -69,12 +69,12 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   const outbox = new Outbox(async () => notify !== undefined && notifyPaid(home, notify));
   let ending = false;
   const lapsing = new Outbox(async () => {
-    const ended = await lapseAll(home, ports.source, () => ending);
+    const funded = await markFunded(home, ports.source, () => ending);
+    const ended = [...funded, ...(await lapseAll(home, ports.source, () => ending))];
     for (const id of ended) note(`contract ${id} lapsed: nobody funded it`);
   }, LAPSE_MS);
-  const funding = new Outbox(() => markFunded(home, ports.source, () => ending), LAPSE_MS);
   const pruning = pruneBeside(home, ports.source, worker ? undefined : options.keepDays, note);
-  const upkeep = (): void => (lapsing.nudge(), funding.nudge(), pruning.nudge());
+  const upkeep = (): void => (lapsing.nudge(), pruning.nudge());
   const pool = options.pool && (await Pool.start(options.pool));
   const upkeeps = worker ? undefined : setInterval(upkeep, LAPSE_MS);
   try {
@@ -95,7 +95,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     clearInterval(upkeeps);
     pruning.stop();
     await pool?.close();
-    await Promise.all([outbox.close(), lapsing.close(), funding.close(), pruning.done()]);
+    await Promise.all([outbox.close(), lapsing.close(), pruning.done()]);
   }
 }
 

@@ -1,32 +1,35 @@
 /** A message in words, for `inspect`: what it says, what of that was checked, and whose seal it carries. */
 import type { Hex, Party } from '../protocol/action.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';
 import { messageHash } from './seal.ts';
 
 /** Label and text. */
 export type Fact = readonly [label: string, text: string];
+/** Label and outcome in words; with the code of the refusal where the check failed. */
+export type Check = readonly [label: string, text: string, failed?: ErrorCode];
 export interface Description {
   facts: Fact[];
-  /** What was checked, and how it came out. */
-  checks: Fact[];
+  checks: Check[];
 }
 
-/** Which of the parties' keys has sealed a message. */
-export function sealedBy(m: Readonly<Record<string, unknown>>, keys: Readonly<Record<Party, Hex>>): string {
+/** Returns which of the parties' keys has sealed a message; a seal of none of them has failed. */
+export function sealedBy(m: Readonly<Record<string, unknown>>, keys: Readonly<Record<Party, Hex>>): Check {
   const auth = m['auth'];
-  if (typeof auth !== 'string') return 'none';
+  if (typeof auth !== 'string') return ['seal', 'none'];
   const hash = messageHash(m);
-  const [party] = Object.entries(keys).find(([, key]) => verifies(auth, hash, key)) ?? [];
-  return party === undefined ? 'by neither party: altered on the way' : `by the ${party}`;
+  const [party] = Object.entries(keys).findLast(([, key]) => verifies(auth, hash, key)) ?? [];
+  return party === undefined
+    ? ['seal', 'by nobody whom the message names: altered on the way, or made up', 'bad-seal']
+    : ['seal', `by the ${party}`];
 }
 
-/** What a check says, or why it refuses. */
-export function attempt(check: () => string): string {
+/** Returns what a check says, or why it refuses. */
+export function attempt(label: string, check: () => string): Check {
   try {
-    return check();
+    return [label, check()];
   } catch (error) {
-    if (error instanceof Refusal) return `no: ${error.message}`;
+    if (error instanceof Refusal) return [label, `no: ${error.message}`, error.code];
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** ECDSA, over the seam of `curve.ts`, as Bitcoin's older scripts have it: DER, low s (BIP146), nonces by RFC 6979. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { backend, N, Point, pointBytes, secretScalar, toNumber } from './curve.ts';
+import type { Affine, RecoverableSignature } from './backend.ts';
+import { backend, N, parseScalar, Point, pointBytes, secretScalar, toNumber } from './curve.ts';
 
 /**
  * The signature (DER) of a 32-byte hash. With `lowR` its r is low, so that it is a byte shorter; without, it is RFC 6979's
@@ -37,4 +38,25 @@ function compactOf(der: Uint8Array): Uint8Array | undefined {
 export function recoverEcdsa(compact: Uint8Array, recovery: number, hash: Uint8Array): Uint8Array | undefined {
   const affine = backend().recoverEcdsa({ compact, recovery }, hash);
   return affine && pointBytes(new Point(affine));
+}
+
+/** A signature of a 32-byte hash and the number by which its public key is found. @throws Error where the secret key is out of range */
+export function signRecoverable(hash: Uint8Array, secret: Uint8Array): RecoverableSignature {
+  secretScalar(secret);
+  return backend().signEcdsa(hash, secret);
+}
+
+/** A key that many signatures are checked against: parsed once. Undefined for bytes that are no point. */
+export const parsedKey = (key: Uint8Array): Affine | undefined => backend().parse(key);
+
+/** Is this the signature (r and s, 64 bytes, low s) of a parsed key over the 32-byte hash? */
+export function verifiesParsed(compact: Uint8Array, hash: Uint8Array, key: Affine): boolean {
+  const inRange = parseScalar(compact.subarray(0, 32)) !== undefined && parseScalar(compact.subarray(32)) !== undefined;
+  return inRange && backend().verifyEcdsa(compact, hash, key);
+}
+
+/** The same for a key of 33 bytes. Malformed input is no. */
+export function verifiesCompact(compact: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
+  const point = parsedKey(key);
+  return point !== undefined && verifiesParsed(compact, hash, point);
 }

@@ -31,7 +31,7 @@ export function checkSeal(message: object, pubkey: string, from: string): void {
   if (!isSealedBy(message, pubkey))
     throw new Refusal(
       'bad-seal',
-      `the signature of the ${from} over this message does not verify; the message was altered or is not from the ${from}`,
+      `the message is not sealed by the ${from}: it was altered, or somebody else made it`,
       {
         blame: from,
       },

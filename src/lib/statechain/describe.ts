@@ -6,9 +6,7 @@ import { isNetwork } from '../bitcoin/network.ts';
 import { readSame } from '../bitcoin/psbt.ts';
 import { txidOf, type Template } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { verifies } from '../signing/bip340.ts';
-import { attempt, type Description, type Fact } from '../signing/description.ts';
-import { messageHash } from '../signing/seal.ts';
+import { attempt, sealedBy, type Check, type Description, type Fact } from '../signing/description.ts';
 import { checkHistory } from './history.ts';
 import { isSignedBy, type PublicRecord } from './statements.ts';
 import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
@@ -17,7 +15,7 @@ import { backup, withdraw } from './transactions.ts';
 /** @param m a message whose form was checked by its table, its amounts as bigint */
 export function describeStatechain(m: Readonly<Record<string, any>>): Description {
   const facts: Fact[] = [];
-  const checks: Fact[] = [];
+  const checks: Check[] = [];
   if (m['offer']) {
     const { operator, pubkey, policy } = m['offer'];
     facts.push(['operator offers', `share ${pubkey}, its own key ${operator}`]);
@@ -35,12 +33,12 @@ export function describeStatechain(m: Readonly<Record<string, any>>): Descriptio
       'first backup',
       `valid from block ${view.locktime + 1}, ${view.step_blocks} blocks earlier for each owner`,
     ]);
-    const id = attempt(() => {
+    const id = attempt('coin id', () => {
       if (!isNetwork(m['network'])) throw new Refusal('wrong-network', `network ${m['network']} is not known`);
       coin = readCoin(view, m['network'], 'sender');
       return 'id, address and descriptor follow from the terms';
     });
-    checks.push(['coin id', id]);
+    checks.push(id);
   }
   if (m['invite']) facts.push(['receiver', `key ${m['invite'].pubkey}, backup to ${m['invite'].address}`]);
   if (m['opening']) facts.push(['opening', `new share ${m['opening'].operator_pubkey}`]);
@@ -54,23 +52,30 @@ export function describeStatechain(m: Readonly<Record<string, any>>): Descriptio
       'record',
       `${record.state}, ${record.entries.length} owners, ${record.count} signatures, at height ${record.height}`,
     ]);
-    checks.push([
-      'record',
-      isSignedBy('record', record, coin.terms.operator) ? 'signed by the operator' : 'no: not signed',
-    ]);
+    checks.push(
+      isSignedBy('record', record, coin.terms.operator)
+        ? ['record', 'signed by the operator']
+        : ['record', 'no: not signed', 'bad-record'],
+    );
     if (m['backups']) {
       const found = checkHistory({ coin, record, backups: m['backups'] }, coin.terms.operator);
-      checks.push(['history', found.length === 0 ? 'whole' : `no: ${found.map((f) => f.text).join('; ')}`]);
+      checks.push(
+        found[0] ? ['history', `no: ${found.map((f) => f.text).join('; ')}`, found[0].code] : ['history', 'whole'],
+      );
     }
   }
-  if (view && typeof m['auth'] === 'string') checks.push(['seal', sealedBy(m, view)]);
+  if (view && typeof m['auth'] === 'string') {
+    const seal = sealedBy(m, keysIn(m, view));
+    const unnamed = seal[2] !== undefined && record === undefined && BY_ANY_OWNER.has(m['step']);
+    checks.push(unnamed ? ['seal', 'by nobody whom the message names; later owners are known to the operator'] : seal);
+  }
   return { facts, checks };
 }
 
 function transactionFacts(m: Readonly<Record<string, any>>, coin: Coin, { facts, checks }: Description): void {
   const check = (role: 'withdraw' | 'backup', made: () => Template, what: string): void => {
     const psbt = m['psbt']?.[role];
-    if (psbt) checks.push([`psbt.${role}`, attempt(() => (readSame(made(), psbt, 'sender'), what))]);
+    if (psbt) checks.push(attempt(`psbt.${role}`, () => (readSame(made(), psbt, 'sender'), what)));
   };
   check('withdraw', () => withdraw(coin, m['address'], m['fee_sat']), 'what the message states');
   check('backup', () => backupIn(m, coin, facts), 'the backup that the terms give');
@@ -92,14 +97,13 @@ function backupIn(m: Readonly<Record<string, any>>, coin: Coin, facts: Fact[]): 
   return template;
 }
 
-function sealedBy(m: Readonly<Record<string, any>>, view: { operator: string; owner_auth: string }): string {
-  const hash = messageHash(m);
-  const keys: Fact[] = [
-    ['operator', view.operator],
-    ['first owner', view.owner_auth],
-    ...(m['invite'] ? [['receiver', m['invite'].auth] as const] : []),
-    ...(m['record'] ? [['owner', m['record'].entries.at(-1).owner_auth] as const] : []),
-  ];
-  const by = keys.findLast(([, key]) => verifies(m['auth'], hash, key));
-  return by ? `by the ${by[0]}` : 'by nobody whom this message names';
-}
+/** Steps that the first owner or a later one takes; without a record, the message names the first one only. */
+const BY_ANY_OWNER = new Set(['offered', 'sent', 'paid', 'kept', 'requested', 'complete']);
+
+/** Keys by which a message may be sealed; of two that are the same, the later name counts. */
+const keysIn = (m: Readonly<Record<string, any>>, view: { operator: string; owner_auth: string }) => ({
+  operator: view.operator,
+  'first owner': view.owner_auth,
+  ...(m['invite'] && { receiver: m['invite'].auth as string }),
+  ...(m['record'] && { owner: m['record'].entries.at(-1).owner_auth as string }),
+});

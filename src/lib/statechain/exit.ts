@@ -10,9 +10,9 @@ import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { fundingHex, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
 import { earlyHint } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 import { addedTo, childOf } from '../bitcoin/package.ts';
 import { txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
+import { outcomeNeeds, type Followed } from '../contract/outcome.ts';
 import { table, type Facts, type Hand, type Hex, type WalletPath } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseAs } from '../protocol/message.ts';
@@ -21,14 +21,9 @@ import { keyPathScript } from '../signing/keyset.ts';
 import { bundleEntries, bundleOf, type Bundle } from './backup.ts';
 import { checkBackup } from './history.ts';
 import { isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
+import { followedBundle, followedCoin, standingOf, type Verdict } from './standing.ts';
 import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
 import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.ts';
-
-/**
- * early: not final yet · due: it can confirm, and nobody else's can · late: so can the backup of the owner before ·
- * done: the coin is spent · unknown: no height given
- */
-export type Verdict = 'early' | 'due' | 'late' | 'done' | 'unknown';
 
 export type ExitDocument =
   | ({ step: 'bundle'; network: string; verdict: Verdict } & Bundle)
@@ -80,7 +75,8 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
       take: ({ records, facts, network }) => {
         const c = holder(records.coin, 'gone');
         const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, facts.ours);
-        const message = { step: 'bundle', network, ...bundle, verdict: verdictOf(c, bundle, facts) } as const;
+        const { verdict } = standingOf(followedCoin(c), bundle, facts);
+        const message = { step: 'bundle', network, ...bundle, verdict } as const;
         return { message, writes: {}, ...(c.state === 'gone' && { exit: 3, hint: GONE }) };
       },
     }),
@@ -92,25 +88,35 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
       does: 'prints backup and child as a package, from the height of the backup on',
       when: ['without --bundle, or from a bundle', ({ input }) => !input.bundle || input.from !== undefined],
       may: ['contract', 'from', 'utxo', 'allowFee'],
-      needs: ({ records: { coin }, input: { from, utxo = [] } }) => ({
-        tip: true,
-        coins: [...(from ? [outpointText(from.coin.outpoint)] : chainOf(coin).coins), ...outpointsOf(utxo)],
-        reserved: outpointsOf(utxo),
-        feerate: true as const,
-        ours: [
-          ...scriptsOf(coin),
-          ...utxo.map((u) => u.script),
-          ...(from ? [scriptOf(from.address, from.network as Network)] : []),
-        ],
-      }),
+      needs: ({ records: { coin }, input: { from, utxo = [] } }) => {
+        const { coins, ...chain } = from ? needsOf([followedBundle(from.coin, from.txid)]) : chainOf(coin);
+        return {
+          ...chain,
+          coins: [...coins, ...outpointsOf(utxo)],
+          reserved: outpointsOf(utxo),
+          feerate: true as const,
+          ours: [
+            ...scriptsOf(coin),
+            ...utxo.map((u) => u.script),
+            ...(from ? [scriptOf(from.address, from.network as Network)] : []),
+          ],
+        };
+      },
       take: ({ records, input, facts, ...hand }) => {
         const { coin, bundle } = input.from
           ? readBundle(input.from, hand.network as Network)
           : ownBundle(holder(records.coin), facts.ours);
         const path = pathOf(hand, coin, bundle, facts.ours);
         const { hex, ...rest } = bundle;
-        const verdict = verdictOf(coin, bundle, facts);
+        const own = input.from ? undefined : holder(records.coin);
+        const { verdict, words } = standingOf(
+          own ? followedCoin(own) : followedBundle(coin, bundle.txid),
+          bundle,
+          facts,
+        );
         const said = { step: 'exit', network: hand.network, ...rest, verdict } as const;
+        if (verdict === 'lost' || verdict === 'dead' || verdict === 'unfunded')
+          return { message: { ...said, hex }, exit: 3, hint: words!, writes: {} };
         if (facts.tip === 'not-checked' || facts.tip < bundle.valid_from_height - 1)
           return {
             message: said,
@@ -130,6 +136,8 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
           message: { ...said, hex, ...made },
           writes: {},
           ...(verdict === 'late' && { hint: LATE }),
+          ...(verdict === 'done' && { hint: words! }),
+          ...(verdict === 'pending' && { hint: `${words}; ${dearer(bundle)}` }),
           ...(verdict === 'due' &&
             bundle.confirm_before_height !== null && {
               hint: `it must be in a block below ${bundle.confirm_before_height}: watch it, and run this again with a higher --feerate`,
@@ -142,13 +150,18 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
 
 const GONE =
   'the coin has moved to another owner, whose backup is valid before this one: what is printed is evidence of what this home had, not an exit';
+/** What to do while a coin is spent and nothing is final. */
+const dearer = ({ confirm_before_height: before }: Bundle): string =>
+  `until it is final run this again${before === null ? '' : ` before height ${before}`}: at a higher --feerate the package takes the place of what pays less`;
 const LATE =
   'the backup of the owner before is valid too: whichever confirms first wins, and the higher fee replaces the other';
 
 /** What must be known of the chain. */
-const chainOf = (c: Statecoin | undefined) => ({
+const chainOf = (c: Statecoin | undefined) => needsOf(isOwners(c) ? [followedCoin(c)] : []);
+const needsOf = (coins: readonly Followed[]) => ({
   tip: true as const,
-  coins: c && 'outpoint' in c ? [outpointText(c.outpoint)] : [],
+  ...outcomeNeeds(coins),
+  known: coins.map(({ outpoint }) => outpoint.txid),
 });
 const scriptsOf = (c: Statecoin | undefined): Hex[] =>
   isOwners(c) ? [scriptOf(c.entries.at(-1)!.address, c.terms.network)] : [];
@@ -226,16 +239,4 @@ function packageOf(
     fee_sat: child.fee,
     amount_sat: child.outputs[0]!.sat,
   };
-}
-
-export function verdictOf(
-  coin: Coin,
-  bundle: Pick<Bundle, 'valid_from_height' | 'confirm_before_height'>,
-  { tip, coins }: Pick<Facts, 'tip' | 'coins'>,
-): Verdict {
-  if (coins !== 'not-checked' && coins.get(outpointText(coin.outpoint)) === 'missing') return 'done';
-  if (tip === 'not-checked') return 'unknown';
-  if (tip < bundle.valid_from_height - 1) return 'early';
-  // The backup of the owner before is mined from the block after its locktime on.
-  return bundle.confirm_before_height === null || tip < bundle.confirm_before_height ? 'due' : 'late';
 }

@@ -128,9 +128,12 @@ export function must<S extends Statecoin['state'], R extends Role>(
     throw new Refusal(
       'wrong-state',
       `the coin is '${c.state}' in this home, ${states.map((s) => `'${s}'`).join(' or ')} expected`,
-      c.state === 'offering'
-        ? { hint: 'spillway statechain-transfer --contract ID --cancel takes the offer back' }
-        : {},
+      {
+        hint:
+          c.state === 'offering'
+            ? 'spillway statechain-transfer --contract ID --cancel takes the offer back'
+            : 'spillway status says what the coin waits for; statechain-exit leaves alone',
+      },
     );
   return c as Extract<Statecoin, { role: R; state: S }>;
 }

@@ -2,8 +2,8 @@
 import { feeFor } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { vsizeOfHex } from '../bitcoin/transaction.ts';
-import type { Facts, Hex } from '../protocol/action.ts';
-import { verdictOf, type Verdict } from './exit.ts';
+import type { Hex } from '../protocol/action.ts';
+import { followedCoin, standingOf, windowOf, type CoinFacts, type Verdict } from './standing.ts';
 import { isOperators, isOwners, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
 import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
@@ -34,11 +34,7 @@ export interface StatechainStatus {
 /** Of a child that spends anchor and payout and pays to one taproot output. */
 const CHILD_VSIZE = 153;
 
-export function statechainStatus(
-  name: Hex,
-  c: Statecoin,
-  facts: Pick<Facts, 'tip' | 'coins'> & { feerate: number },
-): StatechainStatus {
+export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { feerate: number }): StatechainStatus {
   const line: StatechainStatus = {
     type: 'status',
     version: 1,
@@ -67,20 +63,27 @@ export function statechainStatus(
   if (c.declined) held.notes.push('declined before: no payment');
   if (c.state === 'gone') return held;
   const exit_vbytes = vsizeOfHex(c.backups.at(-1)!) + CHILD_VSIZE;
-  const bundle = { valid_from_height: expiry + 1, confirm_before_height: held.deadline_height! };
-  const verdict = verdictOf(c, bundle, facts);
+  const { verdict, words } = standingOf(followedCoin(c), windowOf(c), facts);
   return {
     ...held,
     exit_vbytes,
     exit_fee_sat: feeFor(facts.feerate, exit_vbytes),
     verdict,
-    notes: [...held.notes, ...notesOf(c, verdict)],
+    notes: [...held.notes, ...notesOf(c, verdict, words)],
   };
 }
 
-function notesOf(c: OwnerRecord, verdict: Verdict): string[] {
+function notesOf(c: OwnerRecord, verdict: Verdict, words: string | undefined): string[] {
   const before = confirmBefore(c.terms, c.entries.length - 1);
   const notes: string[] = [];
+  if (verdict === 'lost') notes.push(`${c.terms.amount_sat} sat are lost`);
+  if (words !== undefined) notes.push(words);
+  if (verdict === 'pending')
+    notes.push(
+      `statechain-exit${before === null ? '' : `, before height ${before},`} with a higher --feerate outbids what pays less`,
+    );
+  if (verdict === 'early' || verdict === 'due' || verdict === 'late' || verdict === 'pending')
+    notes.push('watch does not look after statecoins: run status and statechain-exit in time');
   if (exposed(c).length > 0 && c.state === 'owned')
     notes.push('a cancelled transfer is not declined: exit, withdraw or renew');
   if (c.withdrawals.length > 0 && c.state === 'owned')

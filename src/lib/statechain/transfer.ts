@@ -5,6 +5,7 @@
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
+import { outcomeNeeds } from '../contract/outcome.ts';
 import { table, vouched, type Party, type Stated } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -188,6 +189,8 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       when: ['with its nonce', (seen) => !erased(seen)],
       needs: ({ message }) => ({
         ...coinOf(message),
+        ...outcomeNeeds([{ outpoint: message.coin.outpoint, ways: [] }]),
+        known: [message.coin.outpoint.txid],
         ours: [scriptOf(message.invite.address, message.network as never)],
       }),
       agrees: ['unchecked'],

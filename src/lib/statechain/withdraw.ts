@@ -189,7 +189,9 @@ function holding(c: Statecoin | undefined): Holding {
       hint: 'give the transfer up first: spillway statechain-transfer --contract ID --cancel',
     });
   if (c.state !== 'owned' && c.state !== 'withdrawing')
-    throw new Refusal('wrong-state', `the coin is '${c.state}' in this home, 'owned' expected`);
+    throw new Refusal('wrong-state', `the coin is '${c.state}' in this home, 'owned' expected`, {
+      hint: 'spillway status says what the coin waits for; statechain-exit leaves alone',
+    });
   return c;
 }
 

@@ -77,7 +77,9 @@ function answer(job) {
       timestamp: String(invoice.duration_since_epoch()),
       expiry: String(invoice.expiry_time()),
       delta: String(invoice.min_final_cltv_expiry_delta()),
-      payee: hex(invoice.payee_pub_key().length ? invoice.payee_pub_key() : invoice.recover_payee_pub_key()),
+      payee: hex(
+        invoice.payee_pub_key().some((byte) => byte) ? invoice.payee_pub_key() : invoice.recover_payee_pub_key(),
+      ),
       fallbacks: invoice.fallback_addresses(),
       routes: invoice.private_routes().length,
     };

@@ -17,10 +17,10 @@ import { writePsbt } from '../../bitcoin/psbt.ts';
 import { dustLimit, outputSize, scriptType } from '../../bitcoin/script.ts';
 import { allows } from '../../protocol/limit.ts';
 import { Refusal } from '../../protocol/refusal.ts';
+import { carrying, type Carried } from '../check.ts';
 import { returning } from '../script.ts';
 import type { Parents } from '../trace.ts';
 import { readTx } from '../transaction.ts';
-import type { Units } from './colour.ts';
 import { OpenAssets } from './decode.ts';
 import { assetId } from './ids.ts';
 import { MARKER_LIMITS, writeMarker } from './marker.ts';
@@ -73,21 +73,19 @@ const sizeOf = (inputs: readonly Spent[], outputs: readonly Output[]): number =>
   inputs.reduce((sum, { script }) => sum + (INPUT[scriptType(script)] ?? 297), 0) +
   outputs.reduce((sum, { script }) => sum + outputSize(script), 0);
 
-/** What a coin carries; its amount and script must be those that its transaction says. */
-type Sorted = { coin: Spent; units: Units | undefined } | { coin: Spent; missing: string };
+/** A coin, and what it carries under every protocol. */
+type Sorted = { coin: Spent } & Carried;
 
-function sortCoins(coins: readonly Spent[], { parents, network }: Common): Sorted[] {
-  const open = new OpenAssets({ network, parents });
-  return coins.map((coin) => {
-    const tx = parents.get(coin.txid);
-    if (!tx) return { coin, missing: coin.txid };
-    const output = tx.outputs[coin.vout];
-    if (!output || output.sat !== coin.sat || bytesToHex(output.script) !== coin.script)
-      throw new Refusal('malformed-coins', `coin ${outpointText(coin)} is not what its transaction says`);
-    const traced = open.colours(tx);
-    return 'missing' in traced ? { coin, missing: traced.missing } : { coin, units: traced.colours.outputs[coin.vout] };
-  });
-}
+const sortCoins = (coins: readonly Spent[], context: Common): Sorted[] => {
+  const carriedBy = carrying(context);
+  return coins.map((coin) => ({ coin, ...carriedBy(coin) }));
+};
+
+/** Units of the asset, where the coin carries those and nothing else. */
+const unitsOf = (entry: Sorted, asset: string): bigint => {
+  const [only, ...more] = 'carries' in entry ? entry.carries : [];
+  return only?.protocol === 'openassets' && only.asset === asset && more.length === 0 ? only.units : 0n;
+};
 
 const dusted = (grants: readonly Grant[]): Output[] => grants.map(({ script }) => ({ script, sat: dustLimit(script) }));
 /** @throws Refusal `usage` for a marker that no push holds */
@@ -108,10 +106,11 @@ export function buildIssue(issue: Issue): Building {
   const [issuer, ...others] = sortCoins([first, ...coins.filter((coin) => coin !== first)], issue);
   if (!issue.burn) {
     if ('missing' in issuer!) return { missing: [issuer.missing] };
-    if (issuer!.units)
+    const [units] = issuer!.carries;
+    if (units)
       throw new Refusal(
         'units-destroyed',
-        `the issuing coin carries ${issuer!.units.units} units that an issuance would destroy`,
+        `the issuing coin carries ${units.units} units (${units.protocol}) that an issuance would destroy`,
         {
           hint: '--burn if this is meant, --issuer to name another coin',
         },
@@ -135,9 +134,10 @@ export function buildTransfer(transfer: TransferUnits): Building {
   const taken: Spent[] = [];
   let held = 0n;
   for (const entry of sorted) {
-    if (held >= wanted || 'missing' in entry || entry.units?.asset !== asset) continue;
+    const units = unitsOf(entry, assetId(asset, network));
+    if (held >= wanted || units === 0n) continue;
     taken.push(entry.coin);
-    held += entry.units.units;
+    held += units;
   }
   if (held < wanted) {
     const missing = [...new Set(sorted.flatMap((entry) => ('missing' in entry ? [entry.missing] : [])))];
@@ -165,7 +165,7 @@ export function buildTransfer(transfer: TransferUnits): Building {
 function finish(common: Common, taken: readonly Spent[], others: readonly Sorted[], made: readonly Output[]): Building {
   const { feerate, change, network, parents } = common;
   const inputs = [...taken];
-  const plain = others.flatMap((entry) => ('missing' in entry || entry.units ? [] : [entry.coin]));
+  const plain = others.flatMap((entry) => ('carries' in entry && entry.carries.length === 0 ? [entry.coin] : []));
   const sum = (list: readonly { sat: bigint }[]): bigint => list.reduce((total, { sat }) => total + sat, 0n);
   const needed = (): bigint => sum(made) + feeFor(feerate, sizeOf(inputs, made)) - sum(inputs);
   while (needed() > 0n) {

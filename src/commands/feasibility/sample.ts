@@ -1,0 +1,50 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { amountFlag, freshSeed, readNetwork } from '../../lib/cli/feasibility.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { print } from '../../lib/cli/output.ts';
+import { maxInputFlag } from '../../lib/cli/stateless.ts';
+import { sampleDocument } from '../../lib/flow/document.ts';
+import { SAMPLE_LIMITS } from '../../lib/flow/sample.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+
+export default class FeasibilitySample extends BaseCommand {
+  static override summary =
+    'How much can two members of a large network pay each other? Drawn pairs, and the most of each';
+  static override description = `Reads a network as feasibility wealth does, or any dump of gossip. --draw liquidity balances every channel of two at random once; --draw wealth draws what members own for each pair, and keeps what the channels can hold. Two different questions: say which one you ask. For each pair the most that can be paid over all routes together is found exactly. The same --seed draws the same.`;
+  static override examples = [
+    'A tenth of a million pairs of the real network\nspillway feasibility sample --pairs 1000 --seed 1 gossmap.gz | jq -c ".amounts[]"',
+    "From a node of one's own\nlncli describegraph | spillway feasibility sample --pairs 100 --amount 50000 | jq .quantiles_sat",
+  ];
+  static override args = { file: arg({ description: 'The network (default: stdin)' }) };
+  static override flags = {
+    pairs: Flags.integer({
+      summary: 'Pairs that are drawn',
+      helpValue: 'N',
+      default: 1000,
+      min: SAMPLE_LIMITS.pairs.least,
+      max: SAMPLE_LIMITS.pairs.most,
+    }),
+    seed: Flags.string({ summary: 'Text that the draws follow from (default: a fresh one, which is printed)' }),
+    draw: Flags.option({ options: ['liquidity', 'wealth'] as const, default: 'liquidity' as const })({
+      summary: 'What is drawn at random',
+    }),
+    amount: amountFlag({
+      summary: 'An amount to be paid',
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [1000, 10_000, 100_000, 1_000_000],
+    }),
+    list: Flags.boolean({ summary: 'Print every pair too' }),
+    'max-input': maxInputFlag,
+  };
+  static override exits = [0, 2, 65, 66, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(FeasibilitySample);
+    const { network } = await readNetwork(args.file, flags['max-input']);
+    const { pairs, draw, list = false } = flags;
+    const seed = flags.seed ?? freshSeed();
+    await print(printJson(sampleDocument(network, { pairs, seed, draw, list, amounts: flags.amount })));
+  }
+}

@@ -1,0 +1,42 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { readKeys } from '../../lib/cli/secrets.ts';
+import { hexFlag, runStateless } from '../../lib/cli/stateless.ts';
+import { announceDocument } from '../../lib/gossip/announce-document.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class GossipAnnounce extends BaseCommand {
+  static override summary = 'A gossip message of version 2, made and signed';
+  static override description = `Reads {kind: channel_announcement_2 | channel_update_2 | node_announcement_2, …} with the fields that gossip decode prints. --keys signs: the key of the node, or for a channel those of both nodes and both bitcoin keys (without bitcoin keys, the key of the output). Without keys it prints what must be signed (BIP340; for a channel by MuSig2 of the sorted keys), and ends with 3; --signature takes the result. Version 2 is a draft (bolts#1059), in the bytes of lnd 0.21.`;
+  static override examples = [
+    'Signed here\nspillway gossip announce --keys node.key < update.json | jq -r .message',
+    'Signed elsewhere\nspillway gossip announce < channel.json | jq .signing\nspillway gossip announce --signature $SIG < channel.json',
+  ];
+  static override args = { file: arg({ description: 'The fields (default: stdin)' }) };
+  static override flags = {
+    keys: Flags.string({
+      summary: 'The secret keys: a line of hex each, or a JSON list; nobody else may read the file',
+      helpValue: 'FILE',
+      exclusive: ['signature'],
+    }),
+    signature: hexFlag({ summary: 'A signature of 64 bytes that was made elsewhere' }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(GossipAnnounce);
+    const { signature } = flags;
+    if (signature && signature.length !== 64)
+      throw new Refusal('usage', `--signature: ${signature.length} bytes found, 64 expected`);
+    const given = {
+      ...(flags.keys !== undefined && { secrets: await readKeys(flags.keys) }),
+      ...(signature && { signature: Buffer.from(signature).toString('hex') }),
+    };
+    await runStateless({ file: args.file }, (from) => {
+      const made = announceDocument(from, given);
+      process.exitCode = made.signing ? 3 : 0;
+      return made;
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { dumpFlag, inflate, LinePrinter, messagesOf, readGraph } from '../../lib/cli/gossip.ts';
+import { chainOutputs, readOutputs } from '../../lib/cli/gossip-outputs.ts';
+import { maxInputFlag } from '../../lib/cli/stateless.ts';
+import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
+import { fastJson } from '../../lib/cli/output.ts';
+import { lineOf } from '../../lib/gossip/line.ts';
+import { Verifier } from '../../lib/gossip/verify.ts';
+import { ERRORS } from '../../lib/protocol/refusal.ts';
+
+export default class GossipVerify extends BaseCommand {
+  static override summary = 'The signatures of gossip messages, and the outputs that channels stand on';
+  static override description = `Reads what gossip decode reads, and adds signatures (one for each, in their order) and valid: true, false, or null where something that it rests on is not known. An update is checked by the announcement before it, or by --graph. Exit 0 if all are valid, 76 (or 65) by the first that is not, 3 where some could not be checked.`;
+  static override examples = [
+    'Which messages are forged?\nspillway gossip verify gossip_store | jq -c "select(.valid == false) | {kind, problems}"',
+    'With the outputs of the chain\nspillway gossip verify --chain http://127.0.0.1:8332 gossip_store > verified.ndjson',
+  ];
+  static override args = { file: arg({ description: 'The dump (default: stdin)' }) };
+  static override flags = {
+    dump: dumpFlag,
+    graph: Flags.string({ summary: 'A dump whose channels are known already', helpValue: 'FILE' }),
+    outputs: Flags.string({
+      summary: 'Outputs by short channel id: {"800000x5x1": {"script": hex, "amount_sat": n}}',
+      helpValue: 'FILE',
+      exclusive: ['chain'],
+    }),
+    chain: chainFlags.chain,
+    'chain-cookie': chainFlags['chain-cookie'],
+    'max-input': maxInputFlag,
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 76] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(GossipVerify);
+    const chain = await chainOutputs(flags, this.argv);
+    const known = flags.outputs === undefined ? undefined : await readOutputs(flags.outputs);
+    const verifier = new Verifier(chain ? (scid) => chain.known(scid) : known && ((scid) => known.get(scid)));
+    if (flags.graph !== undefined)
+      for (const { short_channel_id: scid, node_1: one, node_2: two, capacity_sat: sat } of (
+        await readGraph(flags.graph, { limit: flags['max-input'] })
+      ).channels)
+        if (scid !== undefined && typeof one === 'string')
+          verifier.channel(scid, hexToBytes(one), hexToBytes(String(two)), sat === undefined ? undefined : BigInt(sat));
+    const out = new LinePrinter();
+    let wrong: number | undefined;
+    let unsure = false;
+    for await (const { message, record } of messagesOf(args.file, flags.dump)) {
+      await chain?.look(message);
+      const line = lineOf(message, { verifier, inflate, ...(record && { record }) });
+      await out.line(fastJson(line));
+      if (line.valid === false) wrong ??= ERRORS[line.problems[0]!.code][0];
+      unsure ||= line.valid === null;
+    }
+    await out.flush();
+    process.exitCode = wrong ?? (unsure ? 3 : 0);
+  }
+}

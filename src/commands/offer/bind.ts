@@ -1,0 +1,54 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from '../../lib/cli/offer.ts';
+import { print } from '../../lib/cli/output.ts';
+import { readKey } from '../../lib/cli/secrets.ts';
+import { keyFlags, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { bindingDocument, checkBinding, makeBinding, parseBinding } from '../../lib/names/bind.ts';
+import { publicKeyOf } from '../../lib/offer/build.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class OfferBind extends BaseCommand {
+  static override summary = 'Bind a node and a domain to each other, or check that they are';
+  static override description = `A proposal of this project, in no BIP or BOLT: it needs --proposal bind. make signs with the node's key that it belongs to a domain, and prints the TXT record that the domain needs. verify reads that word and a DNSSEC proof of the record: only both together bind.`;
+  static override examples = [
+    'Say that a node belongs to a domain\nspillway offer bind make --proposal bind --domain example.org --expires-at 1893456000 --key-file node.key > word.json',
+    'Check it\nspillway offer bind verify --proposal bind --proof proof.hex word.json',
+  ];
+  static override args = {
+    action: Args.string({ description: 'What to do', options: ['make', 'verify'], required: true, ignoreStdin: true }),
+    file: arg({ description: "The node's word (default: stdin)" }),
+  };
+  static override flags = {
+    proposal: proposalFlag('bind', 'Bind a node to a domain'),
+    ...keyFlags,
+    domain: Flags.string({ summary: 'The domain', helpValue: 'DOMAIN' }),
+    'expires-at': wholeFlag({ summary: "Until when the node's word holds", helpValue: 'UNIX' }),
+    proof: Flags.string({ summary: 'The proof of the record, in hex', helpValue: 'FILE' }),
+    at: atFlag,
+    anchor: anchorFlag,
+  };
+  static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(OfferBind);
+    needProposal(flags.proposal, 'bind');
+    const { domain, 'expires-at': expiresAt, proof } = flags;
+    if (args.action === 'make') {
+      const key = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
+      if (!key || domain === undefined || expiresAt === undefined)
+        throw new Refusal('usage', '--domain, --expires-at and --key-file expected');
+      publicKeyOf(key);
+      return print(printJson(bindingDocument(makeBinding(domain, expiresAt, key))));
+    }
+    if (proof === undefined) throw new Refusal('usage', 'no proof found', { hint: 'give --proof FILE' });
+    const given = await proofFile(proof);
+    const { verifyDnsSignature: verify } = await import('../../lib/cli/dns-signatures.ts');
+    await runStateless({ file: args.file }, (document) =>
+      checkBinding(parseBinding(document), given, { verify, ...flags.anchor }, flags.at ?? now()),
+    );
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A child that pays for a parent by its anchor: P2A of any version 3 transaction, or the own anchor of a commitment.
+ *
+ * BIP431 (TRUC), BIP433 (P2A), BOLT3. Sizes and fees are `bitcoin/package.ts`'s. Not here: signing the added coins.
+ */
+import { childFee, childOf, isAnchor } from '../bitcoin/package.ts';
+import { maxSat } from '../bitcoin/amount.ts';
+import { Sighashes } from '../bitcoin/sighash.ts';
+import { sumSat, txidOf, vsizeOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Channel } from './commitment.ts';
+import { pointAt, sideOf, type Keys } from './document.ts';
+import { MOST_SHARED_ANCHOR } from './format.ts';
+import { holderSecrets, otherSecrets } from './keys.ts';
+import { matchCommitment } from './match.ts';
+import { signWay, stackOf } from './sign.ts';
+import { bareOf } from './verify.ts';
+
+/** The channel and the owner's keys, for an anchor that needs a signature. */
+export interface Owner {
+  channel: Channel;
+  keys: Keys;
+  point: Uint8Array | undefined;
+}
+export interface Wanted {
+  coins: readonly Spent[];
+  /** Output script, hex. */
+  payTo: Hex;
+  /** Satoshis for a thousand virtual bytes, of both together. */
+  feerate: number;
+  allowFee: boolean;
+  /** What a child of that size pays at least. */
+  least: (vsize: number) => bigint;
+}
+export interface Child {
+  template: Template;
+  feeSat: bigint;
+  parentFeeSat: bigint;
+  /** Signs the anchor, the first input, once the transaction is known: its witness. */
+  anchor: readonly Uint8Array[];
+}
+/** A P2WSH anchor's input is larger than `childVsize` counts. */
+const ANCHOR_EXTRA = 4;
+
+/**
+ * @param parentFee what the parent pays itself; undefined: from the funding, or 0 for a version 3 transaction
+ * @throws Refusal `nothing-to-bump`, `usage` where the fee is not known, `dust-parent`, `truc-limit`, `not-enough-coins`
+ */
+export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner | undefined, wanted: Wanted): Child {
+  const { stacks: _, ...template } = bareOf(hex);
+  const { version, outputs } = template;
+  const spendsFunding = owner && template.inputs[0]!.txid === owner.channel.funding.txid;
+  const fee =
+    parentFee ?? (spendsFunding ? owner.channel.funding.sat - sumSat(outputs) : version === 3 ? 0n : undefined);
+  if (fee === undefined || fee < 0n)
+    throw new Refusal(
+      'usage',
+      'what the parent pays is not known: --parent-fee, or the channel of the commitment, expected',
+    );
+  const shared = outputs.findIndex(isAnchor);
+  if (shared >= 0 && fee > 0n && outputs[shared]!.sat < MOST_SHARED_ANCHOR)
+    throw new Refusal(
+      'dust-parent',
+      `a parent with an anchor of ${outputs[shared]!.sat} sat that pays ${fee} sat itself found`,
+      {
+        hint: 'nodes relay a dust output only where its transaction pays nothing',
+      },
+    );
+  const own = shared >= 0 ? undefined : owner && ownAnchor(template, owner);
+  const vout = own?.vout ?? shared;
+  if (vout < 0)
+    throw new Refusal('nothing-to-bump', 'no anchor found that can be spent', {
+      hint: 'for an anchor of a key give --channel and --keys',
+    });
+  const anchor: Spent = { txid: txidOf(template), vout, ...outputs[vout]! };
+  const parent = { version: version === 3 ? 3 : 2, vsize: vsizeOfHex(hex), fee } as const;
+  const least = (vsize: number): bigint =>
+    maxSat(wanted.least(vsize), own ? childFee(parent, vsize + ANCHOR_EXTRA, wanted.feerate) : 0n);
+  const { coins, payTo, feerate, allowFee } = wanted;
+  const { fee: feeSat, ...child } = childOf(parent, [anchor], coins, payTo, feerate, allowFee, least);
+  return { template: child, feeSat, parentFeeSat: fee, anchor: own ? own.witness(child) : [] };
+}
+
+/** The anchor of the owner's own key. @throws Refusal `wrong-key` where its secret is missing */
+function ownAnchor(template: Template, { channel, keys, point }: Owner) {
+  const side = sideOf(channel, keys);
+  const matched = matchCommitment(channel, template, {
+    pointOf: (holder, number) =>
+      holder === side && keys.seed && number !== undefined ? pointAt(keys.seed, number) : point,
+    htlcs: [],
+  });
+  const isHolder = matched.holder === side;
+  const vout = matched.outputs.findIndex((o) => o?.role === (isHolder ? 'local_anchor' : 'remote_anchor'));
+  if (vout < 0) return undefined;
+  const { lock } = matched.outputs[vout]!;
+  const way = lock.ways.find(({ name }) => name === 'anchor')!;
+  const secrets = isHolder
+    ? holderSecrets(keys.secrets, matched.point)
+    : otherSecrets(channel.format, keys.secrets, matched.point, undefined);
+  const secret = secrets[way.key!];
+  if (!secret) throw new Refusal('wrong-key', `the secret behind the anchor of output ${vout} is not among the keys`);
+  const witness = (child: Template) =>
+    stackOf(lock, way, { signature: signWay(new Sighashes(child), 0, lock, way, secret) });
+  return { vout, witness };
+}

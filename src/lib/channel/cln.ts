@@ -1,0 +1,51 @@
+/**
+ * Core Lightning's hsm_secret: the keys of a channel from it, the peer's node id and the channel's number in the database.
+ *
+ * Read in Core Lightning (hsmd, common/derive_basepoints): HKDF-SHA256 from the secret over the peer to six numbers. A file
+ * of 73 bytes is encrypted, and refused; a longer one ends in BIP39 words, whose seed stands for the secret.
+ */
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { mnemonicToSeedSync, validateMnemonic } from '@scure/bip39';
+import { wordlist } from '@scure/bip39/wordlists/english.js';
+import { concatBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { parseScalar } from '../signing/curve.ts';
+import type { Keys } from './document.ts';
+import type { Base } from './keys.ts';
+
+const info = (text: string): Uint8Array => new TextEncoder().encode(text);
+const ENCRYPTED = 73;
+
+/** The 32 bytes that everything is derived from. @throws Refusal `malformed-backup` */
+export function hsmSecret(file: Uint8Array): Uint8Array {
+  if (file.length === 32) return file;
+  if (file.length === ENCRYPTED)
+    throw new Refusal('malformed-backup', 'an encrypted hsm_secret found', {
+      hint: 'decrypt a copy with: lightning-hsmtool decrypt FILE',
+    });
+  if (file.length < 32)
+    throw new Refusal('malformed-backup', `an hsm_secret of ${file.length} bytes found, 32 or more expected`);
+  const words = new TextDecoder().decode(file.subarray(32)).replace(/\0+$/, '').trim();
+  if (!file.subarray(0, 32).every((b) => b === 0) || !validateMnemonic(words, wordlist))
+    throw new Refusal(
+      'malformed-backup',
+      'an hsm_secret found with a passphrase, or whose words are no BIP39 mnemonic',
+    );
+  return mnemonicToSeedSync(words).slice(0, 32);
+}
+
+/** The keys of a channel. `peer`: node id, 33 bytes; `dbid`: the channel's number in the database. */
+export function clnKeys(secret: Uint8Array, peer: Uint8Array, dbid: bigint): Keys {
+  const number = new Uint8Array(8);
+  new DataView(number.buffer).setBigUint64(0, dbid, true);
+  const base = hkdf(sha256, secret, undefined, info('peer seed'), 32);
+  const seed = hkdf(sha256, base, concatBytes(peer, number), info('per-peer seed'), 32);
+  const all = hkdf(sha256, seed, undefined, info('c-lightning'), 6 * 32);
+  const part = (i: number): Uint8Array => all.slice(32 * i, 32 * (i + 1));
+  const names: readonly Base[] = ['funding', 'revocation', 'htlc', 'payment', 'delayed'];
+  const secrets = Object.fromEntries(names.map((name, i) => [name, part(i)]));
+  if (names.some((name) => parseScalar(secrets[name]!) === undefined))
+    throw new Refusal('bug', 'a derived key is out of range');
+  return { secrets, seed: part(5) };
+}

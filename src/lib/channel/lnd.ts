@@ -1,0 +1,292 @@
+/**
+ * lnd's channel.backup: opened with the wallet's root key, and what it says of each channel with the keys behind it.
+ *
+ * Read in lnd (chanbackup, keychain, lnencrypt): keys m/1017'/coin'/family'/0/index; the file is a nonce of 24 bytes and
+ * XChaCha20-Poly1305 under SHA256 of the public key of family 7. A backup of one channel (`exportchanbackup`) is the same
+ * without version and count. Staging taproot channels and script-enforced leases are named, and not served. aezeed words
+ * are not read: the root key is asked for.
+ */
+import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { HDKey } from '@scure/bip32';
+import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { MAX_SAT } from '../bitcoin/amount.ts';
+import type { Network } from '../bitcoin/network.ts';
+import type { Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { parsePoint, publicBytes, secretScalar } from '../signing/curve.ts';
+import { ecdh } from '../signing/ecdh.ts';
+import type { Channel, Party } from './commitment.ts';
+import { fundingKeys, fundingScript } from './sign.ts';
+import { keySet } from '../signing/keyset.ts';
+import { keySort } from '../signing/musig2.ts';
+import type { Keys } from './document.ts';
+import type { FormatName } from './format.ts';
+import type { Base } from './keys.ts';
+
+const ENCRYPTION = 7;
+
+const malformed = (why: string): Refusal => new Refusal('malformed-backup', `the channel backup ${why}`);
+
+/** A wallet's root key and the coin of its paths. */
+export interface Root {
+  key: HDKey;
+  network: Network;
+}
+/** The root key from BIP32 text. @throws Refusal `wrong-key` */
+export function lndRoot(text: string, network: Network): Root {
+  const version = network === 'mainnet' ? undefined : { private: 0x04358394, public: 0x043587cf };
+  try {
+    const key = HDKey.fromExtendedKey(text.trim(), version);
+    if (key.privateKey && key.depth === 0) return { key, network };
+  } catch {
+    // Said below, without a part of the text.
+  }
+  throw new Refusal(
+    'wrong-key',
+    `no private root key of ${network} found: ${network === 'mainnet' ? 'xprv' : 'tprv'}… expected`,
+  );
+}
+/** The secret of a family and index, 32 bytes. */
+function lndKey({ key, network }: Root, family: number, index: number): Uint8Array {
+  const coin = network === 'mainnet' ? 0 : 1;
+  return key.derive(`m/1017'/${coin}'/${family}'/0/${index}`).privateKey!;
+}
+
+const NONCE = 24;
+/** The bytes inside. @throws Refusal `malformed-backup`, `wrong-seed` */
+function opened(file: Uint8Array, root: Root): Uint8Array {
+  if (file.length < NONCE + 16) throw malformed(`of ${file.length} bytes found, a nonce and a sealed text expected`);
+  const nonce = file.subarray(0, NONCE);
+  const key = sha256(publicBytes(secretScalar(lndKey(root, ENCRYPTION, 0))));
+  try {
+    return xchacha20poly1305(key, nonce, nonce).decrypt(file.subarray(NONCE));
+  } catch {
+    throw new Refusal('wrong-seed', 'the channel backup does not open with this root key', {
+      hint: 'is it of another wallet or network, or was the file cut or altered?',
+    });
+  }
+}
+
+/** Reads big-endian fields from the front. @throws Refusal `malformed-backup` where they are cut */
+class Reader {
+  #at = 0;
+  readonly #bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+  take(length: number): Uint8Array {
+    if (length > this.left) throw malformed(`is cut: ${length} bytes expected, ${this.left} found`);
+    this.#at += length;
+    return this.#bytes.slice(this.#at - length, this.#at);
+  }
+  number(length: number): bigint {
+    return BigInt(`0x${bytesToHex(this.take(length))}`);
+  }
+  small(length: 1 | 2 | 4): number {
+    return Number(this.number(length));
+  }
+  rest(): Uint8Array {
+    return this.take(this.left);
+  }
+}
+
+/** By version; a kind whose other scripts are not served has a name of its own. */
+const KINDS: readonly (readonly [FormatName, string?])[] = [
+  ['legacy'],
+  ['static'],
+  ['anchor-outputs'],
+  ['anchors'],
+  ['anchors', 'a script-enforced lease'],
+  ['taproot', 'a staging taproot channel'],
+  ['taproot', 'a staging taproot channel with a tapscript root'],
+  ['taproot'],
+];
+const isTaproot = (version: number): boolean => version >= 5;
+
+/** What the backup holds to close the channel with: the commitment that was newest when it was written. */
+export interface CloseInputs {
+  /** Unsigned. */
+  commitment: Hex;
+  /** Of the peer: DER, or in taproot its partial signature (32 bytes) and nonce (66 bytes). */
+  signature: Uint8Array;
+  /** Of a taproot channel. */
+  height: bigint | undefined;
+  /** Of a taproot channel with assets: what its funding key commits to. */
+  tapscriptRoot: Uint8Array | undefined;
+}
+/** One channel of a backup. */
+export interface Backed {
+  peer: Hex;
+  shortChannelId: string;
+  channel: Channel;
+  /** The kind, where its scripts are not served: its commitment can be signed, and not swept. */
+  notServed?: string;
+  outpoint: string;
+  keys: Keys;
+  close: CloseInputs | undefined;
+}
+
+/**
+ * Opens a backup of all channels, or of one.
+ * @throws Refusal `malformed-backup`, `wrong-seed`, `wrong-network`
+ */
+export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
+  parseBackup(opened(file, root), root.network, (family, index) => lndKey(root, family, index));
+
+/** The secret of a family and index, 32 bytes. */
+type KeyOf = (family: number, index: number) => Uint8Array;
+/**
+ * Reads what a backup holds once it is opened.
+ * @throws Refusal `malformed-backup`, `wrong-network`
+ */
+export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf): Backed[] {
+  // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
+  const whole = new Reader(inside);
+  if (!isMulti(inside)) return [readSingle(whole, network, keyOf)];
+  whole.take(1);
+  const count = whole.small(4);
+  const channels = Array.from({ length: count }, () => readSingle(whole, network, keyOf));
+  if (whole.left > 0) throw malformed(`goes on for ${whole.left} bytes after its ${count} channels`);
+  return channels;
+}
+/** A single backup states its own length in bytes 1 and 2, and then ends. */
+const isMulti = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0 && (bytes.length < 3 || ((bytes[1]! << 8) | bytes[2]!) !== bytes.length - 3);
+
+/** Genesis hashes as lnd stores them: in the order of bytes on the wire. */
+const CHAINS: readonly [string, Network][] = [
+  ['6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000', 'mainnet'],
+  ['43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000', 'testnet'],
+  ['43f08bdab050e35b567c864b91f47f50ae725ae2de53bcfbbaf284da00000000', 'testnet4'],
+  ['f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000', 'signet'],
+  ['06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f', 'regtest'],
+];
+
+/** The order of keys in a backup. */
+const ORDER = ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const;
+/** A level of a key path. @throws Refusal `malformed-backup` for one that is hardened already */
+function level(from: Reader): number {
+  const n = from.small(4);
+  if (n >= 2 ** 31) throw malformed(`names level ${n} of a key path`);
+  return n;
+}
+
+function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
+  const encoded = whole.small(1);
+  const [version, closes] = [encoded & 0x7f, encoded >> 7 === 1];
+  const kind = KINDS[version];
+  if (!kind) throw malformed(`has a channel of version ${version}, which is not known`);
+  const [format, notServed] = kind;
+  const length = whole.small(2);
+  const from = new Reader(whole.take(length));
+  const opener = from.small(1) === 1 ? 'local' : 'remote';
+  const chain = bytesToHex(from.take(32));
+  const network = CHAINS.find(([hash]) => hash === chain)?.[1];
+  if (network !== expected)
+    throw new Refusal(
+      'wrong-network',
+      `a channel of ${network ?? `the chain ${chain}`} found, one of ${expected} expected`,
+    );
+  const txid = bytesToHex(from.take(32).reverse());
+  const vout = from.small(2);
+  const scid = from.number(8);
+  const peer = bytesToHex(from.take(33));
+  from.take(from.small(2)); // its addresses
+  const sat = from.number(8);
+  if (sat > MAX_SAT) throw malformed(`has a channel of ${sat} sat`);
+  const ownDelay = from.small(2);
+  const places = ORDER.map((base) => [base, level(from), level(from)] as const);
+  const peerDelay = from.small(2);
+  const theirs: Partial<Record<Base, Uint8Array>> = {};
+  for (const base of ORDER) {
+    theirs[base] = from.take(33);
+    if (!parsePoint(theirs[base])) throw malformed(`has a ${base} key that is no point of the curve`);
+  }
+  const rootPoint = from.take(33);
+  const [rootFamily, rootIndex] = [level(from), level(from)];
+  if (version === 4) from.take(4); // the height at which the lease ends
+  const close = closes ? readClose(from, version) : undefined;
+  const secrets = Object.fromEntries(places.map(([base, family, index]) => [base, keyOf(family, index)]));
+  const ours = Object.fromEntries(Object.entries(secrets).map(([base, s]) => [base, publicBytes(secretScalar(s))]));
+  const keys = { secrets, seed: seedOf(keyOf, rootPoint, rootFamily, rootIndex, ours['funding']!) };
+  const party = (points: Party['points'], delay: number): Party => ({ points, delay });
+  const bare: Channel = {
+    network,
+    format,
+    funding: { txid, vout, sat, script: '' },
+    opener,
+    local: party(ours, ownDelay),
+    remote: party(theirs, peerDelay),
+  };
+  const script = close?.tapscriptRoot ? rootedScript(bare, close.tapscriptRoot) : fundingScript(bare);
+  return {
+    peer,
+    shortChannelId: `${scid >> 40n}x${(scid >> 16n) & 0xffffffn}x${scid & 0xffffn}`,
+    outpoint: `${txid}:${vout}`,
+    channel: { ...bare, funding: { ...bare.funding, script } },
+    ...(notServed !== undefined && { notServed }),
+    keys,
+    close,
+  };
+}
+const rootedScript = (channel: Channel, merkleRoot: Uint8Array): Hex =>
+  keySet(
+    keySort(fundingKeys(channel)).map((key) => bytesToHex(key)),
+    { merkleRoot },
+  ).script;
+
+/** The seed of the per-commitment secrets: of an ECDH with the own funding key, or in old backups a key found by its point. */
+function seedOf(
+  keyOf: KeyOf,
+  point: Uint8Array,
+  family: number,
+  index: number,
+  funding: Uint8Array,
+): Uint8Array | undefined {
+  if (point.every((b) => b === 0)) return ecdh(secretScalar(keyOf(family, index)), parsePoint(funding)!);
+  for (let i = 0; i < OLD_ROOTS; i++) {
+    const secret = keyOf(family, i);
+    if (equalBytes(publicBytes(secretScalar(secret)), point)) return secret;
+  }
+  return undefined;
+}
+/** Roots of old channels that are tried: each channel took the next. */
+const OLD_ROOTS = 200;
+
+function readClose(from: Reader, version: number): CloseInputs {
+  // The transaction has no length of its own; what comes after it has.
+  const rest = from.rest();
+  const bare = transactionLength(rest);
+  const after = new Reader(rest.subarray(bare));
+  const signature = after.take(after.small(2));
+  const height = isTaproot(version) ? after.number(8) : undefined;
+  const tapscriptRoot = version === 6 ? after.take(32) : undefined;
+  return { commitment: bytesToHex(rest.subarray(0, bare)), signature, height, tapscriptRoot };
+}
+/** Bytes of a transaction of one input, without witness, at the front. @throws Refusal `malformed-backup` */
+function transactionLength(bytes: Uint8Array): number {
+  const from = new Reader(bytes);
+  const start = from.left;
+  const count = (): number => {
+    const first = from.small(1);
+    if (first < 253) return first;
+    if (first > 253) throw malformed('holds a transaction with a list of more than 65,535 parts');
+    const low = from.small(1);
+    return low | (from.small(1) << 8);
+  };
+  from.take(4);
+  for (let inputs = count(); inputs > 0; inputs--) {
+    from.take(36);
+    from.take(count() + 4);
+  }
+  for (let outputs = count(); outputs > 0; outputs--) {
+    from.take(8);
+    from.take(count());
+  }
+  from.take(4);
+  return start - from.left;
+}

@@ -1,0 +1,82 @@
+/**
+ * Small networks counted out: how many distributions of wealth there are, how many of them the channels can hold, and the
+ * part of all payments that cannot be made. Source: arXiv 2601.04835.
+ */
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Network } from './network.ts';
+
+export const COUNT_LIMITS = { states: { unit: 'number', most: 10_000_000n } } satisfies Limits;
+
+/** Distributions as numbers: digit i, to the base, is what member i owns above its reserves. */
+export interface States {
+  feasible: ReadonlySet<number>;
+  /** Value of a satoshi of each member. */
+  places: readonly number[];
+  base: number;
+  /** What each member's channels reserve for it; below 0 for credit. */
+  reserved: readonly number[];
+}
+
+/** C(capacity + n − 1, n − 1): all ways to share a capacity among n. */
+export function allDistributions(capacity: number, members: number): bigint {
+  let count = 1n;
+  for (let i = 1; i < members; i++) count = (count * BigInt(capacity + i)) / BigInt(i);
+  return count;
+}
+
+/**
+ * All distributions that the channels can hold: a channel adds its capacity, satoshi by satoshi, to any of its members.
+ * @throws Refusal `too-many-states` where all distributions are more than 10^7
+ */
+export function feasibleStates({ members, channels, capacity }: Network): States {
+  const reserved = members.map(() => 0);
+  for (const { members: of, least } of channels) of.forEach((member, i) => (reserved[member]! += least[i]!));
+  const free = channels.map((channel) => channel.capacity - channel.least.reduce((total, sat) => total + sat, 0));
+  const base = free.reduce((total, sat) => total + Math.max(0, sat), 0) + 1;
+  const all = allDistributions(Math.max(capacity, base - 1), members.length);
+  const places = members.map((_, i) => base ** i);
+  if (!allows(COUNT_LIMITS.states, all) || !Number.isSafeInteger(base ** members.length))
+    throw new Refusal('too-many-states', `${all} distributions found, at most ${COUNT_LIMITS.states.most} expected`, {
+      hint: 'feasibility sample estimates',
+    });
+  let states = new Set(free.some((sat) => sat < 0) ? [] : [0]);
+  channels.forEach((channel, i) => {
+    for (let sat = 0; sat < free[i]!; sat++) {
+      const next = new Set<number>();
+      for (const state of states) for (const member of channel.members) next.add(state + places[member]!);
+      states = next;
+    }
+  });
+  return { feasible: states, places, base, reserved };
+}
+
+export interface Payments {
+  /** Payments that cannot be made, and all: over all feasible distributions and ordered pairs. */
+  infeasible: number;
+  payments: number;
+  /** The same, of payers that own the amount. */
+  infeasibleFunded: number;
+  paymentsFunded: number;
+}
+
+/** Tries a payment of the amount in every distribution, between all members or one pair. */
+export function countPayments(
+  { feasible, places, base, reserved }: States,
+  amount: number,
+  pair?: readonly [number, number],
+): Payments {
+  const counts: Payments = { infeasible: 0, payments: 0, infeasibleFunded: 0, paymentsFunded: 0 };
+  const pairs = pair ? [pair] : places.flatMap((_, i) => places.flatMap((_, j) => (i === j ? [] : [[i, j] as const])));
+  for (const state of feasible)
+    for (const [payer, payee] of pairs) {
+      const free = Math.floor(state / places[payer]!) % base;
+      const funded = free + reserved[payer]! >= amount;
+      const fails = free < amount || !feasible.has(state + amount * (places[payee]! - places[payer]!));
+      counts.payments += 1;
+      if (fails) counts.infeasible += 1;
+      if (funded) counts.paymentsFunded += 1;
+      if (funded && fails) counts.infeasibleFunded += 1;
+    }
+  return counts;
+}

@@ -1,0 +1,133 @@
+/**
+ * Payment channel networks as the theory has them: channels of two or more members, each with a capacity, and for each
+ * member the least that it may hold: a reserve, or below zero a credit.
+ *
+ * Source: arXiv 2601.04835, "A Mathematical Theory of Payment Channel Networks". Amounts are satoshis below 2^53.
+ */
+import type { Graph, NodeName } from '../gossip/graph.ts';
+import { Fields } from '../protocol/document.ts';
+import type { Json } from '../protocol/json.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+export interface Channel {
+  id: string;
+  /** Places in the list of members. */
+  members: readonly number[];
+  capacity: number;
+  /** The least that each member holds, in the order of `members`: reserve less credit. */
+  least: readonly number[];
+  /** What each holds now, where that is known. */
+  liquidity?: readonly number[];
+}
+export interface Network {
+  members: readonly NodeName[];
+  channels: readonly Channel[];
+  /** Sum of all capacities. */
+  capacity: number;
+}
+/** What each member of a network owns in all its channels, in the order of `members`. */
+export type Wealth = readonly number[];
+
+export const NETWORK_LIMITS = {
+  total: { unit: 'sat', most: Number.MAX_SAFE_INTEGER },
+  members: { unit: 'items', least: 2, most: 1000 },
+} satisfies Limits;
+
+/** A number of satoshis in a document. */
+const satIn = (from: Fields, name: string): number | undefined => {
+  const sat = from.whole(name, BigInt(NETWORK_LIMITS.total.most));
+  return sat === undefined ? undefined : Number(sat);
+};
+
+/** Gives each member its place. */
+class Members {
+  readonly places = new Map<NodeName, number>();
+  place(name: NodeName): number {
+    const known = this.places.get(name);
+    if (known !== undefined) return known;
+    this.places.set(name, this.places.size);
+    return this.places.size - 1;
+  }
+}
+
+function network(members: Members, channels: readonly Channel[]): Network {
+  const capacity = channels.reduce((sum, channel) => sum + channel.capacity, 0);
+  if (!allows(NETWORK_LIMITS.total, capacity))
+    throw new Refusal('malformed-message', `channels: ${capacity} sat found in all, less than 2^53 expected`);
+  if (new Set(channels.map(({ id }) => id)).size !== channels.length)
+    throw new Refusal('malformed-message', 'channels: an id found twice');
+  return { members: [...members.places.keys()], channels, capacity };
+}
+
+/** The network of a graph. Channels without a capacity are left out; of two-party channels nothing is reserved. */
+export function networkOfGraph(graph: Graph): { network: Network; unknown: number } {
+  const members = new Members();
+  for (const node of graph.nodes) members.place(node.node_id ?? node.node!);
+  const known = graph.channels.filter(({ capacity_sat: sat }) => sat !== undefined);
+  const channels = known.map((channel, i) => ({
+    id: channel.short_channel_id ?? String(i),
+    members: [members.place(channel.node_1), members.place(channel.node_2)],
+    capacity: channel.capacity_sat!,
+    least: [0, 0],
+  }));
+  return { network: network(members, channels), unknown: graph.channels.length - known.length };
+}
+
+/** Reads `{channels: [{id, members, capacity_sat, reserve_sat?, credit_sat?, liquidity_sat?}]}`. @throws Refusal `malformed-message` */
+export function parseNetwork(from: Fields): Network {
+  const members = new Members();
+  const channels = from.objects('channels', (each): Channel => {
+    const names = each.list('members', nameOf) ?? each.refuse('members', 'a list');
+    if (!allows(NETWORK_LIMITS.members, names.length) || new Set(names).size !== names.length)
+      each.refuse('members', `${NETWORK_LIMITS.members.least} to ${NETWORK_LIMITS.members.most} different names`);
+    const capacity = each.need('capacity_sat', satIn(each, 'capacity_sat'), 'satoshis');
+    const reserve = perMember(each, 'reserve_sat', names);
+    const credit = perMember(each, 'credit_sat', names);
+    const liquidity = each.has('liquidity_sat') ? perMember(each, 'liquidity_sat', names) : undefined;
+    if (liquidity && liquidity.reduce((sum, sat) => sum + sat, 0) !== capacity)
+      each.refuse('liquidity_sat', `${capacity} in all`);
+    return {
+      id: String(each.json('id') ?? each.where),
+      members: names.map((name) => members.place(name)),
+      capacity,
+      least: reserve.map((sat, i) => sat - credit[i]!),
+      ...(liquidity && { liquidity }),
+    };
+  });
+  from.skip('type', 'version');
+  return network(members, channels ?? from.refuse('channels', 'a list of channels'));
+}
+
+function nameOf(value: Json, where: string): NodeName {
+  if (typeof value === 'string' || (typeof value === 'number' && value >= 0)) return value;
+  throw new Refusal('malformed-message', `${where}: a name expected`);
+}
+
+/** A number for all members, or an object with one for some of them; 0 for the rest. */
+function perMember(from: Fields, name: string, members: readonly NodeName[]): number[] {
+  const value = from.has(name) ? from.json(name) : 0;
+  if (typeof value !== 'object' || value === null) {
+    const all = satIn(new Fields({ [name]: value as Json }, from.where), name)!;
+    return members.map(() => all);
+  }
+  const object = from.object(name)!;
+  const made = members.map((member) => satIn(object, String(member)) ?? 0);
+  object.end();
+  return made;
+}
+
+/** Reads `{member: sat}`; who is not named owns nothing. @throws Refusal `malformed-message` for a name that is no member */
+export function parseWealth(from: Fields, { members }: Network): Wealth {
+  const wealth = members.map((member) => satIn(from, String(member)) ?? 0);
+  const others = from.names().filter((name) => !members.some((member) => String(member) === name));
+  if (others.length > 0) from.refuse(others[0]!, 'a member of the network');
+  return wealth;
+}
+
+/** The place of a member. @throws Refusal `malformed-message` */
+export function placeOf({ members }: Network, name: string, what: string): number {
+  const place = members.findIndex((member) => String(member) === name);
+  if (place < 0) throw new Refusal('malformed-message', `${what}: ${name} found, a member of the network expected`);
+  return place;
+}

@@ -1,0 +1,112 @@
+/**
+ * What can be paid in networks too large to count: drawn pairs, and for each the most that can be paid.
+ *
+ * Two draws, because they ask two things: `liquidity` balances every channel at random, `wealth` draws what members own and
+ * keeps what the channels can hold. Intervals are Wilson's, 95 percent. Draws repeat by their seed.
+ */
+import type { Draws } from '../protocol/draws.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { Balances } from './liquidity.ts';
+import type { Network } from './network.ts';
+import { decideWealth, type Liquidity } from './wealth.ts';
+
+export const SAMPLE_LIMITS = {
+  pairs: { unit: 'items', least: 1, most: 1_000_000 },
+  /** Distributions that are drawn for each that is kept. */
+  tries: { unit: 'items', most: 10_000 },
+} satisfies Limits;
+
+export interface Sample {
+  payer: number;
+  payee: number;
+  /** The most that can be paid. */
+  most: number;
+}
+
+function pairOf(draws: Draws, members: number): [number, number] {
+  const payer = draws.below(members);
+  const payee = draws.below(members - 1);
+  return [payer, payee >= payer ? payee + 1 : payee];
+}
+
+/** Balances every channel of two once: the first member holds each amount with the same chance. */
+function drawLiquidity(network: Network, draws: Draws): Liquidity {
+  return network.channels.map(({ capacity, members, id }) => {
+    if (members.length !== 2)
+      throw new Refusal('malformed-message', `${id}: ${members.length} members found, 2 expected to draw liquidity`);
+    const first = draws.below(capacity + 1);
+    return [first, capacity - first];
+  });
+}
+
+/** A distribution of a capacity among n, each with the same chance: n − 1 different bars among capacity + n − 1 places. */
+function drawWealth(capacity: number, members: number, draws: Draws): number[] {
+  const bars = new Set<number>();
+  // Floyd's draw of distinct numbers.
+  for (let top = capacity; top < capacity + members - 1; top++) {
+    const drawn = draws.below(top + 1);
+    bars.add(bars.has(drawn) ? top : drawn);
+  }
+  const sorted = [...bars].sort((a, b) => a - b);
+  return [...sorted, capacity + members - 1].map((bar, i) => bar - (i === 0 ? 0 : sorted[i - 1]! + 1));
+}
+
+/** @throws Refusal `sample-too-rare` where fewer than one of 10^4 distributions can be held */
+function feasibleLiquidity(network: Network, draws: Draws): { liquidity: Liquidity; tries: number } {
+  for (let tries = 1; allows(SAMPLE_LIMITS.tries, tries); tries++) {
+    const found = decideWealth(network, drawWealth(network.capacity, network.members.length, draws));
+    if (found.feasible) return { liquidity: found.liquidity, tries };
+  }
+  throw new Refusal(
+    'sample-too-rare',
+    `none of ${SAMPLE_LIMITS.tries.most} drawn distributions can be held by the channels`,
+    {
+      hint: '--draw liquidity balances the channels instead',
+    },
+  );
+}
+
+/** Draws pairs, and finds the most that each can pay. @returns also how many distributions were drawn */
+export function drawSamples(
+  network: Network,
+  pairs: number,
+  draws: Draws,
+  kind: 'liquidity' | 'wealth',
+): { samples: Sample[]; drawn: number } {
+  if (network.members.length < 2) throw new Refusal('malformed-message', 'members: two at least expected');
+  const samples: Sample[] = [];
+  let balances = kind === 'liquidity' ? new Balances(network, drawLiquidity(network, draws)) : undefined;
+  let drawn = 0;
+  for (let i = 0; i < pairs; i++) {
+    if (kind === 'wealth') {
+      const { liquidity, tries } = feasibleLiquidity(network, draws);
+      balances = new Balances(network, liquidity);
+      drawn += tries;
+    }
+    const [payer, payee] = pairOf(draws, network.members.length);
+    samples.push({ payer, payee, most: balances!.most(payer, payee) });
+  }
+  return { samples, drawn };
+}
+
+const Z = 1.959964;
+
+/** Wilson's interval of a part of a whole, 95 percent, as parts of one. */
+export function wilson(part: number, whole: number): [number, number] {
+  const p = part / whole;
+  const centre = p + (Z * Z) / (2 * whole);
+  const half = Z * Math.sqrt((p * (1 - p)) / whole + (Z * Z) / (4 * whole * whole));
+  const scale = 1 + (Z * Z) / whole;
+  return [(centre - half) / scale, (centre + half) / scale];
+}
+
+/** A part of one as percent, rounded to two places (or more). */
+export function percent(part: number, places = 2): string {
+  const digits = String(Math.round(part * 10 ** (places + 2))).padStart(places + 1, '0');
+  return `${digits.slice(0, -places)}.${digits.slice(-places)}`;
+}
+
+/** The least value that the given part of sorted values does not exceed. */
+export const quantile = (sorted: readonly number[], part: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]!;

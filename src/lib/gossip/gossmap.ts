@@ -1,0 +1,61 @@
+/**
+ * The compressed map of Core Lightning (`gossmap-compress`): who is connected, capacities, policies; no keys, no ids.
+ *
+ * Source: devtools/gossmap-compress.c of Core Lightning. All numbers are BigSize, and most are indexes into tables of the
+ * values that occur. Nodes are numbers here. Not here: gzip, which is undone before.
+ */
+import { GraphBuilder, type Graph, type Policy } from './graph.ts';
+import { Reader } from './reader.ts';
+
+const HEADER = 'GOSSMAP_COMPRESSv1\0';
+const MOST_CHANNELS = 2 ** 24;
+/** Values up to 2^53 − 1; more is no amount, fee or delay. */
+const MOST_VALUE = Number.MAX_SAFE_INTEGER;
+
+/** @throws Refusal `malformed-dump`, `tlv-truncated`, `bigsize-not-canonical` */
+export function readGossmap(bytes: Uint8Array): Graph {
+  const from = new Reader(bytes, 'malformed-dump');
+  if (new TextDecoder('latin1').decode(from.take(Math.min(HEADER.length, from.left))) !== HEADER)
+    from.refuse('another start than that of a compressed gossmap found');
+  const channels = from.count(MOST_CHANNELS, 'channels');
+  // Each channel takes a byte or more for each of its ends.
+  if (channels > from.left) from.refuse(`${channels} channels found in ${from.left} bytes`);
+  const numbers = (count: number): number[] => Array.from({ length: count }, () => from.count(MOST_VALUE, 'a number'));
+  const [one, two] = [numbers(channels), numbers(channels)];
+  const disabled = new Set<number>();
+  for (let index = from.count(2 * channels, 'a direction'); index < 2 * channels;) {
+    disabled.add(index);
+    index = from.count(2 * channels, 'a direction');
+  }
+  const table = (count: number): number[] => {
+    const size = from.count(from.left, 'values');
+    const values = numbers(size);
+    return Array.from({ length: count }, () => values[from.count(size - 1, 'the index of a value')]!);
+  };
+  const capacities = table(channels);
+  const [least, most, base, millionths, delta] = Array.from({ length: 5 }, () => table(2 * channels));
+  if (from.left > 0) from.refuse(`${from.left} bytes found behind the map`);
+  const builder = new GraphBuilder();
+  const policy = (direction: number): Policy => {
+    const capacity = capacities[direction >> 1]! * 1000;
+    const stated = most![direction]!;
+    return {
+      fee_base_msat: base![direction]!,
+      fee_proportional_millionths: millionths![direction]!,
+      cltv_expiry_delta: delta![direction]!,
+      htlc_minimum_msat: least![direction]!,
+      // 0 stands for the capacity, 1 for 99 percent of it.
+      htlc_maximum_msat: stated === 0 ? capacity : stated === 1 ? Math.floor((capacity / 100) * 99) : stated,
+      disabled: disabled.has(direction),
+    };
+  };
+  for (let i = 0; i < channels; i++)
+    builder.channel({
+      node_1: one[i]!,
+      node_2: two[i]!,
+      capacity_sat: capacities[i]!,
+      one_to_two: policy(2 * i),
+      two_to_one: policy(2 * i + 1),
+    });
+  return builder.build('gossmap');
+}

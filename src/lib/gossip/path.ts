@@ -1,0 +1,174 @@
+/**
+ * The cheapest route of a payment through a graph, as the input of `onion-route`.
+ *
+ * Searched from the payee back, so that each channel is asked about the amount that it must really carry. A hop weighs its
+ * fee, and its delay as lnd does: amount · delay · 15 / 10^9. Rounds of relaxations, one a hop, so that the bound on hops
+ * is exact. Not here: balances, which nobody announces (`flow/`).
+ */
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Channel, Graph, NodeName, Policy } from './graph.ts';
+
+export const SEARCH_LIMITS = {
+  amount: { unit: 'msat', least: 1n, most: BigInt(Number.MAX_SAFE_INTEGER) },
+  hops: { unit: 'items', least: 1, most: 27 },
+} satisfies Limits;
+
+export interface Search {
+  payer: NodeName;
+  payee: NodeName;
+  amountMsat: bigint;
+  maxHops: number;
+  avoid: readonly string[];
+  height?: number | undefined;
+  finalDelta: number;
+}
+
+/** fee_base + amount · millionths / 10^6, rounded down, exact below 2^53. */
+const feeOf = (amount: number, { fee_base_msat: base, fee_proportional_millionths: millionths }: Policy): number =>
+  base + Math.floor(amount / 1e6) * millionths + Math.floor(((amount % 1e6) * millionths) / 1e6);
+const RISK = 15e-9;
+
+/** Does a direction take so much? */
+function carries(channel: Channel, policy: Policy | null, amount: number): policy is Policy {
+  if (!policy || policy.disabled) return false;
+  const { htlc_minimum_msat: least, htlc_maximum_msat: most = Infinity } = policy;
+  return amount >= least && amount <= most && amount <= (channel.capacity_sat ?? Infinity) * 1000;
+}
+
+interface Edge {
+  from: number;
+  to: number;
+  channel: Channel;
+  policy: Policy | null;
+}
+
+/** The best known way from a node to the payee in so many hops: what must arrive there, its weight, the next edge. */
+interface Label {
+  amount: number;
+  weight: number;
+  next: Edge | undefined;
+  behind: Label | undefined;
+}
+
+/**
+ * Searches, and prints the route, or who can reach the payee where the payer cannot: no channel that leads to one of them
+ * from anybody else carries the amount that must arrive there.
+ * @throws Refusal `malformed-message` for ends that are not in the graph, or an amount out of range
+ */
+export function pathDocument(graph: Graph, search: Search): object {
+  const index = new Map<NodeName, number>(graph.nodes.map((node, i) => [node.node_id ?? node.node!, i]));
+  const names = [...index.keys()];
+  const place = (name: NodeName, what: string): number => {
+    const found = index.get(name);
+    if (found === undefined)
+      throw new Refusal('malformed-message', `${what}: ${name} found, a node of the graph expected`);
+    return found;
+  };
+  if (!allows(SEARCH_LIMITS.amount, search.amountMsat))
+    throw new Refusal(
+      'malformed-message',
+      `amount: ${search.amountMsat} msat found, 1 to ${SEARCH_LIMITS.amount.most} expected`,
+    );
+  const [payer, payee] = [place(search.payer, 'payer'), place(search.payee, 'payee')];
+  if (payer === payee) throw new Refusal('malformed-message', 'payer and payee are one node');
+  const edges = edgesOf(graph, index, search.avoid);
+  const labels = relax(edges, names.length, payer, payee, search);
+  const answer = { type: 'gossip-path', version: 1, found: labels[payer] !== undefined };
+  const found = labels[payer];
+  if (!found) {
+    const reached = labels.flatMap((label, i) => (label ? [{ node: names[i]!, amount_msat: label.amount }] : []));
+    return {
+      ...answer,
+      payer: search.payer,
+      payee: search.payee,
+      amount_msat: search.amountMsat,
+      certificate: { reached },
+    };
+  }
+  return {
+    ...answer,
+    amount_msat: search.amountMsat,
+    ...(search.height !== undefined && { height: search.height }),
+    final_cltv_delta: search.finalDelta,
+    hops: hopsOf(found, names),
+  };
+}
+
+function edgesOf(graph: Graph, index: ReadonlyMap<NodeName, number>, avoid: readonly string[]): Edge[] {
+  return graph.channels.flatMap((channel) => {
+    if (channel.short_channel_id !== undefined && avoid.includes(channel.short_channel_id)) return [];
+    const [one, two] = [index.get(channel.node_1)!, index.get(channel.node_2)!];
+    return [
+      { from: one, to: two, channel, policy: channel.one_to_two },
+      { from: two, to: one, channel, policy: channel.two_to_one },
+    ];
+  });
+}
+
+function relax(
+  edges: readonly Edge[],
+  nodes: number,
+  payer: number,
+  payee: number,
+  search: Search,
+): (Label | undefined)[] {
+  let labels: (Label | undefined)[] = Array.from({ length: nodes });
+  labels[payee] = { amount: Number(search.amountMsat), weight: 0, next: undefined, behind: undefined };
+  for (let hop = 0, changed = true; changed && hop < search.maxHops; hop++) {
+    changed = false;
+    const before = labels;
+    labels = before.slice();
+    for (const edge of edges) {
+      const then = before[edge.to];
+      if (!then || edge.to === payer || edge.from === payee) continue;
+      const { channel, policy } = edge;
+      if (!carries(channel, policy, then.amount)) continue;
+      // The payer does not charge itself.
+      const fee = edge.from === payer ? 0 : feeOf(then.amount, policy);
+      const delta = edge.from === payer ? 0 : policy.cltv_expiry_delta;
+      const amount = then.amount + fee;
+      if (amount > Number.MAX_SAFE_INTEGER) continue;
+      const weight = then.weight + fee + then.amount * delta * RISK;
+      if (!isBetter(weight, channel, labels[edge.from]) || passes(then, edge.from)) continue;
+      labels[edge.from] = { amount, weight, next: edge, behind: then };
+      changed = true;
+    }
+  }
+  return labels;
+}
+
+function isBetter(weight: number, { short_channel_id: scid }: Channel, known: Label | undefined): boolean {
+  if (!known) return true;
+  if (weight !== known.weight) return weight < known.weight;
+  const other = known.next?.channel.short_channel_id;
+  return scid !== undefined && other !== undefined && ordinal(scid) < ordinal(other);
+}
+const ordinal = (scid: string): string =>
+  scid
+    .split('x')
+    .map((part) => part.padStart(8, '0'))
+    .join();
+
+/** Does the way go through this node already? */
+function passes(label: Label, node: number): boolean {
+  for (let at: Label | undefined = label; at; at = at.behind) if (at.next?.from === node) return true;
+  return false;
+}
+
+function hopsOf(first: Label, names: readonly NodeName[]): object[] {
+  const hops: object[] = [];
+  for (let at: Label | undefined = first; at?.next; at = at.behind) {
+    const { to, channel, policy } = at.next;
+    hops.push({
+      pubkey: names[to]!,
+      ...(channel.short_channel_id !== undefined && { short_channel_id: channel.short_channel_id }),
+      fee_base_msat: policy!.fee_base_msat,
+      fee_proportional_millionths: policy!.fee_proportional_millionths,
+      cltv_expiry_delta: policy!.cltv_expiry_delta,
+      htlc_minimum_msat: policy!.htlc_minimum_msat,
+      ...(policy!.htlc_maximum_msat !== undefined && { htlc_maximum_msat: policy!.htlc_maximum_msat }),
+    });
+  }
+  return hops;
+}

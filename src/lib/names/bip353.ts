@@ -1,0 +1,139 @@
+/**
+ * Names of people that stand for payment instructions: `user@domain`, a TXT record, and its proof.
+ *
+ * BIP353 (https://github.com/bitcoin/bips/blob/master/bip-0353.mediawiki), bLIP-32 (the message in which a proof is sent).
+ * Not here: the proof itself (`dnssec.ts`).
+ */
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { verifyProof, type Proof, type Trust } from './dnssec.ts';
+import { labelsOf, nameFrom, nameOf, readName, textOf, TYPES, type DnsName } from './records.ts';
+
+export const PERSON_NAME_LIMITS = {
+  /** Aliases (CNAME, DNAME) that are followed. */
+  aliases: { unit: 'items', most: 8 },
+  time: {
+    unit: 'Unix seconds',
+    least: ({ validFrom }: Proof) => validFrom,
+    most: ({ validUntil }: Proof) => validUntil,
+  },
+} satisfies Limits;
+
+export interface PersonName {
+  user: string;
+  domain: string;
+}
+
+/** Reads `user@domain`, also with ₿ in front. @throws Refusal `usage` */
+export function parsePersonName(text: string): PersonName {
+  const [, user, domain] = /^₿?([0-9A-Za-z._-]+)@([0-9A-Za-z._-]+)$/u.exec(text) ?? [];
+  if (user === undefined)
+    throw new Refusal('usage', `${JSON.stringify(text.slice(0, 80))} found, user@domain in ASCII expected`);
+  return { user, domain: domain! };
+}
+
+/** Where the instructions of a name stand. @throws Refusal `malformed-dns` for one that is too long */
+export const placeOf = ({ user, domain }: PersonName): DnsName => nameOf(`${user}.user._bitcoin-payment.${domain}`);
+
+/** A proof as it came: its records, and the name that came with it, dotted or with an @. */
+export interface GivenProof {
+  records: Uint8Array;
+  name?: string;
+}
+
+/** Tells the forms apart: bare records, the value of PSBT_OUT_DNSSEC_PROOF, bLIP-32's message 65538. */
+export function openProof(bytes: Uint8Array): GivenProof {
+  const end = 1 + (bytes[0] ?? 0);
+  const name = textOf(bytes.subarray(1, end));
+  if (!/^[\x21-\x7e]+$/.test(name)) return { records: bytes };
+  if (/^[^@]+@[^@]+$/.test(name)) return { records: bytes.subarray(end), name };
+  const length = bytes.length - end - 2;
+  if (name.endsWith('.') && length >= 0 && bytes[end]! * 256 + bytes[end + 1]! === length)
+    return { records: bytes.subarray(end + 2), name };
+  return { records: bytes };
+}
+
+/** The texts at a name, aliases followed. */
+function textsAt({ sets }: Proof, name: DnsName): string[] {
+  let at = name;
+  for (let aliases = 0; ; aliases++) {
+    const find = (owner: DnsName, type: number) => sets.find((set) => set.owner === owner && set.type === type);
+    const texts = find(at, TYPES.TXT);
+    if (texts) return texts.values.map(textIn);
+    const alias = find(at, TYPES.CNAME);
+    const labels = labelsOf(at);
+    const up = labels.map((_, i) => i + 1).find((i) => find(nameFrom(labels.slice(i)), TYPES.DNAME));
+    if (!alias && up === undefined) return [];
+    if (!allows({ most: PERSON_NAME_LIMITS.aliases.most }, aliases + 1))
+      throw new Refusal('dnssec-invalid', `more than ${PERSON_NAME_LIMITS.aliases.most} aliases found`);
+    const target = readName((alias ?? find(nameFrom(labels.slice(up)), TYPES.DNAME))!.values[0]!).name;
+    at = alias ? target : nameFrom([...labels.slice(0, up), ...labelsOf(target)]);
+  }
+}
+
+/** A TXT record's strings, joined. @throws Refusal `malformed-dns` */
+function textIn(data: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < data.length; at += 1 + data[at]!) {
+    const end = at + 1 + data[at]!;
+    if (end > data.length) throw new Refusal('malformed-dns', 'a text that ends behind its record');
+    text += textOf(data.subarray(at + 1, end));
+  }
+  return text;
+}
+
+/** Checks a proof in any form, and that it is for this name. @throws Refusal `name-unproven`, and as `verifyProof` */
+export function provenTexts(given: GivenProof, place: DnsName, trust: Trust): { texts: string[]; proof: Proof } {
+  const stated = given.name?.includes('@') ? placeOf(parsePersonName(given.name)) : given.name && nameOf(given.name);
+  if (stated !== undefined && stated !== place) throw new Refusal('name-unproven', `a proof for ${given.name} found`);
+  const proof = verifyProof(given.records, trust);
+  return { texts: textsAt(proof, place), proof };
+}
+
+/** @param at Unix seconds. @throws Refusal `dnssec-time` */
+export function checkProofTime(proof: Proof, at: bigint): void {
+  if (!allows({ least: PERSON_NAME_LIMITS.time.least(proof), most: PERSON_NAME_LIMITS.time.most(proof) }, at))
+    throw new Refusal('dnssec-time', `${at} found, from ${proof.validFrom} to ${proof.validUntil} expected`);
+}
+
+/**
+ * The payment instructions that a proof shows for a name.
+ * @param at Unix seconds
+ * @throws Refusal `name-unproven`, `name-ambiguous`, `dnssec-time`, `dnssec-invalid`, `malformed-dns`
+ */
+export function resolveName(name: PersonName, given: GivenProof, trust: Trust, at: bigint): object {
+  const { texts, proof } = provenTexts(given, placeOf(name), trust);
+  const uris = texts.filter((text) => /^bitcoin:/i.test(text));
+  if (uris.length === 0)
+    throw new Refusal('name-unproven', `no payment instructions of ${name.user}@${name.domain} are proven`);
+  if (uris.length > 1) throw new Refusal('name-ambiguous', `${uris.length} payment instructions found, one expected`);
+  checkProofTime(proof, at);
+  const [uri] = uris as [string];
+  if (!/^[\x21-\x7e]*$/.test(uri))
+    throw new Refusal('malformed-dns', 'payment instructions with other letters than ASCII found');
+  const { offer, address } = instructionsIn(uri);
+  return {
+    type: 'name',
+    version: 1,
+    name: `${name.user}@${name.domain}`,
+    uri,
+    ...(offer !== undefined && { offer }),
+    ...(address !== undefined && { address }),
+    valid_from: proof.validFrom,
+    valid_until: proof.validUntil,
+    cache_seconds: proof.cacheSeconds,
+  };
+}
+
+/** The offer and the address of a URI (BIP21, BIP321), where there is one of them. @throws Refusal `name-ambiguous` */
+function instructionsIn(uri: string): { offer?: string; address?: string } {
+  const [, path, query = ''] = /^bitcoin:([^?]*)(?:\?(.*))?$/i.exec(uri)!;
+  const pairs = query.split('&').map((pair) => pair.split('=', 2));
+  const one = (name: string): string | undefined => {
+    const found = pairs.flatMap(([key, value]) => (key!.toLowerCase() === name && value ? [value] : []));
+    if (found.length > 1) throw new Refusal('name-ambiguous', `${name}: ${found.length} values found, one expected`);
+    return found[0];
+  };
+  const [offer, address] = [one('lno'), path || one('bc')];
+  return { ...(offer !== undefined && { offer }), ...(address !== undefined && { address }) };
+}

@@ -1,0 +1,245 @@
+/**
+ * DNSSEC proofs, checked offline from the root's keys down: RFC 9102's chain of records.
+ *
+ * RFC 4035 5, RFC 5155 (NSEC3), RFC 9102 (https://www.rfc-editor.org/rfc/rfc9102), RFC 9276. Signatures are counted, and the
+ * first wrong one ends it, so that no proof costs much. Time is not read here: the proof says from when until when it
+ * holds. Not here: what the records mean (`bip353.ts`).
+ */
+import { sha1 } from '@noble/hashes/legacy.js';
+import { sha256, sha384 } from '@noble/hashes/sha2.js';
+import { base32hexnopad } from '@scure/base';
+import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { ALGORITHMS, type VerifySignature } from './keys.ts';
+import {
+  bytesOfName,
+  compareNames,
+  isWithin,
+  keyTagOf,
+  labelsOf,
+  nameFrom,
+  readName,
+  readRecords,
+  readSignature,
+  ROOT,
+  signedData,
+  TYPES,
+  type DnsName,
+  type DnsRecord,
+  type Signature,
+} from './records.ts';
+
+export const DNSSEC_LIMITS = {
+  signatures: { unit: 'items', most: 64 },
+  /** Rounds of hashing a name for NSEC3. */
+  rounds: { unit: 'number', most: 2500 },
+} satisfies Limits;
+
+export interface DelegatedKey {
+  tag: number;
+  algorithm: number;
+  digestType: number;
+  digest: string;
+}
+/** The root's keys of 2017 and 2024, as their DS records have them. */
+const ANCHORS: readonly DelegatedKey[] = [
+  [20326, 'e06d44b80b8f1d39a95c0b0d7c65d08458e880409bbc683457104237c7f8ec8d'] as const,
+  [38696, '683d2d0acb8c9b712a1948b27f741219298d0a450d612c483af444a4c0fb2b16'] as const,
+].map(([tag, digest]) => ({ tag, algorithm: 8, digestType: 2, digest }));
+
+/** What a proof is checked by: a function for signatures, and the root's keys, those of IANA by default. */
+export interface Trust {
+  verify: VerifySignature;
+  anchors?: readonly DelegatedKey[];
+}
+
+/** Records of one owner and type, which a zone has signed. */
+export interface ProvenSet {
+  owner: DnsName;
+  type: number;
+  values: Uint8Array[];
+}
+export interface Proof {
+  sets: ProvenSet[];
+  /** Unix seconds within which every signature holds. */
+  validFrom: bigint;
+  validUntil: bigint;
+  /** For how long any of it may be kept. */
+  cacheSeconds: bigint;
+}
+
+const invalid = (text: string): never => {
+  throw new Refusal('dnssec-invalid', text);
+};
+const dotted = (name: DnsName): string => `${labelsOf(name).join('.')}.`;
+
+/**
+ * Checks a chain of records.
+ * @throws Refusal `malformed-dns`, `too-large`, `dnssec-invalid`
+ */
+export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Trust): Proof {
+  const records = readRecords(bytes);
+  const sets = groups(records.filter(({ type }) => type !== TYPES.RRSIG));
+  const signatures = records
+    .filter(({ type }) => type === TYPES.RRSIG)
+    .map(({ owner, ttl, data }) => ({ owner, ttl, ...readSignature(data) }));
+  if (!allows(DNSSEC_LIMITS.signatures, signatures.length))
+    invalid(`${signatures.length} signatures found, at most ${DNSSEC_LIMITS.signatures.most} expected`);
+  let tried = 0;
+  const proof: Proof = { sets: [], validFrom: 0n, validUntil: (1n << 32n) - 1n, cacheSeconds: (1n << 32n) - 1n };
+
+  /** Is the set signed by one of these keys? Undefined where no known algorithm of theirs has signed it. */
+  const signedBy = (set: DnsRecord[], zone: DnsName, keys: readonly Uint8Array[]): Signature | undefined => {
+    const [{ owner, type }] = set as [DnsRecord];
+    for (const signature of signatures) {
+      if (signature.owner !== owner || signature.covers !== type || signature.signer !== zone) continue;
+      const read = ALGORITHMS.get(signature.algorithm);
+      const fits = keys.filter((key) => key[3] === signature.algorithm && keyTagOf(key) === signature.keyTag);
+      if (!read || fits.length === 0) continue;
+      const data = signedData(
+        signature,
+        signedOwner(owner, signature),
+        set.map((each) => each.data),
+      );
+      const right = fits.some((key) => {
+        const found = read(key.subarray(4));
+        if (!allows(DNSSEC_LIMITS.signatures, ++tried))
+          invalid(`more than ${DNSSEC_LIMITS.signatures.most} signatures to check`);
+        return found !== undefined && verify(found, data, signature.bytes);
+      });
+      if (!right) invalid(`${dotted(owner)}: the signature of type ${type} by ${dotted(zone)} is wrong`);
+      proof.validFrom = signature.begins > proof.validFrom ? signature.begins : proof.validFrom;
+      proof.validUntil = signature.expires < proof.validUntil ? signature.expires : proof.validUntil;
+      for (const ttl of [...set.map((each) => each.ttl), signature.originalTtl])
+        if (ttl < proof.cacheSeconds) proof.cacheSeconds = ttl;
+      return signature;
+    }
+    return undefined;
+  };
+
+  const zones = new Map<DnsName, readonly DelegatedKey[]>([[ROOT, anchors]]);
+  for (const [zone, delegated] of zones) {
+    const own = sets.find(([{ owner, type }]) => owner === zone && type === TYPES.DNSKEY);
+    if (!own) continue;
+    const trusted = own
+      .map(({ data }) => data)
+      .filter((data) => isZoneKey(data) && delegated.some((ds) => isKeyOf(ds, zone, data)));
+    if (trusted.length === 0) invalid(`${dotted(zone)}: no key found that its parent names`);
+    if (!signedBy(own, zone, trusted))
+      invalid(`${dotted(zone)}: its keys are not signed by the one that its parent names`);
+    const keys = own.map(({ data }) => data).filter(isZoneKey);
+    const here: { set: ProvenSet; by: Signature }[] = [];
+    for (const set of sets) {
+      const [{ owner, type }] = set;
+      if (set === own || !isWithin(owner, zone) || (type === TYPES.DS && owner === zone)) continue;
+      const by = signedBy(set, zone, keys);
+      if (by) here.push({ set: { owner, type, values: set.map(({ data }) => data) }, by });
+    }
+    for (const { set, by } of here) {
+      const expanded = by.labels < labelCount(set.owner);
+      if (expanded && (set.type === TYPES.NSEC || set.type === TYPES.NSEC3))
+        invalid(`${dotted(set.owner)}: a denial found that comes from a wildcard`);
+      if (
+        expanded &&
+        !isDenied(
+          nextCloser(set.owner, by.labels),
+          zone,
+          here.filter((each) => each.by.labels === labelCount(each.set.owner)).map((each) => each.set),
+        )
+      )
+        invalid(`${dotted(set.owner)}: found by a wildcard, and nothing proves that it is not there itself`);
+      proof.sets.push(set);
+      if (set.type === TYPES.DS && !zones.has(set.owner)) zones.set(set.owner, delegatedKeys(set.values));
+    }
+  }
+  if (proof.sets.length === 0) invalid('no record found that the root leads to');
+  return proof;
+}
+
+function groups(records: readonly DnsRecord[]): [DnsRecord, ...DnsRecord[]][] {
+  const made = new Map<string, [DnsRecord, ...DnsRecord[]]>();
+  for (const record of records) {
+    const key = `${record.type} ${record.owner}`;
+    const known = made.get(key);
+    if (known) known.push(record);
+    else made.set(key, [record]);
+  }
+  return [...made.values()];
+}
+
+/** Flag 256, protocol 3. */
+const isZoneKey = (data: Uint8Array): boolean => data.length > 4 && (data[0]! & 1) === 1 && data[2] === 3;
+
+function delegatedKeys(values: readonly Uint8Array[]): DelegatedKey[] {
+  const all = values
+    .filter((data) => data.length > 4)
+    .map((data) => ({
+      tag: data[0]! * 256 + data[1]!,
+      algorithm: data[2]!,
+      digestType: data[3]!,
+      digest: bytesToHex(data.subarray(4)),
+    }));
+  const strong = all.filter(({ digestType }) => digestType !== 1);
+  return strong.length > 0 ? strong : all;
+}
+
+function isKeyOf({ tag, algorithm, digestType, digest }: DelegatedKey, zone: DnsName, data: Uint8Array): boolean {
+  const hash = new Map([
+    [1, sha1],
+    [2, sha256],
+    [4, sha384],
+  ]).get(digestType);
+  if (!hash || data[3] !== algorithm || keyTagOf(data) !== tag) return false;
+  return bytesToHex(hash(concatBytes(bytesOfName(zone), data))) === digest;
+}
+
+/** Labels of an owner, as a signature counts them: without the root and a first `*`. */
+function labelCount(owner: DnsName): number {
+  const labels = labelsOf(owner);
+  return labels[0] === '*' ? labels.length - 1 : labels.length;
+}
+function signedOwner(owner: DnsName, { labels }: Signature): DnsName {
+  const all = labelsOf(owner);
+  if (labels > labelCount(owner)) invalid(`${dotted(owner)}: a signature over ${labels} labels found`);
+  return labels < labelCount(owner) ? nameFrom(['*', ...all.slice(all.length - labels)]) : owner;
+}
+const nextCloser = (owner: DnsName, labels: number): DnsName => {
+  const all = labelsOf(owner);
+  return nameFrom(all.slice(all.length - labels - 1));
+};
+
+/** Does a record between two names that there are say that this one is not? */
+function isDenied(name: DnsName, zone: DnsName, sets: readonly ProvenSet[]): boolean {
+  return sets.some(({ owner, type, values }) => {
+    if (type === TYPES.NSEC) {
+      const next = readName(values[0]!).name;
+      const after = compareNames(owner, name) < 0;
+      // Where the next name lies below it, the name is there, if only as a branch.
+      if (!after || isWithin(next, name)) return false;
+      return compareNames(owner, next) >= 0 || compareNames(name, next) < 0;
+    }
+    return type === TYPES.NSEC3 && deniesHashed(name, zone, owner, values[0]!);
+  });
+}
+
+function deniesHashed(name: DnsName, zone: DnsName, owner: DnsName, data: Uint8Array): boolean {
+  const rounds = (data[2] ?? 0) * 256 + (data[3] ?? 0);
+  const saltLength = data[4] ?? 0;
+  const nextLength = data[5 + saltLength] ?? 0;
+  // SHA-1 alone is defined; a range that leaves out unsigned zones (flag 1) denies nothing.
+  if (data[0] !== 1 || data[1] !== 0 || nextLength !== 20 || !allows(DNSSEC_LIMITS.rounds, rounds)) return false;
+  const [label, ...rest] = labelsOf(owner);
+  if (label === undefined || nameFrom(rest) !== zone) return false;
+  let start: string;
+  try {
+    start = bytesToHex(base32hexnopad.decode(label.toUpperCase()));
+  } catch {
+    return false;
+  }
+  const salt = data.subarray(5, 5 + saltLength);
+  let hash = sha1(concatBytes(bytesOfName(name), salt));
+  for (let round = 0; round < rounds; round++) hash = sha1(concatBytes(hash, salt));
+  const [at, next] = [bytesToHex(hash), bytesToHex(data.subarray(6 + saltLength, 26 + saltLength))];
+  return start < next ? start < at && at < next : start < at || at < next;
+}

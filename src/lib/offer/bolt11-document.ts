@@ -1,0 +1,117 @@
+/** BOLT11 invoices as JSON, read, shown, verified and written. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { isNetwork } from '../bitcoin/network.ts';
+import { MOST_MSAT } from '../bitcoin/routing.ts';
+import type { Fields } from '../protocol/document.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { BOLT11_LIMITS, prefixOf, readBolt11, readPrefix, writeBolt11, type Bolt11, type Tagged } from './bolt11.ts';
+import { checkBolt11, payeeOf } from './bolt11-check.ts';
+import { fieldOf, parseField, valueOf, type FieldJson } from './bolt11-fields.ts';
+import { refuseFirst } from './message.ts';
+
+/** Seconds for which an invoice is good that does not say, and blocks of its last HTLC. */
+const DEFAULTS = { expiry: 3600n, delta: 18n };
+
+/** Until when an invoice is good. */
+export const BOLT11_TIME_LIMITS = {
+  until: { unit: 'Unix seconds', most: (expiresAt: bigint) => expiresAt },
+} satisfies Limits;
+
+const fieldsOf = ({ tagged, network }: Bolt11): FieldJson[] => tagged.map((each) => fieldOf(each, network));
+const first = <T>(fields: readonly FieldJson[], tag: string): T | undefined =>
+  fields.map((field) => (field.tag === tag ? valueOf(field) : undefined)).find((value) => value !== undefined) as
+    T | undefined;
+const expiresAt = ({ timestamp }: Bolt11, fields: readonly FieldJson[]): bigint =>
+  timestamp + (first<bigint>(fields, 'x') ?? DEFAULTS.expiry);
+
+/** The invoice of a document: `string`. @throws Refusal `malformed-bolt11`, `malformed-message` */
+export function invoiceIn(from: Fields): { invoice: Bolt11; string: string } {
+  const text = from.need('string', from.text('string'), 'an invoice').trim();
+  from.skip(...from.names());
+  const string = text.replace(/^lightning:/i, '').toLowerCase();
+  return { invoice: readBolt11(text.replace(/^lightning:/i, '')), string };
+}
+
+export function bolt11Document(invoice: Bolt11, string: string, lenient = false): object {
+  const fields = fieldsOf(invoice);
+  const payee = payeeOf(invoice, fields);
+  return {
+    type: 'invoice',
+    version: 1,
+    string,
+    network: invoice.network,
+    prefix: invoice.prefix,
+    ...(invoice.amountMsat !== undefined && { amount_msat: invoice.amountMsat }),
+    timestamp: invoice.timestamp,
+    expires_at: expiresAt(invoice, fields),
+    min_final_cltv_expiry_delta: first<bigint>(fields, 'c') ?? DEFAULTS.delta,
+    ...(payee && { payee: payee.key, signed_by: payee.by }),
+    fields,
+    routes: fields
+      .filter(({ tag }) => tag === 'r')
+      .flatMap((field) => [valueOf(field)].filter((route) => route !== undefined)),
+    features: first<number[]>(fields, '9') ?? [],
+    problems: checkBolt11(invoice, fields, lenient),
+  };
+}
+
+export interface Expected {
+  /** Unix seconds. */
+  at: bigint;
+  amountMsat?: bigint | undefined;
+  preimage?: Uint8Array | undefined;
+  lenient?: boolean;
+}
+
+/** @throws Refusal with the code of the first problem; `invoice-expired`, `amount-differs`, `wrong-preimage` */
+export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenient = false }: Expected): void {
+  const fields = fieldsOf(invoice);
+  refuseFirst(checkBolt11(invoice, fields, lenient));
+  const until = expiresAt(invoice, fields);
+  if (!allows({ most: BOLT11_TIME_LIMITS.until.most(until) }, at))
+    throw new Refusal('invoice-expired', `over since ${until}`);
+  if (amountMsat !== undefined && invoice.amountMsat !== undefined && invoice.amountMsat !== amountMsat)
+    throw new Refusal('amount-differs', `${invoice.amountMsat} msat found, ${amountMsat} expected`);
+  const hash = first<string>(fields, 'p');
+  if (preimage && bytesToHex(sha256(preimage)) !== hash)
+    throw new Refusal('wrong-preimage', `the preimage does not hash to ${hash}`);
+}
+
+/**
+ * Writes the invoice of a document of `decode`, or of one made by hand: `network`, `amount_msat`, `timestamp`, `fields`.
+ * @param now the timestamp where the document has none
+ * @throws Refusal `malformed-message`, and the first problem of what is written
+ */
+export function encodeBolt11(from: Fields, secret: Uint8Array, now: bigint): object {
+  const network = from.text('network') ?? 'mainnet';
+  if (!isNetwork(network)) return from.refuse('network', 'a network');
+  const amount = from.whole('amount_msat', MOST_MSAT);
+  if (amount === 0n) from.refuse('amount_msat', 'an amount above 0');
+  const timestamp = from.whole('timestamp', BOLT11_LIMITS.timestamp.most) ?? now;
+  const tagged =
+    from.objects('fields', (field): Tagged => parseField(field, network)) ?? from.refuse('fields', 'a list of fields');
+  const said = from.text('prefix');
+  const read = said === undefined ? undefined : readPrefix(said);
+  from.skip(
+    'type',
+    'version',
+    'string',
+    'expires_at',
+    'min_final_cltv_expiry_delta',
+    'payee',
+    'signed_by',
+    'routes',
+    'features',
+    'problems',
+  );
+  from.end();
+  // A longer way to write the same amount is kept.
+  const kept = read?.network === network && read.amountMsat === amount ? said : undefined;
+  const prefix = kept ?? prefixOf(network, amount);
+  const string = writeBolt11({ prefix, timestamp, tagged }, secret);
+  const invoice = readBolt11(string);
+  refuseFirst(checkBolt11(invoice, fieldsOf(invoice)));
+  return bolt11Document(invoice, string);
+}

@@ -1,0 +1,196 @@
+/**
+ * The tagged fields of BOLT11 invoices: values in words and in JSON.
+ *
+ * BOLT11, Tagged Fields. A field whose value would not come back in the same letters, and one that is not known, is shown
+ * as `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
+ * (`bolt11-check.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { addressOf } from '../bitcoin/address-text.ts';
+import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
+import { allows } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { parsePoint } from '../signing/curve.ts';
+import { readUint, writeUint } from '../wire/bigsize.ts';
+import { scidText, shortChannelId } from '../wire/fields.ts';
+import { BOLT11_LIMITS, bytesOf, LETTERS, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
+import { utf8Text, VALUE_LIMITS } from './kinds.ts';
+
+/** Words of a field whose length is fixed. */
+export const LENGTHS: Readonly<Record<string, number>> = { p: 52, s: 52, h: 52, n: 53 };
+
+interface Tag {
+  name: string;
+  /** @returns undefined, or throws, for words that are no such value */
+  read(words: readonly number[], network: Network): unknown;
+  parse(from: Fields, network: Network): number[];
+}
+export interface RouteHopJson {
+  pubkey: string;
+  short_channel_id: string;
+  fee_base_msat: bigint;
+  fee_proportional_millionths: bigint;
+  cltv_expiry_delta: bigint;
+}
+
+const hash = (name: string): Tag => ({
+  name,
+  read: (words) => (words.length === 52 ? bytesToHex(bytesOf(words)) : undefined),
+  parse: (from) => wordsOf(from.need(name, from.bytes(name, 32), '32 bytes in hex')),
+});
+const whole = (name: string): Tag => ({
+  name,
+  // No reader needs more than 64 bits.
+  read: (words) => (words.length > 0 && words.length < 13 ? wordsNumber(words) : undefined),
+  parse: (from) => numberWords(from.need(name, from.whole(name, (1n << 60n) - 1n))),
+});
+
+const hop = (bytes: Uint8Array): RouteHopJson => ({
+  pubkey: bytesToHex(bytes.subarray(0, 33)),
+  short_channel_id: scidText(bytes.subarray(33, 41)),
+  fee_base_msat: readUint(bytes.subarray(41, 45)),
+  fee_proportional_millionths: readUint(bytes.subarray(45, 49)),
+  cltv_expiry_delta: readUint(bytes.subarray(49, 51)),
+});
+const hopBytes = (from: Fields): Uint8Array => {
+  const n = (name: 'fee_base_msat' | 'fee_proportional_millionths' | 'cltv_expiry_delta', size: number) =>
+    writeUint(from.need(name, from.whole(name, VALUE_LIMITS[name].most)), size);
+  return concatBytes(
+    pointIn(from, 'pubkey'),
+    shortChannelId.write(shortChannelId.parse(from, 'short_channel_id')),
+    n('fee_base_msat', 4),
+    n('fee_proportional_millionths', 4),
+    n('cltv_expiry_delta', 2),
+  );
+};
+
+/** The output script (hex) of a fallback; undefined for a version that is not known. */
+function scriptFor(version: number, program: string): string | undefined {
+  if (version === 17) return `76a914${program}88ac`;
+  if (version === 18) return `a914${program}87`;
+  const push = (program.length / 2).toString(16).padStart(2, '0');
+  return version > 16 ? undefined : `${version === 0 ? '00' : (0x50 + version).toString(16)}${push}${program}`;
+}
+/** Version and program (hex) of an output script. */
+function versionOf(script: string): [number, string] | undefined {
+  const [, key, redeem, version, program] =
+    /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87|(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]+))$/.exec(script) ?? [];
+  if (key !== undefined) return [17, key];
+  if (redeem !== undefined) return [18, redeem];
+  return version === undefined ? undefined : [version === '00' ? 0 : Number.parseInt(version, 16) - 0x50, program!];
+}
+
+const TAGS: Readonly<Record<string, Tag>> = {
+  p: hash('payment_hash'),
+  s: hash('payment_secret'),
+  h: hash('description_hash'),
+  d: {
+    name: 'description',
+    read: (words) => utf8Text.read(bytesOf(words)),
+    parse: (from) => wordsOf(utf8Text.write(utf8Text.parse(from, 'description'))),
+  },
+  m: {
+    name: 'payment_metadata',
+    read: (words) => bytesToHex(bytesOf(words)),
+    parse: (from) => wordsOf(from.need('payment_metadata', from.bytes('payment_metadata'), 'hex')),
+  },
+  n: {
+    name: 'node_id',
+    read: (words) => (words.length === 53 && parsePoint(bytesOf(words)) ? bytesToHex(bytesOf(words)) : undefined),
+    parse: (from) => wordsOf(pointIn(from, 'node_id')),
+  },
+  x: whole('expiry'),
+  c: whole('min_final_cltv_expiry_delta'),
+  f: {
+    name: 'fallback',
+    read: ([version, ...rest], network) => {
+      const program = bytesToHex(bytesOf(rest));
+      const script = version === undefined ? undefined : scriptFor(version, program);
+      const address = script === undefined ? undefined : addressOf(script, network);
+      return script === undefined ? undefined : { version, program, ...(address !== undefined && { address }) };
+    },
+    parse: (from, network) => {
+      const inner = from.need(
+        'fallback',
+        from.object('fallback'),
+        'an object with an address, or version and program,',
+      );
+      const address = inner.text('address');
+      const version = inner.whole('version', 18n);
+      const program = inner.bytes('program');
+      inner.end();
+      if (version !== undefined && program) return [Number(version), ...wordsOf(program)];
+      const found = address === undefined ? undefined : versionOf(scriptOf(address, network));
+      return found
+        ? [found[0], ...wordsOf(hexToBytes(found[1]))]
+        : from.refuse('fallback', 'an address, or version and program');
+    },
+  },
+  r: {
+    name: 'route',
+    read: (words) => {
+      const bytes = bytesOf(words);
+      if (bytes.length === 0 || bytes.length % 51 !== 0) return undefined;
+      const hops = Array.from({ length: bytes.length / 51 }, (_, i) => hop(bytes.subarray(51 * i, 51 * (i + 1))));
+      return hops.every(({ pubkey }) => parsePoint(hexToBytes(pubkey))) ? hops : undefined;
+    },
+    parse: (from) => wordsOf(concatBytes(...from.need('route', from.objects('route', hopBytes), 'a list of hops'))),
+  },
+  9: {
+    name: 'features',
+    read: (words) =>
+      [...words]
+        .reverse()
+        .flatMap((word, i) => [0, 1, 2, 3, 4].filter((bit) => (word >> bit) & 1).map((bit) => 5 * i + bit)),
+    parse: (from) => {
+      const most = 5 * BOLT11_LIMITS.field.most - 1;
+      const bits = from.need(
+        'features',
+        from.list('features', (bit) =>
+          typeof bit === 'number' && bit >= 0 && bit <= most ? bit : from.refuse('features', `bits from 0 to ${most}`),
+        ),
+        'a list of bits',
+      );
+      return numberWords(
+        bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n),
+        0,
+      );
+    },
+  },
+};
+
+/** A field as it is shown: its tag, and its value under a name, or its letters. */
+export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
+
+/** @returns `letters` where the value would not be written in the same words */
+export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
+  const known = TAGS[tag];
+  const letters = words.map((word) => LETTERS[word]).join('');
+  let value: unknown;
+  try {
+    value = known?.read(words, network);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+  }
+  if (!known || value === undefined) return { tag, letters };
+  return { tag, [known.name]: value };
+}
+
+/** The value of a field; undefined where it has none. */
+export const valueOf = (field: FieldJson): unknown => field[TAGS[field.tag]?.name ?? ''];
+
+/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, `malformed-address`, `wrong-network` */
+export function parseField(from: Fields, network: Network): Tagged {
+  const tag = from.need('tag', from.text('tag'), 'a letter of bech32');
+  if (tag.length !== 1 || !LETTERS.includes(tag)) from.refuse('tag', 'a letter of bech32');
+  const letters = from.text('letters');
+  const known = TAGS[tag];
+  if (letters === undefined)
+    return { tag, words: known ? known.parse(from, network) : from.refuse('letters', 'letters of bech32') };
+  const words = Array.from(letters, (letter) => LETTERS.indexOf(letter));
+  if (words.includes(-1) || !allows(BOLT11_LIMITS.field, words.length))
+    from.refuse('letters', `up to ${BOLT11_LIMITS.field.most} letters of bech32`);
+  return { tag, words };
+}

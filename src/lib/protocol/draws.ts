@@ -1,0 +1,45 @@
+/**
+ * Numbers that look random and are the same for one seed, for samplings and simulations that others can repeat.
+ *
+ * The stream is ChaCha20 (RFC 8439) of the key SHA256("spillway/" ‖ label ‖ 0x00 ‖ seed), nonce and counter 0, read as
+ * little-endian numbers of 64 bits. Not here: secrets, which are never drawn like this.
+ */
+import { chacha20 } from '@noble/ciphers/chacha.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+
+const BLOCK = 64;
+const BLOCKS = 64;
+const NONCE = new Uint8Array(12);
+const TWO_64 = 1n << 64n;
+
+export class Draws {
+  readonly #key: Uint8Array;
+  #blocks = 0;
+  #view = new DataView(new ArrayBuffer(0));
+  #at = 0;
+
+  /** @param label what is drawn for, so that two purposes of one seed differ */
+  constructor(label: string, seed: string) {
+    this.#key = sha256(utf8ToBytes(`spillway/${label}\0${seed}`));
+  }
+  #next(): bigint {
+    if (this.#at === this.#view.byteLength) {
+      const stream = chacha20(this.#key, NONCE, new Uint8Array(BLOCK * BLOCKS), undefined, this.#blocks);
+      this.#blocks += BLOCKS;
+      this.#view = new DataView(stream.buffer, stream.byteOffset, stream.length);
+      this.#at = 0;
+    }
+    this.#at += 8;
+    return this.#view.getBigUint64(this.#at - 8, true);
+  }
+  /** A whole number from 0 below `most`, each with the same chance. @param most 1 to 2^53 */
+  below(most: number): number {
+    const size = BigInt(most);
+    const limit = TWO_64 - (TWO_64 % size);
+    for (;;) {
+      const drawn = this.#next();
+      if (drawn < limit) return Number(drawn % size);
+    }
+  }
+}

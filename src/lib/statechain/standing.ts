@@ -1,0 +1,103 @@
+/**
+ * How a statecoin stands for its owner: what the chain made of it, and else what its heights ask for. The one answer that
+ * `status` and `statechain-exit` give.
+ *
+ *   early     its backup is not final yet
+ *   due       it can confirm, and nobody else's can
+ *   late      so can the backup of the owner before
+ *   pending   something spends the coin that is not final, or the coin is gone and nobody can name what spent it
+ *   done      its own exit or withdrawal is final
+ *   lost      another transaction is
+ *   unfunded  its funding is not on the chain
+ *   dead      another transaction has taken what would have funded it
+ *   unknown   no height given
+ *
+ * Not here: what is sent and when (`exit.ts`).
+ */
+import { txidOf, type Template } from '../bitcoin/transaction.ts';
+import { isFinal, outcome, restsOn, type By, type Followed, type Seen } from '../contract/outcome.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
+import type { OwnerRecord } from './records.ts';
+import { confirmBefore, locktimeAt, type Coin } from './terms.ts';
+import { backup, withdraw } from './transactions.ts';
+
+export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
+export type CoinFacts = Pick<Facts, 'tip'> & Seen;
+
+/** A coin with all that is known to spend it: by txid what it is, and whether it is the home's own. */
+export interface FollowedCoin extends Followed {
+  means: ReadonlyMap<Hex, { words: string; own: boolean }>;
+  /** Whether it is known of any other transaction that it is not the owner's. */
+  knowsAll: boolean;
+}
+
+/** By a record: the backups of all its owners, and the withdrawals that were asked for. */
+export function followedCoin(c: OwnerRecord): FollowedCoin {
+  const last = c.entries.length - 1;
+  const made = (template: Template, words: string, own: boolean) => [txidOf(template), { words, own }] as const;
+  const means = new Map([
+    ...c.entries.map((entry, i) =>
+      made(backup(c, entry), i === last ? 'its exit' : `the backup of owner ${i + 1}`, i === last),
+    ),
+    ...c.withdrawals.map(({ address, feeSat }) => made(withdraw(c, address, feeSat), 'its withdrawal', true)),
+  ]);
+  // What became of a coin that has moved on is the next owner's.
+  const knowsAll = c.state !== 'gone';
+  return { outpoint: c.outpoint, ways: [...means.keys()], funding: c.funding?.template.inputs ?? [], means, knowsAll };
+}
+
+/** By a bundle, which knows one backup alone. */
+export const followedBundle = ({ outpoint }: Pick<Coin, 'outpoint'>, txid: Hex): FollowedCoin => ({
+  outpoint,
+  ways: [txid],
+  means: new Map([[txid, { words: 'its exit', own: true }]]),
+  knowsAll: false,
+});
+
+/** The heights of a backup. */
+export interface Window {
+  valid_from_height: number;
+  confirm_before_height: number | null;
+}
+
+export function windowOf(c: OwnerRecord): Window {
+  const position = c.entries.length - 1;
+  return {
+    valid_from_height: locktimeAt(c.terms, position) + 1,
+    confirm_before_height: confirmBefore(c.terms, position),
+  };
+}
+
+/** @returns the verdict, and in words what it rests on */
+export function standingOf(coin: FollowedCoin, at: Window, facts: CoinFacts): { verdict: Verdict; words?: string } {
+  const found = outcome(coin, facts);
+  switch (found.is) {
+    case 'live':
+    case 'unconfirmed':
+      return { verdict: byHeight(at, facts.tip) };
+    case 'unseen':
+      if (found.why === 'not-checked') return { verdict: byHeight(at, facts.tip) };
+      return found.why === 'absent'
+        ? { verdict: 'unfunded', words: 'its funding is not on the chain' }
+        : { verdict: 'pending', words: 'the coin is gone, or never was there, and nobody says what spent it' };
+    case 'replaced':
+      return { verdict: isFinal(found) ? 'dead' : 'unfunded', words: `its funding is replaced by ${restsOn(found)}` };
+    case 'spending':
+    case 'spent':
+      return spentBy(coin, found, isFinal(found));
+  }
+}
+
+function spentBy({ means, knowsAll }: FollowedCoin, by: By, final: boolean): { verdict: Verdict; words: string } {
+  const { words: what, own } = (by.tx === null ? undefined : means.get(by.tx)) ?? { words: 'another', own: false };
+  const words = `spent by ${what}: ${restsOn(by)}`;
+  if (!final || (!own && !knowsAll)) return { verdict: 'pending', words };
+  return { verdict: own ? 'done' : 'lost', words };
+}
+
+function byHeight({ valid_from_height, confirm_before_height }: Window, tip: Facts['tip']): Verdict {
+  if (tip === 'not-checked') return 'unknown';
+  if (tip < valid_from_height - 1) return 'early';
+  // The backup of the owner before is mined from the block after its locktime on.
+  return confirm_before_height === null || tip < confirm_before_height ? 'due' : 'late';
+}

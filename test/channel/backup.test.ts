@@ -1,0 +1,201 @@
+/** Backups of lnd and secrets of Core Lightning: published ones read, their commitments signed, and whatever is wrong with them. */
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { entropyToMnemonic, mnemonicToSeedSync } from '@scure/bip39';
+import { wordlist } from '@scure/bip39/wordlists/english.js';
+import ChannelExit from '../../src/commands/channel-exit.ts';
+import ChannelImport from '../../src/commands/channel-import.ts';
+import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
+import { clnKeys, hsmSecret } from '../../src/lib/channel/cln.ts';
+import { backedNumber, signBacked } from '../../src/lib/channel/exit.ts';
+import { lndRoot, readLndBackup, type Backed } from '../../src/lib/channel/lnd.ts';
+import { publicKey } from '../../src/lib/signing/musig2.ts';
+import { command } from '../support/command.ts';
+import { judge } from '../support/kernel.ts';
+import { codeOf } from '../support/refusal.ts';
+import { fixture } from '../support/vectors.ts';
+
+interface Published {
+  name: string;
+  root_key: string;
+  single: boolean;
+  backup: string;
+  script: string;
+  amount_sat: number;
+}
+const { cases } = fixture<{ cases: Published[] }>('channel/lnd-backups.json');
+const kernel = await judge();
+const dir = mkdtempSync(join(tmpdir(), 'spillway-backup-'));
+afterAll(() => {
+  kernel?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+let count = 0;
+const put = (bytes: string | Uint8Array): string => {
+  const path = join(dir, `file-${count++}`);
+  writeFileSync(path, bytes);
+  chmodSync(path, 0o600);
+  return path;
+};
+const rootOf = (one: Published) => lndRoot(one.root_key, 'regtest');
+const backedOf = (one: Published): Backed => readLndBackup(hexToBytes(one.backup), rootOf(one))[0]!;
+
+describe.each(cases.map((one) => [one.name, one] as const))('the published backup %s', (name, one) => {
+  const backed = backedOf(one);
+  it('tells its channel, whose funding output is the published one', () => {
+    expect(backed.channel.funding).toMatchObject({ script: one.script, sat: BigInt(one.amount_sat) });
+    const special = /lease|taproot|custom/.test(name);
+    expect(backed.notServed !== undefined).toBe(special);
+  });
+  it('its commitment is signed, and consensus takes it', async () => {
+    const { hex, txid, number } = signBacked(backed, undefined);
+    expect([txidOfHex(hex), number]).toEqual([txid, backedNumber(backed)]);
+    if (kernel) expect(await kernel.scripts(hex, [{ sat: BigInt(one.amount_sat), script: one.script }])).toBe(true);
+  });
+  it('is not signed where a newer number is known, or the signature is another', () => {
+    const number = backedNumber(backed)!;
+    expect(codeOf(() => signBacked(backed, number + 1n))).toBe('revoked-state');
+    expect(signBacked(backed, number).number).toBe(number);
+    const signature = backed.close!.signature.slice();
+    signature[20]! ^= 1;
+    const bent = { ...backed, close: { ...backed.close!, signature } };
+    expect(codeOf(() => signBacked(bent, undefined))).toMatch(/^(?:signature-invalid|peer-partial-invalid)$/);
+    expect(codeOf(() => signBacked({ ...backed, close: undefined }, undefined))).toBe('malformed-backup');
+  });
+});
+
+describe('a backup', () => {
+  const one = cases[0]!;
+  const file = hexToBytes(one.backup);
+  it('of another wallet or network, or altered anywhere, does not open', () => {
+    expect(codeOf(() => readLndBackup(file, rootOf(cases[1]!)))).toBe('wrong-seed');
+    expect(codeOf(() => lndRoot(one.root_key, 'mainnet'))).toBe('wrong-key');
+    expect(codeOf(() => readLndBackup(file, lndRoot(one.root_key, 'signet')))).toBe('wrong-network');
+    for (let at = 0; at < file.length; at += 13) {
+      const bent = file.slice();
+      bent[at]! ^= 1;
+      expect(codeOf(() => readLndBackup(bent, rootOf(one)))).toBe('wrong-seed');
+    }
+    for (const length of [0, 39, 40, file.length - 1])
+      expect(codeOf(() => readLndBackup(file.subarray(0, length), rootOf(one)))).toMatch(
+        /^(?:malformed-backup|wrong-seed)$/,
+      );
+  });
+  it('a root key that is none, or public, is refused without a word of it', () => {
+    for (const text of ['', 'tprv', one.root_key.slice(0, -1)])
+      expect(codeOf(() => lndRoot(text, 'regtest'))).toBe('wrong-key');
+  });
+});
+
+describe('channel-import of lnd', () => {
+  const one = cases[0]!;
+  const key = put(one.root_key);
+  it('writes a public file and one with keys, which channel-sweep reads; never over another', async () => {
+    const out = join(dir, 'imported');
+    const argv = ['--network', 'regtest', '--root-key-file', key, '--out', out, put(hexToBytes(one.backup))];
+    const { stdout, code } = await command(ChannelImport, argv);
+    expect(code).toBeUndefined();
+    const [channel] = JSON.parse(stdout).channels;
+    expect(channel).toMatchObject({ format: 'anchors', capacity_sat: one.amount_sat });
+    expect(statSync(channel.keys_file).mode & 0o777).toBe(0o600);
+    const secrets = JSON.parse(readFileSync(channel.keys_file, 'utf8'));
+    expect(stdout).not.toContain(secrets.payment_secret);
+    expect(JSON.parse(readFileSync(channel.channel_file, 'utf8')).local.payment_basepoint).toBe(
+      bytesToHex(publicKey(hexToBytes(secrets.payment_secret))),
+    );
+    expect((await command(ChannelImport, argv)).code).toBe('cannot-write');
+  });
+  it('names what is not served, and writes nothing of it', async () => {
+    const lease = cases.find((c) => c.name === 'script_enforced_lease')!;
+    const out = join(dir, 'lease');
+    const argv = [
+      '--network',
+      'regtest',
+      '--root-key-file',
+      put(lease.root_key),
+      '--out',
+      out,
+      put(hexToBytes(lease.backup)),
+    ];
+    const { stdout, stderr } = await command(ChannelImport, argv);
+    expect(JSON.parse(stdout).channels[0].format).toBe('a script-enforced lease');
+    expect([stderr.includes('not swept'), existsSync(out)]).toEqual([true, false]);
+  });
+  it('needs the root key', async () =>
+    expect((await command(ChannelImport, ['--network', 'regtest', '--out', dir, put('')])).code).toBe('usage'));
+});
+
+describe('channel-exit', () => {
+  const one = cases[0]!;
+  const argv = ['--network', 'regtest', '--root-key-file', put(one.root_key), '--backup', put(hexToBytes(one.backup))];
+  it('signs nothing unless the risk is accepted', async () => {
+    const ended = await command(ChannelExit, argv);
+    expect([ended.code, ended.stdout]).toEqual(['maybe-revoked', '']);
+    const { stdout, stderr } = await command(ChannelExit, [...argv, '--accept-penalty-risk']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      hex: signBacked(backedOf(one), undefined).hex,
+      checks: { revoked: 'not-checked' },
+    });
+    expect(stderr).toContain('the peer takes the whole channel');
+    expect((await command(ChannelExit, [...argv, '--accept-penalty-risk', '--newest', '99'])).code).toBe(
+      'revoked-state',
+    );
+    expect((await command(ChannelExit, [...argv, '--outpoint', `${'00'.repeat(32)}:0`])).code).toBe('no-input');
+  });
+});
+
+describe("Core Lightning's hsm_secret", () => {
+  // Published in chantools, cln/derivation_test.go.
+  const secret = hexToBytes('3f0a06c6385b7493f75aa0089f316a13bf72beb430e59e71b5ac5a73581a6270');
+  const peer = '02678187ca43e6a6f62f9185be98a933bf485313061e6a05578bbd83c54e88d460';
+  it('gives the published funding key', () => {
+    const { secrets } = clnKeys(hsmSecret(secret), hexToBytes(peer), 1n);
+    expect(bytesToHex(publicKey(secrets.funding!))).toBe(
+      '0326a2171c97673cc8cd7a04a043f0224c59591fc8c9de320a48f7c9b68ab0ae2b',
+    );
+  });
+  it('is read with words, and refused encrypted, cut or with a passphrase', () => {
+    const words = entropyToMnemonic(new Uint8Array(16).fill(7), wordlist);
+    const file = (front: number, text: string) => Buffer.concat([Buffer.alloc(32, front), Buffer.from(text)]);
+    expect(hsmSecret(file(0, words))).toEqual(mnemonicToSeedSync(words).slice(0, 32));
+    for (const bad of [new Uint8Array(73), new Uint8Array(31), file(1, words), file(0, 'no words')])
+      expect(codeOf(() => hsmSecret(bad))).toBe('malformed-backup');
+  });
+  const argv = (file: string, out: string) =>
+    [
+      `--network regtest --hsm-secret ${file} --peer ${peer} --dbid 1 --out ${join(dir, out)}`,
+      `--outpoint ${'ab'.repeat(32)}:0:1000000 --format anchors --opener local`,
+    ]
+      .join(' ')
+      .split(' ');
+  it('is imported by command', async () => {
+    const { stdout } = await command(ChannelImport, argv(put(secret), 'cln'));
+    const [row] = JSON.parse(stdout).channels;
+    expect(JSON.parse(readFileSync(row.channel_file, 'utf8')).local.funding_pubkey).toMatch(/^0326a2/);
+    expect((await command(ChannelImport, argv(put(secret), 'more').slice(0, -2))).code).toBe('usage');
+    const open = put(secret);
+    chmodSync(open, 0o640);
+    expect((await command(ChannelImport, argv(open, 'open'))).code).toBe('secret-exposed');
+    const wrong = argv(put(secret), 'wrong').map((word) => (word === peer ? `02${'ff'.repeat(32)}` : word));
+    expect((await command(ChannelImport, wrong)).code).toBe('wrong-key');
+  });
+});
+
+describe('hostile bytes', () => {
+  it('in an hsm_secret end in a refusal, or in 32 bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          expect(hsmSecret(bytes).length).toBe(32);
+        } catch (error) {
+          expect((error as { code: string }).code).toBe('malformed-backup');
+        }
+      }),
+      { numRuns: 2_000, seed: 42 },
+    );
+  });
+});

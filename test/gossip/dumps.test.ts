@@ -1,0 +1,221 @@
+/** Dumps: one network gives one graph from each format, snapshots are what LDK makes of them, and broken ones are refused. */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { graphOf, sniffDump, type Dump } from '../../src/lib/gossip/dump.ts';
+import type { Graph } from '../../src/lib/gossip/graph.ts';
+import { crc32c, StoreReader, storeValues } from '../../src/lib/gossip/store.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import {
+  capacities,
+  describeGraph,
+  drawer,
+  gossmap,
+  listChannels,
+  makeNetwork,
+  messages,
+  MUTATIONS,
+  mutated,
+  rapidSync,
+  storeOf,
+} from '../support/gossip.ts';
+import { codeOf } from '../support/refusal.ts';
+import { bulkFile, fixture } from '../support/vectors.ts';
+
+const network = makeNetwork(12, 30, 3);
+const json = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+const lines = (all: readonly Uint8Array[]): Uint8Array =>
+  new TextEncoder().encode(`${all.map(bytesToHex).join('\n')}\n`);
+const graph = (bytes: Uint8Array, base?: Graph): Graph => graphOf(bytes, sniffDump(bytes), base).graph;
+const dumps: Record<Dump, Uint8Array> = {
+  gossip_store: storeOf(messages(network), capacities(network)),
+  json: json(describeGraph(network)),
+  rgs: rapidSync(network, 1_700_000_000),
+  gossmap: gossmap(network),
+  messages: lines(messages(network)),
+};
+
+describe('one network', () => {
+  const whole = graph(dumps.gossip_store);
+  it('is one graph from a store and from describegraph', () => {
+    expect(whole).toMatchObject({ network: 'mainnet', source: 'gossip_store' });
+    expect(whole.channels).toHaveLength(30);
+    expect(graph(dumps.json)).toMatchObject({ nodes: whole.nodes, channels: whole.channels });
+    expect(graph(json(whole))).toEqual(whole);
+  });
+  it('has no capacities in messages alone', () => {
+    const bare = whole.channels.map(({ capacity_sat: _, ...rest }) => rest);
+    expect(graph(dumps.messages).channels).toEqual(bare);
+  });
+  it('has no names in listchannels', () => {
+    const found = graph(json(listChannels(network)));
+    expect(found.channels).toEqual(whole.channels);
+    expect(found.nodes.map(({ node_id: id }) => id)).toEqual(whole.nodes.map(({ node_id: id }) => id));
+  });
+  it('has the time of a snapshot, less a week', () => {
+    const at = <T>(policy: T): T => ({ ...policy, timestamp: 1_700_000_000 });
+    const timed = whole.channels.map((channel) => ({
+      ...channel,
+      one_to_two: at(channel.one_to_two),
+      two_to_one: at(channel.two_to_one),
+    }));
+    const found = graph(dumps.rgs);
+    expect(found.channels).toEqual(timed);
+    expect(found.at).toBe(1_700_604_800);
+  });
+  it('has numbers for nodes in a gossmap', () => {
+    const place = new Map(network.nodes.map(({ key }, i) => [key as unknown, i]));
+    const timeless = <T extends object | null>(policy: T): object => {
+      const { timestamp: _, ...rest } = policy as { timestamp: number };
+      return rest;
+    };
+    const expected = network.channels.map(({ scid }) => {
+      const { short_channel_id: _, ...channel } = whole.channels.find((each) => each.short_channel_id === scid)!;
+      return {
+        ...channel,
+        node_1: place.get(channel.node_1),
+        node_2: place.get(channel.node_2),
+        one_to_two: timeless(channel.one_to_two),
+        two_to_one: timeless(channel.two_to_one),
+      };
+    });
+    expect(graph(dumps.gossmap).channels).toEqual(expected);
+  });
+  it('is told by its first bytes', () => {
+    for (const [kind, bytes] of Object.entries(dumps)) expect(sniffDump(bytes)).toBe(kind);
+    expect(codeOf(() => sniffDump(hexToBytes('ffff')))).toBe('malformed-dump');
+  });
+});
+
+describe('rapid gossip sync', () => {
+  const { snapshots } = fixture<{ snapshots: { test: string; name: string; hex: string }[] }>('gossip/rapid-sync.json');
+  const of = (test: string, name?: string): Uint8Array =>
+    hexToBytes(snapshots.find((each) => each.test.includes(test) && (!name || each.name.includes(name)))!.hex);
+  it('that is cut, or of another version, is refused', () => {
+    expect(codeOf(() => graph(of('clipped')))).toBe('malformed-dump');
+    expect(codeOf(() => graph(of('unknown_version')))).toBe('malformed-dump');
+  });
+  it('that tells only changes needs the graph that they change', () => {
+    const changes = of('incremental_update_succeeds', 'single');
+    expect(graphOf(changes, 'rgs')).toMatchObject({ skipped: 2, graph: { channels: [] } });
+    const base = graph(of('incremental_update_succeeds', 'initialization'));
+    const { skipped, graph: newer } = graphOf(changes, 'rgs', base);
+    expect(skipped).toBe(0);
+    expect(newer.channels).not.toEqual(base.channels);
+    expect(newer.channels.map(({ short_channel_id: scid }) => scid)).toEqual(
+      base.channels.map(({ short_channel_id: scid }) => scid),
+    );
+  });
+  it('leaves out what it has beside the updates', () => {
+    expect(graphOf(of('ignores_v2_additional_data'), 'rgs')).toMatchObject({
+      behind: 23,
+      graph: { nodes: [{}, {}, {}], channels: [{}] },
+    });
+  });
+});
+
+describe('a gossip_store', () => {
+  const [first, second] = messages(network);
+  it('ends before a record that was not finished, and skips what was deleted', () => {
+    const store = storeOf([first!, second!], capacities(network));
+    const last = store.length - second!.length - 12;
+    const torn = store.slice();
+    torn[last] = 0;
+    expect(graph(torn).channels[0]!.one_to_two).toBeNull();
+    expect(graph(store).channels[0]!.one_to_two).not.toBeNull();
+    const gone = store.slice();
+    gone[last]! |= 0x80;
+    expect(graph(gone).channels[0]!.one_to_two).toBeNull();
+  });
+  it('loses a channel that a record deletes, whatever its checksum', () => {
+    const scid = first!.subarray(258 + 34, 258 + 42);
+    const deleted = concatBytes(hexToBytes('2000000a0000000000000005'), hexToBytes('1007'), scid);
+    expect(graph(concatBytes(storeOf([first!], capacities(network)), deleted)).channels).toEqual([]);
+  });
+  it('with a wrong checksum, another version or a cut record is refused', () => {
+    const store = storeOf([first!, second!], capacities(network));
+    const wrong = store.slice();
+    wrong[40]! ^= 1;
+    expect(codeOf(() => graph(wrong))).toBe('malformed-dump');
+    expect(codeOf(() => graph(store.subarray(0, -1)))).toBe('malformed-dump');
+    expect(codeOf(() => new StoreReader().push(hexToBytes('11')))).toBe('malformed-dump');
+    expect(codeOf(() => new StoreReader().end())).toBe('malformed-dump');
+  });
+  it('has records of its own', () => {
+    expect(storeValues(hexToBytes('100a0bcd1200000100020000000a'))).toMatchObject({
+      kind: 'store_channel_dying',
+      height: 10,
+    });
+    expect(storeValues(hexToBytes(`100b${'ab'.repeat(32)}`))).toMatchObject({ kind: 'store_uuid' });
+    expect(storeValues(hexToBytes('10090000000000000005'))).toEqual({ kind: 'store_ended', equivalent_offset: 5 });
+    // https://www.rfc-editor.org/rfc/rfc3720#appendix-B.4
+    expect(crc32c(new Uint8Array(32), 0)).toBe(0x8a9136aa);
+    expect(crc32c(new Uint8Array(32).fill(0xff), 0)).toBe(0x62a8ab43);
+  });
+});
+
+describe('JSON from strangers', () => {
+  const bad: [string, object][] = [
+    ['nothing of a graph', { a: 1 }],
+    ['a key that is none', { channels: [{ source: 'x', destination: 'y' }] }],
+    [
+      'a number as a half',
+      {
+        edges: [{ channel_id: '1', node1_pub: network.nodes[0]!.key, node2_pub: network.nodes[1]!.key, capacity: 0.5 }],
+      },
+    ],
+    [
+      'an id above 64 bits',
+      {
+        edges: [
+          { channel_id: '99999999999999999999', node1_pub: network.nodes[0]!.key, node2_pub: network.nodes[1]!.key },
+        ],
+      },
+    ],
+    ['a list that is none', { edges: 5 }],
+  ];
+  it.each(bad)('with %s is refused', (_, value) => {
+    expect(codeOf(() => graph(json(value)))).toBe('malformed-dump');
+  });
+  it('that is none is refused', () => {
+    expect(codeOf(() => graph(new TextEncoder().encode('{"edges":[')))).toBe('malformed-json');
+  });
+});
+
+describe('any dump', () => {
+  it.each(Object.keys(dumps) as Dump[])(
+    '%s, changed in any way, gives a graph or a refusal',
+    (kind) => {
+      const small = makeNetwork(4, 5, 9);
+      const bytes = {
+        gossip_store: storeOf(messages(small), capacities(small)),
+        json: json(describeGraph(small)),
+        rgs: rapidSync(small, 1_700_000_000),
+        gossmap: gossmap(small),
+        messages: lines(messages(small)),
+      }[kind];
+      const draw = drawer(7);
+      let answered = 0;
+      for (let i = 0; i < MUTATIONS; i++)
+        try {
+          graphOf(mutated(bytes, draw), kind);
+          answered += 1;
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error;
+        }
+      expect(answered).toBeGreaterThan(0);
+    },
+    600_000,
+  );
+});
+
+describe('a snapshot of mainnet (2026-02-03)', () => {
+  const file = bulkFile('periphery/mainnet-2026-02-03.gossmap.gz');
+  it('has the nodes, channels and satoshis that others count', () => {
+    if (file === undefined) return;
+    const { nodes, channels } = graph(gunzipSync(readFileSync(file)));
+    const sum = channels.reduce((total, { capacity_sat: sat = 0 }) => total + sat, 0);
+    expect([nodes.length, channels.length, sum]).toEqual([17_324, 50_808, 536_168_010_515]);
+  });
+});

@@ -1,0 +1,129 @@
+/** Routes: the cheapest one, against a search of all of them, and certificates where there is none. */
+import { describe, expect, it } from 'vitest';
+import type { Channel, Graph, NodeName, Policy } from '../../src/lib/gossip/graph.ts';
+import { graphOf } from '../../src/lib/gossip/dump.ts';
+import { pathDocument, SEARCH_LIMITS, type Search } from '../../src/lib/gossip/path.ts';
+import { routeDocument } from '../../src/lib/onion/route-document.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
+import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
+import { describeGraph, drawer, makeNetwork } from '../support/gossip.ts';
+import { codeOf } from '../support/refusal.ts';
+
+const made = (nodes: number, channels: number, seed: number): Graph =>
+  graphOf(new TextEncoder().encode(JSON.stringify(describeGraph(makeNetwork(nodes, channels, seed)))), 'json').graph;
+const named = ({ nodes }: Graph, i: number): string => nodes[i]!.node_id!;
+const search = (graph: Graph, more: Partial<Search> = {}): Search => ({
+  payer: named(graph, 0),
+  payee: named(graph, graph.nodes.length - 1),
+  amountMsat: 5_000_000n,
+  maxHops: 20,
+  avoid: [],
+  finalDelta: 18,
+  height: 800_000,
+  ...more,
+});
+const fee = (amount: bigint, { fee_base_msat: base, fee_proportional_millionths: millionths }: Policy): bigint =>
+  BigInt(base) + (amount * BigInt(millionths)) / 1_000_000n;
+const carries = ({ capacity_sat: sat }: Channel, policy: Policy | null, amount: bigint): boolean =>
+  policy !== null &&
+  !policy.disabled &&
+  amount >= BigInt(policy.htlc_minimum_msat) &&
+  amount <= BigInt(policy.htlc_maximum_msat!) &&
+  amount <= BigInt(sat!) * 1000n;
+const directions = (graph: Graph): [NodeName, NodeName, Channel, Policy | null][] =>
+  graph.channels.flatMap((channel) => [
+    [channel.node_1, channel.node_2, channel, channel.one_to_two],
+    [channel.node_2, channel.node_1, channel, channel.two_to_one],
+  ]);
+
+/** The least weight of all routes without a node twice. */
+function least(graph: Graph, { payer, payee, amountMsat, maxHops }: Search): number | undefined {
+  let best: number | undefined;
+  const walk = (node: NodeName, amount: bigint, weight: number, passed: readonly NodeName[]): void => {
+    if (node === payer) {
+      best = Math.min(best ?? Infinity, weight);
+      return;
+    }
+    if (passed.length > maxHops) return;
+    for (const [from, to, channel, policy] of directions(graph)) {
+      if (to !== node || passed.includes(from) || !carries(channel, policy, amount)) continue;
+      const charged = from === payer ? 0n : fee(amount, policy!);
+      const risk = from === payer ? 0 : (Number(amount) * policy!.cltv_expiry_delta * 15) / 1e9;
+      walk(from, amount + charged, weight + Number(charged) + risk, [...passed, from]);
+    }
+  };
+  walk(payee, amountMsat, 0, [payee]);
+  return best;
+}
+
+describe('a path', () => {
+  it('costs what the cheapest of all routes costs, and onion-route takes it', () => {
+    let found = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const graph = made(6, 10, seed);
+      const asked = search(graph, { maxHops: 5 });
+      const document: any = pathDocument(graph, asked);
+      const best = least(graph, asked);
+      expect(document.found, `seed ${seed}`).toBe(best !== undefined);
+      if (best === undefined) continue;
+      found += 1;
+      const route: any = routeDocument(new Fields(parseJson(printJson(document))));
+      let [weight, amount] = [Number(route.fees_msat), asked.amountMsat];
+      for (const hop of [...document.hops].reverse().slice(0, -1)) {
+        weight += (Number(amount) * hop.cltv_expiry_delta * 15) / 1e9;
+        amount += fee(amount, hop);
+      }
+      expect(weight, `seed ${seed}`).toBeCloseTo(best, 3);
+    }
+    expect(found).toBeGreaterThan(30);
+  });
+  it('that is not there is shown by who can reach the payee', () => {
+    let missing = 0;
+    for (let seed = 1; seed <= 200; seed++) {
+      const graph = made(7, 8, seed);
+      const asked = search(graph, { amountMsat: 400_000_000n });
+      const document: any = pathDocument(graph, asked);
+      if (document.found) continue;
+      missing += 1;
+      const reached = new Map<NodeName, number>(document.certificate.reached.map((r: any) => [r.node, r.amount_msat]));
+      expect(reached.has(asked.payee)).toBe(true);
+      expect(reached.has(asked.payer)).toBe(false);
+      for (const [from, to, channel, policy] of directions(graph))
+        if (reached.has(to) && !reached.has(from))
+          expect(carries(channel, policy, BigInt(reached.get(to)!))).toBe(false);
+    }
+    expect(missing).toBeGreaterThan(50);
+  });
+  it('avoids channels, and keeps to a number of hops', () => {
+    const graph = made(6, 14, 5);
+    const first: any = pathDocument(graph, search(graph));
+    expect(first.found).toBe(true);
+    const avoid = first.hops.map((hop: any) => hop.short_channel_id);
+    const second: any = pathDocument(graph, search(graph, { avoid }));
+    for (const hop of second.hops ?? []) expect(avoid).not.toContain(hop.short_channel_id);
+    const direct = directions(graph).find(([, , channel, policy]) => carries(channel, policy, 5_000_000n))!;
+    const [payer, payee] = direct;
+    const one: any = pathDocument(graph, search(graph, { payer, payee, maxHops: 1 }));
+    expect(one.hops).toHaveLength(1);
+  });
+  it('of equal weight takes the lesser channel', () => {
+    const graph = made(2, 1, 5);
+    const [channel] = graph.channels;
+    const open = { ...channel!.one_to_two!, disabled: false };
+    const twins = ['10x1x0', '9x1x0', '9x2x0'].map((scid) => ({
+      ...channel!,
+      short_channel_id: scid,
+      one_to_two: open,
+      two_to_one: open,
+    }));
+    const document: any = pathDocument({ ...graph, channels: twins }, search(graph, { amountMsat: 5000n }));
+    expect(document.hops[0].short_channel_id).toBe('9x1x0');
+  });
+  it('refuses ends that are not there, or one', () => {
+    const graph = made(3, 3, 1);
+    expect(codeOf(() => pathDocument(graph, search(graph, { payee: 'ff' })))).toBe('malformed-message');
+    expect(codeOf(() => pathDocument(graph, search(graph, { payee: named(graph, 0) })))).toBe('malformed-message');
+    expect(SEARCH_LIMITS.hops.most).toBe(27);
+    expect(drawer(1)(1)).toBe(0);
+  });
+});
