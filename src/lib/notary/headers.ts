@@ -9,7 +9,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-export const HEADER_SIZE = 80;
+const HEADER_SIZE = 80;
 const PERIOD = 2016;
 const SPAN = 14 * 24 * 60 * 60;
 const MEDIAN_OF = 11;
