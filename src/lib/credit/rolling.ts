@@ -16,6 +16,7 @@ import {
   toTransaction,
   type Spent,
   type Template,
+  txidOfHex,
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
 import type { Facts, Hand, Hex, Kept } from '../protocol/action.ts';
@@ -96,6 +97,14 @@ export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receip
   change: parts.change && { address: parts.change.address, amount_sat: parts.change.sat },
   fee_sat: feeOf(rollover(c, parts, next.terms)),
 });
+
+/** The rollover that this payee has completed, as it was said; undefined where it has completed none. */
+export function finishedRollover(c: Credit | undefined, next: Credit | undefined) {
+  if (c?.role !== 'payee' || c.state !== 'rolled' || c.tx === undefined || !c.rolling) return undefined;
+  if (!next || !('outpoint' in next)) return undefined;
+  const pair = pairOf(c, next, c.rolling, c.receipt);
+  return { step: 'complete' as const, network: c.terms.network, ...pair, txid: txidOfHex(c.tx), hex: c.tx };
+}
 
 /** Every added input is signed by its one key. @throws Refusal `signature-invalid` */
 export function checkSigned(template: Template, added: readonly number[], witnesses: Witnesses): void {

@@ -36,6 +36,7 @@ import {
   checkSigned,
   checkTopUps,
   makes,
+  finishedRollover,
   pairOf,
   planOf,
   propose,
@@ -77,9 +78,11 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         contract: idClaim(id),
         ...(isAnswer && { next: keyClaim(nextKey(m)) }),
         ...(!isAnswer && contract?.role === 'payee' && { next: offerClaim(id) }),
+        ...(contract?.state === 'rolled' && contract.rolling && !m && { next: keyClaim(contract.rolling.nextKey) }),
       };
     },
     ...overContract,
+    again: ({ records: { contract, next } }) => finishedRollover(contract, next),
     cancel: ({ records, message: m }) => cancelRolling(records, m && namedBy(m)),
   },
   (row) => [

@@ -35,6 +35,14 @@ export interface HtlcKey {
   /** The one HTLC that the key is in (`htlcId`). */
   bound: Hex | null;
   proposal: Proposal | null;
+  /** The cooperative spend that it has completed last. */
+  done: Spent | null;
+}
+/** A finished spend, with the HTLC that it spends. */
+export interface Spent {
+  htlc: object;
+  spend: Omit<Proposal, 'sighash'>;
+  hex: Hex;
 }
 
 export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 'own'>): Uint8Array =>
@@ -50,7 +58,7 @@ export const mayShow = ({ made }: Pick<HtlcKey, 'made'>, htlc: Hex, signed: { al
 /** The record of keys that were just drawn. */
 export function keyRecord(keys: Pick<Keys, 'contract'>, drawn: Pick<HtlcKey, 'own' | 'pubkey' | 'auth'>): HtlcKey {
   const hash = hashOf(preimageOf(keys, drawn));
-  return { ...drawn, hash, used: false, made: null, met: null, bound: null, proposal: null };
+  return { ...drawn, hash, used: false, made: null, met: null, bound: null, proposal: null, done: null };
 }
 
 /** The record, its key in this HTLC (`htlcId`) for ever. @throws Refusal `key-rejected` where it is in another */
@@ -76,6 +84,7 @@ const beliefs: Beliefs<HtlcKey> = {
   met: once,
   bound: once,
   proposal: voided<Proposal | null>(null),
+  done: once,
 };
 
 export const htlcKeyKind: Kind<HtlcKey> = {
