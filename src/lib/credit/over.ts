@@ -3,7 +3,8 @@
  *
  * Of the payee alone: without its record it has no key for the contract any more, so whatever is said over it once more is
  * refused. A payer keeps its few contracts, and with them what it has answered. Kept by the payee too are contracts that
- * were lost money over, whose ecash is not all issued, whose mint has not stated that it owes nothing more (reverse ones), or whose figures a mint or an operator may still ask for.
+ * were lost money over, whose ecash is not all issued, or whose figures a mint or an operator may still ask for; and a
+ * reverse contract until its mint has stated that it owes nothing more.
  */
 import type { Gone } from '../bitcoin/outpoint.ts';
 import type { RecordRow } from '../protocol/kind.ts';
