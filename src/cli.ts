@@ -61,6 +61,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'gossip:graph': () => require('./commands/gossip/graph.ts'),
   'gossip:path': () => require('./commands/gossip/path.ts'),
   'gossip:rate': () => require('./commands/gossip/rate.ts'),
+  'gossip:reconcile': () => require('./commands/gossip/reconcile.ts'),
   'gossip:spv-proof': () => require('./commands/gossip/spv-proof.ts'),
   'gossip:verify': () => require('./commands/gossip/verify.ts'),
   'htlc:claim': () => require('./commands/htlc/claim.ts'),

@@ -277,6 +277,7 @@ export {
 export { lineOf as gossipLine } from './lib/gossip/line.ts';
 export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
 export { pathDocument } from './lib/gossip/path.ts';
+export { itemsOf, reconcile } from './lib/gossip/reconcile.ts';
 export { makeProof as makeSpvProof, verifyProof as verifySpvProof, type SpvProof } from './lib/gossip/spv.ts';
 export { StoreReader } from './lib/gossip/store.ts';
 export { fundingScript, Verifier } from './lib/gossip/verify.ts';
