@@ -24,19 +24,27 @@ export interface Generation {
 }
 
 /** So many payments of a customer, every fifth for another wallet's quote, and a fifth as many invoices of a merchant. */
-export async function playGeneration(market: Market, payments: number): Promise<Generation> {
+export async function playGeneration(
+  market: Market,
+  payments: number,
+  /** Called before each payment and each melt. */
+  between: () => Promise<void> = async () => {},
+): Promise<Generation> {
   const customer = await market.forward();
   const own = await market.bind(customer);
   const quotes = [own];
   for (let n = 1; n <= payments; n += 1) {
+    await between();
     const other = n % 5 === 0 ? await market.mint.newQuote({ amount: Number(PAYMENT), pubkey: OTHER }) : undefined;
     await market.pay(customer, PAYMENT, other?.id);
     if (other) quotes.push(other.id);
   }
   const merchant = await market.reverse();
   const invoices = Math.floor(payments / 5);
-  for (let n = 0; n < invoices; n += 1)
+  for (let n = 0; n < invoices; n += 1) {
+    await between();
     await market.mint.melt(await market.mint.newMelt(await market.invoice(merchant, PAYMENT)));
+  }
   const meltedSat = PAYMENT * BigInt(invoices);
   if (meltedSat > 0n) await market.settle(merchant, meltedSat);
   for (const id of quotes) await until(async () => isTold(market, id), `quote ${id} acknowledged`);
