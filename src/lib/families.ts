@@ -26,9 +26,15 @@ export const FAMILIES: readonly Family[] = [
   { name: 'statechain', summary: 'coins that change owner without a transaction' },
   { name: 'htlc', summary: 'hashed time locks: swaps, routed payments' },
   { name: 'onion', summary: "Lightning's onion packets, errors and blinded paths" },
+  {
+    name: 'offer',
+    summary: 'Lightning offers, invoices, and names that lead to them',
+    others: ['invoice:decode', 'invoice:encode', 'invoice:verify'],
+  },
   { name: 'channel', summary: 'the exact bytes of Lightning channels', others: ['adaptor'] },
   { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes' },
   { name: 'gossip', summary: 'the network as nodes tell it: read, verify, find routes' },
+  { name: 'cost', summary: 'what the last mile of Lightning costs' },
   { name: 'feasibility', summary: 'what a network of payment channels can pay at all' },
   {
     name: 'assets',

@@ -114,6 +114,29 @@ describe('a payment with --ecash', () => {
     expect((await payerOf(both, id)).receivedSat).toBe(1_100n);
   });
 
+  it('a payment asked for again under a new keyset gets outputs of that keyset, which no later payment has', async () => {
+    const both = await parties();
+    const { payee, payer } = both;
+    const contract = await openedMint(both);
+    const request = (amount: bigint) => payee.run(signUpdate, { input: { contract, amount } });
+    const sign = async (amount: bigint) =>
+      payer.run(signUpdate, { on: (await request(amount)).message, amount, input: { ecash: true } });
+    const lost = (await sign(1_000n)).message;
+    const { keyset } = await addKeyset(payee.home, undefined);
+    const again = (await sign(1_000n)).message;
+    expect(lost['ecash'].keyset_id).not.toBe(keyset.id);
+    expect(again['ecash'].keyset_id).toBe(keyset.id);
+    expect(again['ecash'].outputs.every(({ id }: { id: string }) => id === keyset.id)).toBe(true);
+    const accepted = await payee.run(signUpdate, { on: again });
+    const { token } = (await payer.run(signUpdate, { on: accepted.message })).message;
+    expect([sumOf(token), getDecodedToken(token, [keyset.id]).proofs.every(({ id }) => id === keyset.id)]).toEqual([
+      1_000n,
+      true,
+    ]);
+    const points = (m: Message): string[] => m['ecash'].outputs.map(({ B_ }: { B_: string }) => B_);
+    const later = points((await sign(1_001n)).message);
+    expect(later.filter((point) => [...points(lost), ...points(again)].includes(point))).toEqual([]);
+  });
   it('a retired keyset signs what it was offered for; a new one is offered next', async () => {
     const both = await parties();
     const id = await openedMint(both);

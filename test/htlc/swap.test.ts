@@ -17,12 +17,14 @@ import { withSats } from '../../src/lib/protocol/json.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
 import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
 import { swapKind } from '../../src/lib/htlc/swap-records.ts';
+import { reseal, sealSecret } from '../credit/alter.ts';
 import { ownCoin } from '../support/credit.ts';
 import { coinOf, signAll, walletKey } from '../support/wallet.ts';
 import { judge, type Prevout } from '../support/kernel.ts';
 import type { Message } from '../support/party.ts';
 import { codeOf } from '../support/refusal.ts';
 import {
+  ACCEPT,
   COIN,
   cooperation,
   GIVE,
@@ -133,13 +135,13 @@ describe('a swap', () => {
     for (const message of messages) {
       const { facts, checks } = describeHtlc(withSats(message) as Message);
       expect(facts.length).toBeGreaterThan(2);
-      expect(checks.filter(([, text]) => /^no: |neither/.test(text))).toEqual([]);
+      expect(checks.filter(([, , failed]) => failed !== undefined)).toEqual([]);
       expect(checks.at(-1)![1]).toMatch(/^by the (initiator|responder)$/);
     }
     const { checks } = describeHtlc(
       withSats({ ...at(1), htlcs: { ...at(1)['htlcs'], first: at(1)['htlcs'].second } }) as Message,
     );
-    expect(checks.filter(([, text]) => /^no: |neither/.test(text)).length).toBe(2);
+    expect(checks.filter(([, , failed]) => failed !== undefined).length).toBe(2);
   });
 });
 
@@ -517,4 +519,19 @@ describe('killed at any point, and run again', () => {
     }
     two.close();
   });
+});
+
+it('a responder that has paid pays for no other coin of the initiator', async () => {
+  const pair_ = await pair((seed += 2));
+  const { alice, bob } = pair_;
+  const stage = straight(pair_);
+  const offered = await stage('alice', htlcSwap, { input: OFFER });
+  const accepted = await stage('bob', htlcSwap, { on: offered, amount: WANT, input: ACCEPT });
+  const funded = await stage('alice', htlcSwap, { on: accepted, input: { utxo: [await ownCoin(alice, 150_000n)] } });
+  const input = { utxo: [await ownCoin(bob, 140_000n)], unchecked: true };
+  await stage('bob', htlcSwap, { on: funded, input });
+  const other = { ...funded, first: { ...funded['first'], vout: funded['first'].vout + 1 } };
+  const on = reseal(other, await sealSecret(alice, funded));
+  expect(await refused(bob.run(htlcSwap, { on, input }))).toBe('terms-differ');
+  pair_.close();
 });

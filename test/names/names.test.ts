@@ -310,6 +310,21 @@ describe('a node and a domain', () => {
   });
 });
 
+describe('the name of the guide', () => {
+  const made = fixture('names/example-org.json');
+  it('is proved by zones that are made here', async () => {
+    const { offer } = made;
+    const uri = txt(`bitcoin:?lno=${offer}`);
+    const records = [...chainTo(), org.signed('user.user._bitcoin-payment.example.org', TYPES.TXT, [uri])];
+    expect(made.proof).toBe(Buffer.concat(records).toString('hex'));
+    const argv = ['--at', String(FROM), '--anchor', made.anchor, '--proof', file(made.proof), made.name];
+    expect((await run(OfferResolve, argv)).json).toMatchObject({ offer, valid_until: UNTIL });
+    expect(await run(OfferResolve, argv.toSpliced(2, 2))).toMatchObject({ code: 'dnssec-invalid' });
+    argv[3] = 'one two';
+    expect(await run(OfferResolve, argv)).toMatchObject({ code: 'usage' });
+  });
+});
+
 describe('the commands of names', () => {
   const proof = file(published.proofs[2]);
   it('resolve a name from a file or a pipe', async () => {

@@ -1,9 +1,13 @@
-/** Another implementation: LDK reads the offers, requests and invoices that are made here, field by field, and refuses altered ones. */
+/**
+ * Other implementations: LDK reads the offers, requests and invoices that are made here, field by field, and refuses altered
+ * ones; bolt12-cli, where installed, verifies payer proofs.
+ */
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { offerDocument, problemsOf } from '../../src/lib/offer/document.ts';
 import { readMessage, type OfferMessage } from '../../src/lib/offer/message.ts';
 import { bytes, hex, peer } from '../support/onion.ts';
-import { AT, pubkey, theInvoice, theOffer, thePath, theRequest } from '../support/offer.ts';
+import { AT, PREIMAGE, pubkey, theInvoice, theOffer, thePath, theProof, theRequest } from '../support/offer.ts';
 import { fixture } from '../support/vectors.ts';
 
 const stringOf = (message: OfferMessage) => (offerDocument(message) as { string: string }).string;
@@ -84,5 +88,40 @@ describe('LDK', () => {
   it('has made the invoices of the published proofs, which hold here', () => {
     for (const { invoice_hex: made } of fixture('offer/payer-proofs.json').vectors)
       expect(problemsOf(readMessage('invoice', bytes(made))).map(({ code, field }) => [code, field])).toEqual([]);
+  });
+});
+
+/** `cargo install bolt12-cli`: LDK 0.3, which knows payer proofs. */
+const hasCli = spawnSync('bolt12', ['--help']).status === 0;
+if (!hasCli) console.log('skipped: bolt12-cli (cargo install --locked bolt12-cli@0.1.0)');
+describe.skipIf(!hasCli)('bolt12-cli', () => {
+  const cli = (...argv: string[]): any => {
+    const { stdout } = spawnSync('bolt12', argv, { encoding: 'utf8' });
+    return JSON.parse(stdout);
+  };
+  const [offer, invoice, proof] = [theOffer(), theInvoice(), theProof(PREIMAGE, [170n, 10n, 8n], 'a note')].map(
+    stringOf,
+  );
+  it('reads the offer, the invoice and the proof', () => {
+    expect(cli('decode', offer!)).toMatchObject({ type: 'offer', amount: { msat: 100_000 }, quantity_max: 5 });
+    expect(cli('decode', invoice!)).toMatchObject({
+      amount_msat: 200_000,
+      payer_note: 'thanks',
+      node_id: pubkey(0x41),
+    });
+    expect(cli('decode', proof!)).toMatchObject({ type: 'payer_proof', amount_msat: 200_000, proof_note: 'a note' });
+  });
+  it('verifies the proof, and the payment by its preimage', () => {
+    expect(cli('verify', '--offer', offer!, proof!)).toMatchObject({ kind: 'payer_proof', valid: true });
+    const paid = ['verify', '--offer', offer!, '--invoice', invoice!, '--preimage'];
+    expect(cli(...paid, hex(PREIMAGE))).toMatchObject({ kind: 'payment', valid: true });
+    expect(cli(...paid, hex(PREIMAGE).replace('01', '02'))).toMatchObject({ valid: false });
+  });
+  it('refuses the proof with any letter changed', () => {
+    for (let at = 6; at < proof!.length; at += 97) {
+      const other = proof![at] === 'q' ? 'p' : 'q';
+      const altered = `${proof!.slice(0, at)}${other}${proof!.slice(at + 1)}`;
+      expect([at, cli('verify', '--offer', offer!, altered).valid]).toEqual([at, false]);
+    }
   });
 });

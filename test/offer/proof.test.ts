@@ -6,7 +6,8 @@ import { readMessage } from '../../src/lib/offer/message.ts';
 import { makeProof } from '../../src/lib/offer/proof.ts';
 import { writeStream } from '../../src/lib/wire/tlv.ts';
 import { bytes, fill } from '../support/onion.ts';
-import { document, PREIMAGE, theInvoice, theProof } from '../support/offer.ts';
+import { verifyMessage } from '../../src/lib/offer/verify.ts';
+import { document, PREIMAGE, pubkey, theInvoice, theOffer, theProof } from '../support/offer.ts';
 import { codeOf } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
@@ -76,6 +77,12 @@ describe('a proof', () => {
     expect(altered(1002n, Uint8Array.of(88, ...rest))).toBe('payer-proof');
     expect(altered(1002n, Uint8Array.of(first! + 1, ...rest))).toBe('payer-proof');
     expect(altered(0n, fill(1))).toBe('payer-proof');
+  });
+  it('is about an invoice of the offer that it is held against', () => {
+    verifyMessage(proof, 0n, theOffer());
+    const other = theOffer({ offer_issuer_id: pubkey(0x45) });
+    expect(codeOf(() => verifyMessage(proof, 0n, other))).toBe('invoice-differs');
+    expect(codeOf(() => verifyMessage(proof, 0n, theOffer({ offer_description: 'Tea' })))).toBe('invoice-differs');
   });
   it('is not made with another preimage, of what is not there, or by another payer', () => {
     expect(codeOf(() => theProof(fill(2)))).toBe('wrong-preimage');

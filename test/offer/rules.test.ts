@@ -5,7 +5,7 @@ import { hashToSign } from '../../src/lib/offer/check.ts';
 import { offerDocument, problemsOf } from '../../src/lib/offer/document.ts';
 import type { OfferValues } from '../../src/lib/offer/fields.ts';
 import { messageOf, type OfferMessage } from '../../src/lib/offer/message.ts';
-import { checkMirror } from '../../src/lib/offer/mirror.ts';
+import { checkMirror } from '../../src/lib/offer/verify.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
 import { signHash } from '../../src/lib/signing/bip340.ts';
 import { fill } from '../support/onion.ts';

@@ -10,7 +10,7 @@ import { declineOf, RECEIPT_TEXT, signStatement } from '../../src/lib/statechain
 import { statechainStatus } from '../../src/lib/statechain/status.ts';
 import { EvilOperator } from '../support/evil-operator.ts';
 import type { Message, TestParty } from '../support/party.ts';
-import { coinOf, opened, operatorKey, show, tip, transferMessages, type Cast } from '../support/statechain.ts';
+import { audit, coinOf, opened, operatorKey, show, tip, transferMessages, type Cast } from '../support/statechain.ts';
 import { backUp, parties, refused, restore, sealedAs, stateOf, step } from './helpers.ts';
 
 const owner = async (party: TestParty, id: string): Promise<OwnerRecord> => (await coinOf(party, id)) as OwnerRecord;
@@ -411,6 +411,20 @@ describe('45: a receiver can always decline', () => {
     expect(again.message['declined']).toBe(declined.message['declined']);
     const freed = await step(operator, again.message);
     expect((await step(alice, freed.message)).message['final']).toBe(true);
+  });
+  it('and the operator keeps the decline, whichever of the two it hears first', async () => {
+    for (const order of ['declined', 'cancelled'] as const) {
+      const all = await parties();
+      const { operator, alice, bob } = all;
+      const id = await opened(all);
+      const said = await transferMessages(operator, alice, bob, id, 'sent');
+      const declined = (await step(bob, said[3], { cancel: true })).message;
+      const cancelled = (await step(alice, said[3], { cancel: true })).message;
+      const messages = order === 'declined' ? [declined, cancelled] : [cancelled, declined];
+      for (const message of messages) await step(operator, message);
+      const { cancelled: ended } = (await audit(operator, id)) as { cancelled: { declined: string | null }[] };
+      expect([order, ended.map((e) => e.declined)]).toEqual([order, [declined['declined']]]);
+    }
   });
   it('from its record alone', async () => {
     const all = await parties();

@@ -11,6 +11,7 @@ import { checkHistory, type History } from '../../src/lib/statechain/history.ts'
 import type { Entry, PublicRecord } from '../../src/lib/statechain/statements.ts';
 import { locktimeAt, NO_OFFSET } from '../../src/lib/statechain/terms.ts';
 import { backup, backupSighash, withdraw } from '../../src/lib/statechain/transactions.ts';
+import { spentCoin } from '../../src/lib/statechain/terms.ts';
 import { readHistory, verify } from '../../src/lib/statechain/verify.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { ERRORS } from '../../src/lib/protocol/refusal.ts';
@@ -270,6 +271,15 @@ describe('the verification by anyone', () => {
       '3 unsafe-funding',
       '2 funding-unconfirmed',
     ]);
+    const coin = { ...spentCoin(four.coin), confirmations: 99 };
+    for (const [change, codes] of [
+      [{}, []],
+      [{ sat: coin.sat - 1n }, ['3 unsafe-funding']],
+      [{ script: `5120${'33'.repeat(32)}` }, ['3 unsafe-funding']],
+      [{ coinbase: true }, ['2 funding-unconfirmed']],
+      [{ coinbase: true, confirmations: 100 }, []],
+    ] as const)
+      expect(check({ coins: new Map([[at, { ...coin, ...change }]]) })).toEqual(codes);
     expect(check({ tip: 19_700 })).toEqual(['9 expired', '1 stale-record']);
     expect(check({ tip: 1_000 }, 18_701)).toEqual(['9 expired']);
   });

@@ -2,8 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
-import { audit, coinOf, opened, openMessages, transferMessages, type Cast, type Name } from '../support/statechain.ts';
-import type { Message } from '../support/party.ts';
+import {
+  audit,
+  coinOf,
+  opened,
+  openMessages,
+  operatorKey,
+  transferMessages,
+  type Cast,
+  type Name,
+} from '../support/statechain.ts';
+import type { Message, TestParty } from '../support/party.ts';
 import { parties, refused, stateOf } from './helpers.ts';
 
 /** The home's directory is lost with its shares, and comes back from a backup of before `what` and from its journal. */
@@ -83,6 +92,28 @@ describe('an owner that lost its home', () => {
       expect(before).toMatchObject({ state: 'owned', given: [{ sent: true, declined: true }] });
     });
     expect(await coinOf(alice, id)).toEqual({ ...(before as object), restored: true });
+  });
+});
+
+describe('a receiver that gave its invitation up after it had lost the transfer', () => {
+  it('has declined it: what the journal brings back is no payment', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const id = await opened(all);
+    const side = { as: 'receiver', operator: await operatorKey(operator) };
+    const invited = (await bob.run(transferStatechain, { input: side })).message;
+    const backup = await bob.backUp();
+    const offered = (await alice.run(transferStatechain, { on: invited, input: { contract: id } })).message;
+    const openedBy = (await operator.run(transferStatechain, { on: offered })).message;
+    const sent = (await alice.run(transferStatechain, { on: openedBy })).message;
+    await bob.run(transferStatechain, { on: sent });
+    expect(await stateOf(bob, id)).toBe('received');
+    await bob.lose(backup);
+    await bob.home.acceptRestore();
+    await bob.run(transferStatechain, { on: invited, cancel: true });
+    await bob.home.reconcile(bob.journal());
+    expect(await stateOf(bob, id)).toBe('declined');
+    expect(await coinOf(bob, id)).toMatchObject({ nonce: null, restored: true });
   });
 });
 
@@ -174,3 +205,39 @@ describe('what was declined and what has moved, by two versions of one record', 
     expect(await audit(operator, id)).toMatchObject({ state: 'exit-only', entries, signed, count });
   });
 });
+
+it.each(['older', 'younger'])(
+  'a coin that comes back to its first owner is in the journal, where the machine stops before its line; invited to by keys %s than the coin',
+  async (age) => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const backup = await alice.backUp();
+    const run = async (party: TestParty, on: Message, input = {}): Promise<Message> =>
+      (await party.run(transferStatechain, { on, input })).message;
+    const invite = async () =>
+      (await alice.run(transferStatechain, { input: { as: 'receiver', operator: await operatorKey(operator) } }))
+        .message;
+    const before = age === 'older' ? await invite() : undefined;
+    const id = await opened(all);
+    let said = await run(alice, before ?? (await invite()), { contract: id });
+    for (const party of [operator, alice, alice, operator]) said = await run(party, said);
+    await alice.reopen();
+    alice.point = (label) => {
+      if (label === 'before-journal') throw new Error('the machine stops');
+    };
+    await expect(run(alice, said, { unchecked: true })).rejects.toThrow('the machine stops');
+    alice.point = undefined;
+    await alice.reopen();
+    // The same command again prints it, so it is in the journal by then.
+    await run(alice, said, { unchecked: true });
+    const files = alice.journal();
+    await alice.lose(backup);
+    await alice.home.reconcile(files);
+    const owned = (await alice.home.store.list('statecoin')).map(({ state, record }) => [
+      state,
+      (record as { entries?: readonly object[] }).entries?.length,
+    ]);
+    expect(owned).toContainEqual(['owned', 2]);
+    all.close();
+  },
+);

@@ -42,7 +42,8 @@ export const OFFER = {
   offer_issuer: 'user@example.org',
   offer_quantity_max: 5,
 };
-export const theOffer = (more: object = {}): OfferMessage => createOffer(document({ ...OFFER, ...more }), pubkey(0x41));
+export const theOffer = (more: object = {}): OfferMessage =>
+  createOffer(document({ ...OFFER, ...more }), 'offer_issuer_id' in more ? undefined : pubkey(0x41));
 /** Its request: key 42…, metadata 07…, two of them. */
 export const theRequest = (offer = theOffer()): OfferMessage =>
   signWith(

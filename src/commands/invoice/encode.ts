@@ -10,6 +10,7 @@ export default class InvoiceEncode extends BaseCommand {
   static override summary = 'Write and sign a BOLT11 invoice';
   static override description = `Reads what invoice decode prints, or {network, amount_msat?, timestamp?, fields: [{tag: "p", payment_hash}, {tag: "s", payment_secret}, {tag: "d", description}, …]}: h description_hash, m payment_metadata, n node_id, x expiry, c min_final_cltv_expiry_delta, f fallback {address}, r route [{pubkey, short_channel_id, fee_base_msat, fee_proportional_millionths, cltv_expiry_delta}], 9 features [bits]; other tags with letters. What invoice verify would refuse is not written.`;
   static override examples = [
+    'An invoice without an amount\necho \'{"fields": [{"tag": "p", "payment_hash": "…"}, {"tag": "s", "payment_secret": "…"}, {"tag": "d", "description": "Tea"}]}\' | spillway invoice encode --key-file node.key | jq -r .string',
     'The same invoice, signed again\nspillway invoice decode invoice.txt | spillway invoice encode --key-file node.key | jq -r .string',
   ];
   static override args = { file: arg({ description: 'The fields (default: stdin)' }) };

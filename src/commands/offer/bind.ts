@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { atFlag, needProposal, now, proofFile, proposalFlag } from '../../lib/cli/offer.ts';
+import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from '../../lib/cli/offer.ts';
 import { print } from '../../lib/cli/output.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { keyFlags, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
@@ -29,6 +29,7 @@ export default class OfferBind extends BaseCommand {
     'expires-at': wholeFlag({ summary: "Until when the node's word holds", helpValue: 'UNIX' }),
     proof: Flags.string({ summary: 'The proof of the record, in hex', helpValue: 'FILE' }),
     at: atFlag,
+    anchor: anchorFlag,
   };
   static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
 
@@ -47,7 +48,7 @@ export default class OfferBind extends BaseCommand {
     const given = await proofFile(proof);
     const { verifyDnsSignature: verify } = await import('../../lib/cli/dns-signatures.ts');
     await runStateless({ file: args.file }, (document) =>
-      checkBinding(parseBinding(document), given, { verify }, flags.at ?? now()),
+      checkBinding(parseBinding(document), given, { verify, ...flags.anchor }, flags.at ?? now()),
     );
   }
 }

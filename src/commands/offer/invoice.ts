@@ -1,10 +1,8 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { networkFlag, proposalFlag, rawOffer } from '../../lib/cli/offer.ts';
-import { runInvoice } from '../../lib/cli/offer-making.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { batchFlag, hexFlag, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { rawOffer } from '../../lib/cli/offer.ts';
+import { invoiceFlags, runInvoice } from '../../lib/cli/offer-making.ts';
+import { runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn } from '../../lib/offer/document.ts';
 
 export default class OfferInvoice extends BaseCommand {
@@ -15,24 +13,7 @@ export default class OfferInvoice extends BaseCommand {
     'An offer in another currency: a cent is 20000 millisatoshis now\nspillway offer invoice --rate 20000 --paths path.json --payment-hash "$H" --node-key-file node.key request.json',
   ];
   static override args = { file: arg({ description: 'The request (default: stdin)' }) };
-  static override flags = {
-    batch: batchFlag,
-    paths: Flags.string({ summary: 'Blinded paths to the node', helpValue: 'FILE', required: true }),
-    'payment-hash': hexFlag({ summary: 'The payment hash' }),
-    ...secretFlags('preimage', 'The preimage'),
-    ...secretFlags('node-key', 'The secret key of the issuer, or of the final hop of a path of the offer'),
-    'node-id': hexFlag({ summary: 'Its public key, where the key is elsewhere' }),
-    'created-at': wholeFlag({ summary: 'When it is made, in Unix seconds (default: now)', helpValue: 'UNIX' }),
-    expiry: wholeFlag({ summary: 'Seconds for which it can be paid (default 7200)', helpValue: 'SECONDS' }),
-    mpp: Flags.boolean({ summary: 'Allow that it is paid in parts' }),
-    fallback: Flags.string({ summary: 'An address to pay to instead', helpValue: 'ADDRESS', multiple: true }),
-    network: networkFlag,
-    rate: wholeFlag({ summary: "Millisatoshis for a unit of the offer's currency", helpValue: 'MSAT' }),
-    basetime: wholeFlag({ summary: 'When period 0 of a recurring offer began', helpValue: 'UNIX' }),
-    proposal: proposalFlag('preimages', 'Say to which chain of preimages the hash belongs'),
-    salt: hexFlag({ summary: 'Of the chain, 32 bytes', dependsOn: ['proposal'] }),
-    index: wholeFlag({ summary: 'Of this preimage in the chain', dependsOn: ['proposal'] }),
-  };
+  static override flags = invoiceFlags;
   static override exits = [0, 2, 3, 65, 66, 70, 75, 76, 77] as const;
 
   async run(): Promise<void> {

@@ -11,6 +11,7 @@ export default class OfferPeriod extends BaseCommand {
   static override summary = 'The calendar of an offer that recurs: when each period begins, ends and can be paid';
   static override description = `Reads an offer, a request or an invoice with the fields of recurrence (a draft of BOLT12, in its own numbering or in that of Core Lightning). An offer without a base time begins with its first invoice: --basetime says when that was.`;
   static override examples = [
+    'When did the thirteenth month begin?\nspillway offer period --from 12 --count 1 --basetime 1706659200 offer.txt | jq .periods[0].start',
     'When are the next three payments due?\nspillway offer period --count 3 offer.txt | jq -c ".periods[]"',
   ];
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };

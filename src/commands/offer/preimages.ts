@@ -13,6 +13,7 @@ export default class OfferPreimages extends BaseCommand {
   static override summary = 'Preimages for the periods of an offer, each of which proves all payments before it';
   static override description = `A proposal of this project, in no BOLT: it needs --proposal preimages. The preimage of a period is a salted hash of the next one's, so whoever has the salt and one preimage can check all earlier payments with one hash each. Prints secrets: each preimage takes the payment of its period. offer invoice --proposal preimages puts salt and place into an invoice.`;
   static override examples = [
+    'The hash for the first invoice\nspillway offer preimages --proposal preimages --count 2 | jq -r .periods[0].payment_hash',
     'A year of months\nspillway offer preimages --proposal preimages --count 12 > chain.json',
   ];
   static override flags = {

@@ -16,11 +16,12 @@ export default class OfferProve extends BaseCommand {
   static override summary = 'Prove that you asked for an invoice and paid it, and show only what you choose of it';
   static override description = `Reads a paid invoice. The proof (lnp1…) has the preimage, the payer's id, the payment hash, the node's id and signature, and the fields named by --include; of the others only hashes. Whoever holds it can check both signatures with offer verify. A field shown cannot be hidden again; type 0 is never shown.`;
   static override examples = [
+    'That it was paid, and nothing else\nspillway offer prove --preimage-file preimage.hex --payer-key-file payer.key invoice.json | jq -r .string',
     'Prove the amount and what it was for\nspillway offer prove --include amount,description --preimage-file preimage.hex --payer-key-file payer.key invoice.json | jq -r .string',
   ];
   static override args = { file: arg({ description: 'The invoice (default: stdin)' }) };
   static override flags = {
-    include: Flags.string({ summary: 'Fields to show, by name or type', helpValue: 'NAME,…', default: '' }),
+    include: Flags.string({ summary: 'Fields to show, by name or type', helpValue: 'NAMES', default: '' }),
     ...secretFlags('preimage', 'The preimage'),
     ...secretFlags('payer-key', "The payer's secret key"),
     note: Flags.string({ summary: 'What the proof is for: signed with it', helpValue: 'TEXT' }),

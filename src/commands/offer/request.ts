@@ -1,10 +1,8 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { networkFlag, proposalFlag, rawOffer } from '../../lib/cli/offer.ts';
-import { runRequest } from '../../lib/cli/offer-making.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { batchFlag, hexFlag, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { rawOffer } from '../../lib/cli/offer.ts';
+import { requestFlags, runRequest } from '../../lib/cli/offer-making.ts';
+import { runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn } from '../../lib/offer/document.ts';
 
 export default class OfferRequest extends BaseCommand {
@@ -15,30 +13,7 @@ export default class OfferRequest extends BaseCommand {
     'A refund of 50 satoshis\nspillway offer request --refund --amount-msat 50000 --description "You paid twice" --payer-key-file payer.key',
   ];
   static override args = { file: arg({ description: 'The offer (default: stdin)' }) };
-  static override flags = {
-    batch: batchFlag,
-    ...secretFlags('payer-key', "The payer's secret key"),
-    'payer-id': hexFlag({ summary: "The payer's public key, where the key is elsewhere" }),
-    'amount-msat': wholeFlag({ summary: 'What is to be paid, in millisatoshis', helpValue: 'MSAT' }),
-    quantity: wholeFlag({ summary: 'How many' }),
-    note: Flags.string({ summary: 'A note to the issuer', helpValue: 'TEXT' }),
-    name: Flags.string({ summary: 'The name under which the offer was found (BIP353)', helpValue: 'USER@DOMAIN' }),
-    network: networkFlag,
-    metadata: hexFlag({ summary: 'Bytes that only this request has (default: 16 random ones)' }),
-    paths: Flags.string({ summary: 'Paths to the payer, as onion-blind make prints them', helpValue: 'FILE' }),
-    counter: wholeFlag({ summary: 'Of an offer that recurs: how many periods were paid before' }),
-    start: wholeFlag({ summary: 'Of an offer that recurs from a fixed time: the first period that is paid' }),
-    'recurrence-cancel': Flags.boolean({ summary: 'Say that no further period will be paid' }),
-    refund: Flags.boolean({ summary: 'Offer a refund; no offer is read', exclusive: ['batch'] }),
-    description: Flags.string({ summary: 'Of a refund: what it is for', helpValue: 'TEXT', dependsOn: ['refund'] }),
-    'expires-at': wholeFlag({
-      summary: 'Of a refund: its end in Unix seconds',
-      helpValue: 'UNIX',
-      dependsOn: ['refund'],
-    }),
-    proposal: proposalFlag('replace', 'Ask for another invoice in place of --replaces, which will not be paid'),
-    replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', dependsOn: ['proposal'] }),
-  };
+  static override flags = requestFlags;
   static override exits = [0, 2, 3, 65, 66, 70, 76, 77] as const;
 
   async run(): Promise<void> {

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { requiredArg } from '../../lib/cli/flags.ts';
-import { atFlag, now, proofFile } from '../../lib/cli/offer.ts';
+import { anchorFlag, atFlag, now, proofFile } from '../../lib/cli/offer.ts';
 import { print } from '../../lib/cli/output.ts';
 import { parsePersonName, resolveName } from '../../lib/names/bip353.ts';
 import { printJson } from '../../lib/protocol/json.ts';
@@ -10,12 +10,14 @@ export default class OfferResolve extends BaseCommand {
   static override summary = 'The offer behind a name like user@example.org, by a DNSSEC proof that is checked offline';
   static override description = `Reads a proof in hex: the records of RFC 9102, the value of PSBT_OUT_DNSSEC_PROOF, or the message of bLIP-32. It is checked from the keys of the root down to the name's TXT record (BIP353); nobody is asked. Prints the URI, its offer and address, and from when until when the signatures hold.`;
   static override examples = [
+    'What does this name stand for?\nspillway offer resolve user@example.org --proof proof.hex | jq "{offer, address, valid_until}"',
     'From a name to a request\nspillway offer resolve user@example.org --proof proof.hex | jq -r .offer | spillway offer request --name user@example.org --amount-msat 5000 --payer-key-file payer.key',
   ];
   static override args = { name: requiredArg({ description: 'The name, with or without ₿ in front' }) };
   static override flags = {
     proof: Flags.string({ summary: 'The proof (default: stdin)', helpValue: 'FILE' }),
     at: atFlag,
+    anchor: anchorFlag,
   };
   static override exits = [0, 2, 65, 66, 70, 76] as const;
 
@@ -23,6 +25,8 @@ export default class OfferResolve extends BaseCommand {
     const { flags, args } = await this.parse(OfferResolve);
     const name = parsePersonName(args.name);
     const { verifyDnsSignature: verify } = await import('../../lib/cli/dns-signatures.ts');
-    await print(printJson(resolveName(name, await proofFile(flags.proof), { verify }, flags.at ?? now())));
+    await print(
+      printJson(resolveName(name, await proofFile(flags.proof), { verify, ...flags.anchor }, flags.at ?? now())),
+    );
   }
 }

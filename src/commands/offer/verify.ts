@@ -11,7 +11,7 @@ import { verifyMessage } from '../../lib/offer/verify.ts';
 
 export default class OfferVerify extends BaseCommand {
   static override summary = 'Refuse a BOLT12 message that breaks a rule, is not signed, or is over';
-  static override description = `Checks every rule for readers, signatures, and time. --against checks that a request repeats its offer, or an invoice its request, byte for byte. Whatever does not hold ends the run with its error code; offer decode lists all of it.`;
+  static override description = `Checks every rule for readers, signatures, and time. --against checks that a request repeats its offer, or an invoice its request, byte for byte, and that a proof is about an invoice of the offer. Whatever does not hold ends the run with its error code; offer decode lists all of it.`;
   static override examples = [
     'Is this the invoice that I asked for?\nspillway offer verify --against request.json invoice.json | jq -r .fields.invoice_amount',
     'Was it paid?\nspillway offer verify --preimage-file preimage.hex --at 1767225600 invoice.json',
@@ -34,10 +34,10 @@ export default class OfferVerify extends BaseCommand {
     const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
     await runStateless({ file: args.file, batch: flags.batch, raw: rawOffer(flags.kind) }, (document) => {
       const message = messageIn(document);
-      verifyMessage(message, flags.at ?? now(), answered);
+      const verdict = verifyMessage(message, flags.at ?? now(), answered);
       if (flags.network) checkNetwork(message, flags.network);
       if (preimage) checkPreimage(message.fields, preimage, flags['preimage-index']);
-      return offerDocument(message);
+      return offerDocument(message, {}, verdict);
     });
   }
 }

@@ -93,7 +93,10 @@ async function inspectDocument(document: Document): Promise<Inspection> {
 async function inspectPrinted(document: Document): Promise<Inspection> {
   const { type, step, network, hex, psbt, package: txs } = document;
   const facts = fieldFacts(document);
-  const hexes = [hex, ...(Array.isArray(txs) ? txs : [])].filter((each) => typeof each === 'string');
+  // The hex of an offer is no transaction.
+  const hexes = [...(type === 'offer' ? [] : [hex]), ...(Array.isArray(txs) ? txs : [])].filter(
+    (each) => typeof each === 'string',
+  );
   for (const each of hexes) facts.push(...templateFacts(...templateOfHex(each), network));
   // Beside a finished transaction its PSBT says the same again.
   const psbts = hexes.length > 0 ? [] : typeof psbt === 'object' && psbt !== null ? Object.values(psbt) : [psbt];

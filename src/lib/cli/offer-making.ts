@@ -1,6 +1,7 @@
 /** From flags to requests, invoices and proofs: keys and files are read once, randomness and time are drawn for each. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import type { Network } from '../bitcoin/network.ts';
+import * as Flags from '@oclif/core/flags';
+import type { InferredFlags } from '@oclif/core/interfaces';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../offer/build.ts';
 import { parsePersonName } from '../names/bip353.ts';
@@ -9,11 +10,12 @@ import type { OfferMessage } from '../offer/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { printJson } from '../protocol/json.ts';
 import { parsePoint } from '../signing/curve.ts';
-import { answerOffer, chainOf, fallbacksOf, now, pathsFile } from './offer.ts';
+import { answerOffer, chainOf, fallbacksOf, networkFlag, now, pathsFile, proposalFlag } from './offer.ts';
+import { secretFlags } from './secret-flags.ts';
+import { batchFlag, hexFlag, wholeFlag } from './stateless.ts';
 import { print } from './output.ts';
 import { readKey } from './secrets.ts';
 
-type Given<T> = T | undefined;
 /** A public key in a flag. @throws Refusal `wrong-key` */
 const pointFlag = (bytes: Uint8Array, name: string): string => {
   if (!parsePoint(bytes)) throw new Refusal('wrong-key', `--${name}: bytes found that are no point of the curve`);
@@ -26,28 +28,33 @@ function statedName(text: string): NameJson {
   return { name: user, domain };
 }
 
-export interface RequestFlags {
-  'payer-key-file'?: Given<string>;
-  'payer-key-fd'?: Given<number>;
-  'payer-id'?: Given<Uint8Array>;
-  'amount-msat'?: Given<bigint>;
-  quantity?: Given<bigint>;
-  note?: Given<string>;
-  name?: Given<string>;
-  network?: Given<Network>;
-  metadata?: Given<Uint8Array>;
-  paths?: Given<string>;
-  counter?: Given<bigint>;
-  start?: Given<bigint>;
-  'recurrence-cancel'?: boolean;
-  description?: Given<string>;
-  'expires-at'?: Given<bigint>;
-  proposal?: Given<string>;
-  replaces?: Given<Uint8Array>;
-}
+export const requestFlags = {
+  batch: batchFlag,
+  ...secretFlags('payer-key', "The payer's secret key"),
+  'payer-id': hexFlag({ summary: "The payer's public key, where the key is elsewhere" }),
+  'amount-msat': wholeFlag({ summary: 'What is to be paid, in millisatoshis', helpValue: 'MSAT' }),
+  quantity: wholeFlag({ summary: 'How many' }),
+  note: Flags.string({ summary: 'A note to the issuer', helpValue: 'TEXT' }),
+  name: Flags.string({ summary: 'The name under which the offer was found (BIP353)', helpValue: 'USER@DOMAIN' }),
+  network: networkFlag,
+  metadata: hexFlag({ summary: 'Bytes that only this request has (default: 16 random ones)' }),
+  paths: Flags.string({ summary: 'Paths to the payer, as onion-blind make prints them', helpValue: 'FILE' }),
+  counter: wholeFlag({ summary: 'Of an offer that recurs: how many periods were paid before' }),
+  start: wholeFlag({ summary: 'Of an offer that recurs from a fixed time: the first period that is paid' }),
+  'recurrence-cancel': Flags.boolean({ summary: 'Say that no further period will be paid' }),
+  refund: Flags.boolean({ summary: 'Offer a refund; no offer is read', exclusive: ['batch'] }),
+  description: Flags.string({ summary: 'Of a refund: what it is for', helpValue: 'TEXT', dependsOn: ['refund'] }),
+  'expires-at': wholeFlag({
+    summary: 'Of a refund: its end in Unix seconds',
+    helpValue: 'UNIX',
+    dependsOn: ['refund'],
+  }),
+  proposal: proposalFlag('replace', 'Ask for another invoice in place of --replaces, which will not be paid'),
+  replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', dependsOn: ['proposal'] }),
+};
 
 /** @throws Refusal `usage` without a payer, and as `readKey` */
-export async function runRequest(flags: RequestFlags) {
+export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
   const key = await readKey({ fd: flags['payer-key-fd'], file: flags['payer-key-file'] });
   const id = flags['payer-id'] && pointFlag(flags['payer-id'], 'payer-id');
   const payerId = key ? publicKeyOf(key) : id;
@@ -67,7 +74,7 @@ export async function runRequest(flags: RequestFlags) {
   };
   const made = (offer: OfferMessage | undefined, more: Chosen = {}): OfferMessage => {
     const metadata = flags.metadata ?? crypto.getRandomValues(new Uint8Array(16));
-    const { counter, start, 'recurrence-cancel': cancel = false } = flags;
+    const { counter, start, 'recurrence-cancel': cancel } = flags;
     return makeRequest(offer, {
       metadata,
       payerId,
@@ -87,28 +94,29 @@ export async function runRequest(flags: RequestFlags) {
   };
 }
 
-export interface InvoiceFlags {
-  paths: string;
-  'payment-hash'?: Given<Uint8Array>;
-  'preimage-file'?: Given<string>;
-  'preimage-fd'?: Given<number>;
-  'created-at'?: Given<bigint>;
-  expiry?: Given<bigint>;
-  mpp: boolean;
-  fallback?: Given<string[]>;
-  network?: Given<Network>;
-  'node-key-file'?: Given<string>;
-  'node-key-fd'?: Given<number>;
-  'node-id'?: Given<Uint8Array>;
-  rate?: Given<bigint>;
-  basetime?: Given<bigint>;
-  proposal?: Given<string>;
-  salt?: Given<Uint8Array>;
-  index?: Given<bigint>;
-}
+export const invoiceFlags = {
+  batch: batchFlag,
+  paths: Flags.string({ summary: 'Blinded paths to the node', helpValue: 'FILE', required: true }),
+  'payment-hash': hexFlag({ summary: 'The payment hash' }),
+  ...secretFlags('preimage', 'The preimage'),
+  ...secretFlags('node-key', 'The secret key of the issuer, or of the final hop of a path of the offer'),
+  'node-id': hexFlag({ summary: 'Its public key, where the key is elsewhere' }),
+  'created-at': wholeFlag({ summary: 'When it is made, in Unix seconds (default: now)', helpValue: 'UNIX' }),
+  expiry: wholeFlag({ summary: 'Seconds for which it can be paid (default 7200)', helpValue: 'SECONDS' }),
+  mpp: Flags.boolean({ summary: 'Allow that it is paid in parts' }),
+  fallback: Flags.string({ summary: 'An address to pay to instead', helpValue: 'ADDRESS', multiple: true }),
+  network: networkFlag,
+  rate: wholeFlag({ summary: "Millisatoshis for a unit of the offer's currency", helpValue: 'MSAT' }),
+  basetime: wholeFlag({ summary: 'When period 0 of a recurring offer began', helpValue: 'UNIX' }),
+  proposal: proposalFlag('preimages', 'Say to which chain of preimages the hash belongs'),
+  salt: hexFlag({ summary: 'Of the chain, 32 bytes', dependsOn: ['proposal'] }),
+  index: wholeFlag({ summary: 'Of this preimage in the chain', dependsOn: ['proposal'] }),
+};
 
 /** @throws Refusal `usage` without exactly one of hash and preimage, and as `readKey`, `pathsFile` */
-export async function runInvoice(flags: InvoiceFlags): Promise<(request: OfferMessage) => object> {
+export async function runInvoice(
+  flags: InferredFlags<typeof invoiceFlags>,
+): Promise<(request: OfferMessage) => object> {
   const key = await readKey({ fd: flags['node-key-fd'], file: flags['node-key-file'] });
   const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
   const hash = preimage ? sha256(preimage) : flags['payment-hash'];

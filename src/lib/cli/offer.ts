@@ -4,6 +4,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { openProof, type GivenProof } from '../names/bip353.ts';
+import type { DelegatedKey } from '../names/dnssec.ts';
 import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
 import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
@@ -20,6 +21,17 @@ import { Unfinished, wholeFlag } from './stateless.ts';
 export const kindFlag = Flags.option({ options: OFFER_KINDS })({ summary: 'What the hex is that is read' });
 export const networkFlag = Flags.option({ options: NETWORKS })({ summary: 'The Bitcoin network (default mainnet)' });
 export const atFlag = wholeFlag({ summary: 'Time in Unix seconds (default: now)', helpValue: 'UNIX' });
+/** A root of one's own, as a DS record: key tag, algorithm, digest type, digest. */
+export const anchorFlag = Flags.custom<{ anchors: DelegatedKey[] }>({
+  summary: "A key of another root than the internet's, as its DS record",
+  helpValue: '"TAG ALGORITHM TYPE HEX"',
+  parse: async (input) => {
+    const [, tag, algorithm, digestType, digest] =
+      /^(\d{1,5}) (\d{1,3}) (\d{1,3}) ([0-9a-f]{40,96})$/.exec(input) ?? [];
+    if (digest === undefined) throw new Refusal('usage', 'a DS record expected: tag, algorithm, type, digest in hex');
+    return { anchors: [{ tag: Number(tag), algorithm: Number(algorithm), digestType: Number(digestType), digest }] };
+  },
+})();
 export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
 /** The flag behind which a proposal of this project stands. */
 export const proposalFlag = <N extends string>(name: N, what: string) =>

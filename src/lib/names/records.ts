@@ -44,7 +44,7 @@ export interface Signature {
 const malformed = (text: string): never => {
   throw new Refusal('malformed-dns', text);
 };
-export const textOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+export const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 export const bytesOfName = (name: DnsName): Uint8Array => Uint8Array.from(name, (c) => c.charCodeAt(0));
 const small = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 

@@ -92,7 +92,8 @@ export function encodeBolt11(from: Fields, secret: Uint8Array, now: bigint): obj
   const timestamp = from.whole('timestamp', BOLT11_LIMITS.timestamp.most) ?? now;
   const tagged =
     from.objects('fields', (field): Tagged => parseField(field, network)) ?? from.refuse('fields', 'a list of fields');
-  const [short, said] = [prefixOf(network, amount), from.text('prefix')];
+  const said = from.text('prefix');
+  const read = said === undefined ? undefined : readPrefix(said);
   from.skip(
     'type',
     'version',
@@ -107,18 +108,10 @@ export function encodeBolt11(from: Fields, secret: Uint8Array, now: bigint): obj
   );
   from.end();
   // A longer way to write the same amount is kept.
-  const prefix = said !== undefined && sameAmount(said, short) ? said : short;
+  const kept = read?.network === network && read.amountMsat === amount ? said : undefined;
+  const prefix = kept ?? prefixOf(network, amount);
   const string = writeBolt11({ prefix, timestamp, tagged }, secret);
   const invoice = readBolt11(string);
   refuseFirst(checkBolt11(invoice, fieldsOf(invoice)));
   return bolt11Document(invoice, string);
-}
-
-function sameAmount(said: string, short: string): boolean {
-  try {
-    const [a, b] = [said, short].map(readPrefix);
-    return a!.network === b!.network && a!.amountMsat === b!.amountMsat;
-  } catch {
-    return false;
-  }
 }

@@ -7,18 +7,9 @@
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
-import { bytesToHex, publicBytes, secretScalar } from '../signing/curve.ts';
+import { bytesToHex, parseScalar, publicBytes } from '../signing/curve.ts';
 import { parseFields, writeFields } from '../wire/fields.ts';
-import {
-  answersOffer,
-  checkFields,
-  checkTime,
-  DEFAULT_EXPIRY,
-  expectedMsat,
-  hashToSign,
-  nodeIds,
-  signerOf,
-} from './check.ts';
+import { checkFields, checkTime, DEFAULT_EXPIRY, expectedMsat, hashToSign, nodeIds, signerOf } from './check.ts';
 import { problemsOf } from './document.ts';
 import { FIELDS, ofRequest, type OfferValues } from './fields.ts';
 import { fieldsWhere, messageOf, readMessage, refuseFirst, type OfferMessage } from './message.ts';
@@ -26,11 +17,9 @@ import { checkPeriod, dueFor, indexOf, named, recurrenceOf, windowOf, type Numbe
 
 /** A public key (33 bytes, hex) of a secret key of 32 bytes. @throws Refusal `wrong-key` */
 export function publicKeyOf(secret: Uint8Array): string {
-  try {
-    return bytesToHex(publicBytes(secretScalar(secret)));
-  } catch {
-    throw new Refusal('wrong-key', 'the secret key: 32 bytes from 1 to the order of the curve expected');
-  }
+  const scalar = parseScalar(secret);
+  if (scalar !== undefined) return bytesToHex(publicBytes(scalar));
+  throw new Refusal('wrong-key', 'the secret key: 32 bytes from 1 to the order of the curve expected');
 }
 
 /** Refuses what a reader would refuse, signatures apart. */
@@ -44,7 +33,7 @@ export function createOffer(document: Fields, issuerId?: string): OfferMessage {
   const from = document.object('fields') ?? document;
   const fields = parseFields(FIELDS, from);
   if (from !== document) document.skip(...document.names());
-  if (issuerId !== undefined && !answersOffer(fields)) fields.offer_issuer_id = issuerId;
+  if (issuerId !== undefined) fields.offer_issuer_id ??= issuerId;
   return checked(messageOf('offer', fields));
 }
 
@@ -161,22 +150,26 @@ function nodeIdFor(f: OfferValues, own: string | undefined): string {
   return id;
 }
 
-/** Adds the signature of a secret key. @throws Refusal `wrong-key` where another key signs this message, or none */
-export function signWith(message: OfferMessage, secret: Uint8Array): OfferMessage {
-  const { key } = signerOf(message);
-  const own = publicKeyOf(secret);
+/** @throws Refusal `not-now` for a message that nobody signs */
+function signable(message: OfferMessage): { field: string; key: string; hash: Uint8Array } {
+  const { field, key } = signerOf(message);
   const hash = hashToSign(message);
-  if (!hash || key === undefined) throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
+  if (hash && key !== undefined) return { field, key, hash };
+  throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
+}
+
+/** Adds the signature of a secret key. @throws Refusal `not-now`; `wrong-key` where another key signs this message */
+export function signWith(message: OfferMessage, secret: Uint8Array): OfferMessage {
+  const { key, hash } = signable(message);
+  const own = publicKeyOf(secret);
   // BIP340 signs for the x coordinate alone, and so do final keys of blinded paths.
   if (own.slice(2) !== key.slice(2)) throw new Refusal('wrong-key', `the key of ${own} found, that of ${key} expected`);
   return withSignature(message, signHash(hash, secret));
 }
 
-/** Adds a signature that was made elsewhere. @throws Refusal `signature-invalid` */
+/** Adds a signature that was made elsewhere. @throws Refusal `not-now`, `signature-invalid` */
 export function withSignature(message: OfferMessage, signature: string): OfferMessage {
-  const { field, key } = signerOf(message);
-  const hash = hashToSign(message);
-  if (!hash || key === undefined) throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
+  const { field, key, hash } = signable(message);
   if (!verifies(signature, hash, key.slice(2)))
     throw new Refusal('signature-invalid', `the signature is not by ${key} over this ${message.kind}`);
   return readMessage(message.kind, writeFields(FIELDS, { ...message.fields, [field]: signature }));

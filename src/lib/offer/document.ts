@@ -5,7 +5,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answersOffer, checkFields, checkSignature, expectedMsat, hashToSign, signerOf } from './check.ts';
-import { isSignature, ofOffer, ofRequest } from './fields.ts';
+import { ofOffer, ofRequest } from './fields.ts';
 import { merkleRoot, type Plain } from './merkle.ts';
 import { readMessage, type OfferMessage, type Problem } from './message.ts';
 import { checkProof } from './proof-check.ts';
@@ -25,8 +25,7 @@ export function messageIn(from: Fields, wanted: readonly OfferKind[] = OFFER_KIN
 
 function readOne(from: Fields): OfferMessage {
   const text = from.text('string');
-  from.skip('type', 'version', 'kind', 'hex', 'offer_id', 'request_id', 'merkle_root', 'fields', 'signed_by');
-  from.skip('expected_amount_msat', 'signing', 'proposals', 'proof', 'problems', 'records');
+  from.skip(...from.names());
   if (text !== undefined) {
     const { kind, bytes } = readString(text.trim());
     return readMessage(kind, bytes);
@@ -37,12 +36,17 @@ function readOne(from: Fields): OfferMessage {
   return readMessage(kind ?? from.refuse('kind', OFFER_KINDS.join(', ')), bytes);
 }
 
-/** All that does not hold in a message, signatures included; not time. */
-export function problemsOf(message: OfferMessage): Problem[] {
-  const { problem } = checkSignature(message);
-  const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
-  return [...checkFields(message), ...proof, ...(problem ? [problem] : [])];
+/** All that does not hold in a message, signatures included, time apart; and who signed it. */
+export interface Verdict {
+  problems: Problem[];
+  signedBy: string | undefined;
 }
+export function judge(message: OfferMessage): Verdict {
+  const { problem, signedBy } = checkSignature(message);
+  const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
+  return { problems: [...checkFields(message), ...proof, ...(problem ? [problem] : [])], signedBy };
+}
+export const problemsOf = (message: OfferMessage): Problem[] => judge(message).problems;
 
 const rootHex = (records: readonly Plain[], chosen: (type: bigint) => boolean): string | undefined => {
   const root = merkleRoot(records.filter(({ type }) => chosen(type)));
@@ -60,17 +64,20 @@ export function idsOf({ kind, records, fields }: OfferMessage): { offer_id?: str
 /** What still has to be signed, and by whom; undefined where nothing has. */
 export function signingOf(message: OfferMessage): { message: string; key: string; field: string } | undefined {
   const { field, key } = signerOf(message);
+  const refund = message.kind === 'invoice_request' && !answersOffer(message.fields);
+  if (key === undefined || refund || message.fields[field] !== undefined) return undefined;
   const hash = hashToSign(message);
-  if (!hash || key === undefined || message.fields[field] !== undefined) return undefined;
-  return message.kind === 'invoice_request' && !answersOffer(message.fields)
-    ? undefined
-    : { message: bytesToHex(hash), key, field };
+  return hash && { message: bytesToHex(hash), key, field };
 }
 
 /** @param records also each record as type, length and hex */
-export function offerDocument(message: OfferMessage, { records = false }: { records?: boolean } = {}): object {
+export function offerDocument(
+  message: OfferMessage,
+  { records = false }: { records?: boolean } = {},
+  { problems, signedBy }: Verdict = judge(message),
+): object {
   const { kind, bytes, fields } = message;
-  const { signedBy } = checkSignature(message);
+  const root = merkleRoot(message.records);
   const expected = kind === 'payer_proof' ? undefined : expectedMsat(fields);
   const signing = signingOf(message);
   const proposals = [
@@ -84,13 +91,13 @@ export function offerDocument(message: OfferMessage, { records = false }: { reco
     string: writeString(kind, bytes),
     hex: bytesToHex(bytes),
     ...idsOf(message),
-    merkle_root: rootHex(message.records, (type) => !isSignature(type)),
+    merkle_root: root && bytesToHex(root),
     fields,
     ...(proposals.length > 0 && { proposals }),
     ...(signedBy !== undefined && { signed_by: signedBy }),
     ...(expected !== undefined && { expected_amount_msat: expected }),
     ...(signing && { signing }),
-    problems: problemsOf(message),
+    problems,
     ...(records && {
       records: message.records.map(({ type, value }) => ({ type, length: value.length, hex: bytesToHex(value) })),
     }),

@@ -43,12 +43,18 @@ function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
   return branch(rootOf(hashes.slice(0, at)), rootOf(hashes.slice(at)));
 }
 
-/** The root of a stream of records, types growing; undefined where none but signatures is there. */
+const roots = new WeakMap<readonly Plain[], Uint8Array>();
+
+/** The root of a stream of records, types growing; undefined where none but signatures is there. Kept with its list. */
 export function merkleRoot(records: readonly Plain[]): Uint8Array | undefined {
+  const known = roots.get(records);
+  if (known) return known;
   const signed = records.filter(({ type }) => !isSignature(type));
   if (signed.length === 0) return undefined;
   const nonce = noncesOf(signed[0]!);
-  return rootOf(signed.map((record) => branch(leafHash(record), nonce(record.type))));
+  const root = rootOf(signed.map((record) => branch(leafHash(record), nonce(record.type))));
+  roots.set(records, root);
+  return root;
 }
 
 /** The 32 bytes that are signed: H("lightning" ‖ message ‖ field, root). */

@@ -1,17 +1,58 @@
-/** Verifying a BOLT12 message: all of its rules, its signatures, time, and what it answers. */
-import { checkTime } from './check.ts';
-import { problemsOf } from './document.ts';
-import { refuseFirst, type OfferMessage } from './message.ts';
-import { checkMirror } from './mirror.ts';
+/**
+ * Verifying a message, and whether it answers another: a request repeats its offer, an invoice its request, byte for byte.
+ *
+ * BOLT12, Requirements for Invoice Requests and Invoices.
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Plain } from './merkle.ts';
+import { NAMES, ofOffer, ofRequest } from './fields.ts';
+import { refuseFirst, type OfferMessage, type Problem } from './message.ts';
+import { checkTime, nodeIds } from './check.ts';
+import { judge, type Verdict } from './document.ts';
 import { checkPeriod } from './recurrence.ts';
 
+/** What in `message` differs from the offer or request that it answers. @throws Refusal `usage` for another kind */
+export function checkMirror(message: OfferMessage, answered: OfferMessage): Problem[] {
+  const taken =
+    answered.kind === 'offer' && message.kind !== 'offer'
+      ? ofOffer
+      : answered.kind === 'invoice_request' && message.kind === 'invoice'
+        ? ofRequest
+        : undefined;
+  if (!taken) throw new Refusal('usage', `${answered.kind} found against ${message.kind}, what it answers expected`);
+  const of = (records: readonly Plain[]) =>
+    new Map(records.filter(({ type }) => taken(type)).map(({ type, value }) => [type, bytesToHex(value)]));
+  const [here, there] = [of(message.records), of(answered.records)];
+  // A proof shows what its payer has chosen, and its invoice is by the offer's node.
+  const partial = message.kind === 'payer_proof';
+  const other: Problem[] =
+    partial && !nodeIds(answered.fields)?.includes(message.fields.invoice_node_id ?? '')
+      ? [{ code: 'invoice-differs', field: 'invoice_node_id', text: 'another key than that of the offer' }]
+      : [];
+  const types = [...new Set([...there.keys(), ...here.keys()])].filter(
+    (type) => here.get(type) !== there.get(type) && (!partial || here.has(type)),
+  );
+  return [
+    ...other,
+    ...types.map((type): Problem => ({
+      code: 'invoice-differs',
+      field: NAMES.get(type) ?? String(type),
+      text: !here.has(type) ? 'missing here' : !there.has(type) ? 'added here' : 'another value here',
+    })),
+  ];
+}
+
 /**
+ * Checks a message: all of its rules, its signatures, what it answers, and time.
  * @param at Unix seconds
- * @param answered the offer that a request answers, or the request that an invoice answers
+ * @param answered the offer that a request, invoice or proof answers, or the request that an invoice answers
  * @throws Refusal with the code of the first problem
  */
-export function verifyMessage(message: OfferMessage, at: bigint, answered?: OfferMessage): void {
-  refuseFirst(problemsOf(message));
+export function verifyMessage(message: OfferMessage, at: bigint, answered?: OfferMessage): Verdict {
+  const verdict = judge(message);
+  refuseFirst(verdict.problems);
   if (answered) refuseFirst(checkMirror(message, answered));
   refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
+  return verdict;
 }
