@@ -30,6 +30,8 @@ export class RunningMint {
   readonly #rpc: Rpc;
   /** Paid by customers over contracts that have ended. */
   #settledSat = 0n;
+  /** Contracts that `watch` has told as settled. */
+  readonly #settled = new Set<string>();
   readonly counts = { payments: 0, restarts: 0, restores: 0, closes: 0, exits: 0, pruned: 0, sat: 0n };
 
   private constructor(market: Market, chain: FakeChain, node: FakeNode) {
@@ -69,9 +71,9 @@ export class RunningMint {
     if (Math.random() < 0.5) await this.#end(made.customer, this.#market.user, made.paidSat);
     else await this.#exit(made.customer, made.paidSat);
     this.#chain.mine(6);
-    const settled = (await this.#watch()).flatMap(({ event, contract }) => (event === 'settled' ? [contract] : []));
+    await this.#watch();
     for (const id of [made.customer, made.merchant])
-      if (!settled.includes(id)) throw new Error(`contract ${id} is not told as settled`);
+      if (!this.#settled.has(id)) throw new Error(`contract ${id} is not told as settled`);
     this.#settledSat += made.paidSat;
     counts.sat += made.paidSat + made.meltedSat;
     await this.#prune();
@@ -128,6 +130,7 @@ export class RunningMint {
     const node = { rpc: this.#rpc, source: this.#source() };
     const post = homePost(operator.home, operator.ports(), undefined);
     await look(post, node, { confirmations: 6, feeBudgetSat: null }, async (_, e) => void events.push(e));
+    for (const { event, contract } of events) if (event === 'settled') this.#settled.add(contract!);
     return events;
   }
   #source(): ReturnType<typeof factSource> {
