@@ -5,6 +5,7 @@ import { hexToBytes } from '../bitcoin/bytes.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { openProof, type GivenProof } from '../names/bip353.ts';
 import type { DelegatedKey } from '../names/dnssec.ts';
+import { versionOf } from '../offer/bolt11-fields.ts';
 import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
 import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
@@ -94,9 +95,9 @@ export function fallbacksOf(
 ): FallbackJson[] | undefined {
   if (addresses.length === 0) return undefined;
   return addresses.map((address) => {
-    const [, version, program] = /^(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]*)$/.exec(scriptOf(address, network)) ?? [];
-    if (version === undefined) throw new Refusal('usage', `${address} found, an address of a witness program expected`);
-    return { version: version === '00' ? 0n : BigInt(`0x${version}`) - 0x50n, program: program! };
+    const [version, program] = versionOf(scriptOf(address, network)) ?? [17];
+    if (version > 16) throw new Refusal('usage', `${address} found, an address of a witness program expected`);
+    return { version: BigInt(version), program: program! };
   });
 }
 

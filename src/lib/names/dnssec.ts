@@ -157,16 +157,9 @@ export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Tr
   return proof;
 }
 
-function groups(records: readonly DnsRecord[]): [DnsRecord, ...DnsRecord[]][] {
-  const made = new Map<string, [DnsRecord, ...DnsRecord[]]>();
-  for (const record of records) {
-    const key = `${record.type} ${record.owner}`;
-    const known = made.get(key);
-    if (known) known.push(record);
-    else made.set(key, [record]);
-  }
-  return [...made.values()];
-}
+/** Records by owner and type. */
+const groups = (records: readonly DnsRecord[]): [DnsRecord, ...DnsRecord[]][] =>
+  [...Map.groupBy(records, ({ owner, type }) => `${type} ${owner}`).values()] as [DnsRecord, ...DnsRecord[]][];
 
 /** Flag 256, protocol 3. */
 const isZoneKey = (data: Uint8Array): boolean => data.length > 4 && (data[0]! & 1) === 1 && data[2] === 3;

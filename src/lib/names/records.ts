@@ -3,7 +3,7 @@
  *
  * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6. Not here: what signs what (`dnssec.ts`).
  */
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from '../wire/bigsize.ts';
@@ -148,11 +148,6 @@ export function keyTagOf(data: Uint8Array): number {
   let sum = 0;
   data.forEach((byte, i) => (sum += i % 2 ? byte : byte << 8));
   return (sum + (sum >> 16)) & 0xffff;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const at = a.findIndex((byte, i) => byte !== b[i]);
-  return at < 0 ? a.length - b.length : a[at]! - (b[at] ?? -1);
 }
 
 /**
