@@ -75,7 +75,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
-      if (left > 0) note(`${left} copies of statecoins' backups are not watched`);
+      if (left > 0) note(`${left} copies of statecoins' backups and swaps' refunds are not watched`);
       return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
     }
     await withHome(flags, async (home) => {
