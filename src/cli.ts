@@ -98,6 +98,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'onion-message': () => require('./commands/onion-message.ts'),
   'onion-peel': () => require('./commands/onion-peel.ts'),
   'onion-route': () => require('./commands/onion-route.ts'),
+  'onion-sim': () => require('./commands/onion-sim.ts'),
   'open-credit': () => require('./commands/open-credit.ts'),
   'notarize:merge': () => require('./commands/notarize/merge.ts'),
   'notarize:prove': () => require('./commands/notarize/prove.ts'),
