@@ -277,6 +277,8 @@ export {
 export { lineOf as gossipLine } from './lib/gossip/line.ts';
 export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
 export { pathDocument } from './lib/gossip/path.ts';
+export { itemsOf, reconcile } from './lib/gossip/reconcile.ts';
+export { makeProof as makeSpvProof, verifyProof as verifySpvProof, type SpvProof } from './lib/gossip/spv.ts';
 export { StoreReader } from './lib/gossip/store.ts';
 export { fundingScript, Verifier } from './lib/gossip/verify.ts';
 
@@ -288,3 +290,17 @@ export { FlowNetwork } from './lib/flow/max-flow.ts';
 export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
 export { drawSamples, wilson } from './lib/flow/sample.ts';
 export { decideWealth, type Certificate } from './lib/flow/wealth.ts';
+
+// ── what the last mile costs ─────────────────────────────────────────────────────────────────────────────────────────
+export { dustCost, exitCost, reserveCost } from './lib/cost/chain.ts';
+export { adsCost, channelCost, jitCost, phoenixdCost, phoenixdRate } from './lib/cost/service.ts';
+
+// ── onion messages under load ────────────────────────────────────────────────────────────────────────────────────────
+export {
+  drawTopology,
+  simulate,
+  topologyOf,
+  type Attack,
+  type Outcome,
+  type Rules as LoadRules,
+} from './lib/sim/back-pressure.ts';

@@ -6,7 +6,7 @@ import { closeCredit } from '../lib/credit/close.ts';
 
 export default class CloseCredit extends ContractCommand {
   static override summary = 'Close a credit contract together: one transaction at a fee of today';
-  static override description = `Whoever will broadcast opens; the other signs last, and is frozen for good from then on. The payer's remainder bears the fee. An own proposal can be given up with --cancel. Until the close confirms, exit and refund stay what they were.`;
+  static override description = `Whoever will broadcast opens; the other signs last, and is frozen for good from then on. The payer's remainder bears the fee. A mint's home that owes a merchant more than it has signed proposes a close that pays all of it. An own proposal can be given up with --cancel. Until the close confirms, exit and refund stay what they were.`;
   static override examples = [
     'The user closes\nspillway close-credit --home user --contract "$ID" --feerate 3 \\\n    | spillway close-credit --home mint \\\n    | spillway close-credit --home user | jq -r .hex > close.hex',
     'The mint closes and broadcasts\nspillway close-credit --home mint --contract "$ID" \\\n    | spillway close-credit --home user --max-feerate 20 \\\n    | spillway close-credit --home mint | spillway broadcast',

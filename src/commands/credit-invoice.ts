@@ -11,7 +11,7 @@ import { Refusal } from '../lib/protocol/refusal.ts';
 
 export default class CreditInvoice extends ContractCommand {
   static override summary = 'An invoice that a customer pays in ecash, over the contract of a merchant with a mint';
-  static override description = `Prints the invoice alone, on one line; nobody is asked. --check asks the mint's home, which answers with a signed list of the paid invoices and what it owes in all; then sign-update brings that into the contract. A customer's receipt, shown with it, reminds a restored home of what it owes.`;
+  static override description = `Prints the invoice alone, on one line; nobody is asked. --check asks the mint's home, which answers with a signed list of the paid invoices and what it owes in all; then sign-update brings that into the contract. Where the contract takes no more updates, a rollover or a close that the home proposes pays it. Asked once more after the contract's end, its answer lets prune drop the contract. A customer's receipt, shown with it, reminds a restored home of what it owes.`;
   static override examples = [
     'Ask for 2100 sat\nspillway credit-invoice --home merchant --contract "$REV" --amount 2100 --qr',
     'Which are paid, and take what is owed\nspillway credit-invoice --home merchant --contract "$REV" --check \\\n    | curl -s --json @- "$HOME_URL" | spillway credit-invoice --home merchant | jq .owed_sat',

@@ -25,7 +25,7 @@ import type { Message } from '../support/party.ts';
 import { backUp, parties, payeeOf, payerOf, policy, refused, restore, sealedAs, tip } from './helpers.ts';
 import { proposal } from './proposal.ts';
 import { fundingFor } from './scenes.ts';
-import { secret } from './things.ts';
+import { ADDRESSES, secret } from './things.ts';
 import { OtherWallet } from './wallet.ts';
 
 const start = { input: { as: 'payee', policy } };
@@ -470,7 +470,7 @@ describe('rollover', () => {
     const opening = await payee.run(openCredit, start);
     const take = { utxo, amount: 600_000n, expires };
     await refused(() => payer.run(openCredit, { on: opening.message, input: take }), 'coin-reserved', payer);
-    const fresh = await payee.run(rollover, { input: { contract, policy } });
+    const fresh = await payee.run(rollover, { input: { contract, policy, payout: ADDRESSES.p2tr } });
     const second = await payer.run(rollover, { on: fresh.message, input });
     const accepted = await payee.run(rollover, { on: second.message });
     const signed = await payer.run(rollover, { on: accepted.message });

@@ -5,7 +5,8 @@ import { graphOf } from '../../src/lib/gossip/dump.ts';
 import { pathDocument, SEARCH_LIMITS } from '../../src/lib/gossip/path.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { command } from '../support/command.ts';
-import { describeGraph, makeNetwork } from '../support/gossip.ts';
+import { Rate, GOSSIP_LIMITS } from '../../src/lib/gossip/rate.ts';
+import { describeGraph, makeNetwork, node2, update2 } from '../support/gossip.ts';
 import { limits } from '../support/limits.ts';
 
 const { graph } = graphOf(new TextEncoder().encode(JSON.stringify(describeGraph(makeNetwork(3, 3, 1)))), 'json');
@@ -29,3 +30,19 @@ describe('a search for a route', () =>
       above: 'usage',
     },
   }));
+
+describe('a message of version 2', () => {
+  const TIP = 801_000;
+  const kept = (message: Uint8Array) => new Rate(TIP).judge(message)!.kept;
+  limits(GOSSIP_LIMITS, {
+    height: [
+      {
+        takes: (height: number) => kept(update2(height)),
+        below: 'not taken',
+        above: 'not taken',
+        figures: [800_000, TIP],
+      },
+      { takes: (height: number) => kept(node2(height)), below: 'not taken', above: 'not taken', figures: [0, TIP] },
+    ],
+  });
+});

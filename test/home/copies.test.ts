@@ -2,7 +2,8 @@
  * What becomes of a home and of its copies: whatever of home, refunds, journal and shares is put back, copied, linked or
  * touched, by whatever means: what is frozen, what goes on, and what is told.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   cpSync,
@@ -15,18 +16,19 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, vi } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { filePlace } from '../../src/lib/home/identity.ts';
 import { commitOf, nonceOf, tempDir, thing, things, write } from './fixture.ts';
 
+const WORK = fileURLToPath(new URL('./children/work.ts', import.meta.url));
 const NAME = 'ab'.repeat(16);
 const SHARE: Claim = `share:${NAME}`;
 /** What an operator's kind does: a restored record has no share. */
@@ -47,6 +49,7 @@ async function open(dir: string, more: object = {}): Promise<Opened> {
   return { home, told };
 }
 const filesIn = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
+const journalsIn = (dir: string): string[] => filesIn(dir).filter((file) => file.endsWith('.journal'));
 const sharesIn = (dir: string): string[] => filesIn(`${dir}.shares`).filter((file) => file.endsWith('.share'));
 const sh = (program: string, ...argv: string[]): unknown => execFileSync(program, argv, { stdio: 'pipe' });
 
@@ -81,12 +84,17 @@ async function more(dir: string, commits = 2): Promise<void> {
 }
 
 /** It goes on with all that it had, and nobody is told anything. */
-async function expectWhole(dir: string, told: readonly string[] = [], options: object = {}): Promise<void> {
+async function expectWhole(
+  dir: string,
+  told: readonly string[] = [],
+  options: object = {},
+  openNonces = 1,
+): Promise<void> {
   const opened = await open(dir, options);
   const { restored, mayLack, mayRepeat, store, shares } = opened.home;
   expect({ restored, mayLack, mayRepeat }).toEqual({ restored: false, mayLack: false, mayRepeat: false });
   const { found, nonces } = await store.load(['id:paid', 'id:offer']);
-  expect(nonces).toHaveLength(1);
+  expect(nonces).toHaveLength(openNonces);
   expect(found.get('id:offer')!.record).toMatchObject({ state: 'offered' });
   expect((await shares.read([NAME])).size).toBe(1);
   expect(opened.told).toEqual(told.map((part) => expect.stringContaining(part)));
@@ -199,14 +207,12 @@ describe('decision 21: an earlier moment that is put back', () => {
     await expectFrozen(dir);
   });
 
-  it('is found in a folder of more files than are looked at', async () => {
+  it('is found in a folder that a busier home fills with newer files', async () => {
     const dir = await used();
-    for (let i = 0; i < 80; i += 1) {
-      writeFileSync(join(`${dir}.journal`, `9${i}-other.journal`), '{"type":"journal"}\n');
-      utimesSync(join(`${dir}.journal`, `9${i}-other.journal`), 1, 1);
-    }
     const saved = save(dir);
     await more(dir);
+    for (let i = 0; i < 80; i += 1)
+      writeFileSync(join(`${dir}.journal`, `9${i}-other.journal`), '{"type":"journal","version":1}\n');
     putInPlace(saved, dir, '');
     putInPlace(saved, dir, '.refunds');
     await expectFrozen(dir);
@@ -231,7 +237,7 @@ describe('decision 20: a copy never poisons the original', () => {
     copied(dir, copy);
     if (statSync(join(copy, 'store.db')).ino === statSync(join(dir, 'store.db')).ino) {
       // No copy: the same files by another name, which two programs would write side by side.
-      await expectWhole(dir, ['goes on']);
+      await expectWhole(dir, ['goes on'], {}, 0);
       const before = readFileSync(join(dir, 'store.db'));
       await expect(open(copy)).rejects.toMatchObject({
         code: 'store-unsafe',
@@ -239,7 +245,7 @@ describe('decision 20: a copy never poisons the original', () => {
       });
       expect(readFileSync(join(dir, 'store.db'))).toEqual(before);
       await more(dir);
-      await expectWhole(dir);
+      await expectWhole(dir, [], {}, 0);
       // Moved to another place, it is refused while those names are there, and goes on after.
       renameSync(dir, `${dir}-moved`);
       await expect(open(`${dir}-moved`)).rejects.toMatchObject({ code: 'store-unsafe' });
@@ -277,7 +283,7 @@ describe('decision 20: a copy never poisons the original', () => {
     await first.home.backup(join(at, 'backup'), { seed: true });
     first.home.close();
     await more(dir);
-    const live = filesIn(join(at, 'journal'));
+    const live = journalsIn(join(at, 'journal'));
     const drill = join(at, 'drill');
     await restoreHome({ from: join(at, 'backup'), dir: drill });
     await expectFrozen(drill);
@@ -290,7 +296,7 @@ describe('decision 20: a copy never poisons the original', () => {
     const { covered, unread } = await again.backup(join(at, 'b2'), { seed: true });
     again.close();
     expect([...covered, ...unread].filter((file) => file.startsWith(join(at, 'journal')))).toEqual([]);
-    expect(filesIn(join(at, 'journal'))).toEqual(live);
+    expect(journalsIn(join(at, 'journal'))).toEqual(live);
     await expectWhole(dir);
     rmSync(drill, { recursive: true });
     await expectWhole(dir);
@@ -305,7 +311,7 @@ describe('decision 20: a copy never poisons the original', () => {
     await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:paid', { claims: ['id:paid'] }))] }));
     await home.backup(join(at, 'backup'), { seed: true });
     await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:late', { claims: ['id:late'] }))] }));
-    const live = filesIn(journalDir).filter((file) => !file.endsWith('.sealed.journal'));
+    const live = journalsIn(journalDir).filter((file) => !file.endsWith('.sealed.journal'));
     await restoreHome({ from: join(at, 'backup'), dir: join(at, 'drill'), journalDir });
     await initHome({ dir: join(at, 'words'), network: 'regtest', mnemonic, journalDir });
     for (const name of ['drill', 'words']) {
@@ -315,7 +321,7 @@ describe('decision 20: a copy never poisons the original', () => {
       const { covered } = await other.backup(join(at, `b-${name}`), { seed: true });
       expect(covered).toHaveLength(1);
       expect(covered.filter((file) => live.some((one) => file.includes(one.slice(0, 29))))).toEqual([]);
-      expect(filesIn(journalDir)).toEqual(expect.arrayContaining(live));
+      expect(journalsIn(journalDir)).toEqual(expect.arrayContaining(live));
       other.close();
     }
     home.close();
@@ -330,7 +336,7 @@ describe('decision 20: a copy never poisons the original', () => {
     await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:one', { claims: ['id:one'] }))] }));
     await restoreHome({ from: join(at, 'backup'), dir: join(at, 'drill'), journalDir });
     const { home: drill } = await open(join(at, 'drill'));
-    const files = filesIn(journalDir).map((file) => join(journalDir, file));
+    const files = journalsIn(journalDir).map((file) => join(journalDir, file));
     await drill.reconcile(files);
     // The original was alive after all.
     await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:two', { claims: ['id:two'] }))] }));
@@ -353,7 +359,7 @@ describe('decision 20: a copy never poisons the original', () => {
     const { covered, unread } = await home.backup(join(tempDir(), 'b'), { seed: true });
     await expect(home.backup(join(link, 'inside'), { seed: true })).rejects.toMatchObject({ code: 'cannot-write' });
     home.close();
-    expect([covered.length, unread]).toEqual([filesIn(`${dir}.journal`).length - 1, []]);
+    expect([covered.length, unread]).toEqual([journalsIn(`${dir}.journal`).length, []]);
   });
 
   it('--refunds adds a folder for copies: the tide stays where it is', async () => {
@@ -395,11 +401,11 @@ describe('decision 22: metadata is no rollback', () => {
   ])('%s: said once, and nothing freezes', async (_, touch) => {
     const dir = await used();
     touch(dir);
-    await expectWhole(dir, [NOTE]);
-    await expectWhole(dir);
+    await expectWhole(dir, [NOTE], {}, 0);
+    await expectWhole(dir, [], {}, 0);
     await more(dir);
     touch(dir);
-    await expectWhole(dir, [NOTE]);
+    await expectWhole(dir, [NOTE], {}, 0);
   });
 
   it('of a home that has committed nothing yet, or right after the nightly backup', async () => {
@@ -414,8 +420,14 @@ describe('decision 22: metadata is no rollback', () => {
     const { covered } = await home.backup(join(tempDir(), 'b'), { seed: true });
     home.close();
     covered.forEach((file) => rmSync(file));
-    chmodSync(join(dir, 'identity'), 0o600);
-    await expectWhole(dir, [NOTE]);
+    chmodSync(
+      join(
+        dir,
+        filesIn(dir).find((file) => file.startsWith('identity'))!,
+      ),
+      0o600,
+    );
+    await expectWhole(dir, [NOTE], {}, 0);
   });
 
   it('but it hides no rollback: tide or journal above the store, or nothing that agrees', async () => {
@@ -435,10 +447,80 @@ describe('decision 22: metadata is no rollback', () => {
     }
   });
 
+  it('of a home in which another process commits without a pause', async () => {
+    const dir = join(tempDir(), 'home');
+    await initHome({ dir, network: 'regtest' });
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', WORK, 'commit', dir, '0'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      await once(child.stdout, 'data');
+      child.stdout.resume();
+      for (let look = 0; look < 8; look += 1) {
+        chmodSync(join(dir, 'identity'), look % 2 === 0 ? 0o400 : 0o600);
+        const { home, told } = await open(dir);
+        expect([home.restored, told.length]).toEqual([false, 1]);
+        home.close();
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+  });
+
   it('and what was written over it is no metadata, though it is the same', async () => {
     const dir = await used();
     const path = join(dir, 'identity');
     writeFileSync(path, readFileSync(path));
+    await expectFrozen(dir);
+  });
+});
+
+describe('home, refunds and journal put back together over themselves', () => {
+  const parts = ['', '.refunds', '.journal'] as const;
+  /** As `cp -a` does, to the nanosecond of every time stamp. */
+  const saveAll = (dir: string): string => {
+    const at = tempDir();
+    for (const part of parts) sh('cp', '-a', dir + part, join(at, nameOf(part)));
+    return at;
+  };
+  const putBack = (saved: string, dir: string): void => {
+    for (const part of parts) sh('cp', '-a', `${join(saved, nameOf(part))}/.`, dir + part);
+  };
+
+  it('on the same day: the nonce that was open then is open no more', async () => {
+    const dir = await used();
+    const saved = saveAll(dir);
+    await more(dir);
+    putBack(saved, dir);
+    await expectWhole(dir, ['put back'], {}, 0);
+  });
+
+  it.each([
+    [
+      'the last backup',
+      async (dir: string) => {
+        const { home } = await open(dir);
+        await home.backup(join(tempDir(), 'night'), { seed: true });
+        home.close();
+      },
+    ],
+    [
+      'the day began',
+      async (dir: string) => {
+        vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 });
+        await expectWhole(dir);
+        vi.useRealTimers();
+      },
+    ],
+  ])('from before %s: a restored home', async (_, turn) => {
+    const dir = await used();
+    const saved = saveAll(dir);
+    await turn(dir);
+    await expectWhole(dir);
+    await more(dir);
+    await expectWhole(dir);
+    putBack(saved, dir);
     await expectFrozen(dir);
   });
 });
@@ -458,7 +540,8 @@ describe('where it lies', () => {
 
   it('a clone of its disk, with the same inodes and times, is found by disk and path', async () => {
     const dir = await used();
-    const { text, compare } = filePlace(dir);
+    const { text: here, compare } = filePlace(dir);
+    const text = here('');
     const otherDisk = text.replace(/disk \d+/, 'disk 999999');
     const otherPath = text.replace(/path \w+/, 'path 0123456789abcdef');
     expect(compare(text)).toBe('same');

@@ -1,10 +1,10 @@
 /** The limits of what a home writes beside its store: numbers of commits, levels of key paths, files of its journal; and how long its shares are waited for. */
-import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, vi } from 'vitest';
 import { COMMIT_LIMITS, commitIn, digits } from '../../src/lib/home/commit-number.ts';
 import { hardenedChild, LEVEL_LIMITS, masterNode, normalChild } from '../../src/lib/home/hardened.ts';
-import { HEADER_LIMITS, headerText, lastCommit } from '../../src/lib/home/journal-file.ts';
+import { IDENTITY_LIMITS, isWorn } from '../../src/lib/home/identity.ts';
 import { Journal, JOURNAL_LIMITS, readJournal } from '../../src/lib/home/journal.ts';
 import { hold } from '../../src/lib/home/hold.ts';
 import { ShareFolder, WAIT_LIMITS } from '../../src/lib/home/shares.ts';
@@ -25,38 +25,32 @@ describe('numbers', () => {
   });
 });
 
+limits(IDENTITY_LIMITS, {
+  age: {
+    takes(ms: number) {
+      const dir = tempDir();
+      writeFileSync(join(dir, 'identity'), '');
+      return !isWorn(dir, '', statSync(join(dir, 'identity')).mtimeMs + ms);
+    },
+    above: 'not taken',
+  },
+});
+
 describe('a journal', () => {
   const KEY = new Uint8Array(32).fill(7);
   const HOME = 'ab'.repeat(16);
-  const LIFE = 'cd'.repeat(16);
+  const numberOf = (name: string): number => Number.parseInt(Buffer.from(name).toString('hex').slice(0, 12), 16);
   const made = (worn?: { bytes: number; ms: number }) => {
     const dir = join(tempDir(), 'journal');
     return { dir, journal: new Journal({ dir, home: HOME, key: async () => KEY, ...(worn && { worn }) }) };
   };
   const line = (commit: number, names: readonly string[] = ['a']) => ({
     commit,
-    records: names.map((name) => ({ kind: 'thing', name, rev: commit, record: {} })),
+    records: names.map((name) => ({ id: numberOf(name), kind: 'thing', name, rev: commit, record: {} })),
     notes: [],
     addresses: [],
   });
   const filesOf = (dir: string) => readdirSync(dir).map((file) => join(dir, file));
-
-  limits(HEADER_LIMITS, {
-    headers: {
-      /** The commit that counts stands in the file that was written first of so many. */
-      takes(n: number) {
-        const dir = tempDir();
-        const { text, lastAt } = headerText({ of: '00'.repeat(8), salt: '11'.repeat(16), home: HOME, life: LIFE });
-        for (let i = 0; i < n; i++) {
-          const path = join(dir, `${String(i).padStart(3, '0')}.journal`);
-          writeFileSync(path, `${text.slice(0, lastAt)}${digits(i === 0 ? 77 : 5)}${text.slice(lastAt + 20)}`);
-          utimesSync(path, 1_000 + i, 1_000 + i);
-        }
-        return lastCommit([dir], HOME, LIFE) === 77;
-      },
-      above: 'not taken',
-    },
-  });
 
   /** Bytes of a file of three lines. */
   const size = async () => {
@@ -98,7 +92,7 @@ describe('a journal', () => {
             Array.from({ length: n - 1 }, (_, i) => `n${i}`),
           ),
         );
-        journal.saw({ kind: 'thing', name: 'first', rev: 1, record: {} });
+        journal.saw({ id: numberOf('first'), kind: 'thing', name: 'first', rev: 1, record: {} });
         await journal.flush();
         return filesOf(dir).flatMap((file) => readJournal(file, KEY).lines).length === 2;
       },

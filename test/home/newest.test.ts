@@ -11,6 +11,7 @@ const HOME = 'ab'.repeat(16);
 afterEach(() => void vi.useRealTimers());
 
 const version = (rev: number, of = 'aa') => ({
+  id: Number.parseInt(of, 16),
   kind: 'thing',
   name: of,
   rev,

@@ -1,14 +1,17 @@
 /** The store in PostgreSQL: the suite of every store, and what only a server can do to it. */
-import { spawn } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { Connection } from '../../src/lib/home/connection.ts';
-import type { Sql } from '../../src/lib/home/database.ts';
+import { get, type Sql } from '../../src/lib/home/database.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { createPostgres, openPostgres } from '../../src/lib/home/postgres.ts';
@@ -16,9 +19,10 @@ import { MIGRATIONS } from '../../src/lib/home/schema.ts';
 import { setMeta } from '../../src/lib/home/standing.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { SqliteStore } from '../../src/lib/home/sqlite.ts';
+import type { SqlStore } from '../../src/lib/home/sql-store.ts';
 import type { HomeStore } from '../../src/lib/home/store.ts';
 import { havePgBouncer, startPgBouncer, startPooler } from '../support/pgbouncer.ts';
-import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
+import { havePostgres, serverUser, startPostgres, type Cluster } from '../support/postgres.ts';
 import { Flights } from './flights.ts';
 import { commitOf, hex, nonceOf, tempDir, thing, things, write, type Thing } from './fixture.ts';
 import { storeSuite } from './store-suite.ts';
@@ -191,15 +195,31 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await expect(open(dir)).rejects.toMatchObject({ code: 'store-newer', exit: 77 });
     });
 
-    it.each(['off', 'local'])('refuses synchronous_commit=%s', async (value) => {
-      const url = await cluster.database();
-      const dir = await newHome(url);
-      await cluster.sql(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = ${value}`);
-      await expect(open(dir)).rejects.toMatchObject({
-        code: 'commit-unsynced',
-        message: expect.stringContaining(`synchronous_commit is ${value}`),
-      });
-    });
+    it.each(['off', 'local'])(
+      'syncs its commits, also where the server says synchronous_commit=%s meanwhile',
+      async (value) => {
+        const url = await cluster.database();
+        const said = async (store: HomeStore) =>
+          (store as SqlStore).snapshot(() => get(`SELECT current_setting('synchronous_commit') AS value`));
+        const store = await made(url);
+        await store.commits();
+        await cluster.sql(url, `ALTER SYSTEM SET synchronous_commit = ${value}`);
+        await cluster.sql(url, 'SELECT pg_reload_conf()');
+        try {
+          const later = (await openPostgres(url, ID, options)).store;
+          for (const one of [store, later]) {
+            await vi.waitFor(async () =>
+              expect(await cluster.sql(url, 'SHOW synchronous_commit')).toEqual([{ synchronous_commit: value }]),
+            );
+            expect(await said(one)).toEqual({ value: 'on' });
+            one.close();
+          }
+        } finally {
+          await cluster.sql(url, 'ALTER SYSTEM RESET synchronous_commit');
+          await cluster.sql(url, 'SELECT pg_reload_conf()');
+        }
+      },
+    );
 
     it('refuses a server that does not sync', async () => {
       const careless = await startPostgres(undefined, ['fsync=off']);
@@ -263,6 +283,21 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       const error = await open(dir, url.href).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: 'store-unavailable', exit: 69 });
       expect(String(error)).not.toContain('hunter2');
+    });
+
+    it.each(['password', 'sslpassword'])('records no URL with the parameter %s', async (name) => {
+      const url = await cluster.database();
+      const dir = join(tempDir(), 'home');
+      const store = `${url}${url.includes('?') ? '&' : '?'}${name}=hunter2`;
+      await expect(initHome({ dir, network: 'regtest', store })).rejects.toMatchObject({ code: 'usage' });
+      expect(existsSync(dir)).toBe(false);
+    });
+
+    it('is made by one of several that come at once: the others are told that there is one', async () => {
+      const url = await cluster.database();
+      const ran = await Promise.allSettled([1, 2, 3].map(() => newHome(url)));
+      const codes = ran.map((one) => (one.status === 'fulfilled' ? 'made' : (one.reason as { code: string }).code));
+      expect(codes.sort()).toEqual(['home-exists', 'home-exists', 'made']);
     });
 
     it('gives up on a lock with 69', async () => {
@@ -478,6 +513,113 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         await expectRestored(dir, at);
       } finally {
         await replica.end();
+      }
+    });
+
+    it('does not go on with an older backup that was started in the place of its server', async () => {
+      const two = await startPostgres();
+      const url = await two.database();
+      const home = await open(await newHome(url));
+      const base = `${two.dir}.base`;
+      const pay = async (paid: number) => {
+        const rev = (await home.store.load([A])).found.get(A)?.rev ?? 0;
+        await home.store.commit(commitOf({ writes: [write(rev === 0 ? null : A, rev, thing(A, { paid }))] }));
+      };
+      try {
+        await pay(1);
+        await two.run(
+          'pg_basebackup',
+          '-h',
+          '127.0.0.1',
+          '-p',
+          String(two.port),
+          '-U',
+          'postgres',
+          '-D',
+          base,
+          '-X',
+          'stream',
+          '-c',
+          'fast',
+        );
+        await pay(2);
+        await two.stop('immediate');
+        rmSync(two.dir, { recursive: true });
+        cpSync(base, two.dir, { recursive: true, preserveTimestamps: true });
+        if (serverUser.uid !== undefined) execFileSync('chown', ['-R', 'postgres:', two.dir]);
+        await two.start();
+        await expect(pay(3).catch(() => pay(3))).rejects.toMatchObject({
+          code: 'store-foreign',
+          message: expect.stringContaining('lacks commits'),
+        });
+      } finally {
+        home.close();
+        await two.end();
+        rmSync(base, { recursive: true, force: true });
+      }
+    });
+
+    it('a start waits for a commit that waits for its standby, and destroys no share of it', async () => {
+      const url = await cluster.database();
+      const dir = await newHome(url);
+      const shares = () => readdirSync(`${dir}.shares`).filter((file) => file.endsWith('.share'));
+      await cluster.sql(url, "ALTER SYSTEM SET synchronous_standby_names = 'away'");
+      await cluster.sql(url, 'SELECT pg_reload_conf()');
+      try {
+        const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', WORK, 'share', dir, '0'], {
+          stdio: 'ignore',
+        });
+        await vi.waitFor(
+          async () =>
+            expect(
+              await cluster.sql(url, "SELECT 1 AS waits FROM pg_stat_activity WHERE wait_event = 'SyncRep'"),
+            ).toEqual([{ waits: 1 }]),
+          { timeout: 10_000 },
+        );
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        const opening = open(dir);
+        await sleep(300);
+        expect(shares()).toHaveLength(1);
+        await cluster.sql(url, 'ALTER SYSTEM RESET synchronous_standby_names');
+        await cluster.sql(url, 'SELECT pg_reload_conf()');
+        await using(await opening, async (home) => {
+          expect((await home.store.load([A])).found.size).toBe(1);
+          expect(shares()).toHaveLength(1);
+        });
+      } finally {
+        await cluster.sql(url, 'ALTER SYSTEM RESET synchronous_standby_names');
+        await cluster.sql(url, 'SELECT pg_reload_conf()');
+      }
+    });
+
+    it('does not wait for ever for a server that has vanished without a word', async () => {
+      const url = await cluster.database();
+      await createPostgres(url, ID, begin);
+      let live: Socket[] = [];
+      const between = createServer((a) => {
+        const b = connect(cluster.port, '127.0.0.1');
+        live.push(a, b);
+        a.pipe(b).pipe(a);
+        for (const one of [a, b]) one.on('error', () => {}).on('close', () => (a.destroy(), b.destroy()));
+      }).listen(0, '127.0.0.1');
+      await once(between, 'listening');
+      const via = url.replace(/:\d+\//, `:${(between.address() as AddressInfo).port}/`);
+      const { store } = await openPostgres(via, ID, options, { waitMs: 500, answerMs: 700 });
+      try {
+        await store.commit(commitOf({ writes: [write(null, 0, thing(A))] }));
+        await Promise.all([store.load([A]), store.load([A])]);
+        // Its machine has lost power: no end of the connection, and nothing more comes.
+        for (const one of live) one.unpipe().pause();
+        live = [];
+        const asked = [store.load([A]), store.commit(commitOf({ key: 'k' }))];
+        for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'store-unavailable' });
+        // A new connection reaches the server that stands at the same address.
+        expect((await store.load([A])).found.size).toBe(1);
+      } finally {
+        store.close();
+        between.close();
+        live.forEach((one) => one.destroy());
       }
     });
 

@@ -33,6 +33,7 @@ const claiming = (...names: string[]) => ({
     ),
     nonces: [],
   }),
+  claimed: async (claims: readonly Claim[]) => new Set(claims.filter((c) => names.includes(c.slice(6)))),
 });
 
 /** One change, of a store that claims what was made and nothing that is gone. */
@@ -141,7 +142,10 @@ describe('the shares of a home', () => {
       return true;
     });
     while (files().length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
-    const store = { load: (claims: readonly Claim[]) => claiming(...claimed).load(claims) };
+    const store = {
+      load: (claims: readonly Claim[]) => claiming(...claimed).load(claims),
+      claimed: (claims: readonly Claim[]) => claiming(...claimed).claimed(claims),
+    };
     const sweeping = folder().sweep(store);
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(files()).toHaveLength(1);

@@ -164,7 +164,7 @@ describe('the SQLite file', () => {
     writeFileSync(path, bytes);
     copyFileSync(path, `${path}.kept`);
     const store = new SqliteStore({ path, secrets });
-    const begun = { identity: 'other', life: 'aa', above: 0, still: () => true };
+    const begun = { identity: () => 'other', life: 'aa', above: 0, still: () => true };
     await expect(store.settle(begun, [])).rejects.toMatchObject({ code: 'store-damaged' });
     store.close();
   });

@@ -277,6 +277,7 @@ describe("a merchant's claim", () => {
     expect(await prune()).toEqual({});
     expect(JSON.parse((await check()).stdout).owed_sat).toBe(530_000);
     expect(await prune()).toEqual({});
+    expect((await status('merchant')).notes.at(-1)).toContain('credit-invoice --check');
     expect(JSON.parse((await check()).stdout).owed_sat).toBe(530_000);
   });
 
@@ -284,7 +285,9 @@ describe("a merchant's claim", () => {
     expect(await sell(30_000n)).toBe('PAID');
     await market.settle(reverse, 30_000n);
     await settle('merchant', { by: 'exit', txid: 'ab'.repeat(32), paysSat: 30_000n });
+    expect((await status('merchant')).notes.at(-1)).toContain('credit-invoice --check');
     await check();
+    expect((await status('merchant')).notes).toEqual(['settled by exit']);
     expect(await prune()).toEqual({ credit: 1 });
   });
 

@@ -10,8 +10,10 @@ import OfferRequest from '../../src/commands/offer/request.ts';
 import OfferSign from '../../src/commands/offer/sign.ts';
 import OfferVerify from '../../src/commands/offer/verify.ts';
 import { signHash } from '../../src/lib/signing/bip340.ts';
+import { offerDocument } from '../../src/lib/offer/document.ts';
+import { messageOf } from '../../src/lib/offer/message.ts';
 import { bytes, fill, hex } from '../support/onion.ts';
-import { file, OFFER, pubkey, run, secretFile, thePath } from '../support/offer.ts';
+import { file, OFFER, pubkey, run, secretFile, thePath, theRequest } from '../support/offer.ts';
 
 const [node, payer, preimage] = [secretFile(0x41), secretFile(0x42), secretFile(1)];
 const paths = file(thePath());
@@ -21,7 +23,7 @@ describe('an offer on the shell', async () => {
   const offer = await run(OfferCreate, ['--issuer-key-file', node], OFFER);
   const ask = ['--amount-msat', '200000', '--quantity', '2', '--note', 'thanks', '--metadata', '07'.repeat(16)];
   const request = await run(OfferRequest, [...ask, '--payer-key-file', payer], offer.json.string);
-  const answer = ['--paths', paths, '--preimage-file', preimage, ...at];
+  const answer = ['--offer', file(offer.json.string), '--paths', paths, '--preimage-file', preimage, ...at];
   const invoice = await run(OfferInvoice, [...answer, '--node-key-file', node], request.json);
   it('goes from fields to a paid invoice', async () => {
     expect(offer).toMatchObject({ exit: 0, json: { type: 'offer', version: 1, kind: 'offer', problems: [] } });
@@ -115,7 +117,11 @@ describe('an offer on the shell', async () => {
       '--fallback',
       'tb1pqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvsesf3hn0c',
     ];
-    const made = await run(OfferInvoice, [...answer, ...options, '--network', 'signet'], asked.json);
+    const made = await run(
+      OfferInvoice,
+      [...answer, '--offer', file(signet.json), ...options, '--network', 'signet'],
+      asked.json,
+    );
     expect(made.json).toMatchObject({
       proposals: ['replace'],
       fields: { invoice_features: '020000', invoice_fallbacks: [{ version: 1 }] },
@@ -131,6 +137,22 @@ describe('an offer on the shell', async () => {
         code: argv[0] === '--payer-id' ? 'wrong-key' : 'usage',
       });
     expect(await run(OfferRequest, ask, offer.json)).toMatchObject({ code: 'usage' });
+  });
+  it('is answered only where it is the own one, and signed only where it holds', async () => {
+    const cheaper = await run(OfferCreate, ['--issuer-key-file', node], { ...OFFER, offer_amount: 1 });
+    const cheap = ['--quantity', '2', '--payer-key-file', payer];
+    const asked = await run(OfferRequest, cheap, cheaper.json);
+    expect(await run(OfferInvoice, [...answer, '--node-key-file', node], asked.json)).toMatchObject({
+      code: 'invoice-differs',
+      message: expect.stringContaining('offer_amount'),
+      stdout: '',
+    });
+    const bare = [...answer.slice(2), '--node-key-file', node];
+    expect(await run(OfferInvoice, bare, request.json)).toMatchObject({ code: 'usage' });
+    // Somebody who builds a request of his own asks for it to be signed.
+    const { signature: _, ...fields } = theRequest().fields;
+    const wrong = offerDocument(messageOf('invoice_request', { ...fields, invreq_amount: 5n }));
+    expect(await run(OfferSign, ['--key-file', payer], wrong)).toMatchObject({ code: 'offer-field', stdout: '' });
   });
   it('may be a refund, which anyone answers', async () => {
     const refund = await run(OfferRequest, [
@@ -165,6 +187,8 @@ describe('an offer on the shell', async () => {
     const asked = await run(OfferRequest, ['--counter', '0', '--payer-key-file', payer], monthly.json);
     const place = ['--proposal', 'preimages', '--salt', '02'.repeat(32), '--index', '0'];
     const hash = [
+      '--offer',
+      file(monthly.json),
       '--paths',
       paths,
       '--payment-hash',

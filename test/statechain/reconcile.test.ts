@@ -6,13 +6,13 @@ import {
   audit,
   coinOf,
   opened,
-  operatorKey,
   openMessages,
+  operatorKey,
   transferMessages,
   type Cast,
   type Name,
 } from '../support/statechain.ts';
-import type { Message } from '../support/party.ts';
+import type { Message, TestParty } from '../support/party.ts';
 import { parties, refused, stateOf } from './helpers.ts';
 
 /** The home's directory is lost with its shares, and comes back from a backup of before `what` and from its journal. */
@@ -227,3 +227,39 @@ describe('what was declined and what has moved, by two versions of one record', 
     expect(await audit(operator, id)).toMatchObject({ state: 'exit-only', entries, signed, count });
   });
 });
+
+it.each(['older', 'younger'])(
+  'a coin that comes back to its first owner is in the journal, where the machine stops before its line; invited to by keys %s than the coin',
+  async (age) => {
+    const all = await parties();
+    const { operator, alice } = all;
+    const backup = await alice.backUp();
+    const run = async (party: TestParty, on: Message, input = {}): Promise<Message> =>
+      (await party.run(transferStatechain, { on, input })).message;
+    const invite = async () =>
+      (await alice.run(transferStatechain, { input: { as: 'receiver', operator: await operatorKey(operator) } }))
+        .message;
+    const before = age === 'older' ? await invite() : undefined;
+    const id = await opened(all);
+    let said = await run(alice, before ?? (await invite()), { contract: id });
+    for (const party of [operator, alice, alice, operator]) said = await run(party, said);
+    await alice.reopen();
+    alice.point = (label) => {
+      if (label === 'before-journal') throw new Error('the machine stops');
+    };
+    await expect(run(alice, said, { unchecked: true })).rejects.toThrow('the machine stops');
+    alice.point = undefined;
+    await alice.reopen();
+    // The same command again prints it, so it is in the journal by then.
+    await run(alice, said, { unchecked: true });
+    const files = alice.journal();
+    await alice.lose(backup);
+    await alice.home.reconcile(files);
+    const owned = (await alice.home.store.list('statecoin')).map(({ state, record }) => [
+      state,
+      (record as { entries?: readonly object[] }).entries?.length,
+    ]);
+    expect(owned).toContainEqual(['owned', 2]);
+    all.close();
+  },
+);

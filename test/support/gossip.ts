@@ -1,10 +1,12 @@
 /** A small network made from a seed: its signed messages, and the same network as every dump has it. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { announceDocument } from '../../src/lib/gossip/announce-document.ts';
 import { chainHashOf, type Policy } from '../../src/lib/gossip/graph.ts';
 import { LAYOUTS, writeMessage } from '../../src/lib/gossip/message.ts';
 import { crc32c } from '../../src/lib/gossip/store.ts';
 import { signedHash } from '../../src/lib/gossip/verify.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
 import { readUint, writeBigSize, writeUint } from '../../src/lib/wire/bigsize.ts';
 import { scidBytes } from '../../src/lib/wire/fields.ts';
 
@@ -311,3 +313,29 @@ export function mutated(bytes: Uint8Array, draw: (most: number) => number): Uint
       return made;
   }
 }
+
+/** An unsigned update of version 2. */
+export const update2 = (height: number, second = false): Uint8Array =>
+  hexToBytes(
+    announceDocument(
+      new Fields({
+        kind: 'channel_update_2',
+        short_channel_id: '800000x5x1',
+        block_height: height,
+        ...(second && { second_peer: true }),
+      }),
+      {},
+    ).message,
+  );
+/** An unsigned announcement of a node, version 2. */
+export const node2 = (height: number): Uint8Array =>
+  hexToBytes(
+    announceDocument(
+      new Fields({
+        kind: 'node_announcement_2',
+        node_id: bytesToHex(secp256k1.getPublicKey(secretOf(0), true)),
+        block_height: height,
+      }),
+      {},
+    ).message,
+  );

@@ -134,6 +134,7 @@ export class TestParty {
     const dir = this.home.journalDir;
     const at = (file: string): number => statSync(file).mtimeMs;
     return readdirSync(dir)
+      .filter((file) => file.endsWith('.journal'))
       .map((file) => join(dir, file))
       .sort((a, b) => at(a) - at(b));
   }

@@ -7,10 +7,10 @@ import { messageIn } from '../../lib/offer/document.ts';
 
 export default class OfferInvoice extends BaseCommand {
   static override summary = 'Answer an invoice request with an invoice';
-  static override description = `Reads a request, checks it as offer verify does, and prints an invoice that repeats it, signed with the node's key. Its amount is the requested one, else what the offer asks for. Without the key it exits with 3, and signing says what is to be signed and by whom. --paths is a file with what onion-blind make printed, one or a list; a path's payinfo may also have htlc_minimum_msat, htlc_maximum_msat and features.`;
+  static override description = `Reads a request, checks it as offer verify does and against --offer, and prints an invoice that repeats it, signed with the node's key. Without the offer anyone could ask for it at another price; a refund has none. Its amount is the requested one, else what the offer asks for. Without the key it exits with 3, and signing says what is to be signed and by whom. --paths is a file with what onion-blind make printed, one or a list; a path's payinfo may also have htlc_minimum_msat, htlc_maximum_msat and features.`;
   static override examples = [
-    'Answer a request\nspillway offer invoice --paths path.json --preimage-file preimage.hex --node-key-file node.key request.json > invoice.json',
-    'An offer in another currency: a cent is 20000 millisatoshis now\nspillway offer invoice --rate 20000 --paths path.json --payment-hash "$H" --node-key-file node.key request.json',
+    'Answer a request\nspillway offer invoice --offer offer.txt --paths path.json --preimage-file preimage.hex --node-key-file node.key request.json > invoice.json',
+    'An offer in another currency: a cent is 20000 millisatoshis now\nspillway offer invoice --offer offer.txt --rate 20000 --paths path.json --payment-hash "$H" --node-key-file node.key request.json',
   ];
   static override args = { file: arg({ description: 'The request (default: stdin)' }) };
   static override flags = invoiceFlags;

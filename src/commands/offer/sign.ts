@@ -4,7 +4,9 @@ import { rawOffer } from '../../lib/cli/offer.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { hexFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { signWith, withSignature } from '../../lib/offer/build.ts';
-import { messageIn, offerDocument } from '../../lib/offer/document.ts';
+import { signerOf } from '../../lib/offer/check.ts';
+import { messageIn, offerDocument, problemsOf } from '../../lib/offer/document.ts';
+import { refuseFirst } from '../../lib/offer/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class OfferSign extends BaseCommand {
@@ -29,6 +31,8 @@ export default class OfferSign extends BaseCommand {
       throw new Refusal('usage', 'no signature found', { hint: 'give --key-file FILE or --signature HEX' });
     await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
       const message = messageIn(document);
+      // Nothing is signed that a reader would refuse for anything but the missing signature.
+      refuseFirst(problemsOf(message).filter(({ field }) => field !== signerOf(message).field));
       return offerDocument(key ? signWith(message, key) : withSignature(message, signature!));
     });
   }

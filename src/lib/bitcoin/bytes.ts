@@ -3,5 +3,11 @@ export { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 /** Without an early end: it compares MACs too. */
 export { equalBytes } from '@noble/ciphers/utils.js';
 
+/** The order of bytes as texts are ordered: a beginning before what goes on. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, i) => byte !== b[i]);
+  return at < 0 ? a.length - b.length : a[at]! - (b[at] ?? -1);
+}
+
 /** The largest number of eight bytes. */
 export const MAX_U64 = (1n << 64n) - 1n;

@@ -10,6 +10,7 @@ import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { HDKey } from '@scure/bip32';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -133,14 +134,22 @@ export interface Backed {
  * Opens a backup of all channels, or of one.
  * @throws Refusal `malformed-backup`, `wrong-seed`, `wrong-network`
  */
-export function readLndBackup(file: Uint8Array, root: Root): Backed[] {
-  const inside = opened(file, root);
+export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
+  parseBackup(opened(file, root), root.network, (family, index) => lndKey(root, family, index));
+
+/** The secret of a family and index, 32 bytes. */
+type KeyOf = (family: number, index: number) => Uint8Array;
+/**
+ * Reads what a backup holds once it is opened.
+ * @throws Refusal `malformed-backup`, `wrong-network`
+ */
+export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf): Backed[] {
   // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
   const whole = new Reader(inside);
-  if (!isMulti(inside)) return [readSingle(whole, root)];
+  if (!isMulti(inside)) return [readSingle(whole, network, keyOf)];
   whole.take(1);
   const count = whole.small(4);
-  const channels = Array.from({ length: count }, () => readSingle(whole, root));
+  const channels = Array.from({ length: count }, () => readSingle(whole, network, keyOf));
   if (whole.left > 0) throw malformed(`goes on for ${whole.left} bytes after its ${count} channels`);
   return channels;
 }
@@ -157,7 +166,16 @@ const CHAINS: readonly [string, Network][] = [
   ['06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f', 'regtest'],
 ];
 
-function readSingle(whole: Reader, root: Root): Backed {
+/** The order of keys in a backup. */
+const ORDER = ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const;
+/** A level of a key path. @throws Refusal `malformed-backup` for one that is hardened already */
+function level(from: Reader): number {
+  const n = from.small(4);
+  if (n >= 2 ** 31) throw malformed(`names level ${n} of a key path`);
+  return n;
+}
+
+function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
   const encoded = whole.small(1);
   const [version, closes] = [encoded & 0x7f, encoded >> 7 === 1];
   const kind = KINDS[version];
@@ -168,10 +186,10 @@ function readSingle(whole: Reader, root: Root): Backed {
   const opener = from.small(1) === 1 ? 'local' : 'remote';
   const chain = bytesToHex(from.take(32));
   const network = CHAINS.find(([hash]) => hash === chain)?.[1];
-  if (network !== root.network)
+  if (network !== expected)
     throw new Refusal(
       'wrong-network',
-      `a channel of ${network ?? `the chain ${chain}`} found, one of ${root.network} expected`,
+      `a channel of ${network ?? `the chain ${chain}`} found, one of ${expected} expected`,
     );
   const txid = bytesToHex(from.take(32).reverse());
   const vout = from.small(2);
@@ -179,24 +197,22 @@ function readSingle(whole: Reader, root: Root): Backed {
   const peer = bytesToHex(from.take(33));
   from.take(from.small(2)); // its addresses
   const sat = from.number(8);
+  if (sat > MAX_SAT) throw malformed(`has a channel of ${sat} sat`);
   const ownDelay = from.small(2);
-  const secrets: Partial<Record<Base, Uint8Array>> = {};
-  for (const base of ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const) {
-    const [family, index] = [from.small(4), from.small(4)];
-    secrets[base] = lndKey(root, family, index);
-  }
+  const places = ORDER.map((base) => [base, level(from), level(from)] as const);
   const peerDelay = from.small(2);
   const theirs: Partial<Record<Base, Uint8Array>> = {};
-  for (const base of ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const) {
+  for (const base of ORDER) {
     theirs[base] = from.take(33);
     if (!parsePoint(theirs[base])) throw malformed(`has a ${base} key that is no point of the curve`);
   }
   const rootPoint = from.take(33);
-  const [rootFamily, rootIndex] = [from.small(4), from.small(4)];
+  const [rootFamily, rootIndex] = [level(from), level(from)];
   if (version === 4) from.take(4); // the height at which the lease ends
-  const ours = Object.fromEntries(Object.entries(secrets).map(([base, s]) => [base, publicBytes(secretScalar(s))]));
-  const keys = { secrets, seed: seedOf(root, rootPoint, rootFamily, rootIndex, ours['funding']!) };
   const close = closes ? readClose(from, version) : undefined;
+  const secrets = Object.fromEntries(places.map(([base, family, index]) => [base, keyOf(family, index)]));
+  const ours = Object.fromEntries(Object.entries(secrets).map(([base, s]) => [base, publicBytes(secretScalar(s))]));
+  const keys = { secrets, seed: seedOf(keyOf, rootPoint, rootFamily, rootIndex, ours['funding']!) };
   const party = (points: Party['points'], delay: number): Party => ({ points, delay });
   const bare: Channel = {
     network,
@@ -225,15 +241,15 @@ const rootedScript = (channel: Channel, merkleRoot: Uint8Array): Hex =>
 
 /** The seed of the per-commitment secrets: of an ECDH with the own funding key, or in old backups a key found by its point. */
 function seedOf(
-  root: Root,
+  keyOf: KeyOf,
   point: Uint8Array,
   family: number,
   index: number,
   funding: Uint8Array,
 ): Uint8Array | undefined {
-  if (point.every((b) => b === 0)) return ecdh(secretScalar(lndKey(root, family, index)), parsePoint(funding)!);
+  if (point.every((b) => b === 0)) return ecdh(secretScalar(keyOf(family, index)), parsePoint(funding)!);
   for (let i = 0; i < OLD_ROOTS; i++) {
-    const secret = lndKey(root, family, i);
+    const secret = keyOf(family, i);
     if (equalBytes(publicBytes(secretScalar(secret)), point)) return secret;
   }
   return undefined;

@@ -1,4 +1,4 @@
-/** From flags to requests, invoices and proofs: keys and files are read once, randomness and time are drawn for each. */
+/** Requests, invoices and proofs by flags: keys and files are read once, randomness and time are drawn for each. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import * as Flags from '@oclif/core/flags';
 import type { InferredFlags } from '@oclif/core/interfaces';
@@ -6,11 +6,13 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../offer/build.ts';
 import { parsePersonName } from '../names/bip353.ts';
 import type { NameJson } from '../offer/kinds.ts';
-import type { OfferMessage } from '../offer/message.ts';
+import { answersOffer } from '../offer/check.ts';
+import { refuseFirst, type OfferMessage, type Problem } from '../offer/message.ts';
+import { checkMirror } from '../offer/verify.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { printJson } from '../protocol/json.ts';
 import { parsePoint } from '../signing/curve.ts';
-import { answerOffer, chainOf, fallbacksOf, networkFlag, now, pathsFile, proposalFlag } from './offer.ts';
+import { answerOffer, chainOf, fallbacksOf, messageFile, networkFlag, now, pathsFile, proposalFlag } from './offer.ts';
 import { secretFlags } from './secret-flags.ts';
 import { batchFlag, hexFlag, wholeFlag } from './stateless.ts';
 import { print } from './output.ts';
@@ -53,7 +55,7 @@ export const requestFlags = {
   replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', dependsOn: ['proposal'] }),
 };
 
-/** @throws Refusal `usage` without a payer, and as `readKey` */
+/** Prepares requests. @throws Refusal `usage` without a payer, and as `readKey` */
 export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
   const key = await readKey({ fd: flags['payer-key-fd'], file: flags['payer-key-file'] });
   const id = flags['payer-id'] && pointFlag(flags['payer-id'], 'payer-id');
@@ -97,6 +99,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
 export const invoiceFlags = {
   batch: batchFlag,
   paths: Flags.string({ summary: 'Blinded paths to the node', helpValue: 'FILE', required: true }),
+  offer: Flags.string({ summary: 'The offer that is answered, or one of several', helpValue: 'FILE', multiple: true }),
   'payment-hash': hexFlag({ summary: 'The payment hash' }),
   ...secretFlags('preimage', 'The preimage'),
   ...secretFlags('node-key', 'The secret key of the issuer, or of the final hop of a path of the offer'),
@@ -113,7 +116,17 @@ export const invoiceFlags = {
   index: wholeFlag({ summary: 'Of this preimage in the chain', dependsOn: ['proposal'] }),
 };
 
-/** @throws Refusal `usage` without exactly one of hash and preimage, and as `readKey`, `pathsFile` */
+/**
+ * The fields that differ from the nearest offer: whoever asks may have made up one of another amount.
+ * @throws Refusal `usage` without an offer
+ */
+function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Problem[] {
+  const found = offers.map((offer) => checkMirror(request, offer)).sort((a, b) => a.length - b.length);
+  if (found[0]) return found[0];
+  throw new Refusal('usage', 'a request for an offer found, and not the offer', { hint: 'give --offer FILE' });
+}
+
+/** Prepares invoices. @throws Refusal `usage` without exactly one of hash and preimage, and as `readKey`, `pathsFile` */
 export async function runInvoice(
   flags: InferredFlags<typeof invoiceFlags>,
 ): Promise<(request: OfferMessage) => object> {
@@ -126,8 +139,10 @@ export async function runInvoice(
   if (chain.some((each) => each !== undefined) && (chain.includes(undefined) || flags.salt!.length !== 32))
     throw new Refusal('usage', '--proposal preimages, --salt (32 bytes) and --index are given together');
   const { paths, payinfos } = await pathsFile(flags.paths);
+  const offers = await Promise.all((flags.offer ?? []).map(messageFile));
   const given = flags['node-id'] && pointFlag(flags['node-id'], 'node-id');
   return (request) => {
+    if (answersOffer(request.fields)) refuseFirst(mirrorOfAny(request, offers));
     const made = makeInvoice(request, {
       paymentHash: bytesToHex(hash),
       createdAt: flags['created-at'] ?? now(),

@@ -1,10 +1,11 @@
-/** What the commands of offers share: input as a string, hex or document, files beside it, time, and how they answer. */
+/** Shared by the commands of offers: input as string, hex or document, files, time, and the form of an answer. */
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../bitcoin/address.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { openProof, type GivenProof } from '../names/bip353.ts';
 import type { DelegatedKey } from '../names/dnssec.ts';
+import { versionOf } from '../offer/bolt11-fields.ts';
 import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
 import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
@@ -37,7 +38,7 @@ export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
 export const proposalFlag = <N extends string>(name: N, what: string) =>
   Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
 
-/** @throws Refusal `usage` where the flag of a proposal is not given */
+/** Checks the flag of a proposal. @throws Refusal `usage` where the flag of a proposal is not given */
 export function needProposal(given: string | undefined, name: string): void {
   if (given !== name)
     throw new Refusal('usage', 'a proposal of this project, in no BOLT or BIP', { hint: `give --proposal ${name}` });
@@ -94,9 +95,9 @@ export function fallbacksOf(
 ): FallbackJson[] | undefined {
   if (addresses.length === 0) return undefined;
   return addresses.map((address) => {
-    const [, version, program] = /^(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]*)$/.exec(scriptOf(address, network)) ?? [];
-    if (version === undefined) throw new Refusal('usage', `${address} found, an address of a witness program expected`);
-    return { version: version === '00' ? 0n : BigInt(`0x${version}`) - 0x50n, program: program! };
+    const [version, program] = versionOf(scriptOf(address, network)) ?? [17];
+    if (version > 16) throw new Refusal('usage', `${address} found, an address of a witness program expected`);
+    return { version: BigInt(version), program: program! };
   });
 }
 

@@ -3,7 +3,7 @@ import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type Verdict } from './exit.ts';
-import { coveredSat, isFunded, issuedOf, paidOf, type Credit } from './records.ts';
+import { coveredSat, isFunded, issuedOf, owesNothing, paidOf, type Credit } from './records.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { maxPaid } from './transactions.ts';
 import { waits } from './waiting.ts';
@@ -80,6 +80,8 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
         ? { issued_sat: issuedOf(c) }
         : { ecash_sat: c.receivedSat, ecash_awaited_sat: c.awaited.reduce((sum, a) => sum + a.amountSat, 0n) },
     );
+  if (c.role === 'payee' && c.settled && !owesNothing(c))
+    line.notes.push('what the mint owes beyond this is not stated, or not paid: credit-invoice --check asks');
   const { hint } = waits(c);
   if (hint) line.notes.push(hint);
   if (c.role === 'payee' && c.restored) line.notes.push('from a restored store: no updates');

@@ -95,7 +95,6 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
     made = await copyStore(store, join(at, STORE_FILE));
     if (seed) writePrivate(join(at, SEED_FILE), readFileSync(join(dir, SEED_FILE)));
   });
-  if (covered.length > 0) await journal.begin(made!.commit);
   return { dir: to, ...made!, seed: seed ? seedForm(dir) : 'left-out', covered, unread };
 }
 
@@ -110,7 +109,8 @@ const seedForm = (dir: string) =>
 /** A new SQLite file with all of the store at one moment, but for what must not be in a copy. */
 async function copyStore(store: SqlStore, path: string) {
   closeSync(openSync(path, 'wx', 0o600));
-  const target = new Connection(path, MIGRATIONS);
+  // In one file: what a log beside it holds would not be in the copy, and its end cannot say that the disk was full.
+  const target = new Connection(path, MIGRATIONS, { journal: 'DELETE' });
   try {
     const copied = await store.snapshot(function* (counter): Sql<Counted> {
       const commit = yield* counter.get();
@@ -207,7 +207,7 @@ export async function restoreHome(options: RestoreOptions): Promise<Config> {
     // Never in the backup itself: opening a file of SQLite writes to it.
     copyFileSync(path, copy);
     chmodSync(copy, 0o600);
-    const source = new Connection(copy, MIGRATIONS, 'a store');
+    const source = new Connection(copy, MIGRATIONS, { holds: 'a store', journal: 'DELETE' });
     try {
       source.check();
       if (store !== undefined)

@@ -1,6 +1,6 @@
 /**
- * The number of a commit as files outside the store write it: 20 digits. No key covers them (a tide, the header of a journal),
- * and a home goes on counting from the highest, so one that leaves no room to count is a damaged file's, and no number.
+ * The number of a commit as a tide writes it: 20 digits. A home goes on counting from the highest, so one that leaves no room to
+ * count is a damaged file's, and no number.
  */
 
 import { allows, type Limits } from '../protocol/limit.ts';

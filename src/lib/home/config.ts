@@ -51,9 +51,14 @@ export function checkSeed(config: Config, keys: Pick<HomeKeys, 'journalKey'>, wh
     });
 }
 
-/** A URL as a configuration holds it. */
+/** A URL as a configuration holds it. @throws Refusal `usage` where a parameter of it is a password */
 export function withoutPassword(store: string): string {
   const url = new URL(store);
+  const secret = [...url.searchParams.keys()].find((name) => /password/i.test(name));
+  if (secret !== undefined)
+    throw new Refusal('usage', `the parameter ${secret} found in the URL of a store, a URL without it expected`, {
+      hint: 'postgres://USER:PASSWORD@HOST/DATABASE is recorded without its password; PGPASSWORD or ~/.pgpass give it to each run',
+    });
   url.password = '';
   return url.href;
 }

@@ -16,9 +16,11 @@ const BUSY_MS = 10_000;
  * as long as that likes; therefore nonces are encrypted on top (`nonce-box.ts`). No checkpoint of our own: the close of a
  * one-shot run does it, and in a long run it would cost two syncs for each commit and give nothing that the cipher does not.
  */
-const PRAGMAS: readonly (readonly [name: string, set: string, readBack: SQLOutputValue])[] = [
+const pragmas = (
+  journal: 'WAL' | 'DELETE',
+): readonly (readonly [name: string, set: string, readBack: SQLOutputValue])[] => [
   ['busy_timeout', `${BUSY_MS}`, BUSY_MS],
-  ['journal_mode', 'WAL', 'wal'],
+  ['journal_mode', journal, journal.toLowerCase()],
   ['synchronous', 'FULL', 2],
   ['secure_delete', 'ON', 1],
   ['foreign_keys', 'ON', 1],
@@ -33,10 +35,14 @@ export class Connection {
 
   /**
    * Opens the file, which must be there, and brings its schema up to date.
-   * @param holds 'a store': one that is empty was emptied
+   * @param options `holds`: an empty file was emptied; `journal`: DELETE keeps all in one file, which others may copy
    * @throws Refusal `store-unavailable`, `store-damaged`, `store-unsafe`, `store-newer`
    */
-  constructor(path: string, migrations: readonly string[], holds?: 'a store') {
+  constructor(
+    path: string,
+    migrations: readonly string[],
+    { holds, journal = 'WAL' }: { holds?: 'a store' | undefined; journal?: 'WAL' | 'DELETE' } = {},
+  ) {
     this.#path = path;
     this.#db = this.#guard(() => opened(path));
     try {
@@ -44,7 +50,7 @@ export class Connection {
         throw new Refusal('store-damaged', `${path} is empty, the store of a home expected`, {
           hint: 'a disk that was full or a copy that broke off leaves such a file; put its whole copy, or a backup, in its place',
         });
-      for (const [name, set, expected] of PRAGMAS) {
+      for (const [name, set, expected] of pragmas(journal)) {
         this.#guard(() => this.#db.exec(`PRAGMA ${name} = ${set}`));
         const found = this.#pragma(name);
         if (found !== expected)

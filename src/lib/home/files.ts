@@ -51,6 +51,20 @@ export function refuseExposed(path: string, mode = statSync(path).mode): void {
 }
 
 /**
+ * Refuses a folder into which others may put files in place of this program's. What lies there may be read: it is no secret.
+ * @throws Refusal `secret-exposed`
+ */
+export function refuseWritable(dir: string): void {
+  const { mode } = statSync(dir);
+  if (!POSIX || (mode & 0o022) === 0) return;
+  throw new Refusal(
+    'secret-exposed',
+    `${dir} has mode ${(mode & 0o777).toString(8)}, a folder that only its owner may write to expected`,
+    { hint: `chmod go-w ${JSON.stringify(dir)}` },
+  );
+}
+
+/**
  * @param typeOf statfs type of a path; the real one outside tests
  * @throws Refusal `network-disk` for a directory on a network file system (Linux only)
  */

@@ -30,13 +30,14 @@ import {
   filePlace,
   IDENTITY_FILE,
   identityText,
+  isWorn,
   newLife,
+  renewIdentity,
   STORE_FILE,
   type Held,
   type Place,
 } from './identity.ts';
 import { Journal, journalBeside } from './journal.ts';
-import { lastCommit } from './journal-file.ts';
 import type { Sql } from './database.ts';
 import type { Otherwise } from './figures.ts';
 import type { HomeKeys } from './keys.ts';
@@ -52,7 +53,6 @@ import {
   without,
   type Lost,
   type Read,
-  type Settled,
 } from './lost.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, keepCopies, keptCopies } from './refunds.ts';
@@ -64,7 +64,7 @@ import type { SqlStore, StoreOptions } from './sql-store.ts';
 import { setMeta } from './standing.ts';
 import { SqliteStore } from './sqlite.ts';
 import type { HomeStore } from './store.ts';
-import { Tide } from './tide.ts';
+import { tidesOf } from './tide.ts';
 
 export interface InitOptions {
   dir: string;
@@ -134,7 +134,7 @@ async function makeStore(dir: string, id: string, lost: Lost | undefined): Promi
   });
   try {
     // Inodes and ctimes outlive the move of the directory to its place.
-    await store.setMeta('identity', filePlace(dir).text);
+    await store.setMeta('identity', filePlace(dir).text(''));
     await store.setMeta('life', newLife());
     if (lost) await store.setMeta('restored', lost);
   } finally {
@@ -241,20 +241,22 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     return made;
   });
   const kinds = retried(() => options.kinds());
-  const tide = new Tide(folders.recorded, id);
-  const journalKey = async () => new Uint8Array(Buffer.from(config.journal_key, 'hex'));
+  const key = new Uint8Array(Buffer.from(config.journal_key, 'hex'));
   // Written by hand a path may begin at the home; never where a run happens to stand, or each place has a tide of its own.
   const recordedJournal = resolve(dir, config.journal ?? journalBeside(dir));
   const journal = new Journal({
     dir: resolve(options.journalDir ?? recordedJournal),
     home: id,
-    key: journalKey,
+    key: async () => key,
     point: options.point,
+    daily: () => renew(),
   });
+  const tides = tidesOf(id, key, folders.recorded, [journal.dir, recordedJournal]);
   const url = options.store ?? config.store;
-  const within = { secrets: keys, watch: tide, journal, point: options.point };
+  const within = { secrets: keys, watch: tides.watch, journal, point: options.point };
   const { store, place } =
     url === undefined ? openSqlite(dir, within) : await (await import('./postgres.ts')).openPostgres(url, id, within);
+  const renew = async (): Promise<void> => (url === undefined ? renewIdentity(dir, id, store) : undefined);
   let shares: ShareFolder;
   let found: Held;
   try {
@@ -262,12 +264,13 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     found = await checkIdentity({
       place,
       store,
-      tide,
-      journal: (life) => lastCommit([recordedJournal, journal.dir], id, life),
+      tides,
       kinds,
       tell: options.tell ?? (() => {}),
     });
     journal.follow(found.life);
+    const kept = await store.meta('identity');
+    if (url === undefined && found.held && isWorn(dir, kept!, Date.now())) await renew();
     shares = new ShareFolder({
       dir: sharesBeside(dir),
       homeId: id,
@@ -278,7 +281,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     if (found.held) await shares.sweep(store);
   } catch (error) {
     store.close();
-    tide.close();
+    tides.close();
     throw error;
   }
   let { lost } = found;
@@ -298,7 +301,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     shares,
     keys,
     journalDir: journal.dir,
-    journalKey,
+    journalKey: async () => key,
     get restored() {
       return lost === 'pending';
     },
@@ -310,11 +313,16 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     },
     random: async () =>
       options.insecureSeed ? insecureRandom(options.insecureSeed, id, await store.commits()) : realRandom,
-    backup: async (to, { seed }) =>
-      (await import('./backup.ts')).backupHome({ dir, to: resolve(to), seed, config, store, journal }),
+    async backup(to, { seed }) {
+      const made = await (
+        await import('./backup.ts')
+      ).backupHome({ dir, to: resolve(to), seed, config, store, journal });
+      await renew();
+      return made;
+    },
     totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise),
     async reconcile(journals, { complete = false } = {}) {
-      const { gather, reconcile, finish } = await import('./reconcile.ts');
+      const { gather, reconcile, refuseIncomplete, finish } = await import('./reconcile.ts');
       const before = await lostOf(store);
       if (before === undefined)
         throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all', {
@@ -322,7 +330,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
         });
       const read = readNow(journals);
       const known = await kinds();
-      const gathered = gather(journals, await journalKey(), known, id);
+      const gathered = gather(journals, key, known, id);
       // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
       // store by then must not pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
@@ -345,7 +353,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     acceptRestore: async () => accept({}),
     close() {
       store.close();
-      tide.close();
+      tides.close();
       journal.close();
     },
   };
@@ -358,19 +366,6 @@ function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; plac
     if (isMissing(error)) throw new Refusal('store-damaged', `${dir} has a configuration but no ${STORE_FILE}`);
     throw error;
   }
-}
-
-/** @throws Refusal `journal-incomplete` where something is known to be missing */
-function refuseIncomplete({ newest }: Gathered, notGiven: readonly string[], settled: Settled | undefined): void {
-  const last = settled?.above ?? 0;
-  if (notGiven.length > 0)
-    throw new Refusal('journal-incomplete', `${notGiven.join(', ')} found beside what was given`, {
-      hint: 'give the whole folder of the journal, or leave --complete out',
-    });
-  if (newest.commit < last)
-    throw new Refusal('journal-incomplete', `commit ${newest.commit} found at its end, ${last} expected`, {
-      hint: "the home's refunds folder or its own journal knows of later ones: bring the rest of the journal, or leave --complete out",
-    });
 }
 
 function checkInsecure(dir: string, network: string, insecure: boolean, seed: Uint8Array | undefined): void {

@@ -7,28 +7,33 @@
  * original, or a dump in another database begins a life of its own and leaves the original's as it was.
  *
  * Looked at at every opening, in three places:
- * - Its place: the inode of `store.db`, and inode, ctime and mtime of the file `identity`, which is never written again. A copy
- *   has other inodes; a restore into the same files has another ctime. The device number alone changes on reboot and the path
- *   when the home is moved: where both differ it is a clone of the disk.
+ * - Its place: the inode of `store.db`, and inode, ctime and mtime of the file of its identity, which is never written again. A
+ *   copy has other inodes; a restore into the same files has another ctime. The device number alone changes on reboot and the
+ *   path when the home is moved: where both differ it is a clone of the disk. Each day and at each backup another file takes the
+ *   place of that file, so that files of another day, put back over these, are known by it.
  *   In PostgreSQL (`postgres.ts`): the cluster's system identifier, its timeline (a promotion or a recovery begins another),
  *   the database and the table `meta` (a dump makes new ones).
- * - Its tide (`tide.ts`), and the last commit of its journal (`journal-file.ts`): above its counter, it was put back.
+ * - Its two tides (`tide.ts`), in the refunds folder and beside the journal: above its counter, it was put back.
  *
- * `chmod`, `chown`, an ACL or a hard link change a ctime and nothing else. Where inodes, mtime and disk are the same, and tide
- * and journal end where the store does, the place is noted anew and nothing is given up. A home is refused where another name
- * of its files is opened (`cp -al`): those are no copy, and both would write one file.
- * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and journal, put back together. Taken
- * for a restore though it is none: a move to another disk, which is a copy. That is safe, but the owner must say so.
+ * `chmod`, `chown`, an ACL or a hard link change a ctime and nothing else. Where inodes, mtime and disk are the same, and both
+ * tides end where the store does, the place is noted anew. Open nonces end then, for home, refunds and journal may have been
+ * put back together over themselves. A home is refused where another name of its files is opened (`cp -al`): those are no copy,
+ * and both would write one file.
+ * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and journal, put back together; within
+ * a day also such files put back over themselves, whose payments are lost then. Taken for a restore though it is none: a move
+ * to another disk, which is a copy. That is safe, but the owner must say so.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kind } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { syncDirectory, writePrivate } from './files.ts';
 import type { Lost } from './lost.ts';
 import type { SqlStore } from './sql-store.ts';
 import type { Standing } from './standing.ts';
-import type { Tide } from './tide.ts';
+import type { Tides } from './tide.ts';
 
 export const STORE_FILE = 'store.db';
 export const IDENTITY_FILE = 'identity';
@@ -41,32 +46,72 @@ export const newLife = (): string => randomBytes(8).toString('hex');
 
 /** Where a store lies. */
 export interface Place {
-  /** What the store keeps of it. */
-  text: string;
+  /** How it lies now, as the store keeps it. @param kept what it has kept */
+  text(kept: string): string;
   /** How it lies now, against what it has kept. @throws Refusal `store-unsafe` where it is opened by another name of its files */
   compare(kept: string): 'same' | 'touched' | 'other';
 }
 
-const PLACE = /^(store \d+ mark (?:none|\d+)) (\d+) wrote (\d+) disk (\d+) path (\w+)$/;
+const PLACE =
+  /^(store \d+ mark (?:none|\d+)) (\d+) wrote (\d+) disk (\d+) path (\w+) file (identity(?:-[0-9a-f]{8})?)$/;
+const markFile = (kept: string): string => PLACE.exec(kept)?.[6] ?? IDENTITY_FILE;
 
-/** Of a store in a file. @throws as `statSync` where there is none */
-export function filePlace(dir: string): Place {
-  const mark = statSync(join(dir, IDENTITY_FILE), { bigint: true, throwIfNoEntry: false });
-  const { ino, dev, nlink } = statSync(join(dir, STORE_FILE), { bigint: true });
+/** How a store with this file of its identity lies. @throws as `statSync` where there is no store */
+function placeText(dir: string, file: string): string {
+  const mark = statSync(join(dir, file), { bigint: true, throwIfNoEntry: false });
+  const { ino, dev } = statSync(join(dir, STORE_FILE), { bigint: true });
   const path = createHash('sha256').update(dir).digest('hex').slice(0, 16);
   const times = mark ? `${mark.ino} ${mark.ctimeNs} wrote ${mark.mtimeNs}` : 'none 0 wrote 0';
-  const text = `store ${ino} mark ${times} disk ${dev} path ${path}`;
-  const [, inodes, changed, wrote, disk] = PLACE.exec(text)!;
-  return {
-    text,
-    compare(kept) {
-      const [, keptInodes, keptChanged, keptWrote, keptDisk, keptPath] = PLACE.exec(kept) ?? [];
-      if (keptInodes !== inodes) return 'other';
-      if (nlink > 1n && keptPath !== path) throw linked(dir, nlink);
-      if (keptChanged === changed) return keptDisk === disk || keptPath === path ? 'same' : 'other';
-      return keptWrote === wrote && keptDisk === disk ? 'touched' : 'other';
-    },
-  };
+  return `store ${ino} mark ${times} disk ${dev} path ${path} file ${file}`;
+}
+
+/** Of a store in a file. */
+export const filePlace = (dir: string): Place => ({
+  text: (kept) => placeText(dir, existsSync(join(dir, markFile(kept))) ? markFile(kept) : IDENTITY_FILE),
+  compare(kept) {
+    const { nlink } = statSync(join(dir, STORE_FILE), { bigint: true });
+    const [, inodes, changed, wrote, disk, path] = PLACE.exec(placeText(dir, markFile(kept)))!;
+    const [, keptInodes, keptChanged, keptWrote, keptDisk, keptPath] = PLACE.exec(kept) ?? [];
+    if (keptInodes !== inodes) return 'other';
+    if (nlink > 1n && keptPath !== path) throw linked(dir, nlink);
+    if (keptChanged === changed) return keptDisk === disk || keptPath === path ? 'same' : 'other';
+    return keptWrote === wrote && keptDisk === disk ? 'touched' : 'other';
+  },
+});
+
+const DAY_MS = 24 * 3_600_000;
+export const IDENTITY_LIMITS = {
+  /** A store that has been known by one file for so long gets another. */
+  age: { unit: 'milliseconds', most: DAY_MS },
+} satisfies Limits;
+
+/** Whether the file of a store's identity is so old that another is due. */
+export function isWorn(dir: string, kept: string, now: number): boolean {
+  const mark = statSync(join(dir, markFile(kept)), { throwIfNoEntry: false });
+  return mark !== undefined && !allows(IDENTITY_LIMITS.age, now - mark.mtimeMs);
+}
+
+/**
+ * Has the store known by another file from now on, in one step: files of before, put back over the present ones, are another
+ * store's. Does nothing where the store is not itself, or the disk takes no file.
+ */
+export async function renewIdentity(dir: string, homeId: string, store: SqlStore): Promise<void> {
+  const place = filePlace(dir);
+  const file = `${IDENTITY_FILE}-${randomBytes(4).toString('hex')}`;
+  let left: string | undefined;
+  try {
+    writePrivate(join(dir, file), identityText(homeId));
+    syncDirectory(dir);
+    const isSame = ({ identity }: Standing): boolean => {
+      if (place.compare(identity) !== 'same') return false;
+      left = markFile(identity);
+      return true;
+    };
+    if (!(await store.placed(() => placeText(dir, file), isSame))) left = file;
+  } catch {
+    left = file;
+  }
+  rmSync(join(dir, left!), { force: true });
 }
 
 /** Each name has locks and a write-ahead log of its own: used by two of them, the one file would be damaged. */
@@ -79,30 +124,47 @@ const linked = (dir: string, names: bigint): Refusal =>
     },
   );
 
-/** What lies outside the store and tells how far it had come. */
+/** How far the store had come, as tides tell. */
 interface Marks {
-  tide: number;
+  kept: number;
   journal: number;
 }
+const highest = ({ kept, journal }: Marks): number => Math.max(kept, journal);
+const agree = (marks: Marks, commits: number): boolean =>
+  highest(marks) === commits && (marks.journal > 0 || commits === 0);
 
 type Verdict = 'held' | 'touched' | 'lost';
 
-function judge(place: Place, { identity, commits }: Standing, { tide, journal }: Marks): Verdict {
+function judge(place: Place, { identity, commits }: Standing, marks: Marks): Verdict {
   const lies = place.compare(identity);
-  if (lies === 'other' || Math.max(tide, journal) > commits) return 'lost';
+  if (lies === 'other' || highest(marks) > commits) return 'lost';
   if (lies === 'same') return 'held';
-  return Math.max(tide, journal) === commits && (journal > 0 || commits === 0) ? 'touched' : 'lost';
+  return agree(marks, commits) ? 'touched' : 'lost';
+}
+
+/** A run that has committed writes its journal and its tides next. */
+const BEHIND_MS = 1_000;
+/**
+ * Whether the tides come to agree with the store while nobody else can commit. Asked under the store's lock, so nothing is
+ * awaited.
+ */
+function agreeSoon(commits: number, marks: () => Marks): boolean {
+  for (const since = performance.now(); ;) {
+    const now = marks();
+    if (agree(now, commits)) return true;
+    if (highest(now) > commits || performance.now() - since > BEHIND_MS) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }
 }
 
 const TOUCHED =
-  'modes, owner or links of this home have changed; its store is the last one by its tide and its journal, and goes on';
+  'modes, owner or links of this home have changed, or its files were put back over themselves; its store is the last one by both of its tides and goes on, but payments that were asked for and not signed are to be asked for anew';
 
 export interface Checks {
   place: Place;
   store: SqlStore;
-  tide: Tide;
-  /** The last commit that the journal has of this life. */
-  journal: (life: string) => number;
+  /** In the refunds folder, and beside the journal. */
+  tides: Pick<Tides, 'kept' | 'journal'>;
   /** Asked for only where the store is not itself, so that a healthy home loads no family. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** What its owner should know. */
@@ -118,30 +180,45 @@ export interface Held {
 }
 
 /** Finds out whether the store is itself, and makes it harmless where it is not (`SqlStore.settle`). */
-export async function checkIdentity({ place, store, tide, journal, kinds, tell }: Checks): Promise<Held> {
+export async function checkIdentity({ place, store, tides, kinds, tell }: Checks): Promise<Held> {
+  const { kept, journal } = tides;
+  const marksOf = (life: string): Marks => ({ kept: kept.read(life), journal: journal.read(life) });
+  const follow = (life: string): void => [kept, journal].forEach((tide) => tide.follow(life));
   for (;;) {
     const seen = await store.standing();
-    const marks = { tide: tide.read(seen.life), journal: journal(seen.life) };
+    const marks = marksOf(seen.life);
     // A commit between the two looks has raised both: it is the counter that was read last that counts.
     const now = judge(place, seen, marks) === 'held' ? seen : await store.standing();
+    const { life, identity, restored } = now;
+    if (life !== seen.life) continue;
     const verdict = judge(place, now, marks);
-    const still = (found: Standing): boolean => found.life === seen.life && judge(place, found, marks) === verdict;
-    const { life, restored } = now;
-    if (verdict !== 'lost') {
-      if (now.identity !== place.text && !(await store.placed(place.text, still))) continue;
-      if (verdict === 'touched') tell(TOUCHED);
-      tide.follow(life);
+    if (verdict === 'held') {
+      const text = place.text(identity);
+      if (identity !== text) await store.placed(place.text, (found) => found.identity === identity);
+      follow(life);
+      return { life, lost: restored, held: true };
+    }
+    const isTouched = (found: Standing): boolean =>
+      found.life === life &&
+      place.compare(found.identity) === 'touched' &&
+      agreeSoon(found.commits, () => marksOf(life));
+    if (place.compare(identity) === 'touched' && (await store.placed(place.text, isTouched, { nonces: 'end' }))) {
+      tell(TOUCHED);
+      follow(life);
       return { life, lost: restored, held: true };
     }
     const next = newLife();
-    const above = Math.max(marks.tide, marks.journal);
+    const above = highest(marks);
+    const still = (found: Standing): boolean => found.life === life && judge(place, found, marksOf(life)) === 'lost';
     const number = await store.settle({ identity: place.text, life: next, above, still }, await kinds());
     if (number === undefined) continue;
-    // What is put back of the life that ended here is below its tide. That of a copy is not its own.
-    if (place.compare(now.identity) !== 'other') tide.end(life, number);
-    tide.follow(next);
-    tide.ready();
-    tide.rise(number);
+    // What is put back of the life that ended here is below its tides. Those of a copy are not its own.
+    for (const tide of [kept, journal]) if (place.compare(identity) !== 'other') tide.end(life, number);
+    follow(next);
+    for (const tide of [kept, journal]) {
+      tide.ready();
+      tide.rise(number);
+    }
     return { life: next, lost: 'pending', held: false };
   }
 }

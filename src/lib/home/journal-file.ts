@@ -2,18 +2,15 @@
  * A file of a journal: its header, and its lines as a home of the same seed wrote them.
  *
  * The header is text that anybody can read: by a mark of the seed, its home and the life of the store (`identity.ts`) the file
- * is told from others in the same folder, and in front of the lines of a commit its number is written over the last one. So
- * a store that was put back is known by its journal at the cost of a few headers, without a key.
+ * is told from others in the same folder. It is evidence of nothing else, for no key covers it.
  * Not here: writing lines, and the folder (`journal.ts`).
  */
 import { hkdfSync } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
-import type { Limits } from '../protocol/limit.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
-import { commitIn, digits } from './commit-number.ts';
 import { isMissing, readPlain } from './files.ts';
 import { unlock } from './nonce-box.ts';
 
@@ -25,7 +22,7 @@ export interface JournalRecord {
   record: unknown;
 }
 export interface JournalLine {
-  /** Of the commit; 0 where only what was read is in it. */
+  /** Number of the commit; 0 for a line that holds only what was read. A commit that wrote no record has an empty line. */
   commit: number;
   /** Unix time. */
   at: number;
@@ -48,8 +45,6 @@ export interface Header {
   salt: string;
   home: string;
   life: string;
-  /** 20 digits. */
-  last: string;
 }
 
 export const derived = (key: Uint8Array, salt: string, what: string, bytes: number): Uint8Array =>
@@ -58,17 +53,9 @@ export const markOf = (key: Uint8Array): string => Buffer.from(derived(key, '', 
 /** What a line is bound to. */
 export const place = (line: number): Uint8Array => Buffer.from(`line|${line}`);
 
-const LAST = '"last":"';
-
-/** The header of a new file, and where in it the number of the last commit stands. */
-export function headerText(named: Pick<Header, 'of' | 'salt'> & { home: string; life: string }): {
-  text: string;
-  lastAt: number;
-} {
-  const header: Header = { type: 'journal', version: VERSION, ...named, last: digits(0) };
-  const text = `${JSON.stringify(header)}\n`;
-  return { text, lastAt: text.indexOf(LAST) + LAST.length };
-}
+/** The header of a new file. */
+export const headerText = (named: Pick<Header, 'of' | 'salt' | 'home' | 'life'>): string =>
+  `${JSON.stringify({ type: 'journal', version: VERSION, ...named } satisfies Header)}\n`;
 
 /** Longer than any header. */
 const HEADER_BYTES = 512;
@@ -92,31 +79,6 @@ export function readHeader(path: string): Header | undefined {
   }
 }
 
-export const HEADER_LIMITS = {
-  /** Read when a home is opened; of a folder with more files those that were written last. */
-  headers: { unit: 'items', most: 64 },
-} satisfies Limits;
-
-/** The highest number of a commit that these folders have of a home's life, 0 where they have none. */
-export function lastCommit(dirs: readonly string[], home: string, life: string): number {
-  const commits = [...new Set(dirs)].flatMap((dir) =>
-    newest(dir).map((path) => {
-      const header = readHeader(path);
-      return header?.home === home && header.life === life ? (commitIn(String(header.last)) ?? 0) : 0;
-    }),
-  );
-  return Math.max(0, ...commits);
-}
-
-function newest(dir: string): readonly string[] {
-  const time = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return filesIn(dir)
-    .map((path) => ({ path, at: time(path) }))
-    .sort((a, b) => b.at - a.at)
-    .slice(0, HEADER_LIMITS.headers.most)
-    .map(({ path }) => path);
-}
-
 /** What has the name of a journal in a folder, oldest first; none where there is no folder. */
 export function filesIn(dir: string): string[] {
   try {
@@ -136,8 +98,6 @@ export interface JournalFile {
   cut: boolean;
   /** Of the home that wrote it. */
   home?: string;
-  /** The last commit of its process, where the file tells it: one that wrote nothing has no line. */
-  last?: number;
 }
 
 /**
@@ -148,7 +108,7 @@ export function readJournal(path: string, key: Uint8Array): JournalFile {
   const [first, ...rest] = textOf(path).split('\n');
   if (rest.length === 0 && HEADER_BEGINS.startsWith(first!.slice(0, HEADER_BEGINS.length)))
     return { lines: [], cut: true };
-  const { salt, home, last } = headerOf(first!, path, key);
+  const { salt, home } = headerOf(first!, path, key);
   // A power cut may leave zeros where the end was.
   const cut = rest.pop() !== '' || (rest.at(-1)?.includes('\0') ?? false);
   if (rest.at(-1)?.includes('\0')) rest.pop();
@@ -163,16 +123,7 @@ export function readJournal(path: string, key: Uint8Array): JournalFile {
       });
     }
   });
-  return { lines, cut, ...(last !== undefined && { last: lastIn(last, path) }), ...(home !== undefined && { home }) };
-}
-
-/** @throws Refusal `journal-altered` */
-function lastIn(last: string, path: string): number {
-  const commit = commitIn(String(last));
-  if (commit !== undefined) return commit;
-  throw new Refusal('journal-altered', `the header of ${path} was altered: its last commit is no number of one`, {
-    hint: 'bring the file from another copy of the journal; without one, write 20 zeros in its place',
-  });
+  return { lines, cut, home };
 }
 
 function textOf(path: string): string {

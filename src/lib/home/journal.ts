@@ -12,15 +12,26 @@
  * Open nonces are in no line. Not here: merging lines into a store (`reconcile.ts`).
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fdatasync, mkdirSync, openSync, renameSync, write, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  write,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { digits } from './commit-number.ts';
-import { isMissing, syncDirectory, syncParent, writePrivate } from './files.ts';
+import { isMissing, refuseWritable, syncDirectory, syncParent } from './files.ts';
 import {
   derived,
   ENDS,
@@ -40,6 +51,8 @@ export { readJournal, type JournalLine, type JournalRecord } from './journal-fil
 /** Where a home's journal lies unless told otherwise. */
 export const journalBeside = (home: string): string => `${home.replace(/\/+$/, '')}.journal`;
 
+export const JOURNAL_HINT = 'run the same command again with --journal-dir DIR: it prints only once the journal has it';
+
 const WORN = { ms: 24 * 3_600_000, bytes: 64_000_000 };
 type Worn = typeof WORN;
 export const JOURNAL_LIMITS = {
@@ -58,6 +71,8 @@ export interface JournalOptions {
   key: () => Promise<Uint8Array>;
   point?: ((label: string) => void) | undefined;
   worn?: Worn;
+  /** Called where a file is followed by another for its age. Never rejects. */
+  daily?: () => Promise<void>;
 }
 
 interface OpenFile {
@@ -67,9 +82,6 @@ interface OpenFile {
   key: Uint8Array;
   lines: number;
   bytes: number;
-  /** Where its last commit stands in it, and which that is. */
-  lastAt: number;
-  last: number;
   since: number;
 }
 
@@ -87,6 +99,7 @@ export class Journal {
   readonly #key: () => Promise<Uint8Array>;
   readonly #point: (label: string) => void;
   readonly #worn: Worn;
+  readonly #daily: () => Promise<void>;
   #file: OpenFile | undefined;
   #opening: Promise<OpenFile> | undefined;
   /** Newest version of each record that is in this process's files, or on its way there. */
@@ -97,12 +110,13 @@ export class Journal {
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  constructor({ dir, home, key, point, worn = WORN }: JournalOptions) {
+  constructor({ dir, home, key, point, worn = WORN, daily = async () => {} }: JournalOptions) {
     this.dir = dir;
     this.#home = home;
     this.#key = key;
     this.#point = point ?? (() => {});
     this.#worn = worn;
+    this.#daily = daily;
   }
 
   /** From now on it is written by this life of the store. */
@@ -117,8 +131,8 @@ export class Journal {
   }
 
   /** A version that needs no line, for what this process has read or written before tells a restored home as much. */
-  skips({ kind, name, rev }: Omit<JournalRecord, 'record'>): void {
-    const id = `${kind} ${name}`;
+  skips({ id: number, rev }: Pick<WrittenRecord, 'id' | 'rev'>): void {
+    const id = `record ${number}`;
     if (this.#versions.has(id) || this.#read.has(id)) this.#versions.set(id, rev);
   }
 
@@ -128,15 +142,14 @@ export class Journal {
   }
 
   /** The line of a commit, written and synced. @throws Refusal `cannot-write`, and keeps the line for the next try */
-  async append(line: Omit<JournalLine, 'at'>): Promise<void> {
+  async append(line: Written): Promise<void> {
     const { records, notes, addresses } = line;
     for (const thing of [...records, ...notes, ...addresses]) {
       const read = this.#read.get(idOf(thing));
       if (read && revOf(read) <= revOf(thing)) this.#read.delete(idOf(thing));
       this.#remember(thing);
     }
-    if (records.length + notes.length + addresses.length > 0) this.#lines.push({ ...line, at: now() });
-    else if (this.#file) this.#last(this.#file, line.commit);
+    this.#lines.push({ ...line, records: records.map(({ id: _, ...record }) => record), at: now() });
     await this.flush();
   }
 
@@ -159,7 +172,7 @@ export class Journal {
       lines.push({
         commit: 0,
         at: now(),
-        records: read.filter(isRecord),
+        records: read.filter(isRecord).map(({ id: _, ...record }) => record),
         notes: read.filter((thing): thing is Note => !isRecord(thing) && !isPlace(thing)),
         addresses: read.filter(isPlace),
       });
@@ -171,7 +184,6 @@ export class Journal {
     });
     try {
       const bytes = Buffer.from(text.join(''));
-      this.#last(file, Math.max(...lines.map(({ commit }) => commit)));
       for (let done = 0; done < bytes.length;)
         done += (await written(file.fd, bytes, done, bytes.length - done, file.bytes + done)).bytesWritten;
       file.bytes += bytes.length;
@@ -184,19 +196,12 @@ export class Journal {
       throw error;
     }
     // A backup that began meanwhile may tell that this file can go: then the lines go into one that it does not know.
-    if (!existsSync(file.path)) return this.#write();
+    if (!isThere(file)) return this.#write();
     this.#lines = this.#lines.filter((line) => !lines.includes(line));
     for (const thing of read) {
       if (this.#read.get(idOf(thing)) === thing) this.#read.delete(idOf(thing));
       this.#remember(thing);
     }
-  }
-
-  /** In front of a commit's line its number, synced with it: whoever looks for one needs no key. */
-  #last(file: OpenFile, commit: number): void {
-    if (commit <= file.last) return;
-    writeSync(file.fd, digits(commit), file.lastAt);
-    file.last = commit;
   }
 
   #remember(thing: Entry): void {
@@ -214,7 +219,8 @@ export class Journal {
     if (file) {
       const fresh = allows({ most: JOURNAL_LIMITS.age.most(this.#worn) }, performance.now() - file.since);
       const small = allows({ most: JOURNAL_LIMITS.size.most(this.#worn) }, file.bytes);
-      if (fresh && small && existsSync(file.path)) return file;
+      if (fresh && small && isThere(file)) return file;
+      if (!fresh) await this.#daily();
       this.#file = undefined;
       closeSync(file.fd);
     }
@@ -232,21 +238,24 @@ export class Journal {
   async #begin(): Promise<OpenFile> {
     const home = await this.#key();
     if (mkdirSync(this.dir, { recursive: true, mode: 0o700 }) !== undefined) syncParent(this.dir);
+    refuseWritable(this.dir);
     const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
     const path = join(this.dir, `${time}-${randomBytes(6).toString('hex')}${ENDS}`);
     const salt = randomBytes(16).toString('hex');
-    const { text, lastAt } = headerText({ of: markOf(home), salt, home: this.#home, life: this.#life });
-    writePrivate(path, text);
-    syncDirectory(this.dir);
-    let fd: number;
+    const text = headerText({ of: markOf(home), salt, home: this.#home, life: this.#life });
+    // The file that was made is written to the end, whatever comes to be called by its name.
+    const fd = openSync(path, 'wx', 0o600);
     try {
-      fd = openSync(path, 'r+');
+      writeFileSync(fd, text);
+      fsyncSync(fd);
+      syncDirectory(this.dir);
     } catch (error) {
-      if (isMissing(error)) return this.#begin(); // sealed already
+      closeSync(fd);
+      rmSync(path, { force: true });
       throw error;
     }
     const key = derived(home, salt, 'file', 32);
-    return { path, fd, key, lines: 0, bytes: text.length, lastAt, last: 0, since: performance.now() };
+    return { path, fd, key, lines: 0, bytes: text.length, since: performance.now() };
   }
 
   async #guard(work: () => Promise<void>): Promise<void> {
@@ -255,7 +264,7 @@ export class Journal {
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw new Refusal('cannot-write', `the journal in ${this.dir} cannot be written: ${(error as Error).message}`, {
-        hint: 'run the same command again with --journal-dir DIR: it prints only once the journal has it',
+        hint: JOURNAL_HINT,
       });
     }
   }
@@ -276,11 +285,6 @@ export class Journal {
       sealed = ended.map(({ path }) => path);
     });
     return sealed;
-  }
-
-  /** Begins a file that tells how far the store has come, where all before it may be removed. */
-  async begin(commit: number): Promise<void> {
-    await this.#guard(async () => this.#last(await this.#current(), commit));
   }
 
   /** All files of this seed in the folder, oldest first. */
@@ -307,6 +311,13 @@ export class Journal {
   }
 }
 
+/** Whether the file still has its name: a backup seals it, its owner may remove it, and another one may lie in its place. */
+function isThere({ path, fd }: OpenFile): boolean {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const own = fstatSync(fd, { bigint: true });
+  return found !== undefined && found.ino === own.ino && found.dev === own.dev;
+}
+
 /** undefined where the file is gone: another backup has sealed it, or its owner removed it. */
 function unlessGone<T>(work: () => T): T | undefined {
   try {
@@ -319,12 +330,20 @@ function unlessGone<T>(work: () => T): T | undefined {
 
 const written = promisify(write<Buffer>);
 const synced = promisify(fdatasync);
+/** A record with its number in the store: two records of one kind may have one name. */
+export interface WrittenRecord extends JournalRecord {
+  id: number;
+}
+/** The line of a commit, before it is written. */
+export interface Written extends Omit<JournalLine, 'at' | 'records'> {
+  records: readonly WrittenRecord[];
+}
 /** What a line can hold. */
-type Entry = JournalRecord | Note | WalletPath;
-const isRecord = (thing: Entry): thing is JournalRecord => 'rev' in thing;
+type Entry = WrittenRecord | Note | WalletPath;
+const isRecord = (thing: Entry): thing is WrittenRecord => 'rev' in thing;
 const isPlace = (thing: Entry): thing is WalletPath => 'chain' in thing;
 const idOf = (thing: Entry): string =>
-  isRecord(thing) ? `${thing.kind} ${thing.name}` : isPlace(thing) ? `${thing.chain}/${thing.index}` : thing.name;
+  isRecord(thing) ? `record ${thing.id}` : isPlace(thing) ? `${thing.chain}/${thing.index}` : thing.name;
 /** A note or an address has one version. */
 const revOf = (thing: Entry): number => (isRecord(thing) ? thing.rev : 0);
 const now = (): number => Math.floor(Date.now() / 1000);

@@ -12,8 +12,8 @@
  * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then); and nothing that writes
  * is sent before BEGIN and the locks are answered, so none of it can ever stand alone.
  *
- * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), and that it
- * is the server itself: a pooler gives the next statement to another connection. A connection lost in a commit leaves it open whether that stands: the same input again is
+ * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), that it has
+ * all that this process knows to be on its disk, and that it is the server itself: a pooler gives the next statement to another connection. A connection lost in a commit leaves it open whether that stands: the same input again is
  * answered by the reply that was kept, or worked anew.
  * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until vacuum; it is
  * encrypted (`nonce-box.ts`).
@@ -27,6 +27,8 @@ import { SqlStore, type StoreOptions } from './sql-store.ts';
 import { getMeta, setMeta } from './standing.ts';
 
 const WAIT_MS = 10_000;
+/** An answer takes no longer than a few waits for locks; a server that has vanished says nothing at all. */
+const ANSWER_MS = 3 * WAIT_MS;
 const CONNECTIONS = 4;
 const INT8 = 20;
 
@@ -66,17 +68,29 @@ export async function openPostgres(
   url: string,
   homeId: string,
   options: StoreOptions,
+  waits?: Waits,
 ): Promise<{ store: SqlStore; place: Place }> {
-  const db = new Postgres(url);
+  const db = new Postgres(url, waits);
   try {
     await db.migrate(homeId);
     const text = await db.identity();
-    return { store: new SqlStore(db, options), place: { text, compare: (kept) => (kept === text ? 'same' : 'other') } };
+    return {
+      store: new SqlStore(db, options),
+      place: { text: () => text, compare: (kept) => (kept === text ? 'same' : 'other') },
+    };
   } catch (error) {
     db.close();
     throw error;
   }
 }
+
+export interface Waits {
+  /** For a connection. */
+  waitMs: number;
+  /** For an answer. */
+  answerMs: number;
+}
+const WAITS: Waits = { waitMs: WAIT_MS, answerMs: ANSWER_MS };
 
 class Postgres implements Database {
   readonly counter = counter;
@@ -85,8 +99,11 @@ class Postgres implements Database {
   readonly #place: string;
   readonly #examined = new WeakSet<pg.PoolClient>();
   #identity: string | undefined;
+  /** How far the server's log was on disk when this process heard of it last: no server that it goes on with is behind that. */
+  #flushed = 0;
 
-  constructor(url: string) {
+  /** @param waits shorter ones for tests */
+  constructor(url: string, { waitMs, answerMs }: Waits = WAITS) {
     const { host, pathname } = new URL(url);
     this.#place = `PostgreSQL at ${host || 'the local socket'}${pathname}`;
     this.#pool = new pg.Pool({
@@ -94,12 +111,16 @@ class Postgres implements Database {
       application_name: 'spillway',
       max: CONNECTIONS,
       allowExitOnIdle: true,
-      connectionTimeoutMillis: WAIT_MS,
+      connectionTimeoutMillis: waitMs,
       lock_timeout: WAIT_MS,
       // A worker that hangs in a commit holds up nobody for longer than this.
       idle_in_transaction_session_timeout: WAIT_MS,
-      options: '-c search_path=public',
+      // Whatever the server is told while this runs, a commit is synced before it is answered.
+      options: '-c search_path=public -c synchronous_commit=on',
       pipeline: true,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: waitMs,
+      query_timeout: answerMs,
       types: {
         getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')),
       },
@@ -154,7 +175,9 @@ class Postgres implements Database {
   }
   *#migrate(homeId: string, create: boolean): Sql<true> {
     const newest = POSTGRES_MIGRATIONS.length;
-    const { there } = (yield* get(`SELECT to_regclass('meta') IS NOT NULL AS there`)) as { there: boolean };
+    // Read off the table: a name that was looked up before the lock was had would still be unknown.
+    const named = `SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = 'meta'`;
+    const there = (yield* get(named)) !== undefined;
     if (there && create)
       throw new Refusal('home-exists', `${this.#place} holds the store of another home`, {
         hint: 'take an empty database; a store is never overwritten. Of a run that was killed at its end it is one without a home: drop it',
@@ -195,7 +218,9 @@ class Postgres implements Database {
           const step = work.next(rows);
           if (step.done) {
             send(step.value === false ? 'ROLLBACK' : 'COMMIT');
-            await answers(sent);
+            if (begin === WRITE) send(FLUSHED);
+            const [end] = (await answers(sent)).slice(-1);
+            if (begin === WRITE) this.#flushed = Math.max(this.#flushed, end![0]!['flushed'] as number);
             return step.value;
           }
           if (!step.value.every(({ sql }) => sql.startsWith('SELECT'))) await answers(sent.slice(0, opening.length));
@@ -204,6 +229,8 @@ class Postgres implements Database {
         }
       } catch (error) {
         await Promise.allSettled(sent);
+        // A server that has vanished answers no more.
+        if (!isAnswer(error)) throw error;
         await client.query('ROLLBACK');
         if (RACES.includes((error as { code?: string }).code ?? '')) return false;
         throw error;
@@ -221,7 +248,7 @@ class Postgres implements Database {
       return result;
     } catch (error) {
       // A connection on which the server has answered is as it was before; any other may be in any state.
-      client?.release(!(error instanceof Refusal || error instanceof pg.DatabaseError));
+      client?.release(!isAnswer(error));
       throw refusalOf(error, this.#place);
     }
   }
@@ -237,20 +264,20 @@ class Postgres implements Database {
       throw new Refusal('store-foreign', `${this.#place} is a standby, the primary expected`, {
         hint: 'a replica is for reading by other programs and for failover only',
       });
-    for (const [name, found, expected] of [
-      ['synchronous_commit', state.sync, ['on', 'remote_write', 'remote_apply']],
-      ['fsync', state.fsync, ['on']],
-    ] as const)
-      if (!(expected as readonly string[]).includes(found))
-        throw new Refusal('commit-unsynced', `${this.#place}: ${name} is ${found}, ${expected.join(' or ')} expected`, {
-          hint: 'a payment that was acknowledged could be lost in a crash',
-        });
-    if (this.#identity !== undefined) {
-      if (markOf(state) !== this.#identity)
-        throw new Refusal('store-foreign', `${this.#place} is another cluster than before: failover or restore`, {
-          hint: 'start again: the store is then looked at as a restored one',
-        });
-    }
+    if (state.fsync !== 'on')
+      throw new Refusal('commit-unsynced', `${this.#place}: fsync is ${state.fsync}, on expected`, {
+        hint: 'a payment that was acknowledged could be lost in a crash',
+      });
+    const hint = 'start again: the store is then looked at as a restored one';
+    if (this.#identity !== undefined && markOf(state) !== this.#identity)
+      throw new Refusal('store-foreign', `${this.#place} is another cluster than before: failover or restore`, {
+        hint,
+      });
+    if (state.flushed < this.#flushed)
+      throw new Refusal('store-foreign', `${this.#place} lacks commits that it had before: a backup in its place`, {
+        hint,
+      });
+    this.#flushed = state.flushed;
     this.#examined.add(client);
   }
 
@@ -261,17 +288,21 @@ class Postgres implements Database {
 
 interface State {
   pid: number;
-  sync: string;
   fsync: string;
+  flushed: number;
   standby: boolean;
   system: string;
   timeline: string | null;
   database: string;
   meta: string | null;
 }
+/** Bytes of the server's log that are on disk. */
+const FLUSHED_BYTES = `(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint`;
+const FLUSHED = { name: 'flushed', text: `SELECT ${FLUSHED_BYTES} AS flushed` };
 /** The timeline from the log that is written now: `pg_control` still has the old one just after a promotion. */
 const STATE = `
-  SELECT pg_backend_pid() AS pid, current_setting('synchronous_commit') AS sync, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
+  SELECT pg_backend_pid() AS pid, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
+    CASE WHEN NOT pg_is_in_recovery() THEN ${FLUSHED_BYTES} ELSE 0 END AS flushed,
     (SELECT system_identifier::text FROM pg_control_system()) AS system,
     CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline,
     (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
@@ -295,6 +326,9 @@ const lockRecords = (names: readonly string[]): Query => ({
   text: `SELECT id FROM record WHERE id IN (SELECT record FROM claim WHERE claim = ANY($1::text[])) ORDER BY id FOR UPDATE`,
   values: [names],
 });
+
+/** Whether the server itself said so: then its connection is as it was before. */
+const isAnswer = (error: unknown): boolean => error instanceof Refusal || error instanceof pg.DatabaseError;
 
 /** The rows of each. @throws what the first that failed says: those behind it say no more than that it did */
 async function answers(sent: readonly Promise<pg.QueryResult>[]): Promise<Row[][]> {

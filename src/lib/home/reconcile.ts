@@ -76,8 +76,6 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
       // Other files may have seen its records before: when it was its own line says.
       if (line.commit >= newest.commit) newest = { commit: line.commit, at: line.at };
     }
-    const { last = 0 } = file;
-    if (last > newest.commit) newest = { commit: last, at: file.lines.at(-1)?.at ?? newest.at };
   }
   return { records: mergedVersions(versions), notes, addresses, lines, cut, others, newest };
 }
@@ -268,6 +266,27 @@ export async function finish(store: HomeStore, kinds: Kinds): Promise<number> {
       if (await change<{ it: object }, boolean>(store, { it: kind }, find, take)) done += 1;
     }
   return done;
+}
+
+/** @throws Refusal `journal-incomplete` where something is known to be missing */
+export function refuseIncomplete(
+  { newest, cut }: Gathered,
+  notGiven: readonly string[],
+  settled: Settled | undefined,
+): void {
+  const last = settled?.above ?? 0;
+  if (cut.length > 0)
+    throw new Refusal('journal-incomplete', `the last line of ${cut.join(', ')} is not whole`, {
+      hint: 'bring that file from another copy of the journal, or leave --complete out',
+    });
+  if (notGiven.length > 0)
+    throw new Refusal('journal-incomplete', `${notGiven.join(', ')} found beside what was given`, {
+      hint: 'give the whole folder of the journal, or leave --complete out',
+    });
+  if (newest.commit < last)
+    throw new Refusal('journal-incomplete', `commit ${newest.commit} found at its end, ${last} expected`, {
+      hint: "the home's refunds folder or its own journal knows of later ones: bring the rest of the journal, or leave --complete out",
+    });
 }
 
 /** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */

@@ -43,7 +43,7 @@ export function* lastReply(type: string, claim: Claim): Sql<ReturnType<typeof re
 
 /** The records that a reply is linked to, as they are now. */
 export const recordsOf = (key: Hex): Sql<Row[]> =>
-  all('SELECT kind, name, rev, body FROM record JOIN reply_of ON record = id WHERE reply = ?', key);
+  all('SELECT id, kind, name, rev, body FROM record JOIN reply_of ON record = id WHERE reply = ?', key);
 
 export function* isAnswered(key: Hex | null): Sql<boolean> {
   return key !== null && (yield* get(`SELECT 1 FROM reply WHERE key = ? AND ${LIVE}`, key)) !== undefined;

@@ -146,7 +146,7 @@ export class ShareFolder implements Shares {
    * the store's own.
    * @param options `take`: it is from now on, whichever it names
    */
-  async sweep(store: Pick<HomeStore, 'load'>, { take = false } = {}): Promise<void> {
+  async sweep(store: Pick<HomeStore, 'load' | 'claimed'>, { take = false } = {}): Promise<void> {
     if (this.#files().length === 0) return;
     await this.#locked(async () => {
       if (this.#owner() !== this.#life) {
@@ -156,7 +156,11 @@ export class ShareFolder implements Shares {
       const files = this.#files();
       const claims = files.map((file): Claim => `share:${file.slice(this.#prefix.length, -'.share'.length)}`);
       const { found } = await store.load(claims);
-      this.#destroy(files.filter((_, i) => !found.has(claims[i]!)).map((file) => join(this.#dir, file)));
+      const free = claims.filter((claim) => !found.has(claim));
+      // A run that was killed may have left a commit under way, which waits for a standby or a disk.
+      const late = free.length > 0 ? await store.claimed(free) : new Set();
+      const gone = files.filter((_, i) => !found.has(claims[i]!) && !late.has(claims[i]!));
+      this.#destroy(gone.map((file) => join(this.#dir, file)));
     });
   }
 

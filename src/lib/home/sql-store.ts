@@ -78,8 +78,8 @@ export class SqlStore implements HomeStore {
 
   async recall({ key, notes }: Reply): Promise<void> {
     const [records, used] = await this.#db.ask(() => together(recordsOf(key), lastAddresses()));
-    for (const { kind, name, rev, body } of records as unknown as Owner[])
-      this.#journal?.saw({ kind, name, rev, record: parseJson(body) });
+    for (const { id, kind, name, rev, body } of records as unknown as Owner[])
+      this.#journal?.saw({ id, kind, name, rev, record: parseJson(body) });
     for (const { chain, index } of used) this.#journal?.saw({ chain, index });
     await this.notes(notes);
     await this.flush();
@@ -90,8 +90,8 @@ export class SqlStore implements HomeStore {
     const [owners, sealed] = await this.#db.ask(() => together(ownersOf(claims), noncesOf(claims)));
     const loaded = ({ kind, name, body, rev }: Owner): Loaded => ({ kind, name, record: parseJson(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
-    for (const [claim, { kind, name, rev }] of owners)
-      this.#journal?.saw({ kind, name, rev, record: found.get(claim)!.record });
+    for (const [claim, { id, kind, name, rev }] of owners)
+      this.#journal?.saw({ id, kind, name, rev, record: found.get(claim)!.record });
     const nonces = sealed.map((row): SealedNonce => {
       const id = { of: row['of_claim'] as Claim, sighash: row['sighash'] as Hex, pubnonce: row['pubnonce'] as Hex };
       const unseal = async () => openNonce(id, row['sealed'] as Uint8Array, (await this.#secrets()).storeKey);
@@ -107,16 +107,18 @@ export class SqlStore implements HomeStore {
     const sealed = opens.map((nonce) => sealNonce(nonce, secrets!.storeKey));
     const places = await Promise.all(addresses.map((own) => placeOf(own, secrets!)));
     await this.#ready();
-    const number = await this.#db.write(namesOf(commit), () => this.#take(commit, sealed, places));
-    if (number === false) return false;
+    const taken = await this.#db.write(namesOf(commit), () => this.#take(commit, sealed, places));
+    if (taken === false) return false;
+    const { number, ids } = taken;
     this.#point?.('before-journal');
-    for (const { kind, row } of commit.writes.filter(({ passing }) => passing))
-      this.#journal?.skips({ kind, name: row.name, rev: number });
+    const written = commit.writes.map(({ kind, row, record, passing }, i) => ({
+      passing,
+      entry: { id: ids[i]!, kind, name: row.name, rev: number, record },
+    }));
+    for (const { entry } of written.filter(({ passing }) => passing)) this.#journal?.skips(entry);
     await this.#journal?.append({
       commit: number,
-      records: commit.writes
-        .filter(({ passing }) => !passing)
-        .map(({ kind, row, record }) => ({ kind, name: row.name, rev: number, record })),
+      records: written.filter(({ passing }) => !passing).map(({ entry }) => entry),
       notes: commit.notes,
       addresses: addresses.map(({ chain, index }) => ({ chain, index })),
     });
@@ -125,8 +127,12 @@ export class SqlStore implements HomeStore {
     return true;
   }
 
-  /** One commit within its transaction: its number, or false where something moved on. */
-  *#take(commit: Commit, sealed: readonly Uint8Array[], places: readonly StoredAddress[]): Sql<number | false> {
+  /** One commit within its transaction: its number and the ids of what it wrote, or false where something moved on. */
+  *#take(
+    commit: Commit,
+    sealed: readonly Uint8Array[],
+    places: readonly StoredAddress[],
+  ): Sql<{ number: number; ids: readonly number[] } | false> {
     const { key, reply, reads, writes, opens, spends, notes } = commit;
     const compared = [...reads, ...writes].flatMap(({ claim, rev }) => (claim === null ? [] : [{ claim, rev }]));
     const [owners, consumed, answered] = yield* together(
@@ -163,7 +169,7 @@ export class SqlStore implements HomeStore {
     const owner = begun.length === 1 ? begun[0]! : null;
     if ((yield* together(...places.map((place) => useAddress(place, owner)))).includes(false)) return false;
     this.#point?.('in-commit');
-    return number;
+    return { number, ids };
   }
 
   async notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>> {
@@ -299,11 +305,29 @@ export class SqlStore implements HomeStore {
     return this.#db.ask(() => standingOf(this.#db.counter));
   }
 
-  /** Notes where it lies now. false: it does not stand as it did. */
-  async placed(identity: string, still: (found: Standing) => boolean): Promise<boolean> {
+  /**
+   * Notes where it lies now.
+   * @param identity is told where it lay
+   * @returns false where it does not stand as it did
+   */
+  async placed(
+    identity: (kept: string) => string,
+    still: (found: Standing) => boolean,
+    { nonces }: { nonces?: 'end' } = {},
+  ): Promise<boolean> {
     const { counter } = this.#db;
     return this.#db.write('all', function* () {
-      return still(yield* standingOf(counter)) && (yield* setMeta('identity', identity), true);
+      const found = yield* standingOf(counter);
+      if (!still(found)) return false;
+      yield* setMeta('identity', identity(found.identity));
+      if (nonces === 'end') yield* put('DELETE FROM nonce');
+      return true;
+    });
+  }
+
+  async claimed(claims: readonly Claim[]): Promise<ReadonlySet<Claim>> {
+    return this.#surely(claims, function* () {
+      return new Set((yield* ownersOf(claims)).keys());
     });
   }
 

@@ -25,7 +25,7 @@ export class SqliteStore extends SqlStore {
   constructor({ path, made, ...options }: SqliteOptions) {
     refuseNetworkDisk(dirname(path));
     refuseExposed(path);
-    super(new Sqlite(new Connection(path, MIGRATIONS, made ? undefined : 'a store')), options);
+    super(new Sqlite(new Connection(path, MIGRATIONS, made ? {} : { holds: 'a store' })), options);
   }
 
   /** Makes an empty store; SQLite gives its journals the mode of the file. */

@@ -31,7 +31,8 @@ export function* standingOf(counter: Counter): Sql<Standing> {
 }
 
 export interface Begun {
-  identity: string;
+  /** Where it lies now. @param kept where it lay */
+  identity: (kept: string) => string;
   life: string;
   /** A number that the lost store has reached. */
   above: number;
@@ -64,7 +65,7 @@ export function* settle(
   yield* setMeta('restored', 'pending' satisfies Lost);
   yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies Settled));
   yield* setMeta('life', life);
-  yield* setMeta('identity', identity);
+  yield* setMeta('identity', identity(found.identity));
   yield* counter.set(number);
   return number;
 }

@@ -66,6 +66,8 @@ export interface HomeStore extends Store {
   addAddresses(paths: readonly WalletPath[]): Promise<void>;
   meta(key: string): Promise<string | undefined>;
   setMeta(key: string, value: string): Promise<void>;
+  /** Of these claims, those that a record holds, once no commit that names one is under way. @throws Refusal `store-unavailable` */
+  claimed(claims: readonly Claim[]): Promise<ReadonlySet<Claim>>;
   /** How many commits this store has seen. */
   commits(): Promise<number>;
   /** The next commit has a number above this one. */

@@ -1,59 +1,99 @@
 /**
- * The tide: the commit counter of a store, written after each commit into the refunds folder that the home has recorded,
- * outside the home. A store whose counter is below its tide was put back.
+ * A tide: the commit counter of a store, written after each commit into a folder outside the home. A home has two, in the
+ * refunds folder that it has recorded and beside its journal. A store whose counter is below either was put back.
  *
- * It belongs to one life of one store (`identity.ts`): a copy of the home, wherever it is opened, writes another. It is never
- * above the counter of a healthy store, for it is written once the commit is durable. Parallel writers may leave it too low
- * until the next commit: weaker for a moment, never wrong. It is not synced, so a power cut may lose its end, or leave zeros,
- * which count as no tide.
+ * A tide belongs to one life of one store (`identity.ts`): a copy of the home, wherever it is opened, writes another. A key
+ * from the seed signs it, so that nobody else can write one. It is never above the counter of a healthy store, for it is
+ * written once the commit is durable. Parallel writers may leave it too low until the next commit: weaker for a moment, never
+ * wrong. It is not synced, so a power cut may lose its end, or leave zeros, which count as no tide.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
+import { closeSync, constants, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 import { commitIn, digits } from './commit-number.ts';
-import { isMissing } from './files.ts';
+import { isMissing, refuseWritable } from './files.ts';
+import { JOURNAL_HINT } from './journal.ts';
 import type { CommitWatch } from './store.ts';
 
-/** The highest counter seen: 20 digits and a checksum, written in place. */
-export class Tide implements CommitWatch {
-  readonly #dir: string;
-  readonly #homeId: string;
+export interface TideOptions {
+  /** Folder that it is written to. */
+  dir: string;
+  /** Folders in which it may have been written before. */
+  also?: readonly string[];
+  home: string;
+  /** 32 bytes: signs it. */
+  key: Uint8Array;
+  /** What to do where the folder cannot be written. */
+  hint: string;
+}
+
+/** Bytes of a tide: 20 digits, a space, 16 hex digits and the end of the line. */
+const BYTES = 38;
+/** A link in its place would lead the write elsewhere, and a pipe would hold it up. */
+const SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+class Tide implements CommitWatch {
+  readonly #options: TideOptions;
   #life = '';
   #file: number | undefined;
 
-  /** @param dir the folder that the home has recorded, whatever a single run says */
-  constructor(dir: string, homeId: string) {
-    this.#dir = dir;
-    this.#homeId = homeId;
+  constructor(options: TideOptions) {
+    this.#options = options;
   }
 
-  #path(life: string): string {
-    return join(this.#dir, `.tide-${this.#homeId}-${life}`);
+  #path(dir: string, life: string): string {
+    return join(dir, `.tide-${this.#options.home}-${life}`);
   }
 
-  /** 0 where there is none, or none that is whole. */
+  /** The highest counter of a life in any of its folders; 0 where there is none, or none that is whole. */
   read(life: string): number {
-    const path = this.#path(life);
-    // A reader may see half of another process's write; a second look sees the whole.
-    for (let look = 0; look < 3; look += 1) {
-      let text: string;
-      try {
-        text = readFileSync(path, 'utf8');
-      } catch (error) {
-        if (isMissing(error)) return 0;
-        throw new Refusal('cannot-write', `${path} cannot be read: ${(error as Error).message}`);
-      }
-      const commits = commitIn(text.slice(0, 20));
-      if (commits !== undefined && text === line(commits)) return commits;
+    const { dir, also = [] } = this.#options;
+    return Math.max(...[...new Set([dir, ...also])].map((folder) => this.#readIn(this.#path(folder, life), life)));
+  }
+
+  #readIn(path: string, life: string): number {
+    let file: number;
+    try {
+      file = openSync(path, constants.O_RDONLY | SAFE);
+    } catch (error) {
+      if (isMissing(error) || isLink(error)) return 0;
+      throw new Refusal('cannot-write', `${path} cannot be read: ${(error as Error).message}`);
     }
-    return 0;
+    try {
+      // A reader may see half of another process's write; a second look sees the whole.
+      for (let look = 0; look < 3; look += 1) {
+        const commits = this.#commitsIn(file, life);
+        if (commits !== undefined) return commits;
+      }
+      return 0;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #commitsIn(file: number, life: string): number | undefined {
+    const bytes = Buffer.alloc(BYTES);
+    const text = bytes.toString('latin1', 0, readSync(file, bytes, 0, BYTES, 0));
+    const commits = commitIn(text.slice(0, 20));
+    return commits !== undefined && text === this.#line(commits, life) ? commits : undefined;
+  }
+
+  #line(commits: number, life: string): string {
+    const number = digits(commits);
+    const seal = createHmac('sha256', this.#options.key).update(`tide|${this.#options.home}|${life}|${number}`);
+    return `${number} ${seal.digest('hex').slice(0, 16)}\n`;
   }
 
   /** A life that has ended in its own place: whatever is put back of it is below this. */
   end(life: string, commits: number): void {
     try {
-      writeFileSync(this.#path(life), line(commits), { flag: 'r+' });
+      const file = openSync(this.#path(this.#options.dir, life), constants.O_WRONLY | SAFE);
+      try {
+        writeSync(file, this.#line(commits, life), 0);
+      } finally {
+        closeSync(file);
+      }
     } catch {
       // There was none.
     }
@@ -67,20 +107,22 @@ export class Tide implements CommitWatch {
 
   ready(): void {
     if (this.#file !== undefined) return;
-    const path = this.#path(this.#life);
+    const { dir, hint } = this.#options;
+    const path = this.#path(dir, this.#life);
     try {
-      mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
-      this.#file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      refuseWritable(dir);
+      this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT | SAFE, 0o600);
     } catch (error) {
-      throw new Refusal('cannot-write', `${path} cannot be written: ${(error as Error).message}`, {
-        hint: `the home keeps its refunds there; another folder is recorded as "refunds" in its config.json`,
-      });
+      if (error instanceof Refusal) throw error;
+      throw new Refusal('cannot-write', `${path} cannot be written: ${(error as Error).message}`, { hint });
     }
   }
 
   rise(commits: number): void {
     try {
-      writeSync(this.#file!, line(commits), 0);
+      if ((this.#commitsIn(this.#file!, this.#life) ?? 0) < commits)
+        writeSync(this.#file!, this.#line(commits, this.#life), 0);
     } catch {
       // The commit stands and must be reported as such; the next one writes a higher tide.
     }
@@ -92,7 +134,35 @@ export class Tide implements CommitWatch {
   }
 }
 
-function line(commits: number): string {
-  const number = digits(commits);
-  return `${number} ${createHash('sha256').update(number).digest('hex').slice(0, 16)}\n`;
+const isLink = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ELOOP';
+
+/** The two tides of a home. */
+export interface Tides {
+  /** In the refunds folder that the home has recorded. */
+  kept: Tide;
+  /** Beside its journal. */
+  journal: Tide;
+  /** Writes both. */
+  watch: CommitWatch;
+  close(): void;
+}
+
+/** @param journals the folder that the journal is written to, and others where it may lie */
+export function tidesOf(
+  home: string,
+  key: Uint8Array,
+  refunds: string,
+  journals: readonly [string, ...string[]],
+): Tides {
+  const [dir, ...also] = journals;
+  const hint = 'the home keeps its refunds there; another folder is recorded as "refunds" in its config.json';
+  const kept = new Tide({ dir: refunds, home, key, hint });
+  const journal = new Tide({ dir, also, home, key, hint: JOURNAL_HINT });
+  const each = (use: (tide: Tide) => void): void => [kept, journal].forEach(use);
+  return {
+    kept,
+    journal,
+    watch: { ready: () => each((tide) => tide.ready()), rise: (commits) => each((tide) => tide.rise(commits)) },
+    close: () => each((tide) => tide.close()),
+  };
 }

@@ -3,7 +3,7 @@
  *
  * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6. Not here: what signs what (`dnssec.ts`).
  */
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from '../wire/bigsize.ts';
@@ -11,7 +11,7 @@ import { readUint, writeUint } from '../wire/bigsize.ts';
 export const DNS_LIMITS = {
   proof: { unit: 'bytes', most: 65_536 },
   label: { unit: 'bytes', least: 1, most: 63 },
-  /** Of a name with the lengths of its labels. */
+  /** A name with the lengths of its labels. */
   name: { unit: 'bytes', most: 255 },
 } satisfies Limits;
 
@@ -37,7 +37,7 @@ export interface Signature {
   keyTag: number;
   signer: DnsName;
   bytes: Uint8Array;
-  /** What is signed in front of the records. */
+  /** The bytes that are signed in front of the records. */
   head: Uint8Array;
 }
 
@@ -71,7 +71,7 @@ export function labelsOf(name: DnsName): string[] {
 }
 export const nameFrom = (labels: readonly string[]): DnsName =>
   `${labels.map((label) => String.fromCharCode(label.length) + label).join('')}\0`;
-/** Is a name the zone, or in it? */
+/** Tells whether a name is the zone, or in it. */
 export const isWithin = (name: DnsName, zone: DnsName): boolean => {
   const [all, last] = [labelsOf(name), labelsOf(zone)];
   return all.length >= last.length && nameFrom(all.slice(all.length - last.length)) === zone;
@@ -148,11 +148,6 @@ export function keyTagOf(data: Uint8Array): number {
   let sum = 0;
   data.forEach((byte, i) => (sum += i % 2 ? byte : byte << 8));
   return (sum + (sum >> 16)) & 0xffff;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const at = a.findIndex((byte, i) => byte !== b[i]);
-  return at < 0 ? a.length - b.length : a[at]! - (b[at] ?? -1);
 }
 
 /**

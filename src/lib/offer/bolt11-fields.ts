@@ -73,8 +73,8 @@ function scriptFor(version: number, program: string): string | undefined {
   const push = (program.length / 2).toString(16).padStart(2, '0');
   return version > 16 ? undefined : `${version === 0 ? '00' : (0x50 + version).toString(16)}${push}${program}`;
 }
-/** Version and program (hex) of an output script. */
-function versionOf(script: string): [number, string] | undefined {
+/** Version and program (hex) of an output script, as invoices have them: 17 and 18 for hashes; undefined for another. */
+export function versionOf(script: string): [number, string] | undefined {
   const [, key, redeem, version, program] =
     /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87|(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]+))$/.exec(script) ?? [];
   if (key !== undefined) return [17, key];

@@ -5,7 +5,7 @@
  * out; a list splits at the largest power of two below its length; pairs are hashed in the order of their values.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { writeBigSize } from '../wire/bigsize.ts';
 import { writeStream, type TlvRecord } from '../wire/tlv.ts';
@@ -16,12 +16,8 @@ export type Plain = Pick<TlvRecord, 'type' | 'value'>;
 
 /** H("LnBranch", lesser ‖ greater). */
 export function branch(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const [lesser, greater] = compare(a, b) < 0 ? [a, b] : [b, a];
+  const [lesser, greater] = compareBytes(a, b) < 0 ? [a, b] : [b, a];
   return taggedHash('LnBranch', lesser, greater);
-}
-function compare(a: Uint8Array, b: Uint8Array): number {
-  const at = a.findIndex((byte, i) => byte !== b[i]);
-  return at < 0 ? 0 : a[at]! - b[at]!;
 }
 
 /** H("LnLeaf", record). */
@@ -33,7 +29,7 @@ export function noncesOf(first: Plain): (type: bigint) => Uint8Array {
   return (type) => sha256(concatBytes(tag, tag, writeBigSize(type)));
 }
 
-/** Where a list of at least two splits: the largest power of two below its length. */
+/** The place at which a list of two or more splits: the largest power of two below its length. */
 export const splitAt = (length: number): number => 2 ** Math.ceil(Math.log2(length) - 1);
 
 /** The root over hashes of leaves, at least one. */

@@ -9,7 +9,7 @@ import type { Fields } from '../protocol/document.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from '../wire/bigsize.ts';
-import type { Kind } from '../wire/fields.ts';
+import { atLeast, type Kind } from '../wire/fields.ts';
 
 export const RECURRENCE_LIMITS = {
   period: { unit: 'number', most: 0xffff_ffffn },
@@ -25,7 +25,7 @@ export interface PeriodJson {
   period: bigint;
 }
 export interface BaseJson {
-  /** Is a part of the amount due for a period that has begun? */
+  /** True where a period that has begun costs its rest. */
   proportional: boolean;
   basetime: bigint;
 }
@@ -38,10 +38,6 @@ export interface ChainPlaceJson {
   index: bigint;
 }
 
-const atLeast = (bytes: Uint8Array, length: number): Uint8Array => {
-  if (bytes.length < length) throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
-  return bytes;
-};
 const inner = <T>(from: Fields, name: string, read: (fields: Fields) => T): T => {
   const fields = from.need(name, from.object(name), 'an object');
   const made = read(fields);

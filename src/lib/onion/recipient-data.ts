@@ -11,6 +11,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from '../wire/bigsize.ts';
 import {
+  atLeast,
   field,
   hexBytes,
   point,
@@ -48,10 +49,6 @@ function wholes<K extends Exclude<keyof typeof RELAY_LIMITS, 'feature'>>(
   inner.end();
   return made as Record<K, bigint>;
 }
-const atLeast = (bytes: Uint8Array, length: number): Uint8Array => {
-  if (bytes.length < length) throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
-  return bytes;
-};
 /** What these fields hold on the wire. */
 export const RELAY_LIMITS = {
   fee_base_msat: { unit: 'msat', most: 0xffffffffn },

@@ -4,6 +4,7 @@
  * - count: raises the paid amount of one record under compare-and-swap; says how often it lost the race
  * - pair: raises two records in one commit, until it is killed; says the amount after each
  * - draft: makes a directory at HOME, and stays within it until it reads a byte
+ * - share: commits one record with a share
  * - commit: commits until it is killed; says the counter after each commit
  */
 import { once } from 'node:events';
@@ -37,6 +38,14 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'store-unavailable') throw error;
     }
+}
+
+async function share(): Promise<void> {
+  const home = await open();
+  const name = 'ab'.repeat(16);
+  const record = thing('id:aa', { claims: ['id:aa', `share:${name}`] });
+  const commit = () => home.store.commit(commitOf({ writes: [write(null, 0, record)] }));
+  say({ stands: await home.shares.around([{ name, secret: new Uint8Array(32) }], [], commit, home.store) });
 }
 
 async function draft(): Promise<void> {
@@ -92,5 +101,6 @@ async function pair(home: Home): Promise<void> {
 if (mode === 'visit') await visit();
 else if (mode === 'count') await count();
 else if (mode === 'draft') await draft();
+else if (mode === 'share') await share();
 else if (mode === 'pair') await pair(await open());
 else await commit(await open());

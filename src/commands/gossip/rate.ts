@@ -1,0 +1,31 @@
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg, heightFlag } from '../../lib/cli/flags.ts';
+import { dumpFlag, LinePrinter, messagesOf } from '../../lib/cli/gossip.ts';
+import { fastJson } from '../../lib/cli/output.ts';
+import { isMessage2 } from '../../lib/gossip/message-2.ts';
+import { Rate } from '../../lib/gossip/rate.ts';
+
+export default class GossipRate extends BaseCommand {
+  static override summary = 'Which gossip of version 2 is kept by one message a block, and why the rest is not';
+  static override description = `Reads messages as gossip decode does, in the order in which they came. Prints a line for each update and node announcement of version 2: kept or not, with gossip-stale (not newer than the last, before the channel, more than 2016 blocks old, or ahead of the tip) or gossip-too-often (two of one block), and how many blocks were saved up since the last. Other messages are left out.`;
+  static override examples = [
+    'Who sends too often?\nspillway gossip rate --tip 930000 messages.hex | jq -r "select(.kept | not) | .of" | sort | uniq -c',
+    'What is kept?\nspillway gossip rate --tip 930000 messages.hex | jq -c "select(.kept)"',
+  ];
+  static override args = { file: arg({ description: 'The messages (default: stdin)' }) };
+  static override flags = {
+    dump: dumpFlag,
+    tip: heightFlag({ summary: 'Height of the newest block', env: 'SPILLWAY_TIP', required: true }),
+  };
+  static override exits = [0, 2, 65, 66, 70] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(GossipRate);
+    const [rate, out] = [new Rate(flags.tip), new LinePrinter()];
+    for await (const { message } of messagesOf(args.file, flags.dump)) {
+      const rated = isMessage2(message) ? rate.judge(message) : undefined;
+      if (rated) await out.line(fastJson({ type: 'gossip-rated', version: 1, ...rated }));
+    }
+    await out.flush();
+  }
+}

@@ -1,0 +1,174 @@
+/** Costs: the figures that their sources publish, and answers of no that say why. */
+import { describe, expect, it } from 'vitest';
+import CostAds from '../../src/commands/cost/ads.ts';
+import CostChannel from '../../src/commands/cost/channel.ts';
+import CostDust from '../../src/commands/cost/dust.ts';
+import CostExit from '../../src/commands/cost/exit.ts';
+import CostJit from '../../src/commands/cost/jit.ts';
+import CostPhoenixd from '../../src/commands/cost/phoenixd.ts';
+import CostReserve from '../../src/commands/cost/reserve.ts';
+import { EXIT_PATHS, exitCost } from '../../src/lib/cost/chain.ts';
+import { adsCost, jitCost, phoenixdCost, phoenixdRate } from '../../src/lib/cost/service.ts';
+import { command, refusedCommand, type Made } from '../support/command.ts';
+
+const answer = async (Command: Made, line: string): Promise<any> => {
+  const { exit, stdout } = await command(Command, line.split(' ').filter(Boolean));
+  expect(exit).toBe(0);
+  const document = JSON.parse(stdout);
+  expect(document).toMatchObject({ type: 'cost', version: 1, source: expect.any(String) });
+  return document;
+};
+
+describe('cost jit', () => {
+  it('refuses the example of bLIP-52, whose fee is above the payment', async () => {
+    expect(await answer(CostJit, '--payment-msat 42000 --min-fee-msat 546000 --ppm 1200')).toMatchObject({
+      fee_msat: 546_000,
+      payable: false,
+      error: 202,
+    });
+  });
+  it('rounds the share up, by 10^6', () => {
+    expect(jitCost({ payment: 10_000_001n, minFee: 1n, ppm: 1n })).toMatchObject({ fee_msat: 11n, payable: true });
+    expect(jitCost({ payment: 1_000_000_000n, minFee: 546_000n, ppm: 1200n })).toMatchObject({
+      fee_msat: 1_200_000n,
+      received_msat: 998_800_000n,
+    });
+  });
+  it('tells an overflow and payments out of range', () => {
+    expect(jitCost({ payment: 2n ** 63n, minFee: 1n, ppm: 3n })).toMatchObject({ error: 203, payable: false });
+    expect(jitCost({ payment: 5000n, minFee: 1n, ppm: 1n, minPayment: 5001n })).toMatchObject({ error: 202 });
+    expect(jitCost({ payment: 5002n, minFee: 1n, ppm: 1n, maxPayment: 5001n })).toMatchObject({ error: 203 });
+    expect(jitCost({ payment: 5001n, minFee: 5001n, ppm: 1n })).toMatchObject({ error: 202 });
+  });
+});
+
+describe('cost ads', () => {
+  it('is what eclair charges', async () => {
+    const line = '--feerate-kw 5000 --weight 1100 --basis 75 --requested 750000 --contributed 700000';
+    expect(await answer(CostAds, line)).toMatchObject({
+      mining_fee_sat: 5500,
+      service_fee_sat: 5250,
+      total_fee_sat: 10_750,
+    });
+    expect(await answer(CostAds, `${line} --base 300 --creation 100 --new`)).toMatchObject({ service_fee_sat: 5650 });
+    expect(await answer(CostAds, `${line} --base 300 --creation 100`)).toMatchObject({ service_fee_sat: 5550 });
+  });
+  it('has the bytes of the rate, and what the seller signs', () => {
+    const ads = { feerateKw: 1n, requested: 1n, contributed: 1n, newChannel: false } as const;
+    const made: any = adsCost({
+      ...ads,
+      minAmount: 1n,
+      maxAmount: 2n,
+      weight: 3n,
+      basis: 4n,
+      base: 5n,
+      creation: 6n,
+      script: new Uint8Array(2),
+    });
+    expect(made.rate).toBe('0000000100000002000300040000000500000006');
+    expect(made.signing_hash).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('cost channel', () => {
+  it('finds the order of bLIP-51 that does not add up', async () => {
+    expect((await answer(CostChannel, '--fee 8888 --balance 2000000 --total 2008888')).problems).toEqual([]);
+    expect((await answer(CostChannel, '--fee 8888 --balance 2000000 --total 200888')).problems).toHaveLength(1);
+  });
+});
+
+describe('cost phoenixd', () => {
+  const usual = { autoLiquidity: 2_000_000n, feerateKvb: 1000n, basis: 100n, newChannel: 1000n, vb: 271n };
+  it('is what its users were charged', () => {
+    const alone: any = phoenixdCost({ ...usual, autoLiquidity: 0n, receive: [2_000_000n] });
+    expect(alone.payments[0].service_fee_sat).toBe(21_000n);
+    const real: any = phoenixdCost({ ...usual, receive: [13_739n, 12_200n], feerateKvb: 3789n });
+    expect(real.payments[0]).toMatchObject({ event: 'fee-credit', fee_credit_sat: 13_739n, received_sat: 0n });
+    expect(real.payments[1]).toMatchObject({
+      event: 'channel-opened',
+      service_fee_sat: 21_122n,
+      mining_fee_sat: 1027n,
+      credit_used_sat: 13_739n,
+      fee_from_payment_sat: 8410n,
+    });
+  });
+  it('is its published table', () => {
+    const table: [bigint, [bigint, number][]][] = [
+      [
+        2_000_000n,
+        [
+          [1n, 101],
+          [10n, 114],
+          [20n, 127],
+          [30n, 141],
+          [50n, 168],
+        ],
+      ],
+      [
+        5_000_000n,
+        [
+          [1n, 101],
+          [10n, 105],
+          [20n, 111],
+          [30n, 116],
+        ],
+      ],
+      [
+        10_000_000n,
+        [
+          [1n, 100],
+          [10n, 103],
+          [20n, 105],
+        ],
+      ],
+    ];
+    for (const [liquidity, row] of table)
+      for (const [feerate, expected] of row)
+        expect(Math.abs(Number(phoenixdRate(liquidity, feerate, 100n, 271n)) - expected)).toBeLessThanOrEqual(1);
+  });
+  it('never gives credit back, and never takes more than was received', async () => {
+    const made = await answer(CostPhoenixd, `${'--receive 9000 '.repeat(40)}--feerate 5`);
+    const opened = made.payments.findIndex(({ event }: any) => event === 'channel-opened');
+    expect(opened).toBe(2);
+    const sum = made.received_sat + made.fees_sat + made.fee_credit_sat;
+    expect(sum).toBe(40 * 9000);
+    expect(made.payments.slice(3).every(({ event }: any) => event === 'received')).toBe(true);
+  });
+});
+
+describe('cost reserve, dust and exit', () => {
+  it('take a hundredth, and not less than dust', async () => {
+    expect(await answer(CostReserve, '--capacity 1000000')).toMatchObject({
+      reserve_sat: 10_000,
+      spendable_sat: 990_000,
+    });
+    expect(await answer(CostReserve, '--capacity 20000')).toMatchObject({ reserve_sat: 354 });
+    expect(await answer(CostReserve, '--capacity 300')).toMatchObject({ spendable_sat: 0 });
+  });
+  it('know the outputs of BOLT3 and Core', async () => {
+    const { bolt3_sat: bolt3, core_sat: core } = await answer(CostDust, '');
+    expect([bolt3.p2pkh, bolt3.p2wpkh, bolt3.p2wsh, bolt3.segwit]).toEqual([546, 294, 330, 354]);
+    expect([core.p2tr, core.p2a]).toEqual([330, 240]);
+  });
+  const exit = { childVb: 152n, commitmentVb: 154n, times: 3n, leafVb: 43n, blockVb: 1_000_000n };
+  it.each([
+    [8, 1792n, [5376n, 53_760n, 268_800n]],
+    [128, 3706n, [11_118n, 111_180n, 555_900n]],
+    [1000, 5025n, [15_075n, 150_750n, 753_750n]],
+  ] as const)('leave %i clients for what the tree takes', (clients, vb, balances) => {
+    for (const [i, feerateKvb] of [1000n, 10_000n, 50_000n].entries())
+      expect(exitCost({ ...exit, path: EXIT_PATHS[clients], feerateKvb })).toMatchObject({
+        vb,
+        least_balance_sat: balances[i],
+      });
+  });
+  it('say that a hundred million users with a satoshi each cannot leave', async () => {
+    const made = await answer(CostExit, '--clients 1000 --feerate 1 --users 100000000 --balance 1');
+    expect(made).toMatchObject({ worth_it: false, mass_exit: { vb: 4_300_000_000, blocks: 4300 } });
+    const faulty = await answer(CostExit, '--clients 8 --feerate 1 --users 100000000 --block-vb 4000000');
+    expect(faulty.mass_exit.blocks).toBe(1075);
+    expect(await answer(CostExit, '--exit-vb 878 --transactions 5 --feerate 1')).toMatchObject({ vb: 1792 });
+    await refusedCommand(CostExit, ['--feerate', '1'], 'usage');
+    await refusedCommand(CostExit, ['--feerate', '1', '--clients', '8', '--block-vb', '0'], 'usage');
+  });
+});

@@ -1,0 +1,231 @@
+/** Proofs of channels: a block of mainnet, trees of every size, Core's own bytes, and nothing of a proof that can change. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import GossipSpvProof from '../../src/commands/gossip/spv-proof.ts';
+import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import {
+  display,
+  merklePath,
+  readBlock,
+  readHeader,
+  readMerkleBlock,
+  readTransaction,
+  rootOf,
+  writeMerkleBlock,
+} from '../../src/lib/gossip/block.ts';
+import { readMessage } from '../../src/lib/gossip/message.ts';
+import { makeProof, parseProof, proofDocument, verifyProof, type SpvProof } from '../../src/lib/gossip/spv.ts';
+import { fundingScript } from '../../src/lib/gossip/verify.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
+import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
+import { blockOf, transaction } from '../support/blocks.ts';
+import { command, refusedCommand } from '../support/command.ts';
+import { announcement, drawer, makeNetwork, MUTATIONS, mutated } from '../support/gossip.ts';
+import { codeOf } from '../support/refusal.ts';
+
+// https://mempool.space/block-height/100000
+const HEADER = hexToBytes(
+  '0100000050120119172a610421a6c3011dd330d9df07b63616c2cc1f1cd00200000000006657a9252aacd5c0b2940996ecff952228c3067cc38d4885efb5a4ac4247e9f337221b4d4c86041b0f2b5710',
+);
+const TXIDS = [
+  '8c14f0db3df150123e6f3dbbf30f8b955a8249b62ac1d1ff16284aefa3d06d87',
+  'fff2525b8931402dd09222c50775608f75787bd2b87e56995a7bdd30f79702c4',
+  '6359f0868171b1d194cbee1af2f16ea598ae8fad666d9b012c8ed2b79a236ec4',
+  'e9a66845e05d5abc0ad04ec80f774a7e585c6e8db975962d069a522137b80c1d',
+].map((txid) => hexToBytes(txid).reverse());
+
+describe('block 100000', () => {
+  const siblings = merklePath(TXIDS, 1);
+  it('has the path that its tree has', () => {
+    expect(siblings.map(bytesToHex)).toEqual([
+      '876dd0a3ef4a2816ffd1c12ab649825a958b0ff3bb3d6f3e1250f13ddbf0148c',
+      '49aef42d78e3e9999c9e6ec9e1dddd6cb880bf3b076a03be1318ca789089308e',
+    ]);
+    const header = readHeader(HEADER);
+    expect(rootOf(TXIDS[1]!, 1, siblings, 4)).toEqual(header.root);
+    expect([header.worked, display(header.hash)]).toEqual([
+      true,
+      '000000000003ba27aa200b1cecaad478d2b00432346c3f1f3986da1afd33e506',
+    ]);
+  });
+  it('gives the MerkleBlock that gettxoutproof prints', () => {
+    const made = bytesToHex(writeMerkleBlock(HEADER, 4, 1, TXIDS[1]!, siblings));
+    const hashes = [TXIDS[0]!, TXIDS[1]!, siblings[1]!].map(bytesToHex).join('');
+    expect(made).toBe(`${bytesToHex(HEADER)}0400000003${hashes}010b`);
+    expect(readMerkleBlock(hexToBytes(made))).toEqual({
+      header: HEADER,
+      leaves: 4,
+      index: 1,
+      txid: TXIDS[1],
+      siblings,
+    });
+  });
+});
+
+const network = makeNetwork(3, 3, 21);
+const channel = { ...network.channels[0]!, scid: '700000x5x1' };
+const { parts } = readMessage(announcement(network, channel));
+const SCRIPT = bytesToHex(fundingScript(parts['bitcoin_key_1']!, parts['bitcoin_key_2']!));
+/** A block of so many transactions, the channel's at its place. */
+const [height, index, vout] = channel.scid.split('x').map(Number) as [number, number, number];
+const blockWith = (count: number, at: number): Uint8Array =>
+  blockOf(
+    Array.from({ length: count }, (_, i) =>
+      transaction(
+        i === 0 ? undefined : i,
+        i === at ? [...Array.from({ length: vout }, () => '51'), SCRIPT] : ['0014'.padEnd(44, 'a')],
+      ),
+    ),
+  );
+const scidOf = (at: number): string => `${height}x${at}x${vout}`;
+const anchorOf = ({ header }: SpvProof): string[] => [display(readHeader(header).hash)];
+
+describe('a proof', () => {
+  it('of every place in trees of every size up to 33 is made, written, read and verified', () => {
+    for (let count = 2; count <= 33; count++) {
+      const at = 1 + ((count * 7) % (count - 1));
+      const proof = makeProof(blockWith(count, at), scidOf(at));
+      const read = parseProof(new Fields(parseJson(printJson(proofDocument(proof)))));
+      expect(read).toEqual(proof);
+      expect(verifyProof(read, anchorOf(read))).toMatchObject({
+        anchored: true,
+        script: SCRIPT,
+        amount_sat: 1_000_000n,
+      });
+      const { merkle_block: block } = proofDocument(proof) as { merkle_block: string };
+      expect(readMerkleBlock(hexToBytes(block))).toMatchObject({ index: at, leaves: count, siblings: proof.siblings });
+    }
+  });
+  const proof = makeProof(blockWith(11, 5), scidOf(5));
+  const document = (more: object = {}): Fields =>
+    new Fields(parseJson(printJson({ ...proofDocument(proof), ...more })));
+  it('says what it could not check', () => {
+    expect(verifyProof(proof, [])).toMatchObject({
+      anchored: false,
+      checks: { anchor: 'not-checked', announcement: 'not-checked' },
+    });
+    const { coinbase: _, siblings: __, ...core } = proofDocument(proof) as any;
+    const bare = parseProof(new Fields(parseJson(printJson(core))));
+    expect(verifyProof(bare, anchorOf(bare))).toMatchObject({ anchored: true, checks: { coinbase: 'not-checked' } });
+  });
+  it('holds with no bit of its header, siblings or transactions turned', () => {
+    const turned = (bytes: Uint8Array, bit: number): Uint8Array => {
+      const made = bytes.slice();
+      made[bit >> 3]! ^= 1 << (bit & 7);
+      return made;
+    };
+    const fails = (changed: SpvProof, what: string): void => {
+      let taken = false;
+      try {
+        // The nonce and the like may be turned into another header of the same root: the anchor is another then.
+        taken = verifyProof(changed, anchorOf(proof)).anchored;
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+      expect(taken, what).toBe(false);
+    };
+    for (let bit = 0; bit < 640; bit++) fails({ ...proof, header: turned(proof.header, bit) }, `header ${bit}`);
+    for (let bit = 0; bit < 8 * proof.tx.length; bit++) fails({ ...proof, tx: turned(proof.tx, bit) }, `tx ${bit}`);
+    proof.siblings.forEach((sibling, i) => {
+      for (let bit = 0; bit < 256; bit++)
+        fails({ ...proof, siblings: proof.siblings.with(i, turned(sibling, bit)) }, `sibling ${i} ${bit}`);
+    });
+    const coinbase = proof.coinbase!;
+    for (let bit = 0; bit < 8 * coinbase.tx.length; bit++)
+      fails({ ...proof, coinbase: { ...coinbase, tx: turned(coinbase.tx, bit) } }, `coinbase ${bit}`);
+  });
+  it('at another place, height, output or depth is refused', () => {
+    const code = (more: Partial<SpvProof>): string => codeOf(() => verifyProof({ ...proof, ...more }, []));
+    expect(code({ index: 4 })).toBe('merkle-differs');
+    expect(code({ height: height + 1 })).toBe('merkle-differs');
+    expect(code({ vout: 9, scid: `${height}x5x9` })).toBe('output-differs');
+    expect(code({ siblings: proof.siblings.slice(1) })).toBe('merkle-differs');
+    expect(code({ leaves: 30 })).toBe('merkle-differs');
+    expect(code({ coinbase: { tx: proof.tx, siblings: proof.siblings } })).toBe('merkle-differs');
+    expect(code({ coinbase: { ...proof.coinbase!, siblings: [] } })).toBe('merkle-differs');
+  });
+  it('that doubles a hash where none is doubled is refused (CVE-2012-2459)', () => {
+    const [leaf] = TXIDS;
+    const twice = merklePath([leaf!, leaf!], 0);
+    expect(rootOf(leaf!, 0, twice, 2)).toBeUndefined();
+    expect(rootOf(leaf!, 2, merklePath([leaf!, TXIDS[1]!, leaf!], 2), 3)).toBeDefined();
+  });
+  it('of a header without work is refused', () => {
+    const weak = proof.header.slice();
+    weak.set(hexToBytes('ffff0f1c'), 72);
+    expect(codeOf(() => verifyProof({ ...proof, header: weak }, []))).toBe('work-missing');
+    expect(codeOf(() => readHeader(weak.subarray(1)))).toBe('malformed-spv');
+  });
+  it('is compared with the announcement', () => {
+    const own = makeProof(blockWith(Math.max(12, index + 1), index), channel.scid);
+    expect(verifyProof(own, [], announcement(network, channel)).checks).toEqual({ anchor: 'not-checked' });
+    expect(codeOf(() => verifyProof(makeProof(blockWith(11, 6), scidOf(6)), [], announcement(network, channel)))).toBe(
+      'output-differs',
+    );
+    const forged = announcement(network, channel);
+    forged[70]! ^= 1;
+    expect(codeOf(() => verifyProof(own, [], forged))).toBe('signature-invalid');
+    const other = { ...channel, bitcoin: [1, 2] as [number, number] };
+    expect(codeOf(() => verifyProof(own, [], announcement(network, other)))).toBe('output-differs');
+  });
+  it('or block that is cut or changed in any way gives an answer or a refusal', () => {
+    const draw = drawer(3);
+    const block = blockWith(5, 2);
+    const merkle = hexToBytes((proofDocument(proof) as { merkle_block: string }).merkle_block);
+    for (let i = 0; i < MUTATIONS; i++)
+      for (const work of [
+        () => readBlock(mutated(block, draw)),
+        () => readMerkleBlock(mutated(merkle, draw)),
+        () => readTransaction(mutated(proof.tx, draw)),
+      ])
+        try {
+          work();
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error;
+        }
+    expect(codeOf(() => parseProof(document({ siblings: ['xx'] })))).toBe('malformed-message');
+    expect(codeOf(() => makeProof(block, scidOf(9)))).toBe('malformed-spv');
+  }, 600_000);
+});
+
+describe('gossip spv-proof', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'spv-'));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(dir, name), text);
+    return join(dir, name);
+  };
+  const block = blockWith(Math.max(12, index + 1), index);
+  it('makes and verifies, and asks for an anchor', async () => {
+    const made = await command(GossipSpvProof, [
+      'make',
+      '--channel',
+      channel.scid,
+      '--block',
+      file('block.hex', bytesToHex(block)),
+    ]);
+    const proof = file('proof.json', made.stdout);
+    const message = file('channel.hex', bytesToHex(announcement(network, channel)));
+    const verified = await command(GossipSpvProof, ['verify', '--announcement', message, proof]);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ type: 'spv-verified', anchored: false });
+    await refusedCommand(GossipSpvProof, ['verify', '--require-anchor', proof], 'spv-unanchored');
+    const { block_hash: hash } = JSON.parse(verified.stdout);
+    const headers = file('headers.hex', `${bytesToHex(HEADER)}\n${bytesToHex(block.subarray(0, 80))}\n`);
+    for (const anchor of [
+      ['--header-hash', hash],
+      ['--headers', headers],
+    ])
+      expect(
+        JSON.parse((await command(GossipSpvProof, ['verify', '--require-anchor', ...anchor, proof])).stdout),
+      ).toMatchObject({ anchored: true });
+    await refusedCommand(GossipSpvProof, ['make', '--channel', channel.scid], 'usage');
+    await refusedCommand(GossipSpvProof, ['make', '--channel', '1x2', '--block', file('block.hex', 'zz')], 'usage');
+    await refusedCommand(
+      GossipSpvProof,
+      ['make', '--channel', channel.scid, '--block', file('odd.hex', 'zz')],
+      'malformed-spv',
+    );
+  });
+});
