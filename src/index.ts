@@ -294,3 +294,13 @@ export { decideWealth, type Certificate } from './lib/flow/wealth.ts';
 // ── what the last mile costs ─────────────────────────────────────────────────────────────────────────────────────────
 export { dustCost, exitCost, reserveCost } from './lib/cost/chain.ts';
 export { adsCost, channelCost, jitCost, phoenixdCost, phoenixdRate } from './lib/cost/service.ts';
+
+// ── onion messages under load ────────────────────────────────────────────────────────────────────────────────────────
+export {
+  drawTopology,
+  simulate,
+  topologyOf,
+  type Attack,
+  type Outcome,
+  type Rules as LoadRules,
+} from './lib/sim/back-pressure.ts';
