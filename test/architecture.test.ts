@@ -43,6 +43,7 @@ const FAMILIES = [
   'flow',
   'cost',
   'sim',
+  'notary',
 ];
 /** `lib` is `families.ts`, the one list. */
 const FLOORS = [

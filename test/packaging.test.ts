@@ -65,7 +65,7 @@ describe('the package', () => {
   it('holds the program, the library with its types, and nothing else', () => {
     const others = files.filter(
       (path) =>
-        !/^dist\/types\/(lib\/[a-z]+\/(?:[a-z]+\/)?[a-z0-9-]+|commands\/(?:[a-z]+\/)?[a-z-]+|cli|index)\.d\.ts$/.test(
+        !/^dist\/types\/(lib\/families|lib\/[a-z]+\/(?:[a-z]+\/)?[a-z0-9-]+|commands\/(?:[a-z]+\/)?[a-z-]+|cli|index)\.d\.ts$/.test(
           path,
         ),
     );

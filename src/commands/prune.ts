@@ -11,7 +11,7 @@ import { printJson } from '../lib/protocol/json.ts';
 
 export default class Prune extends BaseCommand {
   static override summary = 'Drop what nothing more can come of: old replies, lapsed wishes, contracts long settled';
-  static override description = `What was said for a step that a later one has followed, and contracts of which nothing is held, owed or asked for again: offers and proposals that came to nothing after a day, what was settled after --keep days, where the node shows its coin spent by a transaction with as many blocks upon it as these days have. How old something is a home knows by its own clock and by the chain's height, and from the first run on: so run it every night, or give serve or watch --keep. What holds money stays, whatever its age; so do a payer's own contracts, and all sums. A customer whose contract the mint has dropped finds its ecash over a new one (ecash-restore --contract NEW --keyset ID).
+  static override description = `What was said for a step that a later one has followed, and contracts of which nothing is held, owed or asked for again: offers and proposals that came to nothing after a day, what was settled after --keep days, where the node shows its coin spent by a transaction with as many blocks upon it as these days have. How old something is a home knows by its own clock and by the chain's height, and from the first run on: so serve and watch prune by themselves a few times a day (--keep, --no-prune); else run it every night. What holds money stays, whatever its age; so do a customer's own contracts, and all sums. What belongs to a contract of a running mint (quotes, invoices, melts) goes with it, once the mint has acknowledged all. A customer whose contract the mint has dropped finds its ecash over a new one (ecash-restore --contract NEW --keyset ID).
 Others may work on the home meanwhile. The file of the store gets no smaller: what is free in it is used again. The journal is not touched: what a backup covers of it may go.`;
   static override examples = [
     'Every night, after the backup\nspillway prune --home mint --chain http://127.0.0.1:8332 | jq "{replies, records}"',
@@ -38,7 +38,9 @@ Others may work on the home meanwhile. The file of the store gets no smaller: wh
       };
       const { tip, ...pruned } = await pruneHome(home, { source, keepDays, dry, pause }).finally(() => line.stop());
       if (pruned.unseen > 0)
-        note(`${pruned.unseen} records are old enough, and the node does not show their coins spent so deep`);
+        note(
+          `${pruned.unseen} records are old enough, and the node does not show their coins spent so deep, or a mint has not acknowledged all`,
+        );
       const said = { type: 'prune', version: 1, network: home.network, tip, keep_days: keepDays, dry_run: dry };
       await print(printJson({ ...said, ...pruned }));
     });

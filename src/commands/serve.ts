@@ -77,7 +77,6 @@ The first line on stdout says where it listens; each request is a line on stderr
         notify,
         begun: () => (begun = true),
         isProxy: proxiesIn(flags.proxy ?? []),
-        keepDays: flags.keep,
         ...limits,
       });
     };

@@ -6,7 +6,7 @@ import { contractNamed, portsOf } from '../lib/cli/contract.ts';
 import { contractFlag, feeFlags } from '../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, satFlag } from '../lib/cli/flags.ts';
 import { withHome } from '../lib/cli/home.ts';
-import { keepBesideFlag, pruneBeside } from '../lib/cli/keep.ts';
+import { keepBesideFlags, keepDaysOf, pruneBeside } from '../lib/cli/keep.ts';
 import { bundlePost, readBundle } from '../lib/cli/watch-bundle.ts';
 import { note } from '../lib/cli/output.ts';
 import { homePost } from '../lib/cli/watch-home.ts';
@@ -54,7 +54,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       max: 1_000,
       helpGroup: group,
     }),
-    keep: keepBesideFlag({ exclusive: ['bundle'], helpGroup: group }),
+    ...keepBesideFlags({ exclusive: ['bundle'], helpGroup: group }),
     'fee-budget': satFlag({
       summary:
         'The most that a child may pay, for each contract (default a tenth of what its parent pays this home; with --bundle any child)',
@@ -75,7 +75,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
-      if (left > 0) note(`${left} copies of statecoins' backups are not watched`);
+      if (left > 0) note(`${left} copies of statecoins' backups and swaps' refunds are not watched`);
       return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
     }
     await withHome(flags, async (home) => {
@@ -83,7 +83,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       const ports = await portsOf(home, flags, this.argv);
       (await unwatched(home)).forEach(note);
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
-      await watch({ post, beside: (say) => pruneBeside(home, ports.source, flags.keep, say) }, ports.source);
+      await watch({ post, beside: (say) => pruneBeside(home, ports.source, keepDaysOf(flags), say) }, ports.source);
     });
   }
 }

@@ -32,6 +32,7 @@ export const FAMILIES: readonly Family[] = [
     others: ['invoice:decode', 'invoice:encode', 'invoice:verify'],
   },
   { name: 'channel', summary: 'the exact bytes of Lightning channels', others: ['adaptor'] },
+  { name: 'notarize', summary: 'proof of existence: OpenTimestamps, checked offline' },
   { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes' },
   { name: 'gossip', summary: 'the network as nodes tell it: read, verify, find routes' },
   { name: 'cost', summary: 'what the last mile of Lightning costs' },

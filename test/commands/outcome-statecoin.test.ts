@@ -1,9 +1,12 @@
 /** What the owner of a statecoin is told at the command line follows from transactions, never from a coin that is missing. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { defaultPolicy } from '../../src/lib/statechain/terms.ts';
+import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { ownCoin } from '../support/credit.ts';
 import { Desk } from '../support/desk.ts';
 import { TestParty, type Message } from '../support/party.ts';
@@ -43,7 +46,7 @@ async function transferred(until: 'moved' | 'owned' = 'owned') {
     desk.chain.accept([bytesToHex(readPsbt(ready['psbt'].funding).extract())]);
     desk.chain.mine(3);
   };
-  return { desk, alice, bob, id, last: said2.at(-1) as Message, status, exit, fund };
+  return { desk, operator, alice, bob, id, last: said2.at(-1) as Message, status, exit, fund };
 }
 
 it('an exit that hangs is pending until it is final, and one that the owner before has outbid is lost, exit 3', async () => {
@@ -109,4 +112,35 @@ it('a receiver whose coin is missing keeps its backup and outbids; --unchecked a
   await desk.send(bob.dir, own.stdout);
   desk.chain.mine(1);
   expect(desk.chain.confirmations(own.out.txids[0])).toBe(1);
+});
+
+it('a home made of its words leaves with the copy of its backup: exit, bump and broadcast read it, and one that moved on says so', async () => {
+  const { desk, operator, alice, id, last, fund } = await transferred('moved');
+  fund();
+  const copyOf = (who: TestParty): string => {
+    const folder = `${who.dir}.refunds`;
+    return join(
+      folder,
+      readdirSync(folder).find((file) => file.endsWith('.json'))!,
+    );
+  };
+  const copy = desk.file('copy.json', readFileSync(copyOf(alice), 'utf8'));
+  // As long as she has not heard that it has moved, it is hers; then her copy says that it is not.
+  await alice.run(transferStatechain, { on: last });
+  const moved = await desk.run(alice.dir, ['statechain-exit', '--bundle', copyOf(alice), '--tip', '2100']);
+  expect([moved.code, moved.stderr.includes('has moved to another owner')]).toEqual([3, true]);
+  const { mnemonic } = JSON.parse(readFileSync(join(alice.dir, 'seed'), 'utf8'));
+  await desk.ok('again', ['init', '--network', 'regtest', '--mnemonic-fd', '0'], mnemonic);
+  const restored = await desk.ok('again', ['restore', '--refunds', `${alice.dir}.refunds`]);
+  expect(restored.out).toMatchObject({ contract: id, ours: true, moved: true });
+  desk.chain.mine(2100 - desk.chain.tip);
+  const left = await desk.ok('again', ['statechain-exit', '--bundle', copy]);
+  expect([left.code, left.out.package.length]).toEqual([0, 2]);
+  const bumped = await desk.ok('again', ['bump', '--feerate', '5', copy]);
+  expect(bumped.out.txids[0]).toBe(left.out.txid);
+  await desk.send('again', bumped.stdout);
+  expect((await desk.run('again', ['broadcast', copy])).code).toBe(0);
+  desk.chain.mine(1);
+  expect(desk.chain.confirmations(left.out.txid)).toBe(1);
+  expect(operator.home.restored).toBe(false);
 });

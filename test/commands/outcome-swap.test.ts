@@ -1,4 +1,5 @@
 /** What a swap's owner is promised, told and asked at the command line follows from transactions, never from a coin that is missing. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
@@ -182,4 +183,19 @@ it('an initiator whose claim hangs makes a dearer one, from the message that it 
   expect(desk.chain.confirmations(two.out.txid)).toBe(1);
   const again = await desk.ok('alice', ['htlc', 'swap', '--contract', m.out.offer.hash, '--again']);
   expect([again.out.step, again.out.txid]).toEqual(['claimed', two.out.txid]);
+});
+
+it('the refund of what a swap has paid lies outside the home: of its words alone a home sends it, and bump pays for it', async () => {
+  const m = await matched();
+  await desk.send('bob', m.stdout);
+  const copy = join('bob.refunds', `swap-${m.out.offer.hash}.json`);
+  const { mnemonic } = JSON.parse(readFileSync(join(desk.dir, 'bob', 'seed'), 'utf8'));
+  await desk.ok('again', ['init', '--network', 'regtest', '--mnemonic-fd', '0'], mnemonic);
+  const restored = await desk.ok('again', ['restore', '--refunds', 'bob.refunds']);
+  expect(restored.out).toMatchObject({ contract: m.out.offer.hash, capacity_sat: 98_000, ours: true });
+  desk.chain.mine(m.out.htlcs.second.locktime.value - desk.chain.tip);
+  desk.chain.feerate = 20_000;
+  await desk.send('again', (await desk.ok('again', ['bump', '--feerate', '25', copy])).stdout);
+  desk.chain.mine(1);
+  expect(desk.chain.confirmations(restored.out.txid)).toBe(1);
 });

@@ -208,7 +208,7 @@ describe('prune', () => {
     const at = (day: number) => ({ env: { ...node, SPILLWAY_NOW: String(1_900_000_000 + day * 86_400) } });
     const watch = async (day: number, ...argv: string[]) =>
       spillway(['watch', '--home', home, '--once', ...argv], at(day));
-    await watch(0);
+    await watch(0, '--no-prune');
     chain.mine(6);
     await watch(0, '--keep', '1');
     const prune = async (day: number, ...argv: string[]) => {

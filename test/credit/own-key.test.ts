@@ -1,6 +1,6 @@
 /** An opener whose key is in another wallet: that wallet is asked to complete one answer, and only one that is right. */
 import { describe, expect, it } from 'vitest';
-import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, shareOf, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
@@ -9,14 +9,13 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { psbtOf, sharesIn, type Job } from '../../src/lib/signing/exchange.ts';
 import type { KeySet } from '../../src/lib/signing/keyset.ts';
-import { deterministicSign, nonceAgg, partialAgg, session } from '../../src/lib/signing/musig2.ts';
+import { nonceAgg, partialAgg, session } from '../../src/lib/signing/musig2.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { ownCoin, type Pair } from '../support/credit.ts';
-import type { Message, TestParty } from '../support/party.ts';
-import { parties, payeeOf, payerOf, policy, refused, sealedAs } from './helpers.ts';
-import { OtherWallet } from './wallet.ts';
+import type { TestParty } from '../support/party.ts';
+import { parties, payeeOf, payerOf, policy, refused } from './helpers.ts';
+import { answers, OtherWallet } from './wallet.ts';
 
 const expires = { blocks: 4_320 };
 
@@ -34,20 +33,6 @@ async function outside() {
   const accepted = await payee.run(openCredit, { on: proposed.message, merged });
   await payer.run(openCredit, { on: accepted.message });
   return { both, wallet, peer, id: proposed.message['contract'].id as string };
-}
-/** The signer's other valid answers to the same nonce, or a wrong one: what only a dishonest party sends. */
-async function answers(signer: TestParty, message: Message, name: string, job: Job) {
-  const keys = await signer.home.keys();
-  const { peer } = sharesIn(job, message['psbt'][name] as string);
-  const make = async (n: number, spoil = false): Promise<Message> => {
-    const secret = keys.contract(job.own.path);
-    const hash = hexToBytes(job.nonceId.sighash);
-    const made = deterministicSign(secret, hexToBytes(peer.pubnonce!), job.set.agg, hash, new Uint8Array(32).fill(n));
-    if (spoil) made.partial[5]! ^= 1;
-    const own = { pubnonce: bytesToHex(made.pubnonce), partial: bytesToHex(made.partial) };
-    return sealedAs(signer, message, { psbt: { ...message['psbt'], [name]: psbtOf(job, { own, peer }) } });
-  };
-  return { wrong: await make(1, true), first: await make(2), second: await make(3) };
 }
 /** The wallet is not asked for a wrong answer, asked for the first right one, and for no other. */
 async function oneAnswer(opener: TestParty, table: Action<any, any, any>, all: Awaited<ReturnType<typeof answers>>) {

@@ -85,7 +85,7 @@ describe('over stdio', () => {
     await pruneAt(payee, { days: 1 });
     Object.assign(payee.chain, { tip, now });
     const server = await serve(['--stdio', '--keep', '1', ...argv]);
-    await expect.poll(() => server.stderr, { timeout: 20_000 }).toContain('pruned ');
+    await expect.poll(() => server.stderr, { timeout: 120_000 }).toContain('pruned ');
     const on = (await signed()).text;
     server.write(on);
     expect(told(await server.line())).toBe('accepted');

@@ -301,6 +301,8 @@ class World {
     const told = this.wire.slice();
     for (const { by, message } of told) if (message['step'] === 'claimed') await this.#answer(other(by), message);
     this.chain.tip += 1000;
+    // A claim that is deep by now is settled.
+    for (const { by, message } of told) if (message['step'] === 'claimed') await this.#answer(other(by), message);
     // Where the other side has forgotten a coin that may still be claimed, a payment that was not sent is ended by sending it.
     for (const name of WHO) if (this.#forgot.has(other(name))) await this.#sendAll(this.both[name]);
     for (const name of WHO) {
@@ -375,8 +377,8 @@ it(`whatever two parties do with two swaps each (${RUNS} runs, seed ${SEED})`, {
           await world.play(c);
           await world.check();
         }
-        for (const { message } of world.wire) reached.set(message['step'], (reached.get(message['step']) ?? 0) + 1);
         await world.end();
+        for (const { message } of world.wire) reached.set(message['step'], (reached.get(message['step']) ?? 0) + 1);
       } finally {
         both.close();
       }

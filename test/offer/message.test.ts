@@ -8,7 +8,7 @@ import { OFFER_KINDS, readString, writeString } from '../../src/lib/offer/string
 import { readStream } from '../../src/lib/wire/tlv.ts';
 import { bytes, hex } from '../support/onion.ts';
 import { codeOf } from '../support/refusal.ts';
-import { fixture } from '../support/vectors.ts';
+import { fixture, vectors } from '../support/vectors.ts';
 import { document, PREIMAGE, theInvoice, theOffer, theRequest } from '../support/offer.ts';
 import { theProof } from '../support/offer.ts';
 
@@ -63,6 +63,11 @@ describe('an offer', () => {
     }
     expect(problems.length === 0, problems.join()).toBe(valid);
   });
+});
+
+it('the vectors are all that the bulk has', () => {
+  const bulk = vectors('bolt12/offers-test.json');
+  if (bulk) expect(published.offers.map(({ bolt12 }: any) => bolt12)).toEqual(bulk.map(({ bolt12 }: any) => bolt12));
 });
 
 describe('the messages of another writer', () => {

@@ -130,9 +130,13 @@ describe('a sender', () => {
     const c = (await coinOf(alice, id)) as OwnerRecord;
     const knowing = (change: object): OwnerRecord => ({ ...c, given: [{ ...c.given[0]!, ...change }] });
     const moved = transferStatechain.parse(said[5]!);
-    expect(pay(moved as never, { coin: knowing({}) })).toMatchObject({ message: { step: 'paid' } });
+    expect(pay(moved as never, { coin: knowing({}) }, { ours: new Map() })).toMatchObject({
+      message: { step: 'paid' },
+    });
     for (const change of [{ sent: false }, { owner_pubkey: `02${'11'.repeat(32)}` }])
-      expect(refusal(() => pay(moved as never, { coin: knowing(change) }))).toMatchObject({ code: 'state-moved-on' });
+      expect(refusal(() => pay(moved as never, { coin: knowing(change) }, { ours: new Map() }))).toMatchObject({
+        code: 'state-moved-on',
+      });
   });
 
   it('that was restored keeps nothing of an opening of an earlier owner', async () => {

@@ -63,6 +63,28 @@ describe('an owner that lost its home', () => {
     expect(held).toEqual([{ ...JSON.parse(printJson(before)), restored: true }]);
   });
 
+  it('has both records of a coin that it opened, sent and received again since, whichever comes in first', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    let before: readonly object[] = [];
+    const backup = await alice.backUp();
+    const id = await opened(all);
+    await transferMessages(operator, alice, bob, id);
+    await transferMessages(operator, bob, alice, id);
+    const listed = async () =>
+      (await alice.home.store.list('statecoin')).map(({ record }) => {
+        const { state, entries, superseded } = record as { state: string; entries: unknown[]; superseded?: boolean };
+        return { state, owners: entries.length, superseded: superseded ?? false };
+      });
+    before = await listed();
+    expect(before).toHaveLength(2);
+    await alice.lose(backup);
+    const { outcomes } = await alice.home.reconcile(alice.journal());
+    expect(outcomes.map(({ outcome }) => outcome)).not.toContain('conflict');
+    const sorted = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).sort();
+    expect(sorted(await listed())).toEqual(sorted(before));
+  });
+
   it('knows that it has taken an offer back, and made the next one', async () => {
     const all = await parties();
     const { operator, alice, bob, carol } = all;

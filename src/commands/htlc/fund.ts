@@ -6,7 +6,7 @@ import { runFund } from '../../lib/cli/htlc-fund.ts';
 
 export default class HtlcFund extends BaseCommand {
   static override summary = 'Pay an HTLC: a PSBT to its address from the coins that are given';
-  static override description = `Reads the document of htlc create. Signs the coins that are the home's; others are signed by the wallet that owns them. utxo is what htlc claim and htlc refund want to know: keep it, with the document, before the transaction is sent.`;
+  static override description = `Reads the document of htlc create. Signs the coins that are the home's; others are signed by the wallet that owns them. Where the refund key is the home's, the coins are reserved, and the same command prints the same transaction again. utxo is what htlc claim and htlc refund want to know: keep it, with the document, before the transaction is sent.`;
   static override examples = [
     'From a Bitcoin Core wallet\nbitcoin-cli listunspent > coins.json\nspillway htlc fund --amount 100000 --utxo coins.json --change "$CHANGE" htlc.json | jq -r .psbt | xargs bitcoin-cli walletprocesspsbt',
     "From the home's own coins\nspillway coins --home alice > coins.json\nspillway htlc fund --home alice --amount 100000 --utxo coins.json htlc.json | tee funded.json | spillway broadcast",
@@ -23,6 +23,11 @@ export default class HtlcFund extends BaseCommand {
     change: Flags.string({
       summary: "Address for the change (default: a fresh one of the home's)",
       helpValue: 'ADDRESS',
+      helpGroup: 'FUNDING',
+    }),
+    cancel: Flags.boolean({
+      summary: 'Free the coins of a payment that was never sent',
+      dependsOn: ['home'],
       helpGroup: 'FUNDING',
     }),
     ...feeFlags,

@@ -19,6 +19,7 @@ const SCAN_MS = 600_000;
 /** BTC for 1000 vB above which a node refuses; its own default, which btcd wants to hear. */
 const MAX_FEERATE = new DecimalText('0.10');
 const NOT_FOUND = -5;
+const OUT_OF_RANGE = -8;
 const NO_SUCH_METHOD = -32601;
 const IN_WARMUP = -28;
 
@@ -61,6 +62,14 @@ export interface PackageResult {
   /** `success`, or why the package as a whole was refused. */
   message: string;
   transactions: readonly { txid: Hex; error?: string }[];
+}
+
+/** A block as a node knows it; null for what it does not say (btcd). */
+export interface KnownBlock {
+  header: Hex;
+  confirmations: number;
+  medianTime: number | null;
+  transactions: number | null;
 }
 
 /** What a transaction in the mempool pays together with all that spend it, and by itself. */
@@ -118,6 +127,31 @@ export class Rpc extends JsonRpc {
   /** Unix seconds that the header of a block states. */
   async blockTime(hash: Hex): Promise<number> {
     return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
+  }
+
+  /** The whole block at a height, in hex. @throws RpcError above the tip, or where it is pruned */
+  async rawBlock(height: number): Promise<Hex> {
+    const hash = text('getblockhash', await this.call('getblockhash', height));
+    return text('getblock', await this.call('getblock', hash, 0));
+  }
+
+  /** The block at a height: its header in hex and what the node knows of it; undefined above the tip. */
+  async blockAt(height: number): Promise<KnownBlock | undefined> {
+    try {
+      const hash = text('getblockhash', await this.call('getblockhash', height));
+      const header = text('getblockheader', await this.call('getblockheader', hash, false));
+      const known = new Answer('getblockheader', await this.call('getblockheader', hash, true));
+      const may = (key: string) => (known.has(key) ? known.whole(key) : null);
+      return {
+        header,
+        confirmations: known.whole('confirmations'),
+        medianTime: may('mediantime'),
+        transactions: may('nTx'),
+      };
+    } catch (error) {
+      if (error instanceof RpcError && error.rpcCode === OUT_OF_RANGE) return undefined;
+      throw error;
+    }
   }
 
   /** An output that neither chain nor mempool (`mempool` false: nor the chain) spends; undefined where it is spent or unknown. */

@@ -70,7 +70,7 @@ function recovered(type: string, subject: Subject, holder: Side, { claims, left 
       transactions: made.spends.map(({ template, claims, feeSat, hex, psbt }) => ({
         txid: txidOf(template),
         hex: hex ?? null,
-        psbt,
+        psbt: psbt ?? null,
         amount_sat: template.outputs[0]!.sat,
         fee_sat: feeSat,
         valid_from: {

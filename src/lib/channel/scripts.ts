@@ -237,18 +237,39 @@ export function htlcLock(format: FormatName, keys: CommitmentKeys, htlc: Htlc): 
           penalty,
         ]);
   }
-  const text = wholeForm(offered ? 'bolt3-offered' : 'bolt3-received', oneBlock)!.script;
-  const holes = {
-    hash,
-    'revocation-hash': hash160(revocation),
-    ...(offered ? { claim: other, refund: own } : { claim: own, refund: other, ...height(htlc.expiry) }),
-  };
+  const code = wholeWriter(format, keys, htlc.direction)(hash, htlc.expiry);
   const penalty = { ...punish, witness: 'sig key' };
-  return p2wsh(
-    text,
-    holes,
-    offered
-      ? [{ ...timeout, witness: '0 peer-sig sig 0' }, { ...preimage, witness: 'sig preimage' }, penalty]
-      : [{ ...success, witness: '0 peer-sig sig preimage' }, { ...expired, witness: 'sig 0' }, penalty],
-  );
+  const ways: readonly Way[] = offered
+    ? [{ ...timeout, witness: '0 peer-sig sig 0' }, { ...preimage, witness: 'sig preimage' }, penalty]
+    : [{ ...success, witness: '0 peer-sig sig preimage' }, { ...expired, witness: 'sig 0' }, penalty];
+  return { script: `0020${bytesToHex(sha256(code))}`, kind: 'p2wsh', code, ways };
+}
+
+type Writer = (hash: Uint8Array, expiry: number) => Uint8Array;
+const writers = new WeakMap<CommitmentKeys, Map<string, Writer>>();
+/** BOLT3's HTLC scripts of one commitment: they differ in hash and expiry alone, and the rest is written once. */
+function wholeWriter(format: FormatName, keys: CommitmentKeys, direction: Htlc['direction']): Writer {
+  const known = writers.get(keys) ?? new Map<string, Writer>();
+  writers.set(keys, known);
+  const made = known.get(direction);
+  if (made) return made;
+  const [own, other] = [need(keys, 'holderHtlc'), need(keys, 'otherHtlc')];
+  const offered = direction === 'offered';
+  const holes = {
+    'revocation-hash': hash160(need(keys, 'revocation')),
+    ...(offered ? { claim: other, refund: own } : { claim: own, refund: other }),
+  };
+  const { script } = wholeForm(offered ? 'bolt3-offered' : 'bolt3-received', FORMAT[format].oneBlock)!;
+  const [front, rest] = script.split(' <hash> ') as [string, string];
+  const [middle, end] = offered ? [rest] : (rest.split(' <lock> ') as [string, string]);
+  const parts = [front, middle, end].map((text) => (text === undefined ? new Uint8Array() : writeScript(text, holes)));
+  const writer: Writer = (hash, expiry) =>
+    concatBytes(
+      parts[0]!,
+      writeScript('<hash>', { hash }),
+      parts[1]!,
+      ...(offered ? [] : [writeScript('<lock>', height(expiry)), parts[2]!]),
+    );
+  known.set(direction, writer);
+  return writer;
 }

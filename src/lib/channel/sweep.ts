@@ -7,10 +7,9 @@
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import { sumSat, txidOf, vsizeOfHex, withWitness, type Spent, type Template } from '../bitcoin/transaction.ts';
+import { sumSat, txidOf, unsignedHex, withWitness, type Spent, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { publicBytes, secretScalar } from '../signing/curve.ts';
 import type { Role } from './commitment.ts';
 import type { KnownHtlc } from './document.ts';
 import type { CommitmentSecrets } from './keys.ts';
@@ -26,6 +25,8 @@ export interface Claim {
   lock: Lock;
   way: Way;
   secret: Uint8Array | undefined;
+  /** The key of the way, 33 bytes. */
+  key: Uint8Array | undefined;
   preimage?: Uint8Array | undefined;
 }
 /** An output that is not spent, and why. */
@@ -70,7 +71,7 @@ export const punishing: Choice = (lock) => {
 /** What can be spent of a commitment. */
 export function claimsOf(
   template: Template,
-  { outputs, txid }: Matched,
+  { outputs, txid, keys }: Matched,
   secrets: CommitmentSecrets,
   choose: Choice,
 ): Found {
@@ -83,13 +84,14 @@ export function claimsOf(
     const choice = choose(known.lock, known.htlc as KnownHtlc | undefined);
     if (typeof choice === 'string') return leave(choice);
     const { way, preimage } = choice;
-    const secret = way.key ? secrets[way.key] : undefined;
+    const [secret, key] = way.key ? [secrets[way.key], keys[way.key]] : [];
     found.claims.push({
       spent: { txid, vout, sat, script },
       role: known.role,
       lock: known.lock,
       way,
       secret,
+      key,
       preimage,
     });
   });
@@ -106,7 +108,16 @@ export function stageClaims(
   const way = lock.ways.find(({ name }) => name === by)!;
   const claims = template.outputs.flatMap(({ sat, script }, vout): Claim[] =>
     script === lock.script
-      ? [{ spent: { txid, vout, sat, script }, role: 'second stage', lock, way, secret: secrets[way.key!] }]
+      ? [
+          {
+            spent: { txid, vout, sat, script },
+            role: 'second stage',
+            lock,
+            way,
+            secret: secrets[way.key!],
+            key: undefined,
+          },
+        ]
       : [],
   );
   const left = template.outputs.flatMap(({ sat, script }, vout) =>
@@ -126,7 +137,8 @@ export interface Spending {
   feeSat: bigint;
   /** Undefined while a key is missing. */
   hex: Hex | undefined;
-  psbt: string;
+  /** Of what is not finished, for whoever has the missing keys. */
+  psbt: string | undefined;
 }
 export interface Paying {
   /** Output script, hex. */
@@ -139,7 +151,7 @@ export interface Paying {
 const given = (claim: Claim, signature: Uint8Array): Given => ({
   signature,
   ...(claim.preimage && { preimage: claim.preimage }),
-  ...(claim.secret && { key: publicBytes(secretScalar(claim.secret)) }),
+  ...(claim.key && { key: claim.key }),
 });
 
 /**
@@ -170,6 +182,12 @@ export function spendClaims(claims: readonly Claim[], paying: Paying): { spends:
     );
   return { spends, left };
 }
+/** Virtual size with these witnesses, none of whose elements has 253 bytes or more. */
+const vsizeWith = (template: Template, stacks: readonly (readonly Uint8Array[])[]): number =>
+  Math.ceil(
+    (2 * unsignedHex(template).length + 2 + stacks.flat().reduce((sum, part) => sum + 1 + part.length, stacks.length)) /
+      4,
+  );
 function spendTogether(claims: readonly Claim[], { to, feerate, allowFee }: Paying): Spending | undefined {
   const total = sumSat(claims.map((c) => c.spent));
   const template = (sat: bigint): Template => ({
@@ -184,7 +202,7 @@ function spendTogether(claims: readonly Claim[], { to, feerate, allowFee }: Payi
       key: new Uint8Array(33),
     }),
   );
-  const feeSat = feeFor(feerate, vsizeOfHex(withWitness(template(total), longest)));
+  const feeSat = feeFor(feerate, vsizeWith(template(total), longest));
   if (total - feeSat < dustLimit(to)) return undefined;
   guardFee(feeSat, total, allowFee);
   const final = template(total - feeSat);
@@ -200,10 +218,12 @@ function spendTogether(claims: readonly Claim[], { to, feerate, allowFee }: Payi
     claims,
     feeSat,
     hex: complete ? withWitness(final, stacks) : undefined,
-    psbt: spendPsbt(
-      final,
-      claims.map(({ lock, way }) => [lock, way]),
-      stacks,
-    ),
+    psbt: complete
+      ? undefined
+      : spendPsbt(
+          final,
+          claims.map(({ lock, way }) => [lock, way]),
+          stacks,
+        ),
   };
 }

@@ -1,6 +1,7 @@
 /** What `broadcast`, `bump` and `inspect` read: any document that this program prints, a PSBT, or a transaction. */
 import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
+import { copySettlement } from '../contract/copy.ts';
 import { settlementOf, type Settlement } from '../credit/settlement.ts';
 import { htlcSettlement } from '../htlc/settlement.ts';
 import { statechainSettlement } from '../statechain/settlement.ts';
@@ -52,7 +53,8 @@ export function sendable(read: Read): Sendable {
 export function settlement(document: Document): Settlement {
   let found: Settlement | undefined;
   try {
-    found = htlcSettlement(document) ?? settlementOf(document) ?? statechainSettlement(document);
+    found =
+      copySettlement(document) ?? htlcSettlement(document) ?? settlementOf(document) ?? statechainSettlement(document);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal('malformed-message', 'a document of the right kind found, with fields missing');

@@ -1,7 +1,7 @@
 /** `htlc fund`: a transaction that pays an HTLC, its coins signed where they are the home's. */
 import { payFrom } from '../bitcoin/coins.ts';
 import { checkDust } from '../bitcoin/script.ts';
-import { txidOf } from '../bitcoin/transaction.ts';
+import { feeOf, txidOf } from '../bitcoin/transaction.ts';
 import { build } from '../htlc/terms.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -12,6 +12,7 @@ import type { ChainValues } from './chain.ts';
 import { coinsFrom } from './contract-flags.ts';
 import type { HomeValues } from './home.ts';
 import { factsFor, htlcIn, withOwnHome } from './htlc.ts';
+import { freeFunding, fundOnce } from './htlc-home.ts';
 import { note } from './output.ts';
 import { runStateless } from './stateless.ts';
 
@@ -20,6 +21,7 @@ interface FundValues extends ChainValues, HomeValues {
   utxo: string;
   change?: string | undefined;
   feerate?: number | undefined;
+  cancel?: boolean;
   'allow-fee'?: boolean;
 }
 
@@ -32,19 +34,26 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
     const { amount: sat } = flags;
     checkDust({ sat, script: output }, (least) => `${sat} sat found, at least ${least} sat expected`);
     return withOwnHome(flags, network, async (home) => {
+      if (flags.cancel) return cancelled(home, htlc.refund, network);
       const { facts, checks } = await factsFor(flags, network, argv, outpointsOf(coins));
-      const template = payFrom({
-        coins,
-        outputs: [{ sat: flags.amount, script: output }],
-        change: await changeOf(flags.change, home),
-        feerate: facts.feerate,
-        version: 2,
-        network,
-        allowFee: flags['allow-fee'] ?? false,
-      });
-      const reserved = home ? await reservedIn(home.store, outpointsOf(template.inputs)) : new Map();
-      const seen = checkSpendable({ coins: facts.coins, reserved }, template.inputs);
-      const funding = await signedBy(home, { template, witnesses: {} });
+      let seen = 'own';
+      const make = async (): Promise<Funding> => {
+        const template = payFrom({
+          coins,
+          outputs: [{ sat, script: output }],
+          change: await changeOf(flags.change, home),
+          feerate: facts.feerate,
+          version: 2,
+          network,
+          allowFee: flags['allow-fee'] ?? false,
+        });
+        const reserved = home ? await reservedIn(home.store, outpointsOf(template.inputs)) : new Map();
+        seen = checkSpendable({ coins: facts.coins, reserved }, template.inputs);
+        return signedBy(home, { template, witnesses: {} });
+      };
+      const kept = home && (await fundOnce(home, htlc.refund, { sat, script: output }, outpointsOf(coins), make));
+      const funding = kept ?? (await make());
+      const { template } = funding;
       const txid = txidOf(template);
       const vout = template.outputs.findIndex((o) => o.script === output && o.sat === flags.amount);
       if (!isSigned(funding)) {
@@ -59,11 +68,19 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
         hex: isSigned(funding) ? fundingHex(funding) : null,
         txid,
         utxo: `${txid}:${vout}:${flags.amount}`,
-        fee_sat: template.fee,
+        fee_sat: feeOf(template),
         checks: { ...checks, coins: seen },
       };
     });
   });
+}
+
+/** --cancel: its coins are free for something else. */
+async function cancelled(home: Home | undefined, pubkey: string, network: string): Promise<object> {
+  if (!home) throw new Refusal('usage', '--cancel found without a home: nothing is reserved');
+  const { coins } = await freeFunding(home, pubkey);
+  note('spend one of its coins elsewhere, or whoever has the PSBT can still send it');
+  return { type: 'htlc-fund', version: 1, network, step: 'cancelled', coins };
 }
 
 async function changeOf(change: string | undefined, home: Home | undefined): Promise<string> {

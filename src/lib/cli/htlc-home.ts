@@ -7,6 +7,8 @@ import { htlcKeyKind, keyRecord, mayShow, preimageOf, type HtlcKey } from '../ht
 import { swapKind } from '../htlc/swap-records.ts';
 import { htlcId } from '../htlc/view.ts';
 import type { Hash, Htlc } from '../htlc/terms.ts';
+import type { Funding } from '../bitcoin/funding.ts';
+import type { Output } from '../bitcoin/transaction.ts';
 import { plainCommit, writeOf } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { untilWon } from '../home/race.ts';
@@ -154,3 +156,69 @@ export async function preimageFor(
     );
   return mayShow(record, htlcId(htlc), signed) ? preimageOf(await home.keys(), record) : undefined;
 }
+
+/** The record of a key of this home, with its revision. */
+async function keyAt(home: Home, pubkey: Hex): Promise<{ record: HtlcKey; rev: number } | undefined> {
+  const claim = keyClaim(pubkey);
+  const hit = (await home.store.load([claim])).found.get(claim);
+  return hit?.kind === htlcKeyKind.name ? { record: htlcKeyKind.parse(hit.record), rev: hit.rev } : undefined;
+}
+const keep = async (home: Home, record: HtlcKey, rev: number): Promise<boolean> => {
+  const claim = keyClaim(record.pubkey);
+  return home.store.commit(plainCommit({ reads: [{ claim, rev }], writes: [writing(record, claim, rev)] }));
+};
+
+/**
+ * The address that claims and refunds by this key pay: the same at each run, drawn at the first one.
+ * @returns undefined where the key is not the home's
+ */
+export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>): Promise<string | undefined> =>
+  untilWon(async () => {
+    const key = await keyAt(home, pubkey);
+    if (!key || key.record.payout !== null) return { address: key?.record.payout ?? undefined };
+    const payout = await fresh();
+    return (await keep(home, { ...key.record, payout }, key.rev)) ? { address: payout } : undefined;
+  }).then(({ address }) => address);
+
+/**
+ * What pays an HTLC whose refund key is the home's: made once, its coins reserved, and the same from then on.
+ * @returns undefined where the key is not the home's @throws Refusal `answered-otherwise` where it is paid otherwise already
+ */
+export const fundOnce = (
+  home: Home,
+  pubkey: Hex,
+  { sat: amountSat, script }: Output,
+  given: readonly string[],
+  make: () => Promise<Funding>,
+): Promise<Funding | undefined> =>
+  untilWon(async () => {
+    const key = await keyAt(home, pubkey);
+    if (!key) return { funding: undefined };
+    const { funded } = key.record;
+    if (funded) {
+      const pays = funded.funding.template.outputs.some((o) => o.script === script && o.sat === amountSat);
+      if (!pays || !funded.coins.every((coin) => given.includes(coin)))
+        throw new Refusal(
+          'answered-otherwise',
+          `this home has paid ${funded.amountSat} sat to an HTLC of that refund key, of ${funded.coins.join(', ')}`,
+          {
+            hint: 'give the same --amount and --utxo to print it again; --cancel frees those coins where it was never sent',
+          },
+        );
+      return { funding: funded.funding };
+    }
+    const funding = await make();
+    const coins = funding.template.inputs.map(({ txid, vout }) => `${txid}:${vout}`);
+    return (await keep(home, { ...key.record, funded: { amountSat, funding, coins } }, key.rev))
+      ? { funding }
+      : undefined;
+  }).then(({ funding }) => funding);
+
+/** Frees the coins of a payment that nobody has sent. @throws Refusal `unknown-contract` where none is kept */
+export const freeFunding = (home: Home, pubkey: Hex): Promise<{ coins: readonly string[] }> =>
+  untilWon(async () => {
+    const key = await keyAt(home, pubkey);
+    if (!key?.record.funded) throw new Refusal('unknown-contract', 'this home keeps no payment of that HTLC');
+    const { coins } = key.record.funded;
+    return (await keep(home, { ...key.record, funded: null }, key.rev)) ? { coins } : undefined;
+  });

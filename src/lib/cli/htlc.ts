@@ -16,7 +16,7 @@ import { spend, type Spend } from '../htlc/spend.ts';
 import { checkPreimage, type Htlc } from '../htlc/terms.ts';
 import { htlcEntries, readHtlc } from '../htlc/view.ts';
 import { Fields } from '../protocol/document.ts';
-import type { Facts } from '../protocol/action.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
 import { checkCoins } from '../bitcoin/coin-checks.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -25,7 +25,7 @@ import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
 import { chainFlags, feerateFlag, homeFlags } from './flags.ts';
 import { withHome, type HomeValues } from './home.ts';
-import { preimageFor, secretBehind } from './htlc-home.ts';
+import { payoutFor, preimageFor, secretBehind } from './htlc-home.ts';
 import { readInput } from './input.ts';
 import { note } from './output.ts';
 import { secretFlags } from './secret-flags.ts';
@@ -169,7 +169,7 @@ export async function runSpend(
     const preimage = given && checkPreimage(given, htlc.hash);
     const { facts, checks } = await factsFor(flags, htlc.network, argv, [outpointText(coin)]);
     return withOwnHome(flags, htlc.network, async (home) => {
-      const to = scriptOf(await payoutOf(flags, home), htlc.network);
+      const to = scriptOf(await payoutOf(flags, home, path === 'claim' ? htlc.claim : htlc.refund), htlc.network);
       const made = spend(htlc, path, { coin, to, feerate: facts.feerate, allowFee: flags['allow-fee'] ?? false });
       const spent = made.template.inputs[0]!;
       const seen = checkCoins(facts.coins, [spent]);
@@ -191,12 +191,17 @@ export async function runSpend(
   });
 }
 
-async function payoutOf({ to, merge }: SpendValues, home: Home | undefined): Promise<string> {
+async function payoutOf({ to, merge }: SpendValues, home: Home | undefined, pubkey: Hex | null): Promise<string> {
   if (to !== undefined) return to;
-  if (merge) throw new Refusal('usage', 'no address to pay to', { hint: 'with --merge give the --to of the PSBT' });
-  if (!home) throw new Refusal('usage', 'no address to pay to', { hint: 'give --to ADDRESS, or --home DIR' });
-  const { freshAddress } = await import('./wallet.ts');
-  return (await freshAddress(home)).address;
+  if (!home)
+    throw new Refusal('usage', 'no address to pay to', {
+      hint: merge ? 'with --merge give the --to of the PSBT' : 'give --to ADDRESS, or --home DIR',
+    });
+  const fresh = async (): Promise<string> => (await (await import('./wallet.ts')).freshAddress(home)).address;
+  const own = pubkey === null ? undefined : await payoutFor(home, pubkey, fresh);
+  if (own === undefined && merge)
+    throw new Refusal('usage', 'no address to pay to', { hint: 'with --merge give the --to of the PSBT' });
+  return own ?? fresh();
 }
 
 /** Adds the own signatures and the preimage to what came back from elsewhere. */

@@ -24,9 +24,17 @@ export const keepFlag = (summary: string, more: { helpGroup?: string; exclusive?
     ...more,
   });
 
-/** Of commands that prune beside other work. */
-export const keepBesideFlag = (more: Parameters<typeof keepFlag>[1]) =>
-  keepFlag('Prune by itself, as spillway prune --keep does (default: it does not)', more);
+/** Of commands that prune beside other work, a few times a day. */
+export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] }) => ({
+  keep: keepFlag(`For how long what has ended is kept before it is pruned (default ${KEEP_DAYS})`, more),
+  'no-prune': Flags.boolean({
+    summary: 'Prune nothing',
+    helpGroup: more.helpGroup,
+    exclusive: ['keep', ...(more.exclusive ?? [])],
+  }),
+});
+export const keepDaysOf = (flags: { keep?: number | undefined; 'no-prune'?: boolean }): number | undefined =>
+  flags['no-prune'] ? undefined : (flags.keep ?? KEEP_DAYS);
 
 /** @throws Refusal `usage` where no height is known, and as `Home.prune` */
 export async function pruneHome(
@@ -70,7 +78,7 @@ export function pruneBeside(
   const run = async (): Promise<void> => {
     const pause = slices();
     try {
-      const told = wordsOf(await pruneHome(home, { source, keepDays, pause, stopped: () => stopped }));
+      const told = wordsOf(await pruneHome(home, { source, keepDays, pause, spaced: true, stopped: () => stopped }));
       if (told !== undefined) say(`pruned ${told}`);
       next = now() + everyMs;
     } catch (error) {

@@ -1,4 +1,4 @@
-/** From flags to requests, invoices and proofs: keys and files are read once, randomness and time are drawn for each. */
+/** Requests, invoices and proofs by flags: keys and files are read once, randomness and time are drawn for each. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import * as Flags from '@oclif/core/flags';
 import type { InferredFlags } from '@oclif/core/interfaces';
@@ -55,7 +55,7 @@ export const requestFlags = {
   replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', dependsOn: ['proposal'] }),
 };
 
-/** @throws Refusal `usage` without a payer, and as `readKey` */
+/** Prepares requests. @throws Refusal `usage` without a payer, and as `readKey` */
 export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
   const key = await readKey({ fd: flags['payer-key-fd'], file: flags['payer-key-file'] });
   const id = flags['payer-id'] && pointFlag(flags['payer-id'], 'payer-id');
@@ -116,14 +116,17 @@ export const invoiceFlags = {
   index: wholeFlag({ summary: 'Of this preimage in the chain', dependsOn: ['proposal'] }),
 };
 
-/** What differs from the offer that is nearest: whoever asks may have made up an offer of another amount. @throws Refusal `usage` without an offer */
+/**
+ * The fields that differ from the nearest offer: whoever asks may have made up one of another amount.
+ * @throws Refusal `usage` without an offer
+ */
 function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Problem[] {
   const found = offers.map((offer) => checkMirror(request, offer)).sort((a, b) => a.length - b.length);
   if (found[0]) return found[0];
   throw new Refusal('usage', 'a request for an offer found, and not the offer', { hint: 'give --offer FILE' });
 }
 
-/** @throws Refusal `usage` without exactly one of hash and preimage, and as `readKey`, `pathsFile` */
+/** Prepares invoices. @throws Refusal `usage` without exactly one of hash and preimage, and as `readKey`, `pathsFile` */
 export async function runInvoice(
   flags: InferredFlags<typeof invoiceFlags>,
 ): Promise<(request: OfferMessage) => object> {

@@ -1,4 +1,4 @@
-/** What the commands of offers share: input as a string, hex or document, files beside it, time, and how they answer. */
+/** Shared by the commands of offers: input as string, hex or document, files, time, and the form of an answer. */
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../bitcoin/address.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
@@ -38,7 +38,7 @@ export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
 export const proposalFlag = <N extends string>(name: N, what: string) =>
   Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
 
-/** @throws Refusal `usage` where the flag of a proposal is not given */
+/** Checks the flag of a proposal. @throws Refusal `usage` where the flag of a proposal is not given */
 export function needProposal(given: string | undefined, name: string): void {
   if (given !== name)
     throw new Refusal('usage', 'a proposal of this project, in no BOLT or BIP', { hint: `give --proposal ${name}` });

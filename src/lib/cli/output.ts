@@ -9,9 +9,9 @@ import { Refusal } from '../protocol/refusal.ts';
 import { toLog } from './log.ts';
 import { visible } from './text.ts';
 
-/** Writes one document and a newline. Resolves once the system has taken all of it, so that nothing is lost at exit. */
-export function print(text: string): Promise<void> {
-  const document = text.endsWith('\n') ? text : `${text}\n`;
+/** Writes one document: text with a newline, or bytes as they are. Resolves once the system has taken all of it, so that nothing is lost at exit. */
+export function print(data: string | Uint8Array): Promise<void> {
+  const document = typeof data === 'string' && !data.endsWith('\n') ? `${data}\n` : data;
   return new Promise((done, fail) => process.stdout.write(document, (error) => (error ? fail(error) : done())));
 }
 

@@ -26,6 +26,7 @@ const RefundCopy = v.object({
   txid: Id,
   hex: Hex,
   address: v.pipe(v.string(), v.maxLength(COPY_LIMITS.address.most)),
+  moved: v.optional(v.boolean()),
   path: v.nullable(v.object({ chain: v.picklist([0, 1]), index: wholeIn(COPY_LIMITS.index) })),
 });
 
@@ -43,6 +44,8 @@ export interface RestoredRefund {
   hex: string;
   address: string;
   ours: boolean;
+  /** A statecoin that has another owner by now: what is left of it is evidence, no money. */
+  moved?: true;
 }
 
 /** What was kept for this network; the names of files that hold no such refund come back as `unreadable`. */
@@ -71,7 +74,18 @@ export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRef
     const { path, version, network, contract, capacity_sat, valid_from_height, txid, hex, address } = copy;
     if (ours) await home.store.addAddresses([path!]);
     const amounts = { capacity_sat, valid_from_height };
-    refunds.push({ type: 'restore', version, network, contract, ...amounts, txid, hex, address, ours });
+    refunds.push({
+      type: 'restore',
+      version,
+      network,
+      contract,
+      ...amounts,
+      txid,
+      hex,
+      address,
+      ours,
+      ...(copy.moved && { moved: true as const }),
+    });
   }
   return { refunds, unreadable };
 }

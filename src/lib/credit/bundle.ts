@@ -60,14 +60,14 @@ const copied = v.object({
 });
 
 /**
- * @returns null for the copy of a statecoin's backup: it has a height of its own before which it must confirm, and its owner
- * may have passed the coin on
+ * @returns null for the copy of a statecoin's backup, which has a height of its own before which it must confirm and whose owner
+ * may have passed the coin on, and for that of a swap's refund
  * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`, `signature-invalid`, `not-final`
  */
 export function readBundled(document: unknown): Bundled | null {
   const isCopy = (document as { type?: unknown } | null)?.type === 'refund-copy';
   if (!isCopy) return readExport(document);
-  return 'confirm_before_height' in (document as object) ? null : readCopy(document);
+  return 'coin' in (document as object) || 'htlc' in (document as object) ? null : readCopy(document);
 }
 
 /** A refund is exported with its bytes once it is final, not before. */

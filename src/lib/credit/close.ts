@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, checkProposed } from '../bitcoin/fee.ts';
-import { withWitness, txidOfHex } from '../bitcoin/transaction.ts';
+import { outputsOf, sumSat, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
@@ -19,7 +19,7 @@ import { inflightQueries } from './quotes.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
-import { contractSchema, otherRole, viewOf, type Role, type Terms } from './terms.ts';
+import { contractSchema, otherRole, payoutScript, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, PAID_LIMITS, settlementVsize } from './transactions.ts';
 import { checkArrived, checkHome, checkOwedKnown, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
 import { waits } from './waiting.ts';
@@ -54,6 +54,8 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
     parse: messageParser('close-credit', steps),
     find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),
     ...overContract,
+    again: ({ records: { contract: c } }) =>
+      c?.state === 'closed' && c.tx !== undefined ? finished(c, c.tx) : undefined,
     cancel: ({ records, message, ...hand }) => {
       const c = closable(records.contract);
       if (!c.closing)
@@ -221,13 +223,22 @@ const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing
 const receiptOf = (c: FundedCredit): Hex | null => (c.role === 'payee' ? c.receipt : null);
 
 /** What the messages of a close state, from this home's own record. */
-const statedBy = (c: FundedCredit, opener: Role, close: Closing, receipt: Hex | null) => ({
+const statedBy = (c: FundedCredit, opener: Role, close: Pick<Closing, 'paidSat' | 'feeSat'>, receipt: Hex | null) => ({
   contract: viewOf(c),
   opener,
   paid_sat: close.paidSat,
   fee_sat: close.feeSat,
   receipt,
 });
+
+/** The close that this home has completed. */
+function finished(c: FundedCredit, hex: Hex): CloseMessage {
+  const outputs = outputsOf(hex);
+  const paidSat = sumSat(outputs.filter(({ script }) => script === payoutScript(c.terms, 'payee')));
+  const numbers = c.closing ?? { paidSat, feeSat: c.terms.capacity_sat - sumSat(outputs) };
+  const said = statedBy(c, c.role, numbers, receiptOf(c));
+  return { step: 'complete', network: c.terms.network, ...said, txid: txidOfHex(hex), hex };
+}
 
 /** The payer signs for no more than it has signed before. */
 function checkPayer(c: FundedCredit, m: { paid_sat: bigint; receipt: Hex | null }): FundedCredit {

@@ -25,7 +25,7 @@ import { offerOpening } from './offer.ts';
 import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
 import { acceptRefund, completeRefund, openRefund, type Held } from './refund.ts';
 import { answeredBefore, hintOf, ONCE, overContract, SIGN, TWICE } from './steps.ts';
-import { cancelled, creditKind, heldKey, isOpening, must, payeePubkey, type Credit } from './records.ts';
+import { cancelled, creditKind, heldKey, isFunded, isOpening, must, payeePubkey, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
   authOf,
@@ -78,6 +78,16 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
     sealWith: ({ contract }) => contract?.own.path ?? null,
     // The payee's key may be bound otherwise: that is another refusal.
     states: ({ contract }, by) => (by === 'payer' ? overContract.states({ contract }) : undefined),
+    again: ({ records: { contract: c } }) =>
+      c && isFunded(c) && c.role === 'payer' && c.state === 'open' && c.funding && isSigned(c.funding)
+        ? {
+            step: 'ready',
+            network: c.terms.network,
+            contract: viewOf(c),
+            txid: c.outpoint.txid,
+            psbt: { funding: fundingPsbt(c.funding) },
+          }
+        : undefined,
     cancel: ({ records }) => {
       const { contract: c, old } = records;
       if (c && old && heldKey(old) === payeePubkey(c))

@@ -16,9 +16,11 @@ import {
   toTransaction,
   type Spent,
   type Template,
+  txidOfHex,
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
-import type { Facts, Hand, Hex, Kept } from '../protocol/action.ts';
+import type { Claim, Facts, Hand, Hex, Kept } from '../protocol/action.ts';
+import { keyClaim } from '../protocol/claims.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
@@ -34,10 +36,11 @@ import {
   type PayeeCredit,
   type PayerCredit,
   type Rolling,
+  offerClaim,
 } from './records.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { openRefund } from './refund.ts';
-import { ROLL_LIMITS, type Pair } from './rollover-messages.ts';
+import { nextKey, ROLL_LIMITS, type Pair, type RollMessage } from './rollover-messages.ts';
 import { ONCE } from './steps.ts';
 import { isReverse, keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
@@ -96,6 +99,21 @@ export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receip
   change: parts.change && { address: parts.change.address, amount_sat: parts.change.sat },
   fee_sat: feeOf(rollover(c, parts, next.terms)),
 });
+
+/** By which the next contract is found: the key that an answer names, or else the one that is offered or was rolled into. */
+export function nextClaim(m: RollMessage | null, c: Credit | undefined, id: Hex): Claim | undefined {
+  if (m !== null && m.step !== 'asked') return keyClaim(nextKey(m));
+  if (m === null && c?.state === 'rolled' && c.rolling) return keyClaim(c.rolling.nextKey);
+  return c?.role === 'payee' ? offerClaim(id) : undefined;
+}
+
+/** The rollover that this payee has completed, as it was said; undefined where it has completed none. */
+export function finishedRollover(c: Credit | undefined, next: Credit | undefined) {
+  if (c?.role !== 'payee' || c.state !== 'rolled' || c.tx === undefined || !c.rolling) return undefined;
+  if (!next || !('outpoint' in next)) return undefined;
+  const pair = pairOf(c, next, c.rolling, c.receipt);
+  return { step: 'complete' as const, network: c.terms.network, ...pair, txid: txidOfHex(c.tx), hex: c.tx };
+}
 
 /** Every added input is signed by its one key. @throws Refusal `signature-invalid` */
 export function checkSigned(template: Template, added: readonly number[], witnesses: Witnesses): void {

@@ -13,8 +13,7 @@ import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { table } from '../protocol/action.ts';
-import { idClaim, keyClaim } from '../protocol/claims.ts';
-import { offerClaim } from './records.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
@@ -36,6 +35,8 @@ import {
   checkSigned,
   checkTopUps,
   makes,
+  finishedRollover,
+  nextClaim,
   pairOf,
   planOf,
   propose,
@@ -72,14 +73,11 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
     parse: parseRollover,
     find: (m, input, { contract }) => {
       const id = m?.contract.id ?? input.contract ?? '';
-      const isAnswer = m !== null && m.step !== 'asked';
-      return {
-        contract: idClaim(id),
-        ...(isAnswer && { next: keyClaim(nextKey(m)) }),
-        ...(!isAnswer && contract?.role === 'payee' && { next: offerClaim(id) }),
-      };
+      const next = nextClaim(m, contract, id);
+      return { contract: idClaim(id), ...(next && { next }) };
     },
     ...overContract,
+    again: ({ records: { contract, next } }) => finishedRollover(contract, next),
     cancel: ({ records, message: m }) => cancelRolling(records, m && namedBy(m)),
   },
   (row) => [

@@ -10,6 +10,7 @@
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Claim, Hex, Kind, MintQuote, RecordRow } from '../protocol/action.ts';
 import { believing, kept, largest, once, type Belief, type Beliefs } from '../protocol/belief.ts';
+import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -87,6 +88,7 @@ export const quoteKind: Kind<Quote> = {
     issuedSat: shownSat(q),
     left: q.retired,
   }),
+  part: (q) => ({ of: idClaim(q.contract), over: stateOf(q) === 'idle' || stateOf(q) === 'retired' }),
   figures: (q) => (stateOf(q) === 'stopped' ? { [stoppedAt(q.mint)]: 1n } : {}),
   ...beliefs,
   merged(mine, other) {

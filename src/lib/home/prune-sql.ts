@@ -17,11 +17,15 @@ export interface Moment {
   height: number | null;
 }
 
+/** Was the last mark noted `spacing` seconds ago or more? Of a clock that was set back the next mark counts at once. */
+export function* mayMark({ at }: Pick<Moment, 'at'>, spacing: number): Sql<boolean> {
+  const last = yield* get('SELECT at FROM mark ORDER BY number DESC LIMIT 1');
+  return !last || allows({ least: spacing }, Math.abs(at - (last['at'] as number)));
+}
+
 /** Notes how far the store has come, unless that was done less than `spacing` seconds ago. */
 export function* addMark(counter: Counter, { at, height }: Moment, spacing: number): Sql<void> {
-  const last = yield* get('SELECT at FROM mark ORDER BY number DESC LIMIT 1');
-  // Of a clock that was set back the next mark counts at once.
-  if (last && !allows({ least: spacing }, Math.abs(at - (last['at'] as number)))) return;
+  if (!(yield* mayMark({ at }, spacing))) return;
   // Of a store that has come no further the first mark stands.
   const number = yield* counter.get();
   yield* put('INSERT INTO mark(number, at, height) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', number, at, height);
@@ -102,6 +106,22 @@ export function* overAfter({ rev, id }: Pick<OldRecord, 'rev' | 'id'>, upTo: num
     limit,
   );
   return rows as unknown as OldRecord[];
+}
+
+/** The next records of these kinds, in the order in which they were begun. */
+export function* ofKinds(kinds: readonly string[], after: number, limit: number): Sql<OldRecord[]> {
+  const sql = `SELECT id, kind, rev, over, body FROM record WHERE id > ? AND kind IN (${marks(kinds)}) ORDER BY id LIMIT ?`;
+  return (yield* all(sql, after, ...kinds, limit)) as unknown as OldRecord[];
+}
+
+/** Drops records that go with another one, as `dropRecord`; those that were written meanwhile stay. */
+export function* dropParts(parts: readonly Pick<OldRecord, 'id' | 'rev'>[]): Sql<number> {
+  let gone = 0;
+  for (const part of parts) {
+    yield* put('UPDATE record SET over = 1, "left" = 1 WHERE id = ? AND rev = ?', part.id, part.rev);
+    if (yield* dropRecord(part)) gone += 1;
+  }
+  return gone;
 }
 
 /** What a home was paid and has issued stays in its sums; how many records there are does not. */

@@ -6,6 +6,7 @@
  *   notes    that lapse (`Note.lapses`), once they are old
  *   records  that are over (`RecordRow.over`), and were so, unchanged, for as long as is kept. What was settled on the chain
  *            (`Kind.spent`) goes only where the node shows each coin spent, as deep as the days that are kept have blocks.
+ *   parts    records that go with another (`Kind.part`), right before it, once nothing more can come of any of them
  *
  * Old is what is old by the home's clock and by the chain's height, as `mark`s of the store tell them: neither a clock that is
  * set forward nor a node that is ahead makes anything old alone. Without a height no record goes. What holds money, owes any or
@@ -25,8 +26,11 @@ import {
   dropFollowed,
   dropMarks,
   dropNotes,
+  dropParts,
   dropRecord,
   lastBefore,
+  mayMark,
+  ofKinds,
   overAfter,
   repliesAfter,
   type Moment,
@@ -57,6 +61,8 @@ export interface PruneOptions {
   kinds: readonly Kind<any>[];
   source: FactSource;
   keepDays: number;
+  /** Does nothing where another run has begun less than a mark's spacing ago. */
+  spaced?: boolean;
   /** Only counts what would go, and notes nothing. */
   dry?: boolean;
   /** Called after each transaction, with what is gone by then: others have their turn. */
@@ -68,12 +74,12 @@ export interface Pruned {
   notes: number;
   /** By kind. */
   records: Readonly<Record<string, number>>;
-  /** Records that are over and old enough, and whose coins the node did not show spent, and deep enough. */
+  /** Records that are over and old enough, whose coins the node did not show spent deep enough, or of which a part is not over. */
   unseen: number;
 }
 
 /** What a run of it works with. */
-interface Work extends Required<Omit<PruneOptions, 'pause'>> {
+interface Work extends Required<Omit<PruneOptions, 'pause' | 'spaced'>> {
   /** After each transaction. @param more is gone by it */
   pause: (more: number) => Promise<void>;
   /** Now. */
@@ -84,6 +90,7 @@ interface Work extends Required<Omit<PruneOptions, 'pause'>> {
 /** @throws Refusal `store-newer` for a record of an unknown kind, and as the store and the source do */
 export async function prune({
   dry = false,
+  spaced = false,
   pause = async () => {},
   stopped = () => false,
   ...rest
@@ -102,6 +109,8 @@ export async function prune({
   };
   const { store, keepDays } = work;
   const spacing = PRUNE_LIMITS.marks.least(keepDays);
+  if (spaced && !(await store.snapshot(() => mayMark(work, spacing))))
+    return { replies: 0, notes: 0, records: {}, unseen: 0 };
   if (!dry) await store.prune([], (counter) => addMark(counter, work, spacing));
   const before = await store.snapshot(() => lastBefore(ago(work, keepDays * DAY.seconds, keepDays * DAY.blocks)));
   const replies = await pruneReplies(work, before);
@@ -164,6 +173,12 @@ async function pruneRecords(work: Work, ended: number, nothing: number): Promise
   const { store, dry, pause, stopped } = work;
   const kinds = new Map(work.kinds.map((kind) => [kind.name, kind]));
   const records: Record<string, number> = {};
+  const count = async (kind: string, gone: number): Promise<void> => {
+    if (gone === 0) return;
+    records[kind] = (records[kind] ?? 0) + gone;
+    await pause(gone);
+  };
+  const old: DueRecord[] = [];
   let unseen = 0;
   for (let last = { rev: -1, id: -1 }; !stopped(); await pause(0)) {
     const some = await store.snapshot(() => overAfter(last, nothing, SLICE));
@@ -174,23 +189,63 @@ async function pruneRecords(work: Work, ended: number, nothing: number): Promise
       work,
       due.flatMap(({ coins }) => coins),
     );
-    for (const { row, claims, coins } of due) {
-      if (!coins.every(({ outpoint }) => spent.has(outpointText(outpoint)))) unseen += 1;
-      else if (dry || (await store.pruneRecords(claims, () => dropOne(row))) > 0) {
-        records[row.kind] = (records[row.kind] ?? 0) + 1;
-        await pause(1);
-      }
+    for (const one of due)
+      if (one.coins.every(({ outpoint }) => spent.has(outpointText(outpoint)))) old.push(one);
+      else unseen += 1;
+  }
+  const parts = await partsOf(work, kinds, old);
+  for (const { row, claims } of old) {
+    const own = claims.flatMap((claim) => parts.get(claim) ?? []);
+    if (stopped()) break;
+    if (own.some(({ over }) => !over)) unseen += 1;
+    else {
+      for (const [kind, some] of bySlices(own))
+        await count(kind, dry ? some.length : await store.pruneRecords(claims, () => dropParts(some)));
+      await count(row.kind, dry ? 1 : await store.pruneRecords(claims, () => dropOne(row)));
     }
   }
   return { records, unseen };
 }
 
-function* dropOne(row: OldRecord) {
+interface Part extends Pick<OldRecord, 'id' | 'kind' | 'rev'> {
+  /** Nothing more can come of it. */
+  over: boolean;
+}
+
+/** The records that go with these, by a claim of theirs. All that go with any are read, so it is asked only where one is due. */
+async function partsOf(
+  { store, pause, stopped }: Work,
+  kinds: ReadonlyMap<string, Kind<any>>,
+  old: readonly DueRecord[],
+): Promise<ReadonlyMap<string, readonly Part[]>> {
+  const found = new Map(old.flatMap(({ claims }) => claims).map((claim) => [claim, [] as Part[]]));
+  const names = [...kinds.values()].filter(({ part }) => part).map(({ name }) => name);
+  if (old.length === 0 || names.length === 0) return found;
+  for (let last = -1; !stopped(); await pause(0)) {
+    const rows = await store.snapshot(() => ofKinds(names, last, SLICE));
+    for (const { id, kind: name, rev, body } of rows) {
+      const kind = kindOf(name, kinds);
+      const { of, over } = kind.part!(kind.parse(parseJson(body)));
+      found.get(of)?.push({ id, kind: name, rev, over });
+    }
+    if (rows.length < SLICE) break;
+    last = rows.at(-1)!.id;
+  }
+  return found;
+}
+
+/** Of one kind each, so many at most. */
+function* bySlices(parts: readonly Part[]): Generator<readonly [kind: string, some: readonly Part[]]> {
+  for (const [kind, all] of Map.groupBy(parts, ({ kind }) => kind))
+    for (let from = 0; from < all.length; from += SLICE) yield [kind, all.slice(from, from + SLICE)];
+}
+
+function* dropOne(row: Pick<OldRecord, 'id' | 'rev'>) {
   return (yield* dropRecord(row)) ? 1 : 0;
 }
 
 interface DueRecord {
-  row: OldRecord;
+  row: Pick<OldRecord, 'id' | 'kind' | 'rev'>;
   claims: readonly string[];
   coins: readonly Gone[];
 }
@@ -200,7 +255,8 @@ function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: num
   const record: unknown = kind.parse(parseJson(row.body));
   const { over } = kind.row(record);
   if (over === undefined || (over === 'ended' && row.rev > ended)) return [];
-  return [{ row, claims: kind.claims(record), coins: kind.spent?.(record) ?? [] }];
+  const { id, kind: name, rev } = row;
+  return [{ row: { id, kind: name, rev }, claims: kind.claims(record), coins: kind.spent?.(record) ?? [] }];
 }
 
 /** The outpoints of these that the node shows spent, so deep that no reorganisation brings them back. */

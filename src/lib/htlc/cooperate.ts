@@ -87,6 +87,12 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
     // No key is as good as a wrong one: an empty text is nobody's.
     peer: ({ message: m }, by) => (m ? ((by === 'claimer' ? m.htlc.refund_auth : m.htlc.claim_auth) ?? '') : null),
     sealWith: ({ claimer, refunder }) => (claimer ?? refunder)!.own.path,
+    again: ({ records, by, network }) => {
+      const done = records[by as Cooperator]?.done;
+      if (!done) return undefined;
+      const said = statedBy(readHtlc(done.htlc), by as Cooperator, done.spend);
+      return { step: 'complete', network, ...said, txid: txidOfHex(done.hex), hex: done.hex };
+    },
     cancel: ({ records, by, message: m }) => {
       const who = by as Cooperator;
       const record = records[who]!;
@@ -208,7 +214,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
                 hex,
               },
               // What is finished can be given up no more.
-              writes: { [opener]: { ...record, proposal: null } },
+              writes: { [opener]: { ...record, proposal: null, done: { htlc: viewOf(htlc), spend: termsIn(m), hex } } },
               spends: done.spends,
             };
           },

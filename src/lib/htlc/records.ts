@@ -4,10 +4,11 @@
  */
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, voided, type Beliefs } from '../protocol/belief.ts';
-import { hashClaim, keyClaim } from '../protocol/claims.ts';
+import { coinClaim, hashClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
+import type { Funding } from '../bitcoin/funding.ts';
 import type { Own } from '../signing/exchange.ts';
 import { hashOf, type Hash } from './terms.ts';
 
@@ -35,6 +36,24 @@ export interface HtlcKey {
   /** The one HTLC that the key is in (`htlcId`). */
   bound: Hex | null;
   proposal: Proposal | null;
+  /** The cooperative spend that it has completed last. */
+  done: Spent | null;
+  /** Address that claims and refunds by this key pay, from the first one on. */
+  payout: string | null;
+  /** What `htlc fund` has paid the HTLC with whose refund is this key's. */
+  funded: Funded | null;
+}
+export interface Funded {
+  amountSat: bigint;
+  funding: Funding;
+  /** `TXID:VOUT` of its inputs, reserved. */
+  coins: readonly string[];
+}
+/** A finished spend, with the HTLC that it spends. */
+export interface Spent {
+  htlc: object;
+  spend: Omit<Proposal, 'sighash'>;
+  hex: Hex;
 }
 
 export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 'own'>): Uint8Array =>
@@ -50,7 +69,18 @@ export const mayShow = ({ made }: Pick<HtlcKey, 'made'>, htlc: Hex, signed: { al
 /** The record of keys that were just drawn. */
 export function keyRecord(keys: Pick<Keys, 'contract'>, drawn: Pick<HtlcKey, 'own' | 'pubkey' | 'auth'>): HtlcKey {
   const hash = hashOf(preimageOf(keys, drawn));
-  return { ...drawn, hash, used: false, made: null, met: null, bound: null, proposal: null };
+  return {
+    ...drawn,
+    hash,
+    used: false,
+    made: null,
+    met: null,
+    bound: null,
+    proposal: null,
+    done: null,
+    payout: null,
+    funded: null,
+  };
 }
 
 /** The record, its key in this HTLC (`htlcId`) for ever. @throws Refusal `key-rejected` where it is in another */
@@ -76,6 +106,9 @@ const beliefs: Beliefs<HtlcKey> = {
   met: once,
   bound: once,
   proposal: voided<Proposal | null>(null),
+  done: once,
+  payout: once,
+  funded: once,
 };
 
 export const htlcKeyKind: Kind<HtlcKey> = {
@@ -85,6 +118,7 @@ export const htlcKeyKind: Kind<HtlcKey> = {
     keyClaim(k.pubkey),
     hashClaim(k.hash.hash160),
     ...(k.met === null ? [] : [hashClaim(k.met)]),
+    ...(k.funded?.coins ?? []).map(coinClaim),
   ],
   nonces: ({ proposal }) => (proposal ? [proposal.sighash] : []),
   row: (k): RecordRow => ({ name: k.pubkey, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),

@@ -8,7 +8,7 @@ import { feeFor, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { replacementFee, withChildren } from '../bitcoin/replacement.ts';
 import { outputsOf, txidOf, txidOfHex, vsizeOfHex, type Output, type Spent } from '../bitcoin/transaction.ts';
 import { outcomeNeeds } from '../contract/outcome.ts';
-import type { Facts, Hand, Hex } from '../protocol/action.ts';
+import type { Copy, Facts, Hand, Hex, OwnAddress } from '../protocol/action.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
@@ -31,6 +31,7 @@ import {
   type SwapTerms,
 } from './swap-terms.ts';
 import { build, type Htlc } from './terms.ts';
+import { viewOf } from './view.ts';
 
 /** The flags of its rows, as far as these helpers read them. */
 interface Paying {
@@ -89,7 +90,8 @@ export const fundingNeeds = (input: Paying, others: readonly Outpoint[]) =>
   ({
     tip: true,
     feerate: true,
-    payout: unnamed(input.change),
+    // One more, which the refund pays that is kept outside the home.
+    payout: unnamed(input.change) + 1,
     coins: outpointsOf([...others, ...(input.utxo ?? [])]),
     reserved: outpointsOf(input.utxo ?? []),
     ours: (input.utxo ?? []).map(({ script }) => script),
@@ -102,6 +104,7 @@ export function pay(
   terms: SwapTerms,
   htlc: Htlc,
   amount: bigint,
+  refunding: HtlcKey,
   input: Paying & { utxo: readonly Spent[] },
   facts: Pick<Facts, 'feerate' | 'payout' | 'coins' | 'reserved' | 'ours'>,
 ) {
@@ -145,6 +148,7 @@ export function pay(
       theirs: null,
     },
     outcome: {
+      copies: [refundCopy(hand, htlc, { ...paid, sat: amount }, offer.hash, refunding, facts.payout.at(-1)!)],
       checks: { coins } as Record<string, string>,
       ...(!isSigned(funding) && {
         exit: 3 as const,
@@ -152,6 +156,44 @@ export function pay(
       }),
     },
   };
+}
+
+/**
+ * The refund of the own HTLC, kept outside the home: it holds no secret, and pays an address that the seed restores. It pays
+ * the least fee, and `bump` what is due on the day.
+ */
+function refundCopy(
+  hand: Hand,
+  htlc: Htlc,
+  coin: Omit<Spent, 'script'>,
+  hash: Hex,
+  refunding: HtlcKey,
+  { address, chain, index }: OwnAddress,
+): Copy {
+  const made = spend(htlc, 'refund', {
+    coin,
+    to: scriptOf(address, htlc.network),
+    feerate: MIN_FEERATE,
+    allowFee: true,
+  });
+  const signatures = { refund: signatureBy(made, hand.keys.contract(refunding.own.path)) };
+  const { txid, hex } = finish(made, { signatures });
+  const body = {
+    type: 'refund-copy',
+    version: 1,
+    network: htlc.network,
+    contract: hash,
+    capacity_sat: coin.sat,
+    expiry: htlc.lock.value,
+    script: build(htlc).output,
+    valid_from_height: htlc.lock.value + 1,
+    txid,
+    hex,
+    address,
+    path: { chain, index },
+    htlc: viewOf(htlc),
+  };
+  return { name: `swap-${hash}`, body };
 }
 
 /** What a claim needs; one that was printed before goes on paying to the address that it pays. */

@@ -189,7 +189,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         );
         checkSame({ htlcs: swapViews(terms) }, m, 'responder');
         const { first, second } = htlcsOf(terms);
-        const paying = pay(hand, had, terms, first, had.offer.give_sat, input, facts);
+        const paying = pay(hand, had, terms, first, had.offer.give_sat, records.refunding!, input, facts);
         return {
           message: {
             step: 'funded',
@@ -229,7 +229,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           input.unchecked ?? false,
         );
         checkTime(facts.tip, matchBy(terms), 'the responder pays');
-        const paying = pay(hand, had, terms, second, had.offer.want_sat, input, facts);
+        const paying = pay(hand, had, terms, second, had.offer.want_sat, records.refunding!, input, facts);
         return {
           message: {
             step: 'matched',

@@ -10,6 +10,7 @@
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, doubted, kept, largest, once, united } from '../protocol/belief.ts';
+import { idClaim } from '../protocol/claims.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { withSats } from '../protocol/json.ts';
 
@@ -72,6 +73,7 @@ export const invoiceKind: Kind<InvoiceRecord> = {
   parse: (json) => withSats(json) as InvoiceRecord,
   claims: (r) => [invoiceClaim(r.digest)],
   row: (r) => row(`invoice ${r.digest}`, r.paid ? 'paid' : 'open', r.paid !== null),
+  part: (r) => ({ of: idClaim(r.contract), over: !r.doubted }),
   ...believing<InvoiceRecord>(
     {
       digest: kept,
@@ -93,6 +95,7 @@ export const meltKind: Kind<Melt> = {
   parse: (json) => json as Melt,
   claims: (m) => [meltClaim(m.quote)],
   row: (m) => row(`melt ${m.quote}`, m.state, m.state !== 'new'),
+  part: (m) => ({ of: idClaim(m.contract), over: true }),
   // Paid outdoes refused: both at once there is not.
   ...believing<Melt>(
     { quote: kept, digest: kept, contract: kept, round: largest, state: kept },
@@ -111,6 +114,7 @@ export const tabKind: Kind<Tab> = {
   parse: (json) => withSats(json) as Tab,
   claims: (t) => [tabClaim(t.contract)],
   row: (t) => row(`tab ${t.contract}`, 'open'),
+  part: (t) => ({ of: idClaim(t.contract), over: true }),
   ...believing<Tab>(
     {
       contract: kept,

@@ -30,7 +30,7 @@ const hashOf = ({ domain, nodeId, expiresAt }: Omit<Binding, 'signature'>): Uint
     concatBytes(new TextEncoder().encode(domain), Uint8Array.of(0), nodeId, writeUint(expiresAt, 8)),
   );
 
-/** @throws Refusal `malformed-dns` for a name that is no domain; Error where the key is out of range */
+/** Signs a binding. @throws Refusal `malformed-dns` for a name that is no domain; Error where the key is out of range */
 export function makeBinding(domain: string, expiresAt: bigint, secret: Uint8Array): Binding {
   nameOf(domain);
   const part = { domain: domain.toLowerCase(), nodeId: publicBytes(secretScalar(secret)), expiresAt };
@@ -48,7 +48,7 @@ export const bindingDocument = ({ domain, nodeId, expiresAt, signature }: Bindin
   signature,
 });
 
-/** @throws Refusal `malformed-message`, `wrong-key` */
+/** Reads a binding. @throws Refusal `malformed-message`, `wrong-key` */
 export function parseBinding(from: Fields): Binding {
   const made = {
     domain: from.need('domain', from.text('domain'), 'a domain'),

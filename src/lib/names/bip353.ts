@@ -32,7 +32,7 @@ export function parsePersonName(text: string): PersonName {
   return { user, domain: domain! };
 }
 
-/** Where the instructions of a name stand. @throws Refusal `malformed-dns` for one that is too long */
+/** The DNS name at which the instructions of a person stand. @throws Refusal `malformed-dns` for one that is too long */
 export const placeOf = ({ user, domain }: PersonName): DnsName => nameOf(`${user}.user._bitcoin-payment.${domain}`);
 
 /** A proof as it came: its records, and the name that came with it, dotted or with an @. */

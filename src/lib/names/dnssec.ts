@@ -48,7 +48,7 @@ const ANCHORS: readonly DelegatedKey[] = [
   [38696, '683d2d0acb8c9b712a1948b27f741219298d0a450d612c483af444a4c0fb2b16'] as const,
 ].map(([tag, digest]) => ({ tag, algorithm: 8, digestType: 2, digest }));
 
-/** What a proof is checked by: a function for signatures, and the root's keys, those of IANA by default. */
+/** The means to check a proof: a function for signatures, and the root's keys, by default IANA's. */
 export interface Trust {
   verify: VerifySignature;
   anchors?: readonly DelegatedKey[];
@@ -65,7 +65,7 @@ export interface Proof {
   /** Unix seconds within which every signature holds. */
   validFrom: bigint;
   validUntil: bigint;
-  /** For how long any of it may be kept. */
+  /** The seconds for which a resolver may keep it. */
   cacheSeconds: bigint;
 }
 
@@ -89,7 +89,7 @@ export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Tr
   let tried = 0;
   const proof: Proof = { sets: [], validFrom: 0n, validUntil: (1n << 32n) - 1n, cacheSeconds: (1n << 32n) - 1n };
 
-  /** Is the set signed by one of these keys? Undefined where no known algorithm of theirs has signed it. */
+  /** The signature of a set by one of these keys; undefined where no known algorithm signed it. */
   const signedBy = (set: DnsRecord[], zone: DnsName, keys: readonly Uint8Array[]): Signature | undefined => {
     const [{ owner, type }] = set as [DnsRecord];
     for (const signature of signatures) {
@@ -202,7 +202,7 @@ const nextCloser = (owner: DnsName, labels: number): DnsName => {
   return nameFrom(all.slice(all.length - labels - 1));
 };
 
-/** Does a record between two names that there are say that this one is not? */
+/** Tells whether a record covers the gap in which this name would be. */
 function isDenied(name: DnsName, zone: DnsName, sets: readonly ProvenSet[]): boolean {
   return sets.some(({ owner, type, values }) => {
     if (type === TYPES.NSEC) {

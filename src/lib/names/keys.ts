@@ -11,7 +11,7 @@ export type DnsKey =
   | { kind: 'rsa'; hash: 'sha256' | 'sha512'; exponent: Uint8Array; modulus: Uint8Array }
   | { kind: 'ec'; curve: 'P-256' | 'P-384'; x: Uint8Array; y: Uint8Array }
   | { kind: 'ed25519'; x: Uint8Array };
-/** Does the key sign these bytes so? Of an ECDSA signature r and s follow one another. Malformed input is no. */
+/** Verifies a signature; of ECDSA, r and s follow one another. Malformed input is false. */
 export type VerifySignature = (key: DnsKey, data: Uint8Array, signature: Uint8Array) => boolean;
 
 const bits = (bytes: Uint8Array): number => 8 * bytes.length - Math.clz32(bytes[0] ?? 0) + 24;

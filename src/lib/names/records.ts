@@ -11,7 +11,7 @@ import { readUint, writeUint } from '../wire/bigsize.ts';
 export const DNS_LIMITS = {
   proof: { unit: 'bytes', most: 65_536 },
   label: { unit: 'bytes', least: 1, most: 63 },
-  /** Of a name with the lengths of its labels. */
+  /** A name with the lengths of its labels. */
   name: { unit: 'bytes', most: 255 },
 } satisfies Limits;
 
@@ -37,7 +37,7 @@ export interface Signature {
   keyTag: number;
   signer: DnsName;
   bytes: Uint8Array;
-  /** What is signed in front of the records. */
+  /** The bytes that are signed in front of the records. */
   head: Uint8Array;
 }
 
@@ -71,7 +71,7 @@ export function labelsOf(name: DnsName): string[] {
 }
 export const nameFrom = (labels: readonly string[]): DnsName =>
   `${labels.map((label) => String.fromCharCode(label.length) + label).join('')}\0`;
-/** Is a name the zone, or in it? */
+/** Tells whether a name is the zone, or in it. */
 export const isWithin = (name: DnsName, zone: DnsName): boolean => {
   const [all, last] = [labelsOf(name), labelsOf(zone)];
   return all.length >= last.length && nameFrom(all.slice(all.length - last.length)) === zone;

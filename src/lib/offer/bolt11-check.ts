@@ -19,7 +19,7 @@ const KNOWN = [8, 14, 16, 24, 36, 48];
 const [SECRET, MPP] = [14, 16];
 const has = (bits: readonly number[], even: number): boolean => bits.includes(even) || bits.includes(even + 1);
 
-/** Who signed an invoice: the key that its field `n` names, or the one that the signature gives. */
+/** The key that signed an invoice: named by its field `n`, or recovered from the signature. */
 export interface Payee {
   key: string;
   by: 'n' | 'recovered';

@@ -14,7 +14,7 @@ import { refuseFirst } from './message.ts';
 /** Seconds for which an invoice is good that does not say, and blocks of its last HTLC. */
 const DEFAULTS = { expiry: 3600n, delta: 18n };
 
-/** Until when an invoice is good. */
+/** The end of an invoice. */
 export const BOLT11_TIME_LIMITS = {
   until: { unit: 'Unix seconds', most: (expiresAt: bigint) => expiresAt },
 } satisfies Limits;
@@ -65,7 +65,7 @@ export interface Expected {
   lenient?: boolean;
 }
 
-/** @throws Refusal with the code of the first problem; `invoice-expired`, `amount-differs`, `wrong-preimage` */
+/** Verifies an invoice. @throws Refusal with the first problem; `invoice-expired`, `amount-differs`, `wrong-preimage` */
 export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenient = false }: Expected): void {
   const fields = fieldsOf(invoice);
   refuseFirst(checkBolt11(invoice, fields, lenient));

@@ -28,14 +28,14 @@ export interface Tagged {
 export interface Bolt11 {
   network: Network;
   amountMsat: bigint | undefined;
-  /** What stands before the last `1`, as it was written. */
+  /** The text before the last `1`, as it was written. */
   prefix: string;
   timestamp: bigint;
   tagged: Tagged[];
   /** r and s, 64 bytes. */
   signature: Uint8Array;
   recovery: number;
-  /** What is signed. */
+  /** The hash that is signed. */
   hash: Uint8Array;
 }
 

@@ -150,7 +150,7 @@ function nodeIdFor(f: OfferValues, own: string | undefined): string {
   return id;
 }
 
-/** @throws Refusal `not-now` for a message that nobody signs */
+/** The key and hash of a signature. @throws Refusal `not-now` for a message that nobody signs */
 function signable(message: OfferMessage): { field: string; key: string; hash: Uint8Array } {
   const { field, key } = signerOf(message);
   const hash = hashToSign(message);

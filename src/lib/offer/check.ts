@@ -21,7 +21,7 @@ export const BOLT12_LIMITS = {
     most: ({ offer_quantity_max: max = 0n }: OfferValues) => (max === 0n ? (1n << 64n) - 1n : max),
   },
   requested: { unit: 'msat', least: (f: OfferValues) => expectedMsat(f) ?? 0n },
-  /** How long an offer, and an invoice after its creation, are good. */
+  /** The end of an offer, and of an invoice. */
   offer: { unit: 'Unix seconds', most: ({ offer_absolute_expiry: until = 1n << 64n }: OfferValues) => until },
   invoice: {
     unit: 'Unix seconds',
@@ -42,11 +42,11 @@ function unknownFeature(hex: string, known: readonly number[] = []): number | un
   return undefined;
 }
 
-/** Is it an offer that these fields answer? A refund has neither. */
+/** Tells whether these fields answer an offer; a refund has neither field. */
 export const answersOffer = (f: OfferValues): boolean => f.offer_issuer_id !== undefined || f.offer_paths !== undefined;
 
 /**
- * What an offer asks for, in millisatoshis.
+ * The amount that an offer asks for, in millisatoshis.
  * @param rate millisatoshis for a unit of its currency
  * @returns undefined without an amount, or for a currency without a rate
  */
@@ -156,7 +156,7 @@ function checkInvoice(f: OfferValues, say: Say): void {
     say('invoice_node_id', 'another key found than that of the offer', 'invoice-differs');
 }
 
-/** What is due at a time: less than what is expected for a period of a proportional offer that has begun. */
+/** The amount due at a time: less for a period of a proportional offer that has begun. */
 function dueAt(f: OfferValues, at: bigint | undefined): bigint | undefined {
   const [r, amount] = [recurrenceOf(f), expectedMsat(f)];
   const index = r && indexOf(r);
@@ -185,7 +185,7 @@ export function hashToSign(message: OfferMessage): Uint8Array | undefined {
   return root && signedHash(message.kind, signerOf(message).field, root);
 }
 
-/** Whose signature a message has, or what is wrong with it. An offer has none, a request without an offer needs none. */
+/** The key that signed a message, or what is wrong. An offer has no signature, a refund needs none. */
 export function checkSignature(message: OfferMessage): { signedBy?: string; problem?: Problem } {
   const { field, key } = signerOf(message);
   const [hash, signature] = [hashToSign(message), message.fields[field]];
@@ -199,7 +199,7 @@ export function checkSignature(message: OfferMessage): { signedBy?: string; prob
   return verifies(signature, hash, key.slice(2)) ? { signedBy: key } : said(`not by ${key} over these fields`);
 }
 
-/** What is over at a time in Unix seconds. */
+/** The problems of a message that is over at a time, in Unix seconds. */
 export function checkTime({ kind, fields: f }: OfferMessage, at: bigint): Problem[] {
   const found: Problem[] = [];
   const until = BOLT12_LIMITS.offer.most(f);

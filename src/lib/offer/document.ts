@@ -61,7 +61,7 @@ export function idsOf({ kind, records, fields }: OfferMessage): { offer_id?: str
   return { ...(offer !== undefined && { offer_id: offer }), ...(request !== undefined && { request_id: request }) };
 }
 
-/** What still has to be signed, and by whom; undefined where nothing has. */
+/** The hash that still has to be signed, and the key; undefined where nothing has. */
 export function signingOf(message: OfferMessage): { message: string; key: string; field: string } | undefined {
   const { field, key } = signerOf(message);
   const refund = message.kind === 'invoice_request' && !answersOffer(message.fields);

@@ -86,7 +86,7 @@ export const ofOffer = (type: bigint): boolean => between(type, [1n, 79n], [BILL
 export const ofRequest = (type: bigint): boolean => between(type, [0n, 159n], [BILLION, 3n * BILLION - 1n]);
 const ofInvoice = (type: bigint): boolean => between(type, [0n, 239n], [BILLION, 4n * BILLION - 1n]);
 
-/** May a message of this kind hold this type? Of signatures only its own. */
+/** Tells whether a message of this kind may hold this type; of signatures only its own. */
 export function isAllowed(kind: OfferKind, type: bigint): boolean {
   if (kind === 'offer') return ofOffer(type);
   if (kind === 'invoice_request') return ofRequest(type) || type === 240n;

@@ -29,9 +29,9 @@ export const VALUE_LIMITS = {
   cltv_expiry_delta: { unit: 'blocks', most: 0xffffn },
   htlc_minimum_msat: { unit: 'msat', most: (1n << 64n) - 1n },
   htlc_maximum_msat: { unit: 'msat', most: (1n << 64n) - 1n },
-  /** Of the features of a path, and of a fallback's program. */
+  /** The features of a path, and a fallback's program. */
   bytes: { unit: 'bytes', most: 0xffff },
-  /** Of either half of a name. */
+  /** Either half of a name. */
   name: { unit: 'bytes', most: 255 },
   version: { unit: 'number', most: 255n },
 } satisfies Limits;

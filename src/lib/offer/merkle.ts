@@ -29,7 +29,7 @@ export function noncesOf(first: Plain): (type: bigint) => Uint8Array {
   return (type) => sha256(concatBytes(tag, tag, writeBigSize(type)));
 }
 
-/** Where a list of at least two splits: the largest power of two below its length. */
+/** The place at which a list of two or more splits: the largest power of two below its length. */
 export const splitAt = (length: number): number => 2 ** Math.ceil(Math.log2(length) - 1);
 
 /** The root over hashes of leaves, at least one. */

@@ -11,7 +11,7 @@ import { readStream, type TlvRecord } from '../wire/tlv.ts';
 import { FIELDS, isAllowed, NAMES, type OfferValues } from './fields.ts';
 import type { OfferKind } from './string.ts';
 
-/** What does not hold in a document: an error code, the field, and words. */
+/** A rule that does not hold: an error code, the field, and words. */
 export interface Problem {
   code: ErrorCode;
   field: string;

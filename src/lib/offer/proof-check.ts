@@ -23,7 +23,7 @@ const NEEDED: readonly FieldName[] = [
 ];
 const isShown = (type: bigint): boolean => type < 240n || type >= 1_000_000_000n;
 
-/** What does not hold in a proof whose records are all read; the payer's own signature apart. */
+/** The problems of a proof whose records are all read, the payer's signature apart. */
 export function checkProof(message: OfferMessage): Problem[] {
   const { fields: f, records } = message;
   const missing = NEEDED.find((name) => f[name] === undefined);
@@ -43,7 +43,7 @@ export function checkProof(message: OfferMessage): Problem[] {
   return [];
 }
 
-/** @throws Refusal `payer-proof`, also for hashes left over */
+/** The root of the invoice. @throws Refusal `payer-proof`, also for hashes left over */
 function rootOfProof({ records, fields }: OfferMessage): Uint8Array {
   const shown = records.filter(({ type }) => isShown(type));
   const omitted = markersOf(hexToBytes(fields.proof_omitted_tlvs ?? ''));

@@ -25,7 +25,7 @@ export interface PeriodJson {
   period: bigint;
 }
 export interface BaseJson {
-  /** Is a part of the amount due for a period that has begun? */
+  /** True where a period that has begun costs its rest. */
   proportional: boolean;
   basetime: bigint;
 }

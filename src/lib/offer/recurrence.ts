@@ -14,14 +14,14 @@ import type { OfferKind } from './string.ts';
 export type Numbering = 'draft' | 'cln';
 
 export const PERIOD_LIMITS = {
-  /** Of the number of a period, where the offer has a last one. */
+  /** The number of a period, where the offer has a last one. */
   index: { unit: 'number', most: (last: bigint) => last },
   length: { unit: 'number', least: 1n },
-  /** When a period may be paid. */
+  /** The time at which a period may be paid. */
   window: { unit: 'Unix seconds', least: ({ from }: Window) => from, most: ({ until }: Window) => until },
-  /** How long the first period of an offer without a base can be paid at least. */
+  /** The shortest window of the first period of an offer without a base. */
   first: { unit: 'seconds', least: 60n },
-  /** When period 0 of an offer by months may begin. */
+  /** The start of period 0 of an offer by months. */
   base: { unit: 'Unix seconds', most: 253_402_300_799n },
   /** Years up to which months are counted. */
   year: { unit: 'number', most: 200_000 },
@@ -64,7 +64,7 @@ export const named = (numbering: Numbering, name: RecurrenceField): FieldName =>
 const hasAny = (f: OfferValues, numbering: Numbering): boolean =>
   FIELD_NAMES.some((name) => f[named(numbering, name)] !== undefined);
 
-/** How an offer recurs; undefined where it does not. */
+/** The recurrence of an offer; undefined where it has none. */
 export function recurrenceOf(f: OfferValues): Recurrence | undefined {
   const numbering = hasAny(f, 'cln') ? 'cln' : 'draft';
   const get = <N extends RecurrenceField>(name: N): OfferValues[N] => f[named(numbering, name)] as OfferValues[N];
@@ -90,7 +90,7 @@ export function recurrenceOf(f: OfferValues): Recurrence | undefined {
 export const indexOf = ({ counter, start = 0n }: Recurrence): bigint | undefined =>
   counter === undefined ? undefined : counter + start;
 
-/** What does not hold in the fields of recurrence. */
+/** The problems of the fields of recurrence. */
 export function checkRecurrence(kind: OfferKind, f: OfferValues): Problem[] {
   const found: Problem[] = [];
   const [draft, cln] = [hasAny(f, 'draft'), hasAny(f, 'cln')];
@@ -126,7 +126,7 @@ export function checkRecurrence(kind: OfferKind, f: OfferValues): Problem[] {
 
 const DAY = 86_400n;
 
-/** When period `n` begins. @throws Refusal `offer-field` for a time beyond the calendar */
+/** The start of period `n`. @throws Refusal `offer-field` for a time beyond the calendar */
 export function startOf({ unit, period }: PeriodJson, basetime: bigint, n: bigint): bigint {
   const steps = n * period;
   if (unit !== 'months') return basetime + steps * (unit === 'days' ? DAY : 1n);
@@ -141,7 +141,7 @@ export function startOf({ unit, period }: PeriodJson, basetime: bigint, n: bigin
   return BigInt(day) + (basetime % DAY);
 }
 
-/** When period `n` may be paid, both ends included. @throws Refusal as `startOf` */
+/** The window of period `n`, both ends included. @throws Refusal as `startOf` */
 export function windowOf(r: Recurrence, basetime: bigint, n: bigint): Window {
   const start = startOf(r.period, basetime, n);
   if (!r.paywindow) {
@@ -153,14 +153,14 @@ export function windowOf(r: Recurrence, basetime: bigint, n: bigint): Window {
   return { from: before > start ? 0n : start - before, until: start + (short ? PERIOD_LIMITS.first.least : after) };
 }
 
-/** What is due for period `n` at a time: of a proportional offer that has begun, the part that is left, rounded up. */
+/** The amount due for period `n` at a time: of a proportional one that has begun its rest, rounded up. */
 export function dueFor(r: Recurrence, basetime: bigint, n: bigint, amount: bigint, at: bigint): bigint {
   const [start, end] = [startOf(r.period, basetime, n), startOf(r.period, basetime, n + 1n)];
   if (!r.base?.proportional || at <= start || at >= end) return amount;
   return (amount * (end - at) + (end - start) - 1n) / (end - start);
 }
 
-/** Whether a request or invoice may be paid at a time. @throws Refusal `offer-field` */
+/** The problems of a request or invoice that is paid at a time. @throws Refusal `offer-field` */
 export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): Problem[] {
   const r = kind === 'offer' ? undefined : recurrenceOf(f);
   const index = r && indexOf(r);

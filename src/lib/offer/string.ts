@@ -13,7 +13,7 @@ const PREFIXES = { offer: 'lno', invoice_request: 'lnr', invoice: 'lni', payer_p
 export type OfferKind = keyof typeof PREFIXES;
 export const OFFER_KINDS = Object.keys(PREFIXES) as OfferKind[];
 
-/** How long a string may be: 64 kB of records, as long as an onion message can be. */
+/** 64 kB of records, as long as an onion message can be. */
 export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_004 } } satisfies Limits;
 
 const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';

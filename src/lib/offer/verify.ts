@@ -12,7 +12,7 @@ import { checkTime, nodeIds } from './check.ts';
 import { judge, type Verdict } from './document.ts';
 import { checkPeriod } from './recurrence.ts';
 
-/** What in `message` differs from the offer or request that it answers. @throws Refusal `usage` for another kind */
+/** The fields of `message` that differ from the offer or request that it answers. @throws Refusal `usage` for another kind */
 export function checkMirror(message: OfferMessage, answered: OfferMessage): Problem[] {
   const taken =
     answered.kind === 'offer' && message.kind !== 'offer'

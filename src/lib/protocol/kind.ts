@@ -48,6 +48,11 @@ export interface Kind<R> {
   holds?(record: R): readonly HeldRecord[];
   /** A held record once its holder has let go of it. */
   released?(record: R): R;
+  /**
+   * The record with which this one goes, by a claim of it, and whether nothing more can come of this one by itself; that one
+   * stays while anything can. Absent: it stands by itself.
+   */
+  part?(record: R): { of: Claim; over: boolean };
   /** The coins that a record which is over was about: it is dropped only once the chain shows each of them spent, deep enough. */
   spent?(record: R): readonly Gone[];
 }

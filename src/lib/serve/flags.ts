@@ -1,7 +1,7 @@
 /** The flags of a server, and what they come to where they are not given. Not here: flags that other commands have too. */
 import * as Flags from '@oclif/core/flags';
 import { addressFlag, feerateFlag } from '../cli/flags.ts';
-import { keepBesideFlag } from '../cli/keep.ts';
+import { keepBesideFlags, keepDaysOf } from '../cli/keep.ts';
 import { visible } from '../cli/text.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readNetwork, type Network } from './client.ts';
@@ -73,7 +73,7 @@ export const serveFlags = {
     'Messages a minute of all who have no funded contract behind them, a quarter of it for one address or contract; more get 503 (default 60)',
     100_000,
   ),
-  keep: keepBesideFlag({ helpGroup: 'LIMIT' }),
+  ...keepBesideFlags({ helpGroup: 'LIMIT' }),
   'max-feerate': feerateFlag({
     summary: "The most that the other's close may cost (default 100)",
     helpGroup: 'POLICY',
@@ -92,7 +92,14 @@ export const NOT_FOR_WORKERS: readonly string[] = [
 
 type Limits = { [K in 'queue' | 'connections' | 'timeout' | 'offers']?: number | undefined };
 
-export const limitsFrom = ({ queue = 256, connections = 256, timeout = 10, offers = 60 }: Limits) => ({
+export const limitsFrom = ({
+  queue = 256,
+  connections = 256,
+  timeout = 10,
+  offers = 60,
+  ...keep
+}: Limits & Parameters<typeof keepDaysOf>[0]) => ({
+  keepDays: keepDaysOf(keep),
   queue,
   connections,
   offers,

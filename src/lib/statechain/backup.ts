@@ -9,7 +9,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { height, hexOf, hexText, text } from '../protocol/message.ts';
 import { STATEMENT_LIMITS, type Entry } from './statements.ts';
-import { coinSchema, confirmBefore, viewOf, type Coin } from './terms.ts';
+import { coinSchema, confirmBefore, scriptOfCoin, viewOf, type Coin, type Terms } from './terms.ts';
 import { backup } from './transactions.ts';
 
 export const BUNDLE_LIMITS = {
@@ -54,17 +54,30 @@ export function bundleOf(coin: Coin, entries: readonly Entry[], hex: Hex, ours: 
   };
 }
 
-/** The copy outside the home, in the form of every refund. */
-export function backupCopy({ coin, owners: _, confirm_before_height, ...bundle }: Bundle, network: string): Copy {
+/**
+ * The copy outside the home, in the form of every refund: a whole bundle, so that statechain-exit, bump and broadcast read it.
+ * @param moved the coin has another owner by now, whose backup is valid before this one
+ */
+export function backupCopy(bundle: Bundle, network: string, moved = false): Copy {
+  const { coin, valid_from_height, ...rest } = bundle;
   const body = {
     type: 'refund-copy',
     version: 1,
     network,
     contract: coin.id,
     capacity_sat: coin.amount_sat,
-    expiry: bundle.valid_from_height - 1,
-    ...bundle,
-    confirm_before_height,
+    expiry: valid_from_height - 1,
+    script: scriptOfCoin({ ...coin, network } as unknown as Terms),
+    valid_from_height,
+    ...(moved && { moved }),
+    ...rest,
+    coin,
   };
-  return { name: `${coin.id}-${bundle.valid_from_height}`, body };
+  return { name: `${coin.id}-${valid_from_height}`, body };
 }
+
+/** The copy of a coin that has moved on, in place of the one that its owner was left with. */
+export const movedCopy = (
+  c: Coin & { entries: readonly Entry[]; backups: readonly Hex[] },
+  ours: Facts['ours'],
+): Copy => backupCopy(bundleOf(c, c.entries, c.backups.at(-1)!, ours), c.terms.network, true);

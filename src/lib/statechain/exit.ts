@@ -41,7 +41,7 @@ export interface ExitInput {
   /** Print the bundle and nothing else. */
   bundle?: true;
   /** A bundle, in place of a record. */
-  from?: Bundle & { network: string };
+  from?: Bundle & { network: string; moved?: boolean | undefined };
   utxo?: readonly Spent[];
   allowFee?: boolean;
 }
@@ -108,6 +108,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
           : ownBundle(holder(records.coin), facts.ours);
         const path = pathOf(hand, coin, bundle, facts.ours);
         const { hex, ...rest } = bundle;
+        const gone = input.from?.moved === true && { exit: 3 as const, hint: GONE };
         const own = input.from ? undefined : holder(records.coin);
         const { verdict, words } = standingOf(
           own ? followedCoin(own) : followedBundle(coin, bundle.txid),
@@ -138,6 +139,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
           ...(verdict === 'late' && { hint: LATE }),
           ...(verdict === 'done' && { hint: words! }),
           ...(verdict === 'pending' && { hint: `${words}; ${dearer(bundle)}` }),
+          ...gone,
           ...(verdict === 'due' &&
             bundle.confirm_before_height !== null && {
               hint: `it must be in a block below ${bundle.confirm_before_height}: watch it, and run this again with a higher --feerate`,
@@ -182,10 +184,10 @@ const ownBundle = (c: OwnerRecord, ours: Facts['ours']): { coin: Coin; bundle: B
 });
 
 /** A bundle from outside, believed only as far as it proves itself. @throws Refusal `terms-differ`, `transaction-differs`, … */
-function readBundle(from: Bundle & { network: string }, network: Network): { coin: Coin; bundle: Bundle } {
+function readBundle(from: NonNullable<ExitInput['from']>, network: Network): { coin: Coin; bundle: Bundle } {
   if (from.network !== network)
     throw new Refusal('wrong-network', `a bundle for ${from.network} found, this home is for ${network}`);
-  const { network: _, ...bundle } = from;
+  const { network: _, moved: __, ...bundle } = from;
   const coin = readCoin(bundle.coin, network, 'bundle');
   const position = bundle.owners - 1;
   const to = { address: bundle.address, locktime: locktimeAt(coin.terms, position) };
@@ -212,8 +214,8 @@ function pathOf(hand: Hand, coin: Coin, bundle: Bundle, ours: Facts['ours']): Wa
 }
 
 /** What `statechain-exit --bundle FILE` reads: a bundle, an `owned` or `ready` message; their other fields are left. */
-export function parseBundle(json: unknown): Bundle & { network: string } {
-  return parseAs(v.object({ network: v.string(), ...bundleEntries }), json);
+export function parseBundle(json: unknown): NonNullable<ExitInput['from']> {
+  return parseAs(v.object({ network: v.string(), moved: v.optional(v.boolean()), ...bundleEntries }), json);
 }
 
 /** Parent and child, whose output lies at `path` of this home's wallet. */

@@ -36,7 +36,7 @@ import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
 import { agree, checkOffered, complete, firstEntry, outputOf, propose } from './opening.ts';
 import { operatorJob } from './jobs.ts';
 import { checkServes, drawName, drawSecret, OPERATOR, operatorKey } from './operator.ts';
-import { cancelled, must, statecoinKind, statedCoin, type Statecoin } from './records.ts';
+import { cancelled, isOwners, must, statecoinKind, statedCoin, type Statecoin } from './records.ts';
 import {
   coinAddress,
   coinDescriptor,
@@ -124,6 +124,16 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
     sealWith: ({ coin }) => coin?.own.path ?? null,
     // The operator's share may be bound otherwise: that is another refusal.
     states: ({ coin }, by) => (by === 'owner' ? statedCoin(coin) : undefined),
+    again: ({ records: { coin: c } }) =>
+      isOwners(c) && c.state === 'owned' && c.funding && isSigned(c.funding)
+        ? {
+            step: 'ready',
+            network: c.terms.network,
+            ...bundleOf(c, c.entries, c.backups[0]!, new Map()),
+            funding_txid: c.outpoint.txid,
+            psbt: { funding: fundingPsbt(c.funding) },
+          }
+        : undefined,
     cancel: ({ message: m, records: { coin: c } }) => {
       if (c && m && !isAbout(m, c))
         throw new Refusal(

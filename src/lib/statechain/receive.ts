@@ -16,7 +16,7 @@ import { answerOf, checkAnswer, drawNonce, finish, psbtOf, sharesIn } from '../s
 import { coinKey, firstMessageFits, offsetPoint, secondMessage } from '../signing/key-update.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { freshSide, type Side } from '../signing/side.ts';
-import { backupCopy, bundleOf } from './backup.ts';
+import { backupCopy, bundleOf, movedCopy } from './backup.ts';
 import { checkChain, checkHistory, checkRecord, refuseFindings, type Finding } from './history.ts';
 import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
@@ -277,8 +277,10 @@ export function own(
   // The home had the coin before: as its sender, or long ago. The later owner has its id.
   const left: Partial<TransferRecords> =
     earlier && earlier.state !== 'closed' ? { coin: { ...atRest(earlier), state: 'gone', superseded: true } } : {};
+  const said = say(owned, m, tip, facts, { coins, unchecked, restored: had.restored, least });
   return {
-    ...say(owned, m.record, tip, facts, { coins, unchecked, restored: had.restored, least }),
+    ...said,
+    ...(left.coin && { copies: [...said.copies, movedCopy(earlier!, facts.ours)] }),
     writes: { ...left, next: owned },
     spends,
   };
@@ -295,10 +297,10 @@ function ownedBefore(
   const had = must(c, 'owner', 'owned', 'offering', 'sent', 'withdrawing') as OwnerRecord;
   checkAnswer(had.answer, m.psbt.backup, 'backup', 'operator');
   const { operator_pubkey, locktime } = had.entries.at(-1)!;
-  const { record } = movedTo({ ...had, opening: { operator_pubkey }, locktime, entries: had.entries.slice(0, -1) }, m);
+  movedTo({ ...had, opening: { operator_pubkey }, locktime, entries: had.entries.slice(0, -1) }, m);
   const { coins, least } = looked(had, facts);
   return {
-    ...say(had, record, tip, facts, { coins, unchecked, restored: had.restored, least }),
+    ...say(had, m, tip, facts, { coins, unchecked, restored: had.restored, least }),
     writes: {},
   };
 }
@@ -365,7 +367,7 @@ function missing(
 
 function say(
   c: OwnerRecord,
-  record: At<'moved'>['record'],
+  { record, receipt }: Pick<At<'moved'>, 'record' | 'receipt'>,
   tip: number,
   facts: CoinFacts & Pick<Facts, 'ours'>,
   on: Grounds,
@@ -378,7 +380,7 @@ function say(
     ...bundle,
     record,
     backups: [...c.backups],
-    receipt: c.receipt!,
+    receipt,
     remaining_blocks: remaining,
   };
   const [payment, hint] = missing(c, remaining, on, facts) ?? ['final', undefined];

@@ -5,13 +5,14 @@
  * the next owner. So the home remembers every opening that it has answered, and after a cancel that its receiver has not
  * declined it sends the coin to nobody but itself. What a restored home does not remember, it takes for sent.
  */
-import type { Hand, Outcome } from '../protocol/action.ts';
+import type { Facts, Hand, Outcome } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, evenSecret, parseScalar } from '../signing/curve.ts';
 import { coinKey, firstMessage } from '../signing/key-update.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { evenKey } from '../signing/sealed-field.ts';
+import { movedCopy } from './backup.ts';
 import { refuseFindings, checkCount } from './history.ts';
 import { drawSecret } from './operator.ts';
 import { atRest, isOwners, must, type Given, type OwnerRecord, type Statecoin } from './records.ts';
@@ -168,7 +169,7 @@ const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): Given => ({
  * The operator's receipt proves the payment, whatever the receiver says: it is for what this home has signed away, and the
  * new pair comes to the coin's key, which it could not without this home's half.
  */
-export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>): Out<'paid'> {
+export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>, { ours }: Pick<Facts, 'ours'>): Out<'paid'> {
   const c = must(coin, 'owner', 'sent', 'owned', 'offering', 'gone');
   const { invite, opening, receipt, network } = m;
   checkGiven(c, m);
@@ -191,6 +192,7 @@ export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>): Out<'pa
   return {
     message: { step: 'paid', network, coin: m.coin, invite, opening, receipt },
     writes: { coin: { ...atRest(c), state: 'gone' } },
+    copies: [movedCopy(c, ours)],
     ...(c.restored && {
       exit: 3,
       hint: 'this home was restored: if its receiver had declined this transfer before, it was not paid',

@@ -202,7 +202,10 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       by: 'sender',
       stands: true,
       does: 'keeps the receipt: it has paid',
-      take: ({ message, records }) => pay(message, records),
+      needs: ({ records: { coin } }) => ({
+        ours: isOwners(coin) ? [scriptOf(coin.entries.at(-1)!.address, coin.terms.network)] : [],
+      }),
+      take: ({ message, records, facts }) => pay(message, records, facts),
     }),
     row({
       name: 'freed',

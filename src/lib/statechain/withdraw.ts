@@ -4,7 +4,7 @@
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkProposed } from '../bitcoin/fee.ts';
-import { txidOfHex, withWitness } from '../bitcoin/transaction.ts';
+import { txidOf, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { table, type Facts, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
@@ -62,6 +62,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
     },
     sealWith: ({ coin }, by) => (by === 'operator' ? OPERATOR : coin!.own).path,
     states: ({ coin }) => statedCoin(coin),
+    again: ({ records: { coin } }) => (isOwners(coin) && coin.state === 'closed' ? finished(coin) : undefined),
     cancel: ({ message: m, records: { coin } }) => {
       if (coin?.state !== 'withdrawing')
         throw new Refusal('too-late-to-cancel', `the coin is '${coin?.state ?? 'unknown'}': no own withdrawal is open`);
@@ -234,6 +235,23 @@ function outrun(c: OwnerRecord, tip: Facts['tip']): { hint?: string } {
   return {
     hint: `since height ${before} the backup of the owner before is final: whichever confirms first wins, so pay a fee that is mined at once`,
   };
+}
+/** The withdrawal that this home has completed. */
+function finished(c: OwnerRecord): WithdrawMessage | undefined {
+  const { tx } = c as { tx?: Hex };
+  const asked = c.withdrawals.find(
+    ({ address, feeSat }) => tx !== undefined && txidOf(withdraw(c, address, feeSat)) === txidOfHex(tx),
+  );
+  return (
+    asked && {
+      step: 'complete',
+      network: c.terms.network,
+      ...stated(c, asked),
+      amount_sat: c.terms.amount_sat - asked.feeSat,
+      txid: txidOfHex(tx!),
+      hex: tx!,
+    }
+  );
 }
 const stated = (c: OwnerRecord, { address, feeSat }: Withdrawal) => ({
   coin: viewOf(c),

@@ -1,0 +1,46 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { verified } from '../../lib/cli/notary.ts';
+import { print } from '../../lib/cli/output.ts';
+import { hexFlag } from '../../lib/cli/stateless.ts';
+import { CHECKED_NETWORKS } from '../../lib/notary/headers.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+
+const { tip: _, ...nodeFlags } = chainFlags;
+
+export default class NotarizeVerify extends BaseCommand {
+  static override summary = 'Verify an OpenTimestamps proof: these bytes existed before block H';
+  static override description = `Compares the proof with its document (the file of its name without .ots, --document or --digest) and with the header of the block that it names: of a node (--chain), in a chain of headers that is checked by itself (--headers, links, work, retargets and median times), or a single one (--header, whose place in the chain nobody has checked: exit 3). A block's time may be two hours ahead and is later than the median of the eleven blocks before. A proof does not say who made the bytes, since when they exist, or that there is no other version. Where only calendars attest, exit 3: no calendar is asked.`;
+  static override examples = [
+    'By a node of your own\nspillway notarize verify contract.pdf.ots --chain http://127.0.0.1:8332 --chain-cookie ~/.bitcoin/.cookie | jq -r .statement',
+    'Without a network: headers from the first block on, 80 bytes each\nspillway notarize verify contract.pdf.ots --headers headers.bin | jq -r .statement',
+  ];
+  static override args = { file: arg({ description: 'The proof, as bytes or in hex (default: stdin)' }) };
+  static override flags = {
+    ...nodeFlags,
+    document: Flags.string({ summary: 'The file that the proof is about', helpValue: 'FILE' }),
+    digest: hexFlag({ summary: 'Its digest, in place of the file', exclusive: ['document'] }),
+    header: hexFlag({ summary: 'The header of the block', exclusive: ['headers'] }),
+    headers: Flags.string({
+      summary: 'A file of headers, one after another, as bytes or in hex',
+      helpValue: 'FILE',
+    }),
+    from: Flags.string({
+      summary: 'Height and hash of the first of them, which you know (default: the first block)',
+      helpValue: 'HEIGHT:HASH',
+      dependsOn: ['headers'],
+    }),
+    network: Flags.option({ options: CHECKED_NETWORKS, default: 'mainnet' as const })({
+      summary: 'The network of --headers',
+    }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 76] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(NotarizeVerify);
+    const [document, exit] = await verified(args.file, flags, this.argv);
+    process.exitCode = exit;
+    await print(printJson(document));
+  }
+}

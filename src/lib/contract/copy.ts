@@ -1,0 +1,21 @@
+/**
+ * A copy that a home keeps outside itself, of whichever family: one finished transaction, with what it spends, so that it can
+ * be sent and paid for where the home is gone. Not here: what else a family puts into its copies.
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+
+/** @param document parsed; undefined for one of another type @throws Refusal `malformed-transaction` */
+export function copySettlement(
+  document: Readonly<Record<string, any>>,
+): { network: string; hex: Hex; spends: readonly Spent[] } | undefined {
+  const { type, network, hex, script, capacity_sat } = document;
+  if (type !== 'refund-copy') return undefined;
+  const [input] = parseTransaction(hex).inputs;
+  return {
+    network,
+    hex,
+    spends: [{ txid: bytesToHex(input!.txid), vout: input!.index, sat: BigInt(capacity_sat), script }],
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * What a proof says: these bytes existed before a block. Reads `.ots` files against block headers.
+ *
+ * Any chain of hash operations into a header's Merkle root proves it. Which transaction carried it is said only where a
+ * message is one and the branch above it has the depth of the block's tree. Not here: where headers come from.
+ */
+import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { parseTransaction, txidOfHex } from '../bitcoin/transaction.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { Header } from './headers.ts';
+import { apply, attested, opWord, type Attestation, type OtsFile, type Timestamp, type Way } from './ots.ts';
+
+/** A block as somebody vouches for it. */
+export interface Block {
+  /** Null where nobody says it. */
+  height: number | null;
+  header: Header;
+  medianTime: number | null;
+  confirmations: number | null;
+  /** Number of its transactions; null where it is not known. */
+  transactions: number | null;
+}
+
+/** Heights that the Bitcoin attestations of a proof name, each once, the lowest first. */
+export const heightsOf = (proof: OtsFile): number[] => {
+  const heights = [...attested(proof)].flatMap(({ attestation: a }) => (a.by === 'bitcoin' ? [Number(a.height)] : []));
+  return [...new Set(heights)].sort((a, b) => a - b);
+};
+
+export interface Statement {
+  status: 'anchored' | 'pending' | 'not-anchored';
+  block: Block | undefined;
+  /** Id of the transaction that carried the digest, where that is known. */
+  transaction: string | undefined;
+  /** Addresses of the calendars that promised an attestation. */
+  calendars: string[];
+  /** Notaries that are not known, by tag. */
+  others: string[];
+}
+
+/**
+ * States what a proof says of these blocks: of the earliest whose root it leads to.
+ * @throws Refusal `root-differs` where no attestation leads to the root of its block
+ */
+export function stateProof(proof: OtsFile, blocks: readonly Block[]): Statement {
+  const found = [...attested(proof)];
+  const bitcoin = found.filter(({ attestation }) => attestation.by === 'bitcoin');
+  const pairs = bitcoin.flatMap((one) =>
+    blocks
+      .filter(({ height }) => height === null || BigInt(height) === heightIn(one.attestation))
+      .map((block) => ({ ...one, block })),
+  );
+  const [first] = pairs
+    .filter(({ message, block }) => equalBytes(message, block.header.root))
+    .sort((a, b) => a.block.header.time - b.block.header.time);
+  const rest = {
+    calendars: [...new Set(found.flatMap(({ attestation: a }) => (a.by === 'pending' ? [a.uri] : [])))],
+    others: found.flatMap(({ attestation: a }) => (a.by === 'unknown' || a.by === 'litecoin' ? [a.tag] : [])),
+  };
+  if (first) return { status: 'anchored', block: first.block, transaction: carrier(first.way, first.block), ...rest };
+  const [wrong] = pairs;
+  if (wrong)
+    throw new Refusal(
+      'root-differs',
+      `the proof leads to ${bytesToHex(wrong.message)}, the root of block ${wrong.block.header.hash} is ${bytesToHex(wrong.block.header.root)}`,
+    );
+  const status = bitcoin.length === 0 && rest.calendars.length > 0 ? 'pending' : 'not-anchored';
+  return { status, block: undefined, transaction: undefined, ...rest };
+}
+const heightIn = (a: Attestation): bigint => ('height' in a ? a.height : -1n);
+
+/** The transaction on the way, where what follows it is a branch as deep as the block's tree. */
+function carrier(way: Way, { transactions }: Block): string | undefined {
+  if (transactions === null) return undefined;
+  const levels = Math.ceil(Math.log2(transactions));
+  // From the end: each level joins another node and hashes twice; before them the transaction is hashed twice.
+  const at = way.length - 1 - 3 * levels - 2;
+  const raw = at < 0 ? undefined : bytesToHex(way[at]!.message);
+  if (raw === undefined || !way.slice(at + 1).every(({ by }, i) => isBranch(by && opWord(by), i))) return undefined;
+  try {
+    parseTransaction(raw);
+    return txidOfHex(raw);
+  } catch {
+    return undefined;
+  }
+}
+const isBranch = (word: string | undefined, i: number): boolean =>
+  i < 2 || (i - 2) % 3 !== 0 ? word === 'sha256' : word === 'append' || word === 'prepend';
+
+/** Writes a statement as a sentence. */
+export function sentence({ status, block, calendars }: Statement): string {
+  if (block) {
+    const name = block.height === null ? `block ${block.header.hash}` : `block ${block.height}`;
+    return `These bytes existed before ${name}, whose header says ${new Date(block.header.time * 1000).toISOString()}.`;
+  }
+  if (status === 'pending') return `Only calendars attest so far: ${calendars.join(', ')}.`;
+  return 'No block that was given attests to these bytes.';
+}
+
+/** Writes the tree of a proof in words, a line a step. */
+export function treeText({ hash, digest, timestamp }: OtsFile): string {
+  return [`${hash} ${bytesToHex(digest)}`, ...treeLines(digest, timestamp, '')].join('\n');
+}
+function* treeLines(message: Uint8Array, { attestations, branches }: Timestamp, indent: string): Generator<string> {
+  for (const attestation of attestations.values()) yield `${indent}${attestationText(attestation, message)}`;
+  for (const [step, next] of branches.values()) {
+    const argument = step.argument.length > 0 ? ` ${bytesToHex(step.argument)}` : '';
+    const deeper = branches.size > 1 ? `${indent}  ` : indent;
+    yield `${indent}${branches.size > 1 ? '- ' : ''}${opWord(step)}${argument}`;
+    yield* treeLines(apply(step, message), next, deeper);
+  }
+}
+function attestationText(a: Attestation, message: Uint8Array): string {
+  if (a.by === 'pending') return `promised by ${a.uri}`;
+  if (a.by === 'unknown') return `attested by a notary that is not known, ${a.tag}: ${bytesToHex(a.payload)}`;
+  return `attested by ${a.by} block ${a.height}, Merkle root ${bytesToHex(message.toReversed())}`;
+}

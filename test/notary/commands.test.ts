@@ -1,0 +1,288 @@
+/** notarize at the command line: stamp, prove, verify, show, merge, by a block of Bitcoin Core's and by a node that answers. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import NotarizeMerge from '../../src/commands/notarize/merge.ts';
+import NotarizeProve from '../../src/commands/notarize/prove.ts';
+import NotarizeShow from '../../src/commands/notarize/show.ts';
+import NotarizeStamp from '../../src/commands/notarize/stamp.ts';
+import NotarizeVerify from '../../src/commands/notarize/verify.ts';
+import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { anchorIn, makeTree, readBlock, rootOf } from '../../src/lib/notary/tree.ts';
+import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
+import { freshDir, ROOT, spillway } from '../cli/run.ts';
+import { command } from '../support/command.ts';
+import { startFakeNode, type FakeNode } from '../support/fake-node.ts';
+import { codeOf } from '../support/refusal.ts';
+
+const recorded = JSON.parse(readFileSync(join(ROOT, 'fixtures/notary/regtest.json'), 'utf8')) as {
+  height: number;
+  plan: { root?: string; digest?: string; nonce?: string; name?: string }[];
+  block: string;
+  headers: string;
+  proofs: Record<string, string>;
+};
+const { height, block, headers, proofs } = recorded;
+const [head, ...lines] = recorded.plan;
+const dir = freshDir();
+const at = (name: string, data: string | Uint8Array): string => {
+  writeFileSync(join(dir, name), data);
+  return join(dir, name);
+};
+const planText = recorded.plan.map((line) => `${JSON.stringify(line)}\n`).join('');
+const [plan, blockFile, headersFile] = [
+  at('plan.ndjson', planText),
+  at('block.hex', block),
+  at('headers.hex', headers),
+];
+const proof = at('d1.txt.ots', hexToBytes(proofs['d1.txt']!));
+at('d1.txt', 'doc 1\n');
+const header = headers.slice(160 * height, 160 * (height + 1));
+const json = (text: string) => JSON.parse(text);
+
+/** What the node says of the block; changed by tests. */
+let confirmations = 6;
+let tip = height;
+let node: FakeNode;
+beforeAll(async () => {
+  node = await startFakeNode({
+    getblockchaininfo: () =>
+      JSON.stringify({
+        chain: 'regtest',
+        blocks: tip,
+        bestblockhash: '00'.repeat(32),
+        initialblockdownload: false,
+        time: 1,
+      }),
+    getblockhash: ([n]) =>
+      Number(n) > tip
+        ? { error: { code: -8, message: 'Block height out of range' } }
+        : JSON.stringify(String(n).padStart(64, '0')),
+    getblock: ([hash]) => JSON.stringify(Number(hash) === height ? block : '00'),
+    getblockheader: ([, verbose]) =>
+      verbose ? JSON.stringify({ confirmations, mediantime: 5, nTx: 3 }) : JSON.stringify(header),
+  });
+  process.env['SPILLWAY_CHAIN'] = node.url;
+});
+afterAll(() => {
+  node.close();
+  delete process.env['SPILLWAY_CHAIN'];
+});
+
+describe('notarize stamp', () => {
+  it('hashes files and hides them behind nonces, under the root of its lines', async () => {
+    const { exit, stdout } = await command(NotarizeStamp, [at('a.txt', 'a'), at('b.txt', 'b'), '--network', 'regtest']);
+    expect(exit).toBe(0);
+    const [first, ...rest] = stdout.trim().split('\n').map(json);
+    expect(first).toMatchObject({ type: 'notarize-stamp', count: 2, script: `6a20${first.root}` });
+    expect(rest.map(({ name, digest }) => [name, digest])).toEqual([
+      ['a.txt', 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb'],
+      ['b.txt', '3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d'],
+    ]);
+    const leaves = rest.map(({ digest, nonce }) => ({ digest: hexToBytes(digest), nonce: hexToBytes(nonce) }));
+    expect(Buffer.from(rootOf(makeTree(leaves))).toString('hex')).toBe(first.root);
+    const again = await command(NotarizeStamp, [join(dir, 'a.txt'), join(dir, 'b.txt')]);
+    expect(json(again.stdout.split('\n')[0]!).root).not.toBe(first.root);
+  });
+  it('pays from the coins that it is given', async () => {
+    const script = `5120${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
+    const coins = [{ txid: 'ab'.repeat(32), vout: 1, amount: 0.001, scriptPubKey: script, confirmations: 3 }];
+    const utxo = at('coins.json', JSON.stringify(coins));
+    const change = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080';
+    const { stdout } = await command(NotarizeStamp, [
+      join(dir, 'a.txt'),
+      '--network',
+      'regtest',
+      '--utxo',
+      utxo,
+      '--change',
+      change,
+    ]);
+    const first = json(stdout.split('\n')[0]!);
+    const { outputs } = templateOf(readPsbt(first.psbt));
+    expect(outputs.find(({ sat }) => sat === 0n)?.script).toBe(first.script);
+    expect(outputs.find(({ sat }) => sat > 0n)?.sat).toBe(100_000n - BigInt(first.fee_sat));
+  });
+  it('takes digests as lines', async () => {
+    const input = lines.map(({ digest, name }) => JSON.stringify({ digest, name })).join('\n');
+    const { code, stdout } = await spillway(['notarize', 'stamp'], { stdin: input });
+    expect(code).toBe(0);
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => json(line).digest),
+    ).toEqual(lines.map(({ digest }) => digest));
+    expect(await spillway(['notarize', 'stamp'], { stdin: '\n' })).toMatchObject({ code: 65, stdout: '' });
+    expect(await spillway(['notarize', 'stamp'], { stdin: '{"digest":"00"}\n' })).toMatchObject({
+      code: 65,
+      stdout: '',
+    });
+  });
+});
+
+describe('notarize prove', () => {
+  const out = (): string => {
+    const folder = join(freshDir(), 'proofs');
+    mkdirSync(folder);
+    return folder;
+  };
+  it('makes the proofs of a plan from a raw block, the same bytes that the reference client has read', async () => {
+    const { exit, stdout } = await command(NotarizeProve, [plan, '--block', blockFile, '--height', String(height)]);
+    expect(exit).toBe(0);
+    const made = stdout.trim().split('\n').map(json);
+    expect(Object.fromEntries(made.map(({ name, ots }) => [name, ots]))).toEqual(proofs);
+    const raw = at('block.bin', hexToBytes(block));
+    expect((await command(NotarizeProve, [plan, '--block', raw, '--height', String(height)])).stdout).toBe(stdout);
+  });
+  it('finds the block at a node, and writes files that are not there yet', async () => {
+    const folder = out();
+    const argv = [plan, '--out', folder];
+    const { exit, stdout } = await command(NotarizeProve, argv);
+    expect([exit, stdout.trim().split('\n').length]).toEqual([0, 5]);
+    expect(readFileSync(join(folder, 'd1.txt.ots')).toString('hex')).toBe(proofs['d1.txt']);
+    expect(await command(NotarizeProve, argv)).toMatchObject({ code: 'cannot-write', stdout: '' });
+    tip = height + 10;
+    expect((await command(NotarizeProve, [plan, '--height', String(height)])).exit).toBe(0);
+    tip = height;
+  });
+  it('waits for confirmations, and for the transaction', async () => {
+    confirmations = 5;
+    expect(await command(NotarizeProve, [plan])).toMatchObject({
+      code: 'funding-unconfirmed',
+      exit: 69,
+    });
+    expect((await command(NotarizeProve, [plan, '--min-conf', '5'])).exit).toBe(0);
+    confirmations = 6;
+    tip = height - 1;
+    expect(await command(NotarizeProve, [plan])).toMatchObject({
+      code: 'funding-unconfirmed',
+      exit: 69,
+    });
+    tip = height;
+  });
+  it('refuses a plan that was altered, or is none, and writes nowhere but into its folder', async () => {
+    const altered = [head, { ...lines[0], nonce: '00'.repeat(16) }, ...lines.slice(1)]
+      .map((line) => JSON.stringify(line))
+      .join('\n');
+    const argv = ['--block', blockFile, '--height', String(height)];
+    expect(await command(NotarizeProve, [at('altered.ndjson', altered), ...argv])).toMatchObject({
+      code: 'root-differs',
+    });
+    expect(await command(NotarizeProve, [at('none.ndjson', '{"type":"other"}'), ...argv])).toMatchObject({
+      code: 'unknown-type',
+    });
+    expect(await command(NotarizeProve, [at('empty.ndjson', planText.split('\n')[0]!), ...argv])).toMatchObject({
+      code: 'malformed',
+    });
+    const named = [head, { ...lines[0], name: '../../escaped' }, ...lines.slice(1)]
+      .map((line) => JSON.stringify(line))
+      .join('\n');
+    const folder = out();
+    const { stdout } = await command(NotarizeProve, [at('named.ndjson', named), ...argv, '--out', folder]);
+    expect(json(stdout.split('\n')[0]!).file).toBe(join(folder, 'escaped.ots'));
+  });
+});
+
+describe('a block', () => {
+  const bytes = hexToBytes(block);
+  it('is read whole, and only as its header has it', () => {
+    expect(readBlock(bytes).transactions).toHaveLength(3);
+    for (let n = 80; n < bytes.length; n += 7)
+      expect(codeOf(() => readBlock(bytes.subarray(0, n)))).toMatch(/^malformed-/);
+    expect(codeOf(() => readBlock(Uint8Array.of(...bytes, 0)))).toBe('malformed-block');
+    expect(codeOf(() => readBlock(Uint8Array.of(...bytes.subarray(0, 80), 0)))).toBe('malformed-block');
+    const other = Uint8Array.from(bytes);
+    other[40]! ^= 1;
+    expect(codeOf(() => readBlock(other))).toBe('root-differs');
+  });
+  it('whose transaction is longer than a proof can hold makes none', () => {
+    const root = hexToBytes(head!.root!);
+    const output = `0000000000000000226a20${head!.root}`;
+    const input = `${'00'.repeat(36)}00ffffffff`;
+    const tx = (inputs: number) =>
+      `02000000${inputs.toString(16).padStart(2, '0')}${input.repeat(inputs)}01${output}00000000`;
+    expect(anchorIn([tx(98)], root, 1)).toMatchObject({ height: 1 });
+    expect(codeOf(() => anchorIn([tx(99)], root, 1))).toBe('stamp-too-large');
+    expect(anchorIn([tx(1)], new Uint8Array(32), 1)).toBeUndefined();
+  });
+});
+
+describe('notarize verify', () => {
+  it('compares the document beside the proof and the header of a node, and names the transaction', async () => {
+    const { exit, stdout } = await command(NotarizeVerify, [proof]);
+    expect(exit).toBe(0);
+    expect(json(stdout)).toMatchObject({
+      status: 'anchored',
+      block: { height, confirmations: 6, median_time: 5 },
+      transaction: expect.stringMatching(/^[0-9a-f]{64}$/),
+      checks: { document: 'compared', header: 'node' },
+    });
+  });
+  it('checks a chain of headers by itself', async () => {
+    const { exit, stdout } = await command(NotarizeVerify, [proof, '--headers', headersFile, '--network', 'regtest']);
+    expect(exit).toBe(0);
+    expect(json(stdout)).toMatchObject({ status: 'anchored', checks: { header: 'chain-of-headers' } });
+    const first = json((await command(NotarizeVerify, [proof, '--header', header])).stdout).block.hash;
+    const from = ['--from', `0:${first}`];
+    expect(
+      await command(NotarizeVerify, [proof, '--headers', headersFile, '--network', 'regtest', ...from]),
+    ).toMatchObject({
+      code: 'header-invalid',
+      exit: 76,
+    });
+    expect(await command(NotarizeVerify, [proof, '--headers', headersFile, '--from', 'x'])).toMatchObject({
+      code: 'usage',
+    });
+    expect(await command(NotarizeVerify, [proof, '--headers', headersFile])).toMatchObject({ code: 'header-invalid' });
+  });
+  it('does not take a single header, a missing block or a calendar for a proof: exit 3', async () => {
+    const single = await command(NotarizeVerify, [proof, '--header', header]);
+    expect([single.exit, json(single.stdout).checks.header]).toEqual([3, 'not-checked']);
+    tip = height - 1;
+    const missing = await command(NotarizeVerify, [proof]);
+    expect([missing.exit, json(missing.stdout).status]).toEqual([3, 'not-anchored']);
+    tip = height;
+    const { proofs: published } = json(readFileSync(join(ROOT, 'fixtures/notary/opentimestamps.json'), 'utf8'));
+    const pending = published.find(({ name }: { name: string }) => name === 'incomplete.txt.ots');
+    const calendar = await command(NotarizeVerify, [at('incomplete.ots', pending.ots)]);
+    expect([calendar.exit, json(calendar.stdout).status]).toEqual([3, 'pending']);
+  });
+  it('refuses another document, another root and a header without work', async () => {
+    const argv = [proof, '--header', header];
+    expect(await command(NotarizeVerify, [...argv, '--document', join(dir, 'a.txt')])).toMatchObject({
+      code: 'digest-differs',
+      exit: 76,
+    });
+    expect(await command(NotarizeVerify, [...argv, '--digest', '00'.repeat(32)])).toMatchObject({
+      code: 'digest-differs',
+    });
+    const other = headers.slice(160 * 50, 160 * 51);
+    expect(await command(NotarizeVerify, [proof, '--header', other])).toMatchObject({ code: 'root-differs', exit: 76 });
+    const idle = [...Array(256).keys()].map((n) => `${header.slice(0, 152)}${n.toString(16).padStart(2, '0')}000000`);
+    const codes = await Promise.all(
+      idle.slice(0, 8).map(async (one) => (await command(NotarizeVerify, [proof, '--header', one])).code),
+    );
+    expect(codes).toContain('header-invalid');
+    expect(await command(NotarizeVerify, [at('rubbish.ots', 'rubbish')])).toMatchObject({
+      code: 'malformed-ots',
+      exit: 65,
+    });
+  });
+});
+
+describe('notarize show and merge', () => {
+  it('put a proof into words, also one in hex', async () => {
+    const { stdout } = await command(NotarizeShow, [at('hex.ots', proofs['d1.txt']!)]);
+    expect(stdout).toMatch(/^sha256 e4ed959e[^]*\nattested by bitcoin block 108, Merkle root [0-9a-f]{64}\n$/);
+  });
+  it('write the bytes of both', async () => {
+    const { code, stdout } = await spillway(['notarize', 'merge', proof, proof]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('OpenTimestamps');
+    expect(await command(NotarizeMerge, [proof, at('d2.ots', proofs['d2.txt']!)])).toMatchObject({
+      code: 'digest-differs',
+    });
+  });
+});

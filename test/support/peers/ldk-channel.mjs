@@ -1,0 +1,123 @@
+/**
+ * Rebuilds commitments with LDK (lightningdevkit, WASM), a line of JSON for a line of JSON; a process of its own, because
+ * what LDK leaves behind keeps a process alive. {channel, state, unsigned, txid, keys, outputs} in, {same} out;
+ * {secrets: [[index, secret], …]} in, {store: count of secrets it holds again} out. `repeat` times the verification.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+const require = createRequire(import.meta.url);
+const dir = require.resolve('lightningdevkit/package.json').replace(/package\.json$/, '');
+const raw = await import(`${dir}bindings.mjs`);
+await raw.initializeWasmFromUint8Array(readFileSync(`${dir}liblightningjs.wasm`));
+const ldk = await import(`${dir}index.mjs`);
+
+const bytes = (hex) => Uint8Array.from(Buffer.from(hex, 'hex'));
+const big = (n, size) =>
+  BigInt(n)
+    .toString(16)
+    .padStart(2 * size, '0');
+const size = (n) => (n < 253 ? big(n, 1) : `fd${big(n, 2)}`);
+const tlv = (...records) => {
+  const stream = records.map(([type, value]) => size(type) + size(value.length / 2) + value).join('');
+  return size(stream.length / 2) + stream;
+};
+
+function partyOf({
+  funding_pubkey,
+  revocation_basepoint,
+  payment_basepoint,
+  delayed_payment_basepoint,
+  htlc_basepoint,
+}) {
+  return ldk.ChannelPublicKeys.constructor_new(
+    bytes(funding_pubkey),
+    ldk.RevocationBasepoint.constructor_new(bytes(revocation_basepoint)),
+    bytes(payment_basepoint),
+    ldk.DelayedPaymentBasepoint.constructor_new(bytes(delayed_payment_basepoint)),
+    ldk.HtlcBasepoint.constructor_new(bytes(htlc_basepoint)),
+  );
+}
+function featuresOf(format) {
+  const features = ldk.ChannelTypeFeatures.constructor_empty();
+  features.set_static_remote_key_required();
+  if (format === 'anchors') features.set_anchors_zero_fee_htlc_tx_required();
+  return features;
+}
+/** The commitment is its local side's. */
+function verified({ channel, state, unsigned, txid, keys, outputs, repeat = 1 }) {
+  const { format, funding, local, remote, opener } = channel;
+  const wire = (role) => outputs.findLast((o) => o.role === role)?.amount_sat ?? 0;
+  const htlcs = outputs
+    .filter((o) => o.role === 'htlc')
+    .map(({ vout, htlc }) =>
+      tlv(
+        [0, htlc.direction === 'offered' ? '01' : '00'],
+        [2, big(htlc.amount_msat, 8)],
+        [4, big(htlc.expiry, 4)],
+        [6, htlc.payment_hash],
+        [8, big(vout, 4)],
+      ),
+    );
+  const reversed = (hex) => Buffer.from(hex, 'hex').reverse().toString('hex');
+  const serialised = tlv(
+    [0, big(2n ** 48n - 1n - BigInt(state.number), 8)],
+    [1, big(local.to_self_delay, 2)],
+    [2, big(wire('to_local'), 8)],
+    [4, big(wire('to_remote'), 8)],
+    [6, big(state.feerate_per_kw, 4)],
+    [
+      8,
+      tlv(
+        [0, state.per_commitment_point],
+        [2, keys.revocation],
+        [4, keys.holder_htlc],
+        [6, keys.other_htlc],
+        [8, keys.delayed],
+      ),
+    ],
+    [10, tlv([0, unsigned], [2, reversed(txid)])],
+    [12, htlcs.join('')],
+    [15, format === 'anchors' ? '401000' : '1000'],
+  );
+  const read = ldk.CommitmentTransaction.constructor_read(bytes(serialised));
+  if (!(read instanceof ldk.Result_CommitmentTransactionDecodeErrorZ_OK)) return { same: false, unreadable: true };
+  const parameters = ldk.ChannelTransactionParameters.constructor_new(
+    partyOf(local),
+    remote.to_self_delay,
+    opener === 'local',
+    ldk.CounterpartyChannelTransactionParameters.constructor_new(partyOf(remote), local.to_self_delay),
+    ldk.OutPoint.constructor_new(bytes(reversed(funding.txid)), funding.vout),
+    featuresOf(format),
+  );
+  const start = performance.now();
+  let result;
+  for (let i = 0; i < repeat; i++)
+    result = read.res.verify(parameters.as_holder_broadcastable(), partyOf(local), partyOf(remote));
+  const milliseconds = (performance.now() - start) / repeat;
+  return { same: result instanceof ldk.Result_TrustedCommitmentTransactionNoneZ_OK, milliseconds };
+}
+function stored({ secrets }) {
+  const store = ldk.CounterpartyCommitmentSecrets.constructor_new();
+  const start = performance.now();
+  for (const [index, secret] of secrets)
+    if (!store.provide_secret(BigInt(index), bytes(secret)).is_ok()) return { refused: index };
+  const milliseconds = performance.now() - start;
+  const again = secrets.filter(
+    ([index, secret]) => Buffer.from(store.get_secret(BigInt(index))).toString('hex') === secret,
+  );
+  return { store: again.length, milliseconds };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  let said;
+  try {
+    const job = JSON.parse(line);
+    said = job.secrets ? stored(job) : verified(job);
+  } catch (error) {
+    said = { crash: String(error) };
+  }
+  await new Promise((done) => process.stdout.write(`${JSON.stringify(said)}\n`, done));
+}
+process.exit(0);
