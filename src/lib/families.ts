@@ -6,7 +6,7 @@
 export interface Family {
   /** Its word on the command line: commands that begin with it belong to it. */
   name: string;
-  /** What it does, in one clause of at most 60 characters. */
+  /** One clause of at most 60 characters. */
   summary: string;
   /** Commands of this family that do not begin with its name. */
   others?: readonly string[];

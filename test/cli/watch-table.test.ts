@@ -314,7 +314,7 @@ describe('the table of watch', () => {
     expect(better).toHaveLength(16);
     for (const { cell: found } of better) expect(found!.after).toContain(found!.before[0]);
   });
-  it('decision 30: what is final and pays less is lost, and nothing else is', () => {
+  it('what is final and pays less is lost, and nothing else is', () => {
     for (const [name, { state, cell: found }] of cells)
       for (const { event, pays_sat: pays, lost_sat: lost } of found?.events ?? [])
         if (event === 'lost') expect([name, (pays as bigint) + (lost as bigint)]).toEqual([name, paidOf(state.c)]);

@@ -293,7 +293,7 @@ describe("a mint's home", () => {
   });
 });
 
-describe('decision 23: a contract that was accepted and never funded', () => {
+describe('a contract that was accepted and never funded', () => {
   it.each([true, false])('ends at its expiry, and its outpoint is free (index: %s)', async (index) => {
     const { both, id, c, at, names, lookAs, post } = await scene({ paid: 0n, index, funded: false });
     at(5_319);

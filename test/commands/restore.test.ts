@@ -119,7 +119,7 @@ describe('restore --accept-restore', () => {
   });
 });
 
-describe('decision 22', () => {
+describe('metadata that changed is no rollback', () => {
   it('chmod is said on stderr, once, and changes nothing else', async () => {
     const { home } = await make();
     await spillway(['restore', '--home', home, '--accept-restore']);

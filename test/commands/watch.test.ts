@@ -69,7 +69,7 @@ describe('watch', () => {
     expect(JSON.parse(sums.stdout)).toMatchObject({ contracts: 0, holds_sat: 0, settled_sat: 50_000, days: [] });
   });
 
-  it('decision 30: says that a refund has lost what was paid, as status and liquidity do, with exit code 3', async () => {
+  it('says that a refund has lost what was paid, as status and liquidity do, with exit code 3', async () => {
     const { both, id, env, home, chain } = await scene();
     const refund = ((await both.payer.record(id)) as PayerCredit).refund;
     expect(chain.accept([refund])).toBe(undefined);

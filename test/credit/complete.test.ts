@@ -1,4 +1,4 @@
-/** Decision 22: an operator who states that the journal's last commit was the last; and which of two versions is the newer. */
+/** An operator who states that the journal's last commit was the last; and which of two versions is the newer. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { trustKeysets } from '../../src/lib/cli/keysets.ts';
@@ -7,7 +7,7 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import { ecashMessages, opened, openedMint, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, refused } from './helpers.ts';
 
-describe('decision 22: reconcile --complete', () => {
+describe('reconcile --complete', () => {
   it('lets updates of the lost store go on, also of contracts of which the journal says nothing', async () => {
     const both = await parties();
     const { payee } = both;
@@ -33,7 +33,7 @@ describe('decision 22: reconcile --complete', () => {
     expect([payee.home.restored, payee.home.mayRepeat]).toEqual([false, true]);
   });
 
-  it('without it decision 18 holds: no update', async () => {
+  it('without it a contract of the lost home takes no update', async () => {
     const both = await parties();
     const id = await opened(both);
     const backup = await both.payee.backUp();

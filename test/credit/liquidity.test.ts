@@ -92,7 +92,7 @@ describe('the sums', () => {
     expect(said(5_320, new Map([[at, 'missing']]))).toEqual([0, 0n, 'dead']);
     expect(said(5_320, new Map([[at, coin]]))).toEqual([1, 1_200_000n, 'done']);
   });
-  describe('decision 30: money that was lost is called lost', () => {
+  describe('money that was lost is called lost', () => {
     const scene = async () => {
       const both = await parties();
       const id = await opened(both);

@@ -34,7 +34,7 @@ const start = async ({ payee, payer }: Pair, height: number | undefined = undefi
 };
 const unchecked = { unchecked: true };
 
-describe('decision 19: off regtest a payee relies on nothing that it has not looked at', () => {
+describe('off regtest a payee relies on nothing that it has not looked at', () => {
   it('an opening needs a height: a contract that has expired long ago is not taken', async () => {
     const both = await onMainnet();
     tip(both, 'not-checked');
@@ -100,7 +100,7 @@ describe('decision 19: off regtest a payee relies on nothing that it has not loo
   });
 });
 
-describe('decision 23: what a stranger names reserves nothing of ours', () => {
+describe('what a stranger names reserves nothing of ours', () => {
   it('a payee’s own coin, named as a contract’s outpoint, funds what its owner likes', async () => {
     const both = await parties();
     const { payee } = both;
@@ -160,7 +160,7 @@ describe('decision 23: what a stranger names reserves nothing of ours', () => {
   });
 });
 
-describe('decision 28: both sides bound fees', () => {
+describe('both sides bound fees', () => {
   const offer = async ({ payee }: Pair, exit_feerate: number) =>
     (await payee.run(openCredit, { input: { as: 'payee', policy: { ...policy, exit_feerate } } })).message;
   const propose = async ({ payer }: Pair, on: Message, amount: bigint, more: object = {}) =>

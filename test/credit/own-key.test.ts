@@ -50,7 +50,7 @@ const request = async ({ payee }: Pair, wallet: OtherWallet, peer: string, contr
   return (await payee.run(signUpdate, { ...ask, merged })).message;
 };
 
-describe('decision 25: the law holds for openers whose key is in another wallet', () => {
+describe('the law holds for openers whose key is in another wallet', () => {
   it('an update', async () => {
     const { both, wallet, peer, id } = await outside();
     const signed = await both.payer.run(signUpdate, { on: await request(both, wallet, peer, id), amount: 50_000n });

@@ -22,7 +22,7 @@ const nonceIn = async (both: Pair, id: string, m: Message): Promise<string | und
   return shareOf(readPsbt(m['psbt'].update), 0, keysOf(terms), terms.payee_pubkey).pubnonce;
 };
 
-describe('decision 24: a nonce is printed only while it lies in the store', () => {
+describe('a nonce is printed only while it lies in the store', () => {
   it.each([undefined, 'order-17'])(
     'a request whose nonce is gone is asked anew (--request-id %s), and paid once',
     async (requestId) => {
@@ -88,7 +88,7 @@ describe('decision 24: a nonce is printed only while it lies in the store', () =
   });
 });
 
-describe('decision 26: a start is new', () => {
+describe('a start is new', () => {
   it('two tills that ask the same amount have two nonces; one of them is paid, and no two print it', async () => {
     const both = await parties();
     const { payee, payer } = both;
@@ -116,7 +116,7 @@ describe('decision 26: a start is new', () => {
   });
 });
 
-describe('decision 27: --amount agrees once in a run', () => {
+describe('--amount agrees once in a run', () => {
   const consent = (growthSat: bigint) => ({ text: '', amountSat: 2_100n, growthSat });
   it('a second payment of that amount needs --max, a repeated one does not', async () => {
     const prompt = promptFrom({ amount: 2_100n });

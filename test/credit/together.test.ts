@@ -43,7 +43,7 @@ async function isFree(both: Pair, utxo: readonly Spent[]): Promise<void> {
 }
 
 describe('a rollover that is cancelled', () => {
-  it('decision 29: also by the payee of a contract over which nothing was paid', async () => {
+  it('also by the payee of a contract over which nothing was paid', async () => {
     const both = await parties();
     const contract = await opened(both);
     await rolling(both, contract);

@@ -229,7 +229,7 @@ describe('what the chain settles', () => {
     ]);
     expect(told(payer(), seen(900, spent('refund', 6)))).toMatchObject({ do: 'settled', by: 'refund' });
   });
-  it('decision 30: is overtaken while it pays less than was paid, and lost once that is final', () => {
+  it('is overtaken while it pays less than was paid, and lost once that is final', () => {
     const refund = (n: number) => told(payee(), seen(900, spent('refund', n)));
     expect(refund(1)).toMatchObject({ do: 'overtaken', by: 'refund', paysSat: 0n, lostSat: 50_000n });
     expect(refund(6)).toMatchObject({ do: 'lost', by: 'refund', paysSat: 0n, lostSat: 50_000n });

@@ -1,7 +1,7 @@
 /**
  * Homes that were copied, or put back from a backup: a copy erases its open nonces and refuses as a payee until its owner
  * accepts that, and even then takes no update; the original goes on. A payer put back goes on by its own receipts
- * (decision 9), and its refunds come back from outside the home.
+ *, and its refunds come back from outside the home.
  */
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -145,7 +145,7 @@ function putNew(saved: string, dir: string, part: string): void {
   cpSync(join(saved, nameOf(part)), dir + part, { recursive: true, preserveTimestamps: true });
 }
 
-describe('decision 21: an earlier moment that is put back', () => {
+describe('an earlier moment that is put back', () => {
   it.each(CHOICES.map((parts) => [parts.map(nameOf).join(', ') || 'nothing', parts] as const))(
     'in place: %s',
     async (_, parts) => {
@@ -223,7 +223,7 @@ describe('decision 21: an earlier moment that is put back', () => {
   });
 });
 
-describe('decision 20: a copy never poisons the original', () => {
+describe('a copy never poisons the original', () => {
   const COPIES: readonly (readonly [string, (dir: string, to: string) => unknown])[] = [
     ['cp -r', (dir, to) => sh('cp', '-r', dir, to)],
     ['cp -a', (dir, to) => sh('cp', '-a', dir, to)],
@@ -394,7 +394,7 @@ describe('decision 20: a copy never poisons the original', () => {
   });
 });
 
-describe('decision 22: metadata is no rollback', () => {
+describe('metadata is no rollback', () => {
   const NOTE = 'goes on';
   it.each([
     ['chmod -R', (dir: string) => sh('chmod', '-R', 'u=rwX,go=', dir)],

@@ -451,7 +451,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await expectRestored(dir);
     });
 
-    it('5.8.9, decision 20: a dump that is looked at beside production, by its own home, takes nothing from it', async () => {
+    it('a dump that is looked at beside production, by its own home, takes nothing from it', async () => {
       const url = await cluster.database();
       const dir = await used(url);
       const name = 'cd'.repeat(16);

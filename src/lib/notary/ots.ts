@@ -57,7 +57,7 @@ export const op = (word: (typeof WORDS)[Code], argument: Uint8Array = new Uint8A
   argument,
 });
 
-/** Who attests to a message, by tag. */
+/** Names of the known notaries by tag. */
 const NOTARIES = {
   '0588960d73d71901': 'bitcoin',
   '06869a0d73d71b45': 'litecoin',
@@ -68,11 +68,11 @@ export type Attestation =
   | { by: 'pending'; uri: string; payload: Uint8Array; tag: string }
   | { by: 'unknown'; payload: Uint8Array; tag: string };
 
-/** What is known of one message: who attests to it, and where operations lead from it. */
+/** Attestations of one message, and the branches that lead on from it. */
 export interface Timestamp {
-  /** By tag and payload in hex. */
+  /** Keyed by tag and payload in hex. */
   attestations: Map<string, Attestation>;
-  /** By operation and argument in hex, which is also the order in which they are written. */
+  /** Keyed by operation and argument in hex, whose order is that of the file. */
   branches: Map<string, readonly [Op, Timestamp]>;
 }
 export const emptyTimestamp = (): Timestamp => ({ attestations: new Map(), branches: new Map() });

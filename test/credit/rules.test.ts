@@ -1,8 +1,7 @@
 /**
- * `notes/decisions.md`, one test or more a decision, under its number.
+ * Rules of messages, terms, updates, openings, rollovers, closes and restored homes, one test or more each.
  *
- * Elsewhere: 2 (no credit message has a secret field yet; `secrets.test.ts`), 4 (batches: the command's tests), 7 (`coins`:
- * `test/commands`), 11 and the payer's start of 15 (`asked` comes with the ecash issue), the ecash fields of 6.
+ * Elsewhere: secret fields (`secrets.test.ts`), batches (the command's tests), coins (`test/commands`).
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +31,7 @@ const start = { input: { as: 'payee', policy } };
 const expires = { blocks: 4_320 };
 
 describe('messages and runs', () => {
-  it('1: an opening is found by the payee’s key, before there is an id: answers to two offers do not meet', async () => {
+  it('an opening is found by the payee’s key, before there is an id: answers to two offers do not meet', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const offers = [await payee.run(openCredit, start), await payee.run(openCredit, start)];
@@ -47,7 +46,7 @@ describe('messages and runs', () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  it('3: exit 3 for ‘addressed’, and for ‘ready’ while the funding is not signed; --merge repeats the same stdin', async () => {
+  it('exit 3 for ‘addressed’, and for ‘ready’ while the funding is not signed; --merge repeats the same stdin', async () => {
     const { payee, payer } = await parties();
     const stranger = (await parties()).payer;
     const offered = await payee.run(openCredit, start);
@@ -76,7 +75,7 @@ describe('messages and runs', () => {
     expect((await payer.run(openCredit, { on: accepted.message, merged })).text).toBe(ready.text);
   });
 
-  it('3: the payee’s key in another wallet: every wait is exit 3, and goes on with --merge', async () => {
+  it('the payee’s key in another wallet: every wait is exit 3, and goes on with --merge', async () => {
     const { payee, payer } = await parties();
     const wallet = new OtherWallet(8);
     const offered = await payee.run(openCredit, { input: { as: 'payee', policy, ownKey: wallet.pubkey } });
@@ -105,7 +104,7 @@ describe('messages and runs', () => {
     expect((await payee.run(exitCredit, { input: { contract } })).message['amount_sat']).toBe(2_100);
   });
 
-  it('3: a payer whose key is in another wallet can open a contract', async () => {
+  it('a payer whose key is in another wallet can open a contract', async () => {
     const { payee, payer } = await parties();
     const wallet = new OtherWallet(7);
     const offered = await payee.run(openCredit, start);
@@ -130,7 +129,7 @@ describe('messages and runs', () => {
     expect((await payee.run(signUpdate, { on: said.message })).message['paid_sat']).toBe(2_100);
   });
 
-  it('5: every document has type and version, exit-credit’s, a wait’s and a cancellation’s too', async () => {
+  it('every document has type and version, exit-credit’s, a wait’s and a cancellation’s too', async () => {
     const both = await parties();
     const said: Message[] = await openMessages(both);
     const contract = said[3]!['contract'].id as string;
@@ -148,7 +147,7 @@ describe('messages and runs', () => {
 });
 
 describe('terms', () => {
-  it('6: the id is the tagged hash of the terms, and the outpoint is not part of it', async () => {
+  it('the id is the tagged hash of the terms, and the outpoint is not part of it', async () => {
     const both = await parties();
     const contract = await opened(both);
     const c = await payeeOf(both, contract);
@@ -158,7 +157,7 @@ describe('terms', () => {
     expect(contractId(c.terms)).toBe(contractId({ ...c, outpoint: { txid: '00'.repeat(32), vout: 5 } }.terms));
   });
 
-  it('6: the refund pays the exit’s feerate', async () => {
+  it('the refund pays the exit’s feerate', async () => {
     const both = await parties();
     const c = await payeeOf(both, await opened(both));
     expect(refundFee(c.terms)).toBe(BigInt(c.terms.exit_feerate * refundVsize(c.terms)));
@@ -167,7 +166,7 @@ describe('terms', () => {
 });
 
 describe('updates', () => {
-  it('8: at or below signed_max the payer signs again for a new nonce, and counts nothing', async () => {
+  it('at or below signed_max the payer signs again for a new nonce, and counts nothing', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -184,7 +183,7 @@ describe('updates', () => {
     expect((await payeeOf(both, contract)).paidSat).toBe(2_100n);
   });
 
-  it('8: above it a total that exceeds the stated paid by what was agreed: a lost update is superseded', async () => {
+  it('above it a total that exceeds the stated paid by what was agreed: a lost update is superseded', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -212,7 +211,7 @@ describe('updates', () => {
     expect(await signedMax()).toBe(1_105n + 3_000n);
   });
 
-  it('9: every message of the payee that states what is paid carries the latest receipt', async () => {
+  it('every message of the payee that states what is paid carries the latest receipt', async () => {
     const both = await parties();
     const contract = await opened(both);
     await payMessages(both, contract, 2_100n);
@@ -230,7 +229,7 @@ describe('updates', () => {
     expect(close.message['receipt']).toBe(paid!['receipt']);
   });
 
-  it('9: a payer restored from a backup raises its count by its own receipt', async () => {
+  it('a payer restored from a backup raises its count by its own receipt', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -248,7 +247,7 @@ describe('updates', () => {
     expect((await payeeOf(both, contract)).paidSat).toBe(42_600n);
   });
 
-  it('9: it does so for a rollover and a close too', async () => {
+  it('it does so for a rollover and a close too', async () => {
     for (const action of ['rollover', 'close'] as const) {
       const both = await parties();
       const { payee, payer } = both;
@@ -267,7 +266,7 @@ describe('updates', () => {
     }
   });
 
-  it('10: an update is accepted up to the block before expiry − margin, not at it', async () => {
+  it('an update is accepted up to the block before expiry − margin, not at it', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -283,7 +282,7 @@ describe('updates', () => {
 });
 
 describe('opening', () => {
-  it('12: the payee’s ‘accepted’ is its point of no return', async () => {
+  it('the payee’s ‘accepted’ is its point of no return', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const input = { utxo: [await ownCoin(payer, 1_300_000n)], amount: 1_200_000n, expires };
@@ -294,7 +293,7 @@ describe('opening', () => {
     await refused(() => payee.run(openCredit, { on: offered.message, cancel: true }), 'too-late-to-cancel', payee);
   });
 
-  it('12: before it either side may cancel; the payer up to its refund', async () => {
+  it('before it either side may cancel; the payer up to its refund', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const coin = await ownCoin(payer, 1_300_000n);
@@ -321,7 +320,7 @@ describe('opening', () => {
     await refused(() => payer.run(openCredit, { on: ready.message, cancel: true }), 'too-late-to-cancel', payer);
   });
 
-  it('12: but not of a contract over which something was signed, or that a rollover funds', async () => {
+  it('but not of a contract over which something was signed, or that a rollover funds', async () => {
     const both = await parties();
     const id = await opened(both);
     const cancel = (of: string) => () => both.payer.run(openCredit, { cancel: true, over: idClaim(of) });
@@ -332,7 +331,7 @@ describe('opening', () => {
     await refused(cancel(rolled[1]!['next_contract'].id), 'too-late-to-cancel', both.payer);
   });
 
-  it('13: the refund is outside the home before ‘ready’, and before a rollover’s ‘signed’, is printed', async () => {
+  it('the refund is outside the home before ‘ready’, and before a rollover’s ‘signed’, is printed', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const file = (id: string) => join(`${payer.dir}.refunds`, `${id}.json`);
@@ -358,7 +357,7 @@ describe('opening', () => {
     expect(copy.path).toMatchObject({ chain: 0 });
   });
 
-  it('13: where it cannot be kept, nothing is printed; the same run prints once it can', async () => {
+  it('where it cannot be kept, nothing is printed; the same run prints once it can', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const input = { utxo: [await ownCoin(payer, 1_300_000n)], amount: 1_200_000n, expires };
@@ -377,7 +376,7 @@ describe('opening', () => {
 });
 
 describe('rollover', () => {
-  it('14: a payee key offered in a rollover is bound to its first refund', async () => {
+  it('a payee key offered in a rollover is bound to its first refund', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -392,7 +391,7 @@ describe('rollover', () => {
     await refused(() => payee.run(rollover, { on: second.message }), 'key-bound', payee);
   });
 
-  it('15: updates go on until the payer signs; one that is accepted voids the rollover', async () => {
+  it('updates go on until the payer signs; one that is accepted voids the rollover', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -407,7 +406,7 @@ describe('rollover', () => {
     expect(again.at(-1)!['paid_sat']).toBe(2_100);
   });
 
-  it('15: an update signed and not yet accepted holds the rollover up, at the proposal and at the signature', async () => {
+  it('an update signed and not yet accepted holds the rollover up, at the proposal and at the signature', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -422,7 +421,7 @@ describe('rollover', () => {
     await payee.run(signUpdate, { on: signed.message });
   });
 
-  it('15: an update accepted after the payer signed is rechecked at completion', async () => {
+  it('an update accepted after the payer signed is rechecked at completion', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -437,7 +436,7 @@ describe('rollover', () => {
     await refused(() => payee.run(rollover, { on: signed.message }), 'paid-moved', payee);
   });
 
-  it('15: at ‘signed’ the payer freezes, compares with what it proposed, and no height undoes it', async () => {
+  it('at ‘signed’ the payer freezes, compares with what it proposed, and no height undoes it', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -458,7 +457,7 @@ describe('rollover', () => {
     expect(rolls.at(-1)!['hex']).toMatch(/^03000000/);
   });
 
-  it('16: a new proposal takes over the coins that an earlier one reserved', async () => {
+  it('a new proposal takes over the coins that an earlier one reserved', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -481,7 +480,7 @@ describe('rollover', () => {
     expect(first.message['next_contract'].id).not.toBe(second.message['next_contract'].id);
   });
 
-  it('16: also where the earlier one waited for the signature of another wallet', async () => {
+  it('also where the earlier one waited for the signature of another wallet', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const stranger = (await parties()).payer;
@@ -498,7 +497,7 @@ describe('rollover', () => {
     await payer.run(rollover, { on: again.message, input });
   });
 
-  it('16: rollover and close begin with nothing paid too', async () => {
+  it('rollover and close begin with nothing paid too', async () => {
     const both = await parties();
     const rolls = await rollMessages(both, await opened(both));
     expect(rolls.at(-1)).toMatchObject({ step: 'complete', paid_sat: 0 });
@@ -514,7 +513,7 @@ describe('rollover', () => {
 });
 
 describe('close', () => {
-  it('17: the payer signs a close at any amount up to signed_max', async () => {
+  it('the payer signs a close at any amount up to signed_max', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -528,7 +527,7 @@ describe('close', () => {
     expect((await payerOf(both, contract)).signedMaxSat).toBe(3_000n);
   });
 
-  it('17: whoever signed the other’s close never leaves closing; cancel voids only one’s own', async () => {
+  it('whoever signed the other’s close never leaves closing; cancel voids only one’s own', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -548,7 +547,7 @@ describe('close', () => {
     expect((await payee.run(exitCredit, { input: { contract } })).message['amount_sat']).toBe(2_100);
   });
 
-  it('17: an output of 0 is omitted', async () => {
+  it('an output of 0 is omitted', async () => {
     const both = await parties();
     const contract = await opened(both);
     const proposed = await both.payer.run(closeCredit, { input: { contract } });
@@ -557,7 +556,7 @@ describe('close', () => {
     expect(template.outputs[0]!.sat).toBe(1_200_000n - exitFee((await payeeOf(both, contract)).terms));
   });
 
-  it('17: feerates are bounded by both sides', async () => {
+  it('feerates are bounded by both sides', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -573,7 +572,7 @@ describe('close', () => {
 });
 
 describe('restored homes', () => {
-  it('18: a payee’s restored home only exits, until its owner accepts; its contracts take no update ever', async () => {
+  it('a payee’s restored home only exits, until its owner accepts; its contracts take no update ever', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -611,7 +610,7 @@ describe('restored homes', () => {
     expect((await payer.run(closeCredit, { on: done.message })).message['paid_sat']).toBe(3_000);
   });
 
-  it('18: it signs no refund that it had accepted once more, for another nonce of the payer', async () => {
+  it('it signs no refund that it had accepted once more, for another nonce of the payer', async () => {
     const both = await parties();
     const { payee } = both;
     const offered = (await payee.run(openCredit, start)).message;
@@ -624,7 +623,7 @@ describe('restored homes', () => {
     expect((await payee.run(openCredit, { on: proposed(5) })).message['step']).toBe('accepted');
   });
 
-  it('18: it still rolls over, and the next contract takes updates', async () => {
+  it('it still rolls over, and the next contract takes updates', async () => {
     const both = await parties();
     const { payee } = both;
     const contract = await opened(both);
@@ -635,7 +634,7 @@ describe('restored homes', () => {
     await payMessages(both, rolls.at(-1)!['next_contract'].id, 700n);
   });
 
-  it('18: nonces, offers and proposals are erased, on both sides', async () => {
+  it('nonces, offers and proposals are erased, on both sides', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -661,7 +660,7 @@ describe('restored homes', () => {
     await refused(() => payee.run(signUpdate, { on: signed.message }), 'contract-restored', payee);
   });
 
-  it('18: the original beside its copy goes on, and no nonce is in both', async () => {
+  it('the original beside its copy goes on, and no nonce is in both', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);
@@ -679,7 +678,7 @@ describe('restored homes', () => {
     expect((await payeeOf(both, contract)).paidSat).toBe(2_100n);
   });
 
-  it('18: a payer’s home goes on, its own close reopened and one that it signed for the payee still closing', async () => {
+  it('a payer’s home goes on, its own close reopened and one that it signed for the payee still closing', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const [own, theirs] = [await opened(both), await opened(both)];
