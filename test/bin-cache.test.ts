@@ -44,7 +44,7 @@ const filesIn = (dir: string): string[] =>
 const isCached = (dir: string): boolean => filesIn(dir).some((file) => /^v\d+\./.test(file));
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
-describe('16.7: the compile cache', () => {
+describe('the compile cache', () => {
   it('lies in the cache directory of the user, 0700, and nowhere in the shared one', () => {
     const { home, tmp } = place();
     run({ HOME: home, TMPDIR: tmp });

@@ -141,7 +141,7 @@ describe('colours', () => {
       missing: ['cc'.repeat(32)],
     });
   });
-  it('16.10: a locked asset has its id from the outpoint that is spent, also where parents are missing', () => {
+  it('a locked asset has its id from the outpoint that is spent, also where parents are missing', () => {
     const bytes = readTxOf([{ txid: 'cc'.repeat(32), vout: 3 }], [plain, data('434302060f000f10')]);
     const found = new Colu({ network: 'mainnet', parents: new Parents() }).decode(bytes.tx);
     const asset = assetIdOf({ locked: true, policy: 'aggregatable', divisibility: 0 }, ascii(`${'cc'.repeat(32)}:3`));

@@ -149,7 +149,7 @@ describe('carriers', () => {
       vouts: [1, 2],
     });
   });
-  describe('16.10: the first form, of 2014: in clear, a length byte in the second key of 1-of-2', () => {
+  describe('the first form, of 2014: in clear, a length byte in the second key of 1-of-2', () => {
     const data = (bytes: Uint8Array) => Uint8Array.of(33, bytes.length, ...bytes, ...new Uint8Array(32 - bytes.length));
     const output = (bytes: Uint8Array) => ({ sat: 1_250n, script: multisig(PUBKEY, data(bytes)) });
     const decoded = (outputs: { sat: bigint; script: Uint8Array }[], height?: number) =>

@@ -43,7 +43,7 @@ describe('ecash-quote --confirm', () => {
     expect(said).toMatchObject({ step: 'confirmed', contract, at_the_mint_sat: 0n });
   });
 
-  it('68: in a home that waits for its journal confirms nothing: home-restored', async () => {
+  it('in a home that waits for its journal confirms nothing: home-restored', async () => {
     await market.stop();
     await market.operator.reopen(backUp(market.operator));
     await market.start();

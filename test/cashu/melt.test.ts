@@ -149,7 +149,7 @@ describe('ecash-melt', () => {
     expect(sumOf(change!)).toBe(600);
   });
 
-  it('9: paid without a receipt is said so: the change is handed over, and the same run asks for the receipt again', async () => {
+  it('paid without a receipt is said so: the change is handed over, and the same run asks for the receipt again', async () => {
     const invoice = await market.invoice(reverse, 1_500n);
     const real = market.mint.melt.bind(market.mint);
     market.mint.melt = async (quote, inputs) => Object.assign(await real(quote, inputs), { proof: null });
@@ -170,7 +170,7 @@ describe('ecash-melt', () => {
     ['that is none', 'malformed-token'],
     ['of another unit', 'wrong-unit'],
     ['that holds too little', 'not-enough-ecash'],
-  ] as const)('18: a token %s leaves nothing behind: no file of a payment under way', async (_, code) => {
+  ] as const)('a token %s leaves nothing behind: no file of a payment under way', async (_, code) => {
     const invoice = await market.invoice(reverse, code === 'not-enough-ecash' ? 2_101n : 2_100n);
     if (code === 'wrong-mint') market.mint.url = market.mint.url.replace('127.0.0.1', 'localhost');
     if (code === 'malformed-token') token = 'cashuBabc';
@@ -179,7 +179,7 @@ describe('ecash-melt', () => {
     expect([note, change, market.mint.state.spent]).toEqual([undefined, undefined, []]);
   });
 
-  it('18: a file of a payment that cannot be read is refused, and not written over', async () => {
+  it('a file of a payment that cannot be read is refused, and not written over', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'spillway-melt-'));
     const path = join(dir, 'token.melting');
     expect(await fileJournal(path).read()).toBe(undefined);

@@ -208,7 +208,7 @@ describe('ecash-mint', () => {
       expect(secrets(next.token).filter((secret) => secrets(lost).includes(secret))).toEqual([]);
     });
 
-    it('61: searches a keyset that was first used after the backup', async () => {
+    it('searches a keyset that was first used after the backup', async () => {
       const copy = backUp(market.user);
       await pay(1_000n);
       const lost = await mint();
@@ -219,7 +219,7 @@ describe('ecash-mint', () => {
       expect(market.mint.state.quotes.find(({ id }) => id === quote)!.issued).toBe(1_700);
     });
 
-    it('61: prints nothing that is spent', async () => {
+    it('prints nothing that is spent', async () => {
       const copy = backUp(market.user);
       await pay(1_000n);
       spend(await mint(300n));
@@ -229,7 +229,7 @@ describe('ecash-mint', () => {
       expect(sumOf((await mintOr()).token)).toBe(600);
     });
 
-    it.each(['a copy', 'a backup', 'the words'])('63: a minting under way comes through %s', async (way) => {
+    it.each(['a copy', 'a backup', 'the words'])('a minting under way comes through %s', async (way) => {
       await pay(2_100n);
       const backup = way === 'a backup' && (await market.user.backUp());
       const { mint: real } = market.mint;
@@ -254,7 +254,7 @@ describe('ecash-mint', () => {
       expect(market.mint.state.quotes.find(({ id }) => id === quote)!.issued).toBe(2_100);
     });
 
-    it('8: forgets a minting whose places the mint has signed for other sums, and finds those', async () => {
+    it('forgets a minting whose places the mint has signed for other sums, and finds those', async () => {
       await pay(1_000n);
       const copy = backUp(market.user);
       const lost = await mint(64n);
@@ -288,13 +288,13 @@ describe("a mint's URL", () => {
     'mint.example',
     'https://user@mint.example',
     'https://:word@mint.example',
-  ])('29: %s is refused', (text) => expect(() => mintUrl(text)).toThrow(/URL of a mint/));
+  ])('%s is refused', (text) => expect(() => mintUrl(text)).toThrow(/URL of a mint/));
   it('is written without a slash at its end', () =>
     expect(mintUrl('https://mint.example/cashu//')).toBe('https://mint.example/cashu'));
 });
 
 describe('ecash-quote', () => {
-  it('40: another quote takes the place of the one before, and outputs under way stay', async () => {
+  it('another quote takes the place of the one before, and outputs under way stay', async () => {
     await pay(2_100n);
     const cut = new Error('cut off');
     const stop = () => {

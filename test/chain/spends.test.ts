@@ -125,7 +125,7 @@ describe('a coin', () => {
     const found = await asked({ gettxout, gettxspendingprevout: NO_METHOD });
     expect(found).toEqual({ coin: 'spent', spend: { txid: null, hex: null, confirmations: 0, paying: null } });
   });
-  it('59: is spent by a stranger, or absent: an index tells, and without one it is unclear', async () => {
+  it('is spent by a stranger, or absent: an index tells, and without one it is unclear', async () => {
     const spent = { coin: 'spent', spend: null };
     expect(await asked({ getrawtransaction: tx(COIN, '{"blockhash":"ff","confirmations":9}') })).toEqual(spent);
     // Without one a funding that left the chain is not told from a coin that a stranger spent.

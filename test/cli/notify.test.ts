@@ -21,7 +21,7 @@ const sums = (at: string): number[] =>
     .map((line) => (JSON.parse(line) as { paid_sat: number }).paid_sat);
 
 describe('a mint that is told what was paid', () => {
-  it('56: one contract that cannot be told of keeps no later one from it', async () => {
+  it('one contract that cannot be told of keeps no later one from it', async () => {
     const both = await parties();
     const ids: string[] = [];
     for (const sat of [1_000n, 2_000n, 3_000n]) {
@@ -65,7 +65,7 @@ describe('a mint that is told what was paid', () => {
   });
 
   it.each(['', '; exit 1'])(
-    '57: of two tellers side by side, a slow one does not have an older word last (%j)',
+    'of two tellers side by side, a slow one does not have an older word last (%j)',
     async (end) => {
       const both = await parties();
       const id = await opened(both, { offer });

@@ -290,7 +290,7 @@ describe('the table of watch', () => {
     expect(lines).toEqual(readFileSync(TABLE, 'utf8').trimEnd().split('\n'));
     expect(lines.filter((line) => /\|\s*$/.test(line))).toEqual([]);
   });
-  it('53: what pays the payee less is out of the mempool, or it is said what that takes', () => {
+  it('what pays the payee less is out of the mempool, or it is said what that takes', () => {
     let fought = 0;
     for (const [name, { state, budget, cell: found }] of cells) {
       const { events = [], after = [], before = [] } = found ?? {};
@@ -307,7 +307,7 @@ describe('the table of watch', () => {
     }
     expect(fought).toBeGreaterThan(40);
   });
-  it('52: what pays the payee more stays in the mempool', () => {
+  it('what pays the payee more stays in the mempool', () => {
     const better = [...cells.values()].filter(
       ({ shown, cell: found }) => shown.tx === 'better' && found && !shown.deep,
     );

@@ -88,7 +88,7 @@ describe("a mint's home", () => {
     expect(await lookAs(watching)).toMatchObject([{ event: 'exit' }]);
     expect(chain.mempool[0]!.outputs.map(({ sat }) => sat)).toContain(59_000n);
   });
-  it('60: warns, offers a close until it is done, exits at the deadline, and is settled at six confirmations', async () => {
+  it('warns, offers a close until it is done, exits at the deadline, and is settled at six confirmations', async () => {
     const { both, id, chain, c, at, names, lookAs, post } = await scene();
     at(5_031);
     expect(await names(both.payee)).toEqual([]);
@@ -192,7 +192,7 @@ describe("a mint's home", () => {
     chain.mine(6);
     expect(await lookAs(post(both.payee))).toMatchObject([{ contract: id, event: 'settled', by: 'exit' }]);
   });
-  it('59: a rollover that confirms after a freeze is booked as one', async () => {
+  it('a rollover that confirms after a freeze is booked as one', async () => {
     const { both, id, chain, at, lookAs, post } = await scene();
     const complete = (await rollMessages(both, id)).at(-1)!;
     at(5_000);
@@ -223,7 +223,7 @@ describe("a mint's home", () => {
     tip(both, 1_000);
     await refused(() => both.payee.run(signUpdate, { on: signed.message }), 'wrong-state', both.payee);
   });
-  it('54: bump pays for the child that has the place', async () => {
+  it('bump pays for the child that has the place', async () => {
     const { both, id, chain, node } = await scene();
     const { exit } = await payeeOf(both, id);
     chain.accept([exit!]);
@@ -345,7 +345,7 @@ describe('a contract that was accepted and never funded', () => {
 });
 
 describe("a payer's home", () => {
-  it('31: warns, and offers no close, while ecash that it signed for has not come', async () => {
+  it('warns, and offers no close, while ecash that it signed for has not come', async () => {
     const both = await parties();
     const id = await openedMint(both);
     const messages = await lostMessages(both, id, 50_001n);
@@ -393,7 +393,7 @@ describe("a payer's home", () => {
     expect(await lookAs(post(both.payee))).toMatchObject([{ event: 'settled', by: 'close' }]);
     expect(await lookAs(post(both.payer))).toMatchObject([{ event: 'settled', by: 'close' }]);
   });
-  it('39: knows an older exit and an older close for what they are, also without an index', async () => {
+  it('knows an older exit and an older close for what they are, also without an index', async () => {
     for (const index of [true, false]) {
       const { both, id, chain, lookAs, post } = await scene({ index });
       const older = (await payeeOf(both, id)).exit!;
@@ -515,7 +515,7 @@ describe('a watchtower', () => {
     at(5_176);
     expect(await lookAs(post)).toMatchObject([named, { file: good, code: 'malformed-json' }, { event: 'exit' }]);
   });
-  it('52: leaves a newer exit in the mempool alone, and says where one would bump', async () => {
+  it('leaves a newer exit in the mempool alone, and says where one would bump', async () => {
     const { both, id, chain, at, lookAs } = await scene();
     const post = bundlePost('regtest', [file(await exported(both, id))]);
     await payMessages(both, id, 900_000n);
@@ -530,7 +530,7 @@ describe('a watchtower', () => {
     chain.mine(6);
     expect(await lookAs(post)).toMatchObject([{ event: 'settled', by: 'exit' }]);
   });
-  it('53: fights an older export that somebody sent, or says what it lost', async () => {
+  it('fights an older export that somebody sent, or says what it lost', async () => {
     const { both, id, chain, lookAs } = await scene();
     const older = (await payeeOf(both, id)).exit!;
     await payMessages(both, id, 900_000n);

@@ -58,7 +58,7 @@ describe('alone', () => {
     expect([code, stdout]).toEqual([exit, '']);
     expect(stderr).toMatch(words);
   });
-  it('16.10: --marker takes the whole OP_RETURN script too, as a line of a batch and as a byte table', async () => {
+  it('--marker takes the whole OP_RETURN script too, as a line of a batch and as a byte table', async () => {
     const whole = `6a22${TEXTBOOK}`;
     const [payload, script, lines, pieces] = await Promise.all([
       decode(['--marker', TEXTBOOK]),
@@ -383,7 +383,7 @@ describe('builders in a pipe', () => {
   });
 });
 
-describe('16.10: decode-colu --payload', () => {
+describe('decode-colu --payload', () => {
   const PAYLOAD = '434302060f000f10';
   const colu = (argv: string[], more: object = {}) => spillway(['decode-colu', ...argv], more);
   it('reads a payload alone, or the whole OP_RETURN script, as a line of a batch does', async () => {

@@ -499,7 +499,7 @@ describe('with homes', () => {
     expect(end.stderr).toContain('error[funding-unchecked]');
   });
 
-  it('42: a claim that another wallet is to sign goes out without the preimage of the home', async () => {
+  it('a claim that another wallet is to sign goes out without the preimage of the home', async () => {
     const { stdout } = await bob(['create', '--claim-key', PUBKEYS.claim, '--expires', '900']);
     const claim = await bob(['claim', '--utxo', COIN, '--feerate', '2', '--to', TO], stdout);
     expect([claim.code, JSON.parse(claim.stdout).missing.length]).toEqual([3, 2]);

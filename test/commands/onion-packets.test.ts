@@ -172,7 +172,7 @@ describe('onion-peel', () => {
     // eslint-disable-next-line no-control-regex
     expect(ran.stderr).not.toMatch(/\u001b|\u001f/);
   });
-  it('21: a run that refuses for its keys logs nothing: the right second run is no replay', async () => {
+  it('a run that refuses for its keys logs nothing: the right second run is no replay', async () => {
     const log = join(dir, 'too-many');
     const path: string[] = vector.keys;
     const run = (lines: string[], name: string) =>

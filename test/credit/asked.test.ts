@@ -1,4 +1,4 @@
-/** The payer's first step: it agrees by asking, once, to one amount, for ten minutes (decisions.md 11). */
+/** The payer's first step: it agrees by asking, once, to one amount, for ten minutes. */
 import { describe, expect, it } from 'vitest';
 import { ASKED_LIMITS, ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
 import { freezeHeight } from '../../src/lib/credit/checks.ts';

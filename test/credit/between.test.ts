@@ -18,7 +18,7 @@ import { parties, payerOf, policy, refused } from './helpers.ts';
 const MINT = 'https://mint.example.com';
 const expires = { blocks: 4_320 };
 
-describe('31: a close while an update is in flight', () => {
+describe('a close while an update is in flight', () => {
   it('is not proposed by a payer whose ecash has not come, and is once it has', async () => {
     const both = await parties();
     const { payee, payer } = both;
@@ -56,7 +56,7 @@ describe('31: a close while an update is in flight', () => {
   });
 });
 
-describe('19: who issues after a rollover', () => {
+describe('who issues after a rollover', () => {
   const cdk = { ecash: 'cdk', mint: MINT } as const;
   it('a mint stays with its issuer: without ecash the next contract names none', async () => {
     const both = await parties();
@@ -86,7 +86,7 @@ describe('19: who issues after a rollover', () => {
   });
 });
 
-describe('17: an exit in a bundle', () => {
+describe('an exit in a bundle', () => {
   it('with a second element in its witness is not taken', async () => {
     const both = await parties();
     const contract = await opened(both);

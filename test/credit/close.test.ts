@@ -1,4 +1,4 @@
-/** close-credit: whoever opens will broadcast. Altered messages: `attacks.test.ts`; rule 17: `decisions.test.ts`. */
+/** close-credit: whoever opens will broadcast. Altered messages: `attacks.test.ts`; its rules: `rules.test.ts`. */
 import { describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';

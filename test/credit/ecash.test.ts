@@ -544,7 +544,7 @@ describe('ecash-restore', () => {
     expect(message).toMatchObject({ token_sat: 300, search: 'complete' });
   });
 
-  it('35: asked too early and asked again is another question, with another answer', async () => {
+  it('asked too early and asked again is another question, with another answer', async () => {
     const both = await parties();
     const id = await openedMint(both);
     await ecashMessages(both, id, 400n);
@@ -557,7 +557,7 @@ describe('ecash-restore', () => {
     expect(sumOf((await search(both, id)).message['token'])).toBe(777n);
   });
 
-  describe('8: the mark of a restored wallet', () => {
+  describe('the mark of a restored wallet', () => {
     const lost = async () => {
       const both = await parties();
       const id = await openedMint(both);
@@ -636,7 +636,7 @@ describe('ecash-restore', () => {
     });
   });
 
-  it('41: a part of a payment, or an output named twice, is not the payment', async () => {
+  it('a part of a payment, or an output named twice, is not the payment', async () => {
     const both = await parties();
     const id = await openedMint(both);
     await lostMessages(both, id, 777n);
@@ -652,7 +652,7 @@ describe('ecash-restore', () => {
     expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 777n });
   });
 
-  it('61: a keyset that was first used after the backup is searched before it is used again', async () => {
+  it('a keyset that was first used after the backup is searched before it is used again', async () => {
     const both = await parties();
     const id = await openedMint(both);
     const backup = backUp(both.payer);
@@ -671,7 +671,7 @@ describe('ecash-restore', () => {
     expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_700n, issuedSat: 1_700n });
   });
 
-  it('66: a keyset of a restored home is offered again only after reconcile, or by the word of its operator', async () => {
+  it('a keyset of a restored home is offered again only after reconcile, or by the word of its operator', async () => {
     const both = await parties();
     const { keyset } = await addKeyset(both.payee.home, undefined);
     const backup = backUp(both.payee);
@@ -688,7 +688,7 @@ describe('ecash-restore', () => {
     await refused(() => activateKeyset(both.payee.home, `01${'ab'.repeat(32)}`), 'no-keyset', both.payee);
   });
 
-  it('66: after reconcile the active keyset is offered again, and one that was retired is not', async () => {
+  it('after reconcile the active keyset is offered again, and one that was retired is not', async () => {
     for (const retired of [false, true]) {
       const both = await parties();
       const { keyset } = await addKeyset(both.payee.home, undefined);

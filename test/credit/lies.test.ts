@@ -106,7 +106,7 @@ describe('the next contract of a rollover', () => {
 });
 
 describe('an opening', () => {
-  it('14: binds the payee’s key to one outpoint: the same terms elsewhere are another refund', async () => {
+  it('binds the payee’s key to one outpoint: the same terms elsewhere are another refund', async () => {
     const both = await parties();
     const { payee } = both;
     const offered = (await payee.run(openCredit, { input: { as: 'payee', policy } })).message;

@@ -51,7 +51,7 @@ describe('the sums', () => {
       owed_sat: 0n,
     });
   });
-  it('31: what a close pays above what the payee has finished is booked once the close is final', async () => {
+  it('what a close pays above what the payee has finished is booked once the close is final', async () => {
     const both = await parties();
     const id = await opened(both);
     await payMessages(both, id, 50_000n);
@@ -75,7 +75,7 @@ describe('the sums', () => {
     const marked = settledAs(c, { by: 'close', txid: complete['txid'], paysSat: 59_000n });
     expect(booked(6, marked)).toEqual([0n, 59_000n, 0n, 'settled by close: 59000 sat']);
   });
-  it('23: a contract that expired with nothing paid and no coin counts in no sum', async () => {
+  it('a contract that expired with nothing paid and no coin counts in no sum', async () => {
     const both = await parties();
     const id = await opened(both);
     const c = { ...(await payeeOf(both, id)), funded: true as const };

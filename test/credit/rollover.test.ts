@@ -1,4 +1,4 @@
-/** rollover: two contracts in each step. Altered messages: `attacks.test.ts`; rules 14 to 16: `decisions.test.ts`. */
+/** rollover: two contracts in each step. Altered messages: `attacks.test.ts`; its rules: `rules.test.ts`. */
 import { describe, expect, it } from 'vitest';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { feeFor } from '../../src/lib/bitcoin/fee.ts';

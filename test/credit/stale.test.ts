@@ -60,7 +60,7 @@ describe('a stale rollover', () => {
     expect((await payerOf(both, contract)).state).toBe('rolled');
   });
 
-  it('14: a key that was bound to the first refund binds to no other, whatever the payer forgets', async () => {
+  it('a key that was bound to the first refund binds to no other, whatever the payer forgets', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const contract = await opened(both);

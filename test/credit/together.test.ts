@@ -66,7 +66,7 @@ describe('a rollover that is cancelled', () => {
     await isFree(both, utxo);
   });
 
-  it('36: touches no contract that only the message names', async () => {
+  it('touches no contract that only the message names', async () => {
     const both = await parties();
     const contract = await opened(both);
     const other = await opened(both);
@@ -80,7 +80,7 @@ describe('a rollover that is cancelled', () => {
     expect(await both.payer.home.store.byName(next)).toEqual([]);
   });
 
-  it('36: an offer that was not answered, by its message and not of another contract', async () => {
+  it('an offer that was not answered, by its message and not of another contract', async () => {
     const both = await parties();
     const [one, two] = [await opened(both), await opened(both)];
     const offer = (contract: string) => both.payee.run(rollover, { input: { contract, policy } });
@@ -99,7 +99,7 @@ async function viewIn(both: Pair, id: string): Promise<object> {
 }
 
 describe('a contract that belongs to a rollover', () => {
-  it('1: is not cancelled as an opening', async () => {
+  it('is not cancelled as an opening', async () => {
     const both = await parties();
     const contract = await opened(both);
     const { proposed, next } = await rolling(both, contract);
@@ -114,7 +114,7 @@ describe('a contract that belongs to a rollover', () => {
     expect((await payerOf(both, contract)).rolling).not.toBe(null);
   });
 
-  it('1: no rollover is signed into a contract whose refund spends another coin', async () => {
+  it('no rollover is signed into a contract whose refund spends another coin', async () => {
     const both = await parties();
     const contract = await opened(both);
     const { accepted, next } = await rolling(both, contract);
@@ -138,7 +138,7 @@ describe('a contract that belongs to a rollover', () => {
 });
 
 describe('the next contract, once a rollover came to nothing', () => {
-  it.each(['payer', 'payee'] as const)('37: ends with a close that the %s signs', async (other) => {
+  it.each(['payer', 'payee'] as const)('ends with a close that the %s signs', async (other) => {
     const both = await parties();
     const contract = await opened(both);
     await payMessages(both, contract, 50_000n);
@@ -154,7 +154,7 @@ describe('the next contract, once a rollover came to nothing', () => {
     await isFree(both, utxo);
   });
 
-  it('37: ends with a close in spite of it, in the same commit', async () => {
+  it('ends with a close in spite of it, in the same commit', async () => {
     const both = await parties();
     const contract = await opened(both);
     await payMessages(both, contract, 50_000n);
@@ -167,7 +167,7 @@ describe('the next contract, once a rollover came to nothing', () => {
     await isFree(both, utxo);
   });
 
-  it('37: ends with an update that the payee accepts', async () => {
+  it('ends with an update that the payee accepts', async () => {
     const both = await parties();
     const contract = await opened(both);
     await rolling(both, contract);
@@ -175,7 +175,7 @@ describe('the next contract, once a rollover came to nothing', () => {
     expect(await states(both.payee)).toEqual(['open', 'cancelled']);
   });
 
-  it.each(['exit', 'close', 'refund'] as const)('37: ends when the chain shows a %s', async (by) => {
+  it.each(['exit', 'close', 'refund'] as const)('ends when the chain shows a %s', async (by) => {
     const both = await parties();
     const contract = await opened(both);
     await payMessages(both, contract, 50_000n);
@@ -187,7 +187,7 @@ describe('the next contract, once a rollover came to nothing', () => {
   });
 
   it.each(['rollover', 'exit'] as const)(
-    '37: lives on beside an exit that was printed, until the chain shows the %s',
+    'lives on beside an exit that was printed, until the chain shows the %s',
     async (by) => {
       const both = await parties();
       const contract = await opened(both);
@@ -201,7 +201,7 @@ describe('the next contract, once a rollover came to nothing', () => {
     },
   );
 
-  it('37: but goes on when the chain shows the rollover', async () => {
+  it('but goes on when the chain shows the rollover', async () => {
     const both = await parties();
     const contract = await opened(both);
     await payMessages(both, contract, 50_000n);
@@ -213,7 +213,7 @@ describe('the next contract, once a rollover came to nothing', () => {
     await payMessages(both, nextOf(complete), 2_100n);
   });
 
-  it('37: one over which something was signed keeps its books and lets go of its coins', async () => {
+  it('one over which something was signed keeps its books and lets go of its coins', async () => {
     const both = await parties();
     const contract = await opened(both);
     const coin = await ownCoin(both.payer, 700_000n);
@@ -228,7 +228,7 @@ describe('the next contract, once a rollover came to nothing', () => {
 });
 
 describe('a restore', () => {
-  it('38: knows the transaction of a contract that has rolled', async () => {
+  it('knows the transaction of a contract that has rolled', async () => {
     const both = await parties();
     const contract = await opened(both);
     await payMessages(both, contract, 50_000n);

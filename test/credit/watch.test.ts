@@ -253,13 +253,13 @@ describe('what takes the place of something in the mempool', () => {
   });
   const rich: Rules = { confirmations: 6, feeBudgetSat: 100_000n };
 
-  it('53: what pays less is fought at any height, within the budget or said', () => {
+  it('what pays less is fought at any height, within the budget or said', () => {
     const small = other(20_000n);
     expect(told(payee(), seen(100, small))).toMatchObject({ do: 'exit' });
     expect(told(payee(), seen(100, small), { ...rules, feeBudgetSat: 0n })).toMatchObject({ do: 'over-budget' });
     expect(told(payee({ exiting: true }), seen(100, small))).toMatchObject({ do: 'rebroadcast' });
   });
-  it('52: what pays more is never replaced, and what pays as much not from a store that is behind', () => {
+  it('what pays more is never replaced, and what pays as much not from a store that is behind', () => {
     for (const h of [100, 928, 1_001]) {
       expect(due(payee(), seen(h, other(50_001n)))).toBe('in-mempool');
       expect(due(payee({ behind: true }), seen(h, other(50_000n)))).toBe('in-mempool');
@@ -286,7 +286,7 @@ describe('what takes the place of something in the mempool', () => {
   });
 
   /** own fee 308 over 154 vB; a child of 111 vB; relay 1 sat/vB. */
-  describe('55: pays for what it evicts, and its own relay, at a higher rate', () => {
+  describe('pays for what it evicts, and its own relay, at a higher rate', () => {
     const against = (own: object, all: { feeSat: bigint; vsize: number }, base = all, r = rich, feerate = 2_000) => {
       const spend = { ...spent('refund', 0).spend, paying: { all, own: base } };
       return decide(payee({ own: ready('exit', own) }), seen(1_001, { coin: 'spent', spend, feerate }), r);
@@ -305,7 +305,7 @@ describe('what takes the place of something in the mempool', () => {
       // A child drags the whole down: the parent alone is what is compared, the sum is of both.
       expect(against({}, { feeSat: 3_000n, vsize: 1_000 }, { feeSat: 2_664n, vsize: 111 })).toEqual(made);
     });
-    it('58: over the budget it is said with the sum, and nothing is given up', () => {
+    it('over the budget it is said with the sum, and nothing is given up', () => {
       const dear = { feeSat: 40_000n, vsize: 1_000 };
       expect(against({}, dear, dear, rules)).toMatchObject({ do: 'over-budget', needsSat: 39_957n });
       expect(against({}, dear, dear, { ...rules, feeBudgetSat: 39_957n })).toMatchObject({ do: 'exit' });
@@ -328,12 +328,12 @@ describe('what takes the place of something in the mempool', () => {
       expect(pinned(1_998n, 111, 10_000)).toMatchObject({ do: 'bump', child: { feeSat: 2_342n } });
       expect(pinned(2_220n, 111, 10_600)).toMatchObject({ do: 'bump', child: { feeSat: 2_501n } });
     });
-    it('58: over the budget it is said with the sum', () => {
+    it('over the budget it is said with the sum', () => {
       expect(pinned(30_000n, 1_000, 40_000, rules)).toMatchObject({ do: 'over-budget', needsSat: 30_111n });
     });
   });
 
-  it('58: below the least that the mempool takes nothing goes out, and it is said', () => {
+  it('below the least that the mempool takes nothing goes out, and it is said', () => {
     const full = { feerate: 2_000, least: 5_000 };
     expect(told(payee(), seen(856, full))).toMatchObject({ do: 'exit', feerate: 5_000 });
     const poor = { ...rules, feeBudgetSat: 500n };

@@ -213,7 +213,7 @@ describe.each(DATABASES)('of a home in %s', (database) => {
   });
 });
 
-describe('61: that a home may repeat what a lost one has used', () => {
+describe('that a home may repeat what a lost one has used', () => {
   it('is said of one that was restored, copied or made of its words, for good, and of no other', async () => {
     const { one, to } = await backedUp();
     expect(one.mayRepeat).toBe(false);

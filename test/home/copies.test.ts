@@ -280,7 +280,7 @@ describe('a copy never poisons the original', () => {
     await expectWhole(dir);
   });
 
-  it('64: a drill from a backup takes neither its tide nor its journal', async () => {
+  it('a drill from a backup takes neither its tide nor its journal', async () => {
     const at = tempDir();
     const dir = await used({ refundsDir: join(at, 'refunds'), journalDir: join(at, 'journal') }, at);
     const first = await open(dir);
@@ -331,7 +331,7 @@ describe('a copy never poisons the original', () => {
     home.close();
   });
 
-  it('64: a file that grew since it was brought in is covered by nothing', async () => {
+  it('a file that grew since it was brought in is covered by nothing', async () => {
     const at = tempDir();
     const journalDir = join(at, 'journal');
     const dir = await used({ journalDir }, at);
@@ -560,7 +560,7 @@ describe('where it lies', () => {
   });
 });
 
-describe('5.8.9: a sweep obeys identity', () => {
+describe('a sweep obeys identity', () => {
   it('a copy of the store in the place of its home destroys no share, at its first start and later', async () => {
     const dir = await used();
     const saved = save(dir);

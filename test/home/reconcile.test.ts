@@ -94,7 +94,7 @@ it('with a cut journal no contract goes on as if nothing were missing: journal-i
   again.close();
 });
 
-describe('20: of two versions with equal sums', () => {
+describe('of two versions with equal sums', () => {
   it("the newer counts, whatever file it is in and in whatever order they are given; then the store's own", async () => {
     const home = await made();
     await put(home, 'first');
@@ -202,7 +202,7 @@ describe('records that belong together end together', () => {
   });
 });
 
-describe('67: an address of a commit that died before its line', () => {
+describe('an address of a commit that died before its line', () => {
   it('is in the journal with what its repeated reply shows, and never handed out again', async () => {
     const dir = (await made().then((home) => (home.close(), home))).dir;
     const first = await open(dir);
@@ -247,7 +247,7 @@ describe('67: an address of a commit that died before its line', () => {
   });
 });
 
-describe('27: a race that the database calls lost', () => {
+describe('a race that the database calls lost', () => {
   const paths: WalletPath[] = [{ chain: 0, index: 3 }];
   /** It loses so many races, and has every address from then on. */
   const losing = (races: number) => {

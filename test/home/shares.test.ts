@@ -132,7 +132,7 @@ describe('the shares of a home', () => {
     expect(files()).toEqual([`${'cd'.repeat(16)}-${A}.share`]);
   });
 
-  it('5.7.6: a sweep waits for a move that is between its file and its commit', async () => {
+  it('a sweep waits for a move that is between its file and its commit', async () => {
     let commits = () => {};
     const held = new Promise<void>((resolve) => (commits = resolve));
     const claimed: string[] = [];

@@ -43,7 +43,7 @@ const refused = async (party: TestParty, run: () => Promise<unknown>): Promise<s
   return code;
 };
 
-describe('5: the reward of a block is not there before it can be spent', () => {
+describe('the reward of a block is not there before it can be spent', () => {
   const YOUNG = { coinbase: true, confirmations: 99 };
   const OLD = { coinbase: true, confirmations: 100 };
 
@@ -92,7 +92,7 @@ describe('5: the reward of a block is not there before it can be spent', () => {
   });
 });
 
-describe('48: a coin that a live record of this home holds is spent by nothing else', () => {
+describe('a coin that a live record of this home holds is spent by nothing else', () => {
   let both: Pair;
   let held: Spent;
   let free: Spent;
@@ -163,7 +163,7 @@ describe('48: a coin that a live record of this home holds is spent by nothing e
   });
 });
 
-it('12: a coin whose spending has no known size pays for no child', () => {
+it('a coin whose spending has no known size pays for no child', () => {
   const own = coinOf(walletKey('p2tr', 1), 1, 400n);
   const payTo = own.script;
   for (const script of [`a914${'11'.repeat(20)}87`, `0020${'22'.repeat(32)}`, `76a914${'33'.repeat(20)}88ac`]) {

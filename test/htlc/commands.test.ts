@@ -138,7 +138,7 @@ describe('an htlc command', () => {
     expect(await command(HtlcFund, [...argv, join(dir, 'htlc')])).toMatchObject({ code });
   });
 
-  it('42: a home with the preimage alone keeps it from a claim that only others have signed', async () => {
+  it('a home with the preimage alone keeps it from a claim that only others have signed', async () => {
     const home = ['--home', here!.dir];
     const { stdout } = await command(HtlcCreate, [...home, '--claim-key', PUBKEYS.claim, '--expires', '900']);
     const made = JSON.parse(stdout);

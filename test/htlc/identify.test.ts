@@ -96,7 +96,7 @@ describe('a claim of a P2SH output that somebody has changed on its way', () => 
     ['a push of 01', '0101'],
     ['a NOP before it', '6151'],
     ['an opcode that is none', 'ba51'],
-  ])('6: %s in place of OP_1 hides no preimage', (_, other) => {
+  ])('%s in place of OP_1 hides no preimage', (_, other) => {
     expect(claim).toContain(selector);
     const length = (hex: string) => (hex.length / 2).toString(16).padStart(2, '0');
     const { finalScriptSig } = parseTransaction(claim).inputs[0]!;

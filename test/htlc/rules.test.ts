@@ -96,7 +96,7 @@ const gone = async (party: TestParty): Promise<[string, Coin | 'missing'][]> =>
   ((await swapOf(party)) as { coins: readonly string[] } & Swap).coins.map((coin) => [coin, 'missing']);
 const ALL = { all: true, own: true };
 
-describe('42: the preimage of a live swap leaves its home by the swap alone', () => {
+describe('the preimage of a live swap leaves its home by the swap alone', () => {
   it.each(['offered', 'funded'] as const)('not while the swap is %s, whatever HTLC has its hash', (state) =>
     withPair(async (both) => {
       const { alice } = both;
@@ -146,7 +146,7 @@ describe('42: the preimage of a live swap leaves its home by the swap alone', ()
     }));
 });
 
-describe('47: settled is said of a claim that is final, and a claim in doubt is called so', () => {
+describe('settled is said of a claim that is final, and a claim in doubt is called so', () => {
   const cases: [string, (both: Pair, m: Played) => void, RegExp][] = [
     ['at a height at which the refund is valid', ({ bob }) => void (bob.chain.tip = 5000), /at height 5000/],
     [
@@ -234,7 +234,7 @@ describe('47: settled is said of a claim that is final, and a claim in doubt is 
     }));
 });
 
-it('16: a restored or copied home accepts no swap, before the other side pays', () =>
+it('a restored or copied home accepts no swap, before the other side pays', () =>
   withPair(async ({ alice, bob }) => {
     const offered = await alice.run(htlcSwap, { input: OFFER });
     await bob.lose(await bob.backUp());
@@ -244,7 +244,7 @@ it('16: a restored or copied home accepts no swap, before the other side pays', 
     expect(await refused(alice, () => alice.run(htlcSwap, { input: OFFER }))).toBe('home-restored');
   }));
 
-it('65: what the lost end of a restored home did with a preimage is not known', () =>
+it('what the lost end of a restored home did with a preimage is not known', () =>
   withPair(async ({ alice, bob }) => {
     const { hash } = await freshKey(alice.home);
     await alice.lose(await alice.backUp());
@@ -517,7 +517,7 @@ it('the keys of a swap that a restore has lost are free once its owner says that
     expect(await show()).toBeDefined();
   }));
 
-it('50: a cooperative spend that is complete cannot be given up', () =>
+it('a cooperative spend that is complete cannot be given up', () =>
   withPair(async (both) => {
     const { alice, bob } = both;
     const htlc = await sharedHtlc(both);
@@ -558,7 +558,7 @@ describe('a cooperative spend is given up by its own messages alone', () => {
     }));
 });
 
-describe('43: cancel, then the same input', () => {
+describe('cancel, then the same input', () => {
   it('of an answer: it is not given again, and the other side does not pay on it', () =>
     withPair(async (both) => {
       const { bob } = both;
@@ -592,7 +592,7 @@ describe('43: cancel, then the same input', () => {
 });
 
 describe('a swap that was paid for and goes no further', () => {
-  it('48: its coins are free again once it is known to be over', () =>
+  it('its coins are free again once it is known to be over', () =>
     withPair(async (both) => {
       await unsent(both, straight(both));
       const { alice } = both;

@@ -137,7 +137,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     },
   );
 
-  it('54: bump pays for the child that is there too', async () => {
+  it('bump pays for the child that is there too', async () => {
     const { c, exit } = await contract(400);
     await node.rpc('sendrawtransaction', exit);
     await node.rpc('sendrawtransaction', await childOfPayer(c, exit, 12, 20_000n));
@@ -150,7 +150,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
   });
 
   it.each([undefined, ...CHILDREN])(
-    '53: an older exit with the child %j is outbid, long before the deadline',
+    'an older exit with the child %j is outbid, long before the deadline',
     async (child) => {
       const { id, c, older, exit } = await contract(400);
       await node.rpc('sendrawtransaction', older);
@@ -162,7 +162,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     },
   );
 
-  it.each([undefined, ...CHILDREN])('55: a refund with the child %j is outbid', async (child) => {
+  it.each([undefined, ...CHILDREN])('a refund with the child %j is outbid', async (child) => {
     const { id, c, refund, exit } = await contract(60, 10);
     await node.mineTo(c.terms.expiry);
     await node.rpc('sendrawtransaction', refund);
@@ -174,7 +174,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     await clear();
   });
 
-  it('55: a close that hangs is outbid by the exit alone where that pays for it', async () => {
+  it('a close that hangs is outbid by the exit alone where that pays for it', async () => {
     const { id, c, exit } = await contract(60, 10);
     both.payer.chain.feerate = both.payee.chain.feerate = 2_000;
     const proposed = await both.payer.run(closeCredit, { input: { contract: id } });
@@ -188,7 +188,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     await clear();
   });
 
-  it('52: an exit that pays more, from a later state, is left where it is', async () => {
+  it('an exit that pays more, from a later state, is left where it is', async () => {
     const { id, c, exit } = await contract(400);
     await node.rpc('sendrawtransaction', exit);
     // The record as it was before the second payment.
@@ -217,7 +217,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
 
   const bareConf = [[], ...((found?.major ?? 0) >= 31 ? [['txospenderindex=1']] : [])];
   it.each(bareConf)(
-    '59: without an index of transactions, and with its child in the same block, an older exit is called lost %s',
+    'without an index of transactions, and with its child in the same block, an older exit is called lost %s',
     async (...conf) => {
       const bare = await TestNode.start(found!, conf);
       const [kept, rpcBefore] = [node, rpc];

@@ -131,7 +131,7 @@ describe("BOLT4's blinded payment", () => {
     });
     expect(codeOf(() => payinfoDocument(document({ hops: [] })))).toBe('malformed-message');
   });
-  it('23: what pays the fee alone, or nothing, is refused: no hop forwards 0 msat', () => {
+  it('what pays the fee alone, or nothing, is refused: no hop forwards 0 msat', () => {
     const relay = { cltv_expiry_delta: 10n, fee_proportional_millionths: 150n, fee_base_msat: 1000n };
     const of =
       (amountMsat: bigint, base = 1000n) =>
@@ -163,7 +163,7 @@ describe("BOLT4's blinded payment", () => {
       'malformed-message',
     );
   });
-  it('24: a route that ends elsewhere than the path begins is refused', () => {
+  it('a route that ends elsewhere than the path begins is refused', () => {
     const route = (pubkey: string) =>
       routeDocument(
         document({
@@ -182,13 +182,13 @@ describe("BOLT4's blinded payment", () => {
     expect(codeOf(() => route(other))).toBe('malformed-message');
     expect(() => route(other)).toThrow(/first_node_id/);
   });
-  it.each(['null', '""', '[]', '"1"', 'true', '1.5', '-1', '65536', '{}'])('25: %s is no feature bit', (bit) => {
+  it.each(['null', '""', '[]', '"1"', 'true', '1.5', '-1', '65536', '{}'])('%s is no feature bit', (bit) => {
     const json = `{"allowed_features":{"features":[${bit}]}}`;
     expect(codeOf(() => parseFields(RECIPIENT_DATA, new Fields(parseJson(json) as never, '', [])))).toBe(
       'malformed-message',
     );
   });
-  it('25: bits that are some are set', () => {
+  it('bits that are some are set', () => {
     const json = '{"allowed_features":{"features":[0,9]}}';
     const read = parseFields(RECIPIENT_DATA, new Fields(parseJson(json) as never, '', []));
     expect(read.allowed_features).toBe('0201');
@@ -225,7 +225,7 @@ describe("BOLT4's onion message", () => {
     expect(hex(made.onion)).toBe(message.onion);
     expect(hex(made.message)).toBe(message.decrypt[0].onion_message);
   });
-  it('22: is as large as a message of Lightning can be, and no larger', () => {
+  it('is as large as a message of Lightning can be, and no larger', () => {
     const size = PACKET_LIMITS.message.most;
     const options = { sessionKey: bytes(message.session_key), size };
     const made = buildMessage(path, { custom: message.custom }, options);

@@ -520,7 +520,7 @@ describe('a restored home of a mint', () => {
   };
   const confirm = () => confirmFigures(market.operator.home, reverse, [], isNamed);
 
-  it('33: signs no close and no rollover before its debt is known again', async () => {
+  it('signs no close and no rollover before its debt is known again', async () => {
     let paid: [string, string];
     await restored(async () => void (paid = await pay(1_000n)));
     const { operator, merchant } = market;
@@ -538,7 +538,7 @@ describe('a restored home of a mint', () => {
     expect(await owed()).toBe(1_000n);
   });
 
-  it('33: a merchant whose contract has ended is told that no update follows', async () => {
+  it('a merchant whose contract has ended is told that no update follows', async () => {
     const proposed = await market.merchant.run(closeCredit, { input: { contract: reverse } });
     const signed = await market.operator.run(closeCredit, { on: proposed.message });
     await market.merchant.run(closeCredit, { on: signed.message });
@@ -552,7 +552,7 @@ describe('a restored home of a mint', () => {
   });
 
   it.each(['the update first', 'the invoice first'])(
-    '34: owes once what invoice and update tell of: %s',
+    'owes once what invoice and update tell of: %s',
     async (order) => {
       let paid: [string, string];
       await restored(async () => {
@@ -572,7 +572,7 @@ describe('a restored home of a mint', () => {
     },
   );
 
-  it('34: what is paid after the restore comes on top of what was signed before it', async () => {
+  it('what is paid after the restore comes on top of what was signed before it', async () => {
     await restored(async () => {
       await pay(1_000n);
       await market.settle(reverse, 1_000n);
@@ -584,7 +584,7 @@ describe('a restored home of a mint', () => {
     expect(await market.payer(reverse)).toMatchObject({ signedMaxSat: 1_500n, owedSat: 1_700n });
   });
 
-  it('34: by all invoices that came back, each once', async () => {
+  it('by all invoices that came back, each once', async () => {
     await market.stop();
     const backup = await market.operator.backUp();
     await market.start();
@@ -603,7 +603,7 @@ describe('a restored home of a mint', () => {
     expect(await confirm()).toMatchObject({ owed_sat: 1_900n });
   });
 
-  it('68: what was quoted before it was lost stays UNKNOWN, also once the figures are confirmed', async () => {
+  it('what was quoted before it was lost stays UNKNOWN, also once the figures are confirmed', async () => {
     const line = await market.invoice(reverse, 1_000n);
     const melt = await market.mint.newMelt(line);
     let proof = '';

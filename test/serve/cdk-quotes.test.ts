@@ -347,7 +347,7 @@ describe('quotes', () => {
       expect(await market.quote(id)).toMatchObject({ contract: two, creditedSat: 2_100n });
     });
 
-    it('13: is kept for at most ten minutes by the clock of the payee, whatever the payer says', async () => {
+    it('is kept for at most ten minutes by the clock of the payee, whatever the payer says', async () => {
       const [one, two] = [await market.forward(), await market.forward()];
       const { id } = await foreign(2_100);
       const asked = await market.user.run(signUpdate, { input: { contract: one, amount: 2_100n, quote: id } });
@@ -419,7 +419,7 @@ describe('--max-inflight counts what was paid and has not arrived', () => {
     await pay(contract, 100n);
   });
 
-  it('10: a wish that lapsed leaves nothing under way once the same sum is paid otherwise', async () => {
+  it('a wish that lapsed leaves nothing under way once the same sum is paid otherwise', async () => {
     const contract = await market.forward();
     const quote = await market.bind(contract);
     const { id } = await market.mint.newQuote({ amount: 2_100, pubkey: KEY });
@@ -436,7 +436,7 @@ describe('--max-inflight counts what was paid and has not arrived', () => {
     await pay(contract, 100n);
   });
 
-  it('10: a payment that has not arrived hides none that has', async () => {
+  it('a payment that has not arrived hides none that has', async () => {
     const contract = await market.forward();
     const quote = await market.bind(contract);
     const { id } = await market.mint.newQuote({ amount: 2_100, pubkey: KEY });
@@ -716,7 +716,7 @@ describe('a mint or a home put back from an older copy', () => {
   });
 
   it.each(['closed', 'settled'])(
-    '32: what was paid before a quote was bound becomes ecash also once the contract is %s',
+    'what was paid before a quote was bound becomes ecash also once the contract is %s',
     async (how) => {
       const contract = await market.forward();
       await market.pay(contract, 2_100n);
@@ -761,7 +761,7 @@ describe('a mint or a home put back from an older copy', () => {
     },
   );
 
-  it('32: an ended contract on which nothing waits is bound to no quote: wrong-state', async () => {
+  it('an ended contract on which nothing waits is bound to no quote: wrong-state', async () => {
     const contract = await market.forward();
     const proposed = await market.operator.run(closeCredit, { input: { contract } });
     const signed = await market.user.run(closeCredit, { on: proposed.message });
@@ -795,7 +795,7 @@ describe('a mint or a home put back from an older copy', () => {
     expect(await market.payee(contract)).toMatchObject({ unconfirmed: false, issuedSat: 1_000n });
   });
 
-  it('7: what a quote that was given up got counts in the sum, also after the next restore', async () => {
+  it('what a quote that was given up got counts in the sum, also after the next restore', async () => {
     const contract = await market.forward();
     const quote = await market.bind(contract);
     await market.pay(contract, 1_000n);
@@ -819,7 +819,7 @@ describe('a mint or a home put back from an older copy', () => {
     await market.start();
   });
 
-  it('7: a quote that the operator names is kept as one that was given up: it counts the next time too', async () => {
+  it('a quote that the operator names is kept as one that was given up: it counts the next time too', async () => {
     const contract = await market.forward();
     await market.pay(contract, 1_000n);
     await market.stop();

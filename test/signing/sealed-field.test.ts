@@ -41,7 +41,7 @@ describe('a sealed field', () => {
     for (const cut of [empty.slice(2), empty.slice(1), '', 'zz'.repeat(16)])
       expect(openField({ field: 'x', hash }, cut, to, pub(from))).toBeUndefined();
   });
-  it('28: a key that is no point is refused as the key of its party', () => {
+  it('a key that is no point is refused as the key of its party', () => {
     const secrets = toBytes(7n);
     for (const key of ['02' + 'ff'.repeat(32), '04' + 'aa'.repeat(32), evenKey('00'.repeat(32))])
       expect(() => sealField({ field: 'm2', hash }, new Uint8Array(32), secrets, { key, of: 'operator' })).toThrow(

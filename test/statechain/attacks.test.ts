@@ -349,7 +349,7 @@ describe('true messages in the wrong hands, or again', () => {
     expect(repeats.length).toBeGreaterThan(15);
     expect(repeats.filter((r) => !r.same)).toEqual([]);
   });
-  it('5.8.1: each in other bytes of the same meaning destroys no share, and ends as no fault of the program', () => {
+  it('each in other bytes of the same meaning destroys no share, and ends as no fault of the program', () => {
     expect(twice.length).toBe(repeats.length);
     expect(
       twice.filter(({ shares, code }) => !shares || (code !== undefined && (!(code in ERRORS) || code === 'bug'))),

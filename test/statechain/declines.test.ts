@@ -46,7 +46,7 @@ const receiptOf = async (
     ...change,
   });
 
-describe('5.8.2: who may decline is who was invited', () => {
+describe('who may decline is who was invited', () => {
   it('a decline under a key that the operator has made up does not make a cancel final', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -107,7 +107,7 @@ describe('5.8.2: who may decline is who was invited', () => {
   });
 });
 
-describe('5.8.3: a receiver that declined never counts the coin as payment', () => {
+describe('a receiver that declined never counts the coin as payment', () => {
   it('`moved` is kept and its backup printed, with exit 3, and status says it for good', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -131,7 +131,7 @@ describe('5.8.3: a receiver that declined never counts the coin as payment', () 
   });
 });
 
-describe('5.8.4: a restored home knows nothing of what it gave away', () => {
+describe('a restored home knows nothing of what it gave away', () => {
   it.each(['invited', 'received'] as const)(
     'a receiver restored after %s owns a coin that is marked restored',
     async (at) => {
@@ -187,7 +187,7 @@ describe('5.8.4: a restored home knows nothing of what it gave away', () => {
   });
 });
 
-describe('5.8.7: the sender verifies the receipt', () => {
+describe('the sender verifies the receipt', () => {
   it('a signed receipt whose offset does not lead to the coin proves nothing', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -263,7 +263,7 @@ describe('5.8.7: the sender verifies the receipt', () => {
   });
 });
 
-describe('3: `paid` compares the receiver with the one to whom the coin was sent', () => {
+describe('`paid` compares the receiver with the one to whom the coin was sent', () => {
   it.each(['pubkey', 'auth', 'address'] as const)(
     'another %s in `moved` and its receipt, both signed, is refused',
     async (field) => {
@@ -283,7 +283,7 @@ describe('3: `paid` compares the receiver with the one to whom the coin was sent
   );
 });
 
-describe('4: only an opening that was answered ends a transfer that was sent', () => {
+describe('only an opening that was answered ends a transfer that was sent', () => {
   it('`freed` with the receiver’s key and a made-up S′ is refused, and the coin stays sent', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -343,7 +343,7 @@ describe('4: only an opening that was answered ends a transfer that was sent', (
   });
 });
 
-describe('14: an operator’s cancel ends only the transfer that its message names', () => {
+describe('an operator’s cancel ends only the transfer that its message names', () => {
   it.each(['freed', 'cancelled', 'kept'] as const)(
     'an older %s with --cancel leaves a newer transfer alone',
     async (which) => {
@@ -364,7 +364,7 @@ describe('14: an operator’s cancel ends only the transfer that its message nam
   );
 });
 
-describe('49: a sender’s cancel ends only the offering that its message names', () => {
+describe('a sender’s cancel ends only the offering that its message names', () => {
   it.each(['invited', 'offered', 'opened', 'freed'] as const)(
     'an older %s with --cancel leaves a newer offering alone',
     async (which) => {
@@ -382,7 +382,7 @@ describe('49: a sender’s cancel ends only the offering that its message names'
   );
 });
 
-describe('44: the sender’s cancel acts on the opening that was sent', () => {
+describe('the sender’s cancel acts on the opening that was sent', () => {
   it('another opening for the same receiver gives no `final`, and the coin stays sent', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -398,7 +398,7 @@ describe('44: the sender’s cancel acts on the opening that was sent', () => {
   });
 });
 
-describe('45: a receiver can always decline', () => {
+describe('a receiver can always decline', () => {
   it('after it has cancelled its invitation, and once more where the answer was lost', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -438,7 +438,7 @@ describe('45: a receiver can always decline', () => {
   });
 });
 
-describe('51: “to this home itself” is an invitation of this home, whole', () => {
+describe('“to this home itself” is an invitation of this home, whole', () => {
   it('a key of an own record of another kind, or another side, is no own invitation', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -457,7 +457,7 @@ describe('51: “to this home itself” is an invitation of this home, whole', (
   });
 });
 
-describe('15: a second `moved` is checked like the first, against the chain too', () => {
+describe('a second `moved` is checked like the first, against the chain too', () => {
   it('an altered record or receipt is not printed, and a coin that is spent is not owned', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;

@@ -66,7 +66,7 @@ async function codeOf(message: Message): Promise<string | undefined> {
   }
 }
 
-it('26: a message that its table reads is told in lines, with what is wrong in one of them', async () => {
+it('a message that its table reads is told in lines, with what is wrong in one of them', async () => {
   const found: unknown[] = [];
   for (const message of messages)
     for (const { what, message: altered } of some(message)) {
@@ -76,7 +76,7 @@ it('26: a message that its table reads is told in lines, with what is wrong in o
   expect(found).toEqual([]);
 });
 
-it('26: documents that are only printed end with a code at most', async () => {
+it('documents that are only printed end with a code at most', async () => {
   const found: unknown[] = [];
   for (const message of printed)
     for (const { what, message: altered } of some(message)) {
@@ -86,7 +86,7 @@ it('26: documents that are only printed end with a code at most', async () => {
   expect(found).toEqual([]);
 });
 
-it('26: a locktime below zero and an address that is none are lines', async () => {
+it('a locktime below zero and an address that is none are lines', async () => {
   const of = (type: string, step: string): Message =>
     messages.find((m) => m['type'] === type && m['step'] === step && m['psbt'])!;
   const text = async (message: Message): Promise<string> =>

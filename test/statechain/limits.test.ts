@@ -223,7 +223,7 @@ describe('statements and messages', () => {
   });
 });
 
-describe('5.8.5: what is answered must be readable', () => {
+describe('what is answered must be readable', () => {
   it('statements carry the openings of the present owner alone', async () => {
     const all = await parties();
     const { operator, alice, bob, carol } = all;
@@ -237,7 +237,7 @@ describe('5.8.5: what is answered must be readable', () => {
   });
 });
 
-describe('5.8.6: names of families never meet', () => {
+describe('names of families never meet', () => {
   it('a coin that is being received holds its id under a name that no other family uses', async () => {
     const all = await parties();
     const { operator, alice, bob } = all;
@@ -262,7 +262,7 @@ describe('5.8.6: names of families never meet', () => {
   });
 });
 
-describe('5.8.10: least terms', () => {
+describe('least terms', () => {
   /** Satoshis in the first two, blocks in the others. */
   it.each<[string, Partial<Policy>[], Partial<Policy>]>([
     ['amounts', [{ max_amount_sat: 20_000n }, { max_amount_sat: 20_001n }], { max_amount_sat: 19_999n }],
@@ -437,7 +437,7 @@ describe('5.8.10: least terms', () => {
   });
 });
 
-describe('30: --max-lock caps the wait for the own backup', () => {
+describe('--max-lock caps the wait for the own backup', () => {
   it('of the first owner, with and without own coins, and by default at a year', async () => {
     const all = await parties();
     const { operator, alice } = all;
@@ -458,7 +458,7 @@ describe('30: --max-lock caps the wait for the own backup', () => {
   });
 });
 
-describe('46: every withdrawal that was asked for stays one that can be completed', () => {
+describe('every withdrawal that was asked for stays one that can be completed', () => {
   const ask = (alice: TestParty, input: object) => alice.run(withdrawStatechain, { input });
 
   it('a start while one is under way repeats it, or refuses', async () => {
@@ -523,7 +523,7 @@ describe('46: every withdrawal that was asked for stays one that can be complete
   });
 });
 
-describe('2: records of one coin are told apart, and the later owner has its id', () => {
+describe('records of one coin are told apart, and the later owner has its id', () => {
   /** Alice has sent the coin to Bob, and has it back; her home dies after that commit and before its line in the journal. */
   async function comeBack(
     all: Awaited<ReturnType<typeof parties>>,

@@ -27,7 +27,7 @@ const shares = async (operator: TestParty, coin: Message | OperatorRecord): Prom
   return (await operator.home.shares.read([name])).get(name);
 };
 
-describe('5.7.1: x and m2 are sealed with a one-time key that `moved` and `cancel` destroy', () => {
+describe('x and m2 are sealed with a one-time key that `moved` and `cancel` destroy', () => {
   it('neither opens with any lasting key of the operator, and the one-time key ends with the move', async () => {
     const all = await parties();
     const id = await opened(all);
@@ -68,7 +68,7 @@ describe('5.7.1: x and m2 are sealed with a one-time key that `moved` and `cance
   });
 });
 
-describe('5.7.2: `owned` only after the chain was looked at again', () => {
+describe('`owned` only after the chain was looked at again', () => {
   it('is no payment where the coin is missing by then, and the backup is kept; nor where the lock is near', async () => {
     const all = await parties();
     const id = await opened(all);
@@ -106,7 +106,7 @@ describe('5.7.2: `owned` only after the chain was looked at again', () => {
   });
 });
 
-describe('5.7.3: after `sent` a cancel is final only with the signed `declined`', () => {
+describe('after `sent` a cancel is final only with the signed `declined`', () => {
   it('without it the coin goes to nobody but its owner; exit and withdraw remain', async () => {
     const all = await parties();
     const { alice, bob, carol, operator } = all;
@@ -164,7 +164,7 @@ describe('5.7.3: after `sent` a cancel is final only with the signed `declined`'
   });
 });
 
-describe('5.7.4: `owned` prints the finished backup, which pays a seed key', () => {
+describe('`owned` prints the finished backup, which pays a seed key', () => {
   it('a home that lost its record leaves with that document, or with the copy beside it', async () => {
     const all = await parties();
     const id = await opened(all);
@@ -183,7 +183,7 @@ describe('5.7.4: `owned` prints the finished backup, which pays a seed key', () 
   });
 });
 
-describe('5.7.5: after `moved` a new nonce of the present owner is answered again', () => {
+describe('after `moved` a new nonce of the present owner is answered again', () => {
   it('so that a receiver restored from before gets its backup, and nobody else does', async () => {
     const all = await parties();
     const { bob, operator, alice } = all;
@@ -214,7 +214,7 @@ describe('5.7.5: after `moved` a new nonce of the present owner is answered agai
   });
 });
 
-describe('5.7.7: for the sender the receipt of `moved` proves the payment', () => {
+describe('for the sender the receipt of `moved` proves the payment', () => {
   it('whatever the receiver says; and no receipt is taken that is not for it', async () => {
     const all = await parties();
     const id = await opened(all);
@@ -234,7 +234,7 @@ describe('5.7.7: for the sender the receipt of `moved` proves the payment', () =
   });
 });
 
-describe('5.7.8: a restored sender takes cancelled openings for sent, unless declined', () => {
+describe('a restored sender takes cancelled openings for sent, unless declined', () => {
   it('from its own cancel, and from what the record of the operator shows', async () => {
     const all = await parties();
     const { alice, bob, carol, operator } = all;
@@ -268,7 +268,7 @@ describe('5.7.8: a restored sender takes cancelled openings for sent, unless dec
   });
 });
 
-describe('5.7.9: one outpoint for a share', () => {
+describe('one outpoint for a share', () => {
   it('a restored owner gets no second sighash for the first backup', async () => {
     const all = await parties();
     const { alice, operator } = all;
