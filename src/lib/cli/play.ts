@@ -185,8 +185,10 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const again = unkept && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
   // A start is never taken for another one, but what it printed can be printed again (--again).
   const replyKey = unkept ? null : (key ?? (await startKey(action.type, text, ports)));
-  if (again) await ports.store.flush();
-  else if (!(await commit(action, out, replyKey, reply, loaded, facts.payout ?? [], ports))) return undefined;
+  if (again) {
+    await ports.store.load(out.rests ?? []);
+    await ports.store.flush();
+  } else if (!(await commit(action, out, replyKey, reply, loaded, facts.payout ?? [], ports))) return undefined;
   if (out.consent) ports.prompt.settled(out.consent);
   await ports.copy(reply.copies);
   ports.point('before-print');

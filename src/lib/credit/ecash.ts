@@ -161,7 +161,7 @@ export function receiveEcash(
   m: UpdateAt<'accepted'>,
   known: KeysetRecord | undefined,
   notes: ReadonlyMap<string, Json>,
-): { token: string; held?: TokenRecord; contract: PayerCredit; notes: Note[] } {
+): { token: string; held?: TokenRecord; contract: PayerCredit; notes: Note[]; rests?: readonly Claim[] } {
   if (known?.role !== 'wallet')
     throw new Refusal('no-ecash', 'the message brings no ecash', {
       hint: 'ecash comes of payments that were signed with --ecash',
@@ -184,7 +184,7 @@ export function receiveEcash(
     });
   const [places, mint] = [placesOf(due, known.keyset), tokenMint(c.terms)];
   const token = tokenOf(hand.keys.cashu(), places, known.keyset, promises, mint);
-  if (before) return { token, contract: c, notes: [] };
+  if (before) return { token, contract: c, notes: [], rests: [tokenClaim(keyset_id, places)] };
   return {
     token,
     held: newToken({ contract: c.id, mint, keyset: keyset_id, places, quote: null, promises }),

@@ -288,12 +288,13 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         const c = must(records.contract, 'payer', ...FUNDED);
         checkAmounts(m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
-        const { token, held, contract, notes } = receiveEcash(hand, c, m, records.keyset, facts.notes);
+        const { token, held, contract, notes, rests = [] } = receiveEcash(hand, c, m, records.keyset, facts.notes);
         const { ecash: _, ...said } = m;
         return {
           message: { ...said, step: 'received', token },
           writes: { contract, ...(held && !records.token && { token: held }) },
           notes,
+          rests,
         };
       },
     }),

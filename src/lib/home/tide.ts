@@ -58,7 +58,9 @@ class Tide implements CommitWatch {
       file = openSync(path, constants.O_RDONLY | SAFE);
     } catch (error) {
       if (isMissing(error) || isLink(error)) return 0;
-      throw error;
+      throw new Refusal('cannot-write', `${path} cannot be read: ${(error as Error).message}`, {
+        hint: this.#options.hint,
+      });
     }
     try {
       // A reader may see half of another process's write; a second look sees the whole.

@@ -203,6 +203,8 @@ export interface Kept<Rs extends Records> {
   checks?: Readonly<Record<string, string>>;
   /** It may be otherwise when asked again: not kept as the answer to this input. */
   passing?: true;
+  /** Records that an earlier run made of the same input, by claim: in the journal before they are shown again. */
+  rests?: readonly Claim[];
 }
 /**
  * `message`: exit 0, or 3 where the next run is this party's own. `waits`: PSBTs for another wallet, exit 3; the same
