@@ -9,6 +9,7 @@ import { Budgets, doorOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.
 import { served, workHere } from '../../src/lib/serve/work.ts';
 import { payeeOf, show } from '../credit/helpers.ts';
 import { opened, ownCoin, pair, payMessages, type Pair } from '../support/credit.ts';
+import { TestParty } from '../support/party.ts';
 
 describe('a budget', () => {
   let now = 0;
@@ -58,7 +59,11 @@ describe('a stranger', () => {
   let now: number;
   let answer: (text: string, address?: string) => Promise<string>;
   let loads: ReturnType<typeof vi.spyOn>;
-  beforeAll(async () => void (both = await pair(232)));
+  beforeAll(async () => {
+    // Requests side by side need randomness that is real: a repeated one would give two of them the same.
+    const [payee, payer] = [await TestParty.make(), await TestParty.make()];
+    both = { payee, payer, close: () => (payee.close(), payer.close()) };
+  });
   afterAll(() => both.close());
   beforeEach(() => {
     now = 0;

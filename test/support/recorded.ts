@@ -13,6 +13,7 @@ export interface Recorded {
 /** Prints words for people, or text for other programs, which is no document. */
 const isText = ([command = '', ...flags]: readonly string[]): boolean =>
   ['completion', 'errors', 'help', 'inspect', 'serve'].includes(command) ||
+  ['notarize show', 'notarize merge'].includes(`${command} ${flags[0]}`) ||
   flags.some((flag) => /^--(?:help|version|graph|emit-missing|format|due|explain|trace)/.test(flag));
 
 export class Recording {

@@ -71,6 +71,8 @@ export async function stamp(files: readonly string[], flags: StampValues): Promi
     }),
   );
   await printLines(leaves, ({ digest, nonce, name }) => ({
+    type: 'notarize-leaf',
+    version: 1,
     digest: bytesToHex(digest),
     nonce: bytesToHex(nonce),
     name,
@@ -153,7 +155,14 @@ export async function prove(file: string | undefined, flags: ProveValues, rpc: R
     throw new Refusal('funding-unconfirmed', `no transaction that commits to ${bytesToHex(root)} found in a block yet`);
   await printLines(leaves, async (leaf, i) => {
     const ots = writeOts(proofOf(leaf, i, tree, anchor));
-    const about = { name: leaf.name, digest: bytesToHex(leaf.digest), txid: anchor.txid, height: anchor.height };
+    const about = {
+      type: 'notarize-proof',
+      version: 1,
+      name: leaf.name,
+      digest: bytesToHex(leaf.digest),
+      txid: anchor.txid,
+      height: anchor.height,
+    };
     if (flags.out === undefined) return { ...about, ots: bytesToHex(ots) };
     // Only the last part of a name counts: a plan cannot write outside the folder.
     const path = join(flags.out, `${basename(leaf.name ?? about.digest)}.ots`);
