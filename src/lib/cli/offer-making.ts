@@ -5,8 +5,8 @@ import type { InferredFlags } from '@oclif/core/interfaces';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../offer/build.ts';
 import { parsePersonName } from '../names/bip353.ts';
-import type { NameJson } from '../offer/kinds.ts';
 import { answersOffer } from '../offer/check.ts';
+import type { OfferValues } from '../offer/fields.ts';
 import { refuseFirst, type OfferMessage, type Problem } from '../offer/message.ts';
 import { checkMirror } from '../offer/verify.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -25,7 +25,7 @@ const pointFlag = (bytes: Uint8Array, name: string): string => {
 };
 
 /** A name as a request states it. @throws Refusal `usage` */
-function statedName(text: string): NameJson {
+function statedName(text: string): OfferValues['invreq_bip_353_name'] {
   const { user, domain } = parsePersonName(text);
   return { name: user, domain };
 }
@@ -86,8 +86,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
   };
   return {
     answer(offer: OfferMessage): object {
-      const request = made(offer);
-      return answerOffer(key ? signWith(request, key) : request);
+      return signedOr(made(offer), key);
     },
     async refund(): Promise<void> {
       const more = { offer_description: flags.description, offer_absolute_expiry: flags['expires-at'] };
@@ -158,7 +157,7 @@ export async function runInvoice(
         proposal_preimage_chain: flags.salt ? { salt: bytesToHex(flags.salt), index: flags.index! } : undefined,
       },
     });
-    return answerOffer(key ? signWith(made, key) : made);
+    return signedOr(made, key);
   };
 }
 

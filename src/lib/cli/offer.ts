@@ -7,9 +7,10 @@ import { openProof, type GivenProof } from '../names/bip353.ts';
 import type { DelegatedKey } from '../names/dnssec.ts';
 import { versionOf } from '../offer/bolt11-fields.ts';
 import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
-import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
+import { CHAIN_HASHES, PAYINFO, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
 import type { PathJson } from '../wire/path-document.ts';
+import { parseStruct } from '../wire/struct.ts';
 import { OFFER_KINDS } from '../offer/string.ts';
 import { Fields } from '../protocol/document.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
@@ -83,8 +84,11 @@ export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payi
     htlc_minimum_msat: 0n,
     // The largest number that every reader of JSON keeps: 90,000 bitcoin.
     htlc_maximum_msat: BigInt(Number.MAX_SAFE_INTEGER),
+    features: '',
   };
-  const payinfos = list.objects('paths', (path) => parsePayinfo(path.object('payinfo') ?? new Fields({}), missing))!;
+  const payinfos = list.objects('paths', (path) =>
+    parseStruct(PAYINFO, path.object('payinfo') ?? new Fields({}), missing),
+  )!;
   return { paths: paths.parse(list, 'paths'), payinfos };
 }
 

@@ -7,14 +7,14 @@
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
-import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
-import { readUint, writeUint } from '../wire/bigsize.ts';
-import { scidText, shortChannelId } from '../wire/fields.ts';
+import { point, shortChannelId } from '../wire/fields.ts';
+import { part, structs, uint } from '../wire/struct.ts';
 import { BOLT11_LIMITS, bytesOf, LETTERS, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
 import { utf8Text, VALUE_LIMITS } from './kinds.ts';
 
@@ -27,13 +27,14 @@ interface Tag {
   read(words: readonly number[], network: Network): unknown;
   parse(from: Fields, network: Network): number[];
 }
-export interface RouteHopJson {
-  pubkey: string;
-  short_channel_id: string;
-  fee_base_msat: bigint;
-  fee_proportional_millionths: bigint;
-  cltv_expiry_delta: bigint;
-}
+/** The hops of a private route, in the order of BOLT11. */
+const route = structs({
+  pubkey: part(point, 33),
+  short_channel_id: part(shortChannelId, 8),
+  fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
+  fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
+  cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
+});
 
 const hash = (name: string): Tag => ({
   name,
@@ -46,25 +47,6 @@ const whole = (name: string): Tag => ({
   read: (words) => (words.length > 0 && words.length < 13 ? wordsNumber(words) : undefined),
   parse: (from) => numberWords(from.need(name, from.whole(name, (1n << 60n) - 1n))),
 });
-
-const hop = (bytes: Uint8Array): RouteHopJson => ({
-  pubkey: bytesToHex(bytes.subarray(0, 33)),
-  short_channel_id: scidText(bytes.subarray(33, 41)),
-  fee_base_msat: readUint(bytes.subarray(41, 45)),
-  fee_proportional_millionths: readUint(bytes.subarray(45, 49)),
-  cltv_expiry_delta: readUint(bytes.subarray(49, 51)),
-});
-const hopBytes = (from: Fields): Uint8Array => {
-  const n = (name: 'fee_base_msat' | 'fee_proportional_millionths' | 'cltv_expiry_delta', size: number) =>
-    writeUint(from.need(name, from.whole(name, VALUE_LIMITS[name].most)), size);
-  return concatBytes(
-    pointIn(from, 'pubkey'),
-    shortChannelId.write(shortChannelId.parse(from, 'short_channel_id')),
-    n('fee_base_msat', 4),
-    n('fee_proportional_millionths', 4),
-    n('cltv_expiry_delta', 2),
-  );
-};
 
 /** The output script (hex) of a fallback; undefined for a version that is not known. */
 function scriptFor(version: number, program: string): string | undefined {
@@ -130,13 +112,8 @@ const TAGS: Readonly<Record<string, Tag>> = {
   },
   r: {
     name: 'route',
-    read: (words) => {
-      const bytes = bytesOf(words);
-      if (bytes.length === 0 || bytes.length % 51 !== 0) return undefined;
-      const hops = Array.from({ length: bytes.length / 51 }, (_, i) => hop(bytes.subarray(51 * i, 51 * (i + 1))));
-      return hops.every(({ pubkey }) => parsePoint(hexToBytes(pubkey))) ? hops : undefined;
-    },
-    parse: (from) => wordsOf(concatBytes(...from.need('route', from.objects('route', hopBytes), 'a list of hops'))),
+    read: (words) => (words.length > 0 ? route.read(bytesOf(words)) : undefined),
+    parse: (from) => wordsOf(route.write(route.parse(from, 'route'))),
   },
   9: {
     name: 'features',

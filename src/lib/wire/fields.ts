@@ -34,11 +34,6 @@ const exactly = (bytes: Uint8Array, length: number): Uint8Array => {
   return bytes;
 };
 
-/** @throws Refusal `tlv-value` for fewer bytes */
-export const atLeast = (bytes: Uint8Array, length: number): Uint8Array => {
-  if (bytes.length < length) throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
-  return bytes;
-};
 export const truncated = (most: 2 | 4 | 8): Kind<bigint> => ({
   write: (value) => writeTruncated(value, most),
   read: (bytes) => readTruncated(bytes, most),
