@@ -50,7 +50,7 @@ describe('the command line', () => {
     expect(await spillway(['address', '--home', home])).toMatchObject({
       code: 73,
       stdout: '',
-      stderr: expect.stringMatching(/^error\[cannot-write\]: ENOTDIR.*home\.journal'\nhint: /),
+      stderr: expect.stringMatching(/^error\[cannot-write\]: ENOTDIR.*home\.journal\/.*\nhint: /),
     });
   });
 

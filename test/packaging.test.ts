@@ -123,7 +123,7 @@ describe('the installed program', () => {
     const expected = { code: 0, stdout: expect.stringMatching(new RegExp(`^spillway/${version} `)) };
     expect(await shell('spillway --version')).toMatchObject(expected);
     expect(await shell('npx --no-install spillway --version')).toMatchObject(expected);
-    expect((await shell('spillway --help')).stdout).toMatch(/COMMANDS\n/);
+    expect((await shell('spillway --help')).stdout).toMatch(/FAMILIES\n/);
   });
 
   it('opens a contract and pays over it, in pipelines', async () => {
@@ -209,7 +209,7 @@ describe('the installed library', () => {
   });
 
   it('has an example on top that runs as it is', async () => {
-    const [, example] = /```js\n([^]*?)```/.exec(readFileSync(join(ROOT, 'src/index.ts'), 'utf8'))!;
+    const [, example] = /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, 'src/index.ts'), 'utf8'))!;
     writeFileSync(join(consumer, 'what.mjs'), example!.replace(/^ \* ?/gm, ''));
     const { code, stdout, stderr } = await shell('node what.mjs < requested.json');
     expect([code, stderr]).toEqual([0, '']);

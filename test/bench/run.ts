@@ -15,9 +15,10 @@ import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
 import { benchOffers } from './offers.ts';
 import { benchOnions } from './onion.ts';
+import { benchPipelining } from './pipelining.ts';
 import { benchServe } from './serve.ts';
 import { benchStatechain } from './statechain.ts';
-import { benchStore } from './store.ts';
+import { benchMintStore, benchStore } from './store.ts';
 import { benchWatch } from './watch.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
@@ -106,10 +107,12 @@ results.push(
   }),
 );
 results.push(...(await benchServe(run, Math.min(rounds, 10))));
+results.push(...(await benchPipelining(run)));
 results.push(...(await benchFleet(run, Math.min(rounds, 10))));
 results.push(...(await benchFigures(run, rounds)));
 results.push(...(await benchWatch()));
 results.push(...(await benchStore(Number(process.env['BENCH_PAYMENTS'] ?? 10_000))));
+results.push(...(await benchMintStore()));
 results.push(...benchChannels(Math.min(rounds, 7)));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
 results.push(...(await benchOffers(run, Math.min(rounds, 5))));

@@ -1,6 +1,8 @@
 /** What payments leave in the payee's home: bytes of each before it is pruned, and the file of the store at twice as many where a day is kept. */
 import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
 import { journalBytes, payForDays, storeBytes } from '../support/growth.ts';
+import { Market } from '../support/mint-home.ts';
+import { endGeneration, playGeneration } from '../support/mint-generations.ts';
 import { report } from './measure.ts';
 
 const A_DAY = 500;
@@ -37,4 +39,21 @@ export async function benchStore(payments: number): Promise<boolean[]> {
     report({ what: 'an honest payment leaves', ratio: each / 1_000, limit: 6, unit: 'kB in store and journal' }),
     report({ what, ratio, limit: 1.1, unit: `× after ${days * aDay}` }),
   ];
+}
+
+/** The store of a running mint that keeps 90 days: its file after twice as many generations of contracts. */
+export async function benchMintStore(payments = 30, generations = 4): Promise<boolean[]> {
+  const market = await Market.make(125);
+  try {
+    const play = async () => {
+      for (let n = 0; n < generations; n += 1) await endGeneration(market, await playGeneration(market, payments));
+      return storeBytes(market.operator);
+    };
+    const few = await play();
+    const ratio = (await play()) / few;
+    const what = `the store of a running mint after ${2 * generations} generations of contracts, 90 days kept`;
+    return [report({ what, ratio, limit: 1.1, unit: `× after ${generations}` })];
+  } finally {
+    await market.close();
+  }
 }

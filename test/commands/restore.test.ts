@@ -128,7 +128,7 @@ describe('decision 22', () => {
     const touched = await spillway(['address', '--home', home]);
     expect([touched.code, touched.stderr]).toEqual([
       0,
-      expect.stringMatching(/^note: modes, owner or links .* goes on\n$/),
+      expect.stringMatching(/^note: modes, owner or links .* goes on, but .* anew\n$/),
     ]);
     expect((await spillway(['address', '--home', home])).stderr).toBe('');
     expect((await spillway(['coins', '--home', home])).stdout).toBe(before.stdout);

@@ -1,6 +1,7 @@
 /**
  * Random histories of two parties: pay, roll over, close, exit; messages delayed, dropped, doubled, reordered, given to the
- * wrong party; cancels, restarts, and a payer restored from a backup. After every event, what must always hold.
+ * wrong party; answered by two runs at once, printed again; cancels, restarts, prunes, and a payer restored from a backup.
+ * After every event, what must always hold; in the end every satoshi is within reach of a command.
  */
 import { createHash } from 'node:crypto';
 import { cpSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
 import { dustLimit } from '../../src/lib/bitcoin/script.ts';
 import { freezeHeight } from '../../src/lib/credit/checks.ts';
+import { playAgain } from '../../src/lib/cli/play.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
@@ -23,10 +25,12 @@ import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action, OpenNonce } from '../../src/lib/protocol/action.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { opened, pair, type Pair } from '../support/credit.ts';
 import { expectSums } from '../support/figures.ts';
 import type { Message, Ran, RunOptions } from '../support/party.ts';
+import { pruneAll } from '../support/prune.ts';
 
 type Who = 'payer' | 'payee';
 const other = (who: Who): Who => (who === 'payer' ? 'payee' : 'payer');
@@ -45,6 +49,10 @@ type Event =
   | { do: 'lose'; contract: number; amount: number }
   | { do: 'deliver'; back: number }
   | { do: 'again'; at: number; wrong: boolean }
+  /** Two runs answer the same message at once. */
+  | { do: 'twice'; back: number }
+  | { do: 'print'; contract: number; who: Who; what: string }
+  | { do: 'prune'; who: Who }
   | { do: 'roll'; contract: number; steps: number }
   | { do: 'close'; contract: number; who: Who; steps: number }
   | { do: 'cancel'; contract: number; who: Who; what: string }
@@ -63,6 +71,17 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('lose' as const), contract, amount }) },
   { weight: 9, arbitrary: fc.record({ do: fc.constant('deliver' as const), back: fc.nat(3) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('again' as const), at: fc.nat(40), wrong: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('twice' as const), back: fc.nat(3) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('print' as const),
+      contract,
+      who,
+      what: fc.constantFrom('sign-update', 'rollover', 'close-credit'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('prune' as const), who }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('roll' as const), contract, steps: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const), contract, who, steps: fc.nat(2) }) },
   {
@@ -194,6 +213,27 @@ class World {
         const one = this.sent[e.at % this.sent.length];
         return one && void (await this.answer(e.wrong ? one.by : other(one.by), one.message));
       }
+      case 'twice': {
+        const one = this.sent.at(-1 - e.back);
+        if (!one) return;
+        const [a, b] = await Promise.all([1, 2].map(() => this.answer(other(one.by), one.message)));
+        if (a && b) expect(a.text).toBe(b.text);
+        return this.count('answered twice at once');
+      }
+      case 'print': {
+        const ports = this.pair[e.who].ports();
+        const printed = await playAgain(TABLES[e.what]!, idClaim(id), ports).catch((error: unknown) => {
+          if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+        });
+        if (printed) this.count('printed again');
+        return;
+      }
+      case 'prune': {
+        const party = this.pair[e.who];
+        if (party.home.restored) return;
+        await pruneAll(party);
+        return this.count('pruned');
+      }
       case 'roll':
         return this.follow(await this.run('payee', rollover, { input: { contract: id, policy } }), 'payee', e.steps);
       case 'close':
@@ -242,6 +282,27 @@ class World {
 
   async records(name: Who): Promise<FundedCredit[]> {
     return (await this.pair[name].home.store.list()).map((r) => withSats(r.record) as Credit).filter(isFunded);
+  }
+
+  /** A command prints what pays each party: the exit or what was finished in its place, and the payer's refund. */
+  async reachable(): Promise<void> {
+    const { payee, payer } = this.pair;
+    for (const c of await this.records('payee')) {
+      if (c.role !== 'payee' || c.paidSat === 0n) continue;
+      const table = c.state === 'closed' ? closeCredit : rollover;
+      const ended = c.state === 'closed' || c.state === 'rolled';
+      const { text } = ended
+        ? await playAgain(table, idClaim(c.id), payee.ports())
+        : await payee.run(exitCredit, { input: { contract: c.id, export: true } });
+      expect(JSON.parse(text), `${c.state} payee`).toMatchObject({ hex: expect.stringMatching(/^[0-9a-f]{100,}$/) });
+      this.count('exit within reach');
+    }
+    for (const c of await this.records('payer')) {
+      if (c.role !== 'payer') continue;
+      payer.chain.tip = c.terms.expiry;
+      const { message } = await payer.run(exitCredit, { input: { contract: c.id } });
+      expect(message['hex'], `${c.state} payer`).toBe(c.refund);
+    }
   }
 
   /** Over every contract that both still have open the next payment goes through, whatever was lost before. */
@@ -356,6 +417,7 @@ describe('histories', () => {
           }
           await world.payable();
           await world.check();
+          await world.reachable();
         } finally {
           for (const [what, times] of world.done) totals.set(what, (totals.get(what) ?? 0) + times);
           both.close();
@@ -375,6 +437,10 @@ describe('histories', () => {
       'exit-credit exit',
       'restored',
       'paid after a loss',
+      'answered twice at once',
+      'printed again',
+      'pruned',
+      'exit within reach',
     ])
       expect(totals.get(what) ?? 0, what).toBeGreaterThan(0);
   });

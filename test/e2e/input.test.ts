@@ -103,7 +103,12 @@ describe.each(COMMANDS)('%s', (command) => {
     const { code, stdout, stderr } = await world.run('payer', argv, messages[other(command)]);
     expect([code, stdout, stderr.trimEnd().split('\n').length]).toEqual([65, '', 1]);
     expect(parsed(stderr)).toEqual({
-      error: { code: 'unknown-type', exit: 65, message: expect.stringContaining(command) },
+      error: {
+        code: 'unknown-type',
+        exit: 65,
+        message: expect.stringContaining(command),
+        hint: expect.stringContaining(`spillway ${other(command)} reads it`),
+      },
     });
   });
 

@@ -3,6 +3,7 @@ import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { addressesOf, detailsOf, problemsOf, type Problem } from '../../src/lib/gossip/details.ts';
+import { Verifier } from '../../src/lib/gossip/verify.ts';
 import { lineOf } from '../../src/lib/gossip/line.ts';
 import { LAYOUTS, readMessage, valuesOf, writeMessage } from '../../src/lib/gossip/message.ts';
 import {
@@ -49,6 +50,9 @@ describe('queries of BOLT7', () => {
 
 describe('a message', () => {
   const all = [...messages(network), ...queries.map(({ hex }: { hex: string }) => hexToBytes(hex))];
+  const second = fixture('gossip/version-2.json').messages.map(({ message }: { message: string }) =>
+    hexToBytes(message),
+  );
   it('is written again byte for byte from what is printed of it', () => {
     for (const message of all) {
       const read = readMessage(message);
@@ -78,6 +82,11 @@ describe('a message', () => {
     for (let i = 0; i < MUTATIONS; i++) {
       try {
         lineOf(mutated(all[i % all.length]!, draw), { inflate });
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+      try {
+        lineOf(mutated(second[i % second.length]!, draw), { verifier: new Verifier() });
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
       }

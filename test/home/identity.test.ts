@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -126,6 +127,24 @@ describe('a home that is still itself', () => {
     await more(dir);
     expect(readFileSync(tide, 'utf8')).toMatch(/^0{18}\d\d? [0-9a-f]{16}\n$|^0{19}\d [0-9a-f]{16}\n$/);
   });
+
+  it.each(['.refunds', '.journal'])(
+    'writes through no link that lies in the place of its tide in HOME%s',
+    async (part) => {
+      const dir = await used();
+      const tide = join(
+        dir + part,
+        readdirSync(dir + part).find((file) => file.startsWith('.tide'))!,
+      );
+      rmSync(tide);
+      symlinkSync(join(dir, 'store.db'), tide);
+      const home = await open(dir);
+      await expect(home.store.commit(commitOf({ key: hex(32) }))).rejects.toMatchObject({ code: 'cannot-write' });
+      home.close();
+      rmSync(tide);
+      await expectHealthy(dir);
+    },
+  );
 
   it.each(['00000000000000999999', '00009007199254740991', '00001000000000000000', '99999999999999999999'])(
     'stays so, and goes on, where tide or journal were forged without the key to say that it had come to %s',

@@ -72,7 +72,7 @@ export class Market {
   }
 
   async start(): Promise<void> {
-    const argv = ['--home', this.both.payee.dir, '--http', '0', ...this.#argv];
+    const argv = ['--home', this.both.payee.dir, '--http', '0', '--proxy', '127.0.0.1', ...this.#argv];
     this.server = await Server.start(argv, { SPILLWAY_CHAIN: this.node.url });
   }
 

@@ -2,7 +2,8 @@
  * npm run soak -- [--minutes N] [--customers N] [--strangers N] [--jobs N]: a mint over HTTP for a long time. Customers pay
  * beside strangers while the server is killed at random; backups of payers and mint are put back; contracts end by close and
  * by exit. After each generation of contracts every satoshi is looked for: what the payers have seen accepted is what the
- * mint's records, its exits and the chain say. Exit 1 with the first that is missing.
+ * mint's records, its exits and the chain say. After each, a running mint plays one of its own, with merchants, `watch` and
+ * `prune` (`running-mint.ts`). Exit 1 with the first satoshi that is missing.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { judge } from '../support/kernel.ts';
 import { CAPACITY, lineOf, Market } from './market.ts';
+import { RunningMint } from './running-mint.ts';
 import { comeIn } from './strangers.ts';
 
 const { values } = parseArgs({
@@ -26,11 +28,14 @@ const { values } = parseArgs({
 const [minutes, customers, strangers] = [values.minutes, values.customers, values.strangers].map(Number);
 /** Of one generation: three stretches of payments. */
 const STRETCHES = 3;
+/** Of a customer of the running mint in one generation. */
+const PAYMENTS = 40;
 const SECONDS = Math.min(30, (minutes! * 60) / (STRETCHES + 1));
 
 const kernel = await judge();
 if (!kernel) console.log('no consensus kernel: exits and closes are not judged');
 const market = await Market.open(customers!, ['--jobs', values.jobs]);
+const running = await RunningMint.open();
 const counts = { payments: 0, kills: 0, restores: 0, exits: 0, closes: 0, sat: 0n };
 
 /** The server is killed now and then until the work is done. */
@@ -114,8 +119,15 @@ try {
       `generation ${n}: ${counts.payments} payments, ${counts.kills} kills, ${counts.restores} restores, ` +
         `${counts.closes} closes, ${counts.exits} exits; ${counts.sat} sat paid, every one found`,
     );
+    await running.generation(PAYMENTS);
+    const { payments, restarts, restores, closes, exits, pruned, sat } = running.counts;
+    console.log(
+      `  a running mint: ${payments} payments, ${restarts} restarts, ${restores} restores of its merchant, ` +
+        `${closes} closes, ${exits} exits, ${pruned} records pruned; ${sat} sat paid, every one found`,
+    );
   }
 } finally {
   await market.close();
+  await running.close();
   kernel?.close();
 }

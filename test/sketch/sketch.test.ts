@@ -15,6 +15,8 @@ import {
 } from '../../src/lib/sketch/sketch.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { drawer, MUTATIONS, mutated } from '../support/gossip.ts';
 import { codeOf } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
@@ -104,6 +106,27 @@ describe('a sketch', () => {
     expect(codeOf(() => readSketch(hexToBytes('fff7'), 3, 4))).toBe('malformed-message');
     expect(codeOf(() => readSketch(hexToBytes('ffffff'), 8, 4))).toBe('malformed-message');
   });
+});
+
+describe('bytes from strangers', () => {
+  it('of a sketch, changed in any way, decode to a set or to none', () => {
+    const draw = drawer(6);
+    const set = [3000n, 3001n, 3002n, 3003n];
+    const bytes = sketchBytes(makeSketch(set, 32, 6));
+    let sets = 0;
+    for (let i = 0; i < MUTATIONS; i++)
+      try {
+        const sketch = readSketch(mutated(bytes, draw), 32, 6);
+        const found = decodeSketch(sketch, 16);
+        if (!found) continue;
+        sets += 1;
+        expect(sketchBytes(makeSketch(found, 32, 6))).toEqual(sketchBytes(sketch));
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+    // A byte that was replaced by itself.
+    expect(sets).toBeLessThan(MUTATIONS / 20);
+  }, 600_000);
 });
 
 describe('the field', () => {

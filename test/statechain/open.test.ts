@@ -263,6 +263,10 @@ describe('leaving', () => {
       expect([said.message['verdict'], said.exit]).toEqual([verdict, code]);
       expect(said.hint).toContain(`${txid}`);
     }
+    // Its sender has sent it: what another owner does with it is no loss.
+    all.alice.chain.spends = new Map([[at, { txid: 'ee'.repeat(32), hex: null, confirmations: 6 }]]);
+    const sender = await all.alice.run(exitStatechain, { input: { contract: id } });
+    expect([sender.message['verdict'], sender.exit]).toEqual(['pending', 0]);
     all.bob.chain.spends = new Map();
     all.bob.chain.known = new Map([[c.outpoint.txid, false]]);
     const unfunded = await exit();

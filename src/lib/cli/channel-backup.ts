@@ -36,8 +36,8 @@ export const backupFlags = {
     helpGroup: group,
   }),
   outpoint: Flags.string({
-    summary: 'Only this channel; for Core Lightning with its capacity',
-    helpValue: 'TXID:VOUT[:SAT]',
+    summary: 'Only this channel; of Core Lightning with its capacity, as TXID:VOUT:SAT',
+    helpValue: 'TXID:VOUT',
     helpGroup: group,
   }),
 };

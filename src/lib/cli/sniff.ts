@@ -53,8 +53,9 @@ export function sniff(bytes: Uint8Array, wanted: Wanted = {}): Input {
 
 /** Returns what an input is that no reader takes: a PSBT, or how its text begins. */
 export function beginning(bytes: Uint8Array): string {
-  const start = Buffer.from(bytes.subarray(0, 256)).toString().trimStart();
-  return /^(?:cHNidP|70736274ff|psbt\u00ff|psbt\ufffd)/i.test(start) ? 'a PSBT' : `"${visible(start.slice(0, 16))}"`;
+  const text = Buffer.from(bytes);
+  if (/^\s*(?:cHNidP|70736274ff|psbt\u00ff)/i.test(text.toString('latin1'))) return 'a PSBT';
+  return `"${visible(text.toString().trimStart().slice(0, 16))}"`;
 }
 
 function byteOrderMark(input: Buffer): string | undefined {

@@ -5,8 +5,7 @@
  * Values are checked one by one, because such files come from strangers. Not here: dumps in bytes.
  */
 import { Refusal } from '../protocol/refusal.ts';
-import { writeUint } from '../wire/bigsize.ts';
-import { scidBytes, scidText } from '../wire/fields.ts';
+import { scidBytes } from '../wire/fields.ts';
 import { GraphBuilder, type Channel, type Graph, type GraphNode, type NodeName, type Policy } from './graph.ts';
 import { isNetwork } from '../bitcoin/network.ts';
 import { plain } from './reader.ts';
@@ -26,6 +25,8 @@ function number(from: Row, name: string, where: string): number | bigint | undef
   const value = from[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
+  // Most texts are short numbers.
+  if (typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value);
   const digits = typeof value === 'string' ? /^(\d{1,20})(?:m?sat)?$/.exec(value)?.[1] : undefined;
   return digits === undefined ? refuse(`${where}.${name}`, 'a whole number') : plain(BigInt(digits));
 }
@@ -157,7 +158,7 @@ function describeGraph(document: Row): Graph {
     };
     const capacity = small(edge, 'capacity', where);
     builder.channel({
-      short_channel_id: scidText(writeUint(BigInt(id), 8)),
+      short_channel_id: scidOf(BigInt(id)),
       node_1: nodeName(edge['node1_pub'], `${where}.node1_pub`),
       node_2: nodeName(edge['node2_pub'], `${where}.node2_pub`),
       ...(capacity !== undefined && { capacity_sat: capacity }),
@@ -167,6 +168,10 @@ function describeGraph(document: Row): Graph {
   });
   return builder.build('describegraph');
 }
+
+/** A short channel id from its 64 bits. */
+const scidOf = (id: bigint): string =>
+  `${Number(id >> 40n)}x${Number((id >> 16n) & 0xffffffn)}x${Number(id & 0xffffn)}`;
 
 /** lnd's features, an object with the bits as names, in hex. */
 function featureBits(value: unknown): string | undefined {

@@ -58,7 +58,7 @@ class Tide implements CommitWatch {
       file = openSync(path, constants.O_RDONLY | SAFE);
     } catch (error) {
       if (isMissing(error) || isLink(error)) return 0;
-      throw new Refusal('cannot-write', `${path} cannot be read: ${(error as Error).message}`);
+      throw error;
     }
     try {
       // A reader may see half of another process's write; a second look sees the whole.

@@ -1,7 +1,7 @@
 /**
- * The connections of an HTTP server. Each carries one request at a time: what follows it (pipelining, RFC 9112, 9.3.2) stays
- * unread bytes until that is answered. One address holds a share of the connections. Once the server stops, those end at
- * once on which nothing is being answered.
+ * The connections of an HTTP server. Each carries one request at a time: where more is sent before that is answered
+ * (pipelining, RFC 9112, 9.3.2), nothing of it is parsed, and the connection ends with the answer. One address holds a share
+ * of the connections. Once the server stops, those end at once on which nothing is being answered.
  *
  * Not here: what a request is answered (`http.ts`).
  */
@@ -21,6 +21,8 @@ const REFUSED_MS = 1_000;
 export interface Connections {
   /** Notes a request that is to be answered, before it is looked at. */
   take(request: IncomingMessage, response: ServerResponse): void;
+  /** Nothing more is answered on this connection. */
+  isLast(socket: Socket): boolean;
   /** Answers with `raw` what cannot be read as a request, unless the connection has had an answer before. */
   refuse(socket: Socket, raw: string): void;
   /** Ends all on which nothing is being answered. */
@@ -30,6 +32,7 @@ export interface Connections {
 /** A request that is not answered yet. */
 interface Asked {
   request: IncomingMessage;
+  response: ServerResponse;
   /** Bytes of its body that the parser has not been given; NaN where only the body says how long it is. */
   left: number;
 }
@@ -38,6 +41,7 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
   const open = new Set<Socket>();
   const asked = new Map<Socket, Asked>();
   const held = new Map<string, number>();
+  const last = new WeakSet<Socket>();
 
   /** Counts a connection. Returns false where its address holds too many. */
   const admits = (socket: Socket): boolean => {
@@ -55,10 +59,14 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
     return true;
   };
 
-  /** Gives the parser what belongs to one request; the rest waits in the socket until that is answered. */
+  /** Gives the parser what belongs to one request. What comes behind it waits only where its answer is on its way. */
   const feed = (socket: Socket, chunk: Buffer, parse: (piece: Buffer) => void): void => {
     for (let rest = chunk; rest.length > 0;) {
       const now = asked.get(socket);
+      if (now?.request.complete && !now.response.writableEnded) {
+        last.add(socket);
+        return void socket.pause();
+      }
       // Node.js itself stops reading where the other side does not.
       if (now?.request.complete || socket.isPaused()) {
         socket.pause();
@@ -85,12 +93,13 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
   return {
     take(request, response) {
       const { socket } = request;
-      asked.set(socket, { request, left: Number(request.headers['content-length'] ?? NaN) });
+      asked.set(socket, { request, response, left: Number(request.headers['content-length'] ?? NaN) });
       response.once('close', () => {
         asked.delete(socket);
-        socket.resume();
+        if (!last.has(socket)) socket.resume();
       });
     },
+    isLast: (socket) => last.has(socket),
     refuse(socket, raw) {
       if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
       socket.end(raw);

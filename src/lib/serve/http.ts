@@ -112,7 +112,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
         });
       // Whoever does not read its answer does not keep the connection.
       request.socket.setTimeout(timeoutMs);
-      answer(request, response, said, path, stopping);
+      answer(request, response, said, path, stopping || connections.isLast(request.socket));
     },
   );
   const connections = connectionsOf(server, options.queue, options.isProxy);

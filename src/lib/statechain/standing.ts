@@ -41,8 +41,8 @@ export function followedCoin(c: OwnerRecord): FollowedCoin {
     ),
     ...c.withdrawals.map(({ address, feeSat }) => made(withdraw(c, address, feeSat), 'its withdrawal', true)),
   ]);
-  // What became of a coin that has moved on is the next owner's.
-  const knowsAll = c.state !== 'gone';
+  // What becomes of a coin that was sent is the next owner's to say.
+  const knowsAll = c.state !== 'gone' && c.state !== 'sent';
   return { outpoint: c.outpoint, ways: [...means.keys()], funding: c.funding?.template.inputs ?? [], means, knowsAll };
 }
 

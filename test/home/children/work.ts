@@ -5,6 +5,7 @@
  * - pair: raises two records in one commit, until it is killed; says the amount after each
  * - draft: makes a directory at HOME, and stays within it until it reads a byte
  * - share: commits one record with a share
+ * - pause: commits, and stops for a while before its journal and its tides are written
  * - commit: commits until it is killed; says the counter after each commit
  */
 import { once } from 'node:events';
@@ -46,6 +47,17 @@ async function share(): Promise<void> {
   const record = thing('id:aa', { claims: ['id:aa', `share:${name}`] });
   const commit = () => home.store.commit(commitOf({ writes: [write(null, 0, record)] }));
   say({ stands: await home.shares.around([{ name, secret: new Uint8Array(32) }], [], commit, home.store) });
+}
+
+async function pause(): Promise<void> {
+  const stop = (label: string): void => {
+    if (label !== 'before-journal') return;
+    say({ committed: true });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  };
+  const home = await openHome({ dir, kinds: async () => [things], point: stop });
+  await home.store.commit(commitOf({ writes: [write(null, 0, thing('id:worker'))] }));
+  await once(process.stdin, 'data');
 }
 
 async function draft(): Promise<void> {
@@ -102,5 +114,6 @@ if (mode === 'visit') await visit();
 else if (mode === 'count') await count();
 else if (mode === 'draft') await draft();
 else if (mode === 'share') await share();
+else if (mode === 'pause') await pause();
 else if (mode === 'pair') await pair(await open());
 else await commit(await open());
