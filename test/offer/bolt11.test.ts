@@ -124,6 +124,7 @@ describe('an invoice', () => {
     ['offer-field', [{ tag: 'c', letters: 'qp' }]],
     ['offer-field', [{ tag: '9', letters: 'qsq' }]],
     ['offer-field', [{ tag: 'r', letters: 'qq' }]],
+    ['offer-field', [{ tag: 'r', letters: 'q' }]],
     ['offer-field', [{ tag: 'x', letters: '' }]],
     ['offer-field', [{ tag: '9', features: [17] }]],
     ['feature-unknown', [{ tag: '9', features: [8, 14, 100] }]],
@@ -153,6 +154,13 @@ describe('an invoice', () => {
     expect(encodeBolt11(document(made), key, 0n)).toEqual(made);
     expect(made.fields.at(-1)).toMatchObject({ fallback: { version: 18, program: '11'.repeat(20) } });
     expect(made.string).toMatch(/^lnbcrt12345n1/);
+  });
+  it('shows the letters of a value that would be written in others', () => {
+    // The bit behind the text is set.
+    const fields = FIELDS.map((field) => (field.tag === 'd' ? { tag: 'd', letters: 'w3jkr' } : field));
+    const made = encode({ fields });
+    expect(made.fields.find(({ tag }: any) => tag === 'd')).toEqual({ tag: 'd', description: 'tea', letters: 'w3jkr' });
+    expect(encodeBolt11(document(made), key, 0n)).toEqual(made);
   });
   it('is written in the shortest amount, or in the one that it had', () => {
     const amount = (amount_msat: number, more: object = {}) => encode({ amount_msat, ...more }).prefix;

@@ -1,15 +1,16 @@
 /**
  * The tagged fields of BOLT11 invoices: values in words and in JSON.
  *
- * BOLT11, Tagged Fields. A field whose value would not come back in the same letters, and one that is not known, is shown
- * as `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
+ * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other letters,
+ * has `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
  * (`bolt11-check.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { pointIn, type Fields } from '../protocol/document.ts';
+import { Fields, pointIn } from '../protocol/document.ts';
+import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
@@ -112,7 +113,8 @@ const TAGS: Readonly<Record<string, Tag>> = {
   },
   r: {
     name: 'route',
-    read: (words) => (words.length > 0 ? route.read(bytesOf(words)) : undefined),
+    // One letter holds no byte.
+    read: (words) => (words.length > 1 ? route.read(bytesOf(words)) : undefined),
     parse: (from) => wordsOf(route.write(route.parse(from, 'route'))),
   },
   9: {
@@ -141,18 +143,21 @@ const TAGS: Readonly<Record<string, Tag>> = {
 /** A field as it is shown: its tag, and its value under a name, or its letters. */
 export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
 
-/** @returns `letters` where the value would not be written in the same words */
+/** A field with its value; with its letters where it has none, or where the value would be written in others. */
 export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   const known = TAGS[tag];
-  const letters = words.map((word) => LETTERS[word]).join('');
-  let value: unknown;
+  const field: FieldJson = { tag };
   try {
-    value = known?.read(words, network);
+    const value = known?.read(words, network);
+    if (known && value !== undefined) {
+      field[known.name] = value;
+      const written = known.parse(new Fields({ [known.name]: value as Json }), network);
+      if (written.length === words.length && written.every((word, i) => word === words[i])) return field;
+    }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
-  if (!known || value === undefined) return { tag, letters };
-  return { tag, [known.name]: value };
+  return { ...field, letters: words.map((word) => LETTERS[word]).join('') };
 }
 
 /** The value of a field; undefined where it has none. */
@@ -166,6 +171,7 @@ export function parseField(from: Fields, network: Network): Tagged {
   const known = TAGS[tag];
   if (letters === undefined)
     return { tag, words: known ? known.parse(from, network) : from.refuse('letters', 'letters of bech32') };
+  if (known) from.skip(known.name);
   const words = Array.from(letters, (letter) => LETTERS.indexOf(letter));
   if (words.includes(-1) || !allows(BOLT11_LIMITS.field, words.length))
     from.refuse('letters', `up to ${BOLT11_LIMITS.field.most} letters of bech32`);

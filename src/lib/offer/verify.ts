@@ -53,6 +53,8 @@ export function verifyMessage(message: OfferMessage, at: bigint, answered?: Offe
   const verdict = judge(message);
   refuseFirst(verdict.problems);
   if (answered) refuseFirst(checkMirror(message, answered));
-  refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
+  // A payment that is proven stays proven.
+  if (message.kind !== 'payer_proof')
+    refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
   return verdict;
 }
