@@ -9,15 +9,15 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { Fields, pointIn } from '../protocol/document.ts';
+import { Fields } from '../protocol/document.ts';
 import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { parsePoint } from '../signing/curve.ts';
-import { point, shortChannelId } from '../wire/fields.ts';
+import { hexBytes, point, shortChannelId, type Kind } from '../wire/fields.ts';
 import { part, structs, uint } from '../wire/struct.ts';
-import { BOLT11_LIMITS, bytesOf, LETTERS, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
+import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
 import { utf8Text, VALUE_LIMITS } from './kinds.ts';
+import { LETTERS } from './string.ts';
 
 /** Words of a field whose length is fixed. */
 export const LENGTHS: Readonly<Record<string, number>> = { p: 52, s: 52, h: 52, n: 53 };
@@ -37,10 +37,11 @@ const route = structs({
   cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
 });
 
-const hash = (name: string): Tag => ({
+/** A field whose words are the bytes of a value. @param length its words, where they are fixed */
+const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({
   name,
-  read: (words) => (words.length === 52 ? bytesToHex(bytesOf(words)) : undefined),
-  parse: (from) => wordsOf(from.need(name, from.bytes(name, 32), '32 bytes in hex')),
+  read: (words) => (length === undefined || words.length === length ? kind.read(bytesOf(words)) : undefined),
+  parse: (from) => wordsOf(kind.write(kind.parse(from, name))),
 });
 const whole = (name: string): Tag => ({
   name,
@@ -65,25 +66,14 @@ export function versionOf(script: string): [number, string] | undefined {
   return version === undefined ? undefined : [version === '00' ? 0 : Number.parseInt(version, 16) - 0x50, program!];
 }
 
+const ROUTE = bytesTag('route', route);
 const TAGS: Readonly<Record<string, Tag>> = {
-  p: hash('payment_hash'),
-  s: hash('payment_secret'),
-  h: hash('description_hash'),
-  d: {
-    name: 'description',
-    read: (words) => utf8Text.read(bytesOf(words)),
-    parse: (from) => wordsOf(utf8Text.write(utf8Text.parse(from, 'description'))),
-  },
-  m: {
-    name: 'payment_metadata',
-    read: (words) => bytesToHex(bytesOf(words)),
-    parse: (from) => wordsOf(from.need('payment_metadata', from.bytes('payment_metadata'), 'hex')),
-  },
-  n: {
-    name: 'node_id',
-    read: (words) => (words.length === 53 && parsePoint(bytesOf(words)) ? bytesToHex(bytesOf(words)) : undefined),
-    parse: (from) => wordsOf(pointIn(from, 'node_id')),
-  },
+  p: bytesTag('payment_hash', hexBytes(32), LENGTHS['p']),
+  s: bytesTag('payment_secret', hexBytes(32), LENGTHS['s']),
+  h: bytesTag('description_hash', hexBytes(32), LENGTHS['h']),
+  d: bytesTag('description', utf8Text),
+  m: bytesTag('payment_metadata', hexBytes()),
+  n: bytesTag('node_id', point, LENGTHS['n']),
   x: whole('expiry'),
   c: whole('min_final_cltv_expiry_delta'),
   f: {
@@ -111,12 +101,8 @@ const TAGS: Readonly<Record<string, Tag>> = {
         : from.refuse('fallback', 'an address, or version and program');
     },
   },
-  r: {
-    name: 'route',
-    // One letter holds no byte.
-    read: (words) => (words.length > 1 ? route.read(bytesOf(words)) : undefined),
-    parse: (from) => wordsOf(route.write(route.parse(from, 'route'))),
-  },
+  // One letter holds no byte.
+  r: { ...ROUTE, read: (words, network) => (words.length > 1 ? ROUTE.read(words, network) : undefined) },
   9: {
     name: 'features',
     read: (words) =>

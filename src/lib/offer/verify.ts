@@ -20,7 +20,11 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Prob
       : answered.kind === 'invoice_request' && message.kind === 'invoice'
         ? ofRequest
         : undefined;
-  if (!taken) throw new Refusal('usage', `${answered.kind} found against ${message.kind}, what it answers expected`);
+  if (!taken)
+    throw new Refusal(
+      'usage',
+      `${answered.kind} found, the offer or request that this ${message.kind} answers expected`,
+    );
   const of = (records: readonly Plain[]) =>
     new Map(records.filter(({ type }) => taken(type)).map(({ type, value }) => [type, bytesToHex(value)]));
   const [here, there] = [of(message.records), of(answered.records)];
