@@ -112,6 +112,7 @@ describe.each(['', 'cln_'] as const)('an offer that recurs, numbered by %j', (pr
     expect(codeOf(() => answer(ask(free, 1n), AT))).toBe('usage');
     expect(answer(ask(free, 1n), AT + 10_000n, { basetime: AT }).fields.invoice_amount).toBe(100_000n);
     expect(codeOf(() => answer(ask(free, 5n), AT, { basetime: AT }))).toBe('period-closed');
+    expect(codeOf(() => answer(ask(free, 1n), AT + 30_000n, { basetime: AT }))).toBe('period-closed');
     // Who does not recur pays once.
     expect(problemsOf(answer(ask(free), AT))).toEqual([]);
   });

@@ -51,12 +51,9 @@ const small = (text: string): string => text.replace(/[A-Z]/g, (letter) => lette
 /** A name of dotted text, with or without the last dot. @throws Refusal `malformed-dns` */
 export function nameOf(text: string): DnsName {
   const labels = text.replace(/\.$/, '').split('.');
-  const name = labels.map((label) => {
-    if (!/^[\x21-\x7e]*$/.test(label) || !allows(DNS_LIMITS.label, label.length))
-      malformed(`${JSON.stringify(text.slice(0, 80))}: labels of 1 to ${DNS_LIMITS.label.most} letters expected`);
-    return String.fromCharCode(label.length) + label;
-  });
-  const made = small(`${name.join('')}\0`);
+  if (!labels.every((label) => /^[\x21-\x7e]*$/.test(label) && allows(DNS_LIMITS.label, label.length)))
+    malformed(`${JSON.stringify(text.slice(0, 80))}: labels of 1 to ${DNS_LIMITS.label.most} letters expected`);
+  const made = small(nameFrom(labels));
   return allows(DNS_LIMITS.name, made.length)
     ? made
     : malformed(`a name of ${made.length} bytes found, at most ${DNS_LIMITS.name.most} expected`);

@@ -56,7 +56,8 @@ export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient 
   const count = (tag: string) => fields.filter((field) => field.tag === tag).length;
   for (const tag of SINGLE)
     if (count(tag) > 1) say(tag, `found ${count(tag)} times: readers would differ`, 'field-twice');
-  for (const tag of ['p', 's']) if (count(tag) === 0) say(tag, 'nothing found, which each invoice has');
+  if (count('p') === 0) say('p', 'no payment_hash found, which each invoice has');
+  if (count('s') === 0) say('s', 'no payment_secret found, which each invoice has');
   if (count('d') + count('h') === 0) say('d', 'neither a description nor its hash found');
   if (count('d') > 0 && count('h') > 0) say('d', 'a description and a hash of one found');
   all.forEach(({ tag }, i) => {

@@ -1,22 +1,23 @@
 /**
  * The tagged fields of BOLT11 invoices: values in words and in JSON.
  *
- * BOLT11, Tagged Fields. A field whose value would not come back in the same letters, and one that is not known, is shown
- * as `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
+ * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other letters,
+ * has `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
  * (`bolt11-check.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { pointIn, type Fields } from '../protocol/document.ts';
+import { Fields } from '../protocol/document.ts';
+import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { parsePoint } from '../signing/curve.ts';
-import { point, shortChannelId } from '../wire/fields.ts';
+import { hexBytes, point, shortChannelId, type Kind } from '../wire/fields.ts';
 import { part, structs, uint } from '../wire/struct.ts';
-import { BOLT11_LIMITS, bytesOf, LETTERS, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
+import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
 import { utf8Text, VALUE_LIMITS } from './kinds.ts';
+import { LETTERS } from './string.ts';
 
 /** Words of a field whose length is fixed. */
 export const LENGTHS: Readonly<Record<string, number>> = { p: 52, s: 52, h: 52, n: 53 };
@@ -36,10 +37,11 @@ const route = structs({
   cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
 });
 
-const hash = (name: string): Tag => ({
+/** A field whose words are the bytes of a value. @param length its words, where they are fixed */
+const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({
   name,
-  read: (words) => (words.length === 52 ? bytesToHex(bytesOf(words)) : undefined),
-  parse: (from) => wordsOf(from.need(name, from.bytes(name, 32), '32 bytes in hex')),
+  read: (words) => (length === undefined || words.length === length ? kind.read(bytesOf(words)) : undefined),
+  parse: (from) => wordsOf(kind.write(kind.parse(from, name))),
 });
 const whole = (name: string): Tag => ({
   name,
@@ -64,25 +66,14 @@ export function versionOf(script: string): [number, string] | undefined {
   return version === undefined ? undefined : [version === '00' ? 0 : Number.parseInt(version, 16) - 0x50, program!];
 }
 
+const ROUTE = bytesTag('route', route);
 const TAGS: Readonly<Record<string, Tag>> = {
-  p: hash('payment_hash'),
-  s: hash('payment_secret'),
-  h: hash('description_hash'),
-  d: {
-    name: 'description',
-    read: (words) => utf8Text.read(bytesOf(words)),
-    parse: (from) => wordsOf(utf8Text.write(utf8Text.parse(from, 'description'))),
-  },
-  m: {
-    name: 'payment_metadata',
-    read: (words) => bytesToHex(bytesOf(words)),
-    parse: (from) => wordsOf(from.need('payment_metadata', from.bytes('payment_metadata'), 'hex')),
-  },
-  n: {
-    name: 'node_id',
-    read: (words) => (words.length === 53 && parsePoint(bytesOf(words)) ? bytesToHex(bytesOf(words)) : undefined),
-    parse: (from) => wordsOf(pointIn(from, 'node_id')),
-  },
+  p: bytesTag('payment_hash', hexBytes(32), LENGTHS['p']),
+  s: bytesTag('payment_secret', hexBytes(32), LENGTHS['s']),
+  h: bytesTag('description_hash', hexBytes(32), LENGTHS['h']),
+  d: bytesTag('description', utf8Text),
+  m: bytesTag('payment_metadata', hexBytes()),
+  n: bytesTag('node_id', point, LENGTHS['n']),
   x: whole('expiry'),
   c: whole('min_final_cltv_expiry_delta'),
   f: {
@@ -110,11 +101,8 @@ const TAGS: Readonly<Record<string, Tag>> = {
         : from.refuse('fallback', 'an address, or version and program');
     },
   },
-  r: {
-    name: 'route',
-    read: (words) => (words.length > 0 ? route.read(bytesOf(words)) : undefined),
-    parse: (from) => wordsOf(route.write(route.parse(from, 'route'))),
-  },
+  // One letter holds no byte.
+  r: { ...ROUTE, read: (words, network) => (words.length > 1 ? ROUTE.read(words, network) : undefined) },
   9: {
     name: 'features',
     read: (words) =>
@@ -141,18 +129,21 @@ const TAGS: Readonly<Record<string, Tag>> = {
 /** A field as it is shown: its tag, and its value under a name, or its letters. */
 export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
 
-/** @returns `letters` where the value would not be written in the same words */
+/** A field with its value; with its letters where it has none, or where the value would be written in others. */
 export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   const known = TAGS[tag];
-  const letters = words.map((word) => LETTERS[word]).join('');
-  let value: unknown;
+  const field: FieldJson = { tag };
   try {
-    value = known?.read(words, network);
+    const value = known?.read(words, network);
+    if (known && value !== undefined) {
+      field[known.name] = value;
+      const written = known.parse(new Fields({ [known.name]: value as Json }), network);
+      if (written.length === words.length && written.every((word, i) => word === words[i])) return field;
+    }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
-  if (!known || value === undefined) return { tag, letters };
-  return { tag, [known.name]: value };
+  return { ...field, letters: words.map((word) => LETTERS[word]).join('') };
 }
 
 /** The value of a field; undefined where it has none. */
@@ -166,6 +157,7 @@ export function parseField(from: Fields, network: Network): Tagged {
   const known = TAGS[tag];
   if (letters === undefined)
     return { tag, words: known ? known.parse(from, network) : from.refuse('letters', 'letters of bech32') };
+  if (known) from.skip(known.name);
   const words = Array.from(letters, (letter) => LETTERS.indexOf(letter));
   if (words.includes(-1) || !allows(BOLT11_LIMITS.field, words.length))
     from.refuse('letters', `up to ${BOLT11_LIMITS.field.most} letters of bech32`);

@@ -11,6 +11,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signRecoverable } from '../signing/ecdsa.ts';
+import { LETTERS, shown } from './string.ts';
 
 export const BOLT11_LIMITS = {
   letters: { unit: 'characters', most: 65_536 },
@@ -39,7 +40,6 @@ export interface Bolt11 {
   hash: Uint8Array;
 }
 
-export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 const CURRENCIES: Readonly<Record<string, Network>> = { bc: 'mainnet', tb: 'testnet', tbs: 'signet', bcrt: 'regtest' };
 /** Millisatoshis of a multiplier, but for `p`, which is a tenth of one. */
 const MULTIPLIERS = [
@@ -80,13 +80,12 @@ export const wordsNumber = (words: readonly number[]): bigint =>
 export function readBolt11(text: string): Bolt11 {
   if (!allows(BOLT11_LIMITS.letters, text.length))
     throw new Refusal('too-large', `${text.length} characters found, at most ${BOLT11_LIMITS.letters.most} expected`);
-  let prefix: string;
-  let words: number[];
-  try {
-    ({ prefix, words } = bech32.decode(text as `${string}1${string}`, false));
-  } catch (error) {
-    return malformed(error instanceof Error ? error.message : String(error));
-  }
+  if (!/^ln(?:bc|tb)/i.test(text))
+    malformed(`${shown(text)} found, a string that begins with lnbc, lntb, lntbs or lnbcrt expected`);
+  const decoded = bech32.decodeUnsafe(text, false);
+  if (!decoded)
+    return malformed(`${shown(text)}: the checksum does not fit: a letter is wrong, missing or of another case`);
+  const { prefix, words } = decoded;
   const { network, amountMsat } = readPrefix(prefix);
   const end = words.length - 104;
   if (end < 7) malformed(`${words.length} letters found behind ${prefix}, at least 111 expected`);
@@ -114,8 +113,7 @@ export function readBolt11(text: string): Bolt11 {
 /** Network and amount of a prefix. @throws Refusal `malformed-bolt11` */
 export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat'> {
   const [, currency, digits, multiplier = ''] = /^ln(bcrt|bc|tbs|tb)(?:([1-9]\d{0,18})([munp]?))?$/.exec(prefix) ?? [];
-  if (currency === undefined)
-    return malformed(`${JSON.stringify(prefix.slice(0, 40))} found, ln, a currency and an amount expected`);
+  if (currency === undefined) return malformed(`${shown(prefix)} found, ln, a currency and an amount expected`);
   const network = CURRENCIES[currency]!;
   if (digits === undefined) return { network, amountMsat: undefined };
   if (multiplier === 'p') {

@@ -100,11 +100,7 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
   const { createdAt, rate } = input;
   const r = recurrenceOf(request.fields);
   const index = r && indexOf(r);
-  refuseFirst([
-    ...problemsOf(request),
-    ...checkTime(request, createdAt),
-    ...checkPeriod(request.kind, request.fields, createdAt),
-  ]);
+  refuseFirst([...problemsOf(request), ...checkTime(request, createdAt)]);
   if (r?.cancel) throw new Refusal('offer-field', 'a request found that ends the recurrence: no invoice answers it');
   const f = request.fields;
   let amount = f.invreq_amount ?? expectedMsat(f, rate);
@@ -121,6 +117,7 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
         hint: 'give --basetime UNIX',
       });
     recurs[named(r.numbering, 'invoice_recurrence_basetime') as 'invoice_recurrence_basetime'] = basetime;
+    refuseFirst(checkPeriod(request.kind, { ...f, ...recurs }, createdAt));
     until = windowOf(r, basetime, index).until;
     if (f.invreq_amount === undefined) amount = dueFor(r, basetime, index, amount, createdAt);
   }

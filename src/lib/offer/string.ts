@@ -16,8 +16,10 @@ export const OFFER_KINDS = Object.keys(PREFIXES) as OfferKind[];
 /** 64 kB of records, as long as an onion message can be. */
 export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_004 } } satisfies Limits;
 
-const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
-const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
+/** The letters of bech32, by their numbers. */
+export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
+/** The beginning of a text, for errors. */
+export const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
 
 /** Reads a string. @throws Refusal `malformed-offer` for another prefix, letter, case or padding; `too-large` */
 export function readString(text: string): { kind: OfferKind; bytes: Uint8Array } {
@@ -32,6 +34,7 @@ export function readString(text: string): { kind: OfferKind; bytes: Uint8Array }
     throw new Refusal(
       'malformed-offer',
       `${shown(text)} found, a string that begins with lno1, lnr1, lni1 or lnp1 expected`,
+      /^ln(?:bc|tb)/.test(lower) ? { hint: 'spillway invoice reads invoices of BOLT11' } : {},
     );
   const words = Array.from(lower.slice(4), (letter, i) => {
     const word = LETTERS.indexOf(letter);

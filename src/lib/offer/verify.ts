@@ -20,7 +20,11 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Prob
       : answered.kind === 'invoice_request' && message.kind === 'invoice'
         ? ofRequest
         : undefined;
-  if (!taken) throw new Refusal('usage', `${answered.kind} found against ${message.kind}, what it answers expected`);
+  if (!taken)
+    throw new Refusal(
+      'usage',
+      `${answered.kind} found, the offer or request that this ${message.kind} answers expected`,
+    );
   const of = (records: readonly Plain[]) =>
     new Map(records.filter(({ type }) => taken(type)).map(({ type, value }) => [type, bytesToHex(value)]));
   const [here, there] = [of(message.records), of(answered.records)];
@@ -53,6 +57,8 @@ export function verifyMessage(message: OfferMessage, at: bigint, answered?: Offe
   const verdict = judge(message);
   refuseFirst(verdict.problems);
   if (answered) refuseFirst(checkMirror(message, answered));
-  refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
+  // A payment that is proven stays proven.
+  if (message.kind !== 'payer_proof')
+    refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
   return verdict;
 }
