@@ -72,7 +72,7 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
     line.owed_sat = c.owedSat;
     const covered = coveredSat(c);
     if (c.owedSat > covered)
-      line.notes.push(`${c.owedSat - covered} sat are owed and not ${c.settled ? 'paid' : 'signed'}`);
+      line.notes.push(`${c.owedSat - covered} sat are owed and not ${c.owedSat > c.signedMaxSat ? 'signed' : 'paid'}`);
   }
   if (c.terms.ecash !== 'none')
     Object.assign(
