@@ -1,7 +1,8 @@
 /**
- * DNS records as bytes: names, resource records without compression, signatures, keys, and the order that DNSSEC signs.
+ * DNS records as bytes: names, records without compression, signatures, keys, their order.
  *
- * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6. Not here: what signs what (`dnssec.ts`).
+ * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6. Not here: what
+ * signs what (`dnssec.ts`).
  */
 import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -17,7 +18,7 @@ export const DNS_LIMITS = {
 
 export const TYPES = { CNAME: 5, TXT: 16, DNAME: 39, DS: 43, RRSIG: 46, NSEC: 47, DNSKEY: 48, NSEC3: 50 } as const;
 
-/** A name in the form of the wire, small letters, a character for each byte; the root is one zero byte. */
+/** A name as on the wire, in small letters, a character a byte; the root is one zero byte. */
 export type DnsName = string;
 export const ROOT: DnsName = '\0';
 
@@ -99,7 +100,7 @@ export function readName(bytes: Uint8Array, at = 0): { name: DnsName; end: numbe
   return { name: small(textOf(bytes.subarray(at, end))), end };
 }
 
-/** Reads records that follow one another, of the class of the internet. @throws Refusal `malformed-dns`, `too-large` */
+/** Reads records of the internet's class. @throws Refusal `malformed-dns`, `too-large` */
 export function readRecords(bytes: Uint8Array): DnsRecord[] {
   if (!allows(DNS_LIMITS.proof, bytes.length))
     throw new Refusal('too-large', `${bytes.length} bytes of proof found, at most ${DNS_LIMITS.proof.most} expected`);

@@ -1,9 +1,9 @@
 /**
  * The tagged fields of BOLT11 invoices: values in words and in JSON.
  *
- * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other letters,
- * has `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
- * (`bolt11-check.ts`).
+ * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other
+ * letters, has `letters`, so that every invoice can be written again as it was. Not here: which
+ * fields there must be (`bolt11-check.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
@@ -57,7 +57,7 @@ function scriptFor(version: number, program: string): string | undefined {
   const push = (program.length / 2).toString(16).padStart(2, '0');
   return version > 16 ? undefined : `${version === 0 ? '00' : (0x50 + version).toString(16)}${push}${program}`;
 }
-/** Version and program (hex) of an output script, as invoices have them: 17 and 18 for hashes; undefined for another. */
+/** Version (17 and 18 for hashes) and program in hex of an output script; undefined for another. */
 export function versionOf(script: string): [number, string] | undefined {
   const [, key, redeem, version, program] =
     /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87|(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]+))$/.exec(script) ?? [];
@@ -129,7 +129,7 @@ const TAGS: Readonly<Record<string, Tag>> = {
 /** A field as it is shown: its tag, and its value under a name, or its letters. */
 export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
 
-/** A field with its value; with its letters where it has none, or where the value would be written in others. */
+/** Shows a field: its value, and its letters where that is missing or written in others. */
 export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   const known = TAGS[tag];
   const field: FieldJson = { tag };
@@ -149,7 +149,7 @@ export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
 /** The value of a field; undefined where it has none. */
 export const valueOf = (field: FieldJson): unknown => field[TAGS[field.tag]?.name ?? ''];
 
-/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, `malformed-address`, `wrong-network` */
+/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, as `scriptOf` */
 export function parseField(from: Fields, network: Network): Tagged {
   const tag = from.need('tag', from.text('tag'), 'a letter of bech32');
   if (tag.length !== 1 || !LETTERS.includes(tag)) from.refuse('tag', 'a letter of bech32');

@@ -1,8 +1,9 @@
 /**
  * Values of BOLT12 fields: how each is written in bytes and in JSON.
  *
- * BOLT12, TLV Fields. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of payinfo objects. Not here:
- * which field has which value (`fields.ts`), recurrence (`recurrence-fields.ts`).
+ * BOLT12, TLV Fields. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of
+ * payinfo objects. Not here: which field has which value (`fields.ts`), recurrence
+ * (`recurrence-fields.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';

@@ -1,5 +1,5 @@
 /**
- * Checking a payer proof: the tree of the invoice is built again from what is shown and the hashes of the rest.
+ * Payer proofs checked: the invoice's tree is built of what is shown and hashes of the rest.
  *
  * BOLT12, Payer Proofs (bolts#1346), Requirements of readers. Not here: making one (`proof.ts`).
  */
