@@ -34,7 +34,11 @@ const hashOf = ({ domain, nodeId, expiresAt }: Omit<Binding, 'signature'>): Uint
 /** Signs a binding. @throws Refusal `malformed-dns` for no domain; Error for a key out of range */
 export function makeBinding(domain: string, expiresAt: bigint, secret: Uint8Array): Binding {
   nameOf(domain);
-  const part = { domain: domain.toLowerCase(), nodeId: publicBytes(secretScalar(secret)), expiresAt };
+  const part = {
+    domain: domain.toLowerCase().replace(/\.$/, ''),
+    nodeId: publicBytes(secretScalar(secret)),
+    expiresAt,
+  };
   return { ...part, signature: signHash(hashOf(part), secret) };
 }
 

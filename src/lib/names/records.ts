@@ -108,16 +108,12 @@ export function readRecords(bytes: Uint8Array): DnsRecord[] {
   for (let at = 0; at < bytes.length;) {
     const { name: owner, end } = readName(bytes, at);
     if (end + 10 > bytes.length) malformed(`the end found in a record at byte ${at}`);
-    const [type, kind, ttl, length] = [
-      [0, 2],
-      [2, 4],
-      [4, 8],
-      [8, 10],
-    ].map(([from, to]) => readUint(bytes.subarray(end + from!, end + to!)));
+    const n = (from: number, to: number) => readUint(bytes.subarray(end + from, end + to));
+    const [type, kind, ttl, length] = [n(0, 2), n(2, 4), n(4, 8), n(8, 10)];
     if (kind !== 1n) malformed(`class ${kind} found at byte ${at}, the internet's (1) expected`);
     at = end + 10 + Number(length);
     if (at > bytes.length) malformed(`the end found in a record of ${length} bytes`);
-    records.push({ owner, type: Number(type), ttl: ttl!, data: bytes.slice(end + 10, at) });
+    records.push({ owner, type: Number(type), ttl, data: bytes.slice(end + 10, at) });
   }
   return records;
 }

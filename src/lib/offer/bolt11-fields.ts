@@ -14,9 +14,9 @@ import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { hexBytes, point, shortChannelId, type Kind } from '../wire/fields.ts';
-import { part, structs, uint } from '../wire/struct.ts';
+import { part, structs } from '../wire/struct.ts';
 import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
-import { utf8Text, VALUE_LIMITS } from './kinds.ts';
+import { FEES, utf8Text } from './kinds.ts';
 import { LETTERS } from './string.ts';
 
 /** Words of a field whose length is fixed. */
@@ -29,13 +29,7 @@ interface Tag {
   parse(from: Fields, network: Network): number[];
 }
 /** The hops of a private route, in the order of BOLT11. */
-const route = structs({
-  pubkey: part(point, 33),
-  short_channel_id: part(shortChannelId, 8),
-  fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
-  fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
-  cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
-});
+const route = structs({ pubkey: part(point, 33), short_channel_id: part(shortChannelId, 8), ...FEES });
 
 /** A field whose words are the bytes of a value. @param length its words, where they are fixed */
 const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({

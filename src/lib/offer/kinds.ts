@@ -95,11 +95,15 @@ export const paths: Kind<PathJson[]> = {
   },
 };
 
-/** What a blinded path charges as a whole, `blinded_payinfo`. */
-export const PAYINFO = {
+/** What is charged, by a hop or a whole path. */
+export const FEES = {
   fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
   fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
   cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
+};
+/** What a blinded path charges and takes, `blinded_payinfo`. */
+export const PAYINFO = {
+  ...FEES,
   htlc_minimum_msat: uint(8, VALUE_LIMITS.htlc_minimum_msat),
   htlc_maximum_msat: uint(8, VALUE_LIMITS.htlc_maximum_msat),
   features: counted(VALUE_LIMITS.bytes),

@@ -27,11 +27,14 @@ export function preimageChain(salt: Uint8Array, last: Uint8Array, count: number)
 /**
  * Checks that a preimage pays an invoice: its own, or that of a later period of the same chain.
  * @param index the period whose preimage it is, of a chain
- * @throws Refusal `wrong-preimage`, `chain-differs`
+ * @throws Refusal `wrong-preimage`, `chain-differs`; `usage` for a message without a payment hash
  */
 export function checkPreimage(f: OfferValues, preimage: Uint8Array, index?: bigint): void {
+  if (f.invoice_payment_hash === undefined)
+    throw new Refusal('usage', 'no payment hash found, an invoice or a proof expected');
+  const hash = hexToBytes(f.invoice_payment_hash);
   const place = f.proposal_preimage_chain;
-  const pays = (found: Uint8Array) => equalBytes(sha256(found), hexToBytes(f.invoice_payment_hash ?? '00'));
+  const pays = (found: Uint8Array) => equalBytes(sha256(found), hash);
   if (index === undefined || !place) {
     if (!pays(preimage)) throw new Refusal('wrong-preimage', `the preimage does not hash to ${f.invoice_payment_hash}`);
     return;

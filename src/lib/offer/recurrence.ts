@@ -169,18 +169,12 @@ export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): Proble
   const window = windowOf(r, r.basetime, index);
   const bounds = { least: PERIOD_LIMITS.window.least(window), most: PERIOD_LIMITS.window.most(window) };
   const field = named(r.numbering, 'invreq_recurrence_counter');
-  if (!allows(bounds, at))
-    return [
-      { code: 'period-closed', field, text: `period ${index} can be paid from ${window.from} to ${window.until}` },
-    ];
+  const text = `period ${index} can be paid from ${window.from} to ${window.until}`;
+  if (!allows(bounds, at)) return [{ code: 'period-closed', field, text }];
   const { invoice_created_at: created, invoice_relative_expiry: seconds = 7200n } = f;
   if (kind === 'invoice' && created !== undefined && created + seconds > window.until)
     return [
-      {
-        code: 'offer-field',
-        field: 'invoice_relative_expiry',
-        text: `beyond ${window.until}, where the period closes`,
-      },
+      { code: 'offer-field', field: 'invoice_relative_expiry', text: `the invoice outlasts its period: ${text}` },
     ];
   return [];
 }
