@@ -162,6 +162,23 @@ describe('notarize prove', () => {
     });
     tip = height;
   });
+  it('is held up by nobody who commits to the root once more in a newer block', async () => {
+    const copied = await startFakeNode({
+      getblockchaininfo: () => `{"chain":"regtest","blocks":${height + 1},"bestblockhash":"00"}`,
+      getblockhash: ([n]) => JSON.stringify(String(n)),
+      getblock: () => JSON.stringify(block),
+      getblockheader: ([hash, verbose]) =>
+        verbose ? JSON.stringify({ confirmations: Number(hash) > height ? 1 : 6 }) : JSON.stringify(header),
+    });
+    try {
+      process.env['SPILLWAY_CHAIN'] = copied.url;
+      const { exit, stdout } = await command(NotarizeProve, [plan]);
+      expect([exit, json(stdout.split('\n')[0]!).height]).toEqual([0, height]);
+    } finally {
+      process.env['SPILLWAY_CHAIN'] = node.url;
+      copied.close();
+    }
+  });
   it('refuses a plan that was altered, or is none, and writes nowhere but into its folder', async () => {
     const altered = [head, { ...lines[0], nonce: '00'.repeat(16) }, ...lines.slice(1)]
       .map((line) => JSON.stringify(line))
@@ -248,6 +265,12 @@ describe('notarize verify', () => {
     const pending = published.find(({ name }: { name: string }) => name === 'incomplete.txt.ots');
     const calendar = await command(NotarizeVerify, [at('incomplete.ots', pending.ots)]);
     expect([calendar.exit, json(calendar.stdout).status]).toEqual([3, 'pending']);
+  });
+  it('takes no proof for one of bytes that nobody has compared: exit 3', async () => {
+    const alone = at('alone.ots', hexToBytes(proofs['d1.txt']!));
+    const { exit, stdout } = await command(NotarizeVerify, [alone]);
+    expect([exit, json(stdout).status, json(stdout).checks.document]).toEqual([3, 'anchored', 'not-checked']);
+    expect((await command(NotarizeVerify, [alone, '--digest', json(stdout).digest])).exit).toBe(0);
   });
   it('refuses another document, another root and a header without work', async () => {
     const argv = [proof, '--header', header];

@@ -43,19 +43,21 @@ export function recentBlocks(rpc: Rpc): Recent {
     const id = Buffer.from(txid, 'hex');
     const among = (blocks: typeof read) => blocks.find(({ txids }) => has(txids, id))?.depth;
     while (!index) {
+      // A depth counts from the present tip: blocks may have come since, or been taken back.
+      const { bestBlock } = await rpc.blockchainInfo();
+      if (bestBlock !== top) {
+        top = bestBlock;
+        read = [];
+        next = { hash: top, depth: 1 };
+      }
       const known = among(read);
       if (known !== undefined) return known;
+      if (next === null) break;
       while (next) {
         next = await readNext(next);
         const depth = among(read.slice(-1));
         if (depth !== undefined) return depth;
       }
-      // What was in the mempool a moment ago may be in a block that came since.
-      const { bestBlock } = await rpc.blockchainInfo();
-      if (bestBlock === top) break;
-      top = bestBlock;
-      read = [];
-      next = { hash: top, depth: 1 };
     }
     return undefined;
   }

@@ -176,6 +176,7 @@ async function anchorAt(root: Uint8Array, flags: ProveValues, rpc: Rpc | undefin
   const { blocks: tip } = await rpc.blockchainInfo();
   const { script } = commitment(root);
   const last = flags.height ?? tip;
+  let shallow: number | undefined;
   for (let height = last; height > Math.max(last - (flags.height === undefined ? LOOKS : 1), 0); height--) {
     const hex = await rpc.rawBlock(height);
     const found = hex.includes(script) ? anchorIn(readBlock(hexToBytes(hex)).transactions, root, height) : undefined;
@@ -183,10 +184,12 @@ async function anchorAt(root: Uint8Array, flags: ProveValues, rpc: Rpc | undefin
     const known = await rpc.blockAt(height);
     const depth = known && equalBytes(parseHeader(hexToBytes(known.header)).root, found.root) ? known.confirmations : 0;
     if (depth >= flags['min-conf']) return found;
-    throw new Refusal(
-      'funding-unconfirmed',
-      `a commitment with ${depth} confirmations found, ${flags['min-conf']} expected`,
-    );
+    // Anybody may commit to a root that was published: an older block may have it too.
+    shallow ??= depth;
   }
-  return undefined;
+  if (shallow === undefined) return undefined;
+  throw new Refusal(
+    'funding-unconfirmed',
+    `a commitment with ${shallow} confirmations found, ${flags['min-conf']} expected`,
+  );
 }

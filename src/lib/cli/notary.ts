@@ -75,7 +75,8 @@ export async function verified(
     others: found.others,
     checks: { document: compared, header: how },
   };
-  return [document, found.status === 'anchored' && how !== 'not-checked' ? 0 : 3];
+  const isProved = found.status === 'anchored' && how !== 'not-checked' && compared === 'compared';
+  return [document, isProved ? 0 : 3];
 }
 
 /** @throws Refusal `digest-differs` */
