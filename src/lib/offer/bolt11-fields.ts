@@ -40,7 +40,7 @@ const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({
 const whole = (name: string): Tag => ({
   name,
   // No reader needs more than 64 bits.
-  read: (words) => (words.length > 0 && words.length < 13 ? wordsNumber(words) : undefined),
+  read: (words) => (words.length < 13 ? wordsNumber(words) : undefined),
   parse: (from) => numberWords(from.need(name, from.whole(name, (1n << 60n) - 1n))),
 });
 
@@ -112,10 +112,7 @@ const TAGS: Readonly<Record<string, Tag>> = {
         ),
         'a list of bits',
       );
-      return numberWords(
-        bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n),
-        0,
-      );
+      return numberWords(bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n));
     },
   },
 };

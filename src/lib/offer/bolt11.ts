@@ -69,7 +69,7 @@ export function bytesOf(words: readonly number[], fill = false): Uint8Array {
 /** Bytes as words, filled up with zero bits. */
 export const wordsOf = (bytes: Uint8Array): number[] => bech32.toWords(bytes);
 /** A number in as few words as it needs, or in `size` of them. */
-export function numberWords(value: bigint, size = 1): number[] {
+export function numberWords(value: bigint, size = 0): number[] {
   const words: number[] = [];
   for (let rest = value; rest > 0n || words.length < size; rest >>= 5n) words.unshift(Number(rest & 31n));
   return words;
