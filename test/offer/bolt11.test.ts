@@ -126,7 +126,6 @@ describe('an invoice', () => {
     ['offer-field', [{ tag: '9', letters: 'qsq' }]],
     ['offer-field', [{ tag: 'r', letters: 'qq' }]],
     ['offer-field', [{ tag: 'r', letters: 'q' }]],
-    ['offer-field', [{ tag: 'x', letters: '' }]],
     ['offer-field', [{ tag: '9', features: [17] }]],
     ['feature-unknown', [{ tag: '9', features: [8, 14, 100] }]],
     ['signature-invalid', [{ tag: 'n', node_id: pubkey(0x41) }]],
@@ -163,6 +162,11 @@ describe('an invoice', () => {
     expect(() => readBolt11(`lnbc1${'q'.repeat(1000)}`)).toThrow(/^"lnbc1q{15}…": the checksum does not fit/);
     expect(() => readString('LNBC1QQQ')).toThrow(expect.objectContaining({ hint: expect.stringContaining('BOLT11') }));
     expect(() => encode({ fields: FIELDS.slice(0, 1) })).toThrow('s: no payment_secret found');
+  });
+  it('writes 0 in no letters', () => {
+    const made = withFields({ tag: 'x', expiry: 0 }, { tag: 'c', min_final_cltv_expiry_delta: 0 });
+    expect(made).toMatchObject({ expires_at: made.timestamp, min_final_cltv_expiry_delta: 0n, problems: [] });
+    expect(withFields({ tag: 'x', letters: '' }, { tag: 'c', letters: '' }).string).toBe(made.string);
   });
   it('shows the letters of a value that would be written in others', () => {
     // The bit behind the text is set.

@@ -182,6 +182,7 @@ describe('a chain of preimages', () => {
       ),
     ).toBe('chain-differs');
     expect(codeOf(() => checkPreimage(fields(1), chain[2]!))).toBe('wrong-preimage');
+    expect(codeOf(() => checkPreimage(theOffer().fields, chain[2]!))).toBe('usage');
     expect(codeOf(() => checkPreimage(fields(1), chain[3]!, 1n << 60n))).toBe('chain-differs');
   });
 });

@@ -1,4 +1,4 @@
-/** Requests, invoices and proofs by flags: keys and files are read once, randomness and time are drawn for each. */
+/** Requests, invoices and proofs by flags: files are read once, time and randomness for each. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import * as Flags from '@oclif/core/flags';
 import type { InferredFlags } from '@oclif/core/interfaces';
@@ -116,7 +116,7 @@ export const invoiceFlags = {
 };
 
 /**
- * The fields that differ from the nearest offer: whoever asks may have made up one of another amount.
+ * Fields that differ from the nearest offer: whoever asks may have made up another amount.
  * @throws Refusal `usage` without an offer
  */
 function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Problem[] {
@@ -125,7 +125,7 @@ function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Pr
   throw new Refusal('usage', 'a request for an offer found, and not the offer', { hint: 'give --offer FILE' });
 }
 
-/** Prepares invoices. @throws Refusal `usage` without exactly one of hash and preimage, and as `readKey`, `pathsFile` */
+/** Prepares invoices. @throws Refusal `usage` without one of hash and preimage, as `pathsFile` */
 export async function runInvoice(
   flags: InferredFlags<typeof invoiceFlags>,
 ): Promise<(request: OfferMessage) => object> {

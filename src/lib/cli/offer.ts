@@ -1,4 +1,4 @@
-/** Shared by the commands of offers: input as string, hex or document, files, time, and the form of an answer. */
+/** Parts of all commands of offers: input as string, hex or document, files, time, answers. */
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../bitcoin/address.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
@@ -39,7 +39,7 @@ export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
 export const proposalFlag = <N extends string>(name: N, what: string) =>
   Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
 
-/** Checks the flag of a proposal. @throws Refusal `usage` where the flag of a proposal is not given */
+/** Checks that the flag of a proposal is given. @throws Refusal `usage` */
 export function needProposal(given: string | undefined, name: string): void {
   if (given !== name)
     throw new Refusal('usage', 'a proposal of this project, in no BOLT or BIP', { hint: `give --proposal ${name}` });
@@ -54,7 +54,7 @@ export const rawOffer =
     return { string: text };
   };
 
-/** The text of a file as a document: JSON, else what `raw` makes of it. @throws Refusal as `readInput`, `malformed-json` */
+/** A file as a document: what `raw` makes of it, else JSON. @throws Refusal as `readInput` */
 async function fileDocument(file: string, raw: (text: string) => Json | undefined = () => undefined): Promise<Json> {
   const text = utf8(await readInput(file, MESSAGE_LIMIT)).trim();
   return raw(text) ?? parseJson(text);
@@ -71,8 +71,8 @@ export function answerOffer(message: OfferMessage, options: { records?: boolean 
 }
 
 /**
- * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said: nothing is charged, any
- * amount fits.
+ * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said:
+ * nothing is charged, any amount fits.
  */
 export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payinfos: PayinfoJson[] }> {
   const json = await fileDocument(file);
@@ -92,7 +92,7 @@ export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payi
   return { paths: paths.parse(list, 'paths'), payinfos };
 }
 
-/** Witness programs of addresses. @throws Refusal `malformed-address`, `wrong-network`; `usage` for an address without one */
+/** Witness programs of addresses. @throws Refusal as `scriptOf`; `usage` for no such address */
 export function fallbacksOf(
   addresses: readonly string[] = [],
   network: Network = 'mainnet',

@@ -1,8 +1,8 @@
 /**
- * The rules of readers of BOLT11 invoices, stricter where libraries differ: of a field that must be one, a second is refused.
+ * Rules for readers of BOLT11 invoices. A second field where one must stand is refused.
  *
- * BOLT11, Requirements; bolts#1357 (two libraries that took different payment hashes from one invoice). Not here: time and
- * amounts that a payer expects (`bolt11-document.ts`).
+ * BOLT11, Requirements; bolts#1357 (two libraries that took different payment hashes from one
+ * invoice). Not here: time and amounts that a payer expects (`bolt11-document.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';

@@ -65,7 +65,7 @@ export interface Expected {
   lenient?: boolean;
 }
 
-/** Verifies an invoice. @throws Refusal with the first problem; `invoice-expired`, `amount-differs`, `wrong-preimage` */
+/** Verifies an invoice. @throws Refusal with the first problem; as to time, amount and preimage */
 export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenient = false }: Expected): void {
   const fields = fieldsOf(invoice);
   refuseFirst(checkBolt11(invoice, fields, lenient));
@@ -80,7 +80,7 @@ export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenien
 }
 
 /**
- * Writes the invoice of a document of `decode`, or of one made by hand: `network`, `amount_msat`, `timestamp`, `fields`.
+ * Writes the invoice of what `decode` prints, or of network, amount_msat, timestamp and fields.
  * @param now the timestamp where the document has none
  * @throws Refusal `malformed-message`, and the first problem of what is written
  */

@@ -1,9 +1,9 @@
 /**
  * The tagged fields of BOLT11 invoices: values in words and in JSON.
  *
- * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other letters,
- * has `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
- * (`bolt11-check.ts`).
+ * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other
+ * letters, has `letters`, so that every invoice can be written again as it was. Not here: which
+ * fields there must be (`bolt11-check.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
@@ -14,9 +14,9 @@ import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { hexBytes, point, shortChannelId, type Kind } from '../wire/fields.ts';
-import { part, structs, uint } from '../wire/struct.ts';
+import { part, structs } from '../wire/struct.ts';
 import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
-import { utf8Text, VALUE_LIMITS } from './kinds.ts';
+import { FEES, utf8Text } from './kinds.ts';
 import { LETTERS } from './string.ts';
 
 /** Words of a field whose length is fixed. */
@@ -29,13 +29,7 @@ interface Tag {
   parse(from: Fields, network: Network): number[];
 }
 /** The hops of a private route, in the order of BOLT11. */
-const route = structs({
-  pubkey: part(point, 33),
-  short_channel_id: part(shortChannelId, 8),
-  fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
-  fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
-  cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
-});
+const route = structs({ pubkey: part(point, 33), short_channel_id: part(shortChannelId, 8), ...FEES });
 
 /** A field whose words are the bytes of a value. @param length its words, where they are fixed */
 const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({
@@ -46,7 +40,7 @@ const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({
 const whole = (name: string): Tag => ({
   name,
   // No reader needs more than 64 bits.
-  read: (words) => (words.length > 0 && words.length < 13 ? wordsNumber(words) : undefined),
+  read: (words) => (words.length < 13 ? wordsNumber(words) : undefined),
   parse: (from) => numberWords(from.need(name, from.whole(name, (1n << 60n) - 1n))),
 });
 
@@ -57,7 +51,7 @@ function scriptFor(version: number, program: string): string | undefined {
   const push = (program.length / 2).toString(16).padStart(2, '0');
   return version > 16 ? undefined : `${version === 0 ? '00' : (0x50 + version).toString(16)}${push}${program}`;
 }
-/** Version and program (hex) of an output script, as invoices have them: 17 and 18 for hashes; undefined for another. */
+/** Version (17 and 18 for hashes) and program in hex of an output script; undefined for another. */
 export function versionOf(script: string): [number, string] | undefined {
   const [, key, redeem, version, program] =
     /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87|(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]+))$/.exec(script) ?? [];
@@ -118,10 +112,7 @@ const TAGS: Readonly<Record<string, Tag>> = {
         ),
         'a list of bits',
       );
-      return numberWords(
-        bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n),
-        0,
-      );
+      return numberWords(bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n));
     },
   },
 };
@@ -129,7 +120,7 @@ const TAGS: Readonly<Record<string, Tag>> = {
 /** A field as it is shown: its tag, and its value under a name, or its letters. */
 export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
 
-/** A field with its value; with its letters where it has none, or where the value would be written in others. */
+/** Shows a field: its value, and its letters where that is missing or written in others. */
 export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   const known = TAGS[tag];
   const field: FieldJson = { tag };
@@ -149,7 +140,7 @@ export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
 /** The value of a field; undefined where it has none. */
 export const valueOf = (field: FieldJson): unknown => field[TAGS[field.tag]?.name ?? ''];
 
-/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, `malformed-address`, `wrong-network` */
+/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, as `scriptOf` */
 export function parseField(from: Fields, network: Network): Tagged {
   const tag = from.need('tag', from.text('tag'), 'a letter of bech32');
   if (tag.length !== 1 || !LETTERS.includes(tag)) from.refuse('tag', 'a letter of bech32');

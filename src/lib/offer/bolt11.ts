@@ -1,8 +1,9 @@
 /**
  * BOLT11 invoices as letters: prefix with network and amount, time, tagged fields, signature.
  *
- * BOLT11 (https://github.com/lightning/bolts/blob/master/11-payment-encoding.md): Human-Readable Part, Data Part. bech32 with
- * its checksum and without its bound on length. Not here: what a field means (`bolt11-fields.ts`).
+ * BOLT11 (https://github.com/lightning/bolts/blob/master/11-payment-encoding.md): Human-Readable
+ * Part, Data Part. bech32 with its checksum and without its bound on length. Not here: what a field
+ * means (`bolt11-fields.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bech32 } from '@scure/base';
@@ -68,7 +69,7 @@ export function bytesOf(words: readonly number[], fill = false): Uint8Array {
 /** Bytes as words, filled up with zero bits. */
 export const wordsOf = (bytes: Uint8Array): number[] => bech32.toWords(bytes);
 /** A number in as few words as it needs, or in `size` of them. */
-export function numberWords(value: bigint, size = 1): number[] {
+export function numberWords(value: bigint, size = 0): number[] {
   const words: number[] = [];
   for (let rest = value; rest > 0n || words.length < size; rest >>= 5n) words.unshift(Number(rest & 31n));
   return words;
@@ -124,7 +125,7 @@ export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat
   return { network, amountMsat: BigInt(digits) * factor };
 }
 
-/** The prefix of a network and an amount, as short as can be. @throws Refusal `wrong-network` for one that has no prefix */
+/** The shortest prefix of a network and amount. @throws Refusal `wrong-network` without a prefix */
 export function prefixOf(network: Network, amountMsat: bigint | undefined): string {
   const [currency] = Object.entries(CURRENCIES).find(([, each]) => each === network) ?? [];
   if (currency === undefined) throw new Refusal('wrong-network', `${network} found, which has no prefix of invoices`);
@@ -139,7 +140,7 @@ const hashOf = (prefix: string, words: readonly number[]): Uint8Array =>
 /**
  * Writes and signs an invoice, in lower case.
  * @param prefix as `prefixOf` gives it
- * @throws Refusal `malformed-bolt11` for a field or an invoice that is too long; Error where the key is out of range
+ * @throws Refusal `malformed-bolt11` where it is too long; Error for a key out of range
  */
 export function writeBolt11(
   { prefix, timestamp, tagged }: Pick<Bolt11, 'prefix' | 'timestamp' | 'tagged'>,

@@ -1,8 +1,9 @@
 /**
- * The rules of readers: what an offer, a request and an invoice must and must not hold, signatures, time.
+ * Rules for readers of offers, requests and invoices: fields, signatures, time.
  *
- * BOLT12, Requirements of each message. A rule that does not hold is a problem with a code. Not here: recurrence
- * (`recurrence.ts`), payer proofs (`proof-check.ts`), whether one message answers another (`verify.ts`).
+ * BOLT12, Requirements of each message. A rule that does not hold is a problem with a code. Not
+ * here: recurrence (`recurrence.ts`), payer proofs (`proof-check.ts`), whether one message answers
+ * another (`verify.ts`).
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
@@ -186,7 +187,7 @@ export function hashToSign(message: OfferMessage): Uint8Array | undefined {
   return root && signedHash(message.kind, signerOf(message).field, root);
 }
 
-/** The key that signed a message, or what is wrong. An offer has no signature, a refund needs none. */
+/** The key that signed, or what is wrong. An offer has no signature, a refund needs none. */
 export function checkSignature(message: OfferMessage): { signedBy?: string; problem?: Problem } {
   const { field, key } = signerOf(message);
   const [hash, signature] = [hashToSign(message), message.fields[field]];

@@ -12,7 +12,7 @@ import { checkProof } from './proof-check.ts';
 import { OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
 
 /**
- * Reads a message from a document: `string`, or `hex` and `kind`. The other fields of our own documents are passed over.
+ * Reads a message from a document: `string`, or `hex` and `kind`; passes over other fields.
  * @param wanted the kinds that a command takes
  * @throws Refusal `malformed-offer`, `malformed-message`, and as `readMessage`
  */

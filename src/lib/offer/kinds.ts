@@ -1,8 +1,9 @@
 /**
  * Values of BOLT12 fields: how each is written in bytes and in JSON.
  *
- * BOLT12, TLV Fields. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of payinfo objects. Not here:
- * which field has which value (`fields.ts`), recurrence (`recurrence-fields.ts`).
+ * BOLT12, TLV Fields. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of
+ * payinfo objects. Not here: which field has which value (`fields.ts`), recurrence
+ * (`recurrence-fields.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -94,11 +95,15 @@ export const paths: Kind<PathJson[]> = {
   },
 };
 
-/** What a blinded path charges as a whole, `blinded_payinfo`. */
-export const PAYINFO = {
+/** What is charged, by a hop or a whole path. */
+export const FEES = {
   fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
   fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
   cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
+};
+/** What a blinded path charges and takes, `blinded_payinfo`. */
+export const PAYINFO = {
+  ...FEES,
   htlc_minimum_msat: uint(8, VALUE_LIMITS.htlc_minimum_msat),
   htlc_maximum_msat: uint(8, VALUE_LIMITS.htlc_maximum_msat),
   features: counted(VALUE_LIMITS.bytes),

@@ -1,8 +1,8 @@
 /**
  * Values of the fields by which an offer recurs, and of the place in a chain of preimages.
  *
- * Recurrence: bolts#1240 (https://github.com/lightning/bolts/pull/1240), a draft. Not here: what they mean
- * (`recurrence.ts`), chains (`preimages.ts`).
+ * Recurrence: bolts#1240 (https://github.com/lightning/bolts/pull/1240), a draft. Not here: what
+ * they mean (`recurrence.ts`), chains (`preimages.ts`).
  */
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';

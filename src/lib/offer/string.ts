@@ -1,8 +1,9 @@
 /**
  * BOLT12 strings: letters of bech32 without a checksum, a prefix for each kind of message.
  *
- * BOLT12 (https://github.com/lightning/bolts/blob/master/12-offer-encoding.md), Encoding. All letters are of one case. A `+`
- * and the white space behind it drop out between two letters. Not here: what the bytes say (`message.ts`).
+ * BOLT12 (https://github.com/lightning/bolts/blob/master/12-offer-encoding.md), Encoding. All
+ * letters are of one case. A `+` and the white space behind it drop out between two letters. Not
+ * here: what the bytes say (`message.ts`).
  */
 import { bech32 } from '@scure/base';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -21,7 +22,7 @@ export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 /** The beginning of a text, for errors. */
 export const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
 
-/** Reads a string. @throws Refusal `malformed-offer` for another prefix, letter, case or padding; `too-large` */
+/** Reads a string. @throws Refusal `malformed-offer` of letters or padding, `too-large` */
 export function readString(text: string): { kind: OfferKind; bytes: Uint8Array } {
   if (!allows(STRING_LIMITS.letters, text.length))
     throw new Refusal('too-large', `${text.length} characters found, at most ${STRING_LIMITS.letters.most} expected`);

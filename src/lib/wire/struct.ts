@@ -1,7 +1,7 @@
 /**
- * Values made of parts that follow one another: a table of parts says how they are written, read, and shown in JSON.
+ * Values made of parts, one after the other: a table of parts writes, reads and shows them.
  *
- * BOLT1, Fundamental Types; the subtypes of BOLT4 and BOLT12. Not here: records with types (`fields.ts`).
+ * BOLT1, Fundamental Types; subtypes of BOLT4 and BOLT12. Not here: typed records (`fields.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Fields } from '../protocol/document.ts';
@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
 import type { Kind } from './fields.ts';
 
-/** Takes the next bytes of a value; without a length, all that are left. @throws Refusal `tlv-value` for fewer */
+/** Takes the next bytes, or all that are left. @throws Refusal `tlv-value` for fewer */
 type Take = (length?: number) => Uint8Array;
 /** A kind of value that takes its bytes from a longer one. */
 export interface Part<T> extends Omit<Kind<T>, 'read'> {
@@ -34,7 +34,7 @@ export const uint = (size: number, { most }: { most: bigint }): Part<bigint> => 
   read: (take) => readUint(take(size)),
   parse: upTo(most),
 });
-/** A truncated integer at the end of a value. @param absent what stands for a missing number in JSON */
+/** A truncated integer at the end of a value. @param absent stands for a missing number in JSON */
 export const truncatedEnd = (size: 2 | 4 | 8, { most }: { most: bigint }, absent?: bigint): Part<bigint> => ({
   write: (value) => writeTruncated(value, size),
   read: (take) => readTruncated(take(), size),
@@ -61,7 +61,7 @@ function read<P extends Parts>(parts: P, take: Take): StructOf<P> {
   return Object.fromEntries(Object.entries(parts).map(([name, each]) => [name, each.read(take)])) as StructOf<P>;
 }
 
-/** Reads the parts of an object. @param missing values of absent parts. @throws Refusal `malformed-message` */
+/** Reads the parts of an object. @param missing stands for absent ones. @throws as their `parse` */
 export const parseStruct = <P extends Parts>(parts: P, from: Fields, missing: Partial<StructOf<P>> = {}): StructOf<P> =>
   Object.fromEntries(
     Object.entries(parts).map(([name, each]) => [
@@ -99,7 +99,7 @@ export const struct = <P extends Parts>(parts: P): Kind<StructOf<P>> => ({
     return value;
   },
 });
-/** Any number of values, a list of objects in JSON. @param missing values of parts that may be absent */
+/** Any number of values, a list of objects in JSON. @param missing parts that may be absent */
 export const structs = <P extends Parts>(parts: P, missing?: Partial<StructOf<P>>): Kind<StructOf<P>[]> => ({
   write: (values) => concatBytes(...values.map((value) => write(parts, value))),
   read: (bytes) => (bytes.length === 0 ? [] : cut(bytes, (take) => read(parts, take))),
