@@ -272,6 +272,15 @@ describe('notarize verify', () => {
     expect([exit, json(stdout).status, json(stdout).checks.document]).toEqual([3, 'anchored', 'not-checked']);
     expect((await command(NotarizeVerify, [alone, '--digest', json(stdout).digest])).exit).toBe(0);
   });
+  it('takes no block for final that has five confirmations, by a node or by headers: exit 3', async () => {
+    confirmations = 5;
+    const near = await command(NotarizeVerify, [proof]);
+    confirmations = 6;
+    expect([near.exit, json(near.stdout).block.confirmations]).toEqual([3, 5]);
+    const cut = at('cut.hex', headers.slice(0, 160 * (height + 5)));
+    const few = await command(NotarizeVerify, [proof, '--headers', cut, '--network', 'regtest']);
+    expect([few.exit, json(few.stdout).block.confirmations]).toEqual([3, 5]);
+  });
   it('refuses another document, another root and a header without work', async () => {
     const argv = [proof, '--header', header];
     expect(await command(NotarizeVerify, [...argv, '--document', join(dir, 'a.txt')])).toMatchObject({
