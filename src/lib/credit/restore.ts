@@ -100,6 +100,7 @@ const fields: Beliefs<Credit> = {
   invoicesSat: largest,
   agreed: spans,
   freshSat: { ...largest, restored: () => 0n },
+  receiptSat: { ...largest, carried: true },
   bound: kept,
   went: spans,
   seen: spans,
