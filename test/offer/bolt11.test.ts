@@ -226,6 +226,7 @@ describe('LDK', () => {
     ];
     const own = [
       encode({ fields: [...FIELDS, { tag: '9', features: [8, 14] }] }),
+      encode({ fields: [...FIELDS, { tag: 'x', expiry: 0 }, { tag: '9', features: [8, 14] }] }),
       encode({
         fields: [
           ...FIELDS,

@@ -22,6 +22,14 @@ export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 /** The beginning of a text, for errors. */
 export const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
 
+/** Texts that are often given in place of a string, and what reads them. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^ln(?:bc|tb)/, 'spillway invoice decode reads invoices of BOLT11'],
+  [/^[0-9a-f]+$/, 'hex is read by spillway offer decode --kind KIND'],
+];
+/** A string without white space around it and the scheme of a link in front of it. */
+export const bare = (text: string): string => text.trim().replace(/^lightning:/i, '');
+
 /** Reads a string. @throws Refusal `malformed-offer` of letters or padding, `too-large` */
 export function readString(text: string): { kind: OfferKind; bytes: Uint8Array } {
   if (!allows(STRING_LIMITS.letters, text.length))
@@ -31,12 +39,11 @@ export function readString(text: string): { kind: OfferKind; bytes: Uint8Array }
   if (joined !== lower && joined !== joined.toUpperCase())
     throw new Refusal('malformed-offer', `${shown(text)}: letters of both cases found, one case expected`);
   const kind = OFFER_KINDS.find((each) => lower.startsWith(`${PREFIXES[each]}1`));
-  if (kind === undefined)
-    throw new Refusal(
-      'malformed-offer',
-      `${shown(text)} found, a string that begins with lno1, lnr1, lni1 or lnp1 expected`,
-      /^ln(?:bc|tb)/.test(lower) ? { hint: 'spillway invoice reads invoices of BOLT11' } : {},
-    );
+  if (kind === undefined) {
+    const [, hint] = HINTS.find(([form]) => form.test(lower)) ?? [];
+    const expected = 'a string that begins with lno1, lnr1, lni1 or lnp1 expected';
+    throw new Refusal('malformed-offer', `${shown(text)} found, ${expected}`, hint === undefined ? {} : { hint });
+  }
   const words = Array.from(lower.slice(4), (letter, i) => {
     const word = LETTERS.indexOf(letter);
     if (word < 0)
