@@ -80,3 +80,22 @@ it('what a pruned node does not have is left out, a node that starts is not', as
   chain.starting = 2;
   await expect(spenders(coin)).rejects.toMatchObject({ code: 'chain-unavailable' });
 });
+it('is found in a block below those that were read before the node went away', async () => {
+  const chain = new FakeChain(1_000);
+  chain.give(coin);
+  chain.accept([spending(1, 9_000n)]);
+  chain.mine(3);
+  const answers = chain.answers(false);
+  let reads = 0;
+  const { url } = await fakeNode({
+    ...answers,
+    getblock: (params) => {
+      reads += 1;
+      if (reads === 2) return { error: { code: -28, message: 'Loading block index...' } };
+      return (answers['getblock'] as (params: unknown[]) => string)(params);
+    },
+  });
+  const spenders = spendersIn(new Rpc({ url }));
+  await expect(spenders(coin)).rejects.toMatchObject({ code: 'chain-unavailable' });
+  expect(await spenders(coin)).toMatchObject({ confirmations: 3 });
+});

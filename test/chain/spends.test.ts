@@ -72,12 +72,38 @@ describe('a coin', () => {
       'getblockchaininfo',
       'b3',
       'b2',
+      'getblockchaininfo',
       'b1',
       'b0',
+      'getblockchaininfo',
       'getblockchaininfo',
     ]);
     best = INFO.replace('b3', 'b4'); // a block that came since
     expect([await recent(COIN), await recent(SPENDER)]).toEqual([1, 3]);
+  });
+  it('is as deep as the present tip says, wherever it was found before', async () => {
+    let best = INFO;
+    const { url } = await fakeNode({ getindexinfo: '{}', getblockchaininfo: () => best, getblock });
+    const recent = recentBlocks(new Rpc({ url }));
+    expect(await recent(SPENDER)).toBe(2);
+    best = INFO.replace('b3', 'b4'); // a block that came since
+    expect(await recent(SPENDER)).toBe(3);
+    best = INFO.replace('b3', 'b1'); // its block was taken back
+    expect(await recent(SPENDER)).toBe(undefined);
+  });
+  it('is looked for further once a node that was starting goes on', async () => {
+    let reads = 0;
+    const { url } = await fakeNode({
+      getindexinfo: '{}',
+      getblockchaininfo: INFO,
+      getblock: (params) => {
+        reads += 1;
+        return reads === 2 ? { error: { code: -28, message: 'Loading block index...' } } : getblock(params);
+      },
+    });
+    const recent = recentBlocks(new Rpc({ url }));
+    await expect(recent(SPENDER)).rejects.toMatchObject({ code: 'chain-unavailable' });
+    expect(await recent(SPENDER)).toBe(2);
   });
   it('is looked for by many at once in blocks that are read once, and no half of two ids is one', async () => {
     const [early, late] = [`${'0a'.repeat(16)}${'0b'.repeat(16)}`, `${'0c'.repeat(16)}${'0d'.repeat(16)}`];

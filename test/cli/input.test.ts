@@ -29,7 +29,7 @@ describe('openDescriptor', () => {
     expect(Buffer.from(bytes).toString()).toBe('0123456789');
   });
   it('refuses a folder', () => expect(() => openDescriptor(openSync(dir, 'r'))).toThrowError(/EBADF/));
-  it('refuses one that is not open', () => expect(() => openDescriptor(987)).toThrowError(/EBADF/));
+  it('refuses one that is not open', () => expect(() => openDescriptor(2 ** 30)).toThrowError(/EBADF/));
 });
 
 it.each([undefined, '-'])('nobody is waited for at a terminal: %j is refused', async (name) => {

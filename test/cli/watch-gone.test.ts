@@ -194,7 +194,7 @@ describe('a record that cannot be read', () => {
     damage(both, next, 'null');
     expect(await looked()).toBe(false);
     // It cannot be frozen, for that gives up the next one; nobody has funded that, so nothing is due of it.
-    expect(events).toMatchObject([{ event: 'exit', contract: ids[0]!, code: 'bug' }]);
+    expect(events).toMatchObject([{ event: 'exit', contract: ids[0]!, code: 'store-damaged' }]);
     expect(chain.mempool).toHaveLength(1);
   });
 

@@ -15,6 +15,6 @@ describe('an opening in words', () => {
       ['seal', 'by the payer'],
     ]);
     expect(said('mainnet')[0]![1]).toMatch(/^no: /);
-    expect(said('elsewhere')).toEqual([['contract id', 'no: network elsewhere is not known']]);
+    expect(said('elsewhere')).toEqual([['contract id', 'no: network elsewhere is not known', 'wrong-network']]);
   });
 });

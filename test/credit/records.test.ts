@@ -12,7 +12,7 @@ import {
   type FundedCredit,
 } from '../../src/lib/credit/records.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
-import { maxPaid } from '../../src/lib/credit/transactions.ts';
+import { exitFee, maxPaid } from '../../src/lib/credit/transactions.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { contractWith, key, termsWith } from './things.ts';
 
@@ -219,6 +219,21 @@ describe('of what came to nothing', () => {
   ])('a payer that owes %s sat and has signed for 2100 is told so', (owedSat, notes) => {
     const c = { ...of('open, payer'), rolling: null, owedSat } as Credit;
     expect(statusOf(contract.id, c, { tip: 1_000, coins: 'not-checked', known: 'not-checked' }).notes).toEqual(notes);
+  });
+});
+
+describe('a mint whose merchant has exited', () => {
+  const left = (paid: bigint) => contract.terms.capacity_sat - exitFee(contract.terms) - paid;
+  it.each([
+    ['with the last update', left(2_100n), 'ended', undefined],
+    ['with an older one', left(1_500n), undefined, '600 sat are owed and not paid'],
+    ['with a rest that is dust', 0n, 'ended', undefined],
+  ])('%s', (_, paysSat, over, told) => {
+    const settled = { by: 'exit', txid: '88'.repeat(32), paysSat } as const;
+    const c = { ...of('open, payer'), rolling: null, owedSat: 2_100n, state: 'exiting', settled } as Credit;
+    expect(creditKind.row(c).over).toBe(over);
+    const { notes } = statusOf(contract.id, c, { tip: 1_000, coins: 'not-checked', known: 'not-checked' });
+    expect(notes.find((note) => note.includes('owed'))).toBe(told);
   });
 });
 

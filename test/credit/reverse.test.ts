@@ -3,13 +3,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { creditKind, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { raisedBy } from '../../src/lib/credit/owed.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { opened, pair, payMessages } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
-import { refused } from './helpers.ts';
+import { refused, sealedAs } from './helpers.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 
 const both = await pair(71);
@@ -99,6 +100,29 @@ describe('what is owed over a reverse contract', () => {
     // Raised between proposal and signature: not signed either.
     await owe(payer, id, 1n);
     await refused(() => payer.run(rollover, { on: accepted.message }), 'owed-unsettled', payer);
+  });
+  it('is counted once where the receipt of a rollover that came to nothing is shown after a loss', async () => {
+    const { payee, payer, id } = await reverse();
+    await change(
+      payer.home.store,
+      { contract: creditKind },
+      () => ({ contract: idClaim(id) }),
+      ({ contract }) => {
+        // As a restored home keeps it: all was paid since the loss.
+        const c = { ...(contract as PayerCredit), owedSat: 0n, freshSat: 0n };
+        return { writes: { contract: raisedBy(c, 2_000n) }, result: undefined };
+      },
+    );
+    const input = { expires: { blocks: 4_320 } };
+    const offered = await payee.run(rollover, { input: { contract: id } });
+    const { message: proposed } = await payer.run(rollover, { on: offered.message, input });
+    await payer.run(rollover, { input: { contract: id }, cancel: true });
+    await payee.run(rollover, { input: { contract: id }, cancel: true });
+    const { message: again } = await payee.run(rollover, { input: { contract: id } });
+    const { paid_sat, receipt } = proposed;
+    const shown = await payer.run(rollover, { on: await sealedAs(payee, again, { paid_sat, receipt }), input });
+    expect(shown.message).toMatchObject({ paid_sat: 2_000 });
+    expect(await payer.record(id)).toMatchObject({ signedMaxSat: 2_000n, owedSat: 2_000n });
   });
   it('is a debt once the contract has ended otherwise, and status says so', async () => {
     const { payer, id } = await reverse();

@@ -623,6 +623,40 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       }
     });
 
+    it('takes no answer that a commit has overtaken for one of a backup', async () => {
+      const url = await cluster.database();
+      await createPostgres(url, ID, begin);
+      let hold = false;
+      const answered = Promise.withResolvers<void>();
+      const between = createServer((a) => {
+        const b = connect(cluster.port, '127.0.0.1');
+        let late = false;
+        a.on('data', (bytes: Buffer) => {
+          late ||= hold && bytes.includes('pg_backend_pid');
+          b.write(bytes);
+        });
+        b.on('data', (bytes: Buffer) => {
+          if (late) answered.resolve();
+          setTimeout(() => a.write(bytes), late ? 300 : 0);
+        });
+        for (const one of [a, b]) one.on('error', () => {}).on('close', () => (a.destroy(), b.destroy()));
+      }).listen(0, '127.0.0.1');
+      await once(between, 'listening');
+      const via = url.replace(/:\d+\//, `:${(between.address() as AddressInfo).port}/`);
+      const { store } = await openPostgres(via, ID, options);
+      try {
+        await store.commit(commitOf({ writes: [write(null, 0, thing(A))] }));
+        hold = true;
+        const reads = Promise.all([store.load([A]), store.load([A])]);
+        await answered.promise;
+        await store.commit(commitOf({ key: 'k' }));
+        expect((await reads).map(({ found }) => found.size)).toEqual([1, 1]);
+      } finally {
+        store.close();
+        between.close();
+      }
+    });
+
     it('does not go on with another cluster behind the same address', async () => {
       const two = await startPostgres();
       const url = await two.database();

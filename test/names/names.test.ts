@@ -283,6 +283,7 @@ describe('a zone', () => {
   });
   it('names the node that names it', () => {
     const word = makeBinding('Example.org', 2_000_000_000n, fill(0x41));
+    expect(makeBinding('example.org.', 2_000_000_000n, fill(0x41)).domain).toBe('example.org');
     expect(word.domain).toBe('example.org');
     const records = (key: string) =>
       Buffer.concat([...chainTo(), org.signed('_bitcoin-node.example.org', TYPES.TXT, [txt(`lightning-node=${key}`)])]);

@@ -147,6 +147,18 @@ describe('notarize prove', () => {
     expect((await command(NotarizeProve, [plan, '--height', String(height)])).exit).toBe(0);
     tip = height;
   });
+  it('writes a file each for documents of one name', async () => {
+    const same = recorded.plan.map((line, i) => JSON.stringify(i === 0 ? line : { ...line, name: 'same.txt' }));
+    const folder = out();
+    const { exit, stdout } = await command(NotarizeProve, [at('same.ndjson', same.join('\n')), '--out', folder]);
+    expect(exit).toBe(0);
+    const files = stdout
+      .trim()
+      .split('\n')
+      .map((line) => json(line).file);
+    expect(files).toEqual(['', '.2', '.3', '.4', '.5'].map((n) => join(folder, `same.txt${n}.ots`)));
+    expect(readFileSync(files[1]).toString('hex')).toBe(proofs[lines[1]!.name!]);
+  });
   it('waits for confirmations, and for the transaction', async () => {
     confirmations = 5;
     expect(await command(NotarizeProve, [plan])).toMatchObject({
@@ -161,6 +173,23 @@ describe('notarize prove', () => {
       exit: 69,
     });
     tip = height;
+  });
+  it('is held up by nobody who commits to the root once more in a newer block', async () => {
+    const copied = await startFakeNode({
+      getblockchaininfo: () => `{"chain":"regtest","blocks":${height + 1},"bestblockhash":"00"}`,
+      getblockhash: ([n]) => JSON.stringify(String(n)),
+      getblock: () => JSON.stringify(block),
+      getblockheader: ([hash, verbose]) =>
+        verbose ? JSON.stringify({ confirmations: Number(hash) > height ? 1 : 6 }) : JSON.stringify(header),
+    });
+    try {
+      process.env['SPILLWAY_CHAIN'] = copied.url;
+      const { exit, stdout } = await command(NotarizeProve, [plan]);
+      expect([exit, json(stdout.split('\n')[0]!).height]).toEqual([0, height]);
+    } finally {
+      process.env['SPILLWAY_CHAIN'] = node.url;
+      copied.close();
+    }
   });
   it('refuses a plan that was altered, or is none, and writes nowhere but into its folder', async () => {
     const altered = [head, { ...lines[0], nonce: '00'.repeat(16) }, ...lines.slice(1)]
@@ -248,6 +277,21 @@ describe('notarize verify', () => {
     const pending = published.find(({ name }: { name: string }) => name === 'incomplete.txt.ots');
     const calendar = await command(NotarizeVerify, [at('incomplete.ots', pending.ots)]);
     expect([calendar.exit, json(calendar.stdout).status]).toEqual([3, 'pending']);
+  });
+  it('takes no proof for one of bytes that nobody has compared: exit 3', async () => {
+    const alone = at('alone.ots', hexToBytes(proofs['d1.txt']!));
+    const { exit, stdout } = await command(NotarizeVerify, [alone]);
+    expect([exit, json(stdout).status, json(stdout).checks.document]).toEqual([3, 'anchored', 'not-checked']);
+    expect((await command(NotarizeVerify, [alone, '--digest', json(stdout).digest])).exit).toBe(0);
+  });
+  it('takes no block for final that has five confirmations, by a node or by headers: exit 3', async () => {
+    confirmations = 5;
+    const near = await command(NotarizeVerify, [proof]);
+    confirmations = 6;
+    expect([near.exit, json(near.stdout).block.confirmations]).toEqual([3, 5]);
+    const cut = at('cut.hex', headers.slice(0, 160 * (height + 5)));
+    const few = await command(NotarizeVerify, [proof, '--headers', cut, '--network', 'regtest']);
+    expect([few.exit, json(few.stdout).block.confirmations]).toEqual([3, 5]);
   });
   it('refuses another document, another root and a header without work', async () => {
     const argv = [proof, '--header', header];

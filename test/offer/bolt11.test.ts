@@ -4,6 +4,7 @@ import InvoiceDecode from '../../src/commands/invoice/decode.ts';
 import InvoiceEncode from '../../src/commands/invoice/encode.ts';
 import InvoiceVerify from '../../src/commands/invoice/verify.ts';
 import { prefixOf, readBolt11 } from '../../src/lib/offer/bolt11.ts';
+import { readString } from '../../src/lib/offer/string.ts';
 import { bolt11Document, encodeBolt11, invoiceIn, verifyBolt11 } from '../../src/lib/offer/bolt11-document.ts';
 import { bytes, fill, hex, peer } from '../support/onion.ts';
 import { document, file, pubkey, run, secretFile } from '../support/offer.ts';
@@ -124,7 +125,7 @@ describe('an invoice', () => {
     ['offer-field', [{ tag: 'c', letters: 'qp' }]],
     ['offer-field', [{ tag: '9', letters: 'qsq' }]],
     ['offer-field', [{ tag: 'r', letters: 'qq' }]],
-    ['offer-field', [{ tag: 'x', letters: '' }]],
+    ['offer-field', [{ tag: 'r', letters: 'q' }]],
     ['offer-field', [{ tag: '9', features: [17] }]],
     ['feature-unknown', [{ tag: '9', features: [8, 14, 100] }]],
     ['signature-invalid', [{ tag: 'n', node_id: pubkey(0x41) }]],
@@ -153,6 +154,26 @@ describe('an invoice', () => {
     expect(encodeBolt11(document(made), key, 0n)).toEqual(made);
     expect(made.fields.at(-1)).toMatchObject({ fallback: { version: 18, program: '11'.repeat(20) } });
     expect(made.string).toMatch(/^lnbcrt12345n1/);
+  });
+  it('that is none is named by its first letters', () => {
+    expect(() => readBolt11('lno1pqpsrp4qpgp4getpzcss')).toThrow(
+      '"lno1pqpsrp4qpgp4getp…" found, a string that begins with lnbc',
+    );
+    expect(() => readBolt11(`lnbc1${'q'.repeat(1000)}`)).toThrow(/^"lnbc1q{15}…": the checksum does not fit/);
+    expect(() => readString('LNBC1QQQ')).toThrow(expect.objectContaining({ hint: expect.stringContaining('BOLT11') }));
+    expect(() => encode({ fields: FIELDS.slice(0, 1) })).toThrow('s: no payment_secret found');
+  });
+  it('writes 0 in no letters', () => {
+    const made = withFields({ tag: 'x', expiry: 0 }, { tag: 'c', min_final_cltv_expiry_delta: 0 });
+    expect(made).toMatchObject({ expires_at: made.timestamp, min_final_cltv_expiry_delta: 0n, problems: [] });
+    expect(withFields({ tag: 'x', letters: '' }, { tag: 'c', letters: '' }).string).toBe(made.string);
+  });
+  it('shows the letters of a value that would be written in others', () => {
+    // The bit behind the text is set.
+    const fields = FIELDS.map((field) => (field.tag === 'd' ? { tag: 'd', letters: 'w3jkr' } : field));
+    const made = encode({ fields });
+    expect(made.fields.find(({ tag }: any) => tag === 'd')).toEqual({ tag: 'd', description: 'tea', letters: 'w3jkr' });
+    expect(encodeBolt11(document(made), key, 0n)).toEqual(made);
   });
   it('is written in the shortest amount, or in the one that it had', () => {
     const amount = (amount_msat: number, more: object = {}) => encode({ amount_msat, ...more }).prefix;
@@ -205,6 +226,7 @@ describe('LDK', () => {
     ];
     const own = [
       encode({ fields: [...FIELDS, { tag: '9', features: [8, 14] }] }),
+      encode({ fields: [...FIELDS, { tag: 'x', expiry: 0 }, { tag: '9', features: [8, 14] }] }),
       encode({
         fields: [
           ...FIELDS,

@@ -173,6 +173,12 @@ describe('an offer on the shell', async () => {
     expect(await run(OfferInvoice, answer, refund.json)).toMatchObject({ code: 'usage' });
     expect(await run(OfferInvoice, ['--paths', paths], refund.json)).toMatchObject({ code: 'usage' });
   });
+  it('is read from a link, and hex and older invoices are told apart', async () => {
+    const { json } = await run(OfferCreate, ['--issuer-key-file', node], OFFER);
+    expect(await run(OfferDecode, [], ` lightning:${json.string}`)).toMatchObject({ json: { string: json.string } });
+    expect((await run(OfferDecode, [], json.hex)).hint).toContain('--kind');
+    expect((await run(OfferDecode, [], 'lnbc1qqqq')).hint).toContain('spillway invoice decode');
+  });
   it('recurs, with a chain of preimages', async () => {
     const monthly = await run(OfferCreate, ['--issuer-key-file', node], {
       offer_amount: 1,

@@ -1,13 +1,13 @@
 /** Payer proofs: the published ones, byte for byte where the writer is free, and each part altered. */
 import { describe, expect, it } from 'vitest';
-import { signWith } from '../../src/lib/offer/build.ts';
+import { makeRequest, signWith } from '../../src/lib/offer/build.ts';
 import { messageIn, offerDocument, problemsOf } from '../../src/lib/offer/document.ts';
 import { readMessage } from '../../src/lib/offer/message.ts';
 import { makeProof } from '../../src/lib/offer/proof.ts';
 import { writeStream } from '../../src/lib/wire/tlv.ts';
 import { bytes, fill } from '../support/onion.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
-import { document, PREIMAGE, pubkey, theInvoice, theOffer, theProof } from '../support/offer.ts';
+import { AT, document, PREIMAGE, pubkey, theInvoice, theOffer, theProof } from '../support/offer.ts';
 import { codeOf } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
@@ -55,6 +55,22 @@ describe('a proof', () => {
         expect([type, codes(readMessage('payer_proof', writeStream(changed))).length > 0]).toEqual([type, true]);
       }
     }
+  });
+  it('of a payment holds after the offer and its period are over', () => {
+    const offer = theOffer({
+      offer_absolute_expiry: Number(AT) + 1,
+      offer_recurrence_compulsory: { unit: 'seconds', period: 100 },
+      offer_recurrence_base: { proportional: false, basetime: Number(AT) },
+    });
+    const request = makeRequest(offer, {
+      metadata: fill(7, 16),
+      payerId: pubkey(0x42),
+      fields: { invreq_quantity: 1n },
+      recurrence: { counter: 0n, start: 0n },
+    });
+    const invoice = theInvoice(signWith(request, fill(0x42)));
+    const shown = makeProof(invoice, [14n, 24n, 26n, 92n, 93n, 177n], PREIMAGE);
+    expect(verifyMessage(signWith(shown, fill(0x42)), AT + 1_000_000n).problems).toEqual([]);
   });
   const altered = (type: bigint, value: Uint8Array) =>
     codes(

@@ -112,6 +112,7 @@ describe.each(['', 'cln_'] as const)('an offer that recurs, numbered by %j', (pr
     expect(codeOf(() => answer(ask(free, 1n), AT))).toBe('usage');
     expect(answer(ask(free, 1n), AT + 10_000n, { basetime: AT }).fields.invoice_amount).toBe(100_000n);
     expect(codeOf(() => answer(ask(free, 5n), AT, { basetime: AT }))).toBe('period-closed');
+    expect(codeOf(() => answer(ask(free, 1n), AT + 30_000n, { basetime: AT }))).toBe('period-closed');
     // Who does not recur pays once.
     expect(problemsOf(answer(ask(free), AT))).toEqual([]);
   });
@@ -181,6 +182,7 @@ describe('a chain of preimages', () => {
       ),
     ).toBe('chain-differs');
     expect(codeOf(() => checkPreimage(fields(1), chain[2]!))).toBe('wrong-preimage');
+    expect(codeOf(() => checkPreimage(theOffer().fields, chain[2]!))).toBe('usage');
     expect(codeOf(() => checkPreimage(fields(1), chain[3]!, 1n << 60n))).toBe('chain-differs');
   });
 });

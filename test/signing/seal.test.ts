@@ -50,7 +50,7 @@ describe('a seal', () => {
   ])('%s: refused, and whose it should be is named', (_, altered) => {
     const found = refusal(() => checkSeal(altered, key, 'payer'));
     expect(found).toMatchObject({ code: 'bad-seal', exit: 76, blame: 'payer' });
-    expect(found.message).toContain('of the payer');
+    expect(found.message).toContain('by the payer');
   });
   it('of another key, or by a key that is none, is refused', () => {
     const other = xOnlyKey(new Uint8Array(32).fill(4));

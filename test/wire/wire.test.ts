@@ -17,6 +17,7 @@ import { MAX_U64 } from '../../src/lib/bitcoin/bytes.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { PAYLOAD } from '../../src/lib/onion/payload.ts';
 import { RECIPIENT_DATA } from '../../src/lib/onion/recipient-data.ts';
+import { counted, struct, structs, uint } from '../../src/lib/wire/struct.ts';
 import { readStream, writeStream } from '../../src/lib/wire/tlv.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';
@@ -209,5 +210,35 @@ describe('documents', () => {
         codeOf(() => parse(json)),
         json,
       ).toBe('malformed-message');
+  });
+});
+
+describe('values of parts', () => {
+  const PARTS = { count: uint(2, { most: 0xffffn }), name: counted({ most: 2 }) };
+  const [one, many] = [struct(PARTS), structs(PARTS, { name: '' })];
+  const parse = (kind: Kind<any>, value: object) =>
+    kind.parse(new Fields(parseJson(JSON.stringify({ value }))), 'value');
+  it('come back, one or many', () => {
+    const values = [
+      { count: 7n, name: 'aabb' },
+      { count: 0n, name: '' },
+    ];
+    expect(hex(many.write(values))).toBe('00070002aabb00000000');
+    expect(many.read(many.write(values))).toEqual(values);
+    expect(many.read(bytes(''))).toEqual([]);
+    expect(one.read(one.write(values[0]!))).toEqual(values[0]);
+  });
+  it('end where their bytes end', () => {
+    for (const cut of ['', '00', '0007', '00070002aa', '0000000000', '00000000ff'])
+      expect([cut, codeOf(() => one.read(bytes(cut)))]).toEqual([cut, 'tlv-value']);
+    expect(codeOf(() => one.read(bytes('0000000000000000')))).toBe('tlv-value');
+    expect(codeOf(() => many.read(bytes('000000000000')))).toBe('tlv-value');
+  });
+  it('are objects in JSON, of which only named parts may be absent', () => {
+    expect(parse(many, [{ count: 1 }])).toEqual([{ count: 1n, name: '' }]);
+    expect(parse(one, { count: 1, name: '00' })).toEqual({ count: 1n, name: '00' });
+    for (const wrong of [{ count: 1 }, { name: '' }, { count: 65_536, name: '' }, { count: 1, name: '000000' }])
+      expect(codeOf(() => parse(one, wrong))).toBe('malformed-message');
+    expect(() => parse(one, [])).toThrow('an object expected');
   });
 });

@@ -6,7 +6,7 @@ import { bolt11Document, invoiceIn } from '../../lib/offer/bolt11-document.ts';
 
 export default class InvoiceDecode extends BaseCommand {
   static override summary = 'Show a BOLT11 invoice field by field, and list what is wrong with it';
-  static override description = `Reads an invoice (lnbc1…). Fields stand in their order, each as often as it is there, since libraries differ in which of two they take. A field whose value would not be written in the same letters, or that is not known, is shown as letters. The payee is the key of field n, else the one that the signature gives.`;
+  static override description = `Reads an invoice (lnbc1…). Fields stand in their order, each as often as it is there, since libraries differ in which of two they take. A field that is not known, or whose value would be written in other letters, has letters too, and invoice encode takes these. The payee is the key of field n, else the one that the signature gives.`;
   static override examples = [
     'Who is to be paid, and how much?\nspillway invoice decode invoice.txt | jq "{payee, amount_msat, problems}"',
     'Which of these have two payment hashes?\nspillway invoice decode --batch < invoices.txt | jq -c "select(.problems[].code == \\"field-twice\\") | .string"',

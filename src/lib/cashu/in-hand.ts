@@ -112,8 +112,8 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
 
 /**
  * What the mint has signed of a token's outputs (NUT-09), kept once it verifies.
- * @returns the token as it is now: as it was where nothing is signed; spent where the mint had signed these places for other
- * sums before, which a search finds
+ * @returns the token as it is now: as it was where nothing is signed; the coins that the mint has signed, of what sums it
+ * says, where another copy of this home has used these places
  */
 export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
   const { home, wallet } = purse;
@@ -122,17 +122,24 @@ export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRec
   if (found.every((one) => one === undefined)) return t;
   if (found.every((one, i) => one?.amount_sat === outs[i]!.amount_sat))
     return keepSigned(purse, t, found as BlindPromise[]);
-  const gone: TokenRecord = { ...t, places: [], promises: null, state: 'spent' };
+  const coins = t.places.flatMap(({ counter }, i) => {
+    const promise = found[i];
+    return promise ? [{ place: { counter, amountSat: promise.amount_sat }, promise }] : [];
+  });
+  const places = coins.map(({ place }) => place);
+  const promises = coins.map(({ promise }) => promise);
+  const other: SignedToken = { ...t, places, promises, state: 'signed', older: true };
+  await textOf(purse, other);
   await change<{ token: TokenRecord; keyset: KeysetRecord }, void>(
     home.store,
     { token: tokenKind, keyset: keysetKind },
     () => ({ token: `keyset:token/${t.id}`, keyset: keysetClaim('wallet', t.keyset) }),
     ({ keyset }) => ({
-      writes: { token: gone, ...(keyset?.role === 'wallet' && { keyset: { ...keyset, restored: true } }) },
+      writes: { token: other, ...(keyset?.role === 'wallet' && { keyset: { ...keyset, restored: true } }) },
       result: undefined,
     }),
   );
-  return gone;
+  return other;
 }
 
 /** Checked before it is kept: what does not verify is asked for again. @throws Refusal `dleq-invalid`, `promises-differ` */

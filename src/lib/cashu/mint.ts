@@ -78,8 +78,8 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     point('mint-prepared');
     const made = isSigned(token) ? token : await signed(token);
     // Of what may have been printed before only what is not spent.
-    const left = made?.older && made.state !== 'printed' ? await unspentOf(purse, made) : made;
-    if (!left || !isSigned(left)) continue;
+    const left = made.older && made.state !== 'printed' ? await unspentOf(purse, made) : made;
+    if (!isSigned(left)) continue;
     point('mint-kept');
     const text = await handOver(purse, left, print);
     const rest = (await inHand()).filter(({ state }) => state === 'asked' || state === 'signed');
@@ -144,10 +144,10 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     );
   }
 
-  /** The mint's blind signatures, asked for or asked back; undefined where others than these were made there before. */
-  async function signed(t: TokenRecord): Promise<SignedToken | undefined> {
+  /** The mint's blind signatures, asked for or asked back. */
+  async function signed(t: TokenRecord): Promise<SignedToken> {
     const before = await askedBack(purse, t);
-    if (before !== t) return isSigned(before) ? before : undefined;
+    if (isSigned(before)) return before;
     const outs = outputsOf(keys.cashu(), t.keyset, t.places);
     const signature = signOutputs(keys.ecash(own.path), t.quote!, outs);
     try {
@@ -160,7 +160,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
       const late = await askedBack(purse, t);
       if (isSigned(late)) return late;
       // The next run may send other outputs, under another keyset; these are asked back as long as they are not signed.
-      if (late === t) await keepToken(home, { ...t, state: 'refused' });
+      await keepToken(home, { ...t, state: 'refused' });
       throw error;
     }
   }

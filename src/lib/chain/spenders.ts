@@ -29,7 +29,6 @@ export function spendersIn(rpc: Rpc): Spenders {
     const at = outpointText(outpoint);
     const before = read.get(at);
     const now = new Set(before);
-    read.set(at, now);
     let hash: Hex | undefined = (await rpc.blockchainInfo()).bestBlock;
     for (let n = 0; n < KEPT_BLOCKS && hash !== undefined && !before?.has(hash); n++) {
       const hits = await rpc.blockWith(hash, bytesOf(outpoint)).catch(unlessPruned);
@@ -39,6 +38,8 @@ export function spendersIn(rpc: Rpc): Spenders {
       now.add(hash);
       hash = (await rpc.blockDepth(hash)).previous;
     }
+    // Only a search that came to its end counts: one that broke off has left blocks below unread.
+    read.set(at, now);
   }
 
   async function find(outpoint: Outpoint): Promise<Mined | undefined> {

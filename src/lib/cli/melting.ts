@@ -2,7 +2,7 @@
 import { readFile, stat, unlink } from 'node:fs/promises';
 import type { ChangeFile, GivenUp, Journal, Melted } from '../cashu/melt.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
-import { writeFileWhole } from './output.ts';
+import { createFile, writeFileWhole } from './output.ts';
 
 const PRIVATE = 0o600;
 
@@ -13,12 +13,34 @@ const textOf = (path: string): Promise<string | undefined> =>
     throw unreadable(path, error);
   });
 
-/** A file that is there and cannot be read is refused: another seed in its place would lose what it leads to. @throws Refusal `no-input` */
-export const fileJournal = (path: string): Journal => ({
-  read: () => textOf(path),
-  write: (text) => writeFileWhole(path, `${text}\n`, PRIVATE),
-  remove: () => unlink(path),
-});
+/**
+ * The note of a payment in a file. One that cannot be read, or that another run has begun meanwhile, is refused: another
+ * seed in its place would lose what it leads to.
+ * @throws Refusal `no-input`, `concurrent`
+ */
+export function fileJournal(path: string): Journal {
+  let isThere = false;
+  return {
+    async read() {
+      const text = await textOf(path);
+      isThere = text !== undefined;
+      return text;
+    },
+    async write(text) {
+      if (isThere) return writeFileWhole(path, `${text}\n`, PRIVATE);
+      try {
+        await createFile(path, `${text}\n`, PRIVATE);
+      } catch (error) {
+        if ((await textOf(path)) === undefined) throw error;
+        throw new Refusal('concurrent', `${path}: another run has begun to pay with this token`, {
+          hint: 'once it has ended, run the same command again: it goes on from there',
+        });
+      }
+      isThere = true;
+    },
+    remove: () => unlink(path),
+  };
+}
 
 /**
  * A file that takes change, a token a line.

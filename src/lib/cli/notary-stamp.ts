@@ -153,6 +153,15 @@ export async function prove(file: string | undefined, flags: ProveValues, rpc: R
   const anchor = flags.block === undefined ? await anchorAt(root, flags, rpc) : await anchorInFile(root, flags);
   if (!anchor)
     throw new Refusal('funding-unconfirmed', `no transaction that commits to ${bytesToHex(root)} found in a block yet`);
+  const written = new Map<string, number>();
+  /** Only the last part of a name counts: a plan cannot write outside the folder. */
+  const fileOf = ({ name, digest }: Named): string => {
+    const last = basename(name ?? bytesToHex(digest));
+    const number = (written.get(last) ?? 0) + 1;
+    written.set(last, number);
+    // Documents of one name from several folders are numbered in the order of the plan.
+    return number === 1 ? `${last}.ots` : `${last}.${number}.ots`;
+  };
   await printLines(leaves, async (leaf, i) => {
     const ots = writeOts(proofOf(leaf, i, tree, anchor));
     const about = {
@@ -164,8 +173,7 @@ export async function prove(file: string | undefined, flags: ProveValues, rpc: R
       height: anchor.height,
     };
     if (flags.out === undefined) return { ...about, ots: bytesToHex(ots) };
-    // Only the last part of a name counts: a plan cannot write outside the folder.
-    const path = join(flags.out, `${basename(leaf.name ?? about.digest)}.ots`);
+    const path = join(flags.out, fileOf(leaf));
     await createFile(path, ots, 0o644);
     return { ...about, file: path };
   });
@@ -185,6 +193,7 @@ async function anchorAt(root: Uint8Array, flags: ProveValues, rpc: Rpc | undefin
   const { blocks: tip } = await rpc.blockchainInfo();
   const { script } = commitment(root);
   const last = flags.height ?? tip;
+  let shallow: number | undefined;
   for (let height = last; height > Math.max(last - (flags.height === undefined ? LOOKS : 1), 0); height--) {
     const hex = await rpc.rawBlock(height);
     const found = hex.includes(script) ? anchorIn(readBlock(hexToBytes(hex)).transactions, root, height) : undefined;
@@ -192,10 +201,12 @@ async function anchorAt(root: Uint8Array, flags: ProveValues, rpc: Rpc | undefin
     const known = await rpc.blockAt(height);
     const depth = known && equalBytes(parseHeader(hexToBytes(known.header)).root, found.root) ? known.confirmations : 0;
     if (depth >= flags['min-conf']) return found;
-    throw new Refusal(
-      'funding-unconfirmed',
-      `a commitment with ${depth} confirmations found, ${flags['min-conf']} expected`,
-    );
+    // Anybody may commit to a root that was published: an older block may have it too.
+    shallow ??= depth;
   }
-  return undefined;
+  if (shallow === undefined) return undefined;
+  throw new Refusal(
+    'funding-unconfirmed',
+    `a commitment with ${shallow} confirmations found, ${flags['min-conf']} expected`,
+  );
 }

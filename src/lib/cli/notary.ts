@@ -5,9 +5,19 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
-import { checkHeaders, hasWork, headersIn, parseHeader, workOf, type CheckedNetwork } from '../notary/headers.ts';
+import { OUTCOME_LIMITS } from '../contract/outcome.ts';
+import {
+  checkHeaders,
+  hasWork,
+  headersIn,
+  parseHeader,
+  workOf,
+  type CheckedNetwork,
+  type Placed,
+} from '../notary/headers.ts';
 import { readOts, type HashName, type OtsFile } from '../notary/ots.ts';
 import { heightsOf, sentence, stateProof, type Block } from '../notary/proof.ts';
+import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { openInput, readInput } from './input.ts';
@@ -75,7 +85,10 @@ export async function verified(
     others: found.others,
     checks: { document: compared, header: how },
   };
-  return [document, found.status === 'anchored' && how !== 'not-checked' ? 0 : 3];
+  // A block near the tip may be taken back, and the proof with it.
+  const isFinal = allows(OUTCOME_LIMITS.final, block?.confirmations ?? 0);
+  const isProved = found.status === 'anchored' && how !== 'not-checked' && compared === 'compared' && isFinal;
+  return [document, isProved ? 0 : 3];
 }
 
 /** @throws Refusal `digest-differs` */
@@ -106,9 +119,13 @@ async function blocksFor(
   if (flags.headers !== undefined) {
     const wanted = new Set(heightsOf(proof));
     const bytes = await readInput(flags.headers, HEADERS_LIMIT);
-    const blocks: Block[] = [];
-    for (const { height, header, medianTime } of checkHeaders(headersIn(bytes), flags.network, startOf(flags.from)))
-      if (wanted.has(height)) blocks.push({ ...unknown, height, header, medianTime });
+    const named: Placed[] = [];
+    let tip = 0;
+    for (const placed of checkHeaders(headersIn(bytes), flags.network, startOf(flags.from))) {
+      tip = placed.height;
+      if (wanted.has(tip)) named.push(placed);
+    }
+    const blocks = named.map((placed) => ({ ...unknown, ...placed, confirmations: tip - placed.height + 1 }));
     return { blocks, how: 'chain-of-headers' };
   }
   if (flags.header) {

@@ -1,12 +1,12 @@
-/** Requests, invoices and proofs by flags: keys and files are read once, randomness and time are drawn for each. */
+/** Requests, invoices and proofs by flags: files are read once, time and randomness for each. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import * as Flags from '@oclif/core/flags';
 import type { InferredFlags } from '@oclif/core/interfaces';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../offer/build.ts';
 import { parsePersonName } from '../names/bip353.ts';
-import type { NameJson } from '../offer/kinds.ts';
 import { answersOffer } from '../offer/check.ts';
+import type { OfferValues } from '../offer/fields.ts';
 import { refuseFirst, type OfferMessage, type Problem } from '../offer/message.ts';
 import { checkMirror } from '../offer/verify.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -25,7 +25,7 @@ const pointFlag = (bytes: Uint8Array, name: string): string => {
 };
 
 /** A name as a request states it. @throws Refusal `usage` */
-function statedName(text: string): NameJson {
+function statedName(text: string): OfferValues['invreq_bip_353_name'] {
   const { user, domain } = parsePersonName(text);
   return { name: user, domain };
 }
@@ -86,8 +86,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
   };
   return {
     answer(offer: OfferMessage): object {
-      const request = made(offer);
-      return answerOffer(key ? signWith(request, key) : request);
+      return signedOr(made(offer), key);
     },
     async refund(): Promise<void> {
       const more = { offer_description: flags.description, offer_absolute_expiry: flags['expires-at'] };
@@ -117,7 +116,7 @@ export const invoiceFlags = {
 };
 
 /**
- * The fields that differ from the nearest offer: whoever asks may have made up one of another amount.
+ * Fields that differ from the nearest offer: whoever asks may have made up another amount.
  * @throws Refusal `usage` without an offer
  */
 function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Problem[] {
@@ -126,7 +125,7 @@ function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Pr
   throw new Refusal('usage', 'a request for an offer found, and not the offer', { hint: 'give --offer FILE' });
 }
 
-/** Prepares invoices. @throws Refusal `usage` without exactly one of hash and preimage, and as `readKey`, `pathsFile` */
+/** Prepares invoices. @throws Refusal `usage` without one of hash and preimage, as `pathsFile` */
 export async function runInvoice(
   flags: InferredFlags<typeof invoiceFlags>,
 ): Promise<(request: OfferMessage) => object> {
@@ -158,7 +157,7 @@ export async function runInvoice(
         proposal_preimage_chain: flags.salt ? { salt: bytesToHex(flags.salt), index: flags.index! } : undefined,
       },
     });
-    return answerOffer(key ? signWith(made, key) : made);
+    return signedOr(made, key);
   };
 }
 

@@ -1,4 +1,4 @@
-/** Shared by the commands of offers: input as string, hex or document, files, time, and the form of an answer. */
+/** Parts of all commands of offers: input as string, hex or document, files, time, answers. */
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../bitcoin/address.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
@@ -7,9 +7,10 @@ import { openProof, type GivenProof } from '../names/bip353.ts';
 import type { DelegatedKey } from '../names/dnssec.ts';
 import { versionOf } from '../offer/bolt11-fields.ts';
 import { messageIn, offerDocument, signingOf } from '../offer/document.ts';
-import { CHAIN_HASHES, parsePayinfo, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
+import { CHAIN_HASHES, PAYINFO, paths, type FallbackJson, type PayinfoJson } from '../offer/kinds.ts';
 import type { OfferMessage } from '../offer/message.ts';
 import type { PathJson } from '../wire/path-document.ts';
+import { parseStruct } from '../wire/struct.ts';
 import { OFFER_KINDS } from '../offer/string.ts';
 import { Fields } from '../protocol/document.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
@@ -38,7 +39,7 @@ export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
 export const proposalFlag = <N extends string>(name: N, what: string) =>
   Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
 
-/** Checks the flag of a proposal. @throws Refusal `usage` where the flag of a proposal is not given */
+/** Checks that the flag of a proposal is given. @throws Refusal `usage` */
 export function needProposal(given: string | undefined, name: string): void {
   if (given !== name)
     throw new Refusal('usage', 'a proposal of this project, in no BOLT or BIP', { hint: `give --proposal ${name}` });
@@ -53,7 +54,7 @@ export const rawOffer =
     return { string: text };
   };
 
-/** The text of a file as a document: JSON, else what `raw` makes of it. @throws Refusal as `readInput`, `malformed-json` */
+/** A file as a document: what `raw` makes of it, else JSON. @throws Refusal as `readInput` */
 async function fileDocument(file: string, raw: (text: string) => Json | undefined = () => undefined): Promise<Json> {
   const text = utf8(await readInput(file, MESSAGE_LIMIT)).trim();
   return raw(text) ?? parseJson(text);
@@ -70,8 +71,8 @@ export function answerOffer(message: OfferMessage, options: { records?: boolean 
 }
 
 /**
- * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said: nothing is charged, any
- * amount fits.
+ * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said:
+ * nothing is charged, any amount fits.
  */
 export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payinfos: PayinfoJson[] }> {
   const json = await fileDocument(file);
@@ -83,12 +84,15 @@ export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payi
     htlc_minimum_msat: 0n,
     // The largest number that every reader of JSON keeps: 90,000 bitcoin.
     htlc_maximum_msat: BigInt(Number.MAX_SAFE_INTEGER),
+    features: '',
   };
-  const payinfos = list.objects('paths', (path) => parsePayinfo(path.object('payinfo') ?? new Fields({}), missing))!;
+  const payinfos = list.objects('paths', (path) =>
+    parseStruct(PAYINFO, path.object('payinfo') ?? new Fields({}), missing),
+  )!;
   return { paths: paths.parse(list, 'paths'), payinfos };
 }
 
-/** Witness programs of addresses. @throws Refusal `malformed-address`, `wrong-network`; `usage` for an address without one */
+/** Witness programs of addresses. @throws Refusal as `scriptOf`; `usage` for no such address */
 export function fallbacksOf(
   addresses: readonly string[] = [],
   network: Network = 'mainnet',

@@ -20,6 +20,8 @@ export interface Owing {
   agreed: readonly Span[];
   /** Invoices that were paid since the store was lost; null where it never was. */
   freshSat: bigint | null;
+  /** Largest sum of a receipt that a proposed rollover gave out for more than was signed; absent: none. */
+  receiptSat?: bigint;
 }
 /** As much of a payer's record as this is about. */
 type Payer = Owing & { terms: Terms; signedMaxSat: bigint };
@@ -38,8 +40,12 @@ const owing = <C extends Payer>(c: C, owedSat: bigint): C =>
 export const dueSat = (c: Pick<Payer, 'signedMaxSat' | 'owedSat'>): bigint => maxSat(c.signedMaxSat, c.owedSat ?? 0n);
 
 /** The record once it has learnt by its own receipt that it had signed for so much. */
-export const signedUpTo = <C extends Payer>(c: C, sat: bigint): C =>
-  sat <= c.signedMaxSat ? c : owing({ ...c, signedMaxSat: sat }, sat + (c.freshSat ?? 0n));
+export function signedUpTo<C extends Payer>(c: C, sat: bigint): C {
+  if (sat <= c.signedMaxSat) return c;
+  // A receipt that this store gave out itself has what was paid since the loss in it.
+  const freshSat = sat <= (c.receiptSat ?? 0n) ? 0n : (c.freshSat ?? 0n);
+  return owing({ ...c, signedMaxSat: sat }, sat + freshSat);
+}
 
 /** The record once a person, or what is owed, has let it sign for so much. */
 export function paidUpTo<C extends Payer>(c: C, sat: bigint): C {

@@ -176,7 +176,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
           witnesses: {},
         };
         const next = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
-        const old = { ...counted, rolling };
+        const old = { ...counted, rolling, ...(paidSat > counted.signedMaxSat && { receiptSat: paidSat }) };
         const stated = { ...message, receipt: receiptFor(hand, c, message, paidSat) };
         const proposed = propose(hand, stated, old, rolling, {
           ...next,

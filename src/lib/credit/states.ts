@@ -17,6 +17,7 @@ import type { Outside, Own } from '../signing/exchange.ts';
 import { nothingOwed, type Owing } from './owed.ts';
 import type { Span } from './spans.ts';
 import { isReverse, pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
+import { maxPaid } from './transactions.ts';
 
 /** An update that was asked for and not yet answered. */
 export interface Live {
@@ -243,6 +244,8 @@ export const owesNothing = (c: PayeeCredit): boolean =>
  * settled the contract otherwise.
  */
 export function coveredSat(c: PayerCredit): bigint {
+  // An exit may be older than the last update. Where nothing comes back, the rest is dust in its fee.
+  if (c.settled?.by === 'exit' && c.settled.paysSat > 0n) return maxPaid(c.terms) - c.settled.paysSat;
   const by = c.settled?.by ?? (c.state === 'closed' ? 'close' : c.state === 'rolled' ? 'rollover' : undefined);
   const pays = by === 'close' ? (c.closing ?? c.signedClose)?.paidSat : by === 'rollover' ? c.rolling?.paidSat : 0n;
   return maxSat(c.signedMaxSat, pays ?? 0n);

@@ -71,7 +71,8 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
   if (c.role === 'payer' && c.owedSat !== null) {
     line.owed_sat = c.owedSat;
     const covered = coveredSat(c);
-    if (c.owedSat > covered) line.notes.push(`${c.owedSat - covered} sat are owed and not signed`);
+    if (c.owedSat > covered)
+      line.notes.push(`${c.owedSat - covered} sat are owed and not ${c.owedSat > c.signedMaxSat ? 'signed' : 'paid'}`);
   }
   if (c.terms.ecash !== 'none')
     Object.assign(

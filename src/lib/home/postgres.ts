@@ -257,6 +257,8 @@ class Postgres implements Database {
   async #examine(client: pg.PoolClient): Promise<void> {
     // Without a listener, a connection that breaks while nothing is asked of it would end the process.
     client.on('error', () => {});
+    // What is told beside this question says nothing of a server that has answered it before.
+    const flushed = this.#flushed;
     const state = await this.#state(client);
     // Who hands connections on says another number at the beginning than the server's process has.
     if (state.pid !== (client as pg.PoolClient & { processID: number }).processID) throw pooled(this.#place);
@@ -273,11 +275,11 @@ class Postgres implements Database {
       throw new Refusal('store-foreign', `${this.#place} is another cluster than before: failover or restore`, {
         hint,
       });
-    if (state.flushed < this.#flushed)
+    if (state.flushed < flushed)
       throw new Refusal('store-foreign', `${this.#place} lacks commits that it had before: a backup in its place`, {
         hint,
       });
-    this.#flushed = state.flushed;
+    this.#flushed = Math.max(this.#flushed, state.flushed);
     this.#examined.add(client);
   }
 

@@ -54,6 +54,14 @@ export interface StoreOptions {
   point?: ((label: string) => void) | undefined;
 }
 
+/** Reads the body of a record. @throws Refusal `malformed-json`, `store-damaged` for anything but an object */
+function recordIn(body: string): Json {
+  const record = parseJson(body);
+  if (typeof record !== 'object' || record === null || Array.isArray(record))
+    throw new Refusal('store-damaged', 'a record that is no object found in the store');
+  return record;
+}
+
 export class SqlStore implements HomeStore {
   readonly #db: Database;
   readonly #secrets: () => Promise<StoreSecrets>;
@@ -88,7 +96,7 @@ export class SqlStore implements HomeStore {
   async load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }> {
     if (claims.length === 0) return { found: new Map(), nonces: [] };
     const [owners, sealed] = await this.#db.ask(() => together(ownersOf(claims), noncesOf(claims)));
-    const loaded = ({ kind, name, body, rev }: Owner): Loaded => ({ kind, name, record: parseJson(body), rev });
+    const loaded = ({ kind, name, body, rev }: Owner): Loaded => ({ kind, name, record: recordIn(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
     for (const [claim, { id, kind, name, rev }] of owners)
       this.#journal?.saw({ id, kind, name, rev, record: found.get(claim)!.record });

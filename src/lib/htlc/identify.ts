@@ -178,10 +178,13 @@ function waysOf({ variant, holes, text, anchors }: Match, witness: Match['witnes
   return ways;
 }
 
+/** A witness without its annex (BIP341), which is signed and means nothing. */
+export const withoutAnnex = (witness: readonly Uint8Array[]): readonly Uint8Array[] =>
+  witness.length > 1 && witness.at(-1)![0] === 0x50 ? witness.slice(0, -1) : witness;
+
 /** A witness stack, script and control block included. @throws Refusal `unknown-witness` */
 export function identifyWitness(witness: readonly Uint8Array[], type: ScriptType = 'p2wsh'): Identified {
-  // An annex is signed and means nothing.
-  const stack = witness.length > 1 && witness.at(-1)![0] === 0x50 ? witness.slice(0, -1) : witness;
+  const stack = withoutAnnex(witness);
   const last = stack.at(-1);
   if (!last) throw unknown('an empty witness');
   const control = last.length % 32 === 1 && last.length >= 33 && (last[0]! & 0xfe) === LEAF_VERSION;

@@ -19,6 +19,7 @@ import {
 } from '../contract/outcome.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { withoutAnnex } from './identify.ts';
 import { preimageIn, shownBy } from './secret.ts';
 import { ownSide, type Swap } from './swap-records.ts';
 import { htlcsOf } from './swap-terms.ts';
@@ -49,7 +50,8 @@ export function otherLeg(swap: Swap | undefined, { refund }: Pick<Htlc, 'refund'
  */
 function spentBy(hex: Hex, { txid, vout }: Outpoint, hash: Hex): 'claim' | 'refund' | 'cooperate' {
   const index = parseTransaction(hex).inputs.findIndex((i) => bytesToHex(i.txid) === txid && i.index === vout);
-  const shown = shownBy(hex)[index] ?? [];
+  // Whoever drew the preimage can show it in the annex of a refund.
+  const shown = withoutAnnex(shownBy(hex)[index] ?? []);
   if (preimageIn(shown, hash)) return 'claim';
   return shown.length === 1 ? 'cooperate' : 'refund';
 }

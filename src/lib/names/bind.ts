@@ -1,8 +1,9 @@
 /**
- * A domain that names a node, and a node that names a domain: a proposal of this project, in no BIP or BOLT.
+ * Domains and nodes that name each other: a proposal of this project, in no BIP or BOLT.
  *
- * A TXT record `lightning-node=HEX` at `_bitcoin-node.DOMAIN`, with its DNSSEC proof, and the node's BIP340 signature over
- * taggedHash("spillway/node-domain", domain ‖ 0 ‖ node id ‖ u64 expiry). One without the other binds nothing.
+ * A TXT record `lightning-node=HEX` at `_bitcoin-node.DOMAIN`, with its DNSSEC proof, and the
+ * node's BIP340 signature over taggedHash("spillway/node-domain", domain ‖ 0 ‖ node id ‖ u64
+ * expiry). One without the other binds nothing.
  */
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
@@ -30,10 +31,14 @@ const hashOf = ({ domain, nodeId, expiresAt }: Omit<Binding, 'signature'>): Uint
     concatBytes(new TextEncoder().encode(domain), Uint8Array.of(0), nodeId, writeUint(expiresAt, 8)),
   );
 
-/** Signs a binding. @throws Refusal `malformed-dns` for a name that is no domain; Error where the key is out of range */
+/** Signs a binding. @throws Refusal `malformed-dns` for no domain; Error for a key out of range */
 export function makeBinding(domain: string, expiresAt: bigint, secret: Uint8Array): Binding {
   nameOf(domain);
-  const part = { domain: domain.toLowerCase(), nodeId: publicBytes(secretScalar(secret)), expiresAt };
+  const part = {
+    domain: domain.toLowerCase().replace(/\.$/, ''),
+    nodeId: publicBytes(secretScalar(secret)),
+    expiresAt,
+  };
   return { ...part, signature: signHash(hashOf(part), secret) };
 }
 

@@ -1,8 +1,8 @@
 /**
  * Names of people that stand for payment instructions: `user@domain`, a TXT record, and its proof.
  *
- * BIP353 (https://github.com/bitcoin/bips/blob/master/bip-0353.mediawiki), bLIP-32 (the message in which a proof is sent).
- * Not here: the proof itself (`dnssec.ts`).
+ * BIP353 (https://github.com/bitcoin/bips/blob/master/bip-0353.mediawiki), bLIP-32 (the message in
+ * which a proof is sent). Not here: the proof itself (`dnssec.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -32,7 +32,7 @@ export function parsePersonName(text: string): PersonName {
   return { user, domain: domain! };
 }
 
-/** The DNS name at which the instructions of a person stand. @throws Refusal `malformed-dns` for one that is too long */
+/** The DNS name of a person's instructions. @throws Refusal `malformed-dns` for one too long */
 export const placeOf = ({ user, domain }: PersonName): DnsName => nameOf(`${user}.user._bitcoin-payment.${domain}`);
 
 /** A proof as it came: its records, and the name that came with it, dotted or with an @. */
@@ -41,7 +41,7 @@ export interface GivenProof {
   name?: string;
 }
 
-/** Tells the forms apart: bare records, the value of PSBT_OUT_DNSSEC_PROOF, bLIP-32's message 65538. */
+/** Tells apart bare records, the value of PSBT_OUT_DNSSEC_PROOF, and bLIP-32's message 65538. */
 export function openProof(bytes: Uint8Array): GivenProof {
   const end = 1 + (bytes[0] ?? 0);
   const name = textOf(bytes.subarray(1, end));
@@ -82,7 +82,7 @@ function textIn(data: Uint8Array): string {
   return text;
 }
 
-/** Checks a proof in any form, and that it is for this name. @throws Refusal `name-unproven`, and as `verifyProof` */
+/** Checks a proof for this name. @throws Refusal `name-unproven`, as `verifyProof` */
 export function provenTexts(given: GivenProof, place: DnsName, trust: Trust): { texts: string[]; proof: Proof } {
   const stated = given.name?.includes('@') ? placeOf(parsePersonName(given.name)) : given.name && nameOf(given.name);
   if (stated !== undefined && stated !== place) throw new Refusal('name-unproven', `a proof for ${given.name} found`);
@@ -99,7 +99,7 @@ export function checkProofTime(proof: Proof, at: bigint): void {
 /**
  * The payment instructions that a proof shows for a name.
  * @param at Unix seconds
- * @throws Refusal `name-unproven`, `name-ambiguous`, `dnssec-time`, `dnssec-invalid`, `malformed-dns`
+ * @throws Refusal `name-unproven`, `name-ambiguous`, `dnssec-time`, as `provenTexts`
  */
 export function resolveName(name: PersonName, given: GivenProof, trust: Trust, at: bigint): object {
   const { texts, proof } = provenTexts(given, placeOf(name), trust);
@@ -125,7 +125,7 @@ export function resolveName(name: PersonName, given: GivenProof, trust: Trust, a
   };
 }
 
-/** The offer and the address of a URI (BIP21, BIP321), where there is one of them. @throws Refusal `name-ambiguous` */
+/** The offer and address of a URI (BIP321). @throws Refusal `name-ambiguous` for two of one */
 function instructionsIn(uri: string): { offer?: string; address?: string } {
   const [, path, query = ''] = /^bitcoin:([^?]*)(?:\?(.*))?$/i.exec(uri)!;
   const pairs = query.split('&').map((pair) => pair.split('=', 2));

@@ -1,9 +1,10 @@
 /**
  * DNSSEC proofs, checked offline from the root's keys down: RFC 9102's chain of records.
  *
- * RFC 4035 5, RFC 5155 (NSEC3), RFC 9102 (https://www.rfc-editor.org/rfc/rfc9102), RFC 9276. Signatures are counted, and the
- * first wrong one ends it, so that no proof costs much. Time is not read here: the proof says from when until when it
- * holds. Not here: what the records mean (`bip353.ts`).
+ * RFC 4035 5, RFC 5155 (NSEC3), RFC 9102 (https://www.rfc-editor.org/rfc/rfc9102), RFC 9276.
+ * Signatures are counted, and the first wrong one ends it, so that no proof costs much. Time is not
+ * read here: the proof says from when until when it holds. Not here: what the records mean
+ * (`bip353.ts`).
  */
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384 } from '@noble/hashes/sha2.js';
@@ -48,7 +49,7 @@ const ANCHORS: readonly DelegatedKey[] = [
   [38696, '683d2d0acb8c9b712a1948b27f741219298d0a450d612c483af444a4c0fb2b16'] as const,
 ].map(([tag, digest]) => ({ tag, algorithm: 8, digestType: 2, digest }));
 
-/** The means to check a proof: a function for signatures, and the root's keys, by default IANA's. */
+/** Means to check a proof: a function for signatures, and the root's keys, by default IANA's. */
 export interface Trust {
   verify: VerifySignature;
   anchors?: readonly DelegatedKey[];

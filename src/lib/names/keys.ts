@@ -1,7 +1,8 @@
 /**
  * Public keys of DNSSEC: what a DNSKEY record holds, by algorithm.
  *
- * RFC 3110 (RSA), RFC 6605 (ECDSA), RFC 8080 (Ed25519). Not here: computing with them, which is handed in as a function.
+ * RFC 3110 (RSA), RFC 6605 (ECDSA), RFC 8080 (Ed25519). Not here: computing with them, which is
+ * handed in as a function.
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 

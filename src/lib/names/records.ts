@@ -1,7 +1,8 @@
 /**
- * DNS records as bytes: names, resource records without compression, signatures, keys, and the order that DNSSEC signs.
+ * DNS records as bytes: names, records without compression, signatures, keys, their order.
  *
- * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6. Not here: what signs what (`dnssec.ts`).
+ * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6. Not here: what
+ * signs what (`dnssec.ts`).
  */
 import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -17,7 +18,7 @@ export const DNS_LIMITS = {
 
 export const TYPES = { CNAME: 5, TXT: 16, DNAME: 39, DS: 43, RRSIG: 46, NSEC: 47, DNSKEY: 48, NSEC3: 50 } as const;
 
-/** A name in the form of the wire, small letters, a character for each byte; the root is one zero byte. */
+/** A name as on the wire, in small letters, a character a byte; the root is one zero byte. */
 export type DnsName = string;
 export const ROOT: DnsName = '\0';
 
@@ -51,12 +52,9 @@ const small = (text: string): string => text.replace(/[A-Z]/g, (letter) => lette
 /** A name of dotted text, with or without the last dot. @throws Refusal `malformed-dns` */
 export function nameOf(text: string): DnsName {
   const labels = text.replace(/\.$/, '').split('.');
-  const name = labels.map((label) => {
-    if (!/^[\x21-\x7e]*$/.test(label) || !allows(DNS_LIMITS.label, label.length))
-      malformed(`${JSON.stringify(text.slice(0, 80))}: labels of 1 to ${DNS_LIMITS.label.most} letters expected`);
-    return String.fromCharCode(label.length) + label;
-  });
-  const made = small(`${name.join('')}\0`);
+  if (!labels.every((label) => /^[\x21-\x7e]*$/.test(label) && allows(DNS_LIMITS.label, label.length)))
+    malformed(`${JSON.stringify(text.slice(0, 80))}: labels of 1 to ${DNS_LIMITS.label.most} letters expected`);
+  const made = small(nameFrom(labels));
   return allows(DNS_LIMITS.name, made.length)
     ? made
     : malformed(`a name of ${made.length} bytes found, at most ${DNS_LIMITS.name.most} expected`);
@@ -102,7 +100,7 @@ export function readName(bytes: Uint8Array, at = 0): { name: DnsName; end: numbe
   return { name: small(textOf(bytes.subarray(at, end))), end };
 }
 
-/** Reads records that follow one another, of the class of the internet. @throws Refusal `malformed-dns`, `too-large` */
+/** Reads records of the internet's class. @throws Refusal `malformed-dns`, `too-large` */
 export function readRecords(bytes: Uint8Array): DnsRecord[] {
   if (!allows(DNS_LIMITS.proof, bytes.length))
     throw new Refusal('too-large', `${bytes.length} bytes of proof found, at most ${DNS_LIMITS.proof.most} expected`);
@@ -110,16 +108,12 @@ export function readRecords(bytes: Uint8Array): DnsRecord[] {
   for (let at = 0; at < bytes.length;) {
     const { name: owner, end } = readName(bytes, at);
     if (end + 10 > bytes.length) malformed(`the end found in a record at byte ${at}`);
-    const [type, kind, ttl, length] = [
-      [0, 2],
-      [2, 4],
-      [4, 8],
-      [8, 10],
-    ].map(([from, to]) => readUint(bytes.subarray(end + from!, end + to!)));
+    const n = (from: number, to: number) => readUint(bytes.subarray(end + from, end + to));
+    const [type, kind, ttl, length] = [n(0, 2), n(2, 4), n(4, 8), n(8, 10)];
     if (kind !== 1n) malformed(`class ${kind} found at byte ${at}, the internet's (1) expected`);
     at = end + 10 + Number(length);
     if (at > bytes.length) malformed(`the end found in a record of ${length} bytes`);
-    records.push({ owner, type: Number(type), ttl: ttl!, data: bytes.slice(end + 10, at) });
+    records.push({ owner, type: Number(type), ttl, data: bytes.slice(end + 10, at) });
   }
   return records;
 }

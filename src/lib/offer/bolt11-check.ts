@@ -1,8 +1,8 @@
 /**
- * The rules of readers of BOLT11 invoices, stricter where libraries differ: of a field that must be one, a second is refused.
+ * Rules for readers of BOLT11 invoices. A second field where one must stand is refused.
  *
- * BOLT11, Requirements; bolts#1357 (two libraries that took different payment hashes from one invoice). Not here: time and
- * amounts that a payer expects (`bolt11-document.ts`).
+ * BOLT11, Requirements; bolts#1357 (two libraries that took different payment hashes from one
+ * invoice). Not here: time and amounts that a payer expects (`bolt11-document.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
@@ -56,7 +56,8 @@ export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient 
   const count = (tag: string) => fields.filter((field) => field.tag === tag).length;
   for (const tag of SINGLE)
     if (count(tag) > 1) say(tag, `found ${count(tag)} times: readers would differ`, 'field-twice');
-  for (const tag of ['p', 's']) if (count(tag) === 0) say(tag, 'nothing found, which each invoice has');
+  if (count('p') === 0) say('p', 'no payment_hash found, which each invoice has');
+  if (count('s') === 0) say('s', 'no payment_secret found, which each invoice has');
   if (count('d') + count('h') === 0) say('d', 'neither a description nor its hash found');
   if (count('d') > 0 && count('h') > 0) say('d', 'a description and a hash of one found');
   all.forEach(({ tag }, i) => {

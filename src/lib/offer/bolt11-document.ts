@@ -10,6 +10,7 @@ import { BOLT11_LIMITS, prefixOf, readBolt11, readPrefix, writeBolt11, type Bolt
 import { checkBolt11, payeeOf } from './bolt11-check.ts';
 import { fieldOf, parseField, valueOf, type FieldJson } from './bolt11-fields.ts';
 import { refuseFirst } from './message.ts';
+import { bare } from './string.ts';
 
 /** Seconds for which an invoice is good that does not say, and blocks of its last HTLC. */
 const DEFAULTS = { expiry: 3600n, delta: 18n };
@@ -28,10 +29,9 @@ const expiresAt = ({ timestamp }: Bolt11, fields: readonly FieldJson[]): bigint 
 
 /** The invoice of a document: `string`. @throws Refusal `malformed-bolt11`, `malformed-message` */
 export function invoiceIn(from: Fields): { invoice: Bolt11; string: string } {
-  const text = from.need('string', from.text('string'), 'an invoice').trim();
+  const text = bare(from.need('string', from.text('string'), 'an invoice'));
   from.skip(...from.names());
-  const string = text.replace(/^lightning:/i, '').toLowerCase();
-  return { invoice: readBolt11(text.replace(/^lightning:/i, '')), string };
+  return { invoice: readBolt11(text), string: text.toLowerCase() };
 }
 
 export function bolt11Document(invoice: Bolt11, string: string, lenient = false): object {
@@ -65,7 +65,7 @@ export interface Expected {
   lenient?: boolean;
 }
 
-/** Verifies an invoice. @throws Refusal with the first problem; `invoice-expired`, `amount-differs`, `wrong-preimage` */
+/** Verifies an invoice. @throws Refusal with the first problem; as to time, amount and preimage */
 export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenient = false }: Expected): void {
   const fields = fieldsOf(invoice);
   refuseFirst(checkBolt11(invoice, fields, lenient));
@@ -80,7 +80,7 @@ export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenien
 }
 
 /**
- * Writes the invoice of a document of `decode`, or of one made by hand: `network`, `amount_msat`, `timestamp`, `fields`.
+ * Writes the invoice of what `decode` prints, or of network, amount_msat, timestamp and fields.
  * @param now the timestamp where the document has none
  * @throws Refusal `malformed-message`, and the first problem of what is written
  */

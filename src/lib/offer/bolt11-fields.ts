@@ -1,22 +1,23 @@
 /**
  * The tagged fields of BOLT11 invoices: values in words and in JSON.
  *
- * BOLT11, Tagged Fields. A field whose value would not come back in the same letters, and one that is not known, is shown
- * as `letters`, so that every invoice can be written again as it was. Not here: which fields there must be
- * (`bolt11-check.ts`).
+ * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other
+ * letters, has `letters`, so that every invoice can be written again as it was. Not here: which
+ * fields there must be (`bolt11-check.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
-import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { pointIn, type Fields } from '../protocol/document.ts';
+import { Fields } from '../protocol/document.ts';
+import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { parsePoint } from '../signing/curve.ts';
-import { readUint, writeUint } from '../wire/bigsize.ts';
-import { scidText, shortChannelId } from '../wire/fields.ts';
-import { BOLT11_LIMITS, bytesOf, LETTERS, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
-import { utf8Text, VALUE_LIMITS } from './kinds.ts';
+import { hexBytes, point, shortChannelId, type Kind } from '../wire/fields.ts';
+import { part, structs } from '../wire/struct.ts';
+import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
+import { FEES, utf8Text } from './kinds.ts';
+import { LETTERS } from './string.ts';
 
 /** Words of a field whose length is fixed. */
 export const LENGTHS: Readonly<Record<string, number>> = { p: 52, s: 52, h: 52, n: 53 };
@@ -27,44 +28,21 @@ interface Tag {
   read(words: readonly number[], network: Network): unknown;
   parse(from: Fields, network: Network): number[];
 }
-export interface RouteHopJson {
-  pubkey: string;
-  short_channel_id: string;
-  fee_base_msat: bigint;
-  fee_proportional_millionths: bigint;
-  cltv_expiry_delta: bigint;
-}
+/** The hops of a private route, in the order of BOLT11. */
+const route = structs({ pubkey: part(point, 33), short_channel_id: part(shortChannelId, 8), ...FEES });
 
-const hash = (name: string): Tag => ({
+/** A field whose words are the bytes of a value. @param length its words, where they are fixed */
+const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({
   name,
-  read: (words) => (words.length === 52 ? bytesToHex(bytesOf(words)) : undefined),
-  parse: (from) => wordsOf(from.need(name, from.bytes(name, 32), '32 bytes in hex')),
+  read: (words) => (length === undefined || words.length === length ? kind.read(bytesOf(words)) : undefined),
+  parse: (from) => wordsOf(kind.write(kind.parse(from, name))),
 });
 const whole = (name: string): Tag => ({
   name,
   // No reader needs more than 64 bits.
-  read: (words) => (words.length > 0 && words.length < 13 ? wordsNumber(words) : undefined),
+  read: (words) => (words.length < 13 ? wordsNumber(words) : undefined),
   parse: (from) => numberWords(from.need(name, from.whole(name, (1n << 60n) - 1n))),
 });
-
-const hop = (bytes: Uint8Array): RouteHopJson => ({
-  pubkey: bytesToHex(bytes.subarray(0, 33)),
-  short_channel_id: scidText(bytes.subarray(33, 41)),
-  fee_base_msat: readUint(bytes.subarray(41, 45)),
-  fee_proportional_millionths: readUint(bytes.subarray(45, 49)),
-  cltv_expiry_delta: readUint(bytes.subarray(49, 51)),
-});
-const hopBytes = (from: Fields): Uint8Array => {
-  const n = (name: 'fee_base_msat' | 'fee_proportional_millionths' | 'cltv_expiry_delta', size: number) =>
-    writeUint(from.need(name, from.whole(name, VALUE_LIMITS[name].most)), size);
-  return concatBytes(
-    pointIn(from, 'pubkey'),
-    shortChannelId.write(shortChannelId.parse(from, 'short_channel_id')),
-    n('fee_base_msat', 4),
-    n('fee_proportional_millionths', 4),
-    n('cltv_expiry_delta', 2),
-  );
-};
 
 /** The output script (hex) of a fallback; undefined for a version that is not known. */
 function scriptFor(version: number, program: string): string | undefined {
@@ -73,7 +51,7 @@ function scriptFor(version: number, program: string): string | undefined {
   const push = (program.length / 2).toString(16).padStart(2, '0');
   return version > 16 ? undefined : `${version === 0 ? '00' : (0x50 + version).toString(16)}${push}${program}`;
 }
-/** Version and program (hex) of an output script, as invoices have them: 17 and 18 for hashes; undefined for another. */
+/** Version (17 and 18 for hashes) and program in hex of an output script; undefined for another. */
 export function versionOf(script: string): [number, string] | undefined {
   const [, key, redeem, version, program] =
     /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87|(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]+))$/.exec(script) ?? [];
@@ -82,25 +60,14 @@ export function versionOf(script: string): [number, string] | undefined {
   return version === undefined ? undefined : [version === '00' ? 0 : Number.parseInt(version, 16) - 0x50, program!];
 }
 
+const ROUTE = bytesTag('route', route);
 const TAGS: Readonly<Record<string, Tag>> = {
-  p: hash('payment_hash'),
-  s: hash('payment_secret'),
-  h: hash('description_hash'),
-  d: {
-    name: 'description',
-    read: (words) => utf8Text.read(bytesOf(words)),
-    parse: (from) => wordsOf(utf8Text.write(utf8Text.parse(from, 'description'))),
-  },
-  m: {
-    name: 'payment_metadata',
-    read: (words) => bytesToHex(bytesOf(words)),
-    parse: (from) => wordsOf(from.need('payment_metadata', from.bytes('payment_metadata'), 'hex')),
-  },
-  n: {
-    name: 'node_id',
-    read: (words) => (words.length === 53 && parsePoint(bytesOf(words)) ? bytesToHex(bytesOf(words)) : undefined),
-    parse: (from) => wordsOf(pointIn(from, 'node_id')),
-  },
+  p: bytesTag('payment_hash', hexBytes(32), LENGTHS['p']),
+  s: bytesTag('payment_secret', hexBytes(32), LENGTHS['s']),
+  h: bytesTag('description_hash', hexBytes(32), LENGTHS['h']),
+  d: bytesTag('description', utf8Text),
+  m: bytesTag('payment_metadata', hexBytes()),
+  n: bytesTag('node_id', point, LENGTHS['n']),
   x: whole('expiry'),
   c: whole('min_final_cltv_expiry_delta'),
   f: {
@@ -128,16 +95,8 @@ const TAGS: Readonly<Record<string, Tag>> = {
         : from.refuse('fallback', 'an address, or version and program');
     },
   },
-  r: {
-    name: 'route',
-    read: (words) => {
-      const bytes = bytesOf(words);
-      if (bytes.length === 0 || bytes.length % 51 !== 0) return undefined;
-      const hops = Array.from({ length: bytes.length / 51 }, (_, i) => hop(bytes.subarray(51 * i, 51 * (i + 1))));
-      return hops.every(({ pubkey }) => parsePoint(hexToBytes(pubkey))) ? hops : undefined;
-    },
-    parse: (from) => wordsOf(concatBytes(...from.need('route', from.objects('route', hopBytes), 'a list of hops'))),
-  },
+  // One letter holds no byte.
+  r: { ...ROUTE, read: (words, network) => (words.length > 1 ? ROUTE.read(words, network) : undefined) },
   9: {
     name: 'features',
     read: (words) =>
@@ -153,10 +112,7 @@ const TAGS: Readonly<Record<string, Tag>> = {
         ),
         'a list of bits',
       );
-      return numberWords(
-        bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n),
-        0,
-      );
+      return numberWords(bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n));
     },
   },
 };
@@ -164,24 +120,27 @@ const TAGS: Readonly<Record<string, Tag>> = {
 /** A field as it is shown: its tag, and its value under a name, or its letters. */
 export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
 
-/** @returns `letters` where the value would not be written in the same words */
+/** Shows a field: its value, and its letters where that is missing or written in others. */
 export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   const known = TAGS[tag];
-  const letters = words.map((word) => LETTERS[word]).join('');
-  let value: unknown;
+  const field: FieldJson = { tag };
   try {
-    value = known?.read(words, network);
+    const value = known?.read(words, network);
+    if (known && value !== undefined) {
+      field[known.name] = value;
+      const written = known.parse(new Fields({ [known.name]: value as Json }), network);
+      if (written.length === words.length && written.every((word, i) => word === words[i])) return field;
+    }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
-  if (!known || value === undefined) return { tag, letters };
-  return { tag, [known.name]: value };
+  return { ...field, letters: words.map((word) => LETTERS[word]).join('') };
 }
 
 /** The value of a field; undefined where it has none. */
 export const valueOf = (field: FieldJson): unknown => field[TAGS[field.tag]?.name ?? ''];
 
-/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, `malformed-address`, `wrong-network` */
+/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, as `scriptOf` */
 export function parseField(from: Fields, network: Network): Tagged {
   const tag = from.need('tag', from.text('tag'), 'a letter of bech32');
   if (tag.length !== 1 || !LETTERS.includes(tag)) from.refuse('tag', 'a letter of bech32');
@@ -189,6 +148,7 @@ export function parseField(from: Fields, network: Network): Tagged {
   const known = TAGS[tag];
   if (letters === undefined)
     return { tag, words: known ? known.parse(from, network) : from.refuse('letters', 'letters of bech32') };
+  if (known) from.skip(known.name);
   const words = Array.from(letters, (letter) => LETTERS.indexOf(letter));
   if (words.includes(-1) || !allows(BOLT11_LIMITS.field, words.length))
     from.refuse('letters', `up to ${BOLT11_LIMITS.field.most} letters of bech32`);

@@ -1,8 +1,9 @@
 /**
  * BOLT11 invoices as letters: prefix with network and amount, time, tagged fields, signature.
  *
- * BOLT11 (https://github.com/lightning/bolts/blob/master/11-payment-encoding.md): Human-Readable Part, Data Part. bech32 with
- * its checksum and without its bound on length. Not here: what a field means (`bolt11-fields.ts`).
+ * BOLT11 (https://github.com/lightning/bolts/blob/master/11-payment-encoding.md): Human-Readable
+ * Part, Data Part. bech32 with its checksum and without its bound on length. Not here: what a field
+ * means (`bolt11-fields.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bech32 } from '@scure/base';
@@ -11,6 +12,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signRecoverable } from '../signing/ecdsa.ts';
+import { LETTERS, shown } from './string.ts';
 
 export const BOLT11_LIMITS = {
   letters: { unit: 'characters', most: 65_536 },
@@ -39,7 +41,6 @@ export interface Bolt11 {
   hash: Uint8Array;
 }
 
-export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 const CURRENCIES: Readonly<Record<string, Network>> = { bc: 'mainnet', tb: 'testnet', tbs: 'signet', bcrt: 'regtest' };
 /** Millisatoshis of a multiplier, but for `p`, which is a tenth of one. */
 const MULTIPLIERS = [
@@ -68,7 +69,7 @@ export function bytesOf(words: readonly number[], fill = false): Uint8Array {
 /** Bytes as words, filled up with zero bits. */
 export const wordsOf = (bytes: Uint8Array): number[] => bech32.toWords(bytes);
 /** A number in as few words as it needs, or in `size` of them. */
-export function numberWords(value: bigint, size = 1): number[] {
+export function numberWords(value: bigint, size = 0): number[] {
   const words: number[] = [];
   for (let rest = value; rest > 0n || words.length < size; rest >>= 5n) words.unshift(Number(rest & 31n));
   return words;
@@ -80,13 +81,12 @@ export const wordsNumber = (words: readonly number[]): bigint =>
 export function readBolt11(text: string): Bolt11 {
   if (!allows(BOLT11_LIMITS.letters, text.length))
     throw new Refusal('too-large', `${text.length} characters found, at most ${BOLT11_LIMITS.letters.most} expected`);
-  let prefix: string;
-  let words: number[];
-  try {
-    ({ prefix, words } = bech32.decode(text as `${string}1${string}`, false));
-  } catch (error) {
-    return malformed(error instanceof Error ? error.message : String(error));
-  }
+  if (!/^ln(?:bc|tb)/i.test(text))
+    malformed(`${shown(text)} found, a string that begins with lnbc, lntb, lntbs or lnbcrt expected`);
+  const decoded = bech32.decodeUnsafe(text, false);
+  if (!decoded)
+    return malformed(`${shown(text)}: the checksum does not fit: a letter is wrong, missing or of another case`);
+  const { prefix, words } = decoded;
   const { network, amountMsat } = readPrefix(prefix);
   const end = words.length - 104;
   if (end < 7) malformed(`${words.length} letters found behind ${prefix}, at least 111 expected`);
@@ -114,8 +114,7 @@ export function readBolt11(text: string): Bolt11 {
 /** Network and amount of a prefix. @throws Refusal `malformed-bolt11` */
 export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat'> {
   const [, currency, digits, multiplier = ''] = /^ln(bcrt|bc|tbs|tb)(?:([1-9]\d{0,18})([munp]?))?$/.exec(prefix) ?? [];
-  if (currency === undefined)
-    return malformed(`${JSON.stringify(prefix.slice(0, 40))} found, ln, a currency and an amount expected`);
+  if (currency === undefined) return malformed(`${shown(prefix)} found, ln, a currency and an amount expected`);
   const network = CURRENCIES[currency]!;
   if (digits === undefined) return { network, amountMsat: undefined };
   if (multiplier === 'p') {
@@ -126,7 +125,7 @@ export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat
   return { network, amountMsat: BigInt(digits) * factor };
 }
 
-/** The prefix of a network and an amount, as short as can be. @throws Refusal `wrong-network` for one that has no prefix */
+/** The shortest prefix of a network and amount. @throws Refusal `wrong-network` without a prefix */
 export function prefixOf(network: Network, amountMsat: bigint | undefined): string {
   const [currency] = Object.entries(CURRENCIES).find(([, each]) => each === network) ?? [];
   if (currency === undefined) throw new Refusal('wrong-network', `${network} found, which has no prefix of invoices`);
@@ -141,7 +140,7 @@ const hashOf = (prefix: string, words: readonly number[]): Uint8Array =>
 /**
  * Writes and signs an invoice, in lower case.
  * @param prefix as `prefixOf` gives it
- * @throws Refusal `malformed-bolt11` for a field or an invoice that is too long; Error where the key is out of range
+ * @throws Refusal `malformed-bolt11` where it is too long; Error for a key out of range
  */
 export function writeBolt11(
   { prefix, timestamp, tagged }: Pick<Bolt11, 'prefix' | 'timestamp' | 'tagged'>,

@@ -1,8 +1,9 @@
 /**
- * Making BOLT12 messages: an offer of fields, a request that answers an offer or offers a refund, an invoice that answers a
- * request, and their signatures.
+ * Making BOLT12 messages: an offer of fields, a request that answers an offer or offers a refund,
+ * an invoice that answers a request, and their signatures.
  *
- * BOLT12, Requirements of writers. What a reader would refuse is refused here too. Keys, time and randomness are arguments.
+ * BOLT12, Requirements of writers. What a reader would refuse is refused here too. Keys, time and
+ * randomness are arguments.
  */
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -28,7 +29,7 @@ function checked(message: OfferMessage): OfferMessage {
   return message;
 }
 
-/** Makes an offer of the named fields of a document, also under `fields`. @throws Refusal with the first problem */
+/** Makes an offer of a document, or of its `fields`. @throws Refusal with the first problem */
 export function createOffer(document: Fields, issuerId?: string): OfferMessage {
   const from = document.object('fields') ?? document;
   const fields = parseFields(FIELDS, from);
@@ -52,7 +53,7 @@ const given = (fields: Chosen): OfferValues =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as OfferValues;
 
 /**
- * Makes a request without a signature. Without an offer it is a refund: an amount and a description.
+ * Makes a request without a signature; without an offer, a refund of an amount.
  * @throws Refusal with the first problem
  */
 export function makeRequest(
@@ -100,11 +101,7 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
   const { createdAt, rate } = input;
   const r = recurrenceOf(request.fields);
   const index = r && indexOf(r);
-  refuseFirst([
-    ...problemsOf(request),
-    ...checkTime(request, createdAt),
-    ...checkPeriod(request.kind, request.fields, createdAt),
-  ]);
+  refuseFirst([...problemsOf(request), ...checkTime(request, createdAt)]);
   if (r?.cancel) throw new Refusal('offer-field', 'a request found that ends the recurrence: no invoice answers it');
   const f = request.fields;
   let amount = f.invreq_amount ?? expectedMsat(f, rate);
@@ -121,6 +118,7 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
         hint: 'give --basetime UNIX',
       });
     recurs[named(r.numbering, 'invoice_recurrence_basetime') as 'invoice_recurrence_basetime'] = basetime;
+    refuseFirst(checkPeriod(request.kind, { ...f, ...recurs }, createdAt));
     until = windowOf(r, basetime, index).until;
     if (f.invreq_amount === undefined) amount = dueFor(r, basetime, index, amount, createdAt);
   }
@@ -158,7 +156,7 @@ function signable(message: OfferMessage): { field: string; key: string; hash: Ui
   throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
 }
 
-/** Adds the signature of a secret key. @throws Refusal `not-now`; `wrong-key` where another key signs this message */
+/** Signs with a secret key. @throws Refusal `not-now`; `wrong-key` where another key signs this */
 export function signWith(message: OfferMessage, secret: Uint8Array): OfferMessage {
   const { key, hash } = signable(message);
   const own = publicKeyOf(secret);

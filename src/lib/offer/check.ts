@@ -1,9 +1,11 @@
 /**
- * The rules of readers: what an offer, a request and an invoice must and must not hold, signatures, time.
+ * Rules for readers of offers, requests and invoices: fields, signatures, time.
  *
- * BOLT12, Requirements of each message. A rule that does not hold is a problem with a code. Not here: recurrence
- * (`recurrence.ts`), payer proofs (`proof-check.ts`), whether one message answers another (`mirror.ts`).
+ * BOLT12, Requirements of each message. A rule that does not hold is a problem with a code. Not
+ * here: recurrence (`recurrence.ts`), payer proofs (`proof-check.ts`), whether one message answers
+ * another (`verify.ts`).
  */
+import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { verifies } from '../signing/bip340.ts';
@@ -37,8 +39,8 @@ type Say = (field: FieldName, text: string, code?: ErrorCode) => void;
 
 /** The first even bit that is set and not known, of features in hex. */
 function unknownFeature(hex: string, known: readonly number[] = []): number | undefined {
-  for (let at = 0, set = BigInt(`0x0${hex}`); set > 0n; at += 2, set >>= 2n)
-    if (set & 1n && !known.includes(at)) return at;
+  for (const [i, byte] of hexToBytes(hex).reverse().entries())
+    for (let bit = 0; bit < 8; bit += 2) if ((byte >> bit) & 1 && !known.includes(8 * i + bit)) return 8 * i + bit;
   return undefined;
 }
 
@@ -185,7 +187,7 @@ export function hashToSign(message: OfferMessage): Uint8Array | undefined {
   return root && signedHash(message.kind, signerOf(message).field, root);
 }
 
-/** The key that signed a message, or what is wrong. An offer has no signature, a refund needs none. */
+/** The key that signed, or what is wrong. An offer has no signature, a refund needs none. */
 export function checkSignature(message: OfferMessage): { signedBy?: string; problem?: Problem } {
   const { field, key } = signerOf(message);
   const [hash, signature] = [hashToSign(message), message.fields[field]];

@@ -9,10 +9,10 @@ import { ofOffer, ofRequest } from './fields.ts';
 import { merkleRoot, type Plain } from './merkle.ts';
 import { readMessage, type OfferMessage, type Problem } from './message.ts';
 import { checkProof } from './proof-check.ts';
-import { OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
+import { bare, OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
 
 /**
- * Reads a message from a document: `string`, or `hex` and `kind`. The other fields of our own documents are passed over.
+ * Reads a message from a document: `string`, or `hex` and `kind`; passes over other fields.
  * @param wanted the kinds that a command takes
  * @throws Refusal `malformed-offer`, `malformed-message`, and as `readMessage`
  */
@@ -27,7 +27,7 @@ function readOne(from: Fields): OfferMessage {
   const text = from.text('string');
   from.skip(...from.names());
   if (text !== undefined) {
-    const { kind, bytes } = readString(text.trim());
+    const { kind, bytes } = readString(bare(text));
     return readMessage(kind, bytes);
   }
   const kind = OFFER_KINDS.find((each) => each === from.json('kind'));

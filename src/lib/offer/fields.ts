@@ -1,9 +1,9 @@
 /**
  * The fields of BOLT12's messages: names, types and values; which message may hold which type.
  *
- * BOLT12, TLV Fields; recurrence by bolts#1240, a draft, under its own numbers and under those of Core Lightning; two
- * proposals of this project in the odd experimental range (`preimages.ts`, and the replacement of an invoice). Types that
- * are not named here go into `custom`.
+ * BOLT12, TLV Fields; recurrence by bolts#1240, a draft, under its own numbers and under those of
+ * Core Lightning; two proposals of this project in the odd experimental range (`preimages.ts`, and
+ * the replacement of an invoice). Types that are not named here go into `custom`.
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { field, hexBytes, point, truncated, type Namespace, type ValuesOf } from '../wire/fields.ts';
@@ -95,7 +95,7 @@ export function isAllowed(kind: OfferKind, type: bigint): boolean {
 }
 
 /**
- * The types that a name or number means in some records: `offer_amount`, `170`, or `amount` for each field of that name.
+ * Types that a word means in some records: `offer_amount`, `170`, or `amount` for all of that name.
  * @throws Refusal `malformed-message` for one that none of them has
  */
 export function typesNamed(name: string, records: readonly { type: bigint }[]): bigint[] {

@@ -1,18 +1,18 @@
 /**
  * Values of BOLT12 fields: how each is written in bytes and in JSON.
  *
- * BOLT12, TLV Fields. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of payinfo objects. Not here:
- * which field has which value (`fields.ts`), recurrence (`recurrence-fields.ts`).
+ * BOLT12, TLV Fields. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of
+ * payinfo objects. Not here: which field has which value (`fields.ts`), recurrence
+ * (`recurrence-fields.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import type { Fields } from '../protocol/document.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readUint, writeUint } from '../wire/bigsize.ts';
 import { hexBytes, type Kind } from '../wire/fields.ts';
 import { parsePath, pathView, type PathJson } from '../wire/path-document.ts';
 import { readPaths, writePath } from '../wire/path.ts';
+import { counted, struct, structs, uint, type Part, type StructOf } from '../wire/struct.ts';
 
 /** Hashes of the first blocks, in the order of their bytes. */
 export const CHAIN_HASHES: Readonly<Record<Network, string>> = {
@@ -57,23 +57,13 @@ export const utf8Text: Kind<string> = {
   },
 };
 
-/** Cuts a value into pieces, each of which `take` reads; no piece is left over. */
-function cut<T>(bytes: Uint8Array, one: (take: (length: number) => Uint8Array) => T): T[] {
-  const made: T[] = [];
-  for (let at = 0; at < bytes.length;)
-    made.push(
-      one((length) => {
-        if (at + length > bytes.length) refuse(`${bytes.length - at} bytes found, ${length} expected`);
-        return bytes.slice(at, (at += length));
-      }),
-    );
-  return made;
-}
-
 /** Chain hashes in hex. JSON may name networks. */
 export const chains: Kind<string[]> = {
   write: (value) => concatBytes(...value.map(hexToBytes)),
-  read: (bytes) => cut(bytes, (take) => bytesToHex(take(32))),
+  read: (bytes) =>
+    bytes.length % 32 === 0
+      ? Array.from({ length: bytes.length / 32 }, (_, i) => bytesToHex(bytes.subarray(32 * i, 32 * (i + 1))))
+      : refuse(`${bytes.length} bytes found, hashes of 32 bytes expected`),
   parse: (from, name) =>
     from.need(
       name,
@@ -105,104 +95,37 @@ export const paths: Kind<PathJson[]> = {
   },
 };
 
-export interface PayinfoJson {
-  fee_base_msat: bigint;
-  fee_proportional_millionths: bigint;
-  cltv_expiry_delta: bigint;
-  htlc_minimum_msat: bigint;
-  htlc_maximum_msat: bigint;
-  features: string;
-}
-const PAYINFO = [
-  ['fee_base_msat', 4],
-  ['fee_proportional_millionths', 4],
-  ['cltv_expiry_delta', 2],
-  ['htlc_minimum_msat', 8],
-  ['htlc_maximum_msat', 8],
-] as const;
-const withLength = (hex: string, size: number): Uint8Array => {
-  const bytes = hexToBytes(hex);
-  return concatBytes(writeUint(BigInt(bytes.length), size), bytes);
+/** What is charged, by a hop or a whole path. */
+export const FEES = {
+  fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
+  fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
+  cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
 };
-
-/** Reads the payinfo of one path. @param missing what stands for figures that it lacks. @throws Refusal `malformed-message` */
-export function parsePayinfo(from: Fields, missing: Partial<PayinfoJson> = {}): PayinfoJson {
-  const figures = PAYINFO.map(([name]) => {
-    const most = VALUE_LIMITS[name].most;
-    return [name, from.need(name, from.whole(name, most) ?? missing[name], `a whole number up to ${most}`)];
-  });
-  const features = from.bytes('features') ?? new Uint8Array();
-  if (!allows(VALUE_LIMITS.bytes, features.length)) from.refuse('features', `at most ${VALUE_LIMITS.bytes.most} bytes`);
-  return { ...Object.fromEntries(figures), features: bytesToHex(features) } as PayinfoJson;
-}
-export const payinfos: Kind<PayinfoJson[]> = {
-  write: (value) =>
-    concatBytes(
-      ...value.flatMap((info) => [
-        ...PAYINFO.map(([name, size]) => writeUint(info[name], size)),
-        withLength(info.features, 2),
-      ]),
-    ),
-  read: (bytes) =>
-    cut(bytes, (take) => {
-      const figures = PAYINFO.map(([name, size]) => [name, readUint(take(size))]);
-      return { ...Object.fromEntries(figures), features: bytesToHex(take(Number(readUint(take(2))))) } as PayinfoJson;
-    }),
-  parse: (from, name) => from.need(name, from.objects(name, parsePayinfo), 'a list of payinfo objects'),
+/** What a blinded path charges and takes, `blinded_payinfo`. */
+export const PAYINFO = {
+  ...FEES,
+  htlc_minimum_msat: uint(8, VALUE_LIMITS.htlc_minimum_msat),
+  htlc_maximum_msat: uint(8, VALUE_LIMITS.htlc_maximum_msat),
+  features: counted(VALUE_LIMITS.bytes),
 };
+export type PayinfoJson = StructOf<typeof PAYINFO>;
+export const payinfos = structs(PAYINFO, { features: '' });
 
-export interface FallbackJson {
-  version: bigint;
-  program: string;
-}
 /** Witness programs. */
-export const fallbacks: Kind<FallbackJson[]> = {
-  write: (value) =>
-    concatBytes(...value.flatMap(({ version, program }) => [writeUint(version, 1), withLength(program, 2)])),
-  read: (bytes) =>
-    cut(bytes, (take) => ({ version: readUint(take(1)), program: bytesToHex(take(Number(readUint(take(2))))) })),
-  parse: (from, name) =>
-    from.need(
-      name,
-      from.objects(name, (each) => {
-        const version = each.need('version', each.whole('version', VALUE_LIMITS.version.most));
-        const program = each.need('program', each.bytes('program'));
-        if (!allows(VALUE_LIMITS.bytes, program.length))
-          each.refuse('program', `at most ${VALUE_LIMITS.bytes.most} bytes`);
-        return { version, program: bytesToHex(program) };
-      }),
-      'a list of witness programs',
-    ),
-};
+const FALLBACK = { version: uint(1, VALUE_LIMITS.version), program: counted(VALUE_LIMITS.bytes) };
+export type FallbackJson = StructOf<typeof FALLBACK>;
+export const fallbacks = structs(FALLBACK);
 
-export interface NameJson {
-  name: string;
-  domain: string;
-}
-/** A BIP353 name. Its bytes are shown as text, whatever they are. */
-export const bip353Name: Kind<NameJson> = {
-  write: ({ name, domain }) =>
-    concatBytes(
-      ...[name, domain].flatMap((half) => [
-        writeUint(BigInt(half.length), 1),
-        Uint8Array.from(half, (c) => c.charCodeAt(0)),
-      ]),
-    ),
-  read: (bytes) => {
-    const halves = cut(bytes, (take) => String.fromCharCode(...take(take(1)[0]!)));
-    if (halves.length !== 2) refuse(`${halves.length} texts with a length found, a name and a domain expected`);
-    return { name: halves[0]!, domain: halves[1]! };
-  },
+/** Half of a BIP353 name behind its length. Its bytes are shown as text, whatever they are. */
+const half: Part<string> = {
+  write: (text) => Uint8Array.from([text.length, ...Array.from(text, (c) => c.charCodeAt(0))]),
+  read: (take) => String.fromCharCode(...take(take(1)[0]!)),
   parse: (from, name) => {
-    const inner = from.need(name, from.object(name), 'an object with name and domain');
-    const half = (part: string) => {
-      const text = inner.need(part, inner.text(part), 'text');
-      return /^[\u0000-\u00ff]*$/.test(text) && allows(VALUE_LIMITS.name, text.length)
-        ? text
-        : inner.refuse(part, `at most ${VALUE_LIMITS.name.most} bytes of text`);
-    };
-    const made = { name: half('name'), domain: half('domain') };
-    inner.end();
-    return made;
+    const text = from.need(name, from.text(name), 'text');
+    return /^[\u0000-\u00ff]*$/.test(text) && allows(VALUE_LIMITS.name, text.length)
+      ? text
+      : from.refuse(name, `at most ${VALUE_LIMITS.name.most} bytes of text`);
   },
 };
+/** A BIP353 name. */
+export const bip353Name = struct({ name: half, domain: half });

@@ -1,8 +1,9 @@
 /**
  * The Merkle tree that BOLT12 signs, and ids made of it.
  *
- * BOLT12, Signature Calculation: a leaf for each record but signatures, paired with a nonce by which a proof can leave it
- * out; a list splits at the largest power of two below its length; pairs are hashed in the order of their values.
+ * BOLT12, Signature Calculation: a leaf for each record but signatures, paired with a nonce by
+ * which a proof can leave it out; a list splits at the largest power of two below its length; pairs
+ * are hashed in the order of their values.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
@@ -41,7 +42,7 @@ function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
 
 const roots = new WeakMap<readonly Plain[], Uint8Array>();
 
-/** The root of a stream of records, types growing; undefined where none but signatures is there. Kept with its list. */
+/** The root of records, types growing, kept with their list; undefined for signatures alone. */
 export function merkleRoot(records: readonly Plain[]): Uint8Array | undefined {
   const known = roots.get(records);
   if (known) return known;

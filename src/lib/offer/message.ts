@@ -1,6 +1,6 @@
 /**
- * A BOLT12 message cut into records and read into named fields. What does not hold is listed and not refused, so that a
- * decoder can print what is there.
+ * A BOLT12 message cut into records and read into named fields. What does not hold is listed and
+ * not refused, so that a decoder can print what is there.
  *
  * Not here: the rules of each kind (`check.ts`), the string (`string.ts`).
  */
@@ -59,7 +59,7 @@ export function readMessage(kind: OfferKind, bytes: Uint8Array): OfferMessage {
   return { kind, bytes, records, fields, problems };
 }
 
-/** Makes a message of fields. @throws Refusal `tlv-duplicate` for a named type that is in `custom` too */
+/** Makes a message of fields. @throws Refusal `tlv-duplicate` for a named type also in `custom` */
 export const messageOf = (kind: OfferKind, fields: OfferValues): OfferMessage =>
   readMessage(kind, writeFields(FIELDS, fields));
 

@@ -1,8 +1,9 @@
 /**
- * Chains of preimages, a proposal of this project: the newest preimage proves the payment of all periods before it.
+ * Chains of preimages, a proposal of this project: the newest proves all payments before it.
  *
- * P(i-1) = taggedHash("spillway/preimage-chain", salt ‖ P(i)), and the payment hash of period i is SHA256(P(i)). Without a
- * salt each hash would be the last preimage: linkable, and a hop that saw P(i+1) could take the payment of period i.
+ * P(i-1) = taggedHash("spillway/preimage-chain", salt ‖ P(i)), and the payment hash of period i is
+ * SHA256(P(i)). Without a salt each hash would be the last preimage: linkable, and a hop that saw
+ * P(i+1) could take the payment of period i.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -16,7 +17,7 @@ export const PREIMAGE_CHAIN_LIMITS = { count: { unit: 'items', least: 1, most: 1
 const before = (salt: Uint8Array, preimage: Uint8Array): Uint8Array =>
   taggedHash('spillway/preimage-chain', concatBytes(salt, preimage));
 
-/** All preimages of a chain, that of period 0 first. @param last that of the last period, 32 bytes */
+/** All preimages of a chain, from period 0 on. @param last that of the last period, 32 bytes */
 export function preimageChain(salt: Uint8Array, last: Uint8Array, count: number): Uint8Array[] {
   const chain = [last];
   while (chain.length < count) chain.push(before(salt, chain.at(-1)!));
@@ -26,11 +27,14 @@ export function preimageChain(salt: Uint8Array, last: Uint8Array, count: number)
 /**
  * Checks that a preimage pays an invoice: its own, or that of a later period of the same chain.
  * @param index the period whose preimage it is, of a chain
- * @throws Refusal `wrong-preimage`, `chain-differs`
+ * @throws Refusal `wrong-preimage`, `chain-differs`; `usage` for a message without a payment hash
  */
 export function checkPreimage(f: OfferValues, preimage: Uint8Array, index?: bigint): void {
+  if (f.invoice_payment_hash === undefined)
+    throw new Refusal('usage', 'no payment hash found, an invoice or a proof expected');
+  const hash = hexToBytes(f.invoice_payment_hash);
   const place = f.proposal_preimage_chain;
-  const pays = (found: Uint8Array) => equalBytes(sha256(found), hexToBytes(f.invoice_payment_hash ?? '00'));
+  const pays = (found: Uint8Array) => equalBytes(sha256(found), hash);
   if (index === undefined || !place) {
     if (!pays(preimage)) throw new Refusal('wrong-preimage', `the preimage does not hash to ${f.invoice_payment_hash}`);
     return;

@@ -1,5 +1,5 @@
 /**
- * Checking a payer proof: the tree of the invoice is built again from what is shown and the hashes of the rest.
+ * Payer proofs checked: the invoice's tree is built of what is shown and hashes of the rest.
  *
  * BOLT12, Payer Proofs (bolts#1346), Requirements of readers. Not here: making one (`proof.ts`).
  */
@@ -54,19 +54,19 @@ function rootOfProof({ records, fields }: OfferMessage): Uint8Array {
   };
   if (nonces.length !== shown.length) refuse(`${nonces.length} leaf hashes found, ${shown.length} expected`);
   const rows = [
-    ...shown.map((record, i) => ({ type: record.type, hash: branch(leafHash(record), nonces[i]!) })),
-    ...omitted.map((type) => ({ type, hash: undefined })),
+    ...shown.map((record, i) => ({ type: record.type, left: false, hash: branch(leafHash(record), nonces[i]!) })),
+    ...omitted.map((type) => ({ type, left: true })),
   ].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
   let last = 0n;
-  for (const { type, hash } of rows) {
-    if (!hash && type !== nextMarker(last)) refuse(`marker ${type} found, ${nextMarker(last)} expected`);
+  for (const { type, left } of rows) {
+    if (left && type !== nextMarker(last)) refuse(`marker ${type} found, ${nextMarker(last)} expected`);
     last = type;
   }
-  const leaves = [
-    { left: true as const, hash: undefined },
-    ...rows.map(({ hash }) => (hash ? { left: false as const, hash } : { left: true as const, hash: undefined })),
-  ];
-  const root = rootAround(leaves, () => sides.shift() ?? refuse('fewer missing hashes found than the tree needs'));
+  // The first record of an invoice is never shown.
+  const root = rootAround(
+    [{ left: true }, ...rows],
+    () => sides.shift() ?? refuse('fewer missing hashes found than the tree needs'),
+  );
   if (sides.length > 0) refuse(`${sides.length} missing hashes found that the tree does not need`);
   return root!;
 }

@@ -1,8 +1,8 @@
 /**
- * Payer proofs: some records of an invoice, and hashes of the others, so that the issuer's signature can still be checked.
+ * Payer proofs: some records of an invoice, hashes of the others, and the issuer's signature.
  *
- * BOLT12, Payer Proofs (bolts#1346). The first record of an invoice (type 0) never leaves it: the nonces of all records are
- * made of it. Not here: checking one (`proof-check.ts`).
+ * BOLT12, Payer Proofs (bolts#1346). The first record of an invoice (type 0) never leaves it: the
+ * nonces of all records are made of it. Not here: checking one (`proof-check.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
@@ -16,22 +16,22 @@ import { readMessage, type OfferMessage } from './message.ts';
 /** Types that each proof shows: payer, payment hash, features, node and the issuer's signature. */
 const ALWAYS: readonly bigint[] = [88n, 168n, 174n, 176n, 240n];
 
-/** The marker of a record that is left out, behind a type or another marker: the next number that an invoice can have. */
+/** The marker of a record that is left out: the next number that invoices can have. */
 export const nextMarker = (last: bigint): bigint => (last + 1n === 240n ? 1_000_000_000n : last + 1n);
 
-/** A leaf of the tree of an invoice; `hash` is undefined where the record is left out. */
-type Leaf<H> = { left: true; hash: H } | { left: false; hash: Uint8Array };
+/** A leaf of the tree of an invoice; left out, or with its hash. */
+type Leaf = { left: boolean; hash?: Uint8Array };
 
 /**
- * The root of a tree of which some leaves are left out. At each node with exactly one side that is wholly left out,
- * `missing` is asked for the hash of that side, in post-order.
+ * The root of a tree of which some leaves are left out. At each node with exactly one side that is
+ * wholly left out, `missing` is asked for the hash of that side, in post-order.
  * @returns undefined where all leaves are left out
  */
-export function rootAround<H>(
-  leaves: readonly Leaf<H>[],
-  missing: (side: readonly Leaf<H>[]) => Uint8Array,
+export function rootAround(
+  leaves: readonly Leaf[],
+  missing: (side: readonly Leaf[]) => Uint8Array,
 ): Uint8Array | undefined {
-  if (leaves.length === 1) return leaves[0]!.left ? undefined : (leaves[0]!.hash as Uint8Array);
+  if (leaves.length === 1) return leaves[0]!.left ? undefined : leaves[0]!.hash;
   const at = splitAt(leaves.length);
   const sides = [leaves.slice(0, at), leaves.slice(at)] as const;
   const [a, b] = sides.map((side) => rootAround(side, missing));
@@ -77,7 +77,7 @@ export function makeProof(
     });
   const missing: Uint8Array[] = [];
   rootAround(leaves, (side) => {
-    const known = side.map(({ hash: each }) => ({ left: false as const, hash: each }));
+    const known = side.map((leaf) => ({ ...leaf, left: false }));
     const root = rootAround(known, () => new Uint8Array())!;
     missing.push(root);
     return root;

@@ -1,8 +1,9 @@
 /**
- * Offers that recur: which period a request pays, when it may be paid, and what is due for a period that has begun.
+ * Offers that recur: the period that a request pays, when it may be paid, and what is due.
  *
- * bolts#1240 (https://github.com/lightning/bolts/pull/1240), a draft, under its own numbers of fields and under those of
- * Core Lightning. Times are Unix seconds. A month is one of the UTC calendar, counted from the day of the base.
+ * bolts#1240 (https://github.com/lightning/bolts/pull/1240), a draft, under its own numbers of
+ * fields and under those of Core Lightning. Times are Unix seconds. A month is one of the UTC
+ * calendar, counted from the day of the base.
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -153,7 +154,7 @@ export function windowOf(r: Recurrence, basetime: bigint, n: bigint): Window {
   return { from: before > start ? 0n : start - before, until: start + (short ? PERIOD_LIMITS.first.least : after) };
 }
 
-/** The amount due for period `n` at a time: of a proportional one that has begun its rest, rounded up. */
+/** The amount due for period `n` at a time; of a proportional one, for its rest, rounded up. */
 export function dueFor(r: Recurrence, basetime: bigint, n: bigint, amount: bigint, at: bigint): bigint {
   const [start, end] = [startOf(r.period, basetime, n), startOf(r.period, basetime, n + 1n)];
   if (!r.base?.proportional || at <= start || at >= end) return amount;
@@ -168,18 +169,12 @@ export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): Proble
   const window = windowOf(r, r.basetime, index);
   const bounds = { least: PERIOD_LIMITS.window.least(window), most: PERIOD_LIMITS.window.most(window) };
   const field = named(r.numbering, 'invreq_recurrence_counter');
-  if (!allows(bounds, at))
-    return [
-      { code: 'period-closed', field, text: `period ${index} can be paid from ${window.from} to ${window.until}` },
-    ];
+  const text = `period ${index} can be paid from ${window.from} to ${window.until}`;
+  if (!allows(bounds, at)) return [{ code: 'period-closed', field, text }];
   const { invoice_created_at: created, invoice_relative_expiry: seconds = 7200n } = f;
   if (kind === 'invoice' && created !== undefined && created + seconds > window.until)
     return [
-      {
-        code: 'offer-field',
-        field: 'invoice_relative_expiry',
-        text: `beyond ${window.until}, where the period closes`,
-      },
+      { code: 'offer-field', field: 'invoice_relative_expiry', text: `the invoice outlasts its period: ${text}` },
     ];
   return [];
 }
@@ -188,7 +183,7 @@ export const CALENDAR_LIMITS = { count: { unit: 'items', least: 1, most: 10_000 
 
 /**
  * The calendar of an offer that recurs, as JSON, from one period on.
- * @throws Refusal `offer-field` where it does not recur; `usage` where nothing says when period 0 began
+ * @throws Refusal `offer-field` where it does not recur; `usage` without a start of period 0
  */
 export function calendarDocument(f: OfferValues, from: bigint, count: number, given?: bigint): object {
   const r = recurrenceOf(f);

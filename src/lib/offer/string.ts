@@ -1,8 +1,9 @@
 /**
  * BOLT12 strings: letters of bech32 without a checksum, a prefix for each kind of message.
  *
- * BOLT12 (https://github.com/lightning/bolts/blob/master/12-offer-encoding.md), Encoding. All letters are of one case. A `+`
- * and the white space behind it drop out between two letters. Not here: what the bytes say (`message.ts`).
+ * BOLT12 (https://github.com/lightning/bolts/blob/master/12-offer-encoding.md), Encoding. All
+ * letters are of one case. A `+` and the white space behind it drop out between two letters. Not
+ * here: what the bytes say (`message.ts`).
  */
 import { bech32 } from '@scure/base';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -16,10 +17,20 @@ export const OFFER_KINDS = Object.keys(PREFIXES) as OfferKind[];
 /** 64 kB of records, as long as an onion message can be. */
 export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_004 } } satisfies Limits;
 
-const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
-const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
+/** The letters of bech32, by their numbers. */
+export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
+/** The beginning of a text, for errors. */
+export const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
 
-/** Reads a string. @throws Refusal `malformed-offer` for another prefix, letter, case or padding; `too-large` */
+/** Texts that are often given in place of a string, and what reads them. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^ln(?:bc|tb)/, 'spillway invoice decode reads invoices of BOLT11'],
+  [/^[0-9a-f]+$/, 'hex is read by spillway offer decode --kind KIND'],
+];
+/** A string without white space around it and the scheme of a link in front of it. */
+export const bare = (text: string): string => text.trim().replace(/^lightning:/i, '');
+
+/** Reads a string. @throws Refusal `malformed-offer` of letters or padding, `too-large` */
 export function readString(text: string): { kind: OfferKind; bytes: Uint8Array } {
   if (!allows(STRING_LIMITS.letters, text.length))
     throw new Refusal('too-large', `${text.length} characters found, at most ${STRING_LIMITS.letters.most} expected`);
@@ -28,11 +39,11 @@ export function readString(text: string): { kind: OfferKind; bytes: Uint8Array }
   if (joined !== lower && joined !== joined.toUpperCase())
     throw new Refusal('malformed-offer', `${shown(text)}: letters of both cases found, one case expected`);
   const kind = OFFER_KINDS.find((each) => lower.startsWith(`${PREFIXES[each]}1`));
-  if (kind === undefined)
-    throw new Refusal(
-      'malformed-offer',
-      `${shown(text)} found, a string that begins with lno1, lnr1, lni1 or lnp1 expected`,
-    );
+  if (kind === undefined) {
+    const [, hint] = HINTS.find(([form]) => form.test(lower)) ?? [];
+    const expected = 'a string that begins with lno1, lnr1, lni1 or lnp1 expected';
+    throw new Refusal('malformed-offer', `${shown(text)} found, ${expected}`, hint === undefined ? {} : { hint });
+  }
   const words = Array.from(lower.slice(4), (letter, i) => {
     const word = LETTERS.indexOf(letter);
     if (word < 0)

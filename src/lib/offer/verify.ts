@@ -1,5 +1,5 @@
 /**
- * Verifying a message, and whether it answers another: a request repeats its offer, an invoice its request, byte for byte.
+ * Messages verified: their rules, and that they repeat what they answer byte for byte.
  *
  * BOLT12, Requirements for Invoice Requests and Invoices.
  */
@@ -12,7 +12,7 @@ import { checkTime, nodeIds } from './check.ts';
 import { judge, type Verdict } from './document.ts';
 import { checkPeriod } from './recurrence.ts';
 
-/** The fields of `message` that differ from the offer or request that it answers. @throws Refusal `usage` for another kind */
+/** Fields that differ from the message answered. @throws Refusal `usage` for another kind */
 export function checkMirror(message: OfferMessage, answered: OfferMessage): Problem[] {
   const taken =
     answered.kind === 'offer' && message.kind !== 'offer'
@@ -20,7 +20,11 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Prob
       : answered.kind === 'invoice_request' && message.kind === 'invoice'
         ? ofRequest
         : undefined;
-  if (!taken) throw new Refusal('usage', `${answered.kind} found against ${message.kind}, what it answers expected`);
+  if (!taken)
+    throw new Refusal(
+      'usage',
+      `${answered.kind} found, the offer or request that this ${message.kind} answers expected`,
+    );
   const of = (records: readonly Plain[]) =>
     new Map(records.filter(({ type }) => taken(type)).map(({ type, value }) => [type, bytesToHex(value)]));
   const [here, there] = [of(message.records), of(answered.records)];
@@ -46,13 +50,15 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Prob
 /**
  * Checks a message: all of its rules, its signatures, what it answers, and time.
  * @param at Unix seconds
- * @param answered the offer that a request, invoice or proof answers, or the request that an invoice answers
+ * @param answered the offer, or the request of an invoice, that the message answers
  * @throws Refusal with the code of the first problem
  */
 export function verifyMessage(message: OfferMessage, at: bigint, answered?: OfferMessage): Verdict {
   const verdict = judge(message);
   refuseFirst(verdict.problems);
   if (answered) refuseFirst(checkMirror(message, answered));
-  refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
+  // A payment that is proven stays proven.
+  if (message.kind !== 'payer_proof')
+    refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
   return verdict;
 }

@@ -5,13 +5,9 @@
  * zeros. Not here: the path (`blinding.ts`), amounts and expiries (`blinded-payment.ts`).
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { concatBytes } from '../bitcoin/bytes.ts';
-import type { Fields } from '../protocol/document.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readTruncated, readUint, writeTruncated, writeUint } from '../wire/bigsize.ts';
 import {
-  atLeast,
   field,
   hexBytes,
   point,
@@ -21,34 +17,9 @@ import {
   type ReadFields,
   type ValuesOf,
 } from '../wire/fields.ts';
+import { struct, truncatedEnd, uint, type StructOf } from '../wire/struct.ts';
 import { keyFor } from './keys.ts';
 
-export interface PaymentRelay {
-  cltv_expiry_delta: bigint;
-  fee_proportional_millionths: bigint;
-  fee_base_msat: bigint;
-}
-export interface PaymentConstraints {
-  max_cltv_expiry: bigint;
-  htlc_minimum_msat: bigint;
-}
-
-/** Whole numbers of an object; truncated ones may be left out for 0. */
-function wholes<K extends Exclude<keyof typeof RELAY_LIMITS, 'feature'>>(
-  from: Fields,
-  name: string,
-  names: readonly K[],
-): Record<K, bigint> {
-  const inner = from.need(name, from.object(name));
-  const made = Object.fromEntries(
-    names.map((key) => {
-      const zero = key.endsWith('_msat') ? 0n : undefined;
-      return [key, inner.need(key, inner.whole(key, RELAY_LIMITS[key].most) ?? zero, 'a whole number')];
-    }),
-  );
-  inner.end();
-  return made as Record<K, bigint>;
-}
 /** What these fields hold on the wire. */
 export const RELAY_LIMITS = {
   fee_base_msat: { unit: 'msat', most: 0xffffffffn },
@@ -59,28 +30,17 @@ export const RELAY_LIMITS = {
   feature: { unit: 'number', least: 0, most: 0xffff },
 } satisfies Limits;
 
-const relay: Kind<PaymentRelay> = {
-  write: (value) =>
-    concatBytes(
-      writeUint(value.cltv_expiry_delta, 2),
-      writeUint(value.fee_proportional_millionths, 4),
-      writeTruncated(value.fee_base_msat, 4),
-    ),
-  read: (bytes) => ({
-    cltv_expiry_delta: readUint(atLeast(bytes, 6).subarray(0, 2)),
-    fee_proportional_millionths: readUint(bytes.subarray(2, 6)),
-    fee_base_msat: readTruncated(bytes.subarray(6), 4),
-  }),
-  parse: (from, name) => wholes(from, name, ['cltv_expiry_delta', 'fee_proportional_millionths', 'fee_base_msat']),
+const RELAY = {
+  cltv_expiry_delta: uint(2, RELAY_LIMITS.cltv_expiry_delta),
+  fee_proportional_millionths: uint(4, RELAY_LIMITS.fee_proportional_millionths),
+  fee_base_msat: truncatedEnd(4, RELAY_LIMITS.fee_base_msat, 0n),
 };
-const constraints: Kind<PaymentConstraints> = {
-  write: (value) => concatBytes(writeUint(value.max_cltv_expiry, 4), writeTruncated(value.htlc_minimum_msat, 8)),
-  read: (bytes) => ({
-    max_cltv_expiry: readUint(atLeast(bytes, 4).subarray(0, 4)),
-    htlc_minimum_msat: readTruncated(bytes.subarray(4), 8),
-  }),
-  parse: (from, name) => wholes(from, name, ['max_cltv_expiry', 'htlc_minimum_msat']),
+const CONSTRAINTS = {
+  max_cltv_expiry: uint(4, RELAY_LIMITS.max_cltv_expiry),
+  htlc_minimum_msat: truncatedEnd(8, RELAY_LIMITS.htlc_minimum_msat, 0n),
 };
+export type PaymentRelay = StructOf<typeof RELAY>;
+export type PaymentConstraints = StructOf<typeof CONSTRAINTS>;
 const isFeatureBit = (bit: unknown): bit is number =>
   typeof bit === 'number' && Number.isInteger(bit) && allows(RELAY_LIMITS.feature, bit);
 /** Feature bits in hex. BOLT4's vectors write the empty set as `{"features": []}`. */
@@ -107,8 +67,8 @@ export const RECIPIENT_DATA = {
   next_node_id: field(4n, point),
   path_id: field(6n, hexBytes()),
   next_path_key_override: field(8n, point),
-  payment_relay: field(10n, relay),
-  payment_constraints: field(12n, constraints),
+  payment_relay: field(10n, struct(RELAY)),
+  payment_constraints: field(12n, struct(CONSTRAINTS)),
   allowed_features: field(14n, features),
 };
 export type RecipientData = ValuesOf<typeof RECIPIENT_DATA>;

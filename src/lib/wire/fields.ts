@@ -34,20 +34,16 @@ const exactly = (bytes: Uint8Array, length: number): Uint8Array => {
   return bytes;
 };
 
-/** @throws Refusal `tlv-value` for fewer bytes */
-export const atLeast = (bytes: Uint8Array, length: number): Uint8Array => {
-  if (bytes.length < length) throw new Refusal('tlv-value', `${bytes.length} bytes found, at least ${length} expected`);
-  return bytes;
-};
 export const truncated = (most: 2 | 4 | 8): Kind<bigint> => ({
   write: (value) => writeTruncated(value, most),
   read: (bytes) => readTruncated(bytes, most),
-  parse: (from, name) => from.need(name, from.whole(name, (1n << BigInt(8 * most)) - 1n)),
+  parse: (from, name) => from.need(name, from.whole(name, (1n << BigInt(8 * most)) - 1n), 'a whole number'),
 });
 export const hexBytes = (length?: number): Kind<string> => ({
   write: (value) => hexToBytes(value),
   read: (bytes) => bytesToHex(length === undefined ? bytes : exactly(bytes, length)),
-  parse: (from, name) => bytesToHex(from.need(name, from.bytes(name, length))),
+  parse: (from, name) =>
+    bytesToHex(from.need(name, from.bytes(name, length), length === undefined ? 'hex' : `${length} bytes in hex`)),
 });
 /** A compressed point, checked. */
 export const point: Kind<string> = {
