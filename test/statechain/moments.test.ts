@@ -216,6 +216,11 @@ const ALLOWED: Allowed = [
     'a withdrawal is the owner’s to ask for: of a coin that is spent it is worth nothing',
   ],
   [
+    /^as it was/,
+    /transfer\/moved: bob, after the exit$/,
+    'its own backup once more, with exit code 3, since the coin is spent',
+  ],
+  [
     /./,
     /received: operator → moved$/,
     'asked again after the move, only the keys count: nothing is signed but the same backup',
