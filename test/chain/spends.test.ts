@@ -91,6 +91,20 @@ describe('a coin', () => {
     best = INFO.replace('b3', 'b1'); // its block was taken back
     expect(await recent(SPENDER)).toBe(undefined);
   });
+  it('is looked for further once a node that was starting goes on', async () => {
+    let reads = 0;
+    const { url } = await fakeNode({
+      getindexinfo: '{}',
+      getblockchaininfo: INFO,
+      getblock: (params) => {
+        reads += 1;
+        return reads === 2 ? { error: { code: -28, message: 'Loading block index...' } } : getblock(params);
+      },
+    });
+    const recent = recentBlocks(new Rpc({ url }));
+    await expect(recent(SPENDER)).rejects.toMatchObject({ code: 'chain-unavailable' });
+    expect(await recent(SPENDER)).toBe(2);
+  });
   it('is looked for by many at once in blocks that are read once, and no half of two ids is one', async () => {
     const [early, late] = [`${'0a'.repeat(16)}${'0b'.repeat(16)}`, `${'0c'.repeat(16)}${'0d'.repeat(16)}`];
     const { url, asked: calls } = await fakeNode({

@@ -147,6 +147,18 @@ describe('notarize prove', () => {
     expect((await command(NotarizeProve, [plan, '--height', String(height)])).exit).toBe(0);
     tip = height;
   });
+  it('writes a file each for documents of one name', async () => {
+    const same = recorded.plan.map((line, i) => JSON.stringify(i === 0 ? line : { ...line, name: 'same.txt' }));
+    const folder = out();
+    const { exit, stdout } = await command(NotarizeProve, [at('same.ndjson', same.join('\n')), '--out', folder]);
+    expect(exit).toBe(0);
+    const files = stdout
+      .trim()
+      .split('\n')
+      .map((line) => json(line).file);
+    expect(files).toEqual(['', '.2', '.3', '.4', '.5'].map((n) => join(folder, `same.txt${n}.ots`)));
+    expect(readFileSync(files[1]).toString('hex')).toBe(proofs[lines[1]!.name!]);
+  });
   it('waits for confirmations, and for the transaction', async () => {
     confirmations = 5;
     expect(await command(NotarizeProve, [plan])).toMatchObject({

@@ -8,7 +8,7 @@ const { tip: _, ...nodeFlags } = chainFlags;
 
 export default class NotarizeProve extends BaseCommand {
   static override summary = 'Make the proofs of a plan, once a block has the transaction: an .ots file a document';
-  static override description = `Reads the plan of notarize stamp and finds the transaction that commits to its root: in the block at --height, else in the newest 144 (--chain), or in a raw block (--block). Prints a line {digest, txid, height, ots} a document, the proof in hex, or writes NAME.ots files into --out, where none of that name may be. With a node the block needs --min-conf confirmations: too few end with 69.`;
+  static override description = `Reads the plan of notarize stamp and finds the transaction that commits to its root: in the block at --height, else in the newest 144 (--chain), or in a raw block (--block). Prints a line {digest, txid, height, ots} a document, the proof in hex, or writes NAME.ots files into --out, where none of that name may be (NAME.2.ots for a second document of that name). With a node the block needs --min-conf confirmations: too few end with 69.`;
   static override examples = [
     'Files beside each other\nspillway notarize prove plan.ndjson --chain http://127.0.0.1:8332 --out proofs',
     'Without a node\nbitcoin-cli getblock "$HASH" 0 > block.hex && spillway notarize prove plan.ndjson --block block.hex --height 800000 | head -n 1 | jq -r .ots | spillway notarize show',

@@ -7,7 +7,7 @@
  */
 import type { Hex } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
-import { RpcError, type Rpc } from './rpc.ts';
+import { unlessPruned, type Rpc } from './rpc.ts';
 
 export const RECENT_LIMITS = {
   /** What a pruned node keeps at least (Bitcoin Core: MIN_BLOCKS_TO_KEEP). */
@@ -28,14 +28,11 @@ export function recentBlocks(rpc: Rpc): Recent {
   let next: { hash: Hex; depth: number } | null = null;
 
   async function readNext({ hash, depth }: { hash: Hex; depth: number }): Promise<typeof next> {
-    try {
-      const { txids, previous } = await rpc.block(hash);
-      read.push({ depth, txids: Buffer.from(txids.join(''), 'hex') });
-      return previous === undefined || depth === KEPT_BLOCKS ? null : { hash: previous, depth: depth + 1 };
-    } catch (error) {
-      if (error instanceof RpcError) return null; // pruned
-      throw error;
-    }
+    const block = await rpc.block(hash).catch(unlessPruned);
+    if (!block) return null;
+    const { txids, previous } = block;
+    read.push({ depth, txids: Buffer.from(txids.join(''), 'hex') });
+    return previous === undefined || depth === KEPT_BLOCKS ? null : { hash: previous, depth: depth + 1 };
   }
 
   async function find(txid: Hex): Promise<number | undefined> {

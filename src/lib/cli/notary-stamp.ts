@@ -151,12 +151,20 @@ export async function prove(file: string | undefined, flags: ProveValues, rpc: R
   const anchor = flags.block === undefined ? await anchorAt(root, flags, rpc) : await anchorInFile(root, flags);
   if (!anchor)
     throw new Refusal('funding-unconfirmed', `no transaction that commits to ${bytesToHex(root)} found in a block yet`);
+  const written = new Map<string, number>();
+  /** Only the last part of a name counts: a plan cannot write outside the folder. */
+  const fileOf = ({ name, digest }: Named): string => {
+    const last = basename(name ?? bytesToHex(digest));
+    const number = (written.get(last) ?? 0) + 1;
+    written.set(last, number);
+    // Documents of one name from several folders are numbered in the order of the plan.
+    return number === 1 ? `${last}.ots` : `${last}.${number}.ots`;
+  };
   await printLines(leaves, async (leaf, i) => {
     const ots = writeOts(proofOf(leaf, i, tree, anchor));
     const about = { name: leaf.name, digest: bytesToHex(leaf.digest), txid: anchor.txid, height: anchor.height };
     if (flags.out === undefined) return { ...about, ots: bytesToHex(ots) };
-    // Only the last part of a name counts: a plan cannot write outside the folder.
-    const path = join(flags.out, `${basename(leaf.name ?? about.digest)}.ots`);
+    const path = join(flags.out, fileOf(leaf));
     await createFile(path, ots, 0o644);
     return { ...about, file: path };
   });
