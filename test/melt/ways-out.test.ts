@@ -31,6 +31,7 @@ import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { Melts } from '../../src/lib/serve/cdk-melts.ts';
 import { fakeNode } from '../chain/node.ts';
+import { sealedAs } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
 import { command, type Ended, type Made } from '../support/command.ts';
 import { Market } from '../support/mint-home.ts';
@@ -127,6 +128,17 @@ describe('a debt that was not taken before updates ended', () => {
     expect(ended).toMatchObject({ code: 'owed-unsettled', hint: expect.stringContaining('pays all that is owed') });
     // The merchant's own proposal stands in nobody's way.
     expect((await closedByHome()).paid_sat).toBe(930_000);
+  });
+
+  it('stays what the home has stated at most, should it state less afterwards', async () => {
+    await check();
+    const asked = await ok('merchant', CreditInvoice, ['--contract', reverse, '--check']);
+    const stated = await ok('operator', CreditInvoice, [], asked);
+    const less = await sealedAs(market.operator, JSON.parse(stated.stdout), { owed_sat: 30_000, invoices: [] });
+    const checked = await run('merchant', CreditInvoice, [], { ...stated, stdout: JSON.stringify(less) });
+    expect(checked.exit).toBe(3);
+    expect(checked.stderr).toContain('900000 sat are due');
+    expect(await market.merchant.record(reverse)).toMatchObject({ owedStatedSat: 930_000n });
   });
 
   it('is paid by the close that the home proposes', async () => {

@@ -92,7 +92,7 @@ const fields: Beliefs<Credit> = {
   issuedSat: largest,
   told: largest,
   owedQuery: kept,
-  owedStatedSat: once,
+  owedStatedSat: { ...largest, carried: true },
   unconfirmed: doubted,
   live: voided<readonly Live[]>([]),
   signedMaxSat: largest,

@@ -6,6 +6,7 @@
  * to a question that was asked once nothing more could be paid over the contract is kept: only then it may be over.
  */
 import * as v from 'valibot';
+import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { knownUpTo } from '../credit/owed.ts';
 import { freezeHeight } from '../credit/checks.ts';
@@ -137,10 +138,12 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       needs: () => ({ tip: true }),
       take: ({ message: m, records, facts }) => {
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
-        const due = m.owed_sat - receivedSat(c);
+        // What a home owes only grows: one that states less than before has lost it, or lies.
+        const owedSat = maxSat(m.owed_sat, c.owedStatedSat ?? 0n);
+        const due = owedSat - receivedSat(c);
         return {
           message: { ...m, step: 'checked' },
-          writes: c.owedQuery === m.id ? { contract: { ...c, owedStatedSat: m.owed_sat } as Credit } : {},
+          writes: c.owedQuery === m.id ? { contract: { ...c, owedStatedSat: owedSat } as Credit } : {},
           ...(due > 0n && dueAs(c, due, facts.tip)),
         };
       },
