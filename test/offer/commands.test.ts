@@ -173,6 +173,19 @@ describe('an offer on the shell', async () => {
     expect(await run(OfferInvoice, answer, refund.json)).toMatchObject({ code: 'usage' });
     expect(await run(OfferInvoice, ['--paths', paths], refund.json)).toMatchObject({ code: 'usage' });
   });
+  it('takes hex of the right length in its flags', async () => {
+    const wrong = (length: number) => ({ code: 'usage', message: expect.stringContaining(`1 bytes found, ${length}`) });
+    expect(await run(OfferSign, ['--signature', '00'], request.json)).toMatchObject(wrong(64));
+    expect(await run(OfferPreimages, ['--proposal', 'preimages', '--count', '1', '--salt', '00'])).toMatchObject(
+      wrong(32),
+    );
+    for (const flag of ['--payment-hash', '--salt'])
+      expect(await run(OfferInvoice, ['--paths', paths, '--proposal', 'preimages', flag, '00'])).toMatchObject(
+        wrong(32),
+      );
+    const replaces = ['--proposal', 'replace', '--replaces', '00', '--payer-key-file', payer];
+    expect(await run(OfferRequest, replaces, offer.json.string)).toMatchObject(wrong(32));
+  });
   it('is read from a link, and hex and older invoices are told apart', async () => {
     const { json } = await run(OfferCreate, ['--issuer-key-file', node], OFFER);
     expect(await run(OfferDecode, [], ` lightning:${json.string}`)).toMatchObject({ json: { string: json.string } });

@@ -7,7 +7,6 @@ import { readKey } from '../../lib/cli/secrets.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
 import { PREIMAGE_CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
 import { printJson } from '../../lib/protocol/json.ts';
-import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class OfferPreimages extends BaseCommand {
   static override summary = 'Preimages for the periods of an offer, each of which proves all payments before it';
@@ -25,7 +24,7 @@ export default class OfferPreimages extends BaseCommand {
       min: PREIMAGE_CHAIN_LIMITS.count.least,
       max: PREIMAGE_CHAIN_LIMITS.count.most,
     }),
-    salt: hexFlag({ summary: 'The salt, 32 bytes (default: random)' }),
+    salt: hexFlag({ summary: 'The salt, 32 bytes (default: random)', length: 32 }),
     ...secretFlags('preimage', 'The preimage of the last period (default: random)'),
   };
   static override exits = [0, 2, 65, 66, 70, 77] as const;
@@ -33,7 +32,6 @@ export default class OfferPreimages extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(OfferPreimages);
     needProposal(flags.proposal, 'preimages');
-    if (flags.salt && flags.salt.length !== 32) throw new Refusal('usage', '--salt: 32 bytes expected');
     const last = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
     const random = () => crypto.getRandomValues(new Uint8Array(32));
     await print(printJson(chainDocument(flags.salt ?? random(), last ?? random(), flags.count)));

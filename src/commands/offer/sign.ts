@@ -19,7 +19,7 @@ export default class OfferSign extends BaseCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...keyFlags,
-    signature: hexFlag({ summary: 'A signature of 64 bytes', exclusive: ['key-file', 'key-fd'] }),
+    signature: hexFlag({ summary: 'A signature of 64 bytes', length: 64, exclusive: ['key-file', 'key-fd'] }),
   };
   static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
 

@@ -52,7 +52,7 @@ export const requestFlags = {
     dependsOn: ['refund'],
   }),
   proposal: proposalFlag('replace', 'Ask for another invoice in place of --replaces, which will not be paid'),
-  replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', dependsOn: ['proposal'] }),
+  replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', length: 32, dependsOn: ['proposal'] }),
 };
 
 /** Prepares requests. @throws Refusal `usage` without a payer, and as `readKey` */
@@ -64,7 +64,6 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
     throw new Refusal('usage', 'no payer found', { hint: 'give --payer-key-file FILE, or --payer-id POINT' });
   if ((flags.proposal !== undefined) !== (flags.replaces !== undefined))
     throw new Refusal('usage', '--proposal replace and --replaces are given together');
-  if (flags.replaces && flags.replaces.length !== 32) throw new Refusal('usage', '--replaces: 32 bytes expected');
   const fields: Chosen = {
     invreq_chain: chainOf(flags.network),
     invreq_amount: flags['amount-msat'],
@@ -99,7 +98,7 @@ export const invoiceFlags = {
   batch: batchFlag,
   paths: Flags.string({ summary: 'Blinded paths to the node', helpValue: 'FILE', required: true }),
   offer: Flags.string({ summary: 'The offer that is answered, or one of several', helpValue: 'FILE', multiple: true }),
-  'payment-hash': hexFlag({ summary: 'The payment hash' }),
+  'payment-hash': hexFlag({ summary: 'The payment hash', length: 32 }),
   ...secretFlags('preimage', 'The preimage'),
   ...secretFlags('node-key', 'The secret key of the issuer, or of the final hop of a path of the offer'),
   'node-id': hexFlag({ summary: 'Its public key, where the key is elsewhere' }),
@@ -111,7 +110,7 @@ export const invoiceFlags = {
   rate: wholeFlag({ summary: "Millisatoshis for a unit of the offer's currency", helpValue: 'MSAT' }),
   basetime: wholeFlag({ summary: 'When period 0 of a recurring offer began', helpValue: 'UNIX' }),
   proposal: proposalFlag('preimages', 'Say to which chain of preimages the hash belongs'),
-  salt: hexFlag({ summary: 'Of the chain, 32 bytes', dependsOn: ['proposal'] }),
+  salt: hexFlag({ summary: 'Of the chain, 32 bytes', length: 32, dependsOn: ['proposal'] }),
   index: wholeFlag({ summary: 'Of this preimage in the chain', dependsOn: ['proposal'] }),
 };
 
@@ -132,11 +131,11 @@ export async function runInvoice(
   const key = await readKey({ fd: flags['node-key-fd'], file: flags['node-key-file'] });
   const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
   const hash = preimage ? sha256(preimage) : flags['payment-hash'];
-  if (hash?.length !== 32 || (preimage && flags['payment-hash']))
-    throw new Refusal('usage', 'one of --preimage-file and --payment-hash (32 bytes) expected');
+  if (!hash || (preimage && flags['payment-hash']))
+    throw new Refusal('usage', 'one of --preimage-file and --payment-hash expected');
   const chain = [flags.proposal, flags.salt, flags.index];
-  if (chain.some((each) => each !== undefined) && (chain.includes(undefined) || flags.salt!.length !== 32))
-    throw new Refusal('usage', '--proposal preimages, --salt (32 bytes) and --index are given together');
+  if (chain.some((each) => each !== undefined) && chain.includes(undefined))
+    throw new Refusal('usage', '--proposal preimages, --salt and --index are given together');
   const { paths, payinfos } = await pathsFile(flags.paths);
   const offers = await Promise.all((flags.offer ?? []).map(messageFile));
   const given = flags['node-id'] && pointFlag(flags['node-id'], 'node-id');

@@ -27,10 +27,12 @@ export const maxInputFlag = Flags.integer({
 export const secretsFlag = Flags.boolean({ summary: 'Also print shared secrets' });
 
 /** Bytes in hex, for what is no secret. */
-export const hexFlag = Flags.custom<Uint8Array>({
+export const hexFlag = Flags.custom<Uint8Array, { length?: number }>({
   helpValue: 'HEX',
-  parse: async (input) => {
+  parse: async (input, _, { length }) => {
     if (!/^(?:[0-9a-fA-F]{2})*$/.test(input)) throw new Refusal('usage', 'hex expected');
+    if (length !== undefined && input.length !== 2 * length)
+      throw new Refusal('usage', `${input.length / 2} bytes found, ${length} expected`);
     return Uint8Array.from(Buffer.from(input, 'hex'));
   },
 });

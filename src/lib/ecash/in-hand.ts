@@ -7,13 +7,15 @@
  * Secrets are not in the record: they follow from the home's seed and the counters of the keyset (NUT-13).
  * Not here: what a contract waits for (`credit/`), asking the mint (`cashu/`).
  */
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once } from '../protocol/belief.ts';
 import { withSats } from '../protocol/json.ts';
+import { taggedTextHash } from '../signing/curve.ts';
 import type { BlindPromise, Place } from './outputs.ts';
 
 export interface TokenRecord {
-  /** Names it: the keyset with the first and the last of its counters, and how many they are. */
+  /** Names it: the keyset with its counters: the first and the last, how many, and a hash where there are gaps. */
   id: string;
   /** The contract over which it was paid. */
   contract: Hex;
@@ -32,8 +34,14 @@ export interface TokenRecord {
 }
 export type SignedToken = TokenRecord & { promises: readonly BlindPromise[] };
 
-const idOf = (keyset: Hex, places: readonly Place[]): string =>
-  `${keyset}/${places[0]!.counter}-${places.at(-1)!.counter}/${places.length}`;
+/** Two tokens with gaps may share their ends and their size: their counters are in the name, hashed. */
+function idOf(keyset: Hex, places: readonly Place[]): string {
+  const counters = places.map(({ counter }) => counter).sort((a, b) => a - b);
+  const [first, last] = [counters[0]!, counters.at(-1)!];
+  const gaps =
+    last - first >= counters.length ? `/${bytesToHex(taggedTextHash('spillway/token', counters.join()))}` : '';
+  return `${keyset}/${first}-${last}/${counters.length}${gaps}`;
+}
 
 /** Name of the token that these coins make. */
 export const tokenClaim = (keyset: Hex, places: readonly Place[]): Claim => `keyset:token/${idOf(keyset, places)}`;
