@@ -551,26 +551,23 @@ describe('a restored home of a mint', () => {
     expect(checked.hint).toContain('700 sat are due');
   });
 
-  it.each(['the update first', 'the invoice first'])(
-    'owes once what invoice and update tell of: %s',
-    async (order) => {
-      let paid: [string, string];
-      await restored(async () => {
-        paid = await pay(1_000n);
-        await market.settle(reverse, 1_000n);
-      });
-      expect(await owed()).toBe(0n);
-      if (order === 'the invoice first') await show(paid!);
-      await learn(1_000n);
-      await show(paid!);
-      await show(paid!);
-      // The update that was asked for on top of it is another thousand.
-      expect(await market.payer(reverse)).toMatchObject({ signedMaxSat: 2_000n, owedSat: 2_000n });
-      await confirm();
-      await pay(700n);
-      expect(await owed()).toBe(2_700n);
-    },
-  );
+  it.each(['the update first', 'the invoice first'])('owes once what invoice and update tell of: %s', async (order) => {
+    let paid: [string, string];
+    await restored(async () => {
+      paid = await pay(1_000n);
+      await market.settle(reverse, 1_000n);
+    });
+    expect(await owed()).toBe(0n);
+    if (order === 'the invoice first') await show(paid!);
+    await learn(1_000n);
+    await show(paid!);
+    await show(paid!);
+    // The update that was asked for on top of it is another thousand.
+    expect(await market.payer(reverse)).toMatchObject({ signedMaxSat: 2_000n, owedSat: 2_000n });
+    await confirm();
+    await pay(700n);
+    expect(await owed()).toBe(2_700n);
+  });
 
   it('what is paid after the restore comes on top of what was signed before it', async () => {
     await restored(async () => {
