@@ -4,7 +4,7 @@
  */
 import type { Claim, Hex, NonceId, Note } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
-import { canonicalJson } from '../protocol/json.ts';
+import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
 import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
@@ -18,6 +18,14 @@ export interface Owner {
   name: string;
   rev: number;
   body: string;
+}
+
+/** Reads the body of a record. @throws Refusal `malformed-json`, `store-damaged` for anything but an object */
+export function recordIn(body: string): Json {
+  const record = parseJson(body);
+  if (typeof record !== 'object' || record === null || Array.isArray(record))
+    throw new Refusal('store-damaged', 'a record that is no object found in the store');
+  return record;
 }
 
 /** The records behind these claims. */

@@ -25,6 +25,7 @@ import {
   idOf,
   noncesOf,
   ownersOf,
+  recordIn,
   pendingAbove,
   touch,
   writeRecords,
@@ -52,14 +53,6 @@ export interface StoreOptions {
   journal?: Journal;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
-}
-
-/** Reads the body of a record. @throws Refusal `malformed-json`, `store-damaged` for anything but an object */
-function recordIn(body: string): Json {
-  const record = parseJson(body);
-  if (typeof record !== 'object' || record === null || Array.isArray(record))
-    throw new Refusal('store-damaged', 'a record that is no object found in the store');
-  return record;
 }
 
 export class SqlStore implements HomeStore {
