@@ -88,7 +88,7 @@ describe.skipIf(!found)('the credit contract on a chain', () => {
     it('leaves a refund that is worth nothing any more', async () => {
       expect(await p.json(exit('user', next), 3)).toMatchObject({ verdict: 'pending' });
       await node.mineTo(nextExpiry);
-      expect(await p.json(`${exit('user', next)} | tee refund.json`)).toMatchObject({ verdict: 'pending' });
+      expect(await p.json(`${exit('user', next)} | tee refund.json`)).toMatchObject({ verdict: 'done' });
       await p.refused('spillway broadcast refund.json', 75, 'inputs-spent');
     });
   });
