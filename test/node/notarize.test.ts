@@ -31,7 +31,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('notarize on a node', () => {
     expect(await spillway(['notarize', 'prove', plan, '--out', out], { env })).toMatchObject({ code: 69, stdout: '' });
     await node.mine(6);
     expect(await spillway(['notarize', 'prove', plan, '--out', out], { env })).toMatchObject({ code: 0 });
-    const argv = ['notarize', 'verify', join(out, '2.txt.ots'), '--document', files[1]!];
+    const argv = ['notarize', 'verify', join(out, '2.txt.ots'), '--document', files[1]!, '--network', 'regtest'];
     const verified = await spillway(argv, { env });
     expect([verified.code, JSON.parse(verified.stdout)]).toEqual([
       0,

@@ -8,12 +8,14 @@ import NotarizeShow from '../../src/commands/notarize/show.ts';
 import NotarizeStamp from '../../src/commands/notarize/stamp.ts';
 import NotarizeVerify from '../../src/commands/notarize/verify.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { bitcoinAttestation, op, writeOts } from '../../src/lib/notary/ots.ts';
 import { anchorIn, makeTree, readBlock, rootOf } from '../../src/lib/notary/tree.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { freshDir, ROOT, spillway } from '../cli/run.ts';
 import { command } from '../support/command.ts';
 import { startFakeNode, type FakeNode } from '../support/fake-node.ts';
+import { proofWith } from '../support/notary.ts';
 import { codeOf } from '../support/refusal.ts';
 
 const recorded = JSON.parse(readFileSync(join(ROOT, 'fixtures/notary/regtest.json'), 'utf8')) as {
@@ -40,6 +42,7 @@ const proof = at('d1.txt.ots', hexToBytes(proofs['d1.txt']!));
 at('d1.txt', 'doc 1\n');
 const header = headers.slice(160 * height, 160 * (height + 1));
 const json = (text: string) => JSON.parse(text);
+const REGTEST = ['--network', 'regtest'];
 
 /** What the node says of the block; changed by tests. */
 let confirmations = 6;
@@ -254,7 +257,7 @@ describe('a block', () => {
 
 describe('notarize verify', () => {
   it('compares the document beside the proof and the header of a node, and names the transaction', async () => {
-    const { exit, stdout } = await command(NotarizeVerify, [proof]);
+    const { exit, stdout } = await command(NotarizeVerify, [proof, ...REGTEST]);
     expect(exit).toBe(0);
     expect(json(stdout)).toMatchObject({
       status: 'anchored',
@@ -267,7 +270,7 @@ describe('notarize verify', () => {
     const { exit, stdout } = await command(NotarizeVerify, [proof, '--headers', headersFile, '--network', 'regtest']);
     expect(exit).toBe(0);
     expect(json(stdout)).toMatchObject({ status: 'anchored', checks: { header: 'chain-of-headers' } });
-    const first = json((await command(NotarizeVerify, [proof, '--header', header])).stdout).block.hash;
+    const first = json((await command(NotarizeVerify, [proof, ...REGTEST, '--header', header])).stdout).block.hash;
     const from = ['--from', `0:${first}`];
     expect(
       await command(NotarizeVerify, [proof, '--headers', headersFile, '--network', 'regtest', ...from]),
@@ -281,31 +284,53 @@ describe('notarize verify', () => {
     expect(await command(NotarizeVerify, [proof, '--headers', headersFile])).toMatchObject({ code: 'header-invalid' });
   });
   it('does not take a single header, a missing block or a calendar for a proof: exit 3', async () => {
-    const single = await command(NotarizeVerify, [proof, '--header', header]);
+    const single = await command(NotarizeVerify, [proof, ...REGTEST, '--header', header]);
     expect([single.exit, json(single.stdout).checks.header]).toEqual([3, 'not-checked']);
     tip = height - 1;
-    const missing = await command(NotarizeVerify, [proof]);
+    const missing = await command(NotarizeVerify, [proof, ...REGTEST]);
     expect([missing.exit, json(missing.stdout).status]).toEqual([3, 'not-anchored']);
     tip = height;
     const { proofs: published } = json(readFileSync(join(ROOT, 'fixtures/notary/opentimestamps.json'), 'utf8'));
     const pending = published.find(({ name }: { name: string }) => name === 'incomplete.txt.ots');
-    const calendar = await command(NotarizeVerify, [at('incomplete.ots', pending.ots)]);
+    const calendar = await command(NotarizeVerify, [...REGTEST, at('incomplete.ots', pending.ots)]);
     expect([calendar.exit, json(calendar.stdout).status]).toEqual([3, 'pending']);
   });
   it('takes no proof for one of bytes that nobody has compared: exit 3', async () => {
     const alone = at('alone.ots', hexToBytes(proofs['d1.txt']!));
-    const { exit, stdout } = await command(NotarizeVerify, [alone]);
+    const { exit, stdout } = await command(NotarizeVerify, [...REGTEST, alone]);
     expect([exit, json(stdout).status, json(stdout).checks.document]).toEqual([3, 'anchored', 'not-checked']);
-    expect((await command(NotarizeVerify, [alone, '--digest', json(stdout).digest])).exit).toBe(0);
+    expect((await command(NotarizeVerify, [...REGTEST, alone, '--digest', json(stdout).digest])).exit).toBe(0);
   });
   it('takes no block for final that has five confirmations, by a node or by headers: exit 3', async () => {
     confirmations = 5;
-    const near = await command(NotarizeVerify, [proof]);
+    const near = await command(NotarizeVerify, [proof, ...REGTEST]);
     confirmations = 6;
     expect([near.exit, json(near.stdout).block.confirmations]).toEqual([3, 5]);
     const cut = at('cut.hex', headers.slice(0, 160 * (height + 5)));
     const few = await command(NotarizeVerify, [proof, '--headers', cut, '--network', 'regtest']);
     expect([few.exit, json(few.stdout).block.confirmations]).toEqual([3, 5]);
+  });
+  it('takes headers of mainnet that anybody could have made for no proof, and no block of another network', async () => {
+    const genesis =
+      '0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c';
+    const first =
+      '010000006fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000982051fd1e4ba744bbbe680e1fee14677ba1a3c3540bf7b1cdb606e857233e0e61bc6649ffff001d01e36299';
+    const coinbase = hexToBytes(
+      '01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff0704ffff001d0104ffffffff0100f2052a0100000043410496b538e853519c726a2c91e61ec11600ae1390813a627c66fb8be7947be63c52da7589379515d4e0a604f8141781e62294721166bf621e73a82cbf2342c858eeac00000000',
+    );
+    const digest = coinbase.subarray(0, 32);
+    const steps = [op('append', coinbase.subarray(32)), op('sha256'), op('sha256')];
+    const early = at('early.ots', writeOts({ ...proofWith(steps, bitcoinAttestation(1n)), digest }));
+    const argv = [early, '--digest', bytesToHex(digest), '--headers', at('mainnet.hex', genesis + first)];
+    const little = await command(NotarizeVerify, argv);
+    expect([little.exit, json(little.stdout)]).toMatchObject([
+      3,
+      { status: 'anchored', checks: { header: 'little-work' } },
+    ]);
+    const known = ['--from', '0:000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f'];
+    expect(json((await command(NotarizeVerify, [...argv, ...known])).stdout).checks.header).toBe('chain-of-headers');
+    expect(await command(NotarizeVerify, [...argv, '--network', 'signet'])).toMatchObject({ code: 'usage' });
+    expect(await command(NotarizeVerify, [proof])).toMatchObject({ code: 'wrong-network', exit: 65 });
   });
   it('refuses another document, another root and a header without work', async () => {
     const argv = [proof, '--header', header];
@@ -317,13 +342,16 @@ describe('notarize verify', () => {
       code: 'digest-differs',
     });
     const other = headers.slice(160 * 50, 160 * 51);
-    expect(await command(NotarizeVerify, [proof, '--header', other])).toMatchObject({ code: 'root-differs', exit: 76 });
+    expect(await command(NotarizeVerify, [proof, ...REGTEST, '--header', other])).toMatchObject({
+      code: 'root-differs',
+      exit: 76,
+    });
     const idle = [...Array(256).keys()].map((n) => `${header.slice(0, 152)}${n.toString(16).padStart(2, '0')}000000`);
     const codes = await Promise.all(
-      idle.slice(0, 8).map(async (one) => (await command(NotarizeVerify, [proof, '--header', one])).code),
+      idle.slice(0, 8).map(async (one) => (await command(NotarizeVerify, [proof, ...REGTEST, '--header', one])).code),
     );
     expect(codes).toContain('header-invalid');
-    expect(await command(NotarizeVerify, [at('rubbish.ots', 'rubbish')])).toMatchObject({
+    expect(await command(NotarizeVerify, [...REGTEST, at('rubbish.ots', 'rubbish')])).toMatchObject({
       code: 'malformed-ots',
       exit: 65,
     });

@@ -1,17 +1,17 @@
 import * as Flags from '@oclif/core/flags';
+import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { verified } from '../../lib/cli/notary.ts';
 import { print } from '../../lib/cli/output.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
-import { CHECKED_NETWORKS } from '../../lib/notary/headers.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 
 export default class NotarizeVerify extends BaseCommand {
   static override summary = 'Verify an OpenTimestamps proof: these bytes existed before block H';
-  static override description = `Compares the proof with its document (the file of its name without .ots, --document or --digest; without any of them it speaks of bytes that nobody has seen: exit 3) and with the header of the block that it names: of a node (--chain), in a chain of headers that is checked by itself (--headers, links, work, retargets and median times; take them from a source of your own, for the first blocks of another chain cost little work), or a single one (--header, whose place in the chain nobody has checked: exit 3). A block's time may be two hours ahead and is later than the median of the eleven blocks before. A proof does not say who made the bytes, since when they exist, or that there is no other version. Where the block has fewer than six confirmations (in --headers: headers from it to the last), or only calendars attest, exit 3: no calendar is asked.`;
+  static override description = `Compares the proof with its document (the file of its name without .ots, --document or --digest; without any of them it speaks of bytes that nobody has seen: exit 3) and with the header of the block that it names: of a node (--chain), in a chain of headers that is checked by itself (--headers, links, work, retargets and median times; of mainnet from the first block to one of 2024 or later, or from a block that you know: the first blocks of another chain cost little work), or a single one (--header, whose place in the chain nobody has checked: exit 3). A block's time may be two hours ahead and is later than the median of the eleven blocks before. A proof does not say who made the bytes, since when they exist, or that there is no other version. Where the block has fewer than six confirmations (in --headers: headers from it to the last), or only calendars attest, exit 3: no calendar is asked.`;
   static override examples = [
     'By a node of your own\nspillway notarize verify contract.pdf.ots --chain http://127.0.0.1:8332 --chain-cookie ~/.bitcoin/.cookie | jq -r .statement',
     'Without a network: headers from the first block on, 80 bytes each\nspillway notarize verify contract.pdf.ots --headers headers.bin | jq -r .statement',
@@ -31,8 +31,8 @@ export default class NotarizeVerify extends BaseCommand {
       helpValue: 'HEIGHT:HASH',
       dependsOn: ['headers'],
     }),
-    network: Flags.option({ options: CHECKED_NETWORKS, default: 'mainnet' as const })({
-      summary: 'The network of --headers',
+    network: Flags.option({ options: NETWORKS, default: 'mainnet' as const })({
+      summary: 'The network of the block; of headers mainnet or regtest',
     }),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 76] as const;

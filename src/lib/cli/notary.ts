@@ -7,7 +7,9 @@ import { existsSync } from 'node:fs';
 import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { OUTCOME_LIMITS } from '../contract/outcome.ts';
 import {
+  CHECKED_NETWORKS,
   checkHeaders,
+  leastWorkOf,
   hasWork,
   headersIn,
   parseHeader,
@@ -16,6 +18,8 @@ import {
   type Placed,
 } from '../notary/headers.ts';
 import { readOts, type HashName, type OtsFile } from '../notary/ots.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { factSource } from '../chain/source.ts';
 import { heightsOf, sentence, stateProof, type Block } from '../notary/proof.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -48,7 +52,7 @@ export interface VerifyValues extends ChainValues {
   header?: Uint8Array | undefined;
   headers?: string | undefined;
   from?: string | undefined;
-  network: CheckedNetwork;
+  network: Network;
 }
 
 /** Verifies a proof against its document and the block that it names; the second value is the exit code. */
@@ -65,6 +69,7 @@ export async function verified(
   const document = {
     type: 'notarize-verify',
     version: 1,
+    network: flags.network,
     status: found.status,
     statement: sentence(found),
     hash: proof.hash,
@@ -87,7 +92,8 @@ export async function verified(
   };
   // A block near the tip may be taken back, and the proof with it.
   const isFinal = allows(OUTCOME_LIMITS.final, block?.confirmations ?? 0);
-  const isProved = found.status === 'anchored' && how !== 'not-checked' && compared === 'compared' && isFinal;
+  const isProved =
+    found.status === 'anchored' && (how === 'node' || how === 'chain-of-headers') && compared === 'compared' && isFinal;
   return [document, isProved ? 0 : 3];
 }
 
@@ -109,7 +115,8 @@ async function compareDigest(
   return 'compared';
 }
 
-type How = 'node' | 'chain-of-headers' | 'not-checked';
+/** `little-work`: headers that somebody else than the network may have made. */
+type How = 'node' | 'chain-of-headers' | 'little-work' | 'not-checked';
 async function blocksFor(
   proof: OtsFile,
   flags: VerifyValues,
@@ -119,14 +126,15 @@ async function blocksFor(
   if (flags.headers !== undefined) {
     const wanted = new Set(heightsOf(proof));
     const bytes = await readInput(flags.headers, HEADERS_LIMIT);
+    const network = checkedNetwork(flags.network);
+    const from = startOf(flags.from);
     const named: Placed[] = [];
-    let tip = 0;
-    for (const placed of checkHeaders(headersIn(bytes), flags.network, startOf(flags.from))) {
-      tip = placed.height;
-      if (wanted.has(tip)) named.push(placed);
-    }
+    let last: Placed | undefined;
+    for (last of checkHeaders(headersIn(bytes), network, from)) if (wanted.has(last.height)) named.push(last);
+    const tip = last?.height ?? 0;
     const blocks = named.map((placed) => ({ ...unknown, ...placed, confirmations: tip - placed.height + 1 }));
-    return { blocks, how: 'chain-of-headers' };
+    const enough = from !== undefined || (last?.chainWork ?? 0n) >= leastWorkOf(network);
+    return { blocks, how: enough ? 'chain-of-headers' : 'little-work' };
   }
   if (flags.header) {
     const header = parseHeader(flags.header);
@@ -135,12 +143,19 @@ async function blocksFor(
   }
   const { rpc } = await chainOf(flags, argv);
   if (!rpc) return { blocks: [], how: 'not-checked' };
+  await factSource({ network: flags.network, rpc }).facts({ tip: true });
   const blocks: Block[] = [];
   for (const height of heightsOf(proof)) {
     const known = await rpc.blockAt(height);
     if (known) blocks.push({ ...known, height, header: parseHeader(hexToBytes(known.header)) });
   }
   return { blocks, how: 'node' };
+}
+
+function checkedNetwork(network: Network): CheckedNetwork {
+  const found = CHECKED_NETWORKS.find((name) => name === network);
+  if (!found) throw new Refusal('usage', `--headers of ${network} found, of ${CHECKED_NETWORKS.join(' or ')} expected`);
+  return found;
 }
 
 function startOf(text: string | undefined): { height: number; hash: string } | undefined {

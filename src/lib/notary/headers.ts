@@ -29,14 +29,19 @@ const RULES = {
   mainnet: {
     easiest: 0x1d00ffff,
     retargets: true,
+    // Reached in 2024. Headers from the first block on that hold less may be anybody's: the first ones cost little.
+    leastWork: 1n << 95n,
     genesis: '000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f',
   },
   regtest: {
     easiest: 0x207fffff,
     retargets: false,
+    leastWork: 0n,
     genesis: '0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206',
   },
 } as const;
+/** Work from the first block on that only the network itself has made. */
+export const leastWorkOf = (network: CheckedNetwork): bigint => RULES[network].leastWork;
 export type CheckedNetwork = keyof typeof RULES;
 export const CHECKED_NETWORKS = Object.keys(RULES) as CheckedNetwork[];
 
@@ -84,6 +89,8 @@ export interface Placed {
   header: Header;
   /** Median time of the eleven blocks before it; null for the first of the chain. */
   medianTime: number | null;
+  /** Expected number of hashes behind this header and all before it in the chain. */
+  chainWork: bigint;
 }
 
 /**
@@ -102,6 +109,7 @@ export function* checkHeaders(
   const times: number[] = [];
   let [height, periodStart] = [from.height, 0];
   let last: Header | undefined;
+  let chainWork = 0n;
   for (const bytes of headers) {
     const header = parseHeader(bytes);
     const at = `the header at height ${height}`;
@@ -118,7 +126,8 @@ export function* checkHeaders(
       if (header.time <= medianTime!) throw invalid(`${at} is not later than the median of the blocks before it`);
     }
     if (height % PERIOD === 0) periodStart = header.time;
-    yield { height, header, medianTime };
+    chainWork += workOf(header);
+    yield { height, header, medianTime, chainWork };
     if (times.push(header.time) > MEDIAN_OF) times.shift();
     last = header;
     height += 1;
