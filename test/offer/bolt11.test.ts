@@ -133,6 +133,9 @@ describe('an invoice', () => {
     // The last bit that a field has room for, and the one behind it.
     ['feature-unknown', [{ tag: '9', features: [5114] }]],
     ['malformed-message', [{ tag: '9', features: [5115] }]],
+    ['feature-unknown', [{ tag: '9', features: [0] }]],
+    // A number of thirteen letters has more than 64 bits.
+    ['offer-field', [{ tag: 'x', letters: 'pqqqqqqqqqqqq' }]],
     ['malformed-message', [{ tag: '', letters: 'q' }]],
     ['malformed-message', [{ tag: 'b', letters: 'q' }]],
     ['malformed-message', [{ tag: 'qq', letters: 'q' }]],
@@ -153,6 +156,7 @@ describe('an invoice', () => {
       { tag: '9', features: [8, 14, 17, 101] },
       { tag: 'f', fallback: { address: 'bcrt1pqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvses69jayx' } },
       { tag: 'f', fallback: { address: 'mk2QpYatsKicvFVuTAQLBryyccRXMUaGHP' } },
+      { tag: 'f', fallback: { version: 16, program: '11'.repeat(20) } },
       { tag: 'f', fallback: { version: 18, program: '11'.repeat(20) } },
     ].filter(
       (field) => !('fallback' in field && 'address' in field.fallback && field.fallback.address.startsWith('bcrt1p')),
@@ -160,6 +164,7 @@ describe('an invoice', () => {
     const made = withFields(...more);
     expect(made.problems).toEqual([]);
     expect(encodeBolt11(document(made), key, 0n)).toEqual(made);
+    expect(made.fields.at(-2)).toMatchObject({ fallback: { version: 16, program: '11'.repeat(20) } });
     expect(made.fields.at(-1)).toMatchObject({ fallback: { version: 18, program: '11'.repeat(20) } });
     expect(made.string).toMatch(/^lnbcrt12345n1/);
   });
