@@ -6,9 +6,11 @@ import { verifyDnsSignature as verify } from '../../src/lib/cli/dns-signatures.t
 import { checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
 import { openProof, parsePersonName, placeOf, resolveName } from '../../src/lib/names/bip353.ts';
 import { verifyProof } from '../../src/lib/names/dnssec.ts';
-import { nameFrom, readRecords, TYPES } from '../../src/lib/names/records.ts';
+import { ALGORITHMS } from '../../src/lib/names/keys.ts';
+import { keyTagOf, nameFrom, readRecords, readSignature, ROOT, TYPES } from '../../src/lib/names/records.ts';
 import { base32hexnopad } from '@scure/base';
 import { sha1 } from '@noble/hashes/legacy.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { bytes, fill, hex, peer } from '../support/onion.ts';
 import { file, pubkey, run, secretFile } from '../support/offer.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -66,6 +68,10 @@ describe('a published name', () => {
     const place = Buffer.from('simple.user._bitcoin-payment.dnssec_proof_tests.bitcoin.ninja.');
     const size = Buffer.from([records.length >> 8, records.length & 255]);
     const message = Buffer.concat([Buffer.of(place.length), place, size, records]);
+    const name = place.toString();
+    const empty = Buffer.concat([Buffer.of(place.length), place, Buffer.of(0, 0)]);
+    expect(openProof(empty)).toEqual({ records: Buffer.of(), name });
+    expect(openProof(empty.subarray(0, -1))).toEqual({ records: empty.subarray(0, -1) });
     for (const form of [records, message])
       expect(resolveName(parsePersonName(NAMES[0]!), openProof(form), { verify }, AT)).toEqual(resolve(0));
     for (const form of [bytes(published.proofs[0]), message])
@@ -180,6 +186,39 @@ describe('a zone', () => {
     ).toBe('dnssec-invalid');
     expect(codeOf(() => verifyProof(new Uint8Array(), { verify, anchors: ANCHOR }))).toBe('dnssec-invalid');
   });
+  it('is led to by what names a key, which a record without a digest, or a key without bytes, does not', () => {
+    const delegated = (ds: Uint8Array[], key = org.key) =>
+      verifyProof(
+        Buffer.concat([
+          root.signed('.', TYPES.DNSKEY, [root.key]),
+          root.signed('example.org', TYPES.DS, ds),
+          org.signed('example.org', TYPES.DNSKEY, [key]),
+        ]),
+        { verify, anchors: ANCHOR },
+      );
+    const hashed = (key: Uint8Array, type: number, hash: (data: Uint8Array) => Uint8Array) => {
+      const tag = keyTagOf(key);
+      return Buffer.concat([
+        Buffer.from([tag >> 8, tag & 255, 15, type]),
+        hash(Buffer.concat([Buffer.from(name('example.org'), 'latin1'), key])),
+      ]);
+    };
+    const bare = org.ds.subarray(0, 4);
+    expect(() => delegated([bare])).toThrow(/no key found that its parent names/);
+    // A digest by SHA-1 counts where there is no other, and a record without one is none.
+    const old = hashed(org.key, 1, sha1);
+    expect(delegated([bare, old]).sets).toHaveLength(1);
+    expect(() => delegated([org.ds.map((byte, i) => (i > 3 ? byte ^ 1 : byte)), old])).toThrow(/no key found/);
+    const short = org.key.subarray(0, 4);
+    expect(() => delegated([hashed(short, 2, sha256)], short)).toThrow(/no key found that its parent names/);
+  });
+  it('has signatures with a head and a signer, and keys of RSA with an exponent', () => {
+    expect(codeOf(() => readSignature(fill(0, 18)))).toBe('malformed-dns');
+    expect(readSignature(fill(0, 19))).toMatchObject({ signer: ROOT, bytes: new Uint8Array() });
+    const rsa = (...head: number[]) => ALGORITHMS.get(8)!(Uint8Array.of(...head, ...fill(255, 256)));
+    expect(rsa(0, 0, 0)).toBeUndefined();
+    expect(rsa(0, 0, 1, 3)).toMatchObject({ kind: 'rsa', exponent: Uint8Array.of(3) });
+  });
   it('ends with the first wrong signature', () => {
     const wrong = org.signed(user, TYPES.TXT, [uri]);
     wrong[wrong.length - 1]! ^= 1;
@@ -199,6 +238,7 @@ describe('a zone', () => {
     it.each<[string, boolean, Buffer[]]>([
       ['between two names', true, [nsec('a._bitcoin-payment.example.org', 'z._bitcoin-payment.example.org')]],
       ['behind the last name', true, [nsec('a._bitcoin-payment.example.org', 'example.org')]],
+      ['the only name of its zone', true, [nsec('example.org', 'example.org')]],
       ['nothing', false, []],
       ['before both', false, [nsec('v._bitcoin-payment.example.org', 'z._bitcoin-payment.example.org')]],
       ['behind both', false, [nsec('a._bitcoin-payment.example.org', 'b._bitcoin-payment.example.org')]],
@@ -237,7 +277,12 @@ describe('a zone', () => {
       ['a range around its hash', true, nsec3(low, high)],
       ['a range that wraps', true, nsec3(high, fill(254, 20))],
       ['a range beside it', false, nsec3(fill(254, 20), high)],
+      ['the only hash of its zone', true, nsec3(low, low)],
       ['its own hash', false, nsec3(exact, high)],
+      ['a range that ends at its hash', false, nsec3(low, exact)],
+      ['its own hash, from which a range wraps', false, nsec3(exact, low)],
+      ['a range that wraps and ends at its hash', false, nsec3(high, exact)],
+      ['its own hash, the only one', false, nsec3(exact, exact)],
       ['a range with unsigned zones', false, nsec3(low, high, { flags: 1 })],
       ['another hash', false, nsec3(low, high, { kind: 2 })],
       ['too many rounds', false, nsec3(low, high, { rounds: 2501 })],

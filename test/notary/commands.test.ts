@@ -7,7 +7,8 @@ import NotarizeProve from '../../src/commands/notarize/prove.ts';
 import NotarizeShow from '../../src/commands/notarize/show.ts';
 import NotarizeStamp from '../../src/commands/notarize/stamp.ts';
 import NotarizeVerify from '../../src/commands/notarize/verify.ts';
-import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { bitcoinAttestation, op, writeOts } from '../../src/lib/notary/ots.ts';
 import { anchorIn, makeTree, readBlock, rootOf } from '../../src/lib/notary/tree.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
@@ -229,14 +230,27 @@ describe('a block', () => {
     other[40]! ^= 1;
     expect(codeOf(() => readBlock(other))).toBe('root-differs');
   });
+  it('has lengths of one byte up to 252, and of three from 253 on', () => {
+    for (const [script, length] of [
+      [252, 'fc'],
+      [253, 'fdfd00'],
+    ] as const) {
+      const tx = `0200000001${'00'.repeat(36)}${length}${'51'.repeat(script)}ffffffff01${'00'.repeat(9)}00000000`;
+      const root = sha256(sha256(hexToBytes(tx)));
+      const made = concatBytes(new Uint8Array(36), root, new Uint8Array(12), Uint8Array.of(1), hexToBytes(tx));
+      expect(readBlock(made).transactions).toEqual([tx]);
+    }
+  });
   it('whose transaction is longer than a proof can hold makes none', () => {
     const root = hexToBytes(head!.root!);
     const output = `0000000000000000226a20${head!.root}`;
-    const input = `${'00'.repeat(36)}00ffffffff`;
-    const tx = (inputs: number) =>
-      `02000000${inputs.toString(16).padStart(2, '0')}${input.repeat(inputs)}01${output}00000000`;
-    expect(anchorIn([tx(98)], root, 1)).toMatchObject({ height: 1 });
-    expect(codeOf(() => anchorIn([tx(99)], root, 1))).toBe('stamp-too-large');
+    const input = (script: number) =>
+      `${'00'.repeat(36)}${script.toString(16).padStart(2, '0')}${'51'.repeat(script)}ffffffff`;
+    const tx = (inputs: number, script = 0) =>
+      `02000000${inputs.toString(16).padStart(2, '0')}${input(0).repeat(inputs - 1)}${input(script)}01${output}00000000`;
+    expect(tx(98, 25)).toHaveLength(2 * 4096);
+    expect(anchorIn([tx(98, 25)], root, 1)).toMatchObject({ height: 1 });
+    expect(codeOf(() => anchorIn([tx(98, 26)], root, 1))).toBe('stamp-too-large');
     expect(anchorIn([tx(1)], new Uint8Array(32), 1)).toBeUndefined();
   });
 });

@@ -51,7 +51,14 @@ describe('a header', () => {
     for (const bits of [0, 0x01800000, 0x04923456])
       expect(hasWork({ ...parseHeader(hexToBytes(FIRST)), bits })).toBe(false);
     expect(targetOf(0x05009234)).toBe(0x92340000n);
+    expect(targetOf(0x03123456)).toBe(0x123456n);
     expect(targetOf(0x01120000)).toBe(0x12n);
+  });
+  it('has work up to its target', () => {
+    const header = parseHeader(hexToBytes(FIRST));
+    const hashed = (hash: bigint) => hasWork({ ...header, hash: hash.toString(16).padStart(64, '0') });
+    const target = targetOf(header.bits);
+    expect([target - 1n, target, target + 1n].map(hashed)).toEqual([true, true, false]);
   });
 });
 
@@ -60,6 +67,8 @@ describe('a retarget', () => {
   it.each([
     ['follows the time that the period took', 0x1d00ffff, 1262152739 - 1261130161, 0x1d00d86a],
     ['never goes below the easiest target', 0x1d00ffff, 1233061996 - 1231006505, 0x1d00ffff],
+    ['stays at the easiest target', 0x1d00ffff, 2016 * 600, 0x1d00ffff],
+    ['writes a target of three bytes', 0x03123456, 2016 * 600, 0x03123456],
     ['at most quarters', 0x1c05a3f4, 1279297671 - 1279008237, 0x1c0168fd],
     ['at most takes four times', 0x1c387f6f, 1269211443 - 1263163443, 0x1d00e1fd],
   ])('%s', (_, bits, took, expected) => expect(retarget(bits, took, 'mainnet')).toBe(expected));
@@ -92,7 +101,9 @@ describe('a chain of headers', () => {
     expect(refusal(after({ bits: 0x2000ffff }))).toMatch(
       /^header-invalid: .* has the bits 2000ffff, 207fffff expected/,
     );
-    expect(refusal(after({ time: parseHeader(chain[1]!).time }))).toMatch(/not later than the median/);
+    const median = parseHeader(chain[2]!).time;
+    for (const time of [median - 1, median]) expect(refusal(after({ time }))).toMatch(/not later than the median/);
+    expect(refusal(after({ time: median + 1 }))).toBe('5 taken');
     expect(refusal(after({ worked: false }))).toMatch(/has no proof of work/);
     expect(refusal(after({ bits: 0x2100ffff }))).toMatch(/has no proof of work/); // easier than the network allows
   });
@@ -101,6 +112,7 @@ describe('a chain of headers', () => {
     const bytes = concatBytes(...chain);
     const hex = new TextEncoder().encode(chain.map((header) => `${bytesToHex(header)}\n`).join(''));
     for (const given of [bytes, hex]) expect([...headersIn(given)].map(bytesToHex)).toEqual(chain.map(bytesToHex));
+    expect([...headersIn(hex.subarray(0, 160))].map(bytesToHex)).toEqual([bytesToHex(chain[0]!)]);
     expect(() => [...headersIn(bytes.subarray(1))]).toThrow(/a multiple of 80 expected/);
     expect(parseHeader(chain[0]!).hash).toBe(REGTEST_GENESIS);
   });

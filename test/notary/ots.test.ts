@@ -1,15 +1,17 @@
 /** Proof files: those of the reference client byte for byte, every refusal, merging, and altered bytes. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { attested, DIGEST, mergeOts, readOts, writeOts } from '../../src/lib/notary/ots.ts';
+import { attested, bitcoinAttestation, DIGEST, mergeOts, op, readOts, writeOts } from '../../src/lib/notary/ots.ts';
 import { parseHeader } from '../../src/lib/notary/headers.ts';
 import { sentence, stateProof, treeText } from '../../src/lib/notary/proof.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { ROOT } from '../cli/run.ts';
 import { codeOf } from '../support/refusal.ts';
 import { mine } from '../support/headers.ts';
+import { proofWith } from '../support/notary.ts';
 
 interface Published {
   name: string;
@@ -77,6 +79,12 @@ describe('a proof', () => {
     for (const transactions of [2 ** (levels + 1), 2 ** (levels - 1), 1, null])
       expect(stateProof(proof, [{ ...block, transactions }]).transaction).toBeUndefined();
   });
+  it('names no transaction where the digest itself would be it', () => {
+    const short = proofWith([op('sha256'), op('sha256')]);
+    const root = sha256(sha256(short.digest));
+    const only = { ...block, height: 7, header: { ...header, root }, transactions: 1 };
+    expect(stateProof(short, [only])).toMatchObject({ status: 'anchored', transaction: undefined });
+  });
   it('says what it proves in one sentence', () => {
     expect(sentence(stateProof(proof, [block]))).toBe(
       'These bytes existed before block 912095, whose header says 2025-08-24T01:46:40.000Z.',
@@ -131,13 +139,29 @@ describe('other bytes', () => {
     ['an argument of nothing', () => [read('f000', bitcoin, '0101')]],
     [
       'a height of more than eight bytes',
-      () => [read(bitcoin, '0a80808080808080808002'), read(bitcoin, '0b8080808080808080808001')],
+      () => [
+        read(bitcoin, '0a80808080808080808002'),
+        read(bitcoin, '0b8080808080808080808001'),
+        read(bitcoin, '0b8080808080808080808000'),
+      ],
     ],
     ['a height with more behind it', () => [read(bitcoin, '020101')]],
     ['the address of a calendar with a space', () => [read(pending, '0302612000'.slice(0, 8))]],
     ['an attestation that ends early', () => [read(bitcoin, '0201')]],
   ])('%s: refused', (_, codes) => {
     expect(new Set(codes())).toEqual(new Set(['malformed-ots']));
+  });
+  it.each([
+    [0n, '00'],
+    [127n, '7f'],
+    [128n, '8001'],
+    [2n ** 63n, '80808080808080808001'],
+    [2n ** 64n - 1n, 'ffffffffffffffffff01'],
+  ])('a height of %s is %s, written and read', (height, payload) => {
+    const attestation = bitcoinAttestation(height);
+    expect(bytesToHex(attestation.payload)).toBe(payload);
+    const proof = readOts(writeOts(proofWith([], attestation)));
+    expect([...attested(proof)][0]!.attestation).toEqual(attestation);
   });
   it('whatever is altered, nothing but a refusal, and never the same proof', () => {
     // A linear congruential generator: the same alterations at each run.

@@ -4,6 +4,8 @@ import InvoiceDecode from '../../src/commands/invoice/decode.ts';
 import InvoiceEncode from '../../src/commands/invoice/encode.ts';
 import InvoiceVerify from '../../src/commands/invoice/verify.ts';
 import { prefixOf, readBolt11 } from '../../src/lib/offer/bolt11.ts';
+import { payeeOf } from '../../src/lib/offer/bolt11-check.ts';
+import { verifiesCompact } from '../../src/lib/signing/ecdsa.ts';
 import { readString } from '../../src/lib/offer/string.ts';
 import { bolt11Document, encodeBolt11, invoiceIn, verifyBolt11 } from '../../src/lib/offer/bolt11-document.ts';
 import { bytes, fill, hex, peer } from '../support/onion.ts';
@@ -128,6 +130,15 @@ describe('an invoice', () => {
     ['offer-field', [{ tag: 'r', letters: 'q' }]],
     ['offer-field', [{ tag: '9', features: [17] }]],
     ['feature-unknown', [{ tag: '9', features: [8, 14, 100] }]],
+    // The last bit that a field has room for, and the one behind it.
+    ['feature-unknown', [{ tag: '9', features: [5114] }]],
+    ['malformed-message', [{ tag: '9', features: [5115] }]],
+    ['feature-unknown', [{ tag: '9', features: [0] }]],
+    // A number of thirteen letters has more than 64 bits.
+    ['offer-field', [{ tag: 'x', letters: 'pqqqqqqqqqqqq' }]],
+    ['malformed-message', [{ tag: '', letters: 'q' }]],
+    ['malformed-message', [{ tag: 'b', letters: 'q' }]],
+    ['malformed-message', [{ tag: 'qq', letters: 'q' }]],
     ['signature-invalid', [{ tag: 'n', node_id: pubkey(0x41) }]],
   ])('is refused with %s: %j', (code, more) => {
     expect(codeOf(() => withFields(...more))).toBe(code);
@@ -145,6 +156,7 @@ describe('an invoice', () => {
       { tag: '9', features: [8, 14, 17, 101] },
       { tag: 'f', fallback: { address: 'bcrt1pqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvses69jayx' } },
       { tag: 'f', fallback: { address: 'mk2QpYatsKicvFVuTAQLBryyccRXMUaGHP' } },
+      { tag: 'f', fallback: { version: 16, program: '11'.repeat(20) } },
       { tag: 'f', fallback: { version: 18, program: '11'.repeat(20) } },
     ].filter(
       (field) => !('fallback' in field && 'address' in field.fallback && field.fallback.address.startsWith('bcrt1p')),
@@ -152,6 +164,7 @@ describe('an invoice', () => {
     const made = withFields(...more);
     expect(made.problems).toEqual([]);
     expect(encodeBolt11(document(made), key, 0n)).toEqual(made);
+    expect(made.fields.at(-2)).toMatchObject({ fallback: { version: 16, program: '11'.repeat(20) } });
     expect(made.fields.at(-1)).toMatchObject({ fallback: { version: 18, program: '11'.repeat(20) } });
     expect(made.string).toMatch(/^lnbcrt12345n1/);
   });
@@ -202,6 +215,17 @@ describe('an invoice', () => {
     const bad = published.invalid.find(({ reason }: any) => reason.includes('high-S')).invoice;
     // It has its payment secret twice, too.
     expect(decode(bad).problems.map(({ code }: any) => code)).toEqual(['field-twice', 'signature-invalid']);
+  });
+  it('may be by a key of any of four numbers, also where r is above the order of the group', () => {
+    const invoice = readBolt11(encode().string);
+    // Of small numbers r, one with a point at r + N.
+    const keys = Array.from({ length: 20 }, (_, i) => {
+      const signature = Uint8Array.from([...fill(0, 31), i + 1, ...fill(1)]);
+      const [found, beyond] = [3, 4].map((recovery) => payeeOf({ ...invoice, signature, recovery }, []));
+      expect(beyond).toBeUndefined();
+      return found && verifiesCompact(signature, invoice.hash, bytes(found.key));
+    });
+    expect(new Set(keys)).toEqual(new Set([true, undefined]));
   });
   it('is over at its end, for one amount, and paid by one preimage', () => {
     const { string } = withFields({ tag: 'x', expiry: 60 });

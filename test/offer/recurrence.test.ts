@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { makeInvoice, makeRequest, signWith } from '../../src/lib/offer/build.ts';
 import { problemsOf } from '../../src/lib/offer/document.ts';
 import type { OfferMessage } from '../../src/lib/offer/message.ts';
-import { checkPreimage, preimageChain } from '../../src/lib/offer/preimages.ts';
+import { checkPreimage, preimageChain, PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
 import { calendarDocument, dueFor, recurrenceOf, startOf, windowOf } from '../../src/lib/offer/recurrence.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -61,7 +61,7 @@ describe('a period', () => {
     ]);
     const based = { ...short, base: { proportional: false, basetime: 5000n } };
     expect(windowOf(based, 5000n, 0n)).toEqual({ from: 4990n, until: 5005n });
-    expect(windowOf(based, 5n, 0n).from).toBe(0n);
+    expect([5n, 10n, 11n].map((base) => windowOf(based, base, 0n).from)).toEqual([0n, 0n, 1n]);
   });
   it('that has begun costs its rest, rounded up', () => {
     const base = { proportional: true, basetime: 1000n };
@@ -184,5 +184,17 @@ describe('a chain of preimages', () => {
     expect(codeOf(() => checkPreimage(fields(1), chain[2]!))).toBe('wrong-preimage');
     expect(codeOf(() => checkPreimage(theOffer().fields, chain[2]!))).toBe('usage');
     expect(codeOf(() => checkPreimage(fields(1), chain[3]!, 1n << 60n))).toBe('chain-differs');
+  });
+  it('is followed through as many periods as one chain has', () => {
+    const { most } = PREIMAGE_CHAIN_LIMITS.count;
+    const [before, first] = preimageChain(salt, fill(1), most + 1) as [Uint8Array, Uint8Array];
+    const check = (paid: Uint8Array, index: number) =>
+      checkPreimage(
+        { invoice_payment_hash: hex(sha256(paid)), proposal_preimage_chain: { salt: hex(salt), index: 0n } },
+        fill(1),
+        BigInt(index),
+      );
+    check(first, most - 1);
+    expect(codeOf(() => check(before, most))).toBe('chain-differs');
   });
 });

@@ -64,6 +64,19 @@ describe('an offer', () => {
       problem.split(' ')[0],
     );
   });
+  it('names chains by a network or a hash', () => {
+    for (const chain of ['moon', 'constructor', CHAIN.slice(2), 1])
+      expect([chain, codeOf(() => theOffer({ offer_chains: [chain] }))]).toEqual([chain, 'malformed-message']);
+    expect(theOffer({ offer_chains: ['signet', CHAIN] }).fields.offer_chains).toEqual([CHAIN, CHAIN]);
+  });
+  it('has paths that begin at a point, or at either side of a channel', () => {
+    const from = (side: string) => {
+      const path = { ...thePath(), first_node_id: `${side}${'00'.repeat(8)}` };
+      return theOffer({ offer_paths: [path] }).fields.offer_paths;
+    };
+    for (const side of ['00', '01']) expect(from(side)).toHaveLength(1);
+    expect(codeOf(() => from('02'))).toBe('malformed-message');
+  });
   it('may have odd features, odd unknown types, and paths in place of an id', () => {
     for (const change of [
       { offer_features: '08' },
