@@ -67,6 +67,7 @@ describe('an offer', () => {
   it('names chains by a network or a hash', () => {
     for (const chain of ['moon', 'constructor', CHAIN.slice(2), 1])
       expect([chain, codeOf(() => theOffer({ offer_chains: [chain] }))]).toEqual([chain, 'malformed-message']);
+    expect(codeOf(() => theOffer({ invreq_chain: 'constructor' }))).toBe('malformed-message');
     expect(theOffer({ offer_chains: ['signet', CHAIN] }).fields.offer_chains).toEqual([CHAIN, CHAIN]);
   });
   it('has paths that begin at a point, or at either side of a channel', () => {

@@ -5,7 +5,7 @@
  * message is one and the branch above it has the depth of the block's tree. Not here: where headers come from.
  */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
-import { parseTransaction, txidOfHex } from '../bitcoin/transaction.ts';
+import { txidOfHex } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Header } from './headers.ts';
 import { apply, attested, opWord, type Attestation, type OtsFile, type Timestamp, type Way } from './ots.ts';
@@ -75,11 +75,10 @@ function carrier(way: Way, { transactions }: Block): string | undefined {
   const levels = Math.ceil(Math.log2(transactions));
   // From the end: each level joins another node and hashes twice; before them the transaction is hashed twice.
   const at = way.length - 1 - 3 * levels - 2;
-  const raw = at < 0 ? undefined : bytesToHex(way[at]!.message);
-  if (raw === undefined || !way.slice(at + 1).every(({ by }, i) => isBranch(by && opWord(by), i))) return undefined;
+  const carried = way[at]?.message;
+  if (!carried || !way.slice(at + 1).every(({ by }, i) => isBranch(by && opWord(by), i))) return undefined;
   try {
-    parseTransaction(raw);
-    return txidOfHex(raw);
+    return txidOfHex(bytesToHex(carried));
   } catch {
     return undefined;
   }

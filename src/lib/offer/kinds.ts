@@ -6,7 +6,7 @@
  * (`recurrence-fields.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
-import type { Network } from '../bitcoin/network.ts';
+import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { hexBytes, type Kind } from '../wire/fields.ts';
@@ -57,6 +57,10 @@ export const utf8Text: Kind<string> = {
   },
 };
 
+/** Returns the chain hash of a network's name; undefined for anything else. */
+const hashOf = (name: unknown): string | undefined =>
+  typeof name === 'string' && isNetwork(name) ? CHAIN_HASHES[name] : undefined;
+
 /** Chain hashes in hex. JSON may name networks. */
 export const chains: Kind<string[]> = {
   write: (value) => concatBytes(...value.map(hexToBytes)),
@@ -68,7 +72,7 @@ export const chains: Kind<string[]> = {
     from.need(
       name,
       from.list(name, (item) => {
-        const hash = CHAIN_HASHES[item as Network] ?? item;
+        const hash = hashOf(item) ?? item;
         if (typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash))
           from.refuse(name, 'a list of networks or chain hashes');
         return hash as string;
@@ -78,7 +82,7 @@ export const chains: Kind<string[]> = {
 /** One chain hash. */
 export const chain: Kind<string> = {
   ...hexBytes(32),
-  parse: (from, name) => CHAIN_HASHES[from.json(name) as Network] ?? hexBytes(32).parse(from, name),
+  parse: (from, name) => hashOf(from.json(name)) ?? hexBytes(32).parse(from, name),
 };
 
 /** Blinded paths, at least one. */
