@@ -6,8 +6,6 @@ import { describe, expect, it } from 'vitest';
 import GossipSpvProof from '../../src/commands/gossip/spv-proof.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import {
-  display,
-  merklePath,
   readBlock,
   readHeader,
   readMerkleBlock,
@@ -15,6 +13,7 @@ import {
   rootOf,
   writeMerkleBlock,
 } from '../../src/lib/gossip/block.ts';
+import { display, merklePath } from '../../src/lib/bitcoin/block.ts';
 import { readMessage } from '../../src/lib/gossip/message.ts';
 import { makeProof, parseProof, proofDocument, verifyProof, type SpvProof } from '../../src/lib/gossip/spv.ts';
 import { fundingScript } from '../../src/lib/gossip/verify.ts';

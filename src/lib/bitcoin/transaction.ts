@@ -125,9 +125,6 @@ export function parseTransaction(hex: string): ReturnType<typeof RawTx.decode> {
 const withoutWitness = (raw: ReturnType<typeof RawTx.decode>): Uint8Array =>
   RawTx.encode({ ...raw, segwitFlag: false, witnesses: undefined });
 
-/** A transaction in hex without its witnesses, as its id hashes it. @throws Refusal `malformed-transaction` */
-export const strippedHex = (hex: string): string => bytesToHex(withoutWitness(parseTransaction(hex)));
-
 /** The id (display order) of a finished transaction. @throws Refusal `malformed-transaction` */
 export const txidOfHex = (hex: string): string => idOf(withoutWitness(parseTransaction(hex)));
 

@@ -1,5 +1,6 @@
 /** Blocks that proofs are made of, and the blocks that a verifier knows. Not here: proofs themselves (`gossip/spv.ts`). */
-import { display, readHeader } from '../gossip/block.ts';
+import { display } from '../bitcoin/block.ts';
+import { readHeader } from '../gossip/block.ts';
 import { hexLine } from '../gossip/dump.ts';
 import { makeProof, type SpvProof } from '../gossip/spv.ts';
 import { Refusal } from '../protocol/refusal.ts';

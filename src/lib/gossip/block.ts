@@ -1,110 +1,25 @@
 /**
- * Blocks and their Merkle trees: cutting a block into transactions, paths to the root, Core's MerkleBlock.
+ * Headers, paths to a Merkle root, and Core's MerkleBlock (BIP37), as `gettxoutproof` prints it.
  *
- * Hashes stand here as they are in bytes (not in display order). A row of odd length doubles its last hash, which is why
- * equal siblings prove nothing elsewhere (CVE-2012-2459). Format of MerkleBlock: BIP37, as `gettxoutproof` prints it.
+ * A row of odd length doubles its last hash, which is why equal siblings prove nothing elsewhere (CVE-2012-2459).
+ * Not here: blocks and their trees (`bitcoin/block.ts`).
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
+import {
+  blockIn,
+  display,
+  doubleHash,
+  Little,
+  transactionIn,
+  type BareTransaction,
+  type Block,
+} from '../bitcoin/block.ts';
+import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-const doubleHash = (bytes: Uint8Array): Uint8Array => sha256(sha256(bytes));
-
-/** A cursor over little-endian bytes. */
-class Little {
-  readonly bytes: Uint8Array;
-  at = 0;
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-  }
-  take(size: number): Uint8Array {
-    if (size > this.bytes.length - this.at)
-      throw new Refusal(
-        'malformed-spv',
-        `byte ${this.at}: ${this.bytes.length - this.at} bytes found, ${size} expected`,
-      );
-    this.at += size;
-    return this.bytes.subarray(this.at - size, this.at);
-  }
-  number(size: number): number {
-    return this.take(size).reduceRight((sum, byte) => sum * 256 + byte, 0);
-  }
-  compact(): number {
-    const first = this.number(1);
-    return first < 0xfd ? first : this.number(first === 0xfd ? 2 : first === 0xfe ? 4 : 8);
-  }
-  /** How many of something follow, each of `least` bytes or more. */
-  count(least: number): number {
-    const count = this.compact();
-    if (count * least > this.bytes.length - this.at)
-      throw new Refusal(
-        'malformed-spv',
-        `byte ${this.at}: ${count} items found in ${this.bytes.length - this.at} bytes`,
-      );
-    return count;
-  }
-}
-
-export interface BareTransaction {
-  /** Without witness. */
-  bytes: Uint8Array;
-  txid: Uint8Array;
-  /** One input that spends nothing: of a coinbase, which only the first transaction of a block is. */
-  coinbase: boolean;
-  outputs: { sat: bigint; script: string }[];
-}
-
-function transactionAt(from: Little): BareTransaction {
-  const version = from.take(4);
-  let start = from.at;
-  const witness = from.bytes[from.at] === 0 && from.bytes[from.at + 1] === 1;
-  if (witness) start = from.at += 2;
-  const inputs = from.count(41);
-  let coinbase = inputs === 1;
-  for (let i = 0; i < inputs; i++) {
-    const outpoint = from.take(36);
-    if (!outpoint.every((byte, place) => byte === (place < 32 ? 0 : 0xff))) coinbase = false;
-    from.take(from.count(1));
-    from.take(4);
-  }
-  const outputs = Array.from({ length: from.count(9) }, () => {
-    const sat = from.take(8).reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
-    return { sat, script: bytesToHex(from.take(from.count(1))) };
-  });
-  const body = from.bytes.subarray(start, from.at);
-  if (witness)
-    for (let i = 0; i < inputs; i++) for (let items = from.count(1); items > 0; items--) from.take(from.count(1));
-  const bytes = concatBytes(version, body, from.take(4));
-  return { bytes, txid: doubleHash(bytes), coinbase, outputs };
-}
-
-/** A whole transaction, with or without witness. @throws Refusal `malformed-spv` */
-export function readTransaction(bytes: Uint8Array): BareTransaction {
-  const from = new Little(bytes);
-  const made = transactionAt(from);
-  if (from.at !== bytes.length)
-    throw new Refusal('malformed-spv', `${bytes.length - from.at} bytes found behind a transaction`);
-  return made;
-}
-
-export interface Block {
-  /** 80 bytes. */
-  header: Uint8Array;
-  transactions: BareTransaction[];
-}
-
-/** @throws Refusal `malformed-spv` */
-export function readBlock(bytes: Uint8Array): Block {
-  const from = new Little(bytes);
-  const header = from.take(80);
-  const transactions = Array.from({ length: from.count(10) }, () => transactionAt(from));
-  if (from.at !== bytes.length || transactions.length === 0)
-    throw new Refusal(
-      'malformed-spv',
-      `a block of ${transactions.length} transactions and ${bytes.length - from.at} bytes found`,
-    );
-  return { header, transactions };
-}
+/** Reads a whole transaction, with or without witness. @throws Refusal `malformed-spv` */
+export const readTransaction = (bytes: Uint8Array): BareTransaction => transactionIn(bytes, 'malformed-spv');
+/** Cuts a whole block into header and transactions. @throws Refusal `malformed-spv` */
+export const readBlock = (bytes: Uint8Array): Block => blockIn(bytes, 'malformed-spv');
 
 export interface Header {
   hash: Uint8Array;
@@ -117,7 +32,7 @@ export interface Header {
 /** @throws Refusal `malformed-spv` for another length than 80 */
 export function readHeader(bytes: Uint8Array): Header {
   if (bytes.length !== 80) throw new Refusal('malformed-spv', `header: ${bytes.length} bytes found, 80 expected`);
-  const from = new Little(bytes);
+  const from = new Little(bytes, 'malformed-spv');
   from.take(36);
   const root = from.take(32);
   const time = from.number(4);
@@ -129,23 +44,6 @@ export function readHeader(bytes: Uint8Array): Header {
   return { hash, root, time, worked };
 }
 const numberOf = (hash: Uint8Array): bigint => BigInt(`0x${display(hash)}`);
-/** A hash as people read it. */
-export const display = (hash: Uint8Array): string => bytesToHex(hash.slice().reverse());
-
-/** Hashes of the row above. */
-function above(row: readonly Uint8Array[]): Uint8Array[] {
-  const next: Uint8Array[] = [];
-  for (let i = 0; i < row.length; i += 2) next.push(doubleHash(concatBytes(row[i]!, row[i + 1] ?? row[i]!)));
-  return next;
-}
-
-/** The siblings of a leaf, from the leaf upwards. */
-export function merklePath(txids: readonly Uint8Array[], index: number): Uint8Array[] {
-  const path: Uint8Array[] = [];
-  for (let row = [...txids], at = index; row.length > 1; row = above(row), at >>= 1) path.push(row[at ^ 1] ?? row[at]!);
-  return path;
-}
-
 /** Rows of a tree over so many leaves, without the leaves. */
 const depthOf = (leaves: number): number => Math.ceil(Math.log2(leaves));
 
@@ -227,7 +125,7 @@ export interface MerkleBlock {
 
 /** Reads a MerkleBlock of one transaction. @throws Refusal `malformed-spv` for any other, or bits and hashes left over */
 export function readMerkleBlock(bytes: Uint8Array): MerkleBlock {
-  const from = new Little(bytes);
+  const from = new Little(bytes, 'malformed-spv');
   const header = from.take(80);
   const leaves = from.number(4);
   const hashes = Array.from({ length: from.count(32) }, () => from.take(32));

@@ -5,20 +5,12 @@
  * No standard exists; the document is this project's. Whether the block is in the best chain, a proof cannot say: that is
  * the anchor, which the verifier brings. Not here: trees and blocks (`block.ts`).
  */
+import { display, merklePath } from '../bitcoin/block.ts';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { shortChannelId } from '../wire/fields.ts';
-import {
-  display,
-  merklePath,
-  readBlock,
-  readHeader,
-  readMerkleBlock,
-  readTransaction,
-  rootOf,
-  writeMerkleBlock,
-} from './block.ts';
+import { readBlock, readHeader, readMerkleBlock, readTransaction, rootOf, writeMerkleBlock } from './block.ts';
 import { lineOf } from './line.ts';
 import { Verifier, type ChannelOutput } from './verify.ts';
 
