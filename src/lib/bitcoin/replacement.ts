@@ -1,8 +1,8 @@
 /**
- * The least that a transaction must pay to take the place of others in a node's mempool. It pays
- * its own relay on top of all that they pay (BIP125, rules 3 and 4), and a higher feerate than the
- * best of them. Bitcoin Core asks the same of packages (28 and newer), and of a TRUC child that
- * replaces its sibling (BIP431).
+ * Least fees of a transaction that takes the place of others in a node's mempool. It pays its own
+ * relay on top of all that they pay (BIP125, rules 3 and 4). Its feerate is higher than the best of
+ * theirs. Bitcoin Core asks the same of packages (28 and newer), and of a TRUC child that replaces
+ * its sibling (BIP431).
  * Not here: what a transaction or child costs to confirm soon (`fee.ts`, `package.ts`).
  */
 import { maxSat } from './amount.ts';
