@@ -1,8 +1,8 @@
 /**
  * Transactions in the newest blocks, for a node without an index of transactions. The blocks are
- * read from the tip down, as far as needed and as a pruned node has them, once for all that is
- * looked for. Where a transaction has an unspent output, `gettxout` finds it faster (`spends.ts`).
- * One that was mined together with the child that paid for it has none.
+ * read from the tip down, once for all that is looked for, and no further than needed or kept.
+ * Where a transaction has an unspent output, `gettxout` finds it faster (`spends.ts`). One that was
+ * mined together with the child that paid for it has none.
  */
 import type { Hex } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
