@@ -1,6 +1,6 @@
 /**
- * Identity of a store: the check that it is the one its home had last. A copied, restored or rolled-back store holds nonces
- * that the other one may have used, and a secret nonce used twice gives the contract's key away.
+ * Identity of a store: the check that it is the one its home had last. A copied, restored or rolled-back store
+ * holds nonces that the other one may have used. A secret nonce used twice gives the contract's key away.
  *
  * A store has a *life*: 16 random hex digits in it, drawn when it is made and anew whenever it is found not to be itself. All
  * that lies outside and speaks of it names its life: tide, journal, shares. A copy that is opened, a drill beside the

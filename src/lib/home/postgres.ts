@@ -2,7 +2,7 @@
  * The store of a home in a PostgreSQL database of its own, so that many workers share it.
  *
  * READ COMMITTED, and locks taken in one order before anything is read. First an advisory lock for every name that the commit
- * touches, since a claim that no record has yet can be locked in no other way; then the records themselves. From there on
+ * touches: a claim that no record has yet can be locked in no other way. Then the records themselves. From there on
  * nobody else moves what this commit compares. Compare-and-swap holds as under SQLite's one writer, and two commits never
  * wait for each other in a circle. Not SERIALIZABLE: it watches whole index pages, so commits of strangers would fail each other.
  * The counter of commits is a sequence, for a row would hold every commit back until the one before it is synced.

@@ -62,8 +62,8 @@ export function* forget({ type, ends = false }: Commit['reply'], records: readon
 }
 
 /**
- * Deletes replies over these claims that can never be said again, because a nonce of theirs is
- * gone, where a later answer of the action has come. The last one stays: `--again` must not take
+ * Deletes replies that can never be said again, because a nonce is gone, where a later answer of
+ * their action over these claims has come. The last one stays: `--again` must not take
  * the one before it for the last.
  */
 export function* forgetDead(
