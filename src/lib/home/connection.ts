@@ -12,7 +12,7 @@ const BUSY_MS = 10_000;
 
 /**
  * Settings of a connection. secure_delete overwrites deleted rows in the file. A copy of such a
- * page may stay in the log until that is folded back, and on the medium for as long as it likes. Nonces are therefore encrypted on top (`nonce-box.ts`). The log is folded back
+ * page may stay in the log until that is folded back, and on the medium for longer. Nonces are therefore encrypted on top (`nonce-box.ts`). The log is folded back
  * about every 1000 pages, and when the last connection closes, which deletes it. No checkpoint of
  * our own: the close of a one-shot run does it. In a long run it would cost two syncs for each
  * commit and give nothing that the cipher does not.

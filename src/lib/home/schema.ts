@@ -32,7 +32,7 @@ interface Dialect {
   text: string;
   bytes: string;
   id: string;
-  /** Behind a table, and behind one that is found by its key alone. */
+  /** Clauses behind a table, and behind one that is found by its key alone. */
   strict: string;
   keyed: string;
   unlogged: string;

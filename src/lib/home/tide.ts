@@ -142,7 +142,7 @@ const isLink = (error: unknown): boolean => (error as NodeJS.ErrnoException).cod
 export interface Tides {
   /** Tide in the refunds folder that the home has recorded. */
   kept: Tide;
-  /** Beside its journal. */
+  /** Tide beside its journal. */
   journal: Tide;
   /** Writes both. */
   watch: CommitWatch;

@@ -1,6 +1,6 @@
 /**
  * The one desk of a server: a message in, a line out, whoever brought it. It reads the message,
- * finds the table of its type, has the work done in the order of its contract, and writes a line of
+ * finds the table of its type, has the work done in its contract's order, and writes a line of
  * log. A refusal is a line too: the object of `--error-format json`. Of its own faults (chain,
  * store, a bug) a server tells only the code. The words, which may name files and hosts, go to
  * stderr.

@@ -1,6 +1,6 @@
 /**
  * Strangers: those with no money behind what they send. A stranger asks for an offer, takes one up,
- * or brings a message over a contract that nobody has funded yet as far as this home knows.
+ * or brings a message over a contract that nobody has funded, as far as known.
  * Strangers share a budget a minute. No address and no contract takes more than a part of it, so
  * that one of them shuts the door for nobody else.
  */

@@ -19,7 +19,7 @@ export interface Carried {
   obfuscated: boolean;
   /** Outputs that hold data. */
   vouts: readonly number[];
-  /** Behind the prefix. */
+  /** Bytes behind the prefix. */
   message: Uint8Array;
   /** Parts of an inscription beside its metadata. */
   inscription?: { mime: string; content: Uint8Array };
