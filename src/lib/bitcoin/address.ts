@@ -6,7 +6,10 @@ import { NETWORKS, prefixes, type Network } from './network.ts';
 
 export { addressOf } from './address-text.ts';
 
-/** What was read last: the few addresses of a contract are asked for again and again, and to see that a key is a point takes long. */
+/**
+ * Addresses read last, with their scripts: the few of a contract are asked for again and again, and
+ * checking that a key is a point takes long.
+ */
 const read = new Map<string, string>();
 const READ_MOST = 64;
 

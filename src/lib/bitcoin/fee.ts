@@ -6,7 +6,7 @@ import { Refusal } from '../protocol/refusal.ts';
 export const MAX_FEERATE = 5_000_000;
 export const MIN_FEERATE = 1_000;
 export const FEE_LIMITS = {
-  /** What a user may ask for: some nodes relay less than others. */
+  /** Rates that a user may ask for: some nodes relay less than others. */
   asked: { unit: 'sat/kvB', least: 100, most: MAX_FEERATE },
   /** The fee of a transaction of so many virtual bytes that another party proposes. */
   paid: {
@@ -16,7 +16,7 @@ export const FEE_LIMITS = {
   },
   /** A tenth of the inputs, unless more is allowed. */
   share: { unit: 'sat', most: (inputs: bigint) => inputs / 10n },
-  /** What a proposal of the other side's may cost, unless the user says otherwise. */
+  /** Largest rate of the other side's proposals, unless the user says otherwise. */
   proposed: { unit: 'sat/kvB', most: 100_000 },
 } satisfies Limits;
 

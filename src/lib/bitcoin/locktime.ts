@@ -7,7 +7,7 @@
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** From this value on, consensus reads nLockTime as a time. */
+/** Smallest nLockTime that consensus reads as a time. */
 export const LOCKTIME_THRESHOLD = 500_000_000;
 const BLOCKS_A_DAY = 144;
 export const EXPIRY_LIMITS = {
@@ -47,6 +47,10 @@ export function expiryWords(expiry: Expiry, height: number): string | undefined 
   return `the contract expires at height ${height} (${meant})`;
 }
 
-/** For who holds a transaction that no node takes yet. @param what it is, in words @param locktime its nLockTime, a height */
+/**
+ * Returns the hint for whoever holds a transaction that no node takes yet.
+ * @param what the transaction, in words
+ * @param locktime its nLockTime, a height
+ */
 export const earlyHint = (what: string, locktime: number, tip: number | 'not-checked'): string =>
   `${what} is valid from block ${locktime + 1} on: ${tip === 'not-checked' ? 'give --tip or --chain' : 'run this again'} once the tip is ${locktime}`;

@@ -1,4 +1,7 @@
-/** What an output script is, as far as fees, dust and safety of inputs depend on it. Scripts are hex. */
+/**
+ * Types of output scripts, as far as fees, dust and safety of inputs depend on them. Scripts are
+ * hex.
+ */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -40,7 +43,7 @@ export function dustLimit(script: string): bigint {
 }
 
 export const DUST_LIMITS = {
-  /** Of an output with this script. */
+  /** Smallest amount of an output with this script. */
   output: { unit: 'sat', least: dustLimit },
 } satisfies Limits;
 

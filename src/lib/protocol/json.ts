@@ -55,7 +55,7 @@ export function parseJson(text: string): Json {
     const found = token(STRING) ?? fail(expected);
     return JSON.parse(found[0]) as string;
   };
-  /** What was just seen, taken. */
+  /** Takes the word that was just seen. */
   const word = (seen: string, made: Json): Json => {
     at += seen.length;
     return made;
@@ -118,7 +118,10 @@ export function parseJson(text: string): Json {
   return made;
 }
 
-/** One line, keys in the order in which they were put, bigint as whole numbers; `undefined` fields are left out. */
+/**
+ * Prints one line: keys in the order in which they were put, bigint as whole numbers. Fields that
+ * are `undefined` are left out.
+ */
 export function printJson(value: unknown, indent = ''): string {
   return write(value, false, indent, '\n');
 }
@@ -128,7 +131,7 @@ export function canonicalJson(value: unknown): string {
   return write(value, true, '', '');
 }
 
-/** Do two values have the same canonical text? */
+/** Returns whether two values have the same canonical text. */
 export const sameJson = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
 
 function write(value: unknown, sorted: boolean, indent: string, lead: string): string {

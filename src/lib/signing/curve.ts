@@ -20,7 +20,7 @@ import { wasmCode } from './wasm-code.ts';
 export { bytesToHex, concatBytes, hexToBytes, N };
 
 let settled: Backend | undefined;
-/** What computes here. */
+/** Returns the back end that computes here. */
 export const backend = (): Backend => (settled ??= libsecp256k1(wasmCode()) ?? noble);
 
 export const SCALAR_LIMITS = {
@@ -95,12 +95,18 @@ export function secretScalar(bytes: Uint8Array): bigint {
   if (scalar === undefined) throw new Error('the secret key is out of range');
   return scalar;
 }
-/** Of a secret scalar other than zero and its negative the one whose point has even y, and the point. */
+/**
+ * Returns a secret scalar other than zero or its negative, whichever has the point with even y, and
+ * that point.
+ */
 export function evenPair(scalar: bigint): readonly [bigint, Point] {
   const point = timesG(scalar);
   return hasEvenY(point) ? [scalar, point] : [N - scalar, point.negate()];
 }
-/** Of a secret key and its negative the one whose point has even y: that of the x-only key. */
+/**
+ * Returns a secret key or its negative, whichever has the point with even y: the secret of the
+ * x-only key.
+ */
 export const evenSecret = (secret: Uint8Array): Uint8Array => toBytes(evenPair(secretScalar(secret))[0]);
 /** a · point + b · G, for public scalars only, from 0. @throws Error for a scalar from N on */
 export function linear(point: Point, a: bigint, b: bigint): Point {
