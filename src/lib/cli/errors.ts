@@ -5,7 +5,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { printJson } from '../protocol/json.ts';
 import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { visible } from './text.ts';
+import { visible } from '../engine/text.ts';
 
 export type ErrorFormat = 'text' | 'json';
 

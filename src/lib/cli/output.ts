@@ -6,8 +6,8 @@ import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { toLog } from './log.ts';
-import { visible } from './text.ts';
+import { toLog } from '../engine/log.ts';
+import { visible } from '../engine/text.ts';
 
 /** Writes one document: text with a newline, or bytes as they are. Resolves once the system has taken all of it, so that nothing is lost at exit. */
 export function print(data: string | Uint8Array): Promise<void> {

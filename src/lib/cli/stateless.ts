@@ -11,7 +11,7 @@ import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { note, print } from './output.ts';
 import { secretFlags } from './secret-flags.ts';
-import { beginning, sniff } from './sniff.ts';
+import { beginning, sniff } from '../engine/sniff.ts';
 
 export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
 

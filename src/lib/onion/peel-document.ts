@@ -1,6 +1,6 @@
 /**
  * What `onion-peel` reads and prints. A document that it printed, or one of `onion-build`, is read as it is: its `next`,
- * else its `onion`. Not here: the work (`peel.ts`), the log against replays (`cli/replay-log.ts`).
+ * else its `onion`. Not here: the work (`peel.ts`), the log against replays (`commands/onion/replay-log.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';

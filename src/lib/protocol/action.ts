@@ -1,7 +1,7 @@
 /**
  * What a contract action is: a table whose rows say whose turn it is and hold the pure function that takes the step.
  *
- * A family exports one table an action. The one runner (`cli/play.ts`) serves them all: it reads a message, finds the
+ * A family exports one table an action. The one runner (`engine/play.ts`) serves them all: it reads a message, finds the
  * row, gathers what the row needs, calls `take`, asks for consent, commits once, and prints. Nothing here does I/O.
  * Not here: how messages are signed (`seal.ts`), stored (`home/`) or printed (`cli/`).
  */

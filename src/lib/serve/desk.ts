@@ -9,9 +9,9 @@
 import { createHash } from 'node:crypto';
 import { errorObject, failureOf, type Failure } from '../cli/errors.ts';
 import { codesOf } from '../cli/exits.ts';
-import { toLog } from '../cli/log.ts';
+import { toLog } from '../engine/log.ts';
 import { note } from '../cli/output.ts';
-import { tableOf } from '../cli/tables.ts';
+import { tableOf } from '../engine/tables.ts';
 import type { Action, Claim } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { answeredRefusal, envelope } from '../protocol/message.ts';

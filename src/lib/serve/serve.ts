@@ -6,10 +6,10 @@
  */
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
-import { markFunded } from '../cli/funded.ts';
-import { pruneBeside } from '../cli/keep.ts';
-import { lapseAll } from '../cli/lapse.ts';
-import { notifyPaid } from '../cli/notify.ts';
+import { markFunded } from '../engine/funded.ts';
+import { pruneBeside } from '../engine/keep.ts';
+import { lapseAll } from '../engine/lapse.ts';
+import { notifyPaid } from '../engine/notify.ts';
 import { note } from '../cli/output.ts';
 import { cdkListener, type CdkOptions } from './cdk.ts';
 import { cdkLine } from './cdk-log.ts';
