@@ -19,7 +19,8 @@ import { chainOf } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import { fetching, inputFlags, parentFlags, type DecodeValues } from './decoding.ts';
 import { feerateFlag } from '../../lib/cli/flags.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { parentSource } from './parents.ts';
 
 const group = 'TRANSACTION';

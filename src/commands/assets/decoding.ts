@@ -12,12 +12,13 @@ import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
 import { parseJson, printJson, type Json } from '../../lib/protocol/json.ts';
 import { allows, type Limits } from '../../lib/protocol/limit.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { errorObject, failureOf } from '../../lib/cli/errors.ts';
+import { errorObject, failureOf } from '../../lib/engine/failure.ts';
 import type { Exit } from '../../lib/cli/exits.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
 import { groupsOf, type Line } from '../../lib/cli/lines.ts';
-import { fastJson, note, print } from '../../lib/cli/output.ts';
+import { fastJson, print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { parentSource, type Fetch } from './parents.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
 
@@ -151,7 +152,10 @@ function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): Subject
 }
 
 async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Promise<Subject> {
-  const [{ readPsbt }, { ofPsbt }] = await Promise.all([import('../../lib/bitcoin/psbt.ts'), import('../../lib/assets/psbt.ts')]);
+  const [{ readPsbt }, { ofPsbt }] = await Promise.all([
+    import('../../lib/bitcoin/psbt.ts'),
+    import('../../lib/assets/psbt.ts'),
+  ]);
   return ofPsbt(readPsbt(Buffer.from(bytes).toString('base64'), { longest: limit * 2 }), shared);
 }
 

@@ -17,7 +17,8 @@ import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { parsePoint, publicBytes, secretScalar } from '../../lib/signing/curve.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { createFile, note, print } from '../../lib/cli/output.ts';
+import { createFile, print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { readSecretFile, readSecret, readGuarded } from '../../lib/cli/secrets.ts';
 
 const group = 'BACKUP';

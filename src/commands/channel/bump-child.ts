@@ -16,7 +16,7 @@ import { channelFrom, keysFrom, rawTransaction } from './shared.ts';
 import { psbtFrom } from '../../lib/cli/contract-flags.ts';
 import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { note } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 

@@ -1,13 +1,5 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
-import {
-  channelFlag,
-  channelFrom,
-  keysFlag,
-  keysFrom,
-  knowledge,
-  pointFlag,
-  rawTransaction,
-} from './shared.ts';
+import { channelFlag, channelFrom, keysFlag, keysFrom, knowledge, pointFlag, rawTransaction } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';

@@ -21,7 +21,7 @@ import { readInput } from '../../lib/cli/input.ts';
 import { readSecretJson } from '../../lib/cli/secrets.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
-import { note } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 
 const group = 'CHANNEL';
 export const channelFlag = Flags.string({

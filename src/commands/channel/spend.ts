@@ -12,7 +12,7 @@ import type { ChainValues } from '../../lib/cli/chain.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { chainFlags } from '../../lib/cli/flags.ts';
 import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
-import { note } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 
 export const channelSpendFlags = {

@@ -4,7 +4,8 @@ import { homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { MESSAGE_LIMIT } from '../../lib/protocol/message.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { parseJson, printJson } from '../../lib/protocol/json.ts';
 
@@ -41,8 +42,7 @@ export default class EcashKeyset extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(EcashKeyset);
-    const { activateKeyset, addKeyset, keysetDocument, keysetsOf, retireKeyset } =
-      await import('./keysets.ts');
+    const { activateKeyset, addKeyset, keysetDocument, keysetsOf, retireKeyset } = await import('./keysets.ts');
     const file = flags['signer-keys'];
     const outside = file === undefined ? undefined : parseJson(utf8(await readInput(file, MESSAGE_LIMIT)));
     const shown = await withHome(flags, async (home) => {

@@ -5,7 +5,8 @@ import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { askFlags, namedMints } from '../../lib/cli/mint-flags.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import type { InHand } from '../../lib/cashu/in-hand.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 

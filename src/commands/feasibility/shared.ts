@@ -8,7 +8,7 @@ import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { graphIn } from '../gossip/dumps.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { note } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
 

@@ -11,7 +11,8 @@ import { StoreReader, type StoreRecord } from '../../lib/gossip/store.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
 import { linesOf } from '../../lib/cli/lines.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 
 export const dumpFlag = Flags.option({ options: DUMPS })({
   summary: 'What the input is, where its first bytes do not tell',

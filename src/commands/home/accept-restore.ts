@@ -1,6 +1,6 @@
 /** What the owner of a home that has lost its store, or may have, is told, and its word that it goes on without a journal. */
 import type { Home } from '../../lib/home/home.ts';
-import { note } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 
 /** Of a home that was made of its words. */
 const OF_WORDS = ['contracts that no backup has are known by their refunds only'];

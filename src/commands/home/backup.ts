@@ -2,7 +2,8 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 
 export default class Backup extends BaseCommand {

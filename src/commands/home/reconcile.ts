@@ -4,7 +4,8 @@ import { contractNamed } from '../../lib/cli/contract.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
@@ -41,8 +42,7 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Reconcile);
-    const { bringIn, confirmIssued, filesToLookAt, journalsIn, reconcileDocuments } =
-      await import('./reconciling.ts');
+    const { bringIn, confirmIssued, filesToLookAt, journalsIn, reconcileDocuments } = await import('./reconciling.ts');
     if (!flags.confirm && !flags.journal) throw new Refusal('usage', '--journal FILE or --confirm expected');
     await withHome(flags, async (home) => {
       const contract = (await contractNamed(home, flags.contract))!;

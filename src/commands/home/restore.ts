@@ -4,7 +4,8 @@ import { acceptRestore } from './accept-restore.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { homeFlags } from '../../lib/cli/flags.ts';
 import { homeOptions, withHome, type HomeValues } from '../../lib/cli/home.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { readPassphrase, readSecret } from '../../lib/cli/secrets.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 

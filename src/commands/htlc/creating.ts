@@ -16,7 +16,8 @@ import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { createInHome, type Created } from './home.ts';
 import { factsFor } from './shared.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { createFile, note, print } from '../../lib/cli/output.ts';
+import { createFile, print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 
 const [SCRIPT, KEYS] = ['SCRIPT', 'KEYS'];

@@ -5,7 +5,14 @@ import { feeOf, txidOf } from '../../lib/bitcoin/transaction.ts';
 import { build } from '../../lib/htlc/terms.ts';
 import { checkSpendable, outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { fundingHex, fundingPsbt, inputScripts, isSigned, signFunding, type Funding } from '../../lib/bitcoin/funding.ts';
+import {
+  fundingHex,
+  fundingPsbt,
+  inputScripts,
+  isSigned,
+  signFunding,
+  type Funding,
+} from '../../lib/bitcoin/funding.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { reservedIn } from '../../lib/home/reserved.ts';
 import type { ChainValues } from '../../lib/cli/chain.ts';
@@ -13,7 +20,7 @@ import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import type { HomeValues } from '../../lib/cli/home.ts';
 import { factsFor, htlcIn, withOwnHome } from './shared.ts';
 import { freeFunding, fundOnce } from './home.ts';
-import { note } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 
 interface FundValues extends ChainValues, HomeValues {

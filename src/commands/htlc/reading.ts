@@ -1,7 +1,13 @@
 /** `htlc secret` and `htlc identify`: scripts, witnesses and transactions in, in whatever form they come. */
 import { readPsbt } from '../../lib/bitcoin/psbt.ts';
 import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
-import { identifyScript, identifyTransaction, identifyWitness, pushesOf, type Identified } from '../../lib/htlc/identify.ts';
+import {
+  identifyScript,
+  identifyTransaction,
+  identifyWitness,
+  pushesOf,
+  type Identified,
+} from '../../lib/htlc/identify.ts';
 import { secretIn, shownBy, type Shown } from '../../lib/htlc/secret.ts';
 import { PATHS } from '../../lib/htlc/scripts.ts';
 import { build } from '../../lib/htlc/terms.ts';

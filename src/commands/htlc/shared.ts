@@ -1,6 +1,6 @@
 /**
  * What the stateless `htlc` commands share: documents, keys by flag, coins as TXID:VOUT:SAT, and the one way in which a
- * claim and a refund are made. Not here: the transactions (`htlc/`), homes (`htlc-home.ts`).
+ * claim and a refund are made. Not here: the transactions (`htlc/`), homes (`home.ts`).
  */
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
@@ -27,7 +27,7 @@ import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { payoutFor, preimageFor, secretBehind } from './home.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { note } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readHex, readKey } from '../../lib/cli/secrets.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -197,7 +197,8 @@ async function payoutOf({ to, merge }: SpendValues, home: Home | undefined, pubk
     throw new Refusal('usage', 'no address to pay to', {
       hint: merge ? 'with --merge give the --to of the PSBT' : 'give --to ADDRESS, or --home DIR',
     });
-  const fresh = async (): Promise<string> => (await (await import('../../lib/engine/wallet.ts')).freshAddress(home)).address;
+  const fresh = async (): Promise<string> =>
+    (await (await import('../../lib/engine/wallet.ts')).freshAddress(home)).address;
   const own = pubkey === null ? undefined : await payoutFor(home, pubkey, fresh);
   if (own === undefined && merge)
     throw new Refusal('usage', 'no address to pay to', { hint: 'with --merge give the --to of the PSBT' });

@@ -1,6 +1,6 @@
 /**
  * Plans of many documents under one root, and the proofs that come of them: lines of JSON in and out.
- * Not here: the tree (`notary/tree.ts`), reading proofs (`notary.ts`).
+ * Not here: the tree (`notary/tree.ts`), reading proofs (`shared.ts`).
  */
 import { basename, join } from 'node:path';
 import { bytesToHex, equalBytes, hexToBytes } from '../../lib/bitcoin/bytes.ts';

@@ -1,7 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
 import { coinsFrom, contractFlag, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
-import { readDocument } from '../../lib/engine/documents.ts';
+import { documentIn } from '../../lib/engine/documents.ts';
+import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { EXPERIMENTAL } from './shared.ts';
 import { exitStatechain, parseBundle } from '../../lib/statechain/exit.ts';
@@ -33,7 +34,7 @@ ${EXPERIMENTAL}`;
     if (flags.contract === undefined && !flags.bundle) throw new Refusal('usage', '--contract ID or --bundle expected');
     if (args.file !== undefined && flags.contract !== undefined)
       throw new Refusal('usage', '--contract and a file found, one of them expected');
-    const from = flags.contract === undefined ? await readDocument(args.file) : undefined;
+    const from = flags.contract === undefined ? documentIn(await readInput(args.file)) : undefined;
     if (from && !('document' in from)) throw new Refusal('malformed', 'a PSBT or transaction found, a bundle expected');
     await this.open({
       flags,

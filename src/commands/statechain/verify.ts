@@ -2,7 +2,8 @@ import { factSource } from '../../lib/chain/source.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { readDocument } from '../../lib/engine/documents.ts';
+import { documentIn } from '../../lib/engine/documents.ts';
+import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { EXPERIMENTAL, operatorFlag, operatorFrom, remainingFlag } from './shared.ts';
@@ -30,7 +31,7 @@ ${EXPERIMENTAL}`;
   async run(): Promise<void> {
     const { flags, args } = await this.parse(StatechainVerify);
     const operator = operatorFrom(flags.operator);
-    const read = await readDocument(args.file);
+    const read = documentIn(await readInput(args.file));
     if (!('document' in read)) throw new Refusal('malformed', 'a PSBT or transaction found, a document expected');
     const history = readHistory(read.document);
     const source = factSource({ network: history.network, ...(await chainOf(flags, this.argv)) });

@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { readDocument, sendable } from '../../lib/engine/documents.ts';
+import { documentIn, sendable } from '../../lib/engine/documents.ts';
+import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { send } from '../../lib/chain/send.ts';
@@ -22,7 +23,7 @@ export default class Broadcast extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Broadcast);
-    const { network, txs } = sendable(await readDocument(args.file));
+    const { network, txs } = sendable(documentIn(await readInput(args.file)));
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc)
       throw new Refusal('usage', 'no node to send through, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });

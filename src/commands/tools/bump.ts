@@ -4,10 +4,12 @@ import { bump, stuckOf } from '../../lib/engine/bump.ts';
 import { leastChild } from '../../lib/engine/bump-least.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { coinsFrom, feeFlags, fundingFlags, psbtFrom, contractFlags } from '../../lib/cli/contract-flags.ts';
-import { readDocument, settlement } from '../../lib/engine/documents.ts';
+import { documentIn, settlement } from '../../lib/engine/documents.ts';
+import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { note, print } from '../../lib/cli/output.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -36,7 +38,7 @@ export default class Bump extends BaseCommand {
     const { flags, args } = await this.parse(Bump);
     if (flags.psbt !== undefined && flags.psbt !== 'child')
       throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
-    const read = await readDocument(args.file);
+    const read = documentIn(await readInput(args.file));
     if (!('document' in read))
       throw new Refusal(
         'malformed',

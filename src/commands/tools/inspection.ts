@@ -4,7 +4,14 @@ import { feerateOf, feerateText } from '../../lib/bitcoin/fee.ts';
 import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
 import { readPsbt, templateOf } from '../../lib/bitcoin/psbt.ts';
 import { scriptType } from '../../lib/bitcoin/script.ts';
-import { feeOf, parseTransaction, txidOf, txidOfHex, vsizeOfHex, type Template } from '../../lib/bitcoin/transaction.ts';
+import {
+  feeOf,
+  parseTransaction,
+  txidOf,
+  txidOfHex,
+  vsizeOfHex,
+  type Template,
+} from '../../lib/bitcoin/transaction.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { following, rowWords, type Action } from '../../lib/protocol/action.ts';
 import { parseJson, withSats, type Json } from '../../lib/protocol/json.ts';

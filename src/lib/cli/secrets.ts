@@ -6,7 +6,8 @@ import { stat } from 'node:fs/promises';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { openDescriptor, readAll, readInput } from './input.ts';
+import { readAll } from '../engine/files.ts';
+import { openDescriptor, readInput } from './input.ts';
 import { askPassphrase } from './prompt.ts';
 import { utf8 } from '../engine/sniff.ts';
 

@@ -8,14 +8,10 @@ import { statechainSettlement } from '../statechain/settlement.ts';
 import { parseJson } from '../protocol/json.ts';
 import { envelope } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readInput } from '../cli/input.ts';
 import { sniff } from './sniff.ts';
 
 export type Document = Readonly<Record<string, any>>;
 export type Read = { document: Document } | { psbt: string } | { hex: string };
-
-/** Reads one of them. @throws Refusal as `readInput`, `sniff` and `parseJson` do */
-export const readDocument = async (file: string | undefined): Promise<Read> => documentIn(await readInput(file));
 
 /** Returns the document that these bytes are. @throws Refusal as `sniff` and `parseJson` do */
 export function documentIn(bytes: Uint8Array): Read {

@@ -1,40 +1,18 @@
 /**
- * For how long a home keeps what nothing more can come of: `--keep`, a run of pruning at somebody's word, and the same beside
+ * For how long a home keeps what nothing more can come of: a run of pruning at somebody's word, and the same beside
  * other work, a few times a day. Without a height of the chain nothing goes. Not here: what goes (`home/prune.ts`).
  */
-import * as Flags from '@oclif/core/flags';
 import type { Home } from '../home/home.ts';
 import { PRUNE_LIMITS, type Pruned, type PruneOptions } from '../home/prune.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { failureOf } from '../cli/errors.ts';
+import { failureOf } from './failure.ts';
 import { slices } from './slices.ts';
 
 export const KEEP_LIMITS = { days: { unit: 'days', least: 1, most: 3_650 } } satisfies Limits;
 /** Unless told otherwise. */
 export const KEEP_DAYS = 90;
-
-export const keepFlag = (summary: string, more: { helpGroup?: string; exclusive?: string[] } = {}) =>
-  Flags.integer({
-    summary,
-    helpValue: 'DAYS',
-    min: KEEP_LIMITS.days.least,
-    max: KEEP_LIMITS.days.most,
-    ...more,
-  });
-
-/** Of commands that prune beside other work, a few times a day. */
-export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] }) => ({
-  keep: keepFlag(`For how long what has ended is kept before it is pruned (default ${KEEP_DAYS})`, more),
-  'no-prune': Flags.boolean({
-    summary: 'Prune nothing',
-    helpGroup: more.helpGroup,
-    exclusive: ['keep', ...(more.exclusive ?? [])],
-  }),
-});
-export const keepDaysOf = (flags: { keep?: number | undefined; 'no-prune'?: boolean }): number | undefined =>
-  flags['no-prune'] ? undefined : (flags.keep ?? KEEP_DAYS);
 
 /** @throws Refusal `usage` where no height is known, and as `Home.prune` */
 export async function pruneHome(

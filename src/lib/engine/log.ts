@@ -1,8 +1,9 @@
 /**
  * The log of a process that lives long, on stderr: a disk that is full, or a reader that is gone or hangs, holds up nothing
  * and fills no memory. Lines that could not be written are counted, and the next one that can be says how many.
- * Not here: events on stdout (`outlet.ts`).
+ * Not here: events on stdout (`cli/outlet.ts`).
  */
+import { visible } from './text.ts';
 
 /** More than this waits for no reader. */
 const MOST_WAITING = 1_000_000;
@@ -22,4 +23,9 @@ export function toLog(line: string): void {
   stderr.write(`${told}${line}\n`, (error) => {
     if (error) lost += before + 1;
   });
+}
+
+/** Writes a line for people, on stderr. */
+export function note(text: string): void {
+  toLog(`note: ${visible(text)}`);
 }

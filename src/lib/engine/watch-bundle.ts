@@ -11,7 +11,7 @@ import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { readBundled, type Bundled } from '../credit/bundle.ts';
 import { asListed, dueAt } from '../credit/watch.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { readInput } from '../cli/input.ts';
+import { openFile, readAll } from './files.ts';
 import { utf8 } from './sniff.ts';
 import { pieces } from './slices.ts';
 import type { Post } from './watch.ts';
@@ -123,7 +123,7 @@ async function documentsOf(file: string): Promise<(readonly [at: string, text: s
   // A pipe in the folder would hold up all that is due.
   const kind = await stat(file).catch(() => undefined);
   if (kind && !kind.isFile()) throw new Refusal('no-input', `${file} is no file`);
-  const text = utf8(await readInput(file, LIMIT));
+  const text = utf8(await readAll(await openFile(file), LIMIT, file));
   if (/^\s*\{\s*\n/.test(text)) return [[file, text]];
   const lines = text.split('\n').map((line, n) => [`${file}:${n + 1}`, line] as const);
   const full = lines.filter(([, line]) => line.trim() !== '');

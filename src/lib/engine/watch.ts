@@ -3,7 +3,7 @@
  *
  * A node that does not answer ends the look; what fails of one contract is told and ends nothing. What falls due first is
  * looked at first. Contracts are looked at piece by piece, so that their number costs no memory, and the node is asked of all
- * of a piece at once: of most it is enough that their coin is unspent. Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`watch-loop.ts`).
+ * of a piece at once: of most it is enough that their coin is unspent. Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`cli/watch-loop.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
@@ -33,7 +33,7 @@ import type { Settled } from '../credit/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { failureOf, type Failure } from '../cli/errors.ts';
+import { failureOf, type Failure } from './failure.ts';
 import { pieces, slices } from './slices.ts';
 
 /** A contract whose record cannot be read. */

@@ -5,9 +5,9 @@
  * A label never holds what a peer wrote: type and step are of the tables, codes of `ERRORS`. A scrape is always answered: what
  * store or node do not say within a while is left out, and `spillway_store_up` or `spillway_chain_up` is 0.
  */
-import { failureOf } from '../cli/errors.ts';
+import { failureOf } from '../engine/failure.ts';
 import { lookingOver, nextDeadline } from '../engine/look.ts';
-import { note } from '../cli/output.ts';
+import { note } from '../engine/log.ts';
 import { allTables } from '../engine/tables.ts';
 import { creditKind } from '../credit/records.ts';
 import type { Home } from '../home/home.ts';
