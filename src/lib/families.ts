@@ -4,7 +4,7 @@
  */
 
 export interface Family {
-  /** Its word on the command line: commands that begin with it belong to it. */
+  /** Word on the command line: commands that begin with it belong to it. */
   name: string;
   /** One clause of at most 60 characters. */
   summary: string;

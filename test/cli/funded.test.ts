@@ -208,6 +208,20 @@ describe('a contract that nobody has funded', () => {
     expect((await home.store.list('credit', 'cancelled')).length).toBe(3);
   });
 
+  it('does not end where a mint may owe what nobody has taken, and its coin may be what was spent', async () => {
+    const { both, home } = await scene(0);
+    const merchant = await payeeOf(both, await opened(both, { offer: { mint: 'https://mint.example' } }));
+    const node = nodeOf(1_000);
+    await markFunded(home, node.source);
+    node.state.best = 'b2';
+    node.state.mined = new Set([merchant.outpoint.txid]);
+    expect(await markFunded(home, node.source)).toEqual([]);
+    // Another coin in its place never pays it.
+    node.state.best = 'b3';
+    node.coins.set(at(merchant), coinOf(merchant, { script: '51' }));
+    expect(await markFunded(home, node.source)).toEqual([merchant.id]);
+  });
+
   it('ends also where the record of another one cannot be read', async () => {
     const { home, unfunded } = await scene(3);
     const real = creditKind.parse.bind(creditKind);

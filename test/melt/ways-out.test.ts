@@ -11,23 +11,27 @@ import CreditInvoice from '../../src/commands/ecash/credit-invoice.ts';
 import Rollover from '../../src/commands/credit/rollover.ts';
 import SignUpdate from '../../src/commands/credit/sign-update.ts';
 import Status from '../../src/commands/home/status.ts';
-import { outputsOf, parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
+import { outputsOf, parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
+import { changeCredit } from '../../src/lib/engine/contracts.ts';
 import { lapseAll } from '../../src/lib/engine/lapse.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import {
   creditKind,
   settledAs,
+  type Credit,
   type FundedCredit,
   type PayeeCredit,
+  type PayerCredit,
   type Settled,
 } from '../../src/lib/credit/records.ts';
 import { freezeHeight, meltsEndHeight } from '../../src/lib/credit/checks.ts';
 import { payoutScript } from '../../src/lib/credit/terms.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { change } from '../../src/lib/home/change.ts';
+import { confirmOwed } from '../../src/lib/mint/confirm.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { Melts } from '../../src/lib/serve/cdk-melts.ts';
 import { fakeNode } from '../chain/node.ts';
@@ -209,6 +213,31 @@ it('a merchant that was restored makes no invoice, and is paid all by the close 
   expect(update).toMatchObject({ code: 'contract-restored', hint: expect.stringContaining('pays all that is owed') });
   const { hex } = await closedByHome();
   expect(await paysMerchant(hex)).toBe(530_000n);
+});
+
+it('a debt that the home has learnt of again stays one where the close is settled that the merchant proposed before', async () => {
+  const { operator, mint, source } = market;
+  expect(await sell(30_000n)).toBe('PAID');
+  await market.settle(reverse, 30_000n);
+  const backup = await operator.backUp();
+  const line = await market.invoice(reverse, 900_000n);
+  const melts = new Melts({ home: operator.home, mint: mint.url, source, point: () => {} });
+  await melts.quote('lost', line, undefined);
+  const { paymentProof } = (await melts.pay('lost', line, true, () => {})) as { paymentProof: string };
+  await market.stop();
+  await operator.lose(backup);
+  await market.start();
+  const known = await changeCredit(operator.home, idClaim(reverse), (c) => confirmOwed(c as PayerCredit, []) as Credit);
+  expect(known).toMatchObject({ owedSat: 30_000n, restored: false });
+
+  const early = await ok('operator', CloseCredit, [], await ok('merchant', CloseCredit, ['--contract', reverse]));
+  const shown = ['--contract', reverse, '--check', '--invoice', line, '--receipt', paymentProof];
+  await ok('operator', CreditInvoice, [], await ok('merchant', CreditInvoice, shown));
+  const { hex } = JSON.parse((await ok('merchant', CloseCredit, [], early)).stdout) as { hex: string };
+  const proposed = await ok('operator', CloseCredit, ['--contract', reverse]);
+  expect(JSON.parse(proposed.stdout)).toMatchObject({ paid_sat: 930_000 });
+  await settle('operator', { by: 'close', txid: txidOfHex(hex), paysSat: 0n });
+  expect((await status('operator')).notes).toContain('900000 sat are owed and not signed');
 });
 
 it('a debt up to the last satoshi that a contract can pay is closed at any fee rate', async () => {

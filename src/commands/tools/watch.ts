@@ -67,12 +67,11 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
   async run(): Promise<void> {
     const { flags } = await this.parse(Watch);
     const { bundle, once, every = 30, confirmations = 6, 'fee-budget': feeBudgetSat = null } = flags;
+    const rest = { rules: { confirmations, feeBudgetSat }, everySeconds: once ? undefined : every };
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
-    const rules = { confirmations, feeBudgetSat };
     const watch = async (what: Pick<LoopOptions, 'post' | 'beside'>, source: LoopOptions['node']['source']) => {
-      const all = await watchLoop({ ...what, node: { rpc, source }, rules, everySeconds: once ? undefined : every });
-      process.exitCode = once && !all ? 3 : 0;
+      process.exitCode = (await watchLoop({ ...what, node: { rpc, source }, ...rest })) || !once ? 0 : 3;
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);

@@ -15,7 +15,7 @@ export class Malformed extends Error {
   }
 }
 
-/** What a piece of a payload is, for byte tables. */
+/** A piece of a payload with its meaning, for byte tables. */
 export interface Piece {
   offset: number;
   hex: string;

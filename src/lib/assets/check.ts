@@ -1,6 +1,6 @@
 /**
- * What a transaction that is about to be signed would do to coloured units, in each protocol that colours outputs:
- * which it moves, and which it destroys. Counterparty is not among them: its balances belong to addresses.
+ * Coloured units that a transaction about to be signed would move or destroy, in each protocol that
+ * colours outputs. Counterparty is not among them: its balances belong to addresses.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -28,7 +28,10 @@ type Held = readonly (readonly [asset: string, units: bigint])[];
 
 interface Way {
   protocol: Protocol;
-  /** What each output of a transaction holds, only what it moved there if so asked; undefined where a parent is `missing`. */
+  /**
+   * Returns the units of each output, only those that it moved there if so asked; undefined where a
+   * parent is `missing`.
+   */
   held(tx: Tx, missing: Set<string>, moved?: boolean): readonly Held[] | undefined;
 }
 
@@ -67,7 +70,7 @@ const waysOf = (context: Context): readonly Way[] => {
   ];
 };
 
-/** What a coin carries under each protocol, or a parent that is needed to tell. */
+/** Units that a coin carries under each protocol, or a parent that is needed to tell. */
 export type Carried =
   { carries: readonly { protocol: Protocol; asset: string; units: bigint }[] } | { missing: string };
 

@@ -78,7 +78,7 @@ export interface Plan {
   kept: bigint;
 }
 
-/** Of what is paid to one holder: what is asked for; and what is relayed (`dustLimit`). */
+/** Least amount paid to one holder: the one asked for, and the one that is relayed (`dustLimit`). */
 export const SHARE_LIMITS = { share: { unit: 'sat', least: (min: bigint) => min } } satisfies Limits;
 
 /** Divides `total` satoshis. paid + kept is total, always. @throws Refusal `nobody-to-pay` */

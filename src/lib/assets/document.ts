@@ -1,6 +1,7 @@
 /**
- * What the documents of all four decoders have in common: the head, the outputs, the words for what was found.
- * Quantities are decimal strings, satoshis whole numbers, scripts and hashes hex, txids in display order.
+ * Parts that the documents of all four decoders share: the head, the outputs, the words for what
+ * was found. Quantities are decimal strings, satoshis whole numbers, scripts and hashes hex, txids
+ * in display order.
  */
 import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -38,7 +39,7 @@ export interface Context {
 export const head = (protocol: Protocol, tx: Tx, network: Network, status: Status) =>
   ({ type: `decode-${protocol}`, version: 1, protocol, network, txid: tx.txid, status }) as const;
 
-/** What is kept of names, for each network and kind. */
+/** Number of names kept for each network and kind. */
 export const KEPT_LIMITS = {
   names: { unit: 'items', most: 4_000 },
   script: { unit: 'characters', most: 199 },

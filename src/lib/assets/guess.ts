@@ -1,6 +1,7 @@
 /**
- * Which of the four protocols a transaction could belong to, and why: each decoder's answer, and its reason in words.
- * A transaction may be read by more than one; only colours that lead to an issuance are certain.
+ * Protocols of the four that a transaction could belong to: each decoder's answer, and its reason
+ * in words. A transaction may be read by more than one; only colours that lead to an issuance are
+ * certain.
  */
 import { Colu } from './colu/decode.ts';
 import { decodeCounterparty } from './counterparty/decode.ts';

@@ -5,7 +5,7 @@
 
 export interface Op {
   code: number;
-  /** What is pushed; undefined for every opcode that pushes no bytes of its own. */
+  /** Bytes pushed; undefined for every opcode that pushes no bytes of its own. */
   data: Uint8Array | undefined;
 }
 export interface Script {
@@ -37,7 +37,7 @@ export function readScript(script: Uint8Array, from = 0): Script {
   return { ops, truncated: false };
 }
 
-/** Does the opcode push something, if only a small number? */
+/** Returns whether the opcode pushes anything, if only a small number. */
 export const isPush = ({ code }: Op): boolean => code <= OP_16 && code !== 0x50;
 
 /** The pushes behind the OP_RETURN of an output script, or undefined where it does not begin with one. */

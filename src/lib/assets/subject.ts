@@ -1,5 +1,5 @@
 /**
- * What a decoder is given about one transaction: itself, and the parents that came with it.
+ * Input of a decoder: one transaction, and the parents that came with it.
  * Not here: where the bytes come from (`cli/`), PSBTs (`psbt.ts`).
  */
 import { DecimalText, type Json } from '../protocol/json.ts';

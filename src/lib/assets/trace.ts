@@ -1,15 +1,15 @@
 /**
- * The back-trace: what the outputs of a transaction are worth in a protocol whose colours come from parents.
- *
- * A protocol writes its rule for one transaction as a generator that asks for a parent (`tx`) or for a parent's colours
- * (`colours`) when, and only when, it needs them. Here the asking is turned into a walk with a stack of its own: each
- * transaction is coloured once, a chain of any depth overflows nothing, and memory is linear in what was asked for.
- * Where a parent is missing the walk stands still; given the parent, it goes on from there.
+ * The back-trace: colours of a transaction's outputs in a protocol whose colours come from parents.
+ * A protocol writes its rule for one transaction as a generator. It asks for a parent (`tx`) or for
+ * a parent's colours (`colours`) when, and only when, it needs them. Here the asking becomes a walk
+ * with a stack of its own. Each transaction is coloured once, a chain of any depth overflows
+ * nothing, and memory is linear in what was asked for. Where a parent is missing the walk stands
+ * still; given the parent, it goes on from there.
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { readTx, type Sha256, type Tx } from './transaction.ts';
 
-/** What a rule asks for, about one transaction. */
+/** Question of a rule about one transaction. */
 export type Ask = { of: 'tx'; txid: string } | { of: 'colours'; txid: string };
 /** A walk that is given a `Tx` or a parent's colours, as it asked. */
 export type Walk<R> = Generator<Ask, R, any>;
@@ -51,7 +51,7 @@ export class Parents {
     this.#known.set(tx.txid, tx);
     return tx;
   }
-  /** Was it supplied as a parent? */
+  /** Returns whether the transaction was supplied as a parent. */
   holds(txid: string): boolean {
     return this.#known.has(txid);
   }
@@ -90,7 +90,7 @@ export class Trace<C> {
     this.#done.delete(txid);
   }
 
-  /** What was found for a transaction, if it was traced. */
+  /** Returns the colours of a transaction, if it was traced. */
   known(txid: string): C | undefined {
     return this.#done.get(txid);
   }

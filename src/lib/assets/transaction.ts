@@ -22,7 +22,7 @@ export interface TxOutput {
 }
 export interface Tx {
   txid: string;
-  /** As they were given, with witnesses. */
+  /** Bytes as they were given, with witnesses. */
   bytes: Uint8Array;
   version: number;
   inputs: readonly TxInput[];

@@ -33,7 +33,7 @@ export class Little {
     const first = this.number(1);
     return first < 0xfd ? first : this.number(first === 0xfd ? 2 : first === 0xfe ? 4 : 8);
   }
-  /** How many of something follow, each of `least` bytes or more. */
+  /** Reads how many items follow, each of `least` bytes or more. */
   count(least: number): number {
     const count = this.compact();
     if (count * least > this.bytes.length - this.at)
@@ -43,10 +43,10 @@ export class Little {
 }
 
 export interface BareTransaction {
-  /** Without witness. */
+  /** Serialization without witness. */
   bytes: Uint8Array;
   txid: Uint8Array;
-  /** One input that spends nothing: of a coinbase, which only the first transaction of a block is. */
+  /** True for one input that spends nothing, as only the first transaction of a block has it. */
   coinbase: boolean;
   outputs: { sat: bigint; script: string }[];
 }

@@ -1,6 +1,6 @@
 /** Bytes and hex, under the names that the rest of this room uses. */
 export { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
-/** Without an early end: it compares MACs too. */
+/** Comparison without an early end: it compares MACs too. */
 export { equalBytes } from '@noble/ciphers/utils.js';
 
 /** The order of bytes as texts are ordered: a beginning before what goes on. */

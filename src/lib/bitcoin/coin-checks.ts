@@ -11,21 +11,25 @@ import { isNativeSegwit, scriptType } from './script.ts';
 import type { Spent } from './transaction.ts';
 
 export const COIN_LIMITS = {
-  /** From then on a block's own reward can be spent by the next block. */
+  /** Depth from which the next block may spend a block's own reward. */
   reward: { unit: 'confirmations', least: 100 },
-  /** Of a contract's coin: what was agreed. */
+  /** Depth of a contract's coin, as agreed. */
   agreed: { unit: 'confirmations', least: (minConf: number) => minConf },
-  /** Of a coin that this home spends. */
+  /** Depth of a coin that this home spends. */
   own: { unit: 'confirmations', least: 1 },
 } satisfies Limits;
-/** Before that a coin of a block's first transaction is as good as not there: its own lock may have run out by then. */
+/**
+ * Returns false for the reward of a young block, which is as good as not there: its own lock may
+ * have run out by then.
+ */
 export const isMature = ({ coinbase, confirmations }: Pick<Coin, 'coinbase' | 'confirmations'>): boolean =>
   !coinbase || allows(COIN_LIMITS.reward, confirmations);
 export const maturing = (at: string, { confirmations }: Coin): string =>
   `the coin ${at} is the reward of a block with ${confirmations} confirmations, ${COIN_LIMITS.reward.least} expected`;
 
 /**
- * Is the contract's coin there, as agreed, deep enough? @param blame who funded it
+ * Refuses a contract's coin that is not there, not as agreed, or not deep enough.
+ * @param blame who funded it
  * @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding`
  */
 export function checkCoin(
@@ -47,7 +51,11 @@ export function checkCoin(
   return 'confirmed';
 }
 
-/** What is not paid yet may be missing or lie in no block; another coin at its place is never going to be it. @throws Refusal `unsafe-funding` */
+/**
+ * Refuses another coin at the place of an unpaid one, which then can never be paid. A missing or
+ * unconfirmed coin passes.
+ * @throws Refusal `unsafe-funding`
+ */
 export function checkUnpaid(coins: Facts['coins'], expected: Spent, blame: Party): void {
   const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(expected));
   if (coin && coin !== 'missing') checkSame(coin, expected, blame);

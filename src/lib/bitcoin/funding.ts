@@ -31,7 +31,7 @@ import type { Outpoint } from './outpoint.ts';
 export interface Funding {
   template: Template;
   witnesses: Readonly<Record<string, readonly Hex[]>>;
-  /** As the other wallet made it, with whatever its signers need to know. */
+  /** The other wallet's PSBT, with whatever its signers need to know. */
   psbt?: string;
 }
 
@@ -68,7 +68,10 @@ export function readPayment({ sat, script }: Output, psbt: string, allowFee: boo
   return template;
 }
 
-/** What is asked before such a PSBT is believed: which of its inputs and outputs are this home's, and whether those are free. */
+/**
+ * Returns the questions to ask before such a PSBT is believed: which inputs and outputs are this
+ * home's, and whether those are free.
+ */
 export function paymentQueries(psbt: string) {
   const { inputs, outputs } = templateOf(readPsbt(psbt));
   const at = outpointsOf(inputs);
@@ -76,9 +79,9 @@ export function paymentQueries(psbt: string) {
 }
 
 /**
- * The coins of this home in it, which it will sign: they are free like any that it spends, and what they hold goes into the
- * contract, back home, or into the fee, never to the other wallet.
- * @returns their outpoints, and how they were judged
+ * Returns this home's coins in it, which it will sign, and how they were judged. Each is free, like
+ * any that it spends. Their value goes into the contract, back home or into the fee, never to the
+ * other wallet.
  * @throws Refusal `unsafe-funding`, and as `checkSpendable`
  */
 export function ownCoins({ sat }: Output, template: Template, facts: Pick<Facts, 'ours' | 'coins' | 'reserved'>) {
@@ -94,7 +97,7 @@ export function ownCoins({ sat }: Output, template: Template, facts: Pick<Facts,
   return { coins: outpointsOf(own), checked: checkSpendable(facts, own) };
 }
 
-/** Where the contract's output lies in its funding transaction. */
+/** Returns the outpoint of the contract's output in its funding transaction. */
 export const outpointIn = (template: Template, script: Hex): Outpoint => ({
   txid: txidOf(template),
   vout: template.outputs.findIndex((o) => o.script === script),
@@ -131,7 +134,7 @@ export const withAnchors = (template: Template): Funding => ({
   witnesses: Object.fromEntries(template.inputs.flatMap((input, i) => (isAnchor(input) ? [[i, []]] : []))),
 });
 
-/** Are all inputs but these signed? */
+/** Returns whether all inputs but these are signed. */
 export const isSigned = ({ template, witnesses }: Funding, skip: readonly number[] = []): boolean =>
   template.inputs.every((_, i) => skip.includes(i) || witnesses[i] !== undefined);
 

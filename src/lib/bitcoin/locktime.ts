@@ -7,7 +7,7 @@
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** From this value on, consensus reads nLockTime as a time. */
+/** Smallest nLockTime that consensus reads as a time. */
 export const LOCKTIME_THRESHOLD = 500_000_000;
 const BLOCKS_A_DAY = 144;
 export const EXPIRY_LIMITS = {
@@ -17,7 +17,14 @@ export const EXPIRY_LIMITS = {
 
 export type Expiry = { height: number } | { blocks: number } | { date: number };
 
-/** `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC). */
+/**
+ * Reads `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC). Undefined for other text.
+ * @example
+ * ```ts
+ * parseExpiry('+144'); // { blocks: 144 }
+ * parseExpiry('850000'); // { height: 850000 }
+ * ```
+ */
 export function parseExpiry(text: string): Expiry | undefined {
   const [, plus, digits] = /^(\+?)([1-9]\d{0,8})$/.exec(text) ?? [];
   const found = Number(digits);
@@ -27,7 +34,14 @@ export function parseExpiry(text: string): Expiry | undefined {
   return Number.isNaN(date) || new Date(date).toISOString().slice(0, 10) !== text ? undefined : { date: date / 1000 };
 }
 
-/** The height that an expiry means; a date counts 144 blocks a day from now. @throws Refusal `usage`, where the tip is needed and not known */
+/**
+ * Returns the height that an expiry means; a date counts 144 blocks a day from now (Unix seconds).
+ * @throws Refusal `usage` where the tip is needed and not known
+ * @example
+ * ```ts
+ * expiryHeight({ blocks: 144 }, 850000, 0); // 850144
+ * ```
+ */
 export function expiryHeight(expiry: Expiry, tip: number | 'not-checked', now: number): number {
   if ('height' in expiry) return expiry.height;
   if (tip === 'not-checked')
@@ -47,6 +61,10 @@ export function expiryWords(expiry: Expiry, height: number): string | undefined 
   return `the contract expires at height ${height} (${meant})`;
 }
 
-/** For who holds a transaction that no node takes yet. @param what it is, in words @param locktime its nLockTime, a height */
+/**
+ * Returns the hint for whoever holds a transaction that no node takes yet.
+ * @param what the transaction, in words
+ * @param locktime its nLockTime, a height
+ */
 export const earlyHint = (what: string, locktime: number, tip: number | 'not-checked'): string =>
   `${what} is valid from block ${locktime + 1} on: ${tip === 'not-checked' ? 'give --tip or --chain' : 'run this again'} once the tip is ${locktime}`;

@@ -1,8 +1,9 @@
 /**
- * A child that pays for its parent (CPFP): for TRUC parents one child of at most 1,000 vB, as BIP431 allows.
- *
- * The child spends the outputs of the parent that its maker may spend (its own, and an anchor, P2A), and other coins where
- * they are not enough, and pays what is left to one output. Not here: signing it, handing both to a node (`submitpackage`).
+ * A child that pays for its parent (CPFP): for TRUC parents one child of at most 1,000 vB, as
+ * BIP431 allows. The child spends the outputs of the parent that its maker may spend: its own, and
+ * an anchor (P2A). It adds other coins where they are not enough, and pays what is left to one
+ * output.
+ * Not here: signing it, handing both to a node (`submitpackage`).
  */
 import { checkSizes, outpointsOf } from './coin-checks.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -34,21 +35,27 @@ const inputVsize = (script: string): number => ({ p2tr: 57.5, p2a: 41.25 })[scri
 export const childVsize = (scripts: readonly string[], payTo: string): number =>
   Math.ceil(10.5 + scripts.reduce((sum, script) => sum + inputVsize(script), 0) + outputSize(payTo));
 
-/** What a child of that size pays, so that parent and child together reach the feerate; at least what relays it alone. */
+/**
+ * Returns the fee of a child of that size, so that parent and child together reach the feerate: at
+ * least what relays it alone.
+ */
 export const childFee = (parent: Omit<Parent, 'version'>, vsize: number, feerate: number): bigint =>
   maxSat(feeFor(feerate, parent.vsize + vsize) - parent.fee, feeFor(MIN_FEERATE, vsize));
 
-/** Of the inputs of a child, those that are not the parent's own: coins that its maker has added. */
+/** Returns the inputs of a child that its maker has added: those that are not the parent's own. */
 export const addedTo = (child: Pick<Template, 'inputs'>, own: readonly Spent[]): Template['inputs'] => {
   const parents = outpointsOf(own);
   return child.inputs.filter((input) => !parents.includes(outpointText(input)));
 };
 
 /**
+ * Returns the child.
  * @param own the parent's outputs that are spent
  * @param coins others, taken in their order as far as needed
- * @param feerate what parent and child are to reach together @param least what a child of that size pays at least
- * @throws Refusal `not-enough-coins`, `truc-limit`, `fee-too-high`, `unsafe-funding` for coins of another size than its script says
+ * @param feerate the rate of parent and child together
+ * @param least the smallest fee of a child of that size
+ * @throws Refusal `not-enough-coins`, `truc-limit`, `fee-too-high`
+ * @throws Refusal `unsafe-funding` for coins of another size than their script says
  */
 export function childOf(
   parent: Parent,

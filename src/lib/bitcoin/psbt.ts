@@ -35,7 +35,10 @@ export function writePsbt(tx: Transaction): string {
   }
 }
 
-/** What a PSBT would sign. Amount and script of an input are 0 and empty where the PSBT does not say them. */
+/**
+ * Returns the transaction that a PSBT would sign. Amount and script of an input are 0 and empty
+ * where the PSBT does not say them.
+ */
 export function templateOf(tx: Transaction): Template {
   const inputs = Array.from({ length: tx.inputsLength }, (_, i) => {
     const { txid, index, sequence, witnessUtxo, nonWitnessUtxo } = tx.getInput(i);
@@ -55,7 +58,7 @@ export function templateOf(tx: Transaction): Template {
   return { version: tx.version as Template['version'], locktime: tx.lockTime, inputs, outputs };
 }
 
-/** Does the PSBT hold exactly this transaction, byte for byte? */
+/** Returns whether the PSBT holds exactly this transaction, byte for byte. */
 export const holds = (tx: Transaction, template: Template): boolean =>
   equalBytes(toTransaction(template).unsignedTx, tx.unsignedTx);
 
@@ -87,16 +90,16 @@ export function readSame(template: Template, psbt: string, from: string): Transa
 
 /** A MuSig2 key as PSBTs name it (BIP373): participants and aggregates as 33 bytes, hex. */
 export interface MusigKey {
-  /** In the order of aggregation. */
+  /** Public keys in the order of aggregation. */
   participants: readonly string[];
   /** The aggregate before any tweak, under which the participants stand. */
   aggregateKey: string;
   /** The key before the taproot tweak: the aggregate, or with a plain tweak the sum of both. */
   internalKey: string;
-  /** After the taproot tweak, with its true parity. */
+  /** Aggregate key after the taproot tweak, with its true parity. */
   outputKey: string;
 }
-/** What one participant has put into a PSBT. */
+/** One participant's nonce and partial signature in a PSBT. */
 export interface Share {
   /** 66 bytes, hex. */
   pubnonce?: string | undefined;
@@ -145,7 +148,10 @@ export function putMusigOutput(tx: Transaction, index: number, key: MusigKey): T
   return tx;
 }
 
-/** What `participant` has put into input `index` for the output key; nothing where it has put nothing. */
+/**
+ * Returns the share of `participant` in input `index` for the output key; its fields are undefined
+ * where the PSBT has none.
+ */
 export function shareOf(tx: Transaction, index: number, key: MusigKey, participant: string): Share {
   const { musig2PubNonce, musig2PartialSig } = tx.getInput(index);
   const find = (

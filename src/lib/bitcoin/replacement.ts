@@ -1,19 +1,22 @@
 /**
- * What a transaction must pay to take the place of others in a node's mempool: its own relay on top of all that they pay
- * (BIP125, rules 3 and 4), and a higher feerate than the best of them, as Bitcoin Core asks it of replacements, of packages
- * (28 and newer) and of a TRUC child that takes the place of its sibling (BIP431).
- *
+ * Least fees of a transaction that takes the place of others in a node's mempool. It pays its own
+ * relay on top of all that they pay (BIP125, rules 3 and 4). Its feerate is higher than the best of
+ * theirs. Bitcoin Core asks the same of packages (28 and newer), and of a TRUC child that replaces
+ * its sibling (BIP431).
  * Not here: what a transaction or child costs to confirm soon (`fee.ts`, `package.ts`).
  */
 import { maxSat } from './amount.ts';
 import { feeFor } from './fee.ts';
 
-/** So many satoshis for so many virtual bytes. */
+/** Satoshis paid for virtual bytes. */
 export interface Paid {
   feeSat: bigint;
   vsize: number;
 }
-/** What would have to go, and what of it a miner might take by itself: each must be bettered. */
+/**
+ * Transactions that would be evicted, and the packages of them that a miner might take alone: each
+ * must be bettered.
+ */
 export interface Evicted extends Paid {
   parts: readonly Paid[];
 }
@@ -21,7 +24,7 @@ export interface Evicted extends Paid {
 /** A transaction with all that spend it. */
 export const withChildren = (all: Paid, own: Paid): Evicted => ({ ...all, parts: [own, all] });
 
-/** What spends it alone; null where nothing does. */
+/** Returns the transactions that spend this one; null where nothing does. */
 export function childrenOf(all: Paid, own: Paid): Evicted | null {
   const children = { feeSat: all.feeSat - own.feeSat, vsize: all.vsize - own.vsize };
   return children.vsize > 0 ? { ...children, parts: [children] } : null;

@@ -34,7 +34,7 @@ export interface Template {
 
 /** No relative locktime (bit 31), no replacement signalled, and nLockTime counts. */
 export const SEQUENCE_LOCKTIME = 0xfffffffe;
-/** As wallets set it: replacement signalled, nLockTime counts. */
+/** Sequence as wallets set it: replacement signalled, nLockTime counts. */
 export const SEQUENCE_RBF = 0xfffffffd;
 
 /** Options that keep @scure/btc-signer from dropping or judging what a contract decides itself. */
@@ -67,7 +67,7 @@ export function toTransaction(template: Template): Transaction {
   return tx;
 }
 
-/** What a txid covers: nothing of the outputs that are spent but where they are. */
+/** Parts of a transaction that its txid covers: nothing of the spent outputs but their outpoints. */
 export type Bare = Pick<Template, 'version' | 'locktime' | 'outputs'> & {
   inputs: readonly (Outpoint & { sequence: number })[];
 };
@@ -141,7 +141,7 @@ export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): n
 export const sumSat = (parts: readonly { sat: bigint }[]): bigint => parts.reduce((sum, p) => sum + p.sat, 0n);
 export const feeOf = (template: Template): bigint => sumSat(template.inputs) - sumSat(template.outputs);
 
-/** What differs between two unsigned transactions, in words; undefined where they are the same. */
+/** Returns the difference between two unsigned transactions, in words; undefined where they are the same. */
 export function difference(expected: Template, found: Template): string | undefined {
   const field = (name: string, want: unknown, got: unknown) =>
     want === got ? undefined : `${name} ${got} found, ${want} expected`;

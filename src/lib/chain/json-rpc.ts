@@ -1,10 +1,9 @@
 /**
- * JSON-RPC over HTTP as Bitcoin Core and btcd speak it (version 1.0, basic authentication), one call a request, or those
- * of one moment in one request (`together`).
- *
- * Amounts come as decimals: answers are read by `protocol/json.ts`, which keeps a decimal's text, so no sum goes through a
- * float. User and password never enter an error: they are kept out of URLs, and cut from whatever the node says.
- * Not here: methods (`rpc.ts`). Not https: put a tunnel in front of a node that is elsewhere.
+ * JSON-RPC over HTTP as Bitcoin Core and btcd speak it (version 1.0, basic authentication). It
+ * sends one call a request, or those of one moment in one request (`together`). Amounts come as
+ * decimals. `protocol/json.ts` keeps a decimal's text, so no sum goes through a float. User and
+ * password never enter an error: they are kept out of URLs, and cut from whatever the node says.
+ * Not here: methods (`rpc.ts`); https: put a tunnel in front of a node that is elsewhere.
  */
 import { readFileSync } from 'node:fs';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
@@ -20,7 +19,7 @@ export const NODE_LIMITS = {
 const SHOWN = 300;
 /** Calls in one request. */
 const TOGETHER = 200;
-/** How a connection ends that the other side has closed. */
+/** Error codes of a connection that the other side has closed. */
 const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 /** Asked twice, they do more than once. */
 const ONCE: ReadonlySet<string> = new Set(['generatetoaddress']);
@@ -115,7 +114,7 @@ export class JsonRpc {
     });
   }
 
-  /** For calls that may take longer than others. */
+  /** Calls a method that may take longer than others. */
   protected async callWithin(timeoutMs: number, method: string, ...params: readonly Json[]): Promise<Json> {
     const { status, answer } = await this.#exchange(method, this.#asked({ method, params }), timeoutMs);
     return this.#result(method, answer, status);
@@ -128,7 +127,10 @@ export class JsonRpc {
     for (let from = 0; from < all.length; from += TOGETHER) void this.#together(all.slice(from, from + TOGETHER));
   }
 
-  /** What of them is not answered so is asked call by call: by a node that takes one call a request, or where one answer is too long. */
+  /**
+   * Sends calls in one request. Calls not answered so are sent one by one: to a node that takes one
+   * call a request, or where one answer is too long.
+   */
   async #together(calls: readonly Waiting[]): Promise<void> {
     let answers: ReadonlyMap<Waiting, Json> = new Map();
     let away: unknown;
@@ -265,7 +267,7 @@ export class JsonRpc {
   #refusal = (method: string, found: string): Refusal => new Refusal('chain-unavailable', this.#said(method, found));
   #said = (method: string, found: string): string => this.#clean(`${method} at ${this.at}: ${found}`);
 
-  /** What came from outside, fit to print: one line, not endless, and nothing of the login in it. */
+  /** Returns text from outside, fit to print: one line, not endless, and nothing of the login in it. */
   #clean(text: string): string {
     const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
     const short = line.length > SHOWN ? `${this.#hide(line).slice(0, SHOWN)}…` : line;

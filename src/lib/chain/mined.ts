@@ -8,7 +8,7 @@ import type { Hex } from '../protocol/action.ts';
 import { unlessPruned, type Rpc } from './rpc.ts';
 
 export const MINED_LIMITS = {
-  /** That are read at once: six hours of them are 40 MB. */
+  /** Blocks read at once: six hours of them are 40 MB. */
   blocks: { unit: 'blocks', most: 36 },
 } satisfies Limits;
 

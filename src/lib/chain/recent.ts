@@ -1,21 +1,23 @@
 /**
- * Transactions in the newest blocks, for a node without an index of transactions: the blocks are read, from the tip down,
- * as far as needed and as far as a pruned node has them, once for all that is looked for.
- *
- * Where a transaction has an unspent output, `gettxout` finds it faster (`spends.ts`); one that was mined together with the
- * child that paid for it has none.
+ * Transactions in the newest blocks, for a node without an index of transactions. The blocks are
+ * read from the tip down, once for all that is looked for, and no further than needed or kept.
+ * Where a transaction has an unspent output, `gettxout` finds it faster (`spends.ts`). One that was
+ * mined together with the child that paid for it has none.
  */
 import type { Hex } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { unlessPruned, type Rpc } from './rpc.ts';
 
 export const RECENT_LIMITS = {
-  /** What a pruned node keeps at least (Bitcoin Core: MIN_BLOCKS_TO_KEEP). */
+  /** Blocks that a pruned node keeps at least (Bitcoin Core: MIN_BLOCKS_TO_KEEP). */
   blocks: { unit: 'blocks', most: 288 },
 } satisfies Limits;
 export const KEPT_BLOCKS = RECENT_LIMITS.blocks.most;
 
-/** In how many blocks the transaction is; undefined: not found, or the node has an index, which has been asked before. */
+/**
+ * Returns the depth of a transaction; undefined: not found, or the node has an index, which has
+ * been asked before.
+ */
 export type Recent = (txid: Hex) => Promise<number | undefined>;
 
 /** One at a time: whoever asks while blocks are read waits for them, and reads none again. */

@@ -23,10 +23,13 @@ const OUT_OF_RANGE = -8;
 const NO_SUCH_METHOD = -32601;
 const IN_WARMUP = -28;
 
-/** Does the node say that it is still starting? */
+/** Returns whether the node says that it is still starting. */
 export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
 
-/** Of a block that a pruned node has no more there is nothing. @throws the error where it says anything else than that */
+/**
+ * Returns undefined for the error about a block that a pruned node no longer has.
+ * @throws the error where it says anything else
+ */
 export function unlessPruned(error: unknown): undefined {
   if (!(error instanceof RpcError) || isStarting(error)) throw error;
 }
@@ -35,12 +38,12 @@ export function unlessPruned(error: unknown): undefined {
 const isAnswer = (error: unknown): boolean => error instanceof RpcError && !isStarting(error);
 
 export interface ChainInfo {
-  /** As the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
+  /** Network as the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
   chain: string;
   blocks: number;
   bestBlock: Hex;
   initialDownload: boolean;
-  /** Of the newest block, Unix seconds; btcd says it only in the block's header. */
+  /** Time of the newest block, Unix seconds; btcd says it only in the block's header. */
   time: number | undefined;
 }
 /** A descriptor that ends in `*`, and the first and last number that take the place of it. */
@@ -72,7 +75,7 @@ export interface KnownBlock {
   transactions: number | null;
 }
 
-/** What a transaction in the mempool pays together with all that spend it, and by itself. */
+/** Fees and sizes of a mempool transaction by itself, and together with all that spend it. */
 export interface Paying {
   feeSat: bigint;
   vsize: number;
@@ -91,7 +94,10 @@ export class Rpc extends JsonRpc {
     };
   }
 
-  /** Has the block these bytes, in hex? Its transactions that have them, with theirs. @throws RpcError where it is pruned */
+  /**
+   * Returns the transactions of a block that have these bytes (hex), where it has them.
+   * @throws RpcError where it is pruned
+   */
   async blockWith(hash: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[]> {
     if (!text('getblock', await this.call('getblock', hash, 0)).includes(bytes)) return [];
     const block = new Answer('getblock', await this.call('getblock', hash, 2));
@@ -102,7 +108,10 @@ export class Rpc extends JsonRpc {
       .filter(({ hex }) => hex.includes(bytes));
   }
 
-  /** How deep a block is in the chain, from 1 on, and the one before it; a depth below 1 for one that was taken back. */
+  /**
+   * Returns the depth of a block, from 1 on, and the block before it; a depth below 1 for one that
+   * was taken back.
+   */
   async blockDepth(hash: Hex): Promise<{ depth: number; previous: Hex | undefined }> {
     const header = new Answer('getblockheader', await this.call('getblockheader', hash, true));
     return { depth: header.whole('confirmations'), previous: header.may('previousblockhash').previousblockhash };
@@ -178,7 +187,10 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** What its mempool takes, in satoshis for 1000 vB: nothing below `least`, and of a replacement `relay` more; undefined where the node does not say (btcd). */
+  /**
+   * Returns the least feerates of its mempool in satoshis for 1000 vB: of any transaction, and the
+   * increment of a replacement (`relay`). Undefined where the node does not say (btcd).
+   */
   async mempoolRates(): Promise<{ least?: number; relay?: number }> {
     try {
       const info = new Answer('getmempoolinfo', await this.call('getmempoolinfo'));
@@ -246,7 +258,10 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** In how many blocks, 0 for the mempool; undefined where the node does not know it (without txindex: outside the mempool). */
+  /**
+   * Returns the depth of a transaction, 0 for the mempool; undefined where the node does not know
+   * it (without txindex: outside the mempool).
+   */
   async confirmations(txid: Hex): Promise<number | undefined> {
     try {
       const tx = new Answer('getrawtransaction', await this.call('getrawtransaction', txid, 1));
@@ -259,7 +274,10 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** What spends an output: in the mempool, or where the node keeps an index of spenders in a block; undefined where there is none, or the node does not say (btcd). */
+  /**
+   * Returns the spender of an output: in the mempool, or in a block where the node keeps an index
+   * of spenders. Undefined where there is none, or the node does not say (btcd).
+   */
   async spender({ txid, vout }: Outpoint): Promise<{ txid: Hex; block: Hex | undefined } | undefined> {
     try {
       const [found] = list('gettxspendingprevout', await this.call('gettxspendingprevout', [{ txid, vout }]));
@@ -271,7 +289,7 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** What a transaction in the mempool pays; undefined where the node does not say. */
+  /** Returns the fees of a mempool transaction; undefined where the node does not say. */
   async mempoolFee(txid: Hex): Promise<Paying | undefined> {
     try {
       const entry = new Answer('getmempoolentry', await this.call('getmempoolentry', txid));
@@ -287,7 +305,10 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** Does the node know every transaction of its chain, or is its index still being made? btcd refuses `transaction` without one. */
+  /**
+   * Returns whether the node knows every transaction of its chain: false while its index is being
+   * made. btcd refuses `transaction` without one.
+   */
   async hasIndex(): Promise<boolean> {
     try {
       const info = new Answer('getindexinfo', await this.call('getindexinfo'));

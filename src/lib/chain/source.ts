@@ -22,11 +22,14 @@ export const DEFAULT_FEERATE = 2000;
 /** Blocks within which a transaction should confirm. */
 const TARGET = 6;
 export const CHAIN_LIMITS = {
-  /** Of the newest block of a node. */
+  /** Age of a node's newest block. */
   age: { unit: 'seconds', most: 90 * 60 },
-  /** What a mempool takes at least, where no estimate is known and less is the default. */
+  /** Largest minimum of a mempool, where no estimate is known and less is the default. */
   relayed: { unit: 'sat/kvB', most: DEFAULT_FEERATE },
-  /** Of an estimate. Less is raised to the least: a node may relay less than the transactions of contracts pay at least. */
+  /**
+   * Range of an estimate. Less is raised to the least: a node may relay less than the transactions
+   * of contracts pay at least.
+   */
   estimate: { unit: 'sat/kvB', least: MIN_FEERATE, most: MAX_FEERATE },
 } satisfies Limits;
 /** Coins that are asked for at once, in one request. */
@@ -71,7 +74,10 @@ export function factSource({
   mintQuote,
 }: SourceOptions): FactSource {
   let last: { block: string; age: number; at: number } | undefined;
-  /** Of a block that is still the newest, at least what it was: the clock may be set back. */
+  /**
+   * Returns the age of a block that is still the newest, at least its former age: the clock may be
+   * set back.
+   */
   const ageOf = ({ bestBlock }: ChainInfo, time: number): number => {
     const by = now() - time;
     const block = `${bestBlock} ${time}`;
@@ -140,7 +146,7 @@ export function factSource({
   };
 }
 
-/** What only blocks tell is left out unless they are to be read. */
+/** Returns the search for spenders. Facts that only blocks tell are left out unless blocks are to be read. */
 function spendsIn(node: Rpc): NonNullable<FactSource['spends']> {
   const recent = recentBlocks(node);
   const read = { none: {}, ways: { recent }, any: { recent, spenders: spendersIn(node) } } satisfies Record<
@@ -158,8 +164,8 @@ const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
 
 /**
- * What is paid where a node estimates that.
- * @throws Refusal `fee-too-high` for what nobody can mean
+ * Returns the feerate paid for an estimate of the node.
+ * @throws Refusal `fee-too-high` for one that nobody can mean
  */
 function ratePaid(node: Rpc, estimate: number | undefined): number | undefined {
   if (estimate === undefined) return undefined;

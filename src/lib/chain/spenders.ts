@@ -1,7 +1,7 @@
 /**
- * What spends a coin in the newest blocks, whichever transaction it is: for coins that are gone and that nothing known
- * spends. The blocks are read from the tip down, as far as a pruned node has them, and each once for a coin as long as the
- * process lives. Costly on a full chain: asked last.
+ * Spenders of coins in the newest blocks: for coins that are gone and that nothing known spends.
+ * The blocks are read from the tip down, as far as a pruned node has them. Each is read once for a
+ * coin as long as the process lives. Costly on a full chain: asked last.
  */
 import { hexToBytes, bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';

@@ -1,8 +1,9 @@
 /**
- * What became of a coin: unspent, spent in the mempool or in a block, by which transaction, and how deep. What spends it is
- * read whole, whatever it is. An index of transactions or of spenders helps and is not needed: without one a known
- * transaction is found by its outputs, as long as one of them is unspent, and any in the newest blocks (`recent.ts`,
- * `spenders.ts`). Not here: what follows from it (`credit/watch.ts`).
+ * State of a coin: unspent, spent in the mempool or in a block, by which transaction, and how deep.
+ * The spender is read whole. An index of transactions or of spenders helps and is not needed.
+ * Without one a known transaction is found by its outputs, as long as one of them is unspent. Any
+ * transaction in the newest blocks is found there (`recent.ts`, `spenders.ts`).
+ * Not here: what follows from it (`credit/watch.ts`).
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -13,7 +14,7 @@ import type { Spenders } from './spenders.ts';
 /** Outputs of a transaction of a contract, at most: payee, payer or next contract, change. */
 const OUTPUTS = [0, 1, 2];
 
-/** What spends a coin. */
+/** The spender of a coin. */
 export interface Spender {
   /** null: the node does not say which. */
   txid: Hex | null;
@@ -28,7 +29,7 @@ export interface Found {
   coin: 'unspent' | 'spent' | 'absent' | 'unclear';
   spend: Spender | null;
 }
-/** Where to look for transactions in blocks. */
+/** Blocks to search for transactions. */
 export interface Blocks {
   recent?: Recent;
   spenders?: Spenders;
@@ -79,7 +80,7 @@ async function depth(rpc: Rpc, txid: Hex): Promise<number | undefined> {
   return undefined;
 }
 
-/** Is one of these coins spent by another transaction, or gone? */
+/** Returns whether one of these coins is spent by another transaction, or gone. */
 export async function anyMissing(rpc: Rpc, outpoints: readonly Outpoint[], but: Outpoint): Promise<boolean> {
   for (const outpoint of outpoints)
     if (outpointText(outpoint) !== outpointText(but) && !(await rpc.txOut(outpoint))) return true;

@@ -1,16 +1,17 @@
 /**
- * What became of a coin, told by the transaction that shows it and never by the coin's absence.
+ * Outcomes of a coin, each told by the transaction that shows it and never by the coin's absence.
  *
- *   unseen       nobody looked, the node does not know it, or it is gone and nobody can name what spent it
+ *   unseen       nobody looked, the node does not know it, or it is gone and its spender is unknown
  *   unconfirmed  its transaction is in the mempool
  *   live         its transaction is in a block, and nothing spends it
  *   spending     a transaction in the mempool spends it
  *   spent        a transaction in a block spends it
  *   replaced     a block holds another transaction that spends what would have paid for it
  *
- * `gettxout` answers alike for a coin that was spent, replaced, never sent or not yet seen, so a missing coin is `unseen`
- * until something is found that spends it or its funding. Each family reads its verdicts off an outcome. Not here: how
- * the node is asked (`chain/spends.ts`), what a verdict says of a contract (each family).
+ * `gettxout` answers alike for a coin that was spent, replaced, never sent or not yet seen. A missing
+ * coin is therefore `unseen` until a transaction is found that spends it or its funding. Each family
+ * reads its verdicts off an outcome.
+ * Not here: how the node is asked (`chain/spends.ts`), what a verdict says of a contract (each family).
  */
 import { outpointText, type Gone, type Outpoint } from '../bitcoin/outpoint.ts';
 import { outputsOf, type Output } from '../bitcoin/transaction.ts';
@@ -18,27 +19,27 @@ import type { Facts, Hex, SpentBy } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 
 export const OUTCOME_LIMITS = {
-  /** From then on a transaction is final, where nothing else is said. */
+  /** Depth from which a transaction is final, where nothing else is said. */
   final: { unit: 'confirmations', least: 6 },
 } satisfies Limits;
 
 /** A coin whose fate is asked for. */
 export interface Followed extends Gone {
-  /** What its transaction spends, where that is known. */
+  /** Outpoints that the coin's transaction spends, where they are known. */
   funding?: readonly Outpoint[];
 }
-/** What is known of the chain; without `spends` and `known` less can be told. */
+/** Known facts of the chain; without `spends` and `known` less can be told. */
 export type Seen = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
 
 /** A transaction that an outcome rests on. */
 export interface By {
-  /** Its id; null where the node does not say which it is. */
+  /** Transaction id; null where the node does not say it. */
   tx: Hex | null;
-  /** In how many blocks; 0 for the mempool. */
+  /** Number of blocks that it lies in; 0 for the mempool. */
   depth: number;
   /** The whole transaction; null where it is one of the coin's `ways`, or not shown. */
   hex: Hex | null;
-  /** Whom it pays how much; null where it is not shown. */
+  /** Outputs that it pays; null where they are not shown. */
   pays: readonly Output[] | null;
 }
 export type Outcome =
@@ -48,7 +49,7 @@ export type Outcome =
   | { is: 'live'; depth: number }
   | ({ is: 'spending' | 'spent' | 'replaced' } & By);
 
-/** What must be asked of the chain to tell these outcomes. */
+/** Returns the questions that these outcomes need of the chain. */
 export const outcomeNeeds = (coins: readonly Followed[]) => {
   const spends = coins.flatMap((coin): Gone[] => [
     coin,
@@ -83,7 +84,7 @@ const byOf = (spend: SpentBy | undefined): By | undefined =>
     pays: spend.hex === null ? null : outputsOf(spend.hex),
   };
 
-/** Does it rest on a transaction so deep in the chain that it stands? */
+/** Returns whether the outcome rests on a transaction so deep in the chain that it stands. */
 export const isFinal = (o: Outcome): o is Extract<Outcome, By> =>
   (o.is === 'spent' || o.is === 'replaced') && allows(OUTCOME_LIMITS.final, o.depth);
 

@@ -11,13 +11,13 @@
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import type { Funding } from '../bitcoin/funding.ts';
-import type { Spent } from '../bitcoin/transaction.ts';
+import { txidOf, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex, RecordRow } from '../protocol/action.ts';
 import type { Outside, Own } from '../signing/exchange.ts';
 import { nothingOwed, type Owing } from './owed.ts';
 import type { Span } from './spans.ts';
 import { isReverse, pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
-import { maxPaid } from './transactions.ts';
+import { close, maxPaid } from './transactions.ts';
 
 /** An update that was asked for and not yet answered. */
 export interface Live {
@@ -247,8 +247,14 @@ export function coveredSat(c: PayerCredit): bigint {
   // An exit may be older than the last update. Where nothing comes back, the rest is dust in its fee.
   if (c.settled?.by === 'exit' && c.settled.paysSat > 0n) return maxPaid(c.terms) - c.settled.paysSat;
   const by = c.settled?.by ?? (c.state === 'closed' ? 'close' : c.state === 'rolled' ? 'rollover' : undefined);
-  const pays = by === 'close' ? (c.closing ?? c.signedClose)?.paidSat : by === 'rollover' ? c.rolling?.paidSat : 0n;
+  const pays = by === 'close' ? ownCloseSat(c) : by === 'rollover' ? c.rolling?.paidSat : 0n;
   return maxSat(c.signedMaxSat, pays ?? 0n);
+}
+/** What the own close pays the payee; 0 where the chain took another one, which pays no more than was signed. */
+function ownCloseSat({ closing, settled, ...contract }: PayerCredit): bigint {
+  if (!closing) return 0n;
+  const { paidSat, feeSat } = closing;
+  return !settled || settled.txid === txidOf(close(contract, paidSat, feeSat)) ? paidSat : 0n;
 }
 /** What a funded record begins with. */
 export const NOTHING_PAID = {

@@ -3,7 +3,7 @@
  * them, so that whoever opens contracts that nobody funds costs the node nothing. Where these cannot be told, as at the first
  * look, the node is asked for every coin.
  */
-import { cancelled, creditKind, isUnfunded, mayLapse, type Credit } from '../credit/records.ts';
+import { cancelled, creditKind, isUnfunded, mayLapse, owesNothing, type Credit } from '../credit/records.ts';
 import { isThere } from '../credit/checks.ts';
 import type { Home } from '../home/home.ts';
 import type { Stated } from '../home/store.ts';
@@ -45,7 +45,7 @@ export async function markFunded(
       const { coins = 'not-checked' } = (await source.facts({ coins: asked.map(({ at }) => at) })).facts;
       if (coins !== 'not-checked')
         for (const { name, at } of asked)
-          if (isEnded(await judged(home, name, coins, txids !== undefined && isOther(coins.get(at))))) ended.push(name);
+          if (isEnded(await judged(home, name, coins, txids ? coins.get(at) : undefined))) ended.push(name);
     }
     if (stopped()) return ended;
     await pause();
@@ -54,14 +54,20 @@ export async function markFunded(
   return ended;
 }
 
-/** Of a transaction in a block: the output that was stated is another one, or was spent. */
-const isOther = (coin: Coin | 'missing' | undefined): boolean => coin === 'missing' || (coin?.confirmations ?? 0) > 0;
 const isEnded = (c: Credit | undefined): boolean => c?.state === 'cancelled';
 
-/** @param other the coin will never be there. Before its journal is read nobody knows what was paid over a contract */
-const judged = (home: Home, id: string, coins: Facts['coins'], other: boolean): Promise<Credit | undefined> =>
+/** @param mined the output that a transaction in a block has there; undefined where it is not known to be in one */
+const judged = (
+  home: Home,
+  id: string,
+  coins: Facts['coins'],
+  mined: Coin | 'missing' | undefined,
+): Promise<Credit | undefined> =>
   changeCredit(home, idClaim(id), (c) => {
     if (!isUnfunded(c)) return undefined;
     if (isThere(coins, c)) return { ...c, funded: true };
-    return other && mayLapse(c) && !home.restored ? cancelled(c) : undefined;
+    // What is gone from a block may have been the contract's coin, over which a mint owes what nobody has taken.
+    const isOther = mined === 'missing' ? owesNothing(c) : (mined?.confirmations ?? 0) > 0;
+    // Before its journal is read nobody knows what was paid over a contract.
+    return isOther && mayLapse(c) && !home.restored ? cancelled(c) : undefined;
   });

@@ -25,7 +25,7 @@ import type { SqlStore } from './sql-store.ts';
 /** Replies that stand for good, and show no nonce. */
 const STANDING = 'stands = 1 AND key NOT IN (SELECT reply FROM shown)';
 
-/** What is copied, each table after those that it refers to, page by page along its key. */
+/** Tables that are copied, each after those that it refers to, page by page along its key. */
 const TABLES = [
   // Their figures come back when a home that is made of it is opened (`standing.ts`).
   { table: 'record', key: ['id'], columns: ['id', ...COLUMNS] },
@@ -64,7 +64,7 @@ export interface Backup {
   unread: readonly string[];
 }
 
-/** What is known once the store is copied. */
+/** Part of a backup's summary that is known once the store is copied. */
 type Counted = Pick<Backup, 'commit' | 'records' | 'open_nonces' | 'shares'>;
 
 export interface BackupOptions {

@@ -83,13 +83,13 @@ export async function loadRecords<Rs extends Records>(
 const heldBy = (kind: Kind<any>, record: unknown): readonly HeldRecord[] =>
   record === undefined ? [] : (kind.holds?.(record) ?? []);
 
-/** What a record held before, and holds no more. */
+/** Returns the records that a record held before, and holds no more. */
 export function letGoBy(kind: Kind<any>, before: unknown, after: unknown): readonly HeldRecord[] {
   const still = new Set(heldBy(kind, after).map(({ claim }) => claim));
   return heldBy(kind, before).filter(({ claim }) => !still.has(claim));
 }
 
-/** With what these hold in turn. */
+/** Loads held records, with the records that these hold in turn. */
 async function loadHeld(
   store: Pick<Store, 'load'>,
   holders: readonly { kind: Kind<any>; record: unknown }[],
@@ -129,7 +129,8 @@ export async function releasedBy(
 }
 
 /**
- * What becomes of held records whose holders let go of them, and of what those held: each once, and none that is written anyway.
+ * Returns held records whose holders let go of them, as they are then, with those that they held:
+ * each once, and none that is written anyway.
  * @param pairs of each record that is written, before and after
  */
 function releases(
@@ -166,7 +167,7 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   figures: figuresOf(kind, record),
 });
 
-/** Of what differs a restored home keeps nothing: nonces, requests and wishes under way. */
+/** Returns whether a difference is one that a restored home drops: nonces, requests and wishes under way. */
 const isPassing = <R>(kind: Kind<R>, before: R, after: unknown): boolean =>
   sameJson(kind.restored(before), kind.restored(after as R));
 
@@ -189,7 +190,7 @@ export function writesOf<Rs extends Records>(
   return [...own, ...releases(pairs, held)];
 }
 
-/** What is said where nothing is: of an action without rows. */
+/** Reply of an action without rows, which says nothing. */
 export const NO_REPLY: Commit['reply'] = { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] };
 
 /** A commit that answers no message: no reply is kept, no nonce used. */

@@ -1,6 +1,6 @@
 /**
- * What a home is, in its file `config.json`: network, name, and where the rest lies. In a backup the same file is called
- * `backup.json`, so that nobody takes it for a home and runs two copies of one.
+ * The file `config.json` of a home: network, name, and where the rest lies. In a backup the same
+ * file is called `backup.json`, so that nobody takes it for a home and runs two copies of one.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,11 +21,11 @@ export interface Config {
   network: Network;
   /** 32 random hex digits: names the home in its refunds folder. */
   id: string;
-  /** Its randomness is `--insecure-seed`. */
+  /** True if its randomness is `--insecure-seed`. */
   insecure: boolean;
-  /** Where its refunds go, if not beside it. */
+  /** Folder of its refunds, if not beside it. */
   refunds?: string;
-  /** Where its journal goes, if not beside it. */
+  /** Folder of its journal, if not beside it. */
   journal?: string;
   /**
    * Encrypts the journal, hex: with it a run that needs no key needs no seed and no passphrase either. Whoever can read it
@@ -39,7 +39,7 @@ export interface Config {
 export const writeConfig = (dir: string, config: Config, file = CONFIG_FILE): void =>
   writePrivate(join(dir, file), printJson(config, '  ') + '\n');
 
-/** As a configuration holds it. */
+/** Returns the key as a configuration holds it. */
 export const journalKeyText = ({ journalKey }: Pick<HomeKeys, 'journalKey'>): string =>
   Buffer.from(journalKey).toString('hex');
 

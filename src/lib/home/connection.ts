@@ -11,10 +11,11 @@ import { Refusal } from '../protocol/refusal.ts';
 const BUSY_MS = 10_000;
 
 /**
- * secure_delete overwrites deleted rows in the file. A copy of such a page may stay in the write-ahead log until the log is
- * folded back (about every 1000 pages, and when the last connection closes, which deletes the log), and on the medium for
- * as long as that likes; therefore nonces are encrypted on top (`nonce-box.ts`). No checkpoint of our own: the close of a
- * one-shot run does it, and in a long run it would cost two syncs for each commit and give nothing that the cipher does not.
+ * Settings of a connection. secure_delete overwrites deleted rows in the file. A copy of such a
+ * page may stay in the log until that is folded back, and on the medium for longer. Nonces are therefore encrypted on top (`nonce-box.ts`). The log is folded back
+ * about every 1000 pages, and when the last connection closes, which deletes it. No checkpoint of
+ * our own: the close of a one-shot run does it. In a long run it would cost two syncs for each
+ * commit and give nothing that the cipher does not.
  */
 const pragmas = (
   journal: 'WAL' | 'DELETE',
@@ -96,7 +97,7 @@ export class Connection {
   all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#guard(() => this.#statement(sql).all(...values));
   }
-  /** How many rows it changed. */
+  /** Runs a statement and returns the number of rows that it changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return this.#guard(() => Number(this.#statement(sql).run(...values).changes));
   }
@@ -188,7 +189,10 @@ function refusalOf(error: unknown, path: string): unknown {
   return new Refusal(DAMAGED.includes(primary) ? 'store-damaged' : 'store-unavailable', `${path}: ${message}`);
 }
 
-/** Of the files of a store, those that this user may not write: SQLite leaves one behind where another was read-only. */
+/**
+ * Returns the files of a store that this user may not write: SQLite leaves one behind where another
+ * was read-only.
+ */
 function shutOf(path: string): readonly string[] {
   const shut = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file) && !isWritable(file));
   return shut.length > 0 ? shut : [path];

@@ -1,10 +1,10 @@
 /**
- * What the store's logic asks of a database: statements, one after another, within one transaction.
+ * A database as the store's logic sees it: statements, one after another, within one transaction.
  *
- * A piece of logic is a generator that yields statements and is handed their rows. So it is written once for a database that
- * answers at once (`sqlite.ts`) and for one that is waited for (`postgres.ts`), and can do nothing else in between.
- * Waiting is what costs there: pieces that do not need each other's rows go `together`, and what is only `put` is waited for
- * with whatever comes next. In either case they are worked in the order in which they are written.
+ * A piece of logic is a generator that yields statements and is handed their rows. It is written once for a database
+ * that answers at once (`sqlite.ts`) and for one that is waited for (`postgres.ts`). It can do nothing else in between.
+ * Waiting is what costs there. Pieces that do not need each other's rows go `together`, and what is only `put` is waited
+ * for with whatever comes next. In either case they are worked in the order in which they are written.
  * Placeholders are `?`; the dialect is what both understand. Not here: the logic (`sql-store.ts`), tables (`schema.ts`).
  */
 export type Value = string | number | bigint | Uint8Array | null;
@@ -12,7 +12,7 @@ export type Row = Record<string, unknown>;
 export interface Statement {
   sql: string;
   values: readonly Value[];
-  /** Its rows are used. */
+  /** True if its rows are used. */
   read: boolean;
 }
 /** Yields statements to send at once, and is handed the rows of each: none of one that is not read. */
@@ -29,7 +29,10 @@ export function* put(sql: string, ...values: Value[]): Sql<void> {
   yield [{ sql, values, read: false }];
 }
 
-/** What all of them return, which need none of each other's rows: the first statements of each, the second ones, and so on. */
+/**
+ * Runs pieces that need none of each other's rows, and returns the results of all: the first
+ * statements of each, the second ones, and so on.
+ */
 export function* together<T extends readonly unknown[]>(
   ...works: { readonly [K in keyof T]: Sql<T[K]> }
 ): Sql<{ -readonly [K in keyof T]: T[K] }> {

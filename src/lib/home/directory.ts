@@ -10,12 +10,13 @@ import { CONFIG_FILE } from './config.ts';
 import { isMissing, syncDirectory, syncParent } from './files.ts';
 import { hold } from './hold.ts';
 
-/** Where a run works, and beside it what it holds for as long as it lives. */
+/** Suffix of the directory in which a run works, beside the file that it holds for as long as it lives. */
 const DRAFT = /\.[0-9a-f]{12}\.tmp$/;
 const HELD = '.spillway-lock';
 
 /**
- * Before that, what runs that were killed have left in the same place is removed: it may hold a seed.
+ * Makes a directory in one step. Remains of runs that were killed in the same place are removed
+ * first: they may hold a seed.
  * @param fill writes the files, and syncs each
  * @throws Refusal `home-exists`, `cannot-write`, and whatever `fill` refuses
  */

@@ -71,7 +71,7 @@ function* stretchOf(
   return yield* all(sql, figureName(kind, figure), value, id, ...(upTo === undefined ? [] : [upTo]), most);
 }
 
-/** What is known of a record beyond what it says, as long as it is of this revision: what it counts by itself, and with that. */
+/** Figures of a record beside those that it counts by itself, valid for one revision. */
 export interface Otherwise {
   rev: number;
   was: Figures;

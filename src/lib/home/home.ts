@@ -119,7 +119,7 @@ export async function initHome(options: InitOptions): Promise<{ id: string; mnem
   return { id, mnemonic };
 }
 
-/** What a new store begins with. */
+/** Writes the first rows of a new store. */
 function* begin(identity: string, lost: Lost | undefined): Sql<void> {
   yield* setMeta('identity', identity);
   yield* setMeta('life', newLife());
@@ -156,7 +156,7 @@ export interface OpenOptions {
   insecureSeed?: Uint8Array;
   /** Copies of refunds go there too. */
   refundsDir?: string;
-  /** In place of the recorded one. */
+  /** Folder in place of the recorded one. */
   journalDir?: string;
   /** The URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
   store?: string;
@@ -164,7 +164,7 @@ export interface OpenOptions {
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
-  /** Is told what the owner of the home should know. */
+  /** Tells the owner of the home a note. */
   tell?: ((note: string) => void) | undefined;
 }
 
@@ -184,13 +184,13 @@ export interface Home {
   readonly refundsDir: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */
   readonly restored: boolean;
-  /** That, or it was made of its words: its journal may know what its store does not. */
+  /** True for that, or a home made of its words: its journal may know what its store does not. */
   readonly mayLack: boolean;
-  /** It was ever restored, copied or made of its words (`Hand.mayRepeat`). */
+  /** True if it was ever restored, copied or made of its words (`Hand.mayRepeat`). */
   readonly mayRepeat: boolean;
   readonly store: HomeStore;
   readonly shares: Shares;
-  /** Where its journal goes. */
+  /** Folder of its journal. */
   readonly journalDir: string;
   journalKey(): Promise<Uint8Array>;
   /** Reads the seed the first time. @throws Refusal `wrong-passphrase`, `secret-exposed` or `store-damaged` */
@@ -199,9 +199,12 @@ export interface Home {
   random(): Promise<Random>;
   /** Keeps copies outside the home, synced. */
   copy(copies: readonly Copy[]): Promise<void>;
-  /** What was kept outside the home. */
+  /** Returns the copies kept outside the home. */
   copies(): ReturnType<typeof keptCopies>;
-  /** What the figures of its records of a kind come to; `otherwise`: of those that are known to count otherwise (`Ordered.id`). */
+  /**
+   * Returns the sums of the figures of a kind's records.
+   * @param otherwise figures of records that are known to count otherwise (`Ordered.id`)
+   */
   totals(kind: Pick<Kind<any>, 'name'>, otherwise?: ReadonlyMap<number, Otherwise>): Promise<Totals>;
   /** A consistent copy of the home in a new directory, while others work. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;

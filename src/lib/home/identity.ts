@@ -1,16 +1,16 @@
 /**
- * Is this the store that its home had last? A copied, restored or rolled-back store holds nonces that the other one may
- * have used, and a secret nonce used twice gives the contract's key away.
+ * Identity of a store: the check that it is the one its home had last. A copied, restored or rolled-back store
+ * holds nonces that the other one may have used. A secret nonce used twice gives the contract's key away.
  *
  * A store has a *life*: 16 random hex digits in it, drawn when it is made and anew whenever it is found not to be itself. All
- * that lies outside and speaks of it names its life: tide, journal, shares. So a copy that is opened, a drill beside the
- * original, or a dump in another database begins a life of its own and leaves the original's as it was.
+ * that lies outside and speaks of it names its life: tide, journal, shares. A copy that is opened, a drill beside the
+ * original, or a dump in another database begins a life of its own. It leaves the original's as it was.
  *
  * Looked at at every opening, in three places:
  * - Its place: the inode of `store.db`, and inode, ctime and mtime of the file of its identity, which is never written again. A
  *   copy has other inodes; a restore into the same files has another ctime. The device number alone changes on reboot and the
  *   path when the home is moved: where both differ it is a clone of the disk. Each day and at each backup another file takes the
- *   place of that file, so that files of another day, put back over these, are known by it.
+ *   place of that file. Files of another day, put back over these, are known by it.
  *   In PostgreSQL (`postgres.ts`): the cluster's system identifier, its timeline (a promotion or a recovery begins another),
  *   the database and the table `meta` (a dump makes new ones).
  * - Its two tides (`tide.ts`), in the refunds folder and beside the journal: above its counter, it was put back.
@@ -19,8 +19,8 @@
  * tides end where the store does, the place is noted anew. Open nonces end then, for home, refunds and journal may have been
  * put back together over themselves. A home is refused where another name of its files is opened (`cp -al`): those are no copy,
  * and both would write one file.
- * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and journal, put back together; within
- * a day also such files put back over themselves, whose payments are lost then. Taken for a restore though it is none: a move
+ * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and journal, put back together.
+ * Within a day also such files put back over themselves, whose payments are lost then. Taken for a restore though it is none: a move
  * to another disk, which is a copy. That is safe, but the owner must say so.
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -38,17 +38,23 @@ import type { Tides } from './tide.ts';
 export const STORE_FILE = 'store.db';
 export const IDENTITY_FILE = 'identity';
 
-/** What the file `identity` says to whoever finds it. */
+/** Returns the text of the file `identity`, for whoever finds it. */
 export const identityText = (homeId: string): string =>
   `${homeId}\nNever write to this file: its time stamp tells this home from a restored copy.\n`;
 
 export const newLife = (): string => randomBytes(8).toString('hex');
 
-/** Where a store lies. */
+/** Place of a store. */
 export interface Place {
-  /** How it lies now, as the store keeps it. @param kept what it has kept */
+  /**
+   * Returns the place as the store keeps it.
+   * @param kept the one that it has kept
+   */
   text(kept: string): string;
-  /** How it lies now, against what it has kept. @throws Refusal `store-unsafe` where it is opened by another name of its files */
+  /**
+   * Compares the place with the one that the store has kept.
+   * @throws Refusal `store-unsafe` where it is opened by another name of its files
+   */
   compare(kept: string): 'same' | 'touched' | 'other';
 }
 
@@ -56,7 +62,10 @@ const PLACE =
   /^(store \d+ mark (?:none|\d+)) (\d+) wrote (\d+) disk (\d+) path (\w+) file (identity(?:-[0-9a-f]{8})?)$/;
 const markFile = (kept: string): string => PLACE.exec(kept)?.[6] ?? IDENTITY_FILE;
 
-/** How a store with this file of its identity lies. @throws as `statSync` where there is no store */
+/**
+ * Returns the place of a store with this file of its identity.
+ * @throws as `statSync` where there is no store
+ */
 function placeText(dir: string, file: string): string {
   const mark = statSync(join(dir, file), { bigint: true, throwIfNoEntry: false });
   const { ino, dev } = statSync(join(dir, STORE_FILE), { bigint: true });
@@ -65,7 +74,7 @@ function placeText(dir: string, file: string): string {
   return `store ${ino} mark ${times} disk ${dev} path ${path} file ${file}`;
 }
 
-/** Of a store in a file. */
+/** Returns the place of a store in a file. */
 export const filePlace = (dir: string): Place => ({
   text: (kept) => placeText(dir, existsSync(join(dir, markFile(kept))) ? markFile(kept) : IDENTITY_FILE),
   compare(kept) {
@@ -85,15 +94,16 @@ export const IDENTITY_LIMITS = {
   age: { unit: 'milliseconds', most: DAY_MS },
 } satisfies Limits;
 
-/** Whether the file of a store's identity is so old that another is due. */
+/** Returns whether the file of a store's identity is so old that another is due. */
 export function isWorn(dir: string, kept: string, now: number): boolean {
   const mark = statSync(join(dir, markFile(kept)), { throwIfNoEntry: false });
   return mark !== undefined && !allows(IDENTITY_LIMITS.age, now - mark.mtimeMs);
 }
 
 /**
- * Has the store known by another file from now on, in one step: files of before, put back over the present ones, are another
- * store's. Does nothing where the store is not itself, or the disk takes no file.
+ * Replaces the file by which the store is known, in one step. Files of before, put back over the
+ * present ones, are then another store's. Does nothing where the store is not itself, or the disk
+ * takes no file.
  */
 export async function renewIdentity(dir: string, homeId: string, store: SqlStore): Promise<void> {
   const place = filePlace(dir);
@@ -124,7 +134,7 @@ const linked = (dir: string, names: bigint): Refusal =>
     },
   );
 
-/** How far the store had come, as tides tell. */
+/** Numbers of commits, as the tides tell them. */
 interface Marks {
   kept: number;
   journal: number;
@@ -145,8 +155,8 @@ function judge(place: Place, { identity, commits }: Standing, marks: Marks): Ver
 /** A run that has committed writes its journal and its tides next. */
 const BEHIND_MS = 1_000;
 /**
- * Whether the tides come to agree with the store while nobody else can commit. Asked under the store's lock, so nothing is
- * awaited.
+ * Returns whether the tides come to agree with the store while nobody else can commit. Runs under
+ * the store's lock, so nothing is awaited.
  */
 function agreeSoon(commits: number, marks: () => Marks): boolean {
   for (const since = performance.now(); ;) {
@@ -163,19 +173,19 @@ const TOUCHED =
 export interface Checks {
   place: Place;
   store: SqlStore;
-  /** In the refunds folder, and beside the journal. */
+  /** Tides in the refunds folder, and beside the journal. */
   tides: Pick<Tides, 'kept' | 'journal'>;
   /** Asked for only where the store is not itself, so that a healthy home loads no family. */
   kinds: () => Promise<readonly Kind<any>[]>;
-  /** What its owner should know. */
+  /** Tells the owner a note. */
   tell: (note: string) => void;
 }
 
 export interface Held {
-  /** Of the store, from now on. */
+  /** Life of the store, from now on. */
   life: string;
   lost: Lost | undefined;
-  /** It was itself at this start. */
+  /** True if it was itself at this start. */
   held: boolean;
 }
 

@@ -50,7 +50,7 @@ export interface Header {
 export const derived = (key: Uint8Array, salt: string, what: string, bytes: number): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', key, Buffer.from(salt, 'hex'), `spillway/journal/${what}`, bytes));
 export const markOf = (key: Uint8Array): string => Buffer.from(derived(key, '', 'mark', 8)).toString('hex');
-/** What a line is bound to. */
+/** Returns the data that a line is bound to. */
 export const place = (line: number): Uint8Array => Buffer.from(`line|${line}`);
 
 /** The header of a new file. */
@@ -79,7 +79,10 @@ export function readHeader(path: string): Header | undefined {
   }
 }
 
-/** What has the name of a journal in a folder, oldest first; none where there is no folder. */
+/**
+ * Returns the files in a folder that have the name of a journal, oldest first; none where there is
+ * no folder.
+ */
 export function filesIn(dir: string): string[] {
   try {
     return readdirSync(dir, { withFileTypes: true })
@@ -96,7 +99,7 @@ export interface JournalFile {
   lines: readonly JournalLine[];
   /** The last line is not whole: its process died over it, or the file was cut. */
   cut: boolean;
-  /** Of the home that wrote it. */
+  /** Home that wrote it. */
   home?: string;
 }
 

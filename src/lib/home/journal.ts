@@ -4,11 +4,11 @@
  *
  * A process writes one file, made with its first line; beside the home (HOME.journal) unless told otherwise, best on another
  * disk. Each file is text: a header (`journal-file.ts`), then a line a commit, encrypted (AES-256-GCM, key from the seed, bound
- * to the number of the line), for an old finished update is worth money to its payer. So a line that was altered, moved or
+ * to the number of the line): an old finished update is worth money to its payer. A line that was altered, moved or
  * taken from the middle is noticed; what is missing at the end of a file is not.
  *
- * A line holds whole records as the commit wrote them, and the versions of others that the process has read before: so what
- * is shown to anybody is in the journal even where the process that wrote it died between its commit and its line.
+ * A line holds whole records as the commit wrote them, and the versions of others that the process has read before. So
+ * whatever is shown to anybody is in the journal, even where its writer died between its commit and its line.
  * Open nonces are in no line. Not here: merging lines into a store (`reconcile.ts`).
  */
 import { randomBytes } from 'node:crypto';
@@ -48,7 +48,7 @@ import { lock } from './nonce-box.ts';
 
 export { readJournal, type JournalLine, type JournalRecord } from './journal-file.ts';
 
-/** Where a home's journal lies unless told otherwise. */
+/** Returns the journal folder of a home unless told otherwise. */
 export const journalBeside = (home: string): string => `${home.replace(/\/+$/, '')}.journal`;
 
 export const JOURNAL_HINT = 'run the same command again with --journal-dir DIR: it prints only once the journal has it';
@@ -87,14 +87,14 @@ interface OpenFile {
 
 export interface FoundFile {
   path: string;
-  /** Who wrote it: this life of the store; one before it, or of a copy; another home of the same words. */
+  /** Writer: this life of the store; one before it, or of a copy; another home of the same words. */
   by: 'this' | 'lost' | 'another';
 }
 
 export class Journal {
   readonly dir: string;
   readonly #home: string;
-  /** Of the store that it follows (`identity.ts`). */
+  /** Life of the store that it follows (`identity.ts`). */
   #life = '';
   readonly #key: () => Promise<Uint8Array>;
   readonly #point: (label: string) => void;
@@ -119,7 +119,7 @@ export class Journal {
     this.#daily = daily;
   }
 
-  /** From now on it is written by this life of the store. */
+  /** Lets this life of the store write it from now on. */
   follow(life: string): void {
     this.#life = life;
   }
@@ -136,7 +136,10 @@ export class Journal {
     if (this.#versions.has(id) || this.#read.has(id)) this.#versions.set(id, rev);
   }
 
-  /** Before a commit: it can be followed by its line. @throws Refusal `cannot-write` */
+  /**
+   * Refuses before a commit whose line could not be written.
+   * @throws Refusal `cannot-write`
+   */
   async ready(): Promise<void> {
     if (this.#file === undefined) await this.#guard(async () => void (await this.#open()));
   }
@@ -300,7 +303,7 @@ export class Journal {
     });
   }
 
-  /** After what is being written. */
+  /** Closes the file, after the line under way. */
   close(): void {
     void this.#writing
       .catch(() => {})
@@ -311,7 +314,10 @@ export class Journal {
   }
 }
 
-/** Whether the file still has its name: a backup seals it, its owner may remove it, and another one may lie in its place. */
+/**
+ * Returns whether the file still has its name: a backup seals it, its owner may remove it, and
+ * another one may lie in its place.
+ */
 function isThere({ path, fd }: OpenFile): boolean {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   const own = fstatSync(fd, { bigint: true });
@@ -338,7 +344,7 @@ export interface WrittenRecord extends JournalRecord {
 export interface Written extends Omit<JournalLine, 'at' | 'records'> {
   records: readonly WrittenRecord[];
 }
-/** What a line can hold. */
+/** Content of a line. */
 type Entry = WrittenRecord | Note | WalletPath;
 const isRecord = (thing: Entry): thing is WrittenRecord => 'rev' in thing;
 const isPlace = (thing: Entry): thing is WalletPath => 'chain' in thing;

@@ -42,7 +42,7 @@ export interface HomeKeys extends Omit<Keys, 'nonce' | 'share'> {
   address(path: WalletPath): Promise<WalletScript>;
   /** The account for descriptors: `tr([fingerprint/path]xpub/0/*)`. */
   account(): { fingerprint: Hex; path: string; xpub: string };
-  /** What a step gets: these keys, and the nonces and shares that were loaded with its records. */
+  /** Returns the keys of a step: these, and the nonces and shares that were loaded with its records. */
   keysWith(nonces: readonly OpenNonce[], shares?: ReadonlyMap<string, Uint8Array>): Keys;
 }
 

@@ -1,12 +1,12 @@
 /**
- * What the journal of a home may know and its store does not, as two marks in the store:
+ * Gaps of a store that the journal of its home may fill, as two marks in the store:
  *
  *   restored  words: the home was made again of its words, and may have had records before ·
  *             pending: the store was restored or copied, and only exits · accepted: its owner goes on
  *   read      files of a journal that were brought in, with the bytes that each had then
  *
- * A file of the journal that this life of the store has neither written nor brought in whole is covered by no backup: whoever
- * removes what one covers would lose it for good.
+ * No backup covers a file of the journal that this life of the store has neither written nor brought in whole. Whoever
+ * removes what a backup covers would lose it for good.
  */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -28,37 +28,43 @@ const stem = (path: string): string => basename(path).replace(/(\.sealed)?\.jour
 export type Read = Readonly<Record<string, number>>;
 export const readOf = async (store: Marks): Promise<Read> => JSON.parse((await store.meta('read')) ?? '{}') as Read;
 const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-/** To be asked before they are read. */
+/** Returns the sizes of files before they are read. */
 export const readNow = (files: readonly string[]): Read =>
   Object.fromEntries(files.map((path) => [stem(path), bytesOf(path)]));
 
-/** Whether a file of the journal was brought in, whatever of it. */
+/** Returns whether a file of the journal was brought in, whatever of it. */
 export const isRead = ({ path }: FoundFile, read: Read): boolean => stem(path) in read;
 
-/** Whether the store has all of a file of its journal. */
+/** Returns whether the store has all of a file of its journal. */
 export const isKnown = (file: FoundFile, read: Read): boolean =>
   file.by === 'this' || read[stem(file.path)] === bytesOf(file.path);
 
-/** Whether the store has, or had, all of a file, wherever that lies. @param files of its journal */
+/**
+ * Returns the test whether the store has, or had, all of a file, wherever that lies.
+ * @param files of its journal
+ */
 export function hasAllOf(files: readonly FoundFile[], read: Read): (path: string) => boolean {
   const known = new Set(files.filter((file) => isKnown(file, read)).map(({ path }) => stem(path)));
   return (path) => known.has(stem(path)) || read[stem(path)] === bytesOf(path);
 }
 
-/** Of these files of its journal, those that this home has still to bring in. Another home of its words has its own. */
+/**
+ * Returns those of its journal's files that this home has still to bring in. Another home of its
+ * words has its own.
+ */
 export const unreadOf = (files: readonly FoundFile[], read: Read, lost: Lost | undefined): readonly string[] =>
   files.filter((file) => (file.by !== 'another' || lost === 'words') && !isKnown(file, read)).map(({ path }) => path);
 
-/** Of these files, those that are none of the others, whichever of them a backup seals meanwhile. */
+/** Returns the files that are none of the others, whichever of them a backup seals meanwhile. */
 export function without(files: readonly string[], others: readonly string[]): readonly string[] {
   const place = (path: string): string => join(realpathSync(dirname(path)), stem(path));
   const known = new Set(others.map(place));
   return files.filter((path) => !known.has(place(path)));
 }
 
-/** What is known of a restored or copied store, as JSON under `settled`. */
+/** Facts about a restored or copied store, as JSON under `settled`. */
 export interface Settled {
-  /** Under which its records were made harmless. */
+  /** Number under which its records were made harmless. */
   number: number;
   /** The last commit that is in it. */
   had: number;
@@ -66,7 +72,7 @@ export interface Settled {
   above: number;
 }
 
-/** What the store was when it was found to be restored or copied. */
+/** Returns the state of the store when it was found to be restored or copied. */
 export async function settledOf(store: Marks): Promise<Settled | undefined> {
   const text = await store.meta('settled');
   return text === undefined ? undefined : (JSON.parse(text) as Settled);

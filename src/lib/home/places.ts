@@ -33,11 +33,17 @@ export function* useAddress({ chain, index, script, address }: StoredAddress, re
   return (yield* get(sql, chain, index, script, address, record)) !== undefined;
 }
 
-/** It has got a coin, or is somebody's: it is given to nobody else, whatever becomes of the record that it was given to. */
+/**
+ * Keeps an address that has got a coin, or is somebody's. It is given to nobody else, whatever
+ * becomes of the record that it was given to.
+ */
 export const keepAddress = ({ chain, index }: WalletPath): Sql<void> =>
   put('UPDATE address SET record = NULL WHERE chain = ? AND idx = ? AND record IS NOT NULL', chain, index);
 
-/** Nobody knows any more for what the addresses in use were given: none of them is given again. */
+/**
+ * Keeps all addresses in use, once nobody knows any more for what they were given: none of them is
+ * given again.
+ */
 export const keepAddresses = (): Sql<void> =>
   put('UPDATE address SET record = NULL, spare = 0 WHERE record IS NOT NULL OR spare = 1');
 

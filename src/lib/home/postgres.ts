@@ -1,20 +1,21 @@
 /**
  * The store of a home in a PostgreSQL database of its own, so that many workers share it.
  *
- * READ COMMITTED, and locks taken in one order before anything is read: an advisory lock for every name that the commit
- * touches (claims that no record has yet can be locked in no other way), then the records themselves. From there on nobody
- * else moves what this commit compares, so compare-and-swap holds as under SQLite's one writer, and two commits never wait for
- * each other in a circle. Not SERIALIZABLE: it watches whole index pages, so commits of strangers would fail each other.
+ * READ COMMITTED, and locks taken in one order before anything is read. First an advisory lock for every name that the commit
+ * touches: a claim that no record has yet can be locked in no other way. Then the records themselves. From there on
+ * nobody else moves what this commit compares. Compare-and-swap holds as under SQLite's one writer, and two commits never
+ * wait for each other in a circle. Not SERIALIZABLE: it watches whole index pages, so commits of strangers would fail each other.
  * The counter of commits is a sequence, for a row would hold every commit back until the one before it is synced.
  *
- * A round trip is what costs: statements that need no answer of each other travel together, those of an `ask` all at once, and
+ * A round trip is what costs. Statements that need no answer of each other travel together: those of an `ask` all at once,
  * a commit's first reads with BEGIN and the locks, its last writes with COMMIT. The server works them in order, so they see
- * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then); and nothing that writes
- * is sent before BEGIN and the locks are answered, so none of it can ever stand alone.
+ * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then). Nothing that writes is
+ * sent before BEGIN and the locks are answered, so none of it can ever stand alone.
  *
- * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), that it has
- * all that this process knows to be on its disk, and that it is the server itself: a pooler gives the next statement to another connection. A connection lost in a commit leaves it open whether that stands: the same input again is
- * answered by the reply that was kept, or worked anew.
+ * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), and that
+ * it has all that this process knows to be on its disk. It must be the server itself: a pooler gives the next statement to
+ * another connection. A connection lost in a commit leaves it open whether that stands. The same input again is answered by
+ * the reply that was kept, or worked anew.
  * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until vacuum; it is
  * encrypted (`nonce-box.ts`).
  */
@@ -85,9 +86,9 @@ export async function openPostgres(
 }
 
 export interface Waits {
-  /** For a connection. */
+  /** Time to wait for a connection. */
   waitMs: number;
-  /** For an answer. */
+  /** Time to wait for an answer. */
   answerMs: number;
 }
 const WAITS: Waits = { waitMs: WAIT_MS, answerMs: ANSWER_MS };
@@ -95,11 +96,14 @@ const WAITS: Waits = { waitMs: WAIT_MS, answerMs: ANSWER_MS };
 class Postgres implements Database {
   readonly counter = counter;
   readonly #pool: pg.Pool;
-  /** For messages: without user and password. */
+  /** Place in messages: without user and password. */
   readonly #place: string;
   readonly #examined = new WeakSet<pg.PoolClient>();
   #identity: string | undefined;
-  /** How far the server's log was on disk when this process heard of it last: no server that it goes on with is behind that. */
+  /**
+   * Position of the server's log on disk when this process heard of it last: no server that it goes
+   * on with is behind that.
+   */
   #flushed = 0;
 
   /** @param waits shorter ones for tests */
@@ -129,7 +133,7 @@ class Postgres implements Database {
     this.#pool.on('error', () => {});
   }
 
-  /** What tells this store from a copy of it: see `identity.ts`. */
+  /** Returns the marks that tell this store from a copy of it: see `identity.ts`. */
   async identity(): Promise<string> {
     return this.#use(async (client) => markOf(await this.#state(client)));
   }
@@ -329,7 +333,7 @@ const lockRecords = (names: readonly string[]): Query => ({
   values: [names],
 });
 
-/** Whether the server itself said so: then its connection is as it was before. */
+/** Returns whether the error is the server's own answer: then its connection is as it was before. */
 const isAnswer = (error: unknown): boolean => error instanceof Refusal || error instanceof pg.DatabaseError;
 
 /** The rows of each. @throws what the first that failed says: those behind it say no more than that it did */
@@ -359,7 +363,10 @@ const FAULTS = /^(22|23|42|P0)/;
 /** No such database, or one that this user may not enter or use: it does not pass by itself. */
 const CLOSED = /^(28|3D|42501)/;
 
-/** What a commit relies on belongs to its connection: limits of waiting, prepared statements, statements sent ahead of answers. */
+/**
+ * Returns the refusal of a pooler. Whatever a commit relies on belongs to its connection: limits of
+ * waiting, prepared statements, statements sent ahead of answers.
+ */
 const pooled = (place: string): Refusal =>
   new Refusal('store-pooled', `${place}: a connection pooler found, PostgreSQL itself expected`, {
     hint: 'give the address of the server; a worker holds four connections at most, and one that is idle gives them back',

@@ -17,7 +17,10 @@ export interface Moment {
   height: number | null;
 }
 
-/** Was the last mark noted `spacing` seconds ago or more? Of a clock that was set back the next mark counts at once. */
+/**
+ * Returns whether the last mark was noted `spacing` seconds ago or more. After a clock was set back
+ * the next mark counts at once.
+ */
 export function* mayMark({ at }: Pick<Moment, 'at'>, spacing: number): Sql<boolean> {
   const last = yield* get('SELECT at FROM mark ORDER BY number DESC LIMIT 1');
   return !last || allows({ least: spacing }, Math.abs(at - (last['at'] as number)));
@@ -39,10 +42,10 @@ export function* lastBefore({ at, height }: Moment): Sql<number> {
   return (row?.['number'] as number | null) ?? -1;
 }
 
-/** What is below it says no more than it does. */
+/** Deletes the marks below one, which say no more than it does. */
 export const dropMarks = (number: number): Sql<void> => put('DELETE FROM mark WHERE number < ?', number);
 
-/** Where the last look at replies ended. */
+/** Place where the last look at replies ended. */
 export interface Place {
   number: number;
   key: string;
@@ -65,9 +68,10 @@ const FOLLOWED = `SELECT 1 FROM reply_of AS next JOIN reply AS later ON later.ke
   AND later.stands >= reply.stands`;
 
 /**
- * Deletes what these replies follow, and those of them that belong to no record. The last answer of an action over a record
- * that is not over stays, whatever its age, and so does the last that stands for good.
- * @returns the keys of what is deleted
+ * Deletes the replies that these follow, and those of them that belong to no record. The last
+ * answer of an action over a record that is not over stays, whatever its age. So does the last that
+ * stands for good.
+ * @returns the keys of the deleted replies
  */
 export function* dropFollowed(keys: readonly string[], upTo: number, dry: boolean): Sql<string[]> {
   const which = `FROM reply WHERE (key IN (${marks(keys)}) OR key IN (
@@ -124,7 +128,7 @@ export function* dropParts(parts: readonly Pick<OldRecord, 'id' | 'rev'>[]): Sql
   return gone;
 }
 
-/** What a home was paid and has issued stays in its sums; how many records there are does not. */
+/** Keeps payments and issues in a home's sums; the number of records is not kept. */
 const KEEP_SUMS = `INSERT INTO dropped(name, records, units, rest)
   SELECT name, 1, value / ${UNIT}, value % ${UNIT} FROM figure WHERE record = ? AND name LIKE '%_sat'
   ON CONFLICT(name) DO UPDATE SET records = dropped.records + 1, units = dropped.units + excluded.units,

@@ -1,5 +1,5 @@
 /**
- * What a home keeps, and for how long. Pruned are
+ * Pruning: the end of records, replies and notes that a home needs no more. Pruned are
  *
  *   replies  that a later one of the same action over the same record follows, once that is old; those that stand for good
  *            only behind another that does. The last one of each stays for as long as its record is not over.
@@ -8,8 +8,8 @@
  *            (`Kind.spent`) goes only where the node shows each coin spent, as deep as the days that are kept have blocks.
  *   parts    records that go with another (`Kind.part`), right before it, once nothing more can come of any of them
  *
- * Old is what is old by the home's clock and by the chain's height, as `mark`s of the store tell them: neither a clock that is
- * set forward nor a node that is ahead makes anything old alone. Without a height no record goes. What holds money, owes any or
+ * Old is what is old by the home's clock and by the chain's height, as `mark`s of the store tell them. Neither a clock that
+ * is set forward nor a node that is ahead makes anything old alone. Without a height no record goes. What holds money, owes any or
  * may be asked for again is not over: each family says so (`row`), and the schema refuses to delete what does not.
  *
  * Whatever is dropped is refused afterwards by the state of its record, or for want of its record, hence of its key.
@@ -44,15 +44,15 @@ const DAY = { seconds: 86_400, blocks: 144 };
 export const PRUNE_LIMITS = {
   /** Blocks upon what ended, however few days are kept. */
   deep: { unit: 'blocks', least: (keepDays: number) => Math.max(DAY.blocks, Math.ceil(keepDays * DAY.blocks)) },
-  /** What came to nothing is kept for so long, and no longer. */
+  /** Time for which a record that came to nothing is kept, and no longer. */
   nothing: { unit: 'seconds', least: DAY.seconds },
-  /** Between two marks. */
+  /** Spacing of two marks. */
   marks: {
     unit: 'seconds',
     least: (keepDays: number) => Math.min(DAY.seconds / 4, (keepDays * DAY.seconds) / 16),
   },
 } satisfies Limits;
-/** So many rows in one transaction. */
+/** Number of rows in one transaction. */
 const SLICE = 100;
 const LAST_LOOK = 'pruned';
 
@@ -61,7 +61,7 @@ export interface PruneOptions {
   kinds: readonly Kind<any>[];
   source: FactSource;
   keepDays: number;
-  /** Does nothing where another run has begun less than a mark's spacing ago. */
+  /** True does nothing where another run has begun less than a mark's spacing ago. */
   spaced?: boolean;
   /** Only counts what would go, and notes nothing. */
   dry?: boolean;
@@ -72,15 +72,18 @@ export interface PruneOptions {
 export interface Pruned {
   replies: number;
   notes: number;
-  /** By kind. */
+  /** Numbers by kind. */
   records: Readonly<Record<string, number>>;
   /** Records that are over and old enough, whose coins the node did not show spent deep enough, or of which a part is not over. */
   unseen: number;
 }
 
-/** What a run of it works with. */
+/** Tools of a run. */
 interface Work extends Required<Omit<PruneOptions, 'pause' | 'spaced'>> {
-  /** After each transaction. @param more is gone by it */
+  /**
+   * Runs after each transaction.
+   * @param more rows deleted by it
+   */
   pause: (more: number) => Promise<void>;
   /** Now. */
   at: number;
@@ -130,7 +133,7 @@ async function limitsOf(work: Work): Promise<{ ended: number; nothing: number }>
   return { ended: await oldest(work.keepDays), nothing: await oldest(soon) };
 }
 
-/** So long before now. */
+/** Returns the moment so long before another. */
 const ago = ({ at, height }: Moment, seconds: number, blocks: number): Moment => ({
   at: at - seconds,
   height: height === null ? null : height - Math.ceil(blocks),
@@ -208,7 +211,7 @@ async function pruneRecords(work: Work, ended: number, nothing: number): Promise
 }
 
 interface Part extends Pick<OldRecord, 'id' | 'kind' | 'rev'> {
-  /** Nothing more can come of it. */
+  /** True if nothing more can come of it. */
   over: boolean;
 }
 
@@ -234,7 +237,7 @@ async function partsOf(
   return found;
 }
 
-/** Of one kind each, so many at most. */
+/** Yields slices of one kind each, of limited length. */
 function* bySlices(parts: readonly Part[]): Generator<readonly [kind: string, some: readonly Part[]]> {
   for (const [kind, all] of Map.groupBy(parts, ({ kind }) => kind))
     for (let from = 0; from < all.length; from += SLICE) yield [kind, all.slice(from, from + SLICE)];

@@ -1,11 +1,12 @@
 /**
- * What the journal of a home knows and its restored store does not, brought into the store.
- *
- * Each record of the journal is taken as a restored one (`Kind.restored`), merged over all its versions and then with that
- * of the store (`Kind.merged`): the order of files and lines does not matter, and doing it twice changes nothing. Records
- * that the store has lost come back, but none that it has dropped; notes and used addresses are united. What a merged record holds no more ends with it.
- * Nobody can tell whether the end of a journal is missing; what follows from that is in the records (`restored`,
- * `unconfirmed`). Not here: reading files (`journal.ts`), what a family makes of its record.
+ * Reconciliation: brings the journal of a home into its restored store. Each record of the journal
+ * is taken as a restored one (`Kind.restored`). It is merged over all its versions and then with
+ * that of the store (`Kind.merged`). The order of files and lines does not matter, and doing it
+ * twice changes nothing. Records that the store has lost come back, but none that it has dropped;
+ * notes and used addresses are united. Records that a merged one no longer holds end with it.
+ * Nobody can tell whether the end of a journal is missing; what follows from that is in the records
+ * (`restored`, `unconfirmed`).
+ * Not here: reading files (`journal.ts`), what a family makes of its record.
  */
 import type { Claim, Kind, Note, WalletPath } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
@@ -30,7 +31,7 @@ interface Merged {
 }
 /** All that some journals say. */
 export interface Gathered {
-  /** By kind and key or name, merged over their versions. */
+  /** Records by kind and key or name, merged over their versions. */
   records: ReadonlyMap<string, Merged>;
   notes: ReadonlyMap<string, Note>;
   addresses: ReadonlyMap<string, WalletPath>;
@@ -105,7 +106,10 @@ function kindOf(name: string, kinds: Kinds, path: string): Kind<any> {
   return kind;
 }
 
-/** What neither may lose, the later one last; a kind that does not say it keeps the one that is further by its row. */
+/**
+ * Merges two versions, the later one last; a kind without a rule keeps the one that is further by
+ * its row.
+ */
 function merge<R>(kind: Kind<R>, earlier: R, later: R): R {
   if (kind.merged) return kind.merged(earlier, later);
   const [a, b] = [kind.row(earlier), kind.row(later)];
@@ -118,7 +122,7 @@ export interface Outcome {
   name: string;
   /** `conflict`: the store holds another record in its place, or has left for good what the journal has not, and keeps that. */
   outcome: 'added' | 'raised' | 'same' | 'conflict';
-  /** As it is now; in a conflict as the journal has it. */
+  /** Record as it is now; in a conflict as the journal has it. */
   record: unknown;
 }
 
@@ -165,8 +169,8 @@ export async function reconcile(
 }
 
 /**
- * What was over, and is not there any more although the store had it, was dropped (`prune.ts`). It stays so: its sums are in the
- * store, and would count twice.
+ * Returns whether a record was dropped (`prune.ts`): it was over, and the store no longer has it
+ * although it had. It stays so: its sums are in the store, and would count twice.
  */
 const wasDropped = ({ rev, path, over }: Merged, settled: Settled | undefined, hasAll: (path: string) => boolean) =>
   over && (rev <= (settled?.had ?? 0) || hasAll(path));
@@ -213,7 +217,10 @@ async function into(
   }
 }
 
-/** What came back of the journal ends, where a record had let go of it before. @param back the claims of all that came back */
+/**
+ * Ends records that came back of the journal, where a record had let go of them before.
+ * @param back the claims of all that came back
+ */
 async function endLetGo(store: HomeStore, { kind, record, versions }: Merged, back: ReadonlySet<Claim>): Promise<void> {
   const held = versions.flatMap((version) => kind.holds?.(version) ?? []).filter(({ claim }) => back.has(claim));
   for (let done = held.length === 0; !done;) {
@@ -228,15 +235,19 @@ async function endLetGo(store: HomeStore, { kind, record, versions }: Merged, ba
 }
 
 /**
- * Would the store's record, had it been lost too, learn nothing from that of the journal? Then it stays as it is: what was
- * confirmed or made since the home was lost is not in doubt because a journal is read again.
+ * Returns whether the store's record, had it been lost too, would learn nothing from that of the
+ * journal. Then it stays as it is: facts confirmed or made since the home was lost are not in doubt
+ * because a journal is read again.
  */
 function isCovered(kind: Kind<any>, mine: unknown, both: (own: unknown) => unknown): boolean {
   const lost = kind.restored(mine);
   return sameJson(both(lost), lost);
 }
 
-/** With those between the last one of the store and the last one that is known: a commit that died told of its own nowhere. */
+/**
+ * Returns the known addresses and those between the last one of the store and the last known one: a
+ * commit that died told of its own nowhere.
+ */
 async function usedBefore(store: HomeStore, known: readonly WalletPath[]): Promise<readonly WalletPath[]> {
   const own = await store.addresses();
   const last = (paths: readonly WalletPath[], chain: number): number =>

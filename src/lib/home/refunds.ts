@@ -11,12 +11,15 @@ import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { isMissing, readPlain, replacePrivate, syncDirectory, syncParent } from './files.ts';
 
-/** Where a home's copies go unless told otherwise: beside it, so that losing the home does not lose them. */
+/**
+ * Returns the folder of a home's copies unless told otherwise: beside it, so that losing the home
+ * does not lose them.
+ */
 export const defaultRefunds = (home: string): string => `${home.replace(/\/+$/, '')}.refunds`;
 
 /**
- * Where copies go: the folder that the home has recorded, and what a run adds to it. That is asked of first, and where it
- * takes them the recorded one may be out of reach.
+ * Folders of copies: the one that the home has recorded, and one that a run adds. The added one is
+ * asked first, and where it takes them the recorded one may be out of reach.
  */
 export interface CopyFolders {
   recorded: string;

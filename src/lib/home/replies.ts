@@ -1,9 +1,9 @@
 /**
- * Replies in the store: what was printed for one input, so that the same input gets the same bytes again.
- *
- * A reply is live while every nonce that it shows lies in the store. It is linked to the records that its commit read and
- * wrote: a cancel takes away what its action has answered over the records that it writes, a restore all replies, both but
- * for rows that stand for good; and a step takes away the replies of earlier cancels.
+ * Replies in the store: the text printed for one input, so that the same input gets the same bytes
+ * again. A reply is live while every nonce that it shows lies in the store. It is linked to the
+ * records that its commit read and wrote. A cancel takes away all that its action has answered over
+ * the records that it writes, a restore all replies. Rows that stand for good stay in both. A step
+ * takes away the replies of earlier cancels.
  * Not here: when (`sql-store.ts`), which rows stand (each family's table).
  */
 import type { Claim, Hex } from '../protocol/action.ts';
@@ -62,8 +62,9 @@ export function* forget({ type, ends = false }: Commit['reply'], records: readon
 }
 
 /**
- * What is shown over these claims and can never be said again, for a nonce of it is gone, goes where a later answer of its
- * action has come. (The last one stays: `--again` must not take the one before it for the last.)
+ * Deletes replies that can never be said again, because a nonce is gone, where a later answer of
+ * their action over these claims has come. The last one stays: `--again` must not take
+ * the one before it for the last.
  */
 export function* forgetDead(
   { type }: Pick<Commit['reply'], 'type'>,
@@ -99,5 +100,5 @@ export function* keepReply(
     yield* put('INSERT INTO reply_of(record, type, number, reply) VALUES (?, ?, ?, ?)', record, type, number, key);
 }
 
-/** After a restore only what stands for good is said again. */
+/** Deletes, after a restore, all replies but those that stand for good. */
 export const forgetAll = (): Sql<void> => put('DELETE FROM reply WHERE stands = 0');

@@ -1,4 +1,7 @@
-/** Which coins the live records of a home hold, so that nothing else of it spends them. Not here: what follows (`bitcoin/coin-checks.ts`). */
+/**
+ * Coins that the live records of a home hold, so that nothing else of it spends them.
+ * Not here: what follows (`bitcoin/coin-checks.ts`).
+ */
 import type { Claim, Facts } from '../protocol/action.ts';
 import { coinClaim } from '../protocol/claims.ts';
 import type { Store } from '../protocol/ports.ts';

@@ -7,9 +7,9 @@
  * A place of the wallet is used once, and again only after its record came to nothing. What was issued as ecash, or reported
  * to an issuer, never exceeds what was paid. The issuer never changes. What is owed never falls below what was signed. A note
  * is written once, and deleted only where it says that it lapses.
- * `figure` has the named numbers of each record, and `total` their sums (`figures.ts`): a table that triggers keep in SQLite,
- * whose sums would hold up the process that asks for them, and a view in PostgreSQL, where a row that every commit changes would
- * hold commits back. A sum has two parts, billions and the rest, so that it never outgrows 64 bits.
+ * `figure` has the named numbers of each record, and `total` their sums (`figures.ts`). It is a table that triggers keep in
+ * SQLite, whose sums would hold up the process that asks for them. It is a view in PostgreSQL, where a row that every commit
+ * changes would hold commits back. A sum has two parts, billions and the rest, so that it never outgrows 64 bits.
  * A reply knows the nonces that its text shows: it is given again only while all of them lie in the store. It is linked to
  * the records of its commit, so that a cancel takes it away and a repeat puts them into the journal again.
  * `over`: 0 no, 1 ended, 2 came to nothing. `mark` says how far the store had come at some time and height; `dropped` has the
@@ -20,10 +20,10 @@
  * lost is not given again. Numbers of commits come from a sequence, which nobody waits for.
  */
 
-/** What a sum counts apart from the rest. */
+/** Size of the first part of a sum, which counts apart from the rest. */
 export const UNIT = 1_000_000_000;
 
-/** What waits to be told to a mint: condition of an index, and of those who use it, word for word. */
+/** Condition of an index of the quotes that a mint has still to be told, and of its users, word for word. */
 export const PENDING_QUOTES = `kind = 'quote' AND state = 'pending'`;
 
 interface Dialect {
@@ -32,7 +32,7 @@ interface Dialect {
   text: string;
   bytes: string;
   id: string;
-  /** Behind a table, and behind one that is found by its key alone. */
+  /** Clauses behind a table, and behind one that is found by its key alone. */
   strict: string;
   keyed: string;
   unlogged: string;

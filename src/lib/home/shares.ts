@@ -32,10 +32,10 @@ import { holdFor } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
 import type { HomeStore } from './store.ts';
 
-/** For whoever holds the folder. */
+/** Time to wait for whoever holds the folder. */
 export const WAIT_LIMITS = { held: { unit: 'milliseconds', most: 10_000 } } satisfies Limits;
 
-/** Where a home's shares lie. */
+/** Returns the folder of a home's shares. */
 export const sharesBeside = (home: string): string => `${home.replace(/\/+$/, '')}.shares`;
 
 const place = (name: string): Uint8Array => Buffer.from(`share|${name}`);
@@ -43,7 +43,7 @@ const place = (name: string): Uint8Array => Buffer.from(`share|${name}`);
 export interface ShareOptions {
   dir: string;
   homeId: string;
-  /** Of the store that claims them. */
+  /** Life of the store that claims them. */
   life: string;
   key: () => Promise<Uint8Array>;
   point?: ((label: string) => void) | undefined;

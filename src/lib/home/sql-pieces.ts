@@ -36,7 +36,7 @@ export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owne
   return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
 }
 
-/** What waits to be told to a mint, of commits above this one. */
+/** Yields what a mint has still to be told, of commits above this one. */
 export function* pendingAbove(rev: number): Sql<readonly Pending[]> {
   // The condition is that of the index, word for word.
   const sql = `SELECT name, rev FROM record WHERE ${PENDING_QUOTES} AND rev > ? ORDER BY rev`;
@@ -50,7 +50,7 @@ export function* noncesOf(claims: readonly Claim[]): Sql<Row[]> {
 }
 
 export type Write = Commit['writes'][number];
-/** Of the record that it is written over, if any. */
+/** Returns the id of the record that this write replaces; undefined for a new record. */
 export function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Owner>): number | undefined {
   const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
   if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
@@ -65,7 +65,7 @@ function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlyS
   return ids.map((id) => new Set(rows.filter(({ record }) => record === id).map(({ claim }) => claim as Claim)));
 }
 
-/** What the store holds beside a record that is written over. */
+/** Columns of the store beside a record that is written over. */
 export interface Beside {
   claims: ReadonlySet<Claim>;
   figures: ReadonlyMap<string, bigint>;
@@ -102,12 +102,12 @@ export function* writeRecords(
   return written;
 }
 
-/** Of a record, but for its id. */
+/** Columns of a record, but for its id. */
 export const COLUMNS = 'kind name state rev high_sat limit_sat "left" over issuer issued_sat owed_sat body'.split(' ');
 const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
 const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
 
-/** As the schema has it. */
+/** Returns the number that the schema has for it. */
 const overOf = ({ over }: Pick<Write['row'], 'over'>): number => (over === undefined ? 0 : over === 'ended' ? 1 : 2);
 
 function* putRecord(
@@ -136,7 +136,7 @@ function* putRecord(
   return id;
 }
 
-/** With the nonces that were open for them. */
+/** Deletes claims, with the nonces that were open for them. */
 export function* dropClaims(dropped: readonly Claim[]): Sql<void> {
   if (dropped.length === 0) return;
   yield* endNonces(dropped);

@@ -49,7 +49,7 @@ import type { CommitWatch, HomeStore, Listed, Ordered, Stated, StoredAddress, St
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
   watch?: CommitWatch;
-  /** Where commits go outside the store; none for a store that is in work itself (`backup.ts`). */
+  /** Journal of the commits outside the store; none for a store that is in work itself (`backup.ts`). */
   journal?: Journal;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
@@ -301,7 +301,7 @@ export class SqlStore implements HomeStore {
     return this.#db.read(() => work(this.#db.counter));
   }
 
-  /** What the store says of itself, all of one moment. */
+  /** Returns the marks of the store, all of one moment. */
   async standing(): Promise<Standing> {
     return this.#db.ask(() => standingOf(this.#db.counter));
   }
@@ -361,7 +361,7 @@ export class SqlStore implements HomeStore {
     return dropped;
   }
 
-  /** For writes that nothing replaces where they lose a race. */
+  /** Repeats a write that nothing replaces where it loses a race. */
   async #surely<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T> {
     const { done } = await untilWon(async () => {
       const written = await this.#db.write(names, work);

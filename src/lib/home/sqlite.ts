@@ -1,9 +1,8 @@
 /**
- * The store of a home in a SQLite file, the default.
- *
- * A transaction runs to its end without waiting for anything, so writers of one process need no lock among themselves, and
- * `BEGIN IMMEDIATE` keeps those of other processes out. Not here: the file's promises (`connection.ts`), the logic
- * (`sql-store.ts`).
+ * The store of a home in a SQLite file, the default. A transaction runs to its end without waiting
+ * for anything, so writers of one process need no lock among themselves. `BEGIN IMMEDIATE` keeps
+ * those of other processes out.
+ * Not here: the file's promises (`connection.ts`), the logic (`sql-store.ts`).
  */
 import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -16,7 +15,7 @@ import { getMeta, setMeta } from './standing.ts';
 
 export interface SqliteOptions extends StoreOptions {
   path: string;
-  /** It is made in an empty file. */
+  /** Set if it is made in an empty file. */
   made?: 'new';
 }
 

@@ -1,6 +1,7 @@
 /**
- * What a store says of itself, and what becomes of it once it is found not to be itself (`identity.ts`): no open nonce, no
- * reply but those that stand for good, no address to be given again, every record as its kind says, and another life.
+ * Standing of a store, and its end once it is found not to be itself (`identity.ts`). It then keeps
+ * no open nonce, no reply but those that stand for good, and gives no old address again. Every
+ * record becomes what its kind says, and another life begins.
  * Not here: whether it is itself, and what lies outside it.
  */
 import type { HeldRecord, Kind } from '../protocol/action.ts';
@@ -14,7 +15,7 @@ import { forgetAll } from './replies.ts';
 import { besideOf, ownersOf, writeRecords } from './sql-pieces.ts';
 
 export interface Standing {
-  /** Where it lay. */
+  /** Place where it lay. */
   identity: string;
   life: string;
   restored?: Lost;
@@ -31,7 +32,10 @@ export function* standingOf(counter: Counter): Sql<Standing> {
 }
 
 export interface Begun {
-  /** Where it lies now. @param kept where it lay */
+  /**
+   * Returns the place where it lies now.
+   * @param kept the place where it lay
+   */
   identity: (kept: string) => string;
   life: string;
   /** A number that the lost store has reached. */

@@ -1,6 +1,5 @@
 /**
- * What a home asks of its store besides the runner's `Store`; one suite of tests for every database.
- *
+ * The store that a home needs besides the runner's `Store`; one suite of tests for every database.
  * Not here: the logic (`sql-store.ts`), the databases (`sqlite.ts`, `postgres.ts`).
  */
 import type { Claim, Hex, Kind, OwnAddress, WalletPath } from '../protocol/action.ts';
@@ -22,7 +21,7 @@ export interface Ordered extends Listed {
   id: number;
   value: bigint;
 }
-/** What the other side has stated to fund a contract, by one of the contract's figures. */
+/** Amount that the other side has stated to fund a contract, by one of the contract's figures. */
 export interface Stated extends Pick<Ordered, 'id' | 'value' | 'name'> {
   /** A `fundingClaim`. */
   claim: Claim;
@@ -66,16 +65,19 @@ export interface HomeStore extends Store {
   addAddresses(paths: readonly WalletPath[]): Promise<void>;
   meta(key: string): Promise<string | undefined>;
   setMeta(key: string, value: string): Promise<void>;
-  /** Of these claims, those that a record holds, once no commit that names one is under way. @throws Refusal `store-unavailable` */
+  /**
+   * Returns those of these claims that a record holds, once no commit that names one is under way.
+   * @throws Refusal `store-unavailable`
+   */
   claimed(claims: readonly Claim[]): Promise<ReadonlySet<Claim>>;
-  /** How many commits this store has seen. */
+  /** Returns the number of commits that this store has seen. */
   commits(): Promise<number>;
   /** The next commit has a number above this one. */
   atLeast(number: number): Promise<void>;
   close(): void;
 }
 
-/** What a store needs from the seed; asked for only when a nonce or an address is at hand. */
+/** Secrets of the seed that a store needs; asked for only when a nonce or an address is at hand. */
 export interface StoreSecrets {
   /** Encrypts nonces at rest, 32 bytes. */
   storeKey: Uint8Array;
@@ -84,8 +86,11 @@ export interface StoreSecrets {
 
 /** Told of every commit, see `identity.ts`. */
 export interface CommitWatch {
-  /** Before a commit. @throws Refusal where it could not be told of it afterwards */
+  /**
+   * Runs before a commit.
+   * @throws Refusal where it could not be told of it afterwards
+   */
   ready(): void;
-  /** After a commit; must not throw, for the commit stands. */
+  /** Runs after a commit; must not throw, for the commit stands. */
   rise(commits: number): void;
 }

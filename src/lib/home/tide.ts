@@ -24,7 +24,7 @@ export interface TideOptions {
   home: string;
   /** 32 bytes: signs it. */
   key: Uint8Array;
-  /** What to do where the folder cannot be written. */
+  /** Advice where the folder cannot be written. */
   hint: string;
 }
 
@@ -101,7 +101,7 @@ class Tide implements CommitWatch {
     }
   }
 
-  /** From now on it tells of this life. */
+  /** Lets it tell of this life from now on. */
   follow(life: string): void {
     this.close();
     this.#life = life;
@@ -140,9 +140,9 @@ const isLink = (error: unknown): boolean => (error as NodeJS.ErrnoException).cod
 
 /** The two tides of a home. */
 export interface Tides {
-  /** In the refunds folder that the home has recorded. */
+  /** Tide in the refunds folder that the home has recorded. */
   kept: Tide;
-  /** Beside its journal. */
+  /** Tide beside its journal. */
   journal: Tide;
   /** Writes both. */
   watch: CommitWatch;

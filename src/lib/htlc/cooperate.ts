@@ -274,7 +274,7 @@ const termsIn = (m: {
   feeSat: m.fee_sat,
 });
 
-/** Is the message about that proposal of this home, beside the HTLC? */
+/** Returns whether the message is about that proposal of this home, beside the HTLC. */
 const isOf = (own: Proposal, who: Cooperator, m: CooperateMessage): boolean =>
   m.opener === who && sameJson(numbersOf(own), numbersOf(termsIn(m)));
 const NOT_LAST = 'this spend is not the one that this home proposed last';

@@ -18,7 +18,7 @@ export type KeyOrder = (typeof KEY_ORDERS)[number];
 export interface CreateInput {
   network: Network;
   variant: Variant;
-  /** By default the variant's first. */
+  /** Script type; the variant's first by default. */
   type?: ScriptType | undefined;
   hash: Hash;
   /** null: whoever has the preimage. */

@@ -29,7 +29,10 @@ import {
 } from './scripts.ts';
 import { LEAF_VERSION, NUMS } from './taproot.ts';
 
-/** Who can spend by a path, and from when. A key that a script holds by its hash only is named by that. */
+/**
+ * A path with those who can spend by it, and from when. A key that a script holds by its hash only
+ * is named by that.
+ */
 export interface Way {
   by: string;
   needs: readonly string[];
@@ -41,7 +44,7 @@ export interface Identified {
   /** Other variants with the same bytes. */
   same_as?: readonly Variant[];
   script_type: ScriptType | null;
-  /** Is it one leaf of two? Then this path is known alone. */
+  /** Set for one leaf of two, where only this path is known. */
   leaf?: PathName;
   hash160: Hex | null;
   preimage_size: 32 | 'any' | null;
@@ -52,12 +55,12 @@ export interface Identified {
   anchors?: boolean;
   locktime: Lock | null;
   internal_key?: Hex;
-  /** Can the internal key spend? */
+  /** Answer whether the internal key can spend. */
   key_path?: 'nobody' | 'possible';
   ways: Partial<Record<PathName | 'penalty', Way>>;
   script: Hex;
   words: string;
-  /** Of a witness: the way that was taken; null where it is none that the script has. */
+  /** Path that a witness takes; null where it is none that the script has. */
   path?: PathName | 'penalty' | null;
   preimage?: Hex;
 }
@@ -213,7 +216,7 @@ function withPath(stack: readonly Uint8Array[], script: Uint8Array, type: Script
   };
 }
 
-/** Does a stack have what the path's script takes? Signatures are not verified here. */
+/** Returns whether a stack has what the path's script takes. Signatures are not verified here. */
 function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes: Holes): boolean {
   return (
     elements.length === stack.length &&
@@ -228,7 +231,10 @@ function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes:
   );
 }
 
-/** What a scriptSig pushes, whatever opcodes stand beside it; a push that is cut short ends it. */
+/**
+ * Returns the pushes of a scriptSig, whatever opcodes stand beside them; a push that is cut short
+ * ends it.
+ */
 export function pushesOf(scriptSig: Uint8Array): Uint8Array[] {
   const pushes: Uint8Array[] = [];
   for (let at = 0; at < scriptSig.length;) {

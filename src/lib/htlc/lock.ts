@@ -1,8 +1,8 @@
 /**
- * When a refund becomes valid: a height, a time, or so many blocks or seconds after the coin confirmed.
- *
- * BIP65 (CHECKLOCKTIMEVERIFY), BIP112 with BIP68 (CHECKSEQUENCEVERIFY), BIP113: times are compared with the median of the
- * last eleven blocks, about an hour behind the clock. Not here: which variant takes which lock (`scripts.ts`).
+ * Locks of refunds: a height, a time, or a number of blocks or seconds after the coin confirmed.
+ * BIP65 (CHECKLOCKTIMEVERIFY), BIP112 with BIP68 (CHECKSEQUENCEVERIFY), BIP113: times are compared
+ * with the median of the last eleven blocks, about an hour behind the clock.
+ * Not here: which variant takes which lock (`scripts.ts`).
  */
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
@@ -69,7 +69,7 @@ export function lockFrom(opcode: string, n: number): Lock | undefined {
   }
 }
 
-/** What a transaction must say of time so that a path of the script lets it pass. */
+/** Fields of a transaction that let a path of the script pass its lock. */
 export interface Timing {
   locktime: number;
   sequence: number;
@@ -95,7 +95,7 @@ export function validFrom({ kind, value }: Lock): ValidFrom {
   }
 }
 
-/** For people. */
+/** Returns the lock in words for people. */
 export function lockWords({ kind, value }: Lock): string {
   switch (kind) {
     case 'height':

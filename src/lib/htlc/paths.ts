@@ -1,11 +1,13 @@
-/** Who can spend an HTLC, with what, and from when: for the document, and for people. */
+/**
+ * Paths of an HTLC: who can spend, with what, and from when. For the document, and for people.
+ */
 import type { Hex } from '../protocol/action.ts';
 import { lockWords, NEXT_BLOCK, timingOf, validFrom, AT_ONCE, type Timing, type ValidFrom } from './lock.ts';
 import { elementsOf, waitsForBlock, type Element, type PathName } from './scripts.ts';
 import { formOf, type Built, type Htlc } from './terms.ts';
 
 export interface PathView {
-  /** Who must sign; `anyone` with the preimage. */
+  /** Keys that must sign; `anyone` with the preimage. */
   by: readonly Hex[] | 'anyone';
   needs: readonly string[];
   /** null: at once. */
@@ -28,7 +30,7 @@ const PARTS: Record<Element, string> = {
 export const signersOf = (elements: readonly Element[]): PathName[] =>
   elements.flatMap((e): PathName[] => (e === 'claim-sig' ? ['claim'] : e === 'refund-sig' ? ['refund'] : []));
 
-/** What nLockTime and nSequence of a spend by this path are. */
+/** Returns nLockTime and nSequence of a spend by this path. */
 export function timingFor(htlc: Htlc, path: PathName, script: string): Timing {
   const block = waitsForBlock(script);
   if (path === 'claim') return block ? NEXT_BLOCK : AT_ONCE;

@@ -1,6 +1,6 @@
 /**
- * What a home keeps of HTLCs: for each a path, from which its key, its sealing key and a preimage follow, and what that
- * key was used for. No secret is in the record.
+ * Records of HTLC keys: for each a path, from which its key, its sealing key and a preimage follow,
+ * and its uses so far. No secret is in the record.
  */
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, voided, type Beliefs } from '../protocol/belief.ts';
@@ -25,9 +25,12 @@ export interface HtlcKey {
   own: Own;
   pubkey: Hex;
   auth: Hex;
-  /** Of the preimage that the same path gives. */
+  /** Hash of the preimage that the same path gives. */
   hash: Hash;
-  /** Was an HTLC made with this hash? What the lost end of a restored store did with it is not known. */
+  /**
+   * True once an HTLC was made with this hash. What the lost end of a restored store did with it is
+   * not known.
+   */
   used: boolean | 'unknown';
   /** The HTLC that this home made for its preimage (`htlcId`). */
   made: Hex | null;
@@ -40,7 +43,7 @@ export interface HtlcKey {
   done: Spent | null;
   /** Address that claims and refunds by this key pay, from the first one on. */
   payout: string | null;
-  /** What `htlc fund` has paid the HTLC with whose refund is this key's. */
+  /** Payment by `htlc fund` of the HTLC with whose refund is this key's. */
   funded: Funded | null;
 }
 export interface Funded {
@@ -60,8 +63,8 @@ export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 
   taggedHash('spillway/preimage', keys.contract(own.path));
 
 /**
- * May the preimage go into a claim of this HTLC? It leaves its home in a finished claim alone: one that a key of this home
- * signs, or of the HTLC that was made for it.
+ * Returns whether the preimage may go into a claim of this HTLC. It leaves its home in a finished
+ * claim alone: one that a key of this home signs, or of the HTLC that was made for it.
  */
 export const mayShow = ({ made }: Pick<HtlcKey, 'made'>, htlc: Hex, signed: { all: boolean; own: boolean }): boolean =>
   signed.all && (signed.own || made === htlc);
@@ -92,7 +95,10 @@ export function boundTo(record: HtlcKey, htlc: Hex): HtlcKey {
   return { ...record, bound: htlc };
 }
 
-/** What a key or a preimage was used for once, it was used for; the nonce of a proposal is gone with the store. */
+/**
+ * Beliefs of a restored home: a use of a key or preimage stays; the nonce of a proposal is gone
+ * with the store.
+ */
 const beliefs: Beliefs<HtlcKey> = {
   own: kept,
   pubkey: kept,

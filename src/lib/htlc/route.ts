@@ -1,9 +1,10 @@
 /**
- * A routed payment as the chain of HTLCs that it is: amounts and expiries from the payee back to the payer, and what each
- * channel holds before, while the HTLC is pending, after it was settled, and after it failed.
- *
- * BOLT7 (HTLC Fees), BOLT2 (`cltv_expiry_delta` Selection). A channel's fee and delta are those of its `from` for what
- * leaves through it; the first channel's are not charged. Not here: packets (`onion/`), finding routes.
+ * A routed payment as the chain of HTLCs that it is: amounts and expiries from the payee back to
+ * the payer. Each channel's balances are shown before, while the HTLC is pending, after it was
+ * settled, and after it failed. BOLT7 (HTLC Fees), BOLT2 (`cltv_expiry_delta` Selection). A
+ * channel's fee and delta are those of its `from` for what leaves through it; the first channel's
+ * are not charged.
+ * Not here: packets (`onion/`), finding routes.
  */
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -22,11 +23,14 @@ export const ROUTE_LIMITS = {
   hops: { unit: 'items', least: 1, most: 27 },
   height: { unit: 'height', most: BigInt(LOCKTIME_THRESHOLD - 1) },
   ahead: { unit: 'height', most: (height: bigint) => height + MAX_HTLC_CLTV },
-  /** What BOLT7 has two and four bytes for. */
+  /** Ranges of BOLT7's numbers of two and four bytes. */
   two: { unit: 'number', most: 0xffffn },
   four: { unit: 'number', most: 0xffffffffn },
   amount: { unit: 'msat', most: MOST_MSAT },
-  /** Of a channel: its smallest and largest HTLC, never nothing; and what its balance has beyond the reserve. */
+  /**
+   * Amount over a channel: within its smallest and largest HTLC, never nothing, and within its
+   * balance beyond the reserve.
+   */
   htlc: {
     unit: 'msat',
     least: ({ minimumMsat }: Pick<Channel, 'minimumMsat'>) => minimumMsat,
@@ -47,11 +51,11 @@ export interface Channel {
   feeBaseMsat: bigint;
   feePpm: bigint;
   cltvDelta: bigint;
-  /** What `from` must keep. */
+  /** Amount that `from` must keep. */
   reserveMsat: bigint;
   minimumMsat: bigint;
   maximumMsat: bigint;
-  /** For onions: `to`'s node, and the channel that leads there. */
+  /** Node of `to`, and the channel that leads there, for onions. */
   pubkey: Hex | undefined;
   shortChannelId: string | undefined;
 }
@@ -204,7 +208,7 @@ function checkHop(channel: Channel, amount: bigint, expiry: bigint, height: bigi
 
 const balances = ({ from, pending, to }: Balances) => ({ from_msat: from, htlc_msat: pending, to_msat: to });
 
-/** What `htlc route` prints. */
+/** Returns the document that `htlc route` prints. */
 export function routeDocument(plan: RoutePlan, hops: readonly RouteHop[]): object {
   return {
     type: 'htlc-route',

@@ -30,7 +30,7 @@ export type ScriptType = (typeof SCRIPT_TYPES)[number];
 export const PATHS = ['claim', 'refund'] as const;
 export type PathName = (typeof PATHS)[number];
 
-/** What stands in a script's holes: keys of 33 bytes, or 32 with `-x`; hashes of 20. */
+/** Holes of a script: keys of 33 bytes, or 32 with `-x`; hashes of 20. */
 export type HoleName = 'hash' | 'claim' | 'refund' | 'claim-x' | 'refund-x' | 'refund-hash' | 'revocation-hash';
 export type Holes = { [K in HoleName]?: Uint8Array } & { lock?: Lock };
 const SIZES: Record<HoleName, number> = {
@@ -142,7 +142,7 @@ export const typesOf = (variant: Variant): readonly ScriptType[] =>
 export const locksOf = (variant: Variant): readonly LockKind[] =>
   variant === 'standard' || variant === 'book' ? ['height', 'time', 'blocks', 'seconds'] : ['height'];
 
-/** Does the claim's witness need a coin that has confirmed (`1 CHECKSEQUENCEVERIFY`)? */
+/** Returns whether the claim's witness needs a coin that has confirmed (`1 CHECKSEQUENCEVERIFY`). */
 export const waitsForBlock = (script: string): boolean => script.includes('1 CHECKSEQUENCEVERIFY');
 
 const words = (text: string): string[] => text.split(' ');
@@ -161,7 +161,10 @@ export function writeScript(text: string, holes: Holes): Uint8Array {
   );
 }
 
-/** What stands in the holes of a script; undefined for a script of another form, or one that is written otherwise. */
+/**
+ * Returns the bytes in the holes of a script; undefined for a script of another form, or one that
+ * is written otherwise.
+ */
 export function readScript(text: string, script: Uint8Array): Holes | undefined {
   const found = decoded(script);
   if (!found) return undefined;
@@ -211,7 +214,7 @@ function numberOf(item: string | number | Uint8Array | undefined): number {
 export const scriptWords = (script: Uint8Array): string =>
   (decoded(script) ?? []).map((item) => (item instanceof Uint8Array ? bytesToHex(item) : String(item))).join(' ');
 
-/** What a witness element of a path is. */
+/** Element of a path's witness. */
 export type Element = 'claim-sig' | 'refund-sig' | 'preimage' | 'refund-key' | '0' | '1';
 export const elementsOf = (witness: string): Element[] =>
   words(witness).map((word) => word.replace(/[<>]/g, '') as Element);

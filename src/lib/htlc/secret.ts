@@ -12,7 +12,7 @@ import { pushesOf } from './identify.ts';
 
 export interface Secret {
   preimage: Hex;
-  /** As it was asked for. */
+  /** Hash as it was asked for. */
   hash: Hex;
   /** Only a claim reveals it. */
   path: 'claim';
@@ -24,11 +24,11 @@ export const SECRET_LIMITS = {
   element: { unit: 'bytes', most: 520 },
 } satisfies Limits;
 
-/** Is it the preimage of this hash: SHA256 of 32 bytes, HASH160 of 20? */
+/** Returns whether it is the preimage of this hash: SHA256 of 32 bytes, HASH160 of 20. */
 const opens = (preimage: Uint8Array, hash: Hex): boolean =>
   bytesToHex(hash.length === 64 ? sha256(preimage) : hash160(preimage)) === hash;
 
-/** What an input shows: elements of its witness, pushes of its scriptSig. */
+/** Data that an input shows: elements of its witness, pushes of its scriptSig. */
 export type Shown = readonly Uint8Array[];
 
 export const preimageIn = (elements: Shown, hash: Hex): Uint8Array | undefined =>
@@ -45,7 +45,10 @@ export function secretIn(shown: readonly Shown[], hash: Hex): Secret {
   });
 }
 
-/** What the inputs of a transaction (hex) show. @throws Refusal `malformed-transaction` */
+/**
+ * Returns the data that the inputs of a transaction (hex) show.
+ * @throws Refusal `malformed-transaction`
+ */
 export function shownBy(hex: Hex): Shown[] {
   const { inputs, witnesses } = parseTransaction(hex);
   return inputs.map(({ finalScriptSig }, i) => [

@@ -22,7 +22,7 @@ export function htlcSettlement(
   return { network, hex, spends: spentIn(document, hex) };
 }
 
-/** What it spends, as the document states it. */
+/** Returns the coins that it spends, as the document states them. */
 function spentIn(document: Readonly<Record<string, any>>, hex: Hex): readonly Spent[] {
   const { type, htlc, htlcs, offer, utxo } = document;
   if (type === 'htlc-cooperate') return [{ ...utxo, sat: BigInt(document['amount_sat']), script: htlc.output_script }];

@@ -24,7 +24,7 @@ import { checkPreimage, witnessProgram } from './terms.ts';
 
 const ALL = 1;
 
-/** What is signed, 32 bytes. */
+/** Returns the hash that is signed, 32 bytes. */
 function sighashOf({ built, path, template }: Spend): Uint8Array {
   const tx = toTransaction(template);
   const { sat, script } = template.inputs[0]!;
@@ -37,7 +37,10 @@ function sighashOf({ built, path, template }: Spend): Uint8Array {
 
 const keyOf = ({ htlc }: Spend, who: PathName): Hex => (who === 'claim' ? htlc.claim! : htlc.refund);
 
-/** Whose key this is in the path. @throws Refusal `wrong-key` */
+/**
+ * Returns the path that this key signs for.
+ * @throws Refusal `wrong-key`
+ */
 export function ownerOf(spend: Spend, secret: Uint8Array): PathName {
   if (parseScalar(secret) === undefined) throw new Refusal('wrong-key', 'a number found that is no secret key');
   const pubkey = bytesToHex(publicKey(secret));
@@ -80,7 +83,7 @@ export function checkSignature(spend: Spend, who: PathName, signature: Uint8Arra
   throw new Refusal('signature-invalid', `the signature of ${who}_pubkey does not verify`);
 }
 
-/** What is known of a spend so far. */
+/** Signatures and preimage of a spend, as far as known. */
 export interface Known {
   signatures: Signatures;
   preimage?: Uint8Array | undefined;
@@ -131,8 +134,9 @@ export function carrier(spend: Spend, { signatures, preimage }: Known, previous?
 }
 
 /**
- * What PSBTs that came back hold: signatures, verified, and the preimage.
- * @throws Refusal `transaction-differs`, or by name what is wrong with their lock; `signature-invalid`, `wrong-preimage`
+ * Returns the verified signatures and the preimage of PSBTs that came back.
+ * @throws Refusal `transaction-differs`, or by name what is wrong with their lock;
+ * `signature-invalid`, `wrong-preimage`
  */
 export function merged(spend: Spend, psbts: readonly string[]): Known {
   const known: { signatures: Signatures; preimage?: Uint8Array } = { signatures: {} };
@@ -168,7 +172,7 @@ export interface Finished {
   txid: Hex;
 }
 
-/** What is still needed; empty: it can be finished. */
+/** Returns the parts that are still needed; empty: it can be finished. */
 export const missing = (spend: Spend, { signatures, preimage }: Known): string[] => [
   ...(spend.elements.includes('preimage') && !preimage ? [`the preimage of ${spend.htlc.hash.hash160}`] : []),
   ...spend.signers.filter((who) => !signatures[who]).map((who) => `a signature of ${keyOf(spend, who)}`),

@@ -21,7 +21,7 @@ export interface Spend {
   path: PathName;
   built: Built;
   elements: readonly Element[];
-  /** Whose signatures it needs. */
+  /** Paths whose signatures it needs. */
   signers: readonly PathName[];
   template: Template;
   feeSat: bigint;
@@ -76,7 +76,8 @@ export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, allowFee 
 }
 
 /**
- * What another program got wrong in a spend of this coin, by name: what users of refunds run into.
+ * Refuses, by name, faults that other programs make in the lock of a spend: users of refunds run
+ * into them.
  * @throws Refusal `final-sequence`, `csv-version`, `locktime-kind`
  */
 export function checkTiming({ htlc, template, path }: Spend, psbt: string): void {

@@ -44,7 +44,7 @@ export interface SwapInput {
   amount?: bigint;
   max?: bigint;
 }
-/** Is it the responder's own claim, from which its home goes on too? */
+/** Returns whether it is the responder's own claim, from which its home goes on too. */
 export const claimsFirst = ({ hex, first }: Extract<SwapMessage, { step: 'claimed' }>): boolean =>
   parseTransaction(hex).inputs.some((i) => bytesToHex(i.txid) === first.txid && i.index === first.vout);
 

@@ -1,6 +1,7 @@
 /**
- * What the chain made of a swap's two HTLCs, and what may be promised, signed away or ended because of it. Every rule here
- * rests on a transaction that is final (`contract/outcome.ts`): a coin that nobody finds proves nothing.
+ * Outcome of a swap's two HTLCs on the chain, and what may be promised, signed away or ended
+ * because of it. Every rule here rests on a transaction that is final (`contract/outcome.ts`): a
+ * coin that nobody finds proves nothing.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -45,8 +46,8 @@ export function otherLeg(swap: Swap | undefined, { refund }: Pick<Htlc, 'refund'
 }
 
 /**
- * By which path a transaction spends an HTLC: only a claim shows the preimage, and a spend that both have signed shows
- * nothing but one signature.
+ * Returns the path by which a transaction spends an HTLC. Only a claim shows the preimage, and a
+ * spend that both have signed shows nothing but one signature.
  */
 function spentBy(hex: Hex, { txid, vout }: Outpoint, hash: Hex): 'claim' | 'refund' | 'cooperate' {
   const index = parseTransaction(hex).inputs.findIndex((i) => bytesToHex(i.txid) === txid && i.index === vout);
@@ -62,8 +63,9 @@ const open = (swap: Swap, why: string, hint: string): Refusal =>
   });
 
 /**
- * May this home sign its path of an HTLC away, with a key of that swap? Its refund only once its claim of the other HTLC is
- * final; its claim only once its own payment is back, or can never be made. Until then whoever gets both coins costs it one.
+ * Refuses to sign this home's path of an HTLC away, with a key of that swap, before that is safe.
+ * Its refund may go only once its claim of the other HTLC is final. Its claim may go only once its
+ * own payment is back, or can never be made. Until then whoever gets both coins costs it one.
  * @throws Refusal `swap-open`
  */
 export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' | 'refund'>, seen: Seen): void {
@@ -103,14 +105,15 @@ function isReplaced(found: Outcome, swap: Paid): boolean {
   return found.is === 'replaced' && found.pays !== null && !found.pays.some(({ script }) => script === own);
 }
 
-/** What must be asked to tell whether a swap is over that this home has paid for. */
+/** Returns the questions that tell whether a swap which this home has paid for is over. */
 export const endNeeds = (swap: Swap | undefined) => {
   const legs = swap && 'paid' in swap ? [ownLeg(swap), theirLeg(swap)] : [];
   return outcomeNeeds(legs.filter((leg) => leg !== null));
 };
 
 /**
- * Is a swap over that this home has paid for? Returns whether its payment was never sent.
+ * Refuses a swap that this home has paid for and that is not over. Returns whether its payment was
+ * never sent.
  * @throws Refusal `funding-unchecked`, `wrong-state`, `swap-open`
  */
 export function checkOver(swap: Paid, seen: Seen): boolean {
@@ -153,7 +156,7 @@ export function checkOver(swap: Paid, seen: Seen): boolean {
   return false;
 }
 
-/** How the claim of the other side's HTLC stands. `settled` and `lost` are final. */
+/** Standing of the claim of the other side's HTLC. `settled` and `lost` are final. */
 export type ClaimStands =
   | { is: 'settled'; by: By }
   | { is: 'lost'; words: string }

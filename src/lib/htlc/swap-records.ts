@@ -1,10 +1,10 @@
 /**
- * What a home keeps of a swap.
+ * Records of swaps.
  *
  *   initiator: offered → funded → claimed          responder: accepted → funded → claimed → settled
  *
- * `cancelled` ends what nobody has paid for, `ended` what was paid for and is over without a claim. The keys are records of their own (`records.ts`), so that claim and refund
- * of either HTLC work without the swap.
+ * `cancelled` ends what nobody has paid for, `ended` what was paid for and is over without a claim. The keys are records of
+ * their own (`records.ts`), so that claim and refund of either HTLC work without the swap.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
@@ -18,7 +18,7 @@ import type { Answer, Offer, Side, Swapper } from './swap-terms.ts';
 
 interface Held {
   network: string;
-  /** Of the claim key, whose sealing key seals the messages. */
+  /** Claim key, whose sealing key seals the messages. */
   own: Own;
   offer: Offer;
 }
@@ -79,7 +79,10 @@ export const swapKind: Kind<Swap> = {
   }),
 };
 
-/** Of the initiator alone: a responder without its record would take an old offer up anew. What was paid for is over with both coins spent. */
+/**
+ * Returns whether the record is over, for the initiator alone: a responder without its record would
+ * take an old offer up anew. A swap that was paid for is over with both coins spent.
+ */
 function overOf(s: Swap): Pick<RecordRow, 'over'> {
   if (s.role !== 'initiator' || !isLeft(s)) return {};
   if (s.state === 'cancelled') return { over: 'nothing' };
@@ -89,7 +92,7 @@ function overOf(s: Swap): Pick<RecordRow, 'over'> {
 const isLeft = (s: Swap): boolean =>
   s.state === 'cancelled' ? !s.lost : s.state === 'claimed' || s.state === 'settled' || s.state === 'ended';
 
-/** How far a restored swap has come. */
+/** Returns how far a restored swap has come. */
 function progress(s: Swap): number {
   if (s.state === 'cancelled') return s.lost ? 0 : 1;
   return s.state === 'funded' ? 2 : s.state === 'claimed' ? 3 : 4;
@@ -124,5 +127,5 @@ export function mustSwap<S extends Swap['state']>(
   return swap as Extract<Swap, { state: S }>;
 }
 
-/** Has this home paid, and can still lose what it has paid? */
+/** Returns whether this home has paid, and can still lose what it has paid. */
 export const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';

@@ -1,4 +1,7 @@
-/** What the steps of a swap have in common: fresh keys, terms that are believed, paying an HTLC and claiming one. */
+/**
+ * Parts that the steps of a swap share: fresh keys, terms that are believed, paying an HTLC and
+ * claiming one.
+ */
 import { scriptOf } from '../bitcoin/address.ts';
 import { payFrom } from '../bitcoin/coins.ts';
 import { expiryWords, type Expiry } from '../bitcoin/locktime.ts';
@@ -59,7 +62,7 @@ export function hinted(expires: Expiry, at: number): { hint?: string } {
   return words === undefined ? {} : { hint: words };
 }
 
-/** Of a message or record that this home takes: it is the home's own. */
+/** Returns the network of a message or record that this home takes: it is the home's own. */
 export const networkOf = (network: string): Network => network as Network;
 
 /** Terms that came from the other side, believed only so far. */
@@ -77,7 +80,7 @@ export const recorded = ({ network, offer, answer }: Agreed): SwapTerms => ({
   offer,
   answer,
 });
-/** What every message from `accepted` on states. */
+/** Returns the fields that every message from `accepted` on states. */
 export const statedBy = (terms: SwapTerms) => ({ offer: terms.offer, answer: terms.answer, htlcs: swapViews(terms) });
 
 export const coinOf = (htlc: Htlc, at: Outpoint, amount: bigint): Spent => ({
@@ -196,7 +199,10 @@ function refundCopy(
   return { name: `swap-${hash}`, body };
 }
 
-/** What a claim needs; one that was printed before goes on paying to the address that it pays. */
+/**
+ * Returns the questions of a claim; one that was printed before goes on paying to the address that
+ * it pays.
+ */
 export const claimNeeds = (swap: Swap | undefined, input: Paying, coin: Outpoint) =>
   ({
     tip: true,

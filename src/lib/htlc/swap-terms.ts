@@ -1,5 +1,5 @@
 /**
- * What two parties agree on when they swap coins: two HTLCs on one hash, the initiator's and the responder's, and the
+ * Terms of two parties that swap coins: two HTLCs on one hash, the initiator's and the responder's, and the
  * order of heights that keeps either from losing both.
  *
  *   tip … fund by … match by … claim by … second expires … first expires
@@ -35,23 +35,23 @@ export type Side = v.InferOutput<typeof side>;
 
 export const SWAP_LIMITS = {
   margin: { unit: 'blocks', least: 1, most: 10_000 },
-  /** What this side wants the margin to be. */
+  /** Margin that this side wants. */
   agreed: { unit: 'blocks', least: (asked: number) => asked },
   /** The initiator's: room for the responder's before it. */
   offer: { unit: 'height', least: (tip: number, margin: number) => tip + 4 * margin + 1 },
   /** The initiator's: the responder claims last. */
   order: { unit: 'height', least: (answer: number, margin: number) => answer + margin },
-  /** Of a step that ends at a height. */
+  /** Range of a step that ends at a height. */
   step: { unit: 'height', most: (end: number) => end - 1 },
 } satisfies Limits;
 const blocks = wholeIn(SWAP_LIMITS.margin);
 export const offerSchema = v.strictObject({
   /** SHA256 of the preimage that the initiator knows. */
   hash: hexOf(32),
-  /** What the initiator locks, and what it wants to be locked for it. */
+  /** Amount that the initiator locks, and amount that it wants to be locked for it. */
   give_sat: sat,
   want_sat: sat,
-  /** When the initiator's coin can be taken back. */
+  /** Height at which the initiator's coin can be taken back. */
   expiry: height,
   margin_blocks: blocks,
   side,
@@ -157,7 +157,10 @@ export function checkOffer({ expiry, margin_blocks: margin }: Offer, tip: Tip): 
     );
 }
 
-/** Either coin must be worth claiming. @throws Refusal `below-dust`, `fee-too-high` */
+/**
+ * Refuses amounts of which either coin is not worth claiming.
+ * @throws Refusal `below-dust`, `fee-too-high`
+ */
 export function checkAmounts(terms: SwapTerms): void {
   const { first, second } = htlcsOf(terms);
   for (const [htlc, amount] of [
@@ -172,8 +175,8 @@ export function checkAmounts(terms: SwapTerms): void {
 }
 
 /**
- * Has the counterparty paid its HTLC? Without a node nobody knows, and going on could give the own coin away: then only
- * with `unchecked`.
+ * Refuses to go on before the counterparty has paid its HTLC. Without a node nobody knows, and
+ * going on could give the own coin away: then only with `unchecked`.
  * @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding`, `funding-unchecked`
  */
 export function checkPaid(

@@ -346,7 +346,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
   ],
 );
 
-/** What to do about a claim that is printed. */
+/** Returns exit code and advice about a claim that is printed. */
 function told(stands: ClaimStands, what: string, expiry: number): { exit?: 3; hint?: string } {
   if (stands.is === 'settled') return {};
   if (stands.is === 'lost') return { exit: 3, hint: stands.words };

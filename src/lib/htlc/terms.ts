@@ -45,7 +45,7 @@ export interface Htlc {
   revocation: Hex | null;
   /** BOLT3: is it of a channel with anchors? */
   anchors: boolean;
-  /** Of a taproot output. */
+  /** Internal key of a taproot output. */
   internal: Internal;
   /** Keys that seal messages about it, x-only, where its parties keep homes. */
   claimAuth: Hex | null;
@@ -56,7 +56,7 @@ export interface Htlc {
 export function hashOf(preimage: Uint8Array): Hash {
   return { sha256: bytesToHex(sha256(preimage)), hash160: bytesToHex(hash160(preimage)) };
 }
-/** From a payment hash of 32 bytes, or a HASH160 of 20. */
+/** Returns the hash from a payment hash of 32 bytes, or a HASH160 of 20. */
 export const hashFrom = (hash: Hex): Hash =>
   hash.length === 64
     ? { sha256: hash, hash160: bytesToHex(ripemd160(hexToBytes(hash))) }
@@ -73,7 +73,7 @@ export function checkPreimage(preimage: Uint8Array, hash: Pick<Hash, 'hash160'>)
   return preimage;
 }
 
-/** What fills the holes of its scripts. */
+/** Returns the bytes for the holes of its scripts. */
 function holesOf(htlc: Htlc): Holes {
   const refund = hexToBytes(htlc.refund);
   return {
@@ -87,7 +87,7 @@ function holesOf(htlc: Htlc): Holes {
   };
 }
 
-/** Its output and what spends it. `form` has the texts, `leaves` or `script` the bytes. */
+/** Output of an HTLC and the scripts that spend it. `form` has the texts, `leaves` or `script` the bytes. */
 export type Built =
   | { type: 'p2tr'; form: LeafForm; leaves: Record<PathName, Uint8Array>; tree: Tree; output: Hex }
   | { type: Exclude<ScriptType, 'p2tr'>; form: WholeForm; script: Uint8Array; output: Hex };

@@ -39,7 +39,10 @@ export const htlcEntries = {
   claim_auth: v.optional(hexOf(32)),
   refund_auth: v.optional(hexOf(32)),
 };
-/** Of a stateless document, whose unknown fields are ignored, and so its words about paths; messages are strict. */
+/**
+ * Form of a stateless document, whose unknown fields are ignored, and so its words about paths;
+ * messages are strict.
+ */
 const schema = v.object(htlcEntries);
 export const htlcSchema = v.strictObject(htlcEntries);
 /** Terms, and what follows from them. */
@@ -51,7 +54,7 @@ export const documentOf = (htlc: Htlc): HtlcView & { paths: object } => ({
   paths: pathsOf(htlc, build(htlc)),
 });
 
-/** As messages show it. */
+/** Returns the terms as messages show them. */
 export function viewOf(htlc: Htlc): HtlcView {
   const built = build(htlc);
   return {
@@ -110,5 +113,5 @@ export function readHtlc(json: unknown): Htlc {
   return htlc;
 }
 
-/** What stands for these terms alone. */
+/** Returns the id that stands for these terms alone. */
 export const htlcId = (htlc: Htlc): Hex => bytesToHex(taggedTextHash('spillway/htlc', canonicalJson(viewOf(htlc))));

@@ -1,9 +1,8 @@
 /**
- * Domains and nodes that name each other: a proposal of this project, in no BIP or BOLT.
- *
- * A TXT record `lightning-node=HEX` at `_bitcoin-node.DOMAIN`, with its DNSSEC proof, and the
- * node's BIP340 signature over taggedHash("spillway/node-domain", domain ‖ 0 ‖ node id ‖ u64
- * expiry). One without the other binds nothing.
+ * Domains and nodes that name each other: a proposal of this project, in no BIP or BOLT. The domain
+ * has a TXT record `lightning-node=HEX` at `_bitcoin-node.DOMAIN`, with its DNSSEC proof. The node
+ * signs (BIP340) taggedHash("spillway/node-domain", domain ‖ 0 ‖ node id ‖ u64 expiry). One without
+ * the other binds nothing.
  */
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';

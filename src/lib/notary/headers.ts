@@ -79,7 +79,7 @@ function bitsOf(target: bigint): number {
 /** Expected number of hashes behind a header's target. */
 export const workOf = ({ bits }: Header): bigint => (1n << 256n) / (targetOf(bits) + 1n);
 
-/** Does the hash lie at or below the header's own target? */
+/** Returns whether the hash lies at or below the header's own target. */
 export const hasWork = ({ hash, bits }: Header): boolean =>
   targetOf(bits) > 0n && BigInt(`0x${hash}`) <= targetOf(bits);
 

@@ -1,8 +1,9 @@
 /**
- * What a proof says: these bytes existed before a block. Reads `.ots` files against block headers.
- *
- * Any chain of hash operations into a header's Merkle root proves it. Which transaction carried it is said only where a
- * message is one and the branch above it has the depth of the block's tree. Not here: where headers come from.
+ * Statement of a proof: these bytes existed before a block. Reads `.ots` files against block
+ * headers. Any chain of hash operations into a header's Merkle root proves it. Which transaction
+ * carried it is said only where a message is one and the branch above it has the depth of the
+ * block's tree.
+ * Not here: where headers come from.
  */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { txidOfHex } from '../bitcoin/transaction.ts';

@@ -1,9 +1,8 @@
 /**
- * The tagged fields of BOLT11 invoices: values in words and in JSON.
- *
- * BOLT11, Tagged Fields. A field that is not known, or whose value would be written in other
- * letters, has `letters`, so that every invoice can be written again as it was. Not here: which
- * fields there must be (`bolt11-check.ts`).
+ * The tagged fields of BOLT11 invoices: values in words and in JSON. BOLT11, Tagged Fields. A field
+ * has `letters` where it is not known, or where its value would be written in other letters. Every
+ * invoice can so be written again as it was.
+ * Not here: which fields there must be (`bolt11-check.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';

@@ -31,7 +31,7 @@ export const VALUE_LIMITS = {
   htlc_maximum_msat: { unit: 'msat', most: (1n << 64n) - 1n },
   /** The features of a path, and a fallback's program. */
   bytes: { unit: 'bytes', most: 0xffff },
-  /** Either half of a name. */
+  /** Size of either half of a name. */
   name: { unit: 'bytes', most: 255 },
   version: { unit: 'number', most: 255n },
 } satisfies Limits;
@@ -99,13 +99,13 @@ export const paths: Kind<PathJson[]> = {
   },
 };
 
-/** What is charged, by a hop or a whole path. */
+/** Fees of a hop or a whole path. */
 export const FEES = {
   fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
   fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
   cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
 };
-/** What a blinded path charges and takes, `blinded_payinfo`. */
+/** Fees and limits of a blinded path, `blinded_payinfo`. */
 export const PAYINFO = {
   ...FEES,
   htlc_minimum_msat: uint(8, VALUE_LIMITS.htlc_minimum_msat),

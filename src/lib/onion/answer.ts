@@ -1,9 +1,9 @@
 /**
- * What a node must answer when it refuses a packet: which failure code, in which message, and why in plain words.
- *
- * BOLT4, Failure Messages, Requirements, and the reader's rules; BOLT2, Removing an HTLC. A packet that cannot be
- * decrypted is answered in the clear by `update_fail_malformed_htlc`, all else by an error onion, except inside a blinded
- * path, where every failure looks the same.
+ * Answers of a node that refuses a packet: the failure code, the message that carries it, and the
+ * reason in plain words. BOLT4, Failure Messages, Requirements, and the reader's rules; BOLT2,
+ * Removing an HTLC. A packet that cannot be decrypted is answered in the clear by
+ * `update_fail_malformed_htlc`. Every other one is answered by an error onion, except inside a
+ * blinded path, where every failure looks the same.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -21,7 +21,7 @@ const MALFORMED: Partial<Record<ErrorCode, string>> = {
   'onion-hmac': 'invalid_onion_hmac',
 };
 
-/** Where the node stands: a path key came with the HTLC, or in the payload of a forwarding hop, or none did. */
+/** Place of the node: a path key came with the HTLC, or in the payload of a forwarding hop, or none did. */
 export type Standing = 'outside' | 'introduction' | 'inside';
 
 export interface Answer extends Failure {
@@ -83,7 +83,7 @@ function dataFor(name: string, refusal: Refusal, digest: string, htlc: Htlc | un
   );
 }
 
-/** Why packets are refused, in words for whoever looks for the cause. */
+/** Reasons why packets are refused, in words for whoever looks for the cause. */
 const WHY: Partial<Record<ErrorCode, string>> = {
   'onion-size':
     'A payment packet has 1366 bytes: version, 33-byte key, 1300 bytes of payloads, 32-byte HMAC. This one was cut, or made with another --size.',

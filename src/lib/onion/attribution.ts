@@ -23,7 +23,10 @@ export function checkAttribution(data: Uint8Array): Uint8Array {
   return data;
 }
 
-/** Where the MACs of the hop `x` places downstream begin: it keeps 20 − x of them, the farthest position first. */
+/**
+ * Returns the offset of the MACs of the hop `x` places downstream: it keeps 20 − x of them, the
+ * farthest position first.
+ */
 const blockAt = (x: number): number => TIMES + MAC * (x * MAX_HOPS - (x * (x - 1)) / 2);
 /** hmac_x_y: by the hop `x` places downstream, should it stand `y` hops before the erring one. */
 const macAt = (x: number, y: number): number => blockAt(x) + MAC * (MAX_HOPS - 1 - x - y);
@@ -65,7 +68,7 @@ export function attribute(secret: Uint8Array, error: Uint8Array, holdTime: bigin
 }
 
 export interface Attributed {
-  /** In units of 100 ms. */
+  /** Time that the HTLC was held, in units of 100 ms. */
   holdTime: bigint;
   /** The data as the next hop downstream sent it. */
   data: Uint8Array;
@@ -87,7 +90,10 @@ export function unattribute(
   return { holdTime: readUint(plain.subarray(0, 4)), data: unshifted(plain) };
 }
 
-/** What the hop downstream sent, but for the MACs that were pruned, which nobody looks at. */
+/**
+ * Returns the data that the hop downstream sent, but for the MACs that were pruned, which nobody
+ * looks at.
+ */
 function unshifted(data: Uint8Array): Uint8Array {
   const out = new Uint8Array(ATTRIBUTION_SIZE);
   out.set(concatBytes(data.subarray(4, TIMES), new Uint8Array(4)));

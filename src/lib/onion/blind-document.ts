@@ -1,5 +1,5 @@
 /**
- * What `onion-blind` reads and prints: make a path, unblind one hop of it, add up what it costs.
+ * Documents of `onion-blind`: make a path, unblind one hop of it, add up what it costs.
  * Not here: the path (`blinding.ts`), the arithmetic (`blinded-payment.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -118,7 +118,10 @@ export function unblindDocument(from: Fields, key: bigint, secrets = false): obj
   };
 }
 
-/** What the hops of a path cost together. @throws Refusal `malformed-message` */
+/**
+ * Returns the cost of all hops of a path together.
+ * @throws Refusal `malformed-message`
+ */
 export function payinfoDocument(from: Fields): object {
   const relays = from.objects('hops', (hop) => ({
     fee_base_msat: hop.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most) ?? 0n,

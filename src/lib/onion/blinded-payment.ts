@@ -10,7 +10,7 @@ import type { PaymentConstraints, PaymentRelay, RecipientData } from './recipien
 
 const MILLION = 1_000_000n;
 
-/** What a path costs as a whole: `blinded_payinfo`. */
+/** Cost of a path as a whole: `blinded_payinfo`. */
 export type PayInfo = PaymentRelay;
 
 /** The relays of all hops but the last, in the order of the path, and the last hop's own delta. */
@@ -30,24 +30,28 @@ export interface Htlc {
   amountMsat: bigint;
   cltvExpiry: bigint;
 }
-/** Of an HTLC that comes with a packet. */
+/** Limits of an HTLC that comes with a packet. */
 export const HTLC_LIMITS = {
-  /** On the wire. */
+  /** Expiry on the wire. */
   expiry: { unit: 'height', most: 0xffffffffn },
-  /** At a forwarding hop of a blinded path: above the fee, for what pays the fee alone would forward nothing. */
+  /**
+   * Amount at a forwarding hop of a blinded path: above the fee, since an amount of the fee alone
+   * would forward nothing.
+   */
   relayed: { unit: 'msat', least: ({ fee_base_msat }: PaymentRelay) => fee_base_msat + 1n },
   ahead: { unit: 'height', least: ({ cltv_expiry_delta }: PaymentRelay) => cltv_expiry_delta },
-  /** By the constraints of a blinded path. */
+  /** Amount by the constraints of a blinded path. */
   allowed: { unit: 'msat', least: ({ htlc_minimum_msat }: PaymentConstraints) => htlc_minimum_msat },
   until: { unit: 'height', most: ({ max_cltv_expiry }: PaymentConstraints) => max_cltv_expiry },
-  /** By what the payload says: of what is forwarded, or at the final hop. */
+  /** Amount by the payload: the one forwarded, or the one at the final hop. */
   amount: { unit: 'msat', least: (said: Htlc) => said.amountMsat },
   held: { unit: 'height', least: (said: Htlc) => said.cltvExpiry },
 } satisfies Limits;
 
 /**
- * What a blinded hop forwards of what it got.
- * @throws Refusal `blinding-constraint` where the amount is not above the fee, or the expiry the delta
+ * Returns the HTLC that a blinded hop forwards.
+ * @throws Refusal `blinding-constraint` where the amount is not above the fee, or the expiry the
+ * delta
  */
 export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: PaymentRelay): Htlc {
   const rate = relay.fee_proportional_millionths;
@@ -62,7 +66,7 @@ export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: PaymentRelay): 
 }
 
 /**
- * Whether the recipient's data allows this payment. Of the features, none is known.
+ * Refuses a payment that the recipient's data does not allow. Of the features, none is known.
  * @throws Refusal `blinding-feature`, `blinding-constraint`
  */
 export function checkAllowed(data: RecipientData, htlc: Htlc | undefined): void {

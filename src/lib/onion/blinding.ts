@@ -19,7 +19,7 @@ export interface PathNode {
   /** Begins a path of its own here, whose first path key the hop before is told by `next_path_key_override`. */
   sessionKey?: Uint8Array | undefined;
 }
-/** What only the maker of a path knows of each hop. */
+/** Secrets of a hop that only the maker of a path knows. */
 export interface PathSecret {
   pathKey: Uint8Array;
   pathSecret: bigint;
@@ -56,7 +56,7 @@ export function blindPath(
 const blindedId = (nodeId: Uint8Array, secret: Uint8Array): Uint8Array =>
   pointBytes(secretTimes(publicPoint(nodeId, 'a node id'), toNumber(keyFor('blinded_node_id', secret))));
 
-/** What a hop derives from the path key that comes with an onion. */
+/** Keys that a hop derives from the path key that comes with an onion. */
 export interface Blinding {
   pathKey: Point;
   secret: Uint8Array;

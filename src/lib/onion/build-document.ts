@@ -1,7 +1,8 @@
 /**
- * What `onion-build` reads and prints: hops in the shape of BOLT4's test files and Core Lightning's `createonion`.
- *
- * A payload is hex with or without its length in front, or an object of named fields. Not here: the packet (`packet.ts`).
+ * Documents of `onion-build`: hops in the shape of BOLT4's test files and Core Lightning's
+ * `createonion`. A payload is hex with or without its length in front, or an object of named
+ * fields.
+ * Not here: the packet (`packet.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
@@ -21,7 +22,7 @@ export interface BuildFlags {
   revealSessionKey?: boolean;
 }
 
-/** How the payload was given: `typed`, `legacy`, or hex whose length was `given` or `added`. */
+/** Form of a payload as given: `typed`, `legacy`, or hex whose length was `given` or `added`. */
 export type Given = 'typed' | 'legacy' | 'given' | 'added';
 export interface GivenHop extends Hop {
   given: Given;

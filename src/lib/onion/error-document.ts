@@ -1,5 +1,5 @@
 /**
- * What `onion-error` reads and prints: build at a hop, wrap on the way back, unwrap at the origin.
+ * Documents of `onion-error`: build at a hop, wrap on the way back, unwrap at the origin.
  * Not here: the packets (`error.ts`), the messages in them (`failure.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';

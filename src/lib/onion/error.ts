@@ -13,18 +13,18 @@ import { keyFor, mac, stream, xorInto } from './keys.ts';
 
 /** Message and padding together; BOLT4 wants no more and no less, but allows more. */
 const MESSAGE_AND_PADDING = 256;
-/** As many hops as a packet of 1300 bytes can have: the origin always does this much work. */
+/** Number of hops that a packet of 1300 bytes can have: the origin always does this much work. */
 const ROUNDS = 27;
 /** HMAC and the two lengths. */
 const LEAST = 32 + 2 + 2;
 export const ERROR_LIMITS = {
-  /** Of an error onion, whose length has two bytes on the wire. */
+  /** Size of an error onion, whose length has two bytes on the wire. */
   onion: { unit: 'bytes', least: LEAST, most: 65535 },
-  /** Of one that is made of a message and its padding, which may both be empty. */
+  /** Size of one that is made of a message and its padding, which may both be empty. */
   made: { unit: 'bytes', most: 65535 },
   /** Message and padding, as a document may want them. */
   padded: { unit: 'bytes', least: MESSAGE_AND_PADDING, most: 65_000 },
-  /** In units of 100 ms. */
+  /** Time that the HTLC was held, in units of 100 ms. */
   holdTime: { unit: 'number', most: 0xffffffffn },
 } satisfies Limits;
 
@@ -84,7 +84,7 @@ export function wrapError(secret: Uint8Array, onion: ErrorOnion, holdTime?: bigi
 export interface Unwrapped {
   /** The hop that failed, counted from 0; undefined where none of the HMACs fits. */
   hop: number | undefined;
-  /** Its failure message. */
+  /** Failure message; undefined where no hop is known to have sent it. */
   message: Uint8Array | undefined;
   /** Hold times of the hops whose attribution holds, in units of 100 ms. */
   holdTimes: bigint[];

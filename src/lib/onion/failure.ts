@@ -77,7 +77,7 @@ export interface Failure {
   flags: string[];
   meaning: string;
   data: Record<string, unknown>;
-  /** Of records behind the data, by type, in hex. */
+  /** Records behind the data, by type, in hex. */
   tlvs?: Record<string, string>;
 }
 

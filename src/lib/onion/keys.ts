@@ -1,7 +1,7 @@
 /**
- * What Sphinx derives from shared secrets: keys by purpose, key streams, MACs, and the chain of ephemeral keys.
- *
- * BOLT4, Key Generation, Pseudo Random Byte Stream, Shared Secret, Blinding Ephemeral Onion Keys.
+ * Keys that Sphinx derives from shared secrets: keys by purpose, key streams, MACs, and the chain
+ * of ephemeral keys. BOLT4, Key Generation, Pseudo Random Byte Stream, Shared Secret, Blinding
+ * Ephemeral Onion Keys.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { hmac } from '@noble/hashes/hmac.js';

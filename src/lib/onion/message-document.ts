@@ -1,5 +1,6 @@
 /**
- * What `onion-message` reads and prints. `path` is what `onion-blind make` printed; `nodes` makes a plain one here.
+ * Documents of `onion-message`. `path` is what `onion-blind make` printed; `nodes` makes a plain
+ * one here.
  * Not here: the messages (`message.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';

@@ -17,10 +17,10 @@ import { LEGACY_LENGTH } from './legacy.ts';
 import { PAYLOAD_LIMITS } from './payload.ts';
 
 export const PAYMENT_SIZE = 1300;
-/** Of an onion message; BOLT4 names it beside 1300. */
+/** Size of a large onion message; BOLT4 names it beside 1300. */
 export const LARGE_MESSAGE_SIZE = 32768;
 const HMAC = 32;
-/** Of all hops' payloads in a packet. */
+/** Total size of all hop payloads in a packet. */
 export const PACKET_LIMITS = {
   /** One hop of two bytes and their length; and what fits into a message of Lightning's transport, whose lengths have two bytes. */
   size: { unit: 'bytes', least: 3 + HMAC, most: 65535 - 66 },
@@ -28,7 +28,10 @@ export const PACKET_LIMITS = {
   message: { unit: 'bytes', most: 65535 - 66 - 37 },
 } satisfies Limits;
 
-/** How much the hops of a document's packet have for their payloads. @throws Refusal `malformed-message` */
+/**
+ * Returns the size of all hop payloads of a document's packet, in bytes.
+ * @throws Refusal `malformed-message`
+ */
 export function sizeIn(document: Fields, flag: number | undefined): number {
   const { least, most } = PACKET_LIMITS.size;
   const size = flag ?? Number(document.whole('size', BigInt(most)) ?? PAYMENT_SIZE);
@@ -39,7 +42,7 @@ export function sizeIn(document: Fields, flag: number | undefined): number {
 
 export interface Hop {
   pubkey: Uint8Array;
-  /** As it stands in the packet, length in front. */
+  /** Payload as it stands in the packet, length in front. */
   payload: Uint8Array;
 }
 export interface BuildOptions {
@@ -47,7 +50,7 @@ export interface BuildOptions {
   associatedData: Uint8Array;
   /** Bytes of hop payloads (1300). */
   size?: number;
-  /** What lies behind the last hop's payload: a stream from the session key (BOLT4), or zeros (older packets). */
+  /** Bytes behind the last hop's payload: a stream from the session key (BOLT4), or zeros (older packets). */
   filler?: 'pad' | 'zero';
 }
 export interface Built {
@@ -56,7 +59,7 @@ export interface Built {
 }
 
 /**
- * Where the bytes of a packet go: the sum over all hops, each with its HMAC.
+ * Returns the sum of the payloads over all hops, each with its HMAC, in bytes.
  * @throws Refusal `onion-overflow`, which names the first hop that does not fit
  */
 export function checkBudget(payloads: readonly Uint8Array[], size: number): number {
@@ -106,7 +109,10 @@ export function buildPacket(hops: readonly Hop[], options: BuildOptions): Built 
   return { onion: concatBytes(new Uint8Array(1), shared[0]!.ephemeralKey, frame, hmac), shared };
 }
 
-/** What the hops before the last will have shifted in, each obfuscating what those before it did. */
+/**
+ * Returns the bytes that the hops before the last will have shifted in, each obfuscating what those
+ * before it did.
+ */
 function fillerOf(payloads: readonly Uint8Array[], streams: readonly Uint8Array[], size: number): Uint8Array {
   const lengths = payloads.slice(0, -1).map((payload) => payload.length + HMAC);
   const filler = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));

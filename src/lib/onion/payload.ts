@@ -50,14 +50,14 @@ export const PAYLOAD = {
 };
 export type Payload = ValuesOf<typeof PAYLOAD>;
 
-/** Without its length in front: 0 and 1 are no lengths. */
+/** Length of a payload, itself not counted: 0 and 1 are no lengths. */
 export const PAYLOAD_LIMITS = { length: { unit: 'bytes', least: 2 } } satisfies Limits;
 
 /** A payload with its length in front, as it stands in the packet. */
 export const withLength = (payload: Uint8Array): Uint8Array =>
   concatBytes(writeBigSize(BigInt(payload.length)), payload);
 
-/** Do these bytes begin with their own length? */
+/** Returns whether these bytes begin with their own length. */
 export function hasLength(bytes: Uint8Array): boolean {
   try {
     const { value, end } = readBigSize(bytes);

@@ -1,6 +1,7 @@
 /**
- * What `onion-peel` reads and prints. A document that it printed, or one of `onion-build`, is read as it is: its `next`,
- * else its `onion`. Not here: the work (`peel.ts`), the log against replays (`commands/onion/replay-log.ts`).
+ * Documents of `onion-peel`. A document that it printed, or one of `onion-build`, is read as it is:
+ * its `next`, else its `onion`.
+ * Not here: the work (`peel.ts`), the log against replays (`commands/onion/replay-log.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
@@ -12,7 +13,7 @@ import { PAYMENT_SIZE, sizeIn } from './packet.ts';
 import { withLength } from './payload.ts';
 import { peel, type Packet, type Peeled, type PeelOptions, type Refused } from './peel.ts';
 
-/** What flags add to, or set against, the document. */
+/** Flags that add to the document, or stand against it. */
 export interface PacketFlags {
   associatedData?: Uint8Array | undefined;
   size?: number | undefined;
@@ -114,7 +115,7 @@ function replayed({ hmac, secret, packet }: { hmac: Uint8Array; secret: Uint8Arr
   return { refusal, secret, hmac, final: false, standing: packet.pathKey ? 'inside' : 'outside', packet } as const;
 }
 
-/** What the node must answer, as a document. */
+/** Returns the node's answer as a document. */
 export function refusalDocument({ refusal, secret, standing, final, packet, hop }: RefusedPacket): object {
   return {
     type: 'onion-failure',

@@ -18,7 +18,7 @@ export interface Packet {
   onion: Uint8Array;
   associatedData: Uint8Array;
   size?: number | undefined;
-  /** That came with the packet, for a hop inside a blinded path. */
+  /** Path key that came with the packet, for a hop inside a blinded path. */
   pathKey?: Uint8Array | undefined;
   htlc?: Htlc | undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * Whether a payment payload fits its place: final or forwarding, inside a blinded path or outside, and the HTLC it is in.
- *
- * BOLT4, `payload` format, Requirements, "The reader". Not here: whether a channel, payment hash or secret is known.
+ * Checks of a payment payload against its place: final or forwarding, inside a blinded path or
+ * outside, and the HTLC it is in. BOLT4, `payload` format, Requirements, "The reader".
+ * Not here: whether a channel, payment hash or secret is known.
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { allows } from '../protocol/limit.ts';
@@ -14,9 +14,9 @@ import { RecordRefusal } from '../wire/tlv.ts';
 
 export interface Place {
   final: boolean;
-  /** This node's secret scalar, not tweaked. */
+  /** Secret scalar of this node, not tweaked. */
   key: bigint;
-  /** From the path key that came beside the packet. */
+  /** Keys from the path key that came beside the packet. */
   blinding?: Blinding | undefined;
   /** The HTLC that carries the packet, where it is known. */
   htlc?: Htlc | undefined;
@@ -24,7 +24,7 @@ export interface Place {
 export interface Placed {
   payload: Payload;
   unblinded?: Unblinded;
-  /** What the next HTLC has: stated by the payload, or computed from the recipient's relay. */
+  /** The next HTLC: stated by the payload, or computed from the recipient's relay. */
   forward?: Htlc;
 }
 
@@ -55,7 +55,7 @@ function only(read: ReadFields<typeof PAYLOAD>, names: readonly string[], who: s
     if (!names.includes(name)) refuse('onion-field-forbidden', read, name, `${who} must not have it`);
 }
 
-/** Does the HTLC carry so much, and last so long, as the payload says? */
+/** Returns whether the HTLC carries so much, and lasts so long, as the payload says. */
 const pays = (htlc: Htlc, said: Htlc): boolean => allows({ least: HTLC_LIMITS.amount.least(said) }, htlc.amountMsat);
 const holds = (htlc: Htlc, said: Htlc): boolean => allows({ least: HTLC_LIMITS.held.least(said) }, htlc.cltvExpiry);
 

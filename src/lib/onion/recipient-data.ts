@@ -1,8 +1,8 @@
 /**
- * What the recipient tells each hop of a blinded path: `encrypted_data_tlv`, and its encryption.
- *
- * BOLT4, Inside `encrypted_recipient_data`, and Route Blinding: ChaCha20-Poly1305 with the hop's rho key and a nonce of
- * zeros. Not here: the path (`blinding.ts`), amounts and expiries (`blinded-payment.ts`).
+ * Data from the recipient to each hop of a blinded path: `encrypted_data_tlv`, and its encryption.
+ * BOLT4, Inside `encrypted_recipient_data`, and Route Blinding: ChaCha20-Poly1305 with the hop's
+ * rho key and a nonce of zeros.
+ * Not here: the path (`blinding.ts`), amounts and expiries (`blinded-payment.ts`).
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -20,7 +20,7 @@ import {
 import { struct, truncatedEnd, uint, type StructOf } from '../wire/struct.ts';
 import { keyFor } from './keys.ts';
 
-/** What these fields hold on the wire. */
+/** Ranges of these fields on the wire. */
 export const RELAY_LIMITS = {
   fee_base_msat: { unit: 'msat', most: 0xffffffffn },
   fee_proportional_millionths: { unit: 'number', most: 0xffffffffn },

@@ -1,5 +1,5 @@
 /**
- * What `onion-route` reads and prints: hops with fees and an amount in, the hops of `onion-build` out.
+ * Documents of `onion-route`: hops with fees and an amount in, the hops of `onion-build` out.
  * Not here: the arithmetic (`route.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -10,7 +10,7 @@ import { parsePath } from '../wire/path-document.ts';
 import { RELAY_LIMITS } from './recipient-data.ts';
 import { PATH_LIMITS, route, type Payment } from './route.ts';
 
-/** What the whole blinded path costs, as `onion-blind` prints it and BOLT12 invoices say it. */
+/** Cost of the whole blinded path, as `onion-blind` prints it and BOLT12 invoices say it. */
 function payinfo(from: Fields): NonNullable<Payment['blinded']>['info'] {
   const made = {
     fee_base_msat: from.need('fee_base_msat', from.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most)),

@@ -25,25 +25,25 @@ export interface RouteHop {
   htlcMaximumMsat?: bigint | undefined;
 }
 export const PATH_LIMITS = {
-  /** What the channel to a hop takes. */
+  /** Amounts that the channel to a hop takes. */
   htlc: {
     unit: 'msat',
     least: ({ htlcMinimumMsat = 0n }: Pick<RouteHop, 'htlcMinimumMsat'>) => htlcMinimumMsat,
     most: ({ htlcMaximumMsat = MOST_MSAT }: Pick<RouteHop, 'htlcMaximumMsat'>) => htlcMaximumMsat,
   },
-  /** Of the expiry of an HTLC: above it would mean seconds. */
+  /** Expiry of an HTLC, a height: above it would mean seconds. */
   height: { unit: 'height', most: BigInt(EXPIRY_LIMITS.height.most) },
   /** The same, where today's height is known. */
   ahead: { unit: 'height', most: (height: bigint) => height + MAX_HTLC_CLTV },
 } satisfies Limits;
 export interface Payment {
   amountMsat: bigint;
-  /** Of the HTLC that the payee gets. */
+  /** Expiry of the HTLC that the payee gets. */
   finalExpiry: bigint;
   /** Today's height, for the bound of 2016 blocks. */
   height?: bigint | undefined;
   paymentSecret?: string | undefined;
-  /** Of all parts together; `amountMsat` by default. */
+  /** Amount of all parts together; `amountMsat` by default. */
   totalMsat?: bigint | undefined;
   paymentMetadata?: string | undefined;
   keysend?: string | undefined;
@@ -52,11 +52,11 @@ export interface Payment {
 }
 export interface Routed {
   hops: { pubkey: Uint8Array; payload: Payload }[];
-  /** Of the HTLC to the first hop. */
+  /** Amount of the HTLC to the first hop. */
   amountMsat: bigint;
   cltvExpiry: bigint;
   feesMsat: bigint;
-  /** Of the HTLC to each hop. */
+  /** HTLC to each hop. */
   htlcs: { amountMsat: bigint; cltvExpiry: bigint }[];
 }
 

@@ -1,8 +1,8 @@
 /**
- * What a contract action is: a table whose rows say whose turn it is and hold the pure function that takes the step.
- *
- * A family exports one table an action. The one runner (`engine/play.ts`) serves them all: it reads a message, finds the
- * row, gathers what the row needs, calls `take`, asks for consent, commits once, and prints. Nothing here does I/O.
+ * Contract actions: a table whose rows say whose turn it is and hold the pure function that takes
+ * the step. A family exports one table an action. The one runner serves them all. It reads a
+ * message, finds the row, gathers the facts that the row needs and calls `take`. Then it asks for
+ * consent, commits once, and prints. Nothing here does I/O.
  * Not here: how messages are signed (`seal.ts`), stored (`home/`) or printed (`cli/`).
  */
 import type { Json } from './json.ts';
@@ -37,30 +37,33 @@ export interface Coin {
   coinbase?: boolean;
 }
 
-/** What a row asks of chain, wallet and clock before `take`. */
+/** Questions of a row to chain, wallet and clock before `take`. */
 export interface Queries {
   tip: true;
-  /** Are these outpoints (`txid:vout`) unspent, also by the mempool? */
+  /** Outpoints (`txid:vout`): is each unspent, also by the mempool? */
   coins: readonly string[];
-  /** What spends those of these that are gone, blocks searched too? Asked besides `coins`. */
+  /** Coins whose spender is looked for, blocks searched too, where they are gone. Asked besides `coins`. */
   spends: readonly Gone[];
-  /** Which of these outpoints does another live record of this home hold? */
+  /** Outpoints: does another live record of this home hold one? */
   reserved: readonly string[];
-  /** Has the node seen these transactions, in a block or its mempool? */
+  /** Txids: has the node seen each, in a block or its mempool? */
   known: readonly Hex[];
   feerate: true;
   now: true;
-  /** So many addresses of the home that nothing else pays to; they count as used only once the step is committed. */
+  /**
+   * Number of addresses of the home that nothing else pays to; they count as used only once the
+   * step is committed.
+   */
   payout: number;
-  /** Which of these scripts belong to the home's wallet? */
+  /** Scripts: does each belong to the home's wallet? */
   ours: readonly Hex[];
-  /** Which of these names were noted before (`Kept.notes`), and what was noted? */
+  /** Names of notes (`Kept.notes`): was each noted before, and with what value? */
   notes: readonly string[];
-  /** What does the mint say of this quote (null: nothing is asked), and of these? */
+  /** A quote that the mint is asked about, and further ones; null asks nothing. */
   quote: { mint: string; id: string } | null;
   quotes: readonly { mint: string; id: string }[];
 }
-/** What spends a coin. */
+/** The spender of a coin. */
 export interface SpentBy {
   /** null: the node does not say. */
   txid: Hex | null;
@@ -84,11 +87,14 @@ export interface MintQuote {
 export interface Facts {
   tip: number | 'not-checked';
   coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
-  /** By outpoint, as far as it is known. */
+  /** Maps each outpoint to its spender, as far as known. */
   spends: ReadonlyMap<string, SpentBy>;
-  /** By outpoint, who holds it. */
+  /** Maps each reserved outpoint to the record that holds it. */
   reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
-  /** Without what the node cannot tell (it keeps no index of transactions). */
+  /**
+   * Maps each txid to whether the node has seen it; without those of which it cannot tell (no index
+   * of transactions).
+   */
   known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
   feerate: number;
@@ -102,7 +108,7 @@ export interface Facts {
   quotes: ReadonlyMap<string, MintQuote>;
 }
 
-/** One open nonce per (record, sighash): opening another voids the older one. */
+/** Place of an open nonce: one for each (record, sighash). Opening another voids the older one. */
 export interface NonceId {
   of: Claim;
   sighash: Hex;
@@ -146,7 +152,7 @@ export interface Seen<In, Rs extends Records, I> {
   /** The name of a start (--request-id). */
   requestId?: string | undefined;
 }
-/** What every step may use besides its message, whatever its table. */
+/** Keys, names and randomness that every step may use besides its message, whatever its table. */
 export interface Hand {
   keys: Keys;
   /** PSBTs that came back from another wallet (--merge). */
@@ -156,8 +162,8 @@ export interface Hand {
   /** The store was restored or copied, and its owner has not accepted that yet. */
   restored: boolean;
   /**
-   * The home was ever restored, copied or made of its words, and stays so: what a counter or a choice of its own says is new
-   * may have been used by the lost one, in records that are made later too.
+   * True for a home that was ever restored, copied or made of its words. A counter or choice that
+   * it calls new may have been used by the lost one, in later records too.
    */
   mayRepeat: boolean;
 }
@@ -169,9 +175,9 @@ export interface Given<In, Rs extends Records, I, K extends keyof I, Q extends k
 /** Asked after `take`, before the commit: nobody is asked about what would be refused. */
 export interface Consent {
   text: string;
-  /** What --amount must equal. */
+  /** Amount that --amount must equal. */
   amountSat: bigint;
-  /** What counts against --max; a retry grows by nothing. */
+  /** Amount that counts against --max; a retry grows by nothing. */
   growthSat: bigint;
 }
 /** A public document kept outside the home too, synced before anything is printed (`--refunds`). */
@@ -179,11 +185,11 @@ export interface Copy {
   name: string;
   body: object;
 }
-/** Something that may happen once in the life of a home, and what is to be known of it. */
+/** An event that may happen once in the life of a home, and its value. */
 export interface Note {
   name: string;
   body: object;
-  /** Nobody can ask for the same once more after its time: it goes as old replies do. */
+  /** True if the note may be pruned with old replies, because nobody can repeat its request any more. */
   lapses?: true;
 }
 /** Committed in one transaction. `spends` end in a finished signature. */
@@ -201,7 +207,7 @@ export interface Kept<Rs extends Records> {
   consent?: Consent;
   /** Checks of this step, printed beside those of the facts. */
   checks?: Readonly<Record<string, string>>;
-  /** It may be otherwise when asked again: not kept as the answer to this input. */
+  /** True for a reply that may differ when asked again: it is not kept as the answer to this input. */
   passing?: true;
   /** Records that an earlier run made of the same input, by claim: in the journal before they are shown again. */
   rests?: readonly Claim[];
@@ -233,21 +239,27 @@ interface Flags<I, K extends keyof I> {
 }
 export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, keyof I> {
   name: M['step'];
-  /** What it says in place of its name until the chain has confirmed that. */
+  /** Step that the reply names until the chain has confirmed that. */
   meanwhile?: M['step'];
   after: M['step'] | null;
   by: Party;
-  /** What this run does, in words that follow "the payer". */
+  /** Action of this run, in words that follow "the payer". */
   does: string;
-  /** Where this holds, a server takes the row too, though it is not of the party that it plays: `take` bounds what it can cost. */
+  /**
+   * Condition under which a server takes the row although it is of another party than the server
+   * plays: `take` bounds its cost.
+   */
   unattended?: When<M | null, Rs, I>;
   when?: When<M | null, Rs, I>;
   needs?(seen: Seen<M | null, Rs, I>): Partial<Queries>;
   /** Loads code that this step needs and most runs do not. */
   loads?(seen: Seen<M | null, Rs, I>): Promise<unknown> | undefined;
-  /** What it prints is a secret of this home, and a function of message and record: worked out again, never stored. */
+  /**
+   * True for a reply that is a secret of this home and a function of message and record: worked out
+   * again, never stored.
+   */
   secret?: true;
-  /** What it says stands for good: neither a cancel nor a restore takes the stored reply away. */
+  /** True for a reply that stands for good: neither a cancel nor a restore takes it away. */
   stands?: true;
   /** The step gives the action up, as a cancel does: what was answered over the records that it writes is said no more. */
   ends?: true;
@@ -285,7 +297,7 @@ export interface Stated {
 /** A key that the message states: more than that where the record has the same. */
 export const vouched = (stated: Hex, known: Hex | undefined): Hex | Stated => (stated === known ? stated : { stated });
 
-/** What is known before a message is believed. */
+/** Everything known before a message is believed. */
 export type First<M extends Step, Rs extends Records, I> = Omit<Seen<M | null, Rs, I>, 'by'>;
 
 export interface Action<M extends Step, Rs extends Records, I> {
@@ -293,18 +305,24 @@ export interface Action<M extends Step, Rs extends Records, I> {
   type: string;
   kinds: { [K in keyof Rs]: Kind<Rs[K]> };
   parse(json: unknown): M;
-  /** Where the records lie, by role. Asked again with what was found until it names nothing new. */
+  /**
+   * Returns the claims of the records, by role. Asked again with the records found until it names
+   * nothing new.
+   */
   find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
-  /** Who this home is. */
+  /** Returns the party that this home plays. */
   party(first: First<M, Rs, I>): Party;
   /**
    * The authentication key (32 bytes, x-only) that must have sealed the message; null where there is none to check, `Stated`
    * where nothing but the message says whose it is.
    */
   peer(first: First<M, Rs, I>, by: Party): Hex | Stated | null;
-  /** What a message says of the records that both sides know, where it says it: what this home knows of them. */
+  /** Returns this home's view of the fields that a message states of records which both sides know. */
   states?(records: Partial<Rs>, by: Party): object | undefined;
-  /** Whose authentication key seals the reply; null leaves it unsealed (a document that no counterparty reads). */
+  /**
+   * Returns the path of the authentication key that seals the reply; null leaves it unsealed, as a
+   * document for no counterparty.
+   */
   sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** No row needs a secret: an encrypted home is not asked for its passphrase. */
   keyless?: true;
@@ -329,7 +347,7 @@ export const table = <M extends Step, Rs extends Records, I>(
   rows: (row: RowOf<M, Rs, I>) => readonly Row<M, Rs, I>[],
 ): Action<M, Rs, I> => ({ ...head, rows: rows((row) => row as unknown as Row<M, Rs, I>) });
 
-/** What one row is called in help, drawings and refusals. */
+/** Returns the name of a row in help, drawings and refusals. */
 export const rowWords = (row: { by: Party; name: string; when?: readonly [string, unknown] }): string =>
   `${row.by}: ${row.name}${row.when ? ` (${row.when[0]})` : ''}`;
 

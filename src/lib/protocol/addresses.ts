@@ -3,7 +3,7 @@ import type { OwnAddress } from './action.ts';
 
 type Named = readonly (string | undefined)[];
 
-/** How many fresh ones a step asks for (`Queries.payout`). */
+/** Returns the number of fresh addresses that a step asks for (`Queries.payout`). */
 export const unnamed = (...named: Named): number => named.filter((address) => address === undefined).length;
 
 /** The addresses in the order in which they were asked for; `fresh` has one for each that is not named. */

@@ -1,9 +1,9 @@
 /**
- * What a home may still believe of a record that comes from a restored, copied or merged store: a rule for each field.
- *
- * A family lists its record's fields with their rules (`Beliefs`); a field without one does not compile. `believing` makes
- * of them what a `Kind` says of restores. Not here: which states end with a restore, and which of two versions is the later
- * (each family's `restored` and `later`).
+ * Beliefs about a record that comes from a restored, copied or merged store: a rule for each field.
+ * A family lists its record's fields with their rules (`Beliefs`); a field without one does not
+ * compile. `believing` makes of them what a `Kind` says of restores.
+ * Not here: which states end with a restore, and which of two versions is the later (each family's
+ * `restored` and `later`).
  */
 
 /** The rule of one field. Without `restored` it outlives a restore; without `merged` the later version's holds. */
@@ -11,7 +11,7 @@ export interface Belief<T> {
   restored?: (value: T) => T;
   /** The value of two versions together; `earlier` is undefined where that version has no such field. */
   merged?: (later: T, earlier: T | undefined) => T;
-  /** It is taken over also where the later version has no such field. */
+  /** True if the field is taken over also where the later version lacks it. */
   carried?: true;
 }
 
@@ -41,7 +41,7 @@ export const largest: Belief<any> = {
     earlier !== undefined && earlier !== null && (later === null || earlier > later) ? earlier : later,
 };
 
-/** Something that happens once: either version's word for it. */
+/** Belief about an event that happens once: either version's word for it. */
 export const once: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
 
 /** A set by id: what either version has; of two entries with one id the later version's. */
@@ -55,11 +55,14 @@ export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => (
 interface States<R> {
   /** The record's state after a restore: openings and proposals end. Its fields still follow their own rules. */
   restored?: (record: R) => R;
-  /** Whether the first is the later version. Where neither is, the one that comes from the journal counts as later. */
+  /**
+   * Returns whether the first is the later version. Where neither is, the one from the journal
+   * counts as later.
+   */
   isLater: (one: R, other: R) => boolean;
 }
 
-/** What a `Kind` says of restores, made of the rules of its fields. */
+/** Returns the part of a `Kind` about restores, made of the rules of its fields. */
 export function believing<R extends object>(
   fields: Beliefs<R>,
   { restored = (record) => record, isLater }: States<R>,

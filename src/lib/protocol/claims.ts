@@ -18,13 +18,13 @@ export const coinIdClaim = (id: Hex): Claim => `coin-id:${id}`;
  */
 export const fundingClaim = (outpoint: string): Claim => `funding:${outpoint}`;
 
-/** By which command a record is begun, printed again, and given up where that is still safe. */
+/** Commands by which a record is begun, printed again, and given up where that is still safe. */
 const BEGUN_BY: Readonly<Record<string, string>> = {
   credit: 'open-credit',
   statecoin: 'statechain-open',
   'htlc-swap': 'htlc swap',
 };
-/** What to do about a record that holds what another one needs. */
+/** Returns the hint about a record that holds what another one needs. */
 export function freeing({ kind, name }: { kind: string; name: string }): string {
   if (kind === 'htlc-key') return 'spillway htlc fund --cancel with its HTLC gives that payment up';
   const by = BEGUN_BY[kind];

@@ -1,6 +1,7 @@
 /**
- * JSON documents as stateless commands read them: a field at a time, each checked, and a list of the fields that nobody
- * asked for, which are ignored with a warning (contract messages refuse them: `message.ts`).
+ * JSON documents as stateless commands read them: a field at a time, each checked. Fields that
+ * nobody asked for are listed, and ignored with a warning; contract messages refuse them
+ * (`message.ts`).
  * Not here: parsing JSON (`json.ts`), what the fields mean.
  */
 import { hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
@@ -109,7 +110,10 @@ export class Fields {
     for (const name of this.#left) this.unread.push(this.path(name));
     this.#left.clear();
   }
-  /** What was read, or a refusal that names the field. */
+  /**
+   * Returns the value.
+   * @throws Refusal that names the field where there is none
+   */
   need<T>(name: string, value: T | undefined, expected = 'a value'): T {
     if (value === undefined) this.refuse(name, expected);
     return value as T;

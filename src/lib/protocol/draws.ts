@@ -1,8 +1,8 @@
 /**
- * Numbers that look random and are the same for one seed, for samplings and simulations that others can repeat.
- *
- * The stream is ChaCha20 (RFC 8439) of the key SHA256("spillway/" ‖ label ‖ 0x00 ‖ seed), nonce and counter 0, read as
- * little-endian numbers of 64 bits. Not here: secrets, which are never drawn like this.
+ * Numbers that look random and are the same for one seed, for samplings and simulations that others
+ * can repeat. The stream is ChaCha20 (RFC 8439) with nonce and counter 0, read as little-endian
+ * numbers of 64 bits. Its key is SHA256("spillway/" ‖ label ‖ 0x00 ‖ seed).
+ * Not here: secrets, which are never drawn like this.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';

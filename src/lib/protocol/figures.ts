@@ -1,19 +1,20 @@
 /**
- * What is counted: named numbers of one record, and what they come to over many.
- *
- * A name is added up over all records that have it, so what is to be known apart (a state, a day) is part of the name.
- * Not here: what counts (each family's `Kind.figures`), the sums that the store keeps (`home/figures.ts`).
+ * Figures: named numbers of one record, and their sums over many. A name is added up over all
+ * records that have it. A distinction that must stay visible (a state, a day) is therefore part of
+ * the name.
+ * Not here: what counts (each family's `Kind.figures`), the sums that the store keeps
+ * (`home/figures.ts`).
  */
 
-/** Of one record; what is 0 is left out. */
+/** Figures of one record; zeros are left out. */
 export type Figures = Readonly<Record<string, bigint>>;
 
-/** How many records have a figure, and what it comes to over all of them. */
+/** Number of records with a figure, and its sum over all of them. */
 export interface Total {
   records: number;
   sum: bigint;
 }
-/** By name; what no record has is left out. */
+/** Maps each name to its total; names that no record has are left out. */
 export type Totals = ReadonlyMap<string, Total>;
 
 const NONE: Total = { records: 0, sum: 0n };

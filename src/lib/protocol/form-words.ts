@@ -1,6 +1,6 @@
 /**
- * What is wrong with the form of a document, in the words of whoever wrote it: which field, what was found there, what
- * belongs there. Valibot's own words name types of the program and patterns.
+ * Faults in the form of a document, in the words of whoever wrote it: which field, what was found
+ * there, what belongs there. Valibot's own words name types of the program and patterns.
  * Not here: the forms (`message.ts` and each family), when a reader refuses.
  */
 import * as v from 'valibot';

@@ -1,7 +1,8 @@
 /**
- * What a sort of record is to the store: how it is read and found, what the schema guards of it, what of it counts in sums,
- * and what becomes of it when a store was restored. A family exports one `Kind` for each sort. Not here: the actions that
- * write records (`action.ts`), the store (`home/`).
+ * Kinds of records, as the store sees them. A kind says how a record is read and found, what the
+ * schema guards of it, and what of it counts in sums. It also says what becomes of it when a store
+ * was restored. A family exports one `Kind` for each.
+ * Not here: the actions that write records (`action.ts`), the store (`home/`).
  */
 import type { Gone } from '../bitcoin/outpoint.ts';
 import type { Figures } from './figures.ts';
@@ -21,21 +22,28 @@ export interface Kind<R> {
   name: string;
   parse(json: unknown): R;
   claims(record: R): readonly Claim[];
-  /** Has whoever this record was begun with put no money behind it yet, as far as this home has seen? Absent: that is known of none. */
+  /**
+   * Returns whether the counterparty has put no money behind it yet, as far as this home has seen.
+   * Absent where that is known of none.
+   */
   isStranger?(record: R): boolean;
   /** The signature hashes whose nonces may be open for the record: every other one ends with the commit that writes it. */
   nonces?(record: R): readonly Hex[];
   /** The claim that a record holds from first to last and no other ever does, where two records may have one name. */
   key?(record: R): Claim;
-  /** What the store holds beside the record, so that its schema can guard it. */
+  /** Returns the columns beside the record, so that the store's schema can guard them. */
   row(record: R): RecordRow;
-  /** What of the record counts in sums over all records of its kind, which the store keeps (`home/figures.ts`). */
+  /**
+   * Returns the figures that count in sums over all records of the kind, which the store keeps
+   * (`home/figures.ts`).
+   */
   figures?(record: R): Figures;
-  /** What becomes of a record whose store was restored from a backup or copied: open offers and proposals end. */
+  /** Returns the record as a restored or copied store may keep it: open offers and proposals end. */
   restored(record: R): R;
   /**
-   * What two versions of one record know together: of a restored store and its journal, both as `restored` left them. Whatever
-   * only grows is the larger. The second was written later, as far as can be known. Absent: the one that is further, by its row.
+   * Merges two versions of one record, of a restored store and its journal, both as `restored` left
+   * them. A value that only grows is the larger one. The second was written later, as far as can be
+   * known. Absent: the one that is further, by its row.
    */
   merged?(mine: R, other: R): R;
   /** A restored record once its owner has said that nothing is missing at the end of the journal. Absent: that changes nothing. */
@@ -66,22 +74,26 @@ export interface RecordRow {
   /** The name under which people see it: a contract id, or the own key before there is one. */
   name: Hex;
   state: string;
-  /** What the counterparty was paid, or has been signed: the store refuses to lower it. */
+  /** Total that the counterparty was paid, or has been signed: the store refuses to lower it. */
   highSat: bigint;
   /** The most that `highSat` may reach. */
   limitSat: bigint;
   /** Ecash that was issued, or reported to its issuer, for what was paid: never above `highSat`, never lower than before. */
   issuedSat?: bigint;
-  /** Who issues it: fixed with the record. */
+  /** Issuer, fixed with the record. */
   issuer?: string;
-  /** What a payer owes in all, where others may raise it: never below `highSat` nor above `limitSat`, never lower than before. */
+  /**
+   * Total that a payer owes, where others may raise it: never below `highSat` nor above `limitSat`,
+   * never lower than before.
+   */
   owedSat?: bigint;
   /** Left for good: the store refuses to leave this state for a state that is not left for good. */
   left: boolean;
   /**
-   * Nothing more can come of it, so that the store may drop it in time (`home/prune.ts`); only of a record that is left for
-   * good. `nothing`: nobody has ever paid for it, and a day is enough. `ended`: it was settled, and is kept for as long as its
-   * owner says. Absent while it holds money, owes any, or could be asked for again.
+   * Set once nothing more can come of a record that is left for good, so that the store may drop it
+   * in time (`home/prune.ts`). `nothing`: nobody has ever paid for it, and a day is enough.
+   * `ended`: it was settled, and is kept for as long as its owner says. Absent while it holds
+   * money, owes any, or could be asked for again.
    */
   over?: 'nothing' | 'ended';
   /**

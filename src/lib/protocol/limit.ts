@@ -31,7 +31,7 @@ export interface Limit {
 }
 export type Limits = Readonly<Record<string, Limit>>;
 
-/** Does the row allow so much? */
+/** Returns whether the row allows the figure. */
 export const allows = ({ least, most }: { least?: Figure; most?: Figure }, found: Figure): boolean =>
   (least === undefined || found >= least) && (most === undefined || found <= most);
 

@@ -17,7 +17,7 @@ export const FORM_LIMITS = {
   hex: { unit: 'characters', most: 800_000 },
   sat: { unit: 'sat', least: 0, most: Number(MAX_SAT) },
   height: { unit: 'height', least: 0, most: LOCKTIME_THRESHOLD - 1 },
-  /** In base64: a larger one belongs to no contract. */
+  /** Base64 text; a larger one belongs to no contract. */
   psbt: { unit: 'characters', most: 700_000 },
   text: { unit: 'characters', most: 200 },
   vout: { unit: 'number', least: 0, most: 0xffffffff },
@@ -26,7 +26,7 @@ export const FORM_LIMITS = {
 } satisfies Limits;
 export const MESSAGE_LIMIT = FORM_LIMITS.message.most;
 
-/** So many bytes, lowercase hex. */
+/** Form of a number of bytes in lowercase hex. */
 export const hexOf = (bytes: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `${bytes} bytes in lowercase hex`));
 /** Any bytes, lowercase hex. */
@@ -111,7 +111,7 @@ export function parseAs<T>(schema: v.GenericSchema<unknown, T>, json: unknown): 
   throw new Refusal('malformed-message', inWords(issue));
 }
 
-/** What `curl` brings from a server that refuses; undefined for anything else. */
+/** Returns the refusal of a server, as `curl` brings it; undefined for anything else. */
 export function answeredRefusal(json: unknown): Refusal | undefined {
   const { type, error } = (json ?? {}) as Record<string, unknown>;
   if (type !== undefined || typeof error !== 'object' || error === null) return undefined;
@@ -142,8 +142,9 @@ export function checkSame(own: object, stated: object, from: Party): void {
 }
 
 /**
- * What another party states of a contract or coin is what follows from its terms.
- * @param what it is, in words @param derived from the stated terms
+ * Refuses statements of another party about a contract or coin that do not follow from its terms.
+ * @param what the contract or coin, in words
+ * @param derived the values from the stated terms
  * @throws Refusal `terms-differ`
  */
 export function checkDerived(what: string, derived: object, stated: object, from: Party): void {

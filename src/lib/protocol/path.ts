@@ -1,4 +1,7 @@
-/** Where keys lie in a home's tree: drawn at random, never counted, so that a restored home cannot repeat them. */
+/**
+ * Paths of keys in a home's tree: drawn at random, never counted, so that a restored home cannot
+ * repeat them.
+ */
 import type { Hand, Path } from './action.ts';
 
 /** Four times 31 random bits. */

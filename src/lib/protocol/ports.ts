@@ -1,6 +1,6 @@
 /**
- * What the one runner needs from outside, so that the same run works on a laptop, in a server and in a test:
- * store, chain, prompt, secrets and randomness. Implemented in `home/`, `chain/` and `cli/`.
+ * Ports of the one runner: store, chain, prompt, secrets and randomness, so that the same run works
+ * on a laptop, in a server and in a test. Implemented in `home/`, `chain/` and `cli/`.
  */
 import type {
   Claim,
@@ -29,7 +29,7 @@ import type { ServedAction, ServedRow } from './served.ts';
 
 export interface Loaded {
   kind: string;
-  /** Under which people see it (`RecordRow.name`). */
+  /** Name that people see (`RecordRow.name`). */
   name: Hex;
   record: unknown;
   /** Grows with every commit of the record; 0 where there is none yet. */
@@ -37,7 +37,7 @@ export interface Loaded {
 }
 /** The row of the reply of a cancel. */
 export const CANCELLED = 'cancelled';
-/** What was printed for one input; the same input gets the same bytes again. */
+/** Text printed for one input; the same input gets the same bytes again. */
 export interface Reply {
   /** Digest of the input that it answers. */
   key: Hex;
@@ -45,9 +45,9 @@ export interface Reply {
   exit: 0 | 3;
   hint?: string;
   row: string;
-  /** Of the action. */
+  /** Type of the action. */
   type: string;
-  /** Neither a cancel nor a restore takes it away. */
+  /** True if neither a cancel nor a restore takes it away. */
   stands: boolean;
   /** Digest of the flags that the answer depended on. */
   flags: Hex;
@@ -74,7 +74,7 @@ export interface Commit {
     nonces: readonly Hex[];
     /** A restored home would learn nothing from it that it does not learn from what was read: no journal needs it. */
     passing?: boolean;
-    /** What of the record counts in sums, by the names that the store has for it. */
+    /** Figures of the record that count in sums, by the names that the store has for them. */
     figures: Figures;
   }[];
   opens: readonly OpenNonce[];
@@ -92,7 +92,7 @@ export interface SealedNonce extends NonceId {
 }
 
 export interface Store {
-  /** What was answered to this input, while every nonce that it shows lies in the store. */
+  /** Returns the answer to this input, while every nonce that it shows lies in the store. */
   reply(key: Hex): Promise<Reply | undefined>;
   /** The last answer of this action over the record behind the claim. */
   last(type: string, claim: Claim): Promise<Reply | undefined>;
@@ -100,14 +100,18 @@ export interface Store {
   recall(reply: Reply): Promise<void>;
   load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }>;
   /**
-   * All or nothing. false: a revision, address or the reply key moved on.
-   * @throws Refusal `already-known` where a claim belongs to another record, or a note was made before
+   * Commits all or nothing. Returns false if a revision, address or the reply key moved on.
+   * @throws Refusal `already-known` where a claim belongs to another record, or a note was made
+   * before
    * @throws Refusal `nonce-consumed` where a spent nonce is no longer open
    */
   commit(commit: Commit): Promise<boolean>;
-  /** Before anything is shown that no commit of this run wrote: what it was read from is in the journal. */
+  /**
+   * Writes the commits that were read to the journal, before anything is shown that no commit of
+   * this run wrote.
+   */
   flush(): Promise<void>;
-  /** What was noted under these names. */
+  /** Returns the notes under these names. */
   notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
   /** Receiving addresses for what a step pays: first those of records that came to nothing (`RecordRow.frees`), then new ones. */
   payouts(count: number): Promise<readonly OwnAddress[]>;
@@ -116,12 +120,14 @@ export interface Store {
 
 /** Secrets outside the store, each sealed in a file of its own. */
 export interface Shares {
-  /** Without those that are not there. */
+  /** Returns the files under these names, without those that are not there. */
   read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
   /**
-   * Under one exclusive lock: new files are synced, then `commit` runs; where it stands the files of `gone` are destroyed,
-   * where it does not the new ones. What a crash leaves behind is destroyed when the home is opened next.
-   * @throws Refusal `bug` where the store still claims a file of `gone`, or claims none of `made`: none is destroyed then
+   * Makes and destroys files under one exclusive lock: new files are synced, then `commit` runs.
+   * Where it stands the files of `gone` are destroyed, where it does not the new ones. Files left
+   * behind by a crash are destroyed when the home is opened next.
+   * @throws Refusal `bug` where the store still claims a file of `gone`, or claims none of `made`:
+   * none is destroyed then
    */
   around(
     made: readonly ShareFile[],
@@ -138,17 +144,19 @@ export interface FactSource {
     checks: Readonly<Record<string, string>>;
   }>;
   /**
-   * What spends coins that are gone, by outpoint, as far as it is known; absent where there is no node.
-   * @param blocks which transactions the newest blocks are read for, where no index tells: none, `ways` that are named, or `any`
+   * Returns the spenders of coins that are gone, by outpoint, as far as known; absent where there
+   * is no node.
+   * @param blocks transactions that the newest blocks are read for, where no index tells: none,
+   * `ways` that are named, or `any`
    */
   spends?(gone: readonly Gone[], blocks?: 'none' | 'ways' | 'any'): Promise<ReadonlyMap<string, SpentBy>>;
-  /** What was mined since a block that was the newest; absent where there is no node. */
+  /** Returns the blocks mined since one that was the newest; absent where there is no node. */
   mined?(since: Hex | undefined): Promise<Mined>;
 }
 export interface Mined {
   /** The newest block. */
   best: Hex;
-  /** Of all blocks since; undefined where these cannot be told. */
+  /** Txids of all blocks since; undefined where these cannot be told. */
   txids: ReadonlySet<Hex> | undefined;
 }
 
@@ -163,12 +171,15 @@ export interface Ports {
   network: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */
   restored: boolean;
-  /** It was ever restored, copied or made of its words (`Hand.mayRepeat`). */
+  /** True if it was ever restored, copied or made of its words (`Hand.mayRepeat`). */
   mayRepeat: boolean;
   store: Store;
   source: FactSource;
   prompt: Prompt;
-  /** Whether the row may be taken here, asked as soon as it is known whose turn it is. @throws Refusal `not-served` */
+  /**
+   * Refuses a row that may not be taken here, as soon as it is known whose turn it is.
+   * @throws Refusal `not-served`
+   */
   permit(action: ServedAction, row: ServedRow, seen: Seen<any, any, any>): void;
   shares: Shares;
   keys(nonces: readonly SealedNonce[], shares: ReadonlyMap<string, Uint8Array>): Promise<Keys>;

@@ -1,8 +1,8 @@
 /**
- * Why a run stops: one table of error codes, with exit code and meaning, and the error that carries one.
- *
- * Exit codes: 2 usage · 3 valid but incomplete · 65 malformed input · 66 no such input · 69 passes by itself: try again ·
- * 70 bug · 73 cannot write · 75 state moved on · 76 the counterparty's data or signature is wrong · 77 refused by own policy.
+ * Refusals: one table of error codes, with exit code and meaning, and the error that carries one.
+ * Exit codes: 2 usage · 3 valid but incomplete · 65 malformed input · 66 no such input · 69 passes
+ * by itself: try again · 70 bug · 73 cannot write · 75 state moved on · 76 the counterparty's data
+ * or signature is wrong · 77 refused by own policy.
  * Not here: how a refusal is printed (`cli/errors.ts`).
  */
 
@@ -293,7 +293,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What is wrong with the home or the machine of whoever says it, and does not pass: nobody else can do anything about it. */
+/**
+ * Faults of the home or machine of whoever reports them, which do not pass: nobody else can do
+ * anything about them.
+ */
 export const HOME_FAULTS: readonly ErrorCode[] = [
   'store-damaged',
   'share-missing',
@@ -317,7 +320,7 @@ export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
 }
 
 export interface RefusalDetails {
-  /** What to do about it, one sentence. */
+  /** Advice for the user, one sentence. */
   hint?: string;
   /** The party whose data is wrong. */
   blame?: string;
@@ -351,7 +354,7 @@ export const homeRestored = (so: string): Refusal =>
     hint: 'spillway reconcile --journal brings in what came after; restore --accept-restore goes on without',
   });
 
-/** What is said of a file that cannot be read, from the error of the system. */
+/** Returns the refusal of a file that cannot be read, from the error of the system. */
 export function unreadable(name: string, error: unknown): Refusal {
   const { code, message = String(error) } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new Refusal('no-input', `there is no ${name}`);

@@ -1,12 +1,18 @@
-/** Which rows of a table a server takes without a person. Not here: a server's bounds and lanes (`serve/`). */
+/**
+ * Rows of a table that a server takes without a person.
+ * Not here: a server's bounds and lanes (`serve/`).
+ */
 import type { Action, Row, Seen } from './action.ts';
 import { Refusal } from './refusal.ts';
 
-/** What decides whether a server takes a row. */
+/** Parts of an action that decide whether a server takes a row. */
 export type ServedAction = Pick<Action<any, any, any>, 'type' | 'server'>;
 export type ServedRow = Pick<Row<any, any, any>, 'name' | 'by' | 'after' | 'unattended'>;
 
-/** What a server may take: the rows of the party that it plays and those marked for it, and no start. */
+/**
+ * Returns whether a server takes the row: those of the party that it plays and those marked for it,
+ * and no start.
+ */
 export const isServed = ({ server }: ServedAction, row: ServedRow): boolean =>
   server !== undefined && row.after !== null && (row.by === server || row.unattended !== undefined);
 

@@ -1,6 +1,6 @@
 /**
- * When each of many things is to be looked at again. What costs at a look is what is due, not how many wait.
- * Times are milliseconds of one clock; things of one slot of it are due together.
+ * Times at which each of many things is to be looked at again. A look costs what is due, not how
+ * many wait. Times are milliseconds of one clock; things of one slot of it are due together.
  */
 const SLOT_MS = 50;
 
@@ -17,7 +17,7 @@ export class Agenda {
     return this.#slotOf.has(id);
   }
 
-  /** Not before this moment, and no more at any other one that it was put at. */
+  /** Puts a thing at a moment, in place of any other one that it was put at. */
   put(id: string, at: number): void {
     this.drop(id);
     const slot = Math.ceil(at / SLOT_MS);
@@ -37,7 +37,10 @@ export class Agenda {
     if (there.size === 0) this.#slots.delete(slot);
   }
 
-  /** At most so many of those that are due, in their order; they stay until they are put or dropped. */
+  /**
+   * Returns a limited number of the things that are due, in their order; they stay until they are
+   * put or dropped.
+   */
   due(now: number, most: number): string[] {
     const found: string[] = [];
     const last = Math.floor(now / SLOT_MS);

@@ -151,7 +151,10 @@ function statusOf(error: unknown): Error & { code: number; details: string; meta
   });
 }
 
-/** By a name for hosts or the common name, and no pattern. */
+/**
+ * Returns whether a certificate has the name, among its names for hosts or as common name, and not
+ * by a pattern.
+ */
 const isNamed = (certificate: X509Certificate | undefined, name: string): boolean =>
   certificate?.checkHost(name, { subject: 'always', wildcards: false }) !== undefined;
 

@@ -89,7 +89,10 @@ export class Melts {
     });
   }
 
-  /** Of what cannot be read the quote alone says which invoice it was; a store that fails says nothing. */
+  /**
+   * Returns the digest of the invoice that a quote was for, where the quote cannot be read;
+   * undefined where the store fails.
+   */
   #digestOf(quote: string): Promise<Hex | undefined> {
     const find = () => ({ melt: meltClaim(quote) });
     return this.#change(find, ({ melt }) => ({ writes: {}, result: melt?.digest })).catch(() => undefined);
@@ -123,7 +126,10 @@ export class Melts {
     return change(this.#o.home.store, KINDS, find, take);
   }
 
-  /** What holds at this moment; what cannot be found out refuses, and is no reason to be unsure. */
+  /**
+   * Returns the state at this moment; refuses where it cannot be found out, which is no reason to
+   * be unsure.
+   */
   async #now({ contract }: Partial<MeltRecords>): Promise<Now> {
     const { home, mint, source } = this.#o;
     const unknown = { tip: 'not-checked', coins: 'not-checked' } as const;

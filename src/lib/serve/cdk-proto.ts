@@ -116,7 +116,7 @@ const nested = {
   PaymentEventResponse: message({ paymentReceived: ['PaymentReceived', 1] }),
 };
 
-/** As protobufjs' `Root.fromJSON` takes it. */
+/** Descriptor as protobufjs' `Root.fromJSON` takes it. */
 export const DESCRIPTOR = { nested: { [PACKAGE]: { nested } } };
 
 export interface Amount {
@@ -157,5 +157,8 @@ export interface Replies {
 }
 export type Method = keyof Requests;
 
-/** How messages look in JavaScript: numbers of 64 bits as text, names of enumerations as text, absent fields absent. */
+/**
+ * Form of messages in JavaScript: numbers of 64 bits as text, names of enumerations as text, absent
+ * fields absent.
+ */
 export const LOADER = { longs: String, enums: String, defaults: false, oneofs: false };

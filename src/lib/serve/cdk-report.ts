@@ -1,10 +1,10 @@
 /**
- * Tells the mint what its quotes were paid: the loop that cuts events, shows them, and takes the mint's own figure as the
- * acknowledgement (`ecash/quote.ts` holds the rules).
- *
- * It looks at the store and not at the process that accepted, so an update is told whichever process took it. A row is
- * committed before anyone sees it. What a look costs depends on what has changed and is due, not on how many quotes wait: a
- * quote that nobody touches is asked about ever more rarely, and a mint that does not answer is tried with one quote at a time.
+ * Reports to the mint what its quotes were paid. A loop cuts events, shows them, and takes the
+ * mint's own figure as the acknowledgement (`ecash/quote.ts` holds the rules). It looks at the
+ * store and not at the process that accepted, so an update is told whichever process took it. A row
+ * is committed before anyone sees it. A look costs what has changed and is due, not how many quotes
+ * wait. A quote that nobody touches is asked about ever more rarely. A mint that does not answer is
+ * tried with one quote at a time.
  * Not here: the service that carries the events (`cdk.ts`).
  */
 import { creditKind, type Credit } from '../credit/records.ts';
@@ -35,9 +35,9 @@ export const REPORT_LIMITS = {
   /** Quotes that one look goes through, and of these at most so many for which nothing new is known. */
   look: { unit: 'items', most: 256 },
   beside: { unit: 'items', most: 32 },
-  /** How long an event that has not arrived is left alone: 40 questions a second for all that wait, at most. */
+  /** Pause after an event that has not arrived: 40 questions a second for all that wait, at most. */
   pause: { unit: 'milliseconds', most: (pending: number) => Math.max(5_000, pending * 25) },
-  /** How long a mint that does not answer is left alone. */
+  /** Pause after a mint has not answered. */
   away: { unit: 'milliseconds', most: 5_000 },
 } satisfies Limits;
 
@@ -55,13 +55,13 @@ export class Reporter {
   readonly #streams = new Set<(event: Received) => void>();
   /** Quotes on which something waits. */
   readonly #agenda = new Agenda();
-  /** Of each, the commit after which it was seen, and how often nothing had moved. */
+  /** Commit after which each was seen, and number of looks at which nothing had moved. */
   readonly #waits = new Map<string, { rev: number; tries: number }>();
   /** Quotes whose figures are compared although nothing new is known of them: a mint that has come back may be an older copy. */
   #beside: string[] = [];
   /** Quotes of commits up to this one are known. */
   #seen = 0;
-  /** How often in a row the mint has not answered, and until when it is left alone. */
+  /** Number of times in a row that the mint has not answered, and end of the pause. */
   #away = { times: 0, until: -Infinity };
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
@@ -96,7 +96,7 @@ export class Reporter {
     return () => this.#streams.delete(show);
   }
 
-  /** Somebody asks for this quote: what waits on it is looked at next. */
+  /** Puts what waits on a quote first, because somebody asks for it. */
   touch(id: string): void {
     const known = this.#waits.get(id);
     if (!known) return;
@@ -210,11 +210,11 @@ export class Reporter {
 
 /** Numbers of commits that may be in work beside a newer one that is seen. */
 const OVERLAP = 200;
-/** So many tries in vain follow each other quickly. */
+/** Number of tries in vain that follow each other quickly. */
 const SLOW = 5;
-/** After so many a pause is as long as any. */
+/** Number of tries after which a pause is as long as any. */
 const FAILED = 7;
-/** In place of the commit, which this process has just made itself. */
+/** Mark in place of a commit that this process has just made itself. */
 const OWN = -1;
 /** The first pause; each further one is twice as long. */
 const FIRST_MS = 50;
@@ -235,7 +235,7 @@ interface Step {
   cut: Received | undefined;
   moved: boolean;
   stopped: Quote['stopped'];
-  /** There is more to tell, or something that is not acknowledged. */
+  /** True if there is more to tell, or something that is not acknowledged. */
   waits: boolean;
 }
 

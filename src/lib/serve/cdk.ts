@@ -148,7 +148,10 @@ function proofOf(): { key: Hex; ids: ReadonlySet<string>; seen(id: string): void
   return { key, ids, seen: (id) => void ids.add(id) };
 }
 
-/** Nothing is stored for it: what a quote is, the home reads from the mint when a contract's party names it. */
+/**
+ * Returns the mint's quote for a credit. Nothing is stored for it: the home reads the quote from
+ * the mint when a contract's party names it.
+ */
 function creditQuoteOf({ options }: Requests['CreatePayment']) {
   const { quoteId: id = '', pubkey, amount, unixExpiry } = options?.custom ?? {};
   if (!options?.custom) throw new Refusal('wrong-unit', 'a payment of another method than credit found');

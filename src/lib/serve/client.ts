@@ -1,9 +1,10 @@
 /**
- * Whose address a request has: that of its socket, or, where a named proxy (`--proxy`) brought it, what the proxy says.
- *
- * Anyone can write X-Forwarded-For, so it is read from its end, where the proxies wrote: the last address in it that is not
- * itself a named proxy is the client's, and nothing in front of it is believed. Where that word is no address, or there is
- * none, the request counts as the proxy's own. `Forwarded` (RFC 7239) is never read. Not here: what an address may do.
+ * Address of a client: that of its socket, or, where a named proxy (`--proxy`) brought the request,
+ * the one that the proxy names. Anyone can write X-Forwarded-For, so it is read from its end, where
+ * the proxies wrote. The last address in it that is not itself a named proxy is the client's, and
+ * nothing in front of it is believed. Where that word is no address, or there is none, the request
+ * counts as the proxy's own. `Forwarded` (RFC 7239) is never read.
+ * Not here: what an address may do.
  */
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
@@ -11,13 +12,13 @@ import { BlockList, isIP, SocketAddress } from 'node:net';
 export interface Network {
   address: string;
   family: 'ipv4' | 'ipv6';
-  /** How many bits. */
+  /** Number of bits. */
   prefix: number;
 }
 export type IsProxy = (address: string) => boolean;
 
 const BITS = { ipv4: 32, ipv6: 128 } as const;
-/** Of a socket that was reset before its address could be asked for: all of them are one client. */
+/** Address of sockets that were reset before theirs could be asked for: all of them are one client. */
 const GONE = 'gone';
 
 /** An address, or a network as `ADDRESS/BITS`; undefined for any other text. */
@@ -52,7 +53,10 @@ export function clientOf(
   return words.map(addressIn).findLast((address) => address === undefined || !isProxy(address)) ?? peer;
 }
 
-/** By what clients share a budget: an IPv4 address, or the /64 of an IPv6 address, of which one customer has all. */
+/**
+ * Returns the key by which clients share a budget: an IPv4 address, or the /64 of an IPv6 address,
+ * of which one customer has all.
+ */
 export function budgetOf(client: string): string {
   if (familyOf(client) !== 'ipv6') return client;
   const [head = '', tail = ''] = client.split('::').map((part) => part.split(':').filter(Boolean));
@@ -62,7 +66,10 @@ export function budgetOf(client: string): string {
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' | undefined => (({ 4: 'ipv4', 6: 'ipv6' }) as const)[isIP(address)];
 
-/** As proxies write it: some with the port, or IPv6 in brackets. An IPv4 address is always one of four numbers. */
+/**
+ * Reads an address as proxies write it: some with the port, or IPv6 in brackets. An IPv4 address is
+ * always one of four numbers.
+ */
 function addressIn(word: string): string | undefined {
   const [, bracketed, dotted] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(word.trim()) ?? [];
   const address = bracketed ?? dotted ?? word.trim();

@@ -21,7 +21,7 @@ const REFUSED_MS = 1_000;
 export interface Connections {
   /** Notes a request that is to be answered, before it is looked at. */
   take(request: IncomingMessage, response: ServerResponse): void;
-  /** Nothing more is answered on this connection. */
+  /** Returns true if nothing more is answered on this connection. */
   isLast(socket: Socket): boolean;
   /** Answers with `raw` what cannot be read as a request, unless the connection has had an answer before. */
   refuse(socket: Socket, raw: string): void;
@@ -112,8 +112,9 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
 }
 
 /**
- * Length of the first lines up to and with an empty one; of all where there is none. A head ends with an empty line, and so
- * does a chunked body, so that no piece that is cut here holds the ends of two requests.
+ * Returns the length of the first lines up to and with an empty one; of all where there is none. A
+ * head ends with an empty line, and so does a chunked body. No piece that is cut here holds the
+ * ends of two requests.
  */
 function pastEmptyLine(bytes: Buffer): number {
   for (let start = 0; ;) {

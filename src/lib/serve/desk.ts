@@ -1,23 +1,23 @@
 /**
- * The one desk of a server: a message in, a line out, whoever brought it. It reads the message, finds the table of its
- * type, has the work done in the order of its contract, and writes a line of log.
- *
- * A refusal is a line too: the object of `--error-format json`. Of its own faults (chain, store, a bug) a server tells
- * only the code: the words, which may name files and hosts, go to stderr.
- * Not here: who brings messages (`stdio.ts`, `http.ts`), and the work itself (`engine/play.ts`, here or in a process of `pool.ts`).
+ * The one desk of a server: a message in, a line out, whoever brought it. It reads the message,
+ * finds the table of its type, has the work done in its contract's order, and writes a line of
+ * log. A refusal is a line too: the object of `--error-format json`. Of its own faults (chain,
+ * store, a bug) a server tells only the code. The words, which may name files and hosts, go to
+ * stderr.
+ * Not here: who brings messages (`stdio.ts`, `http.ts`), and the work itself (`engine/play.ts`,
+ * here or in a process of `pool.ts`).
  */
 import { createHash } from 'node:crypto';
 import { errorObject, failureOf, type Failure } from '../engine/failure.ts';
 import { codesOf } from '../cli/exits.ts';
-import { toLog } from '../engine/log.ts';
-import { note } from '../engine/log.ts';
+import { note, toLog } from '../engine/log.ts';
 import { tableOf } from '../engine/tables.ts';
 import type { Action, Claim } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { answeredRefusal, envelope } from '../protocol/message.ts';
 import { ERRORS, generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 
-/** What a message says of itself; nothing of it is believed yet. */
+/** Claims of a message about itself; none is believed yet. */
 export interface Received {
   text: string;
   json: Json;
@@ -50,7 +50,7 @@ export interface Entry {
   received?: Received | undefined;
   code: string;
   ms: number;
-  /** What of it the runner took for its answer, without waiting for its turn. */
+  /** Milliseconds of it that the runner took for its answer, without waiting for its turn. */
   workMs?: number | undefined;
   /** The path at which health or figures were asked for: no message was brought. */
   look?: string | undefined;
@@ -72,7 +72,7 @@ export interface Worked {
   workMs?: number | undefined;
 }
 export type Work = (received: Received) => Promise<Worked>;
-/** Who lets messages in. */
+/** Door that lets messages in. */
 export interface Door {
   /** @param address whose message it is; undefined where that says nothing, as of what comes on a pipe */
   admits(message: Pick<Received, 'action' | 'claim'>, address: string | undefined): Promise<boolean>;

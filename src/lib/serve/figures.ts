@@ -1,8 +1,8 @@
 /**
- * How a home stands, as gauges: its credit contracts by state, the sums of `liquidity`, and the next deadline. What store or
- * node do not tell is left out: a gauge that is missing cannot be mistaken for a good one.
- *
- * Pure. Not here: looking (`metrics.ts`), what a sum means (`credit/liquidity.ts`).
+ * Standing of a home, as gauges: its credit contracts by state, the sums of `liquidity`, and the
+ * next deadline. Gauges that store or node do not tell are left out: a missing one cannot be
+ * mistaken for a good one. Pure.
+ * Not here: looking (`metrics.ts`), what a sum means (`credit/liquidity.ts`).
  */
 import { liquidityOf, type Liquidity } from '../credit/liquidity.ts';
 import type { Credit } from '../credit/records.ts';
@@ -14,14 +14,14 @@ export interface GaugeNow {
   help: string;
   values: readonly { labels?: Readonly<Record<string, string>>; value: number }[];
 }
-/** What a look has found. */
+/** Findings of a look. */
 export interface Looked {
   network: string;
-  /** What the records say; undefined: the store did not answer. */
+  /** Sums over the records; undefined: the store did not answer. */
   stored: Totals | undefined;
   /** Height of the newest block; undefined: the node did not answer. */
   tip: number | 'not-checked' | undefined;
-  /** With what a node knows of their coins; undefined: it has not been asked for all of them yet. */
+  /** Sums with the node's view of their coins; undefined: it has not been asked for all of them yet. */
   chain: ByChain | undefined;
 }
 export interface ByChain {

@@ -1,9 +1,10 @@
 /**
- * What the paths of a server take and answer: `POST /` one message as `application/json`, `GET /healthz`, and `GET /metrics`.
- *
- * A message is believed for its seal, not for where it comes from; what a web page sends is refused (Origin). Figures are
- * told on the port of messages only to whoever shows the token: by address nobody can be told from what a forwarder brings,
- * a proxy, `ssh -R` or `kubectl port-forward`. Not here: listening (`http.ts`).
+ * Paths of a server: `POST /` takes one message as `application/json`; `GET /healthz`; `GET
+ * /metrics`. A message is believed for its seal, not for where it comes from; messages of a web
+ * page are refused (Origin). Figures are told on the port of messages only to whoever shows the
+ * token. By address nobody can be told from what a forwarder brings: a proxy, `ssh -R` or `kubectl
+ * port-forward`.
+ * Not here: listening (`http.ts`).
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -17,9 +18,9 @@ import type { Path } from './http.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
 export const HTTP_LIMITS = {
-  /** Of a message. */
+  /** Size of a message. */
   body: { unit: 'bytes', most: MESSAGE_LIMIT },
-  /** What is more than that is read and forgotten up to here, so that the sender reads why it is refused. */
+  /** Size up to which a longer one is read and forgotten, so that the sender reads why it is refused. */
   read: { unit: 'bytes', most: 8 * MESSAGE_LIMIT },
   /** Messages that arrive at once, and messages that are worked on or wait. */
   messages: { unit: 'items', most: (queue: number) => queue },
@@ -29,7 +30,7 @@ export interface MessageOptions {
   desk: Desk;
   /** Messages at once, waiting ones included, and as many that are still arriving; more get 503. Each takes `HTTP_LIMITS.body` at most. */
   queue: number;
-  /** How long a message may take to arrive. */
+  /** Time that a message may take to arrive. */
   timeoutMs: number;
 }
 
@@ -75,7 +76,10 @@ export const metricsPath = ({ scrape }: Metrics, token: string | 'none' | undefi
   },
 });
 
-/** As long for a token that is nearly right as for any other. @throws Refusal `wrong-token` */
+/**
+ * Checks a token, in the same time for one that is nearly right as for any other.
+ * @throws Refusal `wrong-token`
+ */
 function checkToken(authorization: string | undefined, token: string | undefined): void {
   const digest = (text: string): Uint8Array => createHash('sha256').update(text).digest();
   const shown = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1];
@@ -91,7 +95,7 @@ function checkToken(authorization: string | undefined, token: string | undefined
   );
 }
 
-/** What is wrong with the headers of a message. */
+/** Returns the refusal of a message for its headers. */
 function refusalOf({
   origin,
   'content-type': type,

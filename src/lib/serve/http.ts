@@ -32,19 +32,19 @@ export interface Path {
 }
 export type Paths = Readonly<Record<string, Path>>;
 export interface HttpOptions extends Address {
-  /** Its name in the first line on stdout. */
+  /** Name in the first line on stdout. */
   name: string;
   paths: Paths;
-  /** Whose X-Forwarded-For is believed. */
+  /** Returns whether the X-Forwarded-For of this address is believed. */
   isProxy: IsProxy;
-  /** What to mind where other machines can reach it. */
+  /** Advice where other machines can reach it. */
   advice: string;
   log: Log;
   /** Connections at once; more are closed. */
   connections: number;
   /** Messages at once; one address holds connections for a quarter of them. */
   queue: number;
-  /** How long a request may take to arrive. */
+  /** Time that a request may take to arrive. */
   timeoutMs: number;
 }
 
@@ -140,7 +140,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
   };
 }
 
-/** What Node.js finds wrong before there is a request. */
+/** Errors of Node.js before there is a request. */
 const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'too-slow',
   HPE_HEADER_OVERFLOW: 'too-large',

@@ -1,7 +1,7 @@
 /**
- * Who goes when in a server: works with one key follow each other in the order in which they came, works with different
- * keys run side by side, and never more than so many at once. A work that waits for somebody else's machine gives its
- * place to another meanwhile; those of its key wait on.
+ * Order of the works in a server. Works with one key follow each other in the order in which they
+ * came. Works with different keys run side by side, in limited number. A work that waits for
+ * somebody else's machine gives its place to another meanwhile; those of its key wait on.
  */
 import type { Limits } from '../protocol/limit.ts';
 

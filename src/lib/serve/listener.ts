@@ -1,6 +1,6 @@
 /**
- * A way by which a server is reached: what all of them have in common, and how they run together until the first of
- * SIGTERM and SIGINT, or until each has come to its own end.
+ * A way by which a server is reached: parts that all of them share. They run together until the
+ * first of SIGTERM and SIGINT, or until each has come to its own end.
  */
 import type { Readable } from 'node:stream';
 import { linesOf, type Line } from '../cli/lines.ts';
@@ -8,7 +8,7 @@ import { print } from '../cli/output.ts';
 import { printJson } from '../protocol/json.ts';
 
 export interface Listener {
-  /** Its part of the first line on stdout. */
+  /** Part of the first line on stdout. */
   readonly said: Readonly<Record<string, string | boolean>>;
   /** Resolves once all that it took is answered: after its own end, or after `stop`. */
   run(): Promise<void>;
@@ -17,8 +17,8 @@ export interface Listener {
 }
 
 /**
- * On a pipe: one line after the other is taken until the input ends or the server stops.
- * @param done resolves once all that was taken is answered
+ * Listens on a pipe: one line after the other is taken until the input ends or the server stops.
+ * @param done resolves once all lines taken are answered
  */
 export function lineListener(
   stdin: Readable,

@@ -1,9 +1,9 @@
 /**
- * `GET /metrics`: what a server has answered and how long it took (counted in this process), and how its home stands (looked
- * at when asked), in Prometheus' text format.
- *
- * A label never holds what a peer wrote: type and step are of the tables, codes of `ERRORS`. A scrape is always answered: what
- * store or node do not say within a while is left out, and `spillway_store_up` or `spillway_chain_up` is 0.
+ * `GET /metrics` in Prometheus' text format: answers of a server and their times, counted in this
+ * process, and the standing of its home, looked at when asked. A label never holds what a peer
+ * wrote: type and step are of the tables, codes of `ERRORS`. A scrape is always answered. Gauges
+ * that store or node do not say within a while are left out, and `spillway_store_up` or
+ * `spillway_chain_up` is 0.
  */
 import { failureOf } from '../engine/failure.ts';
 import { lookingOver, nextDeadline } from '../engine/look.ts';
@@ -27,12 +27,15 @@ export interface Metrics {
 }
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** How long one look at store and chain answers for the figures, and how long a scrape waits for one: Prometheus gives up after 10 s. */
+/**
+ * Time for which one look at store and chain answers for the figures, and time that a scrape waits
+ * for one: Prometheus gives up after 10 s.
+ */
 const LOOK_MS = 1_000;
 const PATIENCE_MS = 4_000;
 /** Gauges of the client that are named like counters, and are the sums of others. */
 const MISNAMED = ['resources', 'handles', 'requests'].map((what) => `nodejs_active_${what}_total`);
-/** Of a message that was refused before it was read. */
+/** Labels of a message that was refused before it was read. */
 const NONE = { type: 'none', step: 'none' } as const;
 /** Seconds: a signature takes a few milliseconds, a check on a busy node a second, and a node that hangs up to 30. */
 const BUCKETS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -112,7 +115,7 @@ export function lookAt(home: Home, source: FactSource): () => Promise<Looked> {
   }, LOOK_MS);
 }
 
-/** What comes within a while; else undefined, and a line that says so. */
+/** Returns the result if it comes within a while; else undefined, and a line that says so. */
 async function patient<T>(what: string, promise: Promise<T>): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => {

@@ -1,7 +1,8 @@
 /**
- * Messages for which a mint is asked wait for it beside the others: its answer takes as long as the mint likes, up to the
- * time limit of a call, and meanwhile nothing that needs no mint waits for a place. How many wait has bounds, so that
- * they never take up all that a server holds at once.
+ * Lane of messages for which a mint is asked: they wait for it beside the others. Its answer takes
+ * as long as the mint likes, up to the time limit of a call. Meanwhile nothing that needs no mint
+ * waits for a place. Their number has bounds, so that they never take up all that a server holds at
+ * once.
  */
 import type { Facts, Queries } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -12,7 +13,7 @@ import type { Away } from './lanes.ts';
 export const MINT_LANE_LIMITS = {
   /** Messages that wait for mints, of all that a server takes at once. */
   waiting: { unit: 'items', most: (queue: number) => Math.max(1, Math.floor(queue / 2)) },
-  /** Of these, for one mint. */
+  /** Share of one mint in these. */
   mint: { unit: 'items', most: (queue: number) => Math.max(1, Math.floor(queue / 4)) },
 } satisfies Limits;
 

@@ -1,6 +1,7 @@
 /**
- * How a server and its workers speak: each line is a number and a text, and an answer has the number of what it answers. It
- * comes as soon as it is there, so that a message that waits for a mint holds up no answer behind it.
+ * Speech of a server and its workers: each line is a number and a text, and an answer has the
+ * number of what it answers. It comes as soon as it is there, so that a message that waits for a
+ * mint holds up no answer behind it.
  */
 import type { Readable } from 'node:stream';
 import { print } from '../cli/output.ts';
@@ -15,7 +16,7 @@ export function readNumbered(line: string): { number: number; text: string } | u
   const [head, digits] = /^(\d{1,15}) /.exec(line) ?? [];
   return digits === undefined ? undefined : { number: Number(digits), text: line.slice(head!.length) };
 }
-/** Of a message that may have the longest text, with its number. */
+/** Length of a message with the longest text, with its number. */
 const LINE = MESSAGE_LIMIT + numbered(1e15, '').length;
 
 /** A worker's listener. How many messages it has at once, its server says. */

@@ -8,9 +8,9 @@
 import type { Facts } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 
-/** How old an answer may be. */
+/** Largest age of an answer. */
 export const HELD_LIMITS = { age: { unit: 'milliseconds', most: 600_000 } } satisfies Limits;
-/** How long one waits for a look. */
+/** Time to wait for a look. */
 const MOMENT_MS = 1_000;
 
 /**

@@ -17,7 +17,7 @@ export class Outbox {
     this.#retryMs = retryMs;
   }
 
-  /** There may be something to do. */
+  /** Wakes it, since there may be something to do. */
   nudge(): void {
     this.#due = true;
     this.#running ??= this.#run();
@@ -38,7 +38,7 @@ export class Outbox {
     this.#running = undefined;
   }
 
-  /** After what runs; what failed last stays due for the next process. */
+  /** Closes it after the work that runs; work that failed last stays due for the next process. */
   async close(): Promise<void> {
     await this.#running;
     clearTimeout(this.#retry);

@@ -8,7 +8,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export const PATIENCE_LIMITS = {
-  /** From the beginning to the next try of a start: as supervisors of processes wait by default. */
+  /** Time from the beginning to the next try of a start: as supervisors of processes wait by default. */
   start: { unit: 'milliseconds', most: 90_000 },
 } satisfies Limits;
 const CLOCK = { now: () => performance.now(), sleep: (ms: number): Promise<void> => setTimeout(ms) };

@@ -168,7 +168,10 @@ function handOver(child: ChildProcess, secret: string): void {
   to.end(secret);
 }
 
-/** How a worker is started: this very program with the flags of this run as they were written, and others in their place. */
+/**
+ * Returns the command of a worker: this very program with the flags of this run as they were
+ * written, and others in their place.
+ */
 export function workerCommand(
   raw: readonly { type: string; flag?: string; input: string }[],
   own: Readonly<Record<string, string | number | undefined>>,

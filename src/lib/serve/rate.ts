@@ -1,10 +1,12 @@
-/** How often something may be done: so many times a minute, and after a pause at most those of a minute at once. */
+/**
+ * Rates: a number of times a minute, and after a pause at most those of a minute at once.
+ */
 import { allows, type Limits } from '../protocol/limit.ts';
 
 export const RATE_LIMITS = {
   /** Saved up: those of a minute. */
   saved: { unit: 'items', most: (perMinute: number) => perMinute },
-  /** What must be saved up for one more. */
+  /** Amount that must be saved up for one more. */
   one: { unit: 'items', least: 1 },
 } satisfies Limits;
 
@@ -22,7 +24,7 @@ export class Rate {
     this.#at = now();
   }
 
-  /** May there be one more now? */
+  /** Returns whether there may be one more now. */
   has(): boolean {
     return allows(RATE_LIMITS.one, this.#saved());
   }
@@ -30,7 +32,7 @@ export class Rate {
   take(): void {
     this.#left -= 1;
   }
-  /** Is everything saved up that can be? */
+  /** Returns whether everything is saved up that can be. */
   isFull(): boolean {
     return this.#saved() === this.#most;
   }

@@ -32,9 +32,9 @@ export interface ServeOptions {
   standing: Standing;
   stdio: boolean;
   http: Address | undefined;
-  /** Where the figures are, if not at `http`. */
+  /** Address of the figures, if not at `http`. */
   metrics: Address | undefined;
-  /** What must be shown for them. */
+  /** Token that must be shown for them. */
   metricsToken: string | undefined;
   /** The payment backend of a running mint. */
   cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
@@ -42,7 +42,7 @@ export interface ServeOptions {
   pool: PoolOptions | undefined;
   /** Program that is told what contracts were paid (`engine/notify.ts`). */
   notify: string | undefined;
-  /** This process is a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
+  /** True for a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
   worker: boolean;
   /** Called once nothing can keep it from serving any more. */
   begun(): void;
@@ -51,13 +51,16 @@ export interface ServeOptions {
   /** Messages of all strangers a minute (`strangers.ts`). */
   offers: number;
   timeoutMs: number;
-  /** Whose X-Forwarded-For is believed. */
+  /** Returns whether the X-Forwarded-For of this address is believed. */
   isProxy: IsProxy;
-  /** It prunes by itself, and keeps so many days; undefined: it does not. */
+  /** Number of days that it keeps when it prunes by itself; undefined: it does not prune. */
   keepDays: number | undefined;
 }
 
-/** How often it looks for contracts that were funded, or never, and whether it is time to prune. */
+/**
+ * Interval of looks for contracts that were funded, or never, and of the question whether it is
+ * time to prune.
+ */
 const LAPSE_MS = 600_000;
 
 /** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */

@@ -1,7 +1,8 @@
 /**
- * Who has no money behind what he sends is a stranger, wherever it goes in: whoever asks for an offer, takes one up, or brings
- * a message over a contract that nobody has funded yet as far as this home knows. Strangers share what there is for them a
- * minute, and no address and no contract takes more than a part of it, so that one of them shuts the door for nobody else.
+ * Strangers: those with no money behind what they send. A stranger asks for an offer, takes one up,
+ * or brings a message over a contract that nobody has funded, as far as known.
+ * Strangers share a budget a minute. No address and no contract takes more than a part of it, so
+ * that one of them shuts the door for nobody else.
  */
 import type { Store } from '../protocol/ports.ts';
 import type { Claim, Kind } from '../protocol/kind.ts';
@@ -11,7 +12,7 @@ import type { Door } from './desk.ts';
 import { Rate } from './rate.ts';
 
 export const STRANGER_LIMITS = {
-  /** Of what all strangers may do a minute: so much for one address, and for one contract. */
+  /** Part of all strangers' budget a minute for one address, and for one contract. */
   each: { unit: 'items', most: (perMinute: number) => Math.ceil(perMinute / 4) },
   /** Addresses and contracts that are remembered, before those that have all of their share again are forgotten. */
   remembered: { unit: 'items', most: (perMinute: number) => 8 * perMinute + 8 },
@@ -19,7 +20,7 @@ export const STRANGER_LIMITS = {
   known: { unit: 'items', most: 10_000 },
 } satisfies Limits;
 
-/** What strangers may do a minute: over all, and each. */
+/** Budgets of strangers a minute: over all, and each. */
 export class Budgets {
   readonly #perMinute: number;
   readonly #now: (() => number) | undefined;
@@ -45,7 +46,7 @@ export class Budgets {
     return true;
   }
 
-  /** How many addresses and contracts are remembered. */
+  /** Number of addresses and contracts that are remembered. */
   get size(): number {
     return this.#each.size;
   }

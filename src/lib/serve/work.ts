@@ -13,7 +13,7 @@ import { MintLane } from './mint-lane.ts';
 import type { Pool } from './pool.ts';
 import { shared } from './shared.ts';
 
-/** How long one look at store and chain answers for `health`. */
+/** Time for which one look at store and chain answers for `health`. */
 const HEALTH_MS = 1_000;
 
 const nobody: Prompt = {
@@ -26,7 +26,10 @@ const nobody: Prompt = {
 /** The ports of a command, without its person. */
 export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, permit: permitServed });
 
-/** By action, what its rows may take besides their message (`Line.standing`), such as the policy of offers. */
+/**
+ * Maps each action to the input of its rows besides their message (`Line.standing`), such as the
+ * policy of offers.
+ */
 export type Standing = Readonly<Record<string, object>>;
 
 /** @param queue messages at once: of these so many may wait for mints (`mint-lane.ts`) */
@@ -43,13 +46,13 @@ export function workHere(ports: Ports, standing: Standing, queue: number): Work 
   };
 }
 
-/** Has it done by the workers; a message travels on one line. */
+/** Returns the work as the workers do it; a message travels on one line. */
 export const workIn =
   (pool: Pool): Work =>
   async ({ key, text }) =>
     untimed(await pool.ask(key, text.replace(/[\r\n]+/g, ' ')));
 
-/** As a worker, which tells its server how long it took, in front of the line. */
+/** Returns the work as a worker does it: it tells its server how long it took, in front of the line. */
 export const workTimed =
   (work: Work): Work =>
   async (received) => {

@@ -112,7 +112,7 @@ export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Ar
   return toBytes(t);
 }
 
-/** Does a finished signature verify under an x-only key? */
+/** Returns whether a finished signature verifies under an x-only key. */
 export const isFinished = (signature: Uint8Array, message: Uint8Array, pubkey: Uint8Array): boolean =>
   verifies(bytesToHex(signature), message, bytesToHex(pubkey));
 

@@ -1,6 +1,7 @@
 /**
- * What a back end of secp256k1 does: two give the same answers, `libsecp256k1.ts` (WebAssembly) and `noble.ts` (bigint). The
- * seam to everybody else is `curve.ts`, which has checked the ranges of what comes here.
+ * The interface of a secp256k1 back end. Two give the same answers: `libsecp256k1.ts` (WebAssembly)
+ * and `noble.ts` (bigint). The seam to everybody else is `curve.ts`, which has checked the ranges
+ * of what comes here.
  */
 
 /** The order of the group. */

@@ -50,7 +50,10 @@ function isSignature(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): 
   return !R.equals(Point.ZERO) && hasEvenY(R) && equalBytes(xBytes(R), r);
 }
 
-/** Is this the signature of `pubkey` (32 bytes, hex) over the hash? Malformed input is no. */
+/**
+ * Returns whether this is the signature of `pubkey` (32 bytes, hex) over the hash; false for
+ * malformed input.
+ */
 export function verifies(signature: string, hash: Uint8Array, pubkey: string): boolean {
   const [made, key] = [signature, pubkey].map(readHex);
   return made !== undefined && key !== undefined && isSignature(made, hash, key);

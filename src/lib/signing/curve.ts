@@ -20,7 +20,7 @@ import { wasmCode } from './wasm-code.ts';
 export { bytesToHex, concatBytes, hexToBytes, N };
 
 let settled: Backend | undefined;
-/** What computes here. */
+/** Returns the back end that computes here. */
 export const backend = (): Backend => (settled ??= libsecp256k1(wasmCode()) ?? noble);
 
 export const SCALAR_LIMITS = {
@@ -95,12 +95,18 @@ export function secretScalar(bytes: Uint8Array): bigint {
   if (scalar === undefined) throw new Error('the secret key is out of range');
   return scalar;
 }
-/** Of a secret scalar other than zero and its negative the one whose point has even y, and the point. */
+/**
+ * Returns a secret scalar other than zero or its negative, whichever has the point with even y, and
+ * that point.
+ */
 export function evenPair(scalar: bigint): readonly [bigint, Point] {
   const point = timesG(scalar);
   return hasEvenY(point) ? [scalar, point] : [N - scalar, point.negate()];
 }
-/** Of a secret key and its negative the one whose point has even y: that of the x-only key. */
+/**
+ * Returns a secret key or its negative, whichever has the point with even y: the secret of the
+ * x-only key.
+ */
 export const evenSecret = (secret: Uint8Array): Uint8Array => toBytes(evenPair(secretScalar(secret))[0]);
 /** a · point + b · G, for public scalars only, from 0. @throws Error for a scalar from N on */
 export function linear(point: Point, a: bigint, b: bigint): Point {
@@ -153,7 +159,13 @@ export const xBytes = (point: Point): Uint8Array => finite(point).slice(0, 32);
 
 const prefixes = new Map<string, Uint8Array>();
 
-/** BIP340's tagged hash; the tags are few, so their prefixes are kept. */
+/**
+ * Returns BIP340's tagged hash, 32 bytes. The tags are few, so their prefixes are kept.
+ * @example
+ * ```ts
+ * Buffer.from(taggedHash('TapTweak')).toString('hex'); // '8aa4229474ab0100b2d6f0687f031d1fc9d8eef92a042ad97d279bff456b15e4'
+ * ```
+ */
 export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
   let prefix = prefixes.get(tag);
   if (!prefix) {

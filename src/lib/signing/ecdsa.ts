@@ -19,7 +19,10 @@ export function signEcdsa(hash: Uint8Array, secret: Uint8Array, lowR = true): Ui
   return secp256k1.Signature.fromBytes(compact).toBytes('der');
 }
 
-/** Is this the signature (DER, low s) of `key` (33 or 65 bytes) over the 32-byte hash? Malformed input is no. */
+/**
+ * Returns whether this is the signature (DER, low s) of `key` (33 or 65 bytes) over the 32-byte
+ * hash; false for malformed input.
+ */
 export function verifiesEcdsa(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
   const compact = compactOf(signature);
   const point = backend().parse(key);
@@ -49,7 +52,7 @@ export function signRecoverable(hash: Uint8Array, secret: Uint8Array): Recoverab
 /** A key that many signatures are checked against: parsed once. Undefined for bytes that are no point. */
 export const parsedKey = (key: Uint8Array): Affine | undefined => backend().parse(key);
 
-/** Is this the signature (r and s, 64 bytes, low s) of a parsed key over the 32-byte hash? */
+/** Returns whether this is the signature (r and s, 64 bytes, low s) of a parsed key over the 32-byte hash. */
 export function verifiesParsed(compact: Uint8Array, hash: Uint8Array, key: Affine): boolean {
   const inRange = parseScalar(compact.subarray(0, 32)) !== undefined && parseScalar(compact.subarray(32)) !== undefined;
   return inRange && backend().verifyEcdsa(compact, hash, key);

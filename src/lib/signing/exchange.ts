@@ -1,12 +1,11 @@
 /**
- * The signing law, as three verbs for two parties:
- *
- *   Whoever will hold the finished transaction opens with a random nonce and never lets its own partial signature out.
- *   The other party signs last, with BIP327 DeterministicSign, and stores no nonce.
- *
- * `open` draws the nonce of one (sighash, key list, tweaks), `signLast` answers it, `finish` completes: one round trip.
- * A wrong answer leaves the nonce untouched; the first valid one consumes it. Where a party's key lives in another
- * wallet, its part is taken from a PSBT that came back (`--merge`) and the verbs answer undefined until it is there.
+ * The signing law, as three verbs for two parties. Whoever will hold the finished transaction opens
+ * with a random nonce and never lets its own partial signature out. The other party signs last,
+ * with BIP327 DeterministicSign, and stores no nonce. `open` draws the nonce of one (sighash, key
+ * list, tweaks), `signLast` answers it, `finish` completes: one round trip. A wrong answer leaves
+ * the nonce untouched; the first valid one consumes it. Where a party's key lives in another
+ * wallet, its part is taken from a PSBT that came back (`--merge`). The verbs answer undefined
+ * until it is there.
  * Not here: sessions of more than two parties.
  */
 import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type Share } from '../bitcoin/psbt.ts';
@@ -29,14 +28,17 @@ import {
   type Session,
 } from './musig2.ts';
 
-/** Where a party's key is: in the home, under a path, or in another wallet. */
+/** Place of a party's key: in the home, under a path, or in another wallet. */
 export interface Own {
   path: Path;
   /** The signing key is in another wallet; the authentication key never is. */
   outside: boolean;
 }
 
-/** What an opener keeps whose key is in another wallet: its nonce, and the answer that the wallet was asked to complete. */
+/**
+ * Record of an opener whose key is in another wallet: its nonce, and the answer that the wallet was
+ * asked to complete.
+ */
 export interface Outside {
   pubnonce: Hex | null;
   answer?: Hex;
@@ -45,10 +47,10 @@ export interface Outside {
 /** One input to be signed by a key set of two. */
 export interface Job {
   own: Own;
-  /** This party's key (33 bytes, hex) and the other's. */
+  /** Keys of this party and the other, 33 bytes, hex. */
   pubkey: Hex;
   peer: Hex;
-  /** Who holds the other key, for blame. */
+  /** Holder of the other key, for blame. */
   peerIs: Party;
   set: KeySet;
   template: Template;
@@ -82,7 +84,10 @@ export const psbtOf = (j: Opening, shares: { own?: Share | undefined; peer?: Sha
     ...(shares.peer && { [j.peer]: shares.peer }),
   });
 
-/** What both have put into a message's PSBT, which must hold exactly the job's transaction. Of the own share only the nonce is read. */
+/**
+ * Returns both parties' shares in a message's PSBT, which must hold exactly the job's transaction.
+ * Of the own share only the nonce is read.
+ */
 export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
   const tx = readSame(j.template, psbt, j.peerIs);
   const { pubnonce } = shareOf(tx, j.index, j.set, j.pubkey);
@@ -90,8 +95,9 @@ export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
 }
 
 /**
- * Whether a message's PSBT shows the nonce that this party has open for the job: the same job may have been opened before.
- * @param outside what the record keeps of a nonce that lies in another wallet
+ * Returns whether a message's PSBT shows the nonce that this party has open for the job, which may
+ * have been opened before.
+ * @param outside the record's part about a nonce that lies in another wallet
  */
 export function isOpenedBy(hand: Pick<Hand, 'keys'>, job: Job, psbt: string, outside?: Outside): boolean {
   const open = job.own.outside ? outside?.pubnonce : hand.keys.nonce(job.nonceId)?.pubnonce;
@@ -155,10 +161,17 @@ export function signLast(hand: Hand, job: Job, peer: Share): FullShare | undefin
   return { pubnonce: bytesToHex(made.pubnonce), partial: bytesToHex(made.partial) };
 }
 
-/** By this a record knows the one answer (a PSBT) that has finished its signature. 32 bytes, hex. */
+/**
+ * Returns the hash by which a record knows the one answer (a PSBT) that has finished its signature.
+ * 32 bytes, hex.
+ */
 export const answerOf = (psbt: string): Hex => bytesToHex(taggedTextHash('spillway/answer', psbt));
 
-/** What is finished answers no second message. @param known `answerOf` the first @throws Refusal `nonce-consumed` */
+/**
+ * Refuses a second answer to a finished signature.
+ * @param known `answerOf` the first
+ * @throws Refusal `nonce-consumed`
+ */
 export function checkAnswer(known: Hex, psbt: string, what: 'refund' | 'backup', from: Party): void {
   if (known !== answerOf(psbt))
     throw new Refusal('nonce-consumed', `another answer than the one that completed this ${what}; its nonce is used`, {
@@ -171,10 +184,13 @@ export interface Finished {
   signature: Uint8Array;
   spends: readonly NonceId[];
 }
-/** What is kept of an answer that another wallet is asked to complete (`Outside`): it is never asked for a second one. */
+/**
+ * Returns the hash of an answer that another wallet is asked to complete (`Outside`): it is never
+ * asked for a second one.
+ */
 export const answerIn = (peer: Share): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
 
-/** What the record of an opener keeps (`Outside`), where the key is in another wallet; nothing elsewhere. */
+/** Returns the opener's record (`Outside`), where the key is in another wallet; nothing elsewhere. */
 export const outsideOf = (job: Opening, own: Share, peer?: Share): { outside?: Outside } =>
   job.own.outside ? { outside: { pubnonce: own.pubnonce ?? null, ...(peer && { answer: answerIn(peer) }) } } : {};
 
@@ -268,7 +284,7 @@ function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
   return hand.merged.map((text) => readPsbt(text)).filter((tx) => holds(tx, job.template));
 }
 
-/** This party's share in them: the fullest one. */
+/** Returns this party's share in the PSBTs that came back: the fullest one. */
 function mergedShare(hand: Hand, job: Job): Share | undefined {
   const shares = mergedHere(hand, job)
     .map((tx) => shareOf(tx, job.index, job.set, job.pubkey))

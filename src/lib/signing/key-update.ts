@@ -70,7 +70,7 @@ export function offsetPoint(key: string, next: Pair): string | undefined {
 export const firstMessage = (pair: Pair, owner: Uint8Array, x: Uint8Array): Uint8Array =>
   toBytes(mod(coefficients(pair)[1] * secretScalar(owner) + secretScalar(x)));
 
-/** Is m1·G = c_O·O + X? */
+/** Returns whether m1·G = c_O·O + X. */
 export function firstMessageFits(pair: Pair, m1: Uint8Array, xPubkey: string): boolean {
   const value = parseResidue(m1);
   const X = pointOf(xPubkey);

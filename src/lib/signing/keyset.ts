@@ -1,9 +1,8 @@
 /**
- * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak or over a script tree, where wanted after
- * a plain tweak (an offset) by which other keys come to the same output.
- *
- * Spec: BIP327, BIP341 (the tweak), BIP390 (order of the keys), BIP373 (how PSBTs name them).
- * A set is aggregated once and kept: a contract signs many times with the same keys.
+ * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak or over a script
+ * tree. A plain tweak (an offset) before it lets other keys come to the same output. Spec: BIP327,
+ * BIP341 (the tweak), BIP390 (order of the keys), BIP373 (how PSBTs name them). A set is aggregated
+ * once and kept: a contract signs many times with the same keys.
  */
 import type { MusigKey } from '../bitcoin/psbt.ts';
 import { xOnlyKey } from './bip340.ts';
@@ -42,10 +41,13 @@ export function keyPathSecret(secret: Uint8Array): Uint8Array {
   return toBytes(mod(secretScalar(evenSecret(secret)) + secretScalar(tweak)));
 }
 
-/** That output's script, hex. */
+/** Returns that output's script, hex. */
 export const keyPathScript = (secret: Uint8Array): string => `5120${xOnlyKey(keyPathSecret(secret))}`;
 
-/** What beside the keys makes the output: `offset` (32 bytes below the order, hex) is added to their aggregate; `merkleRoot` commits to a script tree. */
+/**
+ * Parts of the output beside the keys. `offset` (32 bytes below the order, hex) is added to their
+ * aggregate; `merkleRoot` commits to a script tree.
+ */
 export interface KeySetParts {
   offset?: string | undefined;
   merkleRoot?: Uint8Array;

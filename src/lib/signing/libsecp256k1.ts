@@ -14,13 +14,16 @@ import { Refusal } from '../protocol/refusal.ts';
 import { sums } from './affine.ts';
 import { N, type Affine, type Backend, type RecoverableSignature } from './backend.ts';
 
-/** As the code was linked: its memory, where its constants end, and a stack that grows upwards from there. */
+/**
+ * Memory as the code was linked: its pages, the end of its constants, and a stack that grows
+ * upwards from there.
+ */
 const PAGES = 256;
 const PAGE = 65_536;
 const HEAP_POINTER = 68_736;
 const STACK = 68_752;
 const STACK_SIZE = 5_242_880;
-/** What signing and a product use of it at most; the tests look. */
+/** Most of it that signing and a product use; the tests look. */
 const USED_STACK = 16_384;
 
 /** Flags of a context: for parsing only, for products of the base point, for those of other points. */
@@ -29,7 +32,10 @@ const UNCOMPRESSED = 2;
 
 type Call = (...args: readonly number[]) => number;
 
-/** As much of it as is used here; there is none where Node.js runs without a compiler (--jitless). */
+/**
+ * Part of the interface that is used here; there is none where Node.js runs without a compiler
+ * (--jitless).
+ */
 declare const WebAssembly: {
   Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
   Table: new (of: { element: 'anyfunc'; initial: number; maximum: number }) => object;
@@ -48,7 +54,7 @@ export function libsecp256k1(code: Uint8Array): Backend | undefined {
   }
 }
 
-/** Where arguments and results lie, one behind the other. A point is 64 bytes in the library's own form. */
+/** Places of arguments and results, one behind the other. A point is 64 bytes in the library's own form. */
 const ROOM = { scalar: 32, hash: 32, extra: 32, point: 64, length: 4, recovery: 4, bytes: 65, signature: 65 } as const;
 const ROOM_SIZE = Object.values(ROOM).reduce((sum, size) => sum + size, 0);
 
@@ -202,7 +208,7 @@ class Library implements Backend {
     if (done !== 1) throw new Refusal('bug', 'a point or scalar that is none');
   }
 
-  /** What the work leaves in the places of arguments and on the stack is erased. */
+  /** Works, then erases what the work leaves in the places of arguments and on the stack. */
   #secretly<T>(work: () => T): T {
     try {
       return work();
@@ -272,7 +278,7 @@ const FIGURES = {
     '6554546354034a91da7440c946d12b35c34b5b6f6ae0fdbd72e72455653aff6a',
 } as const;
 
-/** Does the back end come to the figures? */
+/** Returns whether the back end comes to the figures. */
 function trial(kind: 'signing' | 'verifying', by: Backend): boolean {
   const of = (name: keyof typeof FIGURES): Uint8Array => hexToBytes(FIGURES[name]);
   const number = (name: 'a' | 'b'): bigint => bytesToNumberBE(of(name));

@@ -1,7 +1,7 @@
 /**
- * How a message is authenticated: a BIP340 signature by a key that signs nothing but messages of one contract, over
- * taggedHash("spillway/message", canonical JSON of the message without `checks` and `auth`).
- *
+ * Seals of messages: a BIP340 signature by a key that signs nothing but messages of one contract.
+ * It covers taggedHash("spillway/message", canonical JSON of the message without `checks` and
+ * `auth`).
  * Not here: whose key a message needs (each family's table).
  */
 import { canonicalJson } from '../protocol/json.ts';
@@ -9,7 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from './bip340.ts';
 import { taggedTextHash } from './curve.ts';
 
-/** What a seal covers: the message without `checks` and `auth`. */
+/** Returns the hash that a seal covers: of the message without `checks` and `auth`. */
 export function messageHash(message: object): Uint8Array {
   const { auth: _, checks: __, ...rest } = message as Record<string, unknown>;
   return taggedTextHash('spillway/message', canonicalJson(rest));
@@ -20,7 +20,7 @@ export function seal<M extends object>(message: M, secret: Uint8Array): M & { au
   return { ...message, auth: signHash(messageHash(message), secret) };
 }
 
-/** Whether `auth` is the signature of `pubkey` (32 bytes, hex) over the message. */
+/** Returns whether `auth` is the signature of `pubkey` (32 bytes, hex) over the message. */
 export function isSealedBy(message: object, pubkey: string): boolean {
   const { auth } = message as { auth?: unknown };
   return typeof auth === 'string' && /^[0-9a-f]{128}$/.test(auth) && verifies(auth, messageHash(message), pubkey);

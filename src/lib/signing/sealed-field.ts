@@ -20,7 +20,7 @@ export const evenKey = (xOnly: string): string => `02${xOnly}`;
 
 interface Ends {
   field: string;
-  /** Of the message that carries the field, without it. */
+  /** Hash of the message that carries the field, without it. */
   hash: Uint8Array;
 }
 
@@ -48,7 +48,10 @@ export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, rea
   return bytesToHex(cipher(ends, shared, publicBytes(d), to).encrypt(plain));
 }
 
-/** What was sealed; undefined where it does not open. @param sender 33 bytes, hex */
+/**
+ * Returns the sealed bytes; undefined where the field does not open.
+ * @param sender 33 bytes, hex
+ */
 export function openField(ends: Ends, sealed: string, reader: Uint8Array, sender: string): Uint8Array | undefined {
   const d = parseScalar(reader);
   const from = parsePoint(hexToBytes(sender));

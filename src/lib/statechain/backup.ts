@@ -19,10 +19,10 @@ export const BUNDLE_LIMITS = {
 } satisfies Limits;
 export const bundleEntries = {
   coin: coinSchema,
-  /** How many owners the coin has had, this one included. */
+  /** Number of owners that the coin has had, this one included. */
   owners: wholeIn(BUNDLE_LIMITS.owners),
   address: text,
-  /** Where the address lies in the owner's wallet; null for an address of another wallet. */
+  /** Place of the address in the owner's wallet; null for an address of another wallet. */
   path: v.nullable(
     v.strictObject({
       chain: v.picklist([0, 1]),
@@ -31,7 +31,10 @@ export const bundleEntries = {
   ),
   /** The first block that can hold it. */
   valid_from_height: height,
-  /** It must be in a block below this one, or the backup of the owner before may replace it; null: there was none. */
+  /**
+   * Height below which it must be in a block, or the backup of the owner before may replace it;
+   * null: there was none.
+   */
   confirm_before_height: v.nullable(height),
   txid: hexOf(32),
   hex: hexText,

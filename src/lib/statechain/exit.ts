@@ -152,13 +152,13 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
 
 const GONE =
   'the coin has moved to another owner, whose backup is valid before this one: what is printed is evidence of what this home had, not an exit';
-/** What to do while a coin is spent and nothing is final. */
+/** Returns the advice while a coin is spent and nothing is final. */
 const dearer = ({ confirm_before_height: before }: Bundle): string =>
   `until it is final run this again${before === null ? '' : ` before height ${before}`}: at a higher --feerate the package takes the place of what pays less`;
 const LATE =
   'the backup of the owner before is valid too: whichever confirms first wins, and the higher fee replaces the other';
 
-/** What must be known of the chain. */
+/** Returns the questions about the chain. */
 const chainOf = (c: Statecoin | undefined) => needsOf(isOwners(c) ? [followedCoin(c)] : []);
 const needsOf = (coins: readonly Followed[]) => ({
   tip: true as const,
@@ -205,7 +205,10 @@ function readBundle(from: NonNullable<ExitInput['from']>, network: Network): { c
   return { coin, bundle };
 }
 
-/** Where the backup's address lies in this home's wallet: what a bundle says of it must lead there. */
+/**
+ * Returns the place of the backup's address in this home's wallet: the place that a bundle states
+ * must lead there.
+ */
 function pathOf(hand: Hand, coin: Coin, bundle: Bundle, ours: Facts['ours']): WalletPath | undefined {
   const script = scriptOf(bundle.address, coin.terms.network);
   const known = ours.get(script);
@@ -213,7 +216,10 @@ function pathOf(hand: Hand, coin: Coin, bundle: Bundle, ours: Facts['ours']): Wa
   return keyPathScript(hand.keys.wallet(bundle.path)) === script ? bundle.path : undefined;
 }
 
-/** What `statechain-exit --bundle FILE` reads: a bundle, an `owned` or `ready` message; their other fields are left. */
+/**
+ * Reads the input of `statechain-exit --bundle FILE`: a bundle, an `owned` or `ready` message;
+ * their other fields are left.
+ */
 export function parseBundle(json: unknown): NonNullable<ExitInput['from']> {
   return parseAs(v.object({ network: v.string(), moved: v.optional(v.boolean()), ...bundleEntries }), json);
 }

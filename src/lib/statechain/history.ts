@@ -34,9 +34,9 @@ export interface History {
 }
 
 export const HISTORY_LIMITS = {
-  /** Between record and tip, either way: an older record says nothing of the present. */
+  /** Blocks between record and tip, either way: an older record says nothing of the present. */
   age: { unit: 'blocks', most: 144 },
-  /** From the tip to the last backup, and of the coin: what the reader asks for. */
+  /** Blocks from the tip to the last backup, as the reader asks for them. */
   remaining: { unit: 'blocks', least: (asked: number) => asked },
   depth: { unit: 'confirmations', least: (agreed: number, asked: number) => Math.max(agreed, asked) },
 } satisfies Limits;

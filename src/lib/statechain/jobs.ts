@@ -8,7 +8,7 @@ import { keySet } from '../signing/keyset.ts';
 import { OPERATOR } from './operator.ts';
 import { firstKeys, type Coin } from './terms.ts';
 
-/** Who signs with whom: the pair and its offset. */
+/** Keys of those who sign: the pair and its offset. */
 export interface Keys {
   operator_pubkey: Hex;
   owner_pubkey: Hex;

@@ -58,7 +58,7 @@ export function openCoin(hand: Pick<Hand, 'restored'>, found: Statecoin | undefi
 }
 
 export const MOVE_LIMITS = {
-  /** Of one owner, this one included: what is stated of it stays readable. */
+  /** Openings of one owner, this one included: what is stated of it stays readable. */
   openings: { unit: 'items', most: 16 },
 } satisfies Limits;
 

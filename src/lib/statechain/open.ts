@@ -1,8 +1,8 @@
 /**
  * statechain-open: offered (operator) → [addressed (owner) →] proposed (owner) → accepted (operator) → ready (owner).
  *
- * The first backup is signed before the funding: the owner opens it, the operator signs last, and only once the finished
- * backup is stored, here and outside the home, does the owner show its funding transaction. The operator's share is bound
+ * The first backup is signed before the funding: the owner opens it, the operator signs last. The owner shows its funding
+ * transaction only once the finished backup is stored, here and outside the home. The operator's share is bound
  * to the first outpoint and backup that it has signed for.
  */
 import * as v from 'valibot';
@@ -87,7 +87,7 @@ export interface OpenInput {
 type Rs = { coin: Statecoin };
 
 const termsOf = (c: Statecoin | undefined): Terms | undefined => (c && 'terms' in c ? c.terms : undefined);
-/** Does a message speak of the coin that a record has come to? */
+/** Returns whether a message speaks of the coin that a record has come to. */
 function isAbout(m: OpenMessage, c: Statecoin): boolean {
   if (m.step === 'offered' || !('id' in c)) return true;
   if (m.step === 'addressed') return m.id === c.id;

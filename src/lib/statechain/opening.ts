@@ -1,6 +1,6 @@
 /**
- * What an opening is made of: terms out of an offer, the first owner's entry, the backup that the owner opens and completes.
- * The steps themselves: `open.ts`.
+ * Parts of an opening: terms out of an offer, the first owner's entry, the backup that the owner
+ * opens and completes. The steps themselves: `open.ts`.
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Funding } from '../bitcoin/funding.ts';
@@ -62,7 +62,10 @@ export function agree(
   return terms;
 }
 
-/** What the operator checks of a coin that answers its offer. @throws Refusal `terms-differ`, `out-of-policy`, `below-dust` */
+/**
+ * Checks, for the operator, a coin that answers its offer.
+ * @throws Refusal `terms-differ`, `out-of-policy`, `below-dust`
+ */
 export function checkOffered(offer: Offer, terms: Terms, tip: number): void {
   // Its share's key is what the offer was found by.
   if (terms.operator !== offer.operator)

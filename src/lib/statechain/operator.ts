@@ -47,7 +47,7 @@ export function operatorsOwn(c: Statecoin | undefined): OperatorRecord {
 export const givenUp = ({ cancelled, entries }: Pick<OperatorRecord, 'cancelled' | 'entries'>) =>
   cancelled.filter((c) => c.owners === entries.length);
 
-/** What the operator states of a coin, signed. */
+/** Returns the operator's signed statement of a coin. */
 export function publicRecord(hand: Pick<Hand, 'keys'>, c: OperatorRecord, tip: number): PublicRecord {
   const { frozen } = c.state === 'frozen' ? c : { frozen: undefined };
   const statement: Omit<PublicRecord, 'signature'> = {

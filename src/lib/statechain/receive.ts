@@ -121,7 +121,10 @@ export function receive(
   };
 }
 
-/** Is the message for this home's keys? @throws Refusal `not-mine` */
+/**
+ * Refuses a message that is not for this home's keys.
+ * @throws Refusal `not-mine`
+ */
 export function checkMine(side: Side, to: At<'sent'>['invite']): void {
   if (!sameJson(side, to))
     throw new Refusal('not-mine', 'the transfer names other keys, or another address, than this home has invited to', {
@@ -162,7 +165,7 @@ function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: Pendi
   return { psbt: psbtOf(job, { own: share }), sighash: job.nonceId.sighash, opens };
 }
 
-/** After the move: a home whose nonce is gone asks for the same backup with a new one. */
+/** Asks for the same backup with a new nonce, after the move, in a home whose nonce is gone. */
 export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out<'received'> {
   const had = must(next, 'owner', 'received', 'declined');
   const { entry, record } = movedTo(had, m);
@@ -185,7 +188,7 @@ export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out
   };
 }
 
-/** What `moved` is compared with: the history as it was before the own entry. */
+/** Coin that `moved` is compared with: its history as it was before the own entry. */
 interface Received extends Coin {
   side: Side;
   opening: { operator_pubkey: Hex };
@@ -318,7 +321,7 @@ function looked(c: Coin & Pick<OwnerRecord, 'minConf' | 'minRemaining'>, { coins
   };
 }
 
-/** What `owned` rests on. */
+/** Facts that `owned` rests on. */
 interface Grounds {
   coins: string;
   unchecked: boolean;
@@ -329,8 +332,8 @@ interface Grounds {
 }
 
 /**
- * Is it payment? The one place where that is said: in words what is missing, and the name of it for `checks`.
- * undefined: nothing is.
+ * Returns the one reason why it is not payment: in words what is missing, and the name of it for
+ * `checks`. Undefined: it is payment.
  */
 function missing(
   c: OwnerRecord,

@@ -75,8 +75,8 @@ function firstKey(c: Statecoin): Hex {
 }
 
 /**
- * Of the operator alone, who has no key for what it does not know. An owner keeps what it held: the other side may need its
- * word for it once more.
+ * Returns whether the record is over, for the operator alone, who has no key for what it does not
+ * know. An owner keeps what it held: the other side may need its word for it once more.
  */
 function overOf(c: Statecoin): Pick<RecordRow, 'over'> {
   if (c.role !== 'operator') return {};

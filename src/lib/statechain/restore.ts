@@ -1,6 +1,7 @@
 /**
- * What a restored or copied home still believes of its statecoins, field by field, and what two versions of one record know
- * together. Openings and proposals end; an invitation stands, and what was declined stays declined.
+ * Beliefs of a restored or copied home about its statecoins, field by field, and the union of two
+ * versions of one record. Openings and proposals end; an invitation stands, and a declined transfer
+ * stays declined.
  */
 import type { Hex } from '../protocol/action.ts';
 import { believing, doubted, kept, once, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
@@ -8,7 +9,10 @@ import { cancelled, freed, isBeginning, isOperators, isOwners, isPending, type S
 
 const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as const;
 
-/** How far a restored record has come: the first number that differs decides. An offer comes and goes without one. */
+/**
+ * Returns how far a restored record has come: the first number that differs decides. An offer comes
+ * and goes without one.
+ */
 function progress(c: Statecoin): readonly number[] {
   if (c.state === 'cancelled') return [c.lost ? 0 : c.invitation ? STAGE.invited + 0.5 : 3];
   const stage = (STAGE as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 4;
@@ -24,7 +28,7 @@ const further = (a: Statecoin, b: Statecoin): boolean => {
   return (ahead.find((n) => n !== 0) ?? 0) > 0;
 };
 
-/** What stays true once one version says it, and that a restore does not doubt. */
+/** Belief about a fact that stays true once one version says it, and that a restore does not doubt. */
 const remembered: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
 /** Sets by S': what either version knows of an opening, both know. */
 const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: T) => T): Belief<readonly T[]> => ({
@@ -80,7 +84,7 @@ const fields: Beliefs<Statecoin> = {
   restored: doubted,
 };
 
-/** What is left of each state: openings and proposals end, an invitation stands. */
+/** Returns the rest of each state: openings and proposals end, an invitation stands. */
 function afterRestore(c: Statecoin): Statecoin {
   if (c.state === 'invited') return c;
   if (isBeginning(c)) return { ...cancelled(c), lost: true };
@@ -91,11 +95,17 @@ function afterRestore(c: Statecoin): Statecoin {
 const beliefs = believing(fields, { restored: afterRestore, isLater: further });
 export const { restored } = beliefs;
 
-/** Has its home declined the transfer, or given up the invitation to it, which counts as that? */
+/**
+ * Returns whether its home has declined the transfer, or given up the invitation to it, which
+ * counts as that.
+ */
 const isDeclined = (c: Statecoin): boolean => c.state === 'declined' || isGivenUp(c);
 const isGivenUp = (c: Statecoin): boolean => c.state === 'cancelled' && c.invitation !== undefined;
 
-/** What either version has declined stays declined, also where the other has answered it, or has the coin by it. */
+/**
+ * Merges two versions. A transfer that either has declined stays declined, also where the other has
+ * answered it, or has the coin by it.
+ */
 export function merged(mine: Statecoin, other: Statecoin): Statecoin {
   const versions = [mine, other];
   const both = beliefs.merged(mine, other);

@@ -1,9 +1,9 @@
 /**
- * The sender's steps of a transfer: it offers the coin, hands it on with m1, keeps the receipt, or takes it back.
- *
- * Once m1 has left the home, an operator that only pretends to destroy the opening could complete it behind the back of
- * the next owner. So the home remembers every opening that it has answered, and after a cancel that its receiver has not
- * declined it sends the coin to nobody but itself. What a restored home does not remember, it takes for sent.
+ * The sender's steps of a transfer: it offers the coin, hands it on with m1, keeps the receipt, or
+ * takes it back. Once m1 has left the home, an operator that only pretends to destroy the opening
+ * could complete it behind the next owner's back. The home therefore remembers every opening that
+ * it has answered. After a cancel that its receiver has not declined it sends the coin to nobody
+ * but itself. What a restored home does not remember, it takes for sent.
  */
 import type { Facts, Hand, Outcome } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
@@ -45,8 +45,8 @@ type Out<S extends TransferMessage['step']> = Outcome<At<S>, TransferRecords>;
 export const exposed = (c: OwnerRecord): Given[] => c.given.filter((g) => g.sent && !g.declined);
 
 /**
- * May it be said that nobody else can complete a transfer of this coin? Not while an opening is exposed, and never by a
- * home that does not know all that it has sent.
+ * Returns whether nobody else can complete a transfer of this coin. False while an opening is
+ * exposed, and for a home that does not know all that it has sent.
  */
 const isFinal = (c: OwnerRecord): boolean => !c.restored && exposed(c).length === 0;
 
@@ -145,8 +145,9 @@ function checkRecord(c: OwnerRecord, { record, invite, opening }: At<'opened'>):
 }
 
 /**
- * What the operator states of the openings that it has ended. A decline counts under the key that was invited, and no other.
- * A restored home takes what it does not remember for sent; whom it had invited it does not know.
+ * Returns the record with the openings that the operator states as ended. A decline counts under
+ * the key that was invited, and no other. A restored home takes what it does not remember for sent;
+ * whom it had invited it does not know.
  */
 function withEnded(c: OwnerRecord, cancelled: readonly Cancelled[]): OwnerRecord {
   const mine = cancelled.filter((e) => e.owners === c.entries.length);
@@ -166,8 +167,9 @@ const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): Given => ({
 });
 
 /**
- * The operator's receipt proves the payment, whatever the receiver says: it is for what this home has signed away, and the
- * new pair comes to the coin's key, which it could not without this home's half.
+ * Keeps the operator's receipt, which proves the payment, whatever the receiver says. It is for
+ * what this home has signed away. The new pair comes to the coin's key, which it could not without
+ * this home's half.
  */
 export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>, { ours }: Pick<Facts, 'ours'>): Out<'paid'> {
   const c = must(coin, 'owner', 'sent', 'owned', 'offering', 'gone');
@@ -200,7 +202,11 @@ export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>, { ours }
   };
 }
 
-/** Is it the opening that this home has sent the coin in, to this receiver, and not declined? @throws Refusal `state-moved-on` */
+/**
+ * Refuses an opening other than the one in which this home has sent the coin, to this receiver, and
+ * not declined.
+ * @throws Refusal `state-moved-on`
+ */
 function checkGiven(c: OwnerRecord, { invite, opening, transfer_signature }: At<'moved'>): void {
   const given = c.given.find((g) => g.operator_pubkey === opening.operator_pubkey);
   const consent = transferOf(c, c.entries.length, invite, opening);
@@ -252,7 +258,7 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
 type Named = Pick<Cancelled, 'operator_pubkey' | 'owner_pubkey'>;
 const isGiven = (c: OwnerRecord, named: Named): boolean =>
   c.given.some((g) => g.operator_pubkey === named.operator_pubkey && g.owner_pubkey === named.owner_pubkey);
-/** Is it the opening in which the coin is under way? */
+/** Returns whether it is the opening in which the coin is under way. */
 const isUnder = (c: Extract<OwnerRecord, { state: 'sent' }>, { operator_pubkey }: Named): boolean =>
   c.opening.operator_pubkey === operator_pubkey;
 
@@ -306,7 +312,7 @@ function withNamed(c: OwnerRecord, m: NamedOpening): OwnerRecord {
   return { ...c, given: c.given.map((g) => (g === given ? { ...g, owner_auth: m.invite.auth } : g)) };
 }
 
-/** Nothing was opened yet, as far as this home knows. */
+/** Offers the coin where nothing was opened yet, as far as this home knows. */
 function takeOffer(m: TransferMessage | null, coin: OwnerRecord) {
   const named = m && (m.step === 'invited' || m.step === 'offered') ? m.invite : undefined;
   if (coin.state !== 'offering' || (m && !(named && sameJson(coin.to, named))))

@@ -1,6 +1,6 @@
 /**
- * How a statecoin stands for its owner: what the chain made of it, and else what its heights ask for. The one answer that
- * `status` and `statechain-exit` give.
+ * Standing of a statecoin for its owner, by the chain, or else by its heights. The one answer that `status` and
+ * `statechain-exit` give.
  *
  *   early     its backup is not final yet
  *   due       it can confirm, and nobody else's can
@@ -27,11 +27,11 @@ export type CoinFacts = Pick<Facts, 'tip'> & Seen;
 /** A coin with all that is known to spend it: by txid what it is, and whether it is the home's own. */
 export interface FollowedCoin extends Followed {
   means: ReadonlyMap<Hex, { words: string; own: boolean }>;
-  /** Whether it is known of any other transaction that it is not the owner's. */
+  /** True if it is known of any other transaction that it is not the owner's. */
   knowsAll: boolean;
 }
 
-/** By a record: the backups of all its owners, and the withdrawals that were asked for. */
+/** Returns the coin by a record: the backups of all its owners, and the withdrawals that were asked for. */
 export function followedCoin(c: OwnerRecord): FollowedCoin {
   const last = c.entries.length - 1;
   const made = (template: Template, words: string, own: boolean) => [txidOf(template), { words, own }] as const;
@@ -46,7 +46,7 @@ export function followedCoin(c: OwnerRecord): FollowedCoin {
   return { outpoint: c.outpoint, ways: [...means.keys()], funding: c.funding?.template.inputs ?? [], means, knowsAll };
 }
 
-/** By a bundle, which knows one backup alone. */
+/** Returns the coin by a bundle, which knows one backup alone. */
 export const followedBundle = ({ outpoint }: Pick<Coin, 'outpoint'>, txid: Hex): FollowedCoin => ({
   outpoint,
   ways: [txid],

@@ -1,5 +1,5 @@
 /**
- * What a party of a statecoin signs beside its messages, so that others can show it later: each a BIP340 signature over
+ * Statements that a party of a statecoin signs beside its messages, so that others can show them later: each a BIP340 signature over
  * taggedHash("spillway/statechain/" + kind, canonical JSON of the statement).
  *
  *   record    the operator: keys, offsets, locktimes, everything signed, and the state of the coin
@@ -23,15 +23,15 @@ export const STATEMENT_LIMITS = {
   cancelled: { unit: 'items', most: 4_000 },
 } satisfies Limits;
 export const count = wholeIn(STATEMENT_LIMITS.count);
-/** Something of each owner, in order. */
+/** Form of a list with an item for each owner, in order. */
 export const ofOwners = <const S extends v.GenericSchema>(each: S) =>
   v.pipe(v.array(each), v.minLength(STATEMENT_LIMITS.owners.least), v.maxLength(STATEMENT_LIMITS.owners.most));
 
-/** What an owner asks the coin to be moved to. */
+/** Keys and address that an owner asks the coin to be moved to. */
 export const inviteSchema = v.strictObject({ pubkey, auth: hexOf(32), address: text });
 export type Invite = v.InferOutput<typeof inviteSchema>;
 
-/** What the operator draws for one transfer: S', X and E. */
+/** Points that the operator draws for one transfer: S', X and E. */
 export const openingSchema = v.strictObject({ operator_pubkey: pubkey, x_pubkey: pubkey, one_time_pubkey: pubkey });
 export type Opening = v.InferOutput<typeof openingSchema>;
 
@@ -44,7 +44,7 @@ const entrySchema = v.strictObject({
   offset: hexOf(32),
   address: text,
   locktime: height,
-  /** Of its backup. */
+  /** Signature hash of its backup. */
   sighash: hexOf(32),
 });
 export type Entry = v.InferOutput<typeof entrySchema>;
@@ -54,7 +54,7 @@ export const cancelledSchema = v.strictObject({
   operator_pubkey: pubkey,
   owner_pubkey: pubkey,
   owner_auth: hexOf(32),
-  /** Who was to send it: the number of owners then. */
+  /** Number of owners at the time: the last one was to send it. */
   owners: count,
   /** The receiver's signature that it will not complete it. */
   declined: v.nullable(hexOf(64)),
@@ -79,7 +79,7 @@ const recordEntries = {
 export const recordSchema = v.strictObject({ ...recordEntries, signature: hexOf(64) });
 export type PublicRecord = v.InferOutput<typeof recordSchema>;
 
-/** It says what it proves and what it does not. */
+/** Text of a receipt: what it proves and what it does not. */
 export const RECEIPT_TEXT =
   'the operator has moved the coin to this owner and states that it destroyed the former share; deletion is an assumption, this receipt is evidence and no proof of it';
 const receiptEntries = {
@@ -107,20 +107,23 @@ export const signStatement = (kind: Kind, statement: object, secret: Uint8Array)
 export const isStatement = (kind: Kind, statement: object, signature: string, key: string): boolean =>
   verifies(signature, hashOf(kind, statement), key);
 
-/** Is it the operator's? */
+/** Returns whether it is the operator's. */
 export function isSignedBy(kind: 'record' | 'receipt', signed: PublicRecord | Receipt, operator: string): boolean {
   const { signature, ...statement } = signed;
   return isStatement(kind, statement, signature, operator);
 }
 
-/** What the sender agrees to: these keys, this opening. */
+/** Returns the statement that the sender agrees to: these keys, this opening. */
 export const transferOf = (coin: Coin, owners: number, invite: Invite, opening: Opening) => ({
   coin: viewOf(coin),
   owners,
   invite,
   operator_pubkey: opening.operator_pubkey,
 });
-/** What a receiver gives up. Naming S' keeps it from being shown for the next opening. */
+/**
+ * Returns the statement by which a receiver gives a transfer up. Naming S' keeps it from being
+ * shown for the next opening.
+ */
 export const declineOf = (id: string, owner: { pubkey: string }, operatorPubkey: string) => ({
   coin: id,
   owner_pubkey: owner.pubkey,

@@ -1,5 +1,5 @@
 /**
- * What a home keeps of a statecoin: a union over role and state.
+ * Records of a statecoin: a union over role and state.
  *
  *   operator  offered → open ⇄ frozen, open → closed
  *   owner     [addressed →] proposed → owned          the first
@@ -72,10 +72,10 @@ export interface OwnerCoin extends Coin {
   withdrawals: readonly Withdrawal[];
   /** The record comes from a restored or copied store. */
   restored: boolean;
-  /** What the receiver asked for; of a coin that it opened itself, nothing. */
+  /** Remaining blocks that the receiver asked for; none of a coin that it opened itself. */
   minRemaining: number;
   minConf: number;
-  /** This home had declined the transfer by which it has the coin: no payment. */
+  /** True if this home had declined the transfer by which it has the coin: no payment. */
   declined: boolean;
   /** A later record of this home holds the coin's id. */
   superseded: boolean;
@@ -86,14 +86,14 @@ export interface Pending extends Coin {
   own: Own;
   side: Side;
   opening: Opening;
-  /** As the operator's record had it. */
+  /** Entries as the operator's record had them. */
   entries: readonly Entry[];
   backups: readonly Hex[];
   cancelled: readonly Cancelled[];
   locktime: number;
-  /** Of the open nonce; null where it was erased. */
+  /** Id of the open nonce; null where it was erased. */
   nonce: Hex | null;
-  /** What the receiver asks for, now and when the coin is its own. */
+  /** Remaining blocks that the receiver asks for, now and when the coin is its own. */
   minRemaining: number;
   minConf: number;
   /** The record comes from a restored or copied store: this home may have declined what it does not know of. */
@@ -131,14 +131,14 @@ export interface Ended {
   own: Own;
   key: Hex;
   lost?: true;
-  /** Of an invitation: a transfer to it can still be declined, and may even have been completed. */
+  /** Invitation whose transfer can still be declined, and may even have been completed. */
   invitation?: Invitation;
 }
-/** Whom a receiver has invited to what. */
+/** Invitation of a receiver: to whom, for what. */
 export interface Invitation {
   side: Side;
   operator: Hex;
-  /** Of a restored or copied store: this home may have answered what it does not know of. */
+  /** True for a restored or copied store: this home may have answered what it does not know of. */
   restored: boolean;
 }
 
@@ -154,7 +154,7 @@ export type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'add
 export const isBeginning = (c: Statecoin): c is Beginning =>
   ['offered', 'invited', 'addressed', 'proposed'].includes(c.state);
 export const keyOf = (c: Beginning): Hex => (c.state === 'offered' ? c.offer.pubkey : c.side.pubkey);
-/** What is left of a beginning that was given up: its key, so that it is never shown again. */
+/** Returns the rest of a beginning that was given up: its key, so that it is never shown again. */
 export const cancelled = (c: Beginning): Ended => ({
   role: c.role,
   state: 'cancelled',

@@ -1,4 +1,6 @@
-/** How a statecoin stands, in one line: for `status`. */
+/**
+ * Standing of a statecoin in one line, for `status`.
+ */
 import { feeFor } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { vsizeOfHex } from '../bitcoin/transaction.ts';
@@ -20,9 +22,9 @@ export interface StatechainStatus {
   owners?: number;
   /** nLockTime of the present owner's backup. */
   expiry?: number;
-  /** By then the backup must be confirmed; null: no earlier owner. */
+  /** Height by which the backup must be confirmed; null: no earlier owner. */
   deadline_height?: number | null;
-  /** How many more owners the coin can have; it falls as blocks pass. */
+  /** Number of further owners that the coin can have; it falls as blocks pass. */
   transfers_left?: number;
   /** Backup and its child. */
   exit_vbytes?: number;
@@ -31,7 +33,7 @@ export interface StatechainStatus {
   notes: string[];
 }
 
-/** Of a child that spends anchor and payout and pays to one taproot output. */
+/** Size of a child that spends anchor and payout and pays to one taproot output. */
 const CHILD_VSIZE = 153;
 
 export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { feerate: number }): StatechainStatus {

@@ -1,10 +1,11 @@
 /**
- * What owner and operator agree on when they open a statecoin, and what follows from it alone.
- *
- * A statecoin is one taproot output whose key two parties share: an operator and whoever owns the coin. Its point P never
- * changes; the shares do, with each owner (`signing/key-update.ts`). Owner n holds a backup that pays everything to it from
- * height locktime − n·step on, so that each owner can leave without the operator before all earlier ones can.
- * The coin's id is a hash of the terms; the outpoint is not part of it, so that the id exists before the funding.
+ * Terms that owner and operator agree on when they open a statecoin, and everything that follows
+ * from them alone. A statecoin is one taproot output whose key two parties share: an operator and
+ * whoever owns the coin. Its point P never changes; the shares do, with each owner
+ * (`signing/key-update.ts`). Owner n holds a backup that pays everything to it from height locktime
+ * − n·step on. Each owner can therefore leave without the operator before all earlier ones can. The
+ * coin's id is a hash of the terms. The outpoint is not part of it, so that the id exists before
+ * the funding.
  */
 import * as v from 'valibot';
 import { addressOf } from '../bitcoin/address.ts';
@@ -23,13 +24,13 @@ import { Refusal } from '../protocol/refusal.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import { keySet, type KeySet } from '../signing/keyset.ts';
 
-/** What an operator is ready to serve, stated in its offer. */
+/** Policy of an operator, stated in its offer. */
 export interface Policy {
   min_amount_sat: bigint;
   max_amount_sat: bigint;
-  /** How far ahead of the tip the first backup becomes valid. */
+  /** Blocks from the tip until the first backup becomes valid. */
   initial_blocks: number;
-  /** By how much each owner's backup comes before the one of the owner before. */
+  /** Blocks by which each owner's backup comes before that of the owner before. */
   step_blocks: number;
   /** A transfer under way ends where the new backup would be valid in fewer blocks. */
   margin_blocks: number;
@@ -48,7 +49,10 @@ export const defaultPolicy = (network: Network): Policy => ({
   min_conf: network === 'regtest' ? 1 : 3,
 });
 
-/** Where blocks come by themselves, a shorter step leaves an owner no time to be confirmed before the one before it. */
+/**
+ * Least step where blocks come by themselves: a shorter one leaves an owner no time to be confirmed
+ * before the one before it.
+ */
 const LEAST_STEP = 36;
 const MOST_BLOCKS = 1_000_000;
 export const STATECOIN_LIMITS = {
@@ -59,16 +63,16 @@ export const STATECOIN_LIMITS = {
     least: (network: Network) => (network === 'regtest' ? 1 : LEAST_STEP),
     most: () => MOST_BLOCKS,
   },
-  /** What an owner waits for its backup, unless it says otherwise: about a year. */
+  /** Blocks that an owner waits for its backup, unless it says otherwise: about a year. */
   lock: { unit: 'blocks', most: 52_560 },
-  /** From the tip to the backup of an owner. */
+  /** Blocks from the tip to the backup of an owner. */
   remaining: { unit: 'blocks', least: (asked: number) => asked },
   amount: {
     unit: 'sat',
     least: (p: Policy) => p.min_amount_sat,
     most: (p: Policy) => p.max_amount_sat,
   },
-  /** Of the first backup: the tips of both sides may differ by the margin. */
+  /** Locktime of the first backup: the tips of both sides may differ by the margin. */
   locktime: {
     unit: 'height',
     least: (p: Policy, tip: number) =>
@@ -160,7 +164,7 @@ export const firstKeys = (terms: Terms): KeySet =>
 export const pointOf = (terms: Terms): string => firstKeys(terms).internalKey;
 export const scriptOfCoin = (terms: Terms): string => firstKeys(terms).script;
 export const coinAddress = (terms: Terms): string => addressOf(scriptOfCoin(terms), terms.network)!;
-/** For wallets that watch: they see one key. */
+/** Returns the descriptor for wallets that watch: they see one key. */
 export const coinDescriptor = (terms: Terms): string => withChecksum(`tr(${pointOf(terms).slice(2)})`);
 export const spentCoin = ({ terms, outpoint: at }: Coin): Spent => ({
   ...at,
@@ -201,10 +205,13 @@ export function checkKeys(terms: Terms, from: Party): void {
 
 /** The height from which owner `position`'s backup is final; a block later it can be mined. */
 export const locktimeAt = (terms: Terms, position: number): number => terms.locktime - position * terms.step_blocks;
-/** From this height on the owner before could replace an unconfirmed backup; null: there was none before. */
+/**
+ * Returns the height from which the owner before could replace an unconfirmed backup; null: there
+ * was none before.
+ */
 export const confirmBefore = (terms: Terms, position: number): number | null =>
   position === 0 ? null : locktimeAt(terms, position - 1);
-/** How many more owners the coin can have at this height. */
+/** Returns the number of further owners that the coin can have at this height. */
 export const transfersLeft = (terms: Terms, position: number, tip: number): number =>
   Math.max(0, Math.floor((locktimeAt(terms, position) - tip - terms.min_remaining_blocks) / terms.step_blocks));
 

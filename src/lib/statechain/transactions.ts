@@ -38,7 +38,7 @@ export const backup = (coin: Coin, to: { address: string; locktime: number }): T
     { sat: coin.terms.amount_sat, script: scriptOf(to.address, coin.terms.network) },
   ]);
 
-/** What an operator signs and a receiver looks for, 32 bytes, hex. */
+/** Returns the hash that an operator signs and a receiver looks for, 32 bytes, hex. */
 export const backupSighash = (coin: Coin, to: { address: string; locktime: number }): string =>
   bytesToHex(taprootSighash(backup(coin, to), 0));
 

@@ -60,7 +60,7 @@ const steps = {
   received: {
     ...opened,
     transfer_signature: hexOf(64),
-    /** What the operator must have signed so far, and not one more. */
+    /** Number of signatures that the operator must have made so far, and not one more. */
     expected_count: count,
     /** null: the coin has moved already, only the nonce is new. */
     m2: v.nullable(sealedBy),
@@ -106,12 +106,12 @@ export interface TransferInput {
 }
 export type TransferRecords = { coin: Statecoin; next: Statecoin };
 
-/** What a sealed field is bound to: the whole public message that carries it. */
+/** Returns the ends that a sealed field is bound to: the whole public message that carries it. */
 const ends = (field: 'x' | 'm1' | 'm2', message: object) => ({
   field,
   hash: messageHash({ ...message, type: TYPE, version: 1, [field]: undefined }),
 });
-/** Who reads which. */
+/** Reader of each sealed field. */
 const READER = { x: 'sender', m1: 'receiver', m2: 'operator' } as const;
 /** @throws Refusal `key-rejected` */
 export const sealIn = (field: keyof typeof READER, message: object, plain: Uint8Array, by: Uint8Array, key: string) =>
@@ -120,7 +120,7 @@ export const sealIn = (field: keyof typeof READER, message: object, plain: Uint8
 /** Seal, envelope and checks come to a message when it is printed. */
 const ENVELOPE = 1_000;
 export const TRANSFER_LIMITS = {
-  /** Before they do. */
+  /** Size of a message before its seals. */
   message: { unit: 'bytes', most: MESSAGE_LIMIT - ENVELOPE },
 } satisfies Limits;
 
@@ -153,7 +153,7 @@ export function openIn(
   });
 }
 
-/** Is the operator frozen for exactly this transfer? */
+/** Returns whether the operator is frozen for exactly this transfer. */
 export const isOpenFor = (record: PublicRecord, opening: Opening, invite: Invite): boolean =>
   record.state === 'frozen' &&
   sameJson(record.opening, { ...opening, owner_pubkey: invite.pubkey, owner_auth: invite.auth });

@@ -55,7 +55,7 @@ function authOf(c: Statecoin | undefined, pubkey: string): string | undefined {
   return [...c.entries, ...c.cancelled].find((e) => e.owner_pubkey === pubkey)?.owner_auth;
 }
 
-/** Whose seal a message must have, by who reads it; empty where nobody's would do. */
+/** Returns the key whose seal a message must have, by who reads it; empty where nobody's would do. */
 function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | Stated | null {
   const operator = (c: Statecoin | undefined): string =>
     c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';

@@ -210,7 +210,10 @@ const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>)
 /** The flags that ask for a withdrawal once more. */
 const flagsOf = ({ address, feeSat }: Omit<Withdrawal, 'sighash'>): string => `--to ${address} --fee ${feeSat}`;
 
-/** What is asked for, in place of what is under way. @throws Refusal `wrong-state` for anything else */
+/**
+ * Returns the withdrawal that is asked for, in place of the one under way.
+ * @throws Refusal `wrong-state` for anything else
+ */
 function underWay(c: Holding, { to, fee }: WithdrawInput): Withdrawal {
   const asked = c.withdrawals.at(-1)!;
   if ((to ?? asked.address) !== asked.address || (fee ?? asked.feeSat) !== asked.feeSat)

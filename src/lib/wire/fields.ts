@@ -61,7 +61,7 @@ const SCID = /^(0|[1-9]\d{0,7})x(0|[1-9]\d{0,7})x(0|[1-9]\d{0,4})$/;
 export const scidText = (bytes: Uint8Array): string =>
   `${readUint(bytes.subarray(0, 3))}x${readUint(bytes.subarray(3, 6))}x${readUint(bytes.subarray(6, 8))}`;
 
-/** Its 8 bytes; also from hex. Undefined for other text. */
+/** Returns the 8 bytes of a short channel id; also from hex. Undefined for other text. */
 export function scidBytes(text: string): Uint8Array | undefined {
   if (/^[0-9a-fA-F]{16}$/.test(text)) return hexToBytes(text);
   const [block, transaction, output] = (SCID.exec(text) ?? []).slice(1).map(BigInt);

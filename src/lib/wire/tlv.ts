@@ -11,7 +11,7 @@ import { readBigSize, writeBigSize } from './bigsize.ts';
 export interface TlvRecord {
   type: bigint;
   value: Uint8Array;
-  /** Where the record begins in its stream; 0 when it was not read from one. */
+  /** Offset of the record in its stream; 0 when it was not read from one. */
   offset: number;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Which output gets what in Colu's protocol, as a rule for one transaction (`trace.ts` walks the parents).
- *
- * Source: npm cc-get-assets-outputs 1.2.1. Payments take assets in the order of the inputs' lists; an issuance puts the new
- * asset in front of input 0's. What cannot be paid makes the whole transfer overflow: everything goes to the last output.
- * What is left over goes there too.
+ * Colours of a transaction's outputs in Colu's protocol, as a rule for one transaction (`trace.ts`
+ * walks the parents). Source: npm cc-get-assets-outputs 1.2.1. Payments take assets in the order of
+ * the inputs' lists; an issuance puts the new asset in front of input 0's. A payment that cannot be
+ * made lets the whole transfer overflow: everything goes to the last output. Units left over go
+ * there too.
  */
 import { createBase58check } from '@scure/base';
 import { ripemd160 } from '@noble/hashes/legacy.js';
@@ -21,10 +21,10 @@ export interface Holding extends Flags {
 export interface Colours {
   vout: number | undefined;
   payload: Payload | Malformed | undefined;
-  /** What each output holds, in order. */
+  /** Holdings of each output, in order. */
   outputs: readonly (readonly Holding[])[];
   burned: readonly Holding[];
-  /** Why the payments did not hold and everything went to the last output. */
+  /** Reason why the payments did not hold and everything went to the last output. */
   overflow: string | undefined;
   issued: string | undefined;
 }
@@ -140,7 +140,7 @@ function pay(
   return { outputs, burned };
 }
 
-/** What is left, added up where the policy of the asset allows it. */
+/** Returns the holdings left over, added up where the policy of the asset allows it. */
 function gathered(holdings: readonly Holding[]): Holding[] {
   const found: Holding[] = [];
   const first = new Map<string, Holding>();

@@ -6,7 +6,10 @@
  */
 import { Cursor, hexOf, Malformed } from '../bytes.ts';
 
-/** By the upper three bits of the first byte: bytes in all, bits of the exponent. The mantissa is the rest. */
+/**
+ * Sizes by the upper three bits of the first byte: bytes in all, bits of the exponent. The mantissa
+ * is the rest.
+ */
 const CLASSES: readonly (readonly [bytes: number, exponent: number])[] = [
   [1, 0],
   [2, 4],
@@ -80,7 +83,7 @@ export interface Metadata {
 interface Common {
   version: number;
   opcode: number;
-  /** May rules be in the metadata? null where the opcode does not say. */
+  /** True if rules may be in the metadata; null where the opcode does not say. */
   rules: boolean | null;
   metadata: Metadata | null;
   payments: readonly Payment[];
@@ -95,7 +98,7 @@ export interface Transfer extends Common {
 export type Payload = Issuance | Transfer;
 
 const KINDS = ['issuance', 'transfer', 'burn'] as const;
-/** Where the hashes are, by the lower half of the opcode of transfers; those of issuances are one more. */
+/** Places of the hashes, by the lower half of the opcode of transfers; those of issuances are one more. */
 const HASHES = ['both', 'one', 'none', 'sha1', 'sha1', ''] as const;
 
 function readMetadata(cursor: Cursor, where: string): Metadata | null {

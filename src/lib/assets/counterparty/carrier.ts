@@ -1,9 +1,10 @@
 /**
- * How a Counterparty message travels: in OP_RETURN, in the keys of bare multisig, in a public key hash, in the redeem
- * scripts of P2SH inputs (blocks 585538 to 902000) or in the tapscript that input 0 reveals (from 902000 on).
- *
- * Source: counterparty-core gettxinfo, p2sh encoding, taproot reveals. RC4 with the txid of input 0 (display order) as key,
- * begun anew for each output; of 2014 also in clear. Not here: what the message says (`messages.ts`).
+ * Carriers of a Counterparty message: OP_RETURN, the keys of bare multisig, or a public key hash.
+ * In blocks 585538 to 902000 also the redeem scripts of P2SH inputs. From 902000 on also the
+ * tapscript that input 0 reveals. Source: counterparty-core gettxinfo, p2sh encoding, taproot
+ * reveals. RC4 with the txid of input 0 (display order) as key, begun anew for each output; of 2014
+ * also in clear.
+ * Not here: what the message says (`messages.ts`).
  */
 import { hexToBytes } from '../../bitcoin/bytes.ts';
 import { ascii, startsWith } from '../bytes.ts';
@@ -18,9 +19,9 @@ export interface Carried {
   obfuscated: boolean;
   /** Outputs that hold data. */
   vouts: readonly number[];
-  /** Behind the prefix. */
+  /** Bytes behind the prefix. */
   message: Uint8Array;
-  /** In an inscription: what stands beside its metadata. */
+  /** Parts of an inscription beside its metadata. */
   inscription?: { mime: string; content: Uint8Array };
   /** Outputs before the first with data: whom a message without an address of its own pays. */
   destinations: readonly number[];
@@ -121,7 +122,7 @@ function firstForm(tx: Tx): Carried | undefined {
   return { encoding: 'multisig', obfuscated: false, vouts: found.map(({ vout }) => vout), destinations, message };
 }
 
-/** What the inputs push before their redeem scripts, or in them, behind the prefix. */
+/** Returns the pushes of the inputs before their redeem scripts, or in them, behind the prefix. */
 function inRedeemScripts(tx: Tx): Uint8Array {
   const parts = tx.inputs.flatMap(({ scriptSig }) => {
     const pushes = readScript(scriptSig).ops.flatMap(({ data }) => (data ? [data] : []));

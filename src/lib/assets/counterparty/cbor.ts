@@ -1,6 +1,6 @@
 /**
- * Counterparty messages as CBOR arrays, from block 902000 on. A body is taken for CBOR only where the number and the kinds of
- * its fields are those of its type, since some packed structures also decode as CBOR.
+ * Counterparty messages as CBOR arrays, from block 902000 on. A body is taken for CBOR only where
+ * number and kinds of its fields are those of its type. Some packed structures also decode as CBOR.
  * Source: counterparty-core messages/* (taproot_support). Encoding: RFC 8949, by cborg.
  */
 import { decode } from 'cborg';
@@ -10,7 +10,7 @@ import { hexOf, Malformed } from '../bytes.ts';
 import { memoOf, SWEEP_BINARY_MEMO, textOrHex, type Fields } from './fields.ts';
 import { assetName, packedAddress, subassetName } from './names.ts';
 
-/** Of what is shown of a list of another shape. */
+/** Depth to which a list of another shape is shown. */
 export const CBOR_LIMITS = { depth: { unit: 'levels', most: 16 } } satisfies Limits;
 
 /** A list of what CBOR can hold; undefined where the bytes are none. */

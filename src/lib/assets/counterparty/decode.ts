@@ -44,7 +44,7 @@ const TYPES: Readonly<Record<number, string>> = {
   110: 'destroy',
 };
 
-/** From when on a message may have this form. */
+/** Heights from which a message may have this form. */
 export const MESSAGE_FORM_LIMITS = {
   /** A type other than 0 takes one byte. */
   shortId: { unit: 'height', least: 489_956 },
@@ -56,10 +56,10 @@ export interface Message {
   message_type: string;
   format: 'packed' | 'cbor' | 'unknown';
   fields: Fields | null;
-  /** Why there are no fields. */
+  /** Reason why there are no fields. */
   reason?: string;
   data_hex: string;
-  /** What else it could be, where nothing decides. */
+  /** Other readings, where nothing decides. */
   alternatives?: { format: string; fields: unknown }[];
 }
 

@@ -1,4 +1,6 @@
-/** What the readers of messages (`legacy.ts`, `cbor.ts`) have in common: their result, memos and texts. */
+/**
+ * Parts that the readers of messages (`legacy.ts`, `cbor.ts`) share: their result, memos and texts.
+ */
 import { hexOf, textOf } from '../bytes.ts';
 
 /** Fields of a message, printable: bigint quantities become decimal strings in the document. */

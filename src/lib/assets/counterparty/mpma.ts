@@ -36,7 +36,10 @@ function memo(bits: Bits): Memo {
   );
 }
 
-/** Is it the length of a packed address? No version of a short one is, but that of P2SH, and no program is so short. */
+/**
+ * Returns whether the byte is the length of a packed address. No version byte of a short one is,
+ * but that of P2SH, and no program is so short.
+ */
 const isLength = (first = 0): boolean => first >= 4 && first <= 42 && first !== 5;
 
 /** @throws Malformed `truncated`, `bad-address`, `bad-asset` */

@@ -12,9 +12,9 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 export const NAME_LIMITS = {
   /** Four letters, of which the first is not A. Below stand BTC and XCP alone. */
   id: { unit: 'number', least: 26n ** 3n },
-  /** Of a subasset's long name, which has at most 250 characters. */
+  /** Packed size of a subasset's long name, which has at most 250 characters. */
   subasset: { unit: 'bytes', most: 200 },
-  /** Of a packed address. */
+  /** Size of a packed address. */
   program: { unit: 'bytes', least: 2, most: 40 },
   version: { unit: 'number', most: 16 },
 } satisfies Limits;
@@ -53,7 +53,11 @@ const paying = (script: string, network: Network): Address => ({ address: addres
 const segwit = (version: number, program: Uint8Array): string =>
   hexOf(Uint8Array.of(version === 0 ? 0 : 0x50 + version, program.length, ...program));
 
-/** Since block 902000: 01 and a key's hash, 02 and a script's, 03 and a witness program. @throws Malformed `bad-address` */
+/**
+ * Reads a packed address of block 902000 and later: 01 and a key's hash, 02 and a script's, 03 and
+ * a witness program.
+ * @throws Malformed `bad-address`
+ */
 export function packedAddress(bytes: Uint8Array, network: Network): Address {
   const body = bytes.subarray(1);
   if (bytes[0] === 1 && body.length === 20) return paying(`76a914${hexOf(body)}88ac`, network);

@@ -1,8 +1,7 @@
 /**
- * EPOBC: what a transaction's outputs hold, traced to the genesis, as a document.
- *
- * A tag is only a sequence: 0x25 and 0x33 are also ordinary relative lock times (BIP68), so nothing is called coloured
- * without a genesis, and a tag that leads to none is `possible-epobc`.
+ * EPOBC: the units of a transaction's outputs, traced to the genesis, as a document. A tag is only
+ * a sequence: 0x25 and 0x33 are also ordinary relative lock times (BIP68). Nothing is called
+ * coloured without a genesis, and a tag that leads to none is `possible-epobc`.
  */
 import { head, outputOf, whole, type Context, type Decoded } from '../document.ts';
 import { parentColours, parentTx, Trace, type Rule } from '../trace.ts';
@@ -11,7 +10,7 @@ import { affecting, heldBy, tagOf, type Tag, type Units } from './kernel.ts';
 
 export interface Colours {
   outputs: readonly (Units | undefined)[];
-  /** Per output, which inputs its units come from. */
+  /** Inputs that the units of each output come from. */
   from: readonly (readonly number[])[];
   /** Units of the inputs that affect any output, by input. */
   spent: ReadonlyMap<number, Units | undefined>;
@@ -105,7 +104,7 @@ export class Epobc {
   }
 }
 
-/** Do no outputs hold more of a colour than the inputs brought? A genesis makes its units. */
+/** Returns whether no outputs hold more of a colour than the inputs brought. A genesis makes its units. */
 function conserved({ outputs, spent }: Colours, tag: Tag | undefined): boolean {
   if (tag?.kind !== 'transfer') return true;
   const left = new Map<string, bigint>();

@@ -55,7 +55,10 @@ export interface Units {
   units: bigint;
 }
 
-/** What an output holds: all inputs that affect it must have its colour, and together at least its units. */
+/**
+ * Returns the units of an output: all inputs that affect it must have its colour, and together at
+ * least its units.
+ */
 export function heldBy(value: bigint, inputs: readonly (Units | undefined)[]): Units | undefined {
   const colour = inputs[0]?.colour;
   if (colour === undefined || !inputs.every((units) => units?.colour === colour)) return undefined;

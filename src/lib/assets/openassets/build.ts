@@ -50,7 +50,7 @@ export interface Issue extends Common {
 export interface TransferUnits extends Common {
   /** The asset's hash, hex. */
   asset: string;
-  /** Where units that are left over go; the script of the first coin of the asset by default. Hex. */
+  /** Script that units left over go to, hex; that of the first coin of the asset by default. */
   unitsChange?: string | undefined;
 }
 

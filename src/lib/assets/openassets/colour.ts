@@ -29,7 +29,7 @@ export interface Coloured extends Units {
 }
 export interface Rejected {
   vout: number;
-  /** Does it carry the tag, so that it was meant as a marker? */
+  /** True if it carries the tag, and so was meant as a marker. */
   tagged: boolean;
   reason: string;
   text: string;
@@ -44,7 +44,7 @@ export interface Colours {
   rejected: readonly Rejected[];
   /** One entry an output; undefined where it carries nothing. */
   outputs: readonly (Coloured | undefined)[];
-  /** How many inputs, from the first, were looked at for units. */
+  /** Number of inputs, from the first, that were looked at for units. */
   looked: number;
 }
 
@@ -92,7 +92,10 @@ export const colour: Rule<Colours> = function* (tx) {
   return { ...bare, rejected, looked: spent.length };
 };
 
-/** What a marker gives each output, or why it is none. `spent` is what inputs are known to bring, for the next marker too. */
+/**
+ * Yields the units of each output by a marker, or the reason why it is none. `spent` is what inputs
+ * are known to bring, for the next marker too.
+ */
 function* assign(
   tx: Tx,
   { vout: at, marker: { quantities } }: Candidate,

@@ -1,9 +1,9 @@
 /**
- * Open Assets: what a transaction, a marker or a script says, as a document.
- *
- * Where implementations disagree the specification holds, and a warning names the point: `multi-push` (the reference wants one
- * push), `earlier-marker-rejected` (NBitcoin and the npm package give up at the first bad marker), `second-marker-colored`
- * (openassets-ruby leaves out every OP_RETURN), `over-2^53` (the npm package rounds).
+ * Open Assets: the meaning of a transaction, a marker or a script, as a document. Where
+ * implementations disagree the specification holds, and a warning names the point. `multi-push`:
+ * the reference wants one push. `earlier-marker-rejected`: NBitcoin and the npm package give up at
+ * the first bad marker. `second-marker-colored`: openassets-ruby leaves out every OP_RETURN.
+ * `over-2^53`: the npm package rounds.
  * Not here: reading the input, exit codes (`cli/`).
  */
 import { bytesToHex } from '../../bitcoin/bytes.ts';

@@ -18,7 +18,7 @@ export interface Marker {
 export const MARKER_LIMITS = {
   /** Nine groups of seven bits: 2^63 - 1. */
   quantity: { unit: 'bytes', most: 9 },
-  /** What one push of two bytes of length holds, and with it the length of the metadata. */
+  /** Size of one push with two bytes of length, and with it the size of the metadata. */
   marker: { unit: 'bytes', most: 0xffff },
 } satisfies Limits;
 
@@ -72,7 +72,7 @@ export function readMarker(payload: Uint8Array, tell?: (to: number, means: strin
   return { quantities, metadata };
 }
 
-/** What each byte of a marker means, as far as it can be read. */
+/** Explains each byte of a marker, as far as it can be read. */
 export function explainMarker(payload: Uint8Array): { pieces: Piece[]; fault?: Malformed } {
   const pieces: Piece[] = [];
   let end = 0;

@@ -1,4 +1,6 @@
-/** Whom units or dividends are paid to: an address in any form. */
+/**
+ * Payees of units and dividends: an address in any form.
+ */
 import { scriptOf } from '../../bitcoin/address.ts';
 import type { Network } from '../../bitcoin/network.ts';
 import { readOaAddress } from './ids.ts';

@@ -1,9 +1,8 @@
 /**
- * Where an asset is defined: a pointer in the marker's metadata or in the P2SH script that issues, and a definition file
- * that somebody has kept, checked against it. Nothing is fetched.
- *
- * Spec: asset-definition-protocol.mediawiki: `u=<url>`, `u=<url>&sha256=<hex>`, `h` and 20 bytes of HASH160;
- * embedded: redeem script = PUSH(pointer) OP_DROP rest.
+ * Definition of an asset: a pointer in the marker's metadata or in the P2SH script that issues. A
+ * definition file that somebody has kept is checked against it. Nothing is fetched. Spec:
+ * asset-definition-protocol.mediawiki: `u=<url>`, `u=<url>&sha256=<hex>`, `h` and 20 bytes of
+ * HASH160; embedded: redeem script = PUSH(pointer) OP_DROP rest.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
@@ -16,7 +15,7 @@ import { assetHash } from './ids.ts';
 export interface Pointer {
   form: 'url' | 'hash';
   url?: string;
-  /** Of the definition file, where the pointer says it. */
+  /** Hash of the definition file, where the pointer says it. */
   sha256?: string;
   hash160?: string;
 }
@@ -64,9 +63,9 @@ export function embeddedPointer(tx: Tx): Embedded | undefined {
 
 export interface DefinitionCheck {
   sha256: string;
-  /** Does the file have the hash that the pointer states? `not-stated` where the pointer states none. */
+  /** Result of the comparison with the hash that the pointer states; `not-stated` where it states none. */
   hash: 'matches' | 'differs' | 'not-stated';
-  /** Does the file list the asset? Ids are compared byte for byte. */
+  /** Result of the search for the asset in the file. Ids are compared byte for byte. */
   asset_ids: 'listed' | 'not-listed' | 'unreadable';
   name: string | null;
   divisibility: number | null;

@@ -1,0 +1,65 @@
+/** The words of the sources: doc comments begin with a verb or a noun phrase, and their sentences are short. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from './cli/run.ts';
+
+/** Words that begin no doc comment: prepositions, pronouns, question words, conjunctions, bare verbs. */
+const WEAK = new Set(
+  `of to for from with without by in on at as about after before between against over under until till since through than
+  like per upon into behind beside what which who whom whose when where why how whether if unless because while although
+  though so and or but nor either neither also then it its this that these those they their them he his she her we our you
+  your i me my nobody somebody nothing something anything anyone is are was were be has have had do does did can may must
+  shall should will would could here there not`.split(/\s+/),
+);
+const MOST_WORDS = 25;
+/** Rooms whose comments have not been rewritten yet. This list only shrinks. */
+const NOT_YET = [
+  'commands',
+  ...['cashu', 'channel', 'cli', 'cost', 'credit', 'ecash', 'engine', 'flow', 'gossip', 'mint', 'sim', 'sketch'].map(
+    (room) => `lib/${room}`,
+  ),
+];
+
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .map((file) => file.replaceAll('\\', '/'))
+  .filter((file) => file.endsWith('.ts') && !NOT_YET.some((room) => file.startsWith(`${room}/`)))
+  .sort();
+
+interface Comment {
+  at: string;
+  text: string;
+}
+const comments: Comment[] = sources.flatMap((file) => {
+  const source = readFileSync(join(ROOT, 'src', file), 'utf8');
+  return [...source.matchAll(/\/\*\*([^]*?)\*\//g)].map(({ 1: text, index }) => ({
+    at: `src/${file}:${source.slice(0, index).split('\n').length}`,
+    text: text!.replace(/^\s*\* ?/gm, ''),
+  }));
+});
+const firstWord = (text: string): string => /^\s*[`'"(]?([A-Za-z]+)/.exec(text)?.[1]?.toLowerCase() ?? '';
+/** Sentences of running text: rows of tables, items of lists, tags and code count by themselves. */
+const sentences = (text: string): string[] =>
+  text
+    .replace(/\n(?= {2}|[-*] |@|\n)/g, '. ')
+    .replace(/`[^`]*`/g, 'x')
+    .replace(/ @\w+| ·|\s\d+\. /g, '. ')
+    .split(/[.!?:;](?:\s|$)/)
+    .map((sentence) => sentence.replace(/\s+/g, ' ').trim());
+
+describe('doc comments', () => {
+  it('are there', () => expect(comments.length).toBeGreaterThan(1_500));
+  it('begin with a verb or a noun phrase', () => {
+    expect(comments.filter(({ text }) => WEAK.has(firstWord(text))).map(({ at, text }) => `${at}: ${text}`)).toEqual(
+      [],
+    );
+  });
+  it(`have sentences of at most ${MOST_WORDS} words`, () => {
+    const long = comments.flatMap(({ at, text }) =>
+      sentences(text)
+        .filter((sentence) => sentence.split(' ').length > MOST_WORDS)
+        .map((sentence) => `${at}: ${sentence}`),
+    );
+    expect(long).toEqual([]);
+  });
+});
