@@ -87,7 +87,7 @@ export const meltDocument = (done: Melted | GivenUp): object => ({
     : { given_up: true, change_sat: done.changeSat, pending_sat: done.pendingSat }),
 });
 
-/** What is still to be had, in words; undefined where nothing is. */
+/** Returns the rest that is still to be had, in words; undefined where there is none. */
 export function restOf(done: Melted | GivenUp): string | undefined {
   if ('pendingSat' in done)
     return done.pendingSat > 0n ? 'the mint still holds coins of the payment: run it again later' : undefined;
