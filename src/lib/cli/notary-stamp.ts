@@ -9,7 +9,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction } from '../bitcoin/transaction.ts';
 import type { Rpc } from '../chain/rpc.ts';
-import { parseHeader } from '../notary/headers.ts';
+import { parseHeader } from '../bitcoin/header.ts';
 import { writeOts } from '../notary/ots.ts';
 import {
   anchorIn,
