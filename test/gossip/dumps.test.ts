@@ -42,7 +42,8 @@ describe('one network', () => {
   it('is one graph from a store and from describegraph', () => {
     expect(whole).toMatchObject({ network: 'mainnet', source: 'gossip_store' });
     expect(whole.channels).toHaveLength(30);
-    expect(graph(dumps.json)).toMatchObject({ nodes: whole.nodes, channels: whole.channels });
+    const { nodes, channels } = graph(dumps.json);
+    expect({ nodes, channels }).toEqual({ nodes: whole.nodes, channels: whole.channels });
     expect(graph(json(whole))).toEqual(whole);
   });
   it('has no capacities in messages alone', () => {

@@ -89,7 +89,7 @@ describe('a signed message', () => {
     expect(line).toMatchObject({ valid: false, problems: [{ field: 'htlc_maximum_msat' }] });
   });
   it('stands on the output that its keys make, and on no other', () => {
-    for (const output of [undefined, { script: '5120'.padEnd(68, '0'), amountSat: 5n }]) {
+    for (const output of [undefined, { script: '5120'.padEnd(68, '0'), amountSat: 10_000_000n }]) {
       const line = lineOf(announcement(network, channel!), { verifier: new Verifier(() => output) });
       expect(line).toMatchObject({ valid: false, problems: [{ code: 'output-differs' }] });
     }
@@ -184,8 +184,10 @@ describe('gossip announce', () => {
     const made = announceDocument(document({ ...CHANNEL, ...bitcoinKeys, merkle_root_hash: root }), {
       secrets: [0, 1, ...bitcoin].map(secret),
     });
-    expect(valid(made.message, new Verifier(() => ({ script, amountSat: 1n })))).toMatchObject({ valid: true });
-    const bare = new Verifier(() => ({ script: sortedKeySet(keys).script, amountSat: 1n }));
+    expect(valid(made.message, new Verifier(() => ({ script, amountSat: 10_000_000n })))).toMatchObject({
+      valid: true,
+    });
+    const bare = new Verifier(() => ({ script: sortedKeySet(keys).script, amountSat: 10_000_000n }));
     expect(valid(made.message, bare)).toMatchObject({ valid: false });
   });
   it("signs a channel of three keys by the output's own", () => {
