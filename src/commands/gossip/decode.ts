@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { dumpFlag, inflate, printLines } from '../../lib/cli/gossip.ts';
+import { dumpFlag, inflate, printLines } from './dumps.ts';
 import { lineOf } from '../../lib/gossip/line.ts';
 
 export default class GossipDecode extends BaseCommand {

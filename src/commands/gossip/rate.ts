@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { dumpFlag, printLines } from '../../lib/cli/gossip.ts';
+import { dumpFlag, printLines } from './dumps.ts';
 import { Rate } from '../../lib/gossip/rate.ts';
 
 export default class GossipRate extends BaseCommand {

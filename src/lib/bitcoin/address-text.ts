@@ -21,7 +21,13 @@ export function hashPaid(script: string, network: Network): string | undefined {
 }
 const byte = (value: number): string => value.toString(16).padStart(2, '0');
 
-/** The address of an output script (hex), where it has one. */
+/**
+ * Returns the address of an output script (hex); undefined where it has none.
+ * @example
+ * ```ts
+ * addressOf('0014751e76e8199196d454941c45d1b3a323f1433bd6', 'mainnet'); // 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4'
+ * ```
+ */
 export function addressOf(script: string, network: Network): string | undefined {
   const hash = hashPaid(script, network);
   if (hash !== undefined) return base58check.encode(hexToBytes(hash));

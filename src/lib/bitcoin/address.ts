@@ -13,7 +13,14 @@ export { addressOf } from './address-text.ts';
 const read = new Map<string, string>();
 const READ_MOST = 64;
 
-/** The output script (hex) of an address. @throws Refusal `malformed-address`, or `wrong-network` where it is another network's */
+/**
+ * Returns the output script (hex) of an address.
+ * @throws Refusal `malformed-address`, or `wrong-network` where it is another network's
+ * @example
+ * ```ts
+ * scriptOf('bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4', 'mainnet'); // '0014751e76e8199196d454941c45d1b3a323f1433bd6'
+ * ```
+ */
 export function scriptOf(address: string, network: Network): string {
   const name = `${network} ${address}`;
   const script = read.get(name) ?? tryScript(address, network);

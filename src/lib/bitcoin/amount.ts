@@ -7,7 +7,14 @@ export const COIN = 100_000_000n;
 export const MAX_SAT = 21_000_000n * COIN;
 export const AMOUNT_LIMITS = { sat: { unit: 'sat', least: 0n, most: MAX_SAT } } satisfies Limits;
 
-/** Satoshis of a BTC decimal such as `0.00012`, as Bitcoin Core prints it. @throws Refusal `malformed` */
+/**
+ * Returns the satoshis of a BTC decimal, as Bitcoin Core prints it.
+ * @throws Refusal `malformed`
+ * @example
+ * ```ts
+ * satFromBtc('0.00012'); // 12000n
+ * ```
+ */
 export function satFromBtc(text: string): bigint {
   const found = /^(\d{1,8})(?:\.(\d{1,8}))?$/.exec(text);
   const sat = found ? BigInt(found[1]!) * COIN + BigInt((found[2] ?? '').padEnd(8, '0')) : -1n;
@@ -19,13 +26,26 @@ export function satFromBtc(text: string): bigint {
   return sat;
 }
 
-/** BTC with eight decimals. */
+/**
+ * Returns BTC with eight decimals.
+ * @example
+ * ```ts
+ * btcFromSat(12000n); // '0.00012000'
+ * ```
+ */
 export function btcFromSat(sat: bigint): string {
   const digits = sat.toString().padStart(9, '0');
   return `${digits.slice(0, -8)}.${digits.slice(-8)}`;
 }
 
-/** Whole satoshis from text: digits only. */
+/**
+ * Reads whole satoshis: digits only. Undefined for other text and above 21 million bitcoin.
+ * @example
+ * ```ts
+ * parseSat('12000'); // 12000n
+ * parseSat('0.5'); // undefined
+ * ```
+ */
 export function parseSat(text: string): bigint | undefined {
   if (!/^(0|[1-9]\d{0,15})$/.test(text)) return undefined;
   const sat = BigInt(text);

@@ -14,7 +14,13 @@ function step(checksum: bigint, value: number): bigint {
   return next;
 }
 
-/** `descriptor` with its checksum. */
+/**
+ * Returns a descriptor with its checksum (BIP380).
+ * @example
+ * ```ts
+ * withChecksum('raw(deadbeef)'); // 'raw(deadbeef)#89f8spxm'
+ * ```
+ */
 export function withChecksum(descriptor: string): string {
   let checksum = 1n;
   let group = 0;

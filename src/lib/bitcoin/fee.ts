@@ -20,13 +20,31 @@ export const FEE_LIMITS = {
   proposed: { unit: 'sat/kvB', most: 100_000 },
 } satisfies Limits;
 
-/** The fee for `vsize` virtual bytes, rounded up. */
+/**
+ * Returns the fee for `vsize` virtual bytes at a feerate in satoshis for 1000 vB, rounded up.
+ * @example
+ * ```ts
+ * feeFor(2500, 153); // 383n
+ * ```
+ */
 export const feeFor = (feerate: number, vsize: number): bigint => (BigInt(feerate) * BigInt(vsize) + 999n) / 1000n;
 
-/** The feerate that a fee comes to, rounded down. */
+/**
+ * Returns the feerate that a fee comes to, in satoshis for 1000 vB, rounded down.
+ * @example
+ * ```ts
+ * feerateOf(383n, 153); // 2503
+ * ```
+ */
 export const feerateOf = (fee: bigint, vsize: number): number => Number((fee * 1000n) / BigInt(vsize));
 
-/** sat/vB with up to three decimals, as people write it, to satoshis for a thousand virtual bytes. */
+/**
+ * Reads sat/vB with up to three decimals, as people write it. Returns satoshis for 1000 vB.
+ * @example
+ * ```ts
+ * parseFeerate('2.5'); // 2500
+ * ```
+ */
 export function parseFeerate(text: string): number | undefined {
   const found = /^(\d{1,5})(?:\.(\d{1,3}))?$/.exec(text);
   if (!found) return undefined;
@@ -34,7 +52,13 @@ export function parseFeerate(text: string): number | undefined {
   return allows(FEE_LIMITS.asked, feerate) ? feerate : undefined;
 }
 
-/** sat/vB for people. */
+/**
+ * Returns sat/vB for people.
+ * @example
+ * ```ts
+ * feerateText(2500); // '2.5'
+ * ```
+ */
 export const feerateText = (feerate: number): string => String(feerate / 1000);
 
 /** @throws Refusal `fee-too-high` above a tenth of the inputs, unless allowed */

@@ -17,7 +17,14 @@ export const EXPIRY_LIMITS = {
 
 export type Expiry = { height: number } | { blocks: number } | { date: number };
 
-/** `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC). */
+/**
+ * Reads `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC). Undefined for other text.
+ * @example
+ * ```ts
+ * parseExpiry('+144'); // { blocks: 144 }
+ * parseExpiry('850000'); // { height: 850000 }
+ * ```
+ */
 export function parseExpiry(text: string): Expiry | undefined {
   const [, plus, digits] = /^(\+?)([1-9]\d{0,8})$/.exec(text) ?? [];
   const found = Number(digits);
@@ -27,7 +34,14 @@ export function parseExpiry(text: string): Expiry | undefined {
   return Number.isNaN(date) || new Date(date).toISOString().slice(0, 10) !== text ? undefined : { date: date / 1000 };
 }
 
-/** The height that an expiry means; a date counts 144 blocks a day from now. @throws Refusal `usage`, where the tip is needed and not known */
+/**
+ * Returns the height that an expiry means; a date counts 144 blocks a day from now (Unix seconds).
+ * @throws Refusal `usage` where the tip is needed and not known
+ * @example
+ * ```ts
+ * expiryHeight({ blocks: 144 }, 850000, 0); // 850144
+ * ```
+ */
 export function expiryHeight(expiry: Expiry, tip: number | 'not-checked', now: number): number {
   if ('height' in expiry) return expiry.height;
   if (tip === 'not-checked')

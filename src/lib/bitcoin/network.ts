@@ -8,6 +8,13 @@ const MAINNET: BTC_NETWORK = { bech32: 'bc', pubKeyHash: 0x00, scriptHash: 0x05,
 const TESTNET: BTC_NETWORK = { bech32: 'tb', pubKeyHash: 0x6f, scriptHash: 0xc4, wif: 0xef };
 const REGTEST: BTC_NETWORK = { ...TESTNET, bech32: 'bcrt' };
 
+/**
+ * Returns whether a name is that of a Bitcoin network.
+ * @example
+ * ```ts
+ * isNetwork('signet'); // true
+ * ```
+ */
 export const isNetwork = (name: string): name is Network => (NETWORKS as readonly string[]).includes(name);
 
 /** Address prefixes. The test networks other than regtest share theirs. */

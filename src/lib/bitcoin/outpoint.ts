@@ -9,8 +9,22 @@ export interface Gone {
   ways: readonly string[];
 }
 
+/**
+ * Returns an outpoint as `txid:vout`.
+ * @example
+ * ```ts
+ * outpointText({ txid: 'ab'.repeat(32), vout: 1 }); // `${'ab'.repeat(32)}:1`
+ * ```
+ */
 export const outpointText = ({ txid, vout }: Outpoint): string => `${txid}:${vout}`;
 
+/**
+ * Reads `txid:vout`. Undefined for other text.
+ * @example
+ * ```ts
+ * parseOutpoint(`${'ab'.repeat(32)}:1`); // { txid: 'ab'.repeat(32), vout: 1 }
+ * ```
+ */
 export function parseOutpoint(text: string): Outpoint | undefined {
   const found = /^([0-9a-f]{64}):(0|[1-9]\d{0,9})$/.exec(text);
   const vout = Number(found?.[2]);

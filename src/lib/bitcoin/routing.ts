@@ -10,6 +10,13 @@ export const MAX_HTLC_CLTV = 2016n;
 export const MOST_MSAT = 2_100_000_000_000_000_000n;
 const MILLION = 1_000_000n;
 
-/** Returns the fee of a channel for an amount that leaves through it, rounded down. */
+/**
+ * Returns the fee of a channel for an amount that leaves through it, in millisatoshis, rounded
+ * down. BOLT7, HTLC Fees.
+ * @example
+ * ```ts
+ * routingFee(5_000_000n, 1_000n, 100n); // 1500n
+ * ```
+ */
 export const routingFee = (amountMsat: bigint, base: bigint, millionths: bigint): bigint =>
   base + (amountMsat * millionths) / MILLION;

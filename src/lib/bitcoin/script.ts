@@ -7,6 +7,13 @@ import { Refusal } from '../protocol/refusal.ts';
 
 export type ScriptType = 'p2tr' | 'p2wpkh' | 'p2wsh' | 'p2a' | 'witness' | 'p2pkh' | 'p2sh' | 'op_return' | 'other';
 
+/**
+ * Returns the type of an output script (hex).
+ * @example
+ * ```ts
+ * scriptType(`5120${'79'.repeat(32)}`); // 'p2tr'
+ * ```
+ */
 export function scriptType(script: string): ScriptType {
   if (/^5120[0-9a-f]{64}$/.test(script)) return 'p2tr';
   if (/^0014[0-9a-f]{40}$/.test(script)) return 'p2wpkh';
@@ -33,8 +40,14 @@ const compactSize = (n: number): number => (n < 253 ? 1 : n < 65_536 ? 3 : 5);
 export const outputSize = (script: string): number => 8 + compactSize(script.length / 2) + script.length / 2;
 
 /**
- * The least amount that nodes relay in an output: the cost of making and spending it at 3 sat/vB.
+ * Returns the least amount that nodes relay in an output: the cost of making and spending it at 3
+ * sat/vB.
  * Source: Bitcoin Core, policy.cpp GetDustThreshold, DUST_RELAY_TX_FEE.
+ * @example
+ * ```ts
+ * dustLimit(`5120${'79'.repeat(32)}`); // 330n
+ * dustLimit(`0014${'00'.repeat(20)}`); // 294n
+ * ```
  */
 export function dustLimit(script: string): bigint {
   if (script.startsWith('6a')) return 0n;

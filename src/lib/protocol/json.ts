@@ -25,7 +25,14 @@ const ESCAPED = /[\\\u0000-\u001f]/;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 
-/** Reads exactly one JSON document. @throws Refusal `malformed-json` */
+/**
+ * Reads exactly one JSON document. Whole numbers beyond 2^53 are bigint, decimals keep their text.
+ * @throws Refusal `malformed-json`
+ * @example
+ * ```ts
+ * parseJson('{"sat":2100}'); // { sat: 2100 }
+ * ```
+ */
 export function parseJson(text: string): Json {
   let at = 0;
   const token = (form: RegExp): RegExpExecArray | null => {
@@ -126,7 +133,13 @@ export function printJson(value: unknown, indent = ''): string {
   return write(value, false, indent, '\n');
 }
 
-/** The one text that stands for a value, for hashing and comparing. */
+/**
+ * Returns the one text that stands for a value, for hashing and comparing: keys sorted, no spaces.
+ * @example
+ * ```ts
+ * canonicalJson({ b: 1n, a: [true] }); // '{"a":[true],"b":1}'
+ * ```
+ */
 export function canonicalJson(value: unknown): string {
   return write(value, true, '', '');
 }

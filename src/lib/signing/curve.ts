@@ -159,7 +159,13 @@ export const xBytes = (point: Point): Uint8Array => finite(point).slice(0, 32);
 
 const prefixes = new Map<string, Uint8Array>();
 
-/** BIP340's tagged hash; the tags are few, so their prefixes are kept. */
+/**
+ * Returns BIP340's tagged hash, 32 bytes. The tags are few, so their prefixes are kept.
+ * @example
+ * ```ts
+ * Buffer.from(taggedHash('TapTweak')).toString('hex'); // '8aa4229474ab0100b2d6f0687f031d1fc9d8eef92a042ad97d279bff456b15e4'
+ * ```
+ */
 export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
   let prefix = prefixes.get(tag);
   if (!prefix) {

@@ -24,7 +24,14 @@ export function readUint(bytes: Uint8Array): bigint {
   return value;
 }
 
-/** @throws Refusal `malformed-message` above 2^64 − 1 */
+/**
+ * Returns a number as BigSize (BOLT1).
+ * @throws Refusal `malformed-message` above 2^64 − 1
+ * @example
+ * ```ts
+ * Buffer.from(writeBigSize(253n)).toString('hex'); // 'fd00fd'
+ * ```
+ */
 export function writeBigSize(value: bigint): Uint8Array {
   if (value < 0xfdn) return writeUint(value, 1);
   const size = value <= 0xffffn ? 2 : value <= 0xffffffffn ? 4 : 8;
@@ -35,8 +42,12 @@ export function writeBigSize(value: bigint): Uint8Array {
 }
 
 /**
- * The number at `at`, and where it ends.
+ * Returns the number at `at`, and the offset where it ends (BOLT1).
  * @throws Refusal `tlv-truncated`, `bigsize-not-canonical`
+ * @example
+ * ```ts
+ * readBigSize(Buffer.from('fd0100', 'hex')); // { value: 256n, end: 3 }
+ * ```
  */
 export function readBigSize(bytes: Uint8Array, at = 0): { value: bigint; end: number } {
   const first = bytes[at];
