@@ -22,7 +22,7 @@ const NOT_YET = [
   'ecash',
   'engine',
   'flow',
-  'gossip',
+ 
   'mint',
   'sim',
   'sketch',

@@ -53,7 +53,7 @@ async function* unzipped(from: Pieces): AsyncGenerator<Uint8Array> {
 }
 
 /** Opens a dump, gzip or not, and tells what it is. @throws Refusal `no-input`, `malformed-dump` */
-export async function openDump(file: string | undefined, given?: Dump): Promise<{ dump: Dump; pieces: Pieces }> {
+async function openDump(file: string | undefined, given?: Dump): Promise<{ dump: Dump; pieces: Pieces }> {
   let { start, pieces } = await begun(await openInput(file));
   if (isGzip(start)) ({ start, pieces } = await begun(unzipped(pieces)));
   return { dump: given ?? sniffDump(start), pieces };
@@ -69,7 +69,7 @@ export interface Found {
  * Yields the messages of a gossip_store, or of lines of hex, as they come in.
  * @throws Refusal `malformed-dump`, also for a dump that has no messages, such as a graph
  */
-export async function* messagesOf(file: string | undefined, given: Dump | undefined): AsyncGenerator<Found> {
+async function* messagesOf(file: string | undefined, given: Dump | undefined): AsyncGenerator<Found> {
   const { dump, pieces } = await openDump(file, given);
   if (dump === 'gossip_store') {
     const reader = new StoreReader();

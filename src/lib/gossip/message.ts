@@ -68,7 +68,7 @@ const outpoint: Kind<string> = {
 };
 
 /** Returns an alias in UTF-8 without the zero bytes behind it; undefined for other bytes, which then are shown in hex. */
-export function aliasText(bytes: Uint8Array): string | undefined {
+function aliasText(bytes: Uint8Array): string | undefined {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end -= 1;
   try {

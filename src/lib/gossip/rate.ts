@@ -2,8 +2,8 @@
  * The rate at which gossip of version 2 may come: one message a block for each direction of a channel and each node.
  * Blocks that were saved up are counted. Source: https://github.com/lightning/bolts/pull/1059.
  *
- * A message must be of a higher block than the last one, not before the channel, not ahead of the tip, and within two weeks
- * of it. Not here: signatures (`verify.ts`).
+ * A message must be of a higher block than the last one, and not before the channel. It must not be ahead of the tip, nor two
+ * weeks behind it. Not here: signatures (`verify.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';

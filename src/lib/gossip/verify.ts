@@ -4,8 +4,8 @@
  * Version 1 (BOLT7): ECDSA over the double SHA256 of all bytes behind the signatures. Both nodes and both bitcoin keys sign
  * an announcement, a node signs its own and the updates of its direction. Version 2
  * (https://github.com/lightning/bolts/pull/1059): one BIP340 signature over the records 0 to 159, and from 10^9 below
- * 3·10^9. An announcement has it from the MuSig2 aggregate of its four sorted keys, or of both nodes and the output's own
- * key where it names no bitcoin keys. Not here: whether an output is unspent, which a node says.
+ * 3·10^9. An announcement has it from the MuSig2 aggregate of its four sorted keys. Where it names no bitcoin keys, the
+ * output's own key stands for them. Not here: whether an output is unspent, which a node says.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
