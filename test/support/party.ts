@@ -139,6 +139,11 @@ export class TestParty {
       .sort((a, b) => at(a) - at(b));
   }
 
+  async #said(remote: readonly Remote[]): Promise<Facts['remote']> {
+    const said = await Promise.all(remote.map(async (one) => [one.id, await this.askMint(one)] as const));
+    return new Map(said.flatMap(([id, found]) => (found === 'not-checked' ? [] : [[id, found]])));
+  }
+
   ports(options: RunOptions = {}): Ports {
     const { home, chain } = this;
     const facts: Partial<Facts> = { ...chain };
@@ -148,15 +153,8 @@ export class TestParty {
       mayRepeat: home.mayRepeat,
       store: home.store,
       source: {
-        facts: async ({ remote = [] }) => ({
-          facts: {
-            ...facts,
-            remote: new Map(
-              (await Promise.all(remote.map(async (one) => [one.id, await this.askMint(one)] as const))).filter(
-                (found): found is [string, Exclude<Found, 'not-checked'>] => found[1] !== 'not-checked',
-              ),
-            ),
-          },
+        facts: async ({ remote }) => ({
+          facts: { ...facts, ...(remote && { remote: await this.#said(remote) }) },
           checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' },
         }),
         spends: async () => chain.spends,
