@@ -11,7 +11,7 @@ import { expect, it, vi } from 'vitest';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { giveUpMelt, meltEcash } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
-import { changeFile, fileJournal } from '../../src/lib/cli/melting.ts';
+import { changeFile, fileJournal } from '../../src/commands/ecash/melting.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { backUp } from '../credit/helpers.ts';
 import { isNamed, KEYSET, MintError, NEXT_KEYSET } from '../support/mint.ts';

@@ -1,7 +1,7 @@
 /** Every token of a home stays within reach of its owner: until it is printed, and again until its mint shows it as spent. */
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import EcashMint from '../../src/commands/ecash-mint.ts';
+import EcashMint from '../../src/commands/ecash/mint.ts';
 import { tokensIn } from '../../src/lib/cashu/in-hand.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { pruneAt, DAY } from '../support/prune.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import EcashMelt from '../../src/commands/ecash-melt.ts';
+import EcashMelt from '../../src/commands/ecash/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { command, type Ended } from '../support/command.ts';
 import { KEYSET, NEXT_KEYSET, MintError, isNamed } from '../support/mint.ts';

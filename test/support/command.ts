@@ -1,7 +1,7 @@
 /** A command in this process: the words of a command line in, what it prints and how it ends out. No child, no built program. */
 import type { Config } from '@oclif/core/config';
 import { expect, vi } from 'vitest';
-import { failureOf } from '../../src/lib/cli/errors.ts';
+import { commandFailure } from '../../src/lib/cli/errors.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { ERRORS } from '../../src/lib/protocol/refusal.ts';
 import type { TestParty } from './party.ts';
@@ -40,7 +40,7 @@ export async function command(Command: Made, argv: readonly string[], full = fal
     await new Command([...argv], CONFIG).run();
     return { code: undefined, message: '', hint: undefined, exit: Number(process.exitCode), ...said };
   } catch (error) {
-    const { code, exit, message, hint } = failureOf(error);
+    const { code, exit, message, hint } = commandFailure(error);
     return { code, exit, message, hint, ...said };
   } finally {
     process.exitCode = before;

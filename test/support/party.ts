@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Network } from '../../src/lib/bitcoin/network.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
-import { play, type Printed } from '../../src/lib/cli/play.ts';
+import { play, type Printed } from '../../src/lib/engine/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';

@@ -3,7 +3,7 @@
  * swapped to the exact sum first, the rest is kept, and the mint's home signs for the payment.
  *
  * All new ecash comes from a seed that is written down before the mint is asked: a run that was cut off goes on, and what
- * the mint had signed is asked back (NUT-09). Not here: files (`commands/ecash-melt.ts`), what a melt does (`mint/melt.ts`).
+ * the mint had signed is asked back (NUT-09). Not here: files (`commands/ecash/melting.ts`), what a melt does (`mint/melt.ts`).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { MeltQuoteBaseResponse, Proof, Wallet } from '@cashu/cashu-ts';

@@ -197,14 +197,14 @@ export async function coinsFrom(file: string | undefined): Promise<readonly Spen
   const [{ parseCoins }, { parseJson }, { utf8 }] = await Promise.all([
     import('../bitcoin/coins.ts'),
     import('../protocol/json.ts'),
-    import('./sniff.ts'),
+    import('../engine/sniff.ts'),
   ]);
   return parseCoins(parseJson(utf8(await readInput(file, 64_000_000))));
 }
 
 /** A PSBT from a file, in any encoding or inside the JSON of `walletcreatefundedpsbt` and `walletprocesspsbt`, as base64. */
 export async function psbtFrom(file: string): Promise<string> {
-  const { sniff } = await import('./sniff.ts');
+  const { sniff } = await import('../engine/sniff.ts');
   const input = sniff(await readInput(file));
   if (input.form === 'psbt') return Buffer.from(input.bytes).toString('base64');
   if (input.form === 'json') {

@@ -16,12 +16,13 @@ import { kinds, withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { namedMints, type AskValues } from './mint-flags.ts';
-import { note, print } from './output.ts';
-import { programsFrom } from './outside.ts';
-import { play, playAgain, type Line, type Printed } from './play.ts';
+import { print } from './output.ts';
+import { note } from '../engine/log.ts';
+import { programsFrom } from '../engine/outside.ts';
+import { play, playAgain, type Line, type Printed } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
-import { sniff } from './sniff.ts';
-import { tableOf } from './tables.ts';
+import { sniff } from '../engine/sniff.ts';
+import { tableOf } from '../engine/tables.ts';
 
 export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
@@ -112,7 +113,7 @@ export abstract class ContractCommand extends BaseCommand {
 
 /** Tells the mint what is due to be told, also what an earlier run could not. */
 async function tell(home: Home, { notify }: ContractValues): Promise<void> {
-  if (notify !== undefined) await (await import('./notify.ts')).notifyPaid(home, notify);
+  if (notify !== undefined) await (await import('../engine/notify.ts')).notifyPaid(home, notify);
 }
 
 /** The message of a run. @throws Refusal `malformed`, `malformed-json`; `unknown-type` for the document of another command */

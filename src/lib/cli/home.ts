@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Home } from '../home/home.ts';
 import type { Kind } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { note } from './output.ts';
+import { note } from '../engine/log.ts';
 import { readPassphrase, type PassphraseValues } from './secrets.ts';
 
 /** The values of `homeFlags`. */

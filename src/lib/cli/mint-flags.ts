@@ -1,7 +1,7 @@
 /** Flags of the commands around a running mint, and what they mean: mints that were named, texts that may also be files. */
 import * as Flags from '@oclif/core/flags';
 import { readInput } from './input.ts';
-import { utf8 } from './sniff.ts';
+import { utf8 } from '../engine/sniff.ts';
 
 /** For commands that ask the mint of a contract. */
 export const askFlags = {

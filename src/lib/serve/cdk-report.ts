@@ -23,7 +23,7 @@ import type { HomeStore } from '../home/store.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
-import { slices } from '../cli/slices.ts';
+import { slices } from '../engine/slices.ts';
 import { Agenda } from './agenda.ts';
 import { logged, type Log } from './cdk-log.ts';
 import type { Received } from './cdk-proto.ts';
