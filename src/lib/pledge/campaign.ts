@@ -59,7 +59,7 @@ export const campaignForm = v.strictObject({
   auth: hexOf(32),
 });
 
-export const COLLECTOR: Party = 'collector';
+const COLLECTOR: Party = 'collector';
 export const PLEDGER: Party = 'pledger';
 
 /** Returns the sum of the outputs. */

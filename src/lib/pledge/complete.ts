@@ -43,7 +43,7 @@ export interface Finished {
   hex: Hex;
   feeSat: bigint;
   inputs: number;
-  /** What the pledges exceed the goal and its fee by. */
+  /** Fee beyond the campaign's own. */
   excessSat: bigint;
 }
 
@@ -129,5 +129,9 @@ export function revocation(
   const output = { sat: sat - feeSat, script: own.script };
   checkDust(output, (least) => `the pledge taken back leaves ${output.sat} sat, at least ${least} sat expected`);
   const template: Template = { version: 3, locktime: 0, inputs, outputs: [output] };
-  return { txid: txidOf(template), hex: withWitness(template, [signKeyPath(template, 0, own.secret, own.aux)]), feeSat };
+  return {
+    txid: txidOf(template),
+    hex: withWitness(template, [signKeyPath(template, 0, own.secret, own.aux)]),
+    feeSat,
+  };
 }

@@ -34,7 +34,7 @@ const signature = v.pipe(
   v.string(),
   v.regex(/^(?:[0-9a-f]{2}){9,73}$/, 'a signature of 9 to 73 bytes in lowercase hex'),
 );
-export const pledgeEntries = {
+const pledgeEntries = {
   txid: hexOf(32),
   vout: wholeIn(FORM_LIMITS.vout),
   sat,
@@ -44,7 +44,7 @@ export const pledgeEntries = {
 };
 export const pledgeForm = v.strictObject(pledgeEntries);
 
-export const inputOf = ({ txid, vout, sat: amount, script }: Spent): Input => ({
+const inputOf = ({ txid, vout, sat: amount, script }: Spent): Input => ({
   txid,
   vout,
   sat: amount,

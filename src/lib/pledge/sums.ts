@@ -15,7 +15,7 @@ import { CAMPAIGN_LIMITS, goalOf, outputsOf, PLEDGER, type Campaign } from './ca
 const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 export const SUM_LIMITS = {
-  /** Of a transaction that nodes relay. Source: Bitcoin Core, policy.h, MAX_STANDARD_TX_WEIGHT. */
+  /** Weight of a transaction that nodes relay. Source: Bitcoin Core, policy.h, MAX_STANDARD_TX_WEIGHT. */
   weight: { unit: 'WU', most: 400_000 },
   /** Fee beyond the campaign's own, unless more is allowed. */
   excess: { unit: 'sat', most: (goal: bigint) => most(330n, goal / 100n) },
@@ -27,7 +27,7 @@ export const SUM_LIMITS = {
 export const inputWeight = (script: string): number => (scriptType(script) === 'p2tr' ? 231 : 272);
 
 /** Returns the fee of so many weight units, rounded up. @param feerate satoshis for 1000 vB */
-export const feeOfWeight = (weight: number, feerate: number): bigint =>
+const feeOfWeight = (weight: number, feerate: number): bigint =>
   (BigInt(weight) * BigInt(feerate) + 3_999n) / 4_000n;
 
 /** Returns what a coin is worth to a campaign, in satoshis. */
@@ -60,7 +60,7 @@ export const plus = (sum: Sum, { script }: Pick<Spent, 'script'>, netSat: bigint
   netSat: sum.netSat + BigInt(by) * netSat,
 });
 
-/** What a campaign asks of a sum. */
+/** Sums that reach the goal of a campaign, and that fit into one transaction. */
 export class Goal {
   readonly sat: bigint;
   readonly #campaign: Campaign;
@@ -129,8 +129,8 @@ export function largest<T extends Offered>(goal: Goal, all: readonly T[]): reado
 }
 
 /**
- * Chooses pledges, in the order in which they came: all of them where the excess may be paid as fee,
- * else the earliest, and in place of the last of these such as leave the least excess.
+ * Chooses pledges, in the order in which they came. All are taken where the excess may be paid as
+ * fee. Otherwise the earliest are, and in place of the last of these such as leave the least excess.
  */
 export function choose<T extends Offered>(goal: Goal, offered: readonly T[]): Choice<T> {
   const all = largest(goal, offered);
