@@ -27,8 +27,7 @@ export const SUM_LIMITS = {
 export const inputWeight = (script: string): number => (scriptType(script) === 'p2tr' ? 231 : 272);
 
 /** Returns the fee of so many weight units, rounded up. @param feerate satoshis for 1000 vB */
-const feeOfWeight = (weight: number, feerate: number): bigint =>
-  (BigInt(weight) * BigInt(feerate) + 3_999n) / 4_000n;
+const feeOfWeight = (weight: number, feerate: number): bigint => (BigInt(weight) * BigInt(feerate) + 3_999n) / 4_000n;
 
 /** Returns what a coin is worth to a campaign, in satoshis. */
 export const netOf = ({ sat, script }: Pick<Spent, 'sat' | 'script'>, { feerate }: Pick<Campaign, 'feerate'>): bigint =>
