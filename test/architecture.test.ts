@@ -170,6 +170,11 @@ describe('families and the ground floor', () => {
     );
     expect(builtIn.map(({ from, to }) => `${from} uses ${to}`)).toEqual([`${HIDES} uses node:crypto`]);
   });
+  it('of the ground floor and the schema know nothing of a mint, its quotes and keysets', () => {
+    const ground = sources.filter((file) => roomOf(file) === 'protocol' || file === 'src/lib/home/schema.ts');
+    const found = ground.filter((file) => /\b(?:mint|ecash|cashu)\b|quote(?!d)|keyset/i.test(codeOf(file)));
+    expect(found).toEqual([]);
+  });
   it('read no clock, no environment, no network, and draw nothing', () => {
     const WORDS =
       /Date\.now|new Date\(\)|\bDate\(\)|Math\.random|\bprocess\.|randomBytes|getRandomValues|randomSecretKey|randomUUID|performance\.|setTimeout|setInterval|\bfetch\(|console\.|import\.meta|globalThis/g;
