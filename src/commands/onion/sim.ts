@@ -6,7 +6,8 @@ import { print } from '../../lib/cli/output.ts';
 import { rateFlag } from './sim-flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { printJson } from '../../lib/protocol/json.ts';
-import { topologyOf, type Attack } from '../../lib/sim/back-pressure.ts';
+import { topologyOf } from '../../lib/gossip/topology.ts';
+import { READINGS, type Attack } from '../../lib/sim/back-pressure.ts';
 import { simulationDocument } from '../../lib/sim/document.ts';
 
 export default class OnionSim extends BaseCommand {
