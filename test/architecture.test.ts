@@ -44,6 +44,7 @@ const FAMILIES = [
   'cost',
   'sim',
   'notary',
+  'pledge',
 ];
 /** `lib` is `families.ts`, the one list. */
 const FLOORS = [
@@ -168,6 +169,11 @@ describe('families and the ground floor', () => {
       ({ from, to }) => isPure(from) && /^node:|^(fs|net|http|https|os|crypto|child_process)$/.test(to),
     );
     expect(builtIn.map(({ from, to }) => `${from} uses ${to}`)).toEqual([`${HIDES} uses node:crypto`]);
+  });
+  it('of the ground floor and the schema know nothing of a mint, its quotes and keysets', () => {
+    const ground = sources.filter((file) => roomOf(file) === 'protocol' || file === 'src/lib/home/schema.ts');
+    const found = ground.filter((file) => /\b(?:mint|ecash|cashu)\b|quote(?!d)|keyset/i.test(codeOf(file)));
+    expect(found).toEqual([]);
   });
   it('read no clock, no environment, no network, and draw nothing', () => {
     const WORDS =
