@@ -28,8 +28,8 @@ export interface Rules {
   walk: readonly [least: number, most: number];
   /** Messages a second that a node takes of a peer. */
   limit: number;
-  /** The same of the attacker. */
-  attackerLimit: number;
+  /** Messages that it takes of the attacker; the same where undefined. */
+  attackerLimit?: number | undefined;
   burst: number;
   /** Least that a limit is halved to. */
   floor: number;
@@ -237,7 +237,7 @@ class Network {
   }
   #bucket(node: number, peer: number): Bucket {
     const link = this.#link(node, peer);
-    const { limit, attackerLimit, burst, also } = this.#rules;
+    const { limit, attackerLimit = limit, burst, also } = this.#rules;
     let bucket = this.#buckets.get(link);
     if (!bucket) {
       bucket = new Bucket(peer === this.#attacker ? attackerLimit : limit, burst, also.includes('burst'));

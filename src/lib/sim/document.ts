@@ -27,7 +27,7 @@ export function simulationDocument({ topology, rules, attack, seeds }: Setup): o
     const network = 'nodes' in topology ? drawTopology(topology.nodes, topology.channels, draws) : topology;
     return simulate(network, rules, attack, draws);
   });
-  const { seconds, rate, walk, limit, attackerLimit, burst, floor, relayDepth, retry, also } = rules;
+  const { seconds, rate, walk, limit, attackerLimit = limit, burst, floor, relayDepth, retry, also } = rules;
   return {
     type: 'onion-sim',
     version: 1,
