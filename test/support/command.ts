@@ -1,6 +1,6 @@
 /** A command in this process: the words of a command line in, what it prints and how it ends out. No child, no built program. */
 import type { Config } from '@oclif/core/config';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { commandFailure } from '../../src/lib/cli/errors.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { ERRORS } from '../../src/lib/protocol/refusal.ts';
@@ -25,15 +25,18 @@ const CONFIG = { bin: 'spillway', runHook: async () => ({ successes: [], failure
 /** @param full whether stdout takes nothing, as /dev/full */
 export async function command(Command: Made, argv: readonly string[], full = false): Promise<Ended> {
   const said = { stdout: '', stderr: '', writes: 0 };
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text, done?: unknown) => {
+  // One command may run within another one: each puts back what it has found.
+  const restores = (['stdout', 'stderr'] as const).map((name) => {
+    const { write } = process[name];
+    process[name].write = (text: Uint8Array | string, done?: unknown) => {
       const taken = name === 'stderr' || !full;
       if (taken) said[name] += String(text);
       if (name === 'stdout') said.writes += 1;
       (done as ((error?: Error) => void) | undefined)?.(taken ? undefined : new Error('ENOSPC: no space left'));
       return true;
-    }),
-  );
+    };
+    return () => void (process[name].write = write);
+  });
   const before = process.exitCode;
   process.exitCode = 0;
   try {
@@ -44,7 +47,7 @@ export async function command(Command: Made, argv: readonly string[], full = fal
     return { code, exit, message, hint, ...said };
   } finally {
     process.exitCode = before;
-    spies.forEach((spy) => spy.mockRestore());
+    restores.forEach((restore) => restore());
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * What the commands that build asset transactions share: grants, coins, fee rate, and how a result is printed.
+ * Parts that the commands which build asset transactions share: grants, coins, fee rate, and how a
+ * result is printed.
  * Not here: the transactions (`assets/openassets/build.ts`).
  */
 import * as Flags from '@oclif/core/flags';

@@ -36,7 +36,10 @@ export const inputFlags = {
     helpValue: 'BYTES',
   }),
 };
-/** To be named in each command: oclif reads the arguments of a class itself, not those that it inherits. */
+/**
+ * Arguments, to be named in each command: oclif reads the arguments of a class itself, not those
+ * that it inherits.
+ */
 export const decodeArgs = {
   file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
 };
@@ -78,7 +81,7 @@ export interface DecodeValues {
   'emit-missing'?: boolean;
 }
 
-/** What every answer of a decoder has: the parents that it still needs. */
+/** Part of every answer of a decoder: the parents that it still needs. */
 export type Answer = Pick<Decoded, 'missing'>;
 /** Decodes transactions that share parents: what was traced for one is known for the next. */
 export interface Decoder<A extends Answer = Answer> {
@@ -88,7 +91,7 @@ export interface Decoder<A extends Answer = Answer> {
   show?(document: A, tx: Tx): string;
 }
 
-/** What answers a line of a batch that is no transaction but `{field: hex}`, by field. */
+/** Answers, by field, to a line of a batch that is no transaction but `{field: hex}`. */
 export type Asides = { readonly [field: string]: (hex: string) => object };
 
 export abstract class DecodeCommand extends BaseCommand {
@@ -200,7 +203,7 @@ async function batch(
     const decoder = over(parents);
     return fetch ? fetching(parents, () => decoder.decode(tx), fetch).then(text) : text(decoder.decode(tx));
   };
-  /** What a line is answered with: a document, or ids that are missing. */
+  /** Returns the answer to a line: a document, or ids that are missing. */
   const answer = (line: Line): string | Promise<string> => {
     if ('refusal' in line) throw line.refusal;
     const [, field = '', hex = ''] = (line.text.endsWith('"}') && ONE_FIELD.exec(line.text)) || [];

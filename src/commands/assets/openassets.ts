@@ -1,5 +1,6 @@
 /**
- * What `decode-openassets` has beside a decoder's usual ways: markers, scripts and names alone, tables and drawings.
+ * Ways of `decode-openassets` beside a decoder's usual ones: markers, scripts and names alone,
+ * tables and drawings.
  * Not here: the protocol (`assets/openassets/`).
  */
 import type { Piece } from '../../lib/assets/bytes.ts';

@@ -1,6 +1,7 @@
 /**
- * Where a decoder's parents come from: files with one transaction a line, folders of `TXID.hex`, a second stream, a node.
- * Each is hashed when it is read, so a wrong one is refused, whoever supplied it.
+ * Parents of a decoder's transactions: files with one transaction a line, folders of `TXID.hex`, a
+ * second stream, a node. Each is hashed when it is read, so a wrong one is refused, whoever
+ * supplied it.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

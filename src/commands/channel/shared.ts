@@ -1,4 +1,7 @@
-/** What the `channel-*` commands share: the channel and its keys by file, transactions in hex, what is known of a commitment. */
+/**
+ * Parts that the `channel-*` commands share: the channel and its keys by file, transactions in hex,
+ * facts about a commitment.
+ */
 import * as Flags from '@oclif/core/flags';
 import type { Channel } from '../../lib/channel/commitment.ts';
 import {
@@ -72,7 +75,10 @@ export const storeFrom = async (file: string | undefined): Promise<SecretStore |
 export const rawTransaction = (text: string): Json | undefined =>
   /^(?:[0-9a-fA-F]{2})+$/.test(text) ? { transaction: text.toLowerCase() } : undefined;
 
-/** What document, keys and flags say of a commitment. @throws Refusal `malformed-message`, `wrong-key` */
+/**
+ * Returns the facts about a commitment by document, keys and flags.
+ * @throws Refusal `malformed-message`, `wrong-key`
+ */
 export function knowledge(
   channel: Channel,
   document: Fields,

@@ -1,4 +1,7 @@
-/** What `liquidity` shows on a terminal: the sums, and a bar a day. Not here: what the sums are (`credit/liquidity.ts`). */
+/**
+ * Table of `liquidity` on a terminal: the sums, and a bar a day.
+ * Not here: what the sums are (`credit/liquidity.ts`).
+ */
 import { maxSat } from '../../lib/bitcoin/amount.ts';
 import type { Crowded, Liquidity, MassExit, NewContract } from '../../lib/credit/liquidity.ts';
 

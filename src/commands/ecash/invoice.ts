@@ -12,7 +12,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 export interface InvoiceOptions {
   contract: Hex;
   amountSat: bigint;
-  /** For how long it can be paid. */
+  /** Seconds for which it can be paid. */
   seconds: number;
   memo?: string | undefined;
 }

@@ -50,7 +50,10 @@ export async function addKeyset(home: Home, outside: Json | undefined): Promise<
   );
 }
 
-/** It signs what it was offered for, and nothing new. @throws Refusal `no-keyset` */
+/**
+ * Retires a keyset: it signs for the contracts that it was offered for, and no new ones.
+ * @throws Refusal `no-keyset`
+ */
 export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
   change<Rs, MintKeyset>(
     home.store,
@@ -63,7 +66,10 @@ export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
     },
   );
 
-/** It is offered from now on, by its operator's word; the one before is not. @throws Refusal `no-keyset` */
+/**
+ * Offers a keyset from now on, by its operator's word, in place of the one before.
+ * @throws Refusal `no-keyset`
+ */
 export const activateKeyset = (home: Home, id: string): Promise<MintKeyset> =>
   change<Rs, MintKeyset>(
     home.store,

@@ -3,9 +3,10 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { lineOrFile } from '../../lib/cli/mint-flags.ts';
-import { changeFile, fileJournal, meltDocument, refuseSameFile, restOf } from './melting.ts';
+import { alone, changeFile, fileJournal, meltDocument, refuseSameFile, restOf } from './melting.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
+import type { GivenUp, Melted } from '../../lib/cashu/melt.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -14,7 +15,7 @@ const file = (summary: string) => ({ summary, helpValue: 'FILE', helpGroup: 'MIN
 
 export default class EcashMelt extends BaseCommand {
   static override summary = "Pay a merchant's invoice in ecash, at the mint that issued it";
-  static override description = `Needs no home. The token is swapped to the exact sum, the rest goes to --change-out before the invoice is paid, and the receipt is printed: the signature of the mint's home that it owes the invoice to the merchant. A run that was cut off leaves TOKENFILE.melting; the same command goes on from there. Where the mint says that it is paid and shows no receipt, the document says null and the exit is 3.
+  static override description = `Needs no home. The token is swapped to the exact sum, the rest goes to --change-out before the invoice is paid, and the receipt is printed: the signature of the mint's home that it owes the invoice to the merchant. A run that was cut off, or could not print, leaves TOKENFILE.melting; the same command goes on from there. Of two runs at once with one token, or one file of change, the second is refused. Where the mint says that it is paid and shows no receipt, the document says null and the exit is 3.
 An invoice that expired, was paid by another or is refused for good is given up: --give-up writes all that the mint does not show as spent to --change-out, whatever keyset it is of. Coins that the mint still holds for the payment are counted (pending_sat), exit 3, and the same command asks for them again. A --change-out file that holds anything is refused; --append adds a line to it.`;
   static override examples = [
     'A token pays an invoice\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --invoice "$INVOICE" --change-out rest.txt | jq -r .receipt',
@@ -63,13 +64,15 @@ An invoice that expired, was paid by another or is refused for good is given up:
       mint: mintUrl(flags.mint),
       token: utf8(await readInput(tokenFile)).trim(),
       journal: fileJournal(noteFile),
+      print: (done: Melted | GivenUp) => print(printJson(meltDocument(done))),
     };
     const change = changeOut === undefined ? undefined : changeFile(changeOut, append);
-    const done =
-      invoice === undefined
-        ? await giveUpMelt({ ...at, change: change! })
-        : await meltEcash({ ...at, change, invoice: await lineOrFile(invoice), point: stopAt });
-    await print(printJson(meltDocument(done)));
+    const line = invoice === undefined ? undefined : await lineOrFile(invoice);
+    const done = await alone([noteFile, ...(changeOut === undefined ? [] : [changeOut])], () =>
+      line === undefined
+        ? giveUpMelt({ ...at, change: change! })
+        : meltEcash({ ...at, change, invoice: line, point: stopAt }),
+    );
     const rests = restOf(done);
     if (rests === undefined) return;
     note(rests);

@@ -1,8 +1,9 @@
 /** The files of a melt: the note beside the token of a payment under way, and the one that takes the change (`cashu/melt.ts`). */
-import { readFile, stat, unlink } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import type { ChangeFile, GivenUp, Journal, Melted } from '../../lib/cashu/melt.ts';
 import { Refusal, unreadable } from '../../lib/protocol/refusal.ts';
-import { createFile, writeFileWhole } from '../../lib/cli/output.ts';
+import { holdBriefly } from '../../lib/home/hold.ts';
+import { writeFileWhole } from '../../lib/cli/output.ts';
 
 const PRIVATE = 0o600;
 
@@ -14,33 +15,32 @@ const textOf = (path: string): Promise<string | undefined> =>
   });
 
 /**
- * The note of a payment in a file. One that cannot be read, or that another run has begun meanwhile, is refused: another
- * seed in its place would lose what it leads to.
- * @throws Refusal `no-input`, `concurrent`
+ * Does the work while no other run is at one of these files: each stays as the run before has left it.
+ * @throws Refusal `concurrent`, `cannot-write`
  */
-export function fileJournal(path: string): Journal {
-  let isThere = false;
-  return {
-    async read() {
-      const text = await textOf(path);
-      isThere = text !== undefined;
-      return text;
-    },
-    async write(text) {
-      if (isThere) return writeFileWhole(path, `${text}\n`, PRIVATE);
-      try {
-        await createFile(path, `${text}\n`, PRIVATE);
-      } catch (error) {
-        if ((await textOf(path)) === undefined) throw error;
-        throw new Refusal('concurrent', `${path}: another run has begun to pay with this token`, {
+export async function alone<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+  const held: (() => void)[] = [];
+  try {
+    for (const path of paths) {
+      const free = await holdBriefly(`${path}.lock`);
+      if (!free)
+        throw new Refusal('concurrent', `another run is at ${path}`, {
           hint: 'once it has ended, run the same command again: it goes on from there',
         });
-      }
-      isThere = true;
-    },
-    remove: () => unlink(path),
-  };
+      held.push(free);
+    }
+    return await work();
+  } finally {
+    held.forEach((free) => free());
+  }
 }
+
+/** The note of a payment in a file. @throws Refusal `no-input` where it cannot be read: what it leads to would be lost */
+export const fileJournal = (path: string): Journal => ({
+  read: () => textOf(path),
+  write: (text) => writeFileWhole(path, `${text}\n`, PRIVATE),
+  remove: () => rm(path, { force: true }),
+});
 
 /**
  * A file that takes change, a token a line.
@@ -87,7 +87,7 @@ export const meltDocument = (done: Melted | GivenUp): object => ({
     : { given_up: true, change_sat: done.changeSat, pending_sat: done.pendingSat }),
 });
 
-/** What is still to be had, in words; undefined where nothing is. */
+/** Returns the rest that is still to be had, in words; undefined where there is none. */
 export function restOf(done: Melted | GivenUp): string | undefined {
   if ('pendingSat' in done)
     return done.pendingSat > 0n ? 'the mint still holds coins of the payment: run it again later' : undefined;

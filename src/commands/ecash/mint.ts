@@ -13,7 +13,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 export default class EcashMint extends BaseCommand {
   static override summary = "Make a token of what was paid over a contract, at the contract's running mint";
   static override description = `Prints the token alone: money, whoever reads it can spend it. What it holds was reported to the mint and not minted before; a payment of a moment ago is waited for. A token that a run has made and could not print comes first; where nothing is new it prints the last token again. Runs of one home follow each other. A home that was restored, copied or made of its words first finds what it had minted: it prints what of that is not spent, exit 3, and the next run prints what is new.
---again prints every token of the home, or of --contract, that is not known to be spent, a line each, whichever way it came (also by sign-update and ecash-restore): mints that have an address are asked first. Where one does not answer, the exit is 3.`;
+--again prints every token of the home, or of --contract, that is not known to be spent, a line each, whichever way it came (also by sign-update and ecash-restore): mints that have an address are asked first. Where one does not answer, the exit is 3. What a mint has called spent is asked about no more, and a mint may be wrong: --spent asks about all of that again, until \`prune\` has dropped it.`;
   static override examples = [
     'Pay, and have the ecash\nspillway sign-update --home user --contract "$ID" --amount 2100 \\\n    | curl -s --json @- "$HOME_URL" | spillway sign-update --home user | curl -s --json @- "$HOME_URL" > accepted.json \\\n    && spillway ecash-mint --home user --contract "$ID"',
     'Only a part of it, looked into\nspillway ecash-mint --home user --contract "$ID" --amount 500 | spillway ecash-token decode --redact | jq .total_sat',
@@ -24,6 +24,11 @@ export default class EcashMint extends BaseCommand {
     ...contractFlag,
     ...askFlags,
     amount: satFlag({ summary: 'So much (default: all that was reported and not minted)', helpGroup: 'ACTION' }),
+    spent: Flags.boolean({
+      summary: 'With --again: also coins that a mint has called spent, and does not call so now',
+      dependsOn: ['again'],
+      helpGroup: 'ACTION',
+    }),
     again: Flags.boolean({
       summary: 'Make nothing: print all tokens that are not known to be spent',
       exclusive: ['amount'],
@@ -43,7 +48,7 @@ export default class EcashMint extends BaseCommand {
           import('../../lib/cashu/in-hand.ts'),
         ]);
         const given = { home, isNamed: await namedMints(flags), print };
-        if (flags.again) return told(await printInHand({ ...given, contract }));
+        if (flags.again) return told(await printInHand({ ...given, contract, spent: flags.spent }));
         if (contract === undefined) throw new Refusal('usage', '--contract ID expected');
         const { again, waitingSat } = await mintEcash({ ...given, contract, amountSat: flags.amount, point: stopAt });
         if (waitingSat > 0n) note(`${waitingSat} sat more were made and never printed: run it again`);

@@ -1,4 +1,6 @@
-/** What the ecash commands share: tokens as bare text, keysets from files. */
+/**
+ * Parts that the ecash commands share: tokens as bare text, keysets from files.
+ */
 import { readMintKeys, type MintKeys } from '../../lib/ecash/mint-keys.ts';
 import { parseJson, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';

@@ -47,7 +47,10 @@ export async function readNetwork(file: string | undefined, limit: number): Prom
   return { network, document: undefined };
 }
 
-/** What members own, from a file or the network's own document. @throws Refusal `usage` where neither says */
+/**
+ * Reads the members' wealth from a file or the network's own document.
+ * @throws Refusal `usage` where neither says
+ */
 export async function wealthOf({ network, document }: ReadNetwork, file: string | undefined): Promise<Wealth> {
   const from = file === undefined ? document?.object('wealth_sat') : await readDocument(file, 64_000_000);
   if (!from) throw new Refusal('usage', 'wealth_sat is not in the network, and --wealth is not given');

@@ -1,10 +1,13 @@
-/** What the owner of a home that has lost its store, or may have, is told, and its word that it goes on without a journal. */
+/**
+ * Advice to the owner of a home that has lost its store, or may have. Also the owner's word that it goes
+ * on without a journal.
+ */
 import type { Home } from '../../lib/home/home.ts';
 import { note } from '../../lib/engine/log.ts';
 
-/** Of a home that was made of its words. */
+/** Losses of a home that was made of its words. */
 const OF_WORDS = ['contracts that no backup has are known by their refunds only'];
-/** Of a restored or copied store. */
+/** Losses of a restored or copied store. */
 const LOST = [
   'every open nonce, offer and proposal of this home is erased: ask again',
   ...OF_WORDS,

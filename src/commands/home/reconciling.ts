@@ -1,5 +1,5 @@
 /**
- * What `reconcile` finds and prints: journals by name or by folder, what became of each record, and how much of a
+ * Findings of `reconcile`: journals by name or by folder, the end of each record, and how much of a
  * contract's payments was issued, once its operator has looked.
  * Not here: how records are merged (`home/reconcile.ts`).
  */
@@ -29,7 +29,7 @@ export function journalsIn(paths: readonly string[]): string[] {
   });
 }
 
-/** What the journal knows comes in, and what rests on all of it holds again. */
+/** Brings the journal in; whatever rests on all of it holds again. */
 export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>): Promise<Reconciled> {
   const done = await home.reconcile(...what);
   const { trustKeysets } = await import('../ecash/keysets.ts');
@@ -37,7 +37,7 @@ export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>
   return done;
 }
 
-/** What their owner should know of the files. */
+/** Returns the notes for the owner about the files. */
 export const filesToLookAt = ({ gathered, notGiven }: Reconciled): string[] => [
   ...gathered.cut.map((file) => `${file} ends within a line: its process died there, or it was cut`),
   ...gathered.others.map(

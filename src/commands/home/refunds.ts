@@ -32,7 +32,7 @@ const RefundCopy = v.object({
 
 export type RefundCopy = v.InferOutput<typeof RefundCopy>;
 
-/** What `restore` prints for one refund. `ours`: it pays an address of this home. */
+/** Printed line of `restore` for one refund. `ours`: it pays an address of this home. */
 export interface RestoredRefund {
   type: 'restore';
   version: 1;
@@ -48,7 +48,10 @@ export interface RestoredRefund {
   moved?: true;
 }
 
-/** What was kept for this network; the names of files that hold no such refund come back as `unreadable`. */
+/**
+ * Reads the refunds kept for this network. The names of files that hold no such refund come back as
+ * `unreadable`.
+ */
 export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: RefundCopy[]; unreadable: string[] } {
   const { copies, unreadable: broken } = home.copies();
   const read: RefundCopy[] = [];
@@ -61,7 +64,7 @@ export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: Ref
   return { read, unreadable };
 }
 
-/** Whether it pays an address of this home. */
+/** Returns whether it pays an address of this home. */
 const isOurs = async (home: Pick<Home, 'keys'>, { path, address }: RefundCopy): Promise<boolean> =>
   path !== null && (await (await home.keys()).address(path)).address === address;
 

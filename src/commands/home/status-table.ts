@@ -10,7 +10,7 @@ const RIGHT = new Set([3, 4, 5, 6, 7]);
 type Line = Partial<Record<Exclude<keyof (StatusLine & StatechainStatus), 'float'>, unknown>> &
   Pick<StatusLine, 'float' | 'contract' | 'notes'>;
 
-/** Its notes, and with --float what that has no column for. */
+/** Returns its notes, and with --float the figures that have no column. */
 const notesOf = ({ notes, float }: Line): string[] => {
   if (!float) return notes;
   const { tokens_sat, percent, wanted_percent, swap_sat } = float;

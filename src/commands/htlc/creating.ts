@@ -110,13 +110,13 @@ async function keyFrom(name: string, text: string, network: Network): Promise<Pa
   return { pubkey: bytesToHex(pointIn(from, 'pubkey')), auth: auth ? bytesToHex(auth) : null };
 }
 
-/** What the flags say; keys and hash that they leave open are the home's, or drawn. */
+/** Parts by the flags; keys and hash that they leave open are the home's, or drawn. */
 type Parts = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   hash: Hash | undefined;
   claim: PartyKey | null | undefined;
   refund: PartyKey | undefined;
 };
-/** Without a home nobody can know whether the hash is `reused`. */
+/** An HTLC made without a home, where nobody can know whether the hash is `reused`. */
 type Made = Omit<Created, 'reused'> & { reused: Created['reused'] | undefined };
 
 export async function runCreate(flags: CreateValues, argv: readonly string[]): Promise<void> {

@@ -97,7 +97,7 @@ async function changeOf(change: string | undefined, home: Home | undefined): Pro
   return (await freshAddress(home)).address;
 }
 
-/** What the home's keys can sign. */
+/** Signs whatever the home's keys can sign. */
 async function signedBy(home: Home | undefined, funding: Funding): Promise<Funding> {
   if (!home) return funding;
   const hand = {

@@ -18,7 +18,7 @@ import type { Commit } from '../../lib/protocol/ports.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { freshKeys } from '../../lib/signing/side.ts';
 
-/** What one attempt commits, and what comes of it. */
+/** Writes of one attempt, and its result. */
 interface Attempt<T> {
   made: T;
   reads: Commit['reads'];
@@ -54,7 +54,7 @@ type Given = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   refund: PartyKey | undefined;
 };
 
-/** Had an HTLC of this home the hash before? The lost end of a restored store may know one. */
+/** True if an HTLC of this home had the hash before. The lost end of a restored store may know one. */
 type Reused = boolean | 'unknown';
 export interface Created {
   htlc: Htlc;
@@ -181,8 +181,10 @@ export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>)
   }).then(({ address }) => address);
 
 /**
- * What pays an HTLC whose refund key is the home's: made once, its coins reserved, and the same from then on.
- * @returns undefined where the key is not the home's @throws Refusal `answered-otherwise` where it is paid otherwise already
+ * Returns the payment of an HTLC whose refund key is the home's: made once, its coins reserved, and
+ * the same from then on.
+ * @returns undefined where the key is not the home's
+ * @throws Refusal `answered-otherwise` where it is paid otherwise already
  */
 export const fundOnce = (
   home: Home,

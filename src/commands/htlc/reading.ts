@@ -21,7 +21,7 @@ import { runStateless } from '../../lib/cli/stateless.ts';
 /** A transaction begins with its version, 1 to 3; no known script does. */
 const TRANSACTION = /^0[123]000000/;
 
-/** What comes without JSON around it, told by its first bytes. */
+/** Reads an HTLC without JSON around it, told by its first bytes. */
 function rawHtlc(text: string): Json | undefined {
   const folded = text.replace(/\s+/g, '');
   if (folded.startsWith('cHNidP')) return { psbt: folded };

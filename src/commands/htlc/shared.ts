@@ -1,6 +1,7 @@
 /**
- * What the stateless `htlc` commands share: documents, keys by flag, coins as TXID:VOUT:SAT, and the one way in which a
- * claim and a refund are made. Not here: the transactions (`htlc/`), homes (`home.ts`).
+ * Parts that the stateless `htlc` commands share: documents, keys by flag, coins as TXID:VOUT:SAT,
+ * and the one way in which a claim and a refund are made.
+ * Not here: the transactions (`htlc/`), homes (`home.ts`).
  */
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
@@ -125,7 +126,7 @@ async function previousOf(file: string | undefined, coin: Spent): Promise<Uint8A
 
 export type ChainFacts = Pick<Facts, 'tip' | 'coins' | 'feerate' | 'now'>;
 
-/** What chain and clock say. */
+/** Returns the facts of chain and clock. */
 export async function factsFor(
   flags: ChainValues & { feerate?: number | undefined },
   network: Network,

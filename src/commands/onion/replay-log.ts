@@ -24,7 +24,10 @@ export class ReplayLog {
     this.#readOn();
   }
 
-  /** Was a packet with this HMAC peeled before? If not, it is from now on, also after a crash. */
+  /**
+   * Returns whether a packet with this HMAC was peeled before. If not, it is from now on, also
+   * after a crash.
+   */
   before(hmac: Uint8Array): boolean {
     const name = Buffer.from(hmac).toString('hex');
     if (this.#seen.has(name)) return true;

@@ -1,4 +1,7 @@
-/** What the onion commands share: keys as scalars, packets in hex or base64, and how a refused packet is told. */
+/**
+ * Parts that the onion commands share: keys as scalars, packets in hex or base64, and the words
+ * about a refused packet.
+ */
 import { explain } from '../../lib/onion/answer.ts';
 import { secretScalar } from '../../lib/onion/keys.ts';
 import type { RefusedPacket } from '../../lib/onion/peel-document.ts';

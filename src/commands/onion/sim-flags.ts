@@ -2,7 +2,7 @@
 import * as Flags from '@oclif/core/flags';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-/** Something a second, above 0, with up to three decimals. */
+/** Rate a second, above 0, with up to three decimals. */
 export const rateFlag = Flags.custom<number>({
   helpValue: 'PER_SECOND',
   parse: async (input) => {

@@ -53,7 +53,7 @@ export async function statechainPolicy(
 /** Blocks that a backup must be away: `min-remaining` of whoever is no operator. */
 export const remainingFlag = (summary: string) =>
   Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'ACTION' });
-/** How long an owner or receiver waits at most for its own backup. */
+/** Longest wait of an owner or receiver for its own backup. */
 export const lockFlag = {
   'max-lock': Flags.integer({
     summary: 'Blocks that the own backup may be away at most (default 52560, about a year)',

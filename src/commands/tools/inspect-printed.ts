@@ -1,7 +1,8 @@
 /**
- * What `inspect` says of documents that are printed for people and programs, and that no action reads: their fields in
- * order, with the transactions among them. Also tokens, addresses and lists of coins. Secrets are named, not shown.
- * Not here: contract messages, PSBTs and transactions (`inspect.ts`).
+ * Inspection of documents that are printed for people and programs, and that no action reads: their
+ * fields in order, with the transactions among them. Also tokens, addresses and lists of coins.
+ * Secrets are named, not shown.
+ * Not here: contract messages, PSBTs and transactions (`inspection.ts`).
  */
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { btcFromSat } from '../../lib/bitcoin/amount.ts';

@@ -28,13 +28,13 @@ export interface Inspection {
   of: string;
   facts: Fact[];
   checks: Check[];
-  /** Who acts next, and what that run does. */
+  /** Rows that act next, and their effect. */
   next: readonly string[];
   /** A sequence diagram of the action, with the step that was read. */
   mermaid: string | undefined;
 }
 
-/** What can be inspected: more than other commands read. */
+/** Documents that can be inspected: more than other commands read. */
 export type Inspectable = Read | { text: string } | { coins: Json };
 
 /** Reads a document, a PSBT, a transaction, a token, an address or a list of coins. @throws Refusal as the parsers do */
@@ -118,7 +118,10 @@ async function inspectPrinted(document: Document): Promise<Inspection> {
   return { ...UNCHECKED, of: visible(of.join(' '), 200) + unchecked, facts, checks };
 }
 
-/** Nobody has looked at the form of such a document. @throws Refusal `malformed-message` */
+/**
+ * Reads a document whose form nobody has looked at.
+ * @throws Refusal `malformed-message`
+ */
 function asPrinted<T>(read: () => T): T {
   try {
     return read();
@@ -211,7 +214,7 @@ export function sequence(table: Action<any, any, any>, step: string | null): str
   return ['sequenceDiagram', ...parties.map((p) => `  participant ${p}`), ...new Set(lines)].join('\n');
 }
 
-/** As aligned lines for people. */
+/** Returns aligned lines for people. */
 export function inText({ of, facts, checks, next }: Inspection): string {
   const rows: Fact[] = [
     ...facts,

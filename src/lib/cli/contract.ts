@@ -1,6 +1,6 @@
 /**
- * What every contract command does: read one message (or start), play its row, print. A command file knows its flags and
- * words; nothing of signatures, stores or JSON.
+ * The base of every contract command: it reads one message (or starts), plays its row, prints. A
+ * command file knows its flags and words; nothing of signatures, stores or JSON.
  */
 import { rowWords, type Action, type Claim } from '../protocol/action.ts';
 import { coinIdClaim, hashClaim, idClaim, keyClaim } from '../protocol/claims.ts';
@@ -41,7 +41,7 @@ export interface ContractValues extends HomeValues, ChainValues, AskValues {
   unchecked?: boolean;
 }
 
-/** What a command file says of itself: its table, and its flags as the rows' input. */
+/** Part of a command file: its table, and its flags as the rows' input. */
 export interface Door<I extends object> {
   flags: ContractValues;
   /** The message's file; stdin by default. */
@@ -49,7 +49,7 @@ export interface Door<I extends object> {
   table: Action<any, any, I>;
   /** Said by --as or --contract, where the command does not say it otherwise. */
   starts?: boolean;
-  /** What becomes of the printed document, where it is not printed as it is. */
+  /** Returns the text to print, where that is not the document as it is. */
   print?(home: Home, text: string): Promise<string>;
   input(home: Home): Promise<{ [K in keyof I]: I[K] | undefined }>;
 }

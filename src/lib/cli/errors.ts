@@ -1,6 +1,7 @@
 /**
- * How a run that fails says so: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with
- * `--error-format json`; stdout stays empty. Not here: which errors there are (`protocol/refusal.ts`).
+ * Errors of a run: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with
+ * `--error-format json`; stdout stays empty.
+ * Not here: which errors there are (`protocol/refusal.ts`).
  */
 import { stripVTControlCharacters } from 'node:util';
 import { errorObject, failureOf, type Failure } from '../engine/failure.ts';
@@ -40,7 +41,7 @@ const REWORDED: readonly [RegExp, string][] = [
   [/^(--[^\s=]+)(?:=[^]*)? cannot also be provided when using (--\S+)$/, '$1 and $2 found, one of them expected'],
 ];
 
-/** What oclif says has colours and several lines, one for each fault. */
+/** Returns oclif's message as one line, without colours; it has several lines, one for each fault. */
 const oneLine = (message: string): string => {
   const plain = stripVTControlCharacters(message);
   const faults = /^The following errors? occurred:\s+([^]*)$/.exec(plain)?.[1]?.split(/\s*\n\s*/) ?? [plain];

@@ -38,7 +38,7 @@ function userDir(): string {
 
 const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome();
 
-/** What the flags say about a home, in the words of `initHome` and `openHome`. */
+/** Returns the options of `initHome` and `openHome` by the flags. */
 export async function homeOptions(
   flags: HomeValues,
 ): Promise<{ dir: string; refundsDir?: string; journalDir?: string; store?: string; insecureSeed?: Uint8Array }> {

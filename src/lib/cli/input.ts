@@ -1,5 +1,6 @@
 /**
- * What a run reads: a file, or stdin for `-` and for no name at all, as bytes, with a bound on their number.
+ * Input of a run: a file, or stdin for `-` and for no name at all, as bytes, with a bound on their
+ * number.
  * Not here: what the bytes are (`engine/sniff.ts`), lines of a batch (`lines.ts`).
  */
 import type { Readable } from 'node:stream';

@@ -11,7 +11,7 @@ export const keepFlag = (summary: string, more: { helpGroup?: string; exclusive?
     ...more,
   });
 
-/** Of commands that prune beside other work, a few times a day. */
+/** Returns the flags of commands that prune beside other work, a few times a day. */
 export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] }) => ({
   keep: keepFlag(`For how long what has ended is kept before it is pruned (default ${KEEP_DAYS})`, more),
   'no-prune': Flags.boolean({

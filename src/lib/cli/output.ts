@@ -1,5 +1,5 @@
 /**
- * What a run hands out: one document on stdout, files that are whole or not there.
+ * Output of a run: one document on stdout, files that are whole or not there.
  * Not here: errors (`errors.ts`).
  */
 import { open, rename, unlink } from 'node:fs/promises';

@@ -51,7 +51,7 @@ export interface Run {
   batch?: boolean;
   /** Bytes of one document at most. */
   limit?: number;
-  /** What a text is that is no JSON; undefined for what it is not either. */
+  /** Reads a text that is no JSON; undefined for one that it cannot read either. */
   raw?: (text: string) => Json | undefined;
 }
 /** A document that somebody has to go on with: it is printed, and the run exits with 3. */
