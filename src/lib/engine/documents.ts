@@ -3,9 +3,8 @@ import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import { copySettlement, type Settlement } from '../contract/copy.ts';
 import { FAMILIES } from '../families.ts';
-import type { Document } from '../protocol/document.ts';
 import { parseJson } from '../protocol/json.ts';
-import { envelope } from '../protocol/message.ts';
+import { envelope, type Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { sniff } from './sniff.ts';
 
