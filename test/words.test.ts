@@ -9,7 +9,7 @@ const WEAK = new Set(
   `of to for from with without by in on at as about after before between against over under until till since through than
   like per upon into behind beside what which who whom whose when where why how whether if unless because while although
   though so and or but nor either neither also then it its this that these those they their them he his she her we our you
-  your i me my nobody somebody nothing something anything anyone is are was were be has have had do does did can may must
+  your i me my nobody somebody nothing something anything anyone is are was were be has have had do did can may must
   shall should will would could here there not`.split(/\s+/),
 );
 const MOST_WORDS = 25;

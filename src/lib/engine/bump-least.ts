@@ -1,6 +1,7 @@
 /**
- * What a child must pay at least where the transaction is in a node's mempool already and has one: the new child takes its
- * place (BIP431), and pays for that. Not here: the sums (`bitcoin/replacement.ts`).
+ * Least fee of a child whose transaction is in a node's mempool already and has one: the new child
+ * takes its place (BIP431), and pays for that.
+ * Not here: the sums (`bitcoin/replacement.ts`).
  */
 import { MIN_FEERATE } from '../bitcoin/fee.ts';
 import { childrenOf, replacementFee } from '../bitcoin/replacement.ts';

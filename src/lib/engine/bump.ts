@@ -14,12 +14,12 @@ import { Refusal } from '../protocol/refusal.ts';
 
 export interface BumpOptions {
   coins: readonly Spent[];
-  /** What the chain says of them. */
+  /** Facts of the chain about them. */
   seen?: Facts['coins'];
   merged: readonly string[];
   /** Satoshis for a thousand virtual bytes, of both together. */
   feerate: number;
-  /** What a child of that size pays at least. */
+  /** Returns the least fee of a child of that size. */
   least?: (vsize: number) => bigint;
   payTo: string | undefined;
   allowFee: boolean;
@@ -94,7 +94,7 @@ export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
   };
 }
 
-/** How dear a child is: both together at a feerate, or at least what `least` asks of its size. */
+/** Price of a child: both together at a feerate, or at least what `least` asks of its size. */
 type Dear = Pick<BumpOptions, 'feerate' | 'least' | 'allowFee'>;
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Whether contracts that this home accepted were funded since: looked up by the transactions of each new block, once for all of
- * them, so that whoever opens contracts that nobody funds costs the node nothing. Where these cannot be told, as at the first
- * look, the node is asked for every coin.
+ * Funding of contracts that this home accepted. It is looked up by the transactions of each new
+ * block, once for all of them: whoever opens contracts that nobody funds costs the node nothing.
+ * Where these cannot be told, as at the first look, the node is asked for every coin.
  */
 import { cancelled, creditKind, isUnfunded, mayLapse, owesNothing, type Credit } from '../credit/records.ts';
 import { isThere } from '../credit/checks.ts';
@@ -14,9 +14,9 @@ import { changeCredit } from './contracts.ts';
 import { pages } from './pages.ts';
 import { slices } from './slices.ts';
 
-/** So many are read, and asked for, in one go. */
+/** Number of contracts that are read, and asked for, in one go. */
 const AT_ONCE = 200;
-/** Where the store keeps the newest block that was looked at. */
+/** Key under which the store keeps the newest block that was looked at. */
 const SEEN = 'mined';
 
 /**

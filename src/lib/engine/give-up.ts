@@ -1,8 +1,8 @@
 /**
- * --cancel, by a message or by the record that it is named by.
- *
- * It is a step like others: what it reads is authenticated, what it says is kept and printed again, and what its action has
- * answered over the same records is said no more. Not here: what may still be given up (each family's table).
+ * Cancelling: --cancel, by a message or by the record that it is named by. It is a step like
+ * others. It authenticates what it reads; what it says is kept and printed again. What its action
+ * has answered over the same records is said no more.
+ * Not here: what may still be given up (each family's table).
  */
 import type { Action, Given, Keys, Records, Seen, Step } from '../protocol/action.ts';
 import { printJson } from '../protocol/json.ts';

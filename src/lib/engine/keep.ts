@@ -1,6 +1,7 @@
 /**
- * For how long a home keeps what nothing more can come of: a run of pruning at somebody's word, and the same beside
- * other work, a few times a day. Without a height of the chain nothing goes. Not here: what goes (`home/prune.ts`).
+ * Pruning at somebody's word, and the same beside other work, a few times a day. It ends what
+ * nothing more can come of. Without a height of the chain nothing goes.
+ * Not here: what goes (`home/prune.ts`).
  */
 import type { Home } from '../home/home.ts';
 import { PRUNE_LIMITS, type Pruned, type PruneOptions } from '../home/prune.ts';
@@ -11,7 +12,7 @@ import { failureOf } from './failure.ts';
 import { slices } from './slices.ts';
 
 export const KEEP_LIMITS = { days: { unit: 'days', least: 1, most: 3_650 } } satisfies Limits;
-/** Unless told otherwise. */
+/** Days that are kept unless told otherwise. */
 export const KEEP_DAYS = 90;
 
 /** @throws Refusal `usage` where no height is known, and as `Home.prune` */
@@ -25,15 +26,15 @@ export async function pruneHome(
   return { ...(await home.prune({ ...options, source })), tip };
 }
 
-/** After a run that failed. */
+/** Pause after a run that failed. */
 const RETRY_MS = 600_000;
 
 export interface Beside {
-  /** It may be time to prune: where it is, that goes on beside whatever else there is to do. */
+  /** Starts a run where it is time for one; it goes on beside other work. */
   nudge(): void;
   /** Ends what runs after the transaction at hand. */
   stop(): void;
-  /** After what runs. */
+  /** Resolves after the work that runs. */
   done(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What came to nothing: contracts that this home accepted as payee, that nobody funded and nothing was paid over, at their
- * expiry, by `watch` and by `serve`, whichever looks first; and offers that nobody has answered, a day after their end.
+ * Lapsed contracts and offers, ended by `watch` and by `serve`, whichever looks first. A contract
+ * that this home accepted as payee lapses at its expiry, where nobody funded it and nothing was
+ * paid over it. An offer that nobody has answered lapses a day after its end.
  * Not here: when that may be said of a contract (`credit/standing.ts`, `credit/watch.ts`).
  */
 import { cancelled, creditKind, mayLapse } from '../credit/records.ts';
@@ -12,9 +13,9 @@ import type { FactSource } from '../protocol/ports.ts';
 import { changeCredit, exitFacts, type Named } from './contracts.ts';
 import { pagesOf } from './pages.ts';
 
-/** So many are looked at in one go. */
+/** Number of contracts that are looked at in one go. */
 const AT_ONCE = 200;
-/** For so long a late answer to an offer is told that it is late. */
+/** Time for which a late answer to an offer is told that it is late. */
 const OFFER_GRACE = 86_400n;
 
 /** Gives one up, unless something was paid over it meanwhile. @returns whether it was given up */

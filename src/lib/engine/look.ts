@@ -1,10 +1,10 @@
 /**
- * What a node knows of a home's credit contracts beyond their records: coins that are spent, or not there. What the records
- * say the store has added up (`credit/figures.ts`); what stands otherwise is kept here, a contract each, and put in its place.
- *
- * The contracts whose end no record knows are gone through in the order of their heights, a page at a time and in slices, so
- * that a server answers messages meanwhile and memory does not grow with their number. Without a node only the height tells
- * more than the records, of those that have expired.
+ * Looks at a home's credit contracts: what a node knows beyond their records, of coins that are
+ * spent, or not there. The store has added up what the records say (`credit/figures.ts`). Contracts
+ * that stand otherwise are kept here and put in their place. The contracts whose end no record
+ * knows are gone through in the order of their heights, a page at a time and in slices. A server so
+ * answers messages meanwhile, and memory does not grow with their number. Without a node only the
+ * height tells more than the records, of those that have expired.
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { figuresOf } from '../credit/figures.ts';
@@ -23,15 +23,16 @@ const PAGE = 200;
 
 export interface Look {
   tip: ExitFacts['tip'];
-  /** Whether a node was asked for the coins. */
+  /** Source of the coins: whether a node was asked. */
   coins: 'chain' | 'not-checked';
   /** The contracts that stand otherwise than their records say, by the store's numbers. */
   otherwise: ReadonlyMap<number, Otherwise>;
 }
 
 /**
- * Looks at all contracts, each time it is called. A contract whose coin is there stands as its record says: of such the
- * outpoint is all that is kept from one look to the next, and its record is not read again before it has changed.
+ * Looks at all contracts, each time it is called. A contract whose coin is there stands as its
+ * record says. Only its outpoint is kept from one look to the next, and its record is not read again
+ * before it has changed.
  * @param visit is handed every contract, also where there is nothing to ask a node
  */
 export function lookingOver(
@@ -47,7 +48,7 @@ export function lookingOver(
     const otherwise = new Map<number, Otherwise>();
     const seen = new Map<string, string>();
     const pause = slices();
-    /** Those of a page of which there is more to know than that their coin is there. */
+    /** Returns the contracts of a page of which more is to be known than that their coin is there. */
     const astir = async (page: readonly Ordered[]): Promise<readonly Ordered[]> => {
       if (!asks || visit) return page;
       const at: string[] = [];

@@ -56,7 +56,10 @@ async function tellOne(home: Home, command: string, { id, terms }: PayeeCredit):
   }
 }
 
-/** As it is now, and in the journal: the process that accepted the payment may have died before it had written that. */
+/**
+ * Returns the record as it is now, and in the journal: the process that accepted the payment may
+ * have died before it had written that.
+ */
 const kept = ({ store }: Home, id: string): Promise<PayeeCredit> =>
   change(store, { contract: creditKind }, named(id), ({ contract }) => ({
     writes: {},

@@ -11,7 +11,10 @@ import { visible } from './text.ts';
 export const PROGRAM_LIMITS = { answer: { unit: 'bytes', most: 1_000_000 } } satisfies Limits;
 const TIMEOUT_MS = 30_000;
 
-/** What it printed; null where it printed nothing. @throws Refusal `outside-failed` */
+/**
+ * Asks a program and returns its output; null where it printed nothing.
+ * @throws Refusal `outside-failed`
+ */
 export async function askProgram(command: string, body: object): Promise<Json> {
   const failed = (why: string) =>
     new Refusal('outside-failed', `${visible(command, 60)}: ${why}`, { hint: 'run it again' });

@@ -1,6 +1,6 @@
 /**
- * What an input is, told by its first bytes alone: never by trying one reader after another, so that a damaged PSBT
- * is reported as a damaged PSBT. Source of the magic bytes: BIP174.
+ * Kind of an input, told by its first bytes alone. No reader is tried after another, so a damaged
+ * PSBT is reported as a damaged PSBT. Source of the magic bytes: BIP174.
  * Not here: whether a PSBT, transaction or message holds together.
  */
 import { isAscii } from 'node:buffer';
@@ -13,7 +13,7 @@ export type Input =
   | { form: 'transaction'; bytes: Uint8Array };
 
 export interface Wanted {
-  /** Does the command read a transaction in hex too? */
+  /** True if the command reads a transaction in hex too. */
   transaction?: boolean;
 }
 

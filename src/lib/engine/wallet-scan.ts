@@ -2,9 +2,9 @@
  * The search of the chain for the coins of a home's wallet (BIP86): a ranged descriptor for each of its two chains of addresses.
  *
  * A node goes through all unspent coins of the chain at each look, which takes minutes on mainnet however wide the ranges
- * are: so ranges are wide, and looks few. The first one covers all addresses that are in use and a gap behind them; then it goes
- * on from the last address that holds a coin, until a whole gap holds none. Coins that were spent leave no trace, so the gap
- * of a home that may have lost its counter must be as wide as what it may have given out in vain.
+ * are. Ranges are therefore wide, and looks few. The first one covers all addresses that are in use and a gap behind them.
+ * The next ones go on from the last address that holds a coin, until a whole gap holds none. Coins that were spent leave no
+ * trace. The gap of a home that may have lost its counter must be as wide as what it may have given out in vain.
  *
  * That a coin is there is the node's word; that it is ours is not: it must lie where the node was asked, and have the script
  * that the home's own key gives there. A node that lists coins for ever is asked a bounded number of times.
@@ -101,7 +101,10 @@ function descriptors(keys: HomeKeys, { chain, from, to }: Reach): RangedDescript
   });
 }
 
-/** Where a coin lies: the node says it with the coin's own descriptor, and the home's key says whether that is true. */
+/**
+ * Returns the place of a coin: the node says it with the coin's own descriptor, and the home's key
+ * says whether that is true.
+ */
 async function placeOf(coin: ScannedCoin, reaches: readonly Reach[], keys: HomeKeys): Promise<WalletPath> {
   const [, chain, index] = /\/([01])\/(\d+)\]/.exec(coin.desc) ?? [];
   const at = { chain: Number(chain) as 0 | 1, index: Number(index) };

@@ -1,8 +1,9 @@
 /**
- * Documents watched by whoever has no key and no home: exports of `exit-credit --export`, and the copies of refunds that a
- * payer's home keeps outside. Files and folders are read at each look, so that a newer export can be put in place of an
- * older one, and a new contract's copy counts from the next look on. A watchtower sends; it signs nothing: of children it
- * has those that were signed with the export, and it offers no close.
+ * Documents watched by whoever has no key and no home: exports of `exit-credit --export`, and the
+ * copies of refunds that a payer's home keeps outside. Files and folders are read at each look. A
+ * newer export can be put in place of an older one, and a new contract's copy counts from the next
+ * look on. A watchtower sends; it signs nothing. Of children it has those that were signed with the
+ * export, and it offers no close.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -16,10 +17,10 @@ import { utf8 } from './sniff.ts';
 import { pieces } from './slices.ts';
 import type { Post } from './watch.ts';
 
-/** As many exports as a folder of contracts has; a line each. */
+/** Size of the exports of a folder of contracts; a line each. */
 const LIMIT = 256_000_000;
 
-/** So many contracts are looked at in one go. */
+/** Number of contracts that are looked at in one go. */
 const AT_ONCE = 200;
 
 export interface Bundle {
@@ -34,7 +35,7 @@ export interface Bad {
   file: string;
   why: Refusal;
 }
-/** What each file held when it was last good, which stands in for it while it is not. */
+/** Documents of each file when it was last good, which stand in for it while it is not. */
 type Last = Map<string, readonly Bundled[]>;
 
 /**
@@ -87,7 +88,10 @@ function readOne(text: string, network: string | undefined): Bundled | null {
   return read;
 }
 
-/** Of two exports of one contract the larger is the newer. Of one contract, the sides of both parties may be here. */
+/**
+ * Returns the newest exports: of two of one contract the larger. Of one contract, the sides of both
+ * parties may be here.
+ */
 function newest(found: readonly Bundled[]): Bundled['watched'][] {
   const all = new Map<string, Bundled['watched']>();
   for (const { watched } of found) {
@@ -132,7 +136,7 @@ async function documentsOf(file: string): Promise<(readonly [at: string, text: s
 }
 
 export function bundlePost(network: string, names: readonly string[]): Post {
-  /** What this process has seen settled; another process sees it again. */
+  /** Contracts that this process has seen settled; another process sees them again. */
   const settled = new Set<string>();
   const last: Last = new Map();
   return {

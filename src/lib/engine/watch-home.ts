@@ -34,14 +34,17 @@ import { play, playAgain } from './play.ts';
 import { slices } from './slices.ts';
 import type { Post, Unread } from './watch.ts';
 
-/** So many are read in one go. */
+/** Number of contracts that are read in one go. */
 const AT_ONCE = 200;
 
 function unlessNothing(error: unknown): undefined {
   if (!(error instanceof Refusal) || error.code !== 'nothing-to-print') throw error;
 }
 
-/** What a close waits for is told where it is asked for: here it is no fault, and only no offer. */
+/**
+ * Codes of a close that must wait. They are told where a close is asked for; here they are no
+ * fault, and only no offer.
+ */
 const NOT_YET = new Set(['update-in-flight', 'owed-unsettled', 'contract-restored', 'home-restored']);
 function unlessNotYet(error: unknown): undefined {
   if (!(error instanceof Refusal) || !NOT_YET.has(error.code)) throw error;
@@ -73,7 +76,7 @@ interface Rolling {
   knowsAll: boolean;
 }
 
-/** Of one contract, by its claims: how many others there are does not matter. */
+/** Reads one contract by its claims: how many others there are does not matter. */
 async function read(home: Home, id: string): Promise<Rolling | undefined> {
   const contract = await find(home, idClaim(id));
   if (!contract || !isFunded(contract)) return undefined;
@@ -97,8 +100,9 @@ const entryOf = (c: FundedCredit): Entry => ({
 });
 
 /**
- * What is watched, a page at a time: what there is to exit with, the nearest deadline first, then all else by its expiry, and
- * what nobody has funded only once that is over. A record is worked out anew only where it has changed since the last look.
+ * Returns the watched contracts, a page at a time. Those with an exit come first, the nearest
+ * deadline first, then all others by their expiry. A contract that nobody has funded comes only
+ * once it has expired. A record is worked out anew only where it has changed since the last look.
  */
 function entriesOf({ store }: Home): (over: { upTo?: bigint }) => AsyncGenerator<readonly (Entry | Unread)[]> {
   let held: ReadonlyMap<string, Entry> = new Map();

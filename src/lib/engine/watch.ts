@@ -1,9 +1,9 @@
 /**
- * One look at all contracts that are watched: what is due is decided for each (`credit/watch.ts`), done, and told.
- *
- * A node that does not answer ends the look; what fails of one contract is told and ends nothing. What falls due first is
- * looked at first. Contracts are looked at piece by piece, so that their number costs no memory, and the node is asked of all
- * of a piece at once: of most it is enough that their coin is unspent. Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`cli/watch-loop.ts`).
+ * One look at all contracts that are watched: each is decided (`credit/watch.ts`), acted on, and told. A node that does
+ * not answer ends the look; a failure at one contract is told and ends nothing. Contracts that fall due first are
+ * looked at first. They are looked at piece by piece, so that their number costs no memory. The node is asked of all of
+ * a piece at once: of most it is enough that their coin is unspent.
+ * Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`cli/watch-loop.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
@@ -41,15 +41,15 @@ export interface Unread {
   id: Hex;
   why: Refusal;
 }
-/** Whose contracts they are, and what can be done for them beside sending. */
+/** Owner of the contracts, and what can be done for them beside sending. */
 export interface Post {
   network: string;
-  /** What there is to look at, in pieces, those first that fall due first. `bad`: documents that cannot be read. */
+  /** Lists the contracts to look at, in pieces, those that fall due first in front. `bad`: unreadable documents. */
   list(tip: number): Promise<{
     listed: AsyncIterable<readonly (Listed | Unread)[]> | Iterable<readonly Listed[]>;
     bad: readonly { file: string; why: Refusal }[];
   }>;
-  /** Before an exit is sent. @returns the exit, which may be newer than what was watched */
+  /** Freezes the contract before an exit is sent. Returns the exit, which may be newer than the one watched. */
   freeze(w: Watched): Promise<Ready>;
   /** The transaction with a child, parents first. @throws Refusal where there can be none */
   withChild(w: Watched, tx: Ready, feeSat: bigint): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
@@ -64,10 +64,10 @@ export interface Post {
 export interface Node {
   rpc: Rpc;
   source: FactSource;
-  /** What a look may find out for the next. */
+  /** Findings of a look for the next. */
   spenders?: ReturnType<typeof spendersIn>;
 }
-/** What is told of one contract, or of a file that is to be watched. */
+/** Event of one contract, or of a file that is to be watched. */
 export interface WatchEvent {
   event: string;
   contract?: Hex;
@@ -103,7 +103,7 @@ export async function look(
     all &&= !short;
     if (event !== undefined) await tell(tip, { event, contract: id, role, ...more });
   };
-  /** Of all of them, also where the node goes away in between: what was done is done. */
+  /** Tells all of them, also where the node goes away in between: whatever was done is done. */
   const toldOf = async (ready: readonly { w: Watched; beaten?: object | undefined }[], done: Results<Said>) => {
     let away: { error: unknown } | undefined;
     for (const [i, { w, beaten }] of ready.entries()) {
@@ -117,7 +117,7 @@ export async function look(
   const many = rpc.together();
   const blocks = { recent: recentBlocks(rpc), spenders: (node.spenders ??= spendersIn(rpc)) };
   const pause = slices();
-  /** Of all of them the node is asked in one moment. */
+  /** Acts on contracts; the node is asked of all of them in one moment. */
   const actOn = async (watched: readonly Watched[]): Promise<void> => {
     const seen = await eachOf(watched, (w) => seenBy(many, blocks, w, tip, fees));
     for (const some of pieces([...watched.entries()], SENT_AT_ONCE)) {
@@ -160,7 +160,7 @@ function* afterFunding(watched: readonly Watched[]): Generator<readonly Watched[
   }
 }
 
-/** So many are made ready before they are sent, in one request. */
+/** Number of transactions that are made ready before they are sent, in one request. */
 const SENT_AT_ONCE = 25;
 
 type Results<T> = readonly PromiseSettledResult<T>[];
@@ -171,7 +171,7 @@ function valueOf<T>(result: PromiseSettledResult<T>): T {
   return result.value;
 }
 
-/** Those of which there is more to know than that their coin is unspent. */
+/** Returns the contracts of which more is to be known than that their coin is unspent. */
 async function astir(rpc: Rpc, listed: readonly Listed[], tip: number): Promise<Listed[]> {
   const coins = await eachOf(listed, ({ outpoint }) => rpc.txOut(outpoint));
   const rests = ({ restsUntil }: Listed, coin: (typeof coins)[number]): boolean =>
@@ -199,7 +199,7 @@ async function opened(
   return all;
 }
 
-/** What the node says of fees. Where that cannot be read, what is due goes out at the usual rate rather than not at all. */
+/** Returns the node's fees. Where they cannot be read, what is due goes out at the usual rate. */
 async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
   const unread: Why[] = [];
   const read = <T>(answer: Promise<T>): Promise<T | undefined> =>
@@ -225,7 +225,7 @@ const isThere = (node: Node, network: string): Promise<boolean> =>
     () => false,
   );
 
-/** Without the node, its cookie or its chain no contract can be looked at. Another answer with an error is about one contract. */
+/** Returns whether an error ends the look: without node, cookie or chain no contract can be looked at. */
 const endsLook = (error: Refusal): boolean =>
   error instanceof RpcError
     ? isStarting(error)
@@ -246,7 +246,7 @@ async function seenBy(
   return { tip, coin, spend: spend && spendBy(w, spend), conflicted, ...fees };
 }
 
-/** What spends the coin: one that is known, or whatever it is by what it pays. */
+/** Returns the spend of the coin: a known one, or whatever it is by what it pays. */
 function spendBy(w: Watched, { txid, hex, confirmations, paying }: Spender): Spend {
   const known = txid === null ? undefined : w.ways.get(txid);
   const read = hex !== null && w.contract ? judged(w.contract, hex, w.script) : undefined;
@@ -262,7 +262,7 @@ function spendBy(w: Watched, { txid, hex, confirmations, paying }: Spender): Spe
   };
 }
 
-/** In the mempool, and it pays less than was paid: what is done about it is told beside. */
+/** Returns the event of a spend in the mempool that pays less than was paid; the remedy is told beside. */
 function overtakenBy(w: Watched, { spend }: Seen): object | undefined {
   if (!spend || spend.confirmations > 0 || spend.paysSat === null || shortOf(w, spend.paysSat) === 0n) return undefined;
   const { by, txid, paysSat } = spend;
@@ -275,7 +275,7 @@ interface Said {
   /** undefined: nothing worth a line. */
   event?: string;
   more?: object;
-  /** Something is due that could not be done. */
+  /** True if something is due that could not be done. */
   short?: boolean;
 }
 
@@ -285,7 +285,7 @@ interface Sending {
   event: string;
   tx: Ready;
   made?: { txs: readonly Hex[]; fee_sat: bigint; feerate: number };
-  /** What failed before. */
+  /** Failure before. */
   why?: Why | undefined;
 }
 
@@ -347,7 +347,7 @@ const warning = (w: Watched, tip: number): Said => ({
   },
 });
 
-/** Why something was not done as it should be. */
+/** Reason why something was not done as it should be. */
 type Why = Pick<Failure, 'code' | 'message'>;
 
 /** The exit, frozen. It goes out where that fails too, as on a full disk: past its height no payment is accepted any more. */
@@ -357,7 +357,7 @@ const frozen = (post: Post, w: Watched, tx: Ready): Promise<{ tx: Ready; why?: W
     (error: unknown) => ({ tx, why: failureOf(error) }),
   );
 
-/** What is in the mempool already has nothing to send without its child. What is not is rather sent alone than not at all: then it is said why. */
+/** Returns whether a transaction may go without its child: only one that is not in the mempool yet. */
 const mayGoAlone = ({ event }: Sending, error: unknown): error is Refusal =>
   event !== 'bump' && error instanceof Refusal && !endsLook(error);
 
