@@ -29,7 +29,7 @@ export interface Family {
   documents?: readonly string[];
   /** Returns the transaction that one of its documents carries, which `broadcast` sends and `bump` pays for. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
-  /** Its records in `status`. */
+  /** Records of the family in `status`. */
   status?: () => Promise<readonly Shown<any>[]>;
 }
 

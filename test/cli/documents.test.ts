@@ -114,13 +114,13 @@ describe('what broadcast sends', () => {
     });
     expect(await send(rpc, 'regtest', [exit['hex'], refund['hex']])).toEqual([exit['txid'], refund['txid']]);
   });
-  it('a node of another network gets nothing', async async () => {
+  it('a node of another network gets nothing', async () => {
     await expect(send(await node({}), 'mainnet', [exit['hex']])).rejects.toMatchObject({ code: 'wrong-network' });
   });
 });
 
 // Satoshis of its inputs beyond those of its outputs.
-it.each([-1n, 0n, 1n])('a document whose transaction pays %i sat of fee', (fee) => {
+it.each([-1n, 0n, 1n])('a document whose transaction pays %i sat of fee', async (fee) => {
   const { hex, ...settled } = await settlement(exit);
   const sat = parseTransaction(hex).outputs.reduce((all, { amount }) => all + amount, fee);
   const stuck = () => stuckOf({ ...settled, hex, spends: [{ ...settled.spends[0]!, sat }] });

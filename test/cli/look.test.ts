@@ -1,6 +1,6 @@
 /** What reports and metrics ask of store and node: the sums without a record, the coins page by page, one contract by itself. */
 import { describe, expect, it, vi } from 'vitest';
-import { ofKind, statusLines } from '../../src/lib/engine/status.ts';
+import { statusLines } from '../../src/lib/engine/status.ts';
 import { lookingOver, nextDeadline, type Look } from '../../src/lib/engine/look.ts';
 import { figuresOf } from '../../src/lib/credit/figures.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
@@ -153,7 +153,6 @@ describe('the figures of a contract', () => {
 describe('one contract', () => {
   it('is read by its name: no other record is, however many there are', async () => {
     const { home, id } = await scene(20);
-    expect(await bodiesDuring(home, () => ofKind('credit', home, id))).toBe(1);
     const { source } = node(new Map());
     const lines = async () =>
       expect((await statusLines(home, source, id)).map(({ contract }) => contract)).toEqual([id]);

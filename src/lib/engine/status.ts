@@ -12,7 +12,7 @@ import type { Facts } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 
 /** Lists the records of a kind, or those of one name: then no other record is read. */
-export const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Promise<readonly Listed[]> =>
+const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Promise<readonly Listed[]> =>
   name === undefined
     ? store.list(kind)
     : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));

@@ -129,7 +129,7 @@ export function mustSwap<S extends Swap['state']>(
 }
 
 /** Returns whether this home has paid, and can still lose what it has paid. */
-export const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';
+const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';
 
 /** Swaps, which neither `status` nor `watch` looks after. */
 export const swapsShown: Shown<Swap> = {
