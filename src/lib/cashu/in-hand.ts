@@ -74,7 +74,7 @@ export const keepToken = ({ store }: Pick<Home, 'store'>, token: TokenRecord): P
   change<{ token: TokenRecord }, TokenRecord>(
     store,
     { token: tokenKind },
-    () => ({ token: `keyset:token/${token.id}` }),
+    () => ({ token: `ecash:token/${token.id}` }),
     () => ({ writes: { token }, result: token }),
   );
 
@@ -99,7 +99,7 @@ export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset
 
 /** The text of a token, every blind signature checked. @throws Refusal `dleq-invalid`, `promises-differ`, … */
 async function textOf(purse: Purse, t: SignedToken): Promise<string> {
-  const seed = (await purse.home.keys()).cashu();
+  const seed = (await purse.home.keys()).seed();
   return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
 }
 
@@ -118,7 +118,7 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
  */
 export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
   const { home, wallet } = purse;
-  const outs = outputsOf((await home.keys()).cashu(), t.keyset, t.places);
+  const outs = outputsOf((await home.keys()).seed(), t.keyset, t.places);
   const found = await asked(t.mint, () => signaturesOf(wallet.mint, outs));
   if (found.every((one) => one === undefined)) return t;
   if (found.every((one, i) => one?.amount_sat === outs[i]!.amount_sat))
@@ -134,7 +134,7 @@ export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRec
   await change<{ token: TokenRecord; keyset: KeysetRecord }, void>(
     home.store,
     { token: tokenKind, keyset: keysetKind },
-    () => ({ token: `keyset:token/${t.id}`, keyset: keysetClaim('wallet', t.keyset) }),
+    () => ({ token: `ecash:token/${t.id}`, keyset: keysetClaim('wallet', t.keyset) }),
     ({ keyset }) => ({
       writes: { token: other, ...(keyset?.role === 'wallet' && { keyset: { ...keyset, restored: true } }) },
       result: undefined,
@@ -181,7 +181,7 @@ export async function search(purse: AtMint, { contract, mint, quote }: Quotes): 
         const known = found?.role === 'wallet' ? found : undefined;
         if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
         const record = known ?? newWallet(await keysetOf(purse, id), true);
-        const seed = (await home.keys()).cashu();
+        const seed = (await home.keys()).seed();
         const { next, places, promises } = await asked(mint, () => signedFrom(wallet.mint, seed, id, record.counter));
         const keyset = { ...record, counter: next, restored: false };
         if (places.length === 0) return { writes: { keyset }, result: undefined };

@@ -158,9 +158,9 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       ...(await chainOf(flags, argv)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
       ...clockOf(flags),
-      mintQuote: async (mint, id) => {
+      remote: async ({ at, id }) => {
         const [{ mintQuote }, isNamed] = await Promise.all([import('../cashu/quotes.ts'), namedMints(flags)]);
-        return mintQuote({ url: mint, named: isNamed(mint) }, id);
+        return mintQuote({ url: at, named: isNamed(at) }, id);
       },
     }),
     prompt: promptFrom(flags),

@@ -50,7 +50,7 @@ function idOf(keyset: Hex, places: readonly Place[]): string {
 }
 
 /** Name of the token that these coins make. */
-export const tokenClaim = (keyset: Hex, places: readonly Place[]): Claim => `keyset:token/${idOf(keyset, places)}`;
+export const tokenClaim = (keyset: Hex, places: readonly Place[]): Claim => `ecash:token/${idOf(keyset, places)}`;
 
 /** @param of `promises` null: outputs that are about to be sent, and are kept first so that no others are sent for them */
 export const newToken = (
@@ -95,7 +95,7 @@ const RANK = { asked: 0, refused: 0, signed: 1, printed: 2, spent: 3 } as const;
 export const tokenKind: Kind<TokenRecord> = {
   name: 'token',
   parse: (json) => withSats(json) as TokenRecord,
-  claims: (t) => [`keyset:token/${t.id}`],
+  claims: (t) => [`ecash:token/${t.id}`],
   row: (t): RecordRow => ({
     name: `token ${t.id}`,
     state: t.state,

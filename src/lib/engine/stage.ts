@@ -59,9 +59,8 @@ const noKey = (): never => {
 const NO_KEYS: Keys = {
   contract: noKey,
   auth: noKey,
-  ecash: noKey,
-  mint: noKey,
-  cashu: noKey,
+  secret: noKey,
+  seed: noKey,
   wallet: noKey,
   nonce: noKey,
   share: noKey,
