@@ -9,9 +9,7 @@ import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** @param document parsed; undefined for one of another family @throws Refusal `not-signed` while signatures are missing */
-export function htlcSettlement(
-  document: Readonly<Record<string, any>>,
-): Settlement | undefined {
+export function htlcSettlement(document: Readonly<Record<string, any>>): Settlement | undefined {
   const { type, step, network, hex } = document;
   if (!/^htlc-(?:fund|claim|refund|cooperate|swap)$/.test(String(type))) return undefined;
   if (type === 'htlc-swap' && (step === 'funded' || step === 'matched')) {
