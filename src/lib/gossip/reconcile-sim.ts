@@ -7,6 +7,7 @@
  * Not here: the messages of a real network (`reconcile.ts`).
  */
 import type { Draws } from '../protocol/draws.ts';
+import { quantiles } from '../protocol/quantiles.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { differ, type Sketching } from './reconcile.ts';
 import type { Topology } from './topology.ts';
@@ -23,6 +24,7 @@ export interface Setting extends Sketching {
 }
 
 const ID_BYTES = 8;
+const PARTS = [0.5, 0.9, 0.99, 1];
 const MINUTES_A_DAY = 1440;
 
 /** A pair of peers: when it meets first, and how much of what each learned both had at its last meeting. */
@@ -31,12 +33,6 @@ interface Pair {
   phase: number;
   shared: [number, number];
 }
-
-const quantiles = (values: Float64Array, parts: readonly number[]): Record<string, number | null> => {
-  const sorted = values.sort();
-  const at = (part: number): number | null => sorted[Math.ceil(part * sorted.length) - 1] ?? null;
-  return Object.fromEntries(parts.map((part) => [part === 1 ? 'most' : `p${100 * part}`, at(part)]));
-};
 
 /**
  * Plays until every message has reached all nodes that are joined to its origin.
@@ -122,11 +118,8 @@ export function simulateGossip(peers: Topology, setting: Setting, draws: Draws):
       overflows,
       extensions,
       halvings,
-      differences: quantiles(Float64Array.from(differences), [0.5, 0.9, 1]),
+      differences: quantiles(Float64Array.from(differences).sort(), PARTS),
     },
-    delay_ms: quantiles(
-      Float64Array.from(delays, (seconds) => Math.round(1000 * seconds)),
-      [0.5, 0.9, 0.99, 1],
-    ),
+    delay_ms: quantiles(Float64Array.from(delays, (seconds) => Math.round(1000 * seconds)).sort(), PARTS),
   };
 }

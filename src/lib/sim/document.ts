@@ -1,6 +1,7 @@
 /** Runs of one simulation over several seeds, as a document. Not here: the simulation (`back-pressure.ts`). */
 import { drawTopology, type Topology } from '../gossip/topology.ts';
 import { Draws } from '../protocol/draws.ts';
+import { percent } from '../protocol/quantiles.ts';
 import { simulate, type Attack, type Outcome, type Rules } from './back-pressure.ts';
 
 export interface Setup {
@@ -15,7 +16,6 @@ export interface Setup {
 function spread(outcomes: readonly Outcome[], of: (outcome: Outcome) => readonly [number, number]): object | null {
   const parts = outcomes.map(of).flatMap(([part, whole]) => (whole === 0 ? [] : [part / whole]));
   if (parts.length === 0) return null;
-  const percent = (part: number): string => (100 * part).toFixed(2);
   const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;
   return { least: percent(Math.min(...parts)), mean: percent(mean), greatest: percent(Math.max(...parts)) };
 }
