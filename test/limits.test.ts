@@ -1,6 +1,6 @@
 /**
  * All tables of limits: what each allows, as `limits.txt` has it, and that its room's tests go through it. A limit that is
- * changed, comes or goes shows there. The rules that read them: `src/lib/**`; the cases: `test/<room>/limits.test.ts`.
+ * changed, comes or goes shows there. The rules that read them: `src/**`; the cases: `test/<room>/limits.test.ts`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ describe('limits', () => {
     for (const [name, file] of tables) {
       const { [name]: table } = (await import(join(ROOT, file))) as Record<string, Limits>;
       for (const [row, { unit, least, most }] of Object.entries(table!))
-        lines.push(`${file.slice('src/lib/'.length)} ${row}: ${figure(least)}..${figure(most)} ${unit}`);
+        lines.push(`${file.replace(/^src\/(?:lib\/)?/, '')} ${row}: ${figure(least)}..${figure(most)} ${unit}`);
     }
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('limits.txt');
   });

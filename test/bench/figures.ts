@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { lookingOver } from '../../src/lib/cli/look.ts';
+import { lookingOver } from '../../src/lib/engine/look.ts';
 import { creditKind, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import type { Home } from '../../src/lib/home/home.ts';

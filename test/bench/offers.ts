@@ -3,7 +3,7 @@
  * need, and resolving a name against its calls of node:crypto. Of a batch a line more counts, so that the start does not.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { verifyDnsSignature } from '../../src/lib/cli/dns-signatures.ts';
+import { verifyDnsSignature } from '../../src/commands/offer/dns-signatures.ts';
 import { openProof, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
 import type { VerifySignature } from '../../src/lib/names/keys.ts';
 import { hashToSign } from '../../src/lib/offer/check.ts';

@@ -9,7 +9,7 @@ import { schnorr } from '@noble/curves/secp256k1.js';
 import { keyAggregate, nonceAggregate, nonceGen, Session, sortKeys } from '@scure/btc-signer/musig2.js';
 import { pubECDSA, tagSchnorr } from '@scure/btc-signer/utils.js';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { HOME_MINT, opened, pair, type Pair } from '../support/credit.ts';
 import { resident } from './batch.ts';
 import { median, report } from './measure.ts';

@@ -2,8 +2,8 @@
 import { txidOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { homePost } from '../../src/lib/cli/watch-home.ts';
-import { look } from '../../src/lib/cli/watch.ts';
+import { homePost } from '../../src/lib/engine/watch-home.ts';
+import { look } from '../../src/lib/engine/watch.ts';
 import { creditKind, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { contractId } from '../../src/lib/credit/terms.ts';
 import { update } from '../../src/lib/credit/transactions.ts';

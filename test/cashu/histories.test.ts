@@ -11,7 +11,7 @@ import { expect, it, vi } from 'vitest';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { giveUpMelt, meltEcash } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
-import { changeFile, fileJournal } from '../../src/lib/cli/melting.ts';
+import { changeFile, fileJournal } from '../../src/commands/ecash/melting.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { backUp } from '../credit/helpers.ts';
 import { isNamed, KEYSET, MintError, NEXT_KEYSET } from '../support/mint.ts';
@@ -169,7 +169,11 @@ class World {
     const point = (label: string): void => {
       if (label === cutAt) throw new Cut(label);
     };
-    await meltEcash({ ...this.#at(run), invoice: run.invoice, point }).finally(() => (this.market.mint.melt = real));
+    const print = async (): Promise<void> => {
+      if (fate === 4) throw new Cut('stdout is full');
+    };
+    const paying = meltEcash({ ...this.#at(run), invoice: run.invoice, point, print });
+    await paying.finally(() => (this.market.mint.melt = real));
   }
   #at({ token, change }: { token: string; change: string }) {
     return {
@@ -177,6 +181,7 @@ class World {
       token: readFileSync(token, 'utf8').trim(),
       journal: fileJournal(`${token}.melting`),
       change: changeFile(change, false),
+      print: async () => {},
     };
   }
   async again(): Promise<void> {

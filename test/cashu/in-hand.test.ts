@@ -1,7 +1,7 @@
 /** Every token of a home stays within reach of its owner: until it is printed, and again until its mint shows it as spent. */
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import EcashMint from '../../src/commands/ecash-mint.ts';
+import EcashMint from '../../src/commands/ecash/mint.ts';
 import { tokensIn } from '../../src/lib/cashu/in-hand.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { pruneAt, DAY } from '../support/prune.ts';
@@ -151,6 +151,34 @@ describe('ecash-mint --again', () => {
     const { records } = await pruneAt(market.user, { days: 90, seconds: 91 * DAY, blocks: 91 * 144 });
     expect(records).toEqual({ token: 1 });
     expect(sums(await again())).toEqual([64]);
+  });
+
+  it('finds with --spent what a mint has called spent, whole or in part, and was wrong about', async () => {
+    await pay(1_000n);
+    const whole = await mint('--amount', '300');
+    const half = await mint('--amount', '96');
+    spend(whole);
+    spend(half, 0);
+    expect([sums(await again()), sums(await again('--spent'))]).toEqual([[64], [64]]);
+    // Its word of what is spent was false, and the program asks for no coin that it has called so.
+    market.mint.state.spent = [];
+    expect(sums(await again())).toEqual([64]);
+    const all = await again('--spent');
+    expect(sums(all).sort()).toEqual([300, 32, 64].sort());
+    const secrets = all.stdout
+      .trim()
+      .split('\n')
+      .flatMap((line) => proofsIn(line).map(({ secret }) => secret));
+    expect(secrets.sort()).toEqual(
+      [whole, half].flatMap(({ stdout }) => proofsIn(stdout.trim()).map((p) => p.secret)).sort(),
+    );
+    // Of another contract it prints nothing, and a restored home finds them too.
+    expect(sums(await again('--spent', '--contract', await market.forward()))).toEqual([]);
+    const copy = backUp(market.user);
+    await market.user.reopen(copy);
+    await market.user.home.acceptRestore();
+    const restored = ['--home', copy, '--insecure-seed', seed(SEED + 1), '--private-mint', market.mint.url];
+    expect(sums(await command(EcashMint, [...restored, '--again', '--spent'])).sort()).toEqual([300, 32, 64].sort());
   });
 
   it('asks back what was sent and never answered', async () => {

@@ -2,12 +2,12 @@
  * Ecash that a payment has not spent comes back: by `ecash-melt --give-up`, whatever became of the invoice, and in a file
  * of change that nothing is ever written over.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import EcashMelt from '../../src/commands/ecash-melt.ts';
+import EcashMelt from '../../src/commands/ecash/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { command, type Ended } from '../support/command.ts';
 import { KEYSET, NEXT_KEYSET, MintError, isNamed } from '../support/mint.ts';
@@ -150,6 +150,58 @@ it('ecash under the keyset before is found after the mint has changed it', async
 it('a token of which nothing is left is not given up', async () => {
   market.mint.state.spent.push(...proofsOf(readFileSync(path('token'), 'utf8')).map(({ secret }) => secret));
   expect(await giveUp()).toMatchObject({ code: 'not-enough-ecash', stdout: '' });
+});
+
+it.each(['first', 'resumed'])(
+  'of two %s runs at once the second is refused, and asks the mint nothing',
+  async (which) => {
+    const invoice = await market.invoice(reverse, 1_500n);
+    if (which === 'resumed') await refusedOnce(invoice);
+    const real = market.mint.newMelt.bind(market.mint);
+    const within: Ended[] = [];
+    market.mint.newMelt = async (request) => {
+      market.mint.newMelt = real;
+      // Whoever wants the same ecash back, or another payment's change in the same file, waits too.
+      writeFileSync(path('other'), readFileSync(path('token')));
+      const elsewhere = ['--token-file', path('other'), '--invoice', request, '--change-out', path('rest')];
+      within.push(
+        await pay(request),
+        await giveUp(),
+        await command(EcashMelt, ['--mint', market.mint.url, ...elsewhere]),
+      );
+      return real(request);
+    };
+    const quotes = market.mint.state.melts.length;
+    const ended = await pay(invoice);
+    expect(within.map(({ code, exit }) => [code, exit])).toEqual(Array(3).fill(['concurrent', 75]));
+    expect(JSON.parse(ended.stdout)).toMatchObject({ amount_sat: 1_500, change_sat: 600 });
+    expect([sumOf('rest'), isUnspent('rest'), market.mint.state.melts.length]).toEqual([600, true, quotes + 1]);
+    expect(readdirSync(dir).sort()).toEqual(['other', 'rest', 'token']);
+  },
+);
+
+it('a receipt that could not be printed is printed by the same run again', async () => {
+  const invoice = await market.invoice(reverse, 1_500n);
+  const argv = ['--mint', market.mint.url, '--token-file', path('token')];
+  const paid = ['--invoice', invoice, '--change-out', path('rest')];
+  expect((await command(EcashMelt, [...argv, ...paid], true)).exit).not.toBe(0);
+  const { receipt } = JSON.parse((await pay(invoice)).stdout) as { receipt: string };
+  expect(receipt).toMatch(/^[0-9a-f]{128}$/);
+  expect([sumOf('rest'), isUnspent('rest'), existsSync(path('token.melting'))]).toEqual([600, true, false]);
+});
+
+it('coins of the token that the mint holds for another come back by the same run, also where none was begun', async () => {
+  const [held] = proofsOf(readFileSync(path('token'), 'utf8'));
+  market.mint.state.pending.push(held!.secret);
+  const amount = Number(held!.amount.toString());
+  const first = await giveUp();
+  expect([first.exit, JSON.parse(first.stdout)]).toMatchObject([
+    3,
+    { change_sat: 2_100 - amount, pending_sat: amount },
+  ]);
+  market.mint.state.pending = [];
+  expect(await giveUp()).toMatchObject({ code: undefined, exit: 0 });
+  expect([sumOf('back'), isUnspent('back'), existsSync(path('token.melting'))]).toEqual([2_100, true, false]);
 });
 
 it.each(['token', 'token.melting', 'link'])('change never takes the place of %s', async (name) => {

@@ -6,7 +6,7 @@ import { getDecodedToken, getEncodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { meltEcash, type Melted } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
-import { fileJournal } from '../../src/lib/cli/melting.ts';
+import { fileJournal } from '../../src/commands/ecash/melting.ts';
 import { isInvoiceReceipt, parseInvoice } from '../../src/lib/mint/invoice.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { KEYSET, isNamed } from '../support/mint.ts';
@@ -42,6 +42,7 @@ const melt = (invoice: string, options: { keep?: boolean; point?: (label: string
       remove: async () => void (note = undefined),
     },
     change: options.keep === false ? undefined : { check: async () => {}, keep: async (text) => void (change = text) },
+    print: async () => {},
     point: options.point ?? (() => {}),
   });
 const sumOf = (text: string): number =>
@@ -186,34 +187,6 @@ describe('ecash-melt', () => {
     mkdirSync(path);
     await expect(fileJournal(path).read()).rejects.toMatchObject({ code: 'no-input' });
     expect(readdirSync(dir)).toEqual(['token.melting']);
-    rmSync(dir, { recursive: true });
-  });
-
-  it('of two first runs at once with one token the second begins nothing, and the seed of the first stays', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'spillway-melt-'));
-    const invoice = await market.invoice(reverse, 1_500n);
-    const cut = new Error('cut off');
-    const run = (point: (label: string) => void = () => {}) =>
-      meltEcash({
-        mint: market.mint.url,
-        token,
-        invoice,
-        journal: fileJournal(join(dir, 'token.melting')),
-        change: { check: async () => {}, keep: async () => {} },
-        point,
-      });
-    const real = market.mint.newMelt.bind(market.mint);
-    market.mint.newMelt = async (request) => {
-      market.mint.newMelt = real;
-      await expect(
-        run((label) => {
-          if (label === 'melt-swapped') throw cut;
-        }),
-      ).rejects.toBe(cut);
-      return real(request);
-    };
-    await refuses(run, 'concurrent');
-    expect(await run()).toMatchObject({ amountSat: 1_500n, changeSat: 600n });
     rmSync(dir, { recursive: true });
   });
 

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync, chmodSync, readFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import Adaptor from '../../src/commands/adaptor.ts';
+import Adaptor from '../../src/commands/channel/adaptor.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { command } from '../support/command.ts';

@@ -3,7 +3,7 @@
  * and nothing is changed.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { freshKey } from '../../src/lib/cli/htlc-home.ts';
+import { freshKey } from '../../src/commands/htlc/home.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';

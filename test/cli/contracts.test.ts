@@ -1,6 +1,6 @@
 /** The contracts of a home, for who asks again and again: read anew where they have changed, and only there. */
 import { expect, it } from 'vitest';
-import { contractsOf, contractsReader } from '../../src/lib/cli/contracts.ts';
+import { contractsOf, contractsReader } from '../../src/lib/engine/contracts.ts';
 import { opened, openMessages, pair, payMessages } from '../support/credit.ts';
 
 it('gives what a first reading gives, and the same objects for what has not changed', async () => {

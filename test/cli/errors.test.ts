@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { errorFormat, errorObject, failureOf } from '../../src/lib/cli/errors.ts';
+import { commandFailure, errorFormat } from '../../src/lib/cli/errors.ts';
+import { errorObject } from '../../src/lib/engine/failure.ts';
 import { EXITS, codesOf, type Exit } from '../../src/lib/cli/exits.ts';
 import { ERRORS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 
-describe('failureOf', () => {
+describe('failures of commands', () => {
   it('keeps what a refusal says', () => {
     const refusal = new Refusal('state-moved-on', '5 found, 6 expected', { hint: 'ask again', blame: 'payee' });
-    expect(failureOf(refusal)).toEqual({
+    expect(commandFailure(refusal)).toEqual({
       code: 'state-moved-on',
       exit: 75,
       message: '5 found, 6 expected',
@@ -21,7 +22,7 @@ describe('failureOf', () => {
       ),
       { oclif: { exit: 2 } },
     );
-    expect(failureOf(error)).toMatchObject({ code: 'usage', exit: 2, message: '--network is missing' });
+    expect(commandFailure(error)).toMatchObject({ code: 'usage', exit: 2, message: '--network is missing' });
   });
   it('takes what the system says of a file as such, and other errors as a fault of the program', () => {
     const denied = Object.assign(new Error("EACCES: permission denied, open '/x'"), {
@@ -29,20 +30,20 @@ describe('failureOf', () => {
       syscall: 'open',
       path: '/x',
     });
-    expect(failureOf(denied)).toMatchObject({ code: 'cannot-write', exit: 73, message: denied.message });
-    expect(failureOf(Object.assign(new Error('EACCES'), { code: 'EACCES' })).code).toBe('bug');
+    expect(commandFailure(denied)).toMatchObject({ code: 'cannot-write', exit: 73, message: denied.message });
+    expect(commandFailure(Object.assign(new Error('EACCES'), { code: 'EACCES' })).code).toBe('bug');
   });
 
   it('unwraps what the parser of a flag says', () => {
     const refusal = new Refusal('usage', 'x');
     refusal.message = 'Parsing --amount \n\t"1e5" found\nSee more help with --help';
-    expect(failureOf(refusal).message).toBe('--amount: "1e5" found');
+    expect(commandFailure(refusal).message).toBe('--amount: "1e5" found');
   });
   it.each([[new TypeError('x is undefined')], ['a string'], [undefined]])('takes %o as a bug', (thrown) => {
-    expect(failureOf(thrown)).toMatchObject({ code: 'bug', exit: 70 });
+    expect(commandFailure(thrown)).toMatchObject({ code: 'bug', exit: 70 });
   });
   it('escapes and cuts what an attacker wrote', () => {
-    const { message, hint, blame } = failureOf(
+    const { message, hint, blame } = commandFailure(
       new Refusal('malformed', `\u001b[2J${'x'.repeat(9999)}`, { hint: 'a\u0007', blame: 'b\u0007' }),
     );
     expect(message.startsWith('\\u001b[2Jxx')).toBe(true);
@@ -63,7 +64,7 @@ describe('errorFormat', () => {
 });
 
 it('an object of a failure has a stable order', () => {
-  expect(Object.keys((errorObject(failureOf(new Refusal('bug', 'x'))) as { error: object }).error)).toEqual([
+  expect(Object.keys((errorObject(commandFailure(new Refusal('bug', 'x'))) as { error: object }).error)).toEqual([
     'code',
     'exit',
     'message',

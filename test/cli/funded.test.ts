@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { markFunded } from '../../src/lib/cli/funded.ts';
-import { lapseAll } from '../../src/lib/cli/lapse.ts';
-import { lookingOver } from '../../src/lib/cli/look.ts';
+import { markFunded } from '../../src/lib/engine/funded.ts';
+import { lapseAll } from '../../src/lib/engine/lapse.ts';
+import { lookingOver } from '../../src/lib/engine/look.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { liquidityOf } from '../../src/lib/credit/liquidity.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';

@@ -1,6 +1,6 @@
 /** Cancels and repeats as every family has them: whose message is believed, what is said again, and what is not. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { play, playAgain } from '../../src/lib/cli/play.ts';
+import { play, playAgain } from '../../src/lib/engine/play.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';

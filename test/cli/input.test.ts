@@ -2,7 +2,8 @@ import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { openDescriptor, readAll, readInput } from '../../src/lib/cli/input.ts';
+import { readAll } from '../../src/lib/engine/files.ts';
+import { openDescriptor, readInput } from '../../src/lib/cli/input.ts';
 import { bash, freshDir, hasTerminal, onTerminal, ROOT } from './run.ts';
 
 const dir = freshDir();

@@ -1,6 +1,6 @@
 /** Pruning by a command and beside other work: when it runs, what is said of it, and when it does not. What goes: `test/home/prune.test.ts`. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { pruneBeside, pruneHome } from '../../src/lib/cli/keep.ts';
+import { pruneBeside, pruneHome } from '../../src/lib/engine/keep.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { PRUNE_LIMITS } from '../../src/lib/home/prune.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';

@@ -1,6 +1,6 @@
 /** Keysets are retired and offered by name: a name that no keyset of the home has is refused, and changes nothing. */
 import { expect, it } from 'vitest';
-import { activateKeyset, addKeyset, keysetsOf, retireKeyset } from '../../src/lib/cli/keysets.ts';
+import { activateKeyset, addKeyset, keysetsOf, retireKeyset } from '../../src/commands/ecash/keysets.ts';
 import { keysetKind, newWallet, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { KEYSET } from '../support/mint.ts';

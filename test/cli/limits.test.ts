@@ -2,19 +2,20 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import DecodeOpenassets from '../../src/commands/decode-openassets.ts';
+import DecodeOpenassets from '../../src/commands/assets/decode-openassets.ts';
 import { decodeMarker } from '../../src/lib/assets/openassets/decode.ts';
 import { writeMarker } from '../../src/lib/assets/openassets/marker.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { BATCH_LIMITS } from '../../src/lib/cli/decoding.ts';
+import { BATCH_LIMITS } from '../../src/commands/assets/decoding.ts';
 import { outlet, OUTLET_LIMITS } from '../../src/lib/cli/outlet.ts';
-import Coins from '../../src/commands/coins.ts';
-import { askProgram, PROGRAM_LIMITS } from '../../src/lib/cli/outside.ts';
-import { KEEP_LIMITS, keepFlag } from '../../src/lib/cli/keep.ts';
-import { COPY_LIMITS, readRefunds } from '../../src/lib/cli/refunds.ts';
+import Coins from '../../src/commands/home/coins.ts';
+import { askProgram, PROGRAM_LIMITS } from '../../src/lib/engine/outside.ts';
+import { KEEP_LIMITS } from '../../src/lib/engine/keep.ts';
+import { keepFlag } from '../../src/lib/cli/keep-flags.ts';
+import { COPY_LIMITS, readRefunds } from '../../src/commands/home/refunds.ts';
 import { readPassphrase, SECRET_FILE_LIMITS } from '../../src/lib/cli/secrets.ts';
 import { command } from '../support/command.ts';
-import { SCAN_LIMITS, scanWallet } from '../../src/lib/cli/wallet-scan.ts';
+import { SCAN_LIMITS, scanWallet } from '../../src/lib/engine/wallet-scan.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { limits } from '../support/limits.ts';
@@ -162,8 +163,8 @@ describe('numbers in flags', () => {
     const files = readdirSync(join(ROOT, 'src/commands'), { recursive: true, encoding: 'utf8' });
     let tried = 0;
     for (const file of files.filter((name) => name.endsWith('.ts'))) {
-      const { default: command } = (await import(join(ROOT, 'src/commands', file))) as { default: { flags?: object } };
-      for (const [name, flag] of Object.entries((command.flags ?? {}) as Record<string, NumberFlag>)) {
+      const { default: command } = (await import(join(ROOT, 'src/commands', file))) as { default?: { flags?: object } };
+      for (const [name, flag] of Object.entries((command?.flags ?? {}) as Record<string, NumberFlag>)) {
         const takes = (n: number) =>
           flag.parse(String(n), {}, { ...flag, name }).then(
             () => true,

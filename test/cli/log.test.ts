@@ -1,6 +1,6 @@
 /** The log of a process that lives long, where it cannot be written. */
 import { afterEach, expect, it, vi } from 'vitest';
-import { toLog } from '../../src/lib/cli/log.ts';
+import { toLog } from '../../src/lib/engine/log.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 

@@ -1,7 +1,7 @@
 /** What reports and metrics ask of store and node: the sums without a record, the coins page by page, one contract by itself. */
 import { describe, expect, it, vi } from 'vitest';
-import { contractsNamed, statecoinLines } from '../../src/lib/cli/contracts.ts';
-import { lookingOver, nextDeadline, type Look } from '../../src/lib/cli/look.ts';
+import { contractsNamed, statecoinLines } from '../../src/lib/engine/contracts.ts';
+import { lookingOver, nextDeadline, type Look } from '../../src/lib/engine/look.ts';
 import { figuresOf } from '../../src/lib/credit/figures.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
 import { liquidity, liquidityOf } from '../../src/lib/credit/liquidity.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { notifyPaid } from '../../src/lib/cli/notify.ts';
+import { notifyPaid } from '../../src/lib/engine/notify.ts';
 import { creditKind, type Credit, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { change } from '../../src/lib/home/change.ts';
 import type { Home } from '../../src/lib/home/home.ts';

@@ -1,6 +1,6 @@
 /** Programs that the user names: what of their answer is taken. */
 import { describe, expect, it } from 'vitest';
-import { programsFrom } from '../../src/lib/cli/outside.ts';
+import { programsFrom } from '../../src/lib/engine/outside.ts';
 
 describe('a program', () => {
   it('that was not named is asked for by its flag: usage', async () => {

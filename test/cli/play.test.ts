@@ -1,7 +1,7 @@
 /** The runner: the same input gives the same bytes, races have one winner, and nobody is asked about what is refused. */
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
-import { play, type Line } from '../../src/lib/cli/play.ts';
+import { play, type Line } from '../../src/lib/engine/play.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';

@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { toTransaction, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import Inspect from '../../src/commands/inspect.ts';
-import IssueOpenassets from '../../src/commands/issue-openassets.ts';
-import { markerAlone } from '../../src/lib/cli/openassets.ts';
+import Inspect from '../../src/commands/tools/inspect.ts';
+import IssueOpenassets from '../../src/commands/assets/issue-openassets.ts';
+import { markerAlone } from '../../src/commands/assets/openassets.ts';
 import { answerLines } from '../../src/lib/cli/lines.ts';
-import { statusTable } from '../../src/lib/cli/status.ts';
+import { statusTable } from '../../src/commands/home/status-table.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';

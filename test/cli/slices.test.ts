@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { slices } from '../../src/lib/cli/slices.ts';
+import { slices } from '../../src/lib/engine/slices.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { sniff, type Wanted } from '../../src/lib/cli/sniff.ts';
+import { sniff, type Wanted } from '../../src/lib/engine/sniff.ts';
 
 const PSBT = Buffer.from('70736274ff01000a0200000000000000000000', 'hex');
 const of = (text: string | Uint8Array, wanted?: Wanted) => sniff(Buffer.from(text), wanted);

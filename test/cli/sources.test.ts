@@ -2,11 +2,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import DecodeOpenassets from '../../src/commands/decode-openassets.ts';
-import OnionRoute from '../../src/commands/onion-route.ts';
+import DecodeOpenassets from '../../src/commands/assets/decode-openassets.ts';
+import OnionRoute from '../../src/commands/onion/route.ts';
 import { portsOf } from '../../src/lib/cli/contract.ts';
-import { parentSource } from '../../src/lib/cli/parents.ts';
-import { readBundle } from '../../src/lib/cli/watch-bundle.ts';
+import { parentSource } from '../../src/commands/assets/parents.ts';
+import { readBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { visible } from '../../src/lib/cli/text.ts';
+import { visible } from '../../src/lib/engine/text.ts';
 
 describe('visible', () => {
   it.each([

@@ -1,6 +1,6 @@
 /** How far the chain is searched for the coins of a home, in how many looks, and what of the node's word is believed. */
 import { describe, expect, it } from 'vitest';
-import { GAP, gapOf, SCAN_LIMITS, scanWallet } from '../../src/lib/cli/wallet-scan.ts';
+import { GAP, gapOf, SCAN_LIMITS, scanWallet } from '../../src/lib/engine/wallet-scan.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import type { WalletPath } from '../../src/lib/protocol/action.ts';

@@ -5,7 +5,7 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
-import { playAgain } from '../../src/lib/cli/play.ts';
+import { playAgain } from '../../src/lib/engine/play.ts';
 import type { Action, Claim } from '../../src/lib/protocol/action.ts';
 import { hashClaim, idClaim, keyClaim } from '../../src/lib/protocol/claims.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';

@@ -1,8 +1,8 @@
 /** What becomes of a home's addresses: which are given again, which never, and that words find a coin behind all that strangers took. */
 import { describe, expect, it } from 'vitest';
-import { lapse, lapseAll } from '../../src/lib/cli/lapse.ts';
-import { freshAddress, ownCoins } from '../../src/lib/cli/wallet.ts';
-import { GAP } from '../../src/lib/cli/wallet-scan.ts';
+import { lapse, lapseAll } from '../../src/lib/engine/lapse.ts';
+import { freshAddress, ownCoins } from '../../src/lib/engine/wallet.ts';
+import { GAP } from '../../src/lib/engine/wallet-scan.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';

@@ -10,7 +10,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { RawTx } from '@scure/btc-signer/script.js';
 import { hex } from '@scure/base';
-import { playAgain } from '../../src/lib/cli/play.ts';
+import { playAgain } from '../../src/lib/engine/play.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { lostMessages, opened, openedMint, ownCoin, payMessages } from '../support/credit.ts';
 import { parties, payerOf, policy, refused } from './helpers.ts';

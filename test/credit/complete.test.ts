@@ -1,7 +1,7 @@
 /** An operator who states that the journal's last commit was the last; and which of two versions is the newer. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { trustKeysets } from '../../src/lib/cli/keysets.ts';
+import { trustKeysets } from '../../src/commands/ecash/keysets.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { ecashMessages, opened, openedMint, payMessages } from '../support/credit.ts';

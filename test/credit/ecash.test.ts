@@ -1,7 +1,7 @@
 /** Payments that become ecash: issued once, in the commit that counts them, and found again after any loss. */
 import { describe, expect, it } from 'vitest';
 import { deriveKeysetId, getDecodedToken, getTokenMetadata, hasValidDleq } from '@cashu/cashu-ts';
-import { activateKeyset, addKeyset, keysetsOf, retireKeyset, trustKeysets } from '../../src/lib/cli/keysets.ts';
+import { activateKeyset, addKeyset, keysetsOf, retireKeyset, trustKeysets } from '../../src/commands/ecash/keysets.ts';
 import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { floatOf } from '../../src/lib/credit/status.ts';
 import { viewOf } from '../../src/lib/credit/terms.ts';

@@ -14,7 +14,7 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
 import { dustLimit } from '../../src/lib/bitcoin/script.ts';
 import { freezeHeight } from '../../src/lib/credit/checks.ts';
-import { playAgain } from '../../src/lib/cli/play.ts';
+import { playAgain } from '../../src/lib/engine/play.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';

@@ -9,7 +9,7 @@ import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { following, type Action, type Path } from '../../src/lib/protocol/action.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';

@@ -6,7 +6,7 @@ import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
-import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { HOME_MINT, opened, ownCoin, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';

@@ -11,7 +11,7 @@ import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
-import { keysetsOf } from '../../src/lib/cli/keysets.ts';
+import { keysetsOf } from '../../src/commands/ecash/keysets.ts';
 import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { lostMessages, opened, openedMint, ownCoin, payMessages, type Pair } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';

@@ -52,14 +52,14 @@ async function secretsOf(party: TestParty, nonces: OpenNonce[]): Promise<Map<str
   const keys = await party.home.keys();
   const secrets = new Map<string, string>([
     ['store key', bytesToHex(keys.storeKey)],
-    ['seed', bytesToHex(keys.cashu())],
+    ['seed', bytesToHex(keys.seed())],
   ]);
   for (const { record, name } of await party.home.store.list()) {
     const { own, keyset, path: of } = record as unknown as { own?: { path: Path }; keyset?: object; path?: Path };
-    if (keyset && of) for (let i = 0; i < 32; i++) secrets.set(`${name} key ${i}`, bytesToHex(keys.mint(of, i)));
+    if (keyset && of) for (let i = 0; i < 32; i++) secrets.set(`${name} key ${i}`, bytesToHex(keys.secret(of, 3, i)));
     if (!own) continue;
     const { path } = own;
-    secrets.set(`${name} ecash`, bytesToHex(keys.ecash(path)));
+    secrets.set(`${name} ecash`, bytesToHex(keys.secret(path, 2)));
     secrets.set(`${name} key`, bytesToHex(keys.contract(path)));
     secrets.set(`${name} auth`, bytesToHex(keys.auth(path)));
   }

@@ -1,6 +1,6 @@
 /** Somebody who has opened a contract and funded nothing: what it can make a payee keep, without end. */
 import { describe, expect, it } from 'vitest';
-import { addKeyset, keysetsOf } from '../../src/lib/cli/keysets.ts';
+import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';
 import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import type { Policy } from '../../src/lib/credit/terms.ts';

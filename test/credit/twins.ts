@@ -11,7 +11,7 @@ import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy, type Policy } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { addKeyset, keysetsOf } from '../../src/lib/cli/keysets.ts';
+import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';

@@ -1,7 +1,7 @@
 /** sign-update: what a payer signs, what a payee accepts, and in which order. Altered messages: `attacks.test.ts`. */
 import { describe, expect, it } from 'vitest';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
-import { play } from '../../src/lib/cli/play.ts';
+import { play } from '../../src/lib/engine/play.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { Transaction } from '@scure/btc-signer/transaction.js';

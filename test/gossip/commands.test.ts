@@ -8,7 +8,7 @@ import GossipDecode from '../../src/commands/gossip/decode.ts';
 import GossipGraph from '../../src/commands/gossip/graph.ts';
 import GossipPath from '../../src/commands/gossip/path.ts';
 import GossipVerify from '../../src/commands/gossip/verify.ts';
-import OnionRoute from '../../src/commands/onion-route.ts';
+import OnionRoute from '../../src/commands/onion/route.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readMessage } from '../../src/lib/gossip/message.ts';
 import { fundingScript } from '../../src/lib/gossip/verify.ts';

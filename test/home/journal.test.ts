@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Journal, readJournal, type JournalLine, type Written } from '../../src/lib/home/journal.ts';
-import { journalsIn } from '../../src/lib/cli/reconcile.ts';
+import { journalsIn } from '../../src/commands/home/reconciling.ts';
 import { pipeAt, tempDir } from './fixture.ts';
 
 const KEY = new Uint8Array(32).fill(7);

@@ -44,7 +44,7 @@ async function work(home: Home): Promise<void> {
   await store.byClaim('key:abababab' as Claim);
   await store.list('thing', 'pending');
   await store.unissued('home');
-  await store.pendingQuotes(7);
+  await store.pending('quote', 7);
   await store.inOrder(things, 'paid', { most: 10, upTo: 50n, after: { value: 3n, id: 7 } });
   await store.stated(things, 'paid', { most: 10, after: { value: 3n, id: 7 } });
   await home.totals(things, new Map([[5, { rev: 1, was: {}, is: {} }]]));
@@ -82,13 +82,13 @@ describe('a SQLite file', () => {
     await initHome({ dir, network: 'regtest' });
     const home = await openHome({ dir, kinds: async () => [things] });
     const all = vi.spyOn(Connection.prototype, 'all');
-    expect(await home.store.pendingQuotes(7)).toEqual([]);
+    expect(await home.store.pending('quote', 7)).toEqual([]);
     const [sql, ...values] = all.mock.calls.at(-1)!;
     all.mockRestore();
     home.close();
     const db = new DatabaseSync(join(dir, 'store.db'));
     expect(db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...(values as number[]))).toMatchObject([
-      { detail: 'SEARCH record USING INDEX record_pending (kind=? AND state=? AND rev>?)' },
+      { detail: 'SEARCH record USING INDEX record_pending (kind=? AND rev>?)' },
     ]);
     db.close();
   });

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { withWitness, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { childOf } from '../../src/lib/bitcoin/package.ts';
-import { bump } from '../../src/lib/cli/bump.ts';
+import { bump } from '../../src/lib/engine/bump.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';

@@ -15,7 +15,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
-import { playAgain } from '../../src/lib/cli/play.ts';
+import { playAgain } from '../../src/lib/engine/play.ts';
 import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { signatureBy } from '../../src/lib/htlc/sign.ts';

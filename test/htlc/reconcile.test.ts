@@ -1,6 +1,6 @@
 /** Swaps and keys of a home that was lost and made of its backup: the journal knows what was paid, and what keys were used for. */
 import { expect, it } from 'vitest';
-import { createInHome, freshKey } from '../../src/lib/cli/htlc-home.ts';
+import { createInHome, freshKey } from '../../src/commands/htlc/home.ts';
 import { pair, straight, swapMessages, type Pair, type Stage } from './scenes.ts';
 
 let seed = 700;

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, withWitness, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
-import { createInHome, freshKey, preimageFor } from '../../src/lib/cli/htlc-home.ts';
+import { createInHome, freshKey, preimageFor } from '../../src/commands/htlc/home.ts';
 import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';

@@ -1,7 +1,7 @@
 /** Every contract action of HTLCs played from end to end, each message through `stage`, where tests look at or attack it. */
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { freshKey } from '../../src/lib/cli/htlc-home.ts';
+import { freshKey } from '../../src/commands/htlc/home.ts';
 import { htlcCooperate, type Cooperator } from '../../src/lib/htlc/cooperate.ts';
 import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';

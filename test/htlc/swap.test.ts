@@ -4,7 +4,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
-import { freshKey } from '../../src/lib/cli/htlc-home.ts';
+import { freshKey } from '../../src/commands/htlc/home.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { describeHtlc } from '../../src/lib/htlc/describe.ts';
 import { hashOf } from '../../src/lib/htlc/terms.ts';

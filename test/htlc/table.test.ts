@@ -4,8 +4,8 @@
  * `-` where there is no such message yet. A state or an action without its cell fails.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createInHome, freshKey, preimageFor } from '../../src/lib/cli/htlc-home.ts';
-import { playAgain } from '../../src/lib/cli/play.ts';
+import { createInHome, freshKey, preimageFor } from '../../src/commands/htlc/home.ts';
+import { playAgain } from '../../src/lib/engine/play.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';

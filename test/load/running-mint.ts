@@ -6,8 +6,8 @@
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { homePost } from '../../src/lib/cli/watch-home.ts';
-import { look, type WatchEvent } from '../../src/lib/cli/watch.ts';
+import { homePost } from '../../src/lib/engine/watch-home.ts';
+import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
 import { creditKind } from '../../src/lib/credit/records.ts';

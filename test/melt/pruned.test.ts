@@ -1,6 +1,6 @@
 /** What a running mint's home drops once its contracts have ended: they go with their quotes, invoices and melts, or not at all. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { changeCredit } from '../../src/lib/cli/contracts.ts';
+import { changeCredit } from '../../src/lib/engine/contracts.ts';
 import { settledAs, type FundedCredit, type Settled } from '../../src/lib/credit/records.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { Market, until } from '../support/mint-home.ts';

@@ -6,18 +6,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import CloseCredit from '../../src/commands/close-credit.ts';
-import CreditInvoice from '../../src/commands/credit-invoice.ts';
-import Rollover from '../../src/commands/rollover.ts';
-import SignUpdate from '../../src/commands/sign-update.ts';
-import Status from '../../src/commands/status.ts';
+import CloseCredit from '../../src/commands/credit/close.ts';
+import CreditInvoice from '../../src/commands/ecash/credit-invoice.ts';
+import Rollover from '../../src/commands/credit/rollover.ts';
+import SignUpdate from '../../src/commands/credit/sign-update.ts';
+import Status from '../../src/commands/home/status.ts';
 import { outputsOf, parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { changeCredit } from '../../src/lib/cli/contracts.ts';
-import { lapseAll } from '../../src/lib/cli/lapse.ts';
-import { homePost } from '../../src/lib/cli/watch-home.ts';
-import { look, type WatchEvent } from '../../src/lib/cli/watch.ts';
+import { changeCredit } from '../../src/lib/engine/contracts.ts';
+import { lapseAll } from '../../src/lib/engine/lapse.ts';
+import { homePost } from '../../src/lib/engine/watch-home.ts';
+import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import {
   creditKind,
   settledAs,

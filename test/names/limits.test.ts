@@ -2,7 +2,7 @@
 import { describe } from 'vitest';
 import { base32hexnopad } from '@scure/base';
 import { sha1 } from '@noble/hashes/legacy.js';
-import { verifyDnsSignature as verify } from '../../src/lib/cli/dns-signatures.ts';
+import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signatures.ts';
 import { BIND_LIMITS, checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
 import { checkProofTime, PERSON_NAME_LIMITS, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
 import { DNSSEC_LIMITS, verifyProof } from '../../src/lib/names/dnssec.ts';

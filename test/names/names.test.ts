@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import OfferBind from '../../src/commands/offer/bind.ts';
 import OfferResolve from '../../src/commands/offer/resolve.ts';
-import { verifyDnsSignature as verify } from '../../src/lib/cli/dns-signatures.ts';
+import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signatures.ts';
 import { checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
 import { openProof, parsePersonName, placeOf, resolveName } from '../../src/lib/names/bip353.ts';
 import { verifyProof } from '../../src/lib/names/dnssec.ts';

@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
-import { freshAddress, ownCoins } from '../../src/lib/cli/wallet.ts';
-import { GAP } from '../../src/lib/cli/wallet-scan.ts';
+import { freshAddress, ownCoins } from '../../src/lib/engine/wallet.ts';
+import { GAP } from '../../src/lib/engine/wallet-scan.ts';
 import type { WalletPath } from '../../src/lib/protocol/action.ts';
 import { TestParty } from '../support/party.ts';
 import { findNode, TestNode } from './node.ts';

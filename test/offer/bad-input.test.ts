@@ -3,7 +3,7 @@
  * ten thousand for each parser. Whatever comes in is shown or refused with a code; what is signed never holds when altered.
  */
 import { describe, expect, it } from 'vitest';
-import { verifyDnsSignature as verify } from '../../src/lib/cli/dns-signatures.ts';
+import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signatures.ts';
 import { bech32 } from '@scure/base';
 import { verifyProof } from '../../src/lib/names/dnssec.ts';
 import { fieldOf } from '../../src/lib/offer/bolt11-fields.ts';

@@ -14,7 +14,7 @@ import {
   sat,
   text,
 } from '../../src/lib/protocol/message.ts';
-import { readAll } from '../../src/lib/cli/input.ts';
+import { readAll } from '../../src/lib/engine/files.ts';
 import { Readable } from 'node:stream';
 import { limits } from '../support/limits.ts';
 

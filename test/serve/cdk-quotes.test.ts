@@ -210,7 +210,7 @@ describe('quotes', () => {
       const urls: string[] = [];
       for (const party of [market.operator, market.user]) {
         const ask = party.askMint;
-        party.askMint = (asked) => (urls.push(asked.mint), ask(asked));
+        party.askMint = (asked) => (urls.push(asked.at), ask(asked));
       }
       const message = await made(contract, id);
       const mint = 'http://10.0.0.1:8332';

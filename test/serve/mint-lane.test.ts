@@ -61,15 +61,12 @@ describe('a work that waits for a mint', () => {
     }));
     const away = vi.fn((wait: () => Promise<any>) => wait());
     const source = new MintLane(8).source({ facts }, away);
-    expect(await source.facts({ tip: true, quote: null })).toMatchObject({ facts: { tip: 7 } });
+    expect(await source.facts({ tip: true, remote: [] })).toMatchObject({ facts: { tip: 7 } });
     expect([facts.mock.calls.length, away.mock.calls.length]).toEqual([1, 0]);
-    const quote = { mint: 'https://mint.example', id: 'q' };
-    const both = await source.facts({ tip: true, now: true, quote, quotes: [quote] });
-    expect(both.checks).toEqual({ 'quote+quotes': 'asked', 'tip+now': 'asked' });
-    expect(facts.mock.calls.slice(1).map(([queries]) => Object.keys(queries))).toEqual([
-      ['quote', 'quotes'],
-      ['tip', 'now'],
-    ]);
+    const remote = [{ at: 'https://mint.example', id: 'q' }];
+    const both = await source.facts({ tip: true, now: true, remote });
+    expect(both.checks).toEqual({ remote: 'asked', 'tip+now': 'asked' });
+    expect(facts.mock.calls.slice(1).map(([queries]) => Object.keys(queries))).toEqual([['remote'], ['tip', 'now']]);
     expect(away).toHaveBeenCalledTimes(1);
   });
 });

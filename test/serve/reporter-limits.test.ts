@@ -68,7 +68,7 @@ describe('many quotes on which something waits', () => {
     await looksUntil(20_000);
     const { store } = market.operator.home;
     const [list, load] = [vi.spyOn(store, 'list'), vi.spyOn(store, 'load')];
-    const rows = vi.spyOn(store, 'pendingQuotes');
+    const rows = vi.spyOn(store, 'pending');
     // Those that are due are looked at, then nothing is for a moment.
     for (let quiet = false; !quiet; time += 1) {
       asked.mockClear();
@@ -153,7 +153,7 @@ describe('a mint that does not answer', () => {
     await looksUntil(10_000);
     expect(new Set(askedFor(...idle)).size).toBe(idle.length);
     // Every row under way was shown to the stream, and no other mint's.
-    expect(seen.mock.calls.length).toBe((await store.pendingQuotes(0)).length - 1);
+    expect(seen.mock.calls.length).toBe((await store.pending('quote', 0)).length - 1);
   });
 });
 
@@ -164,7 +164,7 @@ describe('a look', () => {
     const found = (state === 'idle' ? idle : ids).slice(0, count).map((id) => ({ name: `quote ${id}`, rev: 1 }));
     expect(found.length).toBe(count);
     vi.spyOn(store, 'list').mockResolvedValue((state === 'idle' ? found : []) as never);
-    const pending = vi.spyOn(store, 'pendingQuotes').mockResolvedValue([]);
+    const pending = vi.spyOn(store, 'pending').mockResolvedValue([]);
     time = 0;
     begin();
     await reporter.tick();

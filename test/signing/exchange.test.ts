@@ -44,9 +44,8 @@ function toy(
     keys: {
       contract: () => (options.outside ? none() : secret),
       auth: none,
-      ecash: none,
-      mint: none,
-      cashu: none,
+      secret: none,
+      seed: none,
       wallet: none,
       share: none,
       nonce: ({ of, sighash }) => nonces.find((n) => n.of === of && n.sighash === sighash),

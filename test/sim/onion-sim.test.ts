@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import OnionSim from '../../src/commands/onion-sim.ts';
+import OnionSim from '../../src/commands/onion/sim.ts';
 import { Draws } from '../../src/lib/protocol/draws.ts';
 import {
   Bucket,

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { claimNamed } from '../../src/lib/cli/contract.ts';
-import { playAgain } from '../../src/lib/cli/play.ts';
+import { playAgain } from '../../src/lib/engine/play.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';

@@ -13,9 +13,9 @@ import { checkPolicy, readCoin, type CoinView } from '../../src/lib/statechain/t
 import { backup } from '../../src/lib/statechain/transactions.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { auditStatechain } from '../../src/lib/statechain/audit.ts';
-import { bump, stuckOf } from '../../src/lib/cli/bump.ts';
-import { settlement } from '../../src/lib/cli/documents.ts';
-import { inspect } from '../../src/lib/cli/inspect.ts';
+import { bump, stuckOf } from '../../src/lib/engine/bump.ts';
+import { settlement } from '../../src/lib/engine/documents.ts';
+import { inspect } from '../../src/commands/tools/inspection.ts';
 import { fundingFor } from '../credit/scenes.ts';
 import { ownCoin } from '../support/credit.ts';
 import { honest } from '../support/histories.ts';

@@ -1,7 +1,7 @@
 /** A command in this process: the words of a command line in, what it prints and how it ends out. No child, no built program. */
 import type { Config } from '@oclif/core/config';
-import { expect, vi } from 'vitest';
-import { failureOf } from '../../src/lib/cli/errors.ts';
+import { expect } from 'vitest';
+import { commandFailure } from '../../src/lib/cli/errors.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { ERRORS } from '../../src/lib/protocol/refusal.ts';
 import type { TestParty } from './party.ts';
@@ -25,26 +25,29 @@ const CONFIG = { bin: 'spillway', runHook: async () => ({ successes: [], failure
 /** @param full whether stdout takes nothing, as /dev/full */
 export async function command(Command: Made, argv: readonly string[], full = false): Promise<Ended> {
   const said = { stdout: '', stderr: '', writes: 0 };
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text, done?: unknown) => {
+  // One command may run within another one: each puts back what it has found.
+  const restores = (['stdout', 'stderr'] as const).map((name) => {
+    const { write } = process[name];
+    process[name].write = (text: Uint8Array | string, done?: unknown) => {
       const taken = name === 'stderr' || !full;
       if (taken) said[name] += String(text);
       if (name === 'stdout') said.writes += 1;
       (done as ((error?: Error) => void) | undefined)?.(taken ? undefined : new Error('ENOSPC: no space left'));
       return true;
-    }),
-  );
+    };
+    return () => void (process[name].write = write);
+  });
   const before = process.exitCode;
   process.exitCode = 0;
   try {
     await new Command([...argv], CONFIG).run();
     return { code: undefined, message: '', hint: undefined, exit: Number(process.exitCode), ...said };
   } catch (error) {
-    const { code, exit, message, hint } = failureOf(error);
+    const { code, exit, message, hint } = commandFailure(error);
     return { code, exit, message, hint, ...said };
   } finally {
     process.exitCode = before;
-    spies.forEach((spy) => spy.mockRestore());
+    restores.forEach((restore) => restore());
   }
 }
 

@@ -5,7 +5,7 @@ import type { OpenInput } from '../../src/lib/credit/open-messages.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { TestParty, type Message } from './party.ts';
 
 export interface Pair {

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
-import { addKeyset } from '../../src/lib/cli/keysets.ts';
+import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { readConfig } from '../../src/lib/home/config.ts';

@@ -2,7 +2,7 @@
  * Generations of contracts of a running mint, in process: customers pay over quotes of their contracts and of other wallets,
  * merchants' invoices are melted and taken, the chain settles both contracts, and what is old is pruned.
  */
-import { changeCredit } from '../../src/lib/cli/contracts.ts';
+import { changeCredit } from '../../src/lib/engine/contracts.ts';
 import { settledAs, type FundedCredit } from '../../src/lib/credit/records.ts';
 import type { Pruned } from '../../src/lib/home/prune.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';

@@ -7,13 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Network } from '../../src/lib/bitcoin/network.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
-import { play, type Printed } from '../../src/lib/cli/play.ts';
+import { play, type Printed } from '../../src/lib/engine/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { kinds } from '../../src/lib/cli/home.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
+import type { Found } from '../../src/lib/ecash/quote.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
-import type { Action, Claim, Coin, Facts, SpentBy } from '../../src/lib/protocol/action.ts';
+import type { Action, Claim, Coin, Facts, Remote, SpentBy } from '../../src/lib/protocol/action.ts';
 import { permitServed } from '../../src/lib/protocol/served.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
 import type { Ports } from '../../src/lib/protocol/ports.ts';
@@ -71,8 +72,7 @@ export class TestParty {
   /** Called at each labelled point of the runner, the store and the shares: where it throws, the process has died. */
   point: ((label: string) => void) | undefined;
   /** What a mint says of a quote; a test may put another answer in. */
-  askMint: (asked: { mint: string; id: string }) => Promise<Facts['quote']> = ({ mint, id }) =>
-    mintQuote({ url: mint, named: true }, id);
+  askMint: (asked: Remote) => Promise<Found> = ({ at, id }) => mintQuote({ url: at, named: true }, id);
   #backups = 0;
   readonly #seed: { insecureSeed?: Uint8Array };
 
@@ -139,6 +139,11 @@ export class TestParty {
       .sort((a, b) => at(a) - at(b));
   }
 
+  async #said(remote: readonly Remote[]): Promise<Facts['remote']> {
+    const said = await Promise.all(remote.map(async (one) => [one.id, await this.askMint(one)] as const));
+    return new Map(said.flatMap(([id, found]) => (found === 'not-checked' ? [] : [[id, found]])));
+  }
+
   ports(options: RunOptions = {}): Ports {
     const { home, chain } = this;
     const facts: Partial<Facts> = { ...chain };
@@ -148,14 +153,8 @@ export class TestParty {
       mayRepeat: home.mayRepeat,
       store: home.store,
       source: {
-        facts: async ({ quote, quotes = [] }) => ({
-          facts: {
-            ...facts,
-            ...(quote !== undefined && { quote: quote ? await this.askMint(quote) : 'not-checked' }),
-            quotes: new Map(
-              (await Promise.all(quotes.map(this.askMint))).flatMap((q) => (typeof q === 'object' ? [[q.id, q]] : [])),
-            ),
-          },
+        facts: async ({ remote }) => ({
+          facts: { ...facts, ...(remote && { remote: await this.#said(remote) }) },
           checks: { tip: chain.tip === 'not-checked' ? 'not-checked' : 'given' },
         }),
         spends: async () => chain.spends,

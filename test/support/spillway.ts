@@ -151,8 +151,8 @@ export function secretsOf(home: string): string[] {
     seed,
     keys.storeKey,
     keys.journalKey,
-    ...paths.flatMap((path) => [keys.contract(path), keys.auth(path), keys.ecash(path)]),
-    ...keysets.flatMap((path) => Array.from({ length: 32 }, (_, i) => keys.mint(path, i))),
+    ...paths.flatMap((path) => [keys.contract(path), keys.auth(path), keys.secret(path, 2)]),
+    ...keysets.flatMap((path) => Array.from({ length: 32 }, (_, i) => keys.secret(path, 3, i))),
     ...addresses.map(({ chain, idx }) => keys.wallet({ chain, index: idx })),
     ...nonces.flatMap(({ of_claim, sighash, pubnonce, sealed }) => {
       const { secret } = openNonce({ of: of_claim as Claim, sighash, pubnonce }, sealed, keys.storeKey);

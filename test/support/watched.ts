@@ -1,5 +1,5 @@
 /** What a post lists, all of it. */
-import type { Post, Unread } from '../../src/lib/cli/watch.ts';
+import type { Post, Unread } from '../../src/lib/engine/watch.ts';
 import type { Listed } from '../../src/lib/credit/watch.ts';
 
 const isRead = (one: Listed | Unread): one is Listed => !('why' in one);

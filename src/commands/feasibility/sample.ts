@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { amountFlag, freshSeed, readNetwork } from '../../lib/cli/feasibility.ts';
+import { amountFlag, freshSeed, readNetwork } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { readNetwork, wealthFlag, wealthOf } from '../../lib/cli/feasibility.ts';
+import { readNetwork, wealthFlag, wealthOf } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { dumpFlag, inflate, LinePrinter, messagesOf } from '../../lib/cli/gossip.ts';
+import { dumpFlag, inflate, LinePrinter, messagesOf } from './dumps.ts';
 import { fastJson } from '../../lib/cli/output.ts';
 import { lineOf } from '../../lib/gossip/line.ts';
 

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { dumpFlag, readGraph } from '../../lib/cli/gossip.ts';
+import { dumpFlag, readGraph } from './dumps.ts';
 import { fastJson, print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { dumpFlag, readGraph } from '../../lib/cli/gossip.ts';
+import { dumpFlag, readGraph } from './dumps.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { pathDocument, SEARCH_LIMITS } from '../../lib/gossip/path.ts';

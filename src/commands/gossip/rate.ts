@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { dumpFlag, LinePrinter, messagesOf } from '../../lib/cli/gossip.ts';
+import { dumpFlag, LinePrinter, messagesOf } from './dumps.ts';
 import { fastJson } from '../../lib/cli/output.ts';
 import { isMessage2 } from '../../lib/gossip/message-2.ts';
 import { Rate } from '../../lib/gossip/rate.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, requiredArg } from '../../lib/cli/flags.ts';
-import { readGraph } from '../../lib/cli/gossip.ts';
-import { bitsFlag, capacityFlag } from '../../lib/cli/sketch.ts';
+import { readGraph } from './dumps.ts';
+import { bitsFlag, capacityFlag } from '../sketch/shared.ts';
 import { hexFlag, maxInputFlag } from '../../lib/cli/stateless.ts';
 import { print } from '../../lib/cli/output.ts';
 import { reconcile } from '../../lib/gossip/reconcile.ts';

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
-import { makeSpvProof, spvAnchors } from '../../lib/cli/spv.ts';
+import { makeSpvProof, spvAnchors } from './spv.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { hexLine } from '../../lib/gossip/dump.ts';
 import { parseProof, proofDocument, verifyProof } from '../../lib/gossip/spv.ts';

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
-import { dumpFlag, inflate, LinePrinter, messagesOf, readGraph } from '../../lib/cli/gossip.ts';
-import { chainOutputs, readOutputs } from '../../lib/cli/gossip-outputs.ts';
+import { dumpFlag, inflate, LinePrinter, messagesOf, readGraph } from './dumps.ts';
+import { chainOutputs, readOutputs } from './outputs.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import { fastJson } from '../../lib/cli/output.ts';

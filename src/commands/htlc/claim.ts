@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { preimageFlags, runSpend, spendFlags } from '../../lib/cli/htlc.ts';
+import { preimageFlags, runSpend, spendFlags } from './shared.ts';
 
 export default class HtlcClaim extends BaseCommand {
   static override summary = 'Claim an HTLC with its preimage: a PSBT, finished and verified where the key is at hand';

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, feerateFlag, satFlag } from '../../lib/cli/flags.ts';
-import { coinFrom, htlcFrom } from '../../lib/cli/htlc.ts';
+import { coinFrom, htlcFrom } from './shared.ts';
 import { htlcCooperate } from '../../lib/htlc/cooperate.ts';
 
 export default class HtlcCooperate extends ContractCommand {

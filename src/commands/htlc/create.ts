@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
-import { createFlags, runCreate } from '../../lib/cli/htlc-create.ts';
+import { createFlags, runCreate } from './creating.ts';
 
 export default class HtlcCreate extends BaseCommand {
   static override summary = 'Make a hashed time lock: script or leaves, address, and what each path needs';

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
-import { runFund } from '../../lib/cli/htlc-fund.ts';
+import { runFund } from './funding.ts';
 
 export default class HtlcFund extends BaseCommand {
   static override summary = 'Pay an HTLC: a PSBT to its address from the coins that are given';

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { runIdentify } from '../../lib/cli/htlc-read.ts';
+import { runIdentify } from './reading.ts';
 import { batchFlag } from '../../lib/cli/stateless.ts';
 
 export default class HtlcIdentify extends BaseCommand {

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { freshKey } from '../../lib/cli/htlc-home.ts';
+import { freshKey } from './home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { runSpend, spendFlags } from '../../lib/cli/htlc.ts';
+import { runSpend, spendFlags } from './shared.ts';
 
 export default class HtlcRefund extends BaseCommand {
   static override summary =

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { runSecret } from '../../lib/cli/htlc-read.ts';
+import { runSecret } from './reading.ts';
 import { batchFlag } from '../../lib/cli/stateless.ts';
 
 export default class HtlcSecret extends BaseCommand {

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { rawOffer } from '../../lib/cli/offer.ts';
+import { rawOffer } from '../offer/shared.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { bolt11Document, invoiceIn } from '../../lib/offer/bolt11-document.ts';
 

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { now } from '../../lib/cli/offer.ts';
+import { now } from '../offer/shared.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { encodeBolt11 } from '../../lib/offer/bolt11-document.ts';

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { arg, chainFlags, heightFlag } from '../../lib/cli/flags.ts';
-import { prove } from '../../lib/cli/notary-stamp.ts';
+import { prove } from './stamping.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 

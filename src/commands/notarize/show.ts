@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { readProof } from '../../lib/cli/notary.ts';
+import { readProof } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { treeText } from '../../lib/notary/proof.ts';
 

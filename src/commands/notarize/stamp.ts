@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { feerateFlag } from '../../lib/cli/flags.ts';
-import { stamp } from '../../lib/cli/notary-stamp.ts';
+import { stamp } from './stamping.ts';
 
 export default class NotarizeStamp extends BaseCommand {
   static override summary = 'Put documents under one root that a transaction commits to: a plan, a line each';

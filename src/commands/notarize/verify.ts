@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
-import { verified } from '../../lib/cli/notary.ts';
+import { verified } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
 import { printJson } from '../../lib/protocol/json.ts';

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from '../../lib/cli/offer.ts';
+import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { keyFlags, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
@@ -46,7 +46,7 @@ export default class OfferBind extends BaseCommand {
     }
     if (proof === undefined) throw new Refusal('usage', 'no proof found', { hint: 'give --proof FILE' });
     const given = await proofFile(proof);
-    const { verifyDnsSignature: verify } = await import('../../lib/cli/dns-signatures.ts');
+    const { verifyDnsSignature: verify } = await import('./dns-signatures.ts');
     await runStateless({ file: args.file }, (document) =>
       checkBinding(parseBinding(document), given, { verify, ...flags.anchor }, flags.at ?? now()),
     );

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { kindFlag, rawOffer } from '../../lib/cli/offer.ts';
+import { kindFlag, rawOffer } from './shared.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, offerDocument } from '../../lib/offer/document.ts';
 

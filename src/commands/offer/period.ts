@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { rawOffer } from '../../lib/cli/offer.ts';
+import { rawOffer } from './shared.ts';
 import { runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
 import { messageIn, problemsOf } from '../../lib/offer/document.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { needProposal, proposalFlag } from '../../lib/cli/offer.ts';
+import { needProposal, proposalFlag } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { rawOffer } from '../../lib/cli/offer.ts';
-import { signedOr } from '../../lib/cli/offer-making.ts';
+import { rawOffer } from './shared.ts';
+import { signedOr } from './making.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { rawOffer } from '../../lib/cli/offer.ts';
-import { requestFlags, runRequest } from '../../lib/cli/offer-making.ts';
+import { rawOffer } from './shared.ts';
+import { requestFlags, runRequest } from './making.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn } from '../../lib/offer/document.ts';
 

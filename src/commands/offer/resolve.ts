@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { requiredArg } from '../../lib/cli/flags.ts';
-import { anchorFlag, atFlag, now, proofFile } from '../../lib/cli/offer.ts';
+import { anchorFlag, atFlag, now, proofFile } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { parsePersonName, resolveName } from '../../lib/names/bip353.ts';
 import { printJson } from '../../lib/protocol/json.ts';
@@ -24,7 +24,7 @@ export default class OfferResolve extends BaseCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(OfferResolve);
     const name = parsePersonName(args.name);
-    const { verifyDnsSignature: verify } = await import('../../lib/cli/dns-signatures.ts');
+    const { verifyDnsSignature: verify } = await import('./dns-signatures.ts');
     await print(
       printJson(resolveName(name, await proofFile(flags.proof), { verify, ...flags.anchor }, flags.at ?? now())),
     );

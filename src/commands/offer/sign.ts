@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { rawOffer } from '../../lib/cli/offer.ts';
+import { rawOffer } from './shared.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { hexFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { signWith, withSignature } from '../../lib/offer/build.ts';

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { bitsFlag, capacityFlag } from '../../lib/cli/sketch.ts';
+import { bitsFlag, capacityFlag } from './shared.ts';
 import { maxInputFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { makeDocument, parseElements, rawElements } from '../../lib/sketch/document.ts';
 import { SKETCH_LIMITS } from '../../lib/sketch/sketch.ts';

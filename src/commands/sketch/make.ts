@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { note } from '../../lib/cli/output.ts';
-import { bitsFlag, capacityFlag } from '../../lib/cli/sketch.ts';
+import { note } from '../../lib/engine/log.ts';
+import { bitsFlag, capacityFlag } from './shared.ts';
 import { maxInputFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { makeDocument, parseElements, rawElements } from '../../lib/sketch/document.ts';
 

@@ -9,6 +9,7 @@ import type { Wallet } from '@cashu/cashu-ts';
 import {
   isSigned,
   newToken,
+  spentPart,
   sumOf,
   tokenKind,
   withoutSpent,
@@ -73,7 +74,7 @@ export const keepToken = ({ store }: Pick<Home, 'store'>, token: TokenRecord): P
   change<{ token: TokenRecord }, TokenRecord>(
     store,
     { token: tokenKind },
-    () => ({ token: `keyset:token/${token.id}` }),
+    () => ({ token: `ecash:token/${token.id}` }),
     () => ({ writes: { token }, result: token }),
   );
 
@@ -98,7 +99,7 @@ export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset
 
 /** The text of a token, every blind signature checked. @throws Refusal `dleq-invalid`, `promises-differ`, … */
 async function textOf(purse: Purse, t: SignedToken): Promise<string> {
-  const seed = (await purse.home.keys()).cashu();
+  const seed = (await purse.home.keys()).seed();
   return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
 }
 
@@ -117,7 +118,7 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
  */
 export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
   const { home, wallet } = purse;
-  const outs = outputsOf((await home.keys()).cashu(), t.keyset, t.places);
+  const outs = outputsOf((await home.keys()).seed(), t.keyset, t.places);
   const found = await asked(t.mint, () => signaturesOf(wallet.mint, outs));
   if (found.every((one) => one === undefined)) return t;
   if (found.every((one, i) => one?.amount_sat === outs[i]!.amount_sat))
@@ -133,7 +134,7 @@ export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRec
   await change<{ token: TokenRecord; keyset: KeysetRecord }, void>(
     home.store,
     { token: tokenKind, keyset: keysetKind },
-    () => ({ token: `keyset:token/${t.id}`, keyset: keysetClaim('wallet', t.keyset) }),
+    () => ({ token: `ecash:token/${t.id}`, keyset: keysetClaim('wallet', t.keyset) }),
     ({ keyset }) => ({
       writes: { token: other, ...(keyset?.role === 'wallet' && { keyset: { ...keyset, restored: true } }) },
       result: undefined,
@@ -156,12 +157,16 @@ export async function keepSigned(
 
 /** The token without what its mint shows as spent (NUT-07), kept so. */
 export async function unspentOf(purse: AtMint, t: SignedToken): Promise<TokenRecord> {
+  const left = await withoutShown(purse, t);
+  return left === t ? t : keepToken(purse.home, left);
+}
+
+async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord> {
   const { proofs } = purse.wallet.decodeToken(await textOf(purse, t));
   const { spent } = await asked(t.mint, () => purse.wallet.groupProofsByState(proofs));
   const secrets = new Set(spent.map(({ secret }) => secret));
   const counters = t.places.flatMap(({ counter }, i) => (secrets.has(proofs[i]!.secret) ? [counter] : []));
-  const left = withoutSpent(t, new Set(counters));
-  return left === t ? t : keepToken(purse.home, left);
+  return withoutSpent(t, new Set(counters));
 }
 
 /** Finds what was minted with counters that this home may not know of, of each keyset of the mint where it may not. */
@@ -176,7 +181,7 @@ export async function search(purse: AtMint, { contract, mint, quote }: Quotes): 
         const known = found?.role === 'wallet' ? found : undefined;
         if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
         const record = known ?? newWallet(await keysetOf(purse, id), true);
-        const seed = (await home.keys()).cashu();
+        const seed = (await home.keys()).seed();
         const { next, places, promises } = await asked(mint, () => signedFrom(wallet.mint, seed, id, record.counter));
         const keyset = { ...record, counter: next, restored: false };
         if (places.length === 0) return { writes: { keyset }, result: undefined };
@@ -192,6 +197,8 @@ export interface PrintInHand {
   home: Home;
   /** Its tokens only, where it is given. */
   contract?: Hex | undefined;
+  /** Asks also about the coins that a mint has called spent. */
+  spent?: boolean;
   /** Whether the operator named the mint. */
   isNamed(mint: string): boolean;
   print: PrintToken;
@@ -209,11 +216,12 @@ export interface InHand {
  */
 export const printInHand = (given: PrintInHand) => alone(given.home, () => printAlone(given));
 
-async function printAlone({ home, contract, isNamed, print }: PrintInHand): Promise<InHand> {
+async function printAlone({ home, contract, spent = false, isNamed, print }: PrintInHand): Promise<InHand> {
   const isWanted = (t: TokenRecord): boolean => contract === undefined || t.contract === contract;
   const purses = (await home.store.list(purseKind.name)).map(({ record }) => purseKind.parse(record));
   const known = purses.filter((q) => contract === undefined || q.contract === contract);
-  const mints = new Set([...known, ...(await tokensIn(home, HELD, isWanted))].map(({ mint }) => mint));
+  const states = spent ? [...HELD, 'spent' as const] : HELD;
+  const mints = new Set([...known, ...(await tokensIn(home, states, isWanted))].map(({ mint }) => mint));
   const unasked: { mint: string; why: string }[] = [];
   const seen = new Set<string>();
   let sat = 0n;
@@ -223,18 +231,31 @@ async function printAlone({ home, contract, isNamed, print }: PrintInHand): Prom
     if (wallet)
       for (const quotes of known.filter((q) => q.mint === mint))
         await told(mint, undefined, () => search({ home, wallet }, quotes));
-    for (const t of await tokensIn(home, HELD, (t) => t.mint === mint && isWanted(t))) {
+    for (const t of await tokensIn(home, states, (t) => t.mint === mint && isWanted(t))) {
       const now = wallet ? await told(mint, t, () => lookedAt({ home, wallet }, t)) : t;
-      // What was found by two searches is there twice.
-      const twice = now.places.flatMap((p) => (seen.has(coin(now, p)) ? [p.counter] : []));
-      const left = isSigned(now) ? withoutSpent(now, new Set(twice)) : now;
-      if (!isSigned(left)) continue;
-      now.places.forEach((p) => seen.add(coin(now, p)));
-      await handOver(purse, left, print);
-      sat += sumOf(left);
+      const left = once(now);
+      if (isSigned(left)) {
+        await handOver(purse, left, print);
+        sat += sumOf(left);
+      }
+      const called = spent && wallet ? spentPart(now) : undefined;
+      const back = called && (await told(mint, undefined, () => withoutShown({ home, wallet: wallet! }, called)));
+      const more = back && once(back);
+      if (!more || !isSigned(more)) continue;
+      // Its record stays as it is: the mint may call them spent once more.
+      await print(await textOf(purse, more));
+      sat += sumOf(more);
     }
   }
   return { sat, unasked };
+
+  /** The token without the coins that were printed before: what was found by two searches is there twice. */
+  function once(t: TokenRecord): TokenRecord {
+    if (!isSigned(t)) return t;
+    const twice = t.places.flatMap((p) => (seen.has(coin(t, p)) ? [p.counter] : []));
+    t.places.forEach((p) => seen.add(coin(t, p)));
+    return withoutSpent(t, new Set(twice));
+  }
 
   /** undefined for a mint that has no address. */
   async function walletAt(mint: string): Promise<Wallet | undefined> {

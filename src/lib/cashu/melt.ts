@@ -3,7 +3,7 @@
  * swapped to the exact sum first, the rest is kept, and the mint's home signs for the payment.
  *
  * All new ecash comes from a seed that is written down before the mint is asked: a run that was cut off goes on, and what
- * the mint had signed is asked back (NUT-09). Not here: files (`commands/ecash-melt.ts`), what a melt does (`mint/melt.ts`).
+ * the mint had signed is asked back (NUT-09). Not here: files (`commands/ecash/melting.ts`), what a melt does (`mint/melt.ts`).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { MeltQuoteBaseResponse, Proof, Wallet } from '@cashu/cashu-ts';
@@ -30,12 +30,15 @@ export interface ChangeFile {
   /** Puts the token in place of what this payment wrote before. @throws Refusal as `check` */
   keep(token: string, isOwn: (line: string) => boolean): Promise<void>;
 }
-interface AtMint {
+interface AtMint<Done> {
   mint: string;
   token: string;
+  /** Held by no other run until this one has ended. */
   journal: Journal;
+  /** Resolves once the outcome is out of this program: until then the same run tells it again. */
+  print(done: Done): Promise<void>;
 }
-export interface MeltEcash extends AtMint {
+export interface MeltEcash extends AtMint<Melted> {
   invoice: string;
   /** Takes the change before the invoice is paid; undefined where there must be none. */
   change: ChangeFile | undefined;
@@ -109,7 +112,10 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
  * it, goes to `change`. A payment that the mint has made after all is finished instead.
  * @throws Refusal `melt-pending` while the mint is at it; `not-enough-ecash` where nothing is left; `mint-unavailable`, …
  */
-export async function giveUpMelt({ change, ...at }: AtMint & { change: ChangeFile }): Promise<Melted | GivenUp> {
+export async function giveUpMelt({
+  change,
+  ...at
+}: AtMint<Melted | GivenUp> & { change: ChangeFile }): Promise<Melted | GivenUp> {
   const payment = await Payment.open(at);
   const before = await payment.quote();
   if (before?.state === 'PAID' || before?.state === 'PENDING')
@@ -118,13 +124,16 @@ export async function giveUpMelt({ change, ...at }: AtMint & { change: ChangeFil
   if (unspent.length === 0 && pending.length === 0)
     throw new Refusal('not-enough-ecash', 'nothing of the token is unspent at the mint, nor of what came of it');
   await payment.keep(unspent, change);
+  const done = { changeSat: sum(unspent), pendingSat: sum(pending) };
+  await at.print(done);
   // What is pending may come back: the file leads to it.
-  if (pending.length === 0 && payment.underWay) await payment.end();
-  return { changeSat: sum(unspent), pendingSat: sum(pending) };
+  if (pending.length === 0) await payment.end();
+  return done;
 }
 
 interface Note {
   seed: string;
+  /** Absent where a payment was given up that no run had begun. */
   quote?: string | undefined;
   invoice?: string | undefined;
   /** SHA-256 of the tokens that went to the file of change, hex. */
@@ -140,17 +149,19 @@ class Payment {
   note: Note;
   readonly #token: string;
   readonly #journal: Journal;
+  readonly #print: (done: Melted) => Promise<void>;
 
-  private constructor({ mint, token, journal }: AtMint, wallet: Wallet, underWay: boolean, note: Note) {
+  private constructor({ mint, token, journal, print }: AtMint<Melted>, wallet: Wallet, underWay: boolean, note: Note) {
     this.mint = mint;
     this.wallet = wallet;
     this.underWay = underWay;
     this.note = note;
     this.#token = token;
     this.#journal = journal;
+    this.#print = print;
   }
 
-  static async open(at: AtMint): Promise<Payment> {
+  static async open(at: AtMint<Melted>): Promise<Payment> {
     const found = await at.journal.read();
     const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), kept: [] } : readNote(found);
     // Whoever pays there has named it.
@@ -226,7 +237,7 @@ class Payment {
     await change.check(this.isOwn);
     const { getEncodedToken } = await loadCashu();
     const token = getEncodedToken({ mint: this.mint, unit: 'sat', proofs: [...proofs] });
-    if (this.note.quote !== undefined) await this.write({ kept: [...this.note.kept, digestOf(token)] });
+    await this.write({ kept: [...this.note.kept, digestOf(token)] });
     await change.keep(token, this.isOwn);
   }
 
@@ -240,14 +251,16 @@ class Payment {
     if (state !== 'PAID')
       throw new Refusal('melt-pending', `melt quote ${paid.quote} is ${String(state).slice(0, 20)}`, { hint });
     await this.keep(rest, change);
-    // Without its receipt the payment is not done: the same run asks for it again.
-    if (receipt) await this.end();
-    return {
+    const done = {
       quote: paid.quote,
       amountSat: BigInt(String(paid.amount)),
       receipt: receipt || null,
       changeSat: sum(rest),
     };
+    await this.#print(done);
+    // Without its receipt the payment is not done: the same run asks for it again.
+    if (receipt) await this.end();
+    return done;
   }
 }
 
@@ -275,14 +288,15 @@ const sum = (proofs: readonly Pick<Proof, 'amount'>[]): bigint =>
 
 const noteSchema = v.object({
   seed: hexOf(64),
-  quote: v.string(),
-  invoice: v.string(),
+  quote: v.optional(v.string()),
+  invoice: v.optional(v.string()),
   kept: v.array(hexOf(32)),
 });
 
 /** @throws Refusal `malformed` for a file that is damaged */
 function readNote(text: string): Note {
   const { success, output } = v.safeParse(noteSchema, parseJson(text));
-  if (!success) throw new Refusal('malformed', 'the file of a payment that was cut off is damaged');
+  if (!success || (output.quote === undefined) !== (output.invoice === undefined))
+    throw new Refusal('malformed', 'the file of a payment that was cut off is damaged');
   return output;
 }

@@ -7,14 +7,16 @@
  * the next run. Runs of one home follow each other. A home that was ever lost first finds what it may have minted since.
  * Not here: quotes (`quotes.ts`), what is asked of a mint about a token (`in-hand.ts`), melts (`melt.ts`).
  */
+import { LOCKS } from '../credit/jobs.ts';
 import { FUNDED, creditKind, must, type Credit } from '../credit/records.ts';
+import type { MintQuote } from '../ecash/quote.ts';
 import { isSigned, newToken, sumOf, tokenKind, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
 import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../ecash/keyset.ts';
 import { amountsFor, outputsOf, placesFrom, signOutputs } from '../ecash/outputs.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { purseClaim, purseKind, type Purse as Quotes } from '../mint/purse.ts';
-import type { Hex, MintQuote } from '../protocol/action.ts';
+import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { MintAt } from './ask.ts';
@@ -148,8 +150,8 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   async function signed(t: TokenRecord): Promise<SignedToken> {
     const before = await askedBack(purse, t);
     if (isSigned(before)) return before;
-    const outs = outputsOf(keys.cashu(), t.keyset, t.places);
-    const signature = signOutputs(keys.ecash(own.path), t.quote!, outs);
+    const outs = outputsOf(keys.seed(), t.keyset, t.places);
+    const signature = signOutputs(keys.secret(own.path, LOCKS), t.quote!, outs);
     try {
       const { signatures } = (await asked(at.url, () =>
         purse.wallet.mint.mint('credit', { quote: t.quote!, outputs: outs.map(messageOf), signature } as never),

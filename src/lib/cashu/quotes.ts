@@ -5,7 +5,8 @@
  * melting (`wallet.ts`).
  */
 import * as v from 'valibot';
-import type { Hex, MintQuote } from '../protocol/action.ts';
+import type { MintQuote } from '../ecash/quote.ts';
+import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { parseAs, pubkey, sat } from '../protocol/message.ts';

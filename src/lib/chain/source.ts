@@ -7,7 +7,7 @@
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
-import type { Coin, Facts, MintQuote } from '../protocol/action.ts';
+import type { Coin, Facts, Remote } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -59,8 +59,8 @@ export interface SourceOptions {
   now?: () => number;
   /** Seconds of a clock that nobody sets. */
   uptime?: () => number;
-  /** Asks a mint for its figures of a quote. */
-  mintQuote?: (mint: string, id: string) => Promise<MintQuote | 'unknown'>;
+  /** Asks a service outside. */
+  remote?: (asked: Remote) => Promise<object | 'unknown'>;
 }
 
 /** The facts refuse with `wrong-network`, `chain-stale`, `chain-unavailable`, `fee-too-high` or `mint-unavailable`. */
@@ -71,7 +71,7 @@ export function factSource({
   feerate,
   now = () => Math.floor(Date.now() / 1000),
   uptime = () => performance.now() / 1000,
-  mintQuote,
+  remote,
 }: SourceOptions): FactSource {
   let last: { block: string; age: number; at: number } | undefined;
   /**
@@ -107,12 +107,9 @@ export function factSource({
       const facts: Partial<Facts> = {};
       const checks: Record<string, string> = {};
       if (queries.now) facts.now = now();
-      if (queries.quote !== undefined)
-        facts.quote =
-          queries.quote && mintQuote ? await mintQuote(queries.quote.mint, queries.quote.id) : 'not-checked';
-      if (queries.quotes) {
-        const found = await Promise.all(queries.quotes.map(async ({ mint, id }) => mintQuote?.(mint, id)));
-        facts.quotes = new Map(found.flatMap((q) => (typeof q === 'object' ? [[q.id, q] as const] : [])));
+      if (queries.remote) {
+        const asked = remote ? queries.remote : [];
+        facts.remote = new Map(await Promise.all(asked.map(async (one) => [one.id, await remote!(one)] as const)));
       }
       if (queries.tip) {
         checks['tip'] = tip !== undefined ? 'given' : rpc ? 'chain' : 'not-checked';

@@ -1,6 +1,6 @@
 /**
- * What every command has: `--error-format`, exit codes and steps for `--help`. Its errors go up to `run` in `cli.ts`,
- * which prints them (`errors.ts`).
+ * The base of every command: `--error-format`, exit codes and steps for `--help`. Its errors go up
+ * to `run` in `cli.ts`, which prints them (`errors.ts`).
  */
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
@@ -18,7 +18,7 @@ export abstract class BaseCommand extends Command {
   /** The exit codes that this command ends with, for `--help`. */
   static exits: readonly Exit[] = ALL_EXITS;
 
-  /** What each run of a contract action does, one line a step, for `--help`. */
+  /** Effect of each run of a contract action, one line a step, for `--help`. */
   static steps: readonly string[] = [];
 
   /**

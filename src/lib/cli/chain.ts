@@ -1,6 +1,7 @@
 /**
- * Where a command looks at the chain: what `chainFlags` say, as the options of `factSource`.
- * Not here: the calls to a node (`chain/rpc.ts`), what follows from its answers (`chain/source.ts`).
+ * Access of a command to the chain: `chainFlags` as the options of `factSource`.
+ * Not here: the calls to a node (`chain/rpc.ts`), what follows from its answers
+ * (`chain/source.ts`).
  */
 import type { Rpc } from '../chain/rpc.ts';
 
@@ -17,7 +18,7 @@ export function tipOf({ chain, tip }: ChainValues, argv: readonly string[]): num
   return asFlag || chain === undefined ? tip : undefined;
 }
 
-/** To be spread into the options of `factSource`. The client is loaded only where there is a node. */
+/** Returns options of `factSource`. The client is loaded only where there is a node. */
 export async function chainOf(flags: ChainValues, argv: readonly string[]): Promise<{ tip?: number; rpc?: Rpc }> {
   const tip = tipOf(flags, argv);
   const { chain: url, 'chain-cookie': cookie } = flags;

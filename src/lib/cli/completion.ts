@@ -18,7 +18,7 @@ export function completionScript(shell: Shell, bin: string, commands: readonly C
 }
 
 const first = ({ id }: Completed): string => id.split(' ')[0]!;
-/** What can stand first: commands, and topics once. */
+/** Returns the words that can stand first: commands, and topics once. */
 const heads = (commands: readonly Completed[]): string[] => [...new Set(commands.map(first))];
 /** The commands under each topic. */
 const topics = (commands: readonly Completed[]): [string, Completed[]][] => [
@@ -63,7 +63,7 @@ complete -o default -F _${bin} ${bin}
 `;
 }
 
-/** For each flag that takes one of a few values: a pattern of command and flag, and the values. */
+/** Returns, for each flag that takes one of a few values, a pattern of command and flag, and the values. */
 const choices = (commands: readonly Completed[]): [string, string][] =>
   commands.flatMap(({ id, flags }) =>
     flags

@@ -84,7 +84,7 @@ export const fundingFlags = {
   }),
 };
 
-/** What the payer of a credit contract bounds of an offer. */
+/** Bounds of the payer of a credit contract on an offer. */
 export const exitFeeFlag = {
   'max-exit-feerate': feerateFlag({
     summary: 'Payer: the most that exit and refund may cost (default 50)',
@@ -99,7 +99,7 @@ export const uncheckedFlag = {
 };
 
 const ecash = 'ECASH';
-/** What a payee says of the ecash that payments may become, when it offers a contract. */
+/** Statements of a payee about the ecash that payments may become, when it offers a contract. */
 export const issuerFlags = {
   ecash: Flags.option({ options: ISSUERS })({
     summary: 'Payee: who issues ecash for what is paid (default none)',
@@ -144,7 +144,7 @@ export const policyFlags = {
   freeze: count('Blocks before expiry at which payments end (default 288)'),
   margin: count('Blocks before expiry at which the payee exits (default 144)'),
 };
-/** How long an offer stands, and its answer without a coin. */
+/** Time for which an offer stands, and its answer without a coin. */
 export const offerFlag = {
   'offer-expiry': Flags.integer({
     summary:
@@ -155,7 +155,7 @@ export const offerFlag = {
     helpGroup: 'POLICY',
   }),
 };
-/** What a server offers whoever asks. */
+/** Offer of a server to whoever asks. */
 export const standingFlags = { ...policyFlags, ...offerFlag };
 export type PolicyValues = {
   [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
@@ -197,14 +197,14 @@ export async function coinsFrom(file: string | undefined): Promise<readonly Spen
   const [{ parseCoins }, { parseJson }, { utf8 }] = await Promise.all([
     import('../bitcoin/coins.ts'),
     import('../protocol/json.ts'),
-    import('./sniff.ts'),
+    import('../engine/sniff.ts'),
   ]);
   return parseCoins(parseJson(utf8(await readInput(file, 64_000_000))));
 }
 
 /** A PSBT from a file, in any encoding or inside the JSON of `walletcreatefundedpsbt` and `walletprocesspsbt`, as base64. */
 export async function psbtFrom(file: string): Promise<string> {
-  const { sniff } = await import('./sniff.ts');
+  const { sniff } = await import('../engine/sniff.ts');
   const input = sniff(await readInput(file));
   if (input.form === 'psbt') return Buffer.from(input.bytes).toString('base64');
   if (input.form === 'json') {
@@ -243,7 +243,7 @@ export const offerFrom = async (flags: PolicyValues & { 'offer-expiry'?: number 
   offerExpiry: flags['offer-expiry'] === undefined ? undefined : flags['offer-expiry'] * 3_600,
 });
 
-/** What both parties' flags say of a contract that is to be made, by an opening or by a rollover. */
+/** Returns both parties' terms by their flags, for an opening or a rollover. */
 export const termsInput = async (flags: TermsValues, network: Network) => ({
   ...(await offerFrom(flags, network)),
   ecash: flags.ecash,

@@ -1,6 +1,6 @@
 /**
- * What every contract command does: read one message (or start), play its row, print. A command file knows its flags and
- * words; nothing of signatures, stores or JSON.
+ * The base of every contract command: it reads one message (or starts), plays its row, prints. A
+ * command file knows its flags and words; nothing of signatures, stores or JSON.
  */
 import { rowWords, type Action, type Claim } from '../protocol/action.ts';
 import { coinIdClaim, hashClaim, idClaim, keyClaim } from '../protocol/claims.ts';
@@ -16,12 +16,13 @@ import { kinds, withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { namedMints, type AskValues } from './mint-flags.ts';
-import { note, print } from './output.ts';
-import { programsFrom } from './outside.ts';
-import { play, playAgain, type Line, type Printed } from './play.ts';
+import { print } from './output.ts';
+import { note } from '../engine/log.ts';
+import { programsFrom } from '../engine/outside.ts';
+import { play, playAgain, type Line, type Printed } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
-import { sniff } from './sniff.ts';
-import { tableOf } from './tables.ts';
+import { sniff } from '../engine/sniff.ts';
+import { tableOf } from '../engine/tables.ts';
 
 export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
@@ -40,7 +41,7 @@ export interface ContractValues extends HomeValues, ChainValues, AskValues {
   unchecked?: boolean;
 }
 
-/** What a command file says of itself: its table, and its flags as the rows' input. */
+/** Part of a command file: its table, and its flags as the rows' input. */
 export interface Door<I extends object> {
   flags: ContractValues;
   /** The message's file; stdin by default. */
@@ -48,7 +49,7 @@ export interface Door<I extends object> {
   table: Action<any, any, I>;
   /** Said by --as or --contract, where the command does not say it otherwise. */
   starts?: boolean;
-  /** What becomes of the printed document, where it is not printed as it is. */
+  /** Returns the text to print, where that is not the document as it is. */
   print?(home: Home, text: string): Promise<string>;
   input(home: Home): Promise<{ [K in keyof I]: I[K] | undefined }>;
 }
@@ -112,7 +113,7 @@ export abstract class ContractCommand extends BaseCommand {
 
 /** Tells the mint what is due to be told, also what an earlier run could not. */
 async function tell(home: Home, { notify }: ContractValues): Promise<void> {
-  if (notify !== undefined) await (await import('./notify.ts')).notifyPaid(home, notify);
+  if (notify !== undefined) await (await import('../engine/notify.ts')).notifyPaid(home, notify);
 }
 
 /** The message of a run. @throws Refusal `malformed`, `malformed-json`; `unknown-type` for the document of another command */
@@ -157,9 +158,9 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       ...(await chainOf(flags, argv)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
       ...clockOf(flags),
-      mintQuote: async (mint, id) => {
+      remote: async ({ at, id }) => {
         const [{ mintQuote }, isNamed] = await Promise.all([import('../cashu/quotes.ts'), namedMints(flags)]);
-        return mintQuote({ url: mint, named: isNamed(mint) }, id);
+        return mintQuote({ url: at, named: isNamed(at) }, id);
       },
     }),
     prompt: promptFrom(flags),

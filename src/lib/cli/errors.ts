@@ -1,62 +1,28 @@
 /**
- * How a run that fails says so: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with
- * `--error-format json`; stdout stays empty. Not here: which errors there are (`protocol/refusal.ts`).
+ * Errors of a run: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with
+ * `--error-format json`; stdout stays empty.
+ * Not here: which errors there are (`protocol/refusal.ts`).
  */
 import { stripVTControlCharacters } from 'node:util';
+import { errorObject, failureOf, type Failure } from '../engine/failure.ts';
 import { printJson } from '../protocol/json.ts';
-import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { visible } from './text.ts';
+import { Refusal } from '../protocol/refusal.ts';
 
 export type ErrorFormat = 'text' | 'json';
-
-export interface Failure {
-  code: ErrorCode;
-  exit: number;
-  message: string;
-  hint?: string | undefined;
-  blame?: string | undefined;
-}
-
-/** Longer texts are cut: what was found may be a whole message of the counterparty. */
-const LONGEST = 500;
 
 /** oclif puts an exit code on what it throws; 2 stands for a command line that it does not understand. */
 interface OclifError extends Error {
   oclif?: { exit?: number | false };
 }
 
-/** What a thrown value means: a refusal, a usage error of oclif, a file that the system denies, or a bug. */
-export function failureOf(thrown: unknown): Failure {
-  const error: OclifError = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const words = unwrapped(error.message);
-  if (error instanceof Refusal) {
-    const { code, exit, hint, blame } = error;
-    return { code, exit, message: shown(words), hint: hint && shown(hint), blame: blame && shown(blame) };
-  }
-  if (isOfFiles(error))
-    return failure(
-      'cannot-write',
-      words,
-      'it must be open to this user, on a disk that can be written and is not full',
-    );
-  if (error.oclif?.exit === 2) return failure('usage', oneLine(words), 'give --help for the flags of a command');
-  const hint = 'please report this; SPILLWAY_DEBUG=1 shows where it happened';
-  return failure('bug', `${error.name}: ${words}`, hint);
+/** Returns what a command ended with: as `failureOf`, and usage errors of oclif in this program's words. */
+export function commandFailure(thrown: unknown): Failure {
+  if (!(thrown instanceof Error)) return failureOf(thrown);
+  const error: OclifError = thrown;
+  error.message = unwrapped(error.message);
+  if (error instanceof Refusal || error.oclif?.exit !== 2) return failureOf(error);
+  return failureOf(new Refusal('usage', oneLine(error.message), { hint: 'give --help for the flags of a command' }));
 }
-
-/** What the system says of a file where nothing else looked at it. */
-const isOfFiles = (error: NodeJS.ErrnoException): boolean =>
-  error.path !== undefined && error.syscall !== undefined && OF_FILES.test(error.code ?? '');
-const OF_FILES = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|EIO|ENOTDIR|EISDIR|ELOOP|ENAMETOOLONG)$/;
-
-const failure = (code: ErrorCode, message: string, hint: string): Failure => ({
-  code,
-  exit: ERRORS[code][0],
-  message: shown(message),
-  hint,
-});
-
-const shown = (text: string): string => visible(text, LONGEST);
 
 /** oclif puts words of its own around those of a flag's parser. */
 const unwrapped = (message: string): string =>
@@ -75,7 +41,7 @@ const REWORDED: readonly [RegExp, string][] = [
   [/^(--[^\s=]+)(?:=[^]*)? cannot also be provided when using (--\S+)$/, '$1 and $2 found, one of them expected'],
 ];
 
-/** What oclif says has colours and several lines, one for each fault. */
+/** Returns oclif's message as one line, without colours; it has several lines, one for each fault. */
 const oneLine = (message: string): string => {
   const plain = stripVTControlCharacters(message);
   const faults = /^The following errors? occurred:\s+([^]*)$/.exec(plain)?.[1]?.split(/\s*\n\s*/) ?? [plain];
@@ -84,11 +50,6 @@ const oneLine = (message: string): string => {
     .join('; ')
     .replace(/\s*\n\s*/g, '; ');
 };
-
-/** The object that stands for a failure in JSON: of a run on stderr, of a line in a batch on stdout. */
-export const errorObject = ({ code, exit, message, hint, blame }: Failure): object => ({
-  error: { code, exit, message, hint, blame },
-});
 
 /** `--error-format` as it was given, also where the rest of the command line is not understood. */
 export function errorFormat(argv: readonly string[]): ErrorFormat {
@@ -99,7 +60,7 @@ export function errorFormat(argv: readonly string[]): ErrorFormat {
 
 /** Says on stderr why a run fails. Resolves with its exit code. */
 export async function report(thrown: unknown, argv: readonly string[]): Promise<number> {
-  const found = failureOf(thrown);
+  const found = commandFailure(thrown);
   const stack = process.env['SPILLWAY_DEBUG'] && thrown instanceof Error ? (thrown.stack ?? '') : '';
   const text =
     errorFormat(argv) === 'json'

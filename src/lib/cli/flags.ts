@@ -7,7 +7,7 @@ import * as Flags from '@oclif/core/flags';
 import { parseSat } from '../bitcoin/amount.ts';
 import { parseFeerate } from '../bitcoin/fee.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { visible } from './text.ts';
+import { visible } from '../engine/text.ts';
 
 const expected = (words: string, input: string): Refusal =>
   new Refusal('usage', `"${visible(input, 60)}" found, ${words} expected`);
@@ -48,7 +48,7 @@ export const feerateFlag = Flags.custom<number>({
   },
 });
 
-/** Where a server listens: `PORT`, `HOST:PORT` or `[::1]:PORT`; 127.0.0.1 where no host is given. */
+/** Address of a server: `PORT`, `HOST:PORT` or `[::1]:PORT`; 127.0.0.1 where no host is given. */
 export const addressFlag = Flags.custom<{ host: string; port: number }>({
   helpValue: '[HOST:]PORT',
   parse: async (input) => {
@@ -89,7 +89,7 @@ const passphraseFlags = {
   }),
 };
 
-/** Which home, and how it is opened. */
+/** Choice of a home, and how it is opened. */
 export const homeFlags = {
   home: Flags.string({
     summary: "Directory of the party's home; by default in the data directory of the platform",
@@ -129,7 +129,7 @@ export const homeFlags = {
   }),
 };
 
-/** Where the chain is looked at. */
+/** Choice of a chain source. */
 export const chainFlags = {
   chain: Flags.string({
     summary: 'Bitcoin Core RPC; a user and password in the URL only through the variable',

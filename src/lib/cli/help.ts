@@ -4,7 +4,7 @@ import { CommandHelp, Help } from '@oclif/core/help';
 import { ALL_EXITS, codesOf, EXITS, type Exit } from './exits.ts';
 import { columns } from './front.ts';
 
-/** What the manifest holds beside oclif's own fields; not what a class inherits over one that adds nothing. */
+/** Fields of the manifest beside oclif's own; not those that a class inherits over one that adds nothing. */
 interface Additions {
   exits?: readonly Exit[];
   steps?: readonly string[];

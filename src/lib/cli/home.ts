@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Home } from '../home/home.ts';
 import type { Kind } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { note } from './output.ts';
+import { note } from '../engine/log.ts';
 import { readPassphrase, type PassphraseValues } from './secrets.ts';
 
 /** The values of `homeFlags`. */
@@ -38,7 +38,7 @@ function userDir(): string {
 
 const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome();
 
-/** What the flags say about a home, in the words of `initHome` and `openHome`. */
+/** Returns the options of `initHome` and `openHome` by the flags. */
 export async function homeOptions(
   flags: HomeValues,
 ): Promise<{ dir: string; refundsDir?: string; journalDir?: string; store?: string; insecureSeed?: Uint8Array }> {

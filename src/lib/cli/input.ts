@@ -1,13 +1,14 @@
 /**
- * What a run reads: a file, or stdin for `-` and for no name at all, as bytes, with a bound on their number.
- * Not here: what the bytes are (`sniff.ts`), lines of a batch (`lines.ts`).
+ * Input of a run: a file, or stdin for `-` and for no name at all, as bytes, with a bound on their
+ * number.
+ * Not here: what the bytes are (`engine/sniff.ts`), lines of a batch (`lines.ts`).
  */
 import type { Readable } from 'node:stream';
 import { createReadStream, fstatSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
+import { openFile, readAll } from '../engine/files.ts';
 
 /**
  * Opens a named file, or stdin.
@@ -22,16 +23,7 @@ export async function openInput(name: string | undefined): Promise<Readable> {
     }
     return process.stdin;
   }
-  try {
-    const file = await open(name);
-    if ((await file.stat()).isDirectory()) {
-      await file.close();
-      throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' });
-    }
-    return file.createReadStream();
-  } catch (error) {
-    throw unreadable(name, error);
-  }
+  return openFile(name);
 }
 
 /**
@@ -55,23 +47,4 @@ export function openDescriptor(fd: number): Readable {
 /** Reads all of a named file, or of stdin. @throws Refusal `no-input`, `too-large`, `usage` */
 export async function readInput(name: string | undefined, limit = MESSAGE_LIMIT): Promise<Uint8Array> {
   return readAll(await openInput(name), limit, name ?? 'stdin');
-}
-
-/** Reads a stream to its end. @throws Refusal `no-input`, `too-large` */
-export async function readAll(from: Readable, limit: number, name: string): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const part of from as AsyncIterable<Uint8Array>) {
-      size += part.length;
-      if (size > limit)
-        throw new Refusal('too-large', `more than ${limit} bytes found in ${name === '-' ? 'stdin' : name}`);
-      parts.push(part);
-    }
-  } catch (error) {
-    throw error instanceof Refusal ? error : unreadable(name, error);
-  } finally {
-    from.destroy(); // or a producer that goes on would keep this process alive
-  }
-  return Buffer.concat(parts);
 }

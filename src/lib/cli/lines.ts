@@ -4,10 +4,10 @@
  */
 import { isAscii } from 'node:buffer';
 import { printJson } from '../protocol/json.ts';
-import { errorObject, failureOf } from './errors.ts';
+import { errorObject, failureOf } from '../engine/failure.ts';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { print } from './output.ts';
-import { utf8 } from './sniff.ts';
+import { utf8 } from '../engine/sniff.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** `number` counts from 1. */

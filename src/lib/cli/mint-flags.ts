@@ -1,9 +1,9 @@
 /** Flags of the commands around a running mint, and what they mean: mints that were named, texts that may also be files. */
 import * as Flags from '@oclif/core/flags';
 import { readInput } from './input.ts';
-import { utf8 } from './sniff.ts';
+import { utf8 } from '../engine/sniff.ts';
 
-/** For commands that ask the mint of a contract. */
+/** Flags of commands that ask the mint of a contract. */
 export const askFlags = {
   'private-mint': Flags.string({
     summary: 'A mint that may be asked although its address is private or local; may be given often',
@@ -18,12 +18,15 @@ export const askFlags = {
 
 /** The values of `askFlags`, and --mint of commands that have it: what it names is named too. */
 export interface AskValues {
-  /** Of the variable it is one, not a list. */
+  /** Private mints; the variable gives one, not a list. */
   'private-mint'?: string[] | string | undefined;
   mint?: string | undefined;
 }
 
-/** Did whoever runs this command name the mint? @throws Refusal `usage` where --mint is none */
+/**
+ * Returns the test whether the user of this command named the mint.
+ * @throws Refusal `usage` where --mint is none
+ */
 export async function namedMints(flags: AskValues): Promise<(mint: string) => boolean> {
   const { mintUrl } = await import('../cashu/quotes.ts');
   const named = new Set([flags['private-mint'] ?? [], flags.mint === undefined ? [] : mintUrl(flags.mint)].flat());

@@ -24,7 +24,7 @@ export interface Outlet {
 const PATIENCE_MS = 1_000;
 const STDOUT = 1;
 export const OUTLET_LIMITS = {
-  /** What waits for a reader, or for room on a disk; more is lost. */
+  /** Bytes that wait for a reader, or for room on a disk; more is lost. */
   waiting: { unit: 'bytes', most: 16_000_000 },
 } satisfies Limits;
 

@@ -1,13 +1,11 @@
 /**
- * What a run hands out: one document on stdout, notes for people on stderr, files that are whole or not there.
+ * Output of a run: one document on stdout, files that are whole or not there.
  * Not here: errors (`errors.ts`).
  */
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { toLog } from './log.ts';
-import { visible } from './text.ts';
 
 /** Writes one document: text with a newline, or bytes as they are. Resolves once the system has taken all of it, so that nothing is lost at exit. */
 export function print(data: string | Uint8Array): Promise<void> {
@@ -22,11 +20,6 @@ export function fastJson(document: object): string {
   } catch {
     return printJson(document);
   }
-}
-
-/** A line for people, on stderr. */
-export function note(text: string): void {
-  toLog(`note: ${visible(text)}`);
 }
 
 /**

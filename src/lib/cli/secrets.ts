@@ -6,9 +6,10 @@ import { stat } from 'node:fs/promises';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { openDescriptor, readAll, readInput } from './input.ts';
+import { readAll } from '../engine/files.ts';
+import { openDescriptor, readInput } from './input.ts';
 import { askPassphrase } from './prompt.ts';
-import { utf8 } from './sniff.ts';
+import { utf8 } from '../engine/sniff.ts';
 
 export const SECRET_FILE_LIMITS = { secret: { unit: 'bytes', most: 10_000 } } satisfies Limits;
 const LIMIT = SECRET_FILE_LIMITS.secret.most;

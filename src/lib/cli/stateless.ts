@@ -9,9 +9,10 @@ import { Refusal } from '../protocol/refusal.ts';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
-import { note, print } from './output.ts';
+import { print } from './output.ts';
+import { note } from '../engine/log.ts';
 import { secretFlags } from './secret-flags.ts';
-import { beginning, sniff } from './sniff.ts';
+import { beginning, sniff } from '../engine/sniff.ts';
 
 export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
 
@@ -50,7 +51,7 @@ export interface Run {
   batch?: boolean;
   /** Bytes of one document at most. */
   limit?: number;
-  /** What a text is that is no JSON; undefined for what it is not either. */
+  /** Reads a text that is no JSON; undefined for one that it cannot read either. */
   raw?: (text: string) => Json | undefined;
 }
 /** A document that somebody has to go on with: it is printed, and the run exits with 3. */

@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Rules } from '../credit/fees.ts';
-import { failureOf } from './errors.ts';
-import type { Beside } from './keep.ts';
-import { toLog } from './log.ts';
+import { failureOf } from '../engine/failure.ts';
+import type { Beside } from '../engine/keep.ts';
+import { toLog } from '../engine/log.ts';
 import { outlet, type Outlet } from './outlet.ts';
-import { visible } from './text.ts';
-import { look, type Node, type Post, type Tell, type WatchEvent } from './watch.ts';
+import { visible } from '../engine/text.ts';
+import { look, type Node, type Post, type Tell, type WatchEvent } from '../engine/watch.ts';
 
 export interface LoopOptions {
   post: Post;

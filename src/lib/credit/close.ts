@@ -89,12 +89,12 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           does: 'proposes to close, to broadcast it itself; updates rest meanwhile',
           asks: ['contract'],
           may: ['allowFee'],
-          needs: ({ records }) => ({ feerate: true, quotes: inflightQueries(records.contract) }),
+          needs: ({ records }) => ({ feerate: true, remote: inflightQueries(records.contract) }),
           take: ({ records, input, facts, ...hand }) => {
             if (opener === 'payee') checkHome(hand);
             const c = closable(records.contract);
             checkOwedKnown(c);
-            checkArrived(c, facts.quotes);
+            checkArrived(c, facts.remote);
             const paidSat = c.role === 'payer' ? dueSat(c) : c.paidSat;
             const wanted = feeFor(facts.feerate, settlementVsize(c.terms));
             // A debt is paid however little is left for the fee: that of an exit always is.

@@ -134,7 +134,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         const own = wallet ? awaitedOf(c, wallet.keyset.id).flatMap((a) => placesOf(a, wallet.keyset)) : [];
         const next = nextPlaces(input.from ?? wallet?.counter ?? 0);
         const places = once([...own, ...next, ...(input.due ?? [])]).slice(0, RESTORE_LIMITS.outputs.most);
-        const made = outputsOf(hand.keys.cashu(), input.keyset, places);
+        const made = outputsOf(hand.keys.seed(), input.keyset, places);
         const search: Search = { keyset: input.keyset, id: bytesToHex(hand.random(16)) };
         return {
           message: {
@@ -192,11 +192,11 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         checkAskedLast(had, m);
         const c = signedUpTo(had, m.paid_sat);
         const wallet = records.keyset?.role === 'wallet' ? records.keyset : newWallet(keyset, true);
-        const shown = shownIn(m, hand.keys.cashu());
+        const shown = shownIn(m, hand.keys.seed());
         const mine = foundIn(m, shown);
         const places = mine.map(({ place }) => place);
         const [promises, mint] = [mine.map(({ signed }) => signed), tokenMint(c.terms)];
-        const token = mine.length === 0 ? null : tokenOf(hand.keys.cashu(), places, keyset, promises, mint);
+        const token = mine.length === 0 ? null : tokenOf(hand.keys.seed(), places, keyset, promises, mint);
         const of = { contract: c.id, mint, keyset: keyset.id, places, quote: null, promises, older: true };
         const counters = new Set(shown.values());
         // A search that began beyond the counter says nothing of what lies between.

@@ -21,6 +21,7 @@ import type { Claim, Hand, Hex, Note } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { receiving } from './arrivals.ts';
+import { LOCKS } from './jobs.ts';
 import type { Awaited, Credit, Live, PayeeCredit, PayerCredit } from './records.ts';
 import type { Terms } from './terms.ts';
 import type { UpdateAt, UpdateMessage } from './update-messages.ts';
@@ -96,8 +97,8 @@ export function payForEcash(hand: Hand, c: PayerCredit, m: UpdateAt<'requested'>
     counter: record.counter,
   };
   const places = placesOf(now, keyset);
-  const outs = outputsOf(hand.keys.cashu(), keyset.id, places);
-  const signature = signOutputs(hand.keys.ecash(c.own.path), quoteOf(c.id, m.paid_sat), outs);
+  const outs = outputsOf(hand.keys.seed(), keyset.id, places);
+  const signature = signOutputs(hand.keys.secret(c.own.path, LOCKS), quoteOf(c.id, m.paid_sat), outs);
   return {
     ecash: { keyset_id: keyset.id, outputs: outs, signature },
     awaited: had ? c.awaited : [...c.awaited, now],
@@ -183,7 +184,7 @@ export function receiveEcash(
       blame: 'payee',
     });
   const [places, mint] = [placesOf(due, known.keyset), tokenMint(c.terms)];
-  const token = tokenOf(hand.keys.cashu(), places, known.keyset, promises, mint);
+  const token = tokenOf(hand.keys.seed(), places, known.keyset, promises, mint);
   if (before) return { token, contract: c, notes: [], rests: [tokenClaim(keyset_id, places)] };
   return {
     token,

@@ -26,5 +26,8 @@ export const updateJob = (c: Held, paid: bigint): Job => job(c, c.own, c.role, t
 export const closeJob = (c: Held, paid: bigint, fee: bigint): Job => job(c, c.own, c.role, tx.close(c, paid, fee));
 export const rolloverJob = (c: Held, template: Template): Job => job(c, c.own, c.role, template);
 
+/** Purpose of the key to which a payer's quotes are locked (NUT-20). */
+export const LOCKS = 2;
+
 /** The payer's key to which the contract's ecash quotes are locked. */
-export const ecashKey = (hand: Hand, own: Own): Hex => bytesToHex(publicKey(hand.keys.ecash(own.path)));
+export const ecashKey = (hand: Hand, own: Own): Hex => bytesToHex(publicKey(hand.keys.secret(own.path, LOCKS)));

@@ -7,9 +7,12 @@ import {
   checkNotStopped,
   checkUnpaid,
   creditQuote,
+  foundOf,
   quoteClaim,
   reserve,
   reusableClaim,
+  type Found,
+  type MintQuote,
   type Quote,
 } from '../ecash/quote.ts';
 import type { Claim, Facts, Queries } from '../protocol/action.ts';
@@ -38,10 +41,10 @@ export function checkGoesOn(c: PayeeCredit, quote: Quote | undefined): void {
 }
 
 /** What the mint that the record names is asked, where the payer names a quote. */
-export function quoteQuery(m: UpdateMessage | null, c: Credit | undefined): Queries['quote'] {
+export function quoteQuery(m: UpdateMessage | null, c: Credit | undefined): Queries['remote'] {
   const id = askedIn(m)?.quote;
   const mint = c && 'terms' in c ? c.terms.mint_url : null;
-  return id && mint ? { mint, id } : null;
+  return id && mint ? [{ at: mint, id }] : [];
 }
 
 /** @throws Refusal `no-ecash` where a quote is named and the contract's ecash comes from elsewhere */
@@ -56,7 +59,7 @@ export function reserveAsked(
   asked: Named,
   amountSat: bigint,
   known: Quote | undefined,
-  facts: Pick<Facts, 'quote' | 'now'>,
+  facts: Pick<Facts, 'remote' | 'now'>,
 ): { quote?: Quote } {
   if (!asked?.quote) return {};
   checkTakesQuotes(c.terms);
@@ -67,7 +70,7 @@ export function reserveAsked(
     amountSat,
     until: lapsesAt(asked, facts.now),
   };
-  return { quote: reserve(known, wish, facts.quote, facts.now) };
+  return { quote: reserve(known, wish, foundOf(facts, wish.id), facts.now) };
 }
 
 /**
@@ -79,7 +82,7 @@ export function creditPayment(
   asked: Named,
   amountSat: bigint,
   known: Quote | undefined,
-  found: Facts['quote'],
+  found: Found,
 ): Pick<PayeeCredit, 'quoted'> & { quote?: Quote } {
   const { quoted, paidSat } = c;
   if (c.terms.ecash !== 'cdk' || (!known && !asked?.quote)) return { quoted };
@@ -98,15 +101,15 @@ export const QUOTE_LIMITS = {
 } satisfies Limits;
 
 /** Which figures tell the payer what of its payments has arrived. */
-export function inflightQueries(c: Credit | undefined): Queries['quotes'] {
+export function inflightQueries(c: Credit | undefined): Queries['remote'] {
   if (c?.role !== 'payer' || !('inflight' in c) || c.terms.mint_url === null) return [];
-  const mint = c.terms.mint_url;
+  const at = c.terms.mint_url;
   const ids = new Set(c.inflight.flatMap((p) => p.quote ?? c.quote ?? []));
-  return [...ids].slice(0, QUOTE_LIMITS.queries.most).map((id) => ({ mint, id }));
+  return [...ids].slice(0, QUOTE_LIMITS.queries.most).map((id) => ({ at, id }));
 }
 
 /** What of the payments under way the mint's figures do not show as arrived. */
-export const stillInflight = (c: PayerCredit, found: Facts['quotes']): Inflight[] =>
+export const stillInflight = (c: PayerCredit, found: Facts['remote']): Inflight[] =>
   c.inflight.filter((p) => !hasArrived(c, p, found));
 
 /**
@@ -118,7 +121,7 @@ export const stillInflight = (c: PayerCredit, found: Facts['quotes']): Inflight[
 export function payForQuote(
   c: PayerCredit,
   m: UpdateAt<'requested'>,
-  found: Facts['quotes'],
+  found: Facts['remote'],
   most: bigint | undefined,
 ): Pick<PayerCredit, 'inflight' | 'went'> {
   if (c.terms.ecash !== 'cdk') return { inflight: c.inflight, went: c.went };
@@ -144,7 +147,7 @@ export function payForQuote(
 }
 
 /** The record once the payee counts so much as paid: of two payments for the same places, the one that came to this sum. */
-function acceptedUpTo(c: PayerCredit, paidSat: bigint, found: Facts['quotes']): PayerCredit {
+function acceptedUpTo(c: PayerCredit, paidSat: bigint, found: Facts['remote']): PayerCredit {
   const accepted = c.inflight.find((p) => p.paidSat === paidSat);
   const inflight = c.inflight.filter((p) => !accepted || p.paidSat <= fromOf(accepted) || p.paidSat >= paidSat);
   const sure = inflight.filter((p) => p === accepted || (p.quote !== null && hasArrived(c, p, found)));
@@ -154,9 +157,10 @@ function acceptedUpTo(c: PayerCredit, paidSat: bigint, found: Facts['quotes']): 
 const fromOf = ({ paidSat, amountSat }: Inflight): bigint => paidSat - amountSat;
 
 /** What earlier quotes of the contract got counts for the one that it has now. */
-function hasArrived(c: PayerCredit, { paidSat, amountSat, quote }: Inflight, found: Facts['quotes']): boolean {
-  const figure = found.get(quote ?? c.quote ?? '')?.paidSat;
-  if (figure === undefined) return false;
+function hasArrived(c: PayerCredit, { paidSat, amountSat, quote }: Inflight, found: Facts['remote']): boolean {
+  const figures = found.get(quote ?? c.quote ?? '') as MintQuote | 'unknown' | undefined;
+  if (figures === undefined || figures === 'unknown') return false;
+  const figure = figures.paidSat;
   return figure >= (quote === null ? c.bound.quoteSat + ownSat(c, paidSat) - ownSat(c, c.bound.paidSat) : amountSat);
 }
 

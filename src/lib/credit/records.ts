@@ -17,7 +17,7 @@ import { maxPaid } from './transactions.ts';
 export * from './states.ts';
 
 /** A contract has one live offer of a rollover. @param id of the contract that is rolled over */
-export const offerClaim = (id: Hex): Claim => `key:offer/${id}`;
+export const offerClaim = (id: Hex): Claim => `credit:offer/${id}`;
 
 export const creditKind: Kind<Credit> = {
   name: 'credit',

@@ -79,7 +79,7 @@ export const paysOwed = (contract: Hex): string => {
  * @param found the mint's own figures, as `inflightQueries` asks for them
  * @throws Refusal `update-in-flight`
  */
-export function checkArrived(c: FundedCredit, found: Facts['quotes']): void {
+export function checkArrived(c: FundedCredit, found: Facts['remote']): void {
   if (c.role === 'payee') return;
   const sum = (all: readonly { amountSat: bigint }[]) => all.reduce((sat, { amountSat }) => sat + amountSat, 0n);
   const missing = sum(c.awaited) + sum(stillInflight(c, found));

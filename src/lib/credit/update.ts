@@ -12,7 +12,7 @@ import { withWitness } from '../bitcoin/transaction.ts';
 import { tokenKind } from '../ecash/in-hand.ts';
 import { keysetKind } from '../ecash/keyset.ts';
 import { loadCashu } from '../ecash/library.ts';
-import { quoteKind } from '../ecash/quote.ts';
+import { foundOf, quoteKind } from '../ecash/quote.ts';
 import { promiseNotes, readSigned, signBlindly } from '../ecash/promise.ts';
 import type { BlindPromise } from '../ecash/outputs.ts';
 import { table, type Done } from '../protocol/action.ts';
@@ -117,7 +117,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         now: true,
         coins: outpointOf(records.contract),
         notes: paidNames(message),
-        quote: quoteQuery(message, records.contract),
+        remote: quoteQuery(message, records.contract),
       }),
       take: ({ message: m, ...given }) => {
         const c = must(given.records.contract, 'payee', 'accepted', 'open');
@@ -154,7 +154,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
       ],
       may: ['ecash', 'maxInflight'],
       agrees: ['amount', 'max'],
-      needs: ({ records }) => ({ tip: true, now: true, quotes: inflightQueries(records.contract) }),
+      needs: ({ records }) => ({ tip: true, now: true, remote: inflightQueries(records.contract) }),
       loads: ({ message: m, input }) => (m.ecash && input.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, input, facts, ...hand }) => {
         const c = must(records.contract, 'payer', 'open');
@@ -175,7 +175,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         const paid = input.ecash && !hasCome(c, m.paid_sat) ? payForEcash(hand, c, m, records.keyset) : undefined;
         const contract: PayerCredit = {
           ...paidUpTo(signedUpTo(c, m.previous_paid_sat), counted + growthSat),
-          ...payForQuote(c, m, facts.quotes, input.maxInflight),
+          ...payForQuote(c, m, facts.remote, input.maxInflight),
           asked,
           seen: put(c.seen, { fromSat: m.previous_paid_sat, toSat: m.paid_sat }),
           ...(paid && { awaited: paid.awaited }),
@@ -210,7 +210,7 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
         tip: true,
         coins: outpointOf(records.contract),
         notes: outputNotes(message),
-        quote: quoteQuery(message, records.contract),
+        remote: quoteQuery(message, records.contract),
       }),
       loads: ({ message }) => (message.ecash ? loadCashu() : undefined),
       take: ({ message: m, records, input, facts, ...hand }) => {
@@ -242,7 +242,8 @@ export const signUpdate = table<UpdateMessage, UpdateRecords, UpdateInput>(
           return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: { contract: { ...c, live: asking } } };
         }
         const { psbt: _, ...said } = m;
-        const { quoted, ...credited } = creditPayment(c, m.asked, m.amount_sat, records.quote, facts.quote);
+        const found = foundOf(facts, m.asked?.quote ?? '');
+        const { quoted, ...credited } = creditPayment(c, m.asked, m.amount_sat, records.quote, found);
         const accept = (promises: readonly BlindPromise[] | null): Done<UpdateAt<'accepted'>, UpdateRecords> => ({
           message: {
             ...said,

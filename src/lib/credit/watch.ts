@@ -1,6 +1,6 @@
 /**
  * What is due for a credit contract, as data: a pure function of what is watched, what the chain shows and what fees may
- * cost. Whoever watches acts on it (`cli/watch.ts`) and asks again: nothing here remembers, so that a restart, a
+ * cost. Whoever watches acts on it (`engine/watch.ts`) and asks again: nothing here remembers, so that a restart, a
  * reorganisation or a second watchtower changes nothing.
  *
  *   margin before it  a merchant warns: invoices are paid no more, take what is owed

@@ -9,7 +9,7 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, once } from '../protocol/belief.ts';
+import { believing, kept, once, united } from '../protocol/belief.ts';
 import { withSats } from '../protocol/json.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import type { BlindPromise, Place } from './outputs.ts';
@@ -28,9 +28,15 @@ export interface TokenRecord {
   quote: string | null;
   /** The mint's blind signatures, a place each, once they are here. */
   promises: readonly BlindPromise[] | null;
+  /** Coins that the mint has called spent. It may have been wrong. */
+  spent: readonly Coin[];
   state: 'asked' | 'refused' | 'signed' | 'printed' | 'spent';
   /** It comes from a restored store, or was found by a search: it may have been printed, and spent, elsewhere. */
   older: boolean;
+}
+export interface Coin {
+  place: Place;
+  promise: BlindPromise;
 }
 export type SignedToken = TokenRecord & { promises: readonly BlindPromise[] };
 
@@ -44,13 +50,14 @@ function idOf(keyset: Hex, places: readonly Place[]): string {
 }
 
 /** Name of the token that these coins make. */
-export const tokenClaim = (keyset: Hex, places: readonly Place[]): Claim => `keyset:token/${idOf(keyset, places)}`;
+export const tokenClaim = (keyset: Hex, places: readonly Place[]): Claim => `ecash:token/${idOf(keyset, places)}`;
 
 /** @param of `promises` null: outputs that are about to be sent, and are kept first so that no others are sent for them */
 export const newToken = (
   of: Pick<TokenRecord, 'contract' | 'mint' | 'keyset' | 'places' | 'quote' | 'promises'> & { older?: boolean },
 ): TokenRecord => ({
   older: false,
+  spent: [],
   ...of,
   id: idOf(of.keyset, of.places),
   state: of.promises === null ? 'asked' : 'signed',
@@ -64,22 +71,31 @@ export const isSigned = (t: TokenRecord): t is SignedToken => t.promises !== nul
 /** The token without the coins whose counters are known to be spent. */
 export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenRecord {
   if (!t.places.some(({ counter }) => spent.has(counter))) return t;
-  const left = t.places.flatMap(({ counter }, i) => (spent.has(counter) ? [] : [i]));
-  const places = left.map((i) => t.places[i]!);
+  const coins = t.places.map((place, i) => ({ place, promise: t.promises[i]! }));
+  const left = coins.filter(({ place }) => !spent.has(place.counter));
   return {
     ...t,
-    places,
-    promises: left.map((i) => t.promises[i]!),
+    ...made(left),
+    spent: [...t.spent, ...coins.filter(({ place }) => spent.has(place.counter))],
     ...(left.length === 0 && { state: 'spent' }),
   };
 }
+
+/** The coins of a token that its mint has called spent, as a token; undefined where there are none. */
+export const spentPart = (t: TokenRecord): SignedToken | undefined =>
+  t.spent.length === 0 ? undefined : { ...t, ...made(t.spent), spent: [], state: 'printed' };
+
+const made = (coins: readonly Coin[]) => ({
+  places: coins.map(({ place }) => place),
+  promises: coins.map(({ promise }) => promise),
+});
 
 const RANK = { asked: 0, refused: 0, signed: 1, printed: 2, spent: 3 } as const;
 
 export const tokenKind: Kind<TokenRecord> = {
   name: 'token',
   parse: (json) => withSats(json) as TokenRecord,
-  claims: (t) => [`keyset:token/${t.id}`],
+  claims: (t) => [`ecash:token/${t.id}`],
   row: (t): RecordRow => ({
     name: `token ${t.id}`,
     state: t.state,
@@ -97,6 +113,7 @@ export const tokenKind: Kind<TokenRecord> = {
       places: kept,
       quote: kept,
       promises: once,
+      spent: united(({ place }) => String(place.counter)),
       state: kept,
       older: { restored: () => true },
     },

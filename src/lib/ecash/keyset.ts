@@ -45,8 +45,8 @@ export type KeysetRecord =
 export type MintKeyset = Extract<KeysetRecord, { role: 'mint' }>;
 export type WalletKeyset = Extract<KeysetRecord, { role: 'wallet' }>;
 
-export const ACTIVE: Claim = 'keyset:mint/active';
-export const keysetClaim = (role: KeysetRecord['role'], id: Hex): Claim => `keyset:${role}/${id}`;
+export const ACTIVE: Claim = 'ecash:keyset/active';
+export const keysetClaim = (role: KeysetRecord['role'], id: Hex): Claim => `ecash:keyset/${role}/${id}`;
 
 const fields: Beliefs<KeysetRecord> = {
   role: kept,
@@ -88,11 +88,14 @@ export const newWallet = (keyset: Keyset, mayRepeat: boolean): WalletKeyset => (
   restored: mayRepeat,
 });
 
+/** Purpose of a mint's keys; the key for 2^i has the index i. */
+export const MINTS = 3;
+
 /** A new keyset of this home, from keys at `path`. */
-export function makeKeyset(keys: Pick<Keys, 'mint'>, path: Path): Keyset {
+export function makeKeyset(keys: Pick<Keys, 'secret'>, path: Path): Keyset {
   const made = Object.fromEntries(
     Array.from({ length: AMOUNTS }, (_, i) => {
-      const secret = keys.mint(path, i);
+      const secret = keys.secret(path, MINTS, i);
       return [String(2n ** BigInt(i)), bytesToHex(publicBytes(secretScalar(secret)))];
     }),
   );

@@ -11,7 +11,7 @@ import { parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, type Point } from '../signing/curve.ts';
 import { blindSignature, isBlindSignature } from './blind.ts';
-import type { Keyset } from './keyset.ts';
+import { MINTS, type Keyset } from './keyset.ts';
 import { promises, type BlindedOutput, type BlindPromise } from './outputs.ts';
 
 const pointOf = (hex: Hex): Point | undefined => parsePoint(hexToBytes(hex));
@@ -52,9 +52,9 @@ export function checkUnsigned(outs: readonly BlindedOutput[], notes: ReadonlyMap
 }
 
 /** Signs each output with the key for its amount. */
-export function signBlindly(keys: Pick<Keys, 'mint'>, path: Path, outs: readonly BlindedOutput[]): BlindPromise[] {
+export function signBlindly(keys: Pick<Keys, 'secret'>, path: Path, outs: readonly BlindedOutput[]): BlindPromise[] {
   return outs.map(({ amount_sat, id, B_ }) => {
-    const secret = keys.mint(path, amount_sat.toString(2).length - 1);
+    const secret = keys.secret(path, MINTS, amount_sat.toString(2).length - 1);
     return { amount_sat, id, ...blindSignature(pointOf(B_)!, secret) };
   });
 }

@@ -8,7 +8,7 @@
  * told again would be credited twice. Not here: the contract that pays (`credit/`), asking the mint (`cashu/`).
  */
 import { MAX_SAT } from '../bitcoin/amount.ts';
-import type { Claim, Hex, Kind, MintQuote, RecordRow } from '../protocol/action.ts';
+import type { Claim, Facts, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, largest, once, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
@@ -43,15 +43,32 @@ export interface PaymentEvent {
 /** The mint is behind what it had acknowledged, or ahead of what it was told; or this record is from a restored home. */
 export type Stop = 'mint-behind' | 'mint-ahead' | 'home-restored';
 
+/** What a mint says of a quote. */
+export interface MintQuote {
+  id: string;
+  /** null: for any amount, again and again. */
+  amountSat: bigint | null;
+  /** The key to which it is locked (NUT-20); null where whoever knows the id may mint. */
+  pubkey: Hex | null;
+  paidSat: bigint;
+  issuedSat: bigint;
+  /** Unix seconds. */
+  expiry: number | null;
+}
+/** What was found out of a quote at its mint. */
+export type Found = MintQuote | 'unknown' | 'not-checked';
+export const foundOf = ({ remote }: Pick<Facts, 'remote'>, id: string): Found =>
+  (remote.get(id) as MintQuote | 'unknown' | undefined) ?? 'not-checked';
+
 /** The mint's own figures of a quote. */
 export interface Figures {
   paidSat: bigint;
   issuedSat: bigint;
 }
 
-export const quoteClaim = (id: string): Claim => `quote:${id}`;
+export const quoteClaim = (id: string): Claim => `ecash:quote/${id}`;
 /** Held by the reusable quote of the contract, so that there is one. */
-export const reusableClaim = (contract: Hex): Claim => `key:quote/${contract}`;
+export const reusableClaim = (contract: Hex): Claim => `ecash:reusable/${contract}`;
 
 const either: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
 const fields: Beliefs<Quote> = {
@@ -123,7 +140,7 @@ export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'
 });
 
 /** What the mint says of a quote. @throws Refusal `mint-unavailable`, `quote-unknown` */
-export function answered(found: MintQuote | 'unknown' | 'not-checked'): MintQuote {
+export function answered(found: Found): MintQuote {
   if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
   if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
   return found;
@@ -135,7 +152,7 @@ export function answered(found: MintQuote | 'unknown' | 'not-checked'): MintQuot
  * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`, `quote-used`
  */
 export function checkUnpaid(
-  facts: MintQuote | 'unknown' | 'not-checked',
+  facts: Found,
   { amountSat, pubkey }: { amountSat: bigint | null; pubkey: Hex | null },
 ): MintQuote {
   const found = answered(facts);
@@ -168,7 +185,7 @@ export interface Wish {
 export function reserve(
   known: Quote | undefined,
   { id, contract, mint, amountSat, until }: Wish,
-  found: MintQuote | 'unknown' | 'not-checked',
+  found: Found,
   now: number,
 ): Quote {
   // The reusable quote of the contract takes every payment anyway.

@@ -1,6 +1,6 @@
 /**
  * One change of a home's records that no message asks for: load by claims, decide, commit once, and again from the start
- * where another process was faster. What messages ask for is played by `cli/play.ts`.
+ * where another process was faster. What messages ask for is played by `engine/play.ts`.
  */
 import type { Claim, HeldRecord, Kind, Records } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';

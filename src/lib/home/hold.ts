@@ -1,7 +1,9 @@
 /**
  * A lock among processes that the system ends with its process: an exclusive transaction of SQLite on a file of its own.
- * Not here: what is locked (`shares.ts`, `directory.ts`, `cashu/mint.ts`).
+ * Not here: what is locked (`shares.ts`, `directory.ts`, `cashu/mint.ts`, `cli/melting.ts`).
  */
+import { rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { allows } from '../protocol/limit.ts';
@@ -29,6 +31,31 @@ export async function hold(path: string, make = true): Promise<(() => void) | un
     db?.close();
     if ((error as { errcode?: number }).errcode === BUSY) return undefined;
     throw new Refusal('cannot-write', `${path} cannot be locked: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Locks a file that is there only while it is locked: whoever ends the lock removes it.
+ * @returns as `hold`
+ * @throws Refusal as `hold`
+ */
+export async function holdBriefly(path: string): Promise<(() => void) | undefined> {
+  const inode = (): Promise<bigint | undefined> =>
+    stat(path, { bigint: true }).then(
+      ({ ino }) => ino,
+      () => undefined,
+    );
+  for (;;) {
+    const before = await inode();
+    const free = await hold(path);
+    if (!free) return undefined;
+    const end = (): void => {
+      rmSync(path, { force: true });
+      free();
+    };
+    // A file that its holder removed meanwhile locks nothing.
+    if (before !== undefined && before === (await inode())) return end;
+    free();
   }
 }
 

@@ -3,8 +3,8 @@
  *
  *     m/8383'/coin'/a'/b'/c'/d'/0'   signing key of the contract whose record holds the path [a, b, c, d]
  *     m/8383'/coin'/a'/b'/c'/d'/1'   its authentication key, which seals messages and signs nothing else
- *     m/8383'/coin'/a'/b'/c'/d'/2'   its ecash key, to which quotes are locked (NUT-20)
- *     m/8383'/coin'/a'/b'/c'/d'/3'/i'   the mint's key for 2^i of the keyset whose record holds the path
+ *     m/8383'/coin'/a'/b'/c'/d'/p'   its secret of purpose p >= 2, which a family names (2: its ecash key)
+ *     m/8383'/coin'/a'/b'/c'/d'/p'/i'   the i-th secret of purpose p (3: the mint's keys of the keyset at that path)
  *     m/86'/coin'/0'/chain/index     the home's own coins (BIP86)
  *     HKDF-SHA256(seed, "spillway/nonces")   encrypts open nonces in the store
  *     HKDF-SHA256(seed, "spillway/journal/NETWORK")  encrypts the journal: words may have a home on each network
@@ -58,20 +58,17 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
   const place = bounded((chain: 0 | 1, index: number) => [chain, index].reduce(normalChild, account()).key);
 
   // Copies, so that a caller that wipes its key does not wipe the cached one.
-  const contract = (path: Path) => contractKey(path, 0).slice();
-  const auth = (path: Path) => contractKey(path, 1).slice();
-  const ecash = (path: Path) => contractKey(path, 2).slice();
-  const mint = (path: Path, index: number) => contractKey(path, 3, index).slice();
-  const cashu = () => seed.slice();
+  const secret = (path: Path, ...leaf: readonly number[]) => contractKey(path, ...leaf).slice();
+  const contract = (path: Path) => secret(path, 0);
+  const auth = (path: Path) => secret(path, 1);
   const stretched = (what: string) => new Uint8Array(hkdfSync('sha256', seed, '', `spillway/${what}`, 32));
   const wallet = ({ chain, index }: WalletPath) => place(chain, index).slice();
 
   return {
     contract,
     auth,
-    ecash,
-    mint,
-    cashu,
+    secret,
+    seed: () => seed.slice(),
     wallet,
     storeKey: stretched('nonces'),
     journalKey: stretched(`journal/${network}`),
@@ -94,7 +91,15 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
           });
         return found;
       };
-      return { contract, auth, ecash, mint, cashu, wallet, nonce: (id) => open.get(nonceText(id)), share };
+      return {
+        contract,
+        auth,
+        secret,
+        seed: () => seed.slice(),
+        wallet,
+        nonce: (id) => open.get(nonceText(id)),
+        share,
+      };
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The places of the home's wallet (BIP86) in SQL: which are in use, and which are given again because the record that they were
  * given to came to nothing (`RecordRow.frees`). A place is linked to the record that its commit begins; whoever brings a place in by
- * itself takes it for good. Not here: keys (`keys.ts`), the search for coins (`cli/wallet-scan.ts`).
+ * itself takes it for good. Not here: keys (`keys.ts`), the search for coins (`engine/wallet-scan.ts`).
  */
 import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';

@@ -23,8 +23,8 @@
 /** Size of the first part of a sum, which counts apart from the rest. */
 export const UNIT = 1_000_000_000;
 
-/** Condition of an index of the quotes that a mint has still to be told, and of its users, word for word. */
-export const PENDING_QUOTES = `kind = 'quote' AND state = 'pending'`;
+/** Condition of an index of the records that somebody has still to be told of, and of its users, word for word. */
+export const PENDING = `state = 'pending'`;
 
 interface Dialect {
   /** Types of columns. */
@@ -140,7 +140,7 @@ const schema = (d: Dialect): string => `
   CREATE INDEX record_kind ON record(kind, state);
   CREATE INDEX record_unissued ON record(issuer) WHERE issued_sat < high_sat;
   CREATE INDEX record_over ON record(rev) WHERE over > 0;
-  CREATE INDEX record_pending ON record(kind, state, rev) WHERE ${PENDING_QUOTES};
+  CREATE INDEX record_pending ON record(kind, rev) WHERE ${PENDING};
 
   CREATE TABLE claim(
     claim ${d.text} PRIMARY KEY,

@@ -9,7 +9,7 @@ import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
 import { heldFigures, putFigures } from './figures.ts';
-import { PENDING_QUOTES } from './schema.ts';
+import { PENDING } from './schema.ts';
 import type { Pending } from './store.ts';
 
 export interface Owner {
@@ -36,11 +36,11 @@ export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owne
   return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
 }
 
-/** Yields what a mint has still to be told, of commits above this one. */
-export function* pendingAbove(rev: number): Sql<readonly Pending[]> {
+/** Yields what somebody has still to be told, of commits above this one. */
+export function* pendingAbove(kind: string, rev: number): Sql<readonly Pending[]> {
   // The condition is that of the index, word for word.
-  const sql = `SELECT name, rev FROM record WHERE ${PENDING_QUOTES} AND rev > ? ORDER BY rev`;
-  return (yield* all(sql, rev)) as unknown as Pending[];
+  const sql = `SELECT name, rev FROM record WHERE ${PENDING} AND kind = ? AND rev > ? ORDER BY rev`;
+  return (yield* all(sql, kind, rev)) as unknown as Pending[];
 }
 
 /** Sealed nonces of the records behind these claims, whichever of a record's claims each is for. */

@@ -192,7 +192,7 @@ export class SqlStore implements HomeStore {
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
   }
 
-  pendingQuotes = async (above: number) => this.#db.ask(() => pendingAbove(above));
+  pending = async (kind: string, above: number) => this.#db.ask(() => pendingAbove(kind, above));
   async unissued(issuer: string): Promise<readonly Listed[]> {
     return this.#listed('WHERE issuer = ? AND issued_sat < high_sat', issuer);
   }

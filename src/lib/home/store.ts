@@ -34,7 +34,7 @@ export interface Stretch {
   upTo?: bigint;
   most: number;
 }
-/** A quote on which something waits, by the name of its record. */
+/** A record on which something waits, by its name. */
 export type Pending = Pick<Listed, 'name' | 'rev'>;
 export interface StoredAddress extends OwnAddress {
   script: Hex;
@@ -44,7 +44,7 @@ export interface HomeStore extends Store {
   /** All records, or those of a kind, or of a kind in one state, oldest first. */
   list(kind?: string, state?: string): Promise<readonly Listed[]>;
   /** Quotes on which something waits, by the commit that wrote each last: those of commits above this one. */
-  pendingQuotes(above: number): Promise<readonly Pending[]>;
+  pending(kind: string, above: number): Promise<readonly Pending[]>;
   /** The records of this issuer of which not all that was paid is issued or reported. */
   unissued(issuer: string): Promise<readonly Listed[]>;
   /** The records whose name begins so; none for a prefix of fewer than 8 hex digits. */

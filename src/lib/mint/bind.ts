@@ -19,6 +19,7 @@ import {
   answered,
   checkNotStopped,
   checkUnpaid,
+  foundOf,
   newQuote,
   quoteClaim,
   quoteKind,
@@ -86,7 +87,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       by: 'payee',
       does: 'asks the mint what the quote is, and binds it; or tells which one is bound already',
       needs: ({ records, message }) => ({
-        quote: records.quote ? null : atMint(records.contract, message.quote),
+        remote: records.quote ? [] : atMint(records.contract, message.quote),
         coins: outpointOf(records.contract),
       }),
       take: ({ message: m, records, facts, ...hand }) => {
@@ -118,7 +119,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           throw new Refusal('quote-bound', `quote ${m.quote} belongs to another contract, or to one payment`);
         // A quote is kept for good: whoever has funded nothing gets none.
         const checks = c.paidSat > 0n ? {} : { funding: checkFunding(facts.coins, c) };
-        checkUnpaid(facts.quote, { amountSat: null, pubkey: c.terms.ecash_pubkey });
+        checkUnpaid(foundOf(facts, m.quote), { amountSat: null, pubkey: c.terms.ecash_pubkey });
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
         // What was paid before there was a quote is its first payment.
         const quote = { ...made, creditedSat: waitingSat };
@@ -130,11 +131,11 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       after: 'bound',
       by: 'payer',
       does: 'checks the quote at the mint, and keeps it',
-      needs: ({ records, message }) => ({ quote: atMint(records.contract, message.quote) }),
+      needs: ({ records, message }) => ({ remote: atMint(records.contract, message.quote) }),
       take: ({ message: m, records, facts }) => {
         const c = must(records.contract, 'payer', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payee');
-        const quote = answered(facts.quote);
+        const quote = answered(foundOf(facts, m.quote));
         if (quote.pubkey !== c.terms.ecash_pubkey || quote.amountSat !== null)
           throw new Refusal('quote-unlocked', `quote ${m.quote} is not locked to this contract's ecash key`, {
             blame: 'payee',
@@ -163,8 +164,8 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
 );
 
 /** The quote at the mint that the record names: what a message says is no address to ask. */
-const atMint = (c: Credit | undefined, id: string): Queries['quote'] =>
-  c && 'terms' in c && c.terms.ecash === 'cdk' ? { mint: mintOf(c.terms), id } : null;
+const atMint = (c: Credit | undefined, id: string): Queries['remote'] =>
+  c && 'terms' in c && c.terms.ecash === 'cdk' ? [{ at: mintOf(c.terms), id }] : [];
 
 /** @throws Refusal `wrong-state` where the contract's ecash comes from elsewhere */
 export function mintOf({ ecash, mint_url }: Terms): string {

@@ -14,7 +14,7 @@ export interface Purse {
   past: readonly string[];
 }
 
-export const purseClaim = (contract: Hex): Claim => `key:purse/${contract}`;
+export const purseClaim = (contract: Hex): Claim => `mint:purse/${contract}`;
 
 export const newPurse = (of: Omit<Purse, 'past'>): Purse => ({ ...of, past: [] });
 

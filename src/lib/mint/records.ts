@@ -56,9 +56,9 @@ export interface Tab {
   due: readonly Due[];
 }
 
-export const invoiceClaim = (digest: Hex): Claim => `quote:invoice/${digest}`;
-export const meltClaim = (quote: string): Claim => `quote:melt/${quote}`;
-export const tabClaim = (contract: Hex): Claim => `key:tab/${contract}`;
+export const invoiceClaim = (digest: Hex): Claim => `mint:invoice/${digest}`;
+export const meltClaim = (quote: string): Claim => `mint:melt/${quote}`;
+export const tabClaim = (contract: Hex): Claim => `mint:tab/${contract}`;
 
 const row = (name: string, state: string, left = false): RecordRow => ({
   name,

@@ -1,7 +1,7 @@
 /**
  * Documents of `onion-peel`. A document that it printed, or one of `onion-build`, is read as it is:
  * its `next`, else its `onion`.
- * Not here: the work (`peel.ts`), the log against replays (`cli/replay-log.ts`).
+ * Not here: the work (`peel.ts`), the log against replays (`commands/onion/replay-log.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';

@@ -59,9 +59,8 @@ export interface Queries {
   ours: readonly Hex[];
   /** Names of notes (`Kept.notes`): was each noted before, and with what value? */
   notes: readonly string[];
-  /** A quote that the mint is asked about, and further ones; null asks nothing. */
-  quote: { mint: string; id: string } | null;
-  quotes: readonly { mint: string; id: string }[];
+  /** Names that services outside are asked about. */
+  remote: readonly Remote[];
 }
 /** The spender of a coin. */
 export interface SpentBy {
@@ -72,17 +71,10 @@ export interface SpentBy {
   /** 0: in the mempool. */
   confirmations: number;
 }
-/** A running mint's own figures of one of its quotes. */
-export interface MintQuote {
+/** A name, and the URL of the service that is asked about it. */
+export interface Remote {
+  at: string;
   id: string;
-  /** null: for any amount, again and again. */
-  amountSat: bigint | null;
-  /** The key to which it is locked (NUT-20); null where whoever knows the id may mint. */
-  pubkey: Hex | null;
-  paidSat: bigint;
-  issuedSat: bigint;
-  /** Unix seconds. */
-  expiry: number | null;
 }
 export interface Facts {
   tip: number | 'not-checked';
@@ -103,9 +95,8 @@ export interface Facts {
   payout: readonly OwnAddress[];
   ours: ReadonlyMap<Hex, WalletPath>;
   notes: ReadonlyMap<string, Json>;
-  /** 'unknown': the mint knows no such quote; of `quotes` those that it knows, by id. */
-  quote: MintQuote | 'unknown' | 'not-checked';
-  quotes: ReadonlyMap<string, MintQuote>;
+  /** Maps each id to what the service says of it, 'unknown' for one that it does not know; none where nobody asked. */
+  remote: ReadonlyMap<string, object | 'unknown'>;
 }
 
 /** Place of an open nonce: one for each (record, sighash). Opening another voids the older one. */
@@ -132,12 +123,10 @@ export interface ShareFile {
 export interface Keys {
   contract(path: Path): Uint8Array;
   auth(path: Path): Uint8Array;
-  /** The key to which the contract's ecash quotes are locked (NUT-20). */
-  ecash(path: Path): Uint8Array;
-  /** The mint's key for one amount of a keyset: 2^index. */
-  mint(path: Path, index: number): Uint8Array;
-  /** The seed of the wallet's own ecash secrets (NUT-13), 64 bytes. */
-  cashu(): Uint8Array;
+  /** Returns the secret of one purpose of a family, 2 or more; with an index, one of many. */
+  secret(path: Path, purpose: number, index?: number): Uint8Array;
+  /** Returns the home's seed, 64 bytes, for secrets that other wallets of these words derive too. */
+  seed(): Uint8Array;
   wallet(path: WalletPath): Uint8Array;
   nonce(id: NonceId): OpenNonce | undefined;
   /** @throws Refusal `share-missing` */

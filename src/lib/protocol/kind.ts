@@ -12,10 +12,10 @@ export type Hex = string;
 /**
  * A name by which a record is found and that no second record of this home may hold.
  * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it; `share:NAME` is a file with a secret that
- * the store must never hold, and is destroyed when no record names it any more.
+ * the store must never hold, and is destroyed when no record names it any more. A claim of one family alone is called
+ * `FAMILY:NAME`.
  */
-export type Claim =
-  `${'id' | 'key' | 'coin' | 'quote' | 'keyset' | 'share' | 'hash' | 'coin-id' | 'funding'}:${string}`;
+export type Claim = `${string}:${string}`;
 
 /** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
 export interface Kind<R> {
@@ -78,7 +78,7 @@ export interface RecordRow {
   highSat: bigint;
   /** The most that `highSat` may reach. */
   limitSat: bigint;
-  /** Ecash that was issued, or reported to its issuer, for what was paid: never above `highSat`, never lower than before. */
+  /** Sum that was issued, or reported to its issuer, for what was paid: never above `highSat`, never lower than before. */
   issuedSat?: bigint;
   /** Issuer, fixed with the record. */
   issuer?: string;

@@ -139,7 +139,7 @@ export interface Shares {
 
 /** Chain and clock. `checks` says for each query how it was answered, `not-checked` where it was not. */
 export interface FactSource {
-  facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'quote' | 'quotes'>>): Promise<{
+  facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'remote'>>): Promise<{
     facts: Partial<Facts>;
     checks: Readonly<Record<string, string>>;
   }>;

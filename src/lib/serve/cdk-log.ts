@@ -1,6 +1,6 @@
 /** The log of the payment backend: what the mint hides from its wallets, by error code, one line each. */
-import { failureOf } from '../cli/errors.ts';
-import { note } from '../cli/output.ts';
+import { failureOf } from '../engine/failure.ts';
+import { note } from '../engine/log.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
 
 export interface LogEntry {

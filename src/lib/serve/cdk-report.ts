@@ -23,7 +23,7 @@ import type { HomeStore } from '../home/store.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
-import { slices } from '../cli/slices.ts';
+import { slices } from '../engine/slices.ts';
 import { Agenda } from './agenda.ts';
 import { logged, type Log } from './cdk-log.ts';
 import type { Received } from './cdk-proto.ts';
@@ -87,7 +87,7 @@ export class Reporter {
     this.#streams.add(show);
     this.#sweep = true;
     const slice = slices();
-    for (const { name } of await this.#o.store.pendingQuotes(0)) {
+    for (const { name } of await this.#pending(0)) {
       if (!this.#streams.has(show)) break;
       const row = await rowOf(this.#o.store, idIn(name), this.#o.mint);
       if (row) show(row);
@@ -111,13 +111,16 @@ export class Reporter {
       .finally(() => (this.#running = undefined)));
   }
 
+  #pending(above: number): ReturnType<HomeStore['pending']> {
+    return this.#o.store.pending(quoteKind.name, above);
+  }
+
   async #round(): Promise<void> {
     const now = performance.now();
-    const { pendingQuotes } = this.#o.store;
     if (this.#sweep) {
       this.#sweep = false;
       this.#away = { times: 0, until: -Infinity };
-      const pending = await pendingQuotes(0);
+      const pending = await this.#pending(0);
       const idle = await this.#o.store.list('quote', 'idle');
       this.#beside = [...pending, ...idle].map(({ name }) => idIn(name));
       for (const { name, rev } of pending) {
@@ -126,7 +129,7 @@ export class Reporter {
       }
     }
     // Commits are not seen in the order of their numbers where several processes write at once.
-    for (const { name, rev } of await pendingQuotes(Math.max(0, this.#seen - OVERLAP))) {
+    for (const { name, rev } of await this.#pending(Math.max(0, this.#seen - OVERLAP))) {
       this.#seen = Math.max(this.#seen, rev);
       const id = idIn(name);
       const known = this.#waits.get(id);

@@ -4,15 +4,14 @@
  * log. A refusal is a line too: the object of `--error-format json`. Of its own faults (chain,
  * store, a bug) a server tells only the code. The words, which may name files and hosts, go to
  * stderr.
- * Not here: who brings messages (`stdio.ts`, `http.ts`), and the work itself (`play.ts`, here or in
- * a process of `pool.ts`).
+ * Not here: who brings messages (`stdio.ts`, `http.ts`), and the work itself (`engine/play.ts`,
+ * here or in a process of `pool.ts`).
  */
 import { createHash } from 'node:crypto';
-import { errorObject, failureOf, type Failure } from '../cli/errors.ts';
+import { errorObject, failureOf, type Failure } from '../engine/failure.ts';
 import { codesOf } from '../cli/exits.ts';
-import { toLog } from '../cli/log.ts';
-import { note } from '../cli/output.ts';
-import { tableOf } from '../cli/tables.ts';
+import { note, toLog } from '../engine/log.ts';
+import { tableOf } from '../engine/tables.ts';
 import type { Action, Claim } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { answeredRefusal, envelope } from '../protocol/message.ts';

@@ -1,8 +1,8 @@
 /** The flags of a server, and what they come to where they are not given. Not here: flags that other commands have too. */
 import * as Flags from '@oclif/core/flags';
 import { addressFlag, feerateFlag } from '../cli/flags.ts';
-import { keepBesideFlags, keepDaysOf } from '../cli/keep.ts';
-import { visible } from '../cli/text.ts';
+import { keepBesideFlags, keepDaysOf } from '../cli/keep-flags.ts';
+import { visible } from '../engine/text.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readNetwork, type Network } from './client.ts';
 

@@ -9,7 +9,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
-import { utf8 } from '../cli/sniff.ts';
+import { utf8 } from '../engine/sniff.ts';
 import { printJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { generic, Refusal } from '../protocol/refusal.ts';

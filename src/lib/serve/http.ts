@@ -6,7 +6,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { note } from '../cli/output.ts';
+import { note } from '../engine/log.ts';
 import { generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { clientOf, isLoopback, type IsProxy } from './client.ts';
 import { connectionsOf } from './connections.ts';

@@ -5,10 +5,10 @@
  * that store or node do not say within a while are left out, and `spillway_store_up` or
  * `spillway_chain_up` is 0.
  */
-import { failureOf } from '../cli/errors.ts';
-import { lookingOver, nextDeadline } from '../cli/look.ts';
-import { note } from '../cli/output.ts';
-import { allTables } from '../cli/tables.ts';
+import { failureOf } from '../engine/failure.ts';
+import { lookingOver, nextDeadline } from '../engine/look.ts';
+import { note } from '../engine/log.ts';
+import { allTables } from '../engine/tables.ts';
 import { creditKind } from '../credit/records.ts';
 import type { Home } from '../home/home.ts';
 import type { Facts } from '../protocol/action.ts';

@@ -4,7 +4,7 @@
  * waits for a place. Their number has bounds, so that they never take up all that a server holds at
  * once.
  */
-import type { Facts, Queries } from '../protocol/action.ts';
+import type { Facts } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { generic } from '../protocol/refusal.ts';
@@ -46,11 +46,9 @@ export class MintLane {
   source(source: FactSource, away: Away): FactSource {
     return {
       ...source,
-      facts: async ({ quote, quotes, ...queries }) => {
-        const mint = (quote ?? quotes?.[0])?.mint;
-        if (mint === undefined) return source.facts({ quote, quotes, ...queries } as Partial<Queries>);
-        const figures: Partial<Queries> = { ...(quote !== undefined && { quote }), ...(quotes && { quotes }) };
-        const said = await away(() => this.run(mint, () => source.facts(figures)));
+      facts: async ({ remote = [], ...queries }) => {
+        if (remote.length === 0) return source.facts({ remote, ...queries });
+        const said = await away(() => this.run(remote[0]!.at, () => source.facts({ remote })));
         // Looked at afterwards: what chain and clock said before the mint answered may be old by now.
         const { facts, checks } = await source.facts(queries);
         return { facts: { ...said.facts, ...facts } as Partial<Facts>, checks: { ...said.checks, ...checks } };

@@ -3,7 +3,7 @@
  * worker may be while the database is. Once a server runs, it refuses what comes meanwhile, and goes on by itself.
  */
 import { setTimeout } from 'node:timers/promises';
-import { note } from '../cli/output.ts';
+import { note } from '../engine/log.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 

@@ -9,7 +9,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { note } from '../cli/output.ts';
+import { note } from '../engine/log.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
 import { NOT_FOR_WORKERS } from './flags.ts';

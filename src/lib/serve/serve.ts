@@ -6,11 +6,11 @@
  */
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
-import { markFunded } from '../cli/funded.ts';
-import { pruneBeside } from '../cli/keep.ts';
-import { lapseAll } from '../cli/lapse.ts';
-import { notifyPaid } from '../cli/notify.ts';
-import { note } from '../cli/output.ts';
+import { markFunded } from '../engine/funded.ts';
+import { pruneBeside } from '../engine/keep.ts';
+import { lapseAll } from '../engine/lapse.ts';
+import { notifyPaid } from '../engine/notify.ts';
+import { note } from '../engine/log.ts';
 import { cdkListener, type CdkOptions } from './cdk.ts';
 import { cdkLine } from './cdk-log.ts';
 import type { IsProxy } from './client.ts';
@@ -40,7 +40,7 @@ export interface ServeOptions {
   cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
   pool: PoolOptions | undefined;
-  /** Program that is told what contracts were paid (`notify.ts`). */
+  /** Program that is told what contracts were paid (`engine/notify.ts`). */
   notify: string | undefined;
   /** True for a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
   worker: boolean;

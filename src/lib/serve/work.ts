@@ -2,7 +2,7 @@
  * The work of a server on its home: every message through the one runner, with nobody to ask, and by no more rows than
  * the tables mark for a server.
  */
-import { play } from '../cli/play.ts';
+import { play } from '../engine/play.ts';
 import type { Home } from '../home/home.ts';
 import { permitServed } from '../protocol/served.ts';
 import type { Ports, Prompt } from '../protocol/ports.ts';

@@ -3,7 +3,7 @@
  * `truth.ts`; the transactions that may confirm: `chain.ts`.
  */
 import { expect } from 'vitest';
-import { addKeyset } from '../../../src/lib/cli/keysets.ts';
+import { addKeyset } from '../../../src/commands/ecash/keysets.ts';
 import { exitCredit } from '../../../src/lib/credit/exit.ts';
 import { raisedBy } from '../../../src/lib/credit/owed.ts';
 import { creditKind, isFunded, type Credit, type PayerCredit } from '../../../src/lib/credit/records.ts';

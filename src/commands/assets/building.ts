@@ -1,0 +1,188 @@
+/**
+ * Parts that the commands which build asset transactions share: grants, coins, fee rate, and how a
+ * result is printed.
+ * Not here: the transactions (`assets/openassets/build.ts`).
+ */
+import * as Flags from '@oclif/core/flags';
+import { plainCoins } from '../../lib/assets/check.ts';
+import type { Building, Built, Grant } from '../../lib/assets/openassets/build.ts';
+import { assetId } from '../../lib/assets/openassets/ids.ts';
+import { readAddress } from '../../lib/assets/openassets/payee.ts';
+import type { Parents } from '../../lib/assets/trace.ts';
+import { addressIn } from '../../lib/assets/document.ts';
+import { scriptOf } from '../../lib/bitcoin/address.ts';
+import { payFrom } from '../../lib/bitcoin/coins.ts';
+import type { Network } from '../../lib/bitcoin/network.ts';
+import type { Output } from '../../lib/bitcoin/transaction.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { chainOf } from '../../lib/cli/chain.ts';
+import { coinsFrom } from '../../lib/cli/contract-flags.ts';
+import { fetching, inputFlags, parentFlags, type DecodeValues } from './decoding.ts';
+import { feerateFlag } from '../../lib/cli/flags.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
+import { parentSource } from './parents.ts';
+
+const group = 'TRANSACTION';
+export const spendFlags = {
+  utxo: Flags.string({
+    summary: "Coins to take from, in the shape of Bitcoin Core's listunspent",
+    helpValue: 'FILE',
+    helpGroup: group,
+    required: true,
+  }),
+  change: Flags.string({ summary: 'Address for the change', helpValue: 'ADDRESS', helpGroup: group, required: true }),
+  feerate: feerateFlag({ summary: "Fee rate (default: the node's estimate, else 2 sat/vB)", helpGroup: group }),
+  'allow-fee': Flags.boolean({ summary: 'Pay a fee above a tenth of the inputs', helpGroup: group }),
+  psbt: Flags.boolean({ summary: 'Print only the PSBT, for another wallet', helpGroup: group }),
+};
+export const buildFlags = {
+  ...inputFlags,
+  ...parentFlags,
+  ...spendFlags,
+  to: Flags.string({
+    summary: 'Give so many units to an Open Assets address',
+    helpValue: 'ADDRESS=UNITS',
+    multiple: true,
+    multipleNonGreedy: true,
+    required: true,
+  }),
+  metadata: Flags.string({ summary: 'Metadata of the marker, such as u=https://…', helpValue: 'TEXT' }),
+  'allow-plain-address': Flags.boolean({ summary: 'Send units to addresses that are not in the Open Assets form' }),
+  burn: Flags.boolean({ summary: 'Allow units to be destroyed' }),
+};
+
+interface BuildValues extends DecodeValues {
+  utxo: string;
+  change: string;
+  feerate?: number | undefined;
+  to: string[];
+  metadata?: string | undefined;
+  'allow-fee'?: boolean;
+  'allow-plain-address'?: boolean;
+  burn?: boolean;
+  psbt?: boolean;
+}
+
+/** @throws Refusal `usage`, `plain-address`, or as addresses do */
+function grantsOf(to: readonly string[], network: Network, plain: boolean): Grant[] {
+  return to.map((text) => {
+    const [, address, units] = /^([^=]+)=([1-9]\d{0,18})$/.exec(text) ?? [];
+    if (address === undefined || BigInt(units!) >= 2n ** 63n)
+      throw new Refusal('usage', `--to ${JSON.stringify(text.slice(0, 80))} found, ADDRESS=UNITS expected`);
+    const { script, oa } = readAddress(address, network);
+    if (!oa && !plain)
+      throw new Refusal('plain-address', `${address} found, an Open Assets address expected`, {
+        hint: '--allow-plain-address if the receiver knows; segwit has no other form',
+      });
+    return { script, units: BigInt(units!) };
+  });
+}
+
+/** The rate that is paid, and where it comes from. */
+async function rateOf(
+  flags: DecodeValues & { feerate?: number | undefined },
+): Promise<{ feerate: number; from: string }> {
+  if (flags.feerate !== undefined) return { feerate: flags.feerate, from: 'flag' };
+  const { factSource } = await import('../../lib/chain/source.ts');
+  const chain = await chainOf({ chain: flags.chain, 'chain-cookie': flags['chain-cookie'] }, []);
+  const { facts, checks } = await factSource({ network: flags.network, ...chain }).facts({ feerate: true });
+  return { feerate: facts.feerate!, from: checks['feerate']! };
+}
+
+/** Says which parents are needed to tell whether a coin carries units; exit 3. */
+async function printMissing(type: string, network: Network, missing: readonly string[]): Promise<void> {
+  note('parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen');
+  await print(printJson({ type, version: 1, network, missing }));
+  process.exitCode = 3;
+}
+
+/**
+ * Pays these outputs from coins that carry no units under any protocol; undefined where parents are missing, which is said.
+ * @throws Refusal as `payFrom` and `plainCoins` do
+ */
+export async function payPlain(
+  type: string,
+  flags: Omit<BuildValues, 'to'>,
+  outputs: readonly Output[],
+): Promise<{ made: ReturnType<typeof payFrom>; from: string } | undefined> {
+  const { network, change, 'allow-fee': allowFee = false } = flags;
+  const coins = (await coinsFrom(flags.utxo))!;
+  const [{ shared, fetch }, { feerate, from }] = [await parentSource(flags), await rateOf(flags)];
+  const look = () => {
+    const { plain, missing } = plainCoins(coins, { network, parents: shared });
+    try {
+      return { made: payFrom({ coins: plain, outputs, change, feerate, version: 2, network, allowFee }), missing: [] };
+    } catch (error) {
+      if (missing.length === 0 || !(error instanceof Refusal) || error.code !== 'not-enough-coins') throw error;
+      return { missing };
+    }
+  };
+  const found = await fetching(shared, look, fetch);
+  if ('made' in found) return { made: found.made, from };
+  return void (await printMissing(type, network, found.missing));
+}
+
+/** Builds with parents from wherever they are, and prints. */
+export async function build(
+  type: string,
+  flags: BuildValues,
+  make: (common: {
+    coins: NonNullable<Awaited<ReturnType<typeof coinsFrom>>>;
+    parents: Parents;
+    network: Network;
+    change: string;
+    feerate: number;
+    allowFee: boolean;
+    burn: boolean;
+    grants: readonly Grant[];
+    metadata: Uint8Array;
+  }) => Building,
+): Promise<void> {
+  const { network } = flags;
+  const grants = grantsOf(flags.to, network, flags['allow-plain-address'] ?? false);
+  const [coins, { shared, fetch }, { feerate, from }] = await Promise.all([
+    coinsFrom(flags.utxo),
+    parentSource(flags),
+    rateOf(flags),
+  ]);
+  const common = {
+    coins: coins!,
+    parents: shared,
+    network,
+    change: scriptOf(flags.change, network),
+    feerate,
+    allowFee: flags['allow-fee'] ?? false,
+    burn: flags.burn ?? false,
+    grants,
+    metadata: Buffer.from(flags.metadata ?? ''),
+  };
+  const look = () => {
+    const built = make(common);
+    return { built, missing: 'missing' in built ? built.missing : [] };
+  };
+  const { built } = await fetching(shared, look, fetch);
+  if ('missing' in built) return printMissing(type, network, built.missing);
+  await print(flags.psbt ? built.psbt : printJson(documentOf(type, built, network, from)));
+}
+
+const documentOf = (type: string, built: Built, network: Network, feerate: string): object => ({
+  type,
+  version: 1,
+  network,
+  txid: built.txid,
+  asset_id: assetId(built.asset, network),
+  fee_sat: built.fee,
+  inputs: built.inputs.map(({ txid, vout, sat }) => ({ txid, vout, amount_sat: sat })),
+  outputs: built.outputs.map(({ script, sat }, vout) => ({
+    vout,
+    amount_sat: sat,
+    script,
+    address: addressIn(script, network),
+  })),
+  destroyed: built.destroyed,
+  missing: [],
+  psbt: { [type.split('-')[0]!]: built.psbt },
+  checks: { feerate },
+});

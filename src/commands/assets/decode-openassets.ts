@@ -1,0 +1,48 @@
+import * as Flags from '@oclif/core/flags';
+import { addressDocument, asidesOf, markerAlone, openAssetsDecoder } from './openassets.ts';
+import { DecodeCommand, decodeArgs, decodeFlags } from './decoding.ts';
+import { print } from '../../lib/cli/output.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+
+export default class DecodeOpenassets extends DecodeCommand {
+  static override summary = 'Read a transaction as Open Assets: which outputs carry how many units of which asset';
+  static override description = `Follows units back through parent transactions to where they were issued. Where a needed parent is not there the status is "undetermined", its id is in "missing", and the exit code is 3: it is never called uncolored by guess. Nothing is fetched but from your own node.`;
+  static override examples = [
+    'One transaction, parents from your node\nbitcoin-cli getrawtransaction "$TXID" | spillway decode-openassets --chain http://127.0.0.1:8332',
+    'Which parents are needed next?\nspillway decode-openassets --emit-missing --prev parents.hex < tx.hex | xargs -n1 bitcoin-cli getrawtransaction >> parents.hex',
+    'A marker by itself\nspillway decode-openassets --marker 4f41010001141b753d68747470733a2f2f6370722e736d2f466f796b777248365559 | jq -r .metadata_text',
+  ];
+  static override args = decodeArgs;
+  static override flags = {
+    ...decodeFlags,
+    'all-inputs': Flags.boolean({ summary: 'Want the parents of every input, so that all destroyed units are known' }),
+    definition: Flags.string({ summary: 'Check this asset definition file against the pointer', helpValue: 'FILE' }),
+    explain: Flags.boolean({ summary: 'Print the marker byte by byte instead' }),
+    graph: Flags.option({ options: ['mermaid'] as const })({ summary: "Print the asset's path instead" }),
+    marker: Flags.string({
+      summary: 'Decode this payload alone, from 4f41 on, or the OP_RETURN script that holds it',
+      helpValue: 'HEX',
+      exclusive: ['script', 'address', 'asset-id'],
+    }),
+    script: Flags.string({
+      summary: 'Decode the marker in this output script, or name the asset that it issues',
+      helpValue: 'HEX',
+      exclusive: ['address', 'asset-id'],
+    }),
+    address: Flags.string({
+      summary: 'Convert an Open Assets or Bitcoin address',
+      helpValue: 'ADDRESS',
+      exclusive: ['asset-id'],
+    }),
+    'asset-id': Flags.string({ summary: 'Convert an asset id', helpValue: 'ID' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(DecodeOpenassets);
+    const { marker, script, address, network, explain } = flags;
+    if (marker !== undefined || script !== undefined) return print(markerAlone({ marker, script, network, explain }));
+    if (address !== undefined || flags['asset-id'] !== undefined)
+      return print(printJson(await addressDocument(address, flags['asset-id'], network)));
+    await this.decode(flags, args.file, await openAssetsDecoder(flags), asidesOf(network));
+  }
+}

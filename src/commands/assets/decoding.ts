@@ -1,0 +1,235 @@
+/**
+ * The one runner of every decoder: read a transaction (hex, PSBT, JSON, or a line of each with `--batch`), find its
+ * parents, decode, print. Decoders are pure and stand still where a parent is missing; here it is fetched, or named.
+ * Not here: protocols (`assets/`), the flags of single decoders (`commands/`).
+ */
+import * as Flags from '@oclif/core/flags';
+import type { Decoded } from '../../lib/assets/document.ts';
+import { ofJson, type Subject } from '../../lib/assets/subject.ts';
+import type { Parents } from '../../lib/assets/trace.ts';
+import type { Tx } from '../../lib/assets/transaction.ts';
+import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
+import { parseJson, printJson, type Json } from '../../lib/protocol/json.ts';
+import { allows, type Limits } from '../../lib/protocol/limit.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { errorObject, failureOf } from '../../lib/engine/failure.ts';
+import type { Exit } from '../../lib/cli/exits.ts';
+import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { openInput, readInput } from '../../lib/cli/input.ts';
+import { groupsOf, type Line } from '../../lib/cli/lines.ts';
+import { fastJson, print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
+import { parentSource, type Fetch } from './parents.ts';
+import { sniff } from '../../lib/engine/sniff.ts';
+
+const DECODER_LIMIT = 256_000_000;
+const group = 'PARENTS';
+
+export const inputFlags = {
+  network: Flags.option({ options: NETWORKS, default: 'mainnet' as const })({
+    summary: 'For the forms of addresses and asset ids',
+  }),
+  'max-input': Flags.integer({
+    summary: 'Read at most so many bytes',
+    default: DECODER_LIMIT,
+    min: 1,
+    helpValue: 'BYTES',
+  }),
+};
+/**
+ * Arguments, to be named in each command: oclif reads the arguments of a class itself, not those
+ * that it inherits.
+ */
+export const decodeArgs = {
+  file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
+};
+export const parentFlags = {
+  prev: Flags.string({
+    summary: 'Parent transactions: a file with one a line (hex or JSON), or a folder of TXID.hex',
+    helpValue: 'FILE|DIR',
+    helpGroup: group,
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'prev-fd': Flags.integer({
+    summary: 'Parent transactions on this file descriptor, one a line',
+    min: 0,
+    helpValue: 'N',
+    helpGroup: group,
+  }),
+  chain: chainFlags.chain,
+  'chain-cookie': chainFlags['chain-cookie'],
+};
+export const decodeFlags = {
+  ...inputFlags,
+  ...parentFlags,
+  batch: Flags.boolean({ summary: 'Read one transaction a line (hex, PSBT or JSON), write one document a line' }),
+  'emit-missing': Flags.boolean({
+    summary: 'Print only the ids of parents that are needed, one a line',
+    helpGroup: group,
+  }),
+};
+
+export interface DecodeValues {
+  network: Network;
+  'max-input': number;
+  prev?: string[] | undefined;
+  'prev-fd'?: number | undefined;
+  chain?: string | undefined;
+  'chain-cookie'?: string | undefined;
+  batch?: boolean;
+  'emit-missing'?: boolean;
+}
+
+/** Part of every answer of a decoder: the parents that it still needs. */
+export type Answer = Pick<Decoded, 'missing'>;
+/** Decodes transactions that share parents: what was traced for one is known for the next. */
+export interface Decoder<A extends Answer = Answer> {
+  /** Asked again after each parent that was fetched. */
+  decode(tx: Tx): A;
+  /** The text of an answer, where it is not the document itself. */
+  show?(document: A, tx: Tx): string;
+}
+
+/** Answers, by field, to a line of a batch that is no transaction but `{field: hex}`. */
+export type Asides = { readonly [field: string]: (hex: string) => object };
+
+export abstract class DecodeCommand extends BaseCommand {
+  static override flags: typeof decodeFlags = decodeFlags;
+  static override exits: readonly Exit[] = [0, 2, 3, 65, 66, 69, 70];
+
+  /** Reads one input, or each line of a batch, and prints what a decoder over its parents makes of it. */
+  protected async decode<A extends Answer>(
+    flags: DecodeValues,
+    file: string | undefined,
+    make: (parents: Parents) => Decoder<A>,
+    asides: Asides = {},
+  ): Promise<void> {
+    const { shared, fetch } = await parentSource(flags);
+    const common = make(shared);
+    const over = (parents: Parents): Decoder<A> => (parents === shared ? common : make(parents));
+    if (flags.batch) return batch(await openInput(file), flags, shared, over, fetch, asides);
+    const { tx, parents } = await readSubject(flags, file, shared);
+    const decoder = over(parents);
+    const document = await fetching(parents, () => decoder.decode(tx), fetch);
+    if (flags['emit-missing']) {
+      if (document.missing.length > 0) await print(document.missing.join('\n'));
+    } else await print(decoder.show?.(document, tx) ?? printJson(document));
+    process.exitCode = document.missing.length > 0 ? 3 : 0;
+  }
+}
+
+/** Looks, and fetches what is missing, until nothing is or the node knows it as little. */
+export async function fetching<A extends Answer>(
+  parents: Parents,
+  look: () => A,
+  fetch: Fetch | undefined,
+): Promise<A> {
+  let found = look();
+  while (fetch && found.missing.length > 0) {
+    const { missing } = found;
+    const fetched = await Promise.all(missing.map(fetch));
+    if (fetched.every((bytes) => bytes === undefined)) break;
+    fetched.forEach((bytes, i) => bytes && parents.add(bytes, missing[i]!));
+    found = look();
+  }
+  return found;
+}
+
+/** A transaction from a file or stdin, with the parents that come with it and those that all share. */
+export async function readSubject(
+  flags: Pick<DecodeValues, 'max-input'>,
+  file: string | undefined,
+  shared: Parents,
+): Promise<Subject> {
+  return subjectFrom(await readInput(file, flags['max-input']), flags['max-input'], shared);
+}
+
+const unknownField = (field: string): void => note(`field ${JSON.stringify(field)} is not known and was ignored`);
+
+function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): Subject | Promise<Subject> {
+  const input = sniff(bytes, { transaction: true });
+  if (input.form === 'json') return ofJson(parseJson(input.text), unknownField, shared);
+  if (input.form === 'transaction') return { tx: shared.read(input.bytes), parents: shared };
+  return fromPsbt(input.bytes, limit, shared);
+}
+
+async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Promise<Subject> {
+  const [{ readPsbt }, { ofPsbt }] = await Promise.all([
+    import('../../lib/bitcoin/psbt.ts'),
+    import('../../lib/assets/psbt.ts'),
+  ]);
+  return ofPsbt(readPsbt(Buffer.from(bytes).toString('base64'), { longest: limit * 2 }), shared);
+}
+
+/** An object of one field in hex needs no parser. */
+const ONE_FIELD = /^\{"([a-z]+)": ?"([0-9a-f]*)"\}$/;
+
+/** The answer to a document that is no transaction; undefined where it may be one. */
+function answerAside(json: Json, asides: Asides): object | undefined {
+  for (const [field, answer] of Object.entries(asides)) {
+    const hex = (json as { [field: string]: Json } | null)?.[field];
+    if (typeof hex === 'string') return answer(hex);
+  }
+  return undefined;
+}
+
+export const BATCH_LIMITS = {
+  /** Answers that wait for the next to the same piece of the input: more are written at once. */
+  held: { unit: 'characters', most: 65_536 },
+} satisfies Limits;
+
+async function batch(
+  from: AsyncIterable<Uint8Array>,
+  flags: DecodeValues,
+  shared: Parents,
+  over: (parents: Parents) => Decoder,
+  fetch: Fetch | undefined,
+  asides: Asides,
+): Promise<void> {
+  let first: number | undefined;
+  let held = '';
+  const flush = async (): Promise<void> => {
+    const text = held;
+    held = '';
+    if (text !== '') await print(text);
+  };
+  const text = (document: Answer): string => {
+    const { missing } = document;
+    if (missing.length > 0) first ??= 3;
+    return flags['emit-missing'] ? missing.map((txid) => `${txid}\n`).join('') : `${fastJson(document)}\n`;
+  };
+  const decoded = ({ tx, parents }: Subject): string | Promise<string> => {
+    const decoder = over(parents);
+    return fetch ? fetching(parents, () => decoder.decode(tx), fetch).then(text) : text(decoder.decode(tx));
+  };
+  /** Returns the answer to a line: a document, or ids that are missing. */
+  const answer = (line: Line): string | Promise<string> => {
+    if ('refusal' in line) throw line.refusal;
+    const [, field = '', hex = ''] = (line.text.endsWith('"}') && ONE_FIELD.exec(line.text)) || [];
+    if (Object.hasOwn(asides, field)) return `${fastJson(asides[field]!(hex))}\n`;
+    const json = /^\s*[{["]/.test(line.text) ? parseJson(line.text) : undefined;
+    const known = json === undefined ? undefined : answerAside(json, asides);
+    if (known) return `${fastJson(known)}\n`;
+    const subject =
+      json === undefined
+        ? subjectFrom(Buffer.from(line.text), flags['max-input'], shared)
+        : ofJson(json, unknownField, shared);
+    return subject instanceof Promise ? subject.then(decoded) : decoded(subject);
+  };
+  for await (const lines of groupsOf(from, flags['max-input'])) {
+    for (const line of lines) {
+      try {
+        const text = answer(line);
+        held += typeof text === 'string' ? text : await text;
+      } catch (error) {
+        const failure = failureOf(error);
+        held += `${printJson(errorObject(failure))}\n`;
+        first ??= failure.exit;
+      }
+      if (fetch || !allows(BATCH_LIMITS.held, held.length)) await flush();
+    }
+    await flush();
+  }
+  process.exitCode = first ?? 0;
+}

@@ -1,0 +1,75 @@
+import * as Flags from '@oclif/core/flags';
+import { divide, readSnapshot, REMAINDERS, type Holder } from '../../lib/assets/dividends.ts';
+import { readAddress } from '../../lib/assets/openassets/payee.ts';
+import { writePsbt } from '../../lib/bitcoin/psbt.ts';
+import { toTransaction, txidOf } from '../../lib/bitcoin/transaction.ts';
+import { payPlain, spendFlags } from './building.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { inputFlags, parentFlags } from './decoding.ts';
+import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { print } from '../../lib/cli/output.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+
+const row = ({ address, units, sat }: Holder & { sat: bigint }) => ({ address, units: String(units), amount_sat: sat });
+
+export default class Dividends extends BaseCommand {
+  static override summary = 'Build the unsigned PSBT that pays the holders of a snapshot pro rata, with a report';
+  static override description = `Each holder gets floor(total x units / all units). What rounding leaves goes by --remainder; shares below --min or dust are not paid and stay with the payer. Coins that carry Open Assets, Colu or EPOBC units, or whose parents are not known (--prev, --chain), are not spent. In the report paid_sat and kept_sat add up to the total.`;
+  static override examples = [
+    'Pay 0.01 BTC\nspillway dividends holders.csv --total 1000000 --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
+    'Who gets what?\nspillway dividends --total 1000000 --utxo coins.json --prev parents.hex --change "$CHANGE" < holders.json | jq -c ".payouts[]"',
+  ];
+  static override args = {
+    file: arg({ description: 'The snapshot: JSON or CSV of address and quantity (default: stdin)' }),
+  };
+  static override flags = {
+    ...inputFlags,
+    ...parentFlags,
+    ...spendFlags,
+    total: satFlag({ summary: 'What is divided', required: true }),
+    min: satFlag({ summary: 'Smallest payment' }),
+    exclude: Flags.string({
+      summary: 'Not this holder, such as the issuer',
+      helpValue: 'ADDRESS',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    remainder: Flags.option({ options: REMAINDERS, default: 'keep' as const })({
+      summary: 'Who gets what rounding leaves',
+    }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(Dividends);
+    const { network, total, min = 0n, remainder } = flags;
+    const holders = readSnapshot(utf8(await readInput(args.file, flags['max-input'])), network);
+    const exclude = (flags.exclude ?? []).map((address) => readAddress(address, network).script);
+    const plan = divide(holders, { total, min, exclude, remainder });
+    const paid = await payPlain('dividends', flags, plan.payouts);
+    if (!paid) return;
+    const { made, from } = paid;
+    const psbt = writePsbt(toTransaction(made));
+    const report = {
+      type: 'dividends',
+      version: 1,
+      network,
+      txid: txidOf(made),
+      total_sat: total,
+      paid_sat: plan.paid,
+      kept_sat: plan.kept,
+      fee_sat: made.fee,
+      remainder,
+      min_sat: min,
+      units: String(plan.units),
+      payouts: plan.payouts.map(row),
+      skipped: plan.skipped.map((holder) => ({ ...row(holder), reason: holder.reason })),
+      missing: [],
+      psbt: { dividends: psbt },
+      checks: { feerate: from },
+    };
+    await print(flags.psbt ? psbt : printJson(report));
+  }
+}

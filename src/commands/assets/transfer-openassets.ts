@@ -1,0 +1,32 @@
+import * as Flags from '@oclif/core/flags';
+import { buildTransfer } from '../../lib/assets/openassets/build.ts';
+import { readAssetId } from '../../lib/assets/openassets/ids.ts';
+import { readAddress } from '../../lib/assets/openassets/payee.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { build, buildFlags } from './building.ts';
+
+export default class TransferOpenassets extends BaseCommand {
+  static override summary = 'Build the unsigned PSBT that sends units of an Open Assets asset';
+  static override description = `Takes coins of the asset until the units suffice, and coins without units for the fee. Units that are left over come back in an output of their own; with --burn they are destroyed. Coins whose colour is not known, or that carry units of Colu or EPOBC, are not spent.`;
+  static override examples = [
+    'Send 20 units\nspillway transfer-openassets --asset "$ASSET" --to "$OA_ADDRESS=20" --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
+    'Check before signing\nspillway transfer-openassets --asset "$ASSET" --to "$OA_ADDRESS=20" --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | spillway check-assets --prev parents.hex',
+  ];
+  static override flags = {
+    ...buildFlags,
+    asset: Flags.string({ summary: 'The asset', helpValue: 'ID', required: true }),
+    'units-change': Flags.string({
+      summary: 'Address for units that are left over (default: where they were)',
+      helpValue: 'ADDRESS',
+    }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(TransferOpenassets);
+    const asset = readAssetId(flags.asset, flags.network);
+    const back = flags['units-change'];
+    const unitsChange = back === undefined ? undefined : readAddress(back, flags.network).script;
+    await build('transfer-openassets', flags, (common) => buildTransfer({ ...common, asset, unitsChange }));
+  }
+}

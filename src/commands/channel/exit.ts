@@ -1,0 +1,28 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { backupFlags, exitBacked } from './backup.ts';
+import { wholeFlag } from '../../lib/cli/stateless.ts';
+
+export default class ChannelExit extends BaseCommand {
+  static override summary =
+    'Sign the commitment in an lnd backup: the last resort, which loses everything where it was revoked';
+  static override description = `A channel.backup of lnd 0.18 and later holds the commitment that was newest when it was written. Any payment since then has revoked it, and the peer takes the whole channel if it is broadcast. First ask the peer to close (connecting to it from a restored node does), and wait for days: to_remote is then yours by channel-sweep, without any risk. Where the peer is gone for good, its watchtower may not be.`;
+  static override examples = [
+    'Is it older than what the peer says?\nspillway channel-exit --backup channel.backup --network mainnet --root-key-file root.key --newest 1203 --accept-penalty-risk > exit.json',
+    'Nothing else is left\nspillway channel-exit --backup channel.backup --network mainnet --root-key-file root.key --outpoint "$TXID:$VOUT" --accept-penalty-risk | jq -r .hex',
+  ];
+  static override flags = {
+    ...backupFlags,
+    backup: Flags.string({ summary: "lnd's channel.backup", helpValue: 'FILE', required: true, helpGroup: 'BACKUP' }),
+    newest: wholeFlag({ summary: 'The highest own commitment number that is known: an older commitment is refused' }),
+    'accept-penalty-risk': Flags.boolean({
+      summary: 'Sign it although nobody knows whether it was revoked, which gives the peer everything',
+    }),
+  };
+  static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ChannelExit);
+    await exitBacked(flags);
+  }
+}

@@ -1,0 +1,53 @@
+/** `channel-sweep` and `channel-penalty`: flags, fees, and the exit code of what waits for a key. */
+import * as Flags from '@oclif/core/flags';
+import { scriptOf } from '../../lib/bitcoin/address.ts';
+import type { Channel } from '../../lib/channel/commitment.ts';
+import type { Keys } from '../../lib/channel/document.ts';
+import type { Paying, Recovered } from '../../lib/channel/spend.ts';
+import type { Fields } from '../../lib/protocol/document.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { channelFlag, channelFrom, keysFlag, keysFrom, rawTransaction } from './shared.ts';
+import type { ChainValues } from '../../lib/cli/chain.ts';
+import { feeFlags } from '../../lib/cli/contract-flags.ts';
+import { chainFlags } from '../../lib/cli/flags.ts';
+import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
+import { note } from '../../lib/engine/log.ts';
+import { runStateless } from '../../lib/cli/stateless.ts';
+
+export const channelSpendFlags = {
+  channel: channelFlag,
+  keys: keysFlag,
+  to: Flags.string({ summary: 'Address to be paid to', helpValue: 'ADDRESS', required: true, helpGroup: 'SPEND' }),
+  ...feeFlags,
+  ...chainFlags,
+};
+interface Values extends ChainValues {
+  channel?: string | undefined;
+  keys?: string | undefined;
+  to: string;
+  feerate?: number | undefined;
+  'allow-fee'?: boolean;
+}
+
+/** Reads a transaction, has it spent, prints; exit 3 while a key is missing or an output is left that could be worth something. */
+export async function runChannelSpend(
+  flags: Values,
+  file: string | undefined,
+  argv: readonly string[],
+  spend: (channel: Channel, document: Fields, keys: Keys, paying: Paying) => Recovered,
+): Promise<void> {
+  const keys = await keysFrom(flags.keys);
+  if (!keys) throw new Refusal('usage', 'no keys found: --keys FILE expected');
+  await runStateless({ file, raw: rawTransaction, limit: TRANSACTION_LIMIT }, async (document) => {
+    const channel = await channelFrom(flags.channel, document);
+    const to = scriptOf(flags.to, channel.network);
+    const { facts, checks } = await factsFor(flags, channel.network, argv);
+    const paying = { to, feerate: facts.feerate, allowFee: flags['allow-fee'] ?? false };
+    const made = spend(channel, document, keys, paying);
+    if (!made.complete) {
+      note('a key is missing: the PSBT waits for it');
+      process.exitCode = 3;
+    }
+    return { ...made.document, checks };
+  });
+}

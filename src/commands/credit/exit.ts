@@ -1,0 +1,84 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, contractNamed, portsOf, stepsOf } from '../../lib/cli/contract.ts';
+import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
+import { contractsOf, exitFacts } from '../../lib/engine/contracts.ts';
+import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { withChildren } from './exit-children.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { print } from '../../lib/cli/output.ts';
+import { dueList, exitCredit } from '../../lib/credit/exit.ts';
+import { isFunded } from '../../lib/credit/records.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class ExitCredit extends ContractCommand {
+  static override summary =
+    "The unilateral exit: the payee's latest update, or the payer's refund; needs no key and no counterparty";
+  static override description = `Printing the payee's exit freezes the contract for good. --export prints it for a watchtower without freezing: keep such a copy secret and replace it after each payment, for an older one is worth money to the payer. With --children it also holds children that this home has signed, one for each fee rate, with which a watchtower pays for the exit in a fee spike; whoever has the export can burn what the dearest costs. A refund is printed from the height of the expiry on; before, the exit code is 3.`;
+  static override examples = [
+    'The mint takes what it was paid\nspillway exit-credit --home mint --contract "$ID" --tip 5100 | jq -r .hex | xargs bitcoin-cli sendrawtransaction',
+    'For a watchtower: with children for a fee spike\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > exit.new && mv exit.new tower/exit.json',
+    'From cron: whatever is due within a day\nspillway exit-credit --home mint --due | jq -r \'select(.verdict == "due" or .verdict == "late").contract\' \\\n    | while read -r id; do spillway exit-credit --home mint --contract "$id" | spillway broadcast; done',
+  ];
+  static override steps = stepsOf(exitCredit);
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    ...contractFlag,
+    export: Flags.boolean({ summary: 'Print without freezing the contract', exclusive: ['due'], helpGroup: 'ACTION' }),
+    children: feerateFlag({
+      summary:
+        'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',
+      multiple: true,
+      delimiter: ',',
+      dependsOn: ['export'],
+      helpGroup: 'FEES',
+    }),
+    'allow-fee': Flags.boolean({ ...feeFlags['allow-fee'], dependsOn: ['children'] }),
+    due: Flags.boolean({
+      summary: 'List contracts whose deadline nears, the nearest first, one JSON object a line',
+      exclusive: ['contract'],
+      helpGroup: 'ACTION',
+    }),
+    within: Flags.integer({
+      summary: 'With --due: how many blocks ahead (default 144)',
+      helpValue: 'BLOCKS',
+      min: 0,
+      max: 1_000_000,
+      dependsOn: ['due'],
+      helpGroup: 'ACTION',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ExitCredit);
+    const { children } = flags;
+    if (!flags.due) {
+      if (flags.contract === undefined) throw new Refusal('usage', '--contract ID or --due expected');
+      return this.open({
+        flags,
+        file: undefined,
+        table: exitCredit,
+        ...(children && { print: (home, text) => withChildren(home, text, children, flags['allow-fee']) }),
+        input: async (home) => ({
+          contract: await contractNamed(home, flags.contract),
+          export: flags.export || undefined,
+        }),
+      });
+    }
+    await withHome(flags, async (home) => {
+      const contracts = (await contractsOf(home)).filter(({ record }) => isFunded(record));
+      const { source } = await portsOf(home, flags, this.argv);
+      const { tip, ...facts } = await exitFacts(source, contracts);
+      if (tip === 'not-checked')
+        throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
+      const lines = dueList(
+        contracts.map(({ record }) => record),
+        tip,
+        flags.within ?? 144,
+        facts,
+      );
+      if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
+    });
+  }
+}

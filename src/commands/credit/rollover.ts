@@ -1,0 +1,52 @@
+import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
+import {
+  contractFlags,
+  exitFeeFlag,
+  feeFlags,
+  fundingFlags,
+  keyFlags,
+  issuerFlags,
+  offerFlag,
+  policyFlags,
+  termsInput,
+  uncheckedFlag,
+} from '../../lib/cli/contract-flags.ts';
+import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { rollover } from '../../lib/credit/rollover.ts';
+
+export default class Rollover extends ContractCommand {
+  static override summary = 'Settle a credit contract and open the next one, in one transaction';
+  static override description = `One transaction pays the payee what was paid and funds the next contract with the rest, and with coins that the payer adds (--utxo with --amount). Where a mint's home owes a merchant more than it has signed, it pays all of that. The refund of the next contract is stored before the old one is signed away. Broadcast the result before the old contract's deadline.`;
+  static override examples = [
+    'Roll everything that is left into the next month\nspillway rollover --home mint --contract "$ID" --tip 5000 \\\n    | spillway rollover --home user --expires +4320 --tip 5000 \\\n    | spillway rollover --home mint --tip 5000 \\\n    | spillway rollover --home user --tip 5000 \\\n    | spillway rollover --home mint --tip 5000 > rolled.json',
+    'With new coins, signed by another wallet\nspillway rollover --home user --tip 5000 --psbt rollover < accepted.json > topup.psbt || test $? = 3\nbitcoin-cli walletprocesspsbt "$(cat topup.psbt)" > signed.json\nspillway rollover --home user --tip 5000 --merge signed.json < accepted.json > signed-message.json',
+    'The last message was lost: print it once more, or give the rollover and its next contract up\nspillway rollover --home user --contract "$ID" --again > proposed.json\nspillway rollover --home user --contract "$ID" --cancel',
+  ];
+  static override steps = stepsOf(rollover);
+  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override flags = {
+    ...contractFlags,
+    amount: satFlag({ summary: 'Capacity of the next contract (default: all that is left)', helpGroup: 'FUNDING' }),
+    ...fundingFlags,
+    ...keyFlags,
+    ...feeFlags,
+    ...exitFeeFlag,
+    ...issuerFlags,
+    ...policyFlags,
+    ...offerFlag,
+    ...uncheckedFlag,
+  };
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(Rollover);
+    await this.open({
+      flags,
+      file: args.file,
+      table: rollover,
+      input: async (home) => ({
+        ...(await termsInput(flags, home.network)),
+        contract: await contractNamed(home, flags.contract),
+      }),
+    });
+  }
+}

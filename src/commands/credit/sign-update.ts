@@ -1,0 +1,58 @@
+import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
+import * as Flags from '@oclif/core/flags';
+import { contractFlags, programFlags, uncheckedFlag } from '../../lib/cli/contract-flags.ts';
+import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { askFlags, quoteIn } from '../../lib/cli/mint-flags.ts';
+import { signUpdate } from '../../lib/credit/update.ts';
+
+export default class SignUpdate extends ContractCommand {
+  static override summary = 'Pay over an open credit contract, one signed update at a time';
+  static override description = `The payee asks, the payer signs, the payee accepts. The payer may ask first, and agrees by that. Each start of the payee is a new request with a nonce of its own, which takes the place of one for the same amount; a till names its orders (--request-id), prints them again by that name, and is never paid twice under one. With --ecash the payment comes back as ecash: the payer's last run prints the token, which is money. The payer agrees by --amount (exactly this much, once a run), by --max (no more than this over the whole run), or by answering the question on its terminal. The finished update stays in the payee's home: exit-credit prints it.`;
+  static override examples = [
+    'One payment of 2100 sat\nspillway sign-update --home mint --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home user --amount 2100 \\\n    | spillway sign-update --home mint | jq .paid_sat',
+    'The payer asks, and gets ecash for what it pays\nspillway sign-update --home user --contract "$ID" --amount 2100 \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user --ecash \\\n    | spillway sign-update --home mint \\\n    | spillway sign-update --home user | jq -r .token > token.txt',
+    'A file of requests, at most 50000 sat in all\nspillway sign-update --home user --batch --max 50000 < requested.ndjson \\\n    | spillway sign-update --home mint --batch > accepted.ndjson',
+    'The request was lost: print it once more, or withdraw all that are open\nspillway sign-update --home mint --contract "$ID" --again > requested.json\nspillway sign-update --home mint --contract "$ID" --cancel',
+  ];
+  static override steps = stepsOf(signUpdate);
+  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override flags = {
+    ...contractFlags,
+    ...askFlags,
+    amount: satFlag({
+      summary: 'At a start the amount to be paid; on a request the one amount that the payer agrees to',
+      helpGroup: 'ACTION',
+    }),
+    max: satFlag({ summary: 'Payer: agree to every amount up to this sum over the run', helpGroup: 'ACTION' }),
+    ecash: Flags.boolean({ summary: 'Payer: have this payment come back as ecash', helpGroup: 'ECASH' }),
+    request: Flags.string({
+      summary: 'Payer: pay this quote of a running mint (its payment request, or a file that holds it)',
+      helpValue: 'TEXT|FILE',
+      helpGroup: 'ECASH',
+    }),
+    'max-inflight': satFlag({
+      summary: 'Payer: how much may be paid whose ecash has not arrived (default: one update)',
+      helpGroup: 'ECASH',
+    }),
+    ...programFlags,
+    ...uncheckedFlag,
+  };
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(SignUpdate);
+    await this.open({
+      flags,
+      file: args.file,
+      table: signUpdate,
+      input: async (home) => ({
+        contract: await contractNamed(home, flags.contract),
+        amount: flags.amount,
+        quote: flags.request === undefined ? undefined : await quoteIn(flags.request),
+        max: flags.max,
+        ecash: flags.ecash || undefined,
+        maxInflight: flags['max-inflight'],
+        unchecked: flags.unchecked || undefined,
+      }),
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
+import { contractFlags } from '../../lib/cli/contract-flags.ts';
+import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { makeInvoice, printQr } from './invoice.ts';
+import { lineOrFile } from '../../lib/cli/mint-flags.ts';
+import { print } from '../../lib/cli/output.ts';
+import { creditInvoice } from '../../lib/mint/settle.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class CreditInvoice extends ContractCommand {
+  static override summary = 'An invoice that a customer pays in ecash, over the contract of a merchant with a mint';
+  static override description = `Prints the invoice alone, on one line; nobody is asked. --check asks the mint's home, which answers with a signed list of the paid invoices and what it owes in all; then sign-update brings that into the contract. Where the contract takes no more updates, a rollover or a close that the home proposes pays it. Asked once more after the contract's end, its answer lets prune drop the contract. A customer's receipt, shown with it, reminds a restored home of what it owes.`;
+  static override examples = [
+    'Ask for 2100 sat\nspillway credit-invoice --home merchant --contract "$REV" --amount 2100 --qr',
+    'Which are paid, and take what is owed\nspillway credit-invoice --home merchant --contract "$REV" --check \\\n    | curl -s --json @- "$HOME_URL" | spillway credit-invoice --home merchant | jq .owed_sat',
+  ];
+  static override steps = stepsOf(creditInvoice);
+  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override flags = {
+    ...contractFlags,
+    amount: satFlag({ summary: 'What the invoice asks for', helpGroup: 'INVOICE' }),
+    'expires-in': Flags.integer({
+      summary: 'Seconds for which it can be paid (default 3600)',
+      helpValue: 'S',
+      min: 1,
+      max: 31_536_000,
+      helpGroup: 'INVOICE',
+    }),
+    memo: Flags.string({ summary: 'Words for the customer', helpValue: 'TEXT', helpGroup: 'INVOICE' }),
+    qr: Flags.boolean({ summary: 'Draw it as a QR code on stderr too', helpGroup: 'INVOICE' }),
+    check: Flags.boolean({ summary: 'Ask which invoices are paid and how much is owed', helpGroup: 'ACTION' }),
+    invoice: Flags.string({
+      summary: 'With --check: an invoice whose receipt is shown',
+      helpValue: 'TEXT|FILE',
+      dependsOn: ['receipt'],
+      helpGroup: 'ACTION',
+    }),
+    receipt: Flags.string({
+      summary: 'With --check: the receipt that its customer got',
+      helpValue: 'HEX',
+      dependsOn: ['invoice'],
+      helpGroup: 'ACTION',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(CreditInvoice);
+    const { contract: named, amount, check, 'expires-in': seconds = 3600, memo, qr } = flags;
+    if (named !== undefined && !check) {
+      if (amount === undefined) throw new Refusal('usage', '--amount SAT or --check expected');
+      await withHome(flags, async (home) => {
+        const contract = (await contractNamed(home, named))!;
+        const line = await makeInvoice(home, { contract, amountSat: amount, seconds, memo });
+        await print(line);
+        if (qr) await printQr(line);
+      });
+      return;
+    }
+    const { invoice, receipt } = flags;
+    const shown = invoice && receipt ? { text: await lineOrFile(invoice), receipt } : undefined;
+    await this.open({
+      flags,
+      file: args.file,
+      table: creditInvoice,
+      input: async (home) => ({ contract: await contractNamed(home, named), shown }),
+    });
+  }
+}

@@ -1,0 +1,81 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { stopAt } from '../../lib/cli/contract.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { lineOrFile } from '../../lib/cli/mint-flags.ts';
+import { alone, changeFile, fileJournal, meltDocument, refuseSameFile, restOf } from './melting.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
+import type { GivenUp, Melted } from '../../lib/cashu/melt.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+const file = (summary: string) => ({ summary, helpValue: 'FILE', helpGroup: 'MINT' });
+
+export default class EcashMelt extends BaseCommand {
+  static override summary = "Pay a merchant's invoice in ecash, at the mint that issued it";
+  static override description = `Needs no home. The token is swapped to the exact sum, the rest goes to --change-out before the invoice is paid, and the receipt is printed: the signature of the mint's home that it owes the invoice to the merchant. A run that was cut off, or could not print, leaves TOKENFILE.melting; the same command goes on from there. Of two runs at once with one token, or one file of change, the second is refused. Where the mint says that it is paid and shows no receipt, the document says null and the exit is 3.
+An invoice that expired, was paid by another or is refused for good is given up: --give-up writes all that the mint does not show as spent to --change-out, whatever keyset it is of. Coins that the mint still holds for the payment are counted (pending_sat), exit 3, and the same command asks for them again. A --change-out file that holds anything is refused; --append adds a line to it.`;
+  static override examples = [
+    'A token pays an invoice\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --invoice "$INVOICE" --change-out rest.txt | jq -r .receipt',
+    'A token of exactly the sum, and the invoice in a file\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --invoice invoice.txt | jq -r .amount_sat',
+    'The invoice has expired: have the ecash back\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --give-up --change-out back.txt | jq .change_sat',
+  ];
+  static override flags = {
+    mint: Flags.string({
+      summary: 'The mint that issued the token',
+      helpValue: 'URL',
+      required: true,
+      helpGroup: 'MINT',
+    }),
+    'token-file': Flags.string({ ...file('The token'), required: true }),
+    invoice: Flags.string({
+      summary: "The merchant's line, or a file that holds it",
+      helpValue: 'TEXT|FILE',
+      helpGroup: 'MINT',
+    }),
+    'change-out': Flags.string(file('Where change goes, a token a line; a file that nobody else may read')),
+    append: Flags.boolean({
+      summary: 'Add to what --change-out holds already',
+      dependsOn: ['change-out'],
+      helpGroup: 'MINT',
+    }),
+    'give-up': Flags.boolean({
+      summary: 'Pay no more: write what is unspent of the token, and of what came of it, to --change-out',
+      dependsOn: ['change-out'],
+      exclusive: ['invoice'],
+      helpGroup: 'MINT',
+    }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(EcashMelt);
+    const { 'token-file': tokenFile, 'change-out': changeOut, 'give-up': givesUp, append, invoice } = flags;
+    if (!givesUp && invoice === undefined) throw new Refusal('usage', '--invoice or --give-up expected');
+    const noteFile = `${tokenFile}.melting`;
+    if (changeOut !== undefined) await refuseSameFile(changeOut, tokenFile, noteFile);
+    const [{ giveUpMelt, meltEcash }, { mintUrl }] = await Promise.all([
+      import('../../lib/cashu/melt.ts'),
+      import('../../lib/cashu/quotes.ts'),
+    ]);
+    const at = {
+      mint: mintUrl(flags.mint),
+      token: utf8(await readInput(tokenFile)).trim(),
+      journal: fileJournal(noteFile),
+      print: (done: Melted | GivenUp) => print(printJson(meltDocument(done))),
+    };
+    const change = changeOut === undefined ? undefined : changeFile(changeOut, append);
+    const line = invoice === undefined ? undefined : await lineOrFile(invoice);
+    const done = await alone([noteFile, ...(changeOut === undefined ? [] : [changeOut])], () =>
+      line === undefined
+        ? giveUpMelt({ ...at, change: change! })
+        : meltEcash({ ...at, change, invoice: line, point: stopAt }),
+    );
+    const rests = restOf(done);
+    if (rests === undefined) return;
+    note(rests);
+    process.exitCode = 3;
+  }
+}

@@ -1,0 +1,63 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
+import { contractFlags } from '../../lib/cli/contract-flags.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { askFlags, mintFlag, namedMints } from '../../lib/cli/mint-flags.ts';
+import { print } from '../../lib/cli/output.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { ecashQuote } from '../../lib/mint/bind.ts';
+
+export default class EcashQuote extends ContractCommand {
+  static override summary = 'Tie a quote of a running mint to a contract: from then on payments become its ecash';
+  static override description = `For contracts whose ecash comes from a running mint (open-credit --ecash cdk --mint URL). The payer makes a quote at the mint that only its own key can mint from; the payee asks the mint what it is, and binds it. Run again, it finds the quote that is bound already. ecash-mint then makes the tokens.`;
+  static override examples = [
+    'Once for each contract\nspillway ecash-quote --home user --mint https://mint.example.com --contract "$ID" \\\n    | curl -s --json @- "$HOME_URL" | spillway ecash-quote --home user',
+    'The operator, after home or mint came back from an older copy\nspillway ecash-quote --home mint --contract "$ID" --confirm | jq .waiting_sat',
+  ];
+  static override steps = stepsOf(ecashQuote);
+  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override flags = {
+    ...contractFlags,
+    ...askFlags,
+    mint: mintFlag("Start: the mint; must be the contract's"),
+    renew: Flags.boolean({
+      summary: 'Start: make another quote than the one that is known, because it was given up',
+      helpGroup: 'MINT',
+    }),
+    confirm: Flags.boolean({
+      summary: 'Operator, after a restore: take the figures of the mint as they are, and go on',
+      helpGroup: 'MINT',
+    }),
+    quote: Flags.string({
+      summary: 'With --confirm: a quote of the contract that the restored home has lost; may be given often',
+      helpValue: 'ID',
+      multiple: true,
+      multipleNonGreedy: true,
+      dependsOn: ['confirm'],
+      helpGroup: 'MINT',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(EcashQuote);
+    if (flags.confirm) {
+      const { confirmFigures } = await import('../../lib/cashu/confirm.ts');
+      return withHome(flags, async (home) => {
+        const contract = (await contractNamed(home, flags.contract)) ?? '';
+        await print(printJson(await confirmFigures(home, contract, flags.quote ?? [], await namedMints(flags))));
+      });
+    }
+    await this.open({
+      flags,
+      file: args.file,
+      table: ecashQuote,
+      input: async (home) => {
+        const contract = await contractNamed(home, flags.contract);
+        if (contract === undefined) return { contract, quote: undefined };
+        const { quoteFor } = await import('../../lib/cashu/quotes.ts');
+        return { contract, quote: await quoteFor(home.store, contract, await namedMints(flags), flags) };
+      },
+    });
+  }
+}

@@ -1,0 +1,58 @@
+/** Networks as the feasibility commands read them: channels with members, or any dump of gossip. Not here: the theory. */
+import * as Flags from '@oclif/core/flags';
+import { randomBytes } from 'node:crypto';
+import { isGzip, sniffDump } from '../../lib/gossip/dump.ts';
+import { networkOfGraph, parseNetwork, parseWealth, type Network, type Wealth } from '../../lib/flow/network.ts';
+import { Fields } from '../../lib/protocol/document.ts';
+import { parseJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { graphIn } from '../gossip/dumps.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { note } from '../../lib/engine/log.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+import { readDocument } from '../../lib/cli/stateless.ts';
+
+export const amountFlag = Flags.custom<number>({
+  helpValue: 'SAT',
+  parse: async (input) => {
+    if (!/^(?:0|[1-9]\d{0,15})$/.test(input) || !Number.isSafeInteger(Number(input)))
+      throw new Refusal('usage', 'whole satoshis expected');
+    return Number(input);
+  },
+});
+export const wealthFlag = Flags.string({
+  summary: 'What each member owns, {member: sat} (default: wealth_sat of the network)',
+  helpValue: 'FILE',
+});
+
+/** A seed for draws that nobody asked to repeat; it is printed, so that they can be. */
+export const freshSeed = (): string => randomBytes(8).toString('hex');
+
+export interface ReadNetwork {
+  network: Network;
+  /** The document itself, where it is one of ours. */
+  document: Fields | undefined;
+}
+
+/** Reads a network. @throws Refusal of the formats, `too-large`, `no-input` */
+export async function readNetwork(file: string | undefined, limit: number): Promise<ReadNetwork> {
+  const bytes = await readInput(file, limit);
+  const own = !isGzip(bytes) && sniffDump(bytes) === 'json' && /"members"\s*:/.test(utf8(bytes.subarray(0, 4096)));
+  if (own) {
+    const document = new Fields(parseJson(utf8(bytes)));
+    return { network: parseNetwork(document), document };
+  }
+  const { network, unknown } = networkOfGraph(graphIn(bytes, { limit }));
+  if (unknown > 0) note(`${unknown} channels without a capacity are left out`);
+  return { network, document: undefined };
+}
+
+/**
+ * Reads the members' wealth from a file or the network's own document.
+ * @throws Refusal `usage` where neither says
+ */
+export async function wealthOf({ network, document }: ReadNetwork, file: string | undefined): Promise<Wealth> {
+  const from = file === undefined ? document?.object('wealth_sat') : await readDocument(file, 64_000_000);
+  if (!from) throw new Refusal('usage', 'wealth_sat is not in the network, and --wealth is not given');
+  return parseWealth(from, network);
+}

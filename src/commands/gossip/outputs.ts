@@ -1,0 +1,76 @@
+/**
+ * The outputs that channels stand on: from a file, or from a node by short channel id.
+ * Not here: which script a channel must have (`gossip/verify.ts`).
+ */
+import { isMessage2, readMessage2 } from '../../lib/gossip/message-2.ts';
+import { readMessage } from '../../lib/gossip/message.ts';
+import type { ChannelOutput } from '../../lib/gossip/verify.ts';
+import type { Rpc } from '../../lib/chain/rpc.ts';
+import { scidText } from '../../lib/wire/fields.ts';
+import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
+import { readDocument } from '../../lib/cli/stateless.ts';
+
+/** Bytes of a file of outputs at most: a million channels. */
+const FILE_LIMIT = 200_000_000;
+
+/** @throws Refusal `malformed-message`, `no-input` */
+export async function readOutputs(file: string): Promise<Map<string, ChannelOutput>> {
+  const document = await readDocument(file, FILE_LIMIT);
+  return new Map(
+    document.names().map((scid) => {
+      const from = document.object(scid)!;
+      const script = Buffer.from(from.need('script', from.bytes('script'))).toString('hex');
+      return [scid, { script, amountSat: from.need('amount_sat', from.whole('amount_sat')) }];
+    }),
+  );
+}
+
+/** Looks channels up at a node: the block at the height, the transaction in it, the output where it is unspent. */
+class ChainOutputs {
+  readonly #rpc: Rpc;
+  readonly #found = new Map<string, ChannelOutput>();
+  /** Txids of the blocks that were looked at last. */
+  readonly #blocks = new Map<number, readonly string[]>();
+
+  constructor(rpc: Rpc) {
+    this.#rpc = rpc;
+  }
+
+  /** Looks for the output of an announcement; of any other message nothing. */
+  async look(message: Uint8Array): Promise<void> {
+    const scid = announced(message);
+    if (scid === undefined || this.#found.has(scid)) return;
+    const [height, index, vout] = scid.split('x').map(Number) as [number, number, number];
+    const txid = (await this.#txids(height))[index];
+    const coin = txid === undefined ? undefined : await this.#rpc.txOut({ txid, vout }, false);
+    if (coin) this.#found.set(scid, { script: coin.script, amountSat: coin.sat });
+  }
+  known(scid: string): ChannelOutput | undefined {
+    return this.#found.get(scid);
+  }
+
+  async #txids(height: number): Promise<readonly string[]> {
+    let txids = this.#blocks.get(height);
+    if (!txids) {
+      const { blocks } = await this.#rpc.blockchainInfo();
+      txids = height > blocks ? [] : (await this.#rpc.block(await this.#rpc.blockHash(height))).txids;
+      if (this.#blocks.size >= 50) this.#blocks.delete(this.#blocks.keys().next().value!);
+      this.#blocks.set(height, txids);
+    }
+    return txids;
+  }
+}
+
+/** The channel that a message announces; undefined for any other message. */
+function announced(message: Uint8Array): string | undefined {
+  const type = message.length < 2 ? 0 : (message[0]! << 8) | message[1]!;
+  if (type === 256) return scidText(readMessage(message).parts['short_channel_id']!);
+  if (type === 267 && isMessage2(message)) return String(readMessage2(message).values['short_channel_id']);
+  return undefined;
+}
+
+/** The outputs at the node that `--chain` names; undefined without one. */
+export async function chainOutputs(flags: ChainValues, argv: readonly string[]): Promise<ChainOutputs | undefined> {
+  const { rpc } = await chainOf(flags, argv);
+  return rpc && new ChainOutputs(rpc);
+}

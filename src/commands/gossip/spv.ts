@@ -1,0 +1,43 @@
+/** Blocks that proofs are made of, and the blocks that a verifier knows. Not here: proofs themselves (`gossip/spv.ts`). */
+import { display } from '../../lib/bitcoin/block.ts';
+import { readHeader } from '../../lib/gossip/block.ts';
+import { hexLine } from '../../lib/gossip/dump.ts';
+import { makeProof, type SpvProof } from '../../lib/gossip/spv.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { scidBytes, scidText } from '../../lib/wire/fields.ts';
+import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+
+/** Bytes of a block in hex at most: four megabytes and a line end. */
+const BLOCK_LIMIT = 8_000_100;
+/** Bytes of known headers at most: a million of them. */
+const HEADERS_LIMIT = 162_000_000;
+
+type MakeValues = ChainValues & { channel?: string | undefined; block?: string | undefined };
+/** @throws Refusal `usage`, `malformed-spv`, `chain-unavailable`, `no-input` */
+export async function makeSpvProof(flags: MakeValues, argv: readonly string[]): Promise<SpvProof> {
+  const bytes = scidBytes(flags.channel ?? '');
+  if (!bytes) throw new Refusal('usage', '--channel: a short channel id like 700000x5x1 expected');
+  const scid = scidText(bytes);
+  const { rpc } = await chainOf(flags, argv);
+  if (flags.block === undefined && !rpc) throw new Refusal('usage', 'no block found: give --block FILE or --chain URL');
+  const hex =
+    flags.block === undefined
+      ? await rpc!.blockHex(await rpc!.blockHash(Number(scid.split('x')[0])))
+      : utf8(await readInput(flags.block, BLOCK_LIMIT)).trim();
+  if (!/^(?:[0-9a-fA-F]{2})+$/.test(hex)) throw new Refusal('malformed-spv', 'a block found that is not hex');
+  return makeProof(Uint8Array.from(Buffer.from(hex, 'hex')), scid);
+}
+
+type AnchorValues = ChainValues & { 'header-hash'?: string | undefined; headers?: string | undefined };
+/** Hashes of blocks that the verifier knows for the best chain's. @throws Refusal `malformed-spv`, `chain-unavailable` */
+export async function spvAnchors(flags: AnchorValues, height: number, argv: readonly string[]): Promise<string[]> {
+  const known: string[] = flags['header-hash'] === undefined ? [] : [flags['header-hash'].toLowerCase()];
+  if (flags.headers !== undefined)
+    for (const line of utf8(await readInput(flags.headers, HEADERS_LIMIT)).split('\n'))
+      if (line.trim() !== '') known.push(display(readHeader(hexLine(line)).hash));
+  const { rpc } = await chainOf(flags, argv);
+  if (rpc && height <= (await rpc.blockchainInfo()).blocks) known.push(await rpc.blockHash(height));
+  return known;
+}

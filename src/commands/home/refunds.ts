@@ -1,0 +1,94 @@
+/**
+ * Refunds that were kept outside the home, taken back into it: each is read, and where it pays an address of this
+ * home, that address is marked as used, so that its coins are found.
+ * Not here: how the copies are written (`home/refunds.ts`) and what is in them (`credit/refund-copy.ts`).
+ */
+import * as v from 'valibot';
+import type { Home } from '../../lib/home/home.ts';
+import { wholeIn, type Limits } from '../../lib/protocol/limit.ts';
+
+const Hex = v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{2})+$/));
+const Id = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+export const COPY_LIMITS = {
+  address: { unit: 'characters', most: 100 },
+  /** BIP32: above it are hardened ones. */
+  index: { unit: 'number', least: 0, most: 2 ** 31 - 1 },
+} satisfies Limits;
+const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const RefundCopy = v.object({
+  type: v.literal('refund-copy'),
+  version: v.literal(1),
+  network: v.string(),
+  contract: Id,
+  capacity_sat: Whole,
+  valid_from_height: Whole,
+  txid: Id,
+  hex: Hex,
+  address: v.pipe(v.string(), v.maxLength(COPY_LIMITS.address.most)),
+  moved: v.optional(v.boolean()),
+  path: v.nullable(v.object({ chain: v.picklist([0, 1]), index: wholeIn(COPY_LIMITS.index) })),
+});
+
+export type RefundCopy = v.InferOutput<typeof RefundCopy>;
+
+/** Printed line of `restore` for one refund. `ours`: it pays an address of this home. */
+export interface RestoredRefund {
+  type: 'restore';
+  version: 1;
+  network: string;
+  contract: string;
+  capacity_sat: number;
+  valid_from_height: number;
+  txid: string;
+  hex: string;
+  address: string;
+  ours: boolean;
+  /** A statecoin that has another owner by now: what is left of it is evidence, no money. */
+  moved?: true;
+}
+
+/**
+ * Reads the refunds kept for this network. The names of files that hold no such refund come back as
+ * `unreadable`.
+ */
+export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: RefundCopy[]; unreadable: string[] } {
+  const { copies, unreadable: broken } = home.copies();
+  const read: RefundCopy[] = [];
+  const unreadable = [...broken];
+  for (const { name, body } of copies) {
+    const copy = v.safeParse(RefundCopy, body);
+    if (copy.success && copy.output.network === home.network) read.push(copy.output);
+    else unreadable.push(`${name}.json`);
+  }
+  return { read, unreadable };
+}
+
+/** Returns whether it pays an address of this home. */
+const isOurs = async (home: Pick<Home, 'keys'>, { path, address }: RefundCopy): Promise<boolean> =>
+  path !== null && (await (await home.keys()).address(path)).address === address;
+
+/** Takes their addresses into the home. */
+export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRefund[]; unreadable: string[] }> {
+  const { read, unreadable } = readRefunds(home);
+  const refunds: RestoredRefund[] = [];
+  for (const copy of read) {
+    const ours = await isOurs(home, copy);
+    const { path, version, network, contract, capacity_sat, valid_from_height, txid, hex, address } = copy;
+    if (ours) await home.store.addAddresses([path!]);
+    const amounts = { capacity_sat, valid_from_height };
+    refunds.push({
+      type: 'restore',
+      version,
+      network,
+      contract,
+      ...amounts,
+      txid,
+      hex,
+      address,
+      ours,
+      ...(copy.moved && { moved: true as const }),
+    });
+  }
+  return { refunds, unreadable };
+}

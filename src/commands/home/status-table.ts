@@ -1,0 +1,55 @@
+/** The table of `status` for a terminal. */
+import type { StatusLine } from '../../lib/credit/status.ts';
+import type { StatechainStatus } from '../../lib/statechain/status.ts';
+
+const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', ''];
+/** Columns that hold numbers. */
+const RIGHT = new Set([3, 4, 5, 6, 7]);
+
+/** A line of any family: what one of them does not have is left empty. */
+type Line = Partial<Record<Exclude<keyof (StatusLine & StatechainStatus), 'float'>, unknown>> &
+  Pick<StatusLine, 'float' | 'contract' | 'notes'>;
+
+/** Returns its notes, and with --float the figures that have no column. */
+const notesOf = ({ notes, float }: Line): string[] => {
+  if (!float) return notes;
+  const { tokens_sat, percent, wanted_percent, swap_sat } = float;
+  const change = swap_sat < 0n ? `${-swap_sat} sat too much` : `${swap_sat} sat more`;
+  return [...notes, `${tokens_sat} sat in tokens: ${percent} percent, ${change} for ${wanted_percent}`];
+};
+
+export async function statusTable(lines: readonly Line[]): Promise<string> {
+  if (lines.length === 0) return 'no contracts';
+  const { Chalk } = await import('chalk');
+  const chalk = new Chalk(process.env['NO_COLOR'] ? { level: 0 } : {});
+  const cells = lines.map((l) =>
+    [
+      l.contract.slice(0, 8),
+      l.role,
+      l.state,
+      l.capacity_sat,
+      l.paid_sat,
+      l.left_sat,
+      l.expiry,
+      l.deadline_height,
+      l.verdict,
+      notesOf(l).join('; '),
+    ].map((c) => String(c ?? '')),
+  );
+  const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i]!.length)));
+  const pad = (row: readonly string[]) =>
+    row.map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)));
+  const colour = (row: string[], verdict: string) => {
+    const paint =
+      verdict === 'late' || verdict === 'dead' || verdict === 'lost'
+        ? chalk.red
+        : verdict === 'due'
+          ? chalk.yellow
+          : undefined;
+    return paint ? row.with(8, paint(row[8]!)) : row;
+  };
+  return [
+    chalk.bold(pad(HEAD).join('  ').trimEnd()),
+    ...cells.map((row) => colour(pad(row), row[8]!).join('  ').trimEnd()),
+  ].join('\n');
+}

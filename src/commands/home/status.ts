@@ -1,0 +1,62 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
+import { contractFlag } from '../../lib/cli/contract-flags.ts';
+import { contractsNamed, contractsOf, exitFacts, statecoinLines, unwatched } from '../../lib/engine/contracts.ts';
+import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
+import { statusTable } from './status-table.ts';
+import { floatOf, statusOf } from '../../lib/credit/status.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+
+export default class Status extends BaseCommand {
+  static override summary = 'The contracts of this home: state, amounts, deadlines';
+  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, pending (its coin is spent, not for good yet or not known by what), done, lost (spent for good by what pays this home less than it was paid: exit code 3), unfunded or dead (its funding was replaced, or it expired with nothing paid). For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`;
+  static override examples = [
+    'What is still to be had\nspillway status --home user | jq -s "map(.left_sat // 0) | add"',
+    'Is more of the balance in tokens than 5 percent?\nspillway status --home user --contract "$ID" --float 5 | jq .float',
+    'Contracts that need attention\nspillway status --home mint --tip 5100 | jq -r \'select(.verdict == "due" or .verdict == "late") | .contract\'',
+  ];
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    ...contractFlag,
+    float: Flags.integer({
+      summary: 'Payer: compare what is in tokens with this share of the balance (5 is a usual one)',
+      helpValue: 'PERCENT',
+      min: 0,
+      max: 100,
+      helpGroup: 'ECASH',
+    }),
+    tokens: satFlag({
+      summary: 'Payer: what the wallet still holds in tokens of this contract (default: all that came)',
+      helpGroup: 'ECASH',
+      dependsOn: ['float', 'contract'],
+    }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Status);
+    await withHome(flags, async (home) => {
+      const wanted = await contractNamed(home, flags.contract);
+      const contracts = wanted === undefined ? await contractsOf(home) : await contractsNamed(home, wanted);
+      const { source } = await portsOf(home, flags, this.argv);
+      const facts = await exitFacts(source, contracts);
+      const credits = contracts.map(({ name, record }) => {
+        const line = statusOf(name, record, facts);
+        if (flags.float !== undefined && 'receivedSat' in record)
+          line.float = floatOf(record, flags.float, flags.tokens);
+        return line;
+      });
+      const lines = [...credits, ...(await statecoinLines(home, source, wanted))];
+      if (wanted === undefined) (await unwatched(home, ['htlc-swap'])).forEach(note);
+      if (home.restored) note('this store was restored or copied: see spillway restore --help');
+      if (lines.some(({ verdict }) => verdict === 'lost')) process.exitCode = 3;
+      if (process.stdout.isTTY) await print(await statusTable(lines));
+      else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
+    });
+  }
+}

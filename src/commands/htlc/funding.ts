@@ -1,0 +1,112 @@
+/** `htlc fund`: a transaction that pays an HTLC, its coins signed where they are the home's. */
+import { payFrom } from '../../lib/bitcoin/coins.ts';
+import { checkDust } from '../../lib/bitcoin/script.ts';
+import { feeOf, txidOf } from '../../lib/bitcoin/transaction.ts';
+import { build } from '../../lib/htlc/terms.ts';
+import { checkSpendable, outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import {
+  fundingHex,
+  fundingPsbt,
+  inputScripts,
+  isSigned,
+  signFunding,
+  type Funding,
+} from '../../lib/bitcoin/funding.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { reservedIn } from '../../lib/home/reserved.ts';
+import type { ChainValues } from '../../lib/cli/chain.ts';
+import { coinsFrom } from '../../lib/cli/contract-flags.ts';
+import type { HomeValues } from '../../lib/cli/home.ts';
+import { factsFor, htlcIn, withOwnHome } from './shared.ts';
+import { freeFunding, fundOnce } from './home.ts';
+import { note } from '../../lib/engine/log.ts';
+import { runStateless } from '../../lib/cli/stateless.ts';
+
+interface FundValues extends ChainValues, HomeValues {
+  amount: bigint;
+  utxo: string;
+  change?: string | undefined;
+  feerate?: number | undefined;
+  cancel?: boolean;
+  'allow-fee'?: boolean;
+}
+
+export async function runFund(flags: FundValues, file: string | undefined, argv: readonly string[]): Promise<void> {
+  const coins = (await coinsFrom(flags.utxo))!;
+  await runStateless({ file }, async (document) => {
+    const htlc = htlcIn(document);
+    const { network } = htlc;
+    const { output } = build(htlc);
+    const { amount: sat } = flags;
+    checkDust({ sat, script: output }, (least) => `${sat} sat found, at least ${least} sat expected`);
+    return withOwnHome(flags, network, async (home) => {
+      if (flags.cancel) return cancelled(home, htlc.refund, network);
+      const { facts, checks } = await factsFor(flags, network, argv, outpointsOf(coins));
+      let seen = 'own';
+      const make = async (): Promise<Funding> => {
+        const template = payFrom({
+          coins,
+          outputs: [{ sat, script: output }],
+          change: await changeOf(flags.change, home),
+          feerate: facts.feerate,
+          version: 2,
+          network,
+          allowFee: flags['allow-fee'] ?? false,
+        });
+        const reserved = home ? await reservedIn(home.store, outpointsOf(template.inputs)) : new Map();
+        seen = checkSpendable({ coins: facts.coins, reserved }, template.inputs);
+        return signedBy(home, { template, witnesses: {} });
+      };
+      const kept = home && (await fundOnce(home, htlc.refund, { sat, script: output }, outpointsOf(coins), make));
+      const funding = kept ?? (await make());
+      const { template } = funding;
+      const txid = txidOf(template);
+      const vout = template.outputs.findIndex((o) => o.script === output && o.sat === flags.amount);
+      if (!isSigned(funding)) {
+        note('sign the PSBT in the wallet that owns its coins');
+        process.exitCode = 3;
+      }
+      return {
+        type: 'htlc-fund',
+        version: 1,
+        network,
+        psbt: fundingPsbt(funding),
+        hex: isSigned(funding) ? fundingHex(funding) : null,
+        txid,
+        utxo: `${txid}:${vout}:${flags.amount}`,
+        fee_sat: feeOf(template),
+        checks: { ...checks, coins: seen },
+      };
+    });
+  });
+}
+
+/** --cancel: its coins are free for something else. */
+async function cancelled(home: Home | undefined, pubkey: string, network: string): Promise<object> {
+  if (!home) throw new Refusal('usage', '--cancel found without a home: nothing is reserved');
+  const { coins } = await freeFunding(home, pubkey);
+  note('spend one of its coins elsewhere, or whoever has the PSBT can still send it');
+  return { type: 'htlc-fund', version: 1, network, step: 'cancelled', coins };
+}
+
+async function changeOf(change: string | undefined, home: Home | undefined): Promise<string> {
+  if (change !== undefined) return change;
+  if (!home) throw new Refusal('usage', 'no address for the change', { hint: 'give --change ADDRESS, or --home DIR' });
+  const { freshAddress } = await import('../../lib/engine/wallet.ts');
+  return (await freshAddress(home)).address;
+}
+
+/** Signs whatever the home's keys can sign. */
+async function signedBy(home: Home | undefined, funding: Funding): Promise<Funding> {
+  if (!home) return funding;
+  const hand = {
+    keys: (await home.keys()).keysWith([]),
+    merged: [],
+    random: await home.random(),
+    network: home.network,
+    restored: home.restored,
+    mayRepeat: home.mayRepeat,
+  };
+  return signFunding(hand, funding, await home.store.ours(inputScripts(funding)));
+}

@@ -1,0 +1,166 @@
+/**
+ * Proofs of existence at the command line: proof files, documents to be hashed, and the blocks that a proof names.
+ * Not here: the format of proofs, headers, what a proof says (`lib/notary`).
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { bytesToHex, equalBytes, hexToBytes } from '../../lib/bitcoin/bytes.ts';
+import { OUTCOME_LIMITS } from '../../lib/contract/outcome.ts';
+import {
+  CHECKED_NETWORKS,
+  checkHeaders,
+  leastWorkOf,
+  hasWork,
+  headersIn,
+  parseHeader,
+  workOf,
+  type CheckedNetwork,
+  type Placed,
+} from '../../lib/notary/headers.ts';
+import { readOts, type HashName, type OtsFile } from '../../lib/notary/ots.ts';
+import type { Network } from '../../lib/bitcoin/network.ts';
+import { factSource } from '../../lib/chain/source.ts';
+import { heightsOf, sentence, stateProof, type Block } from '../../lib/notary/proof.ts';
+import { allows } from '../../lib/protocol/limit.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
+import { openInput, readInput } from '../../lib/cli/input.ts';
+
+const PROOF_LIMIT = 1_000_000;
+/** A million headers. */
+const HEADERS_LIMIT = 160_000_000;
+
+/** Reads a proof file, as bytes or in hex. @throws Refusal `malformed-ots`, and as `readInput` does */
+export async function readProof(file: string | undefined): Promise<OtsFile> {
+  const bytes = await readInput(file, PROOF_LIMIT);
+  const text = bytes[0] === 0 ? '' : Buffer.from(bytes).toString('latin1').trim();
+  return readOts(/^(?:[0-9a-fA-F]{2})+$/.test(text) ? hexToBytes(text) : bytes);
+}
+
+const ALGORITHMS = { sha1: 'sha1', ripemd160: 'ripemd160', sha256: 'sha256' } as const;
+/** Hashes a document as it streams by. @throws Refusal `usage` for a hash function that cannot stream, and as `openInput` does */
+export async function digestOf(file: string, hash: HashName): Promise<Uint8Array> {
+  if (hash === 'keccak256') throw new Refusal('usage', 'a proof of keccak256 found: give the digest with --digest');
+  const hashing = createHash(ALGORITHMS[hash]);
+  for await (const part of await openInput(file)) hashing.update(part as Uint8Array);
+  return hashing.digest();
+}
+
+export interface VerifyValues extends ChainValues {
+  document?: string | undefined;
+  digest?: Uint8Array | undefined;
+  header?: Uint8Array | undefined;
+  headers?: string | undefined;
+  from?: string | undefined;
+  network: Network;
+}
+
+/** Verifies a proof against its document and the block that it names; the second value is the exit code. */
+export async function verified(
+  file: string | undefined,
+  flags: VerifyValues,
+  argv: readonly string[],
+): Promise<[document: object, exit: 0 | 3]> {
+  const proof = await readProof(file);
+  const compared = await compareDigest(proof, file, flags);
+  const { blocks, how } = await blocksFor(proof, flags, argv);
+  const found = stateProof(proof, blocks);
+  const { block } = found;
+  const document = {
+    type: 'notarize-verify',
+    version: 1,
+    network: flags.network,
+    status: found.status,
+    statement: sentence(found),
+    hash: proof.hash,
+    digest: bytesToHex(proof.digest),
+    block: block
+      ? {
+          height: block.height,
+          hash: block.header.hash,
+          merkle_root: bytesToHex(block.header.root.toReversed()),
+          time: block.header.time,
+          median_time: block.medianTime,
+          confirmations: block.confirmations,
+          work: workOf(block.header).toString(),
+        }
+      : null,
+    transaction: found.transaction ?? null,
+    calendars: found.calendars,
+    others: found.others,
+    checks: { document: compared, header: how },
+  };
+  // A block near the tip may be taken back, and the proof with it.
+  const isFinal = allows(OUTCOME_LIMITS.final, block?.confirmations ?? 0);
+  const isProved =
+    found.status === 'anchored' && (how === 'node' || how === 'chain-of-headers') && compared === 'compared' && isFinal;
+  return [document, isProved ? 0 : 3];
+}
+
+/** @throws Refusal `digest-differs` */
+async function compareDigest(
+  { hash, digest }: OtsFile,
+  file: string | undefined,
+  flags: VerifyValues,
+): Promise<'compared' | 'not-checked'> {
+  const beside = file?.endsWith('.ots') && existsSync(file.slice(0, -4)) ? file.slice(0, -4) : undefined;
+  const document = flags.document ?? (flags.digest ? undefined : beside);
+  if (!flags.digest && document === undefined) return 'not-checked';
+  const found = flags.digest ?? (await digestOf(document!, hash));
+  if (!equalBytes(found, digest))
+    throw new Refusal(
+      'digest-differs',
+      `${document ?? 'the digest'} with ${hash} ${bytesToHex(found)} found, a proof of ${bytesToHex(digest)}`,
+    );
+  return 'compared';
+}
+
+/** `little-work`: headers that somebody else than the network may have made. */
+type How = 'node' | 'chain-of-headers' | 'little-work' | 'not-checked';
+async function blocksFor(
+  proof: OtsFile,
+  flags: VerifyValues,
+  argv: readonly string[],
+): Promise<{ blocks: Block[]; how: How }> {
+  const unknown = { medianTime: null, confirmations: null, transactions: null };
+  if (flags.headers !== undefined) {
+    const wanted = new Set(heightsOf(proof));
+    const bytes = await readInput(flags.headers, HEADERS_LIMIT);
+    const network = checkedNetwork(flags.network);
+    const from = startOf(flags.from);
+    const named: Placed[] = [];
+    let last: Placed | undefined;
+    for (last of checkHeaders(headersIn(bytes), network, from)) if (wanted.has(last.height)) named.push(last);
+    const tip = last?.height ?? 0;
+    const blocks = named.map((placed) => ({ ...unknown, ...placed, confirmations: tip - placed.height + 1 }));
+    const enough = from !== undefined || (last?.chainWork ?? 0n) >= leastWorkOf(network);
+    return { blocks, how: enough ? 'chain-of-headers' : 'little-work' };
+  }
+  if (flags.header) {
+    const header = parseHeader(flags.header);
+    if (!hasWork(header)) throw new Refusal('header-invalid', 'the header has no proof of work');
+    return { blocks: [{ ...unknown, height: null, header }], how: 'not-checked' };
+  }
+  const { rpc } = await chainOf(flags, argv);
+  if (!rpc) return { blocks: [], how: 'not-checked' };
+  await factSource({ network: flags.network, rpc }).facts({ tip: true });
+  const blocks: Block[] = [];
+  for (const height of heightsOf(proof)) {
+    const known = await rpc.blockAt(height);
+    if (known) blocks.push({ ...known, height, header: parseHeader(hexToBytes(known.header)) });
+  }
+  return { blocks, how: 'node' };
+}
+
+function checkedNetwork(network: Network): CheckedNetwork {
+  const found = CHECKED_NETWORKS.find((name) => name === network);
+  if (!found) throw new Refusal('usage', `--headers of ${network} found, of ${CHECKED_NETWORKS.join(' or ')} expected`);
+  return found;
+}
+
+function startOf(text: string | undefined): { height: number; hash: string } | undefined {
+  if (text === undefined) return undefined;
+  const [, height, hash] = /^(\d{1,8}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (hash === undefined) throw new Refusal('usage', '--from HEIGHT:HASH expected');
+  return { height: Number(height), hash };
+}

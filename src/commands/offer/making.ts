@@ -1,0 +1,165 @@
+/** Requests, invoices and proofs by flags: files are read once, time and randomness for each. */
+import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
+import * as Flags from '@oclif/core/flags';
+import type { InferredFlags } from '@oclif/core/interfaces';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../../lib/offer/build.ts';
+import { parsePersonName } from '../../lib/names/bip353.ts';
+import { answersOffer } from '../../lib/offer/check.ts';
+import type { OfferValues } from '../../lib/offer/fields.ts';
+import { refuseFirst, type OfferMessage, type Problem } from '../../lib/offer/message.ts';
+import { checkMirror } from '../../lib/offer/verify.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { parsePoint } from '../../lib/signing/curve.ts';
+import { answerOffer, chainOf, fallbacksOf, messageFile, networkFlag, now, pathsFile, proposalFlag } from './shared.ts';
+import { secretFlags } from '../../lib/cli/secret-flags.ts';
+import { batchFlag, hexFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { print } from '../../lib/cli/output.ts';
+import { readKey } from '../../lib/cli/secrets.ts';
+
+/** A public key in a flag. @throws Refusal `wrong-key` */
+const pointFlag = (bytes: Uint8Array, name: string): string => {
+  if (!parsePoint(bytes)) throw new Refusal('wrong-key', `--${name}: bytes found that are no point of the curve`);
+  return bytesToHex(bytes);
+};
+
+/** A name as a request states it. @throws Refusal `usage` */
+function statedName(text: string): OfferValues['invreq_bip_353_name'] {
+  const { user, domain } = parsePersonName(text);
+  return { name: user, domain };
+}
+
+export const requestFlags = {
+  batch: batchFlag,
+  ...secretFlags('payer-key', "The payer's secret key"),
+  'payer-id': hexFlag({ summary: "The payer's public key, where the key is elsewhere" }),
+  'amount-msat': wholeFlag({ summary: 'What is to be paid, in millisatoshis', helpValue: 'MSAT' }),
+  quantity: wholeFlag({ summary: 'How many' }),
+  note: Flags.string({ summary: 'A note to the issuer', helpValue: 'TEXT' }),
+  name: Flags.string({ summary: 'The name under which the offer was found (BIP353)', helpValue: 'USER@DOMAIN' }),
+  network: networkFlag,
+  metadata: hexFlag({ summary: 'Bytes that only this request has (default: 16 random ones)' }),
+  paths: Flags.string({ summary: 'Paths to the payer, as onion-blind make prints them', helpValue: 'FILE' }),
+  counter: wholeFlag({ summary: 'Of an offer that recurs: how many periods were paid before' }),
+  start: wholeFlag({ summary: 'Of an offer that recurs from a fixed time: the first period that is paid' }),
+  'recurrence-cancel': Flags.boolean({ summary: 'Say that no further period will be paid' }),
+  refund: Flags.boolean({ summary: 'Offer a refund; no offer is read', exclusive: ['batch'] }),
+  description: Flags.string({ summary: 'Of a refund: what it is for', helpValue: 'TEXT', dependsOn: ['refund'] }),
+  'expires-at': wholeFlag({
+    summary: 'Of a refund: its end in Unix seconds',
+    helpValue: 'UNIX',
+    dependsOn: ['refund'],
+  }),
+  proposal: proposalFlag('replace', 'Ask for another invoice in place of --replaces, which will not be paid'),
+  replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', length: 32, dependsOn: ['proposal'] }),
+};
+
+/** Prepares requests. @throws Refusal `usage` without a payer, and as `readKey` */
+export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
+  const key = await readKey({ fd: flags['payer-key-fd'], file: flags['payer-key-file'] });
+  const id = flags['payer-id'] && pointFlag(flags['payer-id'], 'payer-id');
+  const payerId = key ? publicKeyOf(key) : id;
+  if (payerId === undefined)
+    throw new Refusal('usage', 'no payer found', { hint: 'give --payer-key-file FILE, or --payer-id POINT' });
+  if ((flags.proposal !== undefined) !== (flags.replaces !== undefined))
+    throw new Refusal('usage', '--proposal replace and --replaces are given together');
+  const fields: Chosen = {
+    invreq_chain: chainOf(flags.network),
+    invreq_amount: flags['amount-msat'],
+    invreq_quantity: flags.quantity,
+    invreq_payer_note: flags.note,
+    invreq_paths: flags.paths === undefined ? undefined : (await pathsFile(flags.paths)).paths,
+    invreq_bip_353_name: flags.name === undefined ? undefined : statedName(flags.name),
+    proposal_replaces: flags.replaces ? bytesToHex(flags.replaces) : undefined,
+  };
+  const made = (offer: OfferMessage | undefined, more: Chosen = {}): OfferMessage => {
+    const metadata = flags.metadata ?? crypto.getRandomValues(new Uint8Array(16));
+    const { counter, start, 'recurrence-cancel': cancel } = flags;
+    return makeRequest(offer, {
+      metadata,
+      payerId,
+      fields: { ...fields, ...more },
+      recurrence: { counter, start, cancel },
+    });
+  };
+  return {
+    answer(offer: OfferMessage): object {
+      return signedOr(made(offer), key);
+    },
+    async refund(): Promise<void> {
+      const more = { offer_description: flags.description, offer_absolute_expiry: flags['expires-at'] };
+      await print(printJson(answerOffer(made(undefined, more))));
+    },
+  };
+}
+
+export const invoiceFlags = {
+  batch: batchFlag,
+  paths: Flags.string({ summary: 'Blinded paths to the node', helpValue: 'FILE', required: true }),
+  offer: Flags.string({ summary: 'The offer that is answered, or one of several', helpValue: 'FILE', multiple: true }),
+  'payment-hash': hexFlag({ summary: 'The payment hash', length: 32 }),
+  ...secretFlags('preimage', 'The preimage'),
+  ...secretFlags('node-key', 'The secret key of the issuer, or of the final hop of a path of the offer'),
+  'node-id': hexFlag({ summary: 'Its public key, where the key is elsewhere' }),
+  'created-at': wholeFlag({ summary: 'When it is made, in Unix seconds (default: now)', helpValue: 'UNIX' }),
+  expiry: wholeFlag({ summary: 'Seconds for which it can be paid (default 7200)', helpValue: 'SECONDS' }),
+  mpp: Flags.boolean({ summary: 'Allow that it is paid in parts' }),
+  fallback: Flags.string({ summary: 'An address to pay to instead', helpValue: 'ADDRESS', multiple: true }),
+  network: networkFlag,
+  rate: wholeFlag({ summary: "Millisatoshis for a unit of the offer's currency", helpValue: 'MSAT' }),
+  basetime: wholeFlag({ summary: 'When period 0 of a recurring offer began', helpValue: 'UNIX' }),
+  proposal: proposalFlag('preimages', 'Say to which chain of preimages the hash belongs'),
+  salt: hexFlag({ summary: 'Of the chain, 32 bytes', length: 32, dependsOn: ['proposal'] }),
+  index: wholeFlag({ summary: 'Of this preimage in the chain', dependsOn: ['proposal'] }),
+};
+
+/**
+ * Fields that differ from the nearest offer: whoever asks may have made up another amount.
+ * @throws Refusal `usage` without an offer
+ */
+function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Problem[] {
+  const found = offers.map((offer) => checkMirror(request, offer)).sort((a, b) => a.length - b.length);
+  if (found[0]) return found[0];
+  throw new Refusal('usage', 'a request for an offer found, and not the offer', { hint: 'give --offer FILE' });
+}
+
+/** Prepares invoices. @throws Refusal `usage` without one of hash and preimage, as `pathsFile` */
+export async function runInvoice(
+  flags: InferredFlags<typeof invoiceFlags>,
+): Promise<(request: OfferMessage) => object> {
+  const key = await readKey({ fd: flags['node-key-fd'], file: flags['node-key-file'] });
+  const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
+  const hash = preimage ? sha256(preimage) : flags['payment-hash'];
+  if (!hash || (preimage && flags['payment-hash']))
+    throw new Refusal('usage', 'one of --preimage-file and --payment-hash expected');
+  const chain = [flags.proposal, flags.salt, flags.index];
+  if (chain.some((each) => each !== undefined) && chain.includes(undefined))
+    throw new Refusal('usage', '--proposal preimages, --salt and --index are given together');
+  const { paths, payinfos } = await pathsFile(flags.paths);
+  const offers = await Promise.all((flags.offer ?? []).map(messageFile));
+  const given = flags['node-id'] && pointFlag(flags['node-id'], 'node-id');
+  return (request) => {
+    if (answersOffer(request.fields)) refuseFirst(mirrorOfAny(request, offers));
+    const made = makeInvoice(request, {
+      paymentHash: bytesToHex(hash),
+      createdAt: flags['created-at'] ?? now(),
+      expiry: flags.expiry,
+      rate: flags.rate,
+      basetime: flags.basetime,
+      nodeId: given ?? (key && publicKeyOf(key)),
+      fields: {
+        invoice_paths: paths,
+        invoice_blindedpay: payinfos,
+        invoice_fallbacks: fallbacksOf(flags.fallback, flags.network),
+        invoice_features: flags.mpp ? '020000' : undefined,
+        proposal_preimage_chain: flags.salt ? { salt: bytesToHex(flags.salt), index: flags.index! } : undefined,
+      },
+    });
+    return signedOr(made, key);
+  };
+}
+
+/** The message signed, where the key is at hand; else as it waits for its signature. */
+export const signedOr = (message: OfferMessage, key: Uint8Array | undefined): object =>
+  answerOffer(key ? signWith(message, key) : message);

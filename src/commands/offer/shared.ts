@@ -1,0 +1,125 @@
+/** Parts of all commands of offers: input as string, hex or document, files, time, answers. */
+import * as Flags from '@oclif/core/flags';
+import { scriptOf } from '../../lib/bitcoin/address.ts';
+import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
+import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
+import { openProof, type GivenProof } from '../../lib/names/bip353.ts';
+import type { DelegatedKey } from '../../lib/names/dnssec.ts';
+import { versionOf } from '../../lib/offer/bolt11-fields.ts';
+import { messageIn, offerDocument, signingOf } from '../../lib/offer/document.ts';
+import { CHAIN_HASHES, PAYINFO, paths, type FallbackJson, type PayinfoJson } from '../../lib/offer/kinds.ts';
+import type { OfferMessage } from '../../lib/offer/message.ts';
+import type { PathJson } from '../../lib/wire/path-document.ts';
+import { parseStruct } from '../../lib/wire/struct.ts';
+import { OFFER_KINDS } from '../../lib/offer/string.ts';
+import { Fields } from '../../lib/protocol/document.ts';
+import { parseJson, type Json } from '../../lib/protocol/json.ts';
+import { MESSAGE_LIMIT } from '../../lib/protocol/message.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+import { Unfinished, wholeFlag } from '../../lib/cli/stateless.ts';
+
+export const kindFlag = Flags.option({ options: OFFER_KINDS })({ summary: 'What the hex is that is read' });
+export const networkFlag = Flags.option({ options: NETWORKS })({ summary: 'The Bitcoin network (default mainnet)' });
+export const atFlag = wholeFlag({ summary: 'Time in Unix seconds (default: now)', helpValue: 'UNIX' });
+/** A root of one's own, as a DS record: key tag, algorithm, digest type, digest. */
+export const anchorFlag = Flags.custom<{ anchors: DelegatedKey[] }>({
+  summary: "A key of another root than the internet's, as its DS record",
+  helpValue: '"TAG ALGORITHM TYPE HEX"',
+  parse: async (input) => {
+    const [, tag, algorithm, digestType, digest] =
+      /^(\d{1,5}) (\d{1,3}) (\d{1,3}) ([0-9a-f]{40,96})$/.exec(input) ?? [];
+    if (digest === undefined) throw new Refusal('usage', 'a DS record expected: tag, algorithm, type, digest in hex');
+    return { anchors: [{ tag: Number(tag), algorithm: Number(algorithm), digestType: Number(digestType), digest }] };
+  },
+})();
+export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
+/** The flag behind which a proposal of this project stands. */
+export const proposalFlag = <N extends string>(name: N, what: string) =>
+  Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
+
+/** Checks that the flag of a proposal is given. @throws Refusal `usage` */
+export function needProposal(given: string | undefined, name: string): void {
+  if (given !== name)
+    throw new Refusal('usage', 'a proposal of this project, in no BOLT or BIP', { hint: `give --proposal ${name}` });
+}
+
+/** Reads text that is no JSON: hex of a kind, else a string. */
+export const rawOffer =
+  (kind?: string) =>
+  (text: string): Json | undefined => {
+    if (text.startsWith('{')) return undefined;
+    if (kind !== undefined && /^(?:[0-9a-fA-F]{2})+$/.test(text)) return { hex: text, kind };
+    return { string: text };
+  };
+
+/** A file as a document: what `raw` makes of it, else JSON. @throws Refusal as `readInput` */
+async function fileDocument(file: string, raw: (text: string) => Json | undefined = () => undefined): Promise<Json> {
+  const text = utf8(await readInput(file, MESSAGE_LIMIT)).trim();
+  return raw(text) ?? parseJson(text);
+}
+
+/** The message in a file, as a string or a document. @throws Refusal as `messageIn` */
+export const messageFile = async (file: string): Promise<OfferMessage> =>
+  messageIn(new Fields(await fileDocument(file, rawOffer())));
+
+/** A message as it is printed; with exit 3 where its signature is still to come. */
+export function answerOffer(message: OfferMessage, options: { records?: boolean } = {}): object {
+  const document = offerDocument(message, options);
+  return signingOf(message) ? new Unfinished(document) : document;
+}
+
+/**
+ * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said:
+ * nothing is charged, any amount fits.
+ */
+export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payinfos: PayinfoJson[] }> {
+  const json = await fileDocument(file);
+  const list = new Fields({ paths: Array.isArray(json) ? json : [json] });
+  const missing = {
+    fee_base_msat: 0n,
+    fee_proportional_millionths: 0n,
+    cltv_expiry_delta: 0n,
+    htlc_minimum_msat: 0n,
+    // The largest number that every reader of JSON keeps: 90,000 bitcoin.
+    htlc_maximum_msat: BigInt(Number.MAX_SAFE_INTEGER),
+    features: '',
+  };
+  const payinfos = list.objects('paths', (path) =>
+    parseStruct(PAYINFO, path.object('payinfo') ?? new Fields({}), missing),
+  )!;
+  return { paths: paths.parse(list, 'paths'), payinfos };
+}
+
+/** Witness programs of addresses. @throws Refusal as `scriptOf`; `usage` for no such address */
+export function fallbacksOf(
+  addresses: readonly string[] = [],
+  network: Network = 'mainnet',
+): FallbackJson[] | undefined {
+  if (addresses.length === 0) return undefined;
+  return addresses.map((address) => {
+    const [version, program] = versionOf(scriptOf(address, network)) ?? [17];
+    if (version > 16) throw new Refusal('usage', `${address} found, an address of a witness program expected`);
+    return { version: BigInt(version), program: program! };
+  });
+}
+
+/** The hash of a network's chain; undefined for mainnet, which messages leave out. */
+export const chainOf = (network: Network = 'mainnet'): string | undefined =>
+  network === 'mainnet' ? undefined : CHAIN_HASHES[network];
+
+/** Refuses a message for other chains than a network's. @throws Refusal `wrong-network` */
+export function checkNetwork({ kind, fields: f }: OfferMessage, network: Network): void {
+  const chains =
+    kind === 'offer' ? (f.offer_chains ?? [CHAIN_HASHES.mainnet]) : [f.invreq_chain ?? CHAIN_HASHES.mainnet];
+  if (!chains.includes(CHAIN_HASHES[network]))
+    throw new Refusal('wrong-network', `chains ${chains.join(', ')} found, ${network} expected`);
+}
+
+/** A DNSSEC proof in hex. @throws Refusal `malformed-dns`, `no-input` */
+export async function proofFile(file: string | undefined): Promise<GivenProof> {
+  const text = utf8(await readInput(file, MESSAGE_LIMIT)).replace(/\s+/g, '');
+  if (!/^(?:[0-9a-fA-F]{2})+$/.test(text)) throw new Refusal('malformed-dns', 'records in hex expected');
+  return openProof(hexToBytes(text));
+}

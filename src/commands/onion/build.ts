@@ -1,0 +1,57 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { secretFlags } from '../../lib/cli/secret-flags.ts';
+import { readKey } from '../../lib/cli/secrets.ts';
+import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
+import { buildDocument, parseBuild } from '../../lib/onion/build-document.ts';
+import { drawLayers } from '../../lib/onion/graph.ts';
+import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class OnionBuild extends BaseCommand {
+  static override summary = 'Build a Sphinx onion packet from hops with public keys and payloads';
+  static override description = `Reads {session_key?, associated_data, hops: [{pubkey, payload}]} as in the BOLT4 test files and Core Lightning's createonion. A payload is hex, with or without its length in front, or an object: amt_to_forward, outgoing_cltv_value, short_channel_id, payment_data, encrypted_recipient_data, current_path_key, payment_metadata, total_amount_msat, keysend, custom. The session key is random where none is given.`;
+  static override examples = [
+    'From a route to the first hop\nspillway onion-route < route.json | spillway onion-build | spillway onion-peel --key-file bob.key',
+    'The published test vector\nspillway onion-build < onion-test.json | jq -r .onion',
+  ];
+  static override args = { file: arg({ description: 'The hops (default: stdin)' }) };
+  static override flags = {
+    batch: batchFlag,
+    ...secretFlags('session-key', 'The session key'),
+    size: Flags.integer({
+      summary: 'Bytes of hop payloads (default 1300)',
+      helpValue: 'BYTES',
+      min: PACKET_LIMITS.size.least,
+      max: PACKET_LIMITS.size.most,
+    }),
+    secrets: Flags.boolean({ summary: 'Also print shared secrets and ephemeral keys' }),
+    'reveal-session-key': Flags.boolean({ summary: 'Also print the session key' }),
+    legacy: Flags.boolean({ summary: 'Build historic frames of 65 bytes (realm 0)' }),
+    filler: Flags.option({ options: ['pad', 'zero'] as const })({
+      summary: 'What fills the packet: a stream (BOLT4, the default), or zeros as in older packets',
+    }),
+    graph: Flags.boolean({ summary: 'Draw the layers instead', exclusive: ['batch'] }),
+  };
+  static override exits = [0, 2, 65, 66, 70, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(OnionBuild);
+    const key = await readKey({ fd: flags['session-key-fd'], file: flags['session-key-file'] });
+    if (key && flags.batch)
+      throw new Refusal('usage', 'one session key found for many packets: their shared secrets would be the same');
+    const options = {
+      ...flags,
+      revealSessionKey: flags['reveal-session-key'],
+      filler: flags.filler ?? ('pad' as const),
+    };
+    await runStateless({ file: args.file, batch: flags.batch }, (document) => {
+      const input = parseBuild(document, options);
+      if (key && input.sessionKey)
+        throw new Refusal('usage', 'a session key found in the document, and another by flag');
+      if (flags.graph) return drawLayers(input);
+      return buildDocument(input, input.sessionKey ?? key ?? crypto.getRandomValues(new Uint8Array(32)), options);
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { peelKeys, rawPacket, throwRefused } from './shared.ts';
+import { ReplayLog } from './replay-log.ts';
+import { batchFlag, hexFlag, keyFlags, runStateless, secretsFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
+import { layerDocument, parsePacket, peelPath, refusalDocument } from '../../lib/onion/peel-document.ts';
+
+export default class OnionPeel extends BaseCommand {
+  static override summary = 'Peel one layer of an onion packet: the payload for this node, and the packet for the next';
+  static override description = `Reads {onion, associated_data}, what onion-build or onion-peel printed, or a packet in hex or base64. Checks everything that BOLT4 makes a node check: the packet, its HMAC, the payload, its place in the route, blinded data, and with the HTLC's amount and expiry these too.`;
+  static override examples = [
+    'Two hops\nspillway onion-build < hops.json | spillway onion-peel --key-file bob.key | spillway onion-peel --key-file carol.key',
+    'Why is it refused, and what must the node answer?\nspillway onion-peel --key-file bob.key --failure --explain < onion.json | jq -r .failure',
+  ];
+  static override args = { file: arg({ description: 'The packet (default: stdin)' }) };
+  static override flags = {
+    batch: batchFlag,
+    ...keyFlags,
+    all: Flags.string({
+      summary: 'Peel the whole path with the keys in this file: a line each, or a JSON list',
+      helpValue: 'KEYS',
+      exclusive: ['key-file', 'key-fd'],
+    }),
+    'associated-data': hexFlag({ summary: 'Outdoes that of the document' }),
+    'path-key': hexFlag({ summary: 'The path key that came with the packet (blinded paths)' }),
+    size: Flags.integer({
+      summary: 'Bytes of hop payloads (default 1300)',
+      helpValue: 'BYTES',
+      min: PACKET_LIMITS.size.least,
+      max: PACKET_LIMITS.size.most,
+    }),
+    'amount-msat': wholeFlag({ summary: 'Amount of the HTLC that carries the packet', dependsOn: ['cltv-expiry'] }),
+    'cltv-expiry': wholeFlag({ summary: 'Expiry of that HTLC', dependsOn: ['amount-msat'] }),
+    'replay-log': Flags.string({
+      summary: 'Refuse packets whose HMAC is in this file, and add those that are not',
+      helpValue: 'FILE',
+    }),
+    'known-type': wholeFlag({ summary: 'Accept this even type of custom record', multiple: true }),
+    legacy: Flags.boolean({ summary: 'Read historic frames (realm 0)' }),
+    failure: Flags.boolean({ summary: 'Where refused, print the failure code and what the node must answer' }),
+    explain: Flags.boolean({ summary: 'Where refused, say why in words' }),
+    secrets: secretsFlag,
+  };
+  static override exits = [0, 2, 65, 66, 70, 73, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(OnionPeel);
+    const keys = await peelKeys(flags);
+    const log = flags['replay-log'] === undefined ? undefined : new ReplayLog(flags['replay-log']);
+    const given = {
+      size: flags.size,
+      associatedData: flags['associated-data'],
+      pathKey: flags['path-key'],
+      amountMsat: flags['amount-msat'],
+      cltvExpiry: flags['cltv-expiry'],
+    };
+    const options = { legacy: flags.legacy ?? false, known: flags['known-type'] ?? [] };
+    await runStateless({ file: args.file, batch: flags.batch, raw: rawPacket }, (document) => {
+      const found = peelPath(parsePacket(document, given), keys, options, (hmac) => log?.before(hmac) ?? false);
+      if ('refusal' in found) {
+        throwRefused(found, flags);
+        return refusalDocument(found);
+      }
+      const layers = found.layers.map((layer) => layerDocument(layer, flags.secrets ?? false));
+      const envelope = { type: 'onion-peel', version: 1 };
+      if (flags.all === undefined) return { ...envelope, ...layers[0] };
+      const { next } = layers.at(-1) as { next: object | null };
+      return { ...envelope, layers: layers.map(({ next: _, ...layer }: { next?: unknown }) => layer), next };
+    });
+    log?.close();
+  }
+}

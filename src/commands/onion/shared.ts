@@ -1,0 +1,57 @@
+/**
+ * Parts that the onion commands share: keys as scalars, packets in hex or base64, and the words
+ * about a refused packet.
+ */
+import { explain } from '../../lib/onion/answer.ts';
+import { secretScalar } from '../../lib/onion/keys.ts';
+import type { RefusedPacket } from '../../lib/onion/peel-document.ts';
+import type { Json } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { note } from '../../lib/engine/log.ts';
+import { readKey, readKeys } from '../../lib/cli/secrets.ts';
+
+interface KeyValues {
+  'key-file'?: string | undefined;
+  'key-fd'?: number | undefined;
+  all?: string | undefined;
+}
+
+/** The scalar of `--key-file` or `--key-fd`; undefined where neither is given. @throws Refusal `wrong-key`, `secret-exposed` */
+export async function keyOf(flags: KeyValues): Promise<bigint | undefined> {
+  const bytes = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
+  return bytes && secretScalar(bytes, 'the key');
+}
+
+/** @throws Refusal `usage` where no key is given */
+export async function neededKey(flags: KeyValues): Promise<bigint> {
+  const key = await keyOf(flags);
+  if (key === undefined)
+    throw new Refusal('usage', 'no key to decrypt with', { hint: 'give --key-file FILE or --key-fd N' });
+  return key;
+}
+
+/** One key, or those of a path. @throws Refusal as above */
+export async function peelKeys(flags: KeyValues): Promise<bigint[]> {
+  if (flags.all === undefined) return [await neededKey(flags)];
+  return (await readKeys(flags.all)).map((bytes, i) => secretScalar(bytes, `key ${i}`));
+}
+
+/** A packet that comes without JSON around it, told by its first bytes: version 0, then a compressed key. */
+export function rawPacket(text: string): Json | undefined {
+  const folded = text.replace(/\s+/g, '');
+  if (/^[0-9a-f]{2}0[0-9a-f]{65}[0-9a-f]*$/i.test(folded)) return { onion: folded };
+  if (/^AA[I-P][A-Za-z0-9+/]+=*$/.test(folded)) return { onion: Buffer.from(folded, 'base64').toString('hex') };
+  return undefined;
+}
+
+/** Says in words why, and stops the run, unless the answer to it was asked for. */
+export function throwRefused(
+  { refusal, hop }: RefusedPacket,
+  flags: { failure?: boolean; explain?: boolean; all?: string | undefined },
+): void {
+  const words = flags.explain ? explain(refusal.code) : undefined;
+  if (words !== undefined) note(words);
+  const text = flags.all === undefined ? refusal.message : `hop ${hop}: ${refusal.message}`;
+  if (!flags.failure) throw new Refusal(refusal.code, text, refusal.hint === undefined ? {} : { hint: refusal.hint });
+  note(`refused [${refusal.code}]: ${text}`);
+}

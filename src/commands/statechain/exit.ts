@@ -1,0 +1,53 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
+import { coinsFrom, contractFlag, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
+import { documentIn } from '../../lib/engine/documents.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { EXPERIMENTAL } from './shared.ts';
+import { exitStatechain, parseBundle } from '../../lib/statechain/exit.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class StatechainExit extends ContractCommand {
+  static override summary = "Leave with a statecoin's backup at its height, without the operator (experimental)";
+  static override description = `Prints backup and child as a package, which broadcast sends (Bitcoin Core 29 or newer). Before the height it prints no transaction and exits 3. It must be in a block before the height at which the owner before can use its own backup; run it again with a higher --feerate where it does not confirm.
+--bundle with --contract prints the finished backup whatever the height, without secrets: for a watchtower, which pays for it from its anchor (spillway bump --utxo), and to be kept. --bundle without --contract reads one, or an 'owned' or 'ready' document, where the home has lost its record: it pays an address that the seed restores.
+
+${EXPERIMENTAL}`;
+  static override examples = [
+    'Leave\nspillway statechain-exit --home bob --contract "$COIN" --feerate 10 | spillway broadcast',
+    'Keep a bundle, and leave with it\nspillway statechain-exit --home bob --contract "$COIN" --bundle > bundle.json\nspillway statechain-exit --home bob --bundle bundle.json --feerate 10 | spillway broadcast',
+  ];
+  static override steps = stepsOf(exitStatechain);
+  static override args = { file: arg({ description: 'With --bundle: the bundle (default: stdin)' }) };
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    ...contractFlag,
+    bundle: Flags.boolean({ summary: 'Print the bundle of --contract, or leave with one', helpGroup: 'ACTION' }),
+    utxo: fundingFlags.utxo,
+    ...feeFlags,
+  };
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(StatechainExit);
+    if (flags.contract === undefined && !flags.bundle) throw new Refusal('usage', '--contract ID or --bundle expected');
+    if (args.file !== undefined && flags.contract !== undefined)
+      throw new Refusal('usage', '--contract and a file found, one of them expected');
+    const from = flags.contract === undefined ? documentIn(await readInput(args.file)) : undefined;
+    if (from && !('document' in from)) throw new Refusal('malformed', 'a PSBT or transaction found, a bundle expected');
+    await this.open({
+      flags,
+      file: undefined,
+      table: exitStatechain,
+      starts: true,
+      input: async (home) => ({
+        contract: await contractNamed(home, flags.contract),
+        bundle: flags.bundle && !from ? (true as const) : undefined,
+        from: from && parseBundle(from.document),
+        utxo: await coinsFrom(flags.utxo),
+        allowFee: flags['allow-fee'] || undefined,
+      }),
+    });
+  }
+}

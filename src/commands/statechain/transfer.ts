@@ -1,0 +1,71 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
+import { contractFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { EXPERIMENTAL, lockFlag, operatorFlag, operatorFrom, remainingFlag } from './shared.ts';
+import { transferStatechain } from '../../lib/statechain/transfer.ts';
+
+export default class StatechainTransfer extends ContractCommand {
+  static override summary =
+    'Hand a statecoin to its next owner (experimental): no transaction, the operator changes its share';
+  static override description = `Seven runs of receiver, sender and operator. For the receiver the coin counts as payment at 'owned' with exit 0, which prints its finished backup; "checks.payment" says what is missing where it exits 3: a look at the chain (--chain, or --unchecked), blocks, or what a home does not know that was restored. For the sender the receipt in 'moved' proves it (give it that message: 'paid').
+Up to 'opened' sender and operator may give it up with --cancel. After 'sent' a cancel is final only with the receiver's 'declined' (its --cancel of that message): hand it to the operator, and the operator's answer to the sender. A decline is the promise of an honest receiver: with the operator it could still take the coin. A home may send to itself, to renew its keys.
+
+${EXPERIMENTAL}`;
+  static override examples = [
+    'All three homes on one machine\nspillway statechain-transfer --home bob --as receiver --operator "$OPERATOR" \\\n    | spillway statechain-transfer --home alice --contract "$COIN" \\\n    | spillway statechain-transfer --home operator --tip 1000 \\\n    | spillway statechain-transfer --home alice \\\n    | spillway statechain-transfer --home bob --tip 1000 \\\n    | spillway statechain-transfer --home operator --tip 1000 > moved.json\nspillway statechain-transfer --home bob --tip 1000 --unchecked < moved.json > owned.json',
+    'Given up before the secret half has left\nspillway statechain-transfer --home alice --cancel < opened.json \\\n    | spillway statechain-transfer --home operator | spillway statechain-transfer --home alice',
+  ];
+  static override steps = stepsOf(transferStatechain);
+  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override flags = {
+    ...contractFlags,
+    as: Flags.option({ options: ['receiver'] as const })({
+      summary: 'Start: invite a sender, with fresh keys',
+      helpGroup: 'ACTION',
+    }),
+    contract: Flags.string({
+      summary: 'The coin that answers an invitation: id, or at least its first 8 digits',
+      helpValue: 'ID',
+      helpGroup: 'ACTION',
+    }),
+    ...operatorFlag,
+    payout: keyFlags.payout,
+    ...lockFlag,
+    'min-remaining': remainingFlag(
+      'As receiver: blocks that the own backup must be away, now and when the coin is owned',
+    ),
+    'min-conf': Flags.integer({
+      summary: "As receiver: confirmations of the coin, beyond the operator's terms",
+      helpValue: 'N',
+      min: 1,
+      max: 1000,
+      helpGroup: 'ACTION',
+    }),
+    unchecked: Flags.boolean({
+      summary: "At 'owned' without a node: you have looked yourself whether the coin is still there",
+      helpGroup: 'ACTION',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(StatechainTransfer);
+    await this.open({
+      flags,
+      file: args.file,
+      table: transferStatechain,
+      // --contract answers an invitation; alone, it says what --cancel gives up.
+      starts: flags.as !== undefined || Boolean(flags.cancel && flags.contract !== undefined),
+      input: async (home) => ({
+        as: flags.as,
+        operator: operatorFrom(flags.operator),
+        contract: await contractNamed(home, flags.contract),
+        payout: flags.payout,
+        minRemaining: flags['min-remaining'],
+        minConf: flags['min-conf'],
+        maxLock: flags['max-lock'],
+        unchecked: flags.unchecked || undefined,
+      }),
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { bump, stuckOf } from '../../lib/engine/bump.ts';
+import { leastChild } from '../../lib/engine/bump-least.ts';
+import { chainOf } from '../../lib/cli/chain.ts';
+import { coinsFrom, feeFlags, fundingFlags, psbtFrom, contractFlags } from '../../lib/cli/contract-flags.ts';
+import { documentIn, settlement } from '../../lib/engine/documents.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
+import { portsOf } from '../../lib/cli/contract.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export default class Bump extends BaseCommand {
+  static override summary =
+    'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
+  static override description = `Reads an exit, refund, complete, ready or htlc document, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it. With a node it pays for what it takes the place of: the other child of a transaction that is in the mempool, whoever made that.`;
+  static override examples = [
+    'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
+    'The same by hand\nspillway bump --home mint --feerate 40 < exit.json | jq -c .package | xargs -0 bitcoin-cli submitpackage',
+  ];
+  static override args = { file: arg({ description: 'The document (default: stdin)' }) };
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    utxo: fundingFlags.utxo,
+    change: fundingFlags.change,
+    merge: contractFlags.merge,
+    psbt: contractFlags.psbt,
+    ...feeFlags,
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(Bump);
+    if (flags.psbt !== undefined && flags.psbt !== 'child')
+      throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
+    const read = documentIn(await readInput(args.file));
+    if (!('document' in read))
+      throw new Refusal(
+        'malformed',
+        'a PSBT or transaction found, a document of this program expected: it says what is spent',
+      );
+    const stuck = stuckOf(settlement(read.document));
+    const { rpc } = await chainOf(flags, this.argv);
+    const coins = (await coinsFrom(flags.utxo)) ?? [];
+    const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
+    await withHome(flags, async (home) => {
+      if (stuck.network !== home.network)
+        throw new Refusal('wrong-network', `a document for ${stuck.network} found, this home is for ${home.network}`);
+      const { source } = await portsOf(home, flags, this.argv);
+      const { facts, checks: seen } = await source.facts({ feerate: true, coins: outpointsOf(coins) });
+      const { coins: _, ...checks } = seen;
+      const made = await bump(home, stuck, {
+        coins,
+        seen: facts.coins!,
+        merged,
+        feerate: facts.feerate!,
+        ...(rpc && (await leastChild(rpc, stuck.hex))),
+        payTo: flags.change,
+        allowFee: flags['allow-fee'],
+      });
+      await print(
+        flags.psbt === undefined
+          ? printJson({ type: 'bump', version: 1, network: home.network, ...made.document, checks })
+          : made.psbt,
+      );
+      if (!made.complete) {
+        note('sign psbt.child in the wallet that owns the added coins, and give it back with --merge FILE');
+        process.exitCode = 3;
+      }
+    });
+  }
+}

@@ -1,0 +1,226 @@
+/** Any document, PSBT or transaction in words: what it says, what of that holds, who acts next. Prints nothing secret. */
+import { addressOf } from '../../lib/bitcoin/address.ts';
+import { feerateOf, feerateText } from '../../lib/bitcoin/fee.ts';
+import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
+import { readPsbt, templateOf } from '../../lib/bitcoin/psbt.ts';
+import { scriptType } from '../../lib/bitcoin/script.ts';
+import {
+  feeOf,
+  parseTransaction,
+  txidOf,
+  txidOfHex,
+  vsizeOfHex,
+  type Template,
+} from '../../lib/bitcoin/transaction.ts';
+import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
+import { following, rowWords, type Action } from '../../lib/protocol/action.ts';
+import { parseJson, withSats, type Json } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import type { Check, Description, Fact } from '../../lib/signing/description.ts';
+import { documentIn, type Document, type Read } from '../../lib/engine/documents.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { coinFacts, fieldFacts, inspectText, isText } from './inspect-printed.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+import { describerOf, tableOf } from '../../lib/engine/tables.ts';
+import { visible } from '../../lib/engine/text.ts';
+
+export interface Inspection {
+  of: string;
+  facts: Fact[];
+  checks: Check[];
+  /** Rows that act next, and their effect. */
+  next: readonly string[];
+  /** A sequence diagram of the action, with the step that was read. */
+  mermaid: string | undefined;
+}
+
+/** Documents that can be inspected: more than other commands read. */
+export type Inspectable = Read | { text: string } | { coins: Json };
+
+/** Reads a document, a PSBT, a transaction, a token, an address or a list of coins. @throws Refusal as the parsers do */
+export async function readInspectable(file: string | undefined): Promise<Inspectable> {
+  const bytes = await readInput(file);
+  const text = Buffer.from(bytes).toString('latin1').trim();
+  if (isText(text)) return { text };
+  return text.startsWith('[') ? { coins: parseJson(utf8(bytes)) } : documentIn(bytes);
+}
+
+const UNCHECKED = { checks: [], next: [], mermaid: undefined };
+
+/** @throws Refusal as the parsers do */
+export async function inspect(read: Inspectable, network: Network | undefined): Promise<Inspection> {
+  if ('text' in read) return { ...UNCHECKED, ...inspectText(read.text) };
+  if ('coins' in read) return { ...UNCHECKED, of: 'a list of coins', facts: coinFacts(read.coins) };
+  if ('psbt' in read) return inspectPsbt(read.psbt, network);
+  if ('hex' in read) return inspectHex(read.hex, network);
+  return inspectDocument(read.document);
+}
+
+const PRINTED = new Set(['exit-credit', 'statechain-exit', 'statechain-audit']);
+
+async function inspectDocument(document: Document): Promise<Inspection> {
+  const { type, step, network } = document;
+  if (typeof type !== 'string')
+    throw new Refusal('unknown-type', 'JSON without a "type" found, a document as spillway prints it expected');
+  const table = await tableOf(type);
+  const isRow = step === 'waiting' || document['auth'] !== undefined || table?.rows.some(({ name }) => name === step);
+  if (!table || !isRow) return inspectPrinted(document);
+  if (step === 'waiting') {
+    const facts: Fact[] = Object.keys(document['psbt'] ?? {}).map((name) => [
+      `psbt.${name}`,
+      'waits for another wallet; --merge brings it back',
+    ]);
+    return {
+      of: `${type}, waiting for '${visible(String(document['for']), 40)}'`,
+      facts,
+      checks: [],
+      next: ['the same run again, with --merge FILE'],
+      mermaid: undefined,
+    };
+  }
+  // The parser of the table refuses what is no such message; these documents are only printed, never read back.
+  const isPrinted = PRINTED.has(type);
+  if (!isPrinted) table.parse(document);
+  const describe = await describerOf(type);
+  const said = (): Description => describe(withSats(document) as Document);
+  const { facts, checks } = isPrinted ? asPrinted(said) : said();
+  for (const [name, value] of Object.entries(document['checks'] ?? {}))
+    checks.push([`${name} (by the sender)`, visible(String(value), 60)]);
+  if (document['verdict'] !== undefined) {
+    if (document['amount_sat'] !== undefined) facts.push(['pays', `${document['amount_sat']} sat`]);
+    facts.push(['verdict', visible(String(document['verdict']), 40)]);
+    if (document['hex']) facts.push(...templateFacts(...templateOfHex(String(document['hex'])), network));
+  } else if (typeof document['hex'] === 'string')
+    facts.push(...templateFacts(...templateOfHex(document['hex']), network));
+  const next = following(table.rows, step).map((row) => `${rowWords(row)}: ${row.does}`);
+  return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
+}
+
+/** A document that no action reads: its fields, and the transactions that come with it. */
+async function inspectPrinted(document: Document): Promise<Inspection> {
+  const { type, step, network, hex, psbt, package: txs } = document;
+  const facts = fieldFacts(document);
+  // The hex of an offer is no transaction.
+  const hexes = [...(type === 'offer' ? [] : [hex]), ...(Array.isArray(txs) ? txs : [])].filter(
+    (each) => typeof each === 'string',
+  );
+  for (const each of hexes) facts.push(...templateFacts(...templateOfHex(each), network));
+  // Beside a finished transaction its PSBT says the same again.
+  const psbts = hexes.length > 0 ? [] : typeof psbt === 'object' && psbt !== null ? Object.values(psbt) : [psbt];
+  for (const each of psbts) if (typeof each === 'string') facts.push(...inspectPsbt(each, network).facts);
+  const checks = type === 'htlc' ? (await describerOf(type))(document).checks : [];
+  const of = [
+    type,
+    ...(step === undefined ? [] : [`at '${step}'`]),
+    ...(network === undefined ? [] : [`on ${network}`]),
+  ];
+  const unchecked = checks.length === 0 ? ' (no contract message: nothing of it is checked)' : '';
+  return { ...UNCHECKED, of: visible(of.join(' '), 200) + unchecked, facts, checks };
+}
+
+/**
+ * Reads a document whose form nobody has looked at.
+ * @throws Refusal `malformed-message`
+ */
+function asPrinted<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal('malformed-message', `not a document as this program prints it: ${(error as Error).message}`);
+  }
+}
+
+function inspectPsbt(psbt: string, network: string | undefined): Inspection {
+  const tx = readPsbt(psbt);
+  const template = templateOf(tx);
+  const facts = templateFacts(template, undefined, network);
+  template.inputs.forEach((input, i) => {
+    const { partialSig, tapKeySig, finalScriptWitness, musig2ParticipantPubkeys, musig2PubNonce, musig2PartialSig } =
+      tx.getInput(i);
+    const signed = finalScriptWitness?.length ? 'final' : tapKeySig || partialSig?.length ? 'signed' : 'not signed';
+    const keys = musig2ParticipantPubkeys?.flatMap(([, keys]) => keys).length ?? 0;
+    const musig =
+      keys > 0
+        ? `, MuSig2 of ${keys}: ${musig2PubNonce?.length ?? 0} nonces, ${musig2PartialSig?.length ?? 0} partial signatures`
+        : '';
+    facts.push([`input ${i} is`, signed + musig + (input.script ? '' : ', amount and script not stated')]);
+  });
+  return { ...UNCHECKED, of: 'a PSBT', facts };
+}
+
+function inspectHex(hex: string, network: Network | undefined): Inspection {
+  return { ...UNCHECKED, of: 'a transaction', facts: templateFacts(...templateOfHex(hex), network) };
+}
+
+function templateOfHex(hex: string): [Template, string] {
+  const raw = parseTransaction(hex);
+  const inputs = raw.inputs.map((i) => ({
+    txid: bytesToHex(i.txid),
+    vout: i.index,
+    sequence: i.sequence,
+    sat: 0n,
+    script: '',
+  }));
+  const outputs = raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
+  return [{ version: raw.version as Template['version'], locktime: raw.lockTime, inputs, outputs }, hex];
+}
+
+function templateFacts(template: Template, hex: string | undefined, network: string | undefined): Fact[] {
+  const known = template.inputs.every((i) => i.script !== '');
+  const where = NETWORKS.find((n) => n === network);
+  const facts: Fact[] = [
+    [
+      'transaction',
+      `${hex ? txidOfHex(hex) : txidOf(template)}, version ${template.version}${template.version === 3 ? ' (TRUC)' : ''}${hex ? `, ${vsizeOfHex(hex)} vB` : ''}`,
+    ],
+    [
+      'locktime',
+      template.locktime === 0
+        ? 'none'
+        : template.locktime < 500_000_000
+          ? `valid from block ${template.locktime + 1} on`
+          : `valid after Unix time ${template.locktime}`,
+    ],
+    ...template.inputs.map((i, n): Fact => [
+      `input ${n}`,
+      `${i.txid}:${i.vout}${i.script ? `, ${i.sat} sat, ${scriptType(i.script)}` : ''}, sequence ${i.sequence.toString(16)}`,
+    ]),
+    ...template.outputs.map((o, n): Fact => [
+      `output ${n}`,
+      `${o.sat} sat to ${(where && addressOf(o.script, where)) ?? `${scriptType(o.script)} ${o.script}`}`,
+    ]),
+  ];
+  if (known)
+    facts.push([
+      'fee',
+      `${feeOf(template)} sat${hex ? `, ${feerateText(feerateOf(feeOf(template), vsizeOfHex(hex)))} sat/vB` : ''}`,
+    ]);
+  return facts;
+}
+
+/** The action's rows as a sequence diagram; what lies behind the given step is solid, what is to come dotted. */
+export function sequence(table: Action<any, any, any>, step: string | null): string {
+  const parties = [...new Set(table.rows.map((row) => row.by))];
+  const past = new Set<string>();
+  for (let at = step; at !== null;) {
+    past.add(at);
+    at = table.rows.findLast((row) => row.name === at && !past.has(String(row.after)))?.after ?? null;
+  }
+  const lines = table.rows.map((row) => {
+    const to = following(table.rows, row.name)[0]?.by ?? row.by;
+    return `  ${row.by}${past.has(row.name) ? '->>' : '-->>'}${to}: ${row.name}${row.when ? ` (${row.when[0]})` : ''}`;
+  });
+  return ['sequenceDiagram', ...parties.map((p) => `  participant ${p}`), ...new Set(lines)].join('\n');
+}
+
+/** Returns aligned lines for people. */
+export function inText({ of, facts, checks, next }: Inspection): string {
+  const rows: Fact[] = [
+    ...facts,
+    ...checks.map(([label, text, failed]): Fact => [`check${failed ? ' FAILED' : ''}: ${label}`, text]),
+    ...next.map((text): Fact => ['next', text]),
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length), 4);
+  return [of, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${visible(text)}`)].join('\n');
+}

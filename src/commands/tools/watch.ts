@@ -1,0 +1,89 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { chainOf } from '../../lib/cli/chain.ts';
+import { unwatched } from '../../lib/engine/contracts.ts';
+import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
+import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
+import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { keepBesideFlags, keepDaysOf } from '../../lib/cli/keep-flags.ts';
+import { pruneBeside } from '../../lib/engine/keep.ts';
+import { bundlePost, readBundle } from '../../lib/engine/watch-bundle.ts';
+import { note } from '../../lib/engine/log.ts';
+import { homePost } from '../../lib/engine/watch-home.ts';
+import { watchLoop, type LoopOptions } from '../../lib/cli/watch-loop.ts';
+import { factSource } from '../../lib/chain/source.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+const group = 'WATCH';
+const { tip: _, ...nodeFlags } = chainFlags;
+
+export default class Watch extends BaseCommand {
+  static override summary =
+    'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
+  static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered from halfway to the deadline on, the same until it is done, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. In a restored home the payee waits for reconcile, up to half the margin, and says restored. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. What pays the payee less than it was paid is told as overtaken and outbid at any height, what pays it more is left alone. A contract counts as settled, or lost, at --confirmations, not before.
+Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. Events that nobody reads and a disk that is full end nothing: what is due is sent, events are told with a later look once they can be, and the exit code is 73 where some never were. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.`;
+  static override examples = [
+    "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",
+    'A watchtower, without a key\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
+    'The same for a payer\nspillway watch --bundle user.refunds --every 60',
+  ];
+  static override flags = {
+    ...homeFlags,
+    ...nodeFlags,
+    ...contractFlag,
+    bundle: Flags.string({
+      summary:
+        'In place of a home: what exit-credit --export printed, copies of refunds, or folders of them; read at each look',
+      helpValue: 'FILE|DIR',
+      multiple: true,
+      exclusive: ['contract'],
+      helpGroup: group,
+    }),
+    once: Flags.boolean({ summary: 'Look once', exclusive: ['every'], helpGroup: group }),
+    every: Flags.integer({
+      summary: 'Seconds between two looks (default 30)',
+      helpValue: 'S',
+      min: 1,
+      max: 86_400,
+      helpGroup: group,
+    }),
+    confirmations: Flags.integer({
+      summary: 'From how many on the chain has settled a contract (default 6)',
+      helpValue: 'N',
+      min: 1,
+      max: 1_000,
+      helpGroup: group,
+    }),
+    ...keepBesideFlags({ exclusive: ['bundle'], helpGroup: group }),
+    'fee-budget': satFlag({
+      summary:
+        'The most that a child may pay, for each contract (default a tenth of what its parent pays this home; with --bundle any child)',
+      helpGroup: 'FEES',
+    }),
+    feerate: feeFlags.feerate,
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Watch);
+    const { bundle, once, every = 30, confirmations = 6, 'fee-budget': feeBudgetSat = null } = flags;
+    const rest = { rules: { confirmations, feeBudgetSat }, everySeconds: once ? undefined : every };
+    const { rpc } = await chainOf(flags, this.argv);
+    if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
+    const watch = async (what: Pick<LoopOptions, 'post' | 'beside'>, source: LoopOptions['node']['source']) => {
+      process.exitCode = (await watchLoop({ ...what, node: { rpc, source }, ...rest })) || !once ? 0 : 3;
+    };
+    if (bundle) {
+      const { network, left } = await readBundle(bundle);
+      if (left > 0) note(`${left} copies of statecoins' backups and swaps' refunds are not watched`);
+      return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
+    }
+    await withHome(flags, async (home) => {
+      await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
+      const ports = await portsOf(home, flags, this.argv);
+      (await unwatched(home)).forEach(note);
+      const post = homePost(home, ports, await contractNamed(home, flags.contract));
+      await watch({ post, beside: (say) => pruneBeside(home, ports.source, keepDaysOf(flags), say) }, ports.source);
+    });
+  }
+}

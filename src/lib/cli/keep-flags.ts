@@ -1,0 +1,24 @@
+/** Flags of pruning: `--keep` and `--no-prune`. Not here: what they do (`engine/keep.ts`). */
+import * as Flags from '@oclif/core/flags';
+import { KEEP_DAYS, KEEP_LIMITS } from '../engine/keep.ts';
+
+export const keepFlag = (summary: string, more: { helpGroup?: string; exclusive?: string[] } = {}) =>
+  Flags.integer({
+    summary,
+    helpValue: 'DAYS',
+    min: KEEP_LIMITS.days.least,
+    max: KEEP_LIMITS.days.most,
+    ...more,
+  });
+
+/** Returns the flags of commands that prune beside other work, a few times a day. */
+export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] }) => ({
+  keep: keepFlag(`For how long what has ended is kept before it is pruned (default ${KEEP_DAYS})`, more),
+  'no-prune': Flags.boolean({
+    summary: 'Prune nothing',
+    helpGroup: more.helpGroup,
+    exclusive: ['keep', ...(more.exclusive ?? [])],
+  }),
+});
+export const keepDaysOf = (flags: { keep?: number | undefined; 'no-prune'?: boolean }): number | undefined =>
+  flags['no-prune'] ? undefined : (flags.keep ?? KEEP_DAYS);

@@ -1,0 +1,114 @@
+/** A child for a stuck transaction, out of the home's own output and other coins. Not here: sizes and fees (`bitcoin/package.ts`). */
+import { scriptOf } from '../bitcoin/address.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { feerateOf, feerateText } from '../bitcoin/fee.ts';
+import { addedTo, childOf, isAnchor } from '../bitcoin/package.ts';
+import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { fundingHex, fundingPsbt, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
+import type { Settlement } from '../credit/settlement.ts';
+import type { Home } from '../home/home.ts';
+import { reservedIn } from '../home/reserved.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+export interface BumpOptions {
+  coins: readonly Spent[];
+  /** Facts of the chain about them. */
+  seen?: Facts['coins'];
+  merged: readonly string[];
+  /** Satoshis for a thousand virtual bytes, of both together. */
+  feerate: number;
+  /** Returns the least fee of a child of that size. */
+  least?: (vsize: number) => bigint;
+  payTo: string | undefined;
+  allowFee: boolean;
+}
+
+/** A transaction that is to be paid for, and what it pays itself. */
+export interface Stuck {
+  network: string;
+  hex: Hex;
+  feeSat: bigint;
+}
+
+/** @throws Refusal `malformed-message` where the document states less than the transaction pays out */
+export function stuckOf({ network, hex, spends }: Settlement): Stuck {
+  const feeSat = sumSat(spends) - sumSat(parseTransaction(hex).outputs.map((o) => ({ sat: o.amount })));
+  if (feeSat < 0n)
+    throw new Refusal('malformed-message', 'the document states smaller inputs than the transaction has outputs');
+  return { network, hex, feeSat };
+}
+
+/** @throws Refusal `nothing-to-bump`, `not-enough-coins`, `fee-too-high`, and what `checkSpendable` and `signFunding` refuse */
+export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
+  const { network } = home;
+  const raw = parseTransaction(stuck.hex);
+  const txid = txidOfHex(stuck.hex);
+  const outputs = raw.outputs.map((o, vout): Spent => ({ txid, vout, sat: o.amount, script: bytesToHex(o.script) }));
+  const fee = stuck.feeSat;
+  const vsize = vsizeOfHex(stuck.hex);
+  const scripts = [...outputs, ...options.coins].map((o) => o.script);
+  const ours = await home.store.ours(scripts);
+  const own = outputs.filter((o) => ours.has(o.script)).sort((a, b) => (a.sat > b.sat ? -1 : 1))[0];
+  const anchor = outputs.find(isAnchor);
+  if (!own && !anchor)
+    throw new Refusal('nothing-to-bump', 'no output of the transaction pays an address of this home', {
+      hint: 'bump it in the wallet that it pays',
+    });
+  if (!own && options.payTo === undefined)
+    throw new Refusal(
+      'usage',
+      'only the anchor can be spent here: --change ADDRESS expected, for what is left of --utxo',
+    );
+  const payTo = options.payTo === undefined ? own!.script : scriptOf(options.payTo, network);
+  const version = raw.version === 3 ? 3 : 2;
+  const spent = [anchor, own].filter((output) => output !== undefined);
+  const { coins, feerate, allowFee, least } = options;
+  const child = childOf({ version, vsize, fee }, spent, coins, payTo, feerate, allowFee, least);
+  const added = addedTo(child, spent);
+  const reserved = await reservedIn(home.store, outpointsOf(added));
+  checkSpendable({ coins: options.seen ?? 'not-checked', reserved }, added);
+  const hand = {
+    keys: (await home.keys()).keysWith([]),
+    merged: options.merged,
+    random: await home.random(),
+    network,
+    restored: home.restored,
+    mayRepeat: home.mayRepeat,
+  };
+  const signed = signFunding(hand, withAnchors(child), ours);
+  const psbt = fundingPsbt(signed);
+  const complete = isSigned(signed);
+  const hex = complete ? fundingHex(signed) : undefined;
+  return {
+    complete,
+    psbt,
+    document: {
+      ...(hex !== undefined && { package: [stuck.hex, hex], txids: [txid, txidOfHex(hex)] }),
+      fee_sat: child.fee,
+      package_fee_sat: fee + child.fee,
+      ...(hex !== undefined && { feerate: feerateText(feerateOf(fee + child.fee, vsize + vsizeOfHex(hex))) }),
+      psbt: { child: psbt },
+    },
+  };
+}
+
+/** Price of a child: both together at a feerate, or at least what `least` asks of its size. */
+type Dear = Pick<BumpOptions, 'feerate' | 'least' | 'allowFee'>;
+
+/**
+ * The child that spends the anchor and an output of this home and nothing else, so that this home signs it alone.
+ * @returns both transactions, what the child pays and its txid
+ * @throws Refusal as `bump` does
+ */
+export async function bumpAlone(
+  home: Home,
+  stuck: Stuck,
+  dear: Dear,
+): Promise<{ package: string[]; fee_sat: bigint; txid: Hex; hex: Hex }> {
+  const { document } = await bump(home, stuck, { coins: [], merged: [], payTo: undefined, ...dear });
+  const [, hex] = document.package ?? [];
+  if (hex === undefined) throw new Refusal('bug', 'a child without other coins is not signed');
+  return { package: document.package!, fee_sat: document.fee_sat, txid: txidOfHex(hex), hex };
+}

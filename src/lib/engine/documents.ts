@@ -1,0 +1,68 @@
+/** What `broadcast`, `bump` and `inspect` read: any document that this program prints, a PSBT, or a transaction. */
+import { finalHex } from '../bitcoin/finalize.ts';
+import { parseTransaction } from '../bitcoin/transaction.ts';
+import { copySettlement } from '../contract/copy.ts';
+import { settlementOf, type Settlement } from '../credit/settlement.ts';
+import { htlcSettlement } from '../htlc/settlement.ts';
+import { statechainSettlement } from '../statechain/settlement.ts';
+import { parseJson } from '../protocol/json.ts';
+import { envelope } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { sniff } from './sniff.ts';
+
+export type Document = Readonly<Record<string, any>>;
+export type Read = { document: Document } | { psbt: string } | { hex: string };
+
+/** Returns the document that these bytes are. @throws Refusal as `sniff` and `parseJson` do */
+export function documentIn(bytes: Uint8Array): Read {
+  const input = sniff(bytes, { transaction: true });
+  if (input.form === 'psbt') return { psbt: Buffer.from(input.bytes).toString('base64') };
+  if (input.form === 'transaction') return { hex: Buffer.from(input.bytes).toString('hex') };
+  const document = parseJson(input.text) as Document;
+  envelope(document);
+  return { document };
+}
+
+/** Transactions to be sent, parents first; the network where the document says it. */
+export interface Sendable {
+  network?: string;
+  txs: readonly string[];
+}
+
+/** @throws Refusal `not-signed`, `not-final`, `malformed-message` for a document without a transaction to send */
+export function sendable(read: Read): Sendable {
+  if ('psbt' in read) return { txs: [finalHex(read.psbt).hex] };
+  if ('hex' in read) {
+    parseTransaction(read.hex);
+    return { txs: [read.hex] };
+  }
+  const { document } = read;
+  if (['bump', 'statechain-exit'].includes(document['type']) && Array.isArray(document['package'])) {
+    document['package'].forEach((hex) => parseTransaction(String(hex)));
+    return { network: document['network'], txs: document['package'] };
+  }
+  const found = settlement(document);
+  return { network: found.network, txs: [found.hex] };
+}
+
+/** @throws Refusal `malformed-message` for a document that no transaction comes with */
+export function settlement(document: Document): Settlement {
+  let found: Settlement | undefined;
+  try {
+    found =
+      copySettlement(document) ?? htlcSettlement(document) ?? settlementOf(document) ?? statechainSettlement(document);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal('malformed-message', 'a document of the right kind found, with fields missing');
+  }
+  if (!found)
+    throw new Refusal(
+      'malformed-message',
+      `a document of type ${String(document['type']).slice(0, 40)} at '${String(document['step']).slice(0, 40)}' found, one with a transaction expected`,
+      {
+        hint: 'ready, complete, owned, a claim, a refund, an exit or bump',
+      },
+    );
+  parseTransaction(found.hex);
+  return found;
+}

@@ -1,0 +1,54 @@
+/**
+ * Thrown values as failures: a code of the error table, its exit code, and words that are safe to show.
+ * Not here: which errors there are (`protocol/refusal.ts`), how a run tells one (`cli/errors.ts`).
+ */
+import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
+import { visible } from './text.ts';
+
+export interface Failure {
+  code: ErrorCode;
+  exit: number;
+  message: string;
+  hint?: string | undefined;
+  blame?: string | undefined;
+}
+
+/** Longer texts are cut: what was found may be a whole message of the counterparty. */
+const LONGEST = 500;
+
+/** Returns what a thrown value means: a refusal, a file that the system denies, or a bug. */
+export function failureOf(thrown: unknown): Failure {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const { message } = error;
+  if (error instanceof Refusal) {
+    const { code, exit, hint, blame } = error;
+    return { code, exit, message: shown(message), hint: hint && shown(hint), blame: blame && shown(blame) };
+  }
+  if (isOfFiles(error))
+    return failure(
+      'cannot-write',
+      message,
+      'it must be open to this user, on a disk that can be written and is not full',
+    );
+  const hint = 'please report this; SPILLWAY_DEBUG=1 shows where it happened';
+  return failure('bug', `${error.name}: ${message}`, hint);
+}
+
+/** What the system says of a file where nothing else looked at it. */
+const isOfFiles = (error: NodeJS.ErrnoException): boolean =>
+  error.path !== undefined && error.syscall !== undefined && OF_FILES.test(error.code ?? '');
+const OF_FILES = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|EIO|ENOTDIR|EISDIR|ELOOP|ENAMETOOLONG)$/;
+
+const failure = (code: ErrorCode, message: string, hint: string): Failure => ({
+  code,
+  exit: ERRORS[code][0],
+  message: shown(message),
+  hint,
+});
+
+const shown = (text: string): string => visible(text, LONGEST);
+
+/** The object that stands for a failure in JSON: of a run on stderr, of a line in a batch on stdout. */
+export const errorObject = ({ code, exit, message, hint, blame }: Failure): object => ({
+  error: { code, exit, message, hint, blame },
+});

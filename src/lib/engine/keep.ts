@@ -1,0 +1,86 @@
+/**
+ * Pruning at somebody's word, and the same beside other work, a few times a day. It ends what
+ * nothing more can come of. Without a height of the chain nothing goes.
+ * Not here: what goes (`home/prune.ts`).
+ */
+import type { Home } from '../home/home.ts';
+import { PRUNE_LIMITS, type Pruned, type PruneOptions } from '../home/prune.ts';
+import type { FactSource } from '../protocol/ports.ts';
+import type { Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { failureOf } from './failure.ts';
+import { slices } from './slices.ts';
+
+export const KEEP_LIMITS = { days: { unit: 'days', least: 1, most: 3_650 } } satisfies Limits;
+/** Days that are kept unless told otherwise. */
+export const KEEP_DAYS = 90;
+
+/** @throws Refusal `usage` where no height is known, and as `Home.prune` */
+export async function pruneHome(
+  home: Pick<Home, 'prune'>,
+  { source, ...options }: Omit<PruneOptions, 'store' | 'kinds'>,
+): Promise<Pruned & { tip: number }> {
+  const { tip = 'not-checked' } = (await source.facts({ tip: true })).facts;
+  if (tip === 'not-checked')
+    throw new Refusal('usage', 'no height to prune by', { hint: 'give --chain URL, or --tip HEIGHT' });
+  return { ...(await home.prune({ ...options, source })), tip };
+}
+
+/** Pause after a run that failed. */
+const RETRY_MS = 600_000;
+
+export interface Beside {
+  /** Starts a run where it is time for one; it goes on beside other work. */
+  nudge(): void;
+  /** Ends what runs after the transaction at hand. */
+  stop(): void;
+  /** Resolves after the work that runs. */
+  done(): Promise<void>;
+}
+
+/**
+ * @param keepDays undefined: it is not pruned
+ * @param say a line for a log
+ */
+export function pruneBeside(
+  home: Pick<Home, 'prune' | 'mayLack'>,
+  source: FactSource,
+  keepDays: number | undefined,
+  say: (line: string) => void,
+  now = () => performance.now(),
+): Beside {
+  if (keepDays === undefined) return { nudge() {}, stop() {}, done: async () => {} };
+  const everyMs = PRUNE_LIMITS.marks.least(keepDays) * 1_000;
+  let next = -Infinity;
+  let stopped = false;
+  let running: Promise<void> | undefined;
+  const run = async (): Promise<void> => {
+    const pause = slices();
+    try {
+      const told = wordsOf(await pruneHome(home, { source, keepDays, pause, spaced: true, stopped: () => stopped }));
+      if (told !== undefined) say(`pruned ${told}`);
+      next = now() + everyMs;
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      say(`nothing pruned: ${code}: ${message}`);
+      next = now() + RETRY_MS;
+    }
+  };
+  return {
+    nudge() {
+      // Of a home that was restored nobody knows what its journal has.
+      if (running || stopped || home.mayLack || now() < next) return;
+      running = run().finally(() => (running = undefined));
+    },
+    stop: () => void (stopped = true),
+    done: async () => running,
+  };
+}
+
+/** undefined: nothing went. */
+function wordsOf({ replies, notes, records, unseen }: Pruned): string | undefined {
+  const counts = [['replies', replies], ['notes', notes], ...Object.entries(records)] as [string, number][];
+  const gone = counts.filter(([, n]) => n > 0).map(([what, n]) => `${what}=${n}`);
+  if (gone.length === 0) return undefined;
+  return [...gone, ...(unseen > 0 ? [`unseen=${unseen}`] : [])].join(' ');
+}

@@ -1,0 +1,81 @@
+/**
+ * Tells a mint what its contracts have been paid, through the program of `--notify`: for contracts whose issuer is 'notify'.
+ *
+ * The record is the outbox: what was paid above what was reported is due. The program is told the total, never a delta,
+ * and again until it has ended well: at least once. `reported` rises after that, to what it was told. Where two tell side
+ * by side, whoever finds that the other has told meanwhile tells again: so what is told last is never an older total.
+ */
+import { maxSat } from '../bitcoin/amount.ts';
+import { creditKind, type PayeeCredit } from '../credit/records.ts';
+import { change } from '../home/change.ts';
+import type { Home } from '../home/home.ts';
+import { idClaim } from '../protocol/claims.ts';
+import { withSats } from '../protocol/json.ts';
+import { askProgram } from './outside.ts';
+
+/**
+ * Tells all that is due; one that fails keeps no other from being told.
+ * @returns how many contracts were told of @throws Refusal `outside-failed`, the first, once all were tried
+ */
+export async function notifyPaid(home: Home, command: string): Promise<number> {
+  let told = 0;
+  const failed: unknown[] = [];
+  for (const { record } of await home.store.unissued('notify')) {
+    try {
+      if (await tellOne(home, command, withSats(record) as PayeeCredit)) told += 1;
+    } catch (error) {
+      failed.push(error);
+    }
+  }
+  if (failed.length > 0) throw failed[0];
+  return told;
+}
+
+/** @returns whether the program was told */
+async function tellOne(home: Home, command: string, { id, terms }: PayeeCredit): Promise<boolean> {
+  for (let beaten = false; ; beaten = true) {
+    const { paidSat, issuedSat, unconfirmed, told = 0 } = await kept(home, id);
+    // From a restored store: what it was told last may be missing here, and is the operator's to say.
+    if (unconfirmed || (issuedSat >= paidSat && !beaten)) return beaten;
+    const document = {
+      type: 'credit-paid',
+      version: 1,
+      network: terms.network,
+      contract: id,
+      ecash_pubkey: terms.ecash_pubkey,
+      mint: terms.mint_url,
+      paid_sat: paidSat,
+    };
+    const failure = await askProgram(command, document).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    const last = await reported(home, id, failure ? null : paidSat, told);
+    if (last && failure) throw failure.error;
+    if (last) return true;
+  }
+}
+
+/**
+ * Returns the record as it is now, and in the journal: the process that accepted the payment may
+ * have died before it had written that.
+ */
+const kept = ({ store }: Home, id: string): Promise<PayeeCredit> =>
+  change(store, { contract: creditKind }, named(id), ({ contract }) => ({
+    writes: {},
+    result: contract as PayeeCredit,
+  }));
+const named = (id: string) => () => ({ contract: idClaim(id) });
+
+/**
+ * Another run may write the contract meanwhile; what was told stays told.
+ * @param paidSat null where the program failed @param told how often it had been told before
+ * @returns false where another has told meanwhile: then it is told again
+ */
+const reported = (home: Home, id: string, paidSat: bigint | null, told: number): Promise<boolean> =>
+  change(home.store, { contract: creditKind }, named(id), ({ contract }) => {
+    const c = contract as PayeeCredit;
+    if ((c.told ?? 0) !== told) return { writes: {}, result: false };
+    if (paidSat === null) return { writes: {}, result: true };
+    return { writes: { contract: { ...c, issuedSat: maxSat(c.issuedSat, paidSat), told: told + 1 } }, result: true };
+  });

@@ -1,0 +1,219 @@
+/**
+ * What every run of a contract action is made of, whichever way it goes: what it reads of the store, who this home is in it,
+ * the seal and envelope of what it says, and the one commit.
+ * Not here: the way of a step (`play.ts`), of a cancel (`give-up.ts`).
+ */
+import { createHash } from 'node:crypto';
+import type { Action, Claim, Hand, Kept, Keys, Party, Records, Seen, Step } from '../protocol/action.ts';
+import { loadRecords, NO_REPLY, writesOf, type LoadedRecords } from '../home/change.ts';
+import { untilWon } from '../home/race.ts';
+import { canonicalJson } from '../protocol/json.ts';
+import { checkSame } from '../protocol/message.ts';
+import type { Commit, Ports, Reply } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { seal } from '../signing/seal.ts';
+
+/** One input of one run. */
+export interface Line<I> {
+  /** The message as it was parsed, null for a start. */
+  json: unknown;
+  input: I;
+  /** What rows may take besides, each what it names: the standing orders of a server, which no digest covers. */
+  standing?: Partial<I>;
+  /** PSBTs that came back from another wallet, base64. */
+  merged: readonly string[];
+  /** What else the answer depends on and no row takes, such as the feerate: digested with the flags. */
+  context?: object;
+  requestId?: string | undefined;
+  cancel?: boolean;
+  /** The record that --contract names for a cancel. */
+  over?: Claim | undefined;
+}
+export interface Printed {
+  text: string;
+  exit: 0 | 3;
+  hint?: string | undefined;
+}
+
+/** A reply as it goes into its commit. */
+export type Answer = Commit['reply'];
+export const answer = (type: string, row: string, text: string, more: Partial<Answer> = {}): Answer => ({
+  ...NO_REPLY,
+  type,
+  row,
+  text,
+  ...more,
+});
+export const printed = ({ text, exit, hint }: Pick<Answer, 'text' | 'exit' | 'hint'>): Printed => ({
+  text,
+  exit,
+  hint,
+});
+
+/** 32 bytes of hex over canonical JSON. */
+export const digest = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
+
+const noKey = (): never => {
+  throw new Refusal('bug', 'a step without keys asks for one');
+};
+const NO_KEYS: Keys = {
+  contract: noKey,
+  auth: noKey,
+  secret: noKey,
+  seed: noKey,
+  wallet: noKey,
+  nonce: noKey,
+  share: noKey,
+};
+
+/** What the runner reads of the store for one attempt. */
+export const load = <M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  message: M | null,
+  { input, over }: Pick<Line<I>, 'input' | 'over'>,
+  ports: Ports,
+): Promise<LoadedRecords<Rs>> =>
+  loadRecords<Rs>(
+    ports.store,
+    action.kinds,
+    (found) => action.find(message, input, found),
+    over && { claim: over, roleOf: action.roleOf },
+  );
+
+/** Who this home is in what was loaded, and what every step may use. */
+export async function handed<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  message: M | null,
+  { input, merged, requestId }: Pick<Line<I>, 'input' | 'merged' | 'requestId'>,
+  { records, nonces }: LoadedRecords<Rs>,
+  ports: Ports,
+): Promise<{ seen: Seen<M | null, Rs, I>; hand: Hand }> {
+  const shares = await ports.shares.read(sharesOf(claimsOf(action, records)));
+  const unread = { message, records, input, requestId };
+  const hand = {
+    keys: action.keyless ? NO_KEYS : await ports.keys(nonces, shares),
+    merged,
+    random: await ports.random(),
+    network: ports.network,
+    restored: ports.restored,
+    mayRepeat: ports.mayRepeat,
+  };
+  return { seen: { ...unread, by: action.party(unread) }, hand };
+}
+
+/** A message states what both sides know as this home knows it. @throws Refusal `terms-differ` */
+export function checkStated<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  message: M,
+  records: Partial<Rs>,
+  by: Party,
+): void {
+  const known = Object.entries(action.states?.(records, by) ?? {}).filter(([name]) => name in message);
+  const authors = action.rows.filter((row) => row.name === message.step).map((row) => row.by);
+  const from = authors.find((author) => author !== by) ?? by;
+  checkSame(Object.fromEntries(known), message, from);
+}
+
+export function sealed<M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  said: object,
+  records: Partial<Rs>,
+  by: Party,
+  keys: Keys,
+): object {
+  const path = action.sealWith(records, by);
+  return path ? seal(said, keys.auth(path)) : said;
+}
+
+/** The names of the shares that a record claims. */
+const sharesOf = (claims: readonly Claim[]): string[] =>
+  claims.filter((claim) => claim.startsWith('share:')).map((claim) => claim.slice('share:'.length));
+
+export const claimsOf = <M extends Step, Rs extends Records, I>(
+  action: Action<M, Rs, I>,
+  records: Partial<Rs>,
+): Claim[] => Object.entries(records).flatMap(([role, record]) => action.kinds[role]!.claims(record as never));
+
+/** The envelope in front, in a fixed order; what an older run sealed or checked is left behind. */
+export function withEnvelope(type: string, message: Step): object {
+  const {
+    step,
+    network,
+    checks: _,
+    auth: __,
+    type: ___,
+    version: ____,
+    ...rest
+  } = message as Step & Record<string, unknown>;
+  return { type, version: 1, step, network, ...rest };
+}
+/** The run that made a reply may have died before it had kept anything outside the store: that is done first. */
+export async function sayAgain(reply: Reply, ports: Ports): Promise<Printed> {
+  await ports.copy(reply.copies);
+  await ports.store.recall(reply);
+  return printed(reply);
+}
+
+/**
+ * Answers an input once, whatever other runs of this home do: what is kept is said again; a lost race begins anew.
+ * @param key of the input, null where none could come twice
+ * @param again says what was kept @param attempt undefined: another run was faster
+ * @throws Refusal as both do, and `concurrent`
+ */
+export const answered = (
+  key: string | null,
+  ports: Ports,
+  again: (reply: Reply) => Promise<Printed>,
+  attempt: () => Promise<Printed | undefined>,
+): Promise<Printed> =>
+  untilWon(async (number) => {
+    const kept = async () => (key === null ? undefined : ports.store.reply(key));
+    const reply = await kept();
+    if (reply) return again(reply);
+    return attempt().catch(async (error: unknown) => {
+      if (!(error instanceof Refusal)) throw error;
+      // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
+      const taken = await kept();
+      if (taken) return again(taken);
+      // A faster run may have destroyed a share between our two looks.
+      if (error.code === 'share-missing' && number < 3) return undefined;
+      throw error;
+    });
+  });
+
+export async function commit<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  kept: Kept<Rs>,
+  key: string | null,
+  reply: Answer,
+  loaded: LoadedRecords<Rs>,
+  addresses: Commit['addresses'],
+  ports: Ports,
+): Promise<boolean> {
+  const writes = writesOf(action.kinds, loaded, kept.writes);
+  const take = async (): Promise<boolean> => {
+    ports.point('before-commit');
+    const done = await ports.store.commit({
+      key,
+      reply,
+      reads: loaded.reads.map(({ claim, rev }) => ({ claim, rev })),
+      writes,
+      opens: kept.opens ?? [],
+      shows: kept.shows ?? [],
+      spends: kept.spends ?? [],
+      notes: kept.notes ?? [],
+      addresses,
+    });
+    if (done) ports.point('after-commit');
+    return done;
+  };
+  // A share is destroyed only where the commit takes its claim away: a record that is returned as it was keeps its own.
+  const { records } = loaded;
+  const written = new Set(Object.keys(kept.writes).map((role) => canonicalJson(records[role] ?? null)));
+  // One record may have been found under two roles.
+  const left = Object.entries(records).filter(([, record]) => !written.has(canonicalJson(record)));
+  const claimed = new Set(sharesOf(claimsOf(action, { ...Object.fromEntries(left), ...kept.writes } as Partial<Rs>)));
+  const gone = sharesOf(claimsOf(action, records)).filter((name) => !claimed.has(name));
+  const made = kept.shares ?? [];
+  return made.length + gone.length === 0 ? take() : ports.shares.around(made, gone, take, ports.store);
+}

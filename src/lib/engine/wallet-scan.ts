@@ -1,0 +1,114 @@
+/**
+ * The search of the chain for the coins of a home's wallet (BIP86): a ranged descriptor for each of its two chains of addresses.
+ *
+ * A node goes through all unspent coins of the chain at each look, which takes minutes on mainnet however wide the ranges
+ * are. Ranges are therefore wide, and looks few. The first one covers all addresses that are in use and a gap behind them.
+ * The next ones go on from the last address that holds a coin, until a whole gap holds none. Coins that were spent leave no
+ * trace. The gap of a home that may have lost its counter must be as wide as what it may have given out in vain.
+ *
+ * That a coin is there is the node's word; that it is ours is not: it must lie where the node was asked, and have the script
+ * that the home's own key gives there. A node that lists coins for ever is asked a bounded number of times.
+ * Not here: which of the coins can be spent (`wallet.ts`).
+ */
+import { withChecksum } from '../bitcoin/descriptor.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import type { RangedDescriptor, Rpc, ScannedCoin } from '../chain/rpc.ts';
+import type { Home } from '../home/home.ts';
+import type { HomeKeys } from '../home/keys.ts';
+import type { WalletPath } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+
+/** Addresses behind the last one that is known to be in use. */
+export const GAP = {
+  /** The home has given out none that it does not know; another wallet with its words may have. */
+  known: 1_000,
+  /** Made of words or a backup: more than strangers get offered by a server in two days by default (`--offers`). */
+  lost: 200_000,
+} as const;
+export const SCAN_LIMITS = {
+  gap: { unit: 'items', least: 1, most: 1_000_000 },
+  /** Bitcoin Core refuses a longer range. */
+  range: { unit: 'items', most: 1_000_000 },
+  looks: { unit: 'items', most: 10 },
+  /** The last but one of BIP32: Bitcoin Core counts on behind the end of a range, and never ends at that of the numbers. */
+  index: { unit: 'number', most: 2 ** 31 - 2 },
+} satisfies Limits;
+
+export const gapOf = ({ mayRepeat }: Pick<Home, 'mayRepeat'>): number => (mayRepeat ? GAP.lost : GAP.known);
+
+/** Places of one chain that a node is asked for, both ends among them. */
+interface Reach {
+  chain: 0 | 1;
+  from: number;
+  to: number;
+}
+export interface PlacedCoin extends ScannedCoin {
+  path: WalletPath;
+  confirmations: number;
+}
+export interface Scanned {
+  coins: readonly PlacedCoin[];
+  /** The last place that was looked at, where it holds coins so close to that that more may lie behind. */
+  cutAt: WalletPath | undefined;
+}
+
+/**
+ * @param used the last place in use of each chain
+ * @param gap of the chain that the home gives out addresses of; of the other, which other wallets use, it is `GAP.known`
+ * @throws Refusal `chain-unavailable`, also for a coin that is none of this home
+ */
+export async function scanWallet(
+  rpc: Pick<Rpc, 'scan'>,
+  keys: HomeKeys,
+  used: readonly WalletPath[],
+  gap: number,
+): Promise<Scanned> {
+  const coins = new Map<string, PlacedCoin>();
+  const chains = ([0, 1] as const).map((chain) => ({
+    chain,
+    gap: chain === 0 ? gap : GAP.known,
+    last: Math.max(-1, ...used.filter((path) => path.chain === chain).map(({ index }) => index)),
+    seen: -1,
+  }));
+  for (let looks = 1; ; looks++) {
+    const next = chains.map(({ last, gap, ...at }) => ({ ...at, to: Math.min(last + gap, SCAN_LIMITS.index.most) }));
+    const reaches = next.flatMap(({ chain, seen, to }) => (to > seen ? [{ chain, from: seen + 1, to }] : []));
+    const [first] = reaches;
+    const found = [...coins.values()];
+    if (!first) return { coins: found, cutAt: undefined };
+    if (!allows(SCAN_LIMITS.looks, looks))
+      return { coins: found, cutAt: { chain: first.chain, index: first.from - 1 } };
+    const { coins: listed, height } = await rpc.scan(reaches.flatMap((reach) => descriptors(keys, reach)));
+    for (const coin of listed) {
+      const path = await placeOf(coin, reaches, keys);
+      const at = chains[path.chain]!;
+      at.last = Math.max(at.last, path.index);
+      coins.set(outpointText(coin), { ...coin, path, confirmations: height - coin.height + 1 });
+    }
+    for (const { chain, to } of reaches) chains[chain]!.seen = to;
+  }
+}
+
+/** One, or as many as it takes by the longest range. */
+function descriptors(keys: HomeKeys, { chain, from, to }: Reach): RangedDescriptor[] {
+  const { fingerprint, path, xpub } = keys.account();
+  const desc = withChecksum(`tr([${fingerprint}/${path}]${xpub}/${chain}/*)`);
+  const most = SCAN_LIMITS.range.most;
+  return Array.from({ length: Math.ceil((to - from + 1) / most) }, (_, i) => {
+    const first = from + i * most;
+    return { desc, range: [first, Math.min(first + most - 1, to)] };
+  });
+}
+
+/**
+ * Returns the place of a coin: the node says it with the coin's own descriptor, and the home's key
+ * says whether that is true.
+ */
+async function placeOf(coin: ScannedCoin, reaches: readonly Reach[], keys: HomeKeys): Promise<WalletPath> {
+  const [, chain, index] = /\/([01])\/(\d+)\]/.exec(coin.desc) ?? [];
+  const at = { chain: Number(chain) as 0 | 1, index: Number(index) };
+  const asked = reaches.some((reach) => reach.chain === at.chain && reach.from <= at.index && at.index <= reach.to);
+  if (asked && (await keys.address(at)).script === coin.script) return at;
+  throw new Refusal('chain-unavailable', `the node lists ${outpointText(coin)}, which is not a coin of this home`);
+}

@@ -1,0 +1,397 @@
+/**
+ * One look at all contracts that are watched: each is decided (`credit/watch.ts`), acted on, and told. A node that does
+ * not answer ends the look; a failure at one contract is told and ends nothing. Contracts that fall due first are
+ * looked at first. They are looked at piece by piece, so that their number costs no memory. The node is asked of all of
+ * a piece at once: of most it is enough that their coin is unspent.
+ * Not here: whose contracts (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`cli/watch-loop.ts`).
+ */
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
+import { parseTransaction } from '../bitcoin/transaction.ts';
+import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
+import { recentBlocks } from '../chain/recent.ts';
+import { send } from '../chain/send.ts';
+import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
+import { spendersIn } from '../chain/spenders.ts';
+import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
+import { freezeHeight } from '../credit/checks.ts';
+import type { Fees, Paying, Ready, Rules } from '../credit/fees.ts';
+import {
+  decide,
+  dueAt,
+  lastAt,
+  shortOf,
+  type Due,
+  type Listed,
+  type Seen,
+  type Spend,
+  type Waiting,
+  type Watched,
+} from '../credit/watch.ts';
+import { judged, readyOf } from '../credit/watched.ts';
+import type { Settled } from '../credit/records.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { FactSource } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { failureOf, type Failure } from './failure.ts';
+import { pieces, slices } from './slices.ts';
+
+/** A contract whose record cannot be read. */
+export interface Unread {
+  id: Hex;
+  why: Refusal;
+}
+/** Owner of the contracts, and what can be done for them beside sending. */
+export interface Post {
+  network: string;
+  /** Lists the contracts to look at, in pieces, those that fall due first in front. `bad`: unreadable documents. */
+  list(tip: number): Promise<{
+    listed: AsyncIterable<readonly (Listed | Unread)[]> | Iterable<readonly Listed[]>;
+    bad: readonly { file: string; why: Refusal }[];
+  }>;
+  /** Freezes the contract before an exit is sent. Returns the exit, which may be newer than the one watched. */
+  freeze(w: Watched): Promise<Ready>;
+  /** The transaction with a child, parents first. @throws Refusal where there can be none */
+  withChild(w: Watched, tx: Ready, feeSat: bigint): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
+  /** A close for the other to sign, the same until one has come of it; undefined where there is no key, or one cannot be made yet. */
+  propose(w: Watched): Promise<object | undefined>;
+  settle(w: Watched, settled: Settled): Promise<void>;
+  /** Gives up what was never funded, unless something was paid meanwhile. */
+  lapse(w: Watched): Promise<void>;
+  /** Looks what else is new, once all that is due is done; absent where nothing is kept. Returns the contracts of a payee that lapsed. */
+  after?(stopped: () => boolean): Promise<readonly Hex[]>;
+}
+export interface Node {
+  rpc: Rpc;
+  source: FactSource;
+  /** Findings of a look for the next. */
+  spenders?: ReturnType<typeof spendersIn>;
+}
+/** Event of one contract, or of a file that is to be watched. */
+export interface WatchEvent {
+  event: string;
+  contract?: Hex;
+  role?: string;
+  file?: string;
+  [more: string]: unknown;
+}
+export type Tell = (tip: number, event: WatchEvent) => Promise<void>;
+
+/** @returns whether all that was due could be done @throws Refusal `chain-unavailable`, `chain-stale`, `wrong-network` */
+export async function look(
+  post: Post,
+  node: Node,
+  rules: Rules,
+  tell: Tell,
+  stopped = (): boolean => false,
+): Promise<boolean> {
+  const { rpc } = node;
+  const { facts } = await node.source.facts({ tip: true });
+  const tip = facts.tip as number;
+  const { listed, bad } = await post.list(tip);
+  const { fees, unread } = await feesOf(node, post.network);
+  let all = bad.length === 0 && unread.length === 0;
+  for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
+  for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
+  const refused = async ({ id, role }: Pick<Listed, 'id'> & Partial<Listed>, error: unknown): Promise<void> => {
+    await refuseAway(node, post.network, error);
+    all = false;
+    const { code, message } = failureOf(error);
+    await tell(tip, { event: 'refused', contract: id, ...(role && { role }), code, message });
+  };
+  const said = async ({ id, role }: Watched, { event, more, short }: Said): Promise<void> => {
+    all &&= !short;
+    if (event !== undefined) await tell(tip, { event, contract: id, role, ...more });
+  };
+  /** Tells all of them, also where the node goes away in between: whatever was done is done. */
+  const toldOf = async (ready: readonly { w: Watched; beaten?: object | undefined }[], done: Results<Said>) => {
+    let away: { error: unknown } | undefined;
+    for (const [i, { w, beaten }] of ready.entries()) {
+      if (beaten) await said(w, { event: 'overtaken', more: beaten, short: true });
+      const result = done[i]!;
+      if (result.status === 'fulfilled') await said(w, result.value);
+      else if (!away) await refused(w, result.reason).catch((error: unknown) => (away = { error }));
+    }
+    if (away) throw away.error;
+  };
+  const many = rpc.together();
+  const blocks = { recent: recentBlocks(rpc), spenders: (node.spenders ??= spendersIn(rpc)) };
+  const pause = slices();
+  /** Acts on contracts; the node is asked of all of them in one moment. */
+  const actOn = async (watched: readonly Watched[]): Promise<void> => {
+    const seen = await eachOf(watched, (w) => seenBy(many, blocks, w, tip, fees));
+    for (const some of pieces([...watched.entries()], SENT_AT_ONCE)) {
+      const ready: { w: Watched; beaten?: object | undefined; done: Said | Sending | { failed: unknown } }[] = [];
+      for (const [i, w] of some) {
+        if (stopped()) break;
+        try {
+          const now = valueOf(seen[i]!);
+          ready.push({ w, beaten: overtakenBy(w, now), done: await act(post, w, decide(w, now, rules), tip) });
+        } catch (failed) {
+          ready.push({ w, done: { failed } });
+        }
+        await pause();
+      }
+      await toldOf(ready, await eachOf(ready, ({ done }) => doneOf(many, post.network, done)));
+    }
+  };
+  for await (const piece of listed) {
+    const read: Listed[] = [];
+    for (const one of piece)
+      if ('why' in one) await refused(one, one.why);
+      else read.push(one);
+    const watched = await opened(await astir(many, read, tip), stopped, refused);
+    for (const some of afterFunding(watched)) await actOn(some);
+    if (stopped()) break;
+  }
+  const lapsed = (await post.after?.(stopped)) ?? [];
+  for (const contract of lapsed) await tell(tip, { event: 'lapsed', contract, role: 'payee' });
+  return all;
+}
+
+/** A contract whose coin another one's rollover makes comes after that one: before the rollover is sent, nobody has funded it. */
+function* afterFunding(watched: readonly Watched[]): Generator<readonly Watched[]> {
+  for (let left = watched; left.length > 0;) {
+    const made = new Set(left.map(({ pending }) => pending?.txid));
+    const next = left.filter(({ outpoint }) => made.has(outpoint.txid));
+    yield left.filter(({ outpoint }) => !made.has(outpoint.txid));
+    // No transaction makes what it spends: each turn leaves fewer.
+    left = next;
+  }
+}
+
+/** Number of transactions that are made ready before they are sent, in one request. */
+const SENT_AT_ONCE = 25;
+
+type Results<T> = readonly PromiseSettledResult<T>[];
+const eachOf = <T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<Results<R>> =>
+  Promise.allSettled(all.map(ask));
+function valueOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+}
+
+/** Returns the contracts of which more is to be known than that their coin is unspent. */
+async function astir(rpc: Rpc, listed: readonly Listed[], tip: number): Promise<Listed[]> {
+  const coins = await eachOf(listed, ({ outpoint }) => rpc.txOut(outpoint));
+  const rests = ({ restsUntil }: Listed, coin: (typeof coins)[number]): boolean =>
+    tip < restsUntil && coin.status === 'fulfilled' && coin.value !== undefined;
+  return listed.filter((one, i) => !rests(one, coins[i]!));
+}
+
+async function opened(
+  listed: readonly Listed[],
+  stopped: () => boolean,
+  refused: (one: Listed, error: unknown) => Promise<void>,
+): Promise<Watched[]> {
+  const all: Watched[] = [];
+  const pause = slices();
+  for (const one of listed) {
+    if (stopped()) break;
+    try {
+      const w = await one.open();
+      if (w) all.push(w);
+    } catch (error) {
+      await refused(one, error);
+    }
+    await pause();
+  }
+  return all;
+}
+
+/** Returns the node's fees. Where they cannot be read, what is due goes out at the usual rate. */
+async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
+  const unread: Why[] = [];
+  const read = <T>(answer: Promise<T>): Promise<T | undefined> =>
+    answer.catch(async (error: unknown) => {
+      await refuseAway(node, network, error);
+      unread.push(failureOf(error));
+      return undefined;
+    });
+  const asked = await read(node.source.facts({ feerate: true }));
+  const { least = 0, relay = 0 } = (await read(node.rpc.mempoolRates())) ?? {};
+  const feerate = asked?.facts.feerate ?? Math.max(DEFAULT_FEERATE, least);
+  return { fees: { feerate, least, relay: Math.max(relay, MIN_FEERATE) }, unread };
+}
+
+/** A call may fail that only one contract needs, or none. @throws the error where the node itself is away */
+async function refuseAway(node: Node, network: string, error: unknown): Promise<void> {
+  if (!(error instanceof Refusal) || !endsLook(error)) return;
+  if (error instanceof RpcError || !(await isThere(node, network))) throw error;
+}
+const isThere = (node: Node, network: string): Promise<boolean> =>
+  node.rpc.blockchainInfo().then(
+    ({ chain }) => networkOfNode(chain) === network,
+    () => false,
+  );
+
+/** Returns whether an error ends the look: without node, cookie or chain no contract can be looked at. */
+const endsLook = (error: Refusal): boolean =>
+  error instanceof RpcError
+    ? isStarting(error)
+    : ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code);
+
+async function seenBy(
+  rpc: Rpc,
+  { recent, spenders }: Required<Blocks>,
+  w: Watched,
+  tip: number,
+  fees: Fees,
+): Promise<Seen> {
+  // Of a copy that knows its refund only, every other end is one that it need not name.
+  const blocks = { recent, ...(w.lapses !== true && w.contract && { spenders }) };
+  const { coin, spend } = await spendOf(rpc, w.outpoint, w.ways.keys(), blocks);
+  const conflicted =
+    coin === 'unspent' && w.pending !== null && (await anyMissing(rpc, inputsOf(w.pending.hex), w.outpoint));
+  return { tip, coin, spend: spend && spendBy(w, spend), conflicted, ...fees };
+}
+
+/** Returns the spend of the coin: a known one, or whatever it is by what it pays. */
+function spendBy(w: Watched, { txid, hex, confirmations, paying }: Spender): Spend {
+  const known = txid === null ? undefined : w.ways.get(txid);
+  const read = hex !== null && w.contract ? judged(w.contract, hex, w.script) : undefined;
+  const { by, paysSat } = known ?? read ?? { by: 'other', paysSat: null };
+  const fee = paying?.own.feeSat ?? 0n;
+  return {
+    by,
+    txid,
+    paysSat,
+    confirmations,
+    paying: paying && { all: paying, own: paying.own },
+    tx: hex === null ? null : { ...readyOf(by, hex, 0n, w.script, w.own?.children === null ? null : []), fee },
+  };
+}
+
+/** Returns the event of a spend in the mempool that pays less than was paid; the remedy is told beside. */
+function overtakenBy(w: Watched, { spend }: Seen): object | undefined {
+  if (!spend || spend.confirmations > 0 || spend.paysSat === null || shortOf(w, spend.paysSat) === 0n) return undefined;
+  const { by, txid, paysSat } = spend;
+  return { by, txid, pays_sat: paysSat, short_sat: shortOf(w, paysSat) };
+}
+
+const inputsOf = (hex: Hex) => parseTransaction(hex).inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index }));
+
+interface Said {
+  /** undefined: nothing worth a line. */
+  event?: string;
+  more?: object;
+  /** True if something is due that could not be done. */
+  short?: boolean;
+}
+
+/** A transaction that is ready to be sent, alone or with its child. */
+interface Sending {
+  w: Watched;
+  event: string;
+  tx: Ready;
+  made?: { txs: readonly Hex[]; fee_sat: bigint; feerate: number };
+  /** Failure before. */
+  why?: Why | undefined;
+}
+
+async function act(post: Post, w: Watched, due: Due, tip: number): Promise<Said | Sending> {
+  switch (due.do) {
+    case 'wait':
+      if (due.why === 'restored') return { event: due.why, short: true, more: { exits_at: lastAt(w.terms) } };
+      return due.why === 'early' || due.why === 'nothing-to-exit' ? {} : { event: due.why, short: isAlarming(w, due) };
+    case 'warn':
+      return warning(w, tip);
+    case 'propose-close': {
+      const message = await post.propose(w);
+      return message ? { event: 'propose-close', more: { message } } : warning(w, tip);
+    }
+    case 'lapse':
+      await post.lapse(w);
+      return { event: 'lapsed' };
+    case 'settled':
+    case 'lost':
+    case 'overtaken': {
+      const { by, txid, paysSat } = due;
+      if (due.do !== 'overtaken') await post.settle(w, { by, txid, paysSat });
+      if (due.do === 'settled') return { event: due.do, more: { by, txid } };
+      const lost = due.do === 'lost' ? { lost_sat: due.lostSat } : { short_sat: due.lostSat };
+      return { event: due.do, short: true, more: { by, txid, pays_sat: paysSat, ...lost } };
+    }
+    case 'over-budget':
+    case 'needs-bump': {
+      const { by, txid } = due.tx;
+      const needs = due.do === 'over-budget' && { needs_sat: due.needsSat };
+      return {
+        event: due.do,
+        short: true,
+        more: { by, txid, wanted: feerateText(due.wanted), ...needs, expiry: w.terms.expiry },
+      };
+    }
+    case 'exit':
+    case 'refund':
+    case 'rebroadcast': {
+      const { tx, why } = due.do === 'exit' ? await frozen(post, w, due.tx) : { tx: due.tx };
+      return withChild(post, { w, event: due.do, tx, why }, due.child);
+    }
+    case 'bump':
+      return withChild(post, { w, event: due.do, tx: due.tx }, due.child);
+  }
+}
+
+/** The coin is gone, and nobody can say that it paid what was due. A copy of a refund can never say it. */
+const isAlarming = ({ contract, role }: Watched, { why }: { why: Waiting }): boolean =>
+  contract !== null && (why === 'not-found' || why === 'spent-otherwise' || (why === 'unfunded' && role === 'payee'));
+
+/** A merchant is told until when it can take what its mint owes, by credit-invoice --check and sign-update. */
+const warning = (w: Watched, tip: number): Said => ({
+  event: 'warn',
+  more: {
+    deadline_height: dueAt(w),
+    ...(w.warnsAt < freezeHeight(w.terms) &&
+      tip < freezeHeight(w.terms) && { take_owed_before: freezeHeight(w.terms) }),
+  },
+});
+
+/** Reason why something was not done as it should be. */
+type Why = Pick<Failure, 'code' | 'message'>;
+
+/** The exit, frozen. It goes out where that fails too, as on a full disk: past its height no payment is accepted any more. */
+const frozen = (post: Post, w: Watched, tx: Ready): Promise<{ tx: Ready; why?: Why }> =>
+  post.freeze(w).then(
+    (newest) => ({ tx: newest }),
+    (error: unknown) => ({ tx, why: failureOf(error) }),
+  );
+
+/** Returns whether a transaction may go without its child: only one that is not in the mempool yet. */
+const mayGoAlone = ({ event }: Sending, error: unknown): error is Refusal =>
+  event !== 'bump' && error instanceof Refusal && !endsLook(error);
+
+async function withChild(post: Post, sending: Sending, child: Paying | null): Promise<Sending> {
+  if (child === null) return sending;
+  try {
+    const { txs, fee_sat } = await post.withChild(sending.w, sending.tx, child.feeSat);
+    return { ...sending, made: { txs, fee_sat, feerate: child.feerate } };
+  } catch (error) {
+    if (mayGoAlone(sending, error)) return { ...sending, why: error };
+    throw error;
+  }
+}
+
+async function doneOf(rpc: Rpc, network: string, done: Said | Sending | { failed: unknown }): Promise<Said> {
+  if ('failed' in done) throw done.failed;
+  return 'tx' in done ? sendOut(rpc, network, done) : done;
+}
+
+async function sendOut(rpc: Rpc, network: string, sending: Sending): Promise<Said> {
+  const { event, tx, made, why } = sending;
+  const { by, txid, hex } = tx;
+  const failed = why && { code: why.code, message: why.message };
+  if (!made) {
+    await send(rpc, network, [hex]);
+    return { event, short: why !== undefined, more: { by, txid, ...failed } };
+  }
+  try {
+    const [, child_txid] = await send(rpc, network, made.txs);
+    const paid = { child_txid, child_fee_sat: made.fee_sat, feerate: feerateText(made.feerate) };
+    return { event, short: why !== undefined, more: { by, txid, ...paid, ...failed } };
+  } catch (error) {
+    if (!mayGoAlone(sending, error)) throw error;
+    const { made: _, ...alone } = sending;
+    return sendOut(rpc, network, { ...alone, why: error });
+  }
+}
