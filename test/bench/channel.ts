@@ -10,8 +10,8 @@ import { buildDocument } from '../../src/lib/channel/build.ts';
 import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { readChannel, readState } from '../../src/lib/channel/document.ts';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
-import { otherSecrets } from '../../src/lib/channel/keys.ts';
-import { matchCommitment } from '../../src/lib/channel/match.ts';
+import { commitmentSecrets } from '../../src/lib/channel/keys.ts';
+import { bareOf, matchTransaction } from '../../src/lib/channel/match.ts';
 import {
   findSecret,
   FIRST_INDEX,
@@ -21,8 +21,7 @@ import {
   type SecretStore,
 } from '../../src/lib/channel/secrets.ts';
 import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
-import { claimsOf, punishing, spendClaims } from '../../src/lib/channel/sweep.ts';
-import { bareOf } from '../../src/lib/channel/verify.ts';
+import { claimsOf, punishing, spendClaims } from '../../src/lib/channel/spend.ts';
 import { unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
@@ -159,8 +158,13 @@ export function benchChannels(rounds: number): boolean[] {
   const bare = bareOf(unsignedHex(revoked.template));
   const point2 = hexToBytes(point('anchors', 'local', 2));
   const htlcs = revoked.outputs.flatMap(({ htlc }) => (htlc ? [htlc] : []));
-  const secrets = otherSecrets('anchors', keysFor('anchors', 'remote').secrets, point2, secret('anchors', 'local', 2));
-  const matched = matchCommitment(channel, bare, { pointOf: () => point2, htlcs, holder: 'local' });
+  const secrets = commitmentSecrets('anchors', keysFor('anchors', 'remote').secrets, {
+    owner: 'remote',
+    holder: 'local',
+    point: point2,
+    revoked: secret('anchors', 'local', 2),
+  });
+  const matched = matchTransaction(channel, bare, { pointOf: () => point2, htlcs, holder: 'local' });
   const { claims } = claimsOf(bare, matched, secrets, punishing);
   // What is signed is hashed, and signed.
   const [{ template: made966 }] = spendClaims(
