@@ -255,6 +255,13 @@ export { decodeMarker, OpenAssets } from './lib/assets/openassets/decode.ts';
 export { Parents } from './lib/assets/trace.ts';
 export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';
 
+// ── assurance contracts: pledges for a campaign ───────────────────────────────────────────────────────────────────────
+export { campaignForm, campaignOf, checkCampaign, type Campaign } from './lib/pledge/campaign.ts';
+export { complete as completeCampaign, revocation as pledgeRevocation } from './lib/pledge/complete.ts';
+export { pledgeForm, PledgeHashes, type Pledge } from './lib/pledge/pledge.ts';
+export { pledgeOfPsbt, pledgePsbt } from './lib/pledge/psbt.ts';
+export { choose as choosePledges, Goal as CampaignGoal, netOf as pledgeWorth } from './lib/pledge/sums.ts';
+
 // ── sketches of sets (PinSketch) ─────────────────────────────────────────────────────────────────────────────────────
 export {
   capacityOf,

@@ -44,6 +44,7 @@ const FAMILIES = [
   'cost',
   'sim',
   'notary',
+  'pledge',
 ];
 /** `lib` is `families.ts`, the one list. */
 const FLOORS = [
