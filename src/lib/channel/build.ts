@@ -99,7 +99,7 @@ export function buildDocument(channel: Channel, from: Fields, keys: Keys | undef
     holder,
     number: state.number,
     txid: commitment.txid,
-    unsigned: unsignedHex(commitment.template),
+    unsigned: commitment.unsigned,
     hex: (isOwn || FORMAT[format].taproot ? spend.finish(signer, own, given) : undefined) ?? null,
     psbt: spendPsbt(commitment.template, []),
     fee_sat: commitment.feeSat,

@@ -7,7 +7,16 @@
 import { minSat } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { SighashType } from '../bitcoin/sighash.ts';
-import { sortOutputs, sumSat, txidOf, type Output, type Spent, type Template } from '../bitcoin/transaction.ts';
+import {
+  sortOutputs,
+  sumSat,
+  txidOf,
+  unsignedHex,
+  type Output,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ANCHOR_SAT, COMMITMENT_LIMITS, FORMAT, HTLC_WEIGHT, MOST_SHARED_ANCHOR, type FormatName } from './format.ts';
@@ -52,7 +61,9 @@ export interface RoleOutput extends Output {
 export interface Commitment {
   keys: CommitmentKeys;
   template: Template;
-  txid: string;
+  /** Serialisation without a witness, hex. */
+  unsigned: Hex;
+  txid: Hex;
   outputs: readonly RoleOutput[];
   /** HTLCs without an output. */
   trimmed: readonly Htlc[];
@@ -79,7 +90,7 @@ const secondFee = (format: FormatName, feeratePerKw: number, { direction }: Htlc
   feeOfWeight(feeratePerKw, FORMAT[format].second[direction === 'offered' ? 'timeout' : 'success']);
 
 /** Returns the blocks that a side waits. @throws Refusal `malformed-message` where they are not known */
-export function delayOf({ delay }: Party): number {
+function delayOf({ delay }: Party): number {
   if (delay === undefined) throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
   return delay;
 }
@@ -155,7 +166,8 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
     outputs: outputs.map(({ sat, script }) => ({ sat, script })),
   };
   const trimmed = state.htlcs.filter(isTrimmed);
-  return { keys, template, txid: txidOf(template), outputs, trimmed, feeSat: funding.sat - sumSat(outputs) };
+  const unsigned = unsignedHex(template);
+  return { keys, template, unsigned, txid: txidOf(unsigned), outputs, trimmed, feeSat: funding.sat - sumSat(outputs) };
 }
 
 /** Returns the HTLC transactions of a commitment, in the order of its outputs. @param feeratePerKw of its state */

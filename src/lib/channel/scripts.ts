@@ -34,20 +34,22 @@ export interface Htlc {
   id?: bigint | undefined;
 }
 
-/** Keys of each way: whose signature it needs, and the second one of an HTLC's second stage. */
-const KEYS_OF = {
-  both: [],
-  delayed: ['delayed'],
-  payment: ['otherPayment'],
-  penalty: ['revocation'],
-  preimage: ['otherHtlc'],
-  timeout: ['otherHtlc'],
-  'second-success': ['holderHtlc', 'otherHtlc'],
-  'second-timeout': ['holderHtlc', 'otherHtlc'],
-  anchor: [],
-  anyone: [],
-} as const satisfies Record<string, readonly KeyName[]>;
-export type WayName = keyof typeof KEYS_OF;
+/** When a way is open: at once, after the delay, a block or 16, or as the HTLC transactions of a format say. */
+type After = 'once' | 'delay' | 'block' | 'sixteen' | 'stage';
+/** Moment of each way, whose signature it needs, and the second signature of an HTLC's second stage. */
+const WAYS = {
+  both: ['once'],
+  delayed: ['delay', 'delayed'],
+  payment: ['block', 'otherPayment'],
+  penalty: ['once', 'revocation'],
+  preimage: ['block', 'otherHtlc'],
+  timeout: ['block', 'otherHtlc'],
+  'second-success': ['stage', 'holderHtlc', 'otherHtlc'],
+  'second-timeout': ['stage', 'holderHtlc', 'otherHtlc'],
+  anchor: ['once'],
+  anyone: ['sixteen'],
+} as const satisfies Record<string, readonly [After, key?: KeyName, peer?: KeyName]>;
+export type WayName = keyof typeof WAYS;
 /** Elements of a witness before script and control block. */
 export type Word = '0' | '1' | 'sig' | 'peer-sig' | 'preimage' | 'key';
 /** One way in which an output is spent. */
@@ -149,6 +151,25 @@ const TREES: Readonly<Record<OutputName, Form>> = {
   },
   'second stage': { ...OWN, internal: 'revocation', ways: { delayed: ['sig', SWEPT], penalty: 'sig' } },
 };
+interface Shape {
+  name: WayName;
+  words: readonly Word[];
+  /** Text of the leaf. */
+  leaf: string | undefined;
+}
+const read = new Map<Form, readonly Shape[]>();
+/** Returns the ways of a form, read once. */
+function shapesOf(form: Form): readonly Shape[] {
+  let shapes = read.get(form);
+  if (!shapes) {
+    shapes = Object.entries(form.ways).map(([name, shape]): Shape => {
+      const [witness, leaf] = typeof shape === 'string' ? [shape] : shape;
+      return { name: name as WayName, words: wordsOf(witness), leaf };
+    });
+    read.set(form, shapes);
+  }
+  return shapes;
+}
 const FUNDING = '2 <claim> <refund> 2 CHECKMULTISIG';
 
 /** @throws Refusal `malformed-message` naming the key that is not known */
@@ -201,28 +222,23 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
   const { delay, htlc, owner = 'holder' } = details;
   const anchorKey = ANCHOR_KEYS[owner][taproot ? 1 : 0]!;
   const [claim, refund] = (form.keys ?? [anchorKey]).map((name) => need(keys, name)) as [Uint8Array, Uint8Array?];
-  const next = oneBlock ? 1 : SEQUENCE_RBF;
-  const waits: { readonly [K in WayName]?: number | undefined } = {
-    ...{ delayed: delay, payment: next, preimage: next, timeout: next, anyone: 16 },
-    ...{ 'second-success': second.sequence, 'second-timeout': second.sequence },
-  };
-  const shapes = Object.entries(form.ways).map(([name, shape]) => [name as WayName, ...[shape].flat()] as const);
-  const ways = shapes.map(([name, witness]): Way => {
-    const [first, peer]: readonly KeyName[] = KEYS_OF[name];
+  const once = SEQUENCE_RBF;
+  const after = { once, delay: delay!, block: oneBlock ? 1 : once, sixteen: 16, stage: second.sequence };
+  const shapes = shapesOf(form);
+  const ways = shapes.map(({ name, words }): Way => {
+    const [moment, first, peer]: readonly [After, KeyName?, KeyName?] = WAYS[name];
     const key = first ?? (name === 'anchor' ? anchorKey : null);
-    const locktime = name.endsWith('timeout') ? htlc!.expiry : 0;
-    const words = wordsOf(witness!);
-    return { name, key, ...(peer && { peer }), words, sequence: waits[name] ?? SEQUENCE_RBF, locktime };
+    const locktime = htlc && name.endsWith('timeout') ? htlc.expiry : 0;
+    const way: Way = { name, key, words, sequence: after[moment], locktime };
+    return peer ? { ...way, peer } : way;
   });
-  const holes: Holes = {
-    ...{ claim, 'claim-x': x(claim) },
-    ...(refund && { refund, 'refund-x': x(refund) }),
-    ...(delay !== undefined && { lock: { kind: 'blocks', value: delay } }),
-    ...(htlc && { hash: ripemd160(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } }),
-  };
+  const holes: Holes = { claim, 'claim-x': x(claim) };
+  if (refund) Object.assign(holes, { refund, 'refund-x': x(refund) });
+  if (delay !== undefined) holes.lock = { kind: 'blocks', value: delay };
+  if (htlc) Object.assign(holes, { hash: ripemd160(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } });
   if (taproot) {
     const internal = form.internal ?? (form.keys ? undefined : anchorKey);
-    const leaves = shapes.map(([, , text]) => (text === undefined ? undefined : writeScript(text, holes)));
+    const leaves = shapes.map(({ leaf }) => (leaf === undefined ? undefined : writeScript(leaf, holes)));
     return p2tr(internal ? bytesToHex(x(need(keys, internal))) : CHANNEL_NUMS, ways, leaves);
   }
   if (output === 'to_remote' && !oneBlock) {
@@ -230,8 +246,15 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
     const code = hexToBytes(`76a914${hash}88ac`);
     return { script: `0014${hash}`, kind: 'p2wpkh', code, ways: [{ ...ways[0]!, words: ['sig', 'key'] }] };
   }
-  if (htlc) holes['revocation-hash'] = hash160(need(keys, 'revocation'));
+  if (htlc) holes['revocation-hash'] = hashOf(need(keys, 'revocation'));
   return p2wsh(writeScript(form.texts![oneBlock ? 1 : 0] ?? form.texts![0]!, holes), ways);
+}
+const hashes = new WeakMap<Uint8Array, Uint8Array>();
+/** Returns HASH160 of a key, which all HTLCs of a commitment share. */
+function hashOf(key: Uint8Array): Uint8Array {
+  const hash = hashes.get(key) ?? hash160(key);
+  hashes.set(key, hash);
+  return hash;
 }
 /** Keys of anchors, in scripts and in trees. */
 const ANCHOR_KEYS = {
@@ -302,16 +325,13 @@ export interface Recognised {
   holes: Holes;
 }
 const tableOf = (forms: Readonly<Record<OutputName, Form>>) =>
-  Object.entries(forms).flatMap(([name, { texts = [], ways }]) =>
-    Object.entries(ways).map(([way, shape]) => {
-      const [witness, leaf] = [shape].flat();
-      return {
-        spends: name as OutputName,
-        way: way as WayName,
-        words: wordsOf(witness!),
-        texts: leaf ? [leaf] : texts,
-      };
-    }),
+  Object.entries(forms).flatMap(([spends, form]) =>
+    shapesOf(form).map(({ name, words, leaf }) => ({
+      spends: spends as OutputName,
+      way: name,
+      words,
+      texts: leaf === undefined ? (form.texts ?? []) : [leaf],
+    })),
   );
 const FUNDING_SPEND = { spends: 'funding', way: 'both', words: wordsOf('0 sig peer-sig'), texts: [FUNDING] } as const;
 const KNOWN_SCRIPTS = [FUNDING_SPEND, ...tableOf(SCRIPTS)];

@@ -123,7 +123,7 @@ export interface Spending {
   feeSat: bigint;
   /** Undefined while a signature is missing. */
   hex: Hex | undefined;
-  psbt: string;
+  psbt: () => string;
 }
 
 /**
@@ -252,7 +252,7 @@ function recovered(
       transactions: made.spends.map(({ template, claims, feeSat, hex, psbt }) => ({
         txid: txidOf(template),
         hex: hex ?? null,
-        psbt: hex === undefined ? psbt : null,
+        psbt: hex === undefined ? psbt() : null,
         amount_sat: sumSat(template.outputs),
         fee_sat: feeSat,
         valid_from: validFrom(claims[0]!.way) ?? {},

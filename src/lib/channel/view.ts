@@ -75,19 +75,19 @@ export function spendPsbt(
 
 /**
  * Finishes a transaction with the witnesses of its own inputs, the first ones, and those of a wallet in merged PSBTs.
- * @returns hex once none is missing @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`
+ * @returns hex once none is missing, and what writes the PSBT @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`
  */
 export function finishWith(
   template: Template,
   own: Stacks,
   merged: readonly string[],
   ways: readonly (readonly [Lock, Way])[] = [],
-): { hex: Hex | undefined; psbt: string } {
+): { hex: Hex | undefined; psbt: () => string } {
   const stacks = template.inputs.map((_, i) => own[i]);
   const others = [...template.inputs.keys()].slice(own.length);
   for (const psbt of merged)
     for (const [i, stack] of witnessesOf(template, readSame(template, psbt, 'wallet'), others)) stacks[i] = stack;
   const whole = stacks.flatMap((stack) => (stack ? [stack] : []));
   const hex = whole.length === stacks.length ? withWitness(template, whole) : undefined;
-  return { hex, psbt: spendPsbt(template, ways, stacks) };
+  return { hex, psbt: () => spendPsbt(template, ways, stacks) };
 }

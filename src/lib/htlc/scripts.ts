@@ -148,20 +148,37 @@ export const waitsForBlock = (script: string): boolean => script.includes('1 CHE
 const words = (text: string): string[] => text.split(' ');
 const encode = (items: readonly (string | number)[]): Uint8Array =>
   Script.encode(items as Parameters<typeof Script.encode>[0]);
-const writeLock = (lock: Lock): Uint8Array => encode([lockNumber(lock), lockOpcode(lock)]);
+/** Returns the push of a positive number, the shortest. */
+function pushOf(n: number): Uint8Array {
+  if (n <= 16) return Uint8Array.of(0x50 + n);
+  const bytes: number[] = [];
+  for (let rest = n; rest > 0; rest = Math.floor(rest / 256)) bytes.push(rest % 256);
+  if (bytes.at(-1)! > 127) bytes.push(0);
+  return Uint8Array.of(bytes.length, ...bytes);
+}
+const writeLock = (lock: Lock): Uint8Array =>
+  concatBytes(pushOf(lockNumber(lock)), Uint8Array.of(OP[lockOpcode(lock) as keyof typeof OP]));
 
 /** Bytes that always stand there, or the name of a hole. */
 type Part = Uint8Array | HoleName | 'lock';
 const known = new Map<string, readonly Part[]>();
-/** Returns the parts of a text. The texts are few, so their parts are kept. */
+/** Returns the parts of a text, the length of a hole in the bytes before it. The texts are few, so their parts are kept. */
 function partsOf(text: string): readonly Part[] {
   let parts = known.get(text);
   if (!parts) {
-    parts = text.split(/ ?(<[a-z0-9-]+>) ?/).flatMap((piece): Part[] => {
+    const pieces = text.split(/ ?(<[a-z0-9-]+>) ?/).flatMap((piece): Part[] => {
       if (piece === '') return [];
-      if (piece.startsWith('<')) return [piece.slice(1, -1) as HoleName | 'lock'];
+      if (piece === '<lock>') return ['lock'];
+      if (piece.startsWith('<'))
+        return [Uint8Array.of(SIZES[piece.slice(1, -1) as HoleName]), piece.slice(1, -1) as HoleName];
       return [encode(words(piece).map((word) => (/^\d+$/.test(word) ? Number(word) : word)))];
     });
+    parts = pieces.reduce<Part[]>((all, part) => {
+      const last = all.at(-1);
+      return last instanceof Uint8Array && part instanceof Uint8Array
+        ? [...all.slice(0, -1), concatBytes(last, part)]
+        : [...all, part];
+    }, []);
     known.set(text, parts);
   }
   return parts;
@@ -170,9 +187,9 @@ function partsOf(text: string): readonly Part[] {
 /** Returns the script of a text with its holes filled. */
 export const writeScript = (text: string, holes: Holes): Uint8Array =>
   concatBytes(
-    ...partsOf(text).flatMap((part) => {
-      if (typeof part !== 'string') return [part];
-      return part === 'lock' ? [writeLock(holes.lock!)] : [Uint8Array.of(SIZES[part]), holes[part]!];
+    ...partsOf(text).map((part) => {
+      if (typeof part !== 'string') return part;
+      return part === 'lock' ? writeLock(holes.lock!) : holes[part]!;
     }),
   );
 
@@ -205,10 +222,8 @@ export function readScript(text: string, script: Uint8Array): Holes | undefined 
       holes.lock = lock;
       at += writeLock(lock).length;
     } else {
-      const end = at + 1 + SIZES[part];
-      if (script[at] !== SIZES[part] || end > script.length) return undefined;
-      holes[part] = script.subarray(at + 1, end);
-      at = end;
+      holes[part] = script.subarray(at, at + SIZES[part]);
+      at += SIZES[part];
     }
   }
   return at === script.length ? holes : undefined;
