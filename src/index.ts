@@ -166,10 +166,10 @@ export {
 export { channelView, keysView, readChannel, type Keys } from './lib/channel/document.ts';
 export { inspectTransaction } from './lib/channel/inspect.ts';
 export { commitmentKeys, deriveKey, deriveSecret, revocationKey, revocationSecret } from './lib/channel/keys.ts';
-export { matchCommitment } from './lib/channel/match.ts';
-export { delayedLock, htlcLock, remoteLock, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
+export { matchTransaction } from './lib/channel/match.ts';
+export { lockOf, witnessOf, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
 export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/channel/secrets.ts';
-export { signWay, stackOf } from './lib/channel/sign.ts';
+export { signWay } from './lib/channel/sign.ts';
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
 export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
 export { readFields, writeFields } from './lib/wire/fields.ts';
