@@ -28,7 +28,8 @@ import { graphOf } from '../../src/lib/gossip/dump.ts';
 import { Draws } from '../../src/lib/protocol/draws.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
-import { drawer } from '../support/gossip.ts';
+import { Refusal } from '../../src/lib/protocol/refusal.ts';
+import { drawer, MUTATIONS, mutated } from '../support/gossip.ts';
 import { codeOf } from '../support/refusal.ts';
 import { bulkFile, fixture } from '../support/vectors.ts';
 
@@ -317,4 +318,24 @@ describe('a network in JSON', () => {
       expect(codeOf(() => pairOf(network, payer, payee))).toBe('malformed-message');
     expect(parseWealth(fields({ b: 10 }), network)).toEqual([0, 10]);
   });
+  it('changed in any way is a network of whole numbers, or refused', () => {
+    const draw = drawer(11);
+    const text = `{"channels":[{"id":"x","members":["a","b","c"],"capacity_sat":20,"reserve_sat":{"a":1},"credit_sat":2,
+      "liquidity_sat":{"a":5,"b":7,"c":8}},{"members":["b","a"],"capacity_sat":9,"reserve_sat":1}],"wealth_sat":{"a":9,"b":20}}`;
+    const bytes = new TextEncoder().encode(text);
+    let read = 0;
+    for (let i = 0; i < MUTATIONS; i++)
+      try {
+        const from = new Fields(parseJson(new TextDecoder().decode(mutated(bytes, draw))));
+        const network = parseNetwork(from);
+        const wealth = parseWealth(from.object('wealth_sat') ?? from.refuse('wealth_sat', 'an object'), network);
+        const numbers = [network.capacity, ...wealth, ...network.channels.flatMap(({ least }) => least)];
+        expect(numbers.every(Number.isSafeInteger)).toBe(true);
+        decideWealth(network, wealth);
+        read += 1;
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+    expect(read).toBeGreaterThan(0);
+  }, 600_000);
 });

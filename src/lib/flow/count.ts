@@ -55,7 +55,7 @@ export interface Payments {
   /** Payments that cannot be made, and all: over all feasible distributions and ordered pairs. */
   infeasible: number;
   payments: number;
-  /** Those of payers that own the amount. */
+  /** Counts of payers that own the amount. */
   infeasibleFunded: number;
   paymentsFunded: number;
 }
