@@ -7,7 +7,7 @@
 import { isNetwork } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { scidBytes } from '../wire/fields.ts';
-import { GraphBuilder, policyOf, type Graph, type GraphNode, type NodeName, type Policy } from './graph.ts';
+import { GraphBuilder, type Graph, type GraphNode, type NodeName, type Policy } from './graph.ts';
 import { plain } from './message.ts';
 
 type Row = { readonly [name: string]: unknown };
@@ -32,8 +32,7 @@ function each(from: Row, name: string, work: (row: Row) => void): void {
 }
 
 /** Reads a whole number, or its digits as text; undefined where the field is missing. */
-function number(from: Row, name: string): number | bigint | undefined {
-  const value = from[name];
+function number(value: unknown, name: string): number | bigint | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
   // Most texts are short numbers.
@@ -41,59 +40,54 @@ function number(from: Row, name: string): number | bigint | undefined {
   const digits = typeof value === 'string' ? /^(\d{1,20})(?:m?sat)?$/.exec(value)?.[1] : undefined;
   return digits === undefined ? refuse(name, 'a whole number') : plain(BigInt(digits));
 }
-function small(from: Row, name: string): number | undefined {
-  const value = number(from, name);
-  return typeof value === 'bigint' ? refuse(name, 'a number below 2^53') : value;
+function small(value: unknown, name: string): number | undefined {
+  const found = number(value, name);
+  return typeof found === 'bigint' ? refuse(name, 'a number below 2^53') : found;
 }
-const text = (from: Row, name: string): string | undefined =>
-  typeof from[name] === 'string' ? (from[name] as string) : undefined;
-function scidIn(from: Row): string | undefined {
-  const scid = text(from, 'short_channel_id');
+const needed = (value: unknown, name: string): number => small(value, name) ?? refuse(name, 'a whole number');
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+function scidIn(value: unknown): string | undefined {
+  const scid = text(value);
   return scid !== undefined && !scidBytes(scid) ? refuse('short_channel_id', 'a short channel id') : scid;
 }
 
-/** Names of a policy's fields in each dump, in the order of ours. */
-const POLICIES = {
-  own: [
-    'fee_base_msat',
-    'fee_proportional_millionths',
-    'cltv_expiry_delta',
-    'htlc_minimum_msat',
-    'htlc_maximum_msat',
-    'timestamp',
-  ],
-  lnd: ['fee_base_msat', 'fee_rate_milli_msat', 'time_lock_delta', 'min_htlc', 'max_htlc_msat', 'last_update'],
-  cln: ['base_fee_millisatoshi', 'fee_per_millionth', 'delay', 'htlc_minimum_msat', 'htlc_maximum_msat', 'last_update'],
-} as const;
-
-function policyIn(from: Row, names: keyof typeof POLICIES, disabled = from['disabled'] === true): Policy {
-  const [base, millionths, delta, least, most, time] = POLICIES[names];
-  const needed = (name: string): number => small(from, name) ?? refuse(name, 'a whole number');
-  return policyOf(
-    {
-      fee_base_msat: needed(base),
-      fee_proportional_millionths: needed(millionths),
-      cltv_expiry_delta: needed(delta),
-      htlc_minimum_msat: number(from, least) ?? 0,
-      htlc_maximum_msat: number(from, most),
-      timestamp: small(from, time),
-      block_height: small(from, 'block_height'),
-    },
-    disabled,
-  );
-}
-function policyAt(from: Row, name: string, names: keyof typeof POLICIES): Policy | null {
-  const value = from[name] ?? null;
-  return value === null ? null : isRow(value) ? policyIn(value, names) : refuse(name, 'an object');
-}
+const ownPolicy = (from: Row): Policy => ({
+  fee_base_msat: needed(from['fee_base_msat'], 'fee_base_msat'),
+  fee_proportional_millionths: needed(from['fee_proportional_millionths'], 'fee_proportional_millionths'),
+  cltv_expiry_delta: needed(from['cltv_expiry_delta'], 'cltv_expiry_delta'),
+  htlc_minimum_msat: number(from['htlc_minimum_msat'], 'htlc_minimum_msat') ?? 0,
+  htlc_maximum_msat: number(from['htlc_maximum_msat'], 'htlc_maximum_msat'),
+  disabled: from['disabled'] === true,
+  timestamp: small(from['timestamp'], 'timestamp'),
+  block_height: small(from['block_height'], 'block_height'),
+});
+const lndPolicy = (from: Row): Policy => ({
+  fee_base_msat: needed(from['fee_base_msat'], 'fee_base_msat'),
+  fee_proportional_millionths: needed(from['fee_rate_milli_msat'], 'fee_rate_milli_msat'),
+  cltv_expiry_delta: needed(from['time_lock_delta'], 'time_lock_delta'),
+  htlc_minimum_msat: number(from['min_htlc'], 'min_htlc') ?? 0,
+  htlc_maximum_msat: number(from['max_htlc_msat'], 'max_htlc_msat'),
+  disabled: from['disabled'] === true,
+  timestamp: small(from['last_update'], 'last_update'),
+});
+const clnPolicy = (from: Row): Policy => ({
+  fee_base_msat: needed(from['base_fee_millisatoshi'], 'base_fee_millisatoshi'),
+  fee_proportional_millionths: needed(from['fee_per_millionth'], 'fee_per_millionth'),
+  cltv_expiry_delta: needed(from['delay'], 'delay'),
+  htlc_minimum_msat: number(from['htlc_minimum_msat'], 'htlc_minimum_msat') ?? 0,
+  htlc_maximum_msat: number(from['htlc_maximum_msat'], 'htlc_maximum_msat'),
+  disabled: ((small(from['channel_flags'], 'channel_flags') ?? (from['active'] === false ? 2 : 0)) & 2) !== 0,
+  timestamp: small(from['last_update'], 'last_update'),
+});
+const policyAt = (value: unknown, name: string, read: (from: Row) => Policy): Policy | null =>
+  value === undefined || value === null ? null : isRow(value) ? read(value) : refuse(name, 'an object');
 
 /** Reads one document into a graph. */
 class JsonGraph {
   readonly #to = new GraphBuilder();
 
   /** Reads the name of a node; one that is known already is not looked at again. */
-  #node(from: Row, name: string): NodeName {
-    const value = from[name];
+  #node(value: unknown, name: string): NodeName {
     if (typeof value === 'string' && (this.#to.knows(value) || /^0[23][0-9a-f]{64}$/.test(value))) return value;
     return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
       ? value
@@ -101,47 +95,47 @@ class JsonGraph {
   }
 
   own(document: Row): Graph {
-    const network = text(document, 'network');
+    const network = text(document['network']);
     if (network !== undefined && isNetwork(network)) this.#to.network = network;
-    this.#to.at = small(document, 'at');
+    this.#to.at = small(document['at'], 'at');
     each(document, 'nodes', (node) => {
-      this.#node(node, node['node_id'] === undefined ? 'node' : 'node_id');
+      this.#node(node['node_id'] ?? node['node'], 'node_id');
       this.#to.node({ ...(node as GraphNode) });
     });
     each(document, 'channels', (channel) => {
       this.#to.channel({
-        short_channel_id: scidIn(channel),
-        node_1: this.#node(channel, 'node_1'),
-        node_2: this.#node(channel, 'node_2'),
-        capacity_sat: small(channel, 'capacity_sat'),
-        features: text(channel, 'features'),
-        one_to_two: policyAt(channel, 'one_to_two', 'own'),
-        two_to_one: policyAt(channel, 'two_to_one', 'own'),
+        short_channel_id: scidIn(channel['short_channel_id']),
+        node_1: this.#node(channel['node_1'], 'node_1'),
+        node_2: this.#node(channel['node_2'], 'node_2'),
+        capacity_sat: small(channel['capacity_sat'], 'capacity_sat'),
+        features: text(channel['features']),
+        one_to_two: policyAt(channel['one_to_two'], 'one_to_two', ownPolicy),
+        two_to_one: policyAt(channel['two_to_one'], 'two_to_one', ownPolicy),
       });
     });
-    return this.#to.build(text(document, 'source') ?? 'gossip-graph');
+    return this.#to.build(text(document['source']) ?? 'gossip-graph');
   }
 
   lnd(document: Row): Graph {
     each(document, 'nodes', (node) => {
       const addresses: string[] = [];
-      each(node, 'addresses', (address) => addresses.push(text(address, 'addr') ?? refuse('addr', 'a text')));
-      const time = small(node, 'last_update') || undefined;
+      each(node, 'addresses', (address) => addresses.push(text(address['addr']) ?? refuse('addr', 'a text')));
+      const time = small(node['last_update'], 'last_update') || undefined;
       this.#to.node({
-        node_id: String(this.#node(node, 'pub_key')),
-        ...(time !== undefined && { alias: text(node, 'alias') ?? '', addresses, timestamp: time }),
+        node_id: String(this.#node(node['pub_key'], 'pub_key')),
+        ...(time !== undefined && { alias: text(node['alias']) ?? '', addresses, timestamp: time }),
         features: featureBits(node['features']),
       });
     });
     each(document, 'edges', (edge) => {
       this.#to.channel({
-        short_channel_id: scidOf(number(edge, 'channel_id') ?? refuse('channel_id', 'a number as text')),
-        node_1: this.#node(edge, 'node1_pub'),
-        node_2: this.#node(edge, 'node2_pub'),
-        capacity_sat: small(edge, 'capacity'),
+        short_channel_id: scidOf(number(edge['channel_id'], 'channel_id') ?? refuse('channel_id', 'a number as text')),
+        node_1: this.#node(edge['node1_pub'], 'node1_pub'),
+        node_2: this.#node(edge['node2_pub'], 'node2_pub'),
+        capacity_sat: small(edge['capacity'], 'capacity'),
         features: undefined,
-        one_to_two: policyAt(edge, 'node1_policy', 'lnd'),
-        two_to_one: policyAt(edge, 'node2_policy', 'lnd'),
+        one_to_two: policyAt(edge['node1_policy'], 'node1_policy', lndPolicy),
+        two_to_one: policyAt(edge['node2_policy'], 'node2_policy', lndPolicy),
       });
     });
     return this.#to.build('describegraph');
@@ -150,20 +144,22 @@ class JsonGraph {
   /** Each row is a direction of a channel. */
   cln(document: Row): Graph {
     each(document, 'channels', (row) => {
-      const [source, destination] = [this.#node(row, 'source'), this.#node(row, 'destination')];
+      const [source, destination] = [
+        this.#node(row['source'], 'source'),
+        this.#node(row['destination'], 'destination'),
+      ];
       const forth = source < destination;
-      const scid = scidIn(row) ?? refuse('short_channel_id', 'a short channel id');
+      const scid = scidIn(row['short_channel_id']) ?? refuse('short_channel_id', 'a short channel id');
       this.#to.channel({
         short_channel_id: scid,
         node_1: forth ? source : destination,
         node_2: forth ? destination : source,
-        capacity_sat: Math.floor(Number(number(row, 'amount_msat') ?? 0) / 1000) || undefined,
-        features: text(row, 'features') || undefined,
+        capacity_sat: Math.floor(Number(number(row['amount_msat'], 'amount_msat') ?? 0) / 1000) || undefined,
+        features: text(row['features']) || undefined,
         one_to_two: null,
         two_to_one: null,
       });
-      const flags = small(row, 'channel_flags') ?? (row['active'] === false ? 2 : 0);
-      this.#to.policy(scid, forth ? 0 : 1, policyIn(row, 'cln', (flags & 2) !== 0));
+      this.#to.policy(scid, forth ? 0 : 1, clnPolicy(row));
     });
     return this.#to.build('listchannels');
   }

@@ -104,8 +104,11 @@ export class GraphBuilder {
       return;
     }
     this.#channels.set(id, channel);
-    for (const name of [channel.node_1, channel.node_2])
-      if (!this.#nodes.has(name)) this.#nodes.set(name, typeof name === 'number' ? { node: name } : { node_id: name });
+    this.#end(channel.node_1);
+    this.#end(channel.node_2);
+  }
+  #end(name: NodeName): void {
+    if (!this.#nodes.has(name)) this.#nodes.set(name, typeof name === 'number' ? { node: name } : { node_id: name });
   }
   get(scid: string): Channel | undefined {
     return this.#channels.get(scid);
@@ -166,10 +169,12 @@ export class GraphBuilder {
 
   /** Returns the graph, in its order. */
   build(source: string): Graph {
-    const channels = [...this.#channels.values()].map(inOrder);
-    const places = channels.map(placeOf);
-    const rising = places.every((place, i) => i === 0 || compare(places[i - 1]!, place) <= 0);
-    const order = rising ? undefined : [...places.keys()].sort((a, b) => compare(places[a]!, places[b]!));
+    const channels = Array.from(this.#channels.values(), inOrder);
+    const places = Float64Array.from(channels, placeOf);
+    const compare = (a: number, b: number): number =>
+      places[a]! - places[b]! || outputOf(channels[a]!) - outputOf(channels[b]!);
+    const rising = places.every((_, i) => i === 0 || compare(i - 1, i) <= 0);
+    const order = rising ? undefined : [...channels.keys()].sort(compare);
     const nodes = [...this.#nodes.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
     return {
       type: 'gossip-graph',
@@ -205,14 +210,13 @@ function addressesIn(bytes: Uint8Array): string[] | undefined {
   }
 }
 
-/** Place of a channel: block and transaction as one number, output. A channel without an id keeps its place. */
-type Place = readonly [number, number];
-function placeOf({ short_channel_id: scid }: Channel, i: number): Place {
-  if (scid === undefined) return [i, 0];
-  const [block, transaction, output] = scid.split('x').map(Number);
-  return [block! * 2 ** 24 + transaction!, output!];
+/** Returns the block and transaction of a channel as one number. A channel without an id keeps its place. */
+function placeOf({ short_channel_id: scid }: Channel, i: number): number {
+  if (scid === undefined) return i;
+  const end = scid.indexOf('x');
+  return Number(scid.slice(0, end)) * 2 ** 24 + Number(scid.slice(end + 1, scid.lastIndexOf('x')));
 }
-const compare = (a: Place, b: Place): number => a[0] - b[0] || a[1] - b[1];
+const outputOf = ({ short_channel_id: scid = '' }: Channel): number => Number(scid.slice(scid.lastIndexOf('x') + 1));
 
 /** Returns a channel with the lesser node first. */
 function inOrder(channel: Channel): Channel {
