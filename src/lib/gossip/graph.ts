@@ -91,8 +91,8 @@ export class GraphBuilder {
     if (!known) this.#nodes.set(nameOf(node), node);
     else if ((node.timestamp ?? 0) >= (known.timestamp ?? 0)) Object.assign(known, node);
   }
-  knows(name: NodeName): boolean {
-    return this.#nodes.has(name);
+  known(name: NodeName): GraphNode | undefined {
+    return this.#nodes.get(name);
   }
   /** Adds a channel that is not known yet. Its ends become nodes. */
   channel(channel: Channel): void {
