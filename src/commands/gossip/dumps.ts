@@ -61,14 +61,14 @@ async function* limited(pieces: Pieces, limit: number, name: string): AsyncGener
 /** A dump that is being read, gzip undone. */
 export interface Opened {
   dump: Dump;
-  /** Its first bytes, which `pieces` yields too. */
+  /** First bytes, which `pieces` yields too. */
   start: Uint8Array;
   pieces: Pieces;
 }
 interface OpenOptions {
   /** Bytes at most, also after gzip. */
   limit?: number;
-  /** What the dump is, where its start does not tell. */
+  /** Kind of the dump, where its start does not tell. */
   dump?: Dump | undefined;
   /** Bytes that `start` has, unless the dump is shorter. */
   least?: number;

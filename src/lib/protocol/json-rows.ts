@@ -14,7 +14,8 @@ export const ROWS_LIMITS = {
 } satisfies Limits;
 
 const PIECE = 65_536;
-const QUOTE = 0x22;
+/** Begin and end of a string. */
+const MARK = 0x22;
 const BACKSLASH = 0x5c;
 const BRACKET = 0x5b;
 const [OPENS, CLOSES, OTHER] = [1, 2, 3];
@@ -87,7 +88,7 @@ export class JsonRows {
     let end = 0;
     for (;;) {
       if (inString) {
-        for (; at < bytes.length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+        for (; at < bytes.length && bytes[at] !== MARK; at++) if (bytes[at] === BACKSLASH) at++;
         if (at >= bytes.length) break;
         inString = false;
         at++;
@@ -95,7 +96,7 @@ export class JsonRows {
       while (at < bytes.length && kinds[bytes[at]!] === 0) at++;
       if (at >= bytes.length) break;
       const byte = bytes[at++]!;
-      if (byte === QUOTE) inString = true;
+      if (byte === MARK) inString = true;
       else if (kinds[byte] === CLOSES) {
         depth -= 1;
         if (depth === this.#base) end = at;
