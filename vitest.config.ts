@@ -33,7 +33,7 @@ export default defineConfig({
           ...common,
           name: 'own',
           include: ['test/**/*.test.ts'],
-          exclude: [...SHARED, 'test/node/**', 'test/mint/**'],
+          exclude: [...SHARED, 'test/node/**', 'test/lnd/**', 'test/mint/**'],
         },
       },
       {

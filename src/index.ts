@@ -321,11 +321,5 @@ export { dustCost, exitCost, reserveCost } from './lib/cost/chain.ts';
 export { adsCost, channelCost, jitCost, phoenixdCost, phoenixdRate } from './lib/cost/service.ts';
 
 // ── onion messages under load ────────────────────────────────────────────────────────────────────────────────────────
-export {
-  drawTopology,
-  simulate,
-  topologyOf,
-  type Attack,
-  type Outcome,
-  type Rules as LoadRules,
-} from './lib/sim/back-pressure.ts';
+export { drawTopology, topologyOf } from './lib/gossip/topology.ts';
+export { simulate, type Attack, type Outcome, type Rules as LoadRules } from './lib/sim/back-pressure.ts';
