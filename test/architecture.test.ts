@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FAMILIES } from '../src/lib/families.ts';
 import { ERRORS, type ErrorCode } from '../src/lib/protocol/refusal.ts';
 import { ROOT } from './cli/run.ts';
 
@@ -19,7 +20,7 @@ const codeOf = (file: string): string =>
     .replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, "''");
 
 const sources = filesIn('src');
-const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.ts');
+const tests = [...filesIn('test'), ...filesIn('tools')].filter((file) => file !== 'test/architecture.test.ts');
 
 /** From the ground up. What is on one floor may use what is on it or below it. */
 const GROUND = ['bitcoin', 'signing', 'protocol'];
@@ -27,31 +28,17 @@ const GROUND = ['bitcoin', 'signing', 'protocol'];
 const WIRE = ['wire'];
 /** What the contracts of all families share. */
 const SHARED = ['contract'];
-const FAMILIES = [
-  'credit',
-  'ecash',
-  'mint',
-  'statechain',
-  'htlc',
-  'onion',
-  'names',
-  'offer',
-  'assets',
-  'channel',
-  'sketch',
-  'gossip',
-  'flow',
-  'cost',
-  'sim',
-  'notary',
-  'pledge',
-];
+/** Rooms of families, each with the rooms of other families that its protocol builds on. */
+const ROOMS: Record<string, readonly string[]> = Object.assign(
+  { pledge: [] }, // a room without commands is no family yet
+  ...FAMILIES.map(({ rooms }) => rooms),
+);
 /** `lib` is `families.ts`, the one list. */
 const FLOORS = [
   GROUND,
   WIRE,
   SHARED,
-  FAMILIES,
+  Object.keys(ROOMS),
   ['home', 'chain', 'cashu'],
   ['lib'],
   ['engine'],
@@ -59,18 +46,9 @@ const FLOORS = [
   ['commands'],
   ['program'],
 ];
-/** Families that build on others, because their protocols do: a payment becomes ecash, a mint runs behind contracts. */
-const BUILDS_ON: Readonly<Record<string, readonly string[]>> = {
-  credit: ['ecash'],
-  mint: ['credit', 'ecash'],
-  gossip: ['sketch'],
-  flow: ['gossip'],
-  sim: ['gossip'],
-  channel: ['htlc'],
-};
 const roomOf = (file: string): string => /^src\/(?:lib\/)?([a-z]+)\//.exec(file)?.[1] ?? 'program';
 const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));
-const isPure = (file: string): boolean => [...GROUND, ...WIRE, ...SHARED, ...FAMILIES].includes(roomOf(file));
+const isPure = (file: string): boolean => [...GROUND, ...WIRE, ...SHARED, ...Object.keys(ROOMS)].includes(roomOf(file));
 
 interface Import {
   from: string;
@@ -110,9 +88,9 @@ describe('floors', () => {
     const others = inside.filter((i) => {
       const [here, there] = [roomOf(i.from), roomOf(targetOf(i))];
       return (
-        FAMILIES.includes(here) &&
+        Object.hasOwn(ROOMS, here) &&
         there !== here &&
-        ![...GROUND, ...WIRE, ...SHARED, ...(BUILDS_ON[here] ?? [])].includes(there)
+        ![...GROUND, ...WIRE, ...SHARED, ...ROOMS[here]!].includes(there)
       );
     });
     expect(others.map((i) => `${i.from} uses ${targetOf(i)}`)).toEqual([]);
@@ -120,7 +98,7 @@ describe('floors', () => {
   it('the library brings no room that does I/O', () => {
     const reached = new Set(['src/index.ts']);
     for (const file of reached) for (const i of inside.filter(({ from }) => from === file)) reached.add(targetOf(i));
-    const impure = [...reached].filter((file) => file !== 'src/index.ts' && !isPure(file));
+    const impure = [...reached].filter((file) => roomOf(file) !== 'program' && roomOf(file) !== 'lib' && !isPure(file));
     expect(impure).toEqual([]);
   });
   it('no file comes back to itself', () => {
@@ -230,7 +208,7 @@ describe('the error table', () => {
 
   const codes = Object.keys(ERRORS) as ErrorCode[];
   const thrown = sources
-    .filter((file) => file !== 'src/lib/protocol/refusal.ts')
+    .filter((file) => file !== 'src/lib/protocol/refusal.ts' && !/^export const \w+_ERRORS = /m.test(textOf(file)))
     .map(textOf)
     .join('\n');
   const asserted = tests.map(textOf).join('\n');

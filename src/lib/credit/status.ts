@@ -1,10 +1,11 @@
 /** How a contract stands, in one line: for `status`. */
+import type { Shown } from '../contract/status.ts';
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type Verdict } from './exit.ts';
-import { coveredSat, isFunded, issuedOf, owesNothing, paidOf, type Credit } from './records.ts';
-import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
+import { coveredSat, creditKind, isFunded, issuedOf, owesNothing, paidOf, type Credit } from './records.ts';
+import { followed, hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { maxPaid } from './transactions.ts';
 import { waits } from './waiting.ts';
 
@@ -96,3 +97,14 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
     verdict: verdictOf(c, facts),
   };
 }
+
+/** Credit contracts in `status`. */
+export const creditShown: Shown<Credit> = {
+  kind: creditKind,
+  coin: (c) => (isFunded(c) ? { ...followed(c), ended: c.settled !== undefined } : undefined),
+  line(name, c, facts, { float, tokens }) {
+    const line = statusOf(name, c, facts);
+    if (float !== undefined && 'receivedSat' in c) line.float = floatOf(c, float, tokens);
+    return line;
+  },
+};
