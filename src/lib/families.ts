@@ -125,6 +125,20 @@ export const FAMILIES: Family[] = [
     others: ['adaptor'],
     rooms: { channel: ['htlc'] },
   },
+  {
+    name: 'pledge',
+    summary: 'many pay together, or nobody pays: assurance contracts',
+    rooms: { pledge: [] },
+    actions: { pledge: async () => (await import('./pledge/table.ts')).pledge },
+    kinds: async () => {
+      const { campaignKind, pledgeKind, seatKind } = await import('./pledge/records.ts');
+      return [campaignKind, seatKind, pledgeKind];
+    },
+    describe: async () => (await import('./pledge/describe.ts')).describePledge,
+    documents: ['pledge-complete', 'pledge-revoke'],
+    carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
+    status: async () => (await import('./pledge/status.ts')).pledgesShown,
+  },
   { name: 'notarize', summary: 'proof of existence: OpenTimestamps, checked offline', rooms: { notary: [] } },
   { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes', rooms: { sketch: [] } },
   {
