@@ -217,16 +217,19 @@ describe('the installed library', () => {
   });
 
   it('has types that a strict program compiles with', () => {
-    const source = `import { creditTransactions, openCredit, parseJson, readContract, signUpdate, turn, type Action, type Ports, type UpdateMessage } from 'spillway';
+    const source = `import { creditTransactions, openCredit, parseJson, readContract, signUpdate, turn, type Action, type ErrorCode, type Ports, type UpdateMessage } from 'spillway';
       const message: UpdateMessage = signUpdate.parse(parseJson('{}'));
       if (message.step === 'asked') throw new Error();
       const paid: bigint = message.paid_sat;
       const tx = creditTransactions.update(readContract(message.contract, 'regtest', 'payee'), paid);
       const version: 2 | 3 = tx.version;
       const actions: Action<any, any, any>[] = [openCredit, signUpdate];
-      export { version, actions, turn, type Ports };
+      const code: ErrorCode = 'onion-size';
+      export { version, actions, code, turn, type Ports };
       // @ts-expect-error a step that no message has
-      if (message.step === 'nothing') throw new Error();\n`;
+      if (message.step === 'nothing') throw new Error();
+      // @ts-expect-error a code that no family has
+      export const none: ErrorCode = 'nothing';\n`;
     writeFileSync(join(consumer, 'types.ts'), source);
     const argv = [
       '--noEmit',

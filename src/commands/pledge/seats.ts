@@ -30,7 +30,7 @@ interface Held {
 export class HomeSeats implements Seats {
   readonly #home: Home;
   readonly #named: Hex | undefined;
-  /** What is worked out of a campaign once. */
+  /** Gates that were worked out, by campaign. */
   readonly #gates = new Map<Hex, Gate>();
 
   /** @param named campaign of PSBTs */

@@ -17,7 +17,7 @@ import { checkWorth, Goal, inputWeight, largest, netOf, NOTHING, plus, type Offe
 /** Facts of the chain about a pledge. */
 export type Looked = Pick<Facts, 'tip' | 'coins'>;
 
-/** Whether facts that no node tells may be missing. */
+/** Permission to go on without facts that no node tells. */
 export interface Trust {
   /** A test chain, or a person who says so. */
   unchecked: boolean;
@@ -78,7 +78,7 @@ export function checkTime(campaign: Campaign, tip: Facts['tip'], { unchecked }: 
  * Checks that the coin of a pledge is there, in a block, and what the pledge says it is.
  * @throws Refusal `inputs-spent`, `funding-unconfirmed`, `unsafe-funding`, `funding-unchecked`
  */
-export function checkPledged(pledge: Pledge, coins: Facts['coins'], { unchecked }: Trust): string {
+function checkPledged(pledge: Pledge, coins: Facts['coins'], { unchecked }: Trust): string {
   const at = outpointText(pledge);
   if (coins === 'not-checked') {
     if (unchecked) return 'not-checked';
@@ -143,7 +143,7 @@ export function isSame(known: Pledge, offered: Pledge): boolean {
   });
 }
 
-/** What a campaign has, as documents say it. */
+/** Sums of a campaign, as documents say them. */
 export function standing({ goal, campaign }: Gate, sum: Sum) {
   const missing = goal.missing(sum);
   return {
@@ -155,7 +155,7 @@ export function standing({ goal, campaign }: Gate, sum: Sum) {
   };
 }
 
-/** What is said to each pledge that counts. */
+/** Reply to a pledge that counts. */
 export const gathered = (gate: Gate, sum: Sum, pledge: Pledge, netSat: bigint) => ({
   step: 'gathered' as const,
   network: gate.network,

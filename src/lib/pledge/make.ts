@@ -26,7 +26,7 @@ import { pledgeOfPsbt, pledgePsbt } from './psbt.ts';
 import type { OwnPledge, Sealed } from './records.ts';
 import { checkWorth } from './sums.ts';
 
-/** What `make` is asked for. */
+/** Input of a pledge. */
 export interface MakeInput {
   /** Value of the pledged coin. */
   amount?: bigint;
@@ -197,7 +197,7 @@ const endsOf = (campaign: string) => ({ field: FIELD, hash: hexToBytes(campaign)
  * Encrypts a pledge to the collector. The sender's key follows from the coin's own key and all that
  * is encrypted, so it never encrypts two texts.
  */
-export function sealPledge({ id, auth }: Campaign, pledge: Pledge, secret: Uint8Array): Sealed {
+function sealPledge({ id, auth }: Campaign, pledge: Pledge, secret: Uint8Array): Sealed {
   const plain = utf8ToBytes(canonicalJson(pledge));
   const sender = taggedHash('spillway/pledge-sender', secret, hexToBytes(id), plain);
   return {

@@ -1,6 +1,6 @@
 /**
- * What a home keeps of campaigns: the collector its campaign and a row for each pledge, the pledger
- * what it has pledged and how it takes that back.
+ * Records of campaigns. A collector keeps its campaign and a row for each pledge; a pledger keeps
+ * what it has pledged, and how it takes that back.
  *
  *   campaign: open → completed          pledge: split → made → revoked
  *                                               split → cancelled

@@ -118,9 +118,9 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
       if (message.step !== 'pledged' || !message.pledge) return { campaign };
       return { campaign, seat: seatClaim(message.campaign, outpointText(message.pledge)) };
     },
-    party: ({ message, records, input }) => {
+    party: ({ message, records }) => {
       if (message?.step === 'campaign' || records.own) return PLEDGER;
-      if (records.campaign || (!message && input.outputs)) return COLLECTOR;
+      if (records.campaign || !message) return COLLECTOR;
       throw new Refusal('unknown-contract', 'this home has no campaign of that id', {
         hint: 'pledges go to the home that made the campaign; without a home: spillway pledge check, pledge complete',
       });
@@ -130,7 +130,13 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
     sealWith: ({ campaign, seat }) => (seat ? null : (campaign?.own.path ?? null)),
     server: COLLECTOR,
     again: ({ records: { own, campaign: record } }) =>
-      own ? said(own) : record && { step: 'campaign', network: record.network, campaign: campaignOf(record.campaign, record.network as Network) },
+      own
+        ? said(own)
+        : record && {
+            step: 'campaign',
+            network: record.network,
+            campaign: campaignOf(record.campaign, record.network as Network),
+          },
     cancel: ({ records: { own } }) => {
       if (own?.state !== 'split')
         throw new Refusal('too-late-to-cancel', 'only a pledge whose coin is not split off yet is given up', {
@@ -333,7 +339,13 @@ function said(own: OwnPledge) {
       hint: 'pledge another amount, or another coin by --coin',
     });
   if (state !== 'split')
-    return { step: 'pledged' as const, network, campaign: campaign.id, pledge: sealed ? null : pledgeInForm(made), sealed };
+    return {
+      step: 'pledged' as const,
+      network,
+      campaign: campaign.id,
+      pledge: sealed ? null : pledgeInForm(made),
+      sealed,
+    };
   const parts = splitParts(own.split!);
   if ('waits' in parts) throw new Refusal('not-signed', 'the split of this pledge waits for another wallet');
   return { step: 'split' as const, network, campaign: campaign.id, ...parts, psbt: { split: parts.psbt['split']! } };
