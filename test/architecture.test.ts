@@ -20,7 +20,7 @@ const codeOf = (file: string): string =>
     .replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, "''");
 
 const sources = filesIn('src');
-const tests = filesIn('test').filter((file) => file !== 'test/architecture.test.ts');
+const tests = [...filesIn('test'), ...filesIn('tools')].filter((file) => file !== 'test/architecture.test.ts');
 
 /** From the ground up. What is on one floor may use what is on it or below it. */
 const GROUND = ['bitcoin', 'signing', 'protocol'];
