@@ -15,6 +15,7 @@ import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.t
 import { followedPledge, pledgeVerdict, type PledgeVerdict } from '../../lib/pledge/status.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { unspentOf } from './shared.ts';
 
 /** Returns the pledge of a campaign that is meant. @throws Refusal `unknown-contract`, `usage` */
 async function pledgeNamed(home: Home, prefix: string, coin: string | undefined): Promise<OwnPledge> {
@@ -125,8 +126,9 @@ export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | unde
 /** Returns whether one transaction pays all outputs of the campaign, as far as they are unspent. */
 async function isGoalPaid({ campaign }: OwnPledge, { network }: Home, rpc: Rpc): Promise<boolean> {
   const outputs = outputsOf(campaign, network);
-  const { coins } = await rpc.scan(
-    [...new Set(outputs.map(({ script }) => script))].map((s) => ({ desc: `raw(${s})` })),
+  const coins = await unspentOf(
+    rpc,
+    outputs.map(({ script }) => script),
   );
   const key = (one: { sat: bigint; script: string }): string => `${one.sat} ${one.script}`;
   const wanted = outputs.map(key);

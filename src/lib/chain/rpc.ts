@@ -233,9 +233,7 @@ export class Rpc extends JsonRpc {
   }
 
   /** The coins of descriptors, from the chain without the mempool. Takes minutes on mainnet. */
-  async scan(
-    descriptors: readonly (RangedDescriptor | { desc: string })[],
-  ): Promise<{ height: number; coins: readonly ScannedCoin[] }> {
+  async scan(descriptors: readonly RangedDescriptor[]): Promise<{ height: number; coins: readonly ScannedCoin[] }> {
     const found = new Answer('scantxoutset', await this.callWithin(SCAN_MS, 'scantxoutset', 'start', descriptors));
     const coins = found.list('unspents').map((coin) => ({
       txid: coin.text('txid'),
