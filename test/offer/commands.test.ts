@@ -49,7 +49,7 @@ describe('an offer on the shell', async () => {
     const lines = `${JSON.stringify({ ...OFFER, offer_issuerr: 'me' })}\n${JSON.stringify(OFFER)}\n`;
     const many = await run(OfferCreate, ['--issuer-key-file', node, '--batch'], lines);
     expect(many.stdout.split('\n').map((line) => line.slice(0, 15))).toEqual([
-      '{"type":"error"',
+      '{"error":{"code',
       '{"type":"offer"',
       '',
     ]);
