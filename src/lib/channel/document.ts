@@ -188,8 +188,9 @@ export function readState(from: Fields, format: FormatName): State & { htlcs: re
 }
 
 /** Reads a store of the peer's secrets. @throws Refusal `malformed-message`, `secret-mismatch` */
-export function readStore(from: Fields, name = 'secrets'): SecretStore {
-  const list = from.objects(name, (one) => ({
+export function readStore(from: Fields): SecretStore {
+  from.skip('type', 'version', 'newest_index');
+  const list = from.objects('secrets', (one) => ({
     index: one.need('index', one.whole('index', FIRST_INDEX), 'an index'),
     secret: one.need('secret', one.bytes('secret', 32), '32 bytes in hex'),
   }));
