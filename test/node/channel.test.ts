@@ -110,7 +110,9 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
     await node.mine();
     expect(late[0].valid_from.height).toBe(expiry + 1);
     await confirm(late);
-    const stage = await secondStage(document, format, made, known, 'second-timeout');
+    // The other side has the first HTLC by its preimage.
+    const { vout } = made.htlcs.find((h) => h.id === 1)!;
+    const stage = await secondStage(document, format, made, known, 'second-timeout', [vout]);
     await confirm([stage]);
     const [second] = sweep(document, format, 'local', { transaction: stage.hex, number: 41 }).transactions;
     await node.mine(4);
@@ -120,12 +122,20 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
   });
 
   /** The HTLC transaction that the holder sweeps, paid for by a wallet's coin where it pays no fee. */
-  async function secondStage(document: object, format: FormatName, made: Played, htlcs: object[], way: string) {
+  async function secondStage(
+    document: object,
+    format: FormatName,
+    made: Played,
+    htlcs: object[],
+    way: string,
+    spent: number[] = [],
+  ) {
     const coins = [await coin()];
     const of = {
       transaction: made.hex,
       htlcs,
       htlc_signatures: made.htlc_signatures,
+      spent,
       ...(format !== 'zero-fee' && { feerate_per_kw: 500 }),
     };
     const run = (merged: string[]): any[] =>
@@ -154,8 +164,8 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
     const stage = await secondStage(document, format, made, known, 'second-success');
     await confirm([stage]);
     await confirm(punish({ transaction: stage.hex, number: 7 }));
-    const { id } = made.htlcs.find((h) => h.kind === 'htlc-success')!;
-    await confirm(punish({ transaction: made.hex, htlcs: htlcs.filter((h) => h.id !== id) }));
+    const { vout } = made.htlcs.find((h) => h.kind === 'htlc-success')!;
+    await confirm(punish({ transaction: made.hex, htlcs, spent: [vout] }));
   });
 
   it.each(['anchors', 'taproot', 'zero-fee'] as const)(

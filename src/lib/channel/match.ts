@@ -50,10 +50,12 @@ export interface Knowledge {
   holder?: Side | undefined;
   /** Number of the commitment of an HTLC transaction. */
   number?: bigint | undefined;
+  /** Outputs that are spent already. */
+  spent?: readonly number[] | undefined;
   /** Whose keys are at hand. */
   owner?: Side | undefined;
 }
-/** Reads {number?, per_commitment_point?, htlcs?} beside keys and a point from elsewhere. @throws Refusal `malformed-message`, `wrong-key` */
+/** Reads {number?, per_commitment_point?, htlcs?, spent?} beside keys and a point from elsewhere. @throws Refusal `malformed-message`, `wrong-key` */
 export function readKnowledge(
   channel: Channel,
   from: Fields,
@@ -66,6 +68,11 @@ export function readKnowledge(
     owner,
     number: from.whole('number', FIRST_INDEX),
     htlcs: readHtlcs(from),
+    spent: from.list('spent', (value, where) => {
+      if (typeof value !== 'number')
+        throw new Refusal('malformed-message', `${where}: the number of an output expected`);
+      return value;
+    }),
     pointOf: (holder, number) =>
       holder === owner && keys?.seed && number !== undefined ? pointAt(keys.seed, number) : given,
   };
@@ -83,6 +90,7 @@ export interface Matched {
   /** One an output; undefined: unknown. */
   outputs: readonly (RoleOutput | undefined)[];
   point: Uint8Array | undefined;
+  spent: readonly number[];
 }
 
 /** Returns all outputs, by script, that a transaction of a side can have, as far as keys are known. */
@@ -138,7 +146,7 @@ export function match(channel: Channel, template: Template, known: Knowledge): M
       const found = all.get(output.script);
       return found && { ...found, ...output };
     });
-    return { kind, holder, number, txid, keys, outputs, point };
+    return { kind, holder, number, txid, keys, outputs, point, spent: known.spent ?? [] };
   });
   const best = tried.reduce((a, b) => (score(b) > score(a) ? b : a));
   return score(best) > 0 ? best : undefined;

@@ -56,7 +56,7 @@ const WANTED = {
 /** Returns the outputs that `as` can spend, and those that are left. @param stages signed ones, of an own commitment */
 export function claimsOf(
   template: Template,
-  { kind, outputs, txid, keys }: Matched,
+  { kind, outputs, txid, keys, spent }: Matched,
   secrets: CommitmentSecrets,
   as: keyof typeof WANTED,
   stages: readonly Signed[] = [],
@@ -73,6 +73,7 @@ export function claimsOf(
     };
     const known = outputs[vout];
     if (!known) return leave(unknown);
+    if (spent.includes(vout)) return leave('spent already');
     if (known.role.endsWith('anchor')) return leave('an anchor');
     const { role, lock } = known;
     const way = WANTED[as].map((name) => lock.ways.find((one) => one.name === name)).find((one) => one);
