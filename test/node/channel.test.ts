@@ -130,7 +130,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
     way: string,
     spent: number[] = [],
   ) {
-    const coins = [await coin()];
+    const coins = [await coin(), await coin()];
     const of = {
       transaction: made.hex,
       htlcs,
