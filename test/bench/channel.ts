@@ -11,7 +11,7 @@ import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { readChannel, readState } from '../../src/lib/channel/document.ts';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
 import { commitmentSecrets } from '../../src/lib/channel/keys.ts';
-import { bareOf, matchTransaction } from '../../src/lib/channel/match.ts';
+import { matchTransaction } from '../../src/lib/channel/match.ts';
 import {
   findSecret,
   FIRST_INDEX,
@@ -22,7 +22,7 @@ import {
 } from '../../src/lib/channel/secrets.ts';
 import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
 import { claimsOf, spendClaims } from '../../src/lib/channel/spend.ts';
-import { unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
+import { bareOf, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
 import { signWay } from '../../src/lib/channel/sign.ts';

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import ChannelBump from '../../src/commands/channel/bump.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
-import { bareOf } from '../../src/lib/channel/match.ts';
+import { bareOf } from '../../src/lib/bitcoin/transaction.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
 import type { Side } from '../../src/lib/channel/keys.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';

@@ -20,7 +20,7 @@ import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { txidOf, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, txidOf, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, publicBytes, secretScalar } from '../signing/curve.ts';
@@ -32,7 +32,7 @@ import { pointsOf, type Keys } from './document.ts';
 import { FundingSpend } from './funding.ts';
 import { FORMAT, type FormatName } from './format.ts';
 import type { Base } from './keys.ts';
-import { bareOf, kindOf } from './match.ts';
+import { kindOf } from './match.ts';
 import { indexOf, secretAt } from './secrets.ts';
 
 const ENCRYPTION = 7;

@@ -6,7 +6,7 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { parseTransaction, txidOf, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, txidOf, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -17,25 +17,6 @@ import { commitmentKeys, hiddenNumber, reveal, type CommitmentKeys, type Side } 
 import type { Htlc } from './scripts.ts';
 import { FIRST_INDEX } from './secrets.ts';
 
-/** A transaction as a template, without amounts and scripts of its inputs, and its witnesses. */
-export type BareTransaction = Template & { stacks: readonly (readonly Uint8Array[])[] };
-/** Reads a transaction. @throws Refusal `malformed-transaction` */
-export function bareOf(hex: Hex): BareTransaction {
-  const raw = parseTransaction(hex);
-  return {
-    version: raw.version as Template['version'],
-    locktime: raw.lockTime,
-    inputs: raw.inputs.map(({ txid, index, sequence }) => ({
-      txid: bytesToHex(txid),
-      vout: index,
-      sequence,
-      sat: 0n,
-      script: '',
-    })),
-    outputs: raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
-    stacks: raw.witnesses ?? [],
-  };
-}
 /** Reads a transaction in a document. @throws Refusal `malformed-message`, `malformed-transaction` */
 export const transactionIn = (from: Fields): BareTransaction =>
   bareOf(bytesToHex(from.need('transaction', from.bytes('transaction'), 'a transaction in hex')));
@@ -46,13 +27,13 @@ export interface Knowledge {
   pointOf(holder: Side, number: bigint | undefined): Uint8Array | undefined;
   /** HTLCs as the holder has them. */
   htlcs: readonly KnownHtlc[];
-  /** Whose commitment it is, where that is known. */
+  /** Side whose commitment it is, where that is known. */
   holder?: Side | undefined;
   /** Number of the commitment of an HTLC transaction. */
   number?: bigint | undefined;
   /** Outputs that are spent already. */
   spent?: readonly number[] | undefined;
-  /** Whose keys are at hand. */
+  /** Side whose keys are at hand. */
   owner?: Side | undefined;
 }
 /** Reads {number?, per_commitment_point?, htlcs?, spent?} beside keys and a point from elsewhere. @throws Refusal `malformed-message`, `wrong-key` */

@@ -5,16 +5,15 @@
  * recognises what spends them. Scripts are read and written by `htlc/scripts.ts`, which also holds BOLT3's HTLC scripts.
  * Not here: amounts and order (`commitment.ts`).
  */
-import { taprootTweakPubkey, hash160 } from '@scure/btc-signer/utils.js';
+import { hash160 } from '@scure/btc-signer/utils.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, compareBytes, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
-import { leafHash } from '../bitcoin/sighash.ts';
+import { bytesToHex, compareBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
 import { readScript, stackOf, wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
+import { scriptTree } from '../htlc/taproot.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../signing/curve.ts';
 import { sortedKeySet } from '../signing/keyset.ts';
 import { FORMAT, type FormatName } from './format.ts';
 import type { CommitmentKeys, KeyName } from './keys.ts';
@@ -34,7 +33,7 @@ export interface Htlc {
   id?: bigint | undefined;
 }
 
-/** When a way is open: at once, after the delay, a block or 16, or as the HTLC transactions of a format say. */
+/** Moment from which a way is open: at once, after the delay, a block or 16, or as an HTLC transaction of the format. */
 type After = 'once' | 'delay' | 'block' | 'sixteen' | 'stage';
 /** Moment of each way, whose signature it needs, and the second signature of an HTLC's second stage. */
 const WAYS = {
@@ -238,8 +237,14 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
   if (htlc) Object.assign(holes, { hash: ripemd160(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } });
   if (taproot) {
     const internal = form.internal ?? (form.keys ? undefined : anchorKey);
-    const leaves = shapes.map(({ leaf }) => (leaf === undefined ? undefined : writeScript(leaf, holes)));
-    return p2tr(internal ? bytesToHex(x(need(keys, internal))) : CHANNEL_NUMS, ways, leaves);
+    const leaves = shapes.flatMap(({ name, leaf }) => (leaf ? [{ name, code: writeScript(leaf, holes) }] : []));
+    const codes = leaves.map(({ code }) => code);
+    const { control, ...tree } = scriptTree(internal ? bytesToHex(x(need(keys, internal))) : CHANNEL_NUMS, codes);
+    const shown = ways.map((way) => {
+      const at = leaves.findIndex(({ name }) => name === way.name);
+      return at < 0 ? way : { ...way, leaf: { code: codes[at]!, control: control[at]! } };
+    });
+    return { kind: 'p2tr', ...tree, ways: shown };
   }
   if (output === 'to_remote' && !oneBlock) {
     const hash = bytesToHex(hash160(claim));
@@ -261,26 +266,6 @@ const ANCHOR_KEYS = {
   holder: ['holderFunding', 'delayed'],
   other: ['otherFunding', 'otherPayment'],
 } as const satisfies Record<string, readonly KeyName[]>;
-
-/** Returns a tree of one or two leaves; a way without a leaf is the key path. */
-function p2tr(internalKey: Hex, ways: readonly Way[], leaves: readonly (Uint8Array | undefined)[]): Lock {
-  const hashes = leaves.flatMap((code) => (code ? [leafHash(code)] : []));
-  const merkleRoot = hashes.length === 1 ? hashes[0]! : taggedHash('TapBranch', ...[...hashes].sort(compareBytes));
-  const [output, parity] = taprootTweakPubkey(hexToBytes(internalKey), merkleRoot);
-  const begin = concatBytes(Uint8Array.of(0xc0 | parity), hexToBytes(internalKey));
-  return {
-    script: `5120${bytesToHex(output)}`,
-    kind: 'p2tr',
-    internalKey,
-    merkleRoot,
-    ways: ways.map((way, i) => {
-      const code = leaves[i];
-      if (!code) return way;
-      const own = leafHash(code);
-      return { ...way, leaf: { code, control: concatBytes(begin, ...hashes.filter((h) => !equalBytes(h, own))) } };
-    }),
-  };
-}
 
 /** Returns whether this element may stand for that word of a witness. */
 function fits(word: Word, part: Uint8Array, taproot: boolean): boolean {
