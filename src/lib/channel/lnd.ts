@@ -8,7 +8,7 @@
  *
  * The commitment in a backup is a way out for whose node is gone and whose peer never answers. Whoever broadcasts one that
  * was revoked meanwhile loses all of it, and no backup knows whether that is so. A taproot commitment is signed with the
- * nonce that lnd derives from its secrets (HMAC "taproot-rev-root"), which it shows for this height alone (lnwallet
+ * nonce that lnd derives from its secrets (HMAC "taproot-rev-root"). lnd shows it for this height alone (lnwallet
  * GetSignedCommitTx, channeldb NewMusigVerificationNonce).
  */
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
