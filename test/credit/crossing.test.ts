@@ -1,7 +1,6 @@
 /** Pieces of true messages of another moment, put together so that they fit each other and sealed anew by who said them. */
 import { describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { ecashMessages, openedMint } from '../support/credit.ts';
 import { parties, payerOf, sealedAs } from './helpers.ts';
 

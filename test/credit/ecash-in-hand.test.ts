@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import EcashMint from '../../src/commands/ecash/mint.ts';
 import EcashRestore from '../../src/commands/ecash/restore.ts';
 import { settledAs, creditKind, type FundedCredit } from '../../src/lib/credit/records.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { command, type Made } from '../support/command.ts';

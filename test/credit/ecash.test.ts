@@ -1,11 +1,12 @@
 /** Payments that become ecash: issued once, in the commit that counts them, and found again after any loss. */
+import { total } from '../../src/lib/credit/spans.ts';
 import { describe, expect, it } from 'vitest';
 import { deriveKeysetId, getDecodedToken, getTokenMetadata, hasValidDleq } from '@cashu/cashu-ts';
 import { activateKeyset, addKeyset, keysetsOf, retireKeyset, trustKeysets } from '../../src/commands/ecash/keysets.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import { floatOf } from '../../src/lib/credit/status.ts';
 import { viewOf } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
@@ -111,7 +112,7 @@ describe('a payment with --ecash', () => {
     const second = await step(both, 'payee', signed);
     expect(sumOf((await step(both, 'payer', second))['token'])).toBe(500n);
     expect(sumOf((await step(both, 'payer', accepted!))['token'])).toBe(600n);
-    expect((await payerOf(both, id)).receivedSat).toBe(1_100n);
+    expect(total((await both.payer.ledger(id)).arrived)).toBe(1_100n);
   });
 
   it('a payment asked for again under a new keyset gets outputs of that keyset, which no later payment has', async () => {
@@ -334,7 +335,7 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
       const lie = await sealedAs(both.payee, accepted!, { ecash: said });
       await refused(() => step(both, 'payer', lie), 'promises-differ', both.payer);
     }
-    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    expect((await both.payer.ledger(id)).awaited).toHaveLength(1);
     expect(sumOf((await step(both, 'payer', accepted!))['token'])).toBe(512n);
   });
 
@@ -346,7 +347,7 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     const forged = { ...promise, dleq: { ...promise.dleq, s: '11'.repeat(32) } };
     const message = await sealedAs(both.payee, accepted, { ecash: { ...accepted['ecash'], promises: [forged] } });
     await refused(() => step(both, 'payer', message), 'dleq-invalid', both.payer);
-    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    expect((await both.payer.ledger(id)).awaited).toHaveLength(1);
   });
 });
 
@@ -371,7 +372,7 @@ describe('--signer', () => {
     const accepted = await step(both, 'payee', signed, { outside: (body) => (asked.push(body), sign(body)) });
     expect(asked).toHaveLength(1);
     expect(sumOf((await step(both, 'payer', accepted))['token'])).toBe(700n);
-    expect((await payeeOf(both, id)).issuedSat).toBe(700n);
+    expect((await both.payee.ledger(id)).issuedSat).toBe(700n);
     // A repetition does not ask again.
     expect(await step(both, 'payee', signed)).toEqual(accepted);
   });
@@ -552,7 +553,7 @@ describe('ecash-restore', () => {
     expect(early.message).toMatchObject({ search: 'complete', token: null });
     const signed = await signedFor(both, id, 777n);
     expect((await search(both, id)).message).toMatchObject({ token: null });
-    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    expect((await both.payer.ledger(id)).awaited).toHaveLength(1);
     await step(both, 'payee', signed);
     expect(sumOf((await search(both, id)).message['token'])).toBe(777n);
   });
@@ -711,7 +712,7 @@ describe('ecash-restore', () => {
     await step(both, 'payee', bare);
     const found = await search(both, id);
     expect(found.message).toMatchObject({ token: null });
-    expect((await payerOf(both, id)).awaited).toEqual([]);
+    expect((await both.payer.ledger(id)).awaited).toEqual([]);
   });
 });
 
@@ -721,7 +722,7 @@ describe('the float', () => {
     const id = await openedMint(both, { amount: 1_000_000n });
     await ecashMessages(both, id, 50_000n);
     const payer = await payerOf(both, id);
-    const { tokens_sat, wanted_percent, swap_sat } = floatOf(payer, 10);
+    const { tokens_sat, wanted_percent, swap_sat } = floatOf(payer, 10, 50_000n);
     expect([tokens_sat, wanted_percent]).toEqual([50_000n, 10]);
     // The exit fee is nobody's: what is left counts without it.
     expect(swap_sat).toBeGreaterThan(49_000n);

@@ -4,11 +4,8 @@
  * of it in the place of the message that brought the contract there. Given to whoever reads such a message.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { following, type Action, type Path } from '../../src/lib/protocol/action.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';

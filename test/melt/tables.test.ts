@@ -23,7 +23,7 @@ import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { signInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
-import { waitingOf } from '../../src/lib/credit/waiting.ts';
+import { payeeLedger, waitingOf } from '../../src/lib/ecash/ledger.ts';
 import { contractWith } from '../credit/things.ts';
 import { Market } from '../support/mint-home.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -266,8 +266,8 @@ describe('an invoice', () => {
 
 it('what is confirmed sums the quotes of a contract, whatever their state', () => {
   const { terms, ...rest } = contractWith();
-  const cdk = { ...rest, terms: { ...terms, ecash: 'cdk' } };
-  const payee = { ...cdk, paidSat: 2_000n, issuedSat: 0n, quoted: upTo(2_000n) } as never;
+  const cdk = { ...rest, terms: { ...terms, ecash: 'cdk' }, paidSat: 2_000n, restored: false } as never;
+  const payee = { ...payeeLedger(cdk, undefined), quoted: upTo(2_000n) };
   const quote = (id: string, paid: bigint, change: Partial<Quote>) => ({
     quote: { ...newQuote({ id, contract: 'c', mint: 'm', amountSat: null }), creditedSat: paid, ...change },
     figures: { paidSat: paid, issuedSat: 0n },
@@ -277,5 +277,5 @@ it('what is confirmed sums the quotes of a contract, whatever their state', () =
     quote('b', 500n, { stopped: 'home-restored', ackSat: 500n }),
     quote('c', 200n, { ackSat: 100n }),
   ]);
-  expect([done.contract.issuedSat, waitingOf(done.contract)]).toEqual([1_000n, 900n]);
+  expect([done.ledger.issuedSat, waitingOf(done.ledger)]).toEqual([1_000n, 900n]);
 });

@@ -2,7 +2,7 @@ import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.
 import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, feerateFlag } from '../../lib/cli/flags.ts';
 import { askFlags } from '../../lib/cli/mint-flags.ts';
-import { closeCredit } from '../../lib/credit/close.ts';
+import { closeCredit } from '../../lib/ecash/credit.ts';
 
 export default class CloseCredit extends ContractCommand {
   static override summary = 'Close a credit contract together: one transaction at a fee of today';

@@ -12,7 +12,7 @@ import {
   uncheckedFlag,
 } from '../../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../../lib/cli/flags.ts';
-import { rollover } from '../../lib/credit/rollover.ts';
+import { rollover } from '../../lib/ecash/credit.ts';
 
 export default class Rollover extends ContractCommand {
   static override summary = 'Settle a credit contract and open the next one, in one transaction';

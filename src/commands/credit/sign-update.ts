@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { contractFlags, programFlags, uncheckedFlag } from '../../lib/cli/contract-flags.ts';
 import { arg, satFlag } from '../../lib/cli/flags.ts';
 import { askFlags, quoteIn } from '../../lib/cli/mint-flags.ts';
-import { signUpdate } from '../../lib/credit/update.ts';
+import { signUpdate } from '../../lib/ecash/credit.ts';
 
 export default class SignUpdate extends ContractCommand {
   static override summary = 'Pay over an open credit contract, one signed update at a time';

@@ -3,7 +3,7 @@ import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.
 import { contractFlags } from '../../lib/cli/contract-flags.ts';
 import { awaitedElsewhere } from './awaited.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { ecashRestore } from '../../lib/credit/ecash-restore.ts';
+import { ecashRestore } from '../../lib/ecash/restore.ts';
 
 export default class EcashRestore extends ContractCommand {
   static override summary = 'Get back ecash that was paid for and lost, from what the mint has signed';

@@ -2,13 +2,22 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import { contractsNamed, contractsOf, exitFacts, statecoinLines, unwatched } from '../../lib/engine/contracts.ts';
+import {
+  contractsNamed,
+  contractsOf,
+  exitFacts,
+  ledgersOf,
+  statecoinLines,
+  unwatched,
+} from '../../lib/engine/contracts.ts';
 import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { statusTable } from './status-table.ts';
+import { isFunded } from '../../lib/credit/records.ts';
 import { floatOf, statusOf } from '../../lib/credit/status.ts';
+import { toldOf } from '../../lib/ecash/ledger.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 
 export default class Status extends BaseCommand {
@@ -43,12 +52,13 @@ export default class Status extends BaseCommand {
     await withHome(flags, async (home) => {
       const wanted = await contractNamed(home, flags.contract);
       const contracts = wanted === undefined ? await contractsOf(home) : await contractsNamed(home, wanted);
+      const ledgers = await ledgersOf(home, wanted);
       const { source } = await portsOf(home, flags, this.argv);
       const facts = await exitFacts(source, contracts);
       const credits = contracts.map(({ name, record }) => {
-        const line = statusOf(name, record, facts);
-        if (flags.float !== undefined && 'receivedSat' in record)
-          line.float = floatOf(record, flags.float, flags.tokens);
+        const line = statusOf(name, record, facts, toldOf(record, ledgers.get(name)));
+        if (flags.float !== undefined && isFunded(record) && record.role === 'payer')
+          line.float = floatOf(record, flags.float, flags.tokens ?? line.ecash_sat ?? 0n);
         return line;
       });
       const lines = [...credits, ...(await statecoinLines(home, source, wanted))];

@@ -54,8 +54,9 @@ export async function homeOptions(
 
 /** Every kind of record that a home can hold: one line a room. */
 export async function kinds(): Promise<Kind<any>[]> {
-  const [credit, keyset, quote, inHand, mint, purse, statechain, htlc, swap] = await Promise.all([
+  const [credit, ledger, keyset, quote, inHand, mint, purse, statechain, htlc, swap] = await Promise.all([
     import('../credit/records.ts'),
+    import('../ecash/ledger.ts'),
     import('../ecash/keyset.ts'),
     import('../ecash/quote.ts'),
     import('../ecash/in-hand.ts'),
@@ -68,7 +69,7 @@ export async function kinds(): Promise<Kind<any>[]> {
   const { invoiceKind, meltKind, tabKind } = mint;
   const ofMint = [quote.quoteKind, invoiceKind, meltKind, tabKind, purse.purseKind];
   const others = [statechain.statecoinKind, htlc.htlcKeyKind, swap.swapKind];
-  return [credit.creditKind, keyset.keysetKind, inHand.tokenKind, ...ofMint, ...others];
+  return [credit.creditKind, ledger.ledgerKind, keyset.keysetKind, inHand.tokenKind, ...ofMint, ...others];
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   type PayerCredit,
 } from './records.ts';
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
-import { waits } from './waiting.ts';
+import type { Rider, UpdateRecords } from './rider.ts';
 import { refund, update } from './transactions.ts';
 import { followed, hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { roleIn } from './steps.ts';
@@ -54,68 +54,69 @@ export interface ExitInput {
   contract?: Hex;
   export?: boolean;
 }
-type Rs = { contract: Credit };
 
-export const exitCredit = table<ExitDocument, Rs, ExitInput>(
-  {
-    type: 'exit-credit',
-    kinds: { contract: creditKind },
-    parse: () => {
-      throw new Refusal('usage', 'exit-credit reads no message', { hint: 'give --contract ID' });
+/** Returns the action `exit-credit`. @param along what rides along with payments */
+export const exitTable = (along: Rider) =>
+  table<ExitDocument, UpdateRecords, ExitInput>(
+    {
+      type: 'exit-credit',
+      kinds: { contract: creditKind, ...along.kinds },
+      parse: () => {
+        throw new Refusal('usage', 'exit-credit reads no message', { hint: 'give --contract ID' });
+      },
+      find: (_, input, records) => ({ contract: idClaim(input.contract ?? ''), ...along.beside(records.contract) }),
+      party: ({ records }) => roleIn(records.contract),
+      peer: () => null,
+      sealWith: () => null,
+      keyless: true,
     },
-    find: (_, input) => ({ contract: idClaim(input.contract ?? '') }),
-    party: ({ records }) => roleIn(records.contract),
-    peer: () => null,
-    sealWith: () => null,
-    keyless: true,
-  },
-  (row) => [
-    row({
-      name: 'exit',
-      after: null,
-      by: 'payee',
-      stands: true,
-      does: 'prints its latest exit, and freezes the contract for good',
-      asks: ['contract'],
-      may: ['export'],
-      needs: ({ records }) => exitQueries(records.contract),
-      take: ({ records, input, facts, restored }) => {
-        const c = funded(records.contract!) as PayeeCredit;
-        if (!c.exit)
-          throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
-        const { hint } = waits(c);
-        const hints = [restored && MAY_KNOW_MORE, input.export ? NO_FREEZE : hint].filter(Boolean);
-        return {
-          message: exitOf(c, c.exit, facts),
-          ...(hints.length > 0 && { hint: hints.join('; ') }),
-          writes: input.export ? {} : { contract: exitingAs(c) },
-        };
-      },
-    }),
-    row({
-      name: 'refund',
-      after: null,
-      by: 'payer',
-      stands: true,
-      does: 'prints its refund once the contract has expired',
-      asks: ['contract'],
-      may: ['export'],
-      needs: ({ records }) => exitQueries(records.contract),
-      take: ({ records, facts }) => {
-        const c = funded(records.contract!) as PayerCredit;
-        const document = refundOf(c, facts);
-        const words = GONE[document.verdict];
-        if (document.hex !== undefined) return { message: document, writes: {}, ...(words && { hint: words }) };
-        return {
-          message: document,
-          exit: 3,
-          hint: words ?? earlyHint('the refund', c.terms.expiry, facts.tip),
-          writes: {},
-        };
-      },
-    }),
-  ],
-);
+    (row) => [
+      row({
+        name: 'exit',
+        after: null,
+        by: 'payee',
+        stands: true,
+        does: 'prints its latest exit, and freezes the contract for good',
+        asks: ['contract'],
+        may: ['export'],
+        needs: ({ records }) => exitQueries(records.contract),
+        take: ({ records, input, facts, restored }) => {
+          const c = funded(records.contract!) as PayeeCredit;
+          if (!c.exit)
+            throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
+          const { hint } = along.hint(records);
+          const hints = [restored && MAY_KNOW_MORE, input.export ? NO_FREEZE : hint].filter(Boolean);
+          return {
+            message: exitOf(c, c.exit, facts),
+            ...(hints.length > 0 && { hint: hints.join('; ') }),
+            writes: input.export ? {} : { contract: exitingAs(c) },
+          };
+        },
+      }),
+      row({
+        name: 'refund',
+        after: null,
+        by: 'payer',
+        stands: true,
+        does: 'prints its refund once the contract has expired',
+        asks: ['contract'],
+        may: ['export'],
+        needs: ({ records }) => exitQueries(records.contract),
+        take: ({ records, facts }) => {
+          const c = funded(records.contract!) as PayerCredit;
+          const document = refundOf(c, facts);
+          const words = GONE[document.verdict];
+          if (document.hex !== undefined) return { message: document, writes: {}, ...(words && { hint: words }) };
+          return {
+            message: document,
+            exit: 3,
+            hint: words ?? earlyHint('the refund', c.terms.expiry, facts.tip),
+            writes: {},
+          };
+        },
+      }),
+    ],
+  );
 
 const MAY_KNOW_MORE =
   'this home was restored: its journal may know an exit that pays more; where there is time, run spillway reconcile first';

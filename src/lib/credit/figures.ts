@@ -7,7 +7,7 @@
  *   ROLE STATE      1: how many contracts there are
  *   locked_sat      capacity of what this home is paid over and whose coin is not known to be spent
  *   exits DAY       what was paid over these, by the day of the deadline; absent_sat: what of it has no coin on the chain
- *   pending_sat, settled_sat, lost_sat, issued_sat, unissued_sat, signed_sat, owed_sat, left_sat   as `Liquidity` has them
+ *   pending_sat, settled_sat, lost_sat, signed_sat, owed_sat, left_sat   as `Liquidity` has them
  *   deadline        a height: the contract has something to exit with until then
  *   expiry          a height: any other contract that may yet be settled
  *   unfunded        a height: where the contract ends unless somebody funds it; it counts in no sum
@@ -20,7 +20,6 @@ import { maxSat } from '../bitcoin/amount.ts';
 import {
   coveredSat,
   isFunded,
-  issuedOf,
   isUnfunded,
   type Credit,
   type FundedCredit,
@@ -68,7 +67,6 @@ function ofPayee(c: PayeeCredit, facts: ExitFacts): Figures {
     pending_sat: is === 'pending' ? c.paidSat : 0n,
     settled_sat: settledSat,
     lost_sat: lostSat,
-    ...(c.terms.ecash !== 'none' && { issued_sat: issuedOf(c), unissued_sat: c.paidSat - issuedOf(c) }),
     ...(c.paidSat > 0n && isLive(c, facts) ? { deadline: BigInt(deadlineHeight(c.terms)) } : untilExpiry(c)),
   };
 }

@@ -9,7 +9,7 @@
 import { childFee, childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import type { Hex } from '../protocol/action.ts';
-import { Tally, totalOf, type Totals } from '../protocol/figures.ts';
+import { Tally, totalOf, type Figures, type Totals } from '../protocol/figures.ts';
 import { DAY, dayOf, figuresOf, isLive } from './figures.ts';
 import { isFunded, type Credit, type PayeeCredit } from './records.ts';
 import type { ExitFacts } from './standing.ts';
@@ -56,8 +56,15 @@ export const isExitable = (c: Credit, facts: ExitFacts): c is PayeeCredit =>
 export const exitable = (records: readonly Credit[], facts: ExitFacts): PayeeCredit[] =>
   records.filter((c) => isExitable(c, facts));
 
-export const liquidity = (network: string, records: readonly Credit[], facts: ExitFacts): Liquidity => {
+/** @param more figures of the records beside these, by which ecash is counted */
+export const liquidity = (
+  network: string,
+  records: readonly Credit[],
+  facts: ExitFacts,
+  more: readonly Figures[] = [],
+): Liquidity => {
   const tally = new Tally();
+  for (const figures of more) tally.add(figures);
   for (const c of records) tally.add(figuresOf(c, facts));
   return liquidityOf(network, facts.tip, tally.totals());
 };

@@ -25,6 +25,10 @@ export interface OfferInput {
   /** Seconds until an offer ends that nobody has answered, and from its answer on until an opening ends that nobody has funded. */
   offerExpiry?: number;
 }
+/** Flags of whoever issues, and of an offer as a whole. */
+export const ISSUED = ['ecash', 'mint'] as const;
+export const OFFERED = ['policy', ...ISSUED, 'ownKey', 'payout', 'offerExpiry'] as const;
+
 type Given = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
 
 /** An offer that nobody has answered ends after a day. */

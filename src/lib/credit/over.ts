@@ -14,9 +14,8 @@ import { coveredSat, isFunded, owesNothing, type Credit } from './states.ts';
 export function overOf(c: Credit): Pick<RecordRow, 'over' | 'frees'> {
   if (c.role === 'payer') return isPaidOff(c) ? { over: 'ended' } : {};
   if (c.state === 'cancelled') return c.lost ? {} : { over: 'nothing', frees: c.unpaid ?? false };
-  if (!isFunded(c) || !c.settled || c.restored || c.unconfirmed) return {};
-  const issued = c.terms.ecash === 'none' || c.issuedSat === c.paidSat;
-  return c.settled.paysSat >= c.paidSat && issued && owesNothing(c) ? { over: 'ended' } : {};
+  if (!isFunded(c) || !c.settled || c.restored) return {};
+  return c.settled.paysSat >= c.paidSat && owesNothing(c) ? { over: 'ended' } : {};
 }
 
 /** Over which others raised what is owed: all of it was signed, and the chain has paid it out. */

@@ -15,7 +15,6 @@ import { txidOf, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex, RecordRow } from '../protocol/action.ts';
 import type { Outside, Own } from '../signing/exchange.ts';
 import { nothingOwed, type Owing } from './owed.ts';
-import type { Span } from './spans.ts';
 import { isReverse, pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
 import { close, maxPaid } from './transactions.ts';
 
@@ -31,8 +30,8 @@ export interface Live {
   asked: Asked | null;
   /** When that ends by this home's own clock. */
   lapses?: number;
-  /** The keyset of the ecash that it may become, as it was when it was asked for. */
-  keyset: Hex | null;
+  /** Name of what was offered to ride along (`rider.ts`), as it was when it was asked for. */
+  offered: string | null;
   /** Where the key is in another wallet: the answer that it was asked to complete. */
   answer?: Hex;
 }
@@ -48,29 +47,6 @@ export interface Asking {
   until: number;
   quote: string | null;
   paidSat: bigint | null;
-}
-/** Ecash that was paid for and has not arrived: from these counters its secrets can be made again. */
-export interface Awaited {
-  paidSat: bigint;
-  amountSat: bigint;
-  keyset: Hex;
-  counter: number;
-}
-/** The search for lost ecash of a keyset that was asked for last: no other's answer is read. */
-export interface Search {
-  keyset: Hex;
-  id: Hex;
-}
-/** A payment by the sum that it came to in all; `quote` null: the contract's reusable one. */
-export interface Inflight {
-  paidSat: bigint;
-  amountSat: bigint;
-  quote: string | null;
-}
-/** What the payee has said: of the first `paidSat` so much belongs to the contract's reusable quote. */
-export interface Bound {
-  paidSat: bigint;
-  quoteSat: bigint;
 }
 /** A rollover under way: what, beside the two contracts, its transaction is made of. */
 export interface Rolling {
@@ -118,16 +94,10 @@ export interface PayeeFunded extends Held {
   /** The payer's signature over `paidSat`. */
   receipt: Hex | null;
   live: readonly Live[];
-  /** What of `paidSat` became ecash, or was reported to its issuer. */
-  issuedSat: bigint;
-  /** How often a program was told what was paid (`--ecash notify`); absent: never. */
-  told?: number;
   /** The last question for what is owed that was asked once nothing more could be owed: its answer is final. */
   owedQuery?: Hex;
   /** What the mint of a reverse contract has stated then that it owes in all. */
   owedStatedSat?: bigint;
-  /** What of `paidSat` belongs to quotes of a running mint; the rest waits for one. */
-  quoted: readonly Span[];
   rolling: Rolling | null;
   /** The own close that is proposed. */
   closing: Closing | null;
@@ -136,8 +106,6 @@ export interface PayeeFunded extends Held {
   refundSighash: Hex;
   /** The record comes from a restored or copied store: no more updates. */
   restored: boolean;
-  /** And what was reported to a mint since is not known: nothing is, until the operator has confirmed its figures. */
-  unconfirmed: boolean;
 }
 export interface PayerFunded extends Held, Owing {
   role: 'payer';
@@ -149,20 +117,6 @@ export interface PayerFunded extends Held, Owing {
   coins: readonly string[];
   signedMaxSat: bigint;
   asked: readonly Asking[];
-  awaited: readonly Awaited[];
-  searches: readonly Search[];
-  /** The reusable quote of the contract's running mint, once it is bound. */
-  quote: string | null;
-  bound: Bound;
-  /** What was signed for which kind of quote, as far as it is known. */
-  went: readonly Span[];
-  /** Payments to a running mint whose arrival there was not seen yet, oldest first. */
-  inflight: readonly Inflight[];
-  /** What was signed for in this store, and not only learnt of by a receipt. */
-  seen: readonly Span[];
-  /** The payments whose ecash has come; and how much that is, with what came before they were kept. */
-  arrived: readonly Span[];
-  receivedSat: bigint;
   /** The record comes from a restored or copied store: what it owed last may be missing, so nothing more is melted. */
   restored: boolean;
   rolling: Rolling | null;
@@ -221,7 +175,7 @@ interface Cancelled {
   /** Nothing was ever signed that pays to the payee's address. */
   unpaid?: true;
 }
-export type Guarded = Pick<RecordRow, 'issuer' | 'issuedSat' | 'owedSat'>;
+export type Guarded = Pick<RecordRow, 'owedSat'>;
 
 export type PayeeCredit = Extract<Credit, { role: 'payee'; paidSat: bigint }>;
 export type PayerCredit = Extract<Credit, { role: 'payer'; signedMaxSat: bigint }>;
@@ -262,29 +216,14 @@ export const NOTHING_PAID = {
   exit: null,
   receipt: null,
   live: [],
-  issuedSat: 0n,
-  quoted: [],
-  unconfirmed: false,
 } as const;
 export const nothingSigned = (terms: Terms) =>
   ({
     signedMaxSat: 0n,
     asked: [],
-    awaited: [],
-    searches: [],
-    quote: null,
-    bound: { paidSat: 0n, quoteSat: 0n },
-    went: [],
-    inflight: [],
-    seen: [],
-    arrived: [],
-    receivedSat: 0n,
     ...nothingOwed(terms),
     restored: false,
   }) as const;
-/** What of the payments counts as ecash: all, while the end of a lost store's journal may be missing. */
-export const issuedOf = (c: PayeeCredit): bigint =>
-  c.unconfirmed && c.terms.ecash !== 'none' ? c.paidSat : c.issuedSat;
 /** What was paid (payee), or has been signed for (payer). */
 export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
 
@@ -354,7 +293,6 @@ export const isOpening = (c: Credit | undefined): c is Opening =>
   c?.state === 'offered' || c?.state === 'addressed' || c?.state === 'proposed';
 
 export const guardedOf = (c: FundedCredit): Guarded => ({
-  ...(c.role === 'payee' && { issuer: c.terms.ecash, issuedSat: c.issuedSat }),
   ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
 });
 

@@ -3,10 +3,9 @@ import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type Verdict } from './exit.ts';
-import { coveredSat, isFunded, issuedOf, owesNothing, paidOf, type Credit } from './records.ts';
+import { coveredSat, isFunded, owesNothing, paidOf, type Credit } from './records.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { maxPaid } from './transactions.ts';
-import { waits } from './waiting.ts';
 
 export interface StatusLine {
   type: 'status';
@@ -38,12 +37,12 @@ export interface StatusLine {
 
 /**
  * How much of a payer's balance is in tokens, which somebody else keeps, beside what the contract still holds for it.
- * @param tokens what the wallet holds in tokens of this contract; all that came, where it does not say
+ * @param tokens sum that the wallet holds in tokens of this contract
  */
 export function floatOf(
   c: Extract<Credit, { signedMaxSat: bigint }>,
   wanted: number,
-  tokens = c.receivedSat,
+  tokens: bigint,
 ): NonNullable<StatusLine['float']> {
   const balance = maxPaid(c.terms) - c.signedMaxSat + tokens;
   const percent = balance === 0n ? 0 : Number((tokens * 1000n) / balance / 10n);
@@ -55,7 +54,14 @@ export function floatOf(
   };
 }
 
-export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
+/** Part of a line that another record tells. */
+export interface Told {
+  figures?: Pick<StatusLine, 'ecash_sat' | 'ecash_awaited_sat' | 'issued_sat'>;
+  hint?: string;
+  doubt?: string;
+}
+
+export function statusOf(name: Hex, c: Credit, facts: ExitFacts, told: Told = {}): StatusLine {
   const line: StatusLine = { type: 'status', version: 1, contract: name, role: c.role, state: c.state, notes: [] };
   if ('terms' in c) Object.assign(line, { capacity_sat: c.terms.capacity_sat, expiry: c.terms.expiry });
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
@@ -74,20 +80,12 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
     if (c.owedSat > covered)
       line.notes.push(`${c.owedSat - covered} sat are owed and not ${c.owedSat > c.signedMaxSat ? 'signed' : 'paid'}`);
   }
-  if (c.terms.ecash !== 'none')
-    Object.assign(
-      line,
-      c.role === 'payee'
-        ? { issued_sat: issuedOf(c) }
-        : { ecash_sat: c.receivedSat, ecash_awaited_sat: c.awaited.reduce((sum, a) => sum + a.amountSat, 0n) },
-    );
+  Object.assign(line, told.figures);
   if (c.role === 'payee' && c.settled && !owesNothing(c))
     line.notes.push('what the mint owes beyond this is not stated, or not paid: credit-invoice --check asks');
-  const { hint } = waits(c);
-  if (hint) line.notes.push(hint);
+  if (told.hint) line.notes.push(told.hint);
   if (c.role === 'payee' && c.restored) line.notes.push('from a restored store: no updates');
-  if (c.role === 'payee' && c.unconfirmed && c.terms.ecash !== 'none')
-    line.notes.push('how much is issued is not confirmed: all that was paid counts');
+  if (told.doubt) line.notes.push(told.doubt);
   return {
     ...line,
     paid_sat: paidOf(c),

@@ -1,10 +1,9 @@
 /** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Facts, Hand, Hex } from '../protocol/action.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { payeePubkey, type Credit, type FundedCredit } from './records.ts';
 import { dueSat } from './owed.ts';
-import { stillInflight } from './quotes.ts';
 import { authOf, otherRole, viewOf, type Role } from './terms.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
@@ -73,21 +72,6 @@ export const paysOwed = (contract: Hex): string => {
   const id = contract.slice(0, 8);
   return `a close that the payer proposes (close-credit --contract ${id}) or a rollover pays all that is owed`;
 };
-
-/**
- * A payer that proposes the end of a contract would pay for what was signed and never came.
- * @param found the mint's own figures, as `inflightQueries` asks for them
- * @throws Refusal `update-in-flight`
- */
-export function checkArrived(c: FundedCredit, found: Facts['remote']): void {
-  if (c.role === 'payee') return;
-  const sum = (all: readonly { amountSat: bigint }[]) => all.reduce((sat, { amountSat }) => sat + amountSat, 0n);
-  const missing = sum(c.awaited) + sum(stillInflight(c, found));
-  if (missing > 0n)
-    throw new Refusal('update-in-flight', `${missing} sat were signed for ecash that has not come`, {
-      hint: "give the payee's last message to sign-update again, or ecash-mint; or let the payee open the close",
-    });
-}
 
 /** @param by the command that answered it */
 export const answeredBefore = (c: Credit, by: 'open-credit' | 'rollover'): Refusal => {

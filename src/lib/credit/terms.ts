@@ -214,6 +214,9 @@ export function termsFrom(
 /** A contract over which a mint pays a merchant: others may raise what its payer owes. */
 export const isReverse = (terms: Terms): boolean => terms.ecash === 'none' && terms.mint_url !== null;
 
+/** Returns whether the issuer hears of payments by updates alone, so that nobody would tell it of another end. */
+export const hearsByUpdates = (terms: Terms): boolean => terms.ecash === 'notify';
+
 /** @throws Refusal `terms-differ` for an issuer without what it needs, or with what it cannot use */
 function checkEcash(terms: Terms, from: Party): void {
   const wrong =

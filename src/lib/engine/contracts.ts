@@ -3,6 +3,7 @@ import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { outcomeNeeds, type Followed, type Seen } from '../contract/outcome.ts';
 import { creditKind, isFunded, type Credit } from '../credit/records.ts';
 import { followed, type ExitFacts } from '../credit/standing.ts';
+import { ledgerClaim, ledgerKind, type Ledger } from '../ecash/ledger.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Listed } from '../home/store.ts';
@@ -29,6 +30,13 @@ const ofKind = (kind: string, { store }: Home, name: string | undefined): Promis
     : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));
 export const contractsNamed = async (home: Home, name: string): Promise<Named[]> =>
   (await ofKind('credit', home, name)).map((row) => ({ name: row.name, record: creditKind.parse(row.record) }));
+
+/** Returns the ledgers of all contracts, or of one, by its id. */
+export async function ledgersOf({ store }: Home, contract?: string): Promise<ReadonlyMap<string, Ledger>> {
+  const one = contract !== undefined && (await store.load([ledgerClaim(contract)])).found.values();
+  const rows = [...(one || (await store.list(ledgerKind.name)))];
+  return new Map(rows.map(({ record }) => ledgerKind.parse(record)).map((l) => [l.contract, l]));
+}
 
 /** For who asks again and again: a contract is read anew only where it has changed. */
 export function contractsReader({ store }: Home): () => Promise<Named[]> {

@@ -7,14 +7,14 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { checkFunding } from '../credit/checks.ts';
-import { boundTo } from '../credit/quotes.ts';
 import { FUNDED, must, creditKind, type Credit } from '../credit/records.ts';
 import { upTo } from '../credit/spans.ts';
-import { waitingOf } from '../credit/waiting.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, text, type MessageOf } from '../protocol/message.ts';
 import { checkHome, outpointOf, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
+import { ledgerKind, ledgerOf, payeeLedger, payerLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
+import { boundTo } from '../ecash/payments.ts';
 import {
   answered,
   checkNotStopped,
@@ -46,18 +46,20 @@ export interface QuoteInput {
   quote?: string;
 }
 /** `quote`: the contract's; `named`: the one in the message. */
-type Rs = { contract: Credit; quote: Quote; named: Quote; purse: Purse };
+type Rs = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote; purse: Purse };
 
 export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
   {
     type: 'ecash-quote',
     server: 'payee',
-    kinds: { contract: creditKind, quote: quoteKind, named: quoteKind, purse: purseKind },
+    kinds: { contract: creditKind, ledger: ledgerKind, quote: quoteKind, named: quoteKind, purse: purseKind },
     parse: messageParser('ecash-quote', steps),
     find: (m, input, { contract }) => {
       const id = m?.contract.id ?? input.contract ?? '';
+      const ledger = ledgerOf(contract);
       return {
         contract: idClaim(id),
+        ...(ledger && { ledger }),
         ...(contract?.role === 'payer' && { purse: purseClaim(id) }),
         ...(contract?.role === 'payee' && m && { quote: reusableClaim(id), named: quoteClaim(m.quote) }),
       };
@@ -94,7 +96,8 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         checkHome(hand);
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payer');
-        if (c.unconfirmed)
+        const ledger = payeeLedger(c, records.ledger);
+        if (ledger.unconfirmed)
           throw new Refusal('contract-restored', 'this contract comes from a restored store: nothing is bound to it', {
             hint: 'the operator compares the figures, and goes on with ecash-quote --confirm',
           });
@@ -104,7 +107,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           checkNotStopped(records.quote);
           return { message: bound(records.quote), writes: {} };
         }
-        const waitingSat = waitingOf(c);
+        const waitingSat = waitingOf(ledger);
         if (c.state !== 'accepted' && c.state !== 'open' && waitingSat === 0n)
           throw new Refusal('wrong-state', `the contract is '${c.state}' in this home, and nothing waits for a quote`);
         if (records.named?.retired && records.named.contract === c.id)
@@ -123,7 +126,8 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
         // What was paid before there was a quote is its first payment.
         const quote = { ...made, creditedSat: waitingSat };
-        return { message: bound(quote), writes: { contract: { ...c, quoted: upTo(c.paidSat) }, quote }, checks };
+        const writes = { quote, ...(c.paidSat > 0n && { ledger: { ...ledger, quoted: upTo(c.paidSat) } }) };
+        return { message: bound(quote), writes, checks };
       },
     }),
     row({
@@ -156,7 +160,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         const purse = had.quote === m.quote ? had : { ...had, quote: m.quote, past: [...had.past, had.quote] };
         return {
           message: { ...m, step: 'stored' },
-          writes: { contract: boundTo(c, m.quote, m.paid_sat, m.credited_sat), purse },
+          writes: { ledger: boundTo(payerLedger(c, records.ledger), m.quote, m.paid_sat, m.credited_sat), purse },
         };
       },
     }),

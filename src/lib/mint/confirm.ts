@@ -8,12 +8,13 @@
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { knownUpTo } from '../credit/owed.ts';
 import { upTo } from '../credit/spans.ts';
-import type { PayeeCredit, PayerCredit } from '../credit/records.ts';
+import type { PayerCredit } from '../credit/records.ts';
+import type { PayeeLedger } from '../ecash/ledger.ts';
 import { shownSat, type Figures, type Quote } from '../ecash/quote.ts';
 import type { InvoiceRecord } from './records.ts';
 
 export interface Confirmed {
-  contract: PayeeCredit;
+  ledger: PayeeLedger;
   quotes: readonly Quote[];
   /** What the mint shows on all quotes of the contract. */
   shownSat: bigint;
@@ -23,17 +24,17 @@ const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all +
 
 /** @param quotes all of the contract, those too that were given up */
 export function confirmQuotes(
-  c: PayeeCredit,
+  l: PayeeLedger,
   quotes: readonly { quote: Quote; figures: Figures | 'unknown' }[],
 ): Confirmed {
   const paidOn = (f: Figures | 'unknown'): bigint => (f === 'unknown' ? 0n : f.paidSat);
   const shown = sum(quotes.map(({ figures }) => paidOn(figures)));
   const counted = sum(quotes.map(({ quote, figures }) => maxSat(paidOn(figures), shownSat(quote))));
-  const issuedSat = minSat(maxSat(c.issuedSat, counted), c.paidSat);
+  const issuedSat = minSat(maxSat(l.issuedSat, counted), l.paidSat);
   const after = quotes.map(({ quote }) => (quote.stopped ? { ...quote, retired: true } : quote));
   const kept = sum(after.filter((q) => !q.retired).map((q) => q.creditedSat - shownSat(q)));
   return {
-    contract: { ...c, issuedSat, quoted: upTo(minSat(issuedSat + kept, c.paidSat)), unconfirmed: false },
+    ledger: { ...l, issuedSat, quoted: upTo(minSat(issuedSat + kept, l.paidSat)), unconfirmed: false },
     quotes: after,
     shownSat: shown,
   };
