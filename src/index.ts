@@ -96,7 +96,8 @@ export { creditKind, type Credit } from './lib/credit/records.ts';
 export { closeCredit, exitCredit, rollover, signUpdate } from './lib/ecash/credit.ts';
 export { ledgerKind, type Ledger } from './lib/ecash/ledger.ts';
 export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts';
-export { settlementOf, type Settlement } from './lib/credit/settlement.ts';
+export type { Settlement } from './lib/contract/copy.ts';
+export { settlementOf } from './lib/credit/settlement.ts';
 export { statusOf, type StatusLine } from './lib/credit/status.ts';
 export { standingOf, type ExitFacts, type Standing } from './lib/credit/standing.ts';
 export { decide, type Due, type Seen, type Watched } from './lib/credit/watch.ts';
@@ -148,10 +149,10 @@ export {
 export { channelView, keysView, readChannel, type Keys } from './lib/channel/document.ts';
 export { inspectTransaction } from './lib/channel/inspect.ts';
 export { commitmentKeys, deriveKey, deriveSecret, revocationKey, revocationSecret } from './lib/channel/keys.ts';
-export { matchCommitment } from './lib/channel/match.ts';
-export { delayedLock, htlcLock, remoteLock, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
+export { matchTransaction } from './lib/channel/match.ts';
+export { lockOf, witnessOf, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
 export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/channel/secrets.ts';
-export { signWay, stackOf } from './lib/channel/sign.ts';
+export { signWay } from './lib/channel/sign.ts';
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
 export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
 export { readFields, writeFields } from './lib/wire/fields.ts';
@@ -254,6 +255,13 @@ export { buildIssue, buildTransfer } from './lib/assets/openassets/build.ts';
 export { decodeMarker, OpenAssets } from './lib/assets/openassets/decode.ts';
 export { Parents } from './lib/assets/trace.ts';
 export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';
+
+// ── assurance contracts: pledges for a campaign ───────────────────────────────────────────────────────────────────────
+export { campaignForm, campaignOf, checkCampaign, type Campaign } from './lib/pledge/campaign.ts';
+export { complete as completeCampaign, revocation as pledgeRevocation } from './lib/pledge/complete.ts';
+export { pledgeForm, PledgeHashes, type Pledge } from './lib/pledge/pledge.ts';
+export { pledgeOfPsbt, pledgePsbt } from './lib/pledge/psbt.ts';
+export { choose as choosePledges, Goal as CampaignGoal, netOf as pledgeWorth } from './lib/pledge/sums.ts';
 
 // ── sketches of sets (PinSketch) ─────────────────────────────────────────────────────────────────────────────────────
 export {

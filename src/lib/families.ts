@@ -1,42 +1,144 @@
 /**
- * The one list of families: what each is called, what it does, and which commands are its own.
- * Front page, help and completion read it; the README names each.
+ * The one list of families: names, commands, rooms, and whatever else reads a family without knowing which there are.
+ * Its code is loaded where it is asked for, so that a run evaluates that of one family alone.
+ * Not here: which file has a command (`cli.ts`).
  */
+import type { Settlement } from './contract/copy.ts';
+import type { Shown } from './contract/status.ts';
+import type { Action, Kind } from './protocol/action.ts';
+import type { Document } from './protocol/message.ts';
+import type { Description } from './signing/description.ts';
 
+export type Describer = (document: Document) => Description;
 export interface Family {
-  /** Word on the command line: commands that begin with it belong to it. */
+  /** Word on the command line: commands that begin with it belong to the family. */
   name: string;
   /** One clause of at most 60 characters. */
   summary: string;
   /** Commands of this family that do not begin with its name. */
   others?: readonly string[];
+  /** Rooms in `lib`, each with the rooms of other families that its protocol builds on. */
+  rooms?: Readonly<Record<string, readonly string[]>>;
+  /** Tables of its contract actions, by the type of their messages. */
+  actions?: Readonly<Record<string, () => Promise<Action<any, any, any>>>>;
+  /** Kinds of its records in a home. */
+  kinds?: () => Promise<readonly Kind<any>[]>;
+  /** Words and checks of its messages, and of those documents that are no messages. */
+  describe?: () => Promise<Describer>;
+  /** Types of documents that no action reads and `describe` knows. */
+  documents?: readonly string[];
+  /** Returns the transaction that one of its documents carries, which `broadcast` sends and `bump` pays for. */
+  carries?: () => Promise<(document: Document) => Settlement | undefined>;
+  /** Records of the family in `status`. */
+  status?: () => Promise<readonly Shown<any, any>[]>;
 }
 
-export const FAMILIES: readonly Family[] = [
+const creditWords = async () => (await import('./credit/describe.ts')).describeCredit;
+
+export const FAMILIES: Family[] = [
   {
     name: 'credit',
     summary: 'a one-way payment channel with a mint',
     others: ['open-credit', 'sign-update', 'rollover', 'close-credit', 'exit-credit', 'liquidity'],
+    rooms: { credit: [] },
+    actions: {
+      'open-credit': async () => (await import('./credit/open.ts')).openCredit,
+      'sign-update': async () => (await import('./ecash/credit.ts')).signUpdate,
+      rollover: async () => (await import('./ecash/credit.ts')).rollover,
+      'close-credit': async () => (await import('./ecash/credit.ts')).closeCredit,
+      'exit-credit': async () => (await import('./ecash/credit.ts')).exitCredit,
+    },
+    kinds: async () => [(await import('./credit/records.ts')).creditKind],
+    describe: creditWords,
+    carries: async () => (await import('./credit/settlement.ts')).settlementOf,
+    status: async () => [(await import('./ecash/status.ts')).creditShown],
   },
   {
     name: 'ecash',
     summary: 'payments over a credit contract as Cashu tokens',
     others: ['credit-invoice'],
+    rooms: { ecash: ['credit'], mint: ['credit', 'ecash'] },
+    actions: {
+      'ecash-quote': async () => (await import('./mint/bind.ts')).ecashQuote,
+      'credit-invoice': async () => (await import('./mint/settle.ts')).creditInvoice,
+      'ecash-restore': async () => (await import('./ecash/restore.ts')).ecashRestore,
+    },
+    kinds: async () => {
+      const [{ ledgerKind }, { keysetKind }, { quoteKind }, { tokenKind }, mint, { purseKind }] = await Promise.all([
+        import('./ecash/ledger.ts'),
+        import('./ecash/keyset.ts'),
+        import('./ecash/quote.ts'),
+        import('./ecash/in-hand.ts'),
+        import('./mint/records.ts'),
+        import('./mint/purse.ts'),
+      ]);
+      return [ledgerKind, keysetKind, tokenKind, quoteKind, mint.invoiceKind, mint.meltKind, mint.tabKind, purseKind];
+    },
+    describe: creditWords,
   },
-  { name: 'statechain', summary: 'coins that change owner without a transaction' },
-  { name: 'htlc', summary: 'hashed time locks: swaps, routed payments' },
-  { name: 'onion', summary: "Lightning's onion packets, errors and blinded paths" },
+  {
+    name: 'statechain',
+    summary: 'coins that change owner without a transaction',
+    rooms: { statechain: [] },
+    actions: {
+      'statechain-open': async () => (await import('./statechain/open.ts')).openStatechain,
+      'statechain-transfer': async () => (await import('./statechain/transfer.ts')).transferStatechain,
+      'statechain-withdraw': async () => (await import('./statechain/withdraw.ts')).withdrawStatechain,
+      'statechain-exit': async () => (await import('./statechain/exit.ts')).exitStatechain,
+      'statechain-audit': async () => (await import('./statechain/audit.ts')).auditStatechain,
+    },
+    kinds: async () => [(await import('./statechain/records.ts')).statecoinKind],
+    describe: async () => (await import('./statechain/describe.ts')).describeStatechain,
+    carries: async () => (await import('./statechain/settlement.ts')).statechainSettlement,
+    status: async () => [(await import('./statechain/status.ts')).statecoinsShown],
+  },
+  {
+    name: 'htlc',
+    summary: 'hashed time locks: swaps, routed payments',
+    rooms: { htlc: [] },
+    actions: {
+      'htlc-cooperate': async () => (await import('./htlc/cooperate.ts')).htlcCooperate,
+      'htlc-swap': async () => (await import('./htlc/swap.ts')).htlcSwap,
+    },
+    kinds: async () => [
+      (await import('./htlc/records.ts')).htlcKeyKind,
+      (await import('./htlc/swap-records.ts')).swapKind,
+    ],
+    describe: async () => (await import('./htlc/describe.ts')).describeHtlc,
+    documents: ['htlc'],
+    carries: async () => (await import('./htlc/settlement.ts')).htlcSettlement,
+    status: async () => [(await import('./htlc/swap-records.ts')).swapsShown],
+  },
+  {
+    name: 'onion',
+    summary: "Lightning's onion packets, errors and blinded paths",
+    rooms: { onion: [], sim: ['gossip'] },
+  },
   {
     name: 'offer',
     summary: 'Lightning offers, invoices, and names that lead to them',
     others: ['invoice:decode', 'invoice:encode', 'invoice:verify'],
+    rooms: { offer: [], names: [] },
   },
-  { name: 'channel', summary: 'the exact bytes of Lightning channels', others: ['adaptor'] },
-  { name: 'notarize', summary: 'proof of existence: OpenTimestamps, checked offline' },
-  { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes' },
-  { name: 'gossip', summary: 'the network as nodes tell it: read, verify, find routes' },
-  { name: 'cost', summary: 'what the last mile of Lightning costs' },
-  { name: 'feasibility', summary: 'what a network of payment channels can pay at all' },
+  {
+    name: 'channel',
+    summary: 'the exact bytes of Lightning channels',
+    others: ['adaptor'],
+    rooms: { channel: ['htlc'] },
+  },
+  { name: 'notarize', summary: 'proof of existence: OpenTimestamps, checked offline', rooms: { notary: [] } },
+  { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes', rooms: { sketch: [] } },
+  {
+    name: 'gossip',
+    summary: 'the network as nodes tell it: read, verify, find routes',
+    rooms: { gossip: ['sketch'] },
+  },
+  { name: 'cost', summary: 'what the last mile of Lightning costs', rooms: { cost: [] } },
+  {
+    name: 'feasibility',
+    summary: 'what a network of payment channels can pay at all',
+    rooms: { flow: ['gossip'] },
+  },
   {
     name: 'assets',
     summary: 'coloured coins: Open Assets, Colu, EPOBC, Counterparty',
@@ -51,6 +153,7 @@ export const FAMILIES: readonly Family[] = [
       'transfer-openassets',
       'dividends',
     ],
+    rooms: { assets: [] },
   },
   {
     name: 'home',
@@ -63,6 +166,23 @@ export const FAMILIES: readonly Family[] = [
     others: ['inspect', 'broadcast', 'bump', 'watch', 'serve', 'errors', 'completion'],
   },
 ];
+
+/** Returns the table of a contract action; undefined for a type that no family has. */
+export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>
+  FAMILIES.flatMap(({ actions = {} }) => (Object.hasOwn(actions, String(type)) ? actions[String(type)]! : []))[0]?.();
+
+export const allTables = (): Promise<Action<any, any, any>[]> =>
+  Promise.all(FAMILIES.flatMap(({ actions = {} }) => Object.values(actions).map((load) => load())));
+
+/** Returns every kind of record that a home can hold. */
+export const allKinds = async (): Promise<Kind<any>[]> =>
+  (await Promise.all(FAMILIES.map(({ kinds }) => kinds?.() ?? []))).flat();
+
+/** Returns the function that puts documents of a type into words; undefined for a type that no family describes. */
+export const describerOf = async (type: string): Promise<Describer | undefined> =>
+  FAMILIES.find(
+    ({ actions = {}, documents = [] }) => Object.hasOwn(actions, type) || documents.includes(type),
+  )?.describe?.();
 
 /** Returns the family of a command id (`htlc:create`, `open-credit`); undefined where no family has it. */
 export const familyOf = (id: string): Family | undefined =>

@@ -8,7 +8,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
-import { bareOf } from '../../src/lib/channel/verify.ts';
+import { bareOf } from '../../src/lib/channel/match.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
 import type { Side } from '../../src/lib/channel/keys.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';

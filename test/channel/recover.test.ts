@@ -5,7 +5,7 @@ import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FORMATS, type FormatName } from '../../src/lib/channel/format.ts';
 import { otherSide, type Side } from '../../src/lib/channel/keys.ts';
-import { penaltyDocument, sweepDocument, type Revocation } from '../../src/lib/channel/recover.ts';
+import { penaltyDocument, sweepDocument, type Revocation } from '../../src/lib/channel/spend.ts';
 import { insertSecret, indexOf, type SecretStore } from '../../src/lib/channel/secrets.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { judge, type Prevout } from '../support/kernel.ts';
@@ -89,7 +89,7 @@ describe.each(FORMATS.flatMap((f) => (['local', 'remote'] as const).map((holder)
       expect(waysOf({ document })).toEqual(['delayed']);
       const delay = (channelFor(format) as any)[holder].to_self_delay;
       expect(document.transactions[0].valid_from).toEqual({ confirmations: delay });
-      expect(document.left.filter((l: any) => l.reason.includes('channel-build')).length).toBe(3);
+      expect(document.left.filter((l: any) => l.reason.includes('htlc_signatures')).length).toBe(3);
       await judged(made.hex, document.transactions);
     });
     it('its HTLC transactions are swept by its holder', async () => {

@@ -4,9 +4,9 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { buildDocument } from '../../src/lib/channel/build.ts';
 import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { anchorLock, delayedLock, htlcLock, remoteLock } from '../../src/lib/channel/scripts.ts';
+import { lockOf } from '../../src/lib/channel/scripts.ts';
 import { readKeys, readState } from '../../src/lib/channel/document.ts';
-import { fundingSession } from '../../src/lib/channel/sign.ts';
+import { FundingSpend } from '../../src/lib/channel/funding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { sign } from '../../src/lib/signing/musig2.ts';
 import { CASES, channelOf, keysOf, spentBy, type Case } from '../support/channel.ts';
@@ -27,7 +27,7 @@ function withPartials(one: Case): object {
       sign(
         hexToBytes(one.secret_nonces![side]),
         readKeys(new Fields(keysOf(one.channel, side) as never)).secrets.funding!,
-        fundingSession(channel, template, bytes),
+        new FundingSpend(channel, template).session(bytes),
       ),
     );
   expect(partial('remote')).toBe(one.partial_signatures!.remote);
@@ -82,21 +82,18 @@ describe('outputs of taproot channels', () => {
   // The published script of a received HTLC has the keys of the other side's commitment.
   const turned = { ...keys, holderHtlc: keys.otherHtlc!, otherHtlc: keys.holderHtlc! };
   const htlc = (direction: 'offered' | 'received') =>
-    htlcLock('taproot', direction === 'offered' ? keys : turned, {
-      direction,
-      amountMsat: 1n,
-      expiry: 500,
-      paymentHash: sha256(new Uint8Array(32)),
+    lockOf('taproot', `htlc-${direction}`, direction === 'offered' ? keys : turned, {
+      htlc: { direction, amountMsat: 1n, expiry: 500, paymentHash: sha256(new Uint8Array(32)) },
     });
-  const delayed = (stage: 1 | 2) => delayedLock('taproot', keys, 144, stage);
+  const delayed = (output: 'to_local' | 'second stage') => lockOf('taproot', output, keys, { delay: 144 });
   it.each([
-    ['to_local', delayed(1), ['settle', 'revocation']],
-    ['to_remote', remoteLock('taproot', keys), ['settle']],
-    ['local_anchor', anchorLock('taproot', keys, 'holder'), ['sweep']],
-    ['remote_anchor', anchorLock('taproot', keys, 'other'), ['sweep']],
+    ['to_local', delayed('to_local'), ['settle', 'revocation']],
+    ['to_remote', lockOf('taproot', 'to_remote', keys), ['settle']],
+    ['local_anchor', lockOf('taproot', 'anchor', keys, { owner: 'holder' }), ['sweep']],
+    ['remote_anchor', lockOf('taproot', 'anchor', keys, { owner: 'other' }), ['sweep']],
     ['offered_htlc_local_commit', htlc('offered'), ['timeout', 'success']],
     ['accepted_htlc_local_commit', htlc('received'), ['success', 'timeout']],
-    ['second_level_htlc_success', delayed(2), ['success']],
+    ['second_level_htlc_success', delayed('second stage'), ['success']],
   ] as const)('%s', (name, lock, leaves) => {
     const found = lock.ways.flatMap(({ leaf }) => (leaf ? [bytesToHex(leaf.code)] : []));
     const expected = scripts[name];

@@ -1,7 +1,7 @@
 /** Published transactions through `verify` and `inspect`: taken as they are, refused with any byte of theirs altered. */
 import { describe, expect, it } from 'vitest';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
-import { verifyDocument } from '../../src/lib/channel/verify.ts';
+import { verifyDocument } from '../../src/lib/channel/build.ts';
 import { readHtlcs } from '../../src/lib/channel/document.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';

@@ -1,6 +1,6 @@
 /** What reports and metrics ask of store and node: the sums without a record, the coins page by page, one contract by itself. */
 import { describe, expect, it, vi } from 'vitest';
-import { contractsNamed, statecoinLines } from '../../src/lib/engine/contracts.ts';
+import { statusLines } from '../../src/lib/engine/status.ts';
 import { lookingOver, nextDeadline, type Look } from '../../src/lib/engine/look.ts';
 import { figuresOf } from '../../src/lib/credit/figures.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
@@ -153,11 +153,10 @@ describe('the figures of a contract', () => {
 describe('one contract', () => {
   it('is read by its name: no other record is, however many there are', async () => {
     const { home, id } = await scene(20);
-    const named = vi.fn(() => contractsNamed(home, id));
-    expect(await bodiesDuring(home, named)).toBe(1);
-    expect((await contractsNamed(home, id)).map(({ name }) => name)).toEqual([id]);
     const { source } = node(new Map());
-    expect(await bodiesDuring(home, async () => expect(await statecoinLines(home, source, id)).toEqual([]))).toBe(0);
+    const lines = async () =>
+      expect((await statusLines(home, source, id)).map(({ contract }) => contract)).toEqual([id]);
+    expect(await bodiesDuring(home, lines)).toBe(1);
   });
   it('costs the sums no record at all', async () => {
     const { home } = await scene(20);

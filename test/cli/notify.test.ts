@@ -8,7 +8,7 @@ import { notifyPaid } from '../../src/lib/engine/notify.ts';
 import { ledgerClaim, ledgerKind, type Ledger, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import { change } from '../../src/lib/home/change.ts';
 import type { Home } from '../../src/lib/home/home.ts';
-import { parties, payeeOf } from '../credit/helpers.ts';
+import { parties } from '../credit/helpers.ts';
 import { opened, payMessages } from '../support/credit.ts';
 
 const offer = { ecash: 'notify' } as const;
@@ -80,7 +80,7 @@ describe('a mint that is told what was paid', () => {
       writeFileSync(`${at}.go`, '');
       expect(await first).toBe(1);
       expect(sums(at)).toEqual([3_000, 1_000, 3_000]);
-      expect(await payeeOf(both, id)).toMatchObject({ issuedSat: 3_000n });
+      expect(await both.payee.ledger(id)).toMatchObject({ issuedSat: 3_000n });
     },
   );
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { outputsOf, vsizeOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import { kinds } from '../../src/lib/cli/home.ts';
+import { allKinds } from '../../src/lib/families.ts';
 import { openHome } from '../../src/lib/home/home.ts';
 import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
@@ -75,7 +75,7 @@ it('a responder whose refund is in the mempool does not sign its claim away; nor
   const proposed = await desk.ok('alice', [...COOPERATE, '--utxo', m.first]);
   expect((await sign(proposed)).stderr).toMatch(/error\[swap-open\].*spending by .* in the mempool/s);
   // The claim has no lock: the initiator's own wallet makes it, whatever its home says of the height.
-  const alice = await openHome({ dir: join(desk.dir, 'alice'), kinds });
+  const alice = await openHome({ dir: join(desk.dir, 'alice'), kinds: allKinds });
   const claim = keyClaim(m.out.htlcs.second.claim_pubkey);
   const key = htlcKeyKind.parse((await alice.store.load([claim])).found.get(claim)!.record);
   const keys = (await alice.keys()).keysWith([], new Map());

@@ -29,7 +29,7 @@ describe('reconcile --complete', () => {
     await payMessages(both, quiet, 700n);
     expect(await payeeOf(both, quiet)).toMatchObject({ paidSat: 1_200n });
     await ecashMessages(both, id, 400n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 3_400n, issuedSat: 3_400n });
+    expect(await payee.ledger(id)).toMatchObject({ paidSat: 3_400n, issuedSat: 3_400n });
     expect((await payee.run(exitCredit, { input: { contract: id } })).exit).toBe(0);
     // What may be used twice is another matter, and stays said.
     expect([payee.home.restored, payee.home.mayRepeat]).toEqual([false, true]);

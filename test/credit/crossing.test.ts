@@ -16,7 +16,9 @@ describe('an earlier payment, told as what the payer has asked for now', () => {
     const lie = await sealedAs(payee, requested, { previous_paid_sat, paid_sat, receipt, psbt });
     const signed = await payer.run(signUpdate, { on: lie, input: { ecash: true } });
     expect(signed.message).toMatchObject({ paid_sat: 2_100, ecash: null });
-    expect(await payerOf(both, contract)).toMatchObject({ signedMaxSat: 2_100n, receivedSat: 2_100n, awaited: [] });
+    expect(await payerOf(both, contract)).toMatchObject({ signedMaxSat: 2_100n });
+    const come = { arrived: [{ fromSat: 0n, toSat: 2_100n }], awaited: [] };
+    expect(await both.payer.ledger(contract)).toMatchObject(come);
     // Nothing is in its way: it pays on, and closes.
     await ecashMessages(both, contract, 900n);
     expect((await payer.run(closeCredit, { input: { contract } })).message).toMatchObject({ paid_sat: 3_000 });

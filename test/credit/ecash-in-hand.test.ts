@@ -67,7 +67,7 @@ it('what was paid for over a contract that the mint has dropped is found over a 
   await settle(payer, 400_000n);
   await pruneAt(payee, { days: 90 });
   const { records } = await pruneAt(payee, { days: 90, seconds: 91 * DAY, blocks: 91 * 144, deep: 95 * 144 });
-  expect(records).toEqual({ credit: 1 });
+  expect(records).toEqual({ credit: 1, ecash: 1 });
   const fresh = await opened(both, { offer: HOME_MINT });
   const found = await search(fresh);
   expect([found.search, found.token_sat, sumOf(found.token)]).toEqual(['complete', 700_000, 700_000]);

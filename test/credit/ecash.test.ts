@@ -1,10 +1,10 @@
 /** Payments that become ecash: issued once, in the commit that counts them, and found again after any loss. */
-import { total } from '../../src/lib/credit/spans.ts';
+import { total, upTo } from '../../src/lib/credit/spans.ts';
 import { describe, expect, it } from 'vitest';
 import { deriveKeysetId, getDecodedToken, getTokenMetadata, hasValidDleq } from '@cashu/cashu-ts';
 import { activateKeyset, addKeyset, keysetsOf, retireKeyset, trustKeysets } from '../../src/commands/ecash/keysets.ts';
 import { ecashRestore } from '../../src/lib/ecash/restore.ts';
-import { floatOf } from '../../src/lib/credit/status.ts';
+import { floatOf } from '../../src/lib/ecash/status.ts';
 import { viewOf } from '../../src/lib/credit/terms.ts';
 import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
@@ -13,7 +13,7 @@ import { loadCashu } from '../../src/lib/ecash/library.ts';
 import { signBlindly } from '../../src/lib/ecash/promise.ts';
 import { ecashMessages, lostMessages, opened, openedMint, payMessages, type Pair } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
-import { backUp, parties, payeeOf, payerOf, refused, restore, says, sealedAs } from './helpers.ts';
+import { backUp, parties, payerOf, refused, restore, says, sealedAs } from './helpers.ts';
 
 const keysetOf = async (both: Pair): Promise<Keyset> => (await keysetsOf(both.payee.home))[0]!.keyset;
 const step = async (both: Pair, who: 'payer' | 'payee', on: Message, more: RunOptions = {}): Promise<Message> =>
@@ -36,8 +36,9 @@ describe('a payment with --ecash', () => {
     expect([mint, unit]).toEqual([`spillway:${messages[0]!['contract'].payee_pubkey}`, 'sat']);
     expect(proofs.every((p) => p.id === keyset.id && hasValidDleq(p, keyset, { require: true }))).toBe(true);
     expect(deriveKeysetId(keyset.keys, { unit: 'sat', versionByte: 1 })).toBe(keyset.id);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 2_101n, issuedSat: 2_101n });
-    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 2_101n, receivedSat: 2_101n, awaited: [] });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 2_101n, issuedSat: 2_101n });
+    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 2_101n });
+    expect(await both.payer.ledger(id)).toMatchObject({ arrived: upTo(2_101n), awaited: [] });
   });
 
   it('repeated at any step gives the same bytes, the token too, or says that it was paid, and commits nothing', async () => {
@@ -64,9 +65,9 @@ describe('a payment with --ecash', () => {
     const both = await parties();
     const id = await openedMint(both);
     await payMessages(both, id, 1_000n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_000n, issuedSat: 0n });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 1_000n, issuedSat: 0n });
     await ecashMessages(both, id, 500n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_500n, issuedSat: 500n });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 1_500n, issuedSat: 500n });
   });
 
   it('is not given up by a server of the payer that takes the request first: whether it becomes ecash a person says', async () => {
@@ -505,7 +506,7 @@ describe('ecash-restore', () => {
     await lostMessages(both, id, 777n);
     const found = await search(both, id);
     expect(sumOf(found.message['token'])).toBe(777n);
-    expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 777n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [], arrived: upTo(777n) });
     const again = await search(both, id);
     expect(again.message).toMatchObject({ token: null, token_sat: 0 });
     // The coins are still to be had, by a search from the start.
@@ -648,9 +649,9 @@ describe('ecash-restore', () => {
     await refused(() => both.payer.run(ecashRestore, { on: twice }), 'promises-differ', both.payer);
     const part = await sealedAs(both.payee, answered.message, { found: found.slice(0, 1) });
     expect((await both.payer.run(ecashRestore, { on: part })).message).toMatchObject({ token_sat: 1 });
-    expect(await payerOf(both, id)).toMatchObject({ awaited: [{ amountSat: 777n }], receivedSat: 0n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [{ amountSat: 777n }], arrived: [] });
     await both.payer.run(ecashRestore, { on: answered.message });
-    expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 777n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [], arrived: upTo(777n) });
   });
 
   it('a keyset that was first used after the backup is searched before it is used again', async () => {
@@ -669,7 +670,7 @@ describe('ecash-restore', () => {
     expect((await payerOf(both, id)).signedMaxSat).toBe(1_000n);
     const received = await step(both, 'payer', await step(both, 'payee', await pay()));
     expect(sumOf(received['token'])).toBe(700n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_700n, issuedSat: 1_700n });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 1_700n, issuedSat: 1_700n });
   });
 
   it('a keyset of a restored home is offered again only after reconcile, or by the word of its operator', async () => {

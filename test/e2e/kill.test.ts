@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { kinds } from '../../src/lib/cli/home.ts';
+import { allKinds } from '../../src/lib/families.ts';
 import { journalsIn } from '../../src/commands/home/reconciling.ts';
 import { portsOf } from '../../src/lib/cli/contract.ts';
 import { play } from '../../src/lib/engine/play.ts';
@@ -159,7 +159,7 @@ async function expectInJournal(world: World, who: Who): Promise<void> {
   const dir = join(world.dir, `${who}-again`);
   const { mnemonic } = parsed(readFileSync(join(world.home(who), 'seed'), 'utf8')) as { mnemonic: string };
   await initHome({ dir, network: 'regtest', mnemonic });
-  const home = await openHome({ dir, kinds });
+  const home = await openHome({ dir, kinds: allKinds });
   await home.reconcile(journalsIn([`${world.home(who)}.journal`]));
   home.close();
   const figures = ({ records, notes }: Dump) => ({

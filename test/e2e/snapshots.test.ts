@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../cli/run.ts';
-import { tableOf } from '../../src/lib/engine/tables.ts';
+import { tableOf } from '../../src/lib/families.ts';
 import { wholeStory, World } from '../support/spillway.ts';
 
 const SNAPSHOTS = join(ROOT, 'fixtures/snapshots');

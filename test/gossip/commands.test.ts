@@ -10,10 +10,17 @@ import GossipPath from '../../src/commands/gossip/path.ts';
 import GossipVerify from '../../src/commands/gossip/verify.ts';
 import OnionRoute from '../../src/commands/onion/route.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { readMessage } from '../../src/lib/gossip/message.ts';
-import { fundingScript } from '../../src/lib/gossip/verify.ts';
 import { command, refusedCommand } from '../support/command.ts';
-import { announcement, capacities, gossmap, makeNetwork, messages, storeOf, update } from '../support/gossip.ts';
+import {
+  announcement,
+  capacities,
+  gossmap,
+  makeNetwork,
+  messages,
+  scriptOf,
+  storeOf,
+  update,
+} from '../support/gossip.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'gossip-'));
 const file = (name: string, data: string | Uint8Array): string => {
@@ -72,8 +79,7 @@ describe('gossip verify', () => {
     expect((await command(GossipVerify, ['--graph', store, alone])).exit).toBe(0);
   });
   it('compares the outputs of a file', async () => {
-    const { parts } = readMessage(announcement(network, channel!));
-    const script = bytesToHex(fundingScript(parts['bitcoin_key_1']!, parts['bitcoin_key_2']!));
+    const script = scriptOf(announcement(network, channel!));
     const outputs = (text: string): string =>
       file('outputs.json', JSON.stringify({ [channel!.scid]: { script: text, amount_sat: 5 } }));
     const line = file('line', hex(announcement(network, channel!)));
@@ -107,8 +113,8 @@ describe('from a dump to a packet', () => {
   it('a limit on input holds after gzip too', async () => {
     await refusedCommand(
       GossipGraph,
-      ['--max-input', '1000', file('large.gz', gzipSync(new Uint8Array(100_000)))],
-      'malformed-dump',
+      ['--max-input', '1000', file('large.gz', gzipSync(storeOf(messages(network), capacities(network))))],
+      'too-large',
     );
     await refusedCommand(GossipGraph, ['--max-input', '1000', store], 'too-large');
   });

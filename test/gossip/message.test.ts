@@ -5,7 +5,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes
 import { addressesOf, detailsOf, problemsOf, type Problem } from '../../src/lib/gossip/details.ts';
 import { Verifier } from '../../src/lib/gossip/verify.ts';
 import { lineOf } from '../../src/lib/gossip/line.ts';
-import { LAYOUTS, readMessage, valuesOf, writeMessage } from '../../src/lib/gossip/message.ts';
+import { LAYOUTS, readMessage, type Values } from '../../src/lib/gossip/message.ts';
 import {
   announcement,
   makeNetwork,
@@ -15,6 +15,7 @@ import {
   nodeAnnouncement,
   update,
   drawer,
+  written,
 } from '../support/gossip.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -55,8 +56,8 @@ describe('a message', () => {
   );
   it('is written again byte for byte from what is printed of it', () => {
     for (const message of all) {
-      const read = readMessage(message);
-      expect(bytesToHex(writeMessage(read.type, valuesOf(read), read.extra))).toBe(bytesToHex(message));
+      const { type, values, extra } = readMessage(message);
+      expect(bytesToHex(written(type, values, extra))).toBe(bytesToHex(message));
     }
   });
   it('keeps bytes behind its fields', () => {
@@ -75,7 +76,7 @@ describe('a message', () => {
   });
   it('of another type is refused', () => {
     expect(codeOf(() => readMessage(hexToBytes('0010')))).toBe('malformed-gossip');
-    expect(codeOf(() => writeMessage(262, { chain_hash: '00' }))).toBe('malformed-gossip');
+    expect(codeOf(() => written(262, { chain_hash: '00' }))).toBe('malformed-message');
   });
   it('that is changed in any way gives an answer or a refusal', () => {
     const draw = drawer(42);
@@ -98,9 +99,9 @@ describe('problems', () => {
   const [channel] = network.channels;
   const fields = (message: Uint8Array): string[] => problemsOf(readMessage(message)).map(({ field }) => field);
   it('are nodes in the wrong order', () => {
-    const values = valuesOf(readMessage(announcement(network, channel!)));
-    const turned = { ...values, node_id_1: values['node_id_2']!, node_id_2: values['node_id_1']! };
-    expect(fields(writeMessage(256, turned))).toEqual(['node_id_2']);
+    const { values } = readMessage(announcement(network, channel!));
+    const turned: Values = { ...values, node_id_1: values['node_id_2'], node_id_2: values['node_id_1'] };
+    expect(fields(written(256, turned))).toEqual(['node_id_2']);
     expect(fields(announcement(network, channel!))).toEqual([]);
   });
   it('are amounts that contradict each other, or the capacity', () => {
@@ -118,7 +119,7 @@ describe('problems', () => {
   it('are aliases that are no text, which are shown in hex', () => {
     const message = nodeAnnouncement(network, 0, { alias: 'ff'.repeat(32) });
     expect(fields(message)).toEqual(['alias']);
-    expect(valuesOf(readMessage(message))['alias']).toBe('ff'.repeat(32));
+    expect(readMessage(message).values['alias']).toBe('ff'.repeat(32));
   });
   it('are addresses that end inside one', () => {
     expect(lineOf(nodeAnnouncement(network, 0, { addresses: '017f0000' })).problems).toMatchObject([

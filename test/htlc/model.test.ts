@@ -14,7 +14,7 @@ import { expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import { kinds } from '../../src/lib/cli/home.ts';
+import { allKinds } from '../../src/lib/families.ts';
 import { playAgain } from '../../src/lib/engine/play.ts';
 import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
@@ -272,7 +272,7 @@ class World {
   async check(): Promise<void> {
     for (const name of WHO) {
       const { home, dir } = this.both[name];
-      const all = await kinds();
+      const all = await allKinds();
       const claims = new Map<Claim, string>();
       for (const { kind, name: called, record } of await home.store.list()) {
         const of = all.find((k) => k.name === kind)!;

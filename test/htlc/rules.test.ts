@@ -645,6 +645,10 @@ describe('a swap that was paid for and goes no further', () => {
       bob.chain.coins = new Map([there(matched, 'first'), ...lost(matched, 'second')]);
       showSpent(bob, withWitness(other, [[new Uint8Array(64)]]), 6);
       expect((await bob.run(htlcSwap, { input: { contract: offered['offer'].hash } })).message['step']).toBe('ended');
+      // The acceptance that it gave is said no more.
+      expect(await refused(bob, () => bob.run(htlcSwap, { on: offered, amount: WANT, input: ACCEPT }))).toBe(
+        'already-known',
+      );
     }));
 });
 

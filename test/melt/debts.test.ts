@@ -10,10 +10,18 @@ import { paidUpTo, signedUpTo } from '../../src/lib/credit/owed.ts';
 import { creditKind, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { checkSettled } from '../../src/lib/credit/steps.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { confirmOwed } from '../../src/lib/mint/confirm.ts';
+import { confirmOwed, refusedAsUnpaid } from '../../src/lib/mint/confirm.ts';
 import { parseInvoice, type Invoice } from '../../src/lib/mint/invoice.ts';
 import { checkMelt, payMelt, quoteMelt, type Verdict } from '../../src/lib/mint/melt.ts';
-import { invoiceKind, meltKind, tabKind, type InvoiceRecord, type Melt, type Tab } from '../../src/lib/mint/records.ts';
+import {
+  invoiceKind,
+  meltKind,
+  newInvoice,
+  tabKind,
+  type InvoiceRecord,
+  type Melt,
+  type Tab,
+} from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import type { Kind } from '../../src/lib/protocol/action.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
@@ -248,6 +256,21 @@ const confirm = (n: number): Cmd =>
     w.commit({ contract: confirmOwed(c, Object.values(w.store.invoice)) });
   });
 
+/** The whole journal is read, and its owner says that it is. */
+const complete = (): Cmd =>
+  command('reconcile --complete', (w) => {
+    reconcile(100).run({}, w);
+    w.store = each(w.store, (kind, record) => kind.completed?.(record) ?? record);
+  });
+/** The operator says of an invoice that it was not paid, which is true. */
+const word = (n: number): Cmd =>
+  command(`confirm --unpaid ${n}`, (w) => {
+    const invoice = pick(invoices, n);
+    if (w.receipts.has(invoice.digest)) return;
+    confirm(contracts.findIndex(({ id }) => id === invoice.contract)).run({}, w);
+    w.commit({ invoice: refusedAsUnpaid(w.found(invoice).invoice ?? newInvoice(invoice)) });
+  });
+
 const n = fc.nat({ max: 50 });
 const commands = fc.commands(
   [
@@ -268,6 +291,8 @@ const commands = fc.commands(
     n.map(restore),
     fc.constantFrom(20, 60, 100).map(reconcile),
     n.map(confirm),
+    fc.constant(complete()),
+    n.map(word),
   ],
   { maxCommands: 40, size: 'max' },
 );
@@ -287,6 +312,16 @@ describe(`${RUNS} histories of two debts (seed ${SEED})`, () => {
         const known = invoices.filter((i) => i.contract === c.id && world.receipts.has(i.digest));
         const sum = known.reduce((all, i) => all + i.amountSat, 0n);
         expect(c.owedSat! >= sum && c.owedSat! >= (world.signed[c.id] ?? 0n), 'no debt is forgotten').toBe(true);
+      }
+      // No ecash stays locked: the whole journal, or the operator's word, says of each invoice whether it was paid.
+      const [end, ask] = world.copies.length % 2 === 0 ? [complete(), 'known'] : [undefined, 'all'];
+      end?.run({}, world);
+      if (!end) for (let i = 0; i < invoices.length; i++) word(i).run({}, world);
+      for (const invoice of invoices) {
+        const found = world.found(invoice);
+        if (ask === 'known' && !found.invoice) continue;
+        const paid = world.receipts.has(invoice.digest);
+        expect(checkMelt(found).result.status, 'nothing stays in doubt').toBe(paid ? 'paid' : 'failed');
       }
     });
     fc.assert(property, { numRuns: RUNS, seed: SEED });

@@ -3,7 +3,7 @@
  * its mint and a merchant together. Quotes, melts and invoices by themselves: `test/serve/`.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { allTables } from '../../src/lib/engine/tables.ts';
+import { allTables } from '../../src/lib/families.ts';
 import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind, settledAs, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';

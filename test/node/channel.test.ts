@@ -11,13 +11,12 @@ import { bumpChild, type Owner } from '../../src/lib/channel/bump.ts';
 import type { Channel } from '../../src/lib/channel/commitment.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FORMATS, type FormatName } from '../../src/lib/channel/format.ts';
-import { holderSecrets, type Side } from '../../src/lib/channel/keys.ts';
-import { bareOf } from '../../src/lib/channel/verify.ts';
+import { commitmentSecrets, type Side } from '../../src/lib/channel/keys.ts';
+import { bareOf } from '../../src/lib/channel/match.ts';
 import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
 import { signHash } from '../../src/lib/signing/bip340.ts';
 import { signEcdsa } from '../../src/lib/signing/ecdsa.ts';
-import { penaltyDocument, sweepDocument } from '../../src/lib/channel/recover.ts';
-import { fundingScript } from '../../src/lib/channel/sign.ts';
+import { penaltyDocument, sweepDocument } from '../../src/lib/channel/spend.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import {
@@ -46,7 +45,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
 
   /** A funded channel. */
   const funded = async (format: FormatName): Promise<object> => {
-    const { txid, vout } = await node.fund(addressOf(fundingScript(read(channelFor(format))), 'regtest')!, 1_000_000n);
+    const { txid, vout } = await node.fund(addressOf(read(channelFor(format)).funding.script, 'regtest')!, 1_000_000n);
     return channelFor(format, txid, vout);
   };
   const coin = async (sat = 200_000n): Promise<Spent> => {
@@ -147,7 +146,11 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
     const hashes = new Sighashes(template);
     const taproot = stack[0]!.length === 65;
     const format: FormatName = taproot ? 'taproot' : template.version === 3 ? 'zero-fee' : 'anchors';
-    const secrets = holderSecrets(keysFor(format, 'local').secrets, Buffer.from(point(format, 'local', 41), 'hex'));
+    const secrets = commitmentSecrets(format, keysFor(format, 'local').secrets, {
+      owner: 'local',
+      holder: 'local',
+      point: Buffer.from(point(format, 'local', 41), 'hex'),
+    });
     const own = taproot
       ? Buffer.from(signHash(hashes.v1(0, 0, stack.at(-2)), secrets.holderHtlc!), 'hex')
       : Buffer.concat([signEcdsa(hashes.v0(0, stack.at(-1)!, 1), secrets.holderHtlc!), Buffer.of(1)]);

@@ -10,10 +10,8 @@ import GossipSpvProof from '../../src/commands/gossip/spv-proof.ts';
 import GossipVerify from '../../src/commands/gossip/verify.ts';
 import { addressOf } from '../../src/lib/bitcoin/address.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { readMessage } from '../../src/lib/gossip/message.ts';
-import { fundingScript } from '../../src/lib/gossip/verify.ts';
 import { command } from '../support/command.ts';
-import { announcement, makeNetwork } from '../support/gossip.ts';
+import { announcement, makeNetwork, scriptOf } from '../support/gossip.ts';
 import { findNode, TestNode } from './node.ts';
 
 const found = findNode();
@@ -25,8 +23,7 @@ const file = (name: string, text: string): string => {
 
 describe.skipIf(found?.kind !== 'bitcoind')('gossip on a node', () => {
   const network = makeNetwork(3, 3, 51);
-  const { parts } = readMessage(announcement(network, network.channels[0]!));
-  const script = bytesToHex(fundingScript(parts['bitcoin_key_1']!, parts['bitcoin_key_2']!));
+  const script = scriptOf(announcement(network, network.channels[0]!));
   let node: TestNode;
   let chain: string[];
   let scid: string;

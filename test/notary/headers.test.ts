@@ -1,16 +1,8 @@
 /** Headers: their fields, their work, and chains of them. */
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import {
-  checkHeaders,
-  hasWork,
-  headersIn,
-  parseHeader,
-  retarget,
-  targetOf,
-  workOf,
-  type Placed,
-} from '../../src/lib/notary/headers.ts';
+import { hasWork, parseHeader, targetOf } from '../../src/lib/bitcoin/header.ts';
+import { checkHeaders, headersIn, retarget, workOf, type Placed } from '../../src/lib/notary/headers.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { mine, REGTEST_GENESIS, regtestChain } from '../support/headers.ts';
 
@@ -48,7 +40,8 @@ describe('a header', () => {
     for (const size of [79, 81]) expect(() => parseHeader(new Uint8Array(size))).toThrow(/80 expected/);
   });
   it('whose bits name no target has no work', () => {
-    for (const bits of [0, 0x01800000, 0x04923456])
+    // The last would be 2^256 and more.
+    for (const bits of [0, 0x01800000, 0x04923456, 0x21010000, 0xff7fffff])
       expect(hasWork({ ...parseHeader(hexToBytes(FIRST)), bits })).toBe(false);
     expect(targetOf(0x05009234)).toBe(0x92340000n);
     expect(targetOf(0x03123456)).toBe(0x123456n);

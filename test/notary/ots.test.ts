@@ -5,7 +5,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { attested, bitcoinAttestation, DIGEST, mergeOts, op, readOts, writeOts } from '../../src/lib/notary/ots.ts';
-import { parseHeader } from '../../src/lib/notary/headers.ts';
+import { parseHeader } from '../../src/lib/bitcoin/header.ts';
 import { sentence, stateProof, treeText } from '../../src/lib/notary/proof.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { ROOT } from '../cli/run.ts';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
+import { confirmDebt, confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
@@ -458,7 +458,7 @@ describe('CheckOutgoingPayment', () => {
     // Accepted, but the contract is older than the restore: still unsure, and nothing is melted over it.
     expect((await check(melt.lookup)).status).toBe('UNKNOWN');
     await expect(market.mint.newMelt(await market.invoice(reverse, 700n))).rejects.toThrow('contract-restored');
-    const said = await confirmFigures(market.operator.home, reverse, [], isNamed);
+    const said = await confirmDebt(market.operator.home, reverse, []);
     expect(said).toMatchObject({ owed_sat: 0n });
     expect((await market.mint.newMelt(await market.invoice(reverse, 700n))).amount).toBe(700);
   });
@@ -516,7 +516,7 @@ describe('a restored home of a mint', () => {
     const signed = await market.operator.run(signUpdate, { on: requested.message, amount });
     return market.merchant.run(signUpdate, { on: signed.message });
   };
-  const confirm = () => confirmFigures(market.operator.home, reverse, [], isNamed);
+  const confirm = () => confirmDebt(market.operator.home, reverse, []);
 
   it('signs no close and no rollover before its debt is known again', async () => {
     let paid: [string, string];

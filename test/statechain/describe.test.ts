@@ -1,7 +1,7 @@
 /** What `inspect` says of statechain messages that were altered: a line, whatever they hold; it never ends the program. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { inspect } from '../../src/commands/tools/inspection.ts';
-import type { Document } from '../../src/lib/engine/documents.ts';
+import type { Document } from '../../src/lib/protocol/message.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';

@@ -297,7 +297,7 @@ describe('leaving', () => {
     const alone = await all.carol.run(exitStatechain, { input: { from: foreign } });
     expect([alone.exit, alone.hint]).toEqual([3, expect.stringMatching(/anchor/)]);
     const coins = [await ownCoin(all.carol, 50_000n)];
-    const stuck = stuckOf(settlement({ type: 'statechain-exit', ...alone.message }));
+    const stuck = stuckOf(await settlement({ type: 'statechain-exit', ...alone.message }));
     const payTo = made.message['coin'].address as string;
     const options = { coins, merged: [], feerate: 5_000, allowFee: true };
     const bumped = await bump(all.carol.home, stuck, { ...options, payTo });

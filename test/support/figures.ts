@@ -1,6 +1,6 @@
 /** The sums that a store keeps, against a walk over all of its records. */
 import { expect } from 'vitest';
-import { kinds } from '../../src/lib/cli/home.ts';
+import { allKinds } from '../../src/lib/families.ts';
 import type { Home } from '../../src/lib/home/home.ts';
 import type { Kind } from '../../src/lib/protocol/action.ts';
 import { Tally, type Totals } from '../../src/lib/protocol/figures.ts';
@@ -17,7 +17,7 @@ export async function walked({ store }: Pick<Home, 'store'>, kind: Kind<any>): P
 
 /** @param all by default those of all families */
 export async function expectSums(home: Pick<Home, 'store' | 'totals'>, all?: readonly Kind<any>[]): Promise<void> {
-  for (const kind of (all ?? (await kinds())).filter(({ figures }) => figures !== undefined))
+  for (const kind of (all ?? (await allKinds())).filter(({ figures }) => figures !== undefined))
     expect(sorted(await home.totals(kind)), kind.name).toEqual(sorted(await walked(home, kind)));
 }
 

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
-import { kinds } from '../../src/lib/cli/home.ts';
+import { allKinds } from '../../src/lib/families.ts';
 import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
@@ -153,7 +153,7 @@ export class Fleet {
     const [beside, url] = [`${dir}-standby`, new URL(readConfig(dir).store!)];
     url.port = String(standby.port);
     cpSync(dir, beside, { recursive: true });
-    const home = await openHome({ dir: beside, kinds, store: url.href });
+    const home = await openHome({ dir: beside, kinds: allKinds, store: url.href });
     try {
       expect(home.restored).toBe(true);
       await expectSums(home);
@@ -379,7 +379,7 @@ export class Fleet {
     }
     const dir = join(payee.dir, '..', 'elsewhere');
     await restoreHome({ from: (await this.#backup)!, dir, store: await this.#cluster.database() });
-    const home = await openHome({ dir, kinds });
+    const home = await openHome({ dir, kinds: allKinds });
     try {
       expect(home.restored).toBe(true);
       const { gathered } = await home.reconcile(files.map(({ path }) => path));

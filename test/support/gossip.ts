@@ -1,12 +1,13 @@
 /** A small network made from a seed: its signed messages, and the same network as every dump has it. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { announceDocument } from '../../src/lib/gossip/announce-document.ts';
+import { announceDocument } from '../../src/lib/gossip/announce.ts';
 import { chainHashOf, type Policy } from '../../src/lib/gossip/graph.ts';
-import { LAYOUTS, writeMessage } from '../../src/lib/gossip/message.ts';
+import { LAYOUTS, readMessage, writeMessage } from '../../src/lib/gossip/message.ts';
 import { crc32c } from '../../src/lib/gossip/store.ts';
-import { signedHash } from '../../src/lib/gossip/verify.ts';
+import { fundingScript, signedHash } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
+import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { readUint, writeBigSize, writeUint } from '../../src/lib/wire/bigsize.ts';
 import { scidBytes } from '../../src/lib/wire/fields.ts';
 
@@ -78,11 +79,14 @@ export function signed(message: Uint8Array, secrets: readonly number[]): Uint8Ar
 const ZEROS = '00'.repeat(64);
 const unsigned = (type: number): Record<string, string> =>
   Object.fromEntries(LAYOUTS[type]!.signatures.map((name) => [name, ZEROS]));
+/** Writes a message of version 1 from its values. */
+export const written = (type: number, values: object, extra?: Uint8Array): Uint8Array =>
+  writeMessage(type, new Fields(parseJson(printJson(values))), extra);
 const CHAIN = { chain_hash: chainHashOf('mainnet') };
 
 export function announcement({ nodes }: TestNetwork, { scid, ends, bitcoin }: TestChannel, features = ''): Uint8Array {
   return signed(
-    writeMessage(256, {
+    written(256, {
       ...unsigned(256),
       ...CHAIN,
       features,
@@ -103,7 +107,7 @@ export function update(
 ): Uint8Array {
   const { disabled, timestamp, htlc_maximum_msat: most, block_height: _, ...rest } = policies[side];
   return signed(
-    writeMessage(258, {
+    written(258, {
       ...unsigned(258),
       ...CHAIN,
       ...rest,
@@ -120,7 +124,7 @@ export function update(
 export function nodeAnnouncement({ nodes }: TestNetwork, i: number, more = {}): Uint8Array {
   const { key, alias, secret } = nodes[i]!;
   return signed(
-    writeMessage(257, {
+    written(257, {
       ...unsigned(257),
       features: '8000',
       timestamp: 1_700_000_000 + i,
@@ -132,6 +136,12 @@ export function nodeAnnouncement({ nodes }: TestNetwork, i: number, more = {}): 
     }),
     [secret],
   );
+}
+
+/** The script (hex) that the output of an announcement has. */
+export function scriptOf(message: Uint8Array): string {
+  const { bitcoin_key_1: one, bitcoin_key_2: two } = readMessage(message).values;
+  return bytesToHex(fundingScript(hexToBytes(one), hexToBytes(two)));
 }
 
 /** All messages, in an order in which each is understood. */

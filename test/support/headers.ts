@@ -1,6 +1,6 @@
 /** Headers of a chain that tests mine: on regtest every second hash has enough work. */
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { hasWork, parseHeader } from '../../src/lib/notary/headers.ts';
+import { hasWork, parseHeader } from '../../src/lib/bitcoin/header.ts';
 
 export const REGTEST_GENESIS = '0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206';
 const GENESIS = hexToBytes(

@@ -9,7 +9,7 @@ import type { Network } from '../../src/lib/bitcoin/network.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { play, type Printed } from '../../src/lib/engine/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
-import { kinds } from '../../src/lib/cli/home.ts';
+import { allKinds } from '../../src/lib/families.ts';
 import { isFunded, type Credit, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { statusOf, type StatusLine } from '../../src/lib/credit/status.ts';
 import {
@@ -17,10 +17,10 @@ import {
   ledgerKind,
   payeeLedger,
   payerLedger,
-  toldOf,
   type PayeeLedger,
   type PayerLedger,
 } from '../../src/lib/ecash/ledger.ts';
+import { toldOf } from '../../src/lib/ecash/status.ts';
 import type { Found } from '../../src/lib/ecash/quote.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
@@ -114,7 +114,7 @@ export class TestParty {
 
   async reopen(dir = this.dir): Promise<void> {
     this.home?.close();
-    this.home = await openHome({ dir, ...this.#seed, kinds, point: (label) => this.point?.(label) });
+    this.home = await openHome({ dir, ...this.#seed, kinds: allKinds, point: (label) => this.point?.(label) });
   }
 
   /** A backup of the home; its directory. */

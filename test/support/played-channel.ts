@@ -7,8 +7,8 @@ import { channelView, keysView, pointAt, readChannel, type Keys } from '../../sr
 import type { FormatName } from '../../src/lib/channel/format.ts';
 import { BASES, otherSide, type Base, type Side } from '../../src/lib/channel/keys.ts';
 import { indexOf, secretAt } from '../../src/lib/channel/secrets.ts';
-import { fundingSession } from '../../src/lib/channel/sign.ts';
-import { bareOf } from '../../src/lib/channel/verify.ts';
+import { FundingSpend } from '../../src/lib/channel/funding.ts';
+import { bareOf } from '../../src/lib/channel/match.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { nonceGen, publicKey, sign } from '../../src/lib/signing/musig2.ts';
 
@@ -126,7 +126,7 @@ function partialOf(
 ): string {
   const bare = bareOf(unsigned);
   const template = { ...bare, inputs: [{ ...channel.funding, sequence: bare.inputs[0]!.sequence }] };
-  const session = fundingSession(channel, template, {
+  const session = new FundingSpend(channel, template).session({
     local: hexToBytes(nonces.local),
     remote: hexToBytes(nonces.remote),
   });

@@ -2,7 +2,7 @@
  * What was ever said, given to everybody once more: after it was pruned, or to a home that was put back. Each is refused or
  * answered as before, and changes nothing; whatever else happens is said as `anew`.
  */
-import { tableOf } from '../../src/lib/engine/tables.ts';
+import { tableOf } from '../../src/lib/families.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import type { Message, RunOptions, TestParty } from './party.ts';

@@ -5,7 +5,7 @@ import { channelSpendFlags, runChannelSpend } from './spend.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
-import { penaltyDocument } from '../../lib/channel/recover.ts';
+import { penaltyDocument } from '../../lib/channel/spend.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class ChannelPenalty extends BaseCommand {

@@ -2,7 +2,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { pointFlag } from './shared.ts';
 import { channelSpendFlags, runChannelSpend } from './spend.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { sweepDocument } from '../../lib/channel/recover.ts';
+import { sweepDocument } from '../../lib/channel/spend.ts';
 
 export default class ChannelSweep extends BaseCommand {
   static override summary =

@@ -2,7 +2,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { channelFlag, channelFrom } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
-import { verifyDocument } from '../../lib/channel/verify.ts';
+import { verifyDocument } from '../../lib/channel/build.ts';
 
 export default class ChannelVerify extends BaseCommand {
   static override summary =

@@ -17,7 +17,7 @@ export async function awaitedElsewhere(home: Home, contract: Hex, keyset: Hex): 
   const { keyset: known } = keysetKind.parse(hit.record);
   const tokens = (await home.store.list(tokenKind.name)).map(({ record }) => tokenKind.parse(record));
   const held = new Set(tokens.flatMap((t) => (t.keyset === keyset ? t.places.map(({ counter }) => counter) : [])));
-  return [...(await ledgersOf(home)).values()]
+  return (await ledgersOf(home))
     .flatMap((l) => (l.role === 'payer' && l.contract !== contract ? l.awaited : []))
     .flatMap((a) => (a.keyset === keyset ? placesOf(a, known) : []))
     .filter(({ counter }) => !held.has(counter));

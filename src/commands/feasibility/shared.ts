@@ -1,13 +1,11 @@
 /** Networks as the feasibility commands read them: channels with members, or any dump of gossip. Not here: the theory. */
 import * as Flags from '@oclif/core/flags';
 import { randomBytes } from 'node:crypto';
-import { isGzip, sniffDump } from '../../lib/gossip/dump.ts';
 import { networkOfGraph, parseNetwork, parseWealth, type Network, type Wealth } from '../../lib/flow/network.ts';
 import { Fields } from '../../lib/protocol/document.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { graphIn } from '../gossip/dumps.ts';
-import { readInput } from '../../lib/cli/input.ts';
+import { graphIn, readDump } from '../gossip/dumps.ts';
 import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
@@ -36,13 +34,12 @@ export interface ReadNetwork {
 
 /** Reads a network. @throws Refusal of the formats, `too-large`, `no-input` */
 export async function readNetwork(file: string | undefined, limit: number): Promise<ReadNetwork> {
-  const bytes = await readInput(file, limit);
-  const own = !isGzip(bytes) && sniffDump(bytes) === 'json' && /"members"\s*:/.test(utf8(bytes.subarray(0, 4096)));
-  if (own) {
-    const document = new Fields(parseJson(utf8(bytes)));
+  const read = await readDump(file, { limit });
+  if (read.dump === 'json' && /"members"\s*:/.test(Buffer.from(read.bytes.subarray(0, 4096)).toString('latin1'))) {
+    const document = new Fields(parseJson(utf8(read.bytes)));
     return { network: parseNetwork(document), document };
   }
-  const { network, unknown } = networkOfGraph(graphIn(bytes, { limit }));
+  const { network, unknown } = networkOfGraph(graphIn(read));
   if (unknown > 0) note(`${unknown} channels without a capacity are left out`);
   return { network, document: undefined };
 }

@@ -3,7 +3,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { readKeys } from '../../lib/cli/secrets.ts';
 import { hexFlag, runStateless } from '../../lib/cli/stateless.ts';
-import { announceDocument } from '../../lib/gossip/announce-document.ts';
+import { announceDocument } from '../../lib/gossip/announce.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class GossipAnnounce extends BaseCommand {

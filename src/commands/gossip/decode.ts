@@ -1,7 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { dumpFlag, inflate, LinePrinter, messagesOf } from './dumps.ts';
-import { fastJson } from '../../lib/cli/output.ts';
+import { dumpFlag, inflate, printLines } from './dumps.ts';
 import { lineOf } from '../../lib/gossip/line.ts';
 
 export default class GossipDecode extends BaseCommand {
@@ -17,9 +16,6 @@ export default class GossipDecode extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(GossipDecode);
-    const out = new LinePrinter();
-    for await (const { message, record } of messagesOf(args.file, flags.dump))
-      await out.line(fastJson(lineOf(message, { inflate, ...(record && { record }) })));
-    await out.flush();
+    await printLines(args.file, flags.dump, ({ message, ...found }) => lineOf(message, { inflate, ...found }));
   }
 }

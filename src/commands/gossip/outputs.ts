@@ -1,19 +1,17 @@
 /**
- * The outputs that channels stand on: from a file, or from a node by short channel id.
+ * Outputs that channels stand on: from a file, or from a node by short channel id.
  * Not here: which script a channel must have (`gossip/verify.ts`).
  */
-import { isMessage2, readMessage2 } from '../../lib/gossip/message-2.ts';
-import { readMessage } from '../../lib/gossip/message.ts';
+import { readMessage, typeOf } from '../../lib/gossip/message.ts';
 import type { ChannelOutput } from '../../lib/gossip/verify.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
-import { scidText } from '../../lib/wire/fields.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
 
 /** Bytes of a file of outputs at most: a million channels. */
 const FILE_LIMIT = 200_000_000;
 
-/** @throws Refusal `malformed-message`, `no-input` */
+/** Reads a file of outputs. @throws Refusal `malformed-message`, `no-input` */
 export async function readOutputs(file: string): Promise<Map<string, ChannelOutput>> {
   const document = await readDocument(file, FILE_LIMIT);
   return new Map(
@@ -61,15 +59,11 @@ class ChainOutputs {
   }
 }
 
-/** The channel that a message announces; undefined for any other message. */
-function announced(message: Uint8Array): string | undefined {
-  const type = message.length < 2 ? 0 : (message[0]! << 8) | message[1]!;
-  if (type === 256) return scidText(readMessage(message).parts['short_channel_id']!);
-  if (type === 267 && isMessage2(message)) return String(readMessage2(message).values['short_channel_id']);
-  return undefined;
-}
+/** Returns the channel that a message announces; undefined for any other message. */
+const announced = (message: Uint8Array): string | undefined =>
+  [256, 267].includes(typeOf(message)) ? readMessage(message).values['short_channel_id'] : undefined;
 
-/** The outputs at the node that `--chain` names; undefined without one. */
+/** Opens the outputs at the node that `--chain` names; undefined without one. */
 export async function chainOutputs(flags: ChainValues, argv: readonly string[]): Promise<ChainOutputs | undefined> {
   const { rpc } = await chainOf(flags, argv);
   return rpc && new ChainOutputs(rpc);

@@ -1,8 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { dumpFlag, LinePrinter, messagesOf } from './dumps.ts';
-import { fastJson } from '../../lib/cli/output.ts';
-import { isMessage2 } from '../../lib/gossip/message-2.ts';
+import { dumpFlag, printLines } from './dumps.ts';
 import { Rate } from '../../lib/gossip/rate.ts';
 
 export default class GossipRate extends BaseCommand {
@@ -21,11 +19,10 @@ export default class GossipRate extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(GossipRate);
-    const [rate, out] = [new Rate(flags.tip), new LinePrinter()];
-    for await (const { message } of messagesOf(args.file, flags.dump)) {
-      const rated = isMessage2(message) ? rate.judge(message) : undefined;
-      if (rated) await out.line(fastJson({ type: 'gossip-rated', version: 1, ...rated }));
-    }
-    await out.flush();
+    const rate = new Rate(flags.tip);
+    await printLines(args.file, flags.dump, ({ message }) => {
+      const rated = rate.judge(message);
+      return rated && { type: 'gossip-rated', version: 1, ...rated };
+    });
   }
 }

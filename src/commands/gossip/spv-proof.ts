@@ -5,7 +5,7 @@ import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { makeSpvProof, spvAnchors } from './spv.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { hexLine } from '../../lib/gossip/dump.ts';
-import { parseProof, proofDocument, verifyProof } from '../../lib/gossip/spv.ts';
+import { parseProof, verifyProof } from '../../lib/gossip/spv.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { print } from '../../lib/cli/output.ts';
 import { printJson } from '../../lib/protocol/json.ts';
@@ -36,7 +36,7 @@ export default class GossipSpvProof extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(GossipSpvProof);
-    if (args.action === 'make') return print(printJson(proofDocument(await makeSpvProof(flags, this.argv))));
+    if (args.action === 'make') return print(printJson(await makeSpvProof(flags, this.argv)));
     const announcement =
       flags.announcement === undefined
         ? undefined

@@ -1,6 +1,5 @@
 /** Blocks that proofs are made of, and the blocks that a verifier knows. Not here: proofs themselves (`gossip/spv.ts`). */
-import { display } from '../../lib/bitcoin/block.ts';
-import { readHeader } from '../../lib/gossip/block.ts';
+import { parseHeader } from '../../lib/bitcoin/header.ts';
 import { hexLine } from '../../lib/gossip/dump.ts';
 import { makeProof, type SpvProof } from '../../lib/gossip/spv.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -9,13 +8,13 @@ import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 
-/** Bytes of a block in hex at most: four megabytes and a line end. */
+/** Most bytes of a block in hex: four megabytes and a line end. */
 const BLOCK_LIMIT = 8_000_100;
-/** Bytes of known headers at most: a million of them. */
+/** Most bytes of known headers: a million of them. */
 const HEADERS_LIMIT = 162_000_000;
 
 type MakeValues = ChainValues & { channel?: string | undefined; block?: string | undefined };
-/** @throws Refusal `usage`, `malformed-spv`, `chain-unavailable`, `no-input` */
+/** Makes the proof of a channel that flags name. @throws Refusal `usage`, `malformed-spv`, `chain-unavailable`, `no-input` */
 export async function makeSpvProof(flags: MakeValues, argv: readonly string[]): Promise<SpvProof> {
   const bytes = scidBytes(flags.channel ?? '');
   if (!bytes) throw new Refusal('usage', '--channel: a short channel id like 700000x5x1 expected');
@@ -31,12 +30,12 @@ export async function makeSpvProof(flags: MakeValues, argv: readonly string[]): 
 }
 
 type AnchorValues = ChainValues & { 'header-hash'?: string | undefined; headers?: string | undefined };
-/** Hashes of blocks that the verifier knows for the best chain's. @throws Refusal `malformed-spv`, `chain-unavailable` */
+/** Returns hashes of blocks that the verifier knows for the best chain's. @throws Refusal `malformed-spv`, `chain-unavailable` */
 export async function spvAnchors(flags: AnchorValues, height: number, argv: readonly string[]): Promise<string[]> {
   const known: string[] = flags['header-hash'] === undefined ? [] : [flags['header-hash'].toLowerCase()];
   if (flags.headers !== undefined)
     for (const line of utf8(await readInput(flags.headers, HEADERS_LIMIT)).split('\n'))
-      if (line.trim() !== '') known.push(display(readHeader(hexLine(line)).hash));
+      if (line.trim() !== '') known.push(parseHeader(hexLine(line), 'malformed-spv').hash);
   const { rpc } = await chainOf(flags, argv);
   if (rpc && height <= (await rpc.blockchainInfo()).blocks) known.push(await rpc.blockHash(height));
   return known;

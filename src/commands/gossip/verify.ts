@@ -1,11 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
-import { dumpFlag, inflate, LinePrinter, messagesOf, readGraph } from './dumps.ts';
+import { dumpFlag, inflate, printLines, readGraph } from './dumps.ts';
 import { chainOutputs, readOutputs } from './outputs.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
-import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
-import { fastJson } from '../../lib/cli/output.ts';
 import { lineOf } from '../../lib/gossip/line.ts';
 import { Verifier } from '../../lib/gossip/verify.ts';
 import { ERRORS } from '../../lib/protocol/refusal.ts';
@@ -37,23 +35,19 @@ export default class GossipVerify extends BaseCommand {
     const chain = await chainOutputs(flags, this.argv);
     const known = flags.outputs === undefined ? undefined : await readOutputs(flags.outputs);
     const verifier = new Verifier(chain ? (scid) => chain.known(scid) : known && ((scid) => known.get(scid)));
-    if (flags.graph !== undefined)
-      for (const { short_channel_id: scid, node_1: one, node_2: two, capacity_sat: sat } of (
-        await readGraph(flags.graph, { limit: flags['max-input'] })
-      ).channels)
-        if (scid !== undefined && typeof one === 'string')
-          verifier.channel(scid, hexToBytes(one), hexToBytes(String(two)), sat === undefined ? undefined : BigInt(sat));
-    const out = new LinePrinter();
+    const graph = flags.graph === undefined ? undefined : await readGraph(flags.graph, { limit: flags['max-input'] });
+    for (const { short_channel_id: scid, node_1: one, node_2: two, capacity_sat: sat } of graph?.channels ?? [])
+      if (scid !== undefined && typeof one === 'string')
+        verifier.channel(scid, one, String(two), sat === undefined ? sat : BigInt(sat));
     let wrong: number | undefined;
     let unsure = false;
-    for await (const { message, record } of messagesOf(args.file, flags.dump)) {
+    await printLines(args.file, flags.dump, async ({ message, ...found }) => {
       await chain?.look(message);
-      const line = lineOf(message, { verifier, inflate, ...(record && { record }) });
-      await out.line(fastJson(line));
+      const line = lineOf(message, { verifier, inflate, ...found });
       if (line.valid === false) wrong ??= ERRORS[line.problems[0]!.code][0];
       unsure ||= line.valid === null;
-    }
-    await out.flush();
+      return line;
+    });
     process.exitCode = wrong ?? (unsure ? 3 : 0);
   }
 }

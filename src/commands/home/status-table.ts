@@ -1,14 +1,19 @@
 /** The table of `status` for a terminal. */
-import type { StatusLine } from '../../lib/credit/status.ts';
-import type { StatechainStatus } from '../../lib/statechain/status.ts';
+import type { StatusLine } from '../../lib/contract/status.ts';
 
 const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', ''];
 /** Columns that hold numbers. */
 const RIGHT = new Set([3, 4, 5, 6, 7]);
 
-/** A line of any family: what one of them does not have is left empty. */
-type Line = Partial<Record<Exclude<keyof (StatusLine & StatechainStatus), 'float'>, unknown>> &
-  Pick<StatusLine, 'float' | 'contract' | 'notes'>;
+/** Fields that the table has a column or a note for, where the family of the line has them. */
+type Line = StatusLine & {
+  capacity_sat?: bigint;
+  paid_sat?: bigint;
+  left_sat?: bigint;
+  expiry?: number;
+  deadline_height?: number | null;
+  float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
+};
 
 /** Returns its notes, and with --float the figures that have no column. */
 const notesOf = ({ notes, float }: Line): string[] => {

@@ -2,22 +2,12 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import {
-  contractsNamed,
-  contractsOf,
-  exitFacts,
-  ledgersOf,
-  statecoinLines,
-  unwatched,
-} from '../../lib/engine/contracts.ts';
+import { statusLines, unwatched } from '../../lib/engine/status.ts';
 import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { statusTable } from './status-table.ts';
-import { isFunded } from '../../lib/credit/records.ts';
-import { floatOf, statusOf } from '../../lib/credit/status.ts';
-import { toldOf } from '../../lib/ecash/ledger.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 
 export default class Status extends BaseCommand {
@@ -51,18 +41,9 @@ export default class Status extends BaseCommand {
     const { flags } = await this.parse(Status);
     await withHome(flags, async (home) => {
       const wanted = await contractNamed(home, flags.contract);
-      const contracts = wanted === undefined ? await contractsOf(home) : await contractsNamed(home, wanted);
-      const ledgers = await ledgersOf(home, wanted);
       const { source } = await portsOf(home, flags, this.argv);
-      const facts = await exitFacts(source, contracts);
-      const credits = contracts.map(({ name, record }) => {
-        const line = statusOf(name, record, facts, toldOf(record, ledgers.get(name)));
-        if (flags.float !== undefined && isFunded(record) && record.role === 'payer')
-          line.float = floatOf(record, flags.float, flags.tokens ?? line.ecash_sat ?? 0n);
-        return line;
-      });
-      const lines = [...credits, ...(await statecoinLines(home, source, wanted))];
-      if (wanted === undefined) (await unwatched(home, ['htlc-swap'])).forEach(note);
+      const lines = await statusLines(home, source, wanted, flags);
+      if (wanted === undefined) (await unwatched(home, false)).forEach(note);
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (lines.some(({ verdict }) => verdict === 'lost')) process.exitCode = 3;
       if (process.stdout.isTTY) await print(await statusTable(lines));

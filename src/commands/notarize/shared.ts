@@ -5,14 +5,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { bytesToHex, equalBytes, hexToBytes } from '../../lib/bitcoin/bytes.ts';
+import { hasWork, parseHeader } from '../../lib/bitcoin/header.ts';
 import { OUTCOME_LIMITS } from '../../lib/contract/outcome.ts';
 import {
   CHECKED_NETWORKS,
   checkHeaders,
   leastWorkOf,
-  hasWork,
   headersIn,
-  parseHeader,
   workOf,
   type CheckedNetwork,
   type Placed,

@@ -9,7 +9,7 @@ import type { Network } from '../../lib/bitcoin/network.ts';
 import { writePsbt } from '../../lib/bitcoin/psbt.ts';
 import { toTransaction } from '../../lib/bitcoin/transaction.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
-import { parseHeader } from '../../lib/notary/headers.ts';
+import { parseHeader } from '../../lib/bitcoin/header.ts';
 import { writeOts } from '../../lib/notary/ots.ts';
 import {
   anchorIn,

@@ -23,7 +23,7 @@ export default class Broadcast extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Broadcast);
-    const { network, txs } = sendable(documentIn(await readInput(args.file)));
+    const { network, txs } = await sendable(documentIn(await readInput(args.file)));
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc)
       throw new Refusal('usage', 'no node to send through, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });

@@ -44,7 +44,7 @@ export default class Bump extends BaseCommand {
         'malformed',
         'a PSBT or transaction found, a document of this program expected: it says what is spent',
       );
-    const stuck = stuckOf(settlement(read.document));
+    const stuck = stuckOf(await settlement(read.document));
     const { rpc } = await chainOf(flags, this.argv);
     const coins = (await coinsFrom(flags.utxo)) ?? [];
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));

@@ -15,7 +15,7 @@ import { readToken, totalOf } from '../../lib/ecash/token.ts';
 import { DecimalText, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Fact } from '../../lib/signing/description.ts';
-import type { Document } from '../../lib/engine/documents.ts';
+import type { Document } from '../../lib/protocol/message.ts';
 import { visible } from '../../lib/engine/text.ts';
 
 /** Fields whose values are money or keys. */

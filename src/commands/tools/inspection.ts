@@ -17,11 +17,12 @@ import { following, rowWords, type Action } from '../../lib/protocol/action.ts';
 import { parseJson, withSats, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Check, Description, Fact } from '../../lib/signing/description.ts';
-import { documentIn, type Document, type Read } from '../../lib/engine/documents.ts';
+import { documentIn, type Read } from '../../lib/engine/documents.ts';
+import type { Document } from '../../lib/protocol/message.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { coinFacts, fieldFacts, inspectText, isText } from './inspect-printed.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
-import { describerOf, tableOf } from '../../lib/engine/tables.ts';
+import { describerOf, tableOf, type Describer } from '../../lib/families.ts';
 import { visible } from '../../lib/engine/text.ts';
 
 export interface Inspection {
@@ -56,15 +57,14 @@ export async function inspect(read: Inspectable, network: Network | undefined): 
   return inspectDocument(read.document);
 }
 
-const PRINTED = new Set(['exit-credit', 'statechain-exit', 'statechain-audit']);
-
 async function inspectDocument(document: Document): Promise<Inspection> {
   const { type, step, network } = document;
   if (typeof type !== 'string')
     throw new Refusal('unknown-type', 'JSON without a "type" found, a document as spillway prints it expected');
   const table = await tableOf(type);
   const isRow = step === 'waiting' || document['auth'] !== undefined || table?.rows.some(({ name }) => name === step);
-  if (!table || !isRow) return inspectPrinted(document);
+  if (!table) return inspectPrinted(document, await describerOf(type));
+  if (!isRow) return inspectPrinted(document);
   if (step === 'waiting') {
     const facts: Fact[] = Object.keys(document['psbt'] ?? {}).map((name) => [
       `psbt.${name}`,
@@ -79,9 +79,9 @@ async function inspectDocument(document: Document): Promise<Inspection> {
     };
   }
   // The parser of the table refuses what is no such message; these documents are only printed, never read back.
-  const isPrinted = PRINTED.has(type);
+  const isPrinted = table.rows.every(({ after }) => after === null);
   if (!isPrinted) table.parse(document);
-  const describe = await describerOf(type);
+  const describe = (await describerOf(type))!;
   const said = (): Description => describe(withSats(document) as Document);
   const { facts, checks } = isPrinted ? asPrinted(said) : said();
   for (const [name, value] of Object.entries(document['checks'] ?? {}))
@@ -97,7 +97,7 @@ async function inspectDocument(document: Document): Promise<Inspection> {
 }
 
 /** A document that no action reads: its fields, and the transactions that come with it. */
-async function inspectPrinted(document: Document): Promise<Inspection> {
+function inspectPrinted(document: Document, describe?: Describer): Inspection {
   const { type, step, network, hex, psbt, package: txs } = document;
   const facts = fieldFacts(document);
   // The hex of an offer is no transaction.
@@ -108,7 +108,7 @@ async function inspectPrinted(document: Document): Promise<Inspection> {
   // Beside a finished transaction its PSBT says the same again.
   const psbts = hexes.length > 0 ? [] : typeof psbt === 'object' && psbt !== null ? Object.values(psbt) : [psbt];
   for (const each of psbts) if (typeof each === 'string') facts.push(...inspectPsbt(each, network).facts);
-  const checks = type === 'htlc' ? (await describerOf(type))(document).checks : [];
+  const checks = describe?.(document).checks ?? [];
   const of = [
     type,
     ...(step === undefined ? [] : [`at '${step}'`]),

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { unwatched } from '../../lib/engine/contracts.ts';
+import { unwatched } from '../../lib/engine/status.ts';
 import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
 import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
@@ -81,7 +81,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     await withHome(flags, async (home) => {
       await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
       const ports = await portsOf(home, flags, this.argv);
-      (await unwatched(home)).forEach(note);
+      (await unwatched(home, true)).forEach(note);
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
       await watch({ post, beside: (say) => pruneBeside(home, ports.source, keepDaysOf(flags), say) }, ports.source);
     });

@@ -8,39 +8,9 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import type { ErrorCode } from '../protocol/refusal.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, concatBytes } from './bytes.ts';
+import { Cursor } from './cursor.ts';
 
 export const doubleHash = (bytes: Uint8Array): Uint8Array => sha256(sha256(bytes));
-
-/** A cursor over little-endian bytes. */
-export class Little {
-  readonly bytes: Uint8Array;
-  at = 0;
-  readonly #code: ErrorCode;
-  constructor(bytes: Uint8Array, code: ErrorCode) {
-    this.bytes = bytes;
-    this.#code = code;
-  }
-  take(size: number): Uint8Array {
-    if (size > this.bytes.length - this.at)
-      throw new Refusal(this.#code, `byte ${this.at}: ${this.bytes.length - this.at} bytes found, ${size} expected`);
-    this.at += size;
-    return this.bytes.subarray(this.at - size, this.at);
-  }
-  number(size: number): number {
-    return this.take(size).reduceRight((sum, byte) => sum * 256 + byte, 0);
-  }
-  compact(): number {
-    const first = this.number(1);
-    return first < 0xfd ? first : this.number(first === 0xfd ? 2 : first === 0xfe ? 4 : 8);
-  }
-  /** Reads how many items follow, each of `least` bytes or more. */
-  count(least: number): number {
-    const count = this.compact();
-    if (count * least > this.bytes.length - this.at)
-      throw new Refusal(this.#code, `byte ${this.at}: ${count} items found in ${this.bytes.length - this.at} bytes`);
-    return count;
-  }
-}
 
 export interface BareTransaction {
   /** Serialization without witness. */
@@ -51,7 +21,7 @@ export interface BareTransaction {
   outputs: { sat: bigint; script: string }[];
 }
 
-function transactionAt(from: Little): BareTransaction {
+function transactionAt(from: Cursor): BareTransaction {
   const version = from.take(4);
   let start = from.at;
   const witness = from.bytes[from.at] === 0 && from.bytes[from.at + 1] === 1;
@@ -77,7 +47,7 @@ function transactionAt(from: Little): BareTransaction {
 
 /** Reads a whole transaction, with or without witness. @throws Refusal `code` */
 export function transactionIn(bytes: Uint8Array, code: ErrorCode): BareTransaction {
-  const from = new Little(bytes, code);
+  const from = new Cursor(bytes, code);
   const made = transactionAt(from);
   if (from.at !== bytes.length) throw new Refusal(code, `${bytes.length - from.at} bytes found behind a transaction`);
   return made;
@@ -91,7 +61,7 @@ export interface Block {
 
 /** Cuts a whole block into header and transactions, at least one. @throws Refusal `code` */
 export function blockIn(bytes: Uint8Array, code: ErrorCode): Block {
-  const from = new Little(bytes, code);
+  const from = new Cursor(bytes, code);
   const header = from.take(80);
   const transactions = Array.from({ length: from.count(10) }, () => transactionAt(from));
   if (from.at !== bytes.length || transactions.length === 0)

@@ -13,7 +13,11 @@ export const SIGHASH_DEFAULT = 0;
 export const SIGHASH_ALL = 1;
 /** SINGLE|ANYONECANPAY: signs its own input and the output of the same index. */
 export const SIGHASH_SINGLE_ACP = 0x83;
-export type SighashType = typeof SIGHASH_DEFAULT | typeof SIGHASH_ALL | typeof SIGHASH_SINGLE_ACP;
+/** ALL|ANYONECANPAY: signs its own input and all outputs. */
+export const SIGHASH_ALL_ACP = 0x81;
+export type SighashType =
+  typeof SIGHASH_DEFAULT | typeof SIGHASH_ALL | typeof SIGHASH_SINGLE_ACP | typeof SIGHASH_ALL_ACP;
+const anyoneCanPay = (type: SighashType): boolean => type >= 0x80;
 
 function littleEndian(n: number | bigint, size: 4 | 8): Uint8Array {
   const bytes = new Uint8Array(size);
@@ -44,6 +48,12 @@ export class Sighashes {
   constructor(template: Template) {
     this.#template = template;
   }
+  /** Returns the hashes of the same outputs with other inputs; the outputs are not hashed again. */
+  withInputs(inputs: readonly Input[]): Sighashes {
+    const made = new Sighashes({ ...this.#template, inputs });
+    made.#shared.set('outputs', this.#over('outputs'));
+    return made;
+  }
   /** SHA256 over one part of every input or output. */
   #over(part: 'outpoints' | 'amounts' | 'scripts' | 'sequences' | 'outputs'): Uint8Array {
     let hash = this.#shared.get(part);
@@ -65,11 +75,12 @@ export class Sighashes {
     const { version, locktime, inputs, outputs } = this.#template;
     const input = inputs[index]!;
     const single = type === SIGHASH_SINGLE_ACP;
+    const alone = anyoneCanPay(type);
     return twice(
       concatBytes(
         littleEndian(version, 4),
-        single ? ZERO : sha256(this.#over('outpoints')),
-        single ? ZERO : sha256(this.#over('sequences')),
+        alone ? ZERO : sha256(this.#over('outpoints')),
+        alone ? ZERO : sha256(this.#over('sequences')),
         outpoint(input),
         sized(code),
         littleEndian(input.sat, 8),
@@ -85,24 +96,25 @@ export class Sighashes {
     const { version, locktime, inputs, outputs } = this.#template;
     const input = inputs[index]!;
     const single = type === SIGHASH_SINGLE_ACP;
+    const alone = anyoneCanPay(type);
+    const inputParts = alone ? [] : (['outpoints', 'amounts', 'scripts', 'sequences'] as const);
+    const shared = single ? inputParts : [...inputParts, 'outputs' as const];
     return taggedHash(
       'TapSighash',
       Uint8Array.of(0, type),
       littleEndian(version, 4),
       littleEndian(locktime, 4),
-      ...(single
-        ? []
-        : (['outpoints', 'amounts', 'scripts', 'sequences', 'outputs'] as const).map((part) => this.#over(part))),
+      ...shared.map((part) => this.#over(part)),
       Uint8Array.of(leaf ? 2 : 0),
-      ...(single
+      ...(alone
         ? [
             outpoint(input),
             littleEndian(input.sat, 8),
             sized(hexToBytes(input.script)),
             littleEndian(input.sequence, 4),
-            sha256(output(outputs[index]!)),
           ]
         : [littleEndian(index, 4)]),
+      ...(single ? [sha256(output(outputs[index]!))] : []),
       ...(leaf ? [leafHash(leaf), Uint8Array.of(0), littleEndian(0xffffffff, 4)] : []),
     );
   }

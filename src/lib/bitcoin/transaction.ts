@@ -98,7 +98,8 @@ const idOf = (bare: Uint8Array): string => bytesToHex(sha256(sha256(bare)).rever
 export const unsignedHex = (template: Bare): string => bytesToHex(encoded(template));
 
 /** The id in display order. It is final where every input is native segwit. */
-export const txidOf = (template: Bare): string => idOf(encoded(template));
+export const txidOf = (template: Bare | string): string =>
+  idOf(typeof template === 'string' ? hexToBytes(template) : encoded(template));
 
 /** The BIP341 signature hash of input `index`: key path, SIGHASH_DEFAULT, no annex. 32 bytes. */
 export function taprootSighash(template: Template, index: number, tx = toTransaction(template)): Uint8Array {

@@ -1,12 +1,17 @@
-/** `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them (`mint/confirm.ts`). */
-import { FUNDED, creditKind, must, type Credit } from '../credit/records.ts';
+/**
+ * `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them; over a contract
+ * that the home pays, what it knows as paid (`mint/confirm.ts`).
+ */
+import { FUNDED, creditKind, must, type Credit, type PayerCredit } from '../credit/records.ts';
+import { authOf } from '../credit/terms.ts';
 import { ledgerClaim, ledgerKind, payeeLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
 import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { mintOf } from '../mint/bind.ts';
-import { confirmOwed, confirmQuotes } from '../mint/confirm.ts';
-import { invoiceKind } from '../mint/records.ts';
+import { confirmOwed, confirmQuotes, refusedAsUnpaid } from '../mint/confirm.ts';
+import { checkInvoice, parseInvoice } from '../mint/invoice.ts';
+import { invoiceClaim, invoiceKind, newInvoice, type InvoiceRecord } from '../mint/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
@@ -29,12 +34,7 @@ export async function confirmFigures(
   // Those that were given up too: what they got was paid.
   const own = all.filter((q) => q.contract === contract && q.reserved === null).map(({ id }) => id);
   const ids = [...new Set([...own, ...named])];
-  const invoices = (await store.list('invoice')).map(({ record }) => invoiceKind.parse(record));
-  const kinds = {
-    contract: creditKind,
-    ledger: ledgerKind,
-    ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteKind])),
-  } as never;
+  const kinds = { contract: creditKind, ledger: ledgerKind, ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteKind])) } as never;
   return change<Record<string, Quote> & { contract: Credit & Quote; ledger: Ledger & Quote }, object>(
     store,
     kinds,
@@ -45,12 +45,7 @@ export async function confirmFigures(
         ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteClaim(id)])),
       }) as never,
     async (found) => {
-      const credit = found.contract as Credit | undefined;
-      if (credit?.role === 'payer' && 'owedSat' in credit && credit.owedSat !== null) {
-        const confirmed = confirmOwed(credit, invoices);
-        return { writes: { contract: confirmed as never }, result: said({ owed_sat: confirmed.owedSat }) };
-      }
-      const c = must(credit, 'payee', 'accepted', ...FUNDED);
+      const c = must(found.contract as Credit | undefined, 'payee', 'accepted', ...FUNDED);
       const { ecash_pubkey } = c.terms;
       const mint = mintOf(c.terms);
       const at = { url: mint, named: isNamed(mint) };
@@ -62,7 +57,7 @@ export async function confirmFigures(
           ledger: done.ledger as never,
           ...Object.fromEntries(done.quotes.map((quote) => [`quote ${quote.id}`, quote])),
         },
-        result: said({
+        result: said(contract, {
           paid_sat: done.ledger.paidSat,
           at_the_mint_sat: done.shownSat,
           reported_sat: done.ledger.issuedSat,
@@ -86,8 +81,70 @@ export async function confirmFigures(
       }
     },
   );
+}
 
-  function said(figures: object): object {
-    return { type: 'ecash-quote', version: 1, step: 'confirmed', contract, ...figures };
-  }
+const said = (contract: Hex, figures: object): object => ({
+  type: 'ecash-quote',
+  version: 1,
+  step: 'confirmed',
+  contract,
+  ...figures,
+});
+
+/**
+ * Confirms what this home owes over a contract that it pays, and that some invoices were not paid before its store was lost.
+ * @param unpaid invoices by their ids, or as the merchant's lines where the store has lost them
+ * @returns undefined where it pays no merchant over the contract
+ * @throws Refusal `home-restored`, `not-an-invoice`, `malformed-invoice`, `bad-seal`, `invoice-paid`
+ */
+export async function confirmDebt(
+  { store, restored }: Home,
+  contract: Hex,
+  unpaid: readonly string[],
+): Promise<object | undefined> {
+  const kinds = { contract: creditKind, invoice: invoiceKind };
+  type Found = { contract: Credit; invoice: InvoiceRecord };
+  const isOwing = (c: Credit | undefined): c is PayerCredit =>
+    c?.role === 'payer' && 'owedSat' in c && c.owedSat !== null;
+  const claim = idClaim(contract);
+  const hit = (await store.load([claim])).found.get(claim);
+  const debt = hit && creditKind.parse(hit.record);
+  if (!isOwing(debt)) return undefined;
+  if (restored) throw homeRestored('its journal may know of more that was paid');
+  const listed = async () =>
+    (await store.list('invoice'))
+      .map(({ record }) => invoiceKind.parse(record))
+      .filter((one) => one.contract === contract);
+  const known = new Map((await listed()).map((one) => [one.id, one]));
+  for (const lost of unpaid.map((text) => known.get(text) ?? invoiceOf(debt, text)))
+    await change<Found, void>(
+      store,
+      kinds,
+      () => ({ invoice: invoiceClaim(lost.digest) }),
+      ({ invoice = lost }) => ({ writes: { invoice: refusedAsUnpaid(invoice) }, result: undefined }),
+    );
+  const invoices = await listed();
+  return change<Found, object>(
+    store,
+    kinds,
+    () => ({ contract: claim }),
+    (found) => {
+      const confirmed = confirmOwed(found.contract as PayerCredit, invoices);
+      const doubted = invoices.filter((one) => one.doubted && !one.paid);
+      const open = doubted.map(({ id, amountSat }) => ({ id, amount_sat: amountSat }));
+      return {
+        writes: { contract: confirmed },
+        result: said(contract, { owed_sat: confirmed.owedSat, doubted: open }),
+      };
+    },
+  );
+}
+
+/** The record of an invoice that the store has lost, made of its line. */
+function invoiceOf({ id: contract, terms }: PayerCredit, line: string): InvoiceRecord {
+  const invoice = parseInvoice(line);
+  if (invoice.contract !== contract) throw new Refusal('not-an-invoice', 'an invoice over another contract found');
+  checkInvoice(invoice, authOf(terms, 'payee'));
+  const { digest, id, amountSat } = invoice;
+  return newInvoice({ digest, id, contract, amountSat });
 }

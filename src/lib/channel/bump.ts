@@ -8,16 +8,17 @@ import { maxSat } from '../bitcoin/amount.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
 import { sumSat, txidOf, vsizeOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
+import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Channel } from './commitment.ts';
-import { pointAt, sideOf, type Keys } from './document.ts';
+import type { Keys } from './document.ts';
 import { MOST_SHARED_ANCHOR } from './format.ts';
-import { holderSecrets, otherSecrets } from './keys.ts';
-import { matchCommitment } from './match.ts';
-import { signWay, stackOf } from './sign.ts';
-import { bareOf } from './verify.ts';
+import { commitmentSecrets } from './keys.ts';
+import { bareOf, matchTransaction, readKnowledge } from './match.ts';
+import { witnessOf } from './scripts.ts';
+import { signWay } from './sign.ts';
 
-/** The channel and the owner's keys, for an anchor that needs a signature. */
+/** Channel and the owner's keys, for an anchor that needs a signature. */
 export interface Owner {
   channel: Channel;
   keys: Keys;
@@ -30,7 +31,7 @@ export interface Wanted {
   /** Satoshis for a thousand virtual bytes, of both together. */
   feerate: number;
   allowFee: boolean;
-  /** What a child of that size pays at least. */
+  /** Least fee of a child of that size. */
   least: (vsize: number) => bigint;
 }
 export interface Child {
@@ -40,10 +41,11 @@ export interface Child {
   /** Signs the anchor, the first input, once the transaction is known: its witness. */
   anchor: readonly Uint8Array[];
 }
-/** A P2WSH anchor's input is larger than `childVsize` counts. */
+/** Virtual bytes by which a P2WSH anchor's input is larger than `childVsize` counts. */
 const ANCHOR_EXTRA = 4;
 
 /**
+ * Makes the child of a finished parent.
  * @param parentFee what the parent pays itself; undefined: from the funding, or 0 for a version 3 transaction
  * @throws Refusal `nothing-to-bump`, `usage` where the fee is not known, `dust-parent`, `truc-limit`, `not-enough-coins`
  */
@@ -82,25 +84,20 @@ export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner 
   return { template: child, feeSat, parentFeeSat: fee, anchor: own ? own.witness(child) : [] };
 }
 
-/** The anchor of the owner's own key. @throws Refusal `wrong-key` where its secret is missing */
+/** Returns the anchor of the owner's own key. @throws Refusal `wrong-key` where its secret is missing */
 function ownAnchor(template: Template, { channel, keys, point }: Owner) {
-  const side = sideOf(channel, keys);
-  const matched = matchCommitment(channel, template, {
-    pointOf: (holder, number) =>
-      holder === side && keys.seed && number !== undefined ? pointAt(keys.seed, number) : point,
-    htlcs: [],
-  });
-  const isHolder = matched.holder === side;
-  const vout = matched.outputs.findIndex((o) => o?.role === (isHolder ? 'local_anchor' : 'remote_anchor'));
+  const known = readKnowledge(channel, new Fields({}), keys, point);
+  const matched = matchTransaction(channel, template, known);
+  const { holder } = matched;
+  const role = holder === known.owner ? 'local_anchor' : 'remote_anchor';
+  const vout = matched.outputs.findIndex((o) => o?.role === role);
   if (vout < 0) return undefined;
   const { lock } = matched.outputs[vout]!;
   const way = lock.ways.find(({ name }) => name === 'anchor')!;
-  const secrets = isHolder
-    ? holderSecrets(keys.secrets, matched.point)
-    : otherSecrets(channel.format, keys.secrets, matched.point, undefined);
-  const secret = secrets[way.key!];
+  const from = { owner: known.owner!, holder, point: matched.point };
+  const secret = commitmentSecrets(channel.format, keys.secrets, from)[way.key!];
   if (!secret) throw new Refusal('wrong-key', `the secret behind the anchor of output ${vout} is not among the keys`);
   const witness = (child: Template) =>
-    stackOf(lock, way, { signature: signWay(new Sighashes(child), 0, lock, way, secret) });
+    witnessOf(lock, way, { sig: signWay(new Sighashes(child), 0, lock, way, secret) });
   return { vout, witness };
 }

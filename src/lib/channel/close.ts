@@ -14,9 +14,8 @@ import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Channel } from './commitment.ts';
 import { oneOf, sideOf, type Keys } from './document.ts';
-import { FORMAT } from './format.ts';
+import { FundingSpend, givenView, readBySide, type Given } from './funding.ts';
 import { otherSide, type Side } from './keys.ts';
-import { checkFundingSignature, finishFundingSpend, signFundingSpend } from './sign.ts';
 import { spendPsbt } from './view.ts';
 
 const VARIANTS_OF_CLOSE = ['both', 'closer-only', 'closee-only'] as const;
@@ -101,28 +100,35 @@ function readClose(channel: Channel, from: Fields): Close {
 }
 
 /**
- * What `channel-build --close` prints: the variants, signed with keys, finished with the other side's signature too.
- * @throws Refusal as `readClose`; `below-dust` where no output is left, `signature-invalid`, `fee-too-high`
+ * Returns what `channel-build --close` prints: the variants, signed with keys, finished with the other side's signature too.
+ * @throws Refusal as `readClose` and `FundingSpend.check`; `below-dust` where no output is left, `fee-too-high`, `wrong-key`
  */
 export function closeDocument(channel: Channel, from: Fields, keys: Keys | undefined): object {
   const close = readClose(channel, from);
-  const given = from.object('signatures');
-  const theirs = Object.fromEntries(VARIANTS_OF_CLOSE.map((variant) => [variant, given?.bytes(variant)]));
-  given?.end();
-  from.end();
+  const [signatures, nonces, partials] = ['signatures', 'nonces', 'partial_signatures'].map((name) =>
+    from.object(name),
+  );
+  const given = VARIANTS_OF_CLOSE.map((variant): [Variant, Given] => [
+    variant,
+    {
+      signature: signatures?.bytes(variant),
+      nonces: readBySide(nonces, variant, 66),
+      partials: readBySide(partials, variant, 32),
+    },
+  ]);
+  for (const object of [signatures, nonces, partials, from]) object?.end();
   const signer = keys && sideOf(channel, keys);
-  const ecdsa = !FORMAT[channel.format].taproot;
   const variants = Object.entries(closingTransactions(channel, close)).map(([variant, template]) => {
-    const own = signer && ecdsa && keys.secrets.funding && signFundingSpend(channel, template, keys.secrets.funding);
-    const other = theirs[variant];
-    if (other && signer) checkFundingSignature(channel, template, otherSide(signer), other);
-    const both = own && other && signer && ({ [signer]: own, [otherSide(signer)]: other } as Record<Side, Uint8Array>);
+    const theirs = new Map(given).get(variant as Variant)!;
+    const spend = new FundingSpend(channel, template);
+    const own = signer && keys.secrets.funding && spend.sign(signer, keys.secrets.funding, theirs.nonces);
+    if (signer) spend.check(theirs, otherSide(signer));
     return {
       variant,
       txid: txidOf(template),
       unsigned: unsignedHex(template),
-      ...(own && { signature: bytesToHex(own) }),
-      hex: both ? finishFundingSpend(channel, template, both) : null,
+      ...(own && givenView(own)),
+      hex: spend.finish(signer, own || undefined, theirs) ?? null,
       psbt: spendPsbt(template, []),
       outputs: template.outputs.map((o) => ({ amount_sat: o.sat, script: o.script })),
     };

@@ -6,25 +6,28 @@
  */
 import { minSat } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { sortOutputs, sumSat, txidOf, type Output, type Spent, type Template } from '../bitcoin/transaction.ts';
+import type { SighashType } from '../bitcoin/sighash.ts';
+import {
+  sortOutputs,
+  sumSat,
+  txidOf,
+  unsignedHex,
+  type Output,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ANCHOR_SAT, COMMITMENT_LIMITS, FORMAT, HTLC_WEIGHT, MOST_SHARED_ANCHOR, type FormatName } from './format.ts';
-import {
-  commitmentKeys,
-  obscure,
-  obscuringMask,
-  otherSide,
-  type Basepoints,
-  type CommitmentKeys,
-  type Side,
-} from './keys.ts';
-import { anchorLock, delayedLock, htlcLock, p2aLock, remoteLock, type Htlc, type Lock, type Way } from './scripts.ts';
+import { commitmentKeys, obscure, obscuringMask, otherSide } from './keys.ts';
+import type { Basepoints, CommitmentKeys, Side } from './keys.ts';
+import { lockOf, p2aLock, type Htlc, type Lock, type Way } from './scripts.ts';
 
 /** One side of a channel. */
 export interface Party {
   points: Basepoints;
-  /** Blocks that its own to_local waits; undefined where it is not known. */
+  /** Blocks that its own to_local waits; undefined where they are not known. */
   delay: number | undefined;
 }
 export interface Channel {
@@ -35,7 +38,7 @@ export interface Channel {
   local: Party;
   remote: Party;
 }
-/** What one commitment says. `toLocalMsat` is its holder's. */
+/** Content of one commitment. `toLocalMsat` is its holder's. */
 export interface State {
   holder: Side;
   number: bigint;
@@ -48,28 +51,32 @@ export interface State {
   htlcs: readonly Htlc[];
 }
 
-export type Role = 'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'anchor' | 'htlc';
-/** An output of a commitment; `holder`'s are to_local and local_anchor. */
+export type Role = 'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'anchor' | 'htlc' | 'second stage';
+/** Output of a commitment, or of an HTLC transaction. Its holder's are to_local and local_anchor. */
 export interface RoleOutput extends Output {
   role: Role;
   lock: Lock;
-  htlc?: Htlc;
+  htlc?: Htlc | undefined;
 }
 export interface Commitment {
   keys: CommitmentKeys;
   template: Template;
-  txid: string;
+  /** Serialisation without a witness, hex. */
+  unsigned: Hex;
+  txid: Hex;
   outputs: readonly RoleOutput[];
   /** HTLCs without an output. */
   trimmed: readonly Htlc[];
   feeSat: bigint;
 }
-/** The transaction of an HTLC's second stage. */
+/** Transaction of an HTLC's second stage. */
 export interface SecondStage {
   htlc: Htlc;
   /** Output of the commitment. */
   vout: number;
   way: Way;
+  /** Type of the other side's signature. */
+  peerType: SighashType;
   spent: Lock;
   lock: Lock;
   template: Template;
@@ -78,36 +85,46 @@ export interface SecondStage {
 const sat = (msat: bigint): bigint => msat / 1000n;
 const feeOfWeight = (feeratePerKw: number, weight: number): bigint =>
   BigInt(Math.floor((feeratePerKw * weight) / 1000));
-/** Fee of the HTLC transaction. */
+/** Fee of an HTLC transaction. */
 const secondFee = (format: FormatName, feeratePerKw: number, { direction }: Htlc): bigint =>
   feeOfWeight(feeratePerKw, FORMAT[format].second[direction === 'offered' ? 'timeout' : 'success']);
 
-/** @throws Refusal `malformed-message` */
-function needDelay({ delay }: Party): number {
+/** Returns the blocks that a side waits. @throws Refusal `malformed-message` where they are not known */
+function delayOf({ delay }: Party): number {
   if (delay === undefined) throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
   return delay;
 }
 
-/** The mask of the channel's commitment numbers; undefined where a payment basepoint is not known. */
+/** Returns the mask of the channel's commitment numbers; undefined where a payment basepoint is not known. */
 export function maskOf(channel: Channel): bigint | undefined {
-  const [opener, accepter] = [channel[channel.opener], channel[otherSide(channel.opener)]].map((p) => p.points.payment);
+  const [opener, accepter] = [channel.opener, otherSide(channel.opener)].map((side) => channel[side].points.payment);
   return opener && accepter && obscuringMask(opener, accepter);
 }
 
+/** Returns every output that a commitment can have without its HTLCs. @throws Refusal `malformed-message` */
+export const plainLock = (channel: Channel, holder: Side, role: Exclude<Role, 'htlc'>, keys: CommitmentKeys): Lock => {
+  if (role === 'anchor') return p2aLock;
+  if (role === 'local_anchor' || role === 'remote_anchor')
+    return lockOf(channel.format, 'anchor', keys, { owner: role === 'local_anchor' ? 'holder' : 'other' });
+  return lockOf(channel.format, role, keys, role === 'to_remote' ? {} : { delay: delayOf(channel[holder]) });
+};
+/** Returns the output of an HTLC. @throws Refusal `malformed-message` for keys that are not known */
+export const htlcLock = ({ format }: Pick<Channel, 'format'>, keys: CommitmentKeys, htlc: Htlc): Lock =>
+  lockOf(format, `htlc-${htlc.direction}`, keys, { htlc });
+
 /**
- * The commitment of one side.
+ * Builds the commitment of one side.
  * @throws Refusal `malformed-message` for keys that are not known, `over-capacity` where the balances are not what the
  * funding holds, `htlc-limit`, `key-rejected`, `wrong-key`
  */
 export function buildCommitment(channel: Channel, state: State): Commitment {
   const { format, funding } = channel;
-  const [holder, other] = [channel[state.holder], channel[otherSide(state.holder)]];
   const { version, anchors, weight } = FORMAT[format];
-  const inHtlcs = state.htlcs.reduce((sum, h) => sum + h.amountMsat, 0n);
-  if (state.toLocalMsat + state.toRemoteMsat + inHtlcs > funding.sat * 1000n)
+  const sum = state.htlcs.reduce((all, h) => all + h.amountMsat, state.toLocalMsat + state.toRemoteMsat);
+  if (sum > funding.sat * 1000n)
     throw new Refusal(
       'over-capacity',
-      `balances and HTLCs of ${state.toLocalMsat + state.toRemoteMsat + inHtlcs} msat found, at most the ${funding.sat} sat of the funding expected`,
+      `balances and HTLCs of ${sum} msat found, at most the ${funding.sat} sat of the funding expected`,
     );
   const feerate = weight === 0 ? 0 : state.feeratePerKw;
   const isTrimmed = (h: Htlc): boolean => sat(h.amountMsat) < state.dustLimitSat + secondFee(format, feerate, h);
@@ -115,36 +132,32 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
   const most = COMMITMENT_LIMITS.htlcs.most(format);
   if (!allows({ most }, kept.length))
     throw new Refusal('htlc-limit', `${kept.length} HTLCs with an output found, at most ${most} expected`);
-  const keys = commitmentKeys(format, holder.points, other.points, state.point);
+  const mask = maskOf(channel);
+  if (mask === undefined)
+    throw new Refusal('malformed-message', 'the payment basepoints of both sides expected: they hide the number');
+  const keys = commitmentKeys(channel, state.holder, state.point);
 
   const fee = feeOfWeight(feerate, weight + HTLC_WEIGHT * kept.length) + (anchors === 'keys' ? 2n * ANCHOR_SAT : 0n);
   const openerHolds = channel.opener === state.holder;
-  const less = (amount: bigint): bigint => (amount > fee ? amount - fee : 0n);
-  const balances = { local: sat(state.toLocalMsat), remote: sat(state.toRemoteMsat) };
-  const toLocal = openerHolds ? less(balances.local) : balances.local;
-  const toRemote = openerHolds ? balances.remote : less(balances.remote);
+  const less = (amount: bigint, pays: boolean): bigint => (!pays ? amount : amount > fee ? amount - fee : 0n);
+  const toLocal = less(sat(state.toLocalMsat), openerHolds);
+  const toRemote = less(sat(state.toRemoteMsat), !openerHolds);
   const [hasLocal, hasRemote] = [toLocal >= state.dustLimitSat, toRemote >= state.dustLimitSat];
 
   const parts: RoleOutput[] = [];
   const add = (role: Role, amount: bigint, lock: Lock, htlc?: Htlc): void =>
     void parts.push({ role, sat: amount, script: lock.script, lock, ...(htlc && { htlc }) });
+  const plain = (role: Exclude<Role, 'htlc'>, amount: bigint): void =>
+    add(role, amount, plainLock(channel, state.holder, role, keys));
   // By expiry first: the order of outputs that are otherwise the same.
   for (const htlc of [...kept].sort((a, b) => a.expiry - b.expiry))
-    add('htlc', sat(htlc.amountMsat), htlcLock(format, keys, htlc), htlc);
-  if (hasLocal && toLocal > 0n) add('to_local', toLocal, delayedLock(format, keys, needDelay(holder)));
-  if (hasRemote && toRemote > 0n) add('to_remote', toRemote, remoteLock(format, keys));
-  if (anchors === 'keys') {
-    if (hasLocal || kept.length > 0) add('local_anchor', ANCHOR_SAT, anchorLock(format, keys, 'holder'));
-    if (hasRemote || kept.length > 0) add('remote_anchor', ANCHOR_SAT, anchorLock(format, keys, 'other'));
-  }
-  if (anchors === 'p2a') {
-    const rest = funding.sat - sumSat(parts);
-    add('anchor', minSat(rest, MOST_SHARED_ANCHOR), p2aLock);
-  }
+    add('htlc', sat(htlc.amountMsat), htlcLock(channel, keys, htlc), htlc);
+  if (hasLocal && toLocal > 0n) plain('to_local', toLocal);
+  if (hasRemote && toRemote > 0n) plain('to_remote', toRemote);
+  if (anchors === 'keys' && (hasLocal || kept.length > 0)) plain('local_anchor', ANCHOR_SAT);
+  if (anchors === 'keys' && (hasRemote || kept.length > 0)) plain('remote_anchor', ANCHOR_SAT);
+  if (anchors === 'p2a') plain('anchor', minSat(funding.sat - sumSat(parts), MOST_SHARED_ANCHOR));
   const outputs = sortOutputs(parts);
-  const mask = maskOf(channel);
-  if (mask === undefined)
-    throw new Refusal('malformed-message', 'the payment basepoints of both sides expected: they hide the number');
   const { locktime, sequence } = obscure(state.number, mask);
   const template: Template = {
     version,
@@ -152,44 +165,29 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
     inputs: [{ ...funding, sequence }],
     outputs: outputs.map(({ sat, script }) => ({ sat, script })),
   };
-  return {
-    keys,
-    template,
-    txid: txidOf(template),
-    outputs,
-    trimmed: state.htlcs.filter(isTrimmed),
-    feeSat: funding.sat - sumSat(outputs),
-  };
+  const trimmed = state.htlcs.filter(isTrimmed);
+  const unsigned = unsignedHex(template);
+  return { keys, template, unsigned, txid: txidOf(unsigned), outputs, trimmed, feeSat: funding.sat - sumSat(outputs) };
 }
 
-/** The HTLC transactions of a commitment, in the order of its outputs. */
-export function secondStages(channel: Channel, state: State, commitment: Commitment): SecondStage[] {
-  const { format } = channel;
-  const lock = (): Lock => delayedLock(format, commitment.keys, needDelay(channel[state.holder]), 2);
-  return commitment.outputs.flatMap((output, vout): SecondStage[] => {
-    const { htlc } = output;
-    return htlc ? [secondStage(channel, commitment, { htlc, vout, output, lock: lock(), state })] : [];
-  });
-}
-function secondStage(
-  { format }: Channel,
-  { txid }: Commitment,
-  { htlc, vout, output, lock, state }: { htlc: Htlc; vout: number; output: RoleOutput; lock: Lock; state: State },
-): SecondStage {
-  const way = output.lock.ways.find(({ name }) => name === 'second-timeout' || name === 'second-success')!;
-  const fee = secondFee(format, state.feeratePerKw, htlc);
-  const { sat: amount, script } = output;
-  return {
-    htlc,
-    vout,
-    way,
-    spent: output.lock,
-    lock,
-    template: {
-      version: FORMAT[format].version,
+/** Returns the HTLC transactions of a commitment, in the order of its outputs. @param feeratePerKw of its state */
+export function secondStages(
+  channel: Channel,
+  holder: Side,
+  { keys, txid, outputs }: { keys: CommitmentKeys; txid: string; outputs: readonly (RoleOutput | undefined)[] },
+  feeratePerKw: number,
+): SecondStage[] {
+  const withHtlc = outputs.flatMap((output, vout) => (output?.htlc ? [{ ...output, htlc: output.htlc, vout }] : []));
+  if (withHtlc.length === 0) return [];
+  const lock = plainLock(channel, holder, 'second stage', keys);
+  return withHtlc.map(({ htlc, lock: spent, sat: amount, script, vout }) => {
+    const way = spent.ways.find(({ name }) => name.startsWith('second'))!;
+    const template: Template = {
+      version: FORMAT[channel.format].version,
       locktime: way.locktime,
       inputs: [{ txid, vout, sat: amount, script, sequence: way.sequence }],
-      outputs: [{ sat: amount - fee, script: lock.script }],
-    },
-  };
+      outputs: [{ sat: amount - secondFee(channel.format, feeratePerKw, htlc), script: lock.script }],
+    };
+    return { htlc, vout, way, peerType: FORMAT[channel.format].second.sighash, spent, lock, template };
+  });
 }

@@ -1,7 +1,7 @@
 /**
- * The documents of the channel commands: a channel (public), its keys (secret), and what one commitment says.
+ * Documents of the channel commands: a channel (public), its keys (secret), and what one commitment holds.
  *
- * The same shapes come out of `channel-import` and go into every other command. Not here: files and flags (`cli/`).
+ * `channel-import` prints the same shapes that every other command reads. Not here: files and flags (`cli/`).
  */
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { parseOutpoint } from '../bitcoin/outpoint.ts';
@@ -12,11 +12,11 @@ import type { Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar, publicBytes, secretScalar } from '../signing/curve.ts';
 import type { Channel, Party, State } from './commitment.ts';
+import { fundingOf } from './funding.ts';
 import { FORMATS, type FormatName } from './format.ts';
 import { BASES, type Basepoints, type Base, type BaseSecrets, type Side } from './keys.ts';
 import type { Htlc } from './scripts.ts';
 import { FIRST_INDEX, indexOf, secretAt, storeOf, type SecretStore } from './secrets.ts';
-import { fundingScript } from './sign.ts';
 
 const FIELD: Readonly<Record<Base, string>> = {
   funding: 'funding_pubkey',
@@ -32,13 +32,13 @@ const MOST_HEIGHT = 499_999_999n;
 const MOST_U32 = 0xffffffffn;
 const MOST_MSAT = MAX_SAT * 1000n;
 
-/** A value of a list. @throws Refusal `malformed-message` */
+/** Returns a value of a list. @throws Refusal `malformed-message` */
 export function oneOf<T extends string>(from: Fields, name: string, values: readonly T[]): T {
   const found = values.find((value) => value === from.text(name));
   return from.need(name, found, values.join(' or '));
 }
 
-/** The points of one side, as far as they are given. @throws Refusal `wrong-key` */
+/** Returns the given points of one side. @throws Refusal `wrong-key` */
 export function readPoints(from: Fields): Basepoints {
   const points: Partial<Record<Base, Uint8Array>> = {};
   for (const base of BASES) if (from.has(FIELD[base])) points[base] = pointIn(from, FIELD[base]);
@@ -51,7 +51,7 @@ function readParty(from: Fields): Party {
   return { points, delay: delay === undefined ? undefined : Number(delay) };
 }
 
-/** Two keys of one side, or of both, that are the same: one signature would do for two. @throws Refusal `key-rejected` */
+/** Refuses a key of both sides: one signature would do for two. @throws Refusal `key-rejected` */
 function checkDistinct({ local, remote }: Pick<Channel, 'local' | 'remote'>): void {
   for (const base of BASES) {
     const [own, other] = [local.points[base], remote.points[base]];
@@ -60,7 +60,7 @@ function checkDistinct({ local, remote }: Pick<Channel, 'local' | 'remote'>): vo
   }
 }
 
-/** @throws Refusal `malformed-message`, `wrong-key`, `key-rejected`, `terms-differ` for a funding script of other keys */
+/** Reads the document of a channel. @throws Refusal `malformed-message`, `wrong-key`, `key-rejected` */
 export function readChannel(from: Fields): Channel {
   from.skip('type', 'version', 'peer', 'short_channel_id', 'commitment', 'import');
   const network: Network = oneOf(from, 'network', NETWORKS);
@@ -73,20 +73,19 @@ export function readChannel(from: Fields): Channel {
   funding.end();
   const opener: Side = oneOf(from, 'opener', SIDES);
   const party = (side: Side): Party => readParty(from.need(side, from.object(side), 'an object'));
-  const channel = { network, format, opener, local: party('local'), remote: party('remote') };
+  const sides = { local: party('local'), remote: party('remote') };
   from.end();
-  checkDistinct(channel);
-  const { funding: a } = channel.local.points;
-  const { funding: b } = channel.remote.points;
-  const whole = { ...channel, funding: { ...found, sat, script: '' } };
-  return { ...whole, funding: { ...found, sat, script: a && b ? fundingScript(whole) : '' } };
+  checkDistinct(sides);
+  const whole = sides.local.points.funding && sides.remote.points.funding;
+  const script = whole ? fundingOf({ format, ...sides }).script : '';
+  return { network, format, funding: { ...found, sat, script }, opener, ...sides };
 }
 
 const partyView = ({ points, delay }: Party): object => ({
   ...Object.fromEntries(BASES.flatMap((base) => (points[base] ? [[FIELD[base], bytesToHex(points[base])]] : []))),
   ...(delay !== undefined && { to_self_delay: delay }),
 });
-/** The document of a channel. */
+/** Shows a channel. */
 export const channelView = ({ network, format, funding, opener, local, remote }: Channel) => ({
   type: 'channel',
   version: 1,
@@ -98,13 +97,13 @@ export const channelView = ({ network, format, funding, opener, local, remote }:
   remote: partyView(remote),
 });
 
-/** What the owner of one side keeps secret. */
+/** Secrets of the owner of one side. */
 export interface Keys {
   secrets: BaseSecrets;
-  /** Of the per-commitment secrets, 32 bytes. */
+  /** Seed of the per-commitment secrets, 32 bytes. */
   seed: Uint8Array | undefined;
 }
-/** @throws Refusal `malformed-message`, `wrong-key` */
+/** Reads the keys of one side. @throws Refusal `malformed-message`, `wrong-key` */
 export function readKeys(from: Fields): Keys {
   from.skip('type', 'version');
   const secrets: Partial<Record<Base, Uint8Array>> = {};
@@ -125,21 +124,22 @@ export const keysView = ({ secrets, seed }: Keys) => ({
   ...Object.fromEntries(BASES.flatMap((b) => (secrets[b] ? [[`${b}_secret`, bytesToHex(secrets[b])]] : []))),
   ...(seed && { shachain_seed: bytesToHex(seed) }),
 });
+/** Returns the basepoints of secrets. */
+export const pointsOf = (secrets: BaseSecrets): Basepoints =>
+  Object.fromEntries(Object.entries(secrets).map(([base, secret]) => [base, publicBytes(secretScalar(secret))]));
 
-/** Whose keys these are: every one that both know must fit. @throws Refusal `wrong-key` */
+/** Returns the side whose keys these are: every one that both know must fit. @throws Refusal `wrong-key` */
 export function sideOf(channel: Channel, { secrets }: Keys): Side {
-  const fits = (side: Side): boolean =>
-    BASES.some((base) => secrets[base] && channel[side].points[base]) &&
-    BASES.every((base) => {
-      const [secret, point] = [secrets[base], channel[side].points[base]];
-      return !secret || !point || equalBytes(publicBytes(secretScalar(secret)), point);
-    });
-  const side = SIDES.find(fits);
+  const known = Object.entries(pointsOf(secrets)) as [Base, Uint8Array][];
+  const side = SIDES.find((name) => {
+    const both = known.filter(([base]) => channel[name].points[base]);
+    return both.length > 0 && both.every(([base, point]) => equalBytes(point, channel[name].points[base]!));
+  });
   if (!side) throw new Refusal('wrong-key', 'keys found that are of neither side of the channel');
   return side;
 }
 
-/** The per-commitment point (33 bytes) of a number, from the seed. */
+/** Returns the per-commitment point (33 bytes) of a number, from the seed. */
 export const pointAt = (seed: Uint8Array, number: bigint): Uint8Array =>
   publicBytes(secretScalar(secretAt(seed, indexOf(number))));
 
@@ -147,7 +147,7 @@ export const pointAt = (seed: Uint8Array, number: bigint): Uint8Array =>
 export interface KnownHtlc extends Htlc {
   preimage?: Uint8Array | undefined;
 }
-/** @throws Refusal `malformed-message` */
+/** Reads a list of HTLCs, as the holder has them. @throws Refusal `malformed-message` */
 export function readHtlcs(from: Fields, name = 'htlcs'): KnownHtlc[] {
   return (
     from.objects(name, (h): KnownHtlc => {
@@ -165,7 +165,14 @@ export function readHtlcs(from: Fields, name = 'htlcs'): KnownHtlc[] {
   );
 }
 
-/** @throws Refusal `malformed-message`, `wrong-key` */
+/** Reads the feerate of a commitment, which that of `zero-fee` has not. @throws Refusal `malformed-message` */
+export const readFeerate = (from: Fields, format: FormatName): number =>
+  Number(
+    format === 'zero-fee'
+      ? (from.whole('feerate_per_kw', 0n) ?? 0n)
+      : from.need('feerate_per_kw', from.whole('feerate_per_kw', MOST_U32), 'satoshis for 1000 weight units'),
+  );
+/** Reads what a commitment holds. @throws Refusal `malformed-message`, `wrong-key` */
 export function readState(from: Fields, format: FormatName): State & { htlcs: readonly KnownHtlc[] } {
   const msat = (name: string): bigint => from.need(name, from.whole(name, MOST_MSAT), 'millisatoshis');
   return {
@@ -174,17 +181,13 @@ export function readState(from: Fields, format: FormatName): State & { htlcs: re
     point: pointIn(from, 'per_commitment_point'),
     toLocalMsat: msat('to_local_msat'),
     toRemoteMsat: msat('to_remote_msat'),
-    feeratePerKw: Number(
-      format === 'zero-fee'
-        ? (from.whole('feerate_per_kw', 0n) ?? 0n)
-        : from.need('feerate_per_kw', from.whole('feerate_per_kw', MOST_U32), 'satoshis for 1000 weight units'),
-    ),
+    feeratePerKw: readFeerate(from, format),
     dustLimitSat: from.need('dust_limit_sat', from.whole('dust_limit_sat', MAX_SAT), 'satoshis'),
     htlcs: readHtlcs(from),
   };
 }
 
-/** A store of the peer's secrets in a document. @throws Refusal `malformed-message`, `secret-mismatch` */
+/** Reads a store of the peer's secrets. @throws Refusal `malformed-message`, `secret-mismatch` */
 export function readStore(from: Fields, name = 'secrets'): SecretStore {
   const list = from.objects(name, (one) => ({
     index: one.need('index', one.whole('index', FIRST_INDEX), 'an index'),
@@ -193,7 +196,7 @@ export function readStore(from: Fields, name = 'secrets'): SecretStore {
   return storeOf(list ?? []);
 }
 
-/** Bytes in hex as a list. @throws Refusal `malformed-message` */
+/** Reads a list of bytes in hex. @throws Refusal `malformed-message` */
 export function readBytesList(from: Fields, name: string): Uint8Array[] | undefined {
   return from.list(name, (value: Json, where) => {
     if (typeof value !== 'string' || !/^(?:[0-9a-fA-F]{2})+$/.test(value))

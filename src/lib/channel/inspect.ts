@@ -1,103 +1,121 @@
 /**
- * `channel-inspect`: what a transaction of a channel is. Without the channel what its bytes show; with it number, owner,
- * and for each output who may spend it, how and from when.
+ * `channel-inspect`: what a transaction of a channel is.
+ *
+ * Without the channel what its bytes show: scripts of BOLT3, ways out, the hidden number, possible formats. With it number,
+ * owner, and for each output who may spend it, how and from when.
  */
 import { addressOf } from '../bitcoin/address.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptType } from '../bitcoin/script.ts';
 import { sumSat, txidOf, type Template } from '../bitcoin/transaction.ts';
-import { bareOf, checkFundingWitness } from './verify.ts';
+import type { Holes } from '../htlc/scripts.ts';
 import type { Channel } from './commitment.ts';
-import { matchCommitment, paying, secondStageLock, type Knowledge, type Matched } from './match.ts';
-import { holesView, shown, type Recognised } from './recognise.ts';
-import { outputView, waysView } from './view.ts';
-import { P2A } from './scripts.ts';
-import { ANCHOR_SAT } from './format.ts';
-import { commitmentKeys, otherSide, type Side } from './keys.ts';
+import { ANCHOR_SAT, type FormatName } from './format.ts';
+import { FundingSpend } from './funding.ts';
+import { hiddenNumber } from './keys.ts';
+import { bareOf, match, matchTransaction, type BareTransaction, type Knowledge } from './match.ts';
+import { P2A, recognise, type Recognised } from './scripts.ts';
+import { outputView } from './view.ts';
 
-export interface Context {
-  channel: Channel;
-  known: Knowledge;
+export type Kind = 'commitment' | 'htlc-timeout' | 'htlc-success' | 'htlc' | 'close' | 'penalty' | 'sweep' | 'unknown';
+/** Facts that the bytes of a transaction show. */
+interface Shown {
+  kind: Kind;
+  hidden: bigint | null;
+  formats: readonly FormatName[];
+  inputs: readonly (Recognised | undefined)[];
 }
 
-/** What an output of a commitment looks like, where its keys are not known. */
-const looks = (script: string, sat: bigint, commitment: boolean): string =>
-  script === P2A
-    ? 'anchor'
-    : !commitment
-      ? 'unknown'
-      : sat === ANCHOR_SAT
-        ? 'an anchor'
-        : scriptType(script) === 'p2wpkh'
-          ? 'to_remote'
-          : 'to_local, to_remote or an HTLC';
+function shown(transaction: BareTransaction): Shown {
+  const { inputs, locktime, stacks } = transaction;
+  const found = inputs.map((_, i) => recognise(stacks[i] ?? []));
+  const hidden = inputs.length === 1 ? hiddenNumber(locktime, inputs[0]!.sequence) : undefined;
+  const [first = []] = stacks;
+  const isKeySpend = first.length === 1 && first[0]!.length === 64;
+  if (hidden !== undefined && (found[0]?.spends === 'funding' || isKeySpend || first.length === 0))
+    return { kind: 'commitment', hidden, formats: formatsOf(transaction, isKeySpend), inputs: found };
+  return { kind: kindOf(found), hidden: null, formats: [], inputs: found };
+}
+function kindOf(inputs: readonly (Recognised | undefined)[]): Kind {
+  if (inputs[0]?.spends === 'funding') return 'close';
+  const ways = new Set(inputs.flatMap((input) => input?.way ?? []));
+  const [timeout, success] = [ways.has('second-timeout'), ways.has('second-success')];
+  if (ways.has('penalty')) return 'penalty';
+  if (timeout || success) return timeout && success ? 'htlc' : timeout ? 'htlc-timeout' : 'htlc-success';
+  return ways.size > 0 ? 'sweep' : 'unknown';
+}
+/** Returns the formats that a commitment can be of. */
+function formatsOf({ version, outputs }: Template, isKeySpend: boolean): FormatName[] {
+  if (version === 3 || outputs.some((o) => o.script === P2A)) return ['zero-fee'];
+  const types = new Set(outputs.map((o) => scriptType(o.script)));
+  if (isKeySpend || (types.size === 1 && types.has('p2tr'))) return ['taproot'];
+  if (types.has('p2wpkh')) return ['static', 'legacy'];
+  const anchored: FormatName[] = ['anchors', 'anchor-outputs'];
+  return outputs.some((o) => o.sat === ANCHOR_SAT) ? anchored : ['static', 'legacy', ...anchored];
+}
 
-const inputView = (found: Recognised | undefined) =>
-  found && { spends: found.spends, way: found.way, script: holesView(found.holes) };
+/** Returns the look of an output of a commitment whose keys are not known. */
+function looks(script: string, sat: bigint, isCommitment: boolean): string {
+  if (script === P2A) return 'anchor';
+  if (!isCommitment) return 'unknown';
+  if (sat === ANCHOR_SAT) return 'an anchor';
+  return scriptType(script) === 'p2wpkh' ? 'to_remote' : 'to_local, to_remote or an HTLC';
+}
+/** Shows the keys, hash and lock of a script. */
+const holesView = ({ lock, ...bytes }: Holes): object => ({
+  ...Object.fromEntries(
+    Object.entries(bytes).map(([name, value]) => [name.replaceAll('-', '_'), bytesToHex(value as Uint8Array)]),
+  ),
+  ...(lock && { lock: { kind: lock.kind, value: lock.value } }),
+});
 
-/** What `channel-inspect` prints of a transaction. @throws Refusal `malformed-transaction`, `signature-invalid`, `sighash-refused` */
-export function inspectTransaction(hex: string, context?: Context): object {
-  const { stacks, ...template } = bareOf(hex);
-  const found = shown(template, stacks);
-  const matched =
-    context && found.kind === 'commitment' ? matchCommitment(context.channel, template, context.known) : undefined;
-  const stage = context && !matched ? stageOf(template, context) : undefined;
-  const network = context?.channel.network;
+/**
+ * Returns what `channel-inspect` prints.
+ * @throws Refusal `malformed-transaction`, `signature-invalid`, `sighash-refused`, `unknown-commitment` for a commitment
+ * of another channel
+ */
+export function inspectTransaction(hex: string, context?: { channel: Channel; known: Knowledge }): object {
+  const transaction = bareOf(hex);
+  const found = shown(transaction);
+  const isCommitment = found.kind === 'commitment';
+  const { channel, known } = context ?? {};
+  const matched = channel && (isCommitment ? matchTransaction : match)(channel, transaction, known!);
   return {
     type: 'channel-inspect',
     version: 1,
-    txid: txidOf(template),
+    txid: txidOf(transaction),
     kind: found.kind,
-    formats: context ? [context.channel.format] : found.formats,
+    formats: channel ? [channel.format] : found.formats,
     number: matched?.number ?? null,
     hidden_number: found.hidden,
-    holder: matched?.holder ?? stage?.holder ?? null,
-    ...(matched && context && commitmentFacts(context.channel, template, stacks)),
-    inputs: template.inputs.map((input, i) => ({
-      outpoint: outpointText(input),
-      sequence: input.sequence,
-      ...inputView(found.inputs[i]),
-    })),
-    locktime: template.locktime,
-    outputs: template.outputs.map((output, vout) => {
+    holder: matched?.holder ?? null,
+    ...(channel && isCommitment && commitmentFacts(channel, transaction)),
+    inputs: transaction.inputs.map((input, i) => {
+      const { spends, way, holes } = found.inputs[i] ?? {};
+      const seen = { outpoint: outpointText(input), sequence: input.sequence };
+      return holes ? { ...seen, spends, way, script: holesView(holes) } : seen;
+    }),
+    locktime: transaction.locktime,
+    outputs: transaction.outputs.map(({ sat, script }, vout) => {
       const role = matched?.outputs[vout];
-      if (role && network) return outputView(role, vout, network, matched.holder);
-      const second = stage?.vouts.includes(vout);
+      if (role) return outputView(role, vout, channel!.network, matched.holder);
       return {
         vout,
-        amount_sat: output.sat,
-        role: second ? 'second stage' : looks(output.script, output.sat, found.kind === 'commitment'),
-        ...(network && { address: addressOf(output.script, network) ?? null }),
-        script: output.script,
-        ...(second && { spent_by: waysView(stage!.lock, stage!.holder) }),
+        amount_sat: sat,
+        role: looks(script, sat, isCommitment),
+        ...(channel && { address: addressOf(script, channel.network) ?? null }),
+        script,
       };
     }),
   };
 }
 
-/** The fee, and whether the witness is valid. */
-function commitmentFacts(channel: Channel, { inputs, ...rest }: Template, stacks: readonly (readonly Uint8Array[])[]) {
+/** Returns the fee, and whether the witness is valid. */
+function commitmentFacts(channel: Channel, { inputs, stacks, ...rest }: BareTransaction): object {
   const template = { ...rest, inputs: [{ ...channel.funding, sequence: inputs[0]!.sequence }] };
-  const signed = (stacks[0]?.length ?? 0) > 0 && channel.funding.script !== '';
-  if (signed) checkFundingWitness(channel, template, stacks[0]!);
-  return { fee_sat: channel.funding.sat - sumSat(template.outputs), signatures: signed ? 'valid' : 'not-checked' };
-}
-
-/** An HTLC transaction of either side, by the output that it pays. */
-function stageOf({ outputs }: Template, { channel, known }: Context) {
-  for (const holder of ['local', 'remote'] as const satisfies readonly Side[]) {
-    const point = known.pointOf(holder, undefined);
-    if (!point || channel[holder].delay === undefined) continue;
-    const keys: Matched['keys'] = commitmentKeys(
-      channel.format,
-      channel[holder].points,
-      channel[otherSide(holder)].points,
-      point,
-    );
-    if (!keys.revocation || !keys.delayed) continue;
-    const lock = secondStageLock(channel, { holder, keys });
-    const vouts = paying(outputs, lock);
-    if (vouts.length > 0) return { holder, lock, vouts };
-  }
-  return undefined;
+  const [stack = []] = stacks;
+  const isSigned = stack.length > 0 && channel.funding.script !== '';
+  if (isSigned) new FundingSpend(channel, template).checkWitness(stack);
+  return { fee_sat: channel.funding.sat - sumSat(template.outputs), signatures: isSigned ? 'valid' : 'not-checked' };
 }

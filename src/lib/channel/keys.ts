@@ -1,8 +1,8 @@
 /**
  * Keys of one commitment: basepoints of both sides bound to its per-commitment point, and the secrets behind them.
  *
- * BOLT3, Key Derivation; the obscured commitment number (Commitment Transaction). `holder` is the side whose commitment
- * it is: it broadcasts it, and the other side punishes it where it was revoked.
+ * BOLT3, Key Derivation; the obscured commitment number (Commitment Transaction). `holder` is the side that broadcasts
+ * the commitment. The other side punishes it where it was revoked.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '../bitcoin/bytes.ts';
@@ -22,53 +22,58 @@ import {
 import { FORMAT, type FormatName } from './format.ts';
 import { FIRST_INDEX } from './secrets.ts';
 
-/** What a side gives for a channel: four points and a key. */
+/** Points that a side gives for a channel. */
 export const BASES = ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const;
 export type Base = (typeof BASES)[number];
 /** Compressed points, 33 bytes; those that are not known are missing. */
 export type Basepoints = { readonly [K in Base]?: Uint8Array };
-/** Their secrets, 32 bytes. */
+/** Secrets of basepoints, 32 bytes. */
 export type BaseSecrets = { readonly [K in Base]?: Uint8Array };
 
 export type Side = 'local' | 'remote';
 export const otherSide = (side: Side): Side => (side === 'local' ? 'remote' : 'local');
 
-/** The keys in the scripts of one commitment. */
-export const KEY_NAMES = [
-  'delayed',
-  'revocation',
-  'holderHtlc',
-  'otherHtlc',
-  'otherPayment',
-  'holderFunding',
-  'otherFunding',
-] as const;
-export type KeyName = (typeof KEY_NAMES)[number];
+/** Origin of each key in the scripts of a commitment: whose basepoint, and whether the point binds it. */
+const ORIGIN = {
+  delayed: ['holder', 'delayed', true],
+  revocation: ['other', 'revocation', true],
+  holderHtlc: ['holder', 'htlc', true],
+  otherHtlc: ['other', 'htlc', true],
+  /** Bound in the oldest format alone. */
+  otherPayment: ['other', 'payment', true],
+  holderFunding: ['holder', 'funding', false],
+  otherFunding: ['other', 'funding', false],
+} as const satisfies Readonly<Record<string, readonly [of: 'holder' | 'other', base: Base, bound: boolean]>>;
+export type KeyName = keyof typeof ORIGIN;
 export type CommitmentKeys = { readonly [K in KeyName]?: Uint8Array };
-export type CommitmentSecrets = { readonly [K in KeyName]?: Uint8Array };
+export type CommitmentSecrets = CommitmentKeys;
+export const KEY_NAMES = Object.keys(ORIGIN) as KeyName[];
+/** Returns the side of a channel that has the secret of a key, in a commitment of `holder`. */
+export const ownerOf = (name: KeyName, holder: Side): Side =>
+  ORIGIN[name][0] === 'holder' ? holder : otherSide(holder);
 
 const numberOf = (...parts: readonly Uint8Array[]): bigint => mod(toNumber(sha256(concatBytes(...parts))));
 
-/** @throws Refusal `wrong-key` for bytes that are no point */
+/** Returns the point of 33 bytes. @throws Refusal `wrong-key` for bytes that are none */
 function pointOf(bytes: Uint8Array, what: string): Point {
   const point = parsePoint(bytes);
   if (!point) throw new Refusal('wrong-key', `${what}: bytes found that are no point of the curve`);
   return point;
 }
-/** @throws Refusal `key-rejected` for a sum at infinity, which only keys made against one another have */
+/** Returns 33 bytes. @throws Refusal `key-rejected` for infinity, which only keys made against one another reach */
 function finite(point: Point): Uint8Array {
   if (point.equals(Point.ZERO)) throw new Refusal('key-rejected', 'a key that cancels its per-commitment point found');
   return pointBytes(point);
 }
 
-/** basepoint + SHA256(point ‖ basepoint)·G, 33 bytes. @throws Refusal `wrong-key` */
+/** Returns basepoint + SHA256(point ‖ basepoint)·G, 33 bytes. @throws Refusal `wrong-key` */
 export const deriveKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array =>
   finite(linear(pointOf(basepoint, 'basepoint'), 1n, numberOf(point, basepoint)));
-/** The secret of `deriveKey`, 32 bytes. */
+/** Returns the secret of `deriveKey`, 32 bytes. */
 export const deriveSecret = (base: Uint8Array, point: Uint8Array): Uint8Array =>
   toBytes(mod(secretScalar(base) + numberOf(point, publicBytes(secretScalar(base)))));
 
-/** The revocation key of the other side's basepoint and the holder's point, 33 bytes. @throws Refusal `wrong-key` */
+/** Returns the revocation key of a basepoint and the holder's point, 33 bytes. @throws Refusal `wrong-key` */
 export const revocationKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array =>
   finite(
     publicSum(
@@ -76,7 +81,7 @@ export const revocationKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Ar
       [numberOf(basepoint, point), numberOf(point, basepoint)],
     ),
   );
-/** Its secret, from both secrets, 32 bytes. */
+/** Returns the secret of `revocationKey`, from both secrets, 32 bytes. */
 export function revocationSecret(base: Uint8Array, commitmentSecret: Uint8Array): Uint8Array {
   const [basepoint, point] = [publicBytes(secretScalar(base)), publicBytes(secretScalar(commitmentSecret))];
   return toBytes(
@@ -84,59 +89,49 @@ export function revocationSecret(base: Uint8Array, commitmentSecret: Uint8Array)
   );
 }
 
-/** The keys of a commitment, as far as what is given makes them. `point`: the holder's for this number. */
-export function commitmentKeys(
-  format: FormatName,
-  holder: Basepoints,
-  other: Basepoints,
-  point: Uint8Array | undefined,
-): CommitmentKeys {
-  const bound = (base: Uint8Array | undefined, make: typeof deriveKey): Uint8Array | undefined =>
-    base && point && make(base, point);
-  const payment = FORMAT[format].staticRemote ? other.payment : bound(other.payment, deriveKey);
-  return present({
-    delayed: bound(holder.delayed, deriveKey),
-    revocation: bound(other.revocation, revocationKey),
-    holderHtlc: bound(holder.htlc, deriveKey),
-    otherHtlc: bound(other.htlc, deriveKey),
-    otherPayment: payment,
-    holderFunding: holder.funding,
-    otherFunding: other.funding,
-  });
+type Make = (name: KeyName, base: Base, bound: boolean) => Uint8Array | undefined;
+/** Gathers what `make` returns of each key. */
+function gather(format: FormatName, make: Make): CommitmentKeys {
+  const made: { [K in KeyName]?: Uint8Array } = {};
+  for (const name of KEY_NAMES) {
+    const [, base, bound] = ORIGIN[name];
+    const value = make(name, base, bound && !(name === 'otherPayment' && FORMAT[format].staticRemote));
+    if (value) made[name] = value;
+  }
+  return made;
 }
+/** Basepoints of both sides. */
+export type Sides = { format: FormatName } & Readonly<Record<Side, { points: Basepoints }>>;
 
-/** The secrets of the holder's keys. */
-export const holderSecrets = (secrets: BaseSecrets, point: Uint8Array | undefined): CommitmentSecrets =>
-  present({
-    delayed: point && secrets.delayed && deriveSecret(secrets.delayed, point),
-    holderHtlc: point && secrets.htlc && deriveSecret(secrets.htlc, point),
-    holderFunding: secrets.funding,
-  });
-/** The secrets of the other side's keys; with the holder's per-commitment secret the revocation key among them. */
-export const otherSecrets = (
-  format: FormatName,
-  secrets: BaseSecrets,
-  point: Uint8Array | undefined,
-  revoked: Uint8Array | undefined,
-): CommitmentSecrets =>
-  present({
-    revocation: revoked && secrets.revocation && revocationSecret(secrets.revocation, revoked),
-    otherHtlc: point && secrets.htlc && deriveSecret(secrets.htlc, point),
-    otherPayment: FORMAT[format].staticRemote
-      ? secrets.payment
-      : point && secrets.payment && deriveSecret(secrets.payment, point),
-    otherFunding: secrets.funding,
+/** Returns the known keys of a commitment. `point`: its holder's for this number. @throws Refusal `wrong-key` */
+export const commitmentKeys = (channel: Sides, holder: Side, point: Uint8Array | undefined): CommitmentKeys =>
+  gather(channel.format, (name, base, bound) => {
+    const basepoint = channel[ownerOf(name, holder)].points[base];
+    if (!bound) return basepoint;
+    return basepoint && point && (name === 'revocation' ? revocationKey : deriveKey)(basepoint, point);
   });
 
-type Given = { [K in KeyName]?: Uint8Array | undefined };
-const present = (all: Given): { [K in KeyName]?: Uint8Array } =>
-  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+/** Whose secrets they are in a commitment of `holder`, and the holder's point and, where it was revoked, secret. */
+export interface Standpoint {
+  owner: Side;
+  holder: Side;
+  point: Uint8Array | undefined;
+  revoked?: Uint8Array | undefined;
+}
+/** Returns the known secrets behind the keys of a commitment, 32 bytes each. */
+export const commitmentSecrets = (format: FormatName, secrets: BaseSecrets, from: Standpoint): CommitmentSecrets =>
+  gather(format, (name, base, bound) => {
+    const secret = ownerOf(name, from.holder) === from.owner ? secrets[base] : undefined;
+    if (!bound || !secret) return secret;
+    if (name === 'revocation') return from.revoked && revocationSecret(secret, from.revoked);
+    return from.point && deriveSecret(secret, from.point);
+  });
 
-/** The mask of commitment numbers: the lower 48 bits of SHA256(opener's payment basepoint ‖ accepter's). */
+/** Mask of commitment numbers: the lower 48 bits of SHA256(opener's payment basepoint ‖ accepter's). */
 export const obscuringMask = (opener: Uint8Array, accepter: Uint8Array): bigint =>
   toNumber(sha256(concatBytes(opener, accepter)).subarray(26));
 
-/** Locktime and sequence that hide a commitment number. */
+/** Returns locktime and sequence that hide a commitment number. */
 export function obscure(number: bigint, mask: bigint): { locktime: number; sequence: number } {
   const hidden = number ^ mask;
   return {
@@ -144,7 +139,7 @@ export function obscure(number: bigint, mask: bigint): { locktime: number; seque
     sequence: 0x80000000 + Number(hidden >> 24n),
   };
 }
-/** The hidden number that a transaction shows; undefined where it is no commitment. */
+/** Returns the hidden number that a transaction shows; undefined where it is no commitment. */
 export function hiddenNumber(locktime: number, sequence: number): bigint | undefined {
   if (locktime >>> 24 !== 0x20 || sequence >>> 24 !== 0x80) return undefined;
   return (BigInt(sequence & 0xffffff) << 24n) | BigInt(locktime & 0xffffff);

@@ -9,6 +9,7 @@
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { HDKey } from '@scure/bip32';
+import { RawOldTx } from '@scure/btc-signer/script.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -16,11 +17,10 @@ import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, publicBytes, secretScalar } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
-import type { Channel, Party } from './commitment.ts';
-import { fundingKeys, fundingScript } from './sign.ts';
-import { keySet } from '../signing/keyset.ts';
-import { keySort } from '../signing/musig2.ts';
-import type { Keys } from './document.ts';
+import { readUint } from '../wire/bigsize.ts';
+import type { Channel } from './commitment.ts';
+import { pointsOf, type Keys } from './document.ts';
+import { FundingSpend } from './funding.ts';
 import type { FormatName } from './format.ts';
 import type { Base } from './keys.ts';
 
@@ -28,12 +28,12 @@ const ENCRYPTION = 7;
 
 const malformed = (why: string): Refusal => new Refusal('malformed-backup', `the channel backup ${why}`);
 
-/** A wallet's root key and the coin of its paths. */
+/** Root key of a wallet, and its network. */
 export interface Root {
   key: HDKey;
   network: Network;
 }
-/** The root key from BIP32 text. @throws Refusal `wrong-key` */
+/** Reads a root key from BIP32 text. @throws Refusal `wrong-key` */
 export function lndRoot(text: string, network: Network): Root {
   const version = network === 'mainnet' ? undefined : { private: 0x04358394, public: 0x043587cf };
   try {
@@ -47,14 +47,14 @@ export function lndRoot(text: string, network: Network): Root {
     `no private root key of ${network} found: ${network === 'mainnet' ? 'xprv' : 'tprv'}… expected`,
   );
 }
-/** The secret of a family and index, 32 bytes. */
+/** Returns the secret of a family and index, 32 bytes. */
 function lndKey({ key, network }: Root, family: number, index: number): Uint8Array {
   const coin = network === 'mainnet' ? 0 : 1;
   return key.derive(`m/1017'/${coin}'/${family}'/0/${index}`).privateKey!;
 }
 
 const NONCE = 24;
-/** The bytes inside. @throws Refusal `malformed-backup`, `wrong-seed` */
+/** Returns the bytes inside. @throws Refusal `malformed-backup`, `wrong-seed` */
 function opened(file: Uint8Array, root: Root): Uint8Array {
   if (file.length < NONCE + 16) throw malformed(`of ${file.length} bytes found, a nonce and a sealed text expected`);
   const nonce = file.subarray(0, NONCE);
@@ -78,23 +78,20 @@ class Reader {
   get left(): number {
     return this.#bytes.length - this.#at;
   }
-  take(length: number): Uint8Array {
+  take(length = this.left): Uint8Array {
     if (length > this.left) throw malformed(`is cut: ${length} bytes expected, ${this.left} found`);
     this.#at += length;
     return this.#bytes.slice(this.#at - length, this.#at);
   }
-  number(length: number): bigint {
-    return BigInt(`0x${bytesToHex(this.take(length))}`);
+  number(length: 1 | 2 | 4 | 8): bigint {
+    return readUint(this.take(length));
   }
   small(length: 1 | 2 | 4): number {
     return Number(this.number(length));
   }
-  rest(): Uint8Array {
-    return this.take(this.left);
-  }
 }
 
-/** By version; a kind whose other scripts are not served has a name of its own. */
+/** Kinds by version; one whose other scripts are not served has a name of its own. */
 const KINDS: readonly (readonly [FormatName, string?])[] = [
   ['legacy'],
   ['static'],
@@ -107,15 +104,15 @@ const KINDS: readonly (readonly [FormatName, string?])[] = [
 ];
 const isTaproot = (version: number): boolean => version >= 5;
 
-/** What the backup holds to close the channel with: the commitment that was newest when it was written. */
+/** Commitment that was newest when the backup was written, to close the channel with. */
 export interface CloseInputs {
   /** Unsigned. */
   commitment: Hex;
-  /** Of the peer: DER, or in taproot its partial signature (32 bytes) and nonce (66 bytes). */
+  /** Signature of the peer: DER, or in taproot its partial signature (32 bytes) and nonce (66 bytes). */
   signature: Uint8Array;
-  /** Of a taproot channel. */
+  /** Number of a taproot commitment. */
   height: bigint | undefined;
-  /** Of a taproot channel with assets: what its funding key commits to. */
+  /** Root to which the funding key of a channel with assets commits. */
   tapscriptRoot: Uint8Array | undefined;
 }
 /** One channel of a backup. */
@@ -123,13 +120,15 @@ export interface Backed {
   peer: Hex;
   shortChannelId: string;
   channel: Channel;
-  /** The kind, where its scripts are not served: its commitment can be signed, and not swept. */
+  /** Kind whose scripts are not served: its commitment can be signed, and not swept. */
   notServed?: string;
   outpoint: string;
   keys: Keys;
   close: CloseInputs | undefined;
 }
 
+/** Secret of a family and index, 32 bytes. */
+type KeyOf = (family: number, index: number) => Uint8Array;
 /**
  * Opens a backup of all channels, or of one.
  * @throws Refusal `malformed-backup`, `wrong-seed`, `wrong-network`
@@ -137,12 +136,7 @@ export interface Backed {
 export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
   parseBackup(opened(file, root), root.network, (family, index) => lndKey(root, family, index));
 
-/** The secret of a family and index, 32 bytes. */
-type KeyOf = (family: number, index: number) => Uint8Array;
-/**
- * Reads what a backup holds once it is opened.
- * @throws Refusal `malformed-backup`, `wrong-network`
- */
+/** Reads what a backup holds once it is opened. @throws Refusal `malformed-backup`, `wrong-network` */
 export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf): Backed[] {
   // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
   const whole = new Reader(inside);
@@ -153,7 +147,7 @@ export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf):
   if (whole.left > 0) throw malformed(`goes on for ${whole.left} bytes after its ${count} channels`);
   return channels;
 }
-/** A single backup states its own length in bytes 1 and 2, and then ends. */
+/** Returns whether the bytes are a list: a single backup states its own length in bytes 1 and 2, and then ends. */
 const isMulti = (bytes: Uint8Array): boolean =>
   bytes[0] === 0 && (bytes.length < 3 || ((bytes[1]! << 8) | bytes[2]!) !== bytes.length - 3);
 
@@ -166,9 +160,11 @@ const CHAINS: readonly [string, Network][] = [
   ['06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f', 'regtest'],
 ];
 
-/** The order of keys in a backup. */
+/** Order of keys in a backup. */
 const ORDER = ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const;
-/** A level of a key path. @throws Refusal `malformed-backup` for one that is hardened already */
+const gathered = <T>(make: (base: Base) => T): Record<Base, T> =>
+  Object.fromEntries(ORDER.map((base) => [base, make(base)])) as Record<Base, T>;
+/** Reads a level of a key path. @throws Refusal `malformed-backup` for one that is hardened already */
 function level(from: Reader): number {
   const n = from.small(4);
   if (n >= 2 ** 31) throw malformed(`names level ${n} of a key path`);
@@ -181,8 +177,7 @@ function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
   const kind = KINDS[version];
   if (!kind) throw malformed(`has a channel of version ${version}, which is not known`);
   const [format, notServed] = kind;
-  const length = whole.small(2);
-  const from = new Reader(whole.take(length));
+  const from = new Reader(whole.take(whole.small(2)));
   const opener = from.small(1) === 1 ? 'local' : 'remote';
   const chain = bytesToHex(from.take(32));
   const network = CHAINS.find(([hash]) => hash === chain)?.[1];
@@ -199,94 +194,72 @@ function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
   const sat = from.number(8);
   if (sat > MAX_SAT) throw malformed(`has a channel of ${sat} sat`);
   const ownDelay = from.small(2);
-  const places = ORDER.map((base) => [base, level(from), level(from)] as const);
+  const places = gathered(() => [level(from), level(from)] as const);
   const peerDelay = from.small(2);
-  const theirs: Partial<Record<Base, Uint8Array>> = {};
-  for (const base of ORDER) {
-    theirs[base] = from.take(33);
-    if (!parsePoint(theirs[base])) throw malformed(`has a ${base} key that is no point of the curve`);
-  }
+  const theirs = gathered((base) => {
+    const point = from.take(33);
+    if (!parsePoint(point)) throw malformed(`has a ${base} key that is no point of the curve`);
+    return point;
+  });
   const rootPoint = from.take(33);
-  const [rootFamily, rootIndex] = [level(from), level(from)];
+  const rootPlace = [level(from), level(from)] as const;
   if (version === 4) from.take(4); // the height at which the lease ends
   const close = closes ? readClose(from, version) : undefined;
-  const secrets = Object.fromEntries(places.map(([base, family, index]) => [base, keyOf(family, index)]));
-  const ours = Object.fromEntries(Object.entries(secrets).map(([base, s]) => [base, publicBytes(secretScalar(s))]));
-  const keys = { secrets, seed: seedOf(keyOf, rootPoint, rootFamily, rootIndex, ours['funding']!) };
-  const party = (points: Party['points'], delay: number): Party => ({ points, delay });
+  const secrets = gathered((base) => keyOf(...places[base]));
+  const ours = pointsOf(secrets);
   const bare: Channel = {
     network,
     format,
     funding: { txid, vout, sat, script: '' },
     opener,
-    local: party(ours, ownDelay),
-    remote: party(theirs, peerDelay),
+    local: { points: ours, delay: ownDelay },
+    remote: { points: theirs, delay: peerDelay },
   };
-  const script = close?.tapscriptRoot ? rootedScript(bare, close.tapscriptRoot) : fundingScript(bare);
+  const { script } = new FundingSpend(bare, NO_SPEND, close?.tapscriptRoot);
   return {
     peer,
     shortChannelId: `${scid >> 40n}x${(scid >> 16n) & 0xffffffn}x${scid & 0xffffn}`,
     outpoint: `${txid}:${vout}`,
     channel: { ...bare, funding: { ...bare.funding, script } },
     ...(notServed !== undefined && { notServed }),
-    keys,
+    keys: { secrets, seed: seedOf(keyOf, rootPoint, rootPlace, ours.funding!) },
     close,
   };
 }
-const rootedScript = (channel: Channel, merkleRoot: Uint8Array): Hex =>
-  keySet(
-    keySort(fundingKeys(channel)).map((key) => bytesToHex(key)),
-    { merkleRoot },
-  ).script;
+const NO_SPEND = { version: 2, locktime: 0, inputs: [], outputs: [] } as const;
 
-/** The seed of the per-commitment secrets: of an ECDH with the own funding key, or in old backups a key found by its point. */
+/** Roots of old channels that are tried: each channel took the next. */
+const OLD_ROOTS = 200;
+/** Returns the seed of the per-commitment secrets: of an ECDH with the own funding key, or in old backups a key found by its point. */
 function seedOf(
   keyOf: KeyOf,
   point: Uint8Array,
-  family: number,
-  index: number,
+  place: readonly [family: number, index: number],
   funding: Uint8Array,
 ): Uint8Array | undefined {
-  if (point.every((b) => b === 0)) return ecdh(secretScalar(keyOf(family, index)), parsePoint(funding)!);
+  if (point.every((b) => b === 0)) return ecdh(secretScalar(keyOf(...place)), parsePoint(funding)!);
   for (let i = 0; i < OLD_ROOTS; i++) {
-    const secret = keyOf(family, i);
+    const secret = keyOf(place[0], i);
     if (equalBytes(publicBytes(secretScalar(secret)), point)) return secret;
   }
   return undefined;
 }
-/** Roots of old channels that are tried: each channel took the next. */
-const OLD_ROOTS = 200;
 
 function readClose(from: Reader, version: number): CloseInputs {
   // The transaction has no length of its own; what comes after it has.
-  const rest = from.rest();
-  const bare = transactionLength(rest);
-  const after = new Reader(rest.subarray(bare));
+  const rest = from.take();
+  const commitment = transactionAt(rest);
+  const after = new Reader(rest.subarray(commitment.length));
   const signature = after.take(after.small(2));
   const height = isTaproot(version) ? after.number(8) : undefined;
   const tapscriptRoot = version === 6 ? after.take(32) : undefined;
-  return { commitment: bytesToHex(rest.subarray(0, bare)), signature, height, tapscriptRoot };
+  return { commitment: bytesToHex(commitment), signature, height, tapscriptRoot };
 }
-/** Bytes of a transaction of one input, without witness, at the front. @throws Refusal `malformed-backup` */
-function transactionLength(bytes: Uint8Array): number {
-  const from = new Reader(bytes);
-  const start = from.left;
-  const count = (): number => {
-    const first = from.small(1);
-    if (first < 253) return first;
-    if (first > 253) throw malformed('holds a transaction with a list of more than 65,535 parts');
-    const low = from.small(1);
-    return low | (from.small(1) << 8);
-  };
-  from.take(4);
-  for (let inputs = count(); inputs > 0; inputs--) {
-    from.take(36);
-    from.take(count() + 4);
+/** Returns the transaction, without witness, at the front. @throws Refusal `malformed-backup` */
+function transactionAt(bytes: Uint8Array): Uint8Array {
+  try {
+    return RawOldTx.encode(RawOldTx.decode(bytes, { allowUnreadBytes: true }));
+  } catch {
+    throw malformed('holds no transaction where one must be');
   }
-  for (let outputs = count(); outputs > 0; outputs--) {
-    from.take(8);
-    from.take(count());
-  }
-  from.take(4);
-  return start - from.left;
 }

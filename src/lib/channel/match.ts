@@ -1,118 +1,170 @@
 /**
- * A transaction on the chain, held against a channel: whose commitment it is, its number, and what each output is.
+ * A transaction on the chain, held against a channel: whose commitment or HTLC transaction it is, and what each output is.
  *
  * With both payment basepoints the number is read off locktime and sequence: nothing is searched. Outputs whose keys are
- * not known stay unknown. Not here: what bytes alone show (`recognise.ts`), spending (`sweep.ts`).
+ * not known stay unknown. Not here: what bytes alone show (`scripts.ts`), spending (`spend.ts`).
  */
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
+import { parseTransaction, txidOf, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
+import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { txidOf, type Output, type Template } from '../bitcoin/transaction.ts';
-import { maskOf, type Channel, type Role, type RoleOutput } from './commitment.ts';
+import { htlcLock, maskOf, plainLock, type Channel, type RoleOutput } from './commitment.ts';
+import { pointAt, readHtlcs, sideOf, type Keys, type KnownHtlc } from './document.ts';
 import { FORMAT } from './format.ts';
-import { commitmentKeys, hiddenNumber, otherSide, reveal, type CommitmentKeys, type Side } from './keys.ts';
-import { anchorLock, delayedLock, htlcLock, p2aLock, remoteLock, type Htlc, type Lock } from './scripts.ts';
+import { commitmentKeys, hiddenNumber, reveal, type CommitmentKeys, type Side } from './keys.ts';
+import type { Htlc } from './scripts.ts';
+import { FIRST_INDEX } from './secrets.ts';
 
-/** What an output of a commitment, or of an HTLC transaction, can be. */
-interface Candidate {
-  role: Role;
-  lock: Lock;
-  htlc?: Htlc;
+/** A transaction as a template, without amounts and scripts of its inputs, and its witnesses. */
+export type BareTransaction = Template & { stacks: readonly (readonly Uint8Array[])[] };
+/** Reads a transaction. @throws Refusal `malformed-transaction` */
+export function bareOf(hex: Hex): BareTransaction {
+  const raw = parseTransaction(hex);
+  return {
+    version: raw.version as Template['version'],
+    locktime: raw.lockTime,
+    inputs: raw.inputs.map(({ txid, index, sequence }) => ({
+      txid: bytesToHex(txid),
+      vout: index,
+      sequence,
+      sat: 0n,
+      script: '',
+    })),
+    outputs: raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
+    stacks: raw.witnesses ?? [],
+  };
 }
-const made = (make: () => Candidate): Candidate[] => {
-  try {
-    return [make()];
-  } catch (error) {
-    // A key that is not known makes no candidate.
-    if (error instanceof Refusal && error.code === 'malformed-message') return [];
-    throw error;
-  }
-};
+/** Reads a transaction in a document. @throws Refusal `malformed-message`, `malformed-transaction` */
+export const transactionIn = (from: Fields): BareTransaction =>
+  bareOf(bytesToHex(from.need('transaction', from.bytes('transaction'), 'a transaction in hex')));
 
-/** All outputs that a side's commitment can have, as far as keys are known. */
-function candidates(channel: Channel, holder: Side, keys: CommitmentKeys, htlcs: readonly Htlc[]): Candidate[] {
-  const { format } = channel;
-  const { delay } = channel[holder];
-  const { anchors } = FORMAT[format];
-  return [
-    ...(delay === undefined ? [] : made(() => ({ role: 'to_local', lock: delayedLock(format, keys, delay) }))),
-    ...made(() => ({ role: 'to_remote', lock: remoteLock(format, keys) })),
-    ...(anchors === 'keys'
-      ? [
-          ...made(() => ({ role: 'local_anchor', lock: anchorLock(format, keys, 'holder') })),
-          ...made(() => ({ role: 'remote_anchor', lock: anchorLock(format, keys, 'other') })),
-        ]
-      : []),
-    ...(anchors === 'p2a' ? [{ role: 'anchor', lock: p2aLock } as const] : []),
-    ...htlcs.flatMap((htlc) => made(() => ({ role: 'htlc', lock: htlcLock(format, keys, htlc), htlc }))),
-  ];
+/** Facts that are known beside the channel. */
+export interface Knowledge {
+  /** Returns the per-commitment point of a side at a number, where it is known. */
+  pointOf(holder: Side, number: bigint | undefined): Uint8Array | undefined;
+  /** HTLCs as the holder has them. */
+  htlcs: readonly KnownHtlc[];
+  /** Whose commitment it is, where that is known. */
+  holder?: Side | undefined;
+  /** Number of the commitment of an HTLC transaction. */
+  number?: bigint | undefined;
+  /** Whose keys are at hand. */
+  owner?: Side | undefined;
+}
+/** Reads {number?, per_commitment_point?, htlcs?} beside keys and a point from elsewhere. @throws Refusal `malformed-message`, `wrong-key` */
+export function readKnowledge(
+  channel: Channel,
+  from: Fields,
+  keys: Keys | undefined,
+  point: Uint8Array | undefined,
+): Knowledge {
+  const owner = keys && sideOf(channel, keys);
+  const given = from.bytes('per_commitment_point', 33) ?? point;
+  return {
+    owner,
+    number: from.whole('number', FIRST_INDEX),
+    htlcs: readHtlcs(from),
+    pointOf: (holder, number) =>
+      holder === owner && keys?.seed && number !== undefined ? pointAt(keys.seed, number) : given,
+  };
 }
 
+/** A transaction whose outputs are known, as far as keys are. */
 export interface Matched {
+  /** `commitment`, or an HTLC transaction of one. */
+  kind: 'commitment' | 'second stage';
   holder: Side;
   /** Undefined where a payment basepoint is not known. */
   number: bigint | undefined;
-  hidden: bigint;
   txid: Hex;
   keys: CommitmentKeys;
   /** One an output; undefined: unknown. */
   outputs: readonly (RoleOutput | undefined)[];
   point: Uint8Array | undefined;
 }
-/** What is known beside the channel. */
-export interface Knowledge {
-  /** The per-commitment point of a side at a number, where it is known. */
-  pointOf(holder: Side, number: bigint | undefined): Uint8Array | undefined;
-  /** HTLCs as the holder has them. */
-  htlcs: readonly Htlc[];
-  /** Whose commitment it is, where that is known. */
-  holder?: Side | undefined;
+
+/** Returns all outputs, by script, that a transaction of a side can have, as far as keys are known. */
+function candidates(
+  kind: Matched['kind'],
+  channel: Channel,
+  holder: Side,
+  keys: CommitmentKeys,
+  htlcs: readonly Htlc[],
+): Map<Hex, Omit<RoleOutput, 'sat'>> {
+  const found = new Map<Hex, Omit<RoleOutput, 'sat'>>();
+  const add = (role: RoleOutput['role'], make: () => RoleOutput['lock'], htlc?: Htlc): void => {
+    try {
+      const lock = make();
+      found.set(lock.script, { role, lock, script: lock.script, htlc });
+    } catch (error) {
+      // A key or delay that is not known makes no candidate.
+      if (!(error instanceof Refusal) || error.code !== 'malformed-message') throw error;
+    }
+  };
+  const { anchors } = FORMAT[channel.format];
+  const anchorRoles = { none: [], keys: ['local_anchor', 'remote_anchor'], p2a: ['anchor'] } as const;
+  const roles =
+    kind === 'commitment' ? (['to_local', 'to_remote', ...anchorRoles[anchors]] as const) : (['second stage'] as const);
+  for (const role of roles) add(role, () => plainLock(channel, holder, role, keys));
+  if (kind === 'commitment') for (const htlc of htlcs) add('htlc', () => htlcLock(channel, keys, htlc), htlc);
+  return found;
 }
 
-/**
- * Holds a commitment against its channel.
- * @throws Refusal `unknown-commitment` for one that spends another outpoint, or none of whose outputs is known
- */
-export function matchCommitment(channel: Channel, template: Template, known: Knowledge): Matched {
-  const [input] = template.inputs;
-  if (template.inputs.length !== 1 || outpointText(input!) !== outpointText(channel.funding))
-    throw new Refusal(
-      'unknown-commitment',
-      `a transaction that does not spend ${outpointText(channel.funding)} alone found`,
-    );
-  const hidden = hiddenNumber(template.locktime, input!.sequence);
-  if (hidden === undefined)
-    throw new Refusal('unknown-commitment', 'locktime and sequence found that hide no commitment number', {
-      hint: 'is it a closing transaction? channel-inspect says so',
-    });
+/** Returns the kind of a transaction, and the number of its commitment. `stated`: that of an HTLC transaction. */
+export function kindOf(
+  channel: Channel,
+  { inputs, locktime }: Template,
+  stated: bigint | undefined,
+): Pick<Matched, 'kind' | 'number'> {
+  const [input] = inputs;
+  const isSpend = inputs.length === 1 && outpointText(input!) === outpointText(channel.funding);
+  const hidden = isSpend ? hiddenNumber(locktime, input!.sequence) : undefined;
+  if (hidden === undefined) return { kind: 'second stage', number: stated };
   const mask = maskOf(channel);
-  const number = mask === undefined ? undefined : reveal(hidden, mask);
+  return { kind: 'commitment', number: mask === undefined ? undefined : reveal(hidden, mask) };
+}
+
+/** Holds a transaction against its channel; undefined where no output is known. */
+export function match(channel: Channel, template: Template, known: Knowledge): Matched | undefined {
+  const { kind, number } = kindOf(channel, template, known.number);
   const txid = txidOf(template);
   const tried = (known.holder ? [known.holder] : (['local', 'remote'] as const)).map((holder): Matched => {
     const point = known.pointOf(holder, number);
-    const keys = commitmentKeys(channel.format, channel[holder].points, channel[otherSide(holder)].points, point);
-    const all = new Map(candidates(channel, holder, keys, known.htlcs).map((c) => [c.lock.script, c]));
+    const keys = commitmentKeys(channel, holder, point);
+    const all = candidates(kind, channel, holder, keys, known.htlcs);
     const outputs = template.outputs.map((output): RoleOutput | undefined => {
       const found = all.get(output.script);
       return found && { ...found, ...output };
     });
-    return { holder, number, hidden, txid, keys, outputs, point };
+    return { kind, holder, number, txid, keys, outputs, point };
   });
   const best = tried.reduce((a, b) => (score(b) > score(a) ? b : a));
-  if (score(best) === 0)
-    throw new Refusal('unknown-commitment', 'no output found that the keys of the channel make', {
-      hint: 'give the per-commitment point, or the keys of the side whose commitment it is',
-    });
-  return best;
+  return score(best) > 0 ? best : undefined;
 }
 /** Outputs that speak for this holder: what anyone could have put there does not. */
 const score = ({ outputs }: Matched): number => outputs.filter((o) => o && o.role !== 'anchor').length;
 
-/** Outputs of an HTLC transaction of this commitment: after the delay its holder's, by the revocation key the other side's. */
-export function secondStageLock(channel: Channel, matched: Pick<Matched, 'holder' | 'keys'>): Lock {
-  const { delay } = channel[matched.holder];
-  if (delay === undefined) throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
-  return delayedLock(channel.format, matched.keys, delay, 2);
+/** Holds a transaction against its channel. @throws Refusal `unknown-commitment` for one that is not the channel's */
+export function matchTransaction(channel: Channel, template: Template, known: Knowledge): Matched {
+  const found = match(channel, template, known);
+  if (found) return found;
+  const refuse = (found: string, hint: string): never => {
+    throw new Refusal('unknown-commitment', found, { hint });
+  };
+  if (kindOf(channel, template, undefined).kind === 'commitment')
+    return refuse(
+      'no output found that the keys of the channel make',
+      'give the per-commitment point, or the keys of the side whose commitment it is',
+    );
+  if (template.inputs.some((input) => outpointText(input) === outpointText(channel.funding)))
+    return refuse(
+      'locktime and sequence found that hide no commitment number',
+      'is it a closing transaction? channel-inspect says so',
+    );
+  return refuse(
+    `a transaction found that does not spend ${outpointText(channel.funding)}, and no output of an HTLC transaction`,
+    'of an HTLC transaction give the number of its commitment, or its per-commitment point',
+  );
 }
-export const paying = (outputs: readonly Output[], lock: Lock): number[] =>
-  outputs.flatMap(({ script }, vout) => (script === lock.script ? [vout] : []));

@@ -1,25 +1,25 @@
 /**
- * The outputs of commitment and HTLC transactions: script or leaves, and each way in which one is spent.
+ * Outputs of commitment and HTLC transactions: script or leaves, and each way in which one is spent.
  *
- * BOLT3, Commitment Transaction Outputs; the extension BOLT of simple taproot channels. Texts of scripts are read and
- * written by `htlc/scripts.ts`, which also holds BOLT3's HTLC scripts. Not here: amounts and order (`commitment.ts`).
+ * BOLT3, Commitment Transaction Outputs; the extension BOLT of simple taproot channels. The same table writes outputs and
+ * recognises what spends them. Scripts are read and written by `htlc/scripts.ts`, which also holds BOLT3's HTLC scripts.
+ * Not here: amounts and order (`commitment.ts`).
  */
 import { taprootTweakPubkey, hash160 } from '@scure/btc-signer/utils.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, compareBytes, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { leafHash } from '../bitcoin/sighash.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
-import { wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
+import { readScript, stackOf, wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
-import { keySort } from '../signing/musig2.ts';
 import { sortedKeySet } from '../signing/keyset.ts';
 import { FORMAT, type FormatName } from './format.ts';
 import type { CommitmentKeys, KeyName } from './keys.ts';
 
-/** The point without a known discrete logarithm of simple taproot channels, x-only. */
+/** Point of simple taproot channels whose discrete logarithm nobody knows, x-only. */
 const CHANNEL_NUMS = 'dca094751109d0bd055d03565874e8276dd53e926b44e3bd1bb6bf4bc130a279';
 export const P2A = '51024e73';
 
@@ -34,27 +34,33 @@ export interface Htlc {
   id?: bigint | undefined;
 }
 
-export type WayName =
-  | 'delayed'
-  | 'payment'
-  | 'penalty'
-  | 'preimage'
-  | 'timeout'
-  | 'second-success'
-  | 'second-timeout'
-  | 'anchor'
-  | 'anyone';
-
+/** When a way is open: at once, after the delay, a block or 16, or as the HTLC transactions of a format say. */
+type After = 'once' | 'delay' | 'block' | 'sixteen' | 'stage';
+/** Moment of each way, whose signature it needs, and the second signature of an HTLC's second stage. */
+const WAYS = {
+  both: ['once'],
+  delayed: ['delay', 'delayed'],
+  payment: ['block', 'otherPayment'],
+  penalty: ['once', 'revocation'],
+  preimage: ['block', 'otherHtlc'],
+  timeout: ['block', 'otherHtlc'],
+  'second-success': ['stage', 'holderHtlc', 'otherHtlc'],
+  'second-timeout': ['stage', 'holderHtlc', 'otherHtlc'],
+  anchor: ['once'],
+  anyone: ['sixteen'],
+} as const satisfies Record<string, readonly [After, key?: KeyName, peer?: KeyName]>;
+export type WayName = keyof typeof WAYS;
+/** Elements of a witness before script and control block. */
+export type Word = '0' | '1' | 'sig' | 'peer-sig' | 'preimage' | 'key';
 /** One way in which an output is spent. */
 export interface Way {
   name: WayName;
-  /** Whose signature it needs; null: nobody's. */
+  /** Key whose signature it needs; null: nobody's. */
   key: KeyName | null;
-  /** The second signature, of an HTLC's second stage. */
+  /** Key of the second signature. */
   peer?: KeyName;
-  /** The witness without script and control block: `sig`, `peer-sig`, `preimage`, `key`, `0` or `1` in the order of the stack. */
-  witness: string;
-  /** The leaf that is shown, with its control block; the witness script is `Lock.code`. */
+  words: readonly Word[];
+  /** Leaf that is shown, with its control block; the witness script is `Lock.code`. */
   leaf?: { code: Uint8Array; control: Uint8Array };
   sequence: number;
   locktime: number;
@@ -64,13 +70,107 @@ export interface Lock {
   /** Output script. */
   script: Hex;
   kind: 'p2wsh' | 'p2wpkh' | 'p2tr' | 'p2a';
-  /** What is signed in version 0: the witness script, or the P2PKH script of a P2WPKH output. */
+  /** Script that is signed in version 0: the witness script, or the P2PKH script of a P2WPKH output. */
   code?: Uint8Array;
   /** x-only, of P2TR. */
   internalKey?: Hex;
   merkleRoot?: Uint8Array;
   ways: readonly Way[];
 }
+
+interface Form {
+  /** Keys named claim and refund in the texts; those of an anchor depend on its owner. */
+  keys?: readonly KeyName[];
+  /** Witness script, and the one of formats that wait for a block. */
+  texts?: readonly string[];
+  /** Internal key of a tree; none: the NUMS point. */
+  internal?: KeyName;
+  /** Witness of each way, and its leaf in a tree; without a leaf it is the key path. */
+  ways: { readonly [K in WayName]?: string | readonly [witness: string, leaf: string] };
+}
+const bolt3 = (variant: 'bolt3-offered' | 'bolt3-received') =>
+  [false, true].map((anchors) => wholeForm(variant, anchors)!.script);
+const OWN = { keys: ['revocation', 'delayed'] } as const;
+const OFFERED = { keys: ['otherHtlc', 'holderHtlc'] } as const;
+const RECEIVED = { keys: ['holderHtlc', 'otherHtlc'] } as const;
+const SWEPT = '<refund-x> CHECKSIGVERIFY <lock>';
+const HASHED = 'SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY <claim-x> CHECKSIGVERIFY';
+const TO_LOCAL: Form = {
+  ...OWN,
+  texts: ['IF <claim> ELSE <lock> DROP <refund> ENDIF CHECKSIG'],
+  ways: { delayed: 'sig 0', penalty: 'sig 1' },
+};
+export type OutputName = 'to_local' | 'to_remote' | 'anchor' | 'htlc-offered' | 'htlc-received' | 'second stage';
+const SCRIPTS: Readonly<Record<OutputName, Form>> = {
+  to_local: TO_LOCAL,
+  to_remote: {
+    keys: ['otherPayment'],
+    texts: ['<claim> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY'],
+    ways: { payment: 'sig' },
+  },
+  anchor: {
+    texts: ['<claim> CHECKSIG IFDUP NOTIF 16 CHECKSEQUENCEVERIFY ENDIF'],
+    ways: { anchor: 'sig', anyone: '0' },
+  },
+  'htlc-offered': {
+    ...OFFERED,
+    texts: bolt3('bolt3-offered'),
+    ways: { 'second-timeout': '0 peer-sig sig 0', preimage: 'sig preimage', penalty: 'sig key' },
+  },
+  'htlc-received': {
+    ...RECEIVED,
+    texts: bolt3('bolt3-received'),
+    ways: { 'second-success': '0 peer-sig sig preimage', timeout: 'sig 0', penalty: 'sig key' },
+  },
+  'second stage': TO_LOCAL,
+};
+const TREES: Readonly<Record<OutputName, Form>> = {
+  to_local: { ...OWN, ways: { delayed: ['sig', SWEPT], penalty: ['sig', '<refund-x> DROP <claim-x> CHECKSIG'] } },
+  to_remote: {
+    keys: ['otherPayment'],
+    ways: { payment: ['sig', '<claim-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY'] },
+  },
+  anchor: { ways: { anchor: 'sig', anyone: ['', '16 CHECKSEQUENCEVERIFY'] } },
+  'htlc-offered': {
+    ...OFFERED,
+    internal: 'revocation',
+    ways: {
+      'second-timeout': ['peer-sig sig', '<refund-x> CHECKSIGVERIFY <claim-x> CHECKSIG'],
+      preimage: ['sig preimage', `${HASHED} 1 CHECKSEQUENCEVERIFY`],
+      penalty: 'sig',
+    },
+  },
+  'htlc-received': {
+    ...RECEIVED,
+    internal: 'revocation',
+    ways: {
+      'second-success': ['peer-sig sig preimage', `${HASHED} <refund-x> CHECKSIG`],
+      timeout: ['sig', '<refund-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY VERIFY <lock>'],
+      penalty: 'sig',
+    },
+  },
+  'second stage': { ...OWN, internal: 'revocation', ways: { delayed: ['sig', SWEPT], penalty: 'sig' } },
+};
+interface Shape {
+  name: WayName;
+  words: readonly Word[];
+  /** Text of the leaf. */
+  leaf: string | undefined;
+}
+const read = new Map<Form, readonly Shape[]>();
+/** Returns the ways of a form, read once. */
+function shapesOf(form: Form): readonly Shape[] {
+  let shapes = read.get(form);
+  if (!shapes) {
+    shapes = Object.entries(form.ways).map(([name, shape]): Shape => {
+      const [witness, leaf] = typeof shape === 'string' ? [shape] : shape;
+      return { name: name as WayName, words: wordsOf(witness), leaf };
+    });
+    read.set(form, shapes);
+  }
+  return shapes;
+}
+const FUNDING = '2 <claim> <refund> 2 CHECKMULTISIG';
 
 /** @throws Refusal `malformed-message` naming the key that is not known */
 export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
@@ -81,195 +181,174 @@ export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
     });
   return key;
 }
-
-const AT_ONCE = { sequence: SEQUENCE_RBF, locktime: 0 };
-/** After one confirmation where the format asks for it. */
-const next = (format: FormatName) => ({ sequence: FORMAT[format].oneBlock ? 1 : SEQUENCE_RBF, locktime: 0 });
 const x = (key: Uint8Array): Uint8Array => key.subarray(1);
-const blocks = (value: number): Holes => ({ lock: { kind: 'blocks', value } });
-const height = (value: number): Holes => ({ lock: { kind: 'height', value } });
+const wordsOf = (witness: string): Word[] => (witness === '' ? [] : (witness.split(' ') as Word[]));
+const p2wsh = (code: Uint8Array, ways: readonly Way[]): Lock => ({
+  script: `0020${bytesToHex(sha256(code))}`,
+  kind: 'p2wsh',
+  code,
+  ways,
+});
 
-const p2wsh = (text: string, holes: Holes, ways: readonly Way[]): Lock => {
-  const code = writeScript(text, holes);
-  return { script: `0020${bytesToHex(sha256(code))}`, kind: 'p2wsh', code, ways };
+/** Returns the funding output. `keys`: `holderFunding` and `otherFunding`. @throws Refusal `malformed-message` */
+export function fundingLock(format: FormatName, keys: CommitmentKeys): Lock {
+  const names: KeyName[] = ['holderFunding', 'otherFunding'];
+  const way = { name: 'both', sequence: SEQUENCE_RBF, locktime: 0 } as const;
+  if (FORMAT[format].taproot) {
+    const { script } = sortedKeySet(names.map((name) => bytesToHex(need(keys, name))));
+    return { script, kind: 'p2tr', ways: [{ ...way, key: null, words: ['sig'] }] };
+  }
+  const [key, peer] = names.sort((a, b) => compareBytes(need(keys, a), need(keys, b))) as [KeyName, KeyName];
+  const code = writeScript(FUNDING, { claim: keys[key]!, refund: keys[peer]! });
+  return p2wsh(code, [{ ...way, key, peer, words: ['0', 'sig', 'peer-sig'] }]);
+}
+
+/** Details of an output: blocks that its holder waits, the HTLC, the owner of an anchor. */
+export interface Details {
+  delay?: number;
+  htlc?: Htlc;
+  owner?: 'holder' | 'other';
+}
+export const p2aLock: Lock = {
+  script: P2A,
+  kind: 'p2a',
+  ways: [{ name: 'anyone', key: null, words: [], sequence: SEQUENCE_RBF, locktime: 0 }],
 };
 
-type LeafWay = Omit<Way, 'leaf'> & { text?: string; holes?: Holes };
-const branch = (a: Uint8Array, b: Uint8Array): Uint8Array =>
-  taggedHash('TapBranch', ...[a, b].sort((p, q) => Buffer.compare(p, q)));
+/** Returns an output of a commitment, or of an HTLC transaction. @throws Refusal `malformed-message` for an unknown key */
+export function lockOf(format: FormatName, output: OutputName, keys: CommitmentKeys, details: Details = {}): Lock {
+  const { taproot, oneBlock, second } = FORMAT[format];
+  const form = (taproot ? TREES : SCRIPTS)[output];
+  const { delay, htlc, owner = 'holder' } = details;
+  const anchorKey = ANCHOR_KEYS[owner][taproot ? 1 : 0]!;
+  const [claim, refund] = (form.keys ?? [anchorKey]).map((name) => need(keys, name)) as [Uint8Array, Uint8Array?];
+  const once = SEQUENCE_RBF;
+  const after = { once, delay: delay!, block: oneBlock ? 1 : once, sixteen: 16, stage: second.sequence };
+  const shapes = shapesOf(form);
+  const ways = shapes.map(({ name, words }): Way => {
+    const [moment, first, peer]: readonly [After, KeyName?, KeyName?] = WAYS[name];
+    const key = first ?? (name === 'anchor' ? anchorKey : null);
+    const locktime = htlc && name.endsWith('timeout') ? htlc.expiry : 0;
+    const way: Way = { name, key, words, sequence: after[moment], locktime };
+    return peer ? { ...way, peer } : way;
+  });
+  const holes: Holes = { claim, 'claim-x': x(claim) };
+  if (refund) Object.assign(holes, { refund, 'refund-x': x(refund) });
+  if (delay !== undefined) holes.lock = { kind: 'blocks', value: delay };
+  if (htlc) Object.assign(holes, { hash: ripemd160(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } });
+  if (taproot) {
+    const internal = form.internal ?? (form.keys ? undefined : anchorKey);
+    const leaves = shapes.map(({ leaf }) => (leaf === undefined ? undefined : writeScript(leaf, holes)));
+    return p2tr(internal ? bytesToHex(x(need(keys, internal))) : CHANNEL_NUMS, ways, leaves);
+  }
+  if (output === 'to_remote' && !oneBlock) {
+    const hash = bytesToHex(hash160(claim));
+    const code = hexToBytes(`76a914${hash}88ac`);
+    return { script: `0014${hash}`, kind: 'p2wpkh', code, ways: [{ ...ways[0]!, words: ['sig', 'key'] }] };
+  }
+  if (htlc) holes['revocation-hash'] = hashOf(need(keys, 'revocation'));
+  return p2wsh(writeScript(form.texts![oneBlock ? 1 : 0] ?? form.texts![0]!, holes), ways);
+}
+const hashes = new WeakMap<Uint8Array, Uint8Array>();
+/** Returns HASH160 of a key, which all HTLCs of a commitment share. */
+function hashOf(key: Uint8Array): Uint8Array {
+  const hash = hashes.get(key) ?? hash160(key);
+  hashes.set(key, hash);
+  return hash;
+}
+/** Keys of anchors, in scripts and in trees. */
+const ANCHOR_KEYS = {
+  holder: ['holderFunding', 'delayed'],
+  other: ['otherFunding', 'otherPayment'],
+} as const satisfies Record<string, readonly KeyName[]>;
 
-/** A taproot output of one or two leaves; a way without text is by the key path. */
-function p2tr(internalKey: Hex, ways: readonly LeafWay[]): Lock {
-  const codes = ways.map(({ text, holes }) => (text === undefined ? undefined : writeScript(text, holes ?? {})));
-  const hashes = codes.flatMap((code) => (code ? [leafHash(code)] : []));
-  const merkleRoot = hashes.length === 1 ? hashes[0]! : branch(hashes[0]!, hashes[1]!);
+/** Returns a tree of one or two leaves; a way without a leaf is the key path. */
+function p2tr(internalKey: Hex, ways: readonly Way[], leaves: readonly (Uint8Array | undefined)[]): Lock {
+  const hashes = leaves.flatMap((code) => (code ? [leafHash(code)] : []));
+  const merkleRoot = hashes.length === 1 ? hashes[0]! : taggedHash('TapBranch', ...[...hashes].sort(compareBytes));
   const [output, parity] = taprootTweakPubkey(hexToBytes(internalKey), merkleRoot);
-  let leaf = 0;
+  const begin = concatBytes(Uint8Array.of(0xc0 | parity), hexToBytes(internalKey));
   return {
     script: `5120${bytesToHex(output)}`,
     kind: 'p2tr',
     internalKey,
     merkleRoot,
-    ways: ways.map(({ text: _, holes: __, ...way }, i): Way => {
-      const code = codes[i];
+    ways: ways.map((way, i) => {
+      const code = leaves[i];
       if (!code) return way;
-      const sibling = hashes.length === 1 ? [] : [hashes[1 - leaf++]!];
-      return {
-        ...way,
-        leaf: { code, control: concatBytes(Uint8Array.of(0xc0 | parity), hexToBytes(internalKey), ...sibling) },
-      };
+      const own = leafHash(code);
+      return { ...way, leaf: { code, control: concatBytes(begin, ...hashes.filter((h) => !equalBytes(h, own))) } };
     }),
   };
 }
 
-/** The texts of scripts, as `readScript` reads them too. */
-export const TEXTS = {
-  toLocal: 'IF <claim> ELSE <lock> DROP <refund> ENDIF CHECKSIG',
-  toRemote: '<claim> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY',
-  anchor: '<claim> CHECKSIG IFDUP NOTIF 16 CHECKSEQUENCEVERIFY ENDIF',
-  funding: '2 <claim> <refund> 2 CHECKMULTISIG',
-  delayedLeaf: '<refund-x> CHECKSIGVERIFY <lock>',
-  revokeLeaf: '<refund-x> DROP <claim-x> CHECKSIG',
-  remoteLeaf: '<claim-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY',
-  anchorLeaf: '16 CHECKSEQUENCEVERIFY',
-  offeredTimeout: '<refund-x> CHECKSIGVERIFY <claim-x> CHECKSIG',
-  offeredSuccess: 'SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY <claim-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY',
-  receivedTimeout: '<refund-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY VERIFY <lock>',
-  receivedSuccess: 'SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY <claim-x> CHECKSIGVERIFY <refund-x> CHECKSIG',
-} as const;
-
-/** The funding output of two keys. @throws InvalidContribution for keys that are no points */
-export function fundingLock(format: FormatName, a: Uint8Array, b: Uint8Array): { script: Hex; code?: Uint8Array } {
-  if (FORMAT[format].taproot) return { script: sortedKeySet([bytesToHex(a), bytesToHex(b)]).script };
-  const [claim, refund] = keySort([a, b]) as [Uint8Array, Uint8Array];
-  const { script, code } = p2wsh(TEXTS.funding, { claim, refund }, []);
-  return { script, code: code! };
+/** Returns whether this element may stand for that word of a witness. */
+function fits(word: Word, part: Uint8Array, taproot: boolean): boolean {
+  if (word === '0') return part.length === 0;
+  if (word === '1') return part.length === 1 && part[0] === 1;
+  if (word === 'preimage') return part.length === 32;
+  if (word === 'key') return part.length === 33;
+  return taproot ? part.length === 64 || part.length === 65 : part.length >= 9 && part.length <= 73;
 }
+const takes = (words: readonly Word[], elements: readonly Uint8Array[], taproot: boolean): boolean =>
+  words.length === elements.length && words.every((word, i) => fits(word, elements[i]!, taproot));
 
-/** to_local, and what an HTLC transaction pays: the holder's after `delay` blocks, the other side's where it was revoked. */
-export function delayedLock(format: FormatName, keys: CommitmentKeys, delay: number, stage: 1 | 2 = 1): Lock {
-  const [revocation, delayed] = [need(keys, 'revocation'), need(keys, 'delayed')];
-  const settle = { name: 'delayed', key: 'delayed', sequence: delay, locktime: 0 } as const;
-  const punish = { name: 'penalty', key: 'revocation', ...AT_ONCE } as const;
-  if (!FORMAT[format].taproot)
-    return p2wsh(TEXTS.toLocal, { claim: revocation, refund: delayed, ...blocks(delay) }, [
-      { ...settle, witness: 'sig 0' },
-      { ...punish, witness: 'sig 1' },
-    ]);
-  const holes = { 'claim-x': x(revocation), 'refund-x': x(delayed) };
-  const after = { ...settle, witness: 'sig', text: TEXTS.delayedLeaf, holes: { ...holes, ...blocks(delay) } };
-  return stage === 1
-    ? p2tr(CHANNEL_NUMS, [after, { ...punish, witness: 'sig', text: TEXTS.revokeLeaf, holes }])
-    : p2tr(bytesToHex(x(revocation)), [after, { ...punish, witness: 'sig' }]);
-}
-
-/** to_remote: the other side's, at once or after a block. */
-export function remoteLock(format: FormatName, keys: CommitmentKeys): Lock {
-  const claim = need(keys, 'otherPayment');
-  const way = { name: 'payment', key: 'otherPayment', ...next(format) } as const;
-  if (FORMAT[format].taproot)
-    return p2tr(CHANNEL_NUMS, [{ ...way, witness: 'sig', text: TEXTS.remoteLeaf, holes: { 'claim-x': x(claim) } }]);
-  if (FORMAT[format].oneBlock) return p2wsh(TEXTS.toRemote, { claim }, [{ ...way, witness: 'sig' }]);
-  const hash = bytesToHex(hash160(claim));
-  return {
-    script: `0014${hash}`,
-    kind: 'p2wpkh',
-    code: hexToBytes(`76a914${hash}88ac`),
-    ways: [{ ...way, witness: 'sig key' }],
-  };
-}
-
-/** An anchor of one side's key, 330 sat: its own at once, anyone's after 16 blocks. */
-export function anchorLock(format: FormatName, keys: CommitmentKeys, owner: 'holder' | 'other'): Lock {
-  const anyone = { name: 'anyone', key: null, sequence: 16, locktime: 0 } as const;
-  const own = { name: 'anchor', sequence: SEQUENCE_RBF, locktime: 0, witness: 'sig' } as const;
-  if (FORMAT[format].taproot) {
-    const key = owner === 'holder' ? 'delayed' : 'otherPayment';
-    return p2tr(bytesToHex(x(need(keys, key))), [
-      { ...own, key },
-      { ...anyone, witness: '', text: TEXTS.anchorLeaf },
-    ]);
+/** Returns the way that a witness takes, with its elements by word; undefined where it is none of the output's. */
+export function wayTaken(
+  lock: Lock,
+  stack: readonly Uint8Array[],
+): { way: Way; parts: { readonly [K in Word]?: Uint8Array } } | undefined {
+  for (const way of lock.ways) {
+    const shown = shownScripts(lock, way);
+    const elements = stack.slice(0, stack.length - shown.length);
+    const isShown = shown.every((script, i) => equalBytes(script, stack[elements.length + i] ?? new Uint8Array()));
+    if (isShown && takes(way.words, elements, lock.kind === 'p2tr'))
+      return { way, parts: Object.fromEntries(way.words.map((word, i) => [word, elements[i]!])) };
   }
-  const key = owner === 'holder' ? 'holderFunding' : 'otherFunding';
-  return p2wsh(TEXTS.anchor, { claim: need(keys, key) }, [
-    { ...own, key },
-    { ...anyone, witness: '0' },
-  ]);
+  return undefined;
 }
-export const p2aLock: Lock = {
-  script: P2A,
-  kind: 'p2a',
-  ways: [{ name: 'anyone', key: null, witness: '', sequence: SEQUENCE_RBF, locktime: 0 }],
+const shownScripts = (lock: Lock, way: Way): Uint8Array[] => {
+  if (way.leaf) return [way.leaf.code, way.leaf.control];
+  return lock.kind === 'p2wsh' ? [lock.code!] : [];
 };
+/** Returns the witness of a way, script and control block included. */
+export const witnessOf = (
+  lock: Lock,
+  way: Way,
+  given: { readonly [K in Word]?: Uint8Array | undefined },
+): Uint8Array[] => [...stackOf(way.words, given), ...shownScripts(lock, way)];
 
-/** The output of an HTLC. @throws Refusal `malformed-message` for keys that are not known */
-export function htlcLock(format: FormatName, keys: CommitmentKeys, htlc: Htlc): Lock {
-  const [own, other] = [need(keys, 'holderHtlc'), need(keys, 'otherHtlc')];
-  const revocation = need(keys, 'revocation');
-  const { second, taproot, oneBlock } = FORMAT[format];
-  const offered = htlc.direction === 'offered';
-  const stage = { key: 'holderHtlc', peer: 'otherHtlc', sequence: second.sequence } as const;
-  const timeout = { ...stage, name: 'second-timeout', locktime: htlc.expiry } as const;
-  const success = { ...stage, name: 'second-success', locktime: 0 } as const;
-  const preimage = { name: 'preimage', key: 'otherHtlc', ...next(format) } as const;
-  const expired = {
-    name: 'timeout',
-    key: 'otherHtlc',
-    sequence: oneBlock ? 1 : SEQUENCE_RBF,
-    locktime: htlc.expiry,
-  } as const;
-  const punish = { name: 'penalty', key: 'revocation', ...AT_ONCE } as const;
-  const hash = ripemd160(htlc.paymentHash);
-  if (taproot) {
-    const keysOf = offered ? { 'claim-x': x(other), 'refund-x': x(own) } : { 'claim-x': x(own), 'refund-x': x(other) };
-    const holes = { ...keysOf, hash, ...height(htlc.expiry) };
-    const internal = bytesToHex(x(revocation));
-    const penalty = { ...punish, witness: 'sig' };
-    return offered
-      ? p2tr(internal, [
-          { ...timeout, witness: 'peer-sig sig', text: TEXTS.offeredTimeout, holes },
-          { ...preimage, witness: 'sig preimage', text: TEXTS.offeredSuccess, holes },
-          penalty,
-        ])
-      : p2tr(internal, [
-          { ...success, witness: 'peer-sig sig preimage', text: TEXTS.receivedSuccess, holes },
-          { ...expired, witness: 'sig', text: TEXTS.receivedTimeout, holes },
-          penalty,
-        ]);
-  }
-  const code = wholeWriter(format, keys, htlc.direction)(hash, htlc.expiry);
-  const penalty = { ...punish, witness: 'sig key' };
-  const ways: readonly Way[] = offered
-    ? [{ ...timeout, witness: '0 peer-sig sig 0' }, { ...preimage, witness: 'sig preimage' }, penalty]
-    : [{ ...success, witness: '0 peer-sig sig preimage' }, { ...expired, witness: 'sig 0' }, penalty];
-  return { script: `0020${bytesToHex(sha256(code))}`, kind: 'p2wsh', code, ways };
+/** Spend that the bytes of a witness show: output, way, and what stands in its script. */
+export interface Recognised {
+  spends: OutputName | 'funding';
+  way: WayName;
+  holes: Holes;
 }
+const tableOf = (forms: Readonly<Record<OutputName, Form>>) =>
+  Object.entries(forms).flatMap(([spends, form]) =>
+    shapesOf(form).map(({ name, words, leaf }) => ({
+      spends: spends as OutputName,
+      way: name,
+      words,
+      texts: leaf === undefined ? (form.texts ?? []) : [leaf],
+    })),
+  );
+const FUNDING_SPEND = { spends: 'funding', way: 'both', words: wordsOf('0 sig peer-sig'), texts: [FUNDING] } as const;
+const KNOWN_SCRIPTS = [FUNDING_SPEND, ...tableOf(SCRIPTS)];
+const KNOWN_LEAVES = tableOf(TREES);
 
-type Writer = (hash: Uint8Array, expiry: number) => Uint8Array;
-const writers = new WeakMap<CommitmentKeys, Map<string, Writer>>();
-/** BOLT3's HTLC scripts of one commitment: they differ in hash and expiry alone, and the rest is written once. */
-function wholeWriter(format: FormatName, keys: CommitmentKeys, direction: Htlc['direction']): Writer {
-  const known = writers.get(keys) ?? new Map<string, Writer>();
-  writers.set(keys, known);
-  const made = known.get(direction);
-  if (made) return made;
-  const [own, other] = [need(keys, 'holderHtlc'), need(keys, 'otherHtlc')];
-  const offered = direction === 'offered';
-  const holes = {
-    'revocation-hash': hash160(need(keys, 'revocation')),
-    ...(offered ? { claim: other, refund: own } : { claim: own, refund: other }),
-  };
-  const { script } = wholeForm(offered ? 'bolt3-offered' : 'bolt3-received', FORMAT[format].oneBlock)!;
-  const [front, rest] = script.split(' <hash> ') as [string, string];
-  const [middle, end] = offered ? [rest] : (rest.split(' <lock> ') as [string, string]);
-  const parts = [front, middle, end].map((text) => (text === undefined ? new Uint8Array() : writeScript(text, holes)));
-  const writer: Writer = (hash, expiry) =>
-    concatBytes(
-      parts[0]!,
-      writeScript('<hash>', { hash }),
-      parts[1]!,
-      ...(offered ? [] : [writeScript('<lock>', height(expiry)), parts[2]!]),
-    );
-  known.set(direction, writer);
-  return writer;
+/** Returns what a witness spends; undefined where its script is none of a channel. */
+export function recognise(stack: readonly Uint8Array[]): Recognised | undefined {
+  const last = stack.at(-1);
+  if (!last) return undefined;
+  const isLeaf = stack.length > 1 && (last[0]! & 0xfe) === 0xc0 && last.length >= 33 && last.length % 32 === 1;
+  const elements = stack.slice(0, isLeaf ? -2 : -1);
+  for (const { spends, way, words, texts } of isLeaf ? KNOWN_LEAVES : KNOWN_SCRIPTS) {
+    if (!takes(words, elements, isLeaf)) continue;
+    for (const text of texts) {
+      const holes = readScript(text, isLeaf ? stack.at(-2)! : last);
+      if (holes) return { spends, way, holes };
+    }
+  }
+  return undefined;
 }

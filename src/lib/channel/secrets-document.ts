@@ -68,7 +68,8 @@ export function secretsDocument(action: (typeof ACTIONS)[number], from: Fields, 
     case 'keys': {
       const format = oneOf(from, 'format', FORMATS);
       const side = (name: string) => readPoints(from.need(name, from.object(name), 'an object'));
-      const keys = commitmentKeys(format, side('holder'), side('other'), pointIn(from, 'per_commitment_point'));
+      const sides = { format, local: { points: side('holder') }, remote: { points: side('other') } };
+      const keys = commitmentKeys(sides, 'local', pointIn(from, 'per_commitment_point'));
       const names = KEY_NAMES.filter((name) => keys[name]);
       const view = names.map((name) => [name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`), bytesToHex(keys[name]!)]);
       return done({ ...envelope, keys: Object.fromEntries(view) as object });

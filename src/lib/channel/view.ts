@@ -1,30 +1,32 @@
 /**
- * What the channel commands print of transactions: outputs with their roles and who may spend them when, PSBTs.
+ * Transactions as the channel commands print them: outputs with their roles and who may spend them when, PSBTs.
  */
 import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { writePsbt } from '../bitcoin/psbt.ts';
-import { toTransaction, type Template } from '../bitcoin/transaction.ts';
+import { readSame, writePsbt } from '../bitcoin/psbt.ts';
+import { toTransaction, withWitness, type Template } from '../bitcoin/transaction.ts';
+import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
+import type { Hex } from '../protocol/action.ts';
 import { TaprootControlBlock } from '@scure/btc-signer/psbt.js';
-import type { Htlc, Lock, Way } from './scripts.ts';
-import { otherSide, type KeyName, type Side } from './keys.ts';
 import type { RoleOutput } from './commitment.ts';
+import { ownerOf, type Side } from './keys.ts';
+import type { Htlc, Lock, Way } from './scripts.ts';
 
-const HOLDERS: readonly KeyName[] = ['delayed', 'holderHtlc', 'holderFunding'];
-/** Who has the key of a way: a side of the channel, both, or anyone. */
-const whoOf = (way: Way, holder: Side): Side | 'both' | 'anyone' =>
-  way.key === null ? 'anyone' : way.peer ? 'both' : HOLDERS.includes(way.key) ? holder : otherSide(holder);
+/** Returns who has the key of a way: a side of the channel, both, or anyone. */
+const whoOf = ({ key, peer }: Way, holder: Side): Side | 'both' | 'anyone' => {
+  if (key === null) return 'anyone';
+  return peer ? 'both' : ownerOf(key, holder);
+};
 
-/** From when a way is open: blocks after the output confirmed, or a height; null: at once. */
-function fromOf({ sequence, locktime }: Way): object | null {
-  const relative = sequence < 0x80000000 && sequence > 0 ? { confirmations: sequence } : {};
-  const absolute = locktime > 0 ? { height: locktime + 1 } : {};
-  const all = { ...relative, ...absolute };
-  return Object.keys(all).length === 0 ? null : all;
+/** Returns the first moment of a way: blocks after the output confirmed, or a height; null: at once. */
+export function validFrom({ sequence, locktime }: Pick<Way, 'sequence' | 'locktime'>): object | null {
+  const isRelative = sequence < 0x80000000 && sequence > 0;
+  if (!isRelative && locktime === 0) return null;
+  return { ...(locktime > 0 && { height: locktime + 1 }), ...(isRelative && { confirmations: sequence }) };
 }
-export const waysView = (lock: Lock, holder: Side): object[] =>
-  lock.ways.map((way) => ({ way: way.name, by: whoOf(way, holder), from: fromOf(way) }));
+const waysView = (lock: Lock, holder: Side): object[] =>
+  lock.ways.map((way) => ({ way: way.name, by: whoOf(way, holder), from: validFrom(way) }));
 
 export const htlcView = ({ direction, amountMsat, paymentHash, expiry, id }: Htlc) => ({
   ...(id !== undefined && { id }),
@@ -34,7 +36,7 @@ export const htlcView = ({ direction, amountMsat, paymentHash, expiry, id }: Htl
   expiry,
 });
 
-/** An output whose role is known. */
+/** Shows an output whose role is known. */
 export const outputView = (output: RoleOutput, vout: number, network: Network, holder: Side) => ({
   vout,
   amount_sat: output.sat,
@@ -45,31 +47,47 @@ export const outputView = (output: RoleOutput, vout: number, network: Network, h
   spent_by: waysView(output.lock, holder),
 });
 
-/** The PSBT of a transaction whose inputs spend known outputs by known ways, for other signers. */
+type Stacks = readonly (readonly Uint8Array[] | undefined)[];
+/** Returns the PSBT of a transaction, for other signers. `ways`: of inputs whose outputs are known. */
 export function spendPsbt(
   template: Template,
   ways: readonly (readonly [Lock, Way] | undefined)[],
-  stacks?: readonly (readonly Uint8Array[])[],
+  stacks: Stacks = [],
 ): string {
   const tx = toTransaction(template);
-  ways.forEach((found, index) => {
-    if (!found) return;
-    const [lock, way] = found;
-    const stack = stacks?.[index];
-    tx.updateInput(
-      index,
-      {
-        ...(lock.kind === 'p2wsh' && { witnessScript: lock.code! }),
-        ...(lock.kind === 'p2tr' && { tapInternalKey: hexToBytes(lock.internalKey!), tapMerkleRoot: lock.merkleRoot! }),
-        ...(way.leaf && {
-          tapLeafScript: [
-            [TaprootControlBlock.decode(way.leaf.control), concatBytes(way.leaf.code, Uint8Array.of(0xc0))],
-          ],
-        }),
-        ...(stack && stack.length > 0 && { finalScriptWitness: [...stack] }),
-      },
-      true,
-    );
+  template.inputs.forEach((_, index) => {
+    const [lock, way] = ways[index] ?? [];
+    const stack = stacks[index] ?? [];
+    const fields = {
+      ...(lock?.kind === 'p2wsh' && { witnessScript: lock.code! }),
+      ...(lock?.internalKey && { tapInternalKey: hexToBytes(lock.internalKey), tapMerkleRoot: lock.merkleRoot! }),
+      ...(way?.leaf && {
+        tapLeafScript: [
+          [TaprootControlBlock.decode(way.leaf.control), concatBytes(way.leaf.code, Uint8Array.of(0xc0))] as const,
+        ],
+      }),
+      ...(stack.length > 0 && { finalScriptWitness: [...stack] }),
+    };
+    if (Object.keys(fields).length > 0) tx.updateInput(index, fields as Parameters<typeof tx.updateInput>[1], true);
   });
   return writePsbt(tx);
+}
+
+/**
+ * Finishes a transaction with the witnesses of its own inputs, the first ones, and those of a wallet in merged PSBTs.
+ * @returns hex once none is missing, and what writes the PSBT @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`
+ */
+export function finishWith(
+  template: Template,
+  own: Stacks,
+  merged: readonly string[],
+  ways: readonly (readonly [Lock, Way])[] = [],
+): { hex: Hex | undefined; psbt: () => string } {
+  const stacks = template.inputs.map((_, i) => own[i]);
+  const others = [...template.inputs.keys()].slice(own.length);
+  for (const psbt of merged)
+    for (const [i, stack] of witnessesOf(template, readSame(template, psbt, 'wallet'), others)) stacks[i] = stack;
+  const whole = stacks.flatMap((stack) => (stack ? [stack] : []));
+  const hex = whole.length === stacks.length ? withWitness(template, whole) : undefined;
+  return { hex, psbt: () => spendPsbt(template, ways, stacks) };
 }

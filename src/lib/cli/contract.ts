@@ -12,7 +12,7 @@ import type { Listed } from '../home/store.ts';
 import { BaseCommand } from './base.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
-import { kinds, withHome, type HomeValues } from './home.ts';
+import { withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { namedMints, type AskValues } from './mint-flags.ts';
@@ -22,7 +22,7 @@ import { programsFrom } from '../engine/outside.ts';
 import { play, playAgain, type Line, type Printed } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from '../engine/sniff.ts';
-import { tableOf } from '../engine/tables.ts';
+import { allKinds, tableOf } from '../families.ts';
 
 export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
@@ -236,7 +236,7 @@ async function ownKeys({ store }: Home, prefix: string): Promise<Claim[]> {
 
 /** The claims that records hold from first to last, of kinds that have one. */
 async function firstKeys(listed: readonly Listed[]): Promise<Claim[]> {
-  const all = await kinds();
+  const all = await allKinds();
   return listed.flatMap(({ kind, record }) => {
     const { parse, key } = all.find(({ name }) => name === kind)!;
     return key ? [key(parse(record))] : [];

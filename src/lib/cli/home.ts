@@ -4,8 +4,8 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { allKinds } from '../families.ts';
 import type { Home } from '../home/home.ts';
-import type { Kind } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { note } from '../engine/log.ts';
 import { readPassphrase, type PassphraseValues } from './secrets.ts';
@@ -52,26 +52,6 @@ export async function homeOptions(
   };
 }
 
-/** Every kind of record that a home can hold: one line a room. */
-export async function kinds(): Promise<Kind<any>[]> {
-  const [credit, ledger, keyset, quote, inHand, mint, purse, statechain, htlc, swap] = await Promise.all([
-    import('../credit/records.ts'),
-    import('../ecash/ledger.ts'),
-    import('../ecash/keyset.ts'),
-    import('../ecash/quote.ts'),
-    import('../ecash/in-hand.ts'),
-    import('../mint/records.ts'),
-    import('../mint/purse.ts'),
-    import('../statechain/records.ts'),
-    import('../htlc/records.ts'),
-    import('../htlc/swap-records.ts'),
-  ]);
-  const { invoiceKind, meltKind, tabKind } = mint;
-  const ofMint = [quote.quoteKind, invoiceKind, meltKind, tabKind, purse.purseKind];
-  const others = [statechain.statecoinKind, htlc.htlcKeyKind, swap.swapKind];
-  return [credit.creditKind, ledger.ledgerKind, keyset.keysetKind, inHand.tokenKind, ...ofMint, ...others];
-}
-
 /**
  * Opens the home for `use` and closes it, whatever comes. `point`: labelled points, where tests interrupt a run.
  * `passphrase`: where it comes from, if not from where the flags say.
@@ -83,7 +63,7 @@ export async function withHome<T>(
   passphrase = (): Promise<string> => readPassphrase(flags),
 ): Promise<T> {
   const { openHome } = await import('../home/home.ts');
-  const home = await openHome({ ...(await homeOptions(flags)), passphrase, kinds, point, tell: note });
+  const home = await openHome({ ...(await homeOptions(flags)), passphrase, kinds: allKinds, point, tell: note });
   try {
     return await use(home);
   } finally {

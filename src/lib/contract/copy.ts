@@ -6,10 +6,18 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 
+/** Finished transaction that a printed document carries: it can be sent, and paid for. */
+export interface Settlement {
+  network: string;
+  hex: Hex;
+  /** Coins that it spends, as far as known; amounts that a document states, not proven. */
+  spends: readonly Spent[];
+  /** Transactions that are sent together, parents first; absent: this one alone. */
+  package?: readonly Hex[];
+}
+
 /** @param document parsed; undefined for one of another type @throws Refusal `malformed-transaction` */
-export function copySettlement(
-  document: Readonly<Record<string, any>>,
-): { network: string; hex: Hex; spends: readonly Spent[] } | undefined {
+export function copySettlement(document: Readonly<Record<string, any>>): Settlement | undefined {
   const { type, network, hex, script, capacity_sat } = document;
   if (type !== 'refund-copy') return undefined;
   const [input] = parseTransaction(hex).inputs;

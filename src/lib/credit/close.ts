@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, checkProposed } from '../bitcoin/fee.ts';
 import { outputsOf, sumSat, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
-import { table, type Hand, type Hex } from '../protocol/action.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -21,7 +21,7 @@ import { dueSat, signedUpTo } from './owed.ts';
 import { contractSchema, hearsByUpdates, otherRole, payoutScript, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, PAID_LIMITS, settlementVsize } from './transactions.ts';
 import { checkHome, checkOwedKnown, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
-import type { Rider, UpdateRecords } from './rider.ts';
+import { riding, type UpdateRecords } from './rider.ts';
 
 const numbers = {
   contract: contractSchema,
@@ -44,173 +44,172 @@ export interface CloseInput {
   maxFeerate?: number;
 }
 
-/** Returns the action `close-credit`. @param along what rides along with payments */
-export const closeTable = (along: Rider) =>
-  table<CloseMessage, UpdateRecords, CloseInput>(
-    {
-      type: 'close-credit',
-      server: 'payee',
-      kinds: { contract: creditKind, ...along.kinds },
-      parse: messageParser('close-credit', steps),
-      find: (m, input, records) => ({
-        contract: idClaim(m?.contract.id ?? input.contract ?? ''),
-        ...along.beside(records.contract),
-      }),
-      ...overContract,
-      again: ({ records: { contract: c } }) =>
-        c?.state === 'closed' && c.tx !== undefined ? finished(c, c.tx) : undefined,
-      cancel: ({ records, message, ...hand }) => {
-        const c = closable(records.contract);
-        if (!c.closing)
-          throw new Refusal(
-            'too-late-to-cancel',
-            c.signedClose ? "this home has signed the other's close" : 'no own close is proposed',
-          );
-        if (message && !isOf(hand, c, c.closing, message))
-          throw new Refusal(
-            'state-moved-on',
-            'the message is of another close than the one that this home proposed last',
-            {
-              hint: `close-credit --contract ${c.id.slice(0, 8)} --cancel ends that one`,
-            },
-          );
-        return { writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit } };
-      },
+/** Returns the action `close-credit` of what rides along with payments. */
+export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
+  (along) => ({
+    type: 'close-credit',
+    server: 'payee',
+    kinds: { contract: creditKind, ...along.kinds },
+    parse: messageParser('close-credit', steps),
+    find: (m, input, records) => ({
+      contract: idClaim(m?.contract.id ?? input.contract ?? ''),
+      ...along.beside(records.contract),
+    }),
+    ...overContract,
+    again: ({ records: { contract: c } }) =>
+      c?.state === 'closed' && c.tx !== undefined ? finished(c, c.tx) : undefined,
+    cancel: ({ records, message, ...hand }) => {
+      const c = closable(records.contract);
+      if (!c.closing)
+        throw new Refusal(
+          'too-late-to-cancel',
+          c.signedClose ? "this home has signed the other's close" : 'no own close is proposed',
+        );
+      if (message && !isOf(hand, c, c.closing, message))
+        throw new Refusal(
+          'state-moved-on',
+          'the message is of another close than the one that this home proposed last',
+          {
+            hint: `close-credit --contract ${c.id.slice(0, 8)} --cancel ends that one`,
+          },
+        );
+      return { writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit } };
     },
-    (row) =>
-      (['payer', 'payee'] as const).flatMap((opener) => {
-        const other = otherRole(opener);
-        const when = [
-          `of a close that the ${opener} opened`,
-          ({ message }: { message: { opener: Role } }) => message.opener === opener,
-        ] as const;
-        return [
-          row({
-            name: 'proposed',
-            after: null,
-            by: opener,
-            does: 'proposes to close, to broadcast it itself; updates rest meanwhile',
-            asks: ['contract'],
-            may: ['allowFee'],
-            needs: ({ records }) => ({ feerate: true, remote: along.owes(records.contract, records) }),
-            take: ({ records, input, facts, ...hand }) => {
-              if (opener === 'payee') checkHome(hand);
-              const c = closable(records.contract);
-              checkOwedKnown(c);
-              along.checkEnds(c, records, facts.remote);
-              const paidSat = c.role === 'payer' ? dueSat(c) : c.paidSat;
-              const wanted = feeFor(facts.feerate, settlementVsize(c.terms));
-              // A debt is paid however little is left for the fee: that of an exit always is.
-              const feeSat = paidSat > paidOf(c) ? minSat(wanted, c.terms.capacity_sat - paidSat) : wanted;
-              checkFee(c.terms, feeSat, input.allowFee, undefined);
-              const job = closeJob(c, paidSat, feeSat);
-              const opened = open(hand, job);
-              const closing: Closing = {
-                paidSat,
-                feeSat,
-                sighash: job.nonceId.sighash,
-                ...(opened && outsideOf(job, opened.share)),
-              };
-              const kept = { writes: { contract: { ...c, state: 'closing', closing } as Credit } };
-              const close = psbtOf(job, { own: opened?.share });
-              if (!opened) return { waits: { close }, hint: ONCE, ...kept };
-              return {
-                message: {
-                  step: 'proposed',
-                  network: c.terms.network,
-                  ...statedBy(c, opener, closing, receiptOf(c)),
-                  psbt: { close },
-                },
-                opens: opened.opens,
-                ...kept,
-              };
-            },
-          }),
-          row({
-            name: 'signed',
-            after: 'proposed',
-            by: other,
-            stands: true,
-            does: 'freezes the contract for good and signs last',
-            when,
-            may: ['allowFee', 'maxFeerate'],
-            take: ({ message: m, records, input, ...hand }) => {
-              if (other === 'payee') checkHome(hand);
-              const c = closable(records.contract);
-              checkSettled(c);
-              if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
-                throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
-              checkFee(c.terms, m.fee_sat, input.allowFee, input.maxFeerate ?? PAID_LIMITS.feerate.most);
-              const counted = other === 'payer' ? checkPayer(c, m) : checkPayee(c, m);
-              if (opener === 'payer' && m.receipt !== null)
-                throw new Refusal('bad-receipt', 'a receipt found in a message of the payer', { blame: opener });
-              const job = closeJob(counted, m.paid_sat, m.fee_sat);
-              const { peer } = sharesIn(job, m.psbt.close);
-              const part = signLast(hand, job, peer);
-              const signedClose: Closing = { paidSat: m.paid_sat, feeSat: m.fee_sat, sighash: job.nonceId.sighash };
-              const left = {
-                ...counted,
-                ...(counted.role === 'payee' && { live: [] }),
-                state: 'closing',
-                signedClose,
-                rolling: null,
-              };
-              // An own proposal stays: updates are over, and of two closes one will confirm.
-              const kept = { writes: { contract: left as Credit } };
-              if (!part) return { waits: { close: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
-              return {
-                message: {
-                  step: 'signed',
-                  network: m.network,
-                  ...statedBy(c, opener, signedClose, m.receipt),
-                  psbt: { close: psbtOf(job, { own: part, peer }) },
-                },
-                ...along.hint(records),
-                ...kept,
-              };
-            },
-          }),
-          row({
-            name: 'complete',
-            after: 'signed',
-            by: opener,
-            stands: true,
-            does: 'completes the close, to be broadcast',
-            when,
-            take: ({ message: m, records, ...hand }) => {
-              const c = closable(records.contract);
-              const own = c.closing;
-              if (!own || own.paidSat !== m.paid_sat || own.feeSat !== m.fee_sat)
-                throw new Refusal('state-moved-on', 'this close is not the one that this home proposed last');
-              const said = statedBy(c, opener, own, receiptOf(c));
-              checkSame(said, m, other);
-              const job = closeJob(c, own.paidSat, own.feeSat);
-              const shares = sharesIn(job, m.psbt.close);
-              const done = finish(hand, job, shares.peer, own.outside);
-              if (!done) {
-                const asking = { ...c, closing: { ...own, ...outsideOf(job, shares.own, shares.peer) } };
-                return { waits: { close: psbtOf(job, shares) }, hint: SIGN, writes: { contract: asking } };
-              }
-              const hex = withWitness(job.template, [[done.signature]]);
-              return {
-                message: { step: 'complete', network: m.network, ...said, txid: txidOfHex(hex), hex },
-                ...along.hint(records),
-                writes: {
-                  contract: {
-                    ...c,
-                    state: 'closed',
-                    tx: hex,
-                    ...(c.role === 'payee' && { live: [] }),
-                    rolling: null,
-                  } as Credit,
-                },
-                spends: done.spends,
-              };
-            },
-          }),
-        ];
-      }),
-  );
+  }),
+  (row, along) =>
+    (['payer', 'payee'] as const).flatMap((opener) => {
+      const other = otherRole(opener);
+      const when = [
+        `of a close that the ${opener} opened`,
+        ({ message }: { message: { opener: Role } }) => message.opener === opener,
+      ] as const;
+      return [
+        row({
+          name: 'proposed',
+          after: null,
+          by: opener,
+          does: 'proposes to close, to broadcast it itself; updates rest meanwhile',
+          asks: ['contract'],
+          may: ['allowFee'],
+          needs: ({ records }) => ({ feerate: true, remote: along.owes(records.contract, records) }),
+          take: ({ records, input, facts, ...hand }) => {
+            if (opener === 'payee') checkHome(hand);
+            const c = closable(records.contract);
+            checkOwedKnown(c);
+            along.checkEnds(c, records, facts.remote);
+            const paidSat = c.role === 'payer' ? dueSat(c) : c.paidSat;
+            const wanted = feeFor(facts.feerate, settlementVsize(c.terms));
+            // A debt is paid however little is left for the fee: that of an exit always is.
+            const feeSat = paidSat > paidOf(c) ? minSat(wanted, c.terms.capacity_sat - paidSat) : wanted;
+            checkFee(c.terms, feeSat, input.allowFee, undefined);
+            const job = closeJob(c, paidSat, feeSat);
+            const opened = open(hand, job);
+            const closing: Closing = {
+              paidSat,
+              feeSat,
+              sighash: job.nonceId.sighash,
+              ...(opened && outsideOf(job, opened.share)),
+            };
+            const kept = { writes: { contract: { ...c, state: 'closing', closing } as Credit } };
+            const close = psbtOf(job, { own: opened?.share });
+            if (!opened) return { waits: { close }, hint: ONCE, ...kept };
+            return {
+              message: {
+                step: 'proposed',
+                network: c.terms.network,
+                ...statedBy(c, opener, closing, receiptOf(c)),
+                psbt: { close },
+              },
+              opens: opened.opens,
+              ...kept,
+            };
+          },
+        }),
+        row({
+          name: 'signed',
+          after: 'proposed',
+          by: other,
+          stands: true,
+          does: 'freezes the contract for good and signs last',
+          when,
+          may: ['allowFee', 'maxFeerate'],
+          take: ({ message: m, records, input, ...hand }) => {
+            if (other === 'payee') checkHome(hand);
+            const c = closable(records.contract);
+            checkSettled(c);
+            if (m.paid_sat !== 0n && m.paid_sat < minPaid(c.terms))
+              throw new Refusal('below-dust', `a close that pays ${m.paid_sat} sat found`);
+            checkFee(c.terms, m.fee_sat, input.allowFee, input.maxFeerate ?? PAID_LIMITS.feerate.most);
+            const counted = other === 'payer' ? checkPayer(c, m) : checkPayee(c, m);
+            if (opener === 'payer' && m.receipt !== null)
+              throw new Refusal('bad-receipt', 'a receipt found in a message of the payer', { blame: opener });
+            const job = closeJob(counted, m.paid_sat, m.fee_sat);
+            const { peer } = sharesIn(job, m.psbt.close);
+            const part = signLast(hand, job, peer);
+            const signedClose: Closing = { paidSat: m.paid_sat, feeSat: m.fee_sat, sighash: job.nonceId.sighash };
+            const left = {
+              ...counted,
+              ...(counted.role === 'payee' && { live: [] }),
+              state: 'closing',
+              signedClose,
+              rolling: null,
+            };
+            // An own proposal stays: updates are over, and of two closes one will confirm.
+            const kept = { writes: { contract: left as Credit } };
+            if (!part) return { waits: { close: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
+            return {
+              message: {
+                step: 'signed',
+                network: m.network,
+                ...statedBy(c, opener, signedClose, m.receipt),
+                psbt: { close: psbtOf(job, { own: part, peer }) },
+              },
+              ...along.hint(records),
+              ...kept,
+            };
+          },
+        }),
+        row({
+          name: 'complete',
+          after: 'signed',
+          by: opener,
+          stands: true,
+          does: 'completes the close, to be broadcast',
+          when,
+          take: ({ message: m, records, ...hand }) => {
+            const c = closable(records.contract);
+            const own = c.closing;
+            if (!own || own.paidSat !== m.paid_sat || own.feeSat !== m.fee_sat)
+              throw new Refusal('state-moved-on', 'this close is not the one that this home proposed last');
+            const said = statedBy(c, opener, own, receiptOf(c));
+            checkSame(said, m, other);
+            const job = closeJob(c, own.paidSat, own.feeSat);
+            const shares = sharesIn(job, m.psbt.close);
+            const done = finish(hand, job, shares.peer, own.outside);
+            if (!done) {
+              const asking = { ...c, closing: { ...own, ...outsideOf(job, shares.own, shares.peer) } };
+              return { waits: { close: psbtOf(job, shares) }, hint: SIGN, writes: { contract: asking } };
+            }
+            const hex = withWitness(job.template, [[done.signature]]);
+            return {
+              message: { step: 'complete', network: m.network, ...said, txid: txidOfHex(hex), hex },
+              ...along.hint(records),
+              writes: {
+                contract: {
+                  ...c,
+                  state: 'closed',
+                  tx: hex,
+                  ...(c.role === 'payee' && { live: [] }),
+                  rolling: null,
+                } as Credit,
+              },
+              spends: done.spends,
+            };
+          },
+        }),
+      ];
+    }),
+);
 
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');

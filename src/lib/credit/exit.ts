@@ -2,7 +2,7 @@
  * exit-credit: the unilateral exit. The payee's latest update, or the payer's refund, printed from the store: no key, no
  * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
  */
-import { table, type Hex } from '../protocol/action.ts';
+import type { Hex } from '../protocol/action.ts';
 import { outcomeNeeds } from '../contract/outcome.ts';
 import { idClaim } from '../protocol/claims.ts';
 import type { Limits } from '../protocol/limit.ts';
@@ -20,7 +20,7 @@ import {
   type PayerCredit,
 } from './records.ts';
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
-import type { Rider, UpdateRecords } from './rider.ts';
+import { riding, type UpdateRecords } from './rider.ts';
 import { refund, update } from './transactions.ts';
 import { followed, hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { roleIn } from './steps.ts';
@@ -55,68 +55,67 @@ export interface ExitInput {
   export?: boolean;
 }
 
-/** Returns the action `exit-credit`. @param along what rides along with payments */
-export const exitTable = (along: Rider) =>
-  table<ExitDocument, UpdateRecords, ExitInput>(
-    {
-      type: 'exit-credit',
-      kinds: { contract: creditKind, ...along.kinds },
-      parse: () => {
-        throw new Refusal('usage', 'exit-credit reads no message', { hint: 'give --contract ID' });
-      },
-      find: (_, input, records) => ({ contract: idClaim(input.contract ?? ''), ...along.beside(records.contract) }),
-      party: ({ records }) => roleIn(records.contract),
-      peer: () => null,
-      sealWith: () => null,
-      keyless: true,
+/** Returns the action `exit-credit` of what rides along with payments. */
+export const exitTable = riding<ExitDocument, UpdateRecords, ExitInput>(
+  (along) => ({
+    type: 'exit-credit',
+    kinds: { contract: creditKind, ...along.kinds },
+    parse: () => {
+      throw new Refusal('usage', 'exit-credit reads no message', { hint: 'give --contract ID' });
     },
-    (row) => [
-      row({
-        name: 'exit',
-        after: null,
-        by: 'payee',
-        stands: true,
-        does: 'prints its latest exit, and freezes the contract for good',
-        asks: ['contract'],
-        may: ['export'],
-        needs: ({ records }) => exitQueries(records.contract),
-        take: ({ records, input, facts, restored }) => {
-          const c = funded(records.contract!) as PayeeCredit;
-          if (!c.exit)
-            throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
-          const { hint } = along.hint(records);
-          const hints = [restored && MAY_KNOW_MORE, input.export ? NO_FREEZE : hint].filter(Boolean);
-          return {
-            message: exitOf(c, c.exit, facts),
-            ...(hints.length > 0 && { hint: hints.join('; ') }),
-            writes: input.export ? {} : { contract: exitingAs(c) },
-          };
-        },
-      }),
-      row({
-        name: 'refund',
-        after: null,
-        by: 'payer',
-        stands: true,
-        does: 'prints its refund once the contract has expired',
-        asks: ['contract'],
-        may: ['export'],
-        needs: ({ records }) => exitQueries(records.contract),
-        take: ({ records, facts }) => {
-          const c = funded(records.contract!) as PayerCredit;
-          const document = refundOf(c, facts);
-          const words = GONE[document.verdict];
-          if (document.hex !== undefined) return { message: document, writes: {}, ...(words && { hint: words }) };
-          return {
-            message: document,
-            exit: 3,
-            hint: words ?? earlyHint('the refund', c.terms.expiry, facts.tip),
-            writes: {},
-          };
-        },
-      }),
-    ],
-  );
+    find: (_, input, records) => ({ contract: idClaim(input.contract ?? ''), ...along.beside(records.contract) }),
+    party: ({ records }) => roleIn(records.contract),
+    peer: () => null,
+    sealWith: () => null,
+    keyless: true,
+  }),
+  (row, along) => [
+    row({
+      name: 'exit',
+      after: null,
+      by: 'payee',
+      stands: true,
+      does: 'prints its latest exit, and freezes the contract for good',
+      asks: ['contract'],
+      may: ['export'],
+      needs: ({ records }) => exitQueries(records.contract),
+      take: ({ records, input, facts, restored }) => {
+        const c = funded(records.contract!) as PayeeCredit;
+        if (!c.exit)
+          throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
+        const { hint } = along.hint(records);
+        const hints = [restored && MAY_KNOW_MORE, input.export ? NO_FREEZE : hint].filter(Boolean);
+        return {
+          message: exitOf(c, c.exit, facts),
+          ...(hints.length > 0 && { hint: hints.join('; ') }),
+          writes: input.export ? {} : { contract: exitingAs(c) },
+        };
+      },
+    }),
+    row({
+      name: 'refund',
+      after: null,
+      by: 'payer',
+      stands: true,
+      does: 'prints its refund once the contract has expired',
+      asks: ['contract'],
+      may: ['export'],
+      needs: ({ records }) => exitQueries(records.contract),
+      take: ({ records, facts }) => {
+        const c = funded(records.contract!) as PayerCredit;
+        const document = refundOf(c, facts);
+        const words = GONE[document.verdict];
+        if (document.hex !== undefined) return { message: document, writes: {}, ...(words && { hint: words }) };
+        return {
+          message: document,
+          exit: 3,
+          hint: words ?? earlyHint('the refund', c.terms.expiry, facts.tip),
+          writes: {},
+        };
+      },
+    }),
+  ],
+);
 
 const MAY_KNOW_MORE =
   'this home was restored: its journal may know an exit that pays more; where there is time, run spillway reconcile first';

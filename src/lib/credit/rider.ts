@@ -3,7 +3,20 @@
  * updates, and one field of their messages. A contract knows nothing of it but this.
  * Not here: the one rider that there is (`ecash/rider.ts`).
  */
-import type { Claim, Facts, Hand, Kept, Kind, Queries, Row, RowOf } from '../protocol/action.ts';
+import {
+  table,
+  type Action,
+  type Claim,
+  type Facts,
+  type Hand,
+  type Kept,
+  type Kind,
+  type Queries,
+  type Records,
+  type Row,
+  type RowOf,
+  type Step,
+} from '../protocol/action.ts';
 import type { Asked, Credit, PayeeCredit, PayerCredit } from './states.ts';
 import type { UpdateAt, UpdateForms, UpdateInput, UpdateMessage } from './update-messages.ts';
 import type { Terms } from './terms.ts';
@@ -81,3 +94,12 @@ export interface Rider {
   /** Returns the hint for who ends a contract. */
   hint(records: Found): { hint?: string };
 }
+
+/** Returns a function that makes an action of its rider. */
+export const riding =
+  <M extends Step, Rs extends Records, I>(
+    head: (along: Rider) => Omit<Action<M, Rs, I>, 'rows'>,
+    rows: (row: RowOf<M, Rs, I>, along: Rider) => readonly Row<M, Rs, I>[],
+  ) =>
+  (along: Rider): Action<M, Rs, I> =>
+    table(head(along), (row) => rows(row, along));

@@ -4,16 +4,10 @@
  */
 import { finalHex } from '../bitcoin/finalize.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
+import type { Settlement } from '../contract/copy.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { keysOf, type ContractView, type Terms } from './terms.ts';
-
-export interface Settlement {
-  network: string;
-  hex: Hex;
-  /** Whatever is known of what it spends; amounts that a document states, not proven. */
-  spends: readonly Spent[];
-}
 
 const spentBy = (c: ContractView, network: string): Spent => ({
   ...c.outpoint,

@@ -5,7 +5,6 @@ import { deadlineHeight } from './checks.ts';
 import { verdictOf, type Verdict } from './exit.ts';
 import { coveredSat, isFunded, owesNothing, paidOf, type Credit } from './records.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
-import { maxPaid } from './transactions.ts';
 
 export interface StatusLine {
   type: 'status';
@@ -33,25 +32,6 @@ export interface StatusLine {
   verdict?: Verdict;
   /** A proposed rollover or close, or a restored record. */
   notes: string[];
-}
-
-/**
- * How much of a payer's balance is in tokens, which somebody else keeps, beside what the contract still holds for it.
- * @param tokens sum that the wallet holds in tokens of this contract
- */
-export function floatOf(
-  c: Extract<Credit, { signedMaxSat: bigint }>,
-  wanted: number,
-  tokens: bigint,
-): NonNullable<StatusLine['float']> {
-  const balance = maxPaid(c.terms) - c.signedMaxSat + tokens;
-  const percent = balance === 0n ? 0 : Number((tokens * 1000n) / balance / 10n);
-  return {
-    tokens_sat: tokens,
-    percent,
-    wanted_percent: wanted,
-    swap_sat: (balance * BigInt(wanted)) / 100n - tokens,
-  };
 }
 
 /** Part of a line that another record tells. */

@@ -9,7 +9,7 @@
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
-import { table, type Done } from '../protocol/action.ts';
+import type { Done } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerIn, finish, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
@@ -21,7 +21,7 @@ import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, must, type Live, type PayerCredit } from './records.ts';
 import { checkAmounts, checkGrows, checkUpdates, paidNames, paidNotes, request } from './request.ts';
-import type { Ride, Rider, UpdateRecords } from './rider.ts';
+import { riding, type Ride, type UpdateRecords } from './rider.ts';
 import { viewOf } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import {
@@ -33,200 +33,199 @@ import {
   type UpdateMessage,
 } from './update-messages.ts';
 
-/** Returns the action `sign-update`. @param along what rides along with payments */
-export const updateTable = (along: Rider) =>
-  table<UpdateMessage, UpdateRecords, UpdateInput>(
-    {
-      type: 'sign-update',
-      server: 'payee',
-      kinds: { contract: creditKind, ...along.kinds },
-      parse: updateParser(along.forms),
-      find: (m, input, records) => ({
-        contract: idClaim(m?.contract.id ?? input.contract ?? ''),
-        ...along.find(m, records.contract, records),
-      }),
-      ...overContract,
-      cancel: ({ records, message }) => {
-        const c = must(records.contract, 'payee', 'open');
-        // Of an older request for the same sum the nonce is another.
-        const asksFor = ({ paidSat, pubnonce }: Live, m: UpdateMessage): boolean =>
-          'psbt' in m &&
-          m.paid_sat === paidSat &&
-          sharesIn(updateJob(c, paidSat), m.psbt.update).own.pubnonce === pubnonce;
-        const gone = c.live.filter((l) => !message || asksFor(l, message));
-        if (gone.length === 0) throw new Refusal('too-late-to-cancel', 'no such request is open');
-        return { writes: { contract: { ...c, live: c.live.filter((l) => !gone.includes(l)) } } };
-      },
+/** Returns the action `sign-update` of what rides along with payments. */
+export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
+  (along) => ({
+    type: 'sign-update',
+    server: 'payee',
+    kinds: { contract: creditKind, ...along.kinds },
+    parse: updateParser(along.forms),
+    find: (m, input, records) => ({
+      contract: idClaim(m?.contract.id ?? input.contract ?? ''),
+      ...along.find(m, records.contract, records),
+    }),
+    ...overContract,
+    cancel: ({ records, message }) => {
+      const c = must(records.contract, 'payee', 'open');
+      // Of an older request for the same sum the nonce is another.
+      const asksFor = ({ paidSat, pubnonce }: Live, m: UpdateMessage): boolean =>
+        'psbt' in m &&
+        m.paid_sat === paidSat &&
+        sharesIn(updateJob(c, paidSat), m.psbt.update).own.pubnonce === pubnonce;
+      const gone = c.live.filter((l) => !message || asksFor(l, message));
+      if (gone.length === 0) throw new Refusal('too-late-to-cancel', 'no such request is open');
+      return { writes: { contract: { ...c, live: c.live.filter((l) => !gone.includes(l)) } } };
     },
-    (row) => [
-      row({
-        name: 'asked',
-        after: null,
-        by: 'payer',
-        does: 'asks to pay an amount, and agrees to it by that, for ten minutes',
-        asks: ['contract', 'amount'],
-        may: ['quote'],
-        needs: () => ({ tip: true, now: true }),
-        take: ({ records, input, facts, ...hand }) => {
-          const c = must(records.contract, 'payer', 'open');
-          checkNotFrozen(facts.tip, c.terms);
-          checkGrows(input.amount);
-          along.asks(c.terms, input);
-          checkPaid(c.terms, c.signedMaxSat + input.amount);
-          const until = facts.now + ASKED_SECONDS;
-          const asked = { id: bytesToHex(hand.random(16)), until, quote: input.quote ?? null };
-          return {
-            message: { step: 'asked', network: c.terms.network, contract: viewOf(c), amount_sat: input.amount, asked },
-            writes: { contract: { ...c, asked: withAsking(c, input.amount, asked, facts.now) } },
-          };
-        },
+  }),
+  (row, along) => [
+    row({
+      name: 'asked',
+      after: null,
+      by: 'payer',
+      does: 'asks to pay an amount, and agrees to it by that, for ten minutes',
+      asks: ['contract', 'amount'],
+      may: ['quote'],
+      needs: () => ({ tip: true, now: true }),
+      take: ({ records, input, facts, ...hand }) => {
+        const c = must(records.contract, 'payer', 'open');
+        checkNotFrozen(facts.tip, c.terms);
+        checkGrows(input.amount);
+        along.asks(c.terms, input);
+        checkPaid(c.terms, c.signedMaxSat + input.amount);
+        const until = facts.now + ASKED_SECONDS;
+        const asked = { id: bytesToHex(hand.random(16)), until, quote: input.quote ?? null };
+        return {
+          message: { step: 'asked', network: c.terms.network, contract: viewOf(c), amount_sat: input.amount, asked },
+          writes: { contract: { ...c, asked: withAsking(c, input.amount, asked, facts.now) } },
+        };
+      },
+    }),
+    row({
+      name: 'requested',
+      after: 'asked',
+      by: 'payee',
+      does: 'takes up what the payer asked to pay, as below',
+      agrees: ['unchecked'],
+      needs: ({ records, message }) => ({
+        tip: true,
+        now: true,
+        coins: outpointOf(records.contract),
+        ...along.needs(message, records.contract, records),
+        notes: paidNames(message),
       }),
-      row({
-        name: 'requested',
-        after: 'asked',
-        by: 'payee',
-        does: 'takes up what the payer asked to pay, as below',
-        agrees: ['unchecked'],
-        needs: ({ records, message }) => ({
-          tip: true,
-          now: true,
-          coins: outpointOf(records.contract),
-          ...along.needs(message, records.contract, records),
-          notes: paidNames(message),
-        }),
-        take: ({ message: m, ...given }) => {
-          must(given.records.contract, 'payee', 'accepted', 'open');
-          checkUntil(m.asked, given.facts.now);
-          return request(along, given, m.amount_sat, m.asked);
-        },
+      take: ({ message: m, ...given }) => {
+        must(given.records.contract, 'payee', 'accepted', 'open');
+        checkUntil(m.asked, given.facts.now);
+        return request(along, given, m.amount_sat, m.asked);
+      },
+    }),
+    row({
+      name: 'requested',
+      after: null,
+      by: 'payee',
+      does: 'asks for an amount, with the nonce of the update that would pay it',
+      asks: ['contract', 'amount'],
+      agrees: ['unchecked'],
+      needs: ({ records, requestId }) => ({
+        tip: true,
+        now: true,
+        coins: outpointOf(records.contract),
+        notes: paidNames({ requestId }),
+        remote: [],
       }),
-      row({
-        name: 'requested',
-        after: null,
-        by: 'payee',
-        does: 'asks for an amount, with the nonce of the update that would pay it',
-        asks: ['contract', 'amount'],
-        agrees: ['unchecked'],
-        needs: ({ records, requestId }) => ({
-          tip: true,
-          now: true,
-          coins: outpointOf(records.contract),
-          notes: paidNames({ requestId }),
-          remote: [],
-        }),
-        take: (given) => request(along, given, given.input.amount, null),
-      }),
-      row({
-        name: 'signed',
-        after: 'requested',
-        by: 'payer',
-        does: 'checks what it agreed to, counts it, and signs last',
-        // Whether anything is to come back for it is said here, and never again.
-        unattended: along.unattended,
-        may: CARRIED,
-        agrees: ['amount', 'max'],
-        needs: ({ message, records }) => ({ tip: true, now: true, ...along.needs(message, records.contract, records) }),
-        loads: ({ message, input }) => along.loads(message, input),
-        take: ({ message: m, records, input, facts, ...hand }) => {
-          const c = must(records.contract, 'payer', 'open');
-          checkNotFrozen(facts.tip, c.terms);
-          checkAmounts(m, 'payee');
-          checkReceipt(c, m.previous_paid_sat, m.receipt, 'payee');
-          checkPaid(c.terms, m.paid_sat);
-          // A payer restored from a backup learns from its own receipt what it had signed.
-          const counted = maxSat(c.signedMaxSat, m.previous_paid_sat);
-          // Where the payee states less than that, what was signed since is lost: this update takes its place.
-          const growthSat = maxSat(m.paid_sat - counted, 0n);
-          const replaced = m.amount_sat - growthSat;
-          const asked = m.asked ? consume(c, m, facts.now) : c.asked;
-          const job = updateJob(c, m.paid_sat);
-          const { peer } = sharesIn(job, m.psbt.update);
-          const part = signLast(hand, job, peer);
-          const ride = along.pays(hand, c, m, { records, input, facts }, growthSat > 0n);
-          const paid = paidUpTo(signedUpTo(c, m.previous_paid_sat), counted + growthSat);
-          const contract: PayerCredit = { ...paid, asked };
-          // By asking, or by what others raised in this home's name, it is agreed to already.
-          const covered = m.asked !== null || (c.owedSat !== null && m.paid_sat <= c.owedSat);
-          const kept = {
-            writes: { contract, ...ride.writes },
-            ...(!covered && {
-              consent: {
-                text: `Pay ${m.amount_sat} sat over contract ${c.id.slice(0, 8)} (${m.paid_sat} of ${c.terms.capacity_sat} sat paid then${replaced > 0n ? `; ${replaced} sat that were signed and never accepted are in it` : ''})?`,
-                amountSat: m.amount_sat,
-                growthSat,
-              },
-            }),
-          };
-          // Counted before another wallet may sign.
-          if (!part) return { waits: { update: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
-          const receipt = signReceipt(c.id, m.paid_sat, hand.keys.auth(c.own.path));
-          const psbt = { update: psbtOf(job, { own: part, peer }) };
-          return { message: { ...m, step: 'signed', receipt, ...carrying(ride.says), psbt }, ...kept };
-        },
-      }),
-      row({
-        name: 'accepted',
-        after: 'signed',
-        by: 'payee',
-        stands: true,
-        does: along.words.accepted,
-        agrees: ['unchecked'],
-        needs: ({ records, message }) => ({
-          tip: true,
-          coins: outpointOf(records.contract),
-          ...along.needs(message, records.contract, records),
-        }),
-        loads: ({ message, input }) => along.loads(message, input),
-        take: ({ message: m, records, input, facts, ...hand }) => {
-          checkHome(hand);
-          checkLooked(hand.network, facts, input.unchecked);
-          const c = must(records.contract, 'payee', 'open');
-          checkUpdates(c);
-          checkBefore(facts.tip, deadlineHeight(c.terms), 'an update is accepted');
-          const funding = checkFunding(facts.coins, c);
-          const live = c.live.find((l) => l.paidSat === m.paid_sat);
-          if (!live || m.previous_paid_sat !== c.paidSat || !sameAsked(live.asked, m.asked))
-            throw new Refusal(
-              'state-moved-on',
-              `no such request for ${m.paid_sat} sat in all is open; ${c.paidSat} sat are paid`,
-              { hint: `ask again: spillway sign-update --contract ${c.id.slice(0, 8)} --amount ${m.amount_sat}` },
-            );
-          checkAmounts(m, 'payer');
-          checkReceipt(c, m.paid_sat, m.receipt, 'payer');
-          const ride = along.accepts(hand, c, live.offered, m, { records, facts });
-          const job = updateJob(c, m.paid_sat);
-          const shares = sharesIn(job, m.psbt.update);
-          if (shares.own.pubnonce !== undefined && live.pubnonce !== null && shares.own.pubnonce !== live.pubnonce)
-            throw new Refusal('state-moved-on', `${m.amount_sat} sat were asked for anew since, with another nonce`, {
-              hint: `let the payer answer the request that was printed last: spillway sign-update --contract ${c.id.slice(0, 8)} --again prints it`,
-            });
-          const done = finish(hand, job, shares.peer, live);
-          if (!done) {
-            const asking = c.live.map((l) => (l === live ? { ...l, answer: answerIn(shares.peer) } : l));
-            return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: { contract: { ...c, live: asking } } };
-          }
-          const { psbt: _, ...said } = m;
-          const accept = ({ says, writes, notes = [] }: Ride): Done<UpdateAt<'accepted'>, UpdateRecords> => ({
-            message: { ...said, step: 'accepted', ...carrying(says) },
-            writes: {
-              contract: {
-                ...c,
-                paidSat: m.paid_sat,
-                exit: withWitness(job.template, [[done.signature]]),
-                receipt: m.receipt,
-                live: [],
-                rolling: null,
-              },
-              ...writes,
+      take: (given) => request(along, given, given.input.amount, null),
+    }),
+    row({
+      name: 'signed',
+      after: 'requested',
+      by: 'payer',
+      does: 'checks what it agreed to, counts it, and signs last',
+      // Whether anything is to come back for it is said here, and never again.
+      unattended: along.unattended,
+      may: CARRIED,
+      agrees: ['amount', 'max'],
+      needs: ({ message, records }) => ({ tip: true, now: true, ...along.needs(message, records.contract, records) }),
+      loads: ({ message, input }) => along.loads(message, input),
+      take: ({ message: m, records, input, facts, ...hand }) => {
+        const c = must(records.contract, 'payer', 'open');
+        checkNotFrozen(facts.tip, c.terms);
+        checkAmounts(m, 'payee');
+        checkReceipt(c, m.previous_paid_sat, m.receipt, 'payee');
+        checkPaid(c.terms, m.paid_sat);
+        // A payer restored from a backup learns from its own receipt what it had signed.
+        const counted = maxSat(c.signedMaxSat, m.previous_paid_sat);
+        // Where the payee states less than that, what was signed since is lost: this update takes its place.
+        const growthSat = maxSat(m.paid_sat - counted, 0n);
+        const replaced = m.amount_sat - growthSat;
+        const asked = m.asked ? consume(c, m, facts.now) : c.asked;
+        const job = updateJob(c, m.paid_sat);
+        const { peer } = sharesIn(job, m.psbt.update);
+        const part = signLast(hand, job, peer);
+        const ride = along.pays(hand, c, m, { records, input, facts }, growthSat > 0n);
+        const paid = paidUpTo(signedUpTo(c, m.previous_paid_sat), counted + growthSat);
+        const contract: PayerCredit = { ...paid, asked };
+        // By asking, or by what others raised in this home's name, it is agreed to already.
+        const covered = m.asked !== null || (c.owedSat !== null && m.paid_sat <= c.owedSat);
+        const kept = {
+          writes: { contract, ...ride.writes },
+          ...(!covered && {
+            consent: {
+              text: `Pay ${m.amount_sat} sat over contract ${c.id.slice(0, 8)} (${m.paid_sat} of ${c.terms.capacity_sat} sat paid then${replaced > 0n ? `; ${replaced} sat that were signed and never accepted are in it` : ''})?`,
+              amountSat: m.amount_sat,
+              growthSat,
             },
-            notes: [...notes, ...paidNotes(c.id, live)],
-            spends: done.spends,
-            checks: { funding },
-          });
-          const { asks } = ride;
-          return asks ? { asks, answered: (answer) => accept(ride.done(answer)) } : accept(ride.done());
-        },
+          }),
+        };
+        // Counted before another wallet may sign.
+        if (!part) return { waits: { update: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
+        const receipt = signReceipt(c.id, m.paid_sat, hand.keys.auth(c.own.path));
+        const psbt = { update: psbtOf(job, { own: part, peer }) };
+        return { message: { ...m, step: 'signed', receipt, ...carrying(ride.says), psbt }, ...kept };
+      },
+    }),
+    row({
+      name: 'accepted',
+      after: 'signed',
+      by: 'payee',
+      stands: true,
+      does: along.words.accepted,
+      agrees: ['unchecked'],
+      needs: ({ records, message }) => ({
+        tip: true,
+        coins: outpointOf(records.contract),
+        ...along.needs(message, records.contract, records),
       }),
-      ...along.rows(row),
-    ],
-  );
+      loads: ({ message, input }) => along.loads(message, input),
+      take: ({ message: m, records, input, facts, ...hand }) => {
+        checkHome(hand);
+        checkLooked(hand.network, facts, input.unchecked);
+        const c = must(records.contract, 'payee', 'open');
+        checkUpdates(c);
+        checkBefore(facts.tip, deadlineHeight(c.terms), 'an update is accepted');
+        const funding = checkFunding(facts.coins, c);
+        const live = c.live.find((l) => l.paidSat === m.paid_sat);
+        if (!live || m.previous_paid_sat !== c.paidSat || !sameAsked(live.asked, m.asked))
+          throw new Refusal(
+            'state-moved-on',
+            `no such request for ${m.paid_sat} sat in all is open; ${c.paidSat} sat are paid`,
+            { hint: `ask again: spillway sign-update --contract ${c.id.slice(0, 8)} --amount ${m.amount_sat}` },
+          );
+        checkAmounts(m, 'payer');
+        checkReceipt(c, m.paid_sat, m.receipt, 'payer');
+        const ride = along.accepts(hand, c, live.offered, m, { records, facts });
+        const job = updateJob(c, m.paid_sat);
+        const shares = sharesIn(job, m.psbt.update);
+        if (shares.own.pubnonce !== undefined && live.pubnonce !== null && shares.own.pubnonce !== live.pubnonce)
+          throw new Refusal('state-moved-on', `${m.amount_sat} sat were asked for anew since, with another nonce`, {
+            hint: `let the payer answer the request that was printed last: spillway sign-update --contract ${c.id.slice(0, 8)} --again prints it`,
+          });
+        const done = finish(hand, job, shares.peer, live);
+        if (!done) {
+          const asking = c.live.map((l) => (l === live ? { ...l, answer: answerIn(shares.peer) } : l));
+          return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: { contract: { ...c, live: asking } } };
+        }
+        const { psbt: _, ...said } = m;
+        const accept = ({ says, writes, notes = [] }: Ride): Done<UpdateAt<'accepted'>, UpdateRecords> => ({
+          message: { ...said, step: 'accepted', ...carrying(says) },
+          writes: {
+            contract: {
+              ...c,
+              paidSat: m.paid_sat,
+              exit: withWitness(job.template, [[done.signature]]),
+              receipt: m.receipt,
+              live: [],
+              rolling: null,
+            },
+            ...writes,
+          },
+          notes: [...notes, ...paidNotes(c.id, live)],
+          spends: done.spends,
+          checks: { funding },
+        });
+        const { asks } = ride;
+        return asks ? { asks, answered: (answer) => accept(ride.done(answer)) } : accept(ride.done());
+      },
+    }),
+    ...along.rows(row),
+  ],
+);

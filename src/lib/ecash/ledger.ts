@@ -9,8 +9,7 @@
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Issuer } from '../credit/issuer.ts';
 import { over, put, total, within, type Span } from '../credit/spans.ts';
-import { isFunded, type Credit, type PayeeCredit, type PayerCredit } from '../credit/states.ts';
-import type { Told } from '../credit/status.ts';
+import type { Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import {
   believing,
@@ -136,18 +135,6 @@ export const waitingOf = (l: Ledger | undefined): bigint =>
 export function waits(l: Ledger | undefined): { hint?: string } {
   const sat = waitingOf(l);
   return sat > 0n ? { hint: `${sat} sat wait for a quote of the mint: the payer runs ecash-quote` } : {};
-}
-
-/** Returns the words of `status` about a contract's ecash. */
-export function toldOf(c: Credit, known: Ledger | undefined): Told {
-  if (!isFunded(c) || c.terms.ecash === 'none') return {};
-  if (c.role === 'payer') {
-    const { arrived, awaited } = payerLedger(c, known);
-    return { figures: { ecash_sat: total(arrived), ecash_awaited_sat: sumOf(awaited) } };
-  }
-  const l = payeeLedger(c, known);
-  const doubt = l.unconfirmed && { doubt: 'how much is issued is not confirmed: all that was paid counts' };
-  return { figures: { issued_sat: issuedOf(l) }, ...waits(l), ...doubt };
 }
 
 export const sumOf = (all: readonly { amountSat: bigint }[]): bigint =>

@@ -6,7 +6,7 @@ import { addedTo, childOf, isAnchor } from '../bitcoin/package.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { fundingHex, fundingPsbt, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
-import type { Settlement } from '../credit/settlement.ts';
+import type { Settlement } from '../contract/copy.ts';
 import type { Home } from '../home/home.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { Facts, Hex } from '../protocol/action.ts';

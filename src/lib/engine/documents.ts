@@ -1,16 +1,13 @@
 /** What `broadcast`, `bump` and `inspect` read: any document that this program prints, a PSBT, or a transaction. */
 import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import { copySettlement } from '../contract/copy.ts';
-import { settlementOf, type Settlement } from '../credit/settlement.ts';
-import { htlcSettlement } from '../htlc/settlement.ts';
-import { statechainSettlement } from '../statechain/settlement.ts';
+import { copySettlement, type Settlement } from '../contract/copy.ts';
+import { FAMILIES } from '../families.ts';
 import { parseJson } from '../protocol/json.ts';
-import { envelope } from '../protocol/message.ts';
+import { envelope, type Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { sniff } from './sniff.ts';
 
-export type Document = Readonly<Record<string, any>>;
 export type Read = { document: Document } | { psbt: string } | { hex: string };
 
 /** Returns the document that these bytes are. @throws Refusal as `sniff` and `parseJson` do */
@@ -30,27 +27,32 @@ export interface Sendable {
 }
 
 /** @throws Refusal `not-signed`, `not-final`, `malformed-message` for a document without a transaction to send */
-export function sendable(read: Read): Sendable {
+export async function sendable(read: Read): Promise<Sendable> {
   if ('psbt' in read) return { txs: [finalHex(read.psbt).hex] };
   if ('hex' in read) {
     parseTransaction(read.hex);
     return { txs: [read.hex] };
   }
   const { document } = read;
-  if (['bump', 'statechain-exit'].includes(document['type']) && Array.isArray(document['package'])) {
-    document['package'].forEach((hex) => parseTransaction(String(hex)));
-    return { network: document['network'], txs: document['package'] };
-  }
-  const found = settlement(document);
-  return { network: found.network, txs: [found.hex] };
+  if (document['type'] === 'bump' && Array.isArray(document['package']))
+    return { network: document['network'], txs: checked(document['package']) };
+  const found = await settlement(document);
+  return { network: found.network, txs: checked(found.package ?? [found.hex]) };
 }
 
+const checked = (txs: readonly unknown[]): string[] =>
+  txs.map((hex) => {
+    parseTransaction(String(hex));
+    return String(hex);
+  });
+
 /** @throws Refusal `malformed-message` for a document that no transaction comes with */
-export function settlement(document: Document): Settlement {
+export async function settlement(document: Document): Promise<Settlement> {
+  const carriers = await Promise.all(FAMILIES.map(({ carries }) => carries?.()));
   let found: Settlement | undefined;
   try {
-    found =
-      copySettlement(document) ?? htlcSettlement(document) ?? settlementOf(document) ?? statechainSettlement(document);
+    found = copySettlement(document);
+    for (const carries of carriers) found ??= carries?.(document);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal('malformed-message', 'a document of the right kind found, with fields missing');

@@ -1,17 +1,17 @@
 /**
- * What lies inside the fields of gossip messages: addresses of nodes, lists of short channel ids, records behind the fields;
- * and what is wrong with them. BOLT7. Not here: signatures (`verify.ts`).
+ * Contents of the fields of gossip messages: addresses of nodes, lists of short channel ids, records behind the fields.
+ * And the problems of a message that could be cut into its fields: BOLT7. Not here: signatures (`verify.ts`).
  */
 import { base32 } from '@scure/base';
-import { bytesToHex } from '../bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { Cursor } from '../bitcoin/cursor.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readUint } from '../wire/bigsize.ts';
+import { readBigSize, readUint } from '../wire/bigsize.ts';
 import { scidText } from '../wire/fields.ts';
 import { readStream } from '../wire/tlv.ts';
-import { aliasText, type Message } from './message.ts';
-import { Reader } from './reader.ts';
+import type { Message } from './message.ts';
 
-/** Something that BOLT7 does not allow, in a message that could be cut into its fields. */
+/** A rule that a message breaks, and the field that breaks it. */
 export interface Problem {
   code: 'malformed-gossip' | 'signature-invalid' | 'output-differs';
   field: string;
@@ -23,9 +23,9 @@ export type Inflate = (bytes: Uint8Array, most: number) => Uint8Array;
 
 const ADDRESS_SIZES: Readonly<Record<number, number>> = { 1: 6, 2: 18, 3: 12, 4: 37 };
 
-/** Address descriptors as text; what comes behind one of an unknown type is left as hex. */
+/** Returns address descriptors as text. The bytes behind one of an unknown type are left as hex. */
 export function addressesOf(bytes: Uint8Array): { type: number; address: string }[] {
-  const from = new Reader(bytes, 'malformed-gossip');
+  const from = new Cursor(bytes, 'malformed-gossip');
   const found: { type: number; address: string }[] = [];
   while (from.left > 0) {
     const type = from.u8();
@@ -48,11 +48,11 @@ function addressText(type: number, bytes: Uint8Array): string {
   return `${base32.encode(host).toLowerCase().replaceAll('=', '')}.onion:${port}`;
 }
 
-/** Bytes of a list once it is inflated: 64 kB of zlib may become a thousand times as much. */
+/** Most bytes of a list once it is inflated: 64 kB of zlib may become a thousand times as much. */
 const MOST_INFLATED = 524_288;
 
 /**
- * Short channel ids, or flags and timestamps that belong to them: one byte of encoding, 0 as they are, 1 zlib.
+ * Decodes short channel ids, or flags and timestamps that belong to them: one byte of encoding, 0 plain, 1 zlib.
  * @throws Refusal `malformed-gossip`
  */
 function decodeList(bytes: Uint8Array, inflate: Inflate | undefined): Uint8Array {
@@ -73,27 +73,20 @@ const groups = (bytes: Uint8Array, size: number): Uint8Array[] => {
     throw new Refusal('malformed-gossip', `${bytes.length} bytes found, a multiple of ${size} expected`);
   return Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
 };
+const pairs = (bytes: Uint8Array): number[][] =>
+  groups(bytes, 8).map((pair) => groups(pair, 4).map((half) => Number(readUint(half))));
 
-/** Records behind the fields of queries: name, what reads them. */
-const RECORDS: Readonly<Record<number, Readonly<Record<string, (bytes: Uint8Array, inflate?: Inflate) => unknown>>>> = {
-  261: {
-    1: (bytes, inflate) => ({ query_flags: [...new Reader(decodeList(bytes, inflate), 'malformed-gossip').bytes] }),
-  },
-  263: { 1: (bytes) => ({ query_option: new Reader(bytes, 'malformed-gossip').bigSize() }) },
-  264: {
-    1: (bytes, inflate) => ({
-      timestamps: groups(decodeList(bytes, inflate), 8).map((pair) =>
-        [0, 4].map((at) => Number(readUint(pair.subarray(at, at + 4)))),
-      ),
-    }),
-    3: (bytes) => ({
-      checksums: groups(bytes, 8).map((pair) => [0, 4].map((at) => Number(readUint(pair.subarray(at, at + 4))))),
-    }),
-  },
+/** Records behind the fields of queries, by type of the message and the record: name, and reader. */
+const RECORDS: Readonly<Record<string, [name: string, read: (bytes: Uint8Array, inflate?: Inflate) => unknown]>> = {
+  '261.1': ['query_flags', (bytes, inflate) => [...decodeList(bytes, inflate)]],
+  '263.1': ['query_option', (bytes) => readBigSize(bytes).value],
+  '264.1': ['timestamps', (bytes, inflate) => pairs(decodeList(bytes, inflate))],
+  '264.3': ['checksums', pairs],
 };
 
-/** Fields that are read further: addresses, lists of channels, records. What does not read is a problem. */
+/** Reads on into the fields: addresses, lists of channels, records. What does not read is a problem. */
 export function detailsOf(message: Message, problems: Problem[], inflate?: Inflate): Record<string, unknown> {
+  const { type, values, extra } = message;
   const details: Record<string, unknown> = {};
   const attempt = (field: string, work: () => void): void => {
     try {
@@ -103,43 +96,48 @@ export function detailsOf(message: Message, problems: Problem[], inflate?: Infla
       problems.push({ code: 'malformed-gossip', field, text: error.message });
     }
   };
-  const { addresses, encoded_short_ids: ids } = message.parts;
-  if (addresses) attempt('addresses', () => (details['addresses'] = addressesOf(addresses)));
-  if (ids)
-    attempt(
-      'encoded_short_ids',
-      () => (details['short_channel_ids'] = groups(decodeList(ids, inflate), 8).map(scidText)),
-    );
-  const known = RECORDS[message.type];
-  if (message.extra.length === 0) return details;
-  details['extra'] = bytesToHex(message.extra);
-  if (known)
+  const { addresses, encoded_short_ids: ids } = values;
+  if (addresses !== undefined) attempt('addresses', () => (details['addresses'] = addressesOf(hexToBytes(addresses))));
+  if (ids !== undefined)
+    attempt('encoded_short_ids', () => {
+      details['short_channel_ids'] = groups(decodeList(hexToBytes(ids), inflate), 8).map(scidText);
+    });
+  if (extra.length === 0) return details;
+  details['extra'] = bytesToHex(extra);
+  if ([261, 263, 264].includes(type))
     attempt('extra', () => {
-      for (const { type, value } of readStream(message.extra))
-        Object.assign(details, known[String(type)]?.(value, inflate));
+      for (const { type: record, value } of readStream(extra)) {
+        const [name, read] = RECORDS[`${type}.${record}`] ?? [];
+        if (name) details[name] = read!(value, inflate);
+      }
     });
   return details;
 }
 
-/** What BOLT7 forbids of the fields of a message. @param capacityMsat where it is known */
-export function problemsOf({ type, parts }: Message, capacityMsat?: bigint): Problem[] {
+/** Fields that a message of version 2 must have. */
+const NEEDED: Readonly<Record<number, readonly string[]>> = {
+  267: ['short_channel_id', 'capacity_sat', 'node_id_1', 'node_id_2', 'outpoint'],
+  269: ['block_height', 'node_id'],
+  271: ['short_channel_id', 'block_height'],
+};
+
+/** Lists what a message says that it must not say. @param capacityMsat the capacity of its channel, where that is known */
+export function problemsOf({ type, values }: Message, capacityMsat?: bigint): Problem[] {
   const problems: Problem[] = [];
   const problem = (field: string, text: string): unknown => problems.push({ code: 'malformed-gossip', field, text });
-  if (type === 256) {
-    const [one, two] = [bytesToHex(parts['node_id_1']!), bytesToHex(parts['node_id_2']!)];
-    if (one >= two) problem('node_id_2', 'not above node_id_1');
-  }
-  if (type === 257 && aliasText(parts['alias']!) === undefined) problem('alias', 'not a text in UTF-8');
-  if (type === 258) {
-    if ((parts['message_flags']![0]! & 1) === 0 || !parts['htlc_maximum_msat'])
-      problem('message_flags', 'bit 0 is not set, or htlc_maximum_msat is missing');
-    else {
-      const [least, most] = [readUint(parts['htlc_minimum_msat']!), readUint(parts['htlc_maximum_msat'])];
-      if (most < least) problem('htlc_maximum_msat', `${most} found, at least htlc_minimum_msat ${least} expected`);
-      if (most === 0n) problem('htlc_maximum_msat', '0 found');
-      if (capacityMsat !== undefined && most > capacityMsat)
-        problem('htlc_maximum_msat', `${most} found, at most the capacity ${capacityMsat} expected`);
-    }
+  for (const name of NEEDED[type] ?? []) if (values[name] === undefined) problem(name, 'is missing');
+  const { node_id_1: one, node_id_2: two, bitcoin_key_1: key1, bitcoin_key_2: key2 } = values;
+  if (one >= two) problem('node_id_2', 'not above node_id_1');
+  if ((key1 === undefined) !== (key2 === undefined)) problem('bitcoin_key_2', 'both bitcoin keys or none expected');
+  if (type === 257 && /^[0-9a-f]{64}$/.test(values['alias'])) problem('alias', 'not a text in UTF-8');
+  const { htlc_minimum_msat: least, htlc_maximum_msat: most } = values;
+  if (type === 258 && ((values['message_flags'] & 1) === 0 || most === undefined))
+    problem('message_flags', 'bit 0 is not set, or htlc_maximum_msat is missing');
+  else if (most !== undefined) {
+    if (most < least) problem('htlc_maximum_msat', `${most} found, at least htlc_minimum_msat ${least} expected`);
+    if (BigInt(most) === 0n) problem('htlc_maximum_msat', '0 found');
+    if (capacityMsat !== undefined && most > capacityMsat)
+      problem('htlc_maximum_msat', `${most} found, at most the capacity ${capacityMsat} expected`);
   }
   return problems;
 }

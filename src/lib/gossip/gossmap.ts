@@ -4,33 +4,38 @@
  * Source: devtools/gossmap-compress.c of Core Lightning. All numbers are BigSize, and most are indexes into tables of the
  * values that occur. Nodes are numbers here. Not here: gzip, which is undone before.
  */
+import { Cursor } from '../bitcoin/cursor.ts';
+import { takeBigSize } from '../wire/bigsize.ts';
 import { GraphBuilder, type Graph, type Policy } from './graph.ts';
-import { Reader } from './reader.ts';
 
 const HEADER = 'GOSSMAP_COMPRESSv1\0';
 const MOST_CHANNELS = 2 ** 24;
-/** Values up to 2^53 − 1; more is no amount, fee or delay. */
+/** Largest value; more is no amount, fee or delay. */
 const MOST_VALUE = Number.MAX_SAFE_INTEGER;
 
-/** @throws Refusal `malformed-dump`, `tlv-truncated`, `bigsize-not-canonical` */
+/** Reads a map. @throws Refusal `malformed-dump`, `tlv-truncated`, `bigsize-not-canonical` */
 export function readGossmap(bytes: Uint8Array): Graph {
-  const from = new Reader(bytes, 'malformed-dump');
+  const from = new Cursor(bytes, 'malformed-dump');
   if (new TextDecoder('latin1').decode(from.take(Math.min(HEADER.length, from.left))) !== HEADER)
     from.refuse('another start than that of a compressed gossmap found');
-  const channels = from.count(MOST_CHANNELS, 'channels');
+  const count = (most: number, what: string): number => {
+    const value = takeBigSize(from);
+    return value > BigInt(most) ? from.refuse(`${value} found, at most ${most} expected: ${what}`) : Number(value);
+  };
+  const channels = count(MOST_CHANNELS, 'channels');
   // Each channel takes a byte or more for each of its ends.
   if (channels > from.left) from.refuse(`${channels} channels found in ${from.left} bytes`);
-  const numbers = (count: number): number[] => Array.from({ length: count }, () => from.count(MOST_VALUE, 'a number'));
+  const numbers = (length: number): number[] => Array.from({ length }, () => count(MOST_VALUE, 'a number'));
   const [one, two] = [numbers(channels), numbers(channels)];
   const disabled = new Set<number>();
-  for (let index = from.count(2 * channels, 'a direction'); index < 2 * channels;) {
+  for (let index = count(2 * channels, 'a direction'); index < 2 * channels;) {
     disabled.add(index);
-    index = from.count(2 * channels, 'a direction');
+    index = count(2 * channels, 'a direction');
   }
-  const table = (count: number): number[] => {
-    const size = from.count(from.left, 'values');
+  const table = (length: number): number[] => {
+    const size = count(from.left, 'values');
     const values = numbers(size);
-    return Array.from({ length: count }, () => values[from.count(size - 1, 'the index of a value')]!);
+    return Array.from({ length }, () => values[count(size - 1, 'the index of a value')]!);
   };
   const capacities = table(channels);
   const [least, most, base, millionths, delta] = Array.from({ length: 5 }, () => table(2 * channels));

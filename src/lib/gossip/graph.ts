@@ -3,43 +3,41 @@
  * rising order of their short channel ids, the lesser node first.
  * Not here: the dumps (`store.ts`, `rgs.ts`, `gossmap.ts`, `graph-json.ts`), routes (`path.ts`).
  */
-import { bytesToHex } from '../bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { readUint } from '../wire/bigsize.ts';
-import { scidText } from '../wire/fields.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { addressesOf } from './details.ts';
-import { aliasText, type Message } from './message.ts';
-import { plain } from './reader.ts';
+import type { Message, Values } from './message.ts';
 
-/** What a node asks for in one direction, under the names of `onion-route`. */
+/** Terms of a node in one direction, under the names of `onion-route`. */
 export interface Policy {
   fee_base_msat: number;
   fee_proportional_millionths: number;
   cltv_expiry_delta: number;
   htlc_minimum_msat: number | bigint;
-  htlc_maximum_msat?: number | bigint;
+  htlc_maximum_msat?: number | bigint | undefined;
   disabled: boolean;
-  timestamp?: number;
-  block_height?: number;
+  timestamp?: number | undefined;
+  block_height?: number | undefined;
 }
-/** The id of a node: its key in hex, or its index in a dump that holds no keys. */
+/** Id of a node: its key in hex, or its index in a dump that holds no keys. */
 export type NodeName = string | number;
 export interface GraphNode {
-  node_id?: string;
-  node?: number;
-  alias?: string;
-  features?: string;
-  addresses?: string[];
-  timestamp?: number;
-  block_height?: number;
+  node_id?: string | undefined;
+  node?: number | undefined;
+  alias?: string | undefined;
+  features?: string | undefined;
+  addresses?: string[] | undefined;
+  timestamp?: number | undefined;
+  block_height?: number | undefined;
 }
 export interface Channel {
-  /** Not known of every dump. */
-  short_channel_id?: string;
+  /** Missing where a dump does not say it. */
+  short_channel_id?: string | undefined;
   node_1: NodeName;
   node_2: NodeName;
-  capacity_sat?: number;
-  features?: string;
+  capacity_sat?: number | undefined;
+  features?: string | undefined;
   one_to_two: Policy | null;
   two_to_one: Policy | null;
 }
@@ -66,36 +64,43 @@ export const networkOf = (chainHash: Uint8Array): Network | undefined => CHAINS[
 /** The chain hash of a network, hex. */
 export const chainHashOf = (network: Network): string => Object.keys(CHAINS).find((hash) => CHAINS[hash] === network)!;
 
+/** Returns the name of a node. */
+export const nameOf = ({ node_id: id, node }: GraphNode): NodeName => id ?? node!;
+
 /** Gathers channels and policies in any order that gossip may come in. */
 export class GraphBuilder {
   readonly #nodes = new Map<NodeName, GraphNode>();
   readonly #channels = new Map<string, Channel>();
+  /** Short channel id of the last announcement, which a store's amount belongs to. */
+  #last = '';
   network: Network | undefined;
   at: number | undefined;
 
-  /** Starts from a graph that is known, for updates that only tell what has changed. */
+  /** Begins with a graph that is known. */
   static from(graph: Graph): GraphBuilder {
     const made = new GraphBuilder();
     made.network = graph.network;
-    for (const node of graph.nodes) made.node(node);
+    for (const node of graph.nodes) made.node({ ...node });
     for (const channel of graph.channels) made.channel({ ...channel });
     return made;
   }
 
-  /** Adds a node, or what is newly known of it. */
+  /** Adds a node, or what is newer of a known one. */
   node(node: GraphNode): void {
-    const name = node.node_id ?? node.node!;
-    const known = this.#nodes.get(name);
-    if (!known) this.#nodes.set(name, node);
+    const known = this.#nodes.get(nameOf(node));
+    if (!known) this.#nodes.set(nameOf(node), node);
     else if ((node.timestamp ?? 0) >= (known.timestamp ?? 0)) Object.assign(known, node);
+  }
+  knows(name: NodeName): boolean {
+    return this.#nodes.has(name);
   }
   /** Adds a channel that is not known yet. Its ends become nodes. */
   channel(channel: Channel): void {
     const id = channel.short_channel_id ?? `#${this.#channels.size}`;
     const known = this.#channels.get(id);
     if (known) {
-      known.capacity_sat ??= channel.capacity_sat!;
-      known.features ??= channel.features!;
+      known.capacity_sat ??= channel.capacity_sat;
+      known.features ??= channel.features;
       return;
     }
     this.#channels.set(id, channel);
@@ -114,58 +119,58 @@ export class GraphBuilder {
     const age = ({ timestamp = 0, block_height: height = 0 }: Policy) => timestamp + height;
     if (!known || age(policy) > age(known)) channel[side] = policy;
   }
-  capacity(scid: string, sat: bigint): void {
-    const channel = this.#channels.get(scid);
-    if (channel) channel.capacity_sat = Number(sat);
-  }
-  remove(scid: string): void {
-    this.#channels.delete(scid);
-  }
 
-  /** Adds what a message says, whether it is signed or not. */
-  message({ type, parts, kind: _ }: Message): void {
-    const scid = parts['short_channel_id'] && scidText(parts['short_channel_id']);
-    const hex = (name: string): string => bytesToHex(parts[name]!);
-    const number = (name: string): number => Number(readUint(parts[name]!));
-    if (type === 256) {
-      this.network ??= networkOf(parts['chain_hash']!);
-      this.channel({
-        short_channel_id: scid!,
-        node_1: hex('node_id_1'),
-        node_2: hex('node_id_2'),
-        ...(parts['features']!.length > 0 && { features: hex('features') }),
-        one_to_two: null,
-        two_to_one: null,
-      });
-    } else if (type === 257) {
-      const alias = aliasText(parts['alias']!);
-      this.node({
-        node_id: hex('node_id'),
-        ...(alias !== undefined && { alias }),
-        ...(parts['features']!.length > 0 && { features: hex('features') }),
-        addresses: addressesOf(parts['addresses']!).map(({ address }) => address),
-        timestamp: number('timestamp'),
-      });
-    } else if (type === 258) {
-      const flags = number('channel_flags');
-      this.policy(scid!, flags & 1, {
-        fee_base_msat: number('fee_base_msat'),
-        fee_proportional_millionths: number('fee_proportional_millionths'),
-        cltv_expiry_delta: number('cltv_expiry_delta'),
-        htlc_minimum_msat: plain(readUint(parts['htlc_minimum_msat']!)),
-        ...(parts['htlc_maximum_msat'] && { htlc_maximum_msat: plain(readUint(parts['htlc_maximum_msat'])) }),
-        disabled: (flags & 2) !== 0,
-        timestamp: number('timestamp'),
-      });
+  /** Adds what a message says, signed or not. Messages that say nothing of the network change nothing. */
+  message({ kind, values }: Pick<Message, 'kind' | 'values'>): void {
+    const scid: string = values['short_channel_id'];
+    switch (kind) {
+      case 'channel_announcement':
+      case 'channel_announcement_2':
+        // Version 2 leaves the chain out on mainnet.
+        this.network ??= values['chain_hash'] === undefined ? 'mainnet' : CHAINS[values['chain_hash']];
+        this.#last = scid;
+        return this.channel({
+          short_channel_id: scid,
+          node_1: values['node_id_1'],
+          node_2: values['node_id_2'],
+          capacity_sat: values['capacity_sat'],
+          features: values['features'] || undefined,
+          one_to_two: null,
+          two_to_one: null,
+        });
+      case 'channel_update':
+        return this.policy(scid, values['channel_flags'] & 1, policyOf(values, (values['channel_flags'] & 2) !== 0));
+      case 'channel_update_2':
+        return this.policy(scid, values['second_peer'] ? 1 : 0, policyOf(values, values['disable_flags'] !== 0));
+      case 'node_announcement':
+      case 'node_announcement_2': {
+        const { alias = '', addresses } = values;
+        return this.node({
+          node_id: values['node_id'],
+          alias: /^[0-9a-f]{64}$/.test(alias) ? undefined : alias,
+          features: values['features'] || undefined,
+          addresses: addresses && addressesIn(hexToBytes(addresses)),
+          timestamp: values['timestamp'],
+          block_height: values['block_height'],
+        });
+      }
+      case 'store_channel_amount': {
+        const channel = this.#channels.get(this.#last);
+        if (channel) channel.capacity_sat = Number(values['capacity_sat']);
+        return;
+      }
+      case 'store_delete_channel':
+        this.#channels.delete(scid);
     }
   }
 
-  /** The graph, in its order. */
+  /** Returns the graph, in its order. */
   build(source: string): Graph {
     const channels = [...this.#channels.values()].map(inOrder);
-    const numbered = channels.map((channel, i) => [channel, ...scidNumbers(channel.short_channel_id, i)] as const);
-    numbered.sort((a, b) => a[1] - b[1] || a[2] - b[2]);
-    const nodes = [...this.#nodes.values()].sort((a, b) => ((a.node_id ?? a.node!) < (b.node_id ?? b.node!) ? -1 : 1));
+    const places = channels.map(placeOf);
+    const rising = places.every((place, i) => i === 0 || compare(places[i - 1]!, place) <= 0);
+    const order = rising ? undefined : [...places.keys()].sort((a, b) => compare(places[a]!, places[b]!));
+    const nodes = [...this.#nodes.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
     return {
       type: 'gossip-graph',
       version: 1,
@@ -173,29 +178,46 @@ export class GraphBuilder {
       source,
       ...(this.at !== undefined && { at: this.at }),
       nodes,
-      channels: numbered.map(([channel]) => channel),
+      channels: order ? order.map((i) => channels[i]!) : channels,
     };
   }
 }
 
-/** Two numbers that order short channel ids; a channel without one keeps its place. */
-function scidNumbers(scid: string | undefined, i: number): [number, number] {
+/** Returns a policy of values under its own names. */
+export const policyOf = (values: Readonly<Values>, disabled: boolean): Policy => ({
+  fee_base_msat: values['fee_base_msat'],
+  fee_proportional_millionths: values['fee_proportional_millionths'],
+  cltv_expiry_delta: values['cltv_expiry_delta'],
+  htlc_minimum_msat: values['htlc_minimum_msat'],
+  htlc_maximum_msat: values['htlc_maximum_msat'],
+  disabled,
+  timestamp: values['timestamp'],
+  block_height: values['block_height'],
+});
+
+/** Returns addresses as text; undefined where they cannot be read, so that one node does not cost the graph. */
+function addressesIn(bytes: Uint8Array): string[] | undefined {
+  try {
+    return addressesOf(bytes).map(({ address }) => address);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return undefined;
+  }
+}
+
+/** Place of a channel: block and transaction as one number, output. A channel without an id keeps its place. */
+type Place = readonly [number, number];
+function placeOf({ short_channel_id: scid }: Channel, i: number): Place {
   if (scid === undefined) return [i, 0];
   const [block, transaction, output] = scid.split('x').map(Number);
   return [block! * 2 ** 24 + transaction!, output!];
 }
+const compare = (a: Place, b: Place): number => a[0] - b[0] || a[1] - b[1];
 
-/** The lesser node first, and the fields in one order. */
+/** Returns a channel with the lesser node first. */
 function inOrder(channel: Channel): Channel {
-  const { short_channel_id: scid, node_1: one, node_2: two, capacity_sat: sat, features } = channel;
-  const turned = typeof one === 'string' && one > two;
-  return {
-    ...(scid !== undefined && { short_channel_id: scid }),
-    node_1: turned ? two : one,
-    node_2: turned ? one : two,
-    ...(sat !== undefined && { capacity_sat: sat }),
-    ...(features !== undefined && { features }),
-    one_to_two: turned ? channel.two_to_one : channel.one_to_two,
-    two_to_one: turned ? channel.one_to_two : channel.two_to_one,
-  };
+  const { node_1: one, node_2: two, one_to_two: forth, two_to_one: back } = channel;
+  return typeof one === 'string' && one > two
+    ? { ...channel, node_1: two, node_2: one, one_to_two: back, two_to_one: forth }
+    : channel;
 }

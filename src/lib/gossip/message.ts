@@ -1,146 +1,74 @@
 /**
- * Gossip messages of version 1, cut into their fields and written again: BOLT7
- * (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), types 256 to 259 and 261 to 265.
+ * Gossip messages, cut into their fields and written again: one table says the fields of each type.
  *
- * One table says the fields of each type. Bytes behind them stay with the message, because signatures cover them.
- * Not here: signatures (`verify.ts`), messages of version 2 (`message-2.ts`).
+ * - Version 1: BOLT7 (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), fields behind one another. Bytes
+ *   behind them stay with the message, because signatures cover them.
+ * - Version 2: https://github.com/lightning/bolts/pull/1059, streams of records, in the bytes of lnd 0.21.
+ * - Records that only a gossip_store has: gossipd/gossip_store_wire.csv of Core Lightning.
+ *
+ * Not here: signatures (`verify.ts`), what lies inside the fields (`details.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { Cursor } from '../bitcoin/cursor.ts';
+import { parseOutpoint } from '../bitcoin/outpoint.ts';
+import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readUint, writeUint } from '../wire/bigsize.ts';
-import { scidBytes, scidText } from '../wire/fields.ts';
-import { plain, Reader, type Value } from './reader.ts';
+import { readBigSize, readUint, writeBigSize, writeUint } from '../wire/bigsize.ts';
+import {
+  exactly,
+  field,
+  hexBytes,
+  parseFields,
+  point,
+  readFields,
+  shortChannelId,
+  writeFields,
+  type Kind,
+  type Namespace,
+} from '../wire/fields.ts';
+import { counted, part, type Parts } from '../wire/struct.ts';
 
-/** How a field is written: bytes in hex, a number, a short channel id, or text padded with zero bytes. */
-type Form = 'hex' | 'number' | 'scid' | 'alias';
-/** Name, bytes (`'u16'`: two bytes of length before it), form. */
-type Piece = readonly [name: string, size: number | 'u16', form: Form];
-interface Layout {
-  kind: string;
-  pieces: readonly Piece[];
-  /** Fields in front of what is signed, so that a signature covers all bytes behind them. */
-  signatures: readonly string[];
-}
+/** Returns a number where it is exact as one, a bigint above. */
+export const plain = (value: bigint): number | bigint => (value <= 9_007_199_254_740_991n ? Number(value) : value);
 
-const hash = (name: string): Piece => [name, 32, 'hex'];
-const signature = (name: string): Piece => [name, 64, 'hex'];
-const key = (name: string): Piece => [name, 33, 'hex'];
-const number = (name: string, size: number): Piece => [name, size, 'number'];
-const blob = (name: string): Piece => [name, 'u16', 'hex'];
-const SCID: Piece = ['short_channel_id', 8, 'scid'];
-const CHAIN = hash('chain_hash');
-
-export const LAYOUTS: Readonly<Record<number, Layout>> = {
-  256: {
-    kind: 'channel_announcement',
-    signatures: ['node_signature_1', 'node_signature_2', 'bitcoin_signature_1', 'bitcoin_signature_2'],
-    pieces: [
-      signature('node_signature_1'),
-      signature('node_signature_2'),
-      signature('bitcoin_signature_1'),
-      signature('bitcoin_signature_2'),
-      blob('features'),
-      CHAIN,
-      SCID,
-      key('node_id_1'),
-      key('node_id_2'),
-      key('bitcoin_key_1'),
-      key('bitcoin_key_2'),
-    ],
+type Whole = number | bigint;
+/** A number of a fixed size. */
+const whole = (size: 1 | 2 | 4 | 8): Kind<Whole> => ({
+  write: (value) => writeUint(BigInt(value), size),
+  read: (bytes) => plain(readUint(exactly(bytes, size))),
+  parse: (from, name) => plain(from.need(name, from.whole(name, (1n << BigInt(8 * size)) - 1n), 'a whole number')),
+});
+const bigSize: Kind<Whole> = {
+  write: (value) => writeBigSize(BigInt(value)),
+  read: (bytes) => {
+    const { value, end } = readBigSize(bytes);
+    exactly(bytes, end);
+    return plain(value);
   },
-  257: {
-    kind: 'node_announcement',
-    signatures: ['signature'],
-    pieces: [
-      signature('signature'),
-      blob('features'),
-      number('timestamp', 4),
-      key('node_id'),
-      ['rgb_color', 3, 'hex'],
-      ['alias', 32, 'alias'],
-      blob('addresses'),
-    ],
+  parse: (from, name) => plain(from.need(name, from.whole(name), 'a whole number')),
+};
+/** A record that says yes by being there. */
+const present: Kind<boolean> = {
+  write: () => new Uint8Array(),
+  read: (bytes) => exactly(bytes, 0).length === 0,
+  parse: (from, name) => from.flag(name) || from.refuse(name, 'true, or no such field'),
+};
+/** A transaction id in the order of its bytes, and u16 of the output. */
+const outpoint: Kind<string> = {
+  write: (text) => {
+    const { txid, vout } = parseOutpoint(text)!;
+    return concatBytes(hexToBytes(txid).reverse(), writeUint(BigInt(vout), 2));
   },
-  258: {
-    kind: 'channel_update',
-    signatures: ['signature'],
-    pieces: [
-      signature('signature'),
-      CHAIN,
-      SCID,
-      number('timestamp', 4),
-      number('message_flags', 1),
-      number('channel_flags', 1),
-      number('cltv_expiry_delta', 2),
-      number('htlc_minimum_msat', 8),
-      number('fee_base_msat', 4),
-      number('fee_proportional_millionths', 4),
-      number('htlc_maximum_msat', 8),
-    ],
-  },
-  259: {
-    kind: 'announcement_signatures',
-    signatures: [],
-    pieces: [hash('channel_id'), SCID, signature('node_signature'), signature('bitcoin_signature')],
-  },
-  261: { kind: 'query_short_channel_ids', signatures: [], pieces: [CHAIN, blob('encoded_short_ids')] },
-  262: { kind: 'reply_short_channel_ids_end', signatures: [], pieces: [CHAIN, number('full_information', 1)] },
-  263: {
-    kind: 'query_channel_range',
-    signatures: [],
-    pieces: [CHAIN, number('first_blocknum', 4), number('number_of_blocks', 4)],
-  },
-  264: {
-    kind: 'reply_channel_range',
-    signatures: [],
-    pieces: [
-      CHAIN,
-      number('first_blocknum', 4),
-      number('number_of_blocks', 4),
-      number('sync_complete', 1),
-      blob('encoded_short_ids'),
-    ],
-  },
-  265: {
-    kind: 'gossip_timestamp_filter',
-    signatures: [],
-    pieces: [CHAIN, number('first_timestamp', 4), number('timestamp_range', 4)],
+  read: (bytes) => `${bytesToHex(exactly(bytes, 34).slice(0, 32).reverse())}:${readUint(bytes.subarray(32))}`,
+  parse: (from, name) => {
+    const text = from.text(name) ?? '';
+    const found = parseOutpoint(text);
+    return found && found.vout <= 0xffff ? text : from.refuse(name, 'an outpoint txid:vout');
   },
 };
 
-/** A message of version 1. `extra` is what stands behind its last field. */
-export interface Message {
-  type: number;
-  kind: string;
-  bytes: Uint8Array;
-  parts: Readonly<Record<string, Uint8Array>>;
-  extra: Uint8Array;
-}
-
-/** Cuts a message, from its type on. @throws Refusal `malformed-gossip` */
-export function readMessage(bytes: Uint8Array): Message {
-  const from = new Reader(bytes, 'malformed-gossip');
-  const type = from.u16();
-  const layout = LAYOUTS[type];
-  if (!layout) return from.refuse(`type ${type} found, a gossip message expected`);
-  const parts: Record<string, Uint8Array> = {};
-  for (const [name, size] of layout.pieces) {
-    // Updates from before 2019 may end here.
-    if (name === 'htlc_maximum_msat' && from.left === 0) break;
-    parts[name] = from.take(size === 'u16' ? from.u16() : size);
-  }
-  return { type, kind: layout.kind, bytes, parts, extra: from.take(from.left) };
-}
-
-const shown: Record<Form, (bytes: Uint8Array) => Value> = {
-  hex: bytesToHex,
-  number: (bytes) => plain(readUint(bytes)),
-  scid: scidText,
-  alias: (bytes) => aliasText(bytes) ?? bytesToHex(bytes),
-};
-
-/** An alias in UTF-8 without the zero bytes behind it; undefined for other bytes, which then are shown in hex. */
-export function aliasText(bytes: Uint8Array): string | undefined {
+/** Returns an alias in UTF-8 without the zero bytes behind it; undefined for other bytes, which then are shown in hex. */
+function aliasText(bytes: Uint8Array): string | undefined {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end -= 1;
   try {
@@ -150,46 +78,241 @@ export function aliasText(bytes: Uint8Array): string | undefined {
     return undefined;
   }
 }
-
-/** The fields of a message as JSON has them. */
-export function valuesOf({ type, parts }: Message): Record<string, Value> {
-  const values: Record<string, Value> = {};
-  for (const [name, , form] of LAYOUTS[type]!.pieces) {
-    const bytes = parts[name];
-    if (bytes) values[name] = shown[form](bytes);
-  }
-  return values;
-}
-
-const WRITTEN: Record<Form, (value: Value, size: number) => Uint8Array | undefined> = {
-  hex: (value) => (/^(?:[0-9a-f]{2})*$/.test(String(value)) ? hexToBytes(String(value)) : undefined),
-  number: (value, size) => (/^\d{1,20}$/.test(String(value)) ? writeUint(BigInt(value), size) : undefined),
-  scid: (value) => scidBytes(String(value)),
-  alias: (value) => {
-    if (/^[0-9a-f]{64}$/.test(String(value))) return hexToBytes(String(value));
-    const bytes = new TextEncoder().encode(String(value));
-    return bytes.length <= 32 ? concatBytes(bytes, new Uint8Array(32 - bytes.length)) : undefined;
+const aliasIn = (from: Fields, name: string, least: number): string => {
+  const text = from.need(name, from.text(name), 'a text');
+  const size = new TextEncoder().encode(text).length;
+  return size >= least && size <= 32 ? text : from.refuse(name, `a text of ${least} to 32 bytes`);
+};
+/** An alias of 32 bytes, zeros behind its text; other bytes in hex. */
+const paddedAlias: Kind<string> = {
+  write: (text) => {
+    const bytes = /^[0-9a-f]{64}$/.test(text) ? hexToBytes(text) : new TextEncoder().encode(text);
+    return concatBytes(bytes, new Uint8Array(32 - bytes.length));
   },
+  read: (bytes) => aliasText(bytes) ?? bytesToHex(bytes),
+  parse: (from, name) => (/^[0-9a-f]{64}$/.test(from.text(name) ?? '') ? from.text(name)! : aliasIn(from, name, 0)),
+};
+const alias: Kind<string> = {
+  write: (text) => new TextEncoder().encode(text),
+  read: (bytes) => {
+    const text = bytes.length <= 32 ? aliasText(bytes) : undefined;
+    if (!text) throw new Refusal('tlv-value', 'no text of 1 to 32 bytes in UTF-8 found');
+    return text;
+  },
+  parse: (from, name) => aliasIn(from, name, 1),
 };
 
+interface Layout {
+  kind: string;
+  /** Names of the fields that are signatures, in their order. */
+  signatures: readonly string[];
+  /** Fields behind one another: version 1, and a gossip_store's own. */
+  parts?: Parts;
+  /** Records of a stream: version 2. */
+  records?: Namespace;
+}
+/** @param signed the number of fields in front that are signatures, so that each covers all bytes behind them */
+const fields = (kind: string, parts: Parts, signed = 0): Layout => ({
+  kind,
+  parts,
+  signatures: Object.keys(parts).slice(0, signed),
+});
+const records = (kind: string, records: Namespace): Layout => ({
+  kind,
+  records,
+  signatures: 'signature' in records ? ['signature'] : [],
+});
+
+const hex = (size: number) => part(hexBytes(size), size);
+const number = (size: 1 | 2 | 4 | 8) => part(whole(size), size);
+const [HASH, KEY, SIGNATURE] = [hex(32), hex(33), hex(64)];
+const BLOB = counted({ most: 0xffff });
+const SCID = part(shortChannelId, 8);
+const CHAIN_2 = field(0n, hexBytes(32));
+const SIGNATURE_2 = field(160n, hexBytes(64));
+
+/** Fields of every message, by its type. */
+export const LAYOUTS: Readonly<Record<number, Layout>> = {
+  256: fields(
+    'channel_announcement',
+    {
+      node_signature_1: SIGNATURE,
+      node_signature_2: SIGNATURE,
+      bitcoin_signature_1: SIGNATURE,
+      bitcoin_signature_2: SIGNATURE,
+      features: BLOB,
+      chain_hash: HASH,
+      short_channel_id: SCID,
+      node_id_1: KEY,
+      node_id_2: KEY,
+      bitcoin_key_1: KEY,
+      bitcoin_key_2: KEY,
+    },
+    4,
+  ),
+  257: fields(
+    'node_announcement',
+    {
+      signature: SIGNATURE,
+      features: BLOB,
+      timestamp: number(4),
+      node_id: KEY,
+      rgb_color: hex(3),
+      alias: part(paddedAlias, 32),
+      addresses: BLOB,
+    },
+    1,
+  ),
+  258: fields(
+    'channel_update',
+    {
+      signature: SIGNATURE,
+      chain_hash: HASH,
+      short_channel_id: SCID,
+      timestamp: number(4),
+      message_flags: number(1),
+      channel_flags: number(1),
+      cltv_expiry_delta: number(2),
+      htlc_minimum_msat: number(8),
+      fee_base_msat: number(4),
+      fee_proportional_millionths: number(4),
+      htlc_maximum_msat: number(8),
+    },
+    1,
+  ),
+  259: fields('announcement_signatures', {
+    channel_id: HASH,
+    short_channel_id: SCID,
+    node_signature: SIGNATURE,
+    bitcoin_signature: SIGNATURE,
+  }),
+  261: fields('query_short_channel_ids', { chain_hash: HASH, encoded_short_ids: BLOB }),
+  262: fields('reply_short_channel_ids_end', { chain_hash: HASH, full_information: number(1) }),
+  263: fields('query_channel_range', { chain_hash: HASH, first_blocknum: number(4), number_of_blocks: number(4) }),
+  264: fields('reply_channel_range', {
+    chain_hash: HASH,
+    first_blocknum: number(4),
+    number_of_blocks: number(4),
+    sync_complete: number(1),
+    encoded_short_ids: BLOB,
+  }),
+  265: fields('gossip_timestamp_filter', { chain_hash: HASH, first_timestamp: number(4), timestamp_range: number(4) }),
+  4101: fields('store_channel_amount', { capacity_sat: number(8) }),
+  4102: fields('store_private_update', { update: BLOB }),
+  4103: fields('store_delete_channel', { short_channel_id: SCID }),
+  4104: fields('store_private_channel', { capacity_sat: number(8), announcement: BLOB }),
+  4105: fields('store_ended', { equivalent_offset: number(8) }),
+  4106: fields('store_channel_dying', { short_channel_id: SCID, height: number(4) }),
+  4107: fields('store_uuid', { uuid: HASH }),
+  260: records('announcement_signatures_2', {
+    channel_id: field(0n, hexBytes(32)),
+    short_channel_id: field(2n, shortChannelId),
+    partial_signature: field(4n, hexBytes(32)),
+  }),
+  267: records('channel_announcement_2', {
+    chain_hash: CHAIN_2,
+    features: field(2n, hexBytes()),
+    short_channel_id: field(4n, shortChannelId),
+    capacity_sat: field(6n, whole(8)),
+    node_id_1: field(8n, point),
+    node_id_2: field(10n, point),
+    bitcoin_key_1: field(12n, point),
+    bitcoin_key_2: field(14n, point),
+    merkle_root_hash: field(16n, hexBytes(32)),
+    outpoint: field(18n, outpoint),
+    signature: SIGNATURE_2,
+  }),
+  269: records('node_announcement_2', {
+    features: field(0n, hexBytes()),
+    rgb_color: field(1n, hexBytes(3)),
+    block_height: field(2n, whole(4)),
+    alias: field(3n, alias),
+    node_id: field(4n, point),
+    ipv4_addresses: field(5n, hexBytes()),
+    ipv6_addresses: field(7n, hexBytes()),
+    torv3_addresses: field(9n, hexBytes()),
+    dns_hostname: field(11n, hexBytes()),
+    signature: SIGNATURE_2,
+  }),
+  271: records('channel_update_2', {
+    chain_hash: CHAIN_2,
+    short_channel_id: field(2n, shortChannelId),
+    block_height: field(4n, whole(4)),
+    disable_flags: field(6n, whole(1)),
+    second_peer: field(8n, present),
+    cltv_expiry_delta: field(10n, whole(2)),
+    htlc_minimum_msat: field(12n, bigSize),
+    htlc_maximum_msat: field(14n, bigSize),
+    fee_base_msat: field(16n, whole(4)),
+    fee_proportional_millionths: field(18n, whole(4)),
+    signature: SIGNATURE_2,
+  }),
+};
+/** Values of an update of version 2 where they are left out. */
+const USUAL_2: Readonly<Record<string, Whole>> = {
+  disable_flags: 0,
+  cltv_expiry_delta: 80,
+  htlc_minimum_msat: 1,
+  fee_base_msat: 1000,
+  fee_proportional_millionths: 1,
+};
+
+/** Fields by name, as JSON shows them: bytes in hex, numbers, short channel ids, texts. */
+export type Values = Record<string, any>;
+
+export interface Message {
+  type: number;
+  kind: string;
+  bytes: Uint8Array;
+  values: Readonly<Values>;
+  /** Bytes behind the last field, in version 1. */
+  extra: Uint8Array;
+}
+
+/** Returns the type of a message, 0 where even that is cut. */
+export const typeOf = (bytes: Uint8Array): number => (bytes.length < 2 ? 0 : (bytes[0]! << 8) | bytes[1]!);
+
 /**
- * Writes a message from the values that `valuesOf` shows.
- * @throws Refusal `malformed-gossip` for a field that is missing or of another form
+ * Cuts a message, from its type on.
+ * @throws Refusal `malformed-gossip`; RecordRefusal of a stream of version 2, or of a record's value
  */
-export function writeMessage(
-  type: number,
-  values: Readonly<Record<string, Value>>,
-  extra: Uint8Array = new Uint8Array(),
-): Uint8Array {
-  const parts = [writeUint(BigInt(type), 2)];
-  for (const [name, size, form] of LAYOUTS[type]!.pieces) {
-    const value = values[name];
-    if (value === undefined && name === 'htlc_maximum_msat') continue;
-    const bytes = value === undefined ? undefined : WRITTEN[form](value, Number(size));
-    if (!bytes || (size === 'u16' ? bytes.length > 0xffff : bytes.length !== size))
-      throw new Refusal('malformed-gossip', `${name}: a field of another form found`);
-    if (size === 'u16') parts.push(writeUint(BigInt(bytes.length), 2));
-    parts.push(bytes);
+export function readMessage(bytes: Uint8Array): Message {
+  const from = new Cursor(bytes, 'malformed-gossip');
+  const type = typeOf(bytes);
+  const layout = LAYOUTS[type];
+  if (!layout) return from.refuse(`type ${type} found, a gossip message expected`);
+  from.take(2);
+  const { kind } = layout;
+  if (layout.records) {
+    const { values } = readFields(layout.records, from.take(), 'any');
+    return { type, kind, bytes, values: { ...(type === 271 && USUAL_2), ...values }, extra: from.take() };
   }
-  return concatBytes(...parts, extra);
+  const values: Values = {};
+  const take = (size?: number): Uint8Array => from.take(size);
+  for (const [name, each] of Object.entries(layout.parts!)) {
+    // Updates from before 2019 may end here.
+    if (name === 'htlc_maximum_msat' && from.left === 0) break;
+    values[name] = each.read(take);
+  }
+  return { type, kind, bytes, values, extra: from.take() };
+}
+
+/**
+ * Writes a message of the values that `readMessage` shows. Of an update of version 2, those at their default are left out.
+ * @param extra bytes behind the last field, in version 1
+ * @throws Refusal `malformed-message` for a field that is missing or of another form
+ */
+export function writeMessage(type: number, from: Fields, extra: Uint8Array = new Uint8Array()): Uint8Array {
+  const { parts, records: named } = LAYOUTS[type]!;
+  const head = writeUint(BigInt(type), 2);
+  if (named) {
+    const values = Object.entries(parseFields(named, from)).filter(
+      ([name, value]) => type !== 271 || USUAL_2[name] !== value,
+    );
+    return concatBytes(head, writeFields(named, Object.fromEntries(values)));
+  }
+  const written = Object.entries(parts!)
+    .filter(([name]) => name !== 'htlc_maximum_msat' || from.has(name))
+    .map(([name, each]) => each.write(each.parse(from, name)));
+  return concatBytes(head, ...written, extra);
 }

@@ -1,5 +1,5 @@
 /**
- * The cheapest route of a payment through a graph, as the input of `onion-route`.
+ * Cheapest route of a payment through a graph, as the input of `onion-route`.
  *
  * Searched from the payee back, so that each channel is asked about the amount that it must really carry. A hop weighs its
  * fee, and its delay as lnd does: amount · delay · 15 / 10^9. Rounds of relaxations, one a hop, so that the bound on hops
@@ -24,12 +24,12 @@ export interface Search {
   finalDelta: number;
 }
 
-/** fee_base + amount · millionths / 10^6, rounded down, exact below 2^53. */
+/** Returns fee_base + amount · millionths / 10^6, rounded down, exact below 2^53. */
 const feeOf = (amount: number, { fee_base_msat: base, fee_proportional_millionths: millionths }: Policy): number =>
   base + Math.floor(amount / 1e6) * millionths + Math.floor(((amount % 1e6) * millionths) / 1e6);
 const RISK = 15e-9;
 
-/** Does a direction take so much? */
+/** Reports whether a direction takes so much. */
 function carries(channel: Channel, policy: Policy | null, amount: number): policy is Policy {
   if (!policy || policy.disabled) return false;
   const { htlc_minimum_msat: least, htlc_maximum_msat: most = Infinity } = policy;
@@ -43,7 +43,7 @@ interface Edge {
   policy: Policy | null;
 }
 
-/** The best known way from a node to the payee in so many hops: what must arrive there, its weight, the next edge. */
+/** Best known way from a node to the payee in so many hops: what must arrive there, its weight, the next edge. */
 interface Label {
   amount: number;
   weight: number;
@@ -52,8 +52,8 @@ interface Label {
 }
 
 /**
- * Searches, and prints the route, or who can reach the payee where the payer cannot: no channel that leads to one of them
- * from anybody else carries the amount that must arrive there.
+ * Searches, and returns the route, or a certificate that there is none: the nodes that can reach the payee. No channel that
+ * leads to one of them from any other node carries the amount that must arrive there.
  * @throws Refusal `malformed-message` for ends that are not in the graph, or an amount out of range
  */
 export function pathDocument(graph: Graph, search: Search): object {
@@ -150,7 +150,7 @@ const ordinal = (scid: string): string =>
     .map((part) => part.padStart(8, '0'))
     .join();
 
-/** Does the way go through this node already? */
+/** Reports whether the way goes through this node already. */
 function passes(label: Label, node: number): boolean {
   for (let at: Label | undefined = label; at; at = at.behind) if (at.next?.from === node) return true;
   return false;

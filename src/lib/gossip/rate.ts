@@ -1,18 +1,18 @@
 /**
- * How often gossip of version 2 may come: one message a block for each direction of a channel and each node, and what was
- * saved up is counted. Source: https://github.com/lightning/bolts/pull/1059.
+ * The rate at which gossip of version 2 may come: one message a block for each direction of a channel and each node.
+ * Blocks that were saved up are counted. Source: https://github.com/lightning/bolts/pull/1059.
  *
- * A message must be of a higher block than the last one, not before the channel, not ahead of the tip, and within two weeks
- * of it. Not here: signatures (`verify-2.ts`).
+ * A message must be of a higher block than the last one, and not before the channel. It must not be ahead of the tip, nor two
+ * weeks behind it. Not here: signatures (`verify.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
-import { readMessage2 } from './message-2.ts';
+import { readMessage } from './message.ts';
 
 export const GOSSIP_LIMITS = {
   height: {
     unit: 'height',
-    /** The block of the channel, and two weeks before the tip. */
+    /** Block of the channel, and two weeks before the tip. */
     least: (funding: number, tip: number) => Math.max(funding, tip - 2016),
     most: (_funding: number, tip: number) => tip,
   },
@@ -22,7 +22,7 @@ export interface Rated {
   kept: boolean;
   code?: Extract<ErrorCode, 'gossip-stale' | 'gossip-too-often'>;
   text?: string;
-  /** Blocks since the last message that was kept, less one: what might have been sent more. */
+  /** Number of messages that might have been sent since the last one that was kept. */
   saved?: number;
 }
 
@@ -35,14 +35,13 @@ export class Rate {
     this.#tip = tip;
   }
 
-  /** The judgement of a message; undefined for one that has no height. @throws Refusal of its records */
+  /** Judges a message; undefined for one that has no height. @throws Refusal as `readMessage` */
   judge(message: Uint8Array): (Rated & { of: string; block_height: number }) | undefined {
-    const { values } = readMessage2(message);
-    const { short_channel_id: scid, node_id: node, block_height: stated, second_peer: second } = values;
-    if (typeof stated !== 'bigint') return undefined;
-    const of = scid === undefined ? String(node) : `${String(scid)}/${second ? 2 : 1}`;
-    const height = Number(stated);
-    const funding = scid === undefined ? 0 : Number(String(scid).split('x')[0]);
+    const { values } = readMessage(message);
+    const { short_channel_id: scid, node_id: node, block_height: height, second_peer: second } = values;
+    if (height === undefined) return undefined;
+    const of: string = scid === undefined ? node : `${scid}/${second ? 2 : 1}`;
+    const funding = scid === undefined ? 0 : Number(scid.split('x')[0]);
     return { of, block_height: height, ...this.#judge(of, height, funding) };
   }
 

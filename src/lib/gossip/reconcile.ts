@@ -1,9 +1,9 @@
 /**
- * What two parties know of a network and the other does not, found by sketches: each sends a few bytes, and only the
+ * Messages that one of two parties knows and the other does not, found by sketches: each sends a few bytes, and only the
  * difference is named. A sketch that is too small is extended, twice as large each time, up to 64 kB.
  *
- * An element is the low bits of taggedHash("spillway/gossip-element", salt of 16 bytes ‖ u16 type ‖ short channel id or node
- * id ‖ u8 side ‖ u32 time or height), and 1 in place of 0. Not here: sketches (`sketch/`).
+ * An element is the low bits of a tagged hash "spillway/gossip-element", and 1 in place of 0. The hash is over
+ * `salt (16 bytes) ‖ u16 type ‖ short channel id or node id ‖ u8 side ‖ u32 time or height`. Not here: sketches (`sketch/`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { toNumber, taggedHash } from '../signing/curve.ts';
@@ -12,7 +12,7 @@ import { writeUint } from '../wire/bigsize.ts';
 import { scidBytes } from '../wire/fields.ts';
 import type { Graph, Policy } from './graph.ts';
 
-/** One message that a party has. */
+/** A message that a party has. */
 export interface Item {
   kind: 'channel_announcement' | 'channel_update' | 'node_announcement';
   short_channel_id?: string;
@@ -26,16 +26,16 @@ const TYPES: Readonly<Record<Item['kind'], bigint>> = {
   node_announcement: 257n,
   channel_update: 258n,
 };
-/** Bytes of the messages themselves, without features and addresses. */
+/** Number of bytes of each message, without features and addresses. */
 const SIZES: Readonly<Record<Item['kind'], number>> = {
   channel_announcement: 430,
   node_announcement: 142,
   channel_update: 138,
 };
-/** A sketch is not sent in larger messages than this. */
+/** Most bytes of a sketch, as of a message of Lightning. */
 const MOST_BYTES = 65_536;
 
-/** The messages that a graph was made of. A graph whose channels have no ids has none. */
+/** Lists the messages that a graph was made of. A graph whose channels have no ids has none. */
 export function itemsOf({ nodes, channels }: Graph): Item[] {
   const items: Item[] = [];
   for (const { short_channel_id: scid, one_to_two: one, two_to_one: two } of channels) {
@@ -55,7 +55,7 @@ export function itemsOf({ nodes, channels }: Graph): Item[] {
   return items;
 }
 
-/** The number that stands for a message. @param salt 16 bytes, which both parties have */
+/** Returns the number that stands for a message. @param salt 16 bytes, which both parties have */
 export function elementOf(item: Item, salt: Uint8Array, bits: number): bigint {
   const { kind, short_channel_id: scid, node_id: node, side = 0, timestamp = 0 } = item;
   const hash = taggedHash(
@@ -75,11 +75,11 @@ export interface Reconciled {
   version: 1;
   salt: string;
   bits: number;
-  /** How many messages each has. */
+  /** Number of messages of each. */
   first: number;
   second: number;
   decoded: boolean;
-  /** Of the sketch that decoded, or of the largest that was tried. */
+  /** Capacity of the sketch that decoded, or of the largest that was tried. */
   capacity: number;
   extensions: number;
   /** Different messages of one element, which no sketch can tell apart. */

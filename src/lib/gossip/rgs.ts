@@ -5,11 +5,12 @@
  * made, so the policies have the time a week before. Not here: the graph that it goes into (`graph.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { Cursor } from '../bitcoin/cursor.ts';
+import { readBigSize, takeBigSize, writeUint } from '../wire/bigsize.ts';
 import { scidText } from '../wire/fields.ts';
-import { writeUint } from '../wire/bigsize.ts';
 import { addressesOf } from './details.ts';
-import { networkOf, type GraphBuilder, type GraphNode, type Policy } from './graph.ts';
-import { plain, Reader } from './reader.ts';
+import { networkOf, policyOf, type GraphBuilder, type GraphNode, type Policy } from './graph.ts';
+import { plain } from './message.ts';
 
 const WEEK = 604_800;
 const ADDITIONAL = 1n << 63n;
@@ -21,7 +22,7 @@ const ADDITIONAL = 1n << 63n;
  * @throws Refusal `malformed-dump`, `tlv-truncated`, `bigsize-not-canonical`
  */
 export function addRapidSync(bytes: Uint8Array, to: GraphBuilder): { skipped: number; behind: number } {
-  const from = new Reader(bytes, 'malformed-dump');
+  const from = new Cursor(bytes, 'malformed-dump');
   if (bytesToHex(from.take(3)) !== '4c444b') from.refuse('another start than "LDK" found');
   const version = from.u8();
   if (version !== 1 && version !== 2) from.refuse(`version ${version} found, 1 or 2 expected`);
@@ -33,7 +34,7 @@ export function addRapidSync(bytes: Uint8Array, to: GraphBuilder): { skipped: nu
   return { skipped, behind: from.left };
 }
 
-function readNodes(from: Reader, version: number, to: GraphBuilder): string[] {
+function readNodes(from: Cursor, version: number, to: GraphBuilder): string[] {
   const features: string[] = [];
   if (version === 2) for (let count = from.u8(); count > 0; count--) features.push(bytesToHex(from.take(from.u16())));
   const ids: string[] = [];
@@ -49,7 +50,7 @@ function readNodes(from: Reader, version: number, to: GraphBuilder): string[] {
   return ids;
 }
 
-function readDetails(from: Reader, head: number, node: GraphNode, features: readonly string[]): void {
+function readDetails(from: Cursor, head: number, node: GraphNode, features: readonly string[]): void {
   if (head & 4) {
     node.addresses = [];
     for (let count = from.u8(); count > 0; count--)
@@ -62,17 +63,17 @@ function readDetails(from: Reader, head: number, node: GraphNode, features: read
   if (head & 128) from.take(from.u16());
 }
 
-function readChannels(from: Reader, version: number, nodes: readonly string[], to: GraphBuilder): void {
+function readChannels(from: Cursor, version: number, nodes: readonly string[], to: GraphBuilder): void {
   let scid = 0n;
   for (let count = from.u32(); count > 0; count--) {
     const features = bytesToHex(from.take(from.u16()));
     scid = nextId(from, scid);
-    const one = from.bigSize();
-    let two = from.bigSize();
+    const one = takeBigSize(from);
+    let two = takeBigSize(from);
     let capacity: bigint | undefined;
     if (version === 2 && two >= ADDITIONAL) {
       two -= ADDITIONAL;
-      capacity = new Reader(from.take(from.u16()), 'malformed-dump').bigSize();
+      capacity = readBigSize(from.take(from.u16())).value;
     }
     const [node1, node2] = [nodes[Number(one)], nodes[Number(two)]];
     if (node1 === undefined || node2 === undefined)
@@ -81,20 +82,20 @@ function readChannels(from: Reader, version: number, nodes: readonly string[], t
       short_channel_id: scidText(writeUint(scid, 8)),
       node_1: node1,
       node_2: node2,
-      ...(capacity !== undefined && { capacity_sat: Number(capacity) }),
-      ...(features !== '' && { features }),
+      capacity_sat: capacity === undefined ? undefined : Number(capacity),
+      features: features || undefined,
       one_to_two: null,
       two_to_one: null,
     });
   }
 }
 
-function nextId(from: Reader, last: bigint): bigint {
-  const scid = last + from.bigSize();
+function nextId(from: Cursor, last: bigint): bigint {
+  const scid = last + takeBigSize(from);
   return scid >> 64n ? from.refuse('a short channel id above 64 bits found') : scid;
 }
 
-function readUpdates(from: Reader, version: number, to: GraphBuilder, timestamp: number): number {
+function readUpdates(from: Cursor, version: number, to: GraphBuilder, timestamp: number): number {
   const count = from.u32();
   if (count === 0) return 0;
   const usual = {
@@ -119,20 +120,15 @@ function readUpdates(from: Reader, version: number, to: GraphBuilder, timestamp:
     const channel = to.get(name);
     const known = channel && (direction === 0 ? channel.one_to_two : channel.two_to_one);
     const base: Omit<Policy, 'disabled'> = (flags & 128) === 0 ? usual : (known ?? usual);
-    const policy: Policy = {
-      fee_base_msat: base.fee_base_msat,
-      fee_proportional_millionths: base.fee_proportional_millionths,
-      cltv_expiry_delta: flags & 64 ? from.u16() : base.cltv_expiry_delta,
-      htlc_minimum_msat: flags & 32 ? plain(from.u64()) : base.htlc_minimum_msat,
-      disabled: (flags & 2) !== 0,
-      timestamp,
-    };
-    if (flags & 16) policy.fee_base_msat = from.u32();
-    if (flags & 8) policy.fee_proportional_millionths = from.u32();
-    const most = flags & 4 ? plain(from.u64()) : base.htlc_maximum_msat;
-    if (most !== undefined) policy.htlc_maximum_msat = most;
+    // What differs from the base stands in this order.
+    const cltv_expiry_delta = flags & 64 ? from.u16() : base.cltv_expiry_delta;
+    const htlc_minimum_msat = flags & 32 ? plain(from.u64()) : base.htlc_minimum_msat;
+    const fee_base_msat = flags & 16 ? from.u32() : base.fee_base_msat;
+    const fee_proportional_millionths = flags & 8 ? from.u32() : base.fee_proportional_millionths;
+    const htlc_maximum_msat = flags & 4 ? plain(from.u64()) : base.htlc_maximum_msat;
+    const own = { cltv_expiry_delta, htlc_minimum_msat, fee_base_msat, fee_proportional_millionths, htlc_maximum_msat };
     if (flags & 128 && !known) skipped += 1;
-    else to.policy(name, direction, policy);
+    else to.policy(name, direction, policyOf({ ...own, timestamp }, (flags & 2) !== 0));
   }
   return skipped;
 }

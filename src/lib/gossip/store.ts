@@ -1,14 +1,13 @@
 /**
  * The gossip_store of Core Lightning, versions 9 to 16, as a stream: each record with its flags, and its message.
  *
- * Sources: common/gossip_store.h and gossipd/gossip_store_wire.csv of Core Lightning. A record is u16 flags, u16 length,
- * u32 CRC32C of the message started at the record's time, u32 time, message; big-endian.
- * Not here: messages of peers (`message.ts`).
+ * Source: common/gossip_store.h of Core Lightning. A record is u16 flags, u16 length, u32 CRC32C of the message started at
+ * the record's time, u32 time, message; big-endian. Not here: the messages (`message.ts`).
  */
-import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
-import { scidText } from '../wire/fields.ts';
+import { concatBytes } from '../bitcoin/bytes.ts';
+import { Cursor } from '../bitcoin/cursor.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { plain, Reader, type Value } from './reader.ts';
+import { typeOf } from './message.ts';
 
 export interface StoreRecord {
   deleted: boolean;
@@ -28,7 +27,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;
   return value;
 });
-/** CRC32C that goes on from `start`. */
+/** Returns the CRC32C that goes on from `start`. */
 export function crc32c(bytes: Uint8Array, start: number): number {
   let crc = ~start;
   for (const byte of bytes) crc = (crc >>> 8) ^ CRC[(crc ^ byte) & 255]!;
@@ -40,10 +39,10 @@ export class StoreReader {
   #rest: Uint8Array = new Uint8Array();
   #version: number | undefined;
   #place = 0;
-  /** A record that was not written to its end: nothing behind it counts. */
+  /** True behind a record that was not written to its end: nothing behind it counts. */
   #ended = false;
 
-  /** The records that are whole with this piece. @throws Refusal `malformed-dump` */
+  /** Returns the records that are whole with this piece. @throws Refusal `malformed-dump` */
   push(piece: Uint8Array): StoreRecord[] {
     if (this.#ended) return [];
     let bytes = this.#rest.length === 0 ? piece : concatBytes(this.#rest, piece);
@@ -58,7 +57,7 @@ export class StoreReader {
     const records: StoreRecord[] = [];
     let at = 0;
     while (!this.#ended && bytes.length - at >= HEADER) {
-      const from = new Reader(bytes, 'malformed-dump', at);
+      const from = new Cursor(bytes, 'malformed-dump', at);
       const [flags, length, crc, time] = [from.u16(), from.u16(), from.u32(), from.u32()];
       if (this.#version! >= 15 && (flags & COMPLETE) === 0) {
         this.#ended = true;
@@ -87,28 +86,7 @@ export class StoreReader {
 
   #check(message: Uint8Array, crc: number, time: number): void {
     // Core Lightning has written deletions with a checksum of another time.
-    const type = message.length < 2 ? 0 : (message[0]! << 8) | message[1]!;
-    if (type === DELETE_CHANNEL || crc32c(message, time) === crc) return;
+    if (typeOf(message) === DELETE_CHANNEL || crc32c(message, time) === crc) return;
     throw new Refusal('malformed-dump', `byte ${this.#place}: a record whose checksum is wrong`);
-  }
-}
-
-/** Records that only a store has, by their type; undefined for any other message. @throws Refusal `malformed-dump` */
-export function storeValues(message: Uint8Array): ({ kind: string } & Record<string, Value>) | undefined {
-  const from = new Reader(message, 'malformed-dump');
-  const scid = () => scidText(from.take(8));
-  switch (from.u16()) {
-    case 4101:
-      return { kind: 'store_channel_amount', capacity_sat: plain(from.u64()) };
-    case DELETE_CHANNEL:
-      return { kind: 'store_delete_channel', short_channel_id: scid() };
-    case 4105:
-      return { kind: 'store_ended', equivalent_offset: plain(from.u64()) };
-    case 4106:
-      return { kind: 'store_channel_dying', short_channel_id: scid(), height: from.u32() };
-    case 4107:
-      return { kind: 'store_uuid', uuid: bytesToHex(from.take(32)) };
-    default:
-      return undefined;
   }
 }

@@ -1,18 +1,23 @@
 /**
- * Signatures of gossip of version 1, and the output that an announcement stands on: BOLT7.
+ * Signatures of gossip, and the output that an announcement stands on.
  *
- * An announcement is signed by both nodes and both bitcoin keys, an update by the node of its direction, a node
- * announcement by the node: ECDSA over the double SHA256 of all bytes behind the signatures.
- * Not here: whether an output is unspent, which a node says.
+ * Version 1 (BOLT7): ECDSA over the double SHA256 of all bytes behind the signatures. Both nodes and both bitcoin keys sign
+ * an announcement, a node signs its own and the updates of its direction. Version 2
+ * (https://github.com/lightning/bolts/pull/1059): one BIP340 signature over the records 0 to 159, and from 10^9 below
+ * 3·10^9. An announcement has it from the MuSig2 aggregate of its four sorted keys. Where it names no bitcoin keys, the
+ * output's own key stands for them. Not here: whether an output is unspent, which a node says.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { verifies } from '../signing/bip340.ts';
+import { taggedHash } from '../signing/curve.ts';
 import { parsedKey, verifiesParsed } from '../signing/ecdsa.ts';
-import { scidText } from '../wire/fields.ts';
+import { applyTweak, keyAgg, keySort } from '../signing/musig2.ts';
+import { readStream, writeStream } from '../wire/tlv.ts';
 import { problemsOf, type Problem } from './details.ts';
-import { LAYOUTS, type Message } from './message.ts';
+import { LAYOUTS, type Message, type Values } from './message.ts';
 
-/** What stands on the chain at a short channel id. */
+/** Output on the chain at a short channel id. */
 export interface ChannelOutput {
   /** Hex. */
   script: string;
@@ -20,114 +25,148 @@ export interface ChannelOutput {
 }
 
 export interface Verdict {
-  /** One for each signature of the message, in its order. */
+  /** One for each signature of the message, in its order; none where the keys are not known. */
   signatures: boolean[];
   /** Null where something that it rests on is not known. */
   valid: boolean | null;
-  /** What could not be checked. */
+  /** Names of what could not be checked. */
   checks: Record<string, 'not-checked'>;
   problems: Problem[];
 }
 
-/** The hash that the signatures of a message are over. */
+/** Returns the hash that the signatures of a message are over. */
 export function signedHash({ type, bytes }: Pick<Message, 'type' | 'bytes'>): Uint8Array {
-  return sha256(sha256(bytes.subarray(2 + 64 * LAYOUTS[type]!.signatures.length)));
+  const { kind, signatures, records } = LAYOUTS[type]!;
+  if (!records) return sha256(sha256(bytes.subarray(2 + 64 * signatures.length)));
+  const signed = readStream(bytes.subarray(2)).filter(
+    ({ type: record }) => record < 160n || (record >= 1_000_000_000n && record < 3_000_000_000n),
+  );
+  return taggedHash(`lightning${kind}signature`, writeStream(signed));
 }
 
-/** The script of a channel of two keys: P2WSH of 2-of-2 with the keys in rising order. */
+/** Returns the script of a channel of two keys: P2WSH of 2-of-2 with the keys in rising order. */
 export function fundingScript(key1: Uint8Array, key2: Uint8Array): Uint8Array {
-  const [first, second] = bytesToHex(key1) < bytesToHex(key2) ? [key1, key2] : [key2, key1];
+  const [first, second] = keySort([key1, key2]) as [Uint8Array, Uint8Array];
   const push = Uint8Array.of(33);
   const script = concatBytes(Uint8Array.of(0x52), push, first, push, second, Uint8Array.of(0x52, 0xae));
   return concatBytes(Uint8Array.of(0, 32), sha256(script));
 }
 
-/** How many parsed keys are kept: those of a channel's keys are met once, those of nodes again and again. */
+const P2TR = /^5120([0-9a-f]{64})$/;
+/**
+ * Returns the scripts that an announcement may stand on; undefined for any P2TR.
+ * In version 2 with a root it is P2TR of the bitcoin keys' aggregate, tweaked over that root. Without one also the
+ * aggregate alone, tweaked over none (BIP86), and P2WSH.
+ */
+function scriptsOf({ type, values }: Message): string[] | undefined {
+  const { bitcoin_key_1: one, bitcoin_key_2: two, merkle_root_hash: root } = values;
+  if (one === undefined || two === undefined) return undefined;
+  const keys = [hexToBytes(one), hexToBytes(two)] as const;
+  const witness = bytesToHex(fundingScript(...keys));
+  if (type === 256) return [witness];
+  const aggregate = keyAgg(keySort(keys));
+  const over = (tree: Uint8Array): string =>
+    `5120${bytesToHex(applyTweak(aggregate, { tweak: taggedHash('TapTweak', aggregate.xQ, tree), xOnly: true }).xQ)}`;
+  if (root !== undefined) return [over(hexToBytes(root))];
+  return [`5120${bytesToHex(aggregate.xQ)}`, over(new Uint8Array()), witness];
+}
+
+/**
+ * Returns the keys, sorted, whose aggregate signs an announcement of version 2.
+ * Undefined where the output's own key is needed and not known, or a node is missing.
+ */
+export function announcementKeys(
+  { node_id_1: one, node_id_2: two, bitcoin_key_1: key1, bitcoin_key_2: key2 }: Readonly<Values>,
+  script = '',
+): Uint8Array[] | undefined {
+  const own = P2TR.exec(script)?.[1];
+  const bitcoin = key1 !== undefined || key2 !== undefined ? [key1, key2] : [own && `02${own}`];
+  const keys: (string | undefined)[] = [one, two, ...bitcoin];
+  return keys.includes(undefined) ? undefined : keySort(keys.map((key) => hexToBytes(key!)));
+}
+
+/** Number of parsed keys that are kept: those of a channel are met once, those of nodes again and again. */
 const KEPT_KEYS = 20_000;
 
 /** Verifies a stream of messages; an update is checked by the announcement before it. */
 export class Verifier {
-  readonly #nodes = new Map<string, readonly [Uint8Array, Uint8Array]>();
+  readonly #nodes = new Map<string, readonly [string, string]>();
   readonly #capacities = new Map<string, bigint>();
   readonly #keys = new Map<string, ReturnType<typeof parsedKey>>();
   readonly #outputs: ((scid: string) => ChannelOutput | undefined) | undefined;
 
-  /** @param outputs what the chain has at a short channel id; undefined where nobody looks */
+  /** @param outputs tells the output at a short channel id; undefined where nobody looks */
   constructor(outputs?: (scid: string) => ChannelOutput | undefined) {
     this.#outputs = outputs;
   }
 
-  /** Takes note of a channel whose announcement was checked elsewhere. */
-  channel(scid: string, node1: Uint8Array, node2: Uint8Array, capacitySat?: bigint): void {
+  /** Takes note of a channel whose announcement was checked elsewhere. @param node1 its lesser key, hex */
+  channel(scid: string, node1: string, node2: string, capacitySat?: bigint): void {
     this.#nodes.set(scid, [node1, node2]);
     if (capacitySat !== undefined) this.#capacities.set(scid, capacitySat);
   }
 
-  nodesOf(scid: string): readonly [Uint8Array, Uint8Array] | undefined {
-    return this.#nodes.get(scid);
-  }
-  /** The output at a short channel id: null where the chain has none, undefined where nobody looks. */
-  outputOf(scid: string): ChannelOutput | null | undefined {
-    return this.#outputs ? (this.#outputs(scid) ?? null) : undefined;
-  }
-
-  #key(bytes: Uint8Array): ReturnType<typeof parsedKey> {
-    const name = bytesToHex(bytes);
-    let key = this.#keys.get(name);
-    if (!key && (key = parsedKey(bytes))) {
-      if (this.#keys.size >= KEPT_KEYS) this.#keys.delete(this.#keys.keys().next().value!);
-      this.#keys.set(name, key);
-    }
-    return key;
-  }
-  #signed(message: Message, hash: Uint8Array, signature: string, key: Uint8Array): boolean {
-    const point = this.#key(key);
-    return point !== undefined && verifiesParsed(message.parts[signature]!, hash, point);
-  }
-
-  /** The verdict over a message that carries signatures; undefined for any other. */
+  /** Returns the verdict over a message that carries signatures; undefined for any other. */
   verify(message: Message): Verdict | undefined {
-    const { type, parts } = message;
-    const names = LAYOUTS[type]!.signatures;
+    const { type, values } = message;
+    const { signatures: names, records } = LAYOUTS[type]!;
     if (names.length === 0) return undefined;
-    const scid = parts['short_channel_id'] && scidText(parts['short_channel_id']);
-    const problems = problemsOf(message, capacityMsat(scid === undefined ? undefined : this.#capacities.get(scid)));
+    const { short_channel_id: scid } = values;
+    const capacity = this.#capacities.get(scid);
+    const problems = problemsOf(message, capacity === undefined ? undefined : capacity * 1000n);
+    const announces = type === 256 || type === 267;
+    const output = announces ? this.#outputs?.(scid) : undefined;
     const checks: Verdict['checks'] = {};
-    const keys = this.#keysOf(message, scid);
-    if (!keys) return { signatures: [], valid: null, checks: { signature: 'not-checked' }, problems };
-    const hash = signedHash(message);
-    const signatures = names.map((name, i) => this.#signed(message, hash, name, keys[i]!));
-    signatures.forEach((good, i) => {
+    const keys = this.#signers(message, output);
+    const hash = keys && signedHash(message);
+    const signatures = (keys ?? []).map((key, i) => {
+      const signature = values[names[i]!] ?? '';
+      const good = records ? verifies(signature, hash!, key.slice(2)) : this.#verifies(signature, hash!, key);
       if (!good) problems.push({ code: 'signature-invalid', field: names[i]!, text: 'does not verify' });
+      return good;
     });
-    if (type === 256) this.#checkOutput(parts, scid!, checks, problems);
-    const valid = problems.length === 0;
-    if (type === 256 && valid) this.#nodes.set(scid!, [parts['node_id_1']!.slice(), parts['node_id_2']!.slice()]);
+    if (!keys) checks['signature'] = 'not-checked';
+    if (announces && !this.#outputs) checks['output'] = 'not-checked';
+    else if (announces) problems.push(...outputProblems(message, output));
+    const valid = problems.length > 0 ? false : keys ? true : null;
+    if (announces && valid) this.channel(scid, values['node_id_1'], values['node_id_2'], output?.amountSat);
     return { signatures, valid, checks, problems };
   }
 
-  #keysOf({ type, parts }: Message, scid: string | undefined): (Uint8Array | undefined)[] | undefined {
-    if (type === 256) return ['node_id_1', 'node_id_2', 'bitcoin_key_1', 'bitcoin_key_2'].map((name) => parts[name]);
-    if (type === 257) return [parts['node_id']];
-    const nodes = this.#nodes.get(scid!);
-    return nodes && [nodes[parts['channel_flags']![0]! & 1]];
+  /** Returns the keys (hex) that must have signed, in the order of the signatures; undefined where they are not known. */
+  #signers({ type, values }: Message, output: ChannelOutput | undefined): string[] | undefined {
+    if (type === 256)
+      return [values['node_id_1'], values['node_id_2'], values['bitcoin_key_1'], values['bitcoin_key_2']];
+    if (type === 267) {
+      const keys = announcementKeys(values, output?.script);
+      return keys && [`02${bytesToHex(keyAgg(keys).xQ)}`];
+    }
+    if (type === 257 || type === 269) return values['node_id'] && [values['node_id']];
+    const side = type === 258 ? values['channel_flags'] & 1 : values['second_peer'] ? 1 : 0;
+    const nodes = this.#nodes.get(values['short_channel_id']);
+    return nodes && [nodes[side]!];
   }
 
-  #checkOutput(parts: Message['parts'], scid: string, checks: Verdict['checks'], problems: Problem[]): void {
-    if (!this.#outputs) {
-      checks['output'] = 'not-checked';
-      return;
+  #verifies(signature: string, hash: Uint8Array, key: string): boolean {
+    let point = this.#keys.get(key);
+    if (!point && (point = parsedKey(hexToBytes(key)))) {
+      if (this.#keys.size >= KEPT_KEYS) this.#keys.delete(this.#keys.keys().next().value!);
+      this.#keys.set(key, point);
     }
-    const output = this.#outputs(scid);
-    const script = bytesToHex(fundingScript(parts['bitcoin_key_1']!, parts['bitcoin_key_2']!));
-    if (output?.script !== script)
-      problems.push({
-        code: 'output-differs',
-        field: 'bitcoin_key_1',
-        text: `${output ? `script ${output.script}` : 'no output'} found at ${scid}, ${script} expected`,
-      });
-    else this.#capacities.set(scid, output.amountSat);
+    return point !== undefined && verifiesParsed(hexToBytes(signature), hash, point);
   }
 }
 
-const capacityMsat = (sat: bigint | undefined): bigint | undefined => (sat === undefined ? undefined : sat * 1000n);
+function outputProblems(message: Message, output: ChannelOutput | undefined): Problem[] {
+  const scripts = scriptsOf(message);
+  const { short_channel_id: scid, capacity_sat: stated } = message.values;
+  const differs = (field: string, text: string): Problem[] => [{ code: 'output-differs', field, text }];
+  if (!output || !(scripts ? scripts.includes(output.script) : P2TR.test(output.script)))
+    return differs(
+      'short_channel_id',
+      `${output ? `script ${output.script}` : 'no output'} found at ${scid}, ${scripts?.join(' or ') ?? 'P2TR'} expected`,
+    );
+  return stated > output.amountSat
+    ? differs('capacity_sat', `${stated} found, the output has ${output.amountSat}`)
+    : [];
+}

@@ -6,7 +6,7 @@ import { Script } from '@scure/btc-signer/script.js';
 import type { Transaction } from '@scure/btc-signer/transaction.js';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { toTransaction, type Template } from '../bitcoin/transaction.ts';
-import type { Element, PathName } from './scripts.ts';
+import { stackOf, type Element, type PathName } from './scripts.ts';
 import { witnessProgram, type Built, type Htlc } from './terms.ts';
 
 /** Signatures by whose they are, as they stand in a witness. */
@@ -29,21 +29,11 @@ export function finalsOf(
   signatures: Signatures,
   preimage: Uint8Array | undefined,
 ): Finals {
-  const stack = elements.map((element): Uint8Array => {
-    switch (element) {
-      case '0':
-        return new Uint8Array();
-      case '1':
-        return Uint8Array.of(1);
-      case 'preimage':
-        return preimage!;
-      case 'refund-key':
-        return hexToBytes(htlc.refund);
-      case 'claim-sig':
-        return signatures.claim!;
-      case 'refund-sig':
-        return signatures.refund!;
-    }
+  const stack = stackOf(elements, {
+    preimage,
+    'refund-key': hexToBytes(htlc.refund),
+    'claim-sig': signatures.claim,
+    'refund-sig': signatures.refund,
   });
   if (built.type === 'p2tr') return { finalScriptWitness: [...stack, built.leaves[path], built.tree.control[path]] };
   if (built.type === 'p2sh')

@@ -11,7 +11,7 @@
  * Not here: addresses (`terms.ts`), trees (`taproot.ts`), signatures (`sign.ts`).
  */
 import { OP, Script, ScriptNum } from '@scure/btc-signer/script.js';
-import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { lockFrom, lockNumber, lockOpcode, type Lock, type LockKind } from './lock.ts';
 
@@ -146,44 +146,87 @@ export const locksOf = (variant: Variant): readonly LockKind[] =>
 export const waitsForBlock = (script: string): boolean => script.includes('1 CHECKSEQUENCEVERIFY');
 
 const words = (text: string): string[] => text.split(' ');
-const holeOf = (word: string): HoleName | 'lock' | undefined =>
-  word.startsWith('<') ? (word.slice(1, -1) as HoleName | 'lock') : undefined;
-
-/** The script of a text with its holes filled. */
-export function writeScript(text: string, holes: Holes): Uint8Array {
-  return Script.encode(
-    words(text).flatMap((word): (string | number | Uint8Array)[] => {
-      const hole = holeOf(word);
-      if (hole === 'lock') return [lockNumber(holes.lock!), lockOpcode(holes.lock!)];
-      if (hole) return [holes[hole]!];
-      return /^\d+$/.test(word) ? [Number(word)] : [word];
-    }) as Parameters<typeof Script.encode>[0],
-  );
+const encode = (items: readonly (string | number)[]): Uint8Array =>
+  Script.encode(items as Parameters<typeof Script.encode>[0]);
+/** Returns the push of a positive number, the shortest. */
+function pushOf(n: number): Uint8Array {
+  if (n <= 16) return Uint8Array.of(0x50 + n);
+  const bytes: number[] = [];
+  for (let rest = n; rest > 0; rest = Math.floor(rest / 256)) bytes.push(rest % 256);
+  if (bytes.at(-1)! > 127) bytes.push(0);
+  return Uint8Array.of(bytes.length, ...bytes);
 }
+const writeLock = (lock: Lock): Uint8Array =>
+  concatBytes(pushOf(lockNumber(lock)), Uint8Array.of(OP[lockOpcode(lock) as keyof typeof OP]));
+
+/** Bytes that always stand there, or the name of a hole. */
+type Part = Uint8Array | HoleName | 'lock';
+const known = new Map<string, readonly Part[]>();
+/** Returns the parts of a text, the length of a hole in the bytes before it. The texts are few, so their parts are kept. */
+function partsOf(text: string): readonly Part[] {
+  let parts = known.get(text);
+  if (!parts) {
+    const pieces = text.split(/ ?(<[a-z0-9-]+>) ?/).flatMap((piece): Part[] => {
+      if (piece === '') return [];
+      if (piece === '<lock>') return ['lock'];
+      if (piece.startsWith('<'))
+        return [Uint8Array.of(SIZES[piece.slice(1, -1) as HoleName]), piece.slice(1, -1) as HoleName];
+      return [encode(words(piece).map((word) => (/^\d+$/.test(word) ? Number(word) : word)))];
+    });
+    parts = pieces.reduce<Part[]>((all, part) => {
+      const last = all.at(-1);
+      return last instanceof Uint8Array && part instanceof Uint8Array
+        ? [...all.slice(0, -1), concatBytes(last, part)]
+        : [...all, part];
+    }, []);
+    known.set(text, parts);
+  }
+  return parts;
+}
+
+/** Returns the script of a text with its holes filled. */
+export const writeScript = (text: string, holes: Holes): Uint8Array =>
+  concatBytes(
+    ...partsOf(text).map((part) => {
+      if (typeof part !== 'string') return part;
+      return part === 'lock' ? writeLock(holes.lock!) : holes[part]!;
+    }),
+  );
+
+const startsAt = (script: Uint8Array, at: number, bytes: Uint8Array): boolean =>
+  bytes.every((byte, i) => byte === script[at + i]);
+/** Returns the lock at `at`; undefined for a number that is not written the shortest way. */
+function lockAt(script: Uint8Array, at: number): Lock | undefined {
+  const first = script[at]!;
+  const size = first > 75 ? 0 : first;
+  const n = size === 0 ? first - 0x50 : numberOf(script.subarray(at + 1, at + 1 + size));
+  const lock = lockFrom(script[at + 1 + size] === OP.CHECKSEQUENCEVERIFY ? CSV : CLTV, n);
+  return lock && startsAt(script, at, writeLock(lock)) ? lock : undefined;
+}
+const [CLTV, CSV] = ['CHECKLOCKTIMEVERIFY', 'CHECKSEQUENCEVERIFY'];
 
 /**
  * Returns the bytes in the holes of a script; undefined for a script of another form, or one that
  * is written otherwise.
  */
 export function readScript(text: string, script: Uint8Array): Holes | undefined {
-  const found = decoded(script);
-  if (!found) return undefined;
   const holes: Holes = {};
   let at = 0;
-  for (const word of words(text)) {
-    const item = found[at++];
-    const hole = holeOf(word);
-    if (hole === 'lock') {
-      const lock = lockFrom(String(found[at++]), numberOf(item));
+  for (const part of partsOf(text)) {
+    if (typeof part !== 'string') {
+      if (!startsAt(script, at, part)) return undefined;
+      at += part.length;
+    } else if (part === 'lock') {
+      const lock = lockAt(script, at);
       if (!lock) return undefined;
       holes.lock = lock;
-    } else if (hole) {
-      if (!(item instanceof Uint8Array) || item.length !== SIZES[hole]) return undefined;
-      holes[hole] = item;
-    } else if (/^\d+$/.test(word) ? numberOf(item) !== Number(word) : item !== word) return undefined;
+      at += writeLock(lock).length;
+    } else {
+      holes[part] = script.subarray(at, at + SIZES[part]);
+      at += SIZES[part];
+    }
   }
-  // Pushes that are not the shortest would read the same and be another script.
-  return at === found.length && equalBytes(writeScript(text, holes), script) ? holes : undefined;
+  return at === script.length ? holes : undefined;
 }
 
 export const SCRIPT_LIMITS = {
@@ -200,11 +243,9 @@ function decoded(script: Uint8Array): readonly (string | number | Uint8Array)[] 
   }
 }
 
-function numberOf(item: string | number | Uint8Array | undefined): number {
-  if (typeof item === 'number') return item;
-  if (!(item instanceof Uint8Array)) return NaN;
+function numberOf(bytes: Uint8Array): number {
   try {
-    return Number(ScriptNum(5).decode(item));
+    return Number(ScriptNum(5).decode(bytes));
   } catch {
     return NaN;
   }
@@ -218,3 +259,13 @@ export const scriptWords = (script: Uint8Array): string =>
 export type Element = 'claim-sig' | 'refund-sig' | 'preimage' | 'refund-key' | '0' | '1';
 export const elementsOf = (witness: string): Element[] =>
   words(witness).map((word) => word.replace(/[<>]/g, '') as Element);
+
+/** Returns the stack of a witness: `0` and `1` as they are, for any other element its value. */
+export const stackOf = <E extends string>(
+  elements: readonly E[],
+  values: { readonly [K in Exclude<E, '0' | '1'>]?: Uint8Array | undefined },
+): Uint8Array[] =>
+  elements.map((element) => {
+    if (element === '0') return new Uint8Array();
+    return element === '1' ? Uint8Array.of(1) : values[element as Exclude<E, '0' | '1'>]!;
+  });

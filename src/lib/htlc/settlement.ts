@@ -4,13 +4,12 @@ import { finalHex } from '../bitcoin/finalize.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { readPsbt, templateOf } from '../bitcoin/psbt.ts';
 import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
+import type { Settlement } from '../contract/copy.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** @param document parsed; undefined for one of another family @throws Refusal `not-signed` while signatures are missing */
-export function htlcSettlement(
-  document: Readonly<Record<string, any>>,
-): { network: string; hex: Hex; spends: readonly Spent[] } | undefined {
+export function htlcSettlement(document: Readonly<Record<string, any>>): Settlement | undefined {
   const { type, step, network, hex } = document;
   if (!/^htlc-(?:fund|claim|refund|cooperate|swap)$/.test(String(type))) return undefined;
   if (type === 'htlc-swap' && (step === 'funded' || step === 'matched')) {

@@ -6,6 +6,7 @@
  * `cancelled` ends what nobody has paid for, `ended` what was paid for and is over without a claim. The keys are records of
  * their own (`records.ts`), so that claim and refund of either HTLC work without the swap.
  */
+import type { Shown } from '../contract/status.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim } from '../protocol/claims.ts';
@@ -128,4 +129,14 @@ export function mustSwap<S extends Swap['state']>(
 }
 
 /** Returns whether this home has paid, and can still lose what it has paid. */
-export const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';
+const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';
+
+/** Swaps, which neither `status` nor `watch` looks after. */
+export const swapsShown: Shown<Swap> = {
+  kind: swapKind,
+  unwatched: {
+    is: isUnderWay,
+    words: (count) =>
+      `swaps under way: ${count}, which neither status nor watch looks after: claim before the expiry with htlc swap, or take back with htlc refund`,
+  },
+};

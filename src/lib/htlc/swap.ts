@@ -326,6 +326,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         name: 'ended',
         after: null,
         by,
+        ends: true,
         does: 'ends a swap whose HTLC was never paid, or is spent without a claim of its own, and frees its coins',
         when: ['with --contract', ({ input }: { input: SwapInput }) => input.contract !== undefined],
         asks: ['contract'],

@@ -11,6 +11,7 @@ import { upTo } from '../credit/spans.ts';
 import type { PayerCredit } from '../credit/records.ts';
 import type { PayeeLedger } from '../ecash/ledger.ts';
 import { shownSat, type Figures, type Quote } from '../ecash/quote.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import type { InvoiceRecord } from './records.ts';
 
 export interface Confirmed {
@@ -38,6 +39,16 @@ export function confirmQuotes(
     quotes: after,
     shownSat: shown,
   };
+}
+
+/**
+ * The invoice once the operator has said that it was not paid: all that was quoted of it is refused, so that who has sent
+ * ecash for it gets that back.
+ * @throws Refusal `invoice-paid`
+ */
+export function refusedAsUnpaid(invoice: InvoiceRecord): InvoiceRecord {
+  if (invoice.paid) throw new Refusal('invoice-paid', `invoice ${invoice.id} is paid, by what this home knows`);
+  return { ...invoice, doubted: false, round: invoice.round + 1, quoted: 0 };
 }
 
 /** What this home owes, by all invoices that it knows now as paid. */

@@ -92,7 +92,9 @@ export function checkQuotable(found: Found, quote: string, invoice: Invoice, now
   const c = reverseOf(found.contract, invoice, now);
   const known = found.invoice ?? newInvoice({ digest, id, contract, amountSat });
   if (!known.paid && known.doubted)
-    throw new Refusal('contract-restored', 'this invoice was known before the store was lost: it may be paid already');
+    throw new Refusal('contract-restored', 'this invoice was known before the store was lost: it may be paid already', {
+      hint: `if it was not: ecash-quote --contract ${contract.slice(0, 8)} --confirm --unpaid ${id}`,
+    });
   if (known.paid) throw new Refusal('invoice-paid', 'the invoice is paid already');
   checkOwable(c, amountSat, invoice.expiry, now);
   if (found.melt && (found.melt.digest !== digest || !isNew(found.melt, known)))

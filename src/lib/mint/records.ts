@@ -74,6 +74,7 @@ export const invoiceKind: Kind<InvoiceRecord> = {
   claims: (r) => [invoiceClaim(r.digest)],
   row: (r) => row(`invoice ${r.digest}`, r.paid ? 'paid' : 'open', r.paid !== null),
   part: (r) => ({ of: idClaim(r.contract), over: !r.doubted }),
+  completed: (r) => ({ ...r, doubted: false }),
   ...believing<InvoiceRecord>(
     {
       digest: kept,

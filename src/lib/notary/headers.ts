@@ -1,29 +1,18 @@
 /**
- * Block headers: their 80 bytes, their work, and the rules by which one follows another.
+ * Chains of block headers: the rules by which one follows another.
  *
  * Bitcoin Core's `pow.cpp` and `validation.cpp` (ContextualCheckBlockHeader): links, proof of work, retargets every 2,016
  * blocks, and times above the median of the eleven blocks before. Not here: testnets with minimum-difficulty blocks, the
  * signatures of signet, transactions.
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
+import { HEADER_SIZE, hasWork, parseHeader, targetOf, type Header } from '../bitcoin/header.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-const HEADER_SIZE = 80;
 const PERIOD = 2016;
 const SPAN = 14 * 24 * 60 * 60;
 const MEDIAN_OF = 11;
 
-export interface Header {
-  /** Display order. */
-  hash: string;
-  previous: string;
-  /** Merkle root in the order of the header. */
-  root: Uint8Array;
-  /** Unix seconds that the miner states. */
-  time: number;
-  bits: number;
-}
 /** Networks whose headers can be checked by themselves: the easiest target, whether it moves, and the first block. */
 const RULES = {
   mainnet: {
@@ -47,25 +36,6 @@ export const CHECKED_NETWORKS = Object.keys(RULES) as CheckedNetwork[];
 
 const invalid = (why: string): Refusal => new Refusal('header-invalid', why);
 
-/** Reads a header. @throws Refusal `header-invalid` for another size */
-export function parseHeader(bytes: Uint8Array): Header {
-  if (bytes.length !== HEADER_SIZE) throw invalid(`a header of ${bytes.length} bytes found, ${HEADER_SIZE} expected`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return {
-    hash: bytesToHex(sha256(sha256(bytes)).reverse()),
-    previous: bytesToHex(bytes.slice(4, 36).reverse()),
-    root: bytes.slice(36, 68),
-    time: view.getUint32(68, true),
-    bits: view.getUint32(72, true),
-  };
-}
-
-/** Returns the target of compact bits; 0 for bits that name none. */
-export function targetOf(bits: number): bigint {
-  const [size, mantissa] = [bits >>> 24, BigInt(bits & 0x7fffff)];
-  if ((bits & 0x800000) !== 0) return 0n;
-  return size <= 3 ? mantissa >> BigInt(8 * (3 - size)) : mantissa << BigInt(8 * (size - 3));
-}
 function bitsOf(target: bigint): number {
   let size = Math.ceil(target.toString(2).length / 8);
   let mantissa = Number(size <= 3 ? target << BigInt(8 * (3 - size)) : target >> BigInt(8 * (size - 3)));
@@ -78,10 +48,6 @@ function bitsOf(target: bigint): number {
 
 /** Expected number of hashes behind a header's target. */
 export const workOf = ({ bits }: Header): bigint => (1n << 256n) / (targetOf(bits) + 1n);
-
-/** Returns whether the hash lies at or below the header's own target. */
-export const hasWork = ({ hash, bits }: Header): boolean =>
-  targetOf(bits) > 0n && BigInt(`0x${hash}`) <= targetOf(bits);
 
 /** A header of a checked chain. */
 export interface Placed {

@@ -6,9 +6,9 @@
  * Not here: where headers come from.
  */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import type { Header } from '../bitcoin/header.ts';
 import { txidOfHex } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Header } from './headers.ts';
 import { apply, attested, opWord, type Attestation, type OtsFile, type Timestamp, type Way } from './ots.ts';
 
 /** A block as somebody vouches for it. */

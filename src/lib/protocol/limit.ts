@@ -11,6 +11,7 @@ type Unit =
   | 'sat/vB'
   | 'sat/kvB'
   | 'vB'
+  | 'WU'
   | 'bytes'
   | 'characters'
   | 'blocks'

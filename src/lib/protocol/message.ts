@@ -26,6 +26,9 @@ export const FORM_LIMITS = {
 } satisfies Limits;
 export const MESSAGE_LIMIT = FORM_LIMITS.message.most;
 
+/** Parsed JSON object, of which no more is known than that it is one. */
+export type Document = Readonly<Record<string, any>>;
+
 /** Form of a number of bytes in lowercase hex. */
 export const hexOf = (bytes: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `${bytes} bytes in lowercase hex`));

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { errorObject, failureOf, type Failure } from '../engine/failure.ts';
 import { codesOf } from '../cli/exits.ts';
 import { note, toLog } from '../engine/log.ts';
-import { tableOf } from '../engine/tables.ts';
+import { tableOf } from '../families.ts';
 import type { Action, Claim } from '../protocol/action.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { answeredRefusal, envelope } from '../protocol/message.ts';

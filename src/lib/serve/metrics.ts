@@ -8,7 +8,7 @@
 import { failureOf } from '../engine/failure.ts';
 import { lookingOver, nextDeadline, totalsOf } from '../engine/look.ts';
 import { note } from '../engine/log.ts';
-import { allTables } from '../engine/tables.ts';
+import { allTables } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import type { Facts } from '../protocol/action.ts';
 import { isServed } from '../protocol/served.ts';

@@ -1,14 +1,11 @@
 /** The transaction that a printed document of a statecoin carries: what `broadcast` sends, and `bump` pays for. */
 import { finalHex } from '../bitcoin/finalize.ts';
-import type { Spent } from '../bitcoin/transaction.ts';
-import type { Hex } from '../protocol/action.ts';
+import type { Settlement } from '../contract/copy.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { scriptOfCoin, type CoinView, type Terms } from './terms.ts';
 
 /** @param document parsed; undefined for one that carries no transaction */
-export function statechainSettlement(
-  document: Readonly<Record<string, any>>,
-): { network: string; hex: Hex; spends: readonly Spent[] } | undefined {
+export function statechainSettlement(document: Readonly<Record<string, any>>): Settlement | undefined {
   const { type, network, step } = document;
   if (type === 'statechain-open' && step === 'ready') {
     const { hex, template } = finalHex(document['psbt'].funding);
@@ -28,5 +25,6 @@ export function statechainSettlement(
     sat: BigInt(view.amount_sat),
     script: scriptOfCoin({ ...view, network } as unknown as Terms),
   };
-  return { network, hex: document['hex'], spends: [coin] };
+  const { package: both } = document;
+  return { network, hex: document['hex'], spends: [coin], ...(Array.isArray(both) && { package: both.map(String) }) };
 }

@@ -5,8 +5,9 @@ import { feeFor } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { vsizeOfHex } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
+import type { Shown } from '../contract/status.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts, type Verdict } from './standing.ts';
-import { isOperators, isOwners, type OwnerRecord, type Statecoin } from './records.ts';
+import { isOperators, isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
 import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
 
@@ -32,6 +33,20 @@ export interface StatechainStatus {
   verdict?: Verdict;
   notes: string[];
 }
+
+/** Statecoins in `status`. */
+export const statecoinsShown: Shown<Statecoin> = {
+  kind: statecoinKind,
+  coin: (c) => (isOwners(c) ? { ...followedCoin(c), ended: false } : undefined),
+  blocks: 'ways',
+  feerate: true,
+  line: (name, c, { feerate, ...facts }) => statechainStatus(name, c, { ...facts, feerate: feerate! }),
+  unwatched: {
+    is: (c) => isOwners(c) && c.state !== 'gone' && c.state !== 'closed',
+    words: (count) =>
+      `statecoins: ${count}, which watch does not look after: status says what is due, statechain-exit does it`,
+  },
+};
 
 /** Size of a child that spends anchor and payout and pays to one taproot output. */
 const CHILD_VSIZE = 153;

@@ -5,6 +5,7 @@
  * one encoding only; longer ones are refused. Not here: signed integers, which none of
  * these messages holds.
  */
+import type { Cursor } from '../bitcoin/cursor.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** `size` big-endian bytes. @throws Refusal `malformed-message` where the number does not fit */
@@ -64,6 +65,13 @@ export function readBigSize(bytes: Uint8Array, at = 0): { value: bigint; end: nu
   if (value < least)
     throw new Refusal('bigsize-not-canonical', `${value} found in ${1 + size} bytes at byte ${at}, fewer expected`);
   return { value, end };
+}
+
+/** Takes the next number of a cursor. @throws Refusal as `readBigSize` */
+export function takeBigSize(from: Cursor): bigint {
+  const { value, end } = readBigSize(from.bytes, from.at);
+  from.at = end;
+  return value;
 }
 
 /** A truncated integer: no leading zero byte, 0 is no byte. */

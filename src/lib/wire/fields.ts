@@ -29,7 +29,8 @@ export type ValuesOf<N extends Namespace> = {
   -readonly [K in keyof N]?: N[K] extends Field<infer T> ? T : never;
 } & { custom?: Record<string, string> };
 
-const exactly = (bytes: Uint8Array, length: number): Uint8Array => {
+/** Returns the bytes. @throws Refusal `tlv-value` for another number of them */
+export const exactly = (bytes: Uint8Array, length: number): Uint8Array => {
   if (bytes.length !== length) throw new Refusal('tlv-value', `${bytes.length} bytes found, ${length} expected`);
   return bytes;
 };
@@ -104,7 +105,7 @@ export interface ReadFields<N extends Namespace> {
 export function readFields<N extends Namespace>(
   namespace: N,
   bytes: Uint8Array,
-  known: readonly bigint[] = [],
+  known: readonly bigint[] | 'any' = [],
 ): ReadFields<N> {
   const names = new Map(Object.entries(namespace).map(([name, { type }]) => [type, name]));
   const values: Record<string, unknown> = {};
@@ -114,7 +115,7 @@ export function readFields<N extends Namespace>(
     const name = names.get(type);
     places.set(name ?? String(type), { type, offset });
     if (name !== undefined) values[name] = atRecord(type, offset, () => namespace[name]!.read(value));
-    else if (type % 2n === 1n || known.includes(type)) custom[String(type)] = bytesToHex(value);
+    else if (type % 2n === 1n || known === 'any' || known.includes(type)) custom[String(type)] = bytesToHex(value);
     else throw new RecordRefusal('tlv-unknown-even', `type ${type} at byte ${offset} is not known`, type, offset);
   }
   return {

@@ -51,7 +51,7 @@ export const counted = (limit: { most: number }): Part<string> => ({
   },
 });
 
-type Parts = Readonly<Record<string, Part<any>>>;
+export type Parts = Readonly<Record<string, Part<any>>>;
 export type StructOf<P extends Parts> = { -readonly [K in keyof P]: P[K] extends Part<infer T> ? T : never };
 
 const write = <P extends Parts>(parts: P, value: StructOf<P>): Uint8Array =>

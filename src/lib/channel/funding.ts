@@ -1,0 +1,174 @@
+/**
+ * Spends of the funding output, which both sides sign: commitments and closes.
+ *
+ * ECDSA: two signatures over BOLT3's 2-of-2. Taproot: MuSig2 (BIP327); a partial signature is made by the last signer alone
+ * (DeterministicSign), so that no secret nonce is ever kept or read. Not here: documents of commitments (`build.ts`).
+ */
+import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
+import { SIGHASH_ALL, Sighashes } from '../bitcoin/sighash.ts';
+import { withWitness, type Template } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Fields } from '../protocol/document.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { taggedHash } from '../signing/curve.ts';
+import { signEcdsa, verifiesEcdsa } from '../signing/ecdsa.ts';
+import { keySet, type KeySet } from '../signing/keyset.ts';
+import * as musig2 from '../signing/musig2.ts';
+import type { Channel } from './commitment.ts';
+import { FORMAT } from './format.ts';
+import { otherSide, type Side } from './keys.ts';
+import { fundingLock, witnessOf, type Lock } from './scripts.ts';
+import { checkWitness, wayHash } from './sign.ts';
+
+/** Values of both sides, as far as they are known. */
+export type BySide = Partial<Record<Side, Uint8Array>>;
+/** Signatures that a document brings: of the other side than the signer (DER); taproot: nonces and partial signatures. */
+export interface Given {
+  signature?: Uint8Array | undefined;
+  nonces: BySide;
+  partials: BySide;
+}
+/** Reads {local, remote}, each of `length` bytes. @throws Refusal `malformed-message` */
+export function readBySide(from: Fields | undefined, name: string, length: number): BySide {
+  const both = from?.object(name);
+  const [local, remote] = [both?.bytes('local', length), both?.bytes('remote', length)];
+  both?.end();
+  return { ...(local && { local }), ...(remote && { remote }) };
+}
+
+/** Returns the funding output. @throws Refusal `malformed-message` where a key is not known */
+export const fundingOf = ({ format, local, remote }: Pick<Channel, 'format' | 'local' | 'remote'>): Lock =>
+  fundingLock(format, {
+    ...(local.points.funding && { holderFunding: local.points.funding }),
+    ...(remote.points.funding && { otherFunding: remote.points.funding }),
+  });
+
+/** One spend of the funding output. */
+export class FundingSpend {
+  readonly template: Template;
+  readonly #channel: Channel;
+  readonly #lock: Lock;
+  readonly #hashes: Sighashes;
+  readonly #merkleRoot: Uint8Array | undefined;
+
+  /**
+   * @param merkleRoot what the funding key commits to beside its keys, in channels with assets
+   * @throws Refusal `malformed-message` where a funding key is not known
+   */
+  constructor(channel: Channel, template: Template, merkleRoot?: Uint8Array) {
+    this.#channel = channel;
+    this.template = template;
+    this.#lock = fundingOf(channel);
+    this.#hashes = new Sighashes(template);
+    this.#merkleRoot = merkleRoot;
+  }
+  get #isTaproot(): boolean {
+    return FORMAT[this.#channel.format].taproot;
+  }
+  #hash(): Uint8Array {
+    return wayHash(this.#hashes, 0, this.#lock, this.#lock.ways[0]!);
+  }
+  #key(side: Side): Uint8Array {
+    return this.#channel[side].points.funding!;
+  }
+  #keySet(): KeySet {
+    const keys = musig2.keySort([this.#key('local'), this.#key('remote')]).map((key) => bytesToHex(key));
+    return keySet(keys, this.#merkleRoot ? { merkleRoot: this.#merkleRoot } : {});
+  }
+  /** Returns the output script that is spent. */
+  get script(): Hex {
+    return this.#merkleRoot ? this.#keySet().script : this.#lock.script;
+  }
+
+  /** Verifies a finished witness. @throws Refusal `signature-invalid`, `sighash-refused` */
+  checkWitness(stack: readonly Uint8Array[]): void {
+    const keys = { holderFunding: this.#key('local'), otherFunding: this.#key('remote') };
+    checkWitness({ hashes: this.#hashes, keys, holder: 'local', peerType: SIGHASH_ALL }, 0, this.#lock, stack);
+  }
+  /**
+   * Verifies what is given: the signature of `signer`, or every partial signature. Returns whether there was any.
+   * @throws Refusal `signature-invalid`, `peer-partial-invalid`, `nonce-missing`, `peer-nonce-invalid`
+   */
+  check(given: Given, signer: Side): boolean {
+    if (!this.#isTaproot) {
+      if (given.signature && !verifiesEcdsa(given.signature, this.#hash(), this.#key(signer)))
+        throw new Refusal('signature-invalid', `the signature of the ${signer} funding key does not verify`, {
+          blame: signer,
+        });
+      return given.signature !== undefined;
+    }
+    const partials = Object.entries(given.partials) as [Side, Uint8Array][];
+    for (const [side, partial] of partials) this.#checkPartial(given, side, partial);
+    return partials.length > 0;
+  }
+  #checkPartial(given: Given, side: Side, partial: Uint8Array): void {
+    const session = this.session(given.nonces);
+    const index = session.key.pubkeys.findIndex((one) => bytesToHex(one) === bytesToHex(this.#key(side)));
+    if (!musig2.partialVerify(partial, given.nonces[side]!, index, session))
+      throw new Refusal('peer-partial-invalid', `the partial signature of the ${side} side does not verify`, {
+        blame: side,
+      });
+  }
+  /** Returns the MuSig2 session of both nonces. @throws Refusal `nonce-missing`, `peer-nonce-invalid` */
+  session({ local, remote }: BySide): musig2.Session {
+    if (!local || !remote) throw new Refusal('nonce-missing', 'the public nonces of both sides expected');
+    try {
+      return musig2.session(this.#keySet().agg, musig2.nonceAgg([local, remote]), this.#hash());
+    } catch (error) {
+      if (!(error instanceof musig2.InvalidContribution)) throw error;
+      throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
+    }
+  }
+
+  /**
+   * Signs for one side: DER; of taproot as the last signer, once the other side's nonce is there.
+   * @throws Refusal `peer-nonce-invalid`
+   */
+  sign(signer: Side, secret: Uint8Array, nonces: BySide): Given {
+    if (!this.#isTaproot) return { signature: signEcdsa(this.#hash(), secret, false), nonces: {}, partials: {} };
+    const first = nonces[otherSide(signer)];
+    if (!first) return { nonces: {}, partials: {} };
+    if (!musig2.parseNonce(first))
+      throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
+    const set = this.#keySet();
+    const rand = taggedHash('spillway/det-sign', set.commitment);
+    const { pubnonce, partial } = musig2.deterministicSign(secret, first, set.agg, this.#hash(), rand);
+    const made = { nonces: { [otherSide(signer)]: first, [signer]: pubnonce }, partials: { [signer]: partial } };
+    this.check(made, signer);
+    return made;
+  }
+  /**
+   * Returns the finished transaction, hex; undefined while a signature is missing. All were verified.
+   * @param own of `signer`; undefined without keys @param theirs of the other side, and partial signatures of both
+   */
+  finish(signer: Side | undefined, own: Given | undefined, theirs: Given): Hex | undefined {
+    if (this.#isTaproot) {
+      const { local, remote } = { ...own?.partials, ...theirs.partials };
+      return local && remote ? this.combine({ ...own?.nonces, ...theirs.nonces }, [local, remote]) : undefined;
+    }
+    if (!signer || !own?.signature || !theirs.signature) return undefined;
+    const [way] = this.#lock.ways;
+    const [first, second] = [own.signature, theirs.signature].map((der) =>
+      concatBytes(der, Uint8Array.of(SIGHASH_ALL)),
+    );
+    const isFirst = (way!.key === 'holderFunding') === (signer === 'local');
+    const signatures = isFirst ? { sig: first, 'peer-sig': second } : { sig: second, 'peer-sig': first };
+    return withWitness(this.template, [witnessOf(this.#lock, way!, signatures)]);
+  }
+  /** Returns the transaction that both partial signatures finish, hex. @throws Refusal `signature-invalid` */
+  combine(nonces: BySide, partials: readonly Uint8Array[]): Hex {
+    const session = this.session(nonces);
+    const signature = musig2.partialAgg(partials, session);
+    if (!musig2.verifyAggregate(signature, session))
+      throw new Refusal('signature-invalid', 'the aggregate of both partial signatures does not verify');
+    return withWitness(this.template, [[signature]]);
+  }
+}
+
+/** Shows signatures as documents have them. */
+export const givenView = ({ signature, nonces, partials }: Given): object => ({
+  ...(signature && { signature: bytesToHex(signature) }),
+  ...(Object.keys(partials).length > 0 && { nonces: sidesView(nonces), partial_signatures: sidesView(partials) }),
+});
+const sidesView = (both: BySide): object =>
+  Object.fromEntries(Object.entries(both).map(([side, bytes]) => [side, bytesToHex(bytes)]));

@@ -1,0 +1,345 @@
+/**
+ * `channel-sweep` and `channel-penalty`: spends of what one side owns of a commitment or HTLC transaction on the chain.
+ *
+ * BOLT5. Outputs that become valid at one moment go into one transaction. An HTLC of an own commitment goes by its HTLC
+ * transaction, which the other side has signed: where that pays no fee, coins of a wallet do (SINGLE|ANYONECANPAY lets
+ * inputs be added). Not here: which transaction is on the chain.
+ */
+import { holds, readPsbt, readSame } from '../bitcoin/psbt.ts';
+import { feeFor, guardFee } from '../bitcoin/fee.ts';
+import { Sighashes } from '../bitcoin/sighash.ts';
+import { dustLimit, scriptType } from '../bitcoin/script.ts';
+import { sumSat, txidOf, unsignedHex, type Spent, type Template } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Fields } from '../protocol/document.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { publicBytes, secretScalar } from '../signing/curve.ts';
+import { checkCount } from './build.ts';
+import { secondStages, type Channel, type Role, type SecondStage } from './commitment.ts';
+import { readBytesList, readFeerate, sideOf, type Keys, type KnownHtlc } from './document.ts';
+import { commitmentSecrets, otherSide, type CommitmentSecrets } from './keys.ts';
+import { kindOf, matchTransaction, readKnowledge, transactionIn, type Matched } from './match.ts';
+import { witnessOf, type Lock, type Way, type WayName } from './scripts.ts';
+import { needSecret, type SecretStore } from './secrets.ts';
+import { checkSecondStage, signWay, stageWitness } from './sign.ts';
+import { finishWith, validFrom } from './view.ts';
+
+/** One output and the way in which it is spent. */
+export interface Claim {
+  spent: Spent;
+  role: Role;
+  lock: Lock;
+  way: Way;
+  secret: Uint8Array | undefined;
+  /** Key of the way, 33 bytes. */
+  key: Uint8Array | undefined;
+  preimage?: Uint8Array | undefined;
+  /** HTLC transaction, with the other side's signature. */
+  stage?: Signed;
+}
+type Signed = SecondStage & { peer: Uint8Array };
+/** An output that is not spent, and why. */
+export interface Left {
+  vout: number;
+  amount_sat: bigint;
+  reason: string;
+}
+/** Chosen way, or the reason why there is none. */
+type Choice = { way: Way; preimage?: Uint8Array | undefined; stage?: Signed } | string;
+type Choose = (lock: Lock, htlc: KnownHtlc | undefined, vout: number) => Choice;
+
+const wayIn = (lock: Lock, ...names: WayName[]): Way | undefined =>
+  names.map((name) => lock.ways.find((way) => way.name === name)).find((way) => way);
+
+/** Ways of a commitment's holder: after the delay, and HTLCs by their own transactions. */
+const asHolder =
+  (stages: readonly Signed[]): Choose =>
+  (lock, htlc, vout) => {
+    const delayed = wayIn(lock, 'delayed');
+    if (delayed) return { way: delayed };
+    if (!htlc) return "the other side's";
+    const stage = stages.find((one) => one.vout === vout);
+    if (!stage) return "an HTLC of an own commitment: the peer's htlc_signatures, which the node has kept, expected";
+    if (stage.way.name === 'second-timeout') return { way: stage.way, stage };
+    return htlc.preimage
+      ? { way: stage.way, stage, preimage: htlc.preimage }
+      : 'an HTLC to this side: its preimage is not known';
+  };
+/** Ways of the other side: the payment key, preimage or timeout. */
+const asOther: Choose = (lock, htlc) => {
+  const way = wayIn(lock, 'payment', 'preimage', 'timeout');
+  if (way?.name !== 'preimage') return way ? { way } : "the other side's";
+  return htlc?.preimage ? { way, preimage: htlc.preimage } : 'an HTLC to this side: its preimage is not known';
+};
+/** Ways of one who punishes: the revocation key wherever it opens, and the own to_remote. */
+export const punishing: Choose = (lock) => ({ way: wayIn(lock, 'penalty', 'payment')! });
+
+/** Returns what can be spent of a transaction, and what is left. */
+export function claimsOf(
+  template: Template,
+  { kind, outputs, txid, keys }: Matched,
+  secrets: CommitmentSecrets,
+  choose: Choose,
+): { claims: Claim[]; left: Left[] } {
+  const claims: Claim[] = [];
+  const left: Left[] = [];
+  const unknown =
+    kind === 'commitment'
+      ? 'no known key makes its script: an HTLC that was not named?'
+      : 'not an output of this channel';
+  template.outputs.forEach(({ sat, script }, vout) => {
+    const known = outputs[vout];
+    const choice = !known
+      ? unknown
+      : known.role.endsWith('anchor')
+        ? 'an anchor'
+        : choose(known.lock, known.htlc as KnownHtlc | undefined, vout);
+    if (typeof choice === 'string') return void left.push({ vout, amount_sat: sat, reason: choice });
+    const [secret, key] = [secrets[choice.way.key!], keys[choice.way.key!]];
+    claims.push({ spent: { txid, vout, sat, script }, role: known!.role, lock: known!.lock, ...choice, secret, key });
+  });
+  return { claims, left };
+}
+
+/** Most inputs of one transaction: 400,000 weight units are standard; of an HTLC transaction of version 3 40,000. */
+const most = ({ stage }: Claim): number => (!stage ? 900 : stage.template.version === 3 ? 50 : 400);
+/** Longest signatures: DER with a high r, and a type. */
+const LONGEST = { ecdsa: new Uint8Array(73), schnorr: new Uint8Array(64) };
+
+export interface Paying {
+  /** Output script, hex. */
+  to: Hex;
+  /** Satoshis for a thousand virtual bytes. */
+  feerate: number;
+  allowFee: boolean;
+  /** Coins that pay for HTLC transactions without a fee. */
+  coins?: readonly Spent[];
+  /** PSBTs in which a wallet has signed these coins. */
+  merged?: readonly string[];
+}
+export interface Spending {
+  template: Template;
+  claims: readonly Claim[];
+  feeSat: bigint;
+  /** Undefined while a signature is missing. */
+  hex: Hex | undefined;
+  psbt: () => string;
+}
+
+/**
+ * Makes the transactions that spend all of it: one for each moment at which something becomes valid.
+ * @returns what is not worth its fee too
+ * @throws Refusal `fee-too-high`, `below-dust` where nothing is worth it, `transaction-differs` for a PSBT of another transaction
+ */
+export function spendClaims(claims: readonly Claim[], paying: Paying): { spends: Spending[]; left: Left[] } {
+  const groups = Map.groupBy(claims, ({ way, stage, spent }) =>
+    [way.locktime, way.sequence, stage && (paysItself(stage) ? spent.vout : 'stage')].join(' '),
+  );
+  const chunks = [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / most(group[0]!)) }, (_, i) =>
+      group.slice(i * most(group[0]!), (i + 1) * most(group[0]!)),
+    ),
+  );
+  const spends: Spending[] = [];
+  const left: Left[] = [];
+  const coins = [...(paying.coins ?? [])];
+  for (const chunk of chunks) {
+    const made = spendTogether(chunk, paying, coins);
+    if (typeof made !== 'string') spends.push(made);
+    else left.push(...chunk.map(({ spent }) => ({ vout: spent.vout, amount_sat: spent.sat, reason: made })));
+  }
+  if (spends.length === 0 && claims.some(({ stage }) => !stage))
+    throw new Refusal(
+      'below-dust',
+      `${sumSat(claims.map((c) => c.spent))} sat to spend found, which the fee would eat up`,
+      { hint: 'wait for lower fees, and give a lower --feerate' },
+    );
+  const [first] = spends;
+  for (const psbt of paying.merged ?? [])
+    if (first && !spends.some(({ template }) => holds(readPsbt(psbt), template)))
+      readSame(first.template, psbt, 'wallet');
+  return { spends, left };
+}
+const paysItself = ({ template }: SecondStage): boolean => sumSat(template.inputs) > sumSat(template.outputs);
+
+/** Returns the virtual size with these witnesses, none of whose elements has 253 bytes or more. */
+const vsizeWith = (template: Template, stacks: readonly (readonly Uint8Array[])[]): number =>
+  Math.ceil(
+    (2 * unsignedHex(template).length + 2 + stacks.flat().reduce((sum, part) => sum + 1 + part.length, stacks.length)) /
+      4,
+  );
+const longest = ({ lock, way, preimage, stage }: Claim): Uint8Array[] => {
+  const sig = lock.kind === 'p2tr' ? LONGEST.schnorr : LONGEST.ecdsa;
+  return witnessOf(lock, way, { sig, preimage, key: new Uint8Array(33), 'peer-sig': stage && new Uint8Array(73) });
+};
+
+/** Takes from `coins` what it needs. Returns the reason where it is not possible. */
+function spendTogether(claims: readonly Claim[], paying: Paying, coins: Spent[]): Spending | string {
+  const { way, stage } = claims[0]!;
+  const fixed = claims.flatMap(({ stage }) => stage?.template.outputs ?? []);
+  const added: Spent[] = [];
+  for (;;) {
+    const inputs = [
+      ...claims.map(({ spent, way }) => ({ ...spent, sequence: way.sequence })),
+      ...added.map((coin) => ({ ...coin, sequence: 0xfffffffd })),
+    ];
+    const total = sumSat(inputs);
+    const template = (rest: bigint): Template => ({
+      version: stage?.template.version ?? 2,
+      locktime: way.locktime,
+      inputs,
+      outputs: stage && paysItself(stage) ? fixed : [...fixed, { sat: rest, script: paying.to }],
+    });
+    if (stage && paysItself(stage)) return finish(claims, template(0n), total - sumSat(fixed), paying);
+    const wallet = added.map(({ script }) =>
+      scriptType(script) === 'p2tr' ? [LONGEST.schnorr] : [LONGEST.ecdsa, new Uint8Array(33)],
+    );
+    const feeSat = feeFor(paying.feerate, vsizeWith(template(total), [...claims.map(longest), ...wallet]));
+    const rest = total - feeSat - sumSat(fixed);
+    if (rest >= dustLimit(paying.to)) {
+      guardFee(feeSat, total, paying.allowFee);
+      return finish(claims, template(rest), feeSat, paying);
+    }
+    if (!stage) return 'not worth its fee';
+    const coin = coins.shift();
+    if (!coin) {
+      coins.push(...added);
+      return 'its HTLC transaction pays no fee: --utxo with coins that pay it expected';
+    }
+    added.push(coin);
+  }
+}
+function finish(claims: readonly Claim[], template: Template, feeSat: bigint, paying: Paying): Spending {
+  const hashes = new Sighashes(template);
+  const stacks = claims.map(({ lock, way, secret, key, preimage, stage }, index) => {
+    if (!secret) return undefined;
+    if (stage) return stageWitness(hashes, index, stage, { peer: stage.peer, secret, preimage });
+    return witnessOf(lock, way, { sig: signWay(hashes, index, lock, way, secret), preimage, key });
+  });
+  const merged = (paying.merged ?? []).filter((psbt) => holds(readPsbt(psbt), template));
+  const ways = claims.map(({ lock, way }) => [lock, way] as const);
+  return { template, claims, feeSat, ...finishWith(template, stacks, merged, ways) };
+}
+
+/** Document that both commands print, and whether a signature is missing. */
+export interface Recovered {
+  document: object;
+  complete: boolean;
+}
+function recovered(
+  type: string,
+  channel: Channel,
+  transaction: Template,
+  matched: Matched,
+  { claims, left }: ReturnType<typeof claimsOf>,
+  paying: Paying,
+): Recovered {
+  if (claims.length === 0)
+    throw new Refusal('unknown-commitment', 'no output found that these keys can spend', {
+      hint: left[0] ? `output ${left[0].vout}: ${left[0].reason}` : 'is it a transaction of this channel?',
+    });
+  const made = spendClaims(claims, paying);
+  return {
+    complete: made.spends.every(({ hex }) => hex !== undefined),
+    document: {
+      type,
+      version: 1,
+      network: channel.network,
+      format: channel.format,
+      spends: txidOf(transaction),
+      holder: matched.holder,
+      number: matched.number ?? null,
+      transactions: made.spends.map(({ template, claims, feeSat, hex, psbt }) => ({
+        txid: txidOf(template),
+        hex: hex ?? null,
+        psbt: hex === undefined ? psbt() : null,
+        amount_sat: sumSat(template.outputs),
+        fee_sat: feeSat,
+        valid_from: validFrom(claims[0]!.way) ?? {},
+        outputs: claims.map(({ spent, role, way }) => ({
+          vout: spent.vout,
+          amount_sat: spent.sat,
+          role,
+          way: way.name,
+        })),
+      })),
+      left: [...left, ...made.left],
+    },
+  };
+}
+
+/**
+ * Spends what the owner of `keys` has of a confirmed transaction: to_remote, to_local after the delay, HTLCs, second stage.
+ * @throws Refusal `unknown-commitment`, `wrong-key`, `fee-too-high`, `below-dust`, `htlc-signatures`, `signature-invalid`
+ */
+export function sweepDocument(
+  channel: Channel,
+  from: Fields,
+  keys: Keys,
+  point: Uint8Array | undefined,
+  paying: Paying,
+): Recovered {
+  const transaction = transactionIn(from);
+  const known = readKnowledge(channel, from, keys, point);
+  const signatures = readBytesList(from, 'htlc_signatures');
+  const feerate = signatures ? readFeerate(from, channel.format) : 0;
+  from.skip('feerate_per_kw');
+  from.end();
+  const owner = known.owner!;
+  const matched = matchTransaction(channel, transaction, known);
+  const { holder, keys: bound } = matched;
+  if (matched.kind === 'second stage' && holder !== owner)
+    throw new Refusal('unknown-commitment', "an HTLC transaction of the other side's commitment found", {
+      hint: 'where that commitment was revoked: channel-penalty',
+    });
+  const secrets = commitmentSecrets(channel.format, keys.secrets, { owner, holder, point: matched.point });
+  if (holder !== owner)
+    return recovered(
+      'channel-sweep',
+      channel,
+      transaction,
+      matched,
+      claimsOf(transaction, matched, secrets, asOther),
+      paying,
+    );
+  const stages = signatures ? secondStages(channel, holder, matched, feerate) : [];
+  checkCount(signatures, stages, holder);
+  const signed = stages.map((stage, i): Signed => ({ ...stage, peer: signatures![i]! }));
+  for (const stage of signed) checkSecondStage(stage, stage.peer, { keys: bound, holder });
+  const found = claimsOf(transaction, matched, secrets, asHolder(signed));
+  return recovered('channel-sweep', channel, transaction, matched, found, paying);
+}
+
+/** Secret of a revoked commitment: as such, or from a store of what the peer revealed. */
+export type Revocation = { secret: Uint8Array } | { store: SecretStore };
+
+/**
+ * Takes everything of a commitment that the other side had revoked, or of an HTLC transaction of one.
+ * @throws Refusal `no-secret`, `secret-mismatch`, `unknown-commitment`, `wrong-key`, `fee-too-high`, `below-dust`
+ */
+export function penaltyDocument(channel: Channel, from: Fields, keys: Keys, by: Revocation, paying: Paying): Recovered {
+  const transaction = transactionIn(from);
+  const known = readKnowledge(channel, from, keys, undefined);
+  from.end();
+  const owner = sideOf(channel, keys);
+  const holder = otherSide(owner);
+  const { number } = kindOf(channel, transaction, known.number);
+  const revoked = 'secret' in by ? by.secret : storedSecret(by.store, number);
+  const point = publicBytes(secretScalar(revoked));
+  const matched = matchTransaction(channel, transaction, { ...known, pointOf: () => point, holder });
+  const secrets = commitmentSecrets(channel.format, keys.secrets, { owner, holder, point, revoked });
+  const found = claimsOf(transaction, matched, secrets, punishing);
+  if (!found.claims.some(({ way }) => way.name === 'penalty'))
+    throw new Refusal('secret-mismatch', 'no output found that this secret revokes', {
+      hint: 'is it of another commitment, or of an own one?',
+    });
+  return recovered('channel-penalty', channel, transaction, matched, found, paying);
+}
+/** @throws Refusal `no-secret` */
+function storedSecret(store: SecretStore, number: bigint | undefined): Uint8Array {
+  if (number === undefined)
+    throw new Refusal('no-secret', 'a transaction found that shows no commitment number, and none was given', {
+      hint: 'for an HTLC transaction give the number of its commitment',
+    });
+  return needSecret(store, number);
+}

@@ -1,0 +1,99 @@
+/**
+ * Lines of `status`, of every family that has some, and the coins that they ask of the chain.
+ * Not here: what a line says (`status` of each family), how it is drawn (`commands/home/`).
+ */
+import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
+import { outcomeNeeds, type Followed, type Seen } from '../contract/outcome.ts';
+import type { Shown, StatusLine, Wanted } from '../contract/status.ts';
+import { FAMILIES } from '../families.ts';
+import type { Home } from '../home/home.ts';
+import type { Listed } from '../home/store.ts';
+import type { Claim, Facts, Kind } from '../protocol/action.ts';
+import type { FactSource } from '../protocol/ports.ts';
+
+/** Lists the records of a kind, or those of one name: then no other record is read. */
+const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Promise<readonly Listed[]> =>
+  name === undefined
+    ? store.list(kind)
+    : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));
+
+const allShown = async (): Promise<Shown<any, any>[]> =>
+  (await Promise.all(FAMILIES.map(({ status }) => status?.() ?? []))).flat();
+
+/** Returns the records of a kind by their claims: those of some claims, or all. */
+async function byClaim(
+  { store }: Pick<Home, 'store'>,
+  kind: Kind<any>,
+  of: readonly (Claim | undefined)[] | undefined,
+): Promise<ReadonlyMap<Claim | undefined, unknown>> {
+  const rows = of
+    ? [...(await store.load(of.filter((claim) => claim !== undefined))).found.values()]
+    : await store.list(kind.name);
+  const records = rows.map(({ record }) => kind.parse(record));
+  return new Map(records.flatMap((record) => kind.claims(record).map((claim) => [claim, record] as const)));
+}
+
+/**
+ * Asks for every coin, and of those that are gone for their transactions and, where the end of one is not known yet, for
+ * what spends it.
+ */
+export async function seenOf(
+  source: FactSource,
+  coins: readonly (Followed & { ended: boolean })[],
+  blocks?: 'ways',
+): Promise<Pick<Facts, 'tip'> & Seen> {
+  const { facts } = await source.facts({ tip: true, coins: outcomeNeeds(coins).coins });
+  const { tip = 'not-checked', coins: found = 'not-checked' } = facts;
+  if (found === 'not-checked') return { tip, coins: found };
+  const isGone = ({ outpoint }: Gone): boolean => found.get(outpointText(outpoint)) === 'missing';
+  const gone = coins.filter(isGone);
+  const { known = 'not-checked' } = (await source.facts({ known: [...new Set(gone.map((c) => c.outpoint.txid))] }))
+    .facts;
+  const open = outcomeNeeds(gone.filter(({ ended }) => !ended)).spends.filter(isGone);
+  const spends = await source.spends?.(open, blocks);
+  return { tip, coins: found, known, ...(spends && { spends }) };
+}
+
+/**
+ * Returns a line for each record that `status` looks after, a family after the other.
+ * @param name of the records that are asked for; undefined: all
+ */
+export async function statusLines(
+  home: Home,
+  source: FactSource,
+  name: string | undefined,
+  wanted: Wanted = {},
+): Promise<StatusLine[]> {
+  const lines: StatusLine[] = [];
+  for (const { kind, beside, coin, blocks, feerate, line } of await allShown()) {
+    if (!line) continue;
+    const rows = (await ofKind(kind.name, home, name)).map((row) => ({
+      name: row.name,
+      record: kind.parse(row.record),
+    }));
+    if (rows.length === 0) continue;
+    const coins = rows.flatMap(({ record }) => coin?.(record) ?? []);
+    const facts = {
+      ...(await seenOf(source, coins, blocks)),
+      ...(feerate && (await source.facts({ feerate })).facts),
+    };
+    const others = beside
+      ? await byClaim(home, beside.kind, name === undefined ? undefined : rows.map(({ record }) => beside.of(record)))
+      : undefined;
+    lines.push(...rows.map((row) => line(row.name, row.record, facts, wanted, others?.get(beside!.of(row.record)))));
+  }
+  // A node that does not answer is told, also where there is nothing to ask of it.
+  if (lines.length === 0) await seenOf(source, []);
+  return lines;
+}
+
+/** Says in words what `watch` does not look after. @param also whether what `status` shows is said too */
+export async function unwatched({ store }: Pick<Home, 'store'>, also: boolean): Promise<string[]> {
+  const words: string[] = [];
+  for (const { kind, line, unwatched: left } of await allShown()) {
+    if (!left || (line && !also)) continue;
+    const held = (await store.list(kind.name)).filter(({ record }) => left.is(kind.parse(record)));
+    if (held.length > 0) words.push(left.words(held.length));
+  }
+  return words;
+}

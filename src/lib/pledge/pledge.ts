@@ -1,0 +1,132 @@
+/**
+ * A pledge: one coin, signed ALL|ANYONECANPAY for the outputs of a campaign.
+ *
+ * The signature commits to version, locktime and all outputs, and to the coin with its amount and
+ * sequence; in taproot also to its script (BIP143, BIP341). It commits to no other input and not to
+ * its own index. So it is the seal of the pledge, and nothing in it has an expiry.
+ * Not here: the PSBT of a pledge (`psbt.ts`), sums (`sums.ts`).
+ */
+import { p2wpkh } from '@scure/btc-signer/payment.js';
+import { hash160 } from '@scure/btc-signer/utils.js';
+import * as v from 'valibot';
+import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { scriptType } from '../bitcoin/script.ts';
+import { Sighashes, SIGHASH_ALL_ACP } from '../bitcoin/sighash.ts';
+import { SEQUENCE_RBF, type Input, type Spent, type Template } from '../bitcoin/transaction.ts';
+import type { Hex } from '../protocol/action.ts';
+import { FORM_LIMITS, hexOf, pubkey, sat } from '../protocol/message.ts';
+import { wholeIn } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { signHash, verifies } from '../signing/bip340.ts';
+import { verifiesEcdsa } from '../signing/ecdsa.ts';
+import { keyPathSecret } from '../signing/keyset.ts';
+import { outputsOf, PLEDGER, type Campaign } from './campaign.ts';
+
+/** A coin with its signature; `pubkey` where the script holds only the hash of the key. */
+export interface Pledge extends Spent {
+  signature: Hex;
+  pubkey: Hex | null;
+}
+
+const signature = v.pipe(
+  v.string(),
+  v.regex(/^(?:[0-9a-f]{2}){9,73}$/, 'a signature of 9 to 73 bytes in lowercase hex'),
+);
+const pledgeEntries = {
+  txid: hexOf(32),
+  vout: wholeIn(FORM_LIMITS.vout),
+  sat,
+  script: v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{2}){2,42}$/, 'an output script of a coin in lowercase hex')),
+  signature,
+  pubkey: v.nullable(pubkey),
+};
+export const pledgeForm = v.strictObject(pledgeEntries);
+
+const inputOf = ({ txid, vout, sat: amount, script }: Spent): Input => ({
+  txid,
+  vout,
+  sat: amount,
+  script,
+  sequence: SEQUENCE_RBF,
+});
+
+/** Returns the transaction of a campaign with these coins as its inputs. */
+export const templateOf = (campaign: Campaign, network: Network, coins: readonly Spent[]): Template => ({
+  version: 2,
+  locktime: 0,
+  inputs: coins.map(inputOf),
+  outputs: outputsOf(campaign, network),
+});
+
+/** Checks that a coin's script hides nothing: neither a lock nor another key. @throws Refusal `pledge-script` */
+export function checkScript({ script, ...coin }: Spent): void {
+  const type = scriptType(script);
+  if (type !== 'p2tr' && type !== 'p2wpkh')
+    throw new Refusal('pledge-script', `the coin ${outpointText(coin)} is ${type}, p2tr or p2wpkh expected`, {
+      blame: PLEDGER,
+    });
+}
+
+/** Signature hashes of pledges for one campaign; its outputs are hashed once for all of them. */
+export class PledgeHashes {
+  readonly #sighashes: Sighashes;
+
+  /** @throws Refusal as `outputsOf` */
+  constructor(campaign: Campaign, network: Network) {
+    this.#sighashes = new Sighashes(templateOf(campaign, network, []));
+  }
+
+  /** Returns 32 bytes. `key`: of a P2WPKH coin, 33 bytes. */
+  of(coin: Spent, key?: Uint8Array): Uint8Array {
+    const one = this.#sighashes.withInputs([inputOf(coin)]);
+    return key ? one.v0(0, p2wpkhCode(key), SIGHASH_ALL_ACP) : one.v1(0, SIGHASH_ALL_ACP);
+  }
+
+  /**
+   * Signs a taproot coin by its untweaked key (BIP86, 32 bytes).
+   * @param aux 32 random bytes
+   */
+  sign(coin: Spent, secret: Uint8Array, aux: Uint8Array): Pledge {
+    const made = signHash(this.of(coin), keyPathSecret(secret), aux);
+    const { txid, vout, sat: amount, script } = coin;
+    return { txid, vout, sat: amount, script, signature: `${made}81`, pubkey: null };
+  }
+
+  /** Checks script and signature. @throws Refusal `pledge-script`, `sighash-refused`, `signature-invalid` */
+  check(pledge: Pledge): void {
+    checkScript(pledge);
+    const at = outpointText(pledge);
+    const bytes = hexToBytes(pledge.signature);
+    const isTaproot = scriptType(pledge.script) === 'p2tr';
+    const type = isTaproot && bytes.length === 64 ? 0 : bytes.at(-1);
+    if (type !== SIGHASH_ALL_ACP)
+      throw new Refusal('sighash-refused', `sighash type ${type} found at ${at}, ALL|ANYONECANPAY (129) expected`, {
+        blame: PLEDGER,
+      });
+    if (isTaproot ? !this.#isSchnorr(pledge, bytes) : !this.#isEcdsa(pledge, bytes))
+      throw new Refusal('signature-invalid', `the signature of ${at} is not for this campaign and coin`, {
+        blame: PLEDGER,
+      });
+  }
+
+  #isSchnorr(pledge: Pledge, bytes: Uint8Array): boolean {
+    if (bytes.length !== 65 || pledge.pubkey !== null) return false;
+    return verifies(bytesToHex(bytes.subarray(0, 64)), this.of(pledge), pledge.script.slice(4));
+  }
+
+  #isEcdsa(pledge: Pledge, bytes: Uint8Array): boolean {
+    const key = pledge.pubkey === null ? undefined : hexToBytes(pledge.pubkey);
+    if (!key || !equalBytes(hash160(key), hexToBytes(pledge.script.slice(4)))) return false;
+    return verifiesEcdsa(bytes.subarray(0, -1), this.of(pledge, key), key);
+  }
+}
+
+/** The script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. */
+const p2wpkhCode = (key: Uint8Array): Uint8Array =>
+  hexToBytes(`76a914${bytesToHex(p2wpkh(key).script.subarray(2))}88ac`);
+
+/** Returns the witness of a pledge's input. */
+export const witnessOf = ({ signature: made, pubkey: key }: Pledge): Uint8Array[] =>
+  [made, ...(key === null ? [] : [key])].map((part) => hexToBytes(part));

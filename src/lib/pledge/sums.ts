@@ -1,0 +1,207 @@
+/**
+ * Sums of a campaign: what each pledge is worth, when the goal is reached, and which pledges to take.
+ *
+ * The outputs are fixed, so there is no change: what the pledges exceed becomes fee. A pledge is
+ * worth its coin less the fee of its input at the campaign's fee rate.
+ * Not here: the transaction (`complete.ts`).
+ */
+import { outputSize, scriptType } from '../bitcoin/script.ts';
+import type { Network } from '../bitcoin/network.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { CAMPAIGN_LIMITS, goalOf, outputsOf, PLEDGER, type Campaign } from './campaign.ts';
+
+const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+export const SUM_LIMITS = {
+  /** Weight of a transaction that nodes relay. Source: Bitcoin Core, policy.h, MAX_STANDARD_TX_WEIGHT. */
+  weight: { unit: 'WU', most: 400_000 },
+  /** Fee beyond the campaign's own, unless more is allowed. */
+  excess: { unit: 'sat', most: (goal: bigint) => most(330n, goal / 100n) },
+  /** Steps of the search for the least excess. */
+  tries: { unit: 'items', most: 100_000 },
+} satisfies Limits;
+
+/** Weight of a pledge's input: 41 bytes, and a witness of 65 or at most 72 and 33 bytes. */
+export const inputWeight = (script: string): number => (scriptType(script) === 'p2tr' ? 231 : 272);
+
+/** Returns the fee of so many weight units, rounded up. @param feerate satoshis for 1000 vB */
+const feeOfWeight = (weight: number, feerate: number): bigint => (BigInt(weight) * BigInt(feerate) + 3_999n) / 4_000n;
+
+/** Returns what a coin is worth to a campaign, in satoshis. */
+export const netOf = ({ sat, script }: Pick<Spent, 'sat' | 'script'>, { feerate }: Pick<Campaign, 'feerate'>): bigint =>
+  sat - feeOfWeight(inputWeight(script), feerate);
+
+/** Checks that a coin is worth taking. @throws Refusal `below-minimum` */
+export function checkWorth(coin: Pick<Spent, 'sat' | 'script'>, campaign: Campaign): bigint {
+  const net = netOf(coin, campaign);
+  const refuse = (words: string): never => {
+    throw new Refusal('below-minimum', words, { blame: PLEDGER });
+  };
+  if (coin.sat < campaign.min_sat) refuse(`a coin of ${coin.sat} sat found, at least ${campaign.min_sat} sat expected`);
+  if (!allows(CAMPAIGN_LIMITS.net, net))
+    refuse(`${net} sat after the fee of the input found, at least ${CAMPAIGN_LIMITS.net.least} expected`);
+  return net;
+}
+
+/** A sum as it is added to and taken from. */
+export interface Sum {
+  count: number;
+  /** Weight of the inputs. */
+  weight: number;
+  netSat: bigint;
+}
+export const NOTHING: Sum = { count: 0, weight: 0, netSat: 0n };
+export const plus = (sum: Sum, { script }: Pick<Spent, 'script'>, netSat: bigint, by: 1 | -1 = 1): Sum => ({
+  count: sum.count + by,
+  weight: sum.weight + by * inputWeight(script),
+  netSat: sum.netSat + BigInt(by) * netSat,
+});
+
+/** Sums that reach the goal of a campaign, and that fit into one transaction. */
+export class Goal {
+  readonly sat: bigint;
+  readonly #campaign: Campaign;
+  readonly #outputWeight: number;
+
+  constructor(campaign: Campaign, network: Network) {
+    this.#campaign = campaign;
+    this.sat = goalOf(campaign);
+    this.#outputWeight = outputsOf(campaign, network).reduce((sum, { script }) => sum + 4 * outputSize(script), 0);
+  }
+
+  /** Weight without inputs: version, locktime, marker, flag, counts and outputs. */
+  bareWeight(count: number): number {
+    return (count > 252 ? 50 : 42) + this.#outputWeight;
+  }
+
+  /** Returns what so many pledges have to be worth together. */
+  target(count: number): bigint {
+    return this.sat + feeOfWeight(this.bareWeight(count), this.#campaign.feerate);
+  }
+
+  /** Returns what is missing; negative for an excess. */
+  missing({ count, netSat }: Sum): bigint {
+    return this.target(count) - netSat;
+  }
+
+  /** Fee that may be paid beyond the campaign's own, unless more is allowed. */
+  get mostExcess(): bigint {
+    return SUM_LIMITS.excess.most(this.sat);
+  }
+
+  isReached(sum: Sum): boolean {
+    return this.missing(sum) <= 0n;
+  }
+
+  fits({ count, weight }: Sum): boolean {
+    return allows(SUM_LIMITS.weight, this.bareWeight(count) + weight);
+  }
+}
+
+/** A pledge as the choice sees it. */
+export interface Offered {
+  weight: number;
+  netSat: bigint;
+}
+export type Choice<T> = { chosen: readonly T[]; excess: bigint } | { missing: bigint };
+
+const sumOf = (all: readonly Offered[]): Sum =>
+  all.reduce<Sum>(
+    (sum, { weight, netSat }) => ({ count: sum.count + 1, weight: sum.weight + weight, netSat: sum.netSat + netSat }),
+    NOTHING,
+  );
+
+/** Returns the largest of them that one transaction holds, still in their order. */
+export function largest<T extends Offered>(goal: Goal, all: readonly T[]): readonly T[] {
+  if (goal.fits(sumOf(all))) return all;
+  const kept = new Set<T>();
+  let sum = NOTHING;
+  for (const one of [...all].sort((a, b) => (a.netSat > b.netSat ? -1 : a.netSat < b.netSat ? 1 : 0))) {
+    const next = { count: sum.count + 1, weight: sum.weight + one.weight, netSat: sum.netSat + one.netSat };
+    if (!goal.fits(next)) break;
+    sum = next;
+    kept.add(one);
+  }
+  return all.filter((one) => kept.has(one));
+}
+
+/**
+ * Chooses pledges, in the order in which they came. All are taken where the excess may be paid as
+ * fee. Otherwise the earliest are, and in place of the last of these such as leave the least excess.
+ */
+export function choose<T extends Offered>(goal: Goal, offered: readonly T[]): Choice<T> {
+  const all = largest(goal, offered);
+  const excess = -goal.missing(sumOf(all));
+  if (excess < 0n) return { missing: -excess };
+  const allowed = goal.mostExcess;
+  if (excess <= allowed) return { chosen: all, excess };
+  const best = leastExcess(goal.target(all.length), all, allowed);
+  return { chosen: best, excess: -goal.missing(sumOf(best)) };
+}
+
+/** Widens the part that is searched towards the earlier pledges, until the excess is small or the tries are used up. */
+function leastExcess<T extends Offered>(target: bigint, all: readonly T[], allowed: bigint): readonly T[] {
+  let before = 0n;
+  const crossing = all.findIndex(({ netSat }) => (before += netSat) >= target);
+  let best: { chosen: readonly T[]; excess: bigint } = { chosen: all.slice(0, crossing + 1), excess: before - target };
+  let tries = SUM_LIMITS.tries.most;
+  for (let back = 0; best.excess > allowed && tries > 0; back = back === 0 ? 1 : 2 * back) {
+    const from = Math.max(crossing - back, 0);
+    const early = all.slice(0, from);
+    const rest = target - sumOf(early).netSat;
+    // Half of what is left: a search that finds nothing must not take the tries of a wider one.
+    const granted = from === 0 ? tries : Math.ceil(tries / 2);
+    const found = search(rest, all.slice(from), best.excess, granted);
+    tries -= found.tries;
+    if (found.chosen) best = { chosen: [...early, ...found.chosen], excess: found.excess };
+    if (from === 0) break;
+  }
+  return best.chosen;
+}
+
+/** Branch and bound: a subset worth at least `rest` with an excess below `bound`; the smallest that is found. */
+function search<T extends Offered>(
+  rest: bigint,
+  late: readonly T[],
+  bound: bigint,
+  granted: number,
+): { chosen?: readonly T[]; excess: bigint; tries: number } {
+  const order = late.map((one, i) => ({ one, i })).sort((a, b) => compare(b.one.netSat, a.one.netSat));
+  const after: bigint[] = [...order.map(() => 0n), 0n];
+  for (let i = order.length - 1; i >= 0; i--) after[i] = after[i + 1]! + order[i]!.one.netSat;
+  const taken: number[] = [];
+  let best: readonly number[] | undefined;
+  let excess = bound;
+  let tries = 0;
+  let sum = 0n;
+  for (let i = 0; tries < granted && excess > 0n;) {
+    tries += 1;
+    const over = sum - rest;
+    if (over >= 0n && over < excess) {
+      best = [...taken];
+      excess = over;
+    }
+    if (over < 0n && i < order.length && sum + after[i]! >= rest) {
+      taken.push(i);
+      sum += order[i]!.one.netSat;
+      i += 1;
+      continue;
+    }
+    // Nothing below here is better: without the last one that was taken, and what is as large as it.
+    const last = taken.pop();
+    if (last === undefined) break;
+    const { netSat } = order[last]!.one;
+    sum -= netSat;
+    i = last + 1;
+    while (i < order.length && order[i]!.one.netSat === netSat) i += 1;
+  }
+  const chosen = best
+    ?.map((at) => order[at]!)
+    .sort((a, b) => a.i - b.i)
+    .map(({ one }) => one);
+  return { ...(chosen && { chosen }), excess, tries };
+}
+
+const compare = (a: bigint, b: bigint): number => (a > b ? 1 : a < b ? -1 : 0);
