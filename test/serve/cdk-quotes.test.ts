@@ -531,7 +531,7 @@ describe('reporting', () => {
     expect(await rowOf(operator.home.store, quote, market.mint.url)).toMatchObject({ paymentId: `${quote}:0:2100` });
     const key = await operator.home.journalKey();
     const records = operator.journal().flatMap((file) => readJournal(file, key).lines.flatMap((line) => line.records));
-    expect(records.map(({ kind }) => kind).sort()).toEqual(['credit', 'quote']);
+    expect(records.map(({ kind }) => kind).sort()).toEqual(['credit', 'ecash', 'quote']);
     await market.start();
   });
 
