@@ -72,7 +72,10 @@ const AMOUNTS = [
   ['fee_sat', 'fee'],
 ] as const;
 
-/** What the payer asked for, and the ecash that a payment may become; of a token only that it is there. */
+/**
+ * Returns the facts about the payer's wish and the ecash that a payment may become; a token is only
+ * said to be there.
+ */
 function ecashFacts(m: Readonly<Record<string, any>>): Fact[] {
   const facts: Fact[] = [];
   const { asked, ecash, outputs, found } = m;

@@ -59,7 +59,7 @@ export interface PayeeLedger extends Half {
   issuer: Issuer;
   /** Part of `paidSat` that became ecash, or was reported to its issuer. */
   issuedSat: bigint;
-  /** How often a program was told what was paid (`--ecash notify`). */
+  /** Number of times that a program was told what was paid (`--ecash notify`). */
   told: number;
   /** Payments that belong to quotes of a running mint; the others wait for one. */
   quoted: readonly Span[];

@@ -31,11 +31,9 @@ import { table, type Hex, type Queries } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { newPurse, purseClaim, purseKind, type Purse } from './purse.ts';
 
-/** What waits for a quote waits through the contract's end. */
-
 /** `id` is new each time: what was bound before may have been given up since. */
 const said = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };
-/** What the payee counts as paid, and what of it belongs to this quote. */
+/** Sum that the payee counts as paid, and the part of it that belongs to this quote. */
 const told = { ...said, paid_sat: sat, credited_sat: sat };
 const steps = { made: said, bound: told, stored: told } as const;
 export type QuoteMessage = MessageOf<typeof steps>;

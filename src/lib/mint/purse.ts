@@ -10,7 +10,7 @@ export interface Purse {
   mint: string;
   /** The reusable quote. */
   quote: string;
-  /** Those that it took the place of. */
+  /** Quotes whose place it took. */
   past: readonly string[];
 }
 
