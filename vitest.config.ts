@@ -12,6 +12,7 @@ const SHARED = [
   'test/onion/!(error).test.ts',
 ];
 const common = {
+  setupFiles: ['./test/support/families.ts'],
   env: temporary(),
   // One limit for all, against what hangs: how long a test takes is the machine's affair.
   testTimeout: 600_000,
@@ -32,11 +33,17 @@ export default defineConfig({
           ...common,
           name: 'own',
           include: ['test/**/*.test.ts'],
-          exclude: [...SHARED, 'test/node/**', 'test/mint/**'],
+          exclude: [...SHARED, 'test/node/**', 'test/lnd/**', 'test/mint/**'],
         },
       },
       {
-        test: { ...common, name: 'shared', include: SHARED, isolate: false, setupFiles: './test/support/restore.ts' },
+        test: {
+          ...common,
+          name: 'shared',
+          include: SHARED,
+          isolate: false,
+          setupFiles: [...common.setupFiles, './test/support/restore.ts'],
+        },
       },
     ],
   },

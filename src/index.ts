@@ -42,6 +42,23 @@ export type {
   Store,
 } from './lib/protocol/ports.ts';
 
+// ── families: the one list, and what is found by the type of a message ────────────────────────────────────────────────
+export { ASSETS_ERRORS } from './lib/assets/errors.ts';
+export { CHANNEL_ERRORS } from './lib/channel/errors.ts';
+export { CREDIT_ERRORS } from './lib/credit/errors.ts';
+export { ECASH_ERRORS } from './lib/ecash/errors.ts';
+export { FLOW_ERRORS } from './lib/flow/errors.ts';
+export { GOSSIP_ERRORS } from './lib/gossip/errors.ts';
+export { HTLC_ERRORS } from './lib/htlc/errors.ts';
+export { MINT_ERRORS } from './lib/mint/errors.ts';
+export { NAMES_ERRORS } from './lib/names/errors.ts';
+export { NOTARY_ERRORS } from './lib/notary/errors.ts';
+export { OFFER_ERRORS } from './lib/offer/errors.ts';
+export { ONION_ERRORS } from './lib/onion/errors.ts';
+export { SKETCH_ERRORS } from './lib/sketch/errors.ts';
+export { STATECHAIN_ERRORS } from './lib/statechain/errors.ts';
+export { allTables, describerOf, FAMILIES, register, tableOf, type Describer, type Family } from './lib/families.ts';
+
 // ── bitcoin: amounts, addresses, transactions, PSBTs, fees ────────────────────────────────────────────────────────────
 export { addressOf, scriptOf } from './lib/bitcoin/address.ts';
 export { btcFromSat, parseSat, satFromBtc } from './lib/bitcoin/amount.ts';
@@ -304,11 +321,5 @@ export { dustCost, exitCost, reserveCost } from './lib/cost/chain.ts';
 export { adsCost, channelCost, jitCost, phoenixdCost, phoenixdRate } from './lib/cost/service.ts';
 
 // ── onion messages under load ────────────────────────────────────────────────────────────────────────────────────────
-export {
-  drawTopology,
-  simulate,
-  topologyOf,
-  type Attack,
-  type Outcome,
-  type Rules as LoadRules,
-} from './lib/sim/back-pressure.ts';
+export { drawTopology, topologyOf } from './lib/gossip/topology.ts';
+export { simulate, type Attack, type Outcome, type Rules as LoadRules } from './lib/sim/back-pressure.ts';

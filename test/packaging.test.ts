@@ -19,6 +19,8 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TOPICS } from '../src/lib/cli/front.ts';
+import { FAMILIES } from '../src/lib/families.ts';
 import { cleanEnv, ROOT, start } from './cli/run.ts';
 
 const NEEDED = ['src', 'bin', 'tools', 'package.json', 'rolldown.config.ts', 'tsconfig.json'];
@@ -69,7 +71,7 @@ describe('the package', () => {
           path,
         ),
     );
-    expect(others.filter((path) => !MAY.includes(path)).sort()).toEqual([
+    expect(others.filter((path) => !MAY.includes(path) && !path.startsWith('man/')).sort()).toEqual([
       'bin/run.js',
       'dist/cli.cjs',
       'dist/grpc.cjs',
@@ -107,6 +109,32 @@ describe('the package', () => {
     }
   });
 
+  it('has a man page for each command, family and topic, and npm links the first', () => {
+    const { commands } = JSON.parse(readFileSync(join(installed, 'oclif.manifest.json'), 'utf8')) as {
+      commands: Record<string, { flags: Record<string, { name: string; hidden?: boolean }> }>;
+    };
+    const pages = [
+      'man/man1/spillway.1',
+      ...Object.keys(commands).map((id) => `man/man1/spillway-${id.replace(':', '-')}.1`),
+      ...[...FAMILIES.map(({ name }) => name), ...Object.keys(TOPICS)].map((name) => `man/man7/spillway-${name}.7`),
+    ];
+    expect(files.filter((path) => path.startsWith('man/')).sort()).toEqual(pages.sort());
+    expect(pages).toContain(JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).man.replace('./', ''));
+    for (const [id, { flags }] of Object.entries(commands)) {
+      const page = readFileSync(join(installed, `man/man1/spillway-${id.replace(':', '-')}.1`), 'utf8');
+      const found = [...page.matchAll(/^\.B \\-\\-([a-z0-9\\-]+)/gm)].map(([, name]) => name!.replaceAll('\\', ''));
+      const shown = Object.values(flags).filter(({ hidden }) => !hidden);
+      expect([id, found.sort()]).toEqual([id, shown.map(({ name }) => name).sort()]);
+    }
+  });
+  it('has man pages in which no text is a request of roff', () => {
+    const KNOWN = /^\.(?:TH|SH|SS|TP|PP|IP|RS|RE|B|BR|nf|fi)\b/;
+    for (const path of files.filter((file) => file.startsWith('man/'))) {
+      const lines = readFileSync(join(installed, path), 'utf8').split('\n');
+      expect([path, lines.filter((line) => /^[.']/.test(line) && !KNOWN.test(line))]).toEqual([path, []]);
+      expect([path, lines.filter((line) => /\\(?![-e&])/.test(line))]).toEqual([path, []]);
+    }
+  });
   it('brings few packages with it, none with an install script', () => {
     const lock = JSON.parse(readFileSync(join(consumer, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { hasInstallScript?: boolean }>;
@@ -217,16 +245,19 @@ describe('the installed library', () => {
   });
 
   it('has types that a strict program compiles with', () => {
-    const source = `import { creditTransactions, openCredit, parseJson, readContract, signUpdate, turn, type Action, type Ports, type UpdateMessage } from 'spillway';
+    const source = `import { creditTransactions, openCredit, parseJson, readContract, signUpdate, turn, type Action, type ErrorCode, type Ports, type UpdateMessage } from 'spillway';
       const message: UpdateMessage = signUpdate.parse(parseJson('{}'));
       if (message.step === 'asked') throw new Error();
       const paid: bigint = message.paid_sat;
       const tx = creditTransactions.update(readContract(message.contract, 'regtest', 'payee'), paid);
       const version: 2 | 3 = tx.version;
       const actions: Action<any, any, any>[] = [openCredit, signUpdate];
-      export { version, actions, turn, type Ports };
+      const code: ErrorCode = 'onion-size';
+      export { version, actions, code, turn, type Ports };
       // @ts-expect-error a step that no message has
-      if (message.step === 'nothing') throw new Error();\n`;
+      if (message.step === 'nothing') throw new Error();
+      // @ts-expect-error a code that no family has
+      export const none: ErrorCode = 'nothing';\n`;
     writeFileSync(join(consumer, 'types.ts'), source);
     const argv = [
       '--noEmit',

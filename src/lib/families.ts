@@ -3,10 +3,25 @@
  * Its code is loaded where it is asked for, so that a run evaluates that of one family alone.
  * Not here: which file has a command (`cli.ts`).
  */
+import { ASSETS_ERRORS } from './assets/errors.ts';
+import { CHANNEL_ERRORS } from './channel/errors.ts';
+import { CREDIT_ERRORS } from './credit/errors.ts';
+import { ECASH_ERRORS } from './ecash/errors.ts';
+import { FLOW_ERRORS } from './flow/errors.ts';
+import { GOSSIP_ERRORS } from './gossip/errors.ts';
+import { HTLC_ERRORS } from './htlc/errors.ts';
+import { MINT_ERRORS } from './mint/errors.ts';
+import { NAMES_ERRORS } from './names/errors.ts';
+import { NOTARY_ERRORS } from './notary/errors.ts';
+import { OFFER_ERRORS } from './offer/errors.ts';
+import { ONION_ERRORS } from './onion/errors.ts';
+import { SKETCH_ERRORS } from './sketch/errors.ts';
+import { STATECHAIN_ERRORS } from './statechain/errors.ts';
 import type { Settlement } from './contract/copy.ts';
 import type { Shown } from './contract/status.ts';
 import type { Action, Kind } from './protocol/action.ts';
 import type { Document } from './protocol/message.ts';
+import { ERRORS, type ErrorRows } from './protocol/refusal.ts';
 import type { Description } from './signing/description.ts';
 
 export type Describer = (document: Document) => Description;
@@ -29,18 +44,21 @@ export interface Family {
   documents?: readonly string[];
   /** Returns the transaction that one of its documents carries, which `broadcast` sends and `bump` pays for. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
+  /** Error codes that it adds to those which families share. */
+  errors?: ErrorRows;
   /** Records of the family in `status`. */
   status?: () => Promise<readonly Shown<any, any>[]>;
 }
 
 const creditWords = async () => (await import('./credit/describe.ts')).describeCredit;
 
-export const FAMILIES: Family[] = [
+const ALL: readonly Family[] = [
   {
     name: 'credit',
     summary: 'a one-way payment channel with a mint',
     others: ['open-credit', 'sign-update', 'rollover', 'close-credit', 'exit-credit', 'liquidity'],
     rooms: { credit: [] },
+    errors: CREDIT_ERRORS,
     actions: {
       'open-credit': async () => (await import('./credit/open.ts')).openCredit,
       'sign-update': async () => (await import('./ecash/credit.ts')).signUpdate,
@@ -58,6 +76,7 @@ export const FAMILIES: Family[] = [
     summary: 'payments over a credit contract as Cashu tokens',
     others: ['credit-invoice'],
     rooms: { ecash: ['credit'], mint: ['credit', 'ecash'] },
+    errors: { ...ECASH_ERRORS, ...MINT_ERRORS },
     actions: {
       'ecash-quote': async () => (await import('./mint/bind.ts')).ecashQuote,
       'credit-invoice': async () => (await import('./mint/settle.ts')).creditInvoice,
@@ -80,6 +99,7 @@ export const FAMILIES: Family[] = [
     name: 'statechain',
     summary: 'coins that change owner without a transaction',
     rooms: { statechain: [] },
+    errors: STATECHAIN_ERRORS,
     actions: {
       'statechain-open': async () => (await import('./statechain/open.ts')).openStatechain,
       'statechain-transfer': async () => (await import('./statechain/transfer.ts')).transferStatechain,
@@ -96,6 +116,7 @@ export const FAMILIES: Family[] = [
     name: 'htlc',
     summary: 'hashed time locks: swaps, routed payments',
     rooms: { htlc: [] },
+    errors: HTLC_ERRORS,
     actions: {
       'htlc-cooperate': async () => (await import('./htlc/cooperate.ts')).htlcCooperate,
       'htlc-swap': async () => (await import('./htlc/swap.ts')).htlcSwap,
@@ -113,31 +134,46 @@ export const FAMILIES: Family[] = [
     name: 'onion',
     summary: "Lightning's onion packets, errors and blinded paths",
     rooms: { onion: [], sim: ['gossip'] },
+    errors: ONION_ERRORS,
   },
   {
     name: 'offer',
     summary: 'Lightning offers, invoices, and names that lead to them',
     others: ['invoice:decode', 'invoice:encode', 'invoice:verify'],
     rooms: { offer: [], names: [] },
+    errors: { ...OFFER_ERRORS, ...NAMES_ERRORS },
   },
   {
     name: 'channel',
     summary: 'the exact bytes of Lightning channels',
     others: ['adaptor'],
     rooms: { channel: ['htlc'] },
+    errors: CHANNEL_ERRORS,
   },
-  { name: 'notarize', summary: 'proof of existence: OpenTimestamps, checked offline', rooms: { notary: [] } },
-  { name: 'sketch', summary: 'what two lists of ids differ in, from a few bytes', rooms: { sketch: [] } },
+  {
+    name: 'notarize',
+    summary: 'proof of existence: OpenTimestamps, checked offline',
+    rooms: { notary: [] },
+    errors: NOTARY_ERRORS,
+  },
+  {
+    name: 'sketch',
+    summary: 'what two lists of ids differ in, from a few bytes',
+    rooms: { sketch: [] },
+    errors: SKETCH_ERRORS,
+  },
   {
     name: 'gossip',
     summary: 'the network as nodes tell it: read, verify, find routes',
     rooms: { gossip: ['sketch'] },
+    errors: GOSSIP_ERRORS,
   },
   { name: 'cost', summary: 'what the last mile of Lightning costs', rooms: { cost: [] } },
   {
     name: 'feasibility',
     summary: 'what a network of payment channels can pay at all',
     rooms: { flow: ['gossip'] },
+    errors: FLOW_ERRORS,
   },
   {
     name: 'assets',
@@ -154,6 +190,7 @@ export const FAMILIES: Family[] = [
       'dividends',
     ],
     rooms: { assets: [] },
+    errors: ASSETS_ERRORS,
   },
   {
     name: 'home',
@@ -166,6 +203,15 @@ export const FAMILIES: Family[] = [
     others: ['inspect', 'broadcast', 'bump', 'watch', 'serve', 'errors', 'completion'],
   },
 ];
+
+export const FAMILIES: Family[] = [];
+
+/** Adds a family: whatever reads the list knows it from then on. */
+export function register(family: Family): void {
+  FAMILIES.push(family);
+  Object.assign(ERRORS, family.errors);
+}
+ALL.forEach(register);
 
 /** Returns the table of a contract action; undefined for a type that no family has. */
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>

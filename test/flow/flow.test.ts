@@ -21,7 +21,8 @@ import {
   type Network,
   type Wealth,
 } from '../../src/lib/flow/network.ts';
-import { drawSamples, percent, wilson } from '../../src/lib/flow/sample.ts';
+import { drawSamples, wilson } from '../../src/lib/flow/sample.ts';
+import { percent } from '../../src/lib/protocol/quantiles.ts';
 import { decideWealth, paid, type Certificate } from '../../src/lib/flow/wealth.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
 import { Draws } from '../../src/lib/protocol/draws.ts';

@@ -76,7 +76,8 @@ const MIN_RELAY = '0.000015';
 const FEE = 1_000n;
 const MATURE = 100;
 const REGTEST = prefixes('regtest');
-const SWEEPER = `"$@" >/dev/null 2>&1 & node=$!; cat >/dev/null; kill $node 2>/dev/null; wait $node; rm -rf "$0"`;
+/** A shell's text: runs a program until stdin ends, and then removes the directory that is its `$0`. */
+export const SWEEPER = `"$@" >/dev/null 2>&1 & node=$!; cat >/dev/null; kill $node 2>/dev/null; wait $node; rm -rf "$0"`;
 
 export const scriptOf = (address: string): string =>
   Buffer.from(OutScript.encode(Address(REGTEST).decode(address))).toString('hex');
@@ -95,6 +96,7 @@ export class TestNode {
   /** Its cookie file, where it is Bitcoin Core: another one after each start. */
   readonly cookie: string;
   readonly #argv: readonly string[];
+  #more: readonly string[] = [];
   /** The shells that hold it, one for each start. */
   readonly #shells: ChildProcess[] = [];
   readonly #key = randomBytes(32);
@@ -148,7 +150,7 @@ rpcallowip=127.0.0.1
   }
 
   #spawn(): void {
-    const argv = ['-c', SWEEPER, this.dir, this.found.path, ...this.#argv];
+    const argv = ['-c', SWEEPER, this.dir, this.found.path, ...this.#argv, ...this.#more];
     this.#shells.push(spawn('bash', argv, { stdio: ['pipe', 'ignore', 'ignore'] }));
   }
 
@@ -193,6 +195,13 @@ rpcallowip=127.0.0.1
     await this.#ready();
   }
 
+  /** Goes down and comes back with these arguments beside its own, such as `-minrelaytxfee=0.0002`. */
+  async restarted(...more: string[]): Promise<void> {
+    await this.goDown();
+    this.#more = more;
+    await this.comeBack();
+  }
+
   /** Ends the node and removes its directory. */
   async stop(): Promise<void> {
     for (const shell of this.#shells.reverse()) {
@@ -223,6 +232,12 @@ rpcallowip=127.0.0.1
     const { result, error } = (await answer.json()) as { result: T; error: { code: number; message: string } | null };
     if (error) throw new RpcFailure(`${method}: ${error.message} (${error.code})`);
     return result;
+  }
+
+  /** What another program needs to ask it. */
+  login(): { host: string; user: string; password: string } {
+    const [user, password] = this.#login.split(':') as [string, string];
+    return { host: `127.0.0.1:${this.port}`, user, password };
   }
 
   height(): Promise<number> {
@@ -289,13 +304,18 @@ rpcallowip=127.0.0.1
     return this.fund(this.#payment.address!, sat);
   }
 
-  /** Signs a PSBT that spends coins of the suite's own wallet, known by their script as Bitcoin Core knows its own. */
+  /** Signs the inputs of a PSBT that spend coins of the suite's own wallet, known by their script as Core knows its own. */
   sign(psbt: string): { hex: string; txid: string; psbt: string } {
     const tx = Transaction.fromPSBT(Buffer.from(psbt, 'base64'));
-    for (let i = 0; i < tx.inputsLength; i++) tx.updateInput(i, { tapInternalKey: pubSchnorr(this.#key) }, true);
-    tx.sign(this.#key);
+    const own = Array.from({ length: tx.inputsLength }, (_, i) => i).filter((i) =>
+      Buffer.from(this.#payment.script).equals(tx.getInput(i).witnessUtxo!.script),
+    );
+    for (const i of own) {
+      tx.updateInput(i, { tapInternalKey: pubSchnorr(this.#key) }, true);
+      tx.signIdx(this.#key, i);
+    }
     const signed = Buffer.from(tx.toPSBT(0)).toString('base64');
-    tx.finalize();
+    for (const i of own) tx.finalizeIdx(i);
     return { hex: tx.hex, txid: tx.id, psbt: signed };
   }
 
@@ -360,7 +380,8 @@ const coin = (txid: string, address: string, sat: bigint): Coin => ({
   confirmations: 1,
 });
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   const { port } = server.address() as AddressInfo;

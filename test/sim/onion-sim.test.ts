@@ -6,15 +6,9 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import OnionSim from '../../src/commands/onion/sim.ts';
 import { Draws } from '../../src/lib/protocol/draws.ts';
-import {
-  Bucket,
-  drawTopology,
-  simulate,
-  topologyOf,
-  type Attack,
-  type Rules,
-} from '../../src/lib/sim/back-pressure.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
+import { drawTopology, topologyOf } from '../../src/lib/gossip/topology.ts';
+import { Bucket, READINGS, simulate, type Attack, type Reading, type Rules } from '../../src/lib/sim/back-pressure.ts';
 import { command, refusedCommand } from '../support/command.ts';
 import { gossmap, makeNetwork } from '../support/gossip.ts';
 
@@ -22,11 +16,12 @@ const RULES: Rules = {
   seconds: 60,
   rate: 0.5,
   limit: 10,
-  attackerLimit: 10,
+  walk: [3, 6],
   burst: 10,
   floor: 0.1,
   relayDepth: 0,
   retry: false,
+  also: [],
 };
 const play = (attack: Attack, more: Partial<Rules> = {}, seed = '1') => {
   const draws = new Draws('sim', seed);
@@ -62,6 +57,66 @@ describe('a link', () => {
   });
 });
 
+describe('a halved limit', () => {
+  it('halves the burst too where that is the reading, down to one message', () => {
+    const atOnce = (shrinks: boolean, halvings: number): number => {
+      const bucket = new Bucket(10, 10, shrinks);
+      for (let i = 0; i < halvings; i++) bucket.halve(0, 0.1);
+      return Array.from({ length: 20 }, () => bucket.takes(0)).filter(Boolean).length;
+    };
+    expect([0, 1, 2, 7].map((n) => atOnce(true, n))).toEqual([10, 5, 2, 1]);
+    expect([0, 1, 2, 7].map((n) => atOnce(false, n))).toEqual([10, 10, 10, 10]);
+  });
+});
+
+describe('who is blamed', () => {
+  it('is whoever sent last over the link, rightly or not, and an origin knows its own message', () => {
+    const line = [[1], [0, 2], [1]];
+    const busy = { ...RULES, seconds: 20, rate: 3, limit: 2, walk: [3, 3] as const, relayDepth: 5 };
+    const played = (also: readonly Reading[]) =>
+      simulate(line, { ...busy, also }, { kind: 'none' }, new Draws('sim', '1'));
+    const [literal, blind] = [played([]), played(['origin'])];
+    // Only 0 and 2 send three nodes far; what 1 sends ends beside it. Each drop of a relayed message has one cause.
+    expect(literal.misattributed).toBe(0);
+    expect(literal.halvings).toBeGreaterThan(0);
+    expect(blind.misattributed).toBeGreaterThan(0);
+  });
+});
+
+describe('a network under one message a second that is bounced 382 times', () => {
+  const bounce = { kind: 'bounce', rate: 1, hops: 382 } as const;
+  const heard = (also: readonly Reading[], more: Partial<Rules> = {}): number[] =>
+    ['1', '2', '3'].map((seed) =>
+      share(play(bounce, { seconds: 120, walk: [4, 7], relayDepth: 20, also, ...more }, seed).honest),
+    );
+  it('stands where the proposal is read as it is written', () => expect(Math.min(...heard([]))).toBeGreaterThan(0.97));
+  it('collapses where all harsher readings are taken', () => expect(Math.max(...heard(READINGS))).toBeLessThan(0.6));
+  it.each(['burst', 'origin'] as const)('collapses less without the reading "%s"', (left) => {
+    const others = heard(READINGS.filter((reading) => reading !== left));
+    heard(READINGS).forEach((all, i) => expect(others[i]).toBeGreaterThan(all + 0.2));
+  });
+  it('stands in any reading where limits are not halved below what honest nodes send over a link', () =>
+    expect(Math.min(...heard(READINGS, { floor: 4 }))).toBeGreaterThan(0.95));
+  it('stands where drops are told to nobody', () =>
+    expect(Math.min(...heard(READINGS, { relayDepth: 0 }))).toBeGreaterThan(0.97));
+});
+
+describe('a spammer', () => {
+  it('gets through what its links take: the limit, or the floor where the node that drops halves too', () => {
+    const [seconds, perLink] = [30, 100];
+    const spam = { kind: 'spam', links: 20, total: 20 * perLink } as const;
+    const passes = (persecond: number): number => (RULES.burst + persecond * seconds) / (perLink * seconds);
+    for (const [also, persecond] of [
+      [[], RULES.limit],
+      [['dropper'], RULES.floor],
+    ] as const) {
+      const { attacker, honest } = play(spam, { seconds, relayDepth: 1, also });
+      expect(Math.abs(share(attacker) / passes(persecond) - 1)).toBeLessThan(0.1);
+      expect(share(honest)).toBeGreaterThan(0.98);
+    }
+  });
+});
+
 describe('a network', () => {
   it('without an attack delivers nearly everything, and every message is counted', () => {
     const { honest, attacker, drops } = play({ kind: 'none' });
@@ -83,11 +138,11 @@ describe('a network', () => {
   });
   it('that tells drops hears honest nodes as well, and blames some who had no part in it', () => {
     const many = { kind: 'spam', links: 150, total: 1500 } as const;
-    const [flat, far] = [play(many, { seconds: 20 }), play(many, { seconds: 20, relayDepth: 20 })];
-    expect(flat.halvings).toBe(0);
-    expect(far.halvings).toBeGreaterThan(0);
-    expect(share(far.honest)).toBeGreaterThan(share(flat.honest) - 0.02);
-    expect(far.misattributed).toBeLessThanOrEqual(far.halvings);
+    const [flat, far] = [0, 20].map((relayDepth) => play(many, { seconds: 20, limit: 5, relayDepth }));
+    expect(flat!.halvings).toBe(0);
+    expect(far!.halvings).toBeGreaterThan(0);
+    expect(share(far!.honest)).toBeGreaterThan(share(flat!.honest) - 0.02);
+    expect(far!.misattributed).toBeLessThanOrEqual(far!.halvings);
   });
   it('stops what goes to and fro between two nodes where they tell each other', () => {
     const bounce = { kind: 'bounce', rate: 1, hops: 382 } as const;
@@ -146,5 +201,6 @@ describe('onion-sim', () => {
     expect(real.runs[0].honest.sent).toBeGreaterThan(10);
     expect(topologyOf(graphOf(gossmap(makeNetwork(10, 20, 3)), 'gossmap').graph)).toHaveLength(10);
     await refusedCommand(OnionSim, ['--rate', '0'], 'usage');
+    for (const walk of ['1-3', '4-3', '3-28', '3']) await refusedCommand(OnionSim, ['--walk', walk], 'usage');
   });
 });

@@ -1,42 +1,78 @@
+import * as Flags from '@oclif/core/flags';
 import { randomBytes } from 'node:crypto';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg, requiredArg } from '../../lib/cli/flags.ts';
-import { readGraph } from './dumps.ts';
-import { bitsFlag, capacityFlag } from '../sketch/shared.ts';
-import { hexFlag, maxInputFlag } from '../../lib/cli/stateless.ts';
+import { arg, camel } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
-import { reconcile } from '../../lib/gossip/reconcile.ts';
+import { hexFlag, maxInputFlag } from '../../lib/cli/stateless.ts';
+import { simulateGossip } from '../../lib/gossip/reconcile-sim.ts';
+import { MOST_BYTES, reconcile } from '../../lib/gossip/reconcile.ts';
+import { drawTopology, topologyOf } from '../../lib/gossip/topology.ts';
+import { Draws } from '../../lib/protocol/draws.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { bitsFlag, capacityFlag } from '../sketch/shared.ts';
+import { readGraph } from './dumps.ts';
+
+const simulated = { dependsOn: ['simulate'], helpGroup: 'SIMULATION', helpValue: 'N' };
 
 export default class GossipReconcile extends BaseCommand {
   static override summary =
     'What two nodes know that the other does not, found by sketches, and the bytes that it took';
-  static override description = `Reads two dumps as gossip graph does, and plays what two peers would do: each sends a sketch of its announcements and updates; where the difference is larger than the sketch, extensions to twice the capacity, up to 64 kB. missing names what the first and the second lack; bytes compares with sending ids, or everything. Exit 3 where the difference is too large for sketches. A salt that both know keeps others from making messages collide.`;
+  static override description = `Reads two dumps as gossip graph does, and plays what two peers would do: each sends a sketch of its announcements and updates. Where the difference is larger than the sketch, extensions to twice the capacity follow, up to --most-bytes; then the set is halved. missing names what the first and the second lack; bytes compares with sending ids, or everything. A salt that both know keeps others from making messages collide. A difference of thousands takes minutes to decode: a smaller --most-bytes takes more bytes and less time.
+With --simulate a whole network is played instead, random or with the channels of a dump. Messages come up at random nodes, each pair of peers meets once a period, and what flooding, ids and sketches send is counted. A difference that has room in a sketch counts as decoded; with --real every sketch is made and decoded.`;
   static override examples = [
     'Two nodes\nspillway gossip reconcile --bits 64 --capacity 32 mine/gossip_store theirs/gossip_store | jq .bytes',
     'What do I lack?\nspillway gossip reconcile --bits 64 --capacity 32 mine.json theirs.json | jq -c ".missing.first[]"',
+    'A network of 200 nodes with ten peers each, 500 updates a minute\nspillway gossip reconcile --simulate --bits 32 --capacity 64 --peers 200 --degree 10 --rate 500 | jq .bytes_per_node_day',
   ];
   static override args = {
-    first: requiredArg({ description: 'A dump' }),
+    first: arg({ description: 'A dump; of a simulation the network (default: a random one)' }),
     second: arg({ description: 'Another dump (default: stdin)' }),
   };
   static override flags = {
     bits: bitsFlag,
     capacity: capacityFlag,
+    'most-bytes': Flags.integer({
+      summary: 'Bytes of a sketch at most, before the set is halved',
+      default: MOST_BYTES,
+      min: 1,
+      max: MOST_BYTES,
+    }),
     salt: hexFlag({ summary: 'The 16 bytes that both parties share (default: fresh ones, which are printed)' }),
+    simulate: Flags.boolean({ summary: 'Play a network instead of two dumps', exclusive: ['salt'] }),
+    real: Flags.boolean({ ...simulated, summary: 'Make and decode every sketch' }),
+    peers: Flags.integer({ ...simulated, summary: 'Nodes of a random network (default 100)', min: 2, max: 20_000 }),
+    degree: Flags.integer({ ...simulated, summary: 'Peers of a node, on average (default 8)', min: 1, max: 1000 }),
+    rate: Flags.integer({ ...simulated, summary: 'New messages a minute (default 100)', min: 1, max: 100_000 }),
+    period: Flags.integer({ ...simulated, summary: 'Seconds between meetings (default 60)', min: 1, max: 3600 }),
+    minutes: Flags.integer({ ...simulated, summary: 'How long messages come up (default 30)', min: 1, max: 1440 }),
+    'message-bytes': Flags.integer({
+      ...simulated,
+      summary: 'Bytes of a message (default 138, a channel_update)',
+      min: 1,
+      max: 65_535,
+    }),
+    seed: Flags.string({ ...simulated, helpValue: 'TEXT', summary: 'Text that the draws follow from (default 1)' }),
     'max-input': maxInputFlag,
   };
-  static override exits = [0, 2, 3, 65, 66, 70] as const;
+  static override exits = [0, 2, 65, 66, 70, 76] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(GossipReconcile);
+    const limit = flags['max-input'];
+    if (flags.simulate) {
+      const { peers = 100, degree = 8, seed = '1' } = flags;
+      const draws = new Draws('gossip', seed);
+      const topology =
+        args.first === undefined
+          ? drawTopology(peers, Math.round((peers * degree) / 2), draws)
+          : topologyOf(await readGraph(args.first, { limit }));
+      return print(printJson(simulateGossip(topology, camel(flags), draws)));
+    }
+    if (args.first === undefined) throw new Refusal('usage', 'no dump found: give two, or --simulate');
     const salt = flags.salt ?? randomBytes(16);
     if (salt.length !== 16) throw new Refusal('usage', `--salt: ${salt.length} bytes found, 16 expected`);
-    const limit = flags['max-input'];
     const [first, second] = [await readGraph(args.first, { limit }), await readGraph(args.second, { limit })];
-    const made = reconcile(first, second, flags.bits, flags.capacity, salt);
-    process.exitCode = made.decoded ? 0 : 3;
-    await print(printJson(made));
+    await print(printJson(reconcile(first, second, camel(flags), salt)));
   }
 }

@@ -12,3 +12,14 @@ export const rateFlag = Flags.custom<number>({
     return rate;
   },
 });
+
+/** Nodes on a way, at least and at most: `3-6`, from 2 to 27. */
+export const walkFlag = Flags.custom<[number, number]>({
+  helpValue: 'LEAST-MOST',
+  parse: async (input) => {
+    const [, least, most] = /^([1-9]\d?)-([1-9]\d?)$/.exec(input)?.map(Number) ?? [];
+    if (!least || !most || least < 2 || most < least || most > 27)
+      throw new Refusal('usage', `${JSON.stringify(input.slice(0, 20))} found, a range from 2 to 27 like 3-6 expected`);
+    return [least, most];
+  },
+});

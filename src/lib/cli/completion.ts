@@ -2,6 +2,7 @@
  * Completion scripts for bash, zsh and fish, written from the loaded commands, so that they never name what is not
  * there. Words only: commands, flags, and the values of flags that take one of a few; everything else completes files.
  */
+import { FAMILIES, type Family } from '../families.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -18,8 +19,13 @@ export function completionScript(shell: Shell, bin: string, commands: readonly C
 }
 
 const first = ({ id }: Completed): string => id.split(' ')[0]!;
-/** Returns the words that can stand first: commands, and topics once. */
-const heads = (commands: readonly Completed[]): string[] => [...new Set(commands.map(first))];
+/** Families that no command begins with: alone and behind `help`, each shows its page. */
+const pages = (commands: readonly Completed[]): Family[] =>
+  FAMILIES.filter(({ name }) => !commands.some((command) => first(command) === name));
+/** Words that can stand first: commands, topics and families, each once. */
+const heads = (commands: readonly Completed[]): string[] => [
+  ...new Set([...commands.map(first), ...pages(commands).map(({ name }) => name)]),
+];
 /** The commands under each topic. */
 const topics = (commands: readonly Completed[]): [string, Completed[]][] => [
   ...Map.groupBy(
@@ -94,6 +100,7 @@ function zsh(bin: string, commands: readonly Completed[]): string {
   const tops = [
     ...commands.filter(({ id }) => !id.includes(' ')).map(({ id, summary }) => described(id, summary)),
     ...topics(commands).map(([topic, of]) => described(topic, of.map(verb).join(', '))),
+    ...pages(commands).map(({ name, summary }) => described(name, summary)),
   ];
   return `#compdef ${bin}
 # ${bin} completion zsh > "\${fpath[1]}/_${bin}"
@@ -139,6 +146,8 @@ function fish(bin: string, commands: readonly Completed[]): string {
   ]);
   for (const [topic, of] of topics(commands))
     lines.push(`complete -c ${bin} -n '__fish_use_subcommand' -f -a ${topic} -d ${quoted(of.map(verb).join(', '))}`);
+  for (const { name, summary } of pages(commands))
+    lines.push(`complete -c ${bin} -n '__fish_use_subcommand' -f -a ${name} -d ${quoted(summary)}`);
   for (const head of heads(commands)) lines.push(`complete -c ${bin} -n '${seen('help')}' -f -a ${head}`);
   const help = `complete -c ${bin} -n '__fish_use_subcommand' -f -a help -d 'Show the help of a command'`;
   return [`# ${bin} completion fish > ~/.config/fish/completions/${bin}.fish`, ...lines, help, ''].join('\n');

@@ -2,6 +2,7 @@
  * Exit codes in words: the families of the error table, for `--help`, `errors` and completion.
  * The error table itself, one code an error: `protocol/refusal.ts`.
  */
+import '../families.ts'; // the codes of all families
 import { ERRORS, type ErrorCode } from '../protocol/refusal.ts';
 
 export const EXITS = {

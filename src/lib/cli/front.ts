@@ -80,15 +80,18 @@ takes a message a line. Input may be JSON, or a PSBT as base64, hex or binary.`,
   },
 };
 
+export const ABOUT = `runs off-chain Bitcoin contracts on the command line: each command
+reads one PSBT or JSON message, does one step, and writes the next message.`;
+export const START = `  $ spillway init --home user --network regtest
+  $ spillway coins --home user --pretend 1300000
+  $ spillway help pipes`;
+
 /** Writes the front page: what this is, where to start, families, topics. At most 50 lines. */
 export function frontPage(version: string): string {
-  return `Spillway ${version} runs off-chain Bitcoin contracts on the command line: each command
-reads one PSBT or JSON message, does one step, and writes the next message.
+  return `Spillway ${version} ${ABOUT}
 
 START HERE
-  $ spillway init --home user --network regtest
-  $ spillway coins --home user --pretend 1300000
-  $ spillway help pipes
+${START}
 
 FAMILIES
 ${columns(FAMILIES.map(({ name, summary }) => [name, summary]))}
@@ -99,7 +102,8 @@ ${columns(FAMILIES.map(({ name, summary }) => [name, summary]))}
 TOPICS
 ${columns(Object.entries(TOPICS).map(([name, { title }]) => [name, title]))}
 
-  spillway help TOPIC. spillway --version prints the version.
+  spillway help TOPIC. spillway --version prints the version. Man pages say the
+  same: man spillway, and as its FILES tells man spillway-COMMAND, -FAMILY, -TOPIC.
 `;
 }
 

@@ -5,19 +5,19 @@ import { ALL_EXITS, codesOf, EXITS, type Exit } from './exits.ts';
 import { columns } from './front.ts';
 
 /** Fields of the manifest beside oclif's own; not those that a class inherits over one that adds nothing. */
-interface Additions {
+export interface Additions {
   exits?: readonly Exit[];
   steps?: readonly string[];
 }
 
 /** Groups of flags that many commands have, and those that the short form leaves out with them. */
-const SHARED = new Set(['HOME', 'CHAIN', 'GLOBAL']);
+export const SHARED = new Set(['HOME', 'CHAIN', 'GLOBAL']);
 const LATER = new Set([...SHARED, 'POLICY', 'KEYS']);
 
 const excludes = (a: Command.Flag.Any, b: Command.Flag.Any): boolean =>
   (a.exclusive ?? []).includes(b.name) || (b.exclusive ?? []).includes(a.name);
 
-function flagUsage(flag: Command.Flag.Any): string {
+export function flagUsage(flag: Command.Flag.Any): string {
   if (flag.type === 'boolean') return `--${flag.name}`;
   const value = flag.helpValue ?? flag.options?.join('|') ?? 'VALUE';
   return `--${flag.name} ${value}${flag.multiple ? '...' : ''}`;
@@ -25,6 +25,26 @@ function flagUsage(flag: Command.Flag.Any): string {
 
 const argumentNames = (args: Command.Loadable['args']): string[] =>
   Object.values(args).map(({ name, required }) => (required ? name : `[${name}]`).toUpperCase());
+
+/** Returns how a command is called: required flags first, shared ones last, those that exclude each other together. */
+export function usageOf({ id, args, flags }: Pick<Command.Loadable, 'id' | 'args' | 'flags'>): string {
+  const shown = Object.values(flags)
+    .filter(({ hidden }) => !hidden)
+    .map((flag) => ({ flag, late: SHARED.has(flag.helpGroup ?? '') ? 2 : flag.required ? 0 : 1 }))
+    .sort((a, b) => a.late - b.late)
+    .map(({ flag }) => flag);
+  const placed = new Set<string>();
+  const words = shown.flatMap((flag) => {
+    if (placed.has(flag.name)) return [];
+    const choice = shown
+      .filter((f) => f !== flag && !placed.has(f.name))
+      .reduce((chosen, f) => (chosen.every((other) => excludes(f, other)) ? [...chosen, f] : chosen), [flag]);
+    for (const { name } of choice) placed.add(name);
+    const text = choice.map(flagUsage).join(' | ');
+    return [flag.required ? text : `[${text}]`];
+  });
+  return [id, ...argumentNames(args), ...words].join(' ');
+}
 
 class SpillwayCommandHelp extends CommandHelp {
   protected override sections(): ReturnType<CommandHelp['sections']> {
@@ -60,25 +80,9 @@ class SpillwayCommandHelp extends CommandHelp {
     return `${summary}\n\n${shown.join('\n')}\n--help explains it whole, with the flags of homes, chains and policies.`;
   }
 
-  /** Required flags first, shared ones last. oclif's own nests what depends on each other in ways that no parser takes. */
+  /** oclif's own nests what depends on each other in ways that no parser takes. */
   protected override defaultUsage(): string {
-    const { id, args, flags } = this.command;
-    const shown = Object.values(flags)
-      .filter(({ hidden }) => !hidden)
-      .map((flag) => ({ flag, late: SHARED.has(flag.helpGroup ?? '') ? 2 : flag.required ? 0 : 1 }))
-      .sort((a, b) => a.late - b.late)
-      .map(({ flag }) => flag);
-    const placed = new Set<string>();
-    const words = shown.flatMap((flag) => {
-      if (placed.has(flag.name)) return [];
-      const choice = shown
-        .filter((f) => f !== flag && !placed.has(f.name))
-        .reduce((chosen, f) => (chosen.every((other) => excludes(f, other)) ? [...chosen, f] : chosen), [flag]);
-      for (const { name } of choice) placed.add(name);
-      const text = choice.map(flagUsage).join(' | ');
-      return [flag.required ? text : `[${text}]`];
-    });
-    return [id, ...argumentNames(args), ...words].join(' ');
+    return usageOf(this.command);
   }
 
   /** The summary stands on top already. */

@@ -1,11 +1,12 @@
 /** What can be paid, as documents: verdicts with certificates, counts, samples, throughput. Not here: the arithmetic. */
 import type { NodeName } from '../gossip/graph.ts';
 import { Draws } from '../protocol/draws.ts';
+import { percent, quantiles } from '../protocol/quantiles.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { allDistributions, countPayments, feasibleStates } from './count.ts';
 import { Balances } from './liquidity.ts';
 import type { Network, Wealth } from './network.ts';
-import { drawSamples, percent, quantile, wilson } from './sample.ts';
+import { drawSamples, wilson } from './sample.ts';
 import { decideWealth, paid, type Certificate, type Liquidity, type Verdict } from './wealth.ts';
 
 const head = (question: string) => ({ type: 'feasibility', version: 1, question });
@@ -148,9 +149,7 @@ export function sampleDocument(network: Network, { pairs, seed, draw, amounts, l
       };
     }),
     sum_sat: sorted.reduce((sum, most) => sum + most, 0),
-    quantiles_sat: Object.fromEntries(
-      [0.1, 0.25, 0.5, 0.75, 0.9].map((part) => [`p${Math.round(part * 100)}`, quantile(sorted, part)]),
-    ),
+    quantiles_sat: quantiles(sorted, [0.1, 0.25, 0.5, 0.75, 0.9]),
     ...(list && {
       samples: samples.map(({ payer, payee, most }) => ({ payer: name(payer), payee: name(payee), most_sat: most })),
     }),

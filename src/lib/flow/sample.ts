@@ -100,13 +100,3 @@ export function wilson(part: number, whole: number): [number, number] {
   const scale = 1 + (Z * Z) / whole;
   return [(centre - half) / scale, (centre + half) / scale];
 }
-
-/** A part of one as percent, rounded to two places (or more). */
-export function percent(part: number, places = 2): string {
-  const digits = String(Math.round(part * 10 ** (places + 2))).padStart(places + 1, '0');
-  return `${digits.slice(0, -places)}.${digits.slice(-places)}`;
-}
-
-/** The least value that the given part of sorted values does not exceed. */
-export const quantile = (sorted: readonly number[], part: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]!;

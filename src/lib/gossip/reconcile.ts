@@ -1,13 +1,15 @@
 /**
- * Messages that one of two parties knows and the other does not, found by sketches: each sends a few bytes, and only the
- * difference is named. A sketch that is too small is extended, twice as large each time, up to 64 kB.
+ * Difference of what two parties know of a network, found by sketches.
  *
- * An element is the low bits of a tagged hash "spillway/gossip-element", and 1 in place of 0. The hash is over
- * `salt (16 bytes) ‖ u16 type ‖ short channel id or node id ‖ u8 side ‖ u32 time or height`. Not here: sketches (`sketch/`).
+ * Each sends a few bytes, and only the difference is named. A sketch that is too small is extended, twice as large each
+ * time. One that may grow no more is halved: the sketch of every second element is sent, and the rest follows from both.
+ * An element is the low bits of a tagged hash, and 1 in place of 0. Its tag is "spillway/gossip-element"; it covers a salt
+ * of 16 bytes, u16 type, short channel id or node id, u8 side, u32 time or height.
+ * Not here: sketches (`sketch/`), many parties (`reconcile-sim.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { toNumber, taggedHash } from '../signing/curve.ts';
-import { capacityOf, decodeSketch, makeSketch, mergeSketches, sketchBytes } from '../sketch/sketch.ts';
+import { appendSketch, decodeSketch, makeSketch, maxElements, mergeSketches, type Sketch } from '../sketch/sketch.ts';
 import { writeUint } from '../wire/bigsize.ts';
 import { scidBytes } from '../wire/fields.ts';
 import type { Graph, Policy } from './graph.ts';
@@ -16,7 +18,7 @@ import type { Graph, Policy } from './graph.ts';
 export interface Item {
   kind: 'channel_announcement' | 'channel_update' | 'node_announcement';
   short_channel_id?: string;
-  /** 1 or 2: the node of the update. */
+  /** Node of the update: 1 or 2. */
   side?: number;
   node_id?: string;
   timestamp?: number;
@@ -32,8 +34,9 @@ const SIZES: Readonly<Record<Item['kind'], number>> = {
   node_announcement: 142,
   channel_update: 138,
 };
-/** Most bytes of a sketch, as of a message of Lightning. */
-const MOST_BYTES = 65_536;
+/** Bytes of a sketch at most, where nothing else is said: a message of Lightning. */
+export const MOST_BYTES = 65_536;
+const FALSE_POSITIVE_BITS = 16;
 
 /** Lists the messages that a graph was made of. A graph whose channels have no ids has none. */
 export function itemsOf({ nodes, channels }: Graph): Item[] {
@@ -70,43 +73,99 @@ export function elementOf(item: Item, salt: Uint8Array, bits: number): bigint {
   return element === 0n ? 1n : element;
 }
 
+export interface Sketching {
+  /** Bits of an element. */
+  bits: number;
+  /** Elements that the first sketch has room for. */
+  capacity: number;
+  /** Bytes that a sketch may grow to, before the set is halved. */
+  mostBytes: number;
+}
+export interface Difference {
+  /** Elements that one side has. */
+  found: readonly bigint[];
+  /** Capacity of the largest sketch. */
+  capacity: number;
+  extensions: number;
+  halvings: number;
+  /** Bytes of all sketches. */
+  bytes: number;
+}
+type Sides = readonly [readonly bigint[], readonly bigint[]];
+const both = (sides: Sides, map: (side: readonly bigint[]) => readonly bigint[]): Sides => [
+  map(sides[0]),
+  map(sides[1]),
+];
+
+/**
+ * Returns a function that finds in what two sets differ, as two peers do.
+ * @param real makes and decodes sketches; otherwise a set that has room in a sketch counts as decoded
+ */
+export function differ({ bits, capacity, mostBytes }: Sketching, real: boolean): (sides: Sides) => Difference {
+  const bytesOf = (count: number): number => Math.ceil((bits * count) / 8);
+  const room = new Map<number, number>();
+  const sketchOf = (sides: Sides, size: number, from = 0): Sketch | undefined =>
+    real ? mergeSketches(makeSketch(sides[0], bits, size, from), makeSketch(sides[1], bits, size, from)) : undefined;
+  const decode = (sides: Sides, sketch: Sketch | undefined, size: number): readonly bigint[] | undefined => {
+    if (sketch) return decodeSketch(sketch, FALSE_POSITIVE_BITS);
+    if (!room.has(size)) room.set(size, maxElements(bits, size, FALSE_POSITIVE_BITS));
+    const apart = new Set(sides[0]);
+    for (const element of sides[1]) if (!apart.delete(element)) apart.add(element);
+    return apart.size <= room.get(size)! ? [...apart] : undefined;
+  };
+  return (sides) => {
+    let size = capacity;
+    let sketch = sketchOf(sides, size);
+    let found = decode(sides, sketch, size);
+    let [extensions, halvings] = [0, 0];
+    while (!found && bytesOf(2 * size) <= mostBytes) {
+      if (sketch) sketch = appendSketch(sketch, sketchOf(sides, 2 * size, size)!);
+      size *= 2;
+      extensions += 1;
+      found = decode(sides, sketch, size);
+    }
+    const halve = (part: Sides, whole: Sketch | undefined, bit: bigint): readonly bigint[] => {
+      halvings += 1;
+      const [even, odd] = [0n, 1n].map((value) =>
+        both(part, (side) => side.filter((element) => ((element >> bit) & 1n) === value)),
+      ) as [Sides, Sides];
+      const first = sketchOf(even, size);
+      const second = whole && mergeSketches(whole, first!);
+      return [
+        ...(decode(even, first, size) ?? halve(even, first, bit + 1n)),
+        ...(decode(odd, second, size) ?? halve(odd, second, bit + 1n)),
+      ];
+    };
+    found ??= halve(sides, sketch, 0n);
+    return { found, capacity: size, extensions, halvings, bytes: (1 + halvings) * bytesOf(size) };
+  };
+}
+
 export interface Reconciled {
   type: 'gossip-reconcile';
   version: 1;
   salt: string;
   bits: number;
-  /** Number of messages of each. */
+  /** Messages that each has. */
   first: number;
   second: number;
-  decoded: boolean;
   /** Capacity of the sketch that decoded, or of the largest that was tried. */
   capacity: number;
   extensions: number;
+  halvings: number;
   /** Different messages of one element, which no sketch can tell apart. */
   collisions: number;
-  bytes: { sketch: number; extensions: number; ids: number; messages: number };
-  missing?: { first: Item[]; second: Item[] };
+  bytes: { sketches: number; ids: number; messages: number };
+  missing: { first: Item[]; second: Item[] };
 }
 
-/** Reconciles two graphs as two peers would, from a sketch of this capacity on. */
-export function reconcile(first: Graph, second: Graph, bits: number, capacity: number, salt: Uint8Array): Reconciled {
+/** Reconciles two graphs as two peers would. */
+export function reconcile(first: Graph, second: Graph, sketching: Sketching, salt: Uint8Array): Reconciled {
+  const { bits } = sketching;
   const [ours, theirs] = [first, second].map((graph) => keyed(itemsOf(graph), salt, bits)) as [Keyed, Keyed];
-  let size = capacity;
-  let found: bigint[] | undefined;
-  let sent = 0;
-  let extensions = -1;
-  const bytesOf = (count: number): number => Math.ceil((bits * count) / 8);
-  for (;;) {
-    extensions += 1;
-    const [a, b] = [ours, theirs].map(({ items }) => makeSketch(items.keys(), bits, size)) as [Sketch, Sketch];
-    const merged = mergeSketches(a, b);
-    sent = sketchBytes(merged).length;
-    found = decodeSketch(merged, 16);
-    if (found || bytesOf(2 * size) > MOST_BYTES) break;
-    size = 2 * capacityOf(merged);
-  }
+  const { found, bytes, ...sizes } = differ(sketching, true)([[...ours.items.keys()], [...theirs.items.keys()]]);
   const named = (from: Keyed, other: Keyed): Item[] =>
-    (found ?? []).flatMap((element) => (other.items.has(element) ? [] : [from.items.get(element) ?? []].flat()));
+    found.flatMap((element) => (other.items.has(element) ? [] : [from.items.get(element) ?? []].flat()));
   const all = [...ours.items.values()];
   return {
     type: 'gossip-reconcile',
@@ -115,21 +174,17 @@ export function reconcile(first: Graph, second: Graph, bits: number, capacity: n
     bits,
     first: ours.items.size + ours.collisions,
     second: theirs.items.size + theirs.collisions,
-    decoded: found !== undefined,
-    capacity: size,
-    extensions,
+    ...sizes,
     collisions: ours.collisions + theirs.collisions,
     bytes: {
-      sketch: bytesOf(capacity),
-      extensions: sent - bytesOf(capacity),
+      sketches: bytes,
       ids: 8 * all.length,
       messages: all.reduce((sum, { kind }) => sum + SIZES[kind], 0),
     },
-    ...(found && { missing: { first: named(theirs, ours), second: named(ours, theirs) } }),
+    missing: { first: named(theirs, ours), second: named(ours, theirs) },
   };
 }
 
-type Sketch = ReturnType<typeof makeSketch>;
 interface Keyed {
   items: Map<bigint, Item>;
   collisions: number;

@@ -1,31 +1,43 @@
 /**
- * Onion messages under load: token buckets at every node, and the drops that tell senders to slow down.
+ * Onion messages under load: token buckets at every node, and drops that tell senders to slow down.
  *
- * Source: https://gist.github.com/t-bast/e37ee9249d9825e51d260335c94f0fcf (back-pressure for onion messages). A node counts
- * what each peer sends it. Over the limit it drops, and may say so to the sender, who slows down whoever it stored last for
- * that link, and passes the drop on. How far it travels the proposal leaves open: `relayDepth` here.
- * Time is in milliseconds; events of one moment keep their order. Not here: onions themselves (`onion/`).
+ * Source: https://gist.github.com/t-bast/e37ee9249d9825e51d260335c94f0fcf (back-pressure for onion messages).
+ * A node counts what each peer sends it. A message over the limit is dropped, and the sender is told. The sender
+ * halves the limit of the peer that it stored last for that link, and passes the drop on to that peer. Half a
+ * minute without an overflow doubles a limit again. The proposal leaves open how far drops travel: `relayDepth`
+ * here; and more, which `READINGS` names. All messages count, also those for the node itself.
+ * Times are milliseconds. Not here: onions themselves (`onion/`).
  */
-import type { Graph } from '../gossip/graph.ts';
+import type { Topology } from '../gossip/topology.ts';
 import type { Draws } from '../protocol/draws.ts';
 
-/** Neighbours of each node. */
-export type Topology = readonly (readonly number[])[];
+/**
+ * Harsher readings of the proposal, each apart.
+ * - `dropper`: the node that drops also halves the limit of the peer whose message it dropped.
+ * - `burst`: a halved limit halves the burst, down to one message.
+ * - `origin`: an origin does not know its own message, and passes the drop on.
+ */
+export const READINGS = ['dropper', 'burst', 'origin'] as const;
+export type Reading = (typeof READINGS)[number];
 
 export interface Rules {
   seconds: number;
   /** Messages a second that an honest node sends. */
   rate: number;
-  /** Messages a second that a node takes of a peer, and of the attacker. */
+  /** Nodes on the walk of a message, its origin included: at least and at most. */
+  walk: readonly [least: number, most: number];
+  /** Messages a second that a node takes of a peer. */
   limit: number;
-  attackerLimit: number;
+  /** Messages that it takes of the attacker; the same where undefined. */
+  attackerLimit?: number | undefined;
   burst: number;
-  /** The least that a limit is halved to. */
+  /** Least that a limit is halved to. */
   floor: number;
   /** How many nodes pass a drop on; 0: nobody is told. */
   relayDepth: number;
-  /** An origin that learns of a drop tries another walk once. */
+  /** Makes an origin that learns of a drop try another walk, once. */
   retry: boolean;
+  also: readonly Reading[];
 }
 export type Attack =
   | { kind: 'none' }
@@ -42,8 +54,9 @@ export interface Outcome {
   honest: Counts;
   attacker: Counts;
   drops: number;
+  /** Limits halved by nodes that were told of a drop. */
   halvings: number;
-  /** Halvings of a peer that the dropped message did not come by. */
+  /** Those that hit a peer by which the dropped message had not come. */
   misattributed: number;
   retried: number;
 }
@@ -51,53 +64,24 @@ export interface Outcome {
 const HOP = 50;
 const RECOVERY = 30_000;
 
-/** A network of nodes, each with a channel to an earlier one, and channels between random pairs. */
-export function drawTopology(nodes: number, channels: number, draws: Draws): Topology {
-  const peers = Array.from({ length: nodes }, () => new Set<number>());
-  const join = (a: number, b: number): void => {
-    peers[a]!.add(b);
-    peers[b]!.add(a);
-  };
-  for (let node = 1; node < nodes; node++) join(node, draws.below(node));
-  const most = (nodes * (nodes - 1)) / 2;
-  for (let count = nodes - 1; count < Math.min(channels, most);) {
-    const [a, b] = [draws.below(nodes), draws.below(nodes)];
-    if (a === b || peers[a]!.has(b)) continue;
-    join(a, b);
-    count += 1;
-  }
-  return peers.map((set) => [...set]);
-}
-
-/** The network of a graph. */
-export function topologyOf({ nodes, channels }: Graph): Topology {
-  const index = new Map(nodes.map((node, i) => [node.node_id ?? node.node!, i]));
-  const peers = nodes.map(() => new Set<number>());
-  for (const { node_1: one, node_2: two } of channels) {
-    peers[index.get(one)!]!.add(index.get(two)!);
-    peers[index.get(two)!]!.add(index.get(one)!);
-  }
-  return peers.map((set) => [...set]);
-}
-
-/** What a node takes of one peer: so many a second, saved up to the burst. */
+/** Messages that a node takes of one peer: so many a second, saved up to the burst. */
 export class Bucket {
   readonly #usual: number;
   readonly #burst: number;
+  readonly #shrinks: boolean;
   #limit: number;
   #tokens: number;
   #time = 0;
-  /** When it overflowed, was halved or doubled last. */
+  /** Time when it overflowed, was halved or doubled last. */
   #changed = 0;
 
-  constructor(limit: number, burst: number) {
-    this.#usual = limit;
-    this.#burst = burst;
-    this.#limit = limit;
-    this.#tokens = burst;
+  /** @param shrinks whether the burst is halved with the limit */
+  constructor(limit: number, burst: number, shrinks = false) {
+    this.#usual = this.#limit = limit;
+    this.#burst = this.#tokens = burst;
+    this.#shrinks = shrinks;
   }
   #advance(now: number): void {
-    // Half a minute without an overflow doubles the limit again.
     while (this.#limit < this.#usual && now - this.#changed >= RECOVERY) {
       this.#changed += RECOVERY;
       this.#fill(this.#changed);
@@ -106,10 +90,11 @@ export class Bucket {
     this.#fill(now);
   }
   #fill(now: number): void {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#time) * this.#limit) / 1000);
+    const room = this.#shrinks ? Math.max(1, (this.#burst * this.#limit) / this.#usual) : this.#burst;
+    this.#tokens = Math.min(room, this.#tokens + ((now - this.#time) * this.#limit) / 1000);
     this.#time = now;
   }
-  /** Takes a message, where there is room. */
+  /** Takes a message; false where there is no room. */
   takes(now: number): boolean {
     this.#advance(now);
     // Sums of fractions stay a little below whole numbers.
@@ -120,10 +105,12 @@ export class Bucket {
     this.#tokens -= 1;
     return true;
   }
+  /** Halves the limit, down to the floor. */
   halve(now: number, floor: number): void {
     this.#advance(now);
     this.#limit = Math.max(Math.min(floor, this.#usual), this.#limit / 2);
     this.#changed = now;
+    this.#fill(now);
   }
 }
 
@@ -132,61 +119,52 @@ interface Message {
   attacker: boolean;
   retried: boolean;
 }
-type Event =
-  | { kind: 'send'; node: number }
-  | { kind: 'attack'; number: number }
-  | { kind: 'arrive'; message: Message; at: number }
-  /** Tells `node` that `from` has dropped a message that it sent. */
-  | { kind: 'drop'; message: Message; node: number; from: number; depth: number };
 
-/** Events by time, then by the order in which they were put in. */
-class Agenda {
-  readonly #heap: { time: number; number: number; event: Event }[] = [];
-  #count = 0;
-  put(time: number, event: Event): void {
-    const heap = this.#heap;
-    heap.push({ time, number: this.#count++, event });
-    for (let i = heap.length - 1; i > 0;) {
-      const parent = (i - 1) >> 1;
-      if (!this.#before(i, parent)) break;
-      [heap[i], heap[parent]] = [heap[parent]!, heap[i]!];
-      i = parent;
-    }
+/** Events that are put in by the order of their times. */
+class Events {
+  #waiting: { time: number; run: () => void }[] = [];
+  #at = 0;
+  put(time: number, run: () => void): void {
+    this.#waiting.push({ time, run });
   }
-  #before(a: number, b: number): boolean {
-    const [one, two] = [this.#heap[a]!, this.#heap[b]!];
-    return one.time < two.time || (one.time === two.time && one.number < two.number);
+  get time(): number {
+    return this.#waiting[this.#at]?.time ?? Infinity;
   }
-  next(): { time: number; event: Event } | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (first === undefined || last === first) return first;
-    heap[0] = last!;
-    for (let i = 0; ;) {
-      let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) if (child < heap.length && this.#before(child, least)) least = child;
-      if (least === i) return first;
-      [heap[i], heap[least]] = [heap[least]!, heap[i]!];
-      i = least;
-    }
+  run(): void {
+    this.#waiting[this.#at++]!.run();
+    if (this.#at < 65_536) return;
+    this.#waiting = this.#waiting.slice(this.#at);
+    this.#at = 0;
   }
 }
 
 /** Plays one run. The attacker, where there is one, is a node of its own behind the others. */
 export function simulate(topology: Topology, rules: Rules, attack: Attack, draws: Draws): Outcome {
-  return new Run(topology, rules, attack, draws).play();
+  const attacker = topology.length;
+  const links = attack.kind === 'spam' ? Math.min(attack.links, attacker) : attack.kind === 'bounce' ? 1 : 0;
+  const reached = new Set<number>();
+  while (reached.size < links) {
+    const node = draws.below(attacker);
+    if (attack.kind === 'spam' || topology[node]!.length > 0) reached.add(node);
+  }
+  const network = new Network([...topology, [...reached]], rules, draws);
+  network.playHonest();
+  if (attack.kind !== 'none') network.playAttack(attack);
+  return network.end();
 }
 
-class Run {
-  readonly #peers: number[][];
-  readonly #rules: Rules;
-  readonly #attack: Attack;
-  readonly #draws: Draws;
+class Network {
+  readonly #peers: Topology;
   readonly #attacker: number;
-  readonly #agenda = new Agenda();
-  /** By node and peer: what it takes of the peer, and who sent last what went out to the peer. */
+  readonly #rules: Rules;
+  readonly #draws: Draws;
+  /** Sends of honest nodes, those of the attacker, and what is on its way: each comes in order. */
+  readonly #honest = new Events();
+  readonly #attack = new Events();
+  readonly #flying = new Events();
+  /** Keyed by node and peer: what the node takes of the peer. */
   readonly #buckets = new Map<number, Bucket>();
+  /** Keyed by node and peer: who sent last what the node passed on to the peer. */
   readonly #lastSender = new Map<number, number>();
   readonly #out: Outcome = {
     honest: { sent: 0, delivered: 0 },
@@ -197,120 +175,125 @@ class Run {
     retried: 0,
   };
 
-  constructor(topology: Topology, rules: Rules, attack: Attack, draws: Draws) {
-    this.#peers = topology.map((peers) => [...peers]);
-    this.#attacker = topology.length;
+  /** @param peers the attacker is the last */
+  constructor(peers: Topology, rules: Rules, draws: Draws) {
+    this.#peers = peers;
+    this.#attacker = peers.length - 1;
     this.#rules = rules;
-    this.#attack = attack;
     this.#draws = draws;
-    this.#peers.push([]);
-    const links = attack.kind === 'spam' ? Math.min(attack.links, topology.length) : attack.kind === 'bounce' ? 1 : 0;
-    while (this.#peers[this.#attacker]!.length < links) {
-      const node = draws.below(topology.length);
-      if (this.#peers[this.#attacker]!.includes(node) || (attack.kind === 'bounce' && topology[node]!.length === 0))
-        continue;
-      this.#peers[this.#attacker]!.push(node);
-    }
   }
 
-  play(): Outcome {
-    const end = this.#rules.seconds * 1000;
+  playHonest(): void {
     const period = 1000 / this.#rules.rate;
-    for (let node = 0; node < this.#attacker; node++)
-      this.#agenda.put(this.#draws.below(Math.max(1, Math.floor(period))), { kind: 'send', node });
-    if (this.#attack.kind !== 'none') this.#agenda.put(0, { kind: 'attack', number: 0 });
-    for (let next = this.#agenda.next(); next; next = this.#agenda.next()) {
-      const { time, event } = next;
-      if (event.kind === 'arrive') this.#arrive(time, event.message, event.at);
-      else if (event.kind === 'drop') this.#dropped(time, event.message, event.node, event.from, event.depth);
-      else if (time < end)
-        if (event.kind === 'send') {
-          this.#send(time, {
-            path: this.#walk([event.node], 2 + this.#draws.below(4)),
-            attacker: false,
-            retried: false,
-          });
-          this.#agenda.put(time + period, event);
-        } else {
-          this.#send(time, { path: this.#attackPath(event.number), attacker: true, retried: false });
-          const { total } = this.#attack as { total?: number };
-          this.#agenda.put(time + 1000 / (total ?? (this.#attack as { rate: number }).rate), {
-            kind: 'attack',
-            number: event.number + 1,
-          });
-        }
+    const phases = this.#peers.slice(0, -1).map((_, node) => [this.#draws.below(Math.ceil(period)), node] as const);
+    for (const [phase, node] of phases.sort(([a], [b]) => a - b)) {
+      const sends = (time: number): void => {
+        if (time >= this.#rules.seconds * 1000) return;
+        this.#send(time, { path: this.#walk([node]), attacker: false, retried: false });
+        this.#honest.put(time + period, () => sends(time + period));
+      };
+      this.#honest.put(phase, () => sends(phase));
     }
-    return this.#out;
+  }
+  playAttack(attack: Exclude<Attack, { kind: 'none' }>): void {
+    const links = this.#peers[this.#attacker]!;
+    const [one, two] = [links[0]!, this.#peers[links[0]!]![0]!];
+    const pathOf = (number: number): number[] =>
+      attack.kind === 'spam'
+        ? this.#walk([this.#attacker, links[number % links.length]!])
+        : [this.#attacker, ...Array.from({ length: attack.hops }, (_, i) => (i % 2 === 0 ? one : two))];
+    const period = 1000 / (attack.kind === 'spam' ? attack.total : attack.rate);
+    const sends = (number: number): void => {
+      const time = number * period;
+      if (time >= this.#rules.seconds * 1000) return;
+      this.#send(time, { path: pathOf(number), attacker: true, retried: false });
+      this.#attack.put(time + period, () => sends(number + 1));
+    };
+    this.#attack.put(0, () => sends(0));
+  }
+  end(): Outcome {
+    const all = [this.#honest, this.#attack, this.#flying];
+    for (;;) {
+      const next = all.reduce((first, other) => (other.time < first.time ? other : first));
+      if (next.time === Infinity) return this.#out;
+      next.run();
+    }
   }
 
-  /** Walks on for so many steps, to no node twice; it ends early where there is no other. */
-  #walk(start: readonly number[], steps: number): number[] {
+  /** Walks on at random, to no node twice. It ends early where there is no other. */
+  #walk(start: readonly number[]): number[] {
     const path = [...start];
-    for (let i = 0; i < steps; i++) {
+    const [least, most] = this.#rules.walk;
+    for (let left = least + this.#draws.below(most - least + 1) - start.length; left > 0; left--) {
       const open = this.#peers[path.at(-1)!]!.filter((peer) => !path.includes(peer));
       if (open.length === 0) break;
       path.push(open[this.#draws.below(open.length)]!);
     }
     return path;
   }
-  #attackPath(number: number): number[] {
-    const links = this.#peers[this.#attacker]!;
-    if (this.#attack.kind !== 'bounce')
-      return this.#walk([this.#attacker, links[number % links.length]!], 1 + this.#draws.below(4));
-    const one = links[0]!;
-    const two = this.#peers[one]![0]!;
-    return [this.#attacker, ...Array.from({ length: this.#attack.hops }, (_, i) => (i % 2 === 0 ? one : two))];
-  }
 
-  #send(time: number, message: Message): void {
-    if (message.path.length < 2) return;
-    const [origin, first] = message.path as [number, number];
-    if (!message.retried) this.#counts(message).sent += 1;
-    this.#lastSender.set(this.#link(origin, first), origin);
-    this.#agenda.put(time + HOP, { kind: 'arrive', message, at: 1 });
-  }
-  #counts({ attacker }: Message): Counts {
-    return attacker ? this.#out.attacker : this.#out.honest;
-  }
   #link(node: number, peer: number): number {
     return node * this.#peers.length + peer;
   }
   #bucket(node: number, peer: number): Bucket {
     const link = this.#link(node, peer);
-    const { limit, attackerLimit, burst } = this.#rules;
+    const { limit, attackerLimit = limit, burst, also } = this.#rules;
     let bucket = this.#buckets.get(link);
-    if (!bucket) this.#buckets.set(link, (bucket = new Bucket(peer === this.#attacker ? attackerLimit : limit, burst)));
+    if (!bucket) {
+      bucket = new Bucket(peer === this.#attacker ? attackerLimit : limit, burst, also.includes('burst'));
+      this.#buckets.set(link, bucket);
+    }
     return bucket;
   }
+  #counts({ attacker }: Message): Counts {
+    return attacker ? this.#out.attacker : this.#out.honest;
+  }
 
+  #send(time: number, message: Message): void {
+    if (message.path.length < 2) return;
+    if (!message.retried) this.#counts(message).sent += 1;
+    this.#pass(time, message, 1);
+  }
+  /** Sends a message on to place `at` of its path. */
+  #pass(now: number, message: Message, at: number): void {
+    this.#flying.put(now + HOP, () => this.#arrive(now + HOP, message, at));
+  }
   #arrive(time: number, message: Message, at: number): void {
     const { path } = message;
-    const [peer, node] = [path[at - 1]!, path[at]!];
+    const [peer, node, next] = [path[at - 1]!, path[at]!, path[at + 1]];
     if (!this.#bucket(node, peer).takes(time)) {
       this.#out.drops += 1;
-      const { relayDepth: depth } = this.#rules;
-      if (depth > 0) this.#agenda.put(time + HOP, { kind: 'drop', message, node: peer, from: node, depth });
-      return;
+      if (this.#rules.also.includes('dropper')) this.#bucket(node, peer).halve(time, this.#rules.floor);
+      return this.#tell(time, message, peer, node, at - 1, this.#rules.relayDepth);
     }
-    if (at === path.length - 1) {
+    if (next === undefined) {
       this.#counts(message).delivered += 1;
       return;
     }
-    this.#lastSender.set(this.#link(node, path[at + 1]!), peer);
-    this.#agenda.put(time + HOP, { kind: 'arrive', message, at: at + 1 });
+    this.#lastSender.set(this.#link(node, next), peer);
+    this.#pass(time, message, at + 1);
   }
 
-  #dropped(time: number, message: Message, node: number, from: number, depth: number): void {
-    if (node === message.path[0] && this.#rules.retry && !message.retried && !message.attacker) {
-      this.#out.retried += 1;
-      this.#send(time, { path: this.#walk([node], 2 + this.#draws.below(4)), attacker: false, retried: true });
+  /** Tells `node` that `from` dropped what it sent. @param at its place on the message's path; −1 where it was blamed wrongly */
+  #tell(now: number, message: Message, node: number, from: number, at: number, depth: number): void {
+    if (depth > 0) this.#flying.put(now + HOP, () => this.#told(now + HOP, message, node, from, at, depth));
+  }
+  #told(time: number, message: Message, node: number, from: number, at: number, depth: number): void {
+    if (node === this.#attacker) return;
+    const { path, retried } = message;
+    if (node === path[0]) {
+      if (this.#rules.retry && !retried) {
+        this.#out.retried += 1;
+        this.#send(time, { path: this.#walk([node]), attacker: false, retried: true });
+      }
+      if (!this.#rules.also.includes('origin')) return;
     }
     const sender = this.#lastSender.get(this.#link(node, from));
-    // The attacker does not slow itself down, nor does an origin.
-    if (sender === undefined || sender === node || node === this.#attacker) return;
+    if (sender === undefined) return;
     this.#bucket(node, sender).halve(time, this.#rules.floor);
     this.#out.halvings += 1;
-    if (!message.path.includes(sender)) this.#out.misattributed += 1;
-    if (depth > 1) this.#agenda.put(time + HOP, { kind: 'drop', message, node: sender, from: node, depth: depth - 1 });
+    const rightly = at > 0 && path[at - 1] === sender;
+    if (!rightly) this.#out.misattributed += 1;
+    this.#tell(time, message, sender, node, rightly ? at - 1 : -1, depth - 1);
   }
 }

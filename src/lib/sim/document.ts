@@ -1,6 +1,8 @@
 /** Runs of one simulation over several seeds, as a document. Not here: the simulation (`back-pressure.ts`). */
+import { drawTopology, type Topology } from '../gossip/topology.ts';
 import { Draws } from '../protocol/draws.ts';
-import { drawTopology, simulate, type Attack, type Outcome, type Rules, type Topology } from './back-pressure.ts';
+import { percent } from '../protocol/quantiles.ts';
+import { simulate, type Attack, type Outcome, type Rules } from './back-pressure.ts';
 
 export interface Setup {
   /** A network, or how many nodes and channels are drawn. */
@@ -10,18 +12,12 @@ export interface Setup {
   seeds: readonly string[];
 }
 
-/** A part of a whole in hundredths of a percent; null of nothing. */
-const hundredths = (part: number, whole: number): number | null =>
-  whole === 0 ? null : Math.round((part / whole) * 10_000);
-const text = (value: number | null): string | null =>
-  value === null ? null : `${Math.floor(value / 100)}.${String(value % 100).padStart(2, '0')}`;
-
-/** Least, mean and greatest of a figure over the seeds, in percent. */
-function spread(outcomes: readonly Outcome[], of: (outcome: Outcome) => number | null): object | null {
-  const values = outcomes.map(of).filter((value) => value !== null);
-  if (values.length === 0) return null;
-  const mean = Math.round(values.reduce((sum, value) => sum + value, 0) / values.length);
-  return { least: text(Math.min(...values)), mean: text(mean), greatest: text(Math.max(...values)) };
+/** Least, mean and greatest part of a whole over the seeds, in percent; null where there is no whole. */
+function spread(outcomes: readonly Outcome[], of: (outcome: Outcome) => readonly [number, number]): object | null {
+  const parts = outcomes.map(of).flatMap(([part, whole]) => (whole === 0 ? [] : [part / whole]));
+  if (parts.length === 0) return null;
+  const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;
+  return { least: percent(Math.min(...parts)), mean: percent(mean), greatest: percent(Math.max(...parts)) };
 }
 
 /** Plays every seed. Rates may be fractions, so they are printed as text. */
@@ -31,24 +27,26 @@ export function simulationDocument({ topology, rules, attack, seeds }: Setup): o
     const network = 'nodes' in topology ? drawTopology(topology.nodes, topology.channels, draws) : topology;
     return simulate(network, rules, attack, draws);
   });
-  const { seconds, rate, limit, attackerLimit, burst, floor, relayDepth, retry } = rules;
+  const { seconds, rate, walk, limit, attackerLimit = limit, burst, floor, relayDepth, retry, also } = rules;
   return {
     type: 'onion-sim',
     version: 1,
     seconds,
     rate: String(rate),
+    walk,
     limit: String(limit),
     attacker_limit: String(attackerLimit),
     burst,
     floor: String(floor),
     relay_depth: relayDepth,
     retry,
+    also,
     attack: Object.fromEntries(
       Object.entries(attack).map(([name, value]) => [name, typeof value === 'number' ? String(value) : value]),
     ),
-    honest_delivered_percent: spread(outcomes, ({ honest }) => hundredths(honest.delivered, honest.sent)),
-    attacker_delivered_percent: spread(outcomes, ({ attacker }) => hundredths(attacker.delivered, attacker.sent)),
-    misattributed_percent: spread(outcomes, ({ misattributed, halvings }) => hundredths(misattributed, halvings)),
+    honest_delivered_percent: spread(outcomes, ({ honest }) => [honest.delivered, honest.sent]),
+    attacker_delivered_percent: spread(outcomes, ({ attacker }) => [attacker.delivered, attacker.sent]),
+    misattributed_percent: spread(outcomes, ({ misattributed, halvings }) => [misattributed, halvings]),
     runs: seeds.map((seed, i) => ({ seed, ...outcomes[i]! })),
   };
 }

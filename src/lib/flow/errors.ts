@@ -1,0 +1,11 @@
+/** Error codes of what a network can pay, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+import type { ErrorRows } from '../protocol/refusal.ts';
+
+export const FLOW_ERRORS = {
+  'sample-too-rare': [77, 'nearly no drawn distribution of wealth can be held by the channels'],
+  'too-many-states': [77, 'a network too large to be counted out'],
+} as const satisfies ErrorRows;
+
+declare module '../protocol/refusal.ts' {
+  interface FamilyErrors extends Record<keyof typeof FLOW_ERRORS, ErrorRow> {}
+}

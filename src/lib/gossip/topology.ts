@@ -1,0 +1,41 @@
+/**
+ * Networks as nothing but who is whose peer, for simulations: of a graph, or drawn.
+ *
+ * Not here: capacities and policies (`graph.ts`).
+ */
+import type { Draws } from '../protocol/draws.ts';
+import type { Graph } from './graph.ts';
+
+/** Peers of each node, by their places. */
+export type Topology = readonly (readonly number[])[];
+
+/** Collects pairs of peers; a pair that comes twice is one. */
+function joined(nodes: number, pairs: (join: (a: number, b: number) => void, peers: Set<number>[]) => void): Topology {
+  const peers = Array.from({ length: nodes }, () => new Set<number>());
+  pairs((a, b) => {
+    peers[a]!.add(b);
+    peers[b]!.add(a);
+  }, peers);
+  return peers.map((set) => [...set]);
+}
+
+/** Draws a network: each node has a channel to an earlier one, and further channels join random pairs. */
+export const drawTopology = (nodes: number, channels: number, draws: Draws): Topology =>
+  joined(nodes, (join, peers) => {
+    for (let node = 1; node < nodes; node++) join(node, draws.below(node));
+    const most = (nodes * (nodes - 1)) / 2;
+    for (let count = nodes - 1; count < Math.min(channels, most);) {
+      const [a, b] = [draws.below(nodes), draws.below(nodes)];
+      if (a === b || peers[a]!.has(b)) continue;
+      join(a, b);
+      count += 1;
+    }
+  });
+
+/** Returns the peers of each node of a graph, in the order of its nodes. */
+export function topologyOf({ nodes, channels }: Graph): Topology {
+  const places = new Map(nodes.map((node, i) => [node.node_id ?? node.node!, i]));
+  return joined(nodes.length, (join) => {
+    for (const { node_1: one, node_2: two } of channels) join(places.get(one)!, places.get(two)!);
+  });
+}

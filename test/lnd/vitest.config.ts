@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/lnd/*.test.ts'],
+    globalSetup: ['test/lnd/announce.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+  },
+});
