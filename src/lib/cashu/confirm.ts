@@ -34,7 +34,11 @@ export async function confirmFigures(
   // Those that were given up too: what they got was paid.
   const own = all.filter((q) => q.contract === contract && q.reserved === null).map(({ id }) => id);
   const ids = [...new Set([...own, ...named])];
-  const kinds = { contract: creditKind, ledger: ledgerKind, ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteKind])) } as never;
+  const kinds = {
+    contract: creditKind,
+    ledger: ledgerKind,
+    ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteKind])),
+  } as never;
   return change<Record<string, Quote> & { contract: Credit & Quote; ledger: Ledger & Quote }, object>(
     store,
     kinds,

@@ -18,10 +18,7 @@ export const ASKED_LIMITS = {
 } satisfies Limits;
 export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 
-/**
- * Returns when a wish ends for the payee: after ten minutes by its own clock, whatever the payer
- * says.
- */
+/** Returns when a wish ends for the payee: after at most ten minutes by its own clock. */
 export const lapsesAt = (asked: Asked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
 
 /** Still to be kept: what may yet be signed, and the last that was, which may have to be signed again. */

@@ -94,10 +94,7 @@ function readExport(document: unknown): Bundled {
   return { network, watched: watching({ id, role, terms, outpoint, contract, script, paidSat }, own, ways) };
 }
 
-/**
- * Reads a copy, which knows of its contract no more than the refund: any other spend of the coin is
- * a transaction of the payer's.
- */
+/** Reads a copy, which knows the refund alone: any other spend of the coin is the payer's. */
 function readCopy(document: unknown): Bundled {
   const { network: name, contract: id, capacity_sat, expiry, script, address, hex } = parseAs(copied, document);
   const network = known(name);
@@ -141,10 +138,7 @@ const watching = (
   behind: false,
 });
 
-/**
- * Returns the least that was paid: a remainder below dust went to the payee, where the payer has no
- * output.
- */
+/** Returns the least that was paid: without an output of the payer's, dust went to the payee. */
 function paidBy({ terms }: Contract, hex: Hex): bigint {
   const payer = payoutScript(terms, 'payer');
   const [own, rest] = [outputsOf(hex), outputsOf(hex).filter((o) => o.script === payer)];

@@ -15,15 +15,9 @@ export type Heights = Pick<Terms, 'expiry' | 'freeze_blocks' | 'margin_blocks'>;
 
 /** Returns the first height at which the contract takes no new updates. */
 export const freezeHeight = (terms: Heights): number => terms.expiry - terms.freeze_blocks;
-/**
- * Returns the first height at which no invoice is paid over a reverse contract: the merchant has
- * the margin to take what it is owed.
- */
+/** Returns the first height at which no invoice is paid: a margin before the freeze. */
 export const meltsEndHeight = (terms: Heights): number => freezeHeight(terms) - terms.margin_blocks;
-/**
- * Returns the deadline: the height from which the payee exits, and nothing that it holds may still
- * change.
- */
+/** Returns the deadline, from which the payee exits and nothing that it holds may change. */
 export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
 /** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
 export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;

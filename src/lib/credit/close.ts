@@ -214,9 +214,7 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
 
-/**
- * Returns whether a message is of this very proposal, and not of an older one that pays the same.
- */
+/** Returns whether a message is of this very proposal, not of an older one of the same sums. */
 const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing, m: CloseMessage): boolean =>
   'psbt' in m &&
   m.opener === c.role &&

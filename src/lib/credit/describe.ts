@@ -72,10 +72,7 @@ const AMOUNTS = [
   ['fee_sat', 'fee'],
 ] as const;
 
-/**
- * Returns the facts about the payer's wish and the ecash that a payment may become; a token is only
- * said to be there.
- */
+/** Returns the facts about a wish and the ecash of a payment; a token is only said to be there. */
 function ecashFacts(m: Readonly<Record<string, any>>): Fact[] {
   const facts: Fact[] = [];
   const { asked, ecash, outputs, found } = m;

@@ -29,9 +29,6 @@ export const ownFunding = (terms: Terms, template: Template, facts: Pick<Facts, 
 export const contractOutpoint = (terms: Terms, template: Template): Contract['outpoint'] =>
   outpointIn(template, keysOf(terms).script);
 
-/**
- * Returns the record with what a step has looked at: a contract that was funded once is no
- * stranger's any more.
- */
+/** Returns the record, marked as funded once a step has seen the coin: no stranger's any more. */
 export const seenFunded = <C extends PayeeCredit>(c: C, coins: Facts['coins']): C =>
   c.funded || coins === 'not-checked' || !coins.has(outpointText(c.outpoint)) ? c : { ...c, funded: true };

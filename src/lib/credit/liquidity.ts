@@ -45,9 +45,7 @@ export interface Liquidity {
   /** Ecash over all contracts: issued or reported, and paid for but not yet issued. */
   issued_sat: bigint;
   unissued_sat: bigint;
-  /**
-   * Sums of a payer: signed away, owed beyond that (reverse contracts), and coming back at expiry.
-   */
+  /** Sums of a payer: signed away, owed beyond that, and coming back at expiry. */
   signed_sat: bigint;
   owed_sat: bigint;
   left_sat: bigint;

@@ -19,10 +19,7 @@ export function overOf(c: Credit): Pick<RecordRow, 'over' | 'frees'> {
   return c.settled.paysSat >= c.paidSat && owesNothing(c) ? { over: 'ended' } : {};
 }
 
-/**
- * Returns whether a contract over which others raised the debt is paid: all of it was signed, and
- * the chain has paid it out.
- */
+/** Returns whether the chain has paid out all of a debt that others may raise. */
 function isPaidOff(c: Credit): boolean {
   if (c.role !== 'payer' || !isFunded(c) || c.owedSat === null || !c.settled || c.restored) return false;
   const { by } = c.settled;

@@ -13,10 +13,7 @@ import { isReverse, type Terms } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
 export interface Owing {
-  /**
-   * Debt of this home in all over a reverse contract, signed or not; null for any other contract.
-   * It only grows.
-   */
+  /** Debt in all over a reverse contract, signed or not; null for any other. It only grows. */
   owedSat: bigint | null;
   /** Part of that in invoices that are known here, paid or shown. */
   invoicesSat: bigint;
@@ -40,10 +37,7 @@ export const nothingOwed = (terms: Terms): Owing => ({
 const owing = <C extends Payer>(c: C, owedSat: bigint): C =>
   c.owedSat === null ? c : { ...c, owedSat: maxSat(c.owedSat, minSat(owedSat, maxPaid(c.terms))) };
 
-/**
- * Returns the sum that the end of the contract pays the payee: what was signed, and what is owed
- * beyond that.
- */
+/** Returns the sum that the end of the contract pays: signed, or owed beyond that. */
 export const dueSat = (c: Pick<Payer, 'signedMaxSat' | 'owedSat'>): bigint => maxSat(c.signedMaxSat, c.owedSat ?? 0n);
 
 /** The record once it has learnt by its own receipt that it had signed for so much. */

@@ -21,10 +21,7 @@ export interface RefundCopy {
   txid: Hex;
   hex: Hex;
   address: string;
-  /**
-   * Place of the address in the home's wallet (m/86'/coin'/0'/chain/index); null for an address of
-   * another wallet.
-   */
+  /** Place of the address (m/86'/coin'/0'/chain/index); null for one of another wallet. */
   path: { chain: 0 | 1; index: number } | null;
 }
 

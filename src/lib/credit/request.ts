@@ -17,10 +17,7 @@ import { isReverse, viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import { carrying, type UpdateAt, type UpdateInput } from './update-messages.ts';
 
-/**
- * Returns the names under which a payment is noted, by its --request-id or the payer's wish: nobody
- * is charged for it twice.
- */
+/** Returns the names under which a payment is noted: nobody is charged for it twice. */
 export const paidNames = ({
   requestId,
   asked,

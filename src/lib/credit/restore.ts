@@ -31,10 +31,7 @@ const marked = { merged: (later: boolean, earlier: boolean | undefined) => later
  */
 const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
 
-/**
- * Belief about the end: either version's word for it. Whoever could name the transaction knows
- * better.
- */
+/** Belief about the end: either version's word; one that names the transaction knows better. */
 const settled: Belief<Settled> = {
   merged: (later, earlier) => (later.by === 'other' && earlier?.txid === later.txid ? earlier : later),
   carried: true,

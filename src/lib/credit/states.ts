@@ -27,10 +27,7 @@ export interface Live {
   pubnonce: Hex | null;
   /** The --request-id under which it was asked for: two orders of one amount are not one. */
   requestId: string | null;
-  /**
-   * The payer's `asked` that it answers, with its end (Unix time) and the quote of a mint that it
-   * pays.
-   */
+  /** The payer's `asked` that it answers, with its end (Unix time) and quote. */
   asked: Asked | null;
   /** End of that by this home's own clock. */
   lapses?: number;
@@ -44,10 +41,7 @@ export interface Asked {
   until: number;
   quote: string | null;
 }
-/**
- * A payer's wish to pay, to which it has agreed by asking; `paidSat`: the sum that it signed for it
- * in all, once it has.
- */
+/** A payer's wish to pay; `paidSat`: the sum in all that it signed for it, once it has. */
 export interface Asking {
   id: Hex;
   amountSat: bigint;
@@ -75,9 +69,7 @@ export interface Closing {
   outside?: Outside;
 }
 
-/**
- * The spend of a contract's coin, deep enough in the chain: no state, for it follows from no step.
- */
+/** The spend of a contract's coin, deep enough in the chain; it follows from no step. */
 export interface Settled {
   /** other: a transaction that is none of these, as far as this home can tell. */
   by: 'exit' | 'refund' | 'close' | 'rollover' | 'other';
@@ -93,10 +85,7 @@ export interface Held extends Contract {
 }
 export interface PayeeFunded extends Held {
   role: 'payee';
-  /**
-   * True once its coin was seen on the chain, or this home has completed the rollover that makes
-   * it.
-   */
+  /** True once its coin was seen, or this home has completed the rollover that makes it. */
   funded?: true;
   /** Unix time, seconds, by this home's clock: not funded by then, an opening ends. */
   until?: number;
@@ -196,10 +185,7 @@ export type FundedCredit = PayeeCredit | PayerCredit;
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
 /** The rollover under way, where there is one. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
-/**
- * Returns the sum that the payee has in the end: paid by updates, or by a close or rollover beyond
- * that.
- */
+/** Returns the sum that the payee has in the end, by updates, a close or a rollover. */
 export function receivedSat(c: PayeeCredit): bigint {
   const ends = c.settled?.by === 'close' || c.settled?.by === 'rollover';
   const finished = c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : 0n;
@@ -276,10 +262,7 @@ export const heldKey = (c: Credit): Hex | null => {
   return undone ? null : (rollingOf(c)?.nextKey ?? null);
 };
 
-/**
- * Returns the rest of a rollover once the payee exits: a finished one may still confirm, until the
- * chain says otherwise.
- */
+/** Returns the rest of a rollover once the payee exits: a finished one may still confirm. */
 const finishedRolling = (c: FundedCredit): Rolling | null =>
   c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
 
@@ -300,10 +283,7 @@ export function released(c: Credit): Credit {
  */
 export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
 
-/**
- * Returns whether nobody has funded it either, as far as this home has seen: it is a stranger's,
- * and counts in no sum.
- */
+/** Returns whether nobody is known to have funded it either: a stranger's, counted in no sum. */
 export const isUnfunded = (c: Credit): c is Unpaid => isUnpaid(c) && !c.funded;
 
 type Unpaid = Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }>;
@@ -340,10 +320,7 @@ export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'op
 const isUnsigned = (c: Credit): boolean =>
   c.role === 'payee' && (c.state === 'offered' || (c.state === 'accepted' && !c.funded));
 
-/**
- * Returns the signature hashes for which this home may have a nonce open: of its refund, of
- * requests, of a rollover and an own close.
- */
+/** Returns the signature hashes for which this home may have a nonce open. */
 export function openFor(c: Credit): readonly Hex[] {
   if (c.state === 'proposed') return c.nonce === null ? [] : [c.nonce];
   if (!isFunded(c) || !(c.state === 'accepted' || c.state === 'open' || c.state === 'closing')) return [];

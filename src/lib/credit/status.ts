@@ -20,10 +20,7 @@ export interface StatusLine {
   /** Sums that the payer got back as ecash, and that it has paid for and not got. */
   ecash_sat?: bigint;
   ecash_awaited_sat?: bigint;
-  /**
-   * Answer to --float: how much of the balance is in tokens, and how much more (less, where
-   * negative) would be the share wished.
-   */
+  /** Answer to --float: the share in tokens, and how much more (less, where negative) is wished. */
   float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
   /** Payer of a reverse contract: what it owes in all. */
   owed_sat?: bigint;

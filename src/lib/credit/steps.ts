@@ -37,10 +37,7 @@ export function roleIn(c: Credit | undefined): Role {
   return c.role;
 }
 
-/**
- * Head of every action over a contract that both sides know: who is who, and that both speak of the
- * same.
- */
+/** Head of every action over a contract that both sides know. */
 export const overContract = {
   party: ({ records }: { records: Over }): Role => roleIn(records.contract),
   /** The counterparty's authentication key. */

@@ -10,10 +10,7 @@ export const UPDATE_LIMITS = {
   token: { unit: 'characters', most: 100_000 },
 } satisfies Limits;
 
-/**
- * The payer's wish that an update fulfils, with its end (Unix time) and the quote of a mint that it
- * pays.
- */
+/** The payer's wish that an update fulfils, with its end (Unix time) and quote. */
 const askedSchema = v.strictObject({
   id: hexOf(16),
   until: wholeIn(UPDATE_LIMITS.until),

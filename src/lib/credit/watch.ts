@@ -69,10 +69,7 @@ export interface Watched {
   behind: boolean;
 }
 
-/**
- * Parts that tell whether there is anything to do about a contract; all else is worked out where
- * there may be.
- */
+/** Parts that tell whether there may be anything to do; all else is worked out then. */
 export interface Listed extends Pick<Watched, 'id' | 'role' | 'outpoint'> {
   /** Below this height there is nothing to do while its coin is unspent. */
   restsUntil: number;
@@ -132,26 +129,17 @@ export type Due =
   /** `child`: what it pays, and what both pay together; null: alone. */
   | { do: 'exit' | 'refund' | 'rebroadcast'; tx: Ready; child: Paying | null }
   | { do: 'bump'; tx: Ready; child: Paying }
-  /**
-   * Asks for money: it should go out or be bumped by a child for `needsSat`, more than the budget
-   * or the last one signed.
-   */
+  /** Asks for money: a child for `needsSat` is needed, more than the budget or the last one. */
   | { do: 'over-budget'; tx: Ready; wanted: number; needsSat: bigint }
   /** Asks for a key: it should be bumped, and there is neither key nor child. */
   | { do: 'needs-bump'; tx: Ready; wanted: number }
-  /**
-   * Tells of a loss: a transaction in a block pays this party less than it was paid; `lost` once
-   * that is final.
-   */
+  /** Tells of a loss: a transaction in a block pays this party too little; `lost`: finally. */
   | { do: 'overtaken' | 'lost'; by: Settled['by']; txid: Hex; paysSat: bigint; lostSat: bigint }
   | { do: 'settled'; by: Settled['by']; txid: Hex; paysSat: bigint };
 
 /** Halfway from the freeze height to the deadline. */
 const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
-/**
- * Returns when the party sends its own: the payee at the deadline, the payer once nodes take the
- * refund.
- */
+/** Returns when the party sends its own: payees at the deadline, payers once nodes take it. */
 export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
   w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
 /** Returns the height from which the payee waits for no rollover, no close and no journal. */
@@ -215,9 +203,7 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
   return wait('early');
 }
 
-/**
- * Returns whether a merchant that has taken nothing yet may still be owed something, and get it.
- */
+/** Returns whether a merchant that has taken nothing may still be owed something. */
 const takesMore = ({ terms, warnsAt }: Watched, tip: number): boolean =>
   warnsAt < freezeHeight(terms) && tip >= warnsAt && tip < terms.expiry;
 

@@ -169,4 +169,11 @@ const isForeign = (s: Span): boolean => s.foreign === true;
  * @param paidSat what the payee counts as paid, @param quoteSat what of it belongs to this quote
  */
 export const boundTo = (l: PayerLedger, quote: string, paidSat: bigint, quoteSat: bigint): PayerLedger =>
-  l.quote === quote && l.bound.paidSat > paidSat ? l : { ...l, quote, bound: { paidSat, quoteSat } };
+  l.quote === quote && l.bound.paidSat > paidSat
+    ? l
+    : {
+        ...l,
+        quote,
+        past: l.quote === null || l.quote === quote ? l.past : [...l.past, l.quote],
+        bound: { paidSat, quoteSat },
+      };

@@ -86,9 +86,6 @@ function provenBy({ B_, C_, dleq, key }: { B_: Hex; C_: Hex; dleq: { e: Hex; s: 
   return C !== undefined && isBlindSignature(C, B!, A!, dleq);
 }
 
-/**
- * Returns the notes of signed outputs, each under its own name: whoever lost a reply finds them
- * again.
- */
+/** Returns a note for each signed output, so that whoever lost a reply finds it again. */
 export const promiseNotes = (contract: Hex, outs: readonly BlindedOutput[], signed: readonly BlindPromise[]): Note[] =>
   outs.map(({ B_ }, i) => ({ name: outputNote(B_), body: { contract, ...signed[i]! } }));

@@ -49,10 +49,7 @@ export interface Token {
 export const totalOf = ({ proofs }: Pick<Token, 'proofs'>): bigint =>
   proofs.reduce((sum, { amount }) => sum + amount, 0n);
 
-/**
- * Returns whether this id of a V2 keyset was cut to 8 bytes, so that only a list of keysets tells
- * which one is meant.
- */
+/** Returns whether this id of a V2 keyset was cut to 8 bytes and needs a list of keysets. */
 export const isShortId = (id: string): boolean => /^01[0-9a-f]{14}$/.test(id);
 
 // ── the fields ────────────────────────────────────────────────────────────────────────────────────────────────────────
