@@ -83,15 +83,14 @@ const ALL: readonly Family[] = [
       'ecash-restore': async () => (await import('./ecash/restore.ts')).ecashRestore,
     },
     kinds: async () => {
-      const [{ ledgerKind }, { keysetKind }, { quoteKind }, { tokenKind }, mint, { purseKind }] = await Promise.all([
+      const [{ ledgerKind }, { keysetKind }, { quoteKind }, { tokenKind }, mint] = await Promise.all([
         import('./ecash/ledger.ts'),
         import('./ecash/keyset.ts'),
         import('./ecash/quote.ts'),
         import('./ecash/in-hand.ts'),
         import('./mint/records.ts'),
-        import('./mint/purse.ts'),
       ]);
-      return [ledgerKind, keysetKind, tokenKind, quoteKind, mint.invoiceKind, mint.meltKind, mint.tabKind, purseKind];
+      return [ledgerKind, keysetKind, tokenKind, quoteKind, mint.invoiceKind, mint.meltKind, mint.tabKind];
     },
     describe: creditWords,
   },

@@ -214,7 +214,7 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
 
-/** Whether a message is of this very proposal, and not of an older one that pays the same. */
+/** Returns whether a message is of this very proposal, not of an older one of the same sums. */
 const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing, m: CloseMessage): boolean =>
   'psbt' in m &&
   m.opener === c.role &&
@@ -224,7 +224,7 @@ const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing
 
 const receiptOf = (c: FundedCredit): Hex | null => (c.role === 'payee' ? c.receipt : null);
 
-/** What the messages of a close state, from this home's own record. */
+/** Returns the fields that the messages of a close state, from this home's own record. */
 const statedBy = (c: FundedCredit, opener: Role, close: Pick<Closing, 'paidSat' | 'feeSat'>, receipt: Hex | null) => ({
   contract: viewOf(c),
   opener,

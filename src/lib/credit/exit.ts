@@ -38,7 +38,7 @@ interface ExitOf<K extends 'exit' | 'refund'> {
   kind: K;
   network: string;
   contract: ContractView;
-  /** What it pays to this home. */
+  /** Sum that it pays to this home. */
   amount_sat: bigint;
   txid: Hex;
   /** Absent while a refund is not valid yet. */
@@ -130,7 +130,7 @@ const GONE: Partial<Record<Verdict, string>> = {
   dead: 'the funding was replaced by another transaction: this contract and its refund are dead',
 };
 
-/** What tells how a contract stands. */
+/** Returns the questions whose answers tell how a contract stands. */
 const exitQueries = (c: Credit | undefined) =>
   ({
     tip: true,
@@ -183,7 +183,10 @@ function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
 export const EXIT_LIMITS = {
-  /** When the payee's exit is due: from the deadline on, one that is not confirmed at expiry can be replaced by the refund. */
+  /**
+   * Returns when the payee's exit is due: from the deadline on. One that is not confirmed at expiry
+   * can be replaced by the refund.
+   */
   due: { unit: 'height', least: freezeHeight, most: deadlineHeight },
 } satisfies Limits;
 

@@ -1,9 +1,11 @@
 /**
- * open-credit: [asked (payer) →] offered (payee) → [addressed (payer) →] proposed (payer) → accepted (payee) → ready (payer).
+ * open-credit: [asked (payer) →] offered (payee) → [addressed (payer) →] proposed (payer) →
+ * accepted (payee) → ready (payer).
  *
- * The refund is signed before the funding: the payer opens it, the payee signs last, and only once the finished refund
- * is stored, here and outside the home, does the payer show its funding transaction.
- * Messages are found by the payee's key from first to last: a contract id exists only from `proposed` on.
+ * The refund is signed before the funding: the payer opens it, and the payee signs last. Only once
+ * the finished refund is stored, here and outside the home, does the payer show its funding
+ * transaction. Messages are found by the payee's key from first to last: a contract id exists only
+ * from `proposed` on.
  */
 import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import type { Funding } from '../bitcoin/funding.ts';

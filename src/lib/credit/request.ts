@@ -1,6 +1,7 @@
 /**
- * What a payee asks for over a contract: a request of its own, or what the payer has asked to pay, with the nonce of the
- * update that would pay it. Each start is a new request; no two that are open can be paid by one signature.
+ * Requests of a payee over a contract: its own, or one that takes up a payer's wish, with the nonce
+ * of the update that would pay it. Each start is a new request; no two that are open can be paid by
+ * one signature.
  */
 import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -16,7 +17,7 @@ import { isReverse, viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import { carrying, type UpdateAt, type UpdateInput } from './update-messages.ts';
 
-/** That a request was paid is noted, under its --request-id or the payer's wish: nobody is charged for it twice. */
+/** Returns the names under which a payment is noted: nobody is charged for it twice. */
 export const paidNames = ({
   requestId,
   asked,

@@ -1,6 +1,7 @@
 /**
- * What a restored or copied home still believes of its credit records, field by field, and what two versions of one record
- * know together. Open offers and proposals end; whatever only grows is the larger.
+ * Beliefs of a restored or copied home about its credit records, field by field, and what two
+ * versions of one record know together. Open offers and proposals end; a sum that only grows is the
+ * larger.
  */
 import { txidOfHex } from '../bitcoin/transaction.ts';
 import { believing, kept, largest, once, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
@@ -25,12 +26,12 @@ import { over, type Span } from './spans.ts';
 const marked = { merged: (later: boolean, earlier: boolean | undefined) => later || (earlier ?? false) };
 
 /**
- * Its transaction may have been signed since, so that its contract is known until somebody gives it up or the chain settles it;
- * of two, the later one took the place of the earlier.
+ * Belief about a rollover. Its transaction may have been signed since, so its contract is known
+ * until somebody gives it up or the chain settles it. The later one took the place of the earlier.
  */
 const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
 
-/** Either version's word for it; who could name the transaction knows better. */
+/** Belief about the end: either version's word; one that names the transaction knows better. */
 const settled: Belief<Settled> = {
   merged: (later, earlier) => (later.by === 'other' && earlier?.txid === later.txid ? earlier : later),
   carried: true,
@@ -95,7 +96,7 @@ function ended(c: Credit): Credit {
   return { ...c, state, restored: c.restored || c.role === 'payee' || c.owedSat !== null } as Credit;
 }
 
-/** How far a funded contract has come: against a rollover or close that hangs, the payee exits. */
+/** Progress of a funded contract: against a rollover or close that hangs, the payee exits. */
 const RANK = { accepted: 0, open: 1, closing: 2, closed: 3, rolled: 3, exiting: 4 } as const;
 
 function isLater(a: Credit, b: Credit): boolean {
@@ -114,7 +115,10 @@ export function merged(a: Credit, b: Credit): Credit {
   return both.role === 'payee' ? withLargest(both, a as PayeeCredit, b as PayeeCredit) : both;
 }
 
-/** Of two versions of which one is no contract yet, or none any more: an end that no restore made stands, where nothing was paid. */
+/**
+ * Merges two versions of which one is no contract yet, or none any more. An end that no restore
+ * made stands, where nothing was paid.
+ */
 function either(a: Credit, b: Credit): Credit {
   const end = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
   const funded = [a, b].find(isFunded);
@@ -128,7 +132,7 @@ function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCr
   return { ...both, paidSat, exit, receipt, restored: a.restored || !known };
 }
 
-/** What settled it may have had no name for a home that had forgotten what it had finished itself. */
+/** Names the end: a home that had forgotten what it had finished itself had no name for it. */
 function withName(both: FundedCredit, ...versions: readonly FundedCredit[]): FundedCredit {
   const { settled } = both;
   if (settled?.by !== 'other') return both;

@@ -1,6 +1,7 @@
 /**
- * What rides along with the payments of a contract: records beside the contract's own, written in the commits of its
- * updates, and one field of their messages. A contract knows nothing of it but this.
+ * Rider of a contract: whatever goes along with its payments. It has records beside the contract's
+ * own, written in the commits of its updates, and one field of their messages. A contract knows
+ * nothing of it but this.
  * Not here: the one rider that there is (`ecash/rider.ts`).
  */
 import {
@@ -33,7 +34,7 @@ export interface Ride extends Pick<Kept<Beside>, 'notes'> {
   writes?: Found;
 }
 
-/** What of a step a rider may look at. */
+/** Parts of a step that a rider may look at. */
 interface Seen<F extends keyof Facts> {
   records: Found;
   input: UpdateInput;

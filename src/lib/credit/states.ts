@@ -1,13 +1,14 @@
 /**
- * What a home keeps of a credit contract: a union over role and state, so that the paid amount of an open contract
- * cannot be asked of an exiting one.
+ * Records of a credit contract: a union over role and state, so that the paid amount of an open
+ * contract cannot be asked of an exiting one.
  *
  *   payee: offered → accepted → open → (closing | rolled | closed | exiting)
  *   payer: [addressed →] proposed → open → (closing | rolled | closed)
  *
- * What the chain has settled without such a step is `exiting` on both sides: left for good.
- * `cancelled` ends an opening that did not come to be.
- * Not here: how the store keeps them (`records.ts`), what a restored home still believes of them (`restore.ts`).
+ * A contract that the chain has settled without such a step is `exiting` on both sides: left for
+ * good. `cancelled` ends an opening that did not come to be.
+ * Not here: how the store keeps them (`records.ts`), what a restored home still believes of them
+ * (`restore.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import type { Funding } from '../bitcoin/funding.ts';
@@ -24,15 +25,15 @@ export interface Live {
   sighash: Hex;
   /** null while another wallet has not put its nonce in. */
   pubnonce: Hex | null;
-  /** Under which --request-id it was asked for: two orders of one amount are not one. */
+  /** The --request-id under which it was asked for: two orders of one amount are not one. */
   requestId: string | null;
-  /** Which of the payer's `asked` it answers, until when that holds (Unix time), and which quote of a mint it pays. */
+  /** The payer's `asked` that it answers, with its end (Unix time) and quote. */
   asked: Asked | null;
-  /** When that ends by this home's own clock. */
+  /** End of that by this home's own clock. */
   lapses?: number;
   /** Name of what was offered to ride along (`rider.ts`), as it was when it was asked for. */
   offered: string | null;
-  /** Where the key is in another wallet: the answer that it was asked to complete. */
+  /** Answer that another wallet was asked to complete, where the key is there. */
   answer?: Hex;
 }
 export interface Asked {
@@ -40,7 +41,7 @@ export interface Asked {
   until: number;
   quote: string | null;
 }
-/** What the payer asked to pay, and has agreed to by that; `paidSat`: what it signed for it in all, once it has. */
+/** A payer's wish to pay; `paidSat`: the sum in all that it signed for it, once it has. */
 export interface Asking {
   id: Hex;
   amountSat: bigint;
@@ -68,12 +69,12 @@ export interface Closing {
   outside?: Outside;
 }
 
-/** How a contract's coin was spent in the end, deep enough in the chain: no state, for it follows from no step. */
+/** The spend of a contract's coin, deep enough in the chain; it follows from no step. */
 export interface Settled {
   /** other: a transaction that is none of these, as far as this home can tell. */
   by: 'exit' | 'refund' | 'close' | 'rollover' | 'other';
   txid: Hex;
-  /** What it pays to this home. */
+  /** Sum that it pays to this home. */
   paysSat: bigint;
 }
 
@@ -84,7 +85,7 @@ export interface Held extends Contract {
 }
 export interface PayeeFunded extends Held {
   role: 'payee';
-  /** Its coin was seen on the chain, or this home has completed the rollover that makes it. */
+  /** True once its coin was seen, or this home has completed the rollover that makes it. */
   funded?: true;
   /** Unix time, seconds, by this home's clock: not funded by then, an opening ends. */
   until?: number;
@@ -96,7 +97,7 @@ export interface PayeeFunded extends Held {
   live: readonly Live[];
   /** The last question for what is owed that was asked once nothing more could be owed: its answer is final. */
   owedQuery?: Hex;
-  /** What the mint of a reverse contract has stated then that it owes in all. */
+  /** Debt in all that the mint of a reverse contract has stated then. */
   owedStatedSat?: bigint;
   rolling: Rolling | null;
   /** The own close that is proposed. */
@@ -170,9 +171,9 @@ interface Cancelled {
   own: Own;
   key: Hex;
   lost?: true;
-  /** Of one that was not only proposed: what the store never forgets of its record. */
+  /** Part of its record that the store never forgets, where it was not only proposed. */
   guarded?: Guarded;
-  /** Nothing was ever signed that pays to the payee's address. */
+  /** True if nothing was ever signed that pays to the payee's address. */
   unpaid?: true;
 }
 export type Guarded = Pick<RecordRow, 'owedSat'>;
@@ -184,18 +185,21 @@ export type FundedCredit = PayeeCredit | PayerCredit;
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
 /** The rollover under way, where there is one. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
-/** What the payee has in the end: what was paid, or what a close or rollover pays beyond that. */
+/** Returns the sum that the payee has in the end, by updates, a close or a rollover. */
 export function receivedSat(c: PayeeCredit): bigint {
   const ends = c.settled?.by === 'close' || c.settled?.by === 'rollover';
   const finished = c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : 0n;
   return maxSat(c.paidSat, (c.settled ? ends && c.settled.paysSat : finished) || 0n);
 }
-/** Of a reverse contract only its mint knows what is owed: true once it has stated, for good, no more than was paid. */
+/**
+ * Returns whether nothing is owed. Only the mint of a reverse contract knows: it has stated, for
+ * good, no more than was paid.
+ */
 export const owesNothing = (c: PayeeCredit): boolean =>
   !isReverse(c.terms) || (c.owedStatedSat !== undefined && c.owedStatedSat <= receivedSat(c));
 /**
- * What a payer has paid of what it owes: what it signed, or what a close or rollover pays beyond that, unless the chain has
- * settled the contract otherwise.
+ * Returns the part of a payer's debt that is paid: what it signed, or what a close or rollover pays
+ * beyond that, unless the chain has settled the contract otherwise.
  */
 export function coveredSat(c: PayerCredit): bigint {
   // An exit may be older than the last update. Where nothing comes back, the rest is dust in its fee.
@@ -204,13 +208,16 @@ export function coveredSat(c: PayerCredit): bigint {
   const pays = by === 'close' ? ownCloseSat(c) : by === 'rollover' ? c.rolling?.paidSat : 0n;
   return maxSat(c.signedMaxSat, pays ?? 0n);
 }
-/** What the own close pays the payee; 0 where the chain took another one, which pays no more than was signed. */
+/**
+ * Returns the sum that the own close pays the payee; 0 where the chain took another one, which pays
+ * no more than was signed.
+ */
 function ownCloseSat({ closing, settled, ...contract }: PayerCredit): bigint {
   if (!closing) return 0n;
   const { paidSat, feeSat } = closing;
   return !settled || settled.txid === txidOf(close(contract, paidSat, feeSat)) ? paidSat : 0n;
 }
-/** What a funded record begins with. */
+/** Fields with which a funded record begins. */
 export const NOTHING_PAID = {
   paidSat: 0n,
   exit: null,
@@ -224,7 +231,7 @@ export const nothingSigned = (terms: Terms) =>
     ...nothingOwed(terms),
     restored: false,
   }) as const;
-/** What was paid (payee), or has been signed for (payer). */
+/** Returns the sum that was paid (payee), or has been signed for (payer). */
 export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
 
 /** States that a contract never leaves for one that takes updates. */
@@ -255,7 +262,7 @@ export const heldKey = (c: Credit): Hex | null => {
   return undone ? null : (rollingOf(c)?.nextKey ?? null);
 };
 
-/** What is left of a rollover once the payee exits: one that is finished may still confirm, until the chain says otherwise. */
+/** Returns the rest of a rollover once the payee exits: a finished one may still confirm. */
 const finishedRolling = (c: FundedCredit): Rolling | null =>
   c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
 
@@ -276,7 +283,7 @@ export function released(c: Credit): Credit {
  */
 export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
 
-/** Nor has anybody funded it, as far as this home has seen: it is a stranger's, and counts in no sum. */
+/** Returns whether nobody is known to have funded it either: a stranger's, counted in no sum. */
 export const isUnfunded = (c: Credit): c is Unpaid => isUnpaid(c) && !c.funded;
 
 type Unpaid = Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }>;
@@ -296,7 +303,7 @@ export const guardedOf = (c: FundedCredit): Guarded => ({
   ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
 });
 
-/** What is left of an opening that was given up: its key, so that it is never shown again. */
+/** Returns the rest of an opening that was given up: its key, so that it is never shown again. */
 export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'open' | 'closing' }>): Cancelled => ({
   role: c.role,
   state: 'cancelled',
@@ -306,11 +313,14 @@ export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'op
   ...(isUnsigned(c) && { unpaid: true }),
 });
 
-/** Until the payee asks for a first payment or a close nothing is signed that pays to its address, and the record is in no other state; nor was its coin ever seen. */
+/**
+ * Returns whether nothing is signed yet that pays to the payee's address. That begins when the
+ * payee asks for a first payment or a close, which changes the state. Its coin was not seen either.
+ */
 const isUnsigned = (c: Credit): boolean =>
   c.role === 'payee' && (c.state === 'offered' || (c.state === 'accepted' && !c.funded));
 
-/** What this home may have a nonce open for: the signature hashes of its refund, of what it asked for, is rolling and proposed. */
+/** Returns the signature hashes for which this home may have a nonce open. */
 export function openFor(c: Credit): readonly Hex[] {
   if (c.state === 'proposed') return c.nonce === null ? [] : [c.nonce];
   if (!isFunded(c) || !(c.state === 'accepted' || c.state === 'open' || c.state === 'closing')) return [];

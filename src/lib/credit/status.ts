@@ -1,4 +1,4 @@
-/** How a contract stands, in one line: for `status`. */
+/** One line of `status` about a contract. */
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
@@ -15,12 +15,12 @@ export interface StatusLine {
   state: string;
   capacity_sat?: bigint;
   paid_sat?: bigint;
-  /** What the payer still has: what was not signed away. */
+  /** Sum that the payer still has: it was not signed away. */
   left_sat?: bigint;
-  /** What the payer got back as ecash, and what it has paid for and not got. */
+  /** Sums that the payer got back as ecash, and that it has paid for and not got. */
   ecash_sat?: bigint;
   ecash_awaited_sat?: bigint;
-  /** With --float: how much of the balance is in tokens, and how much more (less, where negative) would be the share wished. */
+  /** Answer to --float: the share in tokens, and how much more (less, where negative) is wished. */
   float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
   /** Payer of a reverse contract: what it owes in all. */
   owed_sat?: bigint;

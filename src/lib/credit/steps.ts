@@ -1,4 +1,7 @@
-/** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
+/**
+ * First checks of the steps of every action of this family: who is who, the same contract, a home
+ * that may act.
+ */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
@@ -34,7 +37,7 @@ export function roleIn(c: Credit | undefined): Role {
   return c.role;
 }
 
-/** Of every action over a contract that both sides know: who is who, and that both speak of the same. */
+/** Head of every action over a contract that both sides know. */
 export const overContract = {
   party: ({ records }: { records: Over }): Role => roleIn(records.contract),
   /** The counterparty's authentication key. */
@@ -67,7 +70,7 @@ export function checkSettled(c: FundedCredit): void {
       hint: `the payee takes it by sign-update while updates go on; after that ${paysOwed(c.id)}`,
     });
 }
-/** What still pays a debt where updates have ended. */
+/** Returns the words for what still pays a debt where updates have ended. */
 export const paysOwed = (contract: Hex): string => {
   const id = contract.slice(0, 8);
   return `a close that the payer proposes (close-credit --contract ${id}) or a rollover pays all that is owed`;

@@ -10,7 +10,7 @@ export const UPDATE_LIMITS = {
   token: { unit: 'characters', most: 100_000 },
 } satisfies Limits;
 
-/** Which wish of the payer an update fulfils, until when (Unix time), and which quote of a mint it pays. */
+/** The payer's wish that an update fulfils, with its end (Unix time) and quote. */
 const askedSchema = v.strictObject({
   id: hexOf(16),
   until: wholeIn(UPDATE_LIMITS.until),
@@ -33,7 +33,7 @@ const stepsOf = (along: UpdateForms) => ({
   asked: { contract: contractSchema, amount_sat: sat, asked: askedSchema },
   /** `receipt` covers `previous_paid_sat`. */
   requested: { ...amounts, ecash: v.nullable(along.requested), psbt: update },
-  /** From here on `receipt` covers `paid_sat`. */
+  /** Receipts of this step and the later ones cover `paid_sat`. */
   signed: { ...amounts, ecash: v.nullable(along.signed), psbt: update },
   accepted: { ...amounts, ecash: v.nullable(along.accepted) },
   /** `token` is money: whoever reads it can spend it. */

@@ -59,7 +59,7 @@ export interface PayeeLedger extends Half {
   issuer: Issuer;
   /** Part of `paidSat` that became ecash, or was reported to its issuer. */
   issuedSat: bigint;
-  /** How often a program was told what was paid (`--ecash notify`). */
+  /** Number of times that a program was told what was paid (`--ecash notify`). */
   told: number;
   /** Payments that belong to quotes of a running mint; the others wait for one. */
   quoted: readonly Span[];
@@ -70,8 +70,12 @@ export interface PayerLedger extends Half {
   role: 'payer';
   awaited: readonly Awaited[];
   searches: readonly Search[];
+  /** URL of the contract's mint; null for one that has none. */
+  mint: string | null;
   /** The reusable quote of the contract's running mint, once it is bound. */
   quote: string | null;
+  /** Quotes whose place it took. */
+  past: readonly string[];
   bound: Bound;
   /** Kind of quote that each signed payment went to, as far as known. */
   went: readonly Span[];
@@ -83,6 +87,9 @@ export interface PayerLedger extends Half {
   arrived: readonly Span[];
 }
 export type Ledger = PayeeLedger | PayerLedger;
+/** The payer's half once a quote of a running mint is bound. */
+export type QuotedLedger = PayerLedger & { mint: string; quote: string };
+export const isQuoted = (l: Ledger | undefined): l is QuotedLedger => l?.role === 'payer' && l.quote !== null;
 
 export const ledgerClaim = (contract: Hex): Claim => `ecash:contract/${contract}`;
 
@@ -107,7 +114,10 @@ export const payeeLedger = (c: PayeeCredit, known: Ledger | undefined): PayeeLed
       };
 
 /** Returns the payer's half; an empty one where there is none. */
-export const payerLedger = ({ id }: Pick<PayerCredit, 'id'>, known: Ledger | undefined): PayerLedger =>
+export const payerLedger = (
+  { id, terms }: Pick<PayerCredit, 'id' | 'terms'>,
+  known: Ledger | undefined,
+): PayerLedger =>
   known?.role === 'payer'
     ? known
     : {
@@ -116,7 +126,9 @@ export const payerLedger = ({ id }: Pick<PayerCredit, 'id'>, known: Ledger | und
         paidSat: 0n,
         awaited: [],
         searches: [],
+        mint: terms.mint_url,
         quote: null,
+        past: [],
         bound: { paidSat: 0n, quoteSat: 0n },
         went: [],
         inflight: [],
@@ -185,7 +197,9 @@ const fields: Beliefs<Ledger> = {
   awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
   // An answer from before the loss says nothing of what was used since.
   searches: voided<readonly Search[]>([]),
+  mint: kept,
   quote: once,
+  past: united<string>((id) => id),
   // See `merged`.
   bound: kept,
   inflight: kept,
@@ -210,10 +224,11 @@ function merged(a: Ledger, b: Ledger): Ledger {
   // A payment that the later one has seen signed is under way as it says.
   const unseen = earlier.inflight.filter((p) => !holds(later.seen, spanOf(p)));
   const inflight = [...unseen, ...later.inflight].sort((x, y) => Number(x.paidSat - y.paidSat));
-  // A statement about a quote goes with it; the last one holds.
-  const stated = [later, earlier].flatMap((l) => (l.quote === both.quote ? l.bound : []));
+  // The longest list of quotes ends in the last one; a statement about it goes with it.
+  const quote = (later.past.length >= earlier.past.length ? later : earlier).quote ?? both.quote;
+  const stated = [later, earlier].flatMap((l) => (l.quote === quote ? l.bound : []));
   const bound = stated.reduce((last, next) => (next.paidSat > last.paidSat ? next : last));
-  return withoutCome({ ...both, inflight, bound });
+  return withoutCome({ ...both, quote, inflight, bound });
 }
 
 export const ledgerKind: Kind<Ledger> = {

@@ -89,7 +89,7 @@ export function creditPayment(
 // ── the payer's side: what was paid and has not arrived at the mint ──────────────────────────────────────────────────
 
 export const QUOTE_LIMITS = {
-  /** Of which the payer asks what has arrived. */
+  /** Quotes of which the payer asks what has arrived. */
   queries: { unit: 'items', most: 8 },
 } satisfies Limits;
 
@@ -106,9 +106,11 @@ export const stillInflight = (l: PayerLedger, found: Facts['remote']): Inflight[
   l.inflight.filter((p) => !hasArrived(l, p, found));
 
 /**
- * Returns the payer's ledger with one more payment under way, less those that the mint's own figures show as arrived, and those
- * whose place it takes: the payee has not accepted them, and asks for the same sum once more.
- * @param m what is about to be signed, @param most `--max-inflight`; without it, one payment
+ * Returns the payer's ledger with one more payment under way. Payments end that the mint's own
+ * figures show as arrived, and those whose place it takes: the payee has not accepted them, and
+ * asks for the same sum once more.
+ * @param m the request that is about to be signed @param most `--max-inflight`; without it, one
+ * payment
  * @throws Refusal `ecash-awaited`
  */
 export function payForQuote<L extends PayerLedger>(
@@ -167,4 +169,11 @@ const isForeign = (s: Span): boolean => s.foreign === true;
  * @param paidSat what the payee counts as paid, @param quoteSat what of it belongs to this quote
  */
 export const boundTo = (l: PayerLedger, quote: string, paidSat: bigint, quoteSat: bigint): PayerLedger =>
-  l.quote === quote && l.bound.paidSat > paidSat ? l : { ...l, quote, bound: { paidSat, quoteSat } };
+  l.quote === quote && l.bound.paidSat > paidSat
+    ? l
+    : {
+        ...l,
+        quote,
+        past: l.quote === null || l.quote === quote ? l.past : [...l.past, l.quote],
+        bound: { paidSat, quoteSat },
+      };

@@ -45,7 +45,7 @@ import { signedUpTo } from '../credit/owed.ts';
 import { checkHome, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf } from '../credit/terms.ts';
 
-/** So many counters are looked at in one round, and so many unused ones in a row end the search. */
+/** Counters that are looked at in one round, and unused ones in a row that end the search. */
 const WINDOW = 100;
 const GAP = 50;
 export const RESTORE_LIMITS = {
@@ -251,7 +251,11 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
 
 type Answered = Extract<EcashRestoreMessage, { step: 'answered' }>;
 
-/** What an earlier answer did not find may be in use since. @throws Refusal `state-moved-on` */
+/**
+ * Checks that the answer is to the last search: what an earlier one did not find may be in use
+ * since.
+ * @throws Refusal `state-moved-on`
+ */
 function checkAskedLast({ contract, searches }: PayerLedger, { id, keyset_id }: Answered): void {
   if (searches.some((search) => search.id === id && search.keyset === keyset_id)) return;
   throw new Refusal('state-moved-on', 'an answer to another search found than the one that this home asked for last', {
@@ -278,7 +282,7 @@ function statedIn({ outputs, found }: Answered): Place[] {
   return places.every(({ counter }) => counter >= 0) ? places : [];
 }
 
-/** What the payee has signed of them, each once. @throws Refusal `promises-differ` */
+/** Returns those that the payee has signed, each once. @throws Refusal `promises-differ` */
 function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place: Place; signed: BlindPromise }[] {
   const once = new Set<Hex>();
   return found.map(({ B_, ...signed }) => {

@@ -1,9 +1,10 @@
 /**
- * What rides along with the payments of a contract (`credit/rider.ts`): ecash for what is paid.
+ * Ecash as the rider of a contract (`credit/rider.ts`): payments become tokens.
  *
- * Where the payee issues, the payer adds blinded outputs for exactly its amount, the payee signs them in the commit that
- * counts the payment, and the payer unblinds. Where a running mint issues, each payment belongs to a quote (`payments.ts`).
- * It is no exchange at one stroke: the payer signs first, and what it risks is the payment under way.
+ * Where the payee issues, the payer adds blinded outputs for exactly its amount. The payee signs
+ * them in the commit that counts the payment, and the payer unblinds. Where a running mint issues,
+ * each payment belongs to a quote (`payments.ts`). It is no exchange at one stroke: the payer signs
+ * first, and risks the payment under way.
  */
 import * as v from 'valibot';
 import { maxSat } from '../bitcoin/amount.ts';

@@ -29,13 +29,10 @@ import {
 import { quoteId } from '../ecash/request.ts';
 import { table, type Hex, type Queries } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { newPurse, purseClaim, purseKind, type Purse } from './purse.ts';
-
-/** What waits for a quote waits through the contract's end. */
 
 /** `id` is new each time: what was bound before may have been given up since. */
 const said = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };
-/** What the payee counts as paid, and what of it belongs to this quote. */
+/** Sum that the payee counts as paid, and the part of it that belongs to this quote. */
 const told = { ...said, paid_sat: sat, credited_sat: sat };
 const steps = { made: said, bound: told, stored: told } as const;
 export type QuoteMessage = MessageOf<typeof steps>;
@@ -46,13 +43,13 @@ export interface QuoteInput {
   quote?: string;
 }
 /** `quote`: the contract's; `named`: the one in the message. */
-type Rs = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote; purse: Purse };
+type Rs = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote };
 
 export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
   {
     type: 'ecash-quote',
     server: 'payee',
-    kinds: { contract: creditKind, ledger: ledgerKind, quote: quoteKind, named: quoteKind, purse: purseKind },
+    kinds: { contract: creditKind, ledger: ledgerKind, quote: quoteKind, named: quoteKind },
     parse: messageParser('ecash-quote', steps),
     find: (m, input, { contract }) => {
       const id = m?.contract.id ?? input.contract ?? '';
@@ -60,7 +57,6 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       return {
         contract: idClaim(id),
         ...(ledger && { ledger }),
-        ...(contract?.role === 'payer' && { purse: purseClaim(id) }),
         ...(contract?.role === 'payee' && m && { quote: reusableClaim(id), named: quoteClaim(m.quote) }),
       };
     },
@@ -151,16 +147,15 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
             `${m.paid_sat} sat stated as paid, ${m.credited_sat} of them to this quote; this home has signed for ${c.signedMaxSat} sat`,
             { blame: 'payee', hint: 'a restored payer takes the next update first' },
           );
-        const had = records.purse ?? newPurse({ contract: c.id, mint: m.mint, quote: m.quote });
+        const had = payerLedger(c, records.ledger);
         if (had.past.includes(m.quote))
           throw new Refusal('quote-used', `quote ${m.quote} was given up: another one took its place`, {
             blame: 'payee',
           });
-        // What is under way on the one before goes on.
-        const purse = had.quote === m.quote ? had : { ...had, quote: m.quote, past: [...had.past, had.quote] };
         return {
           message: { ...m, step: 'stored' },
-          writes: { ledger: boundTo(payerLedger(c, records.ledger), m.quote, m.paid_sat, m.credited_sat), purse },
+          // What is under way on the one before goes on.
+          writes: { ledger: boundTo(had, m.quote, m.paid_sat, m.credited_sat) },
         };
       },
     }),

@@ -1,9 +1,11 @@
 /**
- * What an operator does after home or mint came back from an older copy: the mint's figures, summed over all quotes of a
- * contract, become what was reported; quotes that stopped are given up, and what they were never told waits for a new one.
+ * Steps of an operator after home or mint came back from an older copy. The mint's figures, summed
+ * over all quotes of a contract, become what was reported. Quotes that stopped are given up, and
+ * what they were never told waits for a new one.
  *
- * On the safe side of the mint: all that was ever shown counts as reported, arrived or not. What a customer lost by that
- * the operator makes good by hand. Not here: reading the figures (`cashu/`), asking the operator (the command).
+ * On the safe side of the mint: all that was ever shown counts as reported, arrived or not. A
+ * customer's loss by that the operator makes good by hand. Not here: reading the figures
+ * (`cashu/`), asking the operator (the command).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { knownUpTo } from '../credit/owed.ts';
@@ -17,7 +19,7 @@ import type { InvoiceRecord } from './records.ts';
 export interface Confirmed {
   ledger: PayeeLedger;
   quotes: readonly Quote[];
-  /** What the mint shows on all quotes of the contract. */
+  /** Sum that the mint shows on all quotes of the contract. */
   shownSat: bigint;
 }
 
@@ -51,7 +53,7 @@ export function refusedAsUnpaid(invoice: InvoiceRecord): InvoiceRecord {
   return { ...invoice, doubted: false, round: invoice.round + 1, quoted: 0 };
 }
 
-/** What this home owes, by all invoices that it knows now as paid. */
+/** Returns the debt of this home by all invoices that it knows now as paid. */
 export function confirmOwed<C extends PayerCredit>(c: C, invoices: readonly InvoiceRecord[]): C {
   const paid = invoices.filter((i) => i.contract === c.id && i.paid !== null);
   return { ...knownUpTo(c, sum(paid.map(({ amountSat }) => amountSat))), restored: false };
