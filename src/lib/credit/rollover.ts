@@ -5,8 +5,7 @@
  * One transaction pays the payee what was paid and funds the next contract, with coins that the
  * payer may add. The old contract is spent by a transaction that the payee opens, for it will
  * broadcast. The next one gets its refund, which the payer opens, before anything of the old one is
- * signed. Updates go on until the payer signs; accepting one voids the rollover. Every transaction
- * is rebuilt from this home's own records.
+ * signed. Updates go on until the payer signs; accepting one voids the rollover.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { expiryHeight, expiryWords } from '../bitcoin/locktime.ts';
