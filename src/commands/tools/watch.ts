@@ -1,10 +1,11 @@
 import * as Flags from '@oclif/core/flags';
+import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
+import { portsOf } from '../../lib/cli/contract.ts';
+import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { unwatched } from '../../lib/engine/status.ts';
-import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
-import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { keepBesideFlags, keepDaysOf } from '../../lib/cli/keep-flags.ts';
 import { pruneBeside } from '../../lib/engine/keep.ts';
