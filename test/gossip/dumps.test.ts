@@ -141,7 +141,7 @@ describe('a gossip_store', () => {
     wrong[40]! ^= 1;
     expect(codeOf(() => graph(wrong))).toBe('malformed-dump');
     expect(codeOf(() => graph(store.subarray(0, -1)))).toBe('malformed-dump');
-    expect(codeOf(() => new StoreReader().push(hexToBytes('11')))).toBe('malformed-dump');
+    expect(codeOf(() => [...new StoreReader().push(hexToBytes('11'))])).toBe('malformed-dump');
     expect(codeOf(() => new StoreReader().end())).toBe('malformed-dump');
   });
   it('has records of its own', () => {

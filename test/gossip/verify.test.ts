@@ -39,8 +39,8 @@ describe('a store of Core Lightning', () => {
       const [reader, verifier] = [new StoreReader(), new Verifier()];
       const counts: Record<string, number> = {};
       for (let at = 0; at < bytes.length; at += size)
-        for (const record of reader.push(bytes.subarray(at, at + size))) {
-          const { kind, valid, problems } = lineOf(record.message, { verifier, record });
+        for (const { message, ...found } of reader.push(bytes.subarray(at, at + size))) {
+          const { kind, valid, problems } = lineOf(message, { verifier, ...found });
           const word = valid === undefined ? kind : `${kind} ${valid}`;
           counts[word] = (counts[word] ?? 0) + 1;
           expect(problems).toEqual([]);

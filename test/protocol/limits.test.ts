@@ -1,6 +1,7 @@
 /** The limits of what messages are made of. */
 import * as v from 'valibot';
 import { describe } from 'vitest';
+import { JsonRows, ROWS_LIMITS } from '../../src/lib/protocol/json-rows.ts';
 import { JSON_LIMITS, parseJson } from '../../src/lib/protocol/json.ts';
 import {
   descriptor,
@@ -48,5 +49,14 @@ describe('JSON', () => {
   limits(JSON_LIMITS, {
     // The outermost value is level 0.
     depth: { takes: (n: number) => parseJson('['.repeat(n) + '0' + ']'.repeat(n)), above: 'malformed-json' },
+  });
+});
+
+describe('a large document', () => {
+  limits(ROWS_LIMITS, {
+    row: {
+      takes: (n: number) => new JsonRows(() => {}).push(new TextEncoder().encode(`[${'x'.repeat(n)}`)),
+      above: 'too-large',
+    },
   });
 });

@@ -1,12 +1,14 @@
 /** Networks as the feasibility commands read them: channels with members, or any dump of gossip. Not here: the theory. */
 import * as Flags from '@oclif/core/flags';
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { networkOfGraph, parseNetwork, parseWealth, type Network, type Wealth } from '../../lib/flow/network.ts';
 import { Fields } from '../../lib/protocol/document.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { graphIn, readDump } from '../gossip/dumps.ts';
+import { graphIn, openDump } from '../gossip/dumps.ts';
 import { note } from '../../lib/engine/log.ts';
+import { readAll } from '../../lib/engine/files.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
 
@@ -34,12 +36,13 @@ export interface ReadNetwork {
 
 /** Reads a network. @throws Refusal of the formats, `too-large`, `no-input` */
 export async function readNetwork(file: string | undefined, limit: number): Promise<ReadNetwork> {
-  const read = await readDump(file, { limit });
-  if (read.dump === 'json' && /"members"\s*:/.test(Buffer.from(read.bytes.subarray(0, 4096)).toString('latin1'))) {
-    const document = new Fields(parseJson(utf8(read.bytes)));
+  const opened = await openDump(file, { limit, least: 4096 });
+  if (opened.dump === 'json' && /"members"\s*:/.test(Buffer.from(opened.start.subarray(0, 4096)).toString('latin1'))) {
+    const bytes = await readAll(Readable.from(opened.pieces), limit, file ?? 'stdin');
+    const document = new Fields(parseJson(utf8(bytes)));
     return { network: parseNetwork(document), document };
   }
-  const { network, unknown } = networkOfGraph(graphIn(read));
+  const { network, unknown } = networkOfGraph(await graphIn(opened));
   if (unknown > 0) note(`${unknown} channels without a capacity are left out`);
   return { network, document: undefined };
 }

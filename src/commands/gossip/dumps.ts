@@ -6,13 +6,11 @@ import * as Flags from '@oclif/core/flags';
 import { Readable, pipeline } from 'node:stream';
 import { createGunzip, inflateSync } from 'node:zlib';
 import type { Inflate } from '../../lib/gossip/details.ts';
-import { DUMPS, graphOf, hexLine, isGzip, sniffDump, type Dump } from '../../lib/gossip/dump.ts';
+import { DumpReader, DUMPS, isGzip, messageReader, sniffDump, type Dump } from '../../lib/gossip/dump.ts';
 import type { Graph } from '../../lib/gossip/graph.ts';
-import { StoreReader, type StoreRecord } from '../../lib/gossip/store.ts';
+import type { FoundMessage } from '../../lib/gossip/store.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { openInput } from '../../lib/cli/input.ts';
-import { readAll } from '../../lib/engine/files.ts';
-import { linesOf } from '../../lib/cli/lines.ts';
 import { fastJson, print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 
@@ -22,18 +20,16 @@ export const dumpFlag = Flags.option({ options: DUMPS })({
 
 export const inflate: Inflate = (bytes, most) => inflateSync(bytes, { maxOutputLength: most });
 
-/** Most bytes that a dump is told by. */
-const START = 32;
 type Pieces = AsyncIterable<Uint8Array>;
 
-/** Reads pieces until the first bytes are there, then hands all of them on. */
-async function begun(from: Pieces): Promise<{ start: Uint8Array; pieces: Pieces }> {
+/** Reads pieces until so many bytes are there, then hands all of them on. */
+async function begun(from: Pieces, least: number): Promise<{ start: Uint8Array; pieces: Pieces }> {
   const iterator = from[Symbol.asyncIterator]();
   let start: Uint8Array = new Uint8Array();
   let next = await iterator.next();
   for (; !next.done; next = await iterator.next()) {
     start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
-    if (start.length >= START) break;
+    if (start.length >= least) break;
   }
   async function* all(): AsyncGenerator<Uint8Array> {
     yield start;
@@ -52,39 +48,55 @@ async function* unzipped(from: Pieces): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Opens a dump, gzip or not, and tells what it is. @throws Refusal `no-input`, `malformed-dump` */
-async function openDump(file: string | undefined, given?: Dump): Promise<{ dump: Dump; pieces: Pieces }> {
-  let { start, pieces } = await begun(await openInput(file));
-  if (isGzip(start)) ({ start, pieces } = await begun(unzipped(pieces)));
-  return { dump: given ?? sniffDump(start), pieces };
+/** Yields pieces up to a limit. @throws Refusal `too-large` */
+async function* limited(pieces: Pieces, limit: number, name: string): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.length;
+    if (size > limit) throw new Refusal('too-large', `more than ${limit} bytes found in ${name}`);
+    yield piece;
+  }
 }
 
-/** A message of a dump; `record` says how a store keeps it. */
-export interface Found {
-  message: Uint8Array;
-  record?: StoreRecord;
+/** A dump that is being read, gzip undone. */
+export interface Opened {
+  dump: Dump;
+  /** First bytes, which `pieces` yields too. */
+  start: Uint8Array;
+  pieces: Pieces;
+}
+interface OpenOptions {
+  /** Bytes at most, also after gzip. */
+  limit?: number;
+  /** Kind of the dump, where its start does not tell. */
+  dump?: Dump | undefined;
+  /** Bytes that `start` has, unless the dump is shorter. */
+  least?: number;
+}
+/** Opens a dump, gzip or not, and tells what it is. @throws Refusal `no-input`, `malformed-dump`, `too-large` */
+export async function openDump(
+  file: string | undefined,
+  { limit = Infinity, dump, least = 32 }: OpenOptions,
+): Promise<Opened> {
+  const named = async (from: Pieces) => begun(limited(from, limit, file ?? 'stdin'), least);
+  let { start, pieces } = await named(await openInput(file));
+  if (isGzip(start)) ({ start, pieces } = await named(unzipped(pieces)));
+  return { dump: dump ?? sniffDump(start), start, pieces };
 }
 
 /**
  * Yields the messages of a gossip_store, or of lines of hex, as they come in.
  * @throws Refusal `malformed-dump`, also for a dump that has no messages, such as a graph
  */
-async function* messagesOf(file: string | undefined, given: Dump | undefined): AsyncGenerator<Found> {
-  const { dump, pieces } = await openDump(file, given);
-  if (dump === 'gossip_store') {
-    const reader = new StoreReader();
-    for await (const piece of pieces)
-      for (const record of reader.push(piece)) yield { message: record.message, record };
-    reader.end();
-  } else if (dump === 'messages') {
-    for await (const line of linesOf(pieces)) {
-      if ('refusal' in line) throw line.refusal;
-      if (line.text.trim() !== '') yield { message: hexLine(line.text) };
-    }
-  } else
+async function* messagesOf(file: string | undefined, given: Dump | undefined): AsyncGenerator<FoundMessage> {
+  const { dump, pieces } = await openDump(file, { dump: given });
+  if (dump !== 'gossip_store' && dump !== 'messages')
     throw new Refusal('malformed-dump', `a dump of the kind ${dump} found, which holds no signed messages`, {
       hint: 'gossip graph reads it',
     });
+  const reader = messageReader(dump);
+  for await (const piece of pieces) yield* reader.push(piece);
+  yield* reader.end();
 }
 
 /** Bytes of lines that are printed together. */
@@ -93,7 +105,7 @@ const HELD = 65_536;
 export async function printLines(
   file: string | undefined,
   dump: Dump | undefined,
-  answer: (found: Found) => object | undefined | Promise<object>,
+  answer: (found: FoundMessage) => object | undefined | Promise<object>,
 ): Promise<void> {
   let held = '';
   for await (const found of messagesOf(file, dump)) {
@@ -106,29 +118,30 @@ export async function printLines(
   if (held !== '') await print(held);
 }
 
-interface GraphOptions {
-  limit: number;
-  dump?: Dump | undefined;
-  base?: Graph | undefined;
-}
-
-/** Reads a whole dump. @throws Refusal `no-input`, `too-large`, `malformed-dump` */
-export async function readDump(
-  file: string | undefined,
-  { limit, dump }: GraphOptions,
-): Promise<{ dump: Dump; bytes: Uint8Array }> {
-  const opened = await openDump(file, dump);
-  return { dump: opened.dump, bytes: await readAll(Readable.from(opened.pieces), limit, file ?? 'stdin') };
-}
-
-/** Reads the graph of a dump; says on stderr what of it could not be used. @throws Refusal as `graphOf` */
-export function graphIn({ dump, bytes }: { dump: Dump; bytes: Uint8Array }, base?: Graph): Graph {
-  const { graph, skipped, behind } = graphOf(bytes, dump, base);
+/** Reads the graph of a dump; says on stderr what of it could not be used. @throws Refusal as `DumpReader` */
+export async function graphIn({ dump, pieces }: Opened, base?: Graph): Promise<Graph> {
+  const reader = new DumpReader(dump, base);
+  for await (const piece of pieces) reader.push(piece);
+  const { graph, skipped, behind } = reader.end();
   if (skipped > 0) note(`${skipped} incremental updates change nothing that is known: give --base GRAPH`);
   if (behind > 0) note(`${behind} bytes behind the end of the snapshot are not read`);
   return graph;
 }
 
-/** Reads the graph of any dump. @throws Refusal as `readDump`, `graphOf` */
-export const readGraph = async (file: string | undefined, options: GraphOptions): Promise<Graph> =>
-  graphIn(await readDump(file, options), options.base);
+/** Reads the graph of any dump. @throws Refusal as `openDump`, `graphIn` */
+export const readGraph = async (file: string | undefined, options: OpenOptions, base?: Graph): Promise<Graph> =>
+  graphIn(await openDump(file, options), base);
+
+/** Rows of a list that are printed together. */
+const ROWS = 1000;
+/** Yields the text of a graph in parts, so that the whole is never in memory twice. */
+export function* graphText({ nodes, channels, ...head }: Graph): Generator<string> {
+  let before = fastJson(head).slice(0, -1);
+  for (const [name, rows] of Object.entries({ nodes, channels })) {
+    yield `${before},"${name}":[`;
+    for (let at = 0; at < rows.length; at += ROWS)
+      yield `${at > 0 ? ',' : ''}${fastJson(rows.slice(at, at + ROWS)).slice(1, -1)}`;
+    before = ']';
+  }
+  yield ']}\n';
+}

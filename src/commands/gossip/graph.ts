@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { dumpFlag, readGraph } from './dumps.ts';
-import { fastJson, print } from '../../lib/cli/output.ts';
+import { dumpFlag, graphText, readGraph } from './dumps.ts';
+import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 
 export default class GossipGraph extends BaseCommand {
@@ -24,6 +24,7 @@ export default class GossipGraph extends BaseCommand {
     const { flags, args } = await this.parse(GossipGraph);
     const limit = flags['max-input'];
     const base = flags.base === undefined ? undefined : await readGraph(flags.base, { limit });
-    await print(fastJson(await readGraph(args.file, { limit, dump: flags.dump, base })));
+    const graph = await readGraph(args.file, { limit, dump: flags.dump }, base);
+    for (const text of graphText(graph)) await print(Buffer.from(text));
   }
 }

@@ -2,14 +2,14 @@
  * Kinds of dumps, told by their first bytes, and the graph in each.
  * Not here: compression and files, which the caller undoes and reads.
  */
-import { hexToBytes } from '../bitcoin/bytes.ts';
+import { concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readGossmap } from './gossmap.ts';
-import { readGraphJson } from './graph-json.ts';
+import { GraphJson } from './graph-json.ts';
 import { GraphBuilder, type Graph } from './graph.ts';
 import { LAYOUTS, readMessage, typeOf } from './message.ts';
 import { addRapidSync } from './rgs.ts';
-import { StoreReader } from './store.ts';
+import { StoreReader, type FoundMessage, type MessageReader } from './store.ts';
 
 export const DUMPS = ['gossip_store', 'json', 'rgs', 'gossmap', 'messages'] as const;
 export type Dump = (typeof DUMPS)[number];
@@ -38,6 +38,29 @@ export function hexLine(line: string): Uint8Array {
   return hexToBytes(hex);
 }
 
+/** Characters of a line: a message of 65,535 bytes behind its type, and blanks. */
+const MOST_LINE = 140_000;
+/** Cuts lines of hex. */
+class LineReader implements MessageReader {
+  readonly #text = new TextDecoder('latin1');
+  #rest = '';
+
+  *push(piece: Uint8Array): Generator<FoundMessage> {
+    const lines = (this.#rest + this.#text.decode(piece)).split('\n');
+    this.#rest = lines.pop()!;
+    for (const line of lines) if (line.trim() !== '') yield { message: hexLine(line) };
+    if (this.#rest.length > MOST_LINE)
+      throw new Refusal('malformed-gossip', 'a line found that is longer than any message');
+  }
+  *end(): Generator<FoundMessage> {
+    if (this.#rest.trim() !== '') yield { message: hexLine(this.#rest) };
+  }
+}
+
+/** Returns the reader of a gossip_store, or of lines of hex. */
+export const messageReader = (dump: Dump): MessageReader =>
+  dump === 'gossip_store' ? new StoreReader() : new LineReader();
+
 export interface FoundGraph {
   graph: Graph;
   /** Incremental updates that met no policy that they could change. */
@@ -46,37 +69,52 @@ export interface FoundGraph {
   behind: number;
 }
 
-/**
- * Reads the graph of a dump.
- * @param base a graph that an incremental snapshot changes
- * @throws Refusal `malformed-dump`, `malformed-gossip`, `malformed-json`
- */
-export function graphOf(bytes: Uint8Array, dump: Dump, base?: Graph): FoundGraph {
-  if (dump === 'json') return { graph: readGraphJson(jsonOf(bytes)), skipped: 0, behind: 0 };
-  if (dump === 'gossmap') return { graph: readGossmap(bytes), skipped: 0, behind: 0 };
-  if (dump === 'rgs') {
-    const builder = base ? GraphBuilder.from(base) : new GraphBuilder();
-    const told = addRapidSync(bytes, builder);
-    return { graph: builder.build('rgs'), ...told };
+/** Reads the graph of a dump as it comes in. Snapshots and maps are held until they are whole. */
+export class DumpReader {
+  readonly #dump: Dump;
+  readonly #base: Graph | undefined;
+  readonly #json = new GraphJson();
+  readonly #messages: MessageReader;
+  readonly #to = new GraphBuilder();
+  readonly #held: Uint8Array[] = [];
+
+  /** @param base a graph that an incremental snapshot changes */
+  constructor(dump: Dump, base?: Graph) {
+    this.#dump = dump;
+    this.#base = base;
+    this.#messages = messageReader(dump);
   }
-  const builder = new GraphBuilder();
-  const add = (message: Uint8Array): void => {
-    if (LAYOUTS[typeOf(message)]) builder.message(readMessage(message));
-  };
-  if (dump === 'gossip_store') {
-    const reader = new StoreReader();
-    for (const { deleted, message } of reader.push(bytes)) if (!deleted) add(message);
-    reader.end();
-  } else
-    for (const line of new TextDecoder('latin1').decode(bytes).split('\n')) if (line.trim() !== '') add(hexLine(line));
-  return { graph: builder.build(dump), skipped: 0, behind: 0 };
+
+  /** Reads a piece. @throws Refusal `malformed-dump`, `malformed-gossip`, `malformed-json`, `too-large` */
+  push(piece: Uint8Array): void {
+    if (this.#dump === 'json') this.#json.push(piece);
+    else if (this.#dump === 'rgs' || this.#dump === 'gossmap') this.#held.push(piece);
+    else this.#add(this.#messages.push(piece));
+  }
+
+  /** Returns the graph. @throws Refusal as `push` */
+  end(): FoundGraph {
+    const whole = { skipped: 0, behind: 0 };
+    if (this.#dump === 'json') return { graph: this.#json.end(), ...whole };
+    if (this.#dump === 'gossmap') return { graph: readGossmap(concatBytes(...this.#held)), ...whole };
+    if (this.#dump === 'rgs') {
+      const builder = this.#base ? GraphBuilder.from(this.#base) : new GraphBuilder();
+      const told = addRapidSync(concatBytes(...this.#held), builder);
+      return { graph: builder.build('rgs'), ...told };
+    }
+    this.#add(this.#messages.end());
+    return { graph: this.#to.build(this.#dump), ...whole };
+  }
+
+  #add(found: Iterable<FoundMessage>): void {
+    for (const { message, record } of found)
+      if (!record?.deleted && LAYOUTS[typeOf(message)]) this.#to.message(readMessage(message));
+  }
 }
 
-/** Parses JSON of any size, by the engine. @throws Refusal `malformed-json` */
-function jsonOf(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
-  } catch (error) {
-    throw new Refusal('malformed-json', String((error as Error).message));
-  }
+/** Reads the graph of a whole dump. @throws Refusal as `DumpReader` */
+export function graphOf(bytes: Uint8Array, dump: Dump, base?: Graph): FoundGraph {
+  const reader = new DumpReader(dump, base);
+  reader.push(bytes);
+  return reader.end();
 }

@@ -70,7 +70,9 @@ export const nameOf = ({ node_id: id, node }: GraphNode): NodeName => id ?? node
 /** Gathers channels and policies in any order that gossip may come in. */
 export class GraphBuilder {
   readonly #nodes = new Map<NodeName, GraphNode>();
-  readonly #channels = new Map<string, Channel>();
+  readonly #channels: Channel[] = [];
+  /** Channels by their ids, from when somebody asks for one on. Until then channels may be there twice. */
+  #index: Map<string, Channel> | undefined;
   /** Short channel id of the last announcement, which a store's amount belongs to. */
   #last = '';
   network: Network | undefined;
@@ -91,28 +93,32 @@ export class GraphBuilder {
     if (!known) this.#nodes.set(nameOf(node), node);
     else if ((node.timestamp ?? 0) >= (known.timestamp ?? 0)) Object.assign(known, node);
   }
-  knows(name: NodeName): boolean {
-    return this.#nodes.has(name);
+  known(name: NodeName): GraphNode | undefined {
+    return this.#nodes.get(name);
   }
-  /** Adds a channel that is not known yet. Its ends become nodes. */
+  /** Adds a channel, or what is not known yet of one. Its ends become nodes. */
   channel(channel: Channel): void {
-    const id = channel.short_channel_id ?? `#${this.#channels.size}`;
-    const known = this.#channels.get(id);
-    if (known) {
-      known.capacity_sat ??= channel.capacity_sat;
-      known.features ??= channel.features;
-      return;
+    if (this.#index) add(this.#index, channel);
+    else this.#channels.push(channel);
+    this.#end(channel.node_1);
+    this.#end(channel.node_2);
+  }
+  #indexed(): Map<string, Channel> {
+    if (!this.#index) {
+      this.#index = new Map();
+      for (const channel of this.#channels.splice(0)) add(this.#index, channel);
     }
-    this.#channels.set(id, channel);
-    for (const name of [channel.node_1, channel.node_2])
-      if (!this.#nodes.has(name)) this.#nodes.set(name, typeof name === 'number' ? { node: name } : { node_id: name });
+    return this.#index;
+  }
+  #end(name: NodeName): void {
+    if (!this.#nodes.has(name)) this.#nodes.set(name, typeof name === 'number' ? { node: name } : { node_id: name });
   }
   get(scid: string): Channel | undefined {
-    return this.#channels.get(scid);
+    return this.#indexed().get(scid);
   }
   /** Sets the policy of a direction, 0 from node 1 to node 2, where it is newer than the one that is known. */
   policy(scid: string, direction: number, policy: Policy): void {
-    const channel = this.#channels.get(scid);
+    const channel = this.#indexed().get(scid);
     if (!channel) return;
     const side = direction === 0 ? 'one_to_two' : 'two_to_one';
     const known = channel[side];
@@ -155,21 +161,19 @@ export class GraphBuilder {
         });
       }
       case 'store_channel_amount': {
-        const channel = this.#channels.get(this.#last);
+        const channel = this.#indexed().get(this.#last);
         if (channel) channel.capacity_sat = Number(values['capacity_sat']);
         return;
       }
       case 'store_delete_channel':
-        this.#channels.delete(scid);
+        this.#indexed().delete(scid);
     }
   }
 
   /** Returns the graph, in its order. */
   build(source: string): Graph {
-    const channels = [...this.#channels.values()].map(inOrder);
-    const places = channels.map(placeOf);
-    const rising = places.every((place, i) => i === 0 || compare(places[i - 1]!, place) <= 0);
-    const order = rising ? undefined : [...places.keys()].sort((a, b) => compare(places[a]!, places[b]!));
+    const first = inOrder(this.#index?.values() ?? this.#channels);
+    const { channels } = first.rises || this.#index ? first : inOrder(this.#indexed().values());
     const nodes = [...this.#nodes.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
     return {
       type: 'gossip-graph',
@@ -178,7 +182,7 @@ export class GraphBuilder {
       source,
       ...(this.at !== undefined && { at: this.at }),
       nodes,
-      channels: order ? order.map((i) => channels[i]!) : channels,
+      channels,
     };
   }
 }
@@ -205,17 +209,36 @@ function addressesIn(bytes: Uint8Array): string[] | undefined {
   }
 }
 
-/** Place of a channel: block and transaction as one number, output. A channel without an id keeps its place. */
-type Place = readonly [number, number];
-function placeOf({ short_channel_id: scid }: Channel, i: number): Place {
-  if (scid === undefined) return [i, 0];
-  const [block, transaction, output] = scid.split('x').map(Number);
-  return [block! * 2 ** 24 + transaction!, output!];
+/** Adds a channel, or what is not known yet of one. A channel without an id is always another. */
+function add(to: Map<string, Channel>, channel: Channel): void {
+  const id = channel.short_channel_id ?? `#${to.size}`;
+  const known = to.get(id);
+  if (!known) to.set(id, channel);
+  else {
+    known.capacity_sat ??= channel.capacity_sat;
+    known.features ??= channel.features;
+  }
 }
-const compare = (a: Place, b: Place): number => a[0] - b[0] || a[1] - b[1];
 
-/** Returns a channel with the lesser node first. */
-function inOrder(channel: Channel): Channel {
+/** Sorts channels, the lesser node of each first; says whether they rose already, each above the one before. */
+function inOrder(list: Iterable<Channel>): { channels: Channel[]; rises: boolean } {
+  const channels = Array.from(list, lesserFirst);
+  const places = Float64Array.from(channels, placeOf);
+  const compare = (a: number, b: number): number =>
+    places[a]! - places[b]! || outputOf(channels[a]!) - outputOf(channels[b]!);
+  const rises = places.every((_, i) => i === 0 || compare(i - 1, i) < 0);
+  return { channels: rises ? channels : [...channels.keys()].sort(compare).map((i) => channels[i]!), rises };
+}
+
+/** Returns the block and transaction of a channel as one number. A channel without an id keeps its place. */
+function placeOf({ short_channel_id: scid }: Channel, i: number): number {
+  if (scid === undefined) return i;
+  const end = scid.indexOf('x');
+  return Number(scid.slice(0, end)) * 2 ** 24 + Number(scid.slice(end + 1, scid.lastIndexOf('x')));
+}
+const outputOf = ({ short_channel_id: scid = '' }: Channel): number => Number(scid.slice(scid.lastIndexOf('x') + 1));
+
+function lesserFirst(channel: Channel): Channel {
   const { node_1: one, node_2: two, one_to_two: forth, two_to_one: back } = channel;
   return typeof one === 'string' && one > two
     ? { ...channel, node_1: two, node_2: one, one_to_two: back, two_to_one: forth }

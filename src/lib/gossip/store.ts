@@ -9,11 +9,23 @@ import { Cursor } from '../bitcoin/cursor.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { typeOf } from './message.ts';
 
+/** Flags and time that a store keeps with a message. */
 export interface StoreRecord {
   deleted: boolean;
   dying: boolean;
   time: number;
+}
+/** A message of a dump; `record` says how a store keeps it. */
+export interface FoundMessage {
   message: Uint8Array;
+  record?: StoreRecord;
+}
+/** Reader of a dump of messages, as it comes in. */
+export interface MessageReader {
+  /** Yields the messages that are whole with this piece. @throws Refusal `malformed-dump`, `malformed-gossip` */
+  push(piece: Uint8Array): Iterable<FoundMessage>;
+  /** Yields what is left, where nothing more comes. @throws Refusal as `push` */
+  end(): Iterable<FoundMessage>;
 }
 
 const DELETED = 0x8000;
@@ -35,16 +47,15 @@ export function crc32c(bytes: Uint8Array, start: number): number {
 }
 
 /** Cuts a store as it comes in. */
-export class StoreReader {
+export class StoreReader implements MessageReader {
   #rest: Uint8Array = new Uint8Array();
   #version: number | undefined;
   #place = 0;
   /** True behind a record that was not written to its end: nothing behind it counts. */
   #ended = false;
 
-  /** Returns the records that are whole with this piece. @throws Refusal `malformed-dump` */
-  push(piece: Uint8Array): StoreRecord[] {
-    if (this.#ended) return [];
+  *push(piece: Uint8Array): Generator<FoundMessage> {
+    if (this.#ended) return;
     let bytes = this.#rest.length === 0 ? piece : concatBytes(this.#rest, piece);
     if (this.#version === undefined && bytes.length > 0) {
       const [first] = bytes;
@@ -54,7 +65,6 @@ export class StoreReader {
       this.#place = 1;
       bytes = bytes.subarray(1);
     }
-    const records: StoreRecord[] = [];
     let at = 0;
     while (!this.#ended && bytes.length - at >= HEADER) {
       const from = new Cursor(bytes, 'malformed-dump', at);
@@ -66,22 +76,22 @@ export class StoreReader {
       if (from.left < length) break;
       const message = from.take(length);
       this.#check(message, crc, time);
-      records.push({ deleted: (flags & DELETED) !== 0, dying: (flags & DYING) !== 0, time, message });
       at += HEADER + length;
       this.#place += HEADER + length;
+      yield { message, record: { deleted: (flags & DELETED) !== 0, dying: (flags & DYING) !== 0, time } };
     }
     this.#rest = bytes.slice(at);
-    return records;
   }
 
-  /** Says that nothing more comes. @throws Refusal `malformed-dump` where a record is cut off */
-  end(): void {
+  /** Yields nothing. @throws Refusal `malformed-dump` where a record is cut off */
+  end(): FoundMessage[] {
     if (this.#version === undefined) throw new Refusal('malformed-dump', 'nothing found, a gossip_store expected');
     if (!this.#ended && this.#rest.length > 0)
       throw new Refusal(
         'malformed-dump',
         `byte ${this.#place}: ${this.#rest.length} bytes found, a whole record expected`,
       );
+    return [];
   }
 
   #check(message: Uint8Array, crc: number, time: number): void {
