@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { allowFee, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, portsOf, stepsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
-import { step } from '../../lib/cli/step-flags.ts';
+import { yes } from '../../lib/cli/step-flags.ts';
 import { contractsOf, exitFacts } from '../../lib/engine/contracts.ts';
 import { withChildren } from './exit-children.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -26,9 +26,7 @@ export default class ExitCredit extends ContractCommand {
     ...homeFlags,
     ...chainFlags,
     ...overFlag,
-    export: step(
-      Flags.boolean({ summary: 'Print without freezing the contract', exclusive: ['due'], helpGroup: 'ACTION' }),
-    ),
+    export: yes('Print without freezing the contract', 'ACTION', { exclusive: ['due'] }),
     children: feerateFlag({
       summary:
         'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',

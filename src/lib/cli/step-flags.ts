@@ -4,6 +4,7 @@
  * Not here: the flags themselves (`contract-flags.ts`, each door), which row takes them (`engine/play.ts`).
  */
 import * as Flags from '@oclif/core/flags';
+import type { BooleanFlag, OptionFlag } from '@oclif/core/interfaces';
 import type { Home } from '../home/home.ts';
 import { feerateFlag, satFlag } from './flags.ts';
 
@@ -22,25 +23,23 @@ export type InputOf<F> = {
     : never;
 };
 
-type ValueOf<F> = F extends { parse: (...args: any[]) => Promise<infer V> } ? NonNullable<V> : true;
+export type StepFlag<V, T = V> = OptionFlag<V | undefined> & StepInput<T>;
+type Read<V, T> = (value: V, home: Home) => T | Promise<T>;
 
 /**
  * Marks a flag as input of a step.
  * @param read turns its value into the input; absent: the value is the input
  * @param name of the input; absent: that of the flag
  */
-export function step<F extends object>(flag: F): F & StepInput<ValueOf<F>>;
-export function step<F extends object, T>(
-  flag: F,
-  read: (value: ValueOf<F>, home: Home) => T | Promise<T>,
-): F & StepInput<T>;
-export function step<F extends object, T, N extends string>(
-  flag: F,
-  read: (value: ValueOf<F>, home: Home) => T | Promise<T>,
+export function step<V>(flag: OptionFlag<V | undefined>): StepFlag<V>;
+export function step<V, T>(flag: OptionFlag<V | undefined>, read: Read<V, T>): StepFlag<V, T>;
+export function step<V, T, N extends string>(
+  flag: OptionFlag<V | undefined>,
+  read: Read<V, T>,
   name: N,
-): F & StepInput<T, N>;
-export function step(flag: object, read: (value: any, home: Home) => unknown = (value) => value, name = ''): object {
-  return Object.assign(flag, { step: { name, read } });
+): OptionFlag<V | undefined> & StepInput<T, N>;
+export function step(flag: object, read: Read<any, unknown> = (value) => value, name = ''): object {
+  return { ...flag, step: { name, read } };
 }
 
 /** Returns the input that the values of these flags are; a flag that was not given is absent. */
@@ -60,17 +59,30 @@ export async function inputOf<F extends object>(
 }
 
 /** Whole satoshis. */
-export const sat = (summary: string, helpGroup = 'ACTION') => step(satFlag({ summary, helpGroup }));
+export const sat = (summary: string, helpGroup = 'ACTION'): StepFlag<bigint> => step(satFlag({ summary, helpGroup }));
 /** Fee rate in sat/vB, as satoshis for a thousand virtual bytes. */
-export const feerate = (summary: string, helpGroup = 'FEES') => step(feerateFlag({ summary, helpGroup }));
+export const feerate = (summary: string, helpGroup = 'FEES'): StepFlag<number> =>
+  step(feerateFlag({ summary, helpGroup }));
 /** Switch: true or absent. */
-export const yes = (summary: string, helpGroup = 'ACTION') =>
-  step(Flags.boolean({ summary, helpGroup }), () => true as const);
-export const text = (summary: string, helpValue: string, helpGroup = 'ACTION') =>
+export const yes = (
+  summary: string,
+  helpGroup = 'ACTION',
+  more: { exclusive?: string[] } = {},
+): BooleanFlag<boolean> & StepInput<true> => ({
+  ...Flags.boolean({ summary, helpGroup, ...more }),
+  step: { name: '', read: () => true },
+});
+export const text = (summary: string, helpValue: string, helpGroup = 'ACTION'): StepFlag<string> =>
   step(Flags.string({ summary, helpValue, helpGroup }));
 /** Whole number from `min` (1 by default) to `max`. */
-export const count = (summary: string, max: number, { min = 1, helpValue = 'N', helpGroup = 'ACTION' } = {}) =>
-  step(Flags.integer({ summary, helpValue, min, max, helpGroup }));
+export const count = (
+  summary: string,
+  max: number,
+  { min = 1, helpValue = 'N', helpGroup = 'ACTION' } = {},
+): StepFlag<number> => step(Flags.integer({ summary, helpValue, min, max, helpGroup }));
 /** One of a few words. */
-export const oneOf = <const W extends readonly string[]>(words: W, summary: string, helpGroup = 'ACTION') =>
-  step(Flags.option({ options: words })({ summary, helpGroup }));
+export const oneOf = <const W extends string>(
+  words: readonly W[],
+  summary: string,
+  helpGroup = 'ACTION',
+): StepFlag<W> => step(Flags.option({ options: words })({ summary, helpGroup })) as StepFlag<W>;
