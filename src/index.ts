@@ -276,9 +276,11 @@ export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';
 // ── assurance contracts: pledges for a campaign ───────────────────────────────────────────────────────────────────────
 export { campaignForm, campaignOf, checkCampaign, type Campaign } from './lib/pledge/campaign.ts';
 export { complete as completeCampaign, revocation as pledgeRevocation } from './lib/pledge/complete.ts';
+export { Gate as CampaignGate, Gathering as PledgeGathering } from './lib/pledge/gather.ts';
 export { pledgeForm, PledgeHashes, type Pledge } from './lib/pledge/pledge.ts';
 export { pledgeOfPsbt, pledgePsbt } from './lib/pledge/psbt.ts';
 export { choose as choosePledges, Goal as CampaignGoal, netOf as pledgeWorth } from './lib/pledge/sums.ts';
+export { pledge, type PledgeMessage } from './lib/pledge/table.ts';
 
 // ── sketches of sets (PinSketch) ─────────────────────────────────────────────────────────────────────────────────────
 export {

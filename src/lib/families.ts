@@ -13,6 +13,7 @@ import { HTLC_ERRORS } from './htlc/errors.ts';
 import { MINT_ERRORS } from './mint/errors.ts';
 import { NAMES_ERRORS } from './names/errors.ts';
 import { NOTARY_ERRORS } from './notary/errors.ts';
+import { PLEDGE_ERRORS } from './pledge/errors.ts';
 import { OFFER_ERRORS } from './offer/errors.ts';
 import { ONION_ERRORS } from './onion/errors.ts';
 import { SKETCH_ERRORS } from './sketch/errors.ts';
@@ -160,6 +161,21 @@ const ALL: readonly Family[] = [
     summary: 'what two lists of ids differ in, from a few bytes',
     rooms: { sketch: [] },
     errors: SKETCH_ERRORS,
+  },
+  {
+    name: 'pledge',
+    summary: 'many pay together, or nobody pays: assurance contracts',
+    rooms: { pledge: [] },
+    actions: { pledge: async () => (await import('./pledge/table.ts')).pledge },
+    kinds: async () => {
+      const { campaignKind, pledgeKind, seatKind } = await import('./pledge/records.ts');
+      return [campaignKind, seatKind, pledgeKind];
+    },
+    describe: async () => (await import('./pledge/describe.ts')).describePledge,
+    documents: ['pledge-complete', 'pledge-revoke'],
+    carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
+    status: async () => (await import('./pledge/status.ts')).pledgesShown,
+    errors: PLEDGE_ERRORS,
   },
   {
     name: 'gossip',

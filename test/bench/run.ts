@@ -11,6 +11,7 @@ import { batchGrowth } from './batch.ts';
 import { benchChannels } from './channel.ts';
 import { benchFigures } from './figures.ts';
 import { benchFleet } from './fleet.ts';
+import { benchGossip } from './gossip.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
 import { benchOffers } from './offers.ts';
@@ -115,6 +116,7 @@ results.push(...(await benchStore(Number(process.env['BENCH_PAYMENTS'] ?? 10_000
 results.push(...(await benchMintStore()));
 results.push(...benchChannels(Math.min(rounds, 7)));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
+results.push(...(await benchGossip(run, Math.min(rounds, 5))));
 results.push(...(await benchOffers(run, Math.min(rounds, 5))));
 results.push(...(await assetStreams(run, rounds)));
 results.push(...(await benchStatechain(rounds)));

@@ -233,6 +233,7 @@ describe('races', () => {
       flush: ports.store.flush.bind(ports.store),
       payouts: ports.store.payouts.bind(ports.store),
       notes: ports.store.notes.bind(ports.store),
+      byName: ports.store.byName.bind(ports.store),
       ours: ports.store.ours.bind(ports.store),
       commit: async () => ((tries += 1), false),
     };
@@ -264,6 +265,7 @@ describe('consent', () => {
             flush: ports.store.flush.bind(ports.store),
             payouts: ports.store.payouts.bind(ports.store),
             notes: ports.store.notes.bind(ports.store),
+            byName: ports.store.byName.bind(ports.store),
             ours: ports.store.ours.bind(ports.store),
             commit: async (given) => (lost-- > 0 ? false : ports.store.commit(given)),
           },

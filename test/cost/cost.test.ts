@@ -7,7 +7,7 @@ import CostExit from '../../src/commands/cost/exit.ts';
 import CostJit from '../../src/commands/cost/jit.ts';
 import CostPhoenixd from '../../src/commands/cost/phoenixd.ts';
 import CostReserve from '../../src/commands/cost/reserve.ts';
-import { EXIT_PATHS, exitCost } from '../../src/lib/cost/chain.ts';
+import { exitCost } from '../../src/lib/cost/chain.ts';
 import { adsCost, jitCost, phoenixdCost, phoenixdRate } from '../../src/lib/cost/service.ts';
 import { command, refusedCommand, type Made } from '../support/command.ts';
 
@@ -28,17 +28,24 @@ describe('cost jit', () => {
     });
   });
   it('rounds the share up, by 10^6', () => {
-    expect(jitCost({ payment: 10_000_001n, minFee: 1n, ppm: 1n })).toMatchObject({ fee_msat: 11n, payable: true });
-    expect(jitCost({ payment: 1_000_000_000n, minFee: 546_000n, ppm: 1200n })).toMatchObject({
+    expect(jitCost({ paymentMsat: 10_000_001n, minFeeMsat: 1n, ppm: 1n })).toMatchObject({
+      fee_msat: 11n,
+      payable: true,
+    });
+    expect(jitCost({ paymentMsat: 1_000_000_000n, minFeeMsat: 546_000n, ppm: 1200n })).toMatchObject({
       fee_msat: 1_200_000n,
       received_msat: 998_800_000n,
     });
   });
   it('tells an overflow and payments out of range', () => {
-    expect(jitCost({ payment: 2n ** 63n, minFee: 1n, ppm: 3n })).toMatchObject({ error: 203, payable: false });
-    expect(jitCost({ payment: 5000n, minFee: 1n, ppm: 1n, minPayment: 5001n })).toMatchObject({ error: 202 });
-    expect(jitCost({ payment: 5002n, minFee: 1n, ppm: 1n, maxPayment: 5001n })).toMatchObject({ error: 203 });
-    expect(jitCost({ payment: 5001n, minFee: 5001n, ppm: 1n })).toMatchObject({ error: 202 });
+    expect(jitCost({ paymentMsat: 2n ** 63n, minFeeMsat: 1n, ppm: 3n })).toMatchObject({ error: 203, payable: false });
+    expect(jitCost({ paymentMsat: 5000n, minFeeMsat: 1n, ppm: 1n, minPaymentMsat: 5001n })).toMatchObject({
+      error: 202,
+    });
+    expect(jitCost({ paymentMsat: 5002n, minFeeMsat: 1n, ppm: 1n, maxPaymentMsat: 5001n })).toMatchObject({
+      error: 203,
+    });
+    expect(jitCost({ paymentMsat: 5001n, minFeeMsat: 5001n, ppm: 1n })).toMatchObject({ error: 202 });
   });
 });
 
@@ -54,7 +61,7 @@ describe('cost ads', () => {
     expect(await answer(CostAds, `${line} --base 300 --creation 100`)).toMatchObject({ service_fee_sat: 5550 });
   });
   it('has the bytes of the rate, and what the seller signs', () => {
-    const ads = { feerateKw: 1n, requested: 1n, contributed: 1n, newChannel: false } as const;
+    const ads = { feerateKw: 1n, requested: 1n, contributed: 1n, new: false } as const;
     const made: any = adsCost({
       ...ads,
       minAmount: 1n,
@@ -78,11 +85,11 @@ describe('cost channel', () => {
 });
 
 describe('cost phoenixd', () => {
-  const usual = { autoLiquidity: 2_000_000n, feerateKvb: 1000n, basis: 100n, newChannel: 1000n, vb: 271n };
+  const usual = { autoLiquidity: 2_000_000n, feerate: 1000, basis: 100n, newChannel: 1000n, vb: 271n };
   it('is what its users were charged', () => {
     const alone: any = phoenixdCost({ ...usual, autoLiquidity: 0n, receive: [2_000_000n] });
     expect(alone.payments[0].service_fee_sat).toBe(21_000n);
-    const real: any = phoenixdCost({ ...usual, receive: [13_739n, 12_200n], feerateKvb: 3789n });
+    const real: any = phoenixdCost({ ...usual, receive: [13_739n, 12_200n], feerate: 3789 });
     expect(real.payments[0]).toMatchObject({ event: 'fee-credit', fee_credit_sat: 13_739n, received_sat: 0n });
     expect(real.payments[1]).toMatchObject({
       event: 'channel-opened',
@@ -150,14 +157,13 @@ describe('cost reserve, dust and exit', () => {
     expect([bolt3.p2pkh, bolt3.p2wpkh, bolt3.p2wsh, bolt3.segwit]).toEqual([546, 294, 330, 354]);
     expect([core.p2tr, core.p2a]).toEqual([330, 240]);
   });
-  const exit = { childVb: 152n, commitmentVb: 154n, times: 3n, leafVb: 43n, blockVb: 1_000_000n };
   it.each([
-    [8, 1792n, [5376n, 53_760n, 268_800n]],
-    [128, 3706n, [11_118n, 111_180n, 555_900n]],
-    [1000, 5025n, [15_075n, 150_750n, 753_750n]],
-  ] as const)('leave %i clients for what the tree takes', (clients, vb, balances) => {
-    for (const [i, feerateKvb] of [1000n, 10_000n, 50_000n].entries())
-      expect(exitCost({ ...exit, path: EXIT_PATHS[clients], feerateKvb })).toMatchObject({
+    ['8', 1792n, [5376n, 53_760n, 268_800n]],
+    ['128', 3706n, [11_118n, 111_180n, 555_900n]],
+    ['1000', 5025n, [15_075n, 150_750n, 753_750n]],
+  ] as const)('leave %s clients for what the tree takes', (clients, vb, balances) => {
+    for (const [i, feerate] of [1000, 10_000, 50_000].entries())
+      expect(exitCost({ clients, feerate })).toMatchObject({
         vb,
         least_balance_sat: balances[i],
       });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import GossipSpvProof from '../../src/commands/gossip/spv-proof.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { blockIn, merklePath, transactionIn } from '../../src/lib/bitcoin/block.ts';
+import { merklePath } from '../../src/lib/bitcoin/block.ts';
 import { hasWork, parseHeader } from '../../src/lib/bitcoin/header.ts';
 import { readMerkleBlock, rootOf, writeMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
 import { makeProof, parseProof, verifyProof, type SpvProof } from '../../src/lib/gossip/spv.ts';
@@ -14,7 +14,7 @@ import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { blockOf, transaction } from '../support/blocks.ts';
 import { command, refusedCommand } from '../support/command.ts';
-import { announcement, drawer, makeNetwork, MUTATIONS, mutated, scriptOf } from '../support/gossip.ts';
+import { announcement, makeNetwork, scriptOf } from '../support/gossip.ts';
 import { codeOf } from '../support/refusal.ts';
 
 // https://mempool.space/block-height/100000
@@ -164,24 +164,10 @@ describe('a proof', () => {
     const other = { ...channel, bitcoin: [1, 2] as [number, number] };
     expect(codeOf(() => verifyProof(own, [], announcement(network, other)))).toBe('output-differs');
   });
-  it('or block that is cut or changed in any way gives an answer or a refusal', () => {
-    const draw = drawer(3);
-    const block = blockWith(5, 2);
-    const merkle = hexToBytes(proof.merkle_block!);
-    for (let i = 0; i < MUTATIONS; i++)
-      for (const work of [
-        () => blockIn(mutated(block, draw), 'malformed-spv'),
-        () => readMerkleBlock(mutated(merkle, draw)),
-        () => transactionIn(mutated(hexToBytes(proof.tx), draw), 'malformed-spv'),
-      ])
-        try {
-          work();
-        } catch (error) {
-          if (!(error instanceof Refusal)) throw error;
-        }
+  it('that is malformed, or of a block without the output, is refused', () => {
     expect(codeOf(() => parseProof(document({ siblings: ['xx'] })))).toBe('malformed-message');
-    expect(codeOf(() => makeProof(block, scidOf(9)))).toBe('malformed-spv');
-  }, 600_000);
+    expect(codeOf(() => makeProof(blockWith(5, 2), scidOf(9)))).toBe('malformed-spv');
+  });
 });
 
 describe('gossip spv-proof', () => {

@@ -5,7 +5,7 @@ import { parseTransaction, sumSat } from '../../src/lib/bitcoin/transaction.ts';
 import { complete, revocation } from '../../src/lib/pledge/complete.ts';
 import { campaignOf, type Campaign } from '../../src/lib/pledge/campaign.ts';
 import type { Pledge } from '../../src/lib/pledge/pledge.ts';
-import { Goal } from '../../src/lib/pledge/sums.ts';
+import { Gate } from '../../src/lib/pledge/gather.ts';
 import { expectJudged, known } from '../support/judged.ts';
 import { judge, type Judge, type Prevout } from '../support/kernel.ts';
 import { campaign, coin, NETWORK, ownPledge, pledged } from '../pledge/things.ts';
@@ -15,8 +15,8 @@ const kernel = await judge();
 afterAll(() => kernel?.close());
 
 const bridge = campaign();
-const completed = (to: Campaign, pledges: readonly Pledge[], more: Partial<Parameters<typeof complete>[4]> = {}) => {
-  const made = complete(to, NETWORK, new Goal(to, NETWORK), pledges, { allowExcess: true, ...more });
+const completed = (to: Campaign, pledges: readonly Pledge[], more: Partial<Parameters<typeof complete>[2]> = {}) => {
+  const made = complete(new Gate(to, NETWORK), pledges, { allowExcess: true, ...more });
   if (!('finished' in made)) throw new Error(`${made.missing} sat missing`);
   return made.finished;
 };
@@ -67,7 +67,7 @@ describe.skipIf(!kernel)('a completed campaign', () => {
   });
   it('with a lock is valid, and not with another pledge in place of one', async () => {
     const { coin: own, key } = coin(9, 300_200n);
-    const lock = { ...own, secret: key.secret, aux: new Uint8Array(32) };
+    const lock = { ...ownPledge(bridge, 9, 300_200n), secret: key.secret, aux: new Uint8Array(32) };
     const { hex } = completed(bridge, [pledges[3]!], { lock });
     const all = [...pledges, own];
     expect(await by.scripts(hex, spent(hex, all))).toBe(true);

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { complete } from '../../src/lib/pledge/complete.ts';
+import { Gate } from '../../src/lib/pledge/gather.ts';
 import type { Pledge } from '../../src/lib/pledge/pledge.ts';
 import {
   checkWorth,
@@ -19,7 +20,8 @@ import { codeOf } from '../support/refusal.ts';
 import { campaign, coin, NETWORK, ownPledge, pledged } from './things.ts';
 
 const bridge = campaign();
-const goal = new Goal(bridge, NETWORK);
+const gate = new Gate(bridge, NETWORK);
+const { goal } = gate;
 const P2TR = 231;
 const offered = (...nets: (number | bigint)[]) => nets.map((net) => ({ weight: P2TR, netSat: BigInt(net) }));
 const isMissing = (found: object): found is { missing: bigint } => 'missing' in found;
@@ -58,7 +60,7 @@ describe('the goal', () => {
       const own = 3n * (400_000n - netOf(coin(1, 400_000n).coin, to));
       const each = (target + own) / 3n;
       const pledges = [1, 2, 3].map((n) => ownPledge(to, n, each + (n === 1 ? (target + own) % 3n : 0n)));
-      const made = complete(to, NETWORK, new Goal(to, NETWORK), pledges, { allowExcess: false });
+      const made = complete(new Gate(to, NETWORK), pledges, { allowExcess: false });
       if (!('finished' in made)) throw new Error('missing');
       const { feeSat, hex, txid, excessSat } = made.finished;
       const least = BigInt(Math.ceil(((4 * vsizeOfHex(hex) - 3) * feerate) / 4000));
@@ -134,21 +136,21 @@ describe('completing', () => {
   it('leaves out what exceeds, and refuses an excess that is a slip', () => {
     const pledges = [ownPledge(bridge, 1, 800_000n), pledged(bridge, 2, 400_000n, 'p2wpkh')];
     const options = { allowExcess: false };
-    expect(codeOf(() => complete(bridge, NETWORK, goal, pledges, options))).toBe('overfunded');
-    const made = complete(bridge, NETWORK, goal, pledges, { allowExcess: true });
+    expect(codeOf(() => complete(gate, pledges, options))).toBe('overfunded');
+    const made = complete(gate, pledges, { allowExcess: true });
     if (!('finished' in made)) throw new Error('missing');
     expect(made.finished).toMatchObject({ inputs: 2, feeSat: 200_000n });
-    expect(complete(bridge, NETWORK, goal, pledges.slice(1) as Pledge[], options)).toEqual({ missing: 600_054n + 68n });
+    expect(complete(gate, pledges.slice(1) as Pledge[], options)).toEqual({ missing: 600_054n + 68n });
   });
   it('with a lock takes that coin, and refuses one that the sum does not need', () => {
     const pledges = [ownPledge(bridge, 1, 700_000n)];
-    const { coin: spent, key } = coin(2, 300_170n);
-    const lock = { ...spent, secret: key.secret, aux: new Uint8Array(32) };
-    const made = complete(bridge, NETWORK, goal, pledges, { allowExcess: false, lock });
+    const { key } = coin(2, 300_170n);
+    const lock = { ...ownPledge(bridge, 2, 300_170n), secret: key.secret, aux: new Uint8Array(32) };
+    const made = complete(gate, pledges, { allowExcess: false, lock });
     if (!('finished' in made)) throw new Error('missing');
     const sizes = parseTransaction(made.finished.hex).witnesses!.map(([first]) => first!.length);
     expect(sizes.sort()).toEqual([64, 65]);
     const enough = [...pledges, ownPledge(bridge, 3, 300_180n)];
-    expect(codeOf(() => complete(bridge, NETWORK, goal, enough, { allowExcess: true, lock }))).toBe('overfunded');
+    expect(codeOf(() => complete(gate, enough, { allowExcess: true, lock }))).toBe('overfunded');
   });
 });

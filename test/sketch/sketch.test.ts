@@ -2,7 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { decodeDocument, makeDocument, mergeDocuments, rawElements } from '../../src/lib/sketch/document.ts';
+import {
+  decodeDocument,
+  makeDocument,
+  mergeDocuments,
+  parseElements,
+  parseSketch,
+  rawElements,
+} from '../../src/lib/sketch/document.ts';
 import { Field } from '../../src/lib/sketch/field.ts';
 import {
   capacityOf,
@@ -126,6 +133,35 @@ describe('bytes from strangers', () => {
       }
     // A byte that was replaced by itself.
     expect(sets).toBeLessThan(MUTATIONS / 20);
+  }, 600_000);
+  it('of elements and of sketches as documents, changed in any way, are read or refused', () => {
+    const draw = drawer(7);
+    const texts = [
+      '{"elements":[1,"0xff",9007199254740993,255]}',
+      '1 2 0xff 300 77',
+      '[5,6,"7"]',
+      printJson(makeDocument([3000n, 3001n], 32, 4)),
+      printJson(makeDocument([300n, 301n], 9, 8, 3)),
+    ].map((text) => new TextEncoder().encode(text));
+    const read = texts.map(() => 0);
+    for (let i = 0; i < MUTATIONS; i++)
+      try {
+        const kind = i % texts.length;
+        const text = new TextDecoder().decode(mutated(texts[kind]!, draw)).trim();
+        const from = new Fields(rawElements(text) ?? parseJson(text));
+        if (kind < 3) {
+          const { elements } = parseElements(from);
+          expect(new Set(elements).size).toBe(elements.length);
+        } else {
+          const { sketch, from: start } = parseSketch(from);
+          expect(start + capacityOf(sketch)).toBeLessThanOrEqual(65_536);
+          if (capacityOf(sketch) < 100) decodeSketch(sketch, 16);
+        }
+        read[kind]! += 1;
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+    expect(Math.min(...read)).toBeGreaterThan(0);
   }, 600_000);
 });
 

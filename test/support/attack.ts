@@ -24,6 +24,7 @@ export function withoutCommit<P extends TestParty>(party: P, seen: (commit: Comm
         flush: () => store.flush(),
         payouts: (count) => store.payouts(count),
         notes: (names) => store.notes(names),
+        byName: (prefix) => store.byName(prefix),
         ours: (scripts) => store.ours(scripts),
         commit: (commit) => {
           seen(commit);

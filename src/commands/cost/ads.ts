@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
+import { camel } from '../../lib/cli/flags.ts';
 import { hexFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { adsCost } from '../../lib/cost/service.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class CostAds extends BaseCommand {
   static override summary = 'What a liquidity ad charges (bolts#1153): mining, service, and what the seller signs';
@@ -29,22 +29,6 @@ export default class CostAds extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(CostAds);
-    await print(
-      printJson(
-        adsCost({
-          feerateKw: flags['feerate-kw'],
-          weight: flags.weight,
-          basis: flags.basis,
-          base: flags.base ?? 0n,
-          creation: flags.creation ?? 0n,
-          newChannel: flags.new ?? false,
-          requested: flags.requested,
-          contributed: flags.contributed,
-          minAmount: flags['min-amount'] ?? 0n,
-          maxAmount: flags['max-amount'] ?? 0xffffffffn,
-          script: flags.script,
-        }),
-      ),
-    );
+    await print(adsCost(camel(flags)));
   }
 }

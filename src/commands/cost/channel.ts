@@ -1,8 +1,8 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
+import { camel } from '../../lib/cli/flags.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { channelCost } from '../../lib/cost/service.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class CostChannel extends BaseCommand {
   static override summary = 'Whether the sums of a channel order agree (bLIP-51)';
@@ -20,6 +20,6 @@ export default class CostChannel extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(CostChannel);
-    await print(printJson(channelCost(flags.fee, flags.balance, flags.total)));
+    await print(channelCost(camel(flags)));
   }
 }

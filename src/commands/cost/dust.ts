@@ -1,7 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { print } from '../../lib/cli/output.ts';
 import { dustCost } from '../../lib/cost/chain.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class CostDust extends BaseCommand {
   static override summary = 'The least outputs that nodes relay, of each form';
@@ -14,6 +13,6 @@ export default class CostDust extends BaseCommand {
 
   async run(): Promise<void> {
     await this.parse(CostDust);
-    await print(printJson(dustCost()));
+    await print(dustCost());
   }
 }

@@ -1,29 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { feerateFlag } from '../../lib/cli/flags.ts';
+import { camel, feerateFlag } from '../../lib/cli/flags.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
-import { EXIT_PATHS, exitCost } from '../../lib/cost/chain.ts';
+import { EXIT_CLIENTS, exitCost } from '../../lib/cost/chain.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
-import { Refusal } from '../../lib/protocol/refusal.ts';
-
-interface Branch {
-  clients?: '8' | '16' | '64' | '128' | '1000' | undefined;
-  'exit-vb'?: bigint | undefined;
-  transactions?: bigint | undefined;
-}
-/** @throws Refusal `usage` where no branch is named */
-function pathOf({ clients, 'exit-vb': vb, transactions }: Branch): { transactions: bigint; vb: bigint } {
-  if (clients !== undefined) return EXIT_PATHS[clients];
-  if (vb === undefined || transactions === undefined)
-    throw new Refusal('usage', 'no branch found: give --clients, or --exit-vb and --transactions');
-  return { transactions, vb };
-}
-/** @throws Refusal `usage` for 0 */
-function blockOf(vb: bigint): bigint {
-  if (vb === 0n) throw new Refusal('usage', '--block-vb: 0 found, more expected');
-  return vb;
-}
 
 export default class CostExit extends BaseCommand {
   static override summary =
@@ -34,7 +14,7 @@ export default class CostExit extends BaseCommand {
     "A hundred million users with one satoshi each\nspillway cost exit --clients 1000 --feerate 1 --users 100000000 --balance 1 | jq -c '.worth_it, .mass_exit'",
   ];
   static override flags = {
-    clients: Flags.option({ options: ['8', '16', '64', '128', '1000'] as const })({
+    clients: Flags.option({ options: EXIT_CLIENTS })({
       summary: 'Clients of a SuperScalar tree with leaves and branches of two',
       exclusive: ['exit-vb'],
     }),
@@ -53,20 +33,6 @@ export default class CostExit extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(CostExit);
-    await print(
-      printJson(
-        exitCost({
-          path: pathOf(flags),
-          feerateKvb: BigInt(flags.feerate),
-          childVb: flags['child-vb'] ?? 152n,
-          commitmentVb: flags['commitment-vb'] ?? 154n,
-          times: flags.times ?? 3n,
-          balance: flags.balance,
-          users: flags.users,
-          leafVb: flags['leaf-vb'] ?? 43n,
-          blockVb: blockOf(flags['block-vb'] ?? 1_000_000n),
-        }),
-      ),
-    );
+    await print(exitCost(camel(flags)));
   }
 }

@@ -1,8 +1,8 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
+import { camel } from '../../lib/cli/flags.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { jitCost } from '../../lib/cost/service.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class CostJit extends BaseCommand {
   static override summary = 'What a just-in-time channel costs (bLIP-52), and whether the payment can bear it';
@@ -22,16 +22,6 @@ export default class CostJit extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(CostJit);
-    await print(
-      printJson(
-        jitCost({
-          payment: flags['payment-msat'],
-          minFee: flags['min-fee-msat'],
-          ppm: flags.ppm,
-          minPayment: flags['min-payment-msat'],
-          maxPayment: flags['max-payment-msat'],
-        }),
-      ),
-    );
+    await print(jitCost(camel(flags)));
   }
 }

@@ -1,9 +1,8 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { feerateFlag } from '../../lib/cli/flags.ts';
+import { camel, feerateFlag } from '../../lib/cli/flags.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { phoenixdCost } from '../../lib/cost/service.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class CostPhoenixd extends BaseCommand {
   static override summary = 'What receiving with phoenixd costs, payment by payment, from the first satoshi';
@@ -24,17 +23,6 @@ export default class CostPhoenixd extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(CostPhoenixd);
-    await print(
-      printJson(
-        phoenixdCost({
-          receive: flags.receive,
-          feerateKvb: BigInt(flags.feerate),
-          autoLiquidity: flags['auto-liquidity'] ?? 2_000_000n,
-          basis: flags.basis ?? 100n,
-          newChannel: flags['new-channel'] ?? 1000n,
-          vb: flags.vb ?? 271n,
-        }),
-      ),
-    );
+    await print(phoenixdCost(camel(flags)));
   }
 }

@@ -1,8 +1,8 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
+import { camel } from '../../lib/cli/flags.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { reserveCost } from '../../lib/cost/chain.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class CostReserve extends BaseCommand {
   static override summary = 'What of a channel cannot be spent: the reserve';
@@ -20,6 +20,6 @@ export default class CostReserve extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(CostReserve);
-    await print(printJson(reserveCost(flags.capacity, flags.permille ?? 10n, flags.dust ?? 354n)));
+    await print(reserveCost(camel(flags)));
   }
 }

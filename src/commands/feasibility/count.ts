@@ -5,8 +5,7 @@ import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { countDocument } from '../../lib/flow/document.ts';
-import { placeOf } from '../../lib/flow/network.ts';
-import { printJson } from '../../lib/protocol/json.ts';
+import { pairOf } from '../../lib/flow/network.ts';
 
 export default class FeasibilityCount extends BaseCommand {
   static override summary =
@@ -28,11 +27,8 @@ export default class FeasibilityCount extends BaseCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(FeasibilityCount);
     const { network } = await readNetwork(args.file, flags['max-input']);
-    const { payer, payee } = flags;
-    const pair =
-      payer === undefined || payee === undefined
-        ? undefined
-        : ([placeOf(network, payer, 'payer'), placeOf(network, payee, 'payee')] as const);
-    await print(printJson(countDocument(network, flags.amount, pair)));
+    const { payer, payee, amount } = flags;
+    const pair = payer !== undefined && payee !== undefined ? pairOf(network, payer, payee) : undefined;
+    await print(countDocument(network, amount, pair));
   }
 }

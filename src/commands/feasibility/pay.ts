@@ -5,8 +5,7 @@ import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { liquidityDocument, payDocument } from '../../lib/flow/document.ts';
-import { placeOf } from '../../lib/flow/network.ts';
-import { printJson } from '../../lib/protocol/json.ts';
+import { pairOf } from '../../lib/flow/network.ts';
 
 export default class FeasibilityPay extends BaseCommand {
   static override summary =
@@ -30,14 +29,11 @@ export default class FeasibilityPay extends BaseCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(FeasibilityPay);
     const read = await readNetwork(args.file, flags['max-input']);
-    const { network } = read;
-    const ends = [placeOf(network, flags.payer, 'payer'), placeOf(network, flags.payee, 'payee')] as const;
+    const payment = { ...pairOf(read.network, flags.payer, flags.payee), amount: flags.amount };
     await print(
-      printJson(
-        flags.liquidity
-          ? liquidityDocument(network, ...ends, flags.amount)
-          : payDocument(network, await wealthOf(read, flags.wealth), ...ends, flags.amount),
-      ),
+      flags.liquidity
+        ? liquidityDocument(read.network, payment)
+        : payDocument(read.network, await wealthOf(read, flags.wealth), payment),
     );
   }
 }

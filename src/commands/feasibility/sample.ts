@@ -6,7 +6,6 @@ import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { sampleDocument } from '../../lib/flow/document.ts';
 import { SAMPLE_LIMITS } from '../../lib/flow/sample.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class FeasibilitySample extends BaseCommand {
   static override summary =
@@ -35,7 +34,7 @@ export default class FeasibilitySample extends BaseCommand {
       multipleNonGreedy: true,
       default: [1000, 10_000, 100_000, 1_000_000],
     }),
-    list: Flags.boolean({ summary: 'Print every pair too' }),
+    list: Flags.boolean({ summary: 'Print every pair too', default: false }),
     'max-input': maxInputFlag,
   };
   static override exits = [0, 2, 65, 66, 70, 77] as const;
@@ -43,8 +42,7 @@ export default class FeasibilitySample extends BaseCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(FeasibilitySample);
     const { network } = await readNetwork(args.file, flags['max-input']);
-    const { pairs, draw, list = false } = flags;
-    const seed = flags.seed ?? freshSeed();
-    await print(printJson(sampleDocument(network, { pairs, seed, draw, list, amounts: flags.amount })));
+    const { amount: amounts, seed = freshSeed() } = flags;
+    await print(sampleDocument(network, { ...flags, amounts, seed }));
   }
 }

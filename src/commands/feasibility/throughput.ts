@@ -2,7 +2,6 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { print } from '../../lib/cli/output.ts';
 import { throughputDocument } from '../../lib/flow/document.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class FeasibilityThroughput extends BaseCommand {
@@ -25,6 +24,6 @@ export default class FeasibilityThroughput extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(FeasibilityThroughput);
     if (flags.infeasible > flags.payments) throw new Refusal('usage', 'more --infeasible than --payments');
-    await print(printJson(throughputDocument(flags, flags)));
+    await print(throughputDocument(flags, flags));
   }
 }

@@ -4,7 +4,6 @@ import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { wealthDocument } from '../../lib/flow/document.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class FeasibilityWealth extends BaseCommand {
   static override summary = 'Can the members of a network own so much each, however its channels are balanced?';
@@ -20,6 +19,6 @@ export default class FeasibilityWealth extends BaseCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(FeasibilityWealth);
     const read = await readNetwork(args.file, flags['max-input']);
-    await print(printJson(wealthDocument(read.network, await wealthOf(read, flags.wealth))));
+    await print(wealthDocument(read.network, await wealthOf(read, flags.wealth)));
   }
 }

@@ -7,10 +7,14 @@ import { dirname } from 'node:path';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Writes one document: text with a newline, or bytes as they are. Resolves once the system has taken all of it, so that nothing is lost at exit. */
-export function print(data: string | Uint8Array): Promise<void> {
-  const document = typeof data === 'string' && !data.endsWith('\n') ? `${data}\n` : data;
-  return new Promise((done, fail) => process.stdout.write(document, (error) => (error ? fail(error) : done())));
+/**
+ * Writes one document: an object as JSON, text with a newline, bytes as they are.
+ * Resolves once the system has taken all of it, so that nothing is lost at exit.
+ */
+export function print(data: string | object): Promise<void> {
+  const document = typeof data === 'object' && !(data instanceof Uint8Array) ? printJson(data) : data;
+  const whole = typeof document === 'string' && !document.endsWith('\n') ? `${document}\n` : document;
+  return new Promise((done, fail) => process.stdout.write(whole, (error) => (error ? fail(error) : done())));
 }
 
 /** A document as one line: as `printJson`, by the engine where it can, which refuses only bigint. */

@@ -1,14 +1,21 @@
 /**
- * What the chain makes of small balances: reserves, dust, and the price of leaving a channel factory alone.
+ * Costs that the chain makes for small balances: reserves, dust, and the price of leaving a channel factory alone.
  *
  * Sources: BOLT2 and BOLT3, Bitcoin Core's policy, and the trees of SuperScalar (https://delvingbitcoin.org/t/1143) with
- * leaves of two clients and branches of two; sizes in virtual bytes. Not here: what services charge (`service.ts`).
+ * leaves of two clients and branches of two; sizes in virtual bytes. Not here: charges of services (`service.ts`).
  */
+import { Refusal } from '../protocol/refusal.ts';
 
 const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
 
-/** What each side of a channel cannot spend. @param permille of the capacity; 10 is what BOLT2 suggests */
-export function reserveCost(capacity: bigint, permille: bigint, dust: bigint): object {
+/** Capacity in satoshis, part of it in thousandths that is reserved, and the least reserve in satoshis. */
+export interface Reserve {
+  capacity: bigint;
+  permille?: bigint | undefined;
+  dust?: bigint | undefined;
+}
+/** Returns the amount that each side of a channel cannot spend; BOLT2 suggests ten thousandths. */
+export function reserveCost({ capacity, permille = 10n, dust = 354n }: Reserve): object {
   const part = (capacity * permille) / 1000n;
   const reserve = part > dust ? part : dust;
   return {
@@ -19,51 +26,65 @@ export function reserveCost(capacity: bigint, permille: bigint, dust: bigint): o
   };
 }
 
-/** The least output of each form that nodes relay. */
+/** Returns the least output of each form that nodes relay. */
 export const dustCost = (): object => ({
   ...head('dust', 'BOLT3, Bitcoin Core'),
   bolt3_sat: { p2pkh: 546, p2sh: 540, p2wpkh: 294, p2wsh: 330, segwit: 354 },
   core_sat: { p2pkh: 546, p2sh: 540, p2wpkh: 294, p2wsh: 330, p2tr: 330, p2a: 240 },
 });
 
-/** Transactions that one client must put on the chain, by the number of clients, and their size without fees' children. */
-export const EXIT_PATHS = {
-  8: { transactions: 5n, vb: 878n },
-  16: { transactions: 6n, vb: 1088n },
-  64: { transactions: 9n, vb: 1589n },
-  128: { transactions: 11n, vb: 1880n },
-  1000: { transactions: 15n, vb: 2591n },
-} as const satisfies Record<number, { transactions: bigint; vb: bigint }>;
+/** Transactions that one client puts on the chain, and their size without children for fees, by the number of clients. */
+const BRANCHES = {
+  8: [5n, 878n],
+  16: [6n, 1088n],
+  64: [9n, 1589n],
+  128: [11n, 1880n],
+  1000: [15n, 2591n],
+} as const;
+/** Sizes of SuperScalar trees that are known, in clients, as text. */
+export const EXIT_CLIENTS = ['8', '16', '64', '128', '1000'] as const;
 
+/** A branch by the clients of its tree, or by its transactions and their size. All sizes are virtual bytes. */
 export interface Exit {
-  path: { transactions: bigint; vb: bigint };
-  feerateKvb: bigint;
-  /** Of a child that pays for each transaction. */
-  childVb: bigint;
-  commitmentVb: bigint;
-  /** How many times its fee a balance must be to be worth leaving with. */
-  times: bigint;
-  /** For a mass exit: everybody's leaf at once, ancestors shared. */
-  users?: bigint | undefined;
-  leafVb: bigint;
-  blockVb: bigint;
+  clients?: (typeof EXIT_CLIENTS)[number] | undefined;
+  transactions?: bigint | undefined;
+  exitVb?: bigint | undefined;
+  /** Satoshis for a thousand virtual bytes. */
+  feerate: number;
+  /** Size of a child that pays for each transaction. */
+  childVb?: bigint | undefined;
+  commitmentVb?: bigint | undefined;
+  /** Multiple of its fee from which on a balance is worth leaving with. */
+  times?: bigint | undefined;
   balance?: bigint | undefined;
+  /** Users of a mass exit: the leaf of each, and ancestors shared. */
+  users?: bigint | undefined;
+  leafVb?: bigint | undefined;
+  blockVb?: bigint | undefined;
 }
 
-/** What it costs one client to leave alone, the least balance for which that is worth it, and what a mass exit takes. */
+/**
+ * Returns what it costs one client to leave alone, the least balance for which that is worth it, and what a mass exit takes.
+ * @throws Refusal `usage` where no branch is named, or blocks have no size
+ */
 export function exitCost(exit: Exit): object {
-  const { path, feerateKvb, childVb, commitmentVb, times, users, leafVb, blockVb, balance } = exit;
-  const vb = path.vb + path.transactions * childVb + commitmentVb;
-  const price = (size: bigint): bigint => (size * feerateKvb + 999n) / 1000n;
-  const fee = price(vb);
+  const { clients, feerate, childVb = 152n, commitmentVb = 154n, times = 3n, balance, users } = exit;
+  const { leafVb = 43n, blockVb = 1_000_000n } = exit;
+  const [transactions, exitVb] = clients === undefined ? [exit.transactions, exit.exitVb] : BRANCHES[clients];
+  if (transactions === undefined || exitVb === undefined)
+    throw new Refusal('usage', 'no branch found: give --clients, or --exit-vb and --transactions');
+  if (blockVb === 0n) throw new Refusal('usage', '--block-vb: 0 found, more expected');
+  const vb = exitVb + transactions * childVb + commitmentVb;
+  const price = (size: bigint): bigint => (size * BigInt(feerate) + 999n) / 1000n;
+  const least = times * price(vb);
   const mass = users === undefined ? undefined : users * leafVb;
   return {
     ...head('exit', 'delvingbitcoin 1143'),
-    transactions: path.transactions,
+    transactions,
     vb,
-    fee_sat: fee,
-    least_balance_sat: times * fee,
-    ...(balance !== undefined && { balance_sat: balance, worth_it: balance >= times * fee }),
+    fee_sat: price(vb),
+    least_balance_sat: least,
+    ...(balance !== undefined && { balance_sat: balance, worth_it: balance >= least }),
     ...(mass !== undefined && {
       mass_exit: { users, vb: mass, fee_sat: price(mass), blocks: (mass + blockVb - 1n) / blockVb },
     }),

@@ -1,8 +1,8 @@
 /**
- * What others charge for the last mile: just-in-time channels (bLIP-52), liquidity ads (bolts#1153), ordered channels
- * (bLIP-51) and phoenixd. Whole numbers, each formula as its source computes it.
+ * Charges of the last mile: just-in-time channels (bLIP-52), liquidity ads (bolts#1153), ordered channels (bLIP-51) and
+ * phoenixd. Whole numbers, each formula as its source computes it.
  *
- * Not here: what the chain itself costs (`chain.ts`).
+ * Not here: costs of the chain itself (`chain.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
@@ -10,22 +10,24 @@ import { bytesToHex, concatBytes, MAX_U64 } from '../bitcoin/bytes.ts';
 import { writeUint } from '../wire/bigsize.ts';
 
 const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 export interface Jit {
-  payment: bigint;
-  minFee: bigint;
+  paymentMsat: bigint;
+  minFeeMsat: bigint;
+  /** Share of the payment, in millionths. */
   ppm: bigint;
-  minPayment?: bigint | undefined;
-  maxPayment?: bigint | undefined;
+  minPaymentMsat?: bigint | undefined;
+  maxPaymentMsat?: bigint | undefined;
 }
 
 /**
- * The opening fee of LSPS2, in millisatoshis: max(min_fee, ⌊(payment · ppm + 999999) / 10^6⌋), each step within 64 bits.
+ * Returns the opening fee of LSPS2: max(min_fee, ⌊(payment · ppm + 999999) / 10^6⌋), each step within 64 bits.
  * Error 202: the payment does not cover its fee; 203: a step overflows. The prose of bLIP-52 divides by 10^7, which its own
  * listings contradict.
  */
-export function jitCost({ payment, minFee, ppm, minPayment, maxPayment }: Jit): object {
+export function jitCost(jit: Jit): object {
+  const { paymentMsat: payment, minFeeMsat: minFee, ppm, minPaymentMsat: least, maxPaymentMsat: most } = jit;
   const made = { ...head('jit', 'bLIP-52'), payment_msat: payment, min_fee_msat: minFee, proportional_ppm: ppm };
   const refused = (error: number, reason: string, fee?: bigint): object => ({
     ...made,
@@ -39,41 +41,42 @@ export function jitCost({ payment, minFee, ppm, minPayment, maxPayment }: Jit): 
   const proportional = (payment * ppm + 999_999n) / 1_000_000n;
   const fee = proportional > minFee ? proportional : minFee;
   if (fee >= payment) return refused(202, 'the payment does not cover the fee', fee);
-  if (minPayment !== undefined && payment < minPayment)
-    return refused(202, `below the least payment, ${minPayment}`, fee);
-  if (maxPayment !== undefined && payment > maxPayment)
-    return refused(203, `above the largest payment, ${maxPayment}`, fee);
+  if (least !== undefined && payment < least) return refused(202, `below the least payment, ${least}`, fee);
+  if (most !== undefined && payment > most) return refused(203, `above the largest payment, ${most}`, fee);
   return { ...made, fee_msat: fee, payable: true, received_msat: payment - fee };
 }
 
+/** Rates of an ad, and the purchase; satoshis, but for `basis` in hundredths of a percent and `weight` in weight units. */
 export interface Ads {
+  /** Satoshis for a thousand weight units. */
   feerateKw: bigint;
-  requested: bigint;
-  contributed: bigint;
-  minAmount: bigint;
-  maxAmount: bigint;
   weight: bigint;
   basis: bigint;
-  base: bigint;
-  /** Charged for a new channel only. */
-  creation: bigint;
-  newChannel: boolean;
-  /** The funding output's script, for what the seller signs. */
+  base?: bigint | undefined;
+  /** Charge for a new channel only. */
+  creation?: bigint | undefined;
+  new?: boolean | undefined;
+  requested: bigint;
+  contributed: bigint;
+  minAmount?: bigint | undefined;
+  maxAmount?: bigint | undefined;
+  /** Script of the funding output, for what the seller signs. */
   script?: Uint8Array | undefined;
 }
 
-/** The price of a liquidity ad, in satoshis, as eclair computes it; the rate's bytes, and what the seller signs. */
+/** Returns the price of a liquidity ad as eclair computes it, the rate's bytes, and what the seller signs. */
 export function adsCost(ads: Ads): object {
-  const mining = (ads.feerateKw * ads.weight) / 1000n;
-  const creation = ads.newChannel ? ads.creation : 0n;
-  const service = (least(ads.requested, ads.contributed) * ads.basis) / 10_000n + ads.base + creation;
+  const { base = 0n, creation = 0n, minAmount = 0n, maxAmount = 0xffff_ffffn, basis, weight } = ads;
+  const mining = (ads.feerateKw * weight) / 1000n;
+  const share = (lesser(ads.requested, ads.contributed) * basis) / 10_000n;
+  const service = share + base + (ads.new ? creation : 0n);
   const rate = concatBytes(
-    writeUint(ads.minAmount, 4),
-    writeUint(ads.maxAmount, 4),
-    writeUint(ads.weight, 2),
-    writeUint(ads.basis, 2),
-    writeUint(ads.base, 4),
-    writeUint(ads.creation, 4),
+    writeUint(minAmount, 4),
+    writeUint(maxAmount, 4),
+    writeUint(weight, 2),
+    writeUint(basis, 2),
+    writeUint(base, 4),
+    writeUint(creation, 4),
   );
   return {
     ...head('ads', 'bolts#1153'),
@@ -87,44 +90,46 @@ export function adsCost(ads: Ads): object {
   };
 }
 
-/** An order of LSPS1: what is paid is the fee and the balance that comes back. */
-export function channelCost(fee: bigint, balance: bigint, total: bigint): object {
-  const expected = fee + balance;
+/** Satoshis of an order. */
+export interface Order {
+  fee: bigint;
+  balance: bigint;
+  total: bigint;
+}
+/** Returns whether an order of LSPS1 adds up: its fee, and the balance that comes back, are what is paid. */
+export function channelCost({ fee, balance, total }: Order): object {
+  const text = `${total} found, ${fee + balance} expected: fee_total_sat + client_balance_sat`;
   return {
     ...head('channel', 'bLIP-51'),
     fee_total_sat: fee,
     client_balance_sat: balance,
     order_total_sat: total,
-    problems:
-      total === expected
-        ? []
-        : [
-            {
-              field: 'order_total_sat',
-              text: `${total} found, ${expected} expected: fee_total_sat + client_balance_sat`,
-            },
-          ],
+    problems: total === fee + balance ? [] : [{ field: 'order_total_sat', text }],
   };
 }
 
 export interface Phoenixd {
   /** Satoshis that are received, one after another. */
   receive: readonly bigint[];
-  autoLiquidity: bigint;
-  feerateKvb: bigint;
+  /** Satoshis for a thousand virtual bytes. */
+  feerate: number;
+  autoLiquidity?: bigint | undefined;
   /** Basis points of the service fee. */
-  basis: bigint;
-  newChannel: bigint;
-  vb: bigint;
+  basis?: bigint | undefined;
+  /** Satoshis for the first channel. */
+  newChannel?: bigint | undefined;
+  vb?: bigint | undefined;
 }
 
 /**
- * Receiving with phoenixd: a payment that finds no room buys liquidity, for 1 % of amount and liquidity, 1,000 sat for the
- * first channel, and mining. A payment that cannot pay that becomes fee credit, which is used up before the next purchase
- * and never given back. Sources: phoenixd's documentation and issues 107, 138, 222, 229.
+ * Returns what receiving with phoenixd costs.
+ * A payment that finds no room buys liquidity, for 1 % of amount and liquidity, 1,000 sat for the first channel, and
+ * mining. A payment that cannot pay that becomes fee credit, which is used up before the next purchase and never given
+ * back. Sources: phoenixd's documentation and issues 107, 138, 222, 229.
  */
-export function phoenixdCost({ receive, autoLiquidity, feerateKvb, basis, newChannel, vb }: Phoenixd): object {
-  const mining = (vb * feerateKvb + 999n) / 1000n;
+export function phoenixdCost(phoenixd: Phoenixd): object {
+  const { receive, feerate, autoLiquidity = 2_000_000n, basis = 100n, newChannel = 1000n, vb = 271n } = phoenixd;
+  const mining = (vb * BigInt(feerate) + 999n) / 1000n;
   let [credit, room, channels] = [0n, 0n, 0];
   let [spent, received] = [0n, 0n];
   const payments = receive.map((amount) => {
@@ -139,7 +144,7 @@ export function phoenixdCost({ receive, autoLiquidity, feerateKvb, basis, newCha
       credit += amount;
       return { amount_sat: amount, event: 'fee-credit', needed_sat: fee, received_sat: 0n, fee_credit_sat: credit };
     }
-    const used = least(credit, fee);
+    const used = lesser(credit, fee);
     const paid = fee - used;
     credit -= used;
     channels += 1;
@@ -168,7 +173,7 @@ export function phoenixdCost({ receive, autoLiquidity, feerateKvb, basis, newCha
   };
 }
 
-/** The fee for liquidity alone as a part of it, in basis points, as phoenixd's table has it. */
+/** Returns the fee for liquidity alone as a part of it, in basis points, as phoenixd's table has it. */
 export function phoenixdRate(liquidity: bigint, feerate: bigint, basis: bigint, vb: bigint): bigint {
   const fee = liquidity * basis + vb * feerate * 10_000n;
   // Rounded to the nearest.

@@ -49,8 +49,9 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   line: Line<I>,
   ports: Ports,
 ): Promise<Printed> {
-  const message = line.json === null ? null : action.parse(line.json);
-  checkNetwork(message, ports.network);
+  const read = line.json === null ? null : action.parse(line.json);
+  checkNetwork(read, ports.network);
+  const message = read && (await opened(action, read, line, ports));
   if (line.cancel) return giveUp(action, message, line, ports);
   const key = inputKey(action.type, line);
   const agreed = new Set<string>();
@@ -66,6 +67,19 @@ function checkNetwork(message: Step | null, network: string): void {
   const found = (message as { network?: string } | null)?.network;
   if (message && found !== network)
     throw new Refusal('wrong-network', `a message for ${String(found)} found, this home is for ${network}`);
+}
+
+/** Returns the message with what is encrypted to this home, so that records are found by it too. */
+async function opened<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  message: M,
+  line: Line<I>,
+  ports: Ports,
+): Promise<M> {
+  if (!action.opens) return message;
+  const { records } = await load(action, message, line, ports);
+  const open = action.opens(message, records);
+  return open ? open(await ports.keys([], new Map())) : message;
 }
 
 /** What makes two inputs the same: the message without `checks`, and the PSBTs that came back. */
@@ -233,13 +247,14 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   holds: readonly Claim[],
   ports: Ports,
 ) {
-  const { payout, ours, reserved, notes, spends, ...queries } = row.needs?.(seen) ?? {};
+  const { payout, ours, reserved, notes, named, spends, ...queries } = row.needs?.(seen) ?? {};
   const { facts, checks } = await ports.source.facts(queries);
   const own: Partial<Facts> = {
     ...(payout !== undefined && { payout: await ports.store.payouts(payout) }),
     ...(ours && { ours: await ports.store.ours(ours) }),
     ...(reserved && { reserved: await reservedIn(ports.store, reserved, holds) }),
     ...(notes && { notes: await ports.store.notes(notes) }),
+    ...(named !== undefined && { named: await ports.store.byName(named) }),
     ...(spends && { spends: await spendsOf(spends, facts.coins, ports.source) }),
   };
   // How coins were judged is the step's to say.
@@ -265,8 +280,8 @@ const stillWaits = <I>(line: Line<I>, out: object): string =>
 async function checkMerged(merged: readonly string[], message: Step | null, out: object): Promise<void> {
   const { readPsbt } = await import('../bitcoin/psbt.ts');
   const unsigned = (psbt: string) => Buffer.from(readPsbt(psbt).unsignedTx).toString('hex');
-  const { waits, message: said } = out as { waits?: object; message?: { psbt?: object } };
-  const known = [waits, said?.psbt, (message as { psbt?: object } | null)?.psbt].flatMap(
+  const { waits, signed, message: said } = out as { waits?: object; signed?: object; message?: { psbt?: object } };
+  const known = [waits, signed, said?.psbt, (message as { psbt?: object } | null)?.psbt].flatMap(
     (psbts) => Object.values(psbts ?? {}) as string[],
   );
   const expected = new Set(known.map(unsigned));

@@ -27,7 +27,7 @@ const allShown = async (): Promise<Shown<any>[]> =>
 export async function seenOf(
   source: FactSource,
   coins: readonly (Followed & { ended: boolean })[],
-  blocks?: 'ways',
+  blocks?: 'ways' | 'any',
 ): Promise<Pick<Facts, 'tip'> & Seen> {
   const { facts } = await source.facts({ tip: true, coins: outcomeNeeds(coins).coins });
   const { tip = 'not-checked', coins: found = 'not-checked' } = facts;

@@ -1,6 +1,6 @@
 /**
- * Small networks counted out: how many distributions of wealth there are, how many of them the channels can hold, and the
- * part of all payments that cannot be made. Source: arXiv 2601.04835.
+ * Small networks counted out: distributions of wealth, those that the channels can hold, and the payments that cannot be
+ * made. Source: arXiv 2601.04835. Not here: networks too large for that (`sample.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -11,14 +11,14 @@ export const COUNT_LIMITS = { states: { unit: 'number', most: 10_000_000n } } sa
 /** Distributions as numbers: digit i, to the base, is what member i owns above its reserves. */
 export interface States {
   feasible: ReadonlySet<number>;
-  /** Value of a satoshi of each member. */
+  /** Value of a satoshi of each member in such a number. */
   places: readonly number[];
   base: number;
-  /** What each member's channels reserve for it; below 0 for credit. */
+  /** Sum that each member's channels reserve for it; below 0 for credit. */
   reserved: readonly number[];
 }
 
-/** C(capacity + n − 1, n − 1): all ways to share a capacity among n. */
+/** Returns C(capacity + n − 1, n − 1): all ways to share a capacity among n. */
 export function allDistributions(capacity: number, members: number): bigint {
   let count = 1n;
   for (let i = 1; i < members; i++) count = (count * BigInt(capacity + i)) / BigInt(i);
@@ -26,7 +26,7 @@ export function allDistributions(capacity: number, members: number): bigint {
 }
 
 /**
- * All distributions that the channels can hold: a channel adds its capacity, satoshi by satoshi, to any of its members.
+ * Returns all distributions that the channels can hold: a channel adds its capacity, satoshi by satoshi, to any of its members.
  * @throws Refusal `too-many-states` where all distributions are more than 10^7
  */
 export function feasibleStates({ members, channels, capacity }: Network): States {
@@ -55,7 +55,7 @@ export interface Payments {
   /** Payments that cannot be made, and all: over all feasible distributions and ordered pairs. */
   infeasible: number;
   payments: number;
-  /** The same, of payers that own the amount. */
+  /** Counts of payers that own the amount. */
   infeasibleFunded: number;
   paymentsFunded: number;
 }
@@ -64,12 +64,13 @@ export interface Payments {
 export function countPayments(
   { feasible, places, base, reserved }: States,
   amount: number,
-  pair?: readonly [number, number],
+  pair?: { payer: number; payee: number },
 ): Payments {
   const counts: Payments = { infeasible: 0, payments: 0, infeasibleFunded: 0, paymentsFunded: 0 };
-  const pairs = pair ? [pair] : places.flatMap((_, i) => places.flatMap((_, j) => (i === j ? [] : [[i, j] as const])));
+  const all = places.flatMap((_, payer) => places.map((_, payee) => ({ payer, payee })));
+  const pairs = pair ? [pair] : all.filter(({ payer, payee }) => payer !== payee);
   for (const state of feasible)
-    for (const [payer, payee] of pairs) {
+    for (const { payer, payee } of pairs) {
       const free = Math.floor(state / places[payer]!) % base;
       const funded = free + reserved[payer]! >= amount;
       const fails = free < amount || !feasible.has(state + amount * (places[payee]! - places[payer]!));

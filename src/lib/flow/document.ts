@@ -1,4 +1,4 @@
-/** What can be paid, as documents: verdicts with certificates, counts, samples, throughput. Not here: the arithmetic. */
+/** Answers on what can be paid, as documents: verdicts, counts, samples, throughput. Not here: the arithmetic. */
 import type { NodeName } from '../gossip/graph.ts';
 import { Draws } from '../protocol/draws.ts';
 import { percent, quantiles } from '../protocol/quantiles.ts';
@@ -7,84 +7,73 @@ import { allDistributions, countPayments, feasibleStates } from './count.ts';
 import { Balances } from './liquidity.ts';
 import type { Network, Wealth } from './network.ts';
 import { drawSamples, wilson } from './sample.ts';
-import { decideWealth, paid, type Certificate, type Liquidity, type Verdict } from './wealth.ts';
+import { decideWealth, paid, type Verdict } from './wealth.ts';
 
 const head = (question: string) => ({ type: 'feasibility', version: 1, question });
 
-const byName = (network: Network, liquidity: Liquidity): object[] =>
-  network.channels.map(({ id, members }, i) => ({
-    id,
-    liquidity_sat: Object.fromEntries(members.map((member, j) => [network.members[member]!, liquidity[i]![j]!])),
-  }));
-
-function certificateDocument({ members }: Network, certificate: Certificate): object {
-  switch (certificate.reason) {
-    case 'sum':
-      return { reason: 'sum', wealth_sat: certificate.wealth, capacity_sat: certificate.capacity };
-    case 'channel': {
-      const { channel, least, capacity } = certificate;
-      return { reason: 'channel', channel, reserved_sat: least, capacity_sat: capacity };
-    }
-    case 'reserve': {
-      const { member, wealth, least } = certificate;
-      return { reason: 'reserve', member: members[member]!, wealth_sat: wealth, reserved_sat: least };
-    }
-    case 'set': {
-      const { set, wealth, inside } = certificate;
-      return { reason: 'set', set: set.map((member) => members[member]!), wealth_sat: wealth, inside_sat: inside };
-    }
-  }
-}
-
-const verdictDocument = (network: Network, verdict: Verdict): object =>
+const verdictDocument = ({ channels, members }: Network, verdict: Verdict): object =>
   verdict.feasible
-    ? { feasible: true, channels: byName(network, verdict.liquidity) }
-    : { feasible: false, certificate: certificateDocument(network, verdict.certificate) };
+    ? {
+        feasible: true,
+        channels: channels.map(({ id, members: of }, i) => ({
+          id,
+          liquidity_sat: Object.fromEntries(of.map((member, j) => [members[member]!, verdict.liquidity[i]![j]!])),
+        })),
+      }
+    : verdict;
 
-/** Can the members own so much each? */
+/** Answers whether the members can own so much each. */
 export const wealthDocument = (network: Network, wealth: Wealth): object => ({
   ...head('wealth'),
   ...verdictDocument(network, decideWealth(network, wealth)),
 });
 
-/** Can the payment be made, if the channels may be balanced in any way that gives this wealth? */
-export function payDocument(network: Network, wealth: Wealth, payer: number, payee: number, amount: number): object {
+export interface Payment {
+  /** Places of two different members. */
+  payer: number;
+  payee: number;
+  amount: number;
+}
+const payHead = ({ members }: Network, { payer, payee, amount }: Payment) => ({
+  ...head('pay'),
+  payer: members[payer]!,
+  payee: members[payee]!,
+  amount_sat: amount,
+});
+
+/**
+ * Answers whether a payment can be made, if the channels may be balanced in any way that gives this wealth.
+ * A verdict on the state `before` the payment says that nobody can own this; else it is on the state `after`.
+ */
+export function payDocument(network: Network, wealth: Wealth, payment: Payment): object {
   const before = decideWealth(network, wealth);
-  const ends = { payer: network.members[payer]!, payee: network.members[payee]!, amount_sat: amount };
-  if (!before.feasible) return { ...head('pay'), ...ends, before: verdictDocument(network, before) };
-  return {
-    ...head('pay'),
-    ...ends,
-    ...verdictDocument(network, decideWealth(network, paid(wealth, payer, payee, amount))),
-  };
+  const { payer, payee, amount } = payment;
+  const verdict = before.feasible ? decideWealth(network, paid(wealth, payer, payee, amount)) : before;
+  const state = before.feasible ? 'after' : 'before';
+  return { ...payHead(network, payment), state, ...verdictDocument(network, verdict) };
 }
 
 /**
- * Can the payment be made as the channels are balanced now? A no names the members on the payer's side of a smallest cut:
- * what they hold of channels that lead out of the set is less than the amount.
+ * Answers whether a payment can be made as the channels are balanced now.
  * @throws Refusal `malformed-message` where a channel's balance is not stated
  */
-export function liquidityDocument(network: Network, payer: number, payee: number, amount: number): object {
-  const liquidity = network.channels.map(
-    ({ id, liquidity: held }) => held ?? refuse(`${id}: no liquidity_sat found, what each member holds expected`),
-  );
-  const { most, before } = new Balances(network, liquidity).cut(payer, payee);
-  const ends = { payer: network.members[payer]!, payee: network.members[payee]!, amount_sat: amount };
-  const set = before.map((member) => network.members[member]!);
-  return {
-    ...head('pay'),
-    ...ends,
-    feasible: amount <= most,
-    most_sat: most,
-    ...(amount > most && { certificate: { reason: 'cut', set, outgoing_sat: most } }),
-  };
+export function liquidityDocument(network: Network, payment: Payment): object {
+  const liquidity = network.channels.map(({ id, liquidity: held }) => {
+    if (held) return held;
+    throw new Refusal('malformed-message', `${id}: no liquidity_sat found, what each member holds expected`);
+  });
+  const certificate = new Balances(network, liquidity).cut(payment.payer, payment.payee);
+  const most = certificate.outgoing_sat;
+  const feasible = payment.amount <= most;
+  return { ...payHead(network, payment), feasible, most_sat: most, ...(!feasible && { certificate }) };
 }
-const refuse = (text: string): never => {
-  throw new Refusal('malformed-message', text);
-};
 
-/** Distributions counted out, and the payments of each amount that cannot be made. @throws Refusal `too-many-states` */
-export function countDocument(network: Network, amounts: readonly number[], pair?: readonly [number, number]): object {
+/** Counts distributions out, and the payments of each amount that cannot be made. @throws Refusal `too-many-states` */
+export function countDocument(
+  network: Network,
+  amounts: readonly number[],
+  pair?: { payer: number; payee: number },
+): object {
   const states = feasibleStates(network);
   const all = Number(allDistributions(network.capacity, network.members.length));
   const largest = network.members.map((_, member) =>
@@ -102,29 +91,28 @@ export function countDocument(network: Network, amounts: readonly number[], pair
       const { infeasible, payments, infeasibleFunded, paymentsFunded } = countPayments(states, amount, pair);
       return {
         amount_sat: amount,
-        infeasible,
-        payments,
-        infeasible_percent: percent(payments === 0 ? 0 : infeasible / payments),
-        funded: {
-          infeasible: infeasibleFunded,
-          payments: paymentsFunded,
-          infeasible_percent: percent(paymentsFunded === 0 ? 0 : infeasibleFunded / paymentsFunded),
-        },
+        ...share(infeasible, payments),
+        funded: share(infeasibleFunded, paymentsFunded),
       };
     }),
   };
 }
+const share = (infeasible: number, payments: number) => ({
+  infeasible,
+  payments,
+  infeasible_percent: percent(payments === 0 ? 0 : infeasible / payments),
+});
 
 export interface SampleOptions {
   pairs: number;
   seed: string;
   draw: 'liquidity' | 'wealth';
   amounts: readonly number[];
-  /** Also the pairs themselves. */
+  /** Names the pairs too. */
   list: boolean;
 }
 
-/** Drawn pairs, and how many of them can pay each amount. @throws Refusal `sample-too-rare`, `malformed-message` */
+/** Draws pairs, and counts how many of them can pay each amount. @throws Refusal `sample-too-rare`, `malformed-message` */
 export function sampleDocument(network: Network, { pairs, seed, draw, amounts, list }: SampleOptions): object {
   const { samples, drawn } = drawSamples(network, pairs, new Draws('sample', seed), draw);
   const sorted = samples.map(({ most }) => most).sort((a, b) => a - b);
@@ -157,8 +145,8 @@ export function sampleDocument(network: Network, { pairs, seed, draw, amounts, l
 }
 
 /**
- * Payments a second that a network delivers where each infeasible one costs `batch` transactions' room on the chain, of
- * which there is `tps`: batch · tps / ρ. With a target also the ρ that it needs.
+ * Returns the payments a second that a network delivers: batch · tps / ρ, where ρ is the infeasible part.
+ * Each transaction of `tps` repairs `batch` infeasible payments. With a target it adds the ρ that this needs.
  */
 export function throughputDocument(
   { infeasible, payments }: { infeasible: number; payments: number },

@@ -1,16 +1,19 @@
 /**
- * The most that one member can pay another, over all routes at once, as the channels are balanced now: a smallest cut.
- * Whatever balance of the channels gives the same wealth, the cut is the same. Source: arXiv 2601.04835.
+ * Payments as the channels are balanced now: the most that can be paid over all routes at once is a smallest cut.
+ *
+ * Any balance of the channels that gives the same wealth has the same cut. Source: arXiv 2601.04835.
+ * Not here: which wealth can be held (`wealth.ts`).
  */
+import type { NodeName } from '../gossip/graph.ts';
 import { FlowNetwork } from './max-flow.ts';
 import type { Network } from './network.ts';
 import type { Liquidity } from './wealth.ts';
 
+/** Members on the payer's side of a cut. Their part of the channels that leave the set is all that can leave it. */
 export interface Cut {
-  /** The most that can be paid. */
-  most: number;
-  /** Members on the payer's side: what they hold of channels that leave the set is all that can leave it. */
-  before: number[];
+  reason: 'cut';
+  set: NodeName[];
+  outgoing_sat: number;
 }
 
 /** Balances of a network, to be asked about many pairs. */
@@ -18,7 +21,7 @@ export class Balances {
   readonly #network: Network;
   readonly #flow: FlowNetwork;
 
-  /** What a member holds above its least can leave it. */
+  /** @param liquidity part of each channel that each member holds; what is above its least can leave it */
   constructor(network: Network, liquidity: Liquidity) {
     this.#network = network;
     const { channels, members } = network;
@@ -34,16 +37,14 @@ export class Balances {
     this.#flow = new FlowNetwork(nodes, Float64Array.from(edges));
   }
 
-  /** The most that the payer can pay. */
+  /** Returns the most that the payer can pay. */
   most(payer: number, payee: number): number {
     return this.#flow.maxFlow(payer, payee);
   }
-  /** The same, with the set that proves it. */
+  /** Returns the set that proves it. */
   cut(payer: number, payee: number): Cut {
-    const most = this.most(payer, payee);
-    return {
-      most,
-      before: this.#network.members.flatMap((_, member) => (this.#flow.isBefore(member) ? [member] : [])),
-    };
+    const outgoing_sat = this.most(payer, payee);
+    const set = this.#network.members.filter((_, member) => this.#flow.isBefore(member));
+    return { reason: 'cut', set, outgoing_sat };
   }
 }

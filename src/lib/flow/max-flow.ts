@@ -2,7 +2,7 @@
  * Maximum flows in whole numbers, and the cuts that prove them: Dinic's algorithm on typed arrays.
  *
  * Capacities are whole numbers whose sum stays below 2^53, so that every result is exact.
- * Not here: what flows (`wealth.ts`, `liquidity.ts`).
+ * Not here: meanings of what flows (`wealth.ts`, `liquidity.ts`).
  */
 
 export class FlowNetwork {
@@ -43,7 +43,7 @@ export class FlowNetwork {
     for (let arc = 0; arc < arcs; arc++) this.#arcs[place[this.#heads[arc ^ 1]!]!++] = arc;
   }
 
-  /** The largest flow from one node to another. Begins from the capacities, whatever was asked before. */
+  /** Returns the largest flow between two different nodes. Begins from the capacities, whatever was asked before. */
   maxFlow(source: number, sink: number): number {
     const residual = this.#residual;
     residual.set(this.#capacities);
@@ -55,7 +55,7 @@ export class FlowNetwork {
     return flow;
   }
 
-  /** Distances from the source over arcs with room; false where the sink is not reached. */
+  /** Finds distances from the source over arcs with room; false where the sink is not reached. */
   #layers(source: number, sink: number): boolean {
     const [levels, queue, heads, residual, starts, arcs] = [
       this.#levels,
@@ -83,7 +83,7 @@ export class FlowNetwork {
     return false;
   }
 
-  /** A flow that leaves no way through the layers. */
+  /** Adds a flow that leaves no way through the layers. */
   #block(source: number, sink: number): number {
     const [levels, heads, residual, starts, arcs, next] = [
       this.#levels,
@@ -131,11 +131,11 @@ export class FlowNetwork {
     }
   }
 
-  /** After a flow: is the node on the source's side of the cut? */
+  /** Returns whether the node is on the source's side of the last flow's cut. */
   isBefore(node: number): boolean {
     return this.#levels[node]! >= 0;
   }
-  /** What flows over an edge, from its tail to its head; below 0 the other way. */
+  /** Returns the flow over an edge, from its tail to its head; below 0 the other way. */
   flowOver(edge: number): number {
     return this.#capacities[2 * edge]! - this.#residual[2 * edge]!;
   }

@@ -1,7 +1,7 @@
 /**
- * Payment channel networks as the theory has them: channels of two or more members, each with a capacity, and for each
- * member the least that it may hold: a reserve, or below zero a credit.
+ * Payment channel networks as the theory has them: channels of two or more members, each with a capacity.
  *
+ * Each member of a channel has a least that it may hold: a reserve, or below zero a credit.
  * Source: arXiv 2601.04835, "A Mathematical Theory of Payment Channel Networks". Amounts are satoshis below 2^53.
  */
 import type { Graph, NodeName } from '../gossip/graph.ts';
@@ -15,9 +15,9 @@ export interface Channel {
   /** Places in the list of members. */
   members: readonly number[];
   capacity: number;
-  /** The least that each member holds, in the order of `members`: reserve less credit. */
+  /** Least that each member holds, in the order of `members`: reserve less credit. */
   least: readonly number[];
-  /** What each holds now, where that is known. */
+  /** Part that each holds now, where that is known. */
   liquidity?: readonly number[];
 }
 export interface Network {
@@ -26,7 +26,7 @@ export interface Network {
   /** Sum of all capacities. */
   capacity: number;
 }
-/** What each member of a network owns in all its channels, in the order of `members`. */
+/** Sum of what each member owns in all its channels, in the order of `members`. */
 export type Wealth = readonly number[];
 
 export const NETWORK_LIMITS = {
@@ -34,7 +34,7 @@ export const NETWORK_LIMITS = {
   members: { unit: 'items', least: 2, most: 1000 },
 } satisfies Limits;
 
-/** A number of satoshis in a document. */
+/** Reads satoshis of a document. */
 const satIn = (from: Fields, name: string): number | undefined => {
   const sat = from.whole(name, BigInt(NETWORK_LIMITS.total.most));
   return sat === undefined ? undefined : Number(sat);
@@ -53,14 +53,16 @@ class Members {
 
 function network(members: Members, channels: readonly Channel[]): Network {
   const capacity = channels.reduce((sum, channel) => sum + channel.capacity, 0);
-  if (!allows(NETWORK_LIMITS.total, capacity))
-    throw new Refusal('malformed-message', `channels: ${capacity} sat found in all, less than 2^53 expected`);
+  // Free parts are added up: what is reserved is less, what is credited is more.
+  const most = channels.reduce((sum, { least }) => least.reduce((all, sat) => all + Math.abs(sat), sum), capacity);
+  if (!allows(NETWORK_LIMITS.total, most))
+    throw new Refusal('malformed-message', `channels: ${most} sat found in all, less than 2^53 expected`);
   if (new Set(channels.map(({ id }) => id)).size !== channels.length)
     throw new Refusal('malformed-message', 'channels: an id found twice');
   return { members: [...members.places.keys()], channels, capacity };
 }
 
-/** The network of a graph. Channels without a capacity are left out; of two-party channels nothing is reserved. */
+/** Returns the network of a graph. Channels without a capacity are left out; of two-party channels nothing is reserved. */
 export function networkOfGraph(graph: Graph): { network: Network; unknown: number } {
   const members = new Members();
   for (const node of graph.nodes) members.place(node.node_id ?? node.node!);
@@ -104,7 +106,7 @@ function nameOf(value: Json, where: string): NodeName {
   throw new Refusal('malformed-message', `${where}: a name expected`);
 }
 
-/** A number for all members, or an object with one for some of them; 0 for the rest. */
+/** Reads a number for all members, or an object with one for some of them; 0 for the rest. */
 function perMember(from: Fields, name: string, members: readonly NodeName[]): number[] {
   const value = from.has(name) ? from.json(name) : 0;
   if (typeof value !== 'object' || value === null) {
@@ -125,9 +127,14 @@ export function parseWealth(from: Fields, { members }: Network): Wealth {
   return wealth;
 }
 
-/** The place of a member. @throws Refusal `malformed-message` */
-export function placeOf({ members }: Network, name: string, what: string): number {
-  const place = members.findIndex((member) => String(member) === name);
-  if (place < 0) throw new Refusal('malformed-message', `${what}: ${name} found, a member of the network expected`);
-  return place;
+/** Returns the places of two different members. @throws Refusal `malformed-message` */
+export function pairOf({ members }: Network, payer: string, payee: string): { payer: number; payee: number } {
+  const place = (name: string, what: string): number => {
+    const found = members.findIndex((member) => String(member) === name);
+    if (found >= 0) return found;
+    throw new Refusal('malformed-message', `${what}: ${name} found, a member of the network expected`);
+  };
+  const pair = { payer: place(payer, 'payer'), payee: place(payee, 'payee') };
+  if (pair.payer !== pair.payee) return pair;
+  throw new Refusal('malformed-message', `payer and payee: ${payer} found, two different members expected`);
 }

@@ -1,8 +1,9 @@
 /**
- * What can be paid in networks too large to count: drawn pairs, and for each the most that can be paid.
+ * Payments in networks too large to count: drawn pairs, and for each the most that can be paid.
  *
- * Two draws, because they ask two things: `liquidity` balances every channel at random, `wealth` draws what members own and
- * keeps what the channels can hold. Intervals are Wilson's, 95 percent. Draws repeat by their seed.
+ * Two draws, because they ask two things: `liquidity` balances every channel at random, `wealth` draws what members own
+ * and keeps what the channels can hold. Intervals are Wilson's, 95 percent. Draws repeat by their seed.
+ * Not here: networks that can be counted (`count.ts`).
  */
 import type { Draws } from '../protocol/draws.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -20,7 +21,7 @@ export const SAMPLE_LIMITS = {
 export interface Sample {
   payer: number;
   payee: number;
-  /** The most that can be paid. */
+  /** Most that can be paid. */
   most: number;
 }
 
@@ -40,7 +41,7 @@ function drawLiquidity(network: Network, draws: Draws): Liquidity {
   });
 }
 
-/** A distribution of a capacity among n, each with the same chance: n − 1 different bars among capacity + n − 1 places. */
+/** Draws a distribution of a capacity among n evenly: n − 1 different bars among capacity + n − 1 places. */
 function drawWealth(capacity: number, members: number, draws: Draws): number[] {
   const bars = new Set<number>();
   // Floyd's draw of distinct numbers.
@@ -92,7 +93,7 @@ export function drawSamples(
 
 const Z = 1.959964;
 
-/** Wilson's interval of a part of a whole, 95 percent, as parts of one. */
+/** Returns Wilson's interval of a part of a whole, 95 percent, as parts of one. */
 export function wilson(part: number, whole: number): [number, number] {
   const p = part / whole;
   const centre = p + (Z * Z) / (2 * whole);

@@ -1,25 +1,27 @@
 /**
- * Whether members can own so much each, and so whether a payment can be made at all, in whatever way the channels are
- * balanced: exact, with one way to do it or a set of members that proves there is none.
+ * Decision whether members can own so much each, in whatever way the channels are balanced, and so whether a payment can
+ * be made at all: exact, with one way to do it or a certificate that there is none.
  *
- * Members own `wealth` exactly where a flow from the channels to them uses every channel up. Else a smallest cut names a set
- * S that would own less than the channels inside S hold. Source: arXiv 2601.04835; the decision by flows is this project's.
+ * Members own `wealth` exactly where a flow from the channels to them uses every channel up. Else a smallest cut names a
+ * set S that would own less than the channels inside S hold. Source: arXiv 2601.04835; the decision by flows is this
+ * project's. Not here: balances as they are (`liquidity.ts`).
  */
+import type { NodeName } from '../gossip/graph.ts';
 import { FlowNetwork } from './max-flow.ts';
 import type { Network, Wealth } from './network.ts';
 
-/** Why there is no way. Each can be checked by adding up what it names. */
+/** Reason of a no, which anybody can check by adding up what it names. */
 export type Certificate =
   /** All that members own is not all that channels hold. */
-  | { reason: 'sum'; wealth: number; capacity: number }
-  /** A channel's reserves, less its credits, are above its capacity. */
-  | { reason: 'channel'; channel: string; least: number; capacity: number }
-  /** A member owns less than its channels reserve. */
-  | { reason: 'reserve'; member: number; wealth: number; least: number }
-  /** A set owns less than the channels inside it hold, both without what is reserved. */
-  | { reason: 'set'; set: number[]; wealth: number; inside: number };
+  | { reason: 'sum'; wealth_sat: number; capacity_sat: number }
+  /** Reserves of a channel, less its credits, are above its capacity. */
+  | { reason: 'channel'; channel: string; reserved_sat: number; capacity_sat: number }
+  /** Channels of a member reserve more than it owns. */
+  | { reason: 'reserve'; member: NodeName; wealth_sat: number; reserved_sat: number }
+  /** Channels inside a set hold more than the set owns, both without what is reserved. */
+  | { reason: 'set'; set: NodeName[]; wealth_sat: number; inside_sat: number };
 
-/** What each member holds of each channel, in the order of its members. */
+/** Part of each channel that each member holds, in the order of its members. */
 export type Liquidity = readonly (readonly number[])[];
 export type Verdict = { feasible: true; liquidity: Liquidity } | { feasible: false; certificate: Certificate };
 
@@ -29,18 +31,21 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) =>
 export function decideWealth(network: Network, wealth: Wealth): Verdict {
   const { channels, capacity } = network;
   const no = (certificate: Certificate): Verdict => ({ feasible: false, certificate });
-  if (sum(wealth) !== capacity) return no({ reason: 'sum', wealth: sum(wealth), capacity });
+  if (sum(wealth) !== capacity) return no({ reason: 'sum', wealth_sat: sum(wealth), capacity_sat: capacity });
   const free = channels.map((channel) => channel.capacity - sum(channel.least));
   const tight = free.findIndex((sat) => sat < 0);
   if (tight >= 0) {
     const { id, least, capacity: held } = channels[tight]!;
-    return no({ reason: 'channel', channel: id, least: sum(least), capacity: held });
+    return no({ reason: 'channel', channel: id, reserved_sat: sum(least), capacity_sat: held });
   }
   const reserved = wealth.map(() => 0);
   for (const { members, least } of channels) members.forEach((member, i) => (reserved[member]! += least[i]!));
   const rest = wealth.map((sat, member) => sat - reserved[member]!);
   const poor = rest.findIndex((sat) => sat < 0);
-  if (poor >= 0) return no({ reason: 'reserve', member: poor, wealth: wealth[poor]!, least: reserved[poor]! });
+  if (poor >= 0) {
+    const [member, wealth_sat, reserved_sat] = [network.members[poor]!, wealth[poor]!, reserved[poor]!];
+    return no({ reason: 'reserve', member, wealth_sat, reserved_sat });
+  }
   return byFlow(network, free, rest);
 }
 
@@ -58,15 +63,19 @@ function byFlow({ channels, members }: Network, free: readonly number[], rest: W
     const liquidity = channels.map(({ least }) => least.map((sat) => sat + flow.flowOver(edge++)));
     return { feasible: true, liquidity };
   }
-  const set = members.flatMap((_, member) => (flow.isBefore(channels.length + member) ? [member] : []));
-  const within = new Set(set);
-  const inside = sum(free.filter((_, i) => channels[i]!.members.every((member) => within.has(member))));
+  const within = members.map((_, member) => flow.isBefore(channels.length + member));
+  const inside = free.filter((_, i) => channels[i]!.members.every((member) => within[member]));
   return {
     feasible: false,
-    certificate: { reason: 'set', set, wealth: sum(set.map((member) => rest[member]!)), inside },
+    certificate: {
+      reason: 'set',
+      set: members.filter((_, member) => within[member]),
+      wealth_sat: sum(rest.filter((_, member) => within[member])),
+      inside_sat: sum(inside),
+    },
   };
 }
 
-/** Wealth after a payment. */
+/** Returns wealth after a payment. */
 export const paid = (wealth: Wealth, payer: number, payee: number, amount: number): Wealth =>
   wealth.map((sat, member) => sat - (member === payer ? amount : 0) + (member === payee ? amount : 0));

@@ -51,6 +51,7 @@ export const campaignForm = v.strictObject({
     v.array(v.strictObject({ address: text, sat })),
     v.minLength(CAMPAIGN_LIMITS.outputs.least),
     v.maxLength(CAMPAIGN_LIMITS.outputs.most),
+    v.readonly(),
   ),
   feerate: wholeIn(FEE_LIMITS.asked),
   min_sat: sat,
@@ -59,7 +60,7 @@ export const campaignForm = v.strictObject({
   auth: hexOf(32),
 });
 
-const COLLECTOR: Party = 'collector';
+export const COLLECTOR: Party = 'collector';
 export const PLEDGER: Party = 'pledger';
 
 /** Returns the sum of the outputs. */
@@ -79,7 +80,8 @@ export const outputsOf = ({ outputs }: Pick<Terms, 'outputs'>, network: Network)
 export function campaignOf(terms: Terms, network: Network): Campaign {
   for (const output of outputsOf(terms, network))
     checkDust(output, (least) => `an output of ${output.sat} sat found, at least ${least} sat expected`);
-  const { outputs, feerate, min_sat, until, title, auth } = terms;
+  const { feerate, min_sat, until, title, auth } = terms;
+  const outputs = terms.outputs.map(({ address, sat: amount }) => ({ address, sat: amount }));
   const hashed = { network, outputs, feerate, min_sat, until, title, auth };
   const id = bytesToHex(taggedTextHash('spillway/campaign', canonicalJson(hashed)));
   return { id, outputs, feerate, min_sat, until, title, auth };

@@ -8,8 +8,6 @@
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { feeFor } from '../bitcoin/fee.ts';
-import type { Network } from '../bitcoin/network.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import { Sighashes, SIGHASH_DEFAULT } from '../bitcoin/sighash.ts';
 import {
@@ -27,12 +25,12 @@ import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash } from '../signing/bip340.ts';
 import { keyPathSecret } from '../signing/keyset.ts';
-import type { Campaign } from './campaign.ts';
+import type { Gate } from './gather.ts';
 import { templateOf, witnessOf, type Pledge } from './pledge.ts';
-import { choose, inputWeight, netOf, type Goal } from './sums.ts';
+import { choose } from './sums.ts';
 
-/** A coin of the completer, signed SIGHASH_DEFAULT over the whole transaction. */
-export interface Lock extends Spent {
+/** A pledge of the completer's own, whose coin is signed SIGHASH_DEFAULT over the whole transaction. */
+export interface Lock extends Pledge {
   /** Untweaked key (BIP86), 32 bytes. */
   secret: Uint8Array;
   /** 32 random bytes. */
@@ -50,60 +48,46 @@ export interface Finished {
 /**
  * Chooses among pledges, whose signatures were checked, and returns the finished transaction.
  * @param pledges in the order in which they came
- * @param allowExcess the excess may be any: it is a fee
+ * @param options `allowExcess`: the excess may be any, it is a fee; `lock`: no pledge has its coin
  * @returns what is missing, where the goal is not reached
- * @throws Refusal `overfunded`
+ * @throws Refusal `overfunded`, also for a lock that the sum does not need
  */
 export function complete(
-  campaign: Campaign,
-  network: Network,
-  goal: Goal,
+  gate: Gate,
   pledges: readonly Pledge[],
   { allowExcess, lock }: { allowExcess: boolean; lock?: Lock },
 ): { finished: Finished } | { missing: bigint } {
-  const weighed = (coin: Spent) => ({ weight: inputWeight(coin.script), netSat: netOf(coin, campaign) });
-  const offered = pledges.map((pledge) => ({ ...weighed(pledge), pledge }));
+  const { goal } = gate;
+  const offered = gate.offered<Pledge | Lock>(pledges);
   if (lock && !('missing' in choose(goal, offered)))
     throw new Refusal('overfunded', 'the pledges reach the goal without the coin that is to lock it', {
       hint: 'a lock binds only where the sum needs it: leave pledges out with --without',
     });
   // Without the lock the goal is not reached, so every choice has it.
-  const own = lock ? [{ ...weighed(lock), pledge: undefined }] : [];
-  const choice = choose(goal, [...own, ...offered]);
+  const choice = choose(goal, [...gate.offered(lock ? [lock] : []), ...offered]);
   if ('missing' in choice) return choice;
-  const { chosen, excess } = choice;
+  const { excess } = choice;
   const most = goal.mostExcess;
   if (excess > most && !allowExcess)
     throw new Refusal('overfunded', `${excess} sat above goal and fee found, at most ${most} expected`, {
       hint: 'wait for pledges of other amounts, leave one out with --without, or pay it as fee with --allow-fee',
     });
-  const taken = chosen.flatMap(({ pledge }) => (pledge ? [pledge] : []));
-  return { finished: assembled(campaign, network, taken, lock, excess) };
-}
-
-function assembled(
-  campaign: Campaign,
-  network: Network,
-  taken: readonly Pledge[],
-  lock: Lock | undefined,
-  excessSat: bigint,
-): Finished {
-  const byOutpoint = new Map(taken.map((pledge) => [outpointText(pledge), pledge]));
-  const template = templateOf(campaign, network, sortInputs([...taken, ...(lock ? [lock] : [])]));
+  const taken = sortInputs(choice.chosen.map(({ pledge }) => pledge));
+  const template = templateOf(gate.campaign, gate.network, taken);
   const sighashes = new Sighashes(template);
-  const stacks = template.inputs.map((input, i) => {
-    const pledge = byOutpoint.get(outpointText(input));
-    if (pledge) return witnessOf(pledge);
-    const hash = sighashes.v1(i, SIGHASH_DEFAULT);
-    return [hexToBytes(signHash(hash, keyPathSecret(lock!.secret), lock!.aux))];
-  });
-  return {
+  const stacks = taken.map((one, i) =>
+    'secret' in one
+      ? [hexToBytes(signHash(sighashes.v1(i, SIGHASH_DEFAULT), keyPathSecret(one.secret), one.aux))]
+      : witnessOf(one),
+  );
+  const finished = {
     txid: txidOf(template),
     hex: withWitness(template, stacks),
     feeSat: feeOf(template),
-    inputs: template.inputs.length,
-    excessSat,
+    inputs: taken.length,
+    excessSat: excess,
   };
+  return { finished };
 }
 
 export interface Revocation {

@@ -16,7 +16,7 @@ import { scriptType } from '../bitcoin/script.ts';
 import { Sighashes, SIGHASH_ALL_ACP } from '../bitcoin/sighash.ts';
 import { SEQUENCE_RBF, type Input, type Spent, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import { FORM_LIMITS, hexOf, pubkey, sat } from '../protocol/message.ts';
+import { FORM_LIMITS, hexOf, inOrder, pubkey, sat } from '../protocol/message.ts';
 import { wholeIn } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
@@ -43,6 +43,8 @@ const pledgeEntries = {
   pubkey: v.nullable(pubkey),
 };
 export const pledgeForm = v.strictObject(pledgeEntries);
+/** Returns a pledge with its fields in the order in which they are printed; a store has its own. */
+export const pledgeInForm = (pledge: Pledge): Pledge => inOrder(pledgeEntries, { ...pledge }) as Pledge;
 
 const inputOf = ({ txid, vout, sat: amount, script }: Spent): Input => ({
   txid,

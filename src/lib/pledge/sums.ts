@@ -24,7 +24,8 @@ export const SUM_LIMITS = {
 } satisfies Limits;
 
 /** Weight of a pledge's input: 41 bytes, and a witness of 65 or at most 72 and 33 bytes. */
-export const inputWeight = (script: string): number => (scriptType(script) === 'p2tr' ? 231 : 272);
+export const inputWeight = (script: string): number => (scriptType(script) === 'p2tr' ? TAPROOT_WEIGHT : 272);
+const TAPROOT_WEIGHT = 231;
 
 /** Returns the fee of so many weight units, rounded up. @param feerate satoshis for 1000 vB */
 const feeOfWeight = (weight: number, feerate: number): bigint => (BigInt(weight) * BigInt(feerate) + 3_999n) / 4_000n;
@@ -44,6 +45,10 @@ export function checkWorth(coin: Pick<Spent, 'sat' | 'script'>, campaign: Campai
     refuse(`${net} sat after the fee of the input found, at least ${CAMPAIGN_LIMITS.net.least} expected`);
   return net;
 }
+
+/** Returns the value of a taproot coin that is worth so much, and worth taking. */
+export const taprootCoin = (netSat: bigint, { feerate }: Pick<Campaign, 'feerate'>): bigint =>
+  most(netSat, CAMPAIGN_LIMITS.net.least) + feeOfWeight(TAPROOT_WEIGHT, feerate);
 
 /** A sum as it is added to and taken from. */
 export interface Sum {
@@ -107,7 +112,7 @@ export interface Offered {
 }
 export type Choice<T> = { chosen: readonly T[]; excess: bigint } | { missing: bigint };
 
-const sumOf = (all: readonly Offered[]): Sum =>
+export const sumOf = (all: readonly Offered[]): Sum =>
   all.reduce<Sum>(
     (sum, { weight, netSat }) => ({ count: sum.count + 1, weight: sum.weight + weight, netSat: sum.netSat + netSat }),
     NOTHING,

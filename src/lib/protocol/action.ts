@@ -48,6 +48,8 @@ export interface Queries {
   reserved: readonly string[];
   /** Txids: has the node seen each, in a block or its mempool? */
   known: readonly Hex[];
+  /** Asks for the bodies of all records of this name. */
+  named: Hex;
   feerate: true;
   now: true;
   /**
@@ -95,6 +97,8 @@ export interface Facts {
   payout: readonly OwnAddress[];
   ours: ReadonlyMap<Hex, WalletPath>;
   notes: ReadonlyMap<string, Json>;
+  /** Kinds and bodies of records, oldest first. */
+  named: readonly { kind: string; record: Json }[];
   /** Maps each id to what the service says of it, 'unknown' for one that it does not know; none where nobody asked. */
   remote: ReadonlyMap<string, object | 'unknown'>;
 }
@@ -194,6 +198,8 @@ export interface Kept<Rs extends Records> {
   /** Written once and never changed: a name that was noted before refuses the step (`already-known`). */
   notes?: readonly Note[];
   consent?: Consent;
+  /** PSBTs that come back with --merge and are not in the message. */
+  signed?: Psbts;
   /** Checks of this step, printed beside those of the facts. */
   checks?: Readonly<Record<string, string>>;
   /** True for a reply that may differ when asked again: it is not kept as the answer to this input. */
@@ -294,6 +300,8 @@ export interface Action<M extends Step, Rs extends Records, I> {
   type: string;
   kinds: { [K in keyof Rs]: Kind<Rs[K]> };
   parse(json: unknown): M;
+  /** Returns how a message is opened that is encrypted to this home; undefined for a plain one. */
+  opens?(message: M, records: Partial<Rs>): ((keys: Keys) => M) | undefined;
   /**
    * Returns the claims of the records, by role. Asked again with the records found until it names
    * nothing new.

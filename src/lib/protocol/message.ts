@@ -66,13 +66,13 @@ export type MessageOf<S extends Record<string, Entries>> = {
 }[keyof S & string];
 
 /**
- * The parser of one type of message from the fields of each of its steps. `unsealed`: a step that comes before the parties
- * have keys, and asks for nothing but an answer.
+ * The parser of one type of message from the fields of each of its steps. `unsealed`: steps without a seal, which ask for
+ * nothing but an answer or carry another signature.
  */
 export function messageParser<const S extends Record<string, Entries>>(
   type: string,
   steps: S,
-  unsealed?: keyof S,
+  ...unsealed: readonly (keyof S)[]
 ): (json: unknown) => MessageOf<S> {
   const schemas = new Map<string, v.GenericSchema>();
   return (json) => {
@@ -94,7 +94,7 @@ export function messageParser<const S extends Record<string, Entries>>(
         network: text,
         ...steps[step]!,
         checks: v.optional(v.record(v.string(), v.string())),
-        auth: step === unsealed ? v.optional(v.never()) : hexOf(64),
+        auth: unsealed.includes(step) ? v.optional(v.never()) : hexOf(64),
       });
       schemas.set(step, schema);
     }

@@ -111,6 +111,8 @@ export interface Store {
    * this run wrote.
    */
   flush(): Promise<void>;
+  /** Returns the records whose name begins so, oldest first; none for a prefix of fewer than 8 hex digits. */
+  byName(prefix: string): Promise<readonly { kind: string; record: Json }[]>;
   /** Returns the notes under these names. */
   notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
   /** Receiving addresses for what a step pays: first those of records that came to nothing (`RecordRow.frees`), then new ones. */

@@ -33,7 +33,7 @@ export interface Rules {
   burst: number;
   /** Least that a limit is halved to. */
   floor: number;
-  /** How many nodes pass a drop on; 0: nobody is told. */
+  /** Number of nodes that pass a drop on; 0: nobody is told. */
   relayDepth: number;
   /** Makes an origin that learns of a drop try another walk, once. */
   retry: boolean;
@@ -56,7 +56,7 @@ export interface Outcome {
   drops: number;
   /** Limits halved by nodes that were told of a drop. */
   halvings: number;
-  /** Those that hit a peer by which the dropped message had not come. */
+  /** Halvings of a peer by which the dropped message had not come. */
   misattributed: number;
   retried: number;
 }

@@ -6,7 +6,7 @@
  */
 import { Field } from './field.ts';
 
-/** A polynomial: coefficients from the constant one up, and its degree; −1 for zero. */
+/** Polynomial: coefficients from the constant one up, and its degree; −1 for zero. */
 interface Polynomial {
   row: Uint32Array;
   degree: number;
@@ -26,7 +26,7 @@ export function decodeSyndromes(field: Field, odd: Uint32Array, most: number): b
   return elements?.sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** Sums of the powers 1, 2, … 2c; an even one is the square of the one of half the power. */
+/** Returns sums of the powers 1, 2, … 2c; an even one is the square of the one of half the power. */
 function allSyndromes(field: Field, odd: Uint32Array): Uint32Array {
   const count = odd.length / 2;
   const all = new Uint32Array(4 * count);
@@ -39,7 +39,7 @@ function allSyndromes(field: Field, odd: Uint32Array): Uint32Array {
 }
 
 /**
- * Berlekamp-Massey for characteristic 2, where every second discrepancy is 0.
+ * Finds the shortest recurrence by Berlekamp-Massey; in characteristic 2 every second discrepancy is 0.
  * It keeps the products of the syndromes with both polynomials, so that each step meets one multiplier.
  */
 function shortestRecurrence(field: Field, syndromes: Uint32Array, most: number): Polynomial | undefined {
@@ -81,7 +81,7 @@ function reversed({ row, degree }: Polynomial): Polynomial {
   return { row: made, degree };
 }
 
-/** All roots of a polynomial with leading coefficient 1; undefined where it has not as many distinct ones as its degree. */
+/** Returns the roots of a polynomial with leading coefficient 1; undefined where they are fewer than its degree. */
 function rootsOf(field: Field, whole: Polynomial): bigint[] | undefined {
   if (whole.degree === 0) return [];
   if (whole.degree === 1) return [Field.number(whole.row, 0)];
@@ -105,7 +105,7 @@ function rootsOf(field: Field, whole: Polynomial): bigint[] | undefined {
   return roots;
 }
 
-/** x, x², x⁴, … modulo the polynomial, b of them; undefined where x^(2^b) is not x again. */
+/** Returns x, x², x⁴, … modulo the polynomial, b of them; undefined where x^(2^b) is not x again. */
 function repeatedSquares(field: Field, whole: Polynomial): Uint32Array[] | undefined {
   const { degree } = whole;
   let power = new Uint32Array(2 * degree);
@@ -121,7 +121,7 @@ function repeatedSquares(field: Field, whole: Polynomial): Uint32Array[] | undef
   return power.every((word, i) => word === powers[0]![i]) ? powers : undefined;
 }
 
-/** Tr(β·x) modulo the polynomial: its value at a root is the trace of β times the root, 0 or 1. */
+/** Returns Tr(β·x) modulo the polynomial: its value at a root is the trace of β times the root, 0 or 1. */
 function tracePolynomial(field: Field, powers: readonly Uint32Array[], beta: Uint32Array, degree: number): Uint32Array {
   const made = new Uint32Array(2 * degree);
   const factor = Uint32Array.from(beta);
@@ -133,7 +133,7 @@ function tracePolynomial(field: Field, powers: readonly Uint32Array[], beta: Uin
   return made;
 }
 
-/** The parts of a factor whose roots have trace 0 and trace 1; the factor alone where all have the same. */
+/** Splits a factor into parts whose roots have trace 0 and trace 1; the factor alone where all have the same. */
 function splitBy(field: Field, factor: Polynomial, trace: Uint32Array): Polynomial[] {
   const rest = { row: trace.slice(), degree: trace.length / 2 - 1 };
   divide(field, rest, factor);
@@ -150,7 +150,7 @@ function degreeOf(row: Uint32Array, from: number): Polynomial {
   return { row, degree };
 }
 
-/** With leading coefficient 1. */
+/** Returns the greatest common divisor, with leading coefficient 1. */
 function commonDivisor(field: Field, a: Polynomial, b: Polynomial): Polynomial {
   let [large, small] = [a, b];
   while (small.degree >= 0) {
@@ -167,7 +167,7 @@ function commonDivisor(field: Field, a: Polynomial, b: Polynomial): Polynomial {
   return large;
 }
 
-/** Divides in place by a polynomial with leading coefficient 1: the rest stays below its degree, the quotient from there on. */
+/** Divides in place by a polynomial with leading coefficient 1: the rest stays below its degree, the quotient above. */
 function divide(field: Field, { row, degree }: Polynomial, by: Polynomial): void {
   for (let k = degree; k >= by.degree; k--) {
     if (isZero(row, k)) continue;

@@ -17,7 +17,7 @@ import {
   type Sketch,
 } from './sketch.ts';
 
-/** A sketch as it travels; `from` is above 0 for an extension, whose first syndromes another sketch has. */
+/** Sketch as it travels; `from` is above 0 for an extension, whose first syndromes another sketch has. */
 export interface SketchDocument {
   type: 'sketch';
   version: 1;
@@ -65,7 +65,7 @@ const document = (sketch: Sketch, from: number): SketchDocument => ({
   sketch: bytesToHex(sketchBytes(sketch)),
 });
 
-/** @throws Refusal `element-range`; `usage` where `from` is not below the capacity */
+/** Makes a sketch. @throws Refusal `element-range`; `usage` where `from` is not below the capacity */
 export function makeDocument(elements: readonly bigint[], bits: number, capacity: number, from = 0): SketchDocument {
   if (from >= capacity) throw new Refusal('usage', `--from ${from} found, a number below ${capacity} expected`);
   return document(makeSketch(elements, bits, capacity, from), from);
@@ -76,7 +76,7 @@ const whole = (from: Fields, name: string, { least, most }: { least: number; mos
   return allows({ least }, found) ? found : from.refuse(name, `at least ${least}`);
 };
 
-/** @throws Refusal `malformed-message` */
+/** Reads a sketch or an extension. @throws Refusal `malformed-message` */
 export function parseSketch(from: Fields): { sketch: Sketch; from: number } {
   const bits = whole(from, 'bits', FIELD_LIMITS.bits);
   const capacity = whole(from, 'capacity', SKETCH_LIMITS.capacity);
@@ -88,7 +88,7 @@ export function parseSketch(from: Fields): { sketch: Sketch; from: number } {
 }
 
 /**
- * The difference of two sketches, or a sketch with the extension that follows it.
+ * Merges two sketches into that of their difference, or a sketch with the extension that follows it.
  * @throws Refusal `malformed-message` where their bits differ or the second does not follow the first
  */
 export function mergeDocuments(first: Fields, second: Fields): SketchDocument {
@@ -113,7 +113,7 @@ export interface DecodedDocument {
   elements?: (bigint | string)[];
 }
 
-/** The elements; above 53 bits they are text, which no reader of JSON rounds. @throws Refusal `malformed-message` */
+/** Decodes a sketch; elements above 53 bits are text, which no reader of JSON rounds. @throws Refusal `malformed-message` */
 export function decodeDocument(from: Fields, falsePositiveBits: number, most?: number): DecodedDocument {
   const { sketch, from: start } = parseSketch(from);
   if (start > 0) throw new Refusal('malformed-message', `from: ${start} found, a sketch from 0 on expected`);

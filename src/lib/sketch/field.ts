@@ -8,7 +8,7 @@
  */
 import type { Limits } from '../protocol/limit.ts';
 
-/** The terms below x^b of each modulus, as bits, for b = 2, 3, … 64. */
+/** Terms below x^b of each modulus, as bits, for b = 2, 3, … 64. */
 const MODULI = [
   3, 3, 3, 5, 3, 3, 27, 3, 9, 5, 9, 27, 33, 3, 43, 9, 9, 39, 9, 5, 3, 33, 27, 9, 27, 39, 3, 5, 3, 9, 141, 1025, 129, 5,
   513, 83, 99, 17, 57, 9, 129, 89, 33, 27, 3, 33, 45, 513, 29, 75, 9, 71, 513, 129, 149, 17, 524289, 149, 3, 39,
@@ -26,7 +26,7 @@ export class Field {
   readonly #wide: boolean;
   /** Entry v of table k, for a group of 8 bits: v · x^(8k) · multiplier. */
   readonly #bytes = new Uint32Array(8 * 256 * 2);
-  /** The same for groups of 4 bits. */
+  /** Such tables for groups of 4 bits. */
   readonly #nibbles = new Uint32Array(16 * 16 * 2);
   /** Entry v of table k: (v · x^(8k))². */
   readonly #squares = new Uint32Array(8 * 256 * 2);
@@ -40,7 +40,7 @@ export class Field {
     this.#fill(this.#squares, 512, 1, 0, 2);
   }
 
-  /** A row of elements as numbers below 2^bits. */
+  /** Makes a row of elements of numbers below 2^bits. */
   static row(elements: readonly bigint[]): Uint32Array {
     const row = new Uint32Array(2 * elements.length);
     elements.forEach((element, i) => {
@@ -49,7 +49,7 @@ export class Field {
     });
     return row;
   }
-  /** The number that stands for element `at` of a row. */
+  /** Returns the number that stands for element `at` of a row. */
   static number(row: Uint32Array, at: number): bigint {
     return (BigInt(row[2 * at + 1]!) << 32n) | BigInt(row[2 * at]!);
   }
@@ -172,7 +172,7 @@ export class Field {
     }
   }
 
-  /** to[toAt + i · step] = from[fromAt + i]², for `count` elements, from the last one down, so that both may be one row. */
+  /** Sets to[toAt + i · step] = from[fromAt + i]² for `count` elements, the last one first, so that both may be one row. */
   square(to: Uint32Array, toAt: number, from: Uint32Array, fromAt: number, count = 1, step = 1): void {
     const T = this.#squares;
     for (let n = count - 1; n >= 0; n--) {
@@ -195,7 +195,7 @@ export class Field {
     }
   }
 
-  /** a · b, two elements. */
+  /** Returns a · b, two elements. */
   times(a: Uint32Array, b: Uint32Array): Uint32Array {
     const product = new Uint32Array(2);
     this.load(a, 0, 1);
@@ -203,7 +203,7 @@ export class Field {
     return product;
   }
 
-  /** 1 / a = a^(2^b − 2), for an element other than 0. */
+  /** Returns 1 / a = a^(2^b − 2), of an element other than 0. */
   inverse(a: Uint32Array): Uint32Array {
     // Holds a^(2^n − 1); n grows to b − 1 by the bits of b − 1.
     let made = Uint32Array.from(a.subarray(0, 2));

@@ -1,9 +1,9 @@
 /**
  * PinSketch: a set of b-bit numbers as a few sums, from which the difference of two sets can be read.
  *
- * A sketch of capacity c is the sums of e, e³, … e^(2c−1) over the elements e in GF(2^b), b bits each, as one
+ * A sketch of capacity c is the sums of e, e³, … e^(2c−1) over the elements e in GF(2^b), b bits each. They are one
  * little-endian string of bits, padded to bytes. Format and parameters are those of minisketch
- * (https://github.com/bitcoin-core/minisketch). Not here: which elements stand for what (`gossip/reconcile.ts`).
+ * (https://github.com/bitcoin-core/minisketch). Not here: meanings of elements (`gossip/reconcile.ts`).
  */
 import type { Limits } from '../protocol/limit.ts';
 import { allows } from '../protocol/limit.ts';
@@ -17,7 +17,7 @@ export const SKETCH_LIMITS = {
   falsePositive: { unit: 'number', least: 0, most: 256 },
 } satisfies Limits;
 
-/** The sums of odd powers, from e^(2·from + 1) on. */
+/** Sums of odd powers, from e^(2·from + 1) on. */
 export interface Sketch {
   bits: number;
   syndromes: Uint32Array;
@@ -50,7 +50,7 @@ export function makeSketch(elements: Iterable<bigint>, bits: number, capacity: n
   return { bits, syndromes };
 }
 
-/** The sketch of the difference of two sets, of the smaller capacity. Both have one number of bits. */
+/** Returns the sketch of the difference of two sets, of the smaller capacity. Both have one number of bits. */
 export function mergeSketches(a: Sketch, b: Sketch): Sketch {
   const length = Math.min(a.syndromes.length, b.syndromes.length);
   return { bits: a.bits, syndromes: a.syndromes.slice(0, length).map((word, i) => word ^ b.syndromes[i]!) };
@@ -72,7 +72,7 @@ export function decodeSketch(sketch: Sketch, falsePositiveBits = 0, most = Infin
   return decodeSyndromes(new Field(sketch.bits), sketch.syndromes, Math.min(most, counted));
 }
 
-/** The largest d with b·c − log2 of the number of sets up to d elements at least f; 0 where there is none. */
+/** Returns the largest d with b·c − log2 of the number of sets up to d elements at least f; 0 where there is none. */
 export function maxElements(bits: number, capacity: number, falsePositiveBits: number): number {
   if (falsePositiveBits === 0) return capacity;
   if (bits * capacity < falsePositiveBits) return 0;
@@ -88,7 +88,7 @@ export function maxElements(bits: number, capacity: number, falsePositiveBits: n
   return capacity;
 }
 
-/** Bytes of a sketch, or of an extension. */
+/** Writes a sketch, or an extension. */
 export function sketchBytes({ bits, syndromes }: Sketch): Uint8Array {
   const count = syndromes.length / 2;
   const bytes = new Uint8Array(Math.ceil((bits * count) / 8));

@@ -1,0 +1,63 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { contractFlags, expiryFrom } from '../../lib/cli/contract-flags.ts';
+import { chainFlags, feerateFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { pledge } from '../../lib/pledge/table.ts';
+import { outputFrom, paidAmong, PROMISE } from './shared.ts';
+
+const { contract, again, 'request-id': requestId } = contractFlags;
+
+export default class PledgeCampaign extends ContractCommand {
+  static override summary = 'Begin an assurance contract: the outputs that many pay together, or nobody pays';
+  static override description = `${PROMISE}
+Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; spillway pledge join gathers what comes back. The outputs can never be changed: a larger goal is a second campaign. A node (--chain) shows whether an address holds coins already; of coins that were spent since it does not know.`;
+  static override examples = [
+    'A bridge, to an address of this home that nothing else pays\nspillway pledge campaign --home bridge --output 1000000 --title "a bridge" > campaign.json',
+    'Two builders are paid at once, and the collector cannot take what is missing for itself\nspillway pledge campaign --home bridge --output "$BUILDER=900000" --output "$ENGINEER=100000" --until +2016 --chain http://127.0.0.1:8332 > campaign.json',
+  ];
+  static override steps = stepsOf(pledge);
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    output: Flags.string({
+      summary: 'An output, in this order; without an address a fresh one of the home',
+      helpValue: 'ADDRESS=SAT|SAT',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpGroup: 'ACTION',
+    }),
+    feerate: feerateFlag({ summary: "Fee rate that the pledges pay; otherwise the node's estimate, else 2" }),
+    min: satFlag({ summary: 'Least value of a pledged coin (default: the goal in 1500 parts)', helpGroup: 'ACTION' }),
+    until: Flags.string({
+      summary: 'When it ends for honest programs: a height, blocks from now, or a date',
+      helpValue: 'HEIGHT|+BLOCKS|DATE',
+      helpGroup: 'ACTION',
+    }),
+    title: Flags.string({ summary: 'What it is for, at most 200 characters', helpValue: 'TEXT', helpGroup: 'ACTION' }),
+    'allow-used': Flags.boolean({ summary: 'An address holds coins already, and that is meant', helpGroup: 'ACTION' }),
+    contract,
+    again,
+    'request-id': requestId,
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(PledgeCampaign);
+    await this.open({
+      flags,
+      file: undefined,
+      table: pledge,
+      starts: true,
+      input: async ({ network }) => {
+        const outputs = flags.output?.map(outputFrom);
+        return {
+          outputs,
+          min: flags.min,
+          until: await expiryFrom(flags.until),
+          title: flags.title,
+          allowUsed: flags['allow-used'] || undefined,
+          paid: await paidAmong(outputs ?? [], network, flags, this.argv),
+        };
+      },
+    });
+  }
+}

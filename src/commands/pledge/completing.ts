@@ -1,0 +1,131 @@
+/**
+ * Completing a campaign from a home or from a file.
+ * Not here: which pledges are chosen and how they are joined (`lib/pledge/complete.ts`).
+ */
+import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
+import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
+import { factSource } from '../../lib/chain/source.ts';
+import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
+import { contractNamed } from '../../lib/cli/contract.ts';
+import { withHome, type HomeValues } from '../../lib/cli/home.ts';
+import { openInput } from '../../lib/cli/input.ts';
+import { linesOf } from '../../lib/cli/lines.ts';
+import { note } from '../../lib/engine/log.ts';
+import { change } from '../../lib/home/change.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { complete, type Lock } from '../../lib/pledge/complete.ts';
+import { checkTime, Gate, isUnspent, standing, trustIn } from '../../lib/pledge/gather.ts';
+import type { Pledge } from '../../lib/pledge/pledge.ts';
+import { campaignKind, type CampaignRecord } from '../../lib/pledge/records.ts';
+import { sumOf, taprootCoin } from '../../lib/pledge/sums.ts';
+import { idClaim } from '../../lib/protocol/claims.ts';
+import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
+import { bytesOf, MemorySeats, offerIn, place } from './gathering.ts';
+import { seatsOf } from './seats.ts';
+import { campaignIn } from './shared.ts';
+
+export interface CompleteValues extends HomeValues, ChainValues {
+  contract?: string | undefined;
+  campaign?: string | undefined;
+  without?: string[] | undefined;
+  lock?: string | undefined;
+  unchecked: boolean;
+  'allow-fee': boolean;
+}
+interface Done {
+  document: object;
+  completed?: { txid: string; hex: string };
+}
+
+/** Completes what the flags name. @throws Refusal `overfunded`, `expired`, and as the inputs' readers */
+export async function completeFrom(
+  flags: CompleteValues,
+  file: string | undefined,
+  argv: readonly string[],
+): Promise<Done> {
+  const chain = await chainOf(flags, argv);
+  const finish = async (gate: Gate, all: readonly Pledge[], lock?: Lock): Promise<Done> => {
+    const left = new Set([...(flags.without ?? []), ...(lock ? [outpointText(lock)] : [])]);
+    const offered = all.filter((pledge) => !left.has(outpointText(pledge)));
+    const source = factSource({ network: gate.network, ...chain });
+    const { facts, checks } = await source.facts({ tip: true, coins: outpointsOf(offered) });
+    checkTime(gate.campaign, facts.tip ?? 'not-checked', trustIn(gate.network, flags.unchecked));
+    const pledges = offered.filter((pledge) => isUnspent(pledge, facts.coins));
+    const gone = offered.length - pledges.length;
+    if (gone > 0) note(`${gone} pledges are left out, whose coins are spent or not as stated`);
+    const made = complete(gate, pledges, { allowExcess: flags['allow-fee'], ...(lock && { lock }) });
+    const common = { type: 'pledge-complete', version: 1, network: gate.network };
+    if ('missing' in made) {
+      const stands = standing(gate, sumOf(gate.offered(pledges)));
+      note(
+        `${made.missing} sat are missing; a taproot coin of ${taprootCoin(made.missing, gate.campaign)} sat is worth that`,
+      );
+      return { document: { ...common, step: 'underfunded', ...stands, checks: { coins: checks['coins'] } } };
+    }
+    const { txid, hex, inputs, feeSat, excessSat } = made.finished;
+    const document = {
+      ...common,
+      step: 'complete',
+      campaign: gate.campaign.id,
+      txid,
+      hex,
+      pledges: inputs,
+      fee_sat: feeSat,
+      excess_sat: excessSat,
+      checks: { coins: checks['coins'], txid: lock ? 'locked' : 'can-change' },
+    };
+    return { document, completed: { txid, hex } };
+  };
+  const named = [...(flags.without ?? []), ...(flags.lock === undefined ? [] : [flags.lock])];
+  const odd = named.find((text) => !parseOutpoint(text));
+  if (odd !== undefined) throw new Refusal('usage', `${JSON.stringify(odd.slice(0, 80))} found, TXID:VOUT expected`);
+  if (flags.campaign !== undefined) {
+    const gate = await campaignIn(flags.campaign);
+    return finish(gate, await pledgesIn(gate, file));
+  }
+  if (flags.contract === undefined || file !== undefined)
+    throw new Refusal('usage', '--contract ID, or --campaign FILE with pledges expected');
+  return withHome(flags, async (home) => {
+    if (home.restored) throw homeRestored('its pledges may lack what came since');
+    const id = (await contractNamed(home, flags.contract))!;
+    return change<{ campaign: CampaignRecord }, Done>(
+      home.store,
+      { campaign: campaignKind },
+      () => ({ campaign: idClaim(id) }),
+      async ({ campaign: record }) => {
+        if (!record) throw new Refusal('unknown-contract', `this home has no campaign ${id}`);
+        const pledges = (await seatsOf(home, id)).map(({ pledge }) => pledge);
+        const lock = flags.lock === undefined ? undefined : await lockOf(home, pledges, flags.lock);
+        const result = await finish(new Gate(record.campaign, home.network), pledges, lock);
+        const { completed = record.completed } = result;
+        return { writes: { campaign: { ...record, completed } }, result };
+      },
+    );
+  });
+}
+
+/** Returns the coin of a pledge of this home that was gathered, with its key. @throws Refusal `unknown-contract` */
+async function lockOf(home: Home, pledges: readonly Pledge[], at: string): Promise<Lock> {
+  const pledge = pledges.find((one) => outpointText(one) === at);
+  const path = pledge && (await home.store.ours([pledge.script])).get(pledge.script);
+  if (!pledge || !path)
+    throw new Refusal('unknown-contract', `no pledge of this home's own coin ${at} was gathered`, {
+      hint: 'pledge what is missing with spillway pledge make, join it, and name its coin',
+    });
+  return { ...pledge, secret: (await home.keys()).keysWith([]).wallet(path), aux: (await home.random())(32) };
+}
+
+/** Reads pledges, a line each; those that do not count are told and left out. */
+async function pledgesIn(gate: Gate, file: string | undefined): Promise<readonly Pledge[]> {
+  const seats = new MemorySeats(gate);
+  const round = await seats.begin();
+  for await (const line of linesOf(await openInput(file)))
+    try {
+      const one = round.opened(offerIn(bytesOf(line)));
+      place(round, one, { tip: 'not-checked', coins: 'not-checked' }, { unchecked: true });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      note(`line ${line.number} is left out: ${error.code}: ${error.message}`);
+    }
+  return seats.gathering.pledges;
+}

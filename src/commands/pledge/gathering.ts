@@ -1,0 +1,204 @@
+/**
+ * Gathering of pledges from a file or a stream: a line out for each in, in order. The lines of one
+ * piece of the stream are checked and kept together.
+ * Not here: which pledge counts (`lib/pledge/gather.ts`), the seats of a home (`seats.ts`).
+ */
+import { isNetwork } from '../../lib/bitcoin/network.ts';
+import { outpointText } from '../../lib/bitcoin/outpoint.ts';
+import { groupsOf, type Line } from '../../lib/cli/lines.ts';
+import { print } from '../../lib/cli/output.ts';
+import { errorObject, failureOf } from '../../lib/engine/failure.ts';
+import { readAll } from '../../lib/engine/files.ts';
+import { note } from '../../lib/engine/log.ts';
+import { sniff } from '../../lib/engine/sniff.ts';
+import { untilWon } from '../../lib/home/race.ts';
+import { gathered, Gathering, isSame, type Gate, type Looked, type Trust } from '../../lib/pledge/gather.ts';
+import type { Pledge } from '../../lib/pledge/pledge.ts';
+import { pledgeOfPsbt } from '../../lib/pledge/psbt.ts';
+import type { Sealed } from '../../lib/pledge/records.ts';
+import type { Sum } from '../../lib/pledge/sums.ts';
+import { pledge } from '../../lib/pledge/table.ts';
+import type { Hex } from '../../lib/protocol/action.ts';
+import { parseJson, printJson } from '../../lib/protocol/json.ts';
+import { MESSAGE_LIMIT } from '../../lib/protocol/message.ts';
+import type { FactSource } from '../../lib/protocol/ports.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+export const LINE_LIMIT = MESSAGE_LIMIT;
+
+/** A pledge as it was brought: plain, encrypted to the collector, or a PSBT that does not say for which campaign. */
+export type Offer = { campaign: Hex; network: string; plain: Pledge | null; sealed: Sealed | null } | { psbt: string };
+
+/** An offer whose campaign is known, and the pledge that it holds. */
+export interface Opened {
+  gate: Gate;
+  pledge: Pledge;
+}
+/** Seats of the campaigns of one group of lines. */
+export interface Round {
+  /** Opens an offer. @throws Refusal `unknown-contract`, `sealed-unreadable`, `wrong-network` */
+  opened(offer: Offer): Opened;
+  /** Tells which of these coins are in a seat already. */
+  look(offers: readonly Opened[]): Promise<void>;
+  /** Returns the pledge that is kept of a coin. */
+  known(offer: Opened): Pledge | undefined;
+  /** Takes a seat. @returns the sum with it @throws Refusal `too-many-pledges` */
+  take(offer: Opened, netSat: bigint): Sum;
+  sum(gate: Gate): Sum;
+  /** Keeps what was taken; false where another run was faster. */
+  keep(): Promise<boolean>;
+}
+export interface Seats {
+  begin(offers: readonly Offer[]): Promise<Round>;
+}
+
+/** Reads a pledge as `pledge make` prints it, or a PSBT. @throws Refusal as the table's parser and `sniff` */
+export function offerIn(bytes: Uint8Array): Offer {
+  const input = sniff(bytes);
+  if (input.form === 'psbt') return { psbt: Buffer.from(input.bytes).toString('base64') };
+  if (input.form !== 'json') throw new Refusal('malformed', 'a pledge or its PSBT expected');
+  const message = pledge.parse(parseJson(input.text));
+  if (message.step !== 'pledged')
+    throw new Refusal('unknown-step', `a message at '${message.step}' found, a pledge expected`);
+  return { campaign: message.campaign, network: message.network, plain: message.pledge, sealed: message.sealed };
+}
+
+/** Returns the pledge of an offer. @param open opens what is sealed */
+export function openedBy(gate: Gate, offer: Offer, open: (sealed: Sealed) => Pledge): Opened {
+  if ('psbt' in offer) return { gate, pledge: pledgeOfPsbt(gate.campaign, gate.network, offer.psbt) };
+  if (!isNetwork(offer.network) || offer.network !== gate.network)
+    throw new Refusal('wrong-network', `a pledge on ${offer.network} found, one on ${gate.network} expected`);
+  return { gate, pledge: offer.plain ?? open(offer.sealed!) };
+}
+
+type Answered = { text: string; exit: number };
+const refused = (error: unknown): Answered => {
+  const failure = failureOf(error);
+  return { text: printJson(errorObject(failure)), exit: failure.exit };
+};
+const attempt = <T>(work: () => T): T | Answered => {
+  try {
+    return work();
+  } catch (error) {
+    return refused(error);
+  }
+};
+const isAnswer = (one: object): one is Answered => 'exit' in one;
+
+/**
+ * Gathers pledges and prints a line for each. Sets the exit code: that of the first refusal, else 3
+ * until the goal is reached.
+ * @param whole the input is one pledge of at most so many bytes; undefined: one a line
+ * @throws Refusal of a single pledge
+ */
+export async function gatherLines(
+  source: AsyncIterable<Uint8Array>,
+  seats: Seats,
+  facts: FactSource,
+  trust: Trust,
+  whole?: number,
+): Promise<void> {
+  if (whole !== undefined) {
+    const offer = offerIn(await readAll(source as never, whole, 'the pledge'));
+    const [answer] = await round([offer], seats, facts, trust, (error) => {
+      throw error;
+    });
+    const { text, missing = 0n } = answer!;
+    await print(text);
+    if (missing > 0n) {
+      note(`${missing} sat are missing`);
+      process.exitCode = 3;
+    }
+    return;
+  }
+  let first = 0;
+  let open = true;
+  for await (const lines of groupsOf(source, LINE_LIMIT)) {
+    const offers = lines.map((line) => attempt(() => offerIn(bytesOf(line))));
+    const answers = await round(offers, seats, facts, trust, refused);
+    for (const { exit } of answers) first ||= exit;
+    const last = answers.findLast(({ missing }) => missing !== undefined);
+    if (last) open = last.missing! > 0n;
+    await print(answers.map(({ text }) => text).join('\n'));
+  }
+  process.exitCode = first || (open ? 3 : 0);
+}
+
+/** Checks a pledge and gives it a seat, once. @throws Refusal as `Gate.check`, `pledge-known`, `too-many-pledges` */
+export function place(seated: Round, one: Opened, looked: Looked, trust: Trust) {
+  const checked = one.gate.check(one.pledge, looked, trust);
+  const known = seated.known(one);
+  const isThere = known !== undefined && isSame(known, one.pledge);
+  return { ...checked, sum: isThere ? seated.sum(one.gate) : seated.take(one, checked.netSat) };
+}
+
+export function bytesOf(line: Line): Uint8Array {
+  if ('refusal' in line) throw line.refusal;
+  return Buffer.from(line.text);
+}
+
+/** Answers the offers of one group; `missing` of each that counts. */
+const round = (
+  offers: readonly (Offer | Answered)[],
+  seats: Seats,
+  facts: FactSource,
+  trust: Trust,
+  onRefusal: (error: unknown) => Answered,
+): Promise<(Answered & { missing?: bigint })[]> =>
+  untilWon(async () => {
+    const readable = offers.filter((one): one is Offer => !isAnswer(one));
+    const seated = await seats.begin(readable);
+    const tried = <T extends object>(work: () => T): T | Answered => {
+      try {
+        return work();
+      } catch (error) {
+        return onRefusal(error);
+      }
+    };
+    const opened = offers.map((one) => (isAnswer(one) ? one : tried(() => seated.opened(one))));
+    const plain = opened.filter((one): one is Opened => !isAnswer(one));
+    const [{ facts: found, checks }] = await Promise.all([
+      facts.facts({ tip: true, coins: plain.map(({ pledge: one }) => outpointText(one)) }),
+      seated.look(plain),
+    ]);
+    const looked = { tip: found.tip ?? 'not-checked', coins: found.coins ?? 'not-checked' } as const;
+    const answers = opened.map((one) =>
+      isAnswer(one)
+        ? one
+        : tried(() => {
+            const { netSat, coin, sum } = place(seated, one, looked, trust);
+            const said = gathered(one.gate, sum, one.pledge, netSat);
+            const text = printJson({ type: pledge.type, version: 1, ...said, checks: { tip: checks['tip'], coin } });
+            return { text, exit: 0, missing: said.missing_sat };
+          }),
+    );
+    return (await seated.keep()) ? answers : undefined;
+  });
+
+/** Seats in memory, of one campaign: nothing is kept. */
+export class MemorySeats implements Seats {
+  readonly gathering: Gathering;
+
+  constructor(gate: Gate) {
+    this.gathering = new Gathering(gate);
+  }
+
+  async begin(): Promise<Round> {
+    const { gathering } = this;
+    const { gate } = gathering;
+    return {
+      opened(offer) {
+        if (!('psbt' in offer) && offer.campaign !== gate.campaign.id)
+          throw new Refusal('unknown-contract', `a pledge for ${offer.campaign} found, ${gate.campaign.id} expected`);
+        return openedBy(gate, offer, () => {
+          throw new Refusal('sealed-unreadable', 'the pledge is encrypted to the collector, whose home alone reads it');
+        });
+      },
+      look: async () => {},
+      known: ({ pledge: one }) => gathering.knows(one),
+      take: ({ pledge: one }, netSat) => gathering.add(one, netSat),
+      sum: () => gathering.sum,
+      keep: async () => true,
+    };
+  }
+}

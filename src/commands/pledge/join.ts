@@ -1,0 +1,41 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { contractNamed, portsOf, stepsOf } from '../../lib/cli/contract.ts';
+import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { openInput } from '../../lib/cli/input.ts';
+import { pledge } from '../../lib/pledge/table.ts';
+import { gatherLines, LINE_LIMIT } from './gathering.ts';
+import { HomeSeats } from './seats.ts';
+import { campaignFlag, unchecked } from './shared.ts';
+
+export default class PledgeJoin extends BaseCommand {
+  static override summary = 'Gather pledges: each is checked and kept, and what is missing is said';
+  static override description = `Reads a pledge, as spillway pledge make prints it or as a PSBT that another wallet has signed; with --batch a line each, in any order. Prints for each what it is worth, have_sat, of_sat and missing_sat, and exits with 3 until the goal is reached. A pledge that comes again counts once; of two pledges of one coin the first counts. A transaction holds about 1,700 pledges: beyond that the largest are kept. Other homes can send theirs to spillway serve. With a node each coin is looked at; without one off regtest nothing is counted (--unchecked).`;
+  static override examples = [
+    'As they come\nspillway pledge join --home bridge < pledge.json | jq .missing_sat',
+    'A thousand from one file\ncat pledges/*.json | spillway pledge join --home bridge --batch --chain http://127.0.0.1:8332 | tail -n 1',
+    'A PSBT that Bitcoin Core has signed\nspillway pledge join --home bridge --contract "$CAMPAIGN" signed.psbt',
+  ];
+  static override steps = stepsOf(pledge);
+  static override args = { file: arg({ description: 'The pledge (default: stdin)' }) };
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    batch: Flags.boolean({ summary: 'Read and write one pledge a line (NDJSON)', helpGroup: 'ACTION' }),
+    contract: campaignFlag({ summary: 'Id of the campaign of PSBTs, which do not name it' }),
+    unchecked,
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(PledgeJoin);
+    const source = await openInput(args.file);
+    await withHome(flags, async (home) => {
+      const { source: facts } = await portsOf(home, flags, this.argv);
+      const seats = new HomeSeats(home, await contractNamed(home, flags.contract));
+      const trust = { unchecked: flags.unchecked || home.network === 'regtest' };
+      await gatherLines(source, seats, facts, trust, flags.batch ? undefined : LINE_LIMIT);
+    });
+  }
+}

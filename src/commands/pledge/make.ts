@@ -1,0 +1,54 @@
+import * as Flags from '@oclif/core/flags';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { coinsFrom, contractFlags, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
+import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { pledge } from '../../lib/pledge/table.ts';
+import { PROMISE, unchecked } from './shared.ts';
+
+const { batch: _, 'request-id': __, ...flags } = contractFlags;
+const { expires: ___, ...funding } = fundingFlags;
+
+export default class PledgeMake extends ContractCommand {
+  static override summary = 'Pledge one coin to a campaign: it moves only if the whole goal is paid';
+  static override description = `${PROMISE}
+Reads the campaign. A coin of just that value is pledged as it is; otherwise a split makes one: send it (exit 3), and once a block has it the same command prints the pledge. Split, pledge and the finished way back are stored before anything is printed, the way back outside the home too (--refunds). The same command prints the same again. A coin of another wallet (taproot key or P2WPKH) is signed there: --psbt pledge, then --merge; its way back is to spend it there. --seal encrypts the pledge to the collector: other pledgers do not see the coin, and nobody but the collector can complete.`;
+  static override examples = [
+    'From coins of this home\nspillway coins --home alice --chain http://127.0.0.1:8332 > coins.json\nspillway pledge make --home alice --amount 250000 --utxo coins.json < campaign.json > split.json\nspillway broadcast < split.json',
+    'A coin of Bitcoin Core\nspillway pledge make --home alice --coin "$TXID:0" --utxo core.json --psbt pledge campaign.json > p.psbt\nbitcoin-cli walletprocesspsbt "$(cat p.psbt)" true "ALL|ANYONECANPAY" | jq -r .psbt > signed.psbt\nspillway pledge make --home alice --coin "$TXID:0" --utxo core.json --merge signed.psbt campaign.json > pledge.json',
+  ];
+  static override steps = stepsOf(pledge);
+  static override args = { file: arg({ description: 'The campaign (default: stdin)' }) };
+  static override flags = {
+    ...flags,
+    amount: satFlag({ summary: 'Value of the pledged coin, split off where no coin has it', helpGroup: 'ACTION' }),
+    coin: Flags.string({
+      summary: 'Pledge this coin of --utxo as it is',
+      helpValue: 'TXID:VOUT',
+      exclusive: ['amount'],
+      helpGroup: 'ACTION',
+    }),
+    seal: Flags.boolean({ summary: 'Encrypt the pledge to the collector', helpGroup: 'ACTION' }),
+    unchecked,
+    ...funding,
+    ...feeFlags,
+  };
+
+  async run(): Promise<void> {
+    const { flags: values, args } = await this.parse(PledgeMake);
+    await this.open({
+      flags: values,
+      file: args.file,
+      table: pledge,
+      starts: false,
+      input: async () => ({
+        amount: values.amount,
+        coin: values.coin,
+        utxo: await coinsFrom(values.utxo),
+        change: values.change,
+        allowFee: values['allow-fee'] || undefined,
+        seal: values.seal || undefined,
+        unchecked: values.unchecked || undefined,
+      }),
+    });
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Pledges of a home: taking one back, and how they all stand.
+ * Not here: the transaction that takes back (`lib/pledge/complete.ts`), verdicts (`status.ts` there).
+ */
+import { outpointText } from '../../lib/bitcoin/outpoint.ts';
+import { contractNamed } from '../../lib/cli/contract.ts';
+import { outcome } from '../../lib/contract/outcome.ts';
+import type { Rpc } from '../../lib/chain/rpc.ts';
+import { seenOf } from '../../lib/engine/status.ts';
+import { change } from '../../lib/home/change.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { outputsOf } from '../../lib/pledge/campaign.ts';
+import { revocationCopy } from '../../lib/pledge/make.ts';
+import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
+import { followedPledge, pledgeVerdict, type PledgeVerdict } from '../../lib/pledge/status.ts';
+import type { FactSource } from '../../lib/protocol/ports.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { unspentOf } from './shared.ts';
+
+/** Returns the pledge of a campaign that is meant. @throws Refusal `unknown-contract`, `usage` */
+async function pledgeNamed(home: Home, prefix: string, coin: string | undefined): Promise<OwnPledge> {
+  const id = await contractNamed(home, prefix);
+  const all = (await home.store.byName(id!))
+    .filter(({ kind }) => kind === pledgeKind.name)
+    .map(({ record }) => pledgeKind.parse(record))
+    .filter(({ state, pledge }) => state !== 'cancelled' && (coin ?? outpointText(pledge)) === outpointText(pledge));
+  if (all.length === 0) throw new Refusal('unknown-contract', `this home has no such pledge to ${id}`);
+  if (all.length > 1)
+    throw new Refusal('usage', `${all.length} coins of this home are pledged to ${id}`, {
+      hint: `name one with --coin: ${all.map(({ pledge }) => outpointText(pledge)).join(', ')}`,
+    });
+  return all[0]!;
+}
+
+/**
+ * Takes a pledge back: from then on it is not printed again.
+ * @returns its finished transaction, and whether a node shows the coin, or none was asked
+ * @throws Refusal `wrong-state` for a pledge that nobody was shown, and as `contractNamed`
+ */
+export async function revoke(
+  home: Home,
+  prefix: string,
+  coin: string | undefined,
+  source: FactSource,
+): Promise<{ document: object; isThere: boolean }> {
+  const named = await pledgeNamed(home, prefix, coin);
+  const own = await change<{ own: OwnPledge }, OwnPledge>(
+    home.store,
+    { own: pledgeKind },
+    () => ({ own: ownClaim(named) }),
+    ({ own: record = named }) => {
+      if (record.state === 'split')
+        throw new Refusal('wrong-state', 'nobody was shown this pledge: its coin is not split off yet', {
+          hint: 'spillway pledge make --contract ID --cancel gives it up',
+        });
+      const taken: OwnPledge = { ...record, state: 'revoked' };
+      return { writes: { own: taken }, result: taken };
+    },
+  );
+  await home.copy([revocationCopy(own)]);
+  const { pledge, revocation, campaign, network } = own;
+  const at = outpointText(pledge);
+  const { facts } = await source.facts({ coins: [at] });
+  const coins = facts.coins ?? 'not-checked';
+  const isThere = coins === 'not-checked' || coins.get(at) !== 'missing';
+  const document = {
+    type: 'pledge-revoke',
+    version: 1,
+    network,
+    campaign: campaign.id,
+    coin: at,
+    sat: pledge.sat,
+    script: pledge.script,
+    txid: revocation.txid,
+    hex: revocation.hex,
+    fee_sat: revocation.feeSat,
+    checks: { coin: coins === 'not-checked' ? 'not-checked' : isThere ? 'unspent' : 'missing' },
+  };
+  return { document, isThere };
+}
+
+export interface PledgeLine {
+  type: 'pledge-check';
+  version: 1;
+  network: string;
+  campaign: string;
+  coin: string;
+  sat: bigint;
+  state: OwnPledge['state'];
+  verdict: PledgeVerdict;
+  /** Transaction that spends the coin, where one is known. */
+  spent_by: string | null;
+}
+
+/** Returns how the pledges of a home stand. @param rpc asked whether a campaign was paid without the coin */
+export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | undefined): Promise<PledgeLine[]> {
+  const all = (await home.store.list(pledgeKind.name))
+    .map(({ record }) => pledgeKind.parse(record))
+    .filter(({ state }) => state !== 'cancelled');
+  if (all.length === 0) return [];
+  const seen = await seenOf(
+    source,
+    all.map((own) => ({ ...followedPledge(own), ended: false })),
+    'any',
+  );
+  const lines: PledgeLine[] = [];
+  for (const own of all) {
+    const found = outcome(followedPledge(own), seen);
+    const isPaid = found.is === 'live' && rpc !== undefined && (await isGoalPaid(own, home, rpc));
+    const { pledge, campaign, network, state } = own;
+    lines.push({
+      type: 'pledge-check',
+      version: 1,
+      network,
+      campaign: campaign.id,
+      coin: outpointText(pledge),
+      sat: pledge.sat,
+      state,
+      verdict: pledgeVerdict(own, found, seen.tip, isPaid),
+      spent_by: 'tx' in found ? found.tx : null,
+    });
+  }
+  return lines;
+}
+
+/** Returns whether one transaction pays all outputs of the campaign, as far as they are unspent. */
+async function isGoalPaid({ campaign }: OwnPledge, { network }: Home, rpc: Rpc): Promise<boolean> {
+  const outputs = outputsOf(campaign, network);
+  const coins = await unspentOf(
+    rpc,
+    outputs.map(({ script }) => script),
+  );
+  const key = (one: { sat: bigint; script: string }): string => `${one.sat} ${one.script}`;
+  const wanted = outputs.map(key);
+  return [...Map.groupBy(coins, ({ txid }) => txid).values()].some((paid) => {
+    const found = new Set(paid.map(key));
+    return wanted.every((one) => found.has(one));
+  });
+}

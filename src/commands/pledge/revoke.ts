@@ -1,0 +1,42 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { portsOf } from '../../lib/cli/contract.ts';
+import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
+import { print } from '../../lib/cli/output.ts';
+import { note } from '../../lib/engine/log.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { revoke } from './own.ts';
+import { campaignFlag } from './shared.ts';
+
+export default class PledgeRevoke extends BaseCommand {
+  static override summary = 'Take a pledge back: the finished transaction that spends its coin to this home';
+  static override description = `Prints the transaction that was made with the pledge, for spillway broadcast. A pledge has no other end: until a block has this transaction, whoever has the pledge can complete with it. Against a transaction that completes the campaign, whichever a block takes first stands; the higher fee rate replaces the other in the mempool, and spillway bump raises it. The pledge is not printed again.`;
+  static override examples = [
+    'Taken back and sent\nspillway pledge revoke --home alice --contract "$CAMPAIGN" | spillway broadcast',
+    'The home is lost: its copy lies beside it\nspillway broadcast < "alice.refunds/pledge-$TXID-0.json"',
+  ];
+  static override flags = {
+    ...homeFlags,
+    ...chainFlags,
+    contract: campaignFlag({ summary: 'Id of the campaign, or at least its first 8 digits', required: true }),
+    coin: Flags.string({
+      summary: 'The pledged coin, where several of this home are pledged to it',
+      helpValue: 'TXID:VOUT',
+      helpGroup: 'ACTION',
+    }),
+  };
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(PledgeRevoke);
+    await withHome(flags, async (home) => {
+      const { source } = await portsOf(home, flags, this.argv);
+      const { document, isThere } = await revoke(home, flags.contract, flags.coin, source);
+      await print(printJson(document));
+      if (isThere) return;
+      note('the coin is not among the unspent ones: it may have paid the campaign, or be taken back already');
+      process.exitCode = 3;
+    });
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * A pledge of this home: the coin it takes, a split where no coin has the value, the signature, and
+ * the finished way back. All of it is worked out before anything is shown.
+ *
+ * Not here: pledges as the collector sees them (`gather.ts`), the table (`table.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { payFrom } from '../bitcoin/coins.ts';
+import { fundingHex, fundingPsbt, isSigned, outpointIn, signFunding, type Funding } from '../bitcoin/funding.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { txidOf, type Spent } from '../bitcoin/transaction.ts';
+import type { Copy, Facts, Hand, OwnAddress, Psbts } from '../protocol/action.ts';
+import { canonicalJson, parseJson } from '../protocol/json.ts';
+import { parseAs } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { bytesToHex, evenSecret, publicBytes, secretScalar, taggedHash } from '../signing/curve.ts';
+import { evenKey, openField, sealField } from '../signing/sealed-field.ts';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { COLLECTOR, PLEDGER, type Campaign } from './campaign.ts';
+import { revocation } from './complete.ts';
+import type { Gate } from './gather.ts';
+import { pledgeForm, type Pledge } from './pledge.ts';
+import { pledgeOfPsbt, pledgePsbt } from './psbt.ts';
+import type { OwnPledge, Sealed } from './records.ts';
+import { checkWorth } from './sums.ts';
+
+/** Input of a pledge. */
+export interface MakeInput {
+  /** Value of the pledged coin. */
+  amount?: bigint;
+  /** A coin of `utxo` that is pledged as it is, `TXID:VOUT`. */
+  coin?: string;
+  /** Coins to take from. */
+  utxo?: readonly Spent[];
+  /** Address for the change of a split. */
+  change?: string;
+  allowFee?: true;
+  /** The pledge is encrypted to the collector. */
+  seal?: true;
+}
+type MakeFacts = Pick<Facts, 'coins' | 'reserved' | 'ours' | 'payout' | 'feerate'>;
+
+/** Addresses that a pledge may need: of its coin, for the change, and for the way back. */
+export const ADDRESSES_NEEDED = 3;
+
+/** A coin to be pledged: of this home, or of another wallet. */
+export type Chosen = { coin: Spent } | { split: bigint };
+
+/**
+ * Chooses the coin that is pledged as it is, or the value of a split.
+ * @throws Refusal `usage`, `not-enough-coins`
+ */
+export function chosen({ amount, coin, utxo }: MakeInput): Chosen {
+  if (!utxo)
+    throw new Refusal('usage', 'no coins to pledge', { hint: 'give --utxo FILE, as spillway coins prints it' });
+  if ((amount === undefined) === (coin === undefined))
+    throw new Refusal('usage', 'one of --amount and --coin expected');
+  const found =
+    coin === undefined ? utxo.find(({ sat }) => sat === amount) : utxo.find((c) => outpointText(c) === coin);
+  if (found) return { coin: found };
+  if (coin !== undefined) throw new Refusal('not-enough-coins', `the coin ${coin} is not among those of --utxo`);
+  return { split: amount! };
+}
+
+/** Pledges an own coin as it is. @throws Refusal as `checkSpendable`, `below-minimum`, `below-dust` */
+export function pledgeCoin(
+  gate: Gate,
+  coin: Spent,
+  input: MakeInput,
+  hand: Hand,
+  facts: MakeFacts,
+): { made: OwnPledge; checked: string } {
+  checkWorth(coin, gate.campaign);
+  const checked = checkSpendable(facts, [coin]);
+  const secret = hand.keys.wallet(facts.ours.get(coin.script)!);
+  const made = recorded(gate, coin, secret, facts.payout[0]!, input, hand, facts.feerate);
+  return { made: { ...made, coins: [outpointText(coin)] }, checked };
+}
+
+/**
+ * Splits off a coin of exactly this value and pledges it.
+ * @throws Refusal as `payFrom` and `checkSpendable`, `below-minimum`
+ */
+export function pledgeSplit(
+  gate: Gate,
+  sat: bigint,
+  input: MakeInput,
+  hand: Hand,
+  facts: MakeFacts,
+): { made: OwnPledge; checked: string } {
+  const [at, forChange, back] = facts.payout as [OwnAddress, OwnAddress, OwnAddress];
+  const script = scriptOf(at.address, gate.network);
+  checkWorth({ sat, script }, gate.campaign);
+  const template = payFrom({
+    coins: input.utxo!,
+    outputs: [{ sat, script }],
+    change: input.change ?? forChange.address,
+    feerate: facts.feerate,
+    version: 2,
+    network: gate.network,
+    allowFee: input.allowFee ?? false,
+  });
+  const checked = checkSpendable(facts, template.inputs);
+  const split = signFunding(hand, { template, witnesses: {} }, facts.ours);
+  const coin = { ...outpointIn(template, script), sat, script };
+  const made = recorded(gate, coin, hand.keys.wallet(at), back, input, hand, facts.feerate);
+  return { made: { ...made, state: 'split', split, coins: outpointsOf(template.inputs) }, checked };
+}
+
+function recorded(
+  { campaign, network, hashes }: Gate,
+  coin: Spent,
+  secret: Uint8Array,
+  { address, chain, index }: OwnAddress,
+  input: MakeInput,
+  hand: Hand,
+  feerate: number,
+): OwnPledge {
+  const pledge = hashes.sign(coin, secret, hand.random(32));
+  const script = scriptOf(address, network);
+  return {
+    network,
+    state: 'made',
+    campaign,
+    asked: askedIn(input),
+    split: null,
+    coins: [],
+    pledge,
+    sealed: input.seal ? sealPledge(campaign, pledge, secret) : null,
+    revocation: revocation(coin, { secret, script, aux: hand.random(32) }, feerate),
+    back: { address, chain, index },
+  };
+}
+
+/** Returns what was asked for, as a name of the record. */
+export const askedIn = ({ amount, coin }: MakeInput): string => (amount === undefined ? (coin ?? '') : String(amount));
+
+/** Takes what another wallet has signed of a split. */
+export const signedSplit = (own: OwnPledge, hand: Hand, ours: Facts['ours']): OwnPledge =>
+  own.split && !isSigned(own.split) ? { ...own, split: signFunding(hand, own.split, ours) } : own;
+
+/** The split of a pledge as documents say it, and the PSBT of one that is not signed. */
+export function splitParts(split: Funding): { waits: Psbts } | { txid: string; hex: string; psbt: Psbts } {
+  const psbt = { split: fundingPsbt(split) };
+  return isSigned(split) ? { txid: txidOf(split.template), hex: fundingHex(split), psbt } : { waits: psbt };
+}
+
+/**
+ * Pledges a coin of another wallet: its PSBT, or the pledge where one came back signed.
+ * @throws Refusal as `pledgeOfPsbt` and `Gate.check`; `transaction-differs` for another coin
+ */
+export function pledgeOutside(
+  { campaign, network, hashes }: Gate,
+  coin: Spent,
+  hand: Hand,
+): { pledge: Pledge; psbts: Psbts } | { waits: Psbts } {
+  checkWorth(coin, campaign);
+  const psbts = { pledge: pledgePsbt(campaign, network, coin) };
+  const [signed] = hand.merged;
+  if (signed === undefined) return { waits: psbts };
+  const pledge = pledgeOfPsbt(campaign, network, signed);
+  if (outpointText(pledge) !== outpointText(coin) || pledge.sat !== coin.sat || pledge.script !== coin.script)
+    throw new Refusal(
+      'transaction-differs',
+      `a pledge of ${outpointText(pledge)} found, ${outpointText(coin)} expected`,
+    );
+  hashes.check(pledge);
+  return { pledge, psbts };
+}
+
+/** Copy of the way back outside the home: it holds no secret. */
+export function revocationCopy({ campaign, network, pledge, revocation: made, back }: OwnPledge): Copy {
+  return {
+    name: `pledge-${pledge.txid}-${pledge.vout}`,
+    body: {
+      type: 'refund-copy',
+      version: 1,
+      network,
+      contract: campaign.id,
+      capacity_sat: pledge.sat,
+      valid_from_height: 0,
+      txid: made.txid,
+      hex: made.hex,
+      script: pledge.script,
+      address: back.address,
+      path: { chain: back.chain, index: back.index },
+    },
+  };
+}
+
+const FIELD = 'pledge';
+const endsOf = (campaign: string) => ({ field: FIELD, hash: hexToBytes(campaign) });
+
+/**
+ * Encrypts a pledge to the collector. The sender's key follows from the coin's own key and all that
+ * is encrypted, so it never encrypts two texts.
+ */
+function sealPledge({ id, auth }: Campaign, pledge: Pledge, secret: Uint8Array): Sealed {
+  const plain = utf8ToBytes(canonicalJson(pledge));
+  const sender = taggedHash('spillway/pledge-sender', secret, hexToBytes(id), plain);
+  return {
+    sender: bytesToHex(publicBytes(secretScalar(sender))),
+    text: sealField(endsOf(id), plain, sender, { key: evenKey(auth), of: COLLECTOR }),
+  };
+}
+
+/** Opens a sealed pledge by the collector's authentication key. @throws Refusal `sealed-unreadable` */
+export function openPledge(campaign: string, { sender, text }: Sealed, secret: Uint8Array): Pledge {
+  const plain = openField(endsOf(campaign), text, evenSecret(secret), sender);
+  if (!plain)
+    throw new Refusal('sealed-unreadable', 'the pledge is sealed to another collector, or was altered', {
+      blame: PLEDGER,
+    });
+  return parseAs(pledgeForm, parseJson(new TextDecoder().decode(plain)));
+}

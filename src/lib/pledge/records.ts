@@ -1,0 +1,143 @@
+/**
+ * Records of campaigns. A collector keeps its campaign and a row for each pledge; a pledger keeps
+ * what it has pledged, and how it takes that back.
+ *
+ *   campaign: open → completed          pledge: split → made → revoked
+ *                                               split → cancelled
+ *
+ * A pledge of the collector's is a record of its own, found by its coin, so that so many
+ * pledges cost so many writes. The campaign keeps their sum.
+ */
+import type { Funding } from '../bitcoin/funding.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { taggedTextHash } from '../signing/curve.ts';
+import type { Own } from '../signing/exchange.ts';
+import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
+import { coinClaim, idClaim } from '../protocol/claims.ts';
+import { canonicalJson, withSats } from '../protocol/json.ts';
+import type { Campaign, Terms } from './campaign.ts';
+import type { Revocation } from './complete.ts';
+import type { Pledge } from './pledge.ts';
+import type { Sum } from './sums.ts';
+
+/** A campaign of this home. */
+export interface CampaignRecord {
+  network: string;
+  own: Own;
+  campaign: Campaign;
+  /** Sum of the largest pledges that one transaction holds. */
+  sum: Sum;
+  /** Transaction that was printed last, with the coins that it spends. */
+  completed: { txid: Hex; hex: Hex } | null;
+}
+
+/** A pledge that the collector has taken. */
+export interface Seat {
+  network: string;
+  campaign: Hex;
+  pledge: Pledge;
+  netSat: bigint;
+}
+
+/** A pledge of this home. */
+export interface OwnPledge {
+  network: string;
+  /** `split`: nobody was shown the pledge, for its coin is not there yet. */
+  state: 'split' | 'made' | 'revoked' | 'cancelled';
+  campaign: Campaign;
+  /** Amount or coin that was asked for, by which the same command finds it again. */
+  asked: string;
+  split: Funding | null;
+  /** Reserved coins (`TXID:VOUT`): those of the split, or the pledged one. */
+  coins: readonly string[];
+  pledge: Pledge;
+  /** The pledge encrypted to the collector, where that was asked for. */
+  sealed: Sealed | null;
+  revocation: Revocation;
+  /** Address that the revocation pays, and its place in the wallet. */
+  back: { address: string; chain: 0 | 1; index: number };
+}
+/** A pledge that only the collector reads. */
+export interface Sealed {
+  /** 33 bytes, hex. */
+  sender: Hex;
+  text: Hex;
+}
+
+/** @param what an outpoint, or what was asked for */
+export const seatClaim = (campaign: Hex, what: string): Claim => `pledge:${campaign}:${what}`;
+/** Outputs of one campaign of a home, so that none of its later ones has the same. */
+export const outputsClaim = (outputs: Terms['outputs']): Claim =>
+  `pledge:${bytesToHex(taggedTextHash('spillway/campaign-outputs', canonicalJson(outputs)))}`;
+
+const campaignBeliefs: Beliefs<CampaignRecord> = {
+  network: kept,
+  own: kept,
+  campaign: kept,
+  sum: kept,
+  completed: once,
+};
+export const campaignKind: Kind<CampaignRecord> = {
+  name: 'campaign',
+  parse: (json) => withSats(json) as CampaignRecord,
+  claims: ({ campaign }): readonly Claim[] => [idClaim(campaign.id), outputsClaim(campaign.outputs)],
+  row: ({ campaign, completed }): RecordRow => ({
+    name: campaign.id,
+    state: completed ? 'completed' : 'open',
+    highSat: 0n,
+    limitSat: 0n,
+    left: false,
+  }),
+  ...believing(campaignBeliefs, { isLater: (one, other) => one.sum.count > other.sum.count }),
+};
+
+const seatBeliefs: Beliefs<Seat> = { network: kept, campaign: kept, pledge: kept, netSat: kept };
+export const seatKind: Kind<Seat> = {
+  name: 'pledge-seat',
+  parse: (json) => withSats(json) as Seat,
+  claims: ({ campaign, pledge }): readonly Claim[] => [seatClaim(campaign, outpointText(pledge))],
+  row: ({ campaign }): RecordRow => ({ name: campaign, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
+  part: ({ campaign }) => ({ of: idClaim(campaign), over: true }),
+  ...believing(seatBeliefs, { isLater: () => false }),
+};
+
+const pledgeBeliefs: Beliefs<OwnPledge> = {
+  network: kept,
+  state: kept,
+  campaign: kept,
+  asked: kept,
+  split: kept,
+  coins: kept,
+  pledge: kept,
+  sealed: kept,
+  revocation: kept,
+  back: kept,
+};
+export const pledgeKind: Kind<OwnPledge> = {
+  name: 'pledge',
+  parse: (json) => withSats(json) as OwnPledge,
+  claims: (own): readonly Claim[] => [
+    ownClaim(own),
+    ...(own.state === 'cancelled' ? [] : [askedClaim(own.campaign.id, own.asked), ...own.coins.map(coinClaim)]),
+  ],
+  key: (own) => ownClaim(own),
+  row: ({ campaign, state }): RecordRow => ({
+    name: campaign.id,
+    state,
+    highSat: 0n,
+    limitSat: 0n,
+    left: state === 'revoked' || state === 'cancelled',
+    ...(state === 'revoked' && { over: 'ended' }),
+    ...(state === 'cancelled' && { over: 'nothing' }),
+  }),
+  spent: ({ pledge: { txid, vout }, revocation }) => [{ outpoint: { txid, vout }, ways: [revocation.txid] }],
+  ...believing(pledgeBeliefs, { isLater: (one, other) => STATES.indexOf(one.state) > STATES.indexOf(other.state) }),
+};
+const STATES: readonly OwnPledge['state'][] = ['split', 'cancelled', 'made', 'revoked'];
+
+/** @param asked an amount, or an outpoint */
+export const askedClaim = (campaign: Hex, asked: string): Claim => seatClaim(campaign, `own-${asked}`);
+export const ownClaim = ({ campaign, pledge }: OwnPledge): Claim =>
+  seatClaim(campaign.id, `made-${outpointText(pledge)}`);

@@ -1,0 +1,94 @@
+/**
+ * Standing of campaigns and pledges: lines of `status`, and whether a pledge has to be taken back.
+ *
+ * A pledge has no expiry. It is taken back once its campaign is over, or was paid without its coin.
+ */
+import { outcome, type Followed, type Outcome } from '../contract/outcome.ts';
+import type { Shown, StatusFacts, StatusLine } from '../contract/status.ts';
+import type { Network } from '../bitcoin/network.ts';
+import type { Facts, Hex } from '../protocol/action.ts';
+import { sameJson } from '../protocol/json.ts';
+import { outputsOf } from './campaign.ts';
+import { Gate, standing } from './gather.ts';
+import { campaignKind, pledgeKind, type CampaignRecord, type OwnPledge } from './records.ts';
+
+/** Coin of a pledge, as the chain is asked for it. */
+export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: OwnPledge): Followed => ({
+  outpoint: { txid, vout },
+  ways: [revocation.txid],
+  ...(split && { funding: split.template.inputs.map((input) => ({ txid: input.txid, vout: input.vout })) }),
+});
+
+/**
+ * Standing of a pledge.
+ *
+ *   open        nothing spends its coin, and its campaign is not over
+ *   due         to be taken back
+ *   completed   its coin pays the campaign
+ *   taken-back  its revocation has spent it
+ *   spent       something else has
+ *   unknown     nobody looked, or the coin is gone and nobody names what spent it
+ */
+export type PledgeVerdict = 'open' | 'due' | 'completed' | 'taken-back' | 'spent' | 'unknown';
+
+/** @param isPaid the outputs of the campaign are paid by a transaction without this coin */
+export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'], isPaid = false): PledgeVerdict {
+  const { campaign, network, revocation } = own;
+  if (found.is === 'live' || found.is === 'unconfirmed') {
+    const isOver = campaign.until !== null && tip !== 'not-checked' && tip >= campaign.until;
+    return own.state !== 'split' && (isOver || isPaid) ? 'due' : 'open';
+  }
+  if (found.is === 'unseen' || found.is === 'replaced') return 'unknown';
+  if (found.tx === revocation.txid) return 'taken-back';
+  if (!found.pays) return 'spent';
+  return sameJson(found.pays, outputsOf(campaign, network as Network)) ? 'completed' : 'spent';
+}
+
+function pledgeLine(
+  name: Hex,
+  own: OwnPledge,
+  facts: StatusFacts,
+): StatusLine & { capacity_sat: bigint; expiry?: number } {
+  const verdict = pledgeVerdict(own, outcome(followedPledge(own), facts), facts.tip);
+  return {
+    type: 'status',
+    version: 1,
+    contract: name,
+    role: 'pledger',
+    state: own.state,
+    capacity_sat: own.pledge.sat,
+    ...(own.campaign.until !== null && { expiry: own.campaign.until }),
+    verdict,
+    notes: verdict === 'due' ? ['pledge revoke takes it back'] : [],
+  };
+}
+
+function campaignLine(name: Hex, record: CampaignRecord): StatusLine & { capacity_sat: bigint; paid_sat: bigint } {
+  const { of_sat, have_sat, missing_sat, pledges } = standing(
+    new Gate(record.campaign, record.network as Network),
+    record.sum,
+  );
+  return {
+    type: 'status',
+    version: 1,
+    contract: name,
+    role: 'collector',
+    state: record.completed ? 'completed' : 'open',
+    capacity_sat: of_sat,
+    paid_sat: have_sat,
+    notes: [`${pledges} pledges`, ...(missing_sat > 0n ? [`${missing_sat} sat missing`] : [])],
+  };
+}
+
+const campaigns: Shown<CampaignRecord> = { kind: campaignKind, line: campaignLine };
+const pledges: Shown<OwnPledge> = {
+  kind: pledgeKind,
+  coin: (own) => ({ ...followedPledge(own), ended: false }),
+  line: pledgeLine,
+  unwatched: {
+    is: ({ state }) => state === 'made',
+    words: (count) =>
+      `pledges: ${count}, which watch does not take back: status says what is due, pledge revoke does it`,
+  },
+};
+export const pledgesShown: readonly Shown<any>[] = [campaigns, pledges];

@@ -1,0 +1,352 @@
+/**
+ * pledge: campaign (collector) → pledged (each pledger) → gathered (collector, for each pledge).
+ *
+ * The first action of many parties: a campaign goes to anybody, and pledges come back in any order.
+ * What a pledger contributes carries its own seal, the signature of its coin. The collector keeps
+ * each in a row of its own and says what it has, of what, and what is missing.
+ * Not here: completing and taking back, which wait for nobody (`complete.ts`).
+ */
+import * as v from 'valibot';
+import { fundingPsbt, isSigned } from '../bitcoin/funding.ts';
+import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { outpointsOf } from '../bitcoin/coin-checks.ts';
+import { table, type Facts } from '../protocol/action.ts';
+import { idClaim } from '../protocol/claims.ts';
+import { wholeIn } from '../protocol/limit.ts';
+import {
+  FORM_LIMITS,
+  hexOf,
+  hexText,
+  messageParser,
+  psbt,
+  pubkey,
+  sat,
+  text,
+  type MessageOf,
+} from '../protocol/message.ts';
+import { homeRestored, Refusal } from '../protocol/refusal.ts';
+import { freshKeys } from '../signing/side.ts';
+import { campaignForm, campaignOf, checkCampaign, COLLECTOR, defaultMin, goalOf, PLEDGER } from './campaign.ts';
+import { checkTime, Gate, gathered, isSame, keptOf, trustIn, withRoom } from './gather.ts';
+import {
+  ADDRESSES_NEEDED,
+  askedIn,
+  chosen,
+  openPledge,
+  pledgeCoin,
+  pledgeOutside,
+  pledgeSplit,
+  revocationCopy,
+  signedSplit,
+  splitParts,
+  type MakeInput,
+} from './make.ts';
+import { pledgeForm, pledgeInForm } from './pledge.ts';
+import {
+  askedClaim,
+  campaignKind,
+  outputsClaim,
+  pledgeKind,
+  seatClaim,
+  seatKind,
+  type CampaignRecord,
+  type OwnPledge,
+  type Seat,
+} from './records.ts';
+import { Goal, NOTHING, plus, taprootCoin } from './sums.ts';
+
+const sums = { pledges: wholeIn(FORM_LIMITS.vout), have_sat: sat, of_sat: sat, missing_sat: sat };
+const pledgeSteps = {
+  campaign: { campaign: campaignForm },
+  split: { campaign: hexOf(32), txid: hexOf(32), hex: hexText, psbt: v.strictObject({ split: psbt }) },
+  pledged: {
+    campaign: hexOf(32),
+    /** One of the two is there. */
+    pledge: v.nullable(pledgeForm),
+    sealed: v.nullable(v.strictObject({ sender: pubkey, text: hexText })),
+  },
+  gathered: { campaign: hexOf(32), coin: text, worth_sat: sat, ...sums },
+} as const;
+export type PledgeMessage = MessageOf<typeof pledgeSteps>;
+
+export interface PledgeInput extends MakeInput {
+  /** Outputs of a campaign; without an address a fresh one of the home. */
+  outputs?: readonly { address: string | null; sat: bigint }[];
+  min?: bigint;
+  until?: Expiry;
+  title?: string;
+  /** Addresses of the outputs that hold coins; undefined where nobody looked. */
+  paid?: readonly string[];
+  allowUsed?: true;
+  unchecked?: true;
+}
+type Rs = { campaign: CampaignRecord; earlier: CampaignRecord; seat: Seat; own: OwnPledge };
+
+const parse = messageParser('pledge', pledgeSteps, 'split', 'pledged', 'gathered');
+
+/** Outputs whose addresses are all given. */
+const given = (outputs: PledgeInput['outputs'] = []) =>
+  outputs.flatMap(({ address, sat: amount }) => (address === null ? [] : [{ address, sat: amount }]));
+
+export const pledge = table<PledgeMessage, Rs, PledgeInput>(
+  {
+    type: 'pledge',
+    kinds: { campaign: campaignKind, earlier: campaignKind, seat: seatKind, own: pledgeKind },
+    parse: (json) => {
+      const message = parse(json);
+      if (message.step === 'pledged' && (message.pledge === null) === (message.sealed === null))
+        throw new Refusal('malformed-message', 'pledge and sealed: one of the two expected');
+      return message;
+    },
+    opens: (message, { campaign: record }) =>
+      message.step === 'pledged' && message.sealed && record
+        ? (keys) => ({
+            ...message,
+            pledge: openPledge(message.campaign, message.sealed!, keys.auth(record.own.path)),
+            sealed: null,
+          })
+        : undefined,
+    find: (message, input) => {
+      if (!message) {
+        const outputs = given(input.outputs);
+        return outputs.length > 0 && outputs.length === input.outputs!.length ? { earlier: outputsClaim(outputs) } : {};
+      }
+      if (message.step === 'campaign') return { own: askedClaim(message.campaign.id, askedIn(input)) };
+      const campaign = idClaim(message.campaign);
+      if (message.step !== 'pledged' || !message.pledge) return { campaign };
+      return { campaign, seat: seatClaim(message.campaign, outpointText(message.pledge)) };
+    },
+    party: ({ message, records }) => {
+      if (message?.step === 'campaign' || records.own) return PLEDGER;
+      if (records.campaign || !message) return COLLECTOR;
+      throw new Refusal('unknown-contract', 'this home has no campaign of that id', {
+        hint: 'pledges go to the home that made the campaign; without a home: spillway pledge check, pledge complete',
+      });
+    },
+    peer: ({ message }) => (message?.step === 'campaign' ? { stated: message.campaign.auth } : null),
+    // What was gathered is a count that the next pledge changes: no seal vouches for it.
+    sealWith: ({ campaign, seat }) => (seat ? null : (campaign?.own.path ?? null)),
+    server: COLLECTOR,
+    again: ({ records: { own, campaign: record } }) =>
+      own
+        ? said(own)
+        : record && {
+            step: 'campaign',
+            network: record.network,
+            campaign: campaignOf(record.campaign, record.network as Network),
+          },
+    cancel: ({ records: { own } }) => {
+      if (own?.state !== 'split')
+        throw new Refusal('too-late-to-cancel', 'only a pledge whose coin is not split off yet is given up', {
+          hint: 'a pledge ends by spending its coin: spillway pledge revoke',
+        });
+      return { writes: { own: { ...own, state: 'cancelled' } }, hint: 'its coins are free; do not send the split' };
+    },
+  },
+  (row) => [
+    row({
+      name: 'campaign',
+      after: null,
+      by: COLLECTOR,
+      does: 'states outputs, fee rate and the least pledge, under a key of its own',
+      asks: ['outputs'],
+      may: ['min', 'until', 'title', 'paid', 'allowUsed'],
+      needs: ({ input }) => ({
+        feerate: true,
+        tip: true,
+        now: true,
+        payout: (input.outputs ?? []).filter(({ address }) => address === null).length,
+      }),
+      take: ({ input, records, facts, ...hand }) => {
+        if (hand.restored) throw homeRestored('it would begin no campaign');
+        if (records.earlier)
+          throw new Refusal('address-used', `the campaign ${records.earlier.campaign.id} has the same outputs`, {
+            hint: 'its pledges would count for this one too: take a fresh address, --output SAT',
+          });
+        if (input.paid && input.paid.length > 0 && !input.allowUsed)
+          throw new Refusal('address-used', `${input.paid[0]} holds coins already`, {
+            hint: 'pledges of an older campaign may pay it: take a fresh address, or give --allow-used',
+          });
+        const fresh = [...facts.payout];
+        const outputs = input.outputs.map(({ address, sat: amount }) => ({
+          address: address ?? fresh.shift()!.address,
+          sat: amount,
+        }));
+        const { own, auth } = freshKeys(hand);
+        const made = campaignOf(
+          {
+            outputs,
+            feerate: facts.feerate,
+            min_sat: input.min ?? leastOf(defaultMin(goalOf({ outputs })), taprootCoin(0n, facts)),
+            until: input.until ? expiryHeight(input.until, facts.tip, facts.now) : null,
+            title: input.title ?? '',
+            auth,
+          },
+          hand.network as Network,
+        );
+        checkTime(made, facts.tip, { unchecked: true });
+        return {
+          message: { step: 'campaign', network: hand.network, campaign: made },
+          checks: { addresses: input.paid ? 'chain' : given(input.outputs).length > 0 ? 'not-checked' : 'fresh' },
+          writes: {
+            campaign: { network: hand.network, own, campaign: made, sum: NOTHING, completed: null },
+          },
+        };
+      },
+    }),
+    row({
+      name: 'pledged',
+      meanwhile: 'split',
+      after: 'campaign',
+      by: PLEDGER,
+      does: 'signs one coin for these outputs, and the way to take it back',
+      may: ['amount', 'coin', 'utxo', 'change', 'allowFee', 'seal', 'unchecked'],
+      needs: ({ records: { own }, input }) => {
+        const { utxo = [] } = input;
+        const at = own ? [outpointText(own.pledge)] : outpointsOf(utxo);
+        const scripts = (own?.split?.template.inputs ?? utxo).map(({ script }) => script);
+        return {
+          tip: true,
+          feerate: true,
+          payout: own ? 0 : 'split' in chosen(input) ? ADDRESSES_NEEDED : 1,
+          ours: scripts,
+          coins: at,
+          reserved: at,
+        };
+      },
+      take: ({ message, records, input, facts, ...hand }) => {
+        if (hand.restored) throw homeRestored('what it would pledge may be pledged already');
+        const network = hand.network as Network;
+        const gate = new Gate(checkCampaign(message.campaign, network), network);
+        const trusted = trustIn(network, input.unchecked);
+        checkTime(gate.campaign, facts.tip, trusted);
+        if (records.own) {
+          const own = signedSplit(records.own, hand, facts.ours);
+          return repeated(own, facts.coins, trusted.unchecked);
+        }
+        const choice = chosen(input);
+        if ('split' in choice) {
+          const { made, checked } = pledgeSplit(gate, choice.split, input, hand, facts);
+          // No block has a transaction that was made just now.
+          return { ...repeated(made, 'not-checked', false), checks: { coin: checked } };
+        }
+        if (facts.ours.has(choice.coin.script)) {
+          const { made, checked } = pledgeCoin(gate, choice.coin, input, hand, facts);
+          return { ...repeated(made, facts.coins, true), checks: { coin: checked } };
+        }
+        if (input.seal) throw new Refusal('usage', '--seal is for coins of this home');
+        const outside = pledgeOutside(gate, choice.coin, hand);
+        if ('waits' in outside)
+          return {
+            waits: outside.waits,
+            hint: 'sign the PSBT in the wallet that owns the coin, type ALL|ANYONECANPAY, then --merge FILE on the same input; to take it back spend the coin there',
+            passing: true,
+            writes: {},
+          };
+        const made = {
+          step: 'pledged',
+          network,
+          campaign: gate.campaign.id,
+          pledge: outside.pledge,
+          sealed: null,
+        } as const;
+        return { message: made, signed: outside.psbts, passing: true, writes: {} };
+      },
+    }),
+    row({
+      name: 'gathered',
+      after: 'pledged',
+      by: COLLECTOR,
+      does: 'checks a pledge, keeps it, and says what is missing',
+      may: ['unchecked'],
+      needs: ({ message: { pledge: offered }, records: { campaign: record, seat } }) => ({
+        tip: true,
+        coins: offered ? [outpointText(offered)] : [],
+        // Asked only where it takes the place of a smaller one.
+        named: record && offered && !seat && isFull(record, offered.script) ? record.campaign.id : '',
+      }),
+      take: ({ message, records, input, facts, network }) => {
+        const record = records.campaign!;
+        const gate = new Gate(record.campaign, network as Network);
+        const offered = message.pledge!;
+        const { netSat, coin } = gate.check(offered, facts, trustIn(network, input.unchecked));
+        const isKnown = records.seat !== undefined && isSame(records.seat.pledge, offered);
+        const seats = () =>
+          facts.named.flatMap(({ kind, record: one }) => (kind === seatKind.name ? [seatKind.parse(one)] : []));
+        const sum = isKnown ? record.sum : withRoom(gate, record.sum, offered, netSat, () => keptOf(gate, seats())).sum;
+        const said = gathered(gate, sum, offered, netSat);
+        return {
+          message: said,
+          ...(said.missing_sat > 0n && { exit: 3 as const, hint: `${said.missing_sat} sat are missing` }),
+          checks: { coin },
+          // What is there changes with every other pledge.
+          passing: true,
+          writes: isKnown
+            ? {}
+            : {
+                campaign: { ...record, sum },
+                seat: { network, campaign: record.campaign.id, pledge: offered, netSat },
+              },
+        };
+      },
+    }),
+  ],
+);
+
+const leastOf = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+const isFull = ({ campaign, network, sum }: CampaignRecord, script: string): boolean =>
+  !new Goal(campaign, network as Network).fits(plus(sum, { script }, 0n));
+
+/** Returns a pledge as it is said once its coin is there, and until then its split. */
+function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
+  const common = { copies: [revocationCopy(own)], passing: true as const };
+  if (own.split && !isSigned(own.split)) {
+    return {
+      ...common,
+      waits: { split: fundingPsbt(own.split) },
+      hint: 'sign the split in the wallet that owns its coins',
+      writes: { own },
+    };
+  }
+  if (own.state === 'split' && !isThere(own, coins, mayTrust))
+    return {
+      ...common,
+      message: said(own),
+      exit: 3 as const,
+      hint: 'send this split (spillway broadcast); once a block has it the same command prints the pledge',
+      checks: { split: coins === 'not-checked' ? 'not-checked' : 'unconfirmed' },
+      writes: { own },
+    };
+  const made: OwnPledge = own.state === 'split' ? { ...own, state: 'made', coins: [outpointText(own.pledge)] } : own;
+  const looked = coins === 'not-checked' ? 'not-checked' : 'confirmed';
+  return { ...common, message: said(made), checks: { coin: looked }, writes: { own: made } };
+}
+
+const isThere = ({ pledge: { sat: amount, script, ...at } }: OwnPledge, coins: Facts['coins'], mayTrust: boolean) => {
+  if (coins === 'not-checked') return mayTrust;
+  const coin = coins.get(outpointText(at)) ?? 'missing';
+  return coin !== 'missing' && coin.confirmations > 0 && coin.sat === amount && coin.script === script;
+};
+
+/** Returns the message that a record stands for. @throws Refusal `revoked` */
+function said(own: OwnPledge) {
+  const { state, network, campaign, pledge: made, sealed } = own;
+  if (state === 'revoked')
+    throw new Refusal('revoked', `the pledge of ${outpointText(made)} was taken back`, {
+      hint: 'pledge another amount, or another coin by --coin',
+    });
+  if (state !== 'split')
+    return {
+      step: 'pledged' as const,
+      network,
+      campaign: campaign.id,
+      pledge: sealed ? null : pledgeInForm(made),
+      sealed,
+    };
+  const parts = splitParts(own.split!);
+  if ('waits' in parts) throw new Refusal('not-signed', 'the split of this pledge waits for another wallet');
+  return { step: 'split' as const, network, campaign: campaign.id, ...parts, psbt: { split: parts.psbt['split']! } };
+}
