@@ -7,10 +7,6 @@ import { feerate, oneOf, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { ISSUERS } from '../../lib/credit/issuer.ts';
 import type { Policy } from '../../lib/credit/terms.ts';
 
-/** Bounds of the payer of a credit contract on an offer. */
-export const exitFeeFlag = {
-  'max-exit-feerate': feerate('Payer: the most that exit and refund may cost (default 50)'),
-};
 export const uncheckedFlag = {
   unchecked: yes('Payee: go on without a height, or a node that has seen the funding: may lose all that is paid'),
 };
@@ -96,7 +92,7 @@ export async function policyFrom(values: PolicyValues, network: Network): Promis
 export const termsFlags = {
   ...keyFlags,
   ...feeFlags,
-  ...exitFeeFlag,
+  'max-exit-feerate': feerate('Payer: the most that exit and refund may cost (default 50)'),
   ...issuerFlags,
   ...policyFlags,
   ...offerFlag,

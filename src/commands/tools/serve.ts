@@ -55,11 +55,8 @@ The first line on stdout says where it listens; each request is a line on stderr
       const ecash = flags.ecash ?? (cdk && 'cdk');
       const policy = await policyFrom(flags, home.network);
       const offer = { ...(await inputOf(offerFlag, flags, home)), policy, ecash, mint };
-      const standing = {
-        'open-credit': offer,
-        rollover: offer,
-        'close-credit': { maxFeerate: flags['max-feerate'] },
-      };
+      const close = { maxFeerate: flags['max-feerate'] };
+      const standing = { 'open-credit': offer, rollover: offer, 'close-credit': close };
       const limits = limitsFrom(flags);
       const command = workerCommand(raw, {
         ecash,

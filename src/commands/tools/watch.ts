@@ -7,8 +7,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { unwatched } from '../../lib/engine/status.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { keepBesideFlags, keepDaysOf } from '../../lib/cli/keep-flags.ts';
-import { pruneBeside } from '../../lib/engine/keep.ts';
+import { keepBesideFlags, pruningBeside } from '../../lib/cli/keep-flags.ts';
 import { bundlePost, readBundle } from '../../lib/engine/watch-bundle.ts';
 import { note } from '../../lib/engine/log.ts';
 import { homePost } from '../../lib/engine/watch-home.ts';
@@ -84,7 +83,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       const ports = await portsOf(home, flags, this.argv);
       (await unwatched(home, true)).forEach(note);
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
-      await watch({ post, beside: (say) => pruneBeside(home, ports.source, keepDaysOf(flags), say) }, ports.source);
+      await watch({ post, beside: pruningBeside(home, ports.source, flags) }, ports.source);
     });
   }
 }

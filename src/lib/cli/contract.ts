@@ -55,11 +55,11 @@ interface Door<I extends object, F extends object> {
   /** Returns the text to print, where that is not the document as it is. */
   print?(home: Home, text: string): Promise<string>;
 }
-/** Input that no single flag gives. */
+/** Input that no single flag of this door gives; of an action with several doors another one may. */
 type Also<I, F> = Exclude<keyof I, keyof InputOf<F>>;
 type Rest<I, F> = [Also<I, F>] extends [never]
   ? { also?: undefined }
-  : { also(home: Home): Promise<{ [K in Also<I, F>]: I[K] | undefined }> };
+  : { also(home: Home): Promise<{ [K in Also<I, F>]?: I[K] | undefined }> };
 /** Refuses flags that give an input which no row takes, or one of another type. */
 type Fits<I, F> = [Exclude<keyof InputOf<F>, keyof I>] extends [never]
   ? InputOf<F> extends { [K in keyof I]?: I[K] | undefined }

@@ -1,6 +1,6 @@
 /**
- * Flags that are the input of a contract action's step: each is said once, with its help and the way in which its text is
- * read, and gives the step its input under its own name (`--max-feerate` is `maxFeerate`) and with its own type.
+ * Flags that are the input of a contract action's step. Each is said once: its help, the way in which its text is read, and
+ * the input that it gives, by its own name (`--max-feerate` is `maxFeerate`) and type.
  * Not here: the flags themselves (`contract-flags.ts`, each door), which row takes them (`engine/play.ts`).
  */
 import * as Flags from '@oclif/core/flags';
